@@ -1,0 +1,140 @@
+/* multipart/mixed of application/http: the HTTP batch response of GCP, one part per member's answer. The hard thing: nothing
+ * that a member sent may end its part early, so the boundary is drawn again until it occurs in no payload. */
+#include "builtin.h"
+#include "lend.h"
+
+#include "base/buf.h"
+#include "wire/http_status.h"
+#include "wire/multipart.h"
+
+static bool occurs(const struct castgate_host *host, struct castgate_call *call, const struct cg_boundary *boundary) {
+    struct castgate_answer answer;
+    for (size_t i = 0; host->answer(call, i, &answer); i++) {
+        if (cg_boundary_occurs(boundary, cg_borrow(answer.payload))) return true;
+    }
+    return false;
+}
+
+static void choose_boundary(const struct castgate_host *host, struct castgate_call *call, struct cg_boundary *boundary) {
+    uint8_t random[16];
+    do {
+        host->random(call, random, sizeof random);
+        cg_boundary_init(boundary, random);
+    } while (occurs(host, call, boundary));
+}
+
+static void tell_content_type(const struct castgate_host *host, struct castgate_call *call,
+                              const struct cg_boundary *boundary) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_buf_put_str(&text, "multipart/mixed; boundary=");
+    cg_buf_put_str(&text, boundary->text);
+    host->content_type(call, (struct castgate_slice){.data = text.data, .len = text.len});
+    cg_buf_fini(&text);
+}
+
+/* An RFC 9651 string: quotes and backslashes escaped; the host's names and addresses are printable ASCII. */
+static void put_string(struct cg_buf *to, struct castgate_slice text) {
+    const char *bytes = text.data;
+    cg_buf_put_u8(to, '"');
+    for (size_t i = 0; i < text.len; i++) {
+        if (bytes[i] == '"' || bytes[i] == '\\') cg_buf_put_u8(to, '\\');
+        cg_buf_put_u8(to, (uint8_t)bytes[i]);
+    }
+    cg_buf_put_u8(to, '"');
+}
+
+static void put_byte_sequence(struct cg_buf *to, struct castgate_slice bytes) {
+    cg_buf_put_u8(to, ':');
+    cg_buf_put_base64(to, cg_borrow(bytes));
+    cg_buf_put_u8(to, ':');
+}
+
+/* Castgate-Member: "NAME";verified=source;kid=:EQ==:;via=multicast;ms=12 */
+static void put_member(struct cg_buf *to, const struct castgate_answer *answer) {
+    put_string(to, answer->member);
+    cg_buf_put_str(to, ";verified=");
+    cg_buf_put_str(to, cg_verified_name(answer->verified));
+    if (answer->has_kid) {
+        cg_buf_put_str(to, ";kid=");
+        put_byte_sequence(to, answer->kid);
+    }
+    cg_buf_put_str(to, ";via=");
+    cg_buf_put_str(to, cg_via_name(answer->via));
+    cg_buf_put_str(to, ";ms=");
+    cg_buf_put_decimal(to, answer->ms);
+}
+
+/* One header of a part, its value first made in `value`, which is emptied again. */
+static bool put_header(struct cg_buf *to, const char *name, struct cg_buf *value) {
+    bool put = !value->failed && cg_multipart_put_header(to, name, cg_buf_slice(value)) == CG_OK;
+    cg_buf_clear(value);
+    return put;
+}
+
+static bool put_etag(struct cg_buf *to, struct cg_buf *value, struct castgate_slice etag) {
+    if (etag.len == 0) return true;
+    cg_buf_put_u8(value, '"'); /* an opaque-tag is text: the bytes as hex */
+    cg_buf_put_hex(value, cg_borrow(etag));
+    cg_buf_put_u8(value, '"');
+    return put_header(to, "ETag", value);
+}
+
+static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
+    if (answer->media_type.len > 0) {
+        cg_buf_put_slice(value, cg_borrow(answer->media_type));
+        if (!put_header(to, "Content-Type", value)) return false;
+    }
+    if (!put_etag(to, value, answer->etag)) return false;
+    if (answer->has_max_age) {
+        cg_buf_put_str(value, "max-age=");
+        cg_buf_put_decimal(value, answer->max_age);
+        if (!put_header(to, "Cache-Control", value)) return false;
+    }
+    if (answer->reply_from.len > 0) {
+        put_byte_sequence(value, answer->reply_from);
+        if (!put_header(to, "Reply-From", value)) return false;
+    }
+    put_member(value, answer);
+    return put_header(to, "Castgate-Member", value);
+}
+
+static int mixed_encode(const struct castgate_host *host, struct castgate_call *call) {
+    struct cg_boundary boundary;
+    choose_boundary(host, call, &boundary);
+    tell_content_type(host, call, &boundary);
+    int result = -1;
+    struct cg_buf part, value;
+    cg_buf_init(&part, 0);
+    cg_buf_init(&value, 0);
+    struct castgate_answer answer;
+    for (size_t i = 0; host->answer(call, i, &answer); i++) {
+        cg_buf_clear(&part);
+        cg_multipart_begin_part(&part, &boundary, answer.status, cg_http_reason_from_code(answer.code, answer.payload.len > 0));
+        if (!put_headers(&part, &value, &answer)) goto out;
+        cg_multipart_end_part(&part, answer.status, cg_borrow(answer.payload));
+        if (part.failed || !host->write(call, (struct castgate_slice){.data = part.data, .len = part.len})) goto out;
+    }
+    cg_buf_clear(&part);
+    cg_multipart_end(&part, &boundary);
+    if (!part.failed && host->write(call, (struct castgate_slice){.data = part.data, .len = part.len})) result = 0;
+out:
+    cg_buf_fini(&part);
+    cg_buf_fini(&value);
+    return result;
+}
+
+static const struct castgate_encoder mixed_encoder = {
+    .media_type = "multipart/mixed",
+    .empty_is_204 = true,
+    .encode = mixed_encode,
+};
+
+const struct castgate_plugin cg_plugin_mixed = {
+    .major = CASTGATE_PLUGIN_MAJOR,
+    .minor = CASTGATE_PLUGIN_MINOR,
+    .kind = CASTGATE_ENCODER,
+    .size = sizeof(struct castgate_plugin),
+    .name = "mixed",
+    .ops.encoder = &mixed_encoder,
+};

@@ -1,0 +1,75 @@
+/* Chained blocks that double from 2 KiB to 64 KiB: a small exchange stays small, a large one allocates rarely. */
+#include "base/arena.h"
+
+#include <stdalign.h>
+#include <stdlib.h>
+
+enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 65536 };
+
+struct cg_arena_block {
+    struct cg_arena_block *next;
+    size_t size; /* of the whole block, header included */
+    size_t at;   /* next free byte */
+};
+
+void cg_arena_init(struct cg_arena *arena, size_t max, struct cg_quota *quota) {
+    *arena = (struct cg_arena){.max = max, .quota = quota};
+}
+
+void cg_arena_fini(struct cg_arena *arena) {
+    while (arena->blocks != NULL) {
+        struct cg_arena_block *block = arena->blocks;
+        arena->blocks = block->next;
+        free(block);
+    }
+    if (arena->quota != NULL) arena->quota->used -= arena->used;
+    arena->used = 0;
+}
+
+static bool may_take(struct cg_arena *arena, size_t size) {
+    if (size > arena->max - arena->used) return false;
+    const struct cg_quota *quota = arena->quota;
+    if (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used)) return true;
+    arena->quota_refused = true;
+    return false;
+}
+
+static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) {
+    size_t size = FIRST_BLOCK;
+    if (arena->blocks != NULL) size = arena->blocks->size * 2 < LARGEST_BLOCK ? arena->blocks->size * 2 : LARGEST_BLOCK;
+    size_t header = (sizeof(struct cg_arena_block) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    if (size < header + payload || !may_take(arena, size)) size = header + payload;
+    if (!may_take(arena, size)) return NULL;
+    struct cg_arena_block *block = malloc(size);
+    if (block == NULL) return NULL;
+    *block = (struct cg_arena_block){.next = arena->blocks, .size = size, .at = header};
+    arena->blocks = block;
+    arena->used += size;
+    if (arena->quota != NULL) arena->quota->used += size;
+    return block;
+}
+
+void *cg_arena_alloc(struct cg_arena *arena, size_t size) {
+    if (size > arena->max) return NULL;
+    size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
+    struct cg_arena_block *block = arena->blocks;
+    if (block == NULL || block->size - block->at < size) {
+        block = add_block(arena, size);
+        if (block == NULL) return NULL;
+    }
+    void *at = (uint8_t *)block + block->at;
+    block->at += size;
+    return at;
+}
+
+void *cg_arena_zalloc(struct cg_arena *arena, size_t size) {
+    void *at = cg_arena_alloc(arena, size);
+    return at == NULL ? NULL : memset(at, 0, size);
+}
+
+struct cg_slice cg_arena_copy(struct cg_arena *arena, struct cg_slice slice) {
+    if (slice.len == 0) return CG_SLICE_NONE;
+    void *at = cg_arena_alloc(arena, slice.len);
+    if (at == NULL) return CG_SLICE_NONE;
+    return cg_slice_of(memcpy(at, slice.data, slice.len), slice.len);
+}

@@ -1,0 +1,107 @@
+/* The log. The hard thing: whatever bytes come in, exactly one well-formed line goes out. */
+#include "base/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static enum cg_log_level least_level = CG_LOG_INFO;
+
+static const char *const level_names[] = {"debug", "info", "warning", "error"};
+
+enum { TAIL_ROOM = sizeof " truncated=true\n" + 1 };
+
+void cg_log_set_level(enum cg_log_level least) { least_level = least; }
+
+static bool put(struct cg_log_line *line, const char *text, size_t len) {
+    if (line->len + len > sizeof line->text - TAIL_ROOM) return false;
+    memcpy(line->text + line->len, text, len);
+    line->len += len;
+    return true;
+}
+
+static bool is_plain(struct cg_slice value) {
+    if (value.len == 0) return false;
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.data[i];
+        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\') return false;
+    }
+    return true;
+}
+
+static bool put_escaped(struct cg_log_line *line, struct cg_slice value) {
+    bool fits = put(line, "\"", 1);
+    if (!fits) return false;
+    for (size_t i = 0; fits && i < value.len; i++) {
+        uint8_t c = value.data[i];
+        char escaped[5];
+        int len;
+        if (c == '"' || c == '\\') {
+            len = snprintf(escaped, sizeof escaped, "\\%c", c);
+        } else if (c < ' ' || c >= 0x7f) {
+            len = snprintf(escaped, sizeof escaped, "\\x%02x", c);
+        } else {
+            escaped[0] = (char)c, len = 1;
+        }
+        fits = put(line, escaped, (size_t)len);
+    }
+    line->text[line->len++] = '"'; /* cut or not, the value is closed: TAIL_ROOM keeps this byte free */
+    return fits;
+}
+
+static void put_pair(struct cg_log_line *line, const char *key, struct cg_slice value) {
+    if (!line->wanted) return;
+    size_t before = line->len;
+    bool fits = put(line, " ", line->len == 0 ? 0 : 1) && put(line, key, strlen(key)) && put(line, "=", 1);
+    if (!fits) {
+        line->len = before;
+        line->wanted = false;
+        return;
+    }
+    fits = is_plain(value) ? put(line, (const char *)value.data, value.len) : put_escaped(line, value);
+    if (!fits) line->wanted = false; /* cg_log_end still writes what there is */
+}
+
+void cg_log_begin(struct cg_log_line *line, enum cg_log_level level, const char *event) {
+    line->len = 0;
+    line->wanted = level >= least_level;
+    put_pair(line, "level", cg_slice_str(level_names[level]));
+    put_pair(line, "event", cg_slice_str(event));
+}
+
+void cg_log_str(struct cg_log_line *line, const char *key, const char *value) {
+    put_pair(line, key, cg_slice_str(value));
+}
+
+void cg_log_slice(struct cg_log_line *line, const char *key, struct cg_slice value) { put_pair(line, key, value); }
+
+void cg_log_u64(struct cg_log_line *line, const char *key, uint64_t value) {
+    char digits[24];
+    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    put_pair(line, key, cg_slice_of(digits, (size_t)len));
+}
+
+void cg_log_end(struct cg_log_line *line) {
+    if (line->len == 0) return;
+    if (!line->wanted) {
+        memcpy(line->text + line->len, " truncated=true", sizeof " truncated=true" - 1);
+        line->len += sizeof " truncated=true" - 1;
+    }
+    line->text[line->len++] = '\n';
+    ssize_t written = write(STDERR_FILENO, line->text, line->len);
+    (void)written; /* nobody is left to tell */
+    line->len = 0;
+}
+
+void cg_log(enum cg_log_level level, const char *event, const char *format, ...) {
+    if (level < least_level) return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    struct cg_log_line line;
+    cg_log_begin(&line, level, event);
+    cg_log_str(&line, "msg", text);
+    cg_log_end(&line);
+}

@@ -1,0 +1,30 @@
+/* logfmt lines on stderr: level=… event=… key=value. Values are quoted and escaped, so nothing that a peer sent can end a
+ * line or forge a key. A line is built on the stack and written with one write(2). Never pass a secret. */
+#ifndef CG_BASE_LOG_H
+#define CG_BASE_LOG_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+enum cg_log_level { CG_LOG_DEBUG, CG_LOG_INFO, CG_LOG_WARNING, CG_LOG_ERROR };
+
+struct cg_log_line {
+    size_t len;
+    bool wanted; /* false: below the level, everything is skipped */
+    char text[2048];
+};
+
+void cg_log_set_level(enum cg_log_level least);
+
+/* Usage: struct cg_log_line l; cg_log_begin(&l, CG_LOG_INFO, "exchange"); cg_log_u64(&l, "ms", 12); cg_log_end(&l);
+ * A line that outgrows the buffer is cut and says truncated=true. */
+void cg_log_begin(struct cg_log_line *line, enum cg_log_level level, const char *event);
+void cg_log_str(struct cg_log_line *line, const char *key, const char *value);
+void cg_log_slice(struct cg_log_line *line, const char *key, struct cg_slice value);
+void cg_log_u64(struct cg_log_line *line, const char *key, uint64_t value);
+void cg_log_end(struct cg_log_line *line);
+
+/* One line with a message for people (key msg). */
+void cg_log(enum cg_log_level level, const char *event, const char *format, ...) CG_PRINTF(3, 4);
+
+#endif

@@ -1,0 +1,35 @@
+/* Small conversions between bytes and text that several layers need: hex, base64, UTF-8, decimal numbers, hashing. */
+#ifndef CG_BASE_TEXT_H
+#define CG_BASE_TEXT_H
+
+#include "base/err.h"
+#include "base/slice.h"
+
+/* RFC 4648 §4 with padding; `to` has room for cg_base64_len(bytes.len). No terminating NUL. */
+static inline size_t cg_base64_len(size_t bytes) { return (bytes + 2) / 3 * 4; }
+void cg_base64_emit(char *to, struct cg_slice bytes);
+
+/* Decode into `to` (room for `cap`); *len gets the count. CG_E_FORMAT on anything that is not exactly such text, CG_E_TOO_BIG.
+ * base64url is RFC 4648 §5 without padding. */
+int cg_base64url_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_MUST_CHECK;
+int cg_hex_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_MUST_CHECK;
+
+/* Length of the UTF-8 sequence that starts at data (1 to 4), or 0 when it is not well-formed (RFC 3629). */
+size_t cg_utf8_sequence(const uint8_t *data, size_t len);
+bool cg_utf8_valid(struct cg_slice text);
+
+/* Digits only, no sign or space; CG_E_FORMAT when empty, not digits, or above `max`. */
+int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) CG_MUST_CHECK;
+
+static inline char cg_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+bool cg_slice_is_nocase(struct cg_slice a, const char *text); /* ASCII only */
+
+/* FNV-1a, for hash tables that take no hostile keys or whose buckets are bounded otherwise. */
+#define CG_FNV_START 2166136261u
+static inline uint32_t cg_fnv(uint32_t hash, const void *data, size_t len) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < len; i++) hash = (hash ^ bytes[i]) * 16777619u;
+    return hash;
+}
+
+#endif

@@ -1,0 +1,10 @@
+/* Who may send what (GCP REQ1, REQ2), and how much. */
+#ifndef CG_CORE_ACCESS_H
+#define CG_CORE_ACCESS_H
+
+#include "core/request.h"
+
+/* May this request use this mapping at all? 401, 403, 405 with their problem, or CG_OK. */
+int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) CG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,305 @@
+/* One unicast Confirmable request to a member: a silent one that is to be repaired, or the next block of a large answer. The
+ * hard thing: an answer may come on the ACK, or separately after an empty ACK, and must come from the endpoint that was asked. */
+#include "core/state.h"
+#include "base/check.h"
+
+#include <stdlib.h>
+
+/* RFC 7252 §4.8 */
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, OPTIONS_MAX = 64 };
+
+/* Block options (RFC 7959 §2.2): number, more flag, size exponent. */
+struct block {
+    uint32_t number;
+    bool more;
+    uint8_t szx;
+};
+
+static bool find_block2(const struct cg_msg *msg, struct block *block) {
+    uint32_t value;
+    if (!cg_msg_find_uint(msg, CG_OPT_BLOCK2, &value) || value > 0xffffff) return false;
+    *block = (struct block){.number = value >> 4, .more = value & 8, .szx = value & 7};
+    return block->szx < 7;
+}
+
+static struct cg_msg as_msg(struct cg_slice options, struct cg_slice payload) {
+    return (struct cg_msg){.options = options, .payload = payload};
+}
+
+/* Beginning and end. */
+
+static void unlink_from_exchange(struct cg_ask *ask) {
+    struct cg_ask **link = &ask->exchange->asks;
+    while (*link != ask) link = &(*link)->next;
+    *link = ask->next;
+}
+
+void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
+    unlink_from_exchange(ask);
+    ask->exchange->asks_running--;
+    cg_gateway_clear_timer(gateway, &ask->timer);
+    HASH_DELETE(hh, gateway->asks_by_mid, ask);
+    cg_token_spend(gateway, ask->token);
+    cg_slots_remove(&gateway->asks, ask->ticket);
+    cg_buf_fini(&ask->datagram);
+    cg_buf_fini(&ask->body);
+    free(ask);
+}
+
+/* The answer stays incomplete: it is taken back, because half a body is none. */
+static void give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_exchange *exchange = ask->exchange;
+    if (ask->purpose == CG_ASK_BLOCKS) {
+        exchange->tally.incomplete--;
+        cg_tally_withdraw(&exchange->tally, ask->held, "blocks-incomplete");
+        exchange->mapping->stats->rejected++;
+    }
+    cg_ask_end(gateway, ask);
+    cg_gateway_wake(gateway, exchange);
+}
+
+static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_route route = {.to = ask->to};
+    struct cg_problem problem = {0};
+    int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&ask->datagram), &problem);
+    if (err < 0) {
+        give_up(gateway, ask);
+        return;
+    }
+    cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + ask->timeout_us);
+}
+
+static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
+    struct cg_ask *ask = (struct cg_ask *)timer;
+    if (ask->attempts++ == MAX_RETRANSMIT) {
+        give_up(gateway, ask);
+        return;
+    }
+    ask->timeout_us *= 2;
+    transmit(gateway, ask);
+}
+
+void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err) {
+    if (err < 0 || ask->datagram.failed) {
+        give_up(gateway, ask);
+        return;
+    }
+    ask->exchange->mapping->stats->asked++;
+    transmit(gateway, ask);
+}
+
+/* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4). */
+static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_token_entry *token = cg_token_make(gateway, ask->exchange->mapping->stats);
+    if (token == NULL) return false;
+    if (ask->token != NULL) {
+        HASH_DELETE(hh, gateway->asks_by_mid, ask);
+        cg_token_spend(gateway, ask->token);
+    }
+    ask->token = token;
+    token->ask = ask;
+    ask->mid = gateway->next_mid++;
+    ask->key = (struct cg_ask_key){.to = ask->to, .mid = ask->mid};
+    HASH_ADD(hh, gateway->asks_by_mid, key, sizeof ask->key, ask);
+    ask->acknowledged = false;
+    ask->attempts = 0;
+    uint16_t random;
+    gateway->port->random(gateway->port->ctx, &random, sizeof random);
+    ask->timeout_us = ACK_TIMEOUT_US + (uint64_t)random * (ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
+    cg_buf_clear(&ask->datagram);
+    return true;
+}
+
+static struct cg_ask *new_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
+                              const struct cg_addr *to, const struct cg_target *target) {
+    struct cg_ask *ask = calloc(1, sizeof *ask);
+    if (ask == NULL) return NULL;
+    if (!cg_slots_add(&gateway->asks, ask, &ask->ticket)) {
+        free(ask);
+        return NULL;
+    }
+    ask->timer.due = ask_due;
+    ask->exchange = exchange;
+    ask->purpose = purpose;
+    ask->to = *to;
+    ask->target = target;
+    cg_buf_init(&ask->datagram, DATAGRAM_MAX);
+    cg_buf_init(&ask->body, exchange->config->limits.answer);
+    if (!renew(gateway, ask)) {
+        cg_slots_remove(&gateway->asks, ask->ticket);
+        free(ask);
+        return NULL;
+    }
+    ask->next = exchange->asks;
+    exchange->asks = ask;
+    exchange->asks_running++;
+    return ask;
+}
+
+static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options) {
+    struct cg_exchange *exchange = ask->exchange;
+    struct cg_sealing sealing = {
+        .mapping = exchange->mapping,
+        .target = ask->target,
+        .type = CG_CON,
+        .method = exchange->request.method,
+        .mid = ask->mid,
+        .token = cg_token_of(ask->token),
+        .options = options,
+        .payload = exchange->request.payload,
+    };
+    struct cg_problem problem = {0};
+    struct cg_protector *protector = exchange->mapping->protector;
+    uint64_t job = cg_gateway_spare_job(gateway);
+    int err = job == 0 ? CG_E_NO_MEMORY
+                       : protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, &problem);
+    if (err == CG_PENDING) {
+        cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket});
+    } else {
+        cg_ask_sealed(gateway, ask, err);
+    }
+}
+
+void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member) {
+    struct cg_opts options;
+    const struct cg_target *target = &exchange->mapping->targets[0];
+    if (cg_exchange_options(exchange, target, &options) < 0) return;
+    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_MEMBER, &member->addr, target);
+    if (ask != NULL) seal(gateway, ask, options);
+}
+
+/* Blocks. */
+
+static bool put_block_option(struct cg_opts *options, struct cg_opt list[OPTIONS_MAX], const struct cg_opts *plain,
+                             struct cg_slice value) {
+    if (plain->count >= OPTIONS_MAX) return false;
+    size_t at = 0;
+    for (size_t i = 0; i < plain->count && plain->list[i].number < CG_OPT_BLOCK2; i++) list[at++] = plain->list[i];
+    size_t before = at;
+    list[at++] = (struct cg_opt){.number = CG_OPT_BLOCK2, .value = value};
+    for (size_t i = before; i < plain->count; i++) list[at++] = plain->list[i];
+    *options = (struct cg_opts){.list = list, .count = at};
+    return true;
+}
+
+static void ask_next_block(struct cg_gateway *gateway, struct cg_ask *ask) {
+    uint32_t number = ask->block << 4 | ask->szx;
+    uint8_t value[3] = {(uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
+    size_t skip = value[0] != 0 ? 0 : value[1] != 0 ? 1 : value[2] != 0 ? 2 : 3;
+    struct cg_opts plain, options;
+    struct cg_opt list[OPTIONS_MAX + 1];
+    if (cg_exchange_options(ask->exchange, ask->target, &plain) < 0 ||
+        !put_block_option(&options, list, &plain, cg_slice_of(value + skip, sizeof value - skip))) {
+        give_up(gateway, ask);
+        return;
+    }
+    seal(gateway, ask, options);
+}
+
+void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                   struct cg_held_answer *held) {
+    struct cg_msg msg = as_msg(held->options, held->payload);
+    struct block block;
+    bool safe = CG_METHOD_BIT(exchange->request.method) & CG_METHODS_SAFE;
+    if (!safe || !find_block2(&msg, &block) || !block.more || block.number != 0) return;
+    if (held->payload.len != (size_t)16 << block.szx) return; /* not a first block; it stays what it is */
+    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_BLOCKS, &held->from, target);
+    if (ask == NULL) return;
+    held->whole = false;
+    exchange->tally.incomplete++;
+    ask->held = held;
+    ask->block = 1;
+    ask->szx = block.szx;
+    cg_buf_put_slice(&ask->body, held->payload);
+    cg_msg_find(&msg, CG_OPT_ETAG, &ask->etag);
+    ask_next_block(gateway, ask);
+}
+
+static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_exchange *exchange = ask->exchange;
+    if (ask->body.failed || !cg_tally_complete(&exchange->tally, ask->held, cg_buf_slice(&ask->body))) {
+        give_up(gateway, ask);
+        return;
+    }
+    ask->held->whole = true;
+    exchange->tally.incomplete--;
+    cg_ask_end(gateway, ask);
+    cg_gateway_wake(gateway, exchange);
+}
+
+static void take_block(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened) {
+    struct cg_msg msg = as_msg(opened->options, opened->payload);
+    struct block block;
+    struct cg_slice etag = CG_SLICE_NONE;
+    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
+    bool fits = opened->code == ask->held->code && find_block2(&msg, &block) && block.szx <= ask->szx &&
+                (size_t)block.number << (block.szx + 4) == ask->body.len && cg_slice_equal(etag, ask->etag) &&
+                (!block.more || opened->payload.len == (size_t)16 << block.szx);
+    if (fits) cg_buf_put_slice(&ask->body, opened->payload);
+    if (!fits || ask->body.failed) {
+        give_up(gateway, ask);
+    } else if (!block.more) {
+        finish_blocks(gateway, ask);
+    } else if (!renew(gateway, ask)) {
+        give_up(gateway, ask);
+    } else {
+        ask->szx = block.szx;
+        ask->block = (uint32_t)(ask->body.len >> (ask->szx + 4));
+        ask_next_block(gateway, ask);
+    }
+}
+
+/* What comes back. */
+
+void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
+                   const struct cg_opened *opened) {
+    struct cg_exchange *exchange = ask->exchange;
+    if (err < 0) {
+        cg_exchange_refuse(gateway, exchange, &ask->to, opened, cg_err_info(err)->slug);
+        return;
+    }
+    if (ask->purpose == CG_ASK_BLOCKS) {
+        take_block(gateway, ask, opened);
+        return;
+    }
+    uint64_t after_us = arrival_us > exchange->sent_us ? arrival_us - exchange->sent_us : 0;
+    struct cg_arrival arrival = {
+        .from = ask->to, .opened = opened, .ms = (uint32_t)(after_us / 1000), .via = CASTGATE_VIA_UNICAST};
+    const struct cg_target *target = ask->target;
+    cg_ask_end(gateway, ask);
+    cg_exchange_answer(gateway, exchange, target, &arrival, arrival_us);
+    cg_gateway_wake(gateway, exchange);
+}
+
+void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
+                    const struct cg_msg *msg) {
+    if (msg->type == CG_ACK && msg->mid != ask->mid) return; /* of an earlier request to this member */
+    if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
+    cg_gateway_clear_timer(gateway, &ask->timer);
+    struct cg_opening opening = {.binding = &ask->binding, .from = datagram->from, .msg = msg};
+    struct cg_opened opened = {0};
+    struct cg_protector *protector = ask->exchange->mapping->protector;
+    uint64_t job = cg_gateway_spare_job(gateway);
+    int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
+    if (err == CG_PENDING) {
+        cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket,
+                                                     .opens = true,
+                                                     .from = datagram->from,
+                                                     .arrival_us = datagram->arrival_us});
+    } else {
+        cg_ask_opened(gateway, ask, datagram->arrival_us, err, &opened);
+    }
+}
+
+void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type) {
+    struct cg_ask_key key = {.to = *from, .mid = mid};
+    struct cg_ask *ask;
+    HASH_FIND(hh, gateway->asks_by_mid, &key, sizeof key, ask);
+    if (ask == NULL) return;
+    if (type == CG_RST) {
+        give_up(gateway, ask);
+        return;
+    }
+    ask->acknowledged = true;
+    cg_gateway_clear_timer(gateway, &ask->timer); /* the answer follows; the exchange's deadline bounds the wait */
+}

@@ -1,0 +1,316 @@
+/* One group request to one target: seal, wait for the group's turn, one datagram, then every answer on its token. The hard
+ * thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
+#include "core/state.h"
+#include "base/check.h"
+#include "base/text.h"
+
+#include <stdlib.h>
+
+/* A cast that has been out this long is not joined any more: members may have decided on their leisure already. */
+enum { JOIN_WINDOW_US = 50000, DATAGRAM_MAX = 65507 };
+
+static void pump(struct cg_gateway *gateway, struct cg_pace *pace);
+
+/* Shapes: what makes two requests the same. */
+
+static void emit_shape(struct cg_buf *shape, const struct cg_group_request *request) {
+    cg_buf_put_u8(shape, request->method);
+    cg_buf_put_u8(shape, request->expects_answers);
+    for (size_t i = 0; i < request->options.count; i++) {
+        const struct cg_opt *opt = &request->options.list[i];
+        uint32_t head[2] = {opt->number, (uint32_t)opt->value.len};
+        cg_buf_put(shape, head, sizeof head);
+        cg_buf_put_slice(shape, opt->value);
+    }
+    cg_buf_put_u8(shape, 0xff);
+    cg_buf_put_slice(shape, request->payload);
+}
+
+static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cast) {
+    if (cast->state != CG_CAST_SENT) return true;
+    return !cast->answered && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
+}
+
+bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
+    bool safe = CG_METHOD_BIT(request->method) & CG_METHODS_SAFE;
+    const struct cg_mapping *mapping = subscription->exchange->mapping;
+    if (!safe || mapping->security == CG_SECURITY_RELAY) return false;
+    struct cg_buf shape;
+    cg_buf_init(&shape, 0);
+    emit_shape(&shape, request);
+    uint32_t hash = cg_fnv(CG_FNV_START, shape.data, shape.len);
+    struct cg_cast *cast = shape.failed ? NULL : gateway->all_casts;
+    for (; cast != NULL; cast = cast->next) {
+        if (cast->shape != hash || cast->mapping != mapping || cast->target != request->target) continue;
+        if (may_join(gateway, cast) && cg_slice_equal(cg_buf_slice(&shape), cg_buf_slice(&cast->shape_bytes))) break;
+    }
+    cg_buf_fini(&shape);
+    if (cast == NULL) return false;
+    subscription->cast = cast;
+    subscription->next_of_cast = cast->subscriptions;
+    subscription->state = cast->state == CG_CAST_SENT ? CG_SUBSCRIPTION_SENT : CG_SUBSCRIPTION_WAITS;
+    cast->subscriptions = subscription;
+    return true;
+}
+
+/* Ends. */
+
+static void leave_queue(struct cg_cast *cast) {
+    struct cg_cast **link = &cast->pace->first, *before = NULL;
+    while (*link != cast) {
+        before = *link;
+        link = &before->next_waiting;
+    }
+    *link = cast->next_waiting;
+    if (cast->pace->last == cast) cast->pace->last = before;
+    cast->next_waiting = NULL;
+}
+
+static void settle(struct cg_gateway *gateway, struct cg_cast *cast) {
+    if (!cast->outstanding) return;
+    cast->outstanding = false;
+    cg_pace_settled(cast->pace);
+    pump(gateway, cast->pace);
+}
+
+static void free_cast(struct cg_gateway *gateway, struct cg_cast *cast) {
+    if (cast->state == CG_CAST_WAITING) leave_queue(cast);
+    cg_gateway_clear_timer(gateway, &cast->timer);
+    settle(gateway, cast);
+    if (cast->token != NULL) cg_token_spend(gateway, cast->token);
+    if (cast->previous == NULL) {
+        gateway->all_casts = cast->next;
+    } else {
+        cast->previous->next = cast->next;
+    }
+    if (cast->next != NULL) cast->next->previous = cast->previous;
+    cg_slots_remove(&gateway->casts, cast->ticket);
+    cg_buf_fini(&cast->datagram);
+    cg_buf_fini(&cast->shape_bytes);
+    cg_config_unref(cast->config);
+    free(cast);
+}
+
+static void fail_subscription(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                              const struct cg_problem *problem) {
+    subscription->cast = NULL;
+    subscription->state = CG_SUBSCRIPTION_FAILED;
+    subscription->exchange->problem = *problem;
+    cg_gateway_wake(gateway, subscription->exchange);
+}
+
+static void fail(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_problem *problem) {
+    while (cast->subscriptions != NULL) {
+        struct cg_subscription *subscription = cast->subscriptions;
+        cast->subscriptions = subscription->next_of_cast;
+        fail_subscription(gateway, subscription, problem);
+    }
+    free_cast(gateway, cast);
+}
+
+void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscription) {
+    struct cg_cast *cast = subscription->cast;
+    if (cast == NULL) return;
+    struct cg_subscription **link = &cast->subscriptions;
+    while (*link != subscription) link = &(*link)->next_of_cast;
+    *link = subscription->next_of_cast;
+    subscription->cast = NULL;
+    if (cast->subscriptions == NULL) free_cast(gateway, cast);
+}
+
+/* The way out. */
+
+static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
+    cast->state = CG_CAST_SENT;
+    cast->sent_us = gateway->now_us;
+    cast->outstanding = cast->expects_answers;
+    cg_pace_sent(cast->pace, cast->datagram.len, cast->expects_answers);
+    cast->mapping->stats->sent++;
+    cg_buf_fini(&cast->datagram);
+    for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
+        it->state = CG_SUBSCRIPTION_SENT;
+        cg_gateway_wake(gateway, it->exchange);
+    }
+}
+
+static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
+    struct cg_route route = {
+        .to = cast->target->group, .interface = cast->target->interface, .hops = cast->target->hops};
+    struct cg_problem problem = {0};
+    cast->state = CG_CAST_SEALING; /* out of the queue */
+    cg_gateway_clear_timer(gateway, &cast->timer);
+    int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&cast->datagram), &problem);
+    if (err < 0) {
+        fail(gateway, cast, &problem);
+    } else {
+        sent(gateway, cast);
+    }
+}
+
+/* Lets go whoever's turn it is; the first that must wait gets a timer for when to look again. */
+static void pump(struct cg_gateway *gateway, struct cg_pace *pace) {
+    const struct cg_group_settings *settings = &gateway->config->group;
+    while (pace->first != NULL && !gateway->closing) {
+        struct cg_cast *cast = pace->first;
+        uint64_t when = cg_pace_when(pace, settings, cast->datagram.len, gateway->now_us);
+        if (when != 0) {
+            cg_gateway_set_timer(gateway, &cast->timer, when < cast->give_up_us ? when : cast->give_up_us);
+            return;
+        }
+        leave_queue(cast);
+        emit(gateway, cast);
+    }
+}
+
+static void cast_due(struct cg_gateway *gateway, struct cg_timer *timer) {
+    struct cg_cast *cast = (struct cg_cast *)timer;
+    struct cg_pace *pace = cast->pace;
+    if (gateway->now_us >= cast->give_up_us) {
+        struct cg_problem problem = {.retry_after = 1};
+        cg_problem_set(&problem, CG_E_OVERLOAD,
+                       "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
+        fail(gateway, cast, &problem);
+    }
+    pump(gateway, pace);
+}
+
+static void wait_for_turn(struct cg_gateway *gateway, struct cg_cast *cast) {
+    struct cg_pace *pace = cast->pace;
+    cast->state = CG_CAST_WAITING;
+    if (pace->last == NULL) {
+        pace->first = cast;
+    } else {
+        pace->last->next_waiting = cast;
+    }
+    pace->last = cast;
+    cg_gateway_set_timer(gateway, &cast->timer, cast->give_up_us);
+    pump(gateway, pace);
+}
+
+void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, const struct cg_problem *problem) {
+    if (err < 0) {
+        fail(gateway, cast, problem);
+        return;
+    }
+    if (cast->datagram.failed) {
+        struct cg_problem too_big = {0};
+        cg_problem_set(&too_big, CG_E_TOO_BIG, "the group request does not fit into one datagram");
+        fail(gateway, cast, &too_big);
+        return;
+    }
+    wait_for_turn(gateway, cast);
+}
+
+static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_group_request *request) {
+    struct cg_sealing sealing = {
+        .mapping = cast->mapping,
+        .target = cast->target,
+        .type = CG_NON, /* R29 */
+        .method = request->method,
+        .mid = cast->mid,
+        .token = cg_token_of(cast->token),
+        .options = request->options,
+        .payload = request->payload,
+    };
+    struct cg_problem problem = {0};
+    uint64_t job = cg_gateway_spare_job(gateway);
+    struct cg_protector *protector = cast->mapping->protector;
+    int err = job == 0 ? cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left")
+                       : protector->ops->seal(protector, &sealing, job, &cast->datagram, &cast->binding, &problem);
+    if (err == CG_PENDING) {
+        cg_gateway_use_job(gateway, &(struct cg_job){.cast = cast->ticket});
+    } else {
+        cg_cast_sealed(gateway, cast, err, &problem);
+    }
+}
+
+/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one before it,
+ * whose group stays silent, does not use up the wait. */
+static uint64_t longest_wait(const struct cg_exchange *exchange) {
+    return 2 * (exchange->timeout_us > 1000000 ? exchange->timeout_us : 1000000);
+}
+
+static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                                const struct cg_group_request *request) {
+    struct cg_exchange *exchange = subscription->exchange;
+    struct cg_cast *cast = calloc(1, sizeof *cast);
+    if (cast == NULL) return NULL;
+    if (!cg_slots_add(&gateway->casts, cast, &cast->ticket)) {
+        free(cast);
+        return NULL;
+    }
+    cast->timer.due = cast_due;
+    cast->config = cg_config_ref(exchange->config);
+    cast->mapping = exchange->mapping;
+    cast->target = request->target;
+    cast->expects_answers = request->expects_answers;
+    cast->mid = gateway->next_mid++;
+    cast->give_up_us = gateway->now_us + longest_wait(exchange);
+    cast->subscriptions = subscription;
+    cast->next = gateway->all_casts;
+    if (cast->next != NULL) cast->next->previous = cast;
+    gateway->all_casts = cast;
+    subscription->cast = cast;
+    cg_buf_init(&cast->datagram, DATAGRAM_MAX);
+    cg_buf_init(&cast->shape_bytes, 0);
+    emit_shape(&cast->shape_bytes, request);
+    cast->shape = cg_fnv(CG_FNV_START, cast->shape_bytes.data, cast->shape_bytes.len);
+    cast->pace = cg_pace_get(&gateway->paces, &gateway->config->group, &request->target->group, gateway->now_us);
+    cast->token = cg_token_make(gateway, cast->mapping->stats);
+    if (cast->token != NULL) cast->token->cast = cast;
+    return cast;
+}
+
+void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
+    struct cg_problem problem = {.retry_after = 1};
+    cg_problem_set(&problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
+    struct cg_cast *cast = new_cast(gateway, subscription, request);
+    if (cast == NULL) {
+        fail_subscription(gateway, subscription, &problem);
+    } else if (cast->token == NULL || cast->pace == NULL || cast->shape_bytes.failed) {
+        fail(gateway, cast, &problem);
+    } else {
+        seal(gateway, cast, request);
+    }
+}
+
+/* The way in. */
+
+void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
+                    int err, const struct cg_opened *opened) {
+    const char *reason = err < 0 ? cg_err_info(err)->slug : NULL;
+    uint64_t after_us = arrival_us > cast->sent_us ? arrival_us - cast->sent_us : 0;
+    struct cg_arrival arrival = {
+        .from = *from, .opened = opened, .ms = (uint32_t)(after_us / 1000), .via = CASTGATE_VIA_MULTICAST};
+    for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
+        if (reason != NULL) {
+            cg_exchange_refuse(gateway, it->exchange, from, opened, reason);
+        } else {
+            cg_exchange_answer(gateway, it->exchange, cast->target, &arrival, arrival_us);
+        }
+    }
+}
+
+void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
+                     const struct cg_msg *msg) {
+    if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
+    if (cast->state != CG_CAST_SENT) return; /* nobody can know the token yet */
+    struct cg_opening opening = {.binding = &cast->binding, .from = datagram->from, .msg = msg};
+    struct cg_opened opened = {0};
+    struct cg_protector *protector = cast->mapping->protector;
+    uint64_t job = cg_gateway_spare_job(gateway);
+    int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
+    if (err == CG_PENDING) {
+        cast->opening++;
+        cg_gateway_use_job(gateway, &(struct cg_job){.cast = cast->ticket,
+                                                     .opens = true,
+                                                     .from = datagram->from,
+                                                     .arrival_us = datagram->arrival_us});
+    } else {
+        cg_cast_opened(gateway, cast, &datagram->from, datagram->arrival_us, err, &opened);
+    }
+    if (cast->answered) return;
+    cast->answered = true;
+    cg_pace_answered(cast->pace, &gateway->config->group);
+    settle(gateway, cast);
+}

@@ -1,0 +1,104 @@
+/* The snapshot's life and its look-up tables. The hard thing: everything in it lives in its arena, but uthash's bucket
+ * arrays don't, so they are cleared one by one before the arena goes. */
+#include "core/config.h"
+
+#include "base/check.h"
+#include "core/mapping.h"
+
+#include <stdlib.h>
+
+#define KIB ((size_t)1024)
+#define MIB (1024 * KIB)
+
+struct cg_config *cg_config_new(void) {
+    struct cg_config *config = calloc(1, sizeof *config);
+    if (config == NULL) return NULL;
+    config->references = 1;
+    cg_arena_init(&config->arena, SIZE_MAX, NULL);
+    config->group = (struct cg_group_settings){
+        .hops = 1,
+        .receive_buffer = 4 * MIB,
+        .nstart = 1,
+        .probing_rate = 1,
+        .probing_burst = 16 * KIB,
+    };
+    config->options = (struct cg_option_numbers){.multicast_timeout = 2, .reply_from = 248, .group_etag = 24};
+    config->limits = (struct cg_limits){
+        .exchanges = 1024,
+        .exchanges_per_client = 16,
+        .exchange_memory = 16 * MIB,
+        .total_memory = 256 * MIB,
+        .request_body = 64 * KIB,
+        .answer = 64 * KIB,
+    };
+    config->state = "/var/lib/castgate";
+    config->plugin_folder = "/usr/lib/castgate";
+    return config;
+}
+
+struct cg_config *cg_config_ref(struct cg_config *config) {
+    CG_CHECK(config->references > 0);
+    config->references++;
+    return config;
+}
+
+void cg_config_unref(struct cg_config *config) {
+    if (config == NULL) return;
+    CG_CHECK(config->references > 0);
+    if (--config->references > 0) return;
+    HASH_CLEAR(hh_name, config->clients_by_name);
+    HASH_CLEAR(hh_token, config->clients_by_token);
+    HASH_CLEAR(hh_certificate, config->clients_by_certificate);
+    HASH_CLEAR(hh, config->mappings_by_path);
+    HASH_CLEAR(hh_name, config->mappings_by_name);
+    for (size_t i = 0; i < config->mapping_count; i++) HASH_CLEAR(hh, config->mappings[i].members_by_addr);
+    cg_arena_fini(&config->arena);
+    free(config);
+}
+
+static void index_clients(struct cg_config *config) {
+    for (size_t i = 0; i < config->client_count; i++) {
+        struct cg_client *client = &config->clients[i];
+        client->number = (uint32_t)i;
+        HASH_ADD_KEYPTR(hh_name, config->clients_by_name, client->name, strlen(client->name), client);
+        if (client->has_token) {
+            HASH_ADD(hh_token, config->clients_by_token, token_sha256, sizeof client->token_sha256, client);
+        }
+        if (client->has_certificate) {
+            HASH_ADD(hh_certificate, config->clients_by_certificate, certificate_sha256,
+                     sizeof client->certificate_sha256, client);
+        }
+    }
+}
+
+static void index_members(struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->member_count; i++) {
+        struct cg_member *member = &mapping->members[i];
+        member->number = (uint32_t)i;
+        HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+    }
+}
+
+void cg_config_index(struct cg_config *config) {
+    index_clients(config);
+    for (size_t i = 0; i < config->mapping_count; i++) index_members(&config->mappings[i]);
+    cg_mapping_index(config);
+}
+
+const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {
+    struct cg_client *client;
+    HASH_FIND(hh_token, config->clients_by_token, sha256, 32, client);
+    return client;
+}
+
+const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]) {
+    struct cg_client *client;
+    HASH_FIND(hh_certificate, config->clients_by_certificate, sha256, 32, client);
+    return client;
+}
+
+const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name) {
+    struct cg_client *client;
+    HASH_FIND(hh_name, config->clients_by_name, name, strlen(name), client);
+    return client;
+}

@@ -1,0 +1,165 @@
+/* The host's side of an encoder: the plugin ABI's services over one exchange that is being replied to. The hard thing: what the
+ * encoder gets is borrowed from here, so this object must hold every text it made for one answer. */
+#include "core/state.h"
+#include "base/check.h"
+#include "wire/content_format.h"
+#include "wire/cri.h"
+#include "wire/http_status.h"
+
+#include <stdio.h>
+
+struct castgate_call {
+    struct cg_gateway *gateway;
+    struct cg_exchange *exchange;
+    struct cg_reply *reply;
+    struct cg_buf *body;
+    struct cg_held_answer *next_answer; /* item `answer_index` */
+    size_t answer_index;
+    const struct cg_refusal *next_refusal;
+    size_t refusal_index;
+    size_t next_member; /* where to look for missing item `missing_index` */
+    size_t missing_index;
+    char from[CG_ADDR_TEXT_MAX];
+    uint8_t reply_from[CG_CRI_ADDR_MAX];
+    char media_type[48];
+};
+
+static struct castgate_slice lend(struct cg_slice slice) {
+    return (struct castgate_slice){.data = slice.data, .len = slice.len};
+}
+
+static struct castgate_slice lend_text(const char *text) {
+    return (struct castgate_slice){.data = text, .len = strlen(text)};
+}
+
+static struct castgate_slice host_exchange(struct castgate_call *call) { return lend_text(call->exchange->id); }
+
+static struct castgate_slice host_mapping(struct castgate_call *call) { return lend_text(call->exchange->mapping->name); }
+
+static const struct castgate_summary *host_summary(struct castgate_call *call) { return &call->reply->summary; }
+
+static struct castgate_slice lend_media_type(struct castgate_call *call, uint32_t format) {
+    if (format == CASTGATE_FORMAT_NONE) return (struct castgate_slice){0};
+    const char *known = cg_format_media_type((uint16_t)format);
+    if (known != NULL) return lend_text(known);
+    int len = snprintf(call->media_type, sizeof call->media_type, "application/coap-payload;cf=%u", (unsigned)format);
+    return (struct castgate_slice){.data = call->media_type, .len = (size_t)len};
+}
+
+static struct castgate_slice lend_address(struct castgate_call *call, const struct cg_addr *addr) {
+    return (struct castgate_slice){.data = call->from, .len = cg_addr_emit(addr, call->from)};
+}
+
+static void describe(struct castgate_call *call, const struct cg_held_answer *held, struct castgate_answer *out) {
+    struct cg_msg msg = {.options = held->options, .payload = held->payload};
+    uint32_t format, max_age;
+    struct cg_slice etag = CG_SLICE_NONE;
+    bool has_format = cg_msg_find_uint(&msg, CG_OPT_CONTENT_FORMAT, &format) && format <= UINT16_MAX;
+    bool has_max_age = cg_msg_find_uint(&msg, CG_OPT_MAX_AGE, &max_age);
+    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
+    struct castgate_slice from = lend_address(call, &held->from);
+    *out = (struct castgate_answer){
+        .member = held->member == NULL ? from : lend_text(held->member->name),
+        .from = from,
+        .reply_from = {.data = call->reply_from, .len = cg_cri_emit_addr(call->reply_from, &held->from)},
+        .kid = lend(held->kid),
+        .media_type = lend_media_type(call, has_format ? format : CASTGATE_FORMAT_NONE),
+        .etag = lend(etag),
+        .options = lend(held->options),
+        .payload = lend(held->payload),
+        .format = has_format ? format : CASTGATE_FORMAT_NONE,
+        .max_age = has_max_age ? max_age : 60,
+        .ms = held->ms,
+        .status = cg_http_status_from_code(held->code, held->payload.len > 0),
+        .code = held->code,
+        .verified = held->verified,
+        .via = held->via,
+        .has_kid = held->has_kid,
+        .has_max_age = has_max_age,
+    };
+}
+
+static bool host_answer(struct castgate_call *call, size_t index, struct castgate_answer *out) {
+    if (index < call->answer_index || (index == 0 && call->answer_index == 0)) {
+        call->next_answer = call->exchange->tally.answers;
+        call->answer_index = 0;
+    }
+    while (call->next_answer != NULL && call->answer_index < index) {
+        call->next_answer = call->next_answer->hh.next;
+        call->answer_index++;
+    }
+    if (call->next_answer == NULL) return false;
+    describe(call, call->next_answer, out);
+    return true;
+}
+
+static bool host_missing(struct castgate_call *call, size_t index, struct castgate_missing *out) {
+    const struct cg_mapping *mapping = call->exchange->mapping;
+    if (index < call->missing_index) call->next_member = call->missing_index = 0;
+    for (; call->next_member < mapping->member_count; call->next_member++) {
+        const struct cg_member *member = &mapping->members[call->next_member];
+        if (cg_tally_has_seen(&call->exchange->tally, member)) continue;
+        if (call->missing_index < index) {
+            call->missing_index++;
+            continue;
+        }
+        *out = (struct castgate_missing){.member = lend_text(member->name), .from = lend_address(call, &member->addr)};
+        return true;
+    }
+    return false;
+}
+
+static bool host_rejected(struct castgate_call *call, size_t index, struct castgate_rejected *out) {
+    if (index < call->refusal_index || index == 0) {
+        call->next_refusal = call->exchange->tally.refusals;
+        call->refusal_index = 0;
+    }
+    while (call->next_refusal != NULL && call->refusal_index < index) {
+        call->next_refusal = call->next_refusal->next;
+        call->refusal_index++;
+    }
+    const struct cg_refusal *refusal = call->next_refusal;
+    if (refusal == NULL) return false;
+    *out = (struct castgate_rejected){.from = lend_address(call, &refusal->from),
+                                      .kid = lend(refusal->kid),
+                                      .gid = lend(refusal->gid),
+                                      .reason = lend_text(refusal->reason)};
+    return true;
+}
+
+static void host_random(struct castgate_call *call, void *to, size_t len) {
+    call->gateway->port->random(call->gateway->port->ctx, to, len);
+}
+
+static void host_content_type(struct castgate_call *call, struct castgate_slice text) {
+    size_t room = sizeof call->reply->content_type - 1;
+    size_t len = text.len < room ? text.len : room;
+    memcpy(call->reply->content_type, text.data, len);
+    call->reply->content_type[len] = 0;
+}
+
+static bool host_write(struct castgate_call *call, struct castgate_slice bytes) {
+    cg_buf_put(call->body, bytes.data, bytes.len);
+    return !call->body->failed;
+}
+
+static const struct castgate_host host = {
+    .size = sizeof host,
+    .exchange = host_exchange,
+    .mapping = host_mapping,
+    .summary = host_summary,
+    .answer = host_answer,
+    .missing = host_missing,
+    .rejected = host_rejected,
+    .random = host_random,
+    .content_type = host_content_type,
+    .write = host_write,
+};
+
+int cg_encode(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply, struct cg_buf *body) {
+    const struct castgate_encoder *encoder = exchange->request.encoder;
+    struct castgate_call call = {.gateway = gateway, .exchange = exchange, .reply = reply, .body = body};
+    host_content_type(&call, lend_text(encoder->media_type));
+    if (encoder->encode(&host, &call) != 0) return CG_E_INTERNAL;
+    return body->failed ? CG_E_NO_MEMORY : CG_OK;
+}

@@ -1,0 +1,448 @@
+/* One client request, from ADMIT to REPLY.
+ *
+ * | step   | does                                                                    | leaves by                       |
+ * |--------|-------------------------------------------------------------------------|---------------------------------|
+ * | ADMIT  | which mapping, who is the client, may it (GCP REQ1, REQ2), its budget   | 400 401 403 404 405 429         |
+ * | LOOK   | an equal cast in flight: subscribe; else start one per target           |                                 |
+ * | CAST   | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         |
+ * | GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
+ * | REPAIR | asks for silent members                                                 | the same                        |
+ * | REPLY  | encode, end; a client that left is no error                             |                                 |
+ *
+ * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only way out and
+ * frees the exchange; nothing may touch it afterwards. */
+#include "core/state.h"
+#include "base/check.h"
+#include "base/log.h"
+#include "core/access.h"
+#include "core/mapping.h"
+
+#include <stdlib.h>
+
+enum {
+    VERIFY_GRACE_US = 500000, /* past the deadline, for answers received before it and still being verified */
+    ASKS_AT_ONCE = 32,
+    NO_RESPONSE_ALL = 26, /* RFC 7967 §2: 2.xx, 4.xx and 5.xx suppressed */
+};
+
+static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange);
+
+static enum cg_step (*const steps[])(struct cg_gateway *, struct cg_exchange *) = {
+    [CG_STEP_ADMIT] = step_admit,   [CG_STEP_LOOK] = step_look,     [CG_STEP_CAST] = step_cast,
+    [CG_STEP_GATHER] = step_gather, [CG_STEP_REPAIR] = step_repair, [CG_STEP_REPLY] = step_reply,
+};
+
+/* The end of an exchange. */
+
+static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    while (exchange->asks != NULL) {
+        struct cg_ask *ask = exchange->asks;
+        if (ask->purpose == CG_ASK_BLOCKS) {
+            exchange->tally.incomplete--;
+            cg_tally_withdraw(&exchange->tally, ask->held, "blocks-incomplete");
+            exchange->mapping->stats->rejected++;
+        }
+        cg_ask_end(gateway, ask);
+    }
+    for (size_t i = 0; i < exchange->subscription_count; i++) cg_cast_leave(gateway, &exchange->subscriptions[i]);
+    cg_gateway_clear_timer(gateway, &exchange->timer);
+}
+
+void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    stop_collecting(gateway, exchange);
+    cg_gateway_calm(gateway, exchange);
+    if (exchange->tallying) cg_tally_fini(&exchange->tally);
+    cg_budget_leave(&gateway->budgets, exchange->usage);
+    cg_slots_remove(&gateway->exchanges, exchange->ticket);
+    cg_arena_fini(&exchange->arena);
+    cg_config_unref(exchange->config);
+    free(exchange);
+}
+
+static const char *method_name(uint8_t method) {
+    static const char *const names[] = {"?", "GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"};
+    return method < sizeof names / sizeof *names ? names[method] : "?";
+}
+
+static void log_exchange(const struct cg_gateway *gateway, const struct cg_exchange *exchange, unsigned status) {
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_INFO, "exchange");
+    cg_log_str(&line, "id", exchange->id);
+    if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
+    cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
+    cg_log_str(&line, "method", method_name(exchange->request.method));
+    if (status != 0) cg_log_u64(&line, "status", status);
+    if (exchange->problem.err < 0) {
+        cg_log_str(&line, "error", cg_err_info(exchange->problem.err)->slug);
+        cg_log_str(&line, "detail", exchange->problem.detail);
+    }
+    if (exchange->tallying) {
+        const struct cg_tally *tally = &exchange->tally;
+        cg_log_u64(&line, "answered", tally->answered);
+        cg_log_u64(&line, "failed", tally->failed);
+        cg_log_u64(&line, "missing", exchange->mapping->member_count - tally->seen_count);
+        cg_log_u64(&line, "duplicates", tally->duplicates);
+        cg_log_u64(&line, "rejected", tally->rejected);
+    }
+    if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
+    cg_log_u64(&line, "ms", (gateway->now_us - exchange->started_us) / 1000);
+    if (exchange->request.traceparent.len > 0) cg_log_slice(&line, "traceparent", exchange->request.traceparent);
+    cg_log_end(&line);
+}
+
+static void count_error(struct cg_gateway *gateway, struct cg_exchange *exchange, int err) {
+    if (exchange->mapping != NULL) {
+        exchange->mapping->stats->errors[-1 - err]++;
+    } else {
+        gateway->totals.requests_refused++;
+        gateway->totals.errors[-1 - err]++;
+    }
+}
+
+void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->abandoned) {
+        exchange->ended_by = "client";
+        if (exchange->started) log_exchange(gateway, exchange, 0);
+        cg_exchange_free(gateway, exchange);
+        return;
+    }
+    if (!exchange->started) return;
+    for (;;) {
+        enum cg_step step = exchange->step;
+        enum cg_step next = steps[step](gateway, exchange);
+        if (next == CG_STEP_STAY || step == CG_STEP_REPLY) return;
+        exchange->step = next;
+    }
+}
+
+/* ADMIT */
+
+static int find_mapping(struct cg_exchange *exchange) {
+    const struct cg_request *request = &exchange->request;
+    exchange->mapping = cg_mapping_find(exchange->config, request->host, request->path, &exchange->rest);
+    if (exchange->mapping != NULL) return CG_OK;
+    return cg_problem_set(&exchange->problem, CG_E_NOT_FOUND,
+                          "no mapping has this path; GET /.well-known/core or the settings' mappings tell which exist");
+}
+
+static int choose_timeout(struct cg_exchange *exchange) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    const struct cg_request *request = &exchange->request;
+    struct cg_problem *problem = &exchange->problem;
+    if (!request->has_timeout) {
+        exchange->timeout_us = mapping->timeout_us;
+        if (mapping->has_timeout && !exchange->config->http.strict) return CG_OK;
+        problem->ask_timeout = true;
+        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                              "say how long to collect answers: Multicast-Timeout: SECONDS, or give mapping %s a timeout",
+                              mapping->name);
+    }
+    exchange->timeout_us = (uint64_t)request->timeout_s * 1000000;
+    if (exchange->timeout_us <= mapping->max_timeout_us) return CG_OK;
+    return cg_problem_set(problem, CG_E_NO_TIMEOUT, "Multicast-Timeout is above the mapping's max_timeout of %llu s",
+                          (unsigned long long)(mapping->max_timeout_us / 1000000));
+}
+
+static int take_budget(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    const struct cg_client *client = exchange->request.client;
+    struct cg_problem *problem = &exchange->problem;
+    uint32_t most = exchange->config->limits.exchanges_per_client;
+    int err = cg_budget_enter(&gateway->budgets, client, most, &exchange->usage);
+    if (err < 0) {
+        problem->retry_after = 1;
+        return cg_problem_set(problem, err, "%u of this client's exchanges are running (limits.exchanges_per_client)", most);
+    }
+    err = cg_budget_take(&gateway->budgets, exchange->mapping, client, gateway->now_us, &problem->retry_after);
+    if (err < 0) {
+        return cg_problem_set(problem, err, "over the budget of %u requests per minute", exchange->mapping->requests_per_minute);
+    }
+    return CG_OK;
+}
+
+static int begin_tally(struct cg_exchange *exchange) {
+    exchange->tallying = cg_tally_init(&exchange->tally, &exchange->arena, exchange->mapping);
+    if (exchange->tallying) return CG_OK;
+    return cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+}
+
+static int admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    int err = find_mapping(exchange);
+    if (err == CG_OK) err = cg_access_check(exchange->mapping, &exchange->request, &exchange->problem);
+    if (err == CG_OK) err = choose_timeout(exchange);
+    if (err == CG_OK) err = take_budget(gateway, exchange);
+    if (err == CG_OK) err = begin_tally(exchange);
+    return err;
+}
+
+static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (admit(gateway, exchange) < 0) return CG_STEP_REPLY;
+    exchange->mapping->stats->requests++;
+    return CG_STEP_LOOK;
+}
+
+/* LOOK and CAST */
+
+int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) {
+    struct cg_opts uri;
+    struct cg_arena *arena = &exchange->arena;
+    int err = cg_uri_decompose(&uri, arena, target->path, exchange->rest, target->query, exchange->request.query);
+    if (err < 0) return err;
+    const struct cg_opts *own = &exchange->request.options;
+    options->count = uri.count + own->count;
+    options->list = cg_arena_alloc(arena, (options->count + 1) * sizeof *options->list);
+    if (options->list == NULL) return CG_E_NO_MEMORY;
+    size_t i = 0, j = 0;
+    for (size_t at = 0; at < options->count; at++) {
+        bool from_uri = j == own->count || (i < uri.count && uri.list[i].number <= own->list[j].number);
+        options->list[at] = from_uri ? uri.list[i++] : own->list[j++];
+    }
+    return CG_OK;
+}
+
+static bool suppresses_all(const struct cg_exchange *exchange) {
+    return (exchange->request.no_response & NO_RESPONSE_ALL) == NO_RESPONSE_ALL;
+}
+
+static void subscribe(struct cg_gateway *gateway, struct cg_exchange *exchange, size_t index) {
+    struct cg_subscription *subscription = &exchange->subscriptions[index];
+    subscription->exchange = exchange;
+    const struct cg_request *request = &exchange->request;
+    struct cg_group_request group_request = {
+        .target = &exchange->mapping->targets[index],
+        .method = request->method,
+        .payload = request->payload,
+        .expects_answers = exchange->timeout_us > 0 && !suppresses_all(exchange),
+    };
+    int err = cg_exchange_options(exchange, group_request.target, &group_request.options);
+    if (err < 0) {
+        cg_problem_set(&exchange->problem, err, "the path or query cannot be put into CoAP options");
+        subscription->state = CG_SUBSCRIPTION_FAILED;
+    } else if (!cg_cast_join(gateway, subscription, &group_request)) {
+        cg_cast_start(gateway, subscription, &group_request);
+    }
+}
+
+/* R6: a single known member is asked by unicast. */
+static bool has_only_member(const struct cg_mapping *mapping) {
+    return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1;
+}
+
+static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    exchange->sent_us = gateway->now_us;
+    exchange->deadline_us = gateway->now_us + exchange->timeout_us;
+    exchange->repair_us = exchange->mapping->repair_unicast ? gateway->now_us + exchange->timeout_us / 2 : UINT64_MAX;
+    return CG_STEP_GATHER;
+}
+
+static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    if (has_only_member(mapping) && exchange->timeout_us > 0 && !suppresses_all(exchange)) {
+        exchange->unicast = true;
+        enum cg_step next = start_gathering(gateway, exchange);
+        cg_ask_member(gateway, exchange, &mapping->members[0]);
+        return next;
+    }
+    exchange->subscriptions = cg_arena_zalloc(&exchange->arena, mapping->target_count * sizeof *exchange->subscriptions);
+    if (exchange->subscriptions == NULL) {
+        cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+        return CG_STEP_REPLY;
+    }
+    exchange->subscription_count = mapping->target_count;
+    for (size_t i = 0; i < mapping->target_count; i++) subscribe(gateway, exchange, i);
+    return CG_STEP_CAST;
+}
+
+static void refuse_target(struct cg_exchange *exchange, size_t index) {
+    const char *reason = cg_err_info(exchange->problem.err)->slug;
+    cg_tally_refuse(&exchange->tally, &exchange->mapping->targets[index].group, CG_SLICE_NONE, CG_SLICE_NONE, reason);
+}
+
+static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    size_t failed = 0;
+    for (size_t i = 0; i < exchange->subscription_count; i++) {
+        struct cg_subscription *subscription = &exchange->subscriptions[i];
+        if (subscription->state == CG_SUBSCRIPTION_WAITS) {
+            if (!exchange->hurried) return CG_STEP_STAY;
+            cg_cast_leave(gateway, subscription);
+            subscription->state = CG_SUBSCRIPTION_FAILED;
+            cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+        }
+        failed += subscription->state == CG_SUBSCRIPTION_FAILED;
+    }
+    if (failed == exchange->subscription_count) return CG_STEP_REPLY;
+    for (size_t i = 0; i < exchange->subscription_count; i++) {
+        if (exchange->subscriptions[i].state == CG_SUBSCRIPTION_FAILED) refuse_target(exchange, i);
+    }
+    exchange->problem = (struct cg_problem){0};
+    return start_gathering(gateway, exchange);
+}
+
+/* GATHER and REPAIR */
+
+void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                        const struct cg_arrival *arrival, uint64_t arrival_us) {
+    struct cg_stats *stats = exchange->mapping->stats;
+    if (exchange->deadline_us != 0 && arrival_us > exchange->deadline_us) {
+        exchange->tally.late++;
+        stats->late++;
+        return;
+    }
+    if (arrival->opened->payload.len > exchange->config->limits.answer) {
+        cg_exchange_refuse(gateway, exchange, &arrival->from, arrival->opened, "too-large");
+        return;
+    }
+    struct cg_held_answer *held = NULL;
+    switch (cg_tally_add(&exchange->tally, arrival, &held)) {
+    case CG_TALLY_NEW: cg_ask_blocks(gateway, exchange, target, held); break;
+    case CG_TALLY_AGAIN: stats->duplicate++; return;
+    case CG_TALLY_OVER_CAP: stats->over_cap++; return;
+    case CG_TALLY_NO_MEMORY:
+        stats->over_cap++;
+        cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+        cg_gateway_wake(gateway, exchange);
+        return;
+    }
+    const char *ended_by;
+    if (cg_tally_is_finished(&exchange->tally, &ended_by)) cg_gateway_wake(gateway, exchange);
+}
+
+void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
+                        const struct cg_opened *opened, const char *reason) {
+    (void)gateway;
+    cg_tally_refuse(&exchange->tally, from, opened->kid, opened->gid, reason);
+    exchange->mapping->stats->rejected++;
+}
+
+static bool is_opening(const struct cg_exchange *exchange) {
+    for (size_t i = 0; i < exchange->subscription_count; i++) {
+        const struct cg_cast *cast = exchange->subscriptions[i].cast;
+        if (cast != NULL && cast->opening > 0) return true;
+    }
+    return false;
+}
+
+/* The end of collecting, with ended_by set; else the timer stands for when to look again. */
+static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->problem.err < 0) return true;
+    if (cg_tally_is_finished(&exchange->tally, &exchange->ended_by)) return true;
+    if (exchange->timeout_us > 0 && suppresses_all(exchange)) {
+        exchange->ended_by = "all"; /* nobody will answer (R33) */
+        return true;
+    }
+    uint64_t end_us = exchange->deadline_us;
+    if (is_opening(exchange)) end_us += VERIFY_GRACE_US;
+    if (gateway->now_us >= end_us || exchange->hurried) {
+        exchange->ended_by = exchange->tally.limited ? "limit" : "deadline";
+        return true;
+    }
+    if (exchange->step == CG_STEP_GATHER && exchange->repair_us < end_us) end_us = exchange->repair_us;
+    cg_gateway_set_timer(gateway, &exchange->timer, end_us);
+    return false;
+}
+
+static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (is_over(gateway, exchange)) return CG_STEP_REPLY;
+    return gateway->now_us >= exchange->repair_us ? CG_STEP_REPAIR : CG_STEP_STAY;
+}
+
+static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (is_over(gateway, exchange)) return CG_STEP_REPLY;
+    const struct cg_mapping *mapping = exchange->mapping;
+    while (!exchange->unicast && exchange->next_silent < mapping->member_count && exchange->asks_running < ASKS_AT_ONCE) {
+        const struct cg_member *member = &mapping->members[exchange->next_silent++];
+        if (!cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
+    }
+    return CG_STEP_STAY;
+}
+
+/* REPLY */
+
+static void count_reply(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct castgate_summary *summary) {
+    struct cg_stats *stats = exchange->mapping->stats;
+    stats->answered += summary->answered;
+    stats->failed += summary->failed;
+    stats->missing += summary->missing;
+    stats->kernel_drops += summary->kernel_drops;
+    cg_histogram_add(&stats->latency_s, cg_latency_bounds, (double)(gateway->now_us - exchange->started_us) / 1e6);
+    cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);
+}
+
+static void summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary) {
+    const struct cg_tally *tally = &exchange->tally;
+    uint64_t drops = gateway->port->kernel_drops(gateway->port->ctx) - exchange->drops_before;
+    *summary = (struct castgate_summary){
+        .answered = tally->answered,
+        .failed = tally->failed,
+        .missing = (uint32_t)exchange->mapping->member_count - tally->seen_count,
+        .late = tally->late,
+        .duplicates = tally->duplicates,
+        .rejected = tally->rejected,
+        .expected = (uint32_t)exchange->mapping->member_count,
+        .kernel_drops = (uint32_t)drops,
+        .ms = (uint32_t)((gateway->now_us - exchange->sent_us) / 1000),
+        .ended_by = exchange->ended_by,
+    };
+}
+
+static void reply_problem(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    const struct cg_front *front = exchange->front;
+    void *ctx = exchange->front_ctx;
+    struct cg_problem problem = exchange->problem;
+    char id[sizeof exchange->id];
+    memcpy(id, exchange->id, sizeof id);
+    count_error(gateway, exchange, problem.err);
+    log_exchange(gateway, exchange, cg_err_info(problem.err)->http_status);
+    cg_exchange_free(gateway, exchange);
+    front->problem(ctx, &problem, id);
+}
+
+/* The body into the reply's queue; sets the exchange's problem when that fails. */
+static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply) {
+    struct cg_buf body;
+    cg_buf_init(&body, 0);
+    int err = CG_OK;
+    bool nobody = exchange->tally.answered == 0 && exchange->request.encoder->empty_is_204;
+    if (exchange->timeout_us == 0 || nobody) {
+        reply->status = 204;
+    } else {
+        reply->status = 200;
+        err = cg_encode(gateway, exchange, reply, &body);
+    }
+    reply->body = err < 0 ? NULL : cg_outq_new(SIZE_MAX, &gateway->quota);
+    bool made = reply->body != NULL && cg_outq_put(reply->body, &body) == CG_OK;
+    if (made) {
+        cg_outq_end(reply->body);
+    } else {
+        cg_outq_unref(reply->body);
+        exchange->problem.retry_after = 1;
+        cg_problem_set(&exchange->problem, err < 0 ? err : CG_E_NO_MEMORY, "the reply does not fit the memory limits");
+    }
+    cg_buf_fini(&body);
+    return made;
+}
+
+static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    struct cg_reply reply = {0};
+    if (exchange->problem.err == CG_OK) {
+        stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
+        summarise(gateway, exchange, &reply.summary);
+        if (make_body(gateway, exchange, &reply)) {
+            memcpy(reply.exchange_id, exchange->id, sizeof reply.exchange_id);
+            count_reply(gateway, exchange, &reply.summary);
+            log_exchange(gateway, exchange, reply.status);
+            const struct cg_front *front = exchange->front;
+            void *ctx = exchange->front_ctx;
+            cg_exchange_free(gateway, exchange);
+            front->reply(ctx, &reply);
+            cg_outq_unref(reply.body);
+            return CG_STEP_STAY;
+        }
+    }
+    reply_problem(gateway, exchange);
+    return CG_STEP_STAY;
+}

@@ -1,0 +1,26 @@
+/* What the core needs from outside: bytes out, randomness, and to be called again. The shell fills it in with sockets, tests with
+ * arrays. */
+#ifndef CG_CORE_PORT_H
+#define CG_CORE_PORT_H
+
+#include "core/request.h"
+
+/* Where a datagram goes and how. */
+struct cg_route {
+    struct cg_addr to;     /* multicast or unicast */
+    const char *interface; /* for multicast: a name, or NULL for the only one; ignored for unicast */
+    uint8_t hops;          /* for multicast */
+};
+
+struct cg_port {
+    void *ctx;
+    /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back. */
+    int (*emit)(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
+    void (*random)(void *ctx, void *to, size_t len); /* CSPRNG; cannot fail */
+    /* Datagrams that the kernel has dropped on the group sockets since the start. */
+    uint64_t (*kernel_drops)(void *ctx);
+    /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
+    void (*wake)(void *ctx);
+};
+
+#endif

@@ -1,0 +1,18 @@
+/* Problems: how an error gets its particulars. The hard thing: what a client sent may be quoted in them, and must reach
+ * neither a header nor a log line nor a terminal as anything but printable text. */
+#include "core/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...) {
+    problem->err = err;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem->detail, sizeof problem->detail, format, args);
+    va_end(args);
+    for (char *at = problem->detail; *at != '\0'; at++) {
+        if (*at < ' ' || *at > '~') *at = '?';
+    }
+    return err;
+}

@@ -1,0 +1,245 @@
+/* The gateway's inside, shared by the core's own files only: what an exchange, a cast and an ask are made of. The shell sees
+ * gateway.h.
+ *
+ * Ownership: the gateway owns all three through its slot tables. An exchange owns its subscriptions and its asks. A cast lives as
+ * long as it has subscriptions. Nothing here owns anything of an event loop, so freeing is synchronous. */
+#ifndef CG_CORE_STATE_H
+#define CG_CORE_STATE_H
+
+#include "base/heap.h"
+#include "core/budget.h"
+#include "core/gateway.h"
+#include "core/pace.h"
+#include "core/tally.h"
+
+/* A deadline with what it does. */
+struct cg_timer {
+    struct cg_deadline deadline; /* first member */
+    void (*due)(struct cg_gateway *gateway, struct cg_timer *timer);
+};
+
+#define CG_TOKEN_REUSE_US (500u * 1000000ull) /* R32: MIN_TOKEN_REUSE_TIME is below this (RFC 10020 §3.1.5) */
+#define CG_TOKENS_MAX     (1u << 20)          /* remembered at once: 2000 requests per second, sustained */
+
+/* A token in use, or one that may not be used again yet. Late answers find their mapping's counters through it. */
+struct cg_token_entry {
+    uint8_t bytes[CG_TOKEN_MAX];
+    struct cg_cast *cast; /* either one, or none: spent */
+    struct cg_ask *ask;
+    struct cg_stats *stats;
+    uint64_t reusable_us;
+    struct cg_token_entry *next; /* in order of making */
+    UT_hash_handle hh;
+};
+
+enum cg_subscription_state { CG_SUBSCRIPTION_WAITS, CG_SUBSCRIPTION_SENT, CG_SUBSCRIPTION_FAILED };
+
+/* One exchange's share in one cast. */
+struct cg_subscription {
+    struct cg_exchange *exchange;
+    struct cg_cast *cast; /* NULL once it is over */
+    struct cg_subscription *next_of_cast;
+    enum cg_subscription_state state;
+};
+
+enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
+
+struct cg_cast {
+    struct cg_timer timer; /* while WAITING: when to look again, or to give up */
+    struct cg_ticket ticket;
+    struct cg_config *config; /* a reference */
+    const struct cg_mapping *mapping;
+    const struct cg_target *target;
+    struct cg_token_entry *token;
+    struct cg_subscription *subscriptions;
+    struct cg_binding binding;
+    struct cg_buf datagram; /* sealed, until sent */
+    struct cg_pace *pace;
+    struct cg_cast *next_waiting;
+    struct cg_cast *previous, *next; /* of all casts */
+    uint64_t give_up_us;
+    uint64_t sent_us;
+    uint32_t shape;      /* hash of method, options, payload: equal safe requests may share */
+    struct cg_buf shape_bytes;
+    uint32_t opening;    /* answers that the protector has not finished opening */
+    uint16_t mid;
+    enum cg_cast_state state;
+    bool expects_answers;
+    bool outstanding; /* counted in pace */
+    bool answered;
+};
+
+enum cg_ask_purpose { CG_ASK_MEMBER, CG_ASK_BLOCKS };
+
+struct cg_ask {
+    struct cg_timer timer; /* retransmission */
+    struct cg_ticket ticket;
+    struct cg_exchange *exchange;
+    struct cg_ask *next; /* of the exchange */
+    enum cg_ask_purpose purpose;
+    struct cg_addr to;
+    const struct cg_target *target;
+    struct cg_token_entry *token;
+    struct cg_binding binding;
+    struct cg_buf datagram;
+    struct cg_held_answer *held; /* BLOCKS: the answer that is being completed */
+    struct cg_buf body;          /* BLOCKS: what has come so far */
+    struct cg_slice etag;        /* BLOCKS: must not change; in the arena */
+    uint32_t block;              /* BLOCKS: number asked for */
+    uint8_t szx;
+    uint8_t attempts;
+    uint64_t timeout_us;
+    uint16_t mid;
+    bool acknowledged; /* an empty ACK came: the answer follows */
+    struct cg_ask_key {
+        struct cg_addr to;
+        uint16_t mid;
+        uint16_t unused[3];
+    } key;
+    UT_hash_handle hh; /* by peer and MID, for ACK and RST */
+};
+
+enum cg_step { CG_STEP_ADMIT, CG_STEP_LOOK, CG_STEP_CAST, CG_STEP_GATHER, CG_STEP_REPAIR, CG_STEP_REPLY, CG_STEP_STAY };
+
+struct cg_exchange {
+    struct cg_timer timer;
+    struct cg_ticket ticket;
+    struct cg_arena arena;
+    struct cg_config *config; /* a reference */
+    const struct cg_front *front;
+    void *front_ctx;
+    struct cg_request request;
+    struct cg_problem problem;
+    const struct cg_mapping *mapping;
+    struct cg_slice rest; /* of the path, behind the mapping's */
+    struct cg_usage *usage;
+    struct cg_tally tally;
+    struct cg_subscription *subscriptions; /* one a target */
+    size_t subscription_count;
+    struct cg_ask *asks;
+    uint32_t asks_running;
+    size_t next_silent; /* index of the member that REPAIR asks next */
+    struct cg_exchange *previous_awake, *next_awake;
+    uint64_t started_us;
+    uint64_t sent_us;     /* the last of its group requests; 0: none yet */
+    uint64_t ended_us;    /* end of collecting */
+    uint64_t timeout_us;  /* how long to collect */
+    uint64_t deadline_us; /* 0: not set yet */
+    uint64_t repair_us;   /* when silent members are asked */
+    uint64_t drops_before;
+    const char *ended_by;
+    char id[17];
+    enum cg_step step;
+    bool started;
+    bool awake;     /* in the queue */
+    bool abandoned; /* the client left */
+    bool tallying;  /* tally is initialised */
+    bool hurried;   /* to be ended now with what there is */
+    bool unicast;   /* a single known member: asked, not cast to (R6) */
+};
+
+/* What a promised result of a protector belongs to. */
+struct cg_job {
+    struct cg_ticket cast, ask; /* one of them */
+    bool opens;                 /* an answer; else the sealing of the request */
+    struct cg_addr from;
+    uint64_t arrival_us;
+};
+
+struct cg_gateway {
+    const struct cg_port *port;
+    struct cg_config *config; /* a reference */
+    uint64_t now_us;          /* of the current or latest call */
+    struct cg_heap deadlines;
+    struct cg_slots exchanges, casts, asks, jobs;
+    struct cg_job *spare_job; /* made beforehand, so that an answer that is opened at once costs no allocation */
+    uint64_t spare_number;
+    struct cg_exchange *awake; /* list of those whose step is to run */
+    struct cg_cast *all_casts;
+    struct cg_token_entry *tokens; /* uthash head */
+    struct cg_token_entry *oldest_token, *newest_token;
+    struct cg_token_entry *last_match; /* the next answer is likely the same cast's */
+    struct cg_ask *asks_by_mid;        /* uthash head */
+    struct cg_pace_table paces;
+    struct cg_budgets budgets;
+    struct cg_quota quota;
+    struct cg_stats_table stats;
+    struct cg_totals totals;
+    uint64_t purge_us; /* when to forget what is no longer needed */
+    uint16_t next_mid;
+    bool stopping; /* no new exchanges */
+    bool closing;  /* no group request goes out any more */
+};
+
+/* gateway.c */
+void cg_gateway_set_timer(struct cg_gateway *gateway, struct cg_timer *timer, uint64_t at_us);
+void cg_gateway_clear_timer(struct cg_gateway *gateway, struct cg_timer *timer);
+void cg_gateway_wake(struct cg_gateway *gateway, struct cg_exchange *exchange); /* its step runs soon */
+void cg_gateway_calm(struct cg_gateway *gateway, struct cg_exchange *exchange); /* not any more */
+/* The number that the next CG_PENDING will be known by (0: out of memory), and what it then stands for. */
+uint64_t cg_gateway_spare_job(struct cg_gateway *gateway);
+void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job);
+void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
+
+/* token.c */
+struct cg_token_entry *cg_token_make(struct cg_gateway *gateway, struct cg_stats *stats); /* NULL: too many or no memory */
+struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token);
+void cg_token_spend(struct cg_gateway *gateway, struct cg_token_entry *entry);
+void cg_tokens_purge(struct cg_gateway *gateway);
+void cg_tokens_fini(struct cg_gateway *gateway);
+static inline struct cg_token cg_token_of(const struct cg_token_entry *entry) {
+    struct cg_token token = {.len = CG_TOKEN_MAX};
+    memcpy(token.bytes, entry->bytes, CG_TOKEN_MAX);
+    return token;
+}
+
+/* cast.c */
+
+/* The group request of `exchange` for one target, as options and payload. */
+struct cg_group_request {
+    const struct cg_target *target;
+    uint8_t method;
+    struct cg_opts options;
+    struct cg_slice payload;
+    bool expects_answers;
+};
+/* Subscribes to a running cast of the same shape. False: there is none that may be shared. */
+bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request);
+/* Starts a cast for the subscription; failures show in its state, with the exchange's problem set. */
+void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request);
+void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscription); /* the last one ends the cast */
+void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
+                     const struct cg_msg *msg);
+void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, const struct cg_problem *problem);
+void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
+                    int err, const struct cg_opened *opened);
+
+/* ask.c */
+void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member);
+/* Fetches the blocks behind the first one that `held` has; no effect when its answer is whole. */
+void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                   struct cg_held_answer *held);
+void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
+                    const struct cg_msg *msg);
+void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type);
+void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err);
+void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
+                   const struct cg_opened *opened);
+void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask);
+
+/* exchange.c */
+void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */
+/* An answer for one of its casts or asks. `target` is where blocks are asked for. */
+void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                        const struct cg_arrival *arrival, uint64_t arrival_us);
+void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
+                        const struct cg_opened *opened, const char *reason);
+void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);
+/* The request's options for one target: the URI's and the client's, merged in order. */
+int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) CG_MUST_CHECK;
+
+/* encode.c */
+int cg_encode(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
+              struct cg_buf *body) CG_MUST_CHECK;
+
+#endif

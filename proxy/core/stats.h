@@ -1,0 +1,52 @@
+/* Counters and histograms per mapping (R60), kept by name across reloads, and those of the whole gateway. */
+#ifndef CG_CORE_STATS_H
+#define CG_CORE_STATS_H
+
+#include <uthash.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define CG_HISTOGRAM_BUCKETS 16
+
+struct cg_histogram {
+    uint64_t counts[CG_HISTOGRAM_BUCKETS + 1]; /* the last one: above every bound */
+    uint64_t total;
+    double sum;
+};
+
+struct cg_stats {
+    char name[64 + 1]; /* the mapping's */
+    uint64_t requests; /* exchanges admitted */
+    uint64_t sent;     /* group requests emitted */
+    uint64_t asked;    /* unicast requests emitted, retransmissions aside */
+    uint64_t answered, failed, late, duplicate, missing, rejected, over_cap;
+    uint64_t kernel_drops;          /* counted while one of its requests ran */
+    uint64_t errors[CG_ERR_COUNT];  /* exchanges that ended with a problem, by error */
+    struct cg_histogram latency_s;  /* request to end of collecting */
+    struct cg_histogram answers;    /* answers per exchange */
+    UT_hash_handle hh;
+};
+
+struct cg_totals {
+    uint64_t datagrams;       /* received on group sockets */
+    uint64_t malformed;       /* not CoAP */
+    uint64_t unknown_token;   /* no such cast, ask, or too long ago */
+    uint64_t requests_refused; /* before a mapping was known */
+    uint64_t errors[CG_ERR_COUNT];
+};
+
+struct cg_stats_table {
+    struct cg_stats *by_name; /* uthash head */
+};
+
+struct cg_stats *cg_stats_get(struct cg_stats_table *table, const char *name); /* makes it; NULL: out of memory */
+void cg_stats_fini(struct cg_stats_table *table);
+void cg_histogram_add(struct cg_histogram *histogram, const double bounds[CG_HISTOGRAM_BUCKETS], double value);
+extern const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
+extern const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS];
+
+/* Prometheus text format 0.0.4 of everything here. */
+void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals);
+
+#endif

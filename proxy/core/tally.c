@@ -1,0 +1,163 @@
+/* The tally. The hard thing: who counts as the same member. A verified member is its credential, whatever address it sends
+ * from; any other is its source address and port, so that a forged identity cannot displace another member's answer. */
+#include "core/tally.h"
+
+bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
+    *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
+    tally->last_refusal = &tally->refusals;
+    if (mapping->member_count == 0) return true;
+    tally->seen = cg_arena_zalloc(arena, (mapping->member_count + 7) / 8);
+    return tally->seen != NULL;
+}
+
+void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
+
+static const struct cg_member *configured_member(const struct cg_tally *tally, const struct cg_addr *from) {
+    struct cg_member *member;
+    HASH_FIND(hh, tally->mapping->members_by_addr, from, sizeof *from, member);
+    return member;
+}
+
+static void mark_seen(struct cg_tally *tally, const struct cg_member *member, bool seen) {
+    if (member == NULL || cg_tally_has_seen(tally, member) == seen) return;
+    tally->seen[member->number / 8] ^= (uint8_t)(1u << member->number % 8);
+    tally->seen_count += seen ? 1u : -1u;
+}
+
+bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
+    return tally->seen[member->number / 8] >> member->number % 8 & 1;
+}
+
+static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
+
+/* Makes room for `len` bytes, at least doubling: a member that answers again and again costs at most twice its largest. */
+static bool make_room(struct cg_tally *tally, struct cg_held_answer *held, size_t len) {
+    if (len <= held->room_cap) return true;
+    size_t cap = held->room_cap == 0 || len > held->room_cap * 2 ? len : held->room_cap * 2;
+    uint8_t *room = cg_arena_alloc(tally->arena, cap);
+    if (room == NULL) return false;
+    held->room = room;
+    held->room_cap = cap;
+    return true;
+}
+
+static struct cg_slice store(uint8_t **at, struct cg_slice slice) {
+    if (slice.len == 0) return CG_SLICE_NONE;
+    memcpy(*at, slice.data, slice.len);
+    struct cg_slice stored = cg_slice_of(*at, slice.len);
+    *at += slice.len;
+    return stored;
+}
+
+static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    if (!make_room(tally, held, opened->options.len + opened->payload.len + opened->kid.len)) return false;
+    uint8_t *at = held->room;
+    held->options = store(&at, opened->options);
+    held->payload = store(&at, opened->payload);
+    held->kid = store(&at, opened->kid);
+    held->has_kid = opened->has_kid;
+    held->from = arrival->from;
+    held->partial_iv = opened->partial_iv;
+    held->ms = arrival->ms;
+    held->code = opened->code;
+    held->verified = opened->verified;
+    held->via = arrival->via;
+    held->whole = true;
+    return true;
+}
+
+static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
+    cg_tally_refuse(tally, &arrival->from, arrival->opened->kid, CG_SLICE_NONE, reason);
+    tally->limited = true;
+    return tally->arena->quota_refused ? CG_TALLY_NO_MEMORY : CG_TALLY_OVER_CAP;
+}
+
+static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_slice key,
+                                      struct cg_held_answer **held) {
+    if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
+    struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
+    if (entry == NULL || !hold(tally, entry, arrival)) return dropped(tally, arrival, "memory-limit");
+    if (arrival->opened->identity.len == 0) {
+        entry->key = cg_slice_of(&entry->from, sizeof entry->from);
+    } else {
+        entry->key = cg_arena_copy(tally->arena, key);
+        if (entry->key.data == NULL) return dropped(tally, arrival, "memory-limit");
+    }
+    entry->member = tally->mapping->member_count == 0 ? NULL : configured_member(tally, &arrival->from);
+    HASH_ADD_KEYPTR(hh, tally->answers, entry->key.data, entry->key.len, entry);
+    mark_seen(tally, entry->member, true);
+    tally->answered++;
+    if (is_failure(entry->code)) tally->failed++;
+    *held = entry;
+    return CG_TALLY_NEW;
+}
+
+static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      struct cg_held_answer *held) {
+    tally->duplicates++;
+    if (!held->whole) return CG_TALLY_AGAIN;                                       /* its blocks belong together */
+    if (arrival->opened->partial_iv < held->partial_iv) return CG_TALLY_AGAIN; /* an older one that came late */
+    uint32_t ms = held->ms;
+    bool failed = is_failure(held->code);
+    if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
+    held->ms = ms;                                              /* when the member first answered */
+    tally->failed += (is_failure(held->code) ? 1u : 0u) - (failed ? 1u : 0u);
+    return CG_TALLY_AGAIN;
+}
+
+enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {
+    struct cg_slice key = arrival->opened->identity;
+    if (key.len == 0) key = cg_slice_of(&arrival->from, sizeof arrival->from);
+    struct cg_held_answer *found = NULL;
+    HASH_FIND(hh, tally->answers, key.data, key.len, found);
+    struct cg_held_answer *ignored;
+    if (held == NULL) held = &ignored;
+    if (found == NULL) return add_first(tally, arrival, key, held);
+    *held = found;
+    return add_again(tally, arrival, found);
+}
+
+bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body) {
+    struct cg_slice payload = cg_arena_copy(tally->arena, body);
+    if (payload.data == NULL) return false;
+    held->payload = payload;
+    return true;
+}
+
+void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason) {
+    HASH_DEL(tally->answers, held);
+    mark_seen(tally, held->member, false);
+    tally->answered--;
+    if (is_failure(held->code)) tally->failed--;
+    cg_tally_refuse(tally, &held->from, held->kid, CG_SLICE_NONE, reason);
+}
+
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, struct cg_slice kid, struct cg_slice gid,
+                     const char *reason) {
+    if (tally->rejected++ >= CG_REFUSALS_LISTED) return;
+    struct cg_refusal *refusal = cg_arena_zalloc(tally->arena, sizeof *refusal);
+    if (refusal == NULL) return;
+    refusal->from = *from;
+    refusal->kid = cg_arena_copy(tally->arena, kid);
+    refusal->gid = cg_arena_copy(tally->arena, gid);
+    refusal->reason = reason;
+    *tally->last_refusal = refusal;
+    tally->last_refusal = &refusal->next;
+}
+
+bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by) {
+    const struct cg_mapping *mapping = tally->mapping;
+    if (tally->incomplete > 0) return false;
+    switch (mapping->finish.rule) {
+    case CG_FINISH_DEADLINE: return false;
+    case CG_FINISH_ALL:
+        *ended_by = "all";
+        return mapping->member_count > 0 && tally->seen_count == mapping->member_count;
+    case CG_FINISH_QUORUM:
+        *ended_by = "quorum";
+        return mapping->member_count > 0 && tally->seen_count >= mapping->finish.quorum * (double)mapping->member_count;
+    case CG_FINISH_COUNT: *ended_by = "count"; return tally->answered >= mapping->finish.count;
+    }
+    return false;
+}

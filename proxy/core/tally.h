@@ -1,0 +1,79 @@
+/* Who answered an exchange, and what: one entry a member with its latest answer, and the counts of everything else. */
+#ifndef CG_CORE_TALLY_H
+#define CG_CORE_TALLY_H
+
+#include "core/protector.h"
+
+struct cg_held_answer {
+    UT_hash_handle hh;    /* by key; iteration in order of first arrival */
+    struct cg_slice key;  /* the member's identity: credential hash or address; in the arena */
+    struct cg_addr from;
+    const struct cg_member *member; /* configured; NULL: not known beforehand */
+    struct cg_slice options;        /* encoded */
+    struct cg_slice payload;
+    struct cg_slice kid;
+    uint8_t *room;   /* the bytes of options, payload and kid */
+    size_t room_cap; /* a further answer that fits is written over the old one */
+    uint64_t partial_iv;
+    uint32_t ms;
+    uint8_t code;
+    uint8_t verified;
+    uint8_t via;
+    bool has_kid;
+    bool whole; /* false while the blocks behind the first are being fetched */
+};
+
+struct cg_refusal {
+    struct cg_refusal *next;
+    struct cg_addr from;
+    struct cg_slice kid;
+    struct cg_slice gid;
+    const char *reason; /* static */
+};
+
+#define CG_REFUSALS_LISTED 64 /* beyond, they are only counted */
+
+struct cg_tally {
+    struct cg_arena *arena;
+    const struct cg_mapping *mapping;
+    struct cg_held_answer *answers; /* uthash head */
+    struct cg_refusal *refusals, **last_refusal;
+    uint8_t *seen; /* bit per configured member */
+    uint32_t seen_count;
+    uint32_t answered, failed, duplicates, late, rejected;
+    uint32_t incomplete; /* held answers whose blocks are still being fetched */
+    bool limited;        /* an answer was dropped because of a limit */
+};
+
+enum cg_tally_result {
+    CG_TALLY_NEW,       /* a member's first answer */
+    CG_TALLY_AGAIN,     /* counted as a duplicate; the newest is kept */
+    CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
+    CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
+};
+
+/* False: out of memory. */
+bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping);
+void cg_tally_fini(struct cg_tally *tally);
+
+struct cg_arrival {
+    struct cg_addr from;
+    const struct cg_opened *opened;
+    uint32_t ms;
+    uint8_t via; /* enum castgate_via */
+};
+
+/* *held (may be NULL) gets the entry for NEW and AGAIN. */
+enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held);
+/* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block stays. */
+bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body);
+/* Takes an answer back, as if it had been refused: its blocks did not make a whole. */
+void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason);
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, struct cg_slice kid, struct cg_slice gid,
+                     const char *reason);
+
+bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
+/* The finish rule is met: *ended_by gets "all", "quorum" or "count". */
+bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by);
+
+#endif

@@ -1,0 +1,114 @@
+/* The plugin ABI of castgate, version 0: encoders of the reply. libc only; nothing of the gateway's own headers.
+ *
+ * A plugin exports one object: `const struct castgate_plugin castgate_plugin`. Host services come in as a table with every
+ * call; only byte slices and an opaque call cross the border. Everything that the host hands out is borrowed and valid
+ * until the operation returns. Operations run on the gateway's loop: they must not block. While the major version is 0, a
+ * plugin fits only a host of the same major and minor version. */
+#ifndef CASTGATE_PLUGIN_H
+#define CASTGATE_PLUGIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CASTGATE_PLUGIN_MAJOR  0
+#define CASTGATE_PLUGIN_MINOR  1
+#define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
+
+struct castgate_slice {
+    const void *data; /* not NUL-terminated; may be NULL when len is 0 */
+    size_t len;       /* bytes */
+};
+
+enum castgate_kind { CASTGATE_ENCODER = 1 };
+enum castgate_via { CASTGATE_VIA_MULTICAST = 0, CASTGATE_VIA_UNICAST = 1, CASTGATE_VIA_CACHE = 2 };
+enum castgate_verified { CASTGATE_VERIFIED_NONE = 0, CASTGATE_VERIFIED_SOURCE = 2 };
+
+#define CASTGATE_FORMAT_NONE UINT32_MAX
+
+/* One member's answer. */
+struct castgate_answer {
+    struct castgate_slice member;     /* configured name, or the address as text where there is none */
+    struct castgate_slice from;       /* "127.0.0.11:5683"; empty when anonymised */
+    struct castgate_slice reply_from; /* the CRI of GCP's Reply-From, CBOR; empty when anonymised */
+    struct castgate_slice kid;        /* empty when there is none: has_kid tells an empty one from none */
+    struct castgate_slice media_type; /* HTTP Content-Type for `format`; empty without payload format */
+    struct castgate_slice etag;       /* of the answer, raw; empty when absent */
+    struct castgate_slice options;    /* encoded CoAP options (RFC 7252 §3.1), well-formed */
+    struct castgate_slice payload;
+    uint32_t format;                  /* CoAP Content-Format or CASTGATE_FORMAT_NONE */
+    uint32_t max_age;                 /* seconds; 60 when the answer says nothing (RFC 7252 §5.10.5) */
+    uint32_t ms;                      /* from the group request to the arrival */
+    uint16_t status;                  /* HTTP status (RFC 8075 §7) */
+    uint8_t code;                     /* CoAP code, class * 32 + detail */
+    uint8_t verified;                 /* enum castgate_verified */
+    uint8_t via;                      /* enum castgate_via */
+    bool has_kid;
+    bool has_max_age; /* the answer carried Max-Age */
+};
+
+/* A member that was expected and did not answer. */
+struct castgate_missing {
+    struct castgate_slice member;
+    struct castgate_slice from;
+};
+
+/* An answer that was refused. */
+struct castgate_rejected {
+    struct castgate_slice from;
+    struct castgate_slice kid;
+    struct castgate_slice gid;
+    struct castgate_slice reason;
+};
+
+struct castgate_summary {
+    uint32_t answered;     /* members with an answer, failed ones included */
+    uint32_t failed;       /* of those, with a 4.xx or 5.xx code */
+    uint32_t missing;      /* expected members without an answer */
+    uint32_t late;         /* answers after the end of collecting, known so far */
+    uint32_t duplicates;   /* further answers of members that had answered */
+    uint32_t rejected;     /* answers refused, by verification or by a limit */
+    uint32_t expected;     /* members known beforehand; 0 when unknown */
+    uint32_t kernel_drops; /* datagrams that the kernel dropped meanwhile, of all groups */
+    uint32_t ms;           /* from the group request to the end of collecting */
+    const char *ended_by;  /* "all", "quorum", "count", "deadline", "client", "limit" */
+};
+
+struct castgate_call; /* opaque: one reply being encoded */
+
+/* Services of the host. A later minor version adds at the end only. */
+struct castgate_host {
+    size_t size; /* sizeof of the host's struct */
+    struct castgate_slice (*exchange)(struct castgate_call *call); /* the exchange's ID, printable ASCII */
+    struct castgate_slice (*mapping)(struct castgate_call *call);  /* the mapping's name */
+    const struct castgate_summary *(*summary)(struct castgate_call *call);
+    /* Item `index` into *out; false behind the last one. Calling in ascending order is cheapest. */
+    bool (*answer)(struct castgate_call *call, size_t index, struct castgate_answer *out);
+    bool (*missing)(struct castgate_call *call, size_t index, struct castgate_missing *out);
+    bool (*rejected)(struct castgate_call *call, size_t index, struct castgate_rejected *out);
+    void (*random)(struct castgate_call *call, void *to, size_t len); /* from a CSPRNG */
+    /* The reply's Content-Type, when it needs more than media_type says (a boundary, say). At most 255 bytes. */
+    void (*content_type)(struct castgate_call *call, struct castgate_slice text);
+    /* Appends to the reply. False when its limit is reached: give up and return -1. */
+    bool (*write)(struct castgate_call *call, struct castgate_slice bytes);
+};
+
+struct castgate_encoder {
+    const char *media_type; /* what Accept is compared with, lower case, no parameters */
+    bool empty_is_204;      /* nobody answered: the host sends 204 and does not call encode */
+    /* Writes the whole reply body. 0, or -1: the client then gets an error instead. */
+    int (*encode)(const struct castgate_host *host, struct castgate_call *call);
+};
+
+struct castgate_plugin {
+    uint16_t major; /* CASTGATE_PLUGIN_MAJOR and MINOR of the header it was built with */
+    uint16_t minor;
+    uint32_t kind;    /* enum castgate_kind */
+    size_t size;      /* sizeof (struct castgate_plugin) */
+    const char *name; /* [a-z0-9][a-z0-9._-]{0,63}, unique among the loaded plugins */
+    union {
+        const struct castgate_encoder *encoder; /* kind CASTGATE_ENCODER */
+    } ops;
+};
+
+#endif

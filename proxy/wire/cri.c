@@ -1,0 +1,214 @@
+/* CRIs. The hard thing: a CRI becomes a URI that is parsed again, so no text in it may turn into another part of the
+ * URI (everything is percent-encoded by position), and only the one shape that GCP needs is read, item by item, without
+ * a tree. */
+#include "wire/cri.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+#include <cbor.h>
+
+enum item_kind { ITEM_OTHER, ITEM_ARRAY, ITEM_UNSIGNED, ITEM_NEGATIVE, ITEM_BYTES, ITEM_TEXT };
+
+struct item {
+    enum item_kind kind;
+    uint64_t number;       /* an array's count, an integer n, or n of the negative -1 - n */
+    struct cg_slice bytes; /* of a byte or text string */
+};
+
+struct scheme_number {
+    uint8_t number; /* the scheme-id is -1 - number */
+    enum cg_scheme scheme;
+};
+
+static const struct scheme_number scheme_numbers[] = {
+    {0, CG_SCHEME_COAP},      {1, CG_SCHEME_COAPS},    {6, CG_SCHEME_COAP_TCP},
+    {7, CG_SCHEME_COAPS_TCP}, {24, CG_SCHEME_COAP_WS}, {25, CG_SCHEME_COAPS_WS},
+};
+
+size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr) {
+    struct cg_slice ip = cg_addr_ip(addr);
+    CG_CHECK(ip.len > 0);
+    bool with_port = addr->port != CG_COAP_PORT;
+    size_t at = cbor_encode_array_start(2, to, CG_CRI_ADDR_MAX);
+    at += cbor_encode_negint(0, to + at, CG_CRI_ADDR_MAX - at); /* -1: coap */
+    at += cbor_encode_array_start(with_port ? 2 : 1, to + at, CG_CRI_ADDR_MAX - at);
+    at += cbor_encode_bytestring_start(ip.len, to + at, CG_CRI_ADDR_MAX - at);
+    memcpy(to + at, ip.data, ip.len);
+    at += ip.len;
+    if (with_port) at += cbor_encode_uint(addr->port, to + at, CG_CRI_ADDR_MAX - at);
+    return at;
+}
+
+static void set_integer(void *item, enum item_kind kind, uint64_t number) {
+    *(struct item *)item = (struct item){.kind = kind, .number = number};
+}
+
+static void on_uint8(void *item, uint8_t number) {
+    set_integer(item, ITEM_UNSIGNED, number);
+}
+static void on_uint16(void *item, uint16_t number) {
+    set_integer(item, ITEM_UNSIGNED, number);
+}
+static void on_uint32(void *item, uint32_t number) {
+    set_integer(item, ITEM_UNSIGNED, number);
+}
+static void on_uint64(void *item, uint64_t number) {
+    set_integer(item, ITEM_UNSIGNED, number);
+}
+static void on_negint8(void *item, uint8_t number) {
+    set_integer(item, ITEM_NEGATIVE, number);
+}
+static void on_negint16(void *item, uint16_t number) {
+    set_integer(item, ITEM_NEGATIVE, number);
+}
+static void on_negint32(void *item, uint32_t number) {
+    set_integer(item, ITEM_NEGATIVE, number);
+}
+static void on_negint64(void *item, uint64_t number) {
+    set_integer(item, ITEM_NEGATIVE, number);
+}
+
+static void on_array(void *item, size_t count) {
+    set_integer(item, ITEM_ARRAY, count);
+}
+
+static void on_bytes(void *item, cbor_data data, size_t len) {
+    *(struct item *)item = (struct item){.kind = ITEM_BYTES, .bytes = cg_slice_of(data, len)};
+}
+
+static void on_text(void *item, cbor_data data, size_t len) {
+    *(struct item *)item = (struct item){.kind = ITEM_TEXT, .bytes = cg_slice_of(data, len)};
+}
+
+/* The next item's head with its string, if it is one. Indefinite lengths, maps, tags and simple values are ITEM_OTHER,
+ * which no position of a CRI accepts; so is what is cut off or not CBOR. */
+static struct item next_item(struct cg_slice *rest) {
+    struct cbor_callbacks callbacks = cbor_empty_callbacks;
+    callbacks.uint8 = on_uint8;
+    callbacks.uint16 = on_uint16;
+    callbacks.uint32 = on_uint32;
+    callbacks.uint64 = on_uint64;
+    callbacks.negint8 = on_negint8;
+    callbacks.negint16 = on_negint16;
+    callbacks.negint32 = on_negint32;
+    callbacks.negint64 = on_negint64;
+    callbacks.byte_string = on_bytes;
+    callbacks.string = on_text;
+    callbacks.array_start = on_array;
+    struct item item = {.kind = ITEM_OTHER};
+    if (rest->len == 0) return item;
+    struct cbor_decoder_result result = cbor_stream_decode(rest->data, rest->len, &callbacks, &item);
+    if (result.status != CBOR_DECODER_FINISHED) return (struct item){.kind = ITEM_OTHER};
+    *rest = cg_slice_of(rest->data + result.read, rest->len - result.read);
+    return item;
+}
+
+static bool read_array(struct cg_slice *rest, uint64_t *count) {
+    struct item item = next_item(rest);
+    *count = item.number;
+    return item.kind == ITEM_ARRAY;
+}
+
+static bool is_text(const struct item *item) {
+    return item->kind == ITEM_TEXT && cg_utf8_valid(item->bytes);
+}
+
+/* scheme-id, or scheme-name in its canonical form. */
+static bool convert_scheme(struct cg_slice *rest, struct cg_buf *text) {
+    struct item item = next_item(rest);
+    for (size_t i = 0; i < sizeof scheme_numbers / sizeof scheme_numbers[0]; i++) {
+        const struct scheme_number *row = &scheme_numbers[i];
+        bool same = item.kind == ITEM_NEGATIVE && item.number == row->number;
+        if (item.kind == ITEM_TEXT) same = cg_slice_is(item.bytes, cg_scheme_name(row->scheme));
+        if (!same) continue;
+        cg_buf_put_str(text, cg_scheme_name(row->scheme));
+        cg_buf_put_str(text, "://");
+        return true;
+    }
+    return false;
+}
+
+static bool convert_ip(struct cg_slice ip, struct cg_buf *text) {
+    if (ip.len != 4 && ip.len != 16) return false;
+    struct cg_addr addr = {.family = ip.len == 4 ? CG_FAMILY_IPV4 : CG_FAMILY_IPV6};
+    char digits[CG_ADDR_TEXT_MAX];
+    memcpy(addr.ip, ip.data, ip.len);
+    cg_addr_emit_ip(&addr, digits);
+    if (ip.len == 16) cg_buf_put_u8(text, '[');
+    cg_buf_put_str(text, digits);
+    if (ip.len == 16) cg_buf_put_u8(text, ']');
+    return true;
+}
+
+/* One label of a host-name; a dot inside cannot be expressed in a URI. */
+static bool convert_label(struct cg_slice label, bool first, struct cg_buf *text) {
+    if (label.len > 0 && memchr(label.data, '.', label.len) != NULL) return false;
+    if (!first) cg_buf_put_u8(text, '.');
+    cg_uri_encode(text, label, CG_URI_HOST);
+    return true;
+}
+
+/* [host-ip / *label, ?port]. No userinfo (it begins with false), and no zone-id: the conversion of that is undefined.
+ */
+static bool convert_authority(struct cg_slice *rest, struct cg_buf *text) {
+    uint64_t count;
+    if (!read_array(rest, &count) || count == 0) return false;
+    bool named = false;
+    for (uint64_t i = 0; i < count; i++) {
+        struct item item = next_item(rest);
+        bool good = false;
+        if (i > 0 && i == count - 1 && item.kind == ITEM_UNSIGNED && item.number <= UINT16_MAX) {
+            cg_buf_put_u8(text, ':');
+            cg_buf_put_decimal(text, item.number);
+            good = true;
+        } else if (i == 0 && item.kind == ITEM_BYTES) {
+            good = convert_ip(item.bytes, text);
+        } else if ((i == 0 || named) && is_text(&item)) {
+            good = named = convert_label(item.bytes, i == 0, text);
+        }
+        if (!good) return false;
+    }
+    return true;
+}
+
+static bool convert_path(struct cg_slice *rest, struct cg_buf *text) {
+    uint64_t count;
+    if (!read_array(rest, &count)) return false;
+    for (uint64_t i = 0; i < count; i++) {
+        struct item item = next_item(rest);
+        if (!is_text(&item) || cg_slice_is(item.bytes, ".") || cg_slice_is(item.bytes, "..")) return false;
+        cg_buf_put_u8(text, '/');
+        cg_uri_encode(text, item.bytes, CG_URI_SEGMENT);
+    }
+    return true;
+}
+
+static bool convert_query(struct cg_slice *rest, struct cg_buf *text) {
+    uint64_t count;
+    if (!read_array(rest, &count)) return false;
+    for (uint64_t i = 0; i < count; i++) {
+        struct item item = next_item(rest);
+        if (!is_text(&item)) return false;
+        cg_buf_put_u8(text, i == 0 ? '?' : '&');
+        cg_uri_encode(text, item.bytes, CG_URI_ARGUMENT);
+    }
+    return true;
+}
+
+static bool convert(struct cg_slice cbor, struct cg_buf *text) {
+    uint64_t sections;
+    if (!read_array(&cbor, &sections) || sections < 2 || sections > 4) return false;
+    if (!convert_scheme(&cbor, text) || !convert_authority(&cbor, text)) return false;
+    if (sections > 2 && !convert_path(&cbor, text)) return false;
+    if (sections > 3 && !convert_query(&cbor, text)) return false;
+    return cbor.len == 0;
+}
+
+int cg_cri_parse(struct cg_slice cbor, struct cg_buf *text) {
+    size_t before = text->len;
+    bool good = convert(cbor, text);
+    if (good && !text->failed) return CG_OK;
+    text->len = before;
+    return good ? CG_E_NO_MEMORY : CG_E_BAD_URI;
+}

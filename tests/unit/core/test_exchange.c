@@ -1,0 +1,795 @@
+/* The machine as a whole: exchanges and casts with a fake clock and a fake port. */
+#include "fake_world.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void test_one_request_one_datagram_one_reply(void **state) { /* R6, R8, R29, R31, R37, R49 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps/status");
+    assert_int_equal(world.sent_count, 1);
+    const struct emission *cast = &world.sent[0];
+    assert_int_equal(cast->msg.type, CG_NON);
+    assert_int_equal(cast->msg.code, CG_GET);
+    assert_int_equal(cast->msg.token.len, 8);
+    assert_string_equal(cast->route.interface, "lo");
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    cg_opt_iter_init(&iter, &cast->msg);
+    assert_true(cg_opt_next(&iter, &opt) && opt.number == CG_OPT_URI_PATH && cg_slice_is(opt.value, "base"));
+    assert_true(cg_opt_next(&iter, &opt) && opt.number == CG_OPT_URI_PATH && cg_slice_is(opt.value, "status"));
+    assert_false(cg_opt_next(&iter, &opt));
+    world.now_us += 12000;
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_answer(&world, 0, "127.1.0.2", "off");
+    world_advance(&world, SECOND);
+    assert_int_equal(call.replies, 0); /* an open group ends by time */
+    world_advance(&world, SECOND);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.status, 200);
+    assert_int_equal(call.reply.summary.answered, 2);
+    assert_string_equal(call.reply.summary.ended_by, "deadline");
+    assert_non_null(strstr(call.text, "\"from\":\"127.1.0.1:5683\""));
+    assert_non_null(strstr(call.text, "\"body\":\"off\""));
+    assert_non_null(strstr(call.text, "\"ms\":12"));
+    assert_int_equal(cg_gateway_running(world.gateway), 0);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_interleaved_answers_never_cross(void **state) { /* R8 */
+    (void)state;
+    struct world world;
+    struct call calls[8];
+    char path[32], from[32], text[32];
+    world_init(&world);
+    world.config->group.nstart = 8;
+    world_start(&world);
+    for (int i = 0; i < 8; i++) {
+        snprintf(path, sizeof path, "/lamps/%d", i);
+        world_get(&world, &calls[i], path);
+    }
+    assert_int_equal(world.sent_count, 8);
+    for (int member = 1; member < 6; member++) {
+        for (int i = 7; i >= 0; i--) {
+            snprintf(from, sizeof from, "127.1.0.%d", member);
+            snprintf(text, sizeof text, "member %d request %d", member, i);
+            world_answer(&world, (size_t)i, from, text);
+        }
+    }
+    world_advance(&world, 2 * SECOND);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(calls[i].reply.summary.answered, 5);
+        for (int other = 0; other < 8; other++) {
+            snprintf(text, sizeof text, "member 3 request %d", other);
+            assert_int_equal(strstr(calls[i].text, text) != NULL, i == other);
+        }
+        call_fini(&calls[i]);
+    }
+    world_fini(&world);
+}
+
+static void test_members_are_told_apart_by_address_and_port(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    uint16_t mid = world.sent[0].msg.mid; /* servers that answer with the request's own MID */
+    struct answer answer = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = mid, .payload = "x"};
+    world_answer_as(&world, 0, "127.0.0.1:1001", answer);
+    world_answer_as(&world, 0, "127.0.0.1:1002", answer);
+    world_answer_as(&world, 0, "127.0.0.1:1003", answer);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 3);
+    assert_int_equal(call.reply.summary.duplicates, 0);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_success_and_failure_mix(void **state) { /* R30, R35 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_answer_as(&world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(4, 4), .mid = 9});
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.status, 200);
+    assert_int_equal(call.reply.summary.answered, 2);
+    assert_int_equal(call.reply.summary.failed, 1);
+    assert_non_null(strstr(call.text, "\"code\":\"4.04\",\"status\":404"));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_latest_answer_counts_and_memory_stays(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char text[64];
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof text, "reading %d of a member that goes on", i);
+        world_answer(&world, 0, "127.1.0.1", text);
+    }
+    struct cg_exchange *exchange = cg_slots_get(&world.gateway->exchanges, call.ticket);
+    assert_true(exchange->arena.used <= 8192);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    assert_int_equal(call.reply.summary.duplicates, 99);
+    assert_non_null(strstr(call.text, "reading 99"));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_con_answers_are_acknowledged(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer_as(&world, 0, "127.1.0.1",
+                    (struct answer){.type = CG_CON, .code = CG_CODE(2, 5), .mid = 77, .payload = "on"});
+    assert_int_equal(world.sent_count, 2);
+    assert_int_equal(world.sent[1].msg.type, CG_ACK);
+    assert_int_equal(world.sent[1].msg.mid, 77);
+    assert_int_equal(world.sent[1].route.to.port, 5683);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    /* to a dead exchange: reset, and counted as late for its mapping */
+    world_answer_as(&world, 0, "127.1.0.3",
+                    (struct answer){.type = CG_CON, .code = CG_CODE(2, 5), .mid = 78, .payload = "on"});
+    assert_int_equal(world.sent[2].msg.type, CG_RST);
+    assert_int_equal(world.sent[2].msg.mid, 78);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->late, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_unknown_and_malformed_are_counted(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    static const uint8_t unknown_con[] = {0x48, 0x45, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8};
+    world_deliver(&world, "127.1.0.9", unknown_con, sizeof unknown_con);
+    assert_int_equal(world.sent[1].msg.type, CG_RST);
+    static const uint8_t short_token[] = {0x51, 0x45, 0x12, 0x34, 1};
+    world_deliver(&world, "127.1.0.9", short_token, sizeof short_token);
+    static const uint8_t garbage[] = {0xff, 0xff, 0xff};
+    world_deliver(&world, "127.1.0.9", garbage, sizeof garbage);
+    world_deliver(&world, "127.1.0.9", garbage, 0);
+    static const uint8_t get_con[] = {0x40, 0x01, 0x55, 0x55};
+    world_deliver(&world, "127.1.0.9", get_con, sizeof get_con); /* this endpoint serves nobody */
+    assert_int_equal(world.sent[2].msg.type, CG_RST);
+    const struct cg_totals *totals = cg_gateway_totals(world.gateway);
+    assert_int_equal(totals->datagrams, 5);
+    assert_int_equal(totals->unknown_token, 2);
+    assert_int_equal(totals->malformed, 2);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 0);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_arrival_time_decides_what_is_late(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world.now_us += 2 * SECOND;
+    world_answer(&world, 0, "127.1.0.1", "in time"); /* exactly at the deadline */
+    world.now_us += 1;
+    world_answer(&world, 0, "127.1.0.2", "late");
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    assert_int_equal(call.reply.summary.late, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_finish_all(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 3);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.9", "a stranger");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_answer(&world, 0, "127.1.0.2", "on");
+    world_run(&world);
+    assert_int_equal(call.replies, 0);
+    world_answer(&world, 0, "127.1.0.3", "on");
+    world_run(&world);
+    assert_int_equal(call.replies, 1);
+    assert_string_equal(call.reply.summary.ended_by, "all");
+    assert_int_equal(call.reply.summary.answered, 4);
+    assert_int_equal(call.reply.summary.expected, 3);
+    assert_int_equal(call.reply.summary.missing, 0);
+    assert_non_null(strstr(call.text, "\"member\":\"first\""));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_missing_members_are_listed(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 3);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.2", "on");
+    world_advance(&world, 2 * SECOND);
+    assert_string_equal(call.reply.summary.ended_by, "deadline");
+    assert_int_equal(call.reply.summary.missing, 2);
+    assert_non_null(strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"},"
+                                      "{\"member\":\"other\",\"from\":\"127.1.0.3:5683\"}]"));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_finish_quorum_and_count(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 4);
+    world_mapping(&world, "lamps")->finish = (struct cg_finish){.rule = CG_FINISH_QUORUM, .quorum = 0.5};
+    world_mapping(&world, "pair")->finish = (struct cg_finish){.rule = CG_FINISH_COUNT, .count = 1};
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_run(&world);
+    assert_int_equal(call.replies, 0);
+    world_answer(&world, 0, "127.1.0.4", "on");
+    world_run(&world);
+    assert_string_equal(call.reply.summary.ended_by, "quorum");
+    call_fini(&call);
+    world_get(&world, &call, "/pair");
+    world_answer(&world, 1, "127.1.0.1", "on");
+    world_run(&world);
+    assert_string_equal(call.reply.summary.ended_by, "count");
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_two_casts_in_one_exchange(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/pair");
+    assert_int_equal(world.sent_count, 2);
+    assert_memory_not_equal(world.sent[0].msg.token.bytes, world.sent[1].msg.token.bytes, 8);
+    assert_int_not_equal(world.sent[0].route.to.ip[3], world.sent[1].route.to.ip[3]);
+    world_answer(&world, 0, "127.1.0.1", "left");
+    world_answer(&world, 1, "127.1.0.2", "right");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 2);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_two_exchanges_on_one_cast(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second, other;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &first, "/lamps/a");
+    world.now_us += 1000;
+    world_get(&world, &second, "/lamps/a");
+    world_get(&world, &other, "/lamps/b"); /* another request: waits for its turn (NSTART) */
+    assert_int_equal(world.sent_count, 1);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    assert_int_equal(world.sent_count, 2); /* the group has answered: the next may go */
+    world_advance(&world, 2 * SECOND - 1000);
+    assert_int_equal(first.replies, 1);
+    assert_int_equal(second.replies, 0); /* its own deadline */
+    world_answer(&world, 0, "127.1.0.2", "on");
+    world_advance(&world, 1000);
+    assert_int_equal(second.reply.summary.answered, 2);
+    assert_int_equal(first.reply.summary.answered, 1);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(other.replies, 1);
+    call_fini(&first);
+    call_fini(&second);
+    call_fini(&other);
+    world_fini(&world);
+}
+
+static void test_unsafe_and_answered_casts_are_not_shared(void **state) {
+    (void)state;
+    struct world world;
+    struct call calls[4];
+    world_init(&world);
+    world.config->group.nstart = 10;
+    world_start(&world);
+    for (int i = 0; i < 2; i++) {
+        struct cg_request *request = world_new(&world, &calls[i], "/lamps");
+        request->method = CG_PUT;
+        world_go(&world, &calls[i]);
+    }
+    assert_int_equal(world.sent_count, 2);
+    world_get(&world, &calls[2], "/lamps");
+    world_answer(&world, 2, "127.1.0.1", "on");
+    world_get(&world, &calls[3], "/lamps"); /* would miss the first answer */
+    assert_int_equal(world.sent_count, 4);
+    world_advance(&world, 2 * SECOND);
+    for (int i = 0; i < 4; i++) call_fini(&calls[i]);
+    world_fini(&world);
+}
+
+static void test_nstart_and_its_end(void **state) { /* R38 */
+    (void)state;
+    struct world world;
+    struct call first, second, third;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &first, "/lamps/a");
+    world_get(&world, &second, "/lamps/b");
+    world_get(&world, &third, "/pair"); /* shares the first group, not the second */
+    assert_int_equal(world.sent_count, 2);
+    world_advance(&world, 2 * SECOND); /* the silent first one ends, the next goes */
+    assert_int_equal(first.replies, 1);
+    assert_true(world.sent_count >= 3);
+    world_advance(&world, 10 * SECOND);
+    assert_int_equal(second.replies + second.problems, 1);
+    assert_int_equal(third.replies + third.problems, 1);
+    call_fini(&first);
+    call_fini(&second);
+    call_fini(&third);
+    world_fini(&world);
+}
+
+static void test_silent_groups_are_paced(void **state) { /* R38 */
+    (void)state;
+    struct world world;
+    world_init(&world);
+    world.config->group.probing_rate = 2;
+    world.config->group.probing_burst = 100;
+    world_mapping(&world, "lamps")->timeout_us = SECOND;
+    world.config->limits.exchanges_per_client = 1000;
+    world_start(&world);
+    size_t bytes = 0;
+    unsigned refused = 0;
+    uint64_t began = world.now_us;
+    for (int i = 0; i < 60; i++) {
+        struct call call;
+        world_get(&world, &call, "/lamps");
+        world_advance(&world, 2 * SECOND);
+        refused += call.problems;
+        if (call.problems > 0) {
+            assert_int_equal(call.problem.err, CG_E_OVERLOAD);
+            assert_true(call.problem.retry_after > 0);
+        }
+        call_fini(&call);
+    }
+    for (size_t i = 0; i < world.sent_count; i++) bytes += world.sent[i].len;
+    double seconds = (double)(world.now_us - began) / 1e6;
+    assert_true((double)bytes <= 100 + 2 * seconds);
+    assert_true(refused > 0);
+    assert_true(world.sent_count > 10);
+    /* one answer, and the group is no longer silent */
+    struct call call;
+    world_advance(&world, 60 * SECOND);
+    size_t before = world.sent_count;
+    for (int i = 0; i < 20; i++) {
+        world_get(&world, &call, "/lamps");
+        world_answer(&world, world.sent_count - 1, "127.1.0.1", "on");
+        world_advance(&world, SECOND);
+        assert_int_equal(call.replies, 1);
+        call_fini(&call);
+    }
+    assert_int_equal(world.sent_count, before + 20);
+    world_fini(&world);
+}
+
+static void test_no_response_ends_early(void **state) { /* R33 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    struct cg_request *request = world_new(&world, &call, "/lamps");
+    static const uint8_t all = 26;
+    static struct cg_opt option;
+    option = (struct cg_opt){.number = CG_OPT_NO_RESPONSE, .value = {.data = &all, .len = 1}};
+    request->options = (struct cg_opts){.list = &option, .count = 1};
+    request->no_response = 26;
+    request->encoder = cg_plugin_mixed.ops.encoder;
+    world_go(&world, &call);
+    uint32_t value;
+    assert_int_equal(world.sent_count, 1);
+    assert_true(cg_msg_find_uint(&world.sent[0].msg, CG_OPT_NO_RESPONSE, &value) && value == 26);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.status, 204);
+    call_fini(&call);
+    /* one class only: goes on */
+    request = world_new(&world, &call, "/lamps");
+    request->no_response = 2;
+    world_go(&world, &call);
+    assert_int_equal(call.replies, 0);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_timeout_zero_sends_and_leaves(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    struct cg_request *request = world_new(&world, &call, "/lamps");
+    request->has_timeout = true;
+    world_go(&world, &call);
+    assert_int_equal(world.sent_count, 1);
+    assert_int_equal(call.reply.status, 204);
+    assert_int_equal(cg_slots_get(&world.gateway->casts, (struct cg_ticket){0, 1}) == NULL, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_nobody_answers(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    struct cg_request *request = world_new(&world, &call, "/lamps");
+    request->encoder = cg_plugin_mixed.ops.encoder;
+    world_go(&world, &call);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.status, 204);
+    assert_string_equal(call.text, "");
+    call_fini(&call);
+    world_get(&world, &call, "/lamps"); /* json: always 200 */
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.status, 200);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void expect_problem(struct world *world, struct call *call, int err) {
+    world_go(world, call);
+    assert_int_equal(call->replies, 0);
+    assert_int_equal(call->problems, 1);
+    assert_int_equal(call->problem.err, err);
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
+}
+
+static void test_refusals(void **state) { /* R1 GCP REQ1 REQ2, R58: nothing is emitted */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    static struct cg_client known = {.name = "known"}, stranger = {.name = "stranger"};
+    lamps->grants[0] = (struct cg_grant){.client = &known, .methods = CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_PUT)};
+    lamps->unsafe_methods = false;
+    lamps->methods = CG_METHOD_BIT(CG_GET);
+    lamps->requests_per_minute = 1;
+    world_mapping(&world, "pair")->has_timeout = false;
+    world_start(&world);
+    world_new(&world, &call, "/nowhere");
+    expect_problem(&world, &call, CG_E_NOT_FOUND);
+    world_new(&world, &call, "/lamps");
+    expect_problem(&world, &call, CG_E_UNAUTHORIZED);
+    world_new(&world, &call, "/lamps")->client = &stranger;
+    expect_problem(&world, &call, CG_E_FORBIDDEN);
+    struct cg_request *request = world_new(&world, &call, "/lamps");
+    request->client = &known;
+    request->method = CG_PUT;
+    expect_problem(&world, &call, CG_E_UNSAFE);
+    request = world_new(&world, &call, "/lamps");
+    request->client = &known;
+    request->method = CG_FETCH;
+    expect_problem(&world, &call, CG_E_METHOD);
+    assert_int_equal(call.problem.allow, CG_METHOD_BIT(CG_GET));
+    request = world_new(&world, &call, "/pair");
+    request->may_be_anonymous = false;
+    expect_problem(&world, &call, CG_E_UNAUTHORIZED);
+    world_new(&world, &call, "/pair");
+    expect_problem(&world, &call, CG_E_NO_TIMEOUT);
+    assert_true(call.problem.ask_timeout);
+    request = world_new(&world, &call, "/pair");
+    request->has_timeout = true;
+    request->timeout_s = 61;
+    expect_problem(&world, &call, CG_E_NO_TIMEOUT);
+    assert_int_equal(world.sent_count, 0);
+    world_new(&world, &call, "/lamps")->client = &known;
+    world_go(&world, &call);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_new(&world, &call, "/lamps")->client = &known;
+    expect_problem(&world, &call, CG_E_RATE);
+    assert_true(call.problem.retry_after > 50 && call.problem.retry_after <= 60);
+    world_advance(&world, 60 * SECOND);
+    world_new(&world, &call, "/lamps")->client = &known;
+    world_go(&world, &call);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_emission_fails(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world.emit_error = CG_E_EMIT;
+    world_new(&world, &call, "/pair");
+    expect_problem(&world, &call, CG_E_EMIT);
+    assert_string_equal(call.problem.detail, "the fake port fails");
+    assert_null(world.gateway->all_casts);
+    world_fini(&world);
+}
+
+static void test_table_full(void **state) {
+    (void)state;
+    struct world world;
+    struct call calls[5], one_more;
+    world_init(&world);
+    world.config->limits.exchanges = 5;
+    world.config->limits.exchanges_per_client = 4;
+    world_start(&world);
+    for (int i = 0; i < 4; i++) world_get(&world, &calls[i], "/lamps");
+    world_get(&world, &calls[4], "/lamps");
+    assert_int_equal(calls[4].problem.err, CG_E_RATE); /* the client's own limit */
+    assert_non_null(world_new(&world, &calls[4], "/lamps"));
+    assert_null(world_new(&world, &one_more, "/lamps"));
+    assert_int_equal(one_more.problem.err, CG_E_OVERLOAD);
+    assert_true(one_more.problem.retry_after > 0);
+    cg_gateway_abandon(world.gateway, calls[4].ticket);
+    world_advance(&world, 2 * SECOND);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(calls[i].replies, 1);
+        call_fini(&calls[i]);
+    }
+    assert_int_equal(cg_gateway_running(world.gateway), 0);
+    world_fini(&world);
+}
+
+static void test_client_goes_away(void **state) {
+    (void)state;
+    struct world world;
+    struct call call, stays;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_get(&world, &stays, "/lamps"); /* shares the cast */
+    cg_gateway_abandon(world.gateway, call.ticket);
+    world_run(&world);
+    assert_int_equal(call.replies + call.problems, 0);
+    cg_gateway_abandon(world.gateway, call.ticket); /* stale: ignored */
+    cg_gateway_abandon(world.gateway, (struct cg_ticket){0});
+    cg_gateway_abandon(world.gateway, (struct cg_ticket){.slot = 9999, .generation = 7});
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies + call.problems, 0);
+    assert_int_equal(stays.reply.summary.answered, 1);
+    call_fini(&stays);
+    world_fini(&world);
+}
+
+static void test_answer_and_memory_limits(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char from[32];
+    world_init(&world);
+    world_mapping(&world, "lamps")->max_answers = 3;
+    world.config->limits.exchange_memory = 8192;
+    world.config->limits.answer = 3000;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    for (int i = 1; i <= 10; i++) {
+        snprintf(from, sizeof from, "127.1.0.%d", i);
+        world_answer(&world, 0, from, "on");
+    }
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 3);
+    assert_int_equal(call.reply.summary.rejected, 7);
+    assert_string_equal(call.reply.summary.ended_by, "limit");
+    assert_non_null(strstr(call.text, "\"reason\":\"max_answers\""));
+    call_fini(&call);
+    static char large[3001], larger[3002];
+    memset(large, 'x', sizeof large - 2);
+    memset(larger, 'x', sizeof larger - 1);
+    world_get(&world, &call, "/pair");
+    for (int i = 1; i <= 10; i++) {
+        snprintf(from, sizeof from, "127.1.0.%d", i);
+        world_answer(&world, 1, from, large);
+    }
+    world_answer(&world, 1, "127.1.0.11", larger);
+    struct cg_exchange *exchange = cg_slots_get(&world.gateway->exchanges, call.ticket);
+    assert_true(exchange->arena.used <= 8192);
+    world_advance(&world, 2 * SECOND);
+    assert_true(call.reply.summary.answered >= 1 && call.reply.summary.answered <= 2);
+    assert_int_equal(call.reply.summary.answered + call.reply.summary.rejected, 11);
+    assert_non_null(strstr(call.text, "\"reason\":\"too-large\""));
+    assert_non_null(strstr(call.text, "\"reason\":\"memory-limit\""));
+    call_fini(&call);
+    assert_int_equal(world.gateway->quota.used, 0);
+    world_fini(&world);
+}
+
+static void test_total_memory_limit(void **state) {
+    (void)state;
+    struct world world;
+    struct call calls[8], refused;
+    char path[32], from[32];
+    world_init(&world);
+    world.config->limits.total_memory = 40000;
+    world.config->group.nstart = 8;
+    world_start(&world);
+    for (int i = 0; i < 8; i++) {
+        snprintf(path, sizeof path, "/lamps/%d", i);
+        world_get(&world, &calls[i], path);
+    }
+    static char large[1001];
+    memset(large, 'x', sizeof large - 1);
+    for (int member = 1; member < 50; member++) {
+        for (size_t i = 0; i < 8; i++) {
+            snprintf(from, sizeof from, "127.1.0.%d", member);
+            world_answer(&world, i, from, large);
+        }
+        assert_true(world.gateway->quota.used <= 40000);
+    }
+    world_run(&world);
+    unsigned problems = 0;
+    for (int i = 0; i < 8; i++) {
+        if (calls[i].problems > 0) assert_int_equal(calls[i].problem.err, CG_E_NO_MEMORY);
+        problems += calls[i].problems;
+    }
+    assert_true(problems > 0);
+    world_advance(&world, 2 * SECOND);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(calls[i].replies + calls[i].problems, 1);
+        call_fini(&calls[i]);
+    }
+    assert_int_equal(world.gateway->quota.used, 0);
+    assert_non_null(world_new(&world, &refused, "/lamps"));
+    world_go(&world, &refused);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(refused.replies, 1); /* and all is well again */
+    call_fini(&refused);
+    world_fini(&world);
+}
+
+static void test_reload_while_running(void **state) { /* R4 */
+    (void)state;
+    struct world world, other;
+    struct call before, after;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &before, "/lamps");
+    world_init(&other);
+    other.config->mappings[0].path = "/lights";
+    cg_config_index(other.config);
+    cg_gateway_adopt(world.gateway, other.config);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_new(&world, &after, "/lamps");
+    world_go(&world, &after);
+    assert_int_equal(after.problem.err, CG_E_NOT_FOUND);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(before.reply.summary.answered, 1);
+    call_fini(&before);
+    world_get(&world, &after, "/lights");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(after.replies, 1);
+    call_fini(&after);
+    world_fini(&world);
+    cg_config_unref(other.config);
+}
+
+static void test_stop(void **state) {
+    (void)state;
+    struct world world;
+    struct call running, waiting, refused;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &running, "/lamps/a");
+    world_get(&world, &waiting, "/lamps/b"); /* NSTART: not sent yet */
+    world_answer_as(&world, 0, "127.1.0.1", (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5)}); /* no answer to a NON */
+    cg_gateway_stop(world.gateway);
+    assert_null(world_new(&world, &refused, "/lamps"));
+    assert_int_equal(refused.problem.err, CG_E_STOPPING);
+    cg_gateway_finish_all(world.gateway);
+    world_run(&world);
+    assert_int_equal(running.replies, 1);
+    assert_int_equal(waiting.problem.err, CG_E_STOPPING);
+    assert_int_equal(cg_gateway_running(world.gateway), 0);
+    call_fini(&running);
+    world_fini(&world);
+}
+
+static void test_freed_while_running(void **state) {
+    (void)state;
+    struct world world;
+    struct call calls[3];
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &calls[0], "/lamps/a");
+    world_get(&world, &calls[1], "/lamps/b");
+    world_new(&world, &calls[2], "/lamps/c");
+    size_t sent = world.sent_count;
+    cg_gateway_free(world.gateway);
+    world.gateway = NULL;
+    assert_int_equal(world.sent_count, sent); /* nothing leaves on the way down */
+    world_fini(&world);
+}
+
+static void test_kernel_drops_are_reported(void **state) { /* R17 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world.kernel_drops = 5;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world.kernel_drops = 17;
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.kernel_drops, 12);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_request_one_datagram_one_reply),
+        cmocka_unit_test(test_interleaved_answers_never_cross),
+        cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
+        cmocka_unit_test(test_success_and_failure_mix),
+        cmocka_unit_test(test_latest_answer_counts_and_memory_stays),
+        cmocka_unit_test(test_con_answers_are_acknowledged),
+        cmocka_unit_test(test_unknown_and_malformed_are_counted),
+        cmocka_unit_test(test_arrival_time_decides_what_is_late),
+        cmocka_unit_test(test_finish_all),
+        cmocka_unit_test(test_missing_members_are_listed),
+        cmocka_unit_test(test_finish_quorum_and_count),
+        cmocka_unit_test(test_two_casts_in_one_exchange),
+        cmocka_unit_test(test_two_exchanges_on_one_cast),
+        cmocka_unit_test(test_unsafe_and_answered_casts_are_not_shared),
+        cmocka_unit_test(test_nstart_and_its_end),
+        cmocka_unit_test(test_silent_groups_are_paced),
+        cmocka_unit_test(test_no_response_ends_early),
+        cmocka_unit_test(test_timeout_zero_sends_and_leaves),
+        cmocka_unit_test(test_nobody_answers),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_emission_fails),
+        cmocka_unit_test(test_table_full),
+        cmocka_unit_test(test_client_goes_away),
+        cmocka_unit_test(test_answer_and_memory_limits),
+        cmocka_unit_test(test_total_memory_limit),
+        cmocka_unit_test(test_reload_while_running),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_freed_while_running),
+        cmocka_unit_test(test_kernel_drops_are_reported),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
