@@ -51,7 +51,8 @@ void cg_config_unref(struct cg_config *config) {
     HASH_CLEAR(hh_certificate, config->clients_by_certificate);
     HASH_CLEAR(hh, config->mappings_by_path);
     HASH_CLEAR(hh_name, config->mappings_by_name);
-    for (size_t i = 0; i < config->mapping_count; i++) HASH_CLEAR(hh, config->mappings[i].members_by_addr);
+    for (size_t i = 0; i < config->mapping_count; i++)
+        HASH_CLEAR(hh, config->mappings[i].members_by_addr);
     cg_arena_fini(&config->arena);
     free(config);
 }
@@ -81,7 +82,8 @@ static void index_members(struct cg_mapping *mapping) {
 
 void cg_config_index(struct cg_config *config) {
     index_clients(config);
-    for (size_t i = 0; i < config->mapping_count; i++) index_members(&config->mappings[i]);
+    for (size_t i = 0; i < config->mapping_count; i++)
+        index_members(&config->mappings[i]);
     cg_mapping_index(config);
 }
 

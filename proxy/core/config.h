@@ -74,7 +74,7 @@ struct cg_mapping {
     size_t target_count; /* at least 1 */
     enum cg_security security;
     const char *security_group;     /* name, when security is GROUP */
-    struct cg_protector *protector; /* set when the gateway takes the snapshot in */
+    struct cg_protector *protector; /* set before the gateway takes the snapshot in (io/protectors.c) */
     uint32_t methods;               /* CG_METHOD_BIT set: what passes at all */
     bool unsafe_methods;            /* "security": "none" with more than GET and FETCH */
     double leisure;                 /* seconds, DEFAULT_LEISURE of the group's members (RFC 7252 §8.2) */

@@ -14,7 +14,7 @@ static void attach_stats(struct cg_gateway *gateway, struct cg_config *config) {
         struct cg_mapping *mapping = &config->mappings[i];
         mapping->stats = cg_stats_get(&gateway->stats, mapping->name);
         CG_CHECK(mapping->stats != NULL);
-        if (mapping->protector == NULL) mapping->protector = cg_protector_none();
+        CG_CHECK(mapping->protector != NULL);
     }
 }
 

@@ -1,7 +1,7 @@
 /* Paths to mappings. The hard thing: the longest of any number of prefixes, in time proportional to the path, for paths
- * that consist of nothing but slashes, too. FNV-1a is invertible (its multiplier is odd), so one pass forward gives the hash of
- * the whole path, and walking back takes off one byte at a time: each '/' boundary costs one look-up by a hash that is
- * known already, and the first hit is the longest. */
+ * that consist of nothing but slashes, too. FNV-1a is invertible (its multiplier is odd), so one pass forward gives the
+ * hash of the whole path, and walking back takes off one byte at a time: each '/' boundary costs one look-up by a hash
+ * that is known already, and the first hit is the longest. */
 #include "core/mapping.h"
 
 #include "base/check.h"
@@ -9,9 +9,10 @@
 
 #define FNV_PRIME         16777619u
 #define FNV_PRIME_INVERSE 899433627u
-_Static_assert((uint32_t)(FNV_PRIME * FNV_PRIME_INVERSE) == 1, "undoes a multiplication modulo 2^32");
+_Static_assert((uint32_t)(FNV_PRIME *FNV_PRIME_INVERSE) == 1, "undoes a multiplication modulo 2^32");
 
-/* A table's key is the host (empty: any), then the path: unambiguous, since a host has no '/' and a path begins with one. */
+/* A table's key is the host (empty: any), then the path: unambiguous, since a host has no '/' and a path begins with
+ * one. */
 struct key {
     uint8_t bytes[CG_MAPPING_HOST_MAX + CG_MAPPING_PATH_MAX + 1];
     size_t host_len;
@@ -53,7 +54,8 @@ static int normalise(uint8_t *to, size_t cap, struct cg_slice path, size_t *len)
             continue;
         }
         uint8_t triple[3] = {'%', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15]};
-        for (size_t i = 0; i < sizeof triple && out < cap; i++) to[out++] = triple[i];
+        for (size_t i = 0; i < sizeof triple && out < cap; i++)
+            to[out++] = triple[i];
     }
     *len = out;
     return CG_OK;
@@ -118,7 +120,8 @@ static const struct cg_mapping *find_longest(const struct cg_config *config, con
 /* What follows a normalised prefix in the raw path: both have the same slashes, as "%2F" never becomes one. */
 static struct cg_slice rest_after(struct cg_slice path, const uint8_t *prefix, size_t prefix_len) {
     size_t slashes = 0, at = 0;
-    for (size_t i = 0; i < prefix_len; i++) slashes += prefix[i] == '/';
+    for (size_t i = 0; i < prefix_len; i++)
+        slashes += prefix[i] == '/';
     for (; at < path.len; at++) {
         if (path.data[at] == '/' && slashes-- == 0) break;
     }

@@ -1,7 +1,7 @@
-/* Which mapping a request's path reaches: the longest configured path that is a prefix at a '/' boundary. A mapping with
- * the request's host wins over every one without a host, even over one with a longer path: what is written for a host is
- * its own space, and the others are only its fallback. Time is proportional to the path's length, whatever the number of
- * mappings, and bounded by the longest configured path for paths that are longer. */
+/* Which mapping a request's path reaches: the longest configured path that is a prefix at a '/' boundary. A mapping
+ * with the request's host wins over every one without a host, even over one with a longer path: what is written for a
+ * host is its own space, and the others are only its fallback. Time is proportional to the path's length, whatever the
+ * number of mappings, and bounded by the longest configured path for paths that are longer. */
 #ifndef CG_CORE_MAPPING_H
 #define CG_CORE_MAPPING_H
 
@@ -13,9 +13,9 @@
 /* Part of cg_config_index. Paths must be normal already (cg_mapping_normal_path) and without trailing slash. */
 void cg_mapping_index(struct cg_config *config);
 
-/* `host`: lower case, without port. `path`: raw, beginning with '/'. *rest: what follows the mapping's path, raw, empty or
- * beginning with '/'. NULL when nothing matches. Percent-encoded bytes are compared after normalisation of unreserved
- * characters only, so "%2F" never acts as a separator. */
+/* `host`: lower case, without port. `path`: raw, beginning with '/'. *rest: what follows the mapping's path, raw, empty
+ * or beginning with '/'. NULL when nothing matches. Percent-encoded bytes are compared after normalisation of
+ * unreserved characters only, so "%2F" never acts as a separator. */
 const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
                                          struct cg_slice *rest);
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name);

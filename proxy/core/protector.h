@@ -63,7 +63,4 @@ struct cg_protector {
     const struct cg_protector_ops *ops;
 };
 
-/* "security": "none": passes messages as they are (plugins/none). */
-struct cg_protector *cg_protector_none(void);
-
 #endif

@@ -77,6 +77,7 @@ static void fill_mapping(struct world *world, struct cg_mapping *mapping, const 
         .path = path,
         .methods = CG_METHODS_ALL,
         .unsafe_methods = true,
+        .protector = cg_protector_none(),
         .has_timeout = true,
         .timeout_us = 2 * SECOND,
         .max_timeout_us = 60 * SECOND,

@@ -175,7 +175,8 @@ static void hostile_paths_cost_no_more_than_their_length(void **state) {
     assert_non_null(slashes);
     assert_non_null(encoded);
     memset(slashes, '/', LONG);
-    for (size_t i = 0; i < LONG; i += 4) memcpy(encoded + i, "/%61", 4);
+    for (size_t i = 0; i < LONG; i += 4)
+        memcpy(encoded + i, "/%61", 4);
     slashes[LONG] = encoded[LONG] = '\0';
     struct cg_slice rest;
     for (size_t i = 0; i < ROUNDS; i++) {
@@ -195,9 +196,10 @@ static void paths_become_normal(void **state) {
     static const struct {
         const char *path, *normal; /* NULL: refused */
     } table[] = {
-        {"/a%7eb", "/a~b"},     {"/%2f", "/%2F"},     {"/%2F%2e", "/%2F."}, {"/%41%5A%30", "/AZ0"}, {"/%2541", "/%2541"},
-        {"/%C3%a4", "/%C3%A4"}, {"/%00", "/%00"},     {"", ""},             {"/a//b/", "/a//b/"},   {"/%", NULL},
-        {"/%4", NULL},          {"/%g1", NULL},       {"/%1g", NULL},       {"/%%41", NULL},        {"/ok%", NULL},
+        {"/a%7eb", "/a~b"},   {"/%2f", "/%2F"},       {"/%2F%2e", "/%2F."}, {"/%41%5A%30", "/AZ0"},
+        {"/%2541", "/%2541"}, {"/%C3%a4", "/%C3%A4"}, {"/%00", "/%00"},     {"", ""},
+        {"/a//b/", "/a//b/"}, {"/%", NULL},           {"/%4", NULL},        {"/%g1", NULL},
+        {"/%1g", NULL},       {"/%%41", NULL},        {"/ok%", NULL},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct cg_buf once, twice;

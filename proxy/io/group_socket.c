@@ -1,0 +1,372 @@
+/* The imperative end of the group side. The hard thing is that each datagram must leave by the interface, from the
+ * source and with the hop limit that its route says, over a socket that all routes share: all three go with the
+ * datagram as ancillary data, so no option of the socket has to be right at the right moment.
+ *
+ * Receiving is the hottest path of the gateway: its arrays are set up once, and only what the kernel changes is set
+ * again. */
+#include "io/group_socket.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/sock_diag.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "io/interfaces.h"
+
+enum {
+    BATCH = 64,          /* datagrams a system call */
+    BATCHES_A_TURN = 16, /* then the loop turns, so that timers and clients get their share of a flood */
+    BUFFER_SIZE = 65536, /* bytes: no UDP payload is longer, jumbograms aside */
+};
+
+union endpoint {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct family_socket {
+    struct cg_group_socket *group;
+    uv_poll_t poll;
+    int fd;              /* -1: this host does not have the family */
+    uint32_t drops_seen; /* the kernel's counter when it was last read; it wraps */
+};
+
+struct cg_group_socket {
+    struct cg_interfaces interfaces;
+    struct cg_addr source; /* family NONE: the interface's */
+    struct family_socket v4, v6;
+    unsigned open_polls;
+    uint64_t drops;
+    cg_datagram_fn on_datagram;
+    void *ctx;
+    uint8_t *buffers; /* BATCH of them, BUFFER_SIZE each */
+    struct mmsghdr headers[BATCH];
+    struct iovec slots[BATCH];
+    union endpoint senders[BATCH];
+};
+
+/* Receiving */
+
+static void addr_from_endpoint(struct cg_addr *addr, const union endpoint *from) {
+    *addr = (struct cg_addr){0};
+    if (from->any.sa_family == AF_INET) {
+        addr->family = CG_FAMILY_IPV4;
+        addr->port = ntohs(from->v4.sin_port);
+        memcpy(addr->ip, &from->v4.sin_addr, 4);
+    } else {
+        addr->family = CG_FAMILY_IPV6;
+        addr->port = ntohs(from->v6.sin6_port);
+        addr->scope = from->v6.sin6_scope_id; /* the kernel sets it for link-local addresses only */
+        memcpy(addr->ip, &from->v6.sin6_addr, 16);
+    }
+}
+
+static void hand_on(struct cg_group_socket *group, unsigned count) {
+    struct cg_datagram datagram = {.arrival_us = uv_hrtime() / 1000};
+    for (unsigned i = 0; i < count; i++) {
+        struct mmsghdr *header = &group->headers[i];
+        bool is_cut = header->msg_hdr.msg_flags & MSG_TRUNC;
+        addr_from_endpoint(&datagram.from, &group->senders[i]);
+        datagram.bytes = cg_slice_of(group->slots[i].iov_base, is_cut ? 0 : header->msg_len);
+        header->msg_hdr.msg_namelen = sizeof group->senders[i];
+        group->on_datagram(group->ctx, &datagram);
+    }
+}
+
+static void on_readable(uv_poll_t *poll, int status, int events) {
+    struct family_socket *socket = poll->data;
+    (void)status; /* an error of the socket is reported, and cleared, by recvmmsg */
+    (void)events;
+    for (int i = 0; i < BATCHES_A_TURN; i++) {
+        int count = recvmmsg(socket->fd, socket->group->headers, BATCH, MSG_DONTWAIT, NULL);
+        if (count > 0) hand_on(socket->group, (unsigned)count);
+        if (count >= 0 && count < BATCH) return; /* drained; what came since wakes us again */
+        if (count < 0 && errno == EAGAIN) return;
+        /* Any other error belongs to one datagram or to the past: what is queued behind it is still wanted. */
+    }
+}
+
+static bool prepare_batch(struct cg_group_socket *group) {
+    group->buffers = malloc((size_t)BATCH * BUFFER_SIZE);
+    if (group->buffers == NULL) return false;
+    for (int i = 0; i < BATCH; i++) {
+        group->slots[i] = (struct iovec){.iov_base = group->buffers + (size_t)i * BUFFER_SIZE, .iov_len = BUFFER_SIZE};
+        group->headers[i].msg_hdr = (struct msghdr){.msg_name = &group->senders[i],
+                                                    .msg_namelen = sizeof group->senders[i],
+                                                    .msg_iov = &group->slots[i],
+                                                    .msg_iovlen = 1};
+    }
+    return true;
+}
+
+/* Asked at the moment, rather than taken from SO_RXQ_OVFL, which tells of a drop only with the next datagram that got
+ * in. */
+static uint64_t new_drops(struct family_socket *socket) {
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t len = sizeof info;
+    if (socket->fd < 0 || getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0) return 0;
+    uint32_t more = info[SK_MEMINFO_DROPS] - socket->drops_seen;
+    socket->drops_seen = info[SK_MEMINFO_DROPS];
+    return more;
+}
+
+uint64_t cg_group_socket_kernel_drops(void *ctx) {
+    struct cg_group_socket *group = ctx;
+    group->drops += new_drops(&group->v4) + new_drops(&group->v6);
+    return group->drops;
+}
+
+/* Sending */
+
+/* Ancillary data of one multicast datagram. */
+union control {
+    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+    struct cmsghdr align;
+};
+
+static void put_control(struct msghdr *message, int level, int type, const void *value, size_t len) {
+    struct cmsghdr *header = (struct cmsghdr *)((char *)message->msg_control + message->msg_controllen);
+    *header = (struct cmsghdr){.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len)};
+    memcpy(CMSG_DATA(header), value, len);
+    message->msg_controllen += CMSG_SPACE(len);
+}
+
+static int put_route_v4(const struct cg_group_socket *group, struct msghdr *message, const struct cg_interface *by,
+                        int hops, struct cg_problem *problem) {
+    struct in_pktinfo packet = {.ipi_ifindex = (int)by->index, .ipi_spec_dst = by->ipv4};
+    if (group->source.family == CG_FAMILY_IPV4) {
+        memcpy(&packet.ipi_spec_dst, group->source.ip, 4);
+    } else if (!by->has_ipv4) {
+        return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" has no IPv4 address", by->name);
+    }
+    put_control(message, IPPROTO_IP, IP_PKTINFO, &packet, sizeof packet);
+    put_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
+    return CG_OK;
+}
+
+/* Without a configured source the kernel picks one of the interface (RFC 6724). */
+static void put_route_v6(const struct cg_group_socket *group, struct msghdr *message, const struct cg_interface *by,
+                         int hops) {
+    struct in6_pktinfo packet = {.ipi6_ifindex = by->index};
+    if (group->source.family == CG_FAMILY_IPV6) memcpy(&packet.ipi6_addr, group->source.ip, 16);
+    put_control(message, IPPROTO_IPV6, IPV6_PKTINFO, &packet, sizeof packet);
+    put_control(message, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof hops);
+}
+
+static int put_route(struct cg_group_socket *group, struct msghdr *message, const struct cg_route *route,
+                     struct cg_problem *problem) {
+    char of_scope[IF_NAMESIZE];
+    const char *name = route->interface;
+    if (name == NULL && route->to.scope != 0) {
+        name = if_indextoname(route->to.scope, of_scope);
+        if (name == NULL) return cg_problem_set(problem, CG_E_EMIT, "no interface has index %u", route->to.scope);
+    }
+    struct cg_interface by;
+    int err = cg_interfaces_find(&group->interfaces, name, &by, problem);
+    if (err != CG_OK) return err;
+    if (route->to.family == CG_FAMILY_IPV4) return put_route_v4(group, message, &by, route->hops, problem);
+    put_route_v6(group, message, &by, route->hops);
+    /* A link-local group would otherwise be refused, whatever the ancillary data says. */
+    ((struct sockaddr_in6 *)message->msg_name)->sin6_scope_id = by.index;
+    return CG_OK;
+}
+
+static socklen_t endpoint_from_addr(union endpoint *to, const struct cg_addr *addr) {
+    memset(to, 0, sizeof *to);
+    if (addr->family == CG_FAMILY_IPV4) {
+        to->v4.sin_family = AF_INET;
+        to->v4.sin_port = htons(addr->port);
+        memcpy(&to->v4.sin_addr, addr->ip, 4);
+        return sizeof to->v4;
+    }
+    to->v6.sin6_family = AF_INET6;
+    to->v6.sin6_port = htons(addr->port);
+    to->v6.sin6_scope_id = addr->scope;
+    memcpy(&to->v6.sin6_addr, addr->ip, 16);
+    return sizeof to->v6;
+}
+
+/* Without a zone the kernel would take any interface. */
+static bool needs_zone(const struct cg_addr *to) {
+    return to->family == CG_FAMILY_IPV6 && to->ip[0] == 0xfe && (to->ip[1] & 0xc0) == 0x80 && to->scope == 0;
+}
+
+static const char *hint_for(int error) {
+    switch (error) {
+    case EPERM:
+    case EACCES: return "; a firewall rule of this host refuses it";
+    case EAGAIN:
+    case ENOBUFS: return "; the interface's send queue is full, try again";
+    case EADDRNOTAVAIL: return "; the interface has no fitting source address (see group.address)";
+    case ENETUNREACH:
+    case EHOSTUNREACH: return "; there is no route to it";
+    default: return "";
+    }
+}
+
+static int send_failed(const struct cg_route *route, int error, struct cg_problem *problem) {
+    char to[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&route->to, to);
+    return cg_problem_set(problem, CG_E_EMIT, "sending to %s%s%s failed: %s%s", to,
+                          route->interface == NULL ? "" : " by ", route->interface == NULL ? "" : route->interface,
+                          uv_strerror(-error), hint_for(error));
+}
+
+int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram,
+                         struct cg_problem *problem) {
+    struct cg_group_socket *group = ctx;
+    CG_CHECK(route->to.family == CG_FAMILY_IPV4 || route->to.family == CG_FAMILY_IPV6);
+    int fd = route->to.family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
+    if (fd < 0) return cg_problem_set(problem, CG_E_EMIT, "this host has no IPv%u", route->to.family);
+    union endpoint to;
+    union control control;
+    memset(&control, 0, sizeof control);
+    struct iovec part = {.iov_base = (void *)(uintptr_t)datagram.data, .iov_len = datagram.len};
+    struct msghdr message = {.msg_name = &to, .msg_iov = &part, .msg_iovlen = 1};
+    message.msg_namelen = endpoint_from_addr(&to, &route->to);
+    if (cg_addr_is_multicast(&route->to)) {
+        message.msg_control = &control;
+        int err = put_route(group, &message, route, problem);
+        if (err != CG_OK) return err;
+    } else if (needs_zone(&route->to)) {
+        return cg_problem_set(problem, CG_E_EMIT, "a link-local member needs its zone, as in fe80::1%%2");
+    }
+    if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
+    return CG_OK;
+}
+
+/* Opening and closing */
+
+static bool set_int(int fd, int level, int option, int value) {
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+/* The bytes that the kernel granted. It doubles what it is told, for its own needs, and reports the double. */
+static int grow_receive_buffer(int fd, int wanted) {
+    if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted)) (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+    int granted = 0;
+    socklen_t len = sizeof granted;
+    if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) != 0) return 0;
+    return granted / 2;
+}
+
+static void warn_of_small_buffer(int granted, int wanted) {
+    if (granted >= wanted) return;
+    cg_log(CG_LOG_WARNING, "receive-buffer",
+           "the receive buffer is %d bytes rather than %d: bursts of answers may be lost; run \"sysctl -w "
+           "net.core.rmem_max=%d\" or give the process CAP_NET_ADMIN",
+           granted, wanted, wanted);
+}
+
+static bool set_options(int fd, int family) {
+    if (family == AF_INET) {
+        return set_int(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0) && set_int(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 1);
+    }
+    return set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) && set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0) &&
+           set_int(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 1);
+}
+
+static bool bind_to(int fd, enum cg_family family, const struct cg_group_settings *settings) {
+    struct cg_addr local = {.family = family};
+    if (settings->address.family == family) local = settings->address;
+    local.port = settings->port;
+    union endpoint endpoint;
+    socklen_t len = endpoint_from_addr(&endpoint, &local);
+    return bind(fd, &endpoint.any, len) == 0;
+}
+
+/* -1 with errno set. */
+static int make_socket(enum cg_family family, const struct cg_group_settings *settings) {
+    int domain = family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6;
+    int fd = socket(domain, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0) return -1;
+    if (set_options(fd, domain) && bind_to(fd, family, settings)) {
+        int wanted = settings->receive_buffer > INT_MAX / 2 ? INT_MAX / 2 : (int)settings->receive_buffer;
+        warn_of_small_buffer(grow_receive_buffer(fd, wanted), wanted);
+        return fd;
+    }
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+static int open_family(struct cg_group_socket *group, struct family_socket *socket, uv_loop_t *uv,
+                       enum cg_family family, const struct cg_group_settings *settings, struct cg_problem *problem) {
+    int fd = make_socket(family, settings);
+    if (fd < 0 && errno == EAFNOSUPPORT) return CG_OK; /* socket->fd stays -1 */
+    int status = fd < 0 ? -errno : uv_poll_init(uv, &socket->poll, fd);
+    if (status == 0) {
+        socket->group = group;
+        socket->poll.data = socket;
+        socket->fd = fd;
+        group->open_polls++;
+        status = uv_poll_start(&socket->poll, UV_READABLE, on_readable);
+    } else if (fd >= 0) {
+        close(fd);
+    }
+    if (status == 0) return CG_OK;
+    return cg_problem_set(problem, CG_E_EMIT, "no IPv%d socket on group.address and port %u: %s", family,
+                          settings->port, uv_strerror(status));
+}
+
+static void free_group(struct cg_group_socket *group) {
+    cg_interfaces_fini(&group->interfaces);
+    free(group->buffers);
+    free(group);
+}
+
+static void on_closed(uv_handle_t *handle) {
+    struct family_socket *socket = handle->data;
+    if (--socket->group->open_polls == 0) free_group(socket->group);
+}
+
+static void close_family(struct family_socket *socket) {
+    if (socket->fd < 0) return;
+    uv_close((uv_handle_t *)&socket->poll, on_closed);
+    close(socket->fd);
+    socket->fd = -1;
+}
+
+void cg_group_socket_close(struct cg_group_socket *group) {
+    if (group == NULL) return;
+    if (group->open_polls == 0) {
+        free_group(group);
+        return;
+    }
+    close_family(&group->v4);
+    close_family(&group->v6);
+}
+
+struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_group_settings *settings,
+                                             cg_datagram_fn on_datagram, void *ctx, struct cg_problem *problem) {
+    struct cg_group_socket *group = calloc(1, sizeof *group);
+    if (group == NULL || !prepare_batch(group)) {
+        cg_problem_set(problem, CG_E_EMIT, "no memory for the group sockets");
+        free(group);
+        return NULL;
+    }
+    group->v4.fd = group->v6.fd = -1;
+    group->source = settings->address;
+    group->on_datagram = on_datagram;
+    group->ctx = ctx;
+    if (cg_interfaces_init(&group->interfaces, problem) == CG_OK &&
+        open_family(group, &group->v4, uv, CG_FAMILY_IPV4, settings, problem) == CG_OK &&
+        open_family(group, &group->v6, uv, CG_FAMILY_IPV6, settings, problem) == CG_OK) {
+        return group;
+    }
+    cg_group_socket_close(group);
+    return NULL;
+}
+
+uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family) {
+    int fd = family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
+    union endpoint local;
+    socklen_t len = sizeof local;
+    if (fd < 0 || getsockname(fd, &local.any, &len) != 0) return 0;
+    return ntohs(family == CG_FAMILY_IPV4 ? local.v4.sin_port : local.v6.sin6_port);
+}

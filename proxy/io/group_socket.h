@@ -1,0 +1,32 @@
+/* The sockets towards the groups: one UDP socket an address family, for group requests out, unicast answers in, and
+ * unicast requests to members. They never join a group (a sender need not be a member) and hear none that somebody else
+ * on this host joined. */
+#ifndef CG_IO_GROUP_SOCKET_H
+#define CG_IO_GROUP_SOCKET_H
+
+#include <uv.h>
+
+#include "core/gateway.h"
+
+struct cg_group_socket;
+
+/* One datagram; everything is borrowed until the function returns. It must not close the socket. A datagram that the
+ * kernel had to cut comes with no bytes at all, so that it counts as malformed and never as a message. */
+typedef void (*cg_datagram_fn)(void *ctx, const struct cg_datagram *datagram);
+
+/* Opens and binds both sockets and listens on `uv`. Nothing of `settings` is kept by reference. A family that this host
+ * does not have is left out: sending to it then fails. NULL when a socket cannot be had or bound; *problem says why
+ * (CG_E_EMIT). */
+struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_group_settings *settings,
+                                             cg_datagram_fn on_datagram, void *ctx, struct cg_problem *problem);
+/* No datagram comes after this. The memory goes when `uv` has run the closing callbacks. NULL is fine. */
+void cg_group_socket_close(struct cg_group_socket *group);
+
+/* The port that a family's socket is bound to, host byte order; 0: that family is left out. */
+uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family);
+
+/* For struct cg_port, ctx is the struct cg_group_socket. */
+int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
+uint64_t cg_group_socket_kernel_drops(void *ctx);
+
+#endif

@@ -1,0 +1,37 @@
+/* Which network interface a group request leaves by. No datagram may leave by a default route only because nobody
+ * chose, so everything here either names one interface or says what to set. */
+#ifndef CG_IO_INTERFACES_H
+#define CG_IO_INTERFACES_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include "core/request.h"
+
+struct cg_interfaces {
+    int query_fd; /* for ioctl */
+    int news_fd;  /* netlink: something about a link changed; -1: cannot be had, then nothing is cached */
+    bool known;   /* what follows is up to date, unless news_fd says otherwise */
+    size_t candidate_count;
+    char only[IF_NAMESIZE]; /* the candidate, when there is exactly one */
+    char names[160];        /* the first few candidates, for people */
+};
+
+struct cg_interface {
+    char name[IF_NAMESIZE];
+    unsigned index;
+    bool has_ipv4;
+    struct in_addr ipv4; /* its primary address, when has_ipv4 */
+};
+
+/* CG_E_EMIT, with problem's detail, when the system gives no socket. */
+int cg_interfaces_init(struct cg_interfaces *interfaces, struct cg_problem *problem) CG_MUST_CHECK;
+void cg_interfaces_fini(struct cg_interfaces *interfaces);
+
+/* The interface as it is at this moment. name NULL: the only one that is up, multicast-capable and not loopback.
+ * CG_E_EMIT, and problem's detail says which ones there are and what to set: no such interface, down, without carrier,
+ * none, several. */
+int cg_interfaces_find(struct cg_interfaces *interfaces, const char *name, struct cg_interface *found,
+                       struct cg_problem *problem) CG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,187 @@
+/* A protector that takes its time: sealing and opening that are finished later, after the end, or never. */
+#include "fake_world.h"
+
+#include <string.h>
+
+struct slow_protector {
+    struct cg_protector protector;
+    uint64_t jobs[64];
+    size_t count;
+    bool seals_late;
+    bool opens_late;
+    int open_error;
+};
+
+static int slow_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
+                     struct cg_binding *binding, struct cg_problem *problem) {
+    struct slow_protector *slow = (struct slow_protector *)protector;
+    if (!slow->seals_late) return cg_protector_none()->ops->seal(protector, sealing, job, out, binding, problem);
+    slow->jobs[slow->count++] = job;
+    return CG_PENDING;
+}
+
+static int slow_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                     struct cg_opened *opened) {
+    struct slow_protector *slow = (struct slow_protector *)protector;
+    if (slow->open_error < 0) return slow->open_error;
+    if (!slow->opens_late) return cg_protector_none()->ops->open(protector, opening, job, opened);
+    slow->jobs[slow->count++] = job;
+    return CG_PENDING;
+}
+
+static const struct cg_protector_ops slow_ops = {.name = "slow", .seal = slow_seal, .open = slow_open};
+
+static void start(struct world *world, struct slow_protector *slow) {
+    *slow = (struct slow_protector){.protector.ops = &slow_ops};
+    world_init(world);
+    world_mapping(world, "lamps")->protector = &slow->protector;
+    world_start(world);
+}
+
+static const uint8_t sealed[] = {0x58, 0x01, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8};
+
+static void test_sealed_later(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call, left;
+    start(&world, &slow);
+    slow.seals_late = true;
+    world_get(&world, &call, "/lamps/a");
+    world_get(&world, &left, "/lamps/b");
+    assert_int_equal(world.sent_count, 0);
+    cg_gateway_abandon(world.gateway, left.ticket);
+    world_run(&world);
+    struct cg_binding binding = {.len = 3, .bytes = {7, 8, 9}};
+    cg_gateway_sealed(world.gateway, slow.jobs[1], CG_OK, cg_slice_of(sealed, sizeof sealed), &binding, NULL); /* stale */
+    assert_int_equal(world.sent_count, 0);
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), &binding, NULL);
+    assert_int_equal(world.sent_count, 1);
+    assert_memory_equal(world.gateway->all_casts->binding.bytes, binding.bytes, 3);
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), &binding, NULL); /* twice */
+    assert_int_equal(world.sent_count, 1);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_sealing_fails(void **state) { /* R53: nothing is emitted, nothing falls back to plain */
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.seals_late = true;
+    world_get(&world, &call, "/lamps");
+    struct cg_problem problem = {0};
+    cg_problem_set(&problem, CG_E_STORE, "the store is read-only");
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_E_STORE, CG_SLICE_NONE, NULL, &problem);
+    world_run(&world);
+    assert_int_equal(call.problem.err, CG_E_STORE);
+    assert_string_equal(call.problem.detail, "the store is read-only");
+    assert_int_equal(world.sent_count, 0);
+    world_fini(&world);
+}
+
+static void open_job(struct world *world, uint64_t job, const char *kid, const char *identity, const char *payload) {
+    struct cg_opened opened = {.code = CG_CODE(2, 5),
+                               .payload = cg_slice_str(payload),
+                               .verified = CASTGATE_VERIFIED_SOURCE,
+                               .has_kid = true,
+                               .kid = cg_slice_str(kid),
+                               .identity = cg_slice_str(identity)};
+    cg_gateway_opened(world->gateway, job, CG_OK, &opened);
+}
+
+static void test_opened_later(void **state) { /* R12, R14: the credential is the member, whatever the address */
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.opens_late = true;
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "sealed");
+    world_answer(&world, 0, "127.1.0.2", "sealed");
+    world_answer(&world, 0, "127.1.0.3", "sealed");
+    world_answer(&world, 0, "127.1.0.4", "sealed");
+    open_job(&world, slow.jobs[1], "B", "credential of B", "two");
+    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
+    open_job(&world, slow.jobs[2], "A", "credential of A", "one again");
+    struct cg_opened refused = {.has_kid = true, .kid = cg_slice_str("Z")};
+    cg_gateway_opened(world.gateway, slow.jobs[3], CG_E_VERIFY, &refused);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 2);
+    assert_int_equal(call.reply.summary.duplicates, 1);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    assert_non_null(strstr(call.text, "\"verified\":\"source\""));
+    assert_non_null(strstr(call.text, "\"reason\":\"verification-failed\""));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_grace_for_answers_being_verified(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.opens_late = true;
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "sealed");
+    world_answer(&world, 0, "127.1.0.2", "sealed");
+    world_advance(&world, 2 * SECOND + 100000);
+    assert_int_equal(call.replies, 0); /* received in time, still being verified */
+    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
+    world_advance(&world, 399999);
+    assert_int_equal(call.replies, 0);
+    world_advance(&world, 1);
+    assert_int_equal(call.replies, 1); /* 500 ms at most */
+    assert_int_equal(call.reply.summary.answered, 1);
+    open_job(&world, slow.jobs[1], "B", "credential of B", "two"); /* its cast has ended */
+    assert_int_equal(world.gateway->jobs.used, 0);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_refused_at_once(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.open_error = CG_E_REPLAY;
+    world_get(&world, &call, "/lamps");
+    for (int i = 0; i < 200; i++) world_answer(&world, 0, "127.1.0.1", "again and again");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 0);
+    assert_int_equal(call.reply.summary.rejected, 200);
+    assert_non_null(strstr(call.text, "\"reason\":\"replayed\""));
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_freed_with_jobs_out(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.opens_late = true;
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "sealed");
+    world_fini(&world);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_sealed_later),
+        cmocka_unit_test(test_sealing_fails),
+        cmocka_unit_test(test_opened_later),
+        cmocka_unit_test(test_grace_for_answers_being_verified),
+        cmocka_unit_test(test_refused_at_once),
+        cmocka_unit_test(test_freed_with_jobs_out),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
