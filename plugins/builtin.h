@@ -6,6 +6,7 @@
 
 extern const struct castgate_plugin cg_plugin_mixed;
 extern const struct castgate_plugin cg_plugin_json;
+extern const struct castgate_plugin cg_plugin_sse;
 
 struct cg_protector;
 

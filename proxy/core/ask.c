@@ -223,6 +223,7 @@ static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
     }
     ask->held->whole = true;
     exchange->tally.incomplete--;
+    cg_exchange_held(gateway, exchange, ask->held);
     cg_ask_end(gateway, ask);
     cg_gateway_wake(gateway, exchange);
 }

@@ -30,6 +30,7 @@ struct cg_config *cg_config_new(void) {
         .total_memory = 256 * MIB,
         .request_body = 64 * KIB,
         .answer = 64 * KIB,
+        .stream_queue = 256 * KIB,
     };
     config->state = "/var/lib/castgate";
     config->plugin_folder = "/usr/lib/castgate";

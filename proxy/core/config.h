@@ -106,6 +106,7 @@ struct cg_limits {
     size_t total_memory;           /* bytes of answers and replies in all */
     size_t request_body;           /* bytes */
     size_t answer;                 /* bytes of one answer's payload, after blocks */
+    size_t stream_queue;           /* bytes that a stream's reader has not taken yet */
 };
 
 struct cg_option_numbers { /* those of drafts (GCP) */

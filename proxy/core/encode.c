@@ -156,10 +156,38 @@ static const struct castgate_host host = {
     .write = host_write,
 };
 
-int cg_encode(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply, struct cg_buf *body) {
+static void begin_call(struct castgate_call *call, struct cg_gateway *gateway, struct cg_exchange *exchange,
+                       struct cg_reply *reply, struct cg_buf *body) {
+    *call = (struct castgate_call){.gateway = gateway, .exchange = exchange, .reply = reply, .body = body};
+    host_content_type(call, lend_text(exchange->request.encoder->media_type));
+}
+
+static int end_call(const struct cg_buf *body, int result) {
+    if (body->failed) return CG_E_NO_MEMORY;
+    return result == 0 ? CG_OK : CG_E_INTERNAL;
+}
+
+int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply, struct cg_buf *body) {
+    struct castgate_call call;
+    begin_call(&call, gateway, exchange, reply, body);
+    return end_call(body, exchange->request.encoder->encode(&host, &call));
+}
+
+int cg_encode_event(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_stream_event event,
+                    struct cg_reply *reply, struct cg_buf *body) {
     const struct castgate_encoder *encoder = exchange->request.encoder;
-    struct castgate_call call = {.gateway = gateway, .exchange = exchange, .reply = reply, .body = body};
-    host_content_type(&call, lend_text(encoder->media_type));
-    if (encoder->encode(&host, &call) != 0) return CG_E_INTERNAL;
-    return body->failed ? CG_E_NO_MEMORY : CG_OK;
+    int (*const operations[])(const struct castgate_host *, struct castgate_call *) = {
+        [CG_STREAM_BEGIN] = encoder->begin, [CG_STREAM_IDLE] = encoder->idle, [CG_STREAM_END] = encoder->end};
+    struct castgate_call call;
+    begin_call(&call, gateway, exchange, reply, body);
+    return end_call(body, operations[event](&host, &call));
+}
+
+int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held,
+                     struct cg_reply *reply, struct cg_buf *body) {
+    struct castgate_call call;
+    begin_call(&call, gateway, exchange, reply, body);
+    struct castgate_answer answer;
+    describe(&call, held, &answer);
+    return end_call(body, exchange->request.encoder->answer(&host, &call, &answer));
 }

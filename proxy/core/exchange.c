@@ -56,6 +56,8 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     stop_collecting(gateway, exchange);
     cg_gateway_calm(gateway, exchange);
+    if (exchange->stream != NULL) cg_outq_end(exchange->stream); /* abandoned; its reader is gone */
+    cg_outq_unref(exchange->stream);
     if (exchange->tallying) cg_tally_fini(&exchange->tally);
     cg_budget_leave(&gateway->budgets, exchange->usage);
     cg_slots_remove(&gateway->exchanges, exchange->ticket);
@@ -232,7 +234,18 @@ static bool has_only_member(const struct cg_mapping *mapping) {
     return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1;
 }
 
+static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    for (const struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
+        if (held->whole) cg_stream_answer(gateway, exchange, held);
+    }
+}
+
 static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (cg_stream_is_wanted(exchange)) {
+        if (!cg_stream_begin(gateway, exchange)) return CG_STEP_REPLY;
+        exchange->streaming = true;
+        hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
+    }
     exchange->sent_us = gateway->now_us;
     exchange->deadline_us = gateway->now_us + exchange->timeout_us;
     exchange->repair_us = exchange->mapping->repair_unicast ? gateway->now_us + exchange->timeout_us / 2 : UINT64_MAX;
@@ -284,6 +297,10 @@ static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *ex
 
 /* GATHER and REPAIR */
 
+void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held) {
+    if (exchange->streaming && held->whole) cg_stream_answer(gateway, exchange, held);
+}
+
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us) {
     struct cg_stats *stats = exchange->mapping->stats;
@@ -298,8 +315,15 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
     }
     struct cg_held_answer *held = NULL;
     switch (cg_tally_add(&exchange->tally, arrival, &held)) {
-    case CG_TALLY_NEW: cg_ask_blocks(gateway, exchange, target, held); break;
+    case CG_TALLY_NEW:
+        cg_ask_blocks(gateway, exchange, target, held);
+        cg_exchange_held(gateway, exchange, held);
+        break;
     case CG_TALLY_AGAIN: stats->duplicate++; return;
+    case CG_TALLY_NEWER:
+        stats->duplicate++;
+        cg_exchange_held(gateway, exchange, held);
+        return;
     case CG_TALLY_OVER_CAP: stats->over_cap++; return;
     case CG_TALLY_NO_MEMORY:
         stats->over_cap++;
@@ -328,7 +352,7 @@ static bool is_opening(const struct cg_exchange *exchange) {
 
 /* The end of collecting, with ended_by set; else the timer stands for when to look again. */
 static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (exchange->problem.err < 0) return true;
+    if (exchange->problem.err < 0 || exchange->overflown) return true;
     if (cg_tally_is_finished(&exchange->tally, &exchange->ended_by)) return true;
     if (exchange->timeout_us > 0 && suppresses_all(exchange)) {
         exchange->ended_by = "all"; /* nobody will answer (R33) */
@@ -341,6 +365,10 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
         return true;
     }
     if (exchange->step == CG_STEP_GATHER && exchange->repair_us < end_us) end_us = exchange->repair_us;
+    if (exchange->streaming) {
+        cg_stream_idle(gateway, exchange);
+        if (exchange->idle_us < end_us) end_us = exchange->idle_us;
+    }
     cg_gateway_set_timer(gateway, &exchange->timer, end_us);
     return false;
 }
@@ -372,7 +400,7 @@ static void count_reply(struct cg_gateway *gateway, struct cg_exchange *exchange
     cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);
 }
 
-static void summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary) {
+void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary) {
     const struct cg_tally *tally = &exchange->tally;
     uint64_t drops = gateway->port->kernel_drops(gateway->port->ctx) - exchange->drops_before;
     *summary = (struct castgate_summary){
@@ -385,7 +413,7 @@ static void summarise(struct cg_gateway *gateway, const struct cg_exchange *exch
         .expected = (uint32_t)exchange->mapping->member_count,
         .kernel_drops = (uint32_t)drops,
         .ms = (uint32_t)((gateway->now_us - exchange->sent_us) / 1000),
-        .ended_by = exchange->ended_by,
+        .ended_by = exchange->ended_by == NULL ? "deadline" : exchange->ended_by,
     };
 }
 
@@ -407,11 +435,12 @@ static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     cg_buf_init(&body, 0);
     int err = CG_OK;
     bool nobody = exchange->tally.answered == 0 && exchange->request.encoder->empty_is_204;
-    if (exchange->timeout_us == 0 || nobody) {
+    bool none_wanted = exchange->timeout_us == 0;
+    if (none_wanted || nobody) {
         reply->status = 204;
     } else {
         reply->status = 200;
-        err = cg_encode(gateway, exchange, reply, &body);
+        err = cg_encode_whole(gateway, exchange, reply, &body);
     }
     reply->body = err < 0 ? NULL : cg_outq_new(SIZE_MAX, &gateway->quota);
     bool made = reply->body != NULL && cg_outq_put(reply->body, &body) == CG_OK;
@@ -426,23 +455,39 @@ static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     return made;
 }
 
-static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+/* The end of a stream: its head is long out, so whatever happened is told in it. */
+static void end_stream(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    struct castgate_summary summary;
+    if (exchange->ended_by == NULL) exchange->ended_by = "limit";
+    cg_exchange_summarise(gateway, exchange, &summary);
+    count_reply(gateway, exchange, &summary);
+    log_exchange(gateway, exchange, 200);
+    cg_stream_end(gateway, exchange, &summary);
+    cg_exchange_free(gateway, exchange);
+}
+
+/* True: the exchange is gone. False: its problem says why there is no reply. */
+static bool reply_whole(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     struct cg_reply reply = {0};
-    if (exchange->problem.err == CG_OK) {
-        stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
-        summarise(gateway, exchange, &reply.summary);
-        if (make_body(gateway, exchange, &reply)) {
-            memcpy(reply.exchange_id, exchange->id, sizeof reply.exchange_id);
-            count_reply(gateway, exchange, &reply.summary);
-            log_exchange(gateway, exchange, reply.status);
-            const struct cg_front *front = exchange->front;
-            void *ctx = exchange->front_ctx;
-            cg_exchange_free(gateway, exchange);
-            front->reply(ctx, &reply);
-            cg_outq_unref(reply.body);
-            return CG_STEP_STAY;
-        }
+    cg_exchange_summarise(gateway, exchange, &reply.summary);
+    if (!make_body(gateway, exchange, &reply)) return false;
+    memcpy(reply.exchange_id, exchange->id, sizeof reply.exchange_id);
+    count_reply(gateway, exchange, &reply.summary);
+    log_exchange(gateway, exchange, reply.status);
+    const struct cg_front *front = exchange->front;
+    void *ctx = exchange->front_ctx;
+    cg_exchange_free(gateway, exchange);
+    front->reply(ctx, &reply);
+    cg_outq_unref(reply.body);
+    return true;
+}
+
+static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
+    if (exchange->streaming) {
+        end_stream(gateway, exchange);
+    } else if (exchange->problem.err < 0 || !reply_whole(gateway, exchange)) {
+        reply_problem(gateway, exchange);
     }
-    reply_problem(gateway, exchange);
     return CG_STEP_STAY;
 }

@@ -8,6 +8,7 @@
 
 struct cg_reply {
     uint16_t status;                  /* HTTP: 200 or 204 */
+    bool streams;                     /* the body goes on; the summary comes in it, not here */
     char content_type[256];           /* empty without body */
     char exchange_id[17];             /* 16 hex digits */
     struct castgate_summary summary;

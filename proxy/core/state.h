@@ -136,6 +136,10 @@ struct cg_exchange {
     bool tallying;  /* tally is initialised */
     bool hurried;   /* to be ended now with what there is */
     bool unicast;   /* a single known member: asked, not cast to (R6) */
+    bool streaming; /* the head of the reply is out */
+    bool overflown; /* the stream's reader was too slow */
+    struct cg_outq *stream; /* a reference; NULL: no stream has begun */
+    uint64_t idle_us;       /* when the stream's silence is to be broken */
 };
 
 /* What a promised result of a protector belongs to. */
@@ -234,12 +238,28 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
                         const struct cg_arrival *arrival, uint64_t arrival_us);
 void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
                         const struct cg_opened *opened, const char *reason);
+/* An answer is whole, or was replaced by a newer one: streams hand it on. */
+void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held);
+void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary);
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);
 /* The request's options for one target: the URI's and the client's, merged in order. */
 int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) CG_MUST_CHECK;
 
-/* encode.c */
-int cg_encode(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
-              struct cg_buf *body) CG_MUST_CHECK;
+/* encode.c: the reply's bytes, appended to `body`. *reply's summary is what the encoder sees; its content type is set. */
+int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
+                    struct cg_buf *body) CG_MUST_CHECK;
+enum cg_stream_event { CG_STREAM_BEGIN, CG_STREAM_IDLE, CG_STREAM_END };
+int cg_encode_event(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_stream_event event,
+                    struct cg_reply *reply, struct cg_buf *body) CG_MUST_CHECK;
+int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held,
+                     struct cg_reply *reply, struct cg_buf *body) CG_MUST_CHECK;
+
+/* stream.c: a reply that goes out while answers come in */
+bool cg_stream_is_wanted(const struct cg_exchange *exchange);
+/* The head of the reply. False: the exchange's problem says why. */
+bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange);
+void cg_stream_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held);
+void cg_stream_idle(struct cg_gateway *gateway, struct cg_exchange *exchange); /* when silence has lasted */
+void cg_stream_end(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct castgate_summary *summary);
 
 #endif

@@ -27,6 +27,7 @@ static const struct {
     {"missing_total", "Expected members that did not answer.", offsetof(struct cg_stats, missing)},
     {"rejected_total", "Answers refused by verification or a limit.", offsetof(struct cg_stats, rejected)},
     {"over_cap_total", "Answers beyond max_answers.", offsetof(struct cg_stats, over_cap)},
+    {"streams_cut_total", "Streams ended because their reader was too slow.", offsetof(struct cg_stats, streams_cut)},
     {"kernel_drops_total", "Datagrams the kernel dropped while a request of the mapping ran.",
      offsetof(struct cg_stats, kernel_drops)},
 };

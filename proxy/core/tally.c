@@ -93,17 +93,22 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     return CG_TALLY_NEW;
 }
 
+static bool is_same(const struct cg_held_answer *held, const struct cg_opened *opened) {
+    return held->code == opened->code && cg_slice_equal(held->options, opened->options) &&
+           cg_slice_equal(held->payload, opened->payload);
+}
+
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
     tally->duplicates++;
-    if (!held->whole) return CG_TALLY_AGAIN;                                       /* its blocks belong together */
-    if (arrival->opened->partial_iv < held->partial_iv) return CG_TALLY_AGAIN; /* an older one that came late */
+    if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
+    if (is_same(held, arrival->opened) || arrival->opened->partial_iv < held->partial_iv) return CG_TALLY_AGAIN;
     uint32_t ms = held->ms;
     bool failed = is_failure(held->code);
     if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
     held->ms = ms;                                              /* when the member first answered */
     tally->failed += (is_failure(held->code) ? 1u : 0u) - (failed ? 1u : 0u);
-    return CG_TALLY_AGAIN;
+    return CG_TALLY_NEWER;
 }
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {

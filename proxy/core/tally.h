@@ -47,7 +47,8 @@ struct cg_tally {
 
 enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
-    CG_TALLY_AGAIN,     /* counted as a duplicate; the newest is kept */
+    CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
+    CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
     CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };
@@ -63,7 +64,7 @@ struct cg_arrival {
     uint8_t via; /* enum castgate_via */
 };
 
-/* *held (may be NULL) gets the entry for NEW and AGAIN. */
+/* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held);
 /* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block stays. */
 bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body);

@@ -93,11 +93,18 @@ struct castgate_host {
     bool (*write)(struct castgate_call *call, struct castgate_slice bytes);
 };
 
+/* Either `encode`, called once when collecting has ended, or the four operations of a stream: `begin` when the group request is
+ * out, `answer` for each answer that is accepted (again when a member sends another one), `idle` when nothing was written for 15
+ * seconds, `end` with the final summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of
+ * the host is not to be used. Each returns 0, or -1 to give up: the client then gets an error, or the stream ends. */
 struct castgate_encoder {
     const char *media_type; /* what Accept is compared with, lower case, no parameters */
-    bool empty_is_204;      /* nobody answered: the host sends 204 and does not call encode */
-    /* Writes the whole reply body. 0, or -1: the client then gets an error instead. */
+    bool empty_is_204;      /* encode only: nobody answered, so the host sends 204 and does not call it */
     int (*encode)(const struct castgate_host *host, struct castgate_call *call);
+    int (*begin)(const struct castgate_host *host, struct castgate_call *call);
+    int (*answer)(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer);
+    int (*idle)(const struct castgate_host *host, struct castgate_call *call);
+    int (*end)(const struct castgate_host *host, struct castgate_call *call);
 };
 
 struct castgate_plugin {

@@ -1,0 +1,96 @@
+/* The reply as an event stream (WHATWG HTML "Server-sent events"): an `answer` event for each answer as it comes, then `summary`. The
+ * hard thing: an event is lines, so everything in it is JSON on one line, and nothing a member sent can begin another event. */
+#include "builtin.h"
+#include "json/json_write.h"
+#include "lend.h"
+
+static int write_out(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *event) {
+    bool written = !event->failed && host->write(call, (struct castgate_slice){.data = event->data, .len = event->len});
+    cg_buf_fini(event);
+    return written ? 0 : -1;
+}
+
+static void begin_event(struct cg_buf *event, const char *name) {
+    cg_buf_init(event, 0);
+    cg_buf_put_str(event, "event: ");
+    cg_buf_put_str(event, name);
+    cg_buf_put_str(event, "\ndata: ");
+}
+
+static int end_event(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *event) {
+    cg_buf_put_str(event, "\n\n");
+    return write_out(host, call, event);
+}
+
+static int write_comment(const struct castgate_host *host, struct castgate_call *call, const char *text) {
+    struct cg_buf comment;
+    cg_buf_init(&comment, 0);
+    cg_buf_put_str(&comment, ": ");
+    cg_buf_put_str(&comment, text);
+    cg_buf_put_str(&comment, "\n\n");
+    return write_out(host, call, &comment);
+}
+
+static int sse_begin(const struct castgate_host *host, struct castgate_call *call) {
+    return write_comment(host, call, "sent"); /* so that the head goes out at once */
+}
+
+static int sse_idle(const struct castgate_host *host, struct castgate_call *call) {
+    return write_comment(host, call, "waiting");
+}
+
+static int sse_answer(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer) {
+    struct cg_buf event;
+    begin_event(&event, "answer");
+    cg_json_put_answer(&event, answer);
+    return end_event(host, call, &event);
+}
+
+static void put_lists(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *to) {
+    struct castgate_missing missing;
+    cg_json_put_key(to, "missing");
+    cg_buf_put_u8(to, '[');
+    for (size_t i = 0; host->missing(call, i, &missing); i++) {
+        if (i > 0) cg_buf_put_u8(to, ',');
+        cg_json_put_missing(to, &missing);
+    }
+    cg_buf_put_u8(to, ']');
+    struct castgate_rejected rejected;
+    cg_json_put_key(to, "rejected");
+    cg_buf_put_u8(to, '[');
+    for (size_t i = 0; host->rejected(call, i, &rejected); i++) {
+        if (i > 0) cg_buf_put_u8(to, ',');
+        cg_json_put_rejected(to, &rejected);
+    }
+    cg_buf_put_u8(to, ']');
+}
+
+static int sse_end(const struct castgate_host *host, struct castgate_call *call) {
+    struct cg_buf event;
+    begin_event(&event, "summary");
+    cg_buf_put_u8(&event, '{');
+    cg_json_put_text(&event, "exchange", host->exchange(call));
+    cg_json_put_text(&event, "mapping", host->mapping(call));
+    cg_json_put_key(&event, "summary");
+    cg_json_put_summary(&event, host->summary(call));
+    put_lists(host, call, &event);
+    cg_buf_put_u8(&event, '}');
+    return end_event(host, call, &event);
+}
+
+static const struct castgate_encoder sse_encoder = {
+    .media_type = "text/event-stream",
+    .begin = sse_begin,
+    .answer = sse_answer,
+    .idle = sse_idle,
+    .end = sse_end,
+};
+
+const struct castgate_plugin cg_plugin_sse = {
+    .major = CASTGATE_PLUGIN_MAJOR,
+    .minor = CASTGATE_PLUGIN_MINOR,
+    .kind = CASTGATE_ENCODER,
+    .size = sizeof(struct castgate_plugin),
+    .name = "sse",
+    .ops.encoder = &sse_encoder,
+};

@@ -1,0 +1,18 @@
+/* The admin listener: what is asked without a token. /metrics (Prometheus text), /healthz, /readyz. */
+#ifndef CG_IO_ADMIN_H
+#define CG_IO_ADMIN_H
+
+#include "core/gateway.h"
+#include "io/http_server.h"
+
+struct cg_admin;
+
+/* Listens as the gateway's current settings say (admin.listen). `gateway` outlives it. NULL: *problem says why. */
+struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, struct cg_problem *problem);
+/* It answers while the gateway stops, /readyz with 503, until this. NULL is fine, on_closed (may be NULL) is then not
+ * called. */
+void cg_admin_close(struct cg_admin *admin, void (*on_closed)(void *ctx), void *ctx);
+
+const struct cg_listen *cg_admin_listen(const struct cg_admin *admin, size_t index);
+
+#endif

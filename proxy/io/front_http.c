@@ -1,0 +1,206 @@
+/* HTTP requests to exchanges and back. The hard thing: three lifetimes meet here, the client's call, the exchange, and
+ * the reply's bytes. A pending request is what ties the first two: it lives exactly as long as the call, holds the
+ * exchange by ticket only, and abandons it when the call ends, which does nothing to an exchange that is over. */
+#include "io/front_http.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <openssl/evp.h>
+
+#include "base/check.h"
+#include "base/text.h"
+#include "io/loop.h"
+
+enum {
+    OTHER_FDS = 128,        /* descriptors for everything but this front's connections */
+    IDLE_CONNECTIONS = 128, /* beside those that wait for an exchange, or for another one on the same connection */
+};
+
+struct cg_front_http {
+    struct cg_http_server *server;
+    struct cg_gateway *gateway;
+    const struct cg_encoder_list *encoders;
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+
+struct pending {
+    struct cg_front_http *front;
+    struct cg_http_call *call;
+    struct cg_ticket ticket;
+};
+
+/* ---- Who sends it ---- */
+
+static int bad_token(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                          "Authorization must be: Bearer TOKEN, with the token of a known client");
+}
+
+/* RFC 6750 §2.1. The token's characters are not checked: only its digest is compared. */
+static bool parse_bearer(struct cg_slice value, struct cg_slice *token) {
+    static const size_t scheme = sizeof "Bearer" - 1;
+    if (value.len <= scheme || !cg_slice_is_nocase(cg_slice_of(value.data, scheme), "Bearer")) return false;
+    *token = cg_slice_of(value.data + scheme, value.len - scheme);
+    if (token->data[0] != ' ') return false;
+    while (token->len > 0 && token->data[0] == ' ')
+        token->data++, token->len--;
+    return token->len > 0;
+}
+
+static int identify(struct cg_request *request, const struct cg_config *config, const struct cg_http_message *message,
+                    struct cg_problem *problem) {
+    struct cg_slice value, token;
+    int err = cg_http_field(message, "Authorization", &value);
+    if (err == CG_E_NOT_FOUND) return CG_OK;
+    if (err < 0 || !parse_bearer(value, &token)) return bad_token(problem);
+    uint8_t digest[32];
+    CG_CHECK(EVP_Digest(token.data, token.len, digest, NULL, EVP_sha256(), NULL) == 1);
+    request->client = cg_config_client_by_token(config, digest);
+    return request->client == NULL ? bad_token(problem) : CG_OK;
+}
+
+/* ---- Requests ---- */
+
+static int convert(const struct pending *pending, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_message *message = cg_http_call_message(pending->call);
+    const struct cg_listen *listen = cg_http_call_listen(pending->call);
+    struct cg_config *config = cg_gateway_exchange_config(gateway, pending->ticket);
+    struct cg_request *request = cg_gateway_request(gateway, pending->ticket);
+    int err = cg_from_http(request, cg_gateway_arena(gateway, pending->ticket), config, listen,
+                           pending->front->encoders, message, problem);
+    if (err < 0) return err;
+    request->may_be_anonymous = listen->loopback || listen->insecure;
+    return identify(request, config, message, problem);
+}
+
+static const struct cg_front front_calls;
+
+static void on_request(void *ctx, struct cg_http_call *call) {
+    struct cg_front_http *front = ctx;
+    struct cg_problem problem = {0};
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (pending == NULL) {
+        cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+        cg_http_call_reply_problem(call, &problem, NULL);
+        return;
+    }
+    *pending = (struct pending){.front = front, .call = call};
+    if (cg_gateway_new_exchange(front->gateway, &front_calls, pending, &pending->ticket, &problem) < 0) {
+        free(pending);
+        cg_http_call_reply_problem(call, &problem, NULL);
+        return;
+    }
+    cg_http_call_set_ctx(call, pending);
+    if (convert(pending, &problem) < 0) {
+        cg_gateway_refuse(front->gateway, pending->ticket, &problem, cg_loop_now_us());
+    } else {
+        cg_gateway_start(front->gateway, pending->ticket, cg_loop_now_us());
+    }
+}
+
+static void on_done(void *ctx, struct cg_http_call *call) {
+    struct cg_front_http *front = ctx;
+    struct pending *pending = cg_http_call_ctx(call);
+    if (pending == NULL) return;
+    cg_gateway_abandon(front->gateway, pending->ticket);
+    free(pending);
+}
+
+static size_t body_max(void *ctx) {
+    struct cg_front_http *front = ctx;
+    return cg_gateway_config(front->gateway)->limits.request_body;
+}
+
+static const struct cg_http_handler handler = {.request = on_request, .done = on_done, .body_max = body_max};
+
+/* ---- Replies ---- */
+
+/* A dictionary (RFC 9651 §3.2). */
+static void put_summary(char *text, size_t size, const struct castgate_summary *summary) {
+    int len = snprintf(
+        text, size,
+        "answered=%u, failed=%u, missing=%u, late=%u, duplicates=%u, rejected=%u, expected=%u, kernel_drops=%u",
+        summary->answered, summary->failed, summary->missing, summary->late, summary->duplicates, summary->rejected,
+        summary->expected, summary->kernel_drops);
+    if (summary->ended_by != NULL) {
+        len += snprintf(text + len, size - (size_t)len, ", ended_by=%s", summary->ended_by);
+    }
+    snprintf(text + len, size - (size_t)len, ", ms=%u", summary->ms);
+}
+
+static void on_reply(void *ctx, const struct cg_reply *reply) {
+    struct pending *pending = ctx;
+    char summary[320];
+    put_summary(summary, sizeof summary, &reply->summary);
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id}, {"Castgate-Summary", summary}};
+    const struct cg_http_head head = {
+        .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = 2};
+    cg_http_call_reply_queue(pending->call, &head, reply->body);
+}
+
+static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
+    struct pending *pending = ctx;
+    cg_http_call_reply_problem(pending->call, problem, exchange_id);
+}
+
+static const struct cg_front front_calls = {.reply = on_reply, .problem = on_problem};
+
+/* ---- Opening and closing ---- */
+
+/* Enough for every exchange and some idle clients, but never so many that another socket could not be opened. */
+static unsigned connection_limit(const struct cg_config *config) {
+    uint64_t wanted = 2 * (uint64_t)config->limits.exchanges + IDLE_CONNECTIONS;
+    struct rlimit fds;
+    if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
+    uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;
+    return (unsigned)(wanted < room ? wanted : room);
+}
+
+struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
+                                         const struct cg_encoder_list *encoders, struct cg_problem *problem) {
+    struct cg_front_http *front = calloc(1, sizeof *front);
+    if (front == NULL) {
+        cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the HTTP front");
+        return NULL;
+    }
+    const struct cg_config *config = cg_gateway_config(gateway);
+    front->gateway = gateway;
+    front->encoders = encoders;
+    const struct cg_http_options options = {
+        .settings = &config->http, .handler = &handler, .ctx = front, .connections = connection_limit(config)};
+    front->server = cg_http_server_open(uv, &options, problem);
+    if (front->server == NULL) {
+        free(front);
+        return NULL;
+    }
+    return front;
+}
+
+void cg_front_http_stop(struct cg_front_http *front) {
+    cg_http_server_stop(front->server);
+}
+
+size_t cg_front_http_connections(const struct cg_front_http *front) {
+    return cg_http_server_connections(front->server);
+}
+
+static void on_server_closed(void *ctx) {
+    struct cg_front_http *front = ctx;
+    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
+    free(front);
+}
+
+void cg_front_http_close(struct cg_front_http *front, void (*on_closed)(void *ctx), void *ctx) {
+    if (front == NULL) return;
+    front->on_closed = on_closed;
+    front->on_closed_ctx = ctx;
+    cg_http_server_close(front->server, on_server_closed, front);
+}
+
+const struct cg_listen *cg_front_http_listen(const struct cg_front_http *front, size_t index) {
+    return cg_http_server_listen(front->server, index);
+}

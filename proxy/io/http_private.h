@@ -1,0 +1,126 @@
+/* The inside of the HTTP server, shared by its own files only: connections and calls. */
+#ifndef CG_IO_HTTP_PRIVATE_H
+#define CG_IO_HTTP_PRIVATE_H
+
+#include <microhttpd.h>
+
+#include "base/heap.h"
+#include "io/http_server.h"
+
+#define CG_HTTP_HEADER_MAX 16384 /* bytes: request line and header fields */
+
+/* A deadline with what it does. */
+struct cg_http_timer {
+    struct cg_deadline deadline; /* first member */
+    void (*due)(struct cg_http_timer *timer);
+};
+
+struct cg_http_listener {
+    struct cg_http_server *server;
+    struct cg_listen listen; /* with a text of its own */
+    int fd;
+    uv_poll_t poll;
+};
+
+struct cg_http_server {
+    uv_loop_t *uv;
+    const struct cg_http_handler *handler;
+    void *ctx;
+    struct MHD_Daemon *daemon;
+    struct cg_http_listener *listeners;
+    size_t listener_count;
+    struct cg_http_connection *connections; /* a list */
+    struct cg_http_linger *lingers;         /* a list */
+    struct cg_http_connection *added;       /* being handed to libmicrohttpd, until it takes it */
+    unsigned connection_count;              /* those that linger included */
+    unsigned connection_max;
+    uint64_t patience_us;
+    struct cg_heap deadlines;
+    uint64_t armed_us; /* what deadline_timer stands at; UINT64_MAX: it does not run */
+    uv_poll_t poll;    /* libmicrohttpd's epoll descriptor */
+    uv_timer_t run_timer;
+    uv_timer_t deadline_timer;
+    uv_timer_t pause_timer; /* runs while descriptors are short */
+    size_t open_handles;    /* the server's memory goes with the last */
+    bool accepting;
+    bool short_of_fds;
+    bool stopping;
+    bool closing;
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+
+/* A client's socket. libmicrohttpd owns the descriptor. */
+struct cg_http_connection {
+    struct cg_http_timer timer; /* when patience ends */
+    struct cg_http_server *server;
+    struct cg_http_connection *previous, *next;
+    const struct cg_http_listener *listener;
+    struct MHD_Connection *mhd;
+    struct cg_http_call *call; /* the request in progress, or NULL */
+    int fd;
+    uv_poll_t watch; /* whether the client leaves while the connection is suspended */
+    bool suspended;
+    bool unread;  /* refused before all of the request was read */
+    bool expired; /* shut down by us */
+};
+
+enum cg_http_call_state {
+    CG_HTTP_CALL_HEAD,     /* nothing was looked at yet */
+    CG_HTTP_CALL_BODY,     /* being read */
+    CG_HTTP_CALL_ASKED,    /* the handler has it */
+    CG_HTTP_CALL_ANSWERED, /* the response is made */
+    CG_HTTP_CALL_SENDING,  /* libmicrohttpd has it */
+    CG_HTTP_CALL_LOST,     /* the client left or the server closes */
+};
+
+struct cg_http_call {
+    struct cg_http_connection *connection;
+    enum cg_http_call_state state;
+    struct cg_http_message message;
+    struct cg_http_field *fields;
+    struct cg_buf target;
+    const char *raw_target; /* where it stood in libmicrohttpd's buffer */
+    struct cg_buf body;
+    size_t body_max;
+    size_t discarded; /* bytes of the body beyond body_max */
+    bool must_close;  /* the connection ends with the reply */
+    bool handed_over; /* the handler has seen it */
+    struct MHD_Response *response;
+    unsigned status;
+    bool streaming; /* the end of the reply is not known yet */
+    void *ctx;
+};
+
+/* Whether the head may be trusted: CG_OK, or 400 or 431 with the problem. Fills call->message except body.
+ * *content_length: UINT64_MAX when the request does not say. */
+int cg_http_check_head(struct cg_http_call *call, const char *method, const char *version, uint64_t *content_length,
+                       struct cg_problem *problem) CG_MUST_CHECK;
+
+/* libmicrohttpd's callbacks about requests; cls is the server. */
+void *cg_http_on_request_line(void *cls, const char *target, struct MHD_Connection *mhd);
+enum MHD_Result cg_http_on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
+                                  const char *version, const char *data, size_t *data_len, void **call);
+void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **call, enum MHD_RequestTerminationCode code);
+
+/* Pausing a connection until cg_http_resume; a client that leaves meanwhile makes its call LOST. */
+void cg_http_suspend(struct cg_http_connection *connection);
+void cg_http_resume(struct cg_http_connection *connection);
+
+/* Timers: `us` from now. */
+void cg_http_set_timer(struct cg_http_server *server, struct cg_http_timer *timer, uint64_t us);
+void cg_http_clear_timer(struct cg_http_server *server, struct cg_http_timer *timer);
+
+/* One connection or lingering socket less: there may be room for another. */
+void cg_http_connection_gone(struct cg_http_server *server);
+
+/* Every libuv handle that holds the server's memory is counted. */
+void cg_http_handle_opened(struct cg_http_server *server);
+void cg_http_handle_closed(struct cg_http_server *server);
+
+/* Reads what a refused client still sends, and throws it away for a while: closing at once would reset the connection,
+ * and the client would never see the reply. Takes the descriptor. */
+void cg_http_linger(struct cg_http_server *server, int fd);
+void cg_http_linger_end_all(struct cg_http_server *server);
+
+#endif

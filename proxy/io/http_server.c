@@ -1,0 +1,487 @@
+/* The HTTP server's sockets, connections and time. The hard thing: three parties share one connection. libmicrohttpd
+ * owns the descriptor and everything read from it; libuv watches the same descriptor while libmicrohttpd sleeps on it,
+ * because a suspended connection does not notice that its client left; and the handler holds the call. libmicrohttpd
+ * runs only from on_poll and on_run_timer, never from inside a handler, and may only be stopped when nothing is
+ * suspended.
+ *
+ * A client that shuts its sending side after the request counts as one that left: the two look the same from here. */
+#include "io/http_private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+
+enum {
+    PATIENCE_US = 60 * 1000000,
+    PAUSE_MS = 100, /* until accepting is tried again when descriptors ran out */
+    ACCEPTS_AT_ONCE = 64,
+    BACKLOG = 512,
+    POOL_SIZE = 49152, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer */
+    POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
+};
+
+static uint64_t now_us(void) {
+    return uv_hrtime() / 1000;
+}
+
+/* ---- Handles ---- */
+
+void cg_http_handle_opened(struct cg_http_server *server) {
+    server->open_handles++;
+}
+
+static void free_server(struct cg_http_server *server) {
+    for (size_t i = 0; i < server->listener_count; i++)
+        free((void *)(uintptr_t)server->listeners[i].listen.text);
+    free(server->listeners);
+    cg_heap_fini(&server->deadlines);
+    if (server->on_closed != NULL) server->on_closed(server->on_closed_ctx);
+    free(server);
+}
+
+void cg_http_handle_closed(struct cg_http_server *server) {
+    if (--server->open_handles == 0 && server->closing) free_server(server);
+}
+
+static void on_handle_closed(uv_handle_t *handle) {
+    cg_http_handle_closed(handle->data);
+}
+
+static void close_handle(struct cg_http_server *server, void *handle) {
+    ((uv_handle_t *)handle)->data = server;
+    uv_close(handle, on_handle_closed);
+}
+
+/* ---- Time ---- */
+
+static void on_deadline_timer(uv_timer_t *timer);
+
+static void arm(struct cg_http_server *server) {
+    const struct cg_deadline *first = cg_heap_first(&server->deadlines);
+    if (first == NULL || first->at_us >= server->armed_us || server->closing) return;
+    uint64_t now = now_us();
+    uint64_t ms = first->at_us > now ? (first->at_us - now) / 1000 + 1 : 0;
+    server->armed_us = first->at_us;
+    uv_update_time(server->uv);
+    CG_CHECK(uv_timer_start(&server->deadline_timer, on_deadline_timer, ms, 0) == 0);
+}
+
+static void on_deadline_timer(uv_timer_t *timer) {
+    struct cg_http_server *server = timer->data;
+    uint64_t now = now_us();
+    server->armed_us = UINT64_MAX;
+    struct cg_deadline *first;
+    while ((first = cg_heap_first(&server->deadlines)) != NULL && first->at_us <= now) {
+        cg_heap_remove(&server->deadlines, first);
+        struct cg_http_timer *due = (struct cg_http_timer *)first;
+        due->due(due);
+    }
+    arm(server);
+}
+
+void cg_http_set_timer(struct cg_http_server *server, struct cg_http_timer *timer, uint64_t us) {
+    cg_heap_set(&server->deadlines, &timer->deadline, now_us() + us);
+    arm(server);
+}
+
+void cg_http_clear_timer(struct cg_http_server *server, struct cg_http_timer *timer) {
+    cg_heap_remove(&server->deadlines, &timer->deadline);
+}
+
+/* ---- Running libmicrohttpd ---- */
+
+static void on_run_timer(uv_timer_t *timer);
+
+static void run(struct cg_http_server *server) {
+    MHD_run(server->daemon);
+    MHD_UNSIGNED_LONG_LONG ms;
+    if (MHD_get_timeout(server->daemon, &ms) == MHD_YES) {
+        CG_CHECK(uv_timer_start(&server->run_timer, on_run_timer, ms, 0) == 0);
+    }
+}
+
+static void on_run_timer(uv_timer_t *timer) {
+    run(timer->data);
+}
+
+static void on_poll(uv_poll_t *poll, int status, int events) {
+    (void)status, (void)events;
+    run(poll->data);
+}
+
+/* ---- Suspended connections ---- */
+
+static void on_watch(uv_poll_t *watch, int status, int events) {
+    (void)status, (void)events;
+    struct cg_http_connection *connection = watch->data;
+    CG_CHECK(connection->suspended);
+    connection->call->state = CG_HTTP_CALL_LOST;
+    cg_http_resume(connection);
+}
+
+void cg_http_suspend(struct cg_http_connection *connection) {
+    CG_CHECK(!connection->suspended);
+    connection->suspended = true;
+    MHD_suspend_connection(connection->mhd);
+    CG_CHECK(uv_poll_start(&connection->watch, UV_DISCONNECT, on_watch) == 0);
+}
+
+void cg_http_resume(struct cg_http_connection *connection) {
+    CG_CHECK(connection->suspended);
+    connection->suspended = false;
+    uv_poll_stop(&connection->watch);
+    MHD_resume_connection(connection->mhd);
+    CG_CHECK(uv_timer_start(&connection->server->run_timer, on_run_timer, 0, 0) == 0);
+}
+
+/* ---- Accepting ---- */
+
+static void on_acceptable(uv_poll_t *poll, int status, int events);
+
+static bool has_room(const struct cg_http_server *server) {
+    return server->connection_count < server->connection_max;
+}
+
+static void set_accepting(struct cg_http_server *server, bool wanted) {
+    if (server->stopping || wanted == server->accepting) return;
+    server->accepting = wanted;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        uv_poll_t *poll = &server->listeners[i].poll;
+        CG_CHECK((wanted ? uv_poll_start(poll, UV_READABLE, on_acceptable) : uv_poll_stop(poll)) == 0);
+    }
+}
+
+void cg_http_connection_gone(struct cg_http_server *server) {
+    server->connection_count--;
+    if (has_room(server) && !uv_is_active((uv_handle_t *)&server->pause_timer)) set_accepting(server, true);
+}
+
+static void on_pause_timer(uv_timer_t *timer) {
+    struct cg_http_server *server = timer->data;
+    if (has_room(server)) set_accepting(server, true);
+}
+
+/* The socket would be reported again at once, and nothing can be done about it: look the other way for a moment. */
+static void pause_accepting(struct cg_http_server *server, int error) {
+    if (!server->short_of_fds) cg_log(CG_LOG_WARNING, "http_accept", "%s; trying again", strerror(error));
+    server->short_of_fds = true;
+    set_accepting(server, false);
+    CG_CHECK(uv_timer_start(&server->pause_timer, on_pause_timer, PAUSE_MS, 0) == 0);
+}
+
+/* libmicrohttpd sees the descriptor at an end and cleans up; the call, if any, is done then. */
+static void expire(struct cg_http_connection *connection) {
+    connection->expired = true;
+    shutdown(connection->fd, SHUT_RDWR);
+}
+
+static void on_patience_end(struct cg_http_timer *timer) {
+    expire((struct cg_http_connection *)timer);
+}
+
+static void on_watch_closed(uv_handle_t *handle) {
+    struct cg_http_connection *connection = handle->data;
+    struct cg_http_server *server = connection->server;
+    free(connection);
+    cg_http_handle_closed(server);
+}
+
+static void link_connection(struct cg_http_server *server, struct cg_http_connection *connection) {
+    connection->next = server->connections;
+    if (connection->next != NULL) connection->next->previous = connection;
+    server->connections = connection;
+    server->connection_count++;
+}
+
+static void unlink_connection(struct cg_http_connection *connection) {
+    if (connection->next != NULL) connection->next->previous = connection->previous;
+    if (connection->previous != NULL) {
+        connection->previous->next = connection->next;
+    } else {
+        connection->server->connections = connection->next;
+    }
+}
+
+/* The client may be sending still: what is unread would make the kernel reset the connection and with it the reply. */
+static void linger_if_needed(const struct cg_http_connection *connection) {
+    char byte;
+    if (connection->server->closing || connection->expired) return;
+    if (!connection->unread && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return;
+    int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd >= 0) cg_http_linger(connection->server, fd);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    struct cg_http_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = server->added;
+        server->added->mhd = mhd;
+        server->added = NULL;
+        return;
+    }
+    struct cg_http_connection *connection = *context;
+    *context = NULL;
+    linger_if_needed(connection);
+    cg_http_clear_timer(server, &connection->timer);
+    unlink_connection(connection);
+    uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
+    cg_http_connection_gone(server);
+}
+
+static struct cg_http_connection *new_connection(struct cg_http_listener *listener, int fd) {
+    struct cg_http_server *server = listener->server;
+    struct cg_http_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL || uv_poll_init(server->uv, &connection->watch, fd) != 0) {
+        free(connection);
+        return NULL;
+    }
+    cg_http_handle_opened(server);
+    connection->server = server;
+    connection->listener = listener;
+    connection->fd = fd;
+    connection->watch.data = connection;
+    connection->timer.due = on_patience_end;
+    link_connection(server, connection);
+    cg_http_set_timer(server, &connection->timer, server->patience_us);
+    return connection;
+}
+
+static void add_connection(struct cg_http_listener *listener, int fd, const struct sockaddr *from, socklen_t from_len) {
+    struct cg_http_server *server = listener->server;
+    struct cg_http_connection *connection = new_connection(listener, fd);
+    if (connection == NULL) {
+        close(fd);
+        return;
+    }
+    server->added = connection;
+    /* On failure it has closed the descriptor, and said so when it had taken the connection before. */
+    MHD_add_connection(server->daemon, fd, from, from_len);
+    if (server->added == NULL) return;
+    server->added = NULL;
+    cg_http_clear_timer(server, &connection->timer);
+    unlink_connection(connection);
+    uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
+    cg_http_connection_gone(server);
+}
+
+static bool is_passing(int error) {
+    return error == EINTR || error == ECONNABORTED || error == EPROTO;
+}
+
+static bool is_shortage(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void on_acceptable(uv_poll_t *poll, int status, int events) {
+    (void)status, (void)events;
+    struct cg_http_listener *listener = poll->data;
+    struct cg_http_server *server = listener->server;
+    for (int i = 0; i < ACCEPTS_AT_ONCE && has_room(server); i++) {
+        struct sockaddr_storage from;
+        socklen_t from_len = sizeof from;
+        int fd = accept4(listener->fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            server->short_of_fds = false;
+            add_connection(listener, fd, (struct sockaddr *)&from, from_len);
+        } else if (is_shortage(errno)) {
+            pause_accepting(server, errno);
+            return;
+        } else if (!is_passing(errno)) {
+            return; /* nobody is left */
+        }
+    }
+    if (!has_room(server)) set_accepting(server, false);
+}
+
+/* ---- Listening ---- */
+
+static socklen_t to_sockaddr(const struct cg_addr *addr, struct sockaddr_storage *to) {
+    *to = (struct sockaddr_storage){0};
+    if (addr->family == CG_FAMILY_IPV4) {
+        struct sockaddr_in *in = (struct sockaddr_in *)to;
+        in->sin_family = AF_INET;
+        in->sin_port = htons(addr->port);
+        memcpy(&in->sin_addr, addr->ip, sizeof in->sin_addr);
+        return sizeof *in;
+    }
+    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
+    in6->sin6_family = AF_INET6;
+    in6->sin6_port = htons(addr->port);
+    in6->sin6_scope_id = addr->scope;
+    memcpy(&in6->sin6_addr, addr->ip, sizeof in6->sin6_addr);
+    return sizeof *in6;
+}
+
+static bool read_port(int fd, uint16_t *port) {
+    struct sockaddr_storage bound;
+    socklen_t len = sizeof bound;
+    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0) return false;
+    *port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
+                                             : ((struct sockaddr_in6 *)&bound)->sin6_port);
+    return true;
+}
+
+static bool bind_listener(struct cg_http_listener *listener) {
+    struct sockaddr_storage addr;
+    socklen_t len = to_sockaddr(&listener->listen.addr, &addr);
+    int on = 1;
+    listener->fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener->fd < 0) return false;
+    if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return false;
+    if (addr.ss_family == AF_INET6 && setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
+        return false;
+    if (bind(listener->fd, (struct sockaddr *)&addr, len) != 0 || listen(listener->fd, BACKLOG) != 0) return false;
+    return read_port(listener->fd, &listener->listen.addr.port);
+}
+
+/* What is not opened in the end has fd -1. */
+static int open_listener(struct cg_http_server *server, const struct cg_listen *listen, struct cg_problem *problem) {
+    struct cg_http_listener *listener = &server->listeners[server->listener_count++];
+    *listener = (struct cg_http_listener){.server = server, .listen = *listen, .fd = -1};
+    char text[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&listen->addr, text);
+    listener->listen.text = strdup(text);
+    if (listener->listen.text == NULL || !bind_listener(listener)) {
+        const char *why = strerror(errno);
+        if (listener->fd >= 0) close(listener->fd);
+        listener->fd = -1;
+        return cg_problem_set(problem, CG_E_INTERNAL, "cannot listen on %s: %s", text, why);
+    }
+    CG_CHECK(uv_poll_init(server->uv, &listener->poll, listener->fd) == 0);
+    cg_http_handle_opened(server);
+    listener->poll.data = listener;
+    return CG_OK;
+}
+
+static int open_listeners(struct cg_http_server *server, const struct cg_http_settings *settings,
+                          struct cg_problem *problem) {
+    if (settings->tls.certificate != NULL) {
+        return cg_problem_set(problem, CG_E_INTERNAL,
+                              "HTTP listeners have no TLS: put a TLS proxy in front, on loopback");
+    }
+    server->listeners = calloc(settings->listen_count, sizeof *server->listeners);
+    if (server->listeners == NULL && settings->listen_count > 0) {
+        return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the listeners");
+    }
+    int err = CG_OK;
+    for (size_t i = 0; i < settings->listen_count && err == CG_OK; i++) {
+        err = open_listener(server, &settings->listen[i], problem);
+    }
+    return err;
+}
+
+/* ---- Opening and closing ---- */
+
+static int start_daemon(struct cg_http_server *server, struct cg_problem *problem) {
+    server->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, cg_http_on_access, server,
+        MHD_OPTION_URI_LOG_CALLBACK, cg_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, cg_http_on_completed,
+        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        MHD_OPTION_CONNECTION_LIMIT, server->connection_max + POOL_SLACK, MHD_OPTION_END);
+    if (server->daemon == NULL) {
+        return cg_problem_set(problem, CG_E_INTERNAL, "libmicrohttpd does not start: %s", strerror(errno));
+    }
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    CG_CHECK(info != NULL && uv_poll_init(server->uv, &server->poll, info->epoll_fd) == 0);
+    cg_http_handle_opened(server);
+    server->poll.data = server;
+    CG_CHECK(uv_poll_start(&server->poll, UV_READABLE, on_poll) == 0);
+    return CG_OK;
+}
+
+static void open_timer(struct cg_http_server *server, uv_timer_t *timer) {
+    CG_CHECK(uv_timer_init(server->uv, timer) == 0);
+    cg_http_handle_opened(server);
+    timer->data = server;
+}
+
+struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_options *options,
+                                           struct cg_problem *problem) {
+    struct cg_http_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the HTTP server");
+        return NULL;
+    }
+    server->uv = uv;
+    server->handler = options->handler;
+    server->ctx = options->ctx;
+    server->connection_max = options->connections;
+    server->patience_us = options->patience_us == 0 ? PATIENCE_US : options->patience_us;
+    server->armed_us = UINT64_MAX;
+    cg_heap_init(&server->deadlines);
+    open_timer(server, &server->run_timer);
+    open_timer(server, &server->deadline_timer);
+    open_timer(server, &server->pause_timer);
+    int err = open_listeners(server, options->settings, problem);
+    if (err == CG_OK) err = start_daemon(server, problem);
+    if (err < 0) {
+        cg_http_server_close(server, NULL, NULL);
+        return NULL;
+    }
+    set_accepting(server, true);
+    return server;
+}
+
+static void close_listeners(struct cg_http_server *server) {
+    for (size_t i = 0; i < server->listener_count; i++) {
+        struct cg_http_listener *listener = &server->listeners[i];
+        if (listener->fd < 0) continue;
+        close_handle(server, &listener->poll);
+        close(listener->fd);
+        listener->fd = -1;
+    }
+}
+
+void cg_http_server_stop(struct cg_http_server *server) {
+    if (server->stopping) return;
+    server->stopping = true;
+    server->accepting = false;
+    uv_timer_stop(&server->pause_timer);
+    close_listeners(server);
+    for (struct cg_http_connection *at = server->connections; at != NULL; at = at->next) {
+        if (at->call == NULL) expire(at);
+    }
+}
+
+size_t cg_http_server_connections(const struct cg_http_server *server) {
+    return server->connection_count;
+}
+
+/* libmicrohttpd aborts when it is stopped with a suspended connection. */
+static void stop_daemon(struct cg_http_server *server) {
+    for (struct cg_http_connection *at = server->connections; at != NULL; at = at->next) {
+        if (!at->suspended) continue;
+        at->call->state = CG_HTTP_CALL_LOST;
+        cg_http_resume(at);
+    }
+    MHD_run(server->daemon);
+    close_handle(server, &server->poll);
+    MHD_stop_daemon(server->daemon);
+}
+
+void cg_http_server_close(struct cg_http_server *server, void (*on_closed)(void *ctx), void *ctx) {
+    if (server == NULL) return;
+    CG_CHECK(!server->closing);
+    cg_http_server_stop(server);
+    server->closing = true;
+    server->on_closed = on_closed;
+    server->on_closed_ctx = ctx;
+    if (server->daemon != NULL) stop_daemon(server);
+    cg_http_linger_end_all(server);
+    close_handle(server, &server->run_timer);
+    close_handle(server, &server->deadline_timer);
+    close_handle(server, &server->pause_timer);
+}
+
+const struct cg_listen *cg_http_server_listen(const struct cg_http_server *server, size_t index) {
+    CG_CHECK(index < server->listener_count);
+    return &server->listeners[index].listen;
+}

@@ -1,0 +1,247 @@
+/* The gateway as a program: command line, settings, wiring, signals. The hard thing is the order of the end: first no new requests,
+ * then the running exchanges with their replies, at most five seconds of that, and only then the sockets. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "builtin.h"
+#include "io/admin.h"
+#include "io/front_http.h"
+#include "io/loop.h"
+#include "io/protectors.h"
+#include "settings/settings.h"
+
+enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FINISH_US = 4000000 };
+
+#define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
+
+struct program {
+    const char *file;
+    struct cg_loop loop;
+    struct cg_front_http *http;
+    struct cg_admin *admin;
+    uv_timer_t ending;     /* while stopping: looks whether all is done */
+    uint64_t stopped_us;   /* when the end began; 0: running */
+    bool finished_early;   /* the exchanges were told to end with what they have */
+};
+
+static const struct castgate_plugin *const encoder_plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
+static const struct cg_encoder_list encoders = {
+    .plugins = encoder_plugins, .count = sizeof encoder_plugins / sizeof *encoder_plugins};
+
+/* Settings */
+
+static void print_mistakes(const char *file, const struct cg_mistakes *mistakes) {
+    for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
+        fprintf(stderr, "%s: %s: %s\n", file, it->pointer[0] == 0 ? "/" : it->pointer, it->message);
+    }
+    if (mistakes->count > mistakes->listed) fprintf(stderr, "%s: and %zu more\n", file, mistakes->count - mistakes->listed);
+}
+
+static void log_mistakes(enum cg_log_level level, const char *event, const char *file, const struct cg_mistakes *mistakes) {
+    for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
+        struct cg_log_line line;
+        cg_log_begin(&line, level, event);
+        cg_log_str(&line, "file", file);
+        cg_log_str(&line, "at", it->pointer);
+        cg_log_str(&line, "msg", it->message);
+        cg_log_end(&line);
+    }
+}
+
+static void log_warnings(const char *file, const struct cg_config *config) {
+    struct cg_mistakes warnings;
+    cg_mistakes_init(&warnings);
+    cg_settings_warnings(config, &warnings);
+    log_mistakes(CG_LOG_WARNING, "settings", file, &warnings);
+    cg_mistakes_fini(&warnings);
+}
+
+/* For the command line: mistakes go to stderr as they are. */
+static struct cg_config *load_or_print(const char *file) {
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    struct cg_config *config = NULL;
+    int err = cg_settings_load(file, &config, &mistakes);
+    if (err == CG_E_NO_MEMORY) fprintf(stderr, "%s: no memory for these settings\n", file);
+    if (err < 0) print_mistakes(file, &mistakes);
+    cg_mistakes_fini(&mistakes);
+    return err < 0 ? NULL : config;
+}
+
+static int check_settings(const char *file) {
+    struct cg_config *config = load_or_print(file);
+    if (config == NULL) return EXIT_SETTINGS;
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_settings_print(&text, config);
+    cg_config_unref(config);
+    bool written = !text.failed && fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
+    cg_buf_fini(&text);
+    return written ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static bool same_listeners(const struct cg_http_settings *a, const struct cg_http_settings *b) {
+    if (a->listen_count != b->listen_count) return false;
+    for (size_t i = 0; i < a->listen_count; i++) {
+        if (!cg_addr_equal(&a->listen[i].addr, &b->listen[i].addr)) return false;
+    }
+    return true;
+}
+
+static void log_what_needs_a_restart(const struct cg_config *old, const struct cg_config *fresh) {
+    bool listeners = same_listeners(&old->http, &fresh->http) && same_listeners(&old->admin, &fresh->admin);
+    bool sockets = cg_addr_equal(&old->group.address, &fresh->group.address) && old->group.port == fresh->group.port &&
+                   old->group.receive_buffer == fresh->group.receive_buffer;
+    if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
+    if (!sockets) cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
+}
+
+static void reload(struct program *program) {
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    struct cg_config *fresh = NULL;
+    int err = cg_settings_load(program->file, &fresh, &mistakes);
+    if (err < 0) {
+        log_mistakes(CG_LOG_ERROR, "reload", program->file, &mistakes);
+        cg_log(CG_LOG_ERROR, "reload", "the settings in use stay as they are");
+    } else {
+        log_what_needs_a_restart(cg_gateway_config(program->loop.gateway), fresh);
+        log_warnings(program->file, fresh);
+        cg_protectors_attach(fresh);
+        cg_gateway_adopt(program->loop.gateway, fresh);
+        cg_log(CG_LOG_INFO, "reload", "the settings are in use");
+    }
+    cg_config_unref(fresh);
+    cg_mistakes_fini(&mistakes);
+}
+
+/* The end */
+
+static void close_all(struct program *program) {
+    uv_close((uv_handle_t *)&program->ending, NULL);
+    cg_front_http_close(program->http, NULL, NULL);
+    cg_admin_close(program->admin, NULL, NULL);
+    cg_loop_close(&program->loop);
+}
+
+static void on_ending(uv_timer_t *timer) {
+    struct program *program = timer->data;
+    uint64_t passed_us = cg_loop_now_us() - program->stopped_us;
+    if (passed_us >= EARLY_FINISH_US && !program->finished_early) {
+        program->finished_early = true;
+        cg_gateway_finish_all(program->loop.gateway);
+    }
+    bool done = cg_gateway_running(program->loop.gateway) == 0 && cg_front_http_connections(program->http) == 0;
+    if (done || passed_us >= END_PATIENCE_US) close_all(program);
+}
+
+static void stop(struct program *program) {
+    if (program->stopped_us != 0) return;
+    program->stopped_us = cg_loop_now_us();
+    cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
+    cg_gateway_stop(program->loop.gateway);
+    cg_front_http_stop(program->http);
+    CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);
+}
+
+static void on_signal(void *ctx, int number) {
+    struct program *program = ctx;
+    if (number == SIGHUP) {
+        if (program->stopped_us == 0) reload(program);
+    } else {
+        stop(program);
+    }
+}
+
+/* The start */
+
+static void log_listener(const char *front, const struct cg_listen *listen) {
+    char text[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&listen->addr, text);
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_INFO, "listening");
+    cg_log_str(&line, "front", front);
+    cg_log_str(&line, "at", text);
+    cg_log_end(&line);
+}
+
+static void log_listeners(const struct program *program, const struct cg_config *config) {
+    for (size_t i = 0; i < config->http.listen_count; i++) log_listener("http", cg_front_http_listen(program->http, i));
+    for (size_t i = 0; i < config->admin.listen_count; i++) log_listener("admin", cg_admin_listen(program->admin, i));
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_INFO, "ready");
+    cg_log_str(&line, "version", CASTGATE_VERSION);
+    cg_log_u64(&line, "mappings", config->mapping_count);
+    cg_log_end(&line);
+}
+
+static bool open_fronts(struct program *program, struct cg_problem *problem) {
+    struct cg_loop *loop = &program->loop;
+    CG_CHECK(uv_timer_init(&loop->uv, &program->ending) == 0);
+    program->ending.data = program;
+    program->http = cg_front_http_open(&loop->uv, loop->gateway, &encoders, problem);
+    if (program->http == NULL) return false;
+    program->admin = cg_admin_open(&loop->uv, loop->gateway, problem);
+    return program->admin != NULL;
+}
+
+static int run(const char *file) {
+    struct program program = {.file = file};
+    struct cg_config *config = load_or_print(file);
+    if (config == NULL) return EXIT_SETTINGS;
+    log_warnings(file, config);
+    cg_protectors_attach(config);
+    struct cg_problem problem = {0};
+    int status = EXIT_FAILURE;
+    if (cg_loop_init(&program.loop, config, on_signal, &program, &problem) < 0) {
+        cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
+        goto out;
+    }
+    if (open_fronts(&program, &problem)) {
+        log_listeners(&program, config);
+        status = EXIT_SUCCESS;
+    } else {
+        cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
+        close_all(&program);
+    }
+    cg_loop_run(&program.loop);
+    cg_loop_fini(&program.loop);
+out:
+    cg_config_unref(config);
+    return status;
+}
+
+/* The command line */
+
+static int usage(FILE *to, int status) {
+    fputs("castgate: one unicast request becomes one CoAP multicast, its answers one reply\n"
+          "\n"
+          "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
+          "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
+          "  castgate -V | -h         print the version | this text\n"
+          "\n"
+          "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
+          to);
+    return status;
+}
+
+int main(int argc, char **argv) {
+    const char *file = DEFAULT_SETTINGS;
+    bool only_check = false;
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c': file = optarg; break;
+        case 'T': only_check = true; break;
+        case 'V': puts("castgate " CASTGATE_VERSION); return EXIT_SUCCESS;
+        case 'h': return usage(stdout, EXIT_SUCCESS);
+        default: return usage(stderr, EXIT_SETTINGS);
+        }
+    }
+    if (optind != argc) return usage(stderr, EXIT_SETTINGS);
+    return only_check ? check_settings(file) : run(file);
+}

@@ -1,0 +1,79 @@
+/* The clients and how each proves itself. The hard thing: a hash must lead to one client only, so no two may share one.
+ */
+#include "settings/reader.h"
+
+#include "base/text.h"
+
+enum { SHA256_LEN = 32 };
+
+static const struct cg_key client_keys[] = {
+    CG_KEY_OWN("token_sha256"),
+    CG_KEY_OWN("certificate_sha256"),
+    {.name = "psk", .read = cg_read_later},
+    {.name = "oscore", .read = cg_read_later},
+};
+const struct cg_keys cg_client_keys = CG_KEYS(client_keys);
+
+/* Two sets: the same hash may stand for a token and a certificate. */
+struct hashes {
+    struct cg_seen *tokens, *certificates;
+};
+
+static bool read_hash(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
+                      uint8_t hash[SHA256_LEN]) {
+    if (json == NULL) return false;
+    const char *text = cg_read_text(reader, at, json);
+    if (text == NULL) return false;
+    size_t len;
+    if (cg_hex_parse(cg_slice_str(text), hash, SHA256_LEN, &len) < 0 || len != SHA256_LEN) {
+        cg_mistake_at(reader, at, "must be a SHA-256 hash: 64 hexadecimal digits");
+        return false;
+    }
+    const char *first = cg_seen_before(reader, seen, cg_slice_of(hash, SHA256_LEN), at);
+    if (first != NULL) cg_mistake_at(reader, at, "is the same as %s: it must lead to one client", first);
+    return first == NULL;
+}
+
+static void check_name(struct cg_reader *reader, const struct cg_at *at, const char *name) {
+    if (strcmp(name, "anonymous") == 0) {
+        cg_mistake_at(reader, at, "\"anonymous\" stands for clients that are not known: choose another name");
+    } else if (!cg_name_is_valid(name)) {
+        cg_mistake_at(reader, at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
+    }
+}
+
+static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct hashes *seen,
+                        struct cg_client *client) {
+    struct cg_at child;
+    check_name(reader, at, at->key);
+    if (!cg_read_object(reader, at, &cg_client_keys, json, client)) return;
+    const json_t *token = cg_read_member(at, json, "token_sha256", &child);
+    client->has_token = read_hash(reader, &child, token, &seen->tokens, client->token_sha256);
+    const json_t *certificate = cg_read_member(at, json, "certificate_sha256", &child);
+    client->has_certificate = read_hash(reader, &child, certificate, &seen->certificates, client->certificate_sha256);
+    if (json_object_size(json) == 0) cg_mistake_at(reader, at, "needs \"token_sha256\" or \"certificate_sha256\"");
+}
+
+void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    if (!json_is_object(json)) {
+        cg_mistake_at(reader, at, "must be an object of clients by name");
+        return;
+    }
+    struct cg_config *config = reader->config;
+    config->clients = cg_keep_array(reader, json_object_size(json), sizeof *config->clients);
+    if (config->clients == NULL) return;
+    struct hashes seen = {0};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)json, name, value) {
+        struct cg_client *client = &config->clients[config->client_count];
+        struct cg_at child = {.up = at, .key = name};
+        client->name = cg_keep_text(reader, cg_slice_str(name));
+        if (client->name == NULL) break;
+        config->client_count++;
+        HASH_ADD_KEYPTR(hh_name, reader->clients_by_name, client->name, strlen(client->name), client);
+        read_client(reader, &child, value, &seen, client);
+    }
+    cg_seen_clear(&seen.tokens);
+    cg_seen_clear(&seen.certificates);
+}

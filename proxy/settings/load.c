@@ -1,0 +1,104 @@
+/* A file to a snapshot. The hard thing: the file is as hostile as any other input until it is parsed; it is read with a
+ * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
+#include "settings/reader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* Appends what the descriptor gives, up to `max` and one byte more, which tells that it is too much. 0 or errno. */
+static int read_all(int fd, size_t max, struct cg_buf *to) {
+    enum { CHUNK = 65536 };
+    while (to->len <= max) {
+        uint8_t *room = cg_buf_reserve(to, CHUNK);
+        if (room == NULL) return ENOMEM;
+        ssize_t got = read(fd, room, CHUNK);
+        if (got == 0) return 0;
+        if (got < 0 && errno != EINTR) return errno;
+        if (got > 0) to->len += (size_t)got;
+    }
+    return 0;
+}
+
+static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mistakes) {
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    int why = fd < 0 ? errno : read_all(fd, CG_SETTINGS_FILE_MAX, to);
+    if (fd >= 0) close(fd);
+    if (why == ENOMEM) return CG_E_NO_MEMORY;
+    if (why != 0) {
+        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
+        return CG_E_FORMAT;
+    }
+    return CG_OK;
+}
+
+int cg_settings_load(const char *file, struct cg_config **config, struct cg_mistakes *mistakes) {
+    struct cg_buf text;
+    *config = NULL;
+    cg_buf_init(&text, 0);
+    char *place = NULL;
+    int err = read_file(file, &text, mistakes);
+    if (err < 0) goto out;
+    place = realpath(file, NULL);
+    const char *folder = place == NULL ? NULL : dirname(place);
+    if (place == NULL) folder = place = realpath(".", NULL); /* a pipe has no folder */
+    err = folder == NULL ? CG_E_NO_MEMORY : cg_settings_parse(cg_buf_slice(&text), folder, config, mistakes);
+out:
+    free(place);
+    cg_buf_fini(&text);
+    return err;
+}
+
+/* The document, or NULL with a mistake or for want of memory. */
+static json_t *parse_json(struct cg_slice text, struct cg_mistakes *mistakes) {
+    json_error_t error;
+    if (text.len > CG_SETTINGS_FILE_MAX) {
+        cg_mistakes_add(mistakes, "", "the file is larger than %zu MiB", CG_SETTINGS_FILE_MAX >> 20);
+        return NULL;
+    }
+    json_t *json = json_loadb(text.len == 0 ? "" : (const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (json != NULL || json_error_code(&error) == json_error_out_of_memory) return json;
+    if (json_error_code(&error) == json_error_stack_overflow) {
+        cg_mistakes_add(mistakes, "", "line %d: arrays and objects are nested too deep", error.line);
+    } else if (json_error_code(&error) == json_error_duplicate_key) {
+        cg_mistakes_add(mistakes, "", "line %d, column %d: the same key twice in one object: %s", error.line,
+                        error.column, error.text);
+    } else {
+        cg_mistakes_add(mistakes, "", "line %d, column %d: not JSON: %s", error.line, error.column, error.text);
+    }
+    return NULL;
+}
+
+/* Everything behind the JSON parser. */
+static int build(const json_t *json, const char *folder, struct cg_config *config, struct cg_mistakes *mistakes) {
+    struct cg_reader reader = {.config = config, .mistakes = mistakes, .folder = folder};
+    size_t before = mistakes->count;
+    cg_arena_init(&reader.scratch, SIZE_MAX, NULL);
+    cg_read_document(&reader, json);
+    HASH_CLEAR(hh_name, reader.clients_by_name);
+    cg_arena_fini(&reader.scratch);
+    if (mistakes->count > before) return CG_E_FORMAT;
+    if (reader.out_of_memory) return CG_E_NO_MEMORY;
+    cg_config_index(config);
+    return CG_OK;
+}
+
+int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config **config,
+                      struct cg_mistakes *mistakes) {
+    size_t before = mistakes->count;
+    *config = NULL;
+    json_t *json = parse_json(text, mistakes);
+    if (json == NULL) return mistakes->count > before ? CG_E_FORMAT : CG_E_NO_MEMORY;
+    struct cg_config *made = cg_config_new();
+    int err = made == NULL ? CG_E_NO_MEMORY : build(json, folder, made, mistakes);
+    json_decref(json);
+    if (err < 0) {
+        cg_config_unref(made);
+        return err;
+    }
+    *config = made;
+    return CG_OK;
+}

@@ -1,0 +1,293 @@
+/* The mappings: what stands at which path. The hard thing: a path here must be the very text that a request's path is
+ * compared with later, so it is normalised, and whatever could never match, or would hide the gateway's own paths, is
+ * refused. */
+#include "settings/draft.h"
+
+#include "base/text.h"
+#include "core/mapping.h"
+
+#include <stdio.h>
+
+enum { MAPPINGS_MAX = 1000000, TIMEOUT_MAX_S = 3600, MAX_TIMEOUT_DEFAULT_S = 60, LEISURE_DEFAULT_S = 5 };
+
+static const struct cg_key repair_keys[] = {
+    CG_KEY_FIELD("unicast", cg_read_bool, struct cg_draft, mapping.repair_unicast),
+};
+const struct cg_keys cg_repair_keys = CG_KEYS(repair_keys);
+
+static void read_repair(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                        void *target) {
+    (void)key;
+    cg_read_object(reader, at, &cg_repair_keys, json, target);
+}
+
+static const struct cg_key budget_keys[] = {
+    CG_KEY_INTEGER("requests_per_minute", struct cg_draft, mapping.requests_per_minute, 0, 1000000),
+};
+const struct cg_keys cg_budget_keys = CG_KEYS(budget_keys);
+
+static void read_budget(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                        void *target) {
+    (void)key;
+    cg_read_object(reader, at, &cg_budget_keys, json, target);
+}
+
+static void read_leisure(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                         void *target) {
+    double seconds = json_number_value(json);
+    if (!json_is_number(json) || seconds < 0 || seconds > TIMEOUT_MAX_S) {
+        cg_mistake_at(reader, at, "must be a number of seconds from 0 to %d", TIMEOUT_MAX_S);
+        return;
+    }
+    *(double *)((char *)target + key->offset) = seconds;
+}
+
+static void read_stand_in(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                          const json_t *json, void *target) {
+    (void)key, (void)target;
+    if (!json_is_string(json) || strcmp(json_string_value(json), "group") != 0) {
+        cg_mistake_at(reader, at, "must be \"group\": anything else is not part of this version");
+    }
+}
+
+static const struct cg_key mapping_keys[] = {
+    CG_KEY_OWN("name"),
+    CG_KEY_OWN("path"),
+    CG_KEY_OWN("host"),
+    CG_KEY_OWN("group"),
+    CG_KEY_OWN("targets"),
+    CG_KEY_FIELD("interface", cg_read_interface, struct cg_draft, interface),
+    CG_KEY_INTEGER("hops", struct cg_draft, hops, 1, UINT8_MAX),
+    CG_KEY_OWN("security"),
+    CG_KEY_OWN("methods"),
+    CG_KEY_FIELD("unsafe_methods", cg_read_bool, struct cg_draft, mapping.unsafe_methods),
+    CG_KEY_FIELD("leisure", read_leisure, struct cg_draft, mapping.leisure),
+    CG_KEY_OWN("timeout"),
+    CG_KEY_OWN("max_timeout"),
+    CG_KEY_OWN("finish"),
+    CG_KEY_OWN("membership"),
+    CG_KEY_OWN("members"),
+    {.name = "repair", .read = read_repair},
+    CG_KEY_FIELD("forward", cg_read_bool, struct cg_draft, mapping.forward),
+    CG_KEY_INTEGER("max_answers", struct cg_draft, mapping.max_answers, 1, 1000000),
+    {.name = "budget", .read = read_budget},
+    CG_KEY_OWN("clients"),
+    {.name = "cache", .read = cg_read_only_false},
+    {.name = "aggregate", .read = cg_read_only_false},
+    {.name = "anonymise", .read = cg_read_only_false},
+    {.name = "stand_in", .read = read_stand_in},
+    {.name = "check_signature", .read = cg_read_later},
+};
+const struct cg_keys cg_mapping_keys = CG_KEYS(mapping_keys);
+
+/* What no two mappings may share. */
+struct unique {
+    struct cg_seen *names, *places;
+};
+
+static void read_name(struct cg_reader *reader, struct cg_draft *draft, struct unique *unique) {
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "name", &at);
+    if (json == NULL) {
+        cg_mistake_at(reader, draft->at, "a mapping needs a \"name\"");
+        return;
+    }
+    const char *text = cg_read_text(reader, &at, json);
+    if (text == NULL) return;
+    if (!cg_name_is_valid(text)) {
+        cg_mistake_at(reader, &at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
+        return;
+    }
+    const char *first = cg_seen_before(reader, &unique->names, cg_slice_str(text), &at);
+    if (first != NULL) cg_mistake_at(reader, &at, "is the same name as %s", first);
+    draft->mapping.name = cg_keep_text(reader, cg_slice_str(text));
+}
+
+/* What is wrong with a segment of a path, or NULL. */
+static const char *segment_fault(struct cg_reader *reader, struct cg_slice path, struct cg_slice segment) {
+    struct cg_opts opts;
+    struct cg_slice with_slash = cg_slice_of(segment.data - 1, segment.len + 1);
+    if (segment.len == 0 && path.data + path.len == segment.data) return "must not end in '/'";
+    if (segment.len == 0) return "must not have an empty segment (\"//\")";
+    if (cg_uri_is_dot_segment(segment)) return "must not have a \".\" or \"..\" segment";
+    bool has_query = memchr(segment.data, '?', segment.len) != NULL;
+    int err = cg_uri_decompose(&opts, &reader->scratch, with_slash, CG_SLICE_NONE, CG_SLICE_NONE, CG_SLICE_NONE);
+    if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
+    if (err < 0 || has_query)
+        return "has a character that must be percent-encoded, is badly encoded, or has a part above 255 bytes";
+    return NULL;
+}
+
+/* What is wrong with a path other than "/", or NULL. */
+static const char *path_fault(struct cg_reader *reader, struct cg_slice path) {
+    if (path.len == 0 || path.data[0] != '/') return "must begin with '/'";
+    if (path.len > CG_MAPPING_PATH_MAX) return "is longer than 1024 bytes";
+    const char *fault = NULL;
+    for (size_t at = 0; at < path.len && fault == NULL;) {
+        const uint8_t *begin = path.data + at + 1;
+        const uint8_t *slash = memchr(begin, '/', path.len - at - 1);
+        struct cg_slice segment = cg_slice_of(begin, slash == NULL ? path.len - at - 1 : (size_t)(slash - begin));
+        fault = segment_fault(reader, path, segment);
+        at += 1 + segment.len;
+    }
+    return fault;
+}
+
+static bool is_at_or_below(const char *path, const char *top) {
+    size_t len = strlen(top);
+    return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+/* The normal form, kept; NULL with a mistake. */
+static const char *keep_path(struct cg_reader *reader, const struct cg_at *at, struct cg_slice path) {
+    const char *fault = cg_slice_is(path, "/") ? NULL : path_fault(reader, path), *kept = NULL;
+    struct cg_buf normal;
+    if (cg_slice_is(path, "/")) path.len = 0; /* the root's path is empty */
+    if (fault != NULL) {
+        cg_mistake_at(reader, at, "the path %s", fault);
+        return NULL;
+    }
+    cg_buf_init(&normal, 0);
+    if (cg_mapping_normal_path(&normal, path) < 0) {
+        reader->out_of_memory = true; /* the encoding has been checked */
+    } else {
+        kept = cg_keep_text(reader, cg_buf_slice(&normal));
+    }
+    cg_buf_fini(&normal);
+    if (kept != NULL && (is_at_or_below(kept, "/hc") || is_at_or_below(kept, "/.well-known"))) {
+        cg_mistake_at(reader, at, "/hc and /.well-known are the gateway's own paths");
+    }
+    return kept;
+}
+
+static void check_place_is_free(struct cg_reader *reader, const struct cg_draft *draft, const struct cg_at *at,
+                                struct unique *unique) {
+    const char *host = draft->mapping.host == NULL ? "" : draft->mapping.host;
+    struct cg_buf place;
+    cg_buf_init(&place, 0);
+    cg_buf_printf(&place, "%s|%s", host, draft->mapping.path);
+    if (place.failed) reader->out_of_memory = true;
+    const char *first = cg_seen_before(reader, &unique->places, cg_buf_slice(&place), at);
+    if (first != NULL) cg_mistake_at(reader, at, "is the same path at the same host as %s", first);
+    cg_buf_fini(&place);
+}
+
+/* Where the mapping stands; without "path" its name is the path. */
+static void read_place(struct cg_reader *reader, struct cg_draft *draft, struct unique *unique) {
+    struct cg_at host_at, at;
+    const json_t *host = cg_read_member(draft->at, draft->json, "host", &host_at);
+    if (host != NULL && !json_is_null(host)) draft->mapping.host = cg_read_host(reader, &host_at, host, false);
+    const json_t *json = cg_read_member(draft->at, draft->json, "path", &at);
+    if (json != NULL) {
+        const char *text = cg_read_text(reader, &at, json);
+        if (text != NULL) draft->mapping.path = keep_path(reader, &at, cg_slice_str(text));
+    } else if (draft->mapping.name != NULL) {
+        char path[CG_NAME_MAX + 2];
+        snprintf(path, sizeof path, "/%s", draft->mapping.name);
+        draft->mapping.path = keep_path(reader, draft->at, cg_slice_str(path));
+    }
+    if (draft->mapping.path != NULL) check_place_is_free(reader, draft, json != NULL ? &at : draft->at, unique);
+}
+
+void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "security", &at);
+    if (json == NULL) {
+        cg_mistake_at(reader, draft->at,
+                      "a mapping needs \"security\": a security group's name, or \"none\" written out");
+        return;
+    }
+    const char *text = cg_read_text(reader, &at, json);
+    if (text == NULL || strcmp(text, "none") == 0) return;
+    if (strcmp(text, "relay") == 0) {
+        cg_mistake_at(reader, &at, "\"relay\" is not part of this version");
+        return;
+    }
+    cg_mistake_at(reader, &at,
+                  "the security group \"%.64s\" is not known: security groups are not part of this version", text);
+}
+
+uint32_t cg_read_method_set(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    uint32_t methods = 0;
+    if (!cg_read_is_array(reader, at, json, SIZE_MAX)) return 0;
+    if (json_array_size(json) == 0) cg_mistake_at(reader, at, "names no method");
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        struct cg_at child = {.up = at, .index = i};
+        const char *name = cg_read_text(reader, &child, json_array_get(json, i));
+        unsigned code = name == NULL ? 0 : cg_method_code(name);
+        if (code != 0) {
+            methods |= CG_METHOD_BIT(code);
+        } else if (name != NULL) {
+            cg_mistake_at(reader, &child, "must be GET, POST, PUT, DELETE, FETCH, PATCH or iPATCH");
+        }
+    }
+    return methods;
+}
+
+void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "methods", &at);
+    bool safe_only = mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods;
+    mapping->methods = safe_only ? CG_METHODS_SAFE : CG_METHODS_ALL;
+    if (json == NULL) return;
+    uint32_t methods = cg_read_method_set(reader, &at, json);
+    if (safe_only && (methods & ~CG_METHODS_SAFE) != 0) {
+        cg_mistake_at(reader, &at,
+                      "a plain group (\"security\": \"none\") takes GET and FETCH only, unless the mapping says "
+                      "\"unsafe_methods\": true");
+    }
+    if (methods != 0) mapping->methods = methods;
+}
+
+static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "max_timeout", &at);
+    mapping->max_timeout_us = MAX_TIMEOUT_DEFAULT_S * UINT64_C(1000000);
+    if (json != NULL) mapping->max_timeout_us = cg_read_seconds(reader, &at, json, TIMEOUT_MAX_S);
+    json = cg_read_member(draft->at, draft->json, "timeout", &at);
+    if (json == NULL) return;
+    mapping->timeout_us = cg_read_seconds(reader, &at, json, TIMEOUT_MAX_S);
+    mapping->has_timeout = true;
+    if (mapping->max_timeout_us > 0 && mapping->timeout_us > mapping->max_timeout_us) {
+        cg_mistake_at(reader, &at, "is above \"max_timeout\", which is %g", (double)mapping->max_timeout_us / 1e6);
+    }
+}
+
+static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
+                         struct cg_mapping *mapping) {
+    struct cg_draft draft = {
+        .mapping = {.leisure = LEISURE_DEFAULT_S, .max_answers = 10000},
+        .json = json,
+        .at = at,
+        .interface = reader->config->group.interface,
+        .hops = reader->config->group.hops,
+    };
+    if (!cg_read_object(reader, at, &cg_mapping_keys, json, &draft)) return;
+    read_name(reader, &draft, unique);
+    read_place(reader, &draft, unique);
+    cg_read_targets(reader, &draft);
+    cg_read_security(reader, &draft);
+    cg_read_methods(reader, &draft);
+    read_timeouts(reader, &draft);
+    cg_read_members(reader, &draft);
+    cg_read_finish(reader, &draft);
+    cg_read_grants(reader, &draft);
+    *mapping = draft.mapping;
+}
+
+void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    struct cg_config *config = reader->config;
+    struct unique unique = {0};
+    if (!cg_read_is_array(reader, at, json, MAPPINGS_MAX)) return;
+    config->mappings = cg_keep_array(reader, json_array_size(json), sizeof *config->mappings);
+    if (config->mappings == NULL) return;
+    config->mapping_count = json_array_size(json);
+    for (size_t i = 0; i < config->mapping_count; i++) {
+        struct cg_at child = {.up = at, .index = i};
+        read_mapping(reader, &child, json_array_get(json, i), &unique, &config->mappings[i]);
+    }
+    cg_seen_clear(&unique.names);
+    cg_seen_clear(&unique.places);
+}

@@ -1,0 +1,348 @@
+/* Values of the common kinds. The hard thing: saying exactly where a mistake is and what would be right, for whatever
+ * value stands there. */
+#include "settings/reader.h"
+
+#include "base/text.h"
+
+#include <net/if.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { POINTER_MAX = 512, MESSAGE_MAX = 512, HOST_MAX = 253 };
+
+void cg_mistakes_init(struct cg_mistakes *mistakes) {
+    *mistakes = (struct cg_mistakes){0};
+    cg_arena_init(&mistakes->arena, SIZE_MAX, NULL);
+}
+
+void cg_mistakes_fini(struct cg_mistakes *mistakes) {
+    cg_arena_fini(&mistakes->arena);
+    mistakes->first = mistakes->last = NULL;
+    mistakes->count = mistakes->listed = 0;
+}
+
+static const char *printable_copy(struct cg_arena *arena, const char *text) {
+    size_t len = strlen(text);
+    char *copy = cg_arena_alloc(arena, len + 1);
+    if (copy == NULL) return "";
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)text[i];
+        copy[i] = text[i];
+        if (c < 0x20 || c == 0x7f) copy[i] = '?';
+    }
+    copy[len] = '\0';
+    return copy;
+}
+
+static void CG_PRINTF(3, 0)
+    add_mistake(struct cg_mistakes *mistakes, const char *pointer, const char *format, va_list arguments) {
+    char message[MESSAGE_MAX];
+    mistakes->count++;
+    if (mistakes->listed == CG_MISTAKES_LISTED) return;
+    struct cg_mistake *mistake = cg_arena_alloc(&mistakes->arena, sizeof *mistake);
+    if (mistake == NULL) return;
+    vsnprintf(message, sizeof message, format, arguments);
+    *mistake = (struct cg_mistake){
+        .pointer = printable_copy(&mistakes->arena, pointer),
+        .message = printable_copy(&mistakes->arena, message),
+    };
+    if (mistakes->last == NULL) {
+        mistakes->first = mistake;
+    } else {
+        mistakes->last->next = mistake;
+    }
+    mistakes->last = mistake;
+    mistakes->listed++;
+}
+
+void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    add_mistake(mistakes, pointer, format, arguments);
+    va_end(arguments);
+}
+
+static void put_escaped(struct cg_buf *to, const char *key) { /* RFC 6901 §3 */
+    for (; *key != '\0'; key++) {
+        if (*key == '~') {
+            cg_buf_put_str(to, "~0");
+        } else if (*key == '/') {
+            cg_buf_put_str(to, "~1");
+        } else {
+            cg_buf_put_u8(to, (uint8_t)*key);
+        }
+    }
+}
+
+static void put_pointer(struct cg_buf *to, const struct cg_at *at) {
+    if (at->up == NULL) return;
+    put_pointer(to, at->up);
+    cg_buf_put_u8(to, '/');
+    if (at->key != NULL) {
+        put_escaped(to, at->key);
+    } else {
+        cg_buf_put_decimal(to, at->index);
+    }
+}
+
+/* The pointer as text, in the scratch memory; it is cut when a hostile key makes it endless. */
+static const char *pointer_text(struct cg_reader *reader, const struct cg_at *at) {
+    struct cg_buf buf;
+    cg_buf_init(&buf, POINTER_MAX);
+    put_pointer(&buf, at);
+    char *text = cg_arena_zalloc(&reader->scratch, buf.len + 1);
+    if (text == NULL) reader->out_of_memory = true;
+    if (text != NULL && buf.len > 0) memcpy(text, buf.data, buf.len);
+    cg_buf_fini(&buf);
+    return text == NULL ? "" : text;
+}
+
+void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    add_mistake(reader->mistakes, pointer_text(reader, at), format, arguments);
+    va_end(arguments);
+}
+
+const json_t *cg_read_member(const struct cg_at *up, const json_t *object, const char *key, struct cg_at *at) {
+    *at = (struct cg_at){.up = up, .key = key};
+    return json_object_get(object, key);
+}
+
+bool cg_read_is_array(struct cg_reader *reader, const struct cg_at *at, const json_t *json, size_t max) {
+    if (!json_is_array(json)) {
+        cg_mistake_at(reader, at, "must be an array");
+        return false;
+    }
+    if (json_array_size(json) <= max) return true;
+    cg_mistake_at(reader, at, "has more than %zu items", max);
+    return false;
+}
+
+const char *cg_read_text(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    if (json_is_string(json)) return json_string_value(json);
+    cg_mistake_at(reader, at, "must be a string");
+    return NULL;
+}
+
+static void store_integer(void *field, size_t size, uint64_t value) {
+    switch (size) {
+    case 1: *(uint8_t *)field = (uint8_t)value; break;
+    case 2: *(uint16_t *)field = (uint16_t)value; break;
+    case 4: *(uint32_t *)field = (uint32_t)value; break;
+    default: *(uint64_t *)field = value; break;
+    }
+}
+
+void cg_read_integer(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                     void *target) {
+    json_int_t value = json_integer_value(json);
+    if (!json_is_integer(json) || value < 0 || (uint64_t)value < key->min || (uint64_t)value > key->max) {
+        cg_mistake_at(reader, at, "must be a whole number from %llu to %llu", (unsigned long long)key->min,
+                      (unsigned long long)key->max);
+        return;
+    }
+    store_integer((char *)target + key->offset, key->size, (uint64_t)value);
+}
+
+void cg_read_bool(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                  void *target) {
+    if (!json_is_boolean(json)) {
+        cg_mistake_at(reader, at, "must be true or false");
+        return;
+    }
+    *(bool *)((char *)target + key->offset) = json_is_true(json);
+}
+
+void cg_read_interface(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                       void *target) {
+    if (json_is_null(json)) return;
+    const char *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    size_t len = strlen(text), good = 0;
+    while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':')
+        good++;
+    if (len == 0 || len >= IF_NAMESIZE || good < len) {
+        cg_mistake_at(reader, at, "must be an interface's name, such as \"eth0\" (at most %d characters), or null",
+                      IF_NAMESIZE - 1);
+        return;
+    }
+    *(const char **)((char *)target + key->offset) = cg_keep_text(reader, cg_slice_str(text));
+}
+
+void cg_read_file(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                  void *target) {
+    const char *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    if (*text == '\0') {
+        cg_mistake_at(reader, at, "must be a file name");
+        return;
+    }
+    struct cg_buf name;
+    cg_buf_init(&name, 0);
+    if (*text != '/') cg_buf_printf(&name, "%s%s", reader->folder, strcmp(reader->folder, "/") == 0 ? "" : "/");
+    cg_buf_put_str(&name, text);
+    if (name.failed) reader->out_of_memory = true;
+    *(const char **)((char *)target + key->offset) = cg_keep_text(reader, cg_buf_slice(&name));
+    cg_buf_fini(&name);
+}
+
+void cg_read_later(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                   void *target) {
+    (void)key, (void)json, (void)target;
+    cg_mistake_at(reader, at, "is not part of this version");
+}
+
+void cg_read_only_false(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                        void *target) {
+    (void)key, (void)target;
+    if (!json_is_false(json)) cg_mistake_at(reader, at, "must be false: anything else is not part of this version");
+}
+
+void cg_read_only_nothing(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                          const json_t *json, void *target) {
+    (void)target;
+    if (!json_is_array(json)) {
+        cg_mistake_at(reader, at, "must be an array");
+    } else if (json_array_size(json) > 0) {
+        const char *what = strcmp(key->name, "load") == 0 ? "loading plugins" : "the CoAP front";
+        cg_mistake_at(reader, at, "must be empty: %s is not part of this version", what);
+    }
+}
+
+static bool is_host_name(struct cg_slice text) {
+    if (text.len == 0 || text.len > HOST_MAX || text.data[0] == '.' || text.data[0] == '-') return false;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = cg_ascii_lower((char)text.data[i]);
+        bool good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_' ||
+                    (c == '.' && text.data[i - 1] != '.');
+        if (!good) return false;
+    }
+    return true;
+}
+
+/* Appends the host as it is compared later: "[2001:DB8::1]" becomes "[2001:db8::1]". False when it is none. */
+static bool put_host(struct cg_buf *to, struct cg_slice text) {
+    struct cg_addr addr;
+    char ip[CG_ADDR_TEXT_MAX];
+    if (is_host_name(text)) {
+        for (size_t i = 0; i < text.len; i++)
+            cg_buf_put_u8(to, (uint8_t)cg_ascii_lower((char)text.data[i]));
+        return true;
+    }
+    if (text.len < 2 || text.data[0] != '[' || text.data[text.len - 1] != ']') return false;
+    if (cg_addr_parse_ip(&addr, cg_slice_of(text.data + 1, text.len - 2)) < 0) return false;
+    cg_addr_emit_ip(&addr, ip);
+    cg_buf_printf(to, "[%s]", ip);
+    return addr.family == CG_FAMILY_IPV6;
+}
+
+/* Appends ":PORT", or nothing to an empty text. */
+static bool put_port(struct cg_buf *to, const char *text) {
+    uint64_t port;
+    if (*text == '\0') return true;
+    if (*text != ':' || cg_decimal_parse(cg_slice_str(text + 1), UINT16_MAX, &port) < 0 || port == 0) return false;
+    cg_buf_put_u8(to, ':');
+    cg_buf_put_decimal(to, port);
+    return true;
+}
+
+const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const json_t *json, bool may_have_port) {
+    const char *text = cg_read_text(reader, at, json), *kept = NULL;
+    struct cg_buf host;
+    if (text == NULL) return NULL;
+    size_t host_len = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
+    if (!may_have_port || host_len > strlen(text)) host_len = strlen(text);
+    cg_buf_init(&host, 0);
+    if (!put_host(&host, cg_slice_of(text, host_len)) || !put_port(&host, text + host_len)) {
+        cg_mistake_at(reader, at, "must be a host name or address, such as \"gw.example\" or \"[2001:db8::1]\"%s",
+                      may_have_port ? ", with or without port" : ", without port");
+    } else {
+        if (host.failed) reader->out_of_memory = true;
+        kept = cg_keep_text(reader, cg_buf_slice(&host));
+    }
+    cg_buf_fini(&host);
+    return kept;
+}
+
+uint64_t cg_read_seconds(struct cg_reader *reader, const struct cg_at *at, const json_t *json, double max) {
+    double seconds = json_number_value(json); /* 0 when it is none */
+    if (seconds > 0 && seconds <= max) {
+        uint64_t us = (uint64_t)(seconds * 1e6 + 0.5);
+        if (us > 0) return us;
+    }
+    cg_mistake_at(reader, at, "must be a number of seconds, above 0 and at most %g", max);
+    return 0;
+}
+
+bool cg_name_is_valid(const char *name) {
+    size_t len = strlen(name);
+    if (len == 0 || len > CG_NAME_MAX) return false;
+    for (size_t i = 0; i < len; i++) {
+        char c = name[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+        bool mark = c == '.' || c == '_' || c == '-';
+        if (!letter && (i == 0 || !mark)) return false;
+    }
+    return true;
+}
+
+const char *cg_keep_text(struct cg_reader *reader, struct cg_slice text) {
+    char *copy = cg_arena_alloc(&reader->config->arena, text.len + 1);
+    if (copy == NULL) {
+        reader->out_of_memory = true;
+        return NULL;
+    }
+    if (text.len > 0) memcpy(copy, text.data, text.len);
+    copy[text.len] = '\0';
+    return copy;
+}
+
+void *cg_keep_array(struct cg_reader *reader, size_t count, size_t size) {
+    void *array = cg_arena_zalloc(&reader->config->arena, count * size);
+    if (array == NULL) reader->out_of_memory = true;
+    return array;
+}
+
+struct cg_seen {
+    const char *pointer;
+    UT_hash_handle hh;
+};
+
+const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struct cg_slice key,
+                           const struct cg_at *at) {
+    struct cg_seen *seen;
+    HASH_FIND(hh, *set, key.data, key.len, seen);
+    if (seen != NULL) return seen->pointer;
+    struct cg_slice kept = cg_arena_copy(&reader->scratch, key);
+    seen = cg_arena_zalloc(&reader->scratch, sizeof *seen);
+    if (seen == NULL || kept.len != key.len) {
+        reader->out_of_memory = true;
+        return NULL;
+    }
+    seen->pointer = pointer_text(reader, at);
+    HASH_ADD_KEYPTR(hh, *set, kept.data, kept.len, seen);
+    return NULL;
+}
+
+void cg_seen_clear(struct cg_seen **set) {
+    HASH_CLEAR(hh, *set);
+}
+
+static const char *const method_names[] = {
+    [CG_GET] = "GET",     [CG_POST] = "POST",   [CG_PUT] = "PUT",       [CG_DELETE] = "DELETE",
+    [CG_FETCH] = "FETCH", [CG_PATCH] = "PATCH", [CG_IPATCH] = "iPATCH",
+};
+
+enum { METHOD_END = sizeof method_names / sizeof *method_names };
+
+const char *cg_method_name(unsigned code) {
+    return code < METHOD_END ? method_names[code] : NULL;
+}
+
+unsigned cg_method_code(const char *name) {
+    for (unsigned code = CG_GET; code < METHOD_END; code++) {
+        if (strcmp(method_names[code], name) == 0) return code;
+    }
+    return 0;
+}

@@ -1,0 +1,129 @@
+/* Keys on their way from a file into the program. The hard thing: a JSON parser copies what it reads, and quotes it when it
+ * complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one allocator only,
+ * and its complaints are replaced. */
+#include "settings/secret.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int cg_secret_alloc(struct cg_secret_text *text, size_t len) {
+    *text = (struct cg_secret_text){0};
+    if (sodium_init() < 0) return CG_E_INTERNAL;
+    text->data = sodium_malloc(len == 0 ? 1 : len); /* works where locking memory is not allowed, too */
+    if (text->data == NULL) return CG_E_NO_MEMORY;
+    text->len = len;
+    return CG_OK;
+}
+
+void cg_secret_free(struct cg_secret_text *text) {
+    sodium_free(text->data); /* wipes */
+    *text = (struct cg_secret_text){0};
+}
+
+/* NULL, or why the file is not taken. */
+static const char *refusal(const struct stat *info, bool may_be_shared) {
+    if (!S_ISREG(info->st_mode)) return "is not a regular file";
+    if (info->st_size > (off_t)CG_SETTINGS_FILE_MAX) return "is larger than 16 MiB";
+    if (may_be_shared || (info->st_mode & (S_IRWXG | S_IRWXO)) == 0) return NULL;
+    return "holds keys, but is open to its group or to others; chmod 600 it, or set \"key_files_may_be_shared\": true";
+}
+
+/* Fills the text from the descriptor; a file that shrinks meanwhile makes it shorter. 0 or errno. */
+static int fill(struct cg_secret_text *text, int fd) {
+    size_t len = 0;
+    while (len < text->len) {
+        ssize_t got = read(fd, text->data + len, text->len - len);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return errno;
+        if (got == 0) break;
+        len += (size_t)got;
+    }
+    text->len = len;
+    return 0;
+}
+
+int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_shared, struct cg_mistakes *mistakes) {
+    struct stat info;
+    int err = CG_E_FORMAT, why = 0;
+    *text = (struct cg_secret_text){0};
+    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not block */
+    if (fd < 0 || fstat(fd, &info) != 0) {
+        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(errno));
+        goto out;
+    }
+    const char *refused = refusal(&info, may_be_shared);
+    if (refused != NULL) {
+        cg_mistakes_add(mistakes, "", "%s %s", file, refused);
+        goto out;
+    }
+    err = cg_secret_alloc(text, (size_t)info.st_size);
+    if (err == CG_OK) why = fill(text, fd);
+    if (why != 0) {
+        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
+        err = CG_E_FORMAT;
+    }
+out:
+    if (fd >= 0) close(fd);
+    if (err != CG_OK) cg_secret_free(text);
+    return err;
+}
+
+/* Takes blocks of plain malloc as well, so it may be put in place after others used jansson. */
+static void wipe_and_free(void *block) {
+    if (block == NULL) return;
+    sodium_memzero(block, malloc_usable_size(block));
+    free(block);
+}
+
+static void make_jansson_wipe(void) { json_set_alloc_funcs(malloc, wipe_and_free); }
+
+void cg_secret_json_wipes(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, make_jansson_wipe); /* cannot fail with these arguments */
+}
+
+static const char *complaint(enum json_error_code code) {
+    switch (code) {
+    case json_error_stack_overflow: return "arrays and objects are nested too deep";
+    case json_error_duplicate_key: return "the same key twice in one object";
+    case json_error_invalid_utf8: return "not UTF-8";
+    case json_error_premature_end_of_input: return "the text ends too early";
+    case json_error_end_of_input_expected: return "something follows the end of the JSON text";
+    case json_error_null_character:
+    case json_error_null_byte_in_key: return "a string with a zero character in it";
+    case json_error_numeric_overflow: return "a number that is too large";
+    default: return "not JSON";
+    }
+}
+
+json_t *cg_secret_json(struct cg_slice text, struct cg_mistakes *mistakes) {
+    json_error_t error;
+    cg_secret_json_wipes();
+    const char *bytes = text.len == 0 ? "" : (const char *)text.data;
+    json_t *json = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &error);
+    enum json_error_code code = json == NULL ? json_error_code(&error) : json_error_unknown;
+    if (json == NULL && code != json_error_out_of_memory)
+        cg_mistakes_add(mistakes, "", "line %d, column %d: %s", error.line, error.column, complaint(code));
+    sodium_memzero(&error, sizeof error); /* it quotes what it did not like */
+    return json;
+}
+
+int cg_secret_print(struct cg_secret_text *text, const json_t *json) {
+    enum { FLAGS = JSON_INDENT(1) | JSON_PRESERVE_ORDER };
+    size_t len = json_dumpb(json, NULL, 0, FLAGS);
+    if (len == 0) return CG_E_NO_MEMORY;
+    int err = cg_secret_alloc(text, len + 1);
+    if (err != CG_OK) return err;
+    if (json_dumpb(json, (char *)text->data, len, FLAGS) != len) {
+        cg_secret_free(text);
+        return CG_E_NO_MEMORY;
+    }
+    text->data[len] = '\n';
+    return CG_OK;
+}

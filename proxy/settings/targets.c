@@ -1,0 +1,109 @@
+/* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a literal
+ * multicast address must be refused here, before anything is ever sent (R2, R34, R43). */
+#include "settings/draft.h"
+
+enum { TARGETS_MAX = 64 };
+
+static const struct cg_key target_keys[] = {
+    CG_KEY_OWN("group"),
+    CG_KEY_FIELD("interface", cg_read_interface, struct cg_target, interface),
+    {.name = "next_hop", .read = cg_read_later},
+    {.name = "credentials", .read = cg_read_later},
+};
+const struct cg_keys cg_target_keys = CG_KEYS(target_keys);
+
+/* The normal form of the URI, kept and parsed again so that the views point into it. */
+static void keep_uri(struct cg_reader *reader, const struct cg_uri *uri, struct cg_target *target) {
+    struct cg_buf text;
+    struct cg_uri kept;
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, uri);
+    target->uri = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    if (target->uri == NULL || cg_uri_parse(&kept, cg_slice_str(target->uri), NULL) < 0) {
+        reader->out_of_memory = true;
+        return;
+    }
+    target->group = kept.addr;
+    target->path = kept.path;
+    target->query = kept.query;
+}
+
+static void read_group(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target) {
+    struct cg_uri uri;
+    struct cg_opts opts;
+    const char *why = NULL, *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    if (cg_uri_parse(&uri, cg_slice_str(text), &why) < 0 || cg_uri_check_group(&uri, &why) < 0) {
+        cg_mistake_at(reader, at, "%s", why);
+    } else if (uri.addr.family == CG_FAMILY_NONE) {
+        cg_mistake_at(reader, at, "host names are not part of this version: write a multicast address");
+    } else if (uri.zone.len > 0) {
+        cg_mistake_at(reader, at, "write the zone as \"interface\": \"%.*s\"", (int)uri.zone.len,
+                      (const char *)uri.zone.data);
+    } else if (cg_uri_decompose(&opts, &reader->scratch, uri.path, CG_SLICE_NONE, uri.query, CG_SLICE_NONE) < 0) {
+        cg_mistake_at(reader, at,
+                      "the path has a \".\" or \"..\" segment, or a part that is no UTF-8 or above 255 bytes");
+    } else {
+        keep_uri(reader, &uri, target);
+    }
+}
+
+static void read_target(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                        struct cg_target *target) {
+    struct cg_at child;
+    if (!cg_read_object(reader, at, &cg_target_keys, json, target)) return;
+    const json_t *group = cg_read_member(at, json, "group", &child);
+    if (group != NULL) {
+        read_group(reader, &child, group, target);
+    } else if (json_object_get(json, "next_hop") == NULL) {
+        cg_mistake_at(reader, at, "needs \"group\"");
+    }
+}
+
+/* The same group over the same interface would be asked twice for one reply. */
+static void check_unique(struct cg_reader *reader, const struct cg_at *at, const struct cg_target *target,
+                         struct cg_seen **seen) {
+    struct cg_buf key;
+    if (target->uri == NULL) return;
+    cg_buf_init(&key, 0);
+    cg_buf_put(&key, &target->group, sizeof target->group);
+    if (target->interface != NULL) cg_buf_put_str(&key, target->interface);
+    if (key.failed) reader->out_of_memory = true;
+    const char *first = cg_seen_before(reader, seen, cg_buf_slice(&key), at);
+    if (first != NULL) cg_mistake_at(reader, at, "is the same group on the same interface as %s", first);
+    cg_buf_fini(&key);
+}
+
+static void read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_draft *draft) {
+    struct cg_mapping *mapping = &draft->mapping;
+    struct cg_seen *seen = NULL;
+    if (!cg_read_is_array(reader, at, json, TARGETS_MAX)) return;
+    if (json_array_size(json) == 0) cg_mistake_at(reader, at, "names no group");
+    mapping->targets = cg_keep_array(reader, json_array_size(json), sizeof *mapping->targets);
+    if (mapping->targets == NULL) return;
+    mapping->target_count = json_array_size(json);
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        struct cg_at child = {.up = at, .index = i};
+        mapping->targets[i] = (struct cg_target){.interface = draft->interface, .hops = draft->hops};
+        read_target(reader, &child, json_array_get(json, i), &mapping->targets[i]);
+        check_unique(reader, &child, &mapping->targets[i], &seen);
+    }
+    cg_seen_clear(&seen);
+}
+
+void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at group_at, at;
+    const json_t *group = cg_read_member(draft->at, draft->json, "group", &group_at);
+    const json_t *targets = cg_read_member(draft->at, draft->json, "targets", &at);
+    if (group == NULL && targets == NULL) cg_mistake_at(reader, draft->at, "a mapping needs \"group\" or \"targets\"");
+    if (group != NULL && targets != NULL) cg_mistake_at(reader, &at, "\"group\" or \"targets\", not both");
+    if (targets != NULL) read_list(reader, &at, targets, draft);
+    if (group == NULL) return;
+    mapping->targets = cg_keep_array(reader, 1, sizeof *mapping->targets);
+    if (mapping->targets == NULL) return;
+    mapping->target_count = 1;
+    mapping->targets[0] = (struct cg_target){.interface = draft->interface, .hops = draft->hops};
+    read_group(reader, &group_at, group, &mapping->targets[0]);
+}

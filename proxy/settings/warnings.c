@@ -1,0 +1,50 @@
+/* What works but should be known before it surprises. The hard thing is restraint: a warning that is always there is
+ * never read, so each one names something that this file decided. */
+#include "settings/settings.h"
+
+#include <stdio.h>
+
+static void warn_front(const char *name, const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        const struct cg_listen *listen = &settings->listen[i];
+        char pointer[64];
+        if (listen->loopback || !listen->insecure) continue;
+        snprintf(pointer, sizeof pointer, "/%s/listen/%zu", name, i);
+        const char *how = settings->tls.certificate == NULL ? "without TLS, and anonymous clients are taken"
+                                                            : "and anonymous clients are taken";
+        cg_mistakes_add(warnings, pointer, "%s can be reached by others, %s", listen->text, how);
+    }
+}
+
+static void warn_clients(const struct cg_config *config, struct cg_mistakes *warnings) {
+    for (size_t i = 0; i < config->client_count; i++) {
+        const struct cg_client *client = &config->clients[i];
+        char pointer[CG_NAME_MAX + 64];
+        if (!client->has_certificate || config->http.tls.client_ca != NULL) continue;
+        snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
+        cg_mistakes_add(warnings, pointer, "client certificates are not asked for without \"client_ca\" in http.tls");
+    }
+}
+
+static void warn_mapping(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+    char pointer[64];
+    snprintf(pointer, sizeof pointer, "/mappings/%u/security", (unsigned)mapping->number);
+    if (mapping->security == CG_SECURITY_NONE) {
+        cg_mistakes_add(
+            warnings, pointer,
+            "%s has no protection: anybody on its network can read and forge %s; protection below is needed, such as "
+            "on the link layer",
+            mapping->name, mapping->unsafe_methods ? "its commands and answers" : "its requests and answers");
+    }
+    if (mapping->grant_count > 0) return;
+    snprintf(pointer, sizeof pointer, "/mappings/%u/clients", (unsigned)mapping->number);
+    cg_mistakes_add(warnings, pointer, "nobody may use %s: it names no clients", mapping->name);
+}
+
+void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
+    warn_front("http", &config->http, warnings);
+    warn_front("admin", &config->admin, warnings);
+    warn_clients(config, warnings);
+    for (size_t i = 0; i < config->mapping_count; i++)
+        warn_mapping(&config->mappings[i], warnings);
+}

@@ -1,0 +1,256 @@
+/* The command line of castgate-member. The hard thing: everything is checked here, so that no later part has to ask
+ * whether N consecutive addresses or ports exist or whether groups and members speak the same IP version. */
+#include "tools/member/options.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "wire/uri.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char cg_member_usage[] =
+    "usage: castgate-member --plain [OPTION]...\n"
+    "Simulates members of a CoAP group, for demonstrations and tests.\n"
+    "\n"
+    "  --group coap://G[:PORT]  the group to hear (default coap://224.0.1.187); may be repeated, up to 8 times\n"
+    "  --count N                how many members (default 1)\n"
+    "  --bind ADDRESS           the first member's own address, the others follow (default 127.1.0.1, or ::1, where\n"
+    "                           the members take consecutive ports); the port is that of the first group\n"
+    "  --interface NAME         where to join the groups (default lo)\n"
+    "  --plain                  without protection; has to be said\n"
+    "  --keys FILE              keys of a security group: not in this build, refused\n"
+    "  --delay MIN:MAX          answer so many milliseconds later, evenly random (default 0:0: at once, in order)\n"
+    "  --loss P                 lose each datagram with probability P, in either direction, each member on its own\n"
+    "  --duplicate P            send a datagram twice with probability P\n"
+    "  --reorder                hold each datagram back for up to 20 ms, at random\n"
+    "  --seed N                 makes delays, losses and all other chance repeatable\n"
+    "  --resource /PATH=TEXT    one more resource, text/plain, GET; may be repeated\n"
+    "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
+    "  --fail K[:CODE]          the last K members answer every request with CODE (default 4.04), group requests too\n"
+    "  --answer-errors          members answer group requests with their errors; normally these are suppressed\n"
+    "                           (RFC 10020, Response Suppression). A No-Response option decides either way\n"
+    "  --misbehave KIND         answer wrongly:\n"
+    "                             garbage      random bytes, or the answer damaged or cut off\n"
+    "                             oversized    60 000 bytes of payload in one datagram\n"
+    "                             repeat:N     the answer N times, each with a fresh Message ID\n"
+    "                             con          Confirmable answers to Non-confirmable requests\n"
+    "                             wrong-token  a random token of the right length\n"
+    "                             late:MS      so many milliseconds after the answer was due\n"
+    "                             request-mid  with the Message ID of the request\n"
+    "  --help                   this text\n"
+    "\n"
+    "Resources: /status (JSON, names the member), /light (GET, PUT of text, observable), /big (4 KiB, Block2),\n"
+    "/slow (answers after 2 s), /.well-known/core. Prints \"ready N\" once all listen; runs until SIGTERM or\n"
+    "SIGINT.\n";
+
+typedef bool take_fn(struct cg_member_options *options, const char *value);
+
+static bool take_number(const char *text, uint64_t max, uint64_t *number) {
+    return cg_decimal_parse(cg_slice_str(text), max, number) == CG_OK;
+}
+
+static bool take_u32(const char *text, uint64_t max, uint32_t *number) {
+    uint64_t wide;
+    if (!take_number(text, max, &wide)) return false;
+    *number = (uint32_t)wide;
+    return true;
+}
+
+static bool take_probability(const char *text, double *probability) {
+    char *end;
+    *probability = strtod(text, &end);
+    return end != text && *end == '\0' && *probability >= 0 && *probability <= 1;
+}
+
+static bool take_group(struct cg_member_options *options, const char *value) {
+    struct cg_uri uri;
+    if (options->groups_len == CG_MEMBER_GROUPS_MAX) return false;
+    if (cg_uri_parse(&uri, cg_slice_str(value), NULL) != CG_OK || cg_uri_check_group(&uri, NULL) != CG_OK) return false;
+    if (uri.addr.family == CG_FAMILY_NONE || uri.path.len > 1 || uri.has_query || uri.zone.len > 0) return false;
+    options->groups[options->groups_len++] = uri.addr;
+    return true;
+}
+
+static bool take_count(struct cg_member_options *options, const char *value) {
+    return take_u32(value, CG_MEMBER_COUNT_MAX, &options->count) && options->count > 0;
+}
+
+static bool take_bind(struct cg_member_options *options, const char *value) {
+    return cg_addr_parse_ip(&options->bind, cg_slice_str(value)) == CG_OK && !cg_addr_is_multicast(&options->bind);
+}
+
+static bool take_interface(struct cg_member_options *options, const char *value) {
+    options->interface = value;
+    return *value != '\0';
+}
+
+static bool take_delay(struct cg_member_options *options, const char *value) {
+    const char *colon = strchr(value, ':');
+    uint64_t max = 3600 * 1000, number;
+    if (colon == NULL) return false;
+    if (cg_decimal_parse(cg_slice_of(value, (size_t)(colon - value)), max, &number) != CG_OK) return false;
+    options->delay_min_ms = (uint32_t)number;
+    return take_u32(colon + 1, max, &options->delay_max_ms) && options->delay_min_ms <= options->delay_max_ms;
+}
+
+static bool take_loss(struct cg_member_options *options, const char *value) {
+    return take_probability(value, &options->loss);
+}
+
+static bool take_duplicate(struct cg_member_options *options, const char *value) {
+    return take_probability(value, &options->duplicate);
+}
+
+static bool take_seed(struct cg_member_options *options, const char *value) {
+    options->has_seed = true;
+    return take_number(value, UINT64_MAX, &options->seed);
+}
+
+static bool take_resource(struct cg_member_options *options, const char *value) {
+    const char *equals = strchr(value, '=');
+    if (options->resources_len == CG_MEMBER_RESOURCES_MAX || *value != '/' || equals == NULL) return false;
+    if (strlen(equals + 1) > CG_MEMBER_TEXT_MAX) return false;
+    struct cg_member_resource *resource = &options->resources[options->resources_len++];
+    resource->path = cg_slice_of(value + 1, (size_t)(equals - value - 1));
+    resource->text = equals + 1;
+    return true;
+}
+
+static bool take_max_age(struct cg_member_options *options, const char *value) {
+    options->has_max_age = true;
+    return take_u32(value, UINT32_MAX, &options->max_age);
+}
+
+/* "K" or "K:4.04". */
+static bool take_fail(struct cg_member_options *options, const char *value) {
+    const char *colon = strchr(value, ':');
+    size_t digits = colon == NULL ? strlen(value) : (size_t)(colon - value);
+    uint64_t count;
+    if (cg_decimal_parse(cg_slice_of(value, digits), CG_MEMBER_COUNT_MAX, &count) != CG_OK) return false;
+    options->fail_count = (uint32_t)count;
+    if (colon == NULL) return true;
+    const char *code = colon + 1;
+    uint64_t detail;
+    if ((code[0] != '4' && code[0] != '5') || code[1] != '.' || strlen(code) != 4) return false;
+    if (!take_number(code + 2, 31, &detail)) return false;
+    options->fail_code = (uint8_t)CG_CODE(code[0] - '0', detail);
+    return true;
+}
+
+static bool take_misbehave(struct cg_member_options *options, const char *value) {
+    static const struct {
+        const char *name; /* ends with ':' where a number follows */
+        enum cg_misbehave kind;
+        uint32_t max;
+    } kinds[] = {
+        {"garbage", CG_MISBEHAVE_GARBAGE, 0},         {"oversized", CG_MISBEHAVE_OVERSIZED, 0},
+        {"repeat:", CG_MISBEHAVE_REPEAT, 1000},       {"con", CG_MISBEHAVE_CON, 0},
+        {"late:", CG_MISBEHAVE_LATE, 3600000},        {"wrong-token", CG_MISBEHAVE_WRONG_TOKEN, 0},
+        {"request-mid", CG_MISBEHAVE_REQUEST_MID, 0},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t len = strlen(kinds[i].name);
+        options->misbehave = kinds[i].kind;
+        if (kinds[i].max == 0 && strcmp(value, kinds[i].name) == 0) return true;
+        if (kinds[i].max > 0 && strncmp(value, kinds[i].name, len) == 0)
+            return take_u32(value + len, kinds[i].max, &options->misbehave_number) && options->misbehave_number > 0;
+    }
+    return false;
+}
+
+static const struct {
+    const char *name;
+    take_fn *take;
+} valued[] = {
+    {"--group", take_group},         {"--count", take_count}, {"--bind", take_bind},
+    {"--interface", take_interface}, {"--delay", take_delay}, {"--loss", take_loss},
+    {"--duplicate", take_duplicate}, {"--seed", take_seed},   {"--resource", take_resource},
+    {"--max-age", take_max_age},     {"--fail", take_fail},   {"--misbehave", take_misbehave},
+};
+
+/* The options without a value; false when `name` is none of them. */
+static bool take_flag(struct cg_member_options *options, const char *name, bool *plain) {
+    if (strcmp(name, "--plain") == 0) return *plain = true;
+    if (strcmp(name, "--reorder") == 0) return options->reorder = true;
+    if (strcmp(name, "--answer-errors") == 0) return options->answer_errors = true;
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return options->help = true;
+    return false;
+}
+
+static take_fn *find_valued(const char *argument) {
+    for (size_t i = 0; i < sizeof valued / sizeof *valued; i++) {
+        size_t len = strlen(valued[i].name);
+        if (strncmp(argument, valued[i].name, len) == 0 && (argument[len] == '\0' || argument[len] == '='))
+            return valued[i].take;
+    }
+    return NULL;
+}
+
+static int fail(char *error, const char *about, const char *sentence) {
+    (void)snprintf(error, CG_MEMBER_ERROR_MAX, "%s: %s", about, sentence);
+    return CG_E_BAD_REQUEST;
+}
+
+/* Fills in what was not said, and checks what depends on several options. */
+static int complete(struct cg_member_options *options, char *error) {
+    if (options->groups_len == 0) {
+        int err = cg_addr_parse(&options->groups[options->groups_len++], cg_slice_str("224.0.1.187"), CG_COAP_PORT);
+        CG_CHECK(err == CG_OK);
+    }
+    uint8_t family = options->groups[0].family;
+    for (size_t i = 0; i < options->groups_len; i++)
+        if (options->groups[i].family != family)
+            return fail(error, "--group", "all groups must have the same IP version");
+    if (options->bind.family == CG_FAMILY_NONE) {
+        int err = cg_addr_parse_ip(&options->bind, cg_slice_str(family == CG_FAMILY_IPV4 ? "127.1.0.1" : "::1"));
+        CG_CHECK(err == CG_OK);
+    }
+    if (options->bind.family != family) return fail(error, "--bind", "must have the groups' IP version");
+    options->bind.port = options->groups[0].port;
+    uint32_t last = options->count - 1;
+    if (family == CG_FAMILY_IPV6 && options->bind.port + last > UINT16_MAX)
+        return fail(error, "--count", "there are not so many ports from the group's port on");
+    if (family == CG_FAMILY_IPV4 && cg_uint_parse(cg_addr_ip(&options->bind)) > UINT32_MAX - last)
+        return fail(error, "--count", "there are not so many addresses from --bind on");
+    if (options->fail_count > options->count) return fail(error, "--fail", "there are not so many members");
+    return CG_OK;
+}
+
+int cg_member_options_parse(struct cg_member_options *options, int argc, const char *const argv[],
+                            char error[CG_MEMBER_ERROR_MAX]) {
+    *options = (struct cg_member_options){.count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4)};
+    bool plain = false;
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--keys", 6) == 0)
+            return fail(error, "--keys", "refused: this build has no protected members, only --plain");
+        if (take_flag(options, argv[i], &plain)) {
+            if (options->help) return CG_OK;
+            continue;
+        }
+        take_fn *take = find_valued(argv[i]);
+        if (take == NULL) return fail(error, argv[i], "unknown option (see --help)");
+        const char *name = argv[i], *value = strchr(name, '=');
+        if (value != NULL) {
+            value++;
+        } else if (++i < argc) {
+            value = argv[i];
+        } else {
+            return fail(error, name, "needs a value");
+        }
+        if (!take(options, value)) return fail(error, name, "this value cannot be used (see --help)");
+    }
+    if (!plain) return fail(error, "--plain", "has to be said: members without protection are only started on purpose");
+    return complete(options, error);
+}
+
+struct cg_addr cg_member_address(const struct cg_member_options *options, uint32_t index) {
+    struct cg_addr addr = options->bind;
+    if (addr.family == CG_FAMILY_IPV6) {
+        addr.port = (uint16_t)(addr.port + index);
+        return addr;
+    }
+    uint32_t ip = cg_uint_parse(cg_addr_ip(&addr)) + index;
+    for (int i = 0; i < 4; i++) addr.ip[i] = (uint8_t)(ip >> (24 - 8 * i));
+    return addr;
+}

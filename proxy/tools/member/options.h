@@ -1,0 +1,68 @@
+/* castgate-member's command line: what the simulated members are and which faults they have. */
+#ifndef CG_TOOLS_MEMBER_OPTIONS_H
+#define CG_TOOLS_MEMBER_OPTIONS_H
+
+#include "wire/addr.h"
+
+enum {
+    CG_MEMBER_GROUPS_MAX = 8,
+    CG_MEMBER_RESOURCES_MAX = 64,
+    CG_MEMBER_COUNT_MAX = 65000,
+    CG_MEMBER_TEXT_MAX = 65536, /* bytes of a --resource's text */
+};
+
+/* Ways to answer wrongly (--misbehave). They change answers to requests, never acknowledgements or notifications. */
+enum cg_misbehave {
+    CG_MISBEHAVE_NONE,
+    CG_MISBEHAVE_GARBAGE,     /* random bytes, or the answer with some bytes changed or its end cut off */
+    CG_MISBEHAVE_OVERSIZED,   /* a payload of 60 000 bytes in one datagram */
+    CG_MISBEHAVE_REPEAT,      /* :N, the answer N times, each with a fresh Message ID */
+    CG_MISBEHAVE_CON,         /* Confirmable answers to Non-confirmable requests, retransmitted until acknowledged */
+    CG_MISBEHAVE_WRONG_TOKEN, /* a random token of the same length */
+    CG_MISBEHAVE_LATE,        /* :MS, this much after the answer was due */
+    CG_MISBEHAVE_REQUEST_MID, /* Non-confirmable answers with the request's Message ID, as libcoap's servers do */
+};
+
+struct cg_member_resource {
+    struct cg_slice path; /* without the leading '/' */
+    const char *text;
+};
+
+/* Strings point into argv. */
+struct cg_member_options {
+    struct cg_addr groups[CG_MEMBER_GROUPS_MAX];
+    size_t groups_len;
+    struct cg_addr bind; /* the first member's address, with its port */
+    uint32_t count;
+    const char *interface;
+    uint32_t delay_min_ms;
+    uint32_t delay_max_ms;
+    double loss;
+    double duplicate;
+    bool reorder;
+    bool answer_errors;
+    bool has_seed;
+    uint64_t seed;
+    uint32_t fail_count; /* the last so many members fail every request */
+    uint8_t fail_code;
+    bool has_max_age;
+    uint32_t max_age;
+    enum cg_misbehave misbehave;
+    uint32_t misbehave_number;
+    struct cg_member_resource resources[CG_MEMBER_RESOURCES_MAX];
+    size_t resources_len;
+    bool help;
+};
+
+#define CG_MEMBER_ERROR_MAX 256
+
+/* CG_OK, or CG_E_BAD_REQUEST with a sentence in `error`. With `help` set nothing else was checked. */
+int cg_member_options_parse(struct cg_member_options *options, int argc, const char *const argv[],
+                            char error[CG_MEMBER_ERROR_MAX]) CG_MUST_CHECK;
+
+/* The own address and port of the member with this index (0 is the first): IPv4 counts addresses, IPv6 ports. */
+struct cg_addr cg_member_address(const struct cg_member_options *options, uint32_t index);
+
+extern const char cg_member_usage[];
+
+#endif
