@@ -12,7 +12,9 @@
 #include "io/front_http.h"
 #include "io/loop.h"
 #include "io/protectors.h"
+#include "settings/security_group.h"
 #include "settings/settings.h"
+#include "sqlite/sqlite.h"
 
 enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FINISH_US = 4000000 };
 
@@ -21,6 +23,7 @@ enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FIN
 struct program {
     const char *file;
     struct cg_loop loop;
+    struct cg_protectors protectors;
     struct cg_front_http *http;
     struct cg_admin *admin;
     uv_timer_t ending;     /* while stopping: looks whether all is done */
@@ -100,19 +103,29 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
     if (!sockets) cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
 }
 
+/* Puts the new snapshot to use; on failure the old one stays. */
+static int adopt(struct program *program, struct cg_config *fresh, struct cg_problem *problem) {
+    struct cg_loop *loop = &program->loop;
+    int err = cg_protectors_attach(&program->protectors, fresh, problem);
+    if (err < 0) return err;
+    log_what_needs_a_restart(cg_gateway_config(loop->gateway), fresh);
+    log_warnings(program->file, fresh);
+    cg_gateway_adopt(loop->gateway, fresh);
+    return cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
+}
+
 static void reload(struct program *program) {
     struct cg_mistakes mistakes;
+    struct cg_problem problem = {0};
     cg_mistakes_init(&mistakes);
     struct cg_config *fresh = NULL;
     int err = cg_settings_load(program->file, &fresh, &mistakes);
+    if (err == CG_OK) err = adopt(program, fresh, &problem);
     if (err < 0) {
         log_mistakes(CG_LOG_ERROR, "reload", program->file, &mistakes);
+        if (problem.err < 0) cg_log(CG_LOG_ERROR, "reload", "%s", problem.detail);
         cg_log(CG_LOG_ERROR, "reload", "the settings in use stay as they are");
     } else {
-        log_what_needs_a_restart(cg_gateway_config(program->loop.gateway), fresh);
-        log_warnings(program->file, fresh);
-        cg_protectors_attach(fresh);
-        cg_gateway_adopt(program->loop.gateway, fresh);
         cg_log(CG_LOG_INFO, "reload", "the settings are in use");
     }
     cg_config_unref(fresh);
@@ -125,6 +138,7 @@ static void close_all(struct program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     cg_front_http_close(program->http, NULL, NULL);
     cg_admin_close(program->admin, NULL, NULL);
+    cg_protectors_close(&program->protectors);
     cg_loop_close(&program->loop);
 }
 
@@ -179,10 +193,11 @@ static void log_listeners(const struct program *program, const struct cg_config 
     cg_log_end(&line);
 }
 
-static bool open_fronts(struct program *program, struct cg_problem *problem) {
+static bool open_all(struct program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     CG_CHECK(uv_timer_init(&loop->uv, &program->ending) == 0);
     program->ending.data = program;
+    if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config->state, problem) < 0) return false;
     program->http = cg_front_http_open(&loop->uv, loop->gateway, &encoders, problem);
     if (program->http == NULL) return false;
     program->admin = cg_admin_open(&loop->uv, loop->gateway, problem);
@@ -194,14 +209,15 @@ static int run(const char *file) {
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
     log_warnings(file, config);
-    cg_protectors_attach(config);
     struct cg_problem problem = {0};
     int status = EXIT_FAILURE;
-    if (cg_loop_init(&program.loop, config, on_signal, &program, &problem) < 0) {
+    cg_protectors_init(&program.protectors);
+    if (cg_protectors_attach(&program.protectors, config, &problem) < 0 ||
+        cg_loop_init(&program.loop, config, on_signal, &program, &problem) < 0) {
         cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
         goto out;
     }
-    if (open_fronts(&program, &problem)) {
+    if (open_all(&program, config, &problem)) {
         log_listeners(&program, config);
         status = EXIT_SUCCESS;
     } else {
@@ -211,8 +227,47 @@ static int run(const char *file) {
     cg_loop_run(&program.loop);
     cg_loop_fini(&program.loop);
 out:
+    cg_protectors_fini(&program.protectors);
     cg_config_unref(config);
     return status;
+}
+
+/* The store */
+
+/* Claims what the file names, each key once (interface: a state folder made on first start). */
+static int claim_all(const struct cg_config *config, struct cg_store_backend *backend, struct cg_problem *problem) {
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        const struct cg_security_group *keys = config->security_groups[i].keys;
+        struct cg_sender_id id = cg_security_group_sender_id(keys, &keys->self);
+        struct cg_store_failure failure;
+        int err = backend->ops->claim(backend, &id, &failure);
+        if (err < 0) {
+            *problem = failure.problem;
+            return err;
+        }
+    }
+    return CG_OK;
+}
+
+static int init_state(const struct cg_config *config, struct cg_problem *problem) {
+    int err = cg_sqlite_init_state(config->state, problem);
+    if (err < 0) return err;
+    struct cg_store_backend *backend = cg_sqlite_new(config->state);
+    if (backend == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    err = claim_all(config, backend, problem);
+    backend->ops->free(backend);
+    return err;
+}
+
+/* What only touches the state folder: made, or copied to `backup`. */
+static int run_on_state(const char *file, const char *backup) {
+    struct cg_config *config = load_or_print(file);
+    if (config == NULL) return EXIT_SETTINGS;
+    struct cg_problem problem = {0};
+    int err = backup == NULL ? init_state(config, &problem) : cg_sqlite_backup(config->state, backup, &problem);
+    if (err < 0) fprintf(stderr, "castgate: %s\n", problem.detail);
+    cg_config_unref(config);
+    return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 /* The command line */
@@ -222,6 +277,8 @@ static int usage(FILE *to, int status) {
           "\n"
           "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
           "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
+          "  castgate [-c FILE] --init-state      make the state folder's store and claim the keys that FILE names\n"
+          "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
           "  castgate -V | -h         print the version | this text\n"
           "\n"
           "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
@@ -229,19 +286,37 @@ static int usage(FILE *to, int status) {
     return status;
 }
 
+enum action { RUN, CHECK, INIT_STATE, BACKUP };
+
+static int act(enum action action, const char *file, const char *backup) {
+    switch (action) {
+    case RUN: return run(file);
+    case CHECK: return check_settings(file);
+    case INIT_STATE: return run_on_state(file, NULL);
+    case BACKUP: return run_on_state(file, backup);
+    }
+    return EXIT_FAILURE;
+}
+
 int main(int argc, char **argv) {
-    const char *file = DEFAULT_SETTINGS;
-    bool only_check = false;
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'V'}, {0}};
+    const char *file = DEFAULT_SETTINGS, *backup = NULL;
+    enum action action = RUN;
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"init-state", no_argument, NULL, 'i'},
+                                            {"backup", required_argument, NULL, 'b'},
+                                            {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': file = optarg; break;
-        case 'T': only_check = true; break;
+        case 'T': action = CHECK; break;
+        case 'i': action = INIT_STATE; break;
+        case 'b': action = BACKUP, backup = optarg; break;
         case 'V': puts("castgate " CASTGATE_VERSION); return EXIT_SUCCESS;
         case 'h': return usage(stdout, EXIT_SUCCESS);
         default: return usage(stderr, EXIT_SETTINGS);
         }
     }
     if (optind != argc) return usage(stderr, EXIT_SETTINGS);
-    return only_check ? check_settings(file) : run(file);
+    return act(action, file, backup);
 }

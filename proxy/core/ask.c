@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 /* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, OPTIONS_MAX = 64 };
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, OPTIONS_MAX = 64, ASKS_MAX = 1024 };
 
 /* Block options (RFC 7959 §2.2): number, more flag, size exponent. */
 struct block {
@@ -34,13 +34,20 @@ static void unlink_from_exchange(struct cg_ask *ask) {
     *link = ask->next;
 }
 
+static void release(struct cg_ask *ask) {
+    struct cg_protector *protector = ask->exchange->mapping->protector;
+    protector->ops->release(protector, ask->binding);
+    ask->binding = NULL;
+}
+
 void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
     unlink_from_exchange(ask);
     ask->exchange->asks_running--;
     cg_gateway_clear_timer(gateway, &ask->timer);
     HASH_DELETE(hh, gateway->asks_by_mid, ask);
     cg_token_spend(gateway, ask->token);
-    cg_slots_remove(&gateway->asks, ask->ticket);
+    cg_slots_remove(&gateway->asks, ask->ticket); /* what the protector still delivers finds nothing */
+    release(ask);
     cg_buf_fini(&ask->datagram);
     cg_buf_fini(&ask->body);
     free(ask);
@@ -95,6 +102,7 @@ static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     if (ask->token != NULL) {
         HASH_DELETE(hh, gateway->asks_by_mid, ask);
         cg_token_spend(gateway, ask->token);
+        release(ask);
     }
     ask->token = token;
     token->ask = ask;
@@ -147,6 +155,7 @@ static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
         .token = cg_token_of(ask->token),
         .options = options,
         .payload = exchange->request.payload,
+        .identity = ask->identity,
     };
     struct cg_problem problem = {0};
     struct cg_protector *protector = exchange->mapping->protector;
@@ -160,36 +169,59 @@ static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
     }
 }
 
+/* `plain` with one more option, in order; `list` holds OPTIONS_MAX. */
+static bool with_option(struct cg_opts *options, struct cg_opt *list, const struct cg_opts *plain, struct cg_opt more) {
+    if (plain->count + 1 > OPTIONS_MAX) return false;
+    size_t at = 0;
+    for (size_t i = 0; i < plain->count && plain->list[i].number <= more.number; i++) list[at++] = plain->list[i];
+    size_t before = at;
+    list[at++] = more;
+    for (size_t i = before; i < plain->count; i++) list[at++] = plain->list[i];
+    *options = (struct cg_opts){.list = list, .count = at};
+    return true;
+}
+
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member) {
     struct cg_opts options;
     const struct cg_target *target = &exchange->mapping->targets[0];
     if (cg_exchange_options(exchange, target, &options) < 0) return;
     struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_MEMBER, &member->addr, target);
-    if (ask != NULL) seal(gateway, ask, options);
+    if (ask == NULL) return;
+    ask->identity = member->identity;
+    seal(gateway, ask, options);
+}
+
+static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *to, enum cg_ask_purpose purpose) {
+    for (const struct cg_ask *it = exchange->asks; it != NULL; it = it->next) {
+        if (it->purpose == purpose && cg_addr_equal(&it->to, to)) return true;
+    }
+    return false;
+}
+
+void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                 const struct cg_addr *to, const struct cg_opened *challenge) {
+    struct cg_opts plain, options;
+    struct cg_opt list[OPTIONS_MAX];
+    struct cg_opt echo = {.number = CG_OPT_ECHO, .value = challenge->echo};
+    if (exchange->asks_running >= ASKS_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return;
+    if (cg_exchange_options(exchange, target, &plain) < 0 || !with_option(&options, list, &plain, echo)) return;
+    struct cg_slice identity = cg_arena_copy(&exchange->arena, challenge->identity);
+    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_ECHO, to, target);
+    if (ask == NULL) return;
+    ask->identity = identity;
+    seal(gateway, ask, options);
 }
 
 /* Blocks. */
-
-static bool put_block_option(struct cg_opts *options, struct cg_opt list[OPTIONS_MAX], const struct cg_opts *plain,
-                             struct cg_slice value) {
-    if (plain->count >= OPTIONS_MAX) return false;
-    size_t at = 0;
-    for (size_t i = 0; i < plain->count && plain->list[i].number < CG_OPT_BLOCK2; i++) list[at++] = plain->list[i];
-    size_t before = at;
-    list[at++] = (struct cg_opt){.number = CG_OPT_BLOCK2, .value = value};
-    for (size_t i = before; i < plain->count; i++) list[at++] = plain->list[i];
-    *options = (struct cg_opts){.list = list, .count = at};
-    return true;
-}
 
 static void ask_next_block(struct cg_gateway *gateway, struct cg_ask *ask) {
     uint32_t number = ask->block << 4 | ask->szx;
     uint8_t value[3] = {(uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
     size_t skip = value[0] != 0 ? 0 : value[1] != 0 ? 1 : value[2] != 0 ? 2 : 3;
     struct cg_opts plain, options;
-    struct cg_opt list[OPTIONS_MAX + 1];
-    if (cg_exchange_options(ask->exchange, ask->target, &plain) < 0 ||
-        !put_block_option(&options, list, &plain, cg_slice_of(value + skip, sizeof value - skip))) {
+    struct cg_opt list[OPTIONS_MAX];
+    struct cg_opt block2 = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(value + skip, sizeof value - skip)};
+    if (cg_exchange_options(ask->exchange, ask->target, &plain) < 0 || !with_option(&options, list, &plain, block2)) {
         give_up(gateway, ask);
         return;
     }
@@ -208,6 +240,7 @@ void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, con
     held->whole = false;
     exchange->tally.incomplete++;
     ask->held = held;
+    if (held->verified == CASTGATE_VERIFIED_SOURCE) ask->identity = held->key;
     ask->block = 1;
     ask->szx = block.szx;
     cg_buf_put_slice(&ask->body, held->payload);
@@ -252,11 +285,28 @@ static void take_block(struct cg_gateway *gateway, struct cg_ask *ask, const str
 
 /* What comes back. */
 
+/* A member that challenges a unicast request is asked once more; one that challenges the Echo itself is given up. */
+static void answer_challenge(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *challenge) {
+    if (ask->purpose != CG_ASK_MEMBER) {
+        give_up(gateway, ask);
+        return;
+    }
+    struct cg_exchange *exchange = ask->exchange;
+    const struct cg_target *target = ask->target;
+    struct cg_addr to = ask->to;
+    cg_ask_end(gateway, ask);
+    cg_ask_echo(gateway, exchange, target, &to, challenge);
+}
+
 void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
                    const struct cg_opened *opened) {
     struct cg_exchange *exchange = ask->exchange;
     if (err < 0) {
         cg_exchange_refuse(gateway, exchange, &ask->to, opened, cg_err_info(err)->slug);
+        return;
+    }
+    if (opened->echo.len > 0) {
+        answer_challenge(gateway, ask, opened);
         return;
     }
     if (ask->purpose == CG_ASK_BLOCKS) {
@@ -277,7 +327,7 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
     if (msg->type == CG_ACK && msg->mid != ask->mid) return; /* of an earlier request to this member */
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     cg_gateway_clear_timer(gateway, &ask->timer);
-    struct cg_opening opening = {.binding = &ask->binding, .from = datagram->from, .msg = msg};
+    struct cg_opening opening = {.binding = ask->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
     struct cg_protector *protector = ask->exchange->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);

@@ -84,7 +84,8 @@ static void free_cast(struct cg_gateway *gateway, struct cg_cast *cast) {
         cast->previous->next = cast->next;
     }
     if (cast->next != NULL) cast->next->previous = cast->previous;
-    cg_slots_remove(&gateway->casts, cast->ticket);
+    cg_slots_remove(&gateway->casts, cast->ticket); /* what the protector still delivers finds nothing */
+    cast->mapping->protector->ops->release(cast->mapping->protector, cast->binding);
     cg_buf_fini(&cast->datagram);
     cg_buf_fini(&cast->shape_bytes);
     cg_config_unref(cast->config);
@@ -285,6 +286,8 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
     for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
         if (reason != NULL) {
             cg_exchange_refuse(gateway, it->exchange, from, opened, reason);
+        } else if (opened->echo.len > 0) {
+            cg_ask_echo(gateway, it->exchange, cast->target, from, opened);
         } else {
             cg_exchange_answer(gateway, it->exchange, cast->target, &arrival, arrival_us);
         }
@@ -295,7 +298,7 @@ void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const str
                      const struct cg_msg *msg) {
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     if (cast->state != CG_CAST_SENT) return; /* nobody can know the token yet */
-    struct cg_opening opening = {.binding = &cast->binding, .from = datagram->from, .msg = msg};
+    struct cg_opening opening = {.binding = cast->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
     struct cg_protector *protector = cast->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);

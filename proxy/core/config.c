@@ -43,17 +43,29 @@ struct cg_config *cg_config_ref(struct cg_config *config) {
     return config;
 }
 
+static void free_keys(struct cg_config *config) {
+    if (config->free_keys == NULL) return;
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        config->free_keys(config->security_groups[i].keys);
+        config->free_keys(config->security_groups[i].next_keys);
+    }
+    for (size_t i = 0; i < config->mapping_count; i++) config->free_keys(config->mappings[i].checker_keys);
+}
+
 void cg_config_unref(struct cg_config *config) {
     if (config == NULL) return;
     CG_CHECK(config->references > 0);
     if (--config->references > 0) return;
+    free_keys(config);
     HASH_CLEAR(hh_name, config->clients_by_name);
     HASH_CLEAR(hh_token, config->clients_by_token);
     HASH_CLEAR(hh_certificate, config->clients_by_certificate);
     HASH_CLEAR(hh, config->mappings_by_path);
     HASH_CLEAR(hh_name, config->mappings_by_name);
-    for (size_t i = 0; i < config->mapping_count; i++)
+    for (size_t i = 0; i < config->mapping_count; i++) {
         HASH_CLEAR(hh, config->mappings[i].members_by_addr);
+        HASH_CLEAR(hh_identity, config->mappings[i].members_by_identity);
+    }
     cg_arena_fini(&config->arena);
     free(config);
 }
@@ -77,7 +89,9 @@ static void index_members(struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->member_count; i++) {
         struct cg_member *member = &mapping->members[i];
         member->number = (uint32_t)i;
-        HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+        if (member->addr.family != CG_FAMILY_NONE) HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+        if (member->identity.len == 0) continue;
+        HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
     }
 }
 

@@ -18,6 +18,8 @@ struct cg_protector;
 #define CG_METHOD_BIT(code)  (1u << (code))
 #define CG_METHODS_SAFE      (CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_FETCH))
 #define CG_METHODS_ALL       0xfeu
+/* The outer methods of protected requests (RFC 8613 §4.2). */
+#define CG_METHODS_RELAYED   (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
 
 /* A client that may send requests. How it proves itself is the fronts' business; this is what they find it by. */
 struct cg_client {
@@ -39,10 +41,12 @@ struct cg_grant {
 
 /* A member that is known beforehand. */
 struct cg_member {
-    const char *name; /* never NULL; the address's text when none was given */
-    struct cg_addr addr;
-    uint32_t number; /* index in the mapping's members */
+    const char *name;         /* never NULL; the address's text when none was given */
+    struct cg_addr addr;      /* family NONE: not known, so it cannot be asked by unicast */
+    struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
+    uint32_t number;          /* index in the mapping's members */
     UT_hash_handle hh;
+    UT_hash_handle hh_identity;
 };
 
 enum cg_finish_rule { CG_FINISH_DEADLINE, CG_FINISH_ALL, CG_FINISH_QUORUM, CG_FINISH_COUNT };
@@ -64,6 +68,17 @@ struct cg_target {
     uint8_t hops;          /* TTL or hop limit, 1 to 255 */
 };
 
+struct cg_security_group; /* settings/security_group.h */
+
+/* One entry of "security_groups". The keys are the snapshot's until whoever makes a protector of them has taken them. */
+struct cg_security_keys {
+    const char *name;
+    const char *file;
+    const char *next_file;               /* of a rekey that is prepared; NULL: none */
+    struct cg_security_group *keys;      /* NULL: taken */
+    struct cg_security_group *next_keys; /* NULL: none, or taken */
+};
+
 enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
 
 struct cg_mapping {
@@ -73,7 +88,9 @@ struct cg_mapping {
     struct cg_target *targets;
     size_t target_count; /* at least 1 */
     enum cg_security security;
-    const char *security_group;     /* name, when security is GROUP */
+    const struct cg_security_keys *keys;    /* when security is GROUP */
+    const char *check_signature;            /* file, when security is RELAY; NULL: nothing is checked */
+    struct cg_security_group *checker_keys; /* of that file, until taken */
     struct cg_protector *protector; /* set before the gateway takes the snapshot in (io/protectors.c) */
     uint32_t methods;               /* CG_METHOD_BIT set: what passes at all */
     bool unsafe_methods;            /* "security": "none" with more than GET and FETCH */
@@ -85,7 +102,8 @@ struct cg_mapping {
     bool complete;             /* "membership": "complete" */
     struct cg_member *members; /* configured */
     size_t member_count;
-    struct cg_member *members_by_addr; /* uthash head over members */
+    struct cg_member *members_by_addr;     /* uthash heads over members */
+    struct cg_member *members_by_identity;
     bool repair_unicast;               /* ask silent members by unicast */
     bool forward;                      /* reachable through /hc/ */
     bool anonymise;
@@ -159,6 +177,10 @@ struct cg_config {
     struct cg_option_numbers options;
     struct cg_limits limits;
     const char *state;         /* folder */
+    bool key_files_may_be_shared;
+    struct cg_security_keys *security_groups;
+    size_t security_group_count;
+    void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
     const char *plugin_folder; /* where plugins are looked for by name */
     struct cg_client *clients;
     size_t client_count;

@@ -47,6 +47,7 @@ static struct castgate_slice lend_media_type(struct castgate_call *call, uint32_
 }
 
 static struct castgate_slice lend_address(struct castgate_call *call, const struct cg_addr *addr) {
+    if (addr->family == CG_FAMILY_NONE) return (struct castgate_slice){0};
     return (struct castgate_slice){.data = call->from, .len = cg_addr_emit(addr, call->from)};
 }
 
@@ -134,7 +135,7 @@ static void host_random(struct castgate_call *call, void *to, size_t len) {
 static void host_content_type(struct castgate_call *call, struct castgate_slice text) {
     size_t room = sizeof call->reply->content_type - 1;
     size_t len = text.len < room ? text.len : room;
-    memcpy(call->reply->content_type, text.data, len);
+    if (len > 0) memcpy(call->reply->content_type, text.data, len);
     call->reply->content_type[len] = 0;
 }
 

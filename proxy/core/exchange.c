@@ -7,6 +7,7 @@
  * | CAST   | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         |
  * | GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
  * | REPAIR | asks for silent members                                                 | the same                        |
+ * | DRAIN  | (streams) the reader takes what collecting left behind                  | all taken, stalled              |
  * | REPLY  | encode, end; a client that left is no error                             |                                 |
  *
  * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only way out and
@@ -23,6 +24,7 @@ enum {
     VERIFY_GRACE_US = 500000, /* past the deadline, for answers received before it and still being verified */
     ASKS_AT_ONCE = 32,
     NO_RESPONSE_ALL = 26, /* RFC 7967 §2: 2.xx, 4.xx and 5.xx suppressed */
+    DRAIN_US = 60000000,  /* for a stream's reader, from the end of collecting */
 };
 
 static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange);
@@ -30,16 +32,19 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
 static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange);
 static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange);
 static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange);
+static enum cg_step step_drain(struct cg_gateway *gateway, struct cg_exchange *exchange);
 static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange);
 
 static enum cg_step (*const steps[])(struct cg_gateway *, struct cg_exchange *) = {
     [CG_STEP_ADMIT] = step_admit,   [CG_STEP_LOOK] = step_look,     [CG_STEP_CAST] = step_cast,
-    [CG_STEP_GATHER] = step_gather, [CG_STEP_REPAIR] = step_repair, [CG_STEP_REPLY] = step_reply,
+    [CG_STEP_GATHER] = step_gather, [CG_STEP_REPAIR] = step_repair, [CG_STEP_DRAIN] = step_drain,
+    [CG_STEP_REPLY] = step_reply,
 };
 
 /* The end of an exchange. */
 
 static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->ended_us == 0) exchange->ended_us = gateway->now_us;
     while (exchange->asks != NULL) {
         struct cg_ask *ask = exchange->asks;
         if (ask->purpose == CG_ASK_BLOCKS) {
@@ -56,8 +61,7 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     stop_collecting(gateway, exchange);
     cg_gateway_calm(gateway, exchange);
-    if (exchange->stream != NULL) cg_outq_end(exchange->stream); /* abandoned; its reader is gone */
-    cg_outq_unref(exchange->stream);
+    cg_stream_close(exchange);
     if (exchange->tallying) cg_tally_fini(&exchange->tally);
     cg_budget_leave(&gateway->budgets, exchange->usage);
     cg_slots_remove(&gateway->exchanges, exchange->ticket);
@@ -92,6 +96,7 @@ static void log_exchange(const struct cg_gateway *gateway, const struct cg_excha
         cg_log_u64(&line, "rejected", tally->rejected);
     }
     if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
+    if (exchange->cut) cg_log_str(&line, "stream", "cut");
     cg_log_u64(&line, "ms", (gateway->now_us - exchange->started_us) / 1000);
     if (exchange->request.traceparent.len > 0) cg_log_slice(&line, "traceparent", exchange->request.traceparent);
     cg_log_end(&line);
@@ -106,11 +111,20 @@ static void count_error(struct cg_gateway *gateway, struct cg_exchange *exchange
     }
 }
 
+/* The client is gone; what a stream has told it until now counts. */
+static void leave(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->streaming) {
+        exchange->mapping->stats->answered += exchange->tally.answered;
+        exchange->mapping->stats->failed += exchange->tally.failed;
+    }
+    exchange->ended_by = "client";
+    if (exchange->started) log_exchange(gateway, exchange, 0);
+    cg_exchange_free(gateway, exchange);
+}
+
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (exchange->abandoned) {
-        exchange->ended_by = "client";
-        if (exchange->started) log_exchange(gateway, exchange, 0);
-        cg_exchange_free(gateway, exchange);
+        leave(gateway, exchange);
         return;
     }
     if (!exchange->started) return;
@@ -231,22 +245,23 @@ static void subscribe(struct cg_gateway *gateway, struct cg_exchange *exchange, 
 
 /* R6: a single known member is asked by unicast. */
 static bool has_only_member(const struct cg_mapping *mapping) {
-    return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1;
+    return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1 &&
+           mapping->members[0].addr.family != CG_FAMILY_NONE;
 }
 
 static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    for (const struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
+    for (struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
         if (held->whole) cg_stream_answer(gateway, exchange, held);
     }
 }
 
 static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    exchange->sent_us = gateway->now_us;
     if (cg_stream_is_wanted(exchange)) {
         if (!cg_stream_begin(gateway, exchange)) return CG_STEP_REPLY;
         exchange->streaming = true;
         hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
     }
-    exchange->sent_us = gateway->now_us;
     exchange->deadline_us = gateway->now_us + exchange->timeout_us;
     exchange->repair_us = exchange->mapping->repair_unicast ? gateway->now_us + exchange->timeout_us / 2 : UINT64_MAX;
     return CG_STEP_GATHER;
@@ -257,7 +272,7 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
     if (has_only_member(mapping) && exchange->timeout_us > 0 && !suppresses_all(exchange)) {
         exchange->unicast = true;
         enum cg_step next = start_gathering(gateway, exchange);
-        cg_ask_member(gateway, exchange, &mapping->members[0]);
+        if (next == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
         return next;
     }
     exchange->subscriptions = cg_arena_zalloc(&exchange->arena, mapping->target_count * sizeof *exchange->subscriptions);
@@ -297,7 +312,7 @@ static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *ex
 
 /* GATHER and REPAIR */
 
-void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held) {
+void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held) {
     if (exchange->streaming && held->whole) cg_stream_answer(gateway, exchange, held);
 }
 
@@ -322,6 +337,7 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
     case CG_TALLY_AGAIN: stats->duplicate++; return;
     case CG_TALLY_NEWER:
         stats->duplicate++;
+        cg_ask_blocks(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
         return;
     case CG_TALLY_OVER_CAP: stats->over_cap++; return;
@@ -352,8 +368,16 @@ static bool is_opening(const struct cg_exchange *exchange) {
 
 /* The end of collecting, with ended_by set; else the timer stands for when to look again. */
 static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (exchange->problem.err < 0 || exchange->overflown) return true;
-    if (cg_tally_is_finished(&exchange->tally, &exchange->ended_by)) return true;
+    uint64_t stream_us = exchange->streaming ? cg_stream_turn(gateway, exchange) : UINT64_MAX;
+    if (exchange->problem.err < 0 || exchange->cut) {
+        exchange->ended_by = "limit";
+        return true;
+    }
+    const char *rule;
+    if (cg_tally_is_finished(&exchange->tally, &rule)) {
+        exchange->ended_by = rule;
+        return true;
+    }
     if (exchange->timeout_us > 0 && suppresses_all(exchange)) {
         exchange->ended_by = "all"; /* nobody will answer (R33) */
         return true;
@@ -365,44 +389,59 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
         return true;
     }
     if (exchange->step == CG_STEP_GATHER && exchange->repair_us < end_us) end_us = exchange->repair_us;
-    if (exchange->streaming) {
-        cg_stream_idle(gateway, exchange);
-        if (exchange->idle_us < end_us) end_us = exchange->idle_us;
-    }
-    cg_gateway_set_timer(gateway, &exchange->timer, end_us);
+    cg_gateway_set_timer(gateway, &exchange->timer, stream_us < end_us ? stream_us : end_us);
     return false;
 }
 
 static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return CG_STEP_REPLY;
+    if (is_over(gateway, exchange)) return exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
     return gateway->now_us >= exchange->repair_us ? CG_STEP_REPAIR : CG_STEP_STAY;
 }
 
 static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return CG_STEP_REPLY;
+    if (is_over(gateway, exchange)) return exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
     const struct cg_mapping *mapping = exchange->mapping;
     while (!exchange->unicast && exchange->next_silent < mapping->member_count && exchange->asks_running < ASKS_AT_ONCE) {
         const struct cg_member *member = &mapping->members[exchange->next_silent++];
-        if (!cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
+        bool reachable = member->addr.family != CG_FAMILY_NONE;
+        if (reachable && !cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
     }
+    return CG_STEP_STAY;
+}
+
+/* DRAIN */
+
+static enum cg_step step_drain(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->drain_us == 0) {
+        stop_collecting(gateway, exchange);
+        exchange->drain_us = gateway->now_us + DRAIN_US;
+    }
+    uint64_t next_us = cg_stream_turn(gateway, exchange);
+    if (exchange->cut || cg_stream_is_drained(exchange)) return CG_STEP_REPLY;
+    if (gateway->now_us >= exchange->drain_us) {
+        cg_stream_cut(exchange);
+        return CG_STEP_REPLY;
+    }
+    cg_gateway_set_timer(gateway, &exchange->timer, next_us < exchange->drain_us ? next_us : exchange->drain_us);
     return CG_STEP_STAY;
 }
 
 /* REPLY */
 
-static void count_reply(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct castgate_summary *summary) {
+static void count_reply(struct cg_exchange *exchange, const struct castgate_summary *summary) {
     struct cg_stats *stats = exchange->mapping->stats;
     stats->answered += summary->answered;
     stats->failed += summary->failed;
     stats->missing += summary->missing;
     stats->kernel_drops += summary->kernel_drops;
-    cg_histogram_add(&stats->latency_s, cg_latency_bounds, (double)(gateway->now_us - exchange->started_us) / 1e6);
+    cg_histogram_add(&stats->latency_s, cg_latency_bounds, (double)(exchange->ended_us - exchange->started_us) / 1e6);
     cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);
 }
 
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary) {
     const struct cg_tally *tally = &exchange->tally;
     uint64_t drops = gateway->port->kernel_drops(gateway->port->ctx) - exchange->drops_before;
+    bool ended = exchange->ended_us != 0;
     *summary = (struct castgate_summary){
         .answered = tally->answered,
         .failed = tally->failed,
@@ -412,8 +451,8 @@ void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange 
         .rejected = tally->rejected,
         .expected = (uint32_t)exchange->mapping->member_count,
         .kernel_drops = (uint32_t)drops,
-        .ms = (uint32_t)((gateway->now_us - exchange->sent_us) / 1000),
-        .ended_by = exchange->ended_by == NULL ? "deadline" : exchange->ended_by,
+        .ms = (uint32_t)(((ended ? exchange->ended_us : gateway->now_us) - exchange->sent_us) / 1000),
+        .ended_by = ended ? exchange->ended_by : "",
     };
 }
 
@@ -449,7 +488,8 @@ static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     } else {
         cg_outq_unref(reply->body);
         exchange->problem.retry_after = 1;
-        cg_problem_set(&exchange->problem, err < 0 ? err : CG_E_NO_MEMORY, "the reply does not fit the memory limits");
+        cg_problem_set(&exchange->problem, err < 0 ? err : CG_E_NO_MEMORY,
+                       err == CG_E_INTERNAL ? "the encoder gave up" : "the reply does not fit the memory limits");
     }
     cg_buf_fini(&body);
     return made;
@@ -458,11 +498,11 @@ static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, 
 /* The end of a stream: its head is long out, so whatever happened is told in it. */
 static void end_stream(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     struct castgate_summary summary;
-    if (exchange->ended_by == NULL) exchange->ended_by = "limit";
     cg_exchange_summarise(gateway, exchange, &summary);
-    count_reply(gateway, exchange, &summary);
-    log_exchange(gateway, exchange, 200);
     cg_stream_end(gateway, exchange, &summary);
+    count_reply(exchange, &summary);
+    if (exchange->problem.err < 0) count_error(gateway, exchange, exchange->problem.err);
+    log_exchange(gateway, exchange, 200);
     cg_exchange_free(gateway, exchange);
 }
 
@@ -472,7 +512,7 @@ static bool reply_whole(struct cg_gateway *gateway, struct cg_exchange *exchange
     cg_exchange_summarise(gateway, exchange, &reply.summary);
     if (!make_body(gateway, exchange, &reply)) return false;
     memcpy(reply.exchange_id, exchange->id, sizeof reply.exchange_id);
-    count_reply(gateway, exchange, &reply.summary);
+    count_reply(exchange, &reply.summary);
     log_exchange(gateway, exchange, reply.status);
     const struct cg_front *front = exchange->front;
     void *ctx = exchange->front_ctx;

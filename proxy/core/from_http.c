@@ -42,10 +42,8 @@ struct conversion {
 /* ---- Fields ---- */
 
 static struct cg_slice trim(struct cg_slice text) {
-    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text.data++, text.len--;
-    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t'))
-        text.len--;
+    while (text.len > 0 && (text.data[0] == ' ' || text.data[0] == '\t')) text.data++, text.len--;
+    while (text.len > 0 && (text.data[text.len - 1] == ' ' || text.data[text.len - 1] == '\t')) text.len--;
     return text;
 }
 
@@ -148,8 +146,7 @@ static bool parse_authority(struct cg_slice text, struct authority *authority) {
         struct cg_slice inside = cg_slice_of(text.data + 1, end - 2);
         if (cg_addr_parse_ip(&addr, inside) < 0 || addr.family != CG_FAMILY_IPV6) return false;
     } else {
-        while (end < text.len && is_host_char(text.data[end]))
-            end++;
+        while (end < text.len && is_host_char(text.data[end])) end++;
     }
     if (end == 0) return false;
     *authority = (struct authority){.host = cg_slice_of(text.data, end)};
@@ -214,8 +211,7 @@ static int take_host(struct conversion *c, const struct cg_listen *listen) {
     if (err < 0) return err;
     uint8_t *lower = cg_arena_alloc(c->arena, host.len);
     if (lower == NULL) return no_memory(c);
-    for (size_t i = 0; i < host.len; i++)
-        lower[i] = (uint8_t)cg_ascii_lower((char)host.data[i]);
+    for (size_t i = 0; i < host.len; i++) lower[i] = (uint8_t)cg_ascii_lower((char)host.data[i]);
     c->request->host = cg_slice_of(lower, host.len);
     return CG_OK;
 }
@@ -406,8 +402,8 @@ static int check_content_encoding(const struct conversion *c) {
 }
 
 static int take_content_format(struct conversion *c) {
-    struct cg_slice type;
-    bool present;
+    struct cg_slice type = CG_SLICE_NONE;
+    bool present = false;
     int err = check_content_encoding(c);
     if (err == CG_OK) err = single_field(c, "Content-Type", &type, &present);
     if (err < 0 || !present) return err;

@@ -259,18 +259,16 @@ static bool end_job(struct cg_gateway *gateway, uint64_t number, struct cg_job *
 }
 
 void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t number, int err, struct cg_slice datagram,
-                       const struct cg_binding *binding, const struct cg_problem *problem) {
+                       const struct cg_problem *problem) {
     struct cg_job job;
     if (!end_job(gateway, number, &job)) return;
     struct cg_cast *cast = cg_slots_get(&gateway->casts, job.cast);
     struct cg_ask *ask = cg_slots_get(&gateway->asks, job.ask);
     if (cast != NULL) {
         cg_buf_put_slice(&cast->datagram, datagram);
-        if (err == CG_OK) cast->binding = *binding;
         cg_cast_sealed(gateway, cast, err, problem);
     } else if (ask != NULL) {
         cg_buf_put_slice(&ask->datagram, datagram);
-        if (err == CG_OK) ask->binding = *binding;
         cg_ask_sealed(gateway, ask, err);
     }
 }
@@ -330,6 +328,8 @@ static void purge(struct cg_gateway *gateway) {
     cg_budgets_purge(&gateway->budgets, gateway->now_us);
 }
 
+uint64_t cg_gateway_now(const struct cg_gateway *gateway) { return gateway->now_us; }
+
 uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
     if (now_us > gateway->now_us) gateway->now_us = now_us;
     purge(gateway);
@@ -353,6 +353,12 @@ void cg_gateway_finish_all(struct cg_gateway *gateway) {
         exchange->hurried = true;
         cg_gateway_wake(gateway, exchange);
     }
+}
+
+void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns) {
+    double seconds = (double)cpu_ns / 1e9;
+    cg_histogram_add(&gateway->totals.turns_s, cg_turn_bounds, seconds);
+    if (seconds > gateway->totals.longest_turn_s) gateway->totals.longest_turn_s = seconds;
 }
 
 size_t cg_gateway_running(const struct cg_gateway *gateway) { return gateway->exchanges.used; }

@@ -50,8 +50,11 @@ void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *da
 /* Results that a protector promised with CG_PENDING, on the loop's thread. `err` is CG_OK or the reason. A job whose cast ended is
  * ignored. Everything is borrowed for the call. */
 void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t job, int err, struct cg_slice datagram,
-                       const struct cg_binding *binding, const struct cg_problem *problem);
+                       const struct cg_problem *problem);
 void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const struct cg_opened *opened);
+
+/* The time of the current or latest call, monotonic µs. */
+uint64_t cg_gateway_now(const struct cg_gateway *gateway);
 
 /* Does what is queued and due. Returns when to be called again at the latest (monotonic µs; UINT64_MAX: not before something comes in). */
 uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
@@ -62,6 +65,9 @@ bool cg_gateway_is_stopping(const struct cg_gateway *gateway);
 /* Ends every running exchange now, each with the answers it has (ended_by "deadline"); what was not sent yet is refused. Only
  * after cg_gateway_stop. */
 void cg_gateway_finish_all(struct cg_gateway *gateway);
+
+/* What the thread of the gateway did between two sleeps, or some short ones, took this much CPU time: for the metrics. */
+void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 
 size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);

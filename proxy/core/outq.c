@@ -32,15 +32,13 @@ void cg_outq_unref(struct cg_outq *queue) {
     free(queue);
 }
 
-static bool has_room(const struct cg_outq *queue, size_t len) {
-    if (len > queue->max - queue->len) return false;
-    const struct cg_quota *quota = queue->quota;
+static bool may_take(const struct cg_quota *quota, size_t len) {
     return quota == NULL || (quota->used <= quota->max && len <= quota->max - quota->used);
 }
 
 int cg_outq_put(struct cg_outq *queue, struct cg_buf *bytes) {
     CG_CHECK(!queue->ended);
-    if (bytes->failed || !has_room(queue, bytes->len)) goto fail;
+    if (bytes->failed || !may_take(queue->quota, bytes->len)) goto fail;
     if (bytes->len == 0) return CG_OK;
     struct cg_outq_block *block = malloc(sizeof *block);
     if (block == NULL) goto fail;
@@ -75,6 +73,7 @@ struct cg_slice cg_outq_peek(const struct cg_outq *queue) {
 void cg_outq_drop(struct cg_outq *queue, size_t len) {
     CG_CHECK(len <= queue->len);
     queue->len -= len;
+    queue->taken += len;
     if (queue->quota != NULL) queue->quota->used -= len;
     while (len > 0) {
         struct cg_outq_block *block = queue->first;
@@ -87,4 +86,5 @@ void cg_outq_drop(struct cg_outq *queue, size_t len) {
         free(block->data);
         free(block);
     }
+    if (queue->on_taken != NULL) queue->on_taken(queue->on_taken_ctx);
 }

@@ -7,13 +7,9 @@
 
 #include "core/request.h"
 
-/* Room for what ties answers to their request (kid, Partial IV, kid context of RFC 8613 §5.4): the protector's own data. */
-#define CG_BINDING_MAX 96
-
-struct cg_binding {
-    uint8_t bytes[CG_BINDING_MAX];
-    uint8_t len;
-};
+/* What ties answers to their request (kid, Partial IV and kid context of RFC 8613 §5.4, and what was accepted already): the
+ * protector's own object, made by seal, given back to open, and released when the cast or ask has ended. NULL: none. */
+struct cg_binding;
 
 /* The request as it would go out unprotected. */
 struct cg_sealing {
@@ -25,12 +21,14 @@ struct cg_sealing {
     struct cg_token token;
     struct cg_opts options; /* ascending */
     struct cg_slice payload;
+    struct cg_slice identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
 };
 
 struct cg_opening {
-    const struct cg_binding *binding;
+    struct cg_binding *binding;
     struct cg_addr from;
     const struct cg_msg *msg; /* the parsed outer message */
+    struct cg_slice datagram; /* its bytes */
 };
 
 /* What an answer turned out to be. Slices borrow from the datagram or from the protector until the next call. */
@@ -43,24 +41,30 @@ struct cg_opened {
     struct cg_slice kid;
     struct cg_slice identity;  /* of a verified member (its credential's hash); empty: address and port identify it */
     struct cg_slice gid;       /* of a refused answer, where it could be read */
-    uint64_t partial_iv;       /* the order of a member's answers; 0 where there is none */
+    struct cg_slice echo;      /* not an answer: the member wants the request again, by unicast, with this Echo value */
+    bool overtaken;            /* the member's later answer came before this one: it does not replace that */
 };
 
 struct cg_protector;
 
-/* Where a result that comes later is to be delivered: cg_gateway_sealed, cg_gateway_opened. */
+/* Where a result comes later it is delivered by cg_gateway_sealed and cg_gateway_opened, on the loop, never from inside these. */
 struct cg_protector_ops {
     const char *name;
-    /* Appends the datagram to `out` and fills the binding: CG_OK. CG_PENDING: the protector has copied what it needs and calls
-     * cg_gateway_sealed with `job`. Errors: PROTECT, STORE, NO_MEMORY. */
+    /* Appends the datagram to `out` and sets *binding: CG_OK. CG_PENDING: the protector has copied what it needs, has set *binding, and calls
+     * cg_gateway_sealed with `job`, whatever comes between. Errors, with nothing set: PROTECT, STORE, NO_MEMORY, TOO_BIG. */
     int (*seal)(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
-                struct cg_binding *binding, struct cg_problem *problem);
-    /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`; an error: the answer is refused for that reason. */
+                struct cg_binding **binding, struct cg_problem *problem);
+    /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an error: the
+     * answer is refused for that reason, and *opened has the kid and gid that could be read. */
     int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened);
+    void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 
 struct cg_protector {
     const struct cg_protector_ops *ops;
 };
+
+/* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
+int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

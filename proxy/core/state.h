@@ -52,7 +52,7 @@ struct cg_cast {
     const struct cg_target *target;
     struct cg_token_entry *token;
     struct cg_subscription *subscriptions;
-    struct cg_binding binding;
+    struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram; /* sealed, until sent */
     struct cg_pace *pace;
     struct cg_cast *next_waiting;
@@ -69,7 +69,11 @@ struct cg_cast {
     bool answered;
 };
 
-enum cg_ask_purpose { CG_ASK_MEMBER, CG_ASK_BLOCKS };
+enum cg_ask_purpose {
+    CG_ASK_MEMBER, /* a known member that is silent, or the only one */
+    CG_ASK_ECHO,   /* a member that wants to see that the request is fresh (RFC 9175) */
+    CG_ASK_BLOCKS, /* the blocks behind the first */
+};
 
 struct cg_ask {
     struct cg_timer timer; /* retransmission */
@@ -79,8 +83,9 @@ struct cg_ask {
     enum cg_ask_purpose purpose;
     struct cg_addr to;
     const struct cg_target *target;
+    struct cg_slice identity; /* of the member, where it is known by its credential; in the snapshot or the exchange's arena */
     struct cg_token_entry *token;
-    struct cg_binding binding;
+    struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
     struct cg_held_answer *held; /* BLOCKS: the answer that is being completed */
     struct cg_buf body;          /* BLOCKS: what has come so far */
@@ -99,7 +104,7 @@ struct cg_ask {
     UT_hash_handle hh; /* by peer and MID, for ACK and RST */
 };
 
-enum cg_step { CG_STEP_ADMIT, CG_STEP_LOOK, CG_STEP_CAST, CG_STEP_GATHER, CG_STEP_REPAIR, CG_STEP_REPLY, CG_STEP_STAY };
+enum cg_step { CG_STEP_ADMIT, CG_STEP_LOOK, CG_STEP_CAST, CG_STEP_GATHER, CG_STEP_REPAIR, CG_STEP_DRAIN, CG_STEP_REPLY, CG_STEP_STAY };
 
 struct cg_exchange {
     struct cg_timer timer;
@@ -137,9 +142,15 @@ struct cg_exchange {
     bool hurried;   /* to be ended now with what there is */
     bool unicast;   /* a single known member: asked, not cast to (R6) */
     bool streaming; /* the head of the reply is out */
-    bool overflown; /* the stream's reader was too slow */
-    struct cg_outq *stream; /* a reference; NULL: no stream has begun */
-    uint64_t idle_us;       /* when the stream's silence is to be broken */
+    bool cut;       /* the stream ends without its last events */
+    struct cg_outq *stream;         /* a reference; NULL: no stream has begun */
+    struct cg_gateway *gateway;     /* for what the stream's queue calls */
+    struct cg_held_answer *unsent;  /* answers that the stream has yet to tell, in order */
+    struct cg_held_answer **last_unsent;
+    uint64_t idle_us;  /* when the stream's silence is to be broken */
+    uint64_t stall_us; /* when a reader is too slow that has taken nothing more than ... */
+    uint64_t taken;    /* ... these bytes */
+    uint64_t drain_us; /* when the rest must be taken; 0: collecting goes on */
 };
 
 /* What a promised result of a protector belongs to. */
@@ -220,6 +231,9 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
 
 /* ask.c */
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member);
+/* The request once more, to the member that challenged it; once a member. */
+void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                 const struct cg_addr *to, const struct cg_opened *challenge);
 /* Fetches the blocks behind the first one that `held` has; no effect when its answer is whole. */
 void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                    struct cg_held_answer *held);
@@ -239,7 +253,7 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
 void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
                         const struct cg_opened *opened, const char *reason);
 /* An answer is whole, or was replaced by a newer one: streams hand it on. */
-void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held);
+void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary);
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);
 /* The request's options for one target: the URI's and the client's, merged in order. */
@@ -258,8 +272,13 @@ int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, c
 bool cg_stream_is_wanted(const struct cg_exchange *exchange);
 /* The head of the reply. False: the exchange's problem says why. */
 bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange);
-void cg_stream_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held);
-void cg_stream_idle(struct cg_gateway *gateway, struct cg_exchange *exchange); /* when silence has lasted */
+/* Something to tell; the step that is woken does it. */
+void cg_stream_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
+/* Tells what there is room for, breaks a long silence, cuts the stream of a reader that stalls. Returns when to look again. */
+uint64_t cg_stream_turn(struct cg_gateway *gateway, struct cg_exchange *exchange);
+bool cg_stream_is_drained(const struct cg_exchange *exchange); /* all is told, and the summary has room */
+void cg_stream_cut(struct cg_exchange *exchange);              /* its reader is too slow */
 void cg_stream_end(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct castgate_summary *summary);
+void cg_stream_close(struct cg_exchange *exchange); /* as it is */
 
 #endif

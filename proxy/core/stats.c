@@ -11,6 +11,8 @@ const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS] = {0.005, 0.01, 0.025, 0.05
                                                         2,     3,    5,     8,    15,  30,   60,  300};
 const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS] = {0,   1,   2,    5,    10,   20,    50,    100,
                                                         200, 500, 1000, 2000, 5000, 10000, 20000, 50000};
+const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS] = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
+                                                     0.05,   0.1,    0.2,    0.5,   1,     2,     5,    10};
 
 static const struct {
     const char *name;
@@ -148,6 +150,24 @@ static void put_histogram(struct cg_buf *to, const struct cg_stats *stats, size_
     cg_buf_printf(to, "} %llu\n", (unsigned long long)histogram->total);
 }
 
+/* Of the gateway as a whole: no mapping, no labels. */
+static void put_turns(struct cg_buf *to, const struct cg_totals *totals) {
+    const struct cg_histogram *turns = &totals->turns_s;
+    uint64_t below = 0;
+    put_head(to, "loop_turn_seconds", "CPU time of the event loop's turns; those of a tenth of a millisecond are one.",
+             "histogram");
+    for (size_t i = 0; i < CG_HISTOGRAM_BUCKETS; i++) {
+        below += turns->counts[i];
+        cg_buf_printf(to, "castgate_loop_turn_seconds_bucket{le=\"%.15g\"} %llu\n", cg_turn_bounds[i],
+                      (unsigned long long)below);
+    }
+    cg_buf_printf(to, "castgate_loop_turn_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)turns->total);
+    cg_buf_printf(to, "castgate_loop_turn_seconds_sum %.15g\ncastgate_loop_turn_seconds_count %llu\n", turns->sum,
+                  (unsigned long long)turns->total);
+    put_head(to, "loop_longest_turn_seconds", "The longest of them since the start.", "gauge");
+    cg_buf_printf(to, "castgate_loop_longest_turn_seconds %.15g\n", totals->longest_turn_s);
+}
+
 static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
     for (size_t i = 0; i < COUNT_OF(total_counters); i++) {
         uint64_t value;
@@ -174,4 +194,5 @@ void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const 
         }
     }
     put_totals(to, totals);
+    put_turns(to, totals);
 }

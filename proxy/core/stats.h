@@ -35,6 +35,8 @@ struct cg_totals {
     uint64_t unknown_token;   /* no such cast, ask, or too long ago */
     uint64_t requests_refused; /* before a mapping was known */
     uint64_t errors[CG_ERR_COUNT];
+    struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */
+    double longest_turn_s;
 };
 
 struct cg_stats_table {
@@ -46,6 +48,7 @@ void cg_stats_fini(struct cg_stats_table *table);
 void cg_histogram_add(struct cg_histogram *histogram, const double bounds[CG_HISTOGRAM_BUCKETS], double value);
 extern const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 extern const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS];
+extern const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 
 /* Prometheus text format 0.0.4 of everything here. */
 void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals);

@@ -12,9 +12,14 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
 
 void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
 
-static const struct cg_member *configured_member(const struct cg_tally *tally, const struct cg_addr *from) {
+static const struct cg_member *configured_member(const struct cg_tally *tally, const struct cg_arrival *arrival) {
+    struct cg_slice identity = arrival->opened->identity;
     struct cg_member *member;
-    HASH_FIND(hh, tally->mapping->members_by_addr, from, sizeof *from, member);
+    if (identity.len > 0) {
+        HASH_FIND(hh_identity, tally->mapping->members_by_identity, identity.data, identity.len, member);
+    } else {
+        HASH_FIND(hh, tally->mapping->members_by_addr, &arrival->from, sizeof arrival->from, member);
+    }
     return member;
 }
 
@@ -58,7 +63,6 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
     held->kid = store(&at, opened->kid);
     held->has_kid = opened->has_kid;
     held->from = arrival->from;
-    held->partial_iv = opened->partial_iv;
     held->ms = arrival->ms;
     held->code = opened->code;
     held->verified = opened->verified;
@@ -84,7 +88,7 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
         entry->key = cg_arena_copy(tally->arena, key);
         if (entry->key.data == NULL) return dropped(tally, arrival, "memory-limit");
     }
-    entry->member = tally->mapping->member_count == 0 ? NULL : configured_member(tally, &arrival->from);
+    entry->member = tally->mapping->member_count == 0 ? NULL : configured_member(tally, arrival);
     HASH_ADD_KEYPTR(hh, tally->answers, entry->key.data, entry->key.len, entry);
     mark_seen(tally, entry->member, true);
     tally->answered++;
@@ -102,7 +106,7 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
                                       struct cg_held_answer *held) {
     tally->duplicates++;
     if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
-    if (is_same(held, arrival->opened) || arrival->opened->partial_iv < held->partial_iv) return CG_TALLY_AGAIN;
+    if (is_same(held, arrival->opened) || arrival->opened->overtaken) return CG_TALLY_AGAIN;
     uint32_t ms = held->ms;
     bool failed = is_failure(held->code);
     if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */

@@ -14,13 +14,14 @@ struct cg_held_answer {
     struct cg_slice kid;
     uint8_t *room;   /* the bytes of options, payload and kid */
     size_t room_cap; /* a further answer that fits is written over the old one */
-    uint64_t partial_iv;
     uint32_t ms;
     uint8_t code;
     uint8_t verified;
     uint8_t via;
     bool has_kid;
     bool whole; /* false while the blocks behind the first are being fetched */
+    bool unsent; /* in its exchange's list of answers that a stream has yet to tell */
+    struct cg_held_answer *next_unsent;
 };
 
 struct cg_refusal {

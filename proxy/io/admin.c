@@ -93,9 +93,7 @@ static void on_request(void *ctx, struct cg_http_call *call) {
     if (serve(ctx, call, &problem) < 0) cg_http_call_reply_problem(call, &problem, NULL);
 }
 
-static void on_done(void *ctx, struct cg_http_call *call) {
-    (void)ctx, (void)call;
-}
+static void on_done(void *ctx, struct cg_http_call *call) { (void)ctx, (void)call; }
 
 static size_t body_max(void *ctx) {
     (void)ctx;

@@ -45,8 +45,7 @@ static bool parse_bearer(struct cg_slice value, struct cg_slice *token) {
     if (value.len <= scheme || !cg_slice_is_nocase(cg_slice_of(value.data, scheme), "Bearer")) return false;
     *token = cg_slice_of(value.data + scheme, value.len - scheme);
     if (token->data[0] != ' ') return false;
-    while (token->len > 0 && token->data[0] == ' ')
-        token->data++, token->len--;
+    while (token->len > 0 && token->data[0] == ' ') token->data++, token->len--;
     return token->len > 0;
 }
 
@@ -134,8 +133,8 @@ static void put_summary(char *text, size_t size, const struct castgate_summary *
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
-    char summary[320];
-    put_summary(summary, sizeof summary, &reply->summary);
+    char summary[320] = "";
+    if (!reply->streams) put_summary(summary, sizeof summary, &reply->summary);
     const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id}, {"Castgate-Summary", summary}};
     const struct cg_http_head head = {
         .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = 2};
@@ -180,9 +179,7 @@ struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gatew
     return front;
 }
 
-void cg_front_http_stop(struct cg_front_http *front) {
-    cg_http_server_stop(front->server);
-}
+void cg_front_http_stop(struct cg_front_http *front) { cg_http_server_stop(front->server); }
 
 size_t cg_front_http_connections(const struct cg_front_http *front) {
     return cg_http_server_connections(front->server);

@@ -79,9 +79,7 @@ static void free_reply_body(void *cls) {
     free(body);
 }
 
-static void unref_queue(void *cls) {
-    cg_outq_unref(cls);
-}
+static void unref_queue(void *cls) { cg_outq_unref(cls); }
 
 /* Nothing to send yet: the connection sleeps until the queue changes. */
 static ssize_t wait_for_queue(struct cg_http_connection *connection) {
@@ -195,21 +193,15 @@ void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_probl
 
 /* ---- What handlers ask of a call ---- */
 
-const struct cg_http_message *cg_http_call_message(const struct cg_http_call *call) {
-    return &call->message;
-}
+const struct cg_http_message *cg_http_call_message(const struct cg_http_call *call) { return &call->message; }
 
 const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call) {
     return &call->connection->listener->listen;
 }
 
-void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx) {
-    call->ctx = ctx;
-}
+void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx) { call->ctx = ctx; }
 
-void *cg_http_call_ctx(const struct cg_http_call *call) {
-    return call->ctx;
-}
+void *cg_http_call_ctx(const struct cg_http_call *call) { return call->ctx; }
 
 /* ---- libmicrohttpd's side ---- */
 

@@ -20,8 +20,7 @@ static int malformed(struct cg_problem *problem, const char *what) {
 /* The value stands behind its name's colon, which became a NUL, with nothing but spaces between. */
 static bool follows_name(struct cg_http_field field) {
     const uint8_t *at = field.name.data + field.name.len + 1;
-    while (at < field.value.data && (*at == ' ' || *at == '\t'))
-        at++;
+    while (at < field.value.data && (*at == ' ' || *at == '\t')) at++;
     return at == field.value.data;
 }
 

@@ -44,17 +44,14 @@ static void end(struct cg_http_linger *linger) {
     cg_http_connection_gone(server);
 }
 
-static void on_due(struct cg_http_timer *timer) {
-    end((struct cg_http_linger *)timer);
-}
+static void on_due(struct cg_http_timer *timer) { end((struct cg_http_linger *)timer); }
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
     struct cg_http_linger *linger = poll->data;
     static char waste[65536];
     ssize_t got = status < 0 ? 0 : 1;
-    for (int i = 0; i < READS_AT_ONCE && got > 0; i++)
-        got = recv(linger->fd, waste, sizeof waste, MSG_DONTWAIT);
+    for (int i = 0; i < READS_AT_ONCE && got > 0; i++) got = recv(linger->fd, waste, sizeof waste, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
     if (got <= 0) end(linger);
 }
@@ -80,6 +77,5 @@ void cg_http_linger(struct cg_http_server *server, int fd) {
 }
 
 void cg_http_linger_end_all(struct cg_http_server *server) {
-    while (server->lingers != NULL)
-        end(server->lingers);
+    while (server->lingers != NULL) end(server->lingers);
 }

@@ -29,10 +29,11 @@ struct cg_http_server {
     struct MHD_Daemon *daemon;
     struct cg_http_listener *listeners;
     size_t listener_count;
-    struct cg_http_connection *connections; /* a list */
-    struct cg_http_linger *lingers;         /* a list */
-    struct cg_http_connection *added;       /* being handed to libmicrohttpd, until it takes it */
-    unsigned connection_count;              /* those that linger included */
+    struct cg_http_connection *connections;         /* a list */
+    struct cg_http_linger *lingers;                 /* a list */
+    const struct cg_http_listener **listener_by_fd; /* by a connection's descriptor */
+    size_t fd_cap;
+    unsigned connection_count; /* those that linger included */
     unsigned connection_max;
     uint64_t patience_us;
     struct cg_heap deadlines;
@@ -59,6 +60,7 @@ struct cg_http_connection {
     struct MHD_Connection *mhd;
     struct cg_http_call *call; /* the request in progress, or NULL */
     int fd;
+    bool has_watch;
     uv_poll_t watch; /* whether the client leaves while the connection is suspended */
     bool suspended;
     bool unread;  /* refused before all of the request was read */

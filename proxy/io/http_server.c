@@ -26,20 +26,16 @@ enum {
     POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
 };
 
-static uint64_t now_us(void) {
-    return uv_hrtime() / 1000;
-}
+static uint64_t now_us(void) { return uv_hrtime() / 1000; }
 
 /* ---- Handles ---- */
 
-void cg_http_handle_opened(struct cg_http_server *server) {
-    server->open_handles++;
-}
+void cg_http_handle_opened(struct cg_http_server *server) { server->open_handles++; }
 
 static void free_server(struct cg_http_server *server) {
-    for (size_t i = 0; i < server->listener_count; i++)
-        free((void *)(uintptr_t)server->listeners[i].listen.text);
+    for (size_t i = 0; i < server->listener_count; i++) free((void *)(uintptr_t)server->listeners[i].listen.text);
     free(server->listeners);
+    free(server->listener_by_fd);
     cg_heap_fini(&server->deadlines);
     if (server->on_closed != NULL) server->on_closed(server->on_closed_ctx);
     free(server);
@@ -49,9 +45,7 @@ void cg_http_handle_closed(struct cg_http_server *server) {
     if (--server->open_handles == 0 && server->closing) free_server(server);
 }
 
-static void on_handle_closed(uv_handle_t *handle) {
-    cg_http_handle_closed(handle->data);
-}
+static void on_handle_closed(uv_handle_t *handle) { cg_http_handle_closed(handle->data); }
 
 static void close_handle(struct cg_http_server *server, void *handle) {
     ((uv_handle_t *)handle)->data = server;
@@ -106,9 +100,7 @@ static void run(struct cg_http_server *server) {
     }
 }
 
-static void on_run_timer(uv_timer_t *timer) {
-    run(timer->data);
-}
+static void on_run_timer(uv_timer_t *timer) { run(timer->data); }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     (void)status, (void)events;
@@ -125,17 +117,27 @@ static void on_watch(uv_poll_t *watch, int status, int events) {
     cg_http_resume(connection);
 }
 
+/* False when the system has no room to watch one more: then a client that leaves is noticed when its reply is sent. */
+static bool open_watch(struct cg_http_connection *connection) {
+    if (connection->has_watch) return true;
+    if (uv_poll_init(connection->server->uv, &connection->watch, connection->fd) != 0) return false;
+    cg_http_handle_opened(connection->server);
+    connection->watch.data = connection;
+    connection->has_watch = true;
+    return true;
+}
+
 void cg_http_suspend(struct cg_http_connection *connection) {
     CG_CHECK(!connection->suspended);
     connection->suspended = true;
     MHD_suspend_connection(connection->mhd);
-    CG_CHECK(uv_poll_start(&connection->watch, UV_DISCONNECT, on_watch) == 0);
+    if (open_watch(connection)) CG_CHECK(uv_poll_start(&connection->watch, UV_DISCONNECT, on_watch) == 0);
 }
 
 void cg_http_resume(struct cg_http_connection *connection) {
     CG_CHECK(connection->suspended);
     connection->suspended = false;
-    uv_poll_stop(&connection->watch);
+    if (connection->has_watch) uv_poll_stop(&connection->watch);
     MHD_resume_connection(connection->mhd);
     CG_CHECK(uv_timer_start(&connection->server->run_timer, on_run_timer, 0, 0) == 0);
 }
@@ -144,9 +146,7 @@ void cg_http_resume(struct cg_http_connection *connection) {
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
-static bool has_room(const struct cg_http_server *server) {
-    return server->connection_count < server->connection_max;
-}
+static bool has_room(const struct cg_http_server *server) { return server->connection_count < server->connection_max; }
 
 static void set_accepting(struct cg_http_server *server, bool wanted) {
     if (server->stopping || wanted == server->accepting) return;
@@ -181,22 +181,13 @@ static void expire(struct cg_http_connection *connection) {
     shutdown(connection->fd, SHUT_RDWR);
 }
 
-static void on_patience_end(struct cg_http_timer *timer) {
-    expire((struct cg_http_connection *)timer);
-}
+static void on_patience_end(struct cg_http_timer *timer) { expire((struct cg_http_connection *)timer); }
 
 static void on_watch_closed(uv_handle_t *handle) {
     struct cg_http_connection *connection = handle->data;
     struct cg_http_server *server = connection->server;
     free(connection);
     cg_http_handle_closed(server);
-}
-
-static void link_connection(struct cg_http_server *server, struct cg_http_connection *connection) {
-    connection->next = server->connections;
-    if (connection->next != NULL) connection->next->previous = connection;
-    server->connections = connection;
-    server->connection_count++;
 }
 
 static void unlink_connection(struct cg_http_connection *connection) {
@@ -217,87 +208,108 @@ static void linger_if_needed(const struct cg_http_connection *connection) {
     if (fd >= 0) cg_http_linger(connection->server, fd);
 }
 
-static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
-                          enum MHD_ConnectionNotificationCode code) {
-    struct cg_http_server *server = cls;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = server->added;
-        server->added->mhd = mhd;
-        server->added = NULL;
-        return;
-    }
-    struct cg_http_connection *connection = *context;
-    *context = NULL;
-    linger_if_needed(connection);
-    cg_http_clear_timer(server, &connection->timer);
-    unlink_connection(connection);
-    uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
-    cg_http_connection_gone(server);
-}
-
-static struct cg_http_connection *new_connection(struct cg_http_listener *listener, int fd) {
-    struct cg_http_server *server = listener->server;
-    struct cg_http_connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL || uv_poll_init(server->uv, &connection->watch, fd) != 0) {
-        free(connection);
-        return NULL;
-    }
-    cg_http_handle_opened(server);
+static struct cg_http_connection *new_connection(struct cg_http_server *server, struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    struct cg_http_connection *connection = info == NULL ? NULL : calloc(1, sizeof *connection);
+    if (connection == NULL) return NULL;
     connection->server = server;
-    connection->listener = listener;
-    connection->fd = fd;
-    connection->watch.data = connection;
+    connection->mhd = mhd;
+    connection->fd = info->connect_fd;
+    connection->listener = server->listener_by_fd[connection->fd];
     connection->timer.due = on_patience_end;
-    link_connection(server, connection);
+    connection->next = server->connections;
+    if (connection->next != NULL) connection->next->previous = connection;
+    server->connections = connection;
     cg_http_set_timer(server, &connection->timer, server->patience_us);
     return connection;
 }
 
-static void add_connection(struct cg_http_listener *listener, int fd, const struct sockaddr *from, socklen_t from_len) {
-    struct cg_http_server *server = listener->server;
-    struct cg_http_connection *connection = new_connection(listener, fd);
-    if (connection == NULL) {
-        close(fd);
+static void end_connection(struct cg_http_connection *connection) {
+    linger_if_needed(connection);
+    cg_http_clear_timer(connection->server, &connection->timer);
+    unlink_connection(connection);
+    if (connection->has_watch) {
+        uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
+    } else {
+        free(connection);
+    }
+}
+
+/* libmicrohttpd has taken a connection, or is about to close its descriptor. Without context (no memory was left) every
+ * request on it is turned down. */
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code) {
+    struct cg_http_server *server = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        server->connection_count++;
+        *context = new_connection(server, mhd);
         return;
     }
-    server->added = connection;
-    /* On failure it has closed the descriptor, and said so when it had taken the connection before. */
-    MHD_add_connection(server->daemon, fd, from, from_len);
-    if (server->added == NULL) return;
-    server->added = NULL;
-    cg_http_clear_timer(server, &connection->timer);
-    unlink_connection(connection);
-    uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
+    if (*context != NULL) end_connection(*context);
+    *context = NULL;
     cg_http_connection_gone(server);
 }
 
-static bool is_passing(int error) {
-    return error == EINTR || error == ECONNABORTED || error == EPROTO;
+/* libmicrohttpd takes a new connection at once or, in later versions, when it runs: the descriptor tells where it came
+ * in. */
+static bool note_listener(struct cg_http_listener *listener, int fd) {
+    struct cg_http_server *server = listener->server;
+    if ((size_t)fd >= server->fd_cap) {
+        size_t cap = 2 * (size_t)fd + 16;
+        const struct cg_http_listener **grown = realloc(server->listener_by_fd, cap * sizeof *grown);
+        if (grown == NULL) return false;
+        server->listener_by_fd = grown;
+        server->fd_cap = cap;
+    }
+    server->listener_by_fd[fd] = listener;
+    return true;
 }
 
-static bool is_shortage(int error) {
-    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+static void add_connection(struct cg_http_listener *listener, int fd, const struct sockaddr *from, socklen_t from_len) {
+    if (note_listener(listener, fd)) {
+        MHD_add_connection(listener->server->daemon, fd, from, from_len); /* takes the descriptor, whatever happens */
+    } else {
+        close(fd);
+    }
+}
+
+static bool is_passing(int error) { return error == EINTR || error == ECONNABORTED || error == EPROTO; }
+
+static bool is_shortage(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
+
+/* Errno when there was nothing to take (any more). */
+static int accept_some(struct cg_http_listener *listener) {
+    const struct cg_http_server *server = listener->server;
+    unsigned room = server->connection_max - server->connection_count;
+    for (unsigned taken = 0; taken < room && taken < ACCEPTS_AT_ONCE;) {
+        struct sockaddr_storage from;
+        socklen_t from_len = sizeof from;
+        int fd = accept4(listener->fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0) {
+            add_connection(listener, fd, (struct sockaddr *)&from, from_len);
+            taken++;
+        } else if (!is_passing(errno)) {
+            return errno;
+        }
+    }
+    return 0;
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events) {
     (void)status, (void)events;
     struct cg_http_listener *listener = poll->data;
     struct cg_http_server *server = listener->server;
-    for (int i = 0; i < ACCEPTS_AT_ONCE && has_room(server); i++) {
-        struct sockaddr_storage from;
-        socklen_t from_len = sizeof from;
-        int fd = accept4(listener->fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            server->short_of_fds = false;
-            add_connection(listener, fd, (struct sockaddr *)&from, from_len);
-        } else if (is_shortage(errno)) {
-            pause_accepting(server, errno);
-            return;
-        } else if (!is_passing(errno)) {
-            return; /* nobody is left */
-        }
+    if (!has_room(server)) {
+        set_accepting(server, false);
+        return;
     }
-    if (!has_room(server)) set_accepting(server, false);
+    int error = accept_some(listener);
+    if (is_shortage(error)) {
+        pause_accepting(server, error);
+    } else {
+        server->short_of_fds = false;
+    }
+    run(server);
 }
 
 /* ---- Listening ---- */
@@ -451,9 +463,7 @@ void cg_http_server_stop(struct cg_http_server *server) {
     }
 }
 
-size_t cg_http_server_connections(const struct cg_http_server *server) {
-    return server->connection_count;
-}
+size_t cg_http_server_connections(const struct cg_http_server *server) { return server->connection_count; }
 
 /* libmicrohttpd aborts when it is stopped with a suspended connection. */
 static void stop_daemon(struct cg_http_server *server) {

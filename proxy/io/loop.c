@@ -6,8 +6,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/random.h>
+#include <time.h>
 
 #include "base/check.h"
+
+enum { TURN_MIN_US = 100 };
 
 static const int caught[CG_LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -39,9 +42,26 @@ static void arm_timer(struct cg_loop *loop) {
     CG_CHECK(status == 0);
 }
 
+static uint64_t thread_cpu_ns(void) {
+    struct timespec now;
+    CG_CHECK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* A turn is what happens from one sleep to the next. Reading the thread's CPU time is a system call, as dear as handing
+ * on an answer, so turns that follow each other closely are taken as one. */
+static void note_turn(struct cg_loop *loop, uint64_t now_us) {
+    if (now_us - loop->turn_us < TURN_MIN_US) return;
+    uint64_t cpu_ns = thread_cpu_ns();
+    if (loop->turn_us != 0) cg_gateway_note_turn(loop->gateway, cpu_ns - loop->turn_cpu_ns);
+    loop->turn_us = now_us;
+    loop->turn_cpu_ns = cpu_ns;
+}
+
 static void on_prepare(uv_prepare_t *prepare) {
     struct cg_loop *loop = prepare->data;
     uint64_t now_us = cg_loop_now_us();
+    note_turn(loop, now_us);
     if (!loop->woken && now_us < loop->due_us) return;
     loop->running = true;
     loop->due_us = cg_gateway_run(loop->gateway, now_us);

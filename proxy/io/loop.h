@@ -24,6 +24,7 @@ struct cg_loop {
     bool woken;      /* to be run before the loop sleeps */
     bool running;    /* inside cg_gateway_run */
     uint64_t due_us; /* monotonic; UINT64_MAX: nothing is due */
+    uint64_t turn_us, turn_cpu_ns; /* when the current turn began: monotonic, and the thread's CPU time */
     uint8_t random[256];
     size_t random_left; /* unused bytes, at the end of random */
 };

@@ -105,8 +105,8 @@ static const struct cg_key document_keys[] = {
     {.name = "group", .read = read_group},
     {.name = "limits", .read = read_limits},
     {.name = "plugins", .read = read_plugins},
-    {.name = "security_groups", .read = cg_read_later},
-    {.name = "key_files_may_be_shared", .read = cg_read_later},
+    CG_KEY_OWN("security_groups"),
+    CG_KEY_FIELD("key_files_may_be_shared", cg_read_bool, struct cg_config, key_files_may_be_shared),
     CG_KEY_OWN("clients"),
     CG_KEY_OWN("mappings"),
 };
@@ -116,6 +116,8 @@ void cg_read_document(struct cg_reader *reader, const json_t *json) {
     struct cg_at document = {0}, at;
     if (!cg_read_object(reader, &document, &all_document_keys, json, reader->config)) return;
     cg_read_fronts(reader, &document, json);
+    const json_t *groups = cg_read_member(&document, json, "security_groups", &at);
+    if (groups != NULL) cg_read_security_groups(reader, &at, groups);
     const json_t *clients = cg_read_member(&document, json, "clients", &at);
     if (clients != NULL) cg_read_clients(reader, &at, clients);
     const json_t *mappings = cg_read_member(&document, json, "mappings", &at);
@@ -138,6 +140,7 @@ static const struct {
     {"/group", &all_group_keys},
     {"/limits", &all_limit_keys},
     {"/plugins", &all_plugin_keys},
+    {"/security_groups/*", &cg_security_keys_keys},
     {"/clients/*", &cg_client_keys},
     {"/mappings/*", &cg_mapping_keys},
     {"/mappings/*/targets/*", &cg_target_keys},

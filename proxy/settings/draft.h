@@ -14,11 +14,14 @@ struct cg_draft {
 
 /* Each reads one or two keys of draft->json, which may be absent, in this order: later ones rest on earlier ones. */
 void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft); /* group, targets */
-void cg_read_security(struct cg_reader *reader, struct cg_draft *draft);
+void cg_read_security(struct cg_reader *reader, struct cg_draft *draft); /* security, check_signature */
 void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft);
 void cg_read_members(struct cg_reader *reader, struct cg_draft *draft); /* members, membership */
 void cg_read_finish(struct cg_reader *reader, struct cg_draft *draft);
 void cg_read_grants(struct cg_reader *reader, struct cg_draft *draft); /* clients */
+
+/* The members of a mapping whose security is a group. */
+void cg_fill_members(struct cg_reader *reader, struct cg_mapping *mapping);
 
 /* An array of method names as a set; 0 with a mistake. */
 uint32_t cg_read_method_set(struct cg_reader *reader, const struct cg_at *at, const json_t *json);

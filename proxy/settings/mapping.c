@@ -76,7 +76,7 @@ static const struct cg_key mapping_keys[] = {
     {.name = "aggregate", .read = cg_read_only_false},
     {.name = "anonymise", .read = cg_read_only_false},
     {.name = "stand_in", .read = read_stand_in},
-    {.name = "check_signature", .read = cg_read_later},
+    CG_KEY_OWN("check_signature"),
 };
 const struct cg_keys cg_mapping_keys = CG_KEYS(mapping_keys);
 
@@ -189,24 +189,6 @@ static void read_place(struct cg_reader *reader, struct cg_draft *draft, struct 
     if (draft->mapping.path != NULL) check_place_is_free(reader, draft, json != NULL ? &at : draft->at, unique);
 }
 
-void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
-    struct cg_at at;
-    const json_t *json = cg_read_member(draft->at, draft->json, "security", &at);
-    if (json == NULL) {
-        cg_mistake_at(reader, draft->at,
-                      "a mapping needs \"security\": a security group's name, or \"none\" written out");
-        return;
-    }
-    const char *text = cg_read_text(reader, &at, json);
-    if (text == NULL || strcmp(text, "none") == 0) return;
-    if (strcmp(text, "relay") == 0) {
-        cg_mistake_at(reader, &at, "\"relay\" is not part of this version");
-        return;
-    }
-    cg_mistake_at(reader, &at,
-                  "the security group \"%.64s\" is not known: security groups are not part of this version", text);
-}
-
 uint32_t cg_read_method_set(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     uint32_t methods = 0;
     if (!cg_read_is_array(reader, at, json, SIZE_MAX)) return 0;
@@ -230,6 +212,7 @@ void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft) {
     const json_t *json = cg_read_member(draft->at, draft->json, "methods", &at);
     bool safe_only = mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods;
     mapping->methods = safe_only ? CG_METHODS_SAFE : CG_METHODS_ALL;
+    if (mapping->security == CG_SECURITY_RELAY) mapping->methods = CG_METHODS_RELAYED;
     if (json == NULL) return;
     uint32_t methods = cg_read_method_set(reader, &at, json);
     if (safe_only && (methods & ~CG_METHODS_SAFE) != 0) {

@@ -96,7 +96,12 @@ void cg_read_members(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_mapping *mapping = &draft->mapping;
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "members", &at);
-    if (json != NULL) read_list(reader, &at, json, mapping);
+    if (mapping->security == CG_SECURITY_GROUP) {
+        if (json != NULL) cg_mistake_at(reader, &at, "the members of a secured mapping are the peers of its security group");
+        cg_fill_members(reader, mapping);
+    } else if (json != NULL) {
+        read_list(reader, &at, json, mapping);
+    }
     json = cg_read_member(draft->at, draft->json, "membership", &at);
     if (json == NULL) return;
     const char *text = json_is_string(json) ? json_string_value(json) : "";

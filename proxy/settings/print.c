@@ -212,6 +212,7 @@ static void print_finish(struct out *out, const struct cg_finish *finish) {
 static void print_members(struct out *out, const struct cg_mapping *mapping) {
     char addr[CG_ADDR_TEXT_MAX];
     out_text(out, "membership", mapping->complete ? "complete" : "open");
+    if (mapping->security == CG_SECURITY_GROUP) return; /* its group's peers */
     out_open(out, "members", '[');
     for (size_t i = 0; i < mapping->member_count; i++) {
         const struct cg_member *member = &mapping->members[i];
@@ -248,13 +249,37 @@ static void print_later(struct out *out) {
     out_text(out, "stand_in", "group");
 }
 
+static void print_security(struct out *out, const struct cg_mapping *mapping) {
+    switch (mapping->security) {
+    case CG_SECURITY_NONE: out_text(out, "security", "none"); break;
+    case CG_SECURITY_GROUP: out_text(out, "security", mapping->keys->name); break;
+    case CG_SECURITY_RELAY:
+        out_text(out, "security", "relay");
+        out_text(out, "check_signature", mapping->check_signature);
+        break;
+    }
+}
+
+static void print_security_groups(struct out *out, const struct cg_config *config) {
+    out_bool(out, "key_files_may_be_shared", config->key_files_may_be_shared);
+    out_open(out, "security_groups", '{');
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        const struct cg_security_keys *entry = &config->security_groups[i];
+        out_open(out, entry->name, '{');
+        out_text(out, "file", entry->file);
+        if (entry->next_file != NULL) out_text(out, "next", entry->next_file);
+        out_close(out, '}');
+    }
+    out_close(out, '}');
+}
+
 static void print_mapping(struct out *out, const struct cg_mapping *mapping) {
     out_open(out, NULL, '{');
     out_text(out, "name", mapping->name);
     out_text(out, "path", *mapping->path == '\0' ? "/" : mapping->path);
     out_text(out, "host", mapping->host);
     print_targets(out, mapping);
-    out_text(out, "security", "none");
+    print_security(out, mapping);
     out_methods(out, mapping->methods);
     out_bool(out, "unsafe_methods", mapping->unsafe_methods);
     out_number(out, "leisure", mapping->leisure);
@@ -288,6 +313,7 @@ void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     print_group(&out, &config->group);
     print_limits(&out, &config->limits);
     print_plugins(&out, config->plugin_folder);
+    print_security_groups(&out, config);
     out_open(&out, "clients", '{');
     for (size_t i = 0; i < config->client_count; i++) print_client(&out, &config->clients[i]);
     out_close(&out, '}');

@@ -101,11 +101,12 @@ unsigned cg_method_code(const char *name);
 /* The sections. `json` is NULL when the file has none. */
 void cg_read_document(struct cg_reader *reader, const json_t *json);
 void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, const json_t *json);
+void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 
 /* For the registry of all keys (document.c). */
 extern const struct cg_keys cg_http_keys, cg_admin_keys, cg_tls_keys, cg_listen_keys, cg_client_keys, cg_mapping_keys,
-    cg_target_keys, cg_member_keys, cg_grant_keys, cg_repair_keys, cg_budget_keys;
+    cg_target_keys, cg_member_keys, cg_grant_keys, cg_repair_keys, cg_budget_keys, cg_security_keys_keys;
 
 #endif

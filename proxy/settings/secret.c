@@ -14,7 +14,7 @@
 
 int cg_secret_alloc(struct cg_secret_text *text, size_t len) {
     *text = (struct cg_secret_text){0};
-    if (sodium_init() < 0) return CG_E_INTERNAL;
+    if (sodium_init() < 0) return CG_E_NO_MEMORY;   /* which takes a system without randomness */
     text->data = sodium_malloc(len == 0 ? 1 : len); /* works where locking memory is not allowed, too */
     if (text->data == NULL) return CG_E_NO_MEMORY;
     text->len = len;

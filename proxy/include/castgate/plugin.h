@@ -71,7 +71,7 @@ struct castgate_summary {
     uint32_t expected;     /* members known beforehand; 0 when unknown */
     uint32_t kernel_drops; /* datagrams that the kernel dropped meanwhile, of all groups */
     uint32_t ms;           /* from the group request to the end of collecting */
-    const char *ended_by;  /* "all", "quorum", "count", "deadline", "client", "limit" */
+    const char *ended_by;  /* "all", "quorum", "count", "deadline", "client", "limit"; "" while collecting goes on */
 };
 
 struct castgate_call; /* opaque: one reply being encoded */
@@ -94,12 +94,13 @@ struct castgate_host {
 };
 
 /* Either `encode`, called once when collecting has ended, or the four operations of a stream: `begin` when the group request is
- * out, `answer` for each answer that is accepted (again when a member sends another one), `idle` when nothing was written for 15
- * seconds, `end` with the final summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of
- * the host is not to be used. Each returns 0, or -1 to give up: the client then gets an error, or the stream ends. */
+ * out, `answer` for each answer that is accepted (again when a member sends another one; of several that wait for a slow client
+ * the latest only), `idle` when nothing was written for 15 seconds, `end` with the final summary. In a stream `summary`, `missing`
+ * and `rejected` tell the state so far, and `answer` of the host is not to be used. Each returns 0, or -1 to give up: the client
+ * then gets an error, or the stream ends. What is NULL here is not offered. */
 struct castgate_encoder {
     const char *media_type; /* what Accept is compared with, lower case, no parameters */
-    bool empty_is_204;      /* encode only: nobody answered, so the host sends 204 and does not call it */
+    bool empty_is_204;      /* encode only: when nobody answered the host sends 204 and does not call it */
     int (*encode)(const struct castgate_host *host, struct castgate_call *call);
     int (*begin)(const struct castgate_host *host, struct castgate_call *call);
     int (*answer)(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer);

@@ -46,6 +46,11 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     call->replies++;
     call->reply = *reply;
     call->reply.body = NULL;
+    if (reply->streams) {
+        assert_false(reply->body->ended);
+        call->stream = cg_outq_ref(reply->body);
+        return;
+    }
     assert_true(reply->body->ended);
     struct cg_slice bytes = cg_outq_peek(reply->body);
     assert_int_equal(bytes.len, reply->body->len); /* one block */
@@ -162,7 +167,22 @@ void world_get(struct world *world, struct call *call, const char *path) {
     world_go(world, call);
 }
 
+const char *call_take(struct call *call) {
+    assert_non_null(call->stream);
+    free(call->text);
+    call->text = calloc(1, call->stream->len + 1);
+    assert_non_null(call->text);
+    size_t at = 0;
+    for (struct cg_slice bytes; (bytes = cg_outq_peek(call->stream)).len > 0; cg_outq_drop(call->stream, bytes.len)) {
+        memcpy(call->text + at, bytes.data, bytes.len);
+        at += bytes.len;
+    }
+    return call->text;
+}
+
 void call_fini(struct call *call) {
+    cg_outq_unref(call->stream);
+    call->stream = NULL;
     free(call->text);
     call->text = NULL;
 }

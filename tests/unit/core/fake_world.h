@@ -28,6 +28,7 @@ struct call {
     struct cg_problem problem;
     struct cg_reply reply; /* body is not kept: see text */
     char *text;            /* the body, NUL-terminated, or NULL */
+    struct cg_outq *stream; /* a reference, when the reply streams */
 };
 
 struct world {
@@ -57,6 +58,8 @@ void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned
 struct cg_request *world_new(struct world *world, struct call *call, const char *path);
 void world_go(struct world *world, struct call *call);
 void world_get(struct world *world, struct call *call, const char *path);
+/* As the reader of a stream: takes what is queued. Valid until the next call. */
+const char *call_take(struct call *call);
 void call_fini(struct call *call);
 
 void world_run(struct world *world);                     /* at the present time */

@@ -77,9 +77,7 @@ static int from(struct fixture *f, const char *method, const char *target, const
     return convert(f, cg_slice_str(method), cg_slice_str(target), cg_slice_str(body));
 }
 
-static void tear_down(struct fixture *f) {
-    cg_arena_fini(&f->arena);
-}
+static void tear_down(struct fixture *f) { cg_arena_fini(&f->arena); }
 
 static void assert_slice(struct cg_slice slice, const char *text) {
     if (!cg_slice_is(slice, text)) fail_msg("\"%.*s\" is not \"%s\"", (int)slice.len, (const char *)slice.data, text);
@@ -341,8 +339,7 @@ static void test_quoted_bytes_are_printable(void **state) {
     (void)state;
     struct fixture f;
     assert_int_equal(from(&f, "PUT", "/", HOST "Content-Type: a/\x1b[2J\xff\"\n", "x"), CG_E_MEDIA_TYPE);
-    for (const char *at = f.problem.detail; *at != '\0'; at++)
-        assert_true(*at >= ' ' && *at <= '~');
+    for (const char *at = f.problem.detail; *at != '\0'; at++) assert_true(*at >= ' ' && *at <= '~');
     tear_down(&f);
     assert_int_equal(cg_problem_set(&f.problem, CG_E_RATE, "%s", "a\r\nb"), CG_E_RATE);
     assert_string_equal(f.problem.detail, "a??b");

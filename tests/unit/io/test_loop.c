@@ -1,7 +1,7 @@
 /* The loop with the real core on it and a member on loopback. The hard thing: time is the real one here, so nothing is
  * asserted about how fast things are, only that they come, in order, and never early. */
 #include "io/loop.h"
-#include "io/protectors.h"
+#include "builtin.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -30,6 +30,10 @@ struct side {
     char ended_by[16];
     bool is_open;
 };
+
+static void attach_plain(struct cg_config *config) {
+    for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = cg_protector_none();
+}
 
 static int encode_nothing(const struct castgate_host *host, struct castgate_call *call) {
     (void)host;
@@ -95,7 +99,7 @@ static int teardown(void **state) {
 
 static void open_side(struct side *side) {
     cg_config_index(side->config);
-    cg_protectors_attach(side->config);
+    attach_plain(side->config);
     assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
     side->is_open = true;
 }
@@ -210,7 +214,7 @@ static void test_signals(void **state) {
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
         if (i == 0) cg_config_index(side->config);
-        cg_protectors_attach(side->config);
+        attach_plain(side->config);
     assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
         raise(numbers[i]);
         cg_loop_run(&side->loop);
@@ -262,7 +266,7 @@ static void test_no_socket_no_loop(void **state) {
     fake_member_init(&other, "127.0.0.1", NULL);
     side->config->group.port = other.addr.port;
     cg_config_index(side->config);
-    cg_protectors_attach(side->config);
+    attach_plain(side->config);
     assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_E_EMIT);
     assert_non_null(strstr(side->problem.detail, "address already in use"));
     fake_member_fini(&other);

@@ -72,7 +72,7 @@ static void keys_and_kinds(void **state) {
         {"{'coap':{'a/b~c':1}}", "/coap/a~1b~0c", "unknown key; known here: listen, options"},
         {"{'group':{'\\u001b[2J':1}}", "/group/?[2J", "unknown key; known here: interface, address, port"},
         {MAPPING(",'time_out':1"), "/mappings/0/time_out", "unknown key; did you mean \"timeout\"?"},
-        {"{'security_groups':{}}", "/security_groups", "is not part of this version"},
+
         {"{'http':[]}", "/http", "must be an object"},
         {"{'http':{'listen':'127.0.0.1:80'}}", "/http/listen", "must be an array"},
         {"{'http':{'listen':[7]}}", "/http/listen/0", "must be a string such as \"127.0.0.1:8080\""},

@@ -1,0 +1,62 @@
+/* What a sealed request leaves behind for its answers, and the group itself: shared by seal.c, open.c and group_oscore.c. */
+#ifndef CG_GROUP_OSCORE_BINDING_H
+#define CG_GROUP_OSCORE_BINDING_H
+
+#include "core/protector.h"
+#include "group_oscore/epoch.h"
+#include "oscore/oscore.h"
+
+struct group_opening;
+
+struct cg_group_oscore {
+    struct cg_protector protector; /* first member */
+    const struct cg_group_services *services;
+    struct cg_epoch *current; /* sent under; NULL: no keys */
+    struct cg_epoch *next;    /* prepared: accepted; NULL: none */
+    struct group_opening *lent; /* what the latest answer that was opened at once is lent from */
+};
+
+/* What a member has answered to one request. */
+struct cg_member_answers {
+    uint8_t fingerprint[32];
+    struct cg_oscore_answers answers;
+    unsigned failures; /* verifications that failed under its kid */
+    UT_hash_handle hh;
+};
+
+/* Who has sent what did not verify. */
+struct cg_failing_source {
+    struct cg_addr from;
+    unsigned failures;
+    UT_hash_handle hh;
+};
+
+/* Limits on failed verifications of one cast: a forger costs a signature check each time, so it gets few. A kid's limit is higher
+ * than a source's, because anybody may claim a kid, and the member itself must still be heard. */
+enum { CG_FAILURES_SOURCE = 16, CG_FAILURES_KID = 64, CG_FAILURES_CAST = 4096 };
+
+struct cg_binding {
+    struct cg_group_oscore *group;
+    struct cg_epoch *epoch; /* a reference: the request was sealed under it */
+    struct cg_oscore_binding request;
+    struct cg_crypto_lane lane;
+    struct cg_member_answers *members; /* uthash heads */
+    struct cg_failing_source *sources;
+    unsigned failures;
+    unsigned jobs; /* in flight: sealing and opening */
+    bool released;
+};
+
+/* seal.c, open.c: the operations of the protector. */
+int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
+                  struct cg_binding **binding, struct cg_problem *problem) CG_MUST_CHECK;
+int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                  struct cg_opened *opened) CG_MUST_CHECK;
+
+void cg_group_opening_free(struct group_opening *opening); /* NULL has no effect */
+
+/* group_oscore.c: the end of a job; frees the binding when it was the last thing that needed it. */
+void cg_binding_end_job(struct cg_binding *binding);
+void cg_binding_free(struct cg_binding *binding);
+
+#endif

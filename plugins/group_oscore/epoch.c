@@ -1,0 +1,62 @@
+/* Epochs: all key material of one is made at once or not at all. */
+#include "group_oscore/epoch.h"
+
+#include <stdlib.h>
+
+static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, const char **why) {
+    epoch->block = calloc(keys->peer_count + 1, sizeof *epoch->block);
+    if (epoch->block == NULL) return CG_E_NO_MEMORY;
+    for (size_t i = 0; i < keys->peer_count; i++) {
+        struct cg_epoch_peer *entry = &epoch->block[i], *known;
+        const struct cg_group_peer *peer = &keys->peers[i];
+        int err = cg_oscore_peer_add(epoch->context, peer->kid, peer->cred, CG_OSCORE_WINDOW_NEW, &entry->peer, why);
+        if (err < 0) return err;
+        struct cg_slice fingerprint = cg_oscore_peer_fingerprint(entry->peer);
+        memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
+        HASH_FIND(hh, epoch->peers, entry->fingerprint, sizeof entry->fingerprint, known);
+        if (known != NULL) {
+            *why = "two members have the same credential";
+            return CG_E_KEY;
+        }
+        HASH_ADD(hh, epoch->peers, fingerprint, sizeof entry->fingerprint, entry);
+    }
+    return CG_OK;
+}
+
+int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struct cg_group_keys *keys, const char **why) {
+    struct cg_epoch *epoch = calloc(1, sizeof *epoch);
+    if (epoch == NULL) return CG_E_NO_MEMORY;
+    epoch->references = 1;
+    int err = cg_oscore_context_new(&epoch->context, keys->params, why);
+    if (err == CG_OK) err = add_peers(epoch, keys, why);
+    if (err == CG_OK) {
+        epoch->sender = cg_senders_get(senders, &keys->sender);
+        if (epoch->sender == NULL) err = CG_E_NO_MEMORY;
+    }
+    if (err < 0) {
+        cg_epoch_unref(epoch);
+        return err;
+    }
+    *made = epoch;
+    return CG_OK;
+}
+
+struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch) {
+    epoch->references++;
+    return epoch;
+}
+
+void cg_epoch_unref(struct cg_epoch *epoch) {
+    if (epoch == NULL || --epoch->references > 0) return;
+    HASH_CLEAR(hh, epoch->peers);
+    free(epoch->block);
+    cg_sender_unref(epoch->sender);
+    if (epoch->context != NULL) cg_oscore_context_unref(epoch->context);
+    free(epoch);
+}
+
+struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint) {
+    struct cg_epoch_peer *entry;
+    HASH_FIND(hh, epoch->peers, fingerprint.data, fingerprint.len, entry);
+    return entry == NULL ? NULL : entry->peer;
+}

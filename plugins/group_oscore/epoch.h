@@ -1,0 +1,30 @@
+/* One epoch of a group: its context, its sender, its members by credential. Immutable; shared by reference count, so that casts
+ * sent under it can still open their answers after a rekey. */
+#ifndef CG_GROUP_OSCORE_EPOCH_H
+#define CG_GROUP_OSCORE_EPOCH_H
+
+#include "group_oscore/group_oscore.h"
+
+/* A member, found by what it is known by outside: the hash of its credential. */
+struct cg_epoch_peer {
+    struct cg_oscore_peer *peer;
+    uint8_t fingerprint[32];
+    UT_hash_handle hh;
+};
+
+struct cg_epoch {
+    unsigned references;
+    struct cg_oscore_context *context;
+    struct cg_sender *sender;
+    struct cg_epoch_peer *peers; /* uthash head over one block */
+    struct cg_epoch_peer *block;
+    uint64_t retired_us; /* when it stopped being the one that is sent under; 0: it has not */
+};
+
+int cg_epoch_new(struct cg_epoch **epoch, struct cg_senders *senders, const struct cg_group_keys *keys,
+                 const char **why) CG_MUST_CHECK;
+struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch);
+void cg_epoch_unref(struct cg_epoch *epoch); /* NULL has no effect */
+struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
+
+#endif

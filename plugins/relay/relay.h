@@ -1,0 +1,22 @@
+/* The protector of "security": "relay": the client itself is the member, its protected messages pass untouched (R3, R18). With a checker
+ * file the request's countersignature is checked before anything is sent (RFC 10021 §7.5): strangers and replays are refused. */
+#ifndef CG_RELAY_H
+#define CG_RELAY_H
+
+#include "core/crypto.h"
+#include "core/gateway.h"
+#include "oscore/context.h"
+
+struct cg_relay;
+
+struct cg_relay_services {
+    struct cg_gateway *gateway; /* set before the first request */
+    struct cg_crypto *crypto;
+};
+
+/* `checker`: takes over the reference to a signature checker's context, or NULL: nothing is checked. NULL: out of memory. */
+struct cg_relay *cg_relay_new(const struct cg_relay_services *services, struct cg_oscore_context *checker);
+void cg_relay_free(struct cg_relay *relay); /* when every cast of it has ended */
+struct cg_protector *cg_relay_protector(struct cg_relay *relay);
+
+#endif

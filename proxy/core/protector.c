@@ -1,0 +1,22 @@
+/* What every protector needs: the request's plain bytes. */
+#include "core/protector.h"
+
+enum { DATAGRAM_MAX = 65507, OPTION_HEAD_MAX = 5, HEAD_MAX = 4 + CG_TOKEN_MAX + 1 };
+
+int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) {
+    size_t size = HEAD_MAX + sealing->payload.len;
+    for (size_t i = 0; i < sealing->options.count; i++) size += OPTION_HEAD_MAX + sealing->options.list[i].value.len;
+    if (size > DATAGRAM_MAX) size = DATAGRAM_MAX;
+    uint8_t *to = cg_buf_reserve(out, size);
+    if (to == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    struct cg_msg_writer writer;
+    cg_msg_begin(&writer, to, size, sealing->type, sealing->method, sealing->mid, sealing->token);
+    for (size_t i = 0; i < sealing->options.count; i++) {
+        cg_msg_put_opt(&writer, sealing->options.list[i].number, sealing->options.list[i].value);
+    }
+    cg_msg_put_payload(&writer, sealing->payload);
+    int len = cg_msg_end(&writer);
+    if (len < 0) return cg_problem_set(problem, CG_E_TOO_BIG, "the group request does not fit into one datagram");
+    out->len += (size_t)len;
+    return CG_OK;
+}

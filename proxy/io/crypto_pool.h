@@ -1,0 +1,24 @@
+/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in batches of at most 16, and two batches a
+ * thread at most in the pool, which also serves DNS and files. */
+#ifndef CG_IO_CRYPTO_POOL_H
+#define CG_IO_CRYPTO_POOL_H
+
+#include <uv.h>
+
+#include "core/crypto.h"
+
+struct cg_crypto_pool {
+    struct cg_crypto crypto; /* first member */
+    uv_loop_t *uv;
+    struct cg_crypto_job *urgent_first, *urgent_last;
+    struct cg_crypto_lane *round_first, *round_last; /* lanes with waiting jobs */
+    struct cg_crypto_batch *batches;                 /* in the pool */
+    unsigned running, most;                          /* batches */
+};
+
+/* `threads`: of libuv's pool. */
+void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads);
+/* Every lane must have been cancelled, and the loop have run until the pool was idle. */
+void cg_crypto_pool_fini(struct cg_crypto_pool *pool);
+
+#endif

@@ -1,0 +1,150 @@
+/* Security groups, and what a mapping says of its security. The hard thing: whose keys are refused, and why, must be said of the right
+ * file, so a key file's mistakes are told at the setting that names it, with the pointer inside the file. */
+#include "settings/draft.h"
+#include "settings/security_group.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+enum { GROUPS_MAX = 10000 };
+
+static const struct cg_key security_keys[] = {CG_KEY_OWN("file"), CG_KEY_OWN("next")};
+const struct cg_keys cg_security_keys_keys = CG_KEYS(security_keys);
+
+/* Key files */
+
+static struct cg_security_group *load_keys(struct cg_reader *reader, const struct cg_at *at, const char *file,
+                                           enum cg_group_file kind) {
+    struct cg_security_group *keys = NULL;
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    int err = cg_security_group_load(file, kind, reader->config->key_files_may_be_shared, &keys, &mistakes);
+    if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
+    for (const struct cg_mistake *it = mistakes.first; it != NULL; it = it->next) {
+        cg_mistake_at(reader, at, "%s%s%s: %s", file, it->pointer[0] == 0 ? "" : " at ", it->pointer, it->message);
+    }
+    cg_mistakes_fini(&mistakes);
+    return keys;
+}
+
+static struct cg_security_group *read_keys(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                                           const char **file, enum cg_group_file kind) {
+    struct cg_key field = {.offset = 0};
+    cg_read_file(reader, at, &field, json, file);
+    return *file == NULL ? NULL : load_keys(reader, at, *file, kind);
+}
+
+static void read_entry(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_security_keys *entry) {
+    struct cg_at child;
+    if (json_is_string(json)) {
+        entry->keys = read_keys(reader, at, json, &entry->file, CG_GROUP_FILE_MEMBER);
+        return;
+    }
+    if (!cg_read_object(reader, at, &cg_security_keys_keys, json, entry)) return;
+    const json_t *file = cg_read_member(at, json, "file", &child);
+    if (file == NULL) {
+        cg_mistake_at(reader, at, "needs \"file\", the security group file in use");
+    } else {
+        entry->keys = read_keys(reader, &child, file, &entry->file, CG_GROUP_FILE_MEMBER);
+    }
+    const json_t *next = cg_read_member(at, json, "next", &child);
+    if (next != NULL) entry->next_keys = read_keys(reader, &child, next, &entry->next_file, CG_GROUP_FILE_MEMBER);
+}
+
+void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    struct cg_config *config = reader->config;
+    if (!json_is_object(json) || json_object_size(json) > GROUPS_MAX) {
+        cg_mistake_at(reader, at, "must be an object of at most %d security groups by name", GROUPS_MAX);
+        return;
+    }
+    config->free_keys = cg_security_group_free;
+    config->security_groups = cg_keep_array(reader, json_object_size(json), sizeof *config->security_groups);
+    if (config->security_groups == NULL) return;
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)json, name, value) {
+        struct cg_at child = {.up = at, .key = name};
+        struct cg_security_keys *entry = &config->security_groups[config->security_group_count++];
+        entry->name = cg_keep_text(reader, cg_slice_str(name));
+        if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
+            cg_mistake_at(reader, &child, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
+        }
+        read_entry(reader, &child, value, entry);
+    }
+}
+
+/* A mapping's security */
+
+static const struct cg_security_keys *find_group(const struct cg_config *config, const char *name) {
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        const struct cg_security_keys *entry = &config->security_groups[i];
+        if (entry->name != NULL && strcmp(entry->name, name) == 0) return entry;
+    }
+    return NULL;
+}
+
+static void read_check_signature(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "check_signature", &at);
+    if (json == NULL || json_is_null(json)) return;
+    struct cg_mapping *mapping = &draft->mapping;
+    if (mapping->security != CG_SECURITY_RELAY) {
+        cg_mistake_at(reader, &at, "only a mapping with \"security\": \"relay\" checks signatures of others");
+        return;
+    }
+    reader->config->free_keys = cg_security_group_free;
+    mapping->checker_keys = read_keys(reader, &at, json, &mapping->check_signature, CG_GROUP_FILE_CHECKER);
+}
+
+void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at at;
+    const json_t *json = cg_read_member(draft->at, draft->json, "security", &at);
+    if (json == NULL) {
+        cg_mistake_at(reader, draft->at,
+                      "a mapping needs \"security\": a security group's name, or \"none\" written out");
+        return;
+    }
+    const char *text = cg_read_text(reader, &at, json);
+    if (text == NULL) return;
+    if (strcmp(text, "relay") == 0) {
+        mapping->security = CG_SECURITY_RELAY;
+    } else if (strcmp(text, "none") != 0) {
+        mapping->security = CG_SECURITY_GROUP;
+        mapping->keys = find_group(reader->config, text);
+        if (mapping->keys == NULL) {
+            cg_mistake_at(reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", text);
+        }
+    }
+    read_check_signature(reader, draft);
+}
+
+/* The members of a secured mapping are its group's, known by their credentials. */
+
+static const char *member_name(struct cg_reader *reader, const struct cg_security_party *party) {
+    if (party->name != NULL) return cg_keep_text(reader, cg_slice_str(party->name));
+    char hex[2 * CG_OSCORE_ID_MAX + 1];
+    sodium_bin2hex(hex, sizeof hex, party->id.data, party->id.len);
+    return cg_keep_text(reader, cg_slice_str(hex));
+}
+
+static struct cg_slice identity_of(struct cg_reader *reader, const struct cg_security_party *party) {
+    uint8_t *hash = cg_keep_array(reader, 1, crypto_hash_sha256_BYTES);
+    if (hash == NULL) return CG_SLICE_NONE;
+    crypto_hash_sha256(hash, party->cred.data, party->cred.len);
+    return cg_slice_of(hash, crypto_hash_sha256_BYTES);
+}
+
+void cg_fill_members(struct cg_reader *reader, struct cg_mapping *mapping) {
+    const struct cg_security_group *keys = mapping->keys == NULL ? NULL : mapping->keys->keys;
+    if (keys == NULL) return;
+    mapping->members = cg_keep_array(reader, keys->peer_count, sizeof *mapping->members);
+    if (mapping->members == NULL) return;
+    mapping->member_count = keys->peer_count;
+    for (size_t i = 0; i < keys->peer_count; i++) {
+        struct cg_member *member = &mapping->members[i];
+        member->name = member_name(reader, &keys->peers[i]);
+        member->addr = keys->peers[i].address;
+        member->identity = identity_of(reader, &keys->peers[i]);
+    }
+}

@@ -1,0 +1,265 @@
+/* The command line of castgate-keys. The hard thing: an option that a command does not know must not be ignored, since keys that
+ * were made otherwise than meant are noticed late. */
+#include "tools/keys/options.h"
+
+#include "base/text.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+const char cg_keys_usage[] =
+    "usage: castgate-keys new DIR --members N [OPTION]...\n"
+    "       castgate-keys add DIR [--members N] [--name NAME] [--addresses A] [--no-rekey]\n"
+    "       castgate-keys rekey DIR [--evict ID...]\n"
+    "       castgate-keys finish DIR\n"
+    "       castgate-keys claim FILE --state DIR\n"
+    "Makes and manages the keys of an OSCORE group (RFC 10021) as files.\n"
+    "\n"
+    "new makes the folder DIR, which must be empty or not there, with mode 0700, and in it, with mode 0600:\n"
+    "  gateway.json    for castgate: the common secrets, its private key, every member's credential\n"
+    "  member-ID.json  for the member with that Sender ID: the common secrets, its private key, the credentials it needs\n"
+    "  checker.json    for a signature checker: credentials and the Signature Encryption Key, never the Master Secret\n"
+    "  group.json      everything, the Group Manager's private key too; for castgate-member --keys and for this program\n"
+    "\n"
+    "  --members N          how many members (1 to 10000); their Sender IDs are 11, 12, ..., the gateway's is c1\n"
+    "  --name NAME          the group's name; the members are called NAME-ID (default member)\n"
+    "  --addresses A        the first member's address, such as 127.1.0.1:5683; the others follow (IPv4: consecutive\n"
+    "                       addresses, IPv6: consecutive ports)\n"
+    "  --alg-group-enc N    COSE number of the Group Encryption Algorithm (default 10, AES-CCM-16-64-128)\n"
+    "  --alg-signature N    -8 (EdDSA, the default) or -7 (ES256)\n"
+    "  --alg-aead N         AEAD Algorithm of the pairwise mode (default 10)\n"
+    "  --alg-pairwise N     Pairwise Key Agreement Algorithm: -27 with SHA-256, -28 with SHA-512 (the default)\n"
+    "  --hkdf HASH          sha256 (the default) or sha512\n"
+    "  --no-pairwise        without the pairwise mode\n"
+    "  --no-group-mode      without the group mode: X25519 keys, no checker.json\n"
+    "  --countersign-elements 4   for members that take RFC 9338 3.3 literally (default 5)\n"
+    "  --member-peers WHO   whose credentials the members' files hold: all, so that every member may send, or gateway\n"
+    "                       (default: all in groups of up to 256 members; files of larger ones would be huge)\n"
+    "\n"
+    "add makes members (default: one) and rekeys the group, so that they cannot read what was sent before; --no-rekey\n"
+    "leaves that out. rekey makes a new Master Secret, Master Salt and Gid; the members that are evicted get no file and lose the\n"
+    "one they have in DIR. After both, every party needs its new file, and the gateway's key is to be claimed anew.\n"
+    "\n"
+    "Changes are atomic: group.json decides. When a change was interrupted, the next command (finish does nothing else)\n"
+    "completes it if group.json is the new one already, and takes it back if not.\n"
+    "\n"
+    "claim declares in the state folder that the key in FILE is used by the gateway that owns that folder and by nobody\n"
+    "else, which has to be said once before it sends. Claim it in one state folder only.\n"
+    "  --state DIR          the state folder\n"
+    "  --shared             take FILE although others may read it (as \"key_files_may_be_shared\" does)\n";
+
+enum {
+    IN_NEW = 1 << CG_KEYS_NEW,
+    IN_ADD = 1 << CG_KEYS_ADD,
+    IN_REKEY = 1 << CG_KEYS_REKEY,
+    IN_CLAIM = 1 << CG_KEYS_CLAIM,
+};
+
+/* What was said, before the defaults that depend on one another. */
+struct said {
+    struct cg_keys_options *options;
+    bool no_pairwise, no_group_mode, pairwise_alg, group_alg, agreement;
+};
+
+typedef bool take_fn(struct said *said, const char *value);
+
+static bool take_algorithm(const char *value, int *alg) {
+    char *end;
+    errno = 0;
+    long number = strtol(value, &end, 10);
+    *alg = (int)number;
+    return errno == 0 && end != value && *end == '\0' && number >= INT32_MIN && number <= INT32_MAX && number != 0;
+}
+
+static bool take_members(struct said *said, const char *value) {
+    uint64_t number;
+    if (cg_decimal_parse(cg_slice_str(value), CG_KEYS_MEMBERS_MAX, &number) != CG_OK || number == 0) return false;
+    said->options->members = (uint32_t)number;
+    return true;
+}
+
+static bool take_name(struct said *said, const char *value) {
+    said->options->name = value;
+    return true;
+}
+
+static bool take_addresses(struct said *said, const char *value) {
+    struct cg_addr *first = &said->options->first;
+    return cg_addr_parse(first, cg_slice_str(value), 5683) == CG_OK && first->port != 0 && !cg_addr_is_multicast(first);
+}
+
+static bool take_aead(struct said *said, const char *value) {
+    said->pairwise_alg = true;
+    return take_algorithm(value, &said->options->alg_aead);
+}
+
+static bool take_pairwise(struct said *said, const char *value) {
+    said->pairwise_alg = said->agreement = true;
+    return take_algorithm(value, &said->options->alg_agreement);
+}
+
+static bool take_group_enc(struct said *said, const char *value) {
+    said->group_alg = true;
+    return take_algorithm(value, &said->options->alg_group_enc);
+}
+
+static bool take_signature(struct said *said, const char *value) {
+    said->group_alg = true;
+    return take_algorithm(value, &said->options->alg_signature);
+}
+
+static bool take_hkdf(struct said *said, const char *value) {
+    said->options->hkdf = strcmp(value, "sha512") == 0 ? CG_SHA512 : CG_SHA256;
+    return said->options->hkdf == CG_SHA512 || strcmp(value, "sha256") == 0;
+}
+
+static bool take_elements(struct said *said, const char *value) {
+    said->options->countersign_elements = strcmp(value, "4") == 0 ? 4 : 5;
+    return said->options->countersign_elements == 4 || strcmp(value, "5") == 0;
+}
+
+static bool take_peers(struct said *said, const char *value) {
+    said->options->peers = strcmp(value, "all") == 0 ? CG_KEYS_PEERS_ALL : CG_KEYS_PEERS_GATEWAY;
+    return said->options->peers == CG_KEYS_PEERS_ALL || strcmp(value, "gateway") == 0;
+}
+
+static bool take_evict(struct said *said, const char *value) {
+    if (said->options->evict_count == CG_KEYS_EVICT_MAX) return false;
+    said->options->evict[said->options->evict_count++] = value;
+    return true;
+}
+
+static bool take_state(struct said *said, const char *value) {
+    said->options->state = value;
+    return *value != '\0';
+}
+
+static bool take_no_pairwise(struct said *said, const char *value) {
+    (void)value;
+    return said->no_pairwise = true;
+}
+
+static bool take_no_group_mode(struct said *said, const char *value) {
+    (void)value;
+    return said->no_group_mode = true;
+}
+
+static bool take_no_rekey(struct said *said, const char *value) {
+    (void)value;
+    return said->options->no_rekey = true;
+}
+
+static bool take_shared(struct said *said, const char *value) {
+    (void)value;
+    return said->options->may_be_shared = true;
+}
+
+static const struct option {
+    const char *name;
+    take_fn *take;
+    bool has_value;
+    unsigned commands;
+} all_options[] = {
+    {"--members", take_members, true, IN_NEW | IN_ADD},
+    {"--name", take_name, true, IN_NEW | IN_ADD},
+    {"--addresses", take_addresses, true, IN_NEW | IN_ADD},
+    {"--alg-aead", take_aead, true, IN_NEW},
+    {"--alg-group-enc", take_group_enc, true, IN_NEW},
+    {"--alg-signature", take_signature, true, IN_NEW},
+    {"--alg-pairwise", take_pairwise, true, IN_NEW},
+    {"--hkdf", take_hkdf, true, IN_NEW},
+    {"--countersign-elements", take_elements, true, IN_NEW},
+    {"--member-peers", take_peers, true, IN_NEW},
+    {"--no-pairwise", take_no_pairwise, false, IN_NEW},
+    {"--no-group-mode", take_no_group_mode, false, IN_NEW},
+    {"--no-rekey", take_no_rekey, false, IN_ADD},
+    {"--evict", take_evict, true, IN_REKEY},
+    {"--state", take_state, true, IN_CLAIM},
+    {"--shared", take_shared, false, IN_CLAIM},
+};
+
+static int fail(char *error, const char *about, const char *sentence) {
+    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s: %s", about, sentence);
+    return CG_E_BAD_REQUEST;
+}
+
+static bool find_command(const char *word, enum cg_keys_command *command) {
+    static const char *const words[] = {
+        [CG_KEYS_NEW] = "new",       [CG_KEYS_ADD] = "add",     [CG_KEYS_REKEY] = "rekey",
+        [CG_KEYS_FINISH] = "finish", [CG_KEYS_CLAIM] = "claim",
+    };
+    for (unsigned i = CG_KEYS_NEW; i < sizeof words / sizeof *words; i++) {
+        if (strcmp(words[i], word) != 0) continue;
+        *command = (enum cg_keys_command)i;
+        return true;
+    }
+    return false;
+}
+
+/* argv[*i] is an option; leaves *i at the last argument that belongs to it. */
+static int take_option(struct said *said, int argc, const char *const argv[], int *i, char *error) {
+    const char *argument = argv[*i], *equals = strchr(argument, '=');
+    size_t len = equals == NULL ? strlen(argument) : (size_t)(equals - argument);
+    const struct option *option = NULL;
+    for (size_t k = 0; k < sizeof all_options / sizeof *all_options; k++)
+        if (strlen(all_options[k].name) == len && strncmp(all_options[k].name, argument, len) == 0)
+            option = &all_options[k];
+    if (option == NULL) return fail(error, argument, "unknown option (see --help)");
+    if ((option->commands & 1u << said->options->command) == 0)
+        return fail(error, argument, "does not belong to this command (see --help)");
+    const char *value = equals == NULL ? NULL : equals + 1;
+    if (!option->has_value && value != NULL) return fail(error, argument, "takes no value");
+    if (option->has_value && value == NULL) {
+        if (++*i == argc) return fail(error, argument, "needs a value");
+        value = argv[*i];
+    }
+    if (!option->take(said, value)) return fail(error, option->name, "this value cannot be used (see --help)");
+    while (option->take == take_evict && *i + 1 < argc && argv[*i + 1][0] != '-') /* several IDs behind one --evict */
+        if (!take_evict(said, argv[++*i])) return fail(error, option->name, "too many");
+    return CG_OK;
+}
+
+static int complete(struct said *said, char *error) {
+    struct cg_keys_options *options = said->options;
+    if (options->path == NULL)
+        return fail(error, options->command == CG_KEYS_CLAIM ? "FILE" : "DIR", "is missing (see --help)");
+    if (options->command == CG_KEYS_NEW && options->members == 0) return fail(error, "--members", "has to be said");
+    if (options->command == CG_KEYS_ADD && options->members == 0) options->members = 1;
+    if (options->command == CG_KEYS_CLAIM && options->state == NULL) return fail(error, "--state", "has to be said");
+    if (said->no_pairwise && said->no_group_mode) return fail(error, "--no-group-mode", "one of the two modes is needed");
+    if (said->no_pairwise && said->pairwise_alg) return fail(error, "--no-pairwise", "contradicts --alg-aead or --alg-pairwise");
+    if (said->no_group_mode && said->group_alg)
+        return fail(error, "--no-group-mode", "contradicts --alg-group-enc or --alg-signature");
+    if (!said->agreement)
+        options->alg_agreement = options->hkdf == CG_SHA512 ? CG_COSE_ECDH_SS_HKDF_512 : CG_COSE_ECDH_SS_HKDF_256;
+    if (said->no_pairwise) options->alg_aead = options->alg_agreement = CG_COSE_NONE;
+    if (said->no_group_mode) options->alg_group_enc = options->alg_signature = CG_COSE_NONE;
+    return CG_OK;
+}
+
+int cg_keys_options_parse(struct cg_keys_options *options, int argc, const char *const argv[], char error[CG_KEYS_ERROR_MAX]) {
+    *options = (struct cg_keys_options){
+        .alg_aead = CG_COSE_AES_CCM_16_64_128,
+        .alg_group_enc = CG_COSE_AES_CCM_16_64_128,
+        .alg_signature = CG_COSE_EDDSA,
+        .hkdf = CG_SHA256,
+        .countersign_elements = 5,
+    };
+    struct said said = {.options = options};
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return CG_OK;
+    if (argc < 2) return fail(error, "castgate-keys", "needs a command (see --help)");
+    if (!find_command(argv[1], &options->command)) return fail(error, argv[1], "unknown command (see --help)");
+    for (int i = 2; i < argc; i++) {
+        if (argv[i][0] == '-') {
+            int err = take_option(&said, argc, argv, &i, error);
+            if (err != CG_OK) return err;
+        } else if (options->path == NULL && argv[i][0] != '\0') {
+            options->path = argv[i];
+        } else {
+            return fail(error, argv[i], "is one argument too many (see --help)");
+        }
+    }
+    return complete(&said, error);
+}

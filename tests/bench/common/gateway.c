@@ -1,0 +1,153 @@
+/* Starting and asking the real gateway. The hard thing is that CPU time of a process holds what it does at rest, too;
+ * that is measured once and taken off. */
+#include "common/gateway.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "common/figures.h"
+#include "common/http_client.h"
+
+/* Another process may take it before the gateway does; the start then fails and says so. */
+static uint16_t free_port(void) {
+    struct sockaddr_in local = {.sin_family = AF_INET};
+    socklen_t len = sizeof local;
+    local.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    CG_CHECK(fd >= 0 && bind(fd, (struct sockaddr *)&local, len) == 0);
+    CG_CHECK(getsockname(fd, (struct sockaddr *)&local, &len) == 0);
+    close(fd);
+    return ntohs(local.sin_port);
+}
+
+void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, const char *name, const char *finish,
+                       uint32_t members) {
+    cg_buf_printf(mappings,
+                  "%s{\"name\":\"%s\",\"path\":\"/%s\",\"group\":\"coap://" BENCH_GROUP
+                  ":%u\",\"security\":\"none\",\"timeout\":20,\"finish\":\"%s\",\"clients\":[\"anonymous\"]",
+                  mappings->len == 0 ? "" : ",", name, name, (unsigned)peer->group_port, finish);
+    if (members > 0) cg_buf_put_str(mappings, ",\"membership\":\"complete\",\"members\":[");
+    for (uint32_t i = 0; i < members; i++) {
+        uint32_t ip = BENCH_FIRST_MEMBER + i;
+        cg_buf_printf(mappings, "%s\"%u.%u.%u.%u:%u\"", i == 0 ? "" : ",", ip >> 24, ip >> 16 & 255, ip >> 8 & 255,
+                      ip & 255, (unsigned)peer->port);
+    }
+    cg_buf_put_str(mappings, members > 0 ? "]}" : "}");
+}
+
+static void write_settings(const struct bench_gateway *gateway, const char *file, struct cg_slice mappings,
+                           uint32_t receive_buffer) {
+    FILE *to = fopen(file, "w");
+    CG_CHECK(to != NULL);
+    fprintf(to,
+            "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},\"state\":\"%s\","
+            "\"limits\":{\"exchanges_per_client\":1024},\"group\":{\"interface\":\"lo\"",
+            (unsigned)gateway->http, (unsigned)gateway->admin, gateway->folder);
+    if (receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)receive_buffer);
+    fprintf(to, "},\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
+    CG_CHECK(fclose(to) == 0);
+}
+
+_Noreturn static void run_gateway(const char *file, const char *log) {
+    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    CG_CHECK(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execl(BENCH_CASTGATE, BENCH_CASTGATE, "-c", file, (char *)NULL);
+    _exit(127);
+}
+
+static void wait_until_listening(struct bench_gateway *gateway) {
+    for (int i = 0; i < 500; i++) {
+        int fd = bench_http_try_connect(gateway->http);
+        if (fd >= 0) {
+            close(fd);
+            return;
+        }
+        if (waitpid(gateway->pid, NULL, WNOHANG) != 0) break;
+        usleep(20000);
+    }
+    fprintf(stderr, "castgate did not start, see %s\n", gateway->folder);
+    exit(1);
+}
+
+void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
+    char file[64], log[64];
+    *gateway = (struct bench_gateway){.folder = "/tmp/castgate-bench-XXXXXX"};
+    CG_CHECK(mkdtemp(gateway->folder) != NULL);
+    snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
+    snprintf(log, sizeof log, "%s/castgate.log", gateway->folder);
+    gateway->http = free_port();
+    gateway->admin = free_port();
+    write_settings(gateway, file, mappings, receive_buffer);
+    gateway->pid = fork();
+    CG_CHECK(gateway->pid >= 0);
+    if (gateway->pid == 0) run_gateway(file, log);
+    wait_until_listening(gateway);
+}
+
+void bench_gateway_stop(struct bench_gateway *gateway) {
+    int status;
+    char command[64];
+    kill(gateway->pid, SIGTERM);
+    CG_CHECK(waitpid(gateway->pid, &status, 0) == gateway->pid);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "castgate ended with status %d, see %s\n", status, gateway->folder);
+        exit(1);
+    }
+    snprintf(command, sizeof command, "rm -r %s", gateway->folder);
+    CG_CHECK(system(command) == 0);
+}
+
+void bench_gateway_rest(struct bench_gateway *gateway) {
+    usleep(200000);
+    gateway->idle = 0;
+    struct bench_span begin = bench_gateway_begin(gateway);
+    sleep(1);
+    gateway->idle = bench_gateway_end(gateway, begin) / (double)(bench_wall_ns() - begin.wall_ns);
+}
+
+struct bench_span bench_gateway_begin(const struct bench_gateway *gateway) {
+    return (struct bench_span){.cpu_ns = bench_process_ns(gateway->pid), .wall_ns = bench_wall_ns()};
+}
+
+double bench_gateway_end(const struct bench_gateway *gateway, struct bench_span begin) {
+    double cpu_ns = (double)(bench_process_ns(gateway->pid) - begin.cpu_ns);
+    return cpu_ns - gateway->idle * (double)(bench_wall_ns() - begin.wall_ns);
+}
+
+double bench_gateway_metric(const struct bench_gateway *gateway, const char *name) {
+    struct bench_http http;
+    struct bench_reply reply;
+    bench_http_open(&http, gateway->admin);
+    bench_http_get(&http, "/metrics", "", &reply);
+    CG_CHECK(reply.status == 200);
+    double value = 0;
+    char *line, *rest = (char *)http.in.data + reply.head_len;
+    http.in.data[http.in.len - 1] = '\0'; /* the last line's end */
+    while ((line = strsep(&rest, "\n")) != NULL) {
+        if (strncmp(line, name, strlen(name)) == 0) value = strtod(strrchr(line, ' '), NULL);
+    }
+    bench_http_close(&http);
+    return value;
+}
+
+uint64_t bench_gateway_rss(const struct bench_gateway *gateway) {
+    char path[32], line[128];
+    unsigned long long kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)gateway->pid);
+    FILE *from = fopen(path, "r");
+    CG_CHECK(from != NULL);
+    while (fgets(line, sizeof line, from) != NULL)
+        (void)sscanf(line, "VmRSS: %llu", &kib);
+    fclose(from);
+    return kib * 1024;
+}

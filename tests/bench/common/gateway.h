@@ -1,0 +1,40 @@
+/* The real gateway as a process, on loopback, with settings of its own. */
+#ifndef CG_BENCH_GATEWAY_H
+#define CG_BENCH_GATEWAY_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "common/peer.h"
+
+struct bench_gateway {
+    pid_t pid;
+    char folder[32];
+    uint16_t http, admin; /* ports */
+    double idle;          /* CPU ns a ns of wall-clock time, with nothing to do */
+};
+
+/* A mapping "NAME" at /NAME of the peer's group, without protection; `finish`: as in the settings. `members` are the
+ * peer's first ones, configured; 0: open membership. Separated by commas already. */
+void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, const char *name, const char *finish,
+                       uint32_t members);
+
+/* `receive_buffer`: bytes; 0: castgate's default. One client may have as many exchanges as there may be. Ends the program
+ * when the gateway does not start. */
+void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
+void bench_gateway_stop(struct bench_gateway *gateway);
+/* Measures `idle`: takes a second. */
+void bench_gateway_rest(struct bench_gateway *gateway);
+/* The value of a line of /metrics that begins with `name`; 0 when there is none. */
+double bench_gateway_metric(const struct bench_gateway *gateway, const char *name);
+uint64_t bench_gateway_rss(const struct bench_gateway *gateway); /* bytes */
+
+/* CPU time of the gateway between two moments, without what it would have used at rest. */
+struct bench_span {
+    uint64_t cpu_ns, wall_ns;
+};
+struct bench_span bench_gateway_begin(const struct bench_gateway *gateway);
+double bench_gateway_end(const struct bench_gateway *gateway, struct bench_span begin); /* ns */
+
+#endif

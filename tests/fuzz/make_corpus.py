@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+"""Writes the seeds of the fuzz targets to corpus/NAME/seed-*, and the settings' dictionary. What fuzzing adds has other names
+and stays. Needs nothing but Python; run it again after a format of an input changed."""
+
+import json
+import struct
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+
+def write(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"seed-{name}").write_bytes(data if isinstance(data, bytes) else data.encode())
+
+
+def option(delta, value):
+    """One option with its number's distance to the one before."""
+    def nibble(number):
+        if number < 13:
+            return number, b""
+        if number < 269:
+            return 13, bytes([number - 13])
+        return 14, struct.pack(">H", number - 269)
+    (first, more), (second, length) = nibble(delta), nibble(len(value))
+    return bytes([first << 4 | second]) + more + length + value
+
+
+def message(kind, code, mid, token, options, payload=b""):
+    out, last = bytes([0x40 | kind << 4 | len(token), code]) + struct.pack(">H", mid) + token, 0
+    for number, value in options:
+        out += option(number - last, value)
+        last = number
+    return out + (b"\xff" + payload if payload else b"")
+
+
+def messages():
+    token = bytes(range(1, 9))
+    write("msg", "get", message(1, 1, 7, token, [(11, b"light"), (15, b"a=b"), (17, b"\x32")]))
+    write("msg", "content", message(1, 0x45, 7, token, [(4, b"tag"), (12, b""), (14, b"\x3c"), (23, b"\x0e")], b"hello"))
+    write("msg", "oscore", message(1, 0x44, 9, token, [(9, b"\x39\x05\x03gid\x11")], bytes(40)))
+    write("msg", "far", message(0, 2, 9, b"", [(35, b"x" * 300), (258, b"\x1a"), (65000, b"")], b"p"))
+    write("msg", "ping", message(0, 0, 1, b"", []))
+    write("msg", "ack", message(2, 0, 1, b"", []))
+
+
+def uris():
+    write("uri", "v4", "coap://224.0.1.187/\n/status\n")
+    write("uri", "v6", "coap://[ff35:30:2001:db8::23%25eth1]:5684/light/%2f/%7e?a=b&c&&%26\n/more/\nq=1&r")
+    write("uri", "name", "COAP+TCP://Lamp.Example:61616//x//?\n/%2e%2e/\n%ff")
+    write("uri", "old", "coaps://0x7f.1/\n//\n?")
+
+
+def cbor_text(text):
+    return bytes([0x60 | len(text)]) + text.encode()
+
+
+def cris():
+    write("cri", "v4", bytes([0x82, 0x20, 0x81, 0x44, 224, 0, 1, 187]))
+    write("cri", "v6", bytes([0x84, 0x20, 0x82, 0x50]) + b"\xff\x35" + bytes(14) + b"\x19\x16\x33\x81" + cbor_text("light") +
+          b"\x82" + cbor_text("a=b") + cbor_text("&"))
+    write("cri", "name", bytes([0x83]) + cbor_text("coaps") + b"\x83" + cbor_text("lamp") + cbor_text("example") + b"\x19\x16\x34\x82" +
+          cbor_text("a/b") + cbor_text(""))
+
+
+def settings():
+    write("settings", "example", (ROOT / "conf/castgate.json").read_bytes())
+    whole = {
+        "http": {"listen": ["127.0.0.1:8080", {"address": "0.0.0.0:80", "insecure": True}], "hosts": ["gw.example:80"], "strict": True},
+        "admin": {"listen": ["127.0.0.1:8081"]},
+        "coap": {"listen": [], "options": {"multicast_timeout": 2, "reply_from": 248, "group_etag": 24}},
+        "state": "state", "group": {"interface": "lo", "address": "127.0.0.1", "port": 5000, "hops": 3, "receive_buffer": 100000,
+                                    "nstart": 2, "probing_rate": 10, "probing_burst": 2000, "frame_size": 1280},
+        "plugins": {"folder": "plugins", "load": []}, "limits": {"exchanges": 10, "answer": 2048},
+        "clients": {"dashboard": {"token_sha256": "ab" * 32}, "probe": {"certificate_sha256": "cd" * 32}},
+        "mappings": [
+            {"name": "floor3", "path": "/floor3", "host": "gw.example", "group": "coap://[ff35:30:2001:db8::23]:5683/light?x",
+             "security": "none", "interface": "lo", "hops": 2, "methods": ["GET", "PUT"], "unsafe_methods": True, "leisure": 0.5,
+             "timeout": 2.25, "max_timeout": 60, "finish": "quorum:0.9", "membership": "complete",
+             "members": ["127.0.0.1:5683", {"name": "lamp-2", "address": "[::1]:61616"}], "repair": {"unicast": True},
+             "cache": False, "aggregate": False, "anonymise": False, "forward": True, "stand_in": "group", "max_answers": 100,
+             "budget": {"requests_per_minute": 60}, "clients": [{"name": "dashboard", "methods": ["GET"]}, "anonymous"]},
+            {"name": "two", "path": "/two", "targets": [{"group": "coap://224.0.1.187/", "interface": "lo"}, {"group": "coap://224.0.1.188/"}],
+             "security": "none", "finish": "count:12", "clients": ["probe"]}]}
+    write("settings", "whole", json.dumps(whole))
+    write("settings", "mappings", json.dumps({"mappings": whole["mappings"][1:], "clients": whole["clients"]}))
+
+
+def dictionary():
+    """Keys and words of the schema, for -dict."""
+    words = set()
+
+    def walk(node):
+        if isinstance(node, dict):
+            words.update(node.get("properties", {}))
+            for key, value in node.items():
+                if key in ("enum", "const", "default", "examples"):
+                    words.update(item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
+                walk(value)
+        elif isinstance(node, list):
+            for item in node:
+                walk(item)
+    walk(json.loads((ROOT / "conf/castgate.schema.json").read_text()))
+    lines = sorted(json.dumps(json.dumps(word)) for word in words if word.isascii() and len(word) < 40)
+    (HERE / "settings.dict").write_text("# Made by make_corpus.py from conf/castgate.schema.json.\n" + "\n".join(lines) + "\n")
+
+
+def http():
+    head = "Host:127.0.0.1:8080\n"
+    write("http_target", "get", "GET /a/b/status?x=1&y\n" + head + "Accept:application/json;q=0.5, text/plain\n"
+          "Multicast-Timeout:2\ntraceparent:00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\n\n")
+    write("http_target", "post", "POST /a%2fb/c/%7ex\n" + head + "Content-Type:application/coap-payload;cf=50\nX-HTTP-Method-Override:FETCH\n"
+          "No-Response:26\nContent-Encoding:identity\n\n{\"on\":true}")
+    write("http_target", "put", "PUT //\nHost:LOCALHOST:8080\nIf-Match:*\nIf-None-Match:*\nContent-Type:text/plain; charset=\"utf-8\"\n\nx")
+    write("http_target", "patch", "PATCH http://gw.example/a/../b\nHost:gw.example\nContent-Type:application/merge-patch+json\n\n{}")
+    write("http_target", "head", "HEAD /~x\nHost:[::1]\nAccept:*/*\nAccept:text/event-stream, multipart/*;q=0.1\n\n")
+
+
+def answer(flags, host, port, options, payload, code):
+    raw = b"".join(bytes([delta, len(value)]) + value for delta, value in options)
+    big = b"".join([bytes([flags, host]), struct.pack(">H", port), bytes([len(options)]), raw])
+    return big + bytes([len(payload) // (8 if flags & 1 else 1)]) + payload + bytes([code])
+
+
+def multiparts():
+    boundary = bytes(range(16))
+    write("multipart", "plain", b"\x10" + boundary + answer(0x48, 1, 5683, [(4, b"tag"), (8, b""), (2, b"\x3c")], b"23.5", 0) +
+          answer(0x8c, 2, 61616, [(12, b"\x32")], b'{"a":[1,2.5,"x\\n"]}', 0) + answer(2, 3, 5683, [], b"", 5))
+    write("multipart", "hostile", b"\x21" + boundary + bytes(16) +
+          answer(0x30, 1, 5683, [(12, b"\x32")], b'{"a":\r\n1}\n', 5) +
+          answer(0x20, 1, 5683, [], b"\r\n--" + boundary.hex().encode() + b"--\r\n\nevent: summary\n", 0) +
+          answer(0x44, 1, 5683, [(4, b""), (8, b"\xff\xff")], b"\xff\xfe\x00", 3))
+    write("multipart", "nested", b"\x00" + boundary + answer(0, 1, 5683, [(12, b"\x32")], b"[" * 120 + b"]" * 120, 0))
+
+
+for make in (messages, uris, cris, settings, dictionary, http, multiparts):
+    make()

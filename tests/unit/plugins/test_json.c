@@ -1,0 +1,185 @@
+/* The JSON document: one value whatever members send, with everything in its place. */
+#include "fake_host.h"
+
+static const struct castgate_encoder *encoder(void) { return cg_plugin_json.ops.encoder; }
+
+static json_t *encode(struct castgate_call *call) {
+    json_error_t error;
+    assert_int_equal(encoder()->encode(&fake_host, call), 0);
+    json_t *document = json_loads(call_text(call), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
+    if (document == NULL) fail_msg("%s at %d: %s", error.text, error.position, call_text(call));
+    assert_int_equal(strlen(call_text(call)), call->written.len); /* no NUL inside */
+    return document;
+}
+
+static json_t *encode_answers(const struct castgate_answer *answers, size_t count) {
+    struct castgate_call call;
+    call_init(&call);
+    call.answers = answers;
+    call.answer_count = count;
+    json_t *document = encode(&call);
+    assert_int_equal(json_array_size(json_object_get(document, "answers")), count);
+    call_fini(&call);
+    return document;
+}
+
+static const json_t *answer_at(const json_t *document, size_t index) {
+    return json_array_get(json_object_get(document, "answers"), index);
+}
+
+static void test_an_empty_reply(void **state) {
+    (void)state;
+    json_t *document = encode_answers(NULL, 0);
+    assert_string_equal(text_at(document, "exchange"), "0123456789abcdef");
+    assert_string_equal(text_at(document, "mapping"), "lamps");
+    assert_int_equal(json_array_size(json_object_get(document, "missing")), 0);
+    assert_int_equal(json_array_size(json_object_get(document, "rejected")), 0);
+    json_decref(document);
+    assert_false(encoder()->empty_is_204);
+    assert_null(encoder()->begin);
+}
+
+static void test_summary_has_every_count(void **state) {
+    (void)state;
+    struct castgate_call call;
+    call_init(&call);
+    call.summary = (struct castgate_summary){.answered = 1, .failed = 2, .missing = 3, .late = 4, .duplicates = 5,
+                                             .rejected = 6, .expected = 7, .kernel_drops = UINT32_MAX, .ms = 9, .ended_by = "quorum"};
+    json_t *document = encode(&call);
+    json_t *expected = json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:s}", "answered", 1, "failed", 2, "missing", 3, "late", 4,
+                                 "duplicates", 5, "rejected", 6, "expected", 7, "kernel_drops", (json_int_t)UINT32_MAX, "ms", 9,
+                                 "ended_by", "quorum");
+    assert_true(json_equal(json_object_get(document, "summary"), expected));
+    json_decref(expected);
+    json_decref(document);
+    call_fini(&call);
+}
+
+static void test_lists(void **state) {
+    (void)state;
+    const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
+                                               {.member = text("lamp-3"), .from = {0}}};
+    const struct castgate_rejected rejected[] = {
+        {.from = text("127.1.0.9:5683"), .kid = bytes("\x01", 1), .gid = bytes("\xca\xfe", 2), .reason = text("replayed")},
+        {.from = {0}, .reason = text("a \"reason\"")}};
+    struct castgate_call call;
+    call_init(&call);
+    call.missing = missing;
+    call.missing_count = 2;
+    call.rejected = rejected;
+    call.rejected_count = 2;
+    json_t *document = encode(&call);
+    json_t *expected = json_pack("[{s:s,s:s},{s:s,s:n}]", "member", "lamp-2", "from", "127.1.0.2:5683", "member", "lamp-3", "from");
+    assert_true(json_equal(json_object_get(document, "missing"), expected));
+    json_decref(expected);
+    expected = json_pack("[{s:s,s:s,s:s,s:s},{s:n,s:n,s:n,s:s}]", "from", "127.1.0.9:5683", "kid", "01", "gid", "cafe", "reason",
+                         "replayed", "from", "kid", "gid", "reason", "a \"reason\"");
+    assert_true(json_equal(json_object_get(document, "rejected"), expected));
+    json_decref(expected);
+    json_decref(document);
+    call_fini(&call);
+}
+
+static void test_bodies_by_what_they_are(void **state) {
+    (void)state;
+    const struct castgate_answer answers[] = {
+        plain_answer(0, text("on\n\"off\"")),
+        plain_answer(50, text("{\"t\" :\n20.5}")),
+        plain_answer(50, text("{\"t\":20.5}}, {\"member\":\"forged\"")),
+        plain_answer(42, bytes("\x00\xff", 2)),
+        plain_answer(60, text("looks like text")),
+        plain_answer(0, bytes("\xff\xfe", 2)),
+        plain_answer(0, bytes("a\0b", 3)),
+        plain_answer(0, bytes(NULL, 0)),
+        plain_answer(65535, text("unknown format")),
+        plain_answer(CASTGATE_FORMAT_NONE, text("no such lamp")),
+    };
+    json_t *document = encode_answers(answers, 10);
+    assert_string_equal(text_at(answer_at(document, 0), "body"), "on\n\"off\"");
+    assert_true(json_real_value(json_object_get(json_object_get(answer_at(document, 1), "json"), "t")) == 20.5);
+    assert_string_equal(text_at(answer_at(document, 2), "body"), "{\"t\":20.5}}, {\"member\":\"forged\"");
+    assert_string_equal(text_at(answer_at(document, 3), "body_base64"), "AP8=");
+    assert_string_equal(text_at(answer_at(document, 4), "body_base64"), "bG9va3MgbGlrZSB0ZXh0");
+    assert_string_equal(text_at(answer_at(document, 5), "body_base64"), "//4=");
+    assert_int_equal(json_string_length(json_object_get(answer_at(document, 6), "body")), 3);
+    assert_null(json_object_get(answer_at(document, 7), "body"));
+    assert_string_equal(text_at(answer_at(document, 8), "body_base64"), "dW5rbm93biBmb3JtYXQ=");
+    assert_string_equal(text_at(answer_at(document, 9), "body"), "no such lamp");
+    for (size_t i = 0; i < 10; i++) { /* never more than one of the three */
+        const json_t *answer = answer_at(document, i);
+        int bodies = (json_object_get(answer, "body") != NULL) + (json_object_get(answer, "json") != NULL) +
+                     (json_object_get(answer, "body_base64") != NULL);
+        assert_int_equal(bodies, i == 7 ? 0 : 1);
+    }
+    json_decref(document);
+}
+
+static void test_deep_and_odd_json_of_members(void **state) {
+    (void)state;
+    static char deep[60001];
+    memset(deep, '[', 30000);
+    memset(deep + 30000, ']', 30000);
+    const struct castgate_answer answers[] = {
+        plain_answer(50, text(deep)),
+        plain_answer(50, text("1e999")),
+        plain_answer(50, text("99999999999999999999999999")),
+        plain_answer(50, text("\"\\ud800\"")),
+        plain_answer(50, text("\"\\u0000\"")),
+        plain_answer(50, text("\xef\xbb\xbf{}")),
+        plain_answer(50, bytes("{}\0", 3)),
+    };
+    json_t *document = encode_answers(answers, 7); /* what no reader need understand is handed on as text */
+    for (size_t i = 0; i < 7; i++) assert_non_null(json_object_get(answer_at(document, i), "body"));
+    json_decref(document);
+}
+
+static void test_options_and_identity(void **state) {
+    (void)state;
+    /* ETag aa, ETag bb, Content-Format 0, Block2 0/1/16, Size2 7, option 65000 without value */
+    static const uint8_t options[] = {0x41, 0xaa, 0x01, 0xbb, 0x80, 0xb1, 0x08, 0x51, 0x07, 0xe0, 0xfc, 0xbf};
+    struct castgate_answer answers[] = {plain_answer(0, text("on")), plain_answer(0, text("on"))};
+    answers[0].options = bytes(options, sizeof options);
+    answers[0].has_kid = true; /* an empty one */
+    answers[1].verified = CASTGATE_VERIFIED_SOURCE;
+    answers[1].via = CASTGATE_VIA_CACHE;
+    answers[1].from = bytes(NULL, 0);
+    json_t *document = encode_answers(answers, 2);
+    json_t *expected = json_pack("{s:[s,s],s:[s]}", "4", "aa", "bb", "65000", "");
+    assert_true(json_equal(json_object_get(answer_at(document, 0), "options"), expected));
+    assert_string_equal(text_at(answer_at(document, 0), "kid"), "");
+    assert_string_equal(text_at(answer_at(document, 0), "verified"), "none");
+    assert_string_equal(text_at(answer_at(document, 0), "via"), "multicast");
+    assert_true(json_is_null(json_object_get(answer_at(document, 1), "kid")));
+    assert_true(json_is_null(json_object_get(answer_at(document, 1), "from")));
+    assert_string_equal(text_at(answer_at(document, 1), "verified"), "source");
+    assert_string_equal(text_at(answer_at(document, 1), "via"), "cache");
+    json_decref(expected);
+    json_decref(document);
+}
+
+static void test_a_full_host_is_told(void **state) {
+    (void)state;
+    const struct castgate_answer answer = plain_answer(0, text("on"));
+    for (size_t room = 0; room < 400; room += 40) {
+        struct castgate_call call;
+        call_init(&call);
+        call.answers = &answer;
+        call.answer_count = 1;
+        call.room = room;
+        assert_int_equal(encoder()->encode(&fake_host, &call), -1);
+        call_fini(&call);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_empty_reply),
+        cmocka_unit_test(test_summary_has_every_count),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_bodies_by_what_they_are),
+        cmocka_unit_test(test_deep_and_odd_json_of_members),
+        cmocka_unit_test(test_options_and_identity),
+        cmocka_unit_test(test_a_full_host_is_told),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

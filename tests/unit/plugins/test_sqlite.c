@@ -1,0 +1,723 @@
+/* The store on real files: what survives what, and what is refused. The disks that are full or read-only are small tmpfs in a
+ * mount namespace of the test's own; where that is not allowed those tests are skipped. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include <sqlite3.h>
+
+#include "base/log.h"
+#include "fake_disk.h"
+#include "sqlite/sqlite.h"
+
+static bool can_mount;
+
+struct side {
+    char top[64];    /* emptied and removed at the end */
+    char folder[80]; /* the state folder */
+    char other[80];
+    struct cg_store_backend *store; /* NULL: closed */
+    struct cg_store_range range;
+    struct cg_store_failure failure;
+};
+
+static const struct cg_sender_id key_1 = {.bytes = {1}}, key_2 = {.bytes = {2}};
+
+static void shell(const char *format, ...) CG_PRINTF(1, 2);
+static void shell(const char *format, ...) {
+    char command[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(command, sizeof command, format, args);
+    va_end(args);
+    assert_int_equal(system(command), 0);
+}
+
+static void open_store(struct side *side) {
+    side->store = cg_sqlite_new(side->folder);
+    assert_non_null(side->store);
+}
+
+static void close_store(struct side *side) {
+    if (side->store != NULL) side->store->ops->free(side->store);
+    side->store = NULL;
+}
+
+static int reserve(struct side *side, const struct cg_sender_id *sender, uint64_t count) {
+    side->failure = (struct cg_store_failure){0};
+    return side->store->ops->reserve(side->store, sender, count, &side->range, &side->failure);
+}
+
+static int claim(struct side *side, const struct cg_sender_id *sender) {
+    side->failure = (struct cg_store_failure){0};
+    return side->store->ops->claim(side->store, sender, &side->failure);
+}
+
+static void expect_range(struct side *side, const struct cg_sender_id *sender, uint64_t first, uint64_t count) {
+    int err = reserve(side, sender, count);
+    if (err != CG_OK) print_error("%s\n", side->failure.problem.detail);
+    assert_int_equal(err, CG_OK);
+    assert_int_equal(side->range.first, first);
+    assert_int_equal(side->range.count, count);
+}
+
+static void expect_refusal(struct side *side, const struct cg_sender_id *sender, enum cg_store_refusal refusal,
+                           const char *part) {
+    assert_int_equal(reserve(side, sender, 10), CG_E_STORE);
+    assert_int_equal(side->failure.refusal, refusal);
+    if (strstr(side->failure.problem.detail, part) == NULL) print_error("%s\n", side->failure.problem.detail);
+    assert_non_null(strstr(side->failure.problem.detail, part));
+}
+
+static int setup_nothing(void **state) {
+    struct side *side = calloc(1, sizeof *side);
+    strcpy(side->top, "/tmp/castgate-sqlite.XXXXXX");
+    assert_non_null(mkdtemp(side->top));
+    snprintf(side->folder, sizeof side->folder, "%s/state", side->top);
+    snprintf(side->other, sizeof side->other, "%s/other", side->top);
+    *state = side;
+    return 0;
+}
+
+static void init_state(struct side *side) {
+    struct cg_problem problem;
+    int err = cg_sqlite_init_state(side->folder, &problem);
+    if (err != CG_OK) print_error("%s\n", problem.detail);
+    assert_int_equal(err, CG_OK);
+}
+
+/* A store with key_1 claimed. */
+static int setup(void **state) {
+    setup_nothing(state);
+    struct side *side = *state;
+    init_state(side);
+    open_store(side);
+    assert_int_equal(claim(side, &key_1), CG_OK);
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct side *side = *state;
+    close_store(side);
+    if (can_mount) umount(side->folder); /* of a test that failed half-way */
+    shell("rm -rf %s", side->top);
+    free(side);
+    return 0;
+}
+
+static mode_t mode_of(const char *folder, const char *name) {
+    char path[200];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(stat(path, &info), 0);
+    return info.st_mode & 0777;
+}
+
+/* As an administrator with the sqlite3 program would. */
+static int run_sql(const struct side *side, const char *sql) {
+    char path[200];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/castgate.db", side->folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    int code = sqlite3_exec(db, sql, NULL, NULL, NULL);
+    sqlite3_close(db);
+    return code;
+}
+
+/* Ordinary life */
+
+static void init_makes_a_private_folder_and_store(void **state) {
+    struct side *side = *state;
+    mode_t mask = umask(0);
+    init_state(side);
+    assert_int_equal(mode_of(side->folder, "."), 0700);
+    assert_int_equal(mode_of(side->folder, "castgate.db"), 0600);
+    open_store(side);
+    assert_int_equal(claim(side, &key_1), CG_OK);
+    assert_int_equal(mode_of(side->folder, "castgate.db-wal"), 0600);
+    assert_int_equal(mode_of(side->folder, "castgate.db-shm"), 0600);
+    assert_int_equal(mode_of(side->folder, "castgate.lock"), 0600);
+    umask(mask);
+    shell("test \"$(ls %s | wc -l)\" = 5", side->folder); /* those four and the witness: no drafts */
+}
+
+static void init_refuses_what_is_in_use(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    init_state(side);
+    assert_int_equal(cg_sqlite_init_state(side->folder, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "there is a store already"));
+    shell("rm %s/castgate.db", side->folder); /* with it went the counters: to start at 0 again must not be easy */
+    assert_int_equal(cg_sqlite_init_state(side->folder, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "had a store that is gone"));
+    shell("mkdir -m 0770 %s", side->other);
+    assert_int_equal(cg_sqlite_init_state(side->other, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "chmod go-w"));
+    shell("chmod 755 %s", side->other); /* as made by a package or a container */
+    assert_int_equal(cg_sqlite_init_state(side->other, &problem), CG_OK);
+    assert_int_equal(cg_sqlite_init_state("/nowhere/at/all", &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "No such file"));
+}
+
+static void numbers_go_on_after_every_reopening(void **state) {
+    struct side *side = *state;
+    uint64_t next = 0;
+    for (uint64_t i = 1; i <= 5; i++) {
+        expect_range(side, &key_1, next, 100 * i);
+        next += 100 * i;
+        close_store(side);
+        open_store(side);
+    }
+    assert_int_equal(claim(side, &key_2), CG_OK);
+    expect_range(side, &key_2, 0, 7); /* each key counts by itself */
+    expect_range(side, &key_1, next, 7);
+}
+
+/* R53: a key that was not claimed does not send. */
+static void a_key_without_row_gets_nothing(void **state) {
+    struct side *side = *state;
+    expect_refusal(side, &key_2, CG_STORE_UNCLAIMED, "not claimed");
+    assert_int_equal(claim(side, &key_2), CG_OK);
+    expect_range(side, &key_2, 0, 10);
+}
+
+static void a_second_claim_is_no_reset(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 1000);
+    assert_int_equal(claim(side, &key_1), CG_OK);
+    close_store(side);
+    open_store(side);
+    assert_int_equal(claim(side, &key_1), CG_OK);
+    expect_range(side, &key_1, 1000, 1);
+}
+
+static void rows_cannot_be_removed_or_set_back(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 1000);
+    close_store(side);
+    assert_int_not_equal(run_sql(side, "DELETE FROM sender"), SQLITE_OK);
+    assert_int_not_equal(run_sql(side, "UPDATE sender SET next = 999"), SQLITE_OK);
+    assert_int_not_equal(run_sql(side, "UPDATE sender SET id = zeroblob(32)"), SQLITE_OK);
+    assert_int_not_equal(run_sql(side, "UPDATE sender SET next = 1099511627777"), SQLITE_OK);
+    assert_int_equal(run_sql(side, "UPDATE sender SET state = 'spent'"), SQLITE_OK);
+    assert_int_not_equal(run_sql(side, "UPDATE sender SET state = 'claimed'"), SQLITE_OK);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
+}
+
+static void numbers_end_at_2_to_the_40(void **state) {
+    struct side *side = *state;
+    close_store(side);
+    assert_int_equal(run_sql(side, "UPDATE sender SET next = 1099511627776 - 3"), SQLITE_OK);
+    open_store(side);
+    assert_int_equal(reserve(side, &key_1, 1024), CG_OK);
+    assert_int_equal(side->range.first, CG_SENDER_NUMBERS - 3);
+    assert_int_equal(side->range.count, 3);
+    expect_refusal(side, &key_1, CG_STORE_EXHAUSTED, "exhausted");
+    assert_int_equal(claim(side, &key_1), CG_E_STORE);
+    assert_int_equal(side->failure.refusal, CG_STORE_EXHAUSTED);
+}
+
+/* Somebody else */
+
+static void a_second_gateway_is_refused(void **state) {
+    struct side *side = *state;
+    struct side second = *side;
+    struct cg_problem problem;
+    expect_range(side, &key_1, 0, 10);
+    open_store(&second);
+    assert_int_equal(cg_sqlite_open(second.store, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "locked by another gateway"));
+    char process[32];
+    snprintf(process, sizeof process, "(process %d)", (int)getpid());
+    assert_non_null(strstr(problem.detail, process));
+    expect_refusal(&second, &key_1, CG_STORE_UNAVAILABLE, "locked by another gateway");
+    assert_int_equal(claim(&second, &key_2), CG_E_STORE);
+    close_store(side);
+    expect_range(&second, &key_1, 10, 10); /* when the first is gone the second takes over, without restart */
+    close_store(&second);
+}
+
+/* Even somebody who removes the lock file gets no number twice. */
+static void a_removed_lock_is_noticed(void **state) {
+    struct side *side = *state;
+    struct side second = *side;
+    expect_range(side, &key_1, 0, 10);
+    shell("rm %s/castgate.lock", side->folder);
+    open_store(&second);
+    expect_range(&second, &key_1, 10, 10);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "locked by another gateway");
+    close_store(&second);
+    expect_range(side, &key_1, 20, 10);
+}
+
+/* Copies */
+
+static void a_copied_folder_is_spent(void **state) {
+    struct side *side = *state;
+    struct side copy = *side;
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("cp -a %s %s", side->folder, side->other);
+    strcpy(copy.folder, side->other);
+    open_store(&copy);
+    expect_refusal(&copy, &key_1, CG_STORE_SPENT, "rekey");
+    assert_int_equal(claim(&copy, &key_1), CG_E_STORE); /* no way round */
+    assert_int_equal(copy.failure.refusal, CG_STORE_SPENT);
+    assert_int_equal(claim(&copy, &key_2), CG_OK); /* a new key is no copy */
+    expect_range(&copy, &key_2, 0, 10);
+    close_store(&copy);
+    open_store(&copy);
+    expect_range(&copy, &key_2, 10, 10);
+    expect_refusal(&copy, &key_1, CG_STORE_SPENT, "rekey");
+    close_store(&copy);
+    open_store(side);
+    expect_range(side, &key_1, 10, 10); /* the original does not mind */
+}
+
+static void a_renamed_folder_is_no_copy(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("mv %s %s", side->folder, side->other);
+    strcpy(side->folder, side->other);
+    open_store(side);
+    expect_range(side, &key_1, 10, 10);
+}
+
+/* `how` puts the old state back, while no gateway runs. */
+static void put_back(struct side *side, const char *how) {
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("cp -a %s %s", side->folder, side->other);
+    open_store(side);
+    expect_range(side, &key_1, 10, 10);
+    close_store(side);
+    shell("cd %s && %s", side->top, how);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
+    close_store(side);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
+}
+
+static void a_folder_put_back_is_spent(void **state) {
+    put_back(*state, "rm -r state && cp -a other state");
+}
+
+static void a_folder_moved_back_is_spent(void **state) {
+    put_back(*state, "rm -r state && mv other state");
+}
+
+static void a_store_put_back_in_place_is_spent(void **state) {
+    put_back(*state, "cp other/castgate.db state/castgate.db"); /* the same inode */
+}
+
+static void a_folder_put_back_in_place_is_spent(void **state) {
+    put_back(*state, "cp -a other/. state/");
+}
+
+static void a_store_without_witness_is_spent(void **state) {
+    put_back(*state, "rm state/castgate.generation-* && cat other/castgate.db > state/castgate.db");
+}
+
+/* The same, of a copy that was made while the gateway ran, and a gateway that was killed. */
+static void a_live_copy_put_back_in_place_is_spent(void **state) {
+    struct side *side = *state;
+    struct side killed = *side;
+    expect_range(side, &key_1, 0, 10);
+    shell("cp -a %s %s", side->folder, side->other);
+    expect_range(side, &key_1, 10, 10);
+    shell("rm %s/castgate.lock", side->folder); /* stands for the end of the process that holds it */
+    shell("cp -a %s/. %s/", side->other, side->folder);
+    open_store(&killed);
+    expect_refusal(&killed, &key_1, CG_STORE_SPENT, "spent");
+    close_store(&killed);
+}
+
+static void a_store_replaced_while_running_is_spent(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 10);
+    shell("cd %s && cp state/castgate.db c && cp state/castgate.db-wal c-wal && mv c state/castgate.db && "
+          "mv c-wal state/castgate.db-wal",
+          side->top);
+    expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
+}
+
+/* Who makes a new store under a running gateway and claims the same key there would begin at 0 again. */
+static void a_new_store_under_a_running_gateway_is_spent(void **state) {
+    struct side *side = *state;
+    struct side second = *side;
+    expect_range(side, &key_1, 0, 10);
+    shell("rm -r %s", side->folder);
+    init_state(side);
+    open_store(&second);
+    assert_int_equal(claim(&second, &key_1), CG_OK);
+    close_store(&second);
+    expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
+}
+
+/* Backups */
+
+static void backup(const struct side *side, const char *to) {
+    struct cg_problem problem;
+    int err = cg_sqlite_backup(side->folder, to, &problem);
+    if (err != CG_OK) print_error("%s\n", problem.detail);
+    assert_int_equal(err, CG_OK);
+}
+
+/* `to` is one file that says spent by itself; as a state folder it gives nothing. */
+static void check_backup(struct side *side, const char *to) {
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    struct stat info;
+    assert_int_equal(stat(to, &info), 0);
+    assert_int_equal(info.st_mode & 0777, 0600);
+    assert_int_equal(sqlite3_open_v2(to, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT count(*), sum(state = 'spent') FROM sender", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    assert_int_equal(sqlite3_column_int(statement, 0), 1);
+    assert_int_equal(sqlite3_column_int(statement, 1), 1);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    shell("test -z \"$(ls %s.* %s-* 2>/dev/null)\"", to, to);
+    shell("mkdir %s && mv %s %s/castgate.db", side->other, to, side->other);
+    struct side restored = *side;
+    strcpy(restored.folder, side->other);
+    open_store(&restored);
+    expect_refusal(&restored, &key_1, CG_STORE_SPENT, "spent");
+    assert_int_equal(claim(&restored, &key_1), CG_E_STORE);
+    close_store(&restored);
+}
+
+static void a_backup_is_spent(void **state) {
+    struct side *side = *state;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    backup(side, to);
+    check_backup(side, to);
+    open_store(side);
+    expect_range(side, &key_1, 10, 10); /* the original is not */
+}
+
+static void a_backup_may_be_made_while_the_gateway_runs(void **state) {
+    struct side *side = *state;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    expect_range(side, &key_1, 0, 10);
+    backup(side, to);
+    expect_range(side, &key_1, 10, 10);
+    check_backup(side, to);
+    expect_range(side, &key_1, 20, 10);
+}
+
+static void a_backup_replaces_nothing(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    char to[100];
+    snprintf(to, sizeof to, "%s/castgate.db", side->folder);
+    assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "exists"));
+    assert_int_equal(cg_sqlite_backup(side->other, to, &problem), CG_E_STORE);
+    assert_int_equal(cg_sqlite_backup(side->folder, "/nowhere/at/all", &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "No such file"));
+    expect_range(side, &key_1, 0, 10);
+}
+
+static void a_backup_that_fails_leaves_nothing(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    close_store(side);
+    for (unsigned writes = 0; writes < 2; writes++) {
+        fake_disk_init(1);
+        if (writes) fake_disk_fail_writes(1, SQLITE_FULL);
+        else fake_disk_fail_syncs(1);
+        assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+        fake_disk_fini();
+        shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
+    }
+}
+
+/* Disks */
+
+static void a_missing_store_is_said(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "--init-state");
+    assert_int_equal(cg_sqlite_open(side->store, &problem), CG_E_STORE);
+    init_state(side); /* found without restart */
+    expect_refusal(side, &key_1, CG_STORE_UNCLAIMED, "not claimed");
+}
+
+static void a_deleted_store_stops_sending(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 10);
+    shell("mv %s/castgate.db %s/away", side->folder, side->top);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "missing");
+    assert_int_equal(claim(side, &key_2), CG_E_STORE);
+    shell("mv %s/away %s/castgate.db", side->top, side->folder);
+    expect_range(side, &key_1, 10, 10); /* the same file: nothing was lost */
+    shell("rm -r %s", side->folder);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "missing");
+}
+
+static void what_is_no_store_is_said(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    assert_int_equal(run_sql(side, "PRAGMA user_version = 2"), SQLITE_OK);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "has version 2, this castgate knows 1");
+    assert_int_equal(run_sql(side, "PRAGMA user_version = 1; PRAGMA application_id = 5"), SQLITE_OK);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "is not a store of castgate");
+    shell("echo 'this is a text, and it is longer than a header' > %s/castgate.db", side->folder);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "it is no database");
+    shell(": > %s/castgate.db", side->folder);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "is not a store of castgate");
+}
+
+static void a_damaged_store_is_said(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("dd if=/dev/zero of=%s/castgate.db bs=4096 seek=1 count=9 conv=notrunc 2>/dev/null", side->folder);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "damaged");
+}
+
+static void mount_small(struct side *side) {
+    assert_int_equal(mkdir(side->folder, 0700), 0);
+    assert_int_equal(mount("tmpfs", side->folder, "tmpfs", 0, "size=256k,mode=0700"), 0);
+    init_state(side);
+    open_store(side);
+    assert_int_equal(claim(side, &key_1), CG_OK);
+}
+
+static void unmount(struct side *side) {
+    close_store(side);
+    assert_int_equal(umount(side->folder), 0);
+}
+
+static void fill(const struct side *side) {
+    char path[200];
+    static const char zeros[4096];
+    snprintf(path, sizeof path, "%s/filler", side->folder);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    while (write(fd, zeros, sizeof zeros) > 0) {
+    }
+    assert_int_equal(errno, ENOSPC);
+    close(fd);
+}
+
+/* A failure closes the store, which frees what its log took: so fill the disk until nothing works any more. */
+static void fill_for_good(struct side *side, uint64_t *next) {
+    for (unsigned failures = 0, tries = 0; failures < 3; tries++) {
+        assert_true(tries < 100);
+        fill(side);
+        failures++;
+        if (reserve(side, &key_1, 10) != CG_OK) continue;
+        assert_true(side->range.first >= *next);
+        *next = side->range.first + 10;
+        failures = 0;
+    }
+}
+
+static void a_full_disk_stops_sending_until_there_is_space(void **state) {
+    struct side *side = *state;
+    uint64_t next = 0;
+    if (!can_mount) skip();
+    mount_small(side);
+    for (int round = 0; round < 3; round++) {
+        fill_for_good(side, &next);
+        expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "the disk is full");
+        assert_int_equal(claim(side, &key_2), CG_E_STORE);
+        shell("rm %s/filler", side->folder);
+        assert_int_equal(reserve(side, &key_1, 10), CG_OK);
+        assert_true(side->range.first >= next);
+        next = side->range.first + 10;
+    }
+    unmount(side);
+}
+
+static void a_read_only_disk_stops_sending(void **state) {
+    struct side *side = *state;
+    if (!can_mount) skip();
+    mount_small(side);
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    assert_int_equal(mount(NULL, side->folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), 0);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "Read-only file system");
+    assert_int_equal(mount(NULL, side->folder, NULL, MS_REMOUNT, NULL), 0);
+    expect_range(side, &key_1, 10, 10);
+    unmount(side);
+}
+
+static void a_read_only_store_is_said(void **state) {
+    struct side *side = *state;
+    if (geteuid() == 0) skip(); /* who may write to everything */
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("chmod 400 %s/castgate.db", side->folder);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "read-only");
+    shell("chmod 600 %s/castgate.db", side->folder);
+    expect_range(side, &key_1, 10, 10);
+}
+
+/* Durability */
+
+static int setup_fake_disk(void **state) {
+    fake_disk_init(20251);
+    return setup(state);
+}
+
+static int teardown_fake_disk(void **state) {
+    int status = teardown(state);
+    fake_disk_fini();
+    return status;
+}
+
+/* Synchronous is FULL, and a number leaves only after the fsync of the commit that reserves it has returned. */
+static void every_number_is_synced_before_it_is_given(void **state) {
+    struct side *side = *state;
+    for (uint64_t i = 0; i < 500; i++) {
+        uint64_t syncs = fake_disk_log_syncs();
+        expect_range(side, &key_1, i * 10, 10);
+        assert_true(fake_disk_log_syncs() > syncs);
+        assert_int_equal(fake_disk_log_unsynced(), 0);
+    }
+    uint64_t syncs = fake_disk_log_syncs();
+    assert_int_equal(claim(side, &key_2), CG_OK);
+    assert_true(fake_disk_log_syncs() > syncs);
+    assert_int_equal(fake_disk_log_unsynced(), 0);
+}
+
+static void a_failing_disk_gives_nothing_and_recovers(void **state) {
+    struct side *side = *state;
+    uint64_t next = 0;
+    static const int codes[] = {SQLITE_FULL, SQLITE_IOERR_WRITE, SQLITE_READONLY};
+    static const char *const parts[] = {"the disk is full", "the disk fails", "read-only"};
+    for (size_t i = 0; i < 3; i++) {
+        fake_disk_fail_writes(1, codes[i]);
+        expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, parts[i]);
+        expect_range(side, &key_1, next, 10);
+        next += 10;
+    }
+    fake_disk_fail_syncs(1);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "the disk fails");
+    assert_int_equal(reserve(side, &key_1, 10), CG_OK);
+    assert_true(side->range.first >= next); /* the commit may have been there, or not */
+}
+
+/* The number that the store would go on with, were the power to fail now. */
+static uint64_t next_after_power_loss(const struct side *side) {
+    char path[200];
+    sqlite3 *db;
+    sqlite3_stmt *statement;
+    fake_disk_after_power_loss(side->other);
+    snprintf(path, sizeof path, "%s/castgate.db", side->other);
+    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, "SELECT next FROM sender WHERE substr(id, 1, 1) = x'01'", -1, &statement, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    uint64_t next = (uint64_t)sqlite3_column_int64(statement, 0);
+    sqlite3_finalize(statement);
+    sqlite3_close(db);
+    return next;
+}
+
+/* Whenever the power fails, whichever fsyncs failed before, what was given is not given again. */
+static void no_number_comes_twice_after_a_power_failure(void **state) {
+    struct side *side = *state;
+    uint64_t given = 0;
+    size_t failures = 0;
+    mkdir(side->other, 0700);
+    for (int round = 0; round < 600; round++) {
+        uint32_t dice = fake_disk_random();
+        if (dice % 5 == 0) fake_disk_fail_syncs(1 + dice / 5 % 3);
+        if (dice % 7 == 0) fake_disk_fail_writes(1, SQLITE_IOERR_WRITE);
+        if (reserve(side, &key_1, 10) == CG_OK) {
+            assert_true(side->range.first >= given);
+            given = side->range.first + side->range.count;
+        } else {
+            assert_int_equal(side->failure.refusal, CG_STORE_UNAVAILABLE);
+            failures++;
+        }
+        assert_true(next_after_power_loss(side) >= given);
+        if (dice % 11 == 0) {
+            close_store(side);
+            assert_true(next_after_power_loss(side) >= given);
+            open_store(side);
+        }
+    }
+    assert_true(failures > 50);
+    assert_true(given > 1000);
+}
+
+/* Without privileges in the machine, as root of a user namespace. */
+static bool make_namespace(void) {
+    int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
+    return unshare(flags) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+}
+
+int main(void) {
+#define PLAIN(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BARE(test)  cmocka_unit_test_setup_teardown(test, setup_nothing, teardown)
+#define FAKE(test)  cmocka_unit_test_setup_teardown(test, setup_fake_disk, teardown_fake_disk)
+    const struct CMUnitTest tests[] = {
+        BARE(init_makes_a_private_folder_and_store),
+        BARE(init_refuses_what_is_in_use),
+        PLAIN(numbers_go_on_after_every_reopening),
+        PLAIN(a_key_without_row_gets_nothing),
+        PLAIN(a_second_claim_is_no_reset),
+        PLAIN(rows_cannot_be_removed_or_set_back),
+        PLAIN(numbers_end_at_2_to_the_40),
+        PLAIN(a_second_gateway_is_refused),
+        PLAIN(a_removed_lock_is_noticed),
+        PLAIN(a_copied_folder_is_spent),
+        PLAIN(a_renamed_folder_is_no_copy),
+        PLAIN(a_folder_put_back_is_spent),
+        PLAIN(a_folder_moved_back_is_spent),
+        PLAIN(a_store_put_back_in_place_is_spent),
+        PLAIN(a_folder_put_back_in_place_is_spent),
+        PLAIN(a_store_without_witness_is_spent),
+        PLAIN(a_live_copy_put_back_in_place_is_spent),
+        PLAIN(a_store_replaced_while_running_is_spent),
+        PLAIN(a_new_store_under_a_running_gateway_is_spent),
+        PLAIN(a_backup_is_spent),
+        PLAIN(a_backup_may_be_made_while_the_gateway_runs),
+        PLAIN(a_backup_replaces_nothing),
+        PLAIN(a_backup_that_fails_leaves_nothing),
+        BARE(a_missing_store_is_said),
+        PLAIN(a_deleted_store_stops_sending),
+        PLAIN(what_is_no_store_is_said),
+        PLAIN(a_damaged_store_is_said),
+        BARE(a_full_disk_stops_sending_until_there_is_space),
+        BARE(a_read_only_disk_stops_sending),
+        PLAIN(a_read_only_store_is_said),
+        FAKE(every_number_is_synced_before_it_is_given),
+        FAKE(a_failing_disk_gives_nothing_and_recovers),
+        FAKE(no_number_comes_twice_after_a_power_failure),
+    };
+    cg_log_set_level(CG_LOG_ERROR);
+    can_mount = make_namespace();
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
