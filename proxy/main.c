@@ -12,6 +12,7 @@
 #include "io/front_http.h"
 #include "io/loop.h"
 #include "io/protectors.h"
+#include "settings/plugins.h"
 #include "settings/security_group.h"
 #include "settings/settings.h"
 #include "sqlite/sqlite.h"
@@ -24,6 +25,7 @@ struct program {
     const char *file;
     struct cg_loop loop;
     struct cg_protectors protectors;
+    struct cg_plugins plugins;
     struct cg_front_http *http;
     struct cg_admin *admin;
     uv_timer_t ending;     /* while stopping: looks whether all is done */
@@ -31,9 +33,9 @@ struct program {
     bool finished_early;   /* the exchanges were told to end with what they have */
 };
 
-static const struct castgate_plugin *const encoder_plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
-static const struct cg_encoder_list encoders = {
-    .plugins = encoder_plugins, .count = sizeof encoder_plugins / sizeof *encoder_plugins};
+static const struct castgate_plugin *const builtin_plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
+static const struct cg_encoder_list builtin_encoders = {
+    .plugins = builtin_plugins, .count = sizeof builtin_plugins / sizeof *builtin_plugins};
 
 /* Settings */
 
@@ -99,6 +101,8 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
     bool listeners = same_listeners(&old->http, &fresh->http) && same_listeners(&old->admin, &fresh->admin);
     bool sockets = cg_addr_equal(&old->group.address, &fresh->group.address) && old->group.port == fresh->group.port &&
                    old->group.receive_buffer == fresh->group.receive_buffer;
+    bool plugins = cg_plugins_are_same(old, fresh);
+    if (!plugins) cg_log(CG_LOG_WARNING, "reload", "changed plugins take effect after a restart");
     if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
     if (!sockets) cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
 }
@@ -198,7 +202,7 @@ static bool open_all(struct program *program, const struct cg_config *config, st
     CG_CHECK(uv_timer_init(&loop->uv, &program->ending) == 0);
     program->ending.data = program;
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config->state, problem) < 0) return false;
-    program->http = cg_front_http_open(&loop->uv, loop->gateway, &encoders, problem);
+    program->http = cg_front_http_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
     if (program->http == NULL) return false;
     program->admin = cg_admin_open(&loop->uv, loop->gateway, problem);
     return program->admin != NULL;
@@ -212,7 +216,8 @@ static int run(const char *file) {
     struct cg_problem problem = {0};
     int status = EXIT_FAILURE;
     cg_protectors_init(&program.protectors);
-    if (cg_protectors_attach(&program.protectors, config, &problem) < 0 ||
+    if (cg_plugins_load(&program.plugins, &builtin_encoders, config, &problem) < 0 ||
+        cg_protectors_attach(&program.protectors, config, &problem) < 0 ||
         cg_loop_init(&program.loop, config, on_signal, &program, &problem) < 0) {
         cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
         goto out;
@@ -227,6 +232,7 @@ static int run(const char *file) {
     cg_loop_run(&program.loop);
     cg_loop_fini(&program.loop);
 out:
+    cg_plugins_fini(&program.plugins);
     cg_protectors_fini(&program.protectors);
     cg_config_unref(config);
     return status;

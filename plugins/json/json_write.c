@@ -9,6 +9,8 @@
 #include "wire/content_format.h"
 #include "wire/msg.h"
 
+enum { EMBEDDED_DEPTH_MAX = 64 };
+
 void cg_json_put_key(struct cg_buf *to, const char *key) {
     if (to->len > 0 && to->data[to->len - 1] != '{') cg_buf_put_u8(to, ',');
     cg_buf_put_u8(to, '"');
@@ -47,11 +49,30 @@ static void put_hex(struct cg_buf *to, const char *key, bool present, struct cas
     cg_buf_put_u8(to, '"');
 }
 
+/* Readers bound how deep they go, each elsewhere, and one member's brackets must not make the others' answers unreadable. */
+static bool is_shallow(struct cg_slice json) {
+    bool quoted = false;
+    unsigned depth = 0;
+    for (size_t i = 0; i < json.len && depth <= EMBEDDED_DEPTH_MAX; i++) {
+        uint8_t byte = json.data[i];
+        if (quoted && byte == '\\') {
+            i++;
+        } else if (byte == '"') {
+            quoted = !quoted;
+        } else if (!quoted && (byte == '[' || byte == '{')) {
+            depth++;
+        } else if (!quoted && (byte == ']' || byte == '}')) {
+            depth--;
+        }
+    }
+    return depth <= EMBEDDED_DEPTH_MAX;
+}
+
 static bool is_json(struct castgate_slice payload) {
     json_error_t error;
     json_t *value = json_loadb(payload.data, payload.len, JSON_DECODE_ANY, &error);
     json_decref(value);
-    return value != NULL;
+    return value != NULL && is_shallow(cg_borrow(payload));
 }
 
 /* JSON has line ends only where white space may stand; a space does as well and keeps an event stream's framing. */
@@ -90,7 +111,7 @@ static void put_options(struct cg_buf *to, const struct castgate_answer *answer)
     struct cg_msg msg = {.options = cg_borrow(answer->options)};
     struct cg_opt_iter iter;
     struct cg_opt opt;
-    uint16_t open = 0;
+    uint32_t open = UINT32_MAX; /* none: a member may send option 0, too */
     cg_json_put_key(to, "options");
     cg_buf_put_u8(to, '{');
     cg_opt_iter_init(&iter, &msg);
@@ -99,7 +120,7 @@ static void put_options(struct cg_buf *to, const struct castgate_answer *answer)
         if (open == opt.number) {
             cg_buf_put_u8(to, ',');
         } else {
-            if (open != 0) cg_buf_put_str(to, "],");
+            if (open != UINT32_MAX) cg_buf_put_str(to, "],");
             cg_buf_put_u8(to, '"');
             cg_buf_put_decimal(to, opt.number);
             cg_buf_put_str(to, "\":[");
@@ -109,7 +130,7 @@ static void put_options(struct cg_buf *to, const struct castgate_answer *answer)
         cg_buf_put_hex(to, opt.value);
         cg_buf_put_u8(to, '"');
     }
-    cg_buf_put_str(to, open != 0 ? "]}" : "}");
+    cg_buf_put_str(to, open != UINT32_MAX ? "]}" : "}");
 }
 
 void cg_json_put_answer(struct cg_buf *to, const struct castgate_answer *answer) {

@@ -26,12 +26,11 @@ void cg_arena_fini(struct cg_arena *arena) {
     arena->used = 0;
 }
 
-static bool may_take(struct cg_arena *arena, size_t size) {
-    if (size > arena->max - arena->used) return false;
+static bool fits_itself(const struct cg_arena *arena, size_t size) { return size <= arena->max - arena->used; }
+
+static bool may_take(const struct cg_arena *arena, size_t size) {
     const struct cg_quota *quota = arena->quota;
-    if (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used)) return true;
-    arena->quota_refused = true;
-    return false;
+    return fits_itself(arena, size) && (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used));
 }
 
 static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) {
@@ -39,7 +38,10 @@ static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) 
     if (arena->blocks != NULL) size = arena->blocks->size * 2 < LARGEST_BLOCK ? arena->blocks->size * 2 : LARGEST_BLOCK;
     size_t header = (sizeof(struct cg_arena_block) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (size < header + payload || !may_take(arena, size)) size = header + payload;
-    if (!may_take(arena, size)) return NULL;
+    if (!may_take(arena, size)) {
+        arena->quota_refused = fits_itself(arena, size);
+        return NULL;
+    }
     struct cg_arena_block *block = malloc(size);
     if (block == NULL) return NULL;
     *block = (struct cg_arena_block){.next = arena->blocks, .size = size, .at = header};
@@ -50,7 +52,10 @@ static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) 
 }
 
 void *cg_arena_alloc(struct cg_arena *arena, size_t size) {
-    if (size > arena->max) return NULL;
+    if (size > arena->max) {
+        arena->quota_refused = false;
+        return NULL;
+    }
     size = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     struct cg_arena_block *block = arena->blocks;
     if (block == NULL || block->size - block->at < size) {

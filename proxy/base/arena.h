@@ -17,7 +17,7 @@ struct cg_arena {
     size_t used;                   /* bytes taken from the system by this arena */
     size_t max;                    /* bytes this arena may take */
     struct cg_quota *quota;        /* shared; outlives the arena; may be NULL */
-    bool quota_refused;            /* an allocation failed because of the quota, not of this arena's own limit */
+    bool quota_refused;            /* the latest allocation that failed did so because of the quota, not of this arena's own limit */
 };
 
 void cg_arena_init(struct cg_arena *arena, size_t max, struct cg_quota *quota);

@@ -65,12 +65,18 @@ static void give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     cg_gateway_wake(gateway, exchange);
 }
 
+/* It did not even go out. Where nobody else is asked, that is the exchange's end; among others it is one silent member more. */
+static void fail(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_problem *problem) {
+    if (ask->exchange->unicast && ask->purpose == CG_ASK_MEMBER) ask->exchange->problem = *problem;
+    give_up(gateway, ask);
+}
+
 static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_route route = {.to = ask->to};
     struct cg_problem problem = {0};
     int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&ask->datagram), &problem);
     if (err < 0) {
-        give_up(gateway, ask);
+        fail(gateway, ask, &problem);
         return;
     }
     cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + ask->timeout_us);
@@ -86,9 +92,15 @@ static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     transmit(gateway, ask);
 }
 
-void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err) {
-    if (err < 0 || ask->datagram.failed) {
-        give_up(gateway, ask);
+void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, const struct cg_problem *problem) {
+    if (err < 0) {
+        fail(gateway, ask, problem);
+        return;
+    }
+    if (ask->datagram.failed) {
+        struct cg_problem too_big = {0};
+        cg_problem_set(&too_big, CG_E_TOO_BIG, "the request does not fit into one datagram");
+        fail(gateway, ask, &too_big);
         return;
     }
     ask->exchange->mapping->stats->asked++;
@@ -160,12 +172,12 @@ static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
     struct cg_problem problem = {0};
     struct cg_protector *protector = exchange->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);
-    int err = job == 0 ? CG_E_NO_MEMORY
+    int err = job == 0 ? cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left")
                        : protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, &problem);
     if (err == CG_PENDING) {
         cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket});
     } else {
-        cg_ask_sealed(gateway, ask, err);
+        cg_ask_sealed(gateway, ask, err, &problem);
     }
 }
 
@@ -181,12 +193,25 @@ static bool with_option(struct cg_opts *options, struct cg_opt *list, const stru
     return true;
 }
 
+/* The request to the only member could not be made. */
+static void refuse_only(struct cg_gateway *gateway, struct cg_exchange *exchange, int err) {
+    if (err < 0) {
+        cg_problem_set(&exchange->problem, err, "the path or query cannot be put into CoAP options");
+    } else {
+        cg_problem_set(&exchange->problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
+    }
+    cg_gateway_wake(gateway, exchange);
+}
+
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member) {
     struct cg_opts options;
     const struct cg_target *target = &exchange->mapping->targets[0];
-    if (cg_exchange_options(exchange, target, &options) < 0) return;
-    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_MEMBER, &member->addr, target);
-    if (ask == NULL) return;
+    int err = cg_exchange_options(exchange, target, &options);
+    struct cg_ask *ask = err < 0 ? NULL : new_ask(gateway, exchange, CG_ASK_MEMBER, &member->addr, target);
+    if (ask == NULL) {
+        if (exchange->unicast) refuse_only(gateway, exchange, err);
+        return;
+    }
     ask->identity = member->identity;
     seal(gateway, ask, options);
 }

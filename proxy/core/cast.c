@@ -49,6 +49,7 @@ bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscripti
     subscription->cast = cast;
     subscription->next_of_cast = cast->subscriptions;
     subscription->state = cast->state == CG_CAST_SENT ? CG_SUBSCRIPTION_SENT : CG_SUBSCRIPTION_WAITS;
+    subscription->sent_us = gateway->now_us;
     cast->subscriptions = subscription;
     return true;
 }
@@ -77,6 +78,7 @@ static void free_cast(struct cg_gateway *gateway, struct cg_cast *cast) {
     if (cast->state == CG_CAST_WAITING) leave_queue(cast);
     cg_gateway_clear_timer(gateway, &cast->timer);
     settle(gateway, cast);
+    if (cast->pace != NULL) cast->pace->casts--;
     if (cast->token != NULL) cg_token_spend(gateway, cast->token);
     if (cast->previous == NULL) {
         gateway->all_casts = cast->next;
@@ -130,6 +132,7 @@ static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
     cg_buf_fini(&cast->datagram);
     for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
         it->state = CG_SUBSCRIPTION_SENT;
+        it->sent_us = cast->sent_us;
         cg_gateway_wake(gateway, it->exchange);
     }
 }
@@ -138,7 +141,6 @@ static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
     struct cg_route route = {
         .to = cast->target->group, .interface = cast->target->interface, .hops = cast->target->hops};
     struct cg_problem problem = {0};
-    cast->state = CG_CAST_SEALING; /* out of the queue */
     cg_gateway_clear_timer(gateway, &cast->timer);
     int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&cast->datagram), &problem);
     if (err < 0) {
@@ -146,6 +148,13 @@ static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
     } else {
         sent(gateway, cast);
     }
+}
+
+/* A client that left is only marked until its exchange's step runs. */
+static bool is_wanted(const struct cg_cast *cast) {
+    const struct cg_subscription *it = cast->subscriptions;
+    while (it != NULL && it->exchange->abandoned) it = it->next_of_cast;
+    return it != NULL;
 }
 
 /* Lets go whoever's turn it is; the first that must wait gets a timer for when to look again. */
@@ -159,7 +168,12 @@ static void pump(struct cg_gateway *gateway, struct cg_pace *pace) {
             return;
         }
         leave_queue(cast);
-        emit(gateway, cast);
+        cast->state = CG_CAST_SEALING; /* out of the queue */
+        if (is_wanted(cast)) {
+            emit(gateway, cast);
+        } else {
+            fail(gateway, cast, &(struct cg_problem){.err = CG_E_EMIT}); /* nobody hears it */
+        }
     }
 }
 
@@ -168,8 +182,10 @@ static void cast_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     struct cg_pace *pace = cast->pace;
     if (gateway->now_us >= cast->give_up_us) {
         struct cg_problem problem = {.retry_after = 1};
-        cg_problem_set(&problem, CG_E_OVERLOAD,
-                       "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
+        cg_problem_set(&problem, CG_E_OVERLOAD, "%s",
+                       cast->state == CG_CAST_SEALING
+                           ? "the request could not be protected in time (a store that hangs, or too many signatures)"
+                           : "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
         fail(gateway, cast, &problem);
     }
     pump(gateway, pace);
@@ -220,6 +236,7 @@ static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct 
                        : protector->ops->seal(protector, &sealing, job, &cast->datagram, &cast->binding, &problem);
     if (err == CG_PENDING) {
         cg_gateway_use_job(gateway, &(struct cg_job){.cast = cast->ticket});
+        cg_gateway_set_timer(gateway, &cast->timer, cast->give_up_us);
     } else {
         cg_cast_sealed(gateway, cast, err, &problem);
     }
@@ -257,6 +274,7 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     emit_shape(&cast->shape_bytes, request);
     cast->shape = cg_fnv(CG_FNV_START, cast->shape_bytes.data, cast->shape_bytes.len);
     cast->pace = cg_pace_get(&gateway->paces, &gateway->config->group, &request->target->group, gateway->now_us);
+    if (cast->pace != NULL) cast->pace->casts++;
     cast->token = cg_token_make(gateway, cast->mapping->stats);
     if (cast->token != NULL) cast->token->cast = cast;
     return cast;

@@ -181,7 +181,9 @@ struct cg_config {
     struct cg_security_keys *security_groups;
     size_t security_group_count;
     void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
-    const char *plugin_folder; /* where plugins are looked for by name */
+    const char *plugin_folder;  /* where plugins are looked for by name */
+    const char **plugins;       /* file names in it, to load at the start */
+    size_t plugin_count;
     struct cg_client *clients;
     size_t client_count;
     struct cg_client *clients_by_name;        /* uthash heads */

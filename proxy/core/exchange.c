@@ -255,15 +255,16 @@ static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchang
     }
 }
 
-static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    exchange->sent_us = gateway->now_us;
+/* From `sent_us` on, when the last of the requests went out. */
+static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
+    exchange->sent_us = sent_us;
     if (cg_stream_is_wanted(exchange)) {
         if (!cg_stream_begin(gateway, exchange)) return CG_STEP_REPLY;
         exchange->streaming = true;
         hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
     }
-    exchange->deadline_us = gateway->now_us + exchange->timeout_us;
-    exchange->repair_us = exchange->mapping->repair_unicast ? gateway->now_us + exchange->timeout_us / 2 : UINT64_MAX;
+    exchange->deadline_us = sent_us + exchange->timeout_us;
+    exchange->repair_us = exchange->mapping->repair_unicast ? sent_us + exchange->timeout_us / 2 : UINT64_MAX;
     return CG_STEP_GATHER;
 }
 
@@ -271,7 +272,7 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
     const struct cg_mapping *mapping = exchange->mapping;
     if (has_only_member(mapping) && exchange->timeout_us > 0 && !suppresses_all(exchange)) {
         exchange->unicast = true;
-        enum cg_step next = start_gathering(gateway, exchange);
+        enum cg_step next = start_gathering(gateway, exchange, gateway->now_us);
         if (next == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
         return next;
     }
@@ -292,6 +293,7 @@ static void refuse_target(struct cg_exchange *exchange, size_t index) {
 
 static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     size_t failed = 0;
+    uint64_t sent_us = 0;
     for (size_t i = 0; i < exchange->subscription_count; i++) {
         struct cg_subscription *subscription = &exchange->subscriptions[i];
         if (subscription->state == CG_SUBSCRIPTION_WAITS) {
@@ -301,13 +303,14 @@ static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *ex
             cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
         }
         failed += subscription->state == CG_SUBSCRIPTION_FAILED;
+        if (subscription->sent_us > sent_us) sent_us = subscription->sent_us;
     }
     if (failed == exchange->subscription_count) return CG_STEP_REPLY;
     for (size_t i = 0; i < exchange->subscription_count; i++) {
         if (exchange->subscriptions[i].state == CG_SUBSCRIPTION_FAILED) refuse_target(exchange, i);
     }
     exchange->problem = (struct cg_problem){0};
-    return start_gathering(gateway, exchange);
+    return start_gathering(gateway, exchange, sent_us);
 }
 
 /* GATHER and REPAIR */
@@ -460,10 +463,12 @@ static void reply_problem(struct cg_gateway *gateway, struct cg_exchange *exchan
     const struct cg_front *front = exchange->front;
     void *ctx = exchange->front_ctx;
     struct cg_problem problem = exchange->problem;
+    unsigned status = cg_err_info(problem.err)->http_status;
+    if (status == 503 && problem.retry_after == 0) problem.retry_after = 1; /* what is full now may soon not be */
     char id[sizeof exchange->id];
     memcpy(id, exchange->id, sizeof id);
     count_error(gateway, exchange, problem.err);
-    log_exchange(gateway, exchange, cg_err_info(problem.err)->http_status);
+    log_exchange(gateway, exchange, status);
     cg_exchange_free(gateway, exchange);
     front->problem(ctx, &problem, id);
 }

@@ -215,7 +215,8 @@ void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *da
     if (datagram->arrival_us > gateway->now_us) gateway->now_us = datagram->arrival_us;
     gateway->totals.datagrams++;
     struct cg_msg msg;
-    if (cg_msg_parse(&msg, datagram->bytes) < 0) {
+    bool malformed = cg_msg_parse(&msg, datagram->bytes) < 0;
+    if (malformed || (msg.type == CG_RST && msg.code != CG_EMPTY)) { /* RFC 7252 §4.2, §4.3: a Reset is empty */
         gateway->totals.malformed++;
         reject(gateway, datagram, &msg);
     } else if (cg_code_is_response(msg.code)) {
@@ -269,7 +270,7 @@ void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t number, int err, str
         cg_cast_sealed(gateway, cast, err, problem);
     } else if (ask != NULL) {
         cg_buf_put_slice(&ask->datagram, datagram);
-        cg_ask_sealed(gateway, ask, err);
+        cg_ask_sealed(gateway, ask, err, problem);
     }
 }
 

@@ -53,7 +53,7 @@ void cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *
     struct cg_pace *pace, *next;
     HASH_ITER(hh, table->by_group, pace, next) {
         refill(pace, settings, now_us);
-        if (pace->outstanding > 0 || pace->first != NULL || pace->allowance < settings->probing_burst) continue;
+        if (pace->casts > 0 || pace->allowance < settings->probing_burst) continue;
         HASH_DEL(table->by_group, pace);
         free(pace);
     }

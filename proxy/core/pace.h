@@ -13,6 +13,7 @@ struct cg_pace {
     double allowance;     /* bytes that may be sent now; refilled at the probing rate, in full by any answer */
     uint64_t filled_us;   /* when allowance was right */
     struct cg_cast *first, *last; /* waiting */
+    uint32_t casts;               /* that hold this entry, waiting or not */
     UT_hash_handle hh;
 };
 

@@ -39,13 +39,14 @@ struct cg_subscription {
     struct cg_exchange *exchange;
     struct cg_cast *cast; /* NULL once it is over */
     struct cg_subscription *next_of_cast;
+    uint64_t sent_us; /* when the request went out, or was joined after that */
     enum cg_subscription_state state;
 };
 
 enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
 
 struct cg_cast {
-    struct cg_timer timer; /* while WAITING: when to look again, or to give up */
+    struct cg_timer timer; /* while SEALING: when to give up; while WAITING: when to look again, or to give up */
     struct cg_ticket ticket;
     struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;
@@ -240,7 +241,7 @@ void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, con
 void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
                     const struct cg_msg *msg);
 void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type);
-void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err);
+void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, const struct cg_problem *problem);
 void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
                    const struct cg_opened *opened);
 void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask);

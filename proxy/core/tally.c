@@ -74,19 +74,26 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
 static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
     cg_tally_refuse(tally, &arrival->from, arrival->opened->kid, CG_SLICE_NONE, reason);
     tally->limited = true;
-    return tally->arena->quota_refused ? CG_TALLY_NO_MEMORY : CG_TALLY_OVER_CAP;
+    return CG_TALLY_OVER_CAP;
+}
+
+/* After an allocation that failed. */
+static enum cg_tally_result dropped_for_memory(struct cg_tally *tally, const struct cg_arrival *arrival) {
+    bool shared = tally->arena->quota_refused;
+    enum cg_tally_result own = dropped(tally, arrival, "memory-limit");
+    return shared ? CG_TALLY_NO_MEMORY : own;
 }
 
 static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_slice key,
                                       struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
-    if (entry == NULL || !hold(tally, entry, arrival)) return dropped(tally, arrival, "memory-limit");
+    if (entry == NULL || !hold(tally, entry, arrival)) return dropped_for_memory(tally, arrival);
     if (arrival->opened->identity.len == 0) {
         entry->key = cg_slice_of(&entry->from, sizeof entry->from);
     } else {
         entry->key = cg_arena_copy(tally->arena, key);
-        if (entry->key.data == NULL) return dropped(tally, arrival, "memory-limit");
+        if (entry->key.data == NULL) return dropped_for_memory(tally, arrival);
     }
     entry->member = tally->mapping->member_count == 0 ? NULL : configured_member(tally, arrival);
     HASH_ADD_KEYPTR(hh, tally->answers, entry->key.data, entry->key.len, entry);

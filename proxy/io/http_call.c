@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/check.h"
 
@@ -197,6 +198,23 @@ const struct cg_http_message *cg_http_call_message(const struct cg_http_call *ca
 
 const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call) {
     return &call->connection->listener->listen;
+}
+
+static int check_certificate(struct cg_http_connection *connection, struct cg_problem *problem) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (info == NULL) return CG_E_NOT_FOUND;
+    return cg_http_tls_client(info->tls_session, connection->certificate_sha256, &connection->certified_until, problem);
+}
+
+/* The signatures are checked once in a connection; time goes on. */
+int cg_http_call_certificate(struct cg_http_call *call, uint8_t sha256[CG_HTTP_CERTIFICATE_SHA256],
+                             struct cg_problem *problem) {
+    struct cg_http_connection *connection = call->connection;
+    if (connection->tls == NULL) return CG_E_NOT_FOUND;
+    int err = connection->certified_until > time(NULL) ? CG_OK : check_certificate(connection, problem);
+    if (err == CG_OK) memcpy(sha256, connection->certificate_sha256, CG_HTTP_CERTIFICATE_SHA256);
+    return err;
 }
 
 void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx) { call->ctx = ctx; }

@@ -6,6 +6,7 @@
 
 #include "base/heap.h"
 #include "io/http_server.h"
+#include "io/http_tls.h"
 
 #define CG_HTTP_HEADER_MAX 16384 /* bytes: request line and header fields */
 
@@ -27,6 +28,7 @@ struct cg_http_server {
     const struct cg_http_handler *handler;
     void *ctx;
     struct MHD_Daemon *daemon;
+    struct cg_http_tls *tls; /* what new connections begin with; NULL: no TLS */
     struct cg_http_listener *listeners;
     size_t listener_count;
     struct cg_http_connection *connections;         /* a list */
@@ -58,6 +60,9 @@ struct cg_http_connection {
     struct cg_http_connection *previous, *next;
     const struct cg_http_listener *listener;
     struct MHD_Connection *mhd;
+    struct cg_http_tls *tls;           /* a reference; NULL: no TLS */
+    int64_t certified_until;           /* the client's certificate was found good and expires then; 0: not checked yet */
+    uint8_t certificate_sha256[CG_HTTP_CERTIFICATE_SHA256];
     struct cg_http_call *call; /* the request in progress, or NULL */
     int fd;
     bool has_watch;

@@ -37,6 +37,7 @@ static void free_server(struct cg_http_server *server) {
     free(server->listeners);
     free(server->listener_by_fd);
     cg_heap_fini(&server->deadlines);
+    cg_http_tls_unref(server->tls);
     if (server->on_closed != NULL) server->on_closed(server->on_closed_ctx);
     free(server);
 }
@@ -208,6 +209,14 @@ static void linger_if_needed(const struct cg_http_connection *connection) {
     if (fd >= 0) cg_http_linger(connection->server, fd);
 }
 
+/* Before the handshake. A session that stays without certificate cannot begin one. */
+static void attach_tls(struct cg_http_connection *connection) {
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (connection->server->tls == NULL || info == NULL) return;
+    connection->tls = cg_http_tls_attach(connection->server->tls, info->tls_session);
+}
+
 static struct cg_http_connection *new_connection(struct cg_http_server *server, struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct cg_http_connection *connection = info == NULL ? NULL : calloc(1, sizeof *connection);
@@ -220,6 +229,7 @@ static struct cg_http_connection *new_connection(struct cg_http_server *server, 
     connection->next = server->connections;
     if (connection->next != NULL) connection->next->previous = connection;
     server->connections = connection;
+    attach_tls(connection);
     cg_http_set_timer(server, &connection->timer, server->patience_us);
     return connection;
 }
@@ -228,6 +238,7 @@ static void end_connection(struct cg_http_connection *connection) {
     linger_if_needed(connection);
     cg_http_clear_timer(connection->server, &connection->timer);
     unlink_connection(connection);
+    cg_http_tls_unref(connection->tls);
     if (connection->has_watch) {
         uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
     } else {
@@ -374,10 +385,6 @@ static int open_listener(struct cg_http_server *server, const struct cg_listen *
 
 static int open_listeners(struct cg_http_server *server, const struct cg_http_settings *settings,
                           struct cg_problem *problem) {
-    if (settings->tls.certificate != NULL) {
-        return cg_problem_set(problem, CG_E_INTERNAL,
-                              "HTTP listeners have no TLS: put a TLS proxy in front, on loopback");
-    }
     server->listeners = calloc(settings->listen_count, sizeof *server->listeners);
     if (server->listeners == NULL && settings->listen_count > 0) {
         return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the listeners");
@@ -392,8 +399,16 @@ static int open_listeners(struct cg_http_server *server, const struct cg_http_se
 /* ---- Opening and closing ---- */
 
 static int start_daemon(struct cg_http_server *server, struct cg_problem *problem) {
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)cg_http_tls_priorities},
+        {MHD_OPTION_HTTPS_CERT_CALLBACK, 0, (void *)(uintptr_t)cg_http_tls_on_certificate_wanted},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem *more = server->tls == NULL ? &tls[2] : tls;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    if (server->tls != NULL) flags |= MHD_USE_TLS;
     server->daemon = MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, cg_http_on_access, server,
+        flags, 0, NULL, NULL, cg_http_on_access, server, MHD_OPTION_ARRAY, more,
         MHD_OPTION_URI_LOG_CALLBACK, cg_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, cg_http_on_completed,
         server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
@@ -432,7 +447,11 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     open_timer(server, &server->run_timer);
     open_timer(server, &server->deadline_timer);
     open_timer(server, &server->pause_timer);
-    int err = open_listeners(server, options->settings, problem);
+    int err = CG_OK;
+    if (options->settings->tls.certificate != NULL) {
+        err = cg_http_tls_load(&server->tls, &options->settings->tls, options->key_may_be_shared, problem);
+    }
+    if (err == CG_OK) err = open_listeners(server, options->settings, problem);
     if (err == CG_OK) err = start_daemon(server, problem);
     if (err < 0) {
         cg_http_server_close(server, NULL, NULL);
@@ -440,6 +459,20 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     }
     set_accepting(server, true);
     return server;
+}
+
+int cg_http_server_reload_tls(struct cg_http_server *server, const struct cg_tls_settings *settings,
+                              bool key_may_be_shared, struct cg_problem *problem) {
+    if ((server->tls != NULL) != (settings->certificate != NULL)) {
+        return cg_problem_set(problem, CG_E_INTERNAL, "TLS is turned on or off by a restart only");
+    }
+    if (server->tls == NULL) return CG_OK;
+    struct cg_http_tls *fresh;
+    int err = cg_http_tls_load(&fresh, settings, key_may_be_shared, problem);
+    if (err < 0) return err;
+    cg_http_tls_unref(server->tls);
+    server->tls = fresh;
+    return CG_OK;
 }
 
 static void close_listeners(struct cg_http_server *server) {

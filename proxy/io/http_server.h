@@ -28,15 +28,23 @@ struct cg_http_handler {
 
 struct cg_http_options {
     const struct cg_http_settings *settings; /* listen and tls are used; nothing is kept by reference */
+    bool key_may_be_shared;                  /* others than its owner may have a right to the file of the TLS key */
     const struct cg_http_handler *handler;   /* outlives the server */
     void *ctx;                               /* for the handler */
     unsigned connections;                    /* at once; beyond, clients wait in the sockets' queues */
     uint64_t patience_us; /* for a request to come in whole, for a reply to be taken, between requests; 0: 60 s */
 };
 
-/* Binds and listens. NULL when that fails: *problem says which address and why (CG_E_INTERNAL). */
+/* Binds and listens, with TLS when the settings have a certificate. NULL when that fails: *problem says which address or
+ * file and why (CG_E_INTERNAL, CG_E_NO_MEMORY). */
 struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_options *options,
                                            struct cg_problem *problem);
+
+/* Reads the TLS files again, perhaps under new names: connections from now on use what they hold, the others go on with
+ * what they began with. On failure nothing changes and *problem says which file and why. TLS cannot be turned on or off
+ * this way (CG_E_INTERNAL). Without TLS there is nothing to do. */
+int cg_http_server_reload_tls(struct cg_http_server *server, const struct cg_tls_settings *settings,
+                              bool key_may_be_shared, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* No new connections and no further requests on the old ones; calls that were handed over stay until replied. */
 void cg_http_server_stop(struct cg_http_server *server);
@@ -54,6 +62,13 @@ const struct cg_listen *cg_http_server_listen(const struct cg_http_server *serve
 /* Borrowed, valid as long as the call. */
 const struct cg_http_message *cg_http_call_message(const struct cg_http_call *call);
 const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call);
+
+#define CG_HTTP_CERTIFICATE_SHA256 32
+/* The client's certificate: CG_OK with the SHA-256 of its DER form when the settings' client_ca vouches for it at this
+ * moment. CG_E_NOT_FOUND: there is none, or no TLS. CG_E_UNAUTHORIZED with *problem: it proves nothing (another CA's,
+ * expired, not for clients). */
+int cg_http_call_certificate(struct cg_http_call *call, uint8_t sha256[CG_HTTP_CERTIFICATE_SHA256],
+                             struct cg_problem *problem) CG_MUST_CHECK;
 
 /* A pointer of the handler's own; NULL at first. */
 void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx);

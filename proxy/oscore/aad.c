@@ -1,5 +1,6 @@
 /* Why: both ends must authenticate the same bytes without sending them. Hard: RFC 9338 §3.3, read literally, leaves
- * sign_protected out of an abbreviated countersignature; the implementations that exist sign an empty byte string there. */
+ * sign_protected out of an abbreviated countersignature; the implementations that exist sign an empty byte string
+ * there. */
 #include "oscore/aad.h"
 #include "oscore/cbor.h"
 #include "oscore/cose.h"
@@ -45,13 +46,14 @@ int cg_aad_emit_enc_structure(uint8_t *to, size_t cap, struct cg_slice array) {
     return end(&w);
 }
 
-int cg_aad_emit_countersign_structure(uint8_t *to, size_t cap, bool four, struct cg_slice array, struct cg_slice ciphertext,
-                                      struct cg_slice *array_at, struct cg_slice *ciphertext_at) {
+int cg_aad_emit_countersign_structure(uint8_t *to, size_t cap, bool four, struct cg_slice array,
+                                      struct cg_slice ciphertext, struct cg_slice *array_at,
+                                      struct cg_slice *ciphertext_at) {
     struct cg_cbor_writer w = cg_cbor_writer(to, cap);
     cg_cbor_put_head(&w, CG_CBOR_ARRAY, four ? 4 : 5);
     cg_cbor_put_text(&w, "CounterSignature0");
-    cg_cbor_put_bytes(&w, CG_SLICE_NONE);                 /* body_protected */
-    if (!four) cg_cbor_put_bytes(&w, CG_SLICE_NONE);      /* sign_protected */
+    cg_cbor_put_bytes(&w, CG_SLICE_NONE);            /* body_protected */
+    if (!four) cg_cbor_put_bytes(&w, CG_SLICE_NONE); /* sign_protected */
     cg_cbor_put_bytes(&w, array);
     if (array_at != NULL) *array_at = cg_slice_of(to + w.len - array.len, array.len);
     cg_cbor_put_bytes(&w, ciphertext);

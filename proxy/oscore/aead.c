@@ -1,5 +1,6 @@
-/* Why: expanding a key costs more than encrypting a short message, so each key keeps its EVP context. Hard: CCM is not a
- * stream. It wants tag length, nonce and total length in this order before every message, and its tag before the data. */
+/* Why: expanding a key costs more than encrypting a short message, so each key keeps its EVP context. Hard: CCM is not
+ * a stream. It wants tag length, nonce and total length in this order before every message, and its tag before the
+ * data. */
 #include "oscore/aead.h"
 #include "base/check.h"
 
@@ -41,7 +42,8 @@ static bool start(struct cg_aead_key *key, const uint8_t *nonce, struct cg_slice
         return EVP_CipherInit_ex(key->ctx, NULL, NULL, NULL, iv, key->encrypts) > 0;
     }
     if (EVP_CipherInit_ex(key->ctx, NULL, NULL, NULL, nonce, key->encrypts) <= 0) return false;
-    if (key->cipher->kind == CG_CIPHER_CCM && EVP_CipherUpdate(key->ctx, NULL, &done, NULL, (int)len) <= 0) return false;
+    if (key->cipher->kind == CG_CIPHER_CCM && EVP_CipherUpdate(key->ctx, NULL, &done, NULL, (int)len) <= 0)
+        return false;
     return EVP_CipherUpdate(key->ctx, NULL, &done, aad.data, (int)aad.len) > 0;
 }
 
@@ -65,12 +67,14 @@ int cg_aead_open(struct cg_aead_key *key, const uint8_t *nonce, struct cg_slice 
     size_t len = ciphertext.len - cipher->tag_len;
     void *tag = (void *)(uintptr_t)(ciphertext.data + len); /* read only, whatever the prototype says */
     int done = 0, rest = 0;
-    if (cipher->kind == CG_CIPHER_CCM && EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len, tag) <= 0)
+    if (cipher->kind == CG_CIPHER_CCM &&
+        EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len, tag) <= 0)
         return CG_E_VERIFY;
     if (!start(key, nonce, aad, len)) return CG_E_VERIFY;
     if (EVP_CipherUpdate(key->ctx, to, &done, ciphertext.data, (int)len) <= 0 || (size_t)done != len) goto forged;
     if (cipher->kind == CG_CIPHER_CCM) return CG_OK; /* the update has compared the tag */
-    if (cipher->kind == CG_CIPHER_AEAD && EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len, tag) <= 0)
+    if (cipher->kind == CG_CIPHER_AEAD &&
+        EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_SET_TAG, cipher->tag_len, tag) <= 0)
         goto forged;
     if (EVP_CipherFinal_ex(key->ctx, to + done, &rest) <= 0 || rest != 0) goto forged;
     return CG_OK;

@@ -1,6 +1,6 @@
-/* Why: a response is only as good as its tie to one request, and only good once. Hard: a rekey in the middle of an exchange. Partial
- * IVs start again under the new context while late answers under the old one may still come, so both windows are kept; a context
- * older than both is refused, or its answers could be replayed. */
+/* Why: a response is only as good as its tie to one request, and only good once. Hard: a rekey in the middle of an
+ * exchange. Partial IVs start again under the new context while late answers under the old one may still come, so both
+ * windows are kept; a context older than both is refused, or its answers could be replayed. */
 #include "oscore/state.h"
 #include "oscore/binding.h"
 #include "oscore/classes.h"

@@ -51,7 +51,8 @@ struct cg_cbor_item {
 
 /* Takes one head (and a string's content) off *rest. CG_E_FORMAT: truncated, reserved, or of indefinite length. */
 int cg_cbor_next(struct cg_slice *rest, struct cg_cbor_item *item) CG_MUST_CHECK;
-/* Takes what belongs to `item` off *rest: the elements of an array or map, the content of a tag, `depth` levels at most. */
+/* Takes what belongs to `item` off *rest: the elements of an array or map, the content of a tag, `depth` levels at
+ * most. */
 int cg_cbor_skip(struct cg_slice *rest, const struct cg_cbor_item *item, int depth) CG_MUST_CHECK;
 /* True when the item is that integer. */
 bool cg_cbor_is_int(const struct cg_cbor_item *item, int64_t number);

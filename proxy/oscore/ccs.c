@@ -1,5 +1,6 @@
-/* Why: the credential names a key and its algorithm; everything else in it is none of our business. Hard: it comes from an
- * administrator's file or a Group Manager, so it is hostile; a map that says one thing twice is refused, not resolved. */
+/* Why: the credential names a key and its algorithm; everything else in it is none of our business. Hard: it comes from
+ * an administrator's file or a Group Manager, so it is hostile; a map that says one thing twice is refused, not
+ * resolved. */
 #include "oscore/ccs.h"
 #include "oscore/cbor.h"
 #include "base/check.h"
@@ -26,7 +27,8 @@ static int next_map(struct cg_slice *rest, uint64_t *pairs) {
     return CG_OK;
 }
 
-/* The encoded value of `label` in the map at the start of *rest; the whole map is taken off. An absent label gives an empty slice. */
+/* The encoded value of `label` in the map at the start of *rest; the whole map is taken off. An absent label gives an
+ * empty slice. */
 static int find_in_map(struct cg_slice *rest, int64_t label, struct cg_slice *value) {
     uint64_t pairs;
     int err = next_map(rest, &pairs);
@@ -72,7 +74,8 @@ static int read_y(const struct cg_cbor_item *item, struct cg_ccs *ccs) {
 
 static int64_t label_of(const struct cg_cbor_item *item) {
     int number;
-    return (item->major == CG_CBOR_UINT || item->major == CG_CBOR_NEGATIVE) && read_int(item, &number) == CG_OK ? number : 0;
+    return (item->major == CG_CBOR_UINT || item->major == CG_CBOR_NEGATIVE) && read_int(item, &number) == CG_OK ? number
+                                                                                                                : 0;
 }
 
 /* A bit for each label that is read, to notice repetitions; 0 for those that are not. */

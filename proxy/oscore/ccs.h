@@ -1,5 +1,5 @@
-/* Authentication credentials as CWT Claims Sets (RFC 8392 with the claim cnf, RFC 8747 §3.1, holding a COSE_Key, RFC 9052 §7). Only the public
- * key is read; every computation uses the credential's bytes as they are (RFC 10021 §2.4). */
+/* Authentication credentials as CWT Claims Sets (RFC 8392 with the claim cnf, RFC 8747 §3.1, holding a COSE_Key, RFC
+ * 9052 §7). Only the public key is read; every computation uses the credential's bytes as they are (RFC 10021 §2.4). */
 #ifndef CG_OSCORE_CCS_H
 #define CG_OSCORE_CCS_H
 
@@ -18,13 +18,14 @@ struct cg_ccs {
     bool y_is_odd;            /* compressed only */
 };
 
-/* CG_E_FORMAT: not one untagged CBOR map of definite length, claims twice, no cnf with a COSE_Key. CG_E_KEY: another key type or curve,
- * coordinates of a wrong length, or a private key inside. CG_E_TOO_BIG. */
+/* CG_E_FORMAT: not one untagged CBOR map of definite length, claims twice, no cnf with a COSE_Key. CG_E_KEY: another
+ * key type or curve, coordinates of a wrong length, or a private key inside. CG_E_TOO_BIG. */
 int cg_ccs_parse(struct cg_ccs *ccs, struct cg_slice cred) CG_MUST_CHECK;
 
 #define CG_CCS_EMIT_MAX 96
 
-/* The smallest CCS, {8: {1: COSE_Key}}, for who hands out credentials; its length. `point`: 32 bytes, for P-256 64 (x, y). */
+/* The smallest CCS, {8: {1: COSE_Key}}, for who hands out credentials; its length. `point`: 32 bytes, for P-256 64 (x,
+ * y). */
 size_t cg_ccs_emit(uint8_t to[CG_CCS_EMIT_MAX], enum cg_cose_curve curve, const uint8_t *point);
 
 #endif

@@ -1,5 +1,5 @@
-/* Why: proxies have to read some options and must not read the rest. Hard: Observe lives on both sides with different values, and
- * Proxy-Uri is one option that has to be cut in two. */
+/* Why: proxies have to read some options and must not read the rest. Hard: Observe lives on both sides with different
+ * values, and Proxy-Uri is one option that has to be cut in two. */
 #include "oscore/state.h"
 #include "oscore/classes.h"
 #include "base/arena.h"
@@ -84,8 +84,8 @@ static void put_inner_opt(const struct cg_msg *plain, const struct cg_opt *opt, 
 }
 
 /* The inner options of a message whose path and query come out of a Proxy-Uri: two ascending lists become one. */
-static int put_inner_with(const struct cg_oscore_context *context, const struct cg_msg *plain, const struct cg_opts *more,
-                          struct cg_msg_writer *to) {
+static int put_inner_with(const struct cg_oscore_context *context, const struct cg_msg *plain,
+                          const struct cg_opts *more, struct cg_msg_writer *to) {
     struct cg_opt_iter iter;
     struct cg_opt opt;
     size_t next = 0;

@@ -1,6 +1,6 @@
-/* Why: everything that is derived once per epoch. Hard: the rules that couple the algorithms. The Common IV is as long as the
- * longest nonce, Sender IDs as short as the shortest allows, and 'info' names the Group Encryption Algorithm where there is
- * one, even in keys that only feed the pairwise mode. */
+/* Why: everything that is derived once per epoch. Hard: the rules that couple the algorithms. The Common IV is as long
+ * as the longest nonce, Sender IDs as short as the shortest allows, and 'info' names the Group Encryption Algorithm
+ * where there is one, even in keys that only feed the pairwise mode. */
 #include "oscore/state.h"
 #include "oscore/derive.h"
 #include "base/check.h"
@@ -25,8 +25,7 @@ static int check_group_algorithms(const struct cg_oscore_params *p, const char *
         return refuse(why, "alg_group_enc and alg_signature go together");
     if (group_mode && cg_cose_signature_curve(p->alg_signature) == CG_CURVE_NONE)
         return refuse(why, "alg_signature must be -8 (EdDSA) or -7 (ES256)");
-    if (pairwise_mode && p->alg_aead == CG_COSE_NONE)
-        return refuse(why, "alg_pairwise_key_agreement needs alg_aead");
+    if (pairwise_mode && p->alg_aead == CG_COSE_NONE) return refuse(why, "alg_pairwise_key_agreement needs alg_aead");
     if (pairwise_mode && cg_cose_agreement_hash(p->alg_agreement) != p->hkdf)
         return refuse(why, "alg_pairwise_key_agreement must be -27 with HKDF SHA-256, -28 with HKDF SHA-512");
     if (!group_mode && !pairwise_mode) return refuse(why, "neither the group mode nor the pairwise mode is set up");
@@ -116,7 +115,8 @@ const struct cg_cose_cipher *cg_oscore_info_cipher(const struct cg_oscore_contex
     return context->group_enc != NULL ? context->group_enc : context->aead;
 }
 
-static int derive(const struct cg_oscore_context *context, struct cg_slice id, const char *type, uint8_t *to, size_t len) {
+static int derive(const struct cg_oscore_context *context, struct cg_slice id, const char *type, uint8_t *to,
+                  size_t len) {
     uint8_t info[CG_INFO_MAX];
     size_t info_len = cg_info_key(info, id, context->has_id_context ? &context->id_context : NULL,
                                   cg_oscore_info_cipher(context)->id, type, len);
@@ -294,17 +294,20 @@ bool cg_oscore_has_pairwise_mode(const struct cg_oscore_context *context) {
     return possible && !context->checker && !(context->group && context->retired);
 }
 
-struct cg_slice cg_oscore_context_id(const struct cg_oscore_context *context) { return context->id_context; }
+struct cg_slice cg_oscore_context_id(const struct cg_oscore_context *context) {
+    return context->id_context;
+}
 
 struct cg_slice cg_oscore_sender_id(const struct cg_oscore_context *context) {
     return cg_slice_of(context->sender_id, context->sender_id_len);
 }
 
-int cg_oscore_keystream(const struct cg_oscore_context *context, struct cg_slice piv_id, struct cg_slice piv, bool is_request,
-                        uint8_t keystream[CG_COSE_SIGNATURE_LEN]) {
+int cg_oscore_keystream(const struct cg_oscore_context *context, struct cg_slice piv_id, struct cg_slice piv,
+                        bool is_request, uint8_t keystream[CG_COSE_SIGNATURE_LEN]) {
     uint8_t info[CG_INFO_MAX];
     size_t len = cg_info_keystream(info, piv_id, context->id_context, is_request, CG_COSE_SIGNATURE_LEN);
-    return cg_hkdf(context->hash, piv, cg_oscore_signature_encryption_key(context), cg_slice_of(info, len), keystream, CG_COSE_SIGNATURE_LEN);
+    return cg_hkdf(context->hash, piv, cg_oscore_signature_encryption_key(context), cg_slice_of(info, len), keystream,
+                   CG_COSE_SIGNATURE_LEN);
 }
 
 struct cg_aad cg_oscore_aad(const struct cg_oscore_context *context) {

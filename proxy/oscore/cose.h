@@ -1,4 +1,5 @@
-/* The COSE algorithms that the library knows (RFC 9053, RFC 9459, IANA's registry), as tables: adding one is adding a row. */
+/* The COSE algorithms that the library knows (RFC 9053, RFC 9459, IANA's registry), as tables: adding one is adding a
+ * row. */
 #ifndef CG_OSCORE_COSE_H
 #define CG_OSCORE_COSE_H
 

@@ -1,5 +1,5 @@
-/* Why: every key of OSCORE comes out of one function with differing info. Hard: OpenSSL's HKDF context keeps the salt of its
- * last use when the next salt is empty, so each derivation gets a context of its own (0.2 µs of the 2.3). */
+/* Why: every key of OSCORE comes out of one function with differing info. Hard: OpenSSL's HKDF context keeps the salt
+ * of its last use when the next salt is empty, so each derivation gets a context of its own (0.2 µs of the 2.3). */
 #include "oscore/derive.h"
 #include "base/check.h"
 #include "oscore/cbor.h"
@@ -63,7 +63,8 @@ out:
     return err;
 }
 
-int cg_hkdf(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, struct cg_slice info, uint8_t *out, size_t len) {
+int cg_hkdf(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, struct cg_slice info, uint8_t *out,
+            size_t len) {
     return derive(hash, EVP_KDF_HKDF_MODE_EXTRACT_AND_EXPAND, salt, ikm, info, out, len);
 }
 
@@ -72,5 +73,6 @@ int cg_hkdf_extract(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm
 }
 
 int cg_hkdf_expand(enum cg_hash hash, const uint8_t *prk, struct cg_slice info, uint8_t *out, size_t len) {
-    return derive(hash, EVP_KDF_HKDF_MODE_EXPAND_ONLY, CG_SLICE_NONE, cg_slice_of(prk, cg_hash_len(hash)), info, out, len);
+    return derive(hash, EVP_KDF_HKDF_MODE_EXPAND_ONLY, CG_SLICE_NONE, cg_slice_of(prk, cg_hash_len(hash)), info, out,
+                  len);
 }

@@ -8,9 +8,10 @@
 
 #define CG_INFO_MAX 320 /* an ID Context of 241 bytes and all the rest */
 
-/* info = [id, id_context / nil, alg, type, L]; the length written. id_context NULL: nil. `to` has CG_INFO_MAX bytes and the
- * arguments are within the library's limits. */
-size_t cg_info_key(uint8_t *to, struct cg_slice id, const struct cg_slice *id_context, int alg, const char *type, size_t len);
+/* info = [id, id_context / nil, alg, type, L]; the length written. id_context NULL: nil. `to` has CG_INFO_MAX bytes and
+ * the arguments are within the library's limits. */
+size_t cg_info_key(uint8_t *to, struct cg_slice id, const struct cg_slice *id_context, int alg, const char *type,
+                   size_t len);
 
 /* info = [id, id_context, is_request, L] for the keystream that encrypts a countersignature. */
 size_t cg_info_keystream(uint8_t *to, struct cg_slice id, struct cg_slice id_context, bool is_request, size_t len);

@@ -1,5 +1,6 @@
-/* Why: after a loss, "have I seen this?" has no answer, but "can you repeat what I just made up?" has. Hard: an attacker may replay recorded
- * requests all day; they must neither exhaust memory nor replace the value that an honest client is about to echo. */
+/* Why: after a loss, "have I seen this?" has no answer, but "can you repeat what I just made up?" has. Hard: an
+ * attacker may replay recorded requests all day; they must neither exhaust memory nor replace the value that an honest
+ * client is about to echo. */
 #include "oscore/state.h"
 #include "oscore/echo.h"
 #include "base/check.h"

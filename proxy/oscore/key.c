@@ -1,6 +1,6 @@
-/* Why: RFC 10021 uses one key pair for signatures and for Diffie-Hellman, on two families of curves, which no single library
- * offers. Hard: what must be refused. A point of low order, y = 1 or y = -1 would make a shared secret that everybody
- * knows; a P-256 point off the curve would leak the private key. */
+/* Why: RFC 10021 uses one key pair for signatures and for Diffie-Hellman, on two families of curves, which no single
+ * library offers. Hard: what must be refused. A point of low order, y = 1 or y = -1 would make a shared secret that
+ * everybody knows; a P-256 point off the curve would leak the private key. */
 #include "oscore/key.h"
 #include "base/check.h"
 
@@ -12,8 +12,8 @@
 
 enum { SEED_LEN = 32, POINT_MAX = 65 };
 
-/* RFC 10021 §2.5.2: y = 1 and y = -1 (mod p) must be refused, whatever the sign bit of x; so must an encoding of y that is not
- * below p (RFC 8032 §5.1.3), since p + 1 would be another 1. p = 2^255 - 19, little endian. */
+/* RFC 10021 §2.5.2: y = 1 and y = -1 (mod p) must be refused, whatever the sign bit of x; so must an encoding of y that
+ * is not below p (RFC 8032 §5.1.3), since p + 1 would be another 1. p = 2^255 - 19, little endian. */
 static bool ed25519_y_is_usable(const uint8_t point[32]) {
     static const uint8_t p[32] = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -164,7 +164,7 @@ int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw, const s
 }
 
 void cg_private_key_fini(struct cg_private_key *key) {
-    EVP_PKEY_free(key->agree);   /* cleanses the scalar */
+    EVP_PKEY_free(key->agree); /* cleanses the scalar */
     sodium_free(key->ed25519); /* wipes */
     memset(key, 0, sizeof(*key));
 }
@@ -283,7 +283,8 @@ int cg_sign(const struct cg_private_key *key, struct cg_slice message, uint8_t s
     return failed ? CG_E_INTERNAL : CG_OK;
 }
 
-bool cg_verify(const struct cg_public_key *key, struct cg_slice message, const uint8_t signature[CG_COSE_SIGNATURE_LEN]) {
+bool cg_verify(const struct cg_public_key *key, struct cg_slice message,
+               const uint8_t signature[CG_COSE_SIGNATURE_LEN]) {
     if (key->curve == CG_CURVE_P256) return verify_es256(key->pkey, message, signature);
     CG_CHECK(key->curve == CG_CURVE_ED25519);
     return crypto_sign_verify_detached(signature, message.data, message.len, key->bytes) == 0;

@@ -15,8 +15,9 @@ struct cg_public_key {
     EVP_PKEY *pkey;    /* P-256 only; counted reference */
 };
 
-/* `y` is P-256's second coordinate; where it is empty the point is compressed and `y_is_odd` says which. Validated: an Ed25519 point decodes, is
- * of large order and neither y = 1 nor y = -1; a P-256 point is on the curve (NIST SP 800-56A §5.6.2.3.4). CG_E_KEY. */
+/* `y` is P-256's second coordinate; where it is empty the point is compressed and `y_is_odd` says which. Validated: an
+ * Ed25519 point decodes, is of large order and neither y = 1 nor y = -1; a P-256 point is on the curve (NIST SP 800-56A
+ * §5.6.2.3.4). CG_E_KEY. */
 int cg_public_key_init(struct cg_public_key *key, enum cg_cose_curve curve, struct cg_slice x, struct cg_slice y,
                        bool y_is_odd) CG_MUST_CHECK;
 void cg_public_key_share(struct cg_public_key *to, const struct cg_public_key *from); /* fini both */
@@ -29,21 +30,25 @@ struct cg_private_key {
     EVP_PKEY *agree;  /* X25519 or P-256: for key agreement, and P-256's signatures */
 };
 
-/* From an Ed25519 seed, a P-256 scalar (big endian) or an X25519 scalar, 32 bytes each; must be the private half of `public_key`. CG_E_KEY. */
-int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw, const struct cg_public_key *public_key) CG_MUST_CHECK;
+/* From an Ed25519 seed, a P-256 scalar (big endian) or an X25519 scalar, 32 bytes each; must be the private half of
+ * `public_key`. CG_E_KEY. */
+int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw,
+                        const struct cg_public_key *public_key) CG_MUST_CHECK;
 void cg_private_key_fini(struct cg_private_key *key); /* wipes it */
 
-/* A new key pair for who hands out credentials: the raw private key, which the caller wipes, and its point as cg_ccs_emit takes it (32 bytes, for P-256
- * 64). CG_E_KEY: unknown curve; CG_E_INTERNAL. */
+/* A new key pair for who hands out credentials: the raw private key, which the caller wipes, and its point as
+ * cg_ccs_emit takes it (32 bytes, for P-256 64). CG_E_KEY: unknown curve; CG_E_INTERNAL. */
 int cg_key_pair_generate(enum cg_cose_curve curve, uint8_t private_key[32], uint8_t point[64]) CG_MUST_CHECK;
 
-/* The static-static Diffie-Hellman shared secret (RFC 10021 §2.5.1, §2.5.2). Ed25519 keys go over the birational map to X25519. CG_E_KEY: other
- * curves, a low-order point, or a secret of zeros. The caller wipes it. */
+/* The static-static Diffie-Hellman shared secret (RFC 10021 §2.5.1, §2.5.2). Ed25519 keys go over the birational map to
+ * X25519. CG_E_KEY: other curves, a low-order point, or a secret of zeros. The caller wipes it. */
 int cg_agree(const struct cg_private_key *own, const struct cg_public_key *peer, uint8_t secret[32]) CG_MUST_CHECK;
 
-/* Pure functions over the caller's bytes, for any thread. EdDSA or ES256 by the key's curve; an ES256 signature is r, s (RFC 9053 §2.1).
- * cg_sign: CG_E_INTERNAL. */
-int cg_sign(const struct cg_private_key *key, struct cg_slice message, uint8_t signature[CG_COSE_SIGNATURE_LEN]) CG_MUST_CHECK;
-bool cg_verify(const struct cg_public_key *key, struct cg_slice message, const uint8_t signature[CG_COSE_SIGNATURE_LEN]);
+/* Pure functions over the caller's bytes, for any thread. EdDSA or ES256 by the key's curve; an ES256 signature is r, s
+ * (RFC 9053 §2.1). cg_sign: CG_E_INTERNAL. */
+int cg_sign(const struct cg_private_key *key, struct cg_slice message,
+            uint8_t signature[CG_COSE_SIGNATURE_LEN]) CG_MUST_CHECK;
+bool cg_verify(const struct cg_public_key *key, struct cg_slice message,
+               const uint8_t signature[CG_COSE_SIGNATURE_LEN]);
 
 #endif

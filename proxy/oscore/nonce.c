@@ -1,5 +1,5 @@
-/* Why: one nonce per key, ever, depends on these few bytes. Hard: the pieces are right-aligned, the length of the ID in front
- * keeps IDs of different length apart. */
+/* Why: one nonce per key, ever, depends on these few bytes. Hard: the pieces are right-aligned, the length of the ID in
+ * front keeps IDs of different length apart. */
 #include "oscore/nonce.h"
 #include "base/check.h"
 

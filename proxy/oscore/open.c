@@ -1,6 +1,6 @@
-/* Why: from a protected message to a verified one. Hard: the order. Who sent it, whether it was seen before, signature, decryption, and only
- * then any change of state, with a second look at the replay window, because the same message may have come twice while the
- * first copy was in the thread pool. */
+/* Why: from a protected message to a verified one. Hard: the order. Who sent it, whether it was seen before, signature,
+ * decryption, and only then any change of state, with a second look at the replay window, because the same message may
+ * have come twice while the first copy was in the thread pool. */
 #include "oscore/state.h"
 #include "oscore/classes.h"
 #include "oscore/echo.h"
@@ -49,8 +49,8 @@ static int compose_array(const struct cg_oscore_opening *op, struct cg_slice *ar
     return CG_OK;
 }
 
-/* RFC 10021 §7.2 and §7.4: SIGNATURE = ENC_SIGNATURE XOR KEYSTREAM, and what it must be a signature of. The job's block also keeps the outer
- * options, so that the datagram need not stay. */
+/* RFC 10021 §7.2 and §7.4: SIGNATURE = ENC_SIGNATURE XOR KEYSTREAM, and what it must be a signature of. The job's block
+ * also keeps the outer options, so that the datagram need not stay. */
 static int prepare_job(struct cg_oscore_opening *op, struct cg_slice piv_id, struct cg_slice piv) {
     struct cg_oscore_verify_job *job = &op->job;
     struct cg_slice array, ciphertext = op->outer.payload, options = op->outer.options;
@@ -131,9 +131,10 @@ int cg_oscore_open_request_prepare(struct cg_oscore_opening *op, struct cg_oscor
     return prepare(op, cg_oscore_binding_kid(&op->binding), cg_oscore_binding_piv(&op->binding));
 }
 
-/* RFC 10021 §7.4 step 2: the kid in the response, or the one of the server that the request was meant for; and where it was meant for one,
- * the response has to be that server's, whatever kid it has now. NULL: nobody's. */
-static struct cg_oscore_peer *find_responder(const struct cg_oscore_context *context, const struct cg_oscore_option *option,
+/* RFC 10021 §7.4 step 2: the kid in the response, or the one of the server that the request was meant for; and where it
+ * was meant for one, the response has to be that server's, whatever kid it has now. NULL: nobody's. */
+static struct cg_oscore_peer *find_responder(const struct cg_oscore_context *context,
+                                             const struct cg_oscore_option *option,
                                              const struct cg_oscore_binding *binding) {
     struct cg_slice kid = option->has_kid ? option->kid : cg_slice_of(binding->server_id, binding->server_id_len);
     struct cg_oscore_peer *peer = cg_oscore_peer_find(context, kid);
@@ -178,8 +179,8 @@ bool cg_oscore_open_is_repeat(const struct cg_oscore_opening *op, const struct c
     return !cg_oscore_answers_accept(answers, op->context->serial, number_of(op), cg_oscore_peer_id(op->peer));
 }
 
-/* RFC 8613 step 3 again; RFC 10021 §5.3.1 for responses, §2.6.1.2 for a lost window, which stops all messages of a group's member. A
- * request with a lost window goes on, to see whether it carries our Echo. */
+/* RFC 8613 step 3 again; RFC 10021 §5.3.1 for responses, §2.6.1.2 for a lost window, which stops all messages of a
+ * group's member. A request with a lost window goes on, to see whether it carries our Echo. */
 static int check_fresh(const struct cg_oscore_opening *op, const struct cg_oscore_answers *answers) {
     const struct cg_oscore_window *window = &op->peer->window;
     if (op->is_request) {
@@ -196,7 +197,8 @@ static int check_verified(const struct cg_oscore_opening *op, const struct cg_os
     if (op->group_mode && op->job.result != CG_OK) return op->job.result;
     if (!op->peer->listed || op->peer->suspended) return CG_E_UNAUTHORIZED;
     if (op->is_request && op->context->retired) return CG_E_UNAUTHORIZED;
-    if (!op->group_mode && !cg_aead_key_is_set(&op->peer->receive_key)) return CG_E_UNAUTHORIZED; /* retired meanwhile */
+    if (!op->group_mode && !cg_aead_key_is_set(&op->peer->receive_key))
+        return CG_E_UNAUTHORIZED; /* retired meanwhile */
     return check_fresh(op, answers);
 }
 

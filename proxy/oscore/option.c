@@ -25,8 +25,7 @@ int cg_oscore_option_parse(struct cg_oscore_option *option, struct cg_slice valu
     if (piv_len > 1 && option->piv.data[0] == 0) return CG_E_BAD_OPTION;
     option->group = (flags & FLAG_GROUP) != 0;
     option->has_kid_context = (flags & FLAG_KID_CONTEXT) != 0;
-    if (option->has_kid_context &&
-        (!take(&rest, 1, &length) || !take(&rest, length.data[0], &option->kid_context)))
+    if (option->has_kid_context && (!take(&rest, 1, &length) || !take(&rest, length.data[0], &option->kid_context)))
         return CG_E_BAD_OPTION;
     option->has_kid = (flags & FLAG_KID) != 0;
     if (option->has_kid)

@@ -1,5 +1,5 @@
-/* OSCORE (RFC 8613) and Group OSCORE (RFC 10021), bytes in, bytes out: no sockets, no clock, no threads. Start at README.md; then context.h (keys
- * and members), seal.h, open.h, echo.h. */
+/* OSCORE (RFC 8613) and Group OSCORE (RFC 10021), bytes in, bytes out: no sockets, no clock, no threads. Start at
+ * README.md; then context.h (keys and members), seal.h, open.h, echo.h. */
 #ifndef CG_OSCORE_OSCORE_H
 #define CG_OSCORE_OSCORE_H
 

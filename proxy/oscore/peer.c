@@ -1,5 +1,5 @@
-/* Why: Recipient Contexts, found by kid for every message. Hard: a peer may be removed while a message of it is in the thread
- * pool, so removal takes it off the table and the last reference wipes it. */
+/* Why: Recipient Contexts, found by kid for every message. Hard: a peer may be removed while a message of it is in the
+ * thread pool, so removal takes it off the table and the last reference wipes it. */
 #include "oscore/state.h"
 #include "oscore/derive.h"
 #include "base/check.h"
@@ -154,7 +154,8 @@ int cg_oscore_group_open_key(struct cg_oscore_peer *peer, struct cg_aead_key **k
     const struct cg_oscore_context *context = peer->context;
     *key = &peer->group_key;
     if (cg_aead_key_is_set(&peer->group_key)) return CG_OK;
-    return cg_aead_key_init(&peer->group_key, context->group_enc, context->group_enc_fetched, peer->recipient_key, false);
+    return cg_aead_key_init(&peer->group_key, context->group_enc, context->group_enc_fetched, peer->recipient_key,
+                            false);
 }
 
 int cg_oscore_pairwise_key(const struct cg_oscore_context *context, struct cg_slice sender_id, const uint8_t *salt,
@@ -213,15 +214,21 @@ int cg_oscore_peer_warm(struct cg_oscore_peer *peer) {
     return cg_oscore_direct_keys(peer);
 }
 
-struct cg_slice cg_oscore_peer_id(const struct cg_oscore_peer *peer) { return cg_slice_of(peer->id, peer->id_len); }
+struct cg_slice cg_oscore_peer_id(const struct cg_oscore_peer *peer) {
+    return cg_slice_of(peer->id, peer->id_len);
+}
 
-struct cg_slice cg_oscore_peer_cred(const struct cg_oscore_peer *peer) { return cg_slice_of(peer->cred, peer->cred_len); }
+struct cg_slice cg_oscore_peer_cred(const struct cg_oscore_peer *peer) {
+    return cg_slice_of(peer->cred, peer->cred_len);
+}
 
 struct cg_slice cg_oscore_peer_fingerprint(const struct cg_oscore_peer *peer) {
     return cg_slice_of(peer->fingerprint, sizeof(peer->fingerprint));
 }
 
-struct cg_oscore_window *cg_oscore_peer_window(struct cg_oscore_peer *peer) { return &peer->window; }
+struct cg_oscore_window *cg_oscore_peer_window(struct cg_oscore_peer *peer) {
+    return &peer->window;
+}
 
 void *cg_oscore_peer_user(const struct cg_oscore_peer *peer) { return peer->user; }
 

@@ -1,5 +1,5 @@
-/* Why: an old request must not act twice. Hard: shifting by 64 or more is undefined in C, and a jump of any size is legal, since
- * one counter serves all of a sender's peers. */
+/* Why: an old request must not act twice. Hard: shifting by 64 or more is undefined in C, and a jump of any size is
+ * legal, since one counter serves all of a sender's peers. */
 #include "oscore/replay.h"
 
 bool cg_oscore_window_accepts(const struct cg_oscore_window *window, uint64_t number) {

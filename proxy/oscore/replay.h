@@ -14,7 +14,8 @@ struct cg_oscore_window {
     bool invalid;  /* its content was lost: nothing is acceptable before an Echo exchange (RFC 10021 §2.6.1) */
 };
 
-/* Whether the number may be accepted: not yet received and not older than the window reaches. False for an invalid window. */
+/* Whether the number may be accepted: not yet received and not older than the window reaches. False for an invalid
+ * window. */
 bool cg_oscore_window_accepts(const struct cg_oscore_window *window, uint64_t number);
 /* Marks a number that was accepted. */
 void cg_oscore_window_mark(struct cg_oscore_window *window, uint64_t number);

@@ -1,6 +1,6 @@
-/* Why: from a plain CoAP message to a protected one. Hard: never to use a nonce twice with one key. A number is marked as used before
- * anything is encrypted with it, a request's nonce serves one response at most, and everything that can fail for lack of room
- * fails before that. The steps are numbered as in RFC 8613 §8.1 and §8.3. */
+/* Why: from a plain CoAP message to a protected one. Hard: never to use a nonce twice with one key. A number is marked
+ * as used before anything is encrypted with it, a request's nonce serves one response at most, and everything that can
+ * fail for lack of room fails before that. The steps are numbered as in RFC 8613 §8.1 and §8.3. */
 #include "oscore/state.h"
 #include "oscore/classes.h"
 #include "oscore/nonce.h"
@@ -50,7 +50,8 @@ static bool number_is_usable(const struct cg_oscore_context *context, uint64_t n
     return number <= CG_OSCORE_NUMBER_MAX && cg_oscore_window_accepts(&context->sent, number);
 }
 
-/* Step 2, plaintext, and step 5: the datagram with the plaintext where the ciphertext will be. Room for tag and signature is left. */
+/* Step 2, plaintext, and step 5: the datagram with the plaintext where the ciphertext will be. Room for tag and
+ * signature is left. */
 static int compose(struct draft *draft, uint8_t *data, size_t cap) {
     const struct cg_msg *plain = draft->plain;
     struct cg_msg_writer outer, inner;
@@ -98,8 +99,8 @@ static int prepare_signature(struct cg_oscore_sealing *op, const struct draft *d
     size_t cap = array.len + ciphertext.len + 64;
     op->job.message = malloc(cap);
     if (op->job.message == NULL) return CG_E_NO_MEMORY;
-    int len = cg_aad_emit_countersign_structure(op->job.message, cap, draft->context->countersign_four, array, ciphertext,
-                                                NULL, NULL);
+    int len = cg_aad_emit_countersign_structure(op->job.message, cap, draft->context->countersign_four, array,
+                                                ciphertext, NULL, NULL);
     CG_CHECK(len > 0);
     op->job.len = (size_t)len;
     op->job.key = &draft->context->private_key;
@@ -156,8 +157,8 @@ static void start_binding(struct cg_oscore_binding *binding, const struct draft 
 }
 
 int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscore_context *context,
-                                   struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain, uint8_t *data,
-                                   size_t cap, struct cg_oscore_binding *binding) {
+                                   struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain,
+                                   uint8_t *data, size_t cap, struct cg_oscore_binding *binding) {
     struct draft draft = {.context = context, .plain = plain, .binding = binding, .is_request = true};
     if (!cg_code_is_request(plain->code)) return CG_E_BAD_REQUEST;
     int err = choose_key(&draft, to);
@@ -206,7 +207,8 @@ int cg_oscore_seal_response_prepare(struct cg_oscore_sealing *op, struct cg_osco
     bool other_gid = !cg_slice_equal(cg_oscore_binding_kid_context(binding), context->id_context);
     draft.option.has_kid = (context->group && binding->group_mode) || reply->with_kid;
     draft.option.kid = cg_oscore_sender_id(context);
-    draft.option.has_kid_context = (context->group && other_gid) || (reply->with_kid_context && context->has_id_context);
+    draft.option.has_kid_context =
+        (context->group && other_gid) || (reply->with_kid_context && context->has_id_context);
     draft.option.kid_context = context->id_context;
     err = seal(op, &draft, reply->has_number ? &reply->number : NULL, data, cap);
     if (err >= 0) binding->needs_number = true;

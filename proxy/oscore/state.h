@@ -51,10 +51,10 @@ struct cg_oscore_context {
     uint16_t class_u[CG_OSCORE_CLASS_U_MAX];
     struct cg_oscore_secrets *secrets;
     struct cg_private_key private_key;
-    struct cg_vault vault; /* Recipient Keys */
+    struct cg_vault vault;             /* Recipient Keys */
     struct cg_aead_key group_send_key; /* seals group mode */
     struct cg_oscore_window sent;      /* numbers used for sealing: a net below the caller's counter */
-    struct cg_oscore_peer **buckets; /* power of two */
+    struct cg_oscore_peer **buckets;   /* power of two */
     size_t bucket_count, peer_count;
     uint8_t *scratch; /* two regions for AADs, scratch_len each */
     size_t scratch_len;
@@ -65,11 +65,13 @@ void cg_oscore_peer_unref(struct cg_oscore_peer *peer);
 void cg_oscore_peers_fini(struct cg_oscore_context *context);
 void cg_oscore_peers_forget_pairwise(struct cg_oscore_context *context); /* a group's; OSCORE keeps its keys */
 
-/* The cipher and the key that a mode uses; the key is expanded or derived first where it has to be. CG_E_KEY, CG_E_INTERNAL. */
+/* The cipher and the key that a mode uses; the key is expanded or derived first where it has to be. CG_E_KEY,
+ * CG_E_INTERNAL. */
 int cg_oscore_group_open_key(struct cg_oscore_peer *peer, struct cg_aead_key **key) CG_MUST_CHECK;
 int cg_oscore_direct_keys(struct cg_oscore_peer *peer) CG_MUST_CHECK; /* receive_key and send_key */
 
-/* Pairwise Sender or Recipient Key (RFC 10021 §2.5.1): `salt` is the sender's Sender Key, the credentials are in the order sender, recipient. */
+/* Pairwise Sender or Recipient Key (RFC 10021 §2.5.1): `salt` is the sender's Sender Key, the credentials are in the
+ * order sender, recipient. */
 int cg_oscore_pairwise_key(const struct cg_oscore_context *context, struct cg_slice sender_id, const uint8_t *salt,
                            struct cg_slice sender_cred, struct cg_slice recipient_cred, const uint8_t secret[32],
                            uint8_t key[CG_COSE_KEY_MAX]) CG_MUST_CHECK;
@@ -83,8 +85,8 @@ int cg_oscore_credential_key(const struct cg_oscore_context *context, struct cg_
 /* Makes the scratch regions hold AADs with a sender credential of that length. */
 int cg_oscore_scratch_fit(struct cg_oscore_context *context, size_t cred_len) CG_MUST_CHECK;
 /* The keystream for a countersignature (RFC 10021 §4.2). */
-int cg_oscore_keystream(const struct cg_oscore_context *context, struct cg_slice piv_id, struct cg_slice piv, bool is_request,
-                        uint8_t keystream[CG_COSE_SIGNATURE_LEN]) CG_MUST_CHECK;
+int cg_oscore_keystream(const struct cg_oscore_context *context, struct cg_slice piv_id, struct cg_slice piv,
+                        bool is_request, uint8_t keystream[CG_COSE_SIGNATURE_LEN]) CG_MUST_CHECK;
 /* The aad with everything that the context knows filled in. */
 struct cg_aad cg_oscore_aad(const struct cg_oscore_context *context);
 

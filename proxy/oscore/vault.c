@@ -1,5 +1,5 @@
-/* Why: a group of ten thousand has ten thousand Recipient Keys, none of which may end in a swap file or a core dump. Hard: nothing, as long as a
- * slot's link is wiped when the slot is taken. */
+/* Why: a group of ten thousand has ten thousand Recipient Keys, none of which may end in a swap file or a core dump.
+ * Hard: nothing, as long as a slot's link is wiped when the slot is taken. */
 #include "oscore/vault.h"
 
 #include <sodium.h>

@@ -1,5 +1,6 @@
-/* Locked, guarded and undumped memory for many keys. sodium_malloc protects each block by mappings of its own, too dear for one key each; here a block
- * holds many. Nothing but keys lies in it. Where locking memory is not allowed it works all the same. */
+/* Locked, guarded and undumped memory for many keys. sodium_malloc protects each block by mappings of its own, too dear
+ * for one key each; here a block holds many. Nothing but keys lies in it. Where locking memory is not allowed it works
+ * all the same. */
 #ifndef CG_OSCORE_VAULT_H
 #define CG_OSCORE_VAULT_H
 

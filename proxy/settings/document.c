@@ -40,9 +40,41 @@ static const struct cg_key limit_keys[] = {
 };
 static const struct cg_keys all_limit_keys = CG_KEYS(limit_keys);
 
+enum { PLUGINS_MAX = 64, PLUGIN_FILE_MAX = 255 };
+
+/* A name in the plugins' folder: nothing that leads out of it, nothing hidden. */
+static bool is_plugin_file(const char *name) {
+    size_t len = strlen(name), good = 0;
+    if (len < sizeof "x.so" - 1 || len > PLUGIN_FILE_MAX || name[0] == '.' || strcmp(name + len - 3, ".so") != 0) return false;
+    while (name[good] > ' ' && name[good] < 0x7f && name[good] != '/') good++;
+    return good == len;
+}
+
+static void read_load(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                      void *target) {
+    (void)key, (void)target;
+    struct cg_config *config = reader->config;
+    struct cg_seen *seen = NULL;
+    if (!cg_read_is_array(reader, at, json, PLUGINS_MAX)) return;
+    config->plugins = cg_keep_array(reader, json_array_size(json), sizeof *config->plugins);
+    for (size_t i = 0; config->plugins != NULL && i < json_array_size(json); i++) {
+        struct cg_at item = {.up = at, .index = i};
+        const char *name = cg_read_text(reader, &item, json_array_get(json, i));
+        if (name == NULL) continue;
+        if (!is_plugin_file(name)) {
+            cg_mistake_at(reader, &item, "must be the name of a file in plugins.folder, such as \"example.so\"");
+        } else if (cg_seen_before(reader, &seen, cg_slice_str(name), &item) != NULL) {
+            cg_mistake_at(reader, &item, "is named twice");
+        } else {
+            config->plugins[config->plugin_count++] = cg_keep_text(reader, cg_slice_str(name));
+        }
+    }
+    cg_seen_clear(&seen);
+}
+
 static const struct cg_key plugin_keys[] = {
     CG_KEY_FIELD("folder", cg_read_file, struct cg_config, plugin_folder),
-    {.name = "load", .read = cg_read_only_nothing},
+    {.name = "load", .read = read_load},
 };
 static const struct cg_keys all_plugin_keys = CG_KEYS(plugin_keys);
 

@@ -168,10 +168,11 @@ static void print_limits(struct out *out, const struct cg_limits *limits) {
     out_close(out, '}');
 }
 
-static void print_plugins(struct out *out, const char *folder) {
+static void print_plugins(struct out *out, const struct cg_config *config) {
     out_open(out, "plugins", '{');
-    out_text(out, "folder", folder);
+    out_text(out, "folder", config->plugin_folder);
     out_open(out, "load", '[');
+    for (size_t i = 0; i < config->plugin_count; i++) out_text(out, NULL, config->plugins[i]);
     out_close(out, ']');
     out_close(out, '}');
 }
@@ -312,7 +313,7 @@ void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     out_text(&out, "state", config->state);
     print_group(&out, &config->group);
     print_limits(&out, &config->limits);
-    print_plugins(&out, config->plugin_folder);
+    print_plugins(&out, config);
     print_security_groups(&out, config);
     out_open(&out, "clients", '{');
     for (size_t i = 0; i < config->client_count; i++) print_client(&out, &config->clients[i]);

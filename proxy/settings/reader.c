@@ -201,12 +201,11 @@ void cg_read_only_false(struct cg_reader *reader, const struct cg_at *at, const 
 
 void cg_read_only_nothing(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
                           const json_t *json, void *target) {
-    (void)target;
+    (void)key, (void)target;
     if (!json_is_array(json)) {
         cg_mistake_at(reader, at, "must be an array");
     } else if (json_array_size(json) > 0) {
-        const char *what = strcmp(key->name, "load") == 0 ? "loading plugins" : "the CoAP front";
-        cg_mistake_at(reader, at, "must be empty: %s is not part of this version", what);
+        cg_mistake_at(reader, at, "must be empty: the CoAP front is not part of this version");
     }
 }
 

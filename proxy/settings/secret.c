@@ -1,6 +1,6 @@
-/* Keys on their way from a file into the program. The hard thing: a JSON parser copies what it reads, and quotes it when it
- * complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one allocator only,
- * and its complaints are replaced. */
+/* Keys on their way from a file into the program. The hard thing: a JSON parser copies what it reads, and quotes it
+ * when it complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one
+ * allocator only, and its complaints are replaced. */
 #include "settings/secret.h"
 
 #include <errno.h>

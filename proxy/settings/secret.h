@@ -17,8 +17,8 @@ static inline struct cg_slice cg_secret_slice(const struct cg_secret_text *text)
     return cg_slice_of(text->data, text->len);
 }
 
-/* Reads a regular file of at most CG_SETTINGS_FILE_MAX bytes. Unless `may_be_shared`, nobody but its owner may have a right to
- * it. CG_E_FORMAT with a mistake at "", CG_E_NO_MEMORY; *text is then empty. */
+/* Reads a regular file of at most CG_SETTINGS_FILE_MAX bytes. Unless `may_be_shared`, nobody but its owner may have a
+ * right to it. CG_E_FORMAT with a mistake at "", CG_E_NO_MEMORY; *text is then empty. */
 int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_shared,
                    struct cg_mistakes *mistakes) CG_MUST_CHECK;
 void cg_secret_free(struct cg_secret_text *text);
@@ -26,8 +26,9 @@ void cg_secret_free(struct cg_secret_text *text);
 /* Room for `len` bytes of that kind; CG_E_NO_MEMORY. */
 int cg_secret_alloc(struct cg_secret_text *text, size_t len) CG_MUST_CHECK;
 
-/* Parses one JSON value; keys may not repeat. From the first call on everything that jansson frees in this process is wiped.
- * NULL: a mistake at "" that tells where and what kind, and quotes nothing; or no mistake, for want of memory. */
+/* Parses one JSON value; keys may not repeat. From the first call on everything that jansson frees in this process is
+ * wiped. NULL: a mistake at "" that tells where and what kind, and quotes nothing; or no mistake, for want of memory.
+ */
 json_t *cg_secret_json(struct cg_slice text, struct cg_mistakes *mistakes);
 
 /* Makes jansson wipe from now on; cg_secret_json does it as well. For those that build JSON with secrets in it. */

@@ -1,6 +1,7 @@
-/* A security group's file to its struct: the order of reading, what must be there at all, and what the rest of the program gets
- * from it. The rules for each value are in security_values.c. The hard thing: whether a credential fits depends on the algorithms, so
- * these are judged first, and where they are wrong nothing is said about what rests on them. */
+/* A security group's file to its struct: the order of reading, what must be there at all, and what the rest of the
+ * program gets from it. The rules for each value are in security_values.c. The hard thing: whether a credential fits
+ * depends on the algorithms, so these are judged first, and where they are wrong nothing is said about what rests on
+ * them. */
 #include "settings/security_reader.h"
 
 #include "base/check.h"
@@ -28,7 +29,8 @@ static const char *const kind_names[] = {
 
 static enum cg_group_file kind_of(const json_t *json) {
     if (json_object_get(json, "members") != NULL) return CG_GROUP_FILE_MANAGER;
-    if (json_object_get(json_object_get(json, "common"), "signature_encryption_key") != NULL) return CG_GROUP_FILE_CHECKER;
+    if (json_object_get(json_object_get(json, "common"), "signature_encryption_key") != NULL)
+        return CG_GROUP_FILE_CHECKER;
     return CG_GROUP_FILE_MEMBER;
 }
 
@@ -158,8 +160,8 @@ int cg_security_group_parse(struct cg_slice text, enum cg_group_file kind, struc
     return err;
 }
 
-int cg_security_group_load(const char *file, enum cg_group_file kind, bool may_be_shared, struct cg_security_group **group,
-                           struct cg_mistakes *mistakes) {
+int cg_security_group_load(const char *file, enum cg_group_file kind, bool may_be_shared,
+                           struct cg_security_group **group, struct cg_mistakes *mistakes) {
     struct cg_secret_text text;
     *group = NULL;
     int err = cg_secret_read(&text, file, may_be_shared, mistakes);

@@ -11,17 +11,19 @@ struct cg_group_reader {
     struct cg_reader reader; /* first: the readers of single keys get a pointer to it. No snapshot is being filled */
     struct cg_security_group *group;
     size_t locked_used;
-    bool algorithms_fit;       /* if not, nothing is said about what depends on them */
-    size_t id_max;             /* bytes of a Sender ID, where they fit */
-    enum cg_cose_curve curve;  /* of the group's keys; NONE while it is open */
+    bool algorithms_fit;      /* if not, nothing is said about what depends on them */
+    size_t id_max;            /* bytes of a Sender ID, where they fit */
+    enum cg_cose_curve curve; /* of the group's keys; NONE while it is open */
     struct cg_seen *ids, *creds, *names, *addresses;
 };
 
 void cg_read_common(struct cg_group_reader *r, const struct cg_at *at, const json_t *json);
 /* An object of its own: "self", "gateway", or one of "members". */
-void cg_read_party(struct cg_group_reader *r, const struct cg_at *at, const json_t *json, struct cg_security_party *party);
+void cg_read_party(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
+                   struct cg_security_party *party);
 /* A value of "peers"; at->key is the Sender ID. */
-void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_t *json, struct cg_security_party *party);
+void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
+                  struct cg_security_party *party);
 void cg_read_group_manager(struct cg_group_reader *r, const struct cg_at *at, const json_t *json);
 void cg_read_group_name(struct cg_group_reader *r, const struct cg_at *at, const json_t *json);
 void cg_read_member_peers(struct cg_group_reader *r, const struct cg_at *at, const json_t *json);

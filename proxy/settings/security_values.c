@@ -1,5 +1,5 @@
-/* The values of a security group's file, each with its rule. The hard thing: no message may show a secret, and nothing may be copied
- * on the way from the JSON text into locked memory. */
+/* The values of a security group's file, each with its rule. The hard thing: no message may show a secret, and nothing
+ * may be copied on the way from the JSON text into locked memory. */
 #include "settings/security_reader.h"
 
 #include "base/check.h"
@@ -12,7 +12,8 @@ static struct cg_group_reader *whole(struct cg_reader *reader) {
     return (struct cg_group_reader *)(void *)reader; /* its first member */
 }
 
-/* Room in the group's arena or, for a secret, in its locked memory, which was made large enough for all that a file can have. */
+/* Room in the group's arena or, for a secret, in its locked memory, which was made large enough for all that a file can
+ * have. */
 static uint8_t *room(struct cg_group_reader *r, size_t len, bool secret) {
     if (!secret) {
         uint8_t *at = cg_arena_alloc(&r->group->arena, len + 1);
@@ -46,7 +47,8 @@ static void read_hex(struct cg_group_reader *r, const struct cg_at *at, const js
     *to = cg_slice_of(bytes, count);
 }
 
-/* --- common -------------------------------------------------------------------------------------------------------------- */
+/* --- common
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void read_public(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
                         void *target) {
@@ -58,8 +60,8 @@ static void read_secret(struct cg_reader *reader, const struct cg_at *at, const 
     read_hex(whole(reader), at, json, key->min, key->max, true, (void *)((char *)target + key->offset));
 }
 
-static void read_algorithm(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                           void *target) {
+static void read_algorithm(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                           const json_t *json, void *target) {
     if (json_is_null(json)) return;
     json_int_t number = json_integer_value(json); /* 0, which COSE reserves, when it is none */
     if (number == 0 || number < INT32_MIN || number > INT32_MAX) {
@@ -81,8 +83,8 @@ static void read_hkdf(struct cg_reader *reader, const struct cg_at *at, const st
     whole(reader)->algorithms_fit = false;
 }
 
-static void read_elements(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                          void *target) {
+static void read_elements(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                          const json_t *json, void *target) {
     (void)key;
     json_int_t count = json_integer_value(json);
     if (count != 4 && count != 5)
@@ -90,8 +92,11 @@ static void read_elements(struct cg_reader *reader, const struct cg_at *at, cons
     ((struct cg_security_group *)target)->countersign_four = count == 4;
 }
 
-#define KEY_BYTES(name_, read_, field, min_, max_)                                                                         \
-    {.name = (name_), .read = (read_), .offset = offsetof(struct cg_security_group, field), .min = (min_), .max = (max_)}
+#define KEY_BYTES(name_, read_, field, min_, max_)                                                                     \
+    {                                                                                                                  \
+        .name = (name_), .read = (read_), .offset = offsetof(struct cg_security_group, field), .min = (min_),          \
+        .max = (max_)                                                                                                  \
+    }
 
 static const struct cg_key common_keys[] = {
     {.name = "hkdf", .read = read_hkdf},
@@ -128,9 +133,10 @@ static void check_group_mode(struct cg_group_reader *r, const struct cg_at *at) 
     if (enc >= -65531 && enc <= -65529)
         misfit(r, at, "alg_group_enc", "AES-CBC must not be used (RFC 10021 2.1.6)");
     else if (enc != CG_COSE_NONE && cg_cose_cipher(enc) == NULL)
-        misfit(r, at, "alg_group_enc",
-               "is not known here; known are 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 (ChaCha20/Poly1305), "
-               "-65534 to -65532 (AES-CTR)");
+        misfit(
+            r, at, "alg_group_enc",
+            "is not known here; known are 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 (ChaCha20/Poly1305), "
+            "-65534 to -65532 (AES-CTR)");
     if (signature != CG_COSE_NONE && cg_cose_signature_curve(signature) == CG_CURVE_NONE)
         misfit(r, at, "alg_signature", "must be -8 (EdDSA) or -7 (ES256)");
 }
@@ -139,10 +145,12 @@ static void check_pairwise_mode(struct cg_group_reader *r, const struct cg_at *a
     const struct cg_security_group *group = r->group;
     const struct cg_cose_cipher *aead = group->alg_aead == CG_COSE_NONE ? NULL : cg_cose_cipher(group->alg_aead);
     if ((group->alg_aead == CG_COSE_NONE) != (group->alg_agreement == CG_COSE_NONE))
-        misfit(r, at, NULL, "alg_aead and alg_pairwise_key_agreement go together: both for the pairwise mode, or neither");
+        misfit(r, at, NULL,
+               "alg_aead and alg_pairwise_key_agreement go together: both for the pairwise mode, or neither");
     if (group->alg_aead != CG_COSE_NONE && (aead == NULL || aead->tag_len == 0))
         misfit(r, at, "alg_aead",
-               "must be an AEAD that is known here: 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 (ChaCha20/Poly1305)");
+               "must be an AEAD that is known here: 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 "
+               "(ChaCha20/Poly1305)");
     int fitting = group->hkdf == CG_SHA256 ? CG_COSE_ECDH_SS_HKDF_256 : CG_COSE_ECDH_SS_HKDF_512;
     if (group->alg_agreement != CG_COSE_NONE && group->alg_agreement != fitting)
         misfit(r, at, "alg_pairwise_key_agreement", "must be %d with \"hkdf\": \"%s\"", fitting,
@@ -176,7 +184,8 @@ static void check_secrets(struct cg_group_reader *r, const struct cg_at *at, con
     }
     struct cg_at child;
     const json_t *key = cg_read_member(at, json, "signature_encryption_key", &child);
-    if (key != NULL && !checker) cg_mistake_at(&r->reader, &child, "belongs in a checker's file only: members derive it");
+    if (key != NULL && !checker)
+        cg_mistake_at(&r->reader, &child, "belongs in a checker's file only: members derive it");
     size_t len = group->signature_encryption_key.len;
     if (checker && r->algorithms_fit && len > 0 && len != cg_cose_cipher(group->alg_group_enc)->key_len)
         cg_mistake_at(&r->reader, &child, "must have as many bytes as a key of alg_group_enc, which is %u",
@@ -199,7 +208,8 @@ void cg_read_common(struct cg_group_reader *r, const struct cg_at *at, const jso
     check_secrets(r, at, json);
 }
 
-/* --- parties ------------------------------------------------------------------------------------------------------------- */
+/* --- parties
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static const char *curve_name(enum cg_cose_curve curve) {
     switch (curve) {
@@ -216,14 +226,16 @@ static bool key_fits(struct cg_group_reader *r, const struct cg_at *at, const st
     const struct cg_security_group *group = r->group;
     bool signs = group->alg_signature != CG_COSE_NONE;
     int alg = signs ? group->alg_signature : group->alg_agreement;
-    if (r->curve == CG_CURVE_NONE && ccs->curve != CG_CURVE_ED25519) r->curve = ccs->curve; /* pairwise mode: the first decides */
+    if (r->curve == CG_CURVE_NONE && ccs->curve != CG_CURVE_ED25519)
+        r->curve = ccs->curve; /* pairwise mode: the first decides */
     if (r->curve == CG_CURVE_NONE) {
-        cg_mistake_at(&r->reader, at, "its key is for signatures (Ed25519), but the group has the pairwise mode only: X25519 or P-256");
+        cg_mistake_at(&r->reader, at,
+                      "its key is for signatures (Ed25519), but the group has the pairwise mode only: X25519 or P-256");
         return false;
     }
     if (ccs->curve != r->curve) {
-        cg_mistake_at(&r->reader, at, "its key is of the curve %s, but the group's keys are of %s", curve_name(ccs->curve),
-                      curve_name(r->curve));
+        cg_mistake_at(&r->reader, at, "its key is of the curve %s, but the group's keys are of %s",
+                      curve_name(ccs->curve), curve_name(r->curve));
         return false;
     }
     if (ccs->alg == CG_COSE_NONE || ccs->alg == alg) return true;
@@ -232,13 +244,16 @@ static bool key_fits(struct cg_group_reader *r, const struct cg_at *at, const st
 }
 
 /* The credential's key, if it can be used; false, with a mistake unless the algorithms were wrong anyway. */
-static bool read_public_key(struct cg_group_reader *r, const struct cg_at *at, struct cg_slice cred, struct cg_public_key *key) {
+static bool read_public_key(struct cg_group_reader *r, const struct cg_at *at, struct cg_slice cred,
+                            struct cg_public_key *key) {
     struct cg_ccs ccs;
     int err = cg_ccs_parse(&ccs, cred);
     if (err == CG_E_KEY) {
-        cg_mistake_at(&r->reader, at, "its COSE_Key must be a public one, of Ed25519, P-256 or X25519, and nothing private");
+        cg_mistake_at(&r->reader, at,
+                      "its COSE_Key must be a public one, of Ed25519, P-256 or X25519, and nothing private");
     } else if (err != CG_OK) {
-        cg_mistake_at(&r->reader, at, "must be a CCS: an untagged CBOR map with the claim cnf (8), which holds a COSE_Key");
+        cg_mistake_at(&r->reader, at,
+                      "must be a CCS: an untagged CBOR map with the claim cnf (8), which holds a COSE_Key");
     } else if (r->algorithms_fit && key_fits(r, at, &ccs)) {
         if (cg_public_key_init(key, ccs.curve, ccs.x, ccs.y, ccs.y_is_odd) == CG_OK) return true;
         cg_mistake_at(&r->reader, at, "its public key is no valid point of the curve");
@@ -274,7 +289,8 @@ static const char *read_any_name(struct cg_group_reader *r, const struct cg_at *
     const char *text = cg_read_text(&r->reader, at, json);
     if (text == NULL) return NULL;
     if (!cg_name_is_valid(text)) {
-        cg_mistake_at(&r->reader, at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
+        cg_mistake_at(&r->reader, at,
+                      "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
         return NULL;
     }
     struct cg_slice kept = cg_arena_copy(&r->group->arena, cg_slice_of(text, strlen(text) + 1));
@@ -282,7 +298,8 @@ static const char *read_any_name(struct cg_group_reader *r, const struct cg_at *
     return (const char *)kept.data;
 }
 
-static void read_name(struct cg_group_reader *r, const struct cg_at *at, const json_t *json, struct cg_security_party *party) {
+static void read_name(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
+                      struct cg_security_party *party) {
     party->name = read_any_name(r, at, json);
     if (party->name == NULL) return;
     const char *first = cg_seen_before(&r->reader, &r->names, cg_slice_str(party->name), at);
@@ -295,9 +312,10 @@ static void read_address(struct cg_group_reader *r, const struct cg_at *at, cons
     const char *text = cg_read_text(&r->reader, at, json);
     struct cg_addr *addr = &party->address;
     if (text == NULL) return;
-    if (cg_addr_parse(addr, cg_slice_str(text), CG_COAP_PORT) != CG_OK || addr->port == 0 || cg_addr_is_multicast(addr) ||
-        memcmp(addr->ip, zero, sizeof zero) == 0) {
-        cg_mistake_at(&r->reader, at, "must be a member's unicast address, such as \"192.0.2.7\" or \"[2001:db8::7]:5683\"");
+    if (cg_addr_parse(addr, cg_slice_str(text), CG_COAP_PORT) != CG_OK || addr->port == 0 ||
+        cg_addr_is_multicast(addr) || memcmp(addr->ip, zero, sizeof zero) == 0) {
+        cg_mistake_at(&r->reader, at,
+                      "must be a member's unicast address, such as \"192.0.2.7\" or \"[2001:db8::7]:5683\"");
         return;
     }
     const char *first = cg_seen_before(&r->reader, &r->addresses, cg_slice_of(addr, sizeof *addr), at);
@@ -350,7 +368,8 @@ static void read_party_object(struct cg_group_reader *r, const struct cg_at *up,
     if (value != NULL) read_address(r, &at, value, party);
 }
 
-void cg_read_party(struct cg_group_reader *r, const struct cg_at *up, const json_t *json, struct cg_security_party *party) {
+void cg_read_party(struct cg_group_reader *r, const struct cg_at *up, const json_t *json,
+                   struct cg_security_party *party) {
     struct cg_public_key key = {0};
     struct cg_at at;
     if (!cg_read_object(&r->reader, up, &all_party_keys, json, party)) return;
@@ -363,7 +382,8 @@ void cg_read_party(struct cg_group_reader *r, const struct cg_at *up, const json
     cg_public_key_fini(&key);
 }
 
-void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_t *json, struct cg_security_party *party) {
+void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
+                  struct cg_security_party *party) {
     struct cg_public_key key = {0};
     read_id(r, at, at->key, &party->id);
     if (json_is_string(json)) {
@@ -376,7 +396,8 @@ void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_
     cg_public_key_fini(&key);
 }
 
-/* --- what only the manager's file has ---------------------------------------------------------------------------------- */
+/* --- what only the manager's file has
+ * ---------------------------------------------------------------------------------- */
 
 static const struct cg_key manager_keys[] = {CG_KEY_OWN("private_key")};
 static const struct cg_keys all_manager_keys = CG_KEYS(manager_keys);

@@ -1,6 +1,6 @@
-/* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is in keys/keyring.c, how files are replaced in
- * keys/folder.c. The hard thing: nothing may be written before everything is known to be right, since keys that were given
- * out cannot be taken back. */
+/* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is in keys/keyring.c, how files
+ * are replaced in keys/folder.c. The hard thing: nothing may be written before everything is known to be right, since
+ * keys that were given out cannot be taken back. */
 #include "settings/security_group.h"
 #include "sqlite/sqlite.h"
 #include "tools/keys/folder.h"
@@ -16,13 +16,14 @@ static int complain(const char *what) {
 
 /* An error of the functions below that has no sentence of its own. */
 static void explain(int err, char *error) {
-    if (err == CG_E_NO_MEMORY || err == CG_E_INTERNAL) (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s", cg_err_info(err)->text);
+    if (err == CG_E_NO_MEMORY || err == CG_E_INTERNAL)
+        (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s", cg_err_info(err)->text);
 }
 
 static int list_mistakes(const char *file, const struct cg_mistakes *mistakes) {
     for (const struct cg_mistake *mistake = mistakes->first; mistake != NULL; mistake = mistake->next)
-        (void)fprintf(stderr, "castgate-keys: %s%s%s: %s\n", file, *mistake->pointer == '\0' ? "" : " ", mistake->pointer,
-                      mistake->message);
+        (void)fprintf(stderr, "castgate-keys: %s%s%s: %s\n", file, *mistake->pointer == '\0' ? "" : " ",
+                      mistake->pointer, mistake->message);
     if (mistakes->count > mistakes->listed)
         (void)fprintf(stderr, "castgate-keys: and %zu more\n", mistakes->count - mistakes->listed);
     return -1;
@@ -60,7 +61,8 @@ static int command_new(const struct cg_keys_options *options) {
         (void)printf("%s: keys for the gateway and %u member%s\n", options->path, (unsigned)options->members,
                      options->members == 1 ? "" : "s");
         if (strcmp(peers, "gateway") == 0)
-            (void)puts("the members' files hold the gateway's credential only (--member-peers all makes them hold all)");
+            (void)puts(
+                "the members' files hold the gateway's credential only (--member-peers all makes them hold all)");
     }
     json_decref(document);
     return status;
@@ -113,7 +115,8 @@ static void report(const struct cg_keys_options *options, json_t *document, size
     if (options->no_rekey)
         (void)printf("not rekeyed: the new members can read everything that is or was sent under Gid %s\n", gid);
     else
-        (void)printf("rekeyed: Gid %s; every party needs its new file, and the gateway's new key is to be claimed\n", gid);
+        (void)printf("rekeyed: Gid %s; every party needs its new file, and the gateway's new key is to be claimed\n",
+                     gid);
 }
 
 static int change_folder(int folder, const struct cg_keys_options *options) {

@@ -30,6 +30,7 @@ enum {
 
 struct app {
     struct cg_member_options options;
+    struct cg_shield *shield; /* NULL: plain members */
     struct cg_fleet *fleet;
     int *sockets; /* of the members */
     int groups[CG_MEMBER_GROUPS_MAX];
@@ -172,14 +173,23 @@ static void report(const struct app *app) {
                   (unsigned long long)counts.overloaded);
 }
 
+static int load_keys(struct app *app) {
+    const struct cg_member_options *options = &app->options;
+    enum cg_shield_mode mode = options->pairwise ? CG_SHIELD_PAIRWISE : CG_SHIELD_GROUP;
+    char error[CG_MEMBER_ERROR_MAX];
+    app->shield = cg_shield_load(options->keys, options->count, mode, options->window_lost, error, sizeof error);
+    return app->shield == NULL ? complain("--keys", error) : 0;
+}
+
 static int start(struct app *app) {
     uint64_t seed = app->options.seed;
     if (!app->options.has_seed && getrandom(&seed, sizeof seed, 0) != (ssize_t)sizeof seed)
         return complain("getrandom", strerror(errno));
     static struct cg_fleet_port port;
     port = (struct cg_fleet_port){.ctx = app, .send = on_send};
+    if (app->options.keys != NULL && load_keys(app) != 0) return -1;
     app->sockets = calloc(app->options.count, sizeof *app->sockets);
-    app->fleet = cg_fleet_new(&app->options, seed, &port);
+    app->fleet = cg_fleet_new(&app->options, seed, app->shield, &port);
     if (app->sockets == NULL || app->fleet == NULL) return complain("start", strerror(ENOMEM));
     return open_all(app);
 }
@@ -199,6 +209,7 @@ int main(int argc, char *argv[]) {
         status = 0;
     }
     cg_fleet_free(app.fleet);
+    cg_shield_free(app.shield);
     free(app.sockets);
     return status;
 }

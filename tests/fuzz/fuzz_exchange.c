@@ -82,7 +82,9 @@ struct world {
     struct slow_protector slow;
     uint8_t slow_mode; /* bits: seals later, seals fail, opens later, opens fail */
     uint8_t identity;  /* who the slow protector says it was */
-    uint64_t partial_iv;
+    bool challenges;   /* and that it wants an Echo */
+    bool overtaken;
+    size_t bindings; /* made and not released */
     struct promise promises[JOBS_MAX];
     size_t promise_count;
 };
@@ -91,9 +93,11 @@ enum { SEALS_LATER = 1, SEALS_FAIL = 2, OPENS_LATER = 4, OPENS_FAIL = 8 };
 
 /* The slow protector: plain messages, in its own time. */
 
+/* Of the members, and of somebody who is none. */
+static const char *const identities[MEMBERS + 1] = {"credential A", "credential B", "credential C", "credential D"};
+
 static struct cg_slice identity_of(const struct world *world) {
-    static const char *const identities[] = {"", "credential A", "credential B", "credential C"};
-    return cg_slice_str(identities[world->identity % 4]);
+    return cg_slice_str(identities[world->identity % (MEMBERS + 1)]);
 }
 
 static struct promise *add_promise(struct world *world, uint64_t job, bool opens) {
@@ -104,14 +108,33 @@ static struct promise *add_promise(struct world *world, uint64_t job, bool opens
     return promise;
 }
 
+/* On the heap, so that the sanitizer sees one that is lost, used after its release, or released twice. */
+struct cg_binding {
+    struct cg_token token;
+};
+
 static int slow_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
-                     struct cg_binding *binding, struct cg_problem *problem) {
+                     struct cg_binding **binding, struct cg_problem *problem) {
     struct world *world = ((struct slow_protector *)protector)->world;
-    const struct cg_protector_ops *plain = cg_protector_none()->ops;
     if (world->slow_mode & SEALS_FAIL) return cg_problem_set(problem, CG_E_STORE, "the store is read-only");
-    struct promise *promise = world->slow_mode & SEALS_LATER ? add_promise(world, job, false) : NULL;
-    if (promise == NULL) return plain->seal(protector, sealing, job, out, binding, problem);
-    return plain->seal(protector, sealing, job, &promise->bytes, binding, problem) < 0 ? CG_E_PROTECT : CG_PENDING;
+    struct cg_buf bytes;
+    cg_buf_init(&bytes, 0);
+    int err = cg_sealing_emit(sealing, &bytes, problem);
+    struct promise *promise = err == CG_OK && world->slow_mode & SEALS_LATER ? add_promise(world, job, false) : NULL;
+    cg_buf_put_slice(promise == NULL ? out : &promise->bytes, cg_buf_slice(&bytes));
+    cg_buf_fini(&bytes);
+    if (err < 0) return err;
+    *binding = malloc(sizeof **binding);
+    CG_CHECK(*binding != NULL);
+    (*binding)->token = sealing->token;
+    world->bindings++;
+    return promise == NULL ? CG_OK : CG_PENDING;
+}
+
+static void slow_release(struct cg_protector *protector, struct cg_binding *binding) {
+    struct world *world = ((struct slow_protector *)protector)->world;
+    if (binding != NULL) world->bindings--;
+    free(binding);
 }
 
 static struct cg_opened opened_as(const struct world *world, uint8_t code, struct cg_slice options, struct cg_slice payload) {
@@ -120,17 +143,19 @@ static struct cg_opened opened_as(const struct world *world, uint8_t code, struc
         .code = code,
         .options = options,
         .payload = payload,
-        .verified = identity.len > 0 ? CASTGATE_VERIFIED_SOURCE : CASTGATE_VERIFIED_NONE,
-        .has_kid = identity.len > 0,
+        .verified = CASTGATE_VERIFIED_SOURCE,
+        .has_kid = true,
         .kid = identity,
         .identity = identity,
-        .partial_iv = world->partial_iv,
+        .echo = world->challenges ? cg_slice_str("echo") : CG_SLICE_NONE,
+        .overtaken = world->overtaken,
     };
 }
 
 static int slow_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened) {
     struct world *world = ((struct slow_protector *)protector)->world;
     const struct cg_msg *msg = opening->msg;
+    CG_CHECK(opening->binding != NULL && memcmp(&opening->binding->token, &msg->token, sizeof msg->token) == 0);
     *opened = opened_as(world, msg->code, msg->options, msg->payload);
     if (world->slow_mode & OPENS_FAIL) return CG_E_REPLAY;
     struct promise *promise = world->slow_mode & OPENS_LATER ? add_promise(world, job, true) : NULL;
@@ -143,7 +168,7 @@ static int slow_open(struct cg_protector *protector, const struct cg_opening *op
     return CG_PENDING;
 }
 
-static const struct cg_protector_ops slow_ops = {.name = "slow", .seal = slow_seal, .open = slow_open};
+static const struct cg_protector_ops slow_ops = {.name = "slow", .seal = slow_seal, .open = slow_open, .release = slow_release};
 
 /* The port. */
 
@@ -301,7 +326,7 @@ static const struct shape {
     {"slowone", "/slowone", 1, false, 1, true},   {"slowtwin", "/slowtwin", 2, true, 0, true},
 };
 
-static void fill_members(struct cg_config *config, struct cg_mapping *mapping, unsigned count) {
+static void fill_members(struct cg_config *config, struct cg_mapping *mapping, unsigned count, bool slow) {
     if (count == 0) return;
     mapping->complete = true;
     mapping->member_count = count;
@@ -309,6 +334,7 @@ static void fill_members(struct cg_config *config, struct cg_mapping *mapping, u
     for (unsigned i = 0; i < count; i++) {
         mapping->members[i].name = i == 0 ? "first" : "other";
         mapping->members[i].addr = member_address(i);
+        if (slow) mapping->members[i].identity = cg_slice_str(identities[i]);
     }
 }
 
@@ -343,7 +369,7 @@ static void fill_mapping(struct world *world, struct cg_config *config, struct c
         mapping->targets[i].interface = "lo";
         mapping->targets[i].hops = (uint8_t)(i + 1);
     }
-    fill_members(config, mapping, shape->members);
+    fill_members(config, mapping, shape->members, shape->slow);
 }
 
 static size_t one_of(uint8_t index, size_t a, size_t b, size_t c, size_t d) {
@@ -683,8 +709,9 @@ static void event_modes(struct world *world, struct input *input) {
     world->emit_fails = modes & 16;
     if (modes & 32) world->random_state = 42; /* a source that repeats itself */
     if (modes & 64) world->kernel_drops += who;
-    world->identity = who;
-    world->partial_iv = who >> 2;
+    world->identity = who & 3;
+    world->challenges = who & 4;
+    world->overtaken = who & 8;
 }
 
 static void keep_promise(struct world *world, struct promise *promise, int err) {
@@ -695,10 +722,9 @@ static void keep_promise(struct world *world, struct promise *promise, int err) 
         if (promise->bytes.data == NULL) opened.options = opened.payload = CG_SLICE_NONE;
         cg_gateway_opened(world->gateway, promise->job, err, &opened);
     } else {
-        struct cg_binding binding = {.len = 1, .bytes = {world->identity}};
         struct cg_problem problem = {0};
         if (err < 0) cg_problem_set(&problem, err, "sealing failed");
-        cg_gateway_sealed(world->gateway, promise->job, err, err < 0 ? CG_SLICE_NONE : bytes, &binding, &problem);
+        cg_gateway_sealed(world->gateway, promise->job, err, err < 0 ? CG_SLICE_NONE : bytes, &problem);
     }
 }
 
@@ -713,7 +739,8 @@ static void event_promise(struct world *world, struct input *input) {
     if (world->promise_count == 0) return;
     size_t index = which % world->promise_count;
     world->identity = how >> 2 & 3;
-    world->partial_iv = how >> 4;
+    world->challenges = how & 16;
+    world->overtaken = how & 32;
     /* A copy: keeping it may make another, which moves nothing, but may fill this one's place after it is dropped. */
     struct promise *promise = &world->promises[index];
     uint64_t job = promise->job;
@@ -731,7 +758,7 @@ static void event_forged_promise(struct world *world, struct input *input) {
     struct cg_opened opened = {0};
     cg_gateway_opened(world->gateway, job, CG_E_VERIFY, &opened);
     struct cg_problem problem = {.err = CG_E_STORE};
-    cg_gateway_sealed(world->gateway, job, CG_E_STORE, CG_SLICE_NONE, NULL, &problem);
+    cg_gateway_sealed(world->gateway, job, CG_E_STORE, CG_SLICE_NONE, &problem);
 }
 
 static void event_stop(struct world *world, struct input *input) {
@@ -781,6 +808,7 @@ static void fini(struct world *world) {
     }
     if (cg_gateway_running(world->gateway) == 0) CG_CHECK(world->gateway->quota.used == 0);
     cg_gateway_free(world->gateway);
+    CG_CHECK(world->bindings == 0);
     while (world->promise_count > 0) drop_promise(world, 0);
 }
 

@@ -178,7 +178,7 @@ static void read_answer(struct input *input, struct held *held) {
 /* The strict reader of multipart. Each function takes what it names from the front of `rest`, and nothing else will do. */
 
 static void expect(struct cg_slice *rest, struct cg_slice text) {
-    CG_CHECK(rest->len >= text.len && memcmp(rest->data, text.data, text.len) == 0);
+    CG_CHECK(cg_slice_equal(cg_slice_of(rest->data, text.len < rest->len ? text.len : rest->len), text));
     *rest = cg_slice_of(rest->data + text.len, rest->len - text.len);
 }
 

@@ -15,7 +15,8 @@ static struct cg_oscore_context *sides[2]; /* client, server */
 static struct cg_oscore_peer *peers[2];    /* the server as the client sees it, and the other way round */
 static struct cg_oscore_binding request_binding;
 
-static void make_context(int self, const uint8_t seeds[2][32], const uint8_t creds[2][CG_CCS_EMIT_MAX], const size_t cred_len[2]) {
+static void make_context(int self, const uint8_t seeds[2][32], const uint8_t creds[2][CG_CCS_EMIT_MAX],
+                         const size_t cred_len[2]) {
     static const uint8_t ids[2] = {0x25, 0x52};
     struct cg_oscore_sender_params sender = {.id = cg_slice_of(&ids[self], 1),
                                              .private_key = cg_slice_of(seeds[self], 32),
@@ -32,8 +33,9 @@ static void make_context(int self, const uint8_t seeds[2][32], const uint8_t cre
                                       .gm_cred = cg_slice_str("manager"),
                                       .sender = &sender};
     CG_CHECK(cg_oscore_context_new(&sides[self], &params, NULL) == CG_OK);
-    CG_CHECK(cg_oscore_peer_add(sides[self], cg_slice_of(&ids[1 - self], 1), cg_slice_of(creds[1 - self], cred_len[1 - self]),
-                                CG_OSCORE_WINDOW_NEW, &peers[self], NULL) == CG_OK);
+    CG_CHECK(cg_oscore_peer_add(sides[self], cg_slice_of(&ids[1 - self], 1),
+                                cg_slice_of(creds[1 - self], cred_len[1 - self]), CG_OSCORE_WINDOW_NEW, &peers[self],
+                                NULL) == CG_OK);
     CG_CHECK(cg_oscore_peer_warm(peers[self]) == CG_OK);
 }
 
@@ -63,8 +65,8 @@ static void open_raw(struct cg_slice bytes, bool is_request) {
     struct cg_oscore_answers answers = {.bare = false};
     if (cg_msg_parse(&msg, bytes) != CG_OK) return;
     int err = is_request ? cg_oscore_open_request(sides[1], &msg, room, sizeof(room), &plain, &opened)
-                         : cg_oscore_open_response(sides[0], &msg, &request_binding, &answers, room, sizeof(room), &plain,
-                                                   &opened);
+                         : cg_oscore_open_response(sides[0], &msg, &request_binding, &answers, room, sizeof(room),
+                                                   &plain, &opened);
     CG_CHECK(err < 0); /* a forgery otherwise */
 }
 
@@ -74,7 +76,8 @@ static void seal_and_open(struct cg_slice bytes, bool group_mode) {
     struct cg_oscore_binding binding;
     struct cg_oscore_opened opened;
     if (bytes.len > 4096 || cg_msg_parse(&plain, bytes) != CG_OK) return;
-    int len = cg_oscore_seal_request(sides[0], group_mode ? NULL : peers[0], 1, &plain, sealed, sizeof(sealed), &binding);
+    int len =
+        cg_oscore_seal_request(sides[0], group_mode ? NULL : peers[0], 1, &plain, sealed, sizeof(sealed), &binding);
     if (len < 0) return;
     CG_CHECK(cg_msg_parse(&msg, cg_slice_of(sealed, (size_t)len)) == CG_OK);
     int err = cg_oscore_open_request(sides[1], &msg, room, CG_OSCORE_OPEN_ROOM((size_t)len), &got, &opened);
@@ -86,7 +89,8 @@ static void seal_and_open(struct cg_slice bytes, bool group_mode) {
 static void open_inside(struct cg_slice inside) {
     static uint8_t body[4096 + CG_COSE_TAG_MAX], room[ROOM];
     static const uint8_t number = 7;
-    uint8_t option[] = {0x19, number, 3, 'D', 'a', 'l', 0x25}, array[512], structure[512], nonce[CG_COSE_NONCE_MAX], bytes[16];
+    uint8_t option[] = {0x19, number, 3, 'D', 'a', 'l', 0x25}, array[512], structure[512], nonce[CG_COSE_NONCE_MAX],
+            bytes[16];
     struct cg_aad aad = cg_oscore_aad(sides[0]);
     struct cg_msg msg = {.type = CG_NON, .code = CG_POST}, got;
     struct cg_oscore_opened opened;
@@ -102,7 +106,8 @@ static void open_inside(struct cg_slice inside) {
     int structure_len = cg_aad_emit_enc_structure(structure, sizeof(structure), cg_slice_of(array, (size_t)array_len));
     CG_CHECK(structure_len > 0);
     cg_oscore_nonce(nonce, sides[0]->aead->nonce_len, aad.request_kid, aad.request_piv, sides[0]->secrets->common_iv);
-    CG_CHECK(cg_aead_seal(&peers[0]->send_key, nonce, cg_slice_of(structure, (size_t)structure_len), body, inside.len) == CG_OK);
+    CG_CHECK(cg_aead_seal(&peers[0]->send_key, nonce, cg_slice_of(structure, (size_t)structure_len), body,
+                          inside.len) == CG_OK);
     struct cg_msg_writer w = {.data = bytes, .cap = sizeof(bytes)};
     cg_msg_put_opt(&w, CG_OPT_OSCORE, aad.option);
     msg.options = cg_slice_of(bytes, w.len);

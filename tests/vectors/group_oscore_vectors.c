@@ -1,6 +1,7 @@
-/* Why: interoperability. Runs the library over vectors that another implementation made: every derived value, the sealed bytes, opening in the
- * recipient's role, and each single bit changed. Hard: a file from elsewhere may lack fields, have others, or follow habits of its
- * author that the RFC leaves open; all of that is said, nothing of it crashes or is silently skipped.
+/* Why: interoperability. Runs the library over vectors that another implementation made: every derived value, the
+ * sealed bytes, opening in the recipient's role, and each single bit changed. Hard: a file from elsewhere may lack
+ * fields, have others, or follow habits of its author that the RFC leaves open; all of that is said, nothing of it
+ * crashes or is silently skipped.
  *
  * Usage: group-oscore-vectors FILE.json ...   The last line is "N passed, M failed"; exit status 0 when M is 0. */
 #include "oscore/classes.h"
@@ -46,6 +47,7 @@ struct run {
     unsigned checks, failures, flips, notes;
 };
 
+static void say(struct run *run, const char *kind, const char *format, va_list args) CG_PRINTF(3, 0);
 static void say(struct run *run, const char *kind, const char *format, va_list args) {
     printf("%s %s: ", kind, run->name);
     vprintf(format, args);
@@ -84,7 +86,8 @@ static const char *hex(struct cg_slice bytes) {
     return text;
 }
 
-/* A hex string in an object; false when the field is absent or null, and when it is no hex string, which is a failure. */
+/* A hex string in an object; false when the field is absent or null, and when it is no hex string, which is a failure.
+ */
 static bool get_hex(struct run *run, json_t *object, const char *key, struct bytes *to) {
     json_t *field = json_object_get(object, key);
     if (field == NULL || json_is_null(field)) return false;
@@ -171,9 +174,21 @@ static struct cg_oscore_context *new_context(struct run *run, struct cg_oscore_p
 }
 
 static bool set_up_contexts(struct run *run) {
-    static const char *const known[] = {
-        "alg_aead", "alg_group_enc", "alg_signature", "alg_pairwise_key_agreement", "hkdf", "names", "master_secret",
-        "master_salt", "gid", "gm_cred", "cred_fmt", "sender", "recipient", "countersign_structure_elements", NULL};
+    static const char *const known[] = {"alg_aead",
+                                        "alg_group_enc",
+                                        "alg_signature",
+                                        "alg_pairwise_key_agreement",
+                                        "hkdf",
+                                        "names",
+                                        "master_secret",
+                                        "master_salt",
+                                        "gid",
+                                        "gm_cred",
+                                        "cred_fmt",
+                                        "sender",
+                                        "recipient",
+                                        "countersign_structure_elements",
+                                        NULL};
     struct bytes secret, salt = {.len = 0}, gid, gm_cred;
     struct party sender, recipient;
     note_unknown(run, run->inputs, "inputs.", known);
@@ -194,8 +209,7 @@ static bool set_up_contexts(struct run *run) {
         .has_id_context = true,
         .id_context = slice(&gid),
         .gm_cred = slice(&gm_cred),
-        .countersign_four =
-            json_integer_value(json_object_get(run->inputs, "countersign_structure_elements")) == 4,
+        .countersign_four = json_integer_value(json_object_get(run->inputs, "countersign_structure_elements")) == 4,
     };
     run->sender = new_context(run, &params, &sender, &recipient, &run->to);
     if (run->sender != NULL) run->recipient = new_context(run, &params, &recipient, &sender, &run->from);
@@ -218,12 +232,13 @@ static void check_kdf_call(struct run *run, json_t *calls, const char *key, stru
     compare(run, call, "out", out);
     check(run, json_integer_value(json_object_get(call, "L")) == (json_int_t)len, "L of a KDF call differs");
     check(run,
-          cg_hkdf(run->sender->hash, salt, ikm, info, again, len) == CG_OK && cg_slice_equal(out, cg_slice_of(again, len)),
+          cg_hkdf(run->sender->hash, salt, ikm, info, again, len) == CG_OK &&
+              cg_slice_equal(out, cg_slice_of(again, len)),
           "HKDF in one step gives another value");
 }
 
-static void check_common_call(struct run *run, const char *key, struct cg_slice id, const char *type, const uint8_t *out,
-                              size_t len) {
+static void check_common_call(struct run *run, const char *key, struct cg_slice id, const char *type,
+                              const uint8_t *out, size_t len) {
     uint8_t info[CG_INFO_MAX];
     struct bytes secret, salt = {.len = 0};
     const struct cg_oscore_context *context = run->sender;
@@ -240,7 +255,8 @@ static void check_recipient_calls(struct run *run) {
     json_t *calls = json_object_get(run->derived, "context_kdf_calls"), *call;
     const char *key;
     json_object_foreach(calls, key, call) {
-        if (strcmp(key, "sender_key") == 0 || strcmp(key, "common_iv") == 0 || strcmp(key, "signature_encryption_key") == 0)
+        if (strcmp(key, "sender_key") == 0 || strcmp(key, "common_iv") == 0 ||
+            strcmp(key, "signature_encryption_key") == 0)
             continue;
         uint8_t id[CG_OSCORE_ID_MAX], out[CG_COSE_KEY_MAX];
         size_t len;
@@ -266,7 +282,8 @@ static void check_common(struct run *run) {
     check_recipient_calls(run);
     if (context->group_enc == NULL) return;
     compare(run, run->derived, "signature_encryption_key", cg_slice_of(secrets->signature_encryption_key, key_len));
-    check_common_call(run, "signature_encryption_key", CG_SLICE_NONE, "SEKey", secrets->signature_encryption_key, key_len);
+    check_common_call(run, "signature_encryption_key", CG_SLICE_NONE, "SEKey", secrets->signature_encryption_key,
+                      key_len);
 }
 
 static void check_pairwise_call(struct run *run, const char *key, struct cg_slice id, const uint8_t *salt,
@@ -279,11 +296,12 @@ static void check_pairwise_call(struct run *run, const char *key, struct cg_slic
     memcpy(ikm.data + first.len, second.data, second.len);
     memcpy(ikm.data + first.len + second.len, secret, 32);
     size_t info_len = cg_info_key(info, id, &context->id_context, context->aead->id, "Key", len);
-    if (!check(run, cg_oscore_pairwise_key(context, id, salt, first, second, secret, out) == CG_OK, "no pairwise key")) return;
+    if (!check(run, cg_oscore_pairwise_key(context, id, salt, first, second, secret, out) == CG_OK, "no pairwise key"))
+        return;
     compare(run, run->derived, key, cg_slice_of(out, len));
     check_kdf_call(run, json_object_get(run->derived, "pairwise_kdf_calls"), key,
-                   cg_slice_of(salt, cg_oscore_info_cipher(context)->key_len), slice(&ikm), cg_slice_of(info, info_len), len,
-                   cg_slice_of(out, len));
+                   cg_slice_of(salt, cg_oscore_info_cipher(context)->key_len), slice(&ikm), cg_slice_of(info, info_len),
+                   len, cg_slice_of(out, len));
     if (!run->group_mode && strcmp(key, "pairwise_sender_key") == 0)
         compare(run, run->derived, "encryption_key", cg_slice_of(out, len));
 }
@@ -389,7 +407,8 @@ static bool compose_plaintext(struct run *run, struct bytes *plaintext) {
     return len >= 0;
 }
 
-/* RFC 8613 §4.1.3.5.2 wants a notification's inner Observe empty; aiocoap leaves the value in. Such vectors are checked with their own plaintext. */
+/* RFC 8613 §4.1.3.5.2 wants a notification's inner Observe empty; aiocoap leaves the value in. Such vectors are checked
+ * with their own plaintext. */
 static bool plaintext_is_ours(struct run *run, const struct bytes *ours, struct bytes *theirs) {
     if (!get_hex(run, run->derived, "plaintext", theirs)) {
         *theirs = *ours;
@@ -442,16 +461,18 @@ static void check_encryption(struct run *run, const struct bytes *plaintext, con
 
 static void check_signature(struct run *run, struct cg_slice array) {
     struct cg_oscore_context *context = run->sender;
-    uint8_t info[CG_INFO_MAX], keystream[CG_COSE_SIGNATURE_LEN], signature[CG_COSE_SIGNATURE_LEN], again[CG_COSE_SIGNATURE_LEN];
+    uint8_t info[CG_INFO_MAX], keystream[CG_COSE_SIGNATURE_LEN], signature[CG_COSE_SIGNATURE_LEN],
+        again[CG_COSE_SIGNATURE_LEN];
     struct bytes structure;
-    int len = cg_aad_emit_countersign_structure(structure.data, sizeof(structure.data), context->countersign_four, array,
-                                                run->ciphertext, NULL, NULL);
+    int len = cg_aad_emit_countersign_structure(structure.data, sizeof(structure.data), context->countersign_four,
+                                                array, run->ciphertext, NULL, NULL);
     structure.len = len < 0 ? 0 : (size_t)len;
     compare(run, run->derived, "countersign_structure", slice(&structure));
     compare(run, run->derived, "keystream_salt", run->piv);
     size_t info_len = cg_info_keystream(info, run->piv_id, context->id_context, run->is_request, CG_COSE_SIGNATURE_LEN);
     compare(run, run->derived, "keystream_info", cg_slice_of(info, info_len));
-    if (!check(run, cg_oscore_keystream(context, run->piv_id, run->piv, run->is_request, keystream) == CG_OK, "no keystream"))
+    if (!check(run, cg_oscore_keystream(context, run->piv_id, run->piv, run->is_request, keystream) == CG_OK,
+               "no keystream"))
         return;
     compare(run, run->derived, "keystream", cg_slice_of(keystream, sizeof(keystream)));
     compare(run, run->derived, "encrypted_signature", run->encrypted_signature);
@@ -467,8 +488,9 @@ static void check_signature(struct run *run, struct cg_slice array) {
 
 /* ---- sealing ---- */
 
-/* aiocoap's habits outside of what is protected: it drops Uri-Port and Proxy-Scheme, lets a notification's outer Observe be set afterwards and derives a
- * response's outer code from the request's. Everything else of the outer options must agree. */
+/* aiocoap's habits outside of what is protected: it drops Uri-Port and Proxy-Scheme, lets a notification's outer
+ * Observe be set afterwards and derives a response's outer code from the request's. Everything else of the outer
+ * options must agree. */
 static bool outer_is_tolerable(const struct run *run, const struct cg_opt *opt) {
     if (!run->is_request) return opt->number == CG_OPT_OBSERVE;
     return opt->number == CG_OPT_URI_PORT || opt->number == CG_OPT_PROXY_SCHEME;
@@ -501,9 +523,11 @@ static void compare_sealed(struct run *run, struct cg_slice ours) {
         mine.len -= CG_COSE_SIGNATURE_LEN;
         theirs.len -= CG_COSE_SIGNATURE_LEN;
     }
-    check(run, cg_slice_equal(mine, theirs) && msg.payload.len == run->sealed.payload.len, "the sealed payload differs");
+    check(run, cg_slice_equal(mine, theirs) && msg.payload.len == run->sealed.payload.len,
+          "the sealed payload differs");
     if (!run->verify_only && cg_slice_equal(ours, slice(&run->sealed_bytes))) return;
-    bool header = msg.type == run->sealed.type && msg.mid == run->sealed.mid && msg.token.len == run->sealed.token.len &&
+    bool header = msg.type == run->sealed.type && msg.mid == run->sealed.mid &&
+                  msg.token.len == run->sealed.token.len &&
                   memcmp(msg.token.bytes, run->sealed.token.bytes, msg.token.len) == 0;
     check(run, header, "type, MID or token of the sealed message differ");
     check(run, outer_options_agree(run, &msg, &run->sealed), "outer options of the sealed message differ");
@@ -515,7 +539,8 @@ static void compare_sealed(struct run *run, struct cg_slice ours) {
     if (!run->verify_only) note(run, "outer part differs from ours only where the source's conventions say so");
 }
 
-/* The server's view of the request: opened where these contexts can open it, else put together from the vector's fields. */
+/* The server's view of the request: opened where these contexts can open it, else put together from the vector's
+ * fields. */
 static void load_server_binding(struct run *run, struct cg_oscore_binding *binding) {
     struct bytes bytes, room;
     struct cg_msg msg, plain;
@@ -544,7 +569,8 @@ static void check_seal(struct run *run) {
     struct cg_oscore_peer *to = run->group_mode ? NULL : run->to;
     int len;
     if (run->is_request) {
-        len = cg_oscore_seal_request(run->sender, to, run->number, &run->plain, sealed.data, sizeof(sealed.data), &binding);
+        len = cg_oscore_seal_request(run->sender, to, run->number, &run->plain, sealed.data, sizeof(sealed.data),
+                                     &binding);
     } else {
         struct cg_oscore_reply reply = {
             .to = to,
@@ -571,11 +597,12 @@ static int open_message(struct run *run, const struct cg_msg *sealed, struct byt
     *cg_oscore_peer_window(run->from) = (struct cg_oscore_window){.used = false};
     if (run->is_request)
         return cg_oscore_open_request(run->recipient, sealed, room->data, sizeof(room->data), plain, &opened);
-    return cg_oscore_open_response(run->recipient, sealed, &run->binding, &answers, room->data, sizeof(room->data), plain,
-                                   &opened);
+    return cg_oscore_open_response(run->recipient, sealed, &run->binding, &answers, room->data, sizeof(room->data),
+                                   plain, &opened);
 }
 
-/* Options that do not arrive as they were sent: those that aiocoap drops, and Observe, which a receiver sets by Partial IV. */
+/* Options that do not arrive as they were sent: those that aiocoap drops, and Observe, which a receiver sets by Partial
+ * IV. */
 static bool is_volatile(const struct run *run, uint16_t number) {
     return number == CG_OPT_URI_PORT || number == CG_OPT_PROXY_SCHEME || (!run->is_request && number == CG_OPT_OBSERVE);
 }
@@ -618,7 +645,8 @@ static bool lies_in(size_t at, struct cg_slice part, const uint8_t *start) {
     return part.len > 0 && start + at >= part.data && start + at < part.data + part.len;
 }
 
-/* Every single bit: what is protected must make the message refused; what is not must at least not change what is protected. */
+/* Every single bit: what is protected must make the message refused; what is not must at least not change what is
+ * protected. */
 static void check_flips(struct run *run) {
     struct bytes flipped = run->sealed_bytes, room;
     for (size_t at = 0; at < flipped.len && run->failures < 20; at++) {
@@ -664,14 +692,34 @@ static void check_message(struct run *run) {
 }
 
 static bool run_vector(json_t *vector, size_t index) {
-    static const char *const known[] = {"name", "kind", "group_mode", "verify_only", "inputs", "note", "request",
-                                        "plain_message", "protected_message", "sender_seq", "request_kid", "request_piv",
-                                        "request_kid_context", "derived", NULL};
-    static const char *const known_derived[] = {
-        "sender_key", "common_iv", "signature_encryption_key", "context_kdf_calls", "recipient_key", "shared_secret",
-        "pairwise_sender_key", "pairwise_recipient_key", "pairwise_kdf_calls", "oscore_option", "partial_iv", "nonce",
-        "encryption_key", "plaintext", "external_aad", "enc_structure", "ciphertext", "countersign_structure", "signature",
-        "keystream_salt", "keystream_info", "keystream", "encrypted_signature", NULL};
+    static const char *const known[] = {
+        "name",        "kind",        "group_mode",          "verify_only",       "inputs",
+        "note",        "request",     "plain_message",       "protected_message", "sender_seq",
+        "request_kid", "request_piv", "request_kid_context", "derived",           NULL};
+    static const char *const known_derived[] = {"sender_key",
+                                                "common_iv",
+                                                "signature_encryption_key",
+                                                "context_kdf_calls",
+                                                "recipient_key",
+                                                "shared_secret",
+                                                "pairwise_sender_key",
+                                                "pairwise_recipient_key",
+                                                "pairwise_kdf_calls",
+                                                "oscore_option",
+                                                "partial_iv",
+                                                "nonce",
+                                                "encryption_key",
+                                                "plaintext",
+                                                "external_aad",
+                                                "enc_structure",
+                                                "ciphertext",
+                                                "countersign_structure",
+                                                "signature",
+                                                "keystream_salt",
+                                                "keystream_info",
+                                                "keystream",
+                                                "encrypted_signature",
+                                                NULL};
     static struct run run;
     char unnamed[32];
     snprintf(unnamed, sizeof(unnamed), "vector %zu", index);

@@ -1,7 +1,7 @@
-/* The folder on the disk. The hard thing: a change touches many files, and no file system renames them all at once. So every new file is first
- * written beside the old one, as .new-NAME (empty: NAME is to go). Renaming .new-group.json is the decision: it is the first to
- * be made and the first to be renamed, so while it is there the old files are the truth and the new ones are thrown away, and
- * when others are there without it, they only have to be renamed. */
+/* The folder on the disk. The hard thing: a change touches many files, and no file system renames them all at once. So
+ * every new file is first written beside the old one, as .new-NAME (empty: NAME is to go). Renaming .new-group.json is
+ * the decision: it is the first to be made and the first to be renamed, so while it is there the old files are the
+ * truth and the new ones are thrown away, and when others are there without it, they only have to be renamed. */
 #include "tools/keys/folder.h"
 
 #include "base/check.h"
@@ -27,7 +27,8 @@ static int fail(char *error, const char *about, const char *why) {
     return CG_E_STORE;
 }
 
-/* The owner of the file that is replaced, or of the folder, is the owner of the new one: root may have made this change. */
+/* The owner of the file that is replaced, or of the folder, is the owner of the new one: root may have made this
+ * change. */
 static int keep_owner(int folder, int fd, const char *name) {
     struct stat info, own;
     if (fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 && fstat(folder, &info) != 0) return -1;
@@ -101,12 +102,14 @@ static int each_name(int folder, on_name_fn *on_name, void *ctx, char *error) {
         return err;
     }
     for (struct dirent *entry; err == CG_OK && (entry = readdir(dir)) != NULL;)
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) err = on_name(folder, entry->d_name, ctx);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+            err = on_name(folder, entry->d_name, ctx);
     closedir(dir);
     return err;
 }
 
-/* --- making -------------------------------------------------------------------------------------------------------------- */
+/* --- making
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static int on_name_unlink(int folder, const char *name, void *ctx) {
     (void)ctx;
@@ -128,7 +131,10 @@ static void discard_folder(const char *name, int folder, char *error) {
 static int sync_parent(const char *folder, char *error) {
     char parent[PATH_MAX];
     const char *slash = strrchr(folder, '/');
-    (void)snprintf(parent, sizeof parent, "%.*s", slash == NULL ? 1 : slash == folder ? 1 : (int)(slash - folder),
+    (void)snprintf(parent, sizeof parent, "%.*s",
+                   slash == NULL     ? 1
+                   : slash == folder ? 1
+                                     : (int)(slash - folder),
                    slash == NULL ? "." : folder);
     int fd = open_folder(parent);
     int err = fd >= 0 && fsync(fd) == 0 ? CG_OK : fail(error, parent, strerror(errno));
@@ -163,7 +169,8 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
     return err;
 }
 
-/* --- changing ------------------------------------------------------------------------------------------------------------ */
+/* --- changing
+ * ------------------------------------------------------------------------------------------------------------ */
 
 /* Whether the name is a pending file's; the decision is treated apart. */
 static bool is_pending(const char *name) {
@@ -179,7 +186,8 @@ static int on_name_take_back(int folder, const char *name, void *ctx) {
 static int take_back(int folder, char *error) {
     int err = each_name(folder, on_name_take_back, error, error);
     if (err == CG_OK) err = make_durable(folder, error);
-    if (err == CG_OK && unlinkat(folder, decision, 0) != 0 && errno != ENOENT) err = fail(error, decision, strerror(errno));
+    if (err == CG_OK && unlinkat(folder, decision, 0) != 0 && errno != ENOENT)
+        err = fail(error, decision, strerror(errno));
     return err;
 }
 
@@ -241,7 +249,7 @@ void cg_keys_folder_close(int fd) { close(fd); }
 
 static int write_pending(int folder, json_t *document, const json_t *gone, char *error) {
     int err = write_nth(folder, document, 0, NEW, error);
-    CG_CHECK(err != CG_PENDING); /* group.json is always there */
+    CG_CHECK(err != CG_PENDING);                         /* group.json is always there */
     if (err == CG_OK) err = make_durable(folder, error); /* before any other: see above */
     for (size_t i = 1; err == CG_OK; i++) err = write_nth(folder, document, i, NEW, error);
     if (err == CG_PENDING) err = CG_OK;
@@ -256,7 +264,8 @@ static int write_pending(int folder, json_t *document, const json_t *gone, char 
 
 int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char error[CG_KEYS_ERROR_MAX]) {
     int err = write_pending(fd, document, gone, error);
-    if (err == CG_OK && renameat(fd, decision, fd, decision + sizeof NEW - 1) != 0) err = fail(error, "group.json", strerror(errno));
+    if (err == CG_OK && renameat(fd, decision, fd, decision + sizeof NEW - 1) != 0)
+        err = fail(error, "group.json", strerror(errno));
     if (err != CG_OK) {
         char ignored[CG_KEYS_ERROR_MAX];
         (void)take_back(fd, ignored);
@@ -266,8 +275,9 @@ int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char err
     if (err == CG_OK) err = complete(fd, error);
     if (err == CG_E_STORE) {
         size_t len = strlen(error);
-        (void)snprintf(error + len, CG_KEYS_ERROR_MAX - len, "; group.json is the new one already: complete the change with "
-                                                             "castgate-keys finish");
+        (void)snprintf(error + len, CG_KEYS_ERROR_MAX - len,
+                       "; group.json is the new one already: complete the change with "
+                       "castgate-keys finish");
     }
     return err;
 }

@@ -9,12 +9,13 @@
 /* Makes the folder with the document's files. It must not exist, or be empty; on an error it is as it was. */
 int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
-/* Opens a folder for changes: nobody else may meanwhile. Completes or takes back what was interrupted; *completed: the former. */
+/* Opens a folder for changes: nobody else may meanwhile. Completes or takes back what was interrupted; *completed: the
+ * former. */
 int cg_keys_folder_open(const char *folder, int *fd, bool *completed, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 void cg_keys_folder_close(int fd);
 
-/* Replaces the files by those of the changed document and deletes the files of the members whose Sender IDs are in the array
- * `gone`. */
+/* Replaces the files by those of the changed document and deletes the files of the members whose Sender IDs are in the
+ * array `gone`. */
 int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
 #endif

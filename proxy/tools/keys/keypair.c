@@ -1,4 +1,5 @@
-/* New key pairs and their credentials. The hard thing: OpenSSL keeps numbers without leading zeros, files have 32 bytes always. */
+/* New key pairs and their credentials. The hard thing: OpenSSL keeps numbers without leading zeros, files have 32 bytes
+ * always. */
 #include "tools/keys/keypair.h"
 
 #include "base/check.h"
@@ -20,7 +21,8 @@ static bool get_number(const EVP_PKEY *pkey, const char *name, uint8_t to[32]) {
 static int new_p256(struct cg_keypair *pair) {
     EVP_PKEY *pkey = EVP_EC_gen("P-256");
     bool ok = pkey != NULL && get_number(pkey, OSSL_PKEY_PARAM_PRIV_KEY, pair->private_key) &&
-              get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, pair->x) && get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, pair->y);
+              get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_X, pair->x) &&
+              get_number(pkey, OSSL_PKEY_PARAM_EC_PUB_Y, pair->y);
     EVP_PKEY_free(pkey);
     return ok ? CG_OK : CG_E_INTERNAL;
 }

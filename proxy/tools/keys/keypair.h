@@ -17,7 +17,8 @@ struct cg_keypair {
 
 int cg_keypair_new(struct cg_keypair *pair, enum cg_cose_curve curve) CG_MUST_CHECK; /* CG_E_INTERNAL */
 
-/* The credential: a CCS {8: {1: COSE_Key}} with kty, alg, crv, x and, for P-256, y (RFC 8747 §3.1, RFC 9053 §7). The length. */
+/* The credential: a CCS {8: {1: COSE_Key}} with kty, alg, crv, x and, for P-256, y (RFC 8747 §3.1, RFC 9053 §7). The
+ * length. */
 size_t cg_keypair_cred(const struct cg_keypair *pair, int alg, uint8_t to[CG_KEYPAIR_CRED_MAX]);
 
 #endif

@@ -1,5 +1,5 @@
-/* A group's keys, and who gets which of them. The hard thing: every file is put together from what its party may know, never by
- * taking away from everything, so that what is forgotten here is missing there and not leaked. */
+/* A group's keys, and who gets which of them. The hard thing: every file is put together from what its party may know,
+ * never by taking away from everything, so that what is forgotten here is missing there and not leaked. */
 #include "tools/keys/keyring.h"
 
 #include "base/check.h"
@@ -29,7 +29,8 @@ static int fail(char *error, const char *about, const char *sentence) {
     return CG_E_BAD_REQUEST;
 }
 
-/* --- JSON ---------------------------------------------------------------------------------------------------------------- */
+/* --- JSON
+ * ---------------------------------------------------------------------------------------------------------------- */
 
 static json_t *hex_json(const uint8_t *bytes, size_t len) {
     char hex[2 * CG_KEYPAIR_CRED_MAX + 1];
@@ -63,7 +64,9 @@ static bool copy_all(json_t *object, const json_t *from, const char *const *keys
     return true;
 }
 
-static const char *text_of(const json_t *object, const char *key) { return json_string_value(json_object_get(object, key)); }
+static const char *text_of(const json_t *object, const char *key) {
+    return json_string_value(json_object_get(object, key));
+}
 
 static int number_of(const json_t *object, const char *key) {
     return (int)json_integer_value(json_object_get(object, key)); /* null: 0, which is CG_COSE_NONE */
@@ -71,7 +74,8 @@ static int number_of(const json_t *object, const char *key) {
 
 static json_t *algorithm_json(int alg) { return alg == CG_COSE_NONE ? json_null() : json_integer(alg); }
 
-/* --- what is common ------------------------------------------------------------------------------------------------------ */
+/* --- what is common
+ * ------------------------------------------------------------------------------------------------------ */
 
 static enum cg_hash hash_of(const json_t *common) {
     const char *hkdf = text_of(common, "hkdf");
@@ -150,10 +154,11 @@ static bool fill_common(json_t *common, const struct cg_keys_options *options) {
            set(common, "gid", hex_json(gid, sizeof gid)) && renew_secrets(common);
 }
 
-/* --- members ------------------------------------------------------------------------------------------------------------- */
+/* --- members
+ * ------------------------------------------------------------------------------------------------------------- */
 
-/* The n-th Sender ID in the order in which they are given: 11 to ff, then two bytes, or 00 to 10 where one is all there may be. False: none
- * left. */
+/* The n-th Sender ID in the order in which they are given: 11 to ff, then two bytes, or 00 to 10 where one is all there
+ * may be. False: none left. */
 static bool nth_id(uint32_t n, size_t max_len, char id[ID_HEX_MAX]) {
     enum { FIRST = 0x11, SINGLE = 0x100 - FIRST };
     uint32_t rest = n - SINGLE;
@@ -182,8 +187,8 @@ static json_t *used_ids(const json_t *document) {
     json_t *used = json_object(), *member;
     size_t i;
     if (used == NULL || !note_id(used, text_of(json_object_get(document, "gateway"), "sender_id"))) goto failed;
-    json_array_foreach(json_object_get(document, "members"), i, member)
-        if (!note_id(used, text_of(member, "sender_id"))) goto failed;
+    json_array_foreach(json_object_get(document, "members"), i,
+                       member) if (!note_id(used, text_of(member, "sender_id"))) goto failed;
     return used;
 failed:
     json_decref(used);
@@ -206,7 +211,8 @@ static bool nth_address(const struct cg_addr *first, uint32_t n, char text[CG_AD
     return true;
 }
 
-static int add_member(json_t *document, const struct cg_keys_options *options, const char *id, uint32_t n, char *error) {
+static int add_member(json_t *document, const struct cg_keys_options *options, const char *id, uint32_t n,
+                      char *error) {
     const char *group_name = text_of(document, "name");
     const char *name = options->name != NULL ? options->name : group_name != NULL ? group_name : "member";
     json_t *member = json_object();
@@ -259,7 +265,8 @@ int cg_keyring_new(json_t **document, const struct cg_keys_options *options, cha
               set(made, "members", json_array()) && set(gateway, "sender_id", json_string(gateway_id)) &&
               fill_common(common, options);
     int err = ok ? CG_OK : CG_E_NO_MEMORY;
-    if (ok && curve_of(common) == CG_CURVE_NONE) err = fail(error, "--alg-signature", "must be -8 (EdDSA) or -7 (ES256)");
+    if (ok && curve_of(common) == CG_CURVE_NONE)
+        err = fail(error, "--alg-signature", "must be -8 (EdDSA) or -7 (ES256)");
     if (err == CG_OK) err = make_pair(common, manager, common, "gm_cred");
     if (err == CG_OK) err = make_pair(common, gateway, gateway, "cred");
     if (err == CG_OK) err = cg_keyring_add(made, options, error);
@@ -270,7 +277,8 @@ int cg_keyring_new(json_t **document, const struct cg_keys_options *options, cha
     return err;
 }
 
-/* --- rekeying ------------------------------------------------------------------------------------------------------------ */
+/* --- rekeying
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int evict(json_t *document, const char *id, json_t *gone, char *error) {
     json_t *members = json_object_get(document, "members"), *member;
@@ -290,16 +298,19 @@ static int next_gid(json_t *common, char *error) {
     uint8_t gid[CG_OSCORE_ID_CONTEXT_MAX];
     size_t len = hex_bytes(json_object_get(common, "gid"), gid, sizeof gid);
     if (len != GID_PREFIX_LEN + GENERATION_LEN)
-        return fail(error, "/common/gid", "has no generation number of 2 bytes behind a prefix of 4: not made by castgate-keys");
+        return fail(error, "/common/gid",
+                    "has no generation number of 2 bytes behind a prefix of 4: not made by castgate-keys");
     unsigned generation = (unsigned)gid[len - 2] << 8 | gid[len - 1];
-    if (generation == UINT16_MAX) return fail(error, "/common/gid", "all of the group's Gids were used; make a new group");
+    if (generation == UINT16_MAX)
+        return fail(error, "/common/gid", "all of the group's Gids were used; make a new group");
     generation++;
     gid[len - 2] = (uint8_t)(generation >> 8);
     gid[len - 1] = (uint8_t)generation;
     return set(common, "gid", hex_json(gid, len)) ? CG_OK : CG_E_NO_MEMORY;
 }
 
-int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, json_t *gone, char error[CG_KEYS_ERROR_MAX]) {
+int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, json_t *gone,
+                     char error[CG_KEYS_ERROR_MAX]) {
     json_t *common = json_object_get(document, "common");
     for (size_t i = 0; i < options->evict_count; i++) {
         int err = evict(document, options->evict[i], gone, error);
@@ -310,12 +321,14 @@ int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, js
     return renew_secrets(common) ? CG_OK : CG_E_NO_MEMORY;
 }
 
-/* --- the parties' files -------------------------------------------------------------------------------------------------- */
+/* --- the parties' files
+ * -------------------------------------------------------------------------------------------------- */
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static const char *const public_common[] = {
-    "alg_aead", "alg_group_enc", "alg_signature", "alg_pairwise_key_agreement", "hkdf", "countersign_elements", "gid", "gm_cred",
+    "alg_aead", "alg_group_enc",        "alg_signature", "alg_pairwise_key_agreement",
+    "hkdf",     "countersign_elements", "gid",           "gm_cred",
 };
 static const char *const member_secrets[] = {"master_secret", "master_salt"};
 static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name"};
@@ -343,8 +356,8 @@ static bool put_peer(json_t *peers, const json_t *party, bool described) {
 static bool put_members(json_t *peers, const json_t *document, const json_t *without, bool described) {
     size_t i;
     json_t *member;
-    json_array_foreach(json_object_get(document, "members"), i, member)
-        if (member != without && !put_peer(peers, member, described)) return false;
+    json_array_foreach(json_object_get(document, "members"), i,
+                       member) if (member != without && !put_peer(peers, member, described)) return false;
     return true;
 }
 
@@ -367,8 +380,10 @@ static bool fill_member(json_t *file, const json_t *document, const json_t *memb
 static json_t *signature_encryption_key(const json_t *common) {
     uint8_t secret[CG_OSCORE_SECRET_MAX], salt[CG_OSCORE_SECRET_MAX], gid[CG_OSCORE_ID_CONTEXT_MAX], info[CG_INFO_MAX];
     uint8_t key[CG_COSE_KEY_MAX];
-    struct cg_slice ikm = cg_slice_of(secret, hex_bytes(json_object_get(common, "master_secret"), secret, sizeof secret));
-    struct cg_slice master_salt = cg_slice_of(salt, hex_bytes(json_object_get(common, "master_salt"), salt, sizeof salt));
+    struct cg_slice ikm =
+        cg_slice_of(secret, hex_bytes(json_object_get(common, "master_secret"), secret, sizeof secret));
+    struct cg_slice master_salt =
+        cg_slice_of(salt, hex_bytes(json_object_get(common, "master_salt"), salt, sizeof salt));
     struct cg_slice id_context = cg_slice_of(gid, hex_bytes(json_object_get(common, "gid"), gid, sizeof gid));
     int alg = number_of(common, "alg_group_enc");
     size_t info_len = cg_info_key(info, CG_SLICE_NONE, &id_context, alg, "SEKey", key_len(alg));

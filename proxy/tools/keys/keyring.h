@@ -7,8 +7,8 @@
  *  "gateway": {"sender_id", "private_key", "cred"},
  *  "members": [{"sender_id", "private_key", "cred", "name", "address"}]}
  *
- * A Gid is a random prefix of 4 bytes and the Key Generation Number, 2 bytes, which starts at 0 (RFC 10021, Example of Group
- * Identifier Format); no Gid is used twice. */
+ * A Gid is a random prefix of 4 bytes and the Key Generation Number, 2 bytes, which starts at 0 (RFC 10021, Example of
+ * Group Identifier Format); no Gid is used twice. */
 #ifndef CG_TOOLS_KEYS_KEYRING_H
 #define CG_TOOLS_KEYS_KEYRING_H
 
@@ -18,20 +18,23 @@
 
 #define CG_KEYRING_NAME_MAX 40 /* of a file, with NUL */
 
-/* CG_OK: *document is new; the caller releases it. CG_E_BAD_REQUEST with a sentence in `error`, CG_E_NO_MEMORY, CG_E_INTERNAL.
- * What was asked for may still be invalid: cg_security_group_read tells. */
-int cg_keyring_new(json_t **document, const struct cg_keys_options *options, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
+/* CG_OK: *document is new; the caller releases it. CG_E_BAD_REQUEST with a sentence in `error`, CG_E_NO_MEMORY,
+ * CG_E_INTERNAL. What was asked for may still be invalid: cg_security_group_read tells. */
+int cg_keyring_new(json_t **document, const struct cg_keys_options *options,
+                   char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
-/* options->members more, behind the others, with Sender IDs that nobody has. The errors of cg_keyring_new; after one the document is of
- * no use. The document must be valid for these two. */
-int cg_keyring_add(json_t *document, const struct cg_keys_options *options, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
+/* options->members more, behind the others, with Sender IDs that nobody has. The errors of cg_keyring_new; after one
+ * the document is of no use. The document must be valid for these two. */
+int cg_keyring_add(json_t *document, const struct cg_keys_options *options,
+                   char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
 /* New Master Secret, Master Salt and Gid (RFC 10021, Management of Group Keying Material), without the members that
  * options->evict names. The Sender IDs of these are appended to the array `gone`. */
 int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, json_t *gone,
                      char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
-/* File `index` of those that belong to the document; 0 is group.json. False behind the last. *file is a new reference, NULL without memory. */
+/* File `index` of those that belong to the document; 0 is group.json. False behind the last. *file is a new reference,
+ * NULL without memory. */
 bool cg_keyring_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_MAX], json_t **file);
 
 /* The name of a member's file; `id` is its Sender ID in hexadecimal. */

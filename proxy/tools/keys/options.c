@@ -1,5 +1,5 @@
-/* The command line of castgate-keys. The hard thing: an option that a command does not know must not be ignored, since keys that
- * were made otherwise than meant are noticed late. */
+/* The command line of castgate-keys. The hard thing: an option that a command does not know must not be ignored, since
+ * keys that were made otherwise than meant are noticed late. */
 #include "tools/keys/options.h"
 
 #include "base/text.h"
@@ -18,9 +18,9 @@ const char cg_keys_usage[] =
     "\n"
     "new makes the folder DIR, which must be empty or not there, with mode 0700, and in it, with mode 0600:\n"
     "  gateway.json    for castgate: the common secrets, its private key, every member's credential\n"
-    "  member-ID.json  for the member with that Sender ID: the common secrets, its private key, the credentials it needs\n"
+    "  member-ID.json  for the member with that Sender ID: the same secrets, its private key, the credentials it needs\n"
     "  checker.json    for a signature checker: credentials and the Signature Encryption Key, never the Master Secret\n"
-    "  group.json      everything, the Group Manager's private key too; for castgate-member --keys and for this program\n"
+    "  group.json      everything, with the Group Manager's private key; for castgate-member --keys and this program\n"
     "\n"
     "  --members N          how many members (1 to 10000); their Sender IDs are 11, 12, ..., the gateway's is c1\n"
     "  --name NAME          the group's name; the members are called NAME-ID (default member)\n"
@@ -38,14 +38,15 @@ const char cg_keys_usage[] =
     "                       (default: all in groups of up to 256 members; files of larger ones would be huge)\n"
     "\n"
     "add makes members (default: one) and rekeys the group, so that they cannot read what was sent before; --no-rekey\n"
-    "leaves that out. rekey makes a new Master Secret, Master Salt and Gid; the members that are evicted get no file and lose the\n"
-    "one they have in DIR. After both, every party needs its new file, and the gateway's key is to be claimed anew.\n"
+    "leaves that out. rekey makes a new Master Secret, Master Salt and Gid; the members that are evicted get no file\n"
+    "and lose the one they have in DIR. After both, every party needs its new file, and the gateway's key is to be\n"
+    "claimed anew.\n"
     "\n"
-    "Changes are atomic: group.json decides. When a change was interrupted, the next command (finish does nothing else)\n"
-    "completes it if group.json is the new one already, and takes it back if not.\n"
+    "Changes are atomic: group.json decides. When a change was interrupted, the next command (finish does nothing\n"
+    "else) completes it if group.json is the new one already, and takes it back if not.\n"
     "\n"
-    "claim declares in the state folder that the key in FILE is used by the gateway that owns that folder and by nobody\n"
-    "else, which has to be said once before it sends. Claim it in one state folder only.\n"
+    "claim declares in the state folder that the key in FILE is used by the gateway that owns that folder and by\n"
+    "nobody else, which has to be said once before it sends. Claim it in one state folder only.\n"
     "  --state DIR          the state folder\n"
     "  --shared             take FILE although others may read it (as \"key_files_may_be_shared\" does)\n";
 
@@ -227,8 +228,10 @@ static int complete(struct said *said, char *error) {
     if (options->command == CG_KEYS_NEW && options->members == 0) return fail(error, "--members", "has to be said");
     if (options->command == CG_KEYS_ADD && options->members == 0) options->members = 1;
     if (options->command == CG_KEYS_CLAIM && options->state == NULL) return fail(error, "--state", "has to be said");
-    if (said->no_pairwise && said->no_group_mode) return fail(error, "--no-group-mode", "one of the two modes is needed");
-    if (said->no_pairwise && said->pairwise_alg) return fail(error, "--no-pairwise", "contradicts --alg-aead or --alg-pairwise");
+    if (said->no_pairwise && said->no_group_mode)
+        return fail(error, "--no-group-mode", "one of the two modes is needed");
+    if (said->no_pairwise && said->pairwise_alg)
+        return fail(error, "--no-pairwise", "contradicts --alg-aead or --alg-pairwise");
     if (said->no_group_mode && said->group_alg)
         return fail(error, "--no-group-mode", "contradicts --alg-group-enc or --alg-signature");
     if (!said->agreement)
@@ -238,7 +241,8 @@ static int complete(struct said *said, char *error) {
     return CG_OK;
 }
 
-int cg_keys_options_parse(struct cg_keys_options *options, int argc, const char *const argv[], char error[CG_KEYS_ERROR_MAX]) {
+int cg_keys_options_parse(struct cg_keys_options *options, int argc, const char *const argv[],
+                          char error[CG_KEYS_ERROR_MAX]) {
     *options = (struct cg_keys_options){
         .alg_aead = CG_COSE_AES_CCM_16_64_128,
         .alg_group_enc = CG_COSE_AES_CCM_16_64_128,

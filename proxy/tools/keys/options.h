@@ -39,7 +39,7 @@ struct cg_keys_options {
     bool no_rekey;                        /* ADD */
     const char *evict[CG_KEYS_EVICT_MAX]; /* REKEY: Sender IDs in hexadecimal */
     size_t evict_count;
-    const char *state; /* CLAIM: the state folder */
+    const char *state;  /* CLAIM: the state folder */
     bool may_be_shared; /* CLAIM: the file may be readable by others */
 };
 

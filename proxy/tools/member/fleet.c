@@ -47,6 +47,7 @@ struct observer {
     struct observer *next;
     struct cg_addr from;
     struct cg_token token;
+    struct cg_shield_request *protection; /* owned; NULL: plain */
     uint16_t mid;      /* of the last notification, for a Reset */
     uint32_t notified; /* how often */
 };
@@ -82,12 +83,14 @@ struct member {
 struct cg_fleet {
     const struct cg_member_options *options;
     const struct cg_fleet_port *port;
+    struct cg_shield *shield; /* NULL: plain members */
     struct member *members;
     struct cg_heap heap;
     struct cg_buf representation;
     struct cg_fleet_counts counts;
     uint8_t oversized[OVERSIZED_LEN];
     uint8_t datagram[DATAGRAM_MAX];
+    uint8_t sealed[DATAGRAM_MAX];
 };
 
 /* What just came in for one member. */
@@ -97,6 +100,7 @@ struct arrival {
     const struct cg_addr *from;
     uint16_t destination;
     uint64_t now_us;
+    struct cg_shield_request *protection; /* of the request; NULL: it came plain */
 };
 
 static uint32_t index_of(const struct cg_fleet *fleet, const struct member *member) {
@@ -205,15 +209,30 @@ static void forget_observer(struct cg_fleet *fleet, struct member *member, struc
     while (*at != observer) at = &(*at)->next;
     *at = observer->next;
     member->observers_len--;
+    free(observer->protection);
     free(observer);
 }
 
 /* Registers, or renews; false when there is no room: the response is then an ordinary one. */
-static bool observe(struct member *member, const struct cg_addr *from, struct cg_token token) {
-    if (find_observer(member, from, token) != NULL) return true;
+static bool observe(struct member *member, const struct cg_addr *from, struct cg_token token,
+                    const struct cg_shield_request *protection) {
+    struct observer *known = find_observer(member, from, token);
+    if (known != NULL && protection == NULL) return true;
+    if (known != NULL) { /* renewed: notifications answer the latest registration */
+        *known->protection = *protection;
+        return true;
+    }
     if (member->observers_len == OBSERVERS_MAX) return false;
     struct observer *observer = calloc(1, sizeof *observer);
     if (observer == NULL) return false;
+    if (protection != NULL) {
+        observer->protection = malloc(sizeof *protection);
+        if (observer->protection == NULL) {
+            free(observer);
+            return false;
+        }
+        *observer->protection = *protection;
+    }
     observer->from = *from;
     observer->token = token;
     observer->next = member->observers;
@@ -248,6 +267,17 @@ static struct cg_slice build(struct cg_fleet *fleet, const struct head *head,
     cg_msg_put_payload(&writer, response->payload);
     int len = cg_msg_end(&writer);
     CG_CHECK(len > 0);
+    return cg_slice_of(fleet->datagram, (size_t)len);
+}
+
+/* The message as it goes out: sealed when the request was. Empty when it cannot be sealed. */
+static struct cg_slice protect(struct cg_fleet *fleet, const struct member *member, struct cg_shield_request *protection,
+                               bool first, struct cg_slice plain) {
+    if (protection == NULL) return plain;
+    uint32_t index = index_of(fleet, member);
+    int len = cg_shield_seal(fleet->shield, index, protection, first, plain, fleet->sealed, sizeof fleet->sealed);
+    if (len < 0) return CG_SLICE_NONE;
+    memcpy(fleet->datagram, fleet->sealed, (size_t)len);
     return cg_slice_of(fleet->datagram, (size_t)len);
 }
 
@@ -351,7 +381,8 @@ static void answer(const struct arrival *in, const struct cg_msg *msg, struct se
         head->type = CG_CON;
         head->mid = fresh_mid(in->member);
     }
-    struct cg_slice datagram = build(in->fleet, head, response);
+    struct cg_slice datagram = protect(in->fleet, in->member, in->protection, true, build(in->fleet, head, response));
+    if (datagram.len == 0) return;
     if (head->type == CG_ACK) remember_reply(seen, datagram, in->now_us + hold);
     send_answer(in, head, datagram, in->now_us + hold);
 }
@@ -378,8 +409,10 @@ static void notify(const struct arrival *in, struct observer *observer, const st
                         .has_observe = true,
                         .observe = next_observe(member)};
     observer->mid = head.mid;
-    struct waiting *fresh =
-        transmit(in, &observer->from, build(in->fleet, &head, response), confirmable, in->now_us + hold_us(in));
+    struct cg_slice datagram =
+        protect(in->fleet, member, observer->protection, false, build(in->fleet, &head, response));
+    if (datagram.len == 0) return;
+    struct waiting *fresh = transmit(in, &observer->from, datagram, confirmable, in->now_us + hold_us(in));
     if (fresh != NULL && fresh->confirmable) fresh->observer = observer;
     if (old == NULL) return;
     if (fresh != NULL && fresh->confirmable) {
@@ -442,7 +475,7 @@ static void serve(const struct arrival *in, const struct cg_resource_request *re
     cg_resource_serve(response, request, fleet->options, index_of(fleet, member), &member->light,
                       &fleet->representation);
     if (!response->observable || !request->has_observe) return;
-    if (request->observe == 0 && observe(member, in->from, token)) {
+    if (request->observe == 0 && observe(member, in->from, token, in->protection)) {
         head->has_observe = true;
         head->observe = next_observe(member);
     } else if (request->observe == 1) {
@@ -451,13 +484,7 @@ static void serve(const struct arrival *in, const struct cg_resource_request *re
     }
 }
 
-static void on_request(const struct arrival *in, const struct cg_msg *msg) {
-    struct seen *seen = find_seen(in, msg->mid);
-    if (seen != NULL) {
-        on_duplicate(in, seen);
-        return;
-    }
-    seen = remember(in, msg);
+static void on_plain_request(const struct arrival *in, const struct cg_msg *msg, struct seen *seen) {
     in->fleet->counts.requests++;
     struct cg_resource_request request;
     struct cg_resource_response response;
@@ -476,6 +503,57 @@ static void on_request(const struct arrival *in, const struct cg_msg *msg) {
     else if (msg->type == CG_CON)
         acknowledge(in, msg->mid, seen);
     if (response.changed) notify_all(in);
+}
+
+/* What did not open: silence for the group, a plain error by unicast (RFC 8613 §8.2), a challenge where the window is lost. */
+static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, struct seen *seen, int err) {
+    struct cg_fleet *fleet = in->fleet;
+    struct head head = {.type = msg->type == CG_CON ? CG_ACK : CG_NON, .mid = msg->mid, .token = msg->token};
+    if (head.type == CG_NON) head.mid = fresh_mid(in->member);
+    struct cg_slice datagram = CG_SLICE_NONE;
+    if (in->protection->challenge) {
+        int len = cg_shield_challenge(fleet->shield, index_of(fleet, in->member), in->protection, head.type, head.mid,
+                                      head.token, fleet->datagram, sizeof fleet->datagram);
+        if (len > 0) datagram = cg_slice_of(fleet->datagram, (size_t)len);
+    } else if (in->destination == UNICAST) {
+        struct cg_resource_response response;
+        cg_resource_refuse(&response, cg_err_info(err)->coap_code, "");
+        datagram = build(fleet, &head, &response);
+    }
+    if (datagram.len == 0) return;
+    if (head.type == CG_ACK) remember_reply(seen, datagram, in->now_us);
+    emit(fleet, in->member, in->from, datagram);
+}
+
+static void on_sealed_request(const struct arrival *in, const struct cg_msg *msg, struct seen *seen) {
+    struct cg_shield_request protection;
+    struct arrival shielded = *in;
+    struct cg_msg plain;
+    shielded.protection = &protection;
+    int err = cg_shield_open(in->fleet->shield, index_of(in->fleet, in->member), msg, &plain, &protection);
+    if (err < 0) {
+        refuse_sealed(&shielded, msg, seen, err);
+        return;
+    }
+    plain.type = msg->type;
+    plain.mid = msg->mid;
+    plain.token = msg->token;
+    on_plain_request(&shielded, &plain, seen);
+}
+
+/* Shielded members act on nothing that did not verify (R27). */
+static void on_request(const struct arrival *in, const struct cg_msg *msg) {
+    struct seen *seen = find_seen(in, msg->mid);
+    if (seen != NULL) {
+        on_duplicate(in, seen);
+        return;
+    }
+    seen = remember(in, msg);
+    if (in->fleet->shield == NULL) {
+        on_plain_request(in, msg, seen);
+    } else {
+        on_sealed_request(in, msg, seen);
+    }
 }
 
 static void on_ack_or_reset(const struct arrival *in, const struct cg_msg *msg) {
@@ -512,14 +590,14 @@ static void on_datagram(const struct arrival *in, struct cg_slice datagram) {
 void cg_fleet_receive(struct cg_fleet *fleet, uint32_t member, const struct cg_addr *from, struct cg_slice datagram,
                       uint64_t now_us) {
     CG_CHECK(member < fleet->options->count);
-    struct arrival in = {fleet, &fleet->members[member], from, UNICAST, now_us};
+    struct arrival in = {fleet, &fleet->members[member], from, UNICAST, now_us, NULL};
     on_datagram(&in, datagram);
 }
 
 void cg_fleet_receive_group(struct cg_fleet *fleet, size_t group, const struct cg_addr *from, struct cg_slice datagram,
                             uint64_t now_us) {
     for (uint32_t i = 0; i < fleet->options->count; i++) {
-        struct arrival in = {fleet, &fleet->members[i], from, (uint16_t)(group + 1), now_us};
+        struct arrival in = {fleet, &fleet->members[i], from, (uint16_t)(group + 1), now_us, NULL};
         on_datagram(&in, datagram);
     }
 }
@@ -557,7 +635,7 @@ struct cg_fleet_counts cg_fleet_counts(const struct cg_fleet *fleet) {
     return fleet->counts;
 }
 
-struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t seed,
+struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t seed, struct cg_shield *shield,
                               const struct cg_fleet_port *port) {
     struct cg_fleet *fleet = calloc(1, sizeof *fleet);
     if (fleet == NULL) return NULL;
@@ -568,6 +646,7 @@ struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t 
     }
     fleet->options = options;
     fleet->port = port;
+    fleet->shield = shield;
     memset(fleet->oversized, 'x', sizeof fleet->oversized);
     cg_heap_init(&fleet->heap);
     cg_buf_init(&fleet->representation, 0);
@@ -584,6 +663,7 @@ struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t 
 static void free_member(struct member *member) {
     for (struct observer *o = member->observers, *next; o != NULL; o = next) {
         next = o->next;
+        free(o->protection);
         free(o);
     }
     for (size_t i = 0; member->seen != NULL && i < SEEN_LEN; i++) free(member->seen[i].reply);

@@ -6,6 +6,7 @@
 #define CG_TOOLS_MEMBER_FLEET_H
 
 #include "tools/member/options.h"
+#include "tools/member/shield.h"
 
 struct cg_fleet;
 
@@ -23,8 +24,10 @@ struct cg_fleet_counts {
     uint64_t overloaded; /* datagrams not sent because too many were waiting */
 };
 
-/* Both are borrowed and must outlive the fleet. Equal seeds make equal fleets. NULL: out of memory. */
-struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t seed, const struct cg_fleet_port *port);
+/* All are borrowed and must outlive the fleet. `shield`: the members' keys, NULL for plain ones. Equal seeds make equal fleets, but for what
+ * keys make. NULL: out of memory. */
+struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t seed, struct cg_shield *shield,
+                              const struct cg_fleet_port *port);
 void cg_fleet_free(struct cg_fleet *fleet);
 
 /* A datagram that came to the member's own address, at monotonic time `now_us`. */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 const char cg_member_usage[] =
-    "usage: castgate-member --plain [OPTION]...\n"
+    "usage: castgate-member --plain|--keys FILE [OPTION]...\n"
     "Simulates members of a CoAP group, for demonstrations and tests.\n"
     "\n"
     "  --group coap://G[:PORT]  the group to hear (default coap://224.0.1.187); may be repeated, up to 8 times\n"
@@ -19,7 +19,9 @@ const char cg_member_usage[] =
     "                           the members take consecutive ports); the port is that of the first group\n"
     "  --interface NAME         where to join the groups (default lo)\n"
     "  --plain                  without protection; has to be said\n"
-    "  --keys FILE              keys of a security group: not in this build, refused\n"
+    "  --keys FILE              protected, with the keys of a group file (castgate-keys new: group.json)\n"
+    "  --mode group|pairwise    how protected members answer (default group)\n"
+    "  --window-lost            protected members have lost their replay windows: they challenge first (Echo)\n"
     "  --delay MIN:MAX          answer so many milliseconds later, evenly random (default 0:0: at once, in order)\n"
     "  --loss P                 lose each datagram with probability P, in either direction, each member on its own\n"
     "  --duplicate P            send a datagram twice with probability P\n"
@@ -102,6 +104,16 @@ static bool take_duplicate(struct cg_member_options *options, const char *value)
     return take_probability(value, &options->duplicate);
 }
 
+static bool take_keys(struct cg_member_options *options, const char *value) {
+    options->keys = value;
+    return *value != '\0';
+}
+
+static bool take_mode(struct cg_member_options *options, const char *value) {
+    options->pairwise = strcmp(value, "pairwise") == 0;
+    return options->pairwise || strcmp(value, "group") == 0;
+}
+
 static bool take_seed(struct cg_member_options *options, const char *value) {
     options->has_seed = true;
     return take_number(value, UINT64_MAX, &options->seed);
@@ -167,11 +179,13 @@ static const struct {
     {"--interface", take_interface}, {"--delay", take_delay}, {"--loss", take_loss},
     {"--duplicate", take_duplicate}, {"--seed", take_seed},   {"--resource", take_resource},
     {"--max-age", take_max_age},     {"--fail", take_fail},   {"--misbehave", take_misbehave},
+    {"--keys", take_keys},           {"--mode", take_mode},
 };
 
 /* The options without a value; false when `name` is none of them. */
 static bool take_flag(struct cg_member_options *options, const char *name, bool *plain) {
     if (strcmp(name, "--plain") == 0) return *plain = true;
+    if (strcmp(name, "--window-lost") == 0) return options->window_lost = true;
     if (strcmp(name, "--reorder") == 0) return options->reorder = true;
     if (strcmp(name, "--answer-errors") == 0) return options->answer_errors = true;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return options->help = true;
@@ -222,8 +236,6 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
     *options = (struct cg_member_options){.count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4)};
     bool plain = false;
     for (int i = 1; i < argc; i++) {
-        if (strncmp(argv[i], "--keys", 6) == 0)
-            return fail(error, "--keys", "refused: this build has no protected members, only --plain");
         if (take_flag(options, argv[i], &plain)) {
             if (options->help) return CG_OK;
             continue;
@@ -240,7 +252,8 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
         }
         if (!take(options, value)) return fail(error, name, "this value cannot be used (see --help)");
     }
-    if (!plain) return fail(error, "--plain", "has to be said: members without protection are only started on purpose");
+    if (plain == (options->keys != NULL))
+        return fail(error, "--keys", "either this or --plain: members without protection are only started on purpose");
     return complete(options, error);
 }
 

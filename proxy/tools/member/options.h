@@ -39,6 +39,9 @@ struct cg_member_options {
     uint32_t delay_max_ms;
     double loss;
     double duplicate;
+    const char *keys; /* a group file; NULL: plain */
+    bool pairwise;    /* how protected members answer */
+    bool window_lost;
     bool reorder;
     bool answer_errors;
     bool has_seed;

@@ -94,8 +94,8 @@ void fake_group_make(struct fake_group *group, int aead, int group_enc, int sign
 }
 
 void fake_group_usual(struct fake_group *group, uint8_t tag) {
-    fake_group_make(group, CG_COSE_AES_CCM_16_64_128, CG_COSE_AES_CCM_16_64_128, CG_COSE_EDDSA, CG_COSE_ECDH_SS_HKDF_256,
-                    CG_SHA256, tag);
+    fake_group_make(group, CG_COSE_AES_CCM_16_64_128, CG_COSE_AES_CCM_16_64_128, CG_COSE_EDDSA,
+                    CG_COSE_ECDH_SS_HKDF_256, CG_SHA256, tag);
 }
 
 void fake_group_rekey(struct fake_group *group) {
@@ -165,7 +165,9 @@ struct cg_msg fake_request(const char *path, const char *payload) {
     return make(payload[0] != '\0' ? CG_PUT : CG_GET, CG_OPT_URI_PATH, path, payload);
 }
 
-struct cg_msg fake_response(const char *payload) { return make(CG_CODE(2, 5), 0, NULL, payload); }
+struct cg_msg fake_response(const char *payload) {
+    return make(CG_CODE(2, 5), 0, NULL, payload);
+}
 
 struct cg_msg fake_parse(const uint8_t *data, int len) {
     struct cg_msg msg;

@@ -1,4 +1,5 @@
-/* Groups and members with real keys, for the tests of oscore/. Keys come from seeds, so a test is the same every time. */
+/* Groups and members with real keys, for the tests of oscore/. Keys come from seeds, so a test is the same every time.
+ */
 #ifndef FAKE_GROUP_H
 #define FAKE_GROUP_H
 

@@ -80,9 +80,10 @@ static void test_wrong_keys_are_refused(void **state) {
         int kty, crv;
         size_t x_len, y_len;
     } cases[] = {
-        {2, 6, 32, 0},  {1, 1, 32, 0},  {1, 1, 32, 32}, {2, 1, 32, 0}, /* kty, crv or coordinates do not belong together */
-        {1, 6, 32, 32}, {1, 6, 31, 0},  {1, 6, 33, 0},  {2, 1, 32, 31},
-        {1, 5, 32, 0},  {1, 7, 32, 0},  {2, 2, 32, 32}, {3, 6, 32, 0}, /* X448, Ed448, P-384, RSA */
+        {2, 6, 32, 0},  {1, 1, 32, 0},  {1, 1, 32, 32}, {2, 1, 32, 0}, /* kty, crv or coordinates do not belong together
+                                                                        */
+        {1, 6, 32, 32}, {1, 6, 31, 0},  {1, 6, 33, 0},  {2, 1, 32, 31}, {1, 5, 32, 0},
+        {1, 7, 32, 0},  {2, 2, 32, 32}, {3, 6, 32, 0}, /* X448, Ed448, P-384, RSA */
     };
     struct cg_ccs ccs;
     assert_int_equal(cg_ccs_parse(&ccs, cg_slice_of(cred, fake_ccs(cred, 1, 6, x, none))), CG_OK);
@@ -108,17 +109,20 @@ static int parse_with(const char *head, size_t head_len, const char *tail, size_
 static void test_hostile_maps_are_refused(void **state) {
     (void)state;
     assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_OK);
-    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\x00"), CG_E_FORMAT);         /* a byte more */
-    assert_int_equal(PARSE("\xd8\x3d\xa1\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);     /* tagged */
-    assert_int_equal(PARSE("\xbf\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\xff"), CG_E_FORMAT);         /* indefinite */
-    assert_int_equal(PARSE("\xa1\x09\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);             /* no cnf */
-    assert_int_equal(PARSE("\xa1\x08\xa1\x02\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);             /* no COSE_Key */
-    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa4\x01\x01\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);     /* kty twice */
-    assert_int_equal(PARSE("\xa2\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\x08\xa0"), CG_E_FORMAT);     /* cnf twice */
-    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa4\x01\x01\x20\x06\x23\x41\x01\x21\x58\x20", ""), CG_E_KEY);    /* d inside */
-    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa3\x01\x61\x31\x20\x06\x21\x58\x20", ""), CG_E_KEY);            /* kty "1" */
-    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa2\x01\x01\x21\x58\x20", ""), CG_E_KEY);                        /* no crv */
-    assert_int_equal(PARSE("\x81\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);             /* an array */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\x00"), CG_E_FORMAT); /* a byte more */
+    assert_int_equal(PARSE("\xd8\x3d\xa1\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT); /* tagged */
+    assert_int_equal(PARSE("\xbf\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\xff"), CG_E_FORMAT); /* indefinite */
+    assert_int_equal(PARSE("\xa1\x09\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);     /* no cnf */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x02\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);     /* no COSE_Key */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa4\x01\x01\x01\x01\x20\x06\x21\x58\x20", ""),
+                     CG_E_FORMAT); /* kty twice */
+    assert_int_equal(PARSE("\xa2\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", "\x08\xa0"),
+                     CG_E_FORMAT); /* cnf twice */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa4\x01\x01\x20\x06\x23\x41\x01\x21\x58\x20", ""),
+                     CG_E_KEY);                                                                    /* d inside */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa3\x01\x61\x31\x20\x06\x21\x58\x20", ""), CG_E_KEY); /* kty "1" */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa2\x01\x01\x21\x58\x20", ""), CG_E_KEY);             /* no crv */
+    assert_int_equal(PARSE("\x81\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);  /* an array */
     assert_int_equal(PARSE("\xbb\xff\xff\xff\xff\xff\xff\xff\xff\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""),
                      CG_E_FORMAT); /* a count that cannot be */
     /* Nesting without end. */
@@ -139,12 +143,14 @@ static void test_compressed_point(void **state) {
     struct cg_public_key whole, compressed;
     struct cg_ccs ccs;
     fake_member_make(&m, CG_CURVE_P256, 1, 3);
-    uint8_t bytes[64] = {0xa1, 0x08, 0xa1, 0x01, 0xa4, 0x01, 0x02, 0x20, 0x01, 0x22, m.y[31] & 1 ? 0xf5 : 0xf4, 0x21, 0x58, 0x20};
+    uint8_t bytes[64] = {0xa1, 0x08, 0xa1, 0x01, 0xa4, 0x01, 0x02, 0x20, 0x01, 0x22, m.y[31] & 1 ? 0xf5 : 0xf4,
+                         0x21, 0x58, 0x20};
     memcpy(bytes + 14, m.x, 32);
     assert_int_equal(cg_ccs_parse(&ccs, cg_slice_of(bytes, 46)), CG_OK);
     assert_int_equal(ccs.y.len, 0);
     assert_int_equal(cg_public_key_init(&compressed, ccs.curve, ccs.x, ccs.y, ccs.y_is_odd), CG_OK);
-    assert_int_equal(cg_public_key_init(&whole, CG_CURVE_P256, cg_slice_of(m.x, 32), cg_slice_of(m.y, 32), false), CG_OK);
+    assert_int_equal(cg_public_key_init(&whole, CG_CURVE_P256, cg_slice_of(m.x, 32), cg_slice_of(m.y, 32), false),
+                     CG_OK);
     assert_memory_equal(whole.bytes, compressed.bytes, 64);
     cg_public_key_fini(&whole);
     cg_public_key_fini(&compressed);

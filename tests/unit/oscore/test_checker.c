@@ -1,5 +1,5 @@
-/* External signature checkers (RFC 10021 §7.5; R3, R15, R18): they verify who signed, with the Signature Encryption Key and the credentials, and can
- * neither read nor forge. */
+/* External signature checkers (RFC 10021 §7.5; R3, R15, R18): they verify who signed, with the Signature Encryption Key
+ * and the credentials, and can neither read nor forge. */
 #include "fake_group.h"
 
 #include "oscore/state.h"
@@ -30,8 +30,8 @@ static void tear_down(struct scene *s) {
 
 static void seal(struct scene *s, bool group_mode, uint64_t number) {
     struct cg_msg request = fake_request("light", "on");
-    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : fake_peer(s->client, &s->group, 1), number, &request,
-                                     s->sealed, sizeof(s->sealed), &s->binding);
+    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : fake_peer(s->client, &s->group, 1), number,
+                                     &request, s->sealed, sizeof(s->sealed), &s->binding);
     s->msg = fake_parse(s->sealed, len);
 }
 
@@ -110,14 +110,17 @@ static void test_responses(void **state) {
         int len = cg_oscore_seal_response(s.server, &reply, &response, s.sealed, sizeof(s.sealed), &opened.binding);
         struct cg_msg msg = fake_parse(s.sealed, len);
         struct cg_oscore_opened by;
-        assert_int_equal(cg_oscore_open_response(s.checker, &msg, &checked.binding, &answers, NULL, 0, NULL, &by), CG_OK);
+        assert_int_equal(cg_oscore_open_response(s.checker, &msg, &checked.binding, &answers, NULL, 0, NULL, &by),
+                         CG_OK);
         assert_true(cg_slice_equal(cg_oscore_peer_id(by.peer), fake_id(&s.group.members[1])));
-        assert_int_equal(cg_oscore_open_response(s.checker, &msg, &checked.binding, &answers, NULL, 0, NULL, &by), CG_E_REPLAY);
+        assert_int_equal(cg_oscore_open_response(s.checker, &msg, &checked.binding, &answers, NULL, 0, NULL, &by),
+                         CG_E_REPLAY);
     }
     tear_down(&s);
 }
 
-/* The request is pairwise and cannot be checked; its response in group mode has no kid and can, once somebody says who has to answer. */
+/* The request is pairwise and cannot be checked; its response in group mode has no kid and can, once somebody says who
+ * has to answer. */
 static void test_response_to_a_pairwise_request(void **state) {
     (void)state;
     struct scene s;
@@ -150,7 +153,8 @@ static void test_holds_no_member_secrets(void **state) {
     assert_true(sodium_is_zero(s.checker->secrets->common_iv, sizeof(s.checker->secrets->common_iv)));
     assert_null(fake_peer(s.checker, &s.group, 0)->recipient_key);
     struct cg_msg request = fake_request("a", "");
-    assert_int_equal(cg_oscore_seal_request(s.checker, NULL, 1, &request, s.sealed, sizeof(s.sealed), &s.binding), CG_E_PROTECT);
+    assert_int_equal(cg_oscore_seal_request(s.checker, NULL, 1, &request, s.sealed, sizeof(s.sealed), &s.binding),
+                     CG_E_PROTECT);
     assert_int_equal(cg_oscore_peer_warm(fake_peer(s.checker, &s.group, 1)), CG_E_PROTECT);
     tear_down(&s);
 }
@@ -162,7 +166,8 @@ static void test_parameters(void **state) {
     const char *why = NULL;
     static const uint8_t key[32] = {1};
     fake_group_usual(&g, 1);
-    assert_int_equal(cg_oscore_checker_new(&checker, &g.params, cg_slice_of(key, 16), &why), CG_E_KEY); /* a Master Secret */
+    assert_int_equal(cg_oscore_checker_new(&checker, &g.params, cg_slice_of(key, 16), &why),
+                     CG_E_KEY); /* a Master Secret */
     g.params.master_secret = g.params.master_salt = CG_SLICE_NONE;
     assert_int_equal(cg_oscore_checker_new(&checker, &g.params, cg_slice_of(key, 32), &why), CG_E_KEY);
     assert_int_equal(cg_oscore_checker_new(&checker, &g.params, CG_SLICE_NONE, &why), CG_E_KEY);
@@ -170,7 +175,8 @@ static void test_parameters(void **state) {
     cg_oscore_context_unref(checker);
     fake_group_make(&g, 10, 0, 0, -27, CG_SHA256, 1);
     g.params.master_secret = g.params.master_salt = CG_SLICE_NONE;
-    assert_int_equal(cg_oscore_checker_new(&checker, &g.params, cg_slice_of(key, 16), &why), CG_E_KEY); /* no signatures */
+    assert_int_equal(cg_oscore_checker_new(&checker, &g.params, cg_slice_of(key, 16), &why),
+                     CG_E_KEY); /* no signatures */
 }
 
 int main(void) {

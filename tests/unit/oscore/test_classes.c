@@ -35,7 +35,8 @@ static void make_plain(struct scene *s, uint8_t code, const struct cg_opt *opts,
 }
 
 static int seal_request(struct scene *s) {
-    int len = cg_oscore_seal_request(s->client, NULL, s->number++, &s->plain, s->sealed, sizeof(s->sealed), &s->binding);
+    int len =
+        cg_oscore_seal_request(s->client, NULL, s->number++, &s->plain, s->sealed, sizeof(s->sealed), &s->binding);
     if (len >= 0) s->msg = fake_parse(s->sealed, len);
     return len < 0 ? len : CG_OK;
 }
@@ -188,9 +189,11 @@ static void test_observe(void **state) {
         s.msg = fake_parse(s.sealed, len);
         assert_int_equal(s.msg.code, CG_CODE(2, 5));
         assert_true(has(&s.msg, CG_OPT_OBSERVE, "\x42"));
-        assert_int_equal(cg_oscore_open_response(s.client, &s.msg, &s.binding, &answers, s.room, sizeof(s.room), &s.got, &s.opened),
-                         CG_OK);
-        assert_true(has(&s.got, CG_OPT_OBSERVE, cases[i].observe)); /* ordered by Partial IV, the one without is oldest */
+        assert_int_equal(
+            cg_oscore_open_response(s.client, &s.msg, &s.binding, &answers, s.room, sizeof(s.room), &s.got, &s.opened),
+            CG_OK);
+        assert_true(
+            has(&s.got, CG_OPT_OBSERVE, cases[i].observe)); /* ordered by Partial IV, the one without is oldest */
     }
     /* A notification that nobody asked for. */
     const struct cg_opt get[] = {{CG_OPT_URI_PATH, cg_slice_str("x")}};
@@ -202,8 +205,9 @@ static void test_observe(void **state) {
     struct cg_oscore_reply reply = {.has_number = false};
     int len = cg_oscore_seal_response(s.server, &reply, &s.plain, s.sealed, sizeof(s.sealed), &server_binding);
     s.msg = fake_parse(s.sealed, len);
-    assert_int_equal(cg_oscore_open_response(s.client, &s.msg, &s.binding, NULL, s.room, sizeof(s.room), &s.got, &s.opened),
-                     CG_E_FORMAT);
+    assert_int_equal(
+        cg_oscore_open_response(s.client, &s.msg, &s.binding, NULL, s.room, sizeof(s.room), &s.got, &s.opened),
+        CG_E_FORMAT);
     tear_down(&s);
 }
 
@@ -238,11 +242,13 @@ static void test_proxy_uri_is_split(void **state) {
         cg_opt_iter_init(&iter, &s.got);
         while (cg_opt_next(&iter, &opt)) {
             if (opt.number != CG_OPT_URI_PATH) continue;
-            assert_true(segments < 2 && cases[i].path[segments] != NULL && cg_slice_is(opt.value, cases[i].path[segments]));
+            assert_true(segments < 2 && cases[i].path[segments] != NULL &&
+                        cg_slice_is(opt.value, cases[i].path[segments]));
             segments++;
         }
         assert_true(segments == 2 || cases[i].path[segments] == NULL);
-        assert_true(cases[i].query != NULL ? has(&s.got, CG_OPT_URI_QUERY, cases[i].query) : lacks(&s.got, CG_OPT_URI_QUERY));
+        assert_true(cases[i].query != NULL ? has(&s.got, CG_OPT_URI_QUERY, cases[i].query)
+                                           : lacks(&s.got, CG_OPT_URI_QUERY));
         assert_true(has(&s.got, CG_OPT_IF_MATCH, "t") && has(&s.got, CG_OPT_SIZE1, "\7"));
         tear_down(&s);
     }

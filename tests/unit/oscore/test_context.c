@@ -1,4 +1,5 @@
-/* Security Contexts: which parameters are refused, what the rules about lengths give, peers and their windows (R13, R22). */
+/* Security Contexts: which parameters are refused, what the rules about lengths give, peers and their windows (R13,
+ * R22). */
 #include "fake_group.h"
 
 #include "oscore/derive.h"
@@ -28,24 +29,24 @@ static void test_algorithm_combinations(void **state) {
         {10, 10, -8, -27, CG_SHA256, true},
         {10, 10, -7, -27, CG_SHA256, true},
         {10, 10, -8, -28, CG_SHA512, true},
-        {10, 10, -8, -27, CG_SHA512, false},                     /* the agreement's hash is not the group's */
+        {10, 10, -8, -27, CG_SHA512, false}, /* the agreement's hash is not the group's */
         {10, 10, -8, -28, CG_SHA256, false},
-        {0, 10, -8, 0, CG_SHA256, true},                         /* signatures only */
-        {10, 0, 0, -27, CG_SHA256, true},                        /* pairwise only */
-        {10, 10, -8, 0, CG_SHA256, true},                        /* an AEAD is named, but there is no pairwise mode */
-        {0, -65534, -8, 0, CG_SHA256, true},                     /* A128CTR under a signature */
-        {10, -65534, 0, -27, CG_SHA256, false},                  /* A128CTR without one */
-        {-65534, 0, 0, -27, CG_SHA256, false},                   /* A128CTR in pairwise mode */
+        {0, 10, -8, 0, CG_SHA256, true},        /* signatures only */
+        {10, 0, 0, -27, CG_SHA256, true},       /* pairwise only */
+        {10, 10, -8, 0, CG_SHA256, true},       /* an AEAD is named, but there is no pairwise mode */
+        {0, -65534, -8, 0, CG_SHA256, true},    /* A128CTR under a signature */
+        {10, -65534, 0, -27, CG_SHA256, false}, /* A128CTR without one */
+        {-65534, 0, 0, -27, CG_SHA256, false},  /* A128CTR in pairwise mode */
         {-65534, 10, -8, -27, CG_SHA256, false},
-        {10, -65531, -8, -27, CG_SHA256, false},                 /* AES-CBC: A128CBC, A192CBC, A256CBC */
+        {10, -65531, -8, -27, CG_SHA256, false}, /* AES-CBC: A128CBC, A192CBC, A256CBC */
         {10, -65530, -8, -27, CG_SHA256, false},
         {10, -65529, -8, -27, CG_SHA256, false},
-        {10, 0, -8, -27, CG_SHA256, false},                      /* a signature of nothing */
-        {0, 10, -8, -27, CG_SHA256, false},                      /* agreement without AEAD */
-        {10, 0, 0, 0, CG_SHA256, false},                         /* no mode at all */
+        {10, 0, -8, -27, CG_SHA256, false}, /* a signature of nothing */
+        {0, 10, -8, -27, CG_SHA256, false}, /* agreement without AEAD */
+        {10, 0, 0, 0, CG_SHA256, false},    /* no mode at all */
         {0, 0, 0, 0, CG_SHA256, false},
-        {10, 10, -35, -27, CG_SHA256, false},                    /* ES384 */
-        {10, 10, -8, -29, CG_SHA256, false},                     /* ECDH-ES with key wrap */
+        {10, 10, -35, -27, CG_SHA256, false}, /* ES384 */
+        {10, 10, -8, -29, CG_SHA256, false},  /* ECDH-ES with key wrap */
         {99, 10, -8, -27, CG_SHA256, false},
         {10, 99, -8, -27, CG_SHA256, false},
         {10, 10, -8, -27, (enum cg_hash)7, false},
@@ -53,7 +54,8 @@ static void test_algorithm_combinations(void **state) {
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fake_group g;
         const char *why = NULL;
-        fake_group_make(&g, cases[i].aead, cases[i].group_enc, cases[i].signature, cases[i].agreement, cases[i].hkdf, 1);
+        fake_group_make(&g, cases[i].aead, cases[i].group_enc, cases[i].signature, cases[i].agreement, cases[i].hkdf,
+                        1);
         int err = try_params(&g, &why);
         if (err != (cases[i].fits ? CG_OK : CG_E_KEY)) fail_msg("case %zu: %d, %s", i, err, why != NULL ? why : "-");
         assert_true(cases[i].fits == (why == NULL)); /* a refusal says why */
@@ -123,14 +125,16 @@ static void test_credentials_must_fit(void **state) {
     }
 }
 
-/* RFC 10021 §2.1.4, §2.2: the Common IV is as long as the longest nonce, a Sender ID as short as the shortest allows. */
+/* RFC 10021 §2.1.4, §2.2: the Common IV is as long as the longest nonce, a Sender ID as short as the shortest allows.
+ */
 static void test_lengths(void **state) {
     (void)state;
     static const struct {
         int aead, group_enc;
         size_t common_iv, id;
-    } cases[] = {{10, 10, 13, 7}, {10, 24, 13, 6}, {24, 10, 13, 6}, {24, 24, 12, 6}, {10, -65534, 13, 6}, {1, 12, 12, 1},
-                 {0, 10, 13, 7},  {0, 24, 12, 6},  {10, 0, 13, 7},  {24, 0, 12, 6},  {0, 12, 7, 1}};
+    } cases[] = {{10, 10, 13, 7},     {10, 24, 13, 6}, {24, 10, 13, 6}, {24, 24, 12, 6},
+                 {10, -65534, 13, 6}, {1, 12, 12, 1},  {0, 10, 13, 7},  {0, 24, 12, 6},
+                 {10, 0, 13, 7},      {24, 0, 12, 6},  {0, 12, 7, 1}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct fake_group g;
         fake_group_make(&g, cases[i].aead, cases[i].group_enc, cases[i].group_enc ? -8 : 0, cases[i].aead ? -27 : 0,
@@ -141,9 +145,11 @@ static void test_lengths(void **state) {
         struct fake_member m = g.members[1];
         static const uint8_t id[8] = {1, 2, 3, 4, 5, 6, 7, 8};
         struct cg_slice longest = cg_slice_of(id, cases[i].id), longer = cg_slice_of(id, cases[i].id + 1);
-        assert_int_equal(cg_oscore_peer_add(context, longer, fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, NULL), CG_E_KEY);
+        assert_int_equal(cg_oscore_peer_add(context, longer, fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, NULL),
+                         CG_E_KEY);
         assert_int_equal(cg_oscore_peer_add(context, longest, fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, NULL), CG_OK);
-        assert_int_equal(cg_oscore_peer_add(context, CG_SLICE_NONE, fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, NULL), CG_OK);
+        assert_int_equal(cg_oscore_peer_add(context, CG_SLICE_NONE, fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, NULL),
+                         CG_OK);
         cg_oscore_context_unref(context);
         if (cases[i].id < CG_OSCORE_ID_MAX) {
             const char *why = NULL;
@@ -271,9 +277,9 @@ static void test_silent_server(void **state) {
     fake_group_usual(&g, 1);
     client = fake_context(&g, 0);
     assert_int_equal(cg_oscore_context_new(&silent, &g.params, NULL), CG_OK);
-    assert_int_equal(cg_oscore_peer_add(silent, fake_id(&g.members[0]), fake_cred(&g.members[0]), CG_OSCORE_WINDOW_NEW, NULL,
-                                        NULL),
-                     CG_OK);
+    assert_int_equal(
+        cg_oscore_peer_add(silent, fake_id(&g.members[0]), fake_cred(&g.members[0]), CG_OSCORE_WINDOW_NEW, NULL, NULL),
+        CG_OK);
     int len = cg_oscore_seal_request(client, NULL, 1, &plain, sealed, sizeof(sealed), &binding);
     struct cg_msg msg = fake_parse(sealed, len);
     assert_int_equal(cg_oscore_open_request(silent, &msg, room, sizeof(room), &got, &opened), CG_OK);
@@ -281,7 +287,8 @@ static void test_silent_server(void **state) {
     /* It has nothing to send with, and no pairwise mode. */
     struct cg_oscore_reply reply = {.has_number = true, .number = 1};
     struct cg_msg response = fake_response("x");
-    assert_int_equal(cg_oscore_seal_response(silent, &reply, &response, sealed, sizeof(sealed), &opened.binding), CG_E_PROTECT);
+    assert_int_equal(cg_oscore_seal_response(silent, &reply, &response, sealed, sizeof(sealed), &opened.binding),
+                     CG_E_PROTECT);
     len = cg_oscore_seal_request(client, fake_peer(client, &g, 1), 2, &plain, sealed, sizeof(sealed), &binding);
     msg = fake_parse(sealed, len);
     assert_int_equal(cg_oscore_open_request(silent, &msg, room, sizeof(room), &got, &opened), CG_E_BAD_OPTION);
@@ -307,24 +314,30 @@ static void test_big_credentials(void **state) {
     len = 3005;
     memcpy(big + len, g.members[1].cred + 1, g.members[1].cred_len - 1);
     len += g.members[1].cred_len - 1;
-    assert_int_equal(cg_oscore_peer_add(context, cg_slice_str("big"), cg_slice_of(big, len), CG_OSCORE_WINDOW_NEW, &peer, NULL),
-                     CG_OK);
+    assert_int_equal(
+        cg_oscore_peer_add(context, cg_slice_str("big"), cg_slice_of(big, len), CG_OSCORE_WINDOW_NEW, &peer, NULL),
+        CG_OK);
     assert_int_equal(cg_oscore_peer_warm(peer), CG_OK);
     struct cg_msg plain = fake_request("a", "");
     assert_true(cg_oscore_seal_request(context, peer, 1, &plain, sealed, sizeof(sealed), &binding) > 0);
-    assert_int_equal(cg_oscore_peer_add(context, cg_slice_str("huge"), cg_slice_of(big, sizeof(big) + 1), CG_OSCORE_WINDOW_NEW,
-                                        NULL, NULL),
+    assert_int_equal(cg_oscore_peer_add(context, cg_slice_str("huge"), cg_slice_of(big, sizeof(big) + 1),
+                                        CG_OSCORE_WINDOW_NEW, NULL, NULL),
                      CG_E_KEY);
     cg_oscore_context_unref(context);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_algorithm_combinations), cmocka_unit_test(test_other_parameters),
-        cmocka_unit_test(test_credentials_must_fit),   cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_hkdf_sha512_and_separate_groups), cmocka_unit_test(test_peers),
-        cmocka_unit_test(test_sender_fingerprint),     cmocka_unit_test(test_generated_members),
-        cmocka_unit_test(test_silent_server),          cmocka_unit_test(test_big_credentials),
+        cmocka_unit_test(test_algorithm_combinations),
+        cmocka_unit_test(test_other_parameters),
+        cmocka_unit_test(test_credentials_must_fit),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_hkdf_sha512_and_separate_groups),
+        cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_sender_fingerprint),
+        cmocka_unit_test(test_generated_members),
+        cmocka_unit_test(test_silent_server),
+        cmocka_unit_test(test_big_credentials),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,8 +37,8 @@ static struct cg_msg request_with_echo(struct cg_slice echo) {
 }
 
 static int deliver(struct scene *s, const struct cg_msg *request, bool group_mode, uint64_t number) {
-    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : s->to, number, request, s->sealed, sizeof(s->sealed),
-                                     &s->binding);
+    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : s->to, number, request, s->sealed,
+                                     sizeof(s->sealed), &s->binding);
     if (len < 0) return len;
     struct cg_msg msg = fake_parse(s->sealed, len);
     return cg_oscore_open_request(s->server, &msg, s->room, sizeof(s->room), &s->got, &s->opened);
@@ -60,7 +60,8 @@ static struct cg_slice challenge(struct scene *s, uint64_t number, bool group_mo
     reply.number = number;
     int len = cg_oscore_seal_response(s->server, &reply, &plain, sealed, sizeof(sealed), &s->opened.binding);
     struct cg_msg msg = fake_parse(sealed, len);
-    assert_int_equal(cg_oscore_open_response(s->client, &msg, &s->binding, NULL, s->room, sizeof(s->room), &got, &opened), CG_OK);
+    assert_int_equal(
+        cg_oscore_open_response(s->client, &msg, &s->binding, NULL, s->room, sizeof(s->room), &got, &opened), CG_OK);
     assert_true(cg_oscore_is_challenge(&got, &value));
     assert_int_equal(got.payload.len, 0);
     memcpy(echo, value.data, value.len);
@@ -124,7 +125,8 @@ static void test_wrong_echo_is_no_recovery(void **state) {
     tear_down(&s);
 }
 
-/* Replays of old requests get the same value again: they cannot keep the client's echo from counting. The value counts once. */
+/* Replays of old requests get the same value again: they cannot keep the client's echo from counting. The value counts
+ * once. */
 static void test_replays_do_not_disturb_the_exchange(void **state) {
     (void)state;
     struct scene s;
@@ -136,7 +138,8 @@ static void test_replays_do_not_disturb_the_exchange(void **state) {
     assert_int_equal(cg_oscore_open_request(s.server, &old, s.room, sizeof(s.room), &s.got, &s.opened), CG_E_REPLAY);
     struct cg_slice echo = challenge(&s, 0, true, first);
     for (uint64_t i = 0; i < 10; i++) {
-        assert_int_equal(cg_oscore_open_request(s.server, &old, s.room, sizeof(s.room), &s.got, &s.opened), CG_E_REPLAY);
+        assert_int_equal(cg_oscore_open_request(s.server, &old, s.room, sizeof(s.room), &s.got, &s.opened),
+                         CG_E_REPLAY);
         challenge(&s, 1 + i, true, second);
         assert_memory_equal(first, second, CG_OSCORE_ECHO_LEN);
     }
@@ -181,7 +184,8 @@ static void test_challenges_are_per_peer(void **state) {
     struct cg_msg request = fake_request("light", "on");
     assert_int_equal(deliver(&s, &request, true, 1), CG_E_REPLAY);
     struct cg_msg stolen = request_with_echo(challenge(&s, 0, true, storage)), got;
-    int len = cg_oscore_seal_request(third, fake_peer(third, &s.group, 1), 1, &stolen, sealed, sizeof(sealed), &s.binding);
+    int len =
+        cg_oscore_seal_request(third, fake_peer(third, &s.group, 1), 1, &stolen, sealed, sizeof(sealed), &s.binding);
     struct cg_msg msg = fake_parse(sealed, len);
     assert_int_equal(cg_oscore_open_request(s.server, &msg, room, sizeof(room), &got, &s.opened), CG_E_REPLAY);
     assert_true(s.opened.challenge);

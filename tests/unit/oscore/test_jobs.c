@@ -26,7 +26,8 @@ static void set_up(struct scene *s, int signature) {
 
 static void seal(struct scene *s, size_t i, uint64_t number) {
     struct cg_msg request = fake_request("light", "on");
-    int len = cg_oscore_seal_request(s->client, NULL, number, &request, s->sealed[i], sizeof(s->sealed[i]), &s->binding);
+    int len =
+        cg_oscore_seal_request(s->client, NULL, number, &request, s->sealed[i], sizeof(s->sealed[i]), &s->binding);
     assert_true(len > 0);
     s->len[i] = (size_t)len;
 }
@@ -161,8 +162,8 @@ static void test_context_goes_while_messages_are_under_way(void **state) {
     assert_int_equal(prepare(&s, 0, &opening), CG_PENDING);
     assert_int_equal(prepare(&s, 1, &cancelled), CG_PENDING);
     struct cg_msg request = fake_request("a", "");
-    assert_int_equal(cg_oscore_seal_request_prepare(&sealing, s.client, NULL, 3, &request, s.sealed[2], sizeof(s.sealed[2]),
-                                                    &s.binding),
+    assert_int_equal(cg_oscore_seal_request_prepare(&sealing, s.client, NULL, 3, &request, s.sealed[2],
+                                                    sizeof(s.sealed[2]), &s.binding),
                      CG_PENDING);
     tear_down(&s);
     cg_oscore_sign_run(&sealing.job);

@@ -1,4 +1,5 @@
-/* Asymmetric keys (R13): agreement and signatures with each curve, and the keys that would give everybody's secret away. */
+/* Asymmetric keys (R13): agreement and signatures with each curve, and the keys that would give everybody's secret
+ * away. */
 #include "fake_group.h"
 
 #include "oscore/key.h"
@@ -7,7 +8,8 @@
 
 static const enum cg_cose_curve all_curves[] = {CG_CURVE_ED25519, CG_CURVE_X25519, CG_CURVE_P256};
 
-static void make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key, struct cg_public_key *public_key) {
+static void make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key,
+                 struct cg_public_key *public_key) {
     struct fake_member m;
     fake_member_make(&m, curve, 1, seed);
     struct cg_slice y = curve == CG_CURVE_P256 ? cg_slice_of(m.y, 32) : CG_SLICE_NONE;
@@ -179,7 +181,8 @@ static void test_p256_points_are_validated(void **state) {
     m.y[31] ^= 1; /* off the curve */
     assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, x, y, false), CG_E_KEY);
     m.y[31] ^= 1;
-    assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, cg_slice_of(zero, 32), cg_slice_of(zero, 32), false), CG_E_KEY);
+    assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, cg_slice_of(zero, 32), cg_slice_of(zero, 32), false),
+                     CG_E_KEY);
     assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, cg_slice_of(above_p, 32), y, false), CG_E_KEY);
     assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, y, x, false), CG_E_KEY); /* swapped */
     assert_int_equal(cg_public_key_init(&key, CG_CURVE_P256, cg_slice_of(m.x, 31), y, false), CG_E_KEY);
@@ -210,10 +213,14 @@ static void test_private_key_must_match(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_agreement_is_symmetric),   cmocka_unit_test(test_curves_do_not_mix),
-        cmocka_unit_test(test_signatures),               cmocka_unit_test(test_ed25519_y_of_one_and_minus_one),
-        cmocka_unit_test(test_ed25519_bad_points),       cmocka_unit_test(test_x25519_low_order_points),
-        cmocka_unit_test(test_p256_points_are_validated), cmocka_unit_test(test_private_key_must_match),
+        cmocka_unit_test(test_agreement_is_symmetric),
+        cmocka_unit_test(test_curves_do_not_mix),
+        cmocka_unit_test(test_signatures),
+        cmocka_unit_test(test_ed25519_y_of_one_and_minus_one),
+        cmocka_unit_test(test_ed25519_bad_points),
+        cmocka_unit_test(test_x25519_low_order_points),
+        cmocka_unit_test(test_p256_points_are_validated),
+        cmocka_unit_test(test_private_key_must_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

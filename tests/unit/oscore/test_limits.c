@@ -35,11 +35,13 @@ static void test_seal_into_every_capacity(void **state) {
         struct cg_msg request = fake_request("light", "on");
         struct cg_oscore_peer *to = mode ? NULL : fake_peer(s.client, &s.group, 1);
         uint8_t room[512];
-        int need = cg_oscore_seal_request(s.client, to, (uint64_t)(mode * 100), &request, room, sizeof(room), &s.binding);
+        int need =
+            cg_oscore_seal_request(s.client, to, (uint64_t)(mode * 100), &request, room, sizeof(room), &s.binding);
         assert_true(need > 0);
         for (int cap = 0; cap <= need; cap++) {
             uint8_t *data = malloc(cap > 0 ? (size_t)cap : 1);
-            int len = cg_oscore_seal_request(s.client, to, (uint64_t)(mode * 100 + 1), &request, data, (size_t)cap, &s.binding);
+            int len = cg_oscore_seal_request(s.client, to, (uint64_t)(mode * 100 + 1), &request, data, (size_t)cap,
+                                             &s.binding);
             assert_int_equal(len, cap < need ? CG_E_TOO_BIG : need);
             free(data);
         }
@@ -54,8 +56,8 @@ static void test_open_into_every_capacity(void **state) {
     for (int mode = 0; mode < 2; mode++) {
         struct cg_msg request = fake_request("light", "on"), msg;
         uint8_t sealed[512];
-        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode, &request, sealed,
-                                         sizeof(sealed), &s.binding);
+        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode,
+                                         &request, sealed, sizeof(sealed), &s.binding);
         int err = CG_E_TOO_BIG;
         for (size_t cap = 0; err == CG_E_TOO_BIG; cap++) {
             assert_true(cap <= CG_OSCORE_OPEN_ROOM((size_t)len));
@@ -78,8 +80,8 @@ static void test_truncated_messages(void **state) {
     for (int mode = 0; mode < 2; mode++) {
         struct cg_msg request = fake_request("light", "on"), msg;
         uint8_t sealed[512], room[512];
-        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode, &request, sealed,
-                                         sizeof(sealed), &s.binding);
+        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode,
+                                         &request, sealed, sizeof(sealed), &s.binding);
         struct cg_msg whole = fake_parse(sealed, len);
         for (size_t cut = 1; cut <= whole.payload.len; cut++) {
             msg = whole;
@@ -112,8 +114,8 @@ static void test_big_payloads(void **state) {
         cg_msg_begin(&w, plain_bytes, sizeof(plain_bytes), CG_CON, CG_PUT, 1, token);
         cg_msg_put_payload(&w, cg_slice_of(payload, BIG));
         struct cg_msg request = fake_parse(plain_bytes, cg_msg_end(&w));
-        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode, &request, sealed,
-                                         sizeof(sealed), &s.binding);
+        int len = cg_oscore_seal_request(s.client, mode ? NULL : fake_peer(s.client, &s.group, 1), (uint64_t)mode,
+                                         &request, sealed, sizeof(sealed), &s.binding);
         struct cg_msg msg = fake_parse(sealed, len);
         assert_int_equal(cg_oscore_open_request(s.server, &msg, room, sizeof(room), &s.got, &s.opened), CG_OK);
         fake_assert_same(&s.got, &request);
@@ -143,8 +145,9 @@ static void test_longest_option(void **state) {
         params.sender = &sender;
         params.id_context = cg_slice_of(gid, sizeof(gid));
         assert_int_equal(cg_oscore_context_new(&side[i], &params, NULL), CG_OK);
-        assert_int_equal(cg_oscore_peer_add(side[i], fake_id(&m[1 - i]), fake_cred(&m[1 - i]), CG_OSCORE_WINDOW_NEW, NULL, NULL),
-                         CG_OK);
+        assert_int_equal(
+            cg_oscore_peer_add(side[i], fake_id(&m[1 - i]), fake_cred(&m[1 - i]), CG_OSCORE_WINDOW_NEW, NULL, NULL),
+            CG_OK);
     }
     struct cg_msg request = fake_request("a", "b"), response = fake_response("c"), got;
     int len = cg_oscore_seal_request(side[0], NULL, CG_OSCORE_NUMBER_MAX, &request, sealed, sizeof(sealed), &s.binding);
@@ -156,7 +159,8 @@ static void test_longest_option(void **state) {
     struct cg_oscore_reply reply = {.has_number = true, .number = CG_OSCORE_NUMBER_MAX, .with_kid_context = true};
     len = cg_oscore_seal_response(side[1], &reply, &response, sealed, sizeof(sealed), &s.opened.binding);
     msg = fake_parse(sealed, len);
-    assert_int_equal(cg_oscore_open_response(side[0], &msg, &s.binding, NULL, room, sizeof(room), &got, &s.opened), CG_OK);
+    assert_int_equal(cg_oscore_open_response(side[0], &msg, &s.binding, NULL, room, sizeof(room), &got, &s.opened),
+                     CG_OK);
     for (int i = 0; i < 2; i++) cg_oscore_context_unref(side[i]);
 }
 
@@ -167,7 +171,8 @@ static void test_wrong_kind_of_message(void **state) {
     uint8_t sealed[512], room[512];
     set_up(&s);
     struct cg_msg request = fake_request("a", "");
-    assert_int_equal(cg_oscore_open_request(s.server, &request, room, sizeof(room), &s.got, &s.opened), CG_E_BAD_REQUEST);
+    assert_int_equal(cg_oscore_open_request(s.server, &request, room, sizeof(room), &s.got, &s.opened),
+                     CG_E_BAD_REQUEST);
     int len = cg_oscore_seal_request(s.client, NULL, 1, &request, sealed, sizeof(sealed), &s.binding);
     struct cg_msg msg = fake_parse(sealed, len);
     msg.code = CG_CODE(2, 4);
@@ -183,7 +188,8 @@ static void test_wrong_kind_of_message(void **state) {
 /* Verified, and still no CoAP message: a member that sends rubbish. The number is spent all the same. */
 static void test_rubbish_from_a_member(void **state) {
     (void)state;
-    static const char *const bodies[] = {"\x01\xf0", "\x45", "\x00", "\x01\xff", "\x01\x90", "\x01\x92\x09\x01\xff.", "\xe1"};
+    static const char *const bodies[] = {"\x01\xf0", "\x45", "\x00", "\x01\xff", "\x01\x90", "\x01\x92\x09\x01\xff.",
+                                         "\xe1"};
     static const size_t lens[] = {2, 1, 1, 2, 2, 6, 1};
     struct scene s;
     set_up(&s);
@@ -204,10 +210,13 @@ static void test_rubbish_from_a_member(void **state) {
         assert_true(cg_msg_find(&msg, CG_OPT_OSCORE, &aad.option));
         aad.sender_cred = s.client->cred;
         int array_len = cg_aad_emit_array(array, sizeof(array), &aad);
-        int structure_len = cg_aad_emit_enc_structure(structure, sizeof(structure), cg_slice_of(array, (size_t)array_len));
+        int structure_len =
+            cg_aad_emit_enc_structure(structure, sizeof(structure), cg_slice_of(array, (size_t)array_len));
         memcpy(replacement, bodies[i], lens[i]);
         cg_oscore_nonce(nonce, 13, aad.request_kid, piv_slice, s.client->secrets->common_iv);
-        assert_int_equal(cg_aead_seal(&to->send_key, nonce, cg_slice_of(structure, (size_t)structure_len), replacement, lens[i]), CG_OK);
+        assert_int_equal(
+            cg_aead_seal(&to->send_key, nonce, cg_slice_of(structure, (size_t)structure_len), replacement, lens[i]),
+            CG_OK);
         msg.payload = cg_slice_of(replacement, lens[i] + 8);
         struct cg_msg got = {.code = 0};
         assert_int_equal(cg_oscore_open_request(s.server, &msg, room, sizeof(room), &got, &s.opened), CG_E_FORMAT);

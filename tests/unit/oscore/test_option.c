@@ -11,7 +11,8 @@ static void test_examples_of_the_rfcs(void **state) {
     assert_int_equal(parse("", 0, &o), CG_OK);
     assert_false(o.group || o.has_kid || o.has_kid_context || o.piv.len > 0);
     assert_int_equal(parse("\x09\x05\x25", 3, &o), CG_OK);
-    assert_true(o.has_kid && cg_slice_is(o.kid, "\x25") && cg_slice_is(o.piv, "\x05") && !o.has_kid_context && !o.group);
+    assert_true(o.has_kid && cg_slice_is(o.kid, "\x25") && cg_slice_is(o.piv, "\x05") && !o.has_kid_context &&
+                !o.group);
     assert_int_equal(parse("\x09\x00", 2, &o), CG_OK); /* kid is empty and present */
     assert_true(o.has_kid && o.kid.len == 0 && o.piv.len == 1);
     assert_int_equal(parse("\x19\x05\x05\x44\x61\x6c\x65\x6b", 8, &o), CG_OK);
@@ -30,17 +31,21 @@ static void test_malformed_is_refused(void **state) {
         const char *bytes;
         size_t len;
     } cases[] = {
-        {"\x00", 1},                         /* flags of zero must be left out */
-        {"\x40", 1},         {"\x80", 1},    /* reserved flags */
-        {"\xc9\x05\x25", 3}, {"\x49\x05\x25", 3},
-        {"\x06\1\2\3\4\5\6", 7},             /* reserved lengths of the Partial IV */
+        {"\x00", 1}, /* flags of zero must be left out */
+        {"\x40", 1},
+        {"\x80", 1}, /* reserved flags */
+        {"\xc9\x05\x25", 3},
+        {"\x49\x05\x25", 3},
+        {"\x06\1\2\3\4\5\6", 7}, /* reserved lengths of the Partial IV */
         {"\x0f\1\2\3\4\5\6\7", 8},
-        {"\x09", 1},         {"\x0d\1\2\3\4", 5}, /* truncated Partial IV */
-        {"\x19\x05", 2},     {"\x10", 1},    /* kid context without its length */
-        {"\x19\x05\x03\x44\x61", 5},         /* truncated kid context */
-        {"\x01\x07\x00", 3},                 /* bytes behind the end, no kid announced */
+        {"\x09", 1},
+        {"\x0d\1\2\3\4", 5}, /* truncated Partial IV */
+        {"\x19\x05", 2},
+        {"\x10", 1},                 /* kid context without its length */
+        {"\x19\x05\x03\x44\x61", 5}, /* truncated kid context */
+        {"\x01\x07\x00", 3},         /* bytes behind the end, no kid announced */
         {"\x11\x07\x01\x41\x00", 5},
-        {"\x0a\x00\x05\x25", 4},             /* a Partial IV with needless zeros */
+        {"\x0a\x00\x05\x25", 4}, /* a Partial IV with needless zeros */
         {"\x0d\x00\x00\x00\x00\x00\x25", 7},
     };
     struct cg_oscore_option o;
@@ -75,7 +80,8 @@ static void test_partial_iv(void **state) {
     static const struct {
         uint64_t number;
         size_t len;
-    } cases[] = {{0, 1}, {1, 1}, {255, 1}, {256, 2}, {65535, 2}, {65536, 3}, {1ull << 32, 5}, {CG_OSCORE_NUMBER_MAX, 5}};
+    } cases[] = {{0, 1},     {1, 1},     {255, 1},        {256, 2},
+                 {65535, 2}, {65536, 3}, {1ull << 32, 5}, {CG_OSCORE_NUMBER_MAX, 5}};
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         uint8_t piv[CG_OSCORE_PIV_MAX];
         size_t len = cg_oscore_piv_emit(piv, cases[i].number);
@@ -101,7 +107,7 @@ static void test_too_long_is_not_emitted(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_examples_of_the_rfcs),        cmocka_unit_test(test_malformed_is_refused),
+        cmocka_unit_test(test_examples_of_the_rfcs),         cmocka_unit_test(test_malformed_is_refused),
         cmocka_unit_test(test_parse_is_the_inverse_of_emit), cmocka_unit_test(test_partial_iv),
         cmocka_unit_test(test_too_long_is_not_emitted),
     };

@@ -76,8 +76,8 @@ static void test_r24_r57_replayed_requests(void **state) {
         struct cg_oscore_opened opened;
         uint8_t room[512];
         for (int i = 0; i < 3; i++)
-            len[i] = cg_oscore_seal_request(client, mode ? NULL : fake_peer(client, &g, 1), (uint64_t)(mode * 1000 + i), &request,
-                                            sealed[i], sizeof(sealed[i]), &binding);
+            len[i] = cg_oscore_seal_request(client, mode ? NULL : fake_peer(client, &g, 1), (uint64_t)(mode * 1000 + i),
+                                            &request, sealed[i], sizeof(sealed[i]), &binding);
         static const int order[] = {1, 0, 2};
         for (int i = 0; i < 3; i++) { /* out of order is fine, twice is not */
             msg = fake_parse(sealed[order[i]], len[order[i]]);
@@ -98,7 +98,8 @@ static void test_modes_share_the_window(void **state) {
     struct cg_oscore_binding binding;
     struct cg_oscore_opened opened;
     fake_group_usual(&g, 1);
-    struct cg_oscore_context *client = fake_context(&g, 0), *reckless = fake_context(&g, 0), *server = fake_context(&g, 1);
+    struct cg_oscore_context *client = fake_context(&g, 0), *reckless = fake_context(&g, 0),
+                             *server = fake_context(&g, 1);
     struct cg_msg request = fake_request("a", ""), got, msg;
     int len = cg_oscore_seal_request(client, NULL, 9, &request, first, sizeof(first), &binding);
     msg = fake_parse(first, len);
@@ -124,15 +125,20 @@ static void test_a_number_seals_once(void **state) {
     assert_int_equal(cg_oscore_seal_request(client, NULL, 7, &request, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
     assert_int_equal(cg_oscore_seal_request(client, to, 7, &request, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
     struct cg_oscore_reply reply = {.has_number = true, .number = 7};
-    assert_int_equal(cg_oscore_seal_response(client, &reply, &response, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
+    assert_int_equal(cg_oscore_seal_response(client, &reply, &response, sealed, sizeof(sealed), &binding),
+                     CG_E_PROTECT);
     assert_true(cg_oscore_seal_request(client, NULL, 6, &request, sealed, sizeof(sealed), &binding) > 0);
     /* The last number, and those beyond. */
-    assert_int_equal(cg_oscore_seal_request(client, NULL, CG_OSCORE_NUMBER_MAX + 1, &request, sealed, sizeof(sealed), &binding),
+    assert_int_equal(
+        cg_oscore_seal_request(client, NULL, CG_OSCORE_NUMBER_MAX + 1, &request, sealed, sizeof(sealed), &binding),
+        CG_E_PROTECT);
+    assert_int_equal(cg_oscore_seal_request(client, to, UINT64_MAX, &request, sealed, sizeof(sealed), &binding),
                      CG_E_PROTECT);
-    assert_int_equal(cg_oscore_seal_request(client, to, UINT64_MAX, &request, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
     reply.number = CG_OSCORE_NUMBER_MAX + 1;
-    assert_int_equal(cg_oscore_seal_response(client, &reply, &response, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
-    assert_true(cg_oscore_seal_request(client, to, CG_OSCORE_NUMBER_MAX, &request, sealed, sizeof(sealed), &binding) > 0);
+    assert_int_equal(cg_oscore_seal_response(client, &reply, &response, sealed, sizeof(sealed), &binding),
+                     CG_E_PROTECT);
+    assert_true(cg_oscore_seal_request(client, to, CG_OSCORE_NUMBER_MAX, &request, sealed, sizeof(sealed), &binding) >
+                0);
     assert_int_equal(binding.piv_len, 5);
     cg_oscore_context_unref(client);
 }
@@ -151,7 +157,8 @@ static void test_refusal_spends_nothing(void **state) {
     cg_oscore_context_unref(client);
 }
 
-/* RFC 10021 §2.6.1.2: after a removal new windows are lost ones, unless nothing of the removed peer was ever verified. */
+/* RFC 10021 §2.6.1.2: after a removal new windows are lost ones, unless nothing of the removed peer was ever verified.
+ */
 static void test_removed_peers_make_windows_lost(void **state) {
     (void)state;
     struct fake_group g;
@@ -163,18 +170,18 @@ static void test_removed_peers_make_windows_lost(void **state) {
     struct cg_oscore_context *client = fake_context(&g, 0), *server = fake_context(&g, 1);
     struct cg_msg request = fake_request("a", ""), got;
     cg_oscore_peer_remove(fake_peer(server, &g, 3)); /* never heard of */
-    assert_int_equal(cg_oscore_peer_add(server, fake_id(&g.members[3]), fake_cred(&g.members[3]), CG_OSCORE_WINDOW_NEW, &peer,
-                                        NULL),
-                     CG_OK);
+    assert_int_equal(
+        cg_oscore_peer_add(server, fake_id(&g.members[3]), fake_cred(&g.members[3]), CG_OSCORE_WINDOW_NEW, &peer, NULL),
+        CG_OK);
     assert_false(cg_oscore_peer_window(peer)->invalid);
     int len = cg_oscore_seal_request(client, NULL, 1, &request, sealed, sizeof(sealed), &binding);
     struct cg_msg msg = fake_parse(sealed, len);
     assert_int_equal(cg_oscore_open_request(server, &msg, room, sizeof(room), &got, &opened), CG_OK);
     cg_oscore_peer_remove(fake_peer(server, &g, 0));
     assert_int_equal(cg_oscore_open_request(server, &msg, room, sizeof(room), &got, &opened), CG_E_UNAUTHORIZED);
-    assert_int_equal(cg_oscore_peer_add(server, fake_id(&g.members[0]), fake_cred(&g.members[0]), CG_OSCORE_WINDOW_NEW, &peer,
-                                        NULL),
-                     CG_OK);
+    assert_int_equal(
+        cg_oscore_peer_add(server, fake_id(&g.members[0]), fake_cred(&g.members[0]), CG_OSCORE_WINDOW_NEW, &peer, NULL),
+        CG_OK);
     assert_true(cg_oscore_peer_window(peer)->invalid);
     assert_int_equal(cg_oscore_open_request(server, &msg, room, sizeof(room), &got, &opened), CG_E_REPLAY);
     assert_true(opened.challenge);

@@ -1,4 +1,5 @@
-/* Responses within one exchange: with and without Partial IV, second ones, changes of epoch and of Sender ID (R8, R12, R55, R57). */
+/* Responses within one exchange: with and without Partial IV, second ones, changes of epoch and of Sender ID (R8, R12,
+ * R55, R57). */
 #include "fake_group.h"
 
 struct scene {
@@ -18,8 +19,8 @@ static void set_up(struct scene *s, bool group_mode) {
     s->client = fake_context(&s->group, 0);
     s->server = fake_context(&s->group, 1);
     struct cg_msg request = fake_request("light", "");
-    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : fake_peer(s->client, &s->group, 1), 1, &request, s->sealed,
-                                     sizeof(s->sealed), &s->binding);
+    int len = cg_oscore_seal_request(s->client, group_mode ? NULL : fake_peer(s->client, &s->group, 1), 1, &request,
+                                     s->sealed, sizeof(s->sealed), &s->binding);
     struct cg_msg msg = fake_parse(s->sealed, len);
     assert_int_equal(cg_oscore_open_request(s->server, &msg, s->room, sizeof(s->room), &s->got, &s->opened), CG_OK);
     s->server_binding = s->opened.binding;
@@ -31,9 +32,11 @@ static void tear_down(struct scene *s) {
 }
 
 /* The server's answer as datagram in s->sealed; number < 0: none. */
-static int answer(struct scene *s, struct cg_oscore_context *server, bool group_mode, int64_t number, const char *text) {
+static int answer(struct scene *s, struct cg_oscore_context *server, bool group_mode, int64_t number,
+                  const char *text) {
     struct cg_msg response = fake_response(text);
-    struct cg_oscore_reply reply = {.to = group_mode ? NULL : cg_oscore_peer_find(server, fake_id(&s->group.members[0])),
+    struct cg_oscore_reply reply = {.to =
+                                        group_mode ? NULL : cg_oscore_peer_find(server, fake_id(&s->group.members[0])),
                                     .has_number = number >= 0,
                                     .number = (uint64_t)number};
     return cg_oscore_seal_response(server, &reply, &response, s->sealed, sizeof(s->sealed), &s->server_binding);
@@ -41,7 +44,8 @@ static int answer(struct scene *s, struct cg_oscore_context *server, bool group_
 
 static int receive(struct scene *s, struct cg_oscore_context *client, int len) {
     struct cg_msg msg = fake_parse(s->sealed, len);
-    return cg_oscore_open_response(client, &msg, &s->binding, &s->answers, s->room, sizeof(s->room), &s->got, &s->opened);
+    return cg_oscore_open_response(client, &msg, &s->binding, &s->answers, s->room, sizeof(s->room), &s->got,
+                                   &s->opened);
 }
 
 static void test_one_bare_response_and_any_number_of_others(void **state) {
@@ -95,8 +99,9 @@ static void test_r8_bound_to_its_request(void **state) {
     for (int64_t number = -1; number < 1; number++) {
         int len = answer(&a, a.server, number >= 0, number, "x");
         struct cg_msg msg = fake_parse(a.sealed, len);
-        assert_int_equal(cg_oscore_open_response(a.client, &msg, &other, NULL, a.room, sizeof(a.room), &a.got, &a.opened),
-                         CG_E_VERIFY);
+        assert_int_equal(
+            cg_oscore_open_response(a.client, &msg, &other, NULL, a.room, sizeof(a.room), &a.got, &a.opened),
+            CG_E_VERIFY);
         assert_int_equal(receive(&a, a.client, len), CG_OK);
     }
     tear_down(&a);
@@ -150,7 +155,8 @@ static void test_response_without_kid(void **state) {
     tear_down(&s);
 }
 
-/* Rekey in the middle: answers under either epoch are accepted once each, the new one's have a Partial IV and the new Gid. */
+/* Rekey in the middle: answers under either epoch are accepted once each, the new one's have a Partial IV and the new
+ * Gid. */
 static void test_r55_rekey_within_an_exchange(void **state) {
     (void)state;
     for (int mode = 0; mode < 2; mode++) {
@@ -173,7 +179,8 @@ static void test_r55_rekey_within_an_exchange(void **state) {
         assert_true(option.has_kid_context && cg_slice_equal(option.kid_context, cg_oscore_context_id(new_client)));
         assert_int_equal(receive(&s, s.client, len), CG_E_UNAUTHORIZED); /* the old context sees the foreign Gid */
         assert_int_equal(receive(&s, new_client, len), CG_OK);
-        assert_true(s.opened.latest && s.opened.number == 0); /* Response Numbers start again, and later context is later */
+        assert_true(s.opened.latest &&
+                    s.opened.number == 0); /* Response Numbers start again, and later context is later */
         assert_int_equal(receive(&s, new_client, len), CG_E_REPLAY);
 
         memcpy(s.sealed, old_answer, (size_t)old_len); /* what was seen under the old context stays seen */
@@ -218,14 +225,17 @@ static void test_retired_context(void **state) {
     cg_oscore_context_retire(s.client);
     cg_oscore_context_retire(s.server);
     /* What was under way when it happened. */
-    assert_int_equal(cg_oscore_open_finish(&op, &s.answers, s.room, sizeof(s.room), &s.got, &s.opened), CG_E_UNAUTHORIZED);
+    assert_int_equal(cg_oscore_open_finish(&op, &s.answers, s.room, sizeof(s.room), &s.got, &s.opened),
+                     CG_E_UNAUTHORIZED);
     cg_oscore_verify_run(&request_op.job);
-    assert_int_equal(cg_oscore_open_finish(&request_op, NULL, s.room, sizeof(s.room), &s.got, &s.opened), CG_E_UNAUTHORIZED);
+    assert_int_equal(cg_oscore_open_finish(&request_op, NULL, s.room, sizeof(s.room), &s.got, &s.opened),
+                     CG_E_UNAUTHORIZED);
     /* And what comes later. */
     assert_int_equal(cg_oscore_open_response_prepare(&op, s.client, &pairwise_msg, &s.binding), CG_E_BAD_OPTION);
     assert_int_equal(cg_oscore_open_request_prepare(&request_op, s.server, &msg), CG_E_UNAUTHORIZED);
     assert_int_equal(receive(&s, s.client, len), CG_OK);
-    assert_int_equal(cg_oscore_seal_request(s.client, NULL, 10, &request, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
+    assert_int_equal(cg_oscore_seal_request(s.client, NULL, 10, &request, sealed, sizeof(sealed), &binding),
+                     CG_E_PROTECT);
     assert_int_equal(answer(&s, s.server, true, 11, "x"), CG_E_PROTECT);
     tear_down(&s);
 }

@@ -24,8 +24,8 @@ static void assert_hex(struct cg_slice actual, const char *text) {
 }
 
 /* One endpoint with one peer. id_context NULL: none. */
-static struct cg_oscore_context *endpoint(const char *salt, const char *sender, const char *recipient, const char *id_context,
-                                          struct cg_oscore_peer **peer) {
+static struct cg_oscore_context *endpoint(const char *salt, const char *sender, const char *recipient,
+                                          const char *id_context, struct cg_oscore_peer **peer) {
     struct hex secret, salt_bytes, sender_id, recipient_id, context_id;
     struct cg_oscore_sender_params self = {.id = from_hex(&sender_id, sender)};
     struct cg_oscore_params params = {

@@ -35,8 +35,8 @@ static void exchange(struct pair *pair, bool request_in_group_mode, bool respons
     struct cg_oscore_opened opened;
     struct cg_oscore_answers answers = {.bare = false};
     struct cg_msg request = fake_request("light", "on"), got;
-    int len = cg_oscore_seal_request(pair->client, request_in_group_mode ? NULL : pair->to, pair->number, &request, sealed,
-                                     sizeof(sealed), &binding);
+    int len = cg_oscore_seal_request(pair->client, request_in_group_mode ? NULL : pair->to, pair->number, &request,
+                                     sealed, sizeof(sealed), &binding);
     struct cg_msg msg = fake_parse(sealed, len);
     assert_int_equal(msg.code, CG_POST);
     assert_int_equal(cg_oscore_open_request(pair->server, &msg, room, sizeof(room), &got, &opened), CG_OK);
@@ -51,8 +51,8 @@ static void exchange(struct pair *pair, bool request_in_group_mode, bool respons
     len = cg_oscore_seal_response(pair->server, &reply, &response, sealed, sizeof(sealed), &server_binding);
     msg = fake_parse(sealed, len);
     assert_int_equal(msg.code, CG_CODE(2, 4));
-    assert_int_equal(
-        cg_oscore_open_response(pair->client, &msg, &binding, &answers, room, sizeof(room), &got, &opened), CG_OK);
+    assert_int_equal(cg_oscore_open_response(pair->client, &msg, &binding, &answers, room, sizeof(room), &got, &opened),
+                     CG_OK);
     fake_assert_same(&got, &response);
     assert_ptr_equal(opened.peer, pair->to);
     assert_true(opened.group_mode == response_in_group_mode && opened.has_number == with_number && opened.latest);
@@ -101,8 +101,8 @@ static void test_signature_only_groups(void **state) {
         uint8_t sealed[256];
         struct cg_oscore_binding binding;
         struct cg_msg request = fake_request("a", "");
-        assert_int_equal(
-            cg_oscore_seal_request(pair.client, pair.to, 100, &request, sealed, sizeof(sealed), &binding), CG_E_PROTECT);
+        assert_int_equal(cg_oscore_seal_request(pair.client, pair.to, 100, &request, sealed, sizeof(sealed), &binding),
+                         CG_E_PROTECT);
         close_pair(&pair);
     }
 }
@@ -147,8 +147,8 @@ static void test_four_element_countersign_structure(void **state) {
 }
 
 /* Flips every bit behind the token and expects a refusal each time, and that nothing has changed by it. */
-static void assert_no_bit_may_change(struct cg_oscore_context *context, struct cg_oscore_peer *from, uint8_t *sealed, int len,
-                                     const struct cg_oscore_binding *binding) {
+static void assert_no_bit_may_change(struct cg_oscore_context *context, struct cg_oscore_peer *from, uint8_t *sealed,
+                                     int len, const struct cg_oscore_binding *binding) {
     for (int bit = 6 * 8; bit < len * 8; bit++) {
         uint8_t room[1024];
         struct cg_msg msg, got = {.code = 0};
@@ -157,9 +157,9 @@ static void assert_no_bit_may_change(struct cg_oscore_context *context, struct c
         const struct cg_oscore_window before = *cg_oscore_peer_window(from);
         sealed[bit / 8] ^= (uint8_t)(1 << bit % 8);
         if (cg_msg_parse(&msg, cg_slice_of(sealed, (size_t)len)) == CG_OK) {
-            int err = binding == NULL
-                          ? cg_oscore_open_request(context, &msg, room, sizeof(room), &got, &opened)
-                          : cg_oscore_open_response(context, &msg, binding, &answers, room, sizeof(room), &got, &opened);
+            int err = binding == NULL ? cg_oscore_open_request(context, &msg, room, sizeof(room), &got, &opened)
+                                      : cg_oscore_open_response(context, &msg, binding, &answers, room, sizeof(room),
+                                                                &got, &opened);
             assert_true(err < 0);
             assert_int_equal(got.code, 0);
             assert_false(answers.bare || answers.known || opened.challenge);
@@ -174,7 +174,8 @@ static void flip_exchange(struct pair *pair, bool group_mode) {
     struct cg_oscore_binding binding;
     struct cg_oscore_opened opened;
     struct cg_msg request = fake_request("light", "on"), got;
-    int len = cg_oscore_seal_request(pair->client, group_mode ? NULL : pair->to, 5, &request, sealed, sizeof(sealed), &binding);
+    int len = cg_oscore_seal_request(pair->client, group_mode ? NULL : pair->to, 5, &request, sealed, sizeof(sealed),
+                                     &binding);
     struct cg_msg msg = fake_parse(sealed, len);
     assert_no_bit_may_change(pair->server, pair->from, sealed, len, NULL);
     assert_int_equal(cg_oscore_open_request(pair->server, &msg, room, sizeof(room), &got, &opened), CG_OK);
@@ -203,7 +204,8 @@ static void test_r24_flipped_bits(void **state) {
     }
 }
 
-/* R26: another group, even one with the same Gid and members, or one that is a clone under another Group Manager (RFC 10021 §13.7). */
+/* R26: another group, even one with the same Gid and members, or one that is a clone under another Group Manager (RFC
+ * 10021 §13.7). */
 static void test_r26_wrong_group(void **state) {
     (void)state;
     struct pair right;
@@ -218,11 +220,12 @@ static void test_r26_wrong_group(void **state) {
     other_secret.secret[0]++;
     clone.gm_cred[0]++;
     open_pair(&right);
-    struct cg_oscore_context *wrong[] = {fake_context(&other_gid, 1), fake_context(&other_secret, 1), fake_context(&clone, 1)};
+    struct cg_oscore_context *wrong[] = {fake_context(&other_gid, 1), fake_context(&other_secret, 1),
+                                         fake_context(&clone, 1)};
     static const int expected[] = {CG_E_UNAUTHORIZED, CG_E_VERIFY, CG_E_VERIFY};
     for (int mode = 0; mode < 2; mode++) {
-        int len = cg_oscore_seal_request(right.client, mode ? NULL : right.to, (uint64_t)mode, &request, sealed, sizeof(sealed),
-                                         &binding);
+        int len = cg_oscore_seal_request(right.client, mode ? NULL : right.to, (uint64_t)mode, &request, sealed,
+                                         sizeof(sealed), &binding);
         struct cg_msg msg = fake_parse(sealed, len);
         for (size_t i = 0; i < 3; i++)
             assert_int_equal(cg_oscore_open_request(wrong[i], &msg, room, sizeof(room), &got, &opened), expected[i]);
@@ -251,8 +254,8 @@ static void test_r23_member_forges_another_sender(void **state) {
     forged.members[2].id[0] = pair.group.members[2].id[0];
     struct cg_oscore_context *forger = fake_context(&forged, 0);
     for (int mode = 0; mode < 2; mode++) {
-        int len = cg_oscore_seal_request(forger, mode ? NULL : fake_peer(forger, &forged, 1), (uint64_t)mode, &request, sealed,
-                                         sizeof(sealed), &binding);
+        int len = cg_oscore_seal_request(forger, mode ? NULL : fake_peer(forger, &forged, 1), (uint64_t)mode, &request,
+                                         sealed, sizeof(sealed), &binding);
         struct cg_msg msg = fake_parse(sealed, len);
         assert_int_equal(cg_oscore_open_request(pair.server, &msg, room, sizeof(room), &got, &opened), CG_E_VERIFY);
         assert_false(cg_oscore_peer_window(pair.from)->used);
@@ -275,10 +278,11 @@ static void test_wrong_kid(void **state) {
     stranger.members[0].id[0] = 0x77; /* a Sender ID that nobody was told of */
     struct cg_oscore_context *context = fake_context(&stranger, 0);
     for (int mode = 0; mode < 2; mode++) {
-        int len = cg_oscore_seal_request(context, mode ? NULL : fake_peer(context, &stranger, 1), (uint64_t)mode, &request, sealed,
-                                         sizeof(sealed), &binding);
+        int len = cg_oscore_seal_request(context, mode ? NULL : fake_peer(context, &stranger, 1), (uint64_t)mode,
+                                         &request, sealed, sizeof(sealed), &binding);
         struct cg_msg msg = fake_parse(sealed, len);
-        assert_int_equal(cg_oscore_open_request(pair.server, &msg, room, sizeof(room), &got, &opened), CG_E_UNAUTHORIZED);
+        assert_int_equal(cg_oscore_open_request(pair.server, &msg, room, sizeof(room), &got, &opened),
+                         CG_E_UNAUTHORIZED);
         /* Our own kid comes back: not processed either (RFC 10021 §7.2). */
         msg = fake_parse(sealed, len);
         assert_int_equal(cg_oscore_open_request(context, &msg, room, sizeof(room), &got, &opened), CG_E_UNAUTHORIZED);
@@ -347,12 +351,12 @@ static void test_oscore_and_groups_do_not_mix(void **state) {
     params.id_context = cg_slice_of(pair.group.gid, sizeof(pair.group.gid));
     params.sender = &self;
     assert_int_equal(cg_oscore_context_new(&oscore, &params, NULL), CG_OK);
-    assert_int_equal(cg_oscore_peer_add(oscore, fake_id(&pair.group.members[0]), CG_SLICE_NONE, CG_OSCORE_WINDOW_NEW, NULL,
-                                        NULL),
-                     CG_OK);
+    assert_int_equal(
+        cg_oscore_peer_add(oscore, fake_id(&pair.group.members[0]), CG_SLICE_NONE, CG_OSCORE_WINDOW_NEW, NULL, NULL),
+        CG_OK);
     for (int mode = 0; mode < 2; mode++) {
-        int len = cg_oscore_seal_request(pair.client, mode ? NULL : pair.to, (uint64_t)mode, &request, sealed, sizeof(sealed),
-                                         &binding);
+        int len = cg_oscore_seal_request(pair.client, mode ? NULL : pair.to, (uint64_t)mode, &request, sealed,
+                                         sizeof(sealed), &binding);
         struct cg_msg msg = fake_parse(sealed, len);
         assert_int_equal(cg_oscore_open_request(oscore, &msg, room, sizeof(room), &got, &opened),
                          mode ? CG_E_UNAUTHORIZED : CG_E_VERIFY);

@@ -114,7 +114,7 @@ static void test_bodies_stay_in_their_part(void **state) {
     call.answers = &answer;
     call.answer_count = 1;
     assert_int_equal(mixed()->encode(&fake_host, &call), 0);
-    assert_non_null(memmem(call.written.data, call.written.len, "\r\n\r\na\0b\r\n--", 12));
+    assert_non_null(memmem(call.written.data, call.written.len, "\r\n\r\na\0b\r\n--", 11));
     call_fini(&call);
 }
 

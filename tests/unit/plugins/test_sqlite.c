@@ -2,6 +2,7 @@
  * mount namespace of the test's own; where that is not allowed those tests are skipped. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -570,16 +572,34 @@ static void a_read_only_disk_stops_sending(void **state) {
     unmount(side);
 }
 
-static void a_read_only_store_is_said(void **state) {
+/* Whether modes of files count for root, too. */
+static void respect_modes(bool respect) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+    uint32_t bit = UINT32_C(1) << CAP_DAC_OVERRIDE;
+    assert_int_equal(syscall(SYS_capget, &header, data), 0);
+    data[0].effective = respect ? data[0].effective & ~bit : data[0].effective | (data[0].permitted & bit);
+    assert_int_equal(syscall(SYS_capset, &header, data), 0);
+}
+
+static void a_read_only_file_or_folder_stops_sending(void **state) {
     struct side *side = *state;
-    if (geteuid() == 0) skip(); /* who may write to everything */
     expect_range(side, &key_1, 0, 10);
     close_store(side);
-    shell("chmod 400 %s/castgate.db", side->folder);
+    respect_modes(true);
     open_store(side);
-    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "read-only");
-    shell("chmod 600 %s/castgate.db", side->folder);
+    shell("chmod 400 %s/castgate.db", side->folder);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "it is read-only");
+    shell("chmod 600 %s/castgate.db && chmod 500 %s", side->folder, side->folder);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "its folder writable"); /* no log */
+    shell("chmod 700 %s", side->folder);
     expect_range(side, &key_1, 10, 10);
+    shell("chmod 000 %s/castgate.db", side->folder); /* what is open stays open */
+    expect_range(side, &key_1, 20, 10);
+    close_store(side);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "owner and mode");
+    respect_modes(false);
 }
 
 /* Durability */
@@ -672,10 +692,25 @@ static void no_number_comes_twice_after_a_power_failure(void **state) {
     assert_true(given > 1000);
 }
 
-/* Without privileges in the machine, as root of a user namespace. */
+static bool write_text(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool written = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+    close(fd);
+    return written;
+}
+
+/* Who is not root becomes root of a user namespace. */
 static bool make_namespace(void) {
-    int flags = CLONE_NEWNS | (geteuid() == 0 ? 0 : CLONE_NEWUSER);
-    return unshare(flags) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+    char users[32], groups[32];
+    bool is_root = geteuid() == 0;
+    snprintf(users, sizeof users, "0 %u 1", geteuid());
+    snprintf(groups, sizeof groups, "0 %u 1", getegid());
+    if (unshare(CLONE_NEWNS | (is_root ? 0 : CLONE_NEWUSER)) != 0) return false;
+    if (!is_root && !(write_text("/proc/self/setgroups", "deny") && write_text("/proc/self/uid_map", users) &&
+                      write_text("/proc/self/gid_map", groups)))
+        return false;
+    return mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
 }
 
 int main(void) {
@@ -712,7 +747,7 @@ int main(void) {
         PLAIN(a_damaged_store_is_said),
         BARE(a_full_disk_stops_sending_until_there_is_space),
         BARE(a_read_only_disk_stops_sending),
-        PLAIN(a_read_only_store_is_said),
+        PLAIN(a_read_only_file_or_folder_stops_sending),
         FAKE(every_number_is_synced_before_it_is_given),
         FAKE(a_failing_disk_gives_nothing_and_recovers),
         FAKE(no_number_comes_twice_after_a_power_failure),

@@ -1,5 +1,5 @@
-/* Security group files: what is accepted makes a Security Context, every rule's mistake with its pointer, no secret in any
- * message, and who may read the file. R11, R13. The keys are those of tests/vectors. */
+/* Security group files: what is accepted makes a Security Context, every rule's mistake with its pointer, no secret in
+ * any message, and who may read the file. R11, R13. The keys are those of tests/vectors. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,36 +16,41 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CCS_ED(x)    "a108a101a4010103272006215820" x
-#define KEY_25       "181ee608427c211862ff619a5f84c26268ed1db90071c23d4459f650fee9f03e"
-#define CRED_25      CCS_ED("c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2")
-#define KEY_52       "04212dd1cc526d10f2a650747dc8829118ab87395bc894782036b9ca6190ffb8"
-#define CRED_52      CCS_ED("4a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb")
-#define CRED_GM      CCS_ED("75fbfa7c8c88ed1a0a67e22250fb4aeabba32bcd7b35688a6c326d2c208e4cba")
-#define SECRET       "ed87c95ac8bf474adb3932be85c2653c"
-#define SALT         "9e7ca92223786340"
-#define SEKEY        "1d15b1ffe4c73cf2d81d04ee6311fa0e"
-#define KEY_41       "7b5da31184948c0545a2731d65dbada76b21d378402ce3cc38c8411a75b91f87"
-#define CRED_41                                                                                                            \
-    "a108a101a5010203262001215820d1667b266bf55a034720c2f4e1f24887674c8ae30ed1fa5a297e1fb65d9cb36522582043c933279d12eb94"   \
+#define CCS_ED(x) "a108a101a4010103272006215820" x
+#define KEY_25    "181ee608427c211862ff619a5f84c26268ed1db90071c23d4459f650fee9f03e"
+#define CRED_25   CCS_ED("c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2")
+#define KEY_52    "04212dd1cc526d10f2a650747dc8829118ab87395bc894782036b9ca6190ffb8"
+#define CRED_52   CCS_ED("4a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb")
+#define CRED_GM   CCS_ED("75fbfa7c8c88ed1a0a67e22250fb4aeabba32bcd7b35688a6c326d2c208e4cba")
+#define SECRET    "ed87c95ac8bf474adb3932be85c2653c"
+#define SALT      "9e7ca92223786340"
+#define SEKEY     "1d15b1ffe4c73cf2d81d04ee6311fa0e"
+#define KEY_41    "7b5da31184948c0545a2731d65dbada76b21d378402ce3cc38c8411a75b91f87"
+#define CRED_41                                                                                                        \
+    "a108a101a5010203262001215820d1667b266bf55a034720c2f4e1f24887674c8ae30ed1fa5a297e1fb65d9cb36522582043c933279d12eb" \
+    "94"                                                                                                               \
     "958e25291822e96b1a05b4f1a3f674f28f4d72d52cc6b384"
-#define CRED_42                                                                                                            \
-    "a108a101a5010203262001215820a39b6c2b90502a766b75e3a38b30b3985478aebf51672fa1902cb7976850ea33225820f3404a5386c0007a"   \
+#define CRED_42                                                                                                        \
+    "a108a101a5010203262001215820a39b6c2b90502a766b75e3a38b30b3985478aebf51672fa1902cb7976850ea33225820f3404a5386c000" \
+    "7a"                                                                                                               \
     "2ba592c86dc9ea5e668ed16dcf5e16137483142f32411d83"
 
-#define COMMON "'common':{'alg_aead':10,'alg_group_enc':10,'alg_signature':-8,'alg_pairwise_key_agreement':-27,'hkdf':'sha256',"
-#define MEMBER                                                                                                             \
-    "{" COMMON "'gid':'44616c','master_secret':'" SECRET "','master_salt':'" SALT "','gm_cred':'" CRED_GM "'},"            \
-    "'self':{'sender_id':'25','private_key':'" KEY_25 "','cred':'" CRED_25 "'},"                                           \
+#define COMMON                                                                                                         \
+    "'common':{'alg_aead':10,'alg_group_enc':10,'alg_signature':-8,'alg_pairwise_key_agreement':-27,'hkdf':'sha256',"
+#define MEMBER                                                                                                         \
+    "{" COMMON "'gid':'44616c','master_secret':'" SECRET "','master_salt':'" SALT "','gm_cred':'" CRED_GM "'},"        \
+    "'self':{'sender_id':'25','private_key':'" KEY_25 "','cred':'" CRED_25 "'},"                                       \
     "'peers':{'52':'" CRED_52 "'}}"
-#define CHECKER                                                                                                            \
-    "{" COMMON "'gid':'44616c','signature_encryption_key':'" SEKEY "','gm_cred':'" CRED_GM "'},"                           \
+#define CHECKER                                                                                                        \
+    "{" COMMON "'gid':'44616c','signature_encryption_key':'" SEKEY "','gm_cred':'" CRED_GM "'},"                       \
     "'peers':{'25':'" CRED_25 "','52':{'cred':'" CRED_52 "'}}}"
-#define MANAGER                                                                                                            \
-    "{'name':'floor3','member_peers':'all'," COMMON "'gid':'44616c','master_secret':'" SECRET "','gm_cred':'" CRED_GM "'},"\
-    "'group_manager':{'private_key':'GM'},"                                                                                \
-    "'gateway':{'sender_id':'25','private_key':'" KEY_25 "','cred':'" CRED_25 "'},"                                        \
-    "'members':[{'sender_id':'52','private_key':'" KEY_52 "','cred':'" CRED_52 "','name':'lamp','address':'127.1.0.1'}]}"
+#define MANAGER                                                                                                        \
+    "{'name':'floor3','member_peers':'all'," COMMON "'gid':'44616c','master_secret':'" SECRET "','gm_cred':'" CRED_GM  \
+    "'},"                                                                                                              \
+    "'group_manager':{'private_key':'GM'},"                                                                            \
+    "'gateway':{'sender_id':'25','private_key':'" KEY_25 "','cred':'" CRED_25 "'},"                                    \
+    "'members':[{'sender_id':'52','private_key':'" KEY_52 "','cred':'" CRED_52                                         \
+    "','name':'lamp','address':'127.1.0.1'}]}"
 
 static json_t *quoted(const char *document) {
     size_t len = strlen(document);
@@ -138,7 +143,8 @@ static void check(const char *document, enum cg_group_file kind, const struct ro
         json_t *json = changed(document, rows[i].changes);
         cg_mistakes_init(&mistakes);
         int err = cg_security_group_read(json, kind, &group, &mistakes);
-        bool good = err == CG_E_FORMAT && mistakes.count == 1 && strcmp(mistakes.first->pointer, rows[i].pointer) == 0 &&
+        bool good = err == CG_E_FORMAT && mistakes.count == 1 &&
+                    strcmp(mistakes.first->pointer, rows[i].pointer) == 0 &&
                     strstr(mistakes.first->message, rows[i].message) != NULL;
         if (!good) print_error("row %zu: %s\n", i, rows[i].changes[0].pointer);
         if (!good) print_all(&mistakes);
@@ -258,9 +264,10 @@ static void pairwise_only_R13(void **state) {
     crypto_scalarmult_base(u, scalar);
     hex_of(scalar, 32, scalar_hex);
     hex_of(u, 32, u_hex);
-    snprintf(self, sizeof self, "{'sender_id':'25','private_key':'%s','cred':'a108a101a301012004215820%s'}", scalar_hex, u_hex);
-    snprintf(with_alg, sizeof with_alg, "{'sender_id':'25','private_key':'%s','cred':'a108a101a4010103381a2004215820%s'}",
-             scalar_hex, u_hex);
+    snprintf(self, sizeof self, "{'sender_id':'25','private_key':'%s','cred':'a108a101a301012004215820%s'}", scalar_hex,
+             u_hex);
+    snprintf(with_alg, sizeof with_alg,
+             "{'sender_id':'25','private_key':'%s','cred':'a108a101a4010103381a2004215820%s'}", scalar_hex, u_hex);
     const struct change pairwise[4] = {
         {"/common/alg_group_enc", "null"}, {"/common/alg_signature", "null"}, {"/peers", "{}"}, {"/self", self}};
     json_t *json = changed(MEMBER, pairwise);
@@ -274,7 +281,9 @@ static void pairwise_only_R13(void **state) {
     json_decref(json);
 
     const struct row rows[] = {
-        {{pairwise[0], pairwise[1], {"/self", self}}, "/peers/52", "its key is of the curve Ed25519, but the group's keys are of X25519"},
+        {{pairwise[0], pairwise[1], {"/self", self}},
+         "/peers/52",
+         "its key is of the curve Ed25519, but the group's keys are of X25519"},
         {{pairwise[0], pairwise[1], pairwise[2]}, "/self/cred", "its key is for signatures (Ed25519)"},
     };
     CHECK(MEMBER, CG_GROUP_FILE_MEMBER, rows);
@@ -288,7 +297,9 @@ static void structure(void **state) {
         {{{"/peers", NULL}}, "", "needs \"peers\""},
         {{{"/peer", "{}"}}, "/peer", "did you mean \"peers\"?"},
         {{{"/members", "[]"}}, "", "is the whole group's file (group.json); wanted is a member's file"},
-        {{{"/common/signature_encryption_key", "'" SEKEY "'"}}, "", "is a signature checker's file (checker.json); wanted is a"},
+        {{{"/common/signature_encryption_key", "'" SEKEY "'"}},
+         "",
+         "is a signature checker's file (checker.json); wanted is a"},
         {{{"/common", "1"}}, "/common", "must be an object"},
         {{{"/self", "'25'"}}, "/self", "must be an object"},
         {{{"/peers", "[]"}}, "/peers", "must be an object: Sender IDs and their credentials"},
@@ -321,8 +332,12 @@ static void algorithms(void **state) {
         {{{"/common/alg_aead", "5"}}, "/common/alg_aead", "must be an AEAD that is known here"},
         {{{"/common/alg_aead", "-65534"}}, "/common/alg_aead", "must be an AEAD that is known here"},
         {{{"/common/alg_aead", "null"}}, "/common", "alg_aead and alg_pairwise_key_agreement go together"},
-        {{{"/common/alg_pairwise_key_agreement", "null"}}, "/common", "alg_aead and alg_pairwise_key_agreement go together"},
-        {{{"/common/alg_pairwise_key_agreement", "-28"}}, "/common/alg_pairwise_key_agreement", "must be -27 with \"hkdf\": \"sha256\""},
+        {{{"/common/alg_pairwise_key_agreement", "null"}},
+         "/common",
+         "alg_aead and alg_pairwise_key_agreement go together"},
+        {{{"/common/alg_pairwise_key_agreement", "-28"}},
+         "/common/alg_pairwise_key_agreement",
+         "must be -27 with \"hkdf\": \"sha256\""},
         {{{"/common/hkdf", "'sha512'"}}, "/common/alg_pairwise_key_agreement", "must be -28 with \"hkdf\": \"sha512\""},
         {{{"/common/hkdf", "'sha1'"}}, "/common/hkdf", "must be \"sha256\" or \"sha512\""},
         {{{"/common/alg_group_enc", "null"}}, "/common", "alg_group_enc and alg_signature go together"},
@@ -342,7 +357,7 @@ static void algorithms(void **state) {
 }
 
 #define TIMES_16(text) text text text text text text text text text text text text text text text text
-#define BYTES_256 TIMES_16(TIMES_16("0a"))
+#define BYTES_256      TIMES_16(TIMES_16("0a"))
 
 static void lengths(void **state) {
     (void)state;
@@ -359,11 +374,17 @@ static void lengths(void **state) {
         {{{"/common/gm_cred", "'" TIMES_16(BYTES_256) "0a'"}}, "/common/gm_cred", "1 to 4096 bytes"},
         {{{"/self/private_key", "'" SECRET "'"}}, "/self/private_key", "must be a string of 32 bytes in hexadecimal"},
         {{{"/self/private_key", "1"}}, "/self/private_key", "must be a string of 32 bytes in hexadecimal"},
-        {{{"/self/sender_id", "'0102030405060708'"}}, "/self/sender_id", "a Sender ID has at most 7 bytes with these algorithms"},
-        {{{"/self/sender_id", "'0102030405060708'"}, {"/common/alg_aead", "null"}, {"/common/alg_pairwise_key_agreement", "null"}},
+        {{{"/self/sender_id", "'0102030405060708'"}},
+         "/self/sender_id",
+         "a Sender ID has at most 7 bytes with these algorithms"},
+        {{{"/self/sender_id", "'0102030405060708'"},
+          {"/common/alg_aead", "null"},
+          {"/common/alg_pairwise_key_agreement", "null"}},
          "/self/sender_id",
          "at most 7 bytes"},
-        {{{"/self/sender_id", "'01020304050607'"}, {"/common/alg_group_enc", "24"}}, "/self/sender_id", "at most 6 bytes"},
+        {{{"/self/sender_id", "'01020304050607'"}, {"/common/alg_group_enc", "24"}},
+         "/self/sender_id",
+         "at most 6 bytes"},
         {{{"/self/sender_id", "'0102'"}, {"/common/alg_aead", "33"}}, "/self/sender_id", "at most 1 bytes"},
         {{{"/self/sender_id", "'zz'"}}, "/self/sender_id", "in hexadecimal"},
         {{{"/self/sender_id", "5"}}, "/self/sender_id", "must be a string"},
@@ -383,18 +404,23 @@ static void credentials_and_keys(void **state) {
         {{{"/peers", "{'01':{'cred':'" CRED_GM "','name':'a'},'02':{'cred':'" CRED_52 "','name':'a'}}"}},
          "/peers/02/name",
          "is the same name as /peers/01/name"},
-        {{{"/peers", "{'01':{'cred':'" CRED_GM "','address':'127.1.0.1'},'02':{'cred':'" CRED_52 "','address':'127.1.0.1:5683'}}"}},
+        {{{"/peers", "{'01':{'cred':'" CRED_GM "','address':'127.1.0.1'},'02':{'cred':'" CRED_52
+                     "','address':'127.1.0.1:5683'}}"}},
          "/peers/02/address",
          "is the same address as /peers/01/address"},
         {{{"/peers/52", "'00'"}}, "/peers/52", "must be a CCS"},
         {{{"/peers/52", "'" CRED_52 "00'"}}, "/peers/52", "must be a CCS"},
         {{{"/peers/52", "'d83d" CRED_52 "'"}}, "/peers/52", "must be a CCS: an untagged CBOR map"},
-        {{{"/peers/52", "'a108a101a50101032720062158204a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb23"
-                        "5820" KEY_52 "'"}},
+        {{{"/peers/52",
+           "'a108a101a50101032720062158204a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb23"
+           "5820" KEY_52 "'"}},
          "/peers/52",
          "and nothing private"},
-        {{{"/peers/52", "'" CRED_42 "'"}}, "/peers/52", "its key is of the curve P-256, but the group's keys are of Ed25519"},
-        {{{"/peers/52", "'a108a101a4010103262006215820c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2'"}},
+        {{{"/peers/52", "'" CRED_42 "'"}},
+         "/peers/52",
+         "its key is of the curve P-256, but the group's keys are of Ed25519"},
+        {{{"/peers/52",
+           "'a108a101a4010103262006215820c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2'"}},
          "/peers/52",
          "its COSE_Key is for algorithm -7, but the group uses -8"},
         {{{"/peers/52", "'" CCS_ED("0100000000000000000000000000000000000000000000000000000000000000") "'"}},
@@ -404,7 +430,9 @@ static void credentials_and_keys(void **state) {
          "/peers/52",
          "its public key is no valid point"},
         {{{"/self/private_key", "'" KEY_52 "'"}}, "/self/private_key", "is not the private key of \"cred\""},
-        {{{"/common/alg_signature", "-7"}, {"/peers", "{}"}}, "/self/cred", "of the curve Ed25519, but the group's keys are of P-256"},
+        {{{"/common/alg_signature", "-7"}, {"/peers", "{}"}},
+         "/self/cred",
+         "of the curve Ed25519, but the group's keys are of P-256"},
         {{{"/common/alg_signature", "-7"},
           {"/self", "{'sender_id':'41','private_key':'" KEY_25 "','cred':'" CRED_41 "'}"},
           {"/peers", "{}"}},
@@ -422,24 +450,33 @@ static void checkers_files(void **state) {
         {{{"/self", "{}"}}, "/self", "unknown key"},
         {{{"/common/signature_encryption_key", "'" SALT "'"}}, "/common/signature_encryption_key", "which is 16"},
         {{{"/common/alg_group_enc", "24"}}, "/common/signature_encryption_key", "which is 32"},
-        {{{"/common/alg_group_enc", "null"}, {"/common/alg_signature", "null"}}, "/common", "a checker needs the group mode"},
-        {{{"/common/signature_encryption_key", NULL}}, "", "is a member's file (gateway.json, member-ID.json); wanted is a"},
+        {{{"/common/alg_group_enc", "null"}, {"/common/alg_signature", "null"}},
+         "/common",
+         "a checker needs the group mode"},
+        {{{"/common/signature_encryption_key", NULL}},
+         "",
+         "is a member's file (gateway.json, member-ID.json); wanted is a"},
     };
     CHECK(CHECKER, CG_GROUP_FILE_CHECKER, rows);
 }
 
 static void managers_files(void **state) {
     (void)state;
-#define GM_52 {"/common/gm_cred", "'" CRED_52 "'"}, {"/group_manager/private_key", "'" KEY_52 "'"}
+#define GM_52                                                                                                          \
+    {"/common/gm_cred", "'" CRED_52 "'"}, { "/group_manager/private_key", "'" KEY_52 "'" }
     static const struct row rows[] = {
         {{GM_52, {"/gateway", NULL}}, "", "needs \"gateway\""},
         {{GM_52, {"/group_manager", NULL}}, "", "needs \"group_manager\""},
-        {{GM_52, {"/group_manager/private_key", "'" KEY_25 "'"}}, "/group_manager/private_key", "is not the private key of"},
+        {{GM_52, {"/group_manager/private_key", "'" KEY_25 "'"}},
+         "/group_manager/private_key",
+         "is not the private key of"},
         {{GM_52, {"/name", "'A'"}}, "/name", "a name is 1 to 64"},
         {{GM_52, {"/member_peers", "'none'"}}, "/member_peers", "must be \"all\" or \"gateway\""},
         {{GM_52, {"/members", "{}"}}, "/members", "must be an array of members"},
         {{GM_52, {"/members/0/private_key", "'" KEY_25 "'"}}, "/members/0/private_key", "is not the private key of"},
-        {{GM_52, {"/common/signature_encryption_key", "'" SEKEY "'"}}, "/common/signature_encryption_key", "members derive it"},
+        {{GM_52, {"/common/signature_encryption_key", "'" SEKEY "'"}},
+         "/common/signature_encryption_key",
+         "members derive it"},
     };
     CHECK(MANAGER, CG_GROUP_FILE_MANAGER, rows);
 }

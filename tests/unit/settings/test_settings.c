@@ -23,7 +23,7 @@ static const char whole[] =
     "'group_etag':65024}},'state':'state','group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
     "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
-    "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':[]},"
+    "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
     "'clients':{'dashboard':{'token_sha256':'" HASH "'},'b-2':{'certificate_sha256':'" HASH "'}},"
     "'mappings':["
     "{'name':'floor3','path':'/b/floor%33','host':'Gw.Example','group':'COAP://[FF35:30:2001:DB8::23]:5683/"
@@ -54,6 +54,7 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_int_equal(config->limits.exchanges, 1024);
     assert_string_equal(config->state, "/var/lib/castgate");
     assert_string_equal(config->plugin_folder, "/usr/lib/castgate");
+    assert_int_equal(config->plugin_count, 0);
     assert_int_equal(config->client_count, 0);
     assert_int_equal(config->mapping_count, 0);
     cg_config_unref(config);
@@ -119,6 +120,9 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->options.group_etag, 65024);
     assert_string_equal(config->state, "/etc/castgate/state");
     assert_string_equal(config->plugin_folder, "/etc/castgate/plugins");
+    assert_int_equal(config->plugin_count, 2);
+    assert_string_equal(config->plugins[0], "b.so");
+    assert_string_equal(config->plugins[1], "a-1.so");
     assert_string_equal(config->group.interface, "eth0");
     assert_int_equal(config->group.address.ip[0], 192);
     assert_int_equal(config->group.port, 61616);

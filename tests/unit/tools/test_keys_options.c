@@ -11,8 +11,9 @@
 static struct cg_keys_options options;
 static char error[CG_KEYS_ERROR_MAX];
 
-#define PARSE(...)                                                                                                         \
-    parse((const char *const[]){"castgate-keys", __VA_ARGS__}, sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *) + 1)
+#define PARSE(...)                                                                                                     \
+    parse((const char *const[]){"castgate-keys", __VA_ARGS__},                                                         \
+          sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *) + 1)
 
 static int parse(const char *const *argv, size_t argc) {
     error[0] = '\0';
@@ -38,9 +39,9 @@ static void new_has_defaults(void **state) {
 
 static void everything_is_taken_R13(void **state) {
     (void)state;
-    assert_int_equal(PARSE("new", "--members=3", "--name", "floor3", "--addresses", "127.1.0.1", "--alg-aead", "1", "--alg-group-enc",
-                           "-65534", "--alg-signature=-7", "--alg-pairwise", "-28", "--hkdf", "sha512",
-                           "--countersign-elements", "4", "--member-peers", "gateway", "keys"),
+    assert_int_equal(PARSE("new", "--members=3", "--name", "floor3", "--addresses", "127.1.0.1", "--alg-aead", "1",
+                           "--alg-group-enc", "-65534", "--alg-signature=-7", "--alg-pairwise", "-28", "--hkdf",
+                           "sha512", "--countersign-elements", "4", "--member-peers", "gateway", "keys"),
                      CG_OK);
     assert_string_equal(options.path, "keys");
     assert_string_equal(options.name, "floor3");
@@ -106,7 +107,8 @@ static void what_is_wrong_is_refused(void **state) {
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--alg"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--no-group-mode"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--alg-aead", "10"), CG_E_BAD_REQUEST);
-    assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-group-mode", "--alg-signature", "-7"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-group-mode", "--alg-signature", "-7"),
+                     CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise=yes"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--evict", "11"), CG_E_BAD_REQUEST);
     assert_non_null(strstr(error, "does not belong to this command"));

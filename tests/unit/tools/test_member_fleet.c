@@ -61,7 +61,7 @@ static void start(const char *const *argv, size_t argc) {
     assert_int_equal(cg_member_options_parse(&w.options, (int)argc, argv, error), CG_OK);
     assert_int_equal(cg_addr_parse(&w.client, cg_slice_str("127.0.0.1:40000"), 0), CG_OK);
     w.port = (struct cg_fleet_port){.ctx = &w, .send = on_send};
-    w.fleet = cg_fleet_new(&w.options, w.options.seed, &w.port);
+    w.fleet = cg_fleet_new(&w.options, w.options.seed, NULL, &w.port);
     assert_non_null(w.fleet);
 }
 

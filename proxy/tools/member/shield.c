@@ -1,0 +1,136 @@
+/* The members' keys. The hard thing: a member's sequence numbers must not repeat when the program is started again with the same keys, and there is no
+ * store here; they begin at the time of the start, 256 a second, which a simulated member does not outrun. */
+#include "tools/member/shield.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "oscore/oscore.h"
+
+enum { NUMBERS_A_SECOND = 256, EPOCH_2026 = 1767225600, ROOM = 2 * 65536 };
+
+struct shielded {
+    struct cg_oscore_context *context;
+    struct cg_oscore_peer *gateway;
+    uint64_t number; /* the next one */
+};
+
+struct cg_shield {
+    struct shielded *members; /* owned */
+    uint32_t count;
+    enum cg_shield_mode mode;
+    uint8_t plain[ROOM];
+};
+
+static int load_member(struct shielded *member, const struct cg_security_group *keys, const struct cg_security_party *party,
+                       bool lost, const char **why) {
+    struct cg_oscore_params params;
+    struct cg_oscore_sender_params own;
+    cg_security_group_params(keys, party, &params, &own);
+    int err = cg_oscore_context_new(&member->context, &params, why);
+    if (err < 0) return err;
+    enum cg_oscore_window_state state = lost ? CG_OSCORE_WINDOW_LOST : CG_OSCORE_WINDOW_NEW;
+    member->number = (uint64_t)(time(NULL) - EPOCH_2026) * NUMBERS_A_SECOND;
+    return cg_oscore_peer_add(member->context, keys->self.id, keys->self.cred, state, &member->gateway, why);
+}
+
+static struct cg_security_group *load_keys(const char *file, char *error, size_t error_cap) {
+    struct cg_security_group *keys = NULL;
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    if (cg_security_group_load(file, CG_GROUP_FILE_MANAGER, false, &keys, &mistakes) < 0) {
+        const struct cg_mistake *first = mistakes.first;
+        snprintf(error, error_cap, "%s %s: %s", file, first == NULL ? "" : first->pointer,
+                 first == NULL ? "no memory" : first->message);
+    }
+    cg_mistakes_fini(&mistakes);
+    return keys;
+}
+
+static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost, char *error,
+                         size_t error_cap) {
+    if (keys->peer_count < shield->count) {
+        snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count, shield->count);
+        return false;
+    }
+    for (uint32_t i = 0; i < shield->count; i++) {
+        const char *why = "no memory";
+        if (load_member(&shield->members[i], keys, &keys->peers[i], lost, &why) == CG_OK) continue;
+        snprintf(error, error_cap, "member %u: %s", i, why);
+        return false;
+    }
+    return true;
+}
+
+struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, char *error,
+                                 size_t error_cap) {
+    struct cg_security_group *keys = load_keys(file, error, error_cap);
+    if (keys == NULL) return NULL;
+    struct cg_shield *shield = calloc(1, sizeof *shield);
+    if (shield != NULL) shield->members = calloc(count, sizeof *shield->members);
+    if (shield == NULL || shield->members == NULL) {
+        snprintf(error, error_cap, "no memory for %u members", count);
+        free(shield);
+        shield = NULL;
+        goto out;
+    }
+    shield->count = count;
+    shield->mode = mode;
+    if (!load_members(shield, keys, lost, error, error_cap)) {
+        cg_shield_free(shield);
+        shield = NULL;
+    }
+out:
+    cg_security_group_free(keys);
+    return shield;
+}
+
+void cg_shield_free(struct cg_shield *shield) {
+    if (shield == NULL) return;
+    for (uint32_t i = 0; i < shield->count; i++) {
+        if (shield->members[i].context != NULL) cg_oscore_context_unref(shield->members[i].context);
+    }
+    free(shield->members);
+    free(shield);
+}
+
+int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_msg *sealed, struct cg_msg *plain,
+                   struct cg_shield_request *request) {
+    struct cg_oscore_opened opened = {0};
+    struct cg_oscore_context *context = shield->members[member].context;
+    int err = cg_oscore_open_request(context, sealed, shield->plain, sizeof shield->plain, plain, &opened);
+    request->binding = opened.binding;
+    request->challenge = err == CG_E_REPLAY && opened.challenge;
+    return err;
+}
+
+/* In the mode that was asked for, as far as the group has it. */
+static struct cg_oscore_peer *answer_to(const struct cg_shield *shield, const struct shielded *member) {
+    bool pairwise = shield->mode == CG_SHIELD_PAIRWISE || !cg_oscore_has_group_mode(member->context);
+    return pairwise && cg_oscore_has_pairwise_mode(member->context) ? member->gateway : NULL;
+}
+
+static int seal(struct cg_shield *shield, struct shielded *member, struct cg_shield_request *request, bool has_number,
+                const struct cg_msg *plain, uint8_t *to, size_t cap) {
+    struct cg_oscore_reply reply = {.to = answer_to(shield, member), .has_number = has_number};
+    if (has_number) reply.number = member->number++;
+    return cg_oscore_seal_response(member->context, &reply, plain, to, cap, &request->binding);
+}
+
+int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, bool first,
+                   struct cg_slice plain, uint8_t *to, size_t cap) {
+    struct cg_msg msg;
+    int err = cg_msg_parse(&msg, plain);
+    if (err < 0) return err;
+    return seal(shield, &shield->members[member], request, !first || request->binding.needs_number, &msg, to, cap);
+}
+
+int cg_shield_challenge(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, enum cg_type type,
+                        uint16_t mid, struct cg_token token, uint8_t *to, size_t cap) {
+    uint8_t storage[CG_OSCORE_CHALLENGE_LEN];
+    struct cg_msg plain = {.type = (uint8_t)type, .mid = mid, .token = token};
+    struct shielded *self = &shield->members[member];
+    cg_oscore_challenge(self->gateway, storage, &plain);
+    return seal(shield, self, request, true, &plain, to, cap);
+}

@@ -1,0 +1,285 @@
+/* The loop and the store's thread. The backend sleeps as a bad disk would; the loop must turn meanwhile. What is asserted is that
+ * it turned often, not how fast. */
+#include "io/store_thread.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "core/sender.h"
+#include "sqlite/sqlite.h"
+
+/* Passes to another backend, after a while. */
+struct slow_backend {
+    struct cg_store_backend backend; /* first member */
+    struct cg_store_backend *real;   /* NULL: gives 1024 numbers more each time */
+    uint64_t next;
+    unsigned delay_us;
+    unsigned calls;
+    bool *freed;
+};
+
+static struct slow_backend *slow_of(struct cg_store_backend *backend) {
+    return (struct slow_backend *)backend;
+}
+
+static int slow_reserve(struct cg_store_backend *backend, const struct cg_sender_id *sender, uint64_t count,
+                        struct cg_store_range *range, struct cg_store_failure *failure) {
+    struct slow_backend *slow = slow_of(backend);
+    usleep(slow->delay_us);
+    slow->calls++;
+    if (slow->real != NULL) return slow->real->ops->reserve(slow->real, sender, count, range, failure);
+    *range = (struct cg_store_range){.first = slow->next, .count = count};
+    slow->next += count;
+    return CG_OK;
+}
+
+static int slow_claim(struct cg_store_backend *backend, const struct cg_sender_id *sender,
+                      struct cg_store_failure *failure) {
+    struct slow_backend *slow = slow_of(backend);
+    usleep(slow->delay_us);
+    slow->calls++;
+    if (slow->real != NULL) return slow->real->ops->claim(slow->real, sender, failure);
+    failure->refusal = CG_STORE_SPENT;
+    return cg_problem_set(&failure->problem, CG_E_STORE, "claimed %u", sender->bytes[0]);
+}
+
+static void slow_free(struct cg_store_backend *backend) {
+    struct slow_backend *slow = slow_of(backend);
+    if (slow->real != NULL) slow->real->ops->free(slow->real);
+    *slow->freed = true;
+    free(slow);
+}
+
+static const struct cg_store_backend_ops slow_ops = {.reserve = slow_reserve, .claim = slow_claim, .free = slow_free};
+
+struct side {
+    uv_loop_t uv;
+    struct cg_store_thread *thread;
+    struct cg_store *store;
+    bool freed, closed;
+    uint64_t ticks;
+    uv_timer_t ticker;
+    size_t done;
+    struct cg_store_job jobs[100];
+};
+
+static void open_side(struct side *side, struct cg_store_backend *real, unsigned delay_us) {
+    struct cg_problem problem;
+    struct slow_backend *slow = calloc(1, sizeof *slow);
+    *slow = (struct slow_backend){.backend.ops = &slow_ops, .real = real, .delay_us = delay_us, .freed = &side->freed};
+    side->thread = cg_store_thread_open(&side->uv, &slow->backend, &problem);
+    assert_non_null(side->thread);
+    side->store = cg_store_thread_store(side->thread);
+}
+
+static int setup(void **state) {
+    struct side *side = calloc(1, sizeof *side);
+    uv_loop_init(&side->uv);
+    *state = side;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct side *side = *state;
+    assert_int_equal(uv_loop_close(&side->uv), 0);
+    free(side);
+    return 0;
+}
+
+static void on_closed(void *ctx) {
+    struct side *side = ctx;
+    assert_true(side->freed);
+    side->closed = true;
+}
+
+static void close_and_run(struct side *side) {
+    cg_store_thread_close(side->thread, on_closed, side);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_true(side->closed);
+}
+
+static void on_done(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    assert_ptr_equal(job, &side->jobs[side->done]); /* in order */
+    side->done++;
+}
+
+static void submit(struct side *side, size_t i, enum cg_store_operation operation,
+                   void (*done)(struct cg_store_job *job)) {
+    struct cg_store_job *job = &side->jobs[i];
+    *job = (struct cg_store_job){.operation = operation, .count = 10, .done = done, .ctx = side};
+    job->sender.bytes[0] = (uint8_t)i;
+    side->store->ops->submit(side->store, job);
+}
+
+static void on_tick(uv_timer_t *timer) {
+    struct side *side = timer->data;
+    side->ticks++;
+}
+
+static void on_slow_done(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    uv_close((uv_handle_t *)&side->ticker, NULL);
+    side->done++;
+    cg_store_thread_close(side->thread, on_closed, side);
+}
+
+/* An fsync of 500 ms: a timer of 1 ms goes on as if nothing were. */
+static void the_loop_turns_while_the_disk_is_slow(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 500000);
+    uv_timer_init(&side->uv, &side->ticker);
+    side->ticker.data = side;
+    uv_timer_start(&side->ticker, on_tick, 1, 1);
+    submit(side, 0, CG_STORE_RESERVE, on_slow_done);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_int_equal(side->done, 1);
+    assert_true(side->ticks > 50); /* 500, less what a busy machine takes */
+    assert_true(side->closed);
+}
+
+static void results_come_back_in_order(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 0);
+    for (size_t i = 0; i < 100; i++)
+        submit(side, i, i % 10 == 9 ? CG_STORE_CLAIM : CG_STORE_RESERVE, on_done);
+    assert_int_equal(side->done, 0); /* never from inside submit */
+    close_and_run(side);
+    assert_int_equal(side->done, 100); /* closing drops nothing */
+    uint64_t next = 0;
+    for (size_t i = 0; i < 100; i++) {
+        const struct cg_store_job *job = &side->jobs[i];
+        if (i % 10 == 9) {
+            char expected[32];
+            snprintf(expected, sizeof expected, "claimed %zu", i);
+            assert_int_equal(job->err, CG_E_STORE);
+            assert_int_equal(job->failure.refusal, CG_STORE_SPENT);
+            assert_string_equal(job->failure.problem.detail, expected);
+        } else {
+            assert_int_equal(job->err, CG_OK);
+            assert_int_equal(job->range.first, next);
+            next += job->range.count;
+        }
+    }
+}
+
+static void nothing_to_do_is_closed_at_once(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 0);
+    close_and_run(side);
+}
+
+static void count_done(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    side->done++;
+}
+
+static void what_comes_while_it_closes_is_refused(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 10000);
+    submit(side, 0, CG_STORE_RESERVE, count_done);
+    cg_store_thread_close(side->thread, on_closed, side);
+    submit(side, 1, CG_STORE_RESERVE, count_done);
+    assert_int_equal(side->done, 0);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_int_equal(side->done, 2);
+    assert_int_equal(side->jobs[0].err, CG_OK);
+    assert_int_equal(side->jobs[1].err, CG_E_STOPPING);
+    assert_true(side->closed);
+}
+
+/* A job that is submitted again from its own completion until it is refused. */
+static void on_done_again(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    side->done++;
+    if (job->err == CG_E_STOPPING && side->done > 5) return;
+    if (side->done == 3) cg_store_thread_close(side->thread, on_closed, side);
+    side->store->ops->submit(side->store, job);
+}
+
+static void a_completion_may_submit(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 0);
+    submit(side, 0, CG_STORE_RESERVE, on_done_again);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_true(side->done > 5);
+    assert_int_equal(side->jobs[0].err, CG_E_STOPPING);
+    assert_true(side->closed);
+}
+
+/* Senders, thread and real store together. */
+
+enum { TAKES = 5000 };
+
+struct taker {
+    struct cg_sender_wait wait; /* first member */
+    struct side *side;
+    struct cg_sender *sender;
+    uint64_t taken, pending;
+};
+
+static void take_on(struct taker *taker) {
+    struct cg_problem problem;
+    uint64_t number;
+    int err = CG_OK;
+    while (taker->taken < TAKES && (err = cg_sender_take(taker->sender, &taker->wait, &number, &problem)) == CG_OK)
+        assert_int_equal(number, taker->taken++);
+    if (taker->taken < TAKES) {
+        assert_int_equal(err, CG_PENDING);
+        taker->pending++;
+    } else {
+        cg_store_thread_close(taker->side->thread, on_closed, taker->side);
+    }
+}
+
+static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
+    struct taker *taker = (struct taker *)wait;
+    assert_null(problem);
+    assert_int_equal(err, CG_OK);
+    assert_int_equal(number, taker->taken++);
+    take_on(taker);
+}
+
+static void senders_take_from_the_real_store(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    struct cg_store_failure failure;
+    struct cg_senders senders;
+    struct cg_sender_id id = {.bytes = {7}};
+    char top[] = "/tmp/castgate-thread.XXXXXX", folder[64], command[96];
+    assert_non_null(mkdtemp(top));
+    snprintf(folder, sizeof folder, "%s/state", top);
+    assert_int_equal(cg_sqlite_init_state(folder, &problem), CG_OK);
+    struct cg_store_backend *sqlite = cg_sqlite_new(folder);
+    assert_int_equal(sqlite->ops->claim(sqlite, &id, &failure), CG_OK);
+    open_side(side, sqlite, 1000);
+    cg_senders_init(&senders, side->store);
+    struct taker taker = {.wait.ready = on_number, .side = side, .sender = cg_senders_get(&senders, &id)};
+    take_on(&taker);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_int_equal(taker.taken, TAKES);
+    assert_true(taker.pending > 0);
+    assert_true(side->closed);
+    cg_sender_unref(taker.sender);
+    cg_senders_fini(&senders);
+    snprintf(command, sizeof command, "rm -r %s", top);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void) {
+#define WITH_SIDE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        WITH_SIDE(the_loop_turns_while_the_disk_is_slow),
+        WITH_SIDE(results_come_back_in_order),
+        WITH_SIDE(nothing_to_do_is_closed_at_once),
+        WITH_SIDE(what_comes_while_it_closes_is_refused),
+        WITH_SIDE(a_completion_may_submit),
+        WITH_SIDE(senders_take_from_the_real_store),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
