@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 
+enum { ETAG_MAX = 8 }; /* RFC 7252 §5.10.6; one of another length is ignored (§5.4.3) */
+
 struct castgate_call {
     struct cg_gateway *gateway;
     struct cg_exchange *exchange;
@@ -57,7 +59,7 @@ static void describe(struct castgate_call *call, const struct cg_held_answer *he
     struct cg_slice etag = CG_SLICE_NONE;
     bool has_format = cg_msg_find_uint(&msg, CG_OPT_CONTENT_FORMAT, &format) && format <= UINT16_MAX;
     bool has_max_age = cg_msg_find_uint(&msg, CG_OPT_MAX_AGE, &max_age);
-    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
+    bool has_etag = cg_msg_find(&msg, CG_OPT_ETAG, &etag) && etag.len <= ETAG_MAX;
     struct castgate_slice from = lend_address(call, &held->from);
     *out = (struct castgate_answer){
         .member = held->member == NULL ? from : lend_text(held->member->name),
@@ -65,7 +67,7 @@ static void describe(struct castgate_call *call, const struct cg_held_answer *he
         .reply_from = {.data = call->reply_from, .len = cg_cri_emit_addr(call->reply_from, &held->from)},
         .kid = lend(held->kid),
         .media_type = lend_media_type(call, has_format ? format : CASTGATE_FORMAT_NONE),
-        .etag = lend(etag),
+        .etag = lend(has_etag ? etag : CG_SLICE_NONE),
         .options = lend(held->options),
         .payload = lend(held->payload),
         .format = has_format ? format : CASTGATE_FORMAT_NONE,

@@ -11,8 +11,7 @@ struct cg_oscore_binding {
     uint64_t serial;   /* of the context that sealed or opened the request; 0: none did */
     bool group_mode;   /* how the request was protected */
     bool observe;      /* it registers an observation, so responses may be notifications */
-    bool needs_number; /* server: a response must bring a Partial IV of its own, the request's nonce is spent or in
-                          doubt */
+    bool needs_number; /* server: the request's nonce is spent or in doubt, a response must bring a Partial IV */
     bool has_server;   /* client: the one member that the request is for (pairwise mode, OSCORE) */
     uint8_t kid_len, piv_len, kid_context_len, server_id_len;
     uint8_t piv[CG_OSCORE_PIV_MAX];

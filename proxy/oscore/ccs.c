@@ -3,7 +3,6 @@
  * resolved. */
 #include "oscore/ccs.h"
 #include "oscore/cbor.h"
-#include "base/check.h"
 
 enum {
     DEPTH_MAX = 8,
@@ -136,26 +135,4 @@ int cg_ccs_parse(struct cg_ccs *ccs, struct cg_slice cred) {
     if (err == CG_OK && key.len == 0) err = CG_E_FORMAT;
     if (err == CG_OK) err = parse_key(ccs, key);
     return err;
-}
-
-size_t cg_ccs_emit(uint8_t to[CG_CCS_EMIT_MAX], enum cg_cose_curve curve, const uint8_t *point) {
-    bool ec2 = curve == CG_CURVE_P256;
-    struct cg_cbor_writer w = cg_cbor_writer(to, CG_CCS_EMIT_MAX);
-    cg_cbor_put_head(&w, CG_CBOR_MAP, 1);
-    cg_cbor_put_int(&w, CLAIM_CNF);
-    cg_cbor_put_head(&w, CG_CBOR_MAP, 1);
-    cg_cbor_put_int(&w, CNF_COSE_KEY);
-    cg_cbor_put_head(&w, CG_CBOR_MAP, ec2 ? 4 : 3);
-    cg_cbor_put_int(&w, KEY_KTY);
-    cg_cbor_put_int(&w, ec2 ? KTY_EC2 : KTY_OKP);
-    cg_cbor_put_int(&w, KEY_CRV);
-    cg_cbor_put_int(&w, curve);
-    cg_cbor_put_int(&w, KEY_X);
-    cg_cbor_put_bytes(&w, cg_slice_of(point, 32));
-    if (ec2) {
-        cg_cbor_put_int(&w, KEY_Y);
-        cg_cbor_put_bytes(&w, cg_slice_of(point + 32, 32));
-    }
-    CG_CHECK(!w.failed);
-    return w.len;
 }

@@ -22,10 +22,4 @@ struct cg_ccs {
  * key type or curve, coordinates of a wrong length, or a private key inside. CG_E_TOO_BIG. */
 int cg_ccs_parse(struct cg_ccs *ccs, struct cg_slice cred) CG_MUST_CHECK;
 
-#define CG_CCS_EMIT_MAX 96
-
-/* The smallest CCS, {8: {1: COSE_Key}}, for who hands out credentials; its length. `point`: 32 bytes, for P-256 64 (x,
- * y). */
-size_t cg_ccs_emit(uint8_t to[CG_CCS_EMIT_MAX], enum cg_cose_curve curve, const uint8_t *point);
-
 #endif

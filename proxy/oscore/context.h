@@ -29,12 +29,9 @@ struct cg_oscore_sender_params {
 };
 
 struct cg_oscore_params {
-    bool group;        /* Group OSCORE; false: OSCORE, which uses alg_aead only */
-    int alg_aead;      /* COSE numbers, CG_COSE_NONE where not set. Group mode needs alg_group_enc and alg_signature,
-                          pairwise */
-    int alg_group_enc; /* mode alg_aead and alg_agreement */
-    int alg_signature;
-    int alg_agreement;
+    bool group; /* Group OSCORE; false: OSCORE, which uses alg_aead only */
+    /* COSE numbers, CG_COSE_NONE where not set. Group mode needs the second and third, pairwise mode the first and last. */
+    int alg_aead, alg_group_enc, alg_signature, alg_agreement;
     enum cg_hash hkdf;
     struct cg_slice master_secret;
     struct cg_slice master_salt; /* may be empty */
@@ -44,8 +41,8 @@ struct cg_oscore_params {
     struct cg_slice gm_cred;                      /* groups: the Group Manager's credential, any format */
     const struct cg_oscore_sender_params *sender; /* NULL: a silent server, or a checker */
     bool countersign_four;                        /* RFC 9338 §3.3 taken literally (aad.h) */
-    uint16_t class_u[CG_OSCORE_CLASS_U_MAX]; /* draft options that proxies must read, up to a 0; none given: GCP's 2,
-                                                24, 248 */
+    /* Draft options that proxies must read, up to a 0. None given: GCP's 2, 24, 248. */
+    uint16_t class_u[CG_OSCORE_CLASS_U_MAX];
 };
 
 struct cg_oscore_context;
@@ -74,8 +71,7 @@ void cg_oscore_context_retire(struct cg_oscore_context *context);
  * is no Sender Context. */
 int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) CG_MUST_CHECK;
 
-/* What a Group Manager gives to signature checkers. Secret, though less so than all the rest; empty without group mode.
- */
+/* What a Group Manager gives to signature checkers: secret all the same. Empty without group mode. */
 struct cg_slice cg_oscore_signature_encryption_key(const struct cg_oscore_context *context);
 
 /* Whether a message's 'kid context' (present or not) may mean this context. */
@@ -85,13 +81,14 @@ bool cg_oscore_has_group_mode(const struct cg_oscore_context *context);
 bool cg_oscore_has_pairwise_mode(const struct cg_oscore_context *context);     /* OSCORE: true */
 struct cg_slice cg_oscore_context_id(const struct cg_oscore_context *context); /* the ID Context or Gid */
 struct cg_slice cg_oscore_sender_id(const struct cg_oscore_context *context);  /* empty for a silent server as well */
-size_t
-cg_oscore_sender_id_max(const struct cg_oscore_params *params); /* RFC 10021 §2.2; 0 also when no algorithm is set */
+/* RFC 10021 §2.2; 0 also when no algorithm is set. */
+size_t cg_oscore_sender_id_max(const struct cg_oscore_params *params);
 
 enum cg_oscore_window_state {
-    CG_OSCORE_WINDOW_NEW,  /* no request of this peer was ever received under this key material */
-    CG_OSCORE_WINDOW_LOST, /* some may have been: Echo first. A pure client's windows never advance and are not lost by
-                              a restart */
+    /* No request of this peer was ever received under this key material; so it is with a pure client after a restart. */
+    CG_OSCORE_WINDOW_NEW,
+    /* Some may have been: Echo first (RFC 10021 §9). */
+    CG_OSCORE_WINDOW_LOST,
 };
 
 /* Adds a Recipient Context. `cred` is empty in OSCORE. CG_E_KEY with *why: the ID is too long, taken, or our own; the
@@ -99,22 +96,22 @@ enum cg_oscore_window_state {
  * a peer was removed (RFC 10021 §2.6.1.2). */
 int cg_oscore_peer_add(struct cg_oscore_context *context, struct cg_slice id, struct cg_slice cred,
                        enum cg_oscore_window_state state, struct cg_oscore_peer **peer, const char **why) CG_MUST_CHECK;
-struct cg_oscore_peer *cg_oscore_peer_find(const struct cg_oscore_context *context,
-                                           struct cg_slice id); /* NULL: unknown */
+/* NULL: unknown, or suspended. */
+struct cg_oscore_peer *cg_oscore_peer_find(const struct cg_oscore_context *context, struct cg_slice id);
 
 /* Deletes the Recipient Context; messages of it that are being opened end with an error. Peers that are added later
  * start with a lost window, unless nothing of this one was ever verified. To lock a member out without that, suspend
  * it. */
 void cg_oscore_peer_remove(struct cg_oscore_peer *peer);
-void cg_oscore_peer_suspend(struct cg_oscore_peer *peer,
-                            bool suspended); /* suspended: unknown to peer_find and to all messages */
+/* Suspended it is unknown to peer_find and to all messages, and keeps its ID and its window. */
+void cg_oscore_peer_suspend(struct cg_oscore_peer *peer, bool suspended);
 
 struct cg_slice cg_oscore_peer_id(const struct cg_oscore_peer *peer);
 struct cg_slice cg_oscore_peer_cred(const struct cg_oscore_peer *peer);
 /* SHA-256 over the credential: who the member is, whatever its kid. 32 bytes. */
 struct cg_slice cg_oscore_peer_fingerprint(const struct cg_oscore_peer *peer);
-struct cg_oscore_window *
-cg_oscore_peer_window(struct cg_oscore_peer *peer); /* to store it, or to set what was stored */
+/* To store it, or to set what was stored. */
+struct cg_oscore_window *cg_oscore_peer_window(struct cg_oscore_peer *peer);
 void *cg_oscore_peer_user(const struct cg_oscore_peer *peer);
 void cg_oscore_peer_set_user(struct cg_oscore_peer *peer, void *user);
 

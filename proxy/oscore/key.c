@@ -169,38 +169,6 @@ void cg_private_key_fini(struct cg_private_key *key) {
     memset(key, 0, sizeof(*key));
 }
 
-static int generate_p256(uint8_t private_key[32], uint8_t point[64]) {
-    uint8_t encoded[POINT_MAX];
-    size_t len = 0;
-    BIGNUM *scalar = NULL;
-    EVP_PKEY *pkey = EVP_EC_gen("prime256v1");
-    bool ok = pkey != NULL && EVP_PKEY_get_bn_param(pkey, OSSL_PKEY_PARAM_PRIV_KEY, &scalar) &&
-              BN_bn2binpad(scalar, private_key, SEED_LEN) == SEED_LEN &&
-              EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, encoded, sizeof(encoded), &len) &&
-              len == POINT_MAX;
-    if (ok) memcpy(point, encoded + 1, 64);
-    BN_clear_free(scalar);
-    EVP_PKEY_free(pkey);
-    return ok ? CG_OK : CG_E_INTERNAL;
-}
-
-int cg_key_pair_generate(enum cg_cose_curve curve, uint8_t private_key[32], uint8_t point[64]) {
-    uint8_t expanded[64];
-    if (sodium_init() < 0) return CG_E_INTERNAL;
-    switch (curve) {
-    case CG_CURVE_P256: return generate_p256(private_key, point);
-    case CG_CURVE_X25519:
-        randombytes_buf(private_key, SEED_LEN);
-        return crypto_scalarmult_curve25519_base(point, private_key) == 0 ? CG_OK : CG_E_INTERNAL;
-    case CG_CURVE_ED25519:
-        randombytes_buf(private_key, SEED_LEN);
-        crypto_sign_seed_keypair(point, expanded, private_key);
-        sodium_memzero(expanded, sizeof(expanded));
-        return CG_OK;
-    default: return CG_E_KEY;
-    }
-}
-
 /* The peer's key in the form that key agreement takes; a counted reference, or NULL. */
 static EVP_PKEY *agreement_key(const struct cg_public_key *peer) {
     if (peer->curve == CG_CURVE_P256) {

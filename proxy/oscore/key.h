@@ -36,10 +36,6 @@ int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw,
                         const struct cg_public_key *public_key) CG_MUST_CHECK;
 void cg_private_key_fini(struct cg_private_key *key); /* wipes it */
 
-/* A new key pair for who hands out credentials: the raw private key, which the caller wipes, and its point as
- * cg_ccs_emit takes it (32 bytes, for P-256 64). CG_E_KEY: unknown curve; CG_E_INTERNAL. */
-int cg_key_pair_generate(enum cg_cose_curve curve, uint8_t private_key[32], uint8_t point[64]) CG_MUST_CHECK;
-
 /* The static-static Diffie-Hellman shared secret (RFC 10021 §2.5.1, §2.5.2). Ed25519 keys go over the birational map to
  * X25519. CG_E_KEY: other curves, a low-order point, or a secret of zeros. The caller wipes it. */
 int cg_agree(const struct cg_private_key *own, const struct cg_public_key *peer, uint8_t secret[32]) CG_MUST_CHECK;

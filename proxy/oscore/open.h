@@ -5,14 +5,16 @@
  * replays, decrypts and puts the message together. The signature is verified before anything is decrypted. Nothing
  * changes in a context before a message is verified.
  *
- * Errors of prepare and finish, with what a server may answer to a unicast request (RFC 8613 §8.2; never to a group
- * request, RFC 10021 §7): CG_E_BAD_REQUEST   no OSCORE option, or a response where a request was expected
- *   CG_E_BAD_OPTION    4.02 "Failed to decode COSE": malformed, or a mode that this context does not have
- *   CG_E_UNAUTHORIZED  4.01 "Security context not found": another group, an unknown or suspended kid
- *   CG_E_REPLAY        4.01 "Replay detected"; see also `challenge`
- *   CG_E_VERIFY        4.00 "Decryption failed": forged, altered, or not for us
- *   CG_E_FORMAT        verified, but what is inside is not a CoAP message of the right kind
- *   CG_E_TOO_BIG, CG_E_NO_MEMORY, CG_E_KEY, CG_E_INTERNAL  ours */
+ * Errors of prepare and finish, with what a server may answer to a unicast request (RFC 8613 §8.2; better never to a
+ * group request, RFC 10021 §7):
+ *
+ * - CG_E_BAD_REQUEST: no OSCORE option, or a response where a request was expected
+ * - CG_E_BAD_OPTION: 4.02 "Failed to decode COSE": malformed, or a mode that this context does not have
+ * - CG_E_UNAUTHORIZED: 4.01 "Security context not found": another group, an unknown or suspended kid
+ * - CG_E_REPLAY: 4.01 "Replay detected"; see also `challenge`
+ * - CG_E_VERIFY: 4.00 "Decryption failed": forged, altered, or not for us
+ * - CG_E_FORMAT: verified, but what is inside is not a CoAP message of the right kind
+ * - CG_E_TOO_BIG, CG_E_NO_MEMORY, CG_E_KEY, CG_E_INTERNAL: ours */
 #ifndef CG_OSCORE_OPEN_H
 #define CG_OSCORE_OPEN_H
 
@@ -27,8 +29,7 @@ struct cg_oscore_verify_job {
     int result; /* CG_PENDING until it ran; then CG_OK or CG_E_VERIFY */
 };
 
-/* One message on its way; the caller's storage. After CG_OK or CG_PENDING from prepare, end it with finish or cancel.
- */
+/* One message on its way; the caller's storage. After CG_OK or CG_PENDING from prepare, finish or cancel it. */
 struct cg_oscore_opening {
     struct cg_oscore_verify_job job;
     struct cg_oscore_context *context;
@@ -67,9 +68,11 @@ bool cg_oscore_open_is_repeat(const struct cg_oscore_opening *op, const struct c
 
 void cg_oscore_verify_run(struct cg_oscore_verify_job *job); /* any thread */
 
-/* Ends the opening, whatever it returns. `data` is the storage of *plain: CG_OSCORE_OPEN_ROOM of the sealed message's
- * length always suffices. `answers`: of this member in this exchange; NULL only where a single response is accepted and
- * the exchange ends with it. *opened is set on CG_OK and where `challenge` is. */
+/* Ends the opening, whatever it returns.
+ *
+ * - `data`: the storage of *plain; CG_OSCORE_OPEN_ROOM of the sealed message's length always suffices.
+ * - `answers`: of this member in this exchange. NULL for requests, and where the first response ends the exchange.
+ * - *opened: set on CG_OK, and with CG_E_REPLAY where `challenge` is true. */
 int cg_oscore_open_finish(struct cg_oscore_opening *op, struct cg_oscore_answers *answers, uint8_t *data, size_t cap,
                           struct cg_msg *plain, struct cg_oscore_opened *opened) CG_MUST_CHECK;
 #define CG_OSCORE_OPEN_ROOM(sealed_len) (2 * (sealed_len) + 16)

@@ -20,8 +20,7 @@ struct cg_oscore_sign_job {
     int result; /* CG_PENDING until it ran */
 };
 
-/* One message on its way; the caller's storage. After CG_OK or CG_PENDING from prepare, end it with finish or cancel.
- */
+/* One message on its way; the caller's storage. After CG_OK or CG_PENDING from prepare, finish or cancel it. */
 struct cg_oscore_sealing {
     struct cg_oscore_sign_job job;
     struct cg_oscore_context *context;
@@ -30,13 +29,16 @@ struct cg_oscore_sealing {
     size_t len; /* of the datagram */
 };
 
-/* `to`: the member that the request is for (pairwise mode, OSCORE), or NULL for group mode.
- * `number`: a Sender Sequence Number never used with this Sender Key in any process; it is spent unless one of the
- * errors below comes back. Numbers may come out of order, but not 64 or more behind the highest one. `plain`: a request
- * without OSCORE option; borrowed for the call. `data`: gets the datagram, must stay until finish. *binding: set, for
- * the responses. CG_E_PROTECT: no Sender Context or no such mode, a retired context; number above 2^40 - 1 or used
- * before with this context; an OSCORE option; an Echo option in group mode where pairwise mode is possible (RFC 10021
- * §9). CG_E_BAD_REQUEST: not a request. CG_E_TOO_BIG, CG_E_BAD_URI, CG_E_KEY, CG_E_NO_MEMORY. */
+/* - `to`: the member that the request is for (pairwise mode, OSCORE), or NULL for group mode.
+ * - `number`: a Sender Sequence Number never used with this Sender Key in any process. It is spent by CG_OK and
+ *   CG_PENDING. Numbers may come out of order, but not 64 or more behind the highest one.
+ * - `plain`: a request without OSCORE option; borrowed for the call. `data`: gets the datagram, must stay until finish.
+ * - *binding: set, for the responses.
+ *
+ * CG_E_PROTECT: no Sender Context or no such mode; a retired context; a number above 2^40 - 1 or used before with this
+ * context; an OSCORE option; an Echo option in group mode where pairwise mode is possible (RFC 10021 §9).
+ * CG_E_BAD_REQUEST: not a request. CG_E_TOO_BIG: `cap`. CG_E_BAD_URI: Proxy-Uri. CG_E_KEY, CG_E_NO_MEMORY,
+ * CG_E_INTERNAL: after these two the number counts as spent. */
 int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscore_context *context,
                                    struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain,
                                    uint8_t *data, size_t cap, struct cg_oscore_binding *binding) CG_MUST_CHECK;

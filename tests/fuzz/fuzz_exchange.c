@@ -715,11 +715,11 @@ static void event_modes(struct world *world, struct input *input) {
 }
 
 static void keep_promise(struct world *world, struct promise *promise, int err) {
-    struct cg_slice bytes = cg_buf_slice(&promise->bytes);
+    struct cg_slice bytes = cg_buf_slice(&promise->bytes), payload = bytes;
     if (promise->opens) {
-        struct cg_opened opened = opened_as(world, promise->code, cg_slice_of(bytes.data, promise->options_len),
-                                            cg_slice_of(bytes.data + promise->options_len, bytes.len - promise->options_len));
-        if (promise->bytes.data == NULL) opened.options = opened.payload = CG_SLICE_NONE;
+        if (bytes.len > 0) payload = cg_slice_of(bytes.data + promise->options_len, bytes.len - promise->options_len);
+        struct cg_slice options = cg_slice_of(bytes.data, promise->options_len);
+        struct cg_opened opened = opened_as(world, promise->code, options, payload);
         cg_gateway_opened(world->gateway, promise->job, err, &opened);
     } else {
         struct cg_problem problem = {0};

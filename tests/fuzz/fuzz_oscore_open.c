@@ -9,18 +9,17 @@
 
 #include <sodium.h>
 
-enum { ROOM = 1 << 17 };
+enum { ROOM = 1 << 17, CRED_LEN = 44 };
 
 static struct cg_oscore_context *sides[2]; /* client, server */
 static struct cg_oscore_peer *peers[2];    /* the server as the client sees it, and the other way round */
 static struct cg_oscore_binding request_binding;
 
-static void make_context(int self, const uint8_t seeds[2][32], const uint8_t creds[2][CG_CCS_EMIT_MAX],
-                         const size_t cred_len[2]) {
+static void make_context(int self, const uint8_t seeds[2][32], const uint8_t creds[2][CRED_LEN]) {
     static const uint8_t ids[2] = {0x25, 0x52};
     struct cg_oscore_sender_params sender = {.id = cg_slice_of(&ids[self], 1),
                                              .private_key = cg_slice_of(seeds[self], 32),
-                                             .cred = cg_slice_of(creds[self], cred_len[self])};
+                                             .cred = cg_slice_of(creds[self], CRED_LEN)};
     struct cg_oscore_params params = {.group = true,
                                       .alg_aead = CG_COSE_AES_CCM_16_64_128,
                                       .alg_group_enc = CG_COSE_AES_CCM_16_64_128,
@@ -34,21 +33,21 @@ static void make_context(int self, const uint8_t seeds[2][32], const uint8_t cre
                                       .sender = &sender};
     CG_CHECK(cg_oscore_context_new(&sides[self], &params, NULL) == CG_OK);
     CG_CHECK(cg_oscore_peer_add(sides[self], cg_slice_of(&ids[1 - self], 1),
-                                cg_slice_of(creds[1 - self], cred_len[1 - self]), CG_OSCORE_WINDOW_NEW, &peers[self],
+                                cg_slice_of(creds[1 - self], CRED_LEN), CG_OSCORE_WINDOW_NEW, &peers[self],
                                 NULL) == CG_OK);
     CG_CHECK(cg_oscore_peer_warm(peers[self]) == CG_OK);
 }
 
 static void set_up(void) {
-    uint8_t seeds[2][32] = {{1}, {2}}, point[32], expanded[64], creds[2][CG_CCS_EMIT_MAX], sealed[256];
-    size_t cred_len[2];
+    static const uint8_t ccs_head[] = {0xa1, 0x08, 0xa1, 0x01, 0xa3, 0x01, 0x01, 0x20, 0x06, 0x21, 0x58, 0x20};
+    uint8_t seeds[2][32] = {{1}, {2}}, expanded[64], creds[2][CRED_LEN], sealed[256];
     struct cg_msg request = {.type = CG_NON, .code = CG_GET};
     CG_CHECK(sodium_init() >= 0);
     for (int i = 0; i < 2; i++) {
-        crypto_sign_seed_keypair(point, expanded, seeds[i]);
-        cred_len[i] = cg_ccs_emit(creds[i], CG_CURVE_ED25519, point);
+        memcpy(creds[i], ccs_head, sizeof(ccs_head));
+        crypto_sign_seed_keypair(creds[i] + sizeof(ccs_head), expanded, seeds[i]);
     }
-    for (int i = 0; i < 2; i++) make_context(i, seeds, creds, cred_len);
+    for (int i = 0; i < 2; i++) make_context(i, seeds, creds);
     CG_CHECK(cg_oscore_seal_request(sides[0], NULL, 5, &request, sealed, sizeof(sealed), &request_binding) > 0);
 }
 

@@ -187,7 +187,7 @@ static bool set_up_contexts(struct run *run) {
                                         "cred_fmt",
                                         "sender",
                                         "recipient",
-                                        "countersign_structure_elements",
+                                        
                                         NULL};
     struct bytes secret, salt = {.len = 0}, gid, gm_cred;
     struct party sender, recipient;

@@ -23,7 +23,7 @@ static const char decision[] = NEW "group.json";
 enum { PENDING_NAME_MAX = sizeof NEW + CG_KEYRING_NAME_MAX };
 
 static int fail(char *error, const char *about, const char *why) {
-    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s: %s", about, why);
+    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%.512s: %.256s", about, why);
     return CG_E_STORE;
 }
 

@@ -25,7 +25,7 @@ enum {
 static const char gateway_id[] = "c1";
 
 static int fail(char *error, const char *about, const char *sentence) {
-    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s: %s", about, sentence);
+    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%.512s: %.256s", about, sentence);
     return CG_E_BAD_REQUEST;
 }
 

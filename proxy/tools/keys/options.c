@@ -18,7 +18,8 @@ const char cg_keys_usage[] =
     "\n"
     "new makes the folder DIR, which must be empty or not there, with mode 0700, and in it, with mode 0600:\n"
     "  gateway.json    for castgate: the common secrets, its private key, every member's credential\n"
-    "  member-ID.json  for the member with that Sender ID: the same secrets, its private key, the credentials it needs\n"
+    "  member-ID.json  for the member with that Sender ID: the same secrets, its private key, the credentials it "
+    "needs\n"
     "  checker.json    for a signature checker: credentials and the Signature Encryption Key, never the Master Secret\n"
     "  group.json      everything, with the Group Manager's private key; for castgate-member --keys and this program\n"
     "\n"
@@ -181,7 +182,7 @@ static const struct option {
 };
 
 static int fail(char *error, const char *about, const char *sentence) {
-    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%s: %s", about, sentence);
+    (void)snprintf(error, CG_KEYS_ERROR_MAX, "%.512s: %.256s", about, sentence);
     return CG_E_BAD_REQUEST;
 }
 

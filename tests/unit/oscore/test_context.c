@@ -242,30 +242,6 @@ static void test_sender_fingerprint(void **state) {
     cg_oscore_context_unref(other);
 }
 
-/* What castgate-keys does: new pairs and credentials for every curve make working groups. */
-static void test_generated_members(void **state) {
-    (void)state;
-    static const struct {
-        enum cg_cose_curve curve;
-        int group_enc, signature;
-    } cases[] = {{CG_CURVE_ED25519, 10, -8}, {CG_CURVE_P256, 10, -7}, {CG_CURVE_X25519, 0, 0}};
-    for (size_t i = 0; i < 3; i++) {
-        struct fake_group g;
-        fake_group_make(&g, 10, cases[i].group_enc, cases[i].signature, -27, CG_SHA256, 1);
-        for (int m = 0; m < FAKE_MEMBERS; m++) {
-            uint8_t point[64];
-            assert_int_equal(cg_key_pair_generate(cases[i].curve, g.members[m].private_key, point), CG_OK);
-            g.members[m].cred_len = cg_ccs_emit(g.members[m].cred, cases[i].curve, point);
-        }
-        assert_memory_not_equal(g.members[0].private_key, g.members[1].private_key, 32);
-        struct cg_oscore_context *context = fake_context(&g, 0);
-        assert_int_equal(cg_oscore_peer_warm(fake_peer(context, &g, 1)), CG_OK);
-        cg_oscore_context_unref(context);
-    }
-    uint8_t bytes[64];
-    assert_int_equal(cg_key_pair_generate(CG_CURVE_NONE, bytes, bytes), CG_E_KEY);
-}
-
 static void test_silent_server(void **state) {
     (void)state;
     struct fake_group g;
@@ -335,7 +311,6 @@ int main(void) {
         cmocka_unit_test(test_hkdf_sha512_and_separate_groups),
         cmocka_unit_test(test_peers),
         cmocka_unit_test(test_sender_fingerprint),
-        cmocka_unit_test(test_generated_members),
         cmocka_unit_test(test_silent_server),
         cmocka_unit_test(test_big_credentials),
     };

@@ -576,9 +576,9 @@ static void a_read_only_disk_stops_sending(void **state) {
 static void respect_modes(bool respect) {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
-    uint32_t bit = UINT32_C(1) << CAP_DAC_OVERRIDE;
+    uint32_t bits = UINT32_C(1) << CAP_DAC_OVERRIDE | UINT32_C(1) << CAP_DAC_READ_SEARCH;
     assert_int_equal(syscall(SYS_capget, &header, data), 0);
-    data[0].effective = respect ? data[0].effective & ~bit : data[0].effective | (data[0].permitted & bit);
+    data[0].effective = respect ? data[0].effective & ~bits : data[0].effective | (data[0].permitted & bits);
     assert_int_equal(syscall(SYS_capset, &header, data), 0);
 }
 
