@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -17,7 +18,7 @@
 #include "settings/settings.h"
 #include "sqlite/sqlite.h"
 
-enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FINISH_US = 4000000 };
+enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FINISH_US = 4000000, FDS_ENOUGH = 4096 };
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
 
@@ -118,6 +119,17 @@ static int adopt(struct program *program, struct cg_config *fresh, struct cg_pro
     return cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
 }
 
+/* Certificates are renewed by SIGHUP, with or without other settings. */
+static void reload_tls(struct program *program) {
+    struct cg_problem http = {0}, admin = {0};
+    if (cg_front_http_reload(program->http, &http) < 0) {
+        cg_log(CG_LOG_ERROR, "reload", "http: %s; the certificate in use stays", http.detail);
+    }
+    if (cg_admin_reload(program->admin, &admin) < 0) {
+        cg_log(CG_LOG_ERROR, "reload", "admin: %s; the certificate in use stays", admin.detail);
+    }
+}
+
 static void reload(struct program *program) {
     struct cg_mistakes mistakes;
     struct cg_problem problem = {0};
@@ -130,6 +142,7 @@ static void reload(struct program *program) {
         if (problem.err < 0) cg_log(CG_LOG_ERROR, "reload", "%s", problem.detail);
         cg_log(CG_LOG_ERROR, "reload", "the settings in use stay as they are");
     } else {
+        reload_tls(program);
         cg_log(CG_LOG_INFO, "reload", "the settings are in use");
     }
     cg_config_unref(fresh);
@@ -208,11 +221,22 @@ static bool open_all(struct program *program, const struct cg_config *config, st
     return program->admin != NULL;
 }
 
+/* The soft limit is low for the sake of programs that use select(), which nothing here does. */
+static void raise_fd_limit(void) {
+    struct rlimit fds;
+    if (getrlimit(RLIMIT_NOFILE, &fds) != 0) return;
+    fds.rlim_cur = fds.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_max == RLIM_INFINITY || fds.rlim_max >= FDS_ENOUGH) return;
+    cg_log(CG_LOG_WARNING, "start", "only %llu files and sockets may be open (ulimit -n, LimitNOFILE): fewer clients at once",
+           (unsigned long long)fds.rlim_max);
+}
+
 static int run(const char *file) {
     struct program program = {.file = file};
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
     log_warnings(file, config);
+    raise_fd_limit();
     struct cg_problem problem = {0};
     int status = EXIT_FAILURE;
     cg_protectors_init(&program.protectors);

@@ -4,7 +4,9 @@
 #include "lend.h"
 
 #include "base/buf.h"
+#include "wire/content_format.h"
 #include "wire/http_status.h"
+#include "wire/msg.h"
 #include "wire/multipart.h"
 
 static bool occurs(const struct castgate_host *host, struct castgate_call *call, const struct cg_boundary *boundary) {
@@ -80,12 +82,22 @@ static bool put_etag(struct cg_buf *to, struct cg_buf *value, struct castgate_sl
     return put_header(to, "ETag", value);
 }
 
+/* RFC 8613 §11.2: "AA" stands for the empty option. */
+static bool put_oscore(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
+    struct cg_msg msg = {.options = cg_borrow(answer->options)};
+    struct cg_slice option;
+    if (!cg_msg_find(&msg, CG_OPT_OSCORE, &option)) return true;
+    if (option.len == 0) cg_buf_put_str(value, "AA");
+    cg_buf_put_base64url(value, option);
+    return put_header(to, "OSCORE", value);
+}
+
 static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
     if (answer->media_type.len > 0) {
         cg_buf_put_slice(value, cg_borrow(answer->media_type));
         if (!put_header(to, "Content-Type", value)) return false;
     }
-    if (!put_etag(to, value, answer->etag)) return false;
+    if (!put_oscore(to, value, answer) || !put_etag(to, value, answer->etag)) return false;
     if (answer->has_max_age) {
         cg_buf_put_str(value, "max-age=");
         cg_buf_put_decimal(value, answer->max_age);
@@ -99,6 +111,11 @@ static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct ca
     return put_header(to, "Castgate-Member", value);
 }
 
+static const char *reason_of(const struct castgate_answer *answer) {
+    if (answer->format == CG_FORMAT_OSCORE) return cg_http_reason(answer->status);
+    return cg_http_reason_from_code(answer->code, answer->payload.len > 0);
+}
+
 static int mixed_encode(const struct castgate_host *host, struct castgate_call *call) {
     struct cg_boundary boundary;
     choose_boundary(host, call, &boundary);
@@ -110,7 +127,7 @@ static int mixed_encode(const struct castgate_host *host, struct castgate_call *
     struct castgate_answer answer;
     for (size_t i = 0; host->answer(call, i, &answer); i++) {
         cg_buf_clear(&part);
-        cg_multipart_begin_part(&part, &boundary, answer.status, cg_http_reason_from_code(answer.code, answer.payload.len > 0));
+        cg_multipart_begin_part(&part, &boundary, answer.status, reason_of(&answer));
         if (!put_headers(&part, &value, &answer)) goto out;
         cg_multipart_end_part(&part, answer.status, cg_borrow(answer.payload));
         if (part.failed || !host->write(call, (struct castgate_slice){.data = part.data, .len = part.len})) goto out;

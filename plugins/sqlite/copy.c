@@ -1,5 +1,5 @@
-/* Makes new store files: an empty one, or a backup. The hard thing: neither may ever be seen half made, so each is made under
- * another name, and gets its own, durably, only when it is whole; and neither may replace what is there. */
+/* Makes new store files: an empty one, or a backup. The hard thing: neither may ever be seen half made, so each is made
+ * under another name, and gets its own, durably, only when it is whole; and neither may replace what is there. */
 #include "sqlite.h"
 
 #include <errno.h>
@@ -90,8 +90,7 @@ static int publish(const char *draft, const char *to, struct cg_problem *problem
 
 static int make_folder(const char *path, struct cg_problem *problem) {
     struct stat info;
-    if (mkdir(path, 0700) == 0)
-        return sync_parent(path) ? CG_OK : cannot("cannot write the folder of", path, problem);
+    if (mkdir(path, 0700) == 0) return sync_parent(path) ? CG_OK : cannot("cannot write the folder of", path, problem);
     if (errno != EEXIST || stat(path, &info) != 0) return cannot("cannot make the state folder", path, problem);
     if (!S_ISDIR(info.st_mode)) return cg_problem_set(problem, CG_E_STORE, "%s is not a folder", path);
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -105,10 +104,11 @@ static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
         return cg_problem_set(problem, CG_E_STORE, "there is a store already: %s", folder->db);
     if (!cg_folder_find_witness(folder)) return cannot("cannot read the state folder", folder->path, problem);
     if (!folder->has_witness) return CG_OK;
-    return cg_problem_set(problem, CG_E_STORE,
-                          "%s had a store that is gone: put it back; or remove the folder, and rekey every group whose key sent "
-                          "from it",
-                          folder->path);
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "%s had a store that is gone: put it back; or remove the folder, and rekey every group whose key sent "
+        "from it",
+        folder->path);
 }
 
 /* The new file's own mark, so that its first user knows it as made here. */

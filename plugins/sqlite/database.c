@@ -1,7 +1,7 @@
-/* What a commit is worth. The hard thing: a failed fsync leaves pages in the kernel's cache that look written and are not, so
- * what is read back after it proves nothing. Opening therefore empties the write-ahead log: everything it holds is written once
- * more, to the database, and synced; only then numbers are given from it, and what follows goes to a new log, so that no later
- * commit stands on one that may be lost. */
+/* What a commit is worth. The hard thing: a failed fsync leaves pages in the kernel's cache that look written and are
+ * not, so what is read back after it proves nothing. Opening therefore empties the write-ahead log: everything it holds
+ * is written once more, to the database, and synced; only then numbers are given from it, and what follows goes to a
+ * new log, so that no later commit stands on one that may be lost. */
 #include "database.h"
 
 #include <errno.h>
@@ -15,33 +15,36 @@
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 
-/* The triggers keep the promises of core/store.h against everybody, us included. `home` is where the store was made: see
- * folder.h; a mark of 0 is nowhere. */
-static const char schema[] =
-    "PRAGMA application_id = " TEXT(APPLICATION) ";"
-    "PRAGMA journal_mode = WAL;"
-    "PRAGMA synchronous = FULL;"
-    "BEGIN;"
-    "PRAGMA user_version = " TEXT(VERSION) ";"
-    "CREATE TABLE sender ("
-    " id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 32),"
-    " next INTEGER NOT NULL CHECK (next BETWEEN 0 AND 1099511627776)," /* 2^40 */
-    " state TEXT NOT NULL CHECK (state IN ('claimed', 'spent')),"
-    " created INTEGER NOT NULL" /* Unix time */
-    ") STRICT, WITHOUT ROWID;"
-    "CREATE TABLE home ("
-    " one INTEGER PRIMARY KEY CHECK (one = 1),"
-    " inode INTEGER NOT NULL,"
-    " born_ns INTEGER NOT NULL,"
-    " generation INTEGER NOT NULL" /* counts the commits */
-    ") STRICT;"
-    "INSERT INTO home VALUES (1, 0, 0, 0);"
-    "CREATE TRIGGER sender_stays BEFORE DELETE ON sender"
-    " BEGIN SELECT RAISE(ABORT, 'a sender is never deleted'); END;"
-    "CREATE TRIGGER sender_grows BEFORE UPDATE ON sender"
-    " WHEN new.id != old.id OR new.next < old.next OR (old.state = 'spent' AND new.state != 'spent')"
-    " BEGIN SELECT RAISE(ABORT, 'a sender is never set back'); END;"
-    "COMMIT;";
+/* The triggers keep the promises of core/store.h against everybody, us included. `home` is where the store was made:
+ * see folder.h; a mark of 0 is nowhere. */
+static const char schema[] = "PRAGMA application_id = " TEXT(
+    APPLICATION) ";"
+                 "PRAGMA journal_mode = WAL;"
+                 "PRAGMA synchronous = FULL;"
+                 "BEGIN;"
+                 "PRAGMA user_version = " TEXT(
+                     VERSION) ";"
+                              "CREATE TABLE sender ("
+                              " id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 32),"
+                              " next INTEGER NOT NULL CHECK (next BETWEEN 0 AND 1099511627776)," /* 2^40 */
+                              " state TEXT NOT NULL CHECK (state IN ('claimed', 'spent')),"
+                              " created INTEGER NOT NULL" /* Unix time */
+                              ") STRICT, WITHOUT ROWID;"
+                              "CREATE TABLE home ("
+                              " one INTEGER PRIMARY KEY CHECK (one = 1),"
+                              " inode INTEGER NOT NULL,"
+                              " born_ns INTEGER NOT NULL,"
+                              " generation INTEGER NOT NULL," /* counts the commits */
+                              " total INTEGER NOT NULL"       /* rows and numbers given, over all senders */
+                              ") STRICT;"
+                              "INSERT INTO home VALUES (1, 0, 0, 0, 0);"
+                              "CREATE TRIGGER sender_stays BEFORE DELETE ON sender"
+                              " BEGIN SELECT RAISE(ABORT, 'a sender is never deleted'); END;"
+                              "CREATE TRIGGER sender_grows BEFORE UPDATE ON sender"
+                              " WHEN new.id != old.id OR new.next < old.next OR (old.state = 'spent' AND new.state != "
+                              "'spent')"
+                              " BEGIN SELECT RAISE(ABORT, 'a sender is never set back'); END;"
+                              "COMMIT;";
 
 /* Errors */
 
@@ -77,9 +80,7 @@ int cg_database_explain(sqlite3 *db, int code, const char *path, struct cg_probl
 
 /* Statements */
 
-int cg_database_run(sqlite3 *db, const char *sql) {
-    return sqlite3_exec(db, sql, NULL, NULL, NULL);
-}
+int cg_database_run(sqlite3 *db, const char *sql) { return sqlite3_exec(db, sql, NULL, NULL, NULL); }
 
 int cg_database_ask(sqlite3 *db, const char *sql, int64_t *value) {
     sqlite3_stmt *statement;
@@ -139,9 +140,7 @@ int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem)
     return err;
 }
 
-void cg_database_close(sqlite3 *db) {
-    CG_CHECK(sqlite3_close(db) == SQLITE_OK); /* else a statement was left open */
-}
+void cg_database_close(sqlite3 *db) { CG_CHECK(sqlite3_close(db) == SQLITE_OK); /* else a statement was left open */ }
 
 static int set_durable(sqlite3 *db) {
     int64_t synchronous = 0, busy = 1;

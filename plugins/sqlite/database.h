@@ -18,7 +18,7 @@ int cg_database_create(const char *path, struct cg_problem *problem) CG_MUST_CHE
 
 /* These return SQLite's codes: SQLITE_OK or what went wrong. */
 int cg_database_run(sqlite3 *db, const char *sql) CG_MUST_CHECK;
-int cg_database_ask(sqlite3 *db, const char *sql, int64_t *value) CG_MUST_CHECK;        /* one row, one integer */
+int cg_database_ask(sqlite3 *db, const char *sql, int64_t *value) CG_MUST_CHECK;      /* one row, one integer */
 int cg_database_expect(sqlite3 *db, const char *sql, const char *text) CG_MUST_CHECK; /* one row, that text */
 
 /* What such a code means for whoever runs the gateway. Returns CG_E_STORE. */

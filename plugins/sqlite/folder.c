@@ -1,6 +1,7 @@
-/* The lock, and the evidence against copies. The hard thing: files are put back behind a gateway's back, in place or whole
- * folders at once. A copied file has another inode and time of birth, unless it was written over the old one; then the witness
- * is ahead of it, because putting files back adds an old witness but does not take the newer one away. */
+/* The lock, and the evidence against copies. The hard thing: files are put back behind a gateway's back, in place or
+ * whole folders at once. A copied file has another inode and time of birth, unless it was written over the old one;
+ * then the witness is ahead of it, because putting files back adds an old witness but does not take the newer one away.
+ */
 #include "folder.h"
 
 #include <dirent.h>
@@ -55,10 +56,11 @@ static bool holds_lock(const struct cg_folder *folder) {
 static int say_missing(const struct cg_folder *folder, struct cg_problem *problem) {
     if (errno != ENOENT && errno != ENOTDIR)
         return cg_problem_set(problem, CG_E_STORE, "the store %s cannot be reached: %s", folder->db, strerror(errno));
-    return cg_problem_set(problem, CG_E_STORE,
-                          "the store %s is missing: make one with --init-state, or put the original file back; keys that "
-                          "were used before then need a rekey",
-                          folder->db);
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "the store %s is missing: make one with --init-state, or put the original file back; keys that "
+        "were used before then need a rekey",
+        folder->db);
 }
 
 static int say_locked(struct cg_folder *folder, struct cg_problem *problem) {
@@ -66,10 +68,11 @@ static int say_locked(struct cg_folder *folder, struct cg_problem *problem) {
     ssize_t len = pread(folder->lock_fd, owner, sizeof owner - 1, 0);
     uint64_t process;
     if (len > 0 && cg_decimal_parse(cg_slice_of(owner, strcspn(owner, "\n")), UINT32_MAX, &process) == CG_OK)
-        return cg_problem_set(problem, CG_E_STORE,
-                              "the state folder %s is locked by another gateway (process %u): stop it, or give each its own "
-                              "folder and Sender ID",
-                              folder->path, (unsigned)process);
+        return cg_problem_set(
+            problem, CG_E_STORE,
+            "the state folder %s is locked by another gateway (process %u): stop it, or give each its own "
+            "folder and Sender ID",
+            folder->path, (unsigned)process);
     return cg_problem_set(problem, CG_E_STORE, "the state folder %s is locked by another gateway", folder->path);
 }
 
@@ -91,10 +94,9 @@ int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) {
                               strerror(errno));
     int err = CG_OK;
     if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        err = errno == EWOULDBLOCK
-                  ? say_locked(folder, problem)
-                  : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s", folder->path,
-                                   strerror(errno));
+        err = errno == EWOULDBLOCK ? say_locked(folder, problem)
+                                   : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s",
+                                                    folder->path, strerror(errno));
     } else if (!holds_lock(folder)) {
         err = cg_problem_set(problem, CG_E_STORE, "the lock file %s was removed meanwhile", folder->lock);
     }

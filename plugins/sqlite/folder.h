@@ -20,9 +20,9 @@ struct cg_file_mark {
 
 struct cg_folder {
     char *path, *db, *lock;
-    int lock_fd;             /* -1: not locked */
-    uint64_t device, inode;  /* of the store that is in use */
-    uint64_t witness;        /* what its name says */
+    int lock_fd;            /* -1: not locked */
+    uint64_t device, inode; /* of the store that is in use */
+    uint64_t witness;       /* what its name says */
     bool has_witness;
 };
 
@@ -31,11 +31,12 @@ void cg_folder_fini(struct cg_folder *folder);                                /*
 
 char *cg_folder_file(const char *folder, const char *name); /* malloc'd; NULL: out of memory */
 
-/* No effect if it holds the lock and the lock file is still in its place. CG_E_STORE: there is no store, another gateway
- * has the lock, the folder cannot be written. */
+/* No effect if it holds the lock and the lock file is still in its place. CG_E_STORE: there is no store, another
+ * gateway has the lock, the folder cannot be written. */
 int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Remembers which file the store is; later, whether it still is, and the lock is where it was. CG_E_STORE with *problem. */
+/* Remembers which file the store is; later, whether it still is, and the lock is where it was. CG_E_STORE with
+ * *problem. */
 int cg_folder_note_db(struct cg_folder *folder, struct cg_problem *problem) CG_MUST_CHECK;
 int cg_folder_check(const struct cg_folder *folder, struct cg_problem *problem) CG_MUST_CHECK;
 

@@ -1,6 +1,7 @@
-/* Gives numbers out of the store, or says why not. The hard thing is to know that this is the store: each call makes sure that
- * the lock and the file are still in place, and a store that is a copy, or was set back, first has all its senders spent. After
- * any failure the connection is closed and nothing of what was known is believed; the next call opens and reads anew. */
+/* Gives numbers out of the store, or says why not. The hard thing is to know that this is the store: each call makes
+ * sure that the lock and the file are still in place, and a store that is a copy, or was set back, first has all its
+ * senders spent. After any failure the connection is closed and nothing of what was known is believed; the next call
+ * opens and reads anew. */
 #include "sqlite.h"
 
 #include <stdlib.h>
@@ -18,9 +19,7 @@ struct cg_sqlite {
     uint64_t generation; /* the highest that was seen, in whatever file */
 };
 
-static struct cg_sqlite *sqlite_of(struct cg_store_backend *backend) {
-    return (struct cg_sqlite *)backend;
-}
+static struct cg_sqlite *sqlite_of(struct cg_store_backend *backend) { return (struct cg_sqlite *)backend; }
 
 static int unavailable(int err, struct cg_store_failure *failure) {
     failure->refusal = CG_STORE_UNAVAILABLE;
@@ -34,20 +33,25 @@ static void disconnect(struct cg_sqlite *store) {
 
 /* Who we are: the home of the store */
 
+#define TOTAL "(SELECT count(*) + coalesce(sum(next), 0) FROM sender)"
+
 struct home {
     struct cg_file_mark mark;
     uint64_t generation;
+    bool fits; /* the senders are of the same time as this: pages of an older file may lie below a newer log */
 };
 
 static int read_home(sqlite3 *db, struct home *home) {
     sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(db, "SELECT inode, born_ns, generation FROM home", -1, &statement, NULL);
+    int code =
+        sqlite3_prepare_v2(db, "SELECT inode, born_ns, generation, total = " TOTAL " FROM home", -1, &statement, NULL);
     if (code != SQLITE_OK) return code;
     code = sqlite3_step(statement);
     if (code == SQLITE_ROW) {
         home->mark.inode = sqlite3_column_int64(statement, 0);
         home->mark.born_ns = sqlite3_column_int64(statement, 1);
         home->generation = (uint64_t)sqlite3_column_int64(statement, 2);
+        home->fits = sqlite3_column_int(statement, 3) == 1;
     }
     int end = sqlite3_finalize(statement);
     if (code == SQLITE_ROW) return end;
@@ -56,7 +60,8 @@ static int read_home(sqlite3 *db, struct home *home) {
 
 static int write_home(sqlite3 *db, const struct home *home) {
     sqlite3_stmt *statement;
-    int code = sqlite3_prepare_v2(db, "UPDATE home SET inode = ?, born_ns = ?, generation = ?", -1, &statement, NULL);
+    int code = sqlite3_prepare_v2(db, "UPDATE home SET inode = ?, born_ns = ?, generation = ?, total = " TOTAL, -1,
+                                  &statement, NULL);
     if (code != SQLITE_OK) return code;
     sqlite3_bind_int64(statement, 1, home->mark.inode);
     sqlite3_bind_int64(statement, 2, home->mark.born_ns);
@@ -73,21 +78,20 @@ static bool same_mark(const struct cg_file_mark *a, const struct cg_file_mark *b
 static const char *suspicion(const struct cg_sqlite *store, const struct home *home, const struct cg_file_mark *mark) {
     if (!same_mark(&home->mark, mark)) return "the file is a copy";
     if (!store->folder.has_witness) return "its witness file is gone";
-    if (store->folder.witness > home->generation || store->generation > home->generation)
+    if (!home->fits || store->folder.witness > home->generation || store->generation > home->generation)
         return "it is older than it was when it was last used";
     return NULL;
 }
 
 static void warn_spent(const struct cg_sqlite *store, const char *why) {
-    cg_log(CG_LOG_WARNING, "store",
-           "every sender in %s is marked as spent, because %s: those keys receive, and send again after a rekey or with a "
-           "new Sender ID",
-           store->folder.db, why);
+    cg_log(
+        CG_LOG_WARNING, "store",
+        "every sender in %s is marked as spent, because %s: those keys receive, and send again after a rekey or with a "
+        "new Sender ID",
+        store->folder.db, why);
 }
 
-static uint64_t later(uint64_t a, uint64_t b) {
-    return a > b ? a : b;
-}
+static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* Inside a transaction: takes possession of the file, and spends its senders when there is reason to. */
 static int move_in(struct cg_sqlite *store, const struct cg_file_mark *mark, struct home *home, const char **why) {
@@ -135,7 +139,7 @@ static int connect_store(struct cg_sqlite *store, struct cg_problem *problem) {
 static bool is_still_ours(struct cg_sqlite *store) {
     struct cg_problem unused;
     struct home home;
-    return cg_folder_check(&store->folder, &unused) == CG_OK && read_home(store->db, &home) == SQLITE_OK &&
+    return cg_folder_check(&store->folder, &unused) == CG_OK && read_home(store->db, &home) == SQLITE_OK && home.fits &&
            home.generation >= store->generation;
 }
 
@@ -179,9 +183,17 @@ static int change_row(sqlite3 *db, const char *sql, const struct cg_sender_id *s
     return code == SQLITE_OK && sqlite3_changes(db) != 1 ? SQLITE_CORRUPT : code;
 }
 
-static int commit(struct cg_sqlite *store) {
-    int64_t generation;
-    int code = cg_database_ask(store->db, "UPDATE home SET generation = generation + 1 RETURNING generation", &generation);
+/* `more`: rows and numbers that this transaction adds. */
+static int commit(struct cg_sqlite *store, uint64_t more) {
+    sqlite3_stmt *statement;
+    int64_t generation = 0;
+    int code = sqlite3_prepare_v2(store->db,
+                                  "UPDATE home SET generation = generation + 1, total = total + ? RETURNING generation",
+                                  -1, &statement, NULL);
+    if (code != SQLITE_OK) return code;
+    sqlite3_bind_int64(statement, 1, (int64_t)more);
+    if (sqlite3_step(statement) == SQLITE_ROW) generation = sqlite3_column_int64(statement, 0);
+    code = sqlite3_finalize(statement);
     if (code == SQLITE_OK) code = cg_database_run(store->db, "COMMIT");
     if (code != SQLITE_OK) return code;
     store->generation = (uint64_t)generation;
@@ -199,15 +211,17 @@ static int fail(struct cg_sqlite *store, int code, struct cg_store_failure *fail
 static int judge(const struct row *row, struct cg_store_failure *failure) {
     if (!row->present) {
         failure->refusal = CG_STORE_UNCLAIMED;
-        return cg_problem_set(&failure->problem, CG_E_STORE,
-                              "this key is not claimed: if it never sent from anywhere else, claim it (castgate-keys claim, or "
-                              "the admin API)");
+        return cg_problem_set(
+            &failure->problem, CG_E_STORE,
+            "this key is not claimed: if it never sent from anywhere else, claim it (castgate-keys claim, or "
+            "the admin API)");
     }
     if (row->spent) {
         failure->refusal = CG_STORE_SPENT;
-        return cg_problem_set(&failure->problem, CG_E_STORE,
-                              "this key's sequence numbers are spent, because the state folder is or was a copy: rekey the "
-                              "group or take a new Sender ID");
+        return cg_problem_set(
+            &failure->problem, CG_E_STORE,
+            "this key's sequence numbers are spent, because the state folder is or was a copy: rekey the "
+            "group or take a new Sender ID");
     }
     if (row->next >= CG_SENDER_NUMBERS) {
         failure->refusal = CG_STORE_EXHAUSTED;
@@ -241,7 +255,7 @@ static int sqlite_reserve(struct cg_store_backend *backend, const struct cg_send
     if (range->count > count) range->count = count;
     int64_t next = (int64_t)(range->first + range->count);
     code = change_row(store->db, "UPDATE sender SET next = ?2 WHERE id = ?1", sender, next);
-    if (code == SQLITE_OK) code = commit(store);
+    if (code == SQLITE_OK) code = commit(store, range->count);
     if (code != SQLITE_OK) return fail(store, code, failure);
     err = cg_folder_check(&store->folder, &failure->problem); /* committed to a file that is gone? */
     return err == CG_OK ? CG_OK : unavailable(err, failure);
@@ -258,7 +272,7 @@ static int sqlite_claim(struct cg_store_backend *backend, const struct cg_sender
     if (code != SQLITE_OK) return fail(store, code, failure);
     if (row.present) return refuse(store, judge(&row, failure));
     code = change_row(store->db, "INSERT INTO sender VALUES (?1, 0, 'claimed', ?2)", sender, (int64_t)time(NULL));
-    if (code == SQLITE_OK) code = commit(store);
+    if (code == SQLITE_OK) code = commit(store, 1);
     if (code != SQLITE_OK) return fail(store, code, failure);
     err = cg_folder_check(&store->folder, &failure->problem);
     return err == CG_OK ? CG_OK : unavailable(err, failure);

@@ -5,19 +5,20 @@
 
 #include "core/store.h"
 
-/* Touches nothing yet: the first call opens the store, and after a failure the next call tries anew. NULL: out of memory. */
+/* Touches nothing yet: the first call opens the store, and after a failure the next call tries anew. NULL: out of
+ * memory. */
 struct cg_store_backend *cg_sqlite_new(const char *folder);
 
 /* Opens it now, to learn early what is wrong. CG_E_STORE with *problem; the store may be used all the same, it will try
  * again. A gateway that is stopped gives the folder free; until then it stays locked. */
 int cg_sqlite_open(struct cg_store_backend *backend, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Makes the folder (0700) unless it is there, and an empty store in it (0600). CG_E_STORE, and nothing is changed: where
- * there is, or was, a store; where others may write; any failure. */
+/* Makes the folder (0700) unless it is there, and an empty store in it (0600). CG_E_STORE, and nothing is changed:
+ * where there is, or was, a store; where others may write; any failure. */
 int cg_sqlite_init_state(const char *folder, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name. A gateway
- * may be running on the folder. CG_E_STORE, and nothing is left: `to` exists, or any failure. */
+/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name. A
+ * gateway may be running on the folder. CG_E_STORE, and nothing is left: `to` exists, or any failure. */
 int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

@@ -21,8 +21,7 @@ void cg_buf_clear(struct cg_buf *buf) {
     buf->failed = false;
 }
 
-uint8_t *cg_buf_reserve(struct cg_buf *buf, size_t more) {
-    if (buf->failed) return NULL;
+static uint8_t *grow(struct cg_buf *buf, size_t more) {
     if (more > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4) goto fail;
     size_t need = buf->len + more;
     if (buf->max != 0 && need > buf->max) goto fail;
@@ -42,9 +41,19 @@ fail:
     return NULL;
 }
 
+static inline uint8_t *reserve(struct cg_buf *buf, size_t more) {
+    if (buf->failed) return NULL;
+    if (more > buf->cap - buf->len || buf->data == NULL) return grow(buf, more);
+    return buf->data + buf->len;
+}
+
+uint8_t *cg_buf_reserve(struct cg_buf *buf, size_t more) {
+    return reserve(buf, more);
+}
+
 void cg_buf_put(struct cg_buf *buf, const void *data, size_t len) {
     if (len == 0) return;
-    uint8_t *to = cg_buf_reserve(buf, len);
+    uint8_t *to = reserve(buf, len);
     if (to == NULL) return;
     memcpy(to, data, len);
     buf->len += len;
@@ -54,7 +63,12 @@ void cg_buf_put_slice(struct cg_buf *buf, struct cg_slice slice) { cg_buf_put(bu
 
 void cg_buf_put_str(struct cg_buf *buf, const char *text) { cg_buf_put(buf, text, strlen(text)); }
 
-void cg_buf_put_u8(struct cg_buf *buf, uint8_t byte) { cg_buf_put(buf, &byte, 1); }
+void cg_buf_put_u8(struct cg_buf *buf, uint8_t byte) {
+    uint8_t *to = reserve(buf, 1);
+    if (to == NULL) return;
+    *to = byte;
+    buf->len++;
+}
 
 void cg_buf_put_decimal(struct cg_buf *buf, uint64_t number) {
     char digits[20];
@@ -94,6 +108,12 @@ void cg_buf_put_base64(struct cg_buf *buf, struct cg_slice bytes) {
     if (to == NULL) return;
     cg_base64_emit((char *)to, bytes);
     buf->len += len;
+}
+
+void cg_buf_put_base64url(struct cg_buf *buf, struct cg_slice bytes) {
+    uint8_t *to = cg_buf_reserve(buf, cg_base64_len(bytes.len));
+    if (to == NULL) return;
+    buf->len += cg_base64url_emit((char *)to, bytes);
 }
 
 void cg_buf_put_hex(struct cg_buf *buf, struct cg_slice bytes) {

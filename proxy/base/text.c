@@ -20,6 +20,13 @@ void cg_base64_emit(char *to, struct cg_slice bytes) {
     *to++ = '=';
 }
 
+size_t cg_base64url_emit(char *to, struct cg_slice bytes) {
+    size_t len = (bytes.len * 8 + 5) / 6;
+    cg_base64_emit(to, bytes);
+    for (size_t i = 0; i < len; i++) to[i] = to[i] == '+' ? '-' : to[i] == '/' ? '_' : to[i];
+    return len;
+}
+
 static int base64url_digit(uint8_t c) {
     if (c >= 'A' && c <= 'Z') return c - 'A';
     if (c >= 'a' && c <= 'z') return c - 'a' + 26;

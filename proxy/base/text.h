@@ -9,6 +9,9 @@
 static inline size_t cg_base64_len(size_t bytes) { return (bytes + 2) / 3 * 4; }
 void cg_base64_emit(char *to, struct cg_slice bytes);
 
+/* RFC 4648 §5 without padding; `to` has room for cg_base64_len(bytes.len). Returns the length. */
+size_t cg_base64url_emit(char *to, struct cg_slice bytes);
+
 /* Decode into `to` (room for `cap`); *len gets the count. CG_E_FORMAT on anything that is not exactly such text, CG_E_TOO_BIG.
  * base64url is RFC 4648 §5 without padding. */
 int cg_base64url_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_MUST_CHECK;
@@ -31,5 +34,7 @@ static inline uint32_t cg_fnv(uint32_t hash, const void *data, size_t len) {
     for (size_t i = 0; i < len; i++) hash = (hash ^ bytes[i]) * 16777619u;
     return hash;
 }
+/* The hash before its last byte, which was `byte`: the multiplier is odd, so its inverse modulo 2^32 exists. */
+static inline uint32_t cg_fnv_undo(uint32_t hash, uint8_t byte) { return hash * 899433627u ^ byte; }
 
 #endif

@@ -21,6 +21,11 @@ static int check_anonymous(const struct cg_mapping *mapping, const struct cg_req
     return CG_OK;
 }
 
+bool cg_access_may_see(const struct cg_mapping *mapping, const struct cg_request *request) {
+    if (request->client == NULL && !request->may_be_anonymous) return false;
+    return find_grant(mapping, request->client) != NULL;
+}
+
 int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
     uint32_t method = CG_METHOD_BIT(request->method);
     if (request->client == NULL) {
@@ -31,6 +36,11 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
     if (grant == NULL) {
         return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s is not in the clients of mapping %s",
                               request->client->name, mapping->name);
+    }
+    if (mapping->security != CG_SECURITY_RELAY && cg_request_is_protected(request)) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s does not relay: a request that is protected already (OSCORE) is not taken",
+                              mapping->name);
     }
     if (mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods && (method & CG_METHODS_SAFE) == 0) {
         return cg_problem_set(problem, CG_E_UNSAFE,

@@ -3,6 +3,7 @@
 #include "core/config.h"
 
 #include "base/check.h"
+#include "core/forward.h"
 #include "core/mapping.h"
 
 #include <stdlib.h>
@@ -61,6 +62,7 @@ void cg_config_unref(struct cg_config *config) {
     HASH_CLEAR(hh_token, config->clients_by_token);
     HASH_CLEAR(hh_certificate, config->clients_by_certificate);
     HASH_CLEAR(hh, config->mappings_by_path);
+    HASH_CLEAR(hh_group, config->mappings_by_group);
     HASH_CLEAR(hh_name, config->mappings_by_name);
     for (size_t i = 0; i < config->mapping_count; i++) {
         HASH_CLEAR(hh, config->mappings[i].members_by_addr);
@@ -100,6 +102,7 @@ void cg_config_index(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++)
         index_members(&config->mappings[i]);
     cg_mapping_index(config);
+    cg_forward_index(config);
 }
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {

@@ -114,6 +114,7 @@ struct cg_mapping {
     struct cg_stats *stats; /* set when the gateway takes the snapshot in; outlives it */
     uint32_t number;        /* index in the snapshot's mappings */
     UT_hash_handle hh;      /* by host and path: core/mapping.c */
+    UT_hash_handle hh_group; /* by group URI: core/forward.c */
     UT_hash_handle hh_name;
 };
 
@@ -174,6 +175,8 @@ struct cg_config {
     struct cg_http_settings http;
     struct cg_http_settings admin; /* same shape; strict unused */
     struct cg_group_settings group;
+    const char **coap_listen; /* URIs; this version does not listen there */
+    size_t coap_listen_count;
     struct cg_option_numbers options;
     struct cg_limits limits;
     const char *state;         /* folder */
@@ -194,6 +197,8 @@ struct cg_config {
     struct cg_mapping *mappings_by_path; /* uthash heads: core/mapping.c */
     struct cg_mapping *mappings_by_name;
     size_t longest_path;                 /* bytes */
+    struct cg_mapping *mappings_by_group; /* uthash head, those with "forward": core/forward.c */
+    size_t longest_group;                 /* bytes */
 };
 
 /* A snapshot with the defaults of every setting, no listeners, one reference. NULL when out of memory. */

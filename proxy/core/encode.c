@@ -53,6 +53,21 @@ static struct castgate_slice lend_address(struct castgate_call *call, const stru
     return (struct castgate_slice){.data = call->from, .len = cg_addr_emit(addr, call->from)};
 }
 
+/* RFC 8613 §11.1, §11.2: what a member protected for the client is 200 and application/oscore, whatever is inside. */
+static void describe_protected(struct castgate_answer *out) {
+    out->format = CG_FORMAT_OSCORE;
+    out->media_type = lend_text(cg_format_media_type(CG_FORMAT_OSCORE));
+    out->status = 200;
+}
+
+/* R19: a member is only a member: neither kid nor address leaves, but a number that means nothing beyond this reply. */
+static void hide(struct castgate_call *call, const struct cg_held_answer *held, struct castgate_answer *out) {
+    int len = snprintf(call->from, sizeof call->from, "%u", (unsigned)held->number);
+    out->member = (struct castgate_slice){.data = call->from, .len = (size_t)len};
+    out->from = out->reply_from = out->kid = (struct castgate_slice){0};
+    out->has_kid = false;
+}
+
 static void describe(struct castgate_call *call, const struct cg_held_answer *held, struct castgate_answer *out) {
     struct cg_msg msg = {.options = held->options, .payload = held->payload};
     uint32_t format, max_age;
@@ -80,6 +95,9 @@ static void describe(struct castgate_call *call, const struct cg_held_answer *he
         .has_kid = held->has_kid,
         .has_max_age = has_max_age,
     };
+    if (call->exchange->mapping->anonymise) hide(call, held, out);
+    struct cg_slice oscore;
+    if (cg_msg_find(&msg, CG_OPT_OSCORE, &oscore)) describe_protected(out);
 }
 
 static bool host_answer(struct castgate_call *call, size_t index, struct castgate_answer *out) {
@@ -98,6 +116,7 @@ static bool host_answer(struct castgate_call *call, size_t index, struct castgat
 
 static bool host_missing(struct castgate_call *call, size_t index, struct castgate_missing *out) {
     const struct cg_mapping *mapping = call->exchange->mapping;
+    if (mapping->anonymise) return false; /* the summary says how many */
     if (index < call->missing_index) call->next_member = call->missing_index = 0;
     for (; call->next_member < mapping->member_count; call->next_member++) {
         const struct cg_member *member = &mapping->members[call->next_member];
@@ -127,6 +146,7 @@ static bool host_rejected(struct castgate_call *call, size_t index, struct castg
                                       .kid = lend(refusal->kid),
                                       .gid = lend(refusal->gid),
                                       .reason = lend_text(refusal->reason)};
+    if (call->exchange->mapping->anonymise) out->from = out->kid = (struct castgate_slice){0};
     return true;
 }
 

@@ -16,6 +16,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "core/access.h"
+#include "core/forward.h"
 #include "core/mapping.h"
 
 #include <stdlib.h>
@@ -138,8 +139,16 @@ void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
 
 /* ADMIT */
 
+static int find_forward_mapping(struct cg_exchange *exchange) {
+    exchange->mapping = cg_forward_find(exchange->config, exchange->request.path, &exchange->rest);
+    if (exchange->mapping != NULL) return CG_OK;
+    return cg_problem_set(&exchange->problem, CG_E_FORBIDDEN,
+                          "the target URI lies below no group URI of a mapping with \"forward\": true");
+}
+
 static int find_mapping(struct cg_exchange *exchange) {
     const struct cg_request *request = &exchange->request;
+    if (request->forward) return find_forward_mapping(exchange);
     exchange->mapping = cg_mapping_find(exchange->config, request->host, request->path, &exchange->rest);
     if (exchange->mapping != NULL) return CG_OK;
     return cg_problem_set(&exchange->problem, CG_E_NOT_FOUND,
@@ -152,11 +161,12 @@ static int choose_timeout(struct cg_exchange *exchange) {
     struct cg_problem *problem = &exchange->problem;
     if (!request->has_timeout) {
         exchange->timeout_us = mapping->timeout_us;
-        if (mapping->has_timeout && !exchange->config->http.strict) return CG_OK;
+        if (mapping->has_timeout && !exchange->config->http.strict && !request->forward) return CG_OK;
         problem->ask_timeout = true;
         return cg_problem_set(problem, CG_E_NO_TIMEOUT,
-                              "say how long to collect answers: Multicast-Timeout: SECONDS, or give mapping %s a timeout",
-                              mapping->name);
+                              "say how long to collect answers: Multicast-Timeout: SECONDS%s%s",
+                              request->forward ? "" : ", or a timeout of mapping ",
+                              request->forward ? "" : mapping->name);
     }
     exchange->timeout_us = (uint64_t)request->timeout_s * 1000000;
     if (exchange->timeout_us <= mapping->max_timeout_us) return CG_OK;
@@ -204,10 +214,12 @@ static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *e
 /* LOOK and CAST */
 
 int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) {
-    struct cg_opts uri;
+    struct cg_opts uri = {0};
     struct cg_arena *arena = &exchange->arena;
-    int err = cg_uri_decompose(&uri, arena, target->path, exchange->rest, target->query, exchange->request.query);
-    if (err < 0) return err;
+    if (exchange->mapping->security != CG_SECURITY_RELAY) { /* where the client protects, it has them inside */
+        int err = cg_uri_decompose(&uri, arena, target->path, exchange->rest, target->query, exchange->request.query);
+        if (err < 0) return err;
+    }
     const struct cg_opts *own = &exchange->request.options;
     options->count = uri.count + own->count;
     options->list = cg_arena_alloc(arena, (options->count + 1) * sizeof *options->list);

@@ -1,4 +1,4 @@
-/* HTTP to a request in the core's terms (RFC 8075 §5 to §7, RFC 7252 §10.2, GCP "HTTP-to-CoAP Proxies"). The hard
+/* HTTP to a request in the core's terms (RFC 8075 §5 to §7, RFC 7252 §10.2, RFC 8613 §11, GCP "HTTP-to-CoAP Proxies"). The hard
  * thing: the target is taken apart without ever being decoded, so that "%2F" stays data and "%2e%2e" is seen for what
  * it is, and nothing ambiguous gets through: what two readers could understand in two ways is refused.
  *
@@ -13,7 +13,13 @@
  * refused instead of dropped: a lost precondition overwrites what the client meant to protect. On a safe method
  * preconditions are left out, a full reply is always right.
  * - Content-Type counts only where there is a body. GET, HEAD and DELETE with one are refused: CoAP gives it no
- * meaning. */
+ * meaning.
+ * - The forward proxy's target is what follows "/hc/" or "/hc/?target_uri=", to the end of the request target: RFC 8075
+ * copies the URI as it is, but for the brackets around an IPv6 address, so a '?' or '&' in it is its own and nothing else
+ * is decoded. A scheme other than coap would need another transport than a group has: 502, as CoAP's 5.05 is in HTTP (RFC
+ * 8075 §7); what is no multicast address is refused by policy: 403.
+ * - A request that the client protected (OSCORE) has no other meaning than that (RFC 8613 §11.1), so of its header fields
+ * only those count that are for the gateway itself. */
 #include "core/from_http.h"
 
 #include "base/check.h"
@@ -26,7 +32,10 @@ enum {
     OPTIONS_MAX = 5,      /* one of each that this file sets */
     TRACEPARENT_LEN = 55, /* "00-" 32 "-" 16 "-" 2 */
     FORMAT_MERGE_PATCH = 52,
+    OSCORE_OPTION_MAX = 255, /* bytes (RFC 8613 §2) */
 };
+
+#define DISCOVERY "/.well-known/core"
 
 struct conversion {
     struct cg_request *request;
@@ -75,6 +84,11 @@ static int no_memory(const struct conversion *c) {
 static int copy(const struct conversion *c, struct cg_slice from, struct cg_slice *to) {
     *to = cg_arena_copy(c->arena, from);
     return from.len > 0 && to->data == NULL ? no_memory(c) : CG_OK;
+}
+
+static bool starts_with(struct cg_slice text, const char *prefix) {
+    size_t len = strlen(prefix);
+    return text.len >= len && memcmp(text.data, prefix, len) == 0;
 }
 
 static bool starts_with_nocase(struct cg_slice text, const char *prefix) {
@@ -252,9 +266,14 @@ static int take_method(struct conversion *c) {
         c->request->head_only = cg_slice_is(method, "HEAD");
         return take_override(c);
     }
-    int err = cg_problem_set(c->problem, CG_E_METHOD, "the method has no counterpart in CoAP");
-    c->problem->allow = CG_METHODS_ALL;
-    return err;
+    c->problem->allow = starts_with(c->message->target, DISCOVERY) ? CG_METHOD_BIT(CG_GET) : CG_METHODS_ALL;
+    return cg_problem_set(c->problem, CG_E_METHOD, "the method has no counterpart in CoAP");
+}
+
+static int check_discovery(const struct conversion *c) {
+    if (!c->request->discovery || c->request->method == CG_GET) return CG_OK;
+    c->problem->allow = CG_METHOD_BIT(CG_GET);
+    return cg_problem_set(c->problem, CG_E_METHOD, DISCOVERY " is read with GET");
 }
 
 /* ---- Target ---- */
@@ -310,14 +329,18 @@ static int strip_authority(const struct conversion *c, struct cg_slice *target) 
     return CG_OK;
 }
 
+static int check_segments(const struct conversion *c, struct cg_slice path) {
+    if (!has_dot_segment(path)) return CG_OK;
+    return cg_problem_set(c->problem, CG_E_BAD_URI, "the path has a dot segment ('.' or '..'); resolve it first");
+}
+
 static int take_path(struct conversion *c, struct cg_slice path) {
     if (path.len == 0) path = cg_slice_str("/");
-    if (has_dot_segment(path)) {
-        return cg_problem_set(c->problem, CG_E_BAD_URI, "the path has a dot segment ('.' or '..'); resolve it first");
-    }
+    int err = check_segments(c, path);
+    if (err < 0) return err;
     struct cg_buf normal;
     cg_buf_init(&normal, 0);
-    int err = cg_mapping_normal_path(&normal, path);
+    err = cg_mapping_normal_path(&normal, path);
     if (err < 0) {
         err = cg_problem_set(c->problem, err, "the path is malformed");
     } else if (normal.failed) {
@@ -326,7 +349,86 @@ static int take_path(struct conversion *c, struct cg_slice path) {
         err = copy(c, cg_buf_slice(&normal), &c->request->path);
     }
     cg_buf_fini(&normal);
+    c->request->discovery = err == CG_OK && cg_slice_is(c->request->path, DISCOVERY);
     return err;
+}
+
+/* ---- The forward proxy's target (RFC 8075 §5.3, §5.4.1) ---- */
+
+static bool is_forward(struct cg_slice target) {
+    return starts_with(target, "/hc") && (target.len == 3 || target.data[3] == '/' || target.data[3] == '?');
+}
+
+/* What follows the proxy's own URI. */
+static bool find_target_uri(struct cg_slice target, struct cg_slice *uri) {
+    static const char simple[] = "/hc/?target_uri=", plain[] = "/hc/";
+    size_t skip = starts_with(target, simple) ? sizeof simple - 1 : sizeof plain - 1;
+    if (target.len <= skip || (skip == sizeof plain - 1 && target.data[skip] == '?')) return false;
+    *uri = cg_slice_of(target.data + skip, target.len - skip);
+    return true;
+}
+
+/* The authority's brackets, which are percent-encoded in a path (RFC 8075 §5.3.2); everything else stays as it is. */
+static int unpack_brackets(const struct conversion *c, struct cg_slice *uri) {
+    const uint8_t *colon = memchr(uri->data, ':', uri->len);
+    size_t scheme = colon == NULL ? uri->len : (size_t)(colon - uri->data) + 3; /* "://" */
+    if (scheme >= uri->len || !starts_with_nocase(cg_slice_of(uri->data + scheme, uri->len - scheme), "%5b")) return CG_OK;
+    uint8_t *text = cg_arena_alloc(c->arena, uri->len);
+    if (text == NULL) return no_memory(c);
+    memcpy(text, uri->data, scheme);
+    text[scheme] = '[';
+    size_t len = scheme + 1, at = scheme + 3;
+    while (at < uri->len && strchr("/?#", uri->data[at]) == NULL) {
+        bool closes = starts_with_nocase(cg_slice_of(uri->data + at, uri->len - at), "%5d");
+        text[len++] = closes ? ']' : uri->data[at];
+        at += closes ? 3 : 1;
+        if (closes) break;
+    }
+    memcpy(text + len, uri->data + at, uri->len - at);
+    *uri = cg_slice_of(text, len + uri->len - at);
+    return CG_OK;
+}
+
+/* No more than whether it can be a group's at all; below which group it lies is for ADMIT. */
+static int check_target_uri(const struct conversion *c, const struct cg_uri *uri) {
+    const char *why = NULL;
+    int err = check_segments(c, uri->path);
+    if (err < 0 || cg_uri_check_group(uri, &why) == CG_OK) return err;
+    bool other_transport = uri->scheme != CG_SCHEME_COAP || uri->addr.port == CG_COAPS_PORT;
+    return cg_problem_set(c->problem, other_transport ? CG_E_PROXYING : CG_E_FORBIDDEN, "the target URI: %s", why);
+}
+
+static int keep_target_uri(const struct conversion *c, const struct cg_uri *uri) {
+    struct cg_buf text;
+    struct cg_slice kept = CG_SLICE_NONE;
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, uri);
+    int err = text.failed ? no_memory(c) : copy(c, cg_buf_slice(&text), &kept);
+    cg_buf_fini(&text);
+    if (err < 0) return err;
+    const uint8_t *mark = memchr(kept.data, '?', kept.len);
+    size_t len = mark == NULL ? kept.len : (size_t)(mark - kept.data);
+    c->request->forward = true;
+    c->request->path = cg_slice_of(kept.data, len);
+    if (mark != NULL) c->request->query = cg_slice_of(mark + 1, kept.len - len - 1);
+    return CG_OK;
+}
+
+static int take_target_uri(const struct conversion *c, struct cg_slice target) {
+    struct cg_slice text;
+    struct cg_uri uri;
+    const char *why = NULL;
+    if (!find_target_uri(target, &text)) {
+        return cg_problem_set(c->problem, CG_E_BAD_URI, "the forward proxy is /hc/?target_uri=URI or /hc/URI");
+    }
+    int err = unpack_brackets(c, &text);
+    if (err < 0) return err;
+    if (cg_uri_parse(&uri, text, &why) < 0) {
+        return cg_problem_set(c->problem, CG_E_BAD_URI,
+                              "the target URI: %s; it stands there as it is, only [ and ] as %%5B and %%5D", why);
+    }
+    err = check_target_uri(c, &uri);
+    return err < 0 ? err : keep_target_uri(c, &uri);
 }
 
 static int take_target(struct conversion *c) {
@@ -341,6 +443,7 @@ static int take_target(struct conversion *c) {
         int err = strip_authority(c, &target);
         if (err < 0) return err;
     }
+    if (is_forward(target)) return take_target_uri(c, target);
     const uint8_t *mark = target.len > 0 ? memchr(target.data, '?', target.len) : NULL;
     size_t path_len = mark != NULL ? (size_t)(mark - target.data) : target.len;
     if (mark != NULL) {
@@ -409,7 +512,7 @@ static int take_content_format(struct conversion *c) {
     if (err < 0 || !present) return err;
     uint16_t format;
     if (is_oscore(type)) {
-        return cg_problem_set(c->problem, CG_E_MEDIA_TYPE, "application/oscore is not taken by HTTP");
+        return cg_problem_set(c->problem, CG_E_MEDIA_TYPE, "application/oscore comes as a POST with the OSCORE header");
     }
     if (cg_format_from_media_type(type, &format) < 0) {
         return cg_problem_set(
@@ -440,6 +543,37 @@ static int take_no_response(struct conversion *c) {
     }
     c->request->no_response = (uint32_t)bits;
     return add_uint(c, CG_OPT_NO_RESPONSE, (uint32_t)bits);
+}
+
+/* ---- Protected by the client (RFC 8613 §11.3) ---- */
+
+static int parse_oscore(const struct conversion *c, struct cg_slice text, struct cg_slice *option) {
+    uint8_t bytes[OSCORE_OPTION_MAX];
+    size_t len;
+    if (text.len < 2 || cg_base64url_parse(text, bytes, sizeof bytes, &len) < 0) {
+        return cg_problem_set(c->problem, CG_E_BAD_REQUEST,
+                              "OSCORE must be the option's bytes in base64url without padding, AA for an empty option");
+    }
+    if (len == 1 && bytes[0] == 0) len = 0;
+    return copy(c, cg_slice_of(bytes, len), option);
+}
+
+static int take_oscore(struct conversion *c, bool *present) {
+    struct cg_slice text, type, option;
+    bool has_type;
+    int err = single_field(c, "OSCORE", &text, present);
+    if (err < 0 || !*present) return err;
+    err = single_field(c, "Content-Type", &type, &has_type);
+    if (err == CG_OK) err = check_content_encoding(c);
+    if (err < 0) return err;
+    if (c->request->method != CG_POST || !is_oscore(type) || c->message->body.len == 0) {
+        return cg_problem_set(c->problem, CG_E_BAD_REQUEST,
+                              "the OSCORE header belongs to a POST with a body of Content-Type application/oscore");
+    }
+    err = parse_oscore(c, text, &option);
+    if (err < 0) return err;
+    add_opt(c, CG_OPT_OSCORE, option);
+    return copy(c, c->message->body, &c->request->payload);
 }
 
 /* ---- Accept ---- */
@@ -624,6 +758,19 @@ static int take_traceparent(struct conversion *c) {
 
 /* ---- All of it ---- */
 
+/* In ascending order of their numbers. */
+static int take_options(struct conversion *c) {
+    bool protected;
+    int err = take_oscore(c, &protected);
+    if (err < 0 || protected) return err;
+    err = take_precondition(c, "If-Match", CG_OPT_IF_MATCH);
+    if (err == CG_OK) err = take_precondition(c, "If-None-Match", CG_OPT_IF_NONE_MATCH);
+    if (err == CG_OK) err = take_body(c);
+    if (err == CG_OK) err = take_accept_option(c);
+    if (err == CG_OK) err = take_no_response(c);
+    return err;
+}
+
 static int keep_options(struct conversion *c) {
     size_t size = c->option_count * sizeof *c->options;
     if (size == 0) return CG_OK;
@@ -658,15 +805,11 @@ int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struc
     if (err == CG_OK) err = take_host(&c, listen);
     if (err == CG_OK) err = take_method(&c);
     if (err == CG_OK) err = take_target(&c);
+    if (err == CG_OK) err = check_discovery(&c);
     if (err == CG_OK) err = take_timeout(&c);
     if (err == CG_OK) err = take_traceparent(&c);
     if (err == CG_OK) take_encoder(&c);
-    /* Options, in ascending order of their numbers. */
-    if (err == CG_OK) err = take_precondition(&c, "If-Match", CG_OPT_IF_MATCH);
-    if (err == CG_OK) err = take_precondition(&c, "If-None-Match", CG_OPT_IF_NONE_MATCH);
-    if (err == CG_OK) err = take_body(&c);
-    if (err == CG_OK) err = take_accept_option(&c);
-    if (err == CG_OK) err = take_no_response(&c);
+    if (err == CG_OK) err = take_options(&c);
     if (err == CG_OK) err = keep_options(&c);
     return err;
 }

@@ -155,6 +155,10 @@ struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct 
     return fresh_exchange_of(gateway, ticket)->config;
 }
 
+const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket) {
+    return fresh_exchange_of(gateway, ticket)->id;
+}
+
 void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, uint64_t now_us) {
     struct cg_exchange *exchange = fresh_exchange_of(gateway, ticket);
     exchange->started = true;

@@ -30,6 +30,7 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *f
 struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
+const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
 void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, uint64_t now_us);
 /* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become, and the front
  * hears the problem with the exchange's ID. */

@@ -7,10 +7,6 @@
 #include "base/check.h"
 #include "base/text.h"
 
-#define FNV_PRIME         16777619u
-#define FNV_PRIME_INVERSE 899433627u
-_Static_assert((uint32_t)(FNV_PRIME *FNV_PRIME_INVERSE) == 1, "undoes a multiplication modulo 2^32");
-
 /* A table's key is the host (empty: any), then the path: unambiguous, since a host has no '/' and a path begins with
  * one. */
 struct key {
@@ -113,7 +109,7 @@ static const struct cg_mapping *find_longest(const struct cg_config *config, con
             if (mapping != NULL) return mapping;
         }
         if (candidate == 0) return NULL;
-        hash = hash * FNV_PRIME_INVERSE ^ path[candidate - 1];
+        hash = cg_fnv_undo(hash, path[candidate - 1]);
     }
 }
 

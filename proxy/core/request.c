@@ -16,3 +16,10 @@ int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...)
     }
     return err;
 }
+
+bool cg_request_is_protected(const struct cg_request *request) {
+    for (size_t i = 0; i < request->options.count; i++) {
+        if (request->options.list[i].number == CG_OPT_OSCORE) return true;
+    }
+    return false;
+}

@@ -22,6 +22,8 @@ struct cg_request {
     bool may_be_anonymous;           /* the listener takes anonymous clients */
     bool head_only;                  /* HEAD: as GET, the front drops the body */
     struct cg_slice host;            /* lower case, without port; empty: unknown */
+    bool forward;                    /* path is a whole target URI without query (cg_uri_emit_normal): core/forward.h */
+    bool discovery;                  /* path is /.well-known/core: core/links.h answers it, no exchange does */
     struct cg_slice path;            /* raw, normalised (cg_mapping_normal_path) */
     struct cg_slice query;           /* raw, without '?' */
     struct cg_opts options;          /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
@@ -32,5 +34,8 @@ struct cg_request {
     const struct castgate_encoder *encoder;
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
+
+/* Whether the client has protected it: it carries an OSCORE option. */
+bool cg_request_is_protected(const struct cg_request *request);
 
 #endif

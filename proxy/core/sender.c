@@ -1,6 +1,7 @@
-/* Hands out sequence numbers, each once. The hard thing is what happens at the seams between blocks: those who come while none
- * is left wait in a queue and are served by callbacks that may take, cancel or let go of the sender themselves; and a failure
- * of the store goes to those who waited for that very attempt, so that whoever comes later causes a new one. */
+/* Hands out sequence numbers, each once. The hard thing is what happens at the seams between blocks: those who come
+ * while none is left wait in a queue and are served by callbacks that may take, cancel or let go of the sender
+ * themselves; and a failure of the store goes to those who waited for that very attempt, so that whoever comes later
+ * causes a new one. */
 #include "core/sender.h"
 
 #include <stdlib.h>
@@ -29,9 +30,7 @@ void cg_senders_init(struct cg_senders *senders, struct cg_store *store) {
     *senders = (struct cg_senders){.store = store};
 }
 
-void cg_senders_fini(struct cg_senders *senders) {
-    CG_CHECK(senders->table == NULL);
-}
+void cg_senders_fini(struct cg_senders *senders) { CG_CHECK(senders->table == NULL); }
 
 struct cg_sender *cg_senders_get(struct cg_senders *senders, const struct cg_sender_id *id) {
     struct cg_sender *sender;
@@ -153,13 +152,15 @@ static void refuse(struct cg_sender *sender, uint64_t attempt, const struct cg_p
 }
 
 static int distrust(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_STORE,
-                          "the store gave sequence numbers that it had given before; it was set back. Nothing more is sent "
-                          "with this key: rekey the group or take a new Sender ID");
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "the store gave sequence numbers that it had given before; it was set back. Nothing more is sent "
+        "with this key: rekey the group or take a new Sender ID");
 }
 
 static void on_refused(struct cg_sender *sender, const struct cg_store_failure *failure) {
-    /* What is left of a block is durable and good while the store is merely out of reach, but not after a verdict on the row. */
+    /* What is left of a block is durable and good while the store is merely out of reach, but not after a verdict on
+     * the row. */
     if (failure->refusal == CG_STORE_SPENT || failure->refusal == CG_STORE_UNCLAIMED)
         sender->now = sender->then = (struct range){0};
     refuse(sender, sender->attempt, &failure->problem);
@@ -188,7 +189,8 @@ static void on_reserved(struct cg_store_job *job) {
     cg_sender_unref(sender);
 }
 
-int cg_sender_take(struct cg_sender *sender, struct cg_sender_wait *wait, uint64_t *number, struct cg_problem *problem) {
+int cg_sender_take(struct cg_sender *sender, struct cg_sender_wait *wait, uint64_t *number,
+                   struct cg_problem *problem) {
     CG_CHECK(wait->sender == NULL);
     if (sender->distrusted) return distrust(problem);
     if (left(sender) == 0) {

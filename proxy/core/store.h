@@ -1,7 +1,7 @@
-/* Where sequence numbers are kept so that no number is ever given twice: an internal interface, because what it holds decides
- * over nonces. Two halves. The core sees `cg_store`: it hands over a job and hears of it later, on the loop. What reads and
- * writes is a `cg_store_backend` (plugins/sqlite): its calls block, for as long as a disk likes, so the shell runs them on a
- * thread of their own (io/store_thread.h); the small programs call it directly.
+/* Where sequence numbers are kept so that no number is ever given twice: an internal interface, because what it holds
+ * decides over nonces. Two halves. The core sees `cg_store`: it hands over a job and hears of it later, on the loop.
+ * What reads and writes is a `cg_store_backend` (plugins/sqlite): its calls block, for as long as a disk likes, so the
+ * shell runs them on a thread of their own (io/store_thread.h); the small programs call it directly.
  *
  * A row, once there, stays: nothing deletes it, sets it back, or makes a spent one good again. */
 #ifndef CG_CORE_STORE_H
@@ -39,14 +39,15 @@ struct cg_store_failure {
 
 struct cg_store_backend;
 
-/* Not for several threads at once; no thread in particular. Whatever made a call fail, the next one finds out for itself
- * whether it is over. */
+/* Not for several threads at once; no thread in particular. Whatever made a call fail, the next one finds out for
+ * itself whether it is over. */
 struct cg_store_backend_ops {
-    /* Reserves `count` numbers, or the fewer that are left below 2^40, at least one. CG_OK only once that is durable. */
+    /* Reserves `count` numbers, or the fewer that are left below 2^40, at least one. CG_OK only once that is durable.
+     */
     int (*reserve)(struct cg_store_backend *backend, const struct cg_sender_id *sender, uint64_t count,
                    struct cg_store_range *range, struct cg_store_failure *failure);
-    /* Makes the row of a sender that has none, with 0 as its next number. CG_OK as well when it is claimed already: it keeps
-     * its counter. Durable before it returns. */
+    /* Makes the row of a sender that has none, with 0 as its next number. CG_OK as well when it is claimed already: it
+     * keeps its counter. Durable before it returns. */
     int (*claim)(struct cg_store_backend *backend, const struct cg_sender_id *sender, struct cg_store_failure *failure);
     void (*free)(struct cg_store_backend *backend);
 };
@@ -61,13 +62,13 @@ enum cg_store_operation { CG_STORE_RESERVE, CG_STORE_CLAIM };
 struct cg_store_job {
     enum cg_store_operation operation;
     struct cg_sender_id sender;
-    uint64_t count;                          /* RESERVE: how many */
-    void (*done)(struct cg_store_job *job);  /* on the loop, exactly once, never from inside submit; may free the job */
+    uint64_t count;                         /* RESERVE: how many */
+    void (*done)(struct cg_store_job *job); /* on the loop, exactly once, never from inside submit; may free the job */
     void *ctx;
-    int err;                                 /* result: CG_OK, or as `failure` says */
-    struct cg_store_range range;             /* result of RESERVE */
-    struct cg_store_failure failure;         /* result */
-    struct cg_store_job *next;               /* the store's */
+    int err;                         /* result: CG_OK, or as `failure` says */
+    struct cg_store_range range;     /* result of RESERVE */
+    struct cg_store_failure failure; /* result */
+    struct cg_store_job *next;       /* the store's */
 };
 
 struct cg_store;

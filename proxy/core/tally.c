@@ -12,13 +12,26 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
 
 void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
 
-static const struct cg_member *configured_member(const struct cg_tally *tally, const struct cg_arrival *arrival) {
-    struct cg_slice identity = arrival->opened->identity;
+/* Who an answer is from. One hash serves all tables: every answer is looked for among the answers and the members. */
+struct key {
+    struct cg_slice bytes;
+    unsigned hash;
+    bool is_identity; /* else address and port */
+};
+
+static struct key key_of(const struct cg_arrival *arrival) {
+    struct key key = {.bytes = arrival->opened->identity, .is_identity = arrival->opened->identity.len > 0};
+    if (!key.is_identity) key.bytes = cg_slice_of(&arrival->from, sizeof arrival->from);
+    HASH_VALUE(key.bytes.data, key.bytes.len, key.hash);
+    return key;
+}
+
+static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key) {
     struct cg_member *member;
-    if (identity.len > 0) {
-        HASH_FIND(hh_identity, tally->mapping->members_by_identity, identity.data, identity.len, member);
+    if (key->is_identity) {
+        HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, key->bytes.data, key->bytes.len, key->hash, member);
     } else {
-        HASH_FIND(hh, tally->mapping->members_by_addr, &arrival->from, sizeof arrival->from, member);
+        HASH_FIND_BYHASHVALUE(hh, mapping->members_by_addr, key->bytes.data, key->bytes.len, key->hash, member);
     }
     return member;
 }
@@ -84,20 +97,21 @@ static enum cg_tally_result dropped_for_memory(struct cg_tally *tally, const str
     return shared ? CG_TALLY_NO_MEMORY : own;
 }
 
-static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_slice key,
+static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, const struct key *key,
                                       struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
     if (entry == NULL || !hold(tally, entry, arrival)) return dropped_for_memory(tally, arrival);
-    if (arrival->opened->identity.len == 0) {
-        entry->key = cg_slice_of(&entry->from, sizeof entry->from);
-    } else {
-        entry->key = cg_arena_copy(tally->arena, key);
+    if (key->is_identity) {
+        entry->key = cg_arena_copy(tally->arena, key->bytes);
         if (entry->key.data == NULL) return dropped_for_memory(tally, arrival);
+    } else {
+        entry->key = cg_slice_of(&entry->from, sizeof entry->from);
     }
-    entry->member = tally->mapping->member_count == 0 ? NULL : configured_member(tally, arrival);
-    HASH_ADD_KEYPTR(hh, tally->answers, entry->key.data, entry->key.len, entry);
+    entry->member = configured_member(tally->mapping, key);
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, key->hash, entry);
     mark_seen(tally, entry->member, true);
+    entry->number = ++tally->numbered;
     tally->answered++;
     if (is_failure(entry->code)) tally->failed++;
     *held = entry;
@@ -123,13 +137,12 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
 }
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {
-    struct cg_slice key = arrival->opened->identity;
-    if (key.len == 0) key = cg_slice_of(&arrival->from, sizeof arrival->from);
+    struct key key = key_of(arrival);
     struct cg_held_answer *found = NULL;
-    HASH_FIND(hh, tally->answers, key.data, key.len, found);
+    HASH_FIND_BYHASHVALUE(hh, tally->answers, key.bytes.data, key.bytes.len, key.hash, found);
     struct cg_held_answer *ignored;
     if (held == NULL) held = &ignored;
-    if (found == NULL) return add_first(tally, arrival, key, held);
+    if (found == NULL) return add_first(tally, arrival, &key, held);
     *held = found;
     return add_again(tally, arrival, found);
 }

@@ -15,6 +15,7 @@ struct cg_held_answer {
     uint8_t *room;   /* the bytes of options, payload and kid */
     size_t room_cap; /* a further answer that fits is written over the old one */
     uint32_t ms;
+    uint32_t number; /* from 1, in order of first arrival */
     uint8_t code;
     uint8_t verified;
     uint8_t via;
@@ -41,6 +42,7 @@ struct cg_tally {
     struct cg_refusal *refusals, **last_refusal;
     uint8_t *seen; /* bit per configured member */
     uint32_t seen_count;
+    uint32_t numbered; /* given to answers so far */
     uint32_t answered, failed, duplicates, late, rejected;
     uint32_t incomplete; /* held answers whose blocks are still being fetched */
     bool limited;        /* an answer was dropped because of a limit */

@@ -113,13 +113,23 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, struct
     admin->gateway = gateway;
     admin->started_us = cg_loop_now_us();
     const struct cg_http_options options = {
-        .settings = &cg_gateway_config(gateway)->admin, .handler = &handler, .ctx = admin, .connections = CONNECTIONS};
+        .settings = &cg_gateway_config(gateway)->admin,
+        .key_may_be_shared = cg_gateway_config(gateway)->key_files_may_be_shared,
+        .handler = &handler,
+        .ctx = admin,
+        .connections = CONNECTIONS,
+    };
     admin->server = cg_http_server_open(uv, &options, problem);
     if (admin->server == NULL) {
         free(admin);
         return NULL;
     }
     return admin;
+}
+
+int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) {
+    const struct cg_config *config = cg_gateway_config(admin->gateway);
+    return cg_http_server_reload_tls(admin->server, &config->admin.tls, config->key_files_may_be_shared, problem);
 }
 
 static void on_server_closed(void *ctx) {

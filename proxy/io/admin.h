@@ -9,6 +9,8 @@ struct cg_admin;
 
 /* Listens as the gateway's current settings say (admin.listen). `gateway` outlives it. NULL: *problem says why. */
 struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, struct cg_problem *problem);
+/* As cg_front_http_reload, for admin.tls. */
+int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) CG_MUST_CHECK;
 /* It answers while the gateway stops, /readyz with 503, until this. NULL is fine, on_closed (may be NULL) is then not
  * called. */
 void cg_admin_close(struct cg_admin *admin, void (*on_closed)(void *ctx), void *ctx);

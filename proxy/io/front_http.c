@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "core/links.h"
 #include "io/loop.h"
 
 enum {
@@ -49,16 +50,41 @@ static bool parse_bearer(struct cg_slice value, struct cg_slice *token) {
     return token->len > 0;
 }
 
-static int identify(struct cg_request *request, const struct cg_config *config, const struct cg_http_message *message,
-                    struct cg_problem *problem) {
-    struct cg_slice value, token;
-    int err = cg_http_field(message, "Authorization", &value);
-    if (err == CG_E_NOT_FOUND) return CG_OK;
-    if (err < 0 || !parse_bearer(value, &token)) return bad_token(problem);
+static int identify_by_token(struct cg_request *request, const struct cg_config *config, struct cg_slice value,
+                             struct cg_problem *problem) {
+    struct cg_slice token;
+    if (!parse_bearer(value, &token)) return bad_token(problem);
     uint8_t digest[32];
     CG_CHECK(EVP_Digest(token.data, token.len, digest, NULL, EVP_sha256(), NULL) == 1);
     request->client = cg_config_client_by_token(config, digest);
     return request->client == NULL ? bad_token(problem) : CG_OK;
+}
+
+static int unknown_certificate(const uint8_t digest[CG_HTTP_CERTIFICATE_SHA256], struct cg_problem *problem) {
+    char hex[2 * CG_HTTP_CERTIFICATE_SHA256 + 1];
+    for (size_t i = 0; i < CG_HTTP_CERTIFICATE_SHA256; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "no client of the settings has \"certificate_sha256\": \"%s\"", hex);
+}
+
+static int identify_by_certificate(struct cg_request *request, const struct cg_config *config,
+                                   struct cg_http_call *call, struct cg_problem *problem) {
+    uint8_t digest[CG_HTTP_CERTIFICATE_SHA256];
+    int err = cg_http_call_certificate(call, digest, problem);
+    if (err == CG_E_NOT_FOUND) return CG_OK;
+    if (err < 0) return err;
+    request->client = cg_config_client_by_certificate(config, digest);
+    return request->client == NULL ? unknown_certificate(digest, problem) : CG_OK;
+}
+
+/* A token is sent on purpose, a certificate perhaps for another's sake: the token decides where there are both. What
+ * proves nothing is refused where anonymous clients are taken, too: it is a mistake that should show. */
+static int identify(struct cg_request *request, const struct cg_config *config, struct cg_http_call *call,
+                    struct cg_problem *problem) {
+    struct cg_slice value;
+    int err = cg_http_field(cg_http_call_message(call), "Authorization", &value);
+    if (err == CG_E_NOT_FOUND) return identify_by_certificate(request, config, call, problem);
+    if (err < 0) return bad_token(problem);
+    return identify_by_token(request, config, value, problem);
 }
 
 /* ---- Requests ---- */
@@ -73,7 +99,36 @@ static int convert(const struct pending *pending, struct cg_problem *problem) {
                            pending->front->encoders, message, problem);
     if (err < 0) return err;
     request->may_be_anonymous = listen->loopback || listen->insecure;
-    return identify(request, config, message, problem);
+    return identify(request, config, pending->call, problem);
+}
+
+/* Needs no exchange, so its own is given up. */
+static int reply_links(struct pending *pending, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
+    const struct cg_http_head head = {
+        .status = 200, .content_type = "application/link-format", .headers = headers, .header_count = 1};
+    struct cg_buf body;
+    cg_buf_init(&body, 0);
+    int err = cg_links_emit(&body, cg_gateway_exchange_config(gateway, pending->ticket),
+                            cg_gateway_request(gateway, pending->ticket), problem);
+    if (err < 0) {
+        cg_buf_fini(&body);
+        return err;
+    }
+    cg_http_call_reply_bytes(pending->call, &head, &body);
+    cg_gateway_abandon(gateway, pending->ticket);
+    return CG_OK;
+}
+
+/* To an exchange that runs, or to a reply. */
+static int set_off(struct pending *pending, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    int err = convert(pending, problem);
+    if (err < 0) return err;
+    if (cg_gateway_request(gateway, pending->ticket)->discovery) return reply_links(pending, problem);
+    cg_gateway_start(gateway, pending->ticket, cg_loop_now_us());
+    return CG_OK;
 }
 
 static const struct cg_front front_calls;
@@ -94,10 +149,8 @@ static void on_request(void *ctx, struct cg_http_call *call) {
         return;
     }
     cg_http_call_set_ctx(call, pending);
-    if (convert(pending, &problem) < 0) {
+    if (set_off(pending, &problem) < 0) {
         cg_gateway_refuse(front->gateway, pending->ticket, &problem, cg_loop_now_us());
-    } else {
-        cg_gateway_start(front->gateway, pending->ticket, cg_loop_now_us());
     }
 }
 
@@ -170,13 +223,23 @@ struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gatew
     front->gateway = gateway;
     front->encoders = encoders;
     const struct cg_http_options options = {
-        .settings = &config->http, .handler = &handler, .ctx = front, .connections = connection_limit(config)};
+        .settings = &config->http,
+        .key_may_be_shared = config->key_files_may_be_shared,
+        .handler = &handler,
+        .ctx = front,
+        .connections = connection_limit(config),
+    };
     front->server = cg_http_server_open(uv, &options, problem);
     if (front->server == NULL) {
         free(front);
         return NULL;
     }
     return front;
+}
+
+int cg_front_http_reload(struct cg_front_http *front, struct cg_problem *problem) {
+    const struct cg_config *config = cg_gateway_config(front->gateway);
+    return cg_http_server_reload_tls(front->server, &config->http.tls, config->key_files_may_be_shared, problem);
 }
 
 void cg_front_http_stop(struct cg_front_http *front) { cg_http_server_stop(front->server); }

@@ -9,10 +9,14 @@
 
 struct cg_front_http;
 
-/* Listens as the gateway's current settings say (http.listen); later settings change everything but the listeners.
+/* Listens as the gateway's current settings say (http.listen, http.tls); later settings change everything but the listeners.
  * `gateway` and `encoders` (borrowed; at least one) outlive the front. NULL: *problem says why. */
 struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
                                          const struct cg_encoder_list *encoders, struct cg_problem *problem);
+
+/* Reads the TLS files that the gateway's current settings name, for connections from now on. On failure what was read
+ * before stays in use, and *problem says which file and why. */
+int cg_front_http_reload(struct cg_front_http *front, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* No further connections or requests; running exchanges still get their reply, after which their connections close. */
 void cg_front_http_stop(struct cg_front_http *front);

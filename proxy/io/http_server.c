@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ enum {
     BACKLOG = 512,
     POOL_SIZE = 49152, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer */
     POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
+    UNSENT_MAX = 131072, /* bytes that wait in the kernel for the client's window */
 };
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
@@ -217,6 +219,12 @@ static void attach_tls(struct cg_http_connection *connection) {
     connection->tls = cg_http_tls_attach(connection->server->tls, info->tls_session);
 }
 
+/* The kernel would take megabytes for a client that does not read; then nobody here would notice it. Best effort. */
+static void bound_kernel_queue(int fd) {
+    int bytes = UNSENT_MAX;
+    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
 static struct cg_http_connection *new_connection(struct cg_http_server *server, struct MHD_Connection *mhd) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct cg_http_connection *connection = info == NULL ? NULL : calloc(1, sizeof *connection);
@@ -229,6 +237,7 @@ static struct cg_http_connection *new_connection(struct cg_http_server *server, 
     connection->next = server->connections;
     if (connection->next != NULL) connection->next->previous = connection;
     server->connections = connection;
+    bound_kernel_queue(connection->fd);
     attach_tls(connection);
     cg_http_set_timer(server, &connection->timer, server->patience_us);
     return connection;

@@ -1,5 +1,6 @@
-/* Two queues and a thread between them. The hard thing is the end: the thread leaves only when it was told to and nothing is
- * queued, and the loop joins it only after its last word, so that neither waits for the other and no job is dropped. */
+/* Two queues and a thread between them. The hard thing is the end: the thread leaves only when it was told to and
+ * nothing is queued, and the loop joins it only after its last word, so that neither waits for the other and no job is
+ * dropped. */
 #include "io/store_thread.h"
 
 #include <stdlib.h>
@@ -11,7 +12,7 @@ struct queue {
 };
 
 struct cg_store_thread {
-    struct cg_store store; /* first member */
+    struct cg_store store;            /* first member */
     struct cg_store_backend *backend; /* the thread's */
     uv_thread_t thread;
     uv_async_t async;
@@ -24,9 +25,7 @@ struct cg_store_thread {
     void *closed_ctx;
 };
 
-static struct cg_store_thread *thread_of(struct cg_store *store) {
-    return (struct cg_store_thread *)store;
-}
+static struct cg_store_thread *thread_of(struct cg_store *store) { return (struct cg_store_thread *)store; }
 
 static void put(struct queue *queue, struct cg_store_job *job) {
     job->next = NULL;
@@ -55,8 +54,7 @@ static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
 
 /* The next job, when there is one; NULL when there is none any more. With the mutex held. */
 static struct cg_store_job *wait_for_job(struct cg_store_thread *thread) {
-    while (thread->asked.first == NULL && !thread->closing)
-        uv_cond_wait(&thread->work, &thread->mutex);
+    while (thread->asked.first == NULL && !thread->closing) uv_cond_wait(&thread->work, &thread->mutex);
     return get(&thread->asked);
 }
 
@@ -91,8 +89,7 @@ static struct cg_store_job *next_done(struct cg_store_thread *thread, bool *ende
 /* Reports what is done; whether the thread had ended by then, so that nothing is left. */
 static bool report(struct cg_store_thread *thread) {
     bool ended;
-    for (struct cg_store_job *job; (job = next_done(thread, &ended)) != NULL;)
-        job->done(job);
+    for (struct cg_store_job *job; (job = next_done(thread, &ended)) != NULL;) job->done(job);
     return ended;
 }
 

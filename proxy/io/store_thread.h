@@ -1,5 +1,5 @@
-/* The store on a thread of its own: a disk that takes half a second for an fsync must not be felt by the loop. Jobs run one
- * after the other, in the order of their coming. */
+/* The store on a thread of its own: a disk that takes half a second for an fsync must not be felt by the loop. Jobs run
+ * one after the other, in the order of their coming. */
 #ifndef CG_IO_STORE_THREAD_H
 #define CG_IO_STORE_THREAD_H
 
@@ -18,9 +18,10 @@ struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_ba
 /* What the core submits to, from the loop. */
 struct cg_store *cg_store_thread_store(struct cg_store_thread *thread);
 
-/* From the loop, once: what was submitted is still done and reported; what is submitted later ends with CG_E_STOPPING, and after
- * `closed` (from the loop, the last that is heard; the memory is freed already; may be NULL) nothing may be submitted. Takes as
- * long as the disk does. A process that cannot wait may exit without: no number is lost that was not given. */
+/* From the loop, once: what was submitted is still done and reported; what is submitted later ends with CG_E_STOPPING,
+ * and after `closed` (from the loop, the last that is heard; the memory is freed already; may be NULL) nothing may be
+ * submitted. Takes as long as the disk does. A process that cannot wait may exit without: no number is lost that was
+ * not given. */
 void cg_store_thread_close(struct cg_store_thread *thread, cg_store_closed_fn closed, void *ctx);
 
 #endif

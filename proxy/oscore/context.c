@@ -20,7 +20,7 @@ static const struct cg_cose_cipher *cipher_or_none(int id) { return id == CG_COS
 static int check_group_algorithms(const struct cg_oscore_params *p, const char **why) {
     bool group_mode = p->alg_group_enc != CG_COSE_NONE, pairwise_mode = p->alg_agreement != CG_COSE_NONE;
     if (group_mode && cg_cose_cipher(p->alg_group_enc) == NULL)
-        return refuse(why, "alg_group_enc is unknown or, as AES-CBC, forbidden (RFC 10021 2.1.6)");
+        return refuse(why, "alg_group_enc is unknown or, as AES-CBC, forbidden (RFC 10021 2.1.7)");
     if (group_mode != (p->alg_signature != CG_COSE_NONE))
         return refuse(why, "alg_group_enc and alg_signature go together");
     if (group_mode && cg_cose_signature_curve(p->alg_signature) == CG_CURVE_NONE)

@@ -30,7 +30,8 @@ struct cg_oscore_sender_params {
 
 struct cg_oscore_params {
     bool group; /* Group OSCORE; false: OSCORE, which uses alg_aead only */
-    /* COSE numbers, CG_COSE_NONE where not set. Group mode needs the second and third, pairwise mode the first and last. */
+    /* COSE numbers, CG_COSE_NONE where not set. Group mode needs the second and third, pairwise mode the first and
+     * last. */
     int alg_aead, alg_group_enc, alg_signature, alg_agreement;
     enum cg_hash hkdf;
     struct cg_slice master_secret;
@@ -85,7 +86,8 @@ struct cg_slice cg_oscore_sender_id(const struct cg_oscore_context *context);  /
 size_t cg_oscore_sender_id_max(const struct cg_oscore_params *params);
 
 enum cg_oscore_window_state {
-    /* No request of this peer was ever received under this key material; so it is with a pure client after a restart. */
+    /* No request of this peer was ever received under this key material; so it is with a pure client after a restart.
+     */
     CG_OSCORE_WINDOW_NEW,
     /* Some may have been: Echo first (RFC 10021 §9). */
     CG_OSCORE_WINDOW_LOST,

@@ -35,7 +35,7 @@ enum cg_hash { CG_SHA256 = 1, CG_SHA512 = 2 };
 enum cg_cipher_kind {
     CG_CIPHER_CCM,  /* wants the length and the tag before the data */
     CG_CIPHER_AEAD, /* GCM, ChaCha20/Poly1305 */
-    CG_CIPHER_CTR,  /* encrypts only; the IV is the nonce and four zero bytes (RFC 10021 §2.1.6) */
+    CG_CIPHER_CTR,  /* encrypts only; the IV is the nonce and four zero bytes (RFC 10021 §2.1.7) */
 };
 
 struct cg_cose_cipher {
@@ -47,13 +47,14 @@ struct cg_cose_cipher {
     uint8_t tag_len;   /* 0: no integrity protection */
 };
 
-/* NULL for an unknown or refused algorithm: AES-CBC (-65531 to -65529) must not be used (RFC 10021 §2.1.6). */
+/* NULL for an unknown or refused algorithm: AES-CBC (-65531 to -65529) must not be used (RFC 10021 §2.1.7). */
 const struct cg_cose_cipher *cg_cose_cipher(int id);
 
 /* The curve that goes with a signature algorithm; CG_CURVE_NONE when it is unknown. */
 enum cg_cose_curve cg_cose_signature_curve(int id);
 
-/* The hash inside a key agreement algorithm, which must be the group's HKDF hash (RFC 10021 §2.1.9); 0 when unknown. */
+/* The hash inside a key agreement algorithm, which must be the group's HKDF hash (RFC 10021 §2.1.10); 0 when unknown.
+ */
 enum cg_hash cg_cose_agreement_hash(int id);
 
 static inline size_t cg_hash_len(enum cg_hash hash) { return hash == CG_SHA512 ? 64 : 32; }

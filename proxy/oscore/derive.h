@@ -1,4 +1,4 @@
-/* HKDF (RFC 5869) and the info arrays that OSCORE feeds it (RFC 8613 §3.2.1; RFC 10021 §2.1.8, §2.3, §2.5.1, §4.2). */
+/* HKDF (RFC 5869) and the info arrays that OSCORE feeds it (RFC 8613 §3.2.1; RFC 10021 §2.1.9, §2.3, §2.5.1, §4.2). */
 #ifndef CG_OSCORE_DERIVE_H
 #define CG_OSCORE_DERIVE_H
 

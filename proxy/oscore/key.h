@@ -1,4 +1,4 @@
-/* Asymmetric keys of members: Ed25519, P-256, X25519 (RFC 9053 §2, §6, §7; RFC 10021 §2.4, §2.5, §13.10). */
+/* Asymmetric keys of members: Ed25519, P-256, X25519 (RFC 9053 §2, §6, §7; RFC 10021 §2.4, §2.5, §13.16). */
 #ifndef CG_OSCORE_KEY_H
 #define CG_OSCORE_KEY_H
 

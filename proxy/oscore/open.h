@@ -59,7 +59,7 @@ struct cg_oscore_opened {
 int cg_oscore_open_request_prepare(struct cg_oscore_opening *op, struct cg_oscore_context *context,
                                    const struct cg_msg *sealed) CG_MUST_CHECK;
 /* `binding`: of the request, under this or another epoch's context of the group. A response without 'kid context' may
- * be under the latest context or under the request's: try the latest first (RFC 10021 §13.4). */
+ * be under the latest context or under the request's: try the latest first (RFC 10021 §13.5.1). */
 int cg_oscore_open_response_prepare(struct cg_oscore_opening *op, struct cg_oscore_context *context,
                                     const struct cg_msg *sealed, const struct cg_oscore_binding *binding) CG_MUST_CHECK;
 

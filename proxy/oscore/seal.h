@@ -37,8 +37,8 @@ struct cg_oscore_sealing {
  *
  * CG_E_PROTECT: no Sender Context or no such mode; a retired context; a number above 2^40 - 1 or used before with this
  * context; an OSCORE option; an Echo option in group mode where pairwise mode is possible (RFC 10021 §9).
- * CG_E_BAD_REQUEST: not a request. CG_E_TOO_BIG: `cap`. CG_E_BAD_URI: Proxy-Uri. CG_E_KEY, CG_E_NO_MEMORY,
- * CG_E_INTERNAL: after these two the number counts as spent. */
+ * CG_E_BAD_REQUEST: not a request. CG_E_TOO_BIG: `cap`. CG_E_BAD_URI: Proxy-Uri. CG_E_KEY. CG_E_NO_MEMORY and
+ * CG_E_INTERNAL: the number counts as spent all the same. */
 int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscore_context *context,
                                    struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain,
                                    uint8_t *data, size_t cap, struct cg_oscore_binding *binding) CG_MUST_CHECK;

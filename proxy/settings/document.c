@@ -111,8 +111,31 @@ static void read_options(struct cg_reader *reader, const struct cg_at *at, const
     }
 }
 
+/* Taken up so that one file serves this version and the next; a warning says that nothing listens there. */
+static void read_coap_listen(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+                             void *target) {
+    (void)key, (void)target;
+    enum { LISTEN_MAX = 64 };
+    struct cg_config *config = reader->config;
+    if (!cg_read_is_array(reader, at, json, LISTEN_MAX)) return;
+    config->coap_listen = cg_keep_array(reader, json_array_size(json), sizeof *config->coap_listen);
+    if (config->coap_listen == NULL) return;
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        struct cg_at child = {.up = at, .index = i};
+        const char *text = cg_read_text(reader, &child, json_array_get(json, i));
+        struct cg_uri uri;
+        const char *why;
+        if (text == NULL) continue;
+        if (cg_uri_parse(&uri, cg_slice_str(text), &why) < 0) {
+            cg_mistake_at(reader, &child, "must be a URI such as \"coap://127.0.0.1:5683\": %s", why);
+            continue;
+        }
+        config->coap_listen[config->coap_listen_count++] = cg_keep_text(reader, cg_slice_str(text));
+    }
+}
+
 static const struct cg_key coap_keys[] = {
-    {.name = "listen", .read = cg_read_only_nothing},
+    {.name = "listen", .read = read_coap_listen},
     {.name = "options", .read = read_options},
 };
 static const struct cg_keys all_coap_keys = CG_KEYS(coap_keys);

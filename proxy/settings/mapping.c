@@ -42,11 +42,23 @@ static void read_leisure(struct cg_reader *reader, const struct cg_at *at, const
     *(double *)((char *)target + key->offset) = seconds;
 }
 
-static void read_stand_in(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
-                          const json_t *json, void *target) {
-    (void)key, (void)target;
-    if (!json_is_string(json) || strcmp(json_string_value(json), "group") != 0) {
-        cg_mistake_at(reader, at, "must be \"group\": anything else is not part of this version");
+/* R19. Standing in for each member is how a reply hides them; reaching them through the gateway comes with the CoAP front. */
+static void read_privacy(struct cg_reader *reader, struct cg_draft *draft) {
+    struct cg_at at;
+    struct cg_mapping *mapping = &draft->mapping;
+    const json_t *json = cg_read_member(draft->at, draft->json, "stand_in", &at);
+    const char *stand_in = json == NULL ? "group" : json_is_string(json) ? json_string_value(json) : "";
+    bool members = strcmp(stand_in, "members") == 0;
+    if (!members && strcmp(stand_in, "group") != 0) {
+        cg_mistake_at(reader, &at, "must be \"group\" or \"members\"");
+    } else if (members && !mapping->anonymise) {
+        cg_mistake_at(reader, &at, "\"members\" without \"anonymise\": true is not part of this version");
+    }
+    if (!mapping->anonymise) return;
+    cg_read_member(draft->at, draft->json, "anonymise", &at);
+    if (!members) cg_mistake_at(reader, &at, "needs \"stand_in\": \"members\"");
+    if (mapping->security == CG_SECURITY_RELAY) {
+        cg_mistake_at(reader, &at, "cannot be with \"relay\": the client must know whom it hears");
     }
 }
 
@@ -74,8 +86,8 @@ static const struct cg_key mapping_keys[] = {
     CG_KEY_OWN("clients"),
     {.name = "cache", .read = cg_read_only_false},
     {.name = "aggregate", .read = cg_read_only_false},
-    {.name = "anonymise", .read = cg_read_only_false},
-    {.name = "stand_in", .read = read_stand_in},
+    CG_KEY_FIELD("anonymise", cg_read_bool, struct cg_draft, mapping.anonymise),
+    CG_KEY_OWN("stand_in"),
     CG_KEY_OWN("check_signature"),
 };
 const struct cg_keys cg_mapping_keys = CG_KEYS(mapping_keys);
@@ -257,6 +269,7 @@ static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const
     cg_read_members(reader, &draft);
     cg_read_finish(reader, &draft);
     cg_read_grants(reader, &draft);
+    read_privacy(reader, &draft);
     *mapping = draft.mapping;
 }
 

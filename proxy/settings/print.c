@@ -128,9 +128,11 @@ static void print_front(struct out *out, const char *name, const struct cg_http_
     print_tls(out, &settings->tls);
 }
 
-static void print_coap(struct out *out, const struct cg_option_numbers *options) {
+static void print_coap(struct out *out, const struct cg_config *config) {
+    const struct cg_option_numbers *options = &config->options;
     out_open(out, "coap", '{');
     out_open(out, "listen", '[');
+    for (size_t i = 0; i < config->coap_listen_count; i++) out_text(out, NULL, config->coap_listen[i]);
     out_close(out, ']');
     out_open(out, "options", '{');
     out_integer(out, "multicast_timeout", options->multicast_timeout);
@@ -246,8 +248,6 @@ static void print_grants(struct out *out, const struct cg_mapping *mapping) {
 static void print_later(struct out *out) {
     out_bool(out, "cache", false);
     out_bool(out, "aggregate", false);
-    out_bool(out, "anonymise", false);
-    out_text(out, "stand_in", "group");
 }
 
 static void print_security(struct out *out, const struct cg_mapping *mapping) {
@@ -297,6 +297,8 @@ static void print_mapping(struct out *out, const struct cg_mapping *mapping) {
     out_integer(out, "requests_per_minute", mapping->requests_per_minute);
     out_close(out, '}');
     print_grants(out, mapping);
+    out_bool(out, "anonymise", mapping->anonymise);
+    out_text(out, "stand_in", mapping->anonymise ? "members" : "group");
     print_later(out);
     out_close(out, '}');
 }
@@ -309,7 +311,7 @@ void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     out_close(&out, '}');
     print_front(&out, "admin", &config->admin);
     out_close(&out, '}');
-    print_coap(&out, &config->options);
+    print_coap(&out, config);
     out_text(&out, "state", config->state);
     print_group(&out, &config->group);
     print_limits(&out, &config->limits);

@@ -21,7 +21,11 @@ static struct cg_security_group *load_keys(struct cg_reader *reader, const struc
     int err = cg_security_group_load(file, kind, reader->config->key_files_may_be_shared, &keys, &mistakes);
     if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
     for (const struct cg_mistake *it = mistakes.first; it != NULL; it = it->next) {
-        cg_mistake_at(reader, at, "%s%s%s: %s", file, it->pointer[0] == 0 ? "" : " at ", it->pointer, it->message);
+        if (it->pointer[0] == 0) {
+            cg_mistake_at(reader, at, "%s", it->message); /* names the file */
+        } else {
+            cg_mistake_at(reader, at, "%s at %s: %s", file, it->pointer, it->message);
+        }
     }
     cg_mistakes_fini(&mistakes);
     return keys;
@@ -68,8 +72,9 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
         entry->name = cg_keep_text(reader, cg_slice_str(name));
         if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
             cg_mistake_at(reader, &child, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
+        } else {
+            read_entry(reader, &child, value, entry);
         }
-        read_entry(reader, &child, value, entry);
     }
 }
 

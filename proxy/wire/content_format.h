@@ -6,6 +6,7 @@
 #include "base/slice.h"
 
 #define CG_FORMAT_MULTIPART_CORE 62
+#define CG_FORMAT_OSCORE         10001
 #define CG_FORMAT_NONE           UINT32_MAX
 
 /* The media type with its parameters as HTTP writes it, e.g. 0 → "text/plain; charset=utf-8", 50 → "application/json". Formats

@@ -32,9 +32,8 @@ static void make_context(int self, const uint8_t seeds[2][32], const uint8_t cre
                                       .gm_cred = cg_slice_str("manager"),
                                       .sender = &sender};
     CG_CHECK(cg_oscore_context_new(&sides[self], &params, NULL) == CG_OK);
-    CG_CHECK(cg_oscore_peer_add(sides[self], cg_slice_of(&ids[1 - self], 1),
-                                cg_slice_of(creds[1 - self], CRED_LEN), CG_OSCORE_WINDOW_NEW, &peers[self],
-                                NULL) == CG_OK);
+    CG_CHECK(cg_oscore_peer_add(sides[self], cg_slice_of(&ids[1 - self], 1), cg_slice_of(creds[1 - self], CRED_LEN),
+                                CG_OSCORE_WINDOW_NEW, &peers[self], NULL) == CG_OK);
     CG_CHECK(cg_oscore_peer_warm(peers[self]) == CG_OK);
 }
 

@@ -135,5 +135,98 @@ def multiparts():
     write("multipart", "nested", b"\x00" + boundary + answer(0, 1, 5683, [(12, b"\x32")], b"[" * 120 + b"]" * 120, 0))
 
 
-for make in (messages, uris, cris, settings, dictionary, http, multiparts):
+def oscore():
+    """From the test vectors: each as request, response, plain message to be sealed, and inside."""
+    vectors = json.loads((ROOT / "tests/vectors/group-oscore.json").read_text())["vectors"]
+    for vector in vectors[::3]:
+        name, derived = vector["name"], vector["derived"]
+        sealed, plain = bytes.fromhex(vector["protected_message"]), bytes.fromhex(vector["plain_message"])
+        inputs = (sealed, sealed, plain, plain, bytes.fromhex(derived["plaintext"]))
+        for kind, body in enumerate(inputs):
+            write("oscore_open", f"{name}-{kind}", bytes([kind]) + body)
+        write("oscore_option", name, bytes.fromhex(derived["oscore_option"]))
+        write("ccs", name, bytes.fromhex(vector["inputs"]["sender"]["auth_cred"]))
+
+# fuzz_exchange.c: a byte of shape, six of settings, then events, each a byte (its index in `events` there) and its particulars.
+
+REQUEST, ANSWER, TIME, PROMISE, READ, ABANDON, MODES, EMPTY, RAW, RELOAD, REFUSE, NEW, START, FORGED, STOP = range(15)
+LAMPS, PAIR, TWIN, ROOM, ONE, SLOW, SLOWONE, SLOWTWIN = range(8)
+JSON, MIXED, SSE = range(3)
+NON, CON, RST, ACK = range(4)
+DEFAULTS = bytes(7)
+
+
+def request(mapping, encoder=JSON, method=1, rest=0, seconds=None, payload=None, no_response=None):
+    more = encoder | (4 if payload is not None else 0) | (8 if no_response is not None else 0)
+    out = bytes([REQUEST, mapping | rest << 4, method - 1, 0 if seconds is None else 0x80 | seconds, more])
+    if payload is not None:
+        out += bytes([len(payload)]) + payload
+    return out + (b"" if no_response is None else bytes([no_response]))
+
+
+def reply(index=0, who=0, kind=NON, code=0, block=None, payload=b"23.5", sixteens=None):
+    with_ = (8 if block is not None else 0) | (16 if sixteens is not None else 32)
+    out = bytes([ANSWER, index, who, kind | code << 2, with_])
+    if block is not None:
+        out += struct.pack(">H", block)
+    if sixteens is not None:
+        return out + bytes([sixteens]) + b"xxxx"
+    return out + bytes([len(payload)]) + payload
+
+
+def wait(seconds):
+    return bytes([TIME, min(255, int(seconds * 2)), 2])
+
+
+def modes(bits, who=0):
+    return bytes([MODES, bits, who])
+
+
+def promise(which=0, fails=False, again=False, who=0, echo=False):
+    return bytes([PROMISE, which, fails | again << 1 | who << 2 | echo << 4])
+
+
+def exchanges():
+    answers = b"".join(reply(0, who) for who in range(3))
+    seeds = {
+        "json": request(LAMPS) + answers + reply(0, 0, payload=b"24") + wait(2),
+        "mixed": request(PAIR, MIXED) + reply(0, 0) + reply(1, 1, code=2) + reply(1, 1, CON) + wait(3),
+        "sse": request(LAMPS, SSE, seconds=40) + answers + wait(20) + bytes([READ, 0, 50]) + wait(25) + bytes([READ, 0, 255]),
+        "sse-slow-reader": bytes([0, 0, 0x80, 0, 0, 0, 0]) + request(ROOM, SSE) + answers + wait(60),
+        "nobody": request(LAMPS, MIXED) + request(LAMPS, JSON, seconds=0) + wait(30),
+        "shared": request(LAMPS) + request(LAMPS) + answers + bytes([ABANDON, 0]) + wait(2),
+        "queue": request(LAMPS, rest=1) + request(LAMPS, rest=6) + request(TWIN, method=3, payload=b"on") + wait(9),
+        "put-left": request(TWIN, method=3) + bytes([ABANDON, 0]) + wait(9),
+        "blocks": request(LAMPS, SSE) + reply(0, 0, block=0x08, sixteens=1) + reply(0, 0, CON, block=0x18, sixteens=1) +
+                  reply(0, 0, ACK, block=0x20, payload=b"end") + wait(3),
+        "blocks-broken": request(ROOM) + reply(0, 0, block=0x0a, sixteens=4) + reply(0, 0, block=0x28, sixteens=1) + wait(60),
+        "only-member": request(ONE, seconds=60) + wait(5) + bytes([EMPTY, 0, 0]) + reply(0, 0, CON) + wait(2),
+        "only-member-resets": request(ONE, seconds=60) + wait(5) + bytes([EMPTY, 0, 1]) + wait(1),
+        "repair": bytes([0, 0, 0, 0, 5, 5, 5]) + request(ROOM, seconds=20) + reply(0, 1) + wait(11) + reply(0, 0, ACK) + wait(60),
+        "quorum": bytes([0, 0, 0, 0, 2, 2, 2]) + request(ROOM) + reply(0, 0) + reply(0, 1),
+        "sealed-later": modes(1) + request(SLOW) + promise() + answers + wait(2),
+        "sealed-never": modes(1) + request(SLOWTWIN) + wait(120) + request(SLOW) + wait(60) + promise() + promise(),
+        "seal-fails": modes(2) + request(SLOWONE) + modes(1) + request(SLOW) + promise(fails=True),
+        "opened-later": modes(4) + request(SLOW) + answers + promise(1, who=1) + promise(0, again=True) + promise(0, fails=True) + wait(3),
+        "opened-after-end": modes(4) + request(SLOW) + answers + wait(9) + promise() + promise(),
+        "blocks-opened-twice": request(SLOW) + reply(0, 0, block=0x08, sixteens=1) + modes(4) + reply(0, 0, block=0x18, sixteens=1) +
+                               reply(0, 0, block=0x18, sixteens=1) + promise() + promise() + wait(3),
+        "echo": modes(0, 4) + request(SLOW, seconds=10) + answers + modes(0, 1) + reply(0, 0, ACK) + reply(1, 0, ACK) + wait(20),
+        "echo-unicast": modes(0, 4) + request(SLOWONE) + reply(0, 0, ACK) + modes(0) + reply(0, 0, ACK) + wait(5),
+        "emit-fails": modes(16) + request(PAIR) + request(ONE) + modes(0) + request(LAMPS) + modes(16) + reply(0, 0, CON) + wait(5),
+        "reload": request(LAMPS) + bytes([RELOAD, 0x0d, 0xff, 0x0f, 8, 8, 8]) + answers + request(LAMPS) + answers + wait(9),
+        "refuse": bytes([REFUSE, 0, 0, 0, 0, NEW, 0, 0, 0, 0, START, 1, NEW, 0, 0, 0, 0, ABANDON, 1]),
+        "stop": request(LAMPS) + request(PAIR, SSE) + request(LAMPS, rest=1) + answers + bytes([STOP, 1]) + request(LAMPS),
+        "stray": request(LAMPS) + bytes([RAW, 0, 4, 0x40, 0, 0, 1, RAW, 1, 3, 0, 0, 0, EMPTY, 0, 1]) + wait(9) + answers,
+        "small-memory": bytes([0, 0, 0x20, 0x0e, 0, 0, 0]) + request(LAMPS, SSE) + reply(0, 0, sixteens=200) * 4 + wait(5),
+        "no-response": request(LAMPS, no_response=26) + request(LAMPS, SSE, no_response=26) + wait(1),
+    }
+    for name, events in seeds.items():
+        full = events if events[0] == 0 and name in ("sse-slow-reader", "repair", "quorum", "small-memory") else DEFAULTS + events
+        write("exchange", name, full)
+        if name in ("sse", "blocks", "opened-later", "queue"):
+            write("exchange", name + "-freed", b"\x01" + full[1:])
+
+
+for make in (messages, uris, cris, settings, dictionary, http, multiparts, exchanges, oscore):
     make()

@@ -173,22 +173,22 @@ static struct cg_oscore_context *new_context(struct run *run, struct cg_oscore_p
     return NULL;
 }
 
+/* The switch is no field of its own; the array's first byte tells. */
+static bool signs_four_elements(struct run *run) {
+    struct bytes structure;
+    json_t *field = json_object_get(run->derived, "countersign_structure");
+    if (!json_is_string(field) || !get_hex(run, run->derived, "countersign_structure", &structure)) return false;
+    return structure.len > 0 && structure.data[0] == 0x84;
+}
+
 static bool set_up_contexts(struct run *run) {
-    static const char *const known[] = {"alg_aead",
-                                        "alg_group_enc",
-                                        "alg_signature",
-                                        "alg_pairwise_key_agreement",
-                                        "hkdf",
-                                        "names",
-                                        "master_secret",
-                                        "master_salt",
-                                        "gid",
-                                        "gm_cred",
-                                        "cred_fmt",
-                                        "sender",
-                                        "recipient",
-                                        
-                                        NULL};
+    static const char *const known[] = {"alg_aead",      "alg_group_enc",
+                                        "alg_signature", "alg_pairwise_key_agreement",
+                                        "hkdf",          "names",
+                                        "master_secret", "master_salt",
+                                        "gid",           "gm_cred",
+                                        "cred_fmt",      "sender",
+                                        "recipient",     NULL};
     struct bytes secret, salt = {.len = 0}, gid, gm_cred;
     struct party sender, recipient;
     note_unknown(run, run->inputs, "inputs.", known);
@@ -209,7 +209,7 @@ static bool set_up_contexts(struct run *run) {
         .has_id_context = true,
         .id_context = slice(&gid),
         .gm_cred = slice(&gm_cred),
-        .countersign_four = json_integer_value(json_object_get(run->inputs, "countersign_structure_elements")) == 4,
+        .countersign_four = signs_four_elements(run),
     };
     run->sender = new_context(run, &params, &sender, &recipient, &run->to);
     if (run->sender != NULL) run->recipient = new_context(run, &params, &recipient, &sender, &run->from);

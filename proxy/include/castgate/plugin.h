@@ -36,7 +36,8 @@ struct castgate_answer {
     struct castgate_slice etag;       /* of the answer, raw; empty when absent */
     struct castgate_slice options;    /* encoded CoAP options (RFC 7252 §3.1), well-formed */
     struct castgate_slice payload;
-    uint32_t format;                  /* CoAP Content-Format or CASTGATE_FORMAT_NONE */
+    uint32_t format;                  /* CoAP Content-Format or CASTGATE_FORMAT_NONE; 10001 (application/oscore) when the
+                                         member protected the payload for the client, with option 9 among `options` */
     uint32_t max_age;                 /* seconds; 60 when the answer says nothing (RFC 7252 §5.10.5) */
     uint32_t ms;                      /* from the group request to the arrival */
     uint16_t status;                  /* HTTP status (RFC 8075 §7) */

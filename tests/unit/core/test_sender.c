@@ -1,4 +1,5 @@
-/* Sequence numbers over a store that the test answers by hand: what is asked for and when, who is served, who is refused. */
+/* Sequence numbers over a store that the test answers by hand: what is asked for and when, who is served, who is
+ * refused. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -124,13 +125,11 @@ static void begin(struct side *side) {
 static void nothing_is_given_before_the_store_has_answered(void **state) {
     struct side *side = *state;
     struct waiter waiters[3] = {0};
-    for (size_t i = 0; i < 3; i++)
-        take_none(side->sender, &waiters[i]);
+    for (size_t i = 0; i < 3; i++) take_none(side->sender, &waiters[i]);
     assert_int_equal(side->fake.submitted, 1);
     assert_memory_equal(side->fake.jobs[0]->sender.bytes, key_1.bytes, sizeof key_1.bytes);
     assert_int_equal(side->fake.jobs[0]->count, BLOCK);
-    for (size_t i = 0; i < 3; i++)
-        assert_int_equal(waiters[i].heard, 0);
+    for (size_t i = 0; i < 3; i++) assert_int_equal(waiters[i].heard, 0);
     grant(&side->fake, 5000, BLOCK);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(waiters[i].heard, 1);
@@ -143,21 +142,18 @@ static void the_next_block_is_asked_for_when_half_is_left(void **state) {
     struct side *side = *state;
     begin(side);
     uint64_t last = 0;
-    while (last < BLOCK / 2 - 2)
-        assert_int_equal(take(side->sender), ++last);
+    while (last < BLOCK / 2 - 2) assert_int_equal(take(side->sender), ++last);
     assert_int_equal(side->fake.count, 0);
     assert_int_equal(take(side->sender), ++last); /* half is left now */
     assert_int_equal(side->fake.count, 1);
     assert_int_equal(take(side->sender), ++last);
     assert_int_equal(side->fake.count, 1); /* once */
     grant(&side->fake, BLOCK, BLOCK);
-    while (last < 2 * BLOCK - BLOCK / 2 - 2)
-        assert_int_equal(take(side->sender), ++last); /* over the seam */
+    while (last < 2 * BLOCK - BLOCK / 2 - 2) assert_int_equal(take(side->sender), ++last); /* over the seam */
     assert_int_equal(side->fake.count, 0);
     assert_int_equal(take(side->sender), ++last);
     assert_int_equal(side->fake.count, 1);
-    while (last < 2 * BLOCK - 1)
-        assert_int_equal(take(side->sender), ++last); /* while the store is slow */
+    while (last < 2 * BLOCK - 1) assert_int_equal(take(side->sender), ++last); /* while the store is slow */
     struct waiter waiter = {0};
     take_none(side->sender, &waiter);
     assert_int_equal(side->fake.count, 1);
@@ -208,7 +204,8 @@ static void a_failure_tells_those_who_waited_and_the_next_tries_again(void **sta
     assert_int_equal(later.number, 0);
 }
 
-/* What was durable before the store went away is good until it is used up; then sending stops, and starts again with the store. */
+/* What was durable before the store went away is good until it is used up; then sending stops, and starts again with
+ * the store. */
 static void a_failing_store_stops_sending_when_the_block_is_used_up(void **state) {
     struct side *side = *state;
     begin(side);
@@ -231,8 +228,7 @@ static void a_verdict_on_the_row_stops_sending_at_once(void **state) {
     static const enum cg_store_refusal refusals[] = {CG_STORE_SPENT, CG_STORE_UNCLAIMED};
     begin(side);
     for (size_t i = 0; i < 2; i++) {
-        while (side->fake.count == 0)
-            take(side->sender);
+        while (side->fake.count == 0) take(side->sender);
         refuse(&side->fake, refusals[i], "no");
         struct waiter waiter = {0}, claimed = {0};
         take_none(side->sender, &waiter);
@@ -275,10 +271,8 @@ static void a_store_that_was_set_back_is_not_believed(void **state) {
         struct cg_problem problem;
         uint64_t number;
         begin(side);
-        while (side->fake.count == 0)
-            take(side->sender);
-        for (uint64_t left = BLOCK / 2; left > 0; left--)
-            take(side->sender);
+        while (side->fake.count == 0) take(side->sender);
+        for (uint64_t left = BLOCK / 2; left > 0; left--) take(side->sender);
         take_none(side->sender, &waiter);
         grant(&side->fake, wrong[i].first, wrong[i].count);
         assert_int_equal(waiter.err, CG_E_STORE);
@@ -295,8 +289,7 @@ static void more_wait_than_a_block_has_numbers(void **state) {
     struct side *side = *state;
     static struct waiter waiters[2 * BLOCK + 1];
     memset(waiters, 0, sizeof waiters);
-    for (size_t i = 0; i <= 2 * BLOCK; i++)
-        take_none(side->sender, &waiters[i]);
+    for (size_t i = 0; i <= 2 * BLOCK; i++) take_none(side->sender, &waiters[i]);
     grant(&side->fake, 0, BLOCK);
     assert_int_equal(waiters[BLOCK - 1].heard, 1);
     assert_int_equal(waiters[BLOCK].heard, 0);
@@ -312,8 +305,7 @@ static void more_wait_than_a_block_has_numbers(void **state) {
 static void who_cancels_hears_nothing(void **state) {
     struct side *side = *state;
     struct waiter waiters[4] = {0};
-    for (size_t i = 0; i < 4; i++)
-        take_none(side->sender, &waiters[i]);
+    for (size_t i = 0; i < 4; i++) take_none(side->sender, &waiters[i]);
     cg_sender_cancel(&waiters[0].wait);
     cg_sender_cancel(&waiters[2].wait);
     cg_sender_cancel(&waiters[2].wait);
@@ -332,13 +324,9 @@ static void take_again(struct waiter *waiter) {
     take_none(waiter->side->sender, waiter);
 }
 
-static void take_another(struct waiter *waiter) {
-    waiter->other->number = take(waiter->side->sender);
-}
+static void take_another(struct waiter *waiter) { waiter->other->number = take(waiter->side->sender); }
 
-static void cancel_other(struct waiter *waiter) {
-    cg_sender_cancel(&waiter->other->wait);
-}
+static void cancel_other(struct waiter *waiter) { cg_sender_cancel(&waiter->other->wait); }
 
 static void let_go(struct waiter *waiter) {
     cg_sender_unref(waiter->side->sender);

@@ -1,6 +1,6 @@
-/* A process that takes sequence numbers as fast as it can, and is killed, again and again: over all its lives no number may come
- * twice, and each life must go on where the last one ended. This proves the order of things inside the process (what is in the
- * kernel survives a kill); what an fsync is worth is proved in the store's own tests.
+/* A process that takes sequence numbers as fast as it can, and is killed, again and again: over all its lives no number
+ * may come twice, and each life must go on where the last one ended. This proves the order of things inside the process
+ * (what is in the kernel survives a kill); what an fsync is worth is proved in the store's own tests.
  *
  *     io-store_kill [LIVES]     200 unless told */
 #include "io/store_thread.h"
@@ -53,8 +53,10 @@ static void take_some(struct life *life) {
     uint64_t number;
     for (int i = 0; i < 50 && life->wait.sender == NULL; i++) {
         int err = cg_sender_take(life->sender, &life->wait, &number, &problem);
-        if (err == CG_OK) use(life, number);
-        else if (err != CG_PENDING) _exit(4);
+        if (err == CG_OK)
+            use(life, number);
+        else if (err != CG_PENDING)
+            _exit(4);
     }
 }
 
@@ -77,10 +79,10 @@ static _Noreturn void live(const char *folder, int pipe_fd) {
 
 struct record {
     char top[64], folder[80];
-    uint8_t *seen;      /* one bit a number */
-    uint64_t end;       /* all numbers that were seen are below */
+    uint8_t *seen; /* one bit a number */
+    uint64_t end;  /* all numbers that were seen are below */
     uint64_t total;
-    unsigned unseen;    /* lives since then that may have reserved without using */
+    unsigned unseen; /* lives since then that may have reserved without using */
     uint32_t random;
 };
 
@@ -105,7 +107,8 @@ static void note_first(struct record *record, uint64_t number) {
     record->unseen = 0;
 }
 
-/* Reads until the end of the pipe, or for some time. False: the end. Whole numbers: a pipe does not part what fits into it. */
+/* Reads until the end of the pipe, or for some time. False: the end. Whole numbers: a pipe does not part what fits into
+ * it. */
 static bool drain(struct record *record, int fd, uint64_t until_us, bool *any) {
     uint64_t numbers[512];
     for (;;) {
@@ -118,8 +121,7 @@ static bool drain(struct record *record, int fd, uint64_t until_us, bool *any) {
         assert_int_equal(len % (ssize_t)sizeof numbers[0], 0);
         if (!*any) note_first(record, numbers[0]);
         *any = true;
-        for (size_t i = 0; i < (size_t)len / sizeof numbers[0]; i++)
-            note(record, numbers[i]);
+        for (size_t i = 0; i < (size_t)len / sizeof numbers[0]; i++) note(record, numbers[i]);
         if (uv_hrtime() / 1000 >= until_us) return true;
     }
 }
@@ -145,8 +147,7 @@ static void live_and_die(struct record *record, bool let_it_begin) {
     if (let_it_begin) wait_for_first(record, ends[0], &any);
     bool alive = drain(record, ends[0], uv_hrtime() / 1000 + draw(record, 25000), &any);
     kill(child, SIGKILL);
-    while (alive)
-        alive = drain(record, ends[0], UINT64_MAX / 4000, &any);
+    while (alive) alive = drain(record, ends[0], UINT64_MAX / 4000, &any);
     close(ends[0]);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL); /* and of nothing else, and not by itself */

@@ -1,5 +1,5 @@
-/* The loop and the store's thread. The backend sleeps as a bad disk would; the loop must turn meanwhile. What is asserted is that
- * it turned often, not how fast. */
+/* The loop and the store's thread. The backend sleeps as a bad disk would; the loop must turn meanwhile. What is
+ * asserted is that it turned often, not how fast. */
 #include "io/store_thread.h"
 
 #include <setjmp.h>
@@ -23,9 +23,7 @@ struct slow_backend {
     bool *freed;
 };
 
-static struct slow_backend *slow_of(struct cg_store_backend *backend) {
-    return (struct slow_backend *)backend;
-}
+static struct slow_backend *slow_of(struct cg_store_backend *backend) { return (struct slow_backend *)backend; }
 
 static int slow_reserve(struct cg_store_backend *backend, const struct cg_sender_id *sender, uint64_t count,
                         struct cg_store_range *range, struct cg_store_failure *failure) {
@@ -146,8 +144,7 @@ static void the_loop_turns_while_the_disk_is_slow(void **state) {
 static void results_come_back_in_order(void **state) {
     struct side *side = *state;
     open_side(side, NULL, 0);
-    for (size_t i = 0; i < 100; i++)
-        submit(side, i, i % 10 == 9 ? CG_STORE_CLAIM : CG_STORE_RESERVE, on_done);
+    for (size_t i = 0; i < 100; i++) submit(side, i, i % 10 == 9 ? CG_STORE_CLAIM : CG_STORE_RESERVE, on_done);
     assert_int_equal(side->done, 0); /* never from inside submit */
     close_and_run(side);
     assert_int_equal(side->done, 100); /* closing drops nothing */

@@ -159,7 +159,6 @@ static void test_lengths(void **state) {
     }
 }
 
-/* Draft text of RFC 10021 §3.3: X = 7 takes the first 7 bytes of a Common IV of 13. */
 static void test_hkdf_sha512_and_separate_groups(void **state) {
     (void)state;
     struct fake_group g, h;

@@ -205,7 +205,7 @@ static void test_r24_flipped_bits(void **state) {
 }
 
 /* R26: another group, even one with the same Gid and members, or one that is a clone under another Group Manager (RFC
- * 10021 §13.7). */
+ * 10021 §13.8). */
 static void test_r26_wrong_group(void **state) {
     (void)state;
     struct pair right;

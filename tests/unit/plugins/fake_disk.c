@@ -1,5 +1,5 @@
-/* The VFS. The hard thing is to be as unkind as real disks, and no worse: a write that no fsync covered is there or not, each by
- * itself; a removed file may be back until another one of its name has been synced. */
+/* The VFS. The hard thing is to be as unkind as real disks, and no worse: a write that no fsync covered is there or
+ * not, each by itself; a removed file may be back until another one of its name has been synced. */
 #include "fake_disk.h"
 
 #include <sqlite3.h>
@@ -134,17 +134,11 @@ static struct node *node_for(const char *path, bool is_log) {
 
 /* Files */
 
-static struct fake_file *fake_of(sqlite3_file *file) {
-    return (struct fake_file *)file;
-}
+static struct fake_file *fake_of(sqlite3_file *file) { return (struct fake_file *)file; }
 
-static sqlite3_file *real_of(sqlite3_file *file) {
-    return fake_of(file)->real;
-}
+static sqlite3_file *real_of(sqlite3_file *file) { return fake_of(file)->real; }
 
-static int disk_close(sqlite3_file *file) {
-    return real_of(file)->pMethods->xClose(real_of(file));
-}
+static int disk_close(sqlite3_file *file) { return real_of(file)->pMethods->xClose(real_of(file)); }
 
 static int disk_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at) {
     return real_of(file)->pMethods->xRead(real_of(file), to, len, at);
@@ -180,13 +174,9 @@ static int disk_file_size(sqlite3_file *file, sqlite3_int64 *size) {
     return real_of(file)->pMethods->xFileSize(real_of(file), size);
 }
 
-static int disk_lock(sqlite3_file *file, int level) {
-    return real_of(file)->pMethods->xLock(real_of(file), level);
-}
+static int disk_lock(sqlite3_file *file, int level) { return real_of(file)->pMethods->xLock(real_of(file), level); }
 
-static int disk_unlock(sqlite3_file *file, int level) {
-    return real_of(file)->pMethods->xUnlock(real_of(file), level);
-}
+static int disk_unlock(sqlite3_file *file, int level) { return real_of(file)->pMethods->xUnlock(real_of(file), level); }
 
 static int disk_check_lock(sqlite3_file *file, int *result) {
     return real_of(file)->pMethods->xCheckReservedLock(real_of(file), result);
@@ -196,9 +186,7 @@ static int disk_control(sqlite3_file *file, int what, void *arg) {
     return real_of(file)->pMethods->xFileControl(real_of(file), what, arg);
 }
 
-static int disk_sector_size(sqlite3_file *file) {
-    return real_of(file)->pMethods->xSectorSize(real_of(file));
-}
+static int disk_sector_size(sqlite3_file *file) { return real_of(file)->pMethods->xSectorSize(real_of(file)); }
 
 static int disk_characteristics(sqlite3_file *file) {
     return real_of(file)->pMethods->xDeviceCharacteristics(real_of(file));
@@ -212,9 +200,7 @@ static int disk_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
     return real_of(file)->pMethods->xShmLock(real_of(file), offset, n, flags);
 }
 
-static void disk_shm_barrier(sqlite3_file *file) {
-    real_of(file)->pMethods->xShmBarrier(real_of(file));
-}
+static void disk_shm_barrier(sqlite3_file *file) { real_of(file)->pMethods->xShmBarrier(real_of(file)); }
 
 static int disk_shm_unmap(sqlite3_file *file, int remove) {
     return real_of(file)->pMethods->xShmUnmap(real_of(file), remove);
@@ -304,22 +290,16 @@ void fake_disk_fini(void) {
     nodes = NULL;
 }
 
-void fake_disk_fail_syncs(unsigned count) {
-    sync_failures = count;
-}
+void fake_disk_fail_syncs(unsigned count) { sync_failures = count; }
 
 void fake_disk_fail_writes(unsigned count, int code) {
     write_failures = count;
     write_code = code;
 }
 
-unsigned fake_disk_failures_left(void) {
-    return sync_failures + write_failures;
-}
+unsigned fake_disk_failures_left(void) { return sync_failures + write_failures; }
 
-uint64_t fake_disk_log_syncs(void) {
-    return log_syncs;
-}
+uint64_t fake_disk_log_syncs(void) { return log_syncs; }
 
 size_t fake_disk_log_unsynced(void) {
     size_t count = 0;
@@ -351,6 +331,5 @@ static void write_image(const char *folder, const struct node *node) {
 }
 
 void fake_disk_after_power_loss(const char *folder) {
-    for (const struct node *node = nodes; node != NULL; node = node->next)
-        write_image(folder, node);
+    for (const struct node *node = nodes; node != NULL; node = node->next) write_image(folder, node);
 }

@@ -1,6 +1,6 @@
-/* A disk that loses power, as an SQLite VFS between SQLite and the real files. It knows which writes an fsync has made durable;
- * it can fail an fsync, after which, as on Linux, what was to be written may be lost though it still reads back; and it can say
- * what would be on the disk if the power went now. */
+/* A disk that loses power, as an SQLite VFS between SQLite and the real files. It knows which writes an fsync has made
+ * durable; it can fail an fsync, after which, as on Linux, what was to be written may be lost though it still reads
+ * back; and it can say what would be on the disk if the power went now. */
 #ifndef FAKE_DISK_H
 #define FAKE_DISK_H
 
@@ -15,12 +15,12 @@ void fake_disk_fail_syncs(unsigned count);            /* the next ones */
 void fake_disk_fail_writes(unsigned count, int code); /* the next ones, with that SQLite code */
 unsigned fake_disk_failures_left(void);
 
-uint64_t fake_disk_log_syncs(void);   /* of write-ahead logs, that succeeded */
-size_t fake_disk_log_unsynced(void);  /* writes to write-ahead logs that are not durable yet */
+uint64_t fake_disk_log_syncs(void);  /* of write-ahead logs, that succeeded */
+size_t fake_disk_log_unsynced(void); /* writes to write-ahead logs that are not durable yet */
 uint32_t fake_disk_random(void);
 
-/* The files as a power failure would leave them, with the same names, in `folder`, which is emptied before. Of what was not
- * synced, any part may have got there. */
+/* The files as a power failure would leave them, with the same names, in `folder`, which is emptied before. Of what was
+ * not synced, any part may have got there. */
 void fake_disk_after_power_loss(const char *folder);
 
 #endif

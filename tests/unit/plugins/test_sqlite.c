@@ -1,5 +1,5 @@
-/* The store on real files: what survives what, and what is refused. The disks that are full or read-only are small tmpfs in a
- * mount namespace of the test's own; where that is not allowed those tests are skipped. */
+/* The store on real files: what survives what, and what is refused. The disks that are full or read-only are small
+ * tmpfs in a mount namespace of the test's own; where that is not allowed those tests are skipped. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -220,7 +220,9 @@ static void rows_cannot_be_removed_or_set_back(void **state) {
 static void numbers_end_at_2_to_the_40(void **state) {
     struct side *side = *state;
     close_store(side);
-    assert_int_equal(run_sql(side, "UPDATE sender SET next = 1099511627776 - 3"), SQLITE_OK);
+    assert_int_equal(run_sql(side, "UPDATE sender SET next = 1099511627776 - 3;"
+                                   "UPDATE home SET total = 1099511627776 - 3 + 1"),
+                     SQLITE_OK);
     open_store(side);
     assert_int_equal(reserve(side, &key_1, 1024), CG_OK);
     assert_int_equal(side->range.first, CG_SENDER_NUMBERS - 3);
@@ -313,21 +315,15 @@ static void put_back(struct side *side, const char *how) {
     expect_refusal(side, &key_1, CG_STORE_SPENT, "spent");
 }
 
-static void a_folder_put_back_is_spent(void **state) {
-    put_back(*state, "rm -r state && cp -a other state");
-}
+static void a_folder_put_back_is_spent(void **state) { put_back(*state, "rm -r state && cp -a other state"); }
 
-static void a_folder_moved_back_is_spent(void **state) {
-    put_back(*state, "rm -r state && mv other state");
-}
+static void a_folder_moved_back_is_spent(void **state) { put_back(*state, "rm -r state && mv other state"); }
 
 static void a_store_put_back_in_place_is_spent(void **state) {
     put_back(*state, "cp other/castgate.db state/castgate.db"); /* the same inode */
 }
 
-static void a_folder_put_back_in_place_is_spent(void **state) {
-    put_back(*state, "cp -a other/. state/");
-}
+static void a_folder_put_back_in_place_is_spent(void **state) { put_back(*state, "cp -a other/. state/"); }
 
 static void a_store_without_witness_is_spent(void **state) {
     put_back(*state, "rm state/castgate.generation-* && cat other/castgate.db > state/castgate.db");
@@ -342,6 +338,26 @@ static void a_live_copy_put_back_in_place_is_spent(void **state) {
     expect_range(side, &key_1, 10, 10);
     shell("rm %s/castgate.lock", side->folder); /* stands for the end of the process that holds it */
     shell("cp -a %s/. %s/", side->other, side->folder);
+    open_store(&killed);
+    expect_refusal(&killed, &key_1, CG_STORE_SPENT, "spent");
+    close_store(&killed);
+}
+
+/* An older database below the log that a killed gateway left, which makes what it holds look new. */
+static void a_store_put_back_below_its_log_is_spent(void **state) {
+    struct side *side = *state;
+    struct side killed = *side;
+    struct cg_problem problem;
+    expect_range(side, &key_1, 0, 10);
+    close_store(side);
+    shell("cp -a %s %s", side->folder, side->other);
+    open_store(side);
+    expect_range(side, &key_1, 10, 10);
+    close_store(side);
+    open_store(side);
+    assert_int_equal(cg_sqlite_open(side->store, &problem), CG_OK); /* writes to the log, but no sender */
+    shell("rm %s/castgate.lock", side->folder);                     /* as above */
+    shell("cp %s/castgate.db %s/castgate.db", side->other, side->folder);
     open_store(&killed);
     expect_refusal(&killed, &key_1, CG_STORE_SPENT, "spent");
     close_store(&killed);
@@ -447,8 +463,10 @@ static void a_backup_that_fails_leaves_nothing(void **state) {
     close_store(side);
     for (unsigned writes = 0; writes < 2; writes++) {
         fake_disk_init(1);
-        if (writes) fake_disk_fail_writes(1, SQLITE_FULL);
-        else fake_disk_fail_syncs(1);
+        if (writes)
+            fake_disk_fail_writes(1, SQLITE_FULL);
+        else
+            fake_disk_fail_syncs(1);
         assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
         fake_disk_fini();
         shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
@@ -655,8 +673,9 @@ static uint64_t next_after_power_loss(const struct side *side) {
     fake_disk_after_power_loss(side->other);
     snprintf(path, sizeof path, "%s/castgate.db", side->other);
     assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
-    assert_int_equal(sqlite3_prepare_v2(db, "SELECT next FROM sender WHERE substr(id, 1, 1) = x'01'", -1, &statement, NULL),
-                     SQLITE_OK);
+    assert_int_equal(
+        sqlite3_prepare_v2(db, "SELECT next FROM sender WHERE substr(id, 1, 1) = x'01'", -1, &statement, NULL),
+        SQLITE_OK);
     assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
     uint64_t next = (uint64_t)sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
@@ -735,6 +754,7 @@ int main(void) {
         PLAIN(a_folder_put_back_in_place_is_spent),
         PLAIN(a_store_without_witness_is_spent),
         PLAIN(a_live_copy_put_back_in_place_is_spent),
+        PLAIN(a_store_put_back_below_its_log_is_spent),
         PLAIN(a_store_replaced_while_running_is_spent),
         PLAIN(a_new_store_under_a_running_gateway_is_spent),
         PLAIN(a_backup_is_spent),

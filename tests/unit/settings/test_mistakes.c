@@ -91,8 +91,8 @@ static void keys_and_kinds(void **state) {
         {"{'plugins':{'load':['x']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x\\n.so']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x.so','y.so','x.so']}}", "/plugins/load/2", "is named twice"},
-        {"{'coap':{'listen':['coap://127.0.0.1']}}", "/coap/listen",
-         "must be empty: the CoAP front is not part of this version"},
+        {"{'coap':{'listen':['coap//127.0.0.1']}}", "/coap/listen/0",
+         "must be a URI such as"},
     };
     CHECK(rows);
 }
@@ -181,9 +181,13 @@ static void security_must_be_said_R1(void **state) {
          "a mapping needs \"security\": a security group's name, or \"none\" written out"},
         {BARE("'name':'m','group':'coap://224.0.1.187','security':null"), "/mappings/0/security", "must be a string"},
         {BARE("'name':'m','group':'coap://224.0.1.187','security':'floor3'"), "/mappings/0/security",
-         "the security group \"floor3\" is not known"},
-        {BARE("'name':'m','group':'coap://224.0.1.187','security':'relay'"), "/mappings/0/security",
-         "\"relay\" is not part of this version"},
+         "the security group \"floor3\" is not in \"security_groups\""},
+        {"{'security_groups':{'Floor':'nowhere.json'}}", "/security_groups/Floor", "a name is 1 to 64"},
+        {"{'security_groups':{'floor3':'nowhere.json'}}", "/security_groups/floor3", "nowhere.json"},
+        {"{'security_groups':{'floor3':{}}}", "/security_groups/floor3", "needs \"file\""},
+        {"{'security_groups':[]}", "/security_groups", "must be an object"},
+        {BARE("'name':'m','group':'coap://224.0.1.187','security':'relay','check_signature':'nowhere.json'"),
+         "/mappings/0/check_signature", "nowhere.json"},
     };
     CHECK(rows);
 }
@@ -302,9 +306,10 @@ static void times_and_counts(void **state) {
         {MAPPING(",'forward':null"), "/mappings/0/forward", "must be true or false"},
         {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
         {MAPPING(",'aggregate':true"), "/mappings/0/aggregate", "is not part of this version"},
-        {MAPPING(",'anonymise':true"), "/mappings/0/anonymise", "is not part of this version"},
+        {MAPPING(",'anonymise':true"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
         {MAPPING(",'stand_in':'members'"), "/mappings/0/stand_in", "is not part of this version"},
-        {MAPPING(",'check_signature':'f'"), "/mappings/0/check_signature", "is not part of this version"},
+        {MAPPING(",'stand_in':1"), "/mappings/0/stand_in", "must be \"group\" or \"members\""},
+        {MAPPING(",'check_signature':'f'"), "/mappings/0/check_signature", "only a mapping with"},
     };
     CHECK(rows);
 }
