@@ -58,6 +58,7 @@ void cg_config_unref(struct cg_config *config) {
     CG_CHECK(config->references > 0);
     if (--config->references > 0) return;
     free_keys(config);
+    HASH_CLEAR(hh, config->security_groups_by_name);
     HASH_CLEAR(hh_name, config->clients_by_name);
     HASH_CLEAR(hh_token, config->clients_by_token);
     HASH_CLEAR(hh_certificate, config->clients_by_certificate);

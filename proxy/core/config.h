@@ -77,6 +77,7 @@ struct cg_security_keys {
     const char *next_file;               /* of a rekey that is prepared; NULL: none */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
+    UT_hash_handle hh;
 };
 
 enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
@@ -183,6 +184,7 @@ struct cg_config {
     bool key_files_may_be_shared;
     struct cg_security_keys *security_groups;
     size_t security_group_count;
+    struct cg_security_keys *security_groups_by_name; /* uthash head */
     void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
     const char *plugin_folder;  /* where plugins are looked for by name */
     const char **plugins;       /* file names in it, to load at the start */

@@ -98,7 +98,7 @@ static enum cg_tally_result dropped_for_memory(struct cg_tally *tally, const str
 }
 
 static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, const struct key *key,
-                                      struct cg_held_answer **held) {
+                                      const struct cg_member *member, struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
     if (entry == NULL || !hold(tally, entry, arrival)) return dropped_for_memory(tally, arrival);
@@ -108,7 +108,7 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     } else {
         entry->key = cg_slice_of(&entry->from, sizeof entry->from);
     }
-    entry->member = configured_member(tally->mapping, key);
+    entry->member = member;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, key->hash, entry);
     mark_seen(tally, entry->member, true);
     entry->number = ++tally->numbered;
@@ -138,11 +138,14 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {
     struct key key = key_of(arrival);
+    const struct cg_member *member = configured_member(tally->mapping, &key);
     struct cg_held_answer *found = NULL;
-    HASH_FIND_BYHASHVALUE(hh, tally->answers, key.bytes.data, key.bytes.len, key.hash, found);
+    if (member == NULL || cg_tally_has_seen(tally, member)) { /* a member not seen has no answer to be searched for */
+        HASH_FIND_BYHASHVALUE(hh, tally->answers, key.bytes.data, key.bytes.len, key.hash, found);
+    }
     struct cg_held_answer *ignored;
     if (held == NULL) held = &ignored;
-    if (found == NULL) return add_first(tally, arrival, &key, held);
+    if (found == NULL) return add_first(tally, arrival, &key, member, held);
     *held = found;
     return add_again(tally, arrival, found);
 }

@@ -4,6 +4,7 @@
 #include "settings/draft.h"
 
 #include "base/text.h"
+#include "core/forward.h"
 #include "core/mapping.h"
 
 #include <stdio.h>
@@ -94,7 +95,7 @@ const struct cg_keys cg_mapping_keys = CG_KEYS(mapping_keys);
 
 /* What no two mappings may share. */
 struct unique {
-    struct cg_seen *names, *places;
+    struct cg_seen *names, *places, *forwards;
 };
 
 static void read_name(struct cg_reader *reader, struct cg_draft *draft, struct unique *unique) {
@@ -250,6 +251,21 @@ static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {
     }
 }
 
+/* A target URI must lead to one mapping, and to nobody whom it does not name. */
+static void check_forward(struct cg_reader *reader, const struct cg_draft *draft, struct unique *unique) {
+    const struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at at = {.up = draft->at, .key = "forward"};
+    if (!mapping->forward || mapping->target_count == 0 || mapping->targets[0].uri == NULL) return;
+    if (!cg_forward_is_open(mapping)) {
+        cg_mistake_at(reader, &at, "needs one \"group\", whose URI has no query: it is what target URIs are compared with");
+        return;
+    }
+    struct cg_slice group = cg_slice_str(mapping->targets[0].uri);
+    if (group.data[group.len - 1] == '/') group.len--;
+    const char *first = cg_seen_before(reader, &unique->forwards, group, &at);
+    if (first != NULL) cg_mistake_at(reader, &at, "stands for the same target URIs as %s", first);
+}
+
 static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
                          struct cg_mapping *mapping) {
     struct cg_draft draft = {
@@ -270,6 +286,7 @@ static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const
     cg_read_finish(reader, &draft);
     cg_read_grants(reader, &draft);
     read_privacy(reader, &draft);
+    check_forward(reader, &draft, unique);
     *mapping = draft.mapping;
 }
 
@@ -286,4 +303,5 @@ void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const js
     }
     cg_seen_clear(&unique.names);
     cg_seen_clear(&unique.places);
+    cg_seen_clear(&unique.forwards);
 }

@@ -70,6 +70,8 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
         struct cg_at child = {.up = at, .key = name};
         struct cg_security_keys *entry = &config->security_groups[config->security_group_count++];
         entry->name = cg_keep_text(reader, cg_slice_str(name));
+        if (entry->name == NULL) return;
+        HASH_ADD_KEYPTR(hh, config->security_groups_by_name, entry->name, strlen(entry->name), entry);
         if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
             cg_mistake_at(reader, &child, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
         } else {
@@ -81,11 +83,9 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
 /* A mapping's security */
 
 static const struct cg_security_keys *find_group(const struct cg_config *config, const char *name) {
-    for (size_t i = 0; i < config->security_group_count; i++) {
-        const struct cg_security_keys *entry = &config->security_groups[i];
-        if (entry->name != NULL && strcmp(entry->name, name) == 0) return entry;
-    }
-    return NULL;
+    struct cg_security_keys *entry;
+    HASH_FIND_STR(config->security_groups_by_name, name, entry);
+    return entry;
 }
 
 static void read_check_signature(struct cg_reader *reader, struct cg_draft *draft) {

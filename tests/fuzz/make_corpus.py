@@ -206,6 +206,7 @@ def exchanges():
         "quorum": bytes([0, 0, 0, 0, 2, 2, 2]) + request(ROOM) + reply(0, 0) + reply(0, 1),
         "sealed-later": modes(1) + request(SLOW) + promise() + answers + wait(2),
         "sealed-never": modes(1) + request(SLOWTWIN) + wait(120) + request(SLOW) + wait(60) + promise() + promise(),
+        "sealed-across-purge": wait(59) + modes(1) + request(SLOW) + wait(1.5) + promise() + answers + wait(5),
         "seal-fails": modes(2) + request(SLOWONE) + modes(1) + request(SLOW) + promise(fails=True),
         "opened-later": modes(4) + request(SLOW) + answers + promise(1, who=1) + promise(0, again=True) + promise(0, fails=True) + wait(3),
         "opened-after-end": modes(4) + request(SLOW) + answers + wait(9) + promise() + promise(),

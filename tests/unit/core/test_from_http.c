@@ -380,8 +380,8 @@ static void test_target_accepted(void **state) {
         {"//a", "//a", ""},
         {"/%5c", "/%5C", ""},
         {"/a?../..", "/a", "../.."},
-        {"/hc/?target_uri=coap://[ff35:30::1]/a", "/hc/", "target_uri=coap://[ff35:30::1]/a"},
-        {"/hc/coap://[ff35:30::1]:5683/a", "/hc/coap://[ff35:30::1]:5683/a", ""},
+        {"/hcx/?target_uri=coap://[ff35:30::1]/a", "/hcx/", "target_uri=coap://[ff35:30::1]/a"},
+        {"/x/hc/coap://[ff35:30::1]:5683/a", "/x/hc/coap://[ff35:30::1]:5683/a", ""},
         {"http://127.0.0.1:8080/x?y", "/x", "y"},
         {"HTTP://127.0.0.1:8080", "/", ""},
         {"https://127.0.0.1:8080?y", "/", "y"},
@@ -393,8 +393,188 @@ static void test_target_accepted(void **state) {
         if (err < 0) fail_msg("%s: %s", rows[i].target, f.problem.detail);
         assert_slice(f.request.path, rows[i].path);
         assert_slice(f.request.query, rows[i].query);
+        assert_false(f.request.forward || f.request.discovery);
         tear_down(&f);
     }
+}
+
+/* ---- The forward proxy's targets ---- */
+
+#define GROUP "coap://224.0.1.187"
+
+static void test_target_uri_accepted(void **state) {
+    (void)state;
+    static const struct {
+        const char *uri, *path, *query;
+    } rows[] = {
+        {GROUP, GROUP "/", NULL},
+        {GROUP "/", GROUP "/", NULL},
+        {GROUP ":5683/light", GROUP "/light", NULL},
+        {GROUP ":/light", GROUP "/light", NULL},
+        {"COAP://224.0.1.187:9999/%6cight%2fx", GROUP ":9999/light%2Fx", NULL},
+        {GROUP "/light?on=1&off=%262", GROUP "/light", "on=1&off=%262"},
+        {GROUP "?x", GROUP "/", "x"},
+        {GROUP "/?", GROUP "/", ""},
+        {GROUP "/a?b=coap://224.0.1.188/?c", GROUP "/a", "b=coap://224.0.1.188/?c"},
+        {"coap://[ff35:30::1]/a", "coap://[ff35:30::1]/a", NULL},
+        {"coap://%5Bff35:30::1%5D/a", "coap://[ff35:30::1]/a", NULL},
+        {"coap://%5bFF35:30:0::1%5d:5683/a", "coap://[ff35:30::1]/a", NULL},
+        {"coap://%5Bff35:30::1%5D", "coap://[ff35:30::1]/", NULL},
+        {"coap://%5Bff35:30::1%5D/a%5B%5D?b=%5B%5D", "coap://[ff35:30::1]/a%5B%5D", "b=%5B%5D"},
+        {"coap://%5Bff02::fd%25eth1%5D/", "coap://[ff02::fd%25eth1]/", NULL},
+        {"coap://lights.example/a", "coap://lights.example/a", NULL},
+        {GROUP "//a//b/", GROUP "//a//b/", NULL},
+        {GROUP "/a/..b/...", GROUP "/a/..b/...", NULL},
+    };
+    static const char *const fronts[] = {"/hc/?target_uri=", "/hc/", "http://127.0.0.1:8080/hc/"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        for (size_t form = 0; form < sizeof fronts / sizeof fronts[0]; form++) {
+            struct fixture f;
+            char target[200];
+            snprintf(target, sizeof target, "%s%s", fronts[form], rows[i].uri);
+            int err = from(&f, "GET", target, HOST, "");
+            if (err < 0) fail_msg("%s: %s", target, f.problem.detail);
+            assert_true(f.request.forward && !f.request.discovery);
+            assert_slice(f.request.path, rows[i].path);
+            if (rows[i].query == NULL) assert_null(f.request.query.data);
+            if (rows[i].query != NULL) assert_slice(f.request.query, rows[i].query);
+            tear_down(&f);
+        }
+    }
+}
+
+static void test_target_uri_refused(void **state) {
+    (void)state;
+    static const struct refusal rows[] = {
+        {"GET", "/hc", HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/", HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc?target_uri=" GROUP, HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/?", HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/?target_uri=", HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/?uri=" GROUP, HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/?x=1&target_uri=" GROUP, HOST, "", CG_E_BAD_URI, "/hc/?target_uri=URI"},
+        {"GET", "/hc/?target_uri=224.0.1.187/a", HOST, "", CG_E_BAD_URI, "scheme"}, /* RFC 8075 §5.3.1 */
+        {"GET", "/hc/224.0.1.187/a", HOST, "", CG_E_BAD_URI, "scheme"},
+        {"GET", "/hc/?target_uri=coap%3A%2F%2F224.0.1.187%2F", HOST, "", CG_E_BAD_URI, "as it is"},
+        {"GET", "/hc/http://224.0.1.187/", HOST, "", CG_E_BAD_URI, "scheme"},
+        {"GET", "/hc/coap:/224.0.1.187/", HOST, "", CG_E_BAD_URI, "authority"},
+        {"GET", "/hc/coap:", HOST, "", CG_E_BAD_URI, "authority"},
+        {"GET", "/hc/coap://", HOST, "", CG_E_BAD_URI, "host"},
+        {"GET", "/hc/coap://u@224.0.1.187/", HOST, "", CG_E_BAD_URI, "user"},
+        {"GET", "/hc/coap://%5Bff35::1/", HOST, "", CG_E_BAD_URI, "bracket"},
+        {"GET", "/hc/coap://%5Bff35::1%5", HOST, "", CG_E_BAD_URI, "'%'"},
+        {"GET", "/hc/coap://%5B", HOST, "", CG_E_BAD_URI, "bracket"},
+        {"GET", "/hc/coap://%5Bff35::1%5Dx/", HOST, "", CG_E_BAD_URI, "port"},
+        {"GET", "/hc/coap://0xe00001bb/", HOST, "", CG_E_BAD_URI, "address"},
+        {"GET", "/hc/coap://224.0.1.187:0/", HOST, "", CG_E_BAD_URI, "port"},
+        {"GET", "/hc/" GROUP "/a/../b", HOST, "", CG_E_BAD_URI, "dot segment"},
+        {"GET", "/hc/?target_uri=" GROUP "/%2e%2E/b", HOST, "", CG_E_BAD_URI, "dot segment"},
+        {"GET", "/hc/" GROUP "/a[b]", HOST, "", CG_E_BAD_URI, "path"},
+        {"GET", "/hc/coap://127.0.0.1/", HOST, "", CG_E_FORBIDDEN, "multicast"},
+        {"GET", "/hc/?target_uri=coap://[::1]:5683/", HOST, "", CG_E_FORBIDDEN, "multicast"},
+        {"GET", "/hc/coap://[::ffff:127.0.0.1]/", HOST, "", CG_E_FORBIDDEN, "multicast"},
+        {"GET", "/hc/coaps://224.0.1.187/", HOST, "", CG_E_PROXYING, "DTLS"}, /* R2 */
+        {"GET", "/hc/coap://224.0.1.187:5684/", HOST, "", CG_E_PROXYING, "5684"},
+        {"GET", "/hc/coap+tcp://224.0.1.187/", HOST, "", CG_E_PROXYING, "UDP"}, /* R43 */
+        {"GET", "/hc/coaps+ws://224.0.1.187/", HOST, "", CG_E_PROXYING, "UDP"},
+    };
+    CHECK_REFUSALS(rows);
+    assert_int_equal(cg_err_info(CG_E_PROXYING)->http_status, 502);
+    assert_int_equal(cg_err_info(CG_E_FORBIDDEN)->http_status, 403);
+}
+
+/* ---- Discovery ---- */
+
+static void test_discovery(void **state) {
+    (void)state;
+    static const char *const targets[] = {"/.well-known/core", "/.well-known/core?rt=core.hc", "/%2ewell-known/cor%65",
+                                          "http://127.0.0.1:8080/.well-known/core"};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        struct fixture f;
+        assert_int_equal(from(&f, i % 2 == 0 ? "GET" : "HEAD", targets[i], HOST, ""), CG_OK);
+        assert_true(f.request.discovery && !f.request.forward);
+        tear_down(&f);
+    }
+    static const char *const others[] = {"/.well-known/core/", "/.well-known/corex", "/a/.well-known/core"};
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+        struct fixture f;
+        assert_int_equal(from(&f, "PUT", others[i], HOST, "x"), CG_OK);
+        assert_false(f.request.discovery);
+        tear_down(&f);
+    }
+    static const char *const methods[] = {"POST", "PUT", "DELETE", "OPTIONS"};
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        struct fixture f;
+        assert_int_equal(from(&f, methods[i], "/.well-known/core", HOST, ""), CG_E_METHOD);
+        assert_int_equal(f.problem.allow, CG_METHOD_BIT(CG_GET));
+        tear_down(&f);
+    }
+}
+
+/* ---- Protected by the client ---- */
+
+#define OSCORE_TYPE "Content-Type: application/oscore\n"
+
+/* R3: option and payload as they are, and nothing else. RFC 8613 §11.5 has the first value. */
+static void test_oscore_taken(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *bytes;
+        size_t len;
+    } rows[] = {
+        {"CSU", "\x09\x25", 2}, {"AA", "", 0}, {"AAA", "\0\0", 2}, {"-_8", "\xfb\xff", 2}, {"GAEDR00xc2g", "\x18\x01\x03GM1sh", 8},
+    };
+    static const char *const types[] = {OSCORE_TYPE, "Content-Type: Application/OSCORE\n"};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        char fields[400];
+        snprintf(fields, sizeof fields,
+                 HOST "%sOSCORE: %s\nIf-Match: *\nAccept: application/cbor\nNo-Response: 26\nMulticast-Timeout: 3\n",
+                 types[i % 2], rows[i].text);
+        int err = from(&f, "POST", "/a", fields, "sealed \xff\x01 bytes");
+        if (err < 0) fail_msg("%s: %s", rows[i].text, f.problem.detail);
+        assert_int_equal(f.request.method, CG_POST);
+        assert_int_equal(f.request.options.count, 1);
+        assert_int_equal(f.request.options.list[0].number, CG_OPT_OSCORE);
+        struct cg_slice value = f.request.options.list[0].value;
+        assert_true(cg_slice_equal(value, cg_slice_of(rows[i].bytes, rows[i].len)));
+        assert_slice(f.request.payload, "sealed \xff\x01 bytes");
+        assert_true(f.request.has_timeout && f.request.timeout_s == 3 && f.request.no_response == 0);
+        assert_true(cg_request_is_protected(&f.request));
+        tear_down(&f);
+    }
+}
+
+static void test_oscore_refused(void **state) {
+    (void)state;
+    static const struct refusal rows[] = {
+        {"POST", "/a", HOST "OSCORE: CSU\n", "x", CG_E_BAD_REQUEST, "application/oscore"},
+        {"POST", "/a", HOST "OSCORE: CSU\nContent-Type: text/plain\n", "x", CG_E_BAD_REQUEST, "application/oscore"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: CSU\n", "", CG_E_BAD_REQUEST, "body"},
+        {"PUT", "/a", HOST OSCORE_TYPE "OSCORE: CSU\n", "x", CG_E_BAD_REQUEST, "POST"},
+        {"GET", "/a", HOST "OSCORE: CSU\n", "", CG_E_BAD_REQUEST, "POST"},
+        {"POST", "/a", HOST OSCORE_TYPE "X-HTTP-Method-Override: FETCH\nOSCORE: CSU\n", "x", CG_E_BAD_REQUEST, "POST"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: CSU\nOSCORE: CSU\n", "x", CG_E_BAD_REQUEST, "more than once"},
+        {"POST", "/a", HOST OSCORE_TYPE "Content-Encoding: gzip\nOSCORE: CSU\n", "x", CG_E_MEDIA_TYPE, "identity"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE:\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: A\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: CSU=\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: C+U\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: CSV\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE "OSCORE: CS U\n", "x", CG_E_BAD_REQUEST, "base64url"},
+        {"POST", "/a", HOST OSCORE_TYPE, "x", CG_E_MEDIA_TYPE, "OSCORE header"},
+    };
+    CHECK_REFUSALS(rows);
+    struct fixture f;
+    char fields[600];
+    static const char most[] = HOST OSCORE_TYPE "OSCORE: "; /* 255 bytes are 340 characters */
+    snprintf(fields, sizeof fields, "%s%0340d\n", most, 0);
+    assert_int_equal(from(&f, "POST", "/a", fields, "x"), CG_OK);
+    assert_int_equal(f.request.options.list[0].value.len, 255);
+    tear_down(&f);
+    snprintf(fields, sizeof fields, "%s%0344d\n", most, 0);
+    assert_int_equal(from(&f, "POST", "/a", fields, "x"), CG_E_BAD_REQUEST);
+    tear_down(&f);
 }
 
 static void test_methods(void **state) {
@@ -686,6 +866,11 @@ int main(void) {
         cmocka_unit_test(test_quoted_bytes_are_printable),
         cmocka_unit_test(test_memory_limit),
         cmocka_unit_test(test_target_accepted),
+        cmocka_unit_test(test_target_uri_accepted),
+        cmocka_unit_test(test_target_uri_refused),
+        cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_oscore_taken),
+        cmocka_unit_test(test_oscore_refused),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_accept),

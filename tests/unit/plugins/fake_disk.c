@@ -46,6 +46,8 @@ static uint32_t random_state;
 static unsigned sync_failures, write_failures;
 static int write_code;
 static uint64_t log_syncs;
+static void (*watcher)(void *ctx);
+static void *watcher_ctx;
 
 uint32_t fake_disk_random(void) {
     random_state ^= random_state << 13;
@@ -160,6 +162,7 @@ static int disk_truncate(sqlite3_file *file, sqlite3_int64 size) {
 
 static int disk_sync(sqlite3_file *file, int flags) {
     struct node *node = fake_of(file)->node;
+    if (watcher != NULL) watcher(watcher_ctx);
     bool fails = sync_failures > 0;
     if (fails) sync_failures--;
     if (node != NULL) {
@@ -252,6 +255,7 @@ static int disk_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *fil
 static int disk_delete(sqlite3_vfs *self, const char *name, int sync_folder) {
     struct node *node = find_node(name);
     (void)self;
+    if (watcher != NULL) watcher(watcher_ctx);
     if (node != NULL) { /* the name comes back with the power, unless a new file of that name is synced before */
         settle(node, false);
         if (!node->renewed) copy_bytes(&node->durable, &node->live);
@@ -274,6 +278,7 @@ void fake_disk_init(uint32_t seed) {
     vfs.xDelete = disk_delete;
     random_state = seed;
     sync_failures = write_failures = 0;
+    watcher = NULL;
     sqlite3_vfs_register(&vfs, 1);
 }
 
@@ -298,6 +303,11 @@ void fake_disk_fail_writes(unsigned count, int code) {
 }
 
 unsigned fake_disk_failures_left(void) { return sync_failures + write_failures; }
+
+void fake_disk_watch(void (*moment)(void *ctx), void *ctx) {
+    watcher = moment;
+    watcher_ctx = ctx;
+}
 
 uint64_t fake_disk_log_syncs(void) { return log_syncs; }
 

@@ -15,6 +15,9 @@ void fake_disk_fail_syncs(unsigned count);            /* the next ones */
 void fake_disk_fail_writes(unsigned count, int code); /* the next ones, with that SQLite code */
 unsigned fake_disk_failures_left(void);
 
+/* Called before each fsync and each removal: a good moment for the power to fail. NULL: not any more. */
+void fake_disk_watch(void (*moment)(void *ctx), void *ctx);
+
 uint64_t fake_disk_log_syncs(void);  /* of write-ahead logs, that succeeded */
 size_t fake_disk_log_unsynced(void); /* writes to write-ahead logs that are not durable yet */
 uint32_t fake_disk_random(void);

@@ -304,6 +304,14 @@ static void times_and_counts(void **state) {
         {MAPPING(",'repair':{'unicast':1}"), "/mappings/0/repair/unicast", "must be true or false"},
         {MAPPING(",'repair':{'multicast':true}"), "/mappings/0/repair/multicast", "unknown key"},
         {MAPPING(",'forward':null"), "/mappings/0/forward", "must be true or false"},
+        {"{'mappings':[{'name':'a','security':'none','forward':true,'targets':[{'group':'coap://224.0.1.187'},"
+         "{'group':'coap://224.0.1.188'}]}]}",
+         "/mappings/0/forward", "one \"group\""},
+        {"{'mappings':[{'name':'a','security':'none','forward':true,'group':'coap://224.0.1.187/x?y'}]}",
+         "/mappings/0/forward", "no query"},
+        {"{'mappings':[{'name':'a','security':'none','forward':true,'group':'coap://224.0.1.187/x'},"
+         "{'name':'b','security':'none','forward':true,'group':'coap://224.0.1.187:5683/x/'}]}",
+         "/mappings/1/forward", "/mappings/0/forward"},
         {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
         {MAPPING(",'aggregate':true"), "/mappings/0/aggregate", "is not part of this version"},
         {MAPPING(",'anonymise':true"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
