@@ -11,6 +11,7 @@ target_compile_definitions(castgate_flags INTERFACE _GNU_SOURCE CASTGATE_VERSION
 target_include_directories(castgate_flags INTERFACE ${CMAKE_SOURCE_DIR}/proxy ${CMAKE_SOURCE_DIR}/proxy/include
   ${CMAKE_SOURCE_DIR}/plugins)
 if(CASTGATE_SANITIZE)
+  target_compile_definitions(castgate_flags INTERFACE CASTGATE_SANITIZED)
   target_compile_options(castgate_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(castgate_flags INTERFACE -fsanitize=address,undefined)
 endif()

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,8 +11,10 @@
 #include "base/log.h"
 #include "builtin.h"
 #include "io/admin.h"
+#include "io/check.h"
 #include "io/front_http.h"
 #include "io/loop.h"
+#include "io/names.h"
 #include "io/protectors.h"
 #include "settings/plugins.h"
 #include "settings/security_group.h"
@@ -26,6 +29,7 @@ struct program {
     const char *file;
     struct cg_loop loop;
     struct cg_protectors protectors;
+    struct cg_names *names;
     struct cg_plugins plugins;
     struct cg_front_http *http;
     struct cg_admin *admin;
@@ -78,6 +82,14 @@ static struct cg_config *load_or_print(const char *file) {
     return err < 0 ? NULL : config;
 }
 
+static int check_mapping(const char *file, const char *name) {
+    struct cg_config *config = load_or_print(file);
+    if (config == NULL) return EXIT_SETTINGS;
+    int status = cg_check_run(config, name);
+    cg_config_unref(config);
+    return status;
+}
+
 static int check_settings(const char *file) {
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
@@ -103,6 +115,8 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
     bool sockets = cg_addr_equal(&old->group.address, &fresh->group.address) && old->group.port == fresh->group.port &&
                    old->group.receive_buffer == fresh->group.receive_buffer;
     bool plugins = cg_plugins_are_same(old, fresh);
+    bool state = strcmp(old->state, fresh->state) == 0;
+    if (!state) cg_log(CG_LOG_WARNING, "reload", "another state folder takes effect after a restart");
     if (!plugins) cg_log(CG_LOG_WARNING, "reload", "changed plugins take effect after a restart");
     if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
     if (!sockets) cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
@@ -112,11 +126,14 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
 static int adopt(struct program *program, struct cg_config *fresh, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     int err = cg_protectors_attach(&program->protectors, fresh, problem);
+    if (err == CG_OK) err = cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
+    if (err == CG_OK) err = cg_names_attach(program->names, fresh, problem);
     if (err < 0) return err;
     log_what_needs_a_restart(cg_gateway_config(loop->gateway), fresh);
     log_warnings(program->file, fresh);
     cg_gateway_adopt(loop->gateway, fresh);
-    return cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
+    cg_names_open(program->names, &loop->uv);
+    return CG_OK;
 }
 
 /* Certificates are renewed by SIGHUP, with or without other settings. */
@@ -156,6 +173,7 @@ static void close_all(struct program *program) {
     cg_front_http_close(program->http, NULL, NULL);
     cg_admin_close(program->admin, NULL, NULL);
     cg_protectors_close(&program->protectors);
+    cg_names_close(program->names);
     cg_loop_close(&program->loop);
 }
 
@@ -214,6 +232,7 @@ static bool open_all(struct program *program, const struct cg_config *config, st
     struct cg_loop *loop = &program->loop;
     CG_CHECK(uv_timer_init(&loop->uv, &program->ending) == 0);
     program->ending.data = program;
+    cg_names_open(program->names, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config->state, problem) < 0) return false;
     program->http = cg_front_http_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
     if (program->http == NULL) return false;
@@ -240,8 +259,11 @@ static int run(const char *file) {
     struct cg_problem problem = {0};
     int status = EXIT_FAILURE;
     cg_protectors_init(&program.protectors);
+    program.names = cg_names_new(&(struct cg_names_options){0});
+    CG_CHECK(program.names != NULL);
     if (cg_plugins_load(&program.plugins, &builtin_encoders, config, &problem) < 0 ||
         cg_protectors_attach(&program.protectors, config, &problem) < 0 ||
+        cg_names_attach(program.names, config, &problem) < 0 ||
         cg_loop_init(&program.loop, config, on_signal, &program, &problem) < 0) {
         cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
         goto out;
@@ -259,6 +281,7 @@ out:
     cg_plugins_fini(&program.plugins);
     cg_protectors_fini(&program.protectors);
     cg_config_unref(config);
+    cg_names_free(program.names);
     return status;
 }
 
@@ -307,6 +330,7 @@ static int usage(FILE *to, int status) {
           "\n"
           "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
           "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
+          "  castgate [-c FILE] --check MAPPING   send one request of that mapping and tell all about it and its answers\n"
           "  castgate [-c FILE] --init-state      make the state folder's store and claim the keys that FILE names\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
           "  castgate -V | -h         print the version | this text\n"
@@ -316,23 +340,44 @@ static int usage(FILE *to, int status) {
     return status;
 }
 
-enum action { RUN, CHECK, INIT_STATE, BACKUP };
+/* A core file, or what a debugger of the same user reads, would have the keys. */
+static void hide_memory(void) {
+    const struct rlimit none = {0};
+    CG_CHECK(setrlimit(RLIMIT_CORE, &none) == 0);
+#ifndef CASTGATE_SANITIZED /* looking for leaks takes a tracer */
+    CG_CHECK(prctl(PR_SET_DUMPABLE, 0) == 0);
+#endif
+}
 
-static int act(enum action action, const char *file, const char *backup) {
+/* libuv's pool makes and verifies signatures: a thread a core, unless somebody knows better. It reads this with its first use. */
+static void size_thread_pool(void) {
+    char threads[24];
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    snprintf(threads, sizeof threads, "%ld", cores > 0 ? cores : 1);
+    CG_CHECK(setenv("UV_THREADPOOL_SIZE", threads, 0) == 0);
+}
+
+enum action { RUN, CHECK, CHECK_MAPPING, INIT_STATE, BACKUP };
+
+static int act(enum action action, const char *file, const char *argument) {
     switch (action) {
     case RUN: return run(file);
     case CHECK: return check_settings(file);
+    case CHECK_MAPPING: return check_mapping(file, argument);
     case INIT_STATE: return run_on_state(file, NULL);
-    case BACKUP: return run_on_state(file, backup);
+    case BACKUP: return run_on_state(file, argument);
     }
     return EXIT_FAILURE;
 }
 
 int main(int argc, char **argv) {
-    const char *file = DEFAULT_SETTINGS, *backup = NULL;
+    const char *file = DEFAULT_SETTINGS, *argument = NULL;
     enum action action = RUN;
+    hide_memory();
+    size_thread_pool();
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'V'},
+                                            {"check", required_argument, NULL, 'C'},
                                             {"init-state", no_argument, NULL, 'i'},
                                             {"backup", required_argument, NULL, 'b'},
                                             {0}};
@@ -340,13 +385,14 @@ int main(int argc, char **argv) {
         switch (option) {
         case 'c': file = optarg; break;
         case 'T': action = CHECK; break;
+        case 'C': action = CHECK_MAPPING, argument = optarg; break;
         case 'i': action = INIT_STATE; break;
-        case 'b': action = BACKUP, backup = optarg; break;
+        case 'b': action = BACKUP, argument = optarg; break;
         case 'V': puts("castgate " CASTGATE_VERSION); return EXIT_SUCCESS;
         case 'h': return usage(stdout, EXIT_SUCCESS);
         default: return usage(stderr, EXIT_SETTINGS);
         }
     }
     if (optind != argc) return usage(stderr, EXIT_SETTINGS);
-    return act(action, file, backup);
+    return act(action, file, argument);
 }

@@ -13,6 +13,7 @@ struct cg_group_oscore {
     const struct cg_group_services *services;
     struct cg_epoch *current; /* sent under; NULL: no keys */
     struct cg_epoch *next;    /* prepared: accepted; NULL: none */
+    struct cg_epoch *staged_current, *staged_next;
     struct group_opening *lent; /* what the latest answer that was opened at once is lent from */
 };
 
@@ -21,18 +22,20 @@ struct cg_member_answers {
     uint8_t fingerprint[32];
     struct cg_oscore_answers answers;
     unsigned failures; /* verifications that failed under its kid */
+    unsigned running;  /* that have not ended */
     UT_hash_handle hh;
 };
 
-/* Who has sent what did not verify. */
-struct cg_failing_source {
+/* Who has sent what did not verify, or is being verified. */
+struct cg_source {
     struct cg_addr from;
-    unsigned failures;
+    unsigned failures, running;
     UT_hash_handle hh;
 };
 
-/* Limits on failed verifications of one cast: a forger costs a signature check each time, so it gets few. A kid's limit is higher
- * than a source's, because anybody may claim a kid, and the member itself must still be heard. */
+/* Limits on the verifications of one cast that failed or have not ended: a forger costs a signature check each time, so it gets few, also
+ * when it sends them all at once. A kid's limit is higher than a source's, because anybody may claim a kid, and the member itself must still
+ * be heard. CG_FAILURES_CAST counts failures only: ten thousand members may well answer at once. */
 enum { CG_FAILURES_SOURCE = 16, CG_FAILURES_KID = 64, CG_FAILURES_CAST = 4096 };
 
 struct cg_binding {
@@ -41,7 +44,7 @@ struct cg_binding {
     struct cg_oscore_binding request;
     struct cg_crypto_lane lane;
     struct cg_member_answers *members; /* uthash heads */
-    struct cg_failing_source *sources;
+    struct cg_source *sources;
     unsigned failures;
     unsigned jobs; /* in flight: sealing and opening */
     bool released;
@@ -54,6 +57,9 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
                   struct cg_opened *opened) CG_MUST_CHECK;
 
 void cg_group_opening_free(struct group_opening *opening); /* NULL has no effect */
+
+/* Whether a request under this epoch must not go out any more, since there are newer keys, or none. */
+bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch);
 
 /* group_oscore.c: the end of a job; frees the binding when it was the last thing that needed it. */
 void cg_binding_end_job(struct cg_binding *binding);

@@ -27,6 +27,7 @@ int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struc
     struct cg_epoch *epoch = calloc(1, sizeof *epoch);
     if (epoch == NULL) return CG_E_NO_MEMORY;
     epoch->references = 1;
+    memcpy(epoch->digest, keys->digest, sizeof epoch->digest);
     int err = cg_oscore_context_new(&epoch->context, keys->params, why);
     if (err == CG_OK) err = add_peers(epoch, keys, why);
     if (err == CG_OK) {

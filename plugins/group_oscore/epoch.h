@@ -14,6 +14,7 @@ struct cg_epoch_peer {
 
 struct cg_epoch {
     unsigned references;
+    uint8_t digest[CG_GROUP_DIGEST_LEN];
     struct cg_oscore_context *context;
     struct cg_sender *sender;
     struct cg_epoch_peer *peers; /* uthash head over one block */
@@ -25,6 +26,8 @@ int cg_epoch_new(struct cg_epoch **epoch, struct cg_senders *senders, const stru
                  const char **why) CG_MUST_CHECK;
 struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch);
 void cg_epoch_unref(struct cg_epoch *epoch); /* NULL has no effect */
+/* Whether both use the same keys: they may differ in their members. */
+static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_epoch *b) { return a->sender == b->sender; }
 struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
 
 #endif

@@ -10,7 +10,7 @@ void cg_binding_free(struct cg_binding *binding) {
         HASH_DEL(binding->members, member);
         free(member);
     }
-    struct cg_failing_source *source, *next_source;
+    struct cg_source *source, *next_source;
     HASH_ITER(hh, binding->sources, source, next_source) {
         HASH_DEL(binding->sources, source);
         free(source);
@@ -33,8 +33,19 @@ static void group_release(struct cg_protector *protector, struct cg_binding *bin
     cg_binding_end_job(binding);
 }
 
-static const struct cg_protector_ops group_ops = {
-    .name = "group_oscore", .seal = cg_group_seal, .open = cg_group_open, .release = group_release};
+bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch) {
+    return group->current == NULL || !cg_epoch_same_keys(epoch, group->current);
+}
+
+static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
+    return cg_group_is_stale((struct cg_group_oscore *)protector, binding->epoch);
+}
+
+static const struct cg_protector_ops group_ops = {.name = "group_oscore",
+                                                  .seal = cg_group_seal,
+                                                  .open = cg_group_open,
+                                                  .is_stale = group_is_stale,
+                                                  .release = group_release};
 
 struct cg_group_oscore *cg_group_oscore_new(const struct cg_group_services *services) {
     struct cg_group_oscore *group = calloc(1, sizeof *group);
@@ -47,6 +58,7 @@ struct cg_group_oscore *cg_group_oscore_new(const struct cg_group_services *serv
 void cg_group_oscore_free(struct cg_group_oscore *group) {
     if (group == NULL) return;
     cg_group_opening_free(group->lent);
+    cg_group_oscore_discard(group);
     cg_epoch_unref(group->current);
     cg_epoch_unref(group->next);
     free(group);
@@ -54,26 +66,60 @@ void cg_group_oscore_free(struct cg_group_oscore *group) {
 
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group) { return &group->protector; }
 
-int cg_group_oscore_prepare(struct cg_group_oscore *group, const struct cg_group_keys *keys, const char **why) {
-    struct cg_epoch *next;
-    int err = cg_epoch_new(&next, group->services->senders, keys, why);
-    if (err < 0) return err;
-    cg_epoch_unref(group->next);
-    group->next = next;
-    return CG_OK;
+const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group) {
+    return group->current == NULL ? NULL : group->current->digest;
 }
 
-int cg_group_oscore_activate(struct cg_group_oscore *group, const struct cg_group_keys *keys, const char **why) {
-    struct cg_epoch *fresh;
-    int err = cg_epoch_new(&fresh, group->services->senders, keys, why);
-    if (err < 0) return err;
-    if (group->current != NULL && group->services->gateway != NULL) {
-        uint64_t now_us = cg_gateway_now(group->services->gateway);
-        group->current->retired_us = now_us > 0 ? now_us : 1;
+const uint8_t *cg_group_oscore_next(const struct cg_group_oscore *group) {
+    return group->next == NULL ? NULL : group->next->digest;
+}
+
+/* Epochs */
+
+static bool has_digest(const struct cg_epoch *epoch, const struct cg_group_keys *keys) {
+    return epoch != NULL && memcmp(epoch->digest, keys->digest, sizeof epoch->digest) == 0;
+}
+
+/* One epoch object per key material, because its replay windows and Response Numbers are what was accepted under these keys; but what is
+ * retired does not come back as `next`. */
+static int get_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next, struct cg_epoch **epoch,
+                     const char **why) {
+    if (keys == NULL) return CG_OK;
+    if (!is_next && has_digest(group->current, keys)) *epoch = cg_epoch_ref(group->current);
+    if (*epoch == NULL && has_digest(group->next, keys)) *epoch = cg_epoch_ref(group->next);
+    return *epoch != NULL ? CG_OK : cg_epoch_new(epoch, group->services->senders, keys, why);
+}
+
+int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current, const struct cg_group_keys *next,
+                          const char **why) {
+    cg_group_oscore_discard(group);
+    int err = get_epoch(group, current, false, &group->staged_current, why);
+    if (err == CG_OK && !(next != NULL && has_digest(group->staged_current, next))) {
+        err = get_epoch(group, next, true, &group->staged_next, why);
     }
-    cg_epoch_unref(group->current);
-    group->current = fresh;
-    cg_epoch_unref(group->next);
-    group->next = NULL;
-    return CG_OK;
+    if (err < 0) cg_group_oscore_discard(group);
+    return err;
+}
+
+void cg_group_oscore_discard(struct cg_group_oscore *group) {
+    cg_epoch_unref(group->staged_current);
+    cg_epoch_unref(group->staged_next);
+    group->staged_current = group->staged_next = NULL;
+}
+
+/* What was sent under until now. Where only members changed its keys go on, and so do its pairwise keys. */
+static void retire(const struct cg_group_oscore *group, struct cg_epoch *old, const struct cg_epoch *fresh) {
+    uint64_t now_us = group->services->gateway == NULL ? 0 : cg_gateway_now(group->services->gateway);
+    old->retired_us = now_us > 0 ? now_us : 1;
+    if (fresh == NULL || !cg_epoch_same_keys(old, fresh)) cg_oscore_context_retire(old->context);
+}
+
+void cg_group_oscore_commit(struct cg_group_oscore *group) {
+    struct cg_epoch *old = group->current, *old_next = group->next;
+    group->current = group->staged_current;
+    group->next = group->staged_next;
+    group->staged_current = group->staged_next = NULL;
+    if (old != NULL && old != group->current) retire(group, old, group->current);
+    cg_epoch_unref(old);
+    cg_epoch_unref(old_next);
 }

@@ -1,10 +1,10 @@
-/* Opening an answer: whose is it, has it been seen, does it verify. The hard thing: around a rekey an answer may be under one of two epochs,
- * so a second attempt may follow the first; and nothing that is not verified may change anything but the counts of failures. */
+/* Opening an answer: whose is it, has it been seen, does it verify. The hard thing: around a rekey an answer may be under one of several epochs,
+ * so further attempts may follow the first; and nothing that is not verified may change anything but the counts of failures. */
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
 
-enum { OLD_EPOCH_US = 500 * 1000000, ATTEMPTS_MAX = 2 };
+enum { OLD_EPOCH_US = 500 * 1000000, ATTEMPTS_MAX = 3 };
 
 /* One answer on its way. */
 struct group_opening {
@@ -13,12 +13,17 @@ struct group_opening {
     struct cg_binding *binding;
     struct cg_epoch *epochs[ATTEMPTS_MAX]; /* references; the first is tried first */
     unsigned attempt, attempts;
+    int reason;                       /* why the attempts so far have failed; 0: none has */
+    struct cg_member_answers *forged; /* under whose kid a verification has failed; NULL: none has */
+    struct cg_member_answers *member; /* while it is being verified: whose answer it claims to be */
+    struct cg_source *source;
     uint64_t job; /* the gateway's */
     struct cg_addr from;
+    bool has_kid;
     struct cg_slice kid, gid; /* as the answer says; in `sealed` */
-    uint8_t *sealed;          /* a copy of the datagram: what a second attempt reads */
+    uint8_t *sealed;          /* a copy of the datagram: what further attempts read */
     size_t sealed_len;
-    uint8_t *plain; /* room for what is inside */
+    uint8_t *plain; /* room for what is inside; NULL before there is something */
 };
 
 static void free_opening(struct group_opening *o) {
@@ -45,20 +50,27 @@ static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoc
     return epoch->retired_us != 0 && cg_gateway_now(group->services->gateway) - epoch->retired_us > OLD_EPOCH_US;
 }
 
-/* A Gid in the answer decides. Without one the answer is under the latest epoch or the request's; under another than the request's it must
- * bring a Partial IV (RFC 10021 §7.3, §13.4). */
+/* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried first; under another than
+ * the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3, §13.4.1). Epochs of one Gid are never both tried: what
+ * was accepted under one would be accepted under the other once more. */
 static void choose_epochs(struct group_opening *o, const struct cg_oscore_option *option) {
     const struct cg_group_oscore *group = o->binding->group;
     struct cg_epoch *mine = o->binding->epoch;
+    struct cg_slice gid = cg_oscore_context_id(mine->context);
     if (option->has_kid_context) {
-        if (has_gid(mine, option->kid_context)) try_epoch(o, mine);
-        if (has_gid(group->current, option->kid_context)) try_epoch(o, group->current);
-        if (has_gid(group->next, option->kid_context)) try_epoch(o, group->next);
-    } else {
-        bool may_be_newer = option->piv.len > 0 && !has_gid(mine, cg_oscore_context_id(group->current->context));
-        if (may_be_newer) try_epoch(o, group->current);
-        try_epoch(o, mine);
+        if (has_gid(mine, option->kid_context)) {
+            try_epoch(o, mine);
+        } else if (has_gid(group->current, option->kid_context)) {
+            try_epoch(o, group->current);
+        } else if (has_gid(group->next, option->kid_context)) {
+            try_epoch(o, group->next);
+        }
+        return;
     }
+    bool may_be_newer = option->piv.len > 0;
+    if (may_be_newer && group->current != NULL && !has_gid(group->current, gid)) try_epoch(o, group->current);
+    try_epoch(o, mine);
+    if (may_be_newer && group->next != NULL && !has_gid(group->next, gid)) try_epoch(o, group->next);
 }
 
 /* Limits */
@@ -75,119 +87,189 @@ static struct cg_member_answers *answers_of(struct cg_binding *binding, const st
     return entry;
 }
 
-static bool may_try(const struct cg_binding *binding, const struct cg_member_answers *member, const struct cg_addr *from) {
-    if (binding->failures >= CG_FAILURES_CAST || member->failures >= CG_FAILURES_KID) return false;
-    struct cg_failing_source *source;
+static struct cg_source *source_of(struct cg_binding *binding, const struct cg_addr *from) {
+    struct cg_source *source;
     HASH_FIND(hh, binding->sources, from, sizeof *from, source);
-    return source == NULL || source->failures < CG_FAILURES_SOURCE;
+    if (source != NULL) return source;
+    source = calloc(1, sizeof *source);
+    if (source == NULL) return NULL;
+    source->from = *from;
+    HASH_ADD(hh, binding->sources, from, sizeof source->from, source);
+    return source;
 }
 
-static void count_failure(struct cg_binding *binding, struct cg_member_answers *member, const struct cg_addr *from) {
-    binding->failures++; /* CG_FAILURES_CAST bounds the table of sources as well */
-    member->failures++;
-    struct cg_failing_source *source;
-    HASH_FIND(hh, binding->sources, from, sizeof *from, source);
-    if (source == NULL) {
-        source = calloc(1, sizeof *source);
-        if (source == NULL) return;
-        source->from = *from;
-        HASH_ADD(hh, binding->sources, from, sizeof source->from, source);
+/* The table has those only whose answers are being verified, and at most CG_FAILURES_CAST others. */
+static void drop_blameless(struct cg_binding *binding, struct cg_source *source) {
+    if (source->running > 0 || source->failures > 0) return;
+    HASH_DEL(binding->sources, source);
+    free(source);
+}
+
+static bool may_try(const struct cg_binding *binding, const struct cg_member_answers *member, const struct cg_source *source) {
+    return binding->failures < CG_FAILURES_CAST && member->failures + member->running < CG_FAILURES_KID &&
+           source->failures + source->running < CG_FAILURES_SOURCE;
+}
+
+/* An attempt begins, and ends: only one that may be made is begun. */
+static int begin_attempt(struct group_opening *o) {
+    struct cg_binding *binding = o->binding;
+    o->member = answers_of(binding, o->op.peer);
+    o->source = source_of(binding, &o->from);
+    if (o->member == NULL || o->source == NULL) return CG_E_NO_MEMORY;
+    if (!may_try(binding, o->member, o->source)) {
+        drop_blameless(binding, o->source);
+        return CG_E_ATTEMPTS;
     }
-    source->failures++;
+    o->member->running++;
+    o->source->running++;
+    return CG_OK;
+}
+
+static void end_attempt(struct group_opening *o, bool failed) {
+    o->member->running--;
+    o->source->running--;
+    drop_blameless(o->binding, o->source);
+    if (failed && o->forged == NULL) o->forged = o->member;
+}
+
+/* It verified under no epoch: that counts once. */
+static void blame(const struct group_opening *o) {
+    if (o->forged == NULL) return;
+    o->forged->failures++;
+    o->binding->failures++;
+    struct cg_source *source = source_of(o->binding, &o->from);
+    if (source != NULL) source->failures++;
 }
 
 /* Attempts */
 
-/* Evicted members stay out, also where the request went out while they were members (R55). */
+/* Evicted members stay out, also where the request went out while they were members (R55). Where the security group is no more, what runs
+ * ends as it began. */
 static bool is_evicted(const struct group_opening *o) {
     const struct cg_group_oscore *group = o->binding->group;
-    return cg_epoch_find(group->current, cg_oscore_peer_fingerprint(o->op.peer)) == NULL &&
-           (group->next == NULL || cg_epoch_find(group->next, cg_oscore_peer_fingerprint(o->op.peer)) == NULL);
+    struct cg_slice fingerprint = cg_oscore_peer_fingerprint(o->op.peer);
+    if (group->current == NULL || cg_epoch_find(group->current, fingerprint) != NULL) return false;
+    return group->next == NULL || cg_epoch_find(group->next, fingerprint) == NULL;
 }
 
-static int check_before_verifying(const struct group_opening *o) {
-    struct cg_member_answers *member = answers_of(o->binding, o->op.peer);
-    if (member == NULL) return CG_E_NO_MEMORY;
+static int check_before_verifying(struct group_opening *o) {
     if (is_evicted(o)) return CG_E_EVICTED;
-    if (!may_try(o->binding, member, &o->from)) return CG_E_ATTEMPTS;
-    return cg_oscore_open_is_repeat(&o->op, &member->answers) ? CG_E_REPLAY : CG_OK;
+    int err = begin_attempt(o);
+    if (err < 0) return err;
+    if (!cg_oscore_open_is_repeat(&o->op, &o->member->answers)) return CG_OK;
+    end_attempt(o, false);
+    return CG_E_REPLAY;
+}
+
+/* What is wrong with it, in terms of the group. */
+static int refusal_of(const struct cg_epoch *epoch, int err) {
+    bool no_such_mode = err == CG_E_BAD_OPTION && epoch->retired_us != 0; /* the pairwise keys are deleted */
+    return err == CG_E_UNAUTHORIZED || no_such_mode ? CG_E_SENDER : err;
 }
 
 static int prepare(struct group_opening *o, const struct cg_msg *sealed) {
     const struct cg_epoch *epoch = o->epochs[o->attempt];
     if (is_too_old(o->binding->group, epoch)) return CG_E_SENDER;
     int err = cg_oscore_open_response_prepare(&o->op, epoch->context, sealed, &o->binding->request);
-    if (err < 0) return err == CG_E_UNAUTHORIZED ? CG_E_SENDER : err;
+    if (err < 0) return refusal_of(epoch, err);
     int refused = check_before_verifying(o);
     if (refused == CG_OK) return err;
     cg_oscore_open_cancel(&o->op);
     return refused;
 }
 
-static int finish(struct group_opening *o, struct cg_opened *opened) {
-    struct cg_member_answers *member = answers_of(o->binding, o->op.peer);
-    if (member == NULL) {
-        cg_oscore_open_cancel(&o->op);
-        return CG_E_NO_MEMORY;
-    }
+static void describe(const struct cg_oscore_opened *verified, const struct cg_msg *plain, struct cg_opened *opened) {
+    opened->code = plain->code;
+    opened->options = plain->options;
+    opened->payload = plain->payload;
+    opened->verified = CASTGATE_VERIFIED_SOURCE;
+    opened->has_kid = true;
+    opened->kid = cg_oscore_peer_id(verified->peer);
+    opened->identity = cg_oscore_peer_fingerprint(verified->peer);
+    opened->overtaken = !verified->latest;
+    if (!cg_oscore_is_challenge(plain, &opened->echo)) opened->echo = CG_SLICE_NONE;
+}
+
+static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     struct cg_msg plain;
     struct cg_oscore_opened verified;
     size_t room = CG_OSCORE_OPEN_ROOM(o->sealed_len);
-    int err = cg_oscore_open_finish(&o->op, &member->answers, o->plain, room, &plain, &verified);
-    if (err == CG_E_VERIFY && o->attempt + 1 == o->attempts) count_failure(o->binding, member, &o->from);
-    if (err < 0) return err;
-    opened->code = plain.code;
-    opened->options = plain.options;
-    opened->payload = plain.payload;
-    opened->verified = CASTGATE_VERIFIED_SOURCE;
-    opened->has_kid = true;
-    opened->kid = cg_oscore_peer_id(verified.peer);
-    opened->identity = cg_oscore_peer_fingerprint(verified.peer);
-    opened->overtaken = !verified.latest;
-    if (!cg_oscore_is_challenge(&plain, &opened->echo)) opened->echo = CG_SLICE_NONE;
-    return CG_OK;
+    if (o->plain == NULL) o->plain = malloc(room);
+    int err = o->plain == NULL ? CG_E_NO_MEMORY : is_evicted(o) ? CG_E_EVICTED : CG_OK; /* maybe since it was submitted */
+    if (err < 0) {
+        cg_oscore_open_cancel(&o->op);
+        return err;
+    }
+    err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
+    if (err == CG_OK) describe(&verified, &plain, opened);
+    return err;
+}
+
+static int finish(struct group_opening *o, struct cg_opened *opened) {
+    int err = open_verified(o, opened);
+    end_attempt(o, err == CG_E_VERIFY);
+    return err;
 }
 
 static void run_verifying(struct cg_crypto_job *job) { cg_oscore_verify_run(&((struct group_opening *)job)->op.job); }
 
-static void verified(struct cg_crypto_job *job);
+static void on_verified(struct cg_crypto_job *job);
 
-/* Goes through the epochs until one opens it: CG_OK with *opened, CG_PENDING with a job submitted, or the last error. */
+/* Why no epoch opened it: of several reasons the one that says most about a message that was genuine. */
+static void note_reason(struct group_opening *o, int err) {
+    bool better = o->reason == 0 || o->reason == CG_E_SENDER || (o->reason == CG_E_VERIFY && err != CG_E_SENDER);
+    if (better) o->reason = err;
+}
+
+/* Goes through the epochs until one opens it: CG_OK with *opened, CG_PENDING with a job submitted, or why none does. */
 static int advance(struct group_opening *o, struct cg_opened *opened) {
     struct cg_msg sealed;
     int err = cg_msg_parse(&sealed, cg_slice_of(o->sealed, o->sealed_len));
     if (err < 0) return err;
-    err = CG_E_SENDER;
+    note_reason(o, CG_E_SENDER);
     for (; o->attempt < o->attempts; o->attempt++) {
         err = prepare(o, &sealed);
+        if (err == CG_PENDING) break;
         if (err == CG_OK) err = finish(o, opened);
-        if (err >= 0) break;
+        if (err == CG_OK) return CG_OK;
+        note_reason(o, err);
     }
-    if (err != CG_PENDING) return err;
-    o->verifying = (struct cg_crypto_job){.run = run_verifying, .done = verified};
+    if (o->attempt == o->attempts) return o->reason;
+    o->verifying = (struct cg_crypto_job){.run = run_verifying, .done = on_verified};
     struct cg_crypto *crypto = o->binding->group->services->crypto;
     crypto->ops->submit(crypto, &o->binding->lane, &o->verifying);
     return CG_PENDING;
 }
 
+static void refuse(const struct group_opening *o, struct cg_opened *opened) {
+    blame(o);
+    *opened = (struct cg_opened){.has_kid = o->has_kid, .kid = o->kid, .gid = o->gid};
+}
+
 static void deliver(struct group_opening *o, int err, struct cg_opened *opened) {
     struct cg_binding *binding = o->binding;
-    if (err < 0) *opened = (struct cg_opened){.has_kid = o->kid.len > 0, .kid = o->kid, .gid = o->gid};
+    if (err < 0) refuse(o, opened);
     cg_gateway_opened(binding->group->services->gateway, o->job, err, opened);
     free_opening(o);
     cg_binding_end_job(binding);
 }
 
-static void verified(struct cg_crypto_job *job) {
+static void on_verified(struct cg_crypto_job *job) {
     struct group_opening *o = (struct group_opening *)job;
     struct cg_opened opened = {0};
+    int err;
     if (job->cancelled) {
         cg_oscore_open_cancel(&o->op);
-        deliver(o, CG_E_STOPPING, &opened);
-        return;
+        end_attempt(o, false);
+        err = CG_E_STOPPING;
+    } else {
+        err = finish(o, &opened);
+        if (err < 0) {
+            note_reason(o, err);
+            o->attempt++;
+            err = advance(o, &opened);
+        }
     }
-    int err = finish(o, &opened);
-    if (err < 0 && ++o->attempt < o->attempts) err = advance(o, &opened);
     if (err != CG_PENDING) deliver(o, err, &opened);
 }
 
@@ -202,13 +284,12 @@ static struct group_opening *new_opening(const struct cg_opening *opening, uint6
     o->from = opening->from;
     o->sealed_len = bytes.len;
     o->sealed = malloc(bytes.len + 1);
-    o->plain = malloc(CG_OSCORE_OPEN_ROOM(bytes.len));
-    if (o->sealed != NULL && o->plain != NULL) {
-        memcpy(o->sealed, bytes.data, bytes.len);
-        return o;
+    if (o->sealed == NULL) {
+        free_opening(o);
+        return NULL;
     }
-    free_opening(o);
-    return NULL;
+    memcpy(o->sealed, bytes.data, bytes.len);
+    return o;
 }
 
 static int read_option(struct group_opening *o, struct cg_oscore_option *option) {
@@ -219,6 +300,7 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     if (!cg_msg_find(&sealed, CG_OPT_OSCORE, &value)) return CG_E_UNPROTECTED;
     err = cg_oscore_option_parse(option, value);
     if (err < 0) return err;
+    o->has_kid = option->has_kid;
     o->kid = option->kid;
     o->gid = option->has_kid_context ? option->kid_context : cg_oscore_context_id(o->binding->epoch->context);
     return CG_OK;
@@ -241,7 +323,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     /* What is lent to the caller lives until the next call. */
     if (group->lent != NULL) free_opening(group->lent);
     group->lent = o;
-    if (err < 0) *opened = (struct cg_opened){.has_kid = o->kid.len > 0, .kid = o->kid, .gid = o->gid};
+    if (err < 0) refuse(o, opened);
     return err;
 }
 

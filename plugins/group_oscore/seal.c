@@ -1,5 +1,6 @@
 /* Sealing a request: number, encryption, signature. The hard thing: a number may have to be waited for (the disk) and so may the
- * signature (a thread), while the cast may end at any moment; the sealing therefore owns everything it needs. */
+ * signature (a thread), while the cast may end or the group be rekeyed at any moment; the sealing therefore owns everything it needs, and
+ * starts over under the new keys, since who was evicted must not read what goes out afterwards (R55). */
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
@@ -12,10 +13,13 @@ struct group_sealing {
     struct cg_crypto_job signing; /* for a signature */
     struct cg_oscore_sealing op;
     struct cg_binding *binding;
-    uint64_t job;               /* the gateway's */
-    struct cg_oscore_peer *to;  /* NULL: group mode */
+    uint64_t job;              /* the gateway's */
+    bool has_identity;         /* for one member, by unicast */
+    uint8_t identity[32];      /* whose */
+    struct cg_oscore_peer *to; /* NULL: group mode */
     struct cg_buf plain;
     uint8_t *data; /* the datagram */
+    size_t len;
 };
 
 static void free_sealing(struct group_sealing *s) {
@@ -33,28 +37,16 @@ static const char *detail_of(int err) {
     }
 }
 
-static void fail(struct group_sealing *s, int err, const struct cg_problem *problem) {
-    struct cg_problem own = {0};
-    if (problem == NULL) {
-        if (err != CG_E_TOO_BIG && err != CG_E_NO_MEMORY) err = CG_E_PROTECT;
-        cg_problem_set(&own, err, "%s", detail_of(err));
-        problem = &own;
-    }
-    struct cg_binding *binding = s->binding;
-    cg_gateway_sealed(binding->group->services->gateway, s->job, err, CG_SLICE_NONE, problem);
-    free_sealing(s);
-    cg_binding_end_job(binding);
+static int refuse(struct cg_problem *problem, int err) {
+    if (err != CG_E_TOO_BIG && err != CG_E_NO_MEMORY) err = CG_E_PROTECT;
+    return cg_problem_set(problem, err, "%s", detail_of(err));
 }
 
-static void deliver(struct group_sealing *s) {
-    int len = cg_oscore_seal_finish(&s->op);
-    if (len < 0) {
-        fail(s, len, NULL);
-        return;
-    }
+/* Ends it: the datagram, or why there is none. */
+static void deliver(struct group_sealing *s, int err, const struct cg_problem *problem) {
     struct cg_binding *binding = s->binding;
-    struct cg_gateway *gateway = binding->group->services->gateway;
-    cg_gateway_sealed(gateway, s->job, CG_OK, cg_slice_of(s->data, (size_t)len), NULL);
+    struct cg_slice datagram = err < 0 ? CG_SLICE_NONE : cg_slice_of(s->data, s->len);
+    cg_gateway_sealed(binding->group->services->gateway, s->job, err, datagram, problem);
     free_sealing(s);
     cg_binding_end_job(binding);
 }
@@ -63,106 +55,128 @@ static struct group_sealing *sealing_of(struct cg_crypto_job *job) {
     return (struct group_sealing *)((char *)job - offsetof(struct group_sealing, signing));
 }
 
+/* Which member, and in which mode. */
+static int choose_mode(struct group_sealing *s, struct cg_problem *problem) {
+    const struct cg_epoch *epoch = s->binding->epoch;
+    s->to = NULL;
+    if (s->has_identity) {
+        s->to = cg_epoch_find(epoch, cg_slice_of(s->identity, sizeof s->identity));
+        if (s->to == NULL) return cg_problem_set(problem, CG_E_PROTECT, "this member has left the security group");
+        if (!cg_oscore_has_pairwise_mode(epoch->context)) s->to = NULL; /* by unicast, but in group mode */
+    }
+    if (s->to != NULL || cg_oscore_has_group_mode(epoch->context)) return CG_OK;
+    return cg_problem_set(problem, CG_E_PROTECT, "this security group has pairwise mode only: it cannot be asked by multicast");
+}
+
 static void run_signing(struct cg_crypto_job *job) { cg_oscore_sign_run(&sealing_of(job)->op.job); }
 
-static void signed_(struct cg_crypto_job *job) { deliver(sealing_of(job)); }
+static void on_signed(struct cg_crypto_job *job);
 
 /* Encrypts with the number, which is spent whatever follows. */
-static int prepare(struct group_sealing *s, uint64_t number) {
+static int encrypt(struct group_sealing *s, uint64_t number) {
     struct cg_msg plain;
     int err = cg_msg_parse(&plain, cg_buf_slice(&s->plain));
     if (err < 0) return err;
     size_t cap = s->plain.len + OVERHEAD;
+    free(s->data); /* of an attempt under older keys */
     s->data = malloc(cap);
     if (s->data == NULL) return CG_E_NO_MEMORY;
     return cg_oscore_seal_request_prepare(&s->op, s->binding->epoch->context, s->to, number, &plain, s->data, cap,
                                           &s->binding->request);
 }
 
+static int finish(struct group_sealing *s) {
+    int len = cg_oscore_seal_finish(&s->op);
+    if (len < 0) return len;
+    s->len = (size_t)len;
+    return CG_OK;
+}
+
 /* The rest once there is a number: CG_PENDING when a signature is being made, CG_OK when the datagram is ready. */
 static int seal_with(struct group_sealing *s, uint64_t number) {
-    int err = prepare(s, number);
+    int err = encrypt(s, number);
+    if (err == CG_OK) return finish(s);
     if (err != CG_PENDING) return err;
-    s->signing = (struct cg_crypto_job){.run = run_signing, .done = signed_, .urgent = true};
+    s->signing = (struct cg_crypto_job){.run = run_signing, .done = on_signed};
     struct cg_crypto *crypto = s->binding->group->services->crypto;
     crypto->ops->submit(crypto, NULL, &s->signing);
     return CG_PENDING;
 }
 
+/* Under the keys that are in use now, as far as it goes at once: as seal_with, with *problem set for errors. */
+static int start(struct group_sealing *s, struct cg_problem *problem) {
+    struct cg_binding *binding = s->binding;
+    const struct cg_group_oscore *group = binding->group;
+    if (group->current == NULL) return cg_problem_set(problem, CG_E_PROTECT, "the security group has no keys");
+    cg_epoch_unref(binding->epoch);
+    binding->epoch = cg_epoch_ref(group->current);
+    uint64_t number;
+    int err = choose_mode(s, problem);
+    if (err == CG_OK) err = cg_sender_take(binding->epoch->sender, &s->wait, &number, problem);
+    if (err != CG_OK) return err;
+    err = seal_with(s, number);
+    return err >= 0 ? err : refuse(problem, err);
+}
+
+/* Goes on with what a wait has come to: CG_OK, the datagram is ready; CG_PENDING; an error. */
+static void go_on(struct group_sealing *s, int err) {
+    struct cg_problem problem = {0};
+    bool stale = cg_group_is_stale(s->binding->group, s->binding->epoch);
+    if (stale && err != CG_PENDING && !s->binding->released) err = start(s, &problem);
+    if (err == CG_PENDING) return;
+    if (err < 0 && problem.err == 0) err = refuse(&problem, err);
+    deliver(s, err, &problem);
+}
+
+static void on_signed(struct cg_crypto_job *job) {
+    struct group_sealing *s = sealing_of(job);
+    go_on(s, finish(s));
+}
+
 static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
     struct group_sealing *s = wait->ctx;
-    if (err < 0) {
-        fail(s, err, problem);
-        return;
+    const struct cg_binding *binding = s->binding;
+    bool stale = cg_group_is_stale(binding->group, binding->epoch);
+    if (err < 0 && !stale) {
+        deliver(s, err, problem);
+    } else if (binding->released || stale) { /* nobody waits for it any more, or it is another sender's that is wanted */
+        go_on(s, CG_E_STOPPING);
+    } else {
+        go_on(s, seal_with(s, number));
     }
-    err = s->binding->released ? CG_E_STOPPING : seal_with(s, number); /* nobody waits for it any more */
-    if (err == CG_OK) deliver(s);
-    if (err < 0) fail(s, err, NULL);
 }
 
-/* Which member, and in which mode. */
-static int choose_mode(const struct cg_epoch *epoch, const struct cg_sealing *sealing, struct cg_oscore_peer **to,
-                       struct cg_problem *problem) {
-    *to = NULL;
-    if (sealing->identity.len > 0) {
-        *to = cg_epoch_find(epoch, sealing->identity);
-        if (*to == NULL) return cg_problem_set(problem, CG_E_PROTECT, "this member has left the security group");
-        if (!cg_oscore_has_pairwise_mode(epoch->context)) *to = NULL; /* by unicast, but in group mode */
-    }
-    if (*to != NULL || cg_oscore_has_group_mode(epoch->context)) return CG_OK;
-    return cg_problem_set(problem, CG_E_PROTECT, "this security group has pairwise mode only: it cannot be asked by multicast");
-}
+/* The beginning */
 
-static struct cg_binding *new_binding(struct cg_group_oscore *group) {
-    struct cg_binding *binding = calloc(1, sizeof *binding);
-    if (binding == NULL) return NULL;
-    binding->group = group;
-    binding->epoch = cg_epoch_ref(group->current);
-    return binding;
-}
-
-static struct group_sealing *new_sealing(struct cg_group_oscore *group, uint64_t job) {
+static struct group_sealing *new_sealing(struct cg_group_oscore *group, const struct cg_sealing *sealing, uint64_t job) {
     struct group_sealing *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     cg_buf_init(&s->plain, 0);
     s->job = job;
     s->wait.ready = on_number;
     s->wait.ctx = s;
-    s->binding = new_binding(group);
-    if (s->binding != NULL) return s;
-    free_sealing(s);
-    return NULL;
-}
-
-/* Takes a number and goes as far as it can at once. */
-static int start(struct group_sealing *s, struct cg_buf *out, struct cg_problem *problem) {
-    uint64_t number;
-    int err = cg_sender_take(s->binding->epoch->sender, &s->wait, &number, problem);
-    if (err == CG_OK) {
-        err = seal_with(s, number);
-        if (err == CG_OK) {
-            err = cg_oscore_seal_finish(&s->op);
-            if (err >= 0) cg_buf_put(out, s->data, (size_t)err);
-            if (err >= 0) err = CG_OK;
-        }
-        if (err < 0) err = cg_problem_set(problem, err == CG_E_TOO_BIG ? err : CG_E_PROTECT, "%s", detail_of(err));
+    s->has_identity = sealing->identity.len == sizeof s->identity;
+    if (s->has_identity) memcpy(s->identity, sealing->identity.data, sizeof s->identity);
+    s->binding = calloc(1, sizeof *s->binding);
+    if (s->binding == NULL) {
+        free_sealing(s);
+        return NULL;
     }
-    return err;
+    s->binding->group = group;
+    return s;
 }
 
 int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                   struct cg_binding **binding, struct cg_problem *problem) {
-    struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
-    if (group->current == NULL) return cg_problem_set(problem, CG_E_PROTECT, "the security group has no keys");
-    struct group_sealing *s = new_sealing(group, job);
+    struct group_sealing *s = new_sealing((struct cg_group_oscore *)protector, sealing, job);
     if (s == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
     struct cg_binding *made = s->binding;
     int err = cg_sealing_emit(sealing, &s->plain, problem);
-    if (err == CG_OK) err = choose_mode(made->epoch, sealing, &s->to, problem);
-    if (err == CG_OK) err = start(s, out, problem);
+    if (err == CG_OK) err = start(s, problem);
     if (err == CG_PENDING) {
         made->jobs++;
     } else {
+        if (err == CG_OK) cg_buf_put(out, s->data, s->len);
         free_sealing(s);
     }
     if (err < 0) {

@@ -18,30 +18,65 @@ struct relay_check {
     struct cg_crypto_job verifying; /* first member */
     struct cg_oscore_opening op;
     struct cg_relay *relay;
-    uint64_t job; /* the gateway's */
+    struct cg_oscore_context *checker; /* a reference: who checks it; NULL: nobody yet */
+    uint64_t job;                      /* the gateway's */
     struct cg_buf datagram;
 };
 
 /* Checking */
 
 static int refuse(struct cg_problem *problem, int err) {
-    if (err == CG_E_REPLAY) return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this protected request was relayed before");
-    return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                          "the request's countersignature is not that of a member of the mapping's security group");
+    switch (err) {
+    case CG_E_REPLAY: return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this protected request was relayed before");
+    case CG_E_NO_MEMORY: return cg_problem_set(problem, err, "the system has no memory left");
+    case CG_E_INTERNAL: return cg_problem_set(problem, err, "the countersignature could not be checked");
+    default:
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "the request's countersignature is not that of a member of the mapping's security group");
+    }
 }
 
 static void run_verifying(struct cg_crypto_job *job) { cg_oscore_verify_run(&((struct relay_check *)job)->op.job); }
 
+static void on_verified(struct cg_crypto_job *job);
+
 static void free_check(struct relay_check *check) {
     cg_buf_fini(&check->datagram);
+    if (check->checker != NULL) cg_oscore_context_unref(check->checker);
     free(check);
 }
 
-static void verified(struct cg_crypto_job *job) {
+/* With the checker that counts now: CG_PENDING, or an error with nothing under way. */
+static int begin_check(struct relay_check *check) {
+    struct cg_relay *relay = check->relay;
+    struct cg_msg msg;
+    if (check->checker != NULL) cg_oscore_context_unref(check->checker);
+    check->checker = relay->checker;
+    cg_oscore_context_ref(check->checker);
+    int err = cg_msg_parse(&msg, cg_buf_slice(&check->datagram));
+    if (err == CG_OK) err = cg_oscore_open_request_prepare(&check->op, check->checker, &msg);
+    if (err == CG_OK) { /* pairwise mode: there is no signature to check */
+        cg_oscore_open_cancel(&check->op);
+        err = CG_E_UNAUTHORIZED;
+    }
+    if (err != CG_PENDING) return err;
+    check->verifying = (struct cg_crypto_job){.run = run_verifying, .done = on_verified};
+    relay->services->crypto->ops->submit(relay->services->crypto, NULL, &check->verifying);
+    return CG_PENDING;
+}
+
+static void on_verified(struct cg_crypto_job *job) {
     struct relay_check *check = (struct relay_check *)job;
     struct cg_oscore_opened opened;
     struct cg_problem problem = {0};
-    int err = cg_oscore_check_finish(&check->op, NULL, &opened);
+    int err;
+    if (check->checker == check->relay->checker) {
+        err = cg_oscore_check_finish(&check->op, NULL, &opened);
+    } else { /* replaced meanwhile: its replay windows are the new one's by now */
+        cg_oscore_open_cancel(&check->op);
+        err = begin_check(check);
+    }
+    if (err == CG_PENDING) return;
     if (err < 0) err = refuse(&problem, err);
     struct cg_slice datagram = err < 0 ? CG_SLICE_NONE : cg_buf_slice(&check->datagram);
     cg_gateway_sealed(check->relay->services->gateway, check->job, err, datagram, &problem);
@@ -54,21 +89,13 @@ static int check_request(struct cg_relay *relay, const struct cg_sealing *sealin
     cg_buf_init(&check->datagram, 0);
     check->relay = relay;
     check->job = job;
-    struct cg_msg msg;
     int err = cg_sealing_emit(sealing, &check->datagram, problem);
     if (err == CG_OK) {
-        err = cg_msg_parse(&msg, cg_buf_slice(&check->datagram));
-        if (err == CG_OK) err = cg_oscore_open_request_prepare(&check->op, relay->checker, &msg);
-        if (err == CG_OK) cg_oscore_open_cancel(&check->op); /* pairwise mode: there is no signature to check */
-        if (err != CG_PENDING) err = refuse(problem, err);
+        err = begin_check(check);
+        if (err < 0) err = refuse(problem, err);
     }
-    if (err != CG_PENDING) {
-        free_check(check);
-        return err;
-    }
-    check->verifying = (struct cg_crypto_job){.run = run_verifying, .done = verified, .urgent = true};
-    relay->services->crypto->ops->submit(relay->services->crypto, NULL, &check->verifying);
-    return CG_PENDING;
+    if (err != CG_PENDING) free_check(check);
+    return err;
 }
 
 /* The protector */
@@ -119,11 +146,27 @@ static void relay_release(struct cg_protector *protector, struct cg_binding *bin
 static const struct cg_protector_ops relay_ops = {
     .name = "relay", .seal = relay_seal, .open = relay_open, .release = relay_release};
 
-struct cg_relay *cg_relay_new(const struct cg_relay_services *services, struct cg_oscore_context *checker) {
+struct cg_relay *cg_relay_new(const struct cg_relay_services *services) {
     struct cg_relay *relay = calloc(1, sizeof *relay);
-    if (relay == NULL) return NULL;
-    *relay = (struct cg_relay){.protector.ops = &relay_ops, .services = services, .checker = checker};
+    if (relay != NULL) *relay = (struct cg_relay){.protector.ops = &relay_ops, .services = services};
     return relay;
+}
+
+static bool same_keys(const struct cg_oscore_context *a, const struct cg_oscore_context *b) {
+    return cg_slice_equal(cg_oscore_context_id(a), cg_oscore_context_id(b)) &&
+           cg_slice_equal(cg_oscore_signature_encryption_key(a), cg_oscore_signature_encryption_key(b));
+}
+
+void cg_relay_inherit_window(const struct cg_relay *relay, const struct cg_oscore_context *checker, struct cg_oscore_peer *peer) {
+    if (relay->checker == NULL || !same_keys(relay->checker, checker)) return;
+    struct cg_oscore_peer *old = cg_oscore_peer_find(relay->checker, cg_oscore_peer_id(peer));
+    if (old == NULL || !cg_slice_equal(cg_oscore_peer_cred(old), cg_oscore_peer_cred(peer))) return;
+    *cg_oscore_peer_window(peer) = *cg_oscore_peer_window(old);
+}
+
+void cg_relay_set_checker(struct cg_relay *relay, struct cg_oscore_context *checker) {
+    if (relay->checker != NULL) cg_oscore_context_unref(relay->checker);
+    relay->checker = checker;
 }
 
 void cg_relay_free(struct cg_relay *relay) {

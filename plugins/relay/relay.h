@@ -14,8 +14,13 @@ struct cg_relay_services {
     struct cg_crypto *crypto;
 };
 
-/* `checker`: takes over the reference to a signature checker's context, or NULL: nothing is checked. NULL: out of memory. */
-struct cg_relay *cg_relay_new(const struct cg_relay_services *services, struct cg_oscore_context *checker);
+/* Checks nothing at first. NULL: out of memory. */
+struct cg_relay *cg_relay_new(const struct cg_relay_services *services);
+/* Takes over the reference to a signature checker's context, which counts from now on, also for requests that are being checked. */
+void cg_relay_set_checker(struct cg_relay *relay, struct cg_oscore_context *checker);
+/* For a peer of a checker that is to replace the present one: with the same Gid, Signature Encryption Key, kid and credential its replay
+ * window goes on, so that nothing is relayed twice because a file changed. */
+void cg_relay_inherit_window(const struct cg_relay *relay, const struct cg_oscore_context *checker, struct cg_oscore_peer *peer);
 void cg_relay_free(struct cg_relay *relay); /* when every cast of it has ended */
 struct cg_protector *cg_relay_protector(struct cg_relay *relay);
 

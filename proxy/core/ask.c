@@ -175,7 +175,7 @@ static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
     int err = job == 0 ? cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left")
                        : protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, &problem);
     if (err == CG_PENDING) {
-        cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket});
+        cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket, .mid = ask->mid});
     } else {
         cg_ask_sealed(gateway, ask, err, &problem);
     }
@@ -326,8 +326,11 @@ static void answer_challenge(struct cg_gateway *gateway, struct cg_ask *ask, con
 void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
                    const struct cg_opened *opened) {
     struct cg_exchange *exchange = ask->exchange;
-    if (err < 0) {
+    bool is_anothers = err == CG_OK && ask->identity.len > 0 && !cg_slice_equal(opened->identity, ask->identity);
+    if (is_anothers) err = CG_E_SENDER;
+    if (err < 0) { /* whoever sent that, the member may not have: it is asked on */
         cg_exchange_refuse(gateway, exchange, &ask->to, opened, cg_err_info(err)->slug);
+        if (!ask->acknowledged) cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + ask->timeout_us);
         return;
     }
     if (opened->echo.len > 0) {
@@ -359,6 +362,7 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
     int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
     if (err == CG_PENDING) {
         cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket,
+                                                     .mid = ask->mid,
                                                      .opens = true,
                                                      .from = datagram->from,
                                                      .arrival_us = datagram->arrival_us});

@@ -11,19 +11,52 @@ enum { JOIN_WINDOW_US = 50000, DATAGRAM_MAX = 65507 };
 
 static void pump(struct cg_gateway *gateway, struct cg_pace *pace);
 
-/* Shapes: what makes two requests the same. */
+/* Shapes: what makes two requests the same, and all that is needed to make one again. */
+
+struct shape_head {
+    uint32_t method, expects_answers, options;
+};
+
+struct shape_option {
+    uint32_t number, len;
+};
 
 static void emit_shape(struct cg_buf *shape, const struct cg_group_request *request) {
-    cg_buf_put_u8(shape, request->method);
-    cg_buf_put_u8(shape, request->expects_answers);
+    struct shape_head head = {request->method, request->expects_answers, (uint32_t)request->options.count};
+    cg_buf_put(shape, &head, sizeof head);
     for (size_t i = 0; i < request->options.count; i++) {
         const struct cg_opt *opt = &request->options.list[i];
-        uint32_t head[2] = {opt->number, (uint32_t)opt->value.len};
-        cg_buf_put(shape, head, sizeof head);
+        struct shape_option option = {opt->number, (uint32_t)opt->value.len};
+        cg_buf_put(shape, &option, sizeof option);
         cg_buf_put_slice(shape, opt->value);
     }
-    cg_buf_put_u8(shape, 0xff);
     cg_buf_put_slice(shape, request->payload);
+}
+
+static const uint8_t *read_struct(void *to, size_t size, const uint8_t *at) {
+    memcpy(to, at, size);
+    return at + size;
+}
+
+/* The request of this shape, but for its target. Its option list is to be freed; false: no memory for it. */
+static bool parse_shape(struct cg_group_request *request, struct cg_slice shape) {
+    struct shape_head head;
+    const uint8_t *at = read_struct(&head, sizeof head, shape.data);
+    struct cg_opt *list = calloc((size_t)head.options + 1, sizeof *list);
+    if (list == NULL) return false;
+    for (size_t i = 0; i < head.options; i++) {
+        struct shape_option option;
+        at = read_struct(&option, sizeof option, at);
+        list[i] = (struct cg_opt){.number = (uint16_t)option.number, .value = cg_slice_of(at, option.len)};
+        at += option.len;
+    }
+    *request = (struct cg_group_request){
+        .method = (uint8_t)head.method,
+        .expects_answers = head.expects_answers != 0,
+        .options = {.list = list, .count = head.options},
+        .payload = cg_slice_of(at, (size_t)(shape.data + shape.len - at)),
+    };
+    return true;
 }
 
 static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cast) {
@@ -139,7 +172,7 @@ static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
 
 static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
     struct cg_route route = {
-        .to = cast->target->group, .interface = cast->target->interface, .hops = cast->target->hops};
+        .to = cast->group, .interface = cast->target->interface, .hops = cast->target->hops};
     struct cg_problem problem = {0};
     cg_gateway_clear_timer(gateway, &cast->timer);
     int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&cast->datagram), &problem);
@@ -148,6 +181,14 @@ static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
     } else {
         sent(gateway, cast);
     }
+}
+
+static void seal_again(struct cg_gateway *gateway, struct cg_cast *cast);
+
+/* The group was rekeyed while the request waited for its turn. */
+static bool is_stale(const struct cg_cast *cast) {
+    struct cg_protector *protector = cast->mapping->protector;
+    return protector->ops->is_stale != NULL && protector->ops->is_stale(protector, cast->binding);
 }
 
 /* A client that left is only marked until its exchange's step runs. */
@@ -169,10 +210,12 @@ static void pump(struct cg_gateway *gateway, struct cg_pace *pace) {
         }
         leave_queue(cast);
         cast->state = CG_CAST_SEALING; /* out of the queue */
-        if (is_wanted(cast)) {
-            emit(gateway, cast);
-        } else {
+        if (!is_wanted(cast)) {
             fail(gateway, cast, &(struct cg_problem){.err = CG_E_EMIT}); /* nobody hears it */
+        } else if (is_stale(cast)) {
+            seal_again(gateway, cast);
+        } else {
+            emit(gateway, cast);
         }
     }
 }
@@ -242,6 +285,22 @@ static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct 
     }
 }
 
+static void seal_again(struct cg_gateway *gateway, struct cg_cast *cast) {
+    struct cg_group_request request;
+    struct cg_problem problem = {.retry_after = 1};
+    cg_gateway_clear_timer(gateway, &cast->timer);
+    cast->mapping->protector->ops->release(cast->mapping->protector, cast->binding);
+    cast->binding = NULL;
+    cg_buf_clear(&cast->datagram);
+    if (parse_shape(&request, cg_buf_slice(&cast->shape_bytes))) {
+        seal(gateway, cast, &request);
+        free(request.options.list);
+    } else {
+        cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+        fail(gateway, cast, &problem);
+    }
+}
+
 /* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one before it,
  * whose group stays silent, does not use up the wait. */
 static uint64_t longest_wait(const struct cg_exchange *exchange) {
@@ -261,6 +320,7 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     cast->config = cg_config_ref(exchange->config);
     cast->mapping = exchange->mapping;
     cast->target = request->target;
+    cast->group = cg_target_group(request->target);
     cast->expects_answers = request->expects_answers;
     cast->mid = gateway->next_mid++;
     cast->give_up_us = gateway->now_us + longest_wait(exchange);
@@ -273,14 +333,25 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     cg_buf_init(&cast->shape_bytes, 0);
     emit_shape(&cast->shape_bytes, request);
     cast->shape = cg_fnv(CG_FNV_START, cast->shape_bytes.data, cast->shape_bytes.len);
-    cast->pace = cg_pace_get(&gateway->paces, &gateway->config->group, &request->target->group, gateway->now_us);
+    cast->pace = cg_pace_get(&gateway->paces, &gateway->config->group, &cast->group, gateway->now_us);
     if (cast->pace != NULL) cast->pace->casts++;
     cast->token = cg_token_make(gateway, cast->mapping->stats);
     if (cast->token != NULL) cast->token->cast = cast;
     return cast;
 }
 
+/* R50. False: the name stands for no group, which ends the subscription. */
+static bool has_group(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_target *target) {
+    if (cg_target_group(target).family != CG_FAMILY_NONE) return true;
+    struct cg_problem problem = {0};
+    cg_problem_set(&problem, CG_E_EMIT, "%.*s is no group at the moment: %s", (int)target->host.len,
+                   (const char *)target->host.data, target->resolved->why);
+    fail_subscription(gateway, subscription, &problem);
+    return false;
+}
+
 void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
+    if (!has_group(gateway, subscription, request->target)) return;
     struct cg_problem problem = {.retry_after = 1};
     cg_problem_set(&problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
     struct cg_cast *cast = new_cast(gateway, subscription, request);

@@ -106,6 +106,14 @@ void cg_config_index(struct cg_config *config) {
     cg_forward_index(config);
 }
 
+struct cg_addr cg_target_group(const struct cg_target *target) {
+    if (target->host.len == 0) return target->group;
+    CG_CHECK(target->resolved != NULL);
+    struct cg_addr addr = target->resolved->addr;
+    addr.port = target->group.port;
+    return addr;
+}
+
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {
     struct cg_client *client;
     HASH_FIND(hh_token, config->clients_by_token, sha256, 32, client);

@@ -57,11 +57,18 @@ struct cg_finish {
     uint32_t count; /* answers */
 };
 
+/* What a host name stands for at the moment. The one thing a snapshot points to that changes and outlives it: io/names.h. */
+struct cg_resolved {
+    struct cg_addr addr; /* multicast, port 0; family NONE: the name stands for no group */
+    char why[160];       /* then: why not, for people */
+};
+
 /* One group that a mapping's requests go to. */
 struct cg_target {
     const char *uri;       /* the group URI, normalised text */
-    struct cg_addr group;  /* multicast address and port */
-    struct cg_slice host;  /* Uri-Host to send: empty for a literal */
+    struct cg_addr group;  /* multicast address and port; for a host name the port only: see cg_target_group */
+    struct cg_slice host;  /* Uri-Host to send, decoded and lower case: empty for a literal */
+    const struct cg_resolved *resolved; /* of a host name; set before the gateway takes the snapshot in (io/names.c) */
     struct cg_slice path;  /* raw, of the group URI */
     struct cg_slice query; /* raw */
     const char *interface; /* name; NULL: the only multicast-capable interface that is not loopback */
@@ -211,6 +218,9 @@ void cg_config_unref(struct cg_config *config); /* NULL is fine */
 /* After the arrays are filled, once: numbers the entries and builds the look-up tables (of the mappings' members, too).
  * Names, paths per host, hashes and member addresses must be unique already. Aborts when memory for the tables runs out. */
 void cg_config_index(struct cg_config *config);
+
+/* Where requests to the target go at this moment; family NONE: its host name stands for no group (target->resolved->why). */
+struct cg_addr cg_target_group(const struct cg_target *target);
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]);
 const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]);

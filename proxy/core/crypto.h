@@ -21,11 +21,10 @@ struct cg_crypto_job {
     struct cg_crypto_lane *lane;
     struct cg_crypto_job *next;
     bool cancelled; /* for `done`: the lane was cancelled; run may not have happened */
-    bool urgent;    /* ahead of all lanes: signing */
 };
 
 struct cg_crypto_ops {
-    /* Queues the job; `lane` is NULL for an urgent one. */
+    /* Queues the job. `lane` NULL: ahead of all lanes, as signing is, which a request waits for. */
     void (*submit)(struct cg_crypto *crypto, struct cg_crypto_lane *lane, struct cg_crypto_job *job);
     /* Ends the lane: waiting jobs are done at once, cancelled; running ones end later, marked as well. The lane may be freed. */
     void (*cancel)(struct cg_crypto *crypto, struct cg_crypto_lane *lane);

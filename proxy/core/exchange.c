@@ -215,19 +215,29 @@ static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *e
 
 int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) {
     struct cg_opts uri = {0};
+    /* The group's name, where it has one (RFC 7252 §6.4 step 5); no protection covers it (RFC 8613 §4.1.3.2). */
+    struct cg_opt host = {.number = CG_OPT_URI_HOST, .value = target->host};
+    size_t host_count = target->host.len > 0;
     struct cg_arena *arena = &exchange->arena;
     if (exchange->mapping->security != CG_SECURITY_RELAY) { /* where the client protects, it has them inside */
         int err = cg_uri_decompose(&uri, arena, target->path, exchange->rest, target->query, exchange->request.query);
         if (err < 0) return err;
     }
     const struct cg_opts *own = &exchange->request.options;
-    options->count = uri.count + own->count;
+    options->count = host_count + uri.count + own->count;
     options->list = cg_arena_alloc(arena, (options->count + 1) * sizeof *options->list);
     if (options->list == NULL) return CG_E_NO_MEMORY;
-    size_t i = 0, j = 0;
+    size_t h = 0, i = 0, j = 0;
     for (size_t at = 0; at < options->count; at++) {
-        bool from_uri = j == own->count || (i < uri.count && uri.list[i].number <= own->list[j].number);
-        options->list[at] = from_uri ? uri.list[i++] : own->list[j++];
+        uint32_t next_own = j == own->count ? UINT32_MAX : own->list[j].number;
+        if (h < host_count && host.number <= next_own) {
+            options->list[at] = host;
+            h++;
+        } else if (i < uri.count && uri.list[i].number <= next_own) {
+            options->list[at] = uri.list[i++];
+        } else {
+            options->list[at] = own->list[j++];
+        }
     }
     return CG_OK;
 }
@@ -300,7 +310,8 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
 
 static void refuse_target(struct cg_exchange *exchange, size_t index) {
     const char *reason = cg_err_info(exchange->problem.err)->slug;
-    cg_tally_refuse(&exchange->tally, &exchange->mapping->targets[index].group, CG_SLICE_NONE, CG_SLICE_NONE, reason);
+    struct cg_addr group = cg_target_group(&exchange->mapping->targets[index]);
+    cg_tally_refuse(&exchange->tally, &group, CG_SLICE_NONE, CG_SLICE_NONE, reason);
 }
 
 static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {

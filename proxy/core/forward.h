@@ -1,5 +1,5 @@
-/* The forward proxy's targets (RFC 8075 §5, GCP): which mapping's group URI a URI lies below. No URI is ever looked up or
- * connected to: what is below no group that the settings name and open with "forward": true is not a target. */
+/* The forward proxy's targets (RFC 8075 §5, GCP): which mapping's group URI a URI lies below. No URI is ever looked up
+ * or connected to: what is below no group that the settings name and open with "forward": true is not a target. */
 #ifndef CG_CORE_FORWARD_H
 #define CG_CORE_FORWARD_H
 

@@ -1,6 +1,6 @@
-/* HTTP to a request in the core's terms (RFC 8075 §5 to §7, RFC 7252 §10.2, RFC 8613 §11, GCP "HTTP-to-CoAP Proxies"). The hard
- * thing: the target is taken apart without ever being decoded, so that "%2F" stays data and "%2e%2e" is seen for what
- * it is, and nothing ambiguous gets through: what two readers could understand in two ways is refused.
+/* HTTP to a request in the core's terms (RFC 8075 §5 to §7, RFC 7252 §10.2, RFC 8613 §11, GCP "HTTP-to-CoAP Proxies").
+ * The hard thing: the target is taken apart without ever being decoded, so that "%2F" stays data and "%2e%2e" is seen
+ * for what it is, and nothing ambiguous gets through: what two readers could understand in two ways is refused.
  *
  * Choices that the standards leave open:
  * - PATCH becomes PATCH, and iPATCH when the body is application/merge-patch+json: a merge patch is idempotent by its
@@ -15,11 +15,11 @@
  * - Content-Type counts only where there is a body. GET, HEAD and DELETE with one are refused: CoAP gives it no
  * meaning.
  * - The forward proxy's target is what follows "/hc/" or "/hc/?target_uri=", to the end of the request target: RFC 8075
- * copies the URI as it is, but for the brackets around an IPv6 address, so a '?' or '&' in it is its own and nothing else
- * is decoded. A scheme other than coap would need another transport than a group has: 502, as CoAP's 5.05 is in HTTP (RFC
- * 8075 §7); what is no multicast address is refused by policy: 403.
- * - A request that the client protected (OSCORE) has no other meaning than that (RFC 8613 §11.1), so of its header fields
- * only those count that are for the gateway itself. */
+ * copies the URI as it is, but for the brackets around an IPv6 address, so a '?' or '&' in it is its own and nothing
+ * else is decoded. A scheme other than coap would need another transport than a group has: 502, as CoAP's 5.05 is in
+ * HTTP (RFC 8075 §7); what is no multicast address is refused by policy: 403.
+ * - A request that the client protected (OSCORE) has no other meaning than that (RFC 8613 §11.1), so of its header
+ * fields only those count that are for the gateway itself. */
 #include "core/from_http.h"
 
 #include "base/check.h"
@@ -363,7 +363,8 @@ static bool is_forward(struct cg_slice target) {
 static bool find_target_uri(struct cg_slice target, struct cg_slice *uri) {
     static const char simple[] = "/hc/?target_uri=", plain[] = "/hc/";
     size_t skip = starts_with(target, simple) ? sizeof simple - 1 : sizeof plain - 1;
-    if (target.len <= skip || (skip == sizeof plain - 1 && target.data[skip] == '?')) return false;
+    if (!starts_with(target, plain) || target.len <= skip || (skip == sizeof plain - 1 && target.data[skip] == '?'))
+        return false;
     *uri = cg_slice_of(target.data + skip, target.len - skip);
     return true;
 }
@@ -372,7 +373,8 @@ static bool find_target_uri(struct cg_slice target, struct cg_slice *uri) {
 static int unpack_brackets(const struct conversion *c, struct cg_slice *uri) {
     const uint8_t *colon = memchr(uri->data, ':', uri->len);
     size_t scheme = colon == NULL ? uri->len : (size_t)(colon - uri->data) + 3; /* "://" */
-    if (scheme >= uri->len || !starts_with_nocase(cg_slice_of(uri->data + scheme, uri->len - scheme), "%5b")) return CG_OK;
+    if (scheme >= uri->len || !starts_with_nocase(cg_slice_of(uri->data + scheme, uri->len - scheme), "%5b"))
+        return CG_OK;
     uint8_t *text = cg_arena_alloc(c->arena, uri->len);
     if (text == NULL) return no_memory(c);
     memcpy(text, uri->data, scheme);

@@ -263,12 +263,18 @@ static bool end_job(struct cg_gateway *gateway, uint64_t number, struct cg_job *
     return true;
 }
 
+/* NULL: it has ended, or has gone on to its next request (a further block). */
+static struct cg_ask *ask_of(const struct cg_gateway *gateway, const struct cg_job *job) {
+    struct cg_ask *ask = cg_slots_get(&gateway->asks, job->ask);
+    return ask != NULL && ask->mid == job->mid ? ask : NULL;
+}
+
 void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t number, int err, struct cg_slice datagram,
                        const struct cg_problem *problem) {
     struct cg_job job;
     if (!end_job(gateway, number, &job)) return;
     struct cg_cast *cast = cg_slots_get(&gateway->casts, job.cast);
-    struct cg_ask *ask = cg_slots_get(&gateway->asks, job.ask);
+    struct cg_ask *ask = ask_of(gateway, &job);
     if (cast != NULL) {
         cg_buf_put_slice(&cast->datagram, datagram);
         cg_cast_sealed(gateway, cast, err, problem);
@@ -282,7 +288,7 @@ void cg_gateway_opened(struct cg_gateway *gateway, uint64_t number, int err, con
     struct cg_job job;
     if (!end_job(gateway, number, &job)) return;
     struct cg_cast *cast = cg_slots_get(&gateway->casts, job.cast);
-    struct cg_ask *ask = cg_slots_get(&gateway->asks, job.ask);
+    struct cg_ask *ask = ask_of(gateway, &job);
     if (cast != NULL) {
         cast->opening--;
         cg_cast_opened(gateway, cast, &job.from, job.arrival_us, err, opened);

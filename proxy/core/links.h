@@ -6,10 +6,10 @@
 
 #define CG_LINKS_MAX ((size_t)1 << 20) /* bytes of a reply */
 
-/* Appends application/link-format to `to`. Of the request it takes client, may_be_anonymous, host and query: each of its
- * arguments is a filter (RFC 6690 §4.1: NAME=VALUE, VALUE perhaps with '*' at its end), and what passes all of them is
- * told; nothing may be left. CG_E_BAD_URI for a query that is malformed, CG_E_TOO_BIG above CG_LINKS_MAX, CG_E_NO_MEMORY,
- * with their problem. */
+/* Appends application/link-format to `to`. Of the request it takes client, may_be_anonymous, host and query: each of
+ * its arguments is a filter (RFC 6690 §4.1: NAME=VALUE, VALUE perhaps with '*' at its end), and what passes all of them
+ * is told; nothing may be left. CG_E_BAD_URI for a query that is malformed, CG_E_TOO_BIG above CG_LINKS_MAX,
+ * CG_E_NO_MEMORY, with their problem. */
 int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
                   struct cg_problem *problem) CG_MUST_CHECK;
 

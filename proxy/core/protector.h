@@ -57,6 +57,9 @@ struct cg_protector_ops {
     /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an error: the
      * answer is refused for that reason, and *opened has the kid and gid that could be read. */
     int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened);
+    /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to be sealed again
+     * (R55). NULL: never. */
+    bool (*is_stale)(struct cg_protector *protector, const struct cg_binding *binding);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 

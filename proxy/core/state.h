@@ -51,6 +51,7 @@ struct cg_cast {
     struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;
     const struct cg_target *target;
+    struct cg_addr group; /* the target's when the cast began: its name may stand for another one meanwhile */
     struct cg_token_entry *token;
     struct cg_subscription *subscriptions;
     struct cg_binding *binding; /* the protector's */
@@ -158,6 +159,7 @@ struct cg_exchange {
 struct cg_job {
     struct cg_ticket cast, ask; /* one of them */
     bool opens;                 /* an answer; else the sealing of the request */
+    uint16_t mid;               /* of the ask's request at that time */
     struct cg_addr from;
     uint64_t arrival_us;
 };

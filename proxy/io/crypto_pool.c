@@ -14,7 +14,7 @@ struct cg_crypto_batch {
     struct cg_crypto_pool *pool;
     struct cg_crypto_batch *prev, *next; /* of the pool */
     struct cg_crypto_job *jobs[BATCH];
-    unsigned count;
+    unsigned first, count; /* those before `first` are done */
 };
 
 static struct cg_crypto_pool *pool_of(struct cg_crypto *crypto) { return (struct cg_crypto_pool *)crypto; }
@@ -86,8 +86,8 @@ static void on_worked(uv_work_t *work, int status) {
     CG_CHECK(status == 0); /* batches are never cancelled */
     pool->running--;
     start_batches(pool); /* the thread is not to wait for what follows here */
-    while (batch->count > 0) { /* one job's end may cancel the lane of those that are left */
-        struct cg_crypto_job *job = batch->jobs[--batch->count];
+    while (batch->first < batch->count) { /* one job's end may cancel the lane of those that follow */
+        struct cg_crypto_job *job = batch->jobs[batch->first++];
         job->done(job);
     }
     DL_DELETE(pool->batches, batch);
@@ -134,7 +134,7 @@ static void pool_submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, s
 static void mark_running(struct cg_crypto_pool *pool, const struct cg_crypto_lane *lane) {
     struct cg_crypto_batch *batch;
     DL_FOREACH(pool->batches, batch) {
-        for (unsigned i = 0; i < batch->count; i++) {
+        for (unsigned i = batch->first; i < batch->count; i++) {
             if (batch->jobs[i]->lane == lane) batch->jobs[i]->cancelled = true;
         }
     }

@@ -63,7 +63,8 @@ static int identify_by_token(struct cg_request *request, const struct cg_config 
 static int unknown_certificate(const uint8_t digest[CG_HTTP_CERTIFICATE_SHA256], struct cg_problem *problem) {
     char hex[2 * CG_HTTP_CERTIFICATE_SHA256 + 1];
     for (size_t i = 0; i < CG_HTTP_CERTIFICATE_SHA256; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "no client of the settings has \"certificate_sha256\": \"%s\"", hex);
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "no client of the settings has \"certificate_sha256\": \"%s\"",
+                          hex);
 }
 
 static int identify_by_certificate(struct cg_request *request, const struct cg_config *config,

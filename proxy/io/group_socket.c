@@ -245,13 +245,17 @@ static bool set_int(int fd, int level, int option, int value) {
     return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-/* The bytes that the kernel granted. It doubles what it is told, for its own needs, and reports the double. */
-static int grow_receive_buffer(int fd, int wanted) {
-    if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted)) (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+/* What the kernel granted, in bytes. It doubles what it is told, for its own needs, and reports the double. */
+static int granted_buffer(int fd) {
     int granted = 0;
     socklen_t len = sizeof granted;
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &granted, &len) != 0) return 0;
     return granted / 2;
+}
+
+static int grow_receive_buffer(int fd, int wanted) {
+    if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, wanted)) (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, wanted);
+    return granted_buffer(fd);
 }
 
 static void warn_of_small_buffer(int granted, int wanted) {
@@ -369,4 +373,9 @@ uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_famil
     socklen_t len = sizeof local;
     if (fd < 0 || getsockname(fd, &local.any, &len) != 0) return 0;
     return ntohs(family == CG_FAMILY_IPV4 ? local.v4.sin_port : local.v6.sin6_port);
+}
+
+uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_family family) {
+    int fd = family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
+    return fd < 0 ? 0 : (uint32_t)granted_buffer(fd);
 }

@@ -24,6 +24,8 @@ void cg_group_socket_close(struct cg_group_socket *group);
 
 /* The port that a family's socket is bound to, host byte order; 0: that family is left out. */
 uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family);
+/* The receive buffer that the kernel granted, in bytes; 0: that family is left out. */
+uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_family family);
 
 /* For struct cg_port, ctx is the struct cg_group_socket. */
 int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);

@@ -327,6 +327,20 @@ enum MHD_Result cg_http_on_access(void *cls, struct MHD_Connection *mhd, const c
     return MHD_NO;
 }
 
+static void free_call(struct cg_http_call *call) {
+    call->connection->call = NULL;
+    if (call->response != NULL) MHD_destroy_response(call->response);
+    cg_buf_fini(&call->target);
+    cg_buf_fini(&call->body);
+    free(call->fields);
+    free(call);
+}
+
+void cg_http_call_drop(struct cg_http_call *call) {
+    CG_CHECK(!call->handed_over);
+    free_call(call);
+}
+
 void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
     (void)mhd, (void)code;
     struct cg_http_server *server = cls;
@@ -334,12 +348,7 @@ void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     if (call == NULL) return;
     *context = NULL;
     struct cg_http_connection *connection = call->connection;
-    connection->call = NULL;
     if (call->handed_over) server->handler->done(server->ctx, call);
-    if (call->response != NULL) MHD_destroy_response(call->response);
     if (!connection->expired) cg_http_set_timer(server, &connection->timer, server->patience_us);
-    cg_buf_fini(&call->target);
-    cg_buf_fini(&call->body);
-    free(call->fields);
-    free(call);
+    free_call(call);
 }

@@ -42,6 +42,9 @@ struct cg_http_server {
     uint64_t armed_us; /* what deadline_timer stands at; UINT64_MAX: it does not run */
     uv_poll_t poll;    /* libmicrohttpd's epoll descriptor */
     uv_timer_t run_timer;
+    uv_idle_t run_idle;  /* runs libmicrohttpd at the loop's next turn */
+    unsigned eager_runs; /* runs in a row after which it wanted the next one at once */
+    bool last_look;      /* run_timer stands for what libmicrohttpd does not ask for */
     uv_timer_t deadline_timer;
     uv_timer_t pause_timer; /* runs while descriptors are short */
     size_t open_handles;    /* the server's memory goes with the last */
@@ -108,6 +111,8 @@ int cg_http_check_head(struct cg_http_call *call, const char *method, const char
 void *cg_http_on_request_line(void *cls, const char *target, struct MHD_Connection *mhd);
 enum MHD_Result cg_http_on_access(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
                                   const char *version, const char *data, size_t *data_len, void **call);
+/* For a call that is never completed: libmicrohttpd gave up on it between the request line and the end of the head. */
+void cg_http_call_drop(struct cg_http_call *call);
 void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **call, enum MHD_RequestTerminationCode code);
 
 /* Pausing a connection until cg_http_resume; a client that leaves meanwhile makes its call LOST. */

@@ -1,7 +1,7 @@
 /* The HTTP server's sockets, connections and time. The hard thing: three parties share one connection. libmicrohttpd
  * owns the descriptor and everything read from it; libuv watches the same descriptor while libmicrohttpd sleeps on it,
  * because a suspended connection does not notice that its client left; and the handler holds the call. libmicrohttpd
- * runs only from on_poll and on_run_timer, never from inside a handler, and may only be stopped when nothing is
+ * runs only from on_poll, on_run_idle and on_run_timer, never from inside a handler, and may only be stopped when nothing is
  * suspended.
  *
  * A client that shuts its sending side after the request counts as one that left: the two look the same from here. */
@@ -23,7 +23,10 @@ enum {
     PAUSE_MS = 100, /* until accepting is tried again when descriptors ran out */
     ACCEPTS_AT_ONCE = 64,
     BACKLOG = 512,
-    POOL_SIZE = 49152, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer */
+    LAST_LOOK_MS = 100,
+    EAGER_RUNS_MAX = 256,
+    POOL_SIZE = 32768, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
+                          this it maps fresh pages for each connection, which costs more than all else about it */
     POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
     UNSENT_MAX = 131072, /* bytes that wait in the kernel for the client's window */
 };
@@ -94,20 +97,46 @@ void cg_http_clear_timer(struct cg_http_server *server, struct cg_http_timer *ti
 /* ---- Running libmicrohttpd ---- */
 
 static void on_run_timer(uv_timer_t *timer);
+static void on_run_idle(uv_idle_t *idle);
 
-static void run(struct cg_http_server *server) {
-    MHD_run(server->daemon);
+static void run_in(struct cg_http_server *server, uint64_t ms) {
+    CG_CHECK(uv_timer_start(&server->run_timer, on_run_timer, ms, 0) == 0);
+}
+
+/* A connection that can get no further, because a chunk's head fills its buffer, makes libmicrohttpd want to run for ever. An
+ * idle handle lets the loop turn in between (a timer of zero that is set in its own callback does not), and after many
+ * such turns in a row each waits for the next millisecond. What it gave up in one run it may close in another without
+ * asking for it: hence a last look. */
+static void run(struct cg_http_server *server, bool is_last_look) {
     MHD_UNSIGNED_LONG_LONG ms;
-    if (MHD_get_timeout(server->daemon, &ms) == MHD_YES) {
-        CG_CHECK(uv_timer_start(&server->run_timer, on_run_timer, ms, 0) == 0);
+    MHD_run(server->daemon);
+    bool wanted = MHD_get_timeout(server->daemon, &ms) == MHD_YES;
+    if (!wanted && is_last_look) return;
+    server->last_look = !wanted;
+    if (!wanted || ms > 0) {
+        server->eager_runs = 0;
+        run_in(server, wanted ? ms : LAST_LOOK_MS);
+    } else if (server->eager_runs == EAGER_RUNS_MAX) {
+        run_in(server, 1);
+    } else {
+        server->eager_runs++;
+        CG_CHECK(uv_idle_start(&server->run_idle, on_run_idle) == 0);
     }
 }
 
-static void on_run_timer(uv_timer_t *timer) { run(timer->data); }
+static void on_run_timer(uv_timer_t *timer) {
+    struct cg_http_server *server = timer->data;
+    run(server, server->last_look);
+}
+
+static void on_run_idle(uv_idle_t *idle) {
+    CG_CHECK(uv_idle_stop(idle) == 0);
+    run(idle->data, false);
+}
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     (void)status, (void)events;
-    run(poll->data);
+    run(poll->data, false);
 }
 
 /* ---- Suspended connections ---- */
@@ -142,7 +171,8 @@ void cg_http_resume(struct cg_http_connection *connection) {
     connection->suspended = false;
     if (connection->has_watch) uv_poll_stop(&connection->watch);
     MHD_resume_connection(connection->mhd);
-    CG_CHECK(uv_timer_start(&connection->server->run_timer, on_run_timer, 0, 0) == 0);
+    connection->server->last_look = false;
+    run_in(connection->server, 0);
 }
 
 /* ---- Accepting ---- */
@@ -245,6 +275,7 @@ static struct cg_http_connection *new_connection(struct cg_http_server *server, 
 
 static void end_connection(struct cg_http_connection *connection) {
     linger_if_needed(connection);
+    if (connection->call != NULL) cg_http_call_drop(connection->call);
     cg_http_clear_timer(connection->server, &connection->timer);
     unlink_connection(connection);
     cg_http_tls_unref(connection->tls);
@@ -329,7 +360,7 @@ static void on_acceptable(uv_poll_t *poll, int status, int events) {
     } else {
         server->short_of_fds = false;
     }
-    run(server);
+    run(server, false);
 }
 
 /* ---- Listening ---- */
@@ -454,6 +485,9 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->armed_us = UINT64_MAX;
     cg_heap_init(&server->deadlines);
     open_timer(server, &server->run_timer);
+    CG_CHECK(uv_idle_init(uv, &server->run_idle) == 0);
+    cg_http_handle_opened(server);
+    server->run_idle.data = server;
     open_timer(server, &server->deadline_timer);
     open_timer(server, &server->pause_timer);
     int err = CG_OK;
@@ -501,7 +535,7 @@ void cg_http_server_stop(struct cg_http_server *server) {
     uv_timer_stop(&server->pause_timer);
     close_listeners(server);
     for (struct cg_http_connection *at = server->connections; at != NULL; at = at->next) {
-        if (at->call == NULL) expire(at);
+        if (at->call == NULL || !at->call->handed_over) expire(at); /* nothing of it runs */
     }
 }
 
@@ -529,6 +563,7 @@ void cg_http_server_close(struct cg_http_server *server, void (*on_closed)(void 
     if (server->daemon != NULL) stop_daemon(server);
     cg_http_linger_end_all(server);
     close_handle(server, &server->run_timer);
+    close_handle(server, &server->run_idle);
     close_handle(server, &server->deadline_timer);
     close_handle(server, &server->pause_timer);
 }

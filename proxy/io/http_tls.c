@@ -65,8 +65,8 @@ static int read_chain(struct chain *chain, const char *file, struct cg_problem *
     int err = read_file(&text, file, true, problem);
     if (err < 0) return err;
     gnutls_datum_t pem = datum_of(&text);
-    int failed = gnutls_x509_crt_list_import2(&chain->list, &chain->count, &pem, GNUTLS_X509_FMT_PEM,
-                                              GNUTLS_X509_CRT_LIST_SORT);
+    int failed =
+        gnutls_x509_crt_list_import2(&chain->list, &chain->count, &pem, GNUTLS_X509_FMT_PEM, GNUTLS_X509_CRT_LIST_SORT);
     cg_secret_free(&text);
     if (failed >= 0) return CG_OK;
     *chain = (struct chain){0};

@@ -1,5 +1,5 @@
 /* The one place that knows which protectors there are. The hard thing is what must survive a reload: a group's running casts (its epochs), a
- * relay's replay windows, and every sender's numbers. */
+ * relay's replay windows, and every sender's numbers; and that a reload takes effect for all of them or for none. */
 #include "io/protectors.h"
 
 #include <openssl/evp.h>
@@ -12,20 +12,22 @@
 #include "settings/security_group.h"
 #include "sqlite/sqlite.h"
 
-#define DIGEST_LEN 32
+#define DIGEST_LEN CG_GROUP_DIGEST_LEN
 
-/* A security group by name. */
+/* A security group by name. One that the settings have no more keeps its place, without keys: exchanges may still run. */
 struct cg_named_group {
     char name[CG_NAME_MAX + 1];
     struct cg_group_oscore *group;
-    uint8_t current[DIGEST_LEN], next[DIGEST_LEN]; /* of the keys in use and prepared; zero: none */
     UT_hash_handle hh;
 };
 
-/* A relay by what it checks: mappings with the same checker share its replay windows. */
+/* A relay by the file that it checks with. The file may change: the relay stays, with its replay windows. */
 struct cg_relay_entry {
-    uint8_t digest[DIGEST_LEN]; /* zero: checks nothing */
+    char *file; /* owned; empty: checks nothing */
     struct cg_relay *relay;
+    uint8_t digest[DIGEST_LEN]; /* of the checker in use; zero: none */
+    struct cg_oscore_context *staged;
+    uint8_t staged_digest[DIGEST_LEN];
     UT_hash_handle hh;
 };
 
@@ -82,121 +84,174 @@ static struct cg_named_group *named_group(struct cg_protectors *protectors, cons
     return entry;
 }
 
-typedef int (*install_fn)(struct cg_group_oscore *group, const struct cg_group_keys *keys, const char **why);
-
-static int install(struct cg_named_group *entry, const struct cg_security_group *file, install_fn how,
-                   struct cg_problem *problem) {
+/* One epoch's keys, as the group takes them: views into the file's, but for the array of peers. */
+struct epoch_keys {
+    struct cg_group_keys keys;
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
-    struct cg_group_keys keys = {.params = &params, .peer_count = file->peer_count};
-    cg_security_group_params(file, &file->self, &params, &own);
-    keys.sender = cg_security_group_sender_id(file, &file->self);
-    struct cg_group_peer *peers = calloc(file->peer_count + 1, sizeof *peers);
-    if (peers == NULL) return no_memory(problem);
+    struct cg_group_peer *peers; /* owned */
+};
+
+/* False: no memory. */
+static bool fill_keys(struct epoch_keys *to, const struct cg_security_group *file) {
+    *to = (struct epoch_keys){0};
+    if (file == NULL) return true;
+    cg_security_group_params(file, &file->self, &to->params, &to->own);
+    to->peers = calloc(file->peer_count + 1, sizeof *to->peers);
+    if (to->peers == NULL || !make_digest(to->keys.digest, file)) return false;
     for (size_t i = 0; i < file->peer_count; i++) {
-        peers[i] = (struct cg_group_peer){.kid = file->peers[i].id, .cred = file->peers[i].cred};
+        to->peers[i] = (struct cg_group_peer){.kid = file->peers[i].id, .cred = file->peers[i].cred};
     }
-    keys.peers = peers;
-    const char *why = "the system has no memory left";
-    int err = how(entry->group, &keys, &why);
-    free(peers);
-    if (err < 0) return cg_problem_set(problem, err, "security group %s: %s", entry->name, why);
-    return CG_OK;
+    to->keys.params = &to->params;
+    to->keys.sender = cg_security_group_sender_id(file, &file->self);
+    to->keys.peers = to->peers;
+    to->keys.peer_count = file->peer_count;
+    return true;
 }
 
-static void log_epoch(const char *event, const char *name) {
+static int stage_group(struct cg_protectors *protectors, const struct cg_security_keys *keys, struct cg_problem *problem) {
+    struct cg_named_group *entry = named_group(protectors, keys->name);
+    if (entry == NULL) return no_memory(problem);
+    struct epoch_keys current, next = {0};
+    const char *why = "the system has no memory left";
+    int err = CG_E_NO_MEMORY;
+    if (fill_keys(&current, keys->keys) && fill_keys(&next, keys->next_keys)) {
+        err = cg_group_oscore_stage(entry->group, &current.keys, keys->next_keys == NULL ? NULL : &next.keys, &why);
+    }
+    free(current.peers);
+    free(next.peers);
+    return err < 0 ? cg_problem_set(problem, err, "security group %s: %s", entry->name, why) : CG_OK;
+}
+
+/* What is remembered of an epoch across a commit: zero for none. */
+static void note(uint8_t digest[DIGEST_LEN], const uint8_t *epoch) {
+    memset(digest, 0, DIGEST_LEN);
+    if (epoch != NULL) memcpy(digest, epoch, DIGEST_LEN);
+}
+
+static void log_change(const struct cg_named_group *entry, const char *event, const uint8_t before[DIGEST_LEN],
+                       const uint8_t *now) {
+    if (now == NULL || memcmp(before, now, DIGEST_LEN) == 0) return;
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, event);
-    cg_log_str(&line, "security_group", name);
+    cg_log_str(&line, "security_group", entry->name);
     cg_log_end(&line);
 }
 
-/* Keys that are in use already change nothing. */
-static int apply(struct cg_named_group *entry, const struct cg_security_group *file, uint8_t known[DIGEST_LEN],
-                 install_fn how, const char *event, struct cg_problem *problem) {
-    uint8_t digest[DIGEST_LEN];
-    if (!make_digest(digest, file)) return no_memory(problem);
-    if (memcmp(known, digest, DIGEST_LEN) == 0) return CG_OK;
-    int err = install(entry, file, how, problem);
-    if (err < 0) return err;
-    memcpy(known, digest, DIGEST_LEN);
-    log_epoch(event, entry->name);
-    return CG_OK;
-}
-
-static int apply_group(struct cg_protectors *protectors, const struct cg_security_keys *keys, struct cg_problem *problem) {
-    struct cg_named_group *entry = named_group(protectors, keys->name);
-    if (entry == NULL) return no_memory(problem);
-    uint8_t before[DIGEST_LEN];
-    memcpy(before, entry->current, sizeof before);
-    int err = apply(entry, keys->keys, entry->current, cg_group_oscore_activate, "keys-activated", problem);
-    if (memcmp(before, entry->current, sizeof before) != 0) memset(entry->next, 0, sizeof entry->next);
-    if (err == CG_OK && keys->next_keys != NULL) {
-        err = apply(entry, keys->next_keys, entry->next, cg_group_oscore_prepare, "keys-prepared", problem);
-    }
-    return err;
+static void commit_group(struct cg_named_group *entry) {
+    uint8_t current[DIGEST_LEN], next[DIGEST_LEN];
+    note(current, cg_group_oscore_current(entry->group));
+    note(next, cg_group_oscore_next(entry->group));
+    cg_group_oscore_commit(entry->group); /* where the settings have it no more nothing is staged */
+    log_change(entry, "keys-activated", current, cg_group_oscore_current(entry->group));
+    log_change(entry, "keys-prepared", next, cg_group_oscore_next(entry->group));
 }
 
 /* Relays */
 
-static int make_checker(const struct cg_security_group *file, struct cg_oscore_context **checker,
+static int make_checker(const struct cg_relay *relay, const struct cg_security_group *file, struct cg_oscore_context **made,
                         struct cg_problem *problem) {
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
+    struct cg_oscore_context *checker;
     const char *why = "the system has no memory left";
     cg_security_group_params(file, NULL, &params, &own);
-    int err = cg_oscore_checker_new(checker, &params, file->signature_encryption_key, &why);
+    int err = cg_oscore_checker_new(&checker, &params, file->signature_encryption_key, &why);
+    if (err < 0) return cg_problem_set(problem, err, "check_signature: %s", why);
     for (size_t i = 0; err == CG_OK && i < file->peer_count; i++) {
         struct cg_oscore_peer *peer;
-        err = cg_oscore_peer_add(*checker, file->peers[i].id, file->peers[i].cred, CG_OSCORE_WINDOW_NEW, &peer, &why);
-        if (err < 0) cg_oscore_context_unref(*checker);
+        err = cg_oscore_peer_add(checker, file->peers[i].id, file->peers[i].cred, CG_OSCORE_WINDOW_NEW, &peer, &why);
+        if (err == CG_OK) cg_relay_inherit_window(relay, checker, peer);
     }
-    if (err < 0) return cg_problem_set(problem, err, "check_signature: %s", why);
+    if (err < 0) {
+        cg_oscore_context_unref(checker);
+        return cg_problem_set(problem, err, "check_signature: %s", why);
+    }
+    *made = checker;
     return CG_OK;
 }
 
-/* The relay for these keys (NULL: one that checks nothing). */
-static struct cg_relay *relay_for(struct cg_protectors *protectors, const struct cg_security_group *file,
-                                  struct cg_problem *problem) {
-    uint8_t digest[DIGEST_LEN] = {0};
-    struct cg_relay_entry *entry;
-    struct cg_oscore_context *checker = NULL;
-    if (file != NULL && !make_digest(digest, file)) return NULL;
-    HASH_FIND(hh, protectors->relays, digest, sizeof digest, entry);
-    if (entry != NULL) return entry->relay;
-    if (file != NULL && make_checker(file, &checker, problem) < 0) return NULL;
-    entry = calloc(1, sizeof *entry);
-    struct cg_relay *relay = entry == NULL ? NULL : cg_relay_new(&protectors->relay_services, checker);
-    if (relay == NULL) {
-        if (checker != NULL) cg_oscore_context_unref(checker);
+static struct cg_relay_entry *new_relay(struct cg_protectors *protectors, const char *file) {
+    struct cg_relay_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) return NULL;
+    entry->file = strdup(file);
+    entry->relay = cg_relay_new(&protectors->relay_services);
+    if (entry->file == NULL || entry->relay == NULL) {
+        cg_relay_free(entry->relay);
+        free(entry->file);
         free(entry);
         return NULL;
     }
-    entry->relay = relay;
-    memcpy(entry->digest, digest, sizeof digest);
-    HASH_ADD(hh, protectors->relays, digest, sizeof entry->digest, entry);
-    return relay;
+    HASH_ADD_KEYPTR(hh, protectors->relays, entry->file, strlen(entry->file), entry);
+    return entry;
+}
+
+/* A relay with `keys` NULL checks nothing. */
+static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping *mapping, struct cg_relay_entry **relay,
+                       struct cg_problem *problem) {
+    const char *file = mapping->check_signature == NULL ? "" : mapping->check_signature;
+    struct cg_relay_entry *entry;
+    HASH_FIND_STR(protectors->relays, file, entry);
+    if (entry == NULL) entry = new_relay(protectors, file);
+    if (entry == NULL) return no_memory(problem);
+    *relay = entry;
+    uint8_t digest[DIGEST_LEN];
+    if (mapping->checker_keys == NULL) return CG_OK;
+    if (!make_digest(digest, mapping->checker_keys)) return no_memory(problem);
+    if (memcmp(digest, entry->staged == NULL ? entry->digest : entry->staged_digest, DIGEST_LEN) == 0) return CG_OK;
+    struct cg_oscore_context *checker;
+    int err = make_checker(entry->relay, mapping->checker_keys, &checker, problem);
+    if (err < 0) return err;
+    if (entry->staged != NULL) cg_oscore_context_unref(entry->staged);
+    entry->staged = checker;
+    memcpy(entry->staged_digest, digest, DIGEST_LEN);
+    return CG_OK;
+}
+
+static void commit_relay(struct cg_relay_entry *entry) {
+    if (entry->staged == NULL) return;
+    cg_relay_set_checker(entry->relay, entry->staged);
+    memcpy(entry->digest, entry->staged_digest, DIGEST_LEN);
+    entry->staged = NULL;
 }
 
 /* Snapshots */
 
-static int attach_mapping(struct cg_protectors *protectors, struct cg_mapping *mapping, struct cg_problem *problem) {
-    struct cg_named_group *entry;
-    struct cg_relay *relay;
+static int stage_mapping(struct cg_protectors *protectors, struct cg_mapping *mapping, struct cg_problem *problem) {
+    struct cg_named_group *group;
+    struct cg_relay_entry *relay;
+    int err;
     switch (mapping->security) {
     case CG_SECURITY_NONE: mapping->protector = cg_protector_none(); break;
     case CG_SECURITY_GROUP:
-        entry = named_group(protectors, mapping->keys->name);
-        if (entry == NULL) return no_memory(problem);
-        mapping->protector = cg_group_oscore_protector(entry->group);
+        group = named_group(protectors, mapping->keys->name);
+        if (group == NULL) return no_memory(problem);
+        mapping->protector = cg_group_oscore_protector(group->group);
         break;
     case CG_SECURITY_RELAY:
-        relay = relay_for(protectors, mapping->checker_keys, problem);
-        if (relay == NULL) return problem->err < 0 ? problem->err : no_memory(problem);
-        mapping->protector = cg_relay_protector(relay);
+        err = stage_relay(protectors, mapping, &relay, problem);
+        if (err < 0) return err;
+        mapping->protector = cg_relay_protector(relay->relay);
         break;
     }
     return CG_OK;
+}
+
+static void commit(struct cg_protectors *protectors) {
+    struct cg_named_group *group, *next_group;
+    HASH_ITER(hh, protectors->groups, group, next_group) commit_group(group);
+    struct cg_relay_entry *relay, *next_relay;
+    HASH_ITER(hh, protectors->relays, relay, next_relay) commit_relay(relay);
+}
+
+static void discard(struct cg_protectors *protectors) {
+    struct cg_named_group *group, *next_group;
+    HASH_ITER(hh, protectors->groups, group, next_group) cg_group_oscore_discard(group->group);
+    struct cg_relay_entry *relay, *next_relay;
+    HASH_ITER(hh, protectors->relays, relay, next_relay) {
+        if (relay->staged != NULL) cg_oscore_context_unref(relay->staged);
+        relay->staged = NULL;
+    }
 }
 
 static void drop_keys(struct cg_config *config) {
@@ -215,10 +270,15 @@ static void drop_keys(struct cg_config *config) {
 int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config, struct cg_problem *problem) {
     int err = CG_OK;
     for (size_t i = 0; err == CG_OK && i < config->mapping_count; i++) {
-        err = attach_mapping(protectors, &config->mappings[i], problem);
+        err = stage_mapping(protectors, &config->mappings[i], problem);
     }
     for (size_t i = 0; err == CG_OK && i < config->security_group_count; i++) {
-        err = apply_group(protectors, &config->security_groups[i], problem);
+        err = stage_group(protectors, &config->security_groups[i], problem);
+    }
+    if (err == CG_OK) {
+        commit(protectors);
+    } else {
+        discard(protectors);
     }
     drop_keys(config);
     return err;
@@ -275,6 +335,7 @@ void cg_protectors_fini(struct cg_protectors *protectors) {
     HASH_ITER(hh, protectors->relays, relay, next_relay) {
         HASH_DEL(protectors->relays, relay);
         cg_relay_free(relay->relay);
+        free(relay->file);
         free(relay);
     }
     if (protectors->group_services.gateway != NULL) cg_crypto_pool_fini(&protectors->pool);

@@ -13,7 +13,8 @@
 enum { SEED_LEN = 32, POINT_MAX = 65 };
 
 /* RFC 10021 §2.5.2: y = 1 and y = -1 (mod p) must be refused, whatever the sign bit of x; so must an encoding of y that
- * is not below p (RFC 8032 §5.1.3), since p + 1 would be another 1. p = 2^255 - 19, little endian. */
+ * is not below p (RFC 8032 §5.1.3), since p + 1 would be another 1. p = 2^255 - 19, little endian. libsodium
+ * refuses them too, as points of low order; this does not depend on it. */
 static bool ed25519_y_is_usable(const uint8_t point[32]) {
     static const uint8_t p[32] = {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                   0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,

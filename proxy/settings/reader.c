@@ -314,6 +314,7 @@ const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struc
     HASH_FIND(hh, *set, key.data, key.len, seen);
     if (seen != NULL) return seen->pointer;
     struct cg_slice kept = cg_arena_copy(&reader->scratch, key);
+    if (kept.data == NULL) kept.data = (const uint8_t *)""; /* an empty key: the table hands it to memcmp */
     seen = cg_arena_zalloc(&reader->scratch, sizeof *seen);
     if (seen == NULL || kept.len != key.len) {
         reader->out_of_memory = true;

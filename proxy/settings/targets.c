@@ -1,5 +1,5 @@
-/* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a literal
- * multicast address must be refused here, before anything is ever sent (R2, R34, R43). */
+/* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a multicast address
+ * must be refused here, before anything is ever sent (R2, R34, R43); names are looked up later (io/names.c). */
 #include "settings/draft.h"
 
 enum { TARGETS_MAX = 64 };
@@ -11,6 +11,16 @@ static const struct cg_key target_keys[] = {
     {.name = "credentials", .read = cg_read_later},
 };
 const struct cg_keys cg_target_keys = CG_KEYS(target_keys);
+
+/* As Uri-Host has it (RFC 7252 §6.4 step 5); the URI is in normal form, so it is in lower case. */
+static struct cg_slice keep_host(struct cg_reader *reader, struct cg_slice host) {
+    struct cg_buf name;
+    cg_buf_init(&name, 0);
+    if (cg_uri_decode(host, &name) < 0) reader->out_of_memory = true; /* it has been decoded before */
+    const char *kept = cg_keep_text(reader, cg_buf_slice(&name));
+    cg_buf_fini(&name);
+    return kept == NULL ? CG_SLICE_NONE : cg_slice_str(kept);
+}
 
 /* The normal form of the URI, kept and parsed again so that the views point into it. */
 static void keep_uri(struct cg_reader *reader, const struct cg_uri *uri, struct cg_target *target) {
@@ -27,6 +37,15 @@ static void keep_uri(struct cg_reader *reader, const struct cg_uri *uri, struct 
     target->group = kept.addr;
     target->path = kept.path;
     target->query = kept.query;
+    if (kept.addr.family == CG_FAMILY_NONE) target->host = keep_host(reader, kept.host);
+}
+
+static bool host_is_sound(struct cg_slice host) {
+    struct cg_buf name;
+    cg_buf_init(&name, 0);
+    int err = cg_uri_decode(host, &name);
+    cg_buf_fini(&name);
+    return err != CG_E_BAD_URI;
 }
 
 static void read_group(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target) {
@@ -36,8 +55,8 @@ static void read_group(struct cg_reader *reader, const struct cg_at *at, const j
     if (text == NULL) return;
     if (cg_uri_parse(&uri, cg_slice_str(text), &why) < 0 || cg_uri_check_group(&uri, &why) < 0) {
         cg_mistake_at(reader, at, "%s", why);
-    } else if (uri.addr.family == CG_FAMILY_NONE) {
-        cg_mistake_at(reader, at, "host names are not part of this version: write a multicast address");
+    } else if (uri.addr.family == CG_FAMILY_NONE && !host_is_sound(uri.host)) {
+        cg_mistake_at(reader, at, "the host is longer than 255 bytes or no UTF-8");
     } else if (uri.zone.len > 0) {
         cg_mistake_at(reader, at, "write the zone as \"interface\": \"%.*s\"", (int)uri.zone.len,
                       (const char *)uri.zone.data);
@@ -68,6 +87,8 @@ static void check_unique(struct cg_reader *reader, const struct cg_at *at, const
     if (target->uri == NULL) return;
     cg_buf_init(&key, 0);
     cg_buf_put(&key, &target->group, sizeof target->group);
+    cg_buf_put_slice(&key, target->host);
+    cg_buf_put_u8(&key, 0);
     if (target->interface != NULL) cg_buf_put_str(&key, target->interface);
     if (key.failed) reader->out_of_memory = true;
     const char *first = cg_seen_before(reader, seen, cg_buf_slice(&key), at);

@@ -176,8 +176,12 @@ static void report(const struct app *app) {
 static int load_keys(struct app *app) {
     const struct cg_member_options *options = &app->options;
     enum cg_shield_mode mode = options->pairwise ? CG_SHIELD_PAIRWISE : CG_SHIELD_GROUP;
+    enum cg_shield_lie lie = CG_SHIELD_HONEST;
     char error[CG_MEMBER_ERROR_MAX];
-    app->shield = cg_shield_load(options->keys, options->count, mode, options->window_lost, error, sizeof error);
+    if (options->misbehave == CG_MISBEHAVE_STRANGER) lie = CG_SHIELD_STRANGER;
+    if (options->misbehave == CG_MISBEHAVE_IMPOSTOR) lie = CG_SHIELD_IMPOSTOR;
+    if (options->misbehave == CG_MISBEHAVE_REPEAT_PIV) lie = CG_SHIELD_TWIN;
+    app->shield = cg_shield_load(options->keys, options->count, mode, options->window_lost, lie, error, sizeof error);
     return app->shield == NULL ? complain("--keys", error) : 0;
 }
 

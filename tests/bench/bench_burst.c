@@ -1,6 +1,7 @@
-/* How much of an unpaced burst of 10 000 answers survives, and whether castgate knows of the rest: every answer is either
- * in the reply or in kernel_drops. The hard thing: how much is lost depends on who runs when; so, beside the burst into a
- * running gateway, one goes to a gateway that is stopped meanwhile, which is the size of the buffer alone. */
+/* How much of an unpaced burst of 10 000 answers survives, and whether castgate knows of the rest: every answer is
+ * either in the reply or in kernel_drops. The hard thing: how much is lost depends on who runs when; so, beside the
+ * burst into a running gateway, one goes to a gateway that is stopped meanwhile, which is the size of the buffer alone.
+ */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Whether finding a request's mapping depends on how many there are. The hard thing: with many, the look-up's cost is the
- * cache's, so the paths are asked for in an order that no prefetcher guesses. */
+/* Whether finding a request's mapping depends on how many there are. The hard thing: with many, the look-up's cost is
+ * the cache's, so the paths are asked for in an order that no prefetcher guesses. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -59,15 +59,13 @@ int main(int argc, char **argv) {
     }
     for (size_t round = 0; round < count; round++) {
         double first_ns = look_up(configs[0], paths[0]);
-        for (int i = 1; i < SIZES; i++)
-            bench_add_round(&rounds[i], look_up(configs[i], paths[i]), first_ns);
+        for (int i = 1; i < SIZES; i++) bench_add_round(&rounds[i], look_up(configs[i], paths[i]), first_ns);
     }
     for (int i = 1; i < SIZES; i++) {
         char figure[64];
         snprintf(figure, sizeof figure, "mapping look-up among %zu", sizes[i]);
         bench_put_rounds(&rounds[i], (struct bench_row){.figure = figure, .unit = "ns", .beside = "among 10"});
     }
-    for (int i = 0; i < SIZES; i++)
-        cg_config_unref(configs[i]);
+    for (int i = 0; i < SIZES; i++) cg_config_unref(configs[i]);
     return 0;
 }

@@ -36,8 +36,7 @@ static void measure_tally(size_t payload_len) {
     size_t before = heap_in_use();
     cg_arena_init(&arena, 64 << 20, &quota);
     CG_CHECK(cg_tally_init(&tally, &arena, &mapping));
-    for (uint32_t i = 0; i < ANSWERS; i++)
-        hold(&tally, i, payload_len);
+    for (uint32_t i = 0; i < ANSWERS; i++) hold(&tally, i, payload_len);
     double each = (double)(heap_in_use() - before) / ANSWERS - (double)payload_len;
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
@@ -87,10 +86,8 @@ int main(int argc, char **argv) {
     struct bench_peer peer;
     (void)bench_is_quick(argc, argv);
     bench_peer_start(&peer);
-    for (int i = 0; i < 2; i++)
-        measure_tally(payloads[i]);
-    for (int i = 0; i < 2; i++)
-        measure_process(&peer, payloads[i]);
+    for (int i = 0; i < 2; i++) measure_tally(payloads[i]);
+    for (int i = 0; i < 2; i++) measure_process(&peer, payloads[i]);
     bench_peer_stop(&peer);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* The longest turn of the gateway's loop, as CPU time: nothing else happens meanwhile, so this is what a busy neighbour
- * costs everybody. Three neighbours: a burst of 10 000 answers, 1000 idle event streams, a flood of new connections. The
+ * costs everybody: bursts of 10 000 answers, 1000 idle event streams, new connections, connections that all close. The
  * gateway measures it itself (castgate_loop_longest_turn_seconds), a fresh one for each. */
 #include <stdio.h>
 #include <sys/resource.h>
@@ -10,7 +10,7 @@
 #include "common/gateway.h"
 #include "common/http_client.h"
 
-enum { ANSWERS = 10000, BYTES = 60, STREAMS = 1000, CONNECTIONS = 1000, FLOODS = 10, REST_S = 17 };
+enum { ANSWERS = 10000, BYTES = 60, CONNECTIONS = 1000, FLOODS = 10, REST_S = 17 };
 
 static void answers_arrive(const struct bench_gateway *gateway, const char *accept, unsigned requests) {
     struct bench_http http;
@@ -31,33 +31,44 @@ static void json_arrives(const struct bench_gateway *gateway, bool quick) {
     answers_arrive(gateway, "Accept: application/json\r\n", quick ? 2 : 10);
 }
 
-/* Long enough for the comment that a stream gets after 15 s of silence. Each gets one answer: requests to a group that is
- * silent altogether would be spaced out (RFC 10020 §3.6). */
-static void streams_idle(const struct bench_gateway *gateway, bool quick) {
-    static struct bench_http streams[STREAMS];
-    for (int i = 0; i < STREAMS; i++) {
-        bench_http_open(&streams[i], gateway->http);
-        bench_http_send_get(&streams[i], "/idle", "Accept: text/event-stream\r\nMulticast-Timeout: 40\r\n");
-    }
-    for (int i = 0; i < STREAMS; i++)
-        CG_CHECK(bench_http_read_until(&streams[i], "\r\n\r\n"));
-    CG_CHECK(bench_gateway_metric(gateway, "castgate_exchanges_running") == STREAMS);
-    sleep(quick ? 2 : REST_S);
-    for (int i = 0; i < STREAMS; i++)
-        bench_http_close(&streams[i]);
+static struct bench_http clients[CONNECTIONS];
+static int client_count;
+
+static void add_client(const struct bench_gateway *gateway, const char *path, const char *headers) {
+    struct bench_http *client = &clients[client_count++];
+    bench_http_open(client, gateway->http);
+    bench_http_send_get(client, path, headers);
 }
 
+static void wait_for_heads(void) {
+    for (int i = 0; i < client_count; i++) CG_CHECK(bench_http_read_until(&clients[i], "\r\n\r\n"));
+}
+
+static void close_clients(void) {
+    while (client_count > 0) bench_http_close(&clients[--client_count]);
+}
+
+/* Long enough for the comment that a stream gets after 15 s of silence. Each gets one answer: requests to a group that
+ * is silent altogether would be spaced out (RFC 10020 §3.6). */
+static void streams_idle(const struct bench_gateway *gateway, bool quick) {
+    while (client_count < CONNECTIONS)
+        add_client(gateway, "/idle", "Accept: text/event-stream\r\nMulticast-Timeout: 40\r\n");
+    wait_for_heads();
+    CG_CHECK(bench_gateway_metric(gateway, "castgate_exchanges_running") == CONNECTIONS);
+    sleep(quick ? 2 : REST_S);
+}
+
+static void connections_open(const struct bench_gateway *gateway, bool quick) {
+    (void)quick;
+    while (client_count < CONNECTIONS) add_client(gateway, "/nothing", "");
+    wait_for_heads();
+}
+
+/* All are closed at once, as when a proxy in front of the gateway ends. */
 static void connections_flood(const struct bench_gateway *gateway, bool quick) {
-    static struct bench_http clients[CONNECTIONS];
     for (int flood = 0; flood < (quick ? 2 : FLOODS); flood++) {
-        for (int i = 0; i < CONNECTIONS; i++) {
-            bench_http_open(&clients[i], gateway->http);
-            bench_http_send_get(&clients[i], "/nothing", "");
-        }
-        for (int i = 0; i < CONNECTIONS; i++) {
-            CG_CHECK(bench_http_read_until(&clients[i], "\r\n\r\n"));
-            bench_http_close(&clients[i]);
-        }
+        connections_open(gateway, quick);
+        close_clients();
     }
 }
 
@@ -67,7 +78,8 @@ static const struct {
 } neighbours[] = {{"10000 answers, multipart/mixed", mixed_arrives},
                   {"10000 answers, application/json", json_arrives},
                   {"1000 idle event streams", streams_idle},
-                  {"floods of 1000 connections", connections_flood}};
+                  {"1000 new connections", connections_open},
+                  {"1000 connections come and go", connections_flood}};
 
 static void raise_fds(void) {
     struct rlimit fds;
@@ -99,6 +111,7 @@ int main(int argc, char **argv) {
             .unit = "ms CPU",
             .measured = bench_gateway_metric(&gateway, "castgate_loop_longest_turn_seconds") * 1000,
         });
+        close_clients();
         bench_gateway_stop(&gateway);
     }
     bench_peer_stop(&peer);

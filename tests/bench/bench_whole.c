@@ -1,6 +1,7 @@
 /* What an answer costs the whole gateway: the real process, from the client's HTTP request to the last byte of its
- * multipart reply, over the number of answers; beside it the bare receive of the same burst. The hard thing: the gateway
- * drains while the members still send, so it also pays for waking up; that is what happens in life, and it is counted. */
+ * multipart reply, over the number of answers; beside it the bare receive of the same burst. The hard thing: the
+ * gateway drains while the members still send, so it also pays for waking up; that is what happens in life, and it is
+ * counted. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -15,9 +16,7 @@ enum { ROUNDS = 21, BYTES = 60, SIZES = 4, ANSWERS_A_ROUND = 10000 };
 
 static const uint32_t sizes[SIZES] = {10, 100, 1000, 10000};
 
-static void name_of(char name[16], uint32_t members) {
-    snprintf(name, 16, "all%u", members);
-}
+static void name_of(char name[16], uint32_t members) { snprintf(name, 16, "all%u", members); }
 
 static double gateway_round(const struct bench_gateway *gateway, struct bench_http *http, uint32_t members,
                             const char *headers) {
@@ -71,8 +70,7 @@ int main(int argc, char **argv) {
     }
     bench_gateway_start(&gateway, cg_buf_slice(&mappings), BENCH_RECEIVE_BUFFER);
     bench_gateway_rest(&gateway);
-    for (int i = 0; i < SIZES; i++)
-        compare(&gateway, &peer, &bare, sizes[i], "multipart/mixed", rounds);
+    for (int i = 0; i < SIZES; i++) compare(&gateway, &peer, &bare, sizes[i], "multipart/mixed", rounds);
     compare(&gateway, &peer, &bare, 1000, "application/json", rounds);
     bench_gateway_stop(&gateway);
     bench_bare_fini(&bare);

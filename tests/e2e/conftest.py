@@ -172,7 +172,8 @@ class Gateway(Program):
         while time.monotonic() < end:
             assert self.running(), f"castgate ended with {self.process.returncode}:\n{self.log()}"
             try:
-                socket.create_connection(self.http or self.admin, timeout=1).close()
+                for address in filter(None, (self.http, self.admin)):
+                    socket.create_connection(address, timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.02)

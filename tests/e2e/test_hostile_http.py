@@ -2,6 +2,7 @@
 goes on."""
 
 import random
+import re
 import socket
 import time
 
@@ -16,7 +17,7 @@ HIDDEN = b"GET /silent/hidden HTTP/1.1\r\n" + HEAD + b"\r\n"
 
 @pytest.fixture
 def silent(gateway, group):
-    return gateway({"mappings": [silent_mapping(group, unsafe_methods=True)]})
+    return gateway({"mappings": [silent_mapping(group)]})
 
 
 def still_works(gate):
@@ -61,15 +62,19 @@ SMUGGLING = {
     "a line without colon": post(b"nonsense", body=HIDDEN),
     "an empty name": post(b": x", body=HIDDEN),
     "a space before the first field": b"GET /silent/x HTTP/1.1\r\n Host: localhost\r\n\r\n" + HIDDEN,
-    "no host": b"GET /silent/x HTTP/1.1\r\nMulticast-Timeout: 0\r\n\r\n" + HIDDEN,
-    "two hosts": b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"Host: localhost\r\n\r\n" + HIDDEN,
-    "a host with a path": b"GET /silent/x HTTP/1.1\r\nHost: localhost/silent\r\n\r\n" + HIDDEN,
-    "a host with user": b"GET /silent/x HTTP/1.1\r\nHost: localhost@evil\r\n\r\n" + HIDDEN,
-    "an empty host": b"GET /silent/x HTTP/1.1\r\nHost:\r\n\r\n" + HIDDEN,
-    "another host in the target": b"GET http://evil.example/silent/x HTTP/1.1\r\n" + HEAD + b"\r\n" + HIDDEN,
     "spaces in the request line": b"GET  /silent/x  HTTP/1.1\r\n" + HEAD + b"\r\n" + HIDDEN,
     "tabs in the request line": b"GET\t/silent/x\tHTTP/1.1\r\n" + HEAD + b"\r\n" + HIDDEN,
     "a space in the target": b"GET /silent/x HTTP/1.1 HTTP/1.1\r\n" + HEAD + b"\r\n" + HIDDEN,
+}
+
+
+AMBIGUOUS_HOST = {
+    "no host": b"GET /silent/x HTTP/1.1\r\nMulticast-Timeout: 0\r\n\r\n",
+    "two hosts": b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"Host: localhost\r\n\r\n",
+    "a host with a path": b"GET /silent/x HTTP/1.1\r\nHost: localhost/silent\r\n\r\n",
+    "a host with user": b"GET /silent/x HTTP/1.1\r\nHost: localhost@evil\r\n\r\n",
+    "an empty host": b"GET /silent/x HTTP/1.1\r\nHost:\r\n\r\n",
+    "another host in the target": b"GET http://evil.example/silent/x HTTP/1.1\r\n" + HEAD + b"\r\n",
 }
 
 
@@ -78,22 +83,36 @@ def test_smuggling(silent, group, name):
     """400 or the end of the connection; neither this request nor one hidden behind it reaches the group."""
     with Tap(group) as tap:
         reply = raw_http(silent, SMUGGLING[name], timeout=3, stop_at_reply=False)
-        assert reply.status in (0, 400, 421), reply.data
+        assert reply.status in (0, 400, 413), reply.data
         assert reply.closed, "what follows on this connection cannot be trusted"
-        assert reply.data.count(b"\r\nDate: ") <= 1, reply.data
+        assert b"Castgate-Summary" not in reply.data  # nothing was answered but the first request
         assert tap.packets(0.05) == []
     still_works(silent)
 
 
-@pytest.mark.parametrize("body", [
+@pytest.mark.parametrize("name", AMBIGUOUS_HOST)
+def test_ambiguous_hosts(silent, group, name):
+    with Tap(group) as tap:
+        assert raw_http(silent, AMBIGUOUS_HOST[name]).status == 400
+        assert tap.packets(0.05) == []
+    still_works(silent)
+
+
+CHUNKS = [
     b"5\r\nabc", b"zz\r\nabc\r\n0\r\n\r\n", b"-1\r\n\r\n", b"fffffffffffffffff\r\n", b"5;" + b"e" * 70000 + b"\r\nabcde\r\n0\r\n\r\n",
     b"1\r\nab\r\n0\r\n\r\n", b"5 \r\nabcde\r\n0\r\n\r\n", b"0x5\r\nabcde\r\n0\r\n\r\n", b"\r\n\r\n", b"5\nabcde\n0\n\n",
-    b"0\r\nContent-Length: 5\r\nX: y\r\n\r\n", b"ffffffffffffffff\r\n"])
-def test_malformed_chunks(silent, body):
+    b"0\r\nContent-Length: 5\r\nX: y\r\n\r\n", b"ffffffffffffffff\r\n"]
+
+
+@pytest.mark.parametrize("body", CHUNKS, ids=range(len(CHUNKS)))
+def test_malformed_chunks(silent, group, body):
     """Refused, or taken and the connection closed behind it: never is anything behind such a body read as a request."""
-    reply = raw_http(silent, post(b"Transfer-Encoding: chunked", body=body) + HIDDEN, timeout=1, stop_at_reply=False)
-    assert reply.data.count(b"\r\nDate: ") <= 1
-    assert reply.status in (0, 204, 400, 413)
+    head = post(b"X-HTTP-Method-Override: FETCH", b"Transfer-Encoding: chunked")
+    with Tap(group) as tap:
+        reply = raw_http(silent, head + body + HIDDEN, timeout=1, stop_at_reply=False)
+        assert reply.status in (0, 204, 400, 413), reply.data
+        assert len(tap.packets(0.05)) == (1 if reply.status == 204 else 0)
+        assert all(p.message.path == "/x" for p in tap.seen)
     still_works(silent)
 
 
@@ -123,7 +142,7 @@ def test_targets(silent, group):
     still_works(silent)
 
 
-@pytest.mark.parametrize("name, data, statuses", [
+OVER_LONG = [
     ("target", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (414,)),
     ("longer target", b"GET /" + b"a" * 20000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (414, 431)),
     ("endless target", b"GET /" + b"a" * 2000000, (414, 431)),
@@ -136,25 +155,49 @@ def test_targets(silent, group):
     ("endless name", b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"a" * 2000000, (431, 400)),
     ("fields", b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"A: b\r\n" * 5000 + b"\r\n", (431,)),
     ("endless fields", b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"A: b\r\n" * 300000, (431,)),
-    ("empty lines", b"\r\n" * 50000 + b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"\r\n", (0, 204, 400, 431)),
+    ("empty lines", b"\r\n" * 50000 + b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"\r\n", (0, 204, 400, 414, 431)),
     ("segments", b"GET /silent" + b"/a" * 4000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (204, 400)),
     ("slashes", b"GET /silent" + b"/" * 8000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (204, 400)),
-    ("queries", b"GET /silent/x?" + b"a&" * 4000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (204, 400)),
-])
+    ("queries", b"GET /silent/x?" + b"a&" * 4000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n", (0, 204, 400)),
+    ("small fields", b"GET /silent/x HTTP/1.1\r\n" + HEAD + b"A:b\r\n" * 3000 + b"\r\n", (0, 204, 431)),
+]
+
+
+@pytest.mark.parametrize("name, data, statuses", OVER_LONG, ids=[name for name, _, _ in OVER_LONG])
 def test_over_long_anything(silent, name, data, statuses):
     reply = raw_http(silent, data, timeout=8)
     assert reply.status in statuses, (name, reply.status, reply.data[:300])
+    assert reply.status or reply.closed
     still_works(silent)
 
 
-@pytest.mark.parametrize("data", [
+def test_a_chunk_without_end_holds_nobody(silent):
+    """The head of a chunk fills every buffer and never ends. That connection waits for its own end, and only that one."""
+    crowd = []
+    for _ in range(3):
+        s = socket.create_connection(silent.http, timeout=10)
+        s.sendall(post(b"X-HTTP-Method-Override: FETCH", b"Transfer-Encoding: chunked", body=b"5;" + b"e" * 70000))
+        crowd.append(s)
+    start = time.monotonic()
+    for _ in range(20):
+        still_works(silent)
+    assert time.monotonic() - start < 10
+    for s in crowd:
+        s.close()
+    still_works(silent)
+
+
+NO_HTTP = [
     b"", b"\r\n", b"\0" * 1000, b"\xff" * 1000, b"GET", b"GET /\r\n\r\n", b"GET / HTTP/1.1", b"GET / HTTP/9.9\r\n\r\n",
     b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes.fromhex("16030100c8010000c40303") + bytes(200), b"\x80\x01\x03\x01" + bytes(100),
     b"GET /silent/x HTTP/0.9\r\n\r\n", b"GET /silent/x\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"{}\r\n\r\n",
     b"GET /silent/x HTTP/1.1\r\nHost: localhost\r\nExpect: 200-ok\r\n\r\n",
-    b"GET /silent/x HTTP/1.1\r\nHost: localhost\r\nMulticast-Timeout: 0\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"])
+    b"GET /silent/x HTTP/1.1\r\nHost: localhost\r\nMulticast-Timeout: 0\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"]
+
+
+@pytest.mark.parametrize("data", NO_HTTP, ids=range(len(NO_HTTP)))
 def test_what_is_no_http(silent, data):
-    reply = raw_http(silent, data, timeout=0.7)
+    reply = raw_http(silent, data, timeout=0.4)
     assert reply.status in (0, 204, 400, 404, 405, 417, 421, 505), reply.data
     still_works(silent)
 
@@ -164,8 +207,7 @@ def test_pipelined_requests_are_answered_in_order(silent, group):
     with Tap(group) as tap:
         reply = raw_http(silent, HIDDEN + b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n" + HIDDEN, timeout=2,
                          stop_at_reply=False)
-        statuses = [line.split()[1] for line in reply.data.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
-        assert statuses == [b"204", b"404", b"204"]
+        assert re.findall(rb"HTTP/1\.1 ([0-9]{3}) ", reply.data) == [b"204", b"404", b"204"]
         assert [p.message.path for p in tap.packets()] == ["/hidden"] * 2
 
 
@@ -197,12 +239,12 @@ def test_slow_and_silent_connections_hold_nobody(members, gateway):
 
 
 def test_requests_with_random_damage(silent):
-    """A thousand requests with bytes changed, cut out, doubled: always a reply or the end, and the gateway goes on."""
+    """Hundreds of requests with bytes changed, cut out, doubled: always a reply or the end, and the gateway goes on."""
     chance = random.Random(20)
     base = [HIDDEN, post(b"Content-Length: 3", body=b"abc"), post(b"Transfer-Encoding: chunked", body=b"3\r\nabc\r\n0\r\n\r\n"),
             post(b"X-HTTP-Method-Override: FETCH", b"Content-Type: application/json", b"Accept: application/json;q=0.5, */*",
                  b"Content-Length: 2", body=b"{}")]
-    for _ in range(1000):
+    for _ in range(500):
         data = bytearray(chance.choice(base))
         for _ in range(chance.randrange(1, 4)):
             at = chance.randrange(len(data))
@@ -217,22 +259,22 @@ def test_requests_with_random_damage(silent):
                 data[at:at] = chance.choice([b"\r\n", b"\0", b"\r", b"\n", b"%00", b":", b" ", b"\t", b"\r\n\r\n", b"=" * 50])
             if not data:
                 data += b"x"
-        with socket.create_connection(silent.http, timeout=5) as s:
+        with socket.create_connection(silent.http, timeout=0.5) as s:
             try:
                 s.sendall(data)
                 s.shutdown(socket.SHUT_WR)
                 got = s.recv(4096)
-            except ConnectionResetError:
+            except (ConnectionResetError, TimeoutError):  # it may well wait for the rest, in its time for idle connections
                 got = b""
         assert got == b"" or got.startswith(b"HTTP/1."), got
     still_works(silent)
 
 
 def test_the_admin_side_takes_no_nonsense_either(silent):
-    for name in ("length and chunks", "two lengths", "a folded line", "a NUL in a value", "no host"):
+    for name in ("length and chunks", "two lengths", "a folded line", "a NUL in a value"):
         data = SMUGGLING[name].replace(b"/silent/x", b"/metrics")
         reply = raw_http(silent, data, timeout=1, stop_at_reply=False, to=silent.admin)
-        assert reply.status in (0, 400) and reply.data.count(b"\r\nDate: ") <= 1
+        assert reply.status in (0, 400) and b"castgate_" not in reply.data
     for target, status in ((b"/%6detrics", 404), (b"/metrics/", 404), (b"/../metrics", 404), (b"/metrics%00", 404), (b"//metrics", 404)):
         reply = raw_http(silent, b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", to=silent.admin)
         assert reply.status in (status, 400), (target, reply.data)

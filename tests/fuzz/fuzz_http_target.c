@@ -3,7 +3,9 @@
 #include "input.h"
 
 #include "base/text.h"
+#include "core/forward.h"
 #include "core/from_http.h"
+#include "core/links.h"
 #include "core/mapping.h"
 
 enum { FIELDS_MAX = 24 };
@@ -20,10 +22,18 @@ static const char *further_hosts[] = {"gw.example", "other.example:9000"};
 
 static struct {
     const char *name, *path, *host;
+    struct cg_target target; /* without URI: not for the forward proxy */
 } mappings[] = {
-    {"root", "", NULL},         {"a", "/a", NULL},          {"ab", "/a/b", NULL},    {"encoded", "/a%2Fb/c", NULL},
-    {"slashes", "//", NULL},    {"hosted", "/a", "localhost"}, {"tilde", "/~x", NULL}, {"named", "", "gw.example"},
+    {"root", "", NULL, {.uri = "coap://224.0.1.187/"}},
+    {"a", "/a", NULL, {.uri = "coap://224.0.1.187/a"}},
+    {"ab", "/a/b", NULL, {.uri = "coap://224.0.1.187/a/b/"}},
+    {"encoded", "/a%2Fb/c", NULL, {.uri = "coap://224.0.1.187/a%2Fb"}},
+    {"slashes", "//", NULL, {.uri = "coap://[ff35:30::1]:61616/x"}},
+    {"hosted", "/a", "localhost", {.uri = NULL}},
+    {"tilde", "/~x", NULL, {.uri = "coap://lights.example/"}},
+    {"named", "", "gw.example", {.uri = NULL}},
 };
+static struct cg_grant everybody = {.methods = CG_METHODS_ALL};
 
 /* Built once: cg_from_http changes nothing in it. */
 static struct cg_config *config(void) {
@@ -41,6 +51,11 @@ static struct cg_config *config(void) {
         made->mappings[i].name = mappings[i].name;
         made->mappings[i].path = mappings[i].path;
         made->mappings[i].host = mappings[i].host;
+        made->mappings[i].grants = &everybody;
+        made->mappings[i].grant_count = 1;
+        made->mappings[i].forward = mappings[i].target.uri != NULL;
+        made->mappings[i].targets = &mappings[i].target;
+        made->mappings[i].target_count = 1;
     }
     cg_config_index(made);
     return made;
@@ -68,6 +83,7 @@ static void check_option(const struct cg_opt *opt) {
     case CG_OPT_IF_NONE_MATCH: CG_CHECK(opt->value.len == 0); break;
     case CG_OPT_CONTENT_FORMAT:
     case CG_OPT_ACCEPT: CG_CHECK(opt->value.len <= 2 && (opt->value.len == 0 || opt->value.data[0] != 0)); break;
+    case CG_OPT_OSCORE: CG_CHECK(opt->value.len <= 255 && (opt->value.len != 1 || opt->value.data[0] != 0)); break;
     case CG_OPT_NO_RESPONSE: CG_CHECK(opt->value.len <= 1 && (opt->value.len == 0 || opt->value.data[0] != 0)); break;
     default: CG_CHECK(opt->number == 0);
     }
@@ -84,7 +100,36 @@ static void check_mapping(const struct cg_request *request) {
     CG_CHECK(rest.len == 0 || rest.data[0] == '/');
 }
 
-static void check_request(const struct cg_request *request, const struct cg_http_message *message, struct cg_arena *arena) {
+/* A target URI is a multicast address or a name, in normal form: what it becomes again. */
+static void check_target_uri(const struct cg_request *request) {
+    struct cg_uri uri;
+    struct cg_buf text;
+    CG_CHECK(!request->discovery);
+    CG_CHECK(cg_uri_parse(&uri, request->path, NULL) == CG_OK && cg_uri_check_group(&uri, NULL) == CG_OK);
+    CG_CHECK(!uri.has_query && uri.path.len > 0);
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, &uri);
+    CG_CHECK(cg_slice_equal(cg_buf_slice(&text), request->path));
+    cg_buf_fini(&text);
+    struct cg_slice rest = CG_SLICE_NONE;
+    const struct cg_mapping *mapping = cg_forward_find(config(), request->path, &rest);
+    if (mapping == NULL) return;
+    CG_CHECK(cg_forward_is_open(mapping));
+    CG_CHECK(rest.len == 0 || rest.data[0] == '/');
+    CG_CHECK(memcmp(mapping->targets[0].uri, request->path.data, request->path.len - rest.len) == 0);
+}
+
+static void check_links(struct cg_request *request) {
+    struct cg_buf links;
+    request->may_be_anonymous = true;
+    struct cg_problem problem = {0};
+    cg_buf_init(&links, 0);
+    int err = cg_links_emit(&links, config(), request, &problem);
+    CG_CHECK(err == CG_OK || err == CG_E_BAD_URI);
+    cg_buf_fini(&links);
+}
+
+static void check_request(struct cg_request *request, const struct cg_http_message *message, struct cg_arena *arena) {
     CG_CHECK(request->method >= CG_GET && request->method <= CG_IPATCH);
     CG_CHECK(!request->head_only || request->method == CG_GET);
     CG_CHECK(request->encoder != NULL && request->client == NULL);
@@ -94,13 +139,18 @@ static void check_request(const struct cg_request *request, const struct cg_http
     CG_CHECK(request->no_response <= UINT8_MAX);
     CG_CHECK(request->host.len > 0);
     for (size_t i = 0; i < request->host.len; i++) CG_CHECK(request->host.data[i] < 'A' || request->host.data[i] > 'Z');
-    check_path(request->path);
     uint16_t last = 0;
     for (size_t i = 0; i < request->options.count; i++) {
         CG_CHECK(request->options.list[i].number > last);
         check_option(&request->options.list[i]);
         last = request->options.list[i].number;
     }
+    if (request->discovery) check_links(request);
+    if (request->forward) {
+        check_target_uri(request);
+        return;
+    }
+    check_path(request->path);
     struct cg_opts opts;
     int err = cg_uri_decompose(&opts, arena, request->path, CG_SLICE_NONE, request->query, CG_SLICE_NONE);
     CG_CHECK(err == CG_OK || err == CG_E_BAD_URI);

@@ -205,9 +205,16 @@ static size_t read_number(struct cg_slice line, const char *name) {
 }
 
 static void read_part(struct cg_slice *rest, struct cg_slice boundary, const struct castgate_answer *answer) {
-    static const char *const names[] = {"Content-Type: ", "ETag: ",           "Cache-Control: ",
-                                        "Reply-From: ",   "Castgate-Member: ", "Content-Length: "};
-    bool wanted[] = {answer->media_type.len > 0, answer->etag.len > 0, answer->has_max_age, answer->reply_from.len > 0, true,
+    enum { LENGTH = 6 };
+    static const char *const names[] = {"Content-Type: ", "OSCORE: ",          "ETag: ",          "Cache-Control: ",
+                                        "Reply-From: ",   "Castgate-Member: ", [LENGTH] = "Content-Length: "};
+    struct cg_msg msg = {.options = borrow(answer->options)};
+    bool wanted[] = {answer->media_type.len > 0,
+                     cg_msg_find(&msg, CG_OPT_OSCORE, &(struct cg_slice){0}),
+                     answer->etag.len > 0,
+                     answer->has_max_age,
+                     answer->reply_from.len > 0,
+                     true,
                      answer->status != 204 && answer->status != 304};
     char status[16];
     size_t length = 0;
@@ -220,11 +227,11 @@ static void read_part(struct cg_slice *rest, struct cg_slice boundary, const str
         if (!wanted[i]) continue;
         struct cg_slice line = take_line(rest);
         CG_CHECK(begins(line, names[i]));
-        if (i == 5) length = read_number(line, names[i]);
+        if (i == LENGTH) length = read_number(line, names[i]);
     }
     expect_text(rest, "\r\n");
-    CG_CHECK(length == (wanted[5] ? answer->payload.len : 0));
-    expect(rest, wanted[5] ? borrow(answer->payload) : CG_SLICE_NONE);
+    CG_CHECK(length == (wanted[LENGTH] ? answer->payload.len : 0));
+    expect(rest, wanted[LENGTH] ? borrow(answer->payload) : CG_SLICE_NONE);
     expect_text(rest, "\r\n");
 }
 

@@ -115,6 +115,10 @@ def http():
           "No-Response:26\nContent-Encoding:identity\n\n{\"on\":true}")
     write("http_target", "put", "PUT //\nHost:LOCALHOST:8080\nIf-Match:*\nIf-None-Match:*\nContent-Type:text/plain; charset=\"utf-8\"\n\nx")
     write("http_target", "patch", "PATCH http://gw.example/a/../b\nHost:gw.example\nContent-Type:application/merge-patch+json\n\n{}")
+    write("http_target", "forward", "GET /hc/?target_uri=coap://224.0.1.187/a/b/c?x=1\n" + head + "\n")
+    write("http_target", "forward-path", "HEAD /hc/COAP://%5BFF35:30::1%5d:61616/%78/y\n" + head + "\n")
+    write("http_target", "links", "GET /.well-known/core?href=/a*&rt=cast*\n" + head + "\n")
+    write("http_target", "oscore", "POST /a\n" + head + "Content-Type:application/oscore\nOSCORE:GQUDR00xEQ\n\nx")
     write("http_target", "head", "HEAD /~x\nHost:[::1]\nAccept:*/*\nAccept:text/event-stream, multipart/*;q=0.1\n\n")
 
 
@@ -220,10 +224,12 @@ def exchanges():
         "stop": request(LAMPS) + request(PAIR, SSE) + request(LAMPS, rest=1) + answers + bytes([STOP, 1]) + request(LAMPS),
         "stray": request(LAMPS) + bytes([RAW, 0, 4, 0x40, 0, 0, 1, RAW, 1, 3, 0, 0, 0, EMPTY, 0, 1]) + wait(9) + answers,
         "small-memory": bytes([0, 0, 0x20, 0x0e, 0, 0, 0]) + request(LAMPS, SSE) + reply(0, 0, sixteens=200) * 4 + wait(5),
+        "forward": request(LAMPS | 8, seconds=2) + request(PAIR | 8, MIXED, rest=1, seconds=3) + answers + wait(9),
+        "hidden": bytes([0, 0, 0, 0, 32, 32, 32]) + request(ROOM) + answers[:12] + wait(9) + request(ROOM, MIXED) + answers + wait(9),
         "no-response": request(LAMPS, no_response=26) + request(LAMPS, SSE, no_response=26) + wait(1),
     }
     for name, events in seeds.items():
-        full = events if events[0] == 0 and name in ("sse-slow-reader", "repair", "quorum", "small-memory") else DEFAULTS + events
+        full = events if events[0] == 0 and name in ("sse-slow-reader", "repair", "quorum", "small-memory", "hidden") else DEFAULTS + events
         write("exchange", name, full)
         if name in ("sse", "blocks", "opened-later", "queue"):
             write("exchange", name + "-freed", b"\x01" + full[1:])

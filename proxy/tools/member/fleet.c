@@ -78,6 +78,8 @@ struct member {
     struct waiting *confirmables; /* the heap's too */
     struct seen *seen;            /* owned array of SEEN_LEN, made with the first request; a ring */
     uint32_t seen_next;
+    uint8_t *last; /* owned: the last protected answer, to be replayed (--misbehave replay) */
+    size_t last_len;
 };
 
 struct cg_fleet {
@@ -320,6 +322,48 @@ static struct cg_slice spoil(struct cg_prng *prng, uint8_t *datagram, size_t len
     return cg_slice_of(datagram, len);
 }
 
+/* Under a false identity (shield.h). */
+static struct cg_slice lie(const struct arrival *in, struct cg_slice plain) {
+    struct cg_fleet *fleet = in->fleet;
+    uint32_t index = index_of(fleet, in->member);
+    int len = cg_shield_lie(fleet->shield, index, in->protection, plain, fleet->sealed, sizeof fleet->sealed);
+    if (len < 0) return CG_SLICE_NONE;
+    memcpy(fleet->datagram, fleet->sealed, (size_t)len);
+    return cg_slice_of(fleet->datagram, (size_t)len);
+}
+
+/* The answer before this one, as an answer to this request: under its token and Message ID. */
+static struct cg_slice replay(const struct arrival *in, struct cg_slice datagram) {
+    struct member *member = in->member;
+    uint8_t *kept = malloc(datagram.len), *old = member->last;
+    size_t old_len = member->last_len, head_len = 4 + (size_t)(datagram.data[0] & 15);
+    if (kept == NULL) return CG_SLICE_NONE;
+    memcpy(kept, datagram.data, datagram.len);
+    member->last = kept;
+    member->last_len = datagram.len;
+    if (old == NULL) return datagram;
+    if (old_len >= head_len) {
+        memcpy(in->fleet->datagram + head_len, old + head_len, old_len - head_len);
+        in->fleet->datagram[1] = old[1];
+        datagram.len = old_len;
+    }
+    free(old);
+    return datagram;
+}
+
+/* What protected members get wrong when they protect. */
+static struct cg_slice protect_answer(const struct arrival *in, struct cg_slice plain) {
+    if (in->protection == NULL) return plain;
+    enum cg_misbehave kind = in->fleet->options->misbehave;
+    if (kind == CG_MISBEHAVE_UNPROTECTED) return plain;
+    if (kind == CG_MISBEHAVE_STRANGER || kind == CG_MISBEHAVE_IMPOSTOR) return lie(in, plain);
+    struct cg_slice sealed = protect(in->fleet, in->member, in->protection, kind != CG_MISBEHAVE_REPEAT_PIV, plain);
+    if (sealed.len == 0) return sealed;
+    if (kind == CG_MISBEHAVE_FLIP) in->fleet->datagram[sealed.len - 1] ^= 1;
+    if (kind == CG_MISBEHAVE_TRUNCATE) sealed.len--;
+    return kind == CG_MISBEHAVE_REPLAY ? replay(in, sealed) : sealed;
+}
+
 /* --- answering --- */
 
 static bool fails(const struct arrival *in) {
@@ -381,10 +425,15 @@ static void answer(const struct arrival *in, const struct cg_msg *msg, struct se
         head->type = CG_CON;
         head->mid = fresh_mid(in->member);
     }
-    struct cg_slice datagram = protect(in->fleet, in->member, in->protection, true, build(in->fleet, head, response));
+    struct cg_slice datagram = protect_answer(in, build(in->fleet, head, response));
     if (datagram.len == 0) return;
     if (head->type == CG_ACK) remember_reply(seen, datagram, in->now_us + hold);
     send_answer(in, head, datagram, in->now_us + hold);
+    if (in->protection == NULL || in->fleet->options->misbehave != CG_MISBEHAVE_REPEAT_PIV) return;
+    head->mid = fresh_mid(in->member);
+    response->payload = cg_slice_str("another answer");
+    datagram = lie(in, build(in->fleet, head, response));
+    if (datagram.len > 0) send_answer(in, head, datagram, in->now_us + hold);
 }
 
 /* --- notifications --- */
@@ -668,6 +717,7 @@ static void free_member(struct member *member) {
     }
     for (size_t i = 0; member->seen != NULL && i < SEEN_LEN; i++) free(member->seen[i].reply);
     free(member->seen);
+    free(member->last);
 }
 
 void cg_fleet_free(struct cg_fleet *fleet) {

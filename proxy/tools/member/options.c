@@ -40,6 +40,14 @@ const char cg_member_usage[] =
     "                             wrong-token  a random token of the right length\n"
     "                             late:MS      so many milliseconds after the answer was due\n"
     "                             request-mid  with the Message ID of the request\n"
+    "                           and protected members also:\n"
+    "                             flip         a bit of the protected payload is another\n"
+    "                             truncate     the protected payload lacks its last byte\n"
+    "                             unprotected  without protection\n"
+    "                             stranger     under a kid that nobody has\n"
+    "                             impostor     under the next member's kid, without its private key\n"
+    "                             replay       again the answer to the request before\n"
+    "                             repeat-piv   two different answers with the same Partial IV\n"
     "  --help                   this text\n"
     "\n"
     "Resources: /status (JSON, names the member), /light (GET, PUT of text, observable), /big (4 KiB, Block2),\n"
@@ -159,7 +167,10 @@ static bool take_misbehave(struct cg_member_options *options, const char *value)
         {"garbage", CG_MISBEHAVE_GARBAGE, 0},         {"oversized", CG_MISBEHAVE_OVERSIZED, 0},
         {"repeat:", CG_MISBEHAVE_REPEAT, 1000},       {"con", CG_MISBEHAVE_CON, 0},
         {"late:", CG_MISBEHAVE_LATE, 3600000},        {"wrong-token", CG_MISBEHAVE_WRONG_TOKEN, 0},
-        {"request-mid", CG_MISBEHAVE_REQUEST_MID, 0},
+        {"request-mid", CG_MISBEHAVE_REQUEST_MID, 0}, {"flip", CG_MISBEHAVE_FLIP, 0},
+        {"truncate", CG_MISBEHAVE_TRUNCATE, 0},       {"unprotected", CG_MISBEHAVE_UNPROTECTED, 0},
+        {"stranger", CG_MISBEHAVE_STRANGER, 0},       {"impostor", CG_MISBEHAVE_IMPOSTOR, 0},
+        {"replay", CG_MISBEHAVE_REPLAY, 0},           {"repeat-piv", CG_MISBEHAVE_REPEAT_PIV, 0},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t len = strlen(kinds[i].name);
@@ -254,6 +265,8 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
     }
     if (plain == (options->keys != NULL))
         return fail(error, "--keys", "either this or --plain: members without protection are only started on purpose");
+    if (plain && options->misbehave >= CG_MISBEHAVE_FLIP)
+        return fail(error, "--misbehave", "this kind is for protected members (--keys)");
     return complete(options, error);
 }
 

@@ -10,29 +10,68 @@
 
 enum { NUMBERS_A_SECOND = 256, EPOCH_2026 = 1767225600, ROOM = 2 * 65536 };
 
-struct shielded {
+/* One Sender ID and who it answers. */
+struct identity {
     struct cg_oscore_context *context;
     struct cg_oscore_peer *gateway;
-    uint64_t number; /* the next one */
+};
+
+struct shielded {
+    struct identity own, false_one; /* the second for lies only */
+    uint64_t number;                /* the next one */
 };
 
 struct cg_shield {
     struct shielded *members; /* owned */
     uint32_t count;
     enum cg_shield_mode mode;
+    enum cg_shield_lie lie;
     uint8_t plain[ROOM];
 };
 
-static int load_member(struct shielded *member, const struct cg_security_group *keys, const struct cg_security_party *party,
-                       bool lost, const char **why) {
+static int make_identity(struct identity *identity, const struct cg_security_group *keys, const struct cg_security_party *party,
+                         struct cg_slice id, enum cg_oscore_window_state window, const char **why) {
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
     cg_security_group_params(keys, party, &params, &own);
-    int err = cg_oscore_context_new(&member->context, &params, why);
+    own.id = id;
+    int err = cg_oscore_context_new(&identity->context, &params, why);
     if (err < 0) return err;
-    enum cg_oscore_window_state state = lost ? CG_OSCORE_WINDOW_LOST : CG_OSCORE_WINDOW_NEW;
+    return cg_oscore_peer_add(identity->context, keys->self.id, keys->self.cred, window, &identity->gateway, why);
+}
+
+/* A Sender ID of the group's usual length that nobody has. */
+static bool make_strange_id(const struct cg_security_group *keys, struct cg_slice like, uint8_t id[CG_OSCORE_ID_MAX]) {
+    memset(id, 0xee, CG_OSCORE_ID_MAX);
+    for (size_t i = 0; i <= keys->peer_count; i++) {
+        struct cg_slice taken = i == keys->peer_count ? keys->self.id : keys->peers[i].id;
+        if (cg_slice_equal(taken, cg_slice_of(id, like.len))) return false;
+    }
+    return like.len > 0;
+}
+
+static int make_false_identity(struct identity *identity, const struct cg_security_group *keys, uint32_t index,
+                               enum cg_shield_lie lie, const char **why) {
+    const struct cg_security_party *party = &keys->peers[index];
+    struct cg_slice id = party->id;
+    uint8_t strange[CG_OSCORE_ID_MAX];
+    if (lie == CG_SHIELD_HONEST) return CG_OK;
+    if (lie == CG_SHIELD_IMPOSTOR) id = keys->peers[(index + 1) % keys->peer_count].id;
+    if (lie == CG_SHIELD_STRANGER) {
+        *why = "no Sender ID is free for a stranger";
+        if (!make_strange_id(keys, party->id, strange)) return CG_E_KEY;
+        id = cg_slice_of(strange, party->id.len);
+    }
+    return make_identity(identity, keys, party, id, CG_OSCORE_WINDOW_NEW, why);
+}
+
+static int load_member(struct shielded *member, const struct cg_security_group *keys, uint32_t index, bool lost,
+                       enum cg_shield_lie lie, const char **why) {
+    const struct cg_security_party *party = &keys->peers[index];
+    enum cg_oscore_window_state window = lost ? CG_OSCORE_WINDOW_LOST : CG_OSCORE_WINDOW_NEW;
     member->number = (uint64_t)(time(NULL) - EPOCH_2026) * NUMBERS_A_SECOND;
-    return cg_oscore_peer_add(member->context, keys->self.id, keys->self.cred, state, &member->gateway, why);
+    int err = make_identity(&member->own, keys, party, party->id, window, why);
+    return err < 0 ? err : make_false_identity(&member->false_one, keys, index, lie, why);
 }
 
 static struct cg_security_group *load_keys(const char *file, char *error, size_t error_cap) {
@@ -48,23 +87,23 @@ static struct cg_security_group *load_keys(const char *file, char *error, size_t
     return keys;
 }
 
-static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost, char *error,
-                         size_t error_cap) {
+static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost, enum cg_shield_lie lie,
+                         char *error, size_t error_cap) {
     if (keys->peer_count < shield->count) {
         snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count, shield->count);
         return false;
     }
     for (uint32_t i = 0; i < shield->count; i++) {
         const char *why = "no memory";
-        if (load_member(&shield->members[i], keys, &keys->peers[i], lost, &why) == CG_OK) continue;
+        if (load_member(&shield->members[i], keys, i, lost, lie, &why) == CG_OK) continue;
         snprintf(error, error_cap, "member %u: %s", i, why);
         return false;
     }
     return true;
 }
 
-struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, char *error,
-                                 size_t error_cap) {
+struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, enum cg_shield_lie lie,
+                                 char *error, size_t error_cap) {
     struct cg_security_group *keys = load_keys(file, error, error_cap);
     if (keys == NULL) return NULL;
     struct cg_shield *shield = calloc(1, sizeof *shield);
@@ -77,7 +116,8 @@ struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shiel
     }
     shield->count = count;
     shield->mode = mode;
-    if (!load_members(shield, keys, lost, error, error_cap)) {
+    shield->lie = lie;
+    if (!load_members(shield, keys, lost, lie, error, error_cap)) {
         cg_shield_free(shield);
         shield = NULL;
     }
@@ -89,7 +129,9 @@ out:
 void cg_shield_free(struct cg_shield *shield) {
     if (shield == NULL) return;
     for (uint32_t i = 0; i < shield->count; i++) {
-        if (shield->members[i].context != NULL) cg_oscore_context_unref(shield->members[i].context);
+        const struct shielded *member = &shield->members[i];
+        if (member->own.context != NULL) cg_oscore_context_unref(member->own.context);
+        if (member->false_one.context != NULL) cg_oscore_context_unref(member->false_one.context);
     }
     free(shield->members);
     free(shield);
@@ -98,7 +140,7 @@ void cg_shield_free(struct cg_shield *shield) {
 int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_msg *sealed, struct cg_msg *plain,
                    struct cg_shield_request *request) {
     struct cg_oscore_opened opened = {0};
-    struct cg_oscore_context *context = shield->members[member].context;
+    struct cg_oscore_context *context = shield->members[member].own.context;
     int err = cg_oscore_open_request(context, sealed, shield->plain, sizeof shield->plain, plain, &opened);
     request->binding = opened.binding;
     request->challenge = err == CG_E_REPLAY && opened.challenge;
@@ -106,16 +148,28 @@ int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_ms
 }
 
 /* In the mode that was asked for, as far as the group has it. */
-static struct cg_oscore_peer *answer_to(const struct cg_shield *shield, const struct shielded *member) {
-    bool pairwise = shield->mode == CG_SHIELD_PAIRWISE || !cg_oscore_has_group_mode(member->context);
-    return pairwise && cg_oscore_has_pairwise_mode(member->context) ? member->gateway : NULL;
+static struct cg_oscore_peer *answer_to(const struct cg_shield *shield, const struct identity *as) {
+    bool pairwise = shield->mode == CG_SHIELD_PAIRWISE || !cg_oscore_has_group_mode(as->context);
+    return pairwise && cg_oscore_has_pairwise_mode(as->context) ? as->gateway : NULL;
 }
 
 static int seal(struct cg_shield *shield, struct shielded *member, struct cg_shield_request *request, bool has_number,
                 const struct cg_msg *plain, uint8_t *to, size_t cap) {
-    struct cg_oscore_reply reply = {.to = answer_to(shield, member), .has_number = has_number};
+    struct cg_oscore_reply reply = {.to = answer_to(shield, &member->own), .has_number = has_number};
     if (has_number) reply.number = member->number++;
-    return cg_oscore_seal_response(member->context, &reply, plain, to, cap, &request->binding);
+    return cg_oscore_seal_response(member->own.context, &reply, plain, to, cap, &request->binding);
+}
+
+int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shield_request *request, struct cg_slice plain,
+                  uint8_t *to, size_t cap) {
+    struct shielded *self = &shield->members[member];
+    struct cg_oscore_binding binding = request->binding;
+    struct cg_oscore_reply reply = {.to = answer_to(shield, &self->false_one), .has_number = true, .with_kid = true};
+    struct cg_msg msg;
+    int err = cg_msg_parse(&msg, plain);
+    if (err < 0) return err;
+    reply.number = shield->lie == CG_SHIELD_TWIN ? self->number - 1 : self->number++;
+    return cg_oscore_seal_response(self->false_one.context, &reply, &msg, to, cap, &binding);
 }
 
 int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, bool first,
@@ -131,6 +185,6 @@ int cg_shield_challenge(struct cg_shield *shield, uint32_t member, struct cg_shi
     uint8_t storage[CG_OSCORE_CHALLENGE_LEN];
     struct cg_msg plain = {.type = (uint8_t)type, .mid = mid, .token = token};
     struct shielded *self = &shield->members[member];
-    cg_oscore_challenge(self->gateway, storage, &plain);
+    cg_oscore_challenge(self->own.gateway, storage, &plain);
     return seal(shield, self, request, true, &plain, to, cap);
 }

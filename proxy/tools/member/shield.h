@@ -11,6 +11,14 @@ enum cg_shield_mode {
     CG_SHIELD_PAIRWISE, /* answers in pairwise mode */
 };
 
+/* Who a member pretends to be when it lies (--misbehave). */
+enum cg_shield_lie {
+    CG_SHIELD_HONEST,
+    CG_SHIELD_STRANGER, /* somebody with the group's secret whose kid nobody knows */
+    CG_SHIELD_IMPOSTOR, /* the member after it, without having its private key */
+    CG_SHIELD_TWIN,     /* itself, having forgotten its last sequence number */
+};
+
 struct cg_shield;
 
 /* What an opened request leaves for its answers. Plain data. */
@@ -21,8 +29,8 @@ struct cg_shield_request {
 
 /* From a group file (castgate-keys' group.json). The first `count` members of it. `lost`: their replay windows are lost, as after a restart
  * (RFC 10021 §9). NULL: `error` says why. */
-struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, char *error,
-                                 size_t error_cap);
+struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, enum cg_shield_lie lie,
+                                 char *error, size_t error_cap);
 void cg_shield_free(struct cg_shield *shield);
 
 /* Opens a request for a member. CG_OK: *plain, valid until the next call, and *request. An error as oscore/open.h's, for a server: with
@@ -32,6 +40,9 @@ int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_ms
 /* Seals a datagram for the gateway into `to`; the length. `first`: the first answer, which needs no Partial IV of its own. */
 int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, bool first,
                    struct cg_slice plain, uint8_t *to, size_t cap) CG_MUST_CHECK;
+/* The same, as a lie of the kind that was loaded. */
+int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shield_request *request, struct cg_slice plain,
+                  uint8_t *to, size_t cap) CG_MUST_CHECK;
 /* The challenge itself, for the request with this type, MID and token. */
 int cg_shield_challenge(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, enum cg_type type,
                         uint16_t mid, struct cg_token token, uint8_t *to, size_t cap) CG_MUST_CHECK;

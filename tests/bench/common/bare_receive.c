@@ -32,15 +32,12 @@ void bench_bare_init(struct bench_bare *bare) {
     }
 }
 
-void bench_bare_fini(struct bench_bare *bare) {
-    close(bare->fd);
-}
+void bench_bare_fini(struct bench_bare *bare) { close(bare->fd); }
 
 static uint32_t drain(struct bench_bare *bare) {
     uint32_t parsed = 0;
     for (;;) {
-        for (int i = 0; i < BENCH_BATCH; i++)
-            bare->headers[i].msg_hdr.msg_namelen = sizeof bare->senders[i];
+        for (int i = 0; i < BENCH_BATCH; i++) bare->headers[i].msg_hdr.msg_namelen = sizeof bare->senders[i];
         int count = recvmmsg(bare->fd, bare->headers, BENCH_BATCH, MSG_DONTWAIT, NULL);
         if (count <= 0) return parsed;
         for (int i = 0; i < count; i++) {

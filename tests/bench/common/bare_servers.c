@@ -71,9 +71,7 @@ static void run_daemon(struct bare_http *http) {
     if (MHD_get_timeout(http->daemon, &ms) == MHD_YES) uv_timer_start(&http->timer, on_timer, ms, 0);
 }
 
-static void on_timer(uv_timer_t *timer) {
-    run_daemon(timer->data);
-}
+static void on_timer(uv_timer_t *timer) { run_daemon(timer->data); }
 
 static void on_poll(uv_poll_t *poll, int status, int events) {
     (void)status, (void)events;

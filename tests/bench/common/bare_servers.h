@@ -1,5 +1,6 @@
-/* What the loop and the HTTP library can do at best: a libmicrohttpd daemon in a libuv loop, arranged as in the gateway,
- * whose handler always gives the same reply; and a libuv loop that sends back each datagram. Each is a process. */
+/* What the loop and the HTTP library can do at best: a libmicrohttpd daemon in a libuv loop, arranged as in the
+ * gateway, whose handler always gives the same reply; and a libuv loop that sends back each datagram. Each is a
+ * process. */
 #ifndef CG_BENCH_BARE_SERVERS_H
 #define CG_BENCH_BARE_SERVERS_H
 

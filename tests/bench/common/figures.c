@@ -1,5 +1,5 @@
-/* Clocks and figures. The hard thing is to read another process's CPU time finely: /proc tells it in ticks of 10 ms, its
- * CPU clock in nanoseconds. */
+/* Clocks and figures. The hard thing is to read another process's CPU time finely: /proc tells it in ticks of 10 ms,
+ * its CPU clock in nanoseconds. */
 #include "common/figures.h"
 
 #include <stdio.h>
@@ -15,9 +15,7 @@ static uint64_t read_clock(clockid_t clock) {
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-uint64_t bench_thread_ns(void) {
-    return read_clock(CLOCK_THREAD_CPUTIME_ID);
-}
+uint64_t bench_thread_ns(void) { return read_clock(CLOCK_THREAD_CPUTIME_ID); }
 
 uint64_t bench_process_ns(pid_t process) {
     clockid_t clock;
@@ -25,9 +23,7 @@ uint64_t bench_process_ns(pid_t process) {
     return read_clock(clock);
 }
 
-uint64_t bench_wall_ns(void) {
-    return read_clock(CLOCK_MONOTONIC);
-}
+uint64_t bench_wall_ns(void) { return read_clock(CLOCK_MONOTONIC); }
 
 static int compare_doubles(const void *a, const void *b) {
     double left = *(const double *)a, right = *(const double *)b;
@@ -40,9 +36,7 @@ double bench_percentile(double *values, size_t count, double percent) {
     return values[at < count ? at : count - 1];
 }
 
-double bench_median(double *values, size_t count) {
-    return bench_percentile(values, count, 50);
-}
+double bench_median(double *values, size_t count) { return bench_percentile(values, count, 50); }
 
 void bench_put_row(const struct bench_row *row) {
     printf("%s\t%s\t%.9g\t%s\t%.9g\t%.4g\t%.4g\t%.4g\n", row->figure, row->unit, row->measured,
@@ -59,8 +53,7 @@ void bench_add_round(struct bench_rounds *rounds, double measured, double peer) 
 void bench_put_rounds(const struct bench_rounds *rounds, struct bench_row row) {
     struct bench_rounds sorted = *rounds;
     double ratios[64];
-    for (size_t i = 0; i < rounds->count; i++)
-        ratios[i] = rounds->measured[i] / rounds->peer[i];
+    for (size_t i = 0; i < rounds->count; i++) ratios[i] = rounds->measured[i] / rounds->peer[i];
     row.measured = bench_median(sorted.measured, rounds->count);
     row.peer = bench_median(sorted.peer, rounds->count);
     row.ratio = bench_median(ratios, rounds->count);

@@ -146,8 +146,7 @@ uint64_t bench_gateway_rss(const struct bench_gateway *gateway) {
     snprintf(path, sizeof path, "/proc/%d/status", (int)gateway->pid);
     FILE *from = fopen(path, "r");
     CG_CHECK(from != NULL);
-    while (fgets(line, sizeof line, from) != NULL)
-        (void)sscanf(line, "VmRSS: %llu", &kib);
+    while (fgets(line, sizeof line, from) != NULL) (void)sscanf(line, "VmRSS: %llu", &kib);
     fclose(from);
     return kib * 1024;
 }

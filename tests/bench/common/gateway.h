@@ -20,8 +20,8 @@ struct bench_gateway {
 void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, const char *name, const char *finish,
                        uint32_t members);
 
-/* `receive_buffer`: bytes; 0: castgate's default. One client may have as many exchanges as there may be. Ends the program
- * when the gateway does not start. */
+/* `receive_buffer`: bytes; 0: castgate's default. One client may have as many exchanges as there may be. Ends the
+ * program when the gateway does not start. */
 void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
 void bench_gateway_stop(struct bench_gateway *gateway);
 /* Measures `idle`: takes a second. */

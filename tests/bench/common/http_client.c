@@ -1,5 +1,5 @@
-/* A small HTTP client. The hard thing is that it shares two cores with what it loads: one thread, one epoll, one buffer,
- * and a parser that reads nothing but the status and Content-Length. */
+/* A small HTTP client. The hard thing is that it shares two cores with what it loads: one thread, one epoll, one
+ * buffer, and a parser that reads nothing but the status and Content-Length. */
 #include "common/http_client.h"
 
 #include <arpa/inet.h>
@@ -152,18 +152,15 @@ double bench_http_load(const struct bench_load *load) {
         CG_CHECK(client->fd >= 0 && epoll_ctl(generator.epoll, EPOLL_CTL_ADD, client->fd, &event) == 0);
     }
     uint64_t start_ns = bench_wall_ns();
-    for (unsigned i = 0; i < load->connections; i++)
-        ask(&generator, &generator.clients[i]);
+    for (unsigned i = 0; i < load->connections; i++) ask(&generator, &generator.clients[i]);
     while (generator.ended < load->requests) {
         struct epoll_event events[64];
         int count = epoll_wait(generator.epoll, events, 64, 10000);
         CG_CHECK(count > 0);
-        for (int i = 0; i < count; i++)
-            on_bytes(&generator, events[i].data.ptr);
+        for (int i = 0; i < count; i++) on_bytes(&generator, events[i].data.ptr);
     }
     double seconds = (double)(bench_wall_ns() - start_ns) / 1e9;
-    for (unsigned i = 0; i < load->connections; i++)
-        close(generator.clients[i].fd);
+    for (unsigned i = 0; i < load->connections; i++) close(generator.clients[i].fd);
     close(generator.epoll);
     return seconds;
 }

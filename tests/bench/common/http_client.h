@@ -13,8 +13,8 @@ struct bench_http {
 
 struct bench_reply {
     unsigned status;
-    size_t head_len;                /* with the empty line */
-    uint64_t sent_ns, received_ns;  /* CLOCK_MONOTONIC: before the request was sent, after the last byte was read */
+    size_t head_len;               /* with the empty line */
+    uint64_t sent_ns, received_ns; /* CLOCK_MONOTONIC: before the request was sent, after the last byte was read */
 };
 
 int bench_http_try_connect(uint16_t port); /* to 127.0.0.1; -1 */

@@ -90,8 +90,7 @@ static void answer_request(const struct members *members) {
     burst.token = msg.token;
     members->state->heard_ns = heard_ns;
     members->state->heard++;
-    while (members->state->hold)
-        usleep(100);
+    while (members->state->hold) usleep(100);
     send_burst(members, &burst);
     members->state->answered++;
 }

@@ -22,6 +22,9 @@ static void base64url(void **state) {
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_int_equal(cg_base64url_parse(cg_slice_str(good[i][0]), out, sizeof out, &len), CG_OK);
         assert_true(cg_slice_is(cg_slice_of(out, len), good[i][1]));
+        char text[12];
+        len = cg_base64url_emit(text, cg_slice_str(good[i][1]));
+        assert_true(cg_slice_is(cg_slice_of(text, len), good[i][0]));
     }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         if (cg_base64url_parse(cg_slice_str(bad[i]), out, sizeof out, &len) != CG_E_FORMAT)

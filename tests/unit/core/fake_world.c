@@ -54,6 +54,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     assert_true(reply->body->ended);
     struct cg_slice bytes = cg_outq_peek(reply->body);
     assert_int_equal(bytes.len, reply->body->len); /* one block */
+    call->text_len = bytes.len;
     call->text = calloc(1, bytes.len + 1);
     assert_non_null(call->text);
     if (bytes.len > 0) memcpy(call->text, bytes.data, bytes.len);

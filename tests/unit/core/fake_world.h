@@ -28,6 +28,7 @@ struct call {
     struct cg_problem problem;
     struct cg_reply reply; /* body is not kept: see text */
     char *text;            /* the body, NUL-terminated, or NULL */
+    size_t text_len;
     struct cg_outq *stream; /* a reference, when the reply streams */
 };
 

@@ -759,9 +759,44 @@ static void test_kernel_drops_are_reported(void **state) { /* R17 */
     world_fini(&world);
 }
 
+static void test_nothing_is_sent_for_a_client_that_left(void **state) { /* a late PUT would surprise whoever gave up on it */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    struct cg_mapping *pair = world_mapping(&world, "pair");
+    pair->targets[1].group = pair->targets[0].group; /* the second request waits for the group's turn */
+    world_start(&world);
+    world_new(&world, &call, "/pair")->method = CG_PUT;
+    world_go(&world, &call);
+    assert_int_equal(world.sent_count, 1);
+    cg_gateway_abandon(world.gateway, call.ticket);
+    world_advance(&world, 10 * SECOND);
+    assert_int_equal(world.sent_count, 1);
+    assert_int_equal(world.gateway->casts.used, 0);
+    world_fini(&world);
+}
+
+static void test_a_reset_is_no_answer(void **state) { /* RFC 7252 4.2: it must be empty */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer_as(&world, 0, "127.1.0.1", (struct answer){.type = CG_RST, .code = CG_CODE(2, 5), .payload = "no"});
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 0);
+    assert_int_equal(cg_gateway_totals(world.gateway)->malformed, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_request_one_datagram_one_reply),
+        cmocka_unit_test(test_nothing_is_sent_for_a_client_that_left),
+        cmocka_unit_test(test_a_reset_is_no_answer),
         cmocka_unit_test(test_interleaved_answers_never_cross),
         cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
         cmocka_unit_test(test_success_and_failure_mix),

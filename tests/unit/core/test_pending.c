@@ -98,6 +98,44 @@ static void test_sealing_fails(void **state) { /* R53: nothing is emitted, nothi
     world_fini(&world);
 }
 
+static void test_sealing_never_ends(void **state) { /* a store that hangs holds no client for ever */
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.seals_late = true;
+    world_get(&world, &call, "/lamps");
+    world_advance(&world, 4 * SECOND - 1);
+    assert_int_equal(call.problems, 0);
+    world_advance(&world, 1);
+    assert_int_equal(call.problem.err, CG_E_OVERLOAD);
+    assert_non_null(strstr(call.problem.detail, "protected in time"));
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    assert_int_equal(world.sent_count, 0);
+    assert_int_equal(bindings_out, 0);
+    world_fini(&world);
+}
+
+static void test_sealing_across_a_purge(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.seals_late = true;
+    world_run(&world);
+    world_advance(&world, 59 * SECOND); /* purged every 60 s */
+    world_get(&world, &call, "/lamps");
+    world_advance(&world, 2 * SECOND);
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    assert_int_equal(world.sent_count, 1);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void open_job(struct world *world, uint64_t job, const char *kid, const char *identity, const char *payload) {
     struct cg_opened opened = {.code = CG_CODE(2, 5),
                                .payload = cg_slice_str(payload),
@@ -192,6 +230,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sealed_later),
         cmocka_unit_test(test_sealing_fails),
+        cmocka_unit_test(test_sealing_never_ends),
+        cmocka_unit_test(test_sealing_across_a_purge),
         cmocka_unit_test(test_opened_later),
         cmocka_unit_test(test_grace_for_answers_being_verified),
         cmocka_unit_test(test_refused_at_once),

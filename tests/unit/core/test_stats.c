@@ -143,11 +143,30 @@ static void test_histograms(void **state) {
     assert_line(text, "castgate_answers_sum{mapping=\"m\"} 12");
 }
 
+static void test_loop_turns(void **state) {
+    struct text *text = *state;
+    static const double seconds[] = {0.00001, 0.0001, 0.003, 11};
+    for (size_t i = 0; i < 4; i++)
+        cg_histogram_add(&text->totals.turns_s, cg_turn_bounds, seconds[i]);
+    text->totals.longest_turn_s = 11;
+    emit(text);
+    assert_line(text, "# TYPE castgate_loop_turn_seconds histogram");
+    assert_line(text, "castgate_loop_turn_seconds_bucket{le=\"0.0001\"} 2");
+    assert_line(text, "castgate_loop_turn_seconds_bucket{le=\"0.002\"} 2");
+    assert_line(text, "castgate_loop_turn_seconds_bucket{le=\"0.005\"} 3");
+    assert_line(text, "castgate_loop_turn_seconds_bucket{le=\"10\"} 3");
+    assert_line(text, "castgate_loop_turn_seconds_bucket{le=\"+Inf\"} 4");
+    assert_line(text, "castgate_loop_turn_seconds_sum 11.00311");
+    assert_line(text, "castgate_loop_turn_seconds_count 4");
+    assert_line(text, "castgate_loop_longest_turn_seconds 11");
+}
+
 static void test_bounds_ascend(void **state) {
     (void)state;
     for (size_t i = 1; i < CG_HISTOGRAM_BUCKETS; i++) {
         assert_true(cg_latency_bounds[i] > cg_latency_bounds[i - 1]);
         assert_true(cg_answers_bounds[i] > cg_answers_bounds[i - 1]);
+        assert_true(cg_turn_bounds[i] > cg_turn_bounds[i - 1]);
     }
 }
 
@@ -192,7 +211,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TEXT(test_by_name),    WITH_TEXT(test_counters),      WITH_TEXT(test_errors_by_reason),
         WITH_TEXT(test_histograms), WITH_TEXT(test_bounds_ascend), WITH_TEXT(test_label_escaping),
-        WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),
+        WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),   WITH_TEXT(test_loop_turns),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

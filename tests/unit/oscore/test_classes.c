@@ -151,6 +151,24 @@ static void test_settings_of_draft_options(void **state) {
     tear_down(&s);
 }
 
+/* Where a number occurs on both sides, what the member sealed counts and what a proxy wrote does not. */
+static void test_inside_wins(void **state) {
+    (void)state;
+    struct scene s;
+    memset(&s, 0, sizeof(s));
+    fake_group_usual(&s.group, 1);
+    s.server = fake_context(&s.group, 1);
+    s.group.params.class_u[0] = 65001; /* to this client option 2 is of class E */
+    s.client = fake_context(&s.group, 0);
+    const struct cg_opt opts[] = {{2, cg_slice_str("inside")}};
+    make_plain(&s, CG_GET, opts, 1);
+    assert_int_equal(seal_request(&s), CG_OK);
+    tamper(&s, 2, "outside");
+    assert_int_equal(open_request(&s), CG_OK);
+    fake_assert_same(&s.got, &s.plain);
+    tear_down(&s);
+}
+
 /* RFC 8613 §4.1.3.5. */
 static void test_observe(void **state) {
     (void)state;
@@ -281,6 +299,7 @@ int main(void) {
         cmocka_unit_test(test_each_option_goes_where_it_belongs),
         cmocka_unit_test(test_outer_options_of_a_proxy),
         cmocka_unit_test(test_settings_of_draft_options),
+        cmocka_unit_test(test_inside_wins),
         cmocka_unit_test(test_observe),
         cmocka_unit_test(test_proxy_uri_is_split),
         cmocka_unit_test(test_what_cannot_be_sealed),

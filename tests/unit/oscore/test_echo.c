@@ -56,6 +56,9 @@ static struct cg_slice challenge(struct scene *s, uint64_t number, bool group_mo
     /* Never with the request's nonce: that request may be a replay which was answered by it before. */
     assert_int_equal(cg_oscore_seal_response(s->server, &reply, &plain, sealed, sizeof(sealed), &s->opened.binding),
                      CG_E_PROTECT);
+    struct cg_msg other = fake_response("any other answer to it");
+    assert_int_equal(cg_oscore_seal_response(s->server, &reply, &other, sealed, sizeof(sealed), &s->opened.binding),
+                     CG_E_PROTECT);
     reply.has_number = true;
     reply.number = number;
     int len = cg_oscore_seal_response(s->server, &reply, &plain, sealed, sizeof(sealed), &s->opened.binding);

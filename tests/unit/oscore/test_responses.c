@@ -240,17 +240,40 @@ static void test_retired_context(void **state) {
     tear_down(&s);
 }
 
-/* A response without Partial IV under another context than the request's is refused by the receiver as well. */
+/* The serial of a context, as a request that it opened shows it. */
+static uint64_t new_server_serial(const struct scene *s, struct cg_oscore_context *server) {
+    struct cg_oscore_context *client = fake_context(&s->group, 0);
+    struct cg_oscore_binding binding;
+    struct cg_oscore_opened opened;
+    struct cg_msg request = fake_request("light", ""), got;
+    uint8_t sealed[512], room[1024];
+    int len = cg_oscore_seal_request(client, NULL, 1, &request, sealed, sizeof(sealed), &binding);
+    struct cg_msg msg = fake_parse(sealed, len);
+    assert_int_equal(cg_oscore_open_request(server, &msg, room, sizeof(room), &got, &opened), CG_OK);
+    cg_oscore_context_unref(client);
+    return opened.binding.serial;
+}
+
+/* A response without Partial IV under another context than the request's: the sender must not make it, and the receiver
+ * does not take it even where its keys fit. */
 static void test_bare_response_under_new_epoch(void **state) {
     (void)state;
     struct scene s;
     set_up(&s, true);
     int len = answer(&s, s.server, true, -1, "x");
     fake_group_rekey(&s.group);
-    struct cg_oscore_context *new_client = fake_context(&s.group, 0);
+    struct cg_oscore_context *new_client = fake_context(&s.group, 0), *new_server = fake_context(&s.group, 1);
     assert_int_equal(receive(&s, new_client, len), CG_E_VERIFY);
     assert_int_equal(receive(&s, s.client, len), CG_OK);
+    memset(&s.answers, 0, sizeof(s.answers));
+    s.server_binding = s.opened.binding; /* not answered yet, and still no nonce for another context's key */
+    s.server_binding.needs_number = false;
+    assert_int_equal(answer(&s, new_server, true, -1, "x"), CG_E_PROTECT);
+    s.server_binding.serial = new_server_serial(&s, new_server); /* a server that does it all the same */
+    len = answer(&s, new_server, true, -1, "x");
+    assert_int_equal(receive(&s, new_client, len), CG_E_VERIFY);
     cg_oscore_context_unref(new_client);
+    cg_oscore_context_unref(new_server);
     tear_down(&s);
 }
 

@@ -133,6 +133,37 @@ static void test_deep_and_odd_json_of_members(void **state) {
     json_decref(document);
 }
 
+static void test_moderate_depth_is_embedded(void **state) {
+    (void)state;
+    static const char shallow[] = "[\"]]\\\"[[[[\",{\"a\":[[1]]}]";
+    char deepest[129], deeper[131];
+    memset(deepest, '[', 64);
+    memset(deepest + 64, ']', 64);
+    deepest[128] = '\0';
+    memset(deeper, '[', 65);
+    memset(deeper + 65, ']', 65);
+    deeper[130] = '\0';
+    const struct castgate_answer answers[] = {
+        plain_answer(50, text(shallow)), plain_answer(50, text(deepest)), plain_answer(50, text(deeper))};
+    json_t *document = encode_answers(answers, 3);
+    assert_non_null(json_object_get(answer_at(document, 0), "json"));
+    assert_non_null(json_object_get(answer_at(document, 1), "json"));
+    assert_non_null(json_object_get(answer_at(document, 2), "body"));
+    json_decref(document);
+}
+
+static void test_option_zero(void **state) { /* reserved, and a member may send it all the same */
+    (void)state;
+    static const uint8_t options[] = {0x01, 0xaa, 0x00, 0x41, 0xbb};
+    struct castgate_answer answer = plain_answer(0, text("on"));
+    answer.options = bytes(options, sizeof options);
+    json_t *document = encode_answers(&answer, 1);
+    json_t *expected = json_pack("{s:[s,s],s:[s]}", "0", "aa", "", "4", "bb");
+    assert_true(json_equal(json_object_get(answer_at(document, 0), "options"), expected));
+    json_decref(expected);
+    json_decref(document);
+}
+
 static void test_options_and_identity(void **state) {
     (void)state;
     /* ETag aa, ETag bb, Content-Format 0, Block2 0/1/16, Size2 7, option 65000 without value */
@@ -178,6 +209,8 @@ int main(void) {
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_bodies_by_what_they_are),
         cmocka_unit_test(test_deep_and_odd_json_of_members),
+        cmocka_unit_test(test_moderate_depth_is_embedded),
+        cmocka_unit_test(test_option_zero),
         cmocka_unit_test(test_options_and_identity),
         cmocka_unit_test(test_a_full_host_is_told),
     };

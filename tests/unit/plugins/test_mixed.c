@@ -94,7 +94,7 @@ static void test_bodies_stay_in_their_part(void **state) {
     static const char *const bodies[] = {
         "",
         "\r\n--",
-        "\r\n--" "\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
+        "\r\n--\r\nContent-Type: application/http\r\n\r\nHTTP/1.1 200 OK\r\n\r\n",
         "one\ntwo\n",
         "data: x\n\nevent: y\n\n",
         "\xff\xfe\x80",

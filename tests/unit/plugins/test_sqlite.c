@@ -628,6 +628,7 @@ static int setup_fake_disk(void **state) {
 }
 
 static int teardown_fake_disk(void **state) {
+    fake_disk_watch(NULL, NULL);
     int status = teardown(state);
     fake_disk_fini();
     return status;
@@ -636,7 +637,7 @@ static int teardown_fake_disk(void **state) {
 /* Synchronous is FULL, and a number leaves only after the fsync of the commit that reserves it has returned. */
 static void every_number_is_synced_before_it_is_given(void **state) {
     struct side *side = *state;
-    for (uint64_t i = 0; i < 500; i++) {
+    for (uint64_t i = 0; i < 200; i++) {
         uint64_t syncs = fake_disk_log_syncs();
         expect_range(side, &key_1, i * 10, 10);
         assert_true(fake_disk_log_syncs() > syncs);
@@ -671,17 +672,20 @@ struct life {
     uint64_t given;
     bool healthy; /* no fsync failed */
     size_t moments;
+    size_t reused, suspect; /* moments at which numbers would come twice, or the store would not fit together */
 };
 
+/* -1: no such thing. */
 static int64_t ask(sqlite3 *db, const char *sql) {
     sqlite3_stmt *statement;
-    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &statement, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
-    int64_t value = sqlite3_column_int64(statement, 0);
+    int64_t value = -1;
+    if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) != SQLITE_OK) return -1;
+    if (sqlite3_step(statement) == SQLITE_ROW) value = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
     return value;
 }
 
+/* May be called from inside SQLite, so it only counts. */
 static void on_moment(void *ctx) {
     struct life *life = ctx;
     char path[200];
@@ -689,11 +693,11 @@ static void on_moment(void *ctx) {
     life->moments++;
     fake_disk_after_power_loss(life->side->other);
     snprintf(path, sizeof path, "%s/castgate.db", life->side->other);
-    assert_int_equal(sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix"), SQLITE_OK);
-    assert_true((uint64_t)ask(db, "SELECT next FROM sender WHERE substr(id, 1, 1) = x'01'") >= life->given);
-    /* Nor is a store suspect because the power failed. */
-    if (life->healthy)
-        assert_int_equal(ask(db, "SELECT total = (SELECT count(*) + sum(next) FROM sender) FROM home"), 1);
+    sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, "unix");
+    sqlite3_exec(db, "PRAGMA synchronous = OFF", NULL, NULL, NULL); /* it is only looked at */
+    int64_t next = ask(db, "SELECT next FROM sender WHERE substr(id, 1, 1) = x'01'");
+    if (next < (int64_t)life->given) life->reused++;
+    if (ask(db, "SELECT total = (SELECT count(*) + sum(next) FROM sender) FROM home") != 1) life->suspect++;
     sqlite3_close(db);
 }
 
@@ -707,6 +711,8 @@ static void reserve_or_fail(struct life *life, size_t *failures) {
         (*failures)++;
     }
     on_moment(life);
+    assert_int_equal(life->reused, 0);
+    if (life->healthy) assert_int_equal(life->suspect, 0); /* a power failure alone makes no store suspect */
 }
 
 static void live_through_power_failures(struct life *life, unsigned rounds, size_t *failures) {
@@ -731,18 +737,18 @@ static void live_through_power_failures(struct life *life, unsigned rounds, size
 static void no_number_comes_twice_after_a_power_failure(void **state) {
     struct life life = {.side = *state, .healthy = true};
     size_t failures = 0;
-    live_through_power_failures(&life, 150, &failures);
+    live_through_power_failures(&life, 100, &failures);
     assert_int_equal(failures, 0);
-    assert_int_equal(life.given, 1500);
-    assert_true(life.moments > 300);
+    assert_int_equal(life.given, 1000);
+    assert_true(life.moments > 200);
 }
 
 /* Nor if fsyncs failed before. */
 static void no_number_comes_twice_on_a_failing_disk(void **state) {
     struct life life = {.side = *state};
     size_t failures = 0;
-    live_through_power_failures(&life, 300, &failures);
-    assert_true(failures > 30);
+    live_through_power_failures(&life, 200, &failures);
+    assert_true(failures > 20);
     assert_true(life.given > 500);
 }
 

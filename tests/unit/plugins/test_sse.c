@@ -116,7 +116,7 @@ static void test_texts_stay_in_their_event(void **state) {
         ": comment\n\n",
         "\"}\n\nevent: answer\ndata: {\"member\":\"lamp-2\"}",
         "\xe2\x80\xa8line and paragraph\xe2\x80\xa9", /* U+2028, U+2029 */
-        "\xef\xbb\xbf" "byte order mark",
+        "\xef\xbb\xbf is a byte order mark",
         "\x0b\x0c\x1b[2J\x7f\xc2\x85",
         "</script>\\\"\\n\\u000a",
         "\xf0\x9f\x92\xa1",

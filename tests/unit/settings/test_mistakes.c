@@ -207,7 +207,8 @@ static void group_uris_R2_R34_R43(void **state) {
         {GROUP("http://224.0.1.187"), "/mappings/0/group", "does not begin with a coap scheme"},
         {GROUP("coap://127.0.0.1"), "/mappings/0/group", "the address is not a multicast address"},
         {GROUP("coap://[2001:db8::1]"), "/mappings/0/group", "the address is not a multicast address"},
-        {GROUP("coap://lights.example"), "/mappings/0/group", "host names are not part of this version"},
+        {GROUP("coap://lights.example:5684"), "/mappings/0/group", "port 5684 belongs to DTLS"},
+        {GROUP("coap://%ff.example"), "/mappings/0/group", "the host is longer than 255 bytes or no UTF-8"},
         {GROUP("coap://[ff02::fd%25eth1]"), "/mappings/0/group", "write the zone as \"interface\": \"eth1\""},
         {GROUP("coap://224.0.1.187/a/../b"), "/mappings/0/group", "\"..\" segment"},
         {GROUP("coap://224.0.1.187/#x"), "/mappings/0/group", "fragment"},
@@ -386,7 +387,7 @@ static void all_mistakes_come_at_once(void **state) {
     (void)state;
     static const char document[] = "{'htpp':1,'group':{'hops':0,'port':'x'},'clients':{'D':{'token_sha256':'z'}},"
                                    "'mappings':[{'name':'m','group':'coaps://224.0.1.187','timeout':0,'finish':'all'},"
-                                   "{'name':'m','path':'/m','group':'coap://h','security':'x','clients':['d']}]}";
+                                   "{'name':'m','path':'/m','group':'coaps://h','security':'x','clients':['d']}]}";
     static const char *const pointers[] = {
         "/htpp",
         "/group/port",

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "core/forward.h"
 #include "core/mapping.h"
 #include "fake_text.h"
 
@@ -32,11 +33,12 @@ static const char whole[] =
     "1,"
     "'timeout':2.5,'max_timeout':100.000001,'finish':'quorum:0.9','membership':'complete',"
     "'members':['127.1.0.1:5683',{'name':'lamp-2','address':'[fe80::1%2]'},{'address':'127.1.0.3:61616'}],"
-    "'repair':{'unicast':true},'forward':true,'max_answers':12,'budget':{'requests_per_minute':60},"
+    "'repair':{'unicast':true},'forward':false,'max_answers':12,'budget':{'requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
     "'cache':false,'aggregate':false,'anonymise':false,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
-    "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3'}]}";
+    "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3'},"
+    "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true}]}";
 
 static void an_empty_file_has_all_defaults(void **state) {
     (void)state;
@@ -151,7 +153,7 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
     assert_string_equal(m->targets[0].interface, "eth1");
     assert_int_equal(m->targets[0].hops, 7);
     assert_int_equal(m->methods, CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_IPATCH));
-    assert_true(m->unsafe_methods && m->has_timeout && m->complete && m->repair_unicast && m->forward);
+    assert_true(m->unsafe_methods && m->has_timeout && m->complete && m->repair_unicast && !m->forward);
     assert_true(m->leisure == 0.1);
     assert_int_equal(m->timeout_us, 2500000);
     assert_int_equal(m->max_timeout_us, 100000001);
@@ -181,7 +183,7 @@ static void check_whole(const struct cg_config *config) {
     assert_ptr_equal(cg_config_client_by_token(config, hash), &config->clients[0]);
     assert_ptr_equal(cg_config_client_by_certificate(config, hash), &config->clients[1]);
     assert_string_equal(config->clients[1].name, "b-2");
-    assert_int_equal(config->mapping_count, 2);
+    assert_int_equal(config->mapping_count, 3);
     check_floor3(config, &config->mappings[0]);
     const struct cg_mapping *both = &config->mappings[1];
     assert_string_equal(both->path, "");
@@ -193,6 +195,8 @@ static void check_whole(const struct cg_config *config) {
     assert_int_equal(both->finish.rule, CG_FINISH_COUNT);
     assert_int_equal(both->finish.count, 3);
     struct cg_slice rest;
+    assert_ptr_equal(cg_forward_find(config, cg_slice_str("coap://224.0.1.188/a/x"), &rest), &config->mappings[2]);
+    assert_true(cg_slice_is(rest, "/x"));
     assert_ptr_equal(cg_mapping_find(config, cg_slice_str("gw.example"), cg_slice_str("/b/floor3/x"), &rest),
                      &config->mappings[0]);
     assert_ptr_equal(cg_mapping_find(config, CG_SLICE_NONE, cg_slice_str("/b/floor3/x"), &rest), both);

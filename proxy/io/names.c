@@ -1,0 +1,341 @@
+/* Names that are always fresh, without anybody waiting for them. The hard thing is that getaddrinfo may block for many seconds and cannot be
+ * stopped: on the pool that checks signatures it would delay answers and, at the end, the end. So look-ups have threads of their own,
+ * a few at a time and one a name, which nobody joins; the last of a table and its threads to go frees what they share. */
+#include "io/names.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <uthash.h>
+
+#include "base/check.h"
+#include "base/log.h"
+
+enum {
+    LOOKUPS_AT_ONCE = 4,
+    REFRESH_MS = 60000,
+    RETRY_MS = 5000,
+    TICKS = 4,            /* a retry interval */
+    REMIND_MS = 3600000,  /* a failure that lasts is told again */
+    HOST_MAX = 255,       /* bytes (RFC 7252 §5.10: Uri-Host) */
+};
+
+struct name {
+    struct cg_resolved resolved;
+    char host[HOST_MAX + 1]; /* key */
+    unsigned generation;     /* of the latest snapshot of which a target has it */
+    bool busy;
+    uint64_t due_ms;  /* of the loop's clock */
+    uint64_t told_ms; /* when a failure was last logged */
+    char told[sizeof((struct cg_resolved *)0)->why]; /* which; empty: none since the last answer */
+    UT_hash_handle hh;
+};
+
+/* What the threads share with the table; goes with the last of them. */
+struct mailbox {
+    pthread_mutex_t mutex; /* guards all below */
+    unsigned references;
+    uv_async_t *async; /* NULL: closed, nobody reads any more */
+    struct lookup *done;
+};
+
+struct lookup {
+    struct lookup *next;
+    struct mailbox *mailbox;
+    struct name *name; /* the loop's: the thread does not look */
+    cg_lookup_fn run;
+    void *ctx;
+    char host[HOST_MAX + 1];
+    const char *error;
+    struct cg_addr found[CG_NAMES_ADDRESSES];
+    size_t count;
+};
+
+struct cg_names {
+    struct cg_names_options options;
+    struct name *by_host; /* uthash head */
+    struct mailbox *mailbox;
+    unsigned running;
+    unsigned generation; /* of the latest snapshot */
+    uv_loop_t *uv; /* NULL: not open */
+    uv_async_t async;
+    uv_timer_t timer;
+};
+
+/* On a thread of its own */
+
+static bool addr_from_info(struct cg_addr *addr, const struct addrinfo *info) {
+    *addr = (struct cg_addr){0};
+    if (info->ai_family == AF_INET) {
+        addr->family = CG_FAMILY_IPV4;
+        memcpy(addr->ip, &((const struct sockaddr_in *)info->ai_addr)->sin_addr, 4);
+        return true;
+    }
+    if (info->ai_family != AF_INET6) return false;
+    addr->family = CG_FAMILY_IPV6; /* its zone is the mapping's interface */
+    memcpy(addr->ip, &((const struct sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
+    return true;
+}
+
+static const char *look_up(void *ctx, const char *host, struct cg_addr found[CG_NAMES_ADDRESSES], size_t *count) {
+    (void)ctx;
+    struct addrinfo *list, hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM, .ai_flags = AI_IDN};
+    int error = getaddrinfo(host, NULL, &hints, &list);
+    if (error != 0) return error == EAI_SYSTEM ? "the system's resolver cannot be used" : gai_strerror(error);
+    *count = 0;
+    for (const struct addrinfo *info = list; info != NULL && *count < CG_NAMES_ADDRESSES; info = info->ai_next) {
+        if (addr_from_info(&found[*count], info)) ++*count;
+    }
+    freeaddrinfo(list);
+    return NULL;
+}
+
+/* With the mutex held, which this gives up. */
+static void leave_mailbox(struct mailbox *mailbox) {
+    bool last = --mailbox->references == 0;
+    CG_CHECK(pthread_mutex_unlock(&mailbox->mutex) == 0);
+    if (!last) return;
+    pthread_mutex_destroy(&mailbox->mutex);
+    free(mailbox);
+}
+
+static void *lookup_main(void *arg) {
+    struct lookup *lookup = arg;
+    struct mailbox *mailbox = lookup->mailbox;
+    lookup->error = lookup->run(lookup->ctx, lookup->host, lookup->found, &lookup->count);
+    CG_CHECK(pthread_mutex_lock(&mailbox->mutex) == 0);
+    if (mailbox->async != NULL) {
+        lookup->next = mailbox->done;
+        mailbox->done = lookup;
+        CG_CHECK(uv_async_send(mailbox->async) == 0);
+    } else {
+        free(lookup);
+    }
+    leave_mailbox(mailbox);
+    return NULL;
+}
+
+static bool start_thread(struct lookup *lookup) {
+    pthread_attr_t detached;
+    pthread_t thread;
+    if (pthread_attr_init(&detached) != 0) return false;
+    CG_CHECK(pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED) == 0);
+    int error = pthread_create(&thread, &detached, lookup_main, lookup);
+    pthread_attr_destroy(&detached);
+    return error == 0;
+}
+
+/* On the loop: what came of it */
+
+static void log_name(enum cg_log_level level, const struct name *name, const char *key, const char *value, const char *msg) {
+    struct cg_log_line line;
+    cg_log_begin(&line, level, "name");
+    cg_log_str(&line, "host", name->host);
+    cg_log_str(&line, key, value);
+    cg_log_str(&line, "msg", msg);
+    cg_log_end(&line);
+}
+
+static void take_address(struct name *name, const struct cg_addr *addr) {
+    char text[CG_ADDR_TEXT_MAX];
+    bool is_new = !cg_addr_equal(&name->resolved.addr, addr);
+    name->resolved.addr = *addr;
+    cg_addr_emit_ip(addr, text);
+    if (is_new) log_name(CG_LOG_INFO, name, "group", text, "the name stands for this group");
+    if (!is_new && name->told[0] != 0) log_name(CG_LOG_INFO, name, "group", text, "the name can be looked up again");
+    name->told[0] = 0;
+}
+
+/* A failure that stays the same is told once an hour. */
+static void tell_failure(struct cg_names *names, struct name *name, const char *why, const char *msg) {
+    uint64_t now_ms = uv_now(names->uv);
+    if (strncmp(name->told, why, sizeof name->told - 1) == 0 && now_ms - name->told_ms < REMIND_MS) return;
+    snprintf(name->told, sizeof name->told, "%s", why);
+    name->told_ms = now_ms;
+    log_name(CG_LOG_WARNING, name, "error", why, msg);
+}
+
+/* Whatever else it stands for, it is no group any more (RFC 10020 §2.1.1). */
+static void refuse_unicast(struct cg_names *names, struct name *name, const struct lookup *lookup) {
+    char ip[CG_ADDR_TEXT_MAX] = "no address";
+    if (lookup->count > 0) cg_addr_emit_ip(&lookup->found[0], ip);
+    name->resolved.addr = (struct cg_addr){0};
+    snprintf(name->resolved.why, sizeof name->resolved.why, "the name stands for %s, which is not multicast", ip);
+    tell_failure(names, name, name->resolved.why, "requests to this group are refused");
+}
+
+static void keep_what_is(struct cg_names *names, struct name *name, const char *error) {
+    if (name->resolved.addr.family != CG_FAMILY_NONE) {
+        tell_failure(names, name, error, "the last known address stays in use");
+        return;
+    }
+    snprintf(name->resolved.why, sizeof name->resolved.why, "the name cannot be looked up (%s)", error);
+    tell_failure(names, name, error, "requests to this group are refused");
+}
+
+static void take(struct cg_names *names, const struct lookup *lookup) {
+    struct name *name = lookup->name;
+    size_t at = 0;
+    name->busy = false;
+    names->running--;
+    if (lookup->error != NULL) {
+        keep_what_is(names, name, lookup->error);
+    } else {
+        while (at < lookup->count && !cg_addr_is_multicast(&lookup->found[at])) at++;
+        if (at < lookup->count) {
+            take_address(name, &lookup->found[at]);
+        } else {
+            refuse_unicast(names, name, lookup);
+        }
+    }
+    bool known = name->resolved.addr.family != CG_FAMILY_NONE;
+    name->due_ms = uv_now(names->uv) + (known ? names->options.refresh_ms : names->options.retry_ms);
+}
+
+/* On the loop: what is due */
+
+static bool start_lookup(struct cg_names *names, struct name *name) {
+    struct lookup *lookup = calloc(1, sizeof *lookup);
+    if (lookup == NULL) return false;
+    *lookup = (struct lookup){
+        .mailbox = names->mailbox, .name = name, .run = names->options.lookup, .ctx = names->options.ctx};
+    strcpy(lookup->host, name->host);
+    CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
+    names->mailbox->references++;
+    CG_CHECK(pthread_mutex_unlock(&names->mailbox->mutex) == 0);
+    if (start_thread(lookup)) return true;
+    CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
+    leave_mailbox(names->mailbox);
+    free(lookup);
+    return false;
+}
+
+static void start_what_is_due(struct cg_names *names) {
+    uint64_t now_ms = uv_now(names->uv);
+    for (struct name *name = names->by_host; name != NULL && names->running < LOOKUPS_AT_ONCE; name = name->hh.next) {
+        if (name->busy || name->generation != names->generation || name->due_ms > now_ms) continue;
+        if (!start_lookup(names, name)) return; /* the next tick tries again */
+        name->busy = true;
+        names->running++;
+    }
+}
+
+static void on_tick(uv_timer_t *timer) {
+    start_what_is_due(timer->data);
+}
+
+static void on_done(uv_async_t *async) {
+    struct cg_names *names = async->data;
+    CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
+    struct lookup *done = names->mailbox->done;
+    names->mailbox->done = NULL;
+    CG_CHECK(pthread_mutex_unlock(&names->mailbox->mutex) == 0);
+    while (done != NULL) {
+        struct lookup *next = done->next;
+        take(names, done);
+        free(done);
+        done = next;
+    }
+    start_what_is_due(names);
+}
+
+/* Snapshots */
+
+static struct name *find_or_add(struct cg_names *names, struct cg_slice host) {
+    struct name *name;
+    HASH_FIND(hh, names->by_host, host.data, host.len, name);
+    if (name != NULL) return name;
+    name = calloc(1, sizeof *name);
+    if (name == NULL) return NULL;
+    CG_CHECK(host.len <= HOST_MAX);
+    memcpy(name->host, host.data, host.len);
+    strcpy(name->resolved.why, "the name has not been looked up yet");
+    HASH_ADD_KEYPTR(hh, names->by_host, name->host, host.len, name);
+    return name;
+}
+
+static bool attach_mapping(struct cg_names *names, struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        struct cg_target *target = &mapping->targets[i];
+        if (target->host.len == 0) continue;
+        struct name *name = find_or_add(names, target->host);
+        if (name == NULL) return false;
+        name->generation = names->generation;
+        name->due_ms = 0;
+        target->resolved = &name->resolved;
+    }
+    return true;
+}
+
+int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) {
+    names->generation++;
+    for (size_t i = 0; i < config->mapping_count; i++) {
+        if (attach_mapping(names, &config->mappings[i])) continue;
+        return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    }
+    return CG_OK;
+}
+
+/* Life */
+
+struct cg_names *cg_names_new(const struct cg_names_options *options) {
+    struct cg_names *names = calloc(1, sizeof *names);
+    struct mailbox *mailbox = calloc(1, sizeof *mailbox);
+    if (names == NULL || mailbox == NULL || pthread_mutex_init(&mailbox->mutex, NULL) != 0) {
+        free(names);
+        free(mailbox);
+        return NULL;
+    }
+    mailbox->references = 1;
+    names->mailbox = mailbox;
+    names->options = *options;
+    if (names->options.lookup == NULL) names->options.lookup = look_up;
+    if (names->options.refresh_ms == 0) names->options.refresh_ms = REFRESH_MS;
+    if (names->options.retry_ms == 0) names->options.retry_ms = RETRY_MS;
+    return names;
+}
+
+void cg_names_open(struct cg_names *names, uv_loop_t *uv) {
+    if (names->by_host == NULL) return;
+    if (names->uv == NULL) {
+        names->uv = uv;
+        CG_CHECK(uv_async_init(uv, &names->async, on_done) == 0);
+        CG_CHECK(uv_timer_init(uv, &names->timer) == 0);
+        names->async.data = names->timer.data = names;
+        names->mailbox->async = &names->async; /* no thread is there yet */
+        uint64_t tick_ms = names->options.retry_ms / TICKS + 1;
+        CG_CHECK(uv_timer_start(&names->timer, on_tick, tick_ms, tick_ms) == 0);
+    }
+    start_what_is_due(names);
+}
+
+void cg_names_close(struct cg_names *names) {
+    if (names->uv == NULL) return;
+    CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
+    names->mailbox->async = NULL;
+    struct lookup *done = names->mailbox->done;
+    names->mailbox->done = NULL;
+    CG_CHECK(pthread_mutex_unlock(&names->mailbox->mutex) == 0);
+    while (done != NULL) {
+        struct lookup *next = done->next;
+        free(done);
+        done = next;
+    }
+    uv_close((uv_handle_t *)&names->async, NULL);
+    uv_close((uv_handle_t *)&names->timer, NULL);
+    names->uv = NULL;
+}
+
+void cg_names_free(struct cg_names *names) {
+    if (names == NULL) return;
+    struct name *name, *next;
+    HASH_ITER(hh, names->by_host, name, next) {
+        HASH_DEL(names->by_host, name);
+        free(name);
+    }
+    CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
+    leave_mailbox(names->mailbox);
+    free(names);
+}

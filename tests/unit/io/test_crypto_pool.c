@@ -1,0 +1,274 @@
+/* The pool of signatures, with libuv's real threads. A first job that waits at a gate holds the one thread, so that what comes meanwhile
+ * queues up and the order is the pool's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "io/crypto_pool.h"
+
+enum { JOBS = 256 };
+
+struct note {
+    struct cg_crypto_job job; /* first member */
+    struct hall *hall;
+    int name;
+    uv_sem_t *gate; /* waits for it first */
+    void (*then)(struct note *note);
+    struct cg_crypto_lane *other;
+};
+
+struct hall {
+    uv_loop_t loop;
+    struct cg_crypto_pool pool;
+    struct note notes[JOBS];
+    int ran[JOBS], done[JOBS]; /* names, in order */
+    unsigned ran_count, done_count, cancelled;
+    uv_mutex_t lock; /* of `ran` */
+    struct cg_crypto_lane lanes[3];
+};
+
+static void run(struct cg_crypto_job *job) {
+    struct note *note = (struct note *)job;
+    if (note->gate != NULL) uv_sem_wait(note->gate);
+    uv_mutex_lock(&note->hall->lock);
+    note->hall->ran[note->hall->ran_count++] = note->name;
+    uv_mutex_unlock(&note->hall->lock);
+}
+
+static void done(struct cg_crypto_job *job) {
+    struct note *note = (struct note *)job;
+    struct hall *hall = note->hall;
+    hall->done[hall->done_count++] = note->name;
+    if (job->cancelled) hall->cancelled++;
+    if (note->then != NULL) note->then(note);
+}
+
+/* As many jobs at once in the pool as one batch has, since the thread is held. */
+static int setup(void **state) {
+    struct hall *hall = calloc(1, sizeof *hall);
+    assert_non_null(hall);
+    assert_int_equal(uv_loop_init(&hall->loop), 0);
+    assert_int_equal(uv_mutex_init(&hall->lock), 0);
+    cg_crypto_pool_init(&hall->pool, &hall->loop, 1);
+    *state = hall;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct hall *hall = *state;
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    cg_crypto_pool_fini(&hall->pool);
+    uv_mutex_destroy(&hall->lock);
+    assert_int_equal(uv_loop_close(&hall->loop), 0);
+    free(hall);
+    return 0;
+}
+
+static struct note *submit(struct hall *hall, struct cg_crypto_lane *lane, int name) {
+    struct note *note = &hall->notes[name];
+    *note = (struct note){.job = {.run = run, .done = done}, .hall = hall, .name = name};
+    hall->pool.crypto.ops->submit(&hall->pool.crypto, lane, &note->job);
+    return note;
+}
+
+static struct note *submit_gated(struct hall *hall, struct cg_crypto_lane *lane, int name, uv_sem_t *gate) {
+    struct note *note = &hall->notes[name];
+    *note = (struct note){.job = {.run = run, .done = done}, .hall = hall, .name = name, .gate = gate};
+    hall->pool.crypto.ops->submit(&hall->pool.crypto, lane, &note->job);
+    return note;
+}
+
+static void cancel(struct hall *hall, struct cg_crypto_lane *lane) {
+    hall->pool.crypto.ops->cancel(&hall->pool.crypto, lane);
+}
+
+/* The two batches that one thread may have; each waits at the gate. */
+static void hold(struct hall *hall, uv_sem_t *gate) {
+    assert_int_equal(uv_sem_init(gate, 0), 0);
+    submit_gated(hall, NULL, 250, gate);
+    submit_gated(hall, NULL, 251, gate);
+    assert_int_equal(hall->pool.running, 2);
+}
+
+static void release(uv_sem_t *gate, int times) {
+    while (times-- > 0) uv_sem_post(gate);
+}
+
+static void finish(struct hall *hall, uv_sem_t *gate) {
+    release(gate, 2);
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    uv_sem_destroy(gate);
+}
+
+static void a_job_runs_elsewhere_and_ends_on_the_loop(void **state) {
+    struct hall *hall = *state;
+    submit(hall, &hall->lanes[0], 1);
+    assert_int_equal(hall->done_count, 0); /* never from inside submit */
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    assert_int_equal(hall->done_count, 1);
+    assert_int_equal(hall->cancelled, 0);
+}
+
+static void lanes_take_turns(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, &gate);
+    for (int i = 0; i < 100; i++) submit(hall, &hall->lanes[0], i);
+    for (int i = 100; i < 103; i++) submit(hall, &hall->lanes[1], i);
+    for (int i = 110; i < 112; i++) submit(hall, &hall->lanes[2], i);
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 2 + 105);
+    static const int expected[] = {0, 100, 110, 1, 101, 111, 2, 102, 3, 4};
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) assert_int_equal(hall->done[2 + i], expected[i]);
+    for (int i = 4; i < 100; i++) assert_int_equal(hall->done[2 + 5 + i], i); /* each lane in its own order */
+}
+
+static void urgent_jobs_are_first(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, &gate);
+    for (int i = 0; i < 50; i++) submit(hall, &hall->lanes[0], i);
+    submit(hall, NULL, 200);
+    submit(hall, NULL, 201);
+    finish(hall, &gate);
+    assert_int_equal(hall->done[2], 200);
+    assert_int_equal(hall->done[3], 201);
+    assert_int_equal(hall->done[4], 0);
+}
+
+static void batches_are_limited(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, &gate);
+    for (int i = 0; i < 100; i++) submit(hall, &hall->lanes[0], i);
+    assert_int_equal(hall->pool.running, 2); /* two a thread */
+    release(&gate, 1);
+    while (hall->done_count == 0) uv_run(&hall->loop, UV_RUN_ONCE);
+    assert_int_equal(hall->pool.running, 2);
+    struct cg_crypto_job *waiting = hall->lanes[0].first;
+    assert_ptr_equal(waiting, &hall->notes[16].job); /* a batch of 16 has gone */
+    release(&gate, 1);
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    uv_sem_destroy(&gate);
+    assert_int_equal(hall->done_count, 102);
+}
+
+static void cancelled_jobs_that_wait_end_at_once(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, &gate);
+    for (int i = 0; i < 20; i++) submit(hall, &hall->lanes[0], i);
+    submit(hall, &hall->lanes[1], 100);
+    cancel(hall, &hall->lanes[0]);
+    assert_int_equal(hall->done_count, 20);
+    assert_int_equal(hall->cancelled, 20);
+    cancel(hall, &hall->lanes[0]); /* nothing is left to cancel */
+    cancel(hall, &hall->lanes[2]);
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 23);
+    assert_int_equal(hall->cancelled, 20);
+    assert_int_equal(hall->ran_count, 3); /* none of the cancelled ran */
+}
+
+static void a_running_job_ends_later_marked(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    assert_int_equal(uv_sem_init(&gate, 0), 0);
+    submit_gated(hall, &hall->lanes[0], 1, &gate);
+    submit(hall, &hall->lanes[1], 2);
+    cancel(hall, &hall->lanes[0]);
+    assert_int_equal(hall->done_count, 0);
+    release(&gate, 1);
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    uv_sem_destroy(&gate);
+    assert_int_equal(hall->done_count, 2);
+    assert_int_equal(hall->cancelled, 1);
+    assert_true(hall->notes[1].job.cancelled);
+    assert_false(hall->notes[2].job.cancelled);
+}
+
+static void cancel_other(struct note *note) { cancel(note->hall, note->other); }
+
+/* The first of a batch ends the lane of those that are in the same batch. */
+static void an_end_may_cancel_what_ran_with_it(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, &gate);
+    struct note *first = submit(hall, &hall->lanes[0], 1);
+    first->then = cancel_other;
+    first->other = &hall->lanes[1];
+    submit(hall, &hall->lanes[1], 2);
+    submit(hall, &hall->lanes[1], 3);
+    submit(hall, &hall->lanes[2], 4);
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 6);
+    assert_int_equal(hall->cancelled, 2);
+    assert_false(hall->notes[1].job.cancelled);
+    assert_true(hall->notes[2].job.cancelled);
+    assert_true(hall->notes[3].job.cancelled);
+    assert_false(hall->notes[4].job.cancelled);
+}
+
+static void submit_again(struct note *note) {
+    if (note->hall->done_count < 40) submit(note->hall, note->other, note->name);
+}
+
+static void an_end_may_submit(void **state) {
+    struct hall *hall = *state;
+    struct note *note = submit(hall, &hall->lanes[0], 1);
+    for (int i = 0; i < 40; i++) { /* an answer that is tried under another epoch */
+        note->then = submit_again;
+        note->other = &hall->lanes[i % 3];
+        uv_run(&hall->loop, UV_RUN_ONCE);
+    }
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    assert_true(hall->done_count >= 2);
+}
+
+/* What waits in a cancelled lane may be freed with the lane, whatever else is in the round. */
+static void lanes_leave_the_round_from_anywhere(void **state) {
+    struct hall *hall = *state;
+    for (unsigned leaving = 0; leaving < 3; leaving++) {
+        uv_sem_t gate;
+        unsigned before = hall->done_count;
+        hold(hall, &gate);
+        struct cg_crypto_lane *lanes[3];
+        for (int i = 0; i < 3; i++) {
+            lanes[i] = calloc(1, sizeof *lanes[i]);
+            assert_non_null(lanes[i]);
+            submit(hall, lanes[i], 10 * i);
+            submit(hall, lanes[i], 10 * i + 1);
+        }
+        cancel(hall, lanes[leaving]);
+        free(lanes[leaving]);
+        struct cg_crypto_lane extra = {0};
+        submit(hall, &extra, 100);
+        finish(hall, &gate);
+        assert_int_equal(hall->done_count - before, 9);
+        assert_int_equal(hall->cancelled, 2 * (leaving + 1));
+        for (unsigned i = 0; i < 3; i++) {
+            if (i != leaving) free(lanes[i]);
+        }
+    }
+}
+
+int main(void) {
+#define WITH_HALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+    setenv("UV_THREADPOOL_SIZE", "1", 1);
+    const struct CMUnitTest tests[] = {
+        WITH_HALL(a_job_runs_elsewhere_and_ends_on_the_loop),
+        WITH_HALL(lanes_take_turns),
+        WITH_HALL(urgent_jobs_are_first),
+        WITH_HALL(batches_are_limited),
+        WITH_HALL(cancelled_jobs_that_wait_end_at_once),
+        WITH_HALL(a_running_job_ends_later_marked),
+        WITH_HALL(an_end_may_cancel_what_ran_with_it),
+        WITH_HALL(an_end_may_submit),
+        WITH_HALL(lanes_leave_the_round_from_anywhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

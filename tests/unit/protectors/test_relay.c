@@ -1,0 +1,411 @@
+/* The relay in a whole gateway core: what the client and the members protected passes as it is; a checker lets only members' requests out, each
+ * once. R3, R18, R56, R57. */
+#include "fake_side.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "relay/relay.h"
+
+/* The client is member 0 of the group; the gateway is nobody. */
+struct station {
+    struct world world;
+    struct fake_crypto crypto;
+    struct cg_relay_services services;
+    struct cg_relay *relay;
+    struct fake_group keys;
+    struct cg_oscore_context *client;
+    uint64_t number;
+    struct call call;
+};
+
+static struct station *new_station(bool checks) {
+    struct station *station = calloc(1, sizeof *station);
+    assert_non_null(station);
+    fake_crypto_init(&station->crypto);
+    fake_group_usual(&station->keys, 0x40);
+    station->client = fake_context(&station->keys, 0);
+    station->services.crypto = &station->crypto.crypto;
+    station->relay = cg_relay_new(&station->services);
+    assert_non_null(station->relay);
+    if (checks) cg_relay_set_checker(station->relay, fake_checker(&station->keys));
+    world_init(&station->world);
+    station->world.config->group.nstart = 100; /* nobody answers */
+    struct cg_mapping *mapping = world_mapping(&station->world, "lamps");
+    mapping->security = CG_SECURITY_RELAY;
+    mapping->protector = cg_relay_protector(station->relay);
+    world_start(&station->world);
+    station->services.gateway = station->world.gateway;
+    return station;
+}
+
+static int setup(void **state) {
+    *state = new_station(false);
+    return 0;
+}
+
+static int setup_checking(void **state) {
+    *state = new_station(true);
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct station *station = *state;
+    call_fini(&station->call);
+    fake_crypto_end_all(&station->crypto);
+    world_fini(&station->world);
+    cg_relay_free(station->relay);
+    cg_oscore_context_unref(station->client);
+    free(station);
+    return 0;
+}
+
+struct sealed {
+    uint8_t data[FAKE_ROOM];
+    struct cg_msg msg;
+    struct cg_oscore_binding binding;
+};
+
+static void seal_as(struct sealed *to, struct cg_oscore_context *context, struct cg_oscore_peer *peer, uint64_t number) {
+    struct cg_msg plain = fake_request("x", "on");
+    int len = cg_oscore_seal_request(context, peer, number, &plain, to->data, sizeof to->data, &to->binding);
+    to->msg = fake_parse(to->data, len);
+}
+
+static void seal(struct station *station, struct sealed *to) { seal_as(to, station->client, NULL, station->number++); }
+
+/* As a front hands it on: the OSCORE option and the ciphertext. */
+static void post_as(struct station *station, struct call *call, const struct cg_msg *sealed) {
+    static struct cg_opt option;
+    struct cg_request *request = world_new(&station->world, call, "/lamps");
+    assert_non_null(request);
+    request->method = CG_POST;
+    option.number = CG_OPT_OSCORE;
+    assert_true(cg_msg_find(sealed, CG_OPT_OSCORE, &option.value));
+    request->options = (struct cg_opts){.list = &option, .count = 1};
+    request->payload = sealed->payload;
+    world_go(&station->world, call);
+}
+
+static void post(struct station *station, const struct cg_msg *sealed) {
+    call_fini(&station->call);
+    post_as(station, &station->call, sealed);
+}
+
+static void settle(struct station *station) {
+    fake_crypto_end_all(&station->crypto);
+    world_run(&station->world);
+}
+
+static void assert_relayed(struct station *station, const struct cg_msg *sealed, size_t count) {
+    struct cg_slice before, after;
+    assert_int_equal(station->world.sent_count, count);
+    const struct cg_msg *out = &station->world.sent[count - 1].msg;
+    assert_int_equal(out->code, CG_POST);
+    assert_int_equal(out->type, CG_NON);
+    assert_true(cg_msg_find(sealed, CG_OPT_OSCORE, &before));
+    assert_true(cg_msg_find(out, CG_OPT_OSCORE, &after));
+    assert_true(cg_slice_equal(before, after));
+    assert_true(cg_slice_equal(sealed->payload, out->payload));
+    assert_int_equal(out->options.len, 1 + before.len + (before.len > 12)); /* nothing else: no path, no query */
+}
+
+static void assert_refused(struct station *station, const char *detail, size_t sent) {
+    assert_int_equal(station->call.problems, 1);
+    assert_int_equal(station->call.problem.err, CG_E_UNAUTHORIZED);
+    if (strstr(station->call.problem.detail, detail) == NULL) fail_msg("%s", station->call.problem.detail);
+    assert_int_equal(station->world.sent_count, sent);
+}
+
+static const char not_a_member[] = "is not that of a member";
+static const char relayed_before[] = "was relayed before";
+
+static void bytes_pass_as_they_are_both_ways_R3_R18(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    assert_relayed(station, &sealed.msg, 1);
+    struct lamp lamp;
+    lamp_init(&lamp, &station->keys, 2);
+    struct reception reception = lamp_receive(&lamp, &station->world.sent[0]); /* the member verifies the client */
+    struct answer_bytes answer = lamp_seal(&lamp, &reception, "done", (struct style){0});
+    struct cg_msg sent = fake_parse(answer.data, (int)answer.len);
+    world_deliver(&station->world, "127.1.0.2:5683", answer.data, answer.len);
+    world_advance(&station->world, 3 * SECOND);
+    assert_int_equal(station->call.replies, 1);
+    assert_non_null(strstr(station->call.text, "\"verified\":\"none\""));
+    assert_non_null(strstr(station->call.text, "\"kid\":\"12\""));
+    struct cg_buf payload; /* what the client gets, which verifies it (R18) */
+    cg_buf_init(&payload, 0);
+    cg_buf_put_str(&payload, "\"body_base64\":\"");
+    cg_buf_put_base64(&payload, sent.payload);
+    cg_buf_put_u8(&payload, '"');
+    cg_buf_put_u8(&payload, 0);
+    assert_non_null(strstr(station->call.text, (const char *)payload.data));
+    cg_buf_fini(&payload);
+    uint8_t room[4096];
+    struct cg_msg plain;
+    struct cg_oscore_opened opened;
+    int err = cg_oscore_open_response(station->client, &sent, &sealed.binding, NULL, room, sizeof room, &plain, &opened);
+    assert_int_equal(err, CG_OK);
+    assert_true(cg_slice_is(plain.payload, "done"));
+    lamp_fini(&lamp);
+}
+
+static void what_is_not_protected_is_refused(void **state) {
+    struct station *station = *state;
+    world_get(&station->world, &station->call, "/lamps/x");
+    assert_int_equal(station->call.problems, 1);
+    assert_int_equal(station->world.sent_count, 0);
+}
+
+static void plain_answers_are_refused(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    world_answer(&station->world, 0, "127.1.0.2:5683", "trust me");
+    world_advance(&station->world, 3 * SECOND);
+    assert_non_null(strstr(station->call.text, "\"answered\":0,"));
+    assert_non_null(strstr(station->call.text, "\"reason\":\"unprotected\""));
+}
+
+/* Anybody may write anybody's kid: it displaces no answer. */
+static void a_kid_proves_nothing(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    struct lamp lamp;
+    lamp_init(&lamp, &station->keys, 2);
+    struct reception reception = lamp_receive(&lamp, &station->world.sent[0]);
+    struct answer_bytes answer = lamp_seal(&lamp, &reception, "done", (struct style){0});
+    world_deliver(&station->world, "127.1.0.2:5683", answer.data, answer.len);
+    answer.data[answer.len - 1] ^= 1;
+    world_deliver(&station->world, "127.1.0.9:5683", answer.data, answer.len);
+    world_advance(&station->world, 3 * SECOND);
+    assert_non_null(strstr(station->call.text, "\"answered\":2,"));
+    lamp_fini(&lamp);
+}
+
+static void a_member_passes_the_checker(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    assert_int_equal(station->world.sent_count, 0); /* not before it is verified */
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+}
+
+static void a_stranger_does_not(void **state) {
+    struct station *station = *state;
+    struct fake_group keys = station->keys;
+    keys.members[0].id[0] = 0x55; /* has the group's secret, but is not known */
+    struct cg_oscore_context *stranger = fake_context(&keys, 0);
+    struct sealed sealed;
+    seal_as(&sealed, stranger, NULL, 0);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+    cg_oscore_context_unref(stranger);
+}
+
+static void an_impostor_does_not(void **state) {
+    struct station *station = *state;
+    struct fake_group keys = station->keys;
+    keys.members[0] = keys.members[3]; /* lamp 3's key ... */
+    keys.members[0].id[0] = station->keys.members[0].id[0]; /* ... under the client's kid */
+    keys.members[3].id[0] = 0x66;
+    struct cg_oscore_context *impostor = fake_context(&keys, 0);
+    struct sealed sealed;
+    seal_as(&sealed, impostor, NULL, 0);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+    seal(station, &sealed); /* and the client's own number 0 is still good */
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+    cg_oscore_context_unref(impostor);
+}
+
+static void another_group_does_not(void **state) {
+    struct station *station = *state;
+    struct fake_group keys;
+    fake_group_usual(&keys, 0x90);
+    memcpy(keys.members, station->keys.members, sizeof keys.members);
+    struct cg_oscore_context *elsewhere = fake_context(&keys, 0);
+    struct sealed sealed;
+    seal_as(&sealed, elsewhere, NULL, 0);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+    cg_oscore_context_unref(elsewhere);
+}
+
+static void a_flipped_bit_does_not(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    size_t len = (size_t)(sealed.msg.payload.data + sealed.msg.payload.len - sealed.data);
+    for (size_t at = len - sealed.msg.payload.len; at < len; at++) {
+        sealed.data[at] ^= 4;
+        post(station, &sealed.msg);
+        settle(station);
+        assert_refused(station, not_a_member, 0);
+        sealed.data[at] ^= 4;
+    }
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+}
+
+static void pairwise_mode_cannot_be_checked(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal_as(&sealed, station->client, fake_peer(station->client, &station->keys, 2), station->number++);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+}
+
+static void nothing_is_relayed_twice_R57(void **state) {
+    struct station *station = *state;
+    struct sealed first, second;
+    struct call twin;
+    seal(station, &first);
+    seal(station, &second);
+    post_as(station, &twin, &first.msg);
+    post(station, &first.msg); /* while the first is being checked */
+    settle(station);
+    assert_int_equal(twin.problems, 0);
+    assert_refused(station, relayed_before, 1);
+    assert_relayed(station, &first.msg, 1);
+    post(station, &first.msg);
+    settle(station);
+    assert_refused(station, relayed_before, 1);
+    post(station, &second.msg);
+    settle(station);
+    assert_relayed(station, &second.msg, 2);
+}
+
+/* A file that changed makes a new checker; who had sent something has sent it. */
+static struct cg_oscore_context *reload(struct station *station, const struct fake_group *keys) {
+    struct cg_oscore_context *checker = fake_checker(keys);
+    for (int i = 0; i < FAKE_MEMBERS; i++) cg_relay_inherit_window(station->relay, checker, fake_peer(checker, keys, i));
+    return checker;
+}
+
+static void a_changed_file_keeps_replay_windows(void **state) {
+    struct station *station = *state;
+    struct sealed old, fresh;
+    seal(station, &old);
+    post(station, &old.msg);
+    settle(station);
+    struct fake_group keys = station->keys; /* member 3 has changed: another key */
+    fake_member_make(&keys.members[3], CG_CURVE_ED25519, 0x13, 0xee);
+    cg_relay_set_checker(station->relay, reload(station, &keys));
+    post(station, &old.msg);
+    settle(station);
+    assert_refused(station, relayed_before, 1);
+    seal(station, &fresh);
+    post(station, &fresh.msg);
+    settle(station);
+    assert_relayed(station, &fresh.msg, 2);
+    struct cg_oscore_context *gone = fake_context(&station->keys, 3);
+    seal_as(&fresh, gone, NULL, 9);
+    post(station, &fresh.msg); /* its old key counts no more */
+    settle(station);
+    assert_refused(station, not_a_member, 2);
+    cg_oscore_context_unref(gone);
+    gone = fake_context(&keys, 3);
+    seal_as(&fresh, gone, NULL, 0); /* and the new one begins at 0 */
+    post(station, &fresh.msg);
+    settle(station);
+    assert_relayed(station, &fresh.msg, 3);
+    cg_oscore_context_unref(gone);
+}
+
+static void a_rekeyed_file_begins_anew(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    settle(station);
+    struct fake_group keys = station->keys;
+    fake_group_rekey(&keys);
+    cg_relay_set_checker(station->relay, reload(station, &keys));
+    struct cg_oscore_context *client = fake_context(&keys, 0);
+    seal_as(&sealed, client, NULL, 0); /* numbers begin at 0 under new keys */
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 2);
+    cg_oscore_context_unref(client);
+}
+
+static void who_is_removed_while_being_checked_is_refused(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    fake_crypto_run(&station->crypto, 0);
+    struct fake_group keys = station->keys;
+    keys.members[0].id[0] = 0x20;
+    cg_relay_set_checker(station->relay, reload(station, &keys));
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+}
+
+static void a_change_while_checking_loses_nothing(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    fake_crypto_run(&station->crypto, 0);
+    cg_relay_set_checker(station->relay, reload(station, &station->keys));
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, relayed_before, 1);
+}
+
+static void the_client_leaves_while_being_checked(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    cg_gateway_abandon(station->world.gateway, station->call.ticket);
+    world_run(&station->world);
+    settle(station);
+    assert_int_equal(station->world.sent_count, 0);
+}
+
+int main(void) {
+    cg_log_set_level(CG_LOG_ERROR);
+#define PASSING(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CHECKING(test) cmocka_unit_test_setup_teardown(test, setup_checking, teardown)
+    const struct CMUnitTest tests[] = {
+        PASSING(bytes_pass_as_they_are_both_ways_R3_R18),
+        PASSING(what_is_not_protected_is_refused),
+        PASSING(plain_answers_are_refused),
+        PASSING(a_kid_proves_nothing),
+        CHECKING(a_member_passes_the_checker),
+        CHECKING(a_stranger_does_not),
+        CHECKING(an_impostor_does_not),
+        CHECKING(another_group_does_not),
+        CHECKING(a_flipped_bit_does_not),
+        CHECKING(pairwise_mode_cannot_be_checked),
+        CHECKING(nothing_is_relayed_twice_R57),
+        CHECKING(a_changed_file_keeps_replay_windows),
+        CHECKING(a_rekeyed_file_begins_anew),
+        CHECKING(who_is_removed_while_being_checked_is_refused),
+        CHECKING(a_change_while_checking_loses_nothing),
+        CHECKING(the_client_leaves_while_being_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
