@@ -2,6 +2,7 @@
  * thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
 #include "core/state.h"
 #include "base/check.h"
+#include "base/log.h"
 #include "base/text.h"
 
 #include <stdlib.h>
@@ -156,7 +157,22 @@ void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscript
 
 /* The way out. */
 
+/* R44: a request that a 6LoWPAN must fragment is lost more often. Said once a mapping, not with every request. */
+static void warn_of_size(const struct cg_gateway *gateway, const struct cg_cast *cast) {
+    uint32_t most = gateway->config->group.frame_size;
+    struct cg_stats *stats = cast->mapping->stats;
+    if (most == 0 || cast->datagram.len <= most || stats->warned_of_size) return;
+    stats->warned_of_size = true;
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_WARNING, "large-request");
+    cg_log_str(&line, "mapping", cast->mapping->name);
+    cg_log_u64(&line, "bytes", cast->datagram.len);
+    cg_log_u64(&line, "frame_size", most);
+    cg_log_end(&line);
+}
+
 static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
+    warn_of_size(gateway, cast);
     cast->state = CG_CAST_SENT;
     cast->sent_us = gateway->now_us;
     cast->outstanding = cast->expects_answers;

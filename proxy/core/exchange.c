@@ -277,6 +277,14 @@ static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchang
     }
 }
 
+/* When the members' leisure is over, whoever is silent did not hear the request; half of the time is left for asking them at least. */
+static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us) {
+    if (!exchange->mapping->repair_unicast) return UINT64_MAX;
+    uint64_t leisure_us = (uint64_t)(exchange->mapping->leisure * 1e6);
+    uint64_t half_us = exchange->timeout_us / 2;
+    return sent_us + (leisure_us < half_us ? leisure_us : half_us);
+}
+
 /* From `sent_us` on, when the last of the requests went out. */
 static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
     exchange->sent_us = sent_us;
@@ -286,7 +294,7 @@ static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchan
         hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
     }
     exchange->deadline_us = sent_us + exchange->timeout_us;
-    exchange->repair_us = exchange->mapping->repair_unicast ? sent_us + exchange->timeout_us / 2 : UINT64_MAX;
+    exchange->repair_us = repair_time(exchange, sent_us);
     return CG_STEP_GATHER;
 }
 

@@ -21,6 +21,7 @@ struct cg_stats {
     uint64_t sent;     /* group requests emitted */
     uint64_t asked;    /* unicast requests emitted, retransmissions aside */
     uint64_t answered, failed, late, duplicate, missing, rejected, over_cap;
+    bool warned_of_size;            /* R44 */
     uint64_t streams_cut;           /* streams ended because their reader was too slow */
     uint64_t kernel_drops;          /* counted while one of its requests ran */
     uint64_t errors[CG_ERR_COUNT];  /* exchanges that ended with a problem, by error */

@@ -84,6 +84,7 @@ static void test_silent_members_are_repaired(void **state) { /* R48 */
     struct cg_mapping *lamps = world_mapping(&world, "lamps");
     world_add_members(&world, lamps, 4);
     lamps->repair_unicast = true;
+    lamps->leisure = 5;
     world_start(&world);
     world_get(&world, &call, "/lamps");
     world_answer(&world, 0, "127.1.0.2", "on");
@@ -189,12 +190,38 @@ static void test_blocks_that_do_not_fit_are_refused(void **state) {
     world_fini(&world);
 }
 
+static void test_repair_waits_for_the_members_leisure_only(void **state) { /* R48 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    world_add_members(&world, lamps, 2);
+    lamps->repair_unicast = true;
+    lamps->leisure = 0.5;
+    lamps->timeout_us = 60 * SECOND;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, SECOND / 2 - 1);
+    assert_int_equal(world.sent_count, 1);
+    world_advance(&world, 1);
+    assert_int_equal(world.sent_count, 2);
+    world_answer_as(&world, 1, "127.1.0.2",
+                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[1].msg.mid, .payload = "on"});
+    world_run(&world);
+    assert_string_equal(call.reply.summary.ended_by, "all");
+    call_fini(&call);
+    world_fini(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single_known_member_is_asked_by_unicast),
         cmocka_unit_test(test_retransmission_and_separate_answer),
         cmocka_unit_test(test_retransmission_gives_up),
         cmocka_unit_test(test_silent_members_are_repaired),
+        cmocka_unit_test(test_repair_waits_for_the_members_leisure_only),
         cmocka_unit_test(test_blocks_make_one_answer),
         cmocka_unit_test(test_blocks_that_do_not_fit_are_refused),
     };
