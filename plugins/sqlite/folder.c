@@ -85,6 +85,7 @@ static void note_owner(const struct cg_folder *folder) {
 
 int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) {
     struct stat db;
+    folder->taken = false;
     if (holds_lock(folder)) return CG_OK;
     unlock(folder);
     if (stat(folder->db, &db) != 0) return say_missing(folder, problem);
@@ -94,7 +95,8 @@ int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) {
                               strerror(errno));
     int err = CG_OK;
     if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        err = errno == EWOULDBLOCK ? say_locked(folder, problem)
+        folder->taken = errno == EWOULDBLOCK;
+        err = folder->taken ? say_locked(folder, problem)
                                    : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s",
                                                     folder->path, strerror(errno));
     } else if (!holds_lock(folder)) {

@@ -21,6 +21,7 @@ struct cg_file_mark {
 struct cg_folder {
     char *path, *db, *lock;
     int lock_fd;            /* -1: not locked */
+    bool taken;             /* when it could last not be locked: another gateway has the lock */
     uint64_t device, inode; /* of the store that is in use */
     uint64_t witness;       /* what its name says */
     bool has_witness;

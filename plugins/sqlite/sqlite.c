@@ -261,6 +261,10 @@ static int sqlite_reserve(struct cg_store_backend *backend, const struct cg_send
     return err == CG_OK ? CG_OK : unavailable(err, failure);
 }
 
+static int add_row(sqlite3 *db, const struct cg_sender_id *sender) {
+    return change_row(db, "INSERT INTO sender VALUES (?1, 0, 'claimed', ?2)", sender, (int64_t)time(NULL));
+}
+
 static int sqlite_claim(struct cg_store_backend *backend, const struct cg_sender_id *sender,
                         struct cg_store_failure *failure) {
     struct cg_sqlite *store = sqlite_of(backend);
@@ -271,7 +275,7 @@ static int sqlite_claim(struct cg_store_backend *backend, const struct cg_sender
     if (code == SQLITE_OK) code = read_row(store->db, sender, &row);
     if (code != SQLITE_OK) return fail(store, code, failure);
     if (row.present) return refuse(store, judge(&row, failure));
-    code = change_row(store->db, "INSERT INTO sender VALUES (?1, 0, 'claimed', ?2)", sender, (int64_t)time(NULL));
+    code = add_row(store->db, sender);
     if (code == SQLITE_OK) code = commit(store, 1);
     if (code != SQLITE_OK) return fail(store, code, failure);
     err = cg_folder_check(&store->folder, &failure->problem);
@@ -294,4 +298,48 @@ struct cg_store_backend *cg_sqlite_new(const char *folder) {
     if (cg_folder_init(&store->folder, folder) == CG_OK) return &store->backend;
     free(store);
     return NULL;
+}
+
+/* Claiming beside the gateway that has the lock */
+
+static int note_row(sqlite3 *db, const struct cg_sender_id *sender) {
+    int code = add_row(db, sender);
+    if (code == SQLITE_OK) code = cg_database_run(db, "UPDATE home SET generation = generation + 1, total = total + 1");
+    return code == SQLITE_OK ? cg_database_run(db, "COMMIT") : code;
+}
+
+/* One more row, in a transaction; the witness and the log stay the gateway's business. What is in doubt is for the gateway to judge. */
+static int claim_row(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_store_failure *failure) {
+    struct cg_file_mark mark;
+    struct home home;
+    struct row row;
+    int code = cg_database_expect(store->db, "PRAGMA journal_mode", "wal");
+    if (code == SQLITE_OK) code = cg_database_run(store->db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE");
+    if (code == SQLITE_OK) code = read_home(store->db, &home);
+    if (code == SQLITE_OK) code = read_row(store->db, sender, &row);
+    if (code != SQLITE_OK) return fail(store, code, failure);
+    if (!cg_file_mark(store->folder.db, &mark) || !same_mark(&home.mark, &mark) || !home.fits) {
+        cg_problem_set(&failure->problem, CG_E_STORE, "the store %s is a copy, or not what it was: nothing is claimed in it",
+                       store->folder.db);
+        return refuse(store, CG_E_STORE);
+    }
+    if (row.present) return refuse(store, judge(&row, failure));
+    code = note_row(store->db, sender);
+    return code == SQLITE_OK ? CG_OK : fail(store, code, failure);
+}
+
+static int claim_beside(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_store_failure *failure) {
+    int err = cg_database_open(store->folder.db, &store->db, &failure->problem);
+    return err == CG_OK ? claim_row(store, sender, failure) : err;
+}
+
+int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) {
+    struct cg_store_failure failure;
+    struct cg_store_backend *backend = cg_sqlite_new(folder);
+    if (backend == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "memory ran out");
+    int err = sqlite_claim(backend, sender, &failure);
+    if (err < 0 && sqlite_of(backend)->folder.taken) err = claim_beside(sqlite_of(backend), sender, &failure);
+    if (err < 0) *problem = failure.problem;
+    sqlite_free(backend);
+    return err;
 }

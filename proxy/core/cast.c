@@ -65,6 +65,12 @@ static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cas
     return !cast->answered && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
 }
 
+/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one before it,
+ * whose group stays silent, does not use up the wait. */
+static uint64_t longest_wait(const struct cg_exchange *exchange) {
+    return 2 * (exchange->timeout_us > 1000000 ? exchange->timeout_us : 1000000);
+}
+
 bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
     bool safe = CG_METHOD_BIT(request->method) & CG_METHODS_SAFE;
     const struct cg_mapping *mapping = subscription->exchange->mapping;
@@ -80,6 +86,8 @@ bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscripti
     }
     cg_buf_fini(&shape);
     if (cast == NULL) return false;
+    uint64_t give_up_us = gateway->now_us + longest_wait(subscription->exchange);
+    if (give_up_us > cast->give_up_us) cast->give_up_us = give_up_us;
     subscription->cast = cast;
     subscription->next_of_cast = cast->subscriptions;
     subscription->state = cast->state == CG_CAST_SENT ? CG_SUBSCRIPTION_SENT : CG_SUBSCRIPTION_WAITS;
@@ -246,6 +254,8 @@ static void cast_due(struct cg_gateway *gateway, struct cg_timer *timer) {
                            ? "the request could not be protected in time (a store that hangs, or too many signatures)"
                            : "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
         fail(gateway, cast, &problem);
+    } else {
+        cg_gateway_set_timer(gateway, &cast->timer, cast->give_up_us); /* a patient client has joined; or only its turn was looked at */
     }
     pump(gateway, pace);
 }
@@ -315,12 +325,6 @@ static void seal_again(struct cg_gateway *gateway, struct cg_cast *cast) {
         cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
         fail(gateway, cast, &problem);
     }
-}
-
-/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one before it,
- * whose group stays silent, does not use up the wait. */
-static uint64_t longest_wait(const struct cg_exchange *exchange) {
-    return 2 * (exchange->timeout_us > 1000000 ? exchange->timeout_us : 1000000);
 }
 
 static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscription *subscription,
@@ -396,6 +400,8 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
         } else {
             cg_exchange_answer(gateway, it->exchange, cast->target, &arrival, arrival_us);
         }
+        bool waits_for_it = it->exchange->deadline_us != 0 && gateway->now_us >= it->exchange->deadline_us;
+        if (cast->opening == 0 && waits_for_it) cg_gateway_wake(gateway, it->exchange);
     }
 }
 

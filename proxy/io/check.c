@@ -274,6 +274,14 @@ static void find_interface(struct check *check, struct cg_leg *leg) {
     cg_problem_set(&leg->problem, CG_E_EMIT, "interface \"%s\" has no IPv4 address", leg->by.name);
 }
 
+/* To a group, IPv4 leaves with the interface's primary address; all else is the kernel's choice. */
+static struct cg_addr own_source(const struct check *check, const struct cg_leg *leg) {
+    struct cg_addr source = {.family = CG_FAMILY_IPV4};
+    if (check->findings.unicast || leg->group.family != CG_FAMILY_IPV4) return cg_evidence_source(&leg->group, &leg->by);
+    memcpy(source.ip, &leg->by.ipv4, sizeof leg->by.ipv4);
+    return source;
+}
+
 static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg_target *target) {
     leg->target = target;
     leg->group = check->findings.unicast ? check->mapping->members[0].addr : cg_target_group(target);
@@ -285,7 +293,7 @@ static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg
     find_interface(check, leg);
     if (!leg->has_interface) return;
     leg->source = check->config->group.address;
-    if (leg->source.family != leg->group.family) leg->source = cg_evidence_source(&leg->group, &leg->by);
+    if (leg->source.family != leg->group.family) leg->source = own_source(check, leg);
     leg->source.port = cg_group_socket_port(check->loop.group, leg->group.family);
     if (leg->group.family == CG_FAMILY_IPV6 && leg->source.ip[0] == 0xfe) leg->source.scope = leg->by.index;
     leg->route = cg_evidence_route(&leg->group);

@@ -76,10 +76,19 @@ static void no_interface(struct hints *hints, const struct cg_leg *leg) {
     cg_buf_fini(&names);
 }
 
+/* Known, silent, and all of them on this very interface. */
+static bool all_are_here(const struct cg_findings *findings, const struct cg_leg *leg) {
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        if (findings->silent[i].route != leg->by.index) return false;
+    }
+    return findings->silent_count > 0;
+}
+
 static void loopback(struct hints *hints, const struct cg_leg *leg) {
     struct cg_buf names;
     if (!leg->has_interface || !leg->link.loopback || hints->findings->unicast) return;
     if (!leg->is_joined) CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.", leg->by.name);
+    if (all_are_here(hints->findings, leg)) return;
     cg_buf_init(&names, 0);
     put_others(&names, leg);
     if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
@@ -236,6 +245,16 @@ static void pings(struct hints *hints) {
           findings->mapping->security == CG_SECURITY_GROUP ? ", have they the same keys" : "");
 }
 
+static void icmp(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        const struct cg_silent *member = &findings->silent[i];
+        if (member->ping.result != CG_PING_ICMP) continue;
+        CAUSE(hints, "member %s cannot be reached by unicast either: %s.", member->name, member->ping.what);
+        return; /* "silent" lists them all */
+    }
+}
+
 /* Where this host has nothing to show. */
 static void switches(struct hints *hints, const struct cg_leg *leg) {
     const struct cg_findings *findings = hints->findings;
@@ -281,10 +300,11 @@ static void silence(struct hints *hints) {
     members_elsewhere(hints);
     reverse_path(hints);
     firewall(hints);
-    for (size_t i = 0; i < findings->leg_count; i++) loopback(hints, &findings->legs[i]);
     answers_elsewhere(hints);
     pings(hints);
+    icmp(hints);
     if (findings->answered > 0) return;
+    for (size_t i = 0; i < findings->leg_count; i++) loopback(hints, &findings->legs[i]);
     for (size_t i = 0; i < findings->leg_count; i++) {
         const struct cg_leg *leg = &findings->legs[i];
         hops(hints, leg);

@@ -149,13 +149,8 @@ static int command_change(const struct cg_keys_options *options) {
 }
 
 static int claim_in(const char *state, const struct cg_sender_id *sender) {
-    struct cg_store_failure failure;
-    struct cg_store_backend *store = cg_sqlite_new(state);
-    if (store == NULL) return complain("no memory");
-    int err = store->ops->claim(store, sender, &failure);
-    if (err != CG_OK) (void)complain(failure.problem.detail);
-    store->ops->free(store);
-    return err == CG_OK ? 0 : -1;
+    struct cg_problem problem;
+    return cg_sqlite_claim(state, sender, &problem) == CG_OK ? 0 : complain(problem.detail);
 }
 
 static int command_claim(const struct cg_keys_options *options) {

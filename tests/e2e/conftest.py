@@ -235,6 +235,10 @@ class Capture:
         self.socket.close()
 
 
+def pytest_addoption(parser):
+    parser.addoption("--count", type=int, default=25, help="how often test_kill.py kills the gateway")
+
+
 @pytest.fixture
 def group():
     """This test's group."""

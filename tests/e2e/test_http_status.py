@@ -292,6 +292,45 @@ def test_503_when_the_turn_of_the_group_does_not_come(gateway, group):
     assert int(reply.headers["Retry-After"]) >= 1
 
 
+def test_the_forward_proxy(members, gateway, new_group):
+    """R2, R43: a target below a group that says "forward", with a time; what cannot be a group is refused, and nothing leaves."""
+    fleet, other = members(2, group=new_group()), new_group()
+    gate = gateway({"mappings": [plain_mapping(fleet, forward=True), silent_mapping(other, "closed")]})
+    uri = fleet.group.uri
+    with Tap(fleet.group) as tap, Tap(other) as shut:
+        for target in (f"/hc/?target_uri={uri}/status", f"/hc/{uri}/status"):
+            reply = gate.request(target, headers={"Multicast-Timeout": "5"})
+            assert (reply.status, reply.summary["answered"]) == (200, 2)
+        assert [p.message.path for p in tap.packets()] == ["/status"] * 2
+        reply = gate.request(f"/hc/{uri}/status")
+        check_problem(reply, 400, "multicast-timeout")
+        assert reply.headers["Multicast-Timeout"] == "0"
+        for target, status, slug in (
+                (f"{other.uri}/x", 403, "forbidden"), ("coap://10.0.0.1/x", 403, "forbidden"), (f"{uri}/../x", 400, "bad-uri"),
+                (f"coaps://{fleet.group.address}:{fleet.group.port}/status", 502, "proxying-not-supported"),
+                (f"coap+tcp://{fleet.group.address}:{fleet.group.port}/status", 502, "proxying-not-supported"),
+                (f"coap://{fleet.group.address}:5684/status", None, None), ("http://example.org/", None, None), ("", 400, "bad-uri")):
+            reply = gate.request(f"/hc/{target}", headers=NOW)
+            if status is None:
+                assert reply.status in (400, 403, 502)
+            else:
+                check_problem(reply, status, slug)
+        assert len(tap.packets()) == 2 and shut.packets(0.05) == []
+
+
+def test_discovery(gateway, group):
+    """R20: the mappings as links, with filters; nothing that does not match."""
+    gate = gateway({"mappings": [silent_mapping(group, "one"), silent_mapping(group, "two", forward=True)]})
+    reply = gate.request("/.well-known/core")
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/link-format")
+    links = reply.body.decode()
+    assert all(link in links for link in ("</one>", "</two>", '</hc/>;rt="core.hc"'))
+    assert gate.request("/.well-known/core?href=/one").body.decode().startswith("</one>")
+    assert b"</two>" not in gate.request("/.well-known/core?href=/one").body
+    assert gate.request("/.well-known/core?rt=nothing").body == b""
+    check_problem(gate.request("/.well-known/core", "PUT", body=b"x"), 405, "method-not-allowed")
+
+
 def test_a_problem_names_its_exchange(silent):
     reply = silent.request("/closed/x", headers=NOW)
     problem = check_problem(reply, 401, "unauthorized")

@@ -39,6 +39,7 @@ def test_the_client_leaves(gateway, group, reset, accept):
         packet = tap.next()
         wait_for(lambda: running(gate) == 1)
         member.send_bytes(packet.source, answer_to(packet.message, b"1"))
+        wait_for(lambda: counter(gate, "datagrams_total") == 1)
         if reset:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
@@ -412,6 +413,7 @@ def test_two_gateways_on_one_listener(gateway, group):
     assert gate.request("/silent/x", headers=NOW).status == 204
 
 
+@pytest.mark.skipif(b"__asan_init" in (BUILD / "castgate").read_bytes(), reason="the sanitizer keeps what is freed")
 def test_nothing_is_left_of_many_exchanges(members, gateway):
     """Memory and descriptors after a warm-up stay where they are."""
     fleet = members(5)

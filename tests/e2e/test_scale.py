@@ -28,7 +28,7 @@ def resident_mib(gate):
 
 def start(members, gateway, **group):
     fleet = members(MANY)
-    mapping = plain_mapping(fleet, timeout=3)
+    mapping = plain_mapping(fleet, timeout=2)
     return fleet, gateway({"group": {"interface": "lo", **group}, "mappings": [mapping]})
 
 

@@ -85,6 +85,7 @@ struct world {
     bool challenges;   /* and that it wants an Echo */
     bool overtaken;
     size_t bindings; /* made and not released */
+    unsigned epoch;  /* of the slow protector's keys */
     struct promise promises[JOBS_MAX];
     size_t promise_count;
 };
@@ -111,6 +112,7 @@ static struct promise *add_promise(struct world *world, uint64_t job, bool opens
 /* On the heap, so that the sanitizer sees one that is lost, used after its release, or released twice. */
 struct cg_binding {
     struct cg_token token;
+    unsigned epoch;
 };
 
 static int slow_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
@@ -126,9 +128,13 @@ static int slow_seal(struct cg_protector *protector, const struct cg_sealing *se
     if (err < 0) return err;
     *binding = malloc(sizeof **binding);
     CG_CHECK(*binding != NULL);
-    (*binding)->token = sealing->token;
+    **binding = (struct cg_binding){.token = sealing->token, .epoch = world->epoch};
     world->bindings++;
     return promise == NULL ? CG_OK : CG_PENDING;
+}
+
+static bool slow_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
+    return binding->epoch != ((struct slow_protector *)protector)->world->epoch;
 }
 
 static void slow_release(struct cg_protector *protector, struct cg_binding *binding) {
@@ -168,7 +174,8 @@ static int slow_open(struct cg_protector *protector, const struct cg_opening *op
     return CG_PENDING;
 }
 
-static const struct cg_protector_ops slow_ops = {.name = "slow", .seal = slow_seal, .open = slow_open, .release = slow_release};
+static const struct cg_protector_ops slow_ops = {
+    .name = "slow", .seal = slow_seal, .open = slow_open, .is_stale = slow_is_stale, .release = slow_release};
 
 /* The port. */
 
@@ -194,6 +201,8 @@ static void check_wanted(struct world *world, const struct cg_msg *msg) {
     const struct cg_subscription *it = entry->cast->subscriptions;
     while (it != NULL && it->exchange->abandoned) it = it->next_of_cast;
     CG_CHECK(it != NULL);
+    const struct cg_binding *binding = entry->cast->binding;
+    CG_CHECK(binding == NULL || binding->epoch == world->epoch); /* R55 */
 }
 
 static int port_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
@@ -717,6 +726,7 @@ static void event_modes(struct world *world, struct input *input) {
     world->emit_fails = modes & 16;
     if (modes & 32) world->random_state = 42; /* a source that repeats itself */
     if (modes & 64) world->kernel_drops += who;
+    if (modes & 128) world->epoch++; /* rekeyed */
     world->identity = who & 3;
     world->challenges = who & 4;
     world->overtaken = who & 8;

@@ -226,6 +226,8 @@ def exchanges():
         "small-memory": bytes([0, 0, 0x20, 0x0e, 0, 0, 0]) + request(LAMPS, SSE) + reply(0, 0, sixteens=200) * 4 + wait(5),
         "forward": request(LAMPS | 8, seconds=2) + request(PAIR | 8, MIXED, rest=1, seconds=3) + answers + wait(9),
         "hidden": bytes([0, 0, 0, 0, 32, 32, 32]) + request(ROOM) + answers[:12] + wait(9) + request(ROOM, MIXED) + answers + wait(9),
+        "rekeyed": request(SLOW) + request(SLOW, rest=1) + request(SLOW, rest=6) + modes(128 | 1) + answers + promise() + wait(3) +
+                   promise() + wait(9),
         "no-response": request(LAMPS, no_response=26) + request(LAMPS, SSE, no_response=26) + wait(1),
     }
     for name, events in seeds.items():

@@ -32,6 +32,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     uint32_t wanted = ask->side->mappings[ask->mapping].finish.count;
     if (summary->answered != wanted || summary->rejected > 0 || summary->failed > 0) end_program("answers were lost");
     ask->end_ns = bench_wall_ns();
+    uv_stop(&ask->side->loop.uv); /* or it would sleep before whoever runs it looks */
     if (ask->ended != NULL) ask->ended(ask);
 }
 

@@ -361,6 +361,35 @@ static void test_nstart_and_its_end(void **state) { /* R38 */
     world_fini(&world);
 }
 
+static void test_a_patient_client_that_joins_waits_on(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, hasty, patient;
+    world_init(&world);
+    world_start(&world);
+    struct cg_request *request = world_new(&world, &first, "/lamps/a");
+    request->has_timeout = true;
+    request->timeout_s = 5; /* holds the group, which stays silent */
+    world_go(&world, &first);
+    request = world_new(&world, &hasty, "/lamps/b");
+    request->has_timeout = true;
+    request->timeout_s = 1;
+    world_go(&world, &hasty);
+    request = world_new(&world, &patient, "/lamps/b");
+    request->has_timeout = true;
+    request->timeout_s = 10;
+    world_go(&world, &patient);
+    world_advance(&world, 5 * SECOND);
+    assert_int_equal(world.sent_count, 2); /* their turn has come */
+    world_answer(&world, 1, "127.1.0.1", "on");
+    world_advance(&world, 10 * SECOND);
+    assert_int_equal(patient.reply.summary.answered, 1);
+    call_fini(&first);
+    call_fini(&hasty);
+    call_fini(&patient);
+    world_fini(&world);
+}
+
 static void test_silent_groups_are_paced(void **state) { /* R38 */
     (void)state;
     struct world world;
@@ -811,6 +840,7 @@ int main(void) {
         cmocka_unit_test(test_two_exchanges_on_one_cast),
         cmocka_unit_test(test_unsafe_and_answered_casts_are_not_shared),
         cmocka_unit_test(test_nstart_and_its_end),
+        cmocka_unit_test(test_a_patient_client_that_joins_waits_on),
         cmocka_unit_test(test_silent_groups_are_paced),
         cmocka_unit_test(test_no_response_ends_early),
         cmocka_unit_test(test_timeout_zero_sends_and_leaves),

@@ -197,6 +197,28 @@ static void test_grace_for_answers_being_verified(void **state) {
     world_fini(&world);
 }
 
+static void test_grace_ends_with_the_last_verification(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.opens_late = true;
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "sealed");
+    world_answer(&world, 0, "127.1.0.2", "sealed");
+    world_advance(&world, 2 * SECOND + 100000);
+    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
+    world_run(&world);
+    assert_int_equal(call.replies, 0);
+    open_job(&world, slow.jobs[1], "B", "credential of B", "two");
+    world_run(&world);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.summary.answered, 2);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_refused_at_once(void **state) {
     (void)state;
     struct world world;
@@ -234,6 +256,7 @@ int main(void) {
         cmocka_unit_test(test_sealing_across_a_purge),
         cmocka_unit_test(test_opened_later),
         cmocka_unit_test(test_grace_for_answers_being_verified),
+        cmocka_unit_test(test_grace_ends_with_the_last_verification),
         cmocka_unit_test(test_refused_at_once),
         cmocka_unit_test(test_freed_with_jobs_out),
     };

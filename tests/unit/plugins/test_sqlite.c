@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -253,6 +254,42 @@ static void a_second_gateway_is_refused(void **state) {
 }
 
 /* Even somebody who removes the lock file gets no number twice. */
+/* As castgate-keys does, while the gateway goes on: a rekey needs no restart. */
+static void a_key_is_claimed_beside_a_gateway(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    expect_range(side, &key_1, 0, 10);
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_OK);
+    expect_range(side, &key_1, 10, 10);
+    expect_range(side, &key_2, 0, 5);
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_OK); /* a claim is no reset */
+    expect_range(side, &key_2, 5, 5);
+    close_store(side);
+    open_store(side); /* and raises no suspicion later */
+    expect_range(side, &key_1, 20, 10);
+    expect_range(side, &key_2, 10, 10);
+    close_store(side);
+    static const struct cg_sender_id key_3 = {.bytes = {3}};
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_3, &problem), CG_OK); /* without a gateway just as well */
+    open_store(side);
+    expect_range(side, &key_3, 0, 1);
+}
+
+static void nothing_is_claimed_in_a_copy_that_is_in_use(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    char lock[200];
+    expect_range(side, &key_1, 0, 10);
+    shell("cp -r %s %s", side->folder, side->other);
+    snprintf(lock, sizeof lock, "%s/castgate.lock", side->other);
+    int fd = open(lock, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(flock(fd, LOCK_EX), 0);
+    assert_int_equal(cg_sqlite_claim(side->other, &key_2, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "is a copy"));
+    close(fd);
+}
+
 static void a_removed_lock_is_noticed(void **state) {
     struct side *side = *state;
     struct side second = *side;
@@ -787,6 +824,8 @@ int main(void) {
         PLAIN(numbers_end_at_2_to_the_40),
         PLAIN(a_second_gateway_is_refused),
         PLAIN(a_removed_lock_is_noticed),
+        PLAIN(a_key_is_claimed_beside_a_gateway),
+        PLAIN(nothing_is_claimed_in_a_copy_that_is_in_use),
         PLAIN(a_copied_folder_is_spent),
         PLAIN(a_renamed_folder_is_no_copy),
         PLAIN(a_folder_put_back_is_spent),

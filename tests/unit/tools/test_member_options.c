@@ -91,6 +91,27 @@ static void every_misbehaviour_has_a_name(void **state) {
     }
 }
 
+static void protected_members_have_more_misbehaviour(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        enum cg_misbehave kind;
+    } rows[] = {{"flip", CG_MISBEHAVE_FLIP},
+                {"truncate", CG_MISBEHAVE_TRUNCATE},
+                {"unprotected", CG_MISBEHAVE_UNPROTECTED},
+                {"stranger", CG_MISBEHAVE_STRANGER},
+                {"impostor", CG_MISBEHAVE_IMPOSTOR},
+                {"replay", CG_MISBEHAVE_REPLAY},
+                {"repeat-piv", CG_MISBEHAVE_REPEAT_PIV}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(PARSE("--keys", "group.json", "--misbehave", rows[i].name), CG_OK);
+        assert_int_equal(options.misbehave, rows[i].kind);
+        assert_int_equal(PARSE("--plain", "--misbehave", rows[i].name), CG_E_BAD_REQUEST);
+        assert_non_null(strstr(error, "for protected members"));
+        assert_non_null(strstr(cg_member_usage, rows[i].name));
+    }
+}
+
 static void wrong_values_are_refused(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -161,6 +182,7 @@ int main(void) {
         cmocka_unit_test(addresses_are_consecutive),
         cmocka_unit_test(everything_is_taken),
         cmocka_unit_test(every_misbehaviour_has_a_name),
+        cmocka_unit_test(protected_members_have_more_misbehaviour),
         cmocka_unit_test(wrong_values_are_refused),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
         cmocka_unit_test(nothing_starts_without_being_told_how_to_protect),
