@@ -107,11 +107,11 @@ void cg_group_oscore_discard(struct cg_group_oscore *group) {
     group->staged_current = group->staged_next = NULL;
 }
 
-/* What was sent under until now. Where only members changed its keys go on, and so do its pairwise keys. */
-static void retire(const struct cg_group_oscore *group, struct cg_epoch *old, const struct cg_epoch *fresh) {
+/* What was sent under until now, and is not any more. */
+static void retire(const struct cg_group_oscore *group, struct cg_epoch *old) {
     uint64_t now_us = group->services->gateway == NULL ? 0 : cg_gateway_now(group->services->gateway);
     old->retired_us = now_us > 0 ? now_us : 1;
-    if (fresh == NULL || !cg_epoch_same_keys(old, fresh)) cg_oscore_context_retire(old->context);
+    cg_oscore_context_retire(old->context);
 }
 
 void cg_group_oscore_commit(struct cg_group_oscore *group) {
@@ -119,7 +119,7 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     group->current = group->staged_current;
     group->next = group->staged_next;
     group->staged_current = group->staged_next = NULL;
-    if (old != NULL && old != group->current) retire(group, old, group->current);
+    if (old != NULL && cg_group_is_stale(group, old)) retire(group, old); /* where only members changed its keys go on */
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
 }

@@ -21,15 +21,13 @@ struct group_opening {
     struct cg_addr from;
     bool has_kid;
     struct cg_slice kid, gid; /* as the answer says; in `sealed` */
-    uint8_t *sealed;          /* a copy of the datagram: what further attempts read */
     size_t sealed_len;
-    uint8_t *plain; /* room for what is inside; NULL before there is something */
+    uint8_t *plain;   /* room for what is inside: behind the copy */
+    uint8_t sealed[]; /* a copy of the datagram: what further attempts read */
 };
 
 static void free_opening(struct group_opening *o) {
     for (unsigned i = 0; i < o->attempts; i++) cg_epoch_unref(o->epochs[i]);
-    free(o->sealed);
-    free(o->plain);
     free(o);
 }
 
@@ -147,6 +145,7 @@ static void blame(const struct group_opening *o) {
  * ends as it began. */
 static bool is_evicted(const struct group_opening *o) {
     const struct cg_group_oscore *group = o->binding->group;
+    if (o->epochs[o->attempt] == group->current) return false; /* the peer is one of its */
     struct cg_slice fingerprint = cg_oscore_peer_fingerprint(o->op.peer);
     if (group->current == NULL || cg_epoch_find(group->current, fingerprint) != NULL) return false;
     return group->next == NULL || cg_epoch_find(group->next, fingerprint) == NULL;
@@ -194,13 +193,11 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     struct cg_msg plain;
     struct cg_oscore_opened verified;
     size_t room = CG_OSCORE_OPEN_ROOM(o->sealed_len);
-    if (o->plain == NULL) o->plain = malloc(room);
-    int err = o->plain == NULL ? CG_E_NO_MEMORY : is_evicted(o) ? CG_E_EVICTED : CG_OK; /* maybe since it was submitted */
-    if (err < 0) {
+    if (is_evicted(o)) { /* maybe since it was submitted */
         cg_oscore_open_cancel(&o->op);
-        return err;
+        return CG_E_EVICTED;
     }
-    err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
+    int err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
     if (err == CG_OK) describe(&verified, &plain, opened);
     return err;
 }
@@ -276,19 +273,12 @@ static void on_verified(struct cg_crypto_job *job) {
 /* The beginning */
 
 static struct group_opening *new_opening(const struct cg_opening *opening, uint64_t job) {
-    struct group_opening *o = calloc(1, sizeof *o);
-    if (o == NULL) return NULL;
     struct cg_slice bytes = opening->datagram;
-    o->binding = opening->binding;
-    o->job = job;
-    o->from = opening->from;
-    o->sealed_len = bytes.len;
-    o->sealed = malloc(bytes.len + 1);
-    if (o->sealed == NULL) {
-        free_opening(o);
-        return NULL;
-    }
+    struct group_opening *o = malloc(sizeof *o + bytes.len + CG_OSCORE_OPEN_ROOM(bytes.len));
+    if (o == NULL) return NULL;
+    *o = (struct group_opening){.binding = opening->binding, .job = job, .from = opening->from, .sealed_len = bytes.len};
     memcpy(o->sealed, bytes.data, bytes.len);
+    o->plain = o->sealed + bytes.len;
     return o;
 }
 

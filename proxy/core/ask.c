@@ -111,6 +111,7 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
 static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_token_entry *token = cg_token_make(gateway, ask->exchange->mapping->stats);
     if (token == NULL) return false;
+    ask->mid = gateway->next_mid++; /* first: what the protector delivers as it releases is of the earlier request */
     if (ask->token != NULL) {
         HASH_DELETE(hh, gateway->asks_by_mid, ask);
         cg_token_spend(gateway, ask->token);
@@ -118,7 +119,6 @@ static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     }
     ask->token = token;
     token->ask = ask;
-    ask->mid = gateway->next_mid++;
     ask->key = (struct cg_ask_key){.to = ask->to, .mid = ask->mid};
     HASH_ADD(hh, gateway->asks_by_mid, key, sizeof ask->key, ask);
     ask->acknowledged = false;

@@ -150,10 +150,16 @@ static void note_line(struct check *check, struct cg_slice line) {
     }
 }
 
+/* The core speaks right before the loop goes to sleep, which must not happen then. */
+static void end_wait(struct check *check) {
+    check->replied = true;
+    uv_stop(&check->loop.uv);
+}
+
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct check *check = ctx;
     struct cg_slice text = cg_outq_peek(reply->body); /* one block: it was put at once */
-    check->replied = true;
+    end_wait(check);
     check->summary = reply->summary;
     while (text.len > 0) {
         const uint8_t *end = memchr(text.data, '\n', text.len);
@@ -166,7 +172,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
 static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
     struct check *check = ctx;
     (void)exchange_id;
-    check->replied = true;
+    end_wait(check);
     check->findings.problem = *problem;
 }
 
@@ -261,7 +267,7 @@ static bool has_address(const struct check *check, const struct cg_leg *leg) {
 static void find_interface(struct check *check, struct cg_leg *leg) {
     char name[IF_NAMESIZE];
     const char *wanted = leg->target->interface;
-    if (check->findings.unicast) wanted = if_indextoname(cg_evidence_route(&leg->group), name);
+    if (check->findings.unicast) wanted = if_indextoname(cg_evidence_route(&leg->group).interface, name);
     if (check->findings.unicast && wanted == NULL) {
         cg_problem_set(&leg->problem, CG_E_EMIT, "there is no route to it");
         return;
@@ -296,7 +302,7 @@ static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg
     if (leg->source.family != leg->group.family) leg->source = own_source(check, leg);
     leg->source.port = cg_group_socket_port(check->loop.group, leg->group.family);
     if (leg->group.family == CG_FAMILY_IPV6 && leg->source.ip[0] == 0xfe) leg->source.scope = leg->by.index;
-    leg->route = cg_evidence_route(&leg->group);
+    leg->route = cg_evidence_route(&leg->group).interface;
     leg->is_joined = cg_evidence_is_joined(&leg->group, leg->by.index);
 }
 
@@ -564,7 +570,7 @@ static void request(struct check *check) {
 static void ping_silent(struct check *check) {
     struct cg_ping pings[SILENT_MAX];
     for (size_t i = 0; i < check->silent_count; i++) {
-        check->silent[i].route = cg_evidence_route(&check->silent[i].ping.to);
+        check->silent[i].way = cg_evidence_route(&check->silent[i].ping.to);
         pings[i] = check->silent[i].ping;
     }
     cg_pings_run(pings, check->silent_count);
@@ -612,7 +618,7 @@ static void conclude(struct check *check, struct cg_buf *rules) {
     findings->first_rejection = check->rejection[0] == 0 ? NULL : check->rejection;
     findings->silent = check->silent;
     findings->silent_count = check->silent_count;
-    findings->has_rules = cg_evidence_rules(rules);
+    if (findings->answered == 0 || findings->missing > 0) findings->has_rules = cg_evidence_rules(rules);
     findings->rules = cg_buf_slice(rules);
 }
 
@@ -748,7 +754,7 @@ int cg_check_run(struct cg_config *config, const char *name) {
     check->interfaces = (struct cg_interfaces){.query_fd = -1, .news_fd = -1};
     cg_buf_init(&check->answers, 0);
     cg_buf_init(&check->rejections, 0);
-    cg_log_set_level(CG_LOG_ERROR);
+    cg_log_set_level((enum cg_log_level)(CG_LOG_ERROR + 1)); /* it is all told in words */
     cg_protectors_init(&check->protectors);
     leave_port(config);
     if (prepare(check, &problem)) status = run_loop(check, &problem);

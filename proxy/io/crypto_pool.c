@@ -7,19 +7,21 @@
 
 #include "base/check.h"
 
-enum { BATCH = 16, BATCHES_A_THREAD = 2 };
+/* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it; what else uses libuv's
+ * pool waits for as many. */
+enum { SHIFT = 32, SHIFTS_A_THREAD = 4 };
 
-struct cg_crypto_batch {
+struct cg_crypto_shift {
     uv_work_t work;
     struct cg_crypto_pool *pool;
-    struct cg_crypto_batch *prev, *next; /* of the pool */
-    struct cg_crypto_job *jobs[BATCH];
-    unsigned first, count; /* those before `first` are done */
+    struct cg_crypto_shift *prev, *next; /* of the pool */
+    struct cg_crypto_job *jobs[SHIFT];   /* under the lock, as is `count`, while it runs */
+    unsigned first, count;               /* those before `first` are done */
 };
 
 static struct cg_crypto_pool *pool_of(struct cg_crypto *crypto) { return (struct cg_crypto_pool *)crypto; }
 
-/* Queues */
+/* Queues: under the lock. */
 
 static void append(struct cg_crypto_job **first, struct cg_crypto_job **last, struct cg_crypto_job *job) {
     job->next = NULL;
@@ -62,58 +64,67 @@ static void leave_round(struct cg_crypto_pool *pool, struct cg_crypto_lane *lane
 
 /* One job of the lane whose turn it is, which then goes to the end of the round. NULL: nothing waits. */
 static struct cg_crypto_job *next_job(struct cg_crypto_pool *pool) {
+    if (pool->waiting == 0) return NULL;
+    pool->waiting--;
     if (pool->urgent_first != NULL) return take(&pool->urgent_first, &pool->urgent_last);
     struct cg_crypto_lane *lane = pool->round_first;
-    if (lane == NULL) return NULL;
     struct cg_crypto_job *job = take(&lane->first, &lane->last);
     leave_round(pool, lane);
     if (lane->first != NULL) enter_round(pool, lane);
     return job;
 }
 
-/* Batches */
-
-static void start_batches(struct cg_crypto_pool *pool);
+/* Shifts: on the pool's threads. Which jobs a shift does is decided when it runs and not before, so that what is urgent comes next,
+ * and that threads need not wait for the loop while other shifts are queued. */
 
 static void on_work(uv_work_t *work) {
-    struct cg_crypto_batch *batch = work->data;
-    for (unsigned i = 0; i < batch->count; i++) batch->jobs[i]->run(batch->jobs[i]);
-}
-
-static void on_worked(uv_work_t *work, int status) {
-    struct cg_crypto_batch *batch = work->data;
-    struct cg_crypto_pool *pool = batch->pool;
-    CG_CHECK(status == 0); /* batches are never cancelled */
-    pool->running--;
-    start_batches(pool); /* the thread is not to wait for what follows here */
-    while (batch->first < batch->count) { /* one job's end may cancel the lane of those that follow */
-        struct cg_crypto_job *job = batch->jobs[batch->first++];
-        job->done(job);
-    }
-    DL_DELETE(pool->batches, batch);
-    free(batch);
-}
-
-static bool start_batch(struct cg_crypto_pool *pool) {
-    struct cg_crypto_batch *batch = calloc(1, sizeof *batch);
-    if (batch == NULL) return false; /* a later submit or batch tries again */
-    batch->pool = pool;
-    batch->work.data = batch;
-    while (batch->count < BATCH) {
+    struct cg_crypto_shift *shift = work->data;
+    struct cg_crypto_pool *pool = shift->pool;
+    bool urgent = false; /* its result is waited for: the shift ends with it */
+    while (shift->count < SHIFT && !urgent) {
+        uv_mutex_lock(&pool->lock);
         struct cg_crypto_job *job = next_job(pool);
-        if (job == NULL) break;
-        batch->jobs[batch->count++] = job;
+        if (job != NULL) shift->jobs[shift->count++] = job;
+        uv_mutex_unlock(&pool->lock);
+        if (job == NULL) return;
+        urgent = job->lane == NULL;
+        job->run(job);
     }
-    DL_APPEND(pool->batches, batch);
+}
+
+static void on_worked(uv_work_t *work, int status);
+
+static bool start_shift(struct cg_crypto_pool *pool) {
+    struct cg_crypto_shift *shift = calloc(1, sizeof *shift);
+    if (shift == NULL) return false; /* a later submit or the end of a shift tries again */
+    shift->pool = pool;
+    shift->work.data = shift;
+    DL_APPEND(pool->shifts, shift);
     pool->running++;
-    CG_CHECK(uv_queue_work(pool->uv, &batch->work, on_work, on_worked) == 0);
+    CG_CHECK(uv_queue_work(pool->uv, &shift->work, on_work, on_worked) == 0);
     return true;
 }
 
-static void start_batches(struct cg_crypto_pool *pool) {
-    while (pool->running < pool->most && (pool->urgent_first != NULL || pool->round_first != NULL)) {
-        if (!start_batch(pool)) break;
+/* As many as may be queued, but no more than there are jobs. */
+static void start_shifts(struct cg_crypto_pool *pool) {
+    uv_mutex_lock(&pool->lock);
+    size_t wanted = pool->waiting < pool->most ? pool->waiting : pool->most;
+    uv_mutex_unlock(&pool->lock);
+    while (pool->running < wanted && start_shift(pool)) {}
+}
+
+static void on_worked(uv_work_t *work, int status) {
+    struct cg_crypto_shift *shift = work->data;
+    struct cg_crypto_pool *pool = shift->pool;
+    CG_CHECK(status == 0); /* shifts are never cancelled */
+    pool->running--;
+    start_shifts(pool); /* the thread is not to wait for what follows here */
+    while (shift->first < shift->count) { /* one job's end may cancel the lane of those that follow */
+        struct cg_crypto_job *job = shift->jobs[shift->first++];
+        job->done(job);
     }
+    DL_DELETE(pool->shifts, shift);
+    free(shift);
 }
 
 /* The interface */
@@ -122,41 +133,57 @@ static void pool_submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, s
     struct cg_crypto_pool *pool = pool_of(crypto);
     job->lane = lane;
     job->cancelled = false;
+    uv_mutex_lock(&pool->lock);
+    pool->waiting++;
     if (lane == NULL) {
         append(&pool->urgent_first, &pool->urgent_last, job);
     } else {
         append(&lane->first, &lane->last, job);
         if (!lane->in_round) enter_round(pool, lane);
     }
-    start_batches(pool);
+    uv_mutex_unlock(&pool->lock);
+    if (pool->running < pool->most) (void)start_shift(pool);
 }
 
 static void mark_running(struct cg_crypto_pool *pool, const struct cg_crypto_lane *lane) {
-    struct cg_crypto_batch *batch;
-    DL_FOREACH(pool->batches, batch) {
-        for (unsigned i = batch->first; i < batch->count; i++) {
-            if (batch->jobs[i]->lane == lane) batch->jobs[i]->cancelled = true;
+    struct cg_crypto_shift *shift;
+    DL_FOREACH(pool->shifts, shift) {
+        for (unsigned i = shift->first; i < shift->count; i++) {
+            if (shift->jobs[i]->lane == lane) shift->jobs[i]->cancelled = true;
         }
     }
 }
 
-static void pool_cancel(struct cg_crypto *crypto, struct cg_crypto_lane *lane) {
-    struct cg_crypto_pool *pool = pool_of(crypto);
+/* Takes the lane out of the threads' reach; returns what waited in it. */
+static struct cg_crypto_job *close_lane(struct cg_crypto_pool *pool, struct cg_crypto_lane *lane) {
+    uv_mutex_lock(&pool->lock);
+    struct cg_crypto_job *waiting = lane->first;
     mark_running(pool, lane);
     if (lane->in_round) leave_round(pool, lane);
-    while (lane->first != NULL) {
-        struct cg_crypto_job *job = take(&lane->first, &lane->last);
+    for (struct cg_crypto_job *job = waiting; job != NULL; job = job->next) pool->waiting--;
+    lane->first = lane->last = NULL;
+    uv_mutex_unlock(&pool->lock);
+    return waiting;
+}
+
+static void pool_cancel(struct cg_crypto *crypto, struct cg_crypto_lane *lane) {
+    struct cg_crypto_job *job = close_lane(pool_of(crypto), lane);
+    while (job != NULL) {
+        struct cg_crypto_job *next = job->next;
         job->cancelled = true;
         job->done(job);
+        job = next;
     }
 }
 
 static const struct cg_crypto_ops pool_ops = {.submit = pool_submit, .cancel = pool_cancel};
 
 void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads) {
-    *pool = (struct cg_crypto_pool){.crypto.ops = &pool_ops, .uv = uv, .most = threads * BATCHES_A_THREAD};
+    *pool = (struct cg_crypto_pool){.crypto.ops = &pool_ops, .uv = uv, .most = threads * SHIFTS_A_THREAD};
+    CG_CHECK(uv_mutex_init(&pool->lock) == 0);
 }
 
 void cg_crypto_pool_fini(struct cg_crypto_pool *pool) {
     CG_CHECK(pool->running == 0 && pool->urgent_first == NULL && pool->round_first == NULL);
+    uv_mutex_destroy(&pool->lock);
 }

@@ -1,5 +1,5 @@
-/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in batches of at most 16, and two batches a
- * thread at most in the pool, which also serves DNS and files. */
+/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in shifts of at most 32 jobs, and four shifts
+ * a thread at most in the pool, which also serves DNS and files. */
 #ifndef CG_IO_CRYPTO_POOL_H
 #define CG_IO_CRYPTO_POOL_H
 
@@ -10,10 +10,12 @@
 struct cg_crypto_pool {
     struct cg_crypto crypto; /* first member */
     uv_loop_t *uv;
+    uv_mutex_t lock; /* the five that follow, all lanes, and which jobs a shift has taken */
     struct cg_crypto_job *urgent_first, *urgent_last;
     struct cg_crypto_lane *round_first, *round_last; /* lanes with waiting jobs */
-    struct cg_crypto_batch *batches;                 /* in the pool */
-    unsigned running, most;                          /* batches */
+    size_t waiting;                                  /* jobs */
+    struct cg_crypto_shift *shifts;                  /* in the pool; the loop's own, as is what follows */
+    unsigned running, most;                          /* shifts */
 };
 
 /* `threads`: of libuv's pool. */

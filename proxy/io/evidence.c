@@ -66,21 +66,20 @@ struct route_request {
     uint8_t ip[16];
 };
 
-static unsigned outgoing_interface(const struct nlmsghdr *header, size_t len) {
-    if (!NLMSG_OK(header, len) || header->nlmsg_type != RTM_NEWROUTE) return 0;
+static struct cg_way parse_route(const struct nlmsghdr *header, size_t len) {
+    struct cg_way way = {0};
+    if (!NLMSG_OK(header, len) || header->nlmsg_type != RTM_NEWROUTE) return way;
     const struct rtmsg *route = NLMSG_DATA(header);
     size_t left = RTM_PAYLOAD(header);
     for (const struct rtattr *attr = RTM_RTA(route); RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
-        unsigned index;
-        if (attr->rta_type != RTA_OIF) continue;
-        memcpy(&index, RTA_DATA(attr), sizeof index);
-        return index;
+        if (attr->rta_type == RTA_OIF) memcpy(&way.interface, RTA_DATA(attr), sizeof way.interface);
+        if (attr->rta_type == RTA_GATEWAY) way.routed = true;
     }
-    return 0;
+    return way;
 }
 
-unsigned cg_evidence_route(const struct cg_addr *to) {
-    if (to->scope != 0) return to->scope;
+struct cg_way cg_evidence_route(const struct cg_addr *to) {
+    if (to->scope != 0) return (struct cg_way){.interface = to->scope};
     size_t ip_len = cg_addr_ip(to).len;
     struct route_request request = {
         .header = {.nlmsg_len = (uint32_t)(offsetof(struct route_request, ip) + ip_len),
@@ -91,7 +90,7 @@ unsigned cg_evidence_route(const struct cg_addr *to) {
     };
     memcpy(request.ip, to->ip, ip_len);
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0) return 0;
+    if (fd < 0) return (struct cg_way){0};
     union {
         struct nlmsghdr header;
         char bytes[4096];
@@ -99,7 +98,7 @@ unsigned cg_evidence_route(const struct cg_addr *to) {
     ssize_t len = -1;
     if (send(fd, &request, request.header.nlmsg_len, 0) >= 0) len = recv(fd, &reply, sizeof reply, 0);
     close(fd);
-    return len < 0 ? 0 : outgoing_interface(&reply.header, (size_t)len);
+    return len < 0 ? (struct cg_way){0} : parse_route(&reply.header, (size_t)len);
 }
 
 /* The kernel's own choice, asked of a socket that is only connected. */
@@ -191,7 +190,8 @@ void cg_evidence_interfaces(struct cg_buf *to, enum cg_family family) {
     if (getifaddrs(&list) != 0) return;
     for (const struct ifaddrs *item = list; item != NULL; item = item->ifa_next) {
         if (item->ifa_addr == NULL || item->ifa_addr->sa_family != AF_PACKET) continue; /* one of these a link */
-        if ((item->ifa_flags & (IFF_UP | IFF_MULTICAST | IFF_LOOPBACK)) != (IFF_UP | IFF_MULTICAST)) continue;
+        const unsigned fit = IFF_UP | IFF_RUNNING | IFF_MULTICAST;
+        if ((item->ifa_flags & (fit | IFF_LOOPBACK)) != fit) continue;
         const struct ifaddrs *address = find_address(list, item->ifa_name, wanted);
         char text[CG_ADDR_TEXT_MAX] = "";
         struct cg_addr addr;

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { WRAP = 110, INDENT = 4, LISTED_MAX = 3 };
+enum { WRAP = 110, INDENT = 4 };
 
 struct hints {
     struct cg_buf *to;
@@ -79,7 +79,7 @@ static void no_interface(struct hints *hints, const struct cg_leg *leg) {
 /* Known, silent, and all of them on this very interface. */
 static bool all_are_here(const struct cg_findings *findings, const struct cg_leg *leg) {
     for (size_t i = 0; i < findings->silent_count; i++) {
-        if (findings->silent[i].route != leg->by.index) return false;
+        if (findings->silent[i].way.interface != leg->by.index) return false;
     }
     return findings->silent_count > 0;
 }
@@ -100,14 +100,18 @@ static void loopback(struct hints *hints, const struct cg_leg *leg) {
 /* Members that the routing table has behind another interface. */
 static void members_elsewhere(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    char by[IF_NAMESIZE];
-    unsigned listed = 0;
+    const struct cg_silent *first = NULL;
+    char by[IF_NAMESIZE], more[32] = "";
+    unsigned count = 0;
     for (size_t i = 0; i < findings->silent_count && !findings->unicast; i++) {
         const struct cg_silent *member = &findings->silent[i];
-        if (member->route == 0 || is_leg(findings, member->route) || listed++ == LISTED_MAX) continue;
-        CAUSE(hints, "the wrong interface: member %s is reached by %s, but the group request left by %s. Set \"interface\": \"%s\".",
-              member->name, name_of(member->route, by), findings->legs[0].by.name, by);
+        if (member->way.interface == 0 || is_leg(findings, member->way.interface)) continue;
+        if (count++ == 0) first = member;
     }
+    if (first == NULL) return;
+    if (count > 1) snprintf(more, sizeof more, " (and %u more)", count - 1);
+    CAUSE(hints, "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": \"%s\".", first->name,
+          more, name_of(first->way.interface, by), findings->legs[0].by.name, by);
 }
 
 static void answers_elsewhere(struct hints *hints) {
@@ -217,10 +221,29 @@ static bool stays_on_link(const struct cg_addr *group) {
     return (group->ip[1] & 0x0f) <= 2;
 }
 
+/* A silent member that is known, or none is. */
+static bool may_be_routed(const struct cg_findings *findings, const struct cg_silent **routed) {
+    *routed = NULL;
+    for (size_t i = 0; i < findings->silent_count && *routed == NULL; i++) {
+        if (findings->silent[i].way.routed) *routed = &findings->silent[i];
+    }
+    return *routed != NULL || findings->silent_count == 0;
+}
+
 static void hops(struct hints *hints, const struct cg_leg *leg) {
+    const struct cg_findings *findings = hints->findings;
+    const struct cg_silent *routed;
     char group[CG_ADDR_TEXT_MAX];
-    if (!leg->has_interface || leg->link.loopback || leg->target->hops != 1 || stays_on_link(&leg->group) || hints->findings->unicast) return;
+    if (!leg->has_interface || leg->link.loopback || leg->target->hops != 1 || findings->unicast) return;
+    if (!may_be_routed(findings, &routed)) return;
     cg_addr_emit_ip(&leg->group, group);
+    if (routed != NULL && stays_on_link(&leg->group)) {
+        CAUSE(hints, "member %s is behind a router, and no router passes on %s, a group of the link: choose another group.", routed->name, group);
+    } else if (routed != NULL) {
+        CAUSE(hints, "member %s is behind a router, but the hop limit is 1: set \"hops\" to 1 more than the routers between (group.hops, or the "
+              "mapping's).", routed->name);
+    }
+    if (routed != NULL || stays_on_link(&leg->group) || hints->causes > 0 || findings->tap.total > 0) return;
     CAUSE(hints, "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" to 1 more than "
           "the routers between (group.hops, or the mapping's).", leg->by.name, group);
 }

@@ -25,7 +25,7 @@ struct cg_leg {
 struct cg_silent {
     char name[CG_NAME_MAX + 1];
     struct cg_ping ping;
-    unsigned route; /* by which interface it is reached; 0: by none */
+    struct cg_way way;
 };
 
 struct cg_findings {

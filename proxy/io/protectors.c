@@ -186,11 +186,12 @@ static struct cg_relay_entry *new_relay(struct cg_protectors *protectors, const 
     return entry;
 }
 
-/* A relay with `keys` NULL checks nothing. */
+/* The relay of a mapping, with the checker that it is to have. */
 static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping *mapping, struct cg_relay_entry **relay,
                        struct cg_problem *problem) {
     const char *file = mapping->check_signature == NULL ? "" : mapping->check_signature;
     struct cg_relay_entry *entry;
+    CG_CHECK((mapping->check_signature == NULL) == (mapping->checker_keys == NULL)); /* or it would check nothing */
     HASH_FIND_STR(protectors->relays, file, entry);
     if (entry == NULL) entry = new_relay(protectors, file);
     if (entry == NULL) return no_memory(problem);

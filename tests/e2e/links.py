@@ -1,6 +1,8 @@
 """Networks for tests that run in a namespace of their own (conftest.in_namespace): a far side in another namespace, cables to it, and
 members there."""
 
+import ctypes
+import os
 import select
 import subprocess
 
@@ -17,6 +19,23 @@ def run(command):
 def quiet_ipv6():
     """New interfaces have usable addresses at once (no duplicate address detection) and ask for no router."""
     run("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0")
+
+
+CLONE_NEWNS = 0x20000
+
+
+def own_mounts():
+    """What this thread mounts from now on is its own, and that of what it starts."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS) != 0:
+        pytest.skip(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
+    run("mount --make-rprivate /")
+
+
+def see_own_sysfs():
+    """/sys/class/net shows the interfaces of the namespace in which it was mounted."""
+    own_mounts()
+    run("mount -t sysfs sysfs /sys")
 
 
 class FarMembers(Program):

@@ -11,8 +11,6 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-import pytest
-
 import coap
 
 IP_PKTINFO, IP_RECVTTL, IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 8, 12, 49, 29  # Python has no names for them
@@ -363,11 +361,3 @@ def silent_mapping(group, name="silent", **more):
     """A mapping of a group in which nobody needs to be: exchanges run until their time is up."""
     return {"name": name, "path": f"/{name}", "group": group.uri, "security": "none", "timeout": 20,
             "clients": ["anonymous"], **more}
-
-
-def is_root():
-    import os
-    return os.geteuid() == 0
-
-
-needs_root = pytest.mark.skipif(not is_root(), reason="needs root")

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from conftest import BUILD, in_namespace, plain_mapping
-from links import new_far, quiet_ipv6, run  # noqa: F401
+from links import new_far, quiet_ipv6, run, see_own_sysfs  # noqa: F401
 from probe import silent_mapping, wait_for
 
 
@@ -99,8 +99,8 @@ def test_the_wrong_interface(new_far, tmp_path):
     members = [f"10.7.2.{i}:17700" for i in (2, 3, 4)]
     status, text, fields, hints = check(tmp_path, settings(members=members), "lights")
     assert status == 1 and fields["answers"] == ["none"]
-    assert hints[0] == ('  - the wrong interface: member 10.7.2.2:17700 is reached by other0, but the group request left by near0. Set '
-                        '"interface": "other0".')
+    assert hints[0] == ('  - the wrong interface: member 10.7.2.2:17700 (and 2 more) is reached by other0, but the group request left by '
+                        'near0. Set "interface": "other0".')
     status, _, _, hints = check(tmp_path, settings("other0", members=members), "lights")
     assert (status, hints) == (0, [])
 
@@ -210,6 +210,8 @@ def test_the_reverse_path_filter(new_far, tmp_path):
     far.cable(NEAR, FAR, "10.7.1")
     for i in (2, 3, 4):
         far.run(f"ip addr add 10.99.0.{i}/24 dev {FAR}")
+    link = json.loads(subprocess.run(["ip", "-j", "link", "show", NEAR], capture_output=True, check=True).stdout)[0]
+    far.run(f"ip neigh add 10.7.1.1 lladdr {link['address']} dev {FAR}")  # ARP would fall to the filter, too
     run("sysctl -qw net.ipv4.conf.near0.rp_filter=1")
     three(far, net="10.99.0")
     status, text, fields, hints = check(tmp_path, settings(), "lights")
@@ -220,11 +222,13 @@ def test_the_reverse_path_filter(new_far, tmp_path):
 
 @in_namespace
 def test_a_bridge_that_snoops(new_far, tmp_path):
+    see_own_sysfs()
     far = new_far()
     far.cable(NEAR, FAR)
     for command in ("ip link add br0 type bridge mcast_snooping 1", "ip link set near0 master br0", "ip addr add 10.7.1.1/24 dev br0",
                     "ip link set br0 up"):
         run(command)
+    wait_for(lambda: "state UP" in subprocess.run(["ip", "link", "show", "br0"], capture_output=True, text=True).stdout)
     status, text, fields, hints = check(tmp_path, settings("br0"), "lights")
     assert status == 1
     assert any("bridge br0 of this host snoops IGMP and MLD, and is no querier" in h for h in hints)
@@ -291,7 +295,7 @@ def test_while_a_gateway_runs(new_far, gateway, tmp_path):
     status, text, fields, hints = check_file(gate.file, "floor")
     assert status == 1 and "is locked by another gateway" in text
     assert any("which one process has at a time. While a gateway runs, ask the gateway itself" in h for h in hints)
-    assert len(gate.get_json("/lights/")["answers"]) == 3
+    assert len(gate.get_json("/lights")["answers"]) == 3
 
 
 def test_settings_mistakes(tmp_path):

@@ -1,18 +1,15 @@
 """Groups by host name (R50), with a hosts file of the test's own: the program starts in a mount namespace where that is
 /etc/hosts, and where nothing else is asked."""
 
-import ctypes
-import os
-import subprocess
 import time
 
 import pytest
 
 import coap
 from conftest import in_namespace
+from links import own_mounts, run
 from probe import Tap, check_problem, log_lines, silent_mapping, wait_for
 
-CLONE_NEWNS = 0x20000
 NOW = {"Multicast-Timeout": "0"}
 
 
@@ -27,12 +24,9 @@ def hosts(tmp_path):
 
 def see_own_hosts(hosts):
     """For this thread, and what it starts."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWNS) != 0:
-        pytest.skip(f"no mount namespace: {os.strerror(ctypes.get_errno())}")
-    subprocess.run(["mount", "--make-rprivate", "/"], check=True)
+    own_mounts()
     for name in ("hosts", "nsswitch.conf"):
-        subprocess.run(["mount", "--bind", hosts.parent / name, f"/etc/{name}"], check=True)
+        run(f"mount --bind {hosts.parent / name} /etc/{name}")
 
 
 def named_mapping(group, host="lights.example", **more):
@@ -107,10 +101,10 @@ def test_a_resolver_that_hangs_holds_nobody(gateway, new_group, hosts, tmp_path)
     see_own_hosts(hosts)
     (tmp_path / "nsswitch.conf").write_text("hosts: dns\n")
     (tmp_path / "resolv.conf").write_text("nameserver 10.9.9.2\noptions timeout:30\n")
-    subprocess.run(["mount", "--bind", tmp_path / "resolv.conf", "/etc/resolv.conf"], check=True)
+    run(f"mount --bind {tmp_path / 'resolv.conf'} /etc/resolv.conf")
     for command in ("ip link add dns0 type veth peer name dns1", "ip addr add 10.9.9.1/24 dev dns0", "ip link set dns0 up",
                     "ip link set dns1 up", "ip neigh add 10.9.9.2 lladdr 02:00:00:00:00:02 dev dns0"):
-        subprocess.run(command.split(), check=True)
+        run(command)
     group, plain = new_group("239.7.7.7"), new_group("239.7.7.8")
     gate = gateway({"mappings": [named_mapping(group), silent_mapping(plain, "plain")]})
     problem = check_problem(gate.request("/named/x", headers=NOW), 502, "cannot-emit")

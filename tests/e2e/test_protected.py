@@ -581,6 +581,8 @@ def memory_of(process):
             if not modes.startswith("rw") or name.startswith("[v"):
                 continue
             start, end = (int(part, 16) for part in span.split("-"))
+            if end - start > 1 << 28:
+                continue  # the sanitizer's own
             try:
                 memory.seek(start)
                 yield name, memory.read(end - start)

@@ -110,6 +110,27 @@ static void test_success_and_failure_mix(void **state) { /* R30, R35 */
     world_fini(&world);
 }
 
+static void test_unknown_critical_options_are_refused(void **state) { /* RFC 7252 §5.4.1 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    struct cg_opt elective = {.number = 65000, .value = cg_slice_str("x")}, critical = {.number = 65001};
+    struct cg_opts with_elective = {.list = &elective, .count = 1}, with_critical = {.list = &critical, .count = 1};
+    struct answer answer = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = 1, .payload = "x", .options = &with_elective};
+    world_answer_as(&world, 0, "127.1.0.1", answer);
+    answer.options = &with_critical;
+    world_answer_as(&world, 0, "127.1.0.2", answer);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    assert_non_null(strstr(call.text, "\"from\":\"127.1.0.2:5683\",\"kid\":null,\"gid\":null,\"reason\":\"bad-option\""));
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_latest_answer_counts_and_memory_stays(void **state) {
     (void)state;
     struct world world;
@@ -829,6 +850,7 @@ int main(void) {
         cmocka_unit_test(test_interleaved_answers_never_cross),
         cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
         cmocka_unit_test(test_success_and_failure_mix),
+        cmocka_unit_test(test_unknown_critical_options_are_refused),
         cmocka_unit_test(test_latest_answer_counts_and_memory_stays),
         cmocka_unit_test(test_con_answers_are_acknowledged),
         cmocka_unit_test(test_unknown_and_malformed_are_counted),

@@ -35,6 +35,16 @@ static int setup_patient(void **state) {
     return 0;
 }
 
+static void group_mode_only(struct fake_group *keys, uint8_t tag);
+
+static int setup_group_mode(void **state) {
+    struct room *room = calloc(1, sizeof *room);
+    assert_non_null(room);
+    set_up(room, group_mode_only, CG_FINISH_ALL);
+    *state = room;
+    return 0;
+}
+
 static int teardown(void **state) {
     struct room *room = *state;
     for (int i = 1; i <= LAMPS; i++) lamp_fini(&room->lamps[i]);
@@ -515,6 +525,7 @@ static void nobody_else_answers_for_the_asked_member(void **state) {
     struct side *side = &room->side;
     struct cg_opt echo = {.number = CG_OPT_ECHO, .value = cg_slice_str("12345678")};
     struct cg_opts options = {.list = &echo, .count = 1};
+    world_mapping(&side->world, "lamps")->timeout_us = 20 * SECOND;
     size_t sent = side_get(side);
     answer(room, 2, sent, "", (struct style){.numbered = true, .code = CG_CODE(4, 1), .options = &options});
     side_settle(side);
@@ -523,14 +534,70 @@ static void nobody_else_answers_for_the_asked_member(void **state) {
     uint8_t forged[] = {0x68, CG_CODE(4, 4), asked->bytes[2], asked->bytes[3], 0, 0, 0, 0, 0, 0, 0, 0};
     memcpy(forged + 4, asked->msg.token.bytes, CG_TOKEN_MAX);
     world_deliver(&side->world, "127.1.0.2:5683", forged, sizeof forged);
-    world_advance(&side->world, SECOND);
+    world_advance(&side->world, 4 * SECOND);
     assert_int_equal(side->call.replies, 0);
+    assert_int_equal(side->world.sent_count, sent + 3); /* asked once more, in the same words */
+    assert_memory_equal(side->world.sent[sent + 1].bytes, side->world.sent[sent + 2].bytes, side->world.sent[sent + 2].len);
     struct reception again = receive(room, 2, sent + 1);
     struct answer_bytes bytes = seal(room, 2, &again, "fresh", (struct style){.pairwise = true});
     side_deliver(side, 2, &bytes);
+    world_advance(&side->world, 20 * SECOND);
     const char *text = side_reply(side);
     assert_counts(text, 1, 1);
     assert_refused(text, "unprotected", 1);
+}
+
+/* Without pairwise mode every member can read a request by unicast, and answer it; but only the one that was asked may. */
+static void another_member_does_not_answer_for_the_asked_one(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct cg_opt echo = {.number = CG_OPT_ECHO, .value = cg_slice_str("12345678")};
+    struct cg_opts options = {.list = &echo, .count = 1};
+    size_t sent = side_get(side);
+    answer(room, 2, sent, "", (struct style){.numbered = true, .code = CG_CODE(4, 1), .options = &options});
+    side_settle(side); /* opened, and the request to lamp 2 signed */
+    assert_int_equal(side->world.sent_count, sent + 2);
+    struct reception three = receive(room, 3, sent + 1), two = receive(room, 2, sent + 1);
+    struct answer_bytes bytes = seal(room, 3, &three, "I am lamp 3", (struct style){0});
+    side_deliver(side, 2, &bytes);
+    side_settle(side);
+    bytes = seal(room, 2, &two, "I am lamp 2", (struct style){0});
+    side_deliver(side, 2, &bytes);
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 1);
+    assert_refused(text, "unknown-sender", 1);
+    assert_has(text, "\"body\":\"I am lamp 2\"");
+}
+
+static struct cg_opt block_option(uint8_t *value, unsigned number, bool more) {
+    *value = (uint8_t)(number << 4 | (more ? 8 : 0)); /* of 16 bytes */
+    return (struct cg_opt){.number = CG_OPT_BLOCK2, .value = cg_slice_of(value, *value == 0 ? 0 : 1)};
+}
+
+static void answer_block(struct room *room, size_t sent, unsigned number, bool more, const char *text, int copies) {
+    uint8_t value;
+    struct cg_opt option = block_option(&value, number, more);
+    struct cg_opts options = {.list = &option, .count = 1};
+    struct reception reception = receive(room, 1, sent);
+    struct answer_bytes bytes = seal(room, 1, &reception, text, (struct style){.options = &options});
+    while (copies-- > 0) side_deliver(&room->side, 1, &bytes);
+    side_settle(&room->side);
+}
+
+/* The second copy is being verified when the first has already made the next block be asked for. */
+static void a_repeated_block_belongs_to_nothing(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    answer_block(room, sent, 0, true, "0123456789abcdef", 1);
+    assert_int_equal(side->world.sent_count, sent + 2);
+    answer_block(room, sent + 1, 1, true, "ghijklmnopqrstuv", 2);
+    assert_int_equal(side->world.sent_count, sent + 3);
+    answer_block(room, sent + 2, 2, false, "wxyz", 1);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 0);
+    assert_has(text, "\"body\":\"0123456789abcdefghijklmnopqrstuvwxyz\"");
 }
 
 /* Limits */
@@ -742,6 +809,25 @@ static void answers_under_prepared_keys(void **state) {
     rekeyed_fini(&next);
 }
 
+/* A reload without a change is none, however long an exchange takes. */
+static void unchanged_keys_go_on(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    world_mapping(&side->world, "lamps")->timeout_us = 600 * SECOND;
+    size_t sent = side_get(side);
+    struct reception one = receive(room, 1, sent), two = receive(room, 2, sent);
+    side_set_keys(side, side->lamps, &side->keys, 0, NULL);
+    side_set_keys(side, side->lamps, &side->keys, 3, NULL); /* nor one of the members */
+    world_advance(&side->world, 550 * SECOND);
+    struct answer_bytes bytes = seal(room, 1, &one, "group", (struct style){0});
+    side_deliver(side, 1, &bytes);
+    bytes = seal(room, 2, &two, "pairwise", (struct style){.pairwise = true});
+    side_deliver(side, 2, &bytes);
+    side_settle(side);
+    world_advance(&side->world, 100 * SECOND);
+    assert_counts(side_reply(side), 2, 0);
+}
+
 /* A member list that changed alone leaves the keys, and what was accepted under them, as they are. */
 static void changed_members_forget_no_answer(void **state) {
     struct room *room = *state;
@@ -780,6 +866,7 @@ static void an_evicted_member_is_refused_R55(void **state) {
     assert_counts(text, 1, 3);
     assert_refused(text, "evicted", 2);
     assert_refused(text, "unknown-sender", 1);
+    assert_int_equal(side->crypto.submitted, 2); /* who is known to be evicted costs no signature */
     rekeyed_fini(&next);
 }
 
@@ -824,6 +911,22 @@ static void nothing_goes_out_under_old_keys_R55(void **state) {
             room->lamps[i] = next.lamps[i];
         }
     }
+}
+
+static void what_the_store_says_of_old_keys_does_not_matter(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed next;
+    rekey(&next, &side->keys);
+    world_get(&side->world, &side->call, "/lamps/x");
+    side_set_keys(side, side->lamps, &next.keys, 0, NULL);
+    fake_store_refuse(&side->store, CG_STORE_SPENT, "this key is spent");
+    fake_store_grant(&side->store);
+    side_settle(side);
+    assert_int_equal(side->call.problems, 0);
+    assert_int_equal(side->world.sent_count, 1);
+    assert_int_equal(lamp_try(&next.lamps[1], &side->world.sent[0]), CG_OK);
+    rekeyed_fini(&next);
 }
 
 static void nothing_that_waited_for_its_turn_goes_out_under_old_keys_R55(void **state) {
@@ -1002,6 +1105,8 @@ int main(void) {
         WITH_ROOM(a_kid_that_changes),
         WITH_ROOM(a_challenge_is_asked_again_by_unicast),
         WITH_ROOM(nobody_else_answers_for_the_asked_member),
+        cmocka_unit_test_setup_teardown(another_member_does_not_answer_for_the_asked_one, setup_group_mode, teardown),
+        cmocka_unit_test_setup_teardown(a_repeated_block_belongs_to_nothing, setup_group_mode, teardown),
         WITH_ROOM(a_forger_is_heard_a_few_times_only),
         WITH_ROOM(a_kid_is_verified_a_few_times_only),
         WITH_PATIENCE(the_order_in_which_threads_end_does_not_matter),
@@ -1011,10 +1116,12 @@ int main(void) {
         WITH_ROOM(the_gateway_ends_while_answers_wait),
         WITH_ROOM(answers_under_old_and_new_keys_R55),
         WITH_ROOM(answers_under_prepared_keys),
+        WITH_ROOM(unchanged_keys_go_on),
         WITH_ROOM(changed_members_forget_no_answer),
         WITH_ROOM(an_evicted_member_is_refused_R55),
         WITH_ROOM(a_removed_member_is_refused_R4),
         WITH_ROOM(nothing_goes_out_under_old_keys_R55),
+        WITH_ROOM(what_the_store_says_of_old_keys_does_not_matter),
         WITH_ROOM(nothing_that_waited_for_its_turn_goes_out_under_old_keys_R55),
         WITH_ROOM(old_keys_open_answers_for_500_seconds),
         WITH_ROOM(old_pairwise_keys_are_gone),
