@@ -76,23 +76,27 @@ static void choose_epochs(struct group_opening *o, const struct cg_oscore_option
 static struct cg_member_answers *answers_of(struct cg_binding *binding, const struct cg_oscore_peer *peer) {
     struct cg_slice fingerprint = cg_oscore_peer_fingerprint(peer);
     struct cg_member_answers *entry;
-    HASH_FIND(hh, binding->members, fingerprint.data, fingerprint.len, entry);
+    unsigned hash;
+    memcpy(&hash, fingerprint.data, sizeof hash); /* a part of a SHA-256 already */
+    HASH_FIND_BYHASHVALUE(hh, binding->members, fingerprint.data, fingerprint.len, hash, entry);
     if (entry != NULL) return entry;
     entry = calloc(1, sizeof *entry);
     if (entry == NULL) return NULL;
     memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
-    HASH_ADD(hh, binding->members, fingerprint, sizeof entry->fingerprint, entry);
+    HASH_ADD_BYHASHVALUE(hh, binding->members, fingerprint, sizeof entry->fingerprint, hash, entry);
     return entry;
 }
 
 static struct cg_source *source_of(struct cg_binding *binding, const struct cg_addr *from) {
     struct cg_source *source;
-    HASH_FIND(hh, binding->sources, from, sizeof *from, source);
+    unsigned hash;
+    HASH_VALUE(from, sizeof *from, hash);
+    HASH_FIND_BYHASHVALUE(hh, binding->sources, from, sizeof *from, hash, source);
     if (source != NULL) return source;
     source = calloc(1, sizeof *source);
     if (source == NULL) return NULL;
     source->from = *from;
-    HASH_ADD(hh, binding->sources, from, sizeof source->from, source);
+    HASH_ADD_BYHASHVALUE(hh, binding->sources, from, sizeof source->from, hash, source);
     return source;
 }
 

@@ -203,11 +203,19 @@ static void refuse_only(struct cg_gateway *gateway, struct cg_exchange *exchange
     cg_gateway_wake(gateway, exchange);
 }
 
+static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct cg_addr *addr, const struct cg_target *target) {
+    struct cg_addr to = *addr;
+    bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && gateway->port->zone != NULL;
+    if (misses_zone) to.scope = gateway->port->zone(gateway->port->ctx, target->interface);
+    return to;
+}
+
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member) {
     struct cg_opts options;
     const struct cg_target *target = &exchange->mapping->targets[0];
     int err = cg_exchange_options(exchange, target, &options);
-    struct cg_ask *ask = err < 0 ? NULL : new_ask(gateway, exchange, CG_ASK_MEMBER, &member->addr, target);
+    struct cg_addr to = with_zone(gateway, &member->addr, target);
+    struct cg_ask *ask = err < 0 ? NULL : new_ask(gateway, exchange, CG_ASK_MEMBER, &to, target);
     if (ask == NULL) {
         if (exchange->unicast) refuse_only(gateway, exchange, err);
         return;

@@ -42,7 +42,8 @@ struct cg_grant {
 /* A member that is known beforehand. */
 struct cg_member {
     const char *name;         /* never NULL; the address's text when none was given */
-    struct cg_addr addr;      /* family NONE: not known, so it cannot be asked by unicast */
+    struct cg_addr addr;      /* family NONE: not known, so it cannot be asked by unicast. A link-local one without zone is on
+                                 whatever link the mapping's first target is on at the moment */
     struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
     uint32_t number;          /* index in the mapping's members */
     UT_hash_handle hh;

@@ -19,6 +19,8 @@ struct cg_port {
     void (*random)(void *ctx, void *to, size_t len); /* CSPRNG; cannot fail */
     /* Datagrams that the kernel has dropped on the group sockets since the start. */
     uint64_t (*kernel_drops)(void *ctx);
+    /* The zone of link-local addresses on that interface (a route's); 0: there is none at the moment. NULL: there are no zones. */
+    uint32_t (*zone)(void *ctx, const char *interface);
     /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
     void (*wake)(void *ctx);
 };

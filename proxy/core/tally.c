@@ -26,14 +26,24 @@ static struct key key_of(const struct cg_arrival *arrival) {
     return key;
 }
 
-static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key) {
+/* Interfaces come back with other numbers, so settings may leave the zone out (RFC 4007 §11). */
+static const struct cg_member *member_of_any_zone(const struct cg_mapping *mapping, const struct cg_addr *from) {
+    struct cg_member *member;
+    struct cg_addr addr = *from;
+    if (from->scope == 0 || !cg_addr_is_link_local(from)) return NULL;
+    addr.scope = 0;
+    HASH_FIND(hh, mapping->members_by_addr, &addr, sizeof addr, member);
+    return member;
+}
+
+static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key, const struct cg_addr *from) {
     struct cg_member *member;
     if (key->is_identity) {
         HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, key->bytes.data, key->bytes.len, key->hash, member);
-    } else {
-        HASH_FIND_BYHASHVALUE(hh, mapping->members_by_addr, key->bytes.data, key->bytes.len, key->hash, member);
+        return member;
     }
-    return member;
+    HASH_FIND_BYHASHVALUE(hh, mapping->members_by_addr, key->bytes.data, key->bytes.len, key->hash, member);
+    return member != NULL ? member : member_of_any_zone(mapping, from);
 }
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member, bool seen) {
@@ -138,7 +148,7 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {
     struct key key = key_of(arrival);
-    const struct cg_member *member = configured_member(tally->mapping, &key);
+    const struct cg_member *member = configured_member(tally->mapping, &key, &arrival->from);
     struct cg_held_answer *found = NULL;
     if (member == NULL || cg_tally_has_seen(tally, member)) { /* a member not seen has no answer to be searched for */
         HASH_FIND_BYHASHVALUE(hh, tally->answers, key.bytes.data, key.bytes.len, key.hash, found);

@@ -1,5 +1,6 @@
-/* One request, told in full. The hard thing is that the check must be the real thing: the same gateway, sockets and protectors as in service,
- * so it stands at the edges only: a front that prints, an encoder that tells, and a port that writes down what goes through it. */
+/* One request, told in full. The hard thing is that the check must be the real thing: the same gateway, sockets and
+ * protectors as in service, so it stands at the edges only: a front that prints, an encoder that tells, and a port that
+ * writes down what goes through it. */
 #include "io/check.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/endpoint.h"
 #include "io/hints.h"
 #include "io/loop.h"
 #include "io/names.h"
@@ -54,7 +56,8 @@ struct check {
     size_t silent_count;
 };
 
-/* The encoder: lines for the front below. 'A' an answer; 'R' a rejection, reason and text; 'M' a missing member, name and address. */
+/* The encoder: lines for the front below. 'A' an answer; 'R' a rejection, reason and text; 'M' a missing member, name
+ * and address. */
 
 static void put_slice(struct cg_buf *to, struct castgate_slice slice) { cg_buf_put(to, slice.data, slice.len); }
 
@@ -82,8 +85,8 @@ static void tell_answer(struct cg_buf *to, const struct castgate_answer *answer)
 static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *rejected) {
     cg_buf_put_u8(to, 'R');
     put_slice(to, rejected->reason);
-    cg_buf_printf(to, "\t%-24.*s %.*s", (int)rejected->from.len, (const char *)rejected->from.data, (int)rejected->reason.len,
-                  (const char *)rejected->reason.data);
+    cg_buf_printf(to, "\t%-24.*s %.*s", (int)rejected->from.len, (const char *)rejected->from.data,
+                  (int)rejected->reason.len, (const char *)rejected->reason.data);
     put_kid(to, rejected->kid.len > 0, rejected->kid);
     if (rejected->gid.len > 0) {
         cg_buf_put_str(to, ", group ");
@@ -217,6 +220,11 @@ static uint64_t on_kernel_drops(void *ctx) {
     return check->inner.kernel_drops(check->inner.ctx);
 }
 
+static uint32_t on_zone(void *ctx, const char *interface) {
+    struct check *check = ctx;
+    return check->inner.zone(check->inner.ctx, interface);
+}
+
 static void on_wake(void *ctx) {
     struct check *check = ctx;
     check->inner.wake(check->inner.ctx);
@@ -261,7 +269,8 @@ static bool names_are_known(const struct check *check) {
 }
 
 static bool has_address(const struct check *check, const struct cg_leg *leg) {
-    return leg->group.family != CG_FAMILY_IPV4 || leg->by.has_ipv4 || check->config->group.address.family == CG_FAMILY_IPV4;
+    return leg->group.family != CG_FAMILY_IPV4 || leg->by.has_ipv4 ||
+           check->config->group.address.family == CG_FAMILY_IPV4;
 }
 
 static void find_interface(struct check *check, struct cg_leg *leg) {
@@ -280,20 +289,28 @@ static void find_interface(struct check *check, struct cg_leg *leg) {
     cg_problem_set(&leg->problem, CG_E_EMIT, "interface \"%s\" has no IPv4 address", leg->by.name);
 }
 
+/* As the core does it: a link-local member without zone is on the first target's link. */
+static struct cg_addr with_zone(struct check *check, struct cg_addr addr) {
+    bool misses_zone = cg_addr_is_link_local(&addr) && addr.scope == 0;
+    if (misses_zone) addr.scope = on_zone(check, check->mapping->targets[0].interface);
+    return addr;
+}
+
 /* To a group, IPv4 leaves with the interface's primary address; all else is the kernel's choice. */
 static struct cg_addr own_source(const struct check *check, const struct cg_leg *leg) {
     struct cg_addr source = {.family = CG_FAMILY_IPV4};
-    if (check->findings.unicast || leg->group.family != CG_FAMILY_IPV4) return cg_evidence_source(&leg->group, &leg->by);
+    if (check->findings.unicast || leg->group.family != CG_FAMILY_IPV4)
+        return cg_evidence_source(&leg->group, &leg->by);
     memcpy(source.ip, &leg->by.ipv4, sizeof leg->by.ipv4);
     return source;
 }
 
 static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg_target *target) {
     leg->target = target;
-    leg->group = check->findings.unicast ? check->mapping->members[0].addr : cg_target_group(target);
+    leg->group = check->findings.unicast ? with_zone(check, check->mapping->members[0].addr) : cg_target_group(target);
     if (leg->group.family == CG_FAMILY_NONE) {
-        cg_problem_set(&leg->problem, CG_E_EMIT, "%.*s is no group: %s", (int)target->host.len, (const char *)target->host.data,
-                       target->resolved->why);
+        cg_problem_set(&leg->problem, CG_E_EMIT, "%.*s is no group: %s", (int)target->host.len,
+                       (const char *)target->host.data, target->resolved->why);
         return;
     }
     find_interface(check, leg);
@@ -301,7 +318,7 @@ static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg
     leg->source = check->config->group.address;
     if (leg->source.family != leg->group.family) leg->source = own_source(check, leg);
     leg->source.port = cg_group_socket_port(check->loop.group, leg->group.family);
-    if (leg->group.family == CG_FAMILY_IPV6 && leg->source.ip[0] == 0xfe) leg->source.scope = leg->by.index;
+    if (cg_addr_is_link_local(&leg->source)) leg->source.scope = leg->by.index;
     leg->route = cg_evidence_route(&leg->group).interface;
     leg->is_joined = cg_evidence_is_joined(&leg->group, leg->by.index);
 }
@@ -312,26 +329,14 @@ static bool self_test_arrived(const struct check *check) {
 
 /* Something that is no CoAP, from another port: unasked UDP, as answers to multicast are for a firewall. */
 static bool send_self_test(const struct cg_leg *leg) {
-    struct cg_addr from = leg->source;
-    struct sockaddr_storage to = {0};
-    bool ipv4 = leg->source.family == CG_FAMILY_IPV4;
-    int fd = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return false;
-    socklen_t len = ipv4 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
-    if (ipv4) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-        memcpy(&v4.sin_addr, from.ip, 4);
-        memcpy(&to, &v4, sizeof v4);
-    } else {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_scope_id = from.scope};
-        memcpy(&v6.sin6_addr, from.ip, 16);
-        memcpy(&to, &v6, sizeof v6);
-    }
-    bool sent = bind(fd, (const struct sockaddr *)&to, len) == 0;
-    uint16_t port = htons(leg->source.port);
-    memcpy((char *)&to + offsetof(struct sockaddr_in, sin_port), &port, sizeof port); /* the same place in both */
-    sent = sent && sendto(fd, "", 1, MSG_NOSIGNAL, (const struct sockaddr *)&to, len) == 1;
-    close(fd);
+    union cg_endpoint from, to;
+    struct cg_addr own = leg->source;
+    socklen_t len = cg_endpoint_from_addr(&to, &own);
+    own.port = 0;
+    cg_endpoint_from_addr(&from, &own);
+    int fd = socket(to.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool sent = fd >= 0 && bind(fd, &from.any, len) == 0 && sendto(fd, "", 1, MSG_NOSIGNAL, &to.any, len) == 1;
+    if (fd >= 0) close(fd);
     return sent;
 }
 
@@ -367,8 +372,12 @@ static void print_interface(const struct cg_leg *leg) {
         printf("none: %s\n", leg->problem.detail);
         return;
     }
-    printf("%s, index %u, %s%s%s, MTU %u\n", leg->by.name, leg->by.index, leg->link.up ? "up" : "down", leg->link.running ? ", running" : "",
-           leg->link.loopback ? ", loopback" : leg->link.multicast ? ", multicast" : ", no multicast", leg->link.mtu);
+    printf("%s, index %u, %s%s%s, MTU %u\n", leg->by.name, leg->by.index, leg->link.up ? "up" : "down",
+           leg->link.running ? ", running" : "",
+           leg->link.loopback    ? ", loopback"
+           : leg->link.multicast ? ", multicast"
+                                 : ", no multicast",
+           leg->link.mtu);
 }
 
 static void print_leg(const struct check *check, const struct cg_leg *leg) {
@@ -426,7 +435,8 @@ static void put_decoded(struct cg_buf *to, const struct cg_msg *msg) {
     static const char *const methods[] = {"empty", "GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"};
     struct cg_opt_iter iter;
     struct cg_opt opt;
-    cg_buf_printf(to, "%s %s, MID %u, token ", types[msg->type & 3], msg->code < 8 ? methods[msg->code] : "?", (unsigned)msg->mid);
+    cg_buf_printf(to, "%s %s, MID %u, token ", types[msg->type & 3], msg->code < 8 ? methods[msg->code] : "?",
+                  (unsigned)msg->mid);
     cg_buf_put_hex(to, cg_slice_of(msg->token.bytes, msg->token.len));
     cg_opt_iter_init(&iter, msg);
     while (cg_opt_next(&iter, &opt)) put_option(to, &opt);
@@ -488,10 +498,11 @@ static void print_wire(const struct check *check) {
     const struct cg_findings *findings = &check->findings;
     label("arrived");
     if (findings->tapped) {
-        printf("%u datagrams for the gateway's port at this host's interfaces, %llu of them at the gateway\n", findings->tap.total,
-               (unsigned long long)findings->received);
+        printf("%u datagrams for the gateway's port at this host's interfaces, %llu of them at the gateway\n",
+               findings->tap.total, (unsigned long long)findings->received);
     } else {
-        printf("%llu datagrams at the gateway (what reached the interfaces is for root to see)\n", (unsigned long long)findings->received);
+        printf("%llu datagrams at the gateway (what reached the interfaces is for root to see)\n",
+               (unsigned long long)findings->received);
     }
     label("receive buffer");
     printf("%u bytes asked for, %u got; kernel drops: %llu\n", findings->buffer_asked, findings->buffer_got,
@@ -519,8 +530,8 @@ static void print_result(const struct check *check) {
     printf("%u answered", summary->answered);
     if (summary->expected > 0) printf(" of %u expected", summary->expected);
     if (summary->failed > 0) printf(", %u with an error", summary->failed);
-    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", summary->rejected, summary->late, summary->duplicates,
-           check->interrupted ? "a signal" : summary->ended_by, summary->ms);
+    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", summary->rejected, summary->late,
+           summary->duplicates, check->interrupted ? "a signal" : summary->ended_by, summary->ms);
 }
 
 static void print_hints(const struct cg_findings *findings) {
@@ -570,6 +581,7 @@ static void request(struct check *check) {
 static void ping_silent(struct check *check) {
     struct cg_ping pings[SILENT_MAX];
     for (size_t i = 0; i < check->silent_count; i++) {
+        check->silent[i].ping.to = with_zone(check, check->silent[i].ping.to);
         check->silent[i].way = cg_evidence_route(&check->silent[i].ping.to);
         pings[i] = check->silent[i].ping;
     }
@@ -585,8 +597,10 @@ static void send_and_watch(struct check *check) {
     struct cg_findings *findings = &check->findings;
     struct cg_group_socket *group = check->loop.group;
     const struct cg_totals *totals = cg_gateway_totals(check->loop.gateway);
-    uint64_t received = totals->datagrams, reverse = cg_evidence_reverse_path_drops(), drops = cg_group_socket_kernel_drops(group);
-    cg_tap_open(&findings->tap, cg_group_socket_port(group, CG_FAMILY_IPV4), cg_group_socket_port(group, CG_FAMILY_IPV6));
+    uint64_t received = totals->datagrams, reverse = cg_evidence_reverse_path_drops(),
+             drops = cg_group_socket_kernel_drops(group);
+    cg_tap_open(&findings->tap, cg_group_socket_port(group, CG_FAMILY_IPV4),
+                cg_group_socket_port(group, CG_FAMILY_IPV6));
     findings->tapped = findings->tap.fd >= 0;
     request(check);
     if (findings->problem.err == 0) wait_until(check, never, STRAGGLERS_MS);
@@ -676,7 +690,8 @@ static bool port_is_taken(const struct cg_group_settings *group) {
 
 static void leave_port(struct cg_config *config) {
     if (!port_is_taken(&config->group)) return;
-    printf("group.port %u is in use, by a gateway that runs perhaps: this check uses another one.\n", (unsigned)config->group.port);
+    printf("group.port %u is in use, by a gateway that runs perhaps: this check uses another one.\n",
+           (unsigned)config->group.port);
     config->group.port = 0;
 }
 
@@ -694,21 +709,27 @@ static bool prepare(struct check *check, struct cg_problem *problem) {
     if (findings->legs == NULL || check->emissions == NULL || check->names == NULL) {
         return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left") == CG_OK;
     }
-    return cg_interfaces_init(&check->interfaces, problem) == CG_OK && cg_names_attach(check->names, config, problem) == CG_OK &&
+    return cg_interfaces_init(&check->interfaces, problem) == CG_OK &&
+           cg_names_attach(check->names, config, problem) == CG_OK &&
            cg_protectors_attach(&check->protectors, config, problem) == CG_OK;
 }
 
 /* A plain mapping leaves the state folder to the gateway that may be running. */
 static bool open_protectors(struct check *check, struct cg_problem *problem) {
     if (check->mapping->security != CG_SECURITY_GROUP) return true;
-    return cg_protectors_open(&check->protectors, &check->loop.uv, check->loop.gateway, check->config->state, problem) == CG_OK;
+    return cg_protectors_open(&check->protectors, &check->loop.uv, check->loop.gateway, check->config->state,
+                              problem) == CG_OK;
 }
 
 static int run_loop(struct check *check, struct cg_problem *problem) {
     if (cg_loop_init(&check->loop, check->config, on_signal, check, problem) < 0) return CG_CHECK_SETTINGS;
     check->inner = check->loop.port;
-    check->loop.port = (struct cg_port){
-        .ctx = check, .emit = on_emit, .random = on_random, .kernel_drops = on_kernel_drops, .wake = on_wake};
+    check->loop.port = (struct cg_port){.ctx = check,
+                                        .emit = on_emit,
+                                        .random = on_random,
+                                        .kernel_drops = on_kernel_drops,
+                                        .zone = on_zone,
+                                        .wake = on_wake};
     CG_CHECK(uv_timer_init(&check->loop.uv, &check->timer) == 0);
     check->timer.data = check;
     int status = CG_CHECK_SETTINGS;
@@ -740,7 +761,10 @@ int cg_check_run(struct cg_config *config, const char *name) {
     struct cg_mapping *mapping = find_mapping(config, name);
     if (mapping == NULL) return CG_CHECK_SETTINGS;
     if (mapping->security == CG_SECURITY_RELAY) {
-        fprintf(stderr, "castgate: mapping \"%s\" relays what its clients have protected: only one of them can send such a request\n", name);
+        fprintf(stderr,
+                "castgate: mapping \"%s\" relays what its clients have protected: only one of them can send such a "
+                "request\n",
+                name);
         return CG_CHECK_SETTINGS;
     }
     struct check *check = calloc(1, sizeof *check);

@@ -1,5 +1,5 @@
-/* Eyes and ears of --check. The hard thing is to tell "no answer came" from "answers came and this host dropped them": a packet socket sees
- * a datagram before the firewall and the reverse path filter do, the group socket behind them. */
+/* Eyes and ears of --check. The hard thing is to tell "no answer came" from "answers came and this host dropped them":
+ * a packet socket sees a datagram before the firewall and the reverse path filter do, the group socket behind them. */
 #include "io/evidence.h"
 
 #include <arpa/inet.h>
@@ -20,42 +20,10 @@
 #include <unistd.h>
 #include <uv.h>
 
+#include "io/endpoint.h"
 #include "wire/msg.h"
 
 enum { PING_PATIENCE_MS = 1000, LINE_MAX_BYTES = 512, RULES_MAX = 6 };
-
-union endpoint {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
-};
-
-static socklen_t endpoint_from_addr(union endpoint *to, const struct cg_addr *addr) {
-    memset(to, 0, sizeof *to);
-    if (addr->family == CG_FAMILY_IPV4) {
-        to->v4.sin_family = AF_INET;
-        to->v4.sin_port = htons(addr->port);
-        memcpy(&to->v4.sin_addr, addr->ip, 4);
-        return sizeof to->v4;
-    }
-    to->v6.sin6_family = AF_INET6;
-    to->v6.sin6_port = htons(addr->port);
-    to->v6.sin6_scope_id = addr->scope;
-    memcpy(&to->v6.sin6_addr, addr->ip, 16);
-    return sizeof to->v6;
-}
-
-static void addr_from_endpoint(struct cg_addr *addr, const union endpoint *from) {
-    *addr = (struct cg_addr){0};
-    if (from->any.sa_family == AF_INET) {
-        addr->family = CG_FAMILY_IPV4;
-        memcpy(addr->ip, &from->v4.sin_addr, 4);
-    } else if (from->any.sa_family == AF_INET6) {
-        addr->family = CG_FAMILY_IPV6;
-        addr->scope = from->v6.sin6_scope_id;
-        memcpy(addr->ip, &from->v6.sin6_addr, 16);
-    }
-}
 
 /* Routes */
 
@@ -85,7 +53,8 @@ struct cg_way cg_evidence_route(const struct cg_addr *to) {
         .header = {.nlmsg_len = (uint32_t)(offsetof(struct route_request, ip) + ip_len),
                    .nlmsg_type = RTM_GETROUTE,
                    .nlmsg_flags = NLM_F_REQUEST},
-        .route = {.rtm_family = to->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6, .rtm_dst_len = (uint8_t)(8 * ip_len)},
+        .route = {.rtm_family = to->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6,
+                  .rtm_dst_len = (uint8_t)(8 * ip_len)},
         .dst = {.rta_len = (uint16_t)RTA_LENGTH(ip_len), .rta_type = RTA_DST},
     };
     memcpy(request.ip, to->ip, ip_len);
@@ -104,19 +73,19 @@ struct cg_way cg_evidence_route(const struct cg_addr *to) {
 /* The kernel's own choice, asked of a socket that is only connected. */
 struct cg_addr cg_evidence_source(const struct cg_addr *to, const struct cg_interface *by) {
     struct cg_addr source = {0};
-    union endpoint endpoint;
+    union cg_endpoint endpoint;
     int index = (int)by->index;
     bool ipv4 = to->family == CG_FAMILY_IPV4;
     int fd = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return source;
-    socklen_t len = endpoint_from_addr(&endpoint, to);
+    socklen_t len = cg_endpoint_from_addr(&endpoint, to);
     const struct ip_mreqn by_v4 = {.imr_ifindex = index};
     if (!ipv4) endpoint.v6.sin6_scope_id = by->index;
     bool set = ipv4 ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by_v4, sizeof by_v4) == 0
                     : setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) == 0;
     if (set && connect(fd, &endpoint.any, len) == 0) {
         len = sizeof endpoint;
-        if (getsockname(fd, &endpoint.any, &len) == 0) addr_from_endpoint(&source, &endpoint);
+        if (getsockname(fd, &endpoint.any, &len) == 0) cg_endpoint_to_addr(&source, &endpoint);
     }
     close(fd);
     return source;
@@ -178,7 +147,8 @@ bool cg_evidence_link(const char *name, struct cg_link *link) {
 
 static const struct ifaddrs *find_address(const struct ifaddrs *list, const char *name, int family) {
     for (; list != NULL; list = list->ifa_next) {
-        if (list->ifa_addr != NULL && list->ifa_addr->sa_family == family && strcmp(list->ifa_name, name) == 0) return list;
+        if (list->ifa_addr != NULL && list->ifa_addr->sa_family == family && strcmp(list->ifa_name, name) == 0)
+            return list;
     }
     return NULL;
 }
@@ -196,7 +166,7 @@ void cg_evidence_interfaces(struct cg_buf *to, enum cg_family family) {
         char text[CG_ADDR_TEXT_MAX] = "";
         struct cg_addr addr;
         if (address != NULL) {
-            addr_from_endpoint(&addr, (const union endpoint *)address->ifa_addr);
+            cg_endpoint_to_addr(&addr, (const union cg_endpoint *)address->ifa_addr);
             cg_addr_emit_ip(&addr, text);
         } else {
             snprintf(text, sizeof text, "no IPv%d address", (int)family);
@@ -207,8 +177,8 @@ void cg_evidence_interfaces(struct cg_buf *to, enum cg_family family) {
     freeifaddrs(list);
 }
 
-/* Groups: /proc/net/igmp names an interface in one line and its groups, as numbers in host order, in the following ones; igmp6 has
- * one line a group. */
+/* Groups: /proc/net/igmp names an interface in one line and its groups, as numbers in host order, in the following
+ * ones; igmp6 has one line a group. */
 
 static bool is_joined_v4(FILE *file, const struct cg_addr *group, unsigned interface) {
     char line[LINE_MAX_BYTES];
@@ -279,8 +249,8 @@ static void put_rule(struct cg_buf *to, unsigned *rules, const char *line) {
     cg_buf_put_u8(to, '\n');
 }
 
-/* Chains at the hooks input and prerouting, and what is jumped to from there, would be a program of its own; every drop is shown instead,
- * but for those of chains that only see what leaves or passes through. */
+/* Chains at the hooks input and prerouting, and what is jumped to from there, would be a program of its own; every drop
+ * is shown instead, but for those of chains that only see what leaves or passes through. */
 static bool read_nft(struct cg_buf *to, FILE *from) {
     char line[LINE_MAX_BYTES];
     bool incoming = true, any = false;
@@ -290,7 +260,8 @@ static bool read_nft(struct cg_buf *to, FILE *from) {
         if (strstr(line, "chain ") != NULL) incoming = true;
         if (strstr(line, "hook output") != NULL || strstr(line, "hook forward") != NULL) incoming = false;
         bool policy = strstr(line, "policy drop") != NULL;
-        bool rule = strstr(line, " drop\n") != NULL || strstr(line, "\tdrop\n") != NULL || strstr(line, "reject") != NULL;
+        bool rule =
+            strstr(line, " drop\n") != NULL || strstr(line, "\tdrop\n") != NULL || strstr(line, "reject") != NULL;
         if (incoming && (policy || rule)) put_rule(to, &rules, line);
     }
     return any;
@@ -303,7 +274,8 @@ static bool read_iptables(struct cg_buf *to, FILE *from) {
     while (fgets(line, sizeof line, from) != NULL) {
         any = true;
         bool policy = strncmp(line, ":INPUT DROP", 11) == 0;
-        bool rule = strncmp(line, "-A ", 3) == 0 && strncmp(line, "-A OUTPUT", 9) != 0 && strncmp(line, "-A FORWARD", 10) != 0 &&
+        bool rule = strncmp(line, "-A ", 3) == 0 && strncmp(line, "-A OUTPUT", 9) != 0 &&
+                    strncmp(line, "-A FORWARD", 10) != 0 &&
                     (strstr(line, "-j DROP") != NULL || strstr(line, "-j REJECT") != NULL);
         if (policy || rule) put_rule(to, &rules, line);
     }
@@ -326,7 +298,8 @@ bool cg_evidence_rules(struct cg_buf *to) {
 
 /* The wire */
 
-/* UDP to one of two ports: IPv4 without the later fragments, IPv6 without extension headers. Jumps count from the next line. */
+/* UDP to one of two ports: IPv4 without the later fragments, IPv6 without extension headers. Jumps count from the next
+ * line. */
 static bool attach_filter(int fd, uint16_t port_v4, uint16_t port_v6) {
     struct sock_filter code[] = {
         BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
@@ -356,7 +329,8 @@ void cg_tap_open(struct cg_tap *tap, uint16_t port_v4, uint16_t port_v6) {
     *tap = (struct cg_tap){.fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (tap->fd < 0) return;
     const struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
-    if (attach_filter(tap->fd, port_v4, port_v6) && bind(tap->fd, (const struct sockaddr *)&all, sizeof all) == 0) return;
+    if (attach_filter(tap->fd, port_v4, port_v6) && bind(tap->fd, (const struct sockaddr *)&all, sizeof all) == 0)
+        return;
     cg_tap_close(tap);
 }
 
@@ -435,7 +409,7 @@ static void describe_error(struct cg_ping *ping, const struct sock_extended_err 
     }
     struct cg_addr offender;
     char text[CG_ADDR_TEXT_MAX];
-    addr_from_endpoint(&offender, (const union endpoint *)SO_EE_OFFENDER(error));
+    cg_endpoint_to_addr(&offender, (const union cg_endpoint *)SO_EE_OFFENDER(error));
     cg_addr_emit_ip(&offender, text);
     snprintf(ping->what, sizeof ping->what, "%s, says %s", icmp_name(error), text);
 }
@@ -460,15 +434,17 @@ static bool take_error(struct cg_ping *ping) {
 
 static void start_ping(struct cg_ping *ping, uint16_t mid) {
     bool ipv4 = ping->to.family == CG_FAMILY_IPV4;
-    union endpoint to;
+    union cg_endpoint to;
     int one = 1;
     uint8_t bytes[4];
     struct cg_msg_writer writer;
     cg_msg_begin(&writer, bytes, sizeof bytes, CG_CON, CG_EMPTY, mid, (struct cg_token){0});
     ping->result = CG_PING_SILENT;
     ping->fd = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    socklen_t len = endpoint_from_addr(&to, &ping->to);
-    bool sent = ping->fd >= 0 && setsockopt(ping->fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_RECVERR : IPV6_RECVERR, &one, sizeof one) == 0 &&
+    socklen_t len = cg_endpoint_from_addr(&to, &ping->to);
+    bool sent = ping->fd >= 0 &&
+                setsockopt(ping->fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_RECVERR : IPV6_RECVERR, &one,
+                           sizeof one) == 0 &&
                 connect(ping->fd, &to.any, len) == 0 && send(ping->fd, bytes, sizeof bytes, 0) == sizeof bytes;
     if (sent) return;
     ping->result = CG_PING_NOT_SENT;
@@ -479,7 +455,8 @@ static bool take_pong(struct cg_ping *ping, uint16_t mid, uint64_t start_ms) {
     uint8_t bytes[64];
     struct cg_msg msg;
     ssize_t len = recv(ping->fd, bytes, sizeof bytes, MSG_DONTWAIT);
-    if (len < 0 || cg_msg_parse(&msg, cg_slice_of(bytes, (size_t)len)) < 0 || msg.type != CG_RST || msg.mid != mid) return false;
+    if (len < 0 || cg_msg_parse(&msg, cg_slice_of(bytes, (size_t)len)) < 0 || msg.type != CG_RST || msg.mid != mid)
+        return false;
     ping->result = CG_PING_PONG;
     ping->ms = (unsigned)(now_ms() - start_ms);
     return true;

@@ -1,5 +1,6 @@
-/* What this host can tell about why a group stays silent: its routes, its interfaces, what reached it and what it dropped. Everything here
- * is read from the system or seen on the wire, nothing is guessed. For --check only: these functions may block for a moment. */
+/* What this host can tell about why a group stays silent: its routes, its interfaces, what reached it and what it
+ * dropped. Everything here is read from the system or seen on the wire, nothing is guessed. For --check only: these
+ * functions may block for a moment. */
 #ifndef CG_IO_EVIDENCE_H
 #define CG_IO_EVIDENCE_H
 
@@ -26,13 +27,15 @@ struct cg_link {
 /* False: there is no such interface. */
 bool cg_evidence_link(const char *name, struct cg_link *link);
 
-/* Interfaces that could carry multicast, with an address of that family where they have one: "eth0 (192.0.2.1), eth1 (no IPv4 address)". */
+/* Interfaces that could carry multicast, with an address of that family where they have one: "eth0 (192.0.2.1), eth1
+ * (no IPv4 address)". */
 void cg_evidence_interfaces(struct cg_buf *to, enum cg_family family);
 
 /* Whether some program of this host has joined the group on that interface. */
 bool cg_evidence_is_joined(const struct cg_addr *group, unsigned interface);
 
-/* Datagrams that this host has dropped so far because their source is routed by another interface (IPv4, all interfaces). */
+/* Datagrams that this host has dropped so far because their source is routed by another interface (IPv4, all
+ * interfaces). */
 uint64_t cg_evidence_reverse_path_drops(void);
 
 /* Rules that drop or reject what comes in, one a line, as nft or iptables-save say them. False: they cannot be read. */
@@ -60,7 +63,7 @@ enum cg_ping_result { CG_PING_SILENT, CG_PING_PONG, CG_PING_ICMP, CG_PING_NOT_SE
 struct cg_ping {
     struct cg_addr to;
     enum cg_ping_result result;
-    char what[96]; /* of ICMP and NOT_SENT, for people */
+    char what[160]; /* of ICMP and NOT_SENT, for people */
     unsigned ms;   /* of PONG */
     int fd;        /* internal */
 };

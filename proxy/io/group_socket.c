@@ -14,18 +14,14 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/endpoint.h"
 #include "io/interfaces.h"
 
 enum {
     BATCH = 64,          /* datagrams a system call */
-    BATCHES_A_TURN = 16, /* then the loop turns, so that timers and clients get their share of a flood */
+    BATCHES_A_TURN = 16, /* then the loop turns, so that timers and clients get their share of a flood; */
+    TURN_NS = 1000000,   /* or sooner, where each datagram costs more than its parsing: keys, decryption */
     BUFFER_SIZE = 65536, /* bytes: no UDP payload is longer, jumbograms aside */
-};
-
-union endpoint {
-    struct sockaddr any;
-    struct sockaddr_in v4;
-    struct sockaddr_in6 v6;
 };
 
 struct family_socket {
@@ -46,31 +42,17 @@ struct cg_group_socket {
     uint8_t *buffers; /* BATCH of them, BUFFER_SIZE each */
     struct mmsghdr headers[BATCH];
     struct iovec slots[BATCH];
-    union endpoint senders[BATCH];
+    union cg_endpoint senders[BATCH];
 };
 
 /* Receiving */
-
-static void addr_from_endpoint(struct cg_addr *addr, const union endpoint *from) {
-    *addr = (struct cg_addr){0};
-    if (from->any.sa_family == AF_INET) {
-        addr->family = CG_FAMILY_IPV4;
-        addr->port = ntohs(from->v4.sin_port);
-        memcpy(addr->ip, &from->v4.sin_addr, 4);
-    } else {
-        addr->family = CG_FAMILY_IPV6;
-        addr->port = ntohs(from->v6.sin6_port);
-        addr->scope = from->v6.sin6_scope_id; /* the kernel sets it for link-local addresses only */
-        memcpy(addr->ip, &from->v6.sin6_addr, 16);
-    }
-}
 
 static void hand_on(struct cg_group_socket *group, unsigned count) {
     struct cg_datagram datagram = {.arrival_us = uv_hrtime() / 1000};
     for (unsigned i = 0; i < count; i++) {
         struct mmsghdr *header = &group->headers[i];
         bool is_cut = header->msg_hdr.msg_flags & MSG_TRUNC;
-        addr_from_endpoint(&datagram.from, &group->senders[i]);
+        cg_endpoint_to_addr(&datagram.from, &group->senders[i]);
         datagram.bytes = cg_slice_of(group->slots[i].iov_base, is_cut ? 0 : header->msg_len);
         header->msg_hdr.msg_namelen = sizeof group->senders[i];
         group->on_datagram(group->ctx, &datagram);
@@ -81,7 +63,8 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     struct family_socket *socket = poll->data;
     (void)status; /* an error of the socket is reported, and cleared, by recvmmsg */
     (void)events;
-    for (int i = 0; i < BATCHES_A_TURN; i++) {
+    uint64_t end_ns = uv_hrtime() + TURN_NS;
+    for (int i = 0; i == 0 || (i < BATCHES_A_TURN && uv_hrtime() < end_ns); i++) {
         int count = recvmmsg(socket->fd, socket->group->headers, BATCH, MSG_DONTWAIT, NULL);
         if (count > 0) hand_on(socket->group, (unsigned)count);
         if (count >= 0 && count < BATCH) return; /* drained; what came since wakes us again */
@@ -175,24 +158,11 @@ static int put_route(struct cg_group_socket *group, struct msghdr *message, cons
     return CG_OK;
 }
 
-static socklen_t endpoint_from_addr(union endpoint *to, const struct cg_addr *addr) {
-    memset(to, 0, sizeof *to);
-    if (addr->family == CG_FAMILY_IPV4) {
-        to->v4.sin_family = AF_INET;
-        to->v4.sin_port = htons(addr->port);
-        memcpy(&to->v4.sin_addr, addr->ip, 4);
-        return sizeof to->v4;
-    }
-    to->v6.sin6_family = AF_INET6;
-    to->v6.sin6_port = htons(addr->port);
-    to->v6.sin6_scope_id = addr->scope;
-    memcpy(&to->v6.sin6_addr, addr->ip, 16);
-    return sizeof to->v6;
-}
-
-/* Without a zone the kernel would take any interface. */
-static bool needs_zone(const struct cg_addr *to) {
-    return to->family == CG_FAMILY_IPV6 && to->ip[0] == 0xfe && (to->ip[1] & 0xc0) == 0x80 && to->scope == 0;
+uint32_t cg_group_socket_zone(void *ctx, const char *interface) {
+    struct cg_group_socket *group = ctx;
+    struct cg_interface by;
+    struct cg_problem ignored = {0};
+    return cg_interfaces_find(&group->interfaces, interface, &by, &ignored) == CG_OK ? by.index : 0;
 }
 
 static const char *hint_for(int error) {
@@ -222,18 +192,18 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
     CG_CHECK(route->to.family == CG_FAMILY_IPV4 || route->to.family == CG_FAMILY_IPV6);
     int fd = route->to.family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
     if (fd < 0) return cg_problem_set(problem, CG_E_EMIT, "this host has no IPv%u", route->to.family);
-    union endpoint to;
+    union cg_endpoint to;
     union control control;
     memset(&control, 0, sizeof control);
     struct iovec part = {.iov_base = (void *)(uintptr_t)datagram.data, .iov_len = datagram.len};
     struct msghdr message = {.msg_name = &to, .msg_iov = &part, .msg_iovlen = 1};
-    message.msg_namelen = endpoint_from_addr(&to, &route->to);
+    message.msg_namelen = cg_endpoint_from_addr(&to, &route->to);
     if (cg_addr_is_multicast(&route->to)) {
         message.msg_control = &control;
         int err = put_route(group, &message, route, problem);
         if (err != CG_OK) return err;
-    } else if (needs_zone(&route->to)) {
-        return cg_problem_set(problem, CG_E_EMIT, "a link-local member needs its zone, as in fe80::1%%2");
+    } else if (cg_addr_is_link_local(&route->to) && route->to.scope == 0) { /* the kernel would take any interface */
+        return cg_problem_set(problem, CG_E_EMIT, "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
     }
     if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
     return CG_OK;
@@ -278,8 +248,8 @@ static bool bind_to(int fd, enum cg_family family, const struct cg_group_setting
     struct cg_addr local = {.family = family};
     if (settings->address.family == family) local = settings->address;
     local.port = settings->port;
-    union endpoint endpoint;
-    socklen_t len = endpoint_from_addr(&endpoint, &local);
+    union cg_endpoint endpoint;
+    socklen_t len = cg_endpoint_from_addr(&endpoint, &local);
     return bind(fd, &endpoint.any, len) == 0;
 }
 
@@ -369,7 +339,7 @@ struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_grou
 
 uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family) {
     int fd = family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
-    union endpoint local;
+    union cg_endpoint local;
     socklen_t len = sizeof local;
     if (fd < 0 || getsockname(fd, &local.any, &len) != 0) return 0;
     return ntohs(family == CG_FAMILY_IPV4 ? local.v4.sin_port : local.v6.sin6_port);

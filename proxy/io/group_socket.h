@@ -30,5 +30,6 @@ uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_fam
 /* For struct cg_port, ctx is the struct cg_group_socket. */
 int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
 uint64_t cg_group_socket_kernel_drops(void *ctx);
+uint32_t cg_group_socket_zone(void *ctx, const char *interface);
 
 #endif

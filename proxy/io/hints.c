@@ -1,5 +1,5 @@
-/* The first-day failures. The hard thing is to say only what is known: a hint that is there every time is read by nobody, so each has a
- * condition of its own, and the general advice comes only where no condition holds. */
+/* The first-day failures. The hard thing is to say only what is known: a hint that is there every time is read by
+ * nobody, so each has a condition of its own, and the general advice comes only where no condition holds. */
 #include "io/hints.h"
 
 #include <stdarg.h>
@@ -72,7 +72,10 @@ static void no_interface(struct hints *hints, const struct cg_leg *leg) {
     if (leg->problem.err == 0 || leg->group.family == CG_FAMILY_NONE) return;
     cg_buf_init(&names, 0);
     put_others(&names, leg);
-    if (!names.failed) CAUSE(hints, "interfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".", names.data);
+    if (!names.failed)
+        CAUSE(hints,
+              "interfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".",
+              names.data);
     cg_buf_fini(&names);
 }
 
@@ -87,12 +90,15 @@ static bool all_are_here(const struct cg_findings *findings, const struct cg_leg
 static void loopback(struct hints *hints, const struct cg_leg *leg) {
     struct cg_buf names;
     if (!leg->has_interface || !leg->link.loopback || hints->findings->unicast) return;
-    if (!leg->is_joined) CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.", leg->by.name);
+    if (!leg->is_joined)
+        CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.",
+              leg->by.name);
     if (all_are_here(hints->findings, leg)) return;
     cg_buf_init(&names, 0);
     put_others(&names, leg);
     if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
-        CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.", leg->by.name, names.data);
+        CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.",
+              leg->by.name, names.data);
     }
     cg_buf_fini(&names);
 }
@@ -110,8 +116,10 @@ static void members_elsewhere(struct hints *hints) {
     }
     if (first == NULL) return;
     if (count > 1) snprintf(more, sizeof more, " (and %u more)", count - 1);
-    CAUSE(hints, "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": \"%s\".", first->name,
-          more, name_of(first->way.interface, by), findings->legs[0].by.name, by);
+    CAUSE(hints,
+          "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": "
+          "\"%s\".",
+          first->name, more, name_of(first->way.interface, by), findings->legs[0].by.name, by);
 }
 
 static void answers_elsewhere(struct hints *hints) {
@@ -121,7 +129,8 @@ static void answers_elsewhere(struct hints *hints) {
         const struct cg_sighting *seen = &findings->tap.list[i];
         if (is_leg(findings, seen->interface)) continue;
         cg_addr_emit(&seen->from, from);
-        hint(hints, "answers of %s come in by %s, not by the interface that the request left by.", from, name_of(seen->interface, by));
+        hint(hints, "answers of %s come in by %s, not by the interface that the request left by.", from,
+             name_of(seen->interface, by));
         return;
     }
 }
@@ -130,8 +139,10 @@ static void route_elsewhere(struct hints *hints, const struct cg_leg *leg) {
     char by[IF_NAMESIZE], group[CG_ADDR_TEXT_MAX];
     if (!leg->has_interface || leg->link.loopback || leg->route == 0 || leg->route == leg->by.index) return;
     cg_addr_emit_ip(&leg->group, group);
-    hint(hints, "the settings send by %s, while this host's routing table has %s for %s. Right if the members are behind %s; else set "
-         "\"interface\": \"%s\".", leg->by.name, name_of(leg->route, by), group, leg->by.name, by);
+    hint(hints,
+         "the settings send by %s, while this host's routing table has %s for %s. Right if the members are behind %s; "
+         "else set \"interface\": \"%s\".",
+         leg->by.name, name_of(leg->route, by), group, leg->by.name, by);
 }
 
 /* What this host drops */
@@ -150,11 +161,13 @@ static void explain_firewall(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     uint16_t fixed = findings->config->group.port;
     if (fixed != 0) {
-        hint(hints, "the firewall must let UDP to port %u in: answers come from the members' own addresses, so it cannot tell that "
-             "they belong to a request.", (unsigned)fixed);
+        hint(hints,
+             "the firewall must let UDP to port %u in: answers come from the members' own addresses, so it cannot tell "
+             "that they belong to a request.",
+             (unsigned)fixed);
     } else {
-        hint(hints, "answers come from the members' own addresses, so a firewall cannot tell that they belong to a request: set "
-             "group.port to a port of your choice and let UDP to it in.");
+        hint(hints, "answers come from the members' own addresses, so a firewall cannot tell that they belong to a "
+                    "request: set group.port to a port of your choice and let UDP to it in.");
     }
     if (findings->has_rules && findings->rules.len > 0) {
         hint(hints, "rules of this host that drop:");
@@ -181,12 +194,14 @@ static void firewall(struct hints *hints) {
     uint64_t lost = lost_in_host(findings);
     bool failed = self_test_failed(findings);
     if (lost > 0) {
-        CAUSE(hints, "a firewall on this host: %u datagrams for the gateway's port arrived here, %llu of them were dropped before the "
-              "gateway could read them.", findings->tap.total, (unsigned long long)lost);
+        CAUSE(hints,
+              "a firewall on this host: %u datagrams for the gateway's port arrived here, %llu of them were dropped "
+              "before the gateway could read them.",
+              findings->tap.total, (unsigned long long)lost);
     }
     if (failed) {
-        CAUSE(hints, "a firewall on this host: a datagram from this host's own address to the gateway's port did not arrive. Unasked UDP "
-              "is dropped.");
+        CAUSE(hints, "a firewall on this host: a datagram from this host's own address to the gateway's port did not "
+                     "arrive. Unasked UDP is dropped.");
     }
     if (lost > 0 || failed) explain_firewall(hints);
 }
@@ -196,8 +211,10 @@ static void reverse_path(struct hints *hints) {
     for (size_t i = 0; i < findings->leg_count && findings->reverse_path_drops > 0; i++) {
         const struct cg_leg *leg = &findings->legs[i];
         if (!leg->has_interface || !leg->link.strict_reverse_path) continue;
-        CAUSE(hints, "the reverse path filter of this host dropped %llu datagrams meanwhile: their sources are routed by another interface "
-              "than %s. Add a route to the members' network, or loosen it: sysctl -w net.ipv4.conf.%s.rp_filter=2",
+        CAUSE(hints,
+              "the reverse path filter of this host dropped %llu datagrams meanwhile: their sources are routed by "
+              "another interface than %s. Add a route to the members' network, or loosen it: sysctl -w "
+              "net.ipv4.conf.%s.rp_filter=2",
               (unsigned long long)findings->reverse_path_drops, leg->by.name, leg->by.name);
         return;
     }
@@ -206,11 +223,14 @@ static void reverse_path(struct hints *hints) {
 static void buffer(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     if (findings->kernel_drops > 0) {
-        hint(hints, "the kernel dropped %llu datagrams because the receive buffer was full.", (unsigned long long)findings->kernel_drops);
+        hint(hints, "the kernel dropped %llu datagrams because the receive buffer was full.",
+             (unsigned long long)findings->kernel_drops);
     }
     if (findings->buffer_got >= findings->buffer_asked) return;
-    hint(hints, "the receive buffer is %u bytes rather than %u, so a burst of answers may be lost: sysctl -w net.core.rmem_max=%u, or give "
-         "the process CAP_NET_ADMIN.", findings->buffer_got, findings->buffer_asked, findings->buffer_asked);
+    hint(hints,
+         "the receive buffer is %u bytes rather than %u, so a burst of answers may be lost: sysctl -w "
+         "net.core.rmem_max=%u, or give the process CAP_NET_ADMIN.",
+         findings->buffer_got, findings->buffer_asked, findings->buffer_asked);
 }
 
 /* What happens behind this host */
@@ -238,20 +258,30 @@ static void hops(struct hints *hints, const struct cg_leg *leg) {
     if (!may_be_routed(findings, &routed)) return;
     cg_addr_emit_ip(&leg->group, group);
     if (routed != NULL && stays_on_link(&leg->group)) {
-        CAUSE(hints, "member %s is behind a router, and no router passes on %s, a group of the link: choose another group.", routed->name, group);
+        CAUSE(hints,
+              "member %s is behind a router, and no router passes on %s, a group of the link: choose another group.",
+              routed->name, group);
     } else if (routed != NULL) {
-        CAUSE(hints, "member %s is behind a router, but the hop limit is 1: set \"hops\" to 1 more than the routers between (group.hops, or the "
-              "mapping's).", routed->name);
+        CAUSE(hints,
+              "member %s is behind a router, but the hop limit is 1: set \"hops\" to 1 more than the routers between "
+              "(group.hops, or the mapping's).",
+              routed->name);
     }
     if (routed != NULL || stays_on_link(&leg->group) || hints->causes > 0 || findings->tap.total > 0) return;
-    CAUSE(hints, "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" to 1 more than "
-          "the routers between (group.hops, or the mapping's).", leg->by.name, group);
+    CAUSE(hints,
+          "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" "
+          "to 1 more than the routers between (group.hops, or the mapping's).",
+          leg->by.name, group);
 }
 
 static void snooping(struct hints *hints, const struct cg_leg *leg) {
-    if (!leg->has_interface || leg->link.bridge[0] == 0 || !leg->link.snoops || leg->link.queries || hints->findings->unicast) return;
-    CAUSE(hints, "bridge %s of this host snoops IGMP and MLD, and is no querier. Without another querier, ports forget that there are members: "
-          "echo 1 > /sys/class/net/%s/bridge/multicast_querier", leg->link.bridge, leg->link.bridge);
+    if (!leg->has_interface || leg->link.bridge[0] == 0 || !leg->link.snoops || leg->link.queries ||
+        hints->findings->unicast)
+        return;
+    CAUSE(hints,
+          "bridge %s of this host snoops IGMP and MLD, and is no querier. Without another querier, ports forget that "
+          "there are members: echo 1 > /sys/class/net/%s/bridge/multicast_querier",
+          leg->link.bridge, leg->link.bridge);
 }
 
 static void pings(struct hints *hints) {
@@ -262,10 +292,12 @@ static void pings(struct hints *hints) {
         if (findings->silent[i].ping.result != CG_PING_PONG) continue;
         if (alive++ == 0) name = findings->silent[i].name;
     }
-    if (alive == 0 || findings->unicast) return;
-    CAUSE(hints, "%u of the silent members, such as %s, answer a CoAP ping by unicast: they are up, but the group request does not reach them "
-          "or they do not answer it. Have they joined the group, is the port right, do they serve the path%s?", alive, name,
-          findings->mapping->security == CG_SECURITY_GROUP ? ", have they the same keys" : "");
+    if (alive == 0 || findings->unicast || hints->causes > 0) return;
+    CAUSE(hints,
+          "%u of the silent members, such as %s, answer a CoAP ping by unicast: they are up, but the group request "
+          "does not reach them or they do not answer it. Have they joined the group, is the port right, do they serve "
+          "the path%s?",
+          alive, name, findings->mapping->security == CG_SECURITY_GROUP ? ", have they the same keys" : "");
 }
 
 static void icmp(struct hints *hints) {
@@ -283,11 +315,12 @@ static void switches(struct hints *hints, const struct cg_leg *leg) {
     const struct cg_findings *findings = hints->findings;
     if (!leg->has_interface || leg->link.loopback || findings->unicast || hints->causes > 0) return;
     const char *version = leg->group.family == CG_FAMILY_IPV4 ? "igmp" : "icmp6";
-    hint(hints, "the request left by %s and %s. If members are there, look at what is between: a switch that snoops %s and hears no querier "
-         "drops multicast after some minutes. To see one: tcpdump -ni %s %s shows a query at least every 125 s.",
+    hint(hints,
+         "the request left by %s and %s. If members are there, look at what is between: a switch that snoops %s and "
+         "hears no querier drops multicast after some minutes. To see one: tcpdump -ni %s %s shows a query at least "
+         "every 125 s.",
          leg->by.name, findings->tapped ? "nothing came back" : "no answer reached the gateway",
          leg->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", leg->by.name, version);
-    if (!findings->tapped) hint(hints, "run --check as root to see what arrives at the interface before a firewall does.");
 }
 
 /* Refused answers */
@@ -296,10 +329,12 @@ static void rejections(struct hints *hints) {
     static const struct {
         const char *reason, *hint;
     } known[] = {
-        {"unknown-sender", "answers came from a security group or member that the keys here do not know: compare the key files, and whether "
-                           "a rekey reached everybody."},
-        {"verification-failed", "answers could not be verified: the members' keys differ from those here, or somebody changed the answers."},
-        {"unprotected", "members answered without protection: they have no keys for this group, or are set up as a plain group."},
+        {"unknown-sender", "answers came from a security group or member that the keys here do not know: compare the "
+                           "key files, and whether a rekey reached everybody."},
+        {"verification-failed",
+         "answers could not be verified: the members' keys differ from those here, or somebody changed the answers."},
+        {"unprotected",
+         "members answered without protection: they have no keys for this group, or are set up as a plain group."},
         {"replayed", "answers were replays of earlier ones."},
         {"evicted", "answers came from members that the last rekey left out."},
     };
@@ -313,13 +348,14 @@ static void not_sent(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     for (size_t i = 0; i < findings->leg_count; i++) no_interface(hints, &findings->legs[i]);
     if (findings->problem.err != CG_E_STORE) return;
-    hint(hints, "a protected request takes numbers from the state folder %s, which one process has at a time. While a gateway runs, ask the "
-         "gateway itself (curl); plain mappings can be checked meanwhile.", findings->config->state);
+    hint(hints,
+         "a protected request takes numbers from the state folder %s, which one process has at a time. While a gateway "
+         "runs, ask the gateway itself (curl); plain mappings can be checked meanwhile.",
+         findings->config->state);
 }
 
 static void silence(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    rejections(hints);
     members_elsewhere(hints);
     reverse_path(hints);
     firewall(hints);
@@ -335,6 +371,7 @@ static void silence(struct hints *hints) {
         if (findings->rejected == 0) route_elsewhere(hints, leg);
         if (findings->rejected == 0) switches(hints, leg);
     }
+    if (!findings->tapped) hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");
     if (findings->late > 0) hint(hints, "%u answers came too late: raise the mapping's \"timeout\".", findings->late);
 }
 
@@ -344,6 +381,7 @@ void cg_hints_put(struct cg_buf *to, const struct cg_findings *findings) {
         not_sent(&hints);
         return;
     }
+    rejections(&hints);
     if (findings->answered == 0 || findings->missing > 0) silence(&hints);
     buffer(&hints);
 }

@@ -1,5 +1,5 @@
-/* What to try when a group stays silent: from what --check has seen to sentences for people. Each hint stands for a condition that was
- * found, and names what was found. */
+/* What to try when a group stays silent: from what --check has seen to sentences for people. Each hint stands for a
+ * condition that was found, and names what was found. */
 #ifndef CG_IO_HINTS_H
 #define CG_IO_HINTS_H
 
@@ -9,14 +9,14 @@
 /* One way out: a target of the mapping. */
 struct cg_leg {
     const struct cg_target *target;
-    struct cg_addr group;   /* family NONE: its name stands for none */
-    bool has_interface;     /* else `problem` says why not */
+    struct cg_addr group; /* family NONE: its name stands for none */
+    bool has_interface;   /* else `problem` says why not */
     struct cg_interface by;
     struct cg_link link;
-    struct cg_addr source;  /* with port; family NONE: none */
-    unsigned route;         /* the interface that the routing table has for the group; 0: none */
-    bool is_joined;         /* some program of this host has joined the group there */
-    bool self_test_done;    /* a datagram from this host to its own group socket */
+    struct cg_addr source; /* with port; family NONE: none */
+    unsigned route;        /* the interface that the routing table has for the group; 0: none */
+    bool is_joined;        /* some program of this host has joined the group there */
+    bool self_test_done;   /* a datagram from this host to its own group socket */
     bool self_test_passed;
     struct cg_problem problem;
 };
@@ -37,7 +37,7 @@ struct cg_findings {
     struct cg_problem problem; /* why there was no request or no reply; err 0: there was */
     uint32_t answered, missing, rejected, late;
     const char *first_rejection; /* its reason; NULL: none */
-    uint64_t received;         /* datagrams at the group sockets */
+    uint64_t received;           /* datagrams at the group sockets */
     uint64_t kernel_drops;
     uint64_t reverse_path_drops;
     uint32_t buffer_asked, buffer_got;

@@ -90,6 +90,11 @@ static uint64_t on_kernel_drops(void *ctx) {
     return loop->group == NULL ? 0 : cg_group_socket_kernel_drops(loop->group);
 }
 
+static uint32_t on_zone(void *ctx, const char *interface) {
+    struct cg_loop *loop = ctx;
+    return loop->group == NULL ? 0 : cg_group_socket_zone(loop->group, interface);
+}
+
 static void fill_random(uint8_t *to, size_t len) {
     while (len > 0) {
         ssize_t got = getrandom(to, len, 0);
@@ -161,7 +166,7 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
                  struct cg_problem *problem) {
     *loop = (struct cg_loop){.on_signal = on_signal, .on_signal_ctx = ctx, .due_us = UINT64_MAX};
     loop->port = (struct cg_port){
-        .ctx = loop, .emit = on_emit, .random = on_random, .kernel_drops = on_kernel_drops, .wake = on_wake};
+        .ctx = loop, .emit = on_emit, .random = on_random, .kernel_drops = on_kernel_drops, .zone = on_zone, .wake = on_wake};
     int status = uv_loop_init(&loop->uv);
     if (status != 0) return cg_problem_set(problem, CG_E_INTERNAL, "no event loop: %s", uv_strerror(status));
     start_handles(loop);

@@ -1,6 +1,7 @@
-/* Names that are always fresh, without anybody waiting for them. The hard thing is that getaddrinfo may block for many seconds and cannot be
- * stopped: on the pool that checks signatures it would delay answers and, at the end, the end. So look-ups have threads of their own,
- * a few at a time and one a name, which nobody joins; the last of a table and its threads to go frees what they share. */
+/* Names that are always fresh, without anybody waiting for them. The hard thing is that getaddrinfo may block for many
+ * seconds and cannot be stopped: on the pool that checks signatures it would delay answers and, at the end, the end. So
+ * look-ups have threads of their own, a few at a time and one a name, which nobody joins; the last of a table and its
+ * threads to go frees what they share. */
 #include "io/names.h"
 
 #include <errno.h>
@@ -12,14 +13,15 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/endpoint.h"
 
 enum {
     LOOKUPS_AT_ONCE = 4,
     REFRESH_MS = 60000,
     RETRY_MS = 5000,
-    TICKS = 4,            /* a retry interval */
-    REMIND_MS = 3600000,  /* a failure that lasts is told again */
-    HOST_MAX = 255,       /* bytes (RFC 7252 §5.10: Uri-Host) */
+    TICKS = 4,           /* a retry interval */
+    REMIND_MS = 3600000, /* a failure that lasts is told again */
+    HOST_MAX = 255,      /* bytes (RFC 7252 §5.10: Uri-Host) */
 };
 
 struct name {
@@ -27,8 +29,8 @@ struct name {
     char host[HOST_MAX + 1]; /* key */
     unsigned generation;     /* of the latest snapshot of which a target has it */
     bool busy;
-    uint64_t due_ms;  /* of the loop's clock */
-    uint64_t told_ms; /* when a failure was last logged */
+    uint64_t due_ms;                                 /* of the loop's clock */
+    uint64_t told_ms;                                /* when a failure was last logged */
     char told[sizeof((struct cg_resolved *)0)->why]; /* which; empty: none since the last answer */
     UT_hash_handle hh;
 };
@@ -59,24 +61,18 @@ struct cg_names {
     struct mailbox *mailbox;
     unsigned running;
     unsigned generation; /* of the latest snapshot */
-    uv_loop_t *uv; /* NULL: not open */
+    uv_loop_t *uv;       /* NULL: not open */
     uv_async_t async;
     uv_timer_t timer;
 };
 
 /* On a thread of its own */
 
+/* Its zone, if any, is the mapping's interface. */
 static bool addr_from_info(struct cg_addr *addr, const struct addrinfo *info) {
-    *addr = (struct cg_addr){0};
-    if (info->ai_family == AF_INET) {
-        addr->family = CG_FAMILY_IPV4;
-        memcpy(addr->ip, &((const struct sockaddr_in *)info->ai_addr)->sin_addr, 4);
-        return true;
-    }
-    if (info->ai_family != AF_INET6) return false;
-    addr->family = CG_FAMILY_IPV6; /* its zone is the mapping's interface */
-    memcpy(addr->ip, &((const struct sockaddr_in6 *)info->ai_addr)->sin6_addr, 16);
-    return true;
+    cg_endpoint_to_addr(addr, (const union cg_endpoint *)info->ai_addr);
+    addr->scope = 0;
+    return addr->family != CG_FAMILY_NONE;
 }
 
 static const char *look_up(void *ctx, const char *host, struct cg_addr found[CG_NAMES_ADDRESSES], size_t *count) {
@@ -129,7 +125,8 @@ static bool start_thread(struct lookup *lookup) {
 
 /* On the loop: what came of it */
 
-static void log_name(enum cg_log_level level, const struct name *name, const char *key, const char *value, const char *msg) {
+static void log_name(enum cg_log_level level, const struct name *name, const char *key, const char *value,
+                     const char *msg) {
     struct cg_log_line line;
     cg_log_begin(&line, level, "name");
     cg_log_str(&line, "host", name->host);
@@ -222,9 +219,7 @@ static void start_what_is_due(struct cg_names *names) {
     }
 }
 
-static void on_tick(uv_timer_t *timer) {
-    start_what_is_due(timer->data);
-}
+static void on_tick(uv_timer_t *timer) { start_what_is_due(timer->data); }
 
 static void on_done(uv_async_t *async) {
     struct cg_names *names = async->data;

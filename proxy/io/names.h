@@ -1,7 +1,8 @@
-/* The host names of group URIs, looked up again and again while the gateway runs (R50). A literal address never comes here.
+/* The host names of group URIs, looked up again and again while the gateway runs (R50). A literal address never comes
+ * here.
  *
- * Of what a name resolves to, the first multicast address in the order of getaddrinfo counts (RFC 6724, and the host's own
- * gai.conf); none is a refusal. When a look-up fails, the last answer stays. */
+ * Of what a name resolves to, the first multicast address in the order of getaddrinfo counts (RFC 6724, and the host's
+ * own gai.conf); none is a refusal. When a look-up fails, the last answer stays. */
 #ifndef CG_IO_NAMES_H
 #define CG_IO_NAMES_H
 
@@ -11,8 +12,10 @@
 
 #define CG_NAMES_ADDRESSES 16 /* looked at, of one name */
 
-/* Looks one name up; may block, and runs on any thread. NULL: `found` has *count addresses. Else why there are none, static text. */
-typedef const char *(*cg_lookup_fn)(void *ctx, const char *host, struct cg_addr found[CG_NAMES_ADDRESSES], size_t *count);
+/* Looks one name up; may block, and runs on any thread. NULL: `found` has *count addresses. Else why there are none,
+ * static text. */
+typedef const char *(*cg_lookup_fn)(void *ctx, const char *host, struct cg_addr found[CG_NAMES_ADDRESSES],
+                                    size_t *count);
 
 struct cg_names_options {
     cg_lookup_fn lookup; /* NULL: getaddrinfo */
@@ -25,10 +28,11 @@ struct cg_names;
 
 /* NULL: out of memory. */
 struct cg_names *cg_names_new(const struct cg_names_options *options);
-/* Gives every target with a host name its struct cg_resolved, which lives as long as the table. Names that no target of this
- * snapshot has are not looked up any more. CG_E_NO_MEMORY. */
+/* Gives every target with a host name its struct cg_resolved, which lives as long as the table. Names that no target of
+ * this snapshot has are not looked up any more. CG_E_NO_MEMORY. */
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
-/* Starts looking up on `uv`: at once, and whenever it is time. Calling it again after an attach looks all names up at once. */
+/* Starts looking up on `uv`: at once, and whenever it is time. Calling it again after an attach looks all names up at
+ * once. */
 void cg_names_open(struct cg_names *names, uv_loop_t *uv);
 /* From the loop. Waits for no look-up: what still runs ends by itself and touches nothing of the table. */
 void cg_names_close(struct cg_names *names);

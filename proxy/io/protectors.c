@@ -200,7 +200,7 @@ static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping
     if (mapping->checker_keys == NULL) return CG_OK;
     if (!make_digest(digest, mapping->checker_keys)) return no_memory(problem);
     if (memcmp(digest, entry->staged == NULL ? entry->digest : entry->staged_digest, DIGEST_LEN) == 0) return CG_OK;
-    struct cg_oscore_context *checker;
+    struct cg_oscore_context *checker = NULL;
     int err = make_checker(entry->relay, mapping->checker_keys, &checker, problem);
     if (err < 0) return err;
     if (entry->staged != NULL) cg_oscore_context_unref(entry->staged);
@@ -220,7 +220,7 @@ static void commit_relay(struct cg_relay_entry *entry) {
 
 static int stage_mapping(struct cg_protectors *protectors, struct cg_mapping *mapping, struct cg_problem *problem) {
     struct cg_named_group *group;
-    struct cg_relay_entry *relay;
+    struct cg_relay_entry *relay = NULL;
     int err;
     switch (mapping->security) {
     case CG_SECURITY_NONE: mapping->protector = cg_protector_none(); break;

@@ -1,6 +1,6 @@
-/* Why: every key of OSCORE comes out of one function with differing info. Hard: it runs for each signed answer, and OpenSSL's own
- * HKDF spends most of its 2.4 µs on looking things up; this one is made of its digests (0.8 µs). What is secret in between
- * is wiped. */
+/* Why: every key of OSCORE comes out of one function with differing info. Hard: it runs for each signed answer, and
+ * OpenSSL's own HKDF spends most of its 2.4 µs on looking things up; this one is made of its digests (0.8 µs). What is
+ * secret in between is wiped. */
 #include "oscore/derive.h"
 #include "base/check.h"
 #include "oscore/cbor.h"

@@ -66,8 +66,10 @@ static int watch(struct app *app, int fd, uint64_t about) {
 }
 
 static int open_members(struct app *app) {
+    unsigned interface = if_nametoindex(app->options.interface);
     for (uint32_t i = 0; i < app->options.count; i++) {
         struct cg_addr addr = cg_member_address(&app->options, i);
+        if (cg_addr_is_link_local(&addr)) addr.scope = interface;
         char text[CG_ADDR_TEXT_MAX];
         (void)cg_addr_emit(&addr, text);
         app->sockets[i] = cg_net_open_own(&addr);

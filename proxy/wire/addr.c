@@ -29,6 +29,10 @@ bool cg_addr_is_loopback(const struct cg_addr *addr) {
     return memcmp(addr->ip, one, sizeof one) == 0;
 }
 
+bool cg_addr_is_link_local(const struct cg_addr *addr) {
+    return addr->family == CG_FAMILY_IPV6 && addr->ip[0] == 0xfe && (addr->ip[1] & 0xc0) == 0x80;
+}
+
 struct cg_slice cg_addr_ip(const struct cg_addr *addr) {
     if (addr->family == CG_FAMILY_NONE) return CG_SLICE_NONE;
     return cg_slice_of(addr->ip, addr->family == CG_FAMILY_IPV4 ? 4 : 16);

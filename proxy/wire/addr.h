@@ -21,6 +21,7 @@ bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b);
 uint32_t cg_addr_hash(const struct cg_addr *addr);
 bool cg_addr_is_multicast(const struct cg_addr *addr);
 bool cg_addr_is_loopback(const struct cg_addr *addr);
+bool cg_addr_is_link_local(const struct cg_addr *addr); /* fe80::/10: means nothing without its zone */
 /* The IP's bytes: 4 or 16. */
 struct cg_slice cg_addr_ip(const struct cg_addr *addr);
 

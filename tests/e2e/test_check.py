@@ -99,6 +99,7 @@ def test_the_wrong_interface(new_far, tmp_path):
     members = [f"10.7.2.{i}:17700" for i in (2, 3, 4)]
     status, text, fields, hints = check(tmp_path, settings(members=members), "lights")
     assert status == 1 and fields["answers"] == ["none"]
+    assert len(hints) == 1
     assert hints[0] == ('  - the wrong interface: member 10.7.2.2:17700 (and 2 more) is reached by other0, but the group request left by '
                         'near0. Set "interface": "other0".')
     status, _, _, hints = check(tmp_path, settings("other0", members=members), "lights")

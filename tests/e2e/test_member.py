@@ -183,7 +183,8 @@ def test_ipv6_members_have_consecutive_ports(members):
 
 @pytest.mark.parametrize("arguments, reason", [
     ([], "--plain"),
-    (["--keys", "group.json"], "refused"),
+    (["--keys", "group.json"], "cannot be read"),
+    (["--keys", "group.json", "--plain"], "--keys"),
     (["--plain", "--group", "coaps://224.0.1.187"], "--group"),
     (["--plain", "--group", "coap://224.0.1.187:5684"], "--group"),
     (["--plain", "--count", "0"], "--count"),

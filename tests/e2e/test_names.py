@@ -49,6 +49,21 @@ def test_a_name_is_sent_to_and_said(gateway, new_group, hosts):
 
 
 @in_namespace
+def test_a_target_uri_with_a_name(gateway, new_group, hosts):
+    """R50: the forward proxy, for what lies below a mapping's named group; another name for the same group is no such URI."""
+    see_own_hosts(hosts)
+    group = new_group("239.7.7.7")
+    hosts.write_text("239.7.7.7 lights.example alias.example\n")
+    gate = gateway({"mappings": [named_mapping(group, forward=True)]})
+    target = f"/hc/coap://LIGHTS.example:{group.port}/base/x"
+    with Tap(group) as tap:
+        wait_for(lambda: gate.request(target, headers=NOW).status == 204)
+        message = tap.packets()[-1].message
+        assert message.one(coap.URI_HOST) == b"lights.example" and message.path == "/base/x"
+    assert gate.request(target.replace("LIGHTS", "alias"), headers=NOW).status == 403
+
+
+@in_namespace
 def test_what_is_not_multicast_is_refused(gateway, new_group, hosts):
     """R50: with a detail that says what the name stands for; nothing is sent. Of several addresses a multicast one counts."""
     see_own_hosts(hosts)

@@ -10,8 +10,8 @@
 struct bench_bare_verify {
     enum cg_cose_curve curve;
     uint32_t count;
-    size_t len;        /* of each message */
-    uint8_t *messages; /* all arrays are owned */
+    size_t len;                /* of each message */
+    uint8_t *messages;         /* all arrays are owned */
     uint8_t (*signatures)[80]; /* P-256: DER */
     size_t *signature_lens;
     struct cg_public_key *keys;

@@ -56,7 +56,8 @@ static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
 /* Beginning */
 
 /* The loop's way out, with a look at the clock. */
-static int emit_and_note(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
+static int emit_and_note(void *ctx, const struct cg_route *route, struct cg_slice datagram,
+                         struct cg_problem *problem) {
     struct bench_protected_side *side = (struct bench_protected_side *)ctx; /* the loop is its first member */
     int err = side->emit(ctx, route, datagram, problem);
     side->emitted_ns = bench_wall_ns();

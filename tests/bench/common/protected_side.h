@@ -17,7 +17,7 @@ enum bench_mapping { BENCH_PROTECTED, BENCH_PLAIN, BENCH_FEW, BENCH_MAPPINGS };
 struct bench_ask {
     struct bench_protected_side *side;
     enum bench_mapping mapping;
-    uint64_t start_ns, end_ns; /* CLOCK_MONOTONIC; end: the reply was handed to the front, 0 before */
+    uint64_t start_ns, end_ns;            /* CLOCK_MONOTONIC; end: the reply was handed to the front, 0 before */
     void (*ended)(struct bench_ask *ask); /* NULL: nobody asks */
 };
 

@@ -66,7 +66,8 @@ static size_t make_sealed(struct member *member, struct cg_slice bytes, const st
     struct cg_oscore_sealing op;
     struct cg_msg plain;
     CG_CHECK(cg_msg_parse(&plain, bytes) == CG_OK);
-    int err = cg_oscore_seal_response_prepare(&op, member->context, &reply, &plain, member->answer, ANSWER_MAX, &binding);
+    int err =
+        cg_oscore_seal_response_prepare(&op, member->context, &reply, &plain, member->answer, ANSWER_MAX, &binding);
     CG_CHECK(err >= 0);
     if (err == CG_PENDING) {
         state->signed_len = (uint32_t)op.job.len;
@@ -125,10 +126,8 @@ static void answer_request(struct share *share) {
     uint32_t answers = 0;
     for (; answers < share->count && share->members[answers].number < share->state->answers; answers++)
         make_answer(&share->members[answers], &request, sealed ? &binding : NULL, share->state);
-    while (share->state->hold)
-        usleep(100);
-    for (uint32_t i = 0; i < answers; i++)
-        send_answer(share, &share->members[i], &from);
+    while (share->state->hold) usleep(100);
+    for (uint32_t i = 0; i < answers; i++) send_answer(share, &share->members[i], &from);
     share->state->sent += answers;
 }
 
@@ -142,8 +141,7 @@ _Noreturn static void run_share(struct share *share, const struct bench_group_ke
         join(member, keys);
     }
     share->state->ready++;
-    for (;;)
-        answer_request(share);
+    for (;;) answer_request(share);
 }
 
 /* Every process hears the group: each has a socket of its own on the one port. */
@@ -169,8 +167,7 @@ static int open_answers(void) {
 }
 
 static void wait_for(const _Atomic uint32_t *counter, uint32_t wanted) {
-    for (int i = 0; i < 600000 && *counter < wanted; i++)
-        usleep(100);
+    for (int i = 0; i < 600000 && *counter < wanted; i++) usleep(100);
     CG_CHECK(*counter >= wanted);
 }
 

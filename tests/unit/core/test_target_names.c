@@ -1,4 +1,5 @@
-/* Groups that are named rather than numbered: where the request goes, what it says, and what happens while the name is none. */
+/* Groups that are named rather than numbered: where the request goes, what it says, and what happens while the name is
+ * none. */
 #include "fake_world.h"
 
 #include <stdio.h>

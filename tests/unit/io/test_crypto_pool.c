@@ -16,7 +16,7 @@ struct note {
     struct cg_crypto_job job; /* first member */
     struct hall *hall;
     int name;
-    uv_sem_t *gate; /* waits for it first */
+    uv_sem_t *gate; /* waits for it first, after it has said that it runs */
     void (*then)(struct note *note);
     struct cg_crypto_lane *other;
 };
@@ -28,12 +28,16 @@ struct hall {
     int ran[JOBS], done[JOBS]; /* names, in order */
     unsigned ran_count, done_count, cancelled;
     uv_mutex_t lock; /* of `ran` */
+    uv_sem_t runs;   /* a job waits at its gate */
     struct cg_crypto_lane lanes[3];
 };
 
 static void run(struct cg_crypto_job *job) {
     struct note *note = (struct note *)job;
-    if (note->gate != NULL) uv_sem_wait(note->gate);
+    if (note->gate != NULL) {
+        uv_sem_post(&note->hall->runs);
+        uv_sem_wait(note->gate);
+    }
     uv_mutex_lock(&note->hall->lock);
     note->hall->ran[note->hall->ran_count++] = note->name;
     uv_mutex_unlock(&note->hall->lock);
@@ -47,12 +51,12 @@ static void done(struct cg_crypto_job *job) {
     if (note->then != NULL) note->then(note);
 }
 
-/* As many jobs at once in the pool as one batch has, since the thread is held. */
 static int setup(void **state) {
     struct hall *hall = calloc(1, sizeof *hall);
     assert_non_null(hall);
     assert_int_equal(uv_loop_init(&hall->loop), 0);
     assert_int_equal(uv_mutex_init(&hall->lock), 0);
+    assert_int_equal(uv_sem_init(&hall->runs, 0), 0);
     cg_crypto_pool_init(&hall->pool, &hall->loop, 1);
     *state = hall;
     return 0;
@@ -63,6 +67,7 @@ static int teardown(void **state) {
     uv_run(&hall->loop, UV_RUN_DEFAULT);
     cg_crypto_pool_fini(&hall->pool);
     uv_mutex_destroy(&hall->lock);
+    uv_sem_destroy(&hall->runs);
     assert_int_equal(uv_loop_close(&hall->loop), 0);
     free(hall);
     return 0;
@@ -86,20 +91,15 @@ static void cancel(struct hall *hall, struct cg_crypto_lane *lane) {
     hall->pool.crypto.ops->cancel(&hall->pool.crypto, lane);
 }
 
-/* The two batches that one thread may have; each waits at the gate. */
-static void hold(struct hall *hall, uv_sem_t *gate) {
+/* The one thread is busy until the gate opens; what is submitted meanwhile is what it finds then. */
+static void hold(struct hall *hall, struct cg_crypto_lane *lane, uv_sem_t *gate) {
     assert_int_equal(uv_sem_init(gate, 0), 0);
-    submit_gated(hall, NULL, 250, gate);
-    submit_gated(hall, NULL, 251, gate);
-    assert_int_equal(hall->pool.running, 2);
-}
-
-static void release(uv_sem_t *gate, int times) {
-    while (times-- > 0) uv_sem_post(gate);
+    submit_gated(hall, lane, 250, gate);
+    uv_sem_wait(&hall->runs);
 }
 
 static void finish(struct hall *hall, uv_sem_t *gate) {
-    release(gate, 2);
+    uv_sem_post(gate);
     uv_run(&hall->loop, UV_RUN_DEFAULT);
     uv_sem_destroy(gate);
 }
@@ -116,51 +116,80 @@ static void a_job_runs_elsewhere_and_ends_on_the_loop(void **state) {
 static void lanes_take_turns(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    hold(hall, &gate);
+    hold(hall, NULL, &gate);
     for (int i = 0; i < 100; i++) submit(hall, &hall->lanes[0], i);
     for (int i = 100; i < 103; i++) submit(hall, &hall->lanes[1], i);
     for (int i = 110; i < 112; i++) submit(hall, &hall->lanes[2], i);
     finish(hall, &gate);
-    assert_int_equal(hall->done_count, 2 + 105);
+    assert_int_equal(hall->done_count, 1 + 105);
     static const int expected[] = {0, 100, 110, 1, 101, 111, 2, 102, 3, 4};
-    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) assert_int_equal(hall->done[2 + i], expected[i]);
-    for (int i = 4; i < 100; i++) assert_int_equal(hall->done[2 + 5 + i], i); /* each lane in its own order */
+    for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) assert_int_equal(hall->done[1 + i], expected[i]);
+    for (int i = 4; i < 100; i++) assert_int_equal(hall->done[1 + 5 + i], i); /* each lane in its own order */
 }
 
 static void urgent_jobs_are_first(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    hold(hall, &gate);
+    hold(hall, NULL, &gate);
     for (int i = 0; i < 50; i++) submit(hall, &hall->lanes[0], i);
     submit(hall, NULL, 200);
     submit(hall, NULL, 201);
     finish(hall, &gate);
-    assert_int_equal(hall->done[2], 200);
-    assert_int_equal(hall->done[3], 201);
-    assert_int_equal(hall->done[4], 0);
+    assert_int_equal(hall->done[1], 200);
+    assert_int_equal(hall->done[2], 201);
+    assert_int_equal(hall->done[3], 0);
 }
 
-static void batches_are_limited(void **state) {
+/* Also of those that are in the pool already: what a thread does next is decided then. Its end is told at once. */
+static void an_urgent_job_overtakes_what_is_in_the_pool(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    hold(hall, &gate);
-    for (int i = 0; i < 100; i++) submit(hall, &hall->lanes[0], i);
-    assert_int_equal(hall->pool.running, 2); /* two a thread */
-    release(&gate, 1);
+    hold(hall, &hall->lanes[0], &gate);
+    for (int i = 0; i < 50; i++) submit(hall, &hall->lanes[0], i);
+    submit(hall, NULL, 200);
+    uv_sem_post(&gate);
     while (hall->done_count == 0) uv_run(&hall->loop, UV_RUN_ONCE);
-    assert_int_equal(hall->pool.running, 2);
-    struct cg_crypto_job *waiting = hall->lanes[0].first;
-    assert_ptr_equal(waiting, &hall->notes[16].job); /* a batch of 16 has gone */
-    release(&gate, 1);
+    assert_int_equal(hall->ran[1], 200);
+    assert_int_equal(hall->done[0], 250);
+    assert_int_equal(hall->done[1], 200);
     uv_run(&hall->loop, UV_RUN_DEFAULT);
     uv_sem_destroy(&gate);
-    assert_int_equal(hall->done_count, 102);
+    assert_int_equal(hall->done_count, 52);
+}
+
+/* The pool also serves DNS and files. */
+static void shifts_are_limited(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold(hall, NULL, &gate);
+    for (int i = 0; i < 200; i++) submit(hall, &hall->lanes[0], i);
+    assert_int_equal(hall->pool.running, 4); /* one thread's */
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 201);
+    assert_int_equal(hall->pool.running, 0);
+}
+
+/* The thread goes on while the loop is busy with something else. */
+static void threads_do_not_wait_for_the_loop(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t first, last;
+    hold(hall, &hall->lanes[0], &first);
+    for (int i = 0; i < 40; i++) submit(hall, &hall->lanes[0], i); /* more than a shift */
+    assert_int_equal(uv_sem_init(&last, 0), 0);
+    submit_gated(hall, &hall->lanes[0], 251, &last);
+    uv_sem_post(&first);
+    uv_sem_wait(&hall->runs);
+    assert_int_equal(hall->ran_count, 41);
+    assert_int_equal(hall->done_count, 0);
+    finish(hall, &last);
+    uv_sem_destroy(&first);
+    assert_int_equal(hall->done_count, 42);
 }
 
 static void cancelled_jobs_that_wait_end_at_once(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    hold(hall, &gate);
+    hold(hall, NULL, &gate);
     for (int i = 0; i < 20; i++) submit(hall, &hall->lanes[0], i);
     submit(hall, &hall->lanes[1], 100);
     cancel(hall, &hall->lanes[0]);
@@ -169,35 +198,32 @@ static void cancelled_jobs_that_wait_end_at_once(void **state) {
     cancel(hall, &hall->lanes[0]); /* nothing is left to cancel */
     cancel(hall, &hall->lanes[2]);
     finish(hall, &gate);
-    assert_int_equal(hall->done_count, 23);
+    assert_int_equal(hall->done_count, 22);
     assert_int_equal(hall->cancelled, 20);
-    assert_int_equal(hall->ran_count, 3); /* none of the cancelled ran */
+    assert_int_equal(hall->ran_count, 2); /* none of the cancelled ran */
 }
 
 static void a_running_job_ends_later_marked(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    assert_int_equal(uv_sem_init(&gate, 0), 0);
-    submit_gated(hall, &hall->lanes[0], 1, &gate);
+    hold(hall, &hall->lanes[0], &gate);
     submit(hall, &hall->lanes[1], 2);
     cancel(hall, &hall->lanes[0]);
     assert_int_equal(hall->done_count, 0);
-    release(&gate, 1);
-    uv_run(&hall->loop, UV_RUN_DEFAULT);
-    uv_sem_destroy(&gate);
+    finish(hall, &gate);
     assert_int_equal(hall->done_count, 2);
     assert_int_equal(hall->cancelled, 1);
-    assert_true(hall->notes[1].job.cancelled);
+    assert_true(hall->notes[250].job.cancelled);
     assert_false(hall->notes[2].job.cancelled);
 }
 
 static void cancel_other(struct note *note) { cancel(note->hall, note->other); }
 
-/* The first of a batch ends the lane of those that are in the same batch. */
+/* The first of a shift ends the lane of those that are in the same shift. */
 static void an_end_may_cancel_what_ran_with_it(void **state) {
     struct hall *hall = *state;
     uv_sem_t gate;
-    hold(hall, &gate);
+    hold(hall, NULL, &gate);
     struct note *first = submit(hall, &hall->lanes[0], 1);
     first->then = cancel_other;
     first->other = &hall->lanes[1];
@@ -205,7 +231,7 @@ static void an_end_may_cancel_what_ran_with_it(void **state) {
     submit(hall, &hall->lanes[1], 3);
     submit(hall, &hall->lanes[2], 4);
     finish(hall, &gate);
-    assert_int_equal(hall->done_count, 6);
+    assert_int_equal(hall->done_count, 5);
     assert_int_equal(hall->cancelled, 2);
     assert_false(hall->notes[1].job.cancelled);
     assert_true(hall->notes[2].job.cancelled);
@@ -235,7 +261,7 @@ static void lanes_leave_the_round_from_anywhere(void **state) {
     for (unsigned leaving = 0; leaving < 3; leaving++) {
         uv_sem_t gate;
         unsigned before = hall->done_count;
-        hold(hall, &gate);
+        hold(hall, NULL, &gate);
         struct cg_crypto_lane *lanes[3];
         for (int i = 0; i < 3; i++) {
             lanes[i] = calloc(1, sizeof *lanes[i]);
@@ -248,7 +274,7 @@ static void lanes_leave_the_round_from_anywhere(void **state) {
         struct cg_crypto_lane extra = {0};
         submit(hall, &extra, 100);
         finish(hall, &gate);
-        assert_int_equal(hall->done_count - before, 9);
+        assert_int_equal(hall->done_count - before, 8);
         assert_int_equal(hall->cancelled, 2 * (leaving + 1));
         for (unsigned i = 0; i < 3; i++) {
             if (i != leaving) free(lanes[i]);
@@ -263,7 +289,9 @@ int main(void) {
         WITH_HALL(a_job_runs_elsewhere_and_ends_on_the_loop),
         WITH_HALL(lanes_take_turns),
         WITH_HALL(urgent_jobs_are_first),
-        WITH_HALL(batches_are_limited),
+        WITH_HALL(an_urgent_job_overtakes_what_is_in_the_pool),
+        WITH_HALL(shifts_are_limited),
+        WITH_HALL(threads_do_not_wait_for_the_loop),
         WITH_HALL(cancelled_jobs_that_wait_end_at_once),
         WITH_HALL(a_running_job_ends_later_marked),
         WITH_HALL(an_end_may_cancel_what_ran_with_it),

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -67,6 +68,22 @@ static void enter_namespace(void) {
     }
 }
 
+/* The kernel tells of a carrier that came or went up to a second later, and drops what is sent before that. */
+static void wait_for_carrier(const char *name, bool carrier) {
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    struct ifreq request = {0};
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    bool reached = false;
+    for (int i = 0; i < 6000 && !reached; i++) { /* 30 s: a bound, not an expectation */
+        assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+        reached = ((request.ifr_flags & IFF_RUNNING) != 0) == carrier;
+        if (!reached) usleep(5000);
+    }
+    close(fd);
+    assert_true(reached);
+}
+
 /* A pair of interfaces whose other end cannot be a candidate: it has no multicast flag, but hears all the same. */
 static void add_pair(const char *name, const char *peer) {
     char command[512];
@@ -75,6 +92,8 @@ static void add_pair(const char *name, const char *peer) {
              "set %s up",
              name, peer, peer, peer, name);
     assert_true(run(command));
+    wait_for_carrier(name, true);
+    wait_for_carrier(peer, true);
 }
 
 static void delete_link(const char *name) {
@@ -196,6 +215,7 @@ static void test_named_comes_and_goes(void **state) {
     assert_true(run("ip addr add 10.77.9.1/24 dev eth9"));
     assert_int_equal(emit(side, &group, "eth9", 1), CG_OK);
     assert_true(run("ip link set peer9 down"));
+    wait_for_carrier("eth9", false);
     assert_refused(side, &group, "eth9", "interface \"eth9\" has no carrier");
     assert_true(run("ip link set eth9 down"));
     assert_refused(side, &group, "eth9", "interface \"eth9\" is down");
@@ -328,7 +348,7 @@ static void test_link_local_member(void **state) {
     wait_for(side, 1);
     assert_int_equal(side->last_from.scope, if_nametoindex("ll-peer"));
     member.addr.scope = 0;
-    assert_refused(side, &member.addr, NULL, "a link-local member needs its zone, as in fe80::1%2");
+    assert_refused(side, &member.addr, NULL, "a link-local member needs its zone, as in fe80::1%2, or the mapping's interface");
     fake_member_fini(&member);
     delete_link("ll");
 }

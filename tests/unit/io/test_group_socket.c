@@ -177,7 +177,7 @@ static void test_any_size(void **state) {
     fake_member_fini(&member);
 }
 
-/* However much is queued, other work of the loop gets its turn after 1024 datagrams. */
+/* However much is queued, other work of the loop gets its turn after 1024 datagrams, or after a millisecond. */
 static void test_flood_leaves_room(void **state) {
     struct side *side = *state;
     struct fake_member member;
@@ -189,7 +189,7 @@ static void test_flood_leaves_room(void **state) {
         fake_member_send(&member, &here, "abcdefgh", 8);
     size_t held = SENT - cg_group_socket_kernel_drops(side->socket);
     uv_run(&side->uv, UV_RUN_NOWAIT);
-    assert_int_equal(side->received, held < 1024 ? held : 1024);
+    assert_in_range(side->received, held < 64 ? held : 64, 1024);
     wait_for(side, held);
     assert_int_equal(side->bytes, held * 8);
     fake_member_fini(&member);

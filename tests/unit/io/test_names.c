@@ -126,9 +126,7 @@ static void turn_until(struct side *side, size_t target, const char *ip) {
     }
 }
 
-static const char *why_not(const struct side *side) {
-    return side->config->mappings->targets->resolved->why;
-}
+static const char *why_not(const struct side *side) { return side->config->mappings->targets->resolved->why; }
 
 static int setup(void **state) {
     (void)state;
@@ -232,7 +230,8 @@ static void what_cannot_be_looked_up_is_tried_again_R50(void **state) {
     stop(&side);
 }
 
-/* Two targets of one name share a look-up; a resolver that hangs is asked once, and holds neither the loop nor the end. */
+/* Two targets of one name share a look-up; a resolver that hangs is asked once, and holds neither the loop nor the end.
+ */
 static void a_hanging_resolver_holds_nobody(void **state) {
     (void)state;
     struct side side = {0};

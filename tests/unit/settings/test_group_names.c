@@ -51,8 +51,9 @@ static void two_names_are_two_targets_and_one_name_is_one(void **state) {
     struct cg_config *config;
     struct cg_mistakes mistakes;
     cg_mistakes_init(&mistakes);
-    static const char twice[] = "{\"mappings\":[{\"name\":\"m\",\"security\":\"none\",\"targets\":[{\"group\":\"coap://a.example/x\"},"
-                                "{\"group\":\"coap://A.example/y\"}]}]}";
+    static const char twice[] =
+        "{\"mappings\":[{\"name\":\"m\",\"security\":\"none\",\"targets\":[{\"group\":\"coap://a.example/x\"},"
+        "{\"group\":\"coap://A.example/y\"}]}]}";
     assert_true(cg_settings_parse(cg_slice_str(twice), "/etc/castgate", &config, &mistakes) < 0);
     assert_string_equal(mistakes.first->pointer, "/mappings/0/targets/1");
     cg_mistakes_fini(&mistakes);

@@ -182,6 +182,21 @@ static void kinds(void **state) {
     }
 }
 
+static void link_local_addresses(void **state) {
+    (void)state;
+    static const char *const are[] = {"fe80::", "fe80::1", "fe80::1%2", "febf:ffff::1"};
+    static const char *const are_not[] = {"fe7f::1", "fec0::1", "ff02::1", "::1", "fd00::1", "169.254.0.1", "254.128.0.1"};
+    for (size_t i = 0; i < sizeof are / sizeof *are; i++) {
+        struct cg_addr addr = parsed(are[i]);
+        assert_true(cg_addr_is_link_local(&addr));
+    }
+    for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++) {
+        struct cg_addr addr = parsed(are_not[i]);
+        assert_false(cg_addr_is_link_local(&addr));
+    }
+    assert_false(cg_addr_is_link_local(&(struct cg_addr){0}));
+}
+
 static void equality_and_hash(void **state) {
     (void)state;
     struct cg_addr a = parsed("1.2.3.4:5"), b = parsed("1.2.3.4:5"), port = parsed("1.2.3.4:6"),
@@ -219,7 +234,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good_texts),        cmocka_unit_test(bad_texts),
         cmocka_unit_test(only_the_ip),       cmocka_unit_test(no_address_has_no_text),
-        cmocka_unit_test(longest_text_fits), cmocka_unit_test(kinds),
+        cmocka_unit_test(longest_text_fits), cmocka_unit_test(kinds),               cmocka_unit_test(link_local_addresses),
         cmocka_unit_test(equality_and_hash), cmocka_unit_test(mutations_never_crash),
     };
     return cmocka_run_group_tests_name("wire/addr", tests, NULL, NULL);
