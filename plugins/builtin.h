@@ -1,4 +1,5 @@
-/* What is linked into the gateway: encoders, which use the same struct as loaded ones (the first is the default), and protectors. */
+/* What is linked into the gateway: encoders, which use the same struct as loaded ones (the first is the default), and
+ * protectors. */
 #ifndef CG_PLUGINS_BUILTIN_H
 #define CG_PLUGINS_BUILTIN_H
 

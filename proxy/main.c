@@ -1,5 +1,6 @@
-/* The gateway as a program: command line, settings, wiring, signals. The hard thing is the order of the end: first no new requests,
- * then the running exchanges with their replies, at most five seconds of that, and only then the sockets. */
+/* The gateway as a program: command line, settings, wiring, signals. The hard thing is the order of the end: first no
+ * new requests, then the running exchanges with their replies, at most five seconds of that, and only then the sockets.
+ */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +34,14 @@ struct program {
     struct cg_plugins plugins;
     struct cg_front_http *http;
     struct cg_admin *admin;
-    uv_timer_t ending;     /* while stopping: looks whether all is done */
-    uint64_t stopped_us;   /* when the end began; 0: running */
-    bool finished_early;   /* the exchanges were told to end with what they have */
+    uv_timer_t ending;   /* while stopping: looks whether all is done */
+    uint64_t stopped_us; /* when the end began; 0: running */
+    bool finished_early; /* the exchanges were told to end with what they have */
 };
 
 static const struct castgate_plugin *const builtin_plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
-static const struct cg_encoder_list builtin_encoders = {
-    .plugins = builtin_plugins, .count = sizeof builtin_plugins / sizeof *builtin_plugins};
+static const struct cg_encoder_list builtin_encoders = {.plugins = builtin_plugins,
+                                                        .count = sizeof builtin_plugins / sizeof *builtin_plugins};
 
 /* Settings */
 
@@ -48,10 +49,12 @@ static void print_mistakes(const char *file, const struct cg_mistakes *mistakes)
     for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
         fprintf(stderr, "%s: %s: %s\n", file, it->pointer[0] == 0 ? "/" : it->pointer, it->message);
     }
-    if (mistakes->count > mistakes->listed) fprintf(stderr, "%s: and %zu more\n", file, mistakes->count - mistakes->listed);
+    if (mistakes->count > mistakes->listed)
+        fprintf(stderr, "%s: and %zu more\n", file, mistakes->count - mistakes->listed);
 }
 
-static void log_mistakes(enum cg_log_level level, const char *event, const char *file, const struct cg_mistakes *mistakes) {
+static void log_mistakes(enum cg_log_level level, const char *event, const char *file,
+                         const struct cg_mistakes *mistakes) {
     for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
         struct cg_log_line line;
         cg_log_begin(&line, level, event);
@@ -119,7 +122,8 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
     if (!state) cg_log(CG_LOG_WARNING, "reload", "another state folder takes effect after a restart");
     if (!plugins) cg_log(CG_LOG_WARNING, "reload", "changed plugins take effect after a restart");
     if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
-    if (!sockets) cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
+    if (!sockets)
+        cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
 }
 
 /* Puts the new snapshot to use; on failure the old one stays. */
@@ -246,7 +250,8 @@ static void raise_fd_limit(void) {
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0) return;
     fds.rlim_cur = fds.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_max == RLIM_INFINITY || fds.rlim_max >= FDS_ENOUGH) return;
-    cg_log(CG_LOG_WARNING, "start", "only %llu files and sockets may be open (ulimit -n, LimitNOFILE): fewer clients at once",
+    cg_log(CG_LOG_WARNING, "start",
+           "only %llu files and sockets may be open (ulimit -n, LimitNOFILE): fewer clients at once",
            (unsigned long long)fds.rlim_max);
 }
 
@@ -330,7 +335,8 @@ static int usage(FILE *to, int status) {
           "\n"
           "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
           "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
-          "  castgate [-c FILE] --check MAPPING   send one request of that mapping and tell all about it and its answers\n"
+          "  castgate [-c FILE] --check MAPPING   send one request of that mapping and tell all about it and its "
+          "answers\n"
           "  castgate [-c FILE] --init-state      make the state folder's store and claim the keys that FILE names\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
           "  castgate -V | -h         print the version | this text\n"
@@ -349,7 +355,8 @@ static void hide_memory(void) {
 #endif
 }
 
-/* libuv's pool makes and verifies signatures: a thread a core, unless somebody knows better. It reads this with its first use. */
+/* libuv's pool makes and verifies signatures: a thread a core, unless somebody knows better. It reads this with its
+ * first use. */
 static void size_thread_pool(void) {
     char threads[24];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -375,12 +382,10 @@ int main(int argc, char **argv) {
     enum action action = RUN;
     hide_memory();
     size_thread_pool();
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {"check", required_argument, NULL, 'C'},
-                                            {"init-state", no_argument, NULL, 'i'},
-                                            {"backup", required_argument, NULL, 'b'},
-                                            {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"check", required_argument, NULL, 'C'},  {"init-state", no_argument, NULL, 'i'},
+        {"backup", required_argument, NULL, 'b'}, {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': file = optarg; break;

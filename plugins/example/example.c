@@ -1,6 +1,6 @@
-/* An encoder as a loadable plugin: the reply as text/csv (RFC 4180), one line for each member that answered. README.md tells how to
- * build and load it. The hard thing: a member may send any bytes, so each field is quoted where it must be, and what is no text
- * is written in hexadecimal digits, in a column of its own. */
+/* An encoder as a loadable plugin: the reply as text/csv (RFC 4180), one line for each member that answered. README.md
+ * tells how to build and load it. The hard thing: a member may send any bytes, so each field is quoted where it must
+ * be, and what is no text is written in hexadecimal digits, in a column of its own. */
 #include <castgate/plugin.h>
 
 #include <stdio.h>
@@ -65,7 +65,8 @@ static void put_hex(struct out *out, struct castgate_slice bytes) {
     }
 }
 
-/* How many bytes the character at `at` has, 0 when there is none: UTF-8 without control characters, tab and line ends aside. */
+/* How many bytes the character at `at` has, 0 when there is none: UTF-8 without control characters, tab and line ends
+ * aside. */
 static size_t character(const unsigned char *at, size_t left) {
     if (at[0] < 0x80) return at[0] >= 0x20 ? at[0] != 0x7f : at[0] == '\t' || at[0] == '\r' || at[0] == '\n';
     size_t len = at[0] >= 0xf0 ? 4 : at[0] >= 0xe0 ? 3 : 2;

@@ -1,5 +1,5 @@
-/* What the JSON reply and the event stream have in common: answers, counts and refusals as JSON on one line. The hard thing: a
- * member's own JSON is embedded as it is, so it must first be proved to be exactly one well-formed value. */
+/* What the JSON reply and the event stream have in common: answers, counts and refusals as JSON on one line. The hard
+ * thing: a member's own JSON is embedded as it is, so it must first be proved to be exactly one well-formed value. */
 #include "json/json_write.h"
 #include "lend.h"
 
@@ -49,7 +49,8 @@ static void put_hex(struct cg_buf *to, const char *key, bool present, struct cas
     cg_buf_put_u8(to, '"');
 }
 
-/* Readers bound how deep they go, each elsewhere, and one member's brackets must not make the others' answers unreadable. */
+/* Readers bound how deep they go, each elsewhere, and one member's brackets must not make the others' answers
+ * unreadable. */
 static bool is_shallow(struct cg_slice json) {
     bool quoted = false;
     unsigned depth = 0;
@@ -87,7 +88,8 @@ static void put_body(struct cg_buf *to, const struct castgate_answer *answer) {
     if (answer->payload.len == 0) return;
     struct cg_slice payload = cg_borrow(answer->payload);
     bool has_format = answer->format != CASTGATE_FORMAT_NONE;
-    bool text = !has_format || cg_format_is_text((uint16_t)answer->format); /* without format: a diagnostic text, perhaps */
+    bool text =
+        !has_format || cg_format_is_text((uint16_t)answer->format); /* without format: a diagnostic text, perhaps */
     if (has_format && cg_format_is_json((uint16_t)answer->format) && is_json(answer->payload)) {
         cg_json_put_key(to, "json");
         put_on_one_line(to, payload);

@@ -1,5 +1,5 @@
-/* multipart/mixed of application/http: the HTTP batch response of GCP, one part per member's answer. The hard thing: nothing
- * that a member sent may end its part early, so the boundary is drawn again until it occurs in no payload. */
+/* multipart/mixed of application/http: the HTTP batch response of GCP, one part per member's answer. The hard thing:
+ * nothing that a member sent may end its part early, so the boundary is drawn again until it occurs in no payload. */
 #include "builtin.h"
 #include "lend.h"
 
@@ -17,7 +17,8 @@ static bool occurs(const struct castgate_host *host, struct castgate_call *call,
     return false;
 }
 
-static void choose_boundary(const struct castgate_host *host, struct castgate_call *call, struct cg_boundary *boundary) {
+static void choose_boundary(const struct castgate_host *host, struct castgate_call *call,
+                            struct cg_boundary *boundary) {
     uint8_t random[16];
     do {
         host->random(call, random, sizeof random);

@@ -1,5 +1,5 @@
-/* Relaying: what the client and the members protected is theirs. The hard thing is what the gateway may still say: the kid of an answer is
- * shown but proves nothing, so members are told apart by address. */
+/* Relaying: what the client and the members protected is theirs. The hard thing is what the gateway may still say: the
+ * kid of an answer is shown but proves nothing, so members are told apart by address. */
 #include "relay/relay.h"
 
 #include <stdlib.h>
@@ -83,7 +83,8 @@ static void on_verified(struct cg_crypto_job *job) {
     free_check(check);
 }
 
-static int check_request(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job, struct cg_problem *problem) {
+static int check_request(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job,
+                         struct cg_problem *problem) {
     struct relay_check *check = calloc(1, sizeof *check);
     if (check == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
     cg_buf_init(&check->datagram, 0);
@@ -107,12 +108,13 @@ static bool is_protected(const struct cg_opts *options) {
     return false;
 }
 
-static int relay_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
-                      struct cg_binding **binding, struct cg_problem *problem) {
+static int relay_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job,
+                      struct cg_buf *out, struct cg_binding **binding, struct cg_problem *problem) {
     struct cg_relay *relay = (struct cg_relay *)protector;
     *binding = NULL;
     if (!is_protected(&sealing->options)) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this mapping relays requests that the client has protected (OSCORE option)");
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "this mapping relays requests that the client has protected (OSCORE option)");
     }
     if (relay->checker != NULL) return check_request(relay, sealing, job, problem);
     return cg_sealing_emit(sealing, out, problem);
@@ -157,7 +159,8 @@ static bool same_keys(const struct cg_oscore_context *a, const struct cg_oscore_
            cg_slice_equal(cg_oscore_signature_encryption_key(a), cg_oscore_signature_encryption_key(b));
 }
 
-void cg_relay_inherit_window(const struct cg_relay *relay, const struct cg_oscore_context *checker, struct cg_oscore_peer *peer) {
+void cg_relay_inherit_window(const struct cg_relay *relay, const struct cg_oscore_context *checker,
+                             struct cg_oscore_peer *peer) {
     if (relay->checker == NULL || !same_keys(relay->checker, checker)) return;
     struct cg_oscore_peer *old = cg_oscore_peer_find(relay->checker, cg_oscore_peer_id(peer));
     if (old == NULL || !cg_slice_equal(cg_oscore_peer_cred(old), cg_oscore_peer_cred(peer))) return;
@@ -175,4 +178,6 @@ void cg_relay_free(struct cg_relay *relay) {
     free(relay);
 }
 
-struct cg_protector *cg_relay_protector(struct cg_relay *relay) { return &relay->protector; }
+struct cg_protector *cg_relay_protector(struct cg_relay *relay) {
+    return &relay->protector;
+}

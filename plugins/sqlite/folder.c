@@ -97,8 +97,8 @@ int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) {
     if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0) {
         folder->taken = errno == EWOULDBLOCK;
         err = folder->taken ? say_locked(folder, problem)
-                                   : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s",
-                                                    folder->path, strerror(errno));
+                            : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s",
+                                             folder->path, strerror(errno));
     } else if (!holds_lock(folder)) {
         err = cg_problem_set(problem, CG_E_STORE, "the lock file %s was removed meanwhile", folder->lock);
     }

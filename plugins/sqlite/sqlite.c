@@ -308,7 +308,8 @@ static int note_row(sqlite3 *db, const struct cg_sender_id *sender) {
     return code == SQLITE_OK ? cg_database_run(db, "COMMIT") : code;
 }
 
-/* One more row, in a transaction; the witness and the log stay the gateway's business. What is in doubt is for the gateway to judge. */
+/* One more row, in a transaction; the witness and the log stay the gateway's business. What is in doubt is for the
+ * gateway to judge. */
 static int claim_row(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_store_failure *failure) {
     struct cg_file_mark mark;
     struct home home;
@@ -319,8 +320,8 @@ static int claim_row(struct cg_sqlite *store, const struct cg_sender_id *sender,
     if (code == SQLITE_OK) code = read_row(store->db, sender, &row);
     if (code != SQLITE_OK) return fail(store, code, failure);
     if (!cg_file_mark(store->folder.db, &mark) || !same_mark(&home.mark, &mark) || !home.fits) {
-        cg_problem_set(&failure->problem, CG_E_STORE, "the store %s is a copy, or not what it was: nothing is claimed in it",
-                       store->folder.db);
+        cg_problem_set(&failure->problem, CG_E_STORE,
+                       "the store %s is a copy, or not what it was: nothing is claimed in it", store->folder.db);
         return refuse(store, CG_E_STORE);
     }
     if (row.present) return refuse(store, judge(&row, failure));

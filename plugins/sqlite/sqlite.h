@@ -13,8 +13,8 @@ struct cg_store_backend *cg_sqlite_new(const char *folder);
  * again. A gateway that is stopped gives the folder free; until then it stays locked. */
 int cg_sqlite_open(struct cg_store_backend *backend, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Claims a sender for a program that is not the gateway: as the store's own claim does, but also beside a gateway that runs on the folder, so
- * that a rekey needs no restart. CG_E_STORE with *problem. */
+/* Claims a sender for a program that is not the gateway: as the store's own claim does, but also beside a gateway that
+ * runs on the folder, so that a rekey needs no restart. CG_E_STORE with *problem. */
 int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Makes the folder (0700) unless it is there, and an empty store in it (0600). CG_E_STORE, and nothing is changed:

@@ -1,5 +1,6 @@
-/* The reply as an event stream (WHATWG HTML "Server-sent events"): an `answer` event for each answer as it comes, then `summary`. The
- * hard thing: an event is lines, so everything in it is JSON on one line, and nothing a member sent can begin another event. */
+/* The reply as an event stream (WHATWG HTML "Server-sent events"): an `answer` event for each answer as it comes, then
+ * `summary`. The hard thing: an event is lines, so everything in it is JSON on one line, and nothing a member sent can
+ * begin another event. */
 #include "builtin.h"
 #include "json/json_write.h"
 #include "lend.h"
@@ -39,7 +40,8 @@ static int sse_idle(const struct castgate_host *host, struct castgate_call *call
     return write_comment(host, call, "waiting");
 }
 
-static int sse_answer(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer) {
+static int sse_answer(const struct castgate_host *host, struct castgate_call *call,
+                      const struct castgate_answer *answer) {
     struct cg_buf event;
     begin_event(&event, "answer");
     cg_json_put_answer(&event, answer);

@@ -30,7 +30,8 @@ static bool fits_itself(const struct cg_arena *arena, size_t size) { return size
 
 static bool may_take(const struct cg_arena *arena, size_t size) {
     const struct cg_quota *quota = arena->quota;
-    return fits_itself(arena, size) && (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used));
+    return fits_itself(arena, size) &&
+           (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used));
 }
 
 static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) {

@@ -1,5 +1,5 @@
-/* Memory that lives as long as one exchange: allocate, never free one by one, release all at once. Every block is charged
- * to a quota shared by all exchanges, so that what peers send can never grow the process beyond its limit. */
+/* Memory that lives as long as one exchange: allocate, never free one by one, release all at once. Every block is
+ * charged to a quota shared by all exchanges, so that what peers send can never grow the process beyond its limit. */
 #ifndef CG_BASE_ARENA_H
 #define CG_BASE_ARENA_H
 
@@ -17,7 +17,8 @@ struct cg_arena {
     size_t used;                   /* bytes taken from the system by this arena */
     size_t max;                    /* bytes this arena may take */
     struct cg_quota *quota;        /* shared; outlives the arena; may be NULL */
-    bool quota_refused;            /* the latest allocation that failed did so because of the quota, not of this arena's own limit */
+    bool quota_refused; /* the latest allocation that failed did so because of the quota, not of this arena's own limit
+                         */
 };
 
 void cg_arena_init(struct cg_arena *arena, size_t max, struct cg_quota *quota);

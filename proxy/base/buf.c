@@ -47,9 +47,7 @@ static inline uint8_t *reserve(struct cg_buf *buf, size_t more) {
     return buf->data + buf->len;
 }
 
-uint8_t *cg_buf_reserve(struct cg_buf *buf, size_t more) {
-    return reserve(buf, more);
-}
+uint8_t *cg_buf_reserve(struct cg_buf *buf, size_t more) { return reserve(buf, more); }
 
 void cg_buf_put(struct cg_buf *buf, const void *data, size_t len) {
     if (len == 0) return;

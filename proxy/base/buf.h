@@ -26,8 +26,8 @@ void cg_buf_put_u8(struct cg_buf *buf, uint8_t byte);
 void cg_buf_put_decimal(struct cg_buf *buf, uint64_t number);
 void cg_buf_printf(struct cg_buf *buf, const char *format, ...) CG_PRINTF(2, 3);
 
-/* Standard base64 with padding (RFC 4648 §4), base64url without (§5), lower-case hex, and a JSON string with its quotes (RFC 8259 §7; bytes that
- * are not UTF-8 become U+FFFD). */
+/* Standard base64 with padding (RFC 4648 §4), base64url without (§5), lower-case hex, and a JSON string with its quotes
+ * (RFC 8259 §7; bytes that are not UTF-8 become U+FFFD). */
 void cg_buf_put_base64(struct cg_buf *buf, struct cg_slice bytes);
 void cg_buf_put_base64url(struct cg_buf *buf, struct cg_slice bytes);
 void cg_buf_put_hex(struct cg_buf *buf, struct cg_slice bytes);

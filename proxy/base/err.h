@@ -33,7 +33,7 @@ struct cg_err_info {
 /* The row of an error; `err` must be one of enum cg_err's negative values (anything else is a bug). */
 const struct cg_err_info *cg_err_info(int err);
 
-#define CG_MUST_CHECK __attribute__((warn_unused_result))
+#define CG_MUST_CHECK         __attribute__((warn_unused_result))
 #define CG_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
 
 #endif

@@ -66,4 +66,6 @@ void cg_heap_remove(struct cg_heap *heap, struct cg_deadline *entry) {
     sift_down(heap, last);
 }
 
-struct cg_deadline *cg_heap_first(const struct cg_heap *heap) { return heap->len == 0 ? NULL : heap->entries[0]; }
+struct cg_deadline *cg_heap_first(const struct cg_heap *heap) {
+    return heap->len == 0 ? NULL : heap->entries[0];
+}

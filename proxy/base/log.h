@@ -1,5 +1,5 @@
-/* logfmt lines on stderr: level=… event=… key=value. Values are quoted and escaped, so nothing that a peer sent can end a
- * line or forge a key. A line is built on the stack and written with one write(2). Never pass a secret. */
+/* logfmt lines on stderr: level=… event=… key=value. Values are quoted and escaped, so nothing that a peer sent can end
+ * a line or forge a key. A line is built on the stack and written with one write(2). Never pass a secret. */
 #ifndef CG_BASE_LOG_H
 #define CG_BASE_LOG_H
 

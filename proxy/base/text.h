@@ -12,8 +12,8 @@ void cg_base64_emit(char *to, struct cg_slice bytes);
 /* RFC 4648 §5 without padding; `to` has room for cg_base64_len(bytes.len). Returns the length. */
 size_t cg_base64url_emit(char *to, struct cg_slice bytes);
 
-/* Decode into `to` (room for `cap`); *len gets the count. CG_E_FORMAT on anything that is not exactly such text, CG_E_TOO_BIG.
- * base64url is RFC 4648 §5 without padding. */
+/* Decode into `to` (room for `cap`); *len gets the count. CG_E_FORMAT on anything that is not exactly such text,
+ * CG_E_TOO_BIG. base64url is RFC 4648 §5 without padding. */
 int cg_base64url_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_MUST_CHECK;
 int cg_hex_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_MUST_CHECK;
 

@@ -1,4 +1,5 @@
-/* Access: the mapping's list of clients is an allow-list, and a plain group takes reads only (GCP §3 REQ1, REQ2; R1, R58). */
+/* Access: the mapping's list of clients is an allow-list, and a plain group takes reads only (GCP §3 REQ1, REQ2; R1,
+ * R58). */
 #include "core/access.h"
 
 static const struct cg_grant *find_grant(const struct cg_mapping *mapping, const struct cg_client *client) {
@@ -15,8 +16,9 @@ static int check_anonymous(const struct cg_mapping *mapping, const struct cg_req
                               "mapping %s takes known clients only; send Authorization: Bearer TOKEN", mapping->name);
     }
     if (!request->may_be_anonymous) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "anonymous clients are taken on loopback listeners only; send Authorization: Bearer TOKEN");
+        return cg_problem_set(
+            problem, CG_E_UNAUTHORIZED,
+            "anonymous clients are taken on loopback listeners only; send Authorization: Bearer TOKEN");
     }
     return CG_OK;
 }
@@ -43,9 +45,9 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
                               mapping->name);
     }
     if (mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods && (method & CG_METHODS_SAFE) == 0) {
-        return cg_problem_set(problem, CG_E_UNSAFE,
-                              "mapping %s is a plain group: GET and FETCH only, unless it says \"unsafe_methods\": true",
-                              mapping->name);
+        return cg_problem_set(
+            problem, CG_E_UNSAFE,
+            "mapping %s is a plain group: GET and FETCH only, unless it says \"unsafe_methods\": true", mapping->name);
     }
     if ((mapping->methods & method) == 0) {
         problem->allow = mapping->methods;

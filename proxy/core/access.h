@@ -5,7 +5,8 @@
 #include "core/request.h"
 
 /* May this request use this mapping at all? 401, 403, 405 with their problem, or CG_OK. */
-int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) CG_MUST_CHECK;
+int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request,
+                    struct cg_problem *problem) CG_MUST_CHECK;
 
 /* May this client use the mapping with some method? */
 bool cg_access_may_see(const struct cg_mapping *mapping, const struct cg_request *request);

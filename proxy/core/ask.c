@@ -1,5 +1,6 @@
-/* One unicast Confirmable request to a member: a silent one that is to be repaired, or the next block of a large answer. The
- * hard thing: an answer may come on the ACK, or separately after an empty ACK, and must come from the endpoint that was asked. */
+/* One unicast Confirmable request to a member: a silent one that is to be repaired, or the next block of a large
+ * answer. The hard thing: an answer may come on the ACK, or separately after an empty ACK, and must come from the
+ * endpoint that was asked. */
 #include "core/state.h"
 #include "base/check.h"
 
@@ -65,7 +66,8 @@ static void give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     cg_gateway_wake(gateway, exchange);
 }
 
-/* It did not even go out. Where nobody else is asked, that is the exchange's end; among others it is one silent member more. */
+/* It did not even go out. Where nobody else is asked, that is the exchange's end; among others it is one silent member
+ * more. */
 static void fail(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_problem *problem) {
     if (ask->exchange->unicast && ask->purpose == CG_ASK_MEMBER) ask->exchange->problem = *problem;
     give_up(gateway, ask);
@@ -107,7 +109,8 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
     transmit(gateway, ask);
 }
 
-/* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4). */
+/* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4).
+ */
 static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_token_entry *token = cg_token_make(gateway, ask->exchange->mapping->stats);
     if (token == NULL) return false;
@@ -203,7 +206,8 @@ static void refuse_only(struct cg_gateway *gateway, struct cg_exchange *exchange
     cg_gateway_wake(gateway, exchange);
 }
 
-static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct cg_addr *addr, const struct cg_target *target) {
+static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct cg_addr *addr,
+                                const struct cg_target *target) {
     struct cg_addr to = *addr;
     bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && gateway->port->zone != NULL;
     if (misses_zone) to.scope = gateway->port->zone(gateway->port->ctx, target->interface);
@@ -363,7 +367,8 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
     if (msg->type == CG_ACK && msg->mid != ask->mid) return; /* of an earlier request to this member */
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     cg_gateway_clear_timer(gateway, &ask->timer);
-    struct cg_opening opening = {.binding = ask->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
+    struct cg_opening opening = {
+        .binding = ask->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
     struct cg_protector *protector = ask->exchange->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);

@@ -1,5 +1,5 @@
-/* Request budgets: a token bucket per mapping and client holding one minute's worth, refilled evenly; and how many exchanges
- * each client has running. Both are kept by name, so a reload forgives nothing. */
+/* Request budgets: a token bucket per mapping and client holding one minute's worth, refilled evenly; and how many
+ * exchanges each client has running. Both are kept by name, so a reload forgives nothing. */
 #ifndef CG_CORE_BUDGET_H
 #define CG_CORE_BUDGET_H
 
@@ -30,7 +30,8 @@ struct cg_budgets {
 int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
                    uint64_t now_us, uint32_t *retry_after) CG_MUST_CHECK;
 
-/* One more running exchange of that client: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is given back. */
+/* One more running exchange of that client: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is given
+ * back. */
 int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, uint32_t max,
                     struct cg_usage **usage) CG_MUST_CHECK;
 void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage); /* NULL is fine */

@@ -1,5 +1,5 @@
-/* One group request to one target: seal, wait for the group's turn, one datagram, then every answer on its token. The hard
- * thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
+/* One group request to one target: seal, wait for the group's turn, one datagram, then every answer on its token. The
+ * hard thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
 #include "core/state.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -65,13 +65,14 @@ static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cas
     return !cast->answered && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
 }
 
-/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one before it,
- * whose group stays silent, does not use up the wait. */
+/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one
+ * before it, whose group stays silent, does not use up the wait. */
 static uint64_t longest_wait(const struct cg_exchange *exchange) {
     return 2 * (exchange->timeout_us > 1000000 ? exchange->timeout_us : 1000000);
 }
 
-bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
+bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                  const struct cg_group_request *request) {
     bool safe = CG_METHOD_BIT(request->method) & CG_METHODS_SAFE;
     const struct cg_mapping *mapping = subscription->exchange->mapping;
     if (!safe || mapping->security == CG_SECURITY_RELAY) return false;
@@ -195,8 +196,7 @@ static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
 }
 
 static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
-    struct cg_route route = {
-        .to = cast->group, .interface = cast->target->interface, .hops = cast->target->hops};
+    struct cg_route route = {.to = cast->group, .interface = cast->target->interface, .hops = cast->target->hops};
     struct cg_problem problem = {0};
     cg_gateway_clear_timer(gateway, &cast->timer);
     int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&cast->datagram), &problem);
@@ -255,7 +255,8 @@ static void cast_due(struct cg_gateway *gateway, struct cg_timer *timer) {
                            : "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
         fail(gateway, cast, &problem);
     } else {
-        cg_gateway_set_timer(gateway, &cast->timer, cast->give_up_us); /* a patient client has joined; or only its turn was looked at */
+        cg_gateway_set_timer(gateway, &cast->timer,
+                             cast->give_up_us); /* a patient client has joined; or only its turn was looked at */
     }
     pump(gateway, pace);
 }
@@ -361,7 +362,8 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
 }
 
 /* R50. False: the name stands for no group, which ends the subscription. */
-static bool has_group(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_target *target) {
+static bool has_group(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                      const struct cg_target *target) {
     if (cg_target_group(target).family != CG_FAMILY_NONE) return true;
     struct cg_problem problem = {0};
     cg_problem_set(&problem, CG_E_EMIT, "%.*s is no group at the moment: %s", (int)target->host.len,
@@ -370,7 +372,8 @@ static bool has_group(struct cg_gateway *gateway, struct cg_subscription *subscr
     return false;
 }
 
-void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request) {
+void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                   const struct cg_group_request *request) {
     if (!has_group(gateway, subscription, request->target)) return;
     struct cg_problem problem = {.retry_after = 1};
     cg_problem_set(&problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
@@ -409,7 +412,8 @@ void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const str
                      const struct cg_msg *msg) {
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     if (cast->state != CG_CAST_SENT) return; /* nobody can know the token yet */
-    struct cg_opening opening = {.binding = cast->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
+    struct cg_opening opening = {
+        .binding = cast->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
     struct cg_protector *protector = cast->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);

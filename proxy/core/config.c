@@ -92,7 +92,8 @@ static void index_members(struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->member_count; i++) {
         struct cg_member *member = &mapping->members[i];
         member->number = (uint32_t)i;
-        if (member->addr.family != CG_FAMILY_NONE) HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+        if (member->addr.family != CG_FAMILY_NONE)
+            HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
         if (member->identity.len == 0) continue;
         HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
     }
@@ -100,8 +101,7 @@ static void index_members(struct cg_mapping *mapping) {
 
 void cg_config_index(struct cg_config *config) {
     index_clients(config);
-    for (size_t i = 0; i < config->mapping_count; i++)
-        index_members(&config->mappings[i]);
+    for (size_t i = 0; i < config->mapping_count; i++) index_members(&config->mappings[i]);
     cg_mapping_index(config);
     cg_forward_index(config);
 }

@@ -1,5 +1,6 @@
-/* The settings as the core uses them: an immutable snapshot, built by settings/, shared by reference count. A reload makes
- * a new snapshot; running exchanges keep theirs to the end. Everything a snapshot points to lives in its arena. */
+/* The settings as the core uses them: an immutable snapshot, built by settings/, shared by reference count. A reload
+ * makes a new snapshot; running exchanges keep theirs to the end. Everything a snapshot points to lives in its arena.
+ */
 #ifndef CG_CORE_CONFIG_H
 #define CG_CORE_CONFIG_H
 
@@ -15,11 +16,11 @@ struct cg_protector;
 #define CG_NAME_MAX 64 /* names of things: [a-z0-9][a-z0-9._-]{0,63} */
 
 /* Methods as a set: bit (1 << code), codes 1 (GET) to 7 (iPATCH). */
-#define CG_METHOD_BIT(code)  (1u << (code))
-#define CG_METHODS_SAFE      (CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_FETCH))
-#define CG_METHODS_ALL       0xfeu
+#define CG_METHOD_BIT(code) (1u << (code))
+#define CG_METHODS_SAFE     (CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_FETCH))
+#define CG_METHODS_ALL      0xfeu
 /* The outer methods of protected requests (RFC 8613 §4.2). */
-#define CG_METHODS_RELAYED   (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
+#define CG_METHODS_RELAYED (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
 
 /* A client that may send requests. How it proves itself is the fronts' business; this is what they find it by. */
 struct cg_client {
@@ -41,9 +42,9 @@ struct cg_grant {
 
 /* A member that is known beforehand. */
 struct cg_member {
-    const char *name;         /* never NULL; the address's text when none was given */
-    struct cg_addr addr;      /* family NONE: not known, so it cannot be asked by unicast. A link-local one without zone is on
-                                 whatever link the mapping's first target is on at the moment */
+    const char *name;    /* never NULL; the address's text when none was given */
+    struct cg_addr addr; /* family NONE: not known, so it cannot be asked by unicast. A link-local one without zone is
+                            on whatever link the mapping's first target is on at the moment */
     struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
     uint32_t number;          /* index in the mapping's members */
     UT_hash_handle hh;
@@ -58,7 +59,8 @@ struct cg_finish {
     uint32_t count; /* answers */
 };
 
-/* What a host name stands for at the moment. The one thing a snapshot points to that changes and outlives it: io/names.h. */
+/* What a host name stands for at the moment. The one thing a snapshot points to that changes and outlives it:
+ * io/names.h. */
 struct cg_resolved {
     struct cg_addr addr; /* multicast, port 0; family NONE: the name stands for no group */
     char why[160];       /* then: why not, for people */
@@ -66,19 +68,20 @@ struct cg_resolved {
 
 /* One group that a mapping's requests go to. */
 struct cg_target {
-    const char *uri;       /* the group URI, normalised text */
-    struct cg_addr group;  /* multicast address and port; for a host name the port only: see cg_target_group */
-    struct cg_slice host;  /* Uri-Host to send, decoded and lower case: empty for a literal */
+    const char *uri;      /* the group URI, normalised text */
+    struct cg_addr group; /* multicast address and port; for a host name the port only: see cg_target_group */
+    struct cg_slice host; /* Uri-Host to send, decoded and lower case: empty for a literal */
     const struct cg_resolved *resolved; /* of a host name; set before the gateway takes the snapshot in (io/names.c) */
-    struct cg_slice path;  /* raw, of the group URI */
-    struct cg_slice query; /* raw */
-    const char *interface; /* name; NULL: the only multicast-capable interface that is not loopback */
-    uint8_t hops;          /* TTL or hop limit, 1 to 255 */
+    struct cg_slice path;               /* raw, of the group URI */
+    struct cg_slice query;              /* raw */
+    const char *interface;              /* name; NULL: the only multicast-capable interface that is not loopback */
+    uint8_t hops;                       /* TTL or hop limit, 1 to 255 */
 };
 
 struct cg_security_group; /* settings/security_group.h */
 
-/* One entry of "security_groups". The keys are the snapshot's until whoever makes a protector of them has taken them. */
+/* One entry of "security_groups". The keys are the snapshot's until whoever makes a protector of them has taken them.
+ */
 struct cg_security_keys {
     const char *name;
     const char *file;
@@ -100,10 +103,10 @@ struct cg_mapping {
     const struct cg_security_keys *keys;    /* when security is GROUP */
     const char *check_signature;            /* file, when security is RELAY; NULL: nothing is checked */
     struct cg_security_group *checker_keys; /* of that file, until taken */
-    struct cg_protector *protector; /* set before the gateway takes the snapshot in (io/protectors.c) */
-    uint32_t methods;               /* CG_METHOD_BIT set: what passes at all */
-    bool unsafe_methods;            /* "security": "none" with more than GET and FETCH */
-    double leisure;                 /* seconds, DEFAULT_LEISURE of the group's members (RFC 7252 §8.2) */
+    struct cg_protector *protector;         /* set before the gateway takes the snapshot in (io/protectors.c) */
+    uint32_t methods;                       /* CG_METHOD_BIT set: what passes at all */
+    bool unsafe_methods;                    /* "security": "none" with more than GET and FETCH */
+    double leisure;                         /* seconds, DEFAULT_LEISURE of the group's members (RFC 7252 §8.2) */
     bool has_timeout;
     uint64_t timeout_us;     /* for clients that send no Multicast-Timeout */
     uint64_t max_timeout_us; /* above: refused */
@@ -111,18 +114,18 @@ struct cg_mapping {
     bool complete;             /* "membership": "complete" */
     struct cg_member *members; /* configured */
     size_t member_count;
-    struct cg_member *members_by_addr;     /* uthash heads over members */
+    struct cg_member *members_by_addr; /* uthash heads over members */
     struct cg_member *members_by_identity;
-    bool repair_unicast;               /* ask silent members by unicast */
-    bool forward;                      /* reachable through /hc/ */
+    bool repair_unicast; /* ask silent members by unicast */
+    bool forward;        /* reachable through /hc/ */
     bool anonymise;
     uint32_t max_answers;
     uint32_t requests_per_minute; /* per client; 0: no budget */
     struct cg_grant *grants;
     size_t grant_count;
-    struct cg_stats *stats; /* set when the gateway takes the snapshot in; outlives it */
-    uint32_t number;        /* index in the snapshot's mappings */
-    UT_hash_handle hh;      /* by host and path: core/mapping.c */
+    struct cg_stats *stats;  /* set when the gateway takes the snapshot in; outlives it */
+    uint32_t number;         /* index in the snapshot's mappings */
+    UT_hash_handle hh;       /* by host and path: core/mapping.c */
     UT_hash_handle hh_group; /* by group URI: core/forward.c */
     UT_hash_handle hh_name;
 };
@@ -144,7 +147,7 @@ struct cg_option_numbers { /* those of drafts (GCP) */
 };
 
 struct cg_group_settings {
-    const char *interface; /* NULL: the only one */
+    const char *interface;  /* NULL: the only one */
     struct cg_addr address; /* source address; family NONE: the interface's */
     uint16_t port;          /* source port; 0: any */
     uint8_t hops;
@@ -188,25 +191,25 @@ struct cg_config {
     size_t coap_listen_count;
     struct cg_option_numbers options;
     struct cg_limits limits;
-    const char *state;         /* folder */
+    const char *state; /* folder */
     bool key_files_may_be_shared;
     struct cg_security_keys *security_groups;
     size_t security_group_count;
-    struct cg_security_keys *security_groups_by_name; /* uthash head */
+    struct cg_security_keys *security_groups_by_name;  /* uthash head */
     void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
-    const char *plugin_folder;  /* where plugins are looked for by name */
-    const char **plugins;       /* file names in it, to load at the start */
+    const char *plugin_folder;                         /* where plugins are looked for by name */
+    const char **plugins;                              /* file names in it, to load at the start */
     size_t plugin_count;
     struct cg_client *clients;
     size_t client_count;
-    struct cg_client *clients_by_name;        /* uthash heads */
+    struct cg_client *clients_by_name; /* uthash heads */
     struct cg_client *clients_by_token;
     struct cg_client *clients_by_certificate;
     struct cg_mapping *mappings;
     size_t mapping_count;
     struct cg_mapping *mappings_by_path; /* uthash heads: core/mapping.c */
     struct cg_mapping *mappings_by_name;
-    size_t longest_path;                 /* bytes */
+    size_t longest_path;                  /* bytes */
     struct cg_mapping *mappings_by_group; /* uthash head, those with "forward": core/forward.c */
     size_t longest_group;                 /* bytes */
 };
@@ -217,10 +220,12 @@ struct cg_config *cg_config_ref(struct cg_config *config);
 void cg_config_unref(struct cg_config *config); /* NULL is fine */
 
 /* After the arrays are filled, once: numbers the entries and builds the look-up tables (of the mappings' members, too).
- * Names, paths per host, hashes and member addresses must be unique already. Aborts when memory for the tables runs out. */
+ * Names, paths per host, hashes and member addresses must be unique already. Aborts when memory for the tables runs
+ * out. */
 void cg_config_index(struct cg_config *config);
 
-/* Where requests to the target go at this moment; family NONE: its host name stands for no group (target->resolved->why). */
+/* Where requests to the target go at this moment; family NONE: its host name stands for no group
+ * (target->resolved->why). */
 struct cg_addr cg_target_group(const struct cg_target *target);
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]);

@@ -1,5 +1,6 @@
-/* Where signatures are made and verified: jobs that own their bytes, run somewhere else, and are finished on the loop. A lane is the
- * queue of one cast; lanes are served round robin, so that nobody's ten thousand answers delay another's ten. */
+/* Where signatures are made and verified: jobs that own their bytes, run somewhere else, and are finished on the loop.
+ * A lane is the queue of one cast; lanes are served round robin, so that nobody's ten thousand answers delay another's
+ * ten. */
 #ifndef CG_CORE_CRYPTO_H
 #define CG_CORE_CRYPTO_H
 
@@ -26,7 +27,8 @@ struct cg_crypto_job {
 struct cg_crypto_ops {
     /* Queues the job. `lane` NULL: ahead of all lanes, as signing is, which a request waits for. */
     void (*submit)(struct cg_crypto *crypto, struct cg_crypto_lane *lane, struct cg_crypto_job *job);
-    /* Ends the lane: waiting jobs are done at once, cancelled; running ones end later, marked as well. The lane may be freed. */
+    /* Ends the lane: waiting jobs are done at once, cancelled; running ones end later, marked as well. The lane may be
+     * freed. */
     void (*cancel)(struct cg_crypto *crypto, struct cg_crypto_lane *lane);
 };
 

@@ -1,5 +1,5 @@
-/* The host's side of an encoder: the plugin ABI's services over one exchange that is being replied to. The hard thing: what the
- * encoder gets is borrowed from here, so this object must hold every text it made for one answer. */
+/* The host's side of an encoder: the plugin ABI's services over one exchange that is being replied to. The hard thing:
+ * what the encoder gets is borrowed from here, so this object must hold every text it made for one answer. */
 #include "core/state.h"
 #include "base/check.h"
 #include "wire/content_format.h"
@@ -36,7 +36,9 @@ static struct castgate_slice lend_text(const char *text) {
 
 static struct castgate_slice host_exchange(struct castgate_call *call) { return lend_text(call->exchange->id); }
 
-static struct castgate_slice host_mapping(struct castgate_call *call) { return lend_text(call->exchange->mapping->name); }
+static struct castgate_slice host_mapping(struct castgate_call *call) {
+    return lend_text(call->exchange->mapping->name);
+}
 
 static const struct castgate_summary *host_summary(struct castgate_call *call) { return &call->reply->summary; }
 
@@ -190,7 +192,8 @@ static int end_call(const struct cg_buf *body, int result) {
     return result == 0 ? CG_OK : CG_E_INTERNAL;
 }
 
-int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply, struct cg_buf *body) {
+int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
+                    struct cg_buf *body) {
     struct castgate_call call;
     begin_call(&call, gateway, exchange, reply, body);
     return end_call(body, exchange->request.encoder->encode(&host, &call));

@@ -1,17 +1,17 @@
 /* One client request, from ADMIT to REPLY.
  *
- * | step   | does                                                                    | leaves by                       |
+ * | step   | does                                                                    | leaves by |
  * |--------|-------------------------------------------------------------------------|---------------------------------|
- * | ADMIT  | which mapping, who is the client, may it (GCP REQ1, REQ2), its budget   | 400 401 403 404 405 429         |
- * | LOOK   | an equal cast in flight: subscribe; else start one per target           |                                 |
- * | CAST   | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         |
- * | GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
- * | REPAIR | asks for silent members                                                 | the same                        |
- * | DRAIN  | (streams) the reader takes what collecting left behind                  | all taken, stalled              |
- * | REPLY  | encode, end; a client that left is no error                             |                                 |
+ * | ADMIT  | which mapping, who is the client, may it (GCP REQ1, REQ2), its budget   | 400 401 403 404 405 429 | | LOOK
+ * | an equal cast in flight: subscribe; else start one per target           |                                 | | CAST
+ * | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         | |
+ * GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
+ * | REPAIR | asks for silent members                                                 | the same | | DRAIN  | (streams)
+ * the reader takes what collecting left behind                  | all taken, stalled              | | REPLY  | encode,
+ * end; a client that left is no error                             |                                 |
  *
- * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only way out and
- * frees the exchange; nothing may touch it afterwards. */
+ * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only
+ * way out and frees the exchange; nothing may touch it afterwards. */
 #include "core/state.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -163,10 +163,9 @@ static int choose_timeout(struct cg_exchange *exchange) {
         exchange->timeout_us = mapping->timeout_us;
         if (mapping->has_timeout && !exchange->config->http.strict && !request->forward) return CG_OK;
         problem->ask_timeout = true;
-        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
-                              "say how long to collect answers: Multicast-Timeout: SECONDS%s%s",
-                              request->forward ? "" : ", or a timeout of mapping ",
-                              request->forward ? "" : mapping->name);
+        return cg_problem_set(
+            problem, CG_E_NO_TIMEOUT, "say how long to collect answers: Multicast-Timeout: SECONDS%s%s",
+            request->forward ? "" : ", or a timeout of mapping ", request->forward ? "" : mapping->name);
     }
     exchange->timeout_us = (uint64_t)request->timeout_s * 1000000;
     if (exchange->timeout_us <= mapping->max_timeout_us) return CG_OK;
@@ -181,11 +180,13 @@ static int take_budget(struct cg_gateway *gateway, struct cg_exchange *exchange)
     int err = cg_budget_enter(&gateway->budgets, client, most, &exchange->usage);
     if (err < 0) {
         problem->retry_after = 1;
-        return cg_problem_set(problem, err, "%u of this client's exchanges are running (limits.exchanges_per_client)", most);
+        return cg_problem_set(problem, err, "%u of this client's exchanges are running (limits.exchanges_per_client)",
+                              most);
     }
     err = cg_budget_take(&gateway->budgets, exchange->mapping, client, gateway->now_us, &problem->retry_after);
     if (err < 0) {
-        return cg_problem_set(problem, err, "over the budget of %u requests per minute", exchange->mapping->requests_per_minute);
+        return cg_problem_set(problem, err, "over the budget of %u requests per minute",
+                              exchange->mapping->requests_per_minute);
     }
     return CG_OK;
 }
@@ -277,7 +278,8 @@ static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchang
     }
 }
 
-/* When the members' leisure is over, whoever is silent did not hear the request; half of the time is left for asking them at least. */
+/* When the members' leisure is over, whoever is silent did not hear the request; half of the time is left for asking
+ * them at least. */
 static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us) {
     if (!exchange->mapping->repair_unicast) return UINT64_MAX;
     uint64_t leisure_us = (uint64_t)(exchange->mapping->leisure * 1e6);
@@ -306,7 +308,8 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
         if (next == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
         return next;
     }
-    exchange->subscriptions = cg_arena_zalloc(&exchange->arena, mapping->target_count * sizeof *exchange->subscriptions);
+    exchange->subscriptions =
+        cg_arena_zalloc(&exchange->arena, mapping->target_count * sizeof *exchange->subscriptions);
     if (exchange->subscriptions == NULL) {
         cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
         return CG_STEP_REPLY;
@@ -452,7 +455,8 @@ static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *
 static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (is_over(gateway, exchange)) return exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
     const struct cg_mapping *mapping = exchange->mapping;
-    while (!exchange->unicast && exchange->next_silent < mapping->member_count && exchange->asks_running < ASKS_AT_ONCE) {
+    while (!exchange->unicast && exchange->next_silent < mapping->member_count &&
+           exchange->asks_running < ASKS_AT_ONCE) {
         const struct cg_member *member = &mapping->members[exchange->next_silent++];
         bool reachable = member->addr.family != CG_FAMILY_NONE;
         if (reachable && !cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
@@ -489,7 +493,8 @@ static void count_reply(struct cg_exchange *exchange, const struct castgate_summ
     cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);
 }
 
-void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary) {
+void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,
+                           struct castgate_summary *summary) {
     const struct cg_tally *tally = &exchange->tally;
     uint64_t drops = gateway->port->kernel_drops(gateway->port->ctx) - exchange->drops_before;
     bool ended = exchange->ended_us != 0;

@@ -33,7 +33,8 @@ int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struc
 
 /* The Host check alone, for the admin listener as well. `fields` must hold exactly one Host. */
 int cg_http_check_host(const struct cg_http_settings *settings, const struct cg_listen *listen,
-                       const struct cg_http_message *message, struct cg_slice *host, struct cg_problem *problem) CG_MUST_CHECK;
+                       const struct cg_http_message *message, struct cg_slice *host,
+                       struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The only field of that name; CG_E_NOT_FOUND when absent, CG_E_BAD_REQUEST when there are several. */
 int cg_http_field(const struct cg_http_message *message, const char *name, struct cg_slice *value) CG_MUST_CHECK;

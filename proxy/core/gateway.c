@@ -1,5 +1,6 @@
-/* The gateway object: tables, time, the queue of exchanges whose step is to run, and the way of a datagram to its cast or ask.
- * The hard thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place where steps run. */
+/* The gateway object: tables, time, the queue of exchanges whose step is to run, and the way of a datagram to its cast
+ * or ask. The hard thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
+ * where steps run. */
 #include "core/state.h"
 #include "base/check.h"
 #include "base/log.h"
@@ -73,7 +74,9 @@ void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
     take_limits(gateway);
 }
 
-struct cg_config *cg_gateway_config(const struct cg_gateway *gateway) { return gateway->config; }
+struct cg_config *cg_gateway_config(const struct cg_gateway *gateway) {
+    return gateway->config;
+}
 
 /* Exchanges, as fronts see them. */
 
@@ -83,7 +86,8 @@ static int may_enter(const struct cg_gateway *gateway, struct cg_problem *proble
     }
     problem->retry_after = 1;
     if (gateway->exchanges.used >= gateway->config->limits.exchanges) {
-        return cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges are running (limits.exchanges)", gateway->exchanges.used);
+        return cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges are running (limits.exchanges)",
+                              gateway->exchanges.used);
     }
     if (gateway->quota.used >= gateway->quota.max) {
         return cg_problem_set(problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
@@ -378,4 +382,6 @@ bool cg_gateway_is_stopping(const struct cg_gateway *gateway) { return gateway->
 
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway) { return &gateway->totals; }
 
-struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway) { return &gateway->stats; }
+struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway) {
+    return &gateway->stats;
+}

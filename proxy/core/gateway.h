@@ -1,8 +1,8 @@
 /* The functional core as one object: exchanges, casts and asks, their deadlines and their queue of events. It has no
  * socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
  *
- * Calls come from one thread. submit, abandon and receive only change state and enqueue; run does what is due and is the only
- * call that talks to fronts. */
+ * Calls come from one thread. submit, abandon and receive only change state and enqueue; run does what is due and is
+ * the only call that talks to fronts. */
 #ifndef CG_CORE_GATEWAY_H
 #define CG_CORE_GATEWAY_H
 
@@ -24,7 +24,8 @@ void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config);
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the current one, borrowed */
 
 /* A request in three moves: `new` reserves an exchange and gives its arena for the request's bytes; the front fills in
- * *request; `start` sets it off (or `refuse` or `abandon` gives it up). CG_E_OVERLOAD when the table is full or the gateway is stopping. */
+ * *request; `start` sets it off (or `refuse` or `abandon` gives it up). CG_E_OVERLOAD when the table is full or the
+ * gateway is stopping. */
 int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *front, void *front_ctx,
                             struct cg_ticket *ticket, struct cg_problem *problem) CG_MUST_CHECK;
 struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
@@ -32,8 +33,8 @@ struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket t
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
 const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
 void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, uint64_t now_us);
-/* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become, and the front
- * hears the problem with the exchange's ID. */
+/* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become,
+ * and the front hears the problem with the exchange's ID. */
 void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,
                        uint64_t now_us);
 /* The client left or the request was malformed: the front hears nothing more. A stale ticket is ignored. */
@@ -48,8 +49,8 @@ struct cg_datagram {
 /* One datagram from a group socket. */
 void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *datagram);
 
-/* Results that a protector promised with CG_PENDING, on the loop's thread. `err` is CG_OK or the reason. A job whose cast ended is
- * ignored. Everything is borrowed for the call. */
+/* Results that a protector promised with CG_PENDING, on the loop's thread. `err` is CG_OK or the reason. A job whose
+ * cast ended is ignored. Everything is borrowed for the call. */
 void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t job, int err, struct cg_slice datagram,
                        const struct cg_problem *problem);
 void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const struct cg_opened *opened);
@@ -57,17 +58,19 @@ void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const 
 /* The time of the current or latest call, monotonic µs. */
 uint64_t cg_gateway_now(const struct cg_gateway *gateway);
 
-/* Does what is queued and due. Returns when to be called again at the latest (monotonic µs; UINT64_MAX: not before something comes in). */
+/* Does what is queued and due. Returns when to be called again at the latest (monotonic µs; UINT64_MAX: not before
+ * something comes in). */
 uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
 
 /* Refuses new exchanges; the running ones go on. */
 void cg_gateway_stop(struct cg_gateway *gateway);
 bool cg_gateway_is_stopping(const struct cg_gateway *gateway);
-/* Ends every running exchange now, each with the answers it has (ended_by "deadline"); what was not sent yet is refused. Only
- * after cg_gateway_stop. */
+/* Ends every running exchange now, each with the answers it has (ended_by "deadline"); what was not sent yet is
+ * refused. Only after cg_gateway_stop. */
 void cg_gateway_finish_all(struct cg_gateway *gateway);
 
-/* What the thread of the gateway did between two sleeps, or some short ones, took this much CPU time: for the metrics. */
+/* What the thread of the gateway did between two sleeps, or some short ones, took this much CPU time: for the metrics.
+ */
 void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 
 size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */

@@ -50,8 +50,7 @@ static int normalise(uint8_t *to, size_t cap, struct cg_slice path, size_t *len)
             continue;
         }
         uint8_t triple[3] = {'%', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15]};
-        for (size_t i = 0; i < sizeof triple && out < cap; i++)
-            to[out++] = triple[i];
+        for (size_t i = 0; i < sizeof triple && out < cap; i++) to[out++] = triple[i];
     }
     *len = out;
     return CG_OK;
@@ -116,8 +115,7 @@ static const struct cg_mapping *find_longest(const struct cg_config *config, con
 /* What follows a normalised prefix in the raw path: both have the same slashes, as "%2F" never becomes one. */
 static struct cg_slice rest_after(struct cg_slice path, const uint8_t *prefix, size_t prefix_len) {
     size_t slashes = 0, at = 0;
-    for (size_t i = 0; i < prefix_len; i++)
-        slashes += prefix[i] == '/';
+    for (size_t i = 0; i < prefix_len; i++) slashes += prefix[i] == '/';
     for (; at < path.len; at++) {
         if (path.data[at] == '/' && slashes-- == 0) break;
     }

@@ -1,5 +1,5 @@
-/* The queue of bytes to one client. The hard thing: who frees what. A block's memory belongs to the queue from put to drop; the
- * queue lives as long as either side holds it. */
+/* The queue of bytes to one client. The hard thing: who frees what. A block's memory belongs to the queue from put to
+ * drop; the queue lives as long as either side holds it. */
 #include "core/outq.h"
 #include "base/check.h"
 

@@ -11,16 +11,16 @@ struct cg_outq_block;
 struct cg_outq {
     unsigned references;
     struct cg_outq_block *first, *last;
-    size_t len; /* bytes queued */
-    size_t max; /* bytes; a writer that can wait does so while as many are queued: cg_outq_has_room */
+    size_t len;     /* bytes queued */
+    size_t max;     /* bytes; a writer that can wait does so while as many are queued: cg_outq_has_room */
     uint64_t taken; /* bytes that the reader has dropped so far */
     struct cg_quota *quota;
     bool ended; /* nothing more will come */
     /* Called after bytes or the end arrived; set by the reader, may be NULL. It must only schedule work. */
     void (*on_change)(void *ctx);
     void *on_change_ctx;
-    /* Called after the reader dropped something; set by the writer, who takes it back before its unref. May be NULL. It must only
-     * schedule work. */
+    /* Called after the reader dropped something; set by the writer, who takes it back before its unref. May be NULL. It
+     * must only schedule work. */
     void (*on_taken)(void *ctx);
     void *on_taken_ctx;
 };
@@ -29,7 +29,8 @@ struct cg_outq *cg_outq_new(size_t max, struct cg_quota *quota); /* one referenc
 struct cg_outq *cg_outq_ref(struct cg_outq *queue);
 void cg_outq_unref(struct cg_outq *queue);
 
-/* So a queue holds less than max and one put more: what is larger than max alone still finds its way, once the queue is empty. */
+/* So a queue holds less than max and one put more: what is larger than max alone still finds its way, once the queue is
+ * empty. */
 static inline bool cg_outq_has_room(const struct cg_outq *queue) { return queue->len < queue->max; }
 
 /* Takes over the buffer's memory. CG_E_NO_MEMORY when the quota's limit is reached; the buffer then is emptied. */

@@ -1,5 +1,5 @@
-/* Pacing. The hard thing: "a group that does not respond" is a state that any answer ends, so a group that answers is limited
- * by NSTART alone and a silent one by the probing rate as well. */
+/* Pacing. The hard thing: "a group that does not respond" is a state that any answer ends, so a group that answers is
+ * limited by NSTART alone and a silent one by the probing rate as well. */
 #include "core/pace.h"
 #include "base/check.h"
 

@@ -1,5 +1,5 @@
-/* What the core needs from outside: bytes out, randomness, and to be called again. The shell fills it in with sockets, tests with
- * arrays. */
+/* What the core needs from outside: bytes out, randomness, and to be called again. The shell fills it in with sockets,
+ * tests with arrays. */
 #ifndef CG_CORE_PORT_H
 #define CG_CORE_PORT_H
 
@@ -14,12 +14,14 @@ struct cg_route {
 
 struct cg_port {
     void *ctx;
-    /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back. */
+    /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back.
+     */
     int (*emit)(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
     void (*random)(void *ctx, void *to, size_t len); /* CSPRNG; cannot fail */
     /* Datagrams that the kernel has dropped on the group sockets since the start. */
     uint64_t (*kernel_drops)(void *ctx);
-    /* The zone of link-local addresses on that interface (a route's); 0: there is none at the moment. NULL: there are no zones. */
+    /* The zone of link-local addresses on that interface (a route's); 0: there is none at the moment. NULL: there are
+     * no zones. */
     uint32_t (*zone)(void *ctx, const char *interface);
     /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
     void (*wake)(void *ctx);

@@ -1,5 +1,6 @@
-/* How a group's messages are protected: an internal interface, because protectors hold keys and nonces. The cast asks for a
- * sealed request and for every answer to be opened; both may be finished later (signatures are checked by a thread pool).
+/* How a group's messages are protected: an internal interface, because protectors hold keys and nonces. The cast asks
+ * for a sealed request and for every answer to be opened; both may be finished later (signatures are checked by a
+ * thread pool).
  *
  * Ownership: a protector belongs to whoever configured it and outlives every cast that uses it. */
 #ifndef CG_CORE_PROTECTOR_H
@@ -7,8 +8,9 @@
 
 #include "core/request.h"
 
-/* What ties answers to their request (kid, Partial IV and kid context of RFC 8613 §5.4, and what was accepted already): the
- * protector's own object, made by seal, given back to open, and released when the cast or ask has ended. NULL: none. */
+/* What ties answers to their request (kid, Partial IV and kid context of RFC 8613 §5.4, and what was accepted already):
+ * the protector's own object, made by seal, given back to open, and released when the cast or ask has ended. NULL:
+ * none. */
 struct cg_binding;
 
 /* The request as it would go out unprotected. */
@@ -21,7 +23,8 @@ struct cg_sealing {
     struct cg_token token;
     struct cg_opts options; /* ascending */
     struct cg_slice payload;
-    struct cg_slice identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
+    struct cg_slice
+        identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
 };
 
 struct cg_opening {
@@ -36,29 +39,32 @@ struct cg_opened {
     uint8_t code;
     struct cg_slice options; /* encoded, well-formed: wire/msg.h iterates them */
     struct cg_slice payload;
-    uint8_t verified;          /* enum castgate_verified */
+    uint8_t verified; /* enum castgate_verified */
     bool has_kid;
     struct cg_slice kid;
-    struct cg_slice identity;  /* of a verified member (its credential's hash); empty: address and port identify it */
-    struct cg_slice gid;       /* of a refused answer, where it could be read */
-    struct cg_slice echo;      /* not an answer: the member wants the request again, by unicast, with this Echo value */
-    bool overtaken;            /* the member's later answer came before this one: it does not replace that */
+    struct cg_slice identity; /* of a verified member (its credential's hash); empty: address and port identify it */
+    struct cg_slice gid;      /* of a refused answer, where it could be read */
+    struct cg_slice echo;     /* not an answer: the member wants the request again, by unicast, with this Echo value */
+    bool overtaken;           /* the member's later answer came before this one: it does not replace that */
 };
 
 struct cg_protector;
 
-/* Where a result comes later it is delivered by cg_gateway_sealed and cg_gateway_opened, on the loop, never from inside these. */
+/* Where a result comes later it is delivered by cg_gateway_sealed and cg_gateway_opened, on the loop, never from inside
+ * these. */
 struct cg_protector_ops {
     const char *name;
-    /* Appends the datagram to `out` and sets *binding: CG_OK. CG_PENDING: the protector has copied what it needs, has set *binding, and calls
-     * cg_gateway_sealed with `job`, whatever comes between. Errors, with nothing set: PROTECT, STORE, NO_MEMORY, TOO_BIG. */
+    /* Appends the datagram to `out` and sets *binding: CG_OK. CG_PENDING: the protector has copied what it needs, has
+     * set *binding, and calls cg_gateway_sealed with `job`, whatever comes between. Errors, with nothing set: PROTECT,
+     * STORE, NO_MEMORY, TOO_BIG. */
     int (*seal)(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                 struct cg_binding **binding, struct cg_problem *problem);
-    /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an error: the
-     * answer is refused for that reason, and *opened has the kid and gid that could be read. */
-    int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened);
-    /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to be sealed again
-     * (R55). NULL: never. */
+    /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an
+     * error: the answer is refused for that reason, and *opened has the kid and gid that could be read. */
+    int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                struct cg_opened *opened);
+    /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to
+     * be sealed again (R55). NULL: never. */
     bool (*is_stale)(struct cg_protector *protector, const struct cg_binding *binding);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };

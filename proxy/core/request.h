@@ -17,16 +17,16 @@ struct cg_problem {
 int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...) CG_PRINTF(3, 4);
 
 struct cg_request {
-    uint8_t method;                  /* CoAP code */
-    const struct cg_client *client;  /* NULL: not identified */
-    bool may_be_anonymous;           /* the listener takes anonymous clients */
-    bool head_only;                  /* HEAD: as GET, the front drops the body */
-    struct cg_slice host;            /* lower case, without port; empty: unknown */
-    bool forward;                    /* path is a whole target URI without query (cg_uri_emit_normal): core/forward.h */
-    bool discovery;                  /* path is /.well-known/core: core/links.h answers it, no exchange does */
-    struct cg_slice path;            /* raw, normalised (cg_mapping_normal_path) */
-    struct cg_slice query;           /* raw, without '?' */
-    struct cg_opts options;          /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
+    uint8_t method;                 /* CoAP code */
+    const struct cg_client *client; /* NULL: not identified */
+    bool may_be_anonymous;          /* the listener takes anonymous clients */
+    bool head_only;                 /* HEAD: as GET, the front drops the body */
+    struct cg_slice host;           /* lower case, without port; empty: unknown */
+    bool forward;                   /* path is a whole target URI without query (cg_uri_emit_normal): core/forward.h */
+    bool discovery;                 /* path is /.well-known/core: core/links.h answers it, no exchange does */
+    struct cg_slice path;           /* raw, normalised (cg_mapping_normal_path) */
+    struct cg_slice query;          /* raw, without '?' */
+    struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
     struct cg_slice payload;
     bool has_timeout;
     uint32_t timeout_s;

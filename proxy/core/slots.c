@@ -1,5 +1,5 @@
-/* The slot table. The hard thing: generations are odd exactly while the slot is in use, so that the zero ticket and any freed
- * one never match. */
+/* The slot table. The hard thing: generations are odd exactly while the slot is in use, so that the zero ticket and any
+ * freed one never match. */
 #include "core/slots.h"
 #include "base/check.h"
 

@@ -29,8 +29,8 @@ struct cg_slots {
 void cg_slots_init(struct cg_slots *slots);
 void cg_slots_fini(struct cg_slots *slots);
 bool cg_slots_add(struct cg_slots *slots, void *item, struct cg_ticket *ticket); /* false: out of memory */
-void *cg_slots_get(const struct cg_slots *slots, struct cg_ticket ticket);      /* NULL: stale */
-void cg_slots_remove(struct cg_slots *slots, struct cg_ticket ticket);          /* a stale one is a bug */
+void *cg_slots_get(const struct cg_slots *slots, struct cg_ticket ticket);       /* NULL: stale */
+void cg_slots_remove(struct cg_slots *slots, struct cg_ticket ticket);           /* a stale one is a bug */
 
 static inline uint64_t cg_ticket_number(struct cg_ticket ticket) {
     return (uint64_t)ticket.generation << 32 | ticket.slot;

@@ -1,8 +1,9 @@
-/* The gateway's inside, shared by the core's own files only: what an exchange, a cast and an ask are made of. The shell sees
- * gateway.h.
+/* The gateway's inside, shared by the core's own files only: what an exchange, a cast and an ask are made of. The shell
+ * sees gateway.h.
  *
- * Ownership: the gateway owns all three through its slot tables. An exchange owns its subscriptions and its asks. A cast lives as
- * long as it has subscriptions. Nothing here owns anything of an event loop, so freeing is synchronous. */
+ * Ownership: the gateway owns all three through its slot tables. An exchange owns its subscriptions and its asks. A
+ * cast lives as long as it has subscriptions. Nothing here owns anything of an event loop, so freeing is synchronous.
+ */
 #ifndef CG_CORE_STATE_H
 #define CG_CORE_STATE_H
 
@@ -55,15 +56,15 @@ struct cg_cast {
     struct cg_token_entry *token;
     struct cg_subscription *subscriptions;
     struct cg_binding *binding; /* the protector's */
-    struct cg_buf datagram; /* sealed, until sent */
+    struct cg_buf datagram;     /* sealed, until sent */
     struct cg_pace *pace;
     struct cg_cast *next_waiting;
     struct cg_cast *previous, *next; /* of all casts */
     uint64_t give_up_us;
     uint64_t sent_us;
-    uint32_t shape;      /* hash of method, options, payload: equal safe requests may share */
+    uint32_t shape; /* hash of method, options, payload: equal safe requests may share */
     struct cg_buf shape_bytes;
-    uint32_t opening;    /* answers that the protector has not finished opening */
+    uint32_t opening; /* answers that the protector has not finished opening */
     uint16_t mid;
     enum cg_cast_state state;
     bool expects_answers;
@@ -85,7 +86,8 @@ struct cg_ask {
     enum cg_ask_purpose purpose;
     struct cg_addr to;
     const struct cg_target *target;
-    struct cg_slice identity; /* of the member, where it is known by its credential; in the snapshot or the exchange's arena */
+    struct cg_slice
+        identity; /* of the member, where it is known by its credential; in the snapshot or the exchange's arena */
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
@@ -106,7 +108,16 @@ struct cg_ask {
     UT_hash_handle hh; /* by peer and MID, for ACK and RST */
 };
 
-enum cg_step { CG_STEP_ADMIT, CG_STEP_LOOK, CG_STEP_CAST, CG_STEP_GATHER, CG_STEP_REPAIR, CG_STEP_DRAIN, CG_STEP_REPLY, CG_STEP_STAY };
+enum cg_step {
+    CG_STEP_ADMIT,
+    CG_STEP_LOOK,
+    CG_STEP_CAST,
+    CG_STEP_GATHER,
+    CG_STEP_REPAIR,
+    CG_STEP_DRAIN,
+    CG_STEP_REPLY,
+    CG_STEP_STAY
+};
 
 struct cg_exchange {
     struct cg_timer timer;
@@ -138,16 +149,16 @@ struct cg_exchange {
     char id[17];
     enum cg_step step;
     bool started;
-    bool awake;     /* in the queue */
-    bool abandoned; /* the client left */
-    bool tallying;  /* tally is initialised */
-    bool hurried;   /* to be ended now with what there is */
-    bool unicast;   /* a single known member: asked, not cast to (R6) */
-    bool streaming; /* the head of the reply is out */
-    bool cut;       /* the stream ends without its last events */
-    struct cg_outq *stream;         /* a reference; NULL: no stream has begun */
-    struct cg_gateway *gateway;     /* for what the stream's queue calls */
-    struct cg_held_answer *unsent;  /* answers that the stream has yet to tell, in order */
+    bool awake;                    /* in the queue */
+    bool abandoned;                /* the client left */
+    bool tallying;                 /* tally is initialised */
+    bool hurried;                  /* to be ended now with what there is */
+    bool unicast;                  /* a single known member: asked, not cast to (R6) */
+    bool streaming;                /* the head of the reply is out */
+    bool cut;                      /* the stream ends without its last events */
+    struct cg_outq *stream;        /* a reference; NULL: no stream has begun */
+    struct cg_gateway *gateway;    /* for what the stream's queue calls */
+    struct cg_held_answer *unsent; /* answers that the stream has yet to tell, in order */
     struct cg_held_answer **last_unsent;
     uint64_t idle_us;  /* when the stream's silence is to be broken */
     uint64_t stall_us; /* when a reader is too slow that has taken nothing more than ... */
@@ -200,7 +211,8 @@ void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job);
 void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
 
 /* token.c */
-struct cg_token_entry *cg_token_make(struct cg_gateway *gateway, struct cg_stats *stats); /* NULL: too many or no memory */
+struct cg_token_entry *cg_token_make(struct cg_gateway *gateway,
+                                     struct cg_stats *stats); /* NULL: too many or no memory */
 struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token);
 void cg_token_spend(struct cg_gateway *gateway, struct cg_token_entry *entry);
 void cg_tokens_purge(struct cg_gateway *gateway);
@@ -222,9 +234,11 @@ struct cg_group_request {
     bool expects_answers;
 };
 /* Subscribes to a running cast of the same shape. False: there is none that may be shared. */
-bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request);
+bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                  const struct cg_group_request *request);
 /* Starts a cast for the subscription; failures show in its state, with the exchange's problem set. */
-void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription, const struct cg_group_request *request);
+void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscription,
+                   const struct cg_group_request *request);
 void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscription); /* the last one ends the cast */
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
                      const struct cg_msg *msg);
@@ -257,12 +271,15 @@ void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange
                         const struct cg_opened *opened, const char *reason);
 /* An answer is whole, or was replaced by a newer one: streams hand it on. */
 void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
-void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange, struct castgate_summary *summary);
+void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,
+                           struct castgate_summary *summary);
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);
 /* The request's options for one target: the URI's and the client's, merged in order. */
-int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target, struct cg_opts *options) CG_MUST_CHECK;
+int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target,
+                        struct cg_opts *options) CG_MUST_CHECK;
 
-/* encode.c: the reply's bytes, appended to `body`. *reply's summary is what the encoder sees; its content type is set. */
+/* encode.c: the reply's bytes, appended to `body`. *reply's summary is what the encoder sees; its content type is set.
+ */
 int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
                     struct cg_buf *body) CG_MUST_CHECK;
 enum cg_stream_event { CG_STREAM_BEGIN, CG_STREAM_IDLE, CG_STREAM_END };
@@ -277,7 +294,8 @@ bool cg_stream_is_wanted(const struct cg_exchange *exchange);
 bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange);
 /* Something to tell; the step that is woken does it. */
 void cg_stream_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
-/* Tells what there is room for, breaks a long silence, cuts the stream of a reader that stalls. Returns when to look again. */
+/* Tells what there is room for, breaks a long silence, cuts the stream of a reader that stalls. Returns when to look
+ * again. */
 uint64_t cg_stream_turn(struct cg_gateway *gateway, struct cg_exchange *exchange);
 bool cg_stream_is_drained(const struct cg_exchange *exchange); /* all is told, and the summary has room */
 void cg_stream_cut(struct cg_exchange *exchange);              /* its reader is too slow */

@@ -80,8 +80,7 @@ void cg_stats_fini(struct cg_stats_table *table) {
 
 void cg_histogram_add(struct cg_histogram *histogram, const double bounds[CG_HISTOGRAM_BUCKETS], double value) {
     size_t bucket = 0;
-    while (bucket < CG_HISTOGRAM_BUCKETS && value > bounds[bucket])
-        bucket++;
+    while (bucket < CG_HISTOGRAM_BUCKETS && value > bounds[bucket]) bucket++;
     histogram->counts[bucket]++;
     histogram->total++;
     histogram->sum += value;
@@ -184,8 +183,7 @@ static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
 }
 
 void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals) {
-    for (size_t i = 0; i < COUNT_OF(mapping_counters); i++)
-        put_mapping_counter(to, table, i);
+    for (size_t i = 0; i < COUNT_OF(mapping_counters); i++) put_mapping_counter(to, table, i);
     put_errors(to, table);
     for (size_t i = 0; i < COUNT_OF(histograms); i++) {
         put_head(to, histograms[i].name, histograms[i].help, "histogram");

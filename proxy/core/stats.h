@@ -21,19 +21,19 @@ struct cg_stats {
     uint64_t sent;     /* group requests emitted */
     uint64_t asked;    /* unicast requests emitted, retransmissions aside */
     uint64_t answered, failed, late, duplicate, missing, rejected, over_cap;
-    bool warned_of_size;            /* R44 */
-    uint64_t streams_cut;           /* streams ended because their reader was too slow */
-    uint64_t kernel_drops;          /* counted while one of its requests ran */
-    uint64_t errors[CG_ERR_COUNT];  /* exchanges that ended with a problem, by error */
-    struct cg_histogram latency_s;  /* request to end of collecting */
-    struct cg_histogram answers;    /* answers per exchange */
+    bool warned_of_size;           /* R44 */
+    uint64_t streams_cut;          /* streams ended because their reader was too slow */
+    uint64_t kernel_drops;         /* counted while one of its requests ran */
+    uint64_t errors[CG_ERR_COUNT]; /* exchanges that ended with a problem, by error */
+    struct cg_histogram latency_s; /* request to end of collecting */
+    struct cg_histogram answers;   /* answers per exchange */
     UT_hash_handle hh;
 };
 
 struct cg_totals {
-    uint64_t datagrams;       /* received on group sockets */
-    uint64_t malformed;       /* not CoAP */
-    uint64_t unknown_token;   /* no such cast, ask, or too long ago */
+    uint64_t datagrams;        /* received on group sockets */
+    uint64_t malformed;        /* not CoAP */
+    uint64_t unknown_token;    /* no such cast, ask, or too long ago */
     uint64_t requests_refused; /* before a mapping was known */
     uint64_t errors[CG_ERR_COUNT];
     struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */

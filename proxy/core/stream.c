@@ -1,7 +1,7 @@
-/* A reply that goes out while answers come in. The hard thing: a reader that is too slow must cost nobody else anything, and a fast
- * one must not be taken for slow because a thousand members answered at once. So events are made only while the reader's queue has
- * room; the answers behind them wait in the tally, where they are anyway. A stream is cut, with a counted reason, when its queue is
- * full and its reader takes nothing for a while. */
+/* A reply that goes out while answers come in. The hard thing: a reader that is too slow must cost nobody else
+ * anything, and a fast one must not be taken for slow because a thousand members answered at once. So events are made
+ * only while the reader's queue has room; the answers behind them wait in the tally, where they are anyway. A stream is
+ * cut, with a counted reason, when its queue is full and its reader takes nothing for a while. */
 #include "core/state.h"
 
 enum { IDLE_US = 15 * 1000000, STALL_US = 5 * 1000000 };
@@ -106,7 +106,8 @@ uint64_t cg_stream_turn(struct cg_gateway *gateway, struct cg_exchange *exchange
     if (cg_outq_has_room(exchange->stream)) trust_reader(gateway, exchange);
     while (exchange->unsent != NULL && !exchange->cut && cg_outq_has_room(exchange->stream)) {
         struct cg_held_answer *held = next_unsent(exchange);
-        if (held->whole) put_answer(gateway, exchange, held); /* else it was taken back, or comes again when it is whole */
+        if (held->whole)
+            put_answer(gateway, exchange, held); /* else it was taken back, or comes again when it is whole */
     }
     if (exchange->cut) return UINT64_MAX;
     if (!cg_outq_has_room(exchange->stream)) {

@@ -1,5 +1,6 @@
-/* The tally. The hard thing: who counts as the same member. A verified member is its credential, whatever address it sends
- * from; any other is its source address and port, so that a forged identity cannot displace another member's answer. */
+/* The tally. The hard thing: who counts as the same member. A verified member is its credential, whatever address it
+ * sends from; any other is its source address and port, so that a forged identity cannot displace another member's
+ * answer. */
 #include "core/tally.h"
 
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
@@ -36,10 +37,12 @@ static const struct cg_member *member_of_any_zone(const struct cg_mapping *mappi
     return member;
 }
 
-static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key, const struct cg_addr *from) {
+static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key,
+                                                 const struct cg_addr *from) {
     struct cg_member *member;
     if (key->is_identity) {
-        HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, key->bytes.data, key->bytes.len, key->hash, member);
+        HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, key->bytes.data, key->bytes.len, key->hash,
+                              member);
         return member;
     }
     HASH_FIND_BYHASHVALUE(hh, mapping->members_by_addr, key->bytes.data, key->bytes.len, key->hash, member);
@@ -58,7 +61,8 @@ bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *mem
 
 static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
 
-/* Makes room for `len` bytes, at least doubling: a member that answers again and again costs at most twice its largest. */
+/* Makes room for `len` bytes, at least doubling: a member that answers again and again costs at most twice its largest.
+ */
 static bool make_room(struct cg_tally *tally, struct cg_held_answer *held, size_t len) {
     if (len <= held->room_cap) return true;
     size_t cap = held->room_cap == 0 || len > held->room_cap * 2 ? len : held->room_cap * 2;
@@ -141,12 +145,13 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
     uint32_t ms = held->ms;
     bool failed = is_failure(held->code);
     if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
-    held->ms = ms;                                              /* when the member first answered */
+    held->ms = ms;                                          /* when the member first answered */
     tally->failed += (is_failure(held->code) ? 1u : 0u) - (failed ? 1u : 0u);
     return CG_TALLY_NEWER;
 }
 
-enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held) {
+enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                  struct cg_held_answer **held) {
     struct key key = key_of(arrival);
     const struct cg_member *member = configured_member(tally->mapping, &key, &arrival->from);
     struct cg_held_answer *found = NULL;

@@ -5,8 +5,8 @@
 #include "core/protector.h"
 
 struct cg_held_answer {
-    UT_hash_handle hh;    /* by key; iteration in order of first arrival */
-    struct cg_slice key;  /* the member's identity: credential hash or address; in the arena */
+    UT_hash_handle hh;   /* by key; iteration in order of first arrival */
+    struct cg_slice key; /* the member's identity: credential hash or address; in the arena */
     struct cg_addr from;
     const struct cg_member *member; /* configured; NULL: not known beforehand */
     struct cg_slice options;        /* encoded */
@@ -20,7 +20,7 @@ struct cg_held_answer {
     uint8_t verified;
     uint8_t via;
     bool has_kid;
-    bool whole; /* false while the blocks behind the first are being fetched */
+    bool whole;  /* false while the blocks behind the first are being fetched */
     bool unsent; /* in its exchange's list of answers that a stream has yet to tell */
     struct cg_held_answer *next_unsent;
 };
@@ -68,8 +68,10 @@ struct cg_arrival {
 };
 
 /* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. */
-enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer **held);
-/* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block stays. */
+enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                  struct cg_held_answer **held);
+/* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block
+ * stays. */
 bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body);
 /* Takes an answer back, as if it had been refused: its blocks did not make a whole. */
 void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason);

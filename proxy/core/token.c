@@ -1,5 +1,6 @@
-/* Tokens: 8 random bytes, never the same twice inside 500 s (R32, RFC 10020 "Token Reuse"), also when the random source repeats
- * itself. The hard thing: the memory of spent tokens is bounded, and running out refuses requests instead of forgetting. */
+/* Tokens: 8 random bytes, never the same twice inside 500 s (R32, RFC 10020 "Token Reuse"), also when the random source
+ * repeats itself. The hard thing: the memory of spent tokens is bounded, and running out refuses requests instead of
+ * forgetting. */
 #include "core/state.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* One address in two notations. The hard thing is small: both sides are compared byte by byte, so nothing may stay unset. */
+/* One address in two notations. The hard thing is small: both sides are compared byte by byte, so nothing may stay
+ * unset. */
 #include "io/endpoint.h"
 
 socklen_t cg_endpoint_from_addr(union cg_endpoint *to, const struct cg_addr *addr) {

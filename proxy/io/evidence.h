@@ -64,8 +64,8 @@ struct cg_ping {
     struct cg_addr to;
     enum cg_ping_result result;
     char what[160]; /* of ICMP and NOT_SENT, for people */
-    unsigned ms;   /* of PONG */
-    int fd;        /* internal */
+    unsigned ms;    /* of PONG */
+    int fd;         /* internal */
 };
 void cg_pings_run(struct cg_ping *pings, size_t count);
 

@@ -9,8 +9,8 @@
 
 struct cg_front_http;
 
-/* Listens as the gateway's current settings say (http.listen, http.tls); later settings change everything but the listeners.
- * `gateway` and `encoders` (borrowed; at least one) outlive the front. NULL: *problem says why. */
+/* Listens as the gateway's current settings say (http.listen, http.tls); later settings change everything but the
+ * listeners. `gateway` and `encoders` (borrowed; at least one) outlive the front. NULL: *problem says why. */
 struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
                                          const struct cg_encoder_list *encoders, struct cg_problem *problem);
 

@@ -203,7 +203,8 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
         int err = put_route(group, &message, route, problem);
         if (err != CG_OK) return err;
     } else if (cg_addr_is_link_local(&route->to) && route->to.scope == 0) { /* the kernel would take any interface */
-        return cg_problem_set(problem, CG_E_EMIT, "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
+        return cg_problem_set(problem, CG_E_EMIT,
+                              "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
     }
     if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
     return CG_OK;

@@ -371,7 +371,8 @@ static void silence(struct hints *hints) {
         if (findings->rejected == 0) route_elsewhere(hints, leg);
         if (findings->rejected == 0) switches(hints, leg);
     }
-    if (!findings->tapped) hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");
+    if (!findings->tapped)
+        hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");
     if (findings->late > 0) hint(hints, "%u answers came too late: raise the mapping's \"timeout\".", findings->late);
 }
 

@@ -201,8 +201,7 @@ const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call) {
 }
 
 static int check_certificate(struct cg_http_connection *connection, struct cg_problem *problem) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info == NULL) return CG_E_NOT_FOUND;
     return cg_http_tls_client(info->tls_session, connection->certificate_sha256, &connection->certified_until, problem);
 }

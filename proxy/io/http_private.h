@@ -63,8 +63,8 @@ struct cg_http_connection {
     struct cg_http_connection *previous, *next;
     const struct cg_http_listener *listener;
     struct MHD_Connection *mhd;
-    struct cg_http_tls *tls;           /* a reference; NULL: no TLS */
-    int64_t certified_until;           /* the client's certificate was found good and expires then; 0: not checked yet */
+    struct cg_http_tls *tls; /* a reference; NULL: no TLS */
+    int64_t certified_until; /* the client's certificate was found good and expires then; 0: not checked yet */
     uint8_t certificate_sha256[CG_HTTP_CERTIFICATE_SHA256];
     struct cg_http_call *call; /* the request in progress, or NULL */
     int fd;

@@ -1,8 +1,8 @@
 /* The HTTP server's sockets, connections and time. The hard thing: three parties share one connection. libmicrohttpd
  * owns the descriptor and everything read from it; libuv watches the same descriptor while libmicrohttpd sleeps on it,
  * because a suspended connection does not notice that its client left; and the handler holds the call. libmicrohttpd
- * runs only from on_poll, on_run_idle and on_run_timer, never from inside a handler, and may only be stopped when nothing is
- * suspended.
+ * runs only from on_poll, on_run_idle and on_run_timer, never from inside a handler, and may only be stopped when
+ * nothing is suspended.
  *
  * A client that shuts its sending side after the request counts as one that left: the two look the same from here. */
 #include "io/http_private.h"
@@ -25,9 +25,9 @@ enum {
     BACKLOG = 512,
     LAST_LOOK_MS = 100,
     EAGER_RUNS_MAX = 256,
-    POOL_SIZE = 32768, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
-                          this it maps fresh pages for each connection, which costs more than all else about it */
-    POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
+    POOL_SIZE = 32768,   /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
+                            this it maps fresh pages for each connection, which costs more than all else about it */
+    POOL_SLACK = 16,     /* connections that libmicrohttpd has closed but not cleaned up yet */
     UNSENT_MAX = 131072, /* bytes that wait in the kernel for the client's window */
 };
 
@@ -103,10 +103,10 @@ static void run_in(struct cg_http_server *server, uint64_t ms) {
     CG_CHECK(uv_timer_start(&server->run_timer, on_run_timer, ms, 0) == 0);
 }
 
-/* A connection that can get no further, because a chunk's head fills its buffer, makes libmicrohttpd want to run for ever. An
- * idle handle lets the loop turn in between (a timer of zero that is set in its own callback does not), and after many
- * such turns in a row each waits for the next millisecond. What it gave up in one run it may close in another without
- * asking for it: hence a last look. */
+/* A connection that can get no further, because a chunk's head fills its buffer, makes libmicrohttpd want to run for
+ * ever. An idle handle lets the loop turn in between (a timer of zero that is set in its own callback does not), and
+ * after many such turns in a row each waits for the next millisecond. What it gave up in one run it may close in
+ * another without asking for it: hence a last look. */
 static void run(struct cg_http_server *server, bool is_last_look) {
     MHD_UNSIGNED_LONG_LONG ms;
     MHD_run(server->daemon);
@@ -243,8 +243,7 @@ static void linger_if_needed(const struct cg_http_connection *connection) {
 
 /* Before the handshake. A session that stays without certificate cannot begin one. */
 static void attach_tls(struct cg_http_connection *connection) {
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (connection->server->tls == NULL || info == NULL) return;
     connection->tls = cg_http_tls_attach(connection->server->tls, info->tls_session);
 }
@@ -448,9 +447,9 @@ static int start_daemon(struct cg_http_server *server, struct cg_problem *proble
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
     if (server->tls != NULL) flags |= MHD_USE_TLS;
     server->daemon = MHD_start_daemon(
-        flags, 0, NULL, NULL, cg_http_on_access, server, MHD_OPTION_ARRAY, more,
-        MHD_OPTION_URI_LOG_CALLBACK, cg_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, cg_http_on_completed,
-        server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        flags, 0, NULL, NULL, cg_http_on_access, server, MHD_OPTION_ARRAY, more, MHD_OPTION_URI_LOG_CALLBACK,
+        cg_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, cg_http_on_completed, server,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_CONNECTION_LIMIT, server->connection_max + POOL_SLACK, MHD_OPTION_END);
     if (server->daemon == NULL) {

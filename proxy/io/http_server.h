@@ -35,8 +35,8 @@ struct cg_http_options {
     uint64_t patience_us; /* for a request to come in whole, for a reply to be taken, between requests; 0: 60 s */
 };
 
-/* Binds and listens, with TLS when the settings have a certificate. NULL when that fails: *problem says which address or
- * file and why (CG_E_INTERNAL, CG_E_NO_MEMORY). */
+/* Binds and listens, with TLS when the settings have a certificate. NULL when that fails: *problem says which address
+ * or file and why (CG_E_INTERNAL, CG_E_NO_MEMORY). */
 struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_options *options,
                                            struct cg_problem *problem);
 

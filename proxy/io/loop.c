@@ -14,9 +14,7 @@ enum { TURN_MIN_US = 100 };
 
 static const int caught[CG_LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
-uint64_t cg_loop_now_us(void) {
-    return uv_hrtime() / 1000;
-}
+uint64_t cg_loop_now_us(void) { return uv_hrtime() / 1000; }
 
 /* Deadlines */
 
@@ -165,8 +163,12 @@ static int open_all(struct cg_loop *loop, struct cg_config *config, struct cg_pr
 int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on_signal, void *ctx,
                  struct cg_problem *problem) {
     *loop = (struct cg_loop){.on_signal = on_signal, .on_signal_ctx = ctx, .due_us = UINT64_MAX};
-    loop->port = (struct cg_port){
-        .ctx = loop, .emit = on_emit, .random = on_random, .kernel_drops = on_kernel_drops, .zone = on_zone, .wake = on_wake};
+    loop->port = (struct cg_port){.ctx = loop,
+                                  .emit = on_emit,
+                                  .random = on_random,
+                                  .kernel_drops = on_kernel_drops,
+                                  .zone = on_zone,
+                                  .wake = on_wake};
     int status = uv_loop_init(&loop->uv);
     if (status != 0) return cg_problem_set(problem, CG_E_INTERNAL, "no event loop: %s", uv_strerror(status));
     start_handles(loop);
@@ -175,16 +177,13 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
     return err;
 }
 
-void cg_loop_run(struct cg_loop *loop) {
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
-}
+void cg_loop_run(struct cg_loop *loop) { uv_run(&loop->uv, UV_RUN_DEFAULT); }
 
 void cg_loop_close(struct cg_loop *loop) {
     if (uv_is_closing((uv_handle_t *)&loop->timer)) return;
     uv_close((uv_handle_t *)&loop->timer, NULL);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
-    for (int i = 0; i < CG_LOOP_SIGNALS; i++)
-        uv_close((uv_handle_t *)&loop->signals[i], NULL);
+    for (int i = 0; i < CG_LOOP_SIGNALS; i++) uv_close((uv_handle_t *)&loop->signals[i], NULL);
     cg_group_socket_close(loop->group);
     loop->group = NULL;
 }

@@ -21,9 +21,9 @@ struct cg_loop {
     uv_signal_t signals[CG_LOOP_SIGNALS];
     cg_signal_fn on_signal;
     void *on_signal_ctx;
-    bool woken;      /* to be run before the loop sleeps */
-    bool running;    /* inside cg_gateway_run */
-    uint64_t due_us; /* monotonic; UINT64_MAX: nothing is due */
+    bool woken;                    /* to be run before the loop sleeps */
+    bool running;                  /* inside cg_gateway_run */
+    uint64_t due_us;               /* monotonic; UINT64_MAX: nothing is due */
     uint64_t turn_us, turn_cpu_ns; /* when the current turn began: monotonic, and the thread's CPU time */
     uint8_t random[256];
     size_t random_left; /* unused bytes, at the end of random */

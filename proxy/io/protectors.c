@@ -1,5 +1,6 @@
-/* The one place that knows which protectors there are. The hard thing is what must survive a reload: a group's running casts (its epochs), a
- * relay's replay windows, and every sender's numbers; and that a reload takes effect for all of them or for none. */
+/* The one place that knows which protectors there are. The hard thing is what must survive a reload: a group's running
+ * casts (its epochs), a relay's replay windows, and every sender's numbers; and that a reload takes effect for all of
+ * them or for none. */
 #include "io/protectors.h"
 
 #include <openssl/evp.h>
@@ -14,7 +15,8 @@
 
 #define DIGEST_LEN CG_GROUP_DIGEST_LEN
 
-/* A security group by name. One that the settings have no more keeps its place, without keys: exchanges may still run. */
+/* A security group by name. One that the settings have no more keeps its place, without keys: exchanges may still run.
+ */
 struct cg_named_group {
     char name[CG_NAME_MAX + 1];
     struct cg_group_oscore *group;
@@ -42,8 +44,8 @@ static void put_field(struct cg_buf *to, struct cg_slice field) {
 static bool make_digest(uint8_t digest[DIGEST_LEN], const struct cg_security_group *keys) {
     struct cg_buf text;
     cg_buf_init(&text, 0);
-    int algorithms[] = {keys->alg_aead,      keys->alg_group_enc,  keys->alg_signature,
-                        keys->alg_agreement, (int)keys->hkdf,      keys->countersign_four};
+    int algorithms[] = {keys->alg_aead,      keys->alg_group_enc, keys->alg_signature,
+                        keys->alg_agreement, (int)keys->hkdf,     keys->countersign_four};
     cg_buf_put(&text, algorithms, sizeof algorithms);
     struct cg_sender_id sender = {0};
     if (keys->file != CG_GROUP_FILE_CHECKER) sender = cg_security_group_sender_id(keys, &keys->self);
@@ -109,7 +111,8 @@ static bool fill_keys(struct epoch_keys *to, const struct cg_security_group *fil
     return true;
 }
 
-static int stage_group(struct cg_protectors *protectors, const struct cg_security_keys *keys, struct cg_problem *problem) {
+static int stage_group(struct cg_protectors *protectors, const struct cg_security_keys *keys,
+                       struct cg_problem *problem) {
     struct cg_named_group *entry = named_group(protectors, keys->name);
     if (entry == NULL) return no_memory(problem);
     struct epoch_keys current, next = {0};
@@ -149,8 +152,8 @@ static void commit_group(struct cg_named_group *entry) {
 
 /* Relays */
 
-static int make_checker(const struct cg_relay *relay, const struct cg_security_group *file, struct cg_oscore_context **made,
-                        struct cg_problem *problem) {
+static int make_checker(const struct cg_relay *relay, const struct cg_security_group *file,
+                        struct cg_oscore_context **made, struct cg_problem *problem) {
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
     struct cg_oscore_context *checker;
@@ -187,8 +190,8 @@ static struct cg_relay_entry *new_relay(struct cg_protectors *protectors, const 
 }
 
 /* The relay of a mapping, with the checker that it is to have. */
-static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping *mapping, struct cg_relay_entry **relay,
-                       struct cg_problem *problem) {
+static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping *mapping,
+                       struct cg_relay_entry **relay, struct cg_problem *problem) {
     const char *file = mapping->check_signature == NULL ? "" : mapping->check_signature;
     struct cg_relay_entry *entry;
     CG_CHECK((mapping->check_signature == NULL) == (mapping->checker_keys == NULL)); /* or it would check nothing */
@@ -305,7 +308,8 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const cha
     struct cg_store_backend *backend = cg_sqlite_new(state);
     if (backend == NULL) return no_memory(problem);
     struct cg_problem closed = {0};
-    if (cg_sqlite_open(backend, &closed) < 0) cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", closed.detail);
+    if (cg_sqlite_open(backend, &closed) < 0)
+        cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", closed.detail);
     protectors->store = cg_store_thread_open(uv, backend, problem);
     if (protectors->store == NULL) return CG_E_STORE;
     protectors->senders.store = cg_store_thread_store(protectors->store);

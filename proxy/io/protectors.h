@@ -1,5 +1,5 @@
-/* The protectors of this gateway: one a security group, kept by name across reloads so that a rekey is a change of epoch and not of group;
- * one a relay; and what they share: sequence numbers, their store, the pool of signatures. */
+/* The protectors of this gateway: one a security group, kept by name across reloads so that a rekey is a change of
+ * epoch and not of group; one a relay; and what they share: sequence numbers, their store, the pool of signatures. */
 #ifndef CG_IO_PROTECTORS_H
 #define CG_IO_PROTECTORS_H
 
@@ -19,15 +19,18 @@ struct cg_protectors {
     struct cg_relay_entry *relays;
 };
 
-/* Must not move afterwards. Attach comes before open, because the gateway takes a snapshot whose protectors are there. */
+/* Must not move afterwards. Attach comes before open, because the gateway takes a snapshot whose protectors are there.
+ */
 void cg_protectors_init(struct cg_protectors *protectors);
 
-/* Gives every mapping of the snapshot its protector and takes the keys out of it. A security group whose keys have changed goes on with the
- * new ones (RFC 10021 §12.2), one with a `next` accepts both. Errors leave what was in use; *problem says what is wrong. */
-int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
+/* Gives every mapping of the snapshot its protector and takes the keys out of it. A security group whose keys have
+ * changed goes on with the new ones (RFC 10021 §12.2), one with a `next` accepts both. Errors leave what was in use;
+ * *problem says what is wrong. */
+int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config,
+                         struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Starts what needs the loop: the pool, and the store in `state` when there is a security group. A store that cannot be opened is a
- * warning in the log: secured sending fails until it can (503). Call it again after a reload. */
+/* Starts what needs the loop: the pool, and the store in `state` when there is a security group. A store that cannot be
+ * opened is a warning in the log: secured sending fails until it can (503). Call it again after a reload. */
 int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway, const char *state,
                        struct cg_problem *problem) CG_MUST_CHECK;
 /* From the loop, while it still runs: the store's thread ends. */

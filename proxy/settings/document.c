@@ -45,7 +45,8 @@ enum { PLUGINS_MAX = 64, PLUGIN_FILE_MAX = 255 };
 /* A name in the plugins' folder: nothing that leads out of it, nothing hidden. */
 static bool is_plugin_file(const char *name) {
     size_t len = strlen(name), good = 0;
-    if (len < sizeof "x.so" - 1 || len > PLUGIN_FILE_MAX || name[0] == '.' || strcmp(name + len - 3, ".so") != 0) return false;
+    if (len < sizeof "x.so" - 1 || len > PLUGIN_FILE_MAX || name[0] == '.' || strcmp(name + len - 3, ".so") != 0)
+        return false;
     while (name[good] > ' ' && name[good] < 0x7f && name[good] != '/') good++;
     return good == len;
 }
@@ -112,8 +113,8 @@ static void read_options(struct cg_reader *reader, const struct cg_at *at, const
 }
 
 /* Taken up so that one file serves this version and the next; a warning says that nothing listens there. */
-static void read_coap_listen(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                             void *target) {
+static void read_coap_listen(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                             const json_t *json, void *target) {
     (void)key, (void)target;
     enum { LISTEN_MAX = 64 };
     struct cg_config *config = reader->config;

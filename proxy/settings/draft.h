@@ -13,7 +13,7 @@ struct cg_draft {
 };
 
 /* Each reads one or two keys of draft->json, which may be absent, in this order: later ones rest on earlier ones. */
-void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft); /* group, targets */
+void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft);  /* group, targets */
 void cg_read_security(struct cg_reader *reader, struct cg_draft *draft); /* security, check_signature */
 void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft);
 void cg_read_members(struct cg_reader *reader, struct cg_draft *draft); /* members, membership */

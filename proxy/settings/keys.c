@@ -4,16 +4,13 @@
 
 enum { WORD_MAX = 32 };
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* Levenshtein's distance, for words of at most WORD_MAX letters. */
 static size_t distance(const char *a, const char *b) {
     size_t a_len = strlen(a), b_len = strlen(b), row[WORD_MAX + 1];
     if (a_len > WORD_MAX || b_len > WORD_MAX) return SIZE_MAX;
-    for (size_t j = 0; j <= b_len; j++)
-        row[j] = j;
+    for (size_t j = 0; j <= b_len; j++) row[j] = j;
     for (size_t i = 1; i <= a_len; i++) {
         size_t diagonal = row[0];
         row[0] = i;

@@ -146,8 +146,7 @@ void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, cons
         {"admin", "127.0.0.1:8081", &cg_admin_keys, &config->admin},
     };
     struct cg_seen *seen = NULL;
-    for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++)
-        read_front(reader, document, json, &fronts[i], &seen);
+    for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++) read_front(reader, document, json, &fronts[i], &seen);
     cg_seen_clear(&seen);
     for (size_t i = 0; i < config->http.listen_count; i++) {
         const struct cg_listen *listen = &config->http.listen[i];

@@ -43,7 +43,8 @@ static void read_leisure(struct cg_reader *reader, const struct cg_at *at, const
     *(double *)((char *)target + key->offset) = seconds;
 }
 
-/* R19. Standing in for each member is how a reply hides them; reaching them through the gateway comes with the CoAP front. */
+/* R19. Standing in for each member is how a reply hides them; reaching them through the gateway comes with the CoAP
+ * front. */
 static void read_privacy(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     struct cg_mapping *mapping = &draft->mapping;
@@ -257,7 +258,8 @@ static void check_forward(struct cg_reader *reader, const struct cg_draft *draft
     struct cg_at at = {.up = draft->at, .key = "forward"};
     if (!mapping->forward || mapping->target_count == 0 || mapping->targets[0].uri == NULL) return;
     if (!cg_forward_is_open(mapping)) {
-        cg_mistake_at(reader, &at, "needs one \"group\", whose URI has no query: it is what target URIs are compared with");
+        cg_mistake_at(reader, &at,
+                      "needs one \"group\", whose URI has no query: it is what target URIs are compared with");
         return;
     }
     struct cg_slice group = cg_slice_str(mapping->targets[0].uri);

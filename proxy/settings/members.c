@@ -97,7 +97,8 @@ void cg_read_members(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "members", &at);
     if (mapping->security == CG_SECURITY_GROUP) {
-        if (json != NULL) cg_mistake_at(reader, &at, "the members of a secured mapping are the peers of its security group");
+        if (json != NULL)
+            cg_mistake_at(reader, &at, "the members of a secured mapping are the peers of its security group");
         cg_fill_members(reader, mapping);
     } else if (json != NULL) {
         read_list(reader, &at, json, mapping);

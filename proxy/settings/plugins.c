@@ -1,5 +1,5 @@
-/* Loading plugins. The hard thing: an object that was built for something else is read as if it were ours, so each field is
- * believed only after the ones before it have said that it is there. */
+/* Loading plugins. The hard thing: an object that was built for something else is read as if it were ours, so each
+ * field is believed only after the ones before it have said that it is there. */
 #include "settings/plugins.h"
 
 #include <dlfcn.h>
@@ -19,11 +19,13 @@
 
 static int check_owner(const struct stat *status, const char *what, struct cg_problem *problem) {
     if ((status->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        return cg_problem_set(problem, CG_E_FORMAT, "the %s may be written by its group or by others: chmod go-w", what);
+        return cg_problem_set(problem, CG_E_FORMAT, "the %s may be written by its group or by others: chmod go-w",
+                              what);
     }
     if (status->st_uid == 0) return CG_OK;
     if (geteuid() == 0) {
-        return cg_problem_set(problem, CG_E_FORMAT, "the %s does not belong to root, as which castgate runs: chown root", what);
+        return cg_problem_set(problem, CG_E_FORMAT,
+                              "the %s does not belong to root, as which castgate runs: chown root", what);
     }
     if (status->st_uid != geteuid()) return CG_OK;
     return cg_problem_set(problem, CG_E_FORMAT,
@@ -71,7 +73,8 @@ static int check_version(const struct castgate_plugin *plugin, size_t size, stru
         return cg_problem_set(problem, CG_E_FORMAT, "its " CASTGATE_PLUGIN_SYMBOL " is no struct castgate_plugin");
     }
     if (plugin->major != CASTGATE_PLUGIN_MAJOR || plugin->minor != CASTGATE_PLUGIN_MINOR) {
-        return cg_problem_set(problem, CG_E_FORMAT, "it is built for version %u.%u of the plugin interface, this castgate has %d.%d",
+        return cg_problem_set(problem, CG_E_FORMAT,
+                              "it is built for version %u.%u of the plugin interface, this castgate has %d.%d",
                               plugin->major, plugin->minor, CASTGATE_PLUGIN_MAJOR, CASTGATE_PLUGIN_MINOR);
     }
     if (plugin->size != sizeof *plugin || size < sizeof *plugin) {
@@ -101,7 +104,8 @@ static bool is_media_type(const char *text) {
 static int check_encoder(const struct castgate_encoder *encoder, struct cg_problem *problem) {
     if (encoder == NULL) return cg_problem_set(problem, CG_E_FORMAT, "it has no operations");
     if (encoder->media_type == NULL || !is_media_type(encoder->media_type)) {
-        return cg_problem_set(problem, CG_E_FORMAT, "its media_type must be TYPE/SUBTYPE in lower case, without parameters");
+        return cg_problem_set(problem, CG_E_FORMAT,
+                              "its media_type must be TYPE/SUBTYPE in lower case, without parameters");
     }
     if (offers_all(encoder)) return CG_OK;
     return cg_problem_set(problem, CG_E_FORMAT, "it must have either encode, or begin, answer, idle and end");
@@ -109,7 +113,8 @@ static int check_encoder(const struct castgate_encoder *encoder, struct cg_probl
 
 static int check_plugin(const struct castgate_plugin *plugin, struct cg_problem *problem) {
     if (plugin->kind != CASTGATE_ENCODER) {
-        return cg_problem_set(problem, CG_E_FORMAT, "it is of kind %u; only encoders (%d) are loaded", plugin->kind, CASTGATE_ENCODER);
+        return cg_problem_set(problem, CG_E_FORMAT, "it is of kind %u; only encoders (%d) are loaded", plugin->kind,
+                              CASTGATE_ENCODER);
     }
     if (plugin->name == NULL || !cg_name_is_valid(plugin->name)) {
         return cg_problem_set(problem, CG_E_FORMAT, "its name must be [a-z0-9][a-z0-9._-]{0,63}");
@@ -117,7 +122,8 @@ static int check_plugin(const struct castgate_plugin *plugin, struct cg_problem 
     return check_encoder(plugin->ops.encoder, problem);
 }
 
-static int check_unique(const struct cg_encoder_list *others, const struct castgate_plugin *plugin, struct cg_problem *problem) {
+static int check_unique(const struct cg_encoder_list *others, const struct castgate_plugin *plugin,
+                        struct cg_problem *problem) {
     const char *media_type = plugin->ops.encoder->media_type;
     for (size_t i = 0; i < others->count; i++) {
         const struct castgate_plugin *other = others->plugins[i];
@@ -125,7 +131,8 @@ static int check_unique(const struct cg_encoder_list *others, const struct castg
             return cg_problem_set(problem, CG_E_FORMAT, "another plugin is named %s", plugin->name);
         }
         if (strcmp(other->ops.encoder->media_type, media_type) == 0) {
-            return cg_problem_set(problem, CG_E_FORMAT, "the encoder %s has the media type %s already", other->name, media_type);
+            return cg_problem_set(problem, CG_E_FORMAT, "the encoder %s has the media type %s already", other->name,
+                                  media_type);
         }
     }
     return CG_OK;

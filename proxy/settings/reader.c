@@ -160,8 +160,7 @@ void cg_read_interface(struct cg_reader *reader, const struct cg_at *at, const s
     const char *text = cg_read_text(reader, at, json);
     if (text == NULL) return;
     size_t len = strlen(text), good = 0;
-    while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':')
-        good++;
+    while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':') good++;
     if (len == 0 || len >= IF_NAMESIZE || good < len) {
         cg_mistake_at(reader, at, "must be an interface's name, such as \"eth0\" (at most %d characters), or null",
                       IF_NAMESIZE - 1);
@@ -225,8 +224,7 @@ static bool put_host(struct cg_buf *to, struct cg_slice text) {
     struct cg_addr addr;
     char ip[CG_ADDR_TEXT_MAX];
     if (is_host_name(text)) {
-        for (size_t i = 0; i < text.len; i++)
-            cg_buf_put_u8(to, (uint8_t)cg_ascii_lower((char)text.data[i]));
+        for (size_t i = 0; i < text.len; i++) cg_buf_put_u8(to, (uint8_t)cg_ascii_lower((char)text.data[i]));
         return true;
     }
     if (text.len < 2 || text.data[0] != '[' || text.data[text.len - 1] != ']') return false;
@@ -325,9 +323,7 @@ const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struc
     return NULL;
 }
 
-void cg_seen_clear(struct cg_seen **set) {
-    HASH_CLEAR(hh, *set);
-}
+void cg_seen_clear(struct cg_seen **set) { HASH_CLEAR(hh, *set); }
 
 static const char *const method_names[] = {
     [CG_GET] = "GET",     [CG_POST] = "POST",   [CG_PUT] = "PUT",       [CG_DELETE] = "DELETE",
@@ -336,9 +332,7 @@ static const char *const method_names[] = {
 
 enum { METHOD_END = sizeof method_names / sizeof *method_names };
 
-const char *cg_method_name(unsigned code) {
-    return code < METHOD_END ? method_names[code] : NULL;
-}
+const char *cg_method_name(unsigned code) { return code < METHOD_END ? method_names[code] : NULL; }
 
 unsigned cg_method_code(const char *name) {
     for (unsigned code = CG_GET; code < METHOD_END; code++) {

@@ -1,5 +1,6 @@
-/* Security groups, and what a mapping says of its security. The hard thing: whose keys are refused, and why, must be said of the right
- * file, so a key file's mistakes are told at the setting that names it, with the pointer inside the file. */
+/* Security groups, and what a mapping says of its security. The hard thing: whose keys are refused, and why, must be
+ * said of the right file, so a key file's mistakes are told at the setting that names it, with the pointer inside the
+ * file. */
 #include "settings/draft.h"
 #include "settings/security_group.h"
 
@@ -38,7 +39,8 @@ static struct cg_security_group *read_keys(struct cg_reader *reader, const struc
     return *file == NULL ? NULL : load_keys(reader, at, *file, kind);
 }
 
-static void read_entry(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_security_keys *entry) {
+static void read_entry(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                       struct cg_security_keys *entry) {
     struct cg_at child;
     if (json_is_string(json)) {
         entry->keys = read_keys(reader, at, json, &entry->file, CG_GROUP_FILE_MEMBER);
@@ -73,7 +75,8 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
         if (entry->name == NULL) return;
         HASH_ADD_KEYPTR(hh, config->security_groups_by_name, entry->name, strlen(entry->name), entry);
         if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
-            cg_mistake_at(reader, &child, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
+            cg_mistake_at(reader, &child,
+                          "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
         } else {
             read_entry(reader, &child, value, entry);
         }

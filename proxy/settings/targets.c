@@ -1,5 +1,5 @@
-/* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a multicast address
- * must be refused here, before anything is ever sent (R2, R34, R43); names are looked up later (io/names.c). */
+/* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a multicast
+ * address must be refused here, before anything is ever sent (R2, R34, R43); names are looked up later (io/names.c). */
 #include "settings/draft.h"
 
 enum { TARGETS_MAX = 64 };

@@ -46,8 +46,8 @@ void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *wa
     warn_front("admin", &config->admin, warnings);
     warn_clients(config, warnings);
     if (config->coap_listen_count > 0) {
-        cg_mistakes_add(warnings, "/coap/listen", "this version has no CoAP side towards clients: nothing listens there");
+        cg_mistakes_add(warnings, "/coap/listen",
+                        "this version has no CoAP side towards clients: nothing listens there");
     }
-    for (size_t i = 0; i < config->mapping_count; i++)
-        warn_mapping(&config->mappings[i], warnings);
+    for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(&config->mappings[i], warnings);
 }

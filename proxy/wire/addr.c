@@ -8,13 +8,9 @@
 
 _Static_assert(sizeof(struct cg_addr) == 24, "no padding: addresses are compared and hashed as bytes");
 
-bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b) {
-    return memcmp(a, b, sizeof *a) == 0;
-}
+bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b) { return memcmp(a, b, sizeof *a) == 0; }
 
-uint32_t cg_addr_hash(const struct cg_addr *addr) {
-    return cg_fnv(CG_FNV_START, addr, sizeof *addr);
-}
+uint32_t cg_addr_hash(const struct cg_addr *addr) { return cg_fnv(CG_FNV_START, addr, sizeof *addr); }
 
 bool cg_addr_is_multicast(const struct cg_addr *addr) {
     if (addr->family == CG_FAMILY_IPV4) return addr->ip[0] >> 4 == 0xe;

@@ -1,4 +1,5 @@
-/* A transport address: IP, port, zone. Plain data, comparable with memcmp when it was zeroed first (every function here does). */
+/* A transport address: IP, port, zone. Plain data, comparable with memcmp when it was zeroed first (every function here
+ * does). */
 #ifndef CG_WIRE_ADDR_H
 #define CG_WIRE_ADDR_H
 
@@ -25,8 +26,8 @@ bool cg_addr_is_link_local(const struct cg_addr *addr); /* fe80::/10: means noth
 /* The IP's bytes: 4 or 16. */
 struct cg_slice cg_addr_ip(const struct cg_addr *addr);
 
-/* "1.2.3.4", "1.2.3.4:5", "2001:db8::1", "[2001:db8::1]:5", "[::1]"; `default_port` where the text has none. An IPv6 zone is
- * accepted as a number above 0 only ("%2"): names belong to the shell. CG_E_FORMAT; *addr is then all zero. */
+/* "1.2.3.4", "1.2.3.4:5", "2001:db8::1", "[2001:db8::1]:5", "[::1]"; `default_port` where the text has none. An IPv6
+ * zone is accepted as a number above 0 only ("%2"): names belong to the shell. CG_E_FORMAT; *addr is then all zero. */
 int cg_addr_parse(struct cg_addr *addr, struct cg_slice text, uint16_t default_port) CG_MUST_CHECK;
 /* Only the IP, without brackets, zone or port (port becomes 0). */
 int cg_addr_parse_ip(struct cg_addr *addr, struct cg_slice text) CG_MUST_CHECK;

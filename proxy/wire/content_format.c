@@ -112,13 +112,10 @@ bool cg_format_is_text(uint16_t format) {
     return row != NULL && row->kind != BINARY;
 }
 
-static void skip(struct cg_slice *rest, size_t count) {
-    *rest = cg_slice_of(rest->data + count, rest->len - count);
-}
+static void skip(struct cg_slice *rest, size_t count) { *rest = cg_slice_of(rest->data + count, rest->len - count); }
 
 static void skip_spaces(struct cg_slice *rest) {
-    while (rest->len > 0 && (rest->data[0] == ' ' || rest->data[0] == '\t'))
-        skip(rest, 1);
+    while (rest->len > 0 && (rest->data[0] == ' ' || rest->data[0] == '\t')) skip(rest, 1);
 }
 
 static bool take_byte(struct cg_slice *rest, char byte) {
@@ -134,8 +131,7 @@ static bool is_token_char(uint8_t c) {
 
 static bool take_token(struct cg_slice *rest, struct cg_slice *token) {
     size_t len = 0;
-    while (len < rest->len && is_token_char(rest->data[len]))
-        len++;
+    while (len < rest->len && is_token_char(rest->data[len])) len++;
     *token = cg_slice_of(rest->data, len);
     if (len > 0) skip(rest, len);
     return len > 0;

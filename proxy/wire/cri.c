@@ -44,34 +44,16 @@ static void set_integer(void *item, enum item_kind kind, uint64_t number) {
     *(struct item *)item = (struct item){.kind = kind, .number = number};
 }
 
-static void on_uint8(void *item, uint8_t number) {
-    set_integer(item, ITEM_UNSIGNED, number);
-}
-static void on_uint16(void *item, uint16_t number) {
-    set_integer(item, ITEM_UNSIGNED, number);
-}
-static void on_uint32(void *item, uint32_t number) {
-    set_integer(item, ITEM_UNSIGNED, number);
-}
-static void on_uint64(void *item, uint64_t number) {
-    set_integer(item, ITEM_UNSIGNED, number);
-}
-static void on_negint8(void *item, uint8_t number) {
-    set_integer(item, ITEM_NEGATIVE, number);
-}
-static void on_negint16(void *item, uint16_t number) {
-    set_integer(item, ITEM_NEGATIVE, number);
-}
-static void on_negint32(void *item, uint32_t number) {
-    set_integer(item, ITEM_NEGATIVE, number);
-}
-static void on_negint64(void *item, uint64_t number) {
-    set_integer(item, ITEM_NEGATIVE, number);
-}
+static void on_uint8(void *item, uint8_t number) { set_integer(item, ITEM_UNSIGNED, number); }
+static void on_uint16(void *item, uint16_t number) { set_integer(item, ITEM_UNSIGNED, number); }
+static void on_uint32(void *item, uint32_t number) { set_integer(item, ITEM_UNSIGNED, number); }
+static void on_uint64(void *item, uint64_t number) { set_integer(item, ITEM_UNSIGNED, number); }
+static void on_negint8(void *item, uint8_t number) { set_integer(item, ITEM_NEGATIVE, number); }
+static void on_negint16(void *item, uint16_t number) { set_integer(item, ITEM_NEGATIVE, number); }
+static void on_negint32(void *item, uint32_t number) { set_integer(item, ITEM_NEGATIVE, number); }
+static void on_negint64(void *item, uint64_t number) { set_integer(item, ITEM_NEGATIVE, number); }
 
-static void on_array(void *item, size_t count) {
-    set_integer(item, ITEM_ARRAY, count);
-}
+static void on_array(void *item, size_t count) { set_integer(item, ITEM_ARRAY, count); }
 
 static void on_bytes(void *item, cbor_data data, size_t len) {
     *(struct item *)item = (struct item){.kind = ITEM_BYTES, .bytes = cg_slice_of(data, len)};
@@ -110,9 +92,7 @@ static bool read_array(struct cg_slice *rest, uint64_t *count) {
     return item.kind == ITEM_ARRAY;
 }
 
-static bool is_text(const struct item *item) {
-    return item->kind == ITEM_TEXT && cg_utf8_valid(item->bytes);
-}
+static bool is_text(const struct item *item) { return item->kind == ITEM_TEXT && cg_utf8_valid(item->bytes); }
 
 /* scheme-id, or scheme-name in its canonical form. */
 static bool convert_scheme(struct cg_slice *rest, struct cg_buf *text) {

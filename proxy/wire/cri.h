@@ -1,4 +1,5 @@
-/* CRIs as GCP uses them: "scheme and authority given, nothing else" for Reply-From (draft-ietf-core-href), and whole CRIs for Proxy-Cri. */
+/* CRIs as GCP uses them: "scheme and authority given, nothing else" for Reply-From (draft-ietf-core-href), and whole
+ * CRIs for Proxy-Cri. */
 #ifndef CG_WIRE_CRI_H
 #define CG_WIRE_CRI_H
 
@@ -8,14 +9,15 @@
 
 #define CG_CRI_ADDR_MAX 64 /* bytes that cg_cri_emit_addr ever needs */
 
-/* [scheme-id, [host-ip, ?port]] for coap and an address that has a family; the default port 5683 is left out (CRI normal form, RFC 7252 default). Zones stay
- * local and are never emitted. Returns the length. */
+/* [scheme-id, [host-ip, ?port]] for coap and an address that has a family; the default port 5683 is left out (CRI
+ * normal form, RFC 7252 default). Zones stay local and are never emitted. Returns the length. */
 size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr);
 
-/* A full CRI with scheme coap, coaps, …, host-ip or host-name, with or without port, path and query, no fragment: appended to `text` as the
- * equivalent URI (draft-ietf-core-href §6.1 "Converting CRI (references) to URI (references)"), then to be parsed with
- * cg_uri_parse. Exactly one CBOR item, definite lengths, nothing behind it. No userinfo, no percent-encoded text (PET), no
- * zone-id, no dot segments. CG_E_BAD_URI; CG_E_NO_MEMORY when `text` has no room; the text is then as before. */
+/* A full CRI with scheme coap, coaps, …, host-ip or host-name, with or without port, path and query, no fragment:
+ * appended to `text` as the equivalent URI (draft-ietf-core-href §6.1 "Converting CRI (references) to URI
+ * (references)"), then to be parsed with cg_uri_parse. Exactly one CBOR item, definite lengths, nothing behind it. No
+ * userinfo, no percent-encoded text (PET), no zone-id, no dot segments. CG_E_BAD_URI; CG_E_NO_MEMORY when `text` has no
+ * room; the text is then as before. */
 int cg_cri_parse(struct cg_slice cbor, struct cg_buf *text) CG_MUST_CHECK;
 
 #endif

@@ -181,8 +181,7 @@ void cg_msg_put_opt(struct cg_msg_writer *writer, uint16_t number, struct cg_sli
 void cg_msg_put_uint(struct cg_msg_writer *writer, uint16_t number, uint32_t value) {
     uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
     size_t zeros = 0;
-    while (zeros < sizeof bytes && bytes[zeros] == 0)
-        zeros++;
+    while (zeros < sizeof bytes && bytes[zeros] == 0) zeros++;
     cg_msg_put_opt(writer, number, cg_slice_of(bytes + zeros, sizeof bytes - zeros));
 }
 
@@ -206,8 +205,7 @@ int cg_msg_end(const struct cg_msg_writer *writer) {
 uint32_t cg_uint_parse(struct cg_slice value) {
     CG_CHECK(value.len <= 4);
     uint32_t number = 0;
-    for (size_t i = 0; i < value.len; i++)
-        number = number << 8 | value.data[i];
+    for (size_t i = 0; i < value.len; i++) number = number << 8 | value.data[i];
     return number;
 }
 

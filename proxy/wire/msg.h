@@ -1,5 +1,5 @@
-/* CoAP messages (RFC 7252 §3): parse to borrowed views, emit into the caller's storage. The same option codec serves UDP
- * messages, OSCORE's inner messages (RFC 8613 §5.3: code, options, payload) and, later, RFC 8323 frames. */
+/* CoAP messages (RFC 7252 §3): parse to borrowed views, emit into the caller's storage. The same option codec serves
+ * UDP messages, OSCORE's inner messages (RFC 8613 §5.3: code, options, payload) and, later, RFC 8323 frames. */
 #ifndef CG_WIRE_MSG_H
 #define CG_WIRE_MSG_H
 
@@ -19,8 +19,8 @@ enum {
     CG_IPATCH = CG_CODE(0, 7),
 };
 
-/* Option numbers: RFC 7252, 7641 (Observe), 7959 (Block), 7967 (No-Response), 8613 (OSCORE), 8768 (Hop-Limit), 9175 (Echo,
- * Request-Tag), 9177 (Q-Block). Those of drafts are settings. */
+/* Option numbers: RFC 7252, 7641 (Observe), 7959 (Block), 7967 (No-Response), 8613 (OSCORE), 8768 (Hop-Limit), 9175
+ * (Echo, Request-Tag), 9177 (Q-Block). Those of drafts are settings. */
 enum {
     CG_OPT_IF_MATCH = 1,
     CG_OPT_URI_HOST = 3,
@@ -77,11 +77,11 @@ struct cg_opt_iter {
     uint16_t number;
 };
 
-/* A UDP datagram. CG_E_FORMAT for everything that RFC 7252 §3 calls a format error: shorter than the header, version other
- * than 1, token length 9 to 15, an Empty message (code 0.00) with anything behind the MID, option delta or length 15
- * without being the payload marker, a truncated option, an option number above 65535, the marker with no payload. On
- * failure after a whole header of version 1, type and mid are set (so that a CON may be rejected with RST); otherwise type is
- * NON: another version is ignored in silence. */
+/* A UDP datagram. CG_E_FORMAT for everything that RFC 7252 §3 calls a format error: shorter than the header, version
+ * other than 1, token length 9 to 15, an Empty message (code 0.00) with anything behind the MID, option delta or length
+ * 15 without being the payload marker, a truncated option, an option number above 65535, the marker with no payload. On
+ * failure after a whole header of version 1, type and mid are set (so that a CON may be rejected with RST); otherwise
+ * type is NON: another version is ignored in silence. */
 int cg_msg_parse(struct cg_msg *msg, struct cg_slice datagram) CG_MUST_CHECK;
 /* Code, options and payload as OSCORE's plaintext has them; type, mid and token are left zero. */
 int cg_msg_parse_inner(struct cg_msg *msg, struct cg_slice plaintext) CG_MUST_CHECK;
@@ -101,8 +101,8 @@ static inline bool cg_opt_is_no_cache_key(uint16_t number) { return (number & 0x
 static inline bool cg_code_is_request(uint8_t code) { return code >= 1 && code < 32; }
 static inline bool cg_code_is_response(uint8_t code) { return code >= CG_CODE(2, 0) && code < CG_CODE(6, 0); }
 
-/* Emits into the caller's bytes. The failure is sticky (out of room, options out of order or behind the payload): cg_msg_end
- * says it once. */
+/* Emits into the caller's bytes. The failure is sticky (out of room, options out of order or behind the payload):
+ * cg_msg_end says it once. */
 struct cg_msg_writer {
     uint8_t *data;
     size_t len;
@@ -112,8 +112,8 @@ struct cg_msg_writer {
     bool failed;
 };
 
-void cg_msg_begin(struct cg_msg_writer *writer, uint8_t *data, size_t cap, enum cg_type type, uint8_t code, uint16_t mid,
-                  struct cg_token token);
+void cg_msg_begin(struct cg_msg_writer *writer, uint8_t *data, size_t cap, enum cg_type type, uint8_t code,
+                  uint16_t mid, struct cg_token token);
 /* Starts with the code only, as OSCORE's plaintext does. */
 void cg_msg_begin_inner(struct cg_msg_writer *writer, uint8_t *data, size_t cap, uint8_t code);
 /* Options must come in ascending order of their numbers. */

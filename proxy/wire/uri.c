@@ -32,9 +32,7 @@ static const struct scheme schemes[] = {
 
 enum { SCHEME_COUNT = sizeof schemes / sizeof schemes[0] };
 
-const char *cg_scheme_name(enum cg_scheme scheme) {
-    return schemes[scheme].name;
-}
+const char *cg_scheme_name(enum cg_scheme scheme) { return schemes[scheme].name; }
 
 static unsigned char_class(uint8_t c) {
     if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return UNRESERVED;
@@ -117,8 +115,7 @@ static int parse_scheme(struct cg_uri *uri, struct cg_slice *rest, const char **
     size_t colon = find_any(*rest, ":");
     struct cg_slice name = cg_slice_of(rest->data, colon);
     size_t scheme = 0;
-    while (scheme < SCHEME_COUNT && !cg_slice_is_nocase(name, schemes[scheme].name))
-        scheme++;
+    while (scheme < SCHEME_COUNT && !cg_slice_is_nocase(name, schemes[scheme].name)) scheme++;
     if (colon == rest->len || scheme == SCHEME_COUNT) return refuse(why, "the URI does not begin with a coap scheme");
     uri->scheme = (enum cg_scheme)scheme;
     *rest = slice_from(*rest, colon + 1);
@@ -131,8 +128,7 @@ static int parse_scheme(struct cg_uri *uri, struct cg_slice *rest, const char **
 static int parse_zone(struct cg_uri *uri, struct cg_slice text, const char **why) {
     uri->zone = slice_from(text, text.len >= 3 && memcmp(text.data, "%25", 3) == 0 ? 3 : 1);
     bool good = uri->zone.len > 0;
-    for (size_t i = 0; i < uri->zone.len; i++)
-        good = good && char_class(uri->zone.data[i]) == UNRESERVED;
+    for (size_t i = 0; i < uri->zone.len; i++) good = good && char_class(uri->zone.data[i]) == UNRESERVED;
     return good ? CG_OK : refuse(why, "the zone of the address is malformed");
 }
 
@@ -344,14 +340,11 @@ bool cg_uri_is_dot_segment(struct cg_slice segment) {
 
 static size_t count_byte(struct cg_slice text, uint8_t byte) {
     size_t count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += text.data[i] == byte;
+    for (size_t i = 0; i < text.len; i++) count += text.data[i] == byte;
     return count;
 }
 
-static size_t count_arguments(struct cg_slice query) {
-    return query.data == NULL ? 0 : 1 + count_byte(query, '&');
-}
+static size_t count_arguments(struct cg_slice query) { return query.data == NULL ? 0 : 1 + count_byte(query, '&'); }
 
 /* Appends one option; its value is decoded to *store, which moves on. */
 static int put_option(struct cg_opts *opts, uint16_t number, struct cg_slice raw, uint8_t **store) {
@@ -385,9 +378,7 @@ static int put_query(struct cg_opts *opts, struct cg_slice query, uint8_t **stor
     return CG_OK;
 }
 
-static bool begins_with_slash(struct cg_slice path) {
-    return path.len == 0 || path.data[0] == '/';
-}
+static bool begins_with_slash(struct cg_slice path) { return path.len == 0 || path.data[0] == '/'; }
 
 int cg_uri_decompose(struct cg_opts *opts, struct cg_arena *arena, struct cg_slice path, struct cg_slice more_path,
                      struct cg_slice query, struct cg_slice more_query) {

@@ -1,5 +1,5 @@
-/* CRIs: hostile CBOR becomes a URI that means the same or nothing, and what is emitted for an address comes back as that
- * address. */
+/* CRIs: hostile CBOR becomes a URI that means the same or nothing, and what is emitted for an address comes back as
+ * that address. */
 #include "input.h"
 
 #include "base/text.h"

@@ -1,7 +1,7 @@
-/* The whole gateway object, fed events out of the input: requests, datagrams that answer what was sent, datagrams of any kind, time,
- * clients that leave, reloads, a port that fails, protection that takes its time or never ends. The hard thing is what to
- * expect: so after every event the gateway's tables are counted again from the bottom (check_all), and at the end every client
- * has been answered exactly once. */
+/* The whole gateway object, fed events out of the input: requests, datagrams that answer what was sent, datagrams of
+ * any kind, time, clients that leave, reloads, a port that fails, protection that takes its time or never ends. The
+ * hard thing is what to expect: so after every event the gateway's tables are counted again from the bottom
+ * (check_all), and at the end every client has been answered exactly once. */
 #include "input.h"
 
 #include <jansson.h>
@@ -143,7 +143,8 @@ static void slow_release(struct cg_protector *protector, struct cg_binding *bind
     free(binding);
 }
 
-static struct cg_opened opened_as(const struct world *world, uint8_t code, struct cg_slice options, struct cg_slice payload) {
+static struct cg_opened opened_as(const struct world *world, uint8_t code, struct cg_slice options,
+                                  struct cg_slice payload) {
     struct cg_slice identity = identity_of(world);
     return (struct cg_opened){
         .code = code,
@@ -158,7 +159,8 @@ static struct cg_opened opened_as(const struct world *world, uint8_t code, struc
     };
 }
 
-static int slow_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened) {
+static int slow_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                     struct cg_opened *opened) {
     struct world *world = ((struct slow_protector *)protector)->world;
     const struct cg_msg *msg = opening->msg;
     CG_CHECK(opening->binding != NULL && memcmp(&opening->binding->token, &msg->token, sizeof msg->token) == 0);
@@ -179,7 +181,8 @@ static const struct cg_protector_ops slow_ops = {
 
 /* The port. */
 
-static void check_token(struct world *world, const struct cg_msg *msg, const struct cg_addr *to, struct cg_slice bytes) {
+static void check_token(struct world *world, const struct cg_msg *msg, const struct cg_addr *to,
+                        struct cg_slice bytes) {
     uint32_t hash = cg_fnv(CG_FNV_START, bytes.data, bytes.len);
     bool multicast = cg_addr_is_multicast(to);
     for (size_t i = 0; i < world->token_count; i++) {
@@ -190,8 +193,8 @@ static void check_token(struct world *world, const struct cg_msg *msg, const str
         if (retransmission) return;
     }
     if (world->token_count == TOKENS_KEPT) return;
-    world->tokens[world->token_count++] =
-        (struct spent_token){.token = msg->token, .to = *to, .hash = hash, .multicast = multicast, .at_us = world->gateway->now_us};
+    world->tokens[world->token_count++] = (struct spent_token){
+        .token = msg->token, .to = *to, .hash = hash, .multicast = multicast, .at_us = world->gateway->now_us};
 }
 
 /* Somebody must want the answers of a group request that goes out now. */
@@ -264,14 +267,16 @@ static void check_json(const struct cg_buf *text, const struct castgate_summary 
     json_t *reply = json_loadb((const char *)text->data, text->len, JSON_ALLOW_NUL, NULL);
     CG_CHECK(json_is_object(reply));
     CG_CHECK(json_array_size(json_object_get(reply, "answers")) == summary->answered);
-    CG_CHECK(json_array_size(json_object_get(reply, "missing")) <= summary->missing); /* none where members are hidden */
+    CG_CHECK(json_array_size(json_object_get(reply, "missing")) <=
+             summary->missing); /* none where members are hidden */
     json_decref(reply);
 }
 
 static void check_whole(struct call *call, const struct cg_reply *reply) {
     const struct castgate_summary *summary = &reply->summary;
     CG_CHECK(reply->status == 200 || reply->status == 204);
-    CG_CHECK(summary->ended_by != NULL && summary->failed <= summary->answered && summary->missing <= summary->expected);
+    CG_CHECK(summary->ended_by != NULL && summary->failed <= summary->answered &&
+             summary->missing <= summary->expected);
     CG_CHECK(call->body->ended && strlen(reply->exchange_id) == 16);
     if (reply->status == 204) {
         CG_CHECK(call->body->len == 0);
@@ -351,8 +356,8 @@ static void fill_members(struct cg_config *config, struct cg_mapping *mapping, u
     }
 }
 
-static void fill_mapping(struct world *world, struct cg_config *config, struct cg_mapping *mapping, const struct shape *shape,
-                         uint8_t flags) {
+static void fill_mapping(struct world *world, struct cg_config *config, struct cg_mapping *mapping,
+                         const struct shape *shape, uint8_t flags) {
     static const enum cg_finish_rule rules[] = {CG_FINISH_DEADLINE, CG_FINISH_ALL, CG_FINISH_QUORUM, CG_FINISH_COUNT};
     *mapping = (struct cg_mapping){
         .name = shape->name,
@@ -413,7 +418,8 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
     config->clients[0].name = "dashboard";
     config->mapping_count = MAPPINGS;
     config->mappings = cg_arena_zalloc(&config->arena, MAPPINGS * sizeof *config->mappings);
-    for (size_t i = 0; i < MAPPINGS; i++) fill_mapping(world, config, &config->mappings[i], &shapes[i], flags[i % sizeof flags]);
+    for (size_t i = 0; i < MAPPINGS; i++)
+        fill_mapping(world, config, &config->mappings[i], &shapes[i], flags[i % sizeof flags]);
     cg_config_index(config);
     return config;
 }
@@ -429,7 +435,8 @@ static void check_tally(const struct cg_exchange *exchange) {
         incomplete += !it->whole;
         CG_CHECK(it->member == NULL || cg_tally_has_seen(tally, it->member));
     }
-    for (size_t i = 0; i < exchange->mapping->member_count; i++) seen += cg_tally_has_seen(tally, &exchange->mapping->members[i]);
+    for (size_t i = 0; i < exchange->mapping->member_count; i++)
+        seen += cg_tally_has_seen(tally, &exchange->mapping->members[i]);
     for (const struct cg_refusal *it = tally->refusals; it != NULL; it = it->next) refusals++;
     CG_CHECK(answered == tally->answered && failed == tally->failed);
     CG_CHECK(incomplete == tally->incomplete && seen == tally->seen_count);
@@ -500,7 +507,8 @@ static void check_calls(const struct world *world) {
 static bool is_queued(const struct cg_cast *cast) {
     size_t found = 0;
     const struct cg_cast *last = NULL;
-    for (const struct cg_cast *it = cast->pace->first; it != NULL; last = it, it = it->next_waiting) found += it == cast;
+    for (const struct cg_cast *it = cast->pace->first; it != NULL; last = it, it = it->next_waiting)
+        found += it == cast;
     CG_CHECK(found <= 1 && last == cast->pace->last);
     return found == 1;
 }
@@ -508,7 +516,8 @@ static bool is_queued(const struct cg_cast *cast) {
 static void check_casts(struct world *world) {
     struct cg_gateway *gateway = world->gateway;
     uint32_t count = 0, outstanding = 0, counted = 0;
-    for (const struct cg_pace *pace = gateway->paces.by_group; pace != NULL; pace = pace->hh.next) outstanding += pace->outstanding;
+    for (const struct cg_pace *pace = gateway->paces.by_group; pace != NULL; pace = pace->hh.next)
+        outstanding += pace->outstanding;
     for (const struct cg_cast *it = gateway->all_casts; it != NULL; it = it->next) {
         CG_CHECK(cg_slots_get(&gateway->casts, it->ticket) == it && it->subscriptions != NULL);
         CG_CHECK(it->token != NULL && it->token->cast == it && it->token->ask == NULL);
@@ -565,20 +574,28 @@ static struct call *free_call(struct world *world) {
     return NULL;
 }
 
-static void copy_in(struct cg_arena *arena, struct cg_slice from, struct cg_slice *to) { *to = cg_arena_copy(arena, from); }
+static void copy_in(struct cg_arena *arena, struct cg_slice from, struct cg_slice *to) {
+    *to = cg_arena_copy(arena, from);
+}
 
 static void fill_request(struct world *world, struct call *call, struct input *input) {
     static const char *const rests[] = {"", "/a", "/a/%2F", "/%ff", "/", "//x", "/b/c", "/zzzzzzzz"};
     static const char *const queries[] = {NULL, "x=1", "", "a&b"};
-    static const struct castgate_plugin *const encoders[] = {&cg_plugin_json, &cg_plugin_mixed, &cg_plugin_sse, &cg_plugin_json};
+    static const struct castgate_plugin *const encoders[] = {&cg_plugin_json, &cg_plugin_mixed, &cg_plugin_sse,
+                                                             &cg_plugin_json};
     struct cg_request *request = cg_gateway_request(world->gateway, call->ticket);
     struct cg_arena *arena = cg_gateway_arena(world->gateway, call->ticket);
     uint8_t where = input_u8(input), how = input_u8(input), time = input_u8(input), more = input_u8(input);
     char path[64];
     const struct shape *shape = &shapes[where % MAPPINGS];
     bool forward = where & 8;
-    snprintf(path, sizeof path, "%s%s", where & 0x80 ? "/nowhere" : forward ? shape->uri : shape->path, rests[where >> 4 & 7]);
-    *request = (struct cg_request){.method = (uint8_t)(1 + (how & 7) % 7), .may_be_anonymous = (how & 0x40) == 0, .forward = forward};
+    snprintf(path, sizeof path, "%s%s",
+             where & 0x80 ? "/nowhere"
+             : forward    ? shape->uri
+                          : shape->path,
+             rests[where >> 4 & 7]);
+    *request = (struct cg_request){
+        .method = (uint8_t)(1 + (how & 7) % 7), .may_be_anonymous = (how & 0x40) == 0, .forward = forward};
     copy_in(arena, cg_slice_str(path), &request->path);
     const char *query = queries[how >> 4 & 3];
     if (query != NULL) request->query = cg_slice_str(query);
@@ -785,8 +802,9 @@ static void event_stop(struct world *world, struct input *input) {
 }
 
 static void (*const events[])(struct world *, struct input *) = {
-    event_request, event_answer, event_time,   event_promise, event_read, event_abandon,        event_modes, event_empty,
-    event_raw,     event_reload, event_refuse, event_new,     event_start, event_forged_promise, event_stop,  event_answer,
+    event_request, event_answer,         event_time, event_promise, event_read,   event_abandon,
+    event_modes,   event_empty,          event_raw,  event_reload,  event_refuse, event_new,
+    event_start,   event_forged_promise, event_stop, event_answer,
 };
 
 static void play(struct world *world, struct input *input) {

@@ -1,5 +1,5 @@
-/* HTTP to a request: METHOD SP TARGET, then header lines "Name:value", an empty line, the body. What is accepted is good in
- * every respect that the core relies on. */
+/* HTTP to a request: METHOD SP TARGET, then header lines "Name:value", an empty line, the body. What is accepted is
+ * good in every respect that the core relies on. */
 #include "input.h"
 
 #include "base/text.h"

@@ -1,12 +1,13 @@
-/* The message codec against libcoap's parser, and against itself: what was parsed and emitted again is the same message.
+/* The message codec against libcoap's parser, and against itself: what was parsed and emitted again is the same
+ * message.
  *
  * Where libcoap (4.3.1 to 4.3.5) and RFC 7252 §3, which wire/msg.h follows, differ:
- * - libcoap refuses a message for the length of an option that it knows (`lengths` below). That is no format error: RFC 7252
- *   §5.4.3 has such an option treated as unrecognized, which is for whoever looks at that option.
+ * - libcoap refuses a message for the length of an option that it knows (`lengths` below). That is no format error: RFC
+ * 7252 §5.4.3 has such an option treated as unrecognized, which is for whoever looks at that option.
  * - libcoap applies the rules of RFC 8323 to signalling codes (7.xx), over UDP as well, where they are merely reserved.
  * - From 4.3.2 on it takes token lengths 13 and 14 for RFC 8974's extended tokens; to RFC 7252 they are format errors.
- * - An extended option delta of 65536 to 65804 wraps around in libcoap, which takes 65548 for 12; to RFC 7252 §3.1 there is no
- *   such option number. */
+ * - An extended option delta of 65536 to 65804 wraps around in libcoap, which takes 65548 for 12; to RFC 7252 §3.1
+ * there is no such option number. */
 #include "input.h"
 
 #include "wire/msg.h"

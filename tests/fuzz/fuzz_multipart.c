@@ -1,6 +1,7 @@
-/* The encoders under hostile answers, with a host that hands them straight from the input. The reply is read again by a strict
- * reader: as many parts as answers, each with its own bytes, nothing between or behind them. The hard thing is the boundary:
- * here "random" bytes come from the input as well, so a payload can hold the boundary that would be drawn. */
+/* The encoders under hostile answers, with a host that hands them straight from the input. The reply is read again by a
+ * strict reader: as many parts as answers, each with its own bytes, nothing between or behind them. The hard thing is
+ * the boundary: here "random" bytes come from the input as well, so a payload can hold the boundary that would be
+ * drawn. */
 #include "input.h"
 
 #include <jansson.h>
@@ -30,7 +31,7 @@ struct castgate_call {
     size_t missing, rejected;
     struct castgate_summary summary;
     struct input randomness;
-    uint8_t counter; /* what random bytes are when the input has no more */
+    uint8_t counter;         /* what random bytes are when the input has no more */
     struct cg_slice hostile; /* for a refused answer's kid and gid */
     struct cg_buf body;
     char content_type[256];
@@ -174,7 +175,8 @@ static void read_answer(struct input *input, struct held *held) {
     };
 }
 
-/* The strict reader of multipart. Each function takes what it names from the front of `rest`, and nothing else will do. */
+/* The strict reader of multipart. Each function takes what it names from the front of `rest`, and nothing else will do.
+ */
 
 static void expect(struct cg_slice *rest, struct cg_slice text) {
     CG_CHECK(cg_slice_equal(cg_slice_of(rest->data, text.len < rest->len ? text.len : rest->len), text));
@@ -206,8 +208,13 @@ static size_t read_number(struct cg_slice line, const char *name) {
 
 static void read_part(struct cg_slice *rest, struct cg_slice boundary, const struct castgate_answer *answer) {
     enum { LENGTH = 6 };
-    static const char *const names[] = {"Content-Type: ", "OSCORE: ",          "ETag: ",          "Cache-Control: ",
-                                        "Reply-From: ",   "Castgate-Member: ", [LENGTH] = "Content-Length: "};
+    static const char *const names[] = {"Content-Type: ",
+                                        "OSCORE: ",
+                                        "ETag: ",
+                                        "Cache-Control: ",
+                                        "Reply-From: ",
+                                        "Castgate-Member: ",
+                                        [LENGTH] = "Content-Length: "};
     struct cg_msg msg = {.options = borrow(answer->options)};
     bool wanted[] = {answer->media_type.len > 0,
                      cg_msg_find(&msg, CG_OPT_OSCORE, &(struct cg_slice){0}),
@@ -250,7 +257,8 @@ static void check_mixed(struct castgate_call *call) {
     uint8_t delimiter[34] = {'-', '-'};
     memcpy(delimiter + 2, boundary.data, boundary.len);
     size_t found = 0, at = 0;
-    for (const uint8_t *next; (next = memmem(whole.data + at, whole.len - at, delimiter, sizeof delimiter)) != NULL; found++) {
+    for (const uint8_t *next; (next = memmem(whole.data + at, whole.len - at, delimiter, sizeof delimiter)) != NULL;
+         found++) {
         at = (size_t)(next - whole.data) + sizeof delimiter;
     }
     CG_CHECK(found == call->count + 1);

@@ -1,4 +1,5 @@
-/* The settings file: any text is refused with reasons or gives a snapshot whose printed form gives the same snapshot. */
+/* The settings file: any text is refused with reasons or gives a snapshot whose printed form gives the same snapshot.
+ */
 #include "input.h"
 
 #include "settings/settings.h"

@@ -1,5 +1,5 @@
-/* URIs: what is accepted means one thing, however it is written. The input is up to three lines: the URI, a path and a query
- * that a request appends. */
+/* URIs: what is accepted means one thing, however it is written. The input is up to three lines: the URI, a path and a
+ * query that a request appends. */
 #include "input.h"
 
 #include "base/text.h"

@@ -1,5 +1,5 @@
-/* What every fuzz target needs: the input taken apart front to back. A short input reads as zeros, so that every prefix of an
- * interesting input is an input, too. Violations end the process by CG_CHECK, which the fuzzer reports. */
+/* What every fuzz target needs: the input taken apart front to back. A short input reads as zeros, so that every prefix
+ * of an interesting input is an input, too. Violations end the process by CG_CHECK, which the fuzzer reports. */
 #ifndef CG_FUZZ_INPUT_H
 #define CG_FUZZ_INPUT_H
 
@@ -45,7 +45,8 @@ static inline struct cg_slice input_until(struct input *input, char separator) {
     return bytes;
 }
 
-/* The same bytes in a block of exactly their size, so that the sanitizer sees each byte read too far. The caller frees. */
+/* The same bytes in a block of exactly their size, so that the sanitizer sees each byte read too far. The caller frees.
+ */
 static inline struct cg_slice input_exact(struct cg_slice bytes) {
     uint8_t *copy = malloc(bytes.len + (bytes.len == 0));
     CG_CHECK(copy != NULL);

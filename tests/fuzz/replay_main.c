@@ -1,6 +1,6 @@
-/* Runs a fuzz target over files that are there already, with any compiler: the corpora are tests. Every argument is a file or a
- * folder of files; the empty input always runs. The hard thing is to fail when nothing was read: a corpus that went missing
- * must not pass. */
+/* Runs a fuzz target over files that are there already, with any compiler: the corpora are tests. Every argument is a
+ * file or a folder of files; the empty input always runs. The hard thing is to fail when nothing was read: a corpus
+ * that went missing must not pass. */
 #include "input.h"
 
 #include "base/buf.h"

@@ -1,9 +1,9 @@
 /* The plugin ABI of castgate, version 0: encoders of the reply. libc only; nothing of the gateway's own headers.
  *
- * A plugin exports one object: `const struct castgate_plugin castgate_plugin`. Host services come in as a table with every
- * call; only byte slices and an opaque call cross the border. Everything that the host hands out is borrowed and valid
- * until the operation returns. Operations run on the gateway's loop: they must not block. While the major version is 0, a
- * plugin fits only a host of the same major and minor version. */
+ * A plugin exports one object: `const struct castgate_plugin castgate_plugin`. Host services come in as a table with
+ * every call; only byte slices and an opaque call cross the border. Everything that the host hands out is borrowed and
+ * valid until the operation returns. Operations run on the gateway's loop: they must not block. While the major version
+ * is 0, a plugin fits only a host of the same major and minor version. */
 #ifndef CASTGATE_PLUGIN_H
 #define CASTGATE_PLUGIN_H
 
@@ -36,14 +36,14 @@ struct castgate_answer {
     struct castgate_slice etag;       /* of the answer, raw; empty when absent */
     struct castgate_slice options;    /* encoded CoAP options (RFC 7252 §3.1), well-formed */
     struct castgate_slice payload;
-    uint32_t format;                  /* CoAP Content-Format or CASTGATE_FORMAT_NONE; 10001 (application/oscore) when the
-                                         member protected the payload for the client, with option 9 among `options` */
-    uint32_t max_age;                 /* seconds; 60 when the answer says nothing (RFC 7252 §5.10.5) */
-    uint32_t ms;                      /* from the group request to the arrival */
-    uint16_t status;                  /* HTTP status (RFC 8075 §7) */
-    uint8_t code;                     /* CoAP code, class * 32 + detail */
-    uint8_t verified;                 /* enum castgate_verified */
-    uint8_t via;                      /* enum castgate_via */
+    uint32_t format;  /* CoAP Content-Format or CASTGATE_FORMAT_NONE; 10001 (application/oscore) when the
+                         member protected the payload for the client, with option 9 among `options` */
+    uint32_t max_age; /* seconds; 60 when the answer says nothing (RFC 7252 §5.10.5) */
+    uint32_t ms;      /* from the group request to the arrival */
+    uint16_t status;  /* HTTP status (RFC 8075 §7) */
+    uint8_t code;     /* CoAP code, class * 32 + detail */
+    uint8_t verified; /* enum castgate_verified */
+    uint8_t via;      /* enum castgate_via */
     bool has_kid;
     bool has_max_age; /* the answer carried Max-Age */
 };
@@ -79,7 +79,7 @@ struct castgate_call; /* opaque: one reply being encoded */
 
 /* Services of the host. A later minor version adds at the end only. */
 struct castgate_host {
-    size_t size; /* sizeof of the host's struct */
+    size_t size;                                                   /* sizeof of the host's struct */
     struct castgate_slice (*exchange)(struct castgate_call *call); /* the exchange's ID, printable ASCII */
     struct castgate_slice (*mapping)(struct castgate_call *call);  /* the mapping's name */
     const struct castgate_summary *(*summary)(struct castgate_call *call);
@@ -94,11 +94,12 @@ struct castgate_host {
     bool (*write)(struct castgate_call *call, struct castgate_slice bytes);
 };
 
-/* Either `encode`, called once when collecting has ended, or the four operations of a stream: `begin` when the group request is
- * out, `answer` for each answer that is accepted (again when a member sends another one; of several that wait for a slow client
- * the latest only), `idle` when nothing was written for 15 seconds, `end` with the final summary. In a stream `summary`, `missing`
- * and `rejected` tell the state so far, and `answer` of the host is not to be used. Each returns 0, or -1 to give up: the client
- * then gets an error, or the stream ends. What is NULL here is not offered. */
+/* Either `encode`, called once when collecting has ended, or the four operations of a stream: `begin` when the group
+ * request is out, `answer` for each answer that is accepted (again when a member sends another one; of several that
+ * wait for a slow client the latest only), `idle` when nothing was written for 15 seconds, `end` with the final
+ * summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of the host is not to be
+ * used. Each returns 0, or -1 to give up: the client then gets an error, or the stream ends. What is NULL here is not
+ * offered. */
 struct castgate_encoder {
     const char *media_type; /* what Accept is compared with, lower case, no parameters */
     bool empty_is_204;      /* encode only: when nobody answered the host sends 204 and does not call it */

@@ -48,8 +48,8 @@ struct observer {
     struct cg_addr from;
     struct cg_token token;
     struct cg_shield_request *protection; /* owned; NULL: plain */
-    uint16_t mid;      /* of the last notification, for a Reset */
-    uint32_t notified; /* how often */
+    uint16_t mid;                         /* of the last notification, for a Reset */
+    uint32_t notified;                    /* how often */
 };
 
 /* A message that waits for its time, or to be sent again. */
@@ -273,8 +273,8 @@ static struct cg_slice build(struct cg_fleet *fleet, const struct head *head,
 }
 
 /* The message as it goes out: sealed when the request was. Empty when it cannot be sealed. */
-static struct cg_slice protect(struct cg_fleet *fleet, const struct member *member, struct cg_shield_request *protection,
-                               bool first, struct cg_slice plain) {
+static struct cg_slice protect(struct cg_fleet *fleet, const struct member *member,
+                               struct cg_shield_request *protection, bool first, struct cg_slice plain) {
     if (protection == NULL) return plain;
     uint32_t index = index_of(fleet, member);
     int len = cg_shield_seal(fleet->shield, index, protection, first, plain, fleet->sealed, sizeof fleet->sealed);
@@ -554,7 +554,8 @@ static void on_plain_request(const struct arrival *in, const struct cg_msg *msg,
     if (response.changed) notify_all(in);
 }
 
-/* What did not open: silence for the group, a plain error by unicast (RFC 8613 §8.2), a challenge where the window is lost. */
+/* What did not open: silence for the group, a plain error by unicast (RFC 8613 §8.2), a challenge where the window is
+ * lost. */
 static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, struct seen *seen, int err) {
     struct cg_fleet *fleet = in->fleet;
     struct head head = {.type = msg->type == CG_CON ? CG_ACK : CG_NON, .mid = msg->mid, .token = msg->token};

@@ -24,8 +24,8 @@ struct cg_fleet_counts {
     uint64_t overloaded; /* datagrams not sent because too many were waiting */
 };
 
-/* All are borrowed and must outlive the fleet. `shield`: the members' keys, NULL for plain ones. Equal seeds make equal fleets, but for what
- * keys make. NULL: out of memory. */
+/* All are borrowed and must outlive the fleet. `shield`: the members' keys, NULL for plain ones. Equal seeds make equal
+ * fleets, but for what keys make. NULL: out of memory. */
 struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t seed, struct cg_shield *shield,
                               const struct cg_fleet_port *port);
 void cg_fleet_free(struct cg_fleet *fleet);

@@ -22,13 +22,13 @@ enum cg_misbehave {
     CG_MISBEHAVE_LATE,        /* :MS, this much after the answer was due */
     CG_MISBEHAVE_REQUEST_MID, /* Non-confirmable answers with the request's Message ID, as libcoap's servers do */
     /* Protected members only: */
-    CG_MISBEHAVE_FLIP,       /* one bit of the protected payload is another */
-    CG_MISBEHAVE_TRUNCATE,   /* the protected payload lacks its last byte */
+    CG_MISBEHAVE_FLIP,        /* one bit of the protected payload is another */
+    CG_MISBEHAVE_TRUNCATE,    /* the protected payload lacks its last byte */
     CG_MISBEHAVE_UNPROTECTED, /* the answer without any protection */
-    CG_MISBEHAVE_STRANGER,   /* under a kid that nobody has */
-    CG_MISBEHAVE_IMPOSTOR,   /* under the next member's kid, with the own private key */
-    CG_MISBEHAVE_REPLAY,     /* to every request but the first, what the one before was answered */
-    CG_MISBEHAVE_REPEAT_PIV, /* two answers, different ones, with the same Partial IV */
+    CG_MISBEHAVE_STRANGER,    /* under a kid that nobody has */
+    CG_MISBEHAVE_IMPOSTOR,    /* under the next member's kid, with the own private key */
+    CG_MISBEHAVE_REPLAY,      /* to every request but the first, what the one before was answered */
+    CG_MISBEHAVE_REPEAT_PIV,  /* two answers, different ones, with the same Partial IV */
 };
 
 struct cg_member_resource {

@@ -1,5 +1,6 @@
-/* The members' keys. The hard thing: a member's sequence numbers must not repeat when the program is started again with the same keys, and there is no
- * store here; they begin at the time of the start, 256 a second, which a simulated member does not outrun. */
+/* The members' keys. The hard thing: a member's sequence numbers must not repeat when the program is started again with
+ * the same keys, and there is no store here; they begin at the time of the start, 256 a second, which a simulated
+ * member does not outrun. */
 #include "tools/member/shield.h"
 
 #include <stdio.h>
@@ -29,8 +30,9 @@ struct cg_shield {
     uint8_t plain[ROOM];
 };
 
-static int make_identity(struct identity *identity, const struct cg_security_group *keys, const struct cg_security_party *party,
-                         struct cg_slice id, enum cg_oscore_window_state window, const char **why) {
+static int make_identity(struct identity *identity, const struct cg_security_group *keys,
+                         const struct cg_security_party *party, struct cg_slice id, enum cg_oscore_window_state window,
+                         const char **why) {
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
     cg_security_group_params(keys, party, &params, &own);
@@ -87,10 +89,11 @@ static struct cg_security_group *load_keys(const char *file, char *error, size_t
     return keys;
 }
 
-static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost, enum cg_shield_lie lie,
-                         char *error, size_t error_cap) {
+static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost,
+                         enum cg_shield_lie lie, char *error, size_t error_cap) {
     if (keys->peer_count < shield->count) {
-        snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count, shield->count);
+        snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count,
+                 shield->count);
         return false;
     }
     for (uint32_t i = 0; i < shield->count; i++) {
@@ -102,8 +105,8 @@ static bool load_members(struct cg_shield *shield, const struct cg_security_grou
     return true;
 }
 
-struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost, enum cg_shield_lie lie,
-                                 char *error, size_t error_cap) {
+struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost,
+                                 enum cg_shield_lie lie, char *error, size_t error_cap) {
     struct cg_security_group *keys = load_keys(file, error, error_cap);
     if (keys == NULL) return NULL;
     struct cg_shield *shield = calloc(1, sizeof *shield);
@@ -160,8 +163,8 @@ static int seal(struct cg_shield *shield, struct shielded *member, struct cg_shi
     return cg_oscore_seal_response(member->own.context, &reply, plain, to, cap, &request->binding);
 }
 
-int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shield_request *request, struct cg_slice plain,
-                  uint8_t *to, size_t cap) {
+int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shield_request *request,
+                  struct cg_slice plain, uint8_t *to, size_t cap) {
     struct shielded *self = &shield->members[member];
     struct cg_oscore_binding binding = request->binding;
     struct cg_oscore_reply reply = {.to = answer_to(shield, &self->false_one), .has_number = true, .with_kid = true};

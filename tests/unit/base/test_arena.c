@@ -19,8 +19,7 @@ static void allocations_are_aligned_and_apart(void **state) {
         memset(blocks[i], (int)(i & 255), i);
     }
     for (size_t i = 0; i < 500; i++) {
-        for (size_t k = 0; k < i; k++)
-            assert_int_equal(blocks[i][k], i & 255);
+        for (size_t k = 0; k < i; k++) assert_int_equal(blocks[i][k], i & 255);
     }
     cg_arena_fini(&arena);
     assert_int_equal(arena.used, 0);
@@ -34,8 +33,7 @@ static void zeroed_memory(void **state) {
     cg_arena_fini(&arena);
     const uint8_t *zeros = cg_arena_zalloc(&arena, 1000); /* and the arena may be used again */
     assert_non_null(zeros);
-    for (size_t i = 0; i < 1000; i++)
-        assert_int_equal(zeros[i], 0);
+    for (size_t i = 0; i < 1000; i++) assert_int_equal(zeros[i], 0);
     cg_arena_fini(&arena);
 }
 
@@ -48,8 +46,7 @@ static void own_limit(void **state) {
     assert_null(cg_arena_zalloc(&arena, SIZE_MAX));
     assert_int_equal(arena.used, 0);
     size_t got = 0;
-    while (cg_arena_alloc(&arena, 100) != NULL)
-        got += 100;
+    while (cg_arena_alloc(&arena, 100) != NULL) got += 100;
     assert_true(got > 8000); /* the limit is used, but for headers */
     assert_true(arena.used <= 10000);
     assert_null(cg_arena_alloc(&arena, 5000));
@@ -64,8 +61,7 @@ static void shared_quota(void **state) {
     struct cg_arena first, second;
     cg_arena_init(&first, 1 << 20, &quota);
     cg_arena_init(&second, 1 << 20, &quota);
-    while (cg_arena_alloc(&first, 100) != NULL)
-        assert_true(quota.used <= quota.max);
+    while (cg_arena_alloc(&first, 100) != NULL) assert_true(quota.used <= quota.max);
     assert_int_equal(quota.used, first.used);
     assert_null(cg_arena_alloc(&second, 2000));
     assert_int_equal(second.used, 0);

@@ -38,12 +38,10 @@ static void growing(void **state) {
     (void)state;
     struct cg_buf buf;
     cg_buf_init(&buf, 0);
-    for (unsigned i = 0; i < 100000; i++)
-        cg_buf_put_u8(&buf, (uint8_t)(i * 31));
+    for (unsigned i = 0; i < 100000; i++) cg_buf_put_u8(&buf, (uint8_t)(i * 31));
     assert_false(buf.failed);
     assert_int_equal(buf.len, 100000);
-    for (unsigned i = 0; i < 100000; i++)
-        assert_int_equal(buf.data[i], (uint8_t)(i * 31));
+    for (unsigned i = 0; i < 100000; i++) assert_int_equal(buf.data[i], (uint8_t)(i * 31));
     cg_buf_fini(&buf);
 }
 
@@ -89,8 +87,7 @@ static void every_bound(void **state) {
     for (size_t max = 1; max < 600; max += 13) {
         struct cg_buf buf;
         cg_buf_init(&buf, max);
-        for (size_t i = 0; i < max; i++)
-            cg_buf_put_u8(&buf, 'x');
+        for (size_t i = 0; i < max; i++) cg_buf_put_u8(&buf, 'x');
         assert_false(buf.failed);
         assert_int_equal(buf.len, max);
         assert_true(buf.cap <= max);

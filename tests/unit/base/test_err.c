@@ -34,9 +34,7 @@ static void every_row(void **state) {
     assert_int_equal(cg_err_info(CG_E_RATE)->http_status, 429);
 }
 
-static void look_up(int err) {
-    (void)cg_err_info(err);
-}
+static void look_up(int err) { (void)cg_err_info(err); }
 
 /* Runs in a child, and says whether it aborted. */
 static bool aborts(void (*run)(int), int argument) {
@@ -55,9 +53,7 @@ static bool aborts(void (*run)(int), int argument) {
     return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
 }
 
-static void unless_five(int number) {
-    CG_CHECK(number == 5);
-}
+static void unless_five(int number) { CG_CHECK(number == 5); }
 
 static void bugs_abort(void **state) {
     (void)state;

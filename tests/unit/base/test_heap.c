@@ -21,8 +21,7 @@ static void in_order(void **state) {
     struct cg_deadline entries[300] = {0};
     cg_heap_init(&heap);
     assert_null(cg_heap_first(&heap));
-    for (size_t i = 0; i < 300; i++)
-        cg_heap_set(&heap, &entries[i], (i * 7919) % 300);
+    for (size_t i = 0; i < 300; i++) cg_heap_set(&heap, &entries[i], (i * 7919) % 300);
     for (uint64_t expected = 0; expected < 300; expected++) {
         struct cg_deadline *first = cg_heap_first(&heap);
         assert_non_null(first);

@@ -47,8 +47,7 @@ static bool is_well_formed(const char *line, size_t len) {
             if (at == end) return false;
             at++;
         } else {
-            while (at<end && * at> ' ' && *at <= '~' && *at != '"' && *at != '=' && *at != '\\')
-                at++;
+            while (at<end && * at> ' ' && *at <= '~' && *at != '"' && *at != '=' && *at != '\\') at++;
         }
         if (at == end) return true;
         if (*at++ != ' ') return false;
@@ -131,8 +130,7 @@ static void many_pairs_are_cut(void **state) {
         struct cg_log_line line;
         catch_stderr();
         cg_log_begin(&line, CG_LOG_ERROR, &"sixteen_letters_"[start]);
-        for (int i = 0; i < 400; i++)
-            cg_log_str(&line, "key", "value");
+        for (int i = 0; i < 400; i++) cg_log_str(&line, "key", "value");
         cg_log_end(&line);
         size_t len = release_stderr(text, sizeof text);
         assert_true(is_well_formed(text, len));

@@ -102,8 +102,7 @@ static void utf8(void **state) {
                                       "\xe2\x82(",
                                       "\xf8\x88\x80\x80\x80",
                                       "ok\xc3\xa4\xff"};
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(cg_utf8_valid(cg_slice_str(bad[i])));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) assert_false(cg_utf8_valid(cg_slice_str(bad[i])));
     assert_true(cg_utf8_valid(CG_SLICE_NONE));
     assert_true(cg_utf8_valid(cg_slice_of("a\0b\xc3\xa4", 5)));
     assert_int_equal(cg_utf8_sequence((const uint8_t *)"", 0), 0);

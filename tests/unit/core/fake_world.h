@@ -1,4 +1,5 @@
-/* A gateway with a fake clock and a fake port: what it sends is kept in a list, what fronts hear is kept in the call. */
+/* A gateway with a fake clock and a fake port: what it sends is kept in a list, what fronts hear is kept in the call.
+ */
 #ifndef CG_TEST_FAKE_WORLD_H
 #define CG_TEST_FAKE_WORLD_H
 

@@ -14,9 +14,11 @@ static void test_single_known_member_is_asked_by_unicast(void **state) { /* R6 *
     world_get(&world, &call, "/lamps");
     assert_int_equal(world.sent_count, 1);
     assert_int_equal(world.sent[0].msg.type, CG_CON);
-    assert_true(cg_addr_equal(&world.sent[0].route.to, &(struct cg_addr){.family = CG_FAMILY_IPV4, .port = 5683, .ip = {127, 1, 0, 1}}));
-    world_answer_as(&world, 0, "127.1.0.1",
-                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[0].msg.mid, .payload = "on"});
+    assert_true(cg_addr_equal(&world.sent[0].route.to,
+                              &(struct cg_addr){.family = CG_FAMILY_IPV4, .port = 5683, .ip = {127, 1, 0, 1}}));
+    world_answer_as(
+        &world, 0, "127.1.0.1",
+        (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[0].msg.mid, .payload = "on"});
     world_run(&world);
     assert_int_equal(call.replies, 1);
     assert_string_equal(call.reply.summary.ended_by, "all");
@@ -48,7 +50,8 @@ static void test_retransmission_and_separate_answer(void **state) {
     world_advance(&world, 40 * SECOND);
     assert_int_equal(world.sent_count, 4); /* acknowledged: no more of it */
     world_answer(&world, 0, "127.1.0.2", "from the wrong endpoint");
-    world_answer_as(&world, 0, "127.1.0.1", (struct answer){.type = CG_CON, .code = CG_CODE(2, 5), .mid = 3, .payload = "on"});
+    world_answer_as(&world, 0, "127.1.0.1",
+                    (struct answer){.type = CG_CON, .code = CG_CODE(2, 5), .mid = 3, .payload = "on"});
     assert_int_equal(world.sent[4].msg.type, CG_ACK);
     world_run(&world);
     assert_int_equal(call.reply.summary.answered, 1);
@@ -94,8 +97,9 @@ static void test_silent_members_are_repaired(void **state) { /* R48 */
         assert_int_equal(world.sent[i].msg.type, CG_CON);
         assert_int_not_equal(world.sent[i].route.to.ip[3], 2);
     }
-    world_answer_as(&world, 1, "127.1.0.1",
-                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[1].msg.mid, .payload = "on"});
+    world_answer_as(
+        &world, 1, "127.1.0.1",
+        (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[1].msg.mid, .payload = "on"});
     world_answer(&world, 0, "127.1.0.3", "on after all"); /* by the cast while being asked */
     uint8_t rst[] = {0x70, 0, (uint8_t)(world.sent[3].msg.mid >> 8), (uint8_t)world.sent[3].msg.mid};
     world_deliver(&world, "127.1.0.4", rst, sizeof rst);
@@ -207,8 +211,9 @@ static void test_repair_waits_for_the_members_leisure_only(void **state) { /* R4
     assert_int_equal(world.sent_count, 1);
     world_advance(&world, 1);
     assert_int_equal(world.sent_count, 2);
-    world_answer_as(&world, 1, "127.1.0.2",
-                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[1].msg.mid, .payload = "on"});
+    world_answer_as(
+        &world, 1, "127.1.0.2",
+        (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world.sent[1].msg.mid, .payload = "on"});
     world_run(&world);
     assert_string_equal(call.reply.summary.ended_by, "all");
     call_fini(&call);

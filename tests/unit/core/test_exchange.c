@@ -126,7 +126,8 @@ static void test_unknown_critical_options_are_refused(void **state) { /* RFC 725
     world_advance(&world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
     assert_int_equal(call.reply.summary.rejected, 1);
-    assert_non_null(strstr(call.text, "\"from\":\"127.1.0.2:5683\",\"kid\":null,\"gid\":null,\"reason\":\"bad-option\""));
+    assert_non_null(
+        strstr(call.text, "\"from\":\"127.1.0.2:5683\",\"kid\":null,\"gid\":null,\"reason\":\"bad-option\""));
     call_fini(&call);
     world_fini(&world);
 }
@@ -765,7 +766,8 @@ static void test_stop(void **state) {
     world_start(&world);
     world_get(&world, &running, "/lamps/a");
     world_get(&world, &waiting, "/lamps/b"); /* NSTART: not sent yet */
-    world_answer_as(&world, 0, "127.1.0.1", (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5)}); /* no answer to a NON */
+    world_answer_as(&world, 0, "127.1.0.1",
+                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5)}); /* no answer to a NON */
     cg_gateway_stop(world.gateway);
     assert_null(world_new(&world, &refused, "/lamps"));
     assert_int_equal(refused.problem.err, CG_E_STOPPING);
@@ -809,7 +811,8 @@ static void test_kernel_drops_are_reported(void **state) { /* R17 */
     world_fini(&world);
 }
 
-static void test_nothing_is_sent_for_a_client_that_left(void **state) { /* a late PUT would surprise whoever gave up on it */
+static void
+test_nothing_is_sent_for_a_client_that_left(void **state) { /* a late PUT would surprise whoever gave up on it */
     (void)state;
     struct world world;
     struct call call;

@@ -522,7 +522,11 @@ static void test_oscore_taken(void **state) {
         const char *text, *bytes;
         size_t len;
     } rows[] = {
-        {"CSU", "\x09\x25", 2}, {"AA", "", 0}, {"AAA", "\0\0", 2}, {"-_8", "\xfb\xff", 2}, {"GAEDR00xc2g", "\x18\x01\x03GM1sh", 8},
+        {"CSU", "\x09\x25", 2},
+        {"AA", "", 0},
+        {"AAA", "\0\0", 2},
+        {"-_8", "\xfb\xff", 2},
+        {"GAEDR00xc2g", "\x18\x01\x03GM1sh", 8},
     };
     static const char *const types[] = {OSCORE_TYPE, "Content-Type: Application/OSCORE\n"};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -175,8 +175,7 @@ static void hostile_paths_cost_no_more_than_their_length(void **state) {
     assert_non_null(slashes);
     assert_non_null(encoded);
     memset(slashes, '/', LONG);
-    for (size_t i = 0; i < LONG; i += 4)
-        memcpy(encoded + i, "/%61", 4);
+    for (size_t i = 0; i < LONG; i += 4) memcpy(encoded + i, "/%61", 4);
     slashes[LONG] = encoded[LONG] = '\0';
     struct cg_slice rest;
     for (size_t i = 0; i < ROUNDS; i++) {

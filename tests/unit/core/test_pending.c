@@ -43,7 +43,8 @@ static int slow_open(struct cg_protector *protector, const struct cg_opening *op
     return CG_PENDING;
 }
 
-static const struct cg_protector_ops slow_ops = {.name = "slow", .seal = slow_seal, .open = slow_open, .release = slow_release};
+static const struct cg_protector_ops slow_ops = {
+    .name = "slow", .seal = slow_seal, .open = slow_open, .release = slow_release};
 
 static void start(struct world *world, struct slow_protector *slow) {
     *slow = (struct slow_protector){.protector.ops = &slow_ops};

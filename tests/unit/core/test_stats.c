@@ -122,8 +122,7 @@ static void test_histograms(void **state) {
     struct text *text = *state;
     struct cg_stats *stats = cg_stats_get(&text->table, "m");
     static const double seconds[] = {0.0, 0.005, 0.0051, 1.0, 301.0};
-    for (size_t i = 0; i < 5; i++)
-        cg_histogram_add(&stats->latency_s, cg_latency_bounds, seconds[i]);
+    for (size_t i = 0; i < 5; i++) cg_histogram_add(&stats->latency_s, cg_latency_bounds, seconds[i]);
     cg_histogram_add(&stats->answers, cg_answers_bounds, 0);
     cg_histogram_add(&stats->answers, cg_answers_bounds, 12);
     emit(text);
@@ -146,8 +145,7 @@ static void test_histograms(void **state) {
 static void test_loop_turns(void **state) {
     struct text *text = *state;
     static const double seconds[] = {0.00001, 0.0001, 0.003, 11};
-    for (size_t i = 0; i < 4; i++)
-        cg_histogram_add(&text->totals.turns_s, cg_turn_bounds, seconds[i]);
+    for (size_t i = 0; i < 4; i++) cg_histogram_add(&text->totals.turns_s, cg_turn_bounds, seconds[i]);
     text->totals.longest_turn_s = 11;
     emit(text);
     assert_line(text, "# TYPE castgate_loop_turn_seconds histogram");

@@ -7,10 +7,12 @@
 /* An encoder that tells what it was called for, and gives up when it is told to. */
 static const char *gives_up_at = "";
 
-static int say(const struct castgate_host *host, struct castgate_call *call, const char *what, const struct castgate_answer *answer) {
+static int say(const struct castgate_host *host, struct castgate_call *call, const char *what,
+               const struct castgate_answer *answer) {
     const struct castgate_summary *summary = host->summary(call);
     char text[4096];
-    int len = snprintf(text, sizeof text, "%s answered=%u ms=%u by=%s", what, summary->answered, summary->ms, summary->ended_by);
+    int len = snprintf(text, sizeof text, "%s answered=%u ms=%u by=%s", what, summary->answered, summary->ms,
+                       summary->ended_by);
     if (answer != NULL) {
         len += snprintf(text + len, sizeof text - (size_t)len, " %.*s", (int)answer->payload.len,
                         answer->payload.len == 0 ? "" : (const char *)answer->payload.data);
@@ -24,11 +26,16 @@ static int say_begin(const struct castgate_host *host, struct castgate_call *cal
     host->content_type(call, (struct castgate_slice){.data = "text/told;v=1", .len = 13});
     return say(host, call, "begin", NULL);
 }
-static int say_answer(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer) {
+static int say_answer(const struct castgate_host *host, struct castgate_call *call,
+                      const struct castgate_answer *answer) {
     return say(host, call, "answer", answer);
 }
-static int say_idle(const struct castgate_host *host, struct castgate_call *call) { return say(host, call, "idle", NULL); }
-static int say_end(const struct castgate_host *host, struct castgate_call *call) { return say(host, call, "end", NULL); }
+static int say_idle(const struct castgate_host *host, struct castgate_call *call) {
+    return say(host, call, "idle", NULL);
+}
+static int say_end(const struct castgate_host *host, struct castgate_call *call) {
+    return say(host, call, "end", NULL);
+}
 
 static const struct castgate_encoder teller = {
     .media_type = "text/told", .begin = say_begin, .answer = say_answer, .idle = say_idle, .end = say_end};
@@ -45,7 +52,8 @@ static void begin(struct world *world) {
     world_start(world);
 }
 
-static void stream_with(struct world *world, struct call *call, const char *path, const struct castgate_encoder *encoder) {
+static void stream_with(struct world *world, struct call *call, const char *path,
+                        const struct castgate_encoder *encoder) {
     struct cg_request *request = world_new(world, call, path);
     assert_non_null(request);
     request->encoder = encoder;
@@ -139,7 +147,8 @@ static void test_event_stream_of_the_real_encoder(void **state) {
     expect_start(call_take(&call), "event: summary\ndata: {\"exchange\":\"");
     assert_non_null(strstr(call.text, "\"answered\":1,"));
     assert_non_null(strstr(call.text, "\"ended_by\":\"deadline\""));
-    assert_non_null(strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"}],\"rejected\":[]}\n\n"));
+    assert_non_null(
+        strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"}],\"rejected\":[]}\n\n"));
     end(&world, &call);
 }
 
@@ -195,12 +204,14 @@ static void test_newer_answer_is_another_event(void **state) {
     end(&world, &call);
 }
 
-static void put_block(struct world *world, size_t index, const char *from, uint32_t number, bool more, const char *payload) {
+static void put_block(struct world *world, size_t index, const char *from, uint32_t number, bool more,
+                      const char *payload) {
     uint8_t value = (uint8_t)(number << 4 | (more ? 8 : 0)); /* 16 bytes each */
     struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&value, 1)};
     struct cg_opts options = {.list = &block, .count = 1};
-    world_answer_as(world, index, from,
-                    (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .mid = 5, .payload = payload, .options = &options});
+    world_answer_as(
+        world, index, from,
+        (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .mid = 5, .payload = payload, .options = &options});
     world_run(world);
 }
 

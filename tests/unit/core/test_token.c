@@ -24,7 +24,7 @@ static void test_no_token_repeats(void **state) { /* R32 */
     assert_non_null(made);
     assert_non_null(made_us);
     world.port.random = poor_random;
-    size_t left = 0; /* those before are more than 500 s old */
+    size_t left = 0;             /* those before are more than 500 s old */
     static uint32_t seen[65536]; /* index + 1 of the latest with that value */
     for (size_t i = 0; i < COUNT; i++) {
         world.gateway->now_us += 8000; /* 62 500 in 500 s: nearly all that this source has */

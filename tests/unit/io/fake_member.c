@@ -92,9 +92,7 @@ void fake_member_init(struct fake_member *member, const char *ip, const char *in
     member->addr.scope = 0;
 }
 
-void fake_member_fini(struct fake_member *member) {
-    close(member->fd);
-}
+void fake_member_fini(struct fake_member *member) { close(member->fd); }
 
 void fake_member_send(struct fake_member *member, const struct cg_addr *to, const void *bytes, size_t len) {
     union endpoint endpoint;

@@ -35,9 +35,7 @@ struct side {
     size_t last_len;
 };
 
-static bool run(const char *command) {
-    return system(command) == 0;
-}
+static bool run(const char *command) { return system(command) == 0; }
 
 static bool write_file(const char *name, const char *text) {
     int fd = open(name, O_WRONLY | O_CLOEXEC);
@@ -109,17 +107,14 @@ static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
     side->last_len = datagram->bytes.len;
 }
 
-static void on_patience_over(uv_timer_t *timer) {
-    fail_msg("nothing came (%p)", (void *)timer);
-}
+static void on_patience_over(uv_timer_t *timer) { fail_msg("nothing came (%p)", (void *)timer); }
 
 static void wait_for(struct side *side, size_t count) {
     uv_timer_t patience;
     uv_timer_init(&side->uv, &patience);
     uv_update_time(&side->uv);
     uv_timer_start(&patience, on_patience_over, 5000, 0);
-    while (side->received < count)
-        uv_run(&side->uv, UV_RUN_ONCE);
+    while (side->received < count) uv_run(&side->uv, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&side->uv, UV_RUN_NOWAIT);
     assert_int_equal(side->received, count);
@@ -348,7 +343,8 @@ static void test_link_local_member(void **state) {
     wait_for(side, 1);
     assert_int_equal(side->last_from.scope, if_nametoindex("ll-peer"));
     member.addr.scope = 0;
-    assert_refused(side, &member.addr, NULL, "a link-local member needs its zone, as in fe80::1%2, or the mapping's interface");
+    assert_refused(side, &member.addr, NULL,
+                   "a link-local member needs its zone, as in fe80::1%2, or the mapping's interface");
     fake_member_fini(&member);
     delete_link("ll");
 }

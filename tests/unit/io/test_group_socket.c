@@ -41,9 +41,7 @@ static void open_side(struct side *side) {
     assert_non_null(side->socket);
 }
 
-static void on_patience_over(uv_timer_t *timer) {
-    fail_msg("nothing came (%p)", (void *)timer);
-}
+static void on_patience_over(uv_timer_t *timer) { fail_msg("nothing came (%p)", (void *)timer); }
 
 /* Turns the loop until `count` datagrams have come in all. */
 static void wait_for(struct side *side, size_t count) {
@@ -51,8 +49,7 @@ static void wait_for(struct side *side, size_t count) {
     uv_timer_init(&side->uv, &patience);
     uv_update_time(&side->uv);
     uv_timer_start(&patience, on_patience_over, 5000, 0);
-    while (side->received < count)
-        uv_run(&side->uv, UV_RUN_ONCE);
+    while (side->received < count) uv_run(&side->uv, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&side->uv, UV_RUN_NOWAIT);
     assert_int_equal(side->received, count);
@@ -185,8 +182,7 @@ static void test_flood_leaves_room(void **state) {
     open_side(side);
     struct cg_addr here = side_addr(side);
     enum { SENT = 1500 };
-    for (int i = 0; i < SENT; i++)
-        fake_member_send(&member, &here, "abcdefgh", 8);
+    for (int i = 0; i < SENT; i++) fake_member_send(&member, &here, "abcdefgh", 8);
     size_t held = SENT - cg_group_socket_kernel_drops(side->socket);
     uv_run(&side->uv, UV_RUN_NOWAIT);
     assert_in_range(side->received, held < 64 ? held : 64, 1024);
@@ -205,8 +201,7 @@ static void test_kernel_drops(void **state) {
     assert_int_equal(cg_group_socket_kernel_drops(side->socket), 0);
     struct cg_addr here = side_addr(side);
     enum { SENT = 200 };
-    for (int i = 0; i < SENT; i++)
-        fake_member_send(&member, &here, "abcdefgh", 8);
+    for (int i = 0; i < SENT; i++) fake_member_send(&member, &here, "abcdefgh", 8);
     uint64_t drops = cg_group_socket_kernel_drops(side->socket);
     assert_in_range(drops, 1, SENT - 1);
     wait_for(side, SENT - drops);
@@ -222,8 +217,7 @@ static void test_icmp_errors_are_survived(void **state) {
     fake_member_fini(&gone);
     open_side(side);
     struct cg_addr here = side_addr(side);
-    for (int i = 0; i < 5; i++)
-        assert_int_equal(emit(side, &gone.addr, NULL, 0, "anybody?"), CG_OK);
+    for (int i = 0; i < 5; i++) assert_int_equal(emit(side, &gone.addr, NULL, 0, "anybody?"), CG_OK);
     fake_member_send(&member, &here, "1", 1);
     wait_for(side, 1);
     assert_int_equal(emit(side, &member.addr, NULL, 0, "still here"), CG_OK);

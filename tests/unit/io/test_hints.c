@@ -1,5 +1,5 @@
-/* From findings to sentences: each hint with its condition, and none without. What the conditions are found by is tested where
- * there are networks to find them in (tests/e2e/test_check.py). */
+/* From findings to sentences: each hint with its condition, and none without. What the conditions are found by is
+ * tested where there are networks to find them in (tests/e2e/test_check.py). */
 #include "io/hints.h"
 
 #include <setjmp.h>
@@ -75,7 +75,7 @@ static const char *hints_of(struct scene *scene) {
     return scene->text;
 }
 
-#define assert_hint(scene, part) assert_non_null(strstr(hints_of(scene), part))
+#define assert_hint(scene, part)    assert_non_null(strstr(hints_of(scene), part))
 #define assert_no_hint(scene, part) assert_null(strstr(hints_of(scene), part))
 
 static void add_silent(struct scene *scene, const char *name, struct cg_way way, enum cg_ping_result result) {
@@ -131,7 +131,9 @@ static void members_that_are_not_there(void **state) {
     struct scene *scene = *state;
     scene->findings.answered = 1;
     add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PING_ICMP);
-    assert_hint(scene, "member lamp cannot be reached by unicast either: port unreachable: nothing listens there, says 192.0.2.7.");
+    assert_hint(
+        scene,
+        "member lamp cannot be reached by unicast either: port unreachable: nothing listens there, says 192.0.2.7.");
 }
 
 static void what_was_refused_and_why(void **state) {
@@ -177,21 +179,18 @@ static void a_member_asked_by_unicast(void **state) {
     scene->findings.unicast = true;
     scene->target.hops = 1;
     add_silent(scene, "lamp", (struct cg_way){.interface = 17}, CG_PING_ICMP);
-    assert_string_equal(hints_of(scene), " - member lamp cannot be reached by unicast either: port unreachable: nothing listens "
-                                         "there, says 192.0.2.7. ");
+    assert_string_equal(hints_of(scene),
+                        " - member lamp cannot be reached by unicast either: port unreachable: nothing listens "
+                        "there, says 192.0.2.7. ");
 }
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_healthy_group_needs_none),
-        TEST(a_small_buffer),
-        TEST(members_behind_routers),
-        TEST(members_that_hear_only_unicast),
-        TEST(members_that_are_not_there),
-        TEST(what_was_refused_and_why),
-        TEST(each_loss_has_one_cause),
-        TEST(without_the_right_to_look),
+        TEST(a_healthy_group_needs_none), TEST(a_small_buffer),
+        TEST(members_behind_routers),     TEST(members_that_hear_only_unicast),
+        TEST(members_that_are_not_there), TEST(what_was_refused_and_why),
+        TEST(each_loss_has_one_cause),    TEST(without_the_right_to_look),
         TEST(a_member_asked_by_unicast),
     };
 #undef TEST

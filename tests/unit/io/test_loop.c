@@ -215,7 +215,7 @@ static void test_signals(void **state) {
     for (size_t i = 0; i < 3; i++) {
         if (i == 0) cg_config_index(side->config);
         attach_plain(side->config);
-    assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
+        assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
         raise(numbers[i]);
         cg_loop_run(&side->loop);
         cg_loop_fini(&side->loop);
@@ -234,9 +234,7 @@ static void test_sigpipe_is_an_error_of_write(void **state) {
     close(ends[1]);
 }
 
-static int compare_words(const void *a, const void *b) {
-    return memcmp(a, b, 8);
-}
+static int compare_words(const void *a, const void *b) { return memcmp(a, b, 8); }
 
 /* Whatever the sizes that are drawn, no byte comes twice and none is left out. */
 static void test_random(void **state) {
@@ -244,20 +242,16 @@ static void test_random(void **state) {
     static uint8_t drawn[64][40], big[2][1000];
     open_side(side);
     const struct cg_port *port = &side->loop.port;
-    for (size_t i = 0; i < 64; i++)
-        port->random(port->ctx, drawn[i], 1 + i % 40);
-    for (size_t i = 0; i < 64; i++)
-        port->random(port->ctx, drawn[i], 8);
+    for (size_t i = 0; i < 64; i++) port->random(port->ctx, drawn[i], 1 + i % 40);
+    for (size_t i = 0; i < 64; i++) port->random(port->ctx, drawn[i], 8);
     port->random(port->ctx, big[0], sizeof big[0]);
     port->random(port->ctx, big[1], sizeof big[1]);
     assert_memory_not_equal(big[0], big[1], sizeof big[0]);
     uint8_t words[64][8], zero[8] = {0};
-    for (size_t i = 0; i < 64; i++)
-        memcpy(words[i], drawn[i], 8);
+    for (size_t i = 0; i < 64; i++) memcpy(words[i], drawn[i], 8);
     qsort(words, 64, 8, compare_words);
     assert_memory_not_equal(words[0], zero, 8);
-    for (size_t i = 1; i < 64; i++)
-        assert_memory_not_equal(words[i - 1], words[i], 8);
+    for (size_t i = 1; i < 64; i++) assert_memory_not_equal(words[i - 1], words[i], 8);
 }
 
 static void test_no_socket_no_loop(void **state) {

@@ -1,5 +1,5 @@
-/* The hard thing: what an encoder borrows is valid until its operation returns and no longer, so it comes from arrays that the test
- * owns. */
+/* The hard thing: what an encoder borrows is valid until its operation returns and no longer, so it comes from arrays
+ * that the test owns. */
 #include "fake_host.h"
 
 static struct castgate_slice fake_exchange(struct castgate_call *call) {
@@ -69,7 +69,8 @@ const struct castgate_host fake_host = {
 };
 
 void call_init(struct castgate_call *call) {
-    *call = (struct castgate_call){.room = SIZE_MAX, .summary = {.answered = 1, .expected = 2, .missing = 1, .ended_by = "deadline"}};
+    *call = (struct castgate_call){.room = SIZE_MAX,
+                                   .summary = {.answered = 1, .expected = 2, .missing = 1, .ended_by = "deadline"}};
     cg_buf_init(&call->written, 0);
 }
 
@@ -82,9 +83,13 @@ const char *call_text(struct castgate_call *call) {
     return (const char *)call->written.data;
 }
 
-struct castgate_slice bytes(const void *data, size_t len) { return (struct castgate_slice){.data = data, .len = len}; }
+struct castgate_slice bytes(const void *data, size_t len) {
+    return (struct castgate_slice){.data = data, .len = len};
+}
 
-struct castgate_slice text(const char *string) { return bytes(string, strlen(string)); }
+struct castgate_slice text(const char *string) {
+    return bytes(string, strlen(string));
+}
 
 struct castgate_answer plain_answer(uint32_t format, struct castgate_slice payload) {
     return (struct castgate_answer){

@@ -43,12 +43,20 @@ static void test_summary_has_every_count(void **state) {
     (void)state;
     struct castgate_call call;
     call_init(&call);
-    call.summary = (struct castgate_summary){.answered = 1, .failed = 2, .missing = 3, .late = 4, .duplicates = 5,
-                                             .rejected = 6, .expected = 7, .kernel_drops = UINT32_MAX, .ms = 9, .ended_by = "quorum"};
+    call.summary = (struct castgate_summary){.answered = 1,
+                                             .failed = 2,
+                                             .missing = 3,
+                                             .late = 4,
+                                             .duplicates = 5,
+                                             .rejected = 6,
+                                             .expected = 7,
+                                             .kernel_drops = UINT32_MAX,
+                                             .ms = 9,
+                                             .ended_by = "quorum"};
     json_t *document = encode(&call);
-    json_t *expected = json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:s}", "answered", 1, "failed", 2, "missing", 3, "late", 4,
-                                 "duplicates", 5, "rejected", 6, "expected", 7, "kernel_drops", (json_int_t)UINT32_MAX, "ms", 9,
-                                 "ended_by", "quorum");
+    json_t *expected = json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:i,s:s}", "answered", 1, "failed", 2, "missing", 3,
+                                 "late", 4, "duplicates", 5, "rejected", 6, "expected", 7, "kernel_drops",
+                                 (json_int_t)UINT32_MAX, "ms", 9, "ended_by", "quorum");
     assert_true(json_equal(json_object_get(document, "summary"), expected));
     json_decref(expected);
     json_decref(document);
@@ -59,9 +67,11 @@ static void test_lists(void **state) {
     (void)state;
     const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
                                                {.member = text("lamp-3"), .from = {0}}};
-    const struct castgate_rejected rejected[] = {
-        {.from = text("127.1.0.9:5683"), .kid = bytes("\x01", 1), .gid = bytes("\xca\xfe", 2), .reason = text("replayed")},
-        {.from = {0}, .reason = text("a \"reason\"")}};
+    const struct castgate_rejected rejected[] = {{.from = text("127.1.0.9:5683"),
+                                                  .kid = bytes("\x01", 1),
+                                                  .gid = bytes("\xca\xfe", 2),
+                                                  .reason = text("replayed")},
+                                                 {.from = {0}, .reason = text("a \"reason\"")}};
     struct castgate_call call;
     call_init(&call);
     call.missing = missing;
@@ -69,11 +79,12 @@ static void test_lists(void **state) {
     call.rejected = rejected;
     call.rejected_count = 2;
     json_t *document = encode(&call);
-    json_t *expected = json_pack("[{s:s,s:s},{s:s,s:n}]", "member", "lamp-2", "from", "127.1.0.2:5683", "member", "lamp-3", "from");
+    json_t *expected =
+        json_pack("[{s:s,s:s},{s:s,s:n}]", "member", "lamp-2", "from", "127.1.0.2:5683", "member", "lamp-3", "from");
     assert_true(json_equal(json_object_get(document, "missing"), expected));
     json_decref(expected);
-    expected = json_pack("[{s:s,s:s,s:s,s:s},{s:n,s:n,s:n,s:s}]", "from", "127.1.0.9:5683", "kid", "01", "gid", "cafe", "reason",
-                         "replayed", "from", "kid", "gid", "reason", "a \"reason\"");
+    expected = json_pack("[{s:s,s:s,s:s,s:s},{s:n,s:n,s:n,s:s}]", "from", "127.1.0.9:5683", "kid", "01", "gid", "cafe",
+                         "reason", "replayed", "from", "kid", "gid", "reason", "a \"reason\"");
     assert_true(json_equal(json_object_get(document, "rejected"), expected));
     json_decref(expected);
     json_decref(document);
@@ -143,8 +154,8 @@ static void test_moderate_depth_is_embedded(void **state) {
     memset(deeper, '[', 65);
     memset(deeper + 65, ']', 65);
     deeper[130] = '\0';
-    const struct castgate_answer answers[] = {
-        plain_answer(50, text(shallow)), plain_answer(50, text(deepest)), plain_answer(50, text(deeper))};
+    const struct castgate_answer answers[] = {plain_answer(50, text(shallow)), plain_answer(50, text(deepest)),
+                                              plain_answer(50, text(deeper))};
     json_t *document = encode_answers(answers, 3);
     assert_non_null(json_object_get(answer_at(document, 0), "json"));
     assert_non_null(json_object_get(answer_at(document, 1), "json"));

@@ -5,8 +5,8 @@
 
 static const struct castgate_encoder *sse(void) { return cg_plugin_sse.ops.encoder; }
 
-/* WHATWG HTML 9.2.5, and stricter: an event is one `event` line and one `data` line with one JSON object; a comment stands alone.
- * Lines may end by CR, LF or both to a browser, so any CR is an error. */
+/* WHATWG HTML 9.2.5, and stricter: an event is one `event` line and one `data` line with one JSON object; a comment
+ * stands alone. Lines may end by CR, LF or both to a browser, so any CR is an error. */
 struct event {
     char name[16]; /* empty: a comment */
     json_t *data;
@@ -98,7 +98,8 @@ static void test_answer_has_the_fields_of_the_json_reply(void **state) {
     assert_string_equal(text_at(data, "body"), "on");
     assert_int_equal(json_integer_value(json_object_get(data, "status")), 200);
     assert_int_equal(json_integer_value(json_object_get(data, "ms")), 12);
-    assert_string_equal(json_string_value(json_array_get(json_object_get(json_object_get(data, "options"), "4"), 0)), "ee");
+    assert_string_equal(json_string_value(json_array_get(json_object_get(json_object_get(data, "options"), "4"), 0)),
+                        "ee");
     json_decref(data);
 }
 
@@ -197,7 +198,8 @@ static void test_json_over_several_lines_becomes_one(void **state) {
 
 static void test_what_only_claims_to_be_json(void **state) {
     (void)state;
-    static const char *const claims[] = {"{\"a\":1}}\n\nevent: x\n\n", "{\"a\":\"raw\nline\"}", "{", "\n", "nul", "1 2", "[1,]"};
+    static const char *const claims[] = {
+        "{\"a\":1}}\n\nevent: x\n\n", "{\"a\":\"raw\nline\"}", "{", "\n", "nul", "1 2", "[1,]"};
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++) {
         struct castgate_answer answer = plain_answer(50, text(claims[i]));
         json_t *data = tell(&answer);

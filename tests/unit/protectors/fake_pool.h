@@ -1,5 +1,5 @@
-/* What protectors use, under the test's control: signatures that are made when the test says so, in any order, and a store that answers when
- * the test says so. */
+/* What protectors use, under the test's control: signatures that are made when the test says so, in any order, and a
+ * store that answers when the test says so. */
 #ifndef FAKE_POOL_H
 #define FAKE_POOL_H
 

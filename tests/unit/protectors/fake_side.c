@@ -1,4 +1,5 @@
-/* The hard thing: the gateway's side uses views into the keys, the lamps copies, so that either may be rekeyed alone. */
+/* The hard thing: the gateway's side uses views into the keys, the lamps copies, so that either may be rekeyed alone.
+ */
 #include "fake_side.h"
 
 #include <stdio.h>
@@ -93,7 +94,8 @@ void side_init(struct side *side, side_kind_fn kind, enum cg_finish_rule finish)
 
 void side_fini(struct side *side) {
     call_fini(&side->call);
-    while (side->store.count > 0) fake_store_grant(&side->store); /* as the store's thread, which ends before the gateway */
+    while (side->store.count > 0)
+        fake_store_grant(&side->store); /* as the store's thread, which ends before the gateway */
     fake_crypto_end_all(&side->crypto);
     world_fini(&side->world);
     assert_int_equal(side->crypto.count, 0);

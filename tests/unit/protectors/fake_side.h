@@ -1,5 +1,5 @@
-/* A gateway that is a member of a security group, and the group's other members: real keys, the real protector, the real core; time, network,
- * threads and disk are the test's. */
+/* A gateway that is a member of a security group, and the group's other members: real keys, the real protector, the
+ * real core; time, network, threads and disk are the test's. */
 #ifndef FAKE_SIDE_H
 #define FAKE_SIDE_H
 
@@ -21,8 +21,9 @@ struct side {
     struct call call;
 };
 
-/* `kind` makes the keys: fake_group_usual, or another. Ready to take requests, but for the sequence numbers: the store waits. Mapping "lamps"
- * knows its members, called lamp-1 to lamp-3, at 127.1.0.1 to 127.1.0.3; it finishes with `finish`. */
+/* `kind` makes the keys: fake_group_usual, or another. Ready to take requests, but for the sequence numbers: the store
+ * waits. Mapping "lamps" knows its members, called lamp-1 to lamp-3, at 127.1.0.1 to 127.1.0.3; it finishes with
+ * `finish`. */
 typedef void (*side_kind_fn)(struct fake_group *keys, uint8_t tag);
 void side_init(struct side *side, side_kind_fn kind, enum cg_finish_rule finish);
 void side_fini(struct side *side);

@@ -57,7 +57,8 @@ static struct reception receive(struct room *room, int lamp, size_t index) {
     return lamp_receive(&room->lamps[lamp], &room->side.world.sent[index]);
 }
 
-static struct answer_bytes seal(struct room *room, int lamp, const struct reception *to, const char *payload, struct style style) {
+static struct answer_bytes seal(struct room *room, int lamp, const struct reception *to, const char *payload,
+                                struct style style) {
     return lamp_seal(&room->lamps[lamp], to, payload, style);
 }
 
@@ -155,7 +156,8 @@ static void groups_of_one_mode(struct room *room, side_kind_fn kind, const char 
 }
 
 static void ecdsa(struct fake_group *keys, uint8_t tag) {
-    fake_group_make(keys, CG_COSE_AES_CCM_16_64_128, CG_COSE_A128CTR, CG_COSE_ES256, CG_COSE_ECDH_SS_HKDF_256, CG_SHA256, tag);
+    fake_group_make(keys, CG_COSE_AES_CCM_16_64_128, CG_COSE_A128CTR, CG_COSE_ES256, CG_COSE_ECDH_SS_HKDF_256,
+                    CG_SHA256, tag);
 }
 
 static void group_mode_only(struct fake_group *keys, uint8_t tag) {
@@ -467,7 +469,8 @@ static void the_highest_partial_iv_is_the_latest_answer(void **state) {
     assert_has(text, "\"duplicates\":1");
 }
 
-/* RFC 10021 §7.4: who has answered under one kid does not answer under another. Two Sender IDs of one credential come of a rekey in between. */
+/* RFC 10021 §7.4: who has answered under one kid does not answer under another. Two Sender IDs of one credential come
+ * of a rekey in between. */
 static void a_kid_that_changes(void **state) {
     struct room *room = *state;
     size_t sent = side_get(&room->side);
@@ -516,7 +519,9 @@ static void a_challenge_is_asked_again_by_unicast(void **state) {
     side_settle(side);
     const char *text = side_reply(side);
     assert_counts(text, 2, 0);
-    assert_has(text, "\"member\":\"lamp-2\",\"from\":\"127.1.0.2:5683\",\"kid\":\"12\",\"verified\":\"source\",\"via\":\"unicast\"");
+    assert_has(
+        text,
+        "\"member\":\"lamp-2\",\"from\":\"127.1.0.2:5683\",\"kid\":\"12\",\"verified\":\"source\",\"via\":\"unicast\"");
 }
 
 /* What somebody else says on the asked member's address does not end the asking, nor count as its answer. */
@@ -537,7 +542,8 @@ static void nobody_else_answers_for_the_asked_member(void **state) {
     world_advance(&side->world, 4 * SECOND);
     assert_int_equal(side->call.replies, 0);
     assert_int_equal(side->world.sent_count, sent + 3); /* asked once more, in the same words */
-    assert_memory_equal(side->world.sent[sent + 1].bytes, side->world.sent[sent + 2].bytes, side->world.sent[sent + 2].len);
+    assert_memory_equal(side->world.sent[sent + 1].bytes, side->world.sent[sent + 2].bytes,
+                        side->world.sent[sent + 2].len);
     struct reception again = receive(room, 2, sent + 1);
     struct answer_bytes bytes = seal(room, 2, &again, "fresh", (struct style){.pairwise = true});
     side_deliver(side, 2, &bytes);
@@ -547,7 +553,8 @@ static void nobody_else_answers_for_the_asked_member(void **state) {
     assert_refused(text, "unprotected", 1);
 }
 
-/* Without pairwise mode every member can read a request by unicast, and answer it; but only the one that was asked may. */
+/* Without pairwise mode every member can read a request by unicast, and answer it; but only the one that was asked may.
+ */
 static void another_member_does_not_answer_for_the_asked_one(void **state) {
     struct room *room = *state;
     struct side *side = &room->side;
@@ -624,7 +631,8 @@ static void a_forger_is_heard_a_few_times_only(void **state) {
     const char *text = side_reply(side);
     assert_has(text, "\"answered\":2,");
     assert_has(text, "\"rejected\":101,");
-    assert_refused(text, "too-many-failures", 64 - 0); /* 64 are listed: the ones that were refused at once came first */
+    assert_refused(text, "too-many-failures",
+                   64 - 0); /* 64 are listed: the ones that were refused at once came first */
 }
 
 static void a_kid_is_verified_a_few_times_only(void **state) {
@@ -659,7 +667,8 @@ static void the_order_in_which_threads_end_does_not_matter(void **state) {
         for (int i = 1; i <= LAMPS; i++) {
             struct reception reception = receive(room, i, sent);
             for (int k = 0; k < 4; k++) {
-                struct answer_bytes bytes = seal(room, i, &reception, k == 3 ? "last" : "x", (struct style){.numbered = true});
+                struct answer_bytes bytes =
+                    seal(room, i, &reception, k == 3 ? "last" : "x", (struct style){.numbered = true});
                 if (k == 1) bytes.data[bytes.len - 3] ^= 1;
                 side_deliver(side, i, &bytes);
             }
@@ -796,7 +805,8 @@ static void answers_under_prepared_keys(void **state) {
     size_t sent = side_get(side);
     struct reception one = receive(room, 1, sent), two = receive(room, 2, sent);
     struct answer_bytes early = lamp_seal(&next.lamps[1], &one, "early", (struct style){.numbered = true});
-    struct answer_bytes usual = seal(room, 2, &two, "usual", (struct style){.pairwise = true, .with_kid_context = true});
+    struct answer_bytes usual =
+        seal(room, 2, &two, "usual", (struct style){.pairwise = true, .with_kid_context = true});
     side_deliver(side, 1, &early);
     side_deliver(side, 2, &usual);
     side_settle(side);
@@ -1077,7 +1087,7 @@ static void what_cannot_be_used_changes_nothing(void **state) {
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
-#define WITH_ROOM(test)    cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_ROOM(test)     cmocka_unit_test_setup_teardown(test, setup, teardown)
 #define WITH_PATIENCE(test) cmocka_unit_test_setup_teardown(test, setup_patient, teardown)
     const struct CMUnitTest tests[] = {
         WITH_ROOM(the_request_is_sealed),

@@ -1,5 +1,5 @@
-/* The relay in a whole gateway core: what the client and the members protected passes as it is; a checker lets only members' requests out, each
- * once. R3, R18, R56, R57. */
+/* The relay in a whole gateway core: what the client and the members protected passes as it is; a checker lets only
+ * members' requests out, each once. R3, R18, R56, R57. */
 #include "fake_side.h"
 
 #include <stdio.h>
@@ -68,7 +68,8 @@ struct sealed {
     struct cg_oscore_binding binding;
 };
 
-static void seal_as(struct sealed *to, struct cg_oscore_context *context, struct cg_oscore_peer *peer, uint64_t number) {
+static void seal_as(struct sealed *to, struct cg_oscore_context *context, struct cg_oscore_peer *peer,
+                    uint64_t number) {
     struct cg_msg plain = fake_request("x", "on");
     int len = cg_oscore_seal_request(context, peer, number, &plain, to->data, sizeof to->data, &to->binding);
     to->msg = fake_parse(to->data, len);
@@ -149,7 +150,8 @@ static void bytes_pass_as_they_are_both_ways_R3_R18(void **state) {
     uint8_t room[4096];
     struct cg_msg plain;
     struct cg_oscore_opened opened;
-    int err = cg_oscore_open_response(station->client, &sent, &sealed.binding, NULL, room, sizeof room, &plain, &opened);
+    int err =
+        cg_oscore_open_response(station->client, &sent, &sealed.binding, NULL, room, sizeof room, &plain, &opened);
     assert_int_equal(err, CG_OK);
     assert_true(cg_slice_is(plain.payload, "done"));
     lamp_fini(&lamp);
@@ -217,7 +219,7 @@ static void a_stranger_does_not(void **state) {
 static void an_impostor_does_not(void **state) {
     struct station *station = *state;
     struct fake_group keys = station->keys;
-    keys.members[0] = keys.members[3]; /* lamp 3's key ... */
+    keys.members[0] = keys.members[3];                      /* lamp 3's key ... */
     keys.members[0].id[0] = station->keys.members[0].id[0]; /* ... under the client's kid */
     keys.members[3].id[0] = 0x66;
     struct cg_oscore_context *impostor = fake_context(&keys, 0);
@@ -296,7 +298,8 @@ static void nothing_is_relayed_twice_R57(void **state) {
 /* A file that changed makes a new checker; who had sent something has sent it. */
 static struct cg_oscore_context *reload(struct station *station, const struct fake_group *keys) {
     struct cg_oscore_context *checker = fake_checker(keys);
-    for (int i = 0; i < FAKE_MEMBERS; i++) cg_relay_inherit_window(station->relay, checker, fake_peer(checker, keys, i));
+    for (int i = 0; i < FAKE_MEMBERS; i++)
+        cg_relay_inherit_window(station->relay, checker, fake_peer(checker, keys, i));
     return checker;
 }
 

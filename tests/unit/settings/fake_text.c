@@ -10,8 +10,7 @@ int parse_quoted(const char *document, struct cg_config **config, struct cg_mist
     size_t len = strlen(document);
     char *text = malloc(len + 1);
     assert_non_null(text);
-    for (size_t i = 0; i <= len; i++)
-        text[i] = document[i] == '\'' ? '"' : document[i];
+    for (size_t i = 0; i <= len; i++) text[i] = document[i] == '\'' ? '"' : document[i];
     int err = cg_settings_parse(cg_slice_of(text, len), "/etc/castgate", config, mistakes);
     free(text);
     return err;

@@ -91,8 +91,7 @@ static void keys_and_kinds(void **state) {
         {"{'plugins':{'load':['x']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x\\n.so']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x.so','y.so','x.so']}}", "/plugins/load/2", "is named twice"},
-        {"{'coap':{'listen':['coap//127.0.0.1']}}", "/coap/listen/0",
-         "must be a URI such as"},
+        {"{'coap':{'listen':['coap//127.0.0.1']}}", "/coap/listen/0", "must be a URI such as"},
     };
     CHECK(rows);
 }
@@ -427,8 +426,7 @@ static void a_list_of_mistakes_has_an_end(void **state) {
     cg_buf_init(&text, 0);
     cg_mistakes_init(&mistakes);
     cg_buf_put_str(&text, "{'mappings':[");
-    for (unsigned i = 0; i < COUNT; i++)
-        cg_buf_put_str(&text, i == 0 ? "0" : ",0");
+    for (unsigned i = 0; i < COUNT; i++) cg_buf_put_str(&text, i == 0 ? "0" : ",0");
     cg_buf_put(&text, "]}", 3);
     assert_int_equal(parse_quoted((const char *)text.data, &config, &mistakes), CG_E_FORMAT);
     assert_int_equal(mistakes.count, COUNT);

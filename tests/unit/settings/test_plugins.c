@@ -1,5 +1,5 @@
-/* Which files may be loaded at all, and the list that the front gets. What is wrong inside a library is tested with real ones, end to
- * end (tests/e2e/test_plugins.py). */
+/* Which files may be loaded at all, and the list that the front gets. What is wrong inside a library is tested with
+ * real ones, end to end (tests/e2e/test_plugins.py). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -51,7 +51,8 @@ static void make_gateway(struct scene *scene) {
     assert_int_equal(cg_oscore_context_new(&scene->gateway, &params, &why), CG_OK);
     for (size_t i = 0; i < scene->keys->peer_count; i++) {
         const struct cg_security_party *peer = &scene->keys->peers[i];
-        assert_int_equal(cg_oscore_peer_add(scene->gateway, peer->id, peer->cred, CG_OSCORE_WINDOW_NEW, NULL, &why), CG_OK);
+        assert_int_equal(cg_oscore_peer_add(scene->gateway, peer->id, peer->cred, CG_OSCORE_WINDOW_NEW, NULL, &why),
+                         CG_OK);
     }
 }
 
@@ -100,7 +101,8 @@ static struct cg_msg plain_message(uint8_t code, const char *payload) {
 /* The gateway asks; member 0 receives. */
 static int ask(struct scene *scene) {
     struct cg_msg plain = plain_message(CG_PUT, "on"), opened;
-    int len = cg_oscore_seal_request(scene->gateway, NULL, scene->number++, &plain, scene->request, ROOM, &scene->binding);
+    int len =
+        cg_oscore_seal_request(scene->gateway, NULL, scene->number++, &plain, scene->request, ROOM, &scene->binding);
     assert_true(len > 0);
     assert_int_equal(cg_msg_parse(&scene->sealed, cg_slice_of(scene->request, (size_t)len)), CG_OK);
     return cg_shield_open(scene->shield, 0, &scene->sealed, &opened, &scene->received);
@@ -136,7 +138,8 @@ static int hear(struct scene *scene, const struct said *said, struct cg_oscore_a
     struct cg_msg sealed, plain;
     struct cg_oscore_opened opened;
     assert_int_equal(cg_msg_parse(&sealed, cg_slice_of(said->bytes, (size_t)said->len)), CG_OK);
-    return cg_oscore_open_response(scene->gateway, &sealed, &scene->binding, answers, room, sizeof room, &plain, &opened);
+    return cg_oscore_open_response(scene->gateway, &sealed, &scene->binding, answers, room, sizeof room, &plain,
+                                   &opened);
 }
 
 static void honest_answers_verify(void **state) {
@@ -199,7 +202,8 @@ static void a_lost_window_challenges(void **state) {
     load(scene, CG_SHIELD_GROUP, true, CG_SHIELD_HONEST);
     assert_int_equal(ask(scene), CG_E_REPLAY);
     assert_true(scene->received.challenge);
-    said.len = cg_shield_challenge(scene->shield, 0, &scene->received, CG_NON, 3, scene->sealed.token, said.bytes, ROOM);
+    said.len =
+        cg_shield_challenge(scene->shield, 0, &scene->received, CG_NON, 3, scene->sealed.token, said.bytes, ROOM);
     assert_true(said.len > 0);
     assert_int_equal(hear(scene, &said, NULL), CG_OK);
 }
@@ -207,7 +211,8 @@ static void a_lost_window_challenges(void **state) {
 static void too_few_members_are_refused(void **state) {
     struct scene *scene = *state;
     char error[256];
-    assert_null(cg_shield_load(scene->file, MEMBERS + 1, CG_SHIELD_GROUP, false, CG_SHIELD_HONEST, error, sizeof error));
+    assert_null(
+        cg_shield_load(scene->file, MEMBERS + 1, CG_SHIELD_GROUP, false, CG_SHIELD_HONEST, error, sizeof error));
     assert_non_null(strstr(error, "--count asks for 4"));
     assert_null(cg_shield_load("/nowhere", 1, CG_SHIELD_GROUP, false, CG_SHIELD_HONEST, error, sizeof error));
 }
@@ -215,8 +220,9 @@ static void too_few_members_are_refused(void **state) {
 int main(void) {
 #define WITH_SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_SCENE(honest_answers_verify),     WITH_SCENE(requests_are_verified_R23), WITH_SCENE(lies_are_found_out),
-        WITH_SCENE(a_twin_repeats_a_number),   WITH_SCENE(a_lost_window_challenges),  WITH_SCENE(too_few_members_are_refused),
+        WITH_SCENE(honest_answers_verify),    WITH_SCENE(requests_are_verified_R23),
+        WITH_SCENE(lies_are_found_out),       WITH_SCENE(a_twin_repeats_a_number),
+        WITH_SCENE(a_lost_window_challenges), WITH_SCENE(too_few_members_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -185,7 +185,8 @@ static void kinds(void **state) {
 static void link_local_addresses(void **state) {
     (void)state;
     static const char *const are[] = {"fe80::", "fe80::1", "fe80::1%2", "febf:ffff::1"};
-    static const char *const are_not[] = {"fe7f::1", "fec0::1", "ff02::1", "::1", "fd00::1", "169.254.0.1", "254.128.0.1"};
+    static const char *const are_not[] = {"fe7f::1", "fec0::1",     "ff02::1",    "::1",
+                                          "fd00::1", "169.254.0.1", "254.128.0.1"};
     for (size_t i = 0; i < sizeof are / sizeof *are; i++) {
         struct cg_addr addr = parsed(are[i]);
         assert_true(cg_addr_is_link_local(&addr));
@@ -232,10 +233,15 @@ static void mutations_never_crash(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_texts),        cmocka_unit_test(bad_texts),
-        cmocka_unit_test(only_the_ip),       cmocka_unit_test(no_address_has_no_text),
-        cmocka_unit_test(longest_text_fits), cmocka_unit_test(kinds),               cmocka_unit_test(link_local_addresses),
-        cmocka_unit_test(equality_and_hash), cmocka_unit_test(mutations_never_crash),
+        cmocka_unit_test(good_texts),
+        cmocka_unit_test(bad_texts),
+        cmocka_unit_test(only_the_ip),
+        cmocka_unit_test(no_address_has_no_text),
+        cmocka_unit_test(longest_text_fits),
+        cmocka_unit_test(kinds),
+        cmocka_unit_test(link_local_addresses),
+        cmocka_unit_test(equality_and_hash),
+        cmocka_unit_test(mutations_never_crash),
     };
     return cmocka_run_group_tests_name("wire/addr", tests, NULL, NULL);
 }

@@ -34,8 +34,7 @@ static void well_known_rows(void **state) {
         assert_string_equal(cg_format_media_type(cases[i].format), cases[i].media_type);
     }
     static const uint16_t unknown[] = {1, 15, 99, 11050, 11060, 65000, 65535}; /* 110x0: with a content coding */
-    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
-        assert_null(cg_format_media_type(unknown[i]));
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) assert_null(cg_format_media_type(unknown[i]));
 }
 
 /* What the table writes it also reads, over all 65536 numbers: proves the order that the search needs, too. */

@@ -27,9 +27,7 @@ static struct cg_slice exact_copy(struct cg_slice bytes) {
     return cg_slice_of(copy, bytes.len);
 }
 
-static void drop(struct cg_slice copy) {
-    free((void *)copy.data);
-}
+static void drop(struct cg_slice copy) { free((void *)copy.data); }
 
 /* Parses, and when that succeeds walks everything that was promised to be well-formed. */
 static int parse_and_walk(struct cg_slice bytes) {
@@ -45,11 +43,9 @@ static int parse_and_walk(struct cg_slice bytes) {
         while (cg_opt_next(&iter, &opt)) {
             assert_true(opt.number >= last);
             last = opt.number;
-            for (size_t i = 0; i < opt.value.len; i++)
-                sum += opt.value.data[i];
+            for (size_t i = 0; i < opt.value.len; i++) sum += opt.value.data[i];
         }
-        for (size_t i = 0; i < msg.payload.len; i++)
-            sum += msg.payload.data[i];
+        for (size_t i = 0; i < msg.payload.len; i++) sum += msg.payload.data[i];
         assert_true(sum < UINT32_MAX);
         assert_true(msg.token.len <= CG_TOKEN_MAX);
     } else {
@@ -197,8 +193,7 @@ static void every_delta_and_length_form(void **state) {
     uint8_t *value = malloc(65804), *bytes = malloc(cap);
     assert_non_null(value);
     assert_non_null(bytes);
-    for (size_t i = 0; i < 65804; i++)
-        value[i] = (uint8_t)(i * 7);
+    for (size_t i = 0; i < 65804; i++) value[i] = (uint8_t)(i * 7);
     for (size_t d = 0; d < sizeof deltas / sizeof deltas[0]; d++) {
         for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
             struct cg_msg_writer writer;
@@ -392,10 +387,8 @@ static void round_trip_of_random_messages(void **state) {
         size_t lengths[20], count = random_below(20), payload_len = random_below(40);
         uint8_t payload[40];
         struct cg_token token = {.len = (uint8_t)random_below(9)};
-        for (size_t i = 0; i < token.len; i++)
-            token.bytes[i] = (uint8_t)random_below(256);
-        for (size_t i = 0; i < payload_len; i++)
-            payload[i] = (uint8_t)random_below(256);
+        for (size_t i = 0; i < token.len; i++) token.bytes[i] = (uint8_t)random_below(256);
+        for (size_t i = 0; i < payload_len; i++) payload[i] = (uint8_t)random_below(256);
         uint8_t code = (uint8_t)(1 + random_below(255));
         uint16_t mid = (uint16_t)random_below(65536);
         enum cg_type type = (enum cg_type)random_below(4);
@@ -408,8 +401,7 @@ static void round_trip_of_random_messages(void **state) {
             numbers[i] = (uint16_t)number;
             static const uint32_t sizes[] = {1, 5, 13, 14, 300};
             lengths[i] = random_below(sizes[random_below(5)]);
-            for (size_t k = 0; k < lengths[i]; k++)
-                values[i][k] = (uint8_t)random_below(256);
+            for (size_t k = 0; k < lengths[i]; k++) values[i][k] = (uint8_t)random_below(256);
             cg_msg_put_opt(&writer, numbers[i], cg_slice_of(values[i], lengths[i]));
         }
         cg_msg_put_payload(&writer, cg_slice_of(payload, payload_len));
@@ -463,8 +455,7 @@ static void every_truncation(void **state) {
         struct cg_opt_iter iter;
         struct cg_opt opt;
         cg_opt_iter_init(&iter, &whole);
-        while (cg_opt_next(&iter, &opt))
-            good = good || cut == (size_t)(iter.rest.data - bytes);
+        while (cg_opt_next(&iter, &opt)) good = good || cut == (size_t)(iter.rest.data - bytes);
         assert_int_equal(parse_and_walk(cg_slice_of(bytes, cut)), good ? CG_OK : CG_E_FORMAT);
         struct cg_slice copy = exact_copy(cg_slice_of(bytes, cut));
         if (cg_msg_parse(&msg, copy) < 0) assert_int_equal(msg.type, cut < 4 ? CG_NON : CG_CON);
@@ -491,8 +482,7 @@ static void random_bytes(void **state) {
     for (int round = 0; round < 20000; round++) {
         uint8_t bytes[48];
         size_t len = random_below(sizeof bytes + 1);
-        for (size_t i = 0; i < len; i++)
-            bytes[i] = (uint8_t)random_below(256);
+        for (size_t i = 0; i < len; i++) bytes[i] = (uint8_t)random_below(256);
         if (len > 0) bytes[0] = (uint8_t)(0x40 | (bytes[0] & 0x3f));
         (void)parse_and_walk(cg_slice_of(bytes, len));
     }

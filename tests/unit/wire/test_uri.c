@@ -347,8 +347,7 @@ static void decoded_length_is_bounded(void **state) {
     char raw[3 * 256 + 1];
     struct cg_buf buf;
     cg_buf_init(&buf, 0);
-    for (int i = 0; i < 256; i++)
-        memcpy(raw + 3 * i, "%61", 4);
+    for (int i = 0; i < 256; i++) memcpy(raw + 3 * i, "%61", 4);
     assert_int_equal(cg_uri_decode(cg_slice_of(raw, 3 * 255), &buf), CG_OK);
     assert_int_equal(buf.len, 255);
     assert_int_equal(cg_uri_decode(cg_slice_of(raw, 3 * 256), &buf), CG_E_BAD_URI);
@@ -370,8 +369,7 @@ static void encoding(void **state) {
     assert_slice(cg_buf_slice(&buf), "a%2Fb%3Ac%40d%5Be%5D%C3%A4&");
     cg_buf_clear(&buf);
     uint8_t all[256];
-    for (unsigned i = 0; i < 256; i++)
-        all[i] = (uint8_t)i;
+    for (unsigned i = 0; i < 256; i++) all[i] = (uint8_t)i;
     for (enum cg_uri_part part = CG_URI_SEGMENT; part <= CG_URI_ARGUMENT; part++) {
         struct cg_buf back;
         cg_buf_init(&back, 0);
@@ -427,15 +425,12 @@ static void dot_segments(void **state) {
     (void)state;
     static const char *const dots[] = {".", "..", "%2e", "%2E", ".%2e", "%2e.", "%2E%2e"};
     static const char *const others[] = {"", "...", "a", ".a", "%2e%2e%2e", "%252e", "..%00", "%2", ".%"};
-    for (size_t i = 0; i < sizeof dots / sizeof dots[0]; i++)
-        assert_true(cg_uri_is_dot_segment(cg_slice_str(dots[i])));
+    for (size_t i = 0; i < sizeof dots / sizeof dots[0]; i++) assert_true(cg_uri_is_dot_segment(cg_slice_str(dots[i])));
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         assert_false(cg_uri_is_dot_segment(cg_slice_str(others[i])));
 }
 
-static struct cg_slice slice_or_none(const char *text) {
-    return text == NULL ? CG_SLICE_NONE : cg_slice_str(text);
-}
+static struct cg_slice slice_or_none(const char *text) { return text == NULL ? CG_SLICE_NONE : cg_slice_str(text); }
 
 static void decomposing(void **state) {
     (void)state;
@@ -504,8 +499,7 @@ static void decomposing_is_bounded(void **state) {
     struct cg_opts opts;
     cg_arena_init(&arena, 65536, NULL);
     path[0] = '/';
-    for (int i = 0; i < 256; i++)
-        memcpy(path + 1 + 3 * i, "%61", 4);
+    for (int i = 0; i < 256; i++) memcpy(path + 1 + 3 * i, "%61", 4);
     assert_int_equal(
         cg_uri_decompose(&opts, &arena, cg_slice_of(path, 1 + 3 * 255), CG_SLICE_NONE, CG_SLICE_NONE, CG_SLICE_NONE),
         CG_OK);
