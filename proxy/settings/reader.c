@@ -198,16 +198,6 @@ void cg_read_only_false(struct cg_reader *reader, const struct cg_at *at, const 
     if (!json_is_false(json)) cg_mistake_at(reader, at, "must be false: anything else is not part of this version");
 }
 
-void cg_read_only_nothing(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
-                          const json_t *json, void *target) {
-    (void)key, (void)target;
-    if (!json_is_array(json)) {
-        cg_mistake_at(reader, at, "must be an array");
-    } else if (json_array_size(json) > 0) {
-        cg_mistake_at(reader, at, "must be empty: the CoAP front is not part of this version");
-    }
-}
-
 static bool is_host_name(struct cg_slice text) {
     if (text.len == 0 || text.len > HOST_MAX || text.data[0] == '.' || text.data[0] == '-') return false;
     for (size_t i = 0; i < text.len; i++) {

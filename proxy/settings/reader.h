@@ -72,7 +72,6 @@ cg_read_fn cg_read_interface;    /* const char *; null: none */
 cg_read_fn cg_read_file;         /* const char *, made absolute */
 cg_read_fn cg_read_later;        /* a mistake: not part of this version */
 cg_read_fn cg_read_only_false;   /* other values are not part of this version */
-cg_read_fn cg_read_only_nothing; /* an array, empty in this version */
 
 /* A host as in URIs and Host: a name, an IPv4 address, or an IPv6 address in brackets; lower case, kept in the
  * snapshot. NULL with a mistake. */
