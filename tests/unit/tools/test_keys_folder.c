@@ -24,7 +24,8 @@ static char error[CG_KEYS_ERROR_MAX];
 static json_t *old_document, *new_document, *gone;
 
 static void path(char to[PATH_LEN], const char *folder, const char *name) {
-    snprintf(to, PATH_LEN, "%s/%s/%s", place, folder, name);
+    int len = snprintf(to, PATH_LEN, "%s/%s/%s", place, folder, name);
+    assert_true(len > 0 && len < PATH_LEN);
 }
 
 static const char *folder_path(const char *folder) {
@@ -210,7 +211,8 @@ static void make_pending(const char *folder, const char *name) {
 
 static void settle(const char *folder, const char *name) {
     char as[64], from[PATH_LEN], to[PATH_LEN];
-    snprintf(as, sizeof as, ".new-%s", name);
+    int len = snprintf(as, sizeof as, ".new-%s", name);
+    assert_true(len > 0 && (size_t)len < sizeof as);
     path(from, folder, as);
     path(to, folder, name);
     if (strcmp(name, "member-12.json") == 0) {
