@@ -162,7 +162,7 @@ def test_lost_replay_windows_are_mended_by_echo(lights, capture):
     assert len(tap.messages()) == 2
 
 
-def test_anonymise_hides_members(lights, capture):
+def test_anonymise_hides_members_R19(lights, capture):
     gate, keys, fleet = lights(3, anonymise=True, stand_in="members")
     reply = gate.get_json("/lights/status")
     assert reply["summary"]["answered"] == 3

@@ -110,6 +110,46 @@ static void test_success_and_failure_mix(void **state) { /* R30, R35 */
     world_fini(&world);
 }
 
+static void expect_hidden(const struct call *call) {
+    static const char *const told[] = {"127.1.0", "first", "other", "127.9.9.9", "Reply-From"};
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) assert_null(strstr(call->text, told[i]));
+}
+
+static void test_members_are_hidden(void **state) { /* R19 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    world_add_members(&world, lamps, 3);
+    lamps->anonymise = true;
+    world_start(&world);
+    const struct castgate_encoder *const encoders[] = {cg_plugin_json.ops.encoder, cg_plugin_mixed.ops.encoder};
+    for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++) {
+        struct cg_request *request = world_new(&world, &call, "/lamps");
+        request->encoder = encoders[i];
+        world_go(&world, &call);
+        size_t cast = world.sent_count - 1;
+        world_answer(&world, cast, "127.1.0.2", "on");
+        world_answer(&world, cast, "127.1.0.1", "off");
+        struct cg_opt critical = {.number = 65001};
+        struct cg_opts options = {.list = &critical, .count = 1};
+        struct answer refused = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = 7, .options = &options};
+        world_answer_as(&world, cast, "127.9.9.9", refused);
+        world_advance(&world, 2 * SECOND);
+        assert_int_equal(call.replies, 1);
+        expect_hidden(&call);
+        call_fini(&call);
+    }
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, world.sent_count - 1, "127.1.0.2", "on");
+    world_advance(&world, 2 * SECOND);
+    assert_non_null(strstr(call.text, "{\"member\":\"1\",\"from\":null,\"kid\":null,"));
+    assert_int_equal(call.reply.summary.missing, 2);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_unknown_critical_options_are_refused(void **state) { /* RFC 7252 §5.4.1 */
     (void)state;
     struct world world;
@@ -853,6 +893,7 @@ int main(void) {
         cmocka_unit_test(test_interleaved_answers_never_cross),
         cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
         cmocka_unit_test(test_success_and_failure_mix),
+        cmocka_unit_test(test_members_are_hidden),
         cmocka_unit_test(test_unknown_critical_options_are_refused),
         cmocka_unit_test(test_latest_answer_counts_and_memory_stays),
         cmocka_unit_test(test_con_answers_are_acknowledged),
