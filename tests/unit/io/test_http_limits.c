@@ -1,0 +1,260 @@
+/* What the HTTP server does with clients that send too much, too slowly, or come too many at once. */
+#include "fake_server.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* ---- Sizes ---- */
+
+static void test_large_bodies(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    fake_server_set_up(&f);
+    char *bytes = malloc(5000000);
+    assert_non_null(bytes);
+    memset(bytes, 'x', 5000000);
+
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Content-Length: 1000\r\n\r\n");
+    fake_client_send(&client, bytes, 1000);
+    fake_client_expect(&client, 200, NULL);
+
+    /* The whole of it is sent before the reply is read: the reply must still be there. */
+    fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Content-Length: 5000000\r\n\r\n");
+    fake_client_send(&client, bytes, 5000000);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 413);
+    assert_string_equal(fake_response_field(&response, "Content-Type"), "application/problem+json");
+    assert_non_null(strstr(response.body, "\"type\":\"urn:castgate:problem:too-large\""));
+    fake_response_fini(&response);
+    fake_client_wait_closed(&client);
+    assert_false(client.reset);
+    fake_client_close(&client);
+
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n7d0\r\n");
+    fake_client_send(&client, bytes, 2000);
+    fake_client_send_text(&client, "\r\n0\r\n\r\n");
+    fake_client_expect(&client, 413, NULL);
+    fake_client_close(&client);
+
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\nffffff\r\n");
+    fake_client_send(&client, bytes, 5000000);
+    fake_client_wait_closed(&client);
+    fake_client_close(&client);
+
+    assert_int_equal(f.requests, 1);
+    free(bytes);
+    fake_server_tear_down(&f);
+}
+
+static void test_large_heads(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *after;
+        size_t fill;
+        int status;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n" LOCAL "X: ", "\r\n\r\n", 16000, 200},
+        {"GET / HTTP/1.1\r\n" LOCAL "X: ", "\r\n\r\n", 16384, 431},
+        {"GET / HTTP/1.1\r\n" LOCAL "X: ", "\r\n\r\n", 1000000, 431},
+        {"GET /", " HTTP/1.1\r\n" LOCAL "\r\n", 16000, 200},
+        {"GET /", " HTTP/1.1\r\n" LOCAL "\r\n", 20000, 431},
+        {"GET /", " HTTP/1.1\r\n" LOCAL "\r\n", 1000000, 414},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fake_server f;
+        struct fake_client client;
+        fake_server_set_up(&f);
+        char *fill = malloc(rows[i].fill);
+        assert_non_null(fill);
+        memset(fill, 'a', rows[i].fill);
+        fake_server_connect(&f, &client);
+        fake_client_send_text(&client, rows[i].before);
+        fake_client_send(&client, fill, rows[i].fill);
+        fake_client_send_text(&client, rows[i].after);
+        fake_client_expect(&client, rows[i].status, NULL);
+        assert_int_equal(f.requests, rows[i].status == 200 ? 1 : 0);
+        free(fill);
+        fake_client_close(&client);
+        fake_server_tear_down(&f);
+    }
+}
+
+static void test_many_fields(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    fake_server_set_up(&f);
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL);
+    for (int i = 0; i < 5000; i++) fake_client_send_text(&client, "a:b\r\n");
+    fake_client_send_text(&client, "\r\n");
+    fake_client_expect(&client, 431, NULL);
+    assert_int_equal(f.requests, 0);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+/* ---- Patience ---- */
+
+static void set_up_impatient(struct fake_server *f) {
+    fake_server_prepare(f);
+    f->options.patience_us = 50000;
+    fake_server_open(f);
+}
+
+static void test_patience(void **state) {
+    (void)state;
+    static const char *const sent[] = {"", "GET / HT", "GET / HTTP/1.1\r\nHost: l",
+                                       "POST / HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nab"};
+    for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
+        struct fake_server f;
+        struct fake_client client;
+        set_up_impatient(&f);
+        fake_server_connect(&f, &client);
+        fake_client_send_text(&client, sent[i]);
+        fake_client_wait_closed(&client);
+        assert_int_equal(f.requests, 0);
+        assert_int_equal(client.in_len, 0);
+        fake_client_close(&client);
+        fake_server_tear_down(&f);
+    }
+}
+
+static void test_idle_connection_is_closed(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    set_up_impatient(&f);
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_expect(&client, 200, NULL);
+    fake_client_wait_closed(&client);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+/* A client that trickles is no better than one that is silent. */
+static void test_trickling_client_is_closed(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    set_up_impatient(&f);
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "GET / HTTP/1.1\r\n");
+    while (!client.closed) {
+        fake_client_send_text(&client, "a: b\r\n");
+        fake_client_settle(&f.uv);
+        fake_client_read(&client);
+    }
+    assert_int_equal(f.requests, 0);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+static void test_waiting_is_not_limited(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    set_up_impatient(&f);
+    fake_server_hold(&f, &client);
+    for (int i = 0; i < 12; i++) fake_client_settle(&f.uv); /* more than twice the patience */
+    fake_server_reply(f.held[0], 200, "at last");
+    fake_client_expect(&client, 200, "at last");
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+/* A reply that nobody takes holds neither its connection nor its memory for ever. */
+static void test_reply_must_drain(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    struct cg_quota quota = {.max = 100000000};
+    set_up_impatient(&f);
+    fake_server_hold(&f, &client);
+    struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
+    assert_non_null(queue);
+    fake_server_put(queue, 'x', 20000000);
+    cg_outq_end(queue);
+    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_outq_unref(queue);
+    fake_client_run_until(&f.uv, fake_server_is_done, &f);
+    assert_int_equal(quota.used, 0);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+/* ---- Limits ---- */
+
+static void test_connection_limit(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client clients[3];
+    fake_server_prepare(&f);
+    f.options.connections = 2;
+    fake_server_open(&f);
+    for (int i = 0; i < 3; i++) {
+        fake_server_connect(&f, &clients[i]);
+        fake_client_send_text(&clients[i], "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    }
+    fake_client_expect(&clients[0], 200, NULL);
+    fake_client_expect(&clients[1], 200, NULL);
+    fake_client_settle(&f.uv);
+    assert_int_equal(f.requests, 2);
+    assert_int_equal(cg_http_server_connections(f.server), 2);
+    fake_client_close(&clients[0]);
+    fake_client_expect(&clients[2], 200, NULL);
+    fake_client_close(&clients[1]);
+    fake_client_close(&clients[2]);
+    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
+    fake_server_tear_down(&f);
+}
+
+static void test_no_descriptors_left(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    struct rlimit before, none;
+    fake_server_set_up(&f);
+    fake_server_connect(&f, &client);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int next = fcntl(0, F_DUPFD, 0);
+    assert_true(next >= 0);
+    close(next);
+    none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_settle(&f.uv);
+    assert_int_equal(f.requests, 0);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    fake_client_expect(&client, 200, NULL);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_large_bodies),
+        cmocka_unit_test(test_large_heads),
+        cmocka_unit_test(test_many_fields),
+        cmocka_unit_test(test_patience),
+        cmocka_unit_test(test_idle_connection_is_closed),
+        cmocka_unit_test(test_trickling_client_is_closed),
+        cmocka_unit_test(test_waiting_is_not_limited),
+        cmocka_unit_test(test_reply_must_drain),
+        cmocka_unit_test(test_connection_limit),
+        cmocka_unit_test(test_no_descriptors_left),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
