@@ -28,10 +28,6 @@ failed:
     return CG_E_INTERNAL;
 }
 
-int cg_aead_key_change(struct cg_aead_key *key, const uint8_t *bytes) {
-    return EVP_CipherInit_ex(key->ctx, NULL, NULL, bytes, NULL, key->encrypts) > 0 ? CG_OK : CG_E_INTERNAL;
-}
-
 void cg_aead_key_fini(struct cg_aead_key *key) {
     EVP_CIPHER_CTX_free(key->ctx); /* OpenSSL cleanses the expanded key */
     memset(key, 0, sizeof(*key));

@@ -20,8 +20,6 @@ struct cg_aead_key {
  * CG_E_INTERNAL. */
 int cg_aead_key_init(struct cg_aead_key *key, const struct cg_cose_cipher *cipher, const EVP_CIPHER *fetched,
                      const uint8_t *bytes, bool encrypts) CG_MUST_CHECK;
-/* Another key of the same length for the same cipher. CG_E_INTERNAL: not to be used before another change. */
-int cg_aead_key_change(struct cg_aead_key *key, const uint8_t *bytes) CG_MUST_CHECK;
 void cg_aead_key_fini(struct cg_aead_key *key); /* wipes it */
 static inline bool cg_aead_key_is_set(const struct cg_aead_key *key) { return key->ctx != NULL; }
 

@@ -253,7 +253,6 @@ void cg_oscore_context_unref(struct cg_oscore_context *context) {
     if (--context->refs > 0) return;
     cg_oscore_peers_fini(context);
     cg_aead_key_fini(&context->group_send_key);
-    cg_aead_key_fini(&context->group_open_key);
     cg_private_key_fini(&context->private_key);
     cg_vault_fini(&context->vault);
     sodium_free(context->secrets); /* wipes */

@@ -39,6 +39,7 @@ static bool grow_table(struct cg_oscore_context *context) {
 
 static void release(struct cg_oscore_peer *peer) {
     struct cg_oscore_context *context = peer->context;
+    cg_aead_key_fini(&peer->group_key);
     cg_aead_key_fini(&peer->receive_key);
     cg_aead_key_fini(&peer->send_key);
     cg_public_key_fini(&peer->public_key);
@@ -150,10 +151,11 @@ void cg_oscore_peers_forget_pairwise(struct cg_oscore_context *context) {
 }
 
 int cg_oscore_group_open_key(struct cg_oscore_peer *peer, struct cg_aead_key **key) {
-    struct cg_oscore_context *context = peer->context;
-    *key = &context->group_open_key;
-    if (cg_aead_key_is_set(*key)) return cg_aead_key_change(*key, peer->recipient_key);
-    return cg_aead_key_init(*key, context->group_enc, context->group_enc_fetched, peer->recipient_key, false);
+    const struct cg_oscore_context *context = peer->context;
+    *key = &peer->group_key;
+    if (cg_aead_key_is_set(&peer->group_key)) return CG_OK;
+    return cg_aead_key_init(&peer->group_key, context->group_enc, context->group_enc_fetched, peer->recipient_key,
+                            false);
 }
 
 int cg_oscore_pairwise_key(const struct cg_oscore_context *context, struct cg_slice sender_id, const uint8_t *salt,

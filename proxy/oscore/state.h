@@ -29,6 +29,7 @@ struct cg_oscore_peer {
     size_t cred_len;
     struct cg_public_key public_key;
     uint8_t *recipient_key;         /* in the context's vault */
+    struct cg_aead_key group_key;   /* opens group mode; expanded with the first message */
     struct cg_aead_key receive_key; /* opens pairwise mode or OSCORE */
     struct cg_aead_key send_key;    /* seals pairwise mode or OSCORE */
     struct cg_oscore_window window;
@@ -52,7 +53,6 @@ struct cg_oscore_context {
     struct cg_private_key private_key;
     struct cg_vault vault;             /* Recipient Keys */
     struct cg_aead_key group_send_key; /* seals group mode */
-    struct cg_aead_key group_open_key; /* opens group mode; expanded for each message, see cg_oscore_group_open_key */
     struct cg_oscore_window sent;      /* numbers used for sealing: a net below the caller's counter */
     struct cg_oscore_peer **buckets;   /* power of two */
     size_t bucket_count, peer_count;
@@ -65,9 +65,8 @@ void cg_oscore_peer_unref(struct cg_oscore_peer *peer);
 void cg_oscore_peers_fini(struct cg_oscore_context *context);
 void cg_oscore_peers_forget_pairwise(struct cg_oscore_context *context); /* a group's; OSCORE keeps its keys */
 
-/* The cipher and the key that a mode uses; the key is expanded or derived first where it has to be. The one for group
- * mode holds until the next call for any peer: expanding it anew costs less than fetching as many expanded keys from
- * memory as a group has members. CG_E_KEY, CG_E_INTERNAL. */
+/* The cipher and the key that a mode uses; the key is expanded or derived first where it has to be. CG_E_KEY,
+ * CG_E_INTERNAL. */
 int cg_oscore_group_open_key(struct cg_oscore_peer *peer, struct cg_aead_key **key) CG_MUST_CHECK;
 int cg_oscore_direct_keys(struct cg_oscore_peer *peer) CG_MUST_CHECK; /* receive_key and send_key */
 
