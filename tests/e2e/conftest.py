@@ -30,6 +30,8 @@ PATIENCE = 30  # seconds until a program must have started
 # group's. Where a run begins depends on its process, so that runs at the same time rarely meet.
 _all_ports = range(20000, 32000, 20)
 _ports = itertools.islice(itertools.cycle(_all_ports), os.getpid() % len(_all_ports), None)
+_all_tcp_ports = range(10000, 20000)
+_tcp_ports = itertools.islice(itertools.cycle(_all_tcp_ports), os.getpid() * 7 % len(_all_tcp_ports), None)
 
 
 def port_used(protocol, port):
@@ -44,10 +46,9 @@ def free_udp_port():
     return next(p for p in _ports if not port_used("udp", p))
 
 
-def free_tcp_port(address="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as s:
-        s.bind((address, 0))
-        return s.getsockname()[1]
+def free_tcp_port():
+    """Never the same twice in a row, nor one that a client's connection may get meanwhile."""
+    return next(p for p in _tcp_ports if not port_used("tcp", p))
 
 
 @dataclass(frozen=True)
