@@ -341,7 +341,7 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
     bool is_anothers = err == CG_OK && ask->identity.len > 0 && !cg_slice_equal(opened->identity, ask->identity);
     if (is_anothers) err = CG_E_SENDER;
     if (err < 0) { /* whoever sent that, the member may not have: it is asked on */
-        cg_exchange_refuse(gateway, exchange, &ask->to, opened, cg_err_info(err)->slug);
+        cg_exchange_refuse(exchange, &ask->to, opened, cg_err_info(err)->slug);
         if (!ask->acknowledged) cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + ask->timeout_us);
         return;
     }

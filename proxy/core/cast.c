@@ -397,7 +397,7 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
         .from = *from, .opened = opened, .ms = (uint32_t)(after_us / 1000), .via = CASTGATE_VIA_MULTICAST};
     for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
         if (reason != NULL) {
-            cg_exchange_refuse(gateway, it->exchange, from, opened, reason);
+            cg_exchange_refuse(it->exchange, from, opened, reason);
         } else if (opened->echo.len > 0) {
             cg_ask_echo(gateway, it->exchange, cast->target, from, opened);
         } else {

@@ -375,11 +375,11 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         return;
     }
     if (arrival->opened->payload.len > exchange->config->limits.answer) {
-        cg_exchange_refuse(gateway, exchange, &arrival->from, arrival->opened, "too-large");
+        cg_exchange_refuse(exchange, &arrival->from, arrival->opened, "too-large");
         return;
     }
     if (has_unknown_critical(arrival->opened->options)) {
-        cg_exchange_refuse(gateway, exchange, &arrival->from, arrival->opened, cg_err_info(CG_E_BAD_OPTION)->slug);
+        cg_exchange_refuse(exchange, &arrival->from, arrival->opened, cg_err_info(CG_E_BAD_OPTION)->slug);
         return;
     }
     struct cg_held_answer *held = NULL;
@@ -405,9 +405,8 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
     if (cg_tally_is_finished(&exchange->tally, &ended_by)) cg_gateway_wake(gateway, exchange);
 }
 
-void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
-                        const struct cg_opened *opened, const char *reason) {
-    (void)gateway;
+void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from, const struct cg_opened *opened,
+                        const char *reason) {
     cg_tally_refuse(&exchange->tally, from, opened->kid, opened->gid, reason);
     exchange->mapping->stats->rejected++;
 }

@@ -267,8 +267,8 @@ void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); 
 /* An answer for one of its casts or asks. `target` is where blocks are asked for. */
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us);
-void cg_exchange_refuse(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_addr *from,
-                        const struct cg_opened *opened, const char *reason);
+void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from, const struct cg_opened *opened,
+                        const char *reason);
 /* An answer is whole, or was replaced by a newer one: streams hand it on. */
 void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,

@@ -3,6 +3,8 @@
  * writes down what goes through it. */
 #include "io/check.h"
 
+#include "core/mapping.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -654,9 +656,8 @@ static int perform(struct check *check) {
 /* Getting ready */
 
 static struct cg_mapping *find_mapping(struct cg_config *config, const char *name) {
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (strcmp(config->mappings[i].name, name) == 0) return &config->mappings[i];
-    }
+    const struct cg_mapping *found = cg_mapping_by_name(config, name);
+    if (found != NULL) return &config->mappings[found->number];
     fprintf(stderr, "castgate: no mapping is called \"%s\"%s", name, config->mapping_count > 0 ? "; there are:" : "");
     for (size_t i = 0; i < config->mapping_count; i++) fprintf(stderr, " %s", config->mappings[i].name);
     fputc('\n', stderr);

@@ -87,13 +87,13 @@ static const struct cg_key option_keys[] = {
 static const struct cg_keys all_option_keys = CG_KEYS(option_keys);
 
 /* Elective, and safe to forward or not (RFC 7252 §5.4.6); a safe one belongs to the cache key. */
-static void check_option_kind(struct cg_reader *reader, const struct cg_at *at, const char *name, unsigned number,
+static void check_option_kind(struct cg_reader *reader, const struct cg_at *at, const char *name, uint16_t number,
                               bool is_unsafe) {
     struct cg_at child = {.up = at, .key = name};
-    if ((number & 3) != (is_unsafe ? 2u : 0u)) {
+    if (cg_opt_is_critical(number) || cg_opt_is_unsafe(number) != is_unsafe) {
         cg_mistake_at(reader, &child, "must be the number of an elective option that is %s to forward (%u modulo 4)",
                       is_unsafe ? "unsafe" : "safe", is_unsafe ? 2u : 0u);
-    } else if (!is_unsafe && (number & 0x1e) == 0x1c) {
+    } else if (!is_unsafe && cg_opt_is_no_cache_key(number)) {
         cg_mistake_at(reader, &child,
                       "must be the number of an option that belongs to the cache key (not 28 modulo 32)");
     }
