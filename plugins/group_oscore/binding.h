@@ -1,4 +1,5 @@
-/* What a sealed request leaves behind for its answers, and the group itself: shared by seal.c, open.c and group_oscore.c. */
+/* What a sealed request leaves behind for its answers, and the group itself: shared by seal.c, open.c and
+ * group_oscore.c. */
 #ifndef CG_GROUP_OSCORE_BINDING_H
 #define CG_GROUP_OSCORE_BINDING_H
 
@@ -33,9 +34,10 @@ struct cg_source {
     UT_hash_handle hh;
 };
 
-/* Limits on the verifications of one cast that failed or have not ended: a forger costs a signature check each time, so it gets few, also
- * when it sends them all at once. A kid's limit is higher than a source's, because anybody may claim a kid, and the member itself must still
- * be heard. CG_FAILURES_CAST counts failures only: ten thousand members may well answer at once. */
+/* Limits on the verifications of one cast that failed or have not ended: a forger costs a signature check each time, so
+ * it gets few, also when it sends them all at once. A kid's limit is higher than a source's, because anybody may claim
+ * a kid, and the member itself must still be heard. CG_FAILURES_CAST counts failures only: ten thousand members may
+ * well answer at once. */
 enum { CG_FAILURES_SOURCE = 16, CG_FAILURES_KID = 64, CG_FAILURES_CAST = 4096 };
 
 struct cg_binding {

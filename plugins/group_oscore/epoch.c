@@ -23,7 +23,8 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
     return CG_OK;
 }
 
-int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struct cg_group_keys *keys, const char **why) {
+int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struct cg_group_keys *keys,
+                 const char **why) {
     struct cg_epoch *epoch = calloc(1, sizeof *epoch);
     if (epoch == NULL) return CG_E_NO_MEMORY;
     epoch->references = 1;

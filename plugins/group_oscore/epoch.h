@@ -1,5 +1,5 @@
-/* One epoch of a group: its context, its sender, its members by credential. Immutable; shared by reference count, so that casts
- * sent under it can still open their answers after a rekey. */
+/* One epoch of a group: its context, its sender, its members by credential. Immutable; shared by reference count, so
+ * that casts sent under it can still open their answers after a rekey. */
 #ifndef CG_GROUP_OSCORE_EPOCH_H
 #define CG_GROUP_OSCORE_EPOCH_H
 
@@ -27,7 +27,9 @@ int cg_epoch_new(struct cg_epoch **epoch, struct cg_senders *senders, const stru
 struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch);
 void cg_epoch_unref(struct cg_epoch *epoch); /* NULL has no effect */
 /* Whether both use the same keys: they may differ in their members. */
-static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_epoch *b) { return a->sender == b->sender; }
+static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_epoch *b) {
+    return a->sender == b->sender;
+}
 struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
 
 #endif

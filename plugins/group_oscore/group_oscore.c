@@ -1,5 +1,5 @@
-/* The group as a protector: its epochs, and the life of bindings. The hard thing: a binding must outlive the cast that released it while
- * a thread still works for it. */
+/* The group as a protector: its epochs, and the life of bindings. The hard thing: a binding must outlive the cast that
+ * released it while a thread still works for it. */
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
@@ -64,7 +64,9 @@ void cg_group_oscore_free(struct cg_group_oscore *group) {
     free(group);
 }
 
-struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group) { return &group->protector; }
+struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group) {
+    return &group->protector;
+}
 
 const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group) {
     return group->current == NULL ? NULL : group->current->digest;
@@ -80,18 +82,18 @@ static bool has_digest(const struct cg_epoch *epoch, const struct cg_group_keys 
     return epoch != NULL && memcmp(epoch->digest, keys->digest, sizeof epoch->digest) == 0;
 }
 
-/* One epoch object per key material, because its replay windows and Response Numbers are what was accepted under these keys; but what is
- * retired does not come back as `next`. */
-static int get_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next, struct cg_epoch **epoch,
-                     const char **why) {
+/* One epoch object per key material, because its replay windows and Response Numbers are what was accepted under these
+ * keys; but what is retired does not come back as `next`. */
+static int get_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next,
+                     struct cg_epoch **epoch, const char **why) {
     if (keys == NULL) return CG_OK;
     if (!is_next && has_digest(group->current, keys)) *epoch = cg_epoch_ref(group->current);
     if (*epoch == NULL && has_digest(group->next, keys)) *epoch = cg_epoch_ref(group->next);
     return *epoch != NULL ? CG_OK : cg_epoch_new(epoch, group->services->senders, keys, why);
 }
 
-int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current, const struct cg_group_keys *next,
-                          const char **why) {
+int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current,
+                          const struct cg_group_keys *next, const char **why) {
     cg_group_oscore_discard(group);
     int err = get_epoch(group, current, false, &group->staged_current, why);
     if (err == CG_OK && !(next != NULL && has_digest(group->staged_current, next))) {
@@ -119,7 +121,8 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     group->current = group->staged_current;
     group->next = group->staged_next;
     group->staged_current = group->staged_next = NULL;
-    if (old != NULL && cg_group_is_stale(group, old)) retire(group, old); /* where only members changed its keys go on */
+    if (old != NULL && cg_group_is_stale(group, old))
+        retire(group, old); /* where only members changed its keys go on */
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
 }

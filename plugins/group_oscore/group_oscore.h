@@ -1,5 +1,6 @@
-/* The protector of a security group whose member the gateway is (Group OSCORE, RFC 10021): requests are sealed in group mode, by unicast
- * in pairwise mode where the group has one, and every answer is verified. There is no switch that turns verification off (R56). */
+/* The protector of a security group whose member the gateway is (Group OSCORE, RFC 10021): requests are sealed in group
+ * mode, by unicast in pairwise mode where the group has one, and every answer is verified. There is no switch that
+ * turns verification off (R56). */
 #ifndef CG_GROUP_OSCORE_H
 #define CG_GROUP_OSCORE_H
 
@@ -24,7 +25,8 @@ struct cg_group_peer {
 
 /* One epoch's key material; borrowed for the call. */
 struct cg_group_keys {
-    uint8_t digest[CG_GROUP_DIGEST_LEN]; /* equal for equal keys and members: what is in use already goes on with its replay windows */
+    uint8_t digest[CG_GROUP_DIGEST_LEN];   /* equal for equal keys and members: what is in use already goes on with its
+                                              replay windows */
     const struct cg_oscore_params *params; /* with a Sender Context */
     struct cg_sender_id sender;            /* whose sequence numbers these are */
     const struct cg_group_peer *peers;
@@ -38,14 +40,15 @@ struct cg_group_oscore *cg_group_oscore_new(const struct cg_group_services *serv
 void cg_group_oscore_free(struct cg_group_oscore *group); /* when every cast of it has ended */
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group);
 
-/* What the group is to have: `current` is sent under, answers under `next` are accepted as well (a rekey that is prepared; NULL: none).
- * Both NULL: no keys any more. Nothing changes before `commit`; `discard` forgets it. CG_E_KEY with *why, CG_E_NO_MEMORY: nothing is staged.
+/* What the group is to have: `current` is sent under, answers under `next` are accepted as well (a rekey that is
+ * prepared; NULL: none). Both NULL: no keys any more. Nothing changes before `commit`; `discard` forgets it. CG_E_KEY
+ * with *why, CG_E_NO_MEMORY: nothing is staged.
  *
- * After a commit nothing more goes out under the keys of before, whatever was being sealed. Answers to requests that were sent under them are
- * still opened with them, for 500 s, never from a member that the new epochs do not have, and only in group mode: old pairwise keys are
- * deleted (R54, R55; RFC 10021 §2.5.1, §13.4.1). */
-int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current, const struct cg_group_keys *next,
-                          const char **why) CG_MUST_CHECK;
+ * After a commit nothing more goes out under the keys of before, whatever was being sealed. Answers to requests that
+ * were sent under them are still opened with them, for 500 s, never from a member that the new epochs do not have, and
+ * only in group mode: old pairwise keys are deleted (R54, R55; RFC 10021 §2.5.1, §13.4.1). */
+int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current,
+                          const struct cg_group_keys *next, const char **why) CG_MUST_CHECK;
 void cg_group_oscore_commit(struct cg_group_oscore *group);
 void cg_group_oscore_discard(struct cg_group_oscore *group);
 

@@ -1,5 +1,6 @@
-/* Opening an answer: whose is it, has it been seen, does it verify. The hard thing: around a rekey an answer may be under one of several epochs,
- * so further attempts may follow the first; and nothing that is not verified may change anything but the counts of failures. */
+/* Opening an answer: whose is it, has it been seen, does it verify. The hard thing: around a rekey an answer may be
+ * under one of several epochs, so further attempts may follow the first; and nothing that is not verified may change
+ * anything but the counts of failures. */
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
@@ -52,9 +53,10 @@ static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoc
     return epoch->retired_us != 0 && cg_gateway_now(group->services->gateway) - epoch->retired_us > OLD_EPOCH_US;
 }
 
-/* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried first; under another than
- * the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3, §13.4.1). Epochs of one Gid are never both tried: what
- * was accepted under one would be accepted under the other once more. */
+/* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried
+ * first; under another than the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3,
+ * §13.4.1). Epochs of one Gid are never both tried: what was accepted under one would be accepted under the other once
+ * more. */
 static void choose_epochs(struct group_opening *o, const struct cg_oscore_option *option) {
     const struct cg_group_oscore *group = o->binding->group;
     struct cg_epoch *mine = o->binding->epoch;
@@ -111,7 +113,8 @@ static void drop_blameless(struct cg_binding *binding, struct cg_source *source)
     free(source);
 }
 
-static bool may_try(const struct cg_binding *binding, const struct cg_member_answers *member, const struct cg_source *source) {
+static bool may_try(const struct cg_binding *binding, const struct cg_member_answers *member,
+                    const struct cg_source *source) {
     return binding->failures < CG_FAILURES_CAST && member->failures + member->running < CG_FAILURES_KID &&
            source->failures + source->running < CG_FAILURES_SOURCE;
 }
@@ -149,8 +152,8 @@ static void blame(const struct group_opening *o) {
 
 /* Attempts */
 
-/* Evicted members stay out, also where the request went out while they were members (R55). Where the security group is no more, what runs
- * ends as it began. */
+/* Evicted members stay out, also where the request went out while they were members (R55). Where the security group is
+ * no more, what runs ends as it began. */
 static bool is_evicted(const struct group_opening *o) {
     const struct cg_group_oscore *group = o->binding->group;
     if (o->epochs[o->attempt] == group->current) return false; /* the peer is one of its */
@@ -284,7 +287,8 @@ static struct group_opening *new_opening(const struct cg_opening *opening, uint6
     struct cg_slice bytes = opening->datagram;
     struct group_opening *o = malloc(sizeof *o + bytes.len + CG_OSCORE_OPEN_ROOM(bytes.len));
     if (o == NULL) return NULL;
-    *o = (struct group_opening){.binding = opening->binding, .job = job, .from = opening->from, .sealed_len = bytes.len};
+    *o =
+        (struct group_opening){.binding = opening->binding, .job = job, .from = opening->from, .sealed_len = bytes.len};
     memcpy(o->sealed, bytes.data, bytes.len);
     o->plain = o->sealed + bytes.len;
     return o;
@@ -304,7 +308,8 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     return CG_OK;
 }
 
-int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job, struct cg_opened *opened) {
+int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                  struct cg_opened *opened) {
     struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
     struct cg_oscore_option option = {0};
     struct group_opening *o = new_opening(opening, job);

@@ -1,6 +1,7 @@
-/* Sealing a request: number, encryption, signature. The hard thing: a number may have to be waited for (the disk) and so may the
- * signature (a thread), while the cast may end or the group be rekeyed at any moment; the sealing therefore owns everything it needs, and
- * starts over under the new keys, since who was evicted must not read what goes out afterwards (R55). */
+/* Sealing a request: number, encryption, signature. The hard thing: a number may have to be waited for (the disk) and
+ * so may the signature (a thread), while the cast may end or the group be rekeyed at any moment; the sealing therefore
+ * owns everything it needs, and starts over under the new keys, since who was evicted must not read what goes out
+ * afterwards (R55). */
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
@@ -65,7 +66,8 @@ static int choose_mode(struct group_sealing *s, struct cg_problem *problem) {
         if (!cg_oscore_has_pairwise_mode(epoch->context)) s->to = NULL; /* by unicast, but in group mode */
     }
     if (s->to != NULL || cg_oscore_has_group_mode(epoch->context)) return CG_OK;
-    return cg_problem_set(problem, CG_E_PROTECT, "this security group has pairwise mode only: it cannot be asked by multicast");
+    return cg_problem_set(problem, CG_E_PROTECT,
+                          "this security group has pairwise mode only: it cannot be asked by multicast");
 }
 
 static void run_signing(struct cg_crypto_job *job) { cg_oscore_sign_run(&sealing_of(job)->op.job); }
@@ -139,7 +141,8 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
     bool stale = cg_group_is_stale(binding->group, binding->epoch);
     if (err < 0 && !stale) {
         deliver(s, err, problem);
-    } else if (binding->released || stale) { /* nobody waits for it any more, or it is another sender's that is wanted */
+    } else if (binding->released ||
+               stale) { /* nobody waits for it any more, or it is another sender's that is wanted */
         go_on(s, CG_E_STOPPING);
     } else {
         go_on(s, seal_with(s, number));
@@ -148,7 +151,8 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
 
 /* The beginning */
 
-static struct group_sealing *new_sealing(struct cg_group_oscore *group, const struct cg_sealing *sealing, uint64_t job) {
+static struct group_sealing *new_sealing(struct cg_group_oscore *group, const struct cg_sealing *sealing,
+                                         uint64_t job) {
     struct group_sealing *s = calloc(1, sizeof *s);
     if (s == NULL) return NULL;
     cg_buf_init(&s->plain, 0);

@@ -1,17 +1,19 @@
+/* clang-format off */
 /* One client request, from ADMIT to REPLY.
  *
- * | step   | does                                                                    | leaves by |
+ * | step   | does                                                                    | leaves by                       |
  * |--------|-------------------------------------------------------------------------|---------------------------------|
- * | ADMIT  | which mapping, who is the client, may it (GCP REQ1, REQ2), its budget   | 400 401 403 404 405 429 | | LOOK
- * | an equal cast in flight: subscribe; else start one per target           |                                 | | CAST
- * | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         | |
- * GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
- * | REPAIR | asks for silent members                                                 | the same | | DRAIN  | (streams)
- * the reader takes what collecting left behind                  | all taken, stalled              | | REPLY  | encode,
- * end; a client that left is no error                             |                                 |
+ * | ADMIT  | which mapping, who is the client, may it (GCP REQ1, REQ2), its budget   | 400 401 403 404 405 429         |
+ * | LOOK   | an equal cast in flight: subscribe; else start one per target           |                                 |
+ * | CAST   | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         |
+ * | GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
+ * | REPAIR | asks for silent members                                                 | the same                        |
+ * | DRAIN  | (streams) the reader takes what collecting left behind                  | all taken, stalled              |
+ * | REPLY  | encode, end; a client that left is no error                             |                                 |
  *
  * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only
  * way out and frees the exchange; nothing may touch it afterwards. */
+/* clang-format on */
 #include "core/state.h"
 #include "base/check.h"
 #include "base/log.h"

@@ -1,5 +1,6 @@
-/* The pool of signatures. The hard thing is cancelling: a job on a thread cannot be taken back, so it is marked, ends as if nobody waited,
- * and its lane may be gone by then; only jobs that are not running are found through their lane. */
+/* The pool of signatures. The hard thing is cancelling: a job on a thread cannot be taken back, so it is marked, ends
+ * as if nobody waited, and its lane may be gone by then; only jobs that are not running are found through their lane.
+ */
 #include "io/crypto_pool.h"
 
 #include <stdlib.h>
@@ -7,8 +8,8 @@
 
 #include "base/check.h"
 
-/* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it; what else uses libuv's
- * pool waits for as many. */
+/* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it;
+ * what else uses libuv's pool waits for as many. */
 enum { SHIFT = 32, SHIFTS_A_THREAD = 4 };
 
 struct cg_crypto_shift {
@@ -74,8 +75,8 @@ static struct cg_crypto_job *next_job(struct cg_crypto_pool *pool) {
     return job;
 }
 
-/* Shifts: on the pool's threads. Which jobs a shift does is decided when it runs and not before, so that what is urgent comes next,
- * and that threads need not wait for the loop while other shifts are queued. */
+/* Shifts: on the pool's threads. Which jobs a shift does is decided when it runs and not before, so that what is urgent
+ * comes next, and that threads need not wait for the loop while other shifts are queued. */
 
 static void on_work(uv_work_t *work) {
     struct cg_crypto_shift *shift = work->data;
@@ -110,7 +111,8 @@ static void start_shifts(struct cg_crypto_pool *pool) {
     uv_mutex_lock(&pool->lock);
     size_t wanted = pool->waiting < pool->most ? pool->waiting : pool->most;
     uv_mutex_unlock(&pool->lock);
-    while (pool->running < wanted && start_shift(pool)) {}
+    while (pool->running < wanted && start_shift(pool)) {
+    }
 }
 
 static void on_worked(uv_work_t *work, int status) {
@@ -118,7 +120,7 @@ static void on_worked(uv_work_t *work, int status) {
     struct cg_crypto_pool *pool = shift->pool;
     CG_CHECK(status == 0); /* shifts are never cancelled */
     pool->running--;
-    start_shifts(pool); /* the thread is not to wait for what follows here */
+    start_shifts(pool);                   /* the thread is not to wait for what follows here */
     while (shift->first < shift->count) { /* one job's end may cancel the lane of those that follow */
         struct cg_crypto_job *job = shift->jobs[shift->first++];
         job->done(job);

@@ -1,5 +1,5 @@
-/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in shifts of at most 32 jobs, and four shifts
- * a thread at most in the pool, which also serves DNS and files. */
+/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in shifts of at most 32 jobs, and
+ * four shifts a thread at most in the pool, which also serves DNS and files. */
 #ifndef CG_IO_CRYPTO_POOL_H
 #define CG_IO_CRYPTO_POOL_H
 

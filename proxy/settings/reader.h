@@ -66,12 +66,12 @@ bool cg_read_is_array(struct cg_reader *reader, const struct cg_at *at, const js
 /* The string, or NULL with a mistake. Borrowed from the document. */
 const char *cg_read_text(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 
-cg_read_fn cg_read_integer;      /* unsigned, key->size bytes */
-cg_read_fn cg_read_bool;         /* bool */
-cg_read_fn cg_read_interface;    /* const char *; null: none */
-cg_read_fn cg_read_file;         /* const char *, made absolute */
-cg_read_fn cg_read_later;        /* a mistake: not part of this version */
-cg_read_fn cg_read_only_false;   /* other values are not part of this version */
+cg_read_fn cg_read_integer;    /* unsigned, key->size bytes */
+cg_read_fn cg_read_bool;       /* bool */
+cg_read_fn cg_read_interface;  /* const char *; null: none */
+cg_read_fn cg_read_file;       /* const char *, made absolute */
+cg_read_fn cg_read_later;      /* a mistake: not part of this version */
+cg_read_fn cg_read_only_false; /* other values are not part of this version */
 
 /* A host as in URIs and Host: a name, an IPv4 address, or an IPv6 address in brackets; lower case, kept in the
  * snapshot. NULL with a mistake. */

@@ -1,5 +1,5 @@
-/* The pool of signatures, with libuv's real threads. A first job that waits at a gate holds the one thread, so that what comes meanwhile
- * queues up and the order is the pool's own. */
+/* The pool of signatures, with libuv's real threads. A first job that waits at a gate holds the one thread, so that
+ * what comes meanwhile queues up and the order is the pool's own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
