@@ -1,31 +1,13 @@
-/* One unicast Confirmable request to a member: a silent one that is to be repaired, or the next block of a large
- * answer. The hard thing: an answer may come on the ACK, or separately after an empty ACK, and must come from the
- * endpoint that was asked. */
-#include "core/state.h"
+/* One unicast Confirmable request to a member: a silent one that is to be repaired, one that challenged, or the next
+ * block of a large answer (blocks.c). The hard thing: an answer may come on the ACK, or separately after an empty ACK,
+ * and must come from the endpoint that was asked. */
+#include "core/ask.h"
 #include "base/check.h"
 
 #include <stdlib.h>
 
 /* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, OPTIONS_MAX = 64, ASKS_MAX = 1024 };
-
-/* Block options (RFC 7959 §2.2): number, more flag, size exponent. */
-struct block {
-    uint32_t number;
-    bool more;
-    uint8_t szx;
-};
-
-static bool find_block2(const struct cg_msg *msg, struct block *block) {
-    uint32_t value;
-    if (!cg_msg_find_uint(msg, CG_OPT_BLOCK2, &value) || value > 0xffffff) return false;
-    *block = (struct block){.number = value >> 4, .more = value & 8, .szx = value & 7};
-    return block->szx < 7;
-}
-
-static struct cg_msg as_msg(struct cg_slice options, struct cg_slice payload) {
-    return (struct cg_msg){.options = options, .payload = payload};
-}
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, ASKS_MAX = 1024 };
 
 /* Beginning and end. */
 
@@ -54,8 +36,7 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
     free(ask);
 }
 
-/* The answer stays incomplete: it is taken back, because half a body is none. */
-static void give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
+void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
     if (ask->purpose == CG_ASK_BLOCKS) {
         exchange->tally.incomplete--;
@@ -70,7 +51,7 @@ static void give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
  * more. */
 static void fail(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_problem *problem) {
     if (ask->exchange->unicast && ask->purpose == CG_ASK_MEMBER) ask->exchange->problem = *problem;
-    give_up(gateway, ask);
+    cg_ask_give_up(gateway, ask);
 }
 
 static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
@@ -87,7 +68,7 @@ static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
 static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     struct cg_ask *ask = (struct cg_ask *)timer;
     if (ask->attempts++ == MAX_RETRANSMIT) {
-        give_up(gateway, ask);
+        cg_ask_give_up(gateway, ask);
         return;
     }
     ask->timeout_us *= 2;
@@ -109,9 +90,7 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
     transmit(gateway, ask);
 }
 
-/* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4).
- */
-static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
+bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_token_entry *token = cg_token_make(gateway, ask->exchange->mapping->stats);
     if (token == NULL) return false;
     ask->mid = gateway->next_mid++; /* first: what the protector delivers as it releases is of the earlier request */
@@ -133,8 +112,8 @@ static bool renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     return true;
 }
 
-static struct cg_ask *new_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
-                              const struct cg_addr *to, const struct cg_target *target) {
+struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
+                          const struct cg_addr *to, const struct cg_target *target) {
     struct cg_ask *ask = calloc(1, sizeof *ask);
     if (ask == NULL) return NULL;
     if (!cg_slots_add(&gateway->asks, ask, &ask->ticket)) {
@@ -148,7 +127,7 @@ static struct cg_ask *new_ask(struct cg_gateway *gateway, struct cg_exchange *ex
     ask->target = target;
     cg_buf_init(&ask->datagram, DATAGRAM_MAX);
     cg_buf_init(&ask->body, exchange->config->limits.answer);
-    if (!renew(gateway, ask)) {
+    if (!cg_ask_renew(gateway, ask)) {
         cg_slots_remove(&gateway->asks, ask->ticket);
         free(ask);
         return NULL;
@@ -159,7 +138,7 @@ static struct cg_ask *new_ask(struct cg_gateway *gateway, struct cg_exchange *ex
     return ask;
 }
 
-static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options) {
+void cg_ask_seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options) {
     struct cg_exchange *exchange = ask->exchange;
     struct cg_sealing sealing = {
         .mapping = exchange->mapping,
@@ -184,9 +163,8 @@ static void seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
     }
 }
 
-/* `plain` with one more option, in order; `list` holds OPTIONS_MAX. */
-static bool with_option(struct cg_opts *options, struct cg_opt *list, const struct cg_opts *plain, struct cg_opt more) {
-    if (plain->count + 1 > OPTIONS_MAX) return false;
+bool cg_ask_with_option(struct cg_opts *options, struct cg_opt *list, const struct cg_opts *plain, struct cg_opt more) {
+    if (plain->count + 1 > CG_ASK_OPTIONS_MAX) return false;
     size_t at = 0;
     for (size_t i = 0; i < plain->count && plain->list[i].number <= more.number; i++) list[at++] = plain->list[i];
     size_t before = at;
@@ -219,13 +197,13 @@ void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, con
     const struct cg_target *target = &exchange->mapping->targets[0];
     int err = cg_exchange_options(exchange, target, &options);
     struct cg_addr to = with_zone(gateway, &member->addr, target);
-    struct cg_ask *ask = err < 0 ? NULL : new_ask(gateway, exchange, CG_ASK_MEMBER, &to, target);
+    struct cg_ask *ask = err < 0 ? NULL : cg_ask_new(gateway, exchange, CG_ASK_MEMBER, &to, target);
     if (ask == NULL) {
         if (exchange->unicast) refuse_only(gateway, exchange, err);
         return;
     }
     ask->identity = member->identity;
-    seal(gateway, ask, options);
+    cg_ask_seal(gateway, ask, options);
 }
 
 static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *to, enum cg_ask_purpose purpose) {
@@ -238,86 +216,15 @@ static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *t
 void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                  const struct cg_addr *to, const struct cg_opened *challenge) {
     struct cg_opts plain, options;
-    struct cg_opt list[OPTIONS_MAX];
+    struct cg_opt list[CG_ASK_OPTIONS_MAX];
     struct cg_opt echo = {.number = CG_OPT_ECHO, .value = challenge->echo};
     if (exchange->asks_running >= ASKS_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return;
-    if (cg_exchange_options(exchange, target, &plain) < 0 || !with_option(&options, list, &plain, echo)) return;
+    if (cg_exchange_options(exchange, target, &plain) < 0 || !cg_ask_with_option(&options, list, &plain, echo)) return;
     struct cg_slice identity = cg_arena_copy(&exchange->arena, challenge->identity);
-    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_ECHO, to, target);
+    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_ECHO, to, target);
     if (ask == NULL) return;
     ask->identity = identity;
-    seal(gateway, ask, options);
-}
-
-/* Blocks. */
-
-static void ask_next_block(struct cg_gateway *gateway, struct cg_ask *ask) {
-    uint32_t number = ask->block << 4 | ask->szx;
-    uint8_t value[3] = {(uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
-    size_t skip = value[0] != 0 ? 0 : value[1] != 0 ? 1 : value[2] != 0 ? 2 : 3;
-    struct cg_opts plain, options;
-    struct cg_opt list[OPTIONS_MAX];
-    struct cg_opt block2 = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(value + skip, sizeof value - skip)};
-    if (cg_exchange_options(ask->exchange, ask->target, &plain) < 0 || !with_option(&options, list, &plain, block2)) {
-        give_up(gateway, ask);
-        return;
-    }
-    seal(gateway, ask, options);
-}
-
-void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
-                   struct cg_held_answer *held) {
-    struct cg_msg msg = as_msg(held->options, held->payload);
-    struct block block;
-    bool safe = CG_METHOD_BIT(exchange->request.method) & CG_METHODS_SAFE;
-    if (!safe || !find_block2(&msg, &block) || !block.more || block.number != 0) return;
-    if (held->payload.len != (size_t)16 << block.szx) return; /* not a first block; it stays what it is */
-    struct cg_ask *ask = new_ask(gateway, exchange, CG_ASK_BLOCKS, &held->from, target);
-    if (ask == NULL) return;
-    held->whole = false;
-    exchange->tally.incomplete++;
-    ask->held = held;
-    if (held->verified == CASTGATE_VERIFIED_SOURCE) ask->identity = held->key;
-    ask->block = 1;
-    ask->szx = block.szx;
-    cg_buf_put_slice(&ask->body, held->payload);
-    cg_msg_find(&msg, CG_OPT_ETAG, &ask->etag);
-    ask_next_block(gateway, ask);
-}
-
-static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
-    struct cg_exchange *exchange = ask->exchange;
-    if (ask->body.failed || !cg_tally_complete(&exchange->tally, ask->held, cg_buf_slice(&ask->body))) {
-        give_up(gateway, ask);
-        return;
-    }
-    ask->held->whole = true;
-    exchange->tally.incomplete--;
-    cg_exchange_held(gateway, exchange, ask->held);
-    cg_ask_end(gateway, ask);
-    cg_gateway_wake(gateway, exchange);
-}
-
-static void take_block(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened) {
-    struct cg_msg msg = as_msg(opened->options, opened->payload);
-    struct block block;
-    struct cg_slice etag = CG_SLICE_NONE;
-    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
-    bool fits = opened->code == ask->held->code && find_block2(&msg, &block) && block.szx <= ask->szx &&
-                (size_t)block.number << (block.szx + 4) == ask->body.len && cg_slice_equal(etag, ask->etag) &&
-                (!block.more || opened->payload.len == (size_t)16 << block.szx);
-    if (fits) cg_buf_put_slice(&ask->body, opened->payload);
-    if (!fits || ask->body.failed) {
-        give_up(gateway, ask);
-    } else if (!block.more) {
-        finish_blocks(gateway, ask);
-    } else if (!renew(gateway, ask)) {
-        give_up(gateway, ask);
-    } else {
-        ask->szx = block.szx;
-        ask->block = (uint32_t)(ask->body.len >> (ask->szx + 4));
-        ask_next_block(gateway, ask);
-    }
+    cg_ask_seal(gateway, ask, options);
 }
 
 /* What comes back. */
@@ -325,7 +232,7 @@ static void take_block(struct cg_gateway *gateway, struct cg_ask *ask, const str
 /* A member that challenges a unicast request is asked once more; one that challenges the Echo itself is given up. */
 static void answer_challenge(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *challenge) {
     if (ask->purpose != CG_ASK_MEMBER) {
-        give_up(gateway, ask);
+        cg_ask_give_up(gateway, ask);
         return;
     }
     struct cg_exchange *exchange = ask->exchange;
@@ -350,7 +257,7 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
         return;
     }
     if (ask->purpose == CG_ASK_BLOCKS) {
-        take_block(gateway, ask, opened);
+        cg_blocks_take(gateway, ask, opened);
         return;
     }
     uint64_t after_us = arrival_us > exchange->sent_us ? arrival_us - exchange->sent_us : 0;
@@ -390,7 +297,7 @@ void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uin
     HASH_FIND(hh, gateway->asks_by_mid, &key, sizeof key, ask);
     if (ask == NULL) return;
     if (type == CG_RST) {
-        give_up(gateway, ask);
+        cg_ask_give_up(gateway, ask);
         return;
     }
     ask->acknowledged = true;

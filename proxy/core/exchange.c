@@ -387,13 +387,13 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
     struct cg_held_answer *held = NULL;
     switch (cg_tally_add(&exchange->tally, arrival, &held)) {
     case CG_TALLY_NEW:
-        cg_ask_blocks(gateway, exchange, target, held);
+        cg_blocks_ask(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
         break;
     case CG_TALLY_AGAIN: stats->duplicate++; return;
     case CG_TALLY_NEWER:
         stats->duplicate++;
-        cg_ask_blocks(gateway, exchange, target, held);
+        cg_blocks_ask(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
         return;
     case CG_TALLY_OVER_CAP: stats->over_cap++; return;

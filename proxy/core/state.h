@@ -251,9 +251,6 @@ void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, con
 /* The request once more, to the member that challenged it; once a member. */
 void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                  const struct cg_addr *to, const struct cg_opened *challenge);
-/* Fetches the blocks behind the first one that `held` has; no effect when its answer is whole. */
-void cg_ask_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
-                   struct cg_held_answer *held);
 void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
                     const struct cg_msg *msg);
 void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type);
@@ -261,6 +258,11 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
 void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
                    const struct cg_opened *opened);
 void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask);
+
+/* blocks.c */
+/* Fetches the blocks behind the first one that `held` has; no effect when its answer is whole. */
+void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
+                   struct cg_held_answer *held);
 
 /* exchange.c */
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */
