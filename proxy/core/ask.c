@@ -179,7 +179,7 @@ static void refuse_only(struct cg_gateway *gateway, struct cg_exchange *exchange
     if (err < 0) {
         cg_problem_set(&exchange->problem, err, "the path or query cannot be put into CoAP options");
     } else {
-        cg_problem_set(&exchange->problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
+        cg_problem_set(&exchange->problem, CG_E_OVERLOAD, "the system has no memory left");
     }
     cg_gateway_wake(gateway, exchange);
 }

@@ -376,7 +376,7 @@ void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscript
                    const struct cg_group_request *request) {
     if (!has_group(gateway, subscription, request->target)) return;
     struct cg_problem problem = {.retry_after = 1};
-    cg_problem_set(&problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
+    cg_problem_set(&problem, CG_E_OVERLOAD, "the system has no memory left");
     struct cg_cast *cast = new_cast(gateway, subscription, request);
     if (cast == NULL) {
         fail_subscription(gateway, subscription, &problem);

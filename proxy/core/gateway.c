@@ -32,6 +32,7 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_slots_init(&gateway->asks);
     cg_slots_init(&gateway->jobs);
     port->random(port->ctx, &gateway->next_mid, sizeof gateway->next_mid);
+    cg_tokens_init(gateway);
     attach_stats(gateway, config);
     take_limits(gateway);
     return gateway;
@@ -205,13 +206,14 @@ static void reject(struct cg_gateway *gateway, const struct cg_datagram *datagra
 
 static void receive_response(struct cg_gateway *gateway, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_token_entry *entry = cg_token_find(gateway, &msg->token);
+    struct cg_stats *late = entry != NULL ? NULL : cg_token_late(gateway, &msg->token);
     if (entry != NULL && entry->cast != NULL && msg->type != CG_ACK) {
         cg_cast_receive(gateway, entry->cast, datagram, msg);
     } else if (entry != NULL && entry->ask != NULL && cg_addr_equal(&datagram->from, &entry->ask->to)) {
         cg_ask_receive(gateway, entry->ask, datagram, msg);
     } else {
-        if (entry != NULL && entry->cast == NULL && entry->ask == NULL) {
-            entry->stats->late++;
+        if (late != NULL) {
+            late->late++;
         } else {
             gateway->totals.unknown_token++;
         }
@@ -338,7 +340,6 @@ static void fire_due(struct cg_gateway *gateway) {
 static void purge(struct cg_gateway *gateway) {
     if (gateway->now_us < gateway->purge_us) return;
     gateway->purge_us = gateway->now_us + PURGE_INTERVAL_US;
-    cg_tokens_purge(gateway);
     cg_pace_purge(&gateway->paces, &gateway->config->group, gateway->now_us);
     cg_budgets_purge(&gateway->budgets, gateway->now_us);
 }

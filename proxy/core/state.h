@@ -19,18 +19,30 @@ struct cg_timer {
     void (*due)(struct cg_gateway *gateway, struct cg_timer *timer);
 };
 
-#define CG_TOKEN_REUSE_US (500u * 1000000ull) /* R32: MIN_TOKEN_REUSE_TIME is below this (RFC 10020 §3.1.5) */
-#define CG_TOKENS_MAX     (1u << 20)          /* remembered at once: 2000 requests per second, sustained */
+#define CG_TOKEN_LATE_US (500u * 1000000ull) /* how long answers to a spent token count as late */
 
-/* A token in use, or one that may not be used again yet. Late answers find their mapping's counters through it. */
+/* A token in use. */
 struct cg_token_entry {
     uint8_t bytes[CG_TOKEN_MAX];
-    struct cg_cast *cast; /* either one, or none: spent */
+    struct cg_cast *cast; /* one of them */
     struct cg_ask *ask;
     struct cg_stats *stats;
-    uint64_t reusable_us;
-    struct cg_token_entry *next; /* in order of making */
     UT_hash_handle hh;
+};
+
+/* One that was: late answers find their mapping's counters through it. */
+struct cg_spent_token {
+    uint8_t bytes[CG_TOKEN_MAX];
+    struct cg_stats *stats; /* NULL: this place of the ring is free */
+    uint64_t spent_us;
+};
+
+struct cg_tokens {
+    struct cg_token_entry *live;       /* uthash head */
+    struct cg_token_entry *last_match; /* the next answer is likely the same cast's */
+    struct cg_spent_token *spent;      /* owned; a ring by serial number */
+    uint32_t spent_size;               /* a power of two; 0: none yet */
+    uint32_t serial;                   /* of the next token */
 };
 
 enum cg_subscription_state { CG_SUBSCRIPTION_WAITS, CG_SUBSCRIPTION_SENT, CG_SUBSCRIPTION_FAILED };
@@ -185,10 +197,8 @@ struct cg_gateway {
     uint64_t spare_number;
     struct cg_exchange *awake; /* list of those whose step is to run */
     struct cg_cast *all_casts;
-    struct cg_token_entry *tokens; /* uthash head */
-    struct cg_token_entry *oldest_token, *newest_token;
-    struct cg_token_entry *last_match; /* the next answer is likely the same cast's */
-    struct cg_ask *asks_by_mid;        /* uthash head */
+    struct cg_tokens tokens;
+    struct cg_ask *asks_by_mid; /* uthash head */
     struct cg_pace_table paces;
     struct cg_budgets budgets;
     struct cg_quota quota;
@@ -211,12 +221,13 @@ void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job);
 void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
 
 /* token.c */
-struct cg_token_entry *cg_token_make(struct cg_gateway *gateway,
-                                     struct cg_stats *stats); /* NULL: too many or no memory */
-struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token);
-void cg_token_spend(struct cg_gateway *gateway, struct cg_token_entry *entry);
-void cg_tokens_purge(struct cg_gateway *gateway);
+void cg_tokens_init(struct cg_gateway *gateway); /* once the port is set */
 void cg_tokens_fini(struct cg_gateway *gateway);
+struct cg_token_entry *cg_token_make(struct cg_gateway *gateway, struct cg_stats *stats);       /* NULL: no memory */
+struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token); /* NULL: not in use */
+void cg_token_spend(struct cg_gateway *gateway, struct cg_token_entry *entry);                  /* frees it */
+/* Whose answer that would have been, in time; NULL: no token of ours, or of too long ago. */
+struct cg_stats *cg_token_late(const struct cg_gateway *gateway, const struct cg_token *token);
 static inline struct cg_token cg_token_of(const struct cg_token_entry *entry) {
     struct cg_token token = {.len = CG_TOKEN_MAX};
     memcpy(token.bytes, entry->bytes, CG_TOKEN_MAX);
