@@ -3,6 +3,8 @@
  * anything but the counts of failures. */
 #include "group_oscore/binding.h"
 
+#include "oscore/classes.h"
+
 #include <stdlib.h>
 
 /* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
@@ -299,7 +301,8 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     struct cg_slice value;
     int err = cg_msg_parse(&sealed, cg_slice_of(o->sealed, o->sealed_len));
     if (err < 0) return err;
-    if (!cg_msg_find(&sealed, CG_OPT_OSCORE, &value)) return CG_E_UNPROTECTED;
+    err = cg_oscore_find_option(&sealed, &value); /* the one reader: an option that occurs twice is none */
+    if (err < 0) return err == CG_E_BAD_REQUEST ? CG_E_UNPROTECTED : err;
     err = cg_oscore_option_parse(option, value);
     if (err < 0) return err;
     o->has_kid = option->has_kid;

@@ -58,6 +58,24 @@ static void test_accepts_and_refuses_replays(void **state) {
     }
 }
 
+/* A checker can challenge nobody: while it does not know what it has seen, nothing passes. */
+static void test_a_lost_window_lets_nothing_pass(void **state) {
+    (void)state;
+    struct scene s;
+    struct cg_oscore_opened opened;
+    set_up(&s, 10, CG_COSE_EDDSA);
+    cg_oscore_peer_window(fake_peer(s.checker, &s.group, 0))->invalid = true;
+    for (uint64_t number = 1; number < 3; number++) {
+        seal(&s, true, number);
+        for (int copy = 0; copy < 2; copy++) {
+            assert_int_equal(check_request(&s, &opened), CG_E_REPLAY);
+            assert_false(opened.challenge);
+        }
+    }
+    assert_true(cg_oscore_peer_window(fake_peer(s.checker, &s.group, 0))->invalid);
+    tear_down(&s);
+}
+
 static void test_refuses_every_changed_bit(void **state) {
     (void)state;
     struct scene s;
@@ -182,6 +200,7 @@ static void test_parameters(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepts_and_refuses_replays),
+        cmocka_unit_test(test_a_lost_window_lets_nothing_pass),
         cmocka_unit_test(test_refuses_every_changed_bit),
         cmocka_unit_test(test_forged_sender_and_unknown_group),
         cmocka_unit_test(test_responses),

@@ -128,6 +128,36 @@ static void test_wrong_echo_is_no_recovery(void **state) {
     tear_down(&s);
 }
 
+/* What memory holds before the first challenge and after a value was spent is no value that counts. */
+static void test_zeros_are_no_echo(void **state) {
+    (void)state;
+    static const uint8_t zeros[CG_OSCORE_ECHO_LEN];
+    struct scene s;
+    uint8_t first[40], second[40];
+    set_up(&s, -27);
+    struct cg_msg blank = request_with_echo(cg_slice_of(zeros, sizeof(zeros)));
+    assert_int_equal(deliver(&s, &blank, false, 1), CG_E_REPLAY); /* never challenged */
+    assert_false(s.opened.echoed);
+    assert_true(cg_oscore_peer_window(s.from)->invalid);
+    struct cg_msg echoed = request_with_echo(challenge(&s, 0, false, first));
+    assert_memory_not_equal(first, zeros, sizeof(zeros));
+    assert_int_equal(deliver(&s, &echoed, false, 2), CG_OK);
+    cg_oscore_peer_window(s.from)->invalid = true;
+    blank = request_with_echo(cg_slice_of(zeros, sizeof(zeros)));
+    assert_int_equal(deliver(&s, &blank, false, 3), CG_E_REPLAY); /* not challenged since */
+    assert_true(s.opened.challenge);
+    for (uint64_t i = 0; i < 3; i++) { /* every later challenge is as unpredictable as the first */
+        echoed = request_with_echo(challenge(&s, 10 + i, false, second));
+        assert_memory_not_equal(second, zeros, sizeof(zeros));
+        assert_memory_not_equal(second, first, sizeof(zeros));
+        memcpy(first, second, sizeof(zeros));
+        assert_int_equal(deliver(&s, &echoed, false, 10 + 2 * i), CG_OK);
+        cg_oscore_peer_window(s.from)->invalid = true;
+        assert_int_equal(deliver(&s, &echoed, false, 11 + 2 * i), CG_E_REPLAY);
+    }
+    tear_down(&s);
+}
+
 /* Replays of old requests get the same value again: they cannot keep the client's echo from counting. The value counts
  * once. */
 static void test_replays_do_not_disturb_the_exchange(void **state) {
@@ -225,6 +255,7 @@ int main(void) {
         cmocka_unit_test(test_recovery_in_pairwise_mode),
         cmocka_unit_test(test_recovery_in_a_signature_only_group),
         cmocka_unit_test(test_wrong_echo_is_no_recovery),
+        cmocka_unit_test(test_zeros_are_no_echo),
         cmocka_unit_test(test_replays_do_not_disturb_the_exchange),
         cmocka_unit_test(test_freshness_with_a_valid_window),
         cmocka_unit_test(test_challenges_are_per_peer),

@@ -343,6 +343,62 @@ static void test_lost_window_stops_responses_of_a_group(void **state) {
     tear_down(&s);
 }
 
+/* The same message with another Group Flag, and enough behind it for any mode's tag and signature. */
+static struct cg_msg in_other_mode(const struct cg_msg *msg) {
+    static uint8_t bytes[512], value[CG_OSCORE_OPTION_MAX];
+    static const uint8_t rubbish[100] = {1};
+    struct cg_oscore_option option;
+    struct cg_slice found;
+    struct cg_msg_writer w;
+    assert_true(cg_msg_find(msg, CG_OPT_OSCORE, &found));
+    assert_int_equal(cg_oscore_option_parse(&option, found), CG_OK);
+    option.group = !option.group;
+    int len = cg_oscore_option_emit(value, &option);
+    assert_true(len >= 0);
+    cg_msg_begin(&w, bytes, sizeof(bytes), CG_NON, msg->code, msg->mid, msg->token);
+    cg_msg_put_opt(&w, CG_OPT_OSCORE, cg_slice_of(value, (size_t)len));
+    cg_msg_put_payload(&w, cg_slice_of(rubbish, sizeof(rubbish)));
+    return fake_parse(bytes, cg_msg_end(&w));
+}
+
+/* RFC 10021 §6: what claims a mode that the group does not have is refused before anything is done for it. */
+static void test_mode_that_the_group_does_not_have(void **state) {
+    (void)state;
+    static const struct {
+        int aead, enc, signature, agreement;
+    } cases[] = {{CG_COSE_A128GCM, CG_COSE_NONE, CG_COSE_NONE, CG_COSE_ECDH_SS_HKDF_256}, /* pairwise mode only */
+                 {CG_COSE_NONE, CG_COSE_A128GCM, CG_COSE_EDDSA, CG_COSE_NONE},            /* group mode only */
+                 {CG_COSE_A128GCM, CG_COSE_A128GCM, CG_COSE_EDDSA, CG_COSE_NONE}};
+    for (size_t i = 0; i < 3; i++) {
+        struct scene s;
+        memset(&s, 0, sizeof(s));
+        bool group_mode = cases[i].enc != CG_COSE_NONE;
+        fake_group_make(&s.group, cases[i].aead, cases[i].enc, cases[i].signature, cases[i].agreement, CG_SHA256, 1);
+        s.client = fake_context(&s.group, 0);
+        s.server = fake_context(&s.group, 1);
+        assert_int_equal(cg_oscore_has_group_mode(s.client), group_mode);
+        assert_int_equal(cg_oscore_has_pairwise_mode(s.client), !group_mode);
+        struct cg_msg request = fake_request("light", "");
+        struct cg_oscore_peer *to = group_mode ? NULL : fake_peer(s.client, &s.group, 1);
+        struct cg_oscore_peer *in_vain = group_mode ? fake_peer(s.client, &s.group, 1) : NULL;
+        assert_int_equal(cg_oscore_seal_request(s.client, in_vain, 1, &request, s.sealed, sizeof(s.sealed), &s.binding),
+                         CG_E_PROTECT);
+        int len = cg_oscore_seal_request(s.client, to, 1, &request, s.sealed, sizeof(s.sealed), &s.binding);
+        struct cg_msg msg = fake_parse(s.sealed, len), other = in_other_mode(&msg);
+        assert_int_equal(cg_oscore_open_request(s.server, &other, s.room, sizeof(s.room), &s.got, &s.opened),
+                         CG_E_BAD_OPTION);
+        assert_int_equal(cg_oscore_open_request(s.server, &msg, s.room, sizeof(s.room), &s.got, &s.opened), CG_OK);
+        s.server_binding = s.opened.binding;
+        len = answer(&s, s.server, group_mode, 7, "on");
+        msg = fake_parse(s.sealed, len);
+        other = in_other_mode(&msg);
+        struct cg_oscore_opening op;
+        assert_int_equal(cg_oscore_open_response_prepare(&op, s.client, &other, &s.binding), CG_E_BAD_OPTION);
+        assert_int_equal(receive(&s, s.client, len), CG_OK);
+        tear_down(&s);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_bare_response_and_any_number_of_others),
@@ -358,6 +414,7 @@ int main(void) {
         cmocka_unit_test(test_renamed_server_answers_a_pairwise_request),
         cmocka_unit_test(test_suspended_member),
         cmocka_unit_test(test_lost_window_stops_responses_of_a_group),
+        cmocka_unit_test(test_mode_that_the_group_does_not_have),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -68,6 +68,43 @@ static void a_plain_answer(void **state) {
     room_finish_with(room, "unprotected", 1);
 }
 
+/* The same datagram with one more OSCORE option, before or behind the one that it has: whose is it? */
+static struct answer_bytes with_second_option(const struct answer_bytes *bytes, struct cg_slice more, bool in_front) {
+    struct answer_bytes changed;
+    struct cg_msg msg = fake_parse(bytes->data, (int)bytes->len);
+    struct cg_msg_writer writer;
+    struct cg_slice value;
+    assert_true(cg_msg_find(&msg, CG_OPT_OSCORE, &value));
+    cg_msg_begin(&writer, changed.data, sizeof changed.data, msg.type, msg.code, msg.mid, msg.token);
+    cg_msg_put_opt(&writer, CG_OPT_OSCORE, in_front ? more : value);
+    cg_msg_put_opt(&writer, CG_OPT_OSCORE, in_front ? value : more);
+    cg_msg_put_payload(&writer, msg.payload);
+    int len = cg_msg_end(&writer);
+    assert_true(len > 0);
+    changed.len = (size_t)len;
+    return changed;
+}
+
+static void a_second_oscore_option(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent), three = room_receive(room, 3, sent);
+    struct answer_bytes bytes = room_seal(room, 2, &two, "on", (struct style){0});
+    struct answer_bytes others = room_seal(room, 3, &three, "on", (struct style){.with_kid_context = true});
+    struct cg_msg msg = fake_parse(others.data, (int)others.len);
+    struct cg_slice value;
+    assert_true(cg_msg_find(&msg, CG_OPT_OSCORE, &value));
+    for (int in_front = 0; in_front < 2; in_front++) {
+        struct answer_bytes twice = with_second_option(&bytes, value, in_front);
+        side_deliver(side, 2, &twice);
+    }
+    assert_int_equal(side->crypto.count, 0); /* neither reading is verified */
+    room_answer(room, 1, sent, "on", (struct style){0});
+    room_finish_with(room, "bad-option", 2);
+    assert_int_equal(count_of(side->call.text, "\"kid\":\"13\""), 0); /* and it is nobody's */
+}
+
 static void an_unknown_kid(void **state) {
     struct room *room = *state;
     size_t sent = side_get(&room->side);
@@ -278,6 +315,7 @@ int main(void) {
         WITH_ROOM(a_flipped_answer),
         WITH_ROOM(a_truncated_answer),
         WITH_ROOM(a_plain_answer),
+        WITH_ROOM(a_second_oscore_option),
         WITH_ROOM(an_unknown_kid),
         WITH_ROOM(another_group),
         WITH_ROOM(an_impostor),
