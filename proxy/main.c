@@ -126,14 +126,24 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
         cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
 }
 
+static int no_memory(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+}
+
 /* Puts the new snapshot to use; on failure the old one stays. */
 static int adopt(struct program *program, struct cg_config *fresh, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
-    int err = cg_protectors_attach(&program->protectors, fresh, problem);
-    if (err == CG_OK) err = cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
-    if (err == CG_OK) err = cg_names_attach(program->names, fresh, problem);
+    struct cg_config *old = cg_gateway_config(loop->gateway);
+    if (cg_gateway_prepare(loop->gateway, fresh) < 0) return no_memory(problem);
+    int err = cg_names_attach(program->names, fresh, problem);
     if (err < 0) return err;
-    log_what_needs_a_restart(cg_gateway_config(loop->gateway), fresh);
+    err = cg_protectors_attach(&program->protectors, fresh, problem);
+    if (err == CG_OK) err = cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
+    if (err < 0) {
+        CG_CHECK(cg_names_attach(program->names, old, problem) == CG_OK); /* its names are all there */
+        return err;
+    }
+    log_what_needs_a_restart(old, fresh);
     log_warnings(program->file, fresh);
     cg_gateway_adopt(loop->gateway, fresh);
     cg_names_open(program->names, &loop->uv);
@@ -157,6 +167,7 @@ static void reload(struct program *program) {
     cg_mistakes_init(&mistakes);
     struct cg_config *fresh = NULL;
     int err = cg_settings_load(program->file, &fresh, &mistakes);
+    if (err == CG_E_NO_MEMORY) (void)no_memory(&problem);
     if (err == CG_OK) err = adopt(program, fresh, &problem);
     if (err < 0) {
         log_mistakes(CG_LOG_ERROR, "reload", program->file, &mistakes);
@@ -265,7 +276,11 @@ static int run(const char *file) {
     int status = EXIT_FAILURE;
     cg_protectors_init(&program.protectors);
     program.names = cg_names_new(&(struct cg_names_options){0});
-    CG_CHECK(program.names != NULL);
+    if (program.names == NULL) {
+        (void)no_memory(&problem);
+        cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
+        goto out;
+    }
     if (cg_plugins_load(&program.plugins, &builtin_encoders, config, &problem) < 0 ||
         cg_protectors_attach(&program.protectors, config, &problem) < 0 ||
         cg_names_attach(program.names, config, &problem) < 0 ||
@@ -311,7 +326,7 @@ static int init_state(const struct cg_config *config, struct cg_problem *problem
     int err = cg_sqlite_init_state(config->state, problem);
     if (err < 0) return err;
     struct cg_store_backend *backend = cg_sqlite_new(config->state);
-    if (backend == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    if (backend == NULL) return no_memory(problem);
     err = claim_all(config, backend, problem);
     backend->ops->free(backend);
     return err;

@@ -19,6 +19,7 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
             return CG_E_KEY;
         }
         HASH_ADD(hh, epoch->peers, fingerprint, sizeof entry->fingerprint, entry);
+        if (!CG_HASH_HAS(hh, entry)) return CG_E_NO_MEMORY;
     }
     return CG_OK;
 }

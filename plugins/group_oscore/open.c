@@ -92,7 +92,9 @@ static struct cg_member_answers *answers_of(struct cg_binding *binding, const st
     if (entry == NULL) return NULL;
     memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
     HASH_ADD_BYHASHVALUE(hh, binding->members, fingerprint, sizeof entry->fingerprint, hash, entry);
-    return entry;
+    if (CG_HASH_HAS(hh, entry)) return entry;
+    free(entry);
+    return NULL;
 }
 
 static struct cg_source *source_of(struct cg_binding *binding, const struct cg_addr *from) {
@@ -105,7 +107,9 @@ static struct cg_source *source_of(struct cg_binding *binding, const struct cg_a
     if (source == NULL) return NULL;
     source->from = *from;
     HASH_ADD_BYHASHVALUE(hh, binding->sources, from, sizeof source->from, hash, source);
-    return source;
+    if (CG_HASH_HAS(hh, source)) return source;
+    free(source);
+    return NULL;
 }
 
 /* The table has those only whose answers are being verified, and at most CG_FAILURES_CAST others. */

@@ -27,7 +27,7 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
     unlink_from_exchange(ask);
     ask->exchange->asks_running--;
     cg_gateway_clear_timer(gateway, &ask->timer);
-    HASH_DELETE(hh, gateway->asks_by_mid, ask);
+    if (CG_HASH_HAS(hh, ask)) HASH_DELETE(hh, gateway->asks_by_mid, ask);
     cg_token_spend(gateway, ask->token);
     cg_slots_remove(&gateway->asks, ask->ticket); /* what the protector still delivers finds nothing */
     release(ask);
@@ -103,6 +103,7 @@ bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     token->ask = ask;
     ask->key = (struct cg_ask_key){.to = ask->to, .mid = ask->mid};
     HASH_ADD(hh, gateway->asks_by_mid, key, sizeof ask->key, ask);
+    if (!CG_HASH_HAS(hh, ask)) return false;
     ask->acknowledged = false;
     ask->attempts = 0;
     uint16_t random;
@@ -128,6 +129,7 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     cg_buf_init(&ask->datagram, DATAGRAM_MAX);
     cg_buf_init(&ask->body, exchange->config->limits.answer);
     if (!cg_ask_renew(gateway, ask)) {
+        if (ask->token != NULL) cg_token_spend(gateway, ask->token);
         cg_slots_remove(&gateway->asks, ask->ticket);
         free(ask);
         return NULL;

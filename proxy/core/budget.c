@@ -27,6 +27,10 @@ int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping,
         bucket->tokens = mapping->requests_per_minute;
         bucket->filled_us = now_us;
         HASH_ADD_STR(budgets->buckets, key, bucket);
+        if (!CG_HASH_HAS(hh, bucket)) {
+            free(bucket);
+            return CG_E_NO_MEMORY;
+        }
     }
     bucket->capacity = mapping->requests_per_minute; /* a reload may have changed it */
     refill(bucket, now_us);
@@ -47,6 +51,10 @@ int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, 
         if (found == NULL) return CG_E_NO_MEMORY;
         snprintf(found->key, sizeof found->key, "%s", name);
         HASH_ADD_STR(budgets->usages, key, found);
+        if (!CG_HASH_HAS(hh, found)) {
+            free(found);
+            return CG_E_NO_MEMORY;
+        }
     }
     if (found->running >= max) return CG_E_RATE;
     found->running++;

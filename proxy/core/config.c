@@ -73,37 +73,51 @@ void cg_config_unref(struct cg_config *config) {
     free(config);
 }
 
-static void index_clients(struct cg_config *config) {
+/* The indexes: false where memory ran out. */
+
+static bool index_client(struct cg_config *config, struct cg_client *client) {
+    HASH_ADD_KEYPTR(hh_name, config->clients_by_name, client->name, strlen(client->name), client);
+    if (client->has_token) {
+        HASH_ADD(hh_token, config->clients_by_token, token_sha256, sizeof client->token_sha256, client);
+    }
+    if (client->has_certificate) {
+        HASH_ADD(hh_certificate, config->clients_by_certificate, certificate_sha256, sizeof client->certificate_sha256,
+                 client);
+    }
+    return CG_HASH_HAS(hh_name, client) && (!client->has_token || CG_HASH_HAS(hh_token, client)) &&
+           (!client->has_certificate || CG_HASH_HAS(hh_certificate, client));
+}
+
+static bool index_clients(struct cg_config *config) {
     for (size_t i = 0; i < config->client_count; i++) {
         struct cg_client *client = &config->clients[i];
         client->number = (uint32_t)i;
-        HASH_ADD_KEYPTR(hh_name, config->clients_by_name, client->name, strlen(client->name), client);
-        if (client->has_token) {
-            HASH_ADD(hh_token, config->clients_by_token, token_sha256, sizeof client->token_sha256, client);
-        }
-        if (client->has_certificate) {
-            HASH_ADD(hh_certificate, config->clients_by_certificate, certificate_sha256,
-                     sizeof client->certificate_sha256, client);
-        }
+        if (!index_client(config, client)) return false;
     }
+    return true;
 }
 
-static void index_members(struct cg_mapping *mapping) {
+static bool index_member(struct cg_mapping *mapping, struct cg_member *member) {
+    bool has_addr = member->addr.family != CG_FAMILY_NONE, has_identity = member->identity.len > 0;
+    if (has_addr) HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+    if (has_identity)
+        HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
+    return (!has_addr || CG_HASH_HAS(hh, member)) && (!has_identity || CG_HASH_HAS(hh_identity, member));
+}
+
+static bool index_members(struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->member_count; i++) {
         struct cg_member *member = &mapping->members[i];
         member->number = (uint32_t)i;
-        if (member->addr.family != CG_FAMILY_NONE)
-            HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
-        if (member->identity.len == 0) continue;
-        HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
+        if (!index_member(mapping, member)) return false;
     }
+    return true;
 }
 
-void cg_config_index(struct cg_config *config) {
-    index_clients(config);
-    for (size_t i = 0; i < config->mapping_count; i++) index_members(&config->mappings[i]);
-    cg_mapping_index(config);
-    cg_forward_index(config);
+int cg_config_index(struct cg_config *config) {
+    bool whole = index_clients(config);
+    for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(&config->mappings[i]);
+    return whole && cg_mapping_index(config) && cg_forward_index(config) ? CG_OK : CG_E_NO_MEMORY;
 }
 
 struct cg_addr cg_target_group(const struct cg_target *target) {

@@ -17,7 +17,7 @@ static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash)
     return key;
 }
 
-void cg_forward_index(struct cg_config *config) {
+bool cg_forward_index(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
         bool has_slash;
@@ -25,8 +25,10 @@ void cg_forward_index(struct cg_config *config) {
         struct cg_slice key = key_of(mapping, &has_slash);
         uint32_t hash = cg_fnv(CG_FNV_START, key.data, key.len);
         HASH_ADD_KEYPTR_BYHASHVALUE(hh_group, config->mappings_by_group, key.data, key.len, hash, mapping);
+        if (!CG_HASH_HAS(hh_group, mapping)) return false;
         if (key.len > config->longest_group) config->longest_group = key.len;
     }
+    return true;
 }
 
 /* The end of "coap://host:port", or 0. */

@@ -10,13 +10,17 @@
 
 enum { PURGE_INTERVAL_US = 60 * 1000000 };
 
-static void attach_stats(struct cg_gateway *gateway, struct cg_config *config) {
+int cg_gateway_prepare(struct cg_gateway *gateway, struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
         mapping->stats = cg_stats_get(&gateway->stats, mapping->name);
-        CG_CHECK(mapping->stats != NULL);
-        CG_CHECK(mapping->protector != NULL);
+        if (mapping->stats == NULL) return CG_E_NO_MEMORY;
     }
+    return CG_OK;
+}
+
+static void check_protectors(const struct cg_config *config) {
+    for (size_t i = 0; i < config->mapping_count; i++) CG_CHECK(config->mappings[i].protector != NULL);
 }
 
 static void take_limits(struct cg_gateway *gateway) { gateway->quota.max = gateway->config->limits.total_memory; }
@@ -33,8 +37,12 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_slots_init(&gateway->jobs);
     port->random(port->ctx, &gateway->next_mid, sizeof gateway->next_mid);
     cg_tokens_init(gateway);
-    attach_stats(gateway, config);
     take_limits(gateway);
+    if (cg_gateway_prepare(gateway, config) < 0) {
+        cg_gateway_free(gateway);
+        return NULL;
+    }
+    check_protectors(config);
     return gateway;
 }
 
@@ -68,7 +76,8 @@ void cg_gateway_free(struct cg_gateway *gateway) {
 }
 
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
-    attach_stats(gateway, config);
+    CG_CHECK(cg_gateway_prepare(gateway, config) == CG_OK); /* all counters are there already */
+    check_protectors(config);
     struct cg_config *old = gateway->config;
     gateway->config = cg_config_ref(config);
     cg_config_unref(old);

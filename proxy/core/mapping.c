@@ -65,6 +65,7 @@ int cg_mapping_normal_path(struct cg_buf *to, struct cg_slice path) {
     return err;
 }
 
+/* NULL: no memory. */
 static const uint8_t *key_of(struct cg_config *config, const struct cg_mapping *mapping, size_t *len) {
     size_t path_len = strlen(mapping->path);
     if (mapping->host == NULL) {
@@ -74,14 +75,14 @@ static const uint8_t *key_of(struct cg_config *config, const struct cg_mapping *
     size_t host_len = strlen(mapping->host);
     CG_CHECK(host_len <= CG_MAPPING_HOST_MAX);
     uint8_t *key = cg_arena_alloc(&config->arena, host_len + path_len);
-    CG_CHECK(key != NULL);
+    if (key == NULL) return NULL;
     memcpy(key, mapping->host, host_len);
     memcpy(key + host_len, mapping->path, path_len);
     *len = host_len + path_len;
     return key;
 }
 
-void cg_mapping_index(struct cg_config *config) {
+bool cg_mapping_index(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
         mapping->number = (uint32_t)i;
@@ -89,10 +90,13 @@ void cg_mapping_index(struct cg_config *config) {
         CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
         if (path_len > config->longest_path) config->longest_path = path_len;
         const uint8_t *key = key_of(config, mapping, &key_len);
+        if (key == NULL) return false;
         uint32_t hash = cg_fnv(CG_FNV_START, key, key_len);
         HASH_ADD_KEYPTR_BYHASHVALUE(hh, config->mappings_by_path, key, key_len, hash, mapping);
         HASH_ADD_KEYPTR(hh_name, config->mappings_by_name, mapping->name, strlen(mapping->name), mapping);
+        if (!CG_HASH_HAS(hh, mapping) || !CG_HASH_HAS(hh_name, mapping)) return false;
     }
+    return true;
 }
 
 /* The mapping with the longest path among the prefixes of the key's path, at the key's host. *prefix: its length. */

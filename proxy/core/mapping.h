@@ -10,8 +10,9 @@
 #define CG_MAPPING_PATH_MAX 1024 /* bytes of a mapping's path */
 #define CG_MAPPING_HOST_MAX 255  /* bytes of a mapping's host */
 
-/* Part of cg_config_index. Paths must be normal already (cg_mapping_normal_path) and without trailing slash. */
-void cg_mapping_index(struct cg_config *config);
+/* Part of cg_config_index. Paths must be normal already (cg_mapping_normal_path) and without trailing slash. False: no
+ * memory. */
+bool cg_mapping_index(struct cg_config *config);
 
 /* `host`: lower case, without port. `path`: raw, beginning with '/'. *rest: what follows the mapping's path, raw, empty
  * or beginning with '/'. NULL when nothing matches. Percent-encoded bytes are compared after normalisation of

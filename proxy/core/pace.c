@@ -16,7 +16,9 @@ struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_s
     pace->allowance = settings->probing_burst;
     pace->filled_us = now_us;
     HASH_ADD(hh, table->by_group, group, sizeof pace->group, pace);
-    return pace;
+    if (CG_HASH_HAS(hh, pace)) return pace;
+    free(pace);
+    return NULL;
 }
 
 static void refill(struct cg_pace *pace, const struct cg_group_settings *settings, uint64_t now_us) {

@@ -42,7 +42,9 @@ struct cg_sender *cg_senders_get(struct cg_senders *senders, const struct cg_sen
     sender->senders = senders;
     sender->refs = 1;
     HASH_ADD(hh, senders->table, id, sizeof sender->id, sender);
-    return sender;
+    if (CG_HASH_HAS(hh, sender)) return sender;
+    free(sender);
+    return NULL;
 }
 
 struct cg_sender *cg_sender_ref(struct cg_sender *sender) {

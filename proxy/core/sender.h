@@ -7,8 +7,7 @@
 #ifndef CG_CORE_SENDER_H
 #define CG_CORE_SENDER_H
 
-#include <uthash.h>
-
+#include "base/hash.h"
 #include "core/store.h"
 
 /* Numbers a block. One fsync serves that many messages, and half a block lasts 25 ms at the 20 000 signatures a second

@@ -67,7 +67,9 @@ struct cg_stats *cg_stats_get(struct cg_stats_table *table, const char *name) {
     CG_CHECK(strlen(name) < sizeof stats->name);
     strcpy(stats->name, name);
     HASH_ADD_STR(table->by_name, name, stats);
-    return stats;
+    if (CG_HASH_HAS(hh, stats)) return stats;
+    free(stats);
+    return NULL;
 }
 
 void cg_stats_fini(struct cg_stats_table *table) {

@@ -2,7 +2,7 @@
 #ifndef CG_CORE_STATS_H
 #define CG_CORE_STATS_H
 
-#include <uthash.h>
+#include "base/hash.h"
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -128,6 +128,7 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     }
     entry->member = member;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, key->hash, entry);
+    if (!CG_HASH_HAS(hh, entry)) return dropped_for_memory(tally, arrival);
     mark_seen(tally, entry->member, true);
     entry->number = ++tally->numbered;
     tally->answered++;

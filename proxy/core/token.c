@@ -39,7 +39,9 @@ struct cg_token_entry *cg_token_make(struct cg_gateway *gateway, struct cg_stats
     } while (find(gateway, entry->bytes) != NULL); /* one that has been in use for 2^32 requests */
     entry->stats = stats;
     HASH_ADD(hh, gateway->tokens.live, bytes, sizeof entry->bytes, entry);
-    return entry;
+    if (CG_HASH_HAS(hh, entry)) return entry;
+    free(entry);
+    return NULL;
 }
 
 struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token) {

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <uthash.h>
 
 #include "base/check.h"
 #include "base/log.h"
@@ -248,28 +247,38 @@ static struct name *find_or_add(struct cg_names *names, struct cg_slice host) {
     memcpy(name->host, host.data, host.len);
     strcpy(name->resolved.why, "the name has not been looked up yet");
     HASH_ADD_KEYPTR(hh, names->by_host, name->host, host.len, name);
-    return name;
+    if (CG_HASH_HAS(hh, name)) return name;
+    free(name);
+    return NULL;
 }
 
-static bool attach_mapping(struct cg_names *names, struct cg_mapping *mapping) {
+/* Makes what is not there yet; false: no memory. */
+static bool add_names(struct cg_names *names, const struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {
-        struct cg_target *target = &mapping->targets[i];
-        if (target->host.len == 0) continue;
-        struct name *name = find_or_add(names, target->host);
-        if (name == NULL) return false;
-        name->generation = names->generation;
-        name->due_ms = 0;
-        target->resolved = &name->resolved;
+        struct cg_slice host = mapping->targets[i].host;
+        if (host.len > 0 && find_or_add(names, host) == NULL) return false;
     }
     return true;
 }
 
+static void attach_mapping(struct cg_names *names, struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        struct cg_target *target = &mapping->targets[i];
+        if (target->host.len == 0) continue;
+        struct name *name = find_or_add(names, target->host);
+        name->generation = names->generation;
+        name->due_ms = 0;
+        target->resolved = &name->resolved;
+    }
+}
+
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) {
-    names->generation++;
     for (size_t i = 0; i < config->mapping_count; i++) {
-        if (attach_mapping(names, &config->mappings[i])) continue;
+        if (add_names(names, &config->mappings[i])) continue;
         return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
     }
+    names->generation++;
+    for (size_t i = 0; i < config->mapping_count; i++) attach_mapping(names, &config->mappings[i]);
     return CG_OK;
 }
 

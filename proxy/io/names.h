@@ -29,7 +29,8 @@ struct cg_names;
 /* NULL: out of memory. */
 struct cg_names *cg_names_new(const struct cg_names_options *options);
 /* Gives every target with a host name its struct cg_resolved, which lives as long as the table. Names that no target of
- * this snapshot has are not looked up any more. CG_E_NO_MEMORY. */
+ * this snapshot has are not looked up any more. CG_E_NO_MEMORY: all is as before. Cannot fail for a snapshot that was
+ * attached before. */
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
 /* Starts looking up on `uv`: at once, and whenever it is time. Calling it again after an attach looks all names up at
  * once. */

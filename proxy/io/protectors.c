@@ -35,32 +35,46 @@ struct cg_relay_entry {
 
 /* What two key files have to agree in to be the same keys */
 
-static void put_field(struct cg_buf *to, struct cg_slice field) {
-    uint64_t len = field.len;
-    cg_buf_put(to, &len, sizeof len);
-    cg_buf_put_slice(to, field);
+/* Straight into the hash: keys in a buffer that grows would leave copies behind. */
+struct digest {
+    EVP_MD_CTX *sha256;
+    bool failed;
+};
+
+static void put_bytes(struct digest *to, const void *bytes, size_t len) {
+    if (!to->failed) to->failed = EVP_DigestUpdate(to->sha256, bytes, len) != 1;
 }
 
-static bool make_digest(uint8_t digest[DIGEST_LEN], const struct cg_security_group *keys) {
-    struct cg_buf text;
-    cg_buf_init(&text, 0);
+static void put_field(struct digest *to, struct cg_slice field) {
+    uint64_t len = field.len;
+    put_bytes(to, &len, sizeof len);
+    if (field.len > 0) put_bytes(to, field.data, field.len);
+}
+
+static void put_keys(struct digest *to, const struct cg_security_group *keys) {
     int algorithms[] = {keys->alg_aead,      keys->alg_group_enc, keys->alg_signature,
                         keys->alg_agreement, (int)keys->hkdf,     keys->countersign_four};
-    cg_buf_put(&text, algorithms, sizeof algorithms);
     struct cg_sender_id sender = {0};
     if (keys->file != CG_GROUP_FILE_CHECKER) sender = cg_security_group_sender_id(keys, &keys->self);
-    put_field(&text, cg_slice_of(sender.bytes, sizeof sender.bytes));
-    put_field(&text, keys->signature_encryption_key);
-    put_field(&text, keys->gid);
-    put_field(&text, keys->gm_cred);
-    put_field(&text, keys->self.cred);
+    put_bytes(to, algorithms, sizeof algorithms);
+    put_field(to, cg_slice_of(sender.bytes, sizeof sender.bytes));
+    put_field(to, keys->signature_encryption_key);
+    put_field(to, keys->gid);
+    put_field(to, keys->gm_cred);
+    put_field(to, keys->self.cred);
     for (size_t i = 0; i < keys->peer_count; i++) {
-        put_field(&text, keys->peers[i].id);
-        put_field(&text, keys->peers[i].cred);
+        put_field(to, keys->peers[i].id);
+        put_field(to, keys->peers[i].cred);
     }
-    bool made = !text.failed && EVP_Digest(text.data, text.len, digest, NULL, EVP_sha256(), NULL) == 1;
-    if (text.data != NULL) explicit_bzero(text.data, text.len);
-    cg_buf_fini(&text);
+}
+
+/* False: no memory. */
+static bool make_digest(uint8_t digest[DIGEST_LEN], const struct cg_security_group *keys) {
+    struct digest text = {.sha256 = EVP_MD_CTX_new()};
+    text.failed = text.sha256 == NULL || EVP_DigestInit_ex(text.sha256, EVP_sha256(), NULL) != 1;
+    put_keys(&text, keys);
+    bool made = !text.failed && EVP_DigestFinal_ex(text.sha256, digest, NULL) == 1;
+    EVP_MD_CTX_free(text.sha256); /* wipes */
     return made;
 }
 
@@ -83,7 +97,10 @@ static struct cg_named_group *named_group(struct cg_protectors *protectors, cons
     }
     memcpy(entry->name, name, strlen(name) + 1);
     HASH_ADD_STR(protectors->groups, name, entry);
-    return entry;
+    if (CG_HASH_HAS(hh, entry)) return entry;
+    cg_group_oscore_free(entry->group);
+    free(entry);
+    return NULL;
 }
 
 /* One epoch's keys, as the group takes them: views into the file's, but for the array of peers. */
@@ -179,14 +196,13 @@ static struct cg_relay_entry *new_relay(struct cg_protectors *protectors, const 
     if (entry == NULL) return NULL;
     entry->file = strdup(file);
     entry->relay = cg_relay_new(&protectors->relay_services);
-    if (entry->file == NULL || entry->relay == NULL) {
-        cg_relay_free(entry->relay);
-        free(entry->file);
-        free(entry);
-        return NULL;
-    }
-    HASH_ADD_KEYPTR(hh, protectors->relays, entry->file, strlen(entry->file), entry);
-    return entry;
+    if (entry->file != NULL && entry->relay != NULL)
+        HASH_ADD_KEYPTR(hh, protectors->relays, entry->file, strlen(entry->file), entry);
+    if (CG_HASH_HAS(hh, entry)) return entry;
+    cg_relay_free(entry->relay);
+    free(entry->file);
+    free(entry);
+    return NULL;
 }
 
 /* The relay of a mapping, with the checker that it is to have. */

@@ -72,6 +72,7 @@ void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const jso
         if (client->name == NULL) break;
         config->client_count++;
         HASH_ADD_KEYPTR(hh_name, reader->clients_by_name, client->name, strlen(client->name), client);
+        if (!CG_HASH_HAS(hh_name, client)) reader->out_of_memory = true;
         read_client(reader, &child, value, &seen, client);
     }
     cg_seen_clear(&seen.tokens);

@@ -82,8 +82,7 @@ static int build(const json_t *json, const char *folder, struct cg_config *confi
     cg_arena_fini(&reader.scratch);
     if (mistakes->count > before) return CG_E_FORMAT;
     if (reader.out_of_memory) return CG_E_NO_MEMORY;
-    cg_config_index(config);
-    return CG_OK;
+    return cg_config_index(config);
 }
 
 int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config **config,

@@ -310,6 +310,7 @@ const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struc
     }
     seen->pointer = pointer_text(reader, at);
     HASH_ADD_KEYPTR(hh, *set, kept.data, kept.len, seen);
+    if (!CG_HASH_HAS(hh, seen)) reader->out_of_memory = true;
     return NULL;
 }
 

@@ -74,6 +74,7 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
         entry->name = cg_keep_text(reader, cg_slice_str(name));
         if (entry->name == NULL) return;
         HASH_ADD_KEYPTR(hh, config->security_groups_by_name, entry->name, strlen(entry->name), entry);
+        if (!CG_HASH_HAS(hh, entry)) reader->out_of_memory = true;
         if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
             cg_mistake_at(reader, &child,
                           "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");

@@ -97,7 +97,7 @@ static void side_init(struct side *side, const struct bench_peer *peer) {
     list_members(side, peer->port);
     side->config->mappings = side->mappings;
     side->config->mapping_count = MAPPINGS;
-    cg_config_index(side->config);
+    CG_CHECK(cg_config_index(side->config) == CG_OK);
     struct cg_problem problem = {0};
     attach_plain(side->config);
     if (cg_loop_init(&side->loop, side->config, on_signal, side, &problem) == CG_OK) return;

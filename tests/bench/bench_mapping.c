@@ -29,7 +29,7 @@ static struct cg_config *make_config(size_t count) {
         config->mappings[i].path = (const char *)kept.data;
         config->mappings[i].name = config->mappings[i].path + 1;
     }
-    cg_config_index(config);
+    CG_CHECK(cg_config_index(config) == CG_OK);
     return config;
 }
 

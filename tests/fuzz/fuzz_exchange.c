@@ -419,7 +419,7 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
     config->mappings = cg_arena_zalloc(&config->arena, MAPPINGS * sizeof *config->mappings);
     for (size_t i = 0; i < MAPPINGS; i++)
         fill_mapping(world, config, &config->mappings[i], &shapes[i], flags[i % sizeof flags]);
-    cg_config_index(config);
+    CG_CHECK(cg_config_index(config) == CG_OK);
     return config;
 }
 
@@ -732,6 +732,7 @@ static void event_time(struct world *world, struct input *input) {
 
 static void event_reload(struct world *world, struct input *input) {
     struct cg_config *config = make_config(world, input);
+    CG_CHECK(cg_gateway_prepare(world->gateway, config) == CG_OK);
     cg_gateway_adopt(world->gateway, config);
     cg_config_unref(config);
 }

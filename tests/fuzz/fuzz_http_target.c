@@ -57,7 +57,7 @@ static struct cg_config *config(void) {
         made->mappings[i].targets = &mappings[i].target;
         made->mappings[i].target_count = 1;
     }
-    cg_config_index(made);
+    CG_CHECK(cg_config_index(made) == CG_OK);
     return made;
 }
 

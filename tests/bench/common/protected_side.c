@@ -93,7 +93,7 @@ static void fill_config(struct bench_protected_side *side, const struct bench_me
     side->mappings[BENCH_PROTECTED].protector = cg_group_oscore_protector(side->group);
     side->config->mappings = side->mappings;
     side->config->mapping_count = BENCH_MAPPINGS;
-    cg_config_index(side->config);
+    CG_CHECK(cg_config_index(side->config) == CG_OK);
 }
 
 static void open_store(struct bench_protected_side *side) {

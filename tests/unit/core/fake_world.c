@@ -116,7 +116,7 @@ void world_init(struct world *world) {
 }
 
 void world_start(struct world *world) {
-    cg_config_index(world->config);
+    assert_int_equal(cg_config_index(world->config), CG_OK);
     world->gateway = cg_gateway_new(world->config, &world->port);
     assert_non_null(world->gateway);
 }

@@ -449,7 +449,8 @@ static void test_reload_while_running(void **state) { /* R4 */
     world_get(&world, &before, "/lamps");
     world_init(&other);
     other.config->mappings[0].path = "/lights";
-    cg_config_index(other.config);
+    assert_int_equal(cg_config_index(other.config), CG_OK);
+    assert_int_equal(cg_gateway_prepare(world.gateway, other.config), CG_OK);
     cg_gateway_adopt(world.gateway, other.config);
     world_answer(&world, 0, "127.1.0.1", "on");
     world_new(&world, &after, "/lamps");

@@ -40,7 +40,7 @@ static void set_up(struct fixture *f) {
         f->config->mappings[i].targets = &f->target;
         f->config->mappings[i].target_count = 1;
     }
-    cg_config_index(f->config);
+    assert_int_equal(cg_config_index(f->config), CG_OK);
 }
 
 static void tear_down(struct fixture *f) { cg_config_unref(f->config); }
@@ -155,7 +155,7 @@ static void too_many_links_are_not_cut(void **state) {
                                                   .target_count = 1};
     }
     config->mapping_count = MANY;
-    cg_config_index(config);
+    assert_int_equal(cg_config_index(config), CG_OK);
     cg_config_unref(f.config);
     f.config = config;
     struct cg_buf text;

@@ -98,7 +98,7 @@ static int teardown(void **state) {
 }
 
 static void open_side(struct side *side) {
-    cg_config_index(side->config);
+    assert_int_equal(cg_config_index(side->config), CG_OK);
     attach_plain(side->config);
     assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
     side->is_open = true;
@@ -213,7 +213,7 @@ static void test_signals(void **state) {
     struct side *side = *state;
     static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        if (i == 0) cg_config_index(side->config);
+        if (i == 0) assert_int_equal(cg_config_index(side->config), CG_OK);
         attach_plain(side->config);
         assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_OK);
         raise(numbers[i]);
@@ -259,7 +259,7 @@ static void test_no_socket_no_loop(void **state) {
     struct fake_member other;
     fake_member_init(&other, "127.0.0.1", NULL);
     side->config->group.port = other.addr.port;
-    cg_config_index(side->config);
+    assert_int_equal(cg_config_index(side->config), CG_OK);
     attach_plain(side->config);
     assert_int_equal(cg_loop_init(&side->loop, side->config, on_signal, side, &side->problem), CG_E_EMIT);
     assert_non_null(strstr(side->problem.detail, "address already in use"));
