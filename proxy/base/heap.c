@@ -1,5 +1,6 @@
-/* The deadline heap, a pairing heap (Fredman et al. 1986). The hard thing: an entry's children are a list of any length,
- * so what is left when an entry goes is put together by loops; recursion would be as deep as the list is long. */
+/* The deadline heap, a pairing heap (Fredman et al. 1986). The hard thing: an entry's children are a list of any
+ * length, so what is left when an entry goes is put together by loops; recursion would be as deep as the list is long.
+ */
 #include "base/heap.h"
 
 void cg_heap_init(struct cg_heap *heap) { *heap = (struct cg_heap){0}; }
@@ -76,4 +77,6 @@ void cg_heap_set(struct cg_heap *heap, struct cg_deadline *entry, uint64_t at_us
     heap->first = merge(heap->first, entry);
 }
 
-struct cg_deadline *cg_heap_first(const struct cg_heap *heap) { return heap->first; }
+struct cg_deadline *cg_heap_first(const struct cg_heap *heap) {
+    return heap->first;
+}

@@ -4,7 +4,6 @@
 #ifndef CG_CORE_CONFIG_H
 #define CG_CORE_CONFIG_H
 
-
 #include "base/arena.h"
 #include "base/hash.h"
 #include "wire/uri.h"

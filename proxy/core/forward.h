@@ -8,7 +8,8 @@
 /* Whether the mapping can be reached so: "forward": true, one group, and no query in that group's URI. */
 bool cg_forward_is_open(const struct cg_mapping *mapping);
 
-/* Part of cg_config_index. Group URIs of such mappings must be unique already, a final slash apart. False: no memory. */
+/* Part of cg_config_index. Group URIs of such mappings must be unique already, a final slash apart. False: no memory.
+ */
 bool cg_forward_index(struct cg_config *config);
 
 /* `uri`: in normal form (cg_uri_emit_normal), without query. Below means: same scheme, host and port, and the group
