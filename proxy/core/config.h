@@ -105,7 +105,7 @@ struct cg_mapping {
     struct cg_protector *protector;         /* set before the gateway takes the snapshot in (io/protectors.c) */
     uint32_t methods;                       /* CG_METHOD_BIT set: what passes at all */
     bool unsafe_methods;                    /* "security": "none" with more than GET and FETCH */
-    double leisure;                         /* seconds, DEFAULT_LEISURE of the group's members (RFC 7252 §8.2) */
+    double leisure;                         /* seconds, DEFAULT_LEISURE of the group's members (RFC 10020 §3.6.1) */
     bool has_timeout;
     uint64_t timeout_us;     /* for clients that send no Multicast-Timeout */
     uint64_t max_timeout_us; /* above: refused */

@@ -6,10 +6,20 @@
 #include "base/text.h"
 #include "core/forward.h"
 #include "core/mapping.h"
+#include "settings/security_group.h"
 
 #include <stdio.h>
 
-enum { MAPPINGS_MAX = 1000000, TIMEOUT_MAX_S = 3600, MAX_TIMEOUT_DEFAULT_S = 60, LEISURE_DEFAULT_S = 5 };
+enum {
+    MAPPINGS_MAX = 1000000,
+    TIMEOUT_MAX_S = 3600,
+    MAX_TIMEOUT_DEFAULT_S = 60,
+    /* DEFAULT_LEISURE of RFC 10020 §3.6.1: longer where answers carry the overhead of Group OSCORE. */
+    LEISURE_PLAIN_S = 5,
+    LEISURE_PAIRWISE_S = 13,
+    LEISURE_GROUP_MODE_S = 20,
+    LEISURE_UNSAID = -1,
+};
 
 static const struct cg_key repair_keys[] = {
     CG_KEY_FIELD("unicast", cg_read_bool, struct cg_draft, mapping.repair_unicast),
@@ -268,10 +278,22 @@ static void check_forward(struct cg_reader *reader, const struct cg_draft *draft
     if (first != NULL) cg_mistake_at(reader, &at, "stands for the same target URIs as %s", first);
 }
 
+static bool has_group_mode(const struct cg_security_group *keys) {
+    return keys != NULL && keys->alg_group_enc != CG_COSE_NONE;
+}
+
+/* Whatever members answer in: where there is a group mode they may. What is relayed is not known. */
+static double default_leisure(const struct cg_mapping *mapping) {
+    if (mapping->security == CG_SECURITY_NONE) return LEISURE_PLAIN_S;
+    const struct cg_security_keys *group = mapping->keys;
+    bool pairwise_only = group != NULL && !has_group_mode(group->keys) && !has_group_mode(group->next_keys);
+    return pairwise_only ? LEISURE_PAIRWISE_S : LEISURE_GROUP_MODE_S;
+}
+
 static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
                          struct cg_mapping *mapping) {
     struct cg_draft draft = {
-        .mapping = {.leisure = LEISURE_DEFAULT_S, .max_answers = 10000},
+        .mapping = {.leisure = LEISURE_UNSAID, .max_answers = 10000},
         .json = json,
         .at = at,
         .interface = reader->config->group.interface,
@@ -282,6 +304,7 @@ static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const
     read_place(reader, &draft, unique);
     cg_read_targets(reader, &draft);
     cg_read_security(reader, &draft);
+    if (draft.mapping.leisure < 0) draft.mapping.leisure = default_leisure(&draft.mapping);
     cg_read_methods(reader, &draft);
     read_timeouts(reader, &draft);
     cg_read_members(reader, &draft);
