@@ -9,6 +9,11 @@ static const struct cg_grant *find_grant(const struct cg_mapping *mapping, const
     return NULL;
 }
 
+/* What a relayed request does nobody here can see, so whom it comes from must be known, off loopback. */
+static bool is_relayed_from_afar(const struct cg_mapping *mapping, const struct cg_request *request) {
+    return mapping->security == CG_SECURITY_RELAY && request->is_remote;
+}
+
 static int check_anonymous(const struct cg_mapping *mapping, const struct cg_request *request,
                            struct cg_problem *problem) {
     if (find_grant(mapping, NULL) == NULL) {
@@ -20,11 +25,18 @@ static int check_anonymous(const struct cg_mapping *mapping, const struct cg_req
             problem, CG_E_UNAUTHORIZED,
             "anonymous clients are taken on loopback listeners only; send Authorization: Bearer TOKEN");
     }
+    if (is_relayed_from_afar(mapping, request)) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s relays for anonymous clients on loopback only; send Authorization: Bearer "
+                              "TOKEN",
+                              mapping->name);
+    }
     return CG_OK;
 }
 
 bool cg_access_may_see(const struct cg_mapping *mapping, const struct cg_request *request) {
     if (request->client == NULL && !request->may_be_anonymous) return false;
+    if (request->client == NULL && is_relayed_from_afar(mapping, request)) return false;
     return find_grant(mapping, request->client) != NULL;
 }
 

@@ -20,6 +20,7 @@ struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
     bool may_be_anonymous;          /* the listener takes anonymous clients */
+    bool is_remote;                 /* the listener is off loopback: nobody relays anonymously there */
     bool head_only;                 /* HEAD: as GET, the front drops the body */
     struct cg_slice host;           /* lower case, without port; empty: unknown */
     bool forward;                   /* path is a whole target URI without query (cg_uri_emit_normal): core/forward.h */

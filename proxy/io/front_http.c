@@ -100,6 +100,7 @@ static int convert(const struct pending *pending, struct cg_problem *problem) {
                            pending->front->encoders, message, problem);
     if (err < 0) return err;
     request->may_be_anonymous = listen->loopback || listen->insecure;
+    request->is_remote = !listen->loopback;
     return identify(request, config, pending->call, problem);
 }
 

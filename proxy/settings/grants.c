@@ -21,6 +21,12 @@ static void read_client(struct cg_reader *reader, const struct cg_at *at, const 
     grant->client = client;
 }
 
+/* What is relayed has its method inside: "methods" may be written and bind nothing. */
+static uint32_t read_relayed_methods(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    if (json != NULL) (void)cg_read_method_set(reader, at, json);
+    return CG_METHODS_RELAYED;
+}
+
 /* What this client may send; without "methods", all that it may have. */
 static uint32_t read_methods(struct cg_reader *reader, const struct cg_at *at, const json_t *json, bool anonymous,
                              uint32_t of_mapping) {
@@ -37,8 +43,8 @@ static uint32_t read_methods(struct cg_reader *reader, const struct cg_at *at, c
     return methods;
 }
 
-static const char *read_grant(struct cg_reader *reader, const struct cg_at *at, const json_t *json, uint32_t of_mapping,
-                              struct cg_grant *grant) {
+static const char *read_grant(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                              const struct cg_mapping *mapping, struct cg_grant *grant) {
     struct cg_at child = *at;
     const char *name = json_string_value(json);
     if (!json_is_string(json)) {
@@ -51,7 +57,10 @@ static const char *read_grant(struct cg_reader *reader, const struct cg_at *at, 
     read_client(reader, &child, name, grant);
     bool anonymous = strcmp(name, "anonymous") == 0;
     const json_t *methods = cg_read_member(at, json, "methods", &child);
-    grant->methods = read_methods(reader, methods == NULL ? at : &child, methods, anonymous, of_mapping);
+    const struct cg_at *methods_at = methods == NULL ? at : &child;
+    grant->methods = mapping->security == CG_SECURITY_RELAY
+                         ? read_relayed_methods(reader, methods_at, methods)
+                         : read_methods(reader, methods_at, methods, anonymous, mapping->methods);
     return name;
 }
 
@@ -66,7 +75,7 @@ void cg_read_grants(struct cg_reader *reader, struct cg_draft *draft) {
     mapping->grant_count = json_array_size(json);
     for (size_t i = 0; i < mapping->grant_count; i++) {
         struct cg_at child = {.up = &at, .index = i};
-        const char *name = read_grant(reader, &child, json_array_get(json, i), mapping->methods, &mapping->grants[i]);
+        const char *name = read_grant(reader, &child, json_array_get(json, i), mapping, &mapping->grants[i]);
         const char *first = name == NULL ? NULL : cg_seen_before(reader, &seen, cg_slice_str(name), &child);
         if (first != NULL) cg_mistake_at(reader, &child, "is the same client as %s", first);
     }

@@ -244,7 +244,7 @@ void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft) {
                       "a plain group (\"security\": \"none\") takes GET and FETCH only, unless the mapping says "
                       "\"unsafe_methods\": true");
     }
-    if (methods != 0) mapping->methods = methods;
+    if (methods != 0 && mapping->security != CG_SECURITY_RELAY) mapping->methods = methods;
 }
 
 static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {

@@ -194,12 +194,34 @@ static void protection_must_fit_the_mapping(void **state) {
     tear_down(&f);
 }
 
+/* What a listener with "insecure": true takes from anybody does not include what nobody can see into. */
+static void nobody_relays_anonymously_from_afar(void **state) {
+    (void)state;
+    static const struct cg_client known = {.name = "known"};
+    struct fixture f;
+    set_up(&f);
+    assert_int_equal(post(&f, &f.call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
+    cg_gateway_request(f.world.gateway, f.call.ticket)->is_remote = true;
+    world_go(&f.world, &f.call);
+    assert_int_equal(f.call.problems, 1);
+    assert_int_equal(f.call.problem.err, CG_E_UNAUTHORIZED);
+    assert_int_equal(f.world.sent_count, 0);
+    call_fini(&f.call);
+    struct cg_mapping *lamps = world_mapping(&f.world, "lamps");
+    lamps->grants[0].client = &known;
+    assert_int_equal(post(&f, &f.call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
+    cg_gateway_request(f.world.gateway, f.call.ticket)->is_remote = true;
+    cg_gateway_request(f.world.gateway, f.call.ticket)->client = &known;
+    world_go(&f.world, &f.call);
+    check_sent(&f, OPTION, sizeof OPTION - 1);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(option_and_payload_pass_unchanged),
-        cmocka_unit_test(json_has_option_and_bytes),
-        cmocka_unit_test(relayed_requests_never_share_a_cast),
-        cmocka_unit_test(protection_must_fit_the_mapping),
+        cmocka_unit_test(option_and_payload_pass_unchanged),   cmocka_unit_test(json_has_option_and_bytes),
+        cmocka_unit_test(relayed_requests_never_share_a_cast), cmocka_unit_test(protection_must_fit_the_mapping),
+        cmocka_unit_test(nobody_relays_anonymously_from_afar),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -13,13 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HEAD "{'common':{'alg_aead':10,'alg_pairwise_key_agreement':-27,'gid':'44616c','master_secret':'" SECRET "',"
+#define HEAD    "{'common':{'alg_aead':10,'alg_pairwise_key_agreement':-27,'gid':'44616c','master_secret':'" SECRET "',"
 #define SECRET  "ed87c95ac8bf474adb3932be85c2653c"
 #define KEY_25  "181ee608427c211862ff619a5f84c26268ed1db90071c23d4459f650fee9f03e"
 #define CRED_25 "a108a101a4010103272006215820c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2"
 #define GROUP_MODE                                                                                                     \
-    HEAD "'alg_group_enc':10,'alg_signature':-8,'gm_cred':'" CRED_25 "'},'self':{'sender_id':'25','private_key':'"     \
-         KEY_25 "','cred':'" CRED_25 "'},'peers':{}}"
+    HEAD "'alg_group_enc':10,'alg_signature':-8,'gm_cred':'" CRED_25                                                   \
+         "'},'self':{'sender_id':'25','private_key':'" KEY_25 "','cred':'" CRED_25 "'},'peers':{}}"
 
 struct folder {
     char name[64], file[96], next[96];

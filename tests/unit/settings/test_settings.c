@@ -13,6 +13,8 @@
 #include "core/mapping.h"
 #include "fake_text.h"
 
+#define TOKEN_DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define CONF TEST_SOURCE_DIR "/../conf/"
 
@@ -470,8 +472,23 @@ static void the_schema_has_the_defaults_that_are_used(void **state) {
     cg_config_unref(config);
 }
 
+/* What is inside a protected message is not known, and outside it is POST or FETCH. */
+static void methods_bind_nothing_where_a_mapping_relays(void **state) {
+    (void)state;
+    struct cg_config *config =
+        must_parse("{'clients':{'c':{'token_sha256':'" TOKEN_DIGEST "'}},'mappings':[{'name':'m',"
+                   "'group':'coap://224.0.1.187','security':'relay','methods':['GET'],"
+                   "'clients':[{'name':'c','methods':['PUT']},'anonymous']}]}");
+    const struct cg_mapping *m = cg_mapping_by_name(config, "m");
+    assert_int_equal(m->methods, CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH));
+    assert_int_equal(m->grant_count, 2);
+    for (size_t i = 0; i < 2; i++) assert_int_equal(m->grants[i].methods, m->methods);
+    cg_config_unref(config);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(methods_bind_nothing_where_a_mapping_relays),
         cmocka_unit_test(an_empty_file_has_all_defaults),
         cmocka_unit_test(a_short_mapping_has_all_defaults_R58),
         cmocka_unit_test(every_key_has_its_effect),
