@@ -101,41 +101,79 @@ static int check_request(struct cg_relay *relay, const struct cg_sealing *sealin
 
 /* The protector */
 
-static bool is_protected(const struct cg_opts *options) {
-    for (size_t i = 0; i < options->count; i++) {
-        if (options->list[i].number == CG_OPT_OSCORE) return true;
+/* How many OSCORE options there are, and the value of the first. */
+static size_t find_protection(const struct cg_msg *msg, struct cg_slice *value) {
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    size_t count = 0;
+    cg_opt_iter_init(&iter, msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (opt.number == CG_OPT_OSCORE && count++ == 0) *value = opt.value;
     }
-    return false;
+    return count;
+}
+
+static size_t count_protections(const struct cg_opts *options) {
+    size_t count = 0;
+    for (size_t i = 0; i < options->count; i++) count += options->list[i].number == CG_OPT_OSCORE;
+    return count;
+}
+
+/* RFC 8613 §2: there is one OSCORE option, and a payload. What its value means is between the endpoints. */
+static int check_form(const struct cg_sealing *sealing, struct cg_problem *problem) {
+    size_t count = count_protections(&sealing->options);
+    if (count == 0) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "this mapping relays requests that the client has protected (OSCORE option)");
+    }
+    if (count > 1) return cg_problem_set(problem, CG_E_BAD_REQUEST, "the OSCORE option is not repeatable");
+    if (sealing->payload.len == 0) {
+        return cg_problem_set(problem, CG_E_BAD_REQUEST, "a protected request has a payload (RFC 8613 section 2)");
+    }
+    return CG_OK;
 }
 
 static int relay_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job,
                       struct cg_buf *out, struct cg_binding **binding, struct cg_problem *problem) {
     struct cg_relay *relay = (struct cg_relay *)protector;
     *binding = NULL;
-    if (!is_protected(&sealing->options)) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "this mapping relays requests that the client has protected (OSCORE option)");
-    }
+    int err = check_form(sealing, problem);
+    if (err < 0) return err;
     if (relay->checker != NULL) return check_request(relay, sealing, job, problem);
     return cg_sealing_emit(sealing, out, problem);
+}
+
+/* What a member says that could not open the request (RFC 8613 §8.2). Anybody could have sent it, so it takes no
+ * protected answer's place. */
+static int open_error(const struct cg_msg *msg, struct cg_opened *opened) {
+    if (msg->code < CG_CODE(4, 0) || !cg_code_is_response(msg->code)) return CG_E_UNPROTECTED;
+    *opened = (struct cg_opened){.code = msg->code,
+                                 .options = msg->options,
+                                 .payload = msg->payload,
+                                 .verified = CASTGATE_VERIFIED_NONE,
+                                 .overtaken = true};
+    return CG_OK;
 }
 
 static int relay_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                       struct cg_opened *opened) {
     (void)protector;
     (void)job;
-    struct cg_slice value;
-    if (!cg_msg_find(opening->msg, CG_OPT_OSCORE, &value)) return CG_E_UNPROTECTED;
+    const struct cg_msg *msg = opening->msg;
+    struct cg_slice value = CG_SLICE_NONE;
+    size_t count = find_protection(msg, &value);
+    if (count == 0) return open_error(msg, opened);
+    if (count > 1 || value.len > CG_OSCORE_OPTION_MAX) return CG_E_BAD_OPTION;
+    if (msg->payload.len == 0) return CG_E_FORMAT;
     struct cg_oscore_option option;
-    int err = cg_oscore_option_parse(&option, value);
-    if (err < 0) return err;
+    bool is_known = cg_oscore_option_parse(&option, value) == CG_OK; /* else of another version: the client's affair */
     *opened = (struct cg_opened){
-        .code = opening->msg->code,
-        .options = opening->msg->options,
-        .payload = opening->msg->payload,
+        .code = msg->code,
+        .options = msg->options,
+        .payload = msg->payload,
         .verified = CASTGATE_VERIFIED_NONE,
-        .has_kid = option.has_kid,
-        .kid = option.kid,
+        .has_kid = is_known && option.has_kid,
+        .kid = is_known ? option.kid : CG_SLICE_NONE,
     };
     return CG_OK;
 }

@@ -78,17 +78,23 @@ static void check_sent(const struct fixture *f, const char *option, size_t optio
     assert_true(cg_slice_equal(msg->payload, cg_slice_of(sealed, sizeof sealed)));
 }
 
-/* A member's protected answer: 2.04 outside, whatever it is inside. */
-static void answer(struct fixture *f, const char *from, const char *option, size_t option_len) {
+/* What a member sends: with so many OSCORE options of that value. */
+static void answer_as(struct fixture *f, const char *from, uint8_t code, size_t options, struct cg_slice option,
+                      struct cg_slice payload) {
     static uint16_t mid = 1;
-    uint8_t bytes[256];
+    uint8_t bytes[1024];
     struct cg_msg_writer writer;
-    cg_msg_begin(&writer, bytes, sizeof bytes, CG_NON, CG_CODE(2, 4), mid++, f->world.sent[0].msg.token);
-    cg_msg_put_opt(&writer, CG_OPT_OSCORE, cg_slice_of(option, option_len));
-    cg_msg_put_payload(&writer, cg_slice_of(answered, sizeof answered));
+    cg_msg_begin(&writer, bytes, sizeof bytes, CG_NON, code, mid++, f->world.sent[0].msg.token);
+    for (size_t i = 0; i < options; i++) cg_msg_put_opt(&writer, CG_OPT_OSCORE, option);
+    cg_msg_put_payload(&writer, payload);
     int len = cg_msg_end(&writer);
     assert_true(len > 0);
     world_deliver(&f->world, from, bytes, (size_t)len);
+}
+
+/* A member's protected answer: 2.04 outside, whatever it is inside. */
+static void answer(struct fixture *f, const char *from, const char *option, size_t option_len) {
+    answer_as(f, from, CG_CODE(2, 4), 1, cg_slice_of(option, option_len), cg_slice_of(answered, sizeof answered));
 }
 
 static const char *find(const struct call *call, const void *bytes, size_t len) {
@@ -194,6 +200,118 @@ static void protection_must_fit_the_mapping(void **state) {
     tear_down(&f);
 }
 
+static void start_json(struct fixture *f) {
+    set_up(f);
+    assert_int_equal(post(f, &f->call, "/lamps", "application/json", "AA"), CG_OK);
+    world_go(&f->world, &f->call);
+    check_sent(f, "", 0);
+}
+
+static void end_json(struct fixture *f) {
+    world_advance(&f->world, 3 * SECOND);
+    assert_int_equal(f->call.replies, 1);
+}
+
+/* RFC 8613 §8.2: what a member says that cannot open the request is all that the client hears of it. */
+static void an_unprotected_error_is_given(void **state) {
+    (void)state;
+    struct fixture f;
+    start_json(&f);
+    answer_as(&f, "127.1.0.2:5683", CG_CODE(4, 1), 0, CG_SLICE_NONE, cg_slice_str("Security context not found"));
+    end_json(&f);
+    assert_int_equal(f.call.reply.summary.answered, 1);
+    assert_int_equal(f.call.reply.summary.failed, 1);
+    assert_int_equal(f.call.reply.summary.rejected, 0);
+    assert_non_null(strstr(f.call.text, "\"code\":\"4.01\""));
+    assert_non_null(strstr(f.call.text, "\"status\":403")); /* RFC 8075 §7 */
+    assert_non_null(strstr(f.call.text, "Security context not found"));
+    assert_non_null(strstr(f.call.text, "\"verified\":\"none\""));
+    assert_null(strstr(f.call.text, "application/oscore"));
+    tear_down(&f);
+}
+
+static void an_unprotected_error_displaces_no_protected_answer(void **state) {
+    (void)state;
+    struct fixture f;
+    start_json(&f);
+    answer(&f, "127.1.0.2:5683", "\x08\x12", 2);
+    answer_as(&f, "127.1.0.2:5683", CG_CODE(4, 0), 0, CG_SLICE_NONE, cg_slice_str("Decryption failed"));
+    answer_as(&f, "127.1.0.3:5683", CG_CODE(5, 3), 0, CG_SLICE_NONE, CG_SLICE_NONE);
+    answer(&f, "127.1.0.3:5683", "\x08\x13", 2); /* but is displaced by one */
+    end_json(&f);
+    assert_int_equal(f.call.reply.summary.answered, 2);
+    assert_int_equal(f.call.reply.summary.failed, 0);
+    assert_null(strstr(f.call.text, "Decryption failed"));
+    assert_non_null(strstr(f.call.text, "\"kid\":\"12\""));
+    assert_non_null(strstr(f.call.text, "\"kid\":\"13\""));
+    tear_down(&f);
+}
+
+/* "Untouched": what a later version of OSCORE means by its bits is between the client and the members. */
+static void values_with_reserved_bits_pass(void **state) {
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    assert_int_equal(post(&f, &f.call, "/lamps", "application/json", "wQUB"), CG_OK);
+    world_go(&f.world, &f.call);
+    check_sent(&f, "\xc1\x05\x01", 3);
+    answer(&f, "127.1.0.2:5683", "\x80\x07", 2);
+    answer(&f, "127.1.0.3:5683", "\x07\x01\x02\x03\x04\x05\x06\x07", 8); /* a reserved length */
+    answer(&f, "127.1.0.4:5683", "\x40\x12", 2);
+    end_json(&f);
+    assert_int_equal(f.call.reply.summary.answered, 3);
+    assert_int_equal(f.call.reply.summary.rejected, 0);
+    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"8007\"]}"));
+    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"0701020304050607\"]}"));
+    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"4012\"]}"));
+    assert_null(strstr(f.call.text, "\"kid\":\"")); /* none that can be read */
+    tear_down(&f);
+}
+
+/* RFC 8613 §2: not repeatable, never without a payload, at most 255 bytes. */
+static void malformed_protection_is_rejected(void **state) {
+    (void)state;
+    static const uint8_t long_value[256] = {0x08};
+    struct fixture f;
+    start_json(&f);
+    struct cg_slice some = cg_slice_str("\x08\x12"), body = cg_slice_of(answered, sizeof answered);
+    answer_as(&f, "127.1.0.2:5683", CG_CODE(2, 4), 2, some, body);
+    answer_as(&f, "127.1.0.3:5683", CG_CODE(2, 4), 1, some, CG_SLICE_NONE);
+    answer_as(&f, "127.1.0.4:5683", CG_CODE(2, 4), 1, cg_slice_of(long_value, sizeof long_value), body);
+    answer_as(&f, "127.1.0.5:5683", CG_CODE(2, 5), 0, CG_SLICE_NONE, body);
+    answer_as(&f, "127.1.0.6:5683", CG_CODE(4, 2), 2, some, body);
+    end_json(&f);
+    assert_int_equal(f.call.reply.summary.answered, 0);
+    assert_int_equal(f.call.reply.summary.rejected, 5);
+    assert_non_null(strstr(f.call.text, "\"reason\":\"bad-option\""));
+    assert_non_null(strstr(f.call.text, "\"reason\":\"malformed\""));
+    assert_non_null(strstr(f.call.text, "\"reason\":\"unprotected\""));
+    tear_down(&f);
+}
+
+static void expect_bad_request(struct fixture *f, struct cg_opts options, struct cg_slice payload) {
+    struct cg_request *request = world_new(&f->world, &f->call, "/lamps");
+    request->method = CG_POST;
+    request->options = options;
+    request->payload = payload;
+    world_go(&f->world, &f->call);
+    assert_int_equal(f->call.problems, 1);
+    assert_int_equal(f->call.problem.err, CG_E_BAD_REQUEST);
+    assert_int_equal(f->world.sent_count, 0);
+    call_fini(&f->call);
+}
+
+static void malformed_requests_are_not_relayed(void **state) {
+    (void)state;
+    struct cg_opt twice[2] = {{.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x01\x11")},
+                              {.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x02\x11")}};
+    struct fixture f;
+    set_up(&f);
+    expect_bad_request(&f, (struct cg_opts){.list = twice, .count = 2}, cg_slice_of(sealed, sizeof sealed));
+    expect_bad_request(&f, (struct cg_opts){.list = twice, .count = 1}, CG_SLICE_NONE);
+    tear_down(&f);
+}
+
 /* What a listener with "insecure": true takes from anybody does not include what nobody can see into. */
 static void nobody_relays_anonymously_from_afar(void **state) {
     (void)state;
@@ -219,9 +337,16 @@ static void nobody_relays_anonymously_from_afar(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(option_and_payload_pass_unchanged),   cmocka_unit_test(json_has_option_and_bytes),
-        cmocka_unit_test(relayed_requests_never_share_a_cast), cmocka_unit_test(protection_must_fit_the_mapping),
+        cmocka_unit_test(option_and_payload_pass_unchanged),
+        cmocka_unit_test(json_has_option_and_bytes),
+        cmocka_unit_test(relayed_requests_never_share_a_cast),
+        cmocka_unit_test(protection_must_fit_the_mapping),
         cmocka_unit_test(nobody_relays_anonymously_from_afar),
+        cmocka_unit_test(an_unprotected_error_is_given),
+        cmocka_unit_test(an_unprotected_error_displaces_no_protected_answer),
+        cmocka_unit_test(values_with_reserved_bits_pass),
+        cmocka_unit_test(malformed_protection_is_rejected),
+        cmocka_unit_test(malformed_requests_are_not_relayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
