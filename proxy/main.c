@@ -63,6 +63,7 @@ static void log_mistakes(enum cg_log_level level, const char *event, const char 
         cg_log_str(&line, "msg", it->message);
         cg_log_end(&line);
     }
+    if (mistakes->count > mistakes->listed) cg_log(level, event, "and %zu more", mistakes->count - mistakes->listed);
 }
 
 static void log_warnings(const char *file, const struct cg_config *config) {

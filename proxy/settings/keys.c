@@ -57,7 +57,8 @@ static void list_keys(char *to, size_t cap, const struct cg_keys *keys) {
 }
 
 static void report_unknown(struct cg_reader *reader, const struct cg_at *at, const struct cg_keys *keys) {
-    const char *nearest = nearest_key(keys, at->key);
+    /* A million unknown keys are not each compared with all known ones. */
+    const char *nearest = cg_mistakes_are_full(reader->mistakes) ? NULL : nearest_key(keys, at->key);
     if (nearest != NULL) {
         cg_mistake_at(reader, at, "unknown key; did you mean \"%s\"?", nearest);
         return;

@@ -1,9 +1,9 @@
 /* A file to a snapshot. The hard thing: the file is as hostile as any other input until it is parsed; it is read with a
  * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
 #include "settings/reader.h"
+#include "settings/regular.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -24,9 +24,11 @@ static int read_all(int fd, size_t max, struct cg_buf *to) {
 }
 
 static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mistakes) {
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    int why = fd < 0 ? errno : read_all(fd, CG_SETTINGS_FILE_MAX, to);
-    if (fd >= 0) close(fd);
+    struct stat info;
+    int fd = cg_regular_open(file, &info, mistakes);
+    if (fd < 0) return CG_E_FORMAT;
+    int why = read_all(fd, CG_SETTINGS_FILE_MAX, to);
+    close(fd);
     if (why == ENOMEM) return CG_E_NO_MEMORY;
     if (why != 0) {
         cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
@@ -44,7 +46,7 @@ int cg_settings_load(const char *file, struct cg_config **config, struct cg_mist
     if (err < 0) goto out;
     place = realpath(file, NULL);
     const char *folder = place == NULL ? NULL : dirname(place);
-    if (place == NULL) folder = place = realpath(".", NULL); /* a pipe has no folder */
+    if (place == NULL) folder = place = realpath(".", NULL); /* what was deleted while open, such as /dev/stdin */
     err = folder == NULL ? CG_E_NO_MEMORY : cg_settings_parse(cg_buf_slice(&text), folder, config, mistakes);
 out:
     free(place);

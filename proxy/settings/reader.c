@@ -21,6 +21,8 @@ void cg_mistakes_fini(struct cg_mistakes *mistakes) {
     mistakes->count = mistakes->listed = 0;
 }
 
+bool cg_mistakes_are_full(const struct cg_mistakes *mistakes) { return mistakes->listed == CG_MISTAKES_LISTED; }
+
 static const char *printable_copy(struct cg_arena *arena, const char *text) {
     size_t len = strlen(text);
     char *copy = cg_arena_alloc(arena, len + 1);
@@ -38,7 +40,7 @@ static void CG_PRINTF(3, 0)
     add_mistake(struct cg_mistakes *mistakes, const char *pointer, const char *format, va_list arguments) {
     char message[MESSAGE_MAX];
     mistakes->count++;
-    if (mistakes->listed == CG_MISTAKES_LISTED) return;
+    if (cg_mistakes_are_full(mistakes)) return;
     struct cg_mistake *mistake = cg_arena_alloc(&mistakes->arena, sizeof *mistake);
     if (mistake == NULL) return;
     vsnprintf(message, sizeof message, format, arguments);
@@ -99,8 +101,9 @@ static const char *pointer_text(struct cg_reader *reader, const struct cg_at *at
 
 void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char *format, ...) {
     va_list arguments;
+    bool is_listed = !cg_mistakes_are_full(reader->mistakes); /* else the pointer is not worth its memory */
     va_start(arguments, format);
-    add_mistake(reader->mistakes, pointer_text(reader, at), format, arguments);
+    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "", format, arguments);
     va_end(arguments);
 }
 

@@ -2,14 +2,13 @@
  * when it complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one
  * allocator only, and its complaints are replaced. */
 #include "settings/secret.h"
+#include "settings/regular.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 int cg_secret_alloc(struct cg_secret_text *text, size_t len) {
@@ -26,13 +25,7 @@ void cg_secret_free(struct cg_secret_text *text) {
     *text = (struct cg_secret_text){0};
 }
 
-/* NULL, or why the file is not taken. */
-static const char *refusal(const struct stat *info, bool may_be_shared) {
-    if (!S_ISREG(info->st_mode)) return "is not a regular file";
-    if (info->st_size > (off_t)CG_SETTINGS_FILE_MAX) return "is larger than 16 MiB";
-    if (may_be_shared || (info->st_mode & (S_IRWXG | S_IRWXO)) == 0) return NULL;
-    return "holds keys, but is open to its group or to others; chmod 600 it, or set \"key_files_may_be_shared\": true";
-}
+static bool is_private(const struct stat *info) { return (info->st_mode & (S_IRWXG | S_IRWXO)) == 0; }
 
 /* Fills the text from the descriptor; a file that shrinks meanwhile makes it shorter. 0 or errno. */
 static int fill(struct cg_secret_text *text, int fd) {
@@ -52,14 +45,13 @@ int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_sh
     struct stat info;
     int err = CG_E_FORMAT, why = 0;
     *text = (struct cg_secret_text){0};
-    int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); /* a pipe must not block */
-    if (fd < 0 || fstat(fd, &info) != 0) {
-        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(errno));
-        goto out;
-    }
-    const char *refused = refusal(&info, may_be_shared);
-    if (refused != NULL) {
-        cg_mistakes_add(mistakes, "", "%s %s", file, refused);
+    int fd = cg_regular_open(file, &info, mistakes);
+    if (fd < 0) return err;
+    if (!may_be_shared && !is_private(&info)) {
+        cg_mistakes_add(mistakes, "",
+                        "%s holds keys, but is open to its group or to others; chmod 600 it, or set "
+                        "\"key_files_may_be_shared\": true",
+                        file);
         goto out;
     }
     err = cg_secret_alloc(text, (size_t)info.st_size);
@@ -69,7 +61,7 @@ int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_sh
         err = CG_E_FORMAT;
     }
 out:
-    if (fd >= 0) close(fd);
+    close(fd);
     if (err != CG_OK) cg_secret_free(text);
     return err;
 }

@@ -25,6 +25,8 @@ struct cg_mistakes {
 
 void cg_mistakes_init(struct cg_mistakes *mistakes);
 void cg_mistakes_fini(struct cg_mistakes *mistakes);
+/* Further ones are only counted: nobody need think about what they should say. */
+bool cg_mistakes_are_full(const struct cg_mistakes *mistakes);
 /* Copies both texts; control characters become '?'. */
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) CG_PRINTF(3, 4);
 

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -224,6 +227,54 @@ def test_examples_are_valid():
         if "schema" not in file.name:
             result = run("-c", file, "-T")
             assert result.returncode == 0, (file, result.stderr)
+
+
+# --- files
+
+
+def test_a_million_unknown_keys_are_refused_in_good_time(check):
+    """Comparing each with the known ones took a minute and more; the list ends, the count does not."""
+    text = "{" + ",".join(f'"k{number:07}":0' for number in range(1_000_000)) + "}"
+    start = time.monotonic()
+    result = check(text)
+    assert time.monotonic() - start < 10
+    lines = result.stderr.splitlines()
+    assert result.returncode == 2 and len(lines) == 101
+    assert lines[-1].endswith("and 999900 more")
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    """A FIFO that nobody writes to."""
+    os.mkfifo(tmp_path / "fifo")
+    return str(tmp_path / "fifo")
+
+
+def test_a_fifo_as_settings_file_holds_nobody(gateway, group, fifo):
+    """Refused at once, at the start and at a reload; what runs goes on with what it has."""
+    result = run("-c", fifo, "-T")
+    assert result.returncode == 2 and "is not a regular file" in result.stderr
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    os.replace(fifo, gate.file)
+    gate.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "is not a regular file" in gate.log() and "stay as they are" in gate.log())
+    assert gate.request("/silent/x", headers={"Multicast-Timeout": "0"}).status == 204
+
+
+def test_a_fifo_that_the_settings_name_holds_nobody(gateway, group, fifo):
+    certificate, key = fifo, fifo
+    named = [{"security_groups": {"g": fifo}}, {"mappings": [{**NONE, "group": group.uri, "security": "relay", "check_signature": fifo}]}]
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    for number, settings in enumerate(named, 1):
+        gate.reload({**gate.settings, **settings})
+        wait_for(lambda: gate.log().count("stay as they are") == number)
+        assert gate.log().count("is not a regular file") == number
+        assert gate.request("/silent/x", headers={"Multicast-Timeout": "0"}).status == 204
+    listen = {"listen": [f"127.0.0.1:{free_tcp_port()}"], "tls": {"certificate": certificate, "key": key}}
+    file = gate.file.with_name("tls.json")
+    file.write_text(json.dumps({**gate.settings, "http": listen}))
+    result = run("-c", file)
+    assert result.returncode == 1 and "is not a regular file" in result.stderr
 
 
 # --- the command line

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <cmocka.h>
 #include <jansson.h>
@@ -322,12 +323,28 @@ static void files_that_cannot_be_read(void **state) {
     assert_non_null(spaces);
     memset(spaces, ' ', len);
     check_unreadable("/nonexistent/gw.json", "/nonexistent/gw.json cannot be read: No such file or directory");
-    check_unreadable("/", "/ cannot be read: Is a directory");
+    check_unreadable("/", "/ is not a regular file");
+    check_unreadable("/dev/zero", "/dev/zero is not a regular file");
     write_file(folder, file, spaces, len);
-    check_unreadable(file, "the file is larger than 16 MiB");
+    char message[256];
+    snprintf(message, sizeof message, "%s is larger than 16 MiB", file);
+    check_unreadable(file, message);
     unlink(file);
     rmdir(folder);
     free(spaces);
+}
+
+/* Nobody writes to it: opening it in the ordinary way would wait for ever. */
+static void a_fifo_is_no_settings_file(void **state) {
+    (void)state;
+    char folder[64], file[128], message[256];
+    write_file(folder, file, "", 0);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(mkfifo(file, 0600), 0);
+    snprintf(message, sizeof message, "%s is not a regular file", file);
+    check_unreadable(file, message);
+    unlink(file);
+    rmdir(folder);
 }
 
 /* R10: plain multicast needs protection below, and that is said. */
@@ -497,6 +514,7 @@ int main(void) {
         cmocka_unit_test(the_example_loads),
         cmocka_unit_test(file_names_are_relative_to_the_file),
         cmocka_unit_test(files_that_cannot_be_read),
+        cmocka_unit_test(a_fifo_is_no_settings_file),
         cmocka_unit_test(warnings_R10),
         cmocka_unit_test(the_schema_has_the_keys_that_are_known),
         cmocka_unit_test(the_schema_has_the_defaults_that_are_used),
