@@ -1,15 +1,13 @@
 /* What the JSON reply and the event stream have in common: answers, counts and refusals as JSON on one line. The hard
- * thing: a member's own JSON is embedded as it is, so it must first be proved to be exactly one well-formed value. */
+ * thing: a member's own JSON is embedded as it is, so it must first be proved to be exactly one well-formed value, and
+ * no deeper than readers go: one member's brackets must not make the others' answers unreadable. */
 #include "json/json_write.h"
 #include "lend.h"
 
-#include <jansson.h>
-
+#include "base/json.h"
 #include "base/text.h"
 #include "wire/content_format.h"
 #include "wire/msg.h"
-
-enum { EMBEDDED_DEPTH_MAX = 64 };
 
 void cg_json_put_key(struct cg_buf *to, const char *key) {
     if (to->len > 0 && to->data[to->len - 1] != '{') cg_buf_put_u8(to, ',');
@@ -49,33 +47,6 @@ static void put_hex(struct cg_buf *to, const char *key, bool present, struct cas
     cg_buf_put_u8(to, '"');
 }
 
-/* Readers bound how deep they go, each elsewhere, and one member's brackets must not make the others' answers
- * unreadable. */
-static bool is_shallow(struct cg_slice json) {
-    bool quoted = false;
-    unsigned depth = 0;
-    for (size_t i = 0; i < json.len && depth <= EMBEDDED_DEPTH_MAX; i++) {
-        uint8_t byte = json.data[i];
-        if (quoted && byte == '\\') {
-            i++;
-        } else if (byte == '"') {
-            quoted = !quoted;
-        } else if (!quoted && (byte == '[' || byte == '{')) {
-            depth++;
-        } else if (!quoted && (byte == ']' || byte == '}')) {
-            depth--;
-        }
-    }
-    return depth <= EMBEDDED_DEPTH_MAX;
-}
-
-static bool is_json(struct castgate_slice payload) {
-    json_error_t error;
-    json_t *value = json_loadb(payload.data, payload.len, JSON_DECODE_ANY, &error);
-    json_decref(value);
-    return value != NULL && is_shallow(cg_borrow(payload));
-}
-
 /* JSON has line ends only where white space may stand; a space does as well and keeps an event stream's framing. */
 static void put_on_one_line(struct cg_buf *to, struct cg_slice json) {
     uint8_t *at = cg_buf_reserve(to, json.len);
@@ -90,7 +61,7 @@ static void put_body(struct cg_buf *to, const struct castgate_answer *answer) {
     bool has_format = answer->format != CASTGATE_FORMAT_NONE;
     bool text =
         !has_format || cg_format_is_text((uint16_t)answer->format); /* without format: a diagnostic text, perhaps */
-    if (has_format && cg_format_is_json((uint16_t)answer->format) && is_json(answer->payload)) {
+    if (has_format && cg_format_is_json((uint16_t)answer->format) && cg_json_valid(payload)) {
         cg_json_put_key(to, "json");
         put_on_one_line(to, payload);
     } else if (text && cg_utf8_valid(payload)) {

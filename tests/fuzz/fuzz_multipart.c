@@ -7,6 +7,7 @@
 #include <jansson.h>
 
 #include "base/buf.h"
+#include "base/json.h"
 #include "base/text.h"
 #include "builtin.h"
 #include "wire/content_format.h"
@@ -282,9 +283,26 @@ static void check_base64(const json_t *value, struct castgate_slice payload) {
 }
 
 static void check_embedded(const json_t *value, struct castgate_slice payload) {
-    json_t *own = json_loadb(payload.data, payload.len, JSON_DECODE_ANY, NULL);
+    json_t *own = json_loadb(payload.data, payload.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
     CG_CHECK(own != NULL && json_equal(own, value));
     json_decref(own);
+}
+
+/* It is embedded all the same, and then this strict reader cannot read the reply. */
+static bool is_beyond_jansson(struct castgate_slice payload) {
+    if (!cg_json_valid(borrow(payload))) return false;
+    json_t *own = json_loadb(payload.data, payload.len, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    json_decref(own);
+    return own == NULL;
+}
+
+static bool is_readable(const struct castgate_call *call) {
+    for (size_t i = 0; i < call->count; i++) {
+        const struct castgate_answer *answer = &call->answers[i].view;
+        bool is_json = answer->format != CASTGATE_FORMAT_NONE && cg_format_is_json((uint16_t)answer->format);
+        if (is_json && is_beyond_jansson(answer->payload)) return false;
+    }
+    return true;
 }
 
 static void check_json_answer(const json_t *object, const struct castgate_answer *answer) {
@@ -309,6 +327,7 @@ static json_t *load(struct cg_slice text) {
 }
 
 static void check_json(struct castgate_call *call) {
+    if (!is_readable(call)) return;
     json_t *reply = load(cg_buf_slice(&call->body));
     const json_t *answers = json_object_get(reply, "answers");
     CG_CHECK(json_object_size(reply) == 6 && json_array_size(answers) == call->count);
@@ -333,6 +352,7 @@ static json_t *expect_event(struct cg_slice *rest, const char *name) {
 }
 
 static void check_sse(struct castgate_call *call) {
+    if (!is_readable(call)) return;
     struct cg_slice rest = cg_buf_slice(&call->body);
     expect_text(&rest, ": sent\n\n");
     for (size_t i = 0; i < call->count; i++) {

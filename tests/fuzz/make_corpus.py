@@ -88,6 +88,12 @@ def settings():
     write("settings", "mappings", json.dumps({"mappings": whole["mappings"][1:], "clients": whole["clients"]}))
 
 
+def texts():
+    for number, text in enumerate(('{"a": [1, -2.5e+3, true, null], "b": {"c": "\\u00e4\\n"}}', "18446744073709551617", "1e400",
+                                   '["\\u0000", "\\ud800"]', "[" * 64 + "]" * 64, "[" * 65 + "]" * 65, ' [ { } , [ ] ] ', "01", '{"a":1}}')):
+        write("json", number, text)
+
+
 def dictionary():
     """Keys and words of the schema, for -dict."""
     words = set()
@@ -237,5 +243,5 @@ def exchanges():
             write("exchange", name + "-freed", b"\x01" + full[1:])
 
 
-for make in (messages, uris, cris, settings, dictionary, http, multiparts, exchanges, oscore):
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, oscore):
     make()
