@@ -17,16 +17,15 @@ static int refuse(const char **why, const char *sentence) {
 
 static const struct cg_cose_cipher *cipher_or_none(int id) { return id == CG_COSE_NONE ? NULL : cg_cose_cipher(id); }
 
+/* Each algorithm may be set alone; a mode is there where both of its are (RFC 10021 §2.1.1, §2.1.7 to §2.1.10). */
 static int check_group_algorithms(const struct cg_oscore_params *p, const char **why) {
-    bool group_mode = p->alg_group_enc != CG_COSE_NONE, pairwise_mode = p->alg_agreement != CG_COSE_NONE;
-    if (group_mode && cg_cose_cipher(p->alg_group_enc) == NULL)
+    bool group_mode = p->alg_group_enc != CG_COSE_NONE && p->alg_signature != CG_COSE_NONE;
+    bool pairwise_mode = p->alg_aead != CG_COSE_NONE && p->alg_agreement != CG_COSE_NONE;
+    if (p->alg_group_enc != CG_COSE_NONE && cg_cose_cipher(p->alg_group_enc) == NULL)
         return refuse(why, "alg_group_enc is unknown or, as AES-CBC, forbidden (RFC 10021 2.1.7)");
-    if (group_mode != (p->alg_signature != CG_COSE_NONE))
-        return refuse(why, "alg_group_enc and alg_signature go together");
-    if (group_mode && cg_cose_signature_curve(p->alg_signature) == CG_CURVE_NONE)
-        return refuse(why, "alg_signature must be -8 (EdDSA) or -7 (ES256)");
-    if (pairwise_mode && p->alg_aead == CG_COSE_NONE) return refuse(why, "alg_pairwise_key_agreement needs alg_aead");
-    if (pairwise_mode && cg_cose_agreement_hash(p->alg_agreement) != p->hkdf)
+    if (p->alg_signature != CG_COSE_NONE && cg_cose_signature_curve(p->alg_signature) == CG_CURVE_NONE)
+        return refuse(why, "alg_signature must be -8 (EdDSA), -19 (Ed25519), -7 (ES256) or -9 (ESP256)");
+    if (p->alg_agreement != CG_COSE_NONE && cg_cose_agreement_hash(p->alg_agreement) != p->hkdf)
         return refuse(why, "alg_pairwise_key_agreement must be -27 with HKDF SHA-256, -28 with HKDF SHA-512");
     if (!group_mode && !pairwise_mode) return refuse(why, "neither the group mode nor the pairwise mode is set up");
     return CG_OK;
@@ -131,7 +130,7 @@ static int derive_common(struct cg_oscore_context *context, const struct cg_osco
     struct cg_oscore_secrets *secrets = context->secrets;
     int err = cg_hkdf_extract(p->hkdf, p->master_salt, p->master_secret, secrets->prk);
     if (err == CG_OK) err = derive(context, CG_SLICE_NONE, "IV", secrets->common_iv, context->common_iv_len);
-    if (err == CG_OK && context->group_enc != NULL)
+    if (err == CG_OK && cg_oscore_has_group_mode(context))
         err = derive(context, CG_SLICE_NONE, "SEKey", secrets->signature_encryption_key, context->group_enc->key_len);
     return err;
 }
@@ -141,9 +140,9 @@ int cg_oscore_credential_key(const struct cg_oscore_context *context, struct cg_
     struct cg_ccs ccs;
     int err = cg_ccs_parse(&ccs, cred);
     if (err != CG_OK) return refuse(why, "the credential is not a CCS with a usable COSE_Key");
-    if (context->group_enc != NULL) {
+    if (context->alg_signature != CG_COSE_NONE) {
         if (ccs.curve != cg_cose_signature_curve(context->alg_signature) ||
-            (ccs.alg != CG_COSE_NONE && ccs.alg != context->alg_signature))
+            (ccs.alg != CG_COSE_NONE && !cg_cose_same_signature(ccs.alg, context->alg_signature)))
             return refuse(why, "the credential's key does not fit alg_signature");
     } else if (ccs.curve == CG_CURVE_ED25519 || (ccs.alg != CG_COSE_NONE && ccs.alg != context->alg_agreement)) {
         return refuse(why, "the credential's key does not fit alg_pairwise_key_agreement");
@@ -165,7 +164,7 @@ static int derive_sender(struct cg_oscore_context *context, const struct cg_osco
     err = cg_private_key_init(&context->private_key, sender->private_key, &public_key);
     cg_public_key_fini(&public_key);
     if (err != CG_OK) return refuse(why, "the private key is not the one of the own credential");
-    if (context->group_enc == NULL) return CG_OK;
+    if (!cg_oscore_has_group_mode(context)) return CG_OK;
     return cg_aead_key_init(&context->group_send_key, context->group_enc, context->group_enc_fetched,
                             context->secrets->sender_key, true);
 }
@@ -231,7 +230,7 @@ int cg_oscore_checker_new(struct cg_oscore_context **context, const struct cg_os
                           struct cg_slice signature_encryption_key, const char **why) {
     int err = check_params(params, why);
     if (err != CG_OK) return err;
-    if (!params->group || params->alg_group_enc == CG_COSE_NONE)
+    if (!params->group || params->alg_group_enc == CG_COSE_NONE || params->alg_signature == CG_COSE_NONE)
         return refuse(why, "a signature checker needs a group with the group mode");
     if (params->sender != NULL || params->master_secret.len > 0 || params->master_salt.len > 0)
         return refuse(why, "a signature checker must not have what a member has");
@@ -278,7 +277,7 @@ int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_
 }
 
 struct cg_slice cg_oscore_signature_encryption_key(const struct cg_oscore_context *context) {
-    if (context->group_enc == NULL) return CG_SLICE_NONE;
+    if (!cg_oscore_has_group_mode(context)) return CG_SLICE_NONE;
     return cg_slice_of(context->secrets->signature_encryption_key, context->group_enc->key_len);
 }
 
@@ -287,7 +286,9 @@ bool cg_oscore_context_matches(const struct cg_oscore_context *context, const st
     return context->has_id_context && cg_slice_equal(option->kid_context, context->id_context);
 }
 
-bool cg_oscore_has_group_mode(const struct cg_oscore_context *context) { return context->group_enc != NULL; }
+bool cg_oscore_has_group_mode(const struct cg_oscore_context *context) {
+    return context->group_enc != NULL && context->alg_signature != CG_COSE_NONE;
+}
 
 bool cg_oscore_has_pairwise_mode(const struct cg_oscore_context *context) {
     bool possible = context->aead != NULL && (!context->group || context->alg_agreement != CG_COSE_NONE);

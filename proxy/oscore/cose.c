@@ -28,10 +28,17 @@ const struct cg_cose_cipher *cg_cose_cipher(int id) {
 
 enum cg_cose_curve cg_cose_signature_curve(int id) {
     switch (id) {
-    case CG_COSE_EDDSA: return CG_CURVE_ED25519;
-    case CG_COSE_ES256: return CG_CURVE_P256;
+    case CG_COSE_EDDSA:
+    case CG_COSE_ED25519: return CG_CURVE_ED25519;
+    case CG_COSE_ES256:
+    case CG_COSE_ESP256: return CG_CURVE_P256;
     default: return CG_CURVE_NONE;
     }
+}
+
+bool cg_cose_same_signature(int id, int other) {
+    enum cg_cose_curve curve = cg_cose_signature_curve(id);
+    return curve != CG_CURVE_NONE && curve == cg_cose_signature_curve(other);
 }
 
 enum cg_hash cg_cose_agreement_hash(int id) {

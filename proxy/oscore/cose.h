@@ -19,6 +19,8 @@ enum {
     CG_COSE_A256CTR = -65532,
     CG_COSE_ES256 = -7,
     CG_COSE_EDDSA = -8,
+    CG_COSE_ESP256 = -9,   /* RFC 9864: ES256 with P-256 and no other curve */
+    CG_COSE_ED25519 = -19, /* RFC 9864: EdDSA with Ed25519 and no other curve */
     CG_COSE_ECDH_SS_HKDF_256 = -27,
     CG_COSE_ECDH_SS_HKDF_512 = -28,
 };
@@ -52,6 +54,9 @@ const struct cg_cose_cipher *cg_cose_cipher(int id);
 
 /* The curve that goes with a signature algorithm; CG_CURVE_NONE when it is unknown. */
 enum cg_cose_curve cg_cose_signature_curve(int id);
+
+/* Whether both numbers are known and name the same signature: RFC 9864 gave each of the two a second one. */
+bool cg_cose_same_signature(int id, int other);
 
 /* The hash inside a key agreement algorithm, which must be the group's HKDF hash (RFC 10021 §2.1.10); 0 when unknown.
  */

@@ -128,8 +128,6 @@ static void CG_PRINTF(4, 5)
 static void check_group_mode(struct cg_group_reader *r, const struct cg_at *at) {
     const struct cg_security_group *group = r->group;
     int enc = group->alg_group_enc, signature = group->alg_signature;
-    if ((enc == CG_COSE_NONE) != (signature == CG_COSE_NONE))
-        misfit(r, at, NULL, "alg_group_enc and alg_signature go together: both for the group mode, or neither");
     if (enc >= -65531 && enc <= -65529)
         misfit(r, at, "alg_group_enc", "AES-CBC must not be used (RFC 10021 2.1.6)");
     else if (enc != CG_COSE_NONE && cg_cose_cipher(enc) == NULL)
@@ -138,15 +136,12 @@ static void check_group_mode(struct cg_group_reader *r, const struct cg_at *at) 
             "is not known here; known are 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 (ChaCha20/Poly1305), "
             "-65534 to -65532 (AES-CTR)");
     if (signature != CG_COSE_NONE && cg_cose_signature_curve(signature) == CG_CURVE_NONE)
-        misfit(r, at, "alg_signature", "must be -8 (EdDSA) or -7 (ES256)");
+        misfit(r, at, "alg_signature", "must be -8 (EdDSA), -19 (Ed25519), -7 (ES256) or -9 (ESP256)");
 }
 
 static void check_pairwise_mode(struct cg_group_reader *r, const struct cg_at *at) {
     const struct cg_security_group *group = r->group;
     const struct cg_cose_cipher *aead = group->alg_aead == CG_COSE_NONE ? NULL : cg_cose_cipher(group->alg_aead);
-    if ((group->alg_aead == CG_COSE_NONE) != (group->alg_agreement == CG_COSE_NONE))
-        misfit(r, at, NULL,
-               "alg_aead and alg_pairwise_key_agreement go together: both for the pairwise mode, or neither");
     if (group->alg_aead != CG_COSE_NONE && (aead == NULL || aead->tag_len == 0))
         misfit(r, at, "alg_aead",
                "must be an AEAD that is known here: 1 to 3 (AES-GCM), 10 to 13 and 30 to 33 (AES-CCM), 24 "
@@ -157,16 +152,26 @@ static void check_pairwise_mode(struct cg_group_reader *r, const struct cg_at *a
                group->hkdf == CG_SHA256 ? "sha256" : "sha512");
 }
 
+/* An algorithm may stand alone: it says so in every message, and its mode is not used (RFC 10021 §2.1.1). */
+static void check_modes(struct cg_group_reader *r, const struct cg_at *at) {
+    const struct cg_security_group *group = r->group;
+    bool group_mode = group->alg_group_enc != CG_COSE_NONE && group->alg_signature != CG_COSE_NONE;
+    bool pairwise_mode = group->alg_aead != CG_COSE_NONE && group->alg_agreement != CG_COSE_NONE;
+    if (!group_mode && !pairwise_mode)
+        misfit(r, at, NULL,
+               "sets up neither the group mode (alg_group_enc and alg_signature) nor the pairwise mode (alg_aead and "
+               "alg_pairwise_key_agreement)");
+    else if (!group_mode && group->file == CG_GROUP_FILE_CHECKER)
+        misfit(r, at, NULL, "a checker needs the group mode: alg_group_enc and alg_signature");
+}
+
 static void check_algorithms(struct cg_group_reader *r, const struct cg_at *at) {
     const struct cg_security_group *group = r->group;
     if (!r->algorithms_fit) return; /* one of them is no number */
     check_group_mode(r, at);
     check_pairwise_mode(r, at);
     if (!r->algorithms_fit) return;
-    if (group->alg_group_enc == CG_COSE_NONE && group->alg_aead == CG_COSE_NONE)
-        misfit(r, at, NULL, "sets up neither the group mode nor the pairwise mode");
-    else if (group->alg_group_enc == CG_COSE_NONE && group->file == CG_GROUP_FILE_CHECKER)
-        misfit(r, at, NULL, "a checker needs the group mode: alg_group_enc and alg_signature");
+    check_modes(r, at);
     struct cg_oscore_params params;
     cg_security_group_params(group, NULL, &params, NULL);
     r->id_max = cg_oscore_sender_id_max(&params);
@@ -238,7 +243,7 @@ static bool key_fits(struct cg_group_reader *r, const struct cg_at *at, const st
                       curve_name(ccs->curve), curve_name(r->curve));
         return false;
     }
-    if (ccs->alg == CG_COSE_NONE || ccs->alg == alg) return true;
+    if (ccs->alg == CG_COSE_NONE || ccs->alg == alg || (signs && cg_cose_same_signature(ccs->alg, alg))) return true;
     cg_mistake_at(&r->reader, at, "its COSE_Key is for algorithm %d, but the group uses %d", ccs->alg, alg);
     return false;
 }

@@ -266,7 +266,7 @@ int cg_keyring_new(json_t **document, const struct cg_keys_options *options, cha
               fill_common(common, options);
     int err = ok ? CG_OK : CG_E_NO_MEMORY;
     if (ok && curve_of(common) == CG_CURVE_NONE)
-        err = fail(error, "--alg-signature", "must be -8 (EdDSA) or -7 (ES256)");
+        err = fail(error, "--alg-signature", "must be -8 (EdDSA), -19 (Ed25519), -7 (ES256) or -9 (ESP256)");
     if (err == CG_OK) err = make_pair(common, manager, common, "gm_cred");
     if (err == CG_OK) err = make_pair(common, gateway, gateway, "cred");
     if (err == CG_OK) err = cg_keyring_add(made, options, error);
@@ -411,7 +411,8 @@ bool cg_keyring_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_M
     enum { GROUP, GATEWAY, MEMBERS };
     json_t *members = json_object_get(document, "members");
     size_t count = json_array_size(members);
-    bool has_checker = number_of(json_object_get(document, "common"), "alg_group_enc") != CG_COSE_NONE;
+    const json_t *common = json_object_get(document, "common");
+    bool has_checker = number_of(common, "alg_group_enc") != CG_COSE_NONE && curve_of(common) != CG_CURVE_X25519;
     if (index == GROUP) {
         (void)snprintf(name, CG_KEYRING_NAME_MAX, "group.json");
         *file = json_incref(document);

@@ -28,11 +28,11 @@ const char cg_keys_usage[] =
     "  --addresses A        the first member's address, such as 127.1.0.1:5683; the others follow (IPv4: consecutive\n"
     "                       addresses, IPv6: consecutive ports)\n"
     "  --alg-group-enc N    COSE number of the Group Encryption Algorithm (default 10, AES-CCM-16-64-128)\n"
-    "  --alg-signature N    -8 (EdDSA, the default) or -7 (ES256)\n"
+    "  --alg-signature N    -8 (EdDSA, the default), -7 (ES256), or RFC 9864's numbers for them, -19 and -9\n"
     "  --alg-aead N         AEAD Algorithm of the pairwise mode (default 10)\n"
     "  --alg-pairwise N     Pairwise Key Agreement Algorithm: -27 with SHA-256, -28 with SHA-512 (the default)\n"
     "  --hkdf HASH          sha256 (the default) or sha512\n"
-    "  --no-pairwise        without the pairwise mode\n"
+    "  --no-pairwise        without the pairwise mode; --alg-aead beside it is written into the files all the same\n"
     "  --no-group-mode      without the group mode: X25519 keys, no checker.json\n"
     "  --countersign-elements 4   for members that take RFC 9338 3.3 literally (default 5)\n"
     "  --member-peers WHO   whose credentials the members' files hold: all, so that every member may send, or gateway\n"
@@ -61,7 +61,7 @@ enum {
 /* What was said, before the defaults that depend on one another. */
 struct said {
     struct cg_keys_options *options;
-    bool no_pairwise, no_group_mode, pairwise_alg, group_alg, agreement;
+    bool no_pairwise, no_group_mode, aead, group_alg, agreement;
 };
 
 typedef bool take_fn(struct said *said, const char *value);
@@ -92,12 +92,12 @@ static bool take_addresses(struct said *said, const char *value) {
 }
 
 static bool take_aead(struct said *said, const char *value) {
-    said->pairwise_alg = true;
+    said->aead = true;
     return take_algorithm(value, &said->options->alg_aead);
 }
 
 static bool take_pairwise(struct said *said, const char *value) {
-    said->pairwise_alg = said->agreement = true;
+    said->agreement = true;
     return take_algorithm(value, &said->options->alg_agreement);
 }
 
@@ -231,13 +231,13 @@ static int complete(struct said *said, char *error) {
     if (options->command == CG_KEYS_CLAIM && options->state == NULL) return fail(error, "--state", "has to be said");
     if (said->no_pairwise && said->no_group_mode)
         return fail(error, "--no-group-mode", "one of the two modes is needed");
-    if (said->no_pairwise && said->pairwise_alg)
-        return fail(error, "--no-pairwise", "contradicts --alg-aead or --alg-pairwise");
+    if (said->no_pairwise && said->agreement) return fail(error, "--no-pairwise", "contradicts --alg-pairwise");
     if (said->no_group_mode && said->group_alg)
         return fail(error, "--no-group-mode", "contradicts --alg-group-enc or --alg-signature");
     if (!said->agreement)
         options->alg_agreement = options->hkdf == CG_SHA512 ? CG_COSE_ECDH_SS_HKDF_512 : CG_COSE_ECDH_SS_HKDF_256;
-    if (said->no_pairwise) options->alg_aead = options->alg_agreement = CG_COSE_NONE;
+    if (said->no_pairwise) options->alg_agreement = CG_COSE_NONE;
+    if (said->no_pairwise && !said->aead) options->alg_aead = CG_COSE_NONE;
     if (said->no_group_mode) options->alg_group_enc = options->alg_signature = CG_COSE_NONE;
     return CG_OK;
 }

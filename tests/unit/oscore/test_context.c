@@ -31,19 +31,28 @@ static void test_algorithm_combinations(void **state) {
         {10, 10, -8, -28, CG_SHA512, true},
         {10, 10, -8, -27, CG_SHA512, false}, /* the agreement's hash is not the group's */
         {10, 10, -8, -28, CG_SHA256, false},
-        {0, 10, -8, 0, CG_SHA256, true},        /* signatures only */
-        {10, 0, 0, -27, CG_SHA256, true},       /* pairwise only */
-        {10, 10, -8, 0, CG_SHA256, true},       /* an AEAD is named, but there is no pairwise mode */
-        {0, -65534, -8, 0, CG_SHA256, true},    /* A128CTR under a signature */
-        {10, -65534, 0, -27, CG_SHA256, false}, /* A128CTR without one */
-        {-65534, 0, 0, -27, CG_SHA256, false},  /* A128CTR in pairwise mode */
+        {0, 10, -8, 0, CG_SHA256, true},       /* signatures only */
+        {10, 0, 0, -27, CG_SHA256, true},      /* pairwise only */
+        {10, 10, -8, 0, CG_SHA256, true},      /* an AEAD is named, but there is no pairwise mode */
+        {0, -65534, -8, 0, CG_SHA256, true},   /* A128CTR under a signature */
+        {10, -65534, 0, -27, CG_SHA256, true}, /* A128CTR without one: no group mode */
+        {-65534, 0, 0, -27, CG_SHA256, false}, /* A128CTR in pairwise mode */
         {-65534, 10, -8, -27, CG_SHA256, false},
         {10, -65531, -8, -27, CG_SHA256, false}, /* AES-CBC: A128CBC, A192CBC, A256CBC */
         {10, -65530, -8, -27, CG_SHA256, false},
         {10, -65529, -8, -27, CG_SHA256, false},
-        {10, 0, -8, -27, CG_SHA256, false}, /* a signature of nothing */
-        {0, 10, -8, -27, CG_SHA256, false}, /* agreement without AEAD */
-        {10, 0, 0, 0, CG_SHA256, false},    /* no mode at all */
+        {10, 0, -8, -27, CG_SHA256, true}, /* a signature of nothing: pairwise only */
+        {0, 10, -8, -27, CG_SHA256, true}, /* agreement without AEAD: group mode only */
+        {10, 10, -19, -27, CG_SHA256, true},
+        {10, 10, -9, -27, CG_SHA256, true},
+        {10, 0, -35, -27, CG_SHA256, false}, /* alone, but unknown */
+        {10, 10, -8, -29, CG_SHA256, false},
+        {10, 0, 0, 0, CG_SHA256, false}, /* no mode at all */
+        {0, 10, 0, 0, CG_SHA256, false},
+        {0, 0, -8, 0, CG_SHA256, false},
+        {0, 0, 0, -27, CG_SHA256, false},
+        {10, 10, 0, 0, CG_SHA256, false}, /* half of each */
+        {0, 10, 0, -27, CG_SHA256, false},
         {0, 0, 0, 0, CG_SHA256, false},
         {10, 10, -35, -27, CG_SHA256, false}, /* ES384 */
         {10, 10, -8, -29, CG_SHA256, false},  /* ECDH-ES with key wrap */
@@ -122,6 +131,44 @@ static void test_credentials_must_fit(void **state) {
             assert_int_equal(err, cases[i].fits[c] ? CG_OK : CG_E_KEY);
         }
         cg_oscore_context_unref(context);
+    }
+}
+
+/* The member's credential with an alg in its COSE_Key (a number of one byte: above -25). */
+static void name_algorithm(struct fake_member *member, int alg) {
+    static const size_t map = 4, kty = 5; /* a1 08 a1 01 [map] 01 kty */
+    uint8_t cred[sizeof(member->cred)];
+    size_t at = kty + 2;
+    memcpy(cred, member->cred, at);
+    cred[map]++;
+    cred[at++] = 3;
+    cred[at++] = (uint8_t)(0x20 | (-1 - alg));
+    memcpy(cred + at, member->cred + kty + 2, member->cred_len - (kty + 2));
+    memcpy(member->cred, cred, member->cred_len + 2);
+    member->cred_len += 2;
+}
+
+/* RFC 9864: -19 is what -8 means with an Ed25519 key, -9 what -7 means with one of P-256. */
+static void test_credentials_may_name_either_number(void **state) {
+    (void)state;
+    static const int numbers[] = {CG_COSE_EDDSA, CG_COSE_ED25519, CG_COSE_ES256, CG_COSE_ESP256};
+    for (size_t group = 0; group < 4; group++) {
+        for (size_t named = 0; named < 4; named++) {
+            struct fake_group g;
+            struct fake_member m;
+            const char *why = NULL;
+            fake_group_make(&g, 10, 10, numbers[group], -27, CG_SHA256, 1);
+            struct cg_oscore_context *context = fake_context(&g, 0);
+            fake_member_make(&m, named < 2 ? CG_CURVE_ED25519 : CG_CURVE_P256, 0x80, 99);
+            name_algorithm(&m, numbers[named]);
+            int err = cg_oscore_peer_add(context, fake_id(&m), fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, &why);
+            assert_int_equal(err, group / 2 == named / 2 ? CG_OK : CG_E_KEY);
+            fake_member_make(&m, named < 2 ? CG_CURVE_P256 : CG_CURVE_ED25519, 0x81, 98);
+            name_algorithm(&m, numbers[named]); /* a number that is not its own key's */
+            err = cg_oscore_peer_add(context, fake_id(&m), fake_cred(&m), CG_OSCORE_WINDOW_NEW, NULL, &why);
+            assert_int_equal(err, CG_E_KEY);
+            cg_oscore_context_unref(context);
+        }
     }
 }
 
@@ -306,6 +353,7 @@ int main(void) {
         cmocka_unit_test(test_algorithm_combinations),
         cmocka_unit_test(test_other_parameters),
         cmocka_unit_test(test_credentials_must_fit),
+        cmocka_unit_test(test_credentials_may_name_either_number),
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_hkdf_sha512_and_separate_groups),
         cmocka_unit_test(test_peers),

@@ -74,10 +74,10 @@ static void exchange_all(struct pair *pair) {
 
 static void test_all_algorithms(void **state) {
     (void)state;
-    static const int signatures[] = {CG_COSE_EDDSA, CG_COSE_ES256};
+    static const int signatures[] = {CG_COSE_EDDSA, CG_COSE_ES256, CG_COSE_ED25519, CG_COSE_ESP256};
     for (size_t a = 0; a < sizeof(aeads) / sizeof(aeads[0]); a++) {
         for (size_t g = 0; g < sizeof(group_encs) / sizeof(group_encs[0]); g++) {
-            for (size_t s = 0; s < 2; s++) {
+            for (size_t s = 0; s < sizeof(signatures) / sizeof(signatures[0]); s++) {
                 bool sha512 = (a + g) % 2 == 1;
                 struct pair pair;
                 fake_group_make(&pair.group, aeads[a], group_encs[g], signatures[s],

@@ -20,7 +20,8 @@
 #define KEY_25    "181ee608427c211862ff619a5f84c26268ed1db90071c23d4459f650fee9f03e"
 #define CRED_25   CCS_ED("c28a9cf5e81460183149db4cd36eb20563c89d5225426bda6bd6207c9269b6d2")
 #define KEY_52    "04212dd1cc526d10f2a650747dc8829118ab87395bc894782036b9ca6190ffb8"
-#define CRED_52   CCS_ED("4a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb")
+#define X_52      "4a83d2906976e098727db6fdd06385a3585e0b42d37fabb3c119f1e9cf4779fb"
+#define CRED_52   CCS_ED(X_52)
 #define CRED_GM   CCS_ED("75fbfa7c8c88ed1a0a67e22250fb4aeabba32bcd7b35688a6c326d2c208e4cba")
 #define SECRET    "ed87c95ac8bf474adb3932be85c2653c"
 #define SALT      "9e7ca92223786340"
@@ -234,6 +235,14 @@ static void modes_and_algorithms_R13(void **state) {
     static const struct change variants[][4] = {
         {{"/common/alg_aead", "null"}, {"/common/alg_pairwise_key_agreement", "null"}},
         {{"/common/alg_aead", NULL}, {"/common/alg_pairwise_key_agreement", NULL}, {"/common/hkdf", NULL}},
+        {{"/common/alg_aead", "null"}}, /* one algorithm of a mode may stand alone: that mode is not used */
+        {{"/common/alg_pairwise_key_agreement", "null"}},
+        {{"/common/alg_group_enc", "null"}},
+        {{"/common/alg_signature", "-19"}},
+        {{"/peers/52", "'a108a101a4010103322006215820" X_52 "'"}}, /* -19 in a group of -8 */
+        {{"/common/alg_signature", "-9"},
+         {"/self", "{'sender_id':'41','private_key':'" KEY_41 "','cred':'" CRED_41 "'}"},
+         {"/peers", "{'42':'" CRED_42 "'}"}},
         {{"/common/alg_group_enc", "24"}},
         {{"/common/alg_group_enc", "-65534"}},
         {{"/common/alg_aead", "1"}, {"/common/alg_group_enc", "1"}},
@@ -331,26 +340,26 @@ static void algorithms(void **state) {
         {{{"/common/alg_aead", "99999999999"}}, "/common/alg_aead", "must be the number of a COSE algorithm"},
         {{{"/common/alg_aead", "5"}}, "/common/alg_aead", "must be an AEAD that is known here"},
         {{{"/common/alg_aead", "-65534"}}, "/common/alg_aead", "must be an AEAD that is known here"},
-        {{{"/common/alg_aead", "null"}}, "/common", "alg_aead and alg_pairwise_key_agreement go together"},
-        {{{"/common/alg_pairwise_key_agreement", "null"}},
-         "/common",
-         "alg_aead and alg_pairwise_key_agreement go together"},
         {{{"/common/alg_pairwise_key_agreement", "-28"}},
          "/common/alg_pairwise_key_agreement",
          "must be -27 with \"hkdf\": \"sha256\""},
         {{{"/common/hkdf", "'sha512'"}}, "/common/alg_pairwise_key_agreement", "must be -28 with \"hkdf\": \"sha512\""},
         {{{"/common/hkdf", "'sha1'"}}, "/common/hkdf", "must be \"sha256\" or \"sha512\""},
-        {{{"/common/alg_group_enc", "null"}}, "/common", "alg_group_enc and alg_signature go together"},
-        {{{"/common/alg_signature", "null"}}, "/common", "alg_group_enc and alg_signature go together"},
         {{{"/common/alg_group_enc", "-65531"}}, "/common/alg_group_enc", "AES-CBC must not be used"},
         {{{"/common/alg_group_enc", "9"}}, "/common/alg_group_enc", "is not known here"},
-        {{{"/common/alg_signature", "-35"}}, "/common/alg_signature", "must be -8 (EdDSA) or -7 (ES256)"},
+        {{{"/common/alg_signature", "-35"}},
+         "/common/alg_signature",
+         "must be -8 (EdDSA), -19 (Ed25519), -7 (ES256) or -9"},
         {{{"/common/alg_aead", "null"},
           {"/common/alg_pairwise_key_agreement", "null"},
           {"/common/alg_group_enc", "null"},
           {"/common/alg_signature", "null"}},
          "/common",
-         "sets up neither the group mode nor the pairwise mode"},
+         "sets up neither the group mode (alg_group_enc and alg_signature) nor the pairwise mode"},
+        {{{"/common/alg_pairwise_key_agreement", "null"}, {"/common/alg_signature", "null"}},
+         "/common",
+         "sets up neither the group mode"},
+        {{{"/common/alg_aead", "null"}, {"/common/alg_group_enc", "null"}}, "/common", "sets up neither"},
         {{{"/common/countersign_elements", "6"}}, "/common/countersign_elements", "must be 5 or"},
     };
     CHECK(MEMBER, CG_GROUP_FILE_MEMBER, rows);
@@ -453,6 +462,7 @@ static void checkers_files(void **state) {
         {{{"/common/alg_group_enc", "null"}, {"/common/alg_signature", "null"}},
          "/common",
          "a checker needs the group mode"},
+        {{{"/common/alg_group_enc", "null"}}, "/common", "a checker needs the group mode"},
         {{{"/common/signature_encryption_key", NULL}},
          "",
          "is a member's file (gateway.json, member-ID.json); wanted is a"},

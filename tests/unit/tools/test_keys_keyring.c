@@ -141,6 +141,9 @@ static void groups_of_every_kind_R13(void **state) {
     every_file_can_be_used(MAKE("--members", "2", "--alg-group-enc", "24", "--alg-aead", "3"), 5);
     every_file_can_be_used(MAKE("--members", "2", "--alg-group-enc", "-65532"), 5);
     every_file_can_be_used(MAKE("--members", "2", "--no-pairwise"), 5);
+    every_file_can_be_used(MAKE("--members", "2", "--no-pairwise", "--alg-aead", "10"), 5);
+    every_file_can_be_used(MAKE("--members", "2", "--alg-signature", "-19"), 5);
+    every_file_can_be_used(MAKE("--members", "2", "--alg-signature", "-9"), 5);
     every_file_can_be_used(MAKE("--members", "2", "--no-group-mode"), 4);
     every_file_can_be_used(MAKE("--members", "2", "--no-group-mode", "--hkdf", "sha512"), 4);
     every_file_can_be_used(MAKE("--members", "2", "--countersign-elements", "4"), 5);

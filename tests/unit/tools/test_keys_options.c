@@ -58,6 +58,9 @@ static void everything_is_taken_R13(void **state) {
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise"), CG_OK);
     assert_int_equal(options.alg_aead, CG_COSE_NONE);
     assert_int_equal(options.alg_agreement, CG_COSE_NONE);
+    assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--alg-aead", "1"), CG_OK);
+    assert_int_equal(options.alg_aead, 1); /* named in every message, used in none */
+    assert_int_equal(options.alg_agreement, CG_COSE_NONE);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-group-mode"), CG_OK);
     assert_int_equal(options.alg_group_enc, CG_COSE_NONE);
     assert_int_equal(options.alg_signature, CG_COSE_NONE);
@@ -106,7 +109,8 @@ static void what_is_wrong_is_refused(void **state) {
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--member-peers", "none"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--alg"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--no-group-mode"), CG_E_BAD_REQUEST);
-    assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--alg-aead", "10"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--alg-pairwise", "-27"),
+                     CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-group-mode", "--alg-signature", "-7"),
                      CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise=yes"), CG_E_BAD_REQUEST);
