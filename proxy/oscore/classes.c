@@ -19,6 +19,22 @@ int cg_oscore_find_option(const struct cg_msg *msg, struct cg_slice *value) {
     return found == 1 && msg->payload.len > 0 ? CG_OK : CG_E_BAD_OPTION;
 }
 
+static bool is_whole(struct cg_slice block) {
+    if (block.len > 3) return false;
+    bool first = block.len < 2 || (block.data[0] == 0 && block.data[block.len - 2] == 0);
+    return first && (block.len == 0 || (block.data[block.len - 1] & 0xf8) == 0); /* number 0, none behind it */
+}
+
+bool cg_oscore_is_fragment(const struct cg_msg *msg) {
+    uint16_t number = cg_code_is_request(msg->code) ? CG_OPT_BLOCK1 : CG_OPT_BLOCK2;
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    cg_opt_iter_init(&iter, msg);
+    while (cg_opt_next(&iter, &opt))
+        if (opt.number == number && !is_whole(opt.value)) return true;
+    return false;
+}
+
 bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, uint16_t number) {
     switch (number) {
     case CG_OPT_URI_HOST:
@@ -125,7 +141,7 @@ int cg_oscore_put_inner(const struct cg_oscore_context *context, const struct cg
     return CG_OK;
 }
 
-/* Moves to the next outer option that a receiver keeps. */
+/* Moves to the next outer option that a server keeps. */
 static bool next_outer(const struct cg_oscore_context *context, const struct cg_msg *inner, struct cg_opt_iter *iter,
                        struct cg_opt *opt) {
     struct cg_slice inside;
@@ -136,18 +152,8 @@ static bool next_outer(const struct cg_oscore_context *context, const struct cg_
     return false;
 }
 
-static void put_merged(const struct cg_opt *opt, const struct cg_slice *piv, struct cg_msg_writer *to) {
-    if (opt->number != CG_OPT_OBSERVE || piv == NULL) {
-        cg_msg_put_opt(to, opt->number, opt->value);
-        return;
-    }
-    uint32_t order = 0;
-    for (size_t i = piv->len > 3 ? piv->len - 3 : 0; i < piv->len; i++) order = order << 8 | piv->data[i];
-    cg_msg_put_uint(to, CG_OPT_OBSERVE, order);
-}
-
-void cg_oscore_merge(const struct cg_oscore_context *context, const struct cg_msg *outer, const struct cg_msg *inner,
-                     const struct cg_slice *piv, struct cg_msg_writer *to) {
+void cg_oscore_merge_request(const struct cg_oscore_context *context, const struct cg_msg *outer,
+                             const struct cg_msg *inner, struct cg_msg_writer *to) {
     struct cg_opt_iter outer_iter, inner_iter;
     struct cg_opt outside, inside;
     cg_opt_iter_init(&outer_iter, outer);
@@ -157,8 +163,26 @@ void cg_oscore_merge(const struct cg_oscore_context *context, const struct cg_ms
         for (; more_outside && outside.number < inside.number;
              more_outside = next_outer(context, inner, &outer_iter, &outside))
             cg_msg_put_opt(to, outside.number, outside.value);
-        put_merged(&inside, piv, to);
+        cg_msg_put_opt(to, inside.number, inside.value);
     }
     for (; more_outside; more_outside = next_outer(context, inner, &outer_iter, &outside))
         cg_msg_put_opt(to, outside.number, outside.value);
+}
+
+static void put_order(struct cg_slice piv, struct cg_msg_writer *to) {
+    uint32_t order = 0;
+    for (size_t i = piv.len > 3 ? piv.len - 3 : 0; i < piv.len; i++) order = order << 8 | piv.data[i];
+    cg_msg_put_uint(to, CG_OPT_OBSERVE, order);
+}
+
+void cg_oscore_put_response(const struct cg_msg *inner, struct cg_slice piv, struct cg_msg_writer *to) {
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    cg_opt_iter_init(&iter, inner);
+    while (cg_opt_next(&iter, &opt)) {
+        if (opt.number == CG_OPT_OBSERVE)
+            put_order(piv, to);
+        else
+            cg_msg_put_opt(to, opt.number, opt.value);
+    }
 }

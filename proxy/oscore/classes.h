@@ -11,6 +11,10 @@ enum { CG_OPT_PROXY_CRI = 235, CG_OPT_PROXY_SCHEME_NUMBER = 239 };
  */
 int cg_oscore_find_option(const struct cg_msg *msg, struct cg_slice *value) CG_MUST_CHECK;
 
+/* Whether the message is a part of an OSCORE message that a proxy has cut (outer Block1 of a request, Block2 of a
+ * response; RFC 8613 §4.1.3.4.2): anything but block 0 with none behind it. */
+bool cg_oscore_is_fragment(const struct cg_msg *msg);
+
 /* Class U only: stays outside, in clear, where proxies may change it. Everything else, unknown options too, is class E:
  * it travels inside, and what a proxy put outside under its number is discarded. */
 bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, uint16_t number);
@@ -26,10 +30,13 @@ int cg_oscore_put_outer(const struct cg_oscore_context *context, const struct cg
 int cg_oscore_put_inner(const struct cg_oscore_context *context, const struct cg_msg *plain,
                         struct cg_msg_writer *to) CG_MUST_CHECK;
 
-/* Puts together what a receiver goes on with: class U options from outside, all others from inside; where both have a
- * number, the one inside counts. `piv` is that of a response: a notification's Observe gets its three lowest bytes (RFC
- * 8613 §4.1.3.5.2); NULL in requests. */
-void cg_oscore_merge(const struct cg_oscore_context *context, const struct cg_msg *outer, const struct cg_msg *inner,
-                     const struct cg_slice *piv, struct cg_msg_writer *to);
+/* Puts together what a server goes on with: class U options from outside, all others from inside; where both have a
+ * number, the one inside counts. */
+void cg_oscore_merge_request(const struct cg_oscore_context *context, const struct cg_msg *outer,
+                             const struct cg_msg *inner, struct cg_msg_writer *to);
+/* What a client goes on with: the options from inside, and nothing that anybody on the path could have added. Outer
+ * options that a hop consumes are read from the outer message. A notification's Observe gets the three lowest bytes of
+ * the response's Partial IV (RFC 8613 §4.1.3.5.2). */
+void cg_oscore_put_response(const struct cg_msg *inner, struct cg_slice piv, struct cg_msg_writer *to);
 
 #endif

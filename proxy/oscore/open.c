@@ -11,9 +11,10 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-/* RFC 8613 §8.2 and §8.4 step 2, first half: decompress. */
+/* RFC 8613 §8.2 and §8.4 step 2, first half: decompress. Outer blocks are not put together (§4.1.3.4.2). */
 static int parse(const struct cg_msg *sealed, struct cg_oscore_option *option, struct cg_slice *value) {
     int err = cg_oscore_find_option(sealed, value);
+    if (err == CG_OK && cg_oscore_is_fragment(sealed)) err = CG_E_OUTER_BLOCKS;
     return err == CG_OK ? cg_oscore_option_parse(option, *value) : err;
 }
 
@@ -286,7 +287,10 @@ static int open_verified(struct cg_oscore_opening *op, struct cg_oscore_answers 
     uint8_t piv_bytes[CG_OSCORE_PIV_MAX];
     if (op->has_number) piv = cg_slice_of(piv_bytes, cg_oscore_piv_emit(piv_bytes, op->number));
     merged = (struct cg_msg_writer){.data = data, .cap = room};
-    cg_oscore_merge(op->context, &op->outer, &inner, op->is_request ? NULL : &piv, &merged);
+    if (op->is_request)
+        cg_oscore_merge_request(op->context, &op->outer, &inner, &merged);
+    else
+        cg_oscore_put_response(&inner, piv, &merged);
     CG_CHECK(!merged.failed);
     *plain = op->outer;
     plain->code = inner.code;

@@ -13,6 +13,7 @@
  * - CG_E_UNAUTHORIZED: 4.01 "Security context not found": another group, an unknown or suspended kid
  * - CG_E_REPLAY: 4.01 "Replay detected"; see also `challenge`
  * - CG_E_VERIFY: 4.00 "Decryption failed": forged, altered, or not for us
+ * - CG_E_OUTER_BLOCKS: 4.13, a fragment: MAX_UNFRAGMENTED_SIZE (RFC 8613 §4.1.3.4.2) is one datagram
  * - CG_E_FORMAT: verified, but what is inside is not a CoAP message of the right kind
  * - CG_E_TOO_BIG, CG_E_NO_MEMORY, CG_E_KEY, CG_E_INTERNAL: ours */
 #ifndef CG_OSCORE_OPEN_H

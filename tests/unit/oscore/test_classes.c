@@ -83,7 +83,7 @@ static void test_each_option_goes_where_it_belongs(void **state) {
 }
 
 /* Puts options into the sealed message as a proxy could. */
-static void tamper(struct scene *s, uint16_t number, const char *value) {
+static void tamper_with(struct scene *s, uint16_t number, struct cg_slice value) {
     static uint8_t changed[1024];
     struct cg_msg_writer w;
     struct cg_opt_iter iter;
@@ -93,15 +93,17 @@ static void tamper(struct scene *s, uint16_t number, const char *value) {
     cg_opt_iter_init(&iter, &s->msg);
     while (cg_opt_next(&iter, &opt)) {
         if (!done && opt.number > number) {
-            cg_msg_put_opt(&w, number, cg_slice_str(value));
+            cg_msg_put_opt(&w, number, value);
             done = true;
         }
         cg_msg_put_opt(&w, opt.number, opt.value);
     }
-    if (!done) cg_msg_put_opt(&w, number, cg_slice_str(value));
+    if (!done) cg_msg_put_opt(&w, number, value);
     cg_msg_put_payload(&w, s->msg.payload);
     s->msg = fake_parse(changed, cg_msg_end(&w));
 }
+
+static void tamper(struct scene *s, uint16_t number, const char *value) { tamper_with(s, number, cg_slice_str(value)); }
 
 /* RFC 8613 §8.2 step 1: class E options from outside are discarded, class U ones kept. */
 static void test_outer_options_of_a_proxy(void **state) {
@@ -111,6 +113,7 @@ static void test_outer_options_of_a_proxy(void **state) {
     const struct cg_opt opts[] = {{CG_OPT_URI_PATH, cg_slice_str("x")}};
     make_plain(&s, CG_GET, opts, 1);
     for (size_t i = 0; i < sizeof(class_e) / 2; i++) {
+        if (class_e[i] == CG_OPT_BLOCK1) continue; /* not ignored: test_outer_blocks */
         assert_int_equal(seal_request(&s), CG_OK);
         tamper(&s, class_e[i], "evil");
         assert_int_equal(open_request(&s), CG_OK);
@@ -132,6 +135,72 @@ static void test_outer_options_of_a_proxy(void **state) {
     tamper(&s, CG_OPT_OSCORE, "");
     assert_int_equal(open_request(&s), CG_E_BAD_OPTION); /* two of them */
     tear_down(&s);
+}
+
+/* An answer is what the member sealed, whatever somebody on the path writes beside it. */
+static void test_outer_options_of_a_response(void **state) {
+    (void)state;
+    struct scene s;
+    set_up(&s);
+    const struct cg_opt etag[] = {{CG_OPT_ETAG, cg_slice_str("e")}};
+    for (size_t i = 0; i < sizeof(class_u) / 2 + sizeof(class_e) / 2; i++) {
+        uint16_t number = i < sizeof(class_u) / 2 ? class_u[i] : class_e[i - sizeof(class_u) / 2];
+        if (number == CG_OPT_BLOCK2) continue; /* not ignored: below */
+        struct cg_oscore_answers answers = {.bare = false};
+        make_plain(&s, CG_GET, NULL, 0);
+        assert_int_equal(seal_request(&s), CG_OK);
+        assert_int_equal(open_request(&s), CG_OK);
+        make_plain(&s, CG_CODE(2, 5), etag, 1);
+        struct cg_oscore_binding binding = s.opened.binding;
+        struct cg_oscore_reply reply = {.has_number = false};
+        int len = cg_oscore_seal_response(s.server, &reply, &s.plain, s.sealed, sizeof(s.sealed), &binding);
+        s.msg = fake_parse(s.sealed, len);
+        if (number != CG_OPT_OSCORE) tamper(&s, number, "added");
+        assert_int_equal(
+            cg_oscore_open_response(s.client, &s.msg, &s.binding, &answers, s.room, sizeof(s.room), &s.got, &s.opened),
+            CG_OK);
+        fake_assert_same(&s.got, &s.plain);
+    }
+    tear_down(&s);
+}
+
+/* RFC 8613 §4.1.3.4.2: what a proxy has cut is not put together. A block that is all there is hinders nothing. */
+static void test_outer_blocks(void **state) {
+    (void)state;
+    static const struct {
+        const char *value;
+        size_t len;
+        bool whole;
+    } cases[] = {
+        {"", 0, true},      {"\6", 1, true},    {"\7", 1, true},    {"\0\6", 2, true},    {"\0\0\6", 3, true},
+        {"\x0e", 1, false}, {"\x16", 1, false}, {"\1\6", 2, false}, {"\1\0\6", 3, false}, {"\0\0\0\0", 4, false},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct scene s;
+        struct cg_oscore_answers answers = {.bare = false};
+        set_up(&s);
+        const struct cg_slice value = cg_slice_of(cases[i].value, cases[i].len);
+        make_plain(&s, CG_PUT, NULL, 0);
+        assert_int_equal(seal_request(&s), CG_OK);
+        const struct cg_msg untouched = s.msg;
+        tamper_with(&s, CG_OPT_BLOCK1, value);
+        assert_int_equal(open_request(&s), cases[i].whole ? CG_OK : CG_E_OUTER_BLOCKS);
+        s.msg = untouched;
+        if (!cases[i].whole) assert_int_equal(open_request(&s), CG_OK); /* nothing was spent */
+        struct cg_oscore_binding binding = s.opened.binding;
+        struct cg_oscore_reply reply = {.has_number = false};
+        make_plain(&s, CG_CODE(2, 4), NULL, 0);
+        int len = cg_oscore_seal_response(s.server, &reply, &s.plain, s.sealed, sizeof(s.sealed), &binding);
+        const struct cg_msg answer = s.msg = fake_parse(s.sealed, len);
+        tamper_with(&s, CG_OPT_BLOCK2, value);
+        assert_int_equal(
+            cg_oscore_open_response(s.client, &s.msg, &s.binding, &answers, s.room, sizeof(s.room), &s.got, &s.opened),
+            cases[i].whole ? CG_OK : CG_E_OUTER_BLOCKS);
+        int again =
+            cg_oscore_open_response(s.client, &answer, &s.binding, &answers, s.room, sizeof(s.room), &s.got, &s.opened);
+        assert_int_equal(again, cases[i].whole ? CG_E_REPLAY : CG_OK);
+        tear_down(&s);
+    }
 }
 
 static void test_settings_of_draft_options(void **state) {
@@ -298,6 +367,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_each_option_goes_where_it_belongs),
         cmocka_unit_test(test_outer_options_of_a_proxy),
+        cmocka_unit_test(test_outer_options_of_a_response),
+        cmocka_unit_test(test_outer_blocks),
         cmocka_unit_test(test_settings_of_draft_options),
         cmocka_unit_test(test_inside_wins),
         cmocka_unit_test(test_observe),

@@ -105,6 +105,71 @@ static void a_second_oscore_option(void **state) {
     assert_int_equal(count_of(side->call.text, "\"kid\":\"13\""), 0); /* and it is nobody's */
 }
 
+/* The same datagram with an option more outside, as somebody on the path can make it. */
+static struct answer_bytes with_outer_option(const struct answer_bytes *bytes, uint16_t number, const char *value) {
+    struct answer_bytes changed;
+    struct cg_msg msg = fake_parse(bytes->data, (int)bytes->len);
+    struct cg_msg_writer writer;
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    bool done = false;
+    cg_msg_begin(&writer, changed.data, sizeof changed.data, msg.type, msg.code, msg.mid, msg.token);
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (!done && opt.number > number) cg_msg_put_opt(&writer, number, cg_slice_str(value));
+        done = done || opt.number > number;
+        cg_msg_put_opt(&writer, opt.number, opt.value);
+    }
+    if (!done) cg_msg_put_opt(&writer, number, cg_slice_str(value));
+    cg_msg_put_payload(&writer, msg.payload);
+    int len = cg_msg_end(&writer);
+    assert_true(len > 0);
+    changed.len = (size_t)len;
+    return changed;
+}
+
+/* Whatever is added outside: the answer is the member's, without it, and counts once. */
+static void outer_options_change_nothing(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    static const uint16_t numbers[] = {2, 3, 4, 6, 7, 12, 14, 16, 24, 27, 35, 39, 65, 235, 239, 248, 2053, 65001};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        for (int pairwise = 0; pairwise < 2; pairwise++) {
+            size_t sent = side_get(side);
+            struct reception one = room_receive(room, 1, sent);
+            struct answer_bytes bytes = room_seal(room, 1, &one, "on", (struct style){.pairwise = pairwise});
+            struct answer_bytes changed = with_outer_option(&bytes, numbers[i], "added");
+            side_deliver(side, 9, &changed);
+            side_settle(side);
+            side_deliver(side, 1, &bytes);
+            side_settle(side);
+            const char *text = side_reply(side);
+            assert_counts(text, 1, 1);
+            assert_has(text, "\"body\":\"on\"");
+            assert_refused(text, "replayed", 1); /* the same answer a second time */
+            assert_int_equal(count_of(text, "added"), 0);
+            assert_int_equal(count_of(text, "6164646564"), 0);
+        }
+    }
+}
+
+/* A fragment is refused by itself: it neither costs a verification nor counts as a forgery. */
+static void a_fragment_is_refused(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception one = room_receive(room, 1, sent);
+    struct answer_bytes bytes = room_seal(room, 1, &one, "on", (struct style){0});
+    struct answer_bytes first = with_outer_option(&bytes, CG_OPT_BLOCK2, "\x0a");
+    for (int i = 0; i < 70; i++) side_deliver(side, 1, &first);
+    assert_int_equal(side->crypto.count, 0);
+    side_deliver(side, 1, &bytes);
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 70);
+    assert_refused(text, "outer-blocks", 64); /* as many as are listed */
+}
+
 static void an_unknown_kid(void **state) {
     struct room *room = *state;
     size_t sent = side_get(&room->side);
@@ -316,6 +381,8 @@ int main(void) {
         WITH_ROOM(a_truncated_answer),
         WITH_ROOM(a_plain_answer),
         WITH_ROOM(a_second_oscore_option),
+        WITH_ROOM(outer_options_change_nothing),
+        WITH_ROOM(a_fragment_is_refused),
         WITH_ROOM(an_unknown_kid),
         WITH_ROOM(another_group),
         WITH_ROOM(an_impostor),
