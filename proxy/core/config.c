@@ -67,6 +67,7 @@ void cg_config_unref(struct cg_config *config) {
     HASH_CLEAR(hh_name, config->mappings_by_name);
     for (size_t i = 0; i < config->mapping_count; i++) {
         HASH_CLEAR(hh, config->mappings[i].members_by_addr);
+        HASH_CLEAR(hh_host, config->mappings[i].members_by_host);
         HASH_CLEAR(hh_identity, config->mappings[i].members_by_identity);
     }
     cg_arena_fini(&config->arena);
@@ -97,19 +98,36 @@ static bool index_clients(struct cg_config *config) {
     return true;
 }
 
-static bool index_member(struct cg_mapping *mapping, struct cg_member *member) {
-    bool has_addr = member->addr.family != CG_FAMILY_NONE, has_identity = member->identity.len > 0;
-    if (has_addr) HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
-    if (has_identity)
-        HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
-    return (!has_addr || CG_HASH_HAS(hh, member)) && (!has_identity || CG_HASH_HAS(hh_identity, member));
+static bool index_host(struct cg_mapping *mapping, struct cg_member *member) {
+    struct cg_member *first;
+    member->host = member->addr;
+    member->host.port = 0;
+    HASH_FIND(hh_host, mapping->members_by_host, &member->host, sizeof member->host, first);
+    if (first != NULL) {
+        first->shares_host = true;
+        return true;
+    }
+    HASH_ADD(hh_host, mapping->members_by_host, host, sizeof member->host, member);
+    return CG_HASH_HAS(hh_host, member);
+}
+
+static bool index_address(struct cg_mapping *mapping, struct cg_member *member) {
+    if (member->addr.family == CG_FAMILY_NONE) return true;
+    HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
+    return CG_HASH_HAS(hh, member) && index_host(mapping, member);
+}
+
+static bool index_identity(struct cg_mapping *mapping, struct cg_member *member) {
+    if (member->identity.len == 0) return true;
+    HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
+    return CG_HASH_HAS(hh_identity, member);
 }
 
 static bool index_members(struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->member_count; i++) {
         struct cg_member *member = &mapping->members[i];
         member->number = (uint32_t)i;
-        if (!index_member(mapping, member)) return false;
+        if (!index_address(mapping, member) || !index_identity(mapping, member)) return false;
     }
     return true;
 }

@@ -46,7 +46,10 @@ struct cg_member {
                             on whatever link the mapping's first target is on at the moment */
     struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
     uint32_t number;          /* index in the mapping's members */
+    struct cg_addr host;      /* addr without port */
+    bool shares_host;         /* of the first at its host: others are configured there, too, at other ports */
     UT_hash_handle hh;
+    UT_hash_handle hh_host;
     UT_hash_handle hh_identity;
 };
 
@@ -114,6 +117,7 @@ struct cg_mapping {
     struct cg_member *members; /* configured */
     size_t member_count;
     struct cg_member *members_by_addr; /* uthash heads over members */
+    struct cg_member *members_by_host; /* one for each host: the first */
     struct cg_member *members_by_identity;
     bool repair_unicast; /* ask silent members by unicast */
     bool forward;        /* reachable through /hc/ */

@@ -396,6 +396,7 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         cg_blocks_ask(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
         return;
+    case CG_TALLY_REFUSED: stats->rejected++; return;
     case CG_TALLY_OVER_CAP: stats->over_cap++; return;
     case CG_TALLY_NO_MEMORY:
         stats->over_cap++;

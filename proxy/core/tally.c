@@ -1,7 +1,9 @@
-/* The tally. The hard thing: who counts as the same member. A verified member is its credential, whatever address it
- * sends from; any other is its source address and port, so that a forged identity cannot displace another member's
- * answer. */
+/* The tally. The hard thing: one entry for each who answered (core/who.h) in the memory of one exchange, however often
+ * and however much they send. */
 #include "core/tally.h"
+
+#include "base/err.h"
+#include "core/who.h"
 
 /* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
 #undef HASH_BKT_CAPACITY_THRESH
@@ -16,42 +18,6 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
 }
 
 void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
-
-/* Who an answer is from. One hash serves all tables: every answer is looked for among the answers and the members. */
-struct key {
-    struct cg_slice bytes;
-    unsigned hash;
-    bool is_identity; /* else address and port */
-};
-
-static struct key key_of(const struct cg_arrival *arrival) {
-    struct key key = {.bytes = arrival->opened->identity, .is_identity = arrival->opened->identity.len > 0};
-    if (!key.is_identity) key.bytes = cg_slice_of(&arrival->from, sizeof arrival->from);
-    HASH_VALUE(key.bytes.data, key.bytes.len, key.hash);
-    return key;
-}
-
-/* Interfaces come back with other numbers, so settings may leave the zone out (RFC 4007 §11). */
-static const struct cg_member *member_of_any_zone(const struct cg_mapping *mapping, const struct cg_addr *from) {
-    struct cg_member *member;
-    struct cg_addr addr = *from;
-    if (from->scope == 0 || !cg_addr_is_link_local(from)) return NULL;
-    addr.scope = 0;
-    HASH_FIND(hh, mapping->members_by_addr, &addr, sizeof addr, member);
-    return member;
-}
-
-static const struct cg_member *configured_member(const struct cg_mapping *mapping, const struct key *key,
-                                                 const struct cg_addr *from) {
-    struct cg_member *member;
-    if (key->is_identity) {
-        HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, key->bytes.data, key->bytes.len, key->hash,
-                              member);
-        return member;
-    }
-    HASH_FIND_BYHASHVALUE(hh, mapping->members_by_addr, key->bytes.data, key->bytes.len, key->hash, member);
-    return member != NULL ? member : member_of_any_zone(mapping, from);
-}
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member, bool seen) {
     if (member == NULL || cg_tally_has_seen(tally, member) == seen) return;
@@ -115,19 +81,22 @@ static enum cg_tally_result dropped_for_memory(struct cg_tally *tally, const str
     return shared ? CG_TALLY_NO_MEMORY : own;
 }
 
-static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival, const struct key *key,
-                                      const struct cg_member *member, struct cg_held_answer **held) {
+static bool keep_key(struct cg_tally *tally, struct cg_held_answer *entry, const struct cg_who *who) {
+    entry->addr = who->addr;
+    entry->key =
+        who->is_identity ? cg_arena_copy(tally->arena, who->key) : cg_slice_of(&entry->addr, sizeof entry->addr);
+    return entry->key.data != NULL;
+}
+
+static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      const struct cg_who *who, struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
-    if (entry == NULL || !hold(tally, entry, arrival)) return dropped_for_memory(tally, arrival);
-    if (key->is_identity) {
-        entry->key = cg_arena_copy(tally->arena, key->bytes);
-        if (entry->key.data == NULL) return dropped_for_memory(tally, arrival);
-    } else {
-        entry->key = cg_slice_of(&entry->from, sizeof entry->from);
+    if (entry == NULL || !hold(tally, entry, arrival) || !keep_key(tally, entry, who)) {
+        return dropped_for_memory(tally, arrival);
     }
-    entry->member = member;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, key->hash, entry);
+    entry->member = who->member;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, who->hash, entry);
     if (!CG_HASH_HAS(hh, entry)) return dropped_for_memory(tally, arrival);
     mark_seen(tally, entry->member, true);
     entry->number = ++tally->numbered;
@@ -142,8 +111,18 @@ static bool is_same(const struct cg_held_answer *held, const struct cg_opened *o
            cg_slice_equal(held->payload, opened->payload);
 }
 
+/* RFC 10021 §7.4: it cannot be ordered among the member's earlier answers to the same request. */
+static bool has_other_kid(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    return arrival->opened->verified == CASTGATE_VERIFIED_SOURCE && held->via == arrival->via &&
+           !cg_slice_equal(held->kid, arrival->opened->kid);
+}
+
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
+    if (has_other_kid(held, arrival)) {
+        cg_tally_refuse(tally, &arrival->from, arrival->opened->kid, CG_SLICE_NONE, cg_err_info(CG_E_KID)->slug);
+        return CG_TALLY_REFUSED;
+    }
     tally->duplicates++;
     if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
     if (is_same(held, arrival->opened) || arrival->opened->overtaken) return CG_TALLY_AGAIN;
@@ -157,15 +136,15 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held) {
-    struct key key = key_of(arrival);
-    const struct cg_member *member = configured_member(tally->mapping, &key, &arrival->from);
+    struct cg_who who;
+    cg_who_decide(&who, tally->mapping, &arrival->from, arrival->opened->identity);
     struct cg_held_answer *found = NULL;
-    if (member == NULL || cg_tally_has_seen(tally, member)) { /* a member not seen has no answer to be searched for */
-        HASH_FIND_BYHASHVALUE(hh, tally->answers, key.bytes.data, key.bytes.len, key.hash, found);
+    if (who.member == NULL || cg_tally_has_seen(tally, who.member)) { /* else it has no answer to be searched for */
+        HASH_FIND_BYHASHVALUE(hh, tally->answers, who.key.data, who.key.len, who.hash, found);
     }
     struct cg_held_answer *ignored;
     if (held == NULL) held = &ignored;
-    if (found == NULL) return add_first(tally, arrival, &key, member, held);
+    if (found == NULL) return add_first(tally, arrival, &who, held);
     *held = found;
     return add_again(tally, arrival, found);
 }
@@ -177,9 +156,21 @@ bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, stru
     return true;
 }
 
+/* A member whose zone was left out may have answered on several links. */
+static bool has_answer(const struct cg_tally *tally, const struct cg_member *member) {
+    const struct cg_held_answer *held = tally->answers;
+    while (held != NULL && held->member != member) held = held->hh.next;
+    return held != NULL;
+}
+
+static void mark_unseen(struct cg_tally *tally, const struct cg_member *member) {
+    bool on_any_link = member != NULL && member->addr.scope == 0 && cg_addr_is_link_local(&member->addr);
+    if (!on_any_link || !has_answer(tally, member)) mark_seen(tally, member, false);
+}
+
 void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason) {
     HASH_DEL(tally->answers, held);
-    mark_seen(tally, held->member, false);
+    mark_unseen(tally, held->member);
     tally->answered--;
     if (is_failure(held->code)) tally->failed--;
     cg_tally_refuse(tally, &held->from, held->kid, CG_SLICE_NONE, reason);

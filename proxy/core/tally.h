@@ -6,8 +6,9 @@
 
 struct cg_held_answer {
     UT_hash_handle hh;   /* by key; iteration in order of first arrival */
-    struct cg_slice key; /* the member's identity: credential hash or address; in the arena */
-    struct cg_addr from;
+    struct cg_slice key; /* who it is from (core/who.h): a credential's hash, or `addr` */
+    struct cg_addr addr;
+    struct cg_addr from;            /* where the latest came from */
     const struct cg_member *member; /* configured; NULL: not known beforehand */
     struct cg_slice options;        /* encoded */
     struct cg_slice payload;
@@ -52,6 +53,7 @@ enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
     CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
+    CG_TALLY_REFUSED,   /* counted as rejected */
     CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };

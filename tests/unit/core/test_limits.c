@@ -132,11 +132,11 @@ static void test_answer_and_memory_limits(void **state) {
     memset(large, 'x', sizeof large - 2);
     memset(larger, 'x', sizeof larger - 1);
     world_get(&world, &call, "/pair");
+    world_answer(&world, 1, "127.1.0.11", larger);
     for (int i = 1; i <= 10; i++) {
         snprintf(from, sizeof from, "127.1.0.%d", i);
         world_answer(&world, 1, from, large);
     }
-    world_answer(&world, 1, "127.1.0.11", larger);
     struct cg_exchange *exchange = cg_slots_get(&world.gateway->exchanges, call.ticket);
     assert_true(exchange->arena.used <= 8192);
     world_advance(&world, 2 * SECOND);
