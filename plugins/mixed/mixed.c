@@ -93,6 +93,35 @@ static bool put_oscore(struct cg_buf *to, struct cg_buf *value, const struct cas
     return put_header(to, "OSCORE", value);
 }
 
+/* Said by a header of its own, or of no use to the client once its blocks are put together. */
+static bool is_said_elsewhere(uint16_t number) {
+    switch (number) {
+    case CG_OPT_ETAG:
+    case CG_OPT_OSCORE:
+    case CG_OPT_CONTENT_FORMAT:
+    case CG_OPT_MAX_AGE:
+    case CG_OPT_BLOCK2:
+    case CG_OPT_SIZE2: return true;
+    default: return false;
+    }
+}
+
+/* Castgate-Options: 2053;v=:CA==:, 65001;v=:: (an RFC 9651 List, one item for each option in order) */
+static bool put_options(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
+    struct cg_msg msg = {.options = cg_borrow(answer->options)};
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (is_said_elsewhere(opt.number)) continue;
+        if (value->len > 0) cg_buf_put_str(value, ", ");
+        cg_buf_put_decimal(value, opt.number);
+        cg_buf_put_str(value, ";v=");
+        put_byte_sequence(value, (struct castgate_slice){.data = opt.value.data, .len = opt.value.len});
+    }
+    return value->len == 0 || put_header(to, "Castgate-Options", value);
+}
+
 static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
     if (answer->media_type.len > 0) {
         cg_buf_put_slice(value, cg_borrow(answer->media_type));
@@ -108,6 +137,7 @@ static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct ca
         put_byte_sequence(value, answer->reply_from);
         if (!put_header(to, "Reply-From", value)) return false;
     }
+    if (!put_options(to, value, answer)) return false;
     put_member(value, answer);
     return put_header(to, "Castgate-Member", value);
 }

@@ -24,6 +24,7 @@ struct castgate_call {
     char from[CG_ADDR_TEXT_MAX];
     uint8_t reply_from[CG_CRI_ADDR_MAX];
     char media_type[48];
+    struct cg_buf options; /* of an answer whose options are not lent as they are */
 };
 
 static struct castgate_slice lend(struct cg_slice slice) {
@@ -62,12 +63,36 @@ static void describe_protected(struct castgate_answer *out) {
     out->status = 200;
 }
 
+/* A member may say itself where it is, in the very option that the gateway leaves out (GCP §3). What cannot be taken
+ * out for lack of memory takes the others with it. */
+static struct cg_slice without_reply_from(struct castgate_call *call, struct cg_slice options) {
+    struct cg_msg msg = {.options = options};
+    uint16_t reply_from = call->exchange->config->options.reply_from;
+    struct cg_slice value;
+    if (!cg_msg_find(&msg, reply_from, &value)) return options;
+    cg_buf_clear(&call->options);
+    size_t room = options.len + 8; /* one delta becomes larger, and a code stands before */
+    uint8_t *at = cg_buf_reserve(&call->options, room);
+    if (at == NULL) return CG_SLICE_NONE;
+    struct cg_msg_writer writer;
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    cg_msg_begin_inner(&writer, at, room, CG_EMPTY);
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (opt.number != reply_from) cg_msg_put_opt(&writer, opt.number, opt.value);
+    }
+    int len = cg_msg_end(&writer);
+    return len < 1 ? CG_SLICE_NONE : cg_slice_of(at + 1, (size_t)len - 1);
+}
+
 /* R19: a member is only a member: neither kid nor address leaves, but a number that means nothing beyond this reply. */
 static void hide(struct castgate_call *call, const struct cg_held_answer *held, struct castgate_answer *out) {
     int len = snprintf(call->from, sizeof call->from, "%u", (unsigned)held->number);
     out->member = (struct castgate_slice){.data = call->from, .len = (size_t)len};
     out->from = out->reply_from = out->kid = (struct castgate_slice){0};
     out->has_kid = false;
+    out->options = lend(without_reply_from(call, held->options));
 }
 
 static void describe(struct castgate_call *call, const struct cg_held_answer *held, struct castgate_answer *out) {
@@ -184,11 +209,13 @@ static const struct castgate_host host = {
 static void begin_call(struct castgate_call *call, struct cg_gateway *gateway, struct cg_exchange *exchange,
                        struct cg_reply *reply, struct cg_buf *body) {
     *call = (struct castgate_call){.gateway = gateway, .exchange = exchange, .reply = reply, .body = body};
+    cg_buf_init(&call->options, 0);
     host_content_type(call, lend_text(exchange->request.encoder->media_type));
 }
 
-static int end_call(const struct cg_buf *body, int result) {
-    if (body->failed) return CG_E_NO_MEMORY;
+static int end_call(struct castgate_call *call, int result) {
+    cg_buf_fini(&call->options);
+    if (call->body->failed) return CG_E_NO_MEMORY;
     return result == 0 ? CG_OK : CG_E_INTERNAL;
 }
 
@@ -196,7 +223,7 @@ int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, st
                     struct cg_buf *body) {
     struct castgate_call call;
     begin_call(&call, gateway, exchange, reply, body);
-    return end_call(body, exchange->request.encoder->encode(&host, &call));
+    return end_call(&call, exchange->request.encoder->encode(&host, &call));
 }
 
 int cg_encode_event(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_stream_event event,
@@ -206,7 +233,7 @@ int cg_encode_event(struct cg_gateway *gateway, struct cg_exchange *exchange, en
         [CG_STREAM_BEGIN] = encoder->begin, [CG_STREAM_IDLE] = encoder->idle, [CG_STREAM_END] = encoder->end};
     struct castgate_call call;
     begin_call(&call, gateway, exchange, reply, body);
-    return end_call(body, operations[event](&host, &call));
+    return end_call(&call, operations[event](&host, &call));
 }
 
 int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held,
@@ -215,5 +242,5 @@ int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, c
     begin_call(&call, gateway, exchange, reply, body);
     struct castgate_answer answer;
     describe(&call, held, &answer);
-    return end_call(body, exchange->request.encoder->answer(&host, &call, &answer));
+    return end_call(&call, exchange->request.encoder->answer(&host, &call, &answer));
 }

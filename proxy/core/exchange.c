@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "core/access.h"
 #include "core/forward.h"
+#include "core/forwardable.h"
 #include "core/mapping.h"
 
 #include <stdlib.h>
@@ -355,19 +356,6 @@ void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     if (exchange->streaming && held->whole) cg_stream_answer(gateway, exchange, held);
 }
 
-/* RFC 7252 §5.4.1: such an answer says something that was not understood, so it is none. */
-static bool has_unknown_critical(struct cg_slice options) {
-    struct cg_msg msg = {.options = options};
-    struct cg_opt_iter iter;
-    struct cg_opt opt;
-    cg_opt_iter_init(&iter, &msg);
-    while (cg_opt_next(&iter, &opt)) {
-        bool known = opt.number == CG_OPT_BLOCK2 || opt.number == CG_OPT_BLOCK1 || opt.number == CG_OPT_OSCORE;
-        if (cg_opt_is_critical(opt.number) && !known) return true;
-    }
-    return false;
-}
-
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us) {
     struct cg_stats *stats = exchange->mapping->stats;
@@ -380,7 +368,7 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         cg_exchange_refuse(exchange, &arrival->from, arrival->opened, "too-large");
         return;
     }
-    if (has_unknown_critical(arrival->opened->options)) {
+    if (!cg_forwardable(arrival->opened->options, exchange->mapping->security, &exchange->config->options)) {
         cg_exchange_refuse(exchange, &arrival->from, arrival->opened, cg_err_info(CG_E_BAD_OPTION)->slug);
         return;
     }

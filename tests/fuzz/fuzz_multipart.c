@@ -207,13 +207,30 @@ static size_t read_number(struct cg_slice line, const char *name) {
     return number;
 }
 
+/* Whether there is an option that no header of its own stands for. */
+static bool has_other_options(const struct castgate_answer *answer) {
+    static const uint16_t said[] = {CG_OPT_ETAG,    CG_OPT_OSCORE, CG_OPT_CONTENT_FORMAT,
+                                    CG_OPT_MAX_AGE, CG_OPT_BLOCK2, CG_OPT_SIZE2};
+    struct cg_msg msg = {.options = borrow(answer->options)};
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    bool is_said = true;
+    cg_opt_iter_init(&iter, &msg);
+    while (is_said && cg_opt_next(&iter, &opt)) {
+        is_said = false;
+        for (size_t i = 0; i < sizeof said / sizeof said[0]; i++) is_said |= opt.number == said[i];
+    }
+    return !is_said;
+}
+
 static void read_part(struct cg_slice *rest, struct cg_slice boundary, const struct castgate_answer *answer) {
-    enum { LENGTH = 6 };
+    enum { LENGTH = 7 };
     static const char *const names[] = {"Content-Type: ",
                                         "OSCORE: ",
                                         "ETag: ",
                                         "Cache-Control: ",
                                         "Reply-From: ",
+                                        "Castgate-Options: ",
                                         "Castgate-Member: ",
                                         [LENGTH] = "Content-Length: "};
     struct cg_msg msg = {.options = borrow(answer->options)};
@@ -222,6 +239,7 @@ static void read_part(struct cg_slice *rest, struct cg_slice boundary, const str
                      answer->etag.len > 0,
                      answer->has_max_age,
                      answer->reply_from.len > 0,
+                     has_other_options(answer),
                      true,
                      answer->status != 204 && answer->status != 304};
     char status[16];
