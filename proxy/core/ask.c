@@ -7,7 +7,9 @@
 #include <stdlib.h>
 
 /* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, ASKS_MAX = 1024 };
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, ASKS_MAX = 1024, OPENING_US = 500000 };
+
+enum { MORE_OPTIONS = 2 }; /* beside the request's own: Echo, Block2 */
 
 /* Beginning and end. */
 
@@ -38,11 +40,7 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
-    if (ask->purpose == CG_ASK_BLOCKS) {
-        exchange->tally.incomplete--;
-        cg_tally_withdraw(&exchange->tally, ask->held, "blocks-incomplete");
-        exchange->mapping->stats->rejected++;
-    }
+    if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(exchange, ask->held);
     cg_ask_end(gateway, ask);
     cg_gateway_wake(gateway, exchange);
 }
@@ -52,6 +50,29 @@ void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
 static void fail(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_problem *problem) {
     if (ask->exchange->unicast && ask->purpose == CG_ASK_MEMBER) ask->exchange->problem = *problem;
     cg_ask_give_up(gateway, ask);
+}
+
+bool cg_ask_may_repeat(const struct cg_exchange *exchange) {
+    bool idempotent = (CG_METHOD_BIT(exchange->request.method) & CG_METHODS_IDEMPOTENT) != 0;
+    return idempotent || exchange->mapping->security == CG_SECURITY_RELAY;
+}
+
+/* The group was rekeyed since the request was sealed. */
+static bool is_stale(const struct cg_ask *ask) {
+    struct cg_protector *protector = ask->exchange->mapping->protector;
+    return protector->ops->is_stale != NULL && protector->ops->is_stale(protector, ask->binding);
+}
+
+/* Under the new keys, since nothing goes out under old ones: who was evicted could read it (R55). What must not be done
+ * twice is not said again, but may still be answered. The Echo was for what the member held under the old ones. */
+static void ask_anew(struct cg_gateway *gateway, struct cg_ask *ask) {
+    if (!cg_ask_may_repeat(ask->exchange)) return;
+    if (!cg_ask_renew(gateway, ask)) {
+        cg_ask_give_up(gateway, ask);
+        return;
+    }
+    ask->echo_len = 0;
+    cg_ask_send(gateway, ask);
 }
 
 static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
@@ -67,12 +88,16 @@ static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     struct cg_ask *ask = (struct cg_ask *)timer;
-    if (ask->attempts++ == MAX_RETRANSMIT) {
+    if (ask->opening > 0) { /* what has come may be the answer */
+        cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + OPENING_US);
+    } else if (ask->attempts++ == MAX_RETRANSMIT) {
         cg_ask_give_up(gateway, ask);
-        return;
+    } else if (is_stale(ask)) {
+        ask_anew(gateway, ask);
+    } else {
+        ask->timeout_us *= 2;
+        transmit(gateway, ask);
     }
-    ask->timeout_us *= 2;
-    transmit(gateway, ask);
 }
 
 void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, const struct cg_problem *problem) {
@@ -104,7 +129,7 @@ bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     ask->key = (struct cg_ask_key){.to = ask->to, .mid = ask->mid};
     HASH_ADD(hh, gateway->asks_by_mid, key, sizeof ask->key, ask);
     if (!CG_HASH_HAS(hh, ask)) return false;
-    ask->acknowledged = false;
+    ask->opening = 0;
     ask->attempts = 0;
     uint16_t random;
     gateway->port->random(gateway->port->ctx, &random, sizeof random);
@@ -113,12 +138,28 @@ bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask) {
     return true;
 }
 
+/* False, with *problem set: they cannot be. */
+static bool make_options(struct cg_ask *ask, struct cg_problem *problem) {
+    struct cg_exchange *exchange = ask->exchange;
+    int err = cg_exchange_options(exchange, ask->target, &ask->options);
+    if (err == CG_OK) {
+        ask->room = cg_arena_alloc(&exchange->arena, (ask->options.count + MORE_OPTIONS) * sizeof *ask->room);
+        if (ask->room == NULL) err = CG_E_NO_MEMORY;
+    }
+    if (err == CG_E_NO_MEMORY) cg_problem_set(problem, err, "answers fill the memory (limits.total_memory)");
+    if (err != CG_OK && problem->err == 0) {
+        cg_problem_set(problem, err, "the path or query cannot be put into CoAP options");
+    }
+    return err == CG_OK;
+}
+
 struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
-                          const struct cg_addr *to, const struct cg_target *target) {
+                          const struct cg_addr *to, const struct cg_target *target, struct cg_problem *problem) {
     struct cg_ask *ask = calloc(1, sizeof *ask);
-    if (ask == NULL) return NULL;
-    if (!cg_slots_add(&gateway->asks, ask, &ask->ticket)) {
+    bool is_added = ask != NULL && cg_slots_add(&gateway->asks, ask, &ask->ticket);
+    if (!is_added) {
         free(ask);
+        cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
         return NULL;
     }
     ask->timer.due = ask_due;
@@ -128,8 +169,12 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     ask->target = target;
     cg_buf_init(&ask->datagram, DATAGRAM_MAX);
     cg_buf_init(&ask->body, exchange->config->limits.answer);
-    if (!cg_ask_renew(gateway, ask)) {
-        if (ask->token != NULL) cg_token_spend(gateway, ask->token);
+    bool is_ready = make_options(ask, problem);
+    if (is_ready && !cg_ask_renew(gateway, ask)) {
+        is_ready = false;
+        cg_problem_set(problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
+    }
+    if (!is_ready) {
         cg_slots_remove(&gateway->asks, ask->ticket);
         free(ask);
         return NULL;
@@ -140,8 +185,25 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     return ask;
 }
 
-void cg_ask_seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options) {
-    struct cg_exchange *exchange = ask->exchange;
+/* Puts one more option where its number belongs; the list has room for it. */
+static void insert(struct cg_opts *options, struct cg_opt more) {
+    struct cg_opt *list = options->list;
+    size_t at = options->count++;
+    for (; at > 0 && list[at - 1].number > more.number; at--) list[at] = list[at - 1];
+    list[at] = more;
+}
+
+static struct cg_slice block2_value(const struct cg_ask *ask, uint8_t bytes[3]) {
+    uint32_t value = ask->block << 4 | ask->szx;
+    bytes[0] = (uint8_t)(value >> 16);
+    bytes[1] = (uint8_t)(value >> 8);
+    bytes[2] = (uint8_t)value;
+    size_t skip = bytes[0] != 0 ? 0 : bytes[1] != 0 ? 1 : bytes[2] != 0 ? 2 : 3;
+    return cg_slice_of(bytes + skip, 3 - skip);
+}
+
+static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options, struct cg_problem *problem) {
+    const struct cg_exchange *exchange = ask->exchange;
     struct cg_sealing sealing = {
         .mapping = exchange->mapping,
         .target = ask->target,
@@ -153,37 +215,27 @@ void cg_ask_seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts 
         .payload = exchange->request.payload,
         .identity = ask->identity,
     };
-    struct cg_problem problem = {0};
     struct cg_protector *protector = exchange->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);
-    int err = job == 0 ? cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left")
-                       : protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, &problem);
-    if (err == CG_PENDING) {
-        cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket, .mid = ask->mid});
-    } else {
-        cg_ask_sealed(gateway, ask, err, &problem);
-    }
+    if (job == 0) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    int err = protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, problem);
+    if (err == CG_PENDING) cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket, .mid = ask->mid});
+    return err;
 }
 
-bool cg_ask_with_option(struct cg_opts *options, struct cg_opt *list, const struct cg_opts *plain, struct cg_opt more) {
-    if (plain->count + 1 > CG_ASK_OPTIONS_MAX) return false;
-    size_t at = 0;
-    for (size_t i = 0; i < plain->count && plain->list[i].number <= more.number; i++) list[at++] = plain->list[i];
-    size_t before = at;
-    list[at++] = more;
-    for (size_t i = before; i < plain->count; i++) list[at++] = plain->list[i];
-    *options = (struct cg_opts){.list = list, .count = at};
-    return true;
-}
-
-/* The request to the only member could not be made. */
-static void refuse_only(struct cg_gateway *gateway, struct cg_exchange *exchange, int err) {
-    if (err < 0) {
-        cg_problem_set(&exchange->problem, err, "the path or query cannot be put into CoAP options");
-    } else {
-        cg_problem_set(&exchange->problem, CG_E_OVERLOAD, "the system has no memory left");
+void cg_ask_send(struct cg_gateway *gateway, struct cg_ask *ask) {
+    uint8_t bytes[3];
+    struct cg_problem problem = {0};
+    struct cg_opts options = {.list = ask->room, .count = ask->options.count};
+    memcpy(ask->room, ask->options.list, ask->options.count * sizeof *ask->room);
+    if (ask->purpose == CG_ASK_BLOCKS) {
+        insert(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = block2_value(ask, bytes)});
     }
-    cg_gateway_wake(gateway, exchange);
+    if (ask->echo_len > 0) {
+        insert(&options, (struct cg_opt){.number = CG_OPT_ECHO, .value = cg_slice_of(ask->echo, ask->echo_len)});
+    }
+    int err = seal(gateway, ask, options, &problem);
+    if (err != CG_PENDING) cg_ask_sealed(gateway, ask, err, &problem);
 }
 
 static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct cg_addr *addr,
@@ -195,18 +247,21 @@ static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct c
 }
 
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member) {
-    struct cg_opts options;
     const struct cg_target *target = &exchange->mapping->targets[0];
-    int err = cg_exchange_options(exchange, target, &options);
     struct cg_addr to = with_zone(gateway, &member->addr, target);
-    struct cg_ask *ask = err < 0 ? NULL : cg_ask_new(gateway, exchange, CG_ASK_MEMBER, &to, target);
+    struct cg_problem problem = {.retry_after = 1};
+    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_MEMBER, &to, target, &problem);
     if (ask == NULL) {
-        if (exchange->unicast) refuse_only(gateway, exchange, err);
+        if (!exchange->unicast) return;
+        exchange->problem = problem;
+        cg_gateway_wake(gateway, exchange);
         return;
     }
     ask->identity = member->identity;
-    cg_ask_seal(gateway, ask, options);
+    cg_ask_send(gateway, ask);
 }
+
+/* Challenges. */
 
 static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *to, enum cg_ask_purpose purpose) {
     for (const struct cg_ask *it = exchange->asks; it != NULL; it = it->next) {
@@ -215,33 +270,70 @@ static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *t
     return false;
 }
 
+static const struct cg_member *configured(const struct cg_exchange *exchange, struct cg_slice identity) {
+    struct cg_member *member;
+    HASH_FIND(hh_identity, exchange->mapping->members_by_identity, identity.data, identity.len, member);
+    return member;
+}
+
+static uint8_t *challenged_byte(const struct cg_exchange *exchange, const struct cg_member *member) {
+    return &exchange->challenged[member->number / 8];
+}
+
+static bool was_challenged_by(const struct cg_exchange *exchange, const struct cg_member *member) {
+    return exchange->challenged != NULL && (*challenged_byte(exchange, member) >> member->number % 8 & 1) != 0;
+}
+
+/* False: out of memory. */
+static bool note_challenge(struct cg_exchange *exchange, const struct cg_member *member) {
+    size_t size = (exchange->mapping->member_count + 7) / 8;
+    if (exchange->challenged == NULL) exchange->challenged = cg_arena_zalloc(&exchange->arena, size);
+    if (exchange->challenged == NULL) return false;
+    *challenged_byte(exchange, member) |= (uint8_t)(1u << member->number % 8);
+    return true;
+}
+
+/* A member that has come since the exchange began is in no list of it; what must not be done twice is then not done. */
+static bool may_retry(struct cg_exchange *exchange, const struct cg_addr *to, struct cg_slice identity) {
+    const struct cg_member *member = configured(exchange, identity);
+    if (exchange->asks_running >= ASKS_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return false;
+    if (member == NULL) return cg_ask_may_repeat(exchange);
+    return !was_challenged_by(exchange, member) && note_challenge(exchange, member);
+}
+
+/* False: out of memory. */
+static bool take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) {
+    CG_CHECK(challenge->echo.len <= sizeof ask->echo);
+    memcpy(ask->echo, challenge->echo.data, challenge->echo.len);
+    ask->echo_len = (uint8_t)challenge->echo.len;
+    if (ask->identity.len == 0) ask->identity = cg_arena_copy(&ask->exchange->arena, challenge->identity);
+    return ask->identity.len == challenge->identity.len;
+}
+
 void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                  const struct cg_addr *to, const struct cg_opened *challenge) {
-    struct cg_opts plain, options;
-    struct cg_opt list[CG_ASK_OPTIONS_MAX];
-    struct cg_opt echo = {.number = CG_OPT_ECHO, .value = challenge->echo};
-    if (exchange->asks_running >= ASKS_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return;
-    if (cg_exchange_options(exchange, target, &plain) < 0 || !cg_ask_with_option(&options, list, &plain, echo)) return;
-    struct cg_slice identity = cg_arena_copy(&exchange->arena, challenge->identity);
-    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_ECHO, to, target);
+    struct cg_problem ignored = {0}; /* it is one silent member more */
+    if (!may_retry(exchange, to, challenge->identity)) return;
+    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_ECHO, to, target, &ignored);
     if (ask == NULL) return;
-    ask->identity = identity;
-    cg_ask_seal(gateway, ask, options);
+    if (take_challenge(ask, challenge)) {
+        cg_ask_send(gateway, ask);
+    } else {
+        cg_ask_end(gateway, ask);
+    }
 }
 
 /* What comes back. */
 
-/* A member that challenges a unicast request is asked once more; one that challenges the Echo itself is given up. */
+/* The member did not act on the request, which is therefore made again, whether it was for all or for a block (RFC 9175
+ * §2.3). One that challenges the Echo itself is given up. */
 static void answer_challenge(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *challenge) {
-    if (ask->purpose != CG_ASK_MEMBER) {
+    bool again = ask->echo_len > 0;
+    if (!again && take_challenge(ask, challenge) && cg_ask_renew(gateway, ask)) {
+        cg_ask_send(gateway, ask);
+    } else {
         cg_ask_give_up(gateway, ask);
-        return;
     }
-    struct cg_exchange *exchange = ask->exchange;
-    const struct cg_target *target = ask->target;
-    struct cg_addr to = ask->to;
-    cg_ask_end(gateway, ask);
-    cg_ask_echo(gateway, exchange, target, &to, challenge);
 }
 
 void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arrival_us, int err,
@@ -251,7 +343,7 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
     if (is_anothers) err = CG_E_SENDER;
     if (err < 0) { /* whoever sent that, the member may not have: it is asked on */
         cg_exchange_refuse(exchange, &ask->to, opened, cg_err_info(err)->slug);
-        if (!ask->acknowledged) cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + ask->timeout_us);
+        if (cg_exchange_is_due(gateway, exchange)) cg_gateway_wake(gateway, exchange);
         return;
     }
     if (opened->echo.len > 0) {
@@ -273,9 +365,11 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
 
 void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
                     const struct cg_msg *msg) {
-    if (msg->type == CG_ACK && msg->mid != ask->mid) return; /* of an earlier request to this member */
+    if (msg->type == CG_ACK && msg->mid != ask->mid) {
+        cg_exchange_refuse(ask->exchange, &datagram->from, &(struct cg_opened){0}, "wrong-mid");
+        return;
+    }
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
-    cg_gateway_clear_timer(gateway, &ask->timer);
     struct cg_opening opening = {
         .binding = ask->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
@@ -283,6 +377,7 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
     uint64_t job = cg_gateway_spare_job(gateway);
     int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
     if (err == CG_PENDING) {
+        ask->opening++;
         cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket,
                                                      .mid = ask->mid,
                                                      .opens = true,
@@ -302,6 +397,5 @@ void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uin
         cg_ask_give_up(gateway, ask);
         return;
     }
-    ask->acknowledged = true;
     cg_gateway_clear_timer(gateway, &ask->timer); /* the answer follows; the exchange's deadline bounds the wait */
 }

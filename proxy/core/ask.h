@@ -4,22 +4,19 @@
 
 #include "core/state.h"
 
-enum { CG_ASK_OPTIONS_MAX = 64 };
-
 /* ask.c */
 
-/* With a token and a MID, not sealed yet; the exchange owns it. NULL: no token is free, or out of memory. */
+/* With a token and a MID, not sealed yet; the exchange owns it. NULL, with *problem: no token is free, out of memory,
+ * or a URI that cannot be put into options. */
 struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
-                          const struct cg_addr *to, const struct cg_target *target);
+                          const struct cg_addr *to, const struct cg_target *target, struct cg_problem *problem);
 /* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4).
  * False: no token is free; the ask is as it was. */
 bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask);
-/* Protects and sends its exchange's request with these options. May end the ask. */
-void cg_ask_seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options);
+/* Protects its exchange's request, with Echo and Block2 where they belong, and sends it. May end the ask. */
+void cg_ask_send(struct cg_gateway *gateway, struct cg_ask *ask);
 /* Ends the ask without an answer. One that stays incomplete is taken back, because half a body is none. */
 void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask);
-/* `plain` with one more option, in order; `list` holds CG_ASK_OPTIONS_MAX. False: too many. */
-bool cg_ask_with_option(struct cg_opts *options, struct cg_opt *list, const struct cg_opts *plain, struct cg_opt more);
 
 /* blocks.c */
 

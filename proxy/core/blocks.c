@@ -9,51 +9,86 @@ struct block {
     uint8_t szx;
 };
 
-static bool find_block2(const struct cg_msg *msg, struct block *block) {
-    uint32_t value;
-    if (!cg_msg_find_uint(msg, CG_OPT_BLOCK2, &value) || value > 0xffffff) return false;
-    *block = (struct block){.number = value >> 4, .more = value & 8, .szx = value & 7};
-    return block->szx < 7;
+enum { BLOCK2_LEN_MAX = 3, SZX_MAX = 6 };
+enum block2 { BLOCK2_NONE, BLOCK2_ONE, BLOCK2_MALFORMED };
+
+static size_t size_of(const struct block *block) { return (size_t)16 << block->szx; }
+
+static bool parse_block2(struct cg_slice value, struct block *block) {
+    if (value.len > BLOCK2_LEN_MAX) return false;
+    uint32_t number = 0;
+    for (size_t i = 0; i < value.len; i++) number = number << 8 | value.data[i];
+    *block = (struct block){.number = number >> 4, .more = number & 8, .szx = number & 7};
+    return block->szx <= SZX_MAX;
 }
 
-static struct cg_msg as_msg(struct cg_slice options, struct cg_slice payload) {
-    return (struct cg_msg){.options = options, .payload = payload};
-}
-
-static void ask_next_block(struct cg_gateway *gateway, struct cg_ask *ask) {
-    uint32_t number = ask->block << 4 | ask->szx;
-    uint8_t value[3] = {(uint8_t)(number >> 16), (uint8_t)(number >> 8), (uint8_t)number};
-    size_t skip = value[0] != 0 ? 0 : value[1] != 0 ? 1 : value[2] != 0 ? 2 : 3;
-    struct cg_opts plain, options;
-    struct cg_opt list[CG_ASK_OPTIONS_MAX];
-    struct cg_opt block2 = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(value + skip, sizeof value - skip)};
-    if (cg_exchange_options(ask->exchange, ask->target, &plain) < 0 ||
-        !cg_ask_with_option(&options, list, &plain, block2)) {
-        cg_ask_give_up(gateway, ask);
-        return;
+static enum block2 find_block2(const struct cg_opened *opened, struct block *block) {
+    struct cg_msg msg = {.options = opened->options};
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    enum block2 found = BLOCK2_NONE;
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (opt.number != CG_OPT_BLOCK2) continue;
+        if (found != BLOCK2_NONE || !parse_block2(opt.value, block)) return BLOCK2_MALFORMED;
+        found = BLOCK2_ONE;
     }
-    cg_ask_seal(gateway, ask, options);
+    return found;
+}
+
+static struct cg_slice etag_of(struct cg_slice options) {
+    struct cg_msg msg = {.options = options};
+    struct cg_slice etag = CG_SLICE_NONE;
+    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
+    return etag;
+}
+
+/* A block that others follow is full; the last one is at most that long. */
+static bool has_its_size(const struct block *block, size_t len) {
+    return block->more ? len == size_of(block) : len <= size_of(block);
+}
+
+/* The first */
+
+const char *cg_blocks_refusal(const struct cg_exchange *exchange, const struct cg_opened *opened) {
+    struct block block;
+    bool safe = CG_METHOD_BIT(exchange->request.method) & CG_METHODS_SAFE;
+    enum block2 found = find_block2(opened, &block);
+    if (found == BLOCK2_NONE) return NULL;
+    bool is_first = found == BLOCK2_ONE && block.number == 0 && has_its_size(&block, opened->payload.len);
+    if (!is_first) return "bad-block";
+    return block.more && !safe ? "blocks-unsafe" : NULL;
+}
+
+void cg_blocks_withdraw(struct cg_exchange *exchange, struct cg_held_answer *held) {
+    exchange->tally.incomplete--;
+    cg_tally_withdraw(&exchange->tally, held, "blocks-incomplete");
+    exchange->mapping->stats->rejected++;
 }
 
 void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                    struct cg_held_answer *held) {
-    struct cg_msg msg = as_msg(held->options, held->payload);
+    struct cg_opened first = {.options = held->options};
     struct block block;
-    bool safe = CG_METHOD_BIT(exchange->request.method) & CG_METHODS_SAFE;
-    if (!safe || !find_block2(&msg, &block) || !block.more || block.number != 0) return;
-    if (held->payload.len != (size_t)16 << block.szx) return; /* not a first block; it stays what it is */
-    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_BLOCKS, &held->from, target);
-    if (ask == NULL) return;
+    struct cg_problem ignored = {0}; /* the answer is taken back */
+    if (find_block2(&first, &block) != BLOCK2_ONE || !block.more) return;
     held->whole = false;
     exchange->tally.incomplete++;
+    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_BLOCKS, &held->from, target, &ignored);
+    if (ask == NULL) {
+        cg_blocks_withdraw(exchange, held);
+        return;
+    }
     ask->held = held;
     if (held->verified == CASTGATE_VERIFIED_SOURCE) ask->identity = held->key;
     ask->block = 1;
     ask->szx = block.szx;
+    ask->etag = etag_of(held->options);
     cg_buf_put_slice(&ask->body, held->payload);
-    cg_msg_find(&msg, CG_OPT_ETAG, &ask->etag);
-    ask_next_block(gateway, ask);
+    cg_ask_send(gateway, ask);
 }
+
+/* The others */
 
 static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
@@ -68,24 +103,33 @@ static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
     cg_gateway_wake(gateway, exchange);
 }
 
+/* A further block is of the same representation, and the one that was asked for; it may be smaller (RFC 7959 §2.4). */
+static bool fits(const struct cg_ask *ask, const struct cg_opened *opened, struct block *block) {
+    return opened->code == ask->held->code && find_block2(opened, block) == BLOCK2_ONE && block->szx <= ask->szx &&
+           (size_t)block->number * size_of(block) == ask->body.len && has_its_size(block, opened->payload.len) &&
+           cg_slice_equal(etag_of(opened->options), ask->etag);
+}
+
+static void ask_next(struct cg_gateway *gateway, struct cg_ask *ask, const struct block *last) {
+    if (!cg_ask_renew(gateway, ask)) {
+        cg_ask_give_up(gateway, ask);
+        return;
+    }
+    ask->echo_len = 0;
+    ask->szx = last->szx;
+    ask->block = last->number + 1;
+    cg_ask_send(gateway, ask);
+}
+
 void cg_blocks_take(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened) {
-    struct cg_msg msg = as_msg(opened->options, opened->payload);
     struct block block;
-    struct cg_slice etag = CG_SLICE_NONE;
-    cg_msg_find(&msg, CG_OPT_ETAG, &etag);
-    bool fits = opened->code == ask->held->code && find_block2(&msg, &block) && block.szx <= ask->szx &&
-                (size_t)block.number << (block.szx + 4) == ask->body.len && cg_slice_equal(etag, ask->etag) &&
-                (!block.more || opened->payload.len == (size_t)16 << block.szx);
-    if (fits) cg_buf_put_slice(&ask->body, opened->payload);
-    if (!fits || ask->body.failed) {
+    bool taken = fits(ask, opened, &block);
+    if (taken) cg_buf_put_slice(&ask->body, opened->payload);
+    if (!taken || ask->body.failed) {
         cg_ask_give_up(gateway, ask);
-    } else if (!block.more) {
-        finish_blocks(gateway, ask);
-    } else if (!cg_ask_renew(gateway, ask)) {
-        cg_ask_give_up(gateway, ask);
+    } else if (block.more) {
+        ask_next(gateway, ask, &block);
     } else {
-        ask->szx = block.szx;
-        ask->block = (uint32_t)(ask->body.len >> (ask->szx + 4));
-        ask_next_block(gateway, ask);
+        finish_blocks(gateway, ask);
     }
 }

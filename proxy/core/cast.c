@@ -403,8 +403,7 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
         } else {
             cg_exchange_answer(gateway, it->exchange, cast->target, &arrival, arrival_us);
         }
-        bool waits_for_it = it->exchange->deadline_us != 0 && gateway->now_us >= it->exchange->deadline_us;
-        if (cast->opening == 0 && waits_for_it) cg_gateway_wake(gateway, it->exchange);
+        if (cast->opening == 0 && cg_exchange_is_due(gateway, it->exchange)) cg_gateway_wake(gateway, it->exchange);
     }
 }
 

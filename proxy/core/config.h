@@ -17,7 +17,9 @@ struct cg_protector;
 /* Methods as a set: bit (1 << code), codes 1 (GET) to 7 (iPATCH). */
 #define CG_METHOD_BIT(code) (1u << (code))
 #define CG_METHODS_SAFE     (CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_FETCH))
-#define CG_METHODS_ALL      0xfeu
+#define CG_METHODS_IDEMPOTENT                                                                                          \
+    (CG_METHODS_SAFE | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_DELETE) | CG_METHOD_BIT(CG_IPATCH))
+#define CG_METHODS_ALL 0xfeu
 /* The outer methods of protected requests (RFC 8613 §4.2). */
 #define CG_METHODS_RELAYED (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
 

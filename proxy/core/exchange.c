@@ -51,11 +51,7 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
     if (exchange->ended_us == 0) exchange->ended_us = gateway->now_us;
     while (exchange->asks != NULL) {
         struct cg_ask *ask = exchange->asks;
-        if (ask->purpose == CG_ASK_BLOCKS) {
-            exchange->tally.incomplete--;
-            cg_tally_withdraw(&exchange->tally, ask->held, "blocks-incomplete");
-            exchange->mapping->stats->rejected++;
-        }
+        if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(exchange, ask->held);
         cg_ask_end(gateway, ask);
     }
     for (size_t i = 0; i < exchange->subscription_count; i++) cg_cast_leave(gateway, &exchange->subscriptions[i]);
@@ -284,7 +280,7 @@ static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchang
 /* When the members' leisure is over, whoever is silent did not hear the request; half of the time is left for asking
  * them at least. */
 static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us) {
-    if (!exchange->mapping->repair_unicast) return UINT64_MAX;
+    if (!exchange->mapping->repair_unicast || !cg_ask_may_repeat(exchange)) return UINT64_MAX;
     uint64_t leisure_us = (uint64_t)(exchange->mapping->leisure * 1e6);
     uint64_t half_us = exchange->timeout_us / 2;
     return sent_us + (leisure_us < half_us ? leisure_us : half_us);
@@ -372,6 +368,11 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         cg_exchange_refuse(exchange, &arrival->from, arrival->opened, cg_err_info(CG_E_BAD_OPTION)->slug);
         return;
     }
+    const char *refusal = cg_blocks_refusal(exchange, arrival->opened);
+    if (refusal != NULL) {
+        cg_exchange_refuse(exchange, &arrival->from, arrival->opened, refusal);
+        return;
+    }
     struct cg_held_answer *held = NULL;
     switch (cg_tally_add(&exchange->tally, arrival, &held)) {
     case CG_TALLY_NEW:
@@ -407,7 +408,13 @@ static bool is_opening(const struct cg_exchange *exchange) {
         const struct cg_cast *cast = exchange->subscriptions[i].cast;
         if (cast != NULL && cast->opening > 0) return true;
     }
-    return false;
+    const struct cg_ask *ask = exchange->asks;
+    while (ask != NULL && ask->opening == 0) ask = ask->next;
+    return ask != NULL;
+}
+
+bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchange *exchange) {
+    return exchange->deadline_us != 0 && gateway->now_us >= exchange->deadline_us;
 }
 
 /* The end of collecting, with ended_by set; else the timer stands for when to look again. */
@@ -427,7 +434,7 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
         return true;
     }
     uint64_t end_us = exchange->deadline_us;
-    if (is_opening(exchange)) end_us += VERIFY_GRACE_US;
+    if (gateway->now_us >= end_us && is_opening(exchange)) end_us += VERIFY_GRACE_US;
     if (gateway->now_us >= end_us || exchange->hurried) {
         exchange->ended_by = exchange->tally.limited ? "limit" : "deadline";
         return true;

@@ -308,6 +308,7 @@ void cg_gateway_opened(struct cg_gateway *gateway, uint64_t number, int err, con
         cast->opening--;
         cg_cast_opened(gateway, cast, &job.from, job.arrival_us, err, opened);
     } else if (ask != NULL) {
+        ask->opening--;
         cg_ask_opened(gateway, ask, job.arrival_us, err, opened);
     }
 }

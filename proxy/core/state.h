@@ -90,6 +90,8 @@ enum cg_ask_purpose {
     CG_ASK_BLOCKS, /* the blocks behind the first */
 };
 
+#define CG_ECHO_MAX 40 /* RFC 9175 §2.2.1 */
+
 struct cg_ask {
     struct cg_timer timer; /* retransmission */
     struct cg_ticket ticket;
@@ -100,6 +102,11 @@ struct cg_ask {
     const struct cg_target *target;
     struct cg_slice
         identity; /* of the member, where it is known by its credential; in the snapshot or the exchange's arena */
+    struct cg_opts options;    /* of every request of it, but for Echo and Block2; in the arena */
+    struct cg_opt *room;       /* for them with these two; in the arena */
+    uint8_t echo[CG_ECHO_MAX]; /* what the member wants to see in the request */
+    uint8_t echo_len;          /* 0: nothing */
+    uint32_t opening;          /* answers that the protector has not finished opening */
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
@@ -111,7 +118,6 @@ struct cg_ask {
     uint8_t attempts;
     uint64_t timeout_us;
     uint16_t mid;
-    bool acknowledged; /* an empty ACK came: the answer follows */
     struct cg_ask_key {
         struct cg_addr to;
         uint16_t mid;
@@ -148,7 +154,8 @@ struct cg_exchange {
     size_t subscription_count;
     struct cg_ask *asks;
     uint32_t asks_running;
-    size_t next_silent; /* index of the member that REPAIR asks next */
+    uint8_t *challenged; /* bit per configured member: its challenge was answered; NULL: nobody's was */
+    size_t next_silent;  /* index of the member that REPAIR asks next */
     struct cg_exchange *previous_awake, *next_awake;
     uint64_t started_us;
     uint64_t sent_us;     /* the last of its group requests; 0: none yet */
@@ -258,8 +265,13 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
                     int err, const struct cg_opened *opened);
 
 /* ask.c */
+
+/* Whether a member that may have had the request already may be given a new one: whoever repeats POST or PATCH acts
+ * twice (RFC 10021 §7). What a client has protected is its members' to recognise as a replay. */
+bool cg_ask_may_repeat(const struct cg_exchange *exchange);
 void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_member *member);
-/* The request once more, to the member that challenged it; once a member. */
+/* The request once more, to the member that challenged it, which proves that it has not acted on it. Once a member: who
+ * challenges again may have acted on the second request. */
 void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                  const struct cg_addr *to, const struct cg_opened *challenge);
 void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
@@ -271,9 +283,16 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
 void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask);
 
 /* blocks.c */
-/* Fetches the blocks behind the first one that `held` has; no effect when its answer is whole. */
+
+/* Why an answer is not given, by its Block2 option (RFC 7959 §2.2): it is no first block, or its method is one that
+ * must not be repeated for the others. NULL: it is whole, or its other blocks can be fetched. */
+const char *cg_blocks_refusal(const struct cg_exchange *exchange, const struct cg_opened *opened);
+/* Fetches the blocks behind the first one that `held` has (see cg_blocks_refusal); no effect when its answer is whole.
+ */
 void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                    struct cg_held_answer *held);
+/* An answer whose blocks were being fetched is taken back. */
+void cg_blocks_withdraw(struct cg_exchange *exchange, struct cg_held_answer *held);
 
 /* exchange.c */
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */
@@ -282,6 +301,8 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
                         const struct cg_arrival *arrival, uint64_t arrival_us);
 void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from, const struct cg_opened *opened,
                         const char *reason);
+/* Its time is over, and it waits only for what is still being verified. */
+bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchange *exchange);
 /* An answer is whole, or was replaced by a newer one: streams hand it on. */
 void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,

@@ -1,4 +1,4 @@
-/* Unicast requests: the single known member, silent members, and the blocks of large answers. */
+/* Unicast requests: the single known member, silent members, members that challenge. */
 #include "fake_world.h"
 
 #include <stdio.h>
@@ -112,88 +112,6 @@ static void test_silent_members_are_repaired(void **state) { /* R48 */
     world_fini(&world);
 }
 
-/* Answers emission `index` with a block. */
-static void answer_block(struct world *world, size_t index, const char *from, uint32_t number, bool more,
-                         const char *payload, const char *etag) {
-    uint8_t value[2] = {(uint8_t)(number >> 4), (uint8_t)(number << 4 | (more ? 8 : 0))}; /* szx 0: 16 bytes */
-    struct cg_opt list[] = {{.number = CG_OPT_ETAG, .value = cg_slice_str(etag)},
-                            {.number = CG_OPT_BLOCK2, .value = cg_slice_of(value, sizeof value)}};
-    struct cg_opts options = {.list = list, .count = 2};
-    struct answer answer = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = 5, .payload = payload, .options = &options};
-    world_answer_as(world, index, from, answer);
-}
-
-static void expect_block_request(const struct world *world, size_t index, uint32_t number) {
-    uint32_t value;
-    assert_true(index < world->sent_count);
-    assert_int_equal(world->sent[index].msg.type, CG_CON);
-    assert_true(cg_msg_find_uint(&world->sent[index].msg, CG_OPT_BLOCK2, &value));
-    assert_int_equal(value, number << 4);
-}
-
-static void test_blocks_make_one_answer(void **state) { /* R40 */
-    (void)state;
-    struct world world;
-    struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.2", "small");
-    answer_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    world_run(&world);
-    assert_int_equal(call.replies, 0); /* everybody answered, but one not wholly */
-    expect_block_request(&world, 1, 1);
-    answer_block(&world, 1, "127.1.0.1", 1, true, "ghijklmnopqrstuv", "e");
-    expect_block_request(&world, 2, 2);
-    assert_memory_not_equal(world.sent[1].msg.token.bytes, world.sent[2].msg.token.bytes, 8);
-    answer_block(&world, 2, "127.1.0.1", 2, false, "wxyz", "e");
-    world_run(&world);
-    assert_int_equal(call.replies, 1);
-    assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefghijklmnopqrstuvwxyz\""));
-    call_fini(&call);
-    world_fini(&world);
-}
-
-static void expect_blocks_refused(struct world *world, struct call *call) {
-    world_advance(world, 2 * SECOND);
-    assert_int_equal(call->reply.summary.answered, 0);
-    assert_int_equal(call->reply.summary.rejected, 1);
-    assert_non_null(strstr(call->text, "\"reason\":\"blocks-incomplete\""));
-    assert_non_null(strstr(call->text, "\"answers\":[]"));
-    call_fini(call);
-}
-
-static void test_blocks_that_do_not_fit_are_refused(void **state) {
-    (void)state;
-    struct world world;
-    struct call call;
-    world_init(&world);
-    world.config->limits.answer = 64;
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    size_t at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    answer_block(&world, at, "127.1.0.1", 1, false, "new", "changed"); /* the representation changed */
-    expect_blocks_refused(&world, &call);
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    answer_block(&world, at, "127.1.0.1", 3, false, "skips", "e");
-    expect_blocks_refused(&world, &call);
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    expect_blocks_refused(&world, &call); /* the rest never comes */
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    for (uint32_t i = 0; i < 10 && at - 1 + i < world.sent_count; i++) { /* without end */
-        answer_block(&world, at - 1 + i, "127.1.0.1", i, true, "0123456789abcdef", "e");
-    }
-    expect_blocks_refused(&world, &call);
-    world_fini(&world);
-}
-
 static void test_repair_waits_for_the_members_leisure_only(void **state) { /* R48 */
     (void)state;
     struct world world;
@@ -220,6 +138,213 @@ static void test_repair_waits_for_the_members_leisure_only(void **state) { /* R4
     world_fini(&world);
 }
 
+static void start(struct world *world, struct call *call, uint8_t method) {
+    struct cg_request *request = world_new(world, call, "/lamps");
+    assert_non_null(request);
+    request->method = method;
+    world_go(world, call);
+}
+
+static void set_up_repair(struct world *world, unsigned members) {
+    world_init(world);
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, members);
+    lamps->repair_unicast = true;
+    lamps->leisure = 0.5;
+    world_start(world);
+}
+
+/* Who repeats POST or PATCH to a member whose answer was lost lets it act twice. */
+static void test_only_idempotent_methods_are_repaired(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t method;
+        bool repaired;
+    } methods[] = {{CG_GET, true},   {CG_POST, false},  {CG_PUT, true},   {CG_DELETE, true},
+                   {CG_FETCH, true}, {CG_PATCH, false}, {CG_IPATCH, true}};
+    struct world world;
+    struct call call;
+    set_up_repair(&world, 2);
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        start(&world, &call, methods[i].method);
+        world_answer(&world, world.sent_count - 1, "127.1.0.1", "on");
+        size_t sent = world.sent_count;
+        world_advance(&world, SECOND);
+        assert_int_equal(world.sent_count, sent + (methods[i].repaired ? 1 : 0));
+        world_advance(&world, SECOND);
+        assert_int_equal(call.reply.summary.missing, 1);
+        call_fini(&call);
+    }
+    world_fini(&world);
+}
+
+static void test_the_only_member_is_asked_whatever_the_method(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_mapping(&world, "lamps")->timeout_us = 20 * SECOND;
+    world_start(&world);
+    start(&world, &call, CG_POST);
+    world_advance(&world, 3 * SECOND);
+    assert_int_equal(world.sent_count, 2);
+    assert_memory_equal(world.sent[0].bytes, world.sent[1].bytes, world.sent[0].len); /* the same MID: done once */
+    world_answer_as(&world, 0, "127.1.0.1",
+                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 4), .mid = world.sent[0].msg.mid});
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_one_ask_that_cannot_be_sent_is_one_silent_member(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    set_up_repair(&world, 3);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world.emit_error = CG_E_EMIT;
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.problems, 0);
+    assert_int_equal(call.reply.summary.answered, 1);
+    assert_int_equal(call.reply.summary.missing, 2);
+    assert_string_equal(call.reply.summary.ended_by, "deadline");
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_the_only_ask_that_cannot_be_sent_is_the_problem(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_start(&world);
+    world.emit_error = CG_E_EMIT;
+    world_get(&world, &call, "/lamps");
+    assert_int_equal(call.problems, 1);
+    assert_int_equal(call.problem.err, CG_E_EMIT);
+    assert_null(world.gateway->asks_by_mid);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+/* RFC 7252 §5.3.2: a piggybacked response matches by Message ID, too. */
+static void test_an_ack_of_another_message_answers_nothing(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_mapping(&world, "lamps")->timeout_us = 20 * SECOND;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    struct answer answer = {
+        .type = CG_ACK, .code = CG_CODE(2, 5), .mid = (uint16_t)(world.sent[0].msg.mid - 1), .payload = "old"};
+    world_answer_as(&world, 0, "127.1.0.1", answer);
+    world_advance(&world, 3 * SECOND);
+    assert_int_equal(call.replies, 0);
+    assert_int_equal(world.sent_count, 2); /* it acknowledges nothing */
+    answer.mid = world.sent[0].msg.mid;
+    answer.payload = "new";
+    world_answer_as(&world, 0, "127.1.0.1", answer);
+    world_run(&world);
+    assert_non_null(strstr(call.text, "\"body\":\"new\""));
+    assert_non_null(strstr(call.text, "\"reason\":\"wrong-mid\""));
+    assert_int_equal(call.reply.summary.rejected, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+/* Everything that comes is a challenge of whoever sent it. */
+static int challenge_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                          struct cg_opened *opened) {
+    static uint8_t identity[sizeof opening->from];
+    (void)protector;
+    (void)job;
+    memcpy(identity, &opening->from, sizeof identity);
+    *opened = (struct cg_opened){.code = CG_CODE(4, 1),
+                                 .verified = CASTGATE_VERIFIED_SOURCE,
+                                 .identity = cg_slice_of(identity, sizeof identity),
+                                 .echo = cg_slice_str("fresh?")};
+    return CG_OK;
+}
+
+static void challenge_from(struct world *world, unsigned number) {
+    char from[32];
+    snprintf(from, sizeof from, "127.2.%u.%u", number / 256, number % 256);
+    world_answer(world, 0, from, "");
+}
+
+static void test_challenges_are_answered_once_a_member_and_1024_at_once(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    struct cg_protector_ops ops = *cg_protector_none()->ops;
+    struct cg_protector protector = {.ops = &ops};
+    ops.open = challenge_open;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &protector;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    challenge_from(&world, 0);
+    assert_int_equal(world.sent_count, 2);
+    struct cg_slice echo;
+    assert_true(cg_msg_find(&world.sent[1].msg, CG_OPT_ECHO, &echo));
+    assert_true(cg_slice_is(echo, "fresh?"));
+    challenge_from(&world, 0);
+    assert_int_equal(world.sent_count, 2); /* it has been asked */
+    for (unsigned i = 1; i < 1100; i++) challenge_from(&world, i);
+    assert_int_equal(world.sent_count, 1 + 1024);
+    world_advance(&world, 3 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 0);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+/* Two requests of one client act twice, even where the member challenged both of its first ones. */
+static void test_what_acts_is_not_retried_for_who_is_not_known(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    struct cg_protector_ops ops = *cg_protector_none()->ops;
+    struct cg_protector protector = {.ops = &ops};
+    ops.open = challenge_open;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &protector;
+    world_start(&world);
+    start(&world, &call, CG_POST);
+    challenge_from(&world, 0);
+    assert_int_equal(world.sent_count, 1);
+    world_advance(&world, 3 * SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+/* What a client has protected its members know when they have seen it; the outer method says nothing. */
+static void test_relayed_requests_are_repaired(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    struct cg_opt oscore = {.number = CG_OPT_OSCORE, .value = cg_slice_str("")};
+    set_up_repair(&world, 2);
+    world_mapping(&world, "lamps")->security = CG_SECURITY_RELAY;
+    struct cg_request *request = world_new(&world, &call, "/lamps");
+    request->method = CG_POST;
+    request->options = (struct cg_opts){.list = &oscore, .count = 1};
+    request->payload = cg_slice_str("sealed");
+    world_go(&world, &call);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, SECOND);
+    assert_int_equal(world.sent_count, 2);
+    assert_true(cg_slice_is(world.sent[1].msg.payload, "sealed"));
+    world_advance(&world, SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single_known_member_is_asked_by_unicast),
@@ -227,8 +352,14 @@ int main(void) {
         cmocka_unit_test(test_retransmission_gives_up),
         cmocka_unit_test(test_silent_members_are_repaired),
         cmocka_unit_test(test_repair_waits_for_the_members_leisure_only),
-        cmocka_unit_test(test_blocks_make_one_answer),
-        cmocka_unit_test(test_blocks_that_do_not_fit_are_refused),
+        cmocka_unit_test(test_only_idempotent_methods_are_repaired),
+        cmocka_unit_test(test_the_only_member_is_asked_whatever_the_method),
+        cmocka_unit_test(test_one_ask_that_cannot_be_sent_is_one_silent_member),
+        cmocka_unit_test(test_the_only_ask_that_cannot_be_sent_is_the_problem),
+        cmocka_unit_test(test_an_ack_of_another_message_answers_nothing),
+        cmocka_unit_test(test_challenges_are_answered_once_a_member_and_1024_at_once),
+        cmocka_unit_test(test_what_acts_is_not_retried_for_who_is_not_known),
+        cmocka_unit_test(test_relayed_requests_are_repaired),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
