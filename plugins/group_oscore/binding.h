@@ -9,12 +9,23 @@
 
 struct group_opening;
 
+/* Key material that the group has had, and the generation by which what was accepted under it is remembered. */
+struct cg_known_keys {
+    uint8_t keys[32];
+    uint64_t generation;
+};
+
+enum { CG_KNOWN_KEYS = 16 }; /* far more than there can be within one exchange */
+
 struct cg_group_oscore {
     struct cg_protector protector; /* first member */
     const struct cg_group_services *services;
     struct cg_epoch *current; /* sent under; NULL: no keys */
     struct cg_epoch *next;    /* prepared: accepted; NULL: none */
     struct cg_epoch *staged_current, *staged_next;
+    struct cg_epoch *epochs; /* all that are alive: those above, and those that requests were sent under */
+    struct cg_known_keys known[CG_KNOWN_KEYS];
+    unsigned known_count;       /* in all; the latest are kept */
     struct group_opening *lent; /* what the latest answer that was opened at once is lent from */
 };
 

@@ -2,6 +2,7 @@
 #include "group_oscore/epoch.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, const char **why) {
     epoch->block = calloc(keys->peer_count + 1, sizeof *epoch->block);
@@ -31,6 +32,7 @@ int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struc
     epoch->references = 1;
     memcpy(epoch->digest, keys->digest, sizeof epoch->digest);
     int err = cg_oscore_context_new(&epoch->context, keys->params, why);
+    if (err == CG_OK) err = cg_oscore_keys_fingerprint(epoch->context, epoch->keys);
     if (err == CG_OK) err = add_peers(epoch, keys, why);
     if (err == CG_OK) {
         epoch->sender = cg_senders_get(senders, &keys->sender);
@@ -51,6 +53,7 @@ struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch) {
 
 void cg_epoch_unref(struct cg_epoch *epoch) {
     if (epoch == NULL || --epoch->references > 0) return;
+    if (epoch->all != NULL) DL_DELETE(*epoch->all, epoch);
     HASH_CLEAR(hh, epoch->peers);
     free(epoch->block);
     cg_sender_unref(epoch->sender);

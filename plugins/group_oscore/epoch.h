@@ -14,21 +14,28 @@ struct cg_epoch_peer {
 
 struct cg_epoch {
     unsigned references;
+    struct cg_epoch **all; /* utlist head of the group's that are alive, this one among them; NULL: not listed */
+    struct cg_epoch *prev, *next;
     uint8_t digest[CG_GROUP_DIGEST_LEN];
+    uint8_t keys[32]; /* names the key material, which epochs with other members or another Sender ID may share */
     struct cg_oscore_context *context;
     struct cg_sender *sender;
     struct cg_epoch_peer *peers; /* uthash head over one block */
     struct cg_epoch_peer *block;
-    uint64_t retired_us; /* when it stopped being the one that is sent under; 0: it has not */
+    uint64_t retired_us; /* when its key material was replaced; 0: it is in use */
 };
 
 int cg_epoch_new(struct cg_epoch **epoch, struct cg_senders *senders, const struct cg_group_keys *keys,
                  const char **why) CG_MUST_CHECK;
 struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch);
 void cg_epoch_unref(struct cg_epoch *epoch); /* NULL has no effect */
-/* Whether both use the same keys: they may differ in their members. */
-static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_epoch *b) {
+/* Whether both send with the same key: they may differ in their members. */
+static inline bool cg_epoch_same_sender(const struct cg_epoch *a, const struct cg_epoch *b) {
     return a->sender == b->sender;
+}
+/* Whether the members' keys are the same under both: the gateway's own Sender ID may differ, too. */
+static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_epoch *b) {
+    return memcmp(a->keys, b->keys, sizeof a->keys) == 0;
 }
 struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
 

@@ -3,6 +3,7 @@
 #include "group_oscore/binding.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 void cg_binding_free(struct cg_binding *binding) {
     struct cg_member_answers *member, *next_member;
@@ -34,7 +35,7 @@ static void group_release(struct cg_protector *protector, struct cg_binding *bin
 }
 
 bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch) {
-    return group->current == NULL || !cg_epoch_same_keys(epoch, group->current);
+    return group->current == NULL || !cg_epoch_same_sender(epoch, group->current);
 }
 
 static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
@@ -82,14 +83,37 @@ static bool has_digest(const struct cg_epoch *epoch, const struct cg_group_keys 
     return epoch != NULL && memcmp(epoch->digest, keys->digest, sizeof epoch->digest) == 0;
 }
 
-/* One epoch object per key material, because its replay windows and Response Numbers are what was accepted under these
- * keys; but what is retired does not come back as `next`. */
+/* What was accepted under these keys stays accepted, however often they come back with other members or under another
+ * Sender ID. */
+static void inherit_generation(struct cg_group_oscore *group, const struct cg_epoch *epoch) {
+    unsigned count = group->known_count < CG_KNOWN_KEYS ? group->known_count : CG_KNOWN_KEYS;
+    for (unsigned i = 0; i < count; i++) {
+        if (memcmp(group->known[i].keys, epoch->keys, sizeof epoch->keys) != 0) continue;
+        cg_oscore_set_generation(epoch->context, group->known[i].generation);
+        return;
+    }
+    struct cg_known_keys *known = &group->known[group->known_count++ % CG_KNOWN_KEYS];
+    memcpy(known->keys, epoch->keys, sizeof known->keys);
+    known->generation = cg_oscore_generation(epoch->context);
+}
+
+static int new_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, struct cg_epoch **epoch,
+                     const char **why) {
+    int err = cg_epoch_new(epoch, group->services->senders, keys, why);
+    if (err < 0) return err;
+    inherit_generation(group, *epoch);
+    (*epoch)->all = &group->epochs;
+    DL_APPEND(group->epochs, *epoch);
+    return CG_OK;
+}
+
+/* What is in use already goes on; but what is retired does not come back as `next`. */
 static int get_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next,
                      struct cg_epoch **epoch, const char **why) {
     if (keys == NULL) return CG_OK;
     if (!is_next && has_digest(group->current, keys)) *epoch = cg_epoch_ref(group->current);
     if (*epoch == NULL && has_digest(group->next, keys)) *epoch = cg_epoch_ref(group->next);
-    return *epoch != NULL ? CG_OK : cg_epoch_new(epoch, group->services->senders, keys, why);
+    return *epoch != NULL ? CG_OK : new_epoch(group, keys, epoch, why);
 }
 
 int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current,
@@ -109,11 +133,21 @@ void cg_group_oscore_discard(struct cg_group_oscore *group) {
     group->staged_current = group->staged_next = NULL;
 }
 
-/* What was sent under until now, and is not any more. */
-static void retire(const struct cg_group_oscore *group, struct cg_epoch *old) {
+static bool uses_keys_of(const struct cg_epoch *epoch, const struct cg_epoch *in_use) {
+    return in_use != NULL && cg_epoch_same_keys(epoch, in_use);
+}
+
+/* Everything whose key material is in use no more. Where only members or the gateway's Sender ID changed, the members'
+ * keys go on, the pairwise ones as well (RFC 10021 §2.6.3.1). */
+static void retire_replaced(struct cg_group_oscore *group) {
     uint64_t now_us = group->services->gateway == NULL ? 0 : cg_gateway_now(group->services->gateway);
-    old->retired_us = now_us > 0 ? now_us : 1;
-    cg_oscore_context_retire(old->context);
+    struct cg_epoch *epoch;
+    DL_FOREACH(group->epochs, epoch) {
+        bool in_use = uses_keys_of(epoch, group->current) || uses_keys_of(epoch, group->next);
+        if (in_use || epoch->retired_us != 0) continue;
+        epoch->retired_us = now_us > 0 ? now_us : 1;
+        cg_oscore_context_retire(epoch->context);
+    }
 }
 
 void cg_group_oscore_commit(struct cg_group_oscore *group) {
@@ -121,8 +155,7 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     group->current = group->staged_current;
     group->next = group->staged_next;
     group->staged_current = group->staged_next = NULL;
-    if (old != NULL && cg_group_is_stale(group, old))
-        retire(group, old); /* where only members changed its keys go on */
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
+    retire_replaced(group);
 }

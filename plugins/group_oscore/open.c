@@ -55,17 +55,24 @@ static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoc
     return epoch->retired_us != 0 && cg_gateway_now(group->services->gateway) - epoch->retired_us > OLD_EPOCH_US;
 }
 
+/* The request's own epoch. In pairwise mode the keys depend on the gateway's credential as well, which may have changed
+ * under the same Gid (RFC 10021 §2.6.3.1): a member may have either. */
+static void try_request_epoch(struct group_opening *o, const struct cg_oscore_option *option) {
+    struct cg_epoch *mine = o->binding->epoch, *current = o->binding->group->current;
+    try_epoch(o, mine);
+    if (!option->group && has_gid(current, cg_oscore_context_id(mine->context))) try_epoch(o, current);
+}
+
 /* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried
  * first; under another than the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3,
- * §13.4.1). Epochs of one Gid are never both tried: what was accepted under one would be accepted under the other once
- * more. */
+ * §13.4.1). What was accepted under one epoch is a repetition under all that have its key material. */
 static void choose_epochs(struct group_opening *o, const struct cg_oscore_option *option) {
     const struct cg_group_oscore *group = o->binding->group;
     struct cg_epoch *mine = o->binding->epoch;
     struct cg_slice gid = cg_oscore_context_id(mine->context);
     if (option->has_kid_context) {
         if (has_gid(mine, option->kid_context)) {
-            try_epoch(o, mine);
+            try_request_epoch(o, option);
         } else if (has_gid(group->current, option->kid_context)) {
             try_epoch(o, group->current);
         } else if (has_gid(group->next, option->kid_context)) {
@@ -75,7 +82,7 @@ static void choose_epochs(struct group_opening *o, const struct cg_oscore_option
     }
     bool may_be_newer = option->piv.len > 0;
     if (may_be_newer && group->current != NULL && !has_gid(group->current, gid)) try_epoch(o, group->current);
-    try_epoch(o, mine);
+    try_request_epoch(o, option);
     if (may_be_newer && group->next != NULL && !has_gid(group->next, gid)) try_epoch(o, group->next);
 }
 

@@ -34,42 +34,42 @@ void cg_oscore_binding_expect(struct cg_oscore_binding *binding, const struct cg
     memcpy(binding->server, server->fingerprint, sizeof(binding->server));
 }
 
-static int slot_of(const struct cg_oscore_answers *answers, uint64_t serial) {
+static int slot_of(const struct cg_oscore_answers *answers, uint64_t generation) {
     for (int i = 0; i < 2; i++)
-        if (answers->epoch[i].serial == serial) return i;
+        if (answers->epoch[i].generation == generation) return i;
     return -1;
 }
 
-/* A free slot has serial 0 and is the older one. */
+/* A free slot has generation 0 and is the older one. */
 static int older_slot(const struct cg_oscore_answers *answers) {
-    return answers->epoch[0].serial <= answers->epoch[1].serial ? 0 : 1;
+    return answers->epoch[0].generation <= answers->epoch[1].generation ? 0 : 1;
 }
 
-bool cg_oscore_answers_accept(const struct cg_oscore_answers *answers, uint64_t serial, const uint64_t *number,
+bool cg_oscore_answers_accept(const struct cg_oscore_answers *answers, uint64_t generation, const uint64_t *number,
                               struct cg_slice kid) {
     if (answers->known && !cg_slice_equal(kid, cg_slice_of(answers->kid, answers->kid_len))) return false;
     if (number == NULL) return !answers->bare;
-    int slot = slot_of(answers, serial);
+    int slot = slot_of(answers, generation);
     if (slot >= 0) return cg_oscore_window_accepts(&answers->epoch[slot].window, *number);
-    return serial > answers->epoch[older_slot(answers)].serial;
+    return generation > answers->epoch[older_slot(answers)].generation;
 }
 
-bool cg_oscore_answers_mark(struct cg_oscore_answers *answers, uint64_t serial, const uint64_t *number,
+bool cg_oscore_answers_mark(struct cg_oscore_answers *answers, uint64_t generation, const uint64_t *number,
                             struct cg_slice kid) {
     answers->known = true;
     answers->kid_len = keep(answers->kid, kid);
     if (number == NULL) { /* the oldest of all (RFC 10021 §5.3.1) */
         answers->bare = true;
-        return answers->epoch[0].serial == 0 && answers->epoch[1].serial == 0;
+        return answers->epoch[0].generation == 0 && answers->epoch[1].generation == 0;
     }
-    int slot = slot_of(answers, serial);
+    int slot = slot_of(answers, generation);
     if (slot < 0) {
         slot = older_slot(answers);
         memset(&answers->epoch[slot], 0, sizeof(answers->epoch[slot]));
-        answers->epoch[slot].serial = serial;
+        answers->epoch[slot].generation = generation;
     }
     struct cg_oscore_window *window = &answers->epoch[slot].window;
-    bool latest = serial >= answers->epoch[1 - slot].serial && (!window->used || *number > window->highest);
+    bool latest = generation >= answers->epoch[1 - slot].generation && (!window->used || *number > window->highest);
     cg_oscore_window_mark(window, *number);
     return latest;
 }

@@ -41,7 +41,7 @@ void cg_oscore_binding_expect(struct cg_oscore_binding *binding, const struct cg
  * own. */
 struct cg_oscore_answers {
     struct {
-        uint64_t serial;                /* of the context; 0: slot is free */
+        uint64_t generation;            /* of the key material; 0: slot is free */
         struct cg_oscore_window window; /* its `highest` is the Response Number */
     } epoch[2];                         /* a rekey in the middle: the numbers of the old and of the new context */
     bool bare;                          /* the one response without Partial IV was accepted */
@@ -51,10 +51,10 @@ struct cg_oscore_answers {
 };
 
 /* For open.c; a caller asks cg_oscore_open_is_repeat. `number` NULL: a response without Partial IV. */
-bool cg_oscore_answers_accept(const struct cg_oscore_answers *answers, uint64_t serial, const uint64_t *number,
+bool cg_oscore_answers_accept(const struct cg_oscore_answers *answers, uint64_t generation, const uint64_t *number,
                               struct cg_slice kid);
 /* Marks an accepted response; true when none that was accepted before is later than it. */
-bool cg_oscore_answers_mark(struct cg_oscore_answers *answers, uint64_t serial, const uint64_t *number,
+bool cg_oscore_answers_mark(struct cg_oscore_answers *answers, uint64_t generation, const uint64_t *number,
                             struct cg_slice kid);
 
 #endif

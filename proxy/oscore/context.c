@@ -188,7 +188,7 @@ static int context_new(struct cg_oscore_context **created, const struct cg_oscor
     context = calloc(1, sizeof(*context));
     if (context == NULL) return CG_E_NO_MEMORY;
     context->refs = 1;
-    context->serial = atomic_fetch_add(&serials, 1) + 1;
+    context->serial = context->generation = atomic_fetch_add(&serials, 1) + 1;
     context->secrets = sodium_malloc(sizeof(*context->secrets)); /* works where locking memory is not allowed, too */
     if (context->secrets == NULL) goto failed;
     memset(context->secrets, 0, sizeof(*context->secrets));
@@ -268,12 +268,25 @@ void cg_oscore_context_retire(struct cg_oscore_context *context) {
     cg_oscore_peers_forget_pairwise(context);
 }
 
-int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) {
+static int fingerprint(const struct cg_oscore_context *context, struct cg_slice id, const char *type, uint8_t to[32]) {
     uint8_t info[CG_INFO_MAX];
-    if (!context->has_sender) return CG_E_PROTECT;
-    size_t len = cg_info_key(info, cg_oscore_sender_id(context), context->has_id_context ? &context->id_context : NULL,
-                             CG_COSE_NONE, "castgate sender", 32);
+    size_t len = cg_info_key(info, id, context->has_id_context ? &context->id_context : NULL, CG_COSE_NONE, type, 32);
     return cg_hkdf_expand(context->hash, context->secrets->prk, cg_slice_of(info, len), to, 32);
+}
+
+int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) {
+    if (!context->has_sender) return CG_E_PROTECT;
+    return fingerprint(context, cg_oscore_sender_id(context), "castgate sender", to);
+}
+
+int cg_oscore_keys_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) {
+    return fingerprint(context, CG_SLICE_NONE, "castgate keys", to);
+}
+
+uint64_t cg_oscore_generation(const struct cg_oscore_context *context) { return context->generation; }
+
+void cg_oscore_set_generation(struct cg_oscore_context *context, uint64_t generation) {
+    context->generation = generation;
 }
 
 struct cg_slice cg_oscore_signature_encryption_key(const struct cg_oscore_context *context) {

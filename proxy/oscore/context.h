@@ -72,6 +72,17 @@ void cg_oscore_context_retire(struct cg_oscore_context *context);
  * is no Sender Context. */
 int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) CG_MUST_CHECK;
 
+/* The same for the key material as a whole, whatever the own Sender ID: equal for equal Master Secret, Master Salt and
+ * ID Context. */
+int cg_oscore_keys_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) CG_MUST_CHECK;
+
+/* What was accepted in an exchange is remembered by the generation of the key material (struct cg_oscore_answers). A
+ * new context is a generation of its own, higher than all before; one that has the same key material as another, with
+ * other members or another Sender ID, is to be given that one's before it is used, or it would accept the same once
+ * more. */
+uint64_t cg_oscore_generation(const struct cg_oscore_context *context);
+void cg_oscore_set_generation(struct cg_oscore_context *context, uint64_t generation);
+
 /* What a Group Manager gives to signature checkers: secret all the same. Empty without group mode. */
 struct cg_slice cg_oscore_signature_encryption_key(const struct cg_oscore_context *context);
 

@@ -177,7 +177,7 @@ void cg_oscore_verify_run(struct cg_oscore_verify_job *job) {
 static const uint64_t *number_of(const struct cg_oscore_opening *op) { return op->has_number ? &op->number : NULL; }
 
 bool cg_oscore_open_is_repeat(const struct cg_oscore_opening *op, const struct cg_oscore_answers *answers) {
-    return !cg_oscore_answers_accept(answers, op->context->serial, number_of(op), cg_oscore_peer_id(op->peer));
+    return !cg_oscore_answers_accept(answers, op->context->generation, number_of(op), cg_oscore_peer_id(op->peer));
 }
 
 /* RFC 8613 step 3 again; RFC 10021 §5.3.1 for responses, §2.6.1.2 for a lost window, which stops all messages of a
@@ -232,7 +232,7 @@ static void mark(struct cg_oscore_opening *op, struct cg_oscore_answers *answers
         cg_oscore_window_mark(&op->peer->window, op->number);
     else if (answers != NULL)
         opened->latest =
-            cg_oscore_answers_mark(answers, op->context->serial, number_of(op), cg_oscore_peer_id(op->peer));
+            cg_oscore_answers_mark(answers, op->context->generation, number_of(op), cg_oscore_peer_id(op->peer));
     else
         opened->latest = true;
 }

@@ -102,6 +102,170 @@ static void changed_members_forget_no_answer(void **state) {
     assert_refused(text, "replayed", 1);
 }
 
+/* The same without a Gid in the answer, as members usually send it: it counts once, whatever was reloaded meanwhile. */
+static void changed_members_let_no_answer_count_twice(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    for (int numbered = 0; numbered < 2; numbered++) {
+        size_t sent = side_get(side);
+        struct reception one = room_receive(room, 1, sent);
+        struct answer_bytes bytes = room_seal(room, 1, &one, "on", (struct style){.numbered = numbered});
+        side_deliver(side, 1, &bytes);
+        side_settle(side);
+        for (int without = 3; without >= 0; without -= 3) {
+            side_set_keys(side, side->lamps, &side->keys, without, NULL);
+            side_deliver(side, 1, &bytes);
+            side_settle(side);
+        }
+        const char *text = side_reply(side);
+        assert_counts(text, 1, 2);
+        assert_refused(text, "replayed", 2);
+    }
+}
+
+/* What was accepted belongs to the key material, not to the moment at which a file with it was read. */
+static void a_rekey_and_a_reload_of_members_let_nothing_count_twice(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed next;
+    rekey(&next, &side->keys);
+    size_t sent = side_get(side);
+    struct reception one = room_receive(room, 1, sent);
+    side_set_keys(side, side->lamps, &next.keys, 0, NULL);
+    struct answer_bytes bytes[2];
+    for (int with_gid = 0; with_gid < 2; with_gid++) {
+        bytes[with_gid] =
+            lamp_seal(&next.lamps[1], &one, "on", (struct style){.numbered = true, .with_kid_context = with_gid});
+        side_deliver(side, 1, &bytes[with_gid]);
+        side_settle(side);
+    }
+    side_set_keys(side, side->lamps, &next.keys, 3, NULL);
+    side_deliver(side, 1, &bytes[0]);
+    side_deliver(side, 1, &bytes[1]);
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 2);
+    assert_has(text, "\"duplicates\":1,");
+    assert_refused(text, "replayed", 2);
+    rekeyed_fini(&next);
+}
+
+/* Prepared, taken back, prepared once more. */
+static void prepared_keys_that_come_back_let_nothing_count_twice(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed next;
+    rekey(&next, &side->keys);
+    side_set_keys(side, side->lamps, &side->keys, 0, &next.keys);
+    size_t sent = side_get(side);
+    struct reception one = room_receive(room, 1, sent);
+    struct answer_bytes bytes = lamp_seal(&next.lamps[1], &one, "on", (struct style){.numbered = true});
+    side_deliver(side, 1, &bytes);
+    side_settle(side);
+    side_set_keys(side, side->lamps, &side->keys, 0, NULL);
+    side_set_keys(side, side->lamps, &side->keys, 0, &next.keys);
+    side_deliver(side, 1, &bytes);
+    side_settle(side);
+    side_set_keys(side, side->lamps, &next.keys, 0, NULL);
+    side_deliver(side, 1, &bytes);
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 2);
+    assert_refused(text, "replayed", 2);
+    rekeyed_fini(&next);
+}
+
+/* The gateway under another Sender ID in the same group. */
+static void rename_gateway(struct rekeyed *to, const struct fake_group *from) {
+    to->keys = *from;
+    to->keys.members[0].id[0] = 0x5a;
+    for (int i = 1; i <= LAMPS; i++) lamp_init(&to->lamps[i], &to->keys, i);
+}
+
+/* RFC 10021 §2.6.3.1: the Gid and everybody else's keys stay, and so do answers in pairwise mode. */
+static void a_new_sender_id_loses_no_pairwise_answer(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed renamed;
+    rename_gateway(&renamed, &side->keys);
+    size_t sent = side_get(side);
+    struct reception one = room_receive(room, 1, sent), two = room_receive(room, 2, sent),
+                     three = room_receive(room, 3, sent);
+    side_set_keys(side, side->lamps, &renamed.keys, 0, NULL);
+    struct answer_bytes bytes = room_seal(room, 1, &one, "pairwise", (struct style){.pairwise = true});
+    side_deliver(side, 1, &bytes);
+    bytes = lamp_seal(&renamed.lamps[2], &two, "has heard of it",
+                      (struct style){.pairwise = true, .numbered = true, .with_kid_context = true});
+    side_deliver(side, 2, &bytes);
+    bytes = room_seal(room, 3, &three, "group", (struct style){.numbered = true});
+    side_deliver(side, 3, &bytes);
+    side_settle(side);
+    assert_counts(side_reply(side), 3, 0);
+    sent = side->world.sent_count; /* and nothing more goes out under the old one */
+    call_fini(&side->call);
+    world_get(&side->world, &side->call, "/lamps/x");
+    while (side->store.count > 0) fake_store_grant(&side->store);
+    side_settle(side);
+    assert_int_equal(side->world.sent_count, sent + 1);
+    assert_int_not_equal(lamp_try(&room->lamps[1], &side->world.sent[sent]), CG_OK);
+    one = lamp_receive(&renamed.lamps[1], &side->world.sent[sent]);
+    rekeyed_fini(&renamed);
+}
+
+/* With another credential too: a member answers with the pairwise key of whichever it knows. */
+static void a_new_credential_loses_no_pairwise_answer(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct fake_group keys = side->keys;
+    struct rekeyed renamed;
+    fake_member_make(&keys.members[0], CG_CURVE_ED25519, 0x5a, 0x77);
+    rename_gateway(&renamed, &keys);
+    size_t sent = side_get(side);
+    struct reception one = room_receive(room, 1, sent), two = room_receive(room, 2, sent);
+    side_set_keys(side, side->lamps, &renamed.keys, 0, NULL);
+    for (int copy = 0; copy < 2; copy++) {
+        struct answer_bytes bytes = room_seal(room, 1, &one, "old", (struct style){.pairwise = true});
+        side_deliver(side, 1, &bytes);
+        bytes = lamp_seal(&renamed.lamps[2], &two, "new", (struct style){.pairwise = true, .numbered = true}); /* two */
+        side_deliver(side, 2, &bytes);
+    }
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 2, 1);
+    assert_has(text, "\"duplicates\":1,");
+    rekeyed_fini(&renamed);
+}
+
+/* A rekey after that, or after a change of members, ends all of it: what requests were sent under as well. */
+static void a_rekey_retires_what_shared_the_keys(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed renamed, next;
+    rename_gateway(&renamed, &side->keys);
+    rekey(&next, &renamed.keys);
+    world_mapping(&side->world, "lamps")->timeout_us = 600 * SECOND;
+    for (int kind = 0; kind < 2; kind++) {
+        size_t sent = side_get(side);
+        struct reception one = room_receive(room, 1, sent), two = room_receive(room, 2, sent);
+        if (kind == 0) side_set_keys(side, side->lamps, &renamed.keys, 0, NULL);
+        if (kind == 1) side_set_keys(side, side->lamps, &side->keys, 3, NULL);
+        side_set_keys(side, side->lamps, &next.keys, 0, NULL);
+        struct answer_bytes bytes = room_seal(room, 1, &one, "pairwise", (struct style){.pairwise = true});
+        side_deliver(side, 1, &bytes); /* RFC 10021 §2.5.1: its key is deleted */
+        world_advance(&side->world, 501 * SECOND);
+        bytes = room_seal(room, 2, &two, "too late", (struct style){0});
+        side_deliver(side, 2, &bytes);
+        side_settle(side);
+        world_advance(&side->world, 100 * SECOND);
+        const char *text = side_reply(side);
+        assert_counts(text, 0, 2);
+        assert_refused(text, "unknown-sender", 2);
+        side_set_keys(side, side->lamps, &side->keys, 0, NULL);
+    }
+    rekeyed_fini(&renamed);
+    rekeyed_fini(&next);
+}
+
 static void an_evicted_member_is_refused_R55(void **state) {
     struct room *room = *state;
     struct side *side = &room->side;
@@ -339,6 +503,12 @@ int main(void) {
         WITH_ROOM(answers_under_prepared_keys),
         WITH_ROOM(unchanged_keys_go_on),
         WITH_ROOM(changed_members_forget_no_answer),
+        WITH_ROOM(changed_members_let_no_answer_count_twice),
+        WITH_ROOM(a_rekey_and_a_reload_of_members_let_nothing_count_twice),
+        WITH_ROOM(prepared_keys_that_come_back_let_nothing_count_twice),
+        WITH_ROOM(a_new_sender_id_loses_no_pairwise_answer),
+        WITH_ROOM(a_new_credential_loses_no_pairwise_answer),
+        WITH_ROOM(a_rekey_retires_what_shared_the_keys),
         WITH_ROOM(an_evicted_member_is_refused_R55),
         WITH_ROOM(a_removed_member_is_refused_R4),
         WITH_ROOM(nothing_goes_out_under_old_keys_R55),
