@@ -5,6 +5,7 @@
 #include "settings/security_reader.h"
 
 #include "base/check.h"
+#include "base/text.h"
 
 #include <sodium.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 static const struct cg_key member_keys[] = {CG_KEY_OWN("common"), CG_KEY_OWN("self"), CG_KEY_OWN("peers")};
 static const struct cg_key checker_keys[] = {CG_KEY_OWN("common"), CG_KEY_OWN("peers")};
 static const struct cg_key manager_keys[] = {
-    CG_KEY_OWN("name"),    CG_KEY_OWN("common"),  CG_KEY_OWN("group_manager"),
-    CG_KEY_OWN("gateway"), CG_KEY_OWN("members"), CG_KEY_OWN("member_peers"),
+    CG_KEY_OWN("name"),    CG_KEY_OWN("common"),       CG_KEY_OWN("group_manager"), CG_KEY_OWN("gateway"),
+    CG_KEY_OWN("members"), CG_KEY_OWN("member_peers"), CG_KEY_OWN("given_ids"),
 };
 static const struct cg_keys keys_of[] = {
     [CG_GROUP_FILE_MEMBER] = CG_KEYS(member_keys),
@@ -67,6 +68,23 @@ static void read_members(struct cg_group_reader *r, const struct cg_at *at, cons
     }
 }
 
+static bool is_sender_id(const json_t *json) {
+    uint8_t id[CG_OSCORE_ID_MAX];
+    size_t len;
+    return json_is_string(json) && cg_hex_parse(cg_slice_str(json_string_value(json)), id, sizeof id, &len) == CG_OK;
+}
+
+/* Nothing here needs them: they are castgate-keys' own. */
+static void read_given_ids(struct cg_group_reader *r, const struct cg_at *at, const json_t *json) {
+    if (!json_is_array(json)) cg_mistake_at(&r->reader, at, "must be an array of Sender IDs");
+    for (size_t i = 0; i < json_array_size(json); i++) {
+        struct cg_at child = {.up = at, .index = i};
+        if (!is_sender_id(json_array_get(json, i)))
+            cg_mistake_at(&r->reader, &child, "must be a Sender ID in hexadecimal, of at most %d bytes",
+                          CG_OSCORE_ID_MAX);
+    }
+}
+
 /* The parts that only the manager's file has. */
 static void read_manager(struct cg_group_reader *r, const struct cg_at *top, const json_t *json) {
     struct cg_at at;
@@ -74,6 +92,8 @@ static void read_manager(struct cg_group_reader *r, const struct cg_at *top, con
     if (part != NULL) cg_read_group_name(r, &at, part);
     part = cg_read_member(top, json, "member_peers", &at);
     if (part != NULL) cg_read_member_peers(r, &at, part);
+    part = cg_read_member(top, json, "given_ids", &at);
+    if (part != NULL) read_given_ids(r, &at, part);
     part = must_have(r, top, json, "group_manager", &at);
     if (part != NULL) cg_read_group_manager(r, &at, part);
 }

@@ -182,17 +182,50 @@ static bool note_id(json_t *used, const char *id) {
     return set(used, lower, json_true());
 }
 
-/* The Sender IDs that are taken, as the keys of an object. */
-static json_t *used_ids(const json_t *document) {
-    json_t *used = json_object(), *member;
+/* The Sender IDs of all who are in the group. */
+static bool note_present(json_t *ids, const json_t *document) {
+    json_t *member;
     size_t i;
-    if (used == NULL || !note_id(used, text_of(json_object_get(document, "gateway"), "sender_id"))) goto failed;
-    json_array_foreach(json_object_get(document, "members"), i,
-                       member) if (!note_id(used, text_of(member, "sender_id"))) goto failed;
-    return used;
-failed:
-    json_decref(used);
+    if (!note_id(ids, text_of(json_object_get(document, "gateway"), "sender_id"))) return false;
+    json_array_foreach(json_object_get(document, "members"), i, member) {
+        if (!note_id(ids, text_of(member, "sender_id"))) return false;
+    }
+    return true;
+}
+
+/* The Sender IDs that were given since the group has its Gid, as the keys of an object: no other may have them before
+ * the next Gid, also when their owners are gone (RFC 10021 §12.2.2). */
+static json_t *given_ids(const json_t *document) {
+    json_t *given = json_object(), *id;
+    size_t i;
+    bool ok = given != NULL && note_present(given, document);
+    json_array_foreach(json_object_get(document, "given_ids"), i, id) {
+        ok = ok && note_id(given, json_string_value(id));
+    }
+    if (ok) return given;
+    json_decref(given);
     return NULL;
+}
+
+static bool keep_given(json_t *document, const json_t *given) {
+    json_t *list = json_array(), *value;
+    const char *id;
+    json_object_foreach((json_t *)given, id, value) {
+        if (json_array_append_new(list, json_string(id)) != 0) {
+            json_decref(list);
+            return false;
+        }
+    }
+    return set(document, "given_ids", list);
+}
+
+/* A new Gid begins with those who are there. */
+static bool forget_given(json_t *document) {
+    (void)json_object_del(document, "given_ids");
+    json_t *given = given_ids(document);
+    bool ok = given != NULL && keep_given(document, given);
+    json_decref(given);
+    return ok;
 }
 
 /* The address of the n-th that is made; false when there are not so many. */
@@ -238,17 +271,19 @@ out:
 
 int cg_keyring_add(json_t *document, const struct cg_keys_options *options, char error[CG_KEYS_ERROR_MAX]) {
     size_t max_len = id_max(json_object_get(document, "common"));
-    json_t *used = used_ids(document);
-    int err = used == NULL ? CG_E_NO_MEMORY : CG_OK;
+    json_t *given = given_ids(document);
+    int err = given == NULL ? CG_E_NO_MEMORY : CG_OK;
     uint32_t made = 0;
     for (uint32_t n = 0; err == CG_OK && made < options->members; n++) {
         char id[ID_HEX_MAX];
-        if (!nth_id(n, max_len, id))
+        if (!nth_id(n, max_len, id)) {
             err = fail(error, "--members", "there are not so many Sender IDs of the length that the algorithms allow");
-        else if (json_object_get(used, id) == NULL)
-            err = add_member(document, options, id, made++, error);
+        } else if (json_object_get(given, id) == NULL) {
+            err = note_id(given, id) ? add_member(document, options, id, made++, error) : CG_E_NO_MEMORY;
+        }
     }
-    json_decref(used);
+    if (err == CG_OK && !keep_given(document, given)) err = CG_E_NO_MEMORY;
+    json_decref(given);
     return err;
 }
 
@@ -318,7 +353,7 @@ int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, js
     }
     int err = next_gid(common, error);
     if (err != CG_OK) return err;
-    return renew_secrets(common) ? CG_OK : CG_E_NO_MEMORY;
+    return renew_secrets(common) && forget_given(document) ? CG_OK : CG_E_NO_MEMORY;
 }
 
 /* --- the parties' files

@@ -5,7 +5,8 @@
  *  "common": as in every security group file,
  *  "group_manager": {"private_key"},   of common's gm_cred
  *  "gateway": {"sender_id", "private_key", "cred"},
- *  "members": [{"sender_id", "private_key", "cred", "name", "address"}]}
+ *  "members": [{"sender_id", "private_key", "cred", "name", "address"}],
+ *  "given_ids": [Sender IDs that were given since the group has its Gid]}
  *
  * A Gid is a random prefix of 4 bytes and the Key Generation Number, 2 bytes, which starts at 0 (RFC 10021, Example of
  * Group Identifier Format); no Gid is used twice. */
@@ -23,8 +24,8 @@
 int cg_keyring_new(json_t **document, const struct cg_keys_options *options,
                    char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
-/* options->members more, behind the others, with Sender IDs that nobody has. The errors of cg_keyring_new; after one
- * the document is of no use. The document must be valid for these two. */
+/* options->members more, behind the others, with Sender IDs that nobody has or had under this Gid (RFC 10021 §12.2.2).
+ * The errors of cg_keyring_new; after one the document is of no use. The document must be valid for these two. */
 int cg_keyring_add(json_t *document, const struct cg_keys_options *options,
                    char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 

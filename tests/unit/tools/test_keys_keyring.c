@@ -308,6 +308,46 @@ static void only_members_are_evicted(void **state) {
     json_decref(document);
 }
 
+/* Takes a member out as an editor would, without a new Gid. */
+static void remove_member(json_t *document, size_t index) {
+    assert_int_equal(json_array_remove(json_object_get(document, "members"), index), 0);
+}
+
+static void no_sender_id_is_given_twice_under_one_gid(void **state) {
+    (void)state;
+    json_t *document = MAKE("--members", "2"), *gone = json_array();
+    remove_member(document, 1);
+    add(document, 1); /* 12 was somebody's */
+    assert_text(of_member(document, 1, "sender_id"), "13");
+    remove_member(document, 1);
+    remove_member(document, 0);
+    json_t *read = json_deep_copy(document); /* as the next castgate-keys finds it */
+    add(read, 2);
+    assert_text(of_member(read, 0, "sender_id"), "14");
+    assert_text(of_member(read, 1, "sender_id"), "15");
+    assert_int_equal(rekey(read, gone, "14"), CG_OK); /* a new Gid: only who is there has a Sender ID */
+    add(read, 2);
+    assert_text(of_member(read, 0, "sender_id"), "15");
+    assert_text(of_member(read, 1, "sender_id"), "11");
+    assert_text(of_member(read, 2, "sender_id"), "12");
+    json_decref(gone);
+    json_decref(read);
+    json_decref(document);
+}
+
+/* A file from before Sender IDs were kept: those that are there count. */
+static void a_file_without_given_ids_goes_on(void **state) {
+    (void)state;
+    json_t *document = MAKE("--members", "2");
+    assert_int_equal(json_object_del(document, "given_ids"), 0);
+    add(document, 1);
+    assert_text(of_member(document, 2, "sender_id"), "13");
+    remove_member(document, 1);
+    add(document, 1);
+    assert_text(of_member(document, 2, "sender_id"), "14");
+    json_decref(document);
+}
+
 /* Seals GET /x in group mode as the gateway of the document. */
 static size_t seal(json_t *document, uint8_t *data, size_t cap) {
     static const uint8_t options[] = {0xb1, 'x'};
@@ -387,6 +427,8 @@ int main(void) {
         cmocka_unit_test(ids_and_addresses_have_an_end),
         cmocka_unit_test(a_rekey_changes_the_secrets_and_nothing_else),
         cmocka_unit_test(only_members_are_evicted),
+        cmocka_unit_test(no_sender_id_is_given_twice_under_one_gid),
+        cmocka_unit_test(a_file_without_given_ids_goes_on),
         cmocka_unit_test(backward_security_R54),
         cmocka_unit_test(forward_security_R55),
     };
