@@ -6,6 +6,7 @@
 #include "tools/member/net.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <net/if.h>
 #include <signal.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ struct app {
     struct cg_member_options options;
     struct cg_shield *shield; /* NULL: plain members */
     struct cg_fleet *fleet;
-    int *sockets; /* of the members */
+    int *sockets;           /* of the members */
+    char numbers[PATH_MAX]; /* the file's name, where none was said */
     int groups[CG_MEMBER_GROUPS_MAX];
     int epoll;
     int signals;
@@ -177,13 +179,22 @@ static void report(const struct app *app) {
 
 static int load_keys(struct app *app) {
     const struct cg_member_options *options = &app->options;
-    enum cg_shield_mode mode = options->pairwise ? CG_SHIELD_PAIRWISE : CG_SHIELD_GROUP;
-    enum cg_shield_lie lie = CG_SHIELD_HONEST;
+    struct cg_shield_options shield = {.keys = options->keys,
+                                       .numbers = options->numbers,
+                                       .count = options->count,
+                                       .mode = options->pairwise ? CG_SHIELD_PAIRWISE : CG_SHIELD_GROUP,
+                                       .lie = CG_SHIELD_HONEST,
+                                       .lost = options->window_lost};
     char error[CG_MEMBER_ERROR_MAX];
-    if (options->misbehave == CG_MISBEHAVE_STRANGER) lie = CG_SHIELD_STRANGER;
-    if (options->misbehave == CG_MISBEHAVE_IMPOSTOR) lie = CG_SHIELD_IMPOSTOR;
-    if (options->misbehave == CG_MISBEHAVE_REPEAT_PIV) lie = CG_SHIELD_TWIN;
-    app->shield = cg_shield_load(options->keys, options->count, mode, options->window_lost, lie, error, sizeof error);
+    if (options->misbehave == CG_MISBEHAVE_STRANGER) shield.lie = CG_SHIELD_STRANGER;
+    if (options->misbehave == CG_MISBEHAVE_IMPOSTOR) shield.lie = CG_SHIELD_IMPOSTOR;
+    if (options->misbehave == CG_MISBEHAVE_REPEAT_PIV) shield.lie = CG_SHIELD_TWIN;
+    if (shield.numbers == NULL) {
+        int len = snprintf(app->numbers, sizeof app->numbers, "%s.numbers", options->keys);
+        if (len >= (int)sizeof app->numbers) return complain("--keys", strerror(ENAMETOOLONG));
+        shield.numbers = app->numbers;
+    }
+    app->shield = cg_shield_load(&shield, error, sizeof error);
     return app->shield == NULL ? complain("--keys", error) : 0;
 }
 

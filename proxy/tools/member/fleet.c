@@ -20,7 +20,8 @@ enum {
     NON_LIFETIME_S = 145,
     PIGGYBACK_MAX_US = 1000000, /* what takes longer is acknowledged at once and answered separately (§5.2.2) */
     REORDER_US = 20000,
-    SEEN_LEN = 16, /* remembered requests a member; older ones give way */
+    SEEN_LEN = 16,       /* remembered requests of one kind a member, to begin with */
+    SEEN_CON_MAX = 1024, /* Confirmable ones that were taken up: none gives way before its time below this */
     OBSERVERS_MAX = 64,
     CONFIRMABLES_MAX = 64, /* unacknowledged messages a member */
     WAITING_MAX = 1 << 19, /* messages of all members that wait for their time */
@@ -41,6 +42,13 @@ struct seen {
     uint64_t reply_at_us; /* when the reply goes out the first time */
     uint8_t *reply;       /* owned: the ACK to a Confirmable request; NULL: none */
     size_t reply_len;
+};
+
+/* Made with the first request. */
+struct seen_ring {
+    struct seen *list; /* owned */
+    uint32_t len;
+    uint32_t next; /* the oldest, which gives way */
 };
 
 struct observer {
@@ -76,9 +84,9 @@ struct member {
     uint32_t confirmables_len;
     struct observer *observers;   /* owned */
     struct waiting *confirmables; /* the heap's too */
-    struct seen *seen;            /* owned array of SEEN_LEN, made with the first request; a ring */
-    uint32_t seen_next;
-    uint8_t *last; /* owned: the last protected answer, to be replayed (--misbehave replay) */
+    struct seen_ring taken;  /* Confirmable requests that were taken up, which are repeated until they are answered */
+    struct seen_ring others; /* the rest, which anybody can send as many of as he likes */
+    uint8_t *last;           /* owned: the last protected answer, to be replayed (--misbehave replay) */
     size_t last_len;
 };
 
@@ -274,10 +282,10 @@ static struct cg_slice build(struct cg_fleet *fleet, const struct head *head,
 
 /* The message as it goes out: sealed when the request was. Empty when it cannot be sealed. */
 static struct cg_slice protect(struct cg_fleet *fleet, const struct member *member,
-                               struct cg_shield_request *protection, bool first, struct cg_slice plain) {
+                               struct cg_shield_request *protection, struct cg_slice plain) {
     if (protection == NULL) return plain;
     uint32_t index = index_of(fleet, member);
-    int len = cg_shield_seal(fleet->shield, index, protection, first, plain, fleet->sealed, sizeof fleet->sealed);
+    int len = cg_shield_seal(fleet->shield, index, protection, plain, fleet->sealed, sizeof fleet->sealed);
     if (len < 0) return CG_SLICE_NONE;
     memcpy(fleet->datagram, fleet->sealed, (size_t)len);
     return cg_slice_of(fleet->datagram, (size_t)len);
@@ -357,7 +365,7 @@ static struct cg_slice protect_answer(const struct arrival *in, struct cg_slice 
     enum cg_misbehave kind = in->fleet->options->misbehave;
     if (kind == CG_MISBEHAVE_UNPROTECTED) return plain;
     if (kind == CG_MISBEHAVE_STRANGER || kind == CG_MISBEHAVE_IMPOSTOR) return lie(in, plain);
-    struct cg_slice sealed = protect(in->fleet, in->member, in->protection, kind != CG_MISBEHAVE_REPEAT_PIV, plain);
+    struct cg_slice sealed = protect(in->fleet, in->member, in->protection, plain);
     if (sealed.len == 0) return sealed;
     if (kind == CG_MISBEHAVE_FLIP) in->fleet->datagram[sealed.len - 1] ^= 1;
     if (kind == CG_MISBEHAVE_TRUNCATE) sealed.len--;
@@ -458,8 +466,7 @@ static void notify(const struct arrival *in, struct observer *observer, const st
                         .has_observe = true,
                         .observe = next_observe(member)};
     observer->mid = head.mid;
-    struct cg_slice datagram =
-        protect(in->fleet, member, observer->protection, false, build(in->fleet, &head, response));
+    struct cg_slice datagram = protect(in->fleet, member, observer->protection, build(in->fleet, &head, response));
     if (datagram.len == 0) return;
     struct waiting *fresh = transmit(in, &observer->from, datagram, confirmable, in->now_us + hold_us(in));
     if (fresh != NULL && fresh->confirmable) fresh->observer = observer;
@@ -479,22 +486,47 @@ static void notify_all(const struct arrival *in) {
 
 /* --- receiving --- */
 
-static struct seen *find_seen(const struct arrival *in, uint16_t mid) {
-    if (in->member->seen == NULL) return NULL;
-    for (struct seen *s = in->member->seen; s < in->member->seen + SEEN_LEN; s++)
+static struct seen *find_in(const struct seen_ring *ring, const struct arrival *in, uint16_t mid) {
+    for (struct seen *s = ring->list; s < ring->list + ring->len; s++)
         if (s->until_us > in->now_us && s->mid == mid && s->destination == in->destination &&
             cg_addr_equal(&s->from, in->from))
             return s;
     return NULL;
 }
 
-/* NULL: out of memory; then nothing is remembered. */
-static struct seen *remember(const struct arrival *in, const struct cg_msg *msg) {
-    struct member *member = in->member;
-    if (member->seen == NULL) member->seen = calloc(SEEN_LEN, sizeof *member->seen);
-    if (member->seen == NULL) return NULL;
-    struct seen *seen = &member->seen[member->seen_next++ % SEEN_LEN];
+static struct seen *find_seen(const struct arrival *in, uint16_t mid) {
+    struct seen *seen = find_in(&in->member->taken, in, mid);
+    return seen != NULL ? seen : find_in(&in->member->others, in, mid);
+}
+
+/* More room, behind the newest: the ring begins anew with its oldest. False: no memory. */
+static bool grow(struct seen_ring *ring, uint32_t len) {
+    struct seen *list = calloc(len, sizeof *list);
+    if (list == NULL) return false;
+    for (uint32_t i = 0; i < ring->len; i++) list[i] = ring->list[(ring->next + i) % ring->len];
+    free(ring->list);
+    *ring = (struct seen_ring){.list = list, .len = len, .next = ring->len};
+    return true;
+}
+
+static struct seen *make_seen(struct seen_ring *ring, uint32_t max, uint64_t now_us) {
+    if (ring->len == 0 && !grow(ring, SEEN_LEN)) return NULL;
+    if (ring->list[ring->next].until_us > now_us && ring->len < max) (void)grow(ring, 2 * ring->len);
+    struct seen *seen = &ring->list[ring->next];
+    ring->next = (ring->next + 1) % ring->len;
     free(seen->reply);
+    return seen;
+}
+
+enum fate { REFUSED, TAKEN };
+
+/* NULL: out of memory; then nothing is remembered. */
+static struct seen *remember(const struct arrival *in, const struct cg_msg *msg, enum fate fate) {
+    struct member *member = in->member;
+    bool kept = msg->type == CG_CON && fate == TAKEN;
+    struct seen *seen =
+        kept ? make_seen(&member->taken, SEEN_CON_MAX, in->now_us) : make_seen(&member->others, SEEN_LEN, in->now_us);
+    if (seen == NULL) return NULL;
     uint64_t lifetime_s = msg->type == CG_CON ? EXCHANGE_LIFETIME_S : NON_LIFETIME_S;
     *seen = (struct seen){.from = *in->from,
                           .mid = msg->mid,
@@ -554,10 +586,31 @@ static void on_plain_request(const struct arrival *in, const struct cg_msg *msg,
     if (response.changed) notify_all(in);
 }
 
-/* What did not open: silence for the group, a plain error by unicast (RFC 8613 §8.2), a challenge where the window is
- * lost. */
-static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, struct seen *seen, int err) {
+/* What a server says to a request that it cannot open (RFC 8613 §8.2; the strings are the standard's). */
+static void refusal(struct cg_resource_response *response, int err) {
+    const char *diagnostic = "";
+    switch (err) {
+    case CG_E_BAD_OPTION: diagnostic = "Failed to decode COSE"; break;
+    case CG_E_UNAUTHORIZED: diagnostic = "Security context not found"; break;
+    case CG_E_REPLAY: diagnostic = "Replay detected"; break;
+    case CG_E_VERIFY: diagnostic = "Decryption failed"; break;
+    case CG_E_BAD_REQUEST: diagnostic = "Protected requests only"; break;
+    default: break;
+    }
+    cg_resource_refuse(response, cg_err_info(err)->coap_code, diagnostic);
+    response->has_max_age = true; /* nobody is to keep it */
+    response->max_age = 0;
+}
+
+/* To a group RFC 10021 §7 recommends silence. */
+static bool tells_refusals(const struct arrival *in) {
+    return in->destination == UNICAST || in->fleet->options->answer_errors;
+}
+
+/* What did not open: a plain error where one may be given, a challenge where the window is lost. */
+static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, int err) {
     struct cg_fleet *fleet = in->fleet;
+    struct seen *seen = remember(in, msg, REFUSED);
     struct head head = {.type = msg->type == CG_CON ? CG_ACK : CG_NON, .mid = msg->mid, .token = msg->token};
     if (head.type == CG_NON) head.mid = fresh_mid(in->member);
     struct cg_slice datagram = CG_SLICE_NONE;
@@ -565,9 +618,9 @@ static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, st
         int len = cg_shield_challenge(fleet->shield, index_of(fleet, in->member), in->protection, head.type, head.mid,
                                       head.token, fleet->datagram, sizeof fleet->datagram);
         if (len > 0) datagram = cg_slice_of(fleet->datagram, (size_t)len);
-    } else if (in->destination == UNICAST) {
+    } else if (tells_refusals(in)) {
         struct cg_resource_response response;
-        cg_resource_refuse(&response, cg_err_info(err)->coap_code, "");
+        refusal(&response, err);
         datagram = build(fleet, &head, &response);
     }
     if (datagram.len == 0) return;
@@ -575,20 +628,20 @@ static void refuse_sealed(const struct arrival *in, const struct cg_msg *msg, st
     emit(fleet, in->member, in->from, datagram);
 }
 
-static void on_sealed_request(const struct arrival *in, const struct cg_msg *msg, struct seen *seen) {
+static void on_sealed_request(const struct arrival *in, const struct cg_msg *msg) {
     struct cg_shield_request protection;
     struct arrival shielded = *in;
     struct cg_msg plain;
     shielded.protection = &protection;
     int err = cg_shield_open(in->fleet->shield, index_of(in->fleet, in->member), msg, &plain, &protection);
     if (err < 0) {
-        refuse_sealed(&shielded, msg, seen, err);
+        refuse_sealed(&shielded, msg, err);
         return;
     }
     plain.type = msg->type;
     plain.mid = msg->mid;
     plain.token = msg->token;
-    on_plain_request(&shielded, &plain, seen);
+    on_plain_request(&shielded, &plain, remember(in, msg, TAKEN));
 }
 
 /* Shielded members act on nothing that did not verify (R27). */
@@ -596,13 +649,10 @@ static void on_request(const struct arrival *in, const struct cg_msg *msg) {
     struct seen *seen = find_seen(in, msg->mid);
     if (seen != NULL) {
         on_duplicate(in, seen);
-        return;
-    }
-    seen = remember(in, msg);
-    if (in->fleet->shield == NULL) {
-        on_plain_request(in, msg, seen);
+    } else if (in->fleet->shield == NULL) {
+        on_plain_request(in, msg, remember(in, msg, TAKEN));
     } else {
-        on_sealed_request(in, msg, seen);
+        on_sealed_request(in, msg);
     }
 }
 
@@ -710,14 +760,19 @@ struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t 
     return fleet;
 }
 
+static void free_ring(const struct seen_ring *ring) {
+    for (uint32_t i = 0; i < ring->len; i++) free(ring->list[i].reply);
+    free(ring->list);
+}
+
 static void free_member(struct member *member) {
     for (struct observer *o = member->observers, *next; o != NULL; o = next) {
         next = o->next;
         free(o->protection);
         free(o);
     }
-    for (size_t i = 0; member->seen != NULL && i < SEEN_LEN; i++) free(member->seen[i].reply);
-    free(member->seen);
+    free_ring(&member->taken);
+    free_ring(&member->others);
     free(member->last);
 }
 

@@ -20,6 +20,8 @@ const char cg_member_usage[] =
     "  --interface NAME         where to join the groups (default lo)\n"
     "  --plain                  without protection; has to be said\n"
     "  --keys FILE              protected, with the keys of a group file (castgate-keys new: group.json)\n"
+    "  --numbers FILE           where the members' sequence numbers are kept, so that none comes twice with the same\n"
+    "                           keys (default: the file of --keys with .numbers behind its name)\n"
     "  --mode group|pairwise    how protected members answer (default group)\n"
     "  --window-lost            protected members have lost their replay windows: they challenge first (Echo)\n"
     "  --delay MIN:MAX          answer so many milliseconds later, evenly random (default 0:0: at once, in order)\n"
@@ -31,7 +33,8 @@ const char cg_member_usage[] =
     "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
     "  --fail K[:CODE]          the last K members answer every request with CODE (default 4.04), group requests too\n"
     "  --answer-errors          members answer group requests with their errors; normally these are suppressed\n"
-    "                           (RFC 10020, Response Suppression). A No-Response option decides either way\n"
+    "                           (RFC 10020, Response Suppression). A No-Response option decides either way.\n"
+    "                           Protected members also say why they cannot open a group request\n"
     "  --misbehave KIND         answer wrongly:\n"
     "                             garbage      random bytes, or the answer damaged or cut off\n"
     "                             oversized    60 000 bytes of payload in one datagram\n"
@@ -117,6 +120,11 @@ static bool take_keys(struct cg_member_options *options, const char *value) {
     return *value != '\0';
 }
 
+static bool take_numbers(struct cg_member_options *options, const char *value) {
+    options->numbers = value;
+    return *value != '\0';
+}
+
 static bool take_mode(struct cg_member_options *options, const char *value) {
     options->pairwise = strcmp(value, "pairwise") == 0;
     return options->pairwise || strcmp(value, "group") == 0;
@@ -190,7 +198,7 @@ static const struct {
     {"--interface", take_interface}, {"--delay", take_delay}, {"--loss", take_loss},
     {"--duplicate", take_duplicate}, {"--seed", take_seed},   {"--resource", take_resource},
     {"--max-age", take_max_age},     {"--fail", take_fail},   {"--misbehave", take_misbehave},
-    {"--keys", take_keys},           {"--mode", take_mode},
+    {"--keys", take_keys},           {"--mode", take_mode},   {"--numbers", take_numbers},
 };
 
 /* The options without a value; false when `name` is none of them. */
@@ -265,6 +273,8 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
     }
     if (plain == (options->keys != NULL))
         return fail(error, "--keys", "either this or --plain: members without protection are only started on purpose");
+    if (plain && options->numbers != NULL)
+        return fail(error, "--numbers", "sequence numbers are protected members' (--keys)");
     if (plain && options->misbehave >= CG_MISBEHAVE_FLIP)
         return fail(error, "--misbehave", "this kind is for protected members (--keys)");
     return complete(options, error);

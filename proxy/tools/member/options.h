@@ -47,8 +47,9 @@ struct cg_member_options {
     uint32_t delay_max_ms;
     double loss;
     double duplicate;
-    const char *keys; /* a group file; NULL: plain */
-    bool pairwise;    /* how protected members answer */
+    const char *keys;    /* a group file; NULL: plain */
+    const char *numbers; /* where their sequence numbers are kept; NULL: beside the keys */
+    bool pairwise;       /* how protected members answer */
     bool window_lost;
     bool reorder;
     bool answer_errors;

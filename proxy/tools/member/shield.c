@@ -1,7 +1,7 @@
 /* The members' keys. The hard thing: a member's sequence numbers must not repeat when the program is started again with
- * the same keys, and there is no store here; they begin at the time of the start, 256 a second, which a simulated
- * member does not outrun. */
+ * the same keys, so they come in blocks from a file (numbers.h), and every message has one. */
 #include "tools/member/shield.h"
+#include "tools/member/numbers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@
 
 #include "oscore/oscore.h"
 
-enum { NUMBERS_A_SECOND = 256, EPOCH_2026 = 1767225600, ROOM = 2 * 65536 };
+enum { ROOM = 2 * 65536 };
 
 /* One Sender ID and who it answers. */
 struct identity {
@@ -19,14 +19,13 @@ struct identity {
 
 struct shielded {
     struct identity own, false_one; /* the second for lies only */
-    uint64_t number;                /* the next one */
+    uint64_t number, end;           /* the next one, and behind the last that it may have */
 };
 
 struct cg_shield {
     struct shielded *members; /* owned */
-    uint32_t count;
-    enum cg_shield_mode mode;
-    enum cg_shield_lie lie;
+    struct cg_shield_options options;
+    struct cg_numbers numbers; /* the latest block */
     uint8_t plain[ROOM];
 };
 
@@ -67,13 +66,13 @@ static int make_false_identity(struct identity *identity, const struct cg_securi
     return make_identity(identity, keys, party, id, CG_OSCORE_WINDOW_NEW, why);
 }
 
-static int load_member(struct shielded *member, const struct cg_security_group *keys, uint32_t index, bool lost,
-                       enum cg_shield_lie lie, const char **why) {
+static int load_member(struct cg_shield *shield, const struct cg_security_group *keys, uint32_t index,
+                       const char **why) {
+    struct shielded *member = &shield->members[index];
     const struct cg_security_party *party = &keys->peers[index];
-    enum cg_oscore_window_state window = lost ? CG_OSCORE_WINDOW_LOST : CG_OSCORE_WINDOW_NEW;
-    member->number = (uint64_t)(time(NULL) - EPOCH_2026) * NUMBERS_A_SECOND;
+    enum cg_oscore_window_state window = shield->options.lost ? CG_OSCORE_WINDOW_LOST : CG_OSCORE_WINDOW_NEW;
     int err = make_identity(&member->own, keys, party, party->id, window, why);
-    return err < 0 ? err : make_false_identity(&member->false_one, keys, index, lie, why);
+    return err < 0 ? err : make_false_identity(&member->false_one, keys, index, shield->options.lie, why);
 }
 
 static struct cg_security_group *load_keys(const char *file, char *error, size_t error_cap) {
@@ -89,49 +88,50 @@ static struct cg_security_group *load_keys(const char *file, char *error, size_t
     return keys;
 }
 
-static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, bool lost,
-                         enum cg_shield_lie lie, char *error, size_t error_cap) {
-    if (keys->peer_count < shield->count) {
-        snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count,
-                 shield->count);
+static bool load_members(struct cg_shield *shield, const struct cg_security_group *keys, char *error,
+                         size_t error_cap) {
+    uint32_t count = shield->options.count;
+    if (keys->peer_count < count) {
+        snprintf(error, error_cap, "the group file has %zu members, --count asks for %u", keys->peer_count, count);
         return false;
     }
-    for (uint32_t i = 0; i < shield->count; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         const char *why = "no memory";
-        if (load_member(&shield->members[i], keys, i, lost, lie, &why) == CG_OK) continue;
+        if (load_member(shield, keys, i, &why) == CG_OK) continue;
         snprintf(error, error_cap, "member %u: %s", i, why);
         return false;
     }
-    return true;
+    return cg_numbers_reserve(&shield->numbers, time(NULL), error, error_cap) == CG_OK;
 }
 
-struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost,
-                                 enum cg_shield_lie lie, char *error, size_t error_cap) {
-    struct cg_security_group *keys = load_keys(file, error, error_cap);
-    if (keys == NULL) return NULL;
+static struct cg_shield *new_shield(const struct cg_shield_options *options) {
     struct cg_shield *shield = calloc(1, sizeof *shield);
-    if (shield != NULL) shield->members = calloc(count, sizeof *shield->members);
-    if (shield == NULL || shield->members == NULL) {
-        snprintf(error, error_cap, "no memory for %u members", count);
-        free(shield);
-        shield = NULL;
-        goto out;
-    }
-    shield->count = count;
-    shield->mode = mode;
-    shield->lie = lie;
-    if (!load_members(shield, keys, lost, lie, error, error_cap)) {
+    if (shield == NULL) return NULL;
+    shield->options = *options;
+    shield->numbers.file = options->numbers;
+    shield->members = calloc(options->count, sizeof *shield->members);
+    if (shield->members != NULL) return shield;
+    free(shield);
+    return NULL;
+}
+
+struct cg_shield *cg_shield_load(const struct cg_shield_options *options, char *error, size_t error_cap) {
+    struct cg_security_group *keys = load_keys(options->keys, error, error_cap);
+    if (keys == NULL) return NULL;
+    struct cg_shield *shield = new_shield(options);
+    if (shield == NULL) {
+        snprintf(error, error_cap, "no memory for %u members", options->count);
+    } else if (!load_members(shield, keys, error, error_cap)) {
         cg_shield_free(shield);
         shield = NULL;
     }
-out:
     cg_security_group_free(keys);
     return shield;
 }
 
 void cg_shield_free(struct cg_shield *shield) {
     if (shield == NULL) return;
-    for (uint32_t i = 0; i < shield->count; i++) {
+    for (uint32_t i = 0; i < shield->options.count; i++) {
         const struct shielded *member = &shield->members[i];
         if (member->own.context != NULL) cg_oscore_context_unref(member->own.context);
         if (member->false_one.context != NULL) cg_oscore_context_unref(member->false_one.context);
@@ -152,14 +152,34 @@ int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_ms
 
 /* In the mode that was asked for, as far as the group has it. */
 static struct cg_oscore_peer *answer_to(const struct cg_shield *shield, const struct identity *as) {
-    bool pairwise = shield->mode == CG_SHIELD_PAIRWISE || !cg_oscore_has_group_mode(as->context);
+    bool pairwise = shield->options.mode == CG_SHIELD_PAIRWISE || !cg_oscore_has_group_mode(as->context);
     return pairwise && cg_oscore_has_pairwise_mode(as->context) ? as->gateway : NULL;
 }
 
-static int seal(struct cg_shield *shield, struct shielded *member, struct cg_shield_request *request, bool has_number,
+/* The members use up a block at their own pace; whoever is first at its end gets the next one. */
+static int next_block(struct cg_shield *shield, struct shielded *member) {
+    char error[512];
+    if (member->end == shield->numbers.end &&
+        cg_numbers_reserve(&shield->numbers, time(NULL), error, sizeof error) != CG_OK) {
+        (void)fprintf(stderr, "castgate-member: no answer: %s\n", error);
+        return CG_E_STORE;
+    }
+    member->number = shield->numbers.first;
+    member->end = shield->numbers.end;
+    return CG_OK;
+}
+
+static int take_number(struct cg_shield *shield, struct shielded *member, uint64_t *number) {
+    int err = member->number == member->end ? next_block(shield, member) : CG_OK;
+    if (err == CG_OK) *number = member->number++;
+    return err;
+}
+
+static int seal(struct cg_shield *shield, struct shielded *member, struct cg_shield_request *request,
                 const struct cg_msg *plain, uint8_t *to, size_t cap) {
-    struct cg_oscore_reply reply = {.to = answer_to(shield, &member->own), .has_number = has_number};
-    if (has_number) reply.number = member->number++;
+    struct cg_oscore_reply reply = {.to = answer_to(shield, &member->own), .has_number = true};
+    int err = take_number(shield, member, &reply.number);
+    if (err < 0) return err;
     return cg_oscore_seal_response(member->own.context, &reply, plain, to, cap, &request->binding);
 }
 
@@ -171,16 +191,20 @@ int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shi
     struct cg_msg msg;
     int err = cg_msg_parse(&msg, plain);
     if (err < 0) return err;
-    reply.number = shield->lie == CG_SHIELD_TWIN ? self->number - 1 : self->number++;
+    if (shield->options.lie == CG_SHIELD_TWIN) {
+        reply.number = self->number - 1;
+    } else {
+        err = take_number(shield, self, &reply.number);
+    }
+    if (err < 0) return err;
     return cg_oscore_seal_response(self->false_one.context, &reply, &msg, to, cap, &binding);
 }
 
-int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, bool first,
-                   struct cg_slice plain, uint8_t *to, size_t cap) {
+int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, struct cg_slice plain,
+                   uint8_t *to, size_t cap) {
     struct cg_msg msg;
     int err = cg_msg_parse(&msg, plain);
-    if (err < 0) return err;
-    return seal(shield, &shield->members[member], request, !first || request->binding.needs_number, &msg, to, cap);
+    return err < 0 ? err : seal(shield, &shield->members[member], request, &msg, to, cap);
 }
 
 int cg_shield_challenge(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, enum cg_type type,
@@ -189,5 +213,5 @@ int cg_shield_challenge(struct cg_shield *shield, uint32_t member, struct cg_shi
     struct cg_msg plain = {.type = (uint8_t)type, .mid = mid, .token = token};
     struct shielded *self = &shield->members[member];
     cg_oscore_challenge(self->own.gateway, storage, &plain);
-    return seal(shield, self, request, true, &plain, to, cap);
+    return seal(shield, self, request, &plain, to, cap);
 }

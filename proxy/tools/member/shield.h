@@ -27,20 +27,28 @@ struct cg_shield_request {
     bool challenge; /* the replay window is lost: answer with nothing but a challenge */
 };
 
-/* From a group file (castgate-keys' group.json). The first `count` members of it. `lost`: their replay windows are
- * lost, as after a restart (RFC 10021 §9). NULL: `error` says why. */
-struct cg_shield *cg_shield_load(const char *file, uint32_t count, enum cg_shield_mode mode, bool lost,
-                                 enum cg_shield_lie lie, char *error, size_t error_cap);
+struct cg_shield_options {
+    const char *keys;    /* a group file (castgate-keys' group.json) */
+    const char *numbers; /* where their sequence numbers are kept (numbers.h); outlives the shield */
+    uint32_t count;      /* the first members of the file */
+    enum cg_shield_mode mode;
+    enum cg_shield_lie lie;
+    bool lost; /* their replay windows are lost, as after a restart (RFC 10021 §9) */
+};
+
+/* NULL: `error` says why. */
+struct cg_shield *cg_shield_load(const struct cg_shield_options *options, char *error, size_t error_cap);
 void cg_shield_free(struct cg_shield *shield);
 
 /* Opens a request for a member. CG_OK: *plain, valid until the next call, and *request. An error as oscore/open.h's,
  * for a server: with CG_E_REPLAY and request->challenge a challenge is due. */
 int cg_shield_open(struct cg_shield *shield, uint32_t member, const struct cg_msg *sealed, struct cg_msg *plain,
                    struct cg_shield_request *request) CG_MUST_CHECK;
-/* Seals a datagram for the gateway into `to`; the length. `first`: the first answer, which needs no Partial IV of its
- * own. */
-int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, bool first,
-                   struct cg_slice plain, uint8_t *to, size_t cap) CG_MUST_CHECK;
+/* Seals a datagram for the gateway into `to`; the length. It always has a Partial IV of its own: a member that was
+ * started again may open a request that it has answered before, and with the request's nonce it would answer it twice
+ * (RFC 10021 §2.6.1). CG_E_STORE: no number is to be had, as stderr says. */
+int cg_shield_seal(struct cg_shield *shield, uint32_t member, struct cg_shield_request *request, struct cg_slice plain,
+                   uint8_t *to, size_t cap) CG_MUST_CHECK;
 /* The same, as a lie of the kind that was loaded. */
 int cg_shield_lie(struct cg_shield *shield, uint32_t member, const struct cg_shield_request *request,
                   struct cg_slice plain, uint8_t *to, size_t cap) CG_MUST_CHECK;

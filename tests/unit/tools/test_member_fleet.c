@@ -280,6 +280,39 @@ static void a_confirmable_request_is_answered_in_its_acknowledgement(void **stat
     assert_int_equal(msg->type, CG_ACK);
 }
 
+/* RFC 7252 §4.5: for EXCHANGE_LIFETIME, however much comes between. */
+static void a_retransmission_is_answered_as_before(void **state) {
+    (void)state;
+    START("--count", "1");
+    for (uint16_t i = 0; i < 200; i++) assert_non_null(ASK(0, .mid = i, .token = (uint8_t)i, .path = "status"));
+    for (uint16_t i = 1000; i < 1200; i++) CAST(.mid = i, .path = "status");
+    run_to(w.now + UINT64_C(200) * SECOND);
+    size_t answered = w.len;
+    for (uint16_t i = 0; i < 200; i++) {
+        assert_non_null(ASK(0, .mid = i, .token = (uint8_t)i, .path = "status"));
+        assert_int_equal(w.sent[answered + i].len, w.sent[i].len);
+        assert_memory_equal(w.sent[answered + i].bytes, w.sent[i].bytes, w.sent[i].len);
+    }
+    assert_int_equal(cg_fleet_counts(w.fleet).requests, 400);
+    run_to(w.now + UINT64_C(48) * SECOND); /* past EXCHANGE_LIFETIME */
+    assert_non_null(ASK(0, .mid = 3, .path = "status"));
+    assert_int_equal(cg_fleet_counts(w.fleet).requests, 401);
+}
+
+/* One that takes too many gives up the oldest, and forgets none of the others. */
+static void remembered_requests_are_bounded(void **state) {
+    (void)state;
+    START("--count", "1");
+    for (uint16_t i = 0; i < 1025; i++) {
+        assert_non_null(ASK(0, .mid = i, .path = "status"));
+        forget_sent();
+    }
+    assert_non_null(ASK(0, .mid = 1, .path = "status"));
+    assert_int_equal(cg_fleet_counts(w.fleet).requests, 1025);
+    assert_non_null(ASK(0, .mid = 0, .path = "status"));
+    assert_int_equal(cg_fleet_counts(w.fleet).requests, 1026);
+}
+
 static void options_that_are_not_understood(void **state) {
     (void)state;
     START("--count", "1");
@@ -650,6 +683,8 @@ int main(void) {
         cmocka_unit_test_teardown(successes_and_failures_mix, stop),
         cmocka_unit_test_teardown(only_nonconfirmable_group_messages_are_heard, stop),
         cmocka_unit_test_teardown(a_confirmable_request_is_answered_in_its_acknowledgement, stop),
+        cmocka_unit_test_teardown(a_retransmission_is_answered_as_before, stop),
+        cmocka_unit_test_teardown(remembered_requests_are_bounded, stop),
         cmocka_unit_test_teardown(options_that_are_not_understood, stop),
         cmocka_unit_test_teardown(what_is_no_request_is_reset, stop),
         cmocka_unit_test_teardown(what_takes_long_is_answered_separately, stop),

@@ -172,6 +172,10 @@ static void nothing_starts_without_being_told_how_to_protect(void **state) {
     assert_int_equal(PARSE("--keys", "group.json"), CG_OK);
     assert_string_equal(options.keys, "group.json");
     assert_int_equal(PARSE("--plain", "--keys=group.json"), CG_E_BAD_REQUEST);
+    assert_null(options.numbers);
+    assert_int_equal(PARSE("--keys", "group.json", "--numbers", "elsewhere"), CG_OK);
+    assert_string_equal(options.numbers, "elsewhere");
+    assert_int_equal(PARSE("--plain", "--numbers", "elsewhere"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("--help"), CG_OK);
     assert_true(options.help);
 }

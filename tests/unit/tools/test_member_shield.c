@@ -5,19 +5,21 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "oscore/oscore.h"
 #include "tools/keys/keyring.h"
+#include "tools/member/numbers.h"
 #include "tools/member/shield.h"
 
 enum { MEMBERS = 3, ROOM = 4096 };
 
 /* A group file on disk, and its gateway's Security Context. */
 struct scene {
-    char file[64];
+    char file[64], numbers[80];
     struct cg_security_group *keys;
     struct cg_oscore_context *gateway;
     struct cg_shield *shield;
@@ -63,6 +65,7 @@ static int setup(void **state) {
     int fd = mkstemp(scene->file); /* 0600, as key files must be */
     assert_true(fd >= 0);
     close(fd);
+    snprintf(scene->numbers, sizeof scene->numbers, "%s.numbers", scene->file);
     write_group_file(scene->file);
     make_gateway(scene);
     *state = scene;
@@ -75,6 +78,7 @@ static int teardown(void **state) {
     cg_oscore_context_unref(scene->gateway);
     cg_security_group_free(scene->keys);
     unlink(scene->file);
+    unlink(scene->numbers);
     free(scene);
     return 0;
 }
@@ -82,7 +86,9 @@ static int teardown(void **state) {
 static void load(struct scene *scene, enum cg_shield_mode mode, bool lost, enum cg_shield_lie lie) {
     char error[256] = "";
     cg_shield_free(scene->shield);
-    scene->shield = cg_shield_load(scene->file, MEMBERS, mode, lost, lie, error, sizeof error);
+    const struct cg_shield_options options = {
+        .keys = scene->file, .numbers = scene->numbers, .count = MEMBERS, .mode = mode, .lie = lie, .lost = lost};
+    scene->shield = cg_shield_load(&options, error, sizeof error);
     if (scene->shield == NULL) fail_msg("%s", error);
 }
 
@@ -121,9 +127,9 @@ static struct cg_slice whole(uint8_t to[256], const char *payload) {
     return cg_slice_of(to, (size_t)cg_msg_end(&writer));
 }
 
-static void say(struct scene *scene, bool first, struct said *said) {
+static void say(struct scene *scene, struct said *said) {
     uint8_t plain[256];
-    said->len = cg_shield_seal(scene->shield, 0, &scene->received, first, whole(plain, "done"), said->bytes, ROOM);
+    said->len = cg_shield_seal(scene->shield, 0, &scene->received, whole(plain, "done"), said->bytes, ROOM);
     assert_true(said->len > 0);
 }
 
@@ -149,9 +155,9 @@ static void honest_answers_verify(void **state) {
         struct said said;
         load(scene, mode, false, CG_SHIELD_HONEST);
         assert_int_equal(ask(scene), CG_OK);
-        say(scene, true, &said);
+        say(scene, &said);
         assert_int_equal(hear(scene, &said, &answers), CG_OK);
-        say(scene, false, &said); /* as a notification, with a number of its own */
+        say(scene, &said); /* as a notification */
         assert_int_equal(hear(scene, &said, &answers), CG_OK);
         assert_int_equal(hear(scene, &said, &answers), CG_E_REPLAY);
     }
@@ -190,7 +196,7 @@ static void a_twin_repeats_a_number(void **state) {
     struct said first, second;
     load(scene, CG_SHIELD_GROUP, false, CG_SHIELD_TWIN);
     assert_int_equal(ask(scene), CG_OK);
-    say(scene, false, &first);
+    say(scene, &first);
     tell_a_lie(scene, &second);
     assert_int_equal(hear(scene, &first, &answers), CG_OK);
     assert_int_equal(hear(scene, &second, &answers), CG_E_REPLAY);
@@ -211,18 +217,94 @@ static void a_lost_window_challenges(void **state) {
 static void too_few_members_are_refused(void **state) {
     struct scene *scene = *state;
     char error[256];
-    assert_null(
-        cg_shield_load(scene->file, MEMBERS + 1, CG_SHIELD_GROUP, false, CG_SHIELD_HONEST, error, sizeof error));
+    struct cg_shield_options options = {.keys = scene->file, .numbers = scene->numbers, .count = MEMBERS + 1};
+    assert_null(cg_shield_load(&options, error, sizeof error));
     assert_non_null(strstr(error, "--count asks for 4"));
-    assert_null(cg_shield_load("/nowhere", 1, CG_SHIELD_GROUP, false, CG_SHIELD_HONEST, error, sizeof error));
+    options = (struct cg_shield_options){.keys = "/nowhere", .numbers = scene->numbers, .count = 1};
+    assert_null(cg_shield_load(&options, error, sizeof error));
+}
+
+/* The Partial IV of what was said; it must have one. */
+static uint64_t number_of(const struct said *said) {
+    struct cg_msg msg;
+    struct cg_slice value;
+    struct cg_oscore_option option;
+    assert_int_equal(cg_msg_parse(&msg, cg_slice_of(said->bytes, (size_t)said->len)), CG_OK);
+    assert_true(cg_msg_find(&msg, CG_OPT_OSCORE, &value));
+    assert_int_equal(cg_oscore_option_parse(&option, value), CG_OK);
+    assert_true(option.piv.len > 0);
+    return cg_oscore_piv_parse(option.piv);
+}
+
+/* The program is started again and again, and answers requests that it may have answered before: every answer has a
+ * nonce of its own. RFC 8613 §7.5, RFC 10021 §2.6.1. */
+static void no_number_comes_twice_over_restarts(void **state) {
+    struct scene *scene = *state;
+    uint64_t last = 0;
+    for (int start = 0; start < 5; start++) {
+        load(scene, start % 2 == 0 ? CG_SHIELD_GROUP : CG_SHIELD_PAIRWISE, false, CG_SHIELD_HONEST);
+        for (int i = 0; i < 3; i++) {
+            struct said said;
+            assert_int_equal(ask(scene), CG_OK);
+            say(scene, &said);
+            uint64_t number = number_of(&said);
+            assert_true(number > last);
+            assert_true(number < UINT64_C(1) << 31); /* peers with 32 bits exist */
+            last = number;
+            assert_int_equal(hear(scene, &said, NULL), CG_OK);
+        }
+    }
+}
+
+/* A block ends while the program runs. */
+static void numbers_go_on_behind_a_block(void **state) {
+    struct scene *scene = *state;
+    struct said said;
+    load(scene, CG_SHIELD_PAIRWISE, false, CG_SHIELD_HONEST);
+    assert_int_equal(ask(scene), CG_OK);
+    say(scene, &said);
+    uint64_t last = number_of(&said);
+    for (int i = 0; i < CG_NUMBERS_BLOCK + 10; i++) {
+        say(scene, &said);
+        assert_true(number_of(&said) > last);
+        last = number_of(&said);
+    }
+    load(scene, CG_SHIELD_PAIRWISE, false, CG_SHIELD_HONEST);
+    assert_int_equal(ask(scene), CG_OK);
+    say(scene, &said);
+    assert_true(number_of(&said) > last);
+}
+
+static void without_numbers_nobody_starts_and_nobody_answers(void **state) {
+    struct scene *scene = *state;
+    char error[256];
+    struct cg_shield_options options = {.keys = scene->file, .numbers = "/nowhere/numbers", .count = 1};
+    assert_null(cg_shield_load(&options, error, sizeof error));
+    assert_non_null(strstr(error, "/nowhere/numbers: No such file"));
+    load(scene, CG_SHIELD_PAIRWISE, false, CG_SHIELD_HONEST);
+    assert_int_equal(ask(scene), CG_OK);
+    assert_int_equal(unlink(scene->numbers), 0);
+    assert_int_equal(mkdir(scene->numbers, 0700), 0);
+    uint8_t plain[256], bytes[ROOM];
+    for (int i = 0; i < CG_NUMBERS_BLOCK; i++)
+        assert_true(cg_shield_seal(scene->shield, 0, &scene->received, whole(plain, "done"), bytes, ROOM) > 0);
+    assert_int_equal(cg_shield_seal(scene->shield, 0, &scene->received, whole(plain, "done"), bytes, ROOM), CG_E_STORE);
+    assert_int_equal(rmdir(scene->numbers), 0);
+    assert_true(cg_shield_seal(scene->shield, 0, &scene->received, whole(plain, "done"), bytes, ROOM) > 0);
 }
 
 int main(void) {
 #define WITH_SCENE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_SCENE(honest_answers_verify),    WITH_SCENE(requests_are_verified_R23),
-        WITH_SCENE(lies_are_found_out),       WITH_SCENE(a_twin_repeats_a_number),
-        WITH_SCENE(a_lost_window_challenges), WITH_SCENE(too_few_members_are_refused),
+        WITH_SCENE(honest_answers_verify),
+        WITH_SCENE(requests_are_verified_R23),
+        WITH_SCENE(lies_are_found_out),
+        WITH_SCENE(a_twin_repeats_a_number),
+        WITH_SCENE(a_lost_window_challenges),
+        WITH_SCENE(too_few_members_are_refused),
+        WITH_SCENE(no_number_comes_twice_over_restarts),
+        WITH_SCENE(numbers_go_on_behind_a_block),
+        WITH_SCENE(without_numbers_nobody_starts_and_nobody_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
