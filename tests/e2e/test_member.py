@@ -201,7 +201,8 @@ def test_wrong_arguments_are_refused(arguments, reason):
 def test_help_names_every_option():
     text = run("--help").stdout
     for option in ("--group", "--count", "--bind", "--interface", "--plain", "--delay", "--loss", "--duplicate",
-                   "--reorder", "--seed", "--resource", "--fail", "--answer-errors", "--misbehave"):
+                   "--reorder", "--seed", "--resource", "--fail", "--answer-errors", "--misbehave", "--keys", "--numbers", "--mode",
+                   "--window-lost"):
         assert option in text
 
 
