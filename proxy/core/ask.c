@@ -3,11 +3,18 @@
  * and must come from the endpoint that was asked. */
 #include "core/ask.h"
 #include "base/check.h"
+#include "core/endpoint.h"
 
 #include <stdlib.h>
 
 /* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507, ASKS_MAX = 1024, OPENING_US = 500000 };
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507 };
+
+enum {
+    ECHOES_MAX = 1024,   /* of an exchange at once */
+    ASKS_MAX = 1 << 16,  /* of all; group requests have no such limit, so asks cannot keep them from anything */
+    OPENING_US = 500000, /* longer than that no answer is being verified */
+};
 
 enum { MORE_OPTIONS = 2 }; /* beside the request's own: Echo, Block2 */
 
@@ -19,21 +26,25 @@ static void unlink_from_exchange(struct cg_ask *ask) {
     *link = ask->next;
 }
 
-static void release(struct cg_ask *ask) {
+/* The latest request is over; what comes back for it finds nothing. */
+static void drop_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_protector *protector = ask->exchange->mapping->protector;
+    ask->mid = 0; /* first, as none has: what the protector delivers as it releases is of that request */
+    ask->opening = 0;
+    cg_gateway_clear_timer(gateway, &ask->timer);
+    if (ask->token != NULL) cg_token_spend(gateway, ask->token);
+    ask->token = NULL;
     protector->ops->release(protector, ask->binding);
     ask->binding = NULL;
+    cg_buf_fini(&ask->datagram);
 }
 
 void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
     unlink_from_exchange(ask);
     ask->exchange->asks_running--;
-    cg_gateway_clear_timer(gateway, &ask->timer);
-    if (CG_HASH_HAS(hh, ask)) HASH_DELETE(hh, gateway->asks_by_mid, ask);
-    cg_token_spend(gateway, ask->token);
+    cg_endpoint_leave(gateway, ask);
     cg_slots_remove(&gateway->asks, ask->ticket); /* what the protector still delivers finds nothing */
-    release(ask);
-    cg_buf_fini(&ask->datagram);
+    drop_request(gateway, ask);
     cg_buf_fini(&ask->body);
     free(ask);
 }
@@ -67,12 +78,8 @@ static bool is_stale(const struct cg_ask *ask) {
  * twice is not said again, but may still be answered. The Echo was for what the member held under the old ones. */
 static void ask_anew(struct cg_gateway *gateway, struct cg_ask *ask) {
     if (!cg_ask_may_repeat(ask->exchange)) return;
-    if (!cg_ask_renew(gateway, ask)) {
-        cg_ask_give_up(gateway, ask);
-        return;
-    }
     ask->echo_len = 0;
-    cg_ask_send(gateway, ask);
+    cg_ask_go_on(gateway, ask);
 }
 
 static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
@@ -88,13 +95,15 @@ static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     struct cg_ask *ask = (struct cg_ask *)timer;
-    if (ask->opening > 0) { /* what has come may be the answer */
+    bool is_last = ask->attempts == MAX_RETRANSMIT, stale = is_stale(ask);
+    if (ask->opening > 0 && (is_last || stale)) { /* what has come may be the answer */
         cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + OPENING_US);
-    } else if (ask->attempts++ == MAX_RETRANSMIT) {
-        cg_ask_give_up(gateway, ask);
-    } else if (is_stale(ask)) {
+    } else if (is_last) {
+        if (!ask->acknowledged) cg_ask_give_up(gateway, ask);
+    } else if (stale) {
         ask_anew(gateway, ask);
     } else {
+        ask->attempts++;
         ask->timeout_us *= 2;
         transmit(gateway, ask);
     }
@@ -115,26 +124,19 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
     transmit(gateway, ask);
 }
 
-bool cg_ask_renew(struct cg_gateway *gateway, struct cg_ask *ask) {
-    struct cg_token_entry *token = cg_token_make(gateway, ask->exchange->mapping->stats);
-    if (token == NULL) return false;
-    ask->mid = gateway->next_mid++; /* first: what the protector delivers as it releases is of the earlier request */
-    if (ask->token != NULL) {
-        HASH_DELETE(hh, gateway->asks_by_mid, ask);
-        cg_token_spend(gateway, ask->token);
-        release(ask);
-    }
-    ask->token = token;
-    token->ask = ask;
-    ask->key = (struct cg_ask_key){.to = ask->to, .mid = ask->mid};
-    HASH_ADD(hh, gateway->asks_by_mid, key, sizeof ask->key, ask);
-    if (!CG_HASH_HAS(hh, ask)) return false;
-    ask->opening = 0;
+/* A new request of this ask: fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4).
+ */
+static bool begin_request(struct cg_gateway *gateway, struct cg_ask *ask) {
+    ask->token = cg_token_make(gateway, ask->exchange->mapping->stats);
+    if (ask->token == NULL) return false;
+    ask->token->ask = ask;
+    ask->mid = cg_endpoint_take_mid(ask->endpoint);
+    ask->acknowledged = false;
     ask->attempts = 0;
     uint16_t random;
     gateway->port->random(gateway->port->ctx, &random, sizeof random);
     ask->timeout_us = ACK_TIMEOUT_US + (uint64_t)random * (ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
-    cg_buf_clear(&ask->datagram);
+    cg_buf_init(&ask->datagram, DATAGRAM_MAX);
     return true;
 }
 
@@ -155,7 +157,7 @@ static bool make_options(struct cg_ask *ask, struct cg_problem *problem) {
 
 struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
                           const struct cg_addr *to, const struct cg_target *target, struct cg_problem *problem) {
-    struct cg_ask *ask = calloc(1, sizeof *ask);
+    struct cg_ask *ask = gateway->asks.used >= ASKS_MAX ? NULL : calloc(1, sizeof *ask);
     bool is_added = ask != NULL && cg_slots_add(&gateway->asks, ask, &ask->ticket);
     if (!is_added) {
         free(ask);
@@ -167,14 +169,8 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     ask->purpose = purpose;
     ask->to = *to;
     ask->target = target;
-    cg_buf_init(&ask->datagram, DATAGRAM_MAX);
     cg_buf_init(&ask->body, exchange->config->limits.answer);
-    bool is_ready = make_options(ask, problem);
-    if (is_ready && !cg_ask_renew(gateway, ask)) {
-        is_ready = false;
-        cg_problem_set(problem, CG_E_OVERLOAD, "no token is free or the system has no memory left");
-    }
-    if (!is_ready) {
+    if (!make_options(ask, problem)) {
         cg_slots_remove(&gateway->asks, ask->ticket);
         free(ask);
         return NULL;
@@ -223,7 +219,8 @@ static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts o
     return err;
 }
 
-void cg_ask_send(struct cg_gateway *gateway, struct cg_ask *ask) {
+/* With Echo and Block2 where they belong. */
+static void send_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     uint8_t bytes[3];
     struct cg_problem problem = {0};
     struct cg_opts options = {.list = ask->room, .count = ask->options.count};
@@ -236,6 +233,31 @@ void cg_ask_send(struct cg_gateway *gateway, struct cg_ask *ask) {
     }
     int err = seal(gateway, ask, options, &problem);
     if (err != CG_PENDING) cg_ask_sealed(gateway, ask, err, &problem);
+}
+
+static void fail_for_memory(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_problem problem = {.retry_after = 1};
+    cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+    fail(gateway, ask, &problem);
+}
+
+void cg_ask_go(struct cg_gateway *gateway, struct cg_ask *ask) {
+    if (!cg_endpoint_queue(gateway, ask)) fail_for_memory(gateway, ask);
+}
+
+void cg_ask_go_on(struct cg_gateway *gateway, struct cg_ask *ask) {
+    drop_request(gateway, ask);
+    cg_endpoint_queue_again(gateway, ask);
+}
+
+void cg_ask_launch(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_exchange *exchange = ask->exchange;
+    if (exchange->unicast && ask->purpose == CG_ASK_MEMBER) cg_exchange_asked(gateway, exchange);
+    if (begin_request(gateway, ask)) {
+        send_request(gateway, ask);
+    } else {
+        fail_for_memory(gateway, ask);
+    }
 }
 
 static struct cg_addr with_zone(const struct cg_gateway *gateway, const struct cg_addr *addr,
@@ -258,7 +280,7 @@ void cg_ask_member(struct cg_gateway *gateway, struct cg_exchange *exchange, con
         return;
     }
     ask->identity = member->identity;
-    cg_ask_send(gateway, ask);
+    cg_ask_go(gateway, ask);
 }
 
 /* Challenges. */
@@ -296,7 +318,7 @@ static bool note_challenge(struct cg_exchange *exchange, const struct cg_member 
 /* A member that has come since the exchange began is in no list of it; what must not be done twice is then not done. */
 static bool may_retry(struct cg_exchange *exchange, const struct cg_addr *to, struct cg_slice identity) {
     const struct cg_member *member = configured(exchange, identity);
-    if (exchange->asks_running >= ASKS_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return false;
+    if (exchange->asks_running >= ECHOES_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return false;
     if (member == NULL) return cg_ask_may_repeat(exchange);
     return !was_challenged_by(exchange, member) && note_challenge(exchange, member);
 }
@@ -317,7 +339,7 @@ void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const
     struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_ECHO, to, target, &ignored);
     if (ask == NULL) return;
     if (take_challenge(ask, challenge)) {
-        cg_ask_send(gateway, ask);
+        cg_ask_go(gateway, ask);
     } else {
         cg_ask_end(gateway, ask);
     }
@@ -329,10 +351,19 @@ void cg_ask_echo(struct cg_gateway *gateway, struct cg_exchange *exchange, const
  * §2.3). One that challenges the Echo itself is given up. */
 static void answer_challenge(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *challenge) {
     bool again = ask->echo_len > 0;
-    if (!again && take_challenge(ask, challenge) && cg_ask_renew(gateway, ask)) {
-        cg_ask_send(gateway, ask);
+    if (!again && take_challenge(ask, challenge)) {
+        cg_ask_go_on(gateway, ask);
     } else {
         cg_ask_give_up(gateway, ask);
+    }
+}
+
+/* An answer by unicast is one of the group's as well. */
+static void hear_of_group(struct cg_gateway *gateway, const struct cg_ask *ask) {
+    const struct cg_exchange *exchange = ask->exchange;
+    for (size_t i = 0; i < exchange->subscription_count; i++) {
+        struct cg_cast *cast = exchange->subscriptions[i].cast;
+        if (cast != NULL && cast->target == ask->target) cg_cast_heard(gateway, cast);
     }
 }
 
@@ -346,6 +377,7 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
         if (cg_exchange_is_due(gateway, exchange)) cg_gateway_wake(gateway, exchange);
         return;
     }
+    hear_of_group(gateway, ask);
     if (opened->echo.len > 0) {
         answer_challenge(gateway, ask, opened);
         return;
@@ -388,14 +420,17 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
     }
 }
 
+/* Where answers are verified nobody is believed who only knows a MID: a Reset changes nothing, and an acknowledgement
+ * puts the next retransmission off, once. Elsewhere both are what RFC 7252 §4.2 says. */
 void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type) {
-    struct cg_ask_key key = {.to = *from, .mid = mid};
-    struct cg_ask *ask;
-    HASH_FIND(hh, gateway->asks_by_mid, &key, sizeof key, ask);
+    struct cg_ask *ask = cg_endpoint_asked(gateway, from, mid);
     if (ask == NULL) return;
+    bool verifies = ask->exchange->mapping->security == CG_SECURITY_GROUP;
     if (type == CG_RST) {
-        cg_ask_give_up(gateway, ask);
-        return;
+        if (!verifies) cg_ask_give_up(gateway, ask);
+    } else if (!ask->acknowledged && ask->timer.deadline.is_set) {
+        ask->acknowledged = true;
+        cg_gateway_clear_timer(gateway, &ask->timer); /* the answer follows; the exchange's deadline bounds the wait */
+        if (verifies) cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + 2 * ask->timeout_us);
     }
-    cg_gateway_clear_timer(gateway, &ask->timer); /* the answer follows; the exchange's deadline bounds the wait */
 }

@@ -85,7 +85,7 @@ void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, con
     ask->szx = block.szx;
     ask->etag = etag_of(held->options);
     cg_buf_put_slice(&ask->body, held->payload);
-    cg_ask_send(gateway, ask);
+    cg_ask_go(gateway, ask);
 }
 
 /* The others */
@@ -111,14 +111,10 @@ static bool fits(const struct cg_ask *ask, const struct cg_opened *opened, struc
 }
 
 static void ask_next(struct cg_gateway *gateway, struct cg_ask *ask, const struct block *last) {
-    if (!cg_ask_renew(gateway, ask)) {
-        cg_ask_give_up(gateway, ask);
-        return;
-    }
     ask->echo_len = 0;
     ask->szx = last->szx;
     ask->block = last->number + 1;
-    cg_ask_send(gateway, ask);
+    cg_ask_go_on(gateway, ask);
 }
 
 void cg_blocks_take(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened) {

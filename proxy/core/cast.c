@@ -1,6 +1,6 @@
 /* One group request to one target: seal, wait for the group's turn, one datagram, then every answer on its token. The
  * hard thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
-#include "core/state.h"
+#include "core/endpoint.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -65,12 +65,6 @@ static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cas
     return !cast->answered && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
 }
 
-/* How long a cast may wait for its turn: twice as long as its client waits for answers, so that an equally patient one
- * before it, whose group stays silent, does not use up the wait. */
-static uint64_t longest_wait(const struct cg_exchange *exchange) {
-    return 2 * (exchange->timeout_us > 1000000 ? exchange->timeout_us : 1000000);
-}
-
 bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription,
                   const struct cg_group_request *request) {
     bool safe = CG_METHOD_BIT(request->method) & CG_METHODS_SAFE;
@@ -87,7 +81,7 @@ bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscripti
     }
     cg_buf_fini(&shape);
     if (cast == NULL) return false;
-    uint64_t give_up_us = gateway->now_us + longest_wait(subscription->exchange);
+    uint64_t give_up_us = gateway->now_us + cg_longest_wait(subscription->exchange->timeout_us);
     if (give_up_us > cast->give_up_us) cast->give_up_us = give_up_us;
     subscription->cast = cast;
     subscription->next_of_cast = cast->subscriptions;
@@ -343,8 +337,8 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     cast->target = request->target;
     cast->group = cg_target_group(request->target);
     cast->expects_answers = request->expects_answers;
-    cast->mid = gateway->next_mid++;
-    cast->give_up_us = gateway->now_us + longest_wait(exchange);
+    cast->mid = gateway->next_mid++ & (uint16_t)~CG_MID_UNICAST;
+    cast->give_up_us = gateway->now_us + cg_longest_wait(exchange->timeout_us);
     cast->subscriptions = subscription;
     cast->next = gateway->all_casts;
     if (cast->next != NULL) cast->next->previous = cast;
@@ -389,6 +383,13 @@ void cg_cast_start(struct cg_gateway *gateway, struct cg_subscription *subscript
 
 /* The way in. */
 
+void cg_cast_heard(struct cg_gateway *gateway, struct cg_cast *cast) {
+    if (cast->answered || cast->state != CG_CAST_SENT) return;
+    cast->answered = true;
+    cg_pace_answered(cast->pace, &gateway->config->group);
+    settle(gateway, cast);
+}
+
 void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
                     int err, const struct cg_opened *opened) {
     const char *reason = err < 0 ? cg_err_info(err)->slug : NULL;
@@ -405,6 +406,7 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
         }
         if (cast->opening == 0 && cg_exchange_is_due(gateway, it->exchange)) cg_gateway_wake(gateway, it->exchange);
     }
+    if (reason == NULL) cg_cast_heard(gateway, cast);
 }
 
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
@@ -426,8 +428,4 @@ void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const str
     } else {
         cg_cast_opened(gateway, cast, &datagram->from, datagram->arrival_us, err, &opened);
     }
-    if (cast->answered) return;
-    cast->answered = true;
-    cg_pace_answered(cast->pace, &gateway->config->group);
-    settle(gateway, cast);
 }

@@ -271,6 +271,14 @@ static bool has_only_member(const struct cg_mapping *mapping) {
            mapping->members[0].addr.family != CG_FAMILY_NONE;
 }
 
+void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (exchange->asked) return;
+    exchange->asked = true;
+    exchange->sent_us = gateway->now_us;
+    exchange->deadline_us = gateway->now_us + exchange->timeout_us;
+    cg_gateway_wake(gateway, exchange);
+}
+
 static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     for (struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
         if (held->whole) cg_stream_answer(gateway, exchange, held);
@@ -304,6 +312,7 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
     if (has_only_member(mapping) && exchange->timeout_us > 0 && !suppresses_all(exchange)) {
         exchange->unicast = true;
         enum cg_step next = start_gathering(gateway, exchange, gateway->now_us);
+        exchange->deadline_us = gateway->now_us + cg_longest_wait(exchange->timeout_us); /* to be asked at all */
         if (next == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
         return next;
     }
@@ -417,6 +426,17 @@ bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchan
     return exchange->deadline_us != 0 && gateway->now_us >= exchange->deadline_us;
 }
 
+/* The only member was never asked, so nobody may say that it was silent. */
+static void miss_turn(struct cg_exchange *exchange) {
+    if (exchange->hurried) {
+        cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+        return;
+    }
+    exchange->problem.retry_after = 1;
+    cg_problem_set(&exchange->problem, CG_E_OVERLOAD,
+                   "the member's turn did not come in time (group.nstart: RFC 7252 4.7)");
+}
+
 /* The end of collecting, with ended_by set; else the timer stands for when to look again. */
 static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     uint64_t stream_us = exchange->streaming ? cg_stream_turn(gateway, exchange) : UINT64_MAX;
@@ -436,6 +456,7 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     uint64_t end_us = exchange->deadline_us;
     if (gateway->now_us >= end_us && is_opening(exchange)) end_us += VERIFY_GRACE_US;
     if (gateway->now_us >= end_us || exchange->hurried) {
+        if (exchange->unicast && !exchange->asked) miss_turn(exchange);
         exchange->ended_by = exchange->tally.limited ? "limit" : "deadline";
         return true;
     }

@@ -1,7 +1,7 @@
 /* The gateway object: tables, time, the queue of exchanges whose step is to run, and the way of a datagram to its cast
  * or ask. The hard thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
  * where steps run. */
-#include "core/state.h"
+#include "core/endpoint.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -63,6 +63,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     free_exchanges(gateway);
     free_jobs(gateway);
     cg_tokens_fini(gateway);
+    cg_endpoints_fini(gateway);
     cg_pace_fini(&gateway->paces);
     cg_budgets_fini(&gateway->budgets);
     cg_stats_fini(&gateway->stats);
@@ -281,7 +282,7 @@ static bool end_job(struct cg_gateway *gateway, uint64_t number, struct cg_job *
 /* NULL: it has ended, or has gone on to its next request (a further block). */
 static struct cg_ask *ask_of(const struct cg_gateway *gateway, const struct cg_job *job) {
     struct cg_ask *ask = cg_slots_get(&gateway->asks, job->ask);
-    return ask != NULL && ask->mid == job->mid ? ask : NULL;
+    return ask != NULL && ask->flies && ask->mid == job->mid ? ask : NULL;
 }
 
 void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t number, int err, struct cg_slice datagram,
@@ -350,21 +351,28 @@ static void fire_due(struct cg_gateway *gateway) {
 static void purge(struct cg_gateway *gateway) {
     if (gateway->now_us < gateway->purge_us) return;
     gateway->purge_us = gateway->now_us + PURGE_INTERVAL_US;
+    cg_endpoints_purge(gateway);
     cg_pace_purge(&gateway->paces, &gateway->config->group, gateway->now_us);
     cg_budgets_purge(&gateway->budgets, gateway->now_us);
 }
 
 uint64_t cg_gateway_now(const struct cg_gateway *gateway) { return gateway->now_us; }
 
-uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
-    if (now_us > gateway->now_us) gateway->now_us = now_us;
-    purge(gateway);
-    fire_due(gateway);
+static void run_awake(struct cg_gateway *gateway) {
     while (gateway->awake != NULL) {
         struct cg_exchange *exchange = gateway->awake;
         cg_gateway_calm(gateway, exchange);
         cg_exchange_run(gateway, exchange);
     }
+}
+
+uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
+    if (now_us > gateway->now_us) gateway->now_us = now_us;
+    purge(gateway);
+    fire_due(gateway);
+    do {
+        run_awake(gateway);
+    } while (cg_endpoints_turn(gateway));
     struct cg_deadline *first = cg_heap_first(&gateway->deadlines);
     return first == NULL ? UINT64_MAX : first->at_us;
 }

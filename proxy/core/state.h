@@ -84,6 +84,12 @@ struct cg_cast {
     bool answered;
 };
 
+/* How long a request may wait for its turn: twice as long as its client waits for answers, so that an equally patient
+ * one before it, which nobody answers, does not use up the wait. */
+static inline uint64_t cg_longest_wait(uint64_t timeout_us) {
+    return 2 * (timeout_us > 1000000 ? timeout_us : 1000000);
+}
+
 enum cg_ask_purpose {
     CG_ASK_MEMBER, /* a known member that is silent, or the only one */
     CG_ASK_ECHO,   /* a member that wants to see that the request is fresh (RFC 9175) */
@@ -102,11 +108,14 @@ struct cg_ask {
     const struct cg_target *target;
     struct cg_slice
         identity; /* of the member, where it is known by its credential; in the snapshot or the exchange's arena */
-    struct cg_opts options;    /* of every request of it, but for Echo and Block2; in the arena */
-    struct cg_opt *room;       /* for them with these two; in the arena */
-    uint8_t echo[CG_ECHO_MAX]; /* what the member wants to see in the request */
-    uint8_t echo_len;          /* 0: nothing */
-    uint32_t opening;          /* answers that the protector has not finished opening */
+    struct cg_opts options;       /* of every request of it, but for Echo and Block2; in the arena */
+    struct cg_opt *room;          /* for them with these two; in the arena */
+    uint8_t echo[CG_ECHO_MAX];    /* what the member wants to see in the request */
+    uint8_t echo_len;             /* 0: nothing */
+    struct cg_endpoint *endpoint; /* where it waits or flies; NULL: not yet */
+    struct cg_ask *previous_at_endpoint, *next_at_endpoint;
+    size_t charged; /* bytes, while it flies: its share of what may be under way */
+    bool flies;     /* its request is made, and the response still expected; what follows is set then */
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
@@ -118,12 +127,18 @@ struct cg_ask {
     uint8_t attempts;
     uint64_t timeout_us;
     uint16_t mid;
-    struct cg_ask_key {
-        struct cg_addr to;
-        uint16_t mid;
-        uint16_t unused[3];
-    } key;
-    UT_hash_handle hh; /* by peer and MID, for ACK and RST */
+    uint32_t opening;  /* answers that the protector has not finished opening */
+    bool acknowledged; /* an empty ACK came: the answer follows */
+};
+
+struct cg_endpoint;
+
+/* See endpoint.h. */
+struct cg_endpoints {
+    struct cg_endpoint *by_addr; /* uthash head */
+    struct cg_endpoint *ripe;    /* utlist: rows that have a free place */
+    struct cg_endpoint *starved; /* utlist: rows that wait for room in ... */
+    size_t sealed_bytes;         /* ... these: unicast requests that are under way */
 };
 
 enum cg_step {
@@ -173,6 +188,7 @@ struct cg_exchange {
     bool tallying;                 /* tally is initialised */
     bool hurried;                  /* to be ended now with what there is */
     bool unicast;                  /* a single known member: asked, not cast to (R6) */
+    bool asked;                    /* it was its turn to be asked */
     bool streaming;                /* the head of the reply is out */
     bool cut;                      /* the stream ends without its last events */
     struct cg_outq *stream;        /* a reference; NULL: no stream has begun */
@@ -205,16 +221,16 @@ struct cg_gateway {
     struct cg_exchange *awake; /* list of those whose step is to run */
     struct cg_cast *all_casts;
     struct cg_tokens tokens;
-    struct cg_ask *asks_by_mid; /* uthash head */
+    struct cg_endpoints endpoints;
     struct cg_pace_table paces;
     struct cg_budgets budgets;
     struct cg_quota quota;
     struct cg_stats_table stats;
     struct cg_totals totals;
     uint64_t purge_us; /* when to forget what is no longer needed */
-    uint16_t next_mid;
-    bool stopping; /* no new exchanges */
-    bool closing;  /* no group request goes out any more */
+    uint16_t next_mid; /* of group requests: one sequence, as an endpoint may be a member of several groups */
+    bool stopping;     /* no new exchanges */
+    bool closing;      /* no group request goes out any more */
 };
 
 /* gateway.c */
@@ -263,6 +279,9 @@ void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const str
 void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, const struct cg_problem *problem);
 void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
                     int err, const struct cg_opened *opened);
+/* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and
+ * the request no longer outstanding (RFC 10020 §3.6). */
+void cg_cast_heard(struct cg_gateway *gateway, struct cg_cast *cast);
 
 /* ask.c */
 
@@ -303,6 +322,8 @@ void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from
                         const char *reason);
 /* Its time is over, and it waits only for what is still being verified. */
 bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchange *exchange);
+/* The only member is being asked now: its time begins. */
+void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange);
 /* An answer is whole, or was replaced by a newer one: streams hand it on. */
 void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "builtin.h"
-#include "core/state.h"
+#include "core/endpoint.h"
 
 #define SECOND 1000000ull
 
@@ -447,7 +447,8 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_exchange 
     uint32_t count = 0, of_blocks = 0;
     for (const struct cg_ask *it = exchange->asks; it != NULL; it = it->next) {
         CG_CHECK(cg_slots_get(&gateway->asks, it->ticket) == it && it->exchange == exchange);
-        CG_CHECK(it->token != NULL && it->token->ask == it && it->token->cast == NULL);
+        CG_CHECK(it->endpoint != NULL && it->flies == (it->token != NULL));
+        CG_CHECK(!it->flies || (it->token->ask == it && it->token->cast == NULL));
         CG_CHECK((it->purpose == CG_ASK_BLOCKS) == (it->held != NULL));
         CG_CHECK(it->held == NULL || !it->held->whole);
         of_blocks += it->purpose == CG_ASK_BLOCKS;
@@ -463,6 +464,25 @@ static bool is_read_by_a_front(const struct world *world, const struct cg_outq *
         if (world->calls[i].body == queue) return true;
     }
     return false;
+}
+
+/* No address has more requests under way than NSTART (RFC 7252 §4.7), and nobody waits where one more may go. */
+static uint32_t count_at_endpoints(const struct cg_gateway *gateway) {
+    uint32_t count = 0, flying = 0;
+    size_t bytes = 0;
+    for (const struct cg_endpoint *row = gateway->endpoints.by_addr; row != NULL; row = row->hh.next) {
+        uint32_t before = flying;
+        for (const struct cg_ask *it = row->flying; it != NULL; it = it->next_at_endpoint) {
+            CG_CHECK(it->endpoint == row && it->flies && (it->mid & CG_MID_UNICAST) != 0);
+            bytes += it->charged;
+            flying++;
+        }
+        for (const struct cg_ask *it = row->waiting; it != NULL; it = it->next_at_endpoint, count++)
+            CG_CHECK(it->endpoint == row && !it->flies);
+        CG_CHECK(row->outstanding == flying - before && row->outstanding <= gateway->config->group.nstart);
+    }
+    CG_CHECK(bytes == gateway->endpoints.sealed_bytes);
+    return count + flying;
 }
 
 static void check_exchanges(struct world *world) {
@@ -483,7 +503,7 @@ static void check_exchanges(struct world *world) {
     for (size_t i = 0; i < CALLS_MAX; i++) memory += world->calls[i].body == NULL ? 0 : world->calls[i].body->len;
     for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next) running += it->running;
     CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway));
-    CG_CHECK(asks == gateway->asks.used && asks == HASH_COUNT(gateway->asks_by_mid));
+    CG_CHECK(asks == gateway->asks.used && asks == count_at_endpoints(gateway));
     CG_CHECK(memory == gateway->quota.used);
     CG_CHECK(running == entered);
 }

@@ -1,4 +1,5 @@
-/* The fake port and front. The hard thing: the emission's parsed view must stay valid while the list grows. */
+/* The fake port and front. The hard thing: an emission's parsed view must stay valid while the list grows, so its bytes
+ * are elsewhere. */
 #include "fake_world.h"
 
 #include <stdlib.h>
@@ -17,10 +18,10 @@ static int fake_emit(void *ctx, const struct cg_route *route, struct cg_slice da
         world->sent_cap = world->sent_cap == 0 ? 16 : world->sent_cap * 2;
         world->sent = realloc(world->sent, world->sent_cap * sizeof *world->sent);
         assert_non_null(world->sent);
-        for (size_t i = 0; i < world->sent_count; i++) world->sent[i].msg = parse(&world->sent[i]);
     }
     struct emission *emission = &world->sent[world->sent_count++];
-    assert_true(datagram.len <= sizeof emission->bytes);
+    emission->bytes = malloc(datagram.len);
+    assert_non_null(emission->bytes);
     emission->route = *route;
     emission->len = datagram.len;
     memcpy(emission->bytes, datagram.data, datagram.len);
@@ -124,6 +125,7 @@ void world_start(struct world *world) {
 void world_fini(struct world *world) {
     cg_gateway_free(world->gateway);
     cg_config_unref(world->config);
+    for (size_t i = 0; i < world->sent_count; i++) free(world->sent[i].bytes);
     free(world->sent);
 }
 

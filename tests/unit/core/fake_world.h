@@ -17,7 +17,7 @@
 
 struct emission {
     struct cg_route route;
-    uint8_t bytes[2048];
+    uint8_t *bytes; /* owned by the world */
     size_t len;
     struct cg_msg msg; /* parsed from bytes */
 };

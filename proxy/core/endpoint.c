@@ -1,0 +1,185 @@
+/* The table of remote addresses. The hard thing: whose turn it is may change inside anything (an answer, the end of an
+ * exchange, a request that cannot be made), so an end only marks its row, and rows are looked at from the gateway's
+ * turn; only what is new goes at once. */
+#include "core/endpoint.h"
+#include "core/ask.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+enum {
+    ENDPOINTS_MAX = 1 << 16,
+    EXCHANGE_LIFETIME_US = 247 * 1000000, /* RFC 7252 §4.8.2: so long a Message ID is remembered */
+    SEALED_MAX = 8 << 20,                 /* bytes of unicast requests under way, in all: kept for retransmission */
+    HEADERS = 256,                        /* of one, roughly, beside its payload */
+};
+
+/* Rows */
+
+static struct cg_endpoint *find(const struct cg_gateway *gateway, const struct cg_addr *addr) {
+    struct cg_endpoint *endpoint;
+    HASH_FIND(hh, gateway->endpoints.by_addr, addr, sizeof *addr, endpoint);
+    return endpoint;
+}
+
+static struct cg_endpoint *get(struct cg_gateway *gateway, const struct cg_addr *addr) {
+    struct cg_endpoint *endpoint = find(gateway, addr);
+    if (endpoint != NULL) return endpoint;
+    if (HASH_COUNT(gateway->endpoints.by_addr) >= ENDPOINTS_MAX) return NULL;
+    endpoint = calloc(1, sizeof *endpoint);
+    if (endpoint == NULL) return NULL;
+    endpoint->addr = *addr;
+    endpoint->used_us = gateway->now_us;
+    gateway->port->random(gateway->port->ctx, &endpoint->next_mid, sizeof endpoint->next_mid);
+    HASH_ADD(hh, gateway->endpoints.by_addr, addr, sizeof endpoint->addr, endpoint);
+    if (CG_HASH_HAS(hh, endpoint)) return endpoint;
+    free(endpoint);
+    return NULL;
+}
+
+static void mark_ripe(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    if (endpoint->ripe || endpoint->starved) return;
+    endpoint->ripe = true;
+    DL_APPEND2(gateway->endpoints.ripe, endpoint, previous_due, next_due);
+    gateway->port->wake(gateway->port->ctx);
+}
+
+static void starve(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    if (endpoint->ripe || endpoint->starved) return;
+    endpoint->starved = true;
+    DL_APPEND2(gateway->endpoints.starved, endpoint, previous_due, next_due);
+}
+
+static void forget(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    if (endpoint->ripe) DL_DELETE2(gateway->endpoints.ripe, endpoint, previous_due, next_due);
+    if (endpoint->starved) DL_DELETE2(gateway->endpoints.starved, endpoint, previous_due, next_due);
+    HASH_DEL(gateway->endpoints.by_addr, endpoint);
+    free(endpoint);
+}
+
+static bool is_idle(const struct cg_endpoint *endpoint) {
+    return endpoint->waiting == NULL && endpoint->flying == NULL;
+}
+
+void cg_endpoints_purge(struct cg_gateway *gateway) {
+    struct cg_endpoint *endpoint, *next;
+    HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) {
+        bool remembered = gateway->now_us - endpoint->used_us < EXCHANGE_LIFETIME_US;
+        if (is_idle(endpoint) && !remembered) forget(gateway, endpoint);
+    }
+}
+
+void cg_endpoints_fini(struct cg_gateway *gateway) {
+    struct cg_endpoint *endpoint, *next;
+    HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) forget(gateway, endpoint);
+}
+
+uint16_t cg_endpoint_take_mid(struct cg_endpoint *endpoint) { return CG_MID_UNICAST | endpoint->next_mid++; }
+
+/* Turns */
+
+static size_t size_of(const struct cg_ask *ask) { return ask->exchange->request.payload.len + HEADERS; }
+
+static bool has_room(const struct cg_gateway *gateway, const struct cg_ask *ask) {
+    size_t bytes = gateway->endpoints.sealed_bytes;
+    return bytes == 0 || bytes + size_of(ask) <= SEALED_MAX;
+}
+
+static void take_off(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_endpoint *endpoint = ask->endpoint;
+    DL_DELETE2(endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
+    DL_APPEND2(endpoint->flying, ask, previous_at_endpoint, next_at_endpoint);
+    ask->flies = true;
+    ask->charged = size_of(ask);
+    gateway->endpoints.sealed_bytes += ask->charged;
+    endpoint->outstanding++;
+    endpoint->used_us = gateway->now_us;
+}
+
+static void land(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_endpoint *endpoint = ask->endpoint;
+    DL_DELETE2(endpoint->flying, ask, previous_at_endpoint, next_at_endpoint);
+    ask->flies = false;
+    gateway->endpoints.sealed_bytes -= ask->charged;
+    endpoint->outstanding--;
+    endpoint->used_us = gateway->now_us;
+    if (gateway->endpoints.starved != NULL) gateway->port->wake(gateway->port->ctx);
+}
+
+/* An exchange that has ended, or whose client has left, takes its asks back soon. */
+static bool is_wanted(const struct cg_ask *ask) { return ask->exchange->ended_us == 0 && !ask->exchange->abandoned; }
+
+static void pump(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    uint32_t nstart = gateway->config->group.nstart;
+    struct cg_ask *next;
+    for (struct cg_ask *ask = endpoint->waiting; ask != NULL && endpoint->outstanding < nstart; ask = next) {
+        next = ask->next_at_endpoint;
+        if (gateway->closing || !is_wanted(ask)) continue;
+        if (!has_room(gateway, ask)) {
+            starve(gateway, endpoint);
+            return;
+        }
+        take_off(gateway, ask);
+        cg_ask_launch(gateway, ask);
+    }
+}
+
+bool cg_endpoint_queue(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_endpoint *endpoint = get(gateway, &ask->to);
+    if (endpoint == NULL) return false;
+    ask->endpoint = endpoint;
+    DL_APPEND2(endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
+    pump(gateway, endpoint);
+    return true;
+}
+
+void cg_endpoint_queue_again(struct cg_gateway *gateway, struct cg_ask *ask) {
+    land(gateway, ask);
+    DL_APPEND2(ask->endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
+    pump(gateway, ask->endpoint);
+}
+
+void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask) {
+    struct cg_endpoint *endpoint = ask->endpoint;
+    if (endpoint == NULL) return;
+    if (ask->flies) {
+        land(gateway, ask);
+        if (endpoint->waiting != NULL) mark_ripe(gateway, endpoint);
+    } else {
+        DL_DELETE2(endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
+    }
+    ask->endpoint = NULL;
+}
+
+struct cg_ask *cg_endpoint_asked(const struct cg_gateway *gateway, const struct cg_addr *addr, uint16_t mid) {
+    const struct cg_endpoint *endpoint = find(gateway, addr);
+    struct cg_ask *ask = endpoint == NULL ? NULL : endpoint->flying;
+    while (ask != NULL && ask->mid != mid) ask = ask->next_at_endpoint;
+    return ask;
+}
+
+/* Rows that waited for room: as many as there is room for. */
+static bool feed(struct cg_gateway *gateway) {
+    bool fed = false;
+    while (gateway->endpoints.starved != NULL) {
+        struct cg_endpoint *endpoint = gateway->endpoints.starved;
+        DL_DELETE2(gateway->endpoints.starved, endpoint, previous_due, next_due);
+        endpoint->starved = false;
+        pump(gateway, endpoint);
+        if (endpoint->starved) return fed;
+        fed = true;
+    }
+    return fed;
+}
+
+bool cg_endpoints_turn(struct cg_gateway *gateway) {
+    bool done = false;
+    while (gateway->endpoints.ripe != NULL) {
+        struct cg_endpoint *endpoint = gateway->endpoints.ripe;
+        DL_DELETE2(gateway->endpoints.ripe, endpoint, previous_due, next_due);
+        endpoint->ripe = false;
+        pump(gateway, endpoint);
+        done = true;
+    }
+    return feed(gateway) || done;
+}
