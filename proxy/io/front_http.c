@@ -15,7 +15,7 @@
 #include "io/loop.h"
 
 enum {
-    OTHER_FDS = 128,        /* descriptors for everything but this front's connections */
+    OTHER_FDS = 256,        /* descriptors for everything but this front's connections, those that are going included */
     IDLE_CONNECTIONS = 128, /* beside those that wait for an exchange, or for another one on the same connection */
 };
 
@@ -211,6 +211,7 @@ static unsigned connection_limit(const struct cg_config *config) {
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
     uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;
+    if (room == 0) room = 1;
     return (unsigned)(wanted < room ? wanted : room);
 }
 

@@ -66,10 +66,16 @@ struct reply_body {
     struct cg_outq *queue;
 };
 
+/* The end of the reply is known: the client has so long to take it. */
+static void begin_draining(struct cg_http_connection *connection) {
+    cg_http_set_timer(connection->server, &connection->timer, connection->server->patience_us);
+    cg_http_connection_rank(connection, CG_HTTP_DRAINING);
+}
+
 static void on_queue_change(void *ctx) {
     struct reply_body *body = ctx;
     struct cg_http_connection *connection = body->connection;
-    if (body->queue->ended) cg_http_set_timer(connection->server, &connection->timer, connection->server->patience_us);
+    if (body->queue->ended) begin_draining(connection);
     if (connection->suspended) cg_http_resume(connection);
 }
 
@@ -228,7 +234,7 @@ static struct cg_http_connection *connection_of(struct MHD_Connection *mhd) {
 }
 
 void *cg_http_on_request_line(void *cls, const char *target, struct MHD_Connection *mhd) {
-    struct cg_http_server *server = cls;
+    (void)cls;
     struct cg_http_connection *connection = connection_of(mhd);
     if (connection == NULL || target == NULL) return NULL;
     struct cg_http_call *call = calloc(1, sizeof *call);
@@ -239,7 +245,7 @@ void *cg_http_on_request_line(void *cls, const char *target, struct MHD_Connecti
     cg_buf_put_str(&call->target, target);
     cg_buf_init(&call->body, 0);
     connection->call = call;
-    cg_http_set_timer(server, &connection->timer, server->patience_us);
+    cg_http_connection_begins_head(connection);
     return call;
 }
 
@@ -250,7 +256,7 @@ static enum MHD_Result send_response(struct cg_http_call *call) {
     MHD_destroy_response(call->response);
     call->response = NULL;
     call->state = CG_HTTP_CALL_SENDING;
-    if (!call->streaming) cg_http_set_timer(connection->server, &connection->timer, connection->server->patience_us);
+    if (!call->streaming) begin_draining(connection);
     return result;
 }
 
@@ -275,6 +281,7 @@ static enum MHD_Result take_head(struct cg_http_call *call, const char *method, 
         err = body_too_big(call, &problem);
     }
     call->state = CG_HTTP_CALL_BODY;
+    cg_http_connection_begins_body(call->connection);
     if (err == CG_OK) return MHD_YES;
     call->connection->unread = true;
     return refuse(call, &problem);
@@ -304,6 +311,7 @@ static enum MHD_Result hand_over(struct cg_http_call *call) {
     call->state = CG_HTTP_CALL_ASKED;
     call->handed_over = true;
     cg_http_clear_timer(server, &connection->timer);
+    cg_http_connection_rank(connection, CG_HTTP_BUSY);
     server->handler->request(server->ctx, call);
     if (call->state == CG_HTTP_CALL_ANSWERED) return send_response(call);
     cg_http_suspend(connection);
@@ -348,6 +356,6 @@ void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **context,
     *context = NULL;
     struct cg_http_connection *connection = call->connection;
     if (call->handed_over) server->handler->done(server->ctx, call);
-    if (!connection->expired) cg_http_set_timer(server, &connection->timer, server->patience_us);
     free_call(call);
+    cg_http_connection_idles(connection);
 }

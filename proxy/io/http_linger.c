@@ -16,7 +16,8 @@ enum {
 };
 
 struct cg_http_linger {
-    struct cg_http_timer timer; /* first member */
+    struct cg_http_timer timer;
+    struct cg_http_seat seat;
     struct cg_http_server *server;
     struct cg_http_linger *previous, *next;
     int fd;
@@ -39,12 +40,15 @@ static void end(struct cg_http_linger *linger) {
         server->lingers = linger->next;
     }
     cg_http_clear_timer(server, &linger->timer);
+    cg_http_seat_give_back(&server->seats, &linger->seat);
     uv_close((uv_handle_t *)&linger->poll, on_linger_closed);
     close(linger->fd);
     cg_http_connection_gone(server);
 }
 
-static void on_due(struct cg_http_timer *timer) { end((struct cg_http_linger *)timer); }
+static void on_due(struct cg_http_timer *timer) { end(CG_CONTAINER(timer, struct cg_http_linger, timer)); }
+
+static void go(struct cg_http_seat *seat) { end(CG_CONTAINER(seat, struct cg_http_linger, seat)); }
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)events;
@@ -56,10 +60,23 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
     if (got <= 0) end(linger);
 }
 
-void cg_http_linger(struct cg_http_server *server, int fd) {
+/* NULL when that fails; the descriptor is the caller's then. */
+static struct cg_http_linger *new_linger(struct cg_http_server *server, int fd, const struct cg_addr *from) {
     struct cg_http_linger *linger = calloc(1, sizeof *linger);
-    if (linger == NULL || uv_poll_init(server->uv, &linger->poll, fd) != 0) {
-        free(linger);
+    if (linger == NULL) return NULL;
+    linger->seat.go = go;
+    if (cg_http_seat_take(&server->seats, &linger->seat, from) == CG_OK &&
+        uv_poll_init(server->uv, &linger->poll, fd) == 0) {
+        return linger;
+    }
+    cg_http_seat_give_back(&server->seats, &linger->seat);
+    free(linger);
+    return NULL;
+}
+
+void cg_http_linger(struct cg_http_server *server, int fd, const struct cg_addr *from) {
+    struct cg_http_linger *linger = new_linger(server, fd, from);
+    if (linger == NULL) {
         close(fd);
         return;
     }

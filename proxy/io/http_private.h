@@ -4,7 +4,9 @@
 
 #include <microhttpd.h>
 
+#include "base/container.h"
 #include "base/heap.h"
+#include "io/http_seats.h"
 #include "io/http_server.h"
 #include "io/http_tls.h"
 
@@ -35,9 +37,11 @@ struct cg_http_server {
     struct cg_http_linger *lingers;                 /* a list */
     const struct cg_http_listener **listener_by_fd; /* by a connection's descriptor */
     size_t fd_cap;
-    unsigned connection_count; /* those that linger included */
-    unsigned connection_max;
-    uint64_t patience_us;
+    struct cg_http_seats seats;
+    unsigned connection_count; /* those that linger or are being closed included */
+    unsigned connection_max;   /* of them */
+    uint64_t patience_us, head_patience_us;
+    uint64_t full_said_us; /* when the log last said that somebody was turned away; 0: never */
     struct cg_heap deadlines;
     uint64_t armed_us; /* what deadline_timer stands at; UINT64_MAX: it does not run */
     uv_poll_t poll;    /* libmicrohttpd's epoll descriptor */
@@ -59,8 +63,10 @@ struct cg_http_server {
 /* A client's socket. libmicrohttpd owns the descriptor. */
 struct cg_http_connection {
     struct cg_http_timer timer; /* when patience ends */
+    struct cg_http_seat seat;
     struct cg_http_server *server;
     struct cg_http_connection *previous, *next;
+    struct cg_addr from;
     const struct cg_http_listener *listener;
     struct MHD_Connection *mhd;
     struct cg_http_tls *tls; /* a reference; NULL: no TLS */
@@ -69,8 +75,10 @@ struct cg_http_connection {
     struct cg_http_call *call; /* the request in progress, or NULL */
     int fd;
     bool has_watch;
-    uv_poll_t watch; /* whether the client leaves while the connection is suspended */
+    uv_poll_t watch; /* for the first byte of a head, and for the client's end */
     bool suspended;
+    bool in_head; /* the first byte of a request has come */
+    bool ended;   /* the client has shut its sending side, at least */
     bool unread;  /* refused before all of the request was read */
     bool expired; /* shut down by us */
 };
@@ -115,24 +123,42 @@ enum MHD_Result cg_http_on_access(void *cls, struct MHD_Connection *mhd, const c
 void cg_http_call_drop(struct cg_http_call *call);
 void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **call, enum MHD_RequestTerminationCode code);
 
+/* NULL without memory. It idles: no request has begun. */
+struct cg_http_connection *cg_http_connection_new(struct cg_http_server *server, struct MHD_Connection *mhd);
+/* libmicrohttpd is about to close the descriptor. */
+void cg_http_connection_end(struct cg_http_connection *connection);
+
+/* Where it is between and in requests: how long that may take follows from it. */
+void cg_http_connection_idles(struct cg_http_connection *connection);
+void cg_http_connection_begins_head(struct cg_http_connection *connection); /* without effect when it has already */
+void cg_http_connection_begins_body(struct cg_http_connection *connection);
+/* Whether and when it goes for others. Idling ranks by itself. */
+void cg_http_connection_rank(struct cg_http_connection *connection, enum cg_http_rank rank);
+void cg_http_connection_expire(struct cg_http_connection *connection); /* not while it is suspended */
+
 /* Pausing a connection until cg_http_resume; a client that leaves meanwhile makes its call LOST. */
 void cg_http_suspend(struct cg_http_connection *connection);
 void cg_http_resume(struct cg_http_connection *connection);
+
+/* Lets libmicrohttpd run in the loop's next turn, for what it does not know of. */
+void cg_http_run_soon(struct cg_http_server *server);
 
 /* Timers: `us` from now. */
 void cg_http_set_timer(struct cg_http_server *server, struct cg_http_timer *timer, uint64_t us);
 void cg_http_clear_timer(struct cg_http_server *server, struct cg_http_timer *timer);
 
-/* One connection or lingering socket less: there may be room for another. */
+/* One connection or lingering socket less. */
 void cg_http_connection_gone(struct cg_http_server *server);
+/* Somebody has left, or may go for another: there may be room again. */
+void cg_http_room_made(struct cg_http_server *server);
 
 /* Every libuv handle that holds the server's memory is counted. */
 void cg_http_handle_opened(struct cg_http_server *server);
 void cg_http_handle_closed(struct cg_http_server *server);
 
 /* Reads what a refused client still sends, and throws it away for a while: closing at once would reset the connection,
- * and the client would never see the reply. Takes the descriptor. */
-void cg_http_linger(struct cg_http_server *server, int fd);
+ * and the client would never see the reply. Takes the descriptor, and a seat: the first to go for others. */
+void cg_http_linger(struct cg_http_server *server, int fd, const struct cg_addr *from);
 void cg_http_linger_end_all(struct cg_http_server *server);
 
 #endif

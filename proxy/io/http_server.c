@@ -1,34 +1,29 @@
-/* The HTTP server's sockets, connections and time. The hard thing: three parties share one connection. libmicrohttpd
- * owns the descriptor and everything read from it; libuv watches the same descriptor while libmicrohttpd sleeps on it,
- * because a suspended connection does not notice that its client left; and the handler holds the call. libmicrohttpd
- * runs only from on_poll, on_run_idle and on_run_timer, never from inside a handler, and may only be stopped when
- * nothing is suspended.
- *
- * A client that shuts its sending side after the request counts as one that left: the two look the same from here. */
+/* The HTTP server's sockets and time, and who gets in. The hard thing: libmicrohttpd runs only from on_poll,
+ * on_run_idle and on_run_timer, never from inside a handler, and may only be stopped when nothing is suspended. */
 #include "io/http_private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/check.h"
 #include "base/log.h"
+#include "io/endpoint.h"
 
 enum {
     PATIENCE_US = 60 * 1000000,
-    PAUSE_MS = 100, /* until accepting is tried again when descriptors ran out */
+    HEAD_PATIENCE_US = 10 * 1000000,
+    FULL_SAID_US = 60 * 1000000, /* the log says at most so often that somebody was turned away */
+    PAUSE_MS = 100,              /* until accepting is tried again when descriptors ran out */
     ACCEPTS_AT_ONCE = 64,
     BACKLOG = 512,
     LAST_LOOK_MS = 100,
     EAGER_RUNS_MAX = 256,
-    POOL_SIZE = 32768,   /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
-                            this it maps fresh pages for each connection, which costs more than all else about it */
-    POOL_SLACK = 16,     /* connections that libmicrohttpd has closed but not cleaned up yet */
-    UNSENT_MAX = 131072, /* bytes that wait in the kernel for the client's window */
+    POOL_SIZE = 32768, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
+                          this it maps fresh pages for each connection, which costs more than all else about it */
+    LEAVING_MAX = 64,  /* connections that were told to go, for others, and are not gone yet */
+    POOL_SLACK = 16,   /* connections that libmicrohttpd has closed but not cleaned up yet */
 };
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
@@ -42,6 +37,7 @@ static void free_server(struct cg_http_server *server) {
     free(server->listeners);
     free(server->listener_by_fd);
     cg_heap_fini(&server->deadlines);
+    cg_http_seats_fini(&server->seats);
     cg_http_tls_unref(server->tls);
     if (server->on_closed != NULL) server->on_closed(server->on_closed_ctx);
     free(server);
@@ -139,47 +135,18 @@ static void on_poll(uv_poll_t *poll, int status, int events) {
     run(poll->data, false);
 }
 
-/* ---- Suspended connections ---- */
-
-static void on_watch(uv_poll_t *watch, int status, int events) {
-    (void)status, (void)events;
-    struct cg_http_connection *connection = watch->data;
-    CG_CHECK(connection->suspended);
-    connection->call->state = CG_HTTP_CALL_LOST;
-    cg_http_resume(connection);
-}
-
-/* False when the system has no room to watch one more: then a client that leaves is noticed when its reply is sent. */
-static bool open_watch(struct cg_http_connection *connection) {
-    if (connection->has_watch) return true;
-    if (uv_poll_init(connection->server->uv, &connection->watch, connection->fd) != 0) return false;
-    cg_http_handle_opened(connection->server);
-    connection->watch.data = connection;
-    connection->has_watch = true;
-    return true;
-}
-
-void cg_http_suspend(struct cg_http_connection *connection) {
-    CG_CHECK(!connection->suspended);
-    connection->suspended = true;
-    MHD_suspend_connection(connection->mhd);
-    if (open_watch(connection)) CG_CHECK(uv_poll_start(&connection->watch, UV_DISCONNECT, on_watch) == 0);
-}
-
-void cg_http_resume(struct cg_http_connection *connection) {
-    CG_CHECK(connection->suspended);
-    connection->suspended = false;
-    if (connection->has_watch) uv_poll_stop(&connection->watch);
-    MHD_resume_connection(connection->mhd);
-    connection->server->last_look = false;
-    run_in(connection->server, 0);
+void cg_http_run_soon(struct cg_http_server *server) {
+    server->last_look = false;
+    run_in(server, 0);
 }
 
 /* ---- Accepting ---- */
 
 static void on_acceptable(uv_poll_t *poll, int status, int events);
 
-static bool has_room(const struct cg_http_server *server) { return server->connection_count < server->connection_max; }
+static bool has_room(const struct cg_http_server *server) {
+    return server->connection_count < server->connection_max + LEAVING_MAX && cg_http_seats_have_room(&server->seats);
+}
 
 static void set_accepting(struct cg_http_server *server, bool wanted) {
     if (server->stopping || wanted == server->accepting) return;
@@ -190,9 +157,14 @@ static void set_accepting(struct cg_http_server *server, bool wanted) {
     }
 }
 
+void cg_http_room_made(struct cg_http_server *server) {
+    if (server->accepting || uv_is_active((uv_handle_t *)&server->pause_timer)) return;
+    if (has_room(server)) set_accepting(server, true);
+}
+
 void cg_http_connection_gone(struct cg_http_server *server) {
     server->connection_count--;
-    if (has_room(server) && !uv_is_active((uv_handle_t *)&server->pause_timer)) set_accepting(server, true);
+    cg_http_room_made(server);
 }
 
 static void on_pause_timer(uv_timer_t *timer) {
@@ -208,83 +180,6 @@ static void pause_accepting(struct cg_http_server *server, int error) {
     CG_CHECK(uv_timer_start(&server->pause_timer, on_pause_timer, PAUSE_MS, 0) == 0);
 }
 
-/* libmicrohttpd sees the descriptor at an end and cleans up; the call, if any, is done then. */
-static void expire(struct cg_http_connection *connection) {
-    connection->expired = true;
-    shutdown(connection->fd, SHUT_RDWR);
-}
-
-static void on_patience_end(struct cg_http_timer *timer) { expire((struct cg_http_connection *)timer); }
-
-static void on_watch_closed(uv_handle_t *handle) {
-    struct cg_http_connection *connection = handle->data;
-    struct cg_http_server *server = connection->server;
-    free(connection);
-    cg_http_handle_closed(server);
-}
-
-static void unlink_connection(struct cg_http_connection *connection) {
-    if (connection->next != NULL) connection->next->previous = connection->previous;
-    if (connection->previous != NULL) {
-        connection->previous->next = connection->next;
-    } else {
-        connection->server->connections = connection->next;
-    }
-}
-
-/* The client may be sending still: what is unread would make the kernel reset the connection and with it the reply. */
-static void linger_if_needed(const struct cg_http_connection *connection) {
-    char byte;
-    if (connection->server->closing || connection->expired) return;
-    if (!connection->unread && recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) <= 0) return;
-    int fd = fcntl(connection->fd, F_DUPFD_CLOEXEC, 0);
-    if (fd >= 0) cg_http_linger(connection->server, fd);
-}
-
-/* Before the handshake. A session that stays without certificate cannot begin one. */
-static void attach_tls(struct cg_http_connection *connection) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (connection->server->tls == NULL || info == NULL) return;
-    connection->tls = cg_http_tls_attach(connection->server->tls, info->tls_session);
-}
-
-/* The kernel would take megabytes for a client that does not read; then nobody here would notice it. Best effort. */
-static void bound_kernel_queue(int fd) {
-    int bytes = UNSENT_MAX;
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
-}
-
-static struct cg_http_connection *new_connection(struct cg_http_server *server, struct MHD_Connection *mhd) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-    struct cg_http_connection *connection = info == NULL ? NULL : calloc(1, sizeof *connection);
-    if (connection == NULL) return NULL;
-    connection->server = server;
-    connection->mhd = mhd;
-    connection->fd = info->connect_fd;
-    connection->listener = server->listener_by_fd[connection->fd];
-    connection->timer.due = on_patience_end;
-    connection->next = server->connections;
-    if (connection->next != NULL) connection->next->previous = connection;
-    server->connections = connection;
-    bound_kernel_queue(connection->fd);
-    attach_tls(connection);
-    cg_http_set_timer(server, &connection->timer, server->patience_us);
-    return connection;
-}
-
-static void end_connection(struct cg_http_connection *connection) {
-    linger_if_needed(connection);
-    if (connection->call != NULL) cg_http_call_drop(connection->call);
-    cg_http_clear_timer(connection->server, &connection->timer);
-    unlink_connection(connection);
-    cg_http_tls_unref(connection->tls);
-    if (connection->has_watch) {
-        uv_close((uv_handle_t *)&connection->watch, on_watch_closed);
-    } else {
-        free(connection);
-    }
-}
-
 /* libmicrohttpd has taken a connection, or is about to close its descriptor. Without context (no memory was left) every
  * request on it is turned down. */
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
@@ -292,10 +187,10 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct cg_http_server *server = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         server->connection_count++;
-        *context = new_connection(server, mhd);
+        *context = cg_http_connection_new(server, mhd);
         return;
     }
-    if (*context != NULL) end_connection(*context);
+    if (*context != NULL) cg_http_connection_end(*context);
     *context = NULL;
     cg_http_connection_gone(server);
 }
@@ -315,9 +210,31 @@ static bool note_listener(struct cg_http_listener *listener, int fd) {
     return true;
 }
 
-static void add_connection(struct cg_http_listener *listener, int fd, const struct sockaddr *from, socklen_t from_len) {
+/* A host that keeps so many requests running is told nothing: it would have to be listened to first. */
+static void turn_away(struct cg_http_server *server, int fd, const struct cg_addr *from) {
+    uint64_t now = now_us();
+    close(fd);
+    if (server->full_said_us != 0 && now - server->full_said_us < FULL_SAID_US) return;
+    server->full_said_us = now;
+    char text[CG_ADDR_TEXT_MAX];
+    cg_addr_emit_ip(from, text);
+    cg_log(CG_LOG_WARNING, "http_accept", "%s has %u connections with requests that run: no more for one address", text,
+           server->seats.share);
+}
+
+static void add_connection(struct cg_http_listener *listener, int fd, const union cg_endpoint *from) {
+    struct cg_http_server *server = listener->server;
+    struct cg_http_seat *goes;
+    struct cg_addr addr;
+    cg_endpoint_to_addr(&addr, from);
+    if (!cg_http_seats_admit(&server->seats, &addr, &goes)) {
+        turn_away(server, fd, &addr);
+        return;
+    }
+    if (goes != NULL) goes->go(goes);
     if (note_listener(listener, fd)) {
-        MHD_add_connection(listener->server->daemon, fd, from, from_len); /* takes the descriptor, whatever happens */
+        socklen_t len = addr.family == CG_FAMILY_IPV4 ? sizeof from->v4 : sizeof from->v6;
+        MHD_add_connection(server->daemon, fd, &from->any, len); /* takes the descriptor, whatever happens */
     } else {
         close(fd);
     }
@@ -329,14 +246,12 @@ static bool is_shortage(int error) { return error == EMFILE || error == ENFILE |
 
 /* Errno when there was nothing to take (any more). */
 static int accept_some(struct cg_http_listener *listener) {
-    const struct cg_http_server *server = listener->server;
-    unsigned room = server->connection_max - server->connection_count;
-    for (unsigned taken = 0; taken < room && taken < ACCEPTS_AT_ONCE;) {
-        struct sockaddr_storage from;
+    for (unsigned taken = 0; taken < ACCEPTS_AT_ONCE && has_room(listener->server);) {
+        union cg_endpoint from = {0};
         socklen_t from_len = sizeof from;
-        int fd = accept4(listener->fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        int fd = accept4(listener->fd, &from.any, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            add_connection(listener, fd, (struct sockaddr *)&from, from_len);
+            add_connection(listener, fd, &from);
             taken++;
         } else if (!is_passing(errno)) {
             return errno;
@@ -364,42 +279,26 @@ static void on_acceptable(uv_poll_t *poll, int status, int events) {
 
 /* ---- Listening ---- */
 
-static socklen_t to_sockaddr(const struct cg_addr *addr, struct sockaddr_storage *to) {
-    *to = (struct sockaddr_storage){0};
-    if (addr->family == CG_FAMILY_IPV4) {
-        struct sockaddr_in *in = (struct sockaddr_in *)to;
-        in->sin_family = AF_INET;
-        in->sin_port = htons(addr->port);
-        memcpy(&in->sin_addr, addr->ip, sizeof in->sin_addr);
-        return sizeof *in;
-    }
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)to;
-    in6->sin6_family = AF_INET6;
-    in6->sin6_port = htons(addr->port);
-    in6->sin6_scope_id = addr->scope;
-    memcpy(&in6->sin6_addr, addr->ip, sizeof in6->sin6_addr);
-    return sizeof *in6;
-}
-
 static bool read_port(int fd, uint16_t *port) {
-    struct sockaddr_storage bound;
+    union cg_endpoint bound;
+    struct cg_addr addr;
     socklen_t len = sizeof bound;
-    if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0) return false;
-    *port = ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port
-                                             : ((struct sockaddr_in6 *)&bound)->sin6_port);
+    if (getsockname(fd, &bound.any, &len) != 0) return false;
+    cg_endpoint_to_addr(&addr, &bound);
+    *port = addr.port;
     return true;
 }
 
 static bool bind_listener(struct cg_http_listener *listener) {
-    struct sockaddr_storage addr;
-    socklen_t len = to_sockaddr(&listener->listen.addr, &addr);
+    union cg_endpoint addr;
+    socklen_t len = cg_endpoint_from_addr(&addr, &listener->listen.addr);
     int on = 1;
-    listener->fd = socket(addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    listener->fd = socket(addr.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (listener->fd < 0) return false;
     if (setsockopt(listener->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return false;
-    if (addr.ss_family == AF_INET6 && setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
+    if (addr.any.sa_family == AF_INET6 && setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
         return false;
-    if (bind(listener->fd, (struct sockaddr *)&addr, len) != 0 || listen(listener->fd, BACKLOG) != 0) return false;
+    if (bind(listener->fd, &addr.any, len) != 0 || listen(listener->fd, BACKLOG) != 0) return false;
     return read_port(listener->fd, &listener->listen.addr.port);
 }
 
@@ -451,7 +350,7 @@ static int start_daemon(struct cg_http_server *server, struct cg_problem *proble
         cg_http_on_request_line, server, MHD_OPTION_NOTIFY_COMPLETED, cg_http_on_completed, server,
         MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL_SIZE, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
-        MHD_OPTION_CONNECTION_LIMIT, server->connection_max + POOL_SLACK, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_LIMIT, server->connection_max + LEAVING_MAX + POOL_SLACK, MHD_OPTION_END);
     if (server->daemon == NULL) {
         return cg_problem_set(problem, CG_E_INTERNAL, "libmicrohttpd does not start: %s", strerror(errno));
     }
@@ -461,6 +360,13 @@ static int start_daemon(struct cg_http_server *server, struct cg_problem *proble
     server->poll.data = server;
     CG_CHECK(uv_poll_start(&server->poll, UV_READABLE, on_poll) == 0);
     return CG_OK;
+}
+
+static int open_seats(struct cg_http_server *server, const struct cg_http_options *options,
+                      struct cg_problem *problem) {
+    unsigned share = options->share == 0 ? (options->connections + 1) / 2 : options->share;
+    int err = cg_http_seats_init(&server->seats, options->connections, share);
+    return err < 0 ? cg_problem_set(problem, err, "no memory for the HTTP server's connections") : CG_OK;
 }
 
 static void open_timer(struct cg_http_server *server, uv_timer_t *timer) {
@@ -481,6 +387,7 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->ctx = options->ctx;
     server->connection_max = options->connections;
     server->patience_us = options->patience_us == 0 ? PATIENCE_US : options->patience_us;
+    server->head_patience_us = options->head_patience_us == 0 ? HEAD_PATIENCE_US : options->head_patience_us;
     server->armed_us = UINT64_MAX;
     cg_heap_init(&server->deadlines);
     open_timer(server, &server->run_timer);
@@ -489,8 +396,8 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->run_idle.data = server;
     open_timer(server, &server->deadline_timer);
     open_timer(server, &server->pause_timer);
-    int err = CG_OK;
-    if (options->settings->tls.certificate != NULL) {
+    int err = open_seats(server, options, problem);
+    if (err == CG_OK && options->settings->tls.certificate != NULL) {
         err = cg_http_tls_load(&server->tls, &options->settings->tls, options->key_may_be_shared, problem);
     }
     if (err == CG_OK) err = open_listeners(server, options->settings, problem);
@@ -534,7 +441,7 @@ void cg_http_server_stop(struct cg_http_server *server) {
     uv_timer_stop(&server->pause_timer);
     close_listeners(server);
     for (struct cg_http_connection *at = server->connections; at != NULL; at = at->next) {
-        if (at->call == NULL || !at->call->handed_over) expire(at); /* nothing of it runs */
+        if (at->call == NULL || !at->call->handed_over) cg_http_connection_expire(at); /* nothing of it runs */
     }
 }
 

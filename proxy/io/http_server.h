@@ -31,8 +31,10 @@ struct cg_http_options {
     bool key_may_be_shared;                  /* others than its owner may have a right to the file of the TLS key */
     const struct cg_http_handler *handler;   /* outlives the server */
     void *ctx;                               /* for the handler */
-    unsigned connections;                    /* at once; beyond, clients wait in the sockets' queues */
-    uint64_t patience_us; /* for a request to come in whole, for a reply to be taken, between requests; 0: 60 s */
+    unsigned connections; /* at once; for one more the one goes that has been without a running request for longest */
+    unsigned share;       /* of them for one address (IPv6: its first 64 bits); 0: half of them */
+    uint64_t patience_us; /* for a body to come in whole, for a reply to be taken, between requests; 0: 60 s */
+    uint64_t head_patience_us; /* from a request's first byte, TLS' included, to the end of its head; 0: 10 s */
 };
 
 /* Binds and listens, with TLS when the settings have a certificate. NULL when that fails: *problem says which address

@@ -1,10 +1,14 @@
 """Clients that send what no client should: a defined refusal or the end of the connection, nothing to the group, and the gateway
 goes on."""
 
+import http.client
+import os
 import random
 import re
+import resource
 import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -236,6 +240,83 @@ def test_slow_and_silent_connections_hold_nobody(members, gateway):
     for s in crowd:
         s.close()
     assert gate.request("/lights/status").summary["answered"] == 3
+
+
+@pytest.fixture
+def many_sockets():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def crowd_of(count, to, data=b"", source=None):
+    crowd = []
+    for _ in range(count):
+        crowd.append(socket.create_connection(to, timeout=10, source_address=source and (source, 0)))
+        crowd[-1].sendall(data)
+    return crowd
+
+
+@pytest.mark.parametrize("source", [None, "127.0.0.9"])
+def test_idle_connections_lock_nobody_out(silent, many_sockets, source):
+    """More than there is room for, from the same address or another: whoever asks is answered at once. Connections of other
+    addresses are not theirs to take."""
+    friend = http.client.HTTPConnection(*silent.http, timeout=5)
+    friend.connect()
+    crowd = crowd_of(1300, silent.http, source=source)
+    for _ in range(2):
+        start = time.monotonic()
+        still_works(silent)
+        if source is not None:
+            kept = friend.sock
+            friend.request("GET", "/silent/still", headers={"Multicast-Timeout": "0"})
+            assert friend.getresponse().read() == b"" and friend.sock is kept
+        assert time.monotonic() - start < 2
+        crowd += crowd_of(1300, silent.http, source=source)
+    for s in crowd:
+        s.close()
+    still_works(silent)
+
+
+def test_slow_heads_keep_nobody_from_the_admin_side(silent):
+    """Neither while they last nor when they have gone without a word."""
+    crowd = crowd_of(400, silent.admin, b"GET /metrics HTTP/1.1\r\nHost: local")
+    for _ in range(2):
+        start = time.monotonic()
+        assert silent.request("/metrics", to=silent.admin).status == 200
+        assert time.monotonic() - start < 2
+        for s in crowd:
+            s.close()
+    fds = Path(f"/proc/{silent.process.pid}/fd")
+    before = silent.request("/healthz", to=silent.admin).status
+    assert before == 200
+    wait_for(lambda: len([fd for fd in fds.iterdir() if os.readlink(fd).startswith("socket:")]) < 30)
+
+
+def test_a_dribbled_head_ends(silent):
+    """A byte a second keeps no connection for longer than a head may take, whatever line it is in."""
+    first, later = crowd_of(2, silent.http)
+    later.sendall(HIDDEN)
+    assert later.recv(4096).startswith(b"HTTP/1.1 204 ")
+    head = b"GET /silent/x HTTP/1.1\r\nHost: localhost\r\n"
+    start = time.monotonic()
+    open_ones = {first, later}
+    for at in range(25):
+        for s in list(open_ones):
+            try:
+                s.sendall(head[at:at + 1])
+                s.settimeout(0.5)
+                if s.recv(1) == b"":
+                    open_ones.discard(s)
+            except TimeoutError:
+                pass
+            except OSError:
+                open_ones.discard(s)
+        if not open_ones:
+            break
+    assert not open_ones and 8 < time.monotonic() - start < 16
+    still_works(silent)
 
 
 def test_requests_with_random_damage(silent):

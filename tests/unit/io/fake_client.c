@@ -33,13 +33,23 @@ static socklen_t to_sockaddr(const struct cg_addr *addr, struct sockaddr_storage
     return sizeof *in6;
 }
 
-void fake_client_open(struct fake_client *client, uv_loop_t *uv, const struct cg_addr *to) {
+void fake_client_open_from(struct fake_client *client, uv_loop_t *uv, const struct cg_addr *to, const char *from) {
     *client = (struct fake_client){.uv = uv, .in = calloc(1, 1)};
-    struct sockaddr_storage addr;
-    socklen_t len = to_sockaddr(to, &addr);
-    client->fd = socket(addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    struct sockaddr_storage addr, own;
+    struct cg_addr own_addr;
+    client->fd = socket(to->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     assert_true(client->fd >= 0 && client->in != NULL);
+    if (from != NULL) {
+        assert_int_equal(cg_addr_parse(&own_addr, cg_slice_str(from), 0), CG_OK);
+        socklen_t own_len = to_sockaddr(&own_addr, &own);
+        assert_int_equal(bind(client->fd, (struct sockaddr *)&own, own_len), 0);
+    }
+    socklen_t len = to_sockaddr(to, &addr);
     assert_int_equal(connect(client->fd, (struct sockaddr *)&addr, len), 0);
+}
+
+void fake_client_open(struct fake_client *client, uv_loop_t *uv, const struct cg_addr *to) {
+    fake_client_open_from(client, uv, to, NULL);
 }
 
 void fake_client_close(struct fake_client *client) {

@@ -28,6 +28,8 @@ struct fake_response {
 };
 
 void fake_client_open(struct fake_client *client, uv_loop_t *uv, const struct cg_addr *to);
+/* `from`: the address it comes from, with or without port. */
+void fake_client_open_from(struct fake_client *client, uv_loop_t *uv, const struct cg_addr *to, const char *from);
 void fake_client_close(struct fake_client *client);
 
 /* Sends all of it, running the loop meanwhile; gives up in silence when the server closes. */

@@ -147,17 +147,109 @@ static void test_idle_connection_is_closed(void **state) {
 /* A client that trickles is no better than one that is silent. */
 static void test_trickling_client_is_closed(void **state) {
     (void)state;
+    static const struct {
+        const char *begin, *more;
+    } rows[] = {
+        {"GET / HTTP/1.1\r\n", "a: b\r\n"},
+        {"POST / HTTP/1.1\r\n" LOCAL "Content-Length: 1000\r\n\r\n", "x"},
+        {"POST / HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fake_server f;
+        struct fake_client client;
+        set_up_impatient(&f);
+        fake_server_connect(&f, &client);
+        fake_client_send_text(&client, rows[i].begin);
+        for (int pieces = 0; !client.closed; pieces++) {
+            assert_true(pieces < 500);
+            fake_client_send_text(&client, rows[i].more);
+            fake_client_settle(&f.uv);
+            fake_client_read(&client);
+        }
+        assert_int_equal(f.requests, 0);
+        fake_client_close(&client);
+        fake_server_tear_down(&f);
+    }
+}
+
+/* Silence is patiently borne, a head that has begun is not: neither the first of a connection nor a later one. */
+static void test_a_head_has_less_time_than_silence(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client silent, begun, later;
+    fake_server_prepare(&f);
+    f.options.head_patience_us = 100000;
+    fake_server_open(&f);
+    fake_server_connect(&f, &silent);
+    fake_server_connect(&f, &later);
+    fake_client_send_text(&later, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_expect(&later, 200, NULL);
+    fake_server_connect(&f, &begun);
+    fake_client_send_text(&begun, "G");
+    fake_client_wait_closed(&begun);
+    for (int i = 0; i < 20; i++) fake_client_settle(&f.uv); /* about twice its time */
+    fake_client_read(&later);
+    assert_false(later.closed);
+    fake_client_send_text(&later, "GET / HTTP/1.1\r\nA");
+    fake_client_wait_closed(&later);
+    fake_client_send_text(&silent, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_expect(&silent, 200, NULL);
+    fake_client_close(&silent);
+    fake_client_close(&begun);
+    fake_client_close(&later);
+    fake_server_tear_down(&f);
+}
+
+/* Neither a byte nor the end of the request line makes a head's time begin again. */
+static void test_a_dribbled_head_is_closed(void **state) {
+    (void)state;
+    static const char head[] =
+        "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nA: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
     struct fake_server f;
     struct fake_client client;
-    set_up_impatient(&f);
+    fake_server_prepare(&f);
+    f.options.head_patience_us = 300000;
+    fake_server_open(&f);
     fake_server_connect(&f, &client);
-    fake_client_send_text(&client, "GET / HTTP/1.1\r\n");
-    while (!client.closed) {
-        fake_client_send_text(&client, "a: b\r\n");
-        fake_client_settle(&f.uv);
+    uint64_t start = uv_hrtime();
+    for (size_t i = 0; !client.closed; i++) {
+        if (i < sizeof head - 1) fake_client_send(&client, head + i, 1);
+        fake_client_settle(&f.uv); /* about 10 ms: the line ends with the time, nearly */
         fake_client_read(&client);
     }
+    assert_in_range(uv_hrtime() - start, 250000000, 3000000000);
     assert_int_equal(f.requests, 0);
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
+static void run_for(struct fake_server *f, uint64_t ms) {
+    uint64_t end = uv_hrtime() + ms * 1000000;
+    while (uv_hrtime() < end) fake_client_settle(&f->uv);
+}
+
+/* The time between requests begins when the reply has been taken, not when it was made, and has an end. */
+static void test_idle_time_begins_with_the_end_of_the_reply(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    struct cg_quota quota = {.max = 100000000};
+    fake_server_prepare(&f);
+    f.options.patience_us = 2000000;
+    fake_server_open(&f);
+    fake_server_hold(&f, &client);
+    struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
+    assert_non_null(queue);
+    fake_server_put(queue, 'x', 4000000);
+    cg_outq_end(queue);
+    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_outq_unref(queue);
+    run_for(&f, 1000);
+    fake_client_expect(&client, 200, NULL);
+    run_for(&f, 1400); /* 2.4 s after the reply was made, 1.4 s at most after it was taken */
+    fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_expect(&client, 200, NULL);
+    fake_client_wait_closed(&client);
     fake_client_close(&client);
     fake_server_tear_down(&f);
 }
@@ -195,31 +287,7 @@ static void test_reply_must_drain(void **state) {
     fake_server_tear_down(&f);
 }
 
-/* ---- Limits ---- */
-
-static void test_connection_limit(void **state) {
-    (void)state;
-    struct fake_server f;
-    struct fake_client clients[3];
-    fake_server_prepare(&f);
-    f.options.connections = 2;
-    fake_server_open(&f);
-    for (int i = 0; i < 3; i++) {
-        fake_server_connect(&f, &clients[i]);
-        fake_client_send_text(&clients[i], "GET / HTTP/1.1\r\n" LOCAL "\r\n");
-    }
-    fake_client_expect(&clients[0], 200, NULL);
-    fake_client_expect(&clients[1], 200, NULL);
-    fake_client_settle(&f.uv);
-    assert_int_equal(f.requests, 2);
-    assert_int_equal(cg_http_server_connections(f.server), 2);
-    fake_client_close(&clients[0]);
-    fake_client_expect(&clients[2], 200, NULL);
-    fake_client_close(&clients[1]);
-    fake_client_close(&clients[2]);
-    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
-    fake_server_tear_down(&f);
-}
+/* ---- Descriptors ---- */
 
 static void test_no_descriptors_left(void **state) {
     (void)state;
@@ -251,9 +319,11 @@ int main(void) {
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_trickling_client_is_closed),
+        cmocka_unit_test(test_a_head_has_less_time_than_silence),
+        cmocka_unit_test(test_a_dribbled_head_is_closed),
+        cmocka_unit_test(test_idle_time_begins_with_the_end_of_the_reply),
         cmocka_unit_test(test_waiting_is_not_limited),
         cmocka_unit_test(test_reply_must_drain),
-        cmocka_unit_test(test_connection_limit),
         cmocka_unit_test(test_no_descriptors_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static void make_certificate(const struct fixture *f) {
     EVP_PKEY_free(key);
 }
 
-static void set_up(struct fixture *f) {
+static void set_up_patient(struct fixture *f, uint64_t patience_us, uint64_t head_patience_us) {
     *f = (struct fixture){.folder = "/tmp/castgate-tls-XXXXXX"};
     assert_non_null(mkdtemp(f->folder));
     snprintf(f->certificate, sizeof f->certificate, "%s/crt", f->folder);
@@ -73,12 +73,18 @@ static void set_up(struct fixture *f) {
     assert_int_equal(cg_addr_parse(&f->listen.addr, cg_slice_str("127.0.0.1:0"), 0), CG_OK);
     f->settings = (struct cg_http_settings){
         .listen = &f->listen, .listen_count = 1, .tls = {.certificate = f->certificate, .key = f->key}};
-    f->options = (struct cg_http_options){
-        .settings = &f->settings, .handler = &handler, .ctx = f, .connections = 10, .patience_us = 200000};
+    f->options = (struct cg_http_options){.settings = &f->settings,
+                                          .handler = &handler,
+                                          .ctx = f,
+                                          .connections = 10,
+                                          .patience_us = patience_us,
+                                          .head_patience_us = head_patience_us};
     struct cg_problem problem = {0};
     f->server = cg_http_server_open(&f->uv, &f->options, &problem);
     if (f->server == NULL) fail_msg("%s", problem.detail);
 }
+
+static void set_up(struct fixture *f) { set_up_patient(f, 200000, 0); }
 
 static void on_closed(void *ctx) { ((struct fixture *)ctx)->closed = true; }
 
@@ -110,6 +116,26 @@ static void a_client_that_never_shakes_hands_is_closed(void **state) {
     fake_client_wait_closed(&silent);
     fake_client_wait_closed(&slow);
     assert_int_equal(cg_http_server_connections(f.server), 0);
+    fake_client_close(&silent);
+    fake_client_close(&slow);
+    tear_down(&f);
+}
+
+/* Silence is borne for longer. */
+static void a_handshake_has_no_more_time_than_a_head(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client silent, slow;
+    set_up_patient(&f, 60000000, 200000);
+    connect_to(&f, &silent);
+    connect_to(&f, &slow);
+    for (size_t i = 0; !slow.closed; i++) {
+        if (i < sizeof hello - 1) fake_client_send(&slow, hello + i, 1);
+        fake_client_settle(&f.uv);
+        fake_client_read(&slow);
+    }
+    fake_client_read(&silent);
+    assert_false(silent.closed);
     fake_client_close(&silent);
     fake_client_close(&slow);
     tear_down(&f);
@@ -153,6 +179,7 @@ static void reading_again_is_all_or_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_client_that_never_shakes_hands_is_closed),
+        cmocka_unit_test(a_handshake_has_no_more_time_than_a_head),
         cmocka_unit_test(the_server_closes_in_the_middle_of_handshakes),
         cmocka_unit_test(reading_again_is_all_or_nothing),
     };
