@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/text.h"
 
 enum {
     DISCARD_MAX = 4 << 20, /* bytes of a body of unknown length that are read only to say 413 behind them */
@@ -260,6 +261,20 @@ static enum MHD_Result send_response(struct cg_http_call *call) {
     return result;
 }
 
+/* libmicrohttpd never wipes a connection's memory, in which a bearer token stands then until something else does. The
+ * bytes are no constants there, and nobody reads them any more once the client is known. */
+static enum MHD_Result on_credentials(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+                                      const char *value, size_t value_len) {
+    (void)cls, (void)kind;
+    if (!cg_slice_is_nocase(cg_slice_of(name, name_len), "Authorization")) return MHD_YES;
+    explicit_bzero((void *)(uintptr_t)value, value_len);
+    return MHD_YES;
+}
+
+static void wipe_credentials(struct MHD_Connection *mhd) {
+    (void)MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_credentials, NULL);
+}
+
 static enum MHD_Result refuse(struct cg_http_call *call, const struct cg_problem *problem) {
     call->state = CG_HTTP_CALL_ASKED;
     cg_http_call_reply_problem(call, problem, NULL);
@@ -313,6 +328,7 @@ static enum MHD_Result hand_over(struct cg_http_call *call) {
     cg_http_clear_timer(server, &connection->timer);
     cg_http_connection_rank(connection, CG_HTTP_BUSY);
     server->handler->request(server->ctx, call);
+    wipe_credentials(connection->mhd);
     if (call->state == CG_HTTP_CALL_ANSWERED) return send_response(call);
     cg_http_suspend(connection);
     return MHD_YES;
@@ -349,9 +365,10 @@ void cg_http_call_drop(struct cg_http_call *call) {
 }
 
 void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode code) {
-    (void)mhd, (void)code;
+    (void)code;
     struct cg_http_server *server = cls;
     struct cg_http_call *call = *context;
+    wipe_credentials(mhd);
     if (call == NULL) return;
     *context = NULL;
     struct cg_http_connection *connection = call->connection;

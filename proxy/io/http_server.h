@@ -18,7 +18,7 @@ struct cg_http_call;
 
 struct cg_http_handler {
     /* A whole request has come in. The handler replies now or later, with exactly one of the cg_http_call_… functions.
-     */
+     * The value of Authorization is for now only: it is wiped when this returns. */
     void (*request)(void *ctx, struct cg_http_call *call);
     /* The end of every call that `request` saw: the reply is sent, or the client left. The call is gone after that. */
     void (*done)(void *ctx, struct cg_http_call *call);
