@@ -372,12 +372,12 @@ static void hide_memory(void) {
 }
 
 /* libuv's pool makes and verifies signatures: a thread a core, unless somebody knows better. It reads this with its
- * first use. */
+ * first use. Without memory for the variable the pool has four threads. */
 static void size_thread_pool(void) {
     char threads[24];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     snprintf(threads, sizeof threads, "%ld", cores > 0 ? cores : 1);
-    CG_CHECK(setenv("UV_THREADPOOL_SIZE", threads, 0) == 0);
+    (void)setenv("UV_THREADPOOL_SIZE", threads, 0);
 }
 
 enum action { RUN, CHECK, CHECK_MAPPING, INIT_STATE, BACKUP };

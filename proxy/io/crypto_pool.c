@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/check.h"
+#include "io/reserve.h"
 
 /* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it;
  * what else uses libuv's pool waits for as many. */
@@ -183,6 +184,11 @@ static const struct cg_crypto_ops pool_ops = {.submit = pool_submit, .cancel = p
 void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads) {
     *pool = (struct cg_crypto_pool){.crypto.ops = &pool_ops, .uv = uv, .most = threads * SHIFTS_A_THREAD};
     CG_CHECK(uv_mutex_init(&pool->lock) == 0);
+}
+
+int cg_crypto_pool_warm(struct cg_crypto_pool *pool, unsigned threads) {
+    int err = cg_reserve_threads(threads);
+    return err == CG_OK && !start_shift(pool) ? CG_E_NO_MEMORY : err;
 }
 
 void cg_crypto_pool_fini(struct cg_crypto_pool *pool) {

@@ -5,6 +5,7 @@
 
 #include <uv.h>
 
+#include "base/err.h"
 #include "core/crypto.h"
 
 struct cg_crypto_pool {
@@ -20,6 +21,9 @@ struct cg_crypto_pool {
 
 /* `threads`: of libuv's pool. */
 void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads);
+/* Makes the pool's threads now, at the start: libuv makes them with the first work that is queued, and ends the process
+ * where it cannot. CG_E_NO_MEMORY: there is no room for them. */
+int cg_crypto_pool_warm(struct cg_crypto_pool *pool, unsigned threads) CG_MUST_CHECK;
 /* Every lane must have been cancelled, and the loop have run until the pool was idle. */
 void cg_crypto_pool_fini(struct cg_crypto_pool *pool);
 

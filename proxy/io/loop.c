@@ -9,8 +9,13 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "io/reserve.h"
 
-enum { TURN_MIN_US = 100 };
+enum {
+    TURN_MIN_US = 100,
+    FDS_EACH = 4, /* an exchange: its connection, another that is idle, and either twice while it lingers */
+    OTHER_FDS = 1024,
+};
 
 static const int caught[CG_LOOP_SIGNALS] = {SIGTERM, SIGINT, SIGHUP};
 
@@ -150,7 +155,9 @@ static int catch_signals(struct cg_loop *loop, struct cg_problem *problem) {
 }
 
 static int open_all(struct cg_loop *loop, struct cg_config *config, struct cg_problem *problem) {
-    int err = catch_signals(loop, problem);
+    int err = cg_reserve_descriptors(&loop->uv, FDS_EACH * (uint64_t)config->limits.exchanges + OTHER_FDS);
+    if (err != CG_OK) return cg_problem_set(problem, err, "no memory for the loop");
+    err = catch_signals(loop, problem);
     if (err != CG_OK) return err;
     loop->group = cg_group_socket_open(&loop->uv, &config->group, on_datagram, loop, problem);
     if (loop->group == NULL) return CG_E_EMIT;

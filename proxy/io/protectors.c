@@ -312,12 +312,16 @@ void cg_protectors_init(struct cg_protectors *protectors) {
     protectors->group_services.senders = &protectors->senders;
 }
 
-static void start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway) {
-    if (protectors->group_services.gateway != NULL) return;
+static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
+                      struct cg_problem *problem) {
+    if (protectors->group_services.gateway != NULL) return CG_OK;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    cg_crypto_pool_init(&protectors->pool, uv, cores > 0 ? (unsigned)cores : 1);
+    unsigned threads = cores > 0 ? (unsigned)cores : 1;
+    cg_crypto_pool_init(&protectors->pool, uv, threads);
     protectors->group_services.crypto = protectors->relay_services.crypto = &protectors->pool.crypto;
     protectors->group_services.gateway = protectors->relay_services.gateway = gateway;
+    if (cg_crypto_pool_warm(&protectors->pool, threads) == CG_OK) return CG_OK;
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "there is no room for %u threads that sign and verify", threads);
 }
 
 static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const char *state, struct cg_problem *problem) {
@@ -334,7 +338,8 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const cha
 
 int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway, const char *state,
                        struct cg_problem *problem) {
-    start_pool(protectors, uv, gateway);
+    int err = start_pool(protectors, uv, gateway, problem);
+    if (err < 0) return err;
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
     return open_store(protectors, uv, state, problem);
 }
