@@ -3,21 +3,22 @@
 #include "json/json_write.h"
 #include "lend.h"
 
-/* Writes what is in the buffer and empties it. */
-static bool flush(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *buf) {
-    bool written = !buf->failed && host->write(call, (struct castgate_slice){.data = buf->data, .len = buf->len});
+/* Writes what is in the buffer and empties it. The result is an operation's. */
+static int flush(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *buf) {
+    int result = cg_write_out(host, call, buf);
     cg_buf_clear(buf);
-    return written;
+    return result;
 }
 
-static bool put_answers(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *buf) {
+static int put_answers(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *buf) {
     struct castgate_answer answer;
     for (size_t i = 0; host->answer(call, i, &answer); i++) {
         if (i > 0) cg_buf_put_u8(buf, ',');
         cg_json_put_answer(buf, &answer);
-        if (!flush(host, call, buf)) return false;
+        int result = flush(host, call, buf);
+        if (result != 0) return result;
     }
-    return true;
+    return 0;
 }
 
 static int json_encode(const struct castgate_host *host, struct castgate_call *call) {
@@ -29,7 +30,7 @@ static int json_encode(const struct castgate_host *host, struct castgate_call *c
     cg_json_put_key(&buf, "summary");
     cg_json_put_summary(&buf, host->summary(call));
     cg_buf_put_str(&buf, ",\"answers\":[");
-    bool written = put_answers(host, call, &buf);
+    int result = put_answers(host, call, &buf);
     cg_buf_put_str(&buf, "],\"missing\":[");
     struct castgate_missing missing;
     for (size_t i = 0; host->missing(call, i, &missing); i++) {
@@ -43,9 +44,9 @@ static int json_encode(const struct castgate_host *host, struct castgate_call *c
         cg_json_put_rejected(&buf, &rejected);
     }
     cg_buf_put_str(&buf, "]}\n");
-    written = flush(host, call, &buf) && written;
+    if (result == 0) result = flush(host, call, &buf);
     cg_buf_fini(&buf);
-    return written ? 0 : -1;
+    return result;
 }
 
 static const struct castgate_encoder json_encoder = {

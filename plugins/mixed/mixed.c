@@ -70,7 +70,8 @@ static void put_member(struct cg_buf *to, const struct castgate_answer *answer) 
 
 /* One header of a part, its value first made in `value`, which is emptied again. */
 static bool put_header(struct cg_buf *to, const char *name, struct cg_buf *value) {
-    bool put = !value->failed && cg_multipart_put_header(to, name, cg_buf_slice(value)) == CG_OK;
+    if (value->failed) to->failed = true;
+    bool put = !to->failed && cg_multipart_put_header(to, name, cg_buf_slice(value)) == CG_OK;
     cg_buf_clear(value);
     return put;
 }
@@ -151,7 +152,7 @@ static int mixed_encode(const struct castgate_host *host, struct castgate_call *
     struct cg_boundary boundary;
     choose_boundary(host, call, &boundary);
     tell_content_type(host, call, &boundary);
-    int result = -1;
+    int result;
     struct cg_buf part, value;
     cg_buf_init(&part, 0);
     cg_buf_init(&value, 0);
@@ -159,13 +160,17 @@ static int mixed_encode(const struct castgate_host *host, struct castgate_call *
     for (size_t i = 0; host->answer(call, i, &answer); i++) {
         cg_buf_clear(&part);
         cg_multipart_begin_part(&part, &boundary, answer.status, reason_of(&answer));
-        if (!put_headers(&part, &value, &answer)) goto out;
+        if (!put_headers(&part, &value, &answer)) {
+            result = part.failed ? CASTGATE_NO_MEMORY : -1;
+            goto out;
+        }
         cg_multipart_end_part(&part, answer.status, cg_borrow(answer.payload));
-        if (part.failed || !host->write(call, (struct castgate_slice){.data = part.data, .len = part.len})) goto out;
+        result = cg_write_out(host, call, &part);
+        if (result != 0) goto out;
     }
     cg_buf_clear(&part);
     cg_multipart_end(&part, &boundary);
-    if (!part.failed && host->write(call, (struct castgate_slice){.data = part.data, .len = part.len})) result = 0;
+    result = cg_write_out(host, call, &part);
 out:
     cg_buf_fini(&part);
     cg_buf_fini(&value);

@@ -6,9 +6,9 @@
 #include "lend.h"
 
 static int write_out(const struct castgate_host *host, struct castgate_call *call, struct cg_buf *event) {
-    bool written = !event->failed && host->write(call, (struct castgate_slice){.data = event->data, .len = event->len});
+    int result = cg_write_out(host, call, event);
     cg_buf_fini(event);
-    return written ? 0 : -1;
+    return result;
 }
 
 static void begin_event(struct cg_buf *event, const char *name) {

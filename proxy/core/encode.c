@@ -215,7 +215,7 @@ static void begin_call(struct castgate_call *call, struct cg_gateway *gateway, s
 
 static int end_call(struct castgate_call *call, int result) {
     cg_buf_fini(&call->options);
-    if (call->body->failed) return CG_E_NO_MEMORY;
+    if (call->body->failed || result == CASTGATE_NO_MEMORY) return CG_E_NO_MEMORY;
     return result == 0 ? CG_OK : CG_E_INTERNAL;
 }
 

@@ -47,7 +47,9 @@ static int decode_arguments(struct filters *filters, struct cg_slice query, size
         size_t before = filters->text.len;
         if (argument.len == 0) continue;
         if (filters->count == FILTERS_MAX) return malformed(problem, "it has too many arguments");
-        if (cg_uri_decode(argument, &filters->text) < 0) return malformed(problem, "it is badly encoded");
+        int err = cg_uri_decode(argument, &filters->text);
+        if (err == CG_E_NO_MEMORY) return cg_problem_set(problem, err, "the system has no memory left");
+        if (err < 0) return malformed(problem, "it is badly encoded");
         lengths[filters->count++] = filters->text.len - before;
     }
     return CG_OK;

@@ -26,6 +26,8 @@ enum castgate_verified { CASTGATE_VERIFIED_NONE = 0, CASTGATE_VERIFIED_SOURCE = 
 
 #define CASTGATE_FORMAT_NONE UINT32_MAX
 
+#define CASTGATE_NO_MEMORY (-2) /* what an operation returns that found no memory */
+
 /* One member's answer. */
 struct castgate_answer {
     struct castgate_slice member;     /* configured name, or the address as text where there is none */
@@ -98,8 +100,8 @@ struct castgate_host {
  * request is out, `answer` for each answer that is accepted (again when a member sends another one; of several that
  * wait for a slow client the latest only), `idle` when nothing was written for 15 seconds, `end` with the final
  * summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of the host is not to be
- * used. Each returns 0, or -1 to give up: the client then gets an error, or the stream ends. What is NULL here is not
- * offered. */
+ * used. Each returns 0, or CASTGATE_NO_MEMORY or -1 to give up: the client then gets 503 or 500, or the stream ends.
+ * What is NULL here is not offered. */
 struct castgate_encoder {
     const char *media_type; /* what Accept is compared with, lower case, no parameters */
     bool empty_is_204;      /* encode only: when nobody answered the host sends 204 and does not call it */
