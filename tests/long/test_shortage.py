@@ -1,0 +1,230 @@
+"""No memory: each single allocation of a session fails once, and so do all of several in a row. The gateway then says so, in
+its reply or in a line of its log, loses nothing (the sanitizers look), and does the next thing as if nothing had been."""
+
+import http.client
+import resource
+import signal
+import ssl
+import subprocess
+import time
+
+import pytest
+
+import pki
+from conftest import BUILD, Gateway, free_tcp_port, free_udp_port, Group, IPV4_GROUP, plain_mapping
+from preloaded import Shortage
+from protected import AUTHORIZED, Keys, ProtectedMembers, make_state, settings
+from probe import wait_for
+
+GRACEFUL = {200, 503, None}  # None: no room even for a reply, so the connection ends without one
+IN_A_ROW = 25
+
+
+class Session:
+    """A gateway with a plain group, a protected one and TLS. What it is asked for here takes milliseconds."""
+
+    def __init__(self, tmp_path, members, new_group):
+        self.folder = tmp_path
+        self.shortage = Shortage(tmp_path)
+        self.plain = members(3, bind="127.1.0.1")
+        self.group = new_group()
+        self.keys = Keys(tmp_path / "keys", 3, self.group.port, name="locks", first="127.2.0.1")
+        self.next_keys = self.keys.rekeyed(tmp_path / "next")
+        self.fleet = ProtectedMembers(self.keys, self.group, 3, "127.2.0.1", [], tmp_path / "locks.log")
+        self.lone = Group(IPV4_GROUP, free_udp_port())
+        self.lone_keys = Keys(tmp_path / "lone", 1, self.lone.port, name="lone", first="127.3.0.1")
+        self.lone_fleet = ProtectedMembers(self.lone_keys, self.lone, 1, "127.3.0.1", ["--window-lost"], tmp_path / "lone.log")
+        self.authority = pki.Authority(tmp_path / "ca")
+        self.server = self.authority.issue("server", "serverAuth")
+        self.client = self.authority.issue("client")
+        self.tls = pki.context(self.authority, self.client)
+        state = make_state(tmp_path / "state", self.keys, self.next_keys, self.lone_keys)
+        short = {"timeout": 1.0}
+        base = settings(state, (self.group, self.keys, short), (self.lone, self.lone_keys, short))
+        relay = {"name": "relay", "path": "/relay", "group": self.plain.group.uri, "security": "relay", "timeout": 1,
+                 "clients": ["anonymous"]}
+        base["mappings"] += [plain_mapping(self.plain, clients=["anonymous", "card", "tester"], **short), relay,
+                             plain_mapping(self.plain, "open", timeout=0.1, membership="open", finish="deadline", members=[])]
+        base["clients"]["card"] = {"certificate_sha256": pki.fingerprint(self.client[0])}
+        self.settings = base
+        self.gate = None
+
+    def start(self):
+        tls = {"listen": [f"127.0.0.1:{free_tcp_port()}"],
+               "tls": {"certificate": str(self.server[0]), "key": str(self.server[1]), "client_ca": str(self.authority.certificate)}}
+        with self.shortage.environment():
+            self.gate = Gateway({**self.settings, "admin": {"listen": [f"127.0.0.1:{free_tcp_port()}"]}, "http": tls}
+                                if self.over_tls else self.settings, self.folder / "gate")
+        self.gate.wait()
+
+    over_tls = False
+
+    def stop(self):
+        self.shortage.cancel()
+        programs = [one for one in (self.fleet, self.lone_fleet, self.gate) if one is not None]
+        ends = [(one.stop(), one) for one in programs]
+        for status, one in ends:
+            assert status == 0, f"{status}: {one.log()[-3000:]}"
+
+    def variant(self, number):
+        """Other settings each time: with the next keys prepared, or not."""
+        groups = dict(self.settings["security_groups"])
+        if number % 2:
+            groups["locks"] = {"file": str(self.keys.gateway), "next": str(self.next_keys.gateway)}
+        return {**self.gate.settings, "security_groups": groups, "limits": {"exchanges": 500 + number % 7}}
+
+    def reload(self, number=0):
+        """The line that says how it ended."""
+        seen = len(self.gate.log())
+        self.gate.reload(self.variant(number))
+        said = lambda: [line for line in self.gate.log()[seen:].splitlines()
+                        if "the settings are in use" in line or "stay as they are" in line]
+        return wait_for(said, pause=0.005)[-1]
+
+
+def asked(call):
+    """The status, or None where there was no reply."""
+    try:
+        return call().status
+    except (ConnectionError, http.client.HTTPException, ssl.SSLError):
+        return None
+
+
+def get(path, accept="*/*", to="http", **headers):
+    return lambda s: asked(lambda: s.gate.request(path, headers={"Accept": accept, **headers}, to=getattr(s.gate, to)))
+
+
+def over_tls(path, **headers):
+    return lambda s: asked(lambda: pki.request(s.gate.http, s.tls, path, headers=headers))
+
+
+ACTIONS = {
+    "mixed": get("/lights/status"),
+    "json": get("/lights/status", "application/json"),
+    "events": get("/lights/status", "text/event-stream"),
+    "token": get("/lights/status", "application/json", **AUTHORIZED),
+    "blocks": get("/lights/big", "application/json"),
+    "open": get("/open/status", "application/json"),
+    "links": get("/.well-known/core?href=/lights"),
+    "put": lambda s: asked(lambda: s.gate.request("/locks/light", "PUT", {**AUTHORIZED, "Content-Type": "text/plain"}, b"on")),
+    "body": lambda s: asked(lambda: s.gate.request("/lights/status", "POST",
+                                                   {"X-HTTP-Method-Override": "FETCH", "Multicast-Timeout": "0.1"}, b"?" * 900)),
+    "protected mixed": get("/locks/status"),
+    "protected json": get("/locks/status", "application/json"),
+    "protected events": get("/locks/status", "text/event-stream"),
+    "protected unicast": get("/lone/status", "application/json"),
+    "protected blocks": get("/lone/big", "application/json"),
+    "metrics": get("/metrics", to="admin"),
+    "ready": get("/readyz", to="admin"),
+}
+EXPECTED = {"body": {204, 503, None}, "open": {200, 204, 503, None}}
+
+
+@pytest.fixture
+def session(tmp_path, members, new_group):
+    made = Session(tmp_path, members, new_group)
+    yield made
+    made.stop()
+
+
+def check_health(session):
+    """All is as it was before."""
+    assert session.gate.running(), f"ended with {session.gate.process.returncode}"
+    if session.over_tls:
+        assert pki.request(session.gate.http, session.tls, "/lights/status").summary.get("answered") == 3
+        return
+    for path in "/lights/status", "/locks/status":
+        reply = session.gate.request(path)
+        assert (reply.status, reply.summary.get("answered")) == (200, 3), f"then: {reply}"
+
+
+def every_allocation(session, act, check, more=0, step=1):
+    """act() again and again, until it needs no more allocations than have failed already. Returns how many those were."""
+    nth, wrong, reached = 0, {}, True
+    while reached:
+        nth += step
+        session.shortage.order(nth, more)
+        try:
+            outcome = act(nth)
+            reached = session.shortage.failed > 0
+            session.shortage.cancel()
+            check(outcome, reached)
+            check_health(session)
+        except (AssertionError, OSError, http.client.HTTPException) as error:
+            reached = session.shortage.failed > 0
+            session.shortage.cancel()
+            wrong.setdefault(session.shortage.trace(), f"allocation {nth}: {error!r}\n{session.gate.log()[-500:]}")
+            if not session.gate.running():
+                session.start()
+    assert not wrong, f"{len(wrong)} places\n" + "\n\n".join(f"{what}\n    at {where}" for where, what in wrong.items())
+    return nth - 1
+
+
+def check_status(session, allowed):
+    def check(status, reached):
+        assert status in (allowed if reached else allowed - {503, None}), str(status)
+    return check
+
+
+@pytest.mark.parametrize("more, step", [(0, 1), (IN_A_ROW, 3)], ids=["one", "several"])
+@pytest.mark.parametrize("name", ACTIONS)
+def test_a_request_without_memory_is_refused_and_the_next_one_served(session, name, more, step):
+    session.start()
+    check_health(session)
+    act, allowed = ACTIONS[name], EXPECTED.get(name, GRACEFUL)
+    count = every_allocation(session, lambda nth: act(session), check_status(session, allowed), more, step)
+    assert count >= 10
+    print(f"{name}: {count} allocations")
+
+
+@pytest.mark.parametrize("more, step", [(0, 1), (IN_A_ROW, 3)], ids=["one", "several"])
+def test_a_tls_connection_without_memory_is_refused_and_the_next_one_served(session, more, step):
+    session.over_tls = True
+    session.start()
+    check_health(session)
+    every_allocation(session, lambda nth: over_tls("/lights/status")(session), check_status(session, GRACEFUL), more, step)
+
+
+@pytest.mark.parametrize("more, step", [(0, 1), (IN_A_ROW, 5)], ids=["one", "several"])
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "https"])
+def test_a_reload_without_memory_changes_nothing_and_says_so(session, tls, more, step):
+    session.over_tls = tls
+    session.start()
+
+    def check(line, reached):
+        assert reached or "the settings are in use" in line, line
+
+    every_allocation(session, session.reload, check, more, step)
+
+
+def start_once(session, arguments=()):
+    """Runs the gateway until it is ready or has ended by itself; then ends it. (status, log)"""
+    with session.shortage.environment():
+        gate = Gateway(session.settings, session.folder / "gate", arguments)
+    try:
+        end = time.monotonic() + 30
+        while gate.running() and '"ready"' not in gate.log() and time.monotonic() < end:
+            time.sleep(0.005)
+        ready = gate.running()
+        return gate.stop(), gate.log(), ready
+    finally:
+        gate.process.kill()
+
+
+def check_end(session, what, status, log, ready):
+    detail = f"{what}: status {status}\n{log[-6000:]}\n{session.shortage.trace()}"
+    assert "Sanitizer" not in log and "CG_CHECK" not in log, detail
+    assert status in (0, 1, 2), detail
+    assert ready or log.strip(), detail  # it says why
+
+
+@pytest.mark.parametrize("more, step", [(0, 1), (IN_A_ROW, 11)], ids=["one", "several"])
+def test_a_start_without_memory_ends_with_a_line_that_says_so(session, more, step):
+    nth = 0
+    while True:
+        nth += step
+        session.shortage.order(nth, more)
+        status, log, ready = start_once(session)
+        check_end(session, f"allocation {nth}", status, log, ready)
+        if session.shortage.failed == 0:
+            break
