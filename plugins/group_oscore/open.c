@@ -322,6 +322,13 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     return CG_OK;
 }
 
+/* What a member says that cannot open the request (RFC 8613 §8.2): shown among the rejected, believed by nobody. */
+static void tell_unprotected(const struct cg_msg *msg, struct cg_opened *opened) {
+    opened->code = msg->code;
+    opened->options = msg->options;
+    opened->payload = msg->payload;
+}
+
 int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                   struct cg_opened *opened) {
     struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
@@ -341,6 +348,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     if (group->lent != NULL) free_opening(group->lent);
     group->lent = o;
     if (err < 0) refuse(o, opened);
+    if (err == CG_E_UNPROTECTED) tell_unprotected(opening->msg, opened);
     return err;
 }
 

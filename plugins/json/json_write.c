@@ -131,12 +131,21 @@ void cg_json_put_missing(struct cg_buf *to, const struct castgate_missing *missi
     cg_buf_put_u8(to, '}');
 }
 
+/* null where there is none */
+static void put_code(struct cg_buf *to, uint8_t code) {
+    char text[5];
+    cg_code_text(code, text);
+    put_text_or_null(to, "code", cg_lend_text(code == CG_EMPTY ? "" : text));
+}
+
 void cg_json_put_rejected(struct cg_buf *to, const struct castgate_rejected *rejected) {
     cg_buf_put_u8(to, '{');
     put_text_or_null(to, "from", rejected->from);
     put_hex(to, "kid", rejected->kid.len > 0, rejected->kid);
     put_hex(to, "gid", rejected->gid.len > 0, rejected->gid);
     cg_json_put_text(to, "reason", rejected->reason);
+    put_code(to, rejected->code);
+    put_text_or_null(to, "diagnostic", rejected->diagnostic);
     cg_buf_put_u8(to, '}');
 }
 

@@ -379,10 +379,12 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
     }
     hear_of_group(gateway, ask);
     if (opened->echo.len > 0) {
+        cg_account_say(gateway, CG_FATE_CHALLENGE);
         answer_challenge(gateway, ask, opened);
         return;
     }
     if (ask->purpose == CG_ASK_BLOCKS) {
+        cg_account_say(gateway, CG_FATE_BLOCK);
         cg_blocks_take(gateway, ask, opened);
         return;
     }
@@ -397,10 +399,6 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
 
 void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_datagram *datagram,
                     const struct cg_msg *msg) {
-    if (msg->type == CG_ACK && msg->mid != ask->mid) {
-        cg_exchange_refuse(ask->exchange, &datagram->from, &(struct cg_opened){0}, "wrong-mid");
-        return;
-    }
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     struct cg_opening opening = {
         .binding = ask->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
@@ -425,6 +423,7 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
 void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type) {
     struct cg_ask *ask = cg_endpoint_asked(gateway, from, mid);
     if (ask == NULL) return;
+    cg_account_say(gateway, CG_FATE_ACKNOWLEDGEMENT);
     bool verifies = ask->exchange->mapping->security == CG_SECURITY_GROUP;
     if (type == CG_RST) {
         if (!verifies) cg_ask_give_up(gateway, ask);

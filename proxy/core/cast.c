@@ -390,6 +390,13 @@ void cg_cast_heard(struct cg_gateway *gateway, struct cg_cast *cast) {
     settle(gateway, cast);
 }
 
+void cg_cast_refuse(struct cg_cast *cast, const struct cg_addr *from, const struct cg_opened *opened,
+                    const char *reason) {
+    for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
+        cg_exchange_refuse(it->exchange, from, opened, reason);
+    }
+}
+
 void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
                     int err, const struct cg_opened *opened) {
     const char *reason = err < 0 ? cg_err_info(err)->slug : NULL;
@@ -400,6 +407,7 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
         if (reason != NULL) {
             cg_exchange_refuse(it->exchange, from, opened, reason);
         } else if (opened->echo.len > 0) {
+            cg_account_say(gateway, CG_FATE_CHALLENGE);
             cg_ask_echo(gateway, it->exchange, cast->target, from, opened);
         } else {
             cg_exchange_answer(gateway, it->exchange, cast->target, &arrival, arrival_us);
@@ -412,7 +420,6 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
                      const struct cg_msg *msg) {
     if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
-    if (cast->state != CG_CAST_SENT) return; /* nobody can know the token yet */
     struct cg_opening opening = {
         .binding = cast->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};

@@ -172,7 +172,9 @@ static bool host_rejected(struct castgate_call *call, size_t index, struct castg
     *out = (struct castgate_rejected){.from = lend_address(call, &refusal->from),
                                       .kid = lend(refusal->kid),
                                       .gid = lend(refusal->gid),
-                                      .reason = lend_text(refusal->reason)};
+                                      .reason = lend_text(refusal->reason),
+                                      .diagnostic = lend(refusal->diagnostic),
+                                      .code = refusal->code};
     if (call->exchange->mapping->anonymise) out->from = out->kid = (struct castgate_slice){0};
     return true;
 }

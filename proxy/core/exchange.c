@@ -330,7 +330,8 @@ static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *ex
 static void refuse_target(struct cg_exchange *exchange, size_t index) {
     const char *reason = cg_err_info(exchange->problem.err)->slug;
     struct cg_addr group = cg_target_group(&exchange->mapping->targets[index]);
-    cg_tally_refuse(&exchange->tally, &group, CG_SLICE_NONE, CG_SLICE_NONE, reason);
+    cg_tally_refuse(&exchange->tally, &group, &(struct cg_opened){0}, reason);
+    exchange->mapping->stats->rejected++;
 }
 
 static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
@@ -361,12 +362,24 @@ void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     if (exchange->streaming && held->whole) cg_stream_answer(gateway, exchange, held);
 }
 
+static enum cg_fate fate_of(enum cg_tally_result result) {
+    switch (result) {
+    case CG_TALLY_NEW:
+    case CG_TALLY_NEWER: return CG_FATE_ANSWER;
+    case CG_TALLY_AGAIN: return CG_FATE_DUPLICATE;
+    case CG_TALLY_OVER_CAP:
+    case CG_TALLY_NO_MEMORY: break;
+    }
+    return CG_FATE_REJECTED;
+}
+
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us) {
     struct cg_stats *stats = exchange->mapping->stats;
     if (exchange->deadline_us != 0 && arrival_us > exchange->deadline_us) {
         exchange->tally.late++;
         stats->late++;
+        cg_account_say(gateway, CG_FATE_LATE);
         return;
     }
     if (arrival->opened->payload.len > exchange->config->limits.answer) {
@@ -383,7 +396,9 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         return;
     }
     struct cg_held_answer *held = NULL;
-    switch (cg_tally_add(&exchange->tally, arrival, &held)) {
+    enum cg_tally_result result = cg_tally_add(&exchange->tally, arrival, &held);
+    cg_account_say(gateway, fate_of(result));
+    switch (result) {
     case CG_TALLY_NEW:
         cg_blocks_ask(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
@@ -394,10 +409,13 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         cg_blocks_ask(gateway, exchange, target, held);
         cg_exchange_held(gateway, exchange, held);
         return;
-    case CG_TALLY_REFUSED: stats->rejected++; return;
-    case CG_TALLY_OVER_CAP: stats->over_cap++; return;
+    case CG_TALLY_OVER_CAP:
+        stats->over_cap++;
+        stats->rejected++;
+        return;
     case CG_TALLY_NO_MEMORY:
         stats->over_cap++;
+        stats->rejected++;
         cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
         cg_gateway_wake(gateway, exchange);
         return;
@@ -408,8 +426,9 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
 
 void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from, const struct cg_opened *opened,
                         const char *reason) {
-    cg_tally_refuse(&exchange->tally, from, opened->kid, opened->gid, reason);
+    cg_tally_refuse(&exchange->tally, from, opened, reason);
     exchange->mapping->stats->rejected++;
+    cg_account_say(exchange->gateway, CG_FATE_REJECTED);
 }
 
 static bool is_opening(const struct cg_exchange *exchange) {

@@ -1,5 +1,5 @@
-/* The gateway object: tables, time, the queue of exchanges whose step is to run, and the way of a datagram to its cast
- * or ask. The hard thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
+/* The gateway object: tables, time, what protectors promised, and the queue of exchanges whose step is to run. The hard
+ * thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
  * where steps run. */
 #include "core/endpoint.h"
 #include "base/check.h"
@@ -138,6 +138,7 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *f
         return refuse_exchange(gateway, cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left"));
     }
     exchange->ticket = *ticket;
+    exchange->gateway = gateway;
     exchange->timer.due = exchange_due;
     exchange->front = front;
     exchange->front_ctx = front_ctx;
@@ -196,58 +197,6 @@ void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket) {
     cg_gateway_wake(gateway, exchange);
 }
 
-/* Datagrams. */
-
-void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid) {
-    uint8_t bytes[4];
-    struct cg_msg_writer writer;
-    cg_msg_begin(&writer, bytes, sizeof bytes, type, CG_EMPTY, mid, (struct cg_token){0});
-    int len = cg_msg_end(&writer);
-    CG_CHECK(len == sizeof bytes);
-    struct cg_route route = {.to = *to};
-    struct cg_problem ignored = {0}; /* the peer repeats its message when this one is lost */
-    int err = gateway->port->emit(gateway->port->ctx, &route, cg_slice_of(bytes, sizeof bytes), &ignored);
-    (void)err;
-}
-
-static void reject(struct cg_gateway *gateway, const struct cg_datagram *datagram, const struct cg_msg *msg) {
-    if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_RST, msg->mid);
-}
-
-static void receive_response(struct cg_gateway *gateway, const struct cg_datagram *datagram, const struct cg_msg *msg) {
-    struct cg_token_entry *entry = cg_token_find(gateway, &msg->token);
-    struct cg_stats *late = entry != NULL ? NULL : cg_token_late(gateway, &msg->token);
-    if (entry != NULL && entry->cast != NULL && msg->type != CG_ACK) {
-        cg_cast_receive(gateway, entry->cast, datagram, msg);
-    } else if (entry != NULL && entry->ask != NULL && cg_addr_equal(&datagram->from, &entry->ask->to)) {
-        cg_ask_receive(gateway, entry->ask, datagram, msg);
-    } else {
-        if (late != NULL) {
-            late->late++;
-        } else {
-            gateway->totals.unknown_token++;
-        }
-        reject(gateway, datagram, msg);
-    }
-}
-
-void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *datagram) {
-    if (datagram->arrival_us > gateway->now_us) gateway->now_us = datagram->arrival_us;
-    gateway->totals.datagrams++;
-    struct cg_msg msg;
-    bool malformed = cg_msg_parse(&msg, datagram->bytes) < 0;
-    if (malformed || (msg.type == CG_RST && msg.code != CG_EMPTY)) { /* RFC 7252 §4.2, §4.3: a Reset is empty */
-        gateway->totals.malformed++;
-        reject(gateway, datagram, &msg);
-    } else if (cg_code_is_response(msg.code)) {
-        receive_response(gateway, datagram, &msg);
-    } else if (msg.code == CG_EMPTY && (msg.type == CG_ACK || msg.type == CG_RST)) {
-        cg_ask_on_empty(gateway, &datagram->from, msg.mid, msg.type);
-    } else {
-        reject(gateway, datagram, &msg); /* a request or a ping: this socket serves nobody */
-    }
-}
-
 /* What protectors promised. */
 
 uint64_t cg_gateway_spare_job(struct cg_gateway *gateway) {
@@ -264,6 +213,7 @@ uint64_t cg_gateway_spare_job(struct cg_gateway *gateway) {
 }
 
 void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job) {
+    if (job->opens) cg_account_postpone(gateway);
     *gateway->spare_job = *job;
     gateway->spare_job = NULL;
 }
@@ -300,18 +250,26 @@ void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t number, int err, str
     }
 }
 
+static void hand_on(struct cg_gateway *gateway, const struct cg_job *job, int err, const struct cg_opened *opened) {
+    struct cg_cast *cast = cg_slots_get(&gateway->casts, job->cast);
+    struct cg_ask *ask = ask_of(gateway, job);
+    if (cast != NULL) {
+        cast->opening--;
+        cg_cast_opened(gateway, cast, &job->from, job->arrival_us, err, opened);
+    } else if (ask != NULL) {
+        ask->opening--;
+        cg_ask_opened(gateway, ask, job->arrival_us, err, opened);
+    }
+}
+
 void cg_gateway_opened(struct cg_gateway *gateway, uint64_t number, int err, const struct cg_opened *opened) {
     struct cg_job job;
     if (!end_job(gateway, number, &job)) return;
-    struct cg_cast *cast = cg_slots_get(&gateway->casts, job.cast);
-    struct cg_ask *ask = ask_of(gateway, &job);
-    if (cast != NULL) {
-        cast->opening--;
-        cg_cast_opened(gateway, cast, &job.from, job.arrival_us, err, opened);
-    } else if (ask != NULL) {
-        ask->opening--;
-        cg_ask_opened(gateway, ask, job.arrival_us, err, opened);
-    }
+    struct cg_account other = gateway->account; /* protectors deliver what they have when they are released, too */
+    cg_account_begin(gateway, CG_FATE_LATE);
+    hand_on(gateway, &job, err, opened);
+    cg_account_end(gateway);
+    gateway->account = other;
 }
 
 /* Time and the queue. */

@@ -43,9 +43,10 @@ struct cg_opened {
     bool has_kid;
     struct cg_slice kid;
     struct cg_slice identity; /* of a verified member (its credential's hash); empty: address and port identify it */
-    struct cg_slice gid;      /* of a refused answer, where it could be read */
-    struct cg_slice echo;     /* not an answer: the member wants the request again, by unicast, with this Echo value */
-    bool overtaken;           /* the member's later answer came before this one: it does not replace that */
+    struct cg_slice gid;  /* of a refused answer, where it could be read; code, options and payload are then set only
+                             where it was not protected, else all zero */
+    struct cg_slice echo; /* not an answer: the member wants the request again, by unicast, with this Echo value */
+    bool overtaken;       /* the member's later answer came before this one: it does not replace that */
 };
 
 struct cg_protector;
@@ -60,7 +61,8 @@ struct cg_protector_ops {
     int (*seal)(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                 struct cg_binding **binding, struct cg_problem *problem);
     /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an
-     * error: the answer is refused for that reason, and *opened has the kid and gid that could be read. */
+     * error: the answer is refused for that reason, and *opened has the kid and gid that could be read, and what an
+     * unprotected one says. */
     int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                 struct cg_opened *opened);
     /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to

@@ -8,6 +8,7 @@
 #define CG_CORE_STATE_H
 
 #include "base/heap.h"
+#include "core/account.h"
 #include "core/budget.h"
 #include "core/gateway.h"
 #include "core/pace.h"
@@ -183,16 +184,16 @@ struct cg_exchange {
     char id[17];
     enum cg_step step;
     bool started;
-    bool awake;                    /* in the queue */
-    bool abandoned;                /* the client left */
-    bool tallying;                 /* tally is initialised */
-    bool hurried;                  /* to be ended now with what there is */
-    bool unicast;                  /* a single known member: asked, not cast to (R6) */
-    bool asked;                    /* it was its turn to be asked */
-    bool streaming;                /* the head of the reply is out */
-    bool cut;                      /* the stream ends without its last events */
-    struct cg_outq *stream;        /* a reference; NULL: no stream has begun */
-    struct cg_gateway *gateway;    /* for what the stream's queue calls */
+    bool awake;             /* in the queue */
+    bool abandoned;         /* the client left */
+    bool tallying;          /* tally is initialised */
+    bool hurried;           /* to be ended now with what there is */
+    bool unicast;           /* a single known member: asked, not cast to (R6) */
+    bool asked;             /* it was its turn to be asked */
+    bool streaming;         /* the head of the reply is out */
+    bool cut;               /* the stream ends without its last events */
+    struct cg_outq *stream; /* a reference; NULL: no stream has begun */
+    struct cg_gateway *gateway;
     struct cg_held_answer *unsent; /* answers that the stream has yet to tell, in order */
     struct cg_held_answer **last_unsent;
     uint64_t idle_us;  /* when the stream's silence is to be broken */
@@ -227,10 +228,11 @@ struct cg_gateway {
     struct cg_quota quota;
     struct cg_stats_table stats;
     struct cg_totals totals;
-    uint64_t purge_us; /* when to forget what is no longer needed */
-    uint16_t next_mid; /* of group requests: one sequence, as an endpoint may be a member of several groups */
-    bool stopping;     /* no new exchanges */
-    bool closing;      /* no group request goes out any more */
+    struct cg_account account; /* of the datagram that is being looked at */
+    uint64_t purge_us;         /* when to forget what is no longer needed */
+    uint16_t next_mid;         /* of group requests: one sequence, as an endpoint may be a member of several groups */
+    bool stopping;             /* no new exchanges */
+    bool closing;              /* no group request goes out any more */
 };
 
 /* gateway.c */
@@ -241,6 +243,8 @@ void cg_gateway_calm(struct cg_gateway *gateway, struct cg_exchange *exchange); 
 /* The number that the next CG_PENDING will be known by (0: out of memory), and what it then stands for. */
 uint64_t cg_gateway_spare_job(struct cg_gateway *gateway);
 void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job);
+
+/* receive.c */
 void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
 
 /* token.c */
@@ -277,6 +281,9 @@ void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscript
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
                      const struct cg_msg *msg);
 void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, const struct cg_problem *problem);
+/* A datagram with its token is no answer, in none of its exchanges. */
+void cg_cast_refuse(struct cg_cast *cast, const struct cg_addr *from, const struct cg_opened *opened,
+                    const char *reason);
 void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_addr *from, uint64_t arrival_us,
                     int err, const struct cg_opened *opened);
 /* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and

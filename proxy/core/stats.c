@@ -40,9 +40,24 @@ static const struct {
     size_t offset; /* of a uint64_t in struct cg_totals */
 } total_counters[] = {
     {"datagrams_total", "Datagrams received from the groups' side.", offsetof(struct cg_totals, datagrams)},
-    {"malformed_total", "Datagrams that were no CoAP message.", offsetof(struct cg_totals, malformed)},
+    {"malformed_total", "Datagrams that were no CoAP message.", offsetof(struct cg_totals, fates[CG_FATE_MALFORMED])},
     {"unknown_token_total", "Responses to no request, or to one of too long ago.",
-     offsetof(struct cg_totals, unknown_token)},
+     offsetof(struct cg_totals, fates[CG_FATE_UNKNOWN_TOKEN])},
+};
+
+const char *const cg_fate_names[CG_FATE_COUNT] = {
+    [CG_FATE_ANSWER] = "answer",
+    [CG_FATE_BLOCK] = "block",
+    [CG_FATE_CHALLENGE] = "challenge",
+    [CG_FATE_DUPLICATE] = "duplicate",
+    [CG_FATE_REJECTED] = "rejected",
+    [CG_FATE_LATE] = "late",
+    [CG_FATE_ACKNOWLEDGEMENT] = "acknowledgement",
+    [CG_FATE_UNKNOWN_TOKEN] = "unknown-token",
+    [CG_FATE_REQUEST] = "request",
+    [CG_FATE_BAD_CODE] = "bad-code",
+    [CG_FATE_MALFORMED] = "malformed",
+    [CG_FATE_STRAY_EMPTY] = "stray-empty",
 };
 
 static const struct {
@@ -169,6 +184,15 @@ static void put_turns(struct cg_buf *to, const struct cg_totals *totals) {
     cg_buf_printf(to, "castgate_loop_longest_turn_seconds %.15g\n", totals->longest_turn_s);
 }
 
+static void put_fates(struct cg_buf *to, const struct cg_totals *totals) {
+    put_head(to, "datagram_fates_total", "What became of datagrams_total; those being verified have no fate yet.",
+             "counter");
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) {
+        cg_buf_printf(to, "castgate_datagram_fates_total{fate=\"%s\"} %llu\n", cg_fate_names[i],
+                      (unsigned long long)totals->fates[i]);
+    }
+}
+
 static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
     for (size_t i = 0; i < COUNT_OF(total_counters); i++) {
         uint64_t value;
@@ -176,6 +200,7 @@ static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
         put_head(to, total_counters[i].name, total_counters[i].help, "counter");
         cg_buf_printf(to, "castgate_%s %llu\n", total_counters[i].name, (unsigned long long)value);
     }
+    put_fates(to, totals);
     put_head(to, "refused_total", "Client requests refused before their mapping was known.", "counter");
     for (int i = 0; i < CG_ERR_COUNT; i++) {
         if (totals->errors[i] == 0) continue;

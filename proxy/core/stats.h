@@ -30,10 +30,27 @@ struct cg_stats {
     UT_hash_handle hh;
 };
 
+/* What became of a datagram, strongest first: core/account.h. */
+enum cg_fate {
+    CG_FATE_ANSWER,          /* a member's first answer, or a newer one */
+    CG_FATE_BLOCK,           /* a further block of an answer */
+    CG_FATE_CHALLENGE,       /* the member wants the request again, with an Echo value */
+    CG_FATE_DUPLICATE,       /* of an answer that is there */
+    CG_FATE_REJECTED,        /* in its reply's `rejected`, with the reason */
+    CG_FATE_LATE,            /* its request has ended */
+    CG_FATE_ACKNOWLEDGEMENT, /* an empty message about a unicast request */
+    CG_FATE_UNKNOWN_TOKEN,   /* a response to nothing that ran, or that is remembered */
+    CG_FATE_REQUEST,         /* a request or a ping: this side serves nobody */
+    CG_FATE_BAD_CODE,        /* of a class that is none (RFC 7252 §12.1) */
+    CG_FATE_MALFORMED,       /* no CoAP message */
+    CG_FATE_STRAY_EMPTY,     /* an empty message about nothing */
+    CG_FATE_COUNT
+};
+extern const char *const cg_fate_names[CG_FATE_COUNT]; /* as in the metrics */
+
 struct cg_totals {
-    uint64_t datagrams;        /* received on group sockets */
-    uint64_t malformed;        /* not CoAP */
-    uint64_t unknown_token;    /* no such cast, ask, or too long ago */
+    uint64_t datagrams; /* received on group sockets */
+    uint64_t fates[CG_FATE_COUNT];
     uint64_t requests_refused; /* before a mapping was known */
     uint64_t errors[CG_ERR_COUNT];
     struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */

@@ -48,7 +48,6 @@ static void on_taken(void *ctx) {
 
 bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     exchange->last_unsent = &exchange->unsent;
-    exchange->gateway = gateway;
     exchange->stream = cg_outq_new(exchange->config->limits.stream_queue, &gateway->quota);
     if (exchange->stream == NULL) {
         cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "the system has no memory left");

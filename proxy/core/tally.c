@@ -2,7 +2,7 @@
  * and however much they send. */
 #include "core/tally.h"
 
-#include "base/err.h"
+#include "base/text.h"
 #include "core/who.h"
 
 /* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
@@ -69,7 +69,7 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
 }
 
 static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
-    cg_tally_refuse(tally, &arrival->from, arrival->opened->kid, CG_SLICE_NONE, reason);
+    cg_tally_refuse(tally, &arrival->from, arrival->opened, reason);
     tally->limited = true;
     return CG_TALLY_OVER_CAP;
 }
@@ -111,18 +111,8 @@ static bool is_same(const struct cg_held_answer *held, const struct cg_opened *o
            cg_slice_equal(held->payload, opened->payload);
 }
 
-/* RFC 10021 §7.4: it cannot be ordered among the member's earlier answers to the same request. */
-static bool has_other_kid(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
-    return arrival->opened->verified == CASTGATE_VERIFIED_SOURCE && held->via == arrival->via &&
-           !cg_slice_equal(held->kid, arrival->opened->kid);
-}
-
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
-    if (has_other_kid(held, arrival)) {
-        cg_tally_refuse(tally, &arrival->from, arrival->opened->kid, CG_SLICE_NONE, cg_err_info(CG_E_KID)->slug);
-        return CG_TALLY_REFUSED;
-    }
     tally->duplicates++;
     if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
     if (is_same(held, arrival->opened) || arrival->opened->overtaken) return CG_TALLY_AGAIN;
@@ -173,18 +163,50 @@ void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, cons
     mark_unseen(tally, held->member);
     tally->answered--;
     if (is_failure(held->code)) tally->failed--;
-    cg_tally_refuse(tally, &held->from, held->kid, CG_SLICE_NONE, reason);
+    cg_tally_refuse(tally, &held->from, &(struct cg_opened){.kid = held->kid, .has_kid = held->has_kid}, reason);
 }
 
-void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, struct cg_slice kid, struct cg_slice gid,
+/* At most CG_DIAGNOSTIC_MAX bytes, without cutting a character. */
+static struct cg_slice beginning_of(struct cg_slice text) {
+    size_t len = 0, step = 1;
+    while (len < text.len && step > 0) {
+        step = cg_utf8_sequence(text.data + len, text.len - len);
+        if (len + step > CG_DIAGNOSTIC_MAX) break;
+        len += step;
+    }
+    return cg_slice_of(text.data, len);
+}
+
+static bool is_plain(const struct cg_opened *opened) {
+    struct cg_msg msg = {.options = opened->options};
+    struct cg_slice value;
+    return opened->verified == CASTGATE_VERIFIED_NONE && !cg_msg_find(&msg, CG_OPT_OSCORE, &value);
+}
+
+/* RFC 7252 §5.5.2: the payload of an error without format. */
+static struct cg_slice diagnostic_of(const struct cg_opened *opened) {
+    struct cg_msg msg = {.options = opened->options};
+    struct cg_slice format;
+    bool is_text = is_failure(opened->code) && !cg_msg_find(&msg, CG_OPT_CONTENT_FORMAT, &format);
+    return is_text ? beginning_of(opened->payload) : CG_SLICE_NONE;
+}
+
+static void keep_words(struct cg_tally *tally, struct cg_refusal *refusal, const struct cg_opened *opened) {
+    if (!is_plain(opened)) return;
+    refusal->code = opened->code;
+    refusal->diagnostic = cg_arena_copy(tally->arena, diagnostic_of(opened));
+}
+
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason) {
     if (tally->rejected++ >= CG_REFUSALS_LISTED) return;
     struct cg_refusal *refusal = cg_arena_zalloc(tally->arena, sizeof *refusal);
     if (refusal == NULL) return;
     refusal->from = *from;
-    refusal->kid = cg_arena_copy(tally->arena, kid);
-    refusal->gid = cg_arena_copy(tally->arena, gid);
+    refusal->kid = cg_arena_copy(tally->arena, opened->kid);
+    refusal->gid = cg_arena_copy(tally->arena, opened->gid);
     refusal->reason = reason;
+    keep_words(tally, refusal, opened);
     *tally->last_refusal = refusal;
     tally->last_refusal = &refusal->next;
 }

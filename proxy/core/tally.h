@@ -31,10 +31,13 @@ struct cg_refusal {
     struct cg_addr from;
     struct cg_slice kid;
     struct cg_slice gid;
-    const char *reason; /* static */
+    struct cg_slice diagnostic; /* text of an answer that was not protected (RFC 7252 §5.5.2), its beginning */
+    uint8_t code;               /* of such an answer; 0: none */
+    const char *reason;         /* static */
 };
 
 #define CG_REFUSALS_LISTED 64 /* beyond, they are only counted */
+#define CG_DIAGNOSTIC_MAX  256
 
 struct cg_tally {
     struct cg_arena *arena;
@@ -53,7 +56,6 @@ enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
     CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
-    CG_TALLY_REFUSED,   /* counted as rejected */
     CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };
@@ -77,7 +79,8 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
 bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body);
 /* Takes an answer back, as if it had been refused: its blocks did not make a whole. */
 void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason);
-void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, struct cg_slice kid, struct cg_slice gid,
+/* `opened` as protector.h has it: of an answer that was not verified what it says is kept, too. */
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason);
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);

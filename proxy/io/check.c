@@ -326,7 +326,7 @@ static void look_at_leg(struct check *check, struct cg_leg *leg, const struct cg
 }
 
 static bool self_test_arrived(const struct check *check) {
-    return cg_gateway_totals(check->loop.gateway)->malformed > check->malformed_before;
+    return cg_gateway_totals(check->loop.gateway)->fates[CG_FATE_MALFORMED] > check->malformed_before;
 }
 
 /* Something that is no CoAP, from another port: unasked UDP, as answers to multicast are for a firewall. */
@@ -344,7 +344,7 @@ static bool send_self_test(const struct cg_leg *leg) {
 
 static void test_itself(struct check *check, struct cg_leg *leg) {
     if (!leg->has_interface || leg->source.family == CG_FAMILY_NONE) return;
-    check->malformed_before = cg_gateway_totals(check->loop.gateway)->malformed;
+    check->malformed_before = cg_gateway_totals(check->loop.gateway)->fates[CG_FATE_MALFORMED];
     leg->self_test_done = send_self_test(leg);
     if (leg->self_test_done) leg->self_test_passed = wait_until(check, self_test_arrived, SELF_TEST_PATIENCE_MS);
 }

@@ -63,11 +63,11 @@ int cg_msg_parse(struct cg_msg *msg, struct cg_slice datagram) {
     msg->type = data[0] >> 4 & 3;
     msg->code = data[1];
     msg->mid = (uint16_t)(data[2] << 8 | data[3]);
-    if (msg->code == CG_EMPTY) return datagram.len == HEADER_LEN && (data[0] & 15) == 0 ? CG_OK : CG_E_FORMAT;
     size_t token_len = data[0] & 15;
     if (token_len > CG_TOKEN_MAX || token_len > datagram.len - HEADER_LEN) return CG_E_FORMAT;
     msg->token.len = (uint8_t)token_len;
     memcpy(msg->token.bytes, data + HEADER_LEN, token_len);
+    if (msg->code == CG_EMPTY) return datagram.len == HEADER_LEN ? CG_OK : CG_E_FORMAT;
     size_t behind = HEADER_LEN + token_len;
     return cg_msg_parse_body(msg, cg_slice_of(data + behind, datagram.len - behind));
 }

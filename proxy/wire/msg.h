@@ -80,8 +80,9 @@ struct cg_opt_iter {
 /* A UDP datagram. CG_E_FORMAT for everything that RFC 7252 §3 calls a format error: shorter than the header, version
  * other than 1, token length 9 to 15, an Empty message (code 0.00) with anything behind the MID, option delta or length
  * 15 without being the payload marker, a truncated option, an option number above 65535, the marker with no payload. On
- * failure after a whole header of version 1, type and mid are set (so that a CON may be rejected with RST); otherwise
- * type is NON: another version is ignored in silence. */
+ * failure after a whole header of version 1, type and mid are set (so that a CON may be rejected with RST), and the
+ * token where it is whole (so that whose it is can be told); otherwise type is NON: another version is ignored in
+ * silence. */
 int cg_msg_parse(struct cg_msg *msg, struct cg_slice datagram) CG_MUST_CHECK;
 /* Code, options and payload as OSCORE's plaintext has them; type, mid and token are left zero. */
 int cg_msg_parse_inner(struct cg_msg *msg, struct cg_slice plaintext) CG_MUST_CHECK;

@@ -125,7 +125,7 @@ static bool ask(struct side *side, struct bench_peer *peer, int mapping, struct 
 static uint64_t lost(const struct side *side, int mapping) {
     const struct cg_stats *stats = side->mappings[mapping].stats;
     return stats->duplicate + stats->late + stats->over_cap + stats->rejected +
-           cg_gateway_totals(side->loop.gateway)->unknown_token;
+           cg_gateway_totals(side->loop.gateway)->fates[CG_FATE_UNKNOWN_TOKEN];
 }
 
 /* CPU ns an answer. */

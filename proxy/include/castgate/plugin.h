@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CASTGATE_PLUGIN_MAJOR  0
-#define CASTGATE_PLUGIN_MINOR  1
+#define CASTGATE_PLUGIN_MINOR  2
 #define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
 
 struct castgate_slice {
@@ -62,6 +62,8 @@ struct castgate_rejected {
     struct castgate_slice kid;
     struct castgate_slice gid;
     struct castgate_slice reason;
+    struct castgate_slice diagnostic; /* what it says itself, UTF-8, where it was an unprotected error */
+    uint8_t code;                     /* CoAP code, where it was not protected; 0: none */
 };
 
 struct castgate_summary {

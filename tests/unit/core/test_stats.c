@@ -82,8 +82,8 @@ static void test_counters(void **state) {
     stats->kernel_drops = UINT64_MAX;
     cg_stats_get(&text->table, "floor4")->sent = 77;
     text->totals.datagrams = 11;
-    text->totals.malformed = 12;
-    text->totals.unknown_token = 13;
+    text->totals.fates[CG_FATE_MALFORMED] = 12;
+    text->totals.fates[CG_FATE_UNKNOWN_TOKEN] = 13;
     emit(text);
     assert_line(text, "# TYPE castgate_requests_total counter");
     assert_line(text, "castgate_requests_total{mapping=\"floor3\"} 1");
@@ -101,6 +101,21 @@ static void test_counters(void **state) {
     assert_line(text, "castgate_datagrams_total 11");
     assert_line(text, "castgate_malformed_total 12");
     assert_line(text, "castgate_unknown_token_total 13");
+}
+
+/* Each fate once, under its own name, so that they can be added up. */
+static void test_fates(void **state) {
+    struct text *text = *state;
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) text->totals.fates[i] = 100 + i;
+    emit(text);
+    assert_line(text, "# TYPE castgate_datagram_fates_total counter");
+    assert_line(text, "castgate_datagram_fates_total{fate=\"answer\"} 100");
+    assert_line(text, "castgate_datagram_fates_total{fate=\"stray-empty\"} 111");
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) {
+        char line[80];
+        snprintf(line, sizeof line, "castgate_datagram_fates_total{fate=\"%s\"} %zu", cg_fate_names[i], 100 + i);
+        assert_line(text, line);
+    }
 }
 
 static void test_errors_by_reason(void **state) {
@@ -210,6 +225,7 @@ int main(void) {
         WITH_TEXT(test_by_name),    WITH_TEXT(test_counters),      WITH_TEXT(test_errors_by_reason),
         WITH_TEXT(test_histograms), WITH_TEXT(test_bounds_ascend), WITH_TEXT(test_label_escaping),
         WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),   WITH_TEXT(test_loop_turns),
+        WITH_TEXT(test_fates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,14 +92,14 @@ static void test_late_answers_count_under_their_mapping_for_a_while(void **state
     world_advance(&world, 2 * SECOND);
     world_answer(&world, 0, "127.1.0.2", "late");
     assert_int_equal(stats->late, 1);
-    assert_int_equal(world.gateway->totals.unknown_token, 0);
+    assert_int_equal(world.gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 0);
     world_advance(&world, 499 * SECOND);
     world_answer(&world, 0, "127.1.0.2", "very late");
     assert_int_equal(stats->late, 2);
     world_advance(&world, 2 * SECOND);
     world_answer(&world, 0, "127.1.0.2", "too late");
     assert_int_equal(stats->late, 2);
-    assert_int_equal(world.gateway->totals.unknown_token, 1);
+    assert_int_equal(world.gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 1);
     call_fini(&call);
     world_fini(&world);
 }

@@ -214,32 +214,6 @@ static void test_a_credential_is_who_it_is_wherever_it_sends_from(void **state) 
     stop(&world, &call);
 }
 
-static void test_another_kid_of_the_same_credential_is_rejected(void **state) { /* RFC 10021 §7.4 */
-    (void)state;
-    struct world world;
-    struct call call;
-    struct cg_protector_ops ops;
-    struct identified identified;
-    start_identified(&world, &identified, &ops);
-    world_get(&world, &call, "/lamps");
-    identified.next = (struct cg_opened){.kid = cg_slice_str("a"), .identity = cg_slice_str("credential of the first")};
-    world_answer(&world, 0, "127.1.0.1", "before");
-    identified.next.kid = cg_slice_str("b");
-    world_answer(&world, 0, "127.1.0.1", "after");
-    identified.next.identity = cg_slice_str("credential of the other"); /* a kid is no identity */
-    identified.next.kid = cg_slice_str("a");
-    world_answer(&world, 0, "127.1.0.2", "another's");
-    world_run(&world);
-    assert_int_equal(call.reply.summary.answered, 2);
-    assert_int_equal(call.reply.summary.rejected, 1);
-    assert_int_equal(call.reply.summary.duplicates, 0);
-    assert_non_null(strstr(call.text, "\"body\":\"before\""));
-    assert_non_null(
-        strstr(call.text, "\"from\":\"127.1.0.1:5683\",\"kid\":\"62\",\"gid\":null,\"reason\":\"kid-changed\""));
-    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->rejected, 1);
-    stop(&world, &call);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_member_that_answers_from_another_port_is_not_missing),
@@ -251,7 +225,6 @@ int main(void) {
         cmocka_unit_test(test_a_member_is_seen_while_any_answer_stays),
         cmocka_unit_test(test_addresses_that_are_not_link_local_have_no_zone),
         cmocka_unit_test(test_a_credential_is_who_it_is_wherever_it_sends_from),
-        cmocka_unit_test(test_another_kid_of_the_same_credential_is_rejected),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -71,20 +71,27 @@ static void test_lists(void **state) {
                                                   .kid = bytes("\x01", 1),
                                                   .gid = bytes("\xca\xfe", 2),
                                                   .reason = text("replayed")},
+                                                 {.from = text("127.1.0.8:5683"),
+                                                  .reason = text("unprotected"),
+                                                  .code = CG_CODE(4, 1),
+                                                  .diagnostic = text("no \"context\"")},
                                                  {.from = {0}, .reason = text("a \"reason\"")}};
     struct castgate_call call;
     call_init(&call);
     call.missing = missing;
     call.missing_count = 2;
     call.rejected = rejected;
-    call.rejected_count = 2;
+    call.rejected_count = 3;
     json_t *document = encode(&call);
     json_t *expected =
         json_pack("[{s:s,s:s},{s:s,s:n}]", "member", "lamp-2", "from", "127.1.0.2:5683", "member", "lamp-3", "from");
     assert_true(json_equal(json_object_get(document, "missing"), expected));
     json_decref(expected);
-    expected = json_pack("[{s:s,s:s,s:s,s:s},{s:n,s:n,s:n,s:s}]", "from", "127.1.0.9:5683", "kid", "01", "gid", "cafe",
-                         "reason", "replayed", "from", "kid", "gid", "reason", "a \"reason\"");
+    expected = json_pack("[{s:s,s:s,s:s,s:s,s:n,s:n},{s:s,s:n,s:n,s:s,s:s,s:s},{s:n,s:n,s:n,s:s,s:n,s:n}]", "from",
+                         "127.1.0.9:5683", "kid", "01", "gid", "cafe", "reason", "replayed", "code", "diagnostic",
+                         "from", "127.1.0.8:5683", "kid", "gid", "reason", "unprotected", "code", "4.01", "diagnostic",
+                         "no \"context\"", "from", "kid", "gid", "reason", "a \"reason\"", "code", "diagnostic");
+    assert_non_null(expected);
     assert_true(json_equal(json_object_get(document, "rejected"), expected));
     json_decref(expected);
     json_decref(document);

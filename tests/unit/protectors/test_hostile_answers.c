@@ -68,6 +68,18 @@ static void a_plain_answer(void **state) {
     room_finish_with(room, "unprotected", 1);
 }
 
+/* RFC 8613 §8.2: what a member says that has no context for the request, such as after a rekey that it missed. */
+static void a_plain_error_is_told_and_not_believed(void **state) {
+    struct room *room = *state;
+    size_t sent = side_get(&room->side);
+    world_answer_as(&room->side.world, sent, "127.1.0.2:5683",
+                    (struct answer){.type = CG_NON, .code = CG_CODE(4, 1), .payload = "Security context not found"});
+    room_answer(room, 1, sent, "on", (struct style){0});
+    room_finish_with(room, "unprotected", 1);
+    assert_int_equal(count_of(room->side.call.text, "\"code\":\"4.01\",\"diagnostic\":\"Security context not found\""),
+                     1);
+}
+
 /* The same datagram with one more OSCORE option, before or behind the one that it has: whose is it? */
 static struct answer_bytes with_second_option(const struct answer_bytes *bytes, struct cg_slice more, bool in_front) {
     struct answer_bytes changed;
@@ -380,6 +392,7 @@ int main(void) {
         WITH_ROOM(a_flipped_answer),
         WITH_ROOM(a_truncated_answer),
         WITH_ROOM(a_plain_answer),
+        WITH_ROOM(a_plain_error_is_told_and_not_believed),
         WITH_ROOM(a_second_oscore_option),
         WITH_ROOM(outer_options_change_nothing),
         WITH_ROOM(a_fragment_is_refused),
