@@ -155,7 +155,9 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     group->current = group->staged_current;
     group->next = group->staged_next;
     group->staged_current = group->staged_next = NULL;
+    bool left = old != NULL && group->current == NULL;
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
     retire_replaced(group);
+    if (left && group->services->gateway != NULL) cg_gateway_left(group->services->gateway, &group->protector);
 }

@@ -165,8 +165,7 @@ static void blame(const struct group_opening *o) {
 
 /* Attempts */
 
-/* Evicted members stay out, also where the request went out while they were members (R55). Where the security group is
- * no more, what runs ends as it began. */
+/* Evicted members stay out, also where the request went out while they were members (R55). */
 static bool is_evicted(const struct group_opening *o) {
     const struct cg_group_oscore *group = o->binding->group;
     if (o->epochs[o->attempt] == group->current) return false; /* the peer is one of its */

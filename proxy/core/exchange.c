@@ -122,12 +122,25 @@ static void leave(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     cg_exchange_free(gateway, exchange);
 }
 
+/* Collecting ends; what was verified until now was a member's answer to a member. */
+static void end_withdrawn(struct cg_exchange *exchange) {
+    exchange->withdrawn = false;
+    if (exchange->step >= CG_STEP_DRAIN) return;
+    if (exchange->tally.answered == 0) {
+        cg_problem_set(&exchange->problem, CG_E_PROTECT,
+                       "the security group was removed from the settings; members may have acted on the request");
+    }
+    exchange->ended_by = "limit";
+    exchange->step = exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
+}
+
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (exchange->abandoned) {
         leave(gateway, exchange);
         return;
     }
     if (!exchange->started) return;
+    if (exchange->withdrawn) end_withdrawn(exchange);
     for (;;) {
         enum cg_step step = exchange->step;
         enum cg_step next = steps[step](gateway, exchange);

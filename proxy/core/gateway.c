@@ -272,6 +272,15 @@ void cg_gateway_opened(struct cg_gateway *gateway, uint64_t number, int err, con
     gateway->account = other;
 }
 
+void cg_gateway_left(struct cg_gateway *gateway, const struct cg_protector *protector) {
+    for (uint32_t i = 0; i < gateway->exchanges.cap; i++) {
+        struct cg_exchange *exchange = gateway->exchanges.slots[i].item;
+        if (exchange == NULL || exchange->mapping == NULL || exchange->mapping->protector != protector) continue;
+        exchange->withdrawn = true;
+        cg_gateway_wake(gateway, exchange);
+    }
+}
+
 /* Time and the queue. */
 
 void cg_gateway_set_timer(struct cg_gateway *gateway, struct cg_timer *timer, uint64_t at_us) {

@@ -57,6 +57,11 @@ void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t job, int err, struct
                        const struct cg_problem *problem);
 void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const struct cg_opened *opened);
 
+/* The gateway has left the group that this protector stood for: what runs under it ends with the answers that it has
+ * (RFC 10021 §5.1). */
+struct cg_protector;
+void cg_gateway_left(struct cg_gateway *gateway, const struct cg_protector *protector);
+
 /* The time of the current or latest call, monotonic µs. */
 uint64_t cg_gateway_now(const struct cg_gateway *gateway);
 

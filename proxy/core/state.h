@@ -186,6 +186,7 @@ struct cg_exchange {
     bool started;
     bool awake;             /* in the queue */
     bool abandoned;         /* the client left */
+    bool withdrawn;         /* the gateway left the group */
     bool tallying;          /* tally is initialised */
     bool hurried;           /* to be ended now with what there is */
     bool unicast;           /* a single known member: asked, not cast to (R6) */

@@ -15,8 +15,8 @@
 
 #define DIGEST_LEN CG_GROUP_DIGEST_LEN
 
-/* A security group by name. One that the settings have no more keeps its place, without keys: exchanges may still run.
- */
+/* A security group by name. One that the settings have no more keeps its place, without keys: answers may still be on
+ * their way. */
 struct cg_named_group {
     char name[CG_NAME_MAX + 1];
     struct cg_group_oscore *group;

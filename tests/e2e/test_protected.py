@@ -11,7 +11,7 @@ import pytest
 
 import coap
 from conftest import BUILD, Group, IPV4_GROUP, free_udp_port
-from probe import Later, Tap, check_problem, counter, log_lines, metrics, parse_mixed, wait_for
+from probe import Later, Tap, check_problem, counter, log_lines, metrics, parse_mixed, running, wait_for
 from protected import AUTHORIZED, Keys, Oscore, ProtectedMembers, make_state, settings
 
 
@@ -340,6 +340,17 @@ def with_keys(gate, keys, following=None):
     """The settings with other key files."""
     entry = str(keys.gateway) if following is None else {"file": str(keys.gateway), "next": str(following.gateway)}
     return {**gate.settings, "security_groups": {keys.name: entry}}
+
+
+def test_a_group_that_is_removed_ends_what_runs_under_it(lights):
+    """RFC 10021 5.1: with what was verified until then, or an error that says why; and at once."""
+    gate, keys, fleet = lights(2, "--delay", "15000:15000", finish="deadline", timeout=20)
+    begun, waiting = time.monotonic(), Later(gate.request, "/lights/status")
+    wait_for(lambda: running(gate) == 1)
+    reload_until(gate, {**gate.settings, "security_groups": {}, "mappings": []}, "reload")
+    problem = check_problem(waiting.result(), 502, "cannot-protect")
+    assert time.monotonic() - begun < 10 and "removed" in str(problem)
+    assert running(gate) == 0
 
 
 def test_rekey_while_an_exchange_runs_R54_R55(new_keys, group, protected, gateway, capture, tmp_path):

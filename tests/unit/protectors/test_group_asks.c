@@ -253,6 +253,23 @@ static void no_retransmission_goes_out_under_retired_keys_R55(void **state) {
     rekeyed_fini(&next);
 }
 
+static void who_left_the_group_retransmits_nothing(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    const char *why;
+    allow_repair(side);
+    size_t sent = begin(side, CG_GET);
+    room_answer(room, 1, sent, "on", (struct style){0});
+    settle(side);
+    advance(side, SECOND);
+    assert_int_equal(side->world.sent_count, sent + 3);
+    assert_int_equal(cg_group_oscore_stage(side->lamps, NULL, NULL, &why), CG_OK);
+    cg_group_oscore_commit(side->lamps);
+    advance(side, 100 * SECOND);
+    assert_int_equal(side->world.sent_count, sent + 3);
+    assert_counts(side_reply(side), 1, 0);
+}
+
 /* Asked anew it is all new: the retransmissions begin again, and are the same. */
 static void what_is_asked_anew_is_retransmitted_as_it_is(void **state) {
     struct room *room = *state;
@@ -540,6 +557,7 @@ int main(void) {
         WITH_ROOM(who_challenges_the_echo_itself_is_given_up),
         WITH_ROOM(a_challenged_repair_is_made_again),
         WITH_ROOM(no_retransmission_goes_out_under_retired_keys_R55),
+        WITH_ROOM(who_left_the_group_retransmits_nothing),
         WITH_ROOM(what_is_asked_anew_is_retransmitted_as_it_is),
         WITH_ROOM(a_retried_post_is_not_said_again_after_a_rekey),
         WITH_ROOM(a_challenged_member_that_is_asked_anew_may_challenge_again),

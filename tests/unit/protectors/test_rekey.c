@@ -458,18 +458,73 @@ static void forgeries_count_once_under_several_epochs(void **state) {
     rekeyed_fini(&next);
 }
 
-static void a_removed_group_ends_as_it_began(void **state) {
-    struct room *room = *state;
-    struct side *side = &room->side;
+static void remove_group(struct side *side) {
     const char *why;
-    size_t sent = side_get(side);
     assert_int_equal(cg_group_oscore_stage(side->lamps, NULL, NULL, &why), CG_OK);
     cg_group_oscore_commit(side->lamps);
+    world_run(&side->world);
+}
+
+/* RFC 10021 §5.1: whoever leaves a group ends what it has begun in it. */
+static void a_removed_group_ends_what_runs_with_what_it_has(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
     room_answer(room, 1, sent, "on", (struct style){0});
-    room_answer(room, 2, sent, "on", (struct style){.numbered = true});
     side_settle(side);
-    const char *text = side_reply(side);
-    assert_counts(text, 2, 0);
+    remove_group(side);
+    assert_int_equal(side->call.replies, 1); /* at once */
+    assert_counts(side->call.text, 1, 0);
+    assert_string_equal(side->call.reply.summary.ended_by, "limit");
+    assert_int_equal(cg_gateway_running(side->world.gateway), 0);
+    struct answer_bytes late = room_seal(room, 2, &two, "late", (struct style){0});
+    side_deliver(side, 2, &late);
+    assert_int_equal(side->crypto.count, 0);
+}
+
+static void a_removed_group_ends_what_nobody_has_answered_with_an_error(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    side_get(side);
+    remove_group(side);
+    assert_int_equal(side->call.problems, 1);
+    assert_int_equal(side->call.problem.err, CG_E_PROTECT);
+    assert_int_equal(cg_gateway_running(side->world.gateway), 0);
+}
+
+/* Before it is sent, whatever it waits for; and nothing goes out afterwards. */
+static void a_removed_group_ends_what_waits(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    for (int moment = 0; moment < 2; moment++) {
+        side->call = (struct call){0};
+        world_get(&side->world, &side->call, "/lamps/x");
+        assert_int_equal(side->store.count, 1); /* for a number */
+        if (moment == 1) fake_store_grant(&side->store);
+        assert_int_equal(side->crypto.count, (size_t)moment); /* for its signature */
+        remove_group(side);
+        assert_int_equal(side->call.problems, 1);
+        while (side->store.count > 0) fake_store_grant(&side->store);
+        side_settle(side);
+        assert_int_equal(side->world.sent_count, 0);
+        side_set_keys(side, side->lamps, &side->keys, 0, NULL);
+    }
+}
+
+/* Retransmissions end as well, and other groups' exchanges go on. */
+static void a_removed_group_ends_nothing_else(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct call plain;
+    side_get(side);
+    world_get(&side->world, &plain, "/pair");
+    remove_group(side);
+    assert_int_equal(side->call.problems, 1);
+    assert_int_equal(plain.replies + plain.problems, 0);
+    world_advance(&side->world, 3 * SECOND);
+    assert_int_equal(plain.replies, 1);
+    call_fini(&plain);
 }
 
 static void what_cannot_be_used_changes_nothing(void **state) {
@@ -518,7 +573,10 @@ int main(void) {
         WITH_ROOM(old_pairwise_keys_are_gone),
         WITH_ROOM(a_joiner_cannot_read_what_was_sent_before_R54),
         WITH_ROOM(forgeries_count_once_under_several_epochs),
-        WITH_ROOM(a_removed_group_ends_as_it_began),
+        WITH_ROOM(a_removed_group_ends_what_runs_with_what_it_has),
+        WITH_ROOM(a_removed_group_ends_what_nobody_has_answered_with_an_error),
+        WITH_ROOM(a_removed_group_ends_what_waits),
+        WITH_ROOM(a_removed_group_ends_nothing_else),
         WITH_ROOM(what_cannot_be_used_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
