@@ -134,6 +134,10 @@ static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct ca
         cg_buf_put_decimal(value, answer->max_age);
         if (!put_header(to, "Cache-Control", value)) return false;
     }
+    if (answer->has_max_age && answer->status == 503) { /* RFC 8075 §7, note 8 */
+        cg_buf_put_decimal(value, answer->max_age);
+        if (!put_header(to, "Retry-After", value)) return false;
+    }
     if (answer->reply_from.len > 0) {
         put_byte_sequence(value, answer->reply_from);
         if (!put_header(to, "Reply-From", value)) return false;

@@ -183,14 +183,15 @@ struct cg_http_settings {
     struct cg_tls_settings tls;
     const char **hosts; /* further names for Host, lower case, with or without port */
     size_t host_count;
-    bool strict; /* Multicast-Timeout is required always, as GCP says */
+    bool strict;       /* Multicast-Timeout is required always, as GCP says */
+    bool coap_payload; /* application/coap-payload;cf=N is taken from clients (RFC 8075 §6.2) */
 };
 
 struct cg_config {
     unsigned references;
     struct cg_arena arena; /* holds everything, the snapshot itself apart */
     struct cg_http_settings http;
-    struct cg_http_settings admin; /* same shape; strict unused */
+    struct cg_http_settings admin; /* same shape; strict and coap_payload unused */
     struct cg_group_settings group;
     const char **coap_listen; /* URIs; this version does not listen there */
     size_t coap_listen_count;

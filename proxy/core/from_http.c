@@ -507,6 +507,11 @@ static int check_content_encoding(const struct conversion *c) {
     return CG_OK;
 }
 
+/* RFC 8075 §6.2. What is protected by the client has another way in, and no number leads to it. */
+static bool may_name(const struct conversion *c, struct cg_slice media_type, uint16_t format) {
+    return format != CG_FORMAT_OSCORE && (c->config->http.coap_payload || !cg_format_is_by_number(media_type));
+}
+
 static int take_content_format(struct conversion *c) {
     struct cg_slice type = CG_SLICE_NONE;
     bool present = false;
@@ -520,8 +525,14 @@ static int take_content_format(struct conversion *c) {
     if (cg_format_from_media_type(type, &format) < 0) {
         return cg_problem_set(
             c->problem, CG_E_MEDIA_TYPE,
-            "Content-Type \"%.*s\" has no CoAP Content-Format; application/coap-payload;cf=N names one by number",
+            "Content-Type \"%.*s\" has no CoAP Content-Format; with \"coap_payload\": true in \"http\", "
+            "application/coap-payload;cf=N names one by number",
             (int)(type.len < 80 ? type.len : 80), (const char *)type.data);
+    }
+    if (!may_name(c, type, format)) {
+        return cg_problem_set(c->problem, CG_E_MEDIA_TYPE,
+                              "application/coap-payload is taken where the settings say \"coap_payload\": true in "
+                              "\"http\" only, and never for application/oscore");
     }
     if (c->request->method == CG_PATCH && format == FORMAT_MERGE_PATCH) c->request->method = CG_IPATCH;
     return add_uint(c, CG_OPT_CONTENT_FORMAT, format);
@@ -706,6 +717,11 @@ static int take_accept_option(struct conversion *c) {
     }
     uint16_t format;
     if (count != 1 || cg_format_from_media_type(wanted.text, &format) < 0) return CG_OK;
+    if (!may_name(c, wanted.text, format)) {
+        return cg_problem_set(c->problem, CG_E_NOT_ACCEPTABLE,
+                              "application/coap-payload in Accept is taken where the settings say \"coap_payload\": "
+                              "true in \"http\" only, and application/oscore never");
+    }
     return add_uint(c, CG_OPT_ACCEPT, format);
 }
 

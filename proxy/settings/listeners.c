@@ -9,6 +9,7 @@ static const struct cg_key http_keys[] = {
     CG_KEY_OWN("hosts"),
     CG_KEY_OWN("tls"),
     CG_KEY_FIELD("strict", cg_read_bool, struct cg_http_settings, strict),
+    CG_KEY_FIELD("coap_payload", cg_read_bool, struct cg_http_settings, coap_payload),
 };
 const struct cg_keys cg_http_keys = CG_KEYS(http_keys);
 

@@ -308,6 +308,7 @@ void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     out_open(&out, NULL, '{');
     print_front(&out, "http", &config->http);
     out_bool(&out, "strict", config->http.strict);
+    out_bool(&out, "coap_payload", config->http.coap_payload);
     out_close(&out, '}');
     print_front(&out, "admin", &config->admin);
     out_close(&out, '}');

@@ -4,6 +4,8 @@
 
 #include "base/text.h"
 
+#define COAP_PAYLOAD "application/coap-payload"
+
 enum row_kind { BINARY, TEXT, JSON };
 
 struct row {
@@ -221,13 +223,25 @@ static int parse_by_table(struct cg_slice type, struct cg_slice parameters, uint
     return CG_E_MEDIA_TYPE;
 }
 
+/* The type without its parameters, which are left in *rest. */
+static int take_type(struct cg_slice *rest, struct cg_slice *type) {
+    struct cg_slice main_type, sub_type;
+    skip_spaces(rest);
+    if (!take_token(rest, &main_type) || !take_byte(rest, '/') || !take_token(rest, &sub_type)) return CG_E_MEDIA_TYPE;
+    *type = cg_slice_of(main_type.data, main_type.len + 1 + sub_type.len);
+    return CG_OK;
+}
+
+bool cg_format_is_by_number(struct cg_slice media_type) {
+    struct cg_slice type;
+    return take_type(&media_type, &type) == CG_OK && cg_slice_is_nocase(type, COAP_PAYLOAD);
+}
+
 int cg_format_from_media_type(struct cg_slice media_type, uint16_t *format) {
-    struct cg_slice rest = media_type, main_type, sub_type;
-    skip_spaces(&rest);
-    if (!take_token(&rest, &main_type) || !take_byte(&rest, '/') || !take_token(&rest, &sub_type))
-        return CG_E_MEDIA_TYPE;
-    struct cg_slice type = cg_slice_of(main_type.data, main_type.len + 1 + sub_type.len);
-    if (cg_slice_is_nocase(type, "application/coap-payload")) return parse_coap_payload(rest, format);
+    struct cg_slice rest = media_type, type;
+    int err = take_type(&rest, &type);
+    if (err < 0) return err;
+    if (cg_slice_is_nocase(type, COAP_PAYLOAD)) return parse_coap_payload(rest, format);
     if (cg_slice_is_nocase(type, "text/plain")) return parse_text_plain(rest, format);
     return parse_by_table(type, rest, format);
 }

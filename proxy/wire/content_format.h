@@ -20,6 +20,10 @@ const char *cg_format_media_type(uint16_t format);
  * 0). CG_E_MEDIA_TYPE. */
 int cg_format_from_media_type(struct cg_slice media_type, uint16_t *format) CG_MUST_CHECK;
 
+/* Whether it names a format by number, "application/coap-payload;cf=N": which a proxy takes only where it was told to
+ * (RFC 8075 §6.2). */
+bool cg_format_is_by_number(struct cg_slice media_type);
+
 /* True for application/json, anything +json (by table), i.e. whether a JSON reply may embed it after parsing. */
 bool cg_format_is_json(uint16_t format);
 /* True for text/… and other formats whose bytes are UTF-8 text (link-format, xml, json). */

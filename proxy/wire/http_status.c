@@ -11,13 +11,14 @@ struct code_row {
 
 /* RFC 8075 Table 2 where it differs from the class's default; the notes give 4.01 (there is no WWW-Authenticate to
  * send), 4.02 (the fault is in no header of the client) and 4.05 (the allowed methods are unknown). Then 4.09 and 4.22
- * of RFC 8132, 4.29 of RFC 8516 and 5.08 of RFC 8768. 2.31 and 4.08 belong to block-wise transfer and have no
- * equivalent. */
+ * of RFC 8132, 4.29 of RFC 8516 and 5.08 of RFC 8768. 2.31 and 4.08 belong to block-wise transfer between us and the
+ * member and are never translated (note 10): as an answer to a whole request they are a bad gateway's. */
 static const struct code_row code_rows[] = {
-    {CG_CODE(2, 1), 201},  {CG_CODE(2, 3), 304},  {CG_CODE(4, 1), 403},  {CG_CODE(4, 2), 500},  {CG_CODE(4, 3), 403},
-    {CG_CODE(4, 4), 404},  {CG_CODE(4, 5), 400},  {CG_CODE(4, 6), 406},  {CG_CODE(4, 9), 409},  {CG_CODE(4, 12), 412},
-    {CG_CODE(4, 13), 413}, {CG_CODE(4, 15), 415}, {CG_CODE(4, 22), 422}, {CG_CODE(4, 29), 429}, {CG_CODE(5, 1), 501},
-    {CG_CODE(5, 2), 502},  {CG_CODE(5, 3), 503},  {CG_CODE(5, 4), 504},  {CG_CODE(5, 5), 502},  {CG_CODE(5, 8), 508},
+    {CG_CODE(2, 1), 201},  {CG_CODE(2, 3), 304},  {CG_CODE(2, 31), 502}, {CG_CODE(4, 8), 502},  {CG_CODE(4, 1), 403},
+    {CG_CODE(4, 2), 500},  {CG_CODE(4, 3), 403},  {CG_CODE(4, 4), 404},  {CG_CODE(4, 5), 400},  {CG_CODE(4, 6), 406},
+    {CG_CODE(4, 9), 409},  {CG_CODE(4, 12), 412}, {CG_CODE(4, 13), 413}, {CG_CODE(4, 15), 415}, {CG_CODE(4, 22), 422},
+    {CG_CODE(4, 29), 429}, {CG_CODE(5, 1), 501},  {CG_CODE(5, 2), 502},  {CG_CODE(5, 3), 503},  {CG_CODE(5, 4), 504},
+    {CG_CODE(5, 5), 502},  {CG_CODE(5, 8), 508},
 };
 
 uint16_t cg_http_status_from_code(uint8_t code, bool has_payload) {

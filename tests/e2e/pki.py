@@ -26,8 +26,8 @@ class Authority:
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3", "-subj",
                 f"/CN={name}", "-keyout", self._key, "-out", self.certificate)
 
-    def issue(self, name, purpose="clientAuth", expired=False, key_type="ec"):
-        """(certificate file, key file) for localhost and 127.0.0.1."""
+    def issue(self, name, purpose="clientAuth", expired=False, key_type="ec", seconds=None):
+        """(certificate file, key file) for localhost and 127.0.0.1. `seconds`: for how long from now it is good."""
         certificate, key, request = (self.folder / f"{name}.{end}" for end in ("crt", "key", "csr"))
         kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key_type]
         openssl("req", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
@@ -40,6 +40,8 @@ class Authority:
         settings.write_text(f"[ca]\ndefault_ca=x\n[x]\ndatabase={database}\nnew_certs_dir={self.folder}\nrand_serial=yes\n"
                             "default_md=sha256\npolicy=p\n[p]\ncommonName=supplied\n")
         start, end = ("20200101000000Z", "20200201000000Z") if expired else ("20200101000000Z", "20990101000000Z")
+        if seconds is not None:
+            end = time.strftime("%Y%m%d%H%M%SZ", time.gmtime(time.time() + seconds))
         openssl("ca", "-batch", "-notext", "-config", settings, "-cert", self.certificate, "-keyfile", self._key, "-in",
                 request, "-out", certificate, "-startdate", start, "-enddate", end, "-extfile", extensions)
         key.chmod(0o600)

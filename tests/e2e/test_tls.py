@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -113,6 +114,28 @@ def test_a_certificate_that_proves_nothing_is_refused(secure, group, authority, 
         if what == "not in the settings":
             assert pki.fingerprint(client[0]) in problem["detail"]
         assert tap.packets(0.05) == []
+
+
+def test_a_certificate_that_expires_on_an_open_connection_is_refused(gateway, group, authority, server):
+    """It was good when the connection began, and when it was checked first."""
+    short = authority.issue("short", seconds=6)
+    gate = gateway({"http": https(server, authority), "clients": {"short": {"certificate_sha256": pki.fingerprint(short[0])}},
+                    "mappings": [silent_mapping(group, "closed", clients=["short"])]})
+    end = time.time() + 6
+    connection = http.client.HTTPSConnection("localhost", gate.http[1], timeout=20, context=pki.context(authority, short))
+    statuses = []
+    connection.connect()
+    first = connection.sock
+    while time.time() < end + 2:
+        connection.request("GET", "/closed/x", headers=NOW)
+        reply = connection.getresponse()
+        reply.read()
+        assert connection.sock is first
+        statuses.append(reply.status)
+        assert reply.status == 204 or time.time() > end - 1
+        time.sleep(0.2)
+    assert statuses[:3] == [204] * 3 and statuses[-3:] == [401] * 3
+    connection.close()
 
 
 def test_certificates_are_not_asked_for_without_a_ca(gateway, group, authority, server, dashboard):

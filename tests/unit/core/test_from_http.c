@@ -313,6 +313,26 @@ static void test_fields_refused(void **state) {
     CHECK_REFUSALS(rows);
 }
 
+/* Of two, one reader takes the first and another the last; whoever is between them can be made to disagree. */
+static void test_what_may_stand_once_is_refused_twice(void **state) {
+    (void)state;
+    static const char *const fields[] = {
+        "Host: localhost\n",          "X-HTTP-Method-Override: FETCH\n",
+        "Content-Type: text/plain\n", "Multicast-Timeout: 1\n",
+        "No-Response: 2\n",           "If-Match: *\n",
+        "If-None-Match: *\n",         "OSCORE: CSU\n",
+    };
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct fixture f;
+        char twice[256];
+        const char *type = strncmp(fields[i], "OSCORE", 6) == 0 ? "Content-Type: application/oscore\n" : "";
+        snprintf(twice, sizeof twice, "%s%s%s%s", i == 0 ? "" : HOST, fields[i], type, fields[i]);
+        assert_int_equal(from(&f, "POST", "/", twice, "x"), CG_E_BAD_REQUEST);
+        if (strstr(f.problem.detail, "more than once") == NULL) fail_msg("%s: %s", fields[i], f.problem.detail);
+        tear_down(&f);
+    }
+}
+
 static void test_method_refused_names_the_others(void **state) {
     (void)state;
     struct fixture f;
@@ -705,6 +725,46 @@ static void describe_options(const struct cg_opts *options, char *text, size_t s
     }
 }
 
+/* RFC 8075 §6.2: not unless the settings say so; and what the client protects has a header of its own. */
+static void test_formats_by_number(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *fields, *body;
+        int refused;         /* without the setting */
+        const char *options; /* with it; NULL: refused all the same */
+    } rows[] = {
+        {"PUT", "Content-Type: application/coap-payload;cf=65000\n", "x", CG_E_MEDIA_TYPE, "12=fde8"},
+        {"PUT", "Content-Type: Application/CoAP-Payload ; cf=60\n", "x", CG_E_MEDIA_TYPE, "12=3c"},
+        {"PUT", "Content-Type: application/coap-payload;cf=10001\n", "x", CG_E_MEDIA_TYPE, NULL},
+        {"POST", "X-HTTP-Method-Override: FETCH\nContent-Type: application/coap-payload;cf=10001\n", "x",
+         CG_E_MEDIA_TYPE, NULL},
+        {"PUT", "Content-Type: application/coap-payload\n", "x", CG_E_MEDIA_TYPE, NULL},
+        {"PUT", "Content-Type: application/coap-payload;cf=65536\n", "x", CG_E_MEDIA_TYPE, NULL},
+        {"PUT", "Content-Type: application/coap-payload;cf=60\n", "", CG_OK, ""}, /* there is nothing of that type */
+        {"GET", "Accept: application/coap-payload;cf=65000\n", "", CG_E_NOT_ACCEPTABLE, "17=fde8"},
+        {"GET", "Accept: application/json, application/coap-payload;cf=60;q=0.1\n", "", CG_E_NOT_ACCEPTABLE, "17=3c"},
+        {"GET", "Accept: application/coap-payload;cf=10001\n", "", CG_E_NOT_ACCEPTABLE, NULL},
+        {"GET", "Accept: application/oscore\n", "", CG_E_NOT_ACCEPTABLE, NULL},
+        {"GET", "Accept: application/coap-payload;cf=60, */*\n", "", CG_OK, ""}, /* not forwarded */
+        {"GET", "Accept: application/coap-payload;cf=60;q=0\n", "", CG_OK, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fixture f;
+        char fields[256], options[128];
+        snprintf(fields, sizeof fields, HOST "%s", rows[i].fields);
+        assert_int_equal(from(&f, rows[i].method, "/", fields, rows[i].body), rows[i].refused);
+        tear_down(&f);
+        set_up(&f);
+        f.config.http.coap_payload = true;
+        split_fields(&f, fields);
+        int err = convert(&f, cg_slice_str(rows[i].method), cg_slice_str("/"), cg_slice_str(rows[i].body));
+        assert_int_equal(err, rows[i].options == NULL ? rows[i].refused : CG_OK);
+        describe_options(&f.request.options, options, sizeof options);
+        if (rows[i].options != NULL) assert_string_equal(options, rows[i].options);
+        tear_down(&f);
+    }
+}
+
 static void test_options(void **state) {
     (void)state;
     static const struct {
@@ -713,7 +773,6 @@ static void test_options(void **state) {
         {"GET", "", "", ""},
         {"PUT", "Content-Type: text/plain\n", "x", "12="},
         {"PUT", "Content-Type: application/json\n", "{}", "12=32"},
-        {"PUT", "Content-Type: application/coap-payload;cf=65000\n", "x", "12=fde8"},
         {"PUT", "Content-Type: application/json\n", "", ""},
         {"PUT", "Content-Type: application/x-unknown\n", "", ""},
         {"PUT", "Content-Type: application/json\nContent-Encoding: Identity\n", "{}", "12=32"},
@@ -865,6 +924,7 @@ int main(void) {
         cmocka_unit_test(test_host_accepted),
         cmocka_unit_test(test_wildcard_listener_still_refuses_names),
         cmocka_unit_test(test_fields_refused),
+        cmocka_unit_test(test_what_may_stand_once_is_refused_twice),
         cmocka_unit_test(test_method_refused_names_the_others),
         cmocka_unit_test(test_body_length),
         cmocka_unit_test(test_quoted_bytes_are_printable),
@@ -878,6 +938,7 @@ int main(void) {
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_timeout),
         cmocka_unit_test(test_accept),
+        cmocka_unit_test(test_formats_by_number),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_no_response),
         cmocka_unit_test(test_traceparent),

@@ -89,6 +89,29 @@ static void test_a_part_is_a_whole_response(void **state) {
     call_fini(&call);
 }
 
+/* RFC 8075 §7, note 8: Max-Age of a 5.03 says when to try again. */
+static void test_503_says_when_to_try_again(void **state) {
+    (void)state;
+    static const struct {
+        uint8_t code;
+        uint16_t status;
+        bool has_max_age, says;
+    } rows[] = {{163, 503, true, true}, {163, 503, false, false}, {69, 200, true, false}, {160, 500, true, false}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct castgate_answer answer = plain_answer(0, text("busy"));
+        answer.code = rows[i].code;
+        answer.status = rows[i].status;
+        answer.has_max_age = rows[i].has_max_age;
+        answer.max_age = rows[i].has_max_age ? 7 : 60;
+        struct castgate_call call;
+        struct part part;
+        encode_one(&call, &answer, &part);
+        assert_int_equal(strstr(part.headers, "\r\nRetry-After: 7\r\n") != NULL, rows[i].says);
+        assert_int_equal(strstr(part.headers, "Retry-After") != NULL, rows[i].says);
+        call_fini(&call);
+    }
+}
+
 static void test_bodies_stay_in_their_part(void **state) {
     (void)state;
     static const char *const bodies[] = {
@@ -228,6 +251,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_offers),
         cmocka_unit_test(test_a_part_is_a_whole_response),
+        cmocka_unit_test(test_503_says_when_to_try_again),
         cmocka_unit_test(test_bodies_stay_in_their_part),
         cmocka_unit_test(test_boundary_occurs_in_no_body),
         cmocka_unit_test(test_names_are_escaped),

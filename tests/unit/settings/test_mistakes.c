@@ -77,6 +77,8 @@ static void keys_and_kinds(void **state) {
         {"{'http':{'listen':'127.0.0.1:80'}}", "/http/listen", "must be an array"},
         {"{'http':{'listen':[7]}}", "/http/listen/0", "must be a string such as \"127.0.0.1:8080\""},
         {"{'http':{'strict':1}}", "/http/strict", "must be true or false"},
+        {"{'http':{'coap_payload':'yes'}}", "/http/coap_payload", "must be true or false"},
+        {"{'admin':{'coap_payload':true}}", "/admin/coap_payload", "unknown key"},
         {"{'state':null}", "/state", "must be a string"},
         {"{'state':''}", "/state", "must be a file name"},
         {"{'clients':[]}", "/clients", "must be an object of clients by name"},

@@ -20,7 +20,8 @@
 #define CONF TEST_SOURCE_DIR "/../conf/"
 
 static const char whole[] =
-    "{'http':{'listen':['127.0.0.1:8090',{'address':'[2001:db8::1]:8080','insecure':true}],'strict':true,"
+    "{'http':{'listen':['127.0.0.1:8090',{'address':'[2001:db8::1]:8080','insecure':true}],'strict':true,'coap_payload'"
+    ":true,"
     "'hosts':['GW.example','[2001:DB8::1]','gw2.example:8443'],"
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key','client_ca':'../ca.crt'}},"
     "'admin':{'listen':['[::1]:8081']},'coap':{'listen':[],'options':{'multicast_timeout':65002,'reply_from':65000,"
@@ -54,6 +55,7 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_int_equal(config->admin.listen[0].addr.port, 8081);
     assert_null(config->http.tls.certificate);
     assert_false(config->http.strict);
+    assert_false(config->http.coap_payload);
     assert_null(config->group.interface);
     assert_int_equal(config->group.address.family, CG_FAMILY_NONE);
     assert_int_equal(config->limits.exchanges, 1024);
@@ -112,6 +114,7 @@ static void check_sections(const struct cg_config *config) {
     assert_true(config->http.listen[1].insecure);
     assert_false(config->http.listen[1].loopback);
     assert_true(config->http.strict);
+    assert_true(config->http.coap_payload);
     assert_int_equal(config->http.host_count, 3);
     assert_string_equal(config->http.hosts[0], "gw.example");
     assert_string_equal(config->http.hosts[1], "[2001:db8::1]");

@@ -147,12 +147,29 @@ static void kinds(void **state) {
     }
 }
 
+static void formats_by_number(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        bool is;
+    } cases[] = {
+        {"application/coap-payload;cf=50", true},
+        {" APPLICATION/CoAP-payload ; cf=1", true},
+        {"application/coap-payload", true},
+        {"application/coap-payloads;cf=50", false},
+        {"application/json;cf=50", false},
+        {"application/coap-group+json", false},
+        {"", false},
+        {"coap-payload", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        assert_int_equal(cg_format_is_by_number(cg_slice_str(cases[i].text)), cases[i].is);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(well_known_rows),
-        cmocka_unit_test(every_row_comes_back),
-        cmocka_unit_test(media_types),
-        cmocka_unit_test(kinds),
+        cmocka_unit_test(formats_by_number), cmocka_unit_test(well_known_rows), cmocka_unit_test(every_row_comes_back),
+        cmocka_unit_test(media_types),       cmocka_unit_test(kinds),
     };
     return cmocka_run_group_tests_name("wire/content_format", tests, NULL, NULL);
 }
