@@ -19,7 +19,7 @@ enum { CG_KNOWN_KEYS = 16 }; /* far more than there can be within one exchange *
 
 struct cg_group_oscore {
     struct cg_protector protector; /* first member */
-    const struct cg_group_services *services;
+    struct cg_group_services *services;
     struct cg_epoch *current; /* sent under; NULL: no keys */
     struct cg_epoch *next;    /* prepared: accepted; NULL: none */
     struct cg_epoch *staged_current, *staged_next;
@@ -33,32 +33,17 @@ struct cg_group_oscore {
 struct cg_member_answers {
     uint8_t fingerprint[32];
     struct cg_oscore_answers answers;
-    unsigned failures; /* verifications that failed under its kid */
-    unsigned running;  /* that have not ended */
+    struct cg_kid_account account; /* of the verifications under its kid */
     UT_hash_handle hh;
 };
-
-/* Who has sent what did not verify, or is being verified. */
-struct cg_source {
-    struct cg_addr from;
-    unsigned failures, running;
-    UT_hash_handle hh;
-};
-
-/* Limits on the verifications of one cast that failed or have not ended: a forger costs a signature check each time, so
- * it gets few, also when it sends them all at once. A kid's limit is higher than a source's, because anybody may claim
- * a kid, and the member itself must still be heard. CG_FAILURES_CAST counts failures only: ten thousand members may
- * well answer at once. */
-enum { CG_FAILURES_SOURCE = 16, CG_FAILURES_KID = 64, CG_FAILURES_CAST = 4096 };
 
 struct cg_binding {
     struct cg_group_oscore *group;
     struct cg_epoch *epoch; /* a reference: the request was sealed under it */
     struct cg_oscore_binding request;
     struct cg_crypto_lane lane;
-    struct cg_member_answers *members; /* uthash heads */
-    struct cg_source *sources;
-    unsigned failures;
+    struct cg_member_answers *members; /* uthash head */
+    struct cg_forgeries forgeries;
     unsigned jobs; /* in flight: sealing and opening */
     bool released;
 };
@@ -70,6 +55,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
                   struct cg_opened *opened) CG_MUST_CHECK;
 
 void cg_group_opening_free(struct group_opening *opening); /* NULL has no effect */
+void cg_group_open_none(struct cg_binding *binding);       /* ends what still waits to be verified for it */
 
 /* Whether a request under this epoch must not go out any more, since there are newer keys, or none. */
 bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch);

@@ -12,6 +12,8 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
         const struct cg_group_peer *peer = &keys->peers[i];
         int err = cg_oscore_peer_add(epoch->context, peer->kid, peer->cred, CG_OSCORE_WINDOW_NEW, &entry->peer, why);
         if (err < 0) return err;
+        cg_oscore_peer_set_user(entry->peer, entry);
+        entry->configured = peer->address;
         struct cg_slice fingerprint = cg_oscore_peer_fingerprint(entry->peer);
         memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
         HASH_FIND(hh, epoch->peers, entry->fingerprint, sizeof entry->fingerprint, known);
@@ -65,4 +67,26 @@ struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_sli
     struct cg_epoch_peer *entry;
     HASH_FIND(hh, epoch->peers, fingerprint.data, fingerprint.len, entry);
     return entry == NULL ? NULL : entry->peer;
+}
+
+bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from) {
+    const struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
+    return cg_same_host(&entry->verified, from) || cg_same_host(&entry->configured, from);
+}
+
+void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from) {
+    if (peer == NULL) return;
+    struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
+    entry->verified = *from;
+}
+
+void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older) {
+    if (older == NULL) return;
+    for (struct cg_epoch_peer *entry = epoch->peers; entry != NULL; entry = entry->hh.next) {
+        const struct cg_oscore_peer *known =
+            cg_epoch_find(older, cg_slice_of(entry->fingerprint, sizeof entry->fingerprint));
+        if (known == NULL) continue;
+        const struct cg_epoch_peer *before = cg_oscore_peer_user(known);
+        if (before->verified.family != CG_FAMILY_NONE) entry->verified = before->verified;
+    }
 }

@@ -11,11 +11,7 @@ void cg_binding_free(struct cg_binding *binding) {
         HASH_DEL(binding->members, member);
         free(member);
     }
-    struct cg_source *source, *next_source;
-    HASH_ITER(hh, binding->sources, source, next_source) {
-        HASH_DEL(binding->sources, source);
-        free(source);
-    }
+    cg_forgeries_fini(&binding->forgeries);
     cg_epoch_unref(binding->epoch);
     free(binding);
 }
@@ -30,6 +26,7 @@ static void group_release(struct cg_protector *protector, struct cg_binding *bin
     struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
     binding->jobs++; /* the cancelled jobs must not free it under our feet */
     binding->released = true;
+    cg_group_open_none(binding);
     group->services->crypto->ops->cancel(group->services->crypto, &binding->lane);
     cg_binding_end_job(binding);
 }
@@ -48,7 +45,7 @@ static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .is_stale = group_is_stale,
                                                   .release = group_release};
 
-struct cg_group_oscore *cg_group_oscore_new(const struct cg_group_services *services) {
+struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services) {
     struct cg_group_oscore *group = calloc(1, sizeof *group);
     if (group == NULL) return NULL;
     group->protector.ops = &group_ops;
@@ -102,6 +99,8 @@ static int new_epoch(struct cg_group_oscore *group, const struct cg_group_keys *
     int err = cg_epoch_new(epoch, group->services->senders, keys, why);
     if (err < 0) return err;
     inherit_generation(group, *epoch);
+    cg_epoch_inherit_addresses(*epoch, group->next);
+    cg_epoch_inherit_addresses(*epoch, group->current);
     (*epoch)->all = &group->epochs;
     DL_APPEND(group->epochs, *epoch);
     return CG_OK;

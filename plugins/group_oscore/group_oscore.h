@@ -7,6 +7,7 @@
 #include "core/crypto.h"
 #include "core/gateway.h"
 #include "core/sender.h"
+#include "group_oscore/later.h"
 #include "oscore/context.h"
 
 /* What all groups use; outlives them. */
@@ -14,11 +15,13 @@ struct cg_group_services {
     struct cg_gateway *gateway; /* set before the first request */
     struct cg_senders *senders;
     struct cg_crypto *crypto;
+    struct cg_later later; /* all zero at first; all groups' */
 };
 
 struct cg_group_peer {
     struct cg_slice kid;
     struct cg_slice cred;
+    struct cg_addr address; /* where it is configured to be; family NONE: anywhere */
 };
 
 #define CG_GROUP_DIGEST_LEN 32
@@ -36,7 +39,7 @@ struct cg_group_keys {
 struct cg_group_oscore;
 
 /* Without keys at first: nothing is sent then (R53). NULL: out of memory. */
-struct cg_group_oscore *cg_group_oscore_new(const struct cg_group_services *services);
+struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services);
 void cg_group_oscore_free(struct cg_group_oscore *group); /* when every cast of it has ended */
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group);
 

@@ -13,6 +13,9 @@
 
 enum { OLD_EPOCH_US = 500 * 1000000, ATTEMPTS_MAX = 3 };
 
+/* TURN_LATER: it may be forged and has to wait; TURN_HAS_COME: it has waited. */
+enum turn { TURN_NOW, TURN_LATER, TURN_HAS_COME };
+
 /* One answer on its way. */
 struct group_opening {
     struct cg_crypto_job verifying; /* first member */
@@ -20,12 +23,15 @@ struct group_opening {
     struct cg_binding *binding;
     struct cg_epoch *epochs[ATTEMPTS_MAX]; /* references; the first is tried first */
     unsigned attempt, attempts;
-    int reason;                       /* why the attempts so far have failed; 0: none has */
-    struct cg_member_answers *forged; /* under whose kid a verification has failed; NULL: none has */
-    struct cg_member_answers *member; /* while it is being verified: whose answer it claims to be */
-    struct cg_source *source;
+    int reason;                        /* why the attempts so far have failed; 0: none has */
+    struct cg_member_answers *member;  /* whose answer it claims to be, in the latest attempt */
+    struct cg_member_answers *charged; /* on whose account the verification runs; NULL: on nobody's */
+    struct cg_waiting waiting;         /* while its turn is later */
+    enum turn turn;
     uint64_t job; /* the gateway's */
     struct cg_addr from;
+    bool at_home; /* from where the member is known to be */
+    bool forged;  /* a verification has failed */
     bool has_kid;
     struct cg_slice kid, gid; /* as the answer says; in `sealed` */
     size_t sealed_len;
@@ -104,63 +110,39 @@ static struct cg_member_answers *answers_of(struct cg_binding *binding, const st
     return NULL;
 }
 
-static struct cg_source *source_of(struct cg_binding *binding, const struct cg_addr *from) {
-    struct cg_source *source;
-    unsigned hash;
-    HASH_VALUE(from, sizeof *from, hash);
-    HASH_FIND_BYHASHVALUE(hh, binding->sources, from, sizeof *from, hash, source);
-    if (source != NULL) return source;
-    source = calloc(1, sizeof *source);
-    if (source == NULL) return NULL;
-    source->from = *from;
-    HASH_ADD_BYHASHVALUE(hh, binding->sources, from, sizeof source->from, hash, source);
-    if (CG_HASH_HAS(hh, source)) return source;
-    free(source);
-    return NULL;
+/* May it be verified now? Asked once, for all attempts; what comes from the queue was asked before. */
+static bool may_begin(struct group_opening *o) {
+    const struct cg_binding *binding = o->binding;
+    const struct cg_group_services *services = binding->group->services;
+    o->at_home = cg_epoch_is_home(o->op.peer, &o->from);
+    return o->turn == TURN_HAS_COME ||
+           cg_forgeries_allow(&binding->forgeries, &services->later.credit, cg_gateway_now(services->gateway),
+                              &o->member->account, &o->from, o->at_home);
 }
 
-/* The table has those only whose answers are being verified, and at most CG_FAILURES_CAST others. */
-static void drop_blameless(struct cg_binding *binding, struct cg_source *source) {
-    if (source->running > 0 || source->failures > 0) return;
-    HASH_DEL(binding->sources, source);
-    free(source);
-}
-
-static bool may_try(const struct cg_binding *binding, const struct cg_member_answers *member,
-                    const struct cg_source *source) {
-    return binding->failures < CG_FAILURES_CAST && member->failures + member->running < CG_FAILURES_KID &&
-           source->failures + source->running < CG_FAILURES_SOURCE;
-}
-
-/* An attempt begins, and ends: only one that may be made is begun. */
-static int begin_attempt(struct group_opening *o) {
-    struct cg_binding *binding = o->binding;
-    o->member = answers_of(binding, o->op.peer);
-    o->source = source_of(binding, &o->from);
-    if (o->member == NULL || o->source == NULL) return CG_E_NO_MEMORY;
-    if (!may_try(binding, o->member, o->source)) {
-        drop_blameless(binding, o->source);
+static int begin_verifying(struct group_opening *o) {
+    if (o->charged != NULL) return CG_OK;
+    if (!may_begin(o)) {
+        o->turn = TURN_LATER;
         return CG_E_ATTEMPTS;
     }
-    o->member->running++;
-    o->source->running++;
+    o->charged = o->member;
+    cg_forgeries_begin(&o->binding->forgeries, &o->charged->account, o->at_home);
     return CG_OK;
 }
 
-static void end_attempt(struct group_opening *o, bool failed) {
-    o->member->running--;
-    o->source->running--;
-    drop_blameless(o->binding, o->source);
-    if (failed && o->forged == NULL) o->forged = o->member;
-}
-
-/* It verified under no epoch: that counts once. */
-static void blame(const struct group_opening *o) {
-    if (o->forged == NULL) return;
-    o->forged->failures++;
-    o->binding->failures++;
-    struct cg_source *source = source_of(o->binding, &o->from);
-    if (source != NULL) source->failures++;
+/* The opening is over. That it verified under no epoch counts once. */
+static void end_verifying(struct group_opening *o, int err) {
+    struct cg_forgeries *forgeries = &o->binding->forgeries;
+    struct cg_group_services *services = o->binding->group->services;
+    if (o->charged == NULL) return;
+    if (err < 0 && o->forged) {
+        cg_forgeries_fail(forgeries, &services->later.credit, cg_gateway_now(services->gateway), &o->charged->account,
+                          &o->from);
+    } else {
+        cg_forgeries_end(forgeries, &o->charged->account, o->at_home);
+    }
+    o->charged = NULL;
 }
 
 /* Attempts */
@@ -174,13 +156,13 @@ static bool is_evicted(const struct group_opening *o) {
     return group->next == NULL || cg_epoch_find(group->next, fingerprint) == NULL;
 }
 
-static int check_before_verifying(struct group_opening *o) {
+/* A decryption in pairwise mode costs no more than the datagram itself: only signatures are limited. */
+static int check_before_verifying(struct group_opening *o, bool has_signature) {
     if (is_evicted(o)) return CG_E_EVICTED;
-    int err = begin_attempt(o);
-    if (err < 0) return err;
-    if (!cg_oscore_open_is_repeat(&o->op, &o->member->answers)) return CG_OK;
-    end_attempt(o, false);
-    return CG_E_REPLAY;
+    o->member = answers_of(o->binding, o->op.peer);
+    if (o->member == NULL) return CG_E_NO_MEMORY;
+    if (cg_oscore_open_is_repeat(&o->op, &o->member->answers)) return CG_E_REPLAY;
+    return has_signature ? begin_verifying(o) : CG_OK;
 }
 
 /* What is wrong with it, in terms of the group. */
@@ -194,7 +176,7 @@ static int prepare(struct group_opening *o, const struct cg_msg *sealed) {
     if (is_too_old(o->binding->group, epoch)) return CG_E_SENDER;
     int err = cg_oscore_open_response_prepare(&o->op, epoch->context, sealed, &o->binding->request);
     if (err < 0) return refusal_of(epoch, err);
-    int refused = check_before_verifying(o);
+    int refused = check_before_verifying(o, err == CG_PENDING);
     if (refused == CG_OK) return err;
     cg_oscore_open_cancel(&o->op);
     return refused;
@@ -225,9 +207,17 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     return err;
 }
 
+/* Where its credential verified last, also for what the latest epoch is asked. */
+static void note_address(const struct group_opening *o, struct cg_slice fingerprint) {
+    const struct cg_epoch *current = o->binding->group->current, *used = o->epochs[o->attempt];
+    cg_epoch_note_address(cg_epoch_find(used, fingerprint), &o->from);
+    if (current != NULL && current != used) cg_epoch_note_address(cg_epoch_find(current, fingerprint), &o->from);
+}
+
 static int finish(struct group_opening *o, struct cg_opened *opened) {
     int err = open_verified(o, opened);
-    end_attempt(o, err == CG_E_VERIFY);
+    if (err == CG_E_VERIFY) o->forged = true;
+    if (err == CG_OK) note_address(o, opened->identity);
     return err;
 }
 
@@ -249,6 +239,7 @@ static int advance(struct group_opening *o, struct cg_opened *opened) {
     note_reason(o, CG_E_SENDER);
     for (; o->attempt < o->attempts; o->attempt++) {
         err = prepare(o, &sealed);
+        if (o->turn == TURN_LATER) return err;
         if (err == CG_PENDING) break;
         if (err == CG_OK) err = finish(o, opened);
         if (err == CG_OK) return CG_OK;
@@ -262,35 +253,101 @@ static int advance(struct group_opening *o, struct cg_opened *opened) {
 }
 
 static void refuse(const struct group_opening *o, struct cg_opened *opened) {
-    blame(o);
     *opened = (struct cg_opened){.has_kid = o->has_kid, .kid = o->kid, .gid = o->gid};
 }
 
 static void deliver(struct group_opening *o, int err, struct cg_opened *opened) {
     struct cg_binding *binding = o->binding;
+    end_verifying(o, err);
     if (err < 0) refuse(o, opened);
     cg_gateway_opened(binding->group->services->gateway, o->job, err, opened);
     free_opening(o);
     cg_binding_end_job(binding);
 }
 
+/* Those that wait */
+
+static struct group_opening *opening_of(struct cg_waiting *waiting) {
+    return (struct group_opening *)((char *)waiting - offsetof(struct group_opening, waiting));
+}
+
+static void deliver_waiting(struct cg_waiting *waiting, int err) {
+    struct cg_opened opened = {0};
+    deliver(opening_of(waiting), err, &opened);
+}
+
+/* Its turn has come: CG_PENDING, or why it is refused. */
+static int begin_waited(struct cg_later *later, struct group_opening *o) {
+    struct cg_opened opened = {0};
+    struct cg_forgeries *forgeries = &o->binding->forgeries;
+    o->turn = TURN_HAS_COME;
+    int err = forgeries->later < CG_LATER_CAST ? advance(o, &opened) : CG_E_ATTEMPTS;
+    if (err != CG_PENDING) return err;
+    forgeries->later++;
+    later->running = &o->waiting;
+    return CG_PENDING;
+}
+
+/* Begins with the next one that can be begun with. The others are refused, but not here: this may be called where a
+ * cast ends. */
+static void begin_next(struct cg_later *later) {
+    struct cg_waiting *waiting;
+    while (later->running == NULL && (waiting = cg_later_take(later)) != NULL) {
+        int err = begin_waited(later, opening_of(waiting));
+        if (err == CG_PENDING) return;
+        opening_of(waiting)->reason = err;
+        cg_later_displace(later, waiting);
+    }
+}
+
+static void refuse_displaced(struct cg_later *later) {
+    struct cg_waiting *waiting;
+    while ((waiting = cg_later_take_displaced(later)) != NULL) deliver_waiting(waiting, opening_of(waiting)->reason);
+}
+
+/* It may be forged: CG_PENDING, or why it cannot wait. Where nobody waits it is its turn. */
+static int wait_for_turn(struct group_opening *o) {
+    struct cg_later *later = &o->binding->group->services->later;
+    size_t bytes = sizeof *o + o->sealed_len + CG_OSCORE_OPEN_ROOM(o->sealed_len);
+    if (later->running == NULL) return begin_waited(later, o);
+    o->reason = CG_E_ATTEMPTS;
+    int err = cg_later_add(later, &o->waiting, &o->binding->forgeries, &o->from, bytes);
+    return err < 0 ? err : CG_PENDING;
+}
+
+void cg_group_open_none(struct cg_binding *binding) {
+    struct cg_later *later = &binding->group->services->later;
+    struct cg_waiting *waiting;
+    while ((waiting = cg_later_take_of(later, &binding->forgeries)) != NULL) deliver_waiting(waiting, CG_E_STOPPING);
+}
+
+/* The end of a verification */
+
+static int go_on(struct group_opening *o, struct cg_opened *opened) {
+    int err = finish(o, opened);
+    if (err == CG_OK) return CG_OK;
+    note_reason(o, err);
+    o->attempt++;
+    return advance(o, opened);
+}
+
 static void on_verified(struct cg_crypto_job *job) {
     struct group_opening *o = (struct group_opening *)job;
+    struct cg_later *later = &o->binding->group->services->later;
     struct cg_opened opened = {0};
-    int err;
-    if (job->cancelled) {
+    bool cancelled = job->cancelled, has_waited = later->running == &o->waiting;
+    int err = CG_E_STOPPING;
+    if (cancelled) {
         cg_oscore_open_cancel(&o->op);
-        end_attempt(o, false);
-        err = CG_E_STOPPING;
     } else {
-        err = finish(o, &opened);
-        if (err < 0) {
-            note_reason(o, err);
-            o->attempt++;
-            err = advance(o, &opened);
-        }
+        err = go_on(o, &opened);
     }
-    if (err != CG_PENDING) deliver(o, err, &opened);
+    if (err == CG_PENDING) return;
+    deliver(o, err, &opened);
+    if (!has_waited) return;
+    later->running = NULL;
+    begin_next(later);
+    if (!cancelled) refuse_displaced(later);
 }
 
 /* The beginning */
@@ -338,6 +395,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     if (err == CG_OK) {
         choose_epochs(o, &option);
         err = advance(o, opened);
+        if (o->turn == TURN_LATER) err = wait_for_turn(o);
     }
     if (err == CG_PENDING) {
         opening->binding->jobs++;
@@ -346,6 +404,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     /* What is lent to the caller lives until the next call. */
     if (group->lent != NULL) free_opening(group->lent);
     group->lent = o;
+    end_verifying(o, err);
     if (err < 0) refuse(o, opened);
     if (err == CG_E_UNPROTECTED) tell_unprotected(opening->msg, opened);
     return err;

@@ -119,7 +119,8 @@ static bool fill_keys(struct epoch_keys *to, const struct cg_security_group *fil
     to->peers = calloc(file->peer_count + 1, sizeof *to->peers);
     if (to->peers == NULL || !make_digest(to->keys.digest, file)) return false;
     for (size_t i = 0; i < file->peer_count; i++) {
-        to->peers[i] = (struct cg_group_peer){.kid = file->peers[i].id, .cred = file->peers[i].cred};
+        const struct cg_security_party *peer = &file->peers[i];
+        to->peers[i] = (struct cg_group_peer){.kid = peer->id, .cred = peer->cred, .address = peer->address};
     }
     to->keys.params = &to->params;
     to->keys.sender = cg_security_group_sender_id(file, &file->self);

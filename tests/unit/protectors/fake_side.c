@@ -27,7 +27,14 @@ struct prepared {
     struct cg_group_keys keys;
 };
 
-static void prepare(struct prepared *to, const struct fake_group *from, int without) {
+static struct cg_addr address_of(const struct side *side, int member) {
+    struct cg_addr address = {0};
+    const char *text = side->addresses[member];
+    if (text != NULL) assert_int_equal(cg_addr_parse(&address, cg_slice_str(text), 5683), CG_OK);
+    return address;
+}
+
+static void prepare(const struct side *side, struct prepared *to, const struct fake_group *from, int without) {
     to->copy = *from;
     struct fake_group *copy = &to->copy;
     copy->params.master_secret = cg_slice_of(copy->secret, sizeof copy->secret);
@@ -43,8 +50,8 @@ static void prepare(struct prepared *to, const struct fake_group *from, int with
     to->keys.digest[0] ^= (uint8_t)without;
     for (int i = 1; i <= LAMPS; i++) {
         if (i == without) continue;
-        to->peers[to->keys.peer_count++] =
-            (struct cg_group_peer){.kid = fake_id(&copy->members[i]), .cred = fake_cred(&copy->members[i])};
+        to->peers[to->keys.peer_count++] = (struct cg_group_peer){
+            .kid = fake_id(&copy->members[i]), .cred = fake_cred(&copy->members[i]), .address = address_of(side, i)};
     }
 }
 
@@ -52,9 +59,8 @@ void side_set_keys(struct side *side, struct cg_group_oscore *group, const struc
                    const struct fake_group *next) {
     struct prepared now, then;
     const char *why = "";
-    (void)side;
-    prepare(&now, current, without);
-    if (next != NULL) prepare(&then, next, without);
+    prepare(side, &now, current, without);
+    if (next != NULL) prepare(side, &then, next, without);
     int err = cg_group_oscore_stage(group, &now.keys, next == NULL ? NULL : &then.keys, &why);
     if (err != CG_OK) fail_msg("stage: %s", why);
     cg_group_oscore_commit(group);

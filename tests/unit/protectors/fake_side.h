@@ -19,6 +19,7 @@ struct side {
     struct cg_group_oscore *lamps; /* "/lamps" */
     struct fake_group keys;        /* of the epoch that lamps was set up with */
     struct call call;
+    const char *addresses[FAKE_MEMBERS]; /* of the members, in the keys that are set next; NULL: not configured */
 };
 
 /* `kind` makes the keys: fake_group_usual, or another. Ready to take requests, but for the sequence numbers: the store

@@ -335,55 +335,6 @@ static void a_kid_that_changes(void **state) {
     lamp_fini(&renamed);
 }
 
-/* Limits */
-
-static void a_forger_is_heard_a_few_times_only(void **state) {
-    struct room *room = *state;
-    struct side *side = &room->side;
-    size_t sent = side_get(side);
-    struct reception reception = room_receive(room, 2, sent);
-    for (int i = 0; i < 100; i++) { /* all at once: none has failed yet */
-        struct answer_bytes bytes = room_seal(room, 2, &reception, "on", (struct style){.numbered = true});
-        bytes.data[bytes.len - 70] ^= 1;
-        side_deliver(side, 20, &bytes);
-    }
-    assert_int_equal(side->crypto.count, 16);
-    side_settle(side);
-    struct answer_bytes bytes = room_seal(room, 2, &reception, "on", (struct style){.numbered = true});
-    side_deliver(side, 20, &bytes); /* even what is genuine comes too late from there */
-    assert_int_equal(side->crypto.count, 0);
-    bytes = room_seal(room, 2, &reception, "on", (struct style){.numbered = true});
-    side_deliver(side, 2, &bytes); /* not from lamp 2 itself */
-    room_answer(room, 1, sent, "on", (struct style){0});
-    side_settle(side);
-    const char *text = side_reply(side);
-    assert_has(text, "\"answered\":2,");
-    assert_has(text, "\"rejected\":101,");
-    assert_refused(text, "too-many-failures",
-                   64 - 0); /* 64 are listed: the ones that were refused at once came first */
-}
-
-static void a_kid_is_verified_a_few_times_only(void **state) {
-    struct room *room = *state;
-    struct side *side = &room->side;
-    size_t sent = side_get(side);
-    struct reception reception = room_receive(room, 2, sent);
-    for (int i = 0; i < 200; i++) {
-        struct answer_bytes bytes = room_seal(room, 2, &reception, "on", (struct style){.numbered = true});
-        bytes.data[bytes.len - 70] ^= 1;
-        side_deliver(side, 20 + i, &bytes); /* from everywhere */
-        if (i % 3 == 0) side_settle(side);
-    }
-    assert_int_equal(side->crypto.submitted, 64);
-    room_answer(room, 1, sent, "on", (struct style){0}); /* others are not concerned */
-    side_settle(side);
-    assert_has(side_reply(side), "\"answered\":1,");
-    side_get(side); /* and the next request begins anew */
-    room_answer(room, 2, side->world.sent_count - 1, "on", (struct style){0});
-    side_settle(side);
-    assert_has(side_reply(side), "\"answered\":1,");
-}
-
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
 #define WITH_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
@@ -405,8 +356,6 @@ int main(void) {
         WITH_ROOM(a_repeated_partial_iv),
         WITH_ROOM(the_highest_partial_iv_is_the_latest_answer),
         WITH_ROOM(a_kid_that_changes),
-        WITH_ROOM(a_forger_is_heard_a_few_times_only),
-        WITH_ROOM(a_kid_is_verified_a_few_times_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

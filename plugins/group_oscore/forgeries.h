@@ -1,0 +1,79 @@
+/* What forgeries may cost. Anybody who hears a request can answer it under any kid from any address, and each such
+ * answer costs a signature check before it shows. So nothing that an attacker chooses decides whether a member is
+ * heard, only when: answers that may be forged wait (later.h) and are not refused.
+ *
+ * At once is verified, in one cast: a member's first answer, whoever else is forging; a few from the address where its
+ * credential verified last or is configured; and beyond that as long as kid, source, cast and gateway have not had too
+ * many failures. Where nothing fails nothing is limited: ten thousand members may answer at the same moment. */
+#ifndef CG_GROUP_OSCORE_FORGERIES_H
+#define CG_GROUP_OSCORE_FORGERIES_H
+
+#include "base/hash.h"
+#include "wire/addr.h"
+
+enum {
+    CG_FAILURES_KID = 16,    /* of one member, failed or running */
+    CG_FAILURES_HOME = 4,    /* beside these: from where the member is known to be */
+    CG_FAILURES_SOURCE = 16, /* from one IPv4 address or IPv6 /64 */
+    CG_FAILURES_CAST = 256,  /* failed, or running beyond one a member */
+    /* Of the gateway, all casts together: a bucket of failures that fills again. */
+    CG_FAILURES_GATEWAY = 2048,
+    CG_FAILURES_GATEWAY_RATE = 256, /* a second */
+};
+
+struct cg_waiting;
+
+/* An IPv4 address or IPv6 /64: ports and interface identifiers cost an attacker nothing. */
+struct cg_source {
+    struct cg_addr from; /* as cg_source_of makes it */
+    unsigned failures;
+    struct cg_waiting *waiting; /* utlist head: its answers that wait */
+    size_t bytes;               /* of these */
+    struct cg_source *prev, *next;
+    UT_hash_handle hh;
+};
+
+/* One cast's. All zero: nothing yet. */
+struct cg_forgeries {
+    struct cg_source *sources; /* uthash head: those with failures or waiting answers */
+    unsigned failures;
+    unsigned running, members; /* verifications that have not ended, and of how many members they are */
+    unsigned later;            /* verifications of answers that waited, in all */
+    struct cg_source *turns;   /* utlist head: the sources with waiting answers, whose turn it is first */
+    size_t bytes;              /* of all waiting answers */
+    struct cg_forgeries *prev, *next;
+};
+
+/* One member's in one cast. All zero: nothing yet. */
+struct cg_kid_account {
+    unsigned failures, running;
+    unsigned at_home; /* of these, from where it is known to be */
+};
+
+/* The gateway's. All zero: full. */
+struct cg_credit {
+    uint64_t at_us;
+    unsigned spent;
+};
+
+struct cg_addr cg_source_of(const struct cg_addr *from);
+
+/* The same host, whatever the port; a zone that is not said (0) is any. */
+bool cg_same_host(const struct cg_addr *a, const struct cg_addr *b);
+
+/* Whether an answer of this member is verified at once; else it waits. */
+bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_credit *credit, uint64_t now_us,
+                        const struct cg_kid_account *account, const struct cg_addr *from, bool at_home);
+/* A verification begins, and ends; or it fails, which uses up what it had. */
+void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
+void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
+void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_credit *credit, uint64_t now_us,
+                       struct cg_kid_account *account, const struct cg_addr *from);
+
+/* The source's entry, made where there is none. NULL: no memory. */
+struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from);
+void cg_forgeries_drop(struct cg_forgeries *forgeries,
+                       struct cg_source *source);       /* unless it has failures or waiting answers */
+void cg_forgeries_fini(struct cg_forgeries *forgeries); /* nothing waits any more */
+
+#endif

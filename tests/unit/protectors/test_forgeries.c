@@ -1,0 +1,591 @@
+/* Forgeries without end, before, beside and after what is genuine: members are heard all the same, at a bounded cost.
+ * R24, R56. */
+#include "fake_room.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+
+/* Accounts */
+
+static struct cg_addr addr(const char *text) {
+    struct cg_addr made;
+    assert_int_equal(cg_addr_parse(&made, cg_slice_str(text), 5683), CG_OK);
+    return made;
+}
+
+struct accounts {
+    struct cg_forgeries forgeries;
+    struct cg_credit credit;
+    uint64_t now_us;
+    struct cg_kid_account one, two;
+};
+
+static bool allows(const struct accounts *a, const struct cg_kid_account *account, const char *from, bool at_home) {
+    const struct cg_addr source = addr(from);
+    return cg_forgeries_allow(&a->forgeries, &a->credit, a->now_us, account, &source, at_home);
+}
+
+static void fail_once(struct accounts *a, struct cg_kid_account *account, const char *from, bool at_home) {
+    const struct cg_addr source = addr(from);
+    cg_forgeries_begin(&a->forgeries, account, at_home);
+    cg_forgeries_fail(&a->forgeries, &a->credit, a->now_us, account, &source);
+}
+
+/* A failure of somebody who is never seen again. */
+static void fail_elsewhere(struct accounts *a) {
+    static struct cg_kid_account others[64];
+    static unsigned turn;
+    char text[32];
+    turn++;
+    snprintf(text, sizeof text, "10.%u.%u.%u", turn >> 16 & 255, turn >> 8 & 255, turn & 255);
+    others[turn % 64] = (struct cg_kid_account){0};
+    fail_once(a, &others[turn % 64], text, false);
+}
+
+static void ten_thousand_members_may_answer_at_once(void **state) {
+    (void)state;
+    static struct cg_kid_account accounts[10000];
+    struct accounts a = {.now_us = SECOND};
+    for (size_t i = 0; i < 10000; i++) { /* behind one address, as a border router shows them */
+        assert_true(allows(&a, &accounts[i], "192.0.2.1", false));
+        cg_forgeries_begin(&a.forgeries, &accounts[i], false);
+    }
+    assert_null(a.forgeries.sources); /* who is not suspected leaves no trace */
+    for (size_t i = 0; i < 10000; i++) cg_forgeries_end(&a.forgeries, &accounts[i], false);
+    assert_int_equal(a.forgeries.running, 0);
+    assert_int_equal(a.forgeries.members, 0);
+}
+
+/* Whatever others do, a member's first answer is verified at once. */
+static void the_first_answer_is_never_late(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    for (int i = 0; i < 5000; i++) fail_elsewhere(&a);
+    for (int i = 0; i < 100; i++) fail_once(&a, &a.two, "192.0.2.1", false);
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_begin(&a.forgeries, &a.one, false);
+    assert_false(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_end(&a.forgeries, &a.one, false);
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_fini(&a.forgeries);
+}
+
+static void a_kid_has_sixteen(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    char text[32];
+    for (int i = 0; i < 16; i++) { /* failed or not ended, from wherever */
+        snprintf(text, sizeof text, "192.0.2.%d", i + 1);
+        assert_true(allows(&a, &a.one, text, false));
+        if (i % 2 == 0) cg_forgeries_begin(&a.forgeries, &a.one, false);
+        if (i % 2 == 1) fail_once(&a, &a.one, text, false);
+    }
+    assert_false(allows(&a, &a.one, "192.0.2.99", false));
+    cg_forgeries_end(&a.forgeries, &a.one, false);
+    assert_true(allows(&a, &a.one, "192.0.2.99", false));
+    cg_forgeries_fini(&a.forgeries);
+}
+
+static void four_more_from_where_the_member_is(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    for (int i = 0; i < 16; i++) fail_once(&a, &a.one, "192.0.2.99", false);
+    for (int i = 0; i < 4; i++) {
+        assert_true(allows(&a, &a.one, "192.0.2.99", true));
+        fail_once(&a, &a.one, "192.0.2.99", true);
+    }
+    assert_false(allows(&a, &a.one, "192.0.2.99", true));
+    cg_forgeries_begin(&a.forgeries, &a.one, true);
+    cg_forgeries_end(&a.forgeries, &a.one, true); /* what verifies uses nothing up */
+    assert_int_equal(a.one.at_home, 4);
+    cg_forgeries_fini(&a.forgeries);
+}
+
+static void a_source_is_an_address_or_a_prefix(void **state) {
+    (void)state;
+    static const struct {
+        const char *forger, *same, *other;
+    } cases[] = {{"192.0.2.7", "192.0.2.7:9", "192.0.2.8"},
+                 {"2001:db8:0:1::1", "2001:db8:0:1:ffff::2", "2001:db8:0:2::1"},
+                 {"[fe80::1%3]", "[fe80::2%3]", "2001:db8::1"}};
+    for (size_t c = 0; c < 3; c++) {
+        struct accounts a = {.now_us = SECOND};
+        fail_once(&a, &a.one, "203.0.113.1", false); /* it has not its first answer to give any more */
+        for (uint16_t i = 0; i < 16; i++) {
+            assert_true(allows(&a, &a.one, cases[c].same, false));
+            struct cg_kid_account somebody = {0};
+            struct cg_addr source = addr(cases[c].forger);
+            source.port = (uint16_t)(1000 + i);
+            cg_forgeries_begin(&a.forgeries, &somebody, false);
+            cg_forgeries_fail(&a.forgeries, &a.credit, a.now_us, &somebody, &source);
+        }
+        assert_false(allows(&a, &a.one, cases[c].same, false));
+        assert_true(allows(&a, &a.one, cases[c].other, false));
+        assert_true(allows(&a, &a.one, cases[c].same, true)); /* but not from where the member is */
+        assert_int_equal(HASH_COUNT(a.forgeries.sources), 2);
+        cg_forgeries_fini(&a.forgeries);
+    }
+}
+
+static void a_cast_has_256(void **state) {
+    (void)state;
+    static struct cg_kid_account many[256];
+    struct accounts a = {.now_us = SECOND};
+    fail_once(&a, &a.one, "192.0.2.1", false);
+    for (int i = 0; i < 200; i++) fail_elsewhere(&a);
+    for (int i = 0; i < 256; i++)
+        cg_forgeries_begin(&a.forgeries, &many[i], false); /* one a member counts for nothing */
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    for (int i = 0; i < 54; i++) cg_forgeries_begin(&a.forgeries, &many[i], false); /* a second one does */
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_begin(&a.forgeries, &many[0], false);
+    assert_false(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_end(&a.forgeries, &many[0], false);
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    fail_elsewhere(&a);
+    assert_false(allows(&a, &a.one, "192.0.2.1", false));
+    cg_forgeries_fini(&a.forgeries);
+}
+
+static void the_gateway_has_2048_and_256_a_second(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    fail_once(&a, &a.one, "192.0.2.1", false);
+    for (int i = 1; i < 2048; i++) {
+        struct accounts other = {.credit = a.credit, .now_us = a.now_us}; /* each in another cast */
+        assert_true(allows(&a, &a.one, "192.0.2.1", false));
+        fail_elsewhere(&other);
+        cg_forgeries_fini(&other.forgeries);
+        a.credit = other.credit;
+    }
+    assert_false(allows(&a, &a.one, "192.0.2.1", false));
+    a.now_us += SECOND / 256 + 1;
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
+    fail_elsewhere(&a);
+    assert_false(allows(&a, &a.one, "192.0.2.1", false));
+    a.now_us += 3600 * SECOND; /* an hour fills it, and no more than that */
+    fail_elsewhere(&a);
+    assert_int_equal(a.credit.spent, 1);
+    cg_forgeries_fini(&a.forgeries);
+}
+
+/* The queue */
+
+enum { WAITING = 4000 };
+
+struct queue {
+    struct cg_later later;
+    struct cg_forgeries casts[3];
+    struct cg_waiting waiting[WAITING];
+    size_t used;
+};
+
+static struct cg_waiting *add(struct queue *q, int cast, const char *from, size_t bytes) {
+    const struct cg_addr source = addr(from);
+    struct cg_waiting *waiting = &q->waiting[q->used++];
+    assert_true(q->used <= WAITING);
+    assert_int_equal(cg_later_add(&q->later, waiting, &q->casts[cast], &source, bytes), CG_OK);
+    return waiting;
+}
+
+static void empty(struct queue *q) {
+    for (int i = 0; i < 3; i++) {
+        while (cg_later_take_of(&q->later, &q->casts[i]) != NULL) {
+        }
+        assert_int_equal(q->casts[i].bytes, 0);
+        assert_null(q->casts[i].sources); /* nobody failed: nothing is kept */
+        cg_forgeries_fini(&q->casts[i]);
+    }
+    assert_int_equal(q->later.cast_count, 0);
+    assert_int_equal(q->later.displaced_bytes, 0);
+    assert_null(cg_later_take(&q->later));
+    assert_null(cg_later_take_displaced(&q->later));
+    free(q);
+}
+
+static struct queue *new_queue(void) {
+    struct queue *q = calloc(1, sizeof *q);
+    assert_non_null(q);
+    return q;
+}
+
+static void sources_take_turns(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    char text[32];
+    struct cg_waiting *flood[4];
+    for (int i = 0; i < 4; i++) {
+        snprintf(text, sizeof text, "192.0.2.1:%d", i + 1);
+        flood[i] = add(q, 0, text, 100);
+    }
+    struct cg_waiting *genuine = add(q, 0, "192.0.2.2", 100);
+    assert_ptr_equal(cg_later_take(&q->later), flood[0]);
+    assert_ptr_equal(cg_later_take(&q->later), genuine);
+    for (int i = 1; i < 4; i++) assert_ptr_equal(cg_later_take(&q->later), flood[i]);
+    assert_null(cg_later_take(&q->later));
+    empty(q);
+}
+
+static void casts_take_turns(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    struct cg_waiting *first = add(q, 0, "192.0.2.1", 100), *second = add(q, 0, "192.0.2.2", 100);
+    struct cg_waiting *other = add(q, 1, "192.0.2.1", 100);
+    assert_ptr_equal(cg_later_take(&q->later), first);
+    assert_ptr_equal(cg_later_take(&q->later), other);
+    assert_ptr_equal(cg_later_take(&q->later), second);
+    empty(q);
+}
+
+/* A flood from one place displaces itself, and nobody else. */
+static void whoever_has_most_has_to_go(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    char text[32];
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof text, "192.0.2.1:%d", i + 1);
+        add(q, 0, text, 10000);
+    }
+    struct cg_waiting *genuine[3];
+    for (int i = 0; i < 3; i++) {
+        snprintf(text, sizeof text, "192.0.2.%d", i + 2);
+        genuine[i] = add(q, 0, text, 1500);
+    }
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof text, "192.0.2.1:%d", i + 1);
+        add(q, 0, text, 10000);
+        assert_true(q->casts[0].bytes <= CG_LATER_BYTES_CAST);
+    }
+    for (struct cg_waiting *gone; (gone = cg_later_take_displaced(&q->later)) != NULL;) {
+        for (int i = 0; i < 3; i++) assert_ptr_not_equal(gone, genuine[i]);
+    }
+    cg_later_take(&q->later); /* one of the flood */
+    for (int i = 0; i < 3; i++) assert_ptr_equal(cg_later_take(&q->later), genuine[i]);
+    empty(q);
+}
+
+/* Sources cost nothing where addresses can be made up: nobody is sure of a place then, but everybody has a chance. */
+static void of_equals_chance_decides(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    char text[32];
+    size_t last = 0;
+    for (int i = 0; i < 1000; i++) {
+        snprintf(text, sizeof text, "10.1.%d.%d", i / 250, i % 250 + 1);
+        add(q, 0, text, 10000);
+        while (cg_later_take_displaced(&q->later) != NULL) {
+        }
+    }
+    assert_true(q->casts[0].bytes <= CG_LATER_BYTES_CAST && q->casts[0].bytes > CG_LATER_BYTES_CAST - 10000);
+    bool newest_stays = false, all_are_newest = true;
+    for (struct cg_waiting *it; (it = cg_later_take(&q->later)) != NULL; last++) {
+        newest_stays = newest_stays || it == &q->waiting[q->used - 1];
+        all_are_newest = all_are_newest && (size_t)(it - q->waiting) >= q->used - CG_LATER_BYTES_CAST / 10000;
+    }
+    assert_int_equal(last, CG_LATER_BYTES_CAST / 10000);
+    assert_true(newest_stays && !all_are_newest); /* neither end of the queue is a place to be pushed out from */
+    empty(q);
+}
+
+static void room_is_shared_by_casts(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    q->later.cast_count = 31; /* others: 32 with this one have 512 KiB each */
+    char text[32];
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof text, "192.0.2.1:%d", i + 1);
+        add(q, 0, text, 10000);
+    }
+    assert_int_equal(q->casts[0].bytes / 10000, 512 * 1024 / 10000);
+    q->later.cast_count -= 31;
+    empty(q);
+}
+
+static void there_is_an_end_to_it(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    struct cg_waiting waiting;
+    const struct cg_addr from = addr("192.0.2.1");
+    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, CG_LATER_BYTES_CAST + 1), CG_E_ATTEMPTS);
+    q->casts[0].later = CG_LATER_CAST;
+    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
+    q->casts[0].later--;
+    add(q, 0, "192.0.2.1", 1);
+    q->later.displaced_bytes = CG_LATER_BYTES_CAST + 1; /* so much is to be refused already */
+    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
+    q->later.displaced_bytes = 0;
+    empty(q);
+}
+
+/* A gateway under attack. Lamp 2 is whose kid is forged. */
+
+static struct answer_bytes forged(struct room *room, int lamp, const struct reception *reception) {
+    struct answer_bytes bytes = room_seal(room, lamp, reception, "forged", (struct style){.numbered = true});
+    bytes.data[bytes.len - 70] ^= 1;
+    return bytes;
+}
+
+/* From ever other ports and addresses. */
+static void flood(struct room *room, const struct answer_bytes *bytes, unsigned first, unsigned count) {
+    char text[32];
+    for (unsigned i = first; i < first + count; i++) {
+        snprintf(text, sizeof text, "127.%u.%u.%u:%u", 2 + i / 62500, i / 250 % 250, i % 250 + 1, 1024 + i % 60000);
+        world_deliver(&room->side.world, text, bytes->data, bytes->len);
+    }
+}
+
+static void flood_from(struct room *room, const struct answer_bytes *bytes, int host, unsigned count) {
+    char text[32];
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "127.1.0.%d:%u", host, 1024 + i);
+        world_deliver(&room->side.world, text, bytes->data, bytes->len);
+    }
+}
+
+/* All of it arrives before anything has been verified. */
+static void a_member_is_heard_in_the_middle_of_a_flood(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    for (int spoofed = 0; spoofed < 2; spoofed++) { /* from its own address as well */
+        size_t sent = side_get(side), before = side->crypto.submitted;
+        struct reception two = room_receive(room, 2, sent);
+        struct answer_bytes bytes = forged(room, 2, &two);
+        if (spoofed) flood_from(room, &bytes, 20, 300);
+        if (!spoofed) flood(room, &bytes, 0, 300);
+        struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+        side_deliver(side, 20, &genuine);
+        if (spoofed) flood_from(room, &bytes, 20, 300);
+        if (!spoofed) flood(room, &bytes, 1000, 300);
+        room_answer(room, 1, sent, "on", (struct style){0});
+        room_answer(room, 3, sent, "on", (struct style){0});
+        assert_true(side->crypto.count <= 16 + 1 + 2); /* at once; one of those that wait */
+        side_settle(side);
+        const char *text = side_reply(side);
+        assert_counts(text, 3, 600);
+        assert_has(text, "\"body\":\"genuine\"");
+        assert_true(side->crypto.submitted - before <= 600 + 3);
+        assert_null(side->services.later.casts);
+    }
+}
+
+/* The same one by one, as it is where the threads keep up. */
+static void a_member_is_heard_behind_a_flood(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    for (unsigned i = 0; i < 300; i++) {
+        flood(room, &bytes, i, 1);
+        side_settle(side);
+    }
+    struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+    flood(room, &genuine, 299, 1); /* even from an address that forgeries came from */
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 300);
+    assert_has(text, "\"body\":\"genuine\"");
+}
+
+static void every_member_is_heard_where_every_kid_is_forged(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct answer_bytes genuine[LAMPS + 1];
+    for (int lamp = 1; lamp <= LAMPS; lamp++) {
+        struct reception reception = room_receive(room, lamp, sent);
+        struct answer_bytes bytes = forged(room, lamp, &reception);
+        flood(room, &bytes, (unsigned)lamp * 1000, 200);
+        genuine[lamp] = room_seal(room, lamp, &reception, "genuine", (struct style){0});
+    }
+    for (int lamp = 1; lamp <= LAMPS; lamp++) side_deliver(side, 20, &genuine[lamp]); /* all behind one address */
+    side_settle(side);
+    assert_counts(side_reply(side), 3, 600);
+}
+
+/* How many are verified in all, and that there is an end. */
+static void a_cast_costs_no_more_than_this(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    for (unsigned i = 0; i < 6000; i += 500) {
+        flood(room, &bytes, i, 500);
+        side_settle(side);
+    }
+    assert_int_equal(side->crypto.submitted, 16 + CG_LATER_CAST);
+    struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+    side_deliver(side, 77, &genuine); /* from nowhere in particular: it is too late for that */
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 0, 6001);
+    sent = side_get(side); /* the next request begins anew */
+    room_answer(room, 2, sent, "again", (struct style){0});
+    side_settle(side);
+    assert_counts(side_reply(side), 1, 0);
+}
+
+/* At most one of those that wait is with the threads: they are there for everybody else. */
+static void one_at_a_time_in_the_whole_gateway(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    flood(room, &bytes, 0, 16);
+    side_settle(side);
+    flood(room, &bytes, 16, 300);
+    for (int i = 0; i < 200; i++) {
+        assert_int_equal(side->crypto.count, 1);
+        fake_crypto_end(&side->crypto, 0);
+    }
+    room_answer(room, 1, sent, "on", (struct style){0}); /* who is not suspected does not wait */
+    assert_int_equal(side->crypto.count, 2);
+    room_answer(room, 3, sent, "on", (struct style){.pairwise = true}); /* nor does what costs nothing */
+    side_settle(side);
+    assert_counts(side_reply(side), 2, 316);
+}
+
+/* Where a member is known to be, room is kept for it: more than its cast has left. */
+static void a_flood_takes_nothing_from_where_the_member_is(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    side->addresses[2] = "127.1.0.2";
+    side_set_keys(side, side->lamps, &side->keys, 3, NULL); /* other members, so that it is read */
+    for (int known = 0; known < 3; known++) {
+        size_t sent = side_get(side);
+        struct reception two = room_receive(room, 2, sent);
+        struct answer_bytes bytes = forged(room, 2, &two);
+        flood(room, &bytes, 0, 2000);
+        side_settle(side);
+        flood(room, &bytes, 2000, 200);
+        size_t waiting = side->crypto.count, before = side->crypto.submitted;
+        struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+        static const char *const from[] = {"127.1.0.2:61616", "127.1.0.66:5683", "127.1.0.66:7"};
+        if (known == 1) { /* it has moved: heard in its turn, and known from then on */
+            world_deliver(&side->world, from[known], genuine.data, genuine.len);
+            assert_int_equal(side->crypto.submitted, before);
+        } else {
+            world_deliver(&side->world, from[known], genuine.data, genuine.len);
+            assert_int_equal(side->crypto.submitted, before + 1);
+            assert_int_equal(side->crypto.count, waiting + 1);
+        }
+        side_settle(side);
+        const char *text = side_reply(side);
+        assert_counts(text, 1, 2200);
+        assert_has(text, "\"body\":\"genuine\"");
+        if (known == 1) side_set_keys(side, side->lamps, &side->keys, 0, NULL); /* a reload forgets no address */
+    }
+}
+
+/* What is in the queue when its cast ends, its client leaves, or the gateway stops. */
+static void a_cast_ends_while_answers_wait(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    for (int moment = 0; moment < 3; moment++) {
+        size_t sent = side_get(side);
+        struct reception two = room_receive(room, 2, sent);
+        struct answer_bytes bytes = forged(room, 2, &two);
+        flood(room, &bytes, 0, 2000); /* some are displaced */
+        if (moment == 1) fake_crypto_run(&side->crypto, side->crypto.count - 1);
+        if (moment == 2) {
+            cg_gateway_abandon(side->world.gateway, side->call.ticket);
+            world_run(&side->world);
+        } else {
+            world_advance(&side->world, 5 * SECOND); /* threads that hang */
+            assert_int_equal(side->call.replies, 1);
+        }
+        fake_crypto_end_all(&side->crypto);
+        assert_null(side->services.later.running);
+        assert_null(side->services.later.casts);
+        assert_null(side->services.later.displaced);
+    }
+    size_t sent = side_get(side); /* and once more, for side_fini */
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    flood(room, &bytes, 0, 2000);
+}
+
+/* Two casts under attack; one ends, and the other's answers are verified as before. */
+static void the_end_of_one_cast_holds_no_other(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    side->world.config->group.nstart = 10;
+    struct call other = {0};
+    size_t sent = side_get(side);
+    assert_non_null(world_new(&side->world, &other, "/lamps/y"));
+    world_go(&side->world, &other);
+    side_settle(side);
+    assert_int_equal(side->world.sent_count, sent + 2);
+    for (size_t i = 0; i < 2; i++) {
+        struct reception two = room_receive(room, 2, sent + i);
+        struct answer_bytes bytes = forged(room, 2, &two);
+        flood(room, &bytes, 0, 100);
+    }
+    struct reception two = room_receive(room, 3, sent + 1);
+    struct answer_bytes bytes = forged(room, 3, &two);
+    flood(room, &bytes, 500, 100);
+    struct answer_bytes genuine = room_seal(room, 3, &two, "genuine", (struct style){0});
+    flood(room, &genuine, 900, 1);
+    cg_gateway_abandon(side->world.gateway, side->call.ticket); /* the first one's: its answer is being verified */
+    world_run(&side->world);
+    side_settle(side);
+    world_advance(&side->world, 5 * SECOND);
+    assert_int_equal(other.replies, 1);
+    assert_counts(other.text, 1, 200);
+    call_fini(&other);
+}
+
+/* Trying several epochs is no way around the limits: what is forged counts once, whatever it was tried under. */
+static void forgeries_count_once_under_several_epochs(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct fake_group next = side->keys;
+    fake_group_rekey(&next);
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    side_set_keys(side, side->lamps, &next, 0, NULL);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    flood(room, &bytes, 0, 40);
+    assert_int_equal(side->crypto.count, 16 + 1);
+    side_settle(side);
+    assert_int_equal(side->crypto.submitted, 2 * 40);
+    struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){.numbered = true});
+    flood(room, &genuine, 40, 1);
+    side_settle(side);
+    assert_int_equal(side->crypto.submitted, 2 * 41);
+    assert_counts(side_reply(side), 1, 40);
+}
+
+int main(void) {
+    cg_log_set_level(CG_LOG_ERROR);
+#define WITH_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ten_thousand_members_may_answer_at_once),
+        cmocka_unit_test(the_first_answer_is_never_late),
+        cmocka_unit_test(a_kid_has_sixteen),
+        cmocka_unit_test(four_more_from_where_the_member_is),
+        cmocka_unit_test(a_source_is_an_address_or_a_prefix),
+        cmocka_unit_test(a_cast_has_256),
+        cmocka_unit_test(the_gateway_has_2048_and_256_a_second),
+        cmocka_unit_test(sources_take_turns),
+        cmocka_unit_test(casts_take_turns),
+        cmocka_unit_test(whoever_has_most_has_to_go),
+        cmocka_unit_test(of_equals_chance_decides),
+        cmocka_unit_test(room_is_shared_by_casts),
+        cmocka_unit_test(there_is_an_end_to_it),
+        WITH_ROOM(a_member_is_heard_in_the_middle_of_a_flood),
+        WITH_ROOM(a_member_is_heard_behind_a_flood),
+        WITH_ROOM(every_member_is_heard_where_every_kid_is_forged),
+        WITH_ROOM(a_cast_costs_no_more_than_this),
+        WITH_ROOM(one_at_a_time_in_the_whole_gateway),
+        WITH_ROOM(a_flood_takes_nothing_from_where_the_member_is),
+        WITH_ROOM(a_cast_ends_while_answers_wait),
+        WITH_ROOM(the_end_of_one_cast_holds_no_other),
+        WITH_ROOM(forgeries_count_once_under_several_epochs),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
