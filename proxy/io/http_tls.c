@@ -3,7 +3,9 @@
  * that fails changes nothing. libmicrohttpd itself never holds a key. */
 #include "io/http_tls.h"
 
+#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <gnutls/crypto.h>
 #include <gnutls/x509.h>
@@ -20,6 +22,15 @@ struct cg_http_tls {
     gnutls_certificate_credentials_t credentials;
     bool asks_clients;
 };
+
+/* GnuTLS frees a key's text, and records with a client's token in them, as they are. It does so through this variable.
+ */
+
+static void wipe_and_free(void *block) {
+    if (block == NULL) return;
+    explicit_bzero(block, malloc_usable_size(block));
+    free(block);
+}
 
 /* ---- Files ---- */
 
@@ -124,6 +135,7 @@ int cg_http_tls_load(struct cg_http_tls **tls, const struct cg_tls_settings *set
                      struct cg_problem *problem) {
     struct cg_http_tls *fresh = calloc(1, sizeof *fresh);
     *tls = NULL;
+    gnutls_free = wipe_and_free;
     if (fresh == NULL || gnutls_certificate_allocate_credentials(&fresh->credentials) < 0) {
         free(fresh);
         return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for TLS");

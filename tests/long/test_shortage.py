@@ -153,7 +153,10 @@ def every_allocation(session, act, check, more=0, step=1):
         except (AssertionError, OSError, http.client.HTTPException) as error:
             reached = session.shortage.failed > 0
             session.shortage.cancel()
-            wrong.setdefault(session.shortage.trace(), f"allocation {nth}: {error!r}\n{session.gate.log()[-500:]}")
+            where = session.shortage.trace()
+            if where not in wrong:
+                wrong[where] = f"allocation {nth}: {error!r}\n{session.gate.log()[-500:]}"
+                print(f"{wrong[where]}\n    at {where}", flush=True)
             if not session.gate.running():
                 session.start()
     assert not wrong, f"{len(wrong)} places\n" + "\n\n".join(f"{what}\n    at {where}" for where, what in wrong.items())
