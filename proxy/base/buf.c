@@ -18,13 +18,18 @@ void cg_buf_fini(struct cg_buf *buf) {
 
 void cg_buf_clear(struct cg_buf *buf) {
     buf->len = 0;
-    buf->failed = false;
+    buf->failed = buf->full = false;
+}
+
+int cg_buf_error(const struct cg_buf *buf) {
+    if (!buf->failed) return CG_OK;
+    return buf->full ? CG_E_TOO_BIG : CG_E_NO_MEMORY;
 }
 
 static uint8_t *grow(struct cg_buf *buf, size_t more) {
-    if (more > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4) goto fail;
+    buf->full = more > SIZE_MAX / 4 || buf->len > SIZE_MAX / 4 || (buf->max != 0 && buf->len + more > buf->max);
+    if (buf->full) goto fail;
     size_t need = buf->len + more;
-    if (buf->max != 0 && need > buf->max) goto fail;
     if (need > buf->cap || buf->data == NULL) {
         size_t cap = buf->cap == 0 ? FIRST_CAP : buf->cap;
         while (cap < need) cap *= 2;

@@ -11,11 +11,15 @@ struct cg_buf {
     size_t cap;
     size_t max;  /* never grows beyond; 0 means no bound of its own */
     bool failed; /* an append did not fit or memory ran out; what follows is ignored */
+    bool full;   /* and it was the bound, not the memory */
 };
 
 void cg_buf_init(struct cg_buf *buf, size_t max);
 void cg_buf_fini(struct cg_buf *buf);
 void cg_buf_clear(struct cg_buf *buf); /* empties it, keeps the memory, forgets the failure */
+
+/* CG_OK, CG_E_TOO_BIG when an append did not fit into max, or CG_E_NO_MEMORY. */
+int cg_buf_error(const struct cg_buf *buf) CG_MUST_CHECK;
 
 /* Room for `more` bytes at data + len, or NULL (then failed is set). The caller adds to len what it wrote. */
 uint8_t *cg_buf_reserve(struct cg_buf *buf, size_t more);

@@ -114,10 +114,9 @@ void cg_ask_sealed(struct cg_gateway *gateway, struct cg_ask *ask, int err, cons
         fail(gateway, ask, problem);
         return;
     }
-    if (ask->datagram.failed) {
-        struct cg_problem too_big = {0};
-        cg_problem_set(&too_big, CG_E_TOO_BIG, "the request does not fit into one datagram");
-        fail(gateway, ask, &too_big);
+    struct cg_problem incomplete = {0};
+    if (cg_sealed_check(&ask->datagram, &incomplete) < 0) {
+        fail(gateway, ask, &incomplete);
         return;
     }
     ask->exchange->mapping->stats->asked++;

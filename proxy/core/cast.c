@@ -273,10 +273,9 @@ void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, c
         fail(gateway, cast, problem);
         return;
     }
-    if (cast->datagram.failed) {
-        struct cg_problem too_big = {0};
-        cg_problem_set(&too_big, CG_E_TOO_BIG, "the group request does not fit into one datagram");
-        fail(gateway, cast, &too_big);
+    struct cg_problem incomplete = {0};
+    if (cg_sealed_check(&cast->datagram, &incomplete) < 0) {
+        fail(gateway, cast, &incomplete);
         return;
     }
     wait_for_turn(gateway, cast);

@@ -157,12 +157,14 @@ int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struc
     int err = parse_filters(&filters, request->query, problem);
     if (err < 0) goto out;
     put_links(&links, config, request, &filters);
-    if (links.failed) {
-        err = cg_problem_set(problem, CG_E_TOO_BIG, "too many mappings for one reply; ask for less, as with ?href=/a*");
+    err = cg_buf_error(&links);
+    if (err == CG_E_TOO_BIG) {
+        cg_problem_set(problem, err, "too many mappings for one reply; ask for less, as with ?href=/a*");
         goto out;
     }
     cg_buf_put_slice(to, cg_buf_slice(&links));
-    if (to->failed) err = cg_problem_set(problem, CG_E_NO_MEMORY, "no memory left for the reply, try again later");
+    if (err == CG_OK) err = cg_buf_error(to);
+    if (err < 0) cg_problem_set(problem, err, "no memory left for the reply, try again later");
 out:
     cg_buf_fini(&filters.text);
     cg_buf_fini(&links);

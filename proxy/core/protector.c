@@ -3,12 +3,20 @@
 
 enum { DATAGRAM_MAX = 65507, OPTION_HEAD_MAX = 5, HEAD_MAX = 4 + CG_TOKEN_MAX + 1 };
 
+static int too_big(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_TOO_BIG, "the group request does not fit into one datagram");
+}
+
+static int no_memory(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+}
+
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) {
     size_t size = HEAD_MAX + sealing->payload.len;
     for (size_t i = 0; i < sealing->options.count; i++) size += OPTION_HEAD_MAX + sealing->options.list[i].value.len;
     if (size > DATAGRAM_MAX) size = DATAGRAM_MAX;
     uint8_t *to = cg_buf_reserve(out, size);
-    if (to == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    if (to == NULL) return no_memory(problem);
     struct cg_msg_writer writer;
     cg_msg_begin(&writer, to, size, sealing->type, sealing->method, sealing->mid, sealing->token);
     for (size_t i = 0; i < sealing->options.count; i++) {
@@ -16,7 +24,13 @@ int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct
     }
     cg_msg_put_payload(&writer, sealing->payload);
     int len = cg_msg_end(&writer);
-    if (len < 0) return cg_problem_set(problem, CG_E_TOO_BIG, "the group request does not fit into one datagram");
+    if (len < 0) return too_big(problem);
     out->len += (size_t)len;
     return CG_OK;
+}
+
+int cg_sealed_check(const struct cg_buf *datagram, struct cg_problem *problem) {
+    int err = cg_buf_error(datagram);
+    if (err == CG_OK) return CG_OK;
+    return err == CG_E_TOO_BIG ? too_big(problem) : no_memory(problem);
 }

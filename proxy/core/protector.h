@@ -77,5 +77,7 @@ struct cg_protector {
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;
+/* Whether a datagram is whole that a protector has filled: CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
+int cg_sealed_check(const struct cg_buf *datagram, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

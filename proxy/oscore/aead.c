@@ -3,6 +3,7 @@
  * data. */
 #include "oscore/aead.h"
 #include "base/check.h"
+#include "oscore/failure.h"
 
 #include <limits.h>
 #include <openssl/crypto.h>
@@ -13,7 +14,7 @@ int cg_aead_key_init(struct cg_aead_key *key, const struct cg_cose_cipher *ciphe
     key->cipher = cipher;
     key->encrypts = encrypts;
     key->ctx = EVP_CIPHER_CTX_new();
-    if (key->ctx == NULL) return CG_E_INTERNAL;
+    if (key->ctx == NULL) return cg_openssl_failure();
     if (EVP_CipherInit_ex(key->ctx, fetched, NULL, NULL, NULL, encrypts) <= 0) goto failed;
     if (cipher->kind != CG_CIPHER_CTR &&
         EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_SET_IVLEN, cipher->nonce_len, NULL) <= 0)
@@ -25,7 +26,7 @@ int cg_aead_key_init(struct cg_aead_key *key, const struct cg_cose_cipher *ciphe
     return CG_OK;
 failed:
     cg_aead_key_fini(key);
-    return CG_E_INTERNAL;
+    return cg_openssl_failure();
 }
 
 void cg_aead_key_fini(struct cg_aead_key *key) {
@@ -50,12 +51,13 @@ static bool start(struct cg_aead_key *key, const uint8_t *nonce, struct cg_slice
 int cg_aead_seal(struct cg_aead_key *key, const uint8_t *nonce, struct cg_slice aad, uint8_t *data, size_t len) {
     CG_CHECK(key->encrypts && len <= INT_MAX && aad.len <= INT_MAX);
     int done;
-    if (!start(key, nonce, aad, len)) return CG_E_INTERNAL;
-    if (EVP_CipherUpdate(key->ctx, data, &done, data, (int)len) <= 0 || (size_t)done != len) return CG_E_INTERNAL;
-    if (EVP_CipherFinal_ex(key->ctx, data + len, &done) <= 0 || done != 0) return CG_E_INTERNAL;
+    if (!start(key, nonce, aad, len)) return cg_openssl_failure();
+    if (EVP_CipherUpdate(key->ctx, data, &done, data, (int)len) <= 0 || (size_t)done != len)
+        return cg_openssl_failure();
+    if (EVP_CipherFinal_ex(key->ctx, data + len, &done) <= 0 || done != 0) return cg_openssl_failure();
     if (key->cipher->tag_len > 0 &&
         EVP_CIPHER_CTX_ctrl(key->ctx, EVP_CTRL_AEAD_GET_TAG, key->cipher->tag_len, data + len) <= 0)
-        return CG_E_INTERNAL;
+        return cg_openssl_failure();
     return CG_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "oscore/state.h"
 #include "oscore/derive.h"
 #include "base/check.h"
+#include "oscore/failure.h"
 
 #include <openssl/evp.h>
 #include <sodium.h>
@@ -107,7 +108,7 @@ static int copy_params(struct cg_oscore_context *context, const struct cg_oscore
 static int fetch(const struct cg_cose_cipher *cipher, EVP_CIPHER **fetched) {
     if (cipher == NULL) return CG_OK;
     *fetched = EVP_CIPHER_fetch(NULL, cipher->openssl, NULL);
-    return *fetched != NULL ? CG_OK : CG_E_INTERNAL;
+    return *fetched != NULL ? CG_OK : cg_openssl_failure();
 }
 
 const struct cg_cose_cipher *cg_oscore_info_cipher(const struct cg_oscore_context *context) {

@@ -4,6 +4,7 @@
 #include "oscore/derive.h"
 #include "base/check.h"
 #include "oscore/cbor.h"
+#include "oscore/failure.h"
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -122,14 +123,14 @@ int cg_hkdf_extract(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm
     if (ok) memcpy(prk, made, hasher.len);
     OPENSSL_cleanse(made, sizeof(made));
     hasher_fini(&hasher);
-    return ok ? CG_OK : CG_E_INTERNAL;
+    return ok ? CG_OK : cg_openssl_failure();
 }
 
 int cg_hkdf_expand(enum cg_hash hash, const uint8_t *prk, struct cg_slice info, uint8_t *out, size_t len) {
     struct hasher hasher;
     bool ok = hasher_init(&hasher, hash) && expand(&hasher, prk, info, out, len);
     hasher_fini(&hasher);
-    return ok ? CG_OK : CG_E_INTERNAL;
+    return ok ? CG_OK : cg_openssl_failure();
 }
 
 int cg_hkdf(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, struct cg_slice info, uint8_t *out,
@@ -140,5 +141,5 @@ int cg_hkdf(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, struct
               expand(&hasher, prk, info, out, len);
     OPENSSL_cleanse(prk, sizeof(prk));
     hasher_fini(&hasher);
-    return ok ? CG_OK : CG_E_INTERNAL;
+    return ok ? CG_OK : cg_openssl_failure();
 }

@@ -16,8 +16,8 @@ size_t cg_info_key(uint8_t *to, struct cg_slice id, const struct cg_slice *id_co
 /* info = [id, id_context, is_request, L] for the keystream that encrypts a countersignature. */
 size_t cg_info_keystream(uint8_t *to, struct cg_slice id, struct cg_slice id_context, bool is_request, size_t len);
 
-/* HKDF-Extract and HKDF-Expand; CG_E_INTERNAL when the library below fails (no memory). An empty salt is RFC 5869's
- * string of zeros. The pseudorandom key has cg_hash_len(hash) bytes. */
+/* HKDF-Extract and HKDF-Expand; CG_E_NO_MEMORY, or CG_E_INTERNAL when the library below fails otherwise. An empty salt
+ * is RFC 5869's string of zeros. The pseudorandom key has cg_hash_len(hash) bytes. */
 int cg_hkdf(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, struct cg_slice info, uint8_t *out,
             size_t len) CG_MUST_CHECK;
 int cg_hkdf_extract(enum cg_hash hash, struct cg_slice salt, struct cg_slice ikm, uint8_t *prk) CG_MUST_CHECK;

@@ -3,6 +3,7 @@
  * everybody knows; a P-256 point off the curve would leak the private key. */
 #include "oscore/key.h"
 #include "base/check.h"
+#include "oscore/failure.h"
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -231,7 +232,7 @@ static int sign_es256(EVP_PKEY *pkey, struct cg_slice message, uint8_t signature
     bool ok = ctx != NULL && EVP_DigestSignInit_ex(ctx, NULL, "SHA256", NULL, NULL, pkey, NULL) > 0 &&
               EVP_DigestSign(ctx, der, &len, message.data, message.len) > 0 && signature_from_der(signature, der, len);
     EVP_MD_CTX_free(ctx);
-    return ok ? CG_OK : CG_E_INTERNAL;
+    return ok ? CG_OK : cg_openssl_failure();
 }
 
 static bool verify_es256(EVP_PKEY *pkey, struct cg_slice message, const uint8_t signature[64]) {

@@ -41,7 +41,7 @@ void cg_private_key_fini(struct cg_private_key *key); /* wipes it */
 int cg_agree(const struct cg_private_key *own, const struct cg_public_key *peer, uint8_t secret[32]) CG_MUST_CHECK;
 
 /* Pure functions over the caller's bytes, for any thread. EdDSA or ES256 by the key's curve; an ES256 signature is r, s
- * (RFC 9053 §2.1). cg_sign: CG_E_INTERNAL. */
+ * (RFC 9053 §2.1). cg_sign: CG_E_NO_MEMORY, CG_E_INTERNAL. */
 int cg_sign(const struct cg_private_key *key, struct cg_slice message,
             uint8_t signature[CG_COSE_SIGNATURE_LEN]) CG_MUST_CHECK;
 bool cg_verify(const struct cg_public_key *key, struct cg_slice message,

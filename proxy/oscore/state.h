@@ -67,7 +67,7 @@ void cg_oscore_peers_fini(struct cg_oscore_context *context);
 void cg_oscore_peers_forget_pairwise(struct cg_oscore_context *context); /* a group's; OSCORE keeps its keys */
 
 /* The cipher and the key that a mode uses; the key is expanded or derived first where it has to be. CG_E_KEY,
- * CG_E_INTERNAL. */
+ * CG_E_NO_MEMORY, CG_E_INTERNAL. */
 int cg_oscore_group_open_key(struct cg_oscore_peer *peer, struct cg_aead_key **key) CG_MUST_CHECK;
 int cg_oscore_direct_keys(struct cg_oscore_peer *peer) CG_MUST_CHECK; /* receive_key and send_key */
 

@@ -207,11 +207,31 @@ static void detaching(void **state) {
     assert_int_equal(len, 0);
 }
 
+static void a_full_buffer_is_too_big_and_no_shortage(void **state) {
+    (void)state;
+    struct cg_buf buf;
+    cg_buf_init(&buf, 4);
+    assert_int_equal(cg_buf_error(&buf), CG_OK);
+    cg_buf_put_str(&buf, "12345");
+    assert_int_equal(cg_buf_error(&buf), CG_E_TOO_BIG);
+    cg_buf_clear(&buf);
+    cg_buf_put_str(&buf, "1234");
+    assert_int_equal(cg_buf_error(&buf), CG_OK);
+    cg_buf_fini(&buf);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(appending),      cmocka_unit_test(growing),        cmocka_unit_test(reserving),
-        cmocka_unit_test(failure_sticks), cmocka_unit_test(every_bound),    cmocka_unit_test(formatting),
-        cmocka_unit_test(decimals),       cmocka_unit_test(base64_and_hex), cmocka_unit_test(json_strings),
+        cmocka_unit_test(a_full_buffer_is_too_big_and_no_shortage),
+        cmocka_unit_test(appending),
+        cmocka_unit_test(growing),
+        cmocka_unit_test(reserving),
+        cmocka_unit_test(failure_sticks),
+        cmocka_unit_test(every_bound),
+        cmocka_unit_test(formatting),
+        cmocka_unit_test(decimals),
+        cmocka_unit_test(base64_and_hex),
+        cmocka_unit_test(json_strings),
         cmocka_unit_test(detaching),
     };
     return cmocka_run_group_tests_name("base/buf", tests, NULL, NULL);
