@@ -21,12 +21,22 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
     return value[0] == '\0' || MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+/* Whoever is turned away for now is told when to come back (RFC 9110 §15.6.4), by any of the listeners. */
+static bool add_retry(struct MHD_Response *response, const struct cg_http_head *head) {
+    bool is_said = head->status != 503;
+    for (size_t i = 0; i < head->header_count; i++) {
+        is_said |= strcmp(head->headers[i].name, "Retry-After") == 0 && head->headers[i].value[0] != '\0';
+    }
+    return is_said || add_header(response, "Retry-After", "1");
+}
+
 static bool add_headers(const struct cg_http_call *call, struct MHD_Response *response,
                         const struct cg_http_head *head) {
     bool ok = add_header(response, "Content-Type", head->content_type);
     for (size_t i = 0; i < head->header_count; i++) {
         ok = ok && add_header(response, head->headers[i].name, head->headers[i].value);
     }
+    ok = ok && add_retry(response, head);
     ok = ok && add_header(response, "Cache-Control", "no-store");
     ok = ok && add_header(response, "X-Content-Type-Options", "nosniff");
     bool closes = call->must_close || call->connection->server->stopping;

@@ -380,6 +380,85 @@ static void test_what_an_unprotected_answer_says_is_told(void **state) { /* RFC 
     stop(&world, &call);
 }
 
+/* Per mapping */
+
+static struct cg_stats *lamps_stats(struct world *world) {
+    return cg_stats_get(cg_gateway_stats(world->gateway), "lamps");
+}
+
+static void test_a_failed_target_is_a_rejection_of_its_mapping(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    static const struct cg_resolved nobody = {.why = "not known"};
+    world_init(&world);
+    struct cg_target *second = &world_mapping(&world, "pair")->targets[1];
+    second->host = cg_slice_str("nobody.example");
+    second->resolved = &nobody;
+    world_start(&world);
+    world_get(&world, &call, "/pair");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    assert_non_null(strstr(call.text, "\"reason\":\"cannot-emit\""));
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "pair")->rejected, 1);
+    stop(&world, &call);
+}
+
+static void test_answers_beyond_a_limit_are_rejections_of_their_mapping(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_mapping(&world, "lamps")->max_answers = 1;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_answer(&world, 0, "127.1.0.2", "on");
+    expect_fate(&world, CG_FATE_REJECTED, 1);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(lamps_stats(&world)->rejected, call.reply.summary.rejected);
+    assert_int_equal(lamps_stats(&world)->over_cap, 1);
+    stop(&world, &call);
+}
+
+static void test_blocks_that_are_given_up_are_a_rejection_of_their_mapping(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    start(&world, &call, "/lamps");
+    struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of("\x08", 1)}; /* 0, more, 16 bytes */
+    struct cg_opts options = {.list = &block, .count = 1};
+    world_answer_as(
+        &world, 0, "127.1.0.1",
+        (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "0123456789abcdef", .options = &options});
+    world_advance(&world, 2 * SECOND); /* the rest never comes */
+    assert_int_equal(call.reply.summary.answered, 0);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    assert_int_equal(lamps_stats(&world)->rejected, 1);
+    assert_int_equal(lamps_stats(&world)->answered, 0);
+    stop(&world, &call);
+}
+
+static void test_an_answer_has_the_time_of_the_members_first(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    start(&world, &call, "/lamps");
+    world.now_us += 30000;
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world.now_us += 700000;
+    world_answer(&world, 0, "127.1.0.1", "off");
+    world_advance(&world, 2 * SECOND);
+    assert_non_null(
+        strstr(call.text, "\"ms\":30,\"code\":\"2.05\",\"status\":200,\"content_type\":null,\"body\":\"off\""));
+    assert_int_equal(call.reply.summary.duplicates, 1);
+    assert_int_equal(lamps_stats(&world)->duplicate, 1);
+    assert_int_equal(lamps_stats(&world)->answered, 1);
+    stop(&world, &call);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_no_answer_but_has_the_token_is_rejected),
@@ -394,6 +473,10 @@ int main(void) {
         cmocka_unit_test(test_what_is_being_verified_has_its_fate_later),
         cmocka_unit_test(test_a_challenge_has_a_counter),
         cmocka_unit_test(test_what_an_unprotected_answer_says_is_told),
+        cmocka_unit_test(test_a_failed_target_is_a_rejection_of_its_mapping),
+        cmocka_unit_test(test_answers_beyond_a_limit_are_rejections_of_their_mapping),
+        cmocka_unit_test(test_blocks_that_are_given_up_are_a_rejection_of_their_mapping),
+        cmocka_unit_test(test_an_answer_has_the_time_of_the_members_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -503,6 +503,7 @@ static void test_graceful_stop(void **state) {
     fake_client_send_text(&late, "TP/1.1\r\n" LOCAL "\r\n");
     struct fake_response response = fake_client_response(&late, false, NULL);
     assert_int_equal(response.status, 503);
+    assert_field(&response, "Retry-After", "1");
     assert_non_null(strstr(response.body, "urn:castgate:problem:stopping"));
     fake_response_fini(&response);
     cg_front_http_stop(f.front);
@@ -540,6 +541,7 @@ static void check_admin(struct fixture *f, const char *request, int status, cons
         fail_msg("%s: %s%s", request, response.head, response.body);
     }
     assert_field(&response, "Cache-Control", "no-store");
+    assert_int_equal(fake_response_field(&response, "Retry-After") != NULL, status == 503);
     assert_null(strstr(response.head, "Access-Control"));
     fake_response_fini(&response);
     fake_client_close(&client);

@@ -163,6 +163,31 @@ static void test_client_resets_while_waiting(void **state) {
     fake_server_tear_down(&f);
 }
 
+/* RFC 9110 §15.6.4: whoever is turned away for now is told when to come back. */
+static void test_every_503_says_when_to_come_back(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    fake_server_set_up(&f);
+    for (int err = -1; err >= -(int)CG_ERR_COUNT; err--) {
+        fake_server_hold(&f, &client);
+        struct cg_problem problem = {.err = err};
+        cg_http_call_reply_problem(f.held[0], &problem, NULL);
+        struct fake_response response = fake_client_response(&client, false, NULL);
+        const char *retry = fake_response_field(&response, "Retry-After");
+        if (response.status == 503) {
+            assert_string_equal(retry, "1");
+        } else {
+            assert_null(retry);
+        }
+        fake_response_fini(&response);
+        fake_client_close(&client);
+        fake_client_settle(&f.uv);
+        f.held_count = 0;
+    }
+    fake_server_tear_down(&f);
+}
+
 static void test_problem(void **state) {
     (void)state;
     struct fake_server f;
@@ -408,6 +433,7 @@ int main(void) {
         cmocka_unit_test(test_client_leaves_while_waiting),
         cmocka_unit_test(test_client_resets_while_waiting),
         cmocka_unit_test(test_problem),
+        cmocka_unit_test(test_every_503_says_when_to_come_back),
         cmocka_unit_test(test_queues_with_a_length),
         cmocka_unit_test(test_streamed_queue),
         cmocka_unit_test(test_client_leaves_a_stream),
