@@ -161,5 +161,6 @@ void cg_json_put_summary(struct cg_buf *to, const struct castgate_summary *summa
     put_number(to, "kernel_drops", summary->kernel_drops);
     cg_json_put_text(to, "ended_by", cg_lend_text(summary->ended_by));
     put_number(to, "ms", summary->ms);
+    if (summary->joined_ms > 0) put_number(to, "joined_ms", summary->joined_ms);
     cg_buf_put_u8(to, '}');
 }

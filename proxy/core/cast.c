@@ -62,7 +62,14 @@ static bool parse_shape(struct cg_group_request *request, struct cg_slice shape)
 
 static bool may_join(const struct cg_gateway *gateway, const struct cg_cast *cast) {
     if (cast->state != CG_CAST_SENT) return true;
-    return !cast->answered && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
+    return !cast->answered && !cast->is_outdated && gateway->now_us - cast->sent_us < JOIN_WINDOW_US;
+}
+
+/* Its answers may be older than the request that joins, which the reply says. */
+static void note_joining(const struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_cast *cast) {
+    if (cast->state != CG_CAST_SENT) return;
+    uint64_t age_us = gateway->now_us - cast->sent_us + 1; /* never 0 */
+    if (age_us > exchange->joined_us) exchange->joined_us = age_us;
 }
 
 bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscription,
@@ -83,6 +90,7 @@ bool cg_cast_join(struct cg_gateway *gateway, struct cg_subscription *subscripti
     if (cast == NULL) return false;
     uint64_t give_up_us = gateway->now_us + cg_longest_wait(subscription->exchange->timeout_us);
     if (give_up_us > cast->give_up_us) cast->give_up_us = give_up_us;
+    note_joining(gateway, subscription->exchange, cast);
     subscription->cast = cast;
     subscription->next_of_cast = cast->subscriptions;
     subscription->state = cast->state == CG_CAST_SENT ? CG_SUBSCRIPTION_SENT : CG_SUBSCRIPTION_WAITS;
@@ -174,8 +182,16 @@ static void warn_of_size(const struct cg_gateway *gateway, const struct cg_cast 
     cg_log_end(&line);
 }
 
+/* Whoever asks after something was changed must not get answers from before. */
+static void outdate_group(struct cg_gateway *gateway, const struct cg_addr *group) {
+    for (struct cg_cast *it = gateway->all_casts; it != NULL; it = it->next) {
+        if (it->state == CG_CAST_SENT && cg_addr_equal(&it->group, group)) it->is_outdated = true;
+    }
+}
+
 static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
     warn_of_size(gateway, cast);
+    if (!cast->is_safe) outdate_group(gateway, &cast->group);
     cast->state = CG_CAST_SENT;
     cast->sent_us = gateway->now_us;
     cast->outstanding = cast->expects_answers;
@@ -336,6 +352,7 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     cast->target = request->target;
     cast->group = cg_target_group(request->target);
     cast->expects_answers = request->expects_answers;
+    cast->is_safe = CG_METHOD_BIT(request->method) & CG_METHODS_SAFE;
     cast->mid = gateway->next_mid++ & (uint16_t)~CG_MID_UNICAST;
     cast->give_up_us = gateway->now_us + cg_longest_wait(exchange->timeout_us);
     cast->subscriptions = subscription;

@@ -558,6 +558,7 @@ void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange 
         .expected = (uint32_t)exchange->mapping->member_count,
         .kernel_drops = (uint32_t)drops,
         .ms = (uint32_t)(((ended ? exchange->ended_us : gateway->now_us) - exchange->sent_us) / 1000),
+        .joined_ms = (uint32_t)((exchange->joined_us + 999) / 1000),
         .ended_by = ended ? exchange->ended_by : "",
     };
 }

@@ -81,6 +81,8 @@ struct cg_cast {
     uint16_t mid;
     enum cg_cast_state state;
     bool expects_answers;
+    bool is_safe;     /* GET, FETCH */
+    bool is_outdated; /* something unsafe has gone to its group since: later requests may see what that changed */
     bool outstanding; /* counted in pace */
     bool answered;
 };
@@ -179,6 +181,7 @@ struct cg_exchange {
     uint64_t timeout_us;  /* how long to collect */
     uint64_t deadline_us; /* 0: not set yet */
     uint64_t repair_us;   /* when silent members are asked */
+    uint64_t joined_us;   /* how long before it one of its group requests had gone out, at most; 0: after it */
     uint64_t drops_before;
     const char *ended_by;
     char id[17];

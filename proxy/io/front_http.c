@@ -182,7 +182,8 @@ static void put_summary(char *text, size_t size, const struct castgate_summary *
     if (summary->ended_by != NULL) {
         len += snprintf(text + len, size - (size_t)len, ", ended_by=%s", summary->ended_by);
     }
-    snprintf(text + len, size - (size_t)len, ", ms=%u", summary->ms);
+    len += snprintf(text + len, size - (size_t)len, ", ms=%u", summary->ms);
+    if (summary->joined_ms > 0) snprintf(text + len, size - (size_t)len, ", joined_ms=%u", summary->joined_ms);
 }
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {

@@ -76,7 +76,9 @@ struct castgate_summary {
     uint32_t expected;     /* members known beforehand; 0 when unknown */
     uint32_t kernel_drops; /* datagrams that the kernel dropped meanwhile, of all groups */
     uint32_t ms;           /* from the group request to the end of collecting */
-    const char *ended_by;  /* "all", "quorum", "count", "deadline", "client", "limit"; "" while collecting goes on */
+    uint32_t joined_ms;   /* the group request was somebody else's and out this long already, at most: answers may be so
+                             much older than the client's request; 0: it went out after that */
+    const char *ended_by; /* "all", "quorum", "count", "deadline", "client", "limit"; "" while collecting goes on */
 };
 
 struct castgate_call; /* opaque: one reply being encoded */

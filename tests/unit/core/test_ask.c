@@ -27,6 +27,28 @@ static void test_single_known_member_is_asked_by_unicast(void **state) { /* R6 *
     world_fini(&world);
 }
 
+/* Others may be in the group: only complete membership makes one configured member the only one. */
+static void test_a_single_configured_member_of_an_open_group_is_cast_to(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_mapping(&world, "lamps")->complete = false;
+    world_mapping(&world, "lamps")->finish.rule = CG_FINISH_DEADLINE;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    assert_int_equal(world.sent_count, 1);
+    assert_int_equal(world.sent[0].msg.type, CG_NON);
+    assert_true(cg_addr_is_multicast(&world.sent[0].route.to));
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_answer(&world, 0, "127.1.0.7", "and I");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 2);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_retransmission_and_separate_answer(void **state) {
     (void)state;
     struct world world;
@@ -348,6 +370,7 @@ static void test_relayed_requests_are_repaired(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_single_known_member_is_asked_by_unicast),
+        cmocka_unit_test(test_a_single_configured_member_of_an_open_group_is_cast_to),
         cmocka_unit_test(test_retransmission_and_separate_answer),
         cmocka_unit_test(test_retransmission_gives_up),
         cmocka_unit_test(test_silent_members_are_repaired),

@@ -1,6 +1,8 @@
 /* When requests of several exchanges share a cast, wait for their turn, or are held back from a silent group. */
 #include "fake_world.h"
 
+#include <string.h>
+
 static void test_two_exchanges_on_one_cast(void **state) {
     (void)state;
     struct world world;
@@ -26,6 +28,107 @@ static void test_two_exchanges_on_one_cast(void **state) {
     call_fini(&first);
     call_fini(&second);
     call_fini(&other);
+    world_fini(&world);
+}
+
+/* What the members answer to the first may be older than the second: the second's reply says so. */
+static void test_a_request_that_joins_a_running_one_says_so(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second, waiting, joined_waiting;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &first, "/lamps/a");
+    world_get(&world, &waiting, "/lamps/b"); /* for its turn */
+    world.now_us += 12345;
+    world_get(&world, &second, "/lamps/a");
+    world_get(&world, &joined_waiting, "/lamps/b");
+    assert_int_equal(world.sent_count, 1);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    assert_int_equal(world.sent_count, 2);
+    world_answer(&world, 1, "127.1.0.1", "on");
+    world_advance(&world, 5 * SECOND);
+    assert_int_equal(first.reply.summary.joined_ms, 0);
+    assert_int_equal(second.reply.summary.joined_ms, 13);
+    assert_int_equal(waiting.reply.summary.joined_ms, 0);
+    assert_int_equal(joined_waiting.reply.summary.joined_ms, 0); /* it went out after both */
+    assert_null(strstr(first.text, "joined_ms"));
+    assert_non_null(strstr(second.text, ",\"joined_ms\":13}"));
+    call_fini(&first);
+    call_fini(&second);
+    call_fini(&waiting);
+    call_fini(&joined_waiting);
+    world_fini(&world);
+}
+
+static void test_even_the_shortest_time_before_counts(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &first, "/lamps");
+    world_get(&world, &second, "/lamps");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(second.reply.summary.joined_ms, 1);
+    call_fini(&first);
+    call_fini(&second);
+    world_fini(&world);
+}
+
+/* PUT, its reply, then GET: what answers must not have been asked before the PUT. */
+static void test_what_is_asked_after_a_change_joins_nothing_from_before(void **state) {
+    (void)state;
+    struct world world;
+    struct call before, change, after, elsewhere, elsewhere_after;
+    world_init(&world);
+    world.config->group.nstart = 10;
+    world_mapping(&world, "pair")->targets[0].group = address("224.0.1.189");
+    world_start(&world);
+    world_get(&world, &before, "/lamps");
+    world_get(&world, &elsewhere, "/pair");
+    assert_int_equal(world.sent_count, 3);
+    world_new(&world, &change, "/lamps")->method = CG_PUT;
+    world_go(&world, &change);
+    assert_int_equal(world.sent_count, 4);
+    world_get(&world, &after, "/lamps");
+    assert_int_equal(world.sent_count, 5);
+    world_get(&world, &elsewhere_after, "/pair"); /* other groups have not changed */
+    assert_int_equal(world.sent_count, 5);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(after.reply.summary.joined_ms, 0);
+    call_fini(&before);
+    call_fini(&change);
+    call_fini(&after);
+    call_fini(&elsewhere);
+    call_fini(&elsewhere_after);
+    world_fini(&world);
+}
+
+/* Requests are equal when their bytes are: a hash of 32 bits is easily met by another request. */
+static void test_requests_of_equal_hash_are_not_equal(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second, probe;
+    world_init(&world);
+    world.config->group.nstart = 10;
+    world_start(&world);
+    world_get(&world, &probe, "/lamps/b");
+    uint32_t hash = world.gateway->all_casts->shape;
+    world_advance(&world, 2 * SECOND);
+    world_get(&world, &first, "/lamps/a");
+    assert_int_not_equal(world.gateway->all_casts->shape, hash);
+    world.gateway->all_casts->shape = hash; /* as if the hash were so */
+    world_get(&world, &second, "/lamps/b");
+    assert_int_equal(world.sent_count, 3);
+    world_answer(&world, 1, "127.1.0.1", "a's");
+    world_answer(&world, 2, "127.1.0.1", "b's");
+    world_advance(&world, 2 * SECOND);
+    assert_null(strstr(first.text, "b's"));
+    assert_null(strstr(second.text, "a's"));
+    call_fini(&probe);
+    call_fini(&first);
+    call_fini(&second);
     world_fini(&world);
 }
 
@@ -168,6 +271,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_sent_for_a_client_that_left),
         cmocka_unit_test(test_two_exchanges_on_one_cast),
+        cmocka_unit_test(test_a_request_that_joins_a_running_one_says_so),
+        cmocka_unit_test(test_even_the_shortest_time_before_counts),
+        cmocka_unit_test(test_what_is_asked_after_a_change_joins_nothing_from_before),
+        cmocka_unit_test(test_requests_of_equal_hash_are_not_equal),
         cmocka_unit_test(test_unsafe_and_answered_casts_are_not_shared),
         cmocka_unit_test(test_nstart_and_its_end),
         cmocka_unit_test(test_a_patient_client_that_joins_waits_on),
