@@ -84,6 +84,21 @@ static void tell_answer(struct cg_buf *to, const struct castgate_answer *answer)
     cg_buf_printf(to, ", %zu bytes\n", answer->payload.len);
 }
 
+/* What somebody unknown says, on a person's terminal: in quotes, and nothing but printable ASCII. */
+static void put_words(struct cg_buf *to, const struct castgate_rejected *rejected) {
+    char code[5];
+    if (rejected->code == CG_EMPTY) return;
+    cg_code_text(rejected->code, code);
+    cg_buf_printf(to, ", %s", code);
+    if (rejected->diagnostic.len == 0) return;
+    cg_buf_put_u8(to, ' ');
+    size_t from = to->len;
+    cg_buf_put_json(to, borrow(rejected->diagnostic));
+    for (size_t i = from; i < to->len; i++) {
+        if (to->data[i] < ' ' || to->data[i] > '~') to->data[i] = '?';
+    }
+}
+
 static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *rejected) {
     cg_buf_put_u8(to, 'R');
     put_slice(to, rejected->reason);
@@ -94,6 +109,7 @@ static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *re
         cg_buf_put_str(to, ", group ");
         cg_buf_put_hex(to, borrow(rejected->gid));
     }
+    put_words(to, rejected);
     cg_buf_put_u8(to, '\n');
 }
 
@@ -112,7 +128,11 @@ static int tell(const struct castgate_host *host, struct castgate_call *call) {
     struct castgate_missing missing;
     cg_buf_init(&text, 0);
     for (size_t i = 0; host->answer(call, i, &answer); i++) tell_answer(&text, &answer);
-    for (size_t i = 0; host->rejected(call, i, &rejected); i++) tell_rejection(&text, &rejected);
+    size_t listed = 0;
+    for (; host->rejected(call, listed, &rejected); listed++) tell_rejection(&text, &rejected);
+    if (host->summary(call)->rejected > listed) {
+        cg_buf_printf(&text, "R\tand %u more, counted only\n", (unsigned)(host->summary(call)->rejected - listed));
+    }
     for (size_t i = 0; i < SILENT_MAX && host->missing(call, i, &missing); i++) tell_missing(&text, &missing);
     bool written = !text.failed && host->write(call, (struct castgate_slice){.data = text.data, .len = text.len});
     cg_buf_fini(&text);
@@ -136,7 +156,7 @@ static void note_missing(struct check *check, struct cg_slice line) {
 static void note_rejection(struct check *check, struct cg_slice line) {
     const uint8_t *tab = memchr(line.data, '\t', line.len);
     CG_CHECK(tab != NULL);
-    if (check->rejection[0] == 0) {
+    if (check->rejection[0] == 0 && tab > line.data) {
         snprintf(check->rejection, sizeof check->rejection, "%.*s", (int)(tab - line.data), (const char *)line.data);
     }
     cg_buf_put(&check->rejections, tab + 1, line.len - (size_t)(tab + 1 - line.data));
@@ -496,16 +516,35 @@ static void print_silent(const struct check *check) {
     }
 }
 
+/* Each datagram once, so that the figures here add up to those at the gateway. */
+static void print_fates(const struct cg_findings *findings) {
+    uint64_t open = findings->received;
+    const char *comma = "";
+    label("accounted");
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) {
+        if (findings->fates[i] == 0) continue;
+        printf("%s%s %llu", comma, cg_fate_names[i], (unsigned long long)findings->fates[i]);
+        open -= findings->fates[i];
+        comma = ", ";
+    }
+    if (open > 0) printf("%sstill being verified %llu", comma, (unsigned long long)open);
+    puts(findings->received == 0 ? "nothing came" : "");
+}
+
 static void print_wire(const struct check *check) {
     const struct cg_findings *findings = &check->findings;
     label("arrived");
-    if (findings->tapped) {
-        printf("%u datagrams for the gateway's port at this host's interfaces, %llu of them at the gateway\n",
-               findings->tap.total, (unsigned long long)findings->received);
-    } else {
+    if (!findings->tapped) {
         printf("%llu datagrams at the gateway (what reached the interfaces is for root to see)\n",
                (unsigned long long)findings->received);
+    } else if (findings->tap.lost > 0 || findings->tap.total < findings->received) {
+        printf("%llu datagrams at the gateway (more than could be watched at the interfaces)\n",
+               (unsigned long long)findings->received);
+    } else {
+        printf("%u datagrams for the gateway's port at this host's interfaces, %llu of them at the gateway\n",
+               findings->tap.total, (unsigned long long)findings->received);
     }
+    print_fates(findings);
     label("receive buffer");
     printf("%u bytes asked for, %u got; kernel drops: %llu\n", findings->buffer_asked, findings->buffer_got,
            (unsigned long long)findings->kernel_drops);
@@ -532,7 +571,7 @@ static void print_result(const struct check *check) {
     printf("%u answered", summary->answered);
     if (summary->expected > 0) printf(" of %u expected", summary->expected);
     if (summary->failed > 0) printf(", %u with an error", summary->failed);
-    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", summary->rejected, summary->late,
+    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", summary->rejected, check->findings.late,
            summary->duplicates, check->interrupted ? "a signal" : summary->ended_by, summary->ms);
 }
 
@@ -599,8 +638,8 @@ static void send_and_watch(struct check *check) {
     struct cg_findings *findings = &check->findings;
     struct cg_group_socket *group = check->loop.group;
     const struct cg_totals *totals = cg_gateway_totals(check->loop.gateway);
-    uint64_t received = totals->datagrams, reverse = cg_evidence_reverse_path_drops(),
-             drops = cg_group_socket_kernel_drops(group);
+    const struct cg_totals before = *totals;
+    uint64_t reverse = cg_evidence_reverse_path_drops(), drops = cg_group_socket_kernel_drops(group);
     cg_tap_open(&findings->tap, cg_group_socket_port(group, CG_FAMILY_IPV4),
                 cg_group_socket_port(group, CG_FAMILY_IPV6));
     findings->tapped = findings->tap.fd >= 0;
@@ -608,7 +647,9 @@ static void send_and_watch(struct check *check) {
     if (findings->problem.err == 0) wait_until(check, never, STRAGGLERS_MS);
     cg_tap_read(&findings->tap);
     cg_tap_close(&findings->tap);
-    findings->received = totals->datagrams - received;
+    wait_until(check, never, 0); /* what the tap has seen is the gateway's to read, too */
+    findings->received = totals->datagrams - before.datagrams;
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) findings->fates[i] = totals->fates[i] - before.fates[i];
     findings->reverse_path_drops = cg_evidence_reverse_path_drops() - reverse;
     findings->kernel_drops = cg_group_socket_kernel_drops(group) - drops;
     findings->buffer_asked = check->config->group.receive_buffer;
@@ -630,7 +671,7 @@ static void conclude(struct check *check, struct cg_buf *rules) {
     findings->answered = check->summary.answered;
     findings->missing = check->summary.missing;
     findings->rejected = check->summary.rejected;
-    findings->late = check->summary.late;
+    findings->late = (uint32_t)findings->fates[CG_FATE_LATE]; /* those after the reply, too */
     findings->first_rejection = check->rejection[0] == 0 ? NULL : check->rejection;
     findings->silent = check->silent;
     findings->silent_count = check->silent_count;

@@ -23,7 +23,7 @@
 #include "io/endpoint.h"
 #include "wire/msg.h"
 
-enum { PING_PATIENCE_MS = 1000, LINE_MAX_BYTES = 512, RULES_MAX = 6 };
+enum { PING_PATIENCE_MS = 1000, LINE_MAX_BYTES = 512, RULES_MAX = 6, TAP_BUFFER = 8 << 20 };
 
 /* Routes */
 
@@ -328,6 +328,8 @@ static bool attach_filter(int fd, uint16_t port_v4, uint16_t port_v6) {
 void cg_tap_open(struct cg_tap *tap, uint16_t port_v4, uint16_t port_v6) {
     *tap = (struct cg_tap){.fd = socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
     if (tap->fd < 0) return;
+    int room = TAP_BUFFER; /* it is read once, when all is over */
+    (void)setsockopt(tap->fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
     const struct sockaddr_ll all = {.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL)};
     if (attach_filter(tap->fd, port_v4, port_v6) && bind(tap->fd, (const struct sockaddr *)&all, sizeof all) == 0)
         return;
@@ -346,12 +348,17 @@ static void note_sighting(struct cg_tap *tap, unsigned interface, const struct c
     tap->list[tap->count++] = (struct cg_sighting){.interface = interface, .from = *from, .count = 1};
 }
 
-void cg_tap_read(struct cg_tap *tap) {
+static unsigned lost_by(int fd) {
+    struct tpacket_stats stats = {0};
+    socklen_t len = sizeof stats;
+    return getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &stats, &len) == 0 ? stats.tp_drops : 0;
+}
+
+static void read_sightings(struct cg_tap *tap) {
     uint8_t packet[64];
     struct sockaddr_ll link;
     for (;;) {
         socklen_t link_len = sizeof link;
-        if (tap->fd < 0) return;
         ssize_t len = recvfrom(tap->fd, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&link, &link_len);
         if (len < 0) return;
         if (len < 44 - 16 || link.sll_pkttype == PACKET_OUTGOING || link.sll_pkttype == PACKET_OTHERHOST) continue;
@@ -362,6 +369,12 @@ void cg_tap_read(struct cg_tap *tap) {
         from.port = (uint16_t)(packet[header] << 8 | packet[header + 1]);
         note_sighting(tap, (unsigned)link.sll_ifindex, &from);
     }
+}
+
+void cg_tap_read(struct cg_tap *tap) {
+    if (tap->fd < 0) return;
+    read_sightings(tap);
+    tap->lost += lost_by(tap->fd);
 }
 
 void cg_tap_close(struct cg_tap *tap) {

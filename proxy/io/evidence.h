@@ -51,7 +51,8 @@ struct cg_sighting {
 struct cg_tap {
     int fd; /* -1: not permitted */
     unsigned total;
-    size_t count; /* of sources listed */
+    unsigned lost; /* not seen, because too many came at once */
+    size_t count;  /* of sources listed */
     struct cg_sighting list[CG_SIGHTINGS_MAX];
 };
 void cg_tap_open(struct cg_tap *tap, uint16_t port_v4, uint16_t port_v6);

@@ -38,6 +38,7 @@ struct cg_findings {
     uint32_t answered, missing, rejected, late;
     const char *first_rejection; /* its reason; NULL: none */
     uint64_t received;           /* datagrams at the group sockets */
+    uint64_t fates[CG_FATE_COUNT];
     uint64_t kernel_drops;
     uint64_t reverse_path_drops;
     uint32_t buffer_asked, buffer_got;

@@ -182,7 +182,7 @@ def test_answers_match_by_token_alone(gateway, group):
         wrong = [bytes(8), request.token[:7], request.token[:-1] + bytes([request.token[-1] ^ 1]), b"", request.token[::-1]]
         for token in wrong:
             f.send_bytes(back, answer_to(request, b"wrong", token=token))
-        f.send_bytes(back, answer_to(request, b"wrong", type=coap.ACK, mid=request.mid))
+        f.send_bytes(back, answer_to(request, b"wrong", type=coap.ACK, mid=request.mid ^ 1))
         a.send_bytes(back, answer_to(request, b"a"))
         b.send_bytes(back, answer_to(request, b"b"))
         c.send_bytes(back, answer_to(request, b"c", mid=request.mid))
@@ -199,7 +199,8 @@ def test_answers_match_by_token_alone(gateway, group):
         expected = {("%s:%d" % end.socket.getsockname(), name) for name, end in ends.items()}
     assert {(x["from"], x["body"]) for x in reply["answers"]} == expected
     assert reply["summary"]["ended_by"] == "count" and reply["summary"]["duplicates"] == 0
-    assert counter(gate, "unknown_token_total") == len(wrong) + 2
+    assert [r["reason"] for r in reply["rejected"]] == ["wrong-mid"]
+    assert counter(gate, "unknown_token_total") == len(wrong) + 1
 
 
 def test_concurrent_requests_never_cross(members, gateway, group):

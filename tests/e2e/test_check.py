@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+import coap
 from conftest import BUILD, in_namespace, plain_mapping
 from links import new_far, quiet_ipv6, run, see_own_sysfs  # noqa: F401
-from probe import silent_mapping, wait_for
+from probe import Later, Tap, answer_to, silent_mapping, wait_for
 
 
 def check(folder, settings, mapping, *arguments):
@@ -336,3 +337,46 @@ def test_a_single_member_is_asked_by_unicast(members, tmp_path):
     assert (status, hints) == (0, [])
     assert fields["only member"] == [f"{fleet.texts[0]}, {fleet.texts[0]}"]
     assert "asked by unicast" in fields["answers"][0] and "CON GET" in fields["datagram"][1]
+
+
+def test_figures_that_add_up(tmp_path, group):
+    """Whatever comes is told once, and what is told of it in one line fits the others."""
+    (tmp_path / "state").mkdir()
+    file = tmp_path / "check.json"
+    file.write_text(json.dumps({"state": "state", "group": {"interface": "lo"}, "mappings": [silent_mapping(group, timeout=1)]}))
+    with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member, coap.Endpoint("127.5.5.6") as other:
+        pending = Later(check_file, file, "silent")
+        packet = tap.next()
+        request = packet.message
+        refused = bytes([0x58, coap.code("6.01"), 0, 1]) + request.token
+        for datagram in (answer_to(request, b"on"), answer_to(request, b"on"), refused, b"\xff", answer_to(request, token=b"")):
+            member.send_bytes(packet.source, datagram)
+        time.sleep(1.1)
+        other.send_bytes(packet.source, answer_to(request, b"late"))
+        status, text, fields, hints = pending.result()
+    assert status == 0
+    assert fields["accounted"] == ["answer 1, duplicate 1, rejected 1, late 1, unknown-token 1, malformed 1"]
+    assert "6 datagrams" in fields["arrived"][0] and "6 of them" in fields["arrived"][0]
+    assert len(fields["answers"]) == 1 and len(fields["rejected"]) == 1
+    assert re.fullmatch(r"127\.5\.5\.5:\d+ +bad-code, 6\.01", fields["rejected"][0])
+    assert fields["result"][0].startswith("1 answered, 1 rejected, 1 late, 1 duplicates;")
+
+
+def test_what_members_say_that_cannot_open_the_request(new_far, tmp_path, group):
+    """RFC 8613 8.2: the words of an unprotected error are told, harmless to a terminal."""
+    keys = tmp_path / "keys"
+    subprocess.run([BUILD / "castgate-keys", "new", keys, "--members", "1"], check=True, capture_output=True)
+    folder = tmp_path / "state"
+    folder.mkdir()
+    file = tmp_path / "check.json"
+    file.write_text(json.dumps({"state": "state", "group": {"interface": "lo"}, "security_groups": {"g": "keys/gateway.json"},
+                                "mappings": [silent_mapping(group, timeout=1, security="g")]}))
+    subprocess.run([BUILD / "castgate", "-c", file, "--init-state"], check=True, capture_output=True)
+    with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
+        pending = Later(check_file, file, "silent")
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, "no \x1b[31m ü".encode(), code="4.01"))
+        status, text, fields, hints = pending.result()
+    assert status == 1 and "\x1b" not in text
+    assert re.fullmatch(r'127\.5\.5\.5:\d+ +unprotected, 4\.01 "no \\u001b\[31m \?\?"', fields["rejected"][0])
+    assert fields["accounted"] == ["rejected 1"]

@@ -6,7 +6,7 @@ import pytest
 
 import coap
 from conftest import plain_mapping
-from probe import Later, Tap, answer_to, counter, parse_mixed, running, silent_mapping, wait_for
+from probe import Later, Tap, answer_to, counter, metrics, parse_mixed, running, silent_mapping, wait_for
 
 
 def still_works(gate, fleet):
@@ -272,4 +272,90 @@ def test_blocks_come_from_who_was_asked(gateway, group):
         forger.send_bytes(packet.source, ack(request, b"FORGED", 1, False))
         reply = pending.result()
     assert "FORGED" not in str(reply)
-    assert reply["answers"] == [] and [r["reason"] for r in reply["rejected"]] == ["blocks-incomplete"]
+    assert reply["answers"] == [] and [r["reason"] for r in reply["rejected"]] == ["wrong-source", "blocks-incomplete"]
+
+
+# --- every datagram is accounted for
+
+
+def odd_datagrams(request):
+    """{what it is: (the datagram, where it shows)}: a reason among the rejected, or a fate."""
+    token = request.token
+
+    def raw(first, code, rest=b""):
+        return bytes([first, coap.code(code), 1, 2]) + token + rest
+    return {
+        "an answer": (answer_to(request, b"a"), "answer"),
+        "the same again": (answer_to(request, b"a"), "duplicate"),
+        "a request with the token": (raw(0x58, "0.01"), "bad-code"),
+        "a code of no class": (raw(0x58, "6.01"), "bad-code"),
+        "a signal": (raw(0x58, "7.02"), "bad-code"),
+        "a marker without payload": (raw(0x58, "2.05", b"\xff"), "malformed"),
+        "an option cut off": (raw(0x58, "2.05", b"\xd1"), "malformed"),
+        "an acknowledgement of something else": (answer_to(request, b"x", type=coap.ACK, mid=request.mid ^ 1), "wrong-mid"),
+        "an unsafe option": (answer_to(request, b"x", options=[(65002, b"")]), "bad-option"),
+        "an OSCORE option": (answer_to(request, b"x", options=[(9, b"\x01\x05")]), "bad-option"),
+        "no token": (answer_to(request, b"x", token=b""), "unknown-token"),
+        "another token": (answer_to(request, b"x", token=bytes(8)), "unknown-token"),
+        "garbage": (b"\xff\xff", "malformed datagram"),
+        "nothing": (b"", "malformed datagram"),
+        "a request": (coap.Message(coap.NON, coap.GET, 1, b"", [], b"").emit(), "request"),
+        "a ping": (coap.Message(coap.CON, coap.EMPTY, 2, b"", [], b"").emit(), "request"),
+        "a code of no class without token": (bytes([0x50, coap.code("6.00"), 0, 1]), "bad-code datagram"),
+        "an acknowledgement of nothing": (coap.Message(coap.ACK, coap.EMPTY, 3, b"", [], b"").emit(), "stray-empty"),
+    }
+
+
+REASONS = {"bad-code", "malformed", "wrong-mid", "bad-option"}
+
+
+def test_every_datagram_is_accounted_for(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group, timeout=1)]})
+    with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
+        pending = Later(gate.get_json, "/silent/x")
+        packet = tap.next()
+        odd = odd_datagrams(packet.message)
+        for datagram, _ in odd.values():
+            member.send_bytes(packet.source, datagram)
+        reply = pending.result()
+        member.send_bytes(packet.source, answer_to(packet.message, b"late"))
+        wait_for(lambda: counter(gate, "datagrams_total") == len(odd) + 1)
+    where = [where for _, where in odd.values()]
+    assert sorted(r["reason"] for r in reply["rejected"]) == sorted(w for w in where if w in REASONS)
+    figures = metrics(gate)
+    fates = {name[len('castgate_datagram_fates_total{fate="'):-2]: count for name, count in figures.items() if "_fates_" in name}
+    expected = {"late": 1, "rejected": sum(w in REASONS for w in where)}
+    for w in where:
+        if w not in REASONS:
+            fate = w.removesuffix(" datagram")
+            expected[fate] = expected.get(fate, 0) + 1
+    assert {fate: count for fate, count in fates.items() if count > 0} == expected
+    assert sum(fates.values()) == figures["castgate_datagrams_total"]
+    assert counter(gate, "rejected_total", "silent") == reply["summary"]["rejected"] == expected["rejected"]
+    assert counter(gate, "late_total", "silent") == 1
+
+
+@pytest.mark.parametrize("strict", [False, True])
+def test_answers_of_type_ack(gateway, group, strict):
+    """Small devices acknowledge a group request with their answer."""
+    gate = gateway({"http": {"strict": strict}, "mappings": [silent_mapping(group, timeout=1)]})
+    with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
+        pending = Later(gate.get_json, "/silent/x", headers={"Accept": "application/json", "Multicast-Timeout": "1"})
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, b"on", type=coap.ACK, mid=packet.message.mid))
+        reply = pending.result()
+    assert [a["body"] for a in reply["answers"]] == ([] if strict else ["on"])
+    assert [r["reason"] for r in reply["rejected"]] == (["unexpected-ack"] if strict else [])
+
+
+def test_a_member_that_answers_from_another_port(gateway, group):
+    """The only configured member at an address is known by it: never answered and missing at once."""
+    gate = gateway({"mappings": [silent_mapping(group, timeout=1, membership="complete",
+                                                members=[{"name": "lamp", "address": "127.5.5.5:5683"}, "127.5.5.6:5683"])]})
+    with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
+        pending = Later(gate.get_json, "/silent/x")
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, b"on"))
+        reply = pending.result()
+    assert [(a["member"], a["from"]) for a in reply["answers"]] == [("lamp", f"127.5.5.5:{member.port}")]
+    assert [m["member"] for m in reply["missing"]] == ["127.5.5.6:5683"]
