@@ -182,7 +182,8 @@ static int prepare(struct group_opening *o, const struct cg_msg *sealed) {
     return refused;
 }
 
-static void describe(const struct cg_oscore_opened *verified, const struct cg_msg *plain, struct cg_opened *opened) {
+static void describe(const struct cg_oscore_context *context, const struct cg_oscore_opened *verified,
+                     const struct cg_msg *plain, struct cg_opened *opened) {
     opened->code = plain->code;
     opened->options = plain->options;
     opened->payload = plain->payload;
@@ -191,6 +192,9 @@ static void describe(const struct cg_oscore_opened *verified, const struct cg_ms
     opened->kid = cg_oscore_peer_id(verified->peer);
     opened->identity = cg_oscore_peer_fingerprint(verified->peer);
     opened->overtaken = !verified->latest;
+    opened->has_number = verified->has_number;
+    opened->number = verified->number;
+    opened->generation = cg_oscore_generation(context);
     if (!cg_oscore_is_challenge(plain, &opened->echo)) opened->echo = CG_SLICE_NONE;
 }
 
@@ -203,7 +207,7 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
         return CG_E_EVICTED;
     }
     int err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
-    if (err == CG_OK) describe(&verified, &plain, opened);
+    if (err == CG_OK) describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
     return err;
 }
 

@@ -130,6 +130,7 @@ static bool begin_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     if (ask->token == NULL) return false;
     ask->token->ask = ask;
     ask->mid = cg_endpoint_take_mid(ask->endpoint);
+    ask->request = ++gateway->requests;
     ask->acknowledged = false;
     ask->attempts = 0;
     uint16_t random;
@@ -388,8 +389,11 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
         return;
     }
     uint64_t after_us = arrival_us > exchange->sent_us ? arrival_us - exchange->sent_us : 0;
-    struct cg_arrival arrival = {
-        .from = ask->to, .opened = opened, .ms = (uint32_t)(after_us / 1000), .via = CASTGATE_VIA_UNICAST};
+    struct cg_arrival arrival = {.from = ask->to,
+                                 .request = ask->request,
+                                 .opened = opened,
+                                 .ms = (uint32_t)(after_us / 1000),
+                                 .via = CASTGATE_VIA_UNICAST};
     const struct cg_target *target = ask->target;
     cg_ask_end(gateway, ask);
     cg_exchange_answer(gateway, exchange, target, &arrival, arrival_us);

@@ -194,6 +194,7 @@ static void sent(struct cg_gateway *gateway, struct cg_cast *cast) {
     if (!cast->is_safe) outdate_group(gateway, &cast->group);
     cast->state = CG_CAST_SENT;
     cast->sent_us = gateway->now_us;
+    cast->request = ++gateway->requests;
     cast->outstanding = cast->expects_answers;
     cg_pace_sent(cast->pace, cast->datagram.len, cast->expects_answers);
     cast->mapping->stats->sent++;
@@ -417,8 +418,11 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
                     int err, const struct cg_opened *opened) {
     const char *reason = err < 0 ? cg_err_info(err)->slug : NULL;
     uint64_t after_us = arrival_us > cast->sent_us ? arrival_us - cast->sent_us : 0;
-    struct cg_arrival arrival = {
-        .from = *from, .opened = opened, .ms = (uint32_t)(after_us / 1000), .via = CASTGATE_VIA_MULTICAST};
+    struct cg_arrival arrival = {.from = *from,
+                                 .request = cast->request,
+                                 .opened = opened,
+                                 .ms = (uint32_t)(after_us / 1000),
+                                 .via = CASTGATE_VIA_MULTICAST};
     for (struct cg_subscription *it = cast->subscriptions; it != NULL; it = it->next_of_cast) {
         if (reason != NULL) {
             cg_exchange_refuse(it->exchange, from, opened, reason);

@@ -47,6 +47,9 @@ struct cg_opened {
                              where it was not protected, else all zero */
     struct cg_slice echo; /* not an answer: the member wants the request again, by unicast, with this Echo value */
     bool overtaken;       /* the member's later answer came before this one: it does not replace that */
+    bool has_number;      /* the member has numbered it: its Partial IV, verified */
+    uint64_t number;
+    uint64_t generation; /* of the keys that the number counts under: later ones have a higher generation */
 };
 
 struct cg_protector;

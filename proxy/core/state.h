@@ -75,7 +75,8 @@ struct cg_cast {
     struct cg_cast *previous, *next; /* of all casts */
     uint64_t give_up_us;
     uint64_t sent_us;
-    uint32_t shape; /* hash of method, options, payload: equal safe requests may share */
+    uint64_t request; /* its place among all requests, once it went out */
+    uint32_t shape;   /* hash of method, options, payload: equal safe requests may share */
     struct cg_buf shape_bytes;
     uint32_t opening; /* answers that the protector has not finished opening */
     uint16_t mid;
@@ -127,6 +128,7 @@ struct cg_ask {
     struct cg_slice etag;        /* BLOCKS: must not change; in the arena */
     uint32_t block;              /* BLOCKS: number asked for */
     uint8_t szx;
+    uint64_t request; /* the latest one's place among all requests */
     uint8_t attempts;
     uint64_t timeout_us;
     uint16_t mid;
@@ -234,6 +236,7 @@ struct cg_gateway {
     struct cg_totals totals;
     struct cg_account account; /* of the datagram that is being looked at */
     uint64_t purge_us;         /* when to forget what is no longer needed */
+    uint64_t requests;         /* that went out: their order */
     uint16_t next_mid;         /* of group requests: one sequence, as an endpoint may be a member of several groups */
     bool stopping;             /* no new exchanges */
     bool closing;              /* no group request goes out any more */

@@ -51,6 +51,13 @@ static struct cg_slice store(uint8_t **at, struct cg_slice slice) {
     return stored;
 }
 
+static void note_order(struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    held->has_piv = arrival->opened->has_number;
+    held->piv = arrival->opened->number;
+    held->generation = arrival->opened->generation;
+    held->request = arrival->request;
+}
+
 static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
     if (!make_room(tally, held, opened->options.len + opened->payload.len + opened->kid.len)) return false;
@@ -59,6 +66,7 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
     held->payload = store(&at, opened->payload);
     held->kid = store(&at, opened->kid);
     held->has_kid = opened->has_kid;
+    note_order(held, arrival);
     held->from = arrival->from;
     held->ms = arrival->ms;
     held->code = opened->code;
@@ -111,11 +119,24 @@ static bool is_same(const struct cg_held_answer *held, const struct cg_opened *o
            cg_slice_equal(held->payload, opened->payload);
 }
 
+/* A member with a new Sender ID counts from the beginning (RFC 10021 §2.6.3.1). */
+static bool is_older(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    bool numbered = held->has_piv && opened->has_number && cg_slice_equal(held->kid, opened->kid);
+    if (!numbered) return arrival->request < held->request;
+    if (opened->generation != held->generation) return opened->generation < held->generation;
+    return opened->number <= held->piv;
+}
+
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
     tally->duplicates++;
     if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
-    if (is_same(held, arrival->opened) || arrival->opened->overtaken) return CG_TALLY_AGAIN;
+    if (arrival->opened->overtaken || is_older(held, arrival)) return CG_TALLY_AGAIN;
+    if (is_same(held, arrival->opened)) {
+        note_order(held, arrival);
+        return CG_TALLY_AGAIN;
+    }
     uint32_t ms = held->ms;
     bool failed = is_failure(held->code);
     if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */

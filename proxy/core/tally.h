@@ -13,14 +13,17 @@ struct cg_held_answer {
     struct cg_slice options;        /* encoded */
     struct cg_slice payload;
     struct cg_slice kid;
-    uint8_t *room;   /* the bytes of options, payload and kid */
-    size_t room_cap; /* a further answer that fits is written over the old one */
+    uint8_t *room;            /* the bytes of options, payload and kid */
+    size_t room_cap;          /* a further answer that fits is written over the old one */
+    uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
+    uint64_t request;         /* as struct cg_arrival's */
     uint32_t ms;
     uint32_t number; /* from 1, in order of first arrival */
     uint8_t code;
     uint8_t verified;
     uint8_t via;
     bool has_kid;
+    bool has_piv;
     bool whole;  /* false while the blocks behind the first are being fetched */
     bool unsent; /* in its exchange's list of answers that a stream has yet to tell */
     struct cg_held_answer *next_unsent;
@@ -66,12 +69,14 @@ void cg_tally_fini(struct cg_tally *tally);
 
 struct cg_arrival {
     struct cg_addr from;
+    uint64_t request; /* that it answers: numbered in the order in which they went out */
     const struct cg_opened *opened;
     uint32_t ms;
     uint8_t via; /* enum castgate_via */
 };
 
-/* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. */
+/* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. The latest of a member's answers is the one with the
+ * highest Partial IV, or where they do not both have one, the one to the latest request, whatever came first. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
 /* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block

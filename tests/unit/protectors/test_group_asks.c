@@ -203,6 +203,40 @@ static void a_challenged_repair_is_made_again(void **state) {
     assert_counts(side_reply(side), 3, 0);
 }
 
+/* The member's own order decides: by its Partial IVs, not by what came last. */
+static void the_member_says_which_of_its_answers_is_the_latest(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    for (int late = 0; late < 2; late++) {
+        allow_repair(side);
+        world_mapping(&side->world, "lamps")->timeout_us = 2 * SECOND;
+        world_mapping(&side->world, "lamps")->finish.rule = CG_FINISH_DEADLINE;
+        size_t sent = begin(side, CG_GET);
+        room_answer(room, 1, sent, "on", (struct style){0});
+        room_answer(room, 2, sent, "on", (struct style){0});
+        settle(side);
+        struct reception group = room_receive(room, 3, sent);
+        advance(side, SECOND);
+        struct reception own = room_receive(room, 3, index_to(side, sent + 1, 3));
+        struct answer_bytes first, second;
+        if (late) { /* the answer to the group was given after that to the repair, and came before it */
+            second = room_seal(room, 3, &own, "older", (struct style){.numbered = true, .pairwise = true});
+            first = room_seal(room, 3, &group, "newer", (struct style){.numbered = true});
+        } else { /* as the usual way round, but overtaken by it */
+            second = room_seal(room, 3, &group, "older", (struct style){.numbered = true});
+            first = room_seal(room, 3, &own, "newer", (struct style){.numbered = true, .pairwise = true});
+        }
+        side_deliver(side, 3, &first);
+        settle(side);
+        side_deliver(side, 3, &second);
+        settle(side);
+        const char *text = side_reply(side);
+        assert_counts(text, 3, 0);
+        assert_has(text, "\"body\":\"newer\"");
+        assert_has(text, "\"duplicates\":1,");
+    }
+}
+
 /* Rekeying */
 
 struct rekeyed {
@@ -556,6 +590,7 @@ int main(void) {
         WITH_ROOM(a_challenged_post_is_made_once_more_and_never_again),
         WITH_ROOM(who_challenges_the_echo_itself_is_given_up),
         WITH_ROOM(a_challenged_repair_is_made_again),
+        WITH_ROOM(the_member_says_which_of_its_answers_is_the_latest),
         WITH_ROOM(no_retransmission_goes_out_under_retired_keys_R55),
         WITH_ROOM(who_left_the_group_retransmits_nothing),
         WITH_ROOM(what_is_asked_anew_is_retransmitted_as_it_is),
