@@ -9,9 +9,11 @@ static void stuck_random(void *ctx, void *to, size_t len) {
     memset(to, 0x5a, len);
 }
 
+/* One half is random and covers the other, a number. */
 static uint32_t serial_of(const struct cg_token_entry *entry) {
-    return (uint32_t)entry->bytes[0] << 24 | (uint32_t)entry->bytes[1] << 16 | (uint32_t)entry->bytes[2] << 8 |
-           entry->bytes[3];
+    uint32_t serial = 0;
+    for (int i = 0; i < 4; i++) serial = serial << 8 | (entry->bytes[i] ^ entry->bytes[4 + i]);
+    return serial;
 }
 
 static struct cg_token_entry *make(struct world *world) {
