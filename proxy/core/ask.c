@@ -3,7 +3,8 @@
  * and must come from the endpoint that was asked. */
 #include "core/ask.h"
 #include "base/check.h"
-#include "core/endpoint.h"
+#include "core/ping.h"
+#include "core/share.h"
 
 #include <stdlib.h>
 
@@ -51,7 +52,7 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
-    if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(exchange, ask->held);
+    if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(ask);
     cg_ask_end(gateway, ask);
     cg_gateway_wake(gateway, exchange);
 }
@@ -253,7 +254,9 @@ void cg_ask_go_on(struct cg_gateway *gateway, struct cg_ask *ask) {
 void cg_ask_launch(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
     if (exchange->unicast && ask->purpose == CG_ASK_MEMBER) cg_exchange_asked(gateway, exchange);
-    if (begin_request(gateway, ask)) {
+    if (ask->purpose == CG_ASK_BLOCKS && !cg_share_take(exchange, ask->held->key, CG_SHARE_BLOCKS)) {
+        cg_ask_give_up(gateway, ask);
+    } else if (begin_request(gateway, ask)) {
         send_request(gateway, ask);
     } else {
         fail_for_memory(gateway, ask);
@@ -319,6 +322,7 @@ static bool note_challenge(struct cg_exchange *exchange, const struct cg_member 
 static bool may_retry(struct cg_exchange *exchange, const struct cg_addr *to, struct cg_slice identity) {
     const struct cg_member *member = configured(exchange, identity);
     if (exchange->asks_running >= ECHOES_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return false;
+    if (!cg_share_take(exchange, identity, CG_SHARE_ECHO)) return false;
     if (member == NULL) return cg_ask_may_repeat(exchange);
     return !was_challenged_by(exchange, member) && note_challenge(exchange, member);
 }
@@ -378,6 +382,7 @@ void cg_ask_opened(struct cg_gateway *gateway, struct cg_ask *ask, uint64_t arri
         return;
     }
     hear_of_group(gateway, ask);
+    cg_endpoint_prove(gateway, ask->endpoint);
     if (opened->echo.len > 0) {
         cg_account_say(gateway, CG_FATE_CHALLENGE);
         answer_challenge(gateway, ask, opened);
@@ -424,9 +429,11 @@ void cg_ask_receive(struct cg_gateway *gateway, struct cg_ask *ask, const struct
 /* Where answers are verified nobody is believed who only knows a MID: a Reset changes nothing, and an acknowledgement
  * puts the next retransmission off, once. Elsewhere both are what RFC 7252 §4.2 says. */
 void cg_ask_on_empty(struct cg_gateway *gateway, const struct cg_addr *from, uint16_t mid, enum cg_type type) {
-    struct cg_ask *ask = cg_endpoint_asked(gateway, from, mid);
+    struct cg_endpoint *endpoint = cg_endpoint_find(gateway, from);
+    struct cg_ask *ask = endpoint == NULL ? NULL : cg_endpoint_asked(endpoint, mid);
+    bool is_ping = ask == NULL && endpoint != NULL && cg_ping_on_empty(gateway, endpoint, mid, type);
+    if (ask != NULL || is_ping) cg_account_say(gateway, CG_FATE_ACKNOWLEDGEMENT);
     if (ask == NULL) return;
-    cg_account_say(gateway, CG_FATE_ACKNOWLEDGEMENT);
     bool verifies = ask->exchange->mapping->security == CG_SECURITY_GROUP;
     if (type == CG_RST) {
         if (!verifies) cg_ask_give_up(gateway, ask);

@@ -1,6 +1,8 @@
 /* The blocks behind the first one of a large answer (RFC 7959): each is an ask of its own to the member that sent the
  * first. The hard thing: what is put together must be one representation of one member, and half a body is none. */
 #include "core/ask.h"
+#include "core/ping.h"
+#include "core/who.h"
 
 /* Block options (RFC 7959 §2.2): number, more flag, size exponent. */
 struct block {
@@ -60,10 +62,22 @@ const char *cg_blocks_refusal(const struct cg_exchange *exchange, const struct c
     return block.more && !safe ? "blocks-unsafe" : NULL;
 }
 
-void cg_blocks_withdraw(struct cg_exchange *exchange, struct cg_held_answer *held) {
+static void withdraw(struct cg_exchange *exchange, struct cg_held_answer *held, const char *reason) {
     exchange->tally.incomplete--;
-    cg_tally_withdraw(&exchange->tally, held, "blocks-incomplete");
+    cg_tally_withdraw(&exchange->tally, held, reason);
     exchange->mapping->stats->rejected++;
+}
+
+void cg_blocks_withdraw(struct cg_ask *ask) {
+    bool is_proven = !ask->is_stranger || (ask->endpoint != NULL && ask->endpoint->genuine);
+    withdraw(ask->exchange, ask->held, is_proven ? "blocks-incomplete" : "unproven-address");
+}
+
+/* On plain groups anybody can answer from any address, so only where a member is configured blocks are asked for at
+ * once. */
+static bool is_stranger(const struct cg_exchange *exchange, const struct cg_held_answer *held) {
+    if (held->verified == CASTGATE_VERIFIED_SOURCE) return false;
+    return !cg_who_is_configured(exchange->mapping, &held->from);
 }
 
 void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
@@ -74,11 +88,17 @@ void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, con
     if (find_block2(&first, &block) != BLOCK2_ONE || !block.more) return;
     held->whole = false;
     exchange->tally.incomplete++;
-    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_BLOCKS, &held->from, target, &ignored);
-    if (ask == NULL) {
-        cg_blocks_withdraw(exchange, held);
+    bool stranger = is_stranger(exchange, held);
+    if (stranger && !cg_ping_may_ask(gateway, exchange, target, &held->from, held->member != NULL)) {
+        withdraw(exchange, held, "unproven-address");
         return;
     }
+    struct cg_ask *ask = cg_ask_new(gateway, exchange, CG_ASK_BLOCKS, &held->from, target, &ignored);
+    if (ask == NULL) {
+        withdraw(exchange, held, "blocks-incomplete");
+        return;
+    }
+    ask->is_stranger = stranger;
     ask->held = held;
     if (held->verified == CASTGATE_VERIFIED_SOURCE) ask->identity = held->key;
     ask->block = 1;

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "wire/prefix.h"
 #include "wire/uri.h"
 #include "castgate/plugin.h"
 
@@ -156,11 +157,13 @@ struct cg_group_settings {
     struct cg_addr address; /* source address; family NONE: the interface's */
     uint16_t port;          /* source port; 0: any */
     uint8_t hops;
-    uint32_t receive_buffer; /* bytes */
-    uint32_t nstart;         /* outstanding group requests per group (RFC 10020 §3.6) */
-    uint32_t probing_rate;   /* bytes per second towards a group that is silent (RFC 10020 §3.6) */
-    uint32_t probing_burst;  /* bytes that may go out at once before that average binds */
-    uint32_t frame_size;     /* R44: warn when a request exceeds it; 0: never */
+    uint32_t receive_buffer;    /* bytes */
+    uint32_t nstart;            /* outstanding group requests per group (RFC 10020 §3.6) */
+    uint32_t probing_rate;      /* bytes per second towards a group that is silent (RFC 10020 §3.6) */
+    uint32_t probing_burst;     /* bytes that may go out at once before that average binds */
+    struct cg_prefix *prefixes; /* routed ranges that members may be in; see ping.h */
+    size_t prefix_count;
+    uint32_t frame_size; /* R44: warn when a request exceeds it; 0: never */
 };
 
 /* A listener of a front. */

@@ -3,6 +3,7 @@
  * turn; only what is new goes at once. */
 #include "core/endpoint.h"
 #include "core/ask.h"
+#include "core/ping.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -11,25 +12,27 @@ enum {
     ENDPOINTS_MAX = 1 << 16,
     EXCHANGE_LIFETIME_US = 247 * 1000000, /* RFC 7252 §4.8.2: so long a Message ID is remembered */
     SEALED_MAX = 8 << 20,                 /* bytes of unicast requests under way, in all: kept for retransmission */
+    STRANGERS_BURST = 4096,               /* requests to strangers, all together, and ... */
+    STRANGERS_RATE = 500,                 /* a second, beyond that */
     HEADERS = 256,                        /* of one, roughly, beside its payload */
 };
 
 /* Rows */
 
-static struct cg_endpoint *find(const struct cg_gateway *gateway, const struct cg_addr *addr) {
+struct cg_endpoint *cg_endpoint_find(const struct cg_gateway *gateway, const struct cg_addr *addr) {
     struct cg_endpoint *endpoint;
     HASH_FIND(hh, gateway->endpoints.by_addr, addr, sizeof *addr, endpoint);
     return endpoint;
 }
 
 static struct cg_endpoint *get(struct cg_gateway *gateway, const struct cg_addr *addr) {
-    struct cg_endpoint *endpoint = find(gateway, addr);
+    struct cg_endpoint *endpoint = cg_endpoint_find(gateway, addr);
     if (endpoint != NULL) return endpoint;
     if (HASH_COUNT(gateway->endpoints.by_addr) >= ENDPOINTS_MAX) return NULL;
     endpoint = calloc(1, sizeof *endpoint);
     if (endpoint == NULL) return NULL;
     endpoint->addr = *addr;
-    endpoint->used_us = gateway->now_us;
+    endpoint->ping_timer.due = cg_ping_due;
     gateway->port->random(gateway->port->ctx, &endpoint->next_mid, sizeof endpoint->next_mid);
     HASH_ADD(hh, gateway->endpoints.by_addr, addr, sizeof endpoint->addr, endpoint);
     if (CG_HASH_HAS(hh, endpoint)) return endpoint;
@@ -53,23 +56,25 @@ static void starve(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
 static void forget(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
     if (endpoint->ripe) DL_DELETE2(gateway->endpoints.ripe, endpoint, previous_due, next_due);
     if (endpoint->starved) DL_DELETE2(gateway->endpoints.starved, endpoint, previous_due, next_due);
+    cg_gateway_clear_timer(gateway, &endpoint->ping_timer);
     HASH_DEL(gateway->endpoints.by_addr, endpoint);
     free(endpoint);
 }
 
 static bool is_idle(const struct cg_endpoint *endpoint) {
-    return endpoint->waiting == NULL && endpoint->flying == NULL;
+    return endpoint->waiting == NULL && endpoint->flying == NULL && !endpoint->pinging;
 }
 
 void cg_endpoints_purge(struct cg_gateway *gateway) {
     struct cg_endpoint *endpoint, *next;
     HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) {
-        bool remembered = gateway->now_us - endpoint->used_us < EXCHANGE_LIFETIME_US;
+        bool remembered = endpoint->used_us != 0 && gateway->now_us - endpoint->used_us < EXCHANGE_LIFETIME_US;
         if (is_idle(endpoint) && !remembered) forget(gateway, endpoint);
     }
 }
 
 void cg_endpoints_fini(struct cg_gateway *gateway) {
+    cg_gateway_clear_timer(gateway, &gateway->endpoints.fed);
     struct cg_endpoint *endpoint, *next;
     HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) forget(gateway, endpoint);
 }
@@ -80,9 +85,20 @@ uint16_t cg_endpoint_take_mid(struct cg_endpoint *endpoint) { return CG_MID_UNIC
 
 static size_t size_of(const struct cg_ask *ask) { return ask->exchange->request.payload.len + HEADERS; }
 
-static bool has_room(const struct cg_gateway *gateway, const struct cg_ask *ask) {
+static bool has_bytes(const struct cg_gateway *gateway, const struct cg_ask *ask) {
     size_t bytes = gateway->endpoints.sealed_bytes;
     return bytes == 0 || bytes + size_of(ask) <= SEALED_MAX;
+}
+
+/* Nobody vouches for strangers, however genuine: what all of them together have us do is paced. */
+static bool is_paced_off(struct cg_gateway *gateway, const struct cg_ask *ask) {
+    struct cg_allowance *strangers = &gateway->endpoints.strangers;
+    if (!ask->is_stranger) return false;
+    cg_allowance_fill(strangers, STRANGERS_BURST, STRANGERS_RATE, gateway->now_us);
+    if (strangers->left >= 1) return false;
+    uint64_t wait_us = (uint64_t)((1 - strangers->left) / STRANGERS_RATE * 1e6) + 1;
+    cg_gateway_set_timer(gateway, &gateway->endpoints.fed, gateway->now_us + wait_us);
+    return true;
 }
 
 static void take_off(struct cg_gateway *gateway, struct cg_ask *ask) {
@@ -92,6 +108,7 @@ static void take_off(struct cg_gateway *gateway, struct cg_ask *ask) {
     ask->flies = true;
     ask->charged = size_of(ask);
     gateway->endpoints.sealed_bytes += ask->charged;
+    if (ask->is_stranger) gateway->endpoints.strangers.left -= 1;
     endpoint->outstanding++;
     endpoint->used_us = gateway->now_us;
 }
@@ -115,7 +132,11 @@ static void pump(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
     for (struct cg_ask *ask = endpoint->waiting; ask != NULL && endpoint->outstanding < nstart; ask = next) {
         next = ask->next_at_endpoint;
         if (gateway->closing || !is_wanted(ask)) continue;
-        if (!has_room(gateway, ask)) {
+        if (ask->is_stranger && !endpoint->genuine) {
+            cg_ping_begin(gateway, endpoint);
+            continue;
+        }
+        if (!has_bytes(gateway, ask) || is_paced_off(gateway, ask)) {
             starve(gateway, endpoint);
             return;
         }
@@ -151,11 +172,16 @@ void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask) {
     ask->endpoint = NULL;
 }
 
-struct cg_ask *cg_endpoint_asked(const struct cg_gateway *gateway, const struct cg_addr *addr, uint16_t mid) {
-    const struct cg_endpoint *endpoint = find(gateway, addr);
-    struct cg_ask *ask = endpoint == NULL ? NULL : endpoint->flying;
+struct cg_ask *cg_endpoint_asked(const struct cg_endpoint *endpoint, uint16_t mid) {
+    struct cg_ask *ask = endpoint->flying;
     while (ask != NULL && ask->mid != mid) ask = ask->next_at_endpoint;
     return ask;
+}
+
+void cg_endpoint_prove(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    endpoint->genuine = true;
+    endpoint->used_us = gateway->now_us;
+    if (endpoint->waiting != NULL) mark_ripe(gateway, endpoint);
 }
 
 /* Rows that waited for room: as many as there is room for. */
@@ -170,6 +196,16 @@ static bool feed(struct cg_gateway *gateway) {
         fed = true;
     }
     return fed;
+}
+
+static void feed_due(struct cg_gateway *gateway, struct cg_timer *timer) {
+    (void)timer;
+    feed(gateway);
+}
+
+void cg_endpoints_init(struct cg_gateway *gateway) {
+    gateway->endpoints.fed.due = feed_due;
+    gateway->endpoints.strangers.left = STRANGERS_BURST;
 }
 
 bool cg_endpoints_turn(struct cg_gateway *gateway) {

@@ -10,13 +10,20 @@
 #include "core/state.h"
 
 struct cg_endpoint {
-    struct cg_addr addr;                         /* key: with port and zone */
-    struct cg_ask *waiting;                      /* utlist, oldest first */
-    struct cg_ask *flying;                       /* utlist; requests whose response is still expected */
-    uint32_t outstanding;                        /* of them: at most group.nstart */
-    uint16_t next_mid;                           /* without CG_MID_UNICAST */
+    struct cg_timer ping_timer; /* first member; see ping.h for what is about pings */
+    struct cg_addr addr;        /* key: with port and zone */
+    struct cg_ask *waiting;     /* utlist, oldest first */
+    struct cg_ask *flying;      /* utlist; requests whose response is still expected */
+    uint32_t outstanding;       /* of them: at most group.nstart */
+    uint16_t next_mid;          /* without CG_MID_UNICAST */
+    bool genuine;               /* somebody there has answered a unicast request */
+    bool pinging;
+    uint8_t ping_attempts;
+    uint8_t guesses; /* that were wrong */
+    uint16_t ping_mid;
+    uint64_t ping_timeout_us;
     bool ripe, starved;                          /* in one of the gateway's lists */
-    uint64_t used_us;                            /* when something went there last */
+    uint64_t used_us;                            /* when something went there last, or was heard from there; 0: never */
     struct cg_endpoint *previous_due, *next_due; /* of that list */
     UT_hash_handle hh;
 };
@@ -31,10 +38,15 @@ bool cg_endpoint_queue(struct cg_gateway *gateway, struct cg_ask *ask) CG_MUST_C
 /* An ask that flies has another request to make: it waits for its turn behind the others, or goes at once. */
 void cg_endpoint_queue_again(struct cg_gateway *gateway, struct cg_ask *ask);
 void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask); /* whoever waits goes in the next turn */
+/* NULL: nothing was sent there lately. */
+struct cg_endpoint *cg_endpoint_find(const struct cg_gateway *gateway, const struct cg_addr *addr);
+/* Somebody is there: whoever waits for that may go. */
+void cg_endpoint_prove(struct cg_gateway *gateway, struct cg_endpoint *endpoint);
 uint16_t cg_endpoint_take_mid(struct cg_endpoint *endpoint);
-/* The ask whose latest request to that address had this MID; NULL: none. */
-struct cg_ask *cg_endpoint_asked(const struct cg_gateway *gateway, const struct cg_addr *addr, uint16_t mid);
+/* The ask whose latest request had this MID; NULL: none. */
+struct cg_ask *cg_endpoint_asked(const struct cg_endpoint *endpoint, uint16_t mid);
 
+void cg_endpoints_init(struct cg_gateway *gateway);
 /* Lets go whoever's turn has come. True: something was done, and exchanges may be awake. */
 bool cg_endpoints_turn(struct cg_gateway *gateway);
 void cg_endpoints_purge(struct cg_gateway *gateway);

@@ -21,6 +21,7 @@
 #include "core/forward.h"
 #include "core/forwardable.h"
 #include "core/mapping.h"
+#include "core/share.h"
 
 #include <stdlib.h>
 
@@ -51,7 +52,7 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
     if (exchange->ended_us == 0) exchange->ended_us = gateway->now_us;
     while (exchange->asks != NULL) {
         struct cg_ask *ask = exchange->asks;
-        if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(exchange, ask->held);
+        if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(ask);
         cg_ask_end(gateway, ask);
     }
     for (size_t i = 0; i < exchange->subscription_count; i++) cg_cast_leave(gateway, &exchange->subscriptions[i]);
@@ -63,6 +64,7 @@ void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) 
     cg_gateway_calm(gateway, exchange);
     cg_stream_close(exchange);
     if (exchange->tallying) cg_tally_fini(&exchange->tally);
+    cg_shares_fini(exchange);
     cg_budget_leave(&gateway->budgets, exchange->usage);
     cg_slots_remove(&gateway->exchanges, exchange->ticket);
     cg_arena_fini(&exchange->arena);

@@ -1,7 +1,7 @@
 /* The gateway object: tables, time, what protectors promised, and the queue of exchanges whose step is to run. The hard
  * thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
  * where steps run. */
-#include "core/endpoint.h"
+#include "core/ping.h"
 #include "base/check.h"
 #include "base/log.h"
 
@@ -37,6 +37,8 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_slots_init(&gateway->jobs);
     port->random(port->ctx, &gateway->next_mid, sizeof gateway->next_mid);
     cg_tokens_init(gateway);
+    cg_endpoints_init(gateway);
+    cg_pings_init(gateway);
     take_limits(gateway);
     if (cg_gateway_prepare(gateway, config) < 0) {
         cg_gateway_free(gateway);
@@ -64,6 +66,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     free_jobs(gateway);
     cg_tokens_fini(gateway);
     cg_endpoints_fini(gateway);
+    cg_pings_fini(gateway);
     cg_pace_fini(&gateway->paces);
     cg_budgets_fini(&gateway->budgets);
     cg_stats_fini(&gateway->stats);
@@ -319,6 +322,7 @@ static void purge(struct cg_gateway *gateway) {
     if (gateway->now_us < gateway->purge_us) return;
     gateway->purge_us = gateway->now_us + PURGE_INTERVAL_US;
     cg_endpoints_purge(gateway);
+    cg_pings_purge(gateway);
     cg_pace_purge(&gateway->paces, &gateway->config->group, gateway->now_us);
     cg_budgets_purge(&gateway->budgets, gateway->now_us);
 }

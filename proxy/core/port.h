@@ -23,6 +23,9 @@ struct cg_port {
     /* The zone of link-local addresses on that interface (a route's); 0: there is none at the moment. NULL: there are
      * no zones. */
     uint32_t (*zone)(void *ctx, const char *interface);
+    /* Whether what is sent to that address by unicast leaves by that interface (a route's) and reaches it without a
+     * router. NULL: never. */
+    bool (*on_link)(void *ctx, const char *interface, const struct cg_addr *addr);
     /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
     void (*wake)(void *ctx);
 };

@@ -9,6 +9,7 @@
 
 #include "base/heap.h"
 #include "core/account.h"
+#include "core/allowance.h"
 #include "core/budget.h"
 #include "core/gateway.h"
 #include "core/pace.h"
@@ -118,8 +119,9 @@ struct cg_ask {
     uint8_t echo_len;             /* 0: nothing */
     struct cg_endpoint *endpoint; /* where it waits or flies; NULL: not yet */
     struct cg_ask *previous_at_endpoint, *next_at_endpoint;
-    size_t charged; /* bytes, while it flies: its share of what may be under way */
-    bool flies;     /* its request is made, and the response still expected; what follows is set then */
+    size_t charged;   /* bytes, while it flies: its share of what may be under way */
+    bool is_stranger; /* neither configured nor verified: see ping.h */
+    bool flies;       /* its request is made, and the response still expected; what follows is set then */
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
@@ -138,12 +140,26 @@ struct cg_ask {
 
 struct cg_endpoint;
 
+/* See ping.h. */
+struct cg_ping_host {
+    struct cg_addr addr; /* key: port 0 */
+    struct cg_allowance pings;
+    UT_hash_handle hh;
+};
+
+struct cg_pings {
+    struct cg_ping_host *hosts; /* uthash head: those whose bucket may not be full */
+    struct cg_allowance all;
+};
+
 /* See endpoint.h. */
 struct cg_endpoints {
-    struct cg_endpoint *by_addr; /* uthash head */
-    struct cg_endpoint *ripe;    /* utlist: rows that have a free place */
-    struct cg_endpoint *starved; /* utlist: rows that wait for room in ... */
-    size_t sealed_bytes;         /* ... these: unicast requests that are under way */
+    struct cg_endpoint *by_addr;   /* uthash head */
+    struct cg_endpoint *ripe;      /* utlist: rows that have a free place */
+    struct cg_endpoint *starved;   /* utlist: rows that wait for room in ... */
+    struct cg_timer fed;           /* when to look at those again */
+    struct cg_allowance strangers; /* requests to strangers that may go out now */
+    size_t sealed_bytes;           /* ... these: unicast requests that are under way */
 };
 
 enum cg_step {
@@ -174,8 +190,10 @@ struct cg_exchange {
     size_t subscription_count;
     struct cg_ask *asks;
     uint32_t asks_running;
-    uint8_t *challenged; /* bit per configured member: its challenge was answered; NULL: nobody's was */
-    size_t next_silent;  /* index of the member that REPAIR asks next */
+    struct cg_share *shares; /* uthash head */
+    uint32_t strangers;      /* that it has followed beyond their first answer */
+    uint8_t *challenged;     /* bit per configured member: its challenge was answered; NULL: nobody's was */
+    size_t next_silent;      /* index of the member that REPAIR asks next */
     struct cg_exchange *previous_awake, *next_awake;
     uint64_t started_us;
     uint64_t sent_us;     /* the last of its group requests; 0: none yet */
@@ -229,6 +247,7 @@ struct cg_gateway {
     struct cg_cast *all_casts;
     struct cg_tokens tokens;
     struct cg_endpoints endpoints;
+    struct cg_pings pings;
     struct cg_pace_table paces;
     struct cg_budgets budgets;
     struct cg_quota quota;
@@ -325,7 +344,7 @@ const char *cg_blocks_refusal(const struct cg_exchange *exchange, const struct c
 void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                    struct cg_held_answer *held);
 /* An answer whose blocks were being fetched is taken back. */
-void cg_blocks_withdraw(struct cg_exchange *exchange, struct cg_held_answer *held);
+void cg_blocks_withdraw(struct cg_ask *ask);
 
 /* exchange.c */
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */

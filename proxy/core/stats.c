@@ -41,6 +41,7 @@ static const struct {
 } total_counters[] = {
     {"datagrams_total", "Datagrams received from the groups' side.", offsetof(struct cg_totals, datagrams)},
     {"malformed_total", "Datagrams that were no CoAP message.", offsetof(struct cg_totals, fates[CG_FATE_MALFORMED])},
+    {"pings_total", "Pings to strangers whose answers have further blocks.", offsetof(struct cg_totals, pings)},
     {"unknown_token_total", "Responses to no request, or to one of too long ago.",
      offsetof(struct cg_totals, fates[CG_FATE_UNKNOWN_TOKEN])},
 };

@@ -51,6 +51,7 @@ extern const char *const cg_fate_names[CG_FATE_COUNT]; /* as in the metrics */
 struct cg_totals {
     uint64_t datagrams; /* received on group sockets */
     uint64_t fates[CG_FATE_COUNT];
+    uint64_t pings;            /* to addresses that nobody has configured or verified */
     uint64_t requests_refused; /* before a mapping was known */
     uint64_t errors[CG_ERR_COUNT];
     struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */

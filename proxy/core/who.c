@@ -28,6 +28,10 @@ static const struct cg_member *member_of_any_zone(const struct cg_mapping *mappi
     return member_at(mapping, &anywhere);
 }
 
+bool cg_who_is_configured(const struct cg_mapping *mapping, const struct cg_addr *addr) {
+    return member_at(mapping, addr) != NULL || member_of_any_zone(mapping, addr) != NULL;
+}
+
 /* Those at one host stand together. */
 static const struct cg_member *first_at_host(const struct cg_mapping *mapping, const struct cg_addr *host) {
     struct cg_member *member;

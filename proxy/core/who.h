@@ -17,5 +17,7 @@ struct cg_who {
  * and link, whatever the port, else from that source. `who` must stay where it is while its key is in use. */
 void cg_who_decide(struct cg_who *who, const struct cg_mapping *mapping, const struct cg_addr *from,
                    struct cg_slice identity);
+/* Whether a member is configured at exactly this address and port. */
+bool cg_who_is_configured(const struct cg_mapping *mapping, const struct cg_addr *addr);
 
 #endif

@@ -247,6 +247,11 @@ static uint32_t on_zone(void *ctx, const char *interface) {
     return check->inner.zone(check->inner.ctx, interface);
 }
 
+static bool on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
+    struct check *check = ctx;
+    return check->inner.on_link(check->inner.ctx, interface, addr);
+}
+
 static void on_wake(void *ctx) {
     struct check *check = ctx;
     check->inner.wake(check->inner.ctx);
@@ -771,6 +776,7 @@ static int run_loop(struct check *check, struct cg_problem *problem) {
                                         .random = on_random,
                                         .kernel_drops = on_kernel_drops,
                                         .zone = on_zone,
+                                        .on_link = on_link,
                                         .wake = on_wake};
     CG_CHECK(uv_timer_init(&check->loop.uv, &check->timer) == 0);
     check->timer.data = check;

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "io/endpoint.h"
 #include "io/interfaces.h"
+#include "io/routes.h"
 
 enum {
     BATCH = 64,          /* datagrams a system call */
@@ -33,6 +34,7 @@ struct family_socket {
 
 struct cg_group_socket {
     struct cg_interfaces interfaces;
+    struct cg_routes routes;
     struct cg_addr source; /* family NONE: the interface's */
     struct family_socket v4, v6;
     unsigned open_polls;
@@ -156,6 +158,14 @@ static int put_route(struct cg_group_socket *group, struct msghdr *message, cons
     /* A link-local group would otherwise be refused, whatever the ancillary data says. */
     ((struct sockaddr_in6 *)message->msg_name)->sin6_scope_id = by.index;
     return CG_OK;
+}
+
+bool cg_group_socket_on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
+    struct cg_group_socket *group = ctx;
+    struct cg_interface by;
+    struct cg_problem ignored = {0};
+    if (cg_interfaces_find(&group->interfaces, interface, &by, &ignored) < 0) return false;
+    return cg_routes_on_link(&group->routes, addr, by.index);
 }
 
 uint32_t cg_group_socket_zone(void *ctx, const char *interface) {
@@ -291,6 +301,7 @@ static int open_family(struct cg_group_socket *group, struct family_socket *sock
 
 static void free_group(struct cg_group_socket *group) {
     cg_interfaces_fini(&group->interfaces);
+    cg_routes_fini(&group->routes);
     free(group->buffers);
     free(group);
 }
@@ -329,6 +340,7 @@ struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_grou
     group->source = settings->address;
     group->on_datagram = on_datagram;
     group->ctx = ctx;
+    cg_routes_init(&group->routes);
     if (cg_interfaces_init(&group->interfaces, problem) == CG_OK &&
         open_family(group, &group->v4, uv, CG_FAMILY_IPV4, settings, problem) == CG_OK &&
         open_family(group, &group->v6, uv, CG_FAMILY_IPV6, settings, problem) == CG_OK) {

@@ -98,6 +98,11 @@ static uint32_t on_zone(void *ctx, const char *interface) {
     return loop->group == NULL ? 0 : cg_group_socket_zone(loop->group, interface);
 }
 
+static bool on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
+    struct cg_loop *loop = ctx;
+    return loop->group != NULL && cg_group_socket_on_link(loop->group, interface, addr);
+}
+
 static void fill_random(uint8_t *to, size_t len) {
     while (len > 0) {
         ssize_t got = getrandom(to, len, 0);
@@ -175,6 +180,7 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
                                   .random = on_random,
                                   .kernel_drops = on_kernel_drops,
                                   .zone = on_zone,
+                                  .on_link = on_link,
                                   .wake = on_wake};
     int status = uv_loop_init(&loop->uv);
     if (status != 0) return cg_problem_set(problem, CG_E_INTERNAL, "no event loop: %s", uv_strerror(status));

@@ -16,6 +16,29 @@ static void read_address(struct cg_reader *reader, const struct cg_at *at, const
     }
 }
 
+enum { PREFIXES_MAX = 256 };
+
+static void read_prefixes(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+                          const json_t *json, void *target) {
+    (void)key, (void)target;
+    struct cg_group_settings *group = &reader->config->group;
+    if (!cg_read_is_array(reader, at, json, PREFIXES_MAX)) return;
+    group->prefixes = cg_keep_array(reader, json_array_size(json), sizeof *group->prefixes);
+    for (size_t i = 0; group->prefixes != NULL && i < json_array_size(json); i++) {
+        struct cg_at item = {.up = at, .index = i};
+        const char *text = cg_read_text(reader, &item, json_array_get(json, i));
+        if (text == NULL) continue;
+        struct cg_prefix *prefix = &group->prefixes[group->prefix_count];
+        if (cg_prefix_parse(prefix, cg_slice_str(text)) < 0 || cg_addr_is_multicast(&prefix->addr)) {
+            cg_mistake_at(reader, &item,
+                          "must be a range of members' addresses such as \"2001:db8:7::/48\", with no bit "
+                          "set beyond its length");
+        } else {
+            group->prefix_count++;
+        }
+    }
+}
+
 static const struct cg_key group_keys[] = {
     CG_KEY_FIELD("interface", cg_read_interface, struct cg_config, group.interface),
     CG_KEY_FIELD("address", read_address, struct cg_config, group.address),
@@ -26,6 +49,7 @@ static const struct cg_key group_keys[] = {
     CG_KEY_INTEGER("probing_rate", struct cg_config, group.probing_rate, 1, 1000000000),
     CG_KEY_INTEGER("probing_burst", struct cg_config, group.probing_burst, 1, 1000000000),
     CG_KEY_INTEGER("frame_size", struct cg_config, group.frame_size, 0, 65535),
+    {.name = "prefixes", .read = read_prefixes},
 };
 static const struct cg_keys all_group_keys = CG_KEYS(group_keys);
 

@@ -142,6 +142,12 @@ static void print_coap(struct out *out, const struct cg_config *config) {
     out_close(out, '}');
 }
 
+static void print_prefix(struct out *out, const struct cg_prefix *prefix) {
+    char text[CG_PREFIX_TEXT_MAX];
+    cg_prefix_emit(prefix, text);
+    out_text(out, NULL, text);
+}
+
 static void print_group(struct out *out, const struct cg_group_settings *group) {
     char ip[CG_ADDR_TEXT_MAX];
     cg_addr_emit_ip(&group->address, ip);
@@ -155,6 +161,9 @@ static void print_group(struct out *out, const struct cg_group_settings *group) 
     out_integer(out, "probing_rate", group->probing_rate);
     out_integer(out, "probing_burst", group->probing_burst);
     out_integer(out, "frame_size", group->frame_size);
+    out_open(out, "prefixes", '[');
+    for (size_t i = 0; i < group->prefix_count; i++) print_prefix(out, &group->prefixes[i]);
+    out_close(out, ']');
     out_close(out, '}');
 }
 

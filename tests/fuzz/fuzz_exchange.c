@@ -207,6 +207,18 @@ static void check_wanted(struct world *world, const struct cg_msg *msg) {
     CG_CHECK(binding == NULL || binding->epoch == world->epoch); /* R55 */
 }
 
+/* Only to an address of the link, and only while somebody waits there. */
+static const struct cg_endpoint *check_ping(const struct world *world, const struct cg_addr *to) {
+    const struct cg_endpoint *endpoint = cg_endpoint_find(world->gateway, to);
+    CG_CHECK(endpoint != NULL && endpoint->pinging && !endpoint->genuine && endpoint->waiting != NULL);
+    return endpoint;
+}
+
+static bool port_on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
+    (void)ctx, (void)interface;
+    return addr->family == CG_FAMILY_IPV4 && addr->ip[3] % 2 == 0;
+}
+
 static int port_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
     struct world *world = ctx;
     struct cg_msg msg;
@@ -214,7 +226,8 @@ static int port_emit(void *ctx, const struct cg_route *route, struct cg_slice da
     CG_CHECK(route->to.family != CG_FAMILY_NONE);
     bool multicast = cg_addr_is_multicast(&route->to);
     if (msg.code == CG_EMPTY) {
-        CG_CHECK(!multicast && (msg.type == CG_ACK || msg.type == CG_RST));
+        CG_CHECK(!multicast && msg.type != CG_NON);
+        if (msg.type == CG_CON) CG_CHECK(msg.mid == check_ping(world, &route->to)->ping_mid);
     } else {
         CG_CHECK(cg_code_is_request(msg.code) && msg.token.len == CG_TOKEN_MAX);
         CG_CHECK(msg.type == (multicast ? CG_NON : CG_CON)); /* R29 */
@@ -876,8 +889,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     world->now_us = 1000 * SECOND;
     world->random_state = 42;
     world->slow = (struct slow_protector){.protector.ops = &slow_ops, .world = world};
-    world->port = (struct cg_port){
-        .ctx = world, .emit = port_emit, .random = port_random, .kernel_drops = port_drops, .wake = port_wake};
+    world->port = (struct cg_port){.ctx = world,
+                                   .emit = port_emit,
+                                   .random = port_random,
+                                   .kernel_drops = port_drops,
+                                   .on_link = port_on_link,
+                                   .wake = port_wake};
     bool drained = (input_u8(&input) & 1) == 0;
     struct cg_config *config = make_config(world, &input);
     world->gateway = cg_gateway_new(config, &world->port);

@@ -40,6 +40,12 @@ static void fake_random(void *ctx, void *to, size_t len) {
 
 static uint64_t fake_drops(void *ctx) { return ((struct world *)ctx)->kernel_drops; }
 
+/* The link of "lo" is 127.0.0.0/8; no other interface has one. */
+static bool fake_on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
+    ((struct world *)ctx)->link_questions++;
+    return interface != NULL && strcmp(interface, "lo") == 0 && addr->family == CG_FAMILY_IPV4 && addr->ip[0] == 127;
+}
+
 static void fake_wake(void *ctx) { ((struct world *)ctx)->wakes++; }
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {
@@ -106,8 +112,12 @@ static void fill_mapping(struct world *world, struct cg_mapping *mapping, const 
 
 void world_init(struct world *world) {
     *world = (struct world){.now_us = 1000 * SECOND, .random_state = 42};
-    world->port = (struct cg_port){
-        .ctx = world, .emit = fake_emit, .random = fake_random, .kernel_drops = fake_drops, .wake = fake_wake};
+    world->port = (struct cg_port){.ctx = world,
+                                   .emit = fake_emit,
+                                   .random = fake_random,
+                                   .kernel_drops = fake_drops,
+                                   .on_link = fake_on_link,
+                                   .wake = fake_wake};
     world->config = cg_config_new();
     assert_non_null(world->config);
     world->config->mapping_count = 2;

@@ -44,6 +44,7 @@ struct world {
     uint64_t random_state;
     int emit_error; /* 0: emissions succeed */
     unsigned wakes;
+    unsigned link_questions;
 };
 
 /* Two mappings, "lamps" (/lamps) and "pair" (/pair, two targets), open to everybody, timeout 2 s. Change them through

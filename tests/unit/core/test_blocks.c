@@ -62,6 +62,7 @@ static void test_blocks_that_do_not_fit_are_refused(void **state) {
     struct call call;
     world_init(&world);
     world.config->limits.answer = 64;
+    world_add_members(&world, world_mapping(&world, "lamps"), 2);
     world_start(&world);
     world_get(&world, &call, "/lamps");
     size_t at = world.sent_count;

@@ -219,7 +219,11 @@ static void test_event_only_when_all_blocks_are_there(void **state) { /* R40 */
     (void)state;
     struct world world;
     struct call call;
-    begin(&world);
+    prepare(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"),
+                      3); /* blocks are asked for where a member is configured */
+    world_mapping(&world, "lamps")->finish.rule = CG_FINISH_DEADLINE;
+    world_start(&world);
     stream(&world, &call, "/lamps");
     call_take(&call);
     put_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef");

@@ -26,7 +26,8 @@ static const char whole[] =
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key','client_ca':'../ca.crt'}},"
     "'admin':{'listen':['[::1]:8081']},'coap':{'listen':[],'options':{'multicast_timeout':65002,'reply_from':65000,"
     "'group_etag':65024}},'state':'state','group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
-    "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80},"
+    "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
+    "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7']},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
     "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
     "'clients':{'dashboard':{'token_sha256':'" HASH "'},'b-2':{'certificate_sha256':'" HASH "'}},"
@@ -140,6 +141,12 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->group.probing_rate, 100);
     assert_int_equal(config->group.probing_burst, 2000);
     assert_int_equal(config->group.frame_size, 80);
+    assert_int_equal(config->group.prefix_count, 3);
+    assert_int_equal(config->group.prefixes[0].addr.ip[1], 1);
+    assert_int_equal(config->group.prefixes[0].bits, 48);
+    assert_int_equal(config->group.prefixes[1].addr.ip[0], 10);
+    assert_int_equal(config->group.prefixes[1].bits, 8);
+    assert_int_equal(config->group.prefixes[2].bits, 32);
     assert_int_equal(config->limits.exchanges, 5);
     assert_int_equal(config->limits.exchanges_per_client, 2);
     assert_int_equal(config->limits.exchange_memory, 100000);

@@ -1,0 +1,22 @@
+/* Whether an address is a neighbour: asked of the kernel's own routing, so what is true here is what a datagram would
+ * do. */
+#ifndef CG_IO_ROUTES_H
+#define CG_IO_ROUTES_H
+
+#include <stdint.h>
+
+#include "wire/addr.h"
+
+struct cg_routes {
+    int fd; /* netlink; -1: cannot be had, and nobody is a neighbour */
+    uint32_t asked;
+};
+
+void cg_routes_init(struct cg_routes *routes);
+void cg_routes_fini(struct cg_routes *routes);
+
+/* Whether unicast to that address leaves by the interface with that index and needs no router. A link-local one is
+ * asked for on its zone. Takes two system calls and never waits. */
+bool cg_routes_on_link(struct cg_routes *routes, const struct cg_addr *addr, unsigned index);
+
+#endif
