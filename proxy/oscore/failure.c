@@ -1,5 +1,5 @@
-/* The hard thing: without memory OpenSSL may not even be able to write down that there was none, so no reason is that
- * reason. */
+/* The hard thing: OpenSSL seldom says that there was no memory, and without any it cannot even write that down. What it
+ * does say is that it has no such algorithm; any other failure with arguments that are right is a shortage. */
 #include "oscore/failure.h"
 #include "base/err.h"
 
@@ -7,13 +7,9 @@
 #include <stdbool.h>
 
 int cg_openssl_failure(void) {
-    bool named_memory = false, named_other = false;
+    bool is_missing = false;
     for (unsigned long error; (error = ERR_get_error()) != 0;) {
-        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) {
-            named_memory = true;
-        } else {
-            named_other = true;
-        }
+        if (ERR_GET_REASON(error) == ERR_R_UNSUPPORTED) is_missing = true;
     }
-    return named_other && !named_memory ? CG_E_INTERNAL : CG_E_NO_MEMORY;
+    return is_missing ? CG_E_INTERNAL : CG_E_NO_MEMORY;
 }

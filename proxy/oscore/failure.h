@@ -2,7 +2,7 @@
 #ifndef CG_OSCORE_FAILURE_H
 #define CG_OSCORE_FAILURE_H
 
-/* CG_E_NO_MEMORY, or CG_E_INTERNAL where it named another reason. Empties this thread's queue of errors. */
+/* CG_E_NO_MEMORY, or CG_E_INTERNAL where it does not have the algorithm. Empties this thread's queue of errors. */
 int cg_openssl_failure(void);
 
 #endif

@@ -82,8 +82,11 @@ static int build(const json_t *json, const char *folder, struct cg_config *confi
     cg_read_document(&reader, json);
     HASH_CLEAR(hh_name, reader.clients_by_name);
     cg_arena_fini(&reader.scratch);
+    if (reader.out_of_memory) {
+        cg_mistakes_fini(mistakes); /* what was found may come of the shortage: a client that is not there, say */
+        return CG_E_NO_MEMORY;
+    }
     if (mistakes->count > before) return CG_E_FORMAT;
-    if (reader.out_of_memory) return CG_E_NO_MEMORY;
     return cg_config_index(config);
 }
 

@@ -31,7 +31,7 @@ bool cg_mistakes_are_full(const struct cg_mistakes *mistakes);
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) CG_PRINTF(3, 4);
 
 /* Reads and checks the file. CG_OK: *config is a new snapshot, indexed, with one reference. CG_E_FORMAT: `mistakes`
- * says why (an unreadable file included), *config is NULL. CG_E_NO_MEMORY. */
+ * says why (an unreadable file included), *config is NULL. CG_E_NO_MEMORY: `mistakes` is empty. */
 int cg_settings_load(const char *file, struct cg_config **config, struct cg_mistakes *mistakes) CG_MUST_CHECK;
 /* The same for a text. `folder`, absolute: what relative file names are relative to. */
 int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config **config,

@@ -108,7 +108,7 @@ ACTIONS = {
     "links": get("/.well-known/core?href=/lights"),
     "put": lambda s: asked(lambda: s.gate.request("/locks/light", "PUT", {**AUTHORIZED, "Content-Type": "text/plain"}, b"on")),
     "body": lambda s: asked(lambda: s.gate.request("/lights/status", "POST",
-                                                   {"X-HTTP-Method-Override": "FETCH", "Multicast-Timeout": "0.1"}, b"?" * 900)),
+                                                   {"X-HTTP-Method-Override": "FETCH", "Multicast-Timeout": "0"}, b"?" * 900)),
     "protected mixed": get("/locks/status"),
     "protected json": get("/locks/status", "application/json"),
     "protected events": get("/locks/status", "text/event-stream"),

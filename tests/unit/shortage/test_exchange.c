@@ -1,0 +1,114 @@
+/* A whole exchange with every single allocation failing once, and with several in a row: the client gets a reply or
+ * 503, nothing is lost, and the next request is served. */
+#include <stdio.h>
+
+#include "../core/fake_world.h"
+#include "fake_shortage.h"
+
+enum { IN_A_ROW = 5 };
+
+struct scene {
+    struct world world;
+    struct call call;
+    const struct castgate_encoder *encoder;
+    unsigned members; /* configured; the last one is silent until it is asked by unicast */
+    bool entered;
+};
+
+static void begin(void *ctx) {
+    struct scene *scene = ctx;
+    world_init(&scene->world);
+    if (scene->members > 0) world_add_members(&scene->world, world_mapping(&scene->world, "lamps"), scene->members);
+    world_start(&scene->world);
+}
+
+static void answer(struct world *world, const char *from, const char *payload) {
+    shortage_pause();
+    size_t sent = world->sent_count;
+    shortage_resume();
+    if (sent > 0) world_answer(world, sent - 1, from, payload);
+}
+
+static void ask(void *ctx) {
+    struct scene *scene = ctx;
+    struct world *world = &scene->world;
+    struct cg_request *request = world_new(world, &scene->call, "/lamps/light");
+    scene->entered = request != NULL;
+    if (!scene->entered) return;
+    request->encoder = scene->encoder;
+    world_go(world, &scene->call);
+    answer(world, "127.1.0.1", "{\"on\":true}");
+    world_run(world);
+    answer(world, "127.1.0.2", "off");
+    world_advance(world, 2 * SECOND);
+    answer(world, "127.1.0.3", "late");
+    world_advance(world, 100 * SECOND);
+}
+
+static void assert_is_503(const struct cg_problem *problem) {
+    assert_int_equal(cg_err_info(problem->err)->http_status, 503);
+}
+
+static void assert_served(struct world *world) {
+    struct call call;
+    world_get(world, &call, "/lamps/light");
+    world_answer(world, world->sent_count - 1, "127.1.0.1", "on");
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(call.replies, 1);
+    assert_non_null(strstr(call.text, "\"answered\":1"));
+    call_fini(&call);
+}
+
+static void look(void *ctx) {
+    struct scene *scene = ctx;
+    const struct call *call = &scene->call;
+    if (call->problems > 0 || !scene->entered) assert_is_503(&call->problem);
+    assert_int_equal(call->replies + call->problems, scene->entered ? 1 : 0);
+    call_fini(&scene->call);
+    assert_served(&scene->world);
+    assert_int_equal(scene->world.gateway->quota.used, 0);
+    assert_int_equal(cg_gateway_running(scene->world.gateway), 0);
+    world_fini(&scene->world);
+}
+
+static const struct shortage_scenario scenario = {.before = begin, .act = ask, .after = look};
+
+static void every_allocation(struct scene scene) {
+    assert_true(shortage_every(&scenario, &scene, 0) > 10);
+    assert_true(shortage_every(&scenario, &scene, IN_A_ROW) > 10);
+}
+
+static void a_reply_as_json(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder});
+}
+
+static void a_reply_in_parts(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_mixed.ops.encoder});
+}
+
+static void a_stream_of_events(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_sse.ops.encoder});
+}
+
+static void a_silent_member_that_is_asked(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 3});
+}
+
+static void a_single_member(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 1});
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_reply_as_json),    cmocka_unit_test(a_reply_in_parts),
+        cmocka_unit_test(a_stream_of_events), cmocka_unit_test(a_silent_member_that_is_asked),
+        cmocka_unit_test(a_single_member),
+    };
+    shortage_init();
+    return cmocka_run_group_tests_name("shortage/exchange", tests, NULL, NULL);
+}
