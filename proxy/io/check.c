@@ -652,7 +652,7 @@ static void send_and_watch(struct check *check) {
     if (findings->problem.err == 0) wait_until(check, never, STRAGGLERS_MS);
     cg_tap_read(&findings->tap);
     cg_tap_close(&findings->tap);
-    wait_until(check, never, 0); /* what the tap has seen is the gateway's to read, too */
+    uv_run(&check->loop.uv, UV_RUN_NOWAIT); /* what the tap has seen is the gateway's to read, too */
     findings->received = totals->datagrams - before.datagrams;
     for (size_t i = 0; i < CG_FATE_COUNT; i++) findings->fates[i] = totals->fates[i] - before.fates[i];
     findings->reverse_path_drops = cg_evidence_reverse_path_drops() - reverse;
