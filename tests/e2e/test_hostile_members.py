@@ -7,6 +7,7 @@ import pytest
 import coap
 from conftest import plain_mapping
 from probe import Later, Tap, answer_to, counter, metrics, parse_mixed, running, silent_mapping, wait_for
+from protected import AUTHORIZED, TESTER
 
 
 def still_works(gate, fleet):
@@ -258,6 +259,54 @@ def test_blocks(gateway, group, name):
     else:
         assert [a["body"] for a in reply["answers"]] == [body]
         assert reply["rejected"] == []
+
+
+def block2(*values):
+    return [(coap.BLOCK2, value) for value in values]
+
+
+FIRST_BLOCKS = {  # Block2 options and payload of a first answer (RFC 7959 2.2), and why it is none; None: it is whole
+    "48 bytes, block of 32": (block2(b"\x09"), b"a" * 48, "bad-block"),
+    "16 bytes, block of 32": (block2(b"\x09"), b"a" * 16, "bad-block"),
+    "not the first, more": (block2(b"\x18"), b"a" * 16, "bad-block"),
+    "the last alone": (block2(b"\x10"), b"a" * 4, "bad-block"),
+    "reserved size": (block2(b"\x07"), b"a" * 4, "bad-block"),
+    "reserved size, more": (block2(b"\x0f"), b"a" * 16, "bad-block"),
+    "4 bytes": (block2(b"\0\0\0\x08"), b"a" * 16, "bad-block"),
+    "two options": (block2(b"\x08", b"\x08"), b"a" * 16, "bad-block"),
+    "longer than its only block": (block2(b""), b"a" * 17, "bad-block"),
+    "an only block": (block2(b""), b"a" * 16, None),
+}
+
+
+@pytest.mark.parametrize("name", FIRST_BLOCKS)
+def test_what_is_no_first_block_is_rejected(gateway, group, name):
+    options, payload, reason = FIRST_BLOCKS[name]
+    gate = gateway({"mappings": [silent_mapping(group, timeout=1, finish="count:1")]})
+    with Tap(group) as tap, coap.Endpoint() as member:
+        pending = Later(gate.get_json, "/silent/x")
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, payload, options=options))
+        reply = pending.result()
+        assert member.receive(0.1) is None  # nothing is asked for
+    if reason is None:
+        assert [a["body"] for a in reply["answers"]] == [payload.decode()]
+    else:
+        assert reply["answers"] == [] and [r["reason"] for r in reply["rejected"]] == [reason]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_blocks_of_an_answer_to_what_acts_are_not_fetched(gateway, group, method):
+    """Asking for the second block would do it all again."""
+    mapping = silent_mapping(group, timeout=1, unsafe_methods=True, methods=[method], clients=["tester"])
+    gate = gateway({"clients": TESTER, "mappings": [mapping]})
+    with Tap(group) as tap, coap.Endpoint() as member:
+        pending = Later(gate.request, "/silent/x", method, {"Accept": "application/json", **AUTHORIZED})
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, b"a" * 64, options=block2(coap.block(0, True, 64))))
+        reply = pending.result().json()
+        assert member.receive(0.1) is None
+    assert reply["answers"] == [] and [r["reason"] for r in reply["rejected"]] == ["blocks-unsafe"]
 
 
 def test_blocks_come_from_who_was_asked(gateway, group):

@@ -152,6 +152,15 @@ def test_silent_members_are_asked_by_unicast(lights, protected, group, new_keys)
     assert elsewhere.port != group.port
 
 
+@pytest.mark.parametrize("method, repaired", [("POST", False), ("PUT", True), ("DELETE", True), ("GET", True)])
+def test_what_acts_twice_is_not_repaired(lights, method, repaired):
+    """RFC 10021 7: a member whose answer was lost would act on a second POST; the others are the same twice."""
+    gate, keys, fleet = lights(2, "--loss", "1", timeout=1, repair={"unicast": True})
+    reply = gate.request("/lights/light", method, {"Accept": "application/json", **AUTHORIZED}, b"on" if method in ("POST", "PUT") else None)
+    assert reply.json()["summary"]["missing"] == 2
+    assert counter(gate, "asked_total", "lights") == (2 if repaired else 0)
+
+
 def test_lost_replay_windows_are_mended_by_echo(lights, capture):
     tap = capture()
     gate, keys, fleet = lights(3, "--window-lost")
