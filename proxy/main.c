@@ -1,6 +1,6 @@
 /* The gateway as a program: command line, settings, wiring, signals. The hard thing is the order of the end: first no
- * new requests, then the running exchanges with their replies, at most five seconds of that, and only then the sockets.
- */
+ * new requests, then the running exchanges with their replies, at most five seconds of that, and only then the sockets;
+ * and a disk that does not answer must not make it longer. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +22,14 @@
 #include "settings/settings.h"
 #include "sqlite/sqlite.h"
 
-enum { EXIT_SETTINGS = 2, END_POLL_MS = 20, END_PATIENCE_US = 5000000, EARLY_FINISH_US = 4000000, FDS_ENOUGH = 4096 };
+enum {
+    EXIT_SETTINGS = 2,
+    END_POLL_MS = 20,
+    END_PATIENCE_US = 4500000,
+    EARLY_FINISH_US = 4000000,
+    END_MS = 4800,
+    FDS_ENOUGH = 4096
+};
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
 
@@ -35,6 +42,7 @@ struct program {
     struct cg_front_http *http;
     struct cg_admin *admin;
     uv_timer_t ending;   /* while stopping: looks whether all is done */
+    uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us; /* when the end began; 0: running */
     bool finished_early; /* the exchanges were told to end with what they have */
 };
@@ -120,7 +128,10 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
                    old->group.receive_buffer == fresh->group.receive_buffer;
     bool plugins = cg_plugins_are_same(old, fresh);
     bool state = strcmp(old->state, fresh->state) == 0;
+    bool pace = old->sequence_rate == fresh->sequence_rate && old->require_clock == fresh->require_clock;
     if (!state) cg_log(CG_LOG_WARNING, "reload", "another state folder takes effect after a restart");
+    if (!pace)
+        cg_log(CG_LOG_WARNING, "reload", "a changed sequence_rate or require_clock takes effect after a restart");
     if (!plugins) cg_log(CG_LOG_WARNING, "reload", "changed plugins take effect after a restart");
     if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
     if (!sockets)
@@ -139,7 +150,7 @@ static int adopt(struct program *program, struct cg_config *fresh, struct cg_pro
     int err = cg_names_attach(program->names, fresh, problem);
     if (err < 0) return err;
     err = cg_protectors_attach(&program->protectors, fresh, problem);
-    if (err == CG_OK) err = cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh->state, problem);
+    if (err == CG_OK) err = cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, fresh, problem);
     if (err < 0) {
         CG_CHECK(cg_names_attach(program->names, old, problem) == CG_OK); /* its names are all there */
         return err;
@@ -184,11 +195,23 @@ static void reload(struct program *program) {
 
 /* The end */
 
+static void on_store_closed(void *ctx) {
+    struct program *program = ctx;
+    uv_close((uv_handle_t *)&program->deadline, NULL);
+}
+
+/* Every number that was given is durable, and what the disk still does cannot be stopped. */
+static void on_deadline(uv_timer_t *timer) {
+    (void)timer;
+    cg_log(CG_LOG_WARNING, "stopping", "the store has not answered in time: it is left to the disk; no number is lost");
+    _exit(EXIT_SUCCESS);
+}
+
 static void close_all(struct program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     cg_front_http_close(program->http, NULL, NULL);
     cg_admin_close(program->admin, NULL, NULL);
-    cg_protectors_close(&program->protectors);
+    cg_protectors_close(&program->protectors, on_store_closed, program);
     cg_names_close(program->names);
     cg_loop_close(&program->loop);
 }
@@ -211,6 +234,7 @@ static void stop(struct program *program) {
     cg_gateway_stop(program->loop.gateway);
     cg_front_http_stop(program->http);
     CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);
+    CG_CHECK(uv_timer_start(&program->deadline, on_deadline, END_MS, 0) == 0);
 }
 
 static void on_signal(void *ctx, int number) {
@@ -244,15 +268,27 @@ static void log_listeners(const struct program *program, const struct cg_config 
     cg_log_end(&line);
 }
 
+static int is_ready(void *ctx, struct cg_problem *problem) {
+    struct program *program = ctx;
+    return cg_protectors_status(&program->protectors, problem);
+}
+
+static void put_metrics(void *ctx, struct cg_buf *to) {
+    const struct program *program = ctx;
+    cg_protectors_metrics(&program->protectors, to);
+}
+
 static bool open_all(struct program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     CG_CHECK(uv_timer_init(&loop->uv, &program->ending) == 0);
+    CG_CHECK(uv_timer_init(&loop->uv, &program->deadline) == 0);
     program->ending.data = program;
     cg_names_open(program->names, &loop->uv);
-    if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config->state, problem) < 0) return false;
+    if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     program->http = cg_front_http_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
     if (program->http == NULL) return false;
-    program->admin = cg_admin_open(&loop->uv, loop->gateway, problem);
+    const struct cg_admin_source source = {.ready = is_ready, .metrics = put_metrics, .ctx = program};
+    program->admin = cg_admin_open(&loop->uv, loop->gateway, &source, problem);
     return program->admin != NULL;
 }
 
@@ -308,37 +344,72 @@ out:
 
 /* The store */
 
-/* Claims what the file names, each key once (interface: a state folder made on first start). */
-static int claim_all(const struct cg_config *config, struct cg_store_backend *backend, struct cg_problem *problem) {
-    for (size_t i = 0; i < config->security_group_count; i++) {
-        const struct cg_security_group *keys = config->security_groups[i].keys;
-        struct cg_sender_id id = cg_security_group_sender_id(keys, &keys->self);
-        struct cg_store_failure failure;
-        int err = backend->ops->claim(backend, &id, &failure);
-        if (err < 0) {
-            *problem = failure.problem;
-            return err;
-        }
-    }
-    return CG_OK;
+static int claim(struct cg_store_backend *backend, const struct cg_security_group *keys, struct cg_problem *problem) {
+    struct cg_sender_id id;
+    struct cg_store_failure failure;
+    int err = cg_security_group_sender_id(keys, &keys->self, &id);
+    if (err < 0) return no_memory(problem);
+    err = backend->ops->claim(backend, &id, &failure);
+    if (err < 0) *problem = failure.problem;
+    return err;
 }
 
-static int init_state(const struct cg_config *config, struct cg_problem *problem) {
-    int err = cg_sqlite_init_state(config->state, problem);
-    if (err < 0) return err;
-    struct cg_store_backend *backend = cg_sqlite_new(config->state);
+/* What the file names, prepared keys as well. */
+static int claim_all(const struct cg_config *config, struct cg_store_backend *backend, struct cg_problem *problem) {
+    int err = CG_OK;
+    for (size_t i = 0; err == CG_OK && i < config->security_group_count; i++) {
+        const struct cg_security_keys *group = &config->security_groups[i];
+        err = claim(backend, group->keys, problem);
+        if (err == CG_OK && group->next_keys != NULL) err = claim(backend, group->next_keys, problem);
+    }
+    return err;
+}
+
+static int claim_new_keys(const struct cg_config *config, struct cg_problem *problem) {
+    struct cg_store_backend *backend = cg_sqlite_new(config->state, NULL);
     if (backend == NULL) return no_memory(problem);
-    err = claim_all(config, backend, problem);
+    int err = claim_all(config, backend, problem);
     backend->ops->free(backend);
     return err;
 }
 
-/* What only touches the state folder: made, or copied to `backup`. */
-static int run_on_state(const char *file, const char *backup) {
+/* A store begins without any key: one that was used before, with a folder that is lost, would begin at 0 again. Only
+ * somebody who knows can say that keys are new. */
+static int init_state(const struct cg_config *config, bool new_keys, struct cg_problem *problem) {
+    int err = cg_sqlite_init_state(config->state, problem);
+    return err < 0 || !new_keys ? err : claim_new_keys(config, problem);
+}
+
+/* What to do next, for who has keys. */
+static void tell_state_made(const struct cg_config *config, bool new_keys) {
+    printf("%s: made\n", config->state);
+    if (config->security_group_count == 0) return;
+    if (new_keys)
+        printf("the keys of %zu security group%s are claimed: never to have sent is what you said of them\n",
+               config->security_group_count, config->security_group_count == 1 ? "" : "s");
+    else
+        puts("no key is claimed. Keys that have never sent, here or anywhere, are claimed by castgate-keys claim, or "
+             "all at once\nby --init-state --new-keys instead of --init-state; others need a rekey or a new Sender ID");
+}
+
+static int make_state(const char *file, bool new_keys) {
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
     struct cg_problem problem = {0};
-    int err = backup == NULL ? init_state(config, &problem) : cg_sqlite_backup(config->state, backup, &problem);
+    int err = init_state(config, new_keys, &problem);
+    if (err < 0)
+        fprintf(stderr, "castgate: %s\n", problem.detail);
+    else
+        tell_state_made(config, new_keys);
+    cg_config_unref(config);
+    return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int back_up(const char *file, const char *to) {
+    struct cg_config *config = load_or_print(file);
+    if (config == NULL) return EXIT_SETTINGS;
+    struct cg_problem problem = {0};
+    int err = cg_sqlite_backup(config->state, to, &problem);
     if (err < 0) fprintf(stderr, "castgate: %s\n", problem.detail);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -353,7 +424,10 @@ static int usage(FILE *to, int status) {
           "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
           "  castgate [-c FILE] --check MAPPING   send one request of that mapping and tell all about it and its "
           "answers\n"
-          "  castgate [-c FILE] --init-state      make the state folder's store and claim the keys that FILE names\n"
+          "  castgate [-c FILE] --init-state      make the state folder's store; it claims nothing\n"
+          "  castgate [-c FILE] --init-state --new-keys   and claim the keys that FILE names: you say that they have "
+          "never\n"
+          "                                       sent, here or anywhere; they begin at 0\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
           "  castgate -V | -h         print the version | this text\n"
           "\n"
@@ -380,15 +454,16 @@ static void size_thread_pool(void) {
     (void)setenv("UV_THREADPOOL_SIZE", threads, 0);
 }
 
-enum action { RUN, CHECK, CHECK_MAPPING, INIT_STATE, BACKUP };
+enum action { RUN, CHECK, CHECK_MAPPING, INIT_STATE, INIT_NEW_KEYS, BACKUP };
 
 static int act(enum action action, const char *file, const char *argument) {
     switch (action) {
     case RUN: return run(file);
     case CHECK: return check_settings(file);
     case CHECK_MAPPING: return check_mapping(file, argument);
-    case INIT_STATE: return run_on_state(file, NULL);
-    case BACKUP: return run_on_state(file, argument);
+    case INIT_STATE: return make_state(file, false);
+    case INIT_NEW_KEYS: return make_state(file, true);
+    case BACKUP: return back_up(file, argument);
     }
     return EXIT_FAILURE;
 }
@@ -396,24 +471,30 @@ static int act(enum action action, const char *file, const char *argument) {
 int main(int argc, char **argv) {
     const char *file = DEFAULT_SETTINGS, *argument = NULL;
     enum action action = RUN;
+    bool new_keys = false;
     hide_memory();
     size_thread_pool();
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-        {"check", required_argument, NULL, 'C'},  {"init-state", no_argument, NULL, 'i'},
-        {"backup", required_argument, NULL, 'b'}, {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"check", required_argument, NULL, 'C'},
+                                            {"init-state", no_argument, NULL, 'i'},
+                                            {"backup", required_argument, NULL, 'b'},
+                                            {"new-keys", no_argument, NULL, 'n'},
+                                            {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': file = optarg; break;
         case 'T': action = CHECK; break;
         case 'C': action = CHECK_MAPPING, argument = optarg; break;
         case 'i': action = INIT_STATE; break;
+        case 'n': new_keys = true; break;
         case 'b': action = BACKUP, argument = optarg; break;
         case 'V': puts("castgate " CASTGATE_VERSION); return EXIT_SUCCESS;
         case 'h': return usage(stdout, EXIT_SUCCESS);
         default: return usage(stderr, EXIT_SETTINGS);
         }
     }
-    if (optind != argc) return usage(stderr, EXIT_SETTINGS);
+    if (optind != argc || (new_keys && action != INIT_STATE)) return usage(stderr, EXIT_SETTINGS);
+    if (new_keys) action = INIT_NEW_KEYS;
     return act(action, file, argument);
 }

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "database.h"
 #include "folder.h"
+#include "ledger.h"
 
 static int cannot(const char *what, const char *path, struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_STORE, "%s %s: %s", what, path, strerror(errno));
@@ -46,8 +48,6 @@ static void remove_with(const char *path, const char *suffix) {
 
 static void drop_draft(char *draft) {
     if (draft == NULL) return;
-    remove_with(draft, "-wal");
-    remove_with(draft, "-shm");
     remove_with(draft, "-journal");
     unlink(draft);
     free(draft);
@@ -113,15 +113,13 @@ static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
 
 /* The new file's own mark, so that its first user knows it as made here. */
 static int mark_home(const char *path, struct cg_problem *problem) {
-    struct cg_file_mark mark;
+    struct cg_ledger ledger;
     sqlite3 *db;
-    char sql[128];
-    if (!cg_file_mark(path, &mark)) return cannot("cannot read", path, problem);
-    snprintf(sql, sizeof sql, "UPDATE home SET inode = %lld, born_ns = %lld", (long long)mark.inode,
-             (long long)mark.born_ns);
     int err = cg_database_open(path, &db, problem);
     if (err != CG_OK) return err;
-    int code = cg_database_run(db, sql);
+    int code = cg_ledger_read(db, NULL, &ledger);
+    if (code == SQLITE_OK && !cg_file_mark(path, &ledger.home.mark)) code = SQLITE_CANTOPEN;
+    if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
     if (code != SQLITE_OK) err = cg_database_explain(db, code, path, problem);
     cg_database_close(db);
     return err;
@@ -136,7 +134,8 @@ static int make_store(struct cg_folder *folder, struct cg_problem *problem) {
     if (err == CG_OK) err = mark_home(draft, problem);
     if (err == CG_OK) err = publish(draft, folder->db, problem);
     /* A store without witness is a suspect, which is no harm as long as nobody claimed. */
-    if (err == CG_OK && !(cg_folder_set_witness(folder, 0) && cg_folder_sync(folder->path)))
+    if (err == CG_OK) err = cg_folder_make_witness(folder, 0, problem);
+    if (err == CG_OK && !cg_folder_sync(folder->path))
         err = cannot("cannot write the state folder", folder->path, problem);
     drop_draft(draft);
     return err;
@@ -162,31 +161,50 @@ static int copy_pages(sqlite3 *from, sqlite3 *to) {
     return step == SQLITE_OK ? SQLITE_ERROR : step;
 }
 
-/* One file, without log beside it, so that whoever has the file has the marks. */
+static int64_t now_ms(void) { return (int64_t)time(NULL) * 1000; }
+
+/* Nowhere is its home, and nobody sends from it. */
 static int spend_all(sqlite3 *db) {
+    struct cg_ledger ledger;
     int64_t unspent = 1;
-    int code = cg_database_expect(db, "PRAGMA journal_mode = DELETE", "delete");
-    if (code == SQLITE_OK)
-        code = cg_database_run(db, "PRAGMA synchronous = EXTRA;"
-                                   "BEGIN IMMEDIATE;"
-                                   "UPDATE sender SET state = 'spent';"
-                                   "UPDATE home SET inode = 0, born_ns = 0;"
-                                   "COMMIT");
-    if (code == SQLITE_OK) code = cg_database_ask(db, "SELECT count(*) FROM sender WHERE state != 'spent'", &unspent);
+    int code = cg_database_run(db, "BEGIN IMMEDIATE");
+    if (code == SQLITE_OK) code = cg_ledger_read(db, NULL, &ledger);
+    if (code == SQLITE_OK && !ledger.fits) code = SQLITE_CORRUPT;
+    if (code == SQLITE_OK) code = cg_ledger_spend_all(db, &ledger);
+    ledger.home.mark = ledger.home.witness = (struct cg_file_mark){0};
+    if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
+    if (code == SQLITE_OK) code = cg_database_run(db, "COMMIT");
+    if (code == SQLITE_OK) code = cg_database_ask(db, "SELECT count(*) FROM sender WHERE state = 'claimed'", &unspent);
     return code == SQLITE_OK && unspent != 0 ? SQLITE_ERROR : code;
 }
 
-static int copy_store(const char *from, const char *to, struct cg_problem *problem) {
-    sqlite3 *source = NULL, *copy = NULL;
-    int err = cg_database_open(from, &source, problem);
-    if (err != CG_OK) return err;
+static int fill_copy(sqlite3 *source, const char *to, struct cg_problem *problem) {
+    sqlite3 *copy = NULL;
     int code = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code == SQLITE_OK) code = copy_pages(source, copy);
-    if (code == SQLITE_OK) code = spend_all(copy);
-    if (code != SQLITE_OK) err = cg_database_explain(copy, code, to, problem);
+    int err = code == SQLITE_OK ? CG_OK : cg_database_explain(copy, code, to, problem);
     cg_database_close(copy);
-    cg_database_close(source);
     return err;
+}
+
+static int disown_copy(const char *path, struct cg_problem *problem) {
+    sqlite3 *copy;
+    int err = cg_database_open(path, &copy, problem);
+    if (err != CG_OK) return err;
+    err = cg_database_upgrade(copy, now_ms(), path, problem);
+    int code = err == CG_OK ? spend_all(copy) : SQLITE_OK;
+    if (code != SQLITE_OK) err = cg_database_explain(copy, code, path, problem);
+    cg_database_close(copy);
+    return err;
+}
+
+static int copy_store(const char *from, const char *to, struct cg_problem *problem) {
+    sqlite3 *source = NULL;
+    int err = cg_database_open(from, &source, problem);
+    if (err != CG_OK) return err;
+    err = fill_copy(source, to, problem);
+    cg_database_close(source);
+    return err == CG_OK ? disown_copy(to, problem) : err;
 }
 
 static int backup_to(const char *db, const char *to, struct cg_problem *problem) {
@@ -197,7 +215,7 @@ static int backup_to(const char *db, const char *to, struct cg_problem *problem)
     if (draft == NULL) return problem->err;
     int err = copy_store(db, draft, problem);
     if (err == CG_OK) err = publish(draft, to, problem);
-    drop_draft(draft);
+    drop_draft(draft); /* with its journal, which is empty */
     return err;
 }
 

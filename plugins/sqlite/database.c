@@ -1,50 +1,66 @@
-/* What a commit is worth. The hard thing: a failed fsync leaves pages in the kernel's cache that look written and are
- * not, so what is read back after it proves nothing. Opening therefore empties the write-ahead log: everything it holds
- * is written once more, to the database, and synced; only then numbers are given from it, and what follows goes to a
- * new log, so that no later commit stands on one that may be lost. */
+/* What a commit is worth, and what a file is. A commit is durable when the truncation of its journal is: until then a
+ * power failure takes it back. After a failed fsync what is read back proves nothing, but then the journal still holds
+ * what was there before, and whoever opens the store next writes that, with an fsync of its own. */
 #include "database.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "base/check.h"
+#include "ledger.h"
 
 #define APPLICATION 0x63677374 /* "cgst" */
-#define VERSION     1
+#define VERSION     2
 #define BUSY_MS     2000 /* a backup may be reading */
 
 #define TEXT_(x) #x
 #define TEXT(x)  TEXT_(x)
 
+/* clang-format off */
+
 /* The triggers keep the promises of core/store.h against everybody, us included. `home` is where the store was made:
  * see folder.h; a mark of 0 is nowhere. */
-static const char schema[] = "PRAGMA application_id = " TEXT(
-    APPLICATION) ";"
-                 "PRAGMA journal_mode = WAL;"
-                 "PRAGMA synchronous = FULL;"
-                 "BEGIN;"
-                 "PRAGMA user_version = " TEXT(
-                     VERSION) ";"
-                              "CREATE TABLE sender ("
-                              " id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 32),"
-                              " next INTEGER NOT NULL CHECK (next BETWEEN 0 AND 1099511627776)," /* 2^40 */
-                              " state TEXT NOT NULL CHECK (state IN ('claimed', 'spent')),"
-                              " created INTEGER NOT NULL" /* Unix time */
-                              ") STRICT, WITHOUT ROWID;"
-                              "CREATE TABLE home ("
-                              " one INTEGER PRIMARY KEY CHECK (one = 1),"
-                              " inode INTEGER NOT NULL,"
-                              " born_ns INTEGER NOT NULL,"
-                              " generation INTEGER NOT NULL," /* counts the commits */
-                              " total INTEGER NOT NULL"       /* rows and numbers given, over all senders */
-                              ") STRICT;"
-                              "INSERT INTO home VALUES (1, 0, 0, 0, 0);"
-                              "CREATE TRIGGER sender_stays BEFORE DELETE ON sender"
-                              " BEGIN SELECT RAISE(ABORT, 'a sender is never deleted'); END;"
-                              "CREATE TRIGGER sender_grows BEFORE UPDATE ON sender"
-                              " WHEN new.id != old.id OR new.next < old.next OR (old.state = 'spent' AND new.state != "
-                              "'spent')"
-                              " BEGIN SELECT RAISE(ABORT, 'a sender is never set back'); END;"
-                              "COMMIT;";
+#define SENDERS                                                                                      \
+    "CREATE TABLE sender ("                                                                          \
+    " id BLOB PRIMARY KEY NOT NULL CHECK (length(id) = 32),"                                         \
+    " next INTEGER NOT NULL CHECK (next BETWEEN 0 AND 1099511627776)," /* 2^40 */                    \
+    " state TEXT NOT NULL CHECK (state IN ('claimed', 'spent', 'moved')),"                           \
+    " created INTEGER NOT NULL,"                                       /* Unix time */               \
+    " written_ms INTEGER NOT NULL,"                                    /* Unix time, milliseconds */ \
+    " rate INTEGER NOT NULL"                                           /* numbers a second */        \
+    ") STRICT, WITHOUT ROWID;"
+#define HOME                                                                                         \
+    "CREATE TABLE home ("                                                                            \
+    " one INTEGER PRIMARY KEY CHECK (one = 1),"                                                      \
+    " inode INTEGER NOT NULL, born_ns INTEGER NOT NULL,"                                             \
+    " witness_inode INTEGER NOT NULL, witness_born_ns INTEGER NOT NULL,"                             \
+    " generation INTEGER NOT NULL," /* counts the commits */                                         \
+    " sum INTEGER NOT NULL"         /* over every field of both tables: ledger.c */                  \
+    ") STRICT;"
+#define TRIGGERS                                                                                     \
+    "CREATE TRIGGER sender_stays BEFORE DELETE ON sender"                                            \
+    " BEGIN SELECT RAISE(ABORT, 'a sender is never deleted'); END;"                                  \
+    "CREATE TRIGGER sender_grows BEFORE UPDATE ON sender"                                            \
+    " WHEN new.id != old.id OR new.next < old.next OR new.written_ms < old.written_ms"               \
+    " OR (old.state != 'claimed' AND new.state != old.state AND new.state != 'moved')"               \
+    " BEGIN SELECT RAISE(ABORT, 'a sender is never set back'); END;"
+#define STAMP "PRAGMA user_version = " TEXT(VERSION) ";"
+
+static const char creation[] = "PRAGMA application_id = " TEXT(APPLICATION) ";"
+                               "BEGIN;" STAMP SENDERS HOME TRIGGERS
+                               "INSERT INTO home VALUES (1, 0, 0, 0, 0, 0, 0);";
+
+/* Version 1 did not know when a row was written: rows count as written now, so that what was set back before is not
+ * seen, as it was not then. */
+static const char upgrade_start[] = "BEGIN IMMEDIATE;"
+                                    "DROP TRIGGER sender_stays; DROP TRIGGER sender_grows;"
+                                    "ALTER TABLE sender RENAME TO old_sender; ALTER TABLE home RENAME TO old_home;"
+                                    STAMP SENDERS HOME
+                                    "INSERT INTO home SELECT 1, inode, born_ns, 0, 0, generation, 0 FROM old_home;";
+static const char upgrade_rows[] = "INSERT INTO sender SELECT id, next, state, created, %lld, 0 FROM old_sender";
+static const char upgrade_end[] = "DROP TABLE old_sender; DROP TABLE old_home;" TRIGGERS;
+
+/* clang-format on */
 
 /* Errors */
 
@@ -63,8 +79,13 @@ static const char *meaning(int code, int system_error) {
     case SQLITE_LOCKED: return "another program holds it: end that program";
     case SQLITE_CANTOPEN:
     case SQLITE_PERM: return "it cannot be opened: check that it is there, and its owner and mode";
-    case SQLITE_CORRUPT: return "it is damaged: start with a new state folder and rekey every group";
-    case SQLITE_NOTADB: return "it is no database";
+    case SQLITE_ERROR: /* its tables are not what they were */
+    case SQLITE_SCHEMA:
+    case SQLITE_MISMATCH:
+    case SQLITE_CORRUPT:
+        return "it is damaged: put the original file back, or start with a new state folder and rekey every group";
+    case SQLITE_NOTADB:
+        return "it is no database: put the original file back, or start with a new state folder and rekey every group";
     case SQLITE_CONSTRAINT: return "it refuses what would set a sender back";
     case SQLITE_NOMEM: return "memory ran out";
     case SQLITE_IOERR: return "the disk fails";
@@ -108,6 +129,28 @@ int cg_database_expect(sqlite3 *db, const char *sql, const char *expected) {
 
 /* Opening */
 
+/* Whether the file says that it has a write-ahead log, as version 1's had (SQLite's file format, §1.3.3). */
+static bool has_log(sqlite3 *db) {
+    sqlite3_file *file = NULL;
+    uint8_t format = 0;
+    return sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file != NULL &&
+           file->pMethods != NULL && file->pMethods->xRead(file, &format, 1, 18) == SQLITE_OK && format == 2;
+}
+
+/* Before anything is read: with a log SQLite would map its index into memory unless it has the file for itself. */
+static int set_journal(sqlite3 *db) {
+    bool logged = has_log(db);
+    int64_t synchronous = 0;
+    int code = logged ? cg_database_run(db, "PRAGMA locking_mode = EXCLUSIVE") : SQLITE_OK;
+    if (code == SQLITE_OK) code = cg_database_run(db, "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
+    if (code == SQLITE_OK) code = cg_database_run(db, "PRAGMA cell_size_check = ON; PRAGMA synchronous = EXTRA");
+    if (code == SQLITE_OK) code = cg_database_expect(db, "PRAGMA journal_mode = TRUNCATE", "truncate");
+    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA synchronous", &synchronous);
+    if (code == SQLITE_OK && synchronous != 3) code = SQLITE_ERROR;
+    if (code == SQLITE_OK && logged) code = cg_database_run(db, "PRAGMA locking_mode = NORMAL");
+    return code;
+}
+
 static int open_file(const char *path, sqlite3 **db) {
     int code = sqlite3_open_v2(path, db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code != SQLITE_OK) return code;
@@ -115,25 +158,33 @@ static int open_file(const char *path, sqlite3 **db) {
     if (sqlite3_db_config(*db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) != SQLITE_OK ||
         sqlite3_db_config(*db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK)
         return SQLITE_ERROR;
-    return sqlite3_busy_timeout(*db, BUSY_MS);
+    code = sqlite3_busy_timeout(*db, BUSY_MS);
+    return code == SQLITE_OK ? set_journal(*db) : code;
+}
+
+static int refuse_version(int64_t version, const char *path, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_STORE, "the store %s has version %lld, this castgate knows %d", path,
+                          (long long)version, VERSION);
 }
 
 /* CG_OK, or why this is not a store that we can read. */
-static int check_version(sqlite3 *db, const char *path, struct cg_problem *problem) {
-    int64_t application = 0, version = 0;
+static int check_kind(sqlite3 *db, const char *path, struct cg_problem *problem) {
+    int64_t application = 0, version = 0, pages = 0;
     int code = cg_database_ask(db, "PRAGMA application_id", &application);
     if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA page_count", &pages);
     if (code != SQLITE_OK) return cg_database_explain(db, code, path, problem);
-    if (application != APPLICATION) return cg_problem_set(problem, CG_E_STORE, "%s is not a store of castgate", path);
-    if (version != VERSION)
-        return cg_problem_set(problem, CG_E_STORE, "the store %s has version %lld, this castgate knows %d", path,
-                              (long long)version, VERSION);
-    return CG_OK;
+    if (application != APPLICATION)
+        return cg_problem_set(problem, CG_E_STORE,
+                              "%s is not a store of castgate%s: put the original file back, or start with a new state "
+                              "folder and rekey every group",
+                              path, pages == 0 ? ", it is empty" : "");
+    return version < 1 || version > VERSION ? refuse_version(version, path, problem) : CG_OK;
 }
 
 int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem) {
     int code = open_file(path, db);
-    int err = code == SQLITE_OK ? check_version(*db, path, problem) : cg_database_explain(*db, code, path, problem);
+    int err = code == SQLITE_OK ? check_kind(*db, path, problem) : cg_database_explain(*db, code, path, problem);
     if (err == CG_OK) return CG_OK;
     cg_database_close(*db);
     *db = NULL;
@@ -142,26 +193,52 @@ int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem)
 
 void cg_database_close(sqlite3 *db) { CG_CHECK(sqlite3_close(db) == SQLITE_OK); /* else a statement was left open */ }
 
-static int set_durable(sqlite3 *db) {
-    int64_t synchronous = 0, busy = 1;
-    int code = cg_database_expect(db, "PRAGMA journal_mode = WAL", "wal");
-    if (code == SQLITE_OK) code = cg_database_run(db, "PRAGMA synchronous = FULL");
-    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA synchronous", &synchronous);
-    if (code == SQLITE_OK && synchronous != 2) code = SQLITE_ERROR;
-    if (code == SQLITE_OK && cg_database_expect(db, "PRAGMA quick_check(1)", "ok") != SQLITE_OK) code = SQLITE_CORRUPT;
-    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy);
-    return code == SQLITE_OK && busy != 0 ? SQLITE_BUSY : code;
+int cg_database_examine(sqlite3 *db, const char *path, struct cg_problem *problem) {
+    int code = cg_database_expect(db, "PRAGMA quick_check(1)", "ok");
+    return code == SQLITE_OK ? CG_OK : cg_database_explain(db, code, path, problem);
 }
 
-int cg_database_make_durable(sqlite3 *db, const char *path, struct cg_problem *problem) {
-    int code = set_durable(db);
+/* Versions */
+
+int cg_database_check_version(sqlite3 *db, const char *path, struct cg_problem *problem) {
+    int64_t version = 0;
+    int code = cg_database_ask(db, "PRAGMA user_version", &version);
+    if (code != SQLITE_OK) return cg_database_explain(db, code, path, problem);
+    return version == VERSION ? CG_OK : refuse_version(version, path, problem);
+}
+
+static int sum_up(sqlite3 *db) {
+    struct cg_ledger ledger;
+    int code = cg_ledger_read(db, NULL, &ledger);
+    if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
+    return code == SQLITE_OK ? cg_database_run(db, "COMMIT") : code;
+}
+
+static int from_version_1(sqlite3 *db, int64_t now_ms) {
+    char rows[sizeof upgrade_rows + 24];
+    int64_t fits = 0;
+    int code =
+        cg_database_ask(db, "SELECT total = (SELECT count(*) + coalesce(sum(next), 0) FROM sender) FROM home", &fits);
+    if (code == SQLITE_OK && fits != 1) code = SQLITE_CORRUPT;
+    snprintf(rows, sizeof rows, upgrade_rows, (long long)now_ms);
+    if (code == SQLITE_OK) code = cg_database_run(db, upgrade_start);
+    if (code == SQLITE_OK) code = cg_database_run(db, rows);
+    if (code == SQLITE_OK) code = cg_database_run(db, upgrade_end);
+    return code == SQLITE_OK ? sum_up(db) : code;
+}
+
+int cg_database_upgrade(sqlite3 *db, int64_t now_ms, const char *path, struct cg_problem *problem) {
+    int64_t version = 0;
+    int code = cg_database_ask(db, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK && version == 1) code = from_version_1(db, now_ms);
     return code == SQLITE_OK ? CG_OK : cg_database_explain(db, code, path, problem);
 }
 
 int cg_database_create(const char *path, struct cg_problem *problem) {
     sqlite3 *db;
     int code = open_file(path, &db);
-    if (code == SQLITE_OK) code = cg_database_run(db, schema);
+    if (code == SQLITE_OK) code = cg_database_run(db, creation);
+    if (code == SQLITE_OK) code = sum_up(db);
     int err = code == SQLITE_OK ? CG_OK : cg_database_explain(db, code, path, problem);
     cg_database_close(db);
     return err;

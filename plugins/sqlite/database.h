@@ -6,12 +6,19 @@
 
 #include "core/request.h"
 
-/* Opens a store of this version; never creates a file. CG_E_STORE with *problem, and *db is NULL. */
+/* Opens a store of this version or an older one; never creates a file, and never maps one into memory: a mapped file
+ * that somebody truncates, or that the disk has no room for, ends the process. What is committed from here on is
+ * durable: a rollback journal, synchronous EXTRA. CG_E_STORE with *problem, and *db is NULL. */
 int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_database_close(sqlite3 *db); /* NULL has no effect */
 
-/* From here on what is committed is durable: WAL mode, synchronous FULL, and a log that begins empty. */
-int cg_database_make_durable(sqlite3 *db, const char *path, struct cg_problem *problem) CG_MUST_CHECK;
+/* Looks through all of it for damage. CG_E_STORE with *problem. */
+int cg_database_examine(sqlite3 *db, const char *path, struct cg_problem *problem) CG_MUST_CHECK;
+
+/* Makes an older version's store one of this version; `now_ms`: Unix time, when its rows will have been written. */
+int cg_database_upgrade(sqlite3 *db, int64_t now_ms, const char *path, struct cg_problem *problem) CG_MUST_CHECK;
+/* Whether it is of this version. CG_E_STORE with *problem. */
+int cg_database_check_version(sqlite3 *db, const char *path, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Turns an empty file into an empty store. CG_E_STORE with *problem. */
 int cg_database_create(const char *path, struct cg_problem *problem) CG_MUST_CHECK;

@@ -1,7 +1,6 @@
 /* The lock, and the evidence against copies. The hard thing: files are put back behind a gateway's back, in place or
  * whole folders at once. A copied file has another inode and time of birth, unless it was written over the old one;
- * then the witness is ahead of it, because putting files back adds an old witness but does not take the newer one away.
- */
+ * then the witness is ahead of it, or is another file than it was: it is only ever renamed. */
 #include "folder.h"
 
 #include <dirent.h>
@@ -58,8 +57,8 @@ static int say_missing(const struct cg_folder *folder, struct cg_problem *proble
         return cg_problem_set(problem, CG_E_STORE, "the store %s cannot be reached: %s", folder->db, strerror(errno));
     return cg_problem_set(
         problem, CG_E_STORE,
-        "the store %s is missing: make one with --init-state, or put the original file back; keys that "
-        "were used before then need a rekey",
+        "the store %s is missing: put the original file back; or make one with --init-state, which claims nothing, and "
+        "rekey what has sent before, or give it a new Sender ID",
         folder->db);
 }
 
@@ -161,6 +160,13 @@ static void remove_witness(const struct cg_folder *folder, uint64_t number) {
     free(path);
 }
 
+static bool mark_witness(struct cg_folder *folder) {
+    char *path = witness_path(folder, folder->witness);
+    bool marked = path != NULL && cg_file_mark(path, &folder->witness_mark);
+    free(path);
+    return marked;
+}
+
 bool cg_folder_find_witness(struct cg_folder *folder) {
     DIR *dir = opendir(folder->path);
     folder->has_witness = false;
@@ -173,7 +179,7 @@ bool cg_folder_find_witness(struct cg_folder *folder) {
         folder->has_witness = true;
     }
     closedir(dir);
-    return true;
+    return !folder->has_witness || mark_witness(folder);
 }
 
 void cg_folder_remove_older_witnesses(const struct cg_folder *folder) {
@@ -186,22 +192,38 @@ void cg_folder_remove_older_witnesses(const struct cg_folder *folder) {
     closedir(dir);
 }
 
-static bool make_witness(const char *path) {
+static bool make_file(const char *path) {
     int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd >= 0) close(fd);
     return fd >= 0;
 }
 
-bool cg_folder_set_witness(struct cg_folder *folder, uint64_t number) {
-    char *to = witness_path(folder, number), *from = witness_path(folder, folder->witness);
-    bool set = to != NULL && from != NULL && ((folder->has_witness && rename(from, to) == 0) || make_witness(to));
-    if (set) {
+static int say_unwritable(const struct cg_folder *folder, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_STORE,
+                          "the state folder %s cannot be written (%s): make the store and its folder writable for the "
+                          "gateway's user",
+                          folder->path, strerror(errno));
+}
+
+int cg_folder_make_witness(struct cg_folder *folder, uint64_t number, struct cg_problem *problem) {
+    char *path = witness_path(folder, number);
+    bool made = path != NULL && make_file(path);
+    if (made) {
         folder->witness = number;
         folder->has_witness = true;
+        made = mark_witness(folder);
     }
+    free(path);
+    return made ? CG_OK : say_unwritable(folder, problem);
+}
+
+int cg_folder_move_witness(struct cg_folder *folder, uint64_t number, struct cg_problem *problem) {
+    char *to = witness_path(folder, number), *from = witness_path(folder, folder->witness);
+    bool moved = to != NULL && from != NULL && rename(from, to) == 0;
+    if (moved) folder->witness = number;
     free(to);
     free(from);
-    return set;
+    return moved ? CG_OK : say_unwritable(folder, problem);
 }
 
 bool cg_folder_sync(const char *folder) {

@@ -1,6 +1,6 @@
 /* The state folder as files: who may use it, and whether its store is the one that was made here.
  *
- *     castgate.db               the store; SQLite keeps castgate.db-wal and castgate.db-shm beside it
+ *     castgate.db               the store; SQLite keeps its journal, castgate.db-journal, beside it
  *     castgate.lock             locked (flock) by the gateway that uses the folder
  *     castgate.generation-N     the witness: an empty file whose name follows the counter in the store */
 #ifndef CG_PLUGINS_SQLITE_FOLDER_H
@@ -25,6 +25,7 @@ struct cg_folder {
     uint64_t device, inode; /* of the store that is in use */
     uint64_t witness;       /* what its name says */
     bool has_witness;
+    struct cg_file_mark witness_mark; /* it is renamed, never made anew: what is put back is another file */
 };
 
 int cg_folder_init(struct cg_folder *folder, const char *path) CG_MUST_CHECK; /* CG_E_NO_MEMORY */
@@ -45,8 +46,11 @@ bool cg_file_mark(const char *path, struct cg_file_mark *mark);
 
 /* Looks for the witness: the highest one, should there be several. False: the folder cannot be read. */
 bool cg_folder_find_witness(struct cg_folder *folder) CG_MUST_CHECK;
-/* Gives it that number, or makes one. A failure may be ignored: a witness that lags proves less, but nothing false. */
-bool cg_folder_set_witness(struct cg_folder *folder, uint64_t number);
+/* A new one with that number. CG_E_STORE with *problem. */
+int cg_folder_make_witness(struct cg_folder *folder, uint64_t number, struct cg_problem *problem) CG_MUST_CHECK;
+/* Gives it that number. CG_E_STORE with *problem: a witness that lags would not see an older store, so what was
+ * committed must not be used. */
+int cg_folder_move_witness(struct cg_folder *folder, uint64_t number, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_folder_remove_older_witnesses(const struct cg_folder *folder);
 
 /* Makes a new name, or its disappearance, durable. */

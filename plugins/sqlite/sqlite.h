@@ -5,13 +5,20 @@
 
 #include "core/store.h"
 
-/* Touches nothing yet: the first call opens the store, and after a failure the next call tries anew. NULL: out of
- * memory. */
-struct cg_store_backend *cg_sqlite_new(const char *folder);
+/* Numbers that a sender may take at once, beyond its rate. */
+#define CG_SQLITE_BURST UINT64_C(1000000)
+#define CG_SQLITE_RATE  UINT64_C(100) /* "sequence_rate" unless set */
 
-/* Opens it now, to learn early what is wrong. CG_E_STORE with *problem; the store may be used all the same, it will try
- * again. A gateway that is stopped gives the folder free; until then it stays locked. */
-int cg_sqlite_open(struct cg_store_backend *backend, struct cg_problem *problem) CG_MUST_CHECK;
+struct cg_sqlite_options {
+    uint64_t rate;              /* "sequence_rate", numbers a second; 0: CG_SQLITE_RATE */
+    bool require_clock;         /* "require_clock": no numbers while the clock is behind what was stored */
+    int64_t (*clock_ms)(void);  /* Unix time; NULL: the system's */
+    uint64_t (*timer_us)(void); /* monotonic; NULL: the system's */
+};
+
+/* Touches nothing yet: the first call opens the store, and after a failure the next call tries anew. `options` may be
+ * NULL. NULL: out of memory. */
+struct cg_store_backend *cg_sqlite_new(const char *folder, const struct cg_sqlite_options *options);
 
 /* Claims a sender for a program that is not the gateway: as the store's own claim does, but also beside a gateway that
  * runs on the folder, so that a rekey needs no restart. CG_E_STORE with *problem. */

@@ -34,6 +34,7 @@ struct cg_config *cg_config_new(void) {
         .stream_queue = 256 * KIB,
     };
     config->state = "/var/lib/castgate";
+    config->sequence_rate = 100;
     config->plugin_folder = "/usr/lib/castgate";
     return config;
 }

@@ -200,7 +200,9 @@ struct cg_config {
     size_t coap_listen_count;
     struct cg_option_numbers options;
     struct cg_limits limits;
-    const char *state; /* folder */
+    const char *state;      /* folder */
+    uint32_t sequence_rate; /* numbers a second that a Sender Key may use on average */
+    bool require_clock;     /* nothing is sent under a key while the clock is behind its last use */
     bool key_files_may_be_shared;
     struct cg_security_keys *security_groups;
     size_t security_group_count;

@@ -18,6 +18,8 @@ struct cg_sender {
     uint32_t refs; /* holders, those who wait, and the job while it is on its way */
     bool asking;   /* the job is on its way */
     bool distrusted;
+    bool low;               /* and said so */
+    bool outdated;          /* what the job brings was not meant for the name that the sender has now */
     struct range now, then; /* durable and not handed out; `then` is used up after `now` */
     uint64_t floor;         /* no number below may ever come from the store again */
     uint64_t attempt;       /* counts the jobs */
@@ -32,16 +34,27 @@ void cg_senders_init(struct cg_senders *senders, struct cg_store *store) {
 
 void cg_senders_fini(struct cg_senders *senders) { CG_CHECK(senders->table == NULL); }
 
+/* The same key by another former name, whose counter the store has yet to take into account: numbers that came without
+ * it may have been used under it. */
+static struct cg_sender *rename_former(struct cg_sender *sender, const struct cg_sender_id *id) {
+    if (memcmp(sender->id.former, id->former, sizeof id->former) != 0) {
+        sender->id = *id;
+        sender->now = sender->then = (struct range){0};
+        sender->outdated = sender->asking;
+    }
+    return cg_sender_ref(sender);
+}
+
 struct cg_sender *cg_senders_get(struct cg_senders *senders, const struct cg_sender_id *id) {
     struct cg_sender *sender;
-    HASH_FIND(hh, senders->table, id, sizeof *id, sender);
-    if (sender != NULL) return cg_sender_ref(sender);
+    HASH_FIND(hh, senders->table, id->bytes, sizeof id->bytes, sender);
+    if (sender != NULL) return rename_former(sender, id);
     sender = calloc(1, sizeof *sender);
     if (sender == NULL) return NULL;
     sender->id = *id;
     sender->senders = senders;
     sender->refs = 1;
-    HASH_ADD(hh, senders->table, id, sizeof sender->id, sender);
+    HASH_ADD(hh, senders->table, id.bytes, sizeof sender->id.bytes, sender);
     if (CG_HASH_HAS(hh, sender)) return sender;
     free(sender);
     return NULL;
@@ -114,8 +127,13 @@ static void ask(struct cg_sender *sender) {
     store->ops->submit(store, &sender->job);
 }
 
+/* The store may give less than was asked for: then no more than two ranges at a time. */
+static bool has_room(const struct cg_sender *sender) {
+    return sender->now.next == sender->now.end || sender->then.next == sender->then.end;
+}
+
 static void ask_in_time(struct cg_sender *sender) {
-    if (left(sender) <= CG_SENDER_BLOCK / 2) ask(sender);
+    if (left(sender) <= CG_SENDER_BLOCK / 2 && has_room(sender)) ask(sender);
 }
 
 static bool is_new(const struct cg_sender *sender, const struct cg_store_range *range) {
@@ -131,8 +149,14 @@ static void add_range(struct cg_sender *sender, const struct cg_store_range *ran
         sender->then = (struct range){0};
     }
     struct range *place = sender->now.next == sender->now.end ? &sender->now : &sender->then;
-    CG_CHECK(place->next == place->end); /* asked for only at half a block: there is never a third */
+    CG_CHECK(place->next == place->end); /* asked for only where there is room: there is never a third */
     *place = added;
+}
+
+static void note_low(struct cg_sender *sender) {
+    if (sender->low || sender->floor < CG_SENDER_LOW) return;
+    sender->low = true;
+    if (sender->senders->low != NULL) sender->senders->low(sender->senders->ctx, &sender->id);
 }
 
 static void serve(struct cg_sender *sender) {
@@ -176,19 +200,36 @@ static void on_set_back(struct cg_sender *sender) {
     refuse(sender, sender->attempt, &problem);
 }
 
+/* The range is let go of, and asked for anew under the present name for those who wait. */
+static void on_outdated(struct cg_sender *sender, const struct cg_store_range *range) {
+    sender->outdated = false;
+    if (range->first + range->count > sender->floor) sender->floor = range->first + range->count;
+    if (sender->first != NULL) ask(sender);
+}
+
 static void on_reserved(struct cg_store_job *job) {
     struct cg_sender *sender = job->ctx;
     sender->asking = false;
-    if (job->err != CG_OK) {
+    if (sender->outdated) {
+        struct cg_store_range range = job->err == CG_OK ? job->range : (struct cg_store_range){0};
+        on_outdated(sender, &range);
+    } else if (job->err != CG_OK) {
         struct cg_store_failure failure = job->failure; /* who is refused may ask again, which uses the job again */
         on_refused(sender, &failure);
     } else if (is_new(sender, &job->range)) {
         add_range(sender, &job->range);
+        note_low(sender);
         serve(sender);
     } else {
         on_set_back(sender);
     }
     cg_sender_unref(sender);
+}
+
+uint64_t cg_senders_used(const struct cg_senders *senders, const struct cg_sender_id *id) {
+    const struct cg_sender *sender;
+    HASH_FIND(hh, senders->table, id->bytes, sizeof id->bytes, sender);
+    return sender == NULL || sender->floor == 0 ? 0 : sender->floor - left(sender);
 }
 
 int cg_sender_take(struct cg_sender *sender, struct cg_sender_wait *wait, uint64_t *number,

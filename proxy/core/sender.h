@@ -15,6 +15,9 @@
  * 2^40 numbers are enough for 700 million restarts; there is no reason to adapt. */
 #define CG_SENDER_BLOCK 1024
 
+/* From here on a sender's numbers are running out, four fifths are used: time to rekey (RFC 10021 §2.6.2). */
+#define CG_SENDER_LOW (CG_SENDER_NUMBERS / 5 * 4)
+
 struct cg_sender;
 struct cg_sender_wait;
 
@@ -38,6 +41,9 @@ struct cg_sender_wait {
 struct cg_senders {
     struct cg_store *store;  /* borrowed; outlives the table's senders */
     struct cg_sender *table; /* uthash head */
+    /* Heard once a sender, when it has reached CG_SENDER_LOW; on the loop; may be NULL. */
+    void (*low)(void *ctx, const struct cg_sender_id *id);
+    void *ctx;
 };
 
 void cg_senders_init(struct cg_senders *senders, struct cg_store *store);
@@ -49,6 +55,9 @@ void cg_senders_fini(struct cg_senders *senders);
 struct cg_sender *cg_senders_get(struct cg_senders *senders, const struct cg_sender_id *id);
 struct cg_sender *cg_sender_ref(struct cg_sender *sender);
 void cg_sender_unref(struct cg_sender *sender); /* NULL has no effect. Who still waits keeps the sender alive */
+
+/* How many of the sender's numbers are used or lost, as far as this process has seen; 0: none was asked for yet. */
+uint64_t cg_senders_used(const struct cg_senders *senders, const struct cg_sender_id *id);
 
 /* CG_OK: *number is the caller's, for one message, for ever. CG_PENDING: wait->ready comes later. CG_E_STORE with
  * *problem: the store has contradicted itself and numbers of this sender cannot be trusted any more. `wait` must not

@@ -13,9 +13,13 @@
 /* Partial IVs are 0 to 2^40 - 1 (RFC 8613 §7.2.1). */
 #define CG_SENDER_NUMBERS (UINT64_C(1) << 40)
 
-/* Names one Sender Key: a SHA-256 over Master Secret, Master Salt, Gid and Sender ID. Not a secret. */
+/* Names one Sender Key: a digest of what a nonce depends on, the derived key and Common IV (oscore/context.h). Not a
+ * secret. */
 struct cg_sender_id {
     uint8_t bytes[CG_SENDER_ID_LEN];
+    /* What version 1 stores call it, a hash of what the key is derived from: one key may have had several such names,
+     * whose counters the store unites. All zero: none. Takes no part in comparisons. */
+    uint8_t former[CG_SENDER_ID_LEN];
 };
 
 /* [first, first + count): never given before and never given again, whatever happens to the machine. */
@@ -29,9 +33,10 @@ enum cg_store_refusal {
     CG_STORE_UNCLAIMED,   /* the sender has no row */
     CG_STORE_SPENT,       /* its row came from a copy: rekey, or take a new Sender ID */
     CG_STORE_EXHAUSTED,   /* all 2^40 numbers are given */
+    CG_STORE_TOO_FAST,    /* more than "sequence_rate" allows: problem.retry_after says when */
 };
 
-/* Why not, and for people in `problem` (CG_E_STORE, or CG_E_STOPPING). Only set by what failed. */
+/* Why not, and for people in `problem` (CG_E_STORE, CG_E_OVERLOAD or CG_E_STOPPING). Only set by what failed. */
 struct cg_store_failure {
     enum cg_store_refusal refusal;
     struct cg_problem problem;
@@ -42,13 +47,17 @@ struct cg_store_backend;
 /* Not for several threads at once; no thread in particular. Whatever made a call fail, the next one finds out for
  * itself whether it is over. */
 struct cg_store_backend_ops {
-    /* Reserves `count` numbers, or the fewer that are left below 2^40, at least one. CG_OK only once that is durable.
-     */
+    /* Reserves `count` numbers, or the fewer that are left below 2^40 or that the sender's rate allows, at least one.
+     * CG_OK only once that is durable. */
     int (*reserve)(struct cg_store_backend *backend, const struct cg_sender_id *sender, uint64_t count,
                    struct cg_store_range *range, struct cg_store_failure *failure);
-    /* Makes the row of a sender that has none, with 0 as its next number. CG_OK as well when it is claimed already: it
-     * keeps its counter. Durable before it returns. */
+    /* Makes the row of a sender that has none, with 0 as its next number; who calls this says that the key has never
+     * sent. CG_OK as well when it is claimed already, by its former name perhaps: it keeps its counter. Durable before
+     * it returns. */
     int (*claim)(struct cg_store_backend *backend, const struct cg_sender_id *sender, struct cg_store_failure *failure);
+    /* Opens the store if it is not open, finds out whether it can be used, and does what is due from time to time. May
+     * be NULL. */
+    int (*check)(struct cg_store_backend *backend, struct cg_store_failure *failure);
     void (*free)(struct cg_store_backend *backend);
 };
 

@@ -3,6 +3,7 @@
  * read). */
 #include "io/admin.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "io/loop.h"
@@ -12,6 +13,7 @@ enum { CONNECTIONS = 64 };
 struct cg_admin {
     struct cg_http_server *server;
     struct cg_gateway *gateway;
+    struct cg_admin_source source;
     uint64_t started_us;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
@@ -45,6 +47,7 @@ static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
               (double)(cg_loop_now_us() - admin->started_us) / 1e6);
     cg_buf_put_str(&body, "# HELP castgate_build_info The program's version.\n# TYPE castgate_build_info gauge\n"
                           "castgate_build_info{version=\"" CASTGATE_VERSION "\"} 1\n");
+    if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, &body);
     reply(call, 200, "text/plain; version=0.0.4", &body);
 }
 
@@ -54,8 +57,16 @@ static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
 }
 
 static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
-    bool stopping = cg_gateway_is_stopping(admin->gateway);
-    reply_text(call, stopping ? 503 : 200, stopping ? "stopping\n" : "ok\n");
+    struct cg_problem problem = {0};
+    char text[sizeof problem.detail + 1];
+    if (cg_gateway_is_stopping(admin->gateway)) {
+        reply_text(call, 503, "stopping\n");
+    } else if (admin->source.ready != NULL && admin->source.ready(admin->source.ctx, &problem) < 0) {
+        snprintf(text, sizeof text, "%s\n", problem.detail);
+        reply_text(call, 503, text);
+    } else {
+        reply_text(call, 200, "ok\n");
+    }
 }
 
 static const struct {
@@ -104,13 +115,15 @@ static const struct cg_http_handler handler = {.request = on_request, .done = on
 
 /* ---- Opening and closing ---- */
 
-struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, struct cg_problem *problem) {
+struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const struct cg_admin_source *source,
+                               struct cg_problem *problem) {
     struct cg_admin *admin = calloc(1, sizeof *admin);
     if (admin == NULL) {
         cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the admin listener");
         return NULL;
     }
     admin->gateway = gateway;
+    admin->source = *source;
     admin->started_us = cg_loop_now_us();
     const struct cg_http_options options = {
         .settings = &cg_gateway_config(gateway)->admin,

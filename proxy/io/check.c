@@ -764,8 +764,8 @@ static bool prepare(struct check *check, struct cg_problem *problem) {
 /* A plain mapping leaves the state folder to the gateway that may be running. */
 static bool open_protectors(struct check *check, struct cg_problem *problem) {
     if (check->mapping->security != CG_SECURITY_GROUP) return true;
-    return cg_protectors_open(&check->protectors, &check->loop.uv, check->loop.gateway, check->config->state,
-                              problem) == CG_OK;
+    return cg_protectors_open(&check->protectors, &check->loop.uv, check->loop.gateway, check->config, problem) ==
+           CG_OK;
 }
 
 static int run_loop(struct check *check, struct cg_problem *problem) {
@@ -783,7 +783,7 @@ static int run_loop(struct check *check, struct cg_problem *problem) {
     int status = CG_CHECK_SETTINGS;
     if (open_protectors(check, problem)) status = perform(check);
     uv_close((uv_handle_t *)&check->timer, NULL);
-    cg_protectors_close(&check->protectors);
+    cg_protectors_close(&check->protectors, NULL, NULL);
     cg_names_close(check->names);
     cg_loop_close(&check->loop);
     cg_loop_run(&check->loop);

@@ -20,6 +20,8 @@
 struct cg_named_group {
     char name[CG_NAME_MAX + 1];
     struct cg_group_oscore *group;
+    struct cg_sender_id sender, staged_sender; /* whose numbers its current keys use */
+    bool staged;
     UT_hash_handle hh;
 };
 
@@ -55,7 +57,8 @@ static void put_keys(struct digest *to, const struct cg_security_group *keys) {
     int algorithms[] = {keys->alg_aead,      keys->alg_group_enc, keys->alg_signature,
                         keys->alg_agreement, (int)keys->hkdf,     keys->countersign_four};
     struct cg_sender_id sender = {0};
-    if (keys->file != CG_GROUP_FILE_CHECKER) sender = cg_security_group_sender_id(keys, &keys->self);
+    if (keys->file != CG_GROUP_FILE_CHECKER && cg_security_group_sender_id(keys, &keys->self, &sender) < 0)
+        to->failed = true;
     put_bytes(to, algorithms, sizeof algorithms);
     put_field(to, cg_slice_of(sender.bytes, sizeof sender.bytes));
     put_field(to, keys->signature_encryption_key);
@@ -118,12 +121,12 @@ static bool fill_keys(struct epoch_keys *to, const struct cg_security_group *fil
     cg_security_group_params(file, &file->self, &to->params, &to->own);
     to->peers = calloc(file->peer_count + 1, sizeof *to->peers);
     if (to->peers == NULL || !make_digest(to->keys.digest, file)) return false;
+    if (cg_security_group_sender_id(file, &file->self, &to->keys.sender) < 0) return false;
     for (size_t i = 0; i < file->peer_count; i++) {
         const struct cg_security_party *peer = &file->peers[i];
         to->peers[i] = (struct cg_group_peer){.kid = peer->id, .cred = peer->cred, .address = peer->address};
     }
     to->keys.params = &to->params;
-    to->keys.sender = cg_security_group_sender_id(file, &file->self);
     to->keys.peers = to->peers;
     to->keys.peer_count = file->peer_count;
     return true;
@@ -138,6 +141,8 @@ static int stage_group(struct cg_protectors *protectors, const struct cg_securit
     int err = CG_E_NO_MEMORY;
     if (fill_keys(&current, keys->keys) && fill_keys(&next, keys->next_keys)) {
         err = cg_group_oscore_stage(entry->group, &current.keys, keys->next_keys == NULL ? NULL : &next.keys, &why);
+        entry->staged_sender = current.keys.sender;
+        entry->staged = err == CG_OK;
     }
     free(current.peers);
     free(next.peers);
@@ -163,6 +168,8 @@ static void commit_group(struct cg_named_group *entry) {
     uint8_t current[DIGEST_LEN], next[DIGEST_LEN];
     note(current, cg_group_oscore_current(entry->group));
     note(next, cg_group_oscore_next(entry->group));
+    if (entry->staged) entry->sender = entry->staged_sender;
+    entry->staged = false;
     cg_group_oscore_commit(entry->group); /* where the settings have it no more nothing is staged */
     log_change(entry, "keys-activated", current, cg_group_oscore_current(entry->group));
     log_change(entry, "keys-prepared", next, cg_group_oscore_next(entry->group));
@@ -267,7 +274,10 @@ static void commit(struct cg_protectors *protectors) {
 
 static void discard(struct cg_protectors *protectors) {
     struct cg_named_group *group, *next_group;
-    HASH_ITER(hh, protectors->groups, group, next_group) cg_group_oscore_discard(group->group);
+    HASH_ITER(hh, protectors->groups, group, next_group) {
+        cg_group_oscore_discard(group->group);
+        group->staged = false;
+    }
     struct cg_relay_entry *relay, *next_relay;
     HASH_ITER(hh, protectors->relays, relay, next_relay) {
         if (relay->staged != NULL) cg_oscore_context_unref(relay->staged);
@@ -307,9 +317,40 @@ int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *con
 
 /* Life */
 
+static void warn_low(const char *group) {
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_WARNING, "sequence-numbers");
+    cg_log_str(&line, "security_group", group);
+    cg_log_str(&line, "msg",
+               "four fifths of the gateway's numbers are used: rekey the group, or take a new Sender ID; "
+               "without numbers nothing is sent");
+    cg_log_end(&line);
+}
+
+static void on_low(void *ctx, const struct cg_sender_id *id) {
+    const struct cg_protectors *protectors = ctx;
+    const struct cg_named_group *group, *next;
+    HASH_ITER(hh, protectors->groups, group, next) {
+        if (memcmp(group->sender.bytes, id->bytes, sizeof id->bytes) == 0) warn_low(group->name);
+    }
+}
+
+void cg_protectors_metrics(const struct cg_protectors *protectors, struct cg_buf *to) {
+    const struct cg_named_group *group, *next;
+    cg_buf_put_str(to, "# HELP castgate_sequence_numbers_used_ratio How much of a security group's sequence numbers is "
+                       "used; none are left at 1.\n# TYPE castgate_sequence_numbers_used_ratio gauge\n");
+    HASH_ITER(hh, protectors->groups, group, next) {
+        if (cg_group_oscore_current(group->group) == NULL) continue;
+        cg_buf_printf(to, "castgate_sequence_numbers_used_ratio{security_group=\"%s\"} %.9g\n", group->name,
+                      (double)cg_senders_used(&protectors->senders, &group->sender) / (double)CG_SENDER_NUMBERS);
+    }
+}
+
 void cg_protectors_init(struct cg_protectors *protectors) {
     *protectors = (struct cg_protectors){0};
     cg_senders_init(&protectors->senders, NULL);
+    protectors->senders.low = on_low;
+    protectors->senders.ctx = protectors;
     protectors->group_services.senders = &protectors->senders;
 }
 
@@ -325,30 +366,36 @@ static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg
     return cg_problem_set(problem, CG_E_NO_MEMORY, "there is no room for %u threads that sign and verify", threads);
 }
 
-static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const char *state, struct cg_problem *problem) {
-    struct cg_store_backend *backend = cg_sqlite_new(state);
+static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config,
+                      struct cg_problem *problem) {
+    const struct cg_sqlite_options options = {.rate = config->sequence_rate, .require_clock = config->require_clock};
+    struct cg_store_backend *backend = cg_sqlite_new(config->state, &options);
     if (backend == NULL) return no_memory(problem);
-    struct cg_problem closed = {0};
-    if (cg_sqlite_open(backend, &closed) < 0)
-        cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", closed.detail);
     protectors->store = cg_store_thread_open(uv, backend, problem);
     if (protectors->store == NULL) return CG_E_STORE;
     protectors->senders.store = cg_store_thread_store(protectors->store);
     return CG_OK;
 }
 
-int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway, const char *state,
-                       struct cg_problem *problem) {
+int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
+                       const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
-    return open_store(protectors, uv, state, problem);
+    return open_store(protectors, uv, config, problem);
 }
 
-void cg_protectors_close(struct cg_protectors *protectors) {
-    if (protectors->store == NULL) return;
-    cg_store_thread_close(protectors->store, NULL, NULL);
+int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) {
+    return protectors->store == NULL ? CG_OK : cg_store_thread_status(protectors->store, problem);
+}
+
+void cg_protectors_close(struct cg_protectors *protectors, cg_store_closed_fn closed, void *ctx) {
+    struct cg_store_thread *store = protectors->store;
     protectors->store = NULL;
+    if (store != NULL)
+        cg_store_thread_close(store, closed, ctx);
+    else if (closed != NULL)
+        closed(ctx);
 }
 
 void cg_protectors_fini(struct cg_protectors *protectors) {

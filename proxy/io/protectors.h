@@ -29,12 +29,18 @@ void cg_protectors_init(struct cg_protectors *protectors);
 int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config,
                          struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Starts what needs the loop: the pool, and the store in `state` when there is a security group. A store that cannot be
- * opened is a warning in the log: secured sending fails until it can (503). Call it again after a reload. */
-int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway, const char *state,
-                       struct cg_problem *problem) CG_MUST_CHECK;
-/* From the loop, while it still runs: the store's thread ends. */
-void cg_protectors_close(struct cg_protectors *protectors);
+/* Starts what needs the loop: the pool, and the store when there is a security group. The store is opened on its own
+ * thread; one that cannot be is an error in the log: secured sending fails until it can (503). Call it again after a
+ * reload. */
+int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
+                       const struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
+/* Whether security groups can send, as far as their store decides. CG_E_STORE with *problem. */
+int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) CG_MUST_CHECK;
+/* How far the groups' sequence numbers are used up, in Prometheus' text format. */
+void cg_protectors_metrics(const struct cg_protectors *protectors, struct cg_buf *to);
+/* From the loop, while it still runs: the store's thread ends, when the disk lets it; then `closed` is called. A
+ * process that cannot wait for that may exit. */
+void cg_protectors_close(struct cg_protectors *protectors, cg_store_closed_fn closed, void *ctx);
 /* After the loop has ended and the gateway is freed. */
 void cg_protectors_fini(struct cg_protectors *protectors);
 

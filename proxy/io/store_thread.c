@@ -6,6 +6,10 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/log.h"
+
+#define CHECK_NS  (2 * UINT64_C(1000000000)) /* between checks of a store that nobody uses */
+#define SILENT_NS (2 * UINT64_C(1000000000)) /* a call that runs for longer is trouble */
 
 struct queue {
     struct cg_store_job *first, *last;
@@ -19,8 +23,12 @@ struct cg_store_thread {
     uv_mutex_t mutex; /* guards all below */
     uv_cond_t work;
     struct queue asked, done;
-    bool closing; /* the loop wants it to end */
-    bool ended;   /* the thread has said its last word */
+    bool closing;              /* the loop wants it to end */
+    bool ended;                /* the thread has said its last word */
+    uint64_t busy_since_ns;    /* when the call that is running began; 0: none */
+    bool broken;               /* the last call found that the store cannot be used */
+    struct cg_problem trouble; /* why */
+    bool told_broken;          /* the loop's: what the log says last */
     cg_store_closed_fn closed;
     void *closed_ctx;
 };
@@ -41,7 +49,7 @@ static struct cg_store_job *get(struct queue *queue) {
     return job;
 }
 
-/* On the thread */
+/* On the thread, with the mutex held but for the backend's calls */
 
 static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
     switch (job->operation) {
@@ -52,27 +60,61 @@ static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
     }
 }
 
-/* The next job, when there is one; NULL when there is none any more. With the mutex held. */
+static void begin_call(struct cg_store_thread *thread) {
+    thread->busy_since_ns = uv_hrtime();
+    uv_mutex_unlock(&thread->mutex);
+}
+
+static void end_call(struct cg_store_thread *thread, int err, const struct cg_store_failure *failure) {
+    uv_mutex_lock(&thread->mutex);
+    thread->busy_since_ns = 0;
+    thread->broken = err != CG_OK && failure->refusal == CG_STORE_UNAVAILABLE;
+    if (thread->broken) thread->trouble = failure->problem;
+}
+
+static void wake_loop(struct cg_store_thread *thread) { CG_CHECK(uv_async_send(&thread->async) == 0); }
+
+static void run_job(struct cg_store_thread *thread, struct cg_store_job *job) {
+    begin_call(thread);
+    run(thread->backend, job);
+    end_call(thread, job->err, &job->failure);
+    put(&thread->done, job);
+    wake_loop(thread);
+}
+
+static void check(struct cg_store_thread *thread) {
+    struct cg_store_failure failure;
+    bool was_broken = thread->broken;
+    if (thread->backend->ops->check == NULL) return;
+    begin_call(thread);
+    int err = thread->backend->ops->check(thread->backend, &failure);
+    end_call(thread, err, &failure);
+    if (thread->broken != was_broken) wake_loop(thread);
+}
+
+static bool has_to_wait(const struct cg_store_thread *thread) {
+    return thread->asked.first == NULL && !thread->closing;
+}
+
+/* The next job, when there is one; NULL when there is none any more. */
 static struct cg_store_job *wait_for_job(struct cg_store_thread *thread) {
-    while (thread->asked.first == NULL && !thread->closing) uv_cond_wait(&thread->work, &thread->mutex);
+    while (has_to_wait(thread)) {
+        int status = uv_cond_timedwait(&thread->work, &thread->mutex, CHECK_NS);
+        if (status == UV_ETIMEDOUT && has_to_wait(thread)) check(thread);
+    }
     return get(&thread->asked);
 }
 
 static void thread_main(void *arg) {
     struct cg_store_thread *thread = arg;
     uv_mutex_lock(&thread->mutex);
-    for (struct cg_store_job *job; (job = wait_for_job(thread)) != NULL;) {
-        uv_mutex_unlock(&thread->mutex);
-        run(thread->backend, job);
-        uv_mutex_lock(&thread->mutex);
-        put(&thread->done, job);
-        CG_CHECK(uv_async_send(&thread->async) == 0);
-    }
-    uv_mutex_unlock(&thread->mutex);
+    check(thread);
+    for (struct cg_store_job *job; (job = wait_for_job(thread)) != NULL;) run_job(thread, job);
+    begin_call(thread);
     thread->backend->ops->free(thread->backend);
     uv_mutex_lock(&thread->mutex);
     thread->ended = true;
-    CG_CHECK(uv_async_send(&thread->async) == 0);
+    wake_loop(thread);
     uv_mutex_unlock(&thread->mutex);
 }
 
@@ -93,6 +135,36 @@ static bool report(struct cg_store_thread *thread) {
     return ended;
 }
 
+/* One line a change, whoever noticed it. */
+static void tell_state(struct cg_store_thread *thread) {
+    struct cg_problem trouble;
+    uv_mutex_lock(&thread->mutex);
+    bool broken = thread->broken;
+    trouble = thread->trouble;
+    uv_mutex_unlock(&thread->mutex);
+    if (broken == thread->told_broken) return;
+    thread->told_broken = broken;
+    if (broken)
+        cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", trouble.detail);
+    else
+        cg_log(CG_LOG_INFO, "store", "the store can be used again");
+}
+
+int cg_store_thread_status(struct cg_store_thread *thread, struct cg_problem *problem) {
+    int err = CG_OK;
+    uv_mutex_lock(&thread->mutex);
+    const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : uv_hrtime() - thread->busy_since_ns;
+    if (thread->broken) {
+        *problem = thread->trouble;
+        err = CG_E_STORE;
+    } else if (busy_ns > SILENT_NS) {
+        err = cg_problem_set(problem, CG_E_STORE, "the store has not answered for %u s: its disk is slow or hangs",
+                             (unsigned)(busy_ns / 1000000000));
+    }
+    uv_mutex_unlock(&thread->mutex);
+    return err;
+}
+
 static void on_closed(uv_handle_t *handle) {
     struct cg_store_thread *thread = handle->data;
     cg_store_closed_fn closed = thread->closed;
@@ -106,6 +178,7 @@ static void on_closed(uv_handle_t *handle) {
 
 static void on_async(uv_async_t *async) {
     struct cg_store_thread *thread = async->data;
+    tell_state(thread); /* before those who waited: they end what asks for it */
     if (!report(thread) || uv_is_closing((uv_handle_t *)async)) return;
     CG_CHECK(uv_thread_join(&thread->thread) == 0);
     uv_close((uv_handle_t *)async, on_closed);

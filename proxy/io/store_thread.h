@@ -1,5 +1,6 @@
 /* The store on a thread of its own: a disk that takes half a second for an fsync must not be felt by the loop. Jobs run
- * one after the other, in the order of their coming. */
+ * one after the other, in the order of their coming. Before the first, and whenever there is none for two seconds, the
+ * thread checks the store, so that it is known whether it works before somebody needs a number. */
 #ifndef CG_IO_STORE_THREAD_H
 #define CG_IO_STORE_THREAD_H
 
@@ -17,6 +18,10 @@ struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_ba
 
 /* What the core submits to, from the loop. */
 struct cg_store *cg_store_thread_store(struct cg_store_thread *thread);
+
+/* Whether the store can give numbers, as far as is known. CG_E_STORE with *problem: the last call or check failed, or
+ * one has been running for more than two seconds. What becomes of it is in the log, one line a change. */
+int cg_store_thread_status(struct cg_store_thread *thread, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* From the loop, once: what was submitted is still done and reported; what is submitted later ends with CG_E_STOPPING,
  * and after `closed` (from the loop, the last that is heard; the memory is freed already; may be NULL) nothing may be

@@ -269,19 +269,30 @@ void cg_oscore_context_retire(struct cg_oscore_context *context) {
     cg_oscore_peers_forget_pairwise(context);
 }
 
-static int fingerprint(const struct cg_oscore_context *context, struct cg_slice id, const char *type, uint8_t to[32]) {
-    uint8_t info[CG_INFO_MAX];
-    size_t len = cg_info_key(info, id, context->has_id_context ? &context->id_context : NULL, CG_COSE_NONE, type, 32);
-    return cg_hkdf_expand(context->hash, context->secrets->prk, cg_slice_of(info, len), to, 32);
+static void hash_field(crypto_hash_sha256_state *hash, const uint8_t *field, size_t len) {
+    const uint8_t length = (uint8_t)len;
+    crypto_hash_sha256_update(hash, &length, sizeof length);
+    crypto_hash_sha256_update(hash, field, len);
 }
 
 int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) {
+    static const char purpose[] = "castgate sender 2";
+    crypto_hash_sha256_state hash;
     if (!context->has_sender) return CG_E_PROTECT;
-    return fingerprint(context, cg_oscore_sender_id(context), "castgate sender", to);
+    crypto_hash_sha256_init(&hash);
+    crypto_hash_sha256_update(&hash, (const uint8_t *)purpose, sizeof purpose);
+    hash_field(&hash, context->secrets->sender_key, cg_oscore_info_cipher(context)->key_len);
+    hash_field(&hash, context->secrets->common_iv, context->common_iv_len);
+    crypto_hash_sha256_final(&hash, to);
+    sodium_memzero(&hash, sizeof hash);
+    return CG_OK;
 }
 
 int cg_oscore_keys_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) {
-    return fingerprint(context, CG_SLICE_NONE, "castgate keys", to);
+    uint8_t info[CG_INFO_MAX];
+    size_t len = cg_info_key(info, CG_SLICE_NONE, context->has_id_context ? &context->id_context : NULL, CG_COSE_NONE,
+                             "castgate keys", 32);
+    return cg_hkdf_expand(context->hash, context->secrets->prk, cg_slice_of(info, len), to, 32);
 }
 
 uint64_t cg_oscore_generation(const struct cg_oscore_context *context) { return context->generation; }

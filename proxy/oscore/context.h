@@ -67,9 +67,10 @@ void cg_oscore_context_unref(struct cg_oscore_context *context);
  * §2.5.1). It still opens what is protected in group mode in answer to requests that were sent under it. */
 void cg_oscore_context_retire(struct cg_oscore_context *context);
 
-/* Names the Sender Key without revealing it: equal for equal Master Secret, Master Salt, ID Context and Sender ID,
- * whatever contexts, mappings and processes use them. Sequence numbers are counted per fingerprint. CG_E_PROTECT: there
- * is no Sender Context. */
+/* Names what a nonce depends on without revealing it: a digest of the derived Sender Key and the Common IV. Equal
+ * wherever these are, whatever contexts, mappings and processes use them and whatever they were derived from: HMAC
+ * takes the Master Salts "" and "0000", or a long one and its hash, for the same. Sequence numbers are counted per
+ * fingerprint. CG_E_PROTECT: there is no Sender Context. CG_E_INTERNAL. */
 int cg_oscore_sender_fingerprint(const struct cg_oscore_context *context, uint8_t to[32]) CG_MUST_CHECK;
 
 /* The same for the key material as a whole, whatever the own Sender ID: equal for equal Master Secret, Master Salt and

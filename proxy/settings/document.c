@@ -182,6 +182,8 @@ static const struct cg_key document_keys[] = {
     CG_KEY_OWN("admin"),
     {.name = "coap", .read = read_coap},
     CG_KEY_FIELD("state", cg_read_file, struct cg_config, state),
+    CG_KEY_INTEGER("sequence_rate", struct cg_config, sequence_rate, 1, 1000000),
+    CG_KEY_FIELD("require_clock", cg_read_bool, struct cg_config, require_clock),
     {.name = "group", .read = read_group},
     {.name = "limits", .read = read_limits},
     {.name = "plugins", .read = read_plugins},

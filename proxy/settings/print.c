@@ -323,6 +323,8 @@ void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     out_close(&out, '}');
     print_coap(&out, config);
     out_text(&out, "state", config->state);
+    out_integer(&out, "sequence_rate", config->sequence_rate);
+    out_bool(&out, "require_clock", config->require_clock);
     print_group(&out, &config->group);
     print_limits(&out, &config->limits);
     print_plugins(&out, config);

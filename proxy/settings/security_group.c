@@ -226,10 +226,8 @@ static void hash_part(crypto_hash_sha256_state *hash, struct cg_slice part) {
     crypto_hash_sha256_update(hash, part.data, part.len);
 }
 
-struct cg_sender_id cg_security_group_sender_id(const struct cg_security_group *group,
-                                                const struct cg_security_party *sender) {
-    CG_CHECK(group->master_secret.len > 0);
-    struct cg_sender_id id;
+static void name_formerly(const struct cg_security_group *group, const struct cg_security_party *sender,
+                          uint8_t name[CG_SENDER_ID_LEN]) {
     crypto_hash_sha256_state hash;
     crypto_hash_sha256_init(&hash);
     hash_part(&hash, cg_slice_str("castgate Group OSCORE sender"));
@@ -237,7 +235,21 @@ struct cg_sender_id cg_security_group_sender_id(const struct cg_security_group *
     hash_part(&hash, group->master_salt);
     hash_part(&hash, group->gid);
     hash_part(&hash, sender->id);
-    crypto_hash_sha256_final(&hash, id.bytes);
+    crypto_hash_sha256_final(&hash, name);
     sodium_memzero(&hash, sizeof hash);
-    return id;
+}
+
+int cg_security_group_sender_id(const struct cg_security_group *group, const struct cg_security_party *sender,
+                                struct cg_sender_id *id) {
+    struct cg_oscore_params params;
+    struct cg_oscore_sender_params own;
+    struct cg_oscore_context *context;
+    CG_CHECK(group->master_secret.len > 0);
+    name_formerly(group, sender, id->former);
+    cg_security_group_params(group, sender, &params, &own);
+    int err = cg_oscore_context_new(&context, &params, NULL);
+    if (err != CG_OK) return err == CG_E_NO_MEMORY ? err : CG_E_INTERNAL; /* the file was found to make one */
+    err = cg_oscore_sender_fingerprint(context, id->bytes);
+    cg_oscore_context_unref(context);
+    return err;
 }

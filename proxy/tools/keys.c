@@ -115,7 +115,8 @@ static void report(const struct cg_keys_options *options, json_t *document, size
     if (options->no_rekey)
         (void)printf("not rekeyed: the new members can read everything that is or was sent under Gid %s\n", gid);
     else
-        (void)printf("rekeyed: Gid %s; every party needs its new file, and the gateway's new key is to be claimed\n",
+        (void)printf("rekeyed: Gid %s; every party needs its new file, and the gateway's new key, which has never "
+                     "sent, is to be claimed\n",
                      gid);
 }
 
@@ -160,14 +161,16 @@ static int command_claim(const struct cg_keys_options *options) {
     cg_mistakes_init(&mistakes);
     int err = cg_security_group_load(options->path, CG_GROUP_FILE_MEMBER, options->may_be_shared, &group, &mistakes);
     if (err == CG_OK) {
-        struct cg_sender_id sender = cg_security_group_sender_id(group, &group->self);
-        status = claim_in(options->state, &sender);
+        struct cg_sender_id sender;
+        err = cg_security_group_sender_id(group, &group->self, &sender);
+        status = err == CG_OK ? claim_in(options->state, &sender) : complain(cg_err_info(err)->text);
     } else if (err == CG_E_FORMAT) {
         (void)list_mistakes(options->path, &mistakes);
     } else {
         (void)complain(cg_err_info(err)->text);
     }
-    if (status == 0) (void)printf("%s: claimed in %s\n", options->path, options->state);
+    if (status == 0)
+        (void)printf("%s: claimed in %s; you said that this key has never sent\n", options->path, options->state);
     cg_mistakes_fini(&mistakes);
     cg_security_group_free(group);
     return status;

@@ -262,7 +262,7 @@ def test_a_protected_mapping(new_far, tmp_path):
     protected = {**settings(security="floor"), "security_groups": {"floor": "keys/gateway.json"}}
     file = tmp_path / "check.json"
     file.write_text(json.dumps({"state": "state", **protected}))
-    subprocess.run([BUILD / "castgate", "-c", file, "--init-state"], check=True, capture_output=True)
+    subprocess.run([BUILD / "castgate", "-c", file, "--init-state", "--new-keys"], check=True, capture_output=True)
     members = far.start("--keys", tmp_path / "keys/group.json", "--group", "coap://239.7.7.7:17700", "--count", 3, "--bind", "10.7.1.2",
                         "--interface", FAR)
     status, text, fields, hints = check(tmp_path, protected, "lights")
@@ -289,7 +289,7 @@ def test_while_a_gateway_runs(new_far, gateway, tmp_path):
             "mappings": [group_mapping(URI), group_mapping(URI, name="floor", path="/floor", security="floor")]}
     (tmp_path / "state").mkdir()
     (tmp_path / "init.json").write_text(json.dumps(both))
-    subprocess.run([BUILD / "castgate", "-c", tmp_path / "init.json", "--init-state"], check=True, capture_output=True)
+    subprocess.run([BUILD / "castgate", "-c", tmp_path / "init.json", "--init-state", "--new-keys"], check=True, capture_output=True)
     gate = gateway(both)
     status, text, fields, hints = check_file(gate.file, "lights")
     assert status == 0 and len(fields["answers"]) == 3

@@ -248,7 +248,7 @@ def state_folder(tmp_path):
 def test_claiming(keys, tmp_path):
     state = state_folder(tmp_path)
     done = run("claim", keys / "gateway.json", "--state", state)
-    assert "claimed" in done.stdout
+    assert "claimed" in done.stdout and "has never sent" in done.stdout
     run("claim", keys / "gateway.json", "--state", state)  # a claim is no reset, so it may be repeated
     run("claim", keys / "member-11.json", "--state", state)
     assert "wanted is a member's file" in run("claim", keys / "group.json", "--state", state, status=1).stderr

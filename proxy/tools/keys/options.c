@@ -46,8 +46,12 @@ const char cg_keys_usage[] =
     "Changes are atomic: group.json decides. When a change was interrupted, the next command (finish does nothing\n"
     "else) completes it if group.json is the new one already, and takes it back if not.\n"
     "\n"
-    "claim declares in the state folder that the key in FILE is used by the gateway that owns that folder and by\n"
-    "nobody else, which has to be said once before it sends. Claim it in one state folder only.\n"
+    "claim says that the key in FILE has never sent, from anywhere, and from now on sends from this state folder "
+    "only:\n"
+    "its sequence numbers begin at 0. It has to be said once, by somebody who knows. A key that may have sent, as "
+    "from\n"
+    "a state folder that is lost, must not be claimed: rekey, or make a member with a new Sender ID. A gateway may be\n"
+    "running on the folder; a key that is claimed in it already keeps its numbers.\n"
     "  --state DIR          the state folder\n"
     "  --shared             take FILE although others may read it (as \"key_files_may_be_shared\" does)\n";
 

@@ -102,7 +102,7 @@ static void open_store(struct bench_protected_side *side) {
     snprintf(side->folder, sizeof side->folder, "/tmp/castgate-bench-XXXXXX");
     CG_CHECK(mkdtemp(side->folder) != NULL);
     if (cg_sqlite_init_state(side->folder, &problem) < 0) end_program(problem.detail);
-    struct cg_store_backend *backend = cg_sqlite_new(side->folder);
+    struct cg_store_backend *backend = cg_sqlite_new(side->folder, NULL);
     CG_CHECK(backend != NULL && backend->ops->claim(backend, &own_numbers, &failure) == CG_OK);
     side->store = cg_store_thread_open(&side->loop.uv, backend, &problem);
     if (side->store == NULL) end_program(problem.detail);

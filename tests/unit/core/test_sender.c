@@ -393,6 +393,80 @@ static void the_sender_outlives_its_job(void **state) {
     assert_null(side->senders.table);
 }
 
+/* A sender at its rate gets what there is; the ranges are used up in order, and no third is asked for. */
+static void a_store_may_give_less_than_a_block(void **state) {
+    struct side *side = *state;
+    struct waiter waiter = {0};
+    take_none(side->sender, &waiter);
+    grant(&side->fake, 0, 3);
+    assert_int_equal(waiter.number, 0);
+    assert_int_equal(side->fake.count, 1); /* the next is asked for at once */
+    grant(&side->fake, 3, 2);
+    assert_int_equal(side->fake.count, 0);
+    for (uint64_t number = 1; number < 3; number++) assert_int_equal(take(side->sender), number);
+    assert_int_equal(take(side->sender), 3);
+    assert_int_equal(side->fake.count, 1);
+    refuse(&side->fake, CG_STORE_TOO_FAST, "too fast");
+    assert_int_equal(take(side->sender), 4); /* what is there is good */
+    refuse(&side->fake, CG_STORE_TOO_FAST, "too fast");
+    struct waiter last = {0};
+    take_none(side->sender, &last);
+    refuse(&side->fake, CG_STORE_TOO_FAST, "too fast");
+    assert_string_equal(last.problem.detail, "too fast");
+}
+
+static unsigned low_count;
+
+static void on_low(void *ctx, const struct cg_sender_id *id) {
+    assert_ptr_equal(ctx, &low_count);
+    assert_memory_equal(id->bytes, key_1.bytes, sizeof key_1.bytes);
+    low_count++;
+}
+
+static void numbers_that_run_out_are_said_once(void **state) {
+    struct side *side = *state;
+    struct waiter waiter = {0};
+    side->senders.low = on_low;
+    side->senders.ctx = &low_count;
+    low_count = 0;
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), 0);
+    assert_int_equal(cg_senders_used(&side->senders, &key_2), 0);
+    take_none(side->sender, &waiter);
+    grant(&side->fake, CG_SENDER_LOW - BLOCK - 1, BLOCK);
+    assert_int_equal(low_count, 0);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), CG_SENDER_LOW - BLOCK);
+    while (side->fake.count == 0) take(side->sender);
+    grant(&side->fake, CG_SENDER_LOW - 1, 1);
+    assert_int_equal(low_count, 1);
+    while (side->fake.count == 0) take(side->sender);
+    grant(&side->fake, CG_SENDER_LOW, BLOCK);
+    assert_int_equal(low_count, 1);
+    assert_in_range(CG_SENDER_LOW, CG_SENDER_NUMBERS / 100 * 79, CG_SENDER_NUMBERS / 100 * 81);
+}
+
+/* Two names that version 1 had for one key: numbers that came before the store knew of the second are let go of. */
+static void another_former_name_is_heard_before_more_is_given(void **state) {
+    struct side *side = *state;
+    const struct cg_sender_id renamed = {.bytes = {1}, .former = {7}};
+    begin(side);
+    struct cg_sender *again = cg_senders_get(&side->senders, &renamed);
+    assert_ptr_equal(again, side->sender);
+    struct waiter waiter = {0}, second = {0};
+    take_none(side->sender, &waiter);
+    assert_memory_equal(side->fake.jobs[0]->sender.former, renamed.former, sizeof renamed.former);
+    cg_sender_unref(cg_senders_get(&side->senders, &key_1)); /* and back, with a job on its way */
+    take_none(side->sender, &second);
+    grant(&side->fake, BLOCK, BLOCK);
+    assert_int_equal(waiter.heard, 0); /* asked for under the name of before */
+    assert_int_equal(side->fake.count, 1);
+    grant(&side->fake, 5 * BLOCK, BLOCK);
+    assert_int_equal(waiter.number, 5 * BLOCK);
+    assert_int_equal(second.number, 5 * BLOCK + 1);
+    cg_sender_unref(cg_senders_get(&side->senders, &key_1)); /* the same name changes nothing */
+    assert_int_equal(take(side->sender), 5 * BLOCK + 2);
+    cg_sender_unref(again);
+}
+
 int main(void) {
 #define WITH_SIDE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -410,6 +484,9 @@ int main(void) {
         WITH_SIDE(a_callback_may_take_and_cancel),
         WITH_SIDE(a_callback_may_let_go_of_the_sender),
         WITH_SIDE(the_sender_outlives_its_job),
+        WITH_SIDE(a_store_may_give_less_than_a_block),
+        WITH_SIDE(numbers_that_run_out_are_said_once),
+        WITH_SIDE(another_former_name_is_heard_before_more_is_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

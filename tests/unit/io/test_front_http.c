@@ -115,7 +115,8 @@ static void set_up_with(struct fixture *f, void (*change)(struct cg_config *conf
     assert_int_equal(uv_prepare_start(&f->prepare, on_prepare), 0);
     struct cg_problem problem = {0};
     f->front = cg_front_http_open(&f->uv, f->gateway, &encoders, &problem);
-    f->admin = cg_admin_open(&f->uv, f->gateway, &problem);
+    static const struct cg_admin_source source;
+    f->admin = cg_admin_open(&f->uv, f->gateway, &source, &problem);
     if (f->front == NULL || f->admin == NULL) fail_msg("%s", problem.detail);
 }
 

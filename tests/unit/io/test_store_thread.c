@@ -21,6 +21,8 @@ struct slow_backend {
     unsigned delay_us;
     unsigned calls;
     bool *freed;
+    int *state; /* NULL, or what check finds: CG_OK or not */
+    unsigned *checks;
 };
 
 static struct slow_backend *slow_of(struct cg_store_backend *backend) { return (struct slow_backend *)backend; }
@@ -46,6 +48,16 @@ static int slow_claim(struct cg_store_backend *backend, const struct cg_sender_i
     return cg_problem_set(&failure->problem, CG_E_STORE, "claimed %u", sender->bytes[0]);
 }
 
+static int slow_check(struct cg_store_backend *backend, struct cg_store_failure *failure) {
+    struct slow_backend *slow = slow_of(backend);
+    if (slow->state == NULL) return CG_OK;
+    usleep(slow->delay_us);
+    ++*slow->checks;
+    if (*slow->state == CG_OK) return CG_OK;
+    failure->refusal = CG_STORE_UNAVAILABLE;
+    return cg_problem_set(&failure->problem, CG_E_STORE, "the disk is away");
+}
+
 static void slow_free(struct cg_store_backend *backend) {
     struct slow_backend *slow = slow_of(backend);
     if (slow->real != NULL) slow->real->ops->free(slow->real);
@@ -53,7 +65,8 @@ static void slow_free(struct cg_store_backend *backend) {
     free(slow);
 }
 
-static const struct cg_store_backend_ops slow_ops = {.reserve = slow_reserve, .claim = slow_claim, .free = slow_free};
+static const struct cg_store_backend_ops slow_ops = {
+    .reserve = slow_reserve, .claim = slow_claim, .check = slow_check, .free = slow_free};
 
 struct side {
     uv_loop_t uv;
@@ -209,6 +222,93 @@ static void a_completion_may_submit(void **state) {
     assert_true(side->closed);
 }
 
+/* What is known of a store that nobody asks for anything. */
+
+struct watched {
+    struct side *side;
+    uv_timer_t timer;
+    int state;
+    unsigned checks;
+    unsigned turns;
+    int expected;
+};
+
+static void on_watch(uv_timer_t *timer) {
+    struct watched *watched = timer->data;
+    struct cg_problem problem = {0};
+    assert_true(++watched->turns < 3000);
+    int err = cg_store_thread_status(watched->side->thread, &problem);
+    if (err != watched->expected) return;
+    if (err == CG_E_STORE) {
+        assert_string_equal(problem.detail, "the disk is away");
+        watched->state = CG_OK; /* the disk is back */
+        watched->expected = CG_OK;
+        return;
+    }
+    assert_true(watched->checks >= 2);
+    uv_close((uv_handle_t *)timer, NULL);
+    cg_store_thread_close(watched->side->thread, on_closed, watched->side);
+}
+
+/* The thread looks by itself, at the start and again: a store that breaks is known, and one that recovers too. */
+static void a_broken_store_is_known_until_it_recovers(void **state) {
+    struct side *side = *state;
+    struct watched watched = {.side = side, .state = CG_E_STORE, .expected = CG_E_STORE};
+    struct cg_problem problem;
+    struct slow_backend *slow = calloc(1, sizeof *slow);
+    *slow = (struct slow_backend){
+        .backend.ops = &slow_ops, .freed = &side->freed, .state = &watched.state, .checks = &watched.checks};
+    side->thread = cg_store_thread_open(&side->uv, &slow->backend, &problem);
+    uv_timer_init(&side->uv, &watched.timer);
+    watched.timer.data = &watched;
+    uv_timer_start(&watched.timer, on_watch, 1, 10);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_true(side->closed);
+}
+
+static void on_refused(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    struct cg_problem problem;
+    assert_int_equal(job->failure.refusal, CG_STORE_SPENT);
+    assert_int_equal(cg_store_thread_status(side->thread, &problem), CG_OK); /* that key's trouble, not the store's */
+    cg_store_thread_close(side->thread, on_closed, side);
+}
+
+static void a_refused_key_is_no_broken_store(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 0);
+    submit(side, 0, CG_STORE_CLAIM, on_refused);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_true(side->closed);
+}
+
+static void on_late_look(uv_timer_t *timer) {
+    struct side *side = timer->data;
+    struct cg_problem problem;
+    assert_int_equal(cg_store_thread_status(side->thread, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "has not answered for"));
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+static void on_late_done(struct cg_store_job *job) {
+    struct side *side = job->ctx;
+    struct cg_problem problem;
+    assert_int_equal(cg_store_thread_status(side->thread, &problem), CG_OK);
+    side->done++;
+    cg_store_thread_close(side->thread, on_closed, side);
+}
+
+static void a_disk_that_hangs_is_known(void **state) {
+    struct side *side = *state;
+    open_side(side, NULL, 3500000);
+    uv_timer_init(&side->uv, &side->ticker);
+    side->ticker.data = side;
+    uv_timer_start(&side->ticker, on_late_look, 2600, 0);
+    submit(side, 0, CG_STORE_RESERVE, on_late_done);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_int_equal(side->done, 1);
+}
+
 /* Senders, thread and real store together. */
 
 enum { TAKES = 5000 };
@@ -252,7 +352,7 @@ static void senders_take_from_the_real_store(void **state) {
     assert_non_null(mkdtemp(top));
     snprintf(folder, sizeof folder, "%s/state", top);
     assert_int_equal(cg_sqlite_init_state(folder, &problem), CG_OK);
-    struct cg_store_backend *sqlite = cg_sqlite_new(folder);
+    struct cg_store_backend *sqlite = cg_sqlite_new(folder, NULL);
     assert_int_equal(sqlite->ops->claim(sqlite, &id, &failure), CG_OK);
     open_side(side, sqlite, 1000);
     cg_senders_init(&senders, side->store);
@@ -276,6 +376,9 @@ int main(void) {
         WITH_SIDE(nothing_to_do_is_closed_at_once),
         WITH_SIDE(what_comes_while_it_closes_is_refused),
         WITH_SIDE(a_completion_may_submit),
+        WITH_SIDE(a_broken_store_is_known_until_it_recovers),
+        WITH_SIDE(a_refused_key_is_no_broken_store),
+        WITH_SIDE(a_disk_that_hangs_is_known),
         WITH_SIDE(senders_take_from_the_real_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,7 +30,6 @@ struct node {
     bool exists;          /* durably */
     bool renewed;         /* `live` is of a file whose name is not durable yet */
     struct change *first, **last;
-    bool is_log;
 };
 
 struct fake_file {
@@ -43,9 +42,9 @@ static sqlite3_vfs vfs;
 static sqlite3_vfs *unix_vfs;
 static struct node *nodes;
 static uint32_t random_state;
-static unsigned sync_failures, write_failures;
+static unsigned sync_failures, write_failures, spared_syncs, spared_writes, maps;
 static int write_code;
-static uint64_t log_syncs;
+static uint64_t syncs;
 static void (*watcher)(void *ctx);
 static void *watcher_ctx;
 
@@ -121,13 +120,12 @@ static struct node *find_node(const char *path) {
     return NULL;
 }
 
-static struct node *node_for(const char *path, bool is_log) {
+static struct node *node_for(const char *path) {
     struct node *node = find_node(path);
     if (node != NULL) return node;
     node = calloc(1, sizeof *node);
     CG_CHECK(node != NULL);
     node->path = strdup(path);
-    node->is_log = is_log;
     node->last = &node->first;
     node->next = nodes;
     nodes = node;
@@ -135,6 +133,21 @@ static struct node *node_for(const char *path, bool is_log) {
 }
 
 /* Files */
+
+static void watch(void) {
+    if (watcher != NULL) watcher(watcher_ctx);
+}
+
+/* Whether this one, of those that are to fail, does. */
+static bool fails(unsigned *spared, unsigned *failures) {
+    if (*failures == 0) return false;
+    if (*spared > 0) {
+        (*spared)--;
+        return false;
+    }
+    (*failures)--;
+    return true;
+}
 
 static struct fake_file *fake_of(sqlite3_file *file) { return (struct fake_file *)file; }
 
@@ -147,30 +160,29 @@ static int disk_read(sqlite3_file *file, void *to, int len, sqlite3_int64 at) {
 }
 
 static int disk_write(sqlite3_file *file, const void *from, int len, sqlite3_int64 at) {
-    if (write_failures > 0) {
-        write_failures--;
-        return write_code;
-    }
+    watch();
+    if (fails(&spared_writes, &write_failures)) return write_code;
     if (fake_of(file)->node != NULL) add_change(fake_of(file)->node, from, (size_t)len, (size_t)at);
     return real_of(file)->pMethods->xWrite(real_of(file), from, len, at);
 }
 
 static int disk_truncate(sqlite3_file *file, sqlite3_int64 size) {
+    watch();
+    if (fails(&spared_writes, &write_failures)) return SQLITE_IOERR_TRUNCATE;
     if (fake_of(file)->node != NULL) add_change(fake_of(file)->node, NULL, 0, (size_t)size);
     return real_of(file)->pMethods->xTruncate(real_of(file), size);
 }
 
 static int disk_sync(sqlite3_file *file, int flags) {
     struct node *node = fake_of(file)->node;
-    if (watcher != NULL) watcher(watcher_ctx);
-    bool fails = sync_failures > 0;
-    if (fails) sync_failures--;
+    watch();
+    bool lost = fails(&spared_syncs, &sync_failures);
     if (node != NULL) {
-        settle(node, !fails);
+        settle(node, !lost);
         make_durable(node);
-        if (node->is_log && !fails) log_syncs++;
+        if (!lost) syncs++;
     }
-    return fails ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
+    return lost ? SQLITE_IOERR_FSYNC : real_of(file)->pMethods->xSync(real_of(file), flags);
 }
 
 static int disk_file_size(sqlite3_file *file, sqlite3_int64 *size) {
@@ -196,6 +208,7 @@ static int disk_characteristics(sqlite3_file *file) {
 }
 
 static int disk_shm_map(sqlite3_file *file, int region, int size, int extend, void volatile **to) {
+    maps++;
     return real_of(file)->pMethods->xShmMap(real_of(file), region, size, extend, to);
 }
 
@@ -210,7 +223,7 @@ static int disk_shm_unmap(sqlite3_file *file, int remove) {
 }
 
 static const sqlite3_io_methods methods = {
-    .iVersion = 2,
+    .iVersion = 2, /* no xFetch: the store itself cannot be mapped, its log's index could */
     .xClose = disk_close,
     .xRead = disk_read,
     .xWrite = disk_write,
@@ -246,8 +259,8 @@ static int disk_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *fil
     int code = unix_vfs->xOpen(unix_vfs, name, fake->real, flags, out_flags);
     if (code != SQLITE_OK) return code;
     fake->base.pMethods = &methods;
-    if (name == NULL || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)) == 0) return code;
-    fake->node = node_for(name, (flags & SQLITE_OPEN_WAL) != 0);
+    if (name == NULL || (flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL)) == 0) return code;
+    fake->node = node_for(name);
     adopt(fake->node, fake->real);
     return code;
 }
@@ -255,7 +268,7 @@ static int disk_open(sqlite3_vfs *self, sqlite3_filename name, sqlite3_file *fil
 static int disk_delete(sqlite3_vfs *self, const char *name, int sync_folder) {
     struct node *node = find_node(name);
     (void)self;
-    if (watcher != NULL) watcher(watcher_ctx);
+    watch();
     if (node != NULL) { /* the name comes back with the power, unless a new file of that name is synced before */
         settle(node, false);
         if (!node->renewed) copy_bytes(&node->durable, &node->live);
@@ -277,7 +290,7 @@ void fake_disk_init(uint32_t seed) {
     vfs.xOpen = disk_open;
     vfs.xDelete = disk_delete;
     random_state = seed;
-    sync_failures = write_failures = 0;
+    sync_failures = write_failures = spared_syncs = spared_writes = maps = 0;
     watcher = NULL;
     sqlite3_vfs_register(&vfs, 1);
 }
@@ -302,6 +315,8 @@ void fake_disk_fail_writes(unsigned count, int code) {
     write_code = code;
 }
 
+void fake_disk_spare(unsigned count) { spared_syncs = spared_writes = count; }
+
 unsigned fake_disk_failures_left(void) { return sync_failures + write_failures; }
 
 void fake_disk_watch(void (*moment)(void *ctx), void *ctx) {
@@ -309,13 +324,14 @@ void fake_disk_watch(void (*moment)(void *ctx), void *ctx) {
     watcher_ctx = ctx;
 }
 
-uint64_t fake_disk_log_syncs(void) { return log_syncs; }
+uint64_t fake_disk_syncs(void) { return syncs; }
 
-size_t fake_disk_log_unsynced(void) {
+unsigned fake_disk_maps(void) { return maps; }
+
+size_t fake_disk_unsynced(void) {
     size_t count = 0;
     for (const struct node *node = nodes; node != NULL; node = node->next) {
-        for (const struct change *change = node->is_log ? node->first : NULL; change != NULL; change = change->next)
-            count++;
+        for (const struct change *change = node->first; change != NULL; change = change->next) count++;
     }
     return count;
 }

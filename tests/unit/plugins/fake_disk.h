@@ -13,13 +13,15 @@ void fake_disk_fini(void);
 
 void fake_disk_fail_syncs(unsigned count);            /* the next ones */
 void fake_disk_fail_writes(unsigned count, int code); /* the next ones, with that SQLite code */
+void fake_disk_spare(unsigned count);                 /* writes and fsyncs, each, before the next ones fail */
 unsigned fake_disk_failures_left(void);
 
-/* Called before each fsync and each removal: a good moment for the power to fail. NULL: not any more. */
+/* Called before each write, truncation, fsync and removal: good moments for the power to fail. NULL: not any more. */
 void fake_disk_watch(void (*moment)(void *ctx), void *ctx);
 
-uint64_t fake_disk_log_syncs(void);  /* of write-ahead logs, that succeeded */
-size_t fake_disk_log_unsynced(void); /* writes to write-ahead logs that are not durable yet */
+uint64_t fake_disk_syncs(void);  /* that succeeded */
+size_t fake_disk_unsynced(void); /* writes that are not durable yet */
+unsigned fake_disk_maps(void);   /* attempts to map a file into memory */
 uint32_t fake_disk_random(void);
 
 /* The files as a power failure would leave them, with the same names, in `folder`, which is emptied before. Of what was

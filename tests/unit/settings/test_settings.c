@@ -25,7 +25,8 @@ static const char whole[] =
     "'hosts':['GW.example','[2001:DB8::1]','gw2.example:8443'],"
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key','client_ca':'../ca.crt'}},"
     "'admin':{'listen':['[::1]:8081']},'coap':{'listen':[],'options':{'multicast_timeout':65002,'reply_from':65000,"
-    "'group_etag':65024}},'state':'state','group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
+    "'group_etag':65024}},'state':'state','sequence_rate':250,'require_clock':true,"
+    "'group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
     "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
     "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7']},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
@@ -61,6 +62,8 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_int_equal(config->group.address.family, CG_FAMILY_NONE);
     assert_int_equal(config->limits.exchanges, 1024);
     assert_string_equal(config->state, "/var/lib/castgate");
+    assert_int_equal(config->sequence_rate, 100);
+    assert_false(config->require_clock);
     assert_string_equal(config->plugin_folder, "/usr/lib/castgate");
     assert_int_equal(config->plugin_count, 0);
     assert_int_equal(config->client_count, 0);
@@ -128,6 +131,8 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->options.reply_from, 65000);
     assert_int_equal(config->options.group_etag, 65024);
     assert_string_equal(config->state, "/etc/castgate/state");
+    assert_int_equal(config->sequence_rate, 250);
+    assert_true(config->require_clock);
     assert_string_equal(config->plugin_folder, "/etc/castgate/plugins");
     assert_int_equal(config->plugin_count, 2);
     assert_string_equal(config->plugins[0], "b.so");
