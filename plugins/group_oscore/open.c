@@ -198,6 +198,14 @@ static void describe(const struct cg_oscore_context *context, const struct cg_os
     if (!cg_oscore_is_challenge(plain, &opened->echo)) opened->echo = CG_SLICE_NONE;
 }
 
+/* Where its credential verified last, also for what the latest epoch is asked. */
+static void note_address(const struct group_opening *o, struct cg_oscore_peer *peer) {
+    const struct cg_epoch *current = o->binding->group->current;
+    cg_epoch_note_address(peer, &o->from);
+    if (current != NULL && current != o->epochs[o->attempt])
+        cg_epoch_note_address(cg_epoch_find(current, cg_oscore_peer_fingerprint(peer)), &o->from);
+}
+
 static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     struct cg_msg plain;
     struct cg_oscore_opened verified;
@@ -207,21 +215,15 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
         return CG_E_EVICTED;
     }
     int err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
-    if (err == CG_OK) describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
-    return err;
-}
-
-/* Where its credential verified last, also for what the latest epoch is asked. */
-static void note_address(const struct group_opening *o, struct cg_slice fingerprint) {
-    const struct cg_epoch *current = o->binding->group->current, *used = o->epochs[o->attempt];
-    cg_epoch_note_address(cg_epoch_find(used, fingerprint), &o->from);
-    if (current != NULL && current != used) cg_epoch_note_address(cg_epoch_find(current, fingerprint), &o->from);
+    if (err != CG_OK) return err;
+    describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
+    note_address(o, verified.peer);
+    return CG_OK;
 }
 
 static int finish(struct group_opening *o, struct cg_opened *opened) {
     int err = open_verified(o, opened);
     if (err == CG_E_VERIFY) o->forged = true;
-    if (err == CG_OK) note_address(o, opened->identity);
     return err;
 }
 

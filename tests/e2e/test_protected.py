@@ -12,7 +12,7 @@ import pytest
 import coap
 from conftest import BUILD, Group, IPV4_GROUP, free_udp_port
 from probe import Later, Tap, check_problem, counter, log_lines, metrics, parse_mixed, running, wait_for
-from protected import AUTHORIZED, Keys, Oscore, ProtectedMembers, make_state, settings
+from protected import AUTHORIZED, GROUP_FLAG, KID_FLAG, Keys, Oscore, ProtectedMembers, make_state, settings
 
 
 @pytest.fixture
@@ -252,6 +252,57 @@ def forgeries(message, data):
                            [(coap.OSCORE, bytes(changed))], message.payload).emit()
     plain = [(coap.URI_PATH, b"light"), (coap.CONTENT_FORMAT, b"")]
     yield coap.Message(coap.NON, coap.PUT, message.mid ^ 0x1234, os.urandom(8), plain, b"on").emit()
+
+
+class Forger:
+    """Who has heard a request and answers it under every kid, from many addresses and ports."""
+
+    def __init__(self, request, kids, hosts=32):
+        self.to, self.token, self.kids = request.source, coap.Message.parse(request.data).token, kids
+        self.endpoints = [coap.Endpoint(f"127.9.{host // 16}.{host % 16 + 1}") for host in range(hosts)]
+        self.sent = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        for endpoint in self.endpoints:
+            endpoint.socket.close()
+
+    def flood(self, rounds):
+        for _ in range(rounds):
+            for kid in self.kids:
+                endpoint = self.endpoints[self.sent % len(self.endpoints)]
+                option = bytes([GROUP_FLAG | KID_FLAG | 2, 1 + self.sent // 256 % 255, self.sent % 256]) + kid
+                forged = coap.Message(coap.NON, coap.code("2.05"), self.sent & 0xffff, self.token, [(coap.OSCORE, option)],
+                                      os.urandom(90))
+                endpoint.send_bytes(self.to, forged.emit())
+                self.sent += 1
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_members_are_heard_while_forgeries_flood(new_keys, lights, group, known):
+    keys = new_keys(10)
+    if not known:  # nobody knows from where they will answer
+        document = keys.load("gateway")
+        document["peers"] = {kid: peer["cred"] if isinstance(peer, dict) else peer for kid, peer in document["peers"].items()}
+        keys.gateway.write_text(json.dumps(document))
+    gate, keys, _ = lights(10, "--delay", "300:900", keys=keys, timeout=6, membership="open", finish="count:10")
+    kids = [bytes.fromhex(member["sender_id"]) for member in keys.load()["members"]]
+    with Tap(group) as tap:
+        reply = Later(gate.get_json, "/lights/light")
+        request = tap.next()
+        with Forger(request, kids) as forger:
+            until = time.monotonic() + 0.8
+            while time.monotonic() < until:
+                forger.flood(8)
+                time.sleep(0.02)
+            got = reply.result()
+    summary = got["summary"]
+    assert summary["answered"] == 10, summary
+    assert {answer["body"] for answer in got["answers"]} == {"off"}
+    assert summary["rejected"] > 10 * 64 and summary["ms"] < 5000, summary  # far more than were refused once, and no wait
+    verified(gate.get_json("/lights/light"), 10)  # and the next request is as any other
 
 
 # --- hostile members
