@@ -444,9 +444,58 @@ static void one_at_a_time_in_the_whole_gateway(void **state) {
     }
     room_answer(room, 1, sent, "on", (struct style){0}); /* who is not suspected does not wait */
     assert_int_equal(side->crypto.count, 2);
-    room_answer(room, 3, sent, "on", (struct style){.pairwise = true}); /* nor does what costs nothing */
+    bytes = room_seal(room, 2, &two, "genuine", (struct style){.pairwise = true});
+    flood(room, &bytes, 900, 1); /* nor does what costs no signature */
+    assert_int_equal(side->crypto.count, 2);
     side_settle(side);
     assert_counts(side_reply(side), 2, 316);
+}
+
+/* Decrypting costs no more than receiving: forgeries in pairwise mode use nothing up. */
+static void forgeries_in_pairwise_mode_make_nobody_wait(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = room_seal(room, 2, &two, "forged", (struct style){.pairwise = true});
+    bytes.data[bytes.len - 1] ^= 1;
+    flood(room, &bytes, 0, 500);
+    assert_int_equal(side->crypto.submitted, 0);
+    struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+    flood(room, &genuine, 0, 1);
+    assert_int_equal(side->crypto.count, 1);
+    assert_null(side->services.later.running);
+    side_settle(side);
+    assert_counts(side_reply(side), 1, 500);
+}
+
+/* Where a member answers from counts for the keys that came meanwhile as well. */
+static void an_address_is_known_under_all_keys(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct fake_group next = side->keys;
+    struct lamp renewed;
+    fake_group_rekey(&next);
+    lamp_init(&renewed, &next, 2);
+    size_t sent = side_get(side);
+    struct reception two = room_receive(room, 2, sent);
+    side_set_keys(side, side->lamps, &next, 0, NULL);
+    struct answer_bytes bytes = room_seal(room, 2, &two, "under the old keys", (struct style){0});
+    side_deliver(side, 66, &bytes);
+    side_settle(side);
+    assert_counts(side_reply(side), 1, 0);
+    sent = side_get(side);
+    two = lamp_receive(&renewed, &side->world.sent[sent]);
+    bytes = lamp_seal(&renewed, &two, "forged", (struct style){.numbered = true});
+    bytes.data[bytes.len - 70] ^= 1;
+    flood(room, &bytes, 0, 100);
+    size_t waiting = side->crypto.count;
+    bytes = lamp_seal(&renewed, &two, "genuine", (struct style){0});
+    side_deliver(side, 66, &bytes);
+    assert_int_equal(side->crypto.count, waiting + 1);
+    side_settle(side);
+    assert_counts(side_reply(side), 1, 100);
+    lamp_fini(&renewed);
 }
 
 /* Where a member is known to be, room is kept for it: more than its cast has left. */
@@ -582,6 +631,8 @@ int main(void) {
         WITH_ROOM(every_member_is_heard_where_every_kid_is_forged),
         WITH_ROOM(a_cast_costs_no_more_than_this),
         WITH_ROOM(one_at_a_time_in_the_whole_gateway),
+        WITH_ROOM(forgeries_in_pairwise_mode_make_nobody_wait),
+        WITH_ROOM(an_address_is_known_under_all_keys),
         WITH_ROOM(a_flood_takes_nothing_from_where_the_member_is),
         WITH_ROOM(a_cast_ends_while_answers_wait),
         WITH_ROOM(the_end_of_one_cast_holds_no_other),
