@@ -146,13 +146,12 @@ static int relay_seal(struct cg_protector *protector, const struct cg_sealing *s
 /* What a member says that could not open the request (RFC 8613 §8.2). Anybody could have sent it, so it takes no
  * protected answer's place. */
 static int open_error(const struct cg_msg *msg, struct cg_opened *opened) {
-    if (msg->code < CG_CODE(4, 0) || !cg_code_is_response(msg->code)) return CG_E_UNPROTECTED;
     *opened = (struct cg_opened){.code = msg->code,
                                  .options = msg->options,
                                  .payload = msg->payload,
                                  .verified = CASTGATE_VERIFIED_NONE,
                                  .overtaken = true};
-    return CG_OK;
+    return msg->code >= CG_CODE(4, 0) && cg_code_is_response(msg->code) ? CG_OK : CG_E_UNPROTECTED;
 }
 
 static int relay_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,

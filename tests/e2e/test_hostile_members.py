@@ -5,7 +5,7 @@ import random
 import pytest
 
 import coap
-from conftest import plain_mapping
+from conftest import free_tcp_port, plain_mapping
 from probe import Later, Tap, answer_to, counter, metrics, parse_mixed, running, silent_mapping, wait_for
 from protected import AUTHORIZED, TESTER
 
@@ -387,7 +387,7 @@ def test_every_datagram_is_accounted_for(gateway, group):
 @pytest.mark.parametrize("strict", [False, True])
 def test_answers_of_type_ack(gateway, group, strict):
     """Small devices acknowledge a group request with their answer."""
-    gate = gateway({"http": {"strict": strict}, "mappings": [silent_mapping(group, timeout=1)]})
+    gate = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "strict": strict}, "mappings": [silent_mapping(group, timeout=1)]})
     with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
         pending = Later(gate.get_json, "/silent/x", headers={"Accept": "application/json", "Multicast-Timeout": "1"})
         packet = tap.next()

@@ -148,7 +148,7 @@ def test_misfits_are_left_out(gateway, members, folder):
         "function": ("int castgate_plugin(void) { return 0; }", "its castgate_plugin is no struct castgate_plugin"),
         "small": ("#include <stdint.h>\nconst uint16_t castgate_plugin[2] = {0, 1};", "its castgate_plugin is no struct"),
         "short": ("#include <castgate/plugin.h>\nconst struct { uint16_t a, b; uint32_t c; size_t d; } castgate_plugin = "
-                  "{0, 1, 1, sizeof(struct castgate_plugin)};", "its struct castgate_plugin has 16 bytes"),
+                  "{CASTGATE_PLUGIN_MAJOR, CASTGATE_PLUGIN_MINOR, 1, sizeof(struct castgate_plugin)};", "its struct castgate_plugin has 16 bytes"),
         "undefined": ("void nobody_has_this(void); void f(void) { nobody_has_this(); } int castgate_plugin;",
                       "undefined symbol: nobody_has_this"),
     }

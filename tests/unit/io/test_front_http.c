@@ -574,6 +574,37 @@ static void test_admin(void **state) {
     tear_down(&f);
 }
 
+/* Whether the second of two requests at once says that it has joined the first; a machine that is slow enough makes two
+ * of them. */
+static bool second_says_that_it_joined(struct fixture *f) {
+    struct fake_client first, second;
+    connect_to(f, &first);
+    connect_to(f, &second);
+    fake_client_send_text(&first, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_send_text(&second, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    struct fake_response one = fake_client_response(&first, false, NULL);
+    struct fake_response two = fake_client_response(&second, false, NULL);
+    unsigned said = 0;
+    said += strstr(fake_response_field(&one, "Castgate-Summary"), ", joined_ms=") != NULL;
+    said += strstr(fake_response_field(&two, "Castgate-Summary"), ", joined_ms=") != NULL;
+    assert_true(said < 2); /* whoever was first joined nobody */
+    fake_response_fini(&one);
+    fake_response_fini(&two);
+    fake_client_close(&first);
+    fake_client_close(&second);
+    return said == 1;
+}
+
+static void test_a_request_that_joins_another_says_so(void **state) {
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    bool said = false;
+    for (int i = 0; i < 20 && !said; i++) said = second_says_that_it_joined(&f);
+    assert_true(said);
+    tear_down(&f);
+}
+
 /* R60: what a mapping did shows in the figures. */
 static void test_metrics_count(void **state) {
     (void)state;
@@ -608,6 +639,7 @@ int main(void) {
         cmocka_unit_test(test_graceful_stop),
         cmocka_unit_test(test_close_with_a_running_exchange),
         cmocka_unit_test(test_admin),
+        cmocka_unit_test(test_a_request_that_joins_another_says_so),
         cmocka_unit_test(test_metrics_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

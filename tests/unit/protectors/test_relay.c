@@ -172,7 +172,7 @@ static void plain_answers_are_refused(void **state) {
     world_answer(&station->world, 0, "127.1.0.2:5683", "trust me");
     world_advance(&station->world, 3 * SECOND);
     assert_non_null(strstr(station->call.text, "\"answered\":0,"));
-    assert_non_null(strstr(station->call.text, "\"reason\":\"unprotected\""));
+    assert_non_null(strstr(station->call.text, "\"reason\":\"unprotected\",\"code\":\"2.05\",\"diagnostic\":null"));
 }
 
 /* Anybody may write anybody's kid: it displaces no answer. */
