@@ -14,6 +14,7 @@ enum {
     SEALED_MAX = 8 << 20,                 /* bytes of unicast requests under way, in all: kept for retransmission */
     STRANGERS_BURST = 4096,               /* requests to strangers, all together, and ... */
     STRANGERS_RATE = 500,                 /* a second, beyond that */
+    FUTILE_MAX = 64,                      /* rows looked at in vain at one time */
     HEADERS = 256,                        /* of one, roughly, beside its payload */
 };
 
@@ -184,16 +185,17 @@ void cg_endpoint_prove(struct cg_gateway *gateway, struct cg_endpoint *endpoint)
     if (endpoint->waiting != NULL) mark_ripe(gateway, endpoint);
 }
 
-/* Rows that waited for room: as many as there is room for. */
+/* Rows that waited for room: as many as there is room for. They wait for one of two things, so one that must wait on
+ * does not hold the next. */
 static bool feed(struct cg_gateway *gateway) {
     bool fed = false;
-    while (gateway->endpoints.starved != NULL) {
+    for (int futile = 0; gateway->endpoints.starved != NULL && futile < FUTILE_MAX;) {
         struct cg_endpoint *endpoint = gateway->endpoints.starved;
         DL_DELETE2(gateway->endpoints.starved, endpoint, previous_due, next_due);
         endpoint->starved = false;
         pump(gateway, endpoint);
-        if (endpoint->starved) return fed;
-        fed = true;
+        futile += endpoint->starved;
+        fed |= !endpoint->starved;
     }
     return fed;
 }

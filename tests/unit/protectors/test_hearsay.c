@@ -94,10 +94,13 @@ static void deliver_empty(struct side *side, enum cg_type type, uint16_t mid) {
 }
 
 static void answer_block(struct room *room, size_t index, uint32_t number, bool more, const char *payload) {
-    uint8_t value = (uint8_t)(number << 4 | (more ? 8 : 0));
-    struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&value, 1)};
+    uint32_t whole = number << 4 | (more ? 8 : 0);
+    uint8_t value[2] = {(uint8_t)(whole >> 8), (uint8_t)whole};
+    struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(value, sizeof value)};
     struct cg_opts options = {.list = &block, .count = 1};
     room_answer(room, 1, index, payload, (struct style){.options = &options});
+    side_settle(&room->side);
+    while (room->side.store.count > 0) fake_store_grant(&room->side.store); /* numbers for more requests */
     side_settle(&room->side);
 }
 
@@ -155,6 +158,38 @@ static void forged_answers_put_no_retransmission_off(void **state) {
     assert_has(side->call.text, "\"body\":\"0123456789abcdefghij\"");
 }
 
+/* It has the group's keys, and still it does not keep the gateway busy for ever. */
+static void a_verified_member_orders_a_bounded_number_of_blocks(void **state) {
+    enum { SHARE = 1024 };
+    struct answer_bytes first[2];
+    struct room *room = *state;
+    struct side *side = &room->side;
+    uint8_t value = 8;
+    struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&value, 1)};
+    struct cg_opts options = {.list = &block, .count = 1};
+    size_t sent = side_get(side);
+    struct reception reception = room_receive(room, 1, sent);
+    for (int i = 0; i < 2; i++)
+        first[i] =
+            room_seal(room, 1, &reception, "0123456789abcdef", (struct style){.options = &options, .numbered = true});
+    side_deliver(side, 1, &first[0]);
+    side_settle(side);
+    for (uint32_t number = 1; number <= SHARE; number++) {
+        assert_int_equal(side->world.sent_count, sent + 1 + number);
+        answer_block(room, sent + number, number, true, "0123456789abcdef");
+    }
+    assert_int_equal(side->world.sent_count, sent + 1 + SHARE);
+    side_deliver(side, 1, &first[1]); /* from the beginning */
+    side_settle(side);
+    assert_int_equal(side->world.sent_count, sent + 1 + SHARE);
+    room_answer(room, 2, sent, "on", (struct style){0});
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_has(text, "\"answered\":1,");
+    assert_has(text, "\"reason\":\"blocks-incomplete\"");
+    assert_null(side->world.gateway->pings.hosts); /* and nobody was pinged */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_nobody_verified_settles_nothing, room_setup, room_teardown),
@@ -162,6 +197,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_verified_unicast_answer_settles, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_reset_takes_nothing_verified_away, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(an_acknowledgement_does_not_silence_retransmission, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_verified_member_orders_a_bounded_number_of_blocks, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(forged_answers_put_no_retransmission_off, room_setup, room_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
