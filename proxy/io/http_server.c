@@ -180,14 +180,21 @@ static void pause_accepting(struct cg_http_server *server, int error) {
     CG_CHECK(uv_timer_start(&server->pause_timer, on_pause_timer, PAUSE_MS, 0) == 0);
 }
 
-/* libmicrohttpd has taken a connection, or is about to close its descriptor. Without context (no memory was left) every
- * request on it is turned down. */
+/* Nothing would end it: neither patience nor anybody who needs its place. */
+static void end_unknown(struct MHD_Connection *mhd) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info != NULL) shutdown(info->connect_fd, SHUT_RDWR);
+}
+
+/* libmicrohttpd has taken a connection, or is about to close its descriptor. Without context (no memory was left) it
+ * ends at once. */
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code) {
     struct cg_http_server *server = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         server->connection_count++;
         *context = cg_http_connection_new(server, mhd);
+        if (*context == NULL) end_unknown(mhd);
         return;
     }
     if (*context != NULL) cg_http_connection_end(*context);

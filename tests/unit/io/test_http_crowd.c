@@ -106,6 +106,19 @@ static void one_address_has_its_share_and_no_more(void **state) {
     fake_server_tear_down(&f);
 }
 
+/* All of them are there at once, so those that were told to go are not gone yet. */
+static void a_burst_makes_as_much_room_as_it_needs(void **state) {
+    (void)state;
+    enum { CROWD = 20 };
+    struct fake_server f;
+    struct fake_client crowd[CROWD];
+    set_up(&f, 4, 4);
+    for (size_t i = 0; i < CROWD; i++) fake_client_open(&crowd[i], &f.uv, &cg_http_server_listen(f.server, 0)->addr);
+    for (size_t i = 0; i < CROWD; i++) assert_int_equal(is_closed(&crowd[i]), i < CROWD - 4);
+    for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
+    fake_server_tear_down(&f);
+}
+
 static void half_of_all_is_the_share_unless_said(void **state) {
     (void)state;
     struct fake_server f;
@@ -152,6 +165,29 @@ static void who_lingers_makes_room(void **state) {
     assert_in_range(cg_http_server_connections(f.server), 1, 3);
     connect_from(&f, &other, "127.0.0.1");
     ask(&other);
+    fake_client_close(&other);
+    for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
+    fake_server_tear_down(&f);
+}
+
+/* libmicrohttpd can read no further there, and goes all the same: more of them than may be leaving at once. */
+static void a_chunk_without_end_makes_room(void **state) {
+    (void)state;
+    enum { CROWD = 100, FILL = 40000 };
+    static char fill[FILL];
+    struct fake_server f;
+    struct fake_client crowd[CROWD], other;
+    set_up(&f, 3, 3);
+    memset(fill, 'e', sizeof fill);
+    for (size_t i = 0; i < CROWD; i++) {
+        connect_from(&f, &crowd[i], "127.0.0.1");
+        fake_client_send_text(&crowd[i], "POST / HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n5;");
+        fake_client_send(&crowd[i], fill, sizeof fill);
+    }
+    connect_from(&f, &other, "127.0.0.1");
+    ask(&other);
+    fake_client_settle(&f.uv);
+    assert_in_range(cg_http_server_connections(f.server), 1, 4);
     fake_client_close(&other);
     for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
     fake_server_tear_down(&f);
@@ -261,19 +297,44 @@ static void a_request_that_came_with_its_end_is_answered(void **state) {
     fake_server_tear_down(&f);
 }
 
+/* It counts as one that left: nobody would notice later, since its end is told once. */
+static void a_client_whose_end_came_with_its_request_is_waited_for_by_nobody(void **state) {
+    (void)state;
+    static const char request[] = "GET /later HTTP/1.1\r\n" LOCAL "\r\n";
+    struct fake_server f;
+    struct fake_client client;
+    for (int in_pieces = 0; in_pieces < 2; in_pieces++) {
+        set_up(&f, 4, 4);
+        connect_from(&f, &client, "127.0.0.1");
+        if (in_pieces) {
+            fake_client_send(&client, request, 9);
+            fake_client_settle(&f.uv);
+        }
+        fake_client_send(&client, request + 9 * in_pieces, sizeof request - 1 - 9 * (size_t)in_pieces);
+        shutdown(client.fd, SHUT_WR);
+        fake_client_run_until(&f.uv, fake_server_has_held, &f);
+        fake_client_run_until(&f.uv, fake_server_is_done, &f);
+        fake_client_close(&client);
+        fake_server_tear_down(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_oldest_without_a_request_goes),
         cmocka_unit_test(where_every_request_runs_others_wait),
         cmocka_unit_test(one_address_has_its_share_and_no_more),
+        cmocka_unit_test(a_burst_makes_as_much_room_as_it_needs),
         cmocka_unit_test(half_of_all_is_the_share_unless_said),
         cmocka_unit_test(an_address_whose_share_runs_is_turned_away_and_nobody_else),
         cmocka_unit_test(who_lingers_makes_room),
+        cmocka_unit_test(a_chunk_without_end_makes_room),
         cmocka_unit_test(a_reply_that_nobody_takes_makes_room),
         cmocka_unit_test(a_stream_stays_until_it_has_ended),
         cmocka_unit_test(ends_are_seen_at_the_limit_too),
         cmocka_unit_test(a_client_that_shuts_its_side_in_a_head_is_gone),
         cmocka_unit_test(a_request_that_came_with_its_end_is_answered),
+        cmocka_unit_test(a_client_whose_end_came_with_its_request_is_waited_for_by_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

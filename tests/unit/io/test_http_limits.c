@@ -172,6 +172,11 @@ static void test_trickling_client_is_closed(void **state) {
     }
 }
 
+static void run_for(struct fake_server *f, uint64_t ms) {
+    uint64_t end = uv_hrtime() + ms * 1000000;
+    while (uv_hrtime() < end) fake_client_settle(&f->uv);
+}
+
 /* Silence is patiently borne, a head that has begun is not: neither the first of a connection nor a later one. */
 static void test_a_head_has_less_time_than_silence(void **state) {
     (void)state;
@@ -200,6 +205,22 @@ static void test_a_head_has_less_time_than_silence(void **state) {
     fake_server_tear_down(&f);
 }
 
+static void test_a_body_has_more_time_than_a_head(void **state) {
+    (void)state;
+    struct fake_server f;
+    struct fake_client client;
+    fake_server_prepare(&f);
+    f.options.head_patience_us = 100000;
+    fake_server_open(&f);
+    fake_server_connect(&f, &client);
+    fake_client_send_text(&client, "POST / HTTP/1.1\r\n" LOCAL "Content-Length: 4\r\n\r\nab");
+    run_for(&f, 300);
+    fake_client_send_text(&client, "cd");
+    fake_client_expect(&client, 200, "abcd");
+    fake_client_close(&client);
+    fake_server_tear_down(&f);
+}
+
 /* Neither a byte nor the end of the request line makes a head's time begin again. */
 static void test_a_dribbled_head_is_closed(void **state) {
     (void)state;
@@ -221,11 +242,6 @@ static void test_a_dribbled_head_is_closed(void **state) {
     assert_int_equal(f.requests, 0);
     fake_client_close(&client);
     fake_server_tear_down(&f);
-}
-
-static void run_for(struct fake_server *f, uint64_t ms) {
-    uint64_t end = uv_hrtime() + ms * 1000000;
-    while (uv_hrtime() < end) fake_client_settle(&f->uv);
 }
 
 /* The time between requests begins when the reply has been taken, not when it was made, and has an end. */
@@ -320,6 +336,7 @@ int main(void) {
         cmocka_unit_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_trickling_client_is_closed),
         cmocka_unit_test(test_a_head_has_less_time_than_silence),
+        cmocka_unit_test(test_a_body_has_more_time_than_a_head),
         cmocka_unit_test(test_a_dribbled_head_is_closed),
         cmocka_unit_test(test_idle_time_begins_with_the_end_of_the_reply),
         cmocka_unit_test(test_waiting_is_not_limited),
