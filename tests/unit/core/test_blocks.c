@@ -114,6 +114,7 @@ static const struct first firsts[] = {
     {"no bytes, more", {0x08}, 1, 1, 0, "bad-block"},
     {"an only block, full", {0x00}, 0, 1, 16, NULL},
     {"an only block, not full", {0x02}, 1, 1, 48, NULL},
+    {"an only block of the largest size", {0x06}, 1, 1, 48, NULL},
     {"a value with leading zeros", {0, 0, 0}, 3, 1, 5, NULL},
     {"an empty only block", {0}, 0, 1, 0, NULL},
 };

@@ -417,6 +417,56 @@ static void test_stall_while_draining(void **state) {
     end(&world, &call);
 }
 
+/* All that the reader takes from now on, until the stream ends. */
+static void expect_rest(struct world *world, struct call *call, unsigned answers, const char *end_by) {
+    char text[16384] = "", by[32];
+    for (int i = 0; i < 10 && !call->stream->ended; i++) {
+        strncat(text, call_take(call), sizeof text - strlen(text) - 1);
+        world_run(world);
+    }
+    strncat(text, call_take(call), sizeof text - strlen(text) - 1);
+    assert_true(call->stream->ended);
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, "answer answered=")) != NULL; at++) count++;
+    assert_int_equal(count, answers);
+    snprintf(by, sizeof by, "by=%s", end_by);
+    const char *end = strstr(text, "end answered=");
+    assert_non_null(end);
+    assert_non_null(strstr(end, by));
+}
+
+static void test_a_stream_whose_group_was_left_tells_what_it_has(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char payload[1001];
+    start_narrow(&world, payload);
+    stream(&world, &call, "/lamps");
+    flood(&world, 0, payload, 6);
+    cg_gateway_left(world.gateway, world_mapping(&world, "lamps")->protector);
+    world_run(&world);
+    assert_false(call.stream->ended); /* its reader has not taken all yet */
+    expect_rest(&world, &call, 6, "limit");
+    end(&world, &call);
+}
+
+static void test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char payload[1001];
+    start_narrow(&world, payload);
+    world_mapping(&world, "lamps")->timeout_us = SECOND;
+    stream(&world, &call, "/lamps");
+    flood(&world, 0, payload, 6);
+    world_advance(&world, SECOND);
+    assert_false(call.stream->ended);
+    cg_gateway_left(world.gateway, world_mapping(&world, "lamps")->protector);
+    world_run(&world);
+    expect_rest(&world, &call, 6, "deadline");
+    end(&world, &call);
+}
+
 static void test_event_larger_than_the_queue(void **state) {
     (void)state;
     struct world world;
@@ -611,6 +661,8 @@ int main(void) {
         cmocka_unit_test(test_rest_is_drained_after_collecting),
         cmocka_unit_test(test_drain_has_an_end),
         cmocka_unit_test(test_stall_while_draining),
+        cmocka_unit_test(test_a_stream_whose_group_was_left_tells_what_it_has),
+        cmocka_unit_test(test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group),
         cmocka_unit_test(test_event_larger_than_the_queue),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_client_leaves_while_answers_wait),

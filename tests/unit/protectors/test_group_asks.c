@@ -564,6 +564,24 @@ static void an_asked_members_answer_that_came_in_time_is_waited_for(void **state
     assert_counts(side_reply(side), 1, 0);
 }
 
+/* But not once it has turned out to be none. */
+static void an_asked_members_forged_answer_is_waited_for_until_it_fails(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = begin(side, CG_GET);
+    room_answer(room, 2, sent, "", challenge_style());
+    settle(side);
+    struct reception again = room_receive(room, 2, sent + 1);
+    struct answer_bytes bytes = room_seal(room, 2, &again, "forged", (struct style){0});
+    bytes.data[bytes.len - 3] ^= 1;
+    side_deliver(side, 2, &bytes);
+    world_advance(&side->world, 2 * SECOND + SECOND / 4);
+    assert_int_equal(side->call.replies, 0);
+    side_settle(side);
+    assert_int_equal(side->call.replies, 1);
+    assert_counts(side->call.text, 0, 1);
+}
+
 /* What was verified long before the end does not make the end later. */
 static void the_end_is_not_later_for_what_was_verified_before(void **state) {
     struct room *room = *state;
@@ -604,6 +622,7 @@ int main(void) {
         WITH_ROOM(refused_answers_do_not_hold_retransmissions_off),
         GROUP_MODE(what_is_being_verified_is_neither_retransmitted_nor_given_up),
         GROUP_MODE(an_asked_members_answer_that_came_in_time_is_waited_for),
+        GROUP_MODE(an_asked_members_forged_answer_is_waited_for_until_it_fails),
         WITH_ROOM(the_end_is_not_later_for_what_was_verified_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
