@@ -154,12 +154,12 @@ int cg_store_thread_status(struct cg_store_thread *thread, struct cg_problem *pr
     int err = CG_OK;
     uv_mutex_lock(&thread->mutex);
     const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : uv_hrtime() - thread->busy_since_ns;
-    if (thread->broken) {
-        *problem = thread->trouble;
-        err = CG_E_STORE;
-    } else if (busy_ns > SILENT_NS) {
+    if (busy_ns > SILENT_NS) {
         err = cg_problem_set(problem, CG_E_STORE, "the store has not answered for %u s: its disk is slow or hangs",
                              (unsigned)(busy_ns / 1000000000));
+    } else if (thread->broken) {
+        *problem = thread->trouble;
+        err = CG_E_STORE;
     }
     uv_mutex_unlock(&thread->mutex);
     return err;

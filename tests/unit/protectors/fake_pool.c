@@ -88,7 +88,9 @@ void fake_store_grant(struct fake_store *fake) {
 
 void fake_store_refuse(struct fake_store *fake, enum cg_store_refusal refusal, const char *detail) {
     struct cg_store_job *job = oldest(fake);
-    job->err = cg_problem_set(&job->failure.problem, CG_E_STORE, "%s", detail);
+    bool fast = refusal == CG_STORE_TOO_FAST;
+    job->err = cg_problem_set(&job->failure.problem, fast ? CG_E_OVERLOAD : CG_E_STORE, "%s", detail);
+    if (fast) job->failure.problem.retry_after = FAKE_WAIT_S;
     job->failure.refusal = refusal;
     job->done(job);
 }

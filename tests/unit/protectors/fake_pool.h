@@ -6,7 +6,7 @@
 #include "core/crypto.h"
 #include "core/sender.h"
 
-enum { FAKE_JOBS_MAX = 16384 };
+enum { FAKE_JOBS_MAX = 16384, FAKE_WAIT_S = 17 /* what a store says that is asked too fast */ };
 
 struct fake_crypto {
     struct cg_crypto crypto; /* first member */

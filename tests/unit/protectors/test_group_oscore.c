@@ -144,6 +144,20 @@ static void without_the_store_nothing_goes_out_and_nothing_plain(void **state) {
     side_get(side); /* and when it is back */
 }
 
+static void a_sender_that_is_too_fast_is_told_when_to_come_back(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    world_get(&side->world, &side->call, "/lamps/x");
+    fake_store_refuse(&side->store, CG_STORE_TOO_FAST, "faster than \"sequence_rate\" allows");
+    side_settle(side);
+    assert_int_equal(side->call.problem.err, CG_E_OVERLOAD);
+    assert_int_equal(cg_err_info(CG_E_OVERLOAD)->http_status, 503);
+    assert_int_equal(side->call.problem.retry_after, FAKE_WAIT_S);
+    assert_non_null(strstr(side->call.problem.detail, "sequence_rate"));
+    assert_int_equal(side->world.sent_count, 0);
+    side_get(side); /* and when it may again */
+}
+
 static void a_store_that_hangs_ends_in_a_problem(void **state) {
     struct room *room = *state;
     struct side *side = &room->side;
@@ -434,6 +448,7 @@ int main(void) {
         cmocka_unit_test(algorithms),
         WITH_ROOM(nothing_goes_out_before_the_store_has_answered),
         WITH_ROOM(without_the_store_nothing_goes_out_and_nothing_plain),
+        WITH_ROOM(a_sender_that_is_too_fast_is_told_when_to_come_back),
         WITH_ROOM(a_store_that_hangs_ends_in_a_problem),
         WITH_ROOM(a_group_without_keys_sends_nothing),
         WITH_ROOM(every_request_has_its_own_number),
