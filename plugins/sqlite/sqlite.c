@@ -17,6 +17,8 @@
 
 /* How often rows are written although nothing is sent, so that a start does not go on further than it must. */
 #define FRESH_US (3600 * UINT64_C(1000000))
+/* And when the clock was set: a time of before it was right would count as time that has passed, at the next start. */
+#define CLOCK_STEP_MS INT64_C(60000)
 
 struct cg_sqlite {
     struct cg_store_backend backend; /* first member */
@@ -28,6 +30,7 @@ struct cg_sqlite {
     int64_t (*clock_ms)(void);
     uint64_t (*timer_us)(void);
     uint64_t freshened_us; /* when all their rows were last written */
+    int64_t offset_ms;     /* of the clock to the timer, then */
     bool used;             /* something was reserved */
 };
 
@@ -374,13 +377,27 @@ static int freshen_rows(struct cg_sqlite *store, struct cg_ledger *ledger) {
     return code;
 }
 
+static int64_t clock_offset_ms(const struct cg_sqlite *store) {
+    return store->clock_ms() - (int64_t)(store->timer_us() / 1000);
+}
+
+static void note_fresh(struct cg_sqlite *store) {
+    store->freshened_us = store->timer_us();
+    store->offset_ms = clock_offset_ms(store);
+}
+
+static bool is_fresh(const struct cg_sqlite *store) {
+    const int64_t step_ms = clock_offset_ms(store) - store->offset_ms;
+    return store->timer_us() - store->freshened_us < FRESH_US && step_ms < CLOCK_STEP_MS && step_ms > -CLOCK_STEP_MS;
+}
+
 static int freshen(struct cg_sqlite *store, struct cg_store_failure *failure) {
     struct cg_ledger ledger;
     int code = freshen_rows(store, &ledger);
     if (code != SQLITE_OK) return fail(store, code, failure);
     int err = commit(store, &ledger, failure);
     if (err != CG_OK) return err;
-    store->freshened_us = store->timer_us();
+    note_fresh(store);
     return CG_OK;
 }
 
@@ -388,8 +405,7 @@ static int sqlite_check(struct cg_store_backend *backend, struct cg_store_failur
     struct cg_sqlite *store = sqlite_of(backend);
     int err = make_ready(store, &failure->problem);
     if (err != CG_OK) return unavailable(err, failure);
-    bool due = store->timer_us() - store->freshened_us >= FRESH_US && store->rates.first != NULL;
-    return due ? freshen(store, failure) : CG_OK;
+    return is_fresh(store) || store->rates.first == NULL ? CG_OK : freshen(store, failure);
 }
 
 static void sqlite_free(struct cg_store_backend *backend) {
@@ -429,7 +445,7 @@ struct cg_store_backend *cg_sqlite_new(const char *folder, const struct cg_sqlit
     store->require_clock = chosen->require_clock;
     store->clock_ms = chosen->clock_ms == NULL ? system_clock_ms : chosen->clock_ms;
     store->timer_us = chosen->timer_us == NULL ? system_timer_us : chosen->timer_us;
-    store->freshened_us = store->timer_us();
+    note_fresh(store);
     if (cg_folder_init(&store->folder, folder) == CG_OK) return &store->backend;
     free(store);
     return NULL;

@@ -11,8 +11,8 @@
 #include "core/store.h"
 
 /* Numbers a block. One fsync serves that many messages, and half a block lasts 25 ms at the 20 000 signatures a second
- * that a core can make at best: longer than a healthy disk needs. A restart wastes one and a half blocks at most, so
- * 2^40 numbers are enough for 700 million restarts; there is no reason to adapt. */
+ * that a core can make at best: longer than a healthy disk needs. A restart wastes one and a half blocks at most, far
+ * less than it goes on by for the sake of set-backs (plugins/sqlite); there is no reason to adapt. */
 #define CG_SENDER_BLOCK 1024
 
 /* From here on a sender's numbers are running out, four fifths are used: time to rekey (RFC 10021 §2.6.2). */
@@ -21,9 +21,9 @@
 struct cg_sender;
 struct cg_sender_wait;
 
-/* CG_OK: `number` is the waiter's. Else why not (CG_E_STORE, CG_E_STOPPING), with the detail in *problem, which is NULL
- * with CG_OK. On the loop, never from inside take. The waiter is out of all lists already: it may be freed, or take
- * again. */
+/* CG_OK: `number` is the waiter's. Else why not (CG_E_STORE, CG_E_OVERLOAD, CG_E_STOPPING), with the detail in
+ * *problem, which is NULL with CG_OK. On the loop, never from inside take. The waiter is out of all lists already: it
+ * may be freed, or take again. */
 typedef void (*cg_sender_ready_fn)(struct cg_sender_wait *wait, int err, uint64_t number,
                                    const struct cg_problem *problem);
 

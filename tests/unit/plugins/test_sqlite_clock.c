@@ -212,6 +212,25 @@ static void rows_are_written_every_hour(void **state) {
     close_store(&killed);
 }
 
+/* A gateway without battery clock: its first hours must not count as the years since 1970. */
+static void rows_are_written_when_the_clock_is_set(void **state) {
+    struct side *side = *state;
+    const int64_t right = fake_clock_ms;
+    const struct cg_sender_id early = {.bytes = {4}};
+    close_store(side);
+    fake_clock_ms = 10000;
+    open_store(side);
+    assert_int_equal(claim(side, &early), CG_OK);
+    assert_int_equal(reserve(side, &early, 10), CG_OK);
+    fake_clock_ms = right;
+    assert_int_equal(check_store(side), CG_OK);
+    struct side killed = *side;
+    kill_store(side);
+    assert_int_equal(reserve(side, &early, 10), CG_OK);
+    assert_in_range(side->range.first, 10 + BURST, 10 + BURST + RATE);
+    close_store(&killed);
+}
+
 static void rows_are_written_at_the_end(void **state) {
     struct side *side = *state;
     assert_int_equal(first_of(side, 10), 0);
@@ -262,6 +281,7 @@ int main(void) {
         PLAIN(a_clock_that_is_behind_adds_nothing_for_time),
         PLAIN(with_require_clock_a_clock_that_is_behind_is_waited_for),
         PLAIN(rows_are_written_every_hour),
+        PLAIN(rows_are_written_when_the_clock_is_set),
         PLAIN(rows_are_written_at_the_end),
         PLAIN(rows_that_were_not_used_stay_as_they_are),
         PLAIN(a_start_near_the_end_exhausts_the_key),
