@@ -371,7 +371,7 @@ def test_what_members_say_that_cannot_open_the_request(new_far, tmp_path, group)
     file = tmp_path / "check.json"
     file.write_text(json.dumps({"state": "state", "group": {"interface": "lo"}, "security_groups": {"g": "keys/gateway.json"},
                                 "mappings": [silent_mapping(group, timeout=1, security="g")]}))
-    subprocess.run([BUILD / "castgate", "-c", file, "--init-state"], check=True, capture_output=True)
+    subprocess.run([BUILD / "castgate", "-c", file, "--init-state", "--new-keys"], check=True, capture_output=True)
     with Tap(group) as tap, coap.Endpoint("127.5.5.5") as member:
         pending = Later(check_file, file, "silent")
         packet = tap.next()

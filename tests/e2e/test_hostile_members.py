@@ -218,6 +218,9 @@ def block_member(gateway, group, serve, **more):
             got = member.receive(0.1)
             if got is None:
                 continue
+            if (got.message.type, got.message.code) == (coap.CON, coap.EMPTY):  # a stranger is pinged before it is asked
+                member.send_empty(packet.source, coap.RST, got.message.mid)
+                continue
             for data in serve(got.message):
                 member.send_bytes(packet.source, data)
         reply = pending.result().json()
@@ -317,6 +320,7 @@ def test_blocks_come_from_who_was_asked(gateway, group):
         packet = tap.next()
         first = [(coap.ETAG, b"e"), (coap.BLOCK2, coap.block(0, True, 64))]
         member.send_bytes(packet.source, answer_to(packet.message, b"a" * 64, options=first))
+        member.send_empty(packet.source, coap.RST, member.receive(5).message.mid)  # a ping, before anything is asked
         request = member.receive(5).message
         forger.send_bytes(packet.source, ack(request, b"FORGED", 1, False))
         reply = pending.result()
