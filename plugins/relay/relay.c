@@ -1,7 +1,10 @@
 /* Relaying: what the client and the members protected is theirs. The hard thing is what the gateway may still say: the
- * kid of an answer is shown but proves nothing, so members are told apart by address. */
+ * kid of an answer is shown but proves nothing, so members are told apart by address; and a replay is what was sent
+ * before, not what was looked at before. */
 #include "relay/relay.h"
 
+#include <sodium.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/protector.h"
@@ -13,15 +16,74 @@ struct cg_relay {
     struct cg_oscore_context *checker; /* NULL: nothing is checked */
 };
 
-/* One request whose countersignature is being checked. */
+/* What a checked request may go out as. Its cast's or ask's, and its check's. */
+struct cg_binding {
+    uint32_t refs;
+    struct cg_oscore_context *checker; /* a reference: who checks it, or has; NULL: nobody yet */
+    struct cg_window *window;          /* NULL: not admitted yet */
+    uint64_t number;
+    struct cg_claim claim;
+};
+
+/* One request whose countersignature is being checked, and whose number is then being kept. */
 struct relay_check {
     struct cg_crypto_job verifying; /* first member */
+    struct cg_windows_wait admission;
     struct cg_oscore_opening op;
     struct cg_relay *relay;
-    struct cg_oscore_context *checker; /* a reference: who checks it; NULL: nobody yet */
-    uint64_t job;                      /* the gateway's */
+    struct cg_binding *binding; /* a reference */
+    uint64_t job;               /* the gateway's */
     struct cg_buf datagram;
 };
+
+/* Bindings */
+
+static void set_checker(struct cg_binding *binding, struct cg_oscore_context *checker) {
+    if (checker != NULL) cg_oscore_context_ref(checker);
+    if (binding->checker != NULL) cg_oscore_context_unref(binding->checker);
+    binding->checker = checker;
+}
+
+static void release(struct cg_binding *binding) {
+    if (binding == NULL || --binding->refs > 0) return;
+    set_checker(binding, NULL);
+    free(binding);
+}
+
+static void hash_part(crypto_hash_sha256_state *hash, const void *part, size_t len) {
+    uint8_t head[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
+    crypto_hash_sha256_update(hash, head, sizeof head);
+    if (len > 0) crypto_hash_sha256_update(hash, part, len);
+}
+
+static void hash_slice(crypto_hash_sha256_state *hash, struct cg_slice part) { hash_part(hash, part.data, part.len); }
+
+/* One whom nobody knows is the same only within his exchange. */
+static void make_claim(struct cg_claim *claim, const struct cg_sealing *sealing, struct cg_slice option) {
+    crypto_hash_sha256_state hash;
+    struct cg_ticket exchange = sealing->client.len > 0 ? (struct cg_ticket){0} : sealing->exchange;
+    crypto_hash_sha256_init(&hash);
+    hash_slice(&hash, sealing->client);
+    hash_part(&hash, &exchange, sizeof exchange);
+    hash_part(&hash, &sealing->method, sizeof sealing->method);
+    hash_slice(&hash, option);
+    hash_slice(&hash, sealing->payload);
+    crypto_hash_sha256_final(&hash, claim->bytes);
+}
+
+/* With another credential a kid is somebody else. */
+static struct cg_window_id window_id(const struct cg_oscore_context *checker, const struct cg_oscore_peer *peer) {
+    struct cg_window_id id;
+    crypto_hash_sha256_state hash;
+    crypto_hash_sha256_init(&hash);
+    hash_slice(&hash, cg_oscore_context_id(checker));
+    hash_slice(&hash, cg_oscore_signature_encryption_key(checker));
+    hash_slice(&hash, cg_oscore_peer_id(peer));
+    hash_slice(&hash, cg_oscore_peer_cred(peer));
+    crypto_hash_sha256_final(&hash, id.bytes);
+    sodium_memzero(&hash, sizeof hash);
+    return id;
+}
 
 /* Checking */
 
@@ -29,6 +91,7 @@ static int refuse(struct cg_problem *problem, int err) {
     switch (err) {
     case CG_E_REPLAY: return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this protected request was relayed before");
     case CG_E_NO_MEMORY: return cg_problem_set(problem, err, "the system has no memory left");
+    case CG_E_STORE: return err; /* it says why itself */
     case CG_E_INTERNAL: return cg_problem_set(problem, err, "the countersignature could not be checked");
     default:
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,
@@ -39,10 +102,11 @@ static int refuse(struct cg_problem *problem, int err) {
 static void run_verifying(struct cg_crypto_job *job) { cg_oscore_verify_run(&((struct relay_check *)job)->op.job); }
 
 static void on_verified(struct cg_crypto_job *job);
+static void on_admitted(struct cg_windows_wait *wait, int err, const struct cg_problem *problem);
 
 static void free_check(struct relay_check *check) {
     cg_buf_fini(&check->datagram);
-    if (check->checker != NULL) cg_oscore_context_unref(check->checker);
+    release(check->binding);
     free(check);
 }
 
@@ -50,11 +114,9 @@ static void free_check(struct relay_check *check) {
 static int begin_check(struct relay_check *check) {
     struct cg_relay *relay = check->relay;
     struct cg_msg msg;
-    if (check->checker != NULL) cg_oscore_context_unref(check->checker);
-    check->checker = relay->checker;
-    cg_oscore_context_ref(check->checker);
+    set_checker(check->binding, relay->checker);
     int err = cg_msg_parse(&msg, cg_buf_slice(&check->datagram));
-    if (err == CG_OK) err = cg_oscore_open_request_prepare(&check->op, check->checker, &msg);
+    if (err == CG_OK) err = cg_oscore_open_request_prepare(&check->op, relay->checker, &msg);
     if (err == CG_OK) { /* pairwise mode: there is no signature to check */
         cg_oscore_open_cancel(&check->op);
         err = CG_E_UNAUTHORIZED;
@@ -65,44 +127,93 @@ static int begin_check(struct relay_check *check) {
     return CG_PENDING;
 }
 
-static void on_verified(struct cg_crypto_job *job) {
-    struct relay_check *check = (struct relay_check *)job;
-    struct cg_oscore_opened opened;
-    struct cg_problem problem = {0};
-    int err;
-    if (check->checker == check->relay->checker) {
-        err = cg_oscore_check_finish(&check->op, NULL, &opened);
-    } else { /* replaced meanwhile: its replay windows are the new one's by now */
-        cg_oscore_open_cancel(&check->op);
-        err = begin_check(check);
-    }
-    if (err == CG_PENDING) return;
-    if (err < 0) err = refuse(&problem, err);
+static int admit(struct relay_check *check, const struct cg_oscore_opened *opened, struct cg_problem *problem) {
+    const struct cg_relay_services *services = check->relay->services;
+    check->binding->number = opened->number;
+    check->admission = (struct cg_windows_wait){.id = window_id(check->binding->checker, opened->peer),
+                                                .number = opened->number,
+                                                .claim = check->binding->claim,
+                                                .now_us = cg_gateway_now(services->gateway),
+                                                .ready = on_admitted};
+    return cg_windows_admit(services->windows, &check->admission, problem);
+}
+
+static void finish(struct relay_check *check, int err, struct cg_problem *problem) {
+    if (err < 0) err = refuse(problem, err);
+    check->binding->window = err < 0 ? NULL : check->admission.window;
     struct cg_slice datagram = err < 0 ? CG_SLICE_NONE : cg_buf_slice(&check->datagram);
-    cg_gateway_sealed(check->relay->services->gateway, check->job, err, datagram, &problem);
+    cg_gateway_sealed(check->relay->services->gateway, check->job, err, datagram, problem);
     free_check(check);
 }
 
-static int check_request(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job,
-                         struct cg_problem *problem) {
+static void on_admitted(struct cg_windows_wait *wait, int err, const struct cg_problem *problem) {
+    struct relay_check *check = (struct relay_check *)((char *)wait - offsetof(struct relay_check, admission));
+    struct cg_problem own = *problem;
+    finish(check, err, &own);
+}
+
+static void on_verified(struct cg_crypto_job *job) {
+    struct relay_check *check = (struct relay_check *)job;
+    struct cg_oscore_opened opened;
+    struct cg_problem problem = {.retry_after = 1};
+    int err;
+    if (check->binding->checker == check->relay->checker) {
+        err = cg_oscore_check_signer(&check->op, &opened);
+        if (err == CG_OK) err = admit(check, &opened, &problem);
+    } else { /* replaced meanwhile */
+        cg_oscore_open_cancel(&check->op);
+        err = begin_check(check);
+    }
+    if (err != CG_PENDING) finish(check, err, &problem);
+}
+
+/* There is one. */
+static struct cg_slice protection_of(const struct cg_opts *options) {
+    size_t at = 0;
+    while (options->list[at].number != CG_OPT_OSCORE) at++;
+    return options->list[at].value;
+}
+
+/* NULL: out of memory. */
+static struct relay_check *new_check(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job) {
     struct relay_check *check = calloc(1, sizeof *check);
-    if (check == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    struct cg_binding *binding = calloc(1, sizeof *binding);
+    if (check == NULL || binding == NULL) {
+        free(check);
+        free(binding);
+        return NULL;
+    }
+    binding->refs = 1;
+    make_claim(&binding->claim, sealing, protection_of(&sealing->options));
     cg_buf_init(&check->datagram, 0);
     check->relay = relay;
+    check->binding = binding;
     check->job = job;
+    return check;
+}
+
+static int check_request(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job,
+                         struct cg_binding **binding, struct cg_problem *problem) {
+    struct relay_check *check = new_check(relay, sealing, job);
+    if (check == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
     int err = cg_sealing_emit(sealing, &check->datagram, problem);
     if (err == CG_OK) {
         err = begin_check(check);
         if (err < 0) err = refuse(problem, err);
     }
-    if (err != CG_PENDING) free_check(check);
+    if (err == CG_PENDING) {
+        *binding = check->binding;
+        check->binding->refs++;
+    } else {
+        free_check(check);
+    }
     return err;
 }
 
 /* The protector */
 
 /* How many OSCORE options there are, and the value of the first. */
-static size_t find_protection(const struct cg_msg *msg, struct cg_slice *value) {
+static size_t read_protection(const struct cg_msg *msg, struct cg_slice *value) {
     struct cg_opt_iter iter;
     struct cg_opt opt;
     size_t count = 0;
@@ -139,7 +250,7 @@ static int relay_seal(struct cg_protector *protector, const struct cg_sealing *s
     *binding = NULL;
     int err = check_form(sealing, problem);
     if (err < 0) return err;
-    if (relay->checker != NULL) return check_request(relay, sealing, job, problem);
+    if (relay->checker != NULL) return check_request(relay, sealing, job, binding, problem);
     return cg_sealing_emit(sealing, out, problem);
 }
 
@@ -160,7 +271,7 @@ static int relay_open(struct cg_protector *protector, const struct cg_opening *o
     (void)job;
     const struct cg_msg *msg = opening->msg;
     struct cg_slice value = CG_SLICE_NONE;
-    size_t count = find_protection(msg, &value);
+    size_t count = read_protection(msg, &value);
     if (count == 0) return open_error(msg, opened);
     if (count > 1 || value.len > CG_OSCORE_OPTION_MAX) return CG_E_BAD_OPTION;
     if (msg->payload.len == 0) return CG_E_FORMAT;
@@ -177,31 +288,43 @@ static int relay_open(struct cg_protector *protector, const struct cg_opening *o
     return CG_OK;
 }
 
+/* Who signed it may be a member no more. */
+static bool relay_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
+    return binding != NULL && binding->checker != ((struct cg_relay *)protector)->checker;
+}
+
+static int relay_leave(struct cg_protector *protector, const struct cg_binding *binding, struct cg_problem *problem) {
+    const struct cg_relay_services *services = ((struct cg_relay *)protector)->services;
+    if (binding == NULL || binding->window == NULL) return CG_OK;
+    int err = cg_window_check(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
+    return err < 0 ? refuse(problem, err) : CG_OK;
+}
+
+static void relay_left(struct cg_protector *protector, const struct cg_binding *binding) {
+    const struct cg_relay_services *services = ((struct cg_relay *)protector)->services;
+    if (binding == NULL || binding->window == NULL) return;
+    cg_window_sent(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
+}
+
 static void relay_release(struct cg_protector *protector, struct cg_binding *binding) {
     (void)protector;
-    (void)binding;
+    release(binding);
 }
 
 static const struct cg_protector_ops relay_ops = {
-    .name = "relay", .seal = relay_seal, .open = relay_open, .release = relay_release};
+    .name = "relay",
+    .seal = relay_seal,
+    .open = relay_open,
+    .is_stale = relay_is_stale,
+    .leave = relay_leave,
+    .left = relay_left,
+    .release = relay_release,
+};
 
 struct cg_relay *cg_relay_new(const struct cg_relay_services *services) {
     struct cg_relay *relay = calloc(1, sizeof *relay);
     if (relay != NULL) *relay = (struct cg_relay){.protector.ops = &relay_ops, .services = services};
     return relay;
-}
-
-static bool same_keys(const struct cg_oscore_context *a, const struct cg_oscore_context *b) {
-    return cg_slice_equal(cg_oscore_context_id(a), cg_oscore_context_id(b)) &&
-           cg_slice_equal(cg_oscore_signature_encryption_key(a), cg_oscore_signature_encryption_key(b));
-}
-
-void cg_relay_inherit_window(const struct cg_relay *relay, const struct cg_oscore_context *checker,
-                             struct cg_oscore_peer *peer) {
-    if (relay->checker == NULL || !same_keys(relay->checker, checker)) return;
-    struct cg_oscore_peer *old = cg_oscore_peer_find(relay->checker, cg_oscore_peer_id(peer));
-    if (old == NULL || !cg_slice_equal(cg_oscore_peer_cred(old), cg_oscore_peer_cred(peer))) return;
-    *cg_oscore_peer_window(peer) = *cg_oscore_peer_window(old);
 }
 
 void cg_relay_set_checker(struct cg_relay *relay, struct cg_oscore_context *checker) {

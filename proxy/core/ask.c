@@ -86,7 +86,8 @@ static void ask_anew(struct cg_gateway *gateway, struct cg_ask *ask) {
 static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_route route = {.to = ask->to};
     struct cg_problem problem = {0};
-    int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&ask->datagram), &problem);
+    int err = cg_protector_emit(ask->exchange->mapping->protector, ask->binding, gateway->port, &route,
+                                cg_buf_slice(&ask->datagram), &problem);
     if (err < 0) {
         fail(gateway, ask, &problem);
         return;
@@ -210,6 +211,8 @@ static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts o
         .token = cg_token_of(ask->token),
         .options = options,
         .payload = exchange->request.payload,
+        .client = cg_exchange_client(exchange),
+        .exchange = exchange->ticket,
         .identity = ask->identity,
     };
     struct cg_protector *protector = exchange->mapping->protector;

@@ -210,7 +210,8 @@ static void emit(struct cg_gateway *gateway, struct cg_cast *cast) {
     struct cg_route route = {.to = cast->group, .interface = cast->target->interface, .hops = cast->target->hops};
     struct cg_problem problem = {0};
     cg_gateway_clear_timer(gateway, &cast->timer);
-    int err = gateway->port->emit(gateway->port->ctx, &route, cg_buf_slice(&cast->datagram), &problem);
+    int err = cg_protector_emit(cast->mapping->protector, cast->binding, gateway->port, &route,
+                                cg_buf_slice(&cast->datagram), &problem);
     if (err < 0) {
         fail(gateway, cast, &problem);
     } else {
@@ -299,6 +300,7 @@ void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, c
 }
 
 static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_group_request *request) {
+    const struct cg_exchange *exchange = cast->subscriptions->exchange; /* relayed casts have no other */
     struct cg_sealing sealing = {
         .mapping = cast->mapping,
         .target = cast->target,
@@ -308,6 +310,8 @@ static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct 
         .token = cg_token_of(cast->token),
         .options = request->options,
         .payload = request->payload,
+        .client = cg_exchange_client(exchange),
+        .exchange = exchange->ticket,
     };
     struct cg_problem problem = {0};
     uint64_t job = cg_gateway_spare_job(gateway);

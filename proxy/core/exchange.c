@@ -280,6 +280,11 @@ static void subscribe(struct cg_gateway *gateway, struct cg_exchange *exchange, 
     }
 }
 
+struct cg_slice cg_exchange_client(const struct cg_exchange *exchange) {
+    const struct cg_client *client = exchange->request.client;
+    return client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name);
+}
+
 /* R6: a single known member is asked by unicast. */
 static bool has_only_member(const struct cg_mapping *mapping) {
     return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1 &&

@@ -1,5 +1,6 @@
-/* What every protector needs: the request's plain bytes. */
+/* What every protector needs: the request's plain bytes, and the way out. */
 #include "core/protector.h"
+#include "core/port.h"
 
 enum { DATAGRAM_MAX = 65507, OPTION_HEAD_MAX = 5, HEAD_MAX = 4 + CG_TOKEN_MAX + 1 };
 
@@ -33,4 +34,13 @@ int cg_sealed_check(const struct cg_buf *datagram, struct cg_problem *problem) {
     int err = cg_buf_error(datagram);
     if (err == CG_OK) return CG_OK;
     return err == CG_E_TOO_BIG ? too_big(problem) : no_memory(problem);
+}
+
+int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *binding, const struct cg_port *port,
+                      const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
+    const struct cg_protector_ops *ops = protector->ops;
+    int err = ops->leave == NULL ? CG_OK : ops->leave(protector, binding, problem);
+    if (err == CG_OK) err = port->emit(port->ctx, route, datagram, problem);
+    if (err == CG_OK && ops->left != NULL) ops->left(protector, binding);
+    return err;
 }

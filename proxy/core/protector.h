@@ -7,6 +7,7 @@
 #define CG_CORE_PROTECTOR_H
 
 #include "core/request.h"
+#include "core/slots.h"
 
 /* What ties answers to their request (kid, Partial IV and kid context of RFC 8613 §5.4, and what was accepted already):
  * the protector's own object, made by seal, given back to open, and released when the cast or ask has ended. NULL:
@@ -23,6 +24,8 @@ struct cg_sealing {
     struct cg_token token;
     struct cg_opts options; /* ascending */
     struct cg_slice payload;
+    struct cg_slice client;    /* whose request it is, by name; empty: nobody known */
+    struct cg_ticket exchange; /* the one that it is for */
     struct cg_slice
         identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
 };
@@ -71,12 +74,23 @@ struct cg_protector_ops {
     /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to
      * be sealed again (R55). NULL: never. */
     bool (*is_stale)(struct cg_protector *protector, const struct cg_binding *binding);
+    /* Just before a datagram with this binding goes out, the first time or again: CG_OK, or an error with *problem, and
+     * it does not go. NULL: everything may. */
+    int (*leave)(struct cg_protector *protector, const struct cg_binding *binding, struct cg_problem *problem);
+    /* It has gone out. NULL: nobody needs to know. */
+    void (*left)(struct cg_protector *protector, const struct cg_binding *binding);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 
 struct cg_protector {
     const struct cg_protector_ops *ops;
 };
+
+/* Emits what was sealed, if it may still go, and tells the protector. As the port's emit. */
+struct cg_port;
+struct cg_route;
+int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *binding, const struct cg_port *port,
+                      const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;

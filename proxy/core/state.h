@@ -348,6 +348,8 @@ void cg_blocks_withdraw(struct cg_ask *ask);
 
 /* exchange.c */
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */
+/* The name of the client whose request it is; empty: nobody known. */
+struct cg_slice cg_exchange_client(const struct cg_exchange *exchange);
 /* An answer for one of its casts or asks. `target` is where blocks are asked for. */
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us);

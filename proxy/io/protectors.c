@@ -25,7 +25,7 @@ struct cg_named_group {
     UT_hash_handle hh;
 };
 
-/* A relay by the file that it checks with. The file may change: the relay stays, with its replay windows. */
+/* A relay by the file that it checks with. The file may change: the relay stays. Its replay windows are everybody's. */
 struct cg_relay_entry {
     char *file; /* owned; empty: checks nothing */
     struct cg_relay *relay;
@@ -177,8 +177,8 @@ static void commit_group(struct cg_named_group *entry) {
 
 /* Relays */
 
-static int make_checker(const struct cg_relay *relay, const struct cg_security_group *file,
-                        struct cg_oscore_context **made, struct cg_problem *problem) {
+static int make_checker(const struct cg_security_group *file, struct cg_oscore_context **made,
+                        struct cg_problem *problem) {
     struct cg_oscore_params params;
     struct cg_oscore_sender_params own;
     struct cg_oscore_context *checker;
@@ -189,7 +189,6 @@ static int make_checker(const struct cg_relay *relay, const struct cg_security_g
     for (size_t i = 0; err == CG_OK && i < file->peer_count; i++) {
         struct cg_oscore_peer *peer;
         err = cg_oscore_peer_add(checker, file->peers[i].id, file->peers[i].cred, CG_OSCORE_WINDOW_NEW, &peer, &why);
-        if (err == CG_OK) cg_relay_inherit_window(relay, checker, peer);
     }
     if (err < 0) {
         cg_oscore_context_unref(checker);
@@ -228,7 +227,7 @@ static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping
     if (!make_digest(digest, mapping->checker_keys)) return no_memory(problem);
     if (memcmp(digest, entry->staged == NULL ? entry->digest : entry->staged_digest, DIGEST_LEN) == 0) return CG_OK;
     struct cg_oscore_context *checker = NULL;
-    int err = make_checker(entry->relay, mapping->checker_keys, &checker, problem);
+    int err = make_checker(mapping->checker_keys, &checker, problem);
     if (err < 0) return err;
     if (entry->staged != NULL) cg_oscore_context_unref(entry->staged);
     entry->staged = checker;
@@ -352,6 +351,8 @@ void cg_protectors_init(struct cg_protectors *protectors) {
     protectors->senders.low = on_low;
     protectors->senders.ctx = protectors;
     protectors->group_services.senders = &protectors->senders;
+    cg_windows_init(&protectors->windows);
+    protectors->relay_services.windows = &protectors->windows;
 }
 
 static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
@@ -381,6 +382,7 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
                        const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
+    if (cg_windows_open(&protectors->windows, state, &protectors->pool.crypto) < 0) return no_memory(problem);
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
     return open_store(protectors, uv, config, problem);
 }
@@ -413,5 +415,6 @@ void cg_protectors_fini(struct cg_protectors *protectors) {
         free(relay);
     }
     if (protectors->group_services.gateway != NULL) cg_crypto_pool_fini(&protectors->pool);
+    cg_windows_fini(&protectors->windows);
     cg_senders_fini(&protectors->senders);
 }

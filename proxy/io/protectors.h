@@ -14,6 +14,7 @@ struct cg_protectors {
     struct cg_relay_services relay_services;
     struct cg_crypto_pool pool;
     struct cg_senders senders;
+    struct cg_windows windows;     /* of what was relayed */
     struct cg_store_thread *store; /* NULL: no security group needs it, or it is closed */
     struct cg_named_group *groups; /* uthash heads */
     struct cg_relay_entry *relays;

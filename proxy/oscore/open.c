@@ -193,14 +193,19 @@ static int check_fresh(const struct cg_oscore_opening *op, const struct cg_oscor
 }
 
 /* What must hold before anything is decrypted. */
-static int check_verified(const struct cg_oscore_opening *op, const struct cg_oscore_answers *answers) {
+static int check_signer(const struct cg_oscore_opening *op) {
     CG_CHECK(op->context != NULL && op->job.result != CG_PENDING);
     if (op->group_mode && op->job.result != CG_OK) return op->job.result;
     if (!op->peer->listed || op->peer->suspended) return CG_E_UNAUTHORIZED;
     if (op->is_request && op->context->retired) return CG_E_UNAUTHORIZED;
     if (!op->group_mode && !cg_aead_key_is_set(&op->peer->receive_key))
         return CG_E_UNAUTHORIZED; /* retired meanwhile */
-    return check_fresh(op, answers);
+    return CG_OK;
+}
+
+static int check_verified(const struct cg_oscore_opening *op, const struct cg_oscore_answers *answers) {
+    int err = check_signer(op);
+    return err < 0 ? err : check_fresh(op, answers);
 }
 
 /* Step 6. */
@@ -319,6 +324,15 @@ int cg_oscore_check_finish(struct cg_oscore_opening *op, struct cg_oscore_answer
         opened->binding.needs_number = true;
         mark(op, answers, opened);
     }
+    cg_oscore_open_cancel(op);
+    return err;
+}
+
+int cg_oscore_check_signer(struct cg_oscore_opening *op, struct cg_oscore_opened *opened) {
+    CG_CHECK(op->context->checker);
+    memset(opened, 0, sizeof(*opened));
+    int err = check_signer(op);
+    if (err == CG_OK) describe(op, opened);
     cg_oscore_open_cancel(op);
     return err;
 }

@@ -80,6 +80,9 @@ int cg_oscore_open_finish(struct cg_oscore_opening *op, struct cg_oscore_answers
 /* The same for a signature checker's context: countersignature and replay only. */
 int cg_oscore_check_finish(struct cg_oscore_opening *op, struct cg_oscore_answers *answers,
                            struct cg_oscore_opened *opened) CG_MUST_CHECK;
+/* Who signed, and nothing else: for a checker that knows itself what it has let pass. The peer's window stays as it is.
+ */
+int cg_oscore_check_signer(struct cg_oscore_opening *op, struct cg_oscore_opened *opened) CG_MUST_CHECK;
 void cg_oscore_open_cancel(struct cg_oscore_opening *op); /* not while its job runs */
 
 /* All steps. For a checker's context data and plain are NULL. */

@@ -112,6 +112,46 @@ static void test_forged_sender_and_unknown_group(void **state) {
     tear_down(&s);
 }
 
+/* A checker cannot challenge, so with a lost window it accepts nothing: neither what is old nor what looks new. */
+static void test_a_lost_window_accepts_nothing(void **state) {
+    (void)state;
+    struct scene s;
+    struct cg_oscore_opened opened;
+    set_up(&s, 10, CG_COSE_EDDSA);
+    seal(&s, true, 1);
+    assert_int_equal(check_request(&s, &opened), CG_OK);
+    cg_oscore_peer_window(fake_peer(s.checker, &s.group, 0))->invalid = true;
+    assert_int_equal(check_request(&s, &opened), CG_E_REPLAY);
+    seal(&s, true, 2);
+    assert_int_equal(check_request(&s, &opened), CG_E_REPLAY);
+    seal(&s, true, 1000);
+    assert_int_equal(check_request(&s, &opened), CG_E_REPLAY);
+    assert_false(opened.challenge);
+    tear_down(&s);
+}
+
+/* Who keeps his own windows asks who signed, as often as he likes. */
+static void test_the_signer_alone_spends_no_number(void **state) {
+    (void)state;
+    struct scene s;
+    struct cg_oscore_opened opened;
+    struct cg_oscore_opening op;
+    set_up(&s, 10, CG_COSE_EDDSA);
+    seal(&s, true, 5);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(cg_oscore_open_request_prepare(&op, s.checker, &s.msg), CG_PENDING);
+        cg_oscore_verify_run(&op.job);
+        assert_int_equal(cg_oscore_check_signer(&op, &opened), CG_OK);
+        assert_int_equal(opened.number, 5);
+        assert_true(cg_slice_equal(cg_oscore_peer_id(opened.peer), fake_id(&s.group.members[0])));
+    }
+    s.sealed[(size_t)(s.msg.payload.data - s.sealed)] ^= 1;
+    assert_int_equal(cg_oscore_open_request_prepare(&op, s.checker, &s.msg), CG_PENDING);
+    cg_oscore_verify_run(&op.job);
+    assert_int_equal(cg_oscore_check_signer(&op, &opened), CG_E_VERIFY);
+    tear_down(&s);
+}
+
 static void test_responses(void **state) {
     (void)state;
     struct scene s;
@@ -203,6 +243,8 @@ int main(void) {
         cmocka_unit_test(test_a_lost_window_lets_nothing_pass),
         cmocka_unit_test(test_refuses_every_changed_bit),
         cmocka_unit_test(test_forged_sender_and_unknown_group),
+        cmocka_unit_test(test_a_lost_window_accepts_nothing),
+        cmocka_unit_test(test_the_signer_alone_spends_no_number),
         cmocka_unit_test(test_responses),
         cmocka_unit_test(test_response_to_a_pairwise_request),
         cmocka_unit_test(test_holds_no_member_secrets),

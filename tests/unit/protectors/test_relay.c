@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "relay/relay.h"
@@ -13,6 +14,8 @@
 struct station {
     struct world world;
     struct fake_crypto crypto;
+    char folder[64]; /* the state */
+    struct cg_windows windows;
     struct cg_relay_services services;
     struct cg_relay *relay;
     struct fake_group keys;
@@ -27,6 +30,11 @@ static struct station *new_station(bool checks) {
     fake_crypto_init(&station->crypto);
     fake_group_usual(&station->keys, 0x40);
     station->client = fake_context(&station->keys, 0);
+    strcpy(station->folder, "/tmp/castgate-relay.XXXXXX");
+    assert_non_null(mkdtemp(station->folder));
+    cg_windows_init(&station->windows);
+    assert_int_equal(cg_windows_open(&station->windows, station->folder, &station->crypto.crypto), CG_OK);
+    station->services.windows = &station->windows;
     station->services.crypto = &station->crypto.crypto;
     station->relay = cg_relay_new(&station->services);
     assert_non_null(station->relay);
@@ -51,12 +59,24 @@ static int setup_checking(void **state) {
     return 0;
 }
 
+static void remove_folder(const char *folder) {
+    static const char *const names[] = {"castgate.relayed", "castgate.relayed.new", "castgate.relayed.lock"};
+    char path[128];
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+}
+
 static int teardown(void **state) {
     struct station *station = *state;
     call_fini(&station->call);
     fake_crypto_end_all(&station->crypto);
     world_fini(&station->world);
     cg_relay_free(station->relay);
+    cg_windows_fini(&station->windows);
+    remove_folder(station->folder);
     cg_oscore_context_unref(station->client);
     free(station);
     return 0;
@@ -295,14 +315,6 @@ static void nothing_is_relayed_twice_R57(void **state) {
     assert_relayed(station, &second.msg, 2);
 }
 
-/* A file that changed makes a new checker; who had sent something has sent it. */
-static struct cg_oscore_context *reload(struct station *station, const struct fake_group *keys) {
-    struct cg_oscore_context *checker = fake_checker(keys);
-    for (int i = 0; i < FAKE_MEMBERS; i++)
-        cg_relay_inherit_window(station->relay, checker, fake_peer(checker, keys, i));
-    return checker;
-}
-
 static void a_changed_file_keeps_replay_windows(void **state) {
     struct station *station = *state;
     struct sealed old, fresh;
@@ -316,7 +328,7 @@ static void a_changed_file_keeps_replay_windows(void **state) {
     assert_relayed(station, &fresh.msg, 2);
     struct fake_group keys = station->keys; /* member 3 has changed: another key */
     fake_member_make(&keys.members[3], CG_CURVE_ED25519, 0x13, 0xee);
-    cg_relay_set_checker(station->relay, reload(station, &keys));
+    cg_relay_set_checker(station->relay, fake_checker(&keys));
     post(station, &old.msg);
     settle(station);
     assert_refused(station, relayed_before, 2);
@@ -345,7 +357,7 @@ static void a_rekeyed_file_begins_anew(void **state) {
     settle(station);
     struct fake_group keys = station->keys;
     fake_group_rekey(&keys);
-    cg_relay_set_checker(station->relay, reload(station, &keys));
+    cg_relay_set_checker(station->relay, fake_checker(&keys));
     struct cg_oscore_context *client = fake_context(&keys, 0);
     seal_as(&sealed, client, NULL, 0); /* numbers begin at 0 under new keys */
     post(station, &sealed.msg);
@@ -362,7 +374,7 @@ static void who_is_removed_while_being_checked_is_refused(void **state) {
     fake_crypto_run(&station->crypto, 0);
     struct fake_group keys = station->keys;
     keys.members[0].id[0] = 0x20;
-    cg_relay_set_checker(station->relay, reload(station, &keys));
+    cg_relay_set_checker(station->relay, fake_checker(&keys));
     settle(station);
     assert_refused(station, not_a_member, 0);
 }
@@ -373,12 +385,249 @@ static void a_change_while_checking_loses_nothing(void **state) {
     seal(station, &sealed);
     post(station, &sealed.msg);
     fake_crypto_run(&station->crypto, 0);
-    cg_relay_set_checker(station->relay, reload(station, &station->keys));
+    cg_relay_set_checker(station->relay, fake_checker(&station->keys));
     settle(station);
     assert_relayed(station, &sealed.msg, 1);
     post(station, &sealed.msg);
     settle(station);
     assert_refused(station, relayed_before, 1);
+}
+
+/* As a client that has shown who it is. */
+static void post_known(struct station *station, const struct cg_client *client, const struct cg_msg *sealed) {
+    static struct cg_opt option;
+    world_advance(&station->world, 3 * SECOND); /* the exchange before has ended */
+    call_fini(&station->call);
+    struct cg_request *request = world_new(&station->world, &station->call, "/lamps");
+    assert_non_null(request);
+    request->method = CG_POST;
+    request->client = client;
+    option.number = CG_OPT_OSCORE;
+    assert_true(cg_msg_find(sealed, CG_OPT_OSCORE, &option.value));
+    request->options = (struct cg_opts){.list = &option, .count = 1};
+    request->payload = sealed->payload;
+    world_go(&station->world, &station->call);
+    settle(station);
+}
+
+static const struct cg_client ann = {.name = "ann"}, bob = {.name = "bob"};
+
+static void know_clients(struct station *station) {
+    struct cg_mapping *mapping = world_mapping(&station->world, "lamps");
+    static struct cg_grant grants[2] = {{.client = &ann, .methods = CG_METHODS_RELAYED},
+                                        {.client = &bob, .methods = CG_METHODS_RELAYED}};
+    mapping->grants = grants;
+    mapping->grant_count = 2;
+}
+
+/* What was only looked at may be said again: it has not been said. */
+static void what_did_not_go_out_was_not_relayed(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    station->world.emit_error = CG_E_EMIT;
+    post(station, &sealed.msg);
+    settle(station);
+    assert_int_equal(station->call.problem.err, CG_E_EMIT);
+    station->world.emit_error = CG_OK;
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, relayed_before, 1);
+}
+
+/* A 503 for want of the group's turn says that the same request may come again. */
+static void what_waited_in_vain_was_not_relayed(void **state) {
+    struct station *station = *state;
+    struct sealed first, second;
+    struct call holder = {0};
+    station->world.config->group.nstart = 1;
+    seal(station, &first);
+    seal(station, &second);
+    post_as(station, &holder, &first.msg);
+    settle(station);
+    world_mapping(&station->world, "lamps")->timeout_us = SECOND / 100;
+    post(station, &second.msg);
+    settle(station);
+    world_advance(&station->world, 2 * SECOND + SECOND / 2);
+    assert_int_equal(station->call.problem.err, CG_E_OVERLOAD);
+    assert_int_equal(station->world.sent_count, 1);
+    world_advance(&station->world, 600 * SECOND);
+    post(station, &second.msg);
+    settle(station);
+    assert_relayed(station, &second.msg, 2);
+    call_fini(&holder);
+}
+
+/* One request to two groups is the same bytes twice, in one exchange. */
+static void every_target_gets_it(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    struct cg_opt option = {.number = CG_OPT_OSCORE};
+    struct cg_mapping *pair = world_mapping(&station->world, "pair");
+    pair->security = CG_SECURITY_RELAY;
+    pair->protector = cg_relay_protector(station->relay);
+    pair->has_timeout = true;
+    pair->timeout_us = 2 * SECOND;
+    seal(station, &sealed);
+    assert_true(cg_msg_find(&sealed.msg, CG_OPT_OSCORE, &option.value));
+    for (int i = 0; i < 2; i++) { /* once in all */
+        call_fini(&station->call);
+        struct cg_request *request = world_new(&station->world, &station->call, "/pair");
+        request->method = CG_POST;
+        request->options = (struct cg_opts){.list = &option, .count = 1};
+        request->payload = sealed.msg.payload;
+        world_go(&station->world, &station->call);
+        settle(station);
+        assert_int_equal(station->world.sent_count, 2);
+    }
+    assert_refused(station, relayed_before, 2);
+    assert_false(cg_addr_equal(&station->world.sent[0].route.to, &station->world.sent[1].route.to));
+}
+
+/* Silent members are asked with the same bytes. */
+static void repair_repeats_it(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    static struct cg_member member = {.name = "lamp-1"};
+    struct cg_mapping *mapping = world_mapping(&station->world, "lamps");
+    member.addr = address("127.1.0.1:5683");
+    mapping->members = &member;
+    mapping->member_count = 1;
+    mapping->repair_unicast = true;
+    mapping->leisure = 0.5;
+    assert_int_equal(cg_config_index(station->world.config), CG_OK);
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+    world_advance(&station->world, SECOND + SECOND / 2);
+    settle(station);
+    assert_int_equal(station->world.sent_count, 2);
+    const struct cg_msg *asked = &station->world.sent[1].msg;
+    assert_int_equal(asked->type, CG_CON);
+    assert_true(cg_slice_equal(asked->payload, sealed.msg.payload));
+}
+
+/* RFC 10021 §7: an application repeats what it protected once. */
+static void a_client_may_repeat_itself(void **state) {
+    struct station *station = *state;
+    struct sealed sealed, other;
+    know_clients(station);
+    seal(station, &sealed);
+    for (size_t i = 1; i <= 3; i++) {
+        post_known(station, &ann, &sealed.msg);
+        assert_relayed(station, &sealed.msg, i);
+    }
+    post_known(station, &bob, &sealed.msg); /* who has heard it */
+    assert_refused(station, relayed_before, 3);
+    struct cg_oscore_context *twin = fake_context(&station->keys, 0);
+    struct cg_msg plain = fake_request("x", "off");
+    int len = cg_oscore_seal_request(twin, NULL, 0, &plain, other.data, sizeof other.data, &other.binding);
+    other.msg = fake_parse(other.data, len);
+    post_known(station, &ann, &other.msg); /* the same number for something else */
+    assert_refused(station, relayed_before, 3);
+    cg_oscore_context_unref(twin);
+    for (int i = 0; i < 70; i++) seal(station, &other);
+    post_known(station, &ann, &other.msg);
+    assert_relayed(station, &other.msg, 4);
+    post_known(station, &ann, &sealed.msg); /* also behind the window */
+    assert_relayed(station, &sealed.msg, 5);
+    world_advance(&station->world, 248 * SECOND); /* past EXCHANGE_LIFETIME */
+    post_known(station, &ann, &sealed.msg);
+    assert_refused(station, relayed_before, 5);
+}
+
+/* Two mappings may name one group's checker by two files. */
+static void all_relays_share_one_window(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    struct cg_relay *other = cg_relay_new(&station->services);
+    assert_non_null(other);
+    cg_relay_set_checker(other, fake_checker(&station->keys));
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_relayed(station, &sealed.msg, 1);
+    world_mapping(&station->world, "lamps")->protector = cg_relay_protector(other);
+    world_advance(&station->world, 3 * SECOND);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, relayed_before, 1);
+    world_mapping(&station->world, "lamps")->protector = cg_relay_protector(station->relay);
+    cg_relay_free(other);
+}
+
+/* The process ends, and another begins in the same state folder. */
+static void start_again(struct station *station) {
+    world_advance(&station->world, 3 * SECOND);
+    cg_windows_fini(&station->windows);
+    cg_windows_init(&station->windows);
+    assert_int_equal(cg_windows_open(&station->windows, station->folder, &station->crypto.crypto), CG_OK);
+}
+
+static void nothing_is_relayed_twice_over_a_restart_R57(void **state) {
+    struct station *station = *state;
+    struct sealed first, second, third;
+    know_clients(station);
+    seal(station, &first);
+    seal(station, &second);
+    seal(station, &third);
+    post_known(station, &ann, &first.msg);
+    post_known(station, &ann, &third.msg);
+    assert_int_equal(station->world.sent_count, 2);
+    start_again(station);
+    post_known(station, &ann, &first.msg); /* who had it and when, nobody knows any more */
+    assert_refused(station, relayed_before, 2);
+    post_known(station, &ann, &third.msg);
+    assert_refused(station, relayed_before, 2);
+    post_known(station, &ann, &second.msg); /* what was not sent is still good */
+    assert_relayed(station, &second.msg, 3);
+    seal(station, &first);
+    post_known(station, &ann, &first.msg);
+    assert_relayed(station, &first.msg, 4);
+    start_again(station);
+    post_known(station, &ann, &second.msg);
+    assert_refused(station, relayed_before, 4);
+}
+
+/* Nothing goes out that could come twice after a restart. */
+static void without_a_state_folder_nothing_checked_is_relayed(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    cg_windows_fini(&station->windows);
+    cg_windows_init(&station->windows);
+    assert_int_equal(cg_windows_open(&station->windows, "/nowhere/state", &station->crypto.crypto), CG_OK);
+    seal(station, &sealed);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_int_equal(station->call.problem.err, CG_E_STORE);
+    assert_int_equal(station->call.problem.retry_after, 1);
+    assert_non_null(strstr(station->call.problem.detail, "state folder /nowhere/state: No such file"));
+    assert_int_equal(station->world.sent_count, 0);
+}
+
+/* The group's turn comes after the file has changed: who is no member any more does not get it. */
+static void who_is_removed_while_waiting_is_refused(void **state) {
+    struct station *station = *state;
+    struct sealed first, second;
+    struct call holder = {0};
+    station->world.config->group.nstart = 1;
+    seal(station, &first);
+    seal(station, &second);
+    post_as(station, &holder, &first.msg);
+    settle(station);
+    post(station, &second.msg);
+    settle(station);
+    struct fake_group keys = station->keys;
+    keys.members[0].id[0] = 0x20;
+    cg_relay_set_checker(station->relay, fake_checker(&keys));
+    world_advance(&station->world, 3 * SECOND); /* the first gives its turn up */
+    settle(station);
+    assert_refused(station, not_a_member, 1);
+    call_fini(&holder);
 }
 
 static void the_client_leaves_while_being_checked(void **state) {
@@ -412,6 +661,15 @@ int main(void) {
         CHECKING(a_rekeyed_file_begins_anew),
         CHECKING(who_is_removed_while_being_checked_is_refused),
         CHECKING(a_change_while_checking_loses_nothing),
+        CHECKING(what_did_not_go_out_was_not_relayed),
+        CHECKING(what_waited_in_vain_was_not_relayed),
+        CHECKING(every_target_gets_it),
+        CHECKING(repair_repeats_it),
+        CHECKING(a_client_may_repeat_itself),
+        CHECKING(all_relays_share_one_window),
+        CHECKING(nothing_is_relayed_twice_over_a_restart_R57),
+        CHECKING(without_a_state_folder_nothing_checked_is_relayed),
+        CHECKING(who_is_removed_while_waiting_is_refused),
         CHECKING(the_client_leaves_while_being_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

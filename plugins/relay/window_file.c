@@ -1,0 +1,122 @@
+/* The file system's side. The hard thing is durability: the new text is on the disk before it gets the name, and the
+ * name before anybody hears of it. */
+#include "relay/window_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.new",
+                  lock_name[] = "castgate.relayed.lock";
+
+enum { TEXT_MAX = 64 << 20 }; /* half a million senders */
+
+static int fail(const struct cg_window_file *file, const char *why, struct cg_problem *problem) {
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "what was relayed cannot be kept in the state folder %s: %s; until it can, no checked request "
+        "is relayed",
+        file->folder, why);
+}
+
+int cg_window_file_init(struct cg_window_file *file, const char *folder) {
+    *file = (struct cg_window_file){.folder = strdup(folder), .lock_fd = -1};
+    return file->folder == NULL ? CG_E_NO_MEMORY : CG_OK;
+}
+
+void cg_window_file_fini(struct cg_window_file *file) {
+    if (file->lock_fd >= 0) close(file->lock_fd);
+    free(file->folder);
+    *file = (struct cg_window_file){.lock_fd = -1};
+}
+
+/* -1: errno says why. */
+static int open_folder(const struct cg_window_file *file) {
+    if (mkdir(file->folder, 0700) != 0 && errno != EEXIST) return -1;
+    return open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static int lock(struct cg_window_file *file, int folder, struct cg_problem *problem) {
+    if (file->lock_fd >= 0) return CG_OK;
+    int fd = openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0) return fail(file, strerror(errno), problem);
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        int why = errno;
+        close(fd);
+        return fail(file, why == EWOULDBLOCK ? "another gateway uses it" : strerror(why), problem);
+    }
+    file->lock_fd = fd;
+    return CG_OK;
+}
+
+static int read_all(const struct cg_window_file *file, int fd, struct cg_buf *text, struct cg_problem *problem) {
+    struct stat info;
+    if (fstat(fd, &info) != 0) return fail(file, strerror(errno), problem);
+    if (!S_ISREG(info.st_mode) || info.st_size > TEXT_MAX)
+        return fail(file, "castgate.relayed is no file of a gateway", problem);
+    for (size_t left = (size_t)info.st_size; left > 0;) {
+        uint8_t *to = cg_buf_reserve(text, left);
+        if (to == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+        ssize_t got = read(fd, to, left);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) return fail(file, got == 0 ? "castgate.relayed was cut off" : strerror(errno), problem);
+        text->len += (size_t)got;
+        left -= (size_t)got;
+    }
+    return CG_OK;
+}
+
+int cg_window_file_read(struct cg_window_file *file, struct cg_buf *text, struct cg_problem *problem) {
+    int folder = open_folder(file);
+    if (folder < 0) return fail(file, strerror(errno), problem);
+    int err = lock(file, folder, problem);
+    if (err == CG_OK) {
+        int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+        if (fd >= 0) {
+            err = read_all(file, fd, text, problem);
+            close(fd);
+        } else if (errno != ENOENT) {
+            err = fail(file, strerror(errno), problem);
+        }
+    }
+    close(folder);
+    return err;
+}
+
+static bool write_all(int fd, struct cg_slice text) {
+    while (text.len > 0) {
+        ssize_t put = write(fd, text.data, text.len);
+        if (put < 0 && errno != EINTR) return false;
+        if (put <= 0) continue;
+        text.data += put;
+        text.len -= (size_t)put;
+    }
+    return true;
+}
+
+static bool write_fresh(int folder, struct cg_slice text) {
+    int fd = openat(folder, fresh_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    if (fd < 0) return false;
+    bool ok = write_all(fd, text) && fsync(fd) == 0;
+    int why = errno;
+    ok = close(fd) == 0 && ok;
+    if (!ok) errno = why;
+    return ok;
+}
+
+int cg_window_file_write(struct cg_window_file *file, struct cg_slice text, struct cg_problem *problem) {
+    int folder = open_folder(file);
+    if (folder < 0) return fail(file, strerror(errno), problem);
+    int err = lock(file, folder, problem);
+    if (err == CG_OK &&
+        (!write_fresh(folder, text) || renameat(folder, fresh_name, folder, name) != 0 || fsync(folder) != 0)) {
+        err = fail(file, strerror(errno), problem);
+    }
+    close(folder);
+    return err;
+}

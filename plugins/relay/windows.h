@@ -1,0 +1,76 @@
+/* What relayed senders have sent: one replay window for each Sender Key, whichever mapping, checker file or reload it
+ * comes by (RFC 8613 §7.4, RFC 10021 §5.3). A gateway that relays cannot challenge anybody, since it holds no key, so a
+ * window must not get lost: what is to be sent is kept in the state folder before it goes out.
+ *
+ * Three steps. cg_windows_admit: not sent yet, and durably noted as about to be. cg_window_check, just before it goes
+ * out: nobody was faster. cg_window_sent: it is out. What is admitted and not sent may be admitted again, by anybody
+ * who has it, until the gateway is started again. */
+#ifndef CG_RELAY_WINDOWS_H
+#define CG_RELAY_WINDOWS_H
+
+#include "core/crypto.h"
+#include "oscore/replay.h"
+#include "relay/window_file.h"
+
+#include "base/hash.h"
+
+#define CG_WINDOW_ID_LEN 32
+#define CG_CLAIM_LEN     32
+
+/* Names one Sender Key without giving it away: a hash of Gid, Signature Encryption Key, kid and credential. */
+struct cg_window_id {
+    uint8_t bytes[CG_WINDOW_ID_LEN];
+};
+
+/* Who says what: equal for a client's repetitions of one protected message, which it may make (RFC 10021 §7). */
+struct cg_claim {
+    uint8_t bytes[CG_CLAIM_LEN];
+};
+
+struct cg_window; /* lives as long as the table */
+
+struct cg_windows_wait;
+
+/* As cg_windows_admit returns it; on the loop, never from inside admit. The wait may be freed. */
+typedef void (*cg_windows_ready_fn)(struct cg_windows_wait *wait, int err, const struct cg_problem *problem);
+
+/* One who waits: the caller's storage, still from CG_PENDING until `ready`. */
+struct cg_windows_wait {
+    struct cg_window_id id; /* the caller's, as are the next four */
+    uint64_t number;
+    struct cg_claim claim;
+    uint64_t now_us; /* monotonic */
+    cg_windows_ready_fn ready;
+    struct cg_window *window; /* result, with CG_OK */
+    struct cg_windows_wait *next;
+    uint64_t change; /* the change that is to be durable; 0: it is not admitted yet */
+};
+
+struct cg_windows {
+    struct cg_window *table; /* uthash head */
+    struct cg_crypto *crypto;
+    struct cg_window_file file;
+    struct cg_windows_wait *waiting;
+    struct cg_windows_job *job; /* on its way to the disk and back; NULL: none */
+    uint64_t changes, durable;  /* counts changes of what is kept; those up to `durable` are on the disk */
+    bool is_open;               /* has a folder */
+    bool is_loaded;
+};
+
+void cg_windows_init(struct cg_windows *windows);
+/* Where they are kept; further calls have no effect. `crypto`: what runs the blocking calls, one at a time; borrowed.
+ * Reads nothing yet. CG_E_NO_MEMORY. */
+int cg_windows_open(struct cg_windows *windows, const char *folder, struct cg_crypto *crypto) CG_MUST_CHECK;
+void cg_windows_fini(struct cg_windows *windows); /* nobody waits any more */
+
+/* CG_OK with wait->window; CG_PENDING; CG_E_REPLAY: sent before, by somebody else or otherwise or too long ago;
+ * CG_E_STORE with *problem: it cannot be kept, which the next call tries again; CG_E_NO_MEMORY with *problem. */
+int cg_windows_admit(struct cg_windows *windows, struct cg_windows_wait *wait,
+                     struct cg_problem *problem) CG_MUST_CHECK;
+
+/* CG_OK or CG_E_REPLAY. */
+int cg_window_check(const struct cg_window *window, uint64_t number, const struct cg_claim *claim,
+                    uint64_t now_us) CG_MUST_CHECK;
+void cg_window_sent(struct cg_window *window, uint64_t number, const struct cg_claim *claim, uint64_t now_us);
+
+#endif
