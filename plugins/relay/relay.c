@@ -3,11 +3,11 @@
  * before, not what was looked at before. */
 #include "relay/relay.h"
 
-#include <sodium.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 #include "core/protector.h"
+#include "oscore/digest.h"
 #include "oscore/oscore.h"
 
 struct cg_relay {
@@ -50,38 +50,20 @@ static void release(struct cg_binding *binding) {
     free(binding);
 }
 
-static void hash_part(crypto_hash_sha256_state *hash, const void *part, size_t len) {
-    uint8_t head[4] = {(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
-    crypto_hash_sha256_update(hash, head, sizeof head);
-    if (len > 0) crypto_hash_sha256_update(hash, part, len);
-}
-
-static void hash_slice(crypto_hash_sha256_state *hash, struct cg_slice part) { hash_part(hash, part.data, part.len); }
-
 /* One whom nobody knows is the same only within his exchange. */
 static void make_claim(struct cg_claim *claim, const struct cg_sealing *sealing, struct cg_slice option) {
-    crypto_hash_sha256_state hash;
     struct cg_ticket exchange = sealing->client.len > 0 ? (struct cg_ticket){0} : sealing->exchange;
-    crypto_hash_sha256_init(&hash);
-    hash_slice(&hash, sealing->client);
-    hash_part(&hash, &exchange, sizeof exchange);
-    hash_part(&hash, &sealing->method, sizeof sealing->method);
-    hash_slice(&hash, option);
-    hash_slice(&hash, sealing->payload);
-    crypto_hash_sha256_final(&hash, claim->bytes);
+    const struct cg_slice parts[] = {sealing->client, cg_slice_of(&exchange, sizeof exchange),
+                                     cg_slice_of(&sealing->method, sizeof sealing->method), option, sealing->payload};
+    cg_digest(claim->bytes, parts, sizeof parts / sizeof *parts);
 }
 
 /* With another credential a kid is somebody else. */
 static struct cg_window_id window_id(const struct cg_oscore_context *checker, const struct cg_oscore_peer *peer) {
     struct cg_window_id id;
-    crypto_hash_sha256_state hash;
-    crypto_hash_sha256_init(&hash);
-    hash_slice(&hash, cg_oscore_context_id(checker));
-    hash_slice(&hash, cg_oscore_signature_encryption_key(checker));
-    hash_slice(&hash, cg_oscore_peer_id(peer));
-    hash_slice(&hash, cg_oscore_peer_cred(peer));
-    crypto_hash_sha256_final(&hash, id.bytes);
-    sodium_memzero(&hash, sizeof hash);
+    const struct cg_slice parts[] = {cg_oscore_context_id(checker), cg_oscore_signature_encryption_key(checker),
+                                     cg_oscore_peer_id(peer), cg_oscore_peer_cred(peer)};
+    cg_digest(id.bytes, parts, sizeof parts / sizeof *parts);
     return id;
 }
 

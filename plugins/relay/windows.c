@@ -3,17 +3,17 @@
  * one on the disk also has what was about to be, and only counts after a restart, when nobody knows any more. */
 #include "relay/windows.h"
 
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
 #include "base/text.h"
+#include "oscore/digest.h"
 
 /* EXCHANGE_LIFETIME (RFC 7252 §4.8.2): how long a client may repeat itself. */
 #define LIFETIME_US (UINT64_C(247) * 1000000)
 
-enum { RECENT = 32, END_LEN = 4 + 2 * crypto_hash_sha256_BYTES + 1 };
+enum { RECENT = 32, END_LEN = 4 + 2 * CG_DIGEST_LEN + 1 };
 
 /* One message that was sent, which its client may repeat. */
 struct recent {
@@ -106,11 +106,11 @@ static void emit_window(struct cg_buf *text, const struct cg_window *window) {
 
 /* The last line of a text that begins with these bytes. */
 static void emit_end(char end[END_LEN + 1], struct cg_slice bytes) {
-    uint8_t hash[crypto_hash_sha256_BYTES];
-    char hex[2 * sizeof hash + 1];
-    crypto_hash_sha256(hash, bytes.data, bytes.len);
-    sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-    (void)snprintf(end, END_LEN + 1, "end %s\n", hex);
+    uint8_t hash[CG_DIGEST_LEN];
+    cg_digest(hash, &bytes, 1);
+    char *at = end + snprintf(end, END_LEN + 1, "end ");
+    for (size_t i = 0; i < sizeof hash; i++) at += snprintf(at, 3, "%02x", hash[i]);
+    memcpy(at, "\n", 2);
 }
 
 static void emit_text(struct cg_buf *text, const struct cg_windows *windows) {
@@ -185,9 +185,9 @@ static int parse_text(struct cg_windows *windows, struct cg_slice text) {
 
 static void run_job(struct cg_crypto_job *running) {
     struct cg_windows_job *job = (struct cg_windows_job *)running;
-    struct cg_window_file *file = &job->windows->file; /* nobody else's while a job is under way */
-    job->err = job->loads ? cg_window_file_read(file, &job->text, &job->problem)
-                          : cg_window_file_write(file, cg_buf_slice(&job->text), &job->problem);
+    struct cg_windows_place *place = job->windows->place; /* nobody else's while a job is under way */
+    job->err = job->loads ? place->ops->read(place, &job->text, &job->problem)
+                          : place->ops->write(place, cg_buf_slice(&job->text), &job->problem);
 }
 
 static void on_job(struct cg_crypto_job *running);
@@ -243,7 +243,7 @@ static int admit(struct cg_windows *windows, struct cg_windows_wait *wait, struc
 
 int cg_windows_admit(struct cg_windows *windows, struct cg_windows_wait *wait, struct cg_problem *problem) {
     wait->change = 0;
-    if (!windows->is_open) return cg_problem_set(problem, CG_E_STORE, "the gateway has no state folder yet");
+    if (windows->place == NULL) return cg_problem_set(problem, CG_E_STORE, "the gateway has no state folder yet");
     int err = windows->is_loaded ? admit(windows, wait, problem) : CG_PENDING;
     if (err == CG_PENDING && windows->job == NULL) err = start_job(windows, problem);
     if (err == CG_PENDING) wait_in_line(windows, wait);
@@ -293,9 +293,8 @@ static int take_loaded(struct cg_windows *windows, struct cg_windows_job *job) {
     if (err == CG_E_NO_MEMORY) return no_memory(&job->problem);
     if (err < 0) {
         return cg_problem_set(&job->problem, CG_E_STORE,
-                              "castgate.relayed in the state folder %s is damaged, so nobody knows what was relayed: "
-                              "rekey the groups that are checked, then remove it",
-                              windows->file.folder);
+                              "castgate.relayed in the state folder is damaged, so nobody knows what was relayed: "
+                              "rekey the groups that are checked, then remove it");
     }
     windows->is_loaded = true;
     return CG_OK;
@@ -317,14 +316,11 @@ static void on_job(struct cg_crypto_job *running) {
 
 /* Life */
 
-void cg_windows_init(struct cg_windows *windows) { *windows = (struct cg_windows){.file.lock_fd = -1}; }
+void cg_windows_init(struct cg_windows *windows) { *windows = (struct cg_windows){0}; }
 
-int cg_windows_open(struct cg_windows *windows, const char *folder, struct cg_crypto *crypto) {
-    if (windows->is_open) return CG_OK;
-    int err = cg_window_file_init(&windows->file, folder);
+void cg_windows_open(struct cg_windows *windows, struct cg_windows_place *place, struct cg_crypto *crypto) {
+    windows->place = place;
     windows->crypto = crypto;
-    windows->is_open = err == CG_OK;
-    return err;
 }
 
 void cg_windows_fini(struct cg_windows *windows) {
@@ -335,5 +331,4 @@ void cg_windows_fini(struct cg_windows *windows) {
         free(it->recent);
         free(it);
     }
-    cg_window_file_fini(&windows->file);
 }

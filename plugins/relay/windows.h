@@ -10,9 +10,9 @@
 
 #include "core/crypto.h"
 #include "oscore/replay.h"
-#include "relay/window_file.h"
-
+#include "base/buf.h"
 #include "base/hash.h"
+#include "core/request.h"
 
 #define CG_WINDOW_ID_LEN 32
 #define CG_CLAIM_LEN     32
@@ -25,6 +25,19 @@ struct cg_window_id {
 /* Who says what: equal for a client's repetitions of one protected message, which it may make (RFC 10021 §7). */
 struct cg_claim {
     uint8_t bytes[CG_CLAIM_LEN];
+};
+
+/* Where the windows are kept, as one text. Its calls block, for as long as a disk likes, and come one at a time. */
+struct cg_windows_place;
+struct cg_windows_place_ops {
+    /* Appends the text that is there, nothing where none was ever written. CG_E_STORE, CG_E_NO_MEMORY with *problem. */
+    int (*read)(struct cg_windows_place *place, struct cg_buf *text, struct cg_problem *problem);
+    /* CG_OK: the text is there, durably, instead of the earlier one. CG_E_STORE with *problem: the one or the other is.
+     */
+    int (*write)(struct cg_windows_place *place, struct cg_slice text, struct cg_problem *problem);
+};
+struct cg_windows_place {
+    const struct cg_windows_place_ops *ops;
 };
 
 struct cg_window; /* lives as long as the table */
@@ -49,18 +62,16 @@ struct cg_windows_wait {
 struct cg_windows {
     struct cg_window *table; /* uthash head */
     struct cg_crypto *crypto;
-    struct cg_window_file file;
+    struct cg_windows_place *place; /* borrowed; NULL: none yet */
     struct cg_windows_wait *waiting;
     struct cg_windows_job *job; /* on its way to the disk and back; NULL: none */
     uint64_t changes, durable;  /* counts changes of what is kept; those up to `durable` are on the disk */
-    bool is_open;               /* has a folder */
     bool is_loaded;
 };
 
 void cg_windows_init(struct cg_windows *windows);
-/* Where they are kept; further calls have no effect. `crypto`: what runs the blocking calls, one at a time; borrowed.
- * Reads nothing yet. CG_E_NO_MEMORY. */
-int cg_windows_open(struct cg_windows *windows, const char *folder, struct cg_crypto *crypto) CG_MUST_CHECK;
+/* Where they are kept, and what runs its calls; both are borrowed. Reads nothing yet. */
+void cg_windows_open(struct cg_windows *windows, struct cg_windows_place *place, struct cg_crypto *crypto);
 void cg_windows_fini(struct cg_windows *windows); /* nobody waits any more */
 
 /* CG_OK with wait->window; CG_PENDING; CG_E_REPLAY: sent before, by somebody else or otherwise or too long ago;

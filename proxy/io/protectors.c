@@ -378,11 +378,19 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const str
     return CG_OK;
 }
 
+/* Read when the first checked request comes. */
+static int open_windows(struct cg_protectors *protectors, const char *state) {
+    if (protectors->relayed.folder != NULL) return CG_OK;
+    int err = cg_relayed_file_init(&protectors->relayed, state);
+    if (err == CG_OK) cg_windows_open(&protectors->windows, &protectors->relayed.place, &protectors->pool.crypto);
+    return err;
+}
+
 int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
                        const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
-    if (cg_windows_open(&protectors->windows, state, &protectors->pool.crypto) < 0) return no_memory(problem);
+    if (open_windows(protectors, config->state) < 0) return no_memory(problem);
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
     return open_store(protectors, uv, config, problem);
 }
@@ -416,5 +424,6 @@ void cg_protectors_fini(struct cg_protectors *protectors) {
     }
     if (protectors->group_services.gateway != NULL) cg_crypto_pool_fini(&protectors->pool);
     cg_windows_fini(&protectors->windows);
+    cg_relayed_file_fini(&protectors->relayed);
     cg_senders_fini(&protectors->senders);
 }

@@ -6,6 +6,7 @@
 #include "core/sender.h"
 #include "group_oscore/group_oscore.h"
 #include "io/crypto_pool.h"
+#include "io/relayed_file.h"
 #include "io/store_thread.h"
 #include "relay/relay.h"
 
@@ -14,9 +15,10 @@ struct cg_protectors {
     struct cg_relay_services relay_services;
     struct cg_crypto_pool pool;
     struct cg_senders senders;
-    struct cg_windows windows;     /* of what was relayed */
-    struct cg_store_thread *store; /* NULL: no security group needs it, or it is closed */
-    struct cg_named_group *groups; /* uthash heads */
+    struct cg_windows windows;      /* of what was relayed */
+    struct cg_relayed_file relayed; /* where that is kept */
+    struct cg_store_thread *store;  /* NULL: no security group needs it, or it is closed */
+    struct cg_named_group *groups;  /* uthash heads */
     struct cg_relay_entry *relays;
 };
 

@@ -1,6 +1,6 @@
 /* The file system's side. The hard thing is durability: the new text is on the disk before it gets the name, and the
  * name before anybody hears of it. */
-#include "relay/window_file.h"
+#include "io/relayed_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -16,7 +16,7 @@ static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.
 
 enum { TEXT_MAX = 64 << 20 }; /* half a million senders */
 
-static int fail(const struct cg_window_file *file, const char *why, struct cg_problem *problem) {
+static int fail(const struct cg_relayed_file *file, const char *why, struct cg_problem *problem) {
     return cg_problem_set(
         problem, CG_E_STORE,
         "what was relayed cannot be kept in the state folder %s: %s; until it can, no checked request "
@@ -24,24 +24,13 @@ static int fail(const struct cg_window_file *file, const char *why, struct cg_pr
         file->folder, why);
 }
 
-int cg_window_file_init(struct cg_window_file *file, const char *folder) {
-    *file = (struct cg_window_file){.folder = strdup(folder), .lock_fd = -1};
-    return file->folder == NULL ? CG_E_NO_MEMORY : CG_OK;
-}
-
-void cg_window_file_fini(struct cg_window_file *file) {
-    if (file->lock_fd >= 0) close(file->lock_fd);
-    free(file->folder);
-    *file = (struct cg_window_file){.lock_fd = -1};
-}
-
 /* -1: errno says why. */
-static int open_folder(const struct cg_window_file *file) {
+static int open_folder(const struct cg_relayed_file *file) {
     if (mkdir(file->folder, 0700) != 0 && errno != EEXIST) return -1;
     return open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int lock(struct cg_window_file *file, int folder, struct cg_problem *problem) {
+static int lock(struct cg_relayed_file *file, int folder, struct cg_problem *problem) {
     if (file->lock_fd >= 0) return CG_OK;
     int fd = openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
     if (fd < 0) return fail(file, strerror(errno), problem);
@@ -54,7 +43,7 @@ static int lock(struct cg_window_file *file, int folder, struct cg_problem *prob
     return CG_OK;
 }
 
-static int read_all(const struct cg_window_file *file, int fd, struct cg_buf *text, struct cg_problem *problem) {
+static int read_all(const struct cg_relayed_file *file, int fd, struct cg_buf *text, struct cg_problem *problem) {
     struct stat info;
     if (fstat(fd, &info) != 0) return fail(file, strerror(errno), problem);
     if (!S_ISREG(info.st_mode) || info.st_size > TEXT_MAX)
@@ -71,7 +60,8 @@ static int read_all(const struct cg_window_file *file, int fd, struct cg_buf *te
     return CG_OK;
 }
 
-int cg_window_file_read(struct cg_window_file *file, struct cg_buf *text, struct cg_problem *problem) {
+static int file_read(struct cg_windows_place *place, struct cg_buf *text, struct cg_problem *problem) {
+    struct cg_relayed_file *file = (struct cg_relayed_file *)place;
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
     int err = lock(file, folder, problem);
@@ -109,7 +99,8 @@ static bool write_fresh(int folder, struct cg_slice text) {
     return ok;
 }
 
-int cg_window_file_write(struct cg_window_file *file, struct cg_slice text, struct cg_problem *problem) {
+static int file_write(struct cg_windows_place *place, struct cg_slice text, struct cg_problem *problem) {
+    struct cg_relayed_file *file = (struct cg_relayed_file *)place;
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
     int err = lock(file, folder, problem);
@@ -119,4 +110,17 @@ int cg_window_file_write(struct cg_window_file *file, struct cg_slice text, stru
     }
     close(folder);
     return err;
+}
+
+static const struct cg_windows_place_ops ops = {.read = file_read, .write = file_write};
+
+int cg_relayed_file_init(struct cg_relayed_file *file, const char *folder) {
+    *file = (struct cg_relayed_file){.place = {.ops = &ops}, .folder = strdup(folder), .lock_fd = -1};
+    return file->folder == NULL ? CG_E_NO_MEMORY : CG_OK;
+}
+
+void cg_relayed_file_fini(struct cg_relayed_file *file) {
+    if (file->folder != NULL && file->lock_fd >= 0) close(file->lock_fd);
+    free(file->folder);
+    *file = (struct cg_relayed_file){.lock_fd = -1};
 }
