@@ -138,15 +138,11 @@ static void log_what_needs_a_restart(const struct cg_config *old, const struct c
         cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
 }
 
-static int no_memory(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
-}
-
 /* Puts the new snapshot to use; on failure the old one stays. */
 static int adopt(struct program *program, struct cg_config *fresh, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     struct cg_config *old = cg_gateway_config(loop->gateway);
-    if (cg_gateway_prepare(loop->gateway, fresh) < 0) return no_memory(problem);
+    if (cg_gateway_prepare(loop->gateway, fresh) < 0) return cg_problem_no_memory(problem);
     int err = cg_names_attach(program->names, fresh, problem);
     if (err < 0) return err;
     err = cg_protectors_attach(&program->protectors, fresh, problem);
@@ -179,7 +175,7 @@ static void reload(struct program *program) {
     cg_mistakes_init(&mistakes);
     struct cg_config *fresh = NULL;
     int err = cg_settings_load(program->file, &fresh, &mistakes);
-    if (err == CG_E_NO_MEMORY) (void)no_memory(&problem);
+    if (err == CG_E_NO_MEMORY) cg_problem_no_memory(&problem);
     if (err == CG_OK) err = adopt(program, fresh, &problem);
     if (err < 0) {
         log_mistakes(CG_LOG_ERROR, "reload", program->file, &mistakes);
@@ -314,7 +310,7 @@ static int run(const char *file) {
     cg_protectors_init(&program.protectors);
     program.names = cg_names_new(&(struct cg_names_options){0});
     if (program.names == NULL) {
-        (void)no_memory(&problem);
+        cg_problem_no_memory(&problem);
         cg_log(CG_LOG_ERROR, "start", "%s", problem.detail);
         goto out;
     }
@@ -348,7 +344,7 @@ static int claim(struct cg_store_backend *backend, const struct cg_security_grou
     struct cg_sender_id id;
     struct cg_store_failure failure;
     int err = cg_security_group_sender_id(keys, &keys->self, &id);
-    if (err < 0) return no_memory(problem);
+    if (err < 0) return cg_problem_no_memory(problem);
     err = backend->ops->claim(backend, &id, &failure);
     if (err < 0) *problem = failure.problem;
     return err;
@@ -367,7 +363,7 @@ static int claim_all(const struct cg_config *config, struct cg_store_backend *ba
 
 static int claim_new_keys(const struct cg_config *config, struct cg_problem *problem) {
     struct cg_store_backend *backend = cg_sqlite_new(config->state, NULL);
-    if (backend == NULL) return no_memory(problem);
+    if (backend == NULL) return cg_problem_no_memory(problem);
     int err = claim_all(config, backend, problem);
     backend->ops->free(backend);
     return err;

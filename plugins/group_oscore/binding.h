@@ -3,6 +3,7 @@
 #ifndef CG_GROUP_OSCORE_BINDING_H
 #define CG_GROUP_OSCORE_BINDING_H
 
+#include "base/container.h"
 #include "core/protector.h"
 #include "group_oscore/epoch.h"
 #include "oscore/oscore.h"
@@ -18,7 +19,7 @@ struct cg_known_keys {
 enum { CG_KNOWN_KEYS = 16 }; /* far more than there can be within one exchange */
 
 struct cg_group_oscore {
-    struct cg_protector protector; /* first member */
+    struct cg_protector protector;
     struct cg_group_services *services;
     struct cg_epoch *current; /* sent under; NULL: no keys */
     struct cg_epoch *next;    /* prepared: accepted; NULL: none */
@@ -28,6 +29,10 @@ struct cg_group_oscore {
     unsigned known_count;       /* in all; the latest are kept */
     struct group_opening *lent; /* what the latest answer that was opened at once is lent from */
 };
+
+static inline struct cg_group_oscore *cg_group_oscore_of(struct cg_protector *protector) {
+    return CG_CONTAINER(protector, struct cg_group_oscore, protector);
+}
 
 /* What a member has answered to one request. */
 struct cg_member_answers {

@@ -23,7 +23,7 @@ void cg_binding_end_job(struct cg_binding *binding) {
 
 static void group_release(struct cg_protector *protector, struct cg_binding *binding) {
     if (binding == NULL) return;
-    struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
+    struct cg_group_oscore *group = cg_group_oscore_of(protector);
     binding->jobs++; /* the cancelled jobs must not free it under our feet */
     binding->released = true;
     cg_group_open_none(binding);
@@ -36,7 +36,7 @@ bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoc
 }
 
 static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
-    return cg_group_is_stale((struct cg_group_oscore *)protector, binding->epoch);
+    return cg_group_is_stale(cg_group_oscore_of(protector), binding->epoch);
 }
 
 static const struct cg_protector_ops group_ops = {.name = "group_oscore",

@@ -2,6 +2,7 @@
  * under one of several epochs, so further attempts may follow the first; and nothing that is not verified may change
  * anything but the counts of failures. */
 #include "group_oscore/binding.h"
+#include "base/container.h"
 
 #include "oscore/classes.h"
 
@@ -18,7 +19,7 @@ enum turn { TURN_NOW, TURN_LATER, TURN_HAS_COME };
 
 /* One answer on its way. */
 struct group_opening {
-    struct cg_crypto_job verifying; /* first member */
+    struct cg_crypto_job verifying;
     struct cg_oscore_opening op;
     struct cg_binding *binding;
     struct cg_epoch *epochs[ATTEMPTS_MAX]; /* references; the first is tried first */
@@ -227,7 +228,9 @@ static int finish(struct group_opening *o, struct cg_opened *opened) {
     return err;
 }
 
-static void run_verifying(struct cg_crypto_job *job) { cg_oscore_verify_run(&((struct group_opening *)job)->op.job); }
+static void run_verifying(struct cg_crypto_job *job) {
+    cg_oscore_verify_run(&CG_CONTAINER(job, struct group_opening, verifying)->op.job);
+}
 
 static void on_verified(struct cg_crypto_job *job);
 
@@ -338,7 +341,7 @@ static int go_on(struct group_opening *o, struct cg_opened *opened) {
 }
 
 static void on_verified(struct cg_crypto_job *job) {
-    struct group_opening *o = (struct group_opening *)job;
+    struct group_opening *o = CG_CONTAINER(job, struct group_opening, verifying);
     struct cg_later *later = &o->binding->group->services->later;
     struct cg_opened opened = {0};
     bool cancelled = job->cancelled, has_waited = later->running == &o->waiting;
@@ -393,7 +396,7 @@ static void tell_unprotected(const struct cg_msg *msg, struct cg_opened *opened)
 
 int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                   struct cg_opened *opened) {
-    struct cg_group_oscore *group = (struct cg_group_oscore *)protector;
+    struct cg_group_oscore *group = cg_group_oscore_of(protector);
     struct cg_oscore_option option = {0};
     struct group_opening *o = new_opening(opening, job);
     if (o == NULL) return CG_E_NO_MEMORY;

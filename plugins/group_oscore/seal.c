@@ -32,15 +32,14 @@ static void free_sealing(struct group_sealing *s) {
 static const char *detail_of(int err) {
     switch (err) {
     case CG_E_TOO_BIG: return "the protected request does not fit into one datagram";
-    case CG_E_NO_MEMORY: return "the system has no memory left";
     case CG_E_KEY: return "the keys of the gateway and this member do not agree";
     default: return "the request cannot be protected for this security group";
     }
 }
 
 static int refuse(struct cg_problem *problem, int err) {
-    if (err != CG_E_TOO_BIG && err != CG_E_NO_MEMORY) err = CG_E_PROTECT;
-    return cg_problem_set(problem, err, "%s", detail_of(err));
+    if (err == CG_E_NO_MEMORY) return cg_problem_no_memory(problem);
+    return cg_problem_set(problem, err == CG_E_TOO_BIG ? err : CG_E_PROTECT, "%s", detail_of(err));
 }
 
 /* Ends it: the datagram, or why there is none. */
@@ -172,8 +171,8 @@ static struct group_sealing *new_sealing(struct cg_group_oscore *group, const st
 
 int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                   struct cg_binding **binding, struct cg_problem *problem) {
-    struct group_sealing *s = new_sealing((struct cg_group_oscore *)protector, sealing, job);
-    if (s == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    struct group_sealing *s = new_sealing(cg_group_oscore_of(protector), sealing, job);
+    if (s == NULL) return cg_problem_no_memory(problem);
     struct cg_binding *made = s->binding;
     int err = cg_sealing_emit(sealing, &s->plain, problem);
     if (err == CG_OK) err = start(s, problem);

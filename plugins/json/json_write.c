@@ -149,18 +149,13 @@ void cg_json_put_rejected(struct cg_buf *to, const struct castgate_rejected *rej
     cg_buf_put_u8(to, '}');
 }
 
+#define PUT_COUNT(name) put_number(to, #name, summary->name);
+#define PUT_TEXT(name)  cg_json_put_text(to, #name, cg_lend_text(summary->name));
+#define PUT_OPTIONAL(name)                                                                                             \
+    if (summary->name > 0) PUT_COUNT(name)
+
 void cg_json_put_summary(struct cg_buf *to, const struct castgate_summary *summary) {
     cg_buf_put_u8(to, '{');
-    put_number(to, "answered", summary->answered);
-    put_number(to, "failed", summary->failed);
-    put_number(to, "missing", summary->missing);
-    put_number(to, "late", summary->late);
-    put_number(to, "duplicates", summary->duplicates);
-    put_number(to, "rejected", summary->rejected);
-    put_number(to, "expected", summary->expected);
-    put_number(to, "kernel_drops", summary->kernel_drops);
-    cg_json_put_text(to, "ended_by", cg_lend_text(summary->ended_by));
-    put_number(to, "ms", summary->ms);
-    if (summary->joined_ms > 0) put_number(to, "joined_ms", summary->joined_ms);
+    CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
     cg_buf_put_u8(to, '}');
 }

@@ -2,8 +2,8 @@
  * kid of an answer is shown but proves nothing, so members are told apart by address; and a replay is what was sent
  * before, not what was looked at before. */
 #include "relay/relay.h"
+#include "base/container.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 
 #include "core/protector.h"
@@ -11,7 +11,7 @@
 #include "oscore/oscore.h"
 
 struct cg_relay {
-    struct cg_protector protector; /* first member */
+    struct cg_protector protector;
     const struct cg_relay_services *services;
     struct cg_oscore_context *checker; /* NULL: nothing is checked */
 };
@@ -27,7 +27,7 @@ struct cg_binding {
 
 /* One request whose countersignature is being checked, and whose number is then being kept. */
 struct relay_check {
-    struct cg_crypto_job verifying; /* first member */
+    struct cg_crypto_job verifying;
     struct cg_windows_wait admission;
     struct cg_oscore_opening op;
     struct cg_relay *relay;
@@ -72,7 +72,7 @@ static struct cg_window_id window_id(const struct cg_oscore_context *checker, co
 static int refuse(struct cg_problem *problem, int err) {
     switch (err) {
     case CG_E_REPLAY: return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this protected request was relayed before");
-    case CG_E_NO_MEMORY: return cg_problem_set(problem, err, "the system has no memory left");
+    case CG_E_NO_MEMORY: return cg_problem_no_memory(problem);
     case CG_E_STORE: return err; /* it says why itself */
     case CG_E_INTERNAL: return cg_problem_set(problem, err, "the countersignature could not be checked");
     default:
@@ -81,7 +81,9 @@ static int refuse(struct cg_problem *problem, int err) {
     }
 }
 
-static void run_verifying(struct cg_crypto_job *job) { cg_oscore_verify_run(&((struct relay_check *)job)->op.job); }
+static void run_verifying(struct cg_crypto_job *job) {
+    cg_oscore_verify_run(&CG_CONTAINER(job, struct relay_check, verifying)->op.job);
+}
 
 static void on_verified(struct cg_crypto_job *job);
 static void on_admitted(struct cg_windows_wait *wait, int err, const struct cg_problem *problem);
@@ -129,13 +131,13 @@ static void finish(struct relay_check *check, int err, struct cg_problem *proble
 }
 
 static void on_admitted(struct cg_windows_wait *wait, int err, const struct cg_problem *problem) {
-    struct relay_check *check = (struct relay_check *)((char *)wait - offsetof(struct relay_check, admission));
+    struct relay_check *check = CG_CONTAINER(wait, struct relay_check, admission);
     struct cg_problem own = *problem;
     finish(check, err, &own);
 }
 
 static void on_verified(struct cg_crypto_job *job) {
-    struct relay_check *check = (struct relay_check *)job;
+    struct relay_check *check = CG_CONTAINER(job, struct relay_check, verifying);
     struct cg_oscore_opened opened;
     struct cg_problem problem = {.retry_after = 1};
     int err;
@@ -177,7 +179,7 @@ static struct relay_check *new_check(struct cg_relay *relay, const struct cg_sea
 static int check_request(struct cg_relay *relay, const struct cg_sealing *sealing, uint64_t job,
                          struct cg_binding **binding, struct cg_problem *problem) {
     struct relay_check *check = new_check(relay, sealing, job);
-    if (check == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    if (check == NULL) return cg_problem_no_memory(problem);
     int err = cg_sealing_emit(sealing, &check->datagram, problem);
     if (err == CG_OK) {
         err = begin_check(check);
@@ -228,7 +230,7 @@ static int check_form(const struct cg_sealing *sealing, struct cg_problem *probl
 
 static int relay_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job,
                       struct cg_buf *out, struct cg_binding **binding, struct cg_problem *problem) {
-    struct cg_relay *relay = (struct cg_relay *)protector;
+    struct cg_relay *relay = CG_CONTAINER(protector, struct cg_relay, protector);
     *binding = NULL;
     int err = check_form(sealing, problem);
     if (err < 0) return err;
@@ -272,18 +274,18 @@ static int relay_open(struct cg_protector *protector, const struct cg_opening *o
 
 /* Who signed it may be a member no more. */
 static bool relay_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
-    return binding != NULL && binding->checker != ((struct cg_relay *)protector)->checker;
+    return binding != NULL && binding->checker != (CG_CONTAINER(protector, struct cg_relay, protector))->checker;
 }
 
 static int relay_leave(struct cg_protector *protector, const struct cg_binding *binding, struct cg_problem *problem) {
-    const struct cg_relay_services *services = ((struct cg_relay *)protector)->services;
+    const struct cg_relay_services *services = (CG_CONTAINER(protector, struct cg_relay, protector))->services;
     if (binding == NULL || binding->window == NULL) return CG_OK;
     int err = cg_window_check(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
     return err < 0 ? refuse(problem, err) : CG_OK;
 }
 
 static void relay_left(struct cg_protector *protector, const struct cg_binding *binding) {
-    const struct cg_relay_services *services = ((struct cg_relay *)protector)->services;
+    const struct cg_relay_services *services = (CG_CONTAINER(protector, struct cg_relay, protector))->services;
     if (binding == NULL || binding->window == NULL) return;
     cg_window_sent(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/text.h"
 #include "oscore/digest.h"
 
@@ -32,7 +33,7 @@ struct cg_window {
 
 /* One call of the file: a write of `text`, or where it `loads` a read into it. Owned by the windows. */
 struct cg_windows_job {
-    struct cg_crypto_job running; /* first member */
+    struct cg_crypto_job running;
     struct cg_windows *windows;
     struct cg_buf text;
     bool loads;
@@ -184,7 +185,7 @@ static int parse_text(struct cg_windows *windows, struct cg_slice text) {
 /* Jobs */
 
 static void run_job(struct cg_crypto_job *running) {
-    struct cg_windows_job *job = (struct cg_windows_job *)running;
+    struct cg_windows_job *job = CG_CONTAINER(running, struct cg_windows_job, running);
     struct cg_windows_place *place = job->windows->place; /* nobody else's while a job is under way */
     job->err = job->loads ? place->ops->read(place, &job->text, &job->problem)
                           : place->ops->write(place, cg_buf_slice(&job->text), &job->problem);
@@ -192,14 +193,10 @@ static void run_job(struct cg_crypto_job *running) {
 
 static void on_job(struct cg_crypto_job *running);
 
-static int no_memory(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
-}
-
 /* CG_PENDING, with nobody else's job under way. */
 static int start_job(struct cg_windows *windows, struct cg_problem *problem) {
     struct cg_windows_job *job = calloc(1, sizeof *job);
-    if (job == NULL) return no_memory(problem);
+    if (job == NULL) return cg_problem_no_memory(problem);
     *job = (struct cg_windows_job){.running = {.run = run_job, .done = on_job},
                                    .windows = windows,
                                    .loads = !windows->is_loaded,
@@ -210,7 +207,7 @@ static int start_job(struct cg_windows *windows, struct cg_problem *problem) {
     if (job->text.failed) {
         cg_buf_fini(&job->text);
         free(job);
-        return no_memory(problem);
+        return cg_problem_no_memory(problem);
     }
     windows->job = job;
     windows->crypto->ops->submit(windows->crypto, NULL, &job->running);
@@ -229,7 +226,7 @@ static void wait_in_line(struct cg_windows *windows, struct cg_windows_wait *wai
 /* With the windows loaded. CG_PENDING: `change` has to be durable first. */
 static int admit(struct cg_windows *windows, struct cg_windows_wait *wait, struct cg_problem *problem) {
     struct cg_window *window = get(windows, &wait->id);
-    if (window == NULL) return no_memory(problem);
+    if (window == NULL) return cg_problem_no_memory(problem);
     int err = cg_window_check(window, wait->number, &wait->claim, wait->now_us);
     if (err < 0) return err;
     if (cg_oscore_window_accepts(&window->kept, wait->number)) {
@@ -290,7 +287,7 @@ static void go_on(struct cg_windows *windows) {
 
 static int take_loaded(struct cg_windows *windows, struct cg_windows_job *job) {
     int err = parse_text(windows, cg_buf_slice(&job->text));
-    if (err == CG_E_NO_MEMORY) return no_memory(&job->problem);
+    if (err == CG_E_NO_MEMORY) return cg_problem_no_memory(&job->problem);
     if (err < 0) {
         return cg_problem_set(&job->problem, CG_E_STORE,
                               "castgate.relayed in the state folder is damaged, so nobody knows what was relayed: "
@@ -301,7 +298,7 @@ static int take_loaded(struct cg_windows *windows, struct cg_windows_job *job) {
 }
 
 static void on_job(struct cg_crypto_job *running) {
-    struct cg_windows_job *job = (struct cg_windows_job *)running;
+    struct cg_windows_job *job = CG_CONTAINER(running, struct cg_windows_job, running);
     struct cg_windows *windows = job->windows;
     struct cg_windows_wait *list = windows->waiting;
     windows->job = NULL;

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "database.h"
 #include "folder.h"
@@ -21,7 +22,7 @@
 #define CLOCK_STEP_MS INT64_C(60000)
 
 struct cg_sqlite {
-    struct cg_store_backend backend; /* first member */
+    struct cg_store_backend backend;
     struct cg_folder folder;
     sqlite3 *db;          /* NULL: not open */
     uint64_t generation;  /* the highest that was seen, in whatever file */
@@ -34,7 +35,9 @@ struct cg_sqlite {
     bool used;             /* something was reserved */
 };
 
-static struct cg_sqlite *sqlite_of(struct cg_store_backend *backend) { return (struct cg_sqlite *)backend; }
+static struct cg_sqlite *sqlite_of(struct cg_store_backend *backend) {
+    return CG_CONTAINER(backend, struct cg_sqlite, backend);
+}
 
 static int unavailable(int err, struct cg_store_failure *failure) {
     failure->refusal = CG_STORE_UNAVAILABLE;

@@ -4,8 +4,14 @@
 
 #include <stddef.h>
 
-/* `pointer` points to the member of that name of a `type`; its own type is checked against the member's. */
+/* `pointer` points to the member of that name of a `type`, wherever in it that is. */
 #define CG_CONTAINER(pointer, type, member)                                                                            \
-    ((type *)(void *)((char *)(1 ? (pointer) : &((type *)NULL)->member) - offsetof(type, member)))
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member) -                                                       \
+                      0 * sizeof(struct {                                                                              \
+                          _Static_assert(__builtin_types_compatible_p(__typeof__(*(pointer)),                          \
+                                                                      __typeof__(((type *)NULL)->member)),             \
+                                         "the pointer is to another type than the member's");                          \
+                          char unused;                                                                                 \
+                      })))
 
 #endif

@@ -3,13 +3,14 @@
  * and must come from the endpoint that was asked. */
 #include "core/ask.h"
 #include "base/check.h"
+#include "base/container.h"
 #include "core/ping.h"
 #include "core/share.h"
 
 #include <stdlib.h>
 
 /* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4, DATAGRAM_MAX = 65507 };
+enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4 };
 
 enum {
     ECHOES_MAX = 1024,   /* of an exchange at once */
@@ -96,7 +97,7 @@ static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
 }
 
 static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
-    struct cg_ask *ask = (struct cg_ask *)timer;
+    struct cg_ask *ask = CG_CONTAINER(timer, struct cg_ask, timer);
     bool is_last = ask->attempts == MAX_RETRANSMIT, stale = is_stale(ask);
     if (ask->opening > 0 && (is_last || stale)) { /* what has come may be the answer */
         cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + OPENING_US);
@@ -138,7 +139,7 @@ static bool begin_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     uint16_t random;
     gateway->port->random(gateway->port->ctx, &random, sizeof random);
     ask->timeout_us = ACK_TIMEOUT_US + (uint64_t)random * (ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
-    cg_buf_init(&ask->datagram, DATAGRAM_MAX);
+    cg_buf_init(&ask->datagram, CG_DATAGRAM_MAX);
     return true;
 }
 
@@ -150,7 +151,7 @@ static bool make_options(struct cg_ask *ask, struct cg_problem *problem) {
         ask->room = cg_arena_alloc(&exchange->arena, (ask->options.count + MORE_OPTIONS) * sizeof *ask->room);
         if (ask->room == NULL) err = CG_E_NO_MEMORY;
     }
-    if (err == CG_E_NO_MEMORY) cg_problem_set(problem, err, "answers fill the memory (limits.total_memory)");
+    if (err == CG_E_NO_MEMORY) cg_problem_memory_full(problem);
     if (err != CG_OK && problem->err == 0) {
         cg_problem_set(problem, err, "the path or query cannot be put into CoAP options");
     }
@@ -163,7 +164,7 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     bool is_added = ask != NULL && cg_slots_add(&gateway->asks, ask, &ask->ticket);
     if (!is_added) {
         free(ask);
-        cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+        cg_problem_no_memory(problem);
         return NULL;
     }
     ask->timer.due = ask_due;
@@ -217,7 +218,7 @@ static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts o
     };
     struct cg_protector *protector = exchange->mapping->protector;
     uint64_t job = cg_gateway_spare_job(gateway);
-    if (job == 0) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+    if (job == 0) return cg_problem_no_memory(problem);
     int err = protector->ops->seal(protector, &sealing, job, &ask->datagram, &ask->binding, problem);
     if (err == CG_PENDING) cg_gateway_use_job(gateway, &(struct cg_job){.ask = ask->ticket, .mid = ask->mid});
     return err;
@@ -241,7 +242,7 @@ static void send_request(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 static void fail_for_memory(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_problem problem = {.retry_after = 1};
-    cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+    cg_problem_no_memory(&problem);
     fail(gateway, ask, &problem);
 }
 

@@ -2,13 +2,14 @@
  * hard thing: one cast may serve several exchanges, each with its own deadline, and ends with the last of them. */
 #include "core/endpoint.h"
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/text.h"
 
 #include <stdlib.h>
 
 /* A cast that has been out this long is not joined any more: members may have decided on their leisure already. */
-enum { JOIN_WINDOW_US = 50000, DATAGRAM_MAX = 65507 };
+enum { JOIN_WINDOW_US = 50000 };
 
 static void pump(struct cg_gateway *gateway, struct cg_pace *pace);
 
@@ -257,7 +258,7 @@ static void pump(struct cg_gateway *gateway, struct cg_pace *pace) {
 }
 
 static void cast_due(struct cg_gateway *gateway, struct cg_timer *timer) {
-    struct cg_cast *cast = (struct cg_cast *)timer;
+    struct cg_cast *cast = CG_CONTAINER(timer, struct cg_cast, timer);
     struct cg_pace *pace = cast->pace;
     if (gateway->now_us >= cast->give_up_us) {
         struct cg_problem problem = {.retry_after = 1};
@@ -316,7 +317,7 @@ static void seal(struct cg_gateway *gateway, struct cg_cast *cast, const struct 
     struct cg_problem problem = {0};
     uint64_t job = cg_gateway_spare_job(gateway);
     struct cg_protector *protector = cast->mapping->protector;
-    int err = job == 0 ? cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left")
+    int err = job == 0 ? cg_problem_no_memory(&problem)
                        : protector->ops->seal(protector, &sealing, job, &cast->datagram, &cast->binding, &problem);
     if (err == CG_PENDING) {
         cg_gateway_use_job(gateway, &(struct cg_job){.cast = cast->ticket});
@@ -337,7 +338,7 @@ static void seal_again(struct cg_gateway *gateway, struct cg_cast *cast) {
         seal(gateway, cast, &request);
         free(request.options.list);
     } else {
-        cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+        cg_problem_no_memory(&problem);
         fail(gateway, cast, &problem);
     }
 }
@@ -365,7 +366,7 @@ static struct cg_cast *new_cast(struct cg_gateway *gateway, struct cg_subscripti
     if (cast->next != NULL) cast->next->previous = cast;
     gateway->all_casts = cast;
     subscription->cast = cast;
-    cg_buf_init(&cast->datagram, DATAGRAM_MAX);
+    cg_buf_init(&cast->datagram, CG_DATAGRAM_MAX);
     cg_buf_init(&cast->shape_bytes, 0);
     emit_shape(&cast->shape_bytes, request);
     cast->shape = cg_fnv(CG_FNV_START, cast->shape_bytes.data, cast->shape_bytes.len);

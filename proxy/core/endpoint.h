@@ -10,7 +10,7 @@
 #include "core/state.h"
 
 struct cg_endpoint {
-    struct cg_timer ping_timer; /* first member; see ping.h for what is about pings */
+    struct cg_timer ping_timer; /* see ping.h for what is about pings */
     struct cg_addr addr;        /* key: with port and zone */
     struct cg_ask *waiting;     /* utlist, oldest first */
     struct cg_ask *flying;      /* utlist; requests whose response is still expected */

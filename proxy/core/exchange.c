@@ -11,8 +11,8 @@
  * | DRAIN  | (streams) the reader takes what collecting left behind                  | all taken, stalled              |
  * | REPLY  | encode, end; a client that left is no error                             |                                 |
  *
- * A step looks at the state, not at what woke it, and names the next step or STAY. The hard thing: REPLY is the only
- * way out and frees the exchange; nothing may touch it afterwards. */
+ * A step looks at the state, not at what woke it. Its verdict: GO to another step, STAY, or GONE. The hard thing: REPLY
+ * is the only way out and frees the exchange, so nothing may touch it after GONE. */
 /* clang-format on */
 #include "core/state.h"
 #include "base/check.h"
@@ -32,19 +32,32 @@ enum {
     DRAIN_US = 60000000,  /* for a stream's reader, from the end of collecting */
 };
 
-static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_drain(struct cg_gateway *gateway, struct cg_exchange *exchange);
-static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange);
-
-static enum cg_step (*const steps[])(struct cg_gateway *, struct cg_exchange *) = {
-    [CG_STEP_ADMIT] = step_admit,   [CG_STEP_LOOK] = step_look,     [CG_STEP_CAST] = step_cast,
-    [CG_STEP_GATHER] = step_gather, [CG_STEP_REPAIR] = step_repair, [CG_STEP_DRAIN] = step_drain,
-    [CG_STEP_REPLY] = step_reply,
+/* What a step leaves behind. */
+enum cg_verdict {
+    CG_GO,   /* the exchange, with its next step set */
+    CG_STAY, /* the exchange, which waits to be woken */
+    CG_GONE, /* nothing: it is freed */
 };
+
+static enum cg_verdict go(struct cg_exchange *exchange, enum cg_step step) {
+    exchange->step = step;
+    return CG_GO;
+}
+
+#define STEPS(X)                                                                                                       \
+    X(ADMIT, step_admit)                                                                                               \
+    X(LOOK, step_look)                                                                                                 \
+    X(CAST, step_cast)                                                                                                 \
+    X(GATHER, step_gather)                                                                                             \
+    X(REPAIR, step_repair)                                                                                             \
+    X(DRAIN, step_drain)                                                                                               \
+    X(REPLY, step_reply)
+
+#define PROTOTYPE(name, function) static enum cg_verdict function(struct cg_gateway *, struct cg_exchange *);
+STEPS(PROTOTYPE)
+
+#define ROW(name, function) [CG_STEP_##name] = function,
+static enum cg_verdict (*const steps[])(struct cg_gateway *, struct cg_exchange *) = {STEPS(ROW)};
 
 /* The end of an exchange. */
 
@@ -72,18 +85,14 @@ void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) 
     free(exchange);
 }
 
-static const char *method_name(uint8_t method) {
-    static const char *const names[] = {"?", "GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"};
-    return method < sizeof names / sizeof *names ? names[method] : "?";
-}
-
 static void log_exchange(const struct cg_gateway *gateway, const struct cg_exchange *exchange, unsigned status) {
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, "exchange");
     cg_log_str(&line, "id", exchange->id);
     if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
     cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
-    cg_log_str(&line, "method", method_name(exchange->request.method));
+    const char *method = cg_method_name(exchange->request.method);
+    cg_log_str(&line, "method", method == NULL ? "?" : method);
     if (status != 0) cg_log_u64(&line, "status", status);
     if (exchange->problem.err < 0) {
         cg_log_str(&line, "error", cg_err_info(exchange->problem.err)->slug);
@@ -143,12 +152,7 @@ void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     }
     if (!exchange->started) return;
     if (exchange->withdrawn) end_withdrawn(exchange);
-    for (;;) {
-        enum cg_step step = exchange->step;
-        enum cg_step next = steps[step](gateway, exchange);
-        if (next == CG_STEP_STAY || step == CG_STEP_REPLY) return;
-        exchange->step = next;
-    }
+    while (steps[exchange->step](gateway, exchange) == CG_GO) continue;
 }
 
 /* ADMIT */
@@ -208,7 +212,7 @@ static int take_budget(struct cg_gateway *gateway, struct cg_exchange *exchange)
 static int begin_tally(struct cg_exchange *exchange) {
     exchange->tallying = cg_tally_init(&exchange->tally, &exchange->arena, exchange->mapping);
     if (exchange->tallying) return CG_OK;
-    return cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+    return cg_problem_memory_full(&exchange->problem);
 }
 
 static int admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
@@ -220,10 +224,10 @@ static int admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     return err;
 }
 
-static enum cg_step step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (admit(gateway, exchange) < 0) return CG_STEP_REPLY;
+static enum cg_verdict step_admit(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (admit(gateway, exchange) < 0) return go(exchange, CG_STEP_REPLY);
     exchange->mapping->stats->requests++;
-    return CG_STEP_LOOK;
+    return go(exchange, CG_STEP_LOOK);
 }
 
 /* LOOK and CAST */
@@ -315,36 +319,36 @@ static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us
 }
 
 /* From `sent_us` on, when the last of the requests went out. */
-static enum cg_step start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
+static enum cg_verdict start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
     exchange->sent_us = sent_us;
     if (cg_stream_is_wanted(exchange)) {
-        if (!cg_stream_begin(gateway, exchange)) return CG_STEP_REPLY;
+        if (!cg_stream_begin(gateway, exchange)) return go(exchange, CG_STEP_REPLY);
         exchange->streaming = true;
         hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
     }
     exchange->deadline_us = sent_us + exchange->timeout_us;
     exchange->repair_us = repair_time(exchange, sent_us);
-    return CG_STEP_GATHER;
+    return go(exchange, CG_STEP_GATHER);
 }
 
-static enum cg_step step_look(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+static enum cg_verdict step_look(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     if (has_only_member(mapping) && exchange->timeout_us > 0 && !suppresses_all(exchange)) {
         exchange->unicast = true;
-        enum cg_step next = start_gathering(gateway, exchange, gateway->now_us);
+        enum cg_verdict verdict = start_gathering(gateway, exchange, gateway->now_us);
         exchange->deadline_us = gateway->now_us + cg_longest_wait(exchange->timeout_us); /* to be asked at all */
-        if (next == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
-        return next;
+        if (exchange->step == CG_STEP_GATHER) cg_ask_member(gateway, exchange, &mapping->members[0]);
+        return verdict;
     }
     exchange->subscriptions =
         cg_arena_zalloc(&exchange->arena, mapping->target_count * sizeof *exchange->subscriptions);
     if (exchange->subscriptions == NULL) {
-        cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
-        return CG_STEP_REPLY;
+        cg_problem_memory_full(&exchange->problem);
+        return go(exchange, CG_STEP_REPLY);
     }
     exchange->subscription_count = mapping->target_count;
     for (size_t i = 0; i < mapping->target_count; i++) subscribe(gateway, exchange, i);
-    return CG_STEP_CAST;
+    return go(exchange, CG_STEP_CAST);
 }
 
 static void refuse_target(struct cg_exchange *exchange, size_t index) {
@@ -354,13 +358,13 @@ static void refuse_target(struct cg_exchange *exchange, size_t index) {
     exchange->mapping->stats->rejected++;
 }
 
-static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+static enum cg_verdict step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     size_t failed = 0;
     uint64_t sent_us = 0;
     for (size_t i = 0; i < exchange->subscription_count; i++) {
         struct cg_subscription *subscription = &exchange->subscriptions[i];
         if (subscription->state == CG_SUBSCRIPTION_WAITS) {
-            if (!exchange->hurried) return CG_STEP_STAY;
+            if (!exchange->hurried) return CG_STAY;
             cg_cast_leave(gateway, subscription);
             subscription->state = CG_SUBSCRIPTION_FAILED;
             cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
@@ -368,7 +372,7 @@ static enum cg_step step_cast(struct cg_gateway *gateway, struct cg_exchange *ex
         failed += subscription->state == CG_SUBSCRIPTION_FAILED;
         if (subscription->sent_us > sent_us) sent_us = subscription->sent_us;
     }
-    if (failed == exchange->subscription_count) return CG_STEP_REPLY;
+    if (failed == exchange->subscription_count) return go(exchange, CG_STEP_REPLY);
     for (size_t i = 0; i < exchange->subscription_count; i++) {
         if (exchange->subscriptions[i].state == CG_SUBSCRIPTION_FAILED) refuse_target(exchange, i);
     }
@@ -436,7 +440,7 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
     case CG_TALLY_NO_MEMORY:
         stats->over_cap++;
         stats->rejected++;
-        cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+        cg_problem_memory_full(&exchange->problem);
         cg_gateway_wake(gateway, exchange);
         return;
     }
@@ -504,13 +508,13 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     return false;
 }
 
-static enum cg_step step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
-    return gateway->now_us >= exchange->repair_us ? CG_STEP_REPAIR : CG_STEP_STAY;
+static enum cg_verdict step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (is_over(gateway, exchange)) return go(exchange, exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY);
+    return gateway->now_us >= exchange->repair_us ? go(exchange, CG_STEP_REPAIR) : CG_STAY;
 }
 
-static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
+static enum cg_verdict step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    if (is_over(gateway, exchange)) return go(exchange, exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY);
     const struct cg_mapping *mapping = exchange->mapping;
     while (!exchange->unicast && exchange->next_silent < mapping->member_count &&
            exchange->asks_running < ASKS_AT_ONCE) {
@@ -518,24 +522,24 @@ static enum cg_step step_repair(struct cg_gateway *gateway, struct cg_exchange *
         bool reachable = member->addr.family != CG_FAMILY_NONE;
         if (reachable && !cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
     }
-    return CG_STEP_STAY;
+    return CG_STAY;
 }
 
 /* DRAIN */
 
-static enum cg_step step_drain(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+static enum cg_verdict step_drain(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (exchange->drain_us == 0) {
         stop_collecting(gateway, exchange);
         exchange->drain_us = gateway->now_us + DRAIN_US;
     }
     uint64_t next_us = cg_stream_turn(gateway, exchange);
-    if (exchange->cut || cg_stream_is_drained(exchange)) return CG_STEP_REPLY;
+    if (exchange->cut || cg_stream_is_drained(exchange)) return go(exchange, CG_STEP_REPLY);
     if (gateway->now_us >= exchange->drain_us) {
         cg_stream_cut(exchange);
-        return CG_STEP_REPLY;
+        return go(exchange, CG_STEP_REPLY);
     }
     cg_gateway_set_timer(gateway, &exchange->timer, next_us < exchange->drain_us ? next_us : exchange->drain_us);
-    return CG_STEP_STAY;
+    return CG_STAY;
 }
 
 /* REPLY */
@@ -638,12 +642,12 @@ static bool reply_whole(struct cg_gateway *gateway, struct cg_exchange *exchange
     return true;
 }
 
-static enum cg_step step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+static enum cg_verdict step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
     if (exchange->streaming) {
         end_stream(gateway, exchange);
     } else if (exchange->problem.err < 0 || !reply_whole(gateway, exchange)) {
         reply_problem(gateway, exchange);
     }
-    return CG_STEP_STAY;
+    return CG_GONE;
 }

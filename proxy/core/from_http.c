@@ -342,8 +342,8 @@ static int take_path(struct conversion *c, struct cg_slice path) {
     cg_buf_init(&normal, 0);
     err = cg_mapping_normal_path(&normal, path);
     if (err < 0) {
-        const char *why = err == CG_E_NO_MEMORY ? "the system has no memory left" : "the path is malformed";
-        err = cg_problem_set(c->problem, err, "%s", why);
+        bool full = err == CG_E_NO_MEMORY;
+        err = full ? cg_problem_no_memory(c->problem) : cg_problem_set(c->problem, err, "the path is malformed");
     } else if (normal.failed) {
         err = no_memory(c);
     } else {

@@ -1,5 +1,5 @@
 /* What an exchange tells the front that it came in by. Every exchange calls exactly one of `reply` and `problem`, once,
- * on the loop, never from inside cg_gateway_submit; unless cg_gateway_abandon came first, then none. */
+ * on the loop, from cg_gateway_run alone; unless cg_gateway_abandon came first, then none. */
 #ifndef CG_CORE_FRONT_H
 #define CG_CORE_FRONT_H
 

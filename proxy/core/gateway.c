@@ -3,6 +3,7 @@
  * where steps run. */
 #include "core/ping.h"
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -104,7 +105,7 @@ static int may_enter(const struct cg_gateway *gateway, struct cg_problem *proble
                               gateway->exchanges.used);
     }
     if (gateway->quota.used >= gateway->quota.max) {
-        return cg_problem_set(problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+        return cg_problem_memory_full(problem);
     }
     problem->retry_after = 0;
     return CG_OK;
@@ -128,7 +129,7 @@ static int refuse_exchange(struct cg_gateway *gateway, int err) {
 }
 
 static void exchange_due(struct cg_gateway *gateway, struct cg_timer *timer) {
-    cg_gateway_wake(gateway, (struct cg_exchange *)timer);
+    cg_gateway_wake(gateway, CG_CONTAINER(timer, struct cg_exchange, timer));
 }
 
 int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *front, void *front_ctx,
@@ -138,7 +139,7 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *f
     struct cg_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL || !cg_slots_add(&gateway->exchanges, exchange, ticket)) {
         free(exchange);
-        return refuse_exchange(gateway, cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left"));
+        return refuse_exchange(gateway, cg_problem_no_memory(problem));
     }
     exchange->ticket = *ticket;
     exchange->gateway = gateway;
@@ -313,7 +314,7 @@ static void fire_due(struct cg_gateway *gateway) {
     struct cg_deadline *first;
     while ((first = cg_heap_first(&gateway->deadlines)) != NULL && first->at_us <= gateway->now_us) {
         cg_heap_remove(&gateway->deadlines, first);
-        struct cg_timer *timer = (struct cg_timer *)first;
+        struct cg_timer *timer = CG_CONTAINER(first, struct cg_timer, deadline);
         timer->due(gateway, timer);
     }
 }

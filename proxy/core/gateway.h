@@ -1,8 +1,8 @@
 /* The functional core as one object: exchanges, casts and asks, their deadlines and their queue of events. It has no
  * socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
  *
- * Calls come from one thread. submit, abandon and receive only change state and enqueue; run does what is due and is
- * the only call that talks to fronts. */
+ * Calls come from one thread. start, refuse, abandon and receive only change state and enqueue; run does what is due
+ * and is the only call that talks to fronts. */
 #ifndef CG_CORE_GATEWAY_H
 #define CG_CORE_GATEWAY_H
 

@@ -48,7 +48,7 @@ static int decode_arguments(struct filters *filters, struct cg_slice query, size
         if (argument.len == 0) continue;
         if (filters->count == FILTERS_MAX) return malformed(problem, "it has too many arguments");
         int err = cg_uri_decode(argument, &filters->text);
-        if (err == CG_E_NO_MEMORY) return cg_problem_set(problem, err, "the system has no memory left");
+        if (err == CG_E_NO_MEMORY) return cg_problem_no_memory(problem);
         if (err < 0) return malformed(problem, "it is badly encoded");
         lengths[filters->count++] = filters->text.len - before;
     }

@@ -1,6 +1,7 @@
 /* Pings to strangers. The hard thing: every datagram that asks for one may be a lie, so each costs the gateway less
  * than it cost the liar, and what goes to one host, or to all, comes from a bucket that lies only empty. */
 #include "core/ping.h"
+#include "base/container.h"
 #include "core/ask.h"
 
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static void refuse(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
 }
 
 void cg_ping_due(struct cg_gateway *gateway, struct cg_timer *timer) {
-    struct cg_endpoint *endpoint = (struct cg_endpoint *)timer;
+    struct cg_endpoint *endpoint = CG_CONTAINER(timer, struct cg_endpoint, ping_timer);
     if (endpoint->waiting == NULL) {
         end(gateway, endpoint); /* nobody wants to know any more */
     } else if (endpoint->ping_attempts++ == RETRANSMISSIONS) {

@@ -2,22 +2,18 @@
 #include "core/protector.h"
 #include "core/port.h"
 
-enum { DATAGRAM_MAX = 65507, OPTION_HEAD_MAX = 5, HEAD_MAX = 4 + CG_TOKEN_MAX + 1 };
+enum { OPTION_HEAD_MAX = 5, HEAD_MAX = 4 + CG_TOKEN_MAX + 1 };
 
 static int too_big(struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_TOO_BIG, "the group request does not fit into one datagram");
 }
 
-static int no_memory(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
-}
-
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) {
     size_t size = HEAD_MAX + sealing->payload.len;
     for (size_t i = 0; i < sealing->options.count; i++) size += OPTION_HEAD_MAX + sealing->options.list[i].value.len;
-    if (size > DATAGRAM_MAX) size = DATAGRAM_MAX;
+    if (size > CG_DATAGRAM_MAX) size = CG_DATAGRAM_MAX;
     uint8_t *to = cg_buf_reserve(out, size);
-    if (to == NULL) return no_memory(problem);
+    if (to == NULL) return cg_problem_no_memory(problem);
     struct cg_msg_writer writer;
     cg_msg_begin(&writer, to, size, sealing->type, sealing->method, sealing->mid, sealing->token);
     for (size_t i = 0; i < sealing->options.count; i++) {
@@ -33,7 +29,7 @@ int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct
 int cg_sealed_check(const struct cg_buf *datagram, struct cg_problem *problem) {
     int err = cg_buf_error(datagram);
     if (err == CG_OK) return CG_OK;
-    return err == CG_E_TOO_BIG ? too_big(problem) : no_memory(problem);
+    return err == CG_E_TOO_BIG ? too_big(problem) : cg_problem_no_memory(problem);
 }
 
 int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *binding, const struct cg_port *port,

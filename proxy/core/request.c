@@ -17,6 +17,14 @@ int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...)
     return err;
 }
 
+int cg_problem_no_memory(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+}
+
+int cg_problem_memory_full(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+}
+
 bool cg_request_is_protected(const struct cg_request *request) {
     for (size_t i = 0; i < request->options.count; i++) {
         if (request->options.list[i].number == CG_OPT_OSCORE) return true;

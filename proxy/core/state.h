@@ -17,7 +17,7 @@
 
 /* A deadline with what it does. */
 struct cg_timer {
-    struct cg_deadline deadline; /* first member */
+    struct cg_deadline deadline;
     void (*due)(struct cg_gateway *gateway, struct cg_timer *timer);
 };
 
@@ -170,7 +170,6 @@ enum cg_step {
     CG_STEP_REPAIR,
     CG_STEP_DRAIN,
     CG_STEP_REPLY,
-    CG_STEP_STAY
 };
 
 struct cg_exchange {

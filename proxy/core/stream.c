@@ -50,7 +50,7 @@ bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     exchange->last_unsent = &exchange->unsent;
     exchange->stream = cg_outq_new(exchange->config->limits.stream_queue, &gateway->quota);
     if (exchange->stream == NULL) {
-        cg_problem_set(&exchange->problem, CG_E_NO_MEMORY, "the system has no memory left");
+        cg_problem_no_memory(&exchange->problem);
         return false;
     }
     struct cg_reply reply = {.status = 200, .streams = true, .body = exchange->stream};

@@ -457,13 +457,17 @@ static void put_option(struct cg_buf *to, const struct cg_opt *opt) {
     }
 }
 
+static const char *code_name(uint8_t code) {
+    const char *method = cg_method_name(code);
+    if (method != NULL) return method;
+    return code == CG_EMPTY ? "empty" : "?";
+}
+
 static void put_decoded(struct cg_buf *to, const struct cg_msg *msg) {
     static const char *const types[] = {"CON", "NON", "ACK", "RST"};
-    static const char *const methods[] = {"empty", "GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"};
     struct cg_opt_iter iter;
     struct cg_opt opt;
-    cg_buf_printf(to, "%s %s, MID %u, token ", types[msg->type & 3], msg->code < 8 ? methods[msg->code] : "?",
-                  (unsigned)msg->mid);
+    cg_buf_printf(to, "%s %s, MID %u, token ", types[msg->type & 3], code_name(msg->code), (unsigned)msg->mid);
     cg_buf_put_hex(to, cg_slice_of(msg->token.bytes, msg->token.len));
     cg_opt_iter_init(&iter, msg);
     while (cg_opt_next(&iter, &opt)) put_option(to, &opt);
@@ -754,7 +758,7 @@ static bool prepare(struct check *check, struct cg_problem *problem) {
     check->emissions = calloc(mapping->target_count, sizeof *check->emissions);
     check->names = cg_names_new(&(struct cg_names_options){0});
     if (findings->legs == NULL || check->emissions == NULL || check->names == NULL) {
-        return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left") == CG_OK;
+        return cg_problem_no_memory(problem) == CG_OK;
     }
     return cg_interfaces_init(&check->interfaces, problem) == CG_OK &&
            cg_names_attach(check->names, config, problem) == CG_OK &&

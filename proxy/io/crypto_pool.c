@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "io/reserve.h"
 
 /* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it;
@@ -21,7 +22,9 @@ struct cg_crypto_shift {
     unsigned first, count;               /* those before `first` are done */
 };
 
-static struct cg_crypto_pool *pool_of(struct cg_crypto *crypto) { return (struct cg_crypto_pool *)crypto; }
+static struct cg_crypto_pool *pool_of(struct cg_crypto *crypto) {
+    return CG_CONTAINER(crypto, struct cg_crypto_pool, crypto);
+}
 
 /* Queues: under the lock. */
 

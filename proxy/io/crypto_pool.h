@@ -9,7 +9,7 @@
 #include "core/crypto.h"
 
 struct cg_crypto_pool {
-    struct cg_crypto crypto; /* first member */
+    struct cg_crypto crypto;
     uv_loop_t *uv;
     uv_mutex_t lock; /* the five that follow, all lanes, and which jobs a shift has taken */
     struct cg_crypto_job *urgent_first, *urgent_last;

@@ -139,7 +139,7 @@ static void on_request(void *ctx, struct cg_http_call *call) {
     struct cg_problem problem = {0};
     struct pending *pending = calloc(1, sizeof *pending);
     if (pending == NULL) {
-        cg_problem_set(&problem, CG_E_NO_MEMORY, "the system has no memory left");
+        cg_problem_no_memory(&problem);
         cg_http_call_reply_problem(call, &problem, NULL);
         return;
     }
@@ -173,17 +173,15 @@ static const struct cg_http_handler handler = {.request = on_request, .done = on
 /* ---- Replies ---- */
 
 /* A dictionary (RFC 9651 §3.2). */
+#define PUT(format, value) len += snprintf(text + len, size - (size_t)len, "%s" format, len > 0 ? ", " : "", value)
+#define PUT_COUNT(name)    PUT(#name "=%u", summary->name);
+#define PUT_TEXT(name)     PUT(#name "=%s", summary->name);
+#define PUT_OPTIONAL(name)                                                                                             \
+    if (summary->name > 0) PUT_COUNT(name)
+
 static void put_summary(char *text, size_t size, const struct castgate_summary *summary) {
-    int len = snprintf(
-        text, size,
-        "answered=%u, failed=%u, missing=%u, late=%u, duplicates=%u, rejected=%u, expected=%u, kernel_drops=%u",
-        summary->answered, summary->failed, summary->missing, summary->late, summary->duplicates, summary->rejected,
-        summary->expected, summary->kernel_drops);
-    if (summary->ended_by != NULL) {
-        len += snprintf(text + len, size - (size_t)len, ", ended_by=%s", summary->ended_by);
-    }
-    len += snprintf(text + len, size - (size_t)len, ", ms=%u", summary->ms);
-    if (summary->joined_ms > 0) snprintf(text + len, size - (size_t)len, ", joined_ms=%u", summary->joined_ms);
+    int len = 0;
+    CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
 }
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {

@@ -14,7 +14,7 @@
 
 /* A deadline with what it does. */
 struct cg_http_timer {
-    struct cg_deadline deadline; /* first member */
+    struct cg_deadline deadline;
     void (*due)(struct cg_http_timer *timer);
 };
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/endpoint.h"
 
@@ -75,7 +76,7 @@ static void on_deadline_timer(uv_timer_t *timer) {
     struct cg_deadline *first;
     while ((first = cg_heap_first(&server->deadlines)) != NULL && first->at_us <= now) {
         cg_heap_remove(&server->deadlines, first);
-        struct cg_http_timer *due = (struct cg_http_timer *)first;
+        struct cg_http_timer *due = CG_CONTAINER(first, struct cg_http_timer, deadline);
         due->due(due);
     }
     arm(server);

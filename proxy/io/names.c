@@ -275,7 +275,7 @@ static void attach_mapping(struct cg_names *names, struct cg_mapping *mapping) {
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) {
     for (size_t i = 0; i < config->mapping_count; i++) {
         if (add_names(names, &config->mappings[i])) continue;
-        return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+        return cg_problem_no_memory(problem);
     }
     names->generation++;
     for (size_t i = 0; i < config->mapping_count; i++) attach_mapping(names, &config->mappings[i]);

@@ -81,10 +81,6 @@ static bool make_digest(uint8_t digest[DIGEST_LEN], const struct cg_security_gro
     return made;
 }
 
-static int no_memory(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
-}
-
 /* Security groups */
 
 static struct cg_named_group *named_group(struct cg_protectors *protectors, const char *name) {
@@ -135,7 +131,7 @@ static bool fill_keys(struct epoch_keys *to, const struct cg_security_group *fil
 static int stage_group(struct cg_protectors *protectors, const struct cg_security_keys *keys,
                        struct cg_problem *problem) {
     struct cg_named_group *entry = named_group(protectors, keys->name);
-    if (entry == NULL) return no_memory(problem);
+    if (entry == NULL) return cg_problem_no_memory(problem);
     struct epoch_keys current, next = {0};
     const char *why = "the system has no memory left";
     int err = CG_E_NO_MEMORY;
@@ -220,11 +216,11 @@ static int stage_relay(struct cg_protectors *protectors, const struct cg_mapping
     CG_CHECK((mapping->check_signature == NULL) == (mapping->checker_keys == NULL)); /* or it would check nothing */
     HASH_FIND_STR(protectors->relays, file, entry);
     if (entry == NULL) entry = new_relay(protectors, file);
-    if (entry == NULL) return no_memory(problem);
+    if (entry == NULL) return cg_problem_no_memory(problem);
     *relay = entry;
     uint8_t digest[DIGEST_LEN];
     if (mapping->checker_keys == NULL) return CG_OK;
-    if (!make_digest(digest, mapping->checker_keys)) return no_memory(problem);
+    if (!make_digest(digest, mapping->checker_keys)) return cg_problem_no_memory(problem);
     if (memcmp(digest, entry->staged == NULL ? entry->digest : entry->staged_digest, DIGEST_LEN) == 0) return CG_OK;
     struct cg_oscore_context *checker = NULL;
     int err = make_checker(mapping->checker_keys, &checker, problem);
@@ -252,7 +248,7 @@ static int stage_mapping(struct cg_protectors *protectors, struct cg_mapping *ma
     case CG_SECURITY_NONE: mapping->protector = cg_protector_none(); break;
     case CG_SECURITY_GROUP:
         group = named_group(protectors, mapping->keys->name);
-        if (group == NULL) return no_memory(problem);
+        if (group == NULL) return cg_problem_no_memory(problem);
         mapping->protector = cg_group_oscore_protector(group->group);
         break;
     case CG_SECURITY_RELAY:
@@ -371,7 +367,7 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const str
                       struct cg_problem *problem) {
     const struct cg_sqlite_options options = {.rate = config->sequence_rate, .require_clock = config->require_clock};
     struct cg_store_backend *backend = cg_sqlite_new(config->state, &options);
-    if (backend == NULL) return no_memory(problem);
+    if (backend == NULL) return cg_problem_no_memory(problem);
     protectors->store = cg_store_thread_open(uv, backend, problem);
     if (protectors->store == NULL) return CG_E_STORE;
     protectors->senders.store = cg_store_thread_store(protectors->store);
@@ -390,7 +386,7 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
                        const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
-    if (open_windows(protectors, config->state) < 0) return no_memory(problem);
+    if (open_windows(protectors, config->state) < 0) return cg_problem_no_memory(problem);
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
     return open_store(protectors, uv, config, problem);
 }

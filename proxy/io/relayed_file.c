@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/container.h"
+
 static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.new",
                   lock_name[] = "castgate.relayed.lock";
 
@@ -50,7 +52,7 @@ static int read_all(const struct cg_relayed_file *file, int fd, struct cg_buf *t
         return fail(file, "castgate.relayed is no file of a gateway", problem);
     for (size_t left = (size_t)info.st_size; left > 0;) {
         uint8_t *to = cg_buf_reserve(text, left);
-        if (to == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+        if (to == NULL) return cg_problem_no_memory(problem);
         ssize_t got = read(fd, to, left);
         if (got < 0 && errno == EINTR) continue;
         if (got <= 0) return fail(file, got == 0 ? "castgate.relayed was cut off" : strerror(errno), problem);
@@ -61,7 +63,7 @@ static int read_all(const struct cg_relayed_file *file, int fd, struct cg_buf *t
 }
 
 static int file_read(struct cg_windows_place *place, struct cg_buf *text, struct cg_problem *problem) {
-    struct cg_relayed_file *file = (struct cg_relayed_file *)place;
+    struct cg_relayed_file *file = CG_CONTAINER(place, struct cg_relayed_file, place);
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
     int err = lock(file, folder, problem);
@@ -100,7 +102,7 @@ static bool write_fresh(int folder, struct cg_slice text) {
 }
 
 static int file_write(struct cg_windows_place *place, struct cg_slice text, struct cg_problem *problem) {
-    struct cg_relayed_file *file = (struct cg_relayed_file *)place;
+    struct cg_relayed_file *file = CG_CONTAINER(place, struct cg_relayed_file, place);
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
     int err = lock(file, folder, problem);

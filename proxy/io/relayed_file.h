@@ -10,9 +10,9 @@
 #include "relay/windows.h"
 
 struct cg_relayed_file {
-    struct cg_windows_place place; /* first member */
-    char *folder;                  /* owned */
-    int lock_fd;                   /* -1: not locked */
+    struct cg_windows_place place;
+    char *folder; /* owned */
+    int lock_fd;  /* -1: not locked */
 };
 
 int cg_relayed_file_init(struct cg_relayed_file *file, const char *folder) CG_MUST_CHECK; /* CG_E_NO_MEMORY */

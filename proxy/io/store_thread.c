@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 
 #define CHECK_NS  (2 * UINT64_C(1000000000)) /* between checks of a store that nobody uses */
@@ -16,7 +17,7 @@ struct queue {
 };
 
 struct cg_store_thread {
-    struct cg_store store;            /* first member */
+    struct cg_store store;
     struct cg_store_backend *backend; /* the thread's */
     uv_thread_t thread;
     uv_async_t async;
@@ -33,7 +34,9 @@ struct cg_store_thread {
     void *closed_ctx;
 };
 
-static struct cg_store_thread *thread_of(struct cg_store *store) { return (struct cg_store_thread *)store; }
+static struct cg_store_thread *thread_of(struct cg_store *store) {
+    return CG_CONTAINER(store, struct cg_store_thread, store);
+}
 
 static void put(struct queue *queue, struct cg_store_job *job) {
     job->next = NULL;

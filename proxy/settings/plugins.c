@@ -146,7 +146,7 @@ int cg_plugins_init(struct cg_plugins *plugins, const struct cg_encoder_list *bu
     plugins->list = calloc(builtin->count + room, sizeof *plugins->list);
     plugins->handles = calloc(room + 1, sizeof *plugins->handles);
     if (plugins->list == NULL || plugins->handles == NULL) {
-        return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+        return cg_problem_no_memory(problem);
     }
     for (size_t i = 0; i < builtin->count; i++) plugins->list[i] = builtin->plugins[i];
     plugins->encoders = (struct cg_encoder_list){.plugins = plugins->list, .count = builtin->count};

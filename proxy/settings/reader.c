@@ -318,19 +318,3 @@ const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struc
 }
 
 void cg_seen_clear(struct cg_seen **set) { HASH_CLEAR(hh, *set); }
-
-static const char *const method_names[] = {
-    [CG_GET] = "GET",     [CG_POST] = "POST",   [CG_PUT] = "PUT",       [CG_DELETE] = "DELETE",
-    [CG_FETCH] = "FETCH", [CG_PATCH] = "PATCH", [CG_IPATCH] = "iPATCH",
-};
-
-enum { METHOD_END = sizeof method_names / sizeof *method_names };
-
-const char *cg_method_name(unsigned code) { return code < METHOD_END ? method_names[code] : NULL; }
-
-unsigned cg_method_code(const char *name) {
-    for (unsigned code = CG_GET; code < METHOD_END; code++) {
-        if (strcmp(method_names[code], name) == 0) return code;
-    }
-    return 0;
-}

@@ -93,10 +93,6 @@ struct cg_seen;
 const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struct cg_slice key, const struct cg_at *at);
 void cg_seen_clear(struct cg_seen **set);
 
-/* Methods by name (RFC 8132 writes "iPATCH"); the name is NULL for no method, the code 0 for no name. */
-const char *cg_method_name(unsigned code);
-unsigned cg_method_code(const char *name);
-
 /* The sections. `json` is NULL when the file has none. */
 void cg_read_document(struct cg_reader *reader, const json_t *json);
 void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, const json_t *json);

@@ -8,7 +8,7 @@
 #define CG_PRIVATE_KEY_LEN 32 /* of every kind */
 
 struct cg_group_reader {
-    struct cg_reader reader; /* first: the readers of single keys get a pointer to it. No snapshot is being filled */
+    struct cg_reader reader; /* the readers of single keys get a pointer to it; no snapshot is being filled */
     struct cg_security_group *group;
     size_t locked_used;
     bool algorithms_fit;      /* if not, nothing is said about what depends on them */

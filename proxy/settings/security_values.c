@@ -3,13 +3,14 @@
 #include "settings/security_reader.h"
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
 static struct cg_group_reader *whole(struct cg_reader *reader) {
-    return (struct cg_group_reader *)(void *)reader; /* its first member */
+    return CG_CONTAINER(reader, struct cg_group_reader, reader);
 }
 
 /* Room in the group's arena or, for a secret, in its locked memory, which was made large enough for all that a file can

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-    DATAGRAM_MAX = 65536,
+    RECEIVE_ROOM = 65536,
     TURN_MAX = 64, /* datagrams from one socket before the others have their turn */
     EVENTS_MAX = 256,
     SPARE_DESCRIPTORS = 16,
@@ -39,7 +39,7 @@ struct app {
     int epoll;
     int signals;
     bool stopping;
-    uint8_t datagram[DATAGRAM_MAX];
+    uint8_t datagram[RECEIVE_ROOM];
 };
 
 static int complain(const char *what, const char *why) {

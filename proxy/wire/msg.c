@@ -5,6 +5,7 @@
 #include "base/check.h"
 
 #include <limits.h>
+#include <string.h>
 
 enum {
     HEADER_LEN = 4,
@@ -15,6 +16,22 @@ enum {
     OFFSET_1 = 13,
     OFFSET_2 = 269,
 };
+
+static const char *const method_names[] = {
+    [CG_GET] = "GET",     [CG_POST] = "POST",   [CG_PUT] = "PUT",       [CG_DELETE] = "DELETE",
+    [CG_FETCH] = "FETCH", [CG_PATCH] = "PATCH", [CG_IPATCH] = "iPATCH",
+};
+
+enum { METHOD_END = sizeof method_names / sizeof *method_names };
+
+const char *cg_method_name(unsigned code) { return code < METHOD_END ? method_names[code] : NULL; }
+
+unsigned cg_method_code(const char *name) {
+    for (unsigned code = CG_GET; code < METHOD_END; code++) {
+        if (strcmp(method_names[code], name) == 0) return code;
+    }
+    return 0;
+}
 
 /* The value of an option's delta or length nibble, with the bytes that extend it; false when it is 15 or cut off. */
 static bool read_extended(const uint8_t **at, const uint8_t *end, uint32_t *nibble) {

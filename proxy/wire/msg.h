@@ -19,6 +19,12 @@ enum {
     CG_IPATCH = CG_CODE(0, 7),
 };
 
+/* Methods by name (RFC 8132 writes "iPATCH"); the name is NULL for no method, the code 0 for no name. */
+const char *cg_method_name(unsigned code);
+unsigned cg_method_code(const char *name);
+
+#define CG_DATAGRAM_MAX 65507 /* bytes in a UDP datagram over IPv4 */
+
 /* Option numbers: RFC 7252, 7641 (Observe), 7959 (Block), 7967 (No-Response), 8613 (OSCORE), 8768 (Hop-Limit), 9175
  * (Echo, Request-Tag), 9177 (Q-Block). Those of drafts are settings. */
 enum {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/check.h"
 #include "base/log.h"
 #include "common/bare_verify.h"
@@ -238,7 +239,7 @@ static void add(struct samples *samples, double value) {
 /* A small exchange without protection, again and again, and every turn of the loop. The first exchange of a burst is
  * counted apart: its answers come into the socket's buffer behind all others. */
 struct probe {
-    struct bench_ask ask; /* first member */
+    struct bench_ask ask;
     struct bench *bench;
     uv_timer_t pause;
     uv_prepare_t turn;
@@ -254,7 +255,7 @@ static void ask_again(uv_timer_t *timer) {
 }
 
 static void on_answered(struct bench_ask *ask) {
-    struct probe *probe = (struct probe *)ask;
+    struct probe *probe = CG_CONTAINER(ask, struct probe, ask);
     add(probe->first ? probe->behind : probe->exchanges, (double)(ask->end_ns - ask->start_ns) / 1000);
     probe->first = false;
     probe->asks = false;

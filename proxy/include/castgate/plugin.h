@@ -81,6 +81,20 @@ struct castgate_summary {
     const char *ended_by; /* "all", "quorum", "count", "deadline", "client", "limit"; "" while collecting goes on */
 };
 
+/* Its figures by name, in the order in which replies list them; OPTIONAL only where it is not 0. */
+#define CASTGATE_SUMMARY_FIGURES(COUNT, TEXT, OPTIONAL)                                                                \
+    COUNT(answered)                                                                                                    \
+    COUNT(failed)                                                                                                      \
+    COUNT(missing)                                                                                                     \
+    COUNT(late)                                                                                                        \
+    COUNT(duplicates)                                                                                                  \
+    COUNT(rejected)                                                                                                    \
+    COUNT(expected)                                                                                                    \
+    COUNT(kernel_drops)                                                                                                \
+    TEXT(ended_by)                                                                                                     \
+    COUNT(ms)                                                                                                          \
+    OPTIONAL(joined_ms)
+
 struct castgate_call; /* opaque: one reply being encoded */
 
 /* Services of the host. A later minor version adds at the end only. */

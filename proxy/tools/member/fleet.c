@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/check.h"
+#include "base/container.h"
 #include "base/heap.h"
 #include "tools/member/prng.h"
 #include "tools/member/resource.h"
@@ -27,7 +28,6 @@ enum {
     WAITING_MAX = 1 << 19, /* messages of all members that wait for their time */
     CONFIRMABLE_EVERY = 8, /* notifications: is the observer still there (RFC 7641 §4.5) */
     OVERSIZED_LEN = 60000,
-    DATAGRAM_MAX = 65507,
     UNICAST = 0,
 };
 
@@ -62,7 +62,7 @@ struct observer {
 
 /* A message that waits for its time, or to be sent again. */
 struct waiting {
-    struct cg_deadline deadline; /* first: the heap knows this */
+    struct cg_deadline deadline; /* the heap knows this */
     struct waiting *next;        /* of the member's unacknowledged ones */
     struct observer *observer;   /* borrowed: a Confirmable notification's; else NULL */
     struct cg_addr to;
@@ -99,8 +99,8 @@ struct cg_fleet {
     struct cg_buf representation;
     struct cg_fleet_counts counts;
     uint8_t oversized[OVERSIZED_LEN];
-    uint8_t datagram[DATAGRAM_MAX];
-    uint8_t sealed[DATAGRAM_MAX];
+    uint8_t datagram[CG_DATAGRAM_MAX];
+    uint8_t sealed[CG_DATAGRAM_MAX];
 };
 
 /* What just came in for one member. */
@@ -727,7 +727,7 @@ uint64_t cg_fleet_run(struct cg_fleet *fleet, uint64_t now_us) {
         struct cg_deadline *first = cg_heap_first(&fleet->heap);
         if (first == NULL) return UINT64_MAX;
         if (first->at_us > now_us) return first->at_us;
-        on_due(fleet, (struct waiting *)first, now_us);
+        on_due(fleet, CG_CONTAINER(first, struct waiting, deadline), now_us);
     }
 }
 
@@ -778,7 +778,8 @@ static void free_member(struct member *member) {
 
 void cg_fleet_free(struct cg_fleet *fleet) {
     if (fleet == NULL) return;
-    for (struct cg_deadline *d; (d = cg_heap_first(&fleet->heap)) != NULL;) drop_waiting(fleet, (struct waiting *)d);
+    for (struct cg_deadline *d; (d = cg_heap_first(&fleet->heap)) != NULL;)
+        drop_waiting(fleet, CG_CONTAINER(d, struct waiting, deadline));
     cg_heap_fini(&fleet->heap);
     for (uint32_t i = 0; i < fleet->options->count; i++) free_member(&fleet->members[i]);
     free(fleet->members);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/container.h"
 #include "base/check.h"
 #include "builtin.h"
 #include "common/figures.h"
@@ -58,7 +59,7 @@ static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
 /* The loop's way out, with a look at the clock. */
 static int emit_and_note(void *ctx, const struct cg_route *route, struct cg_slice datagram,
                          struct cg_problem *problem) {
-    struct bench_protected_side *side = (struct bench_protected_side *)ctx; /* the loop is its first member */
+    struct bench_protected_side *side = CG_CONTAINER((struct cg_loop *)ctx, struct bench_protected_side, loop);
     int err = side->emit(ctx, route, datagram, problem);
     side->emitted_ns = bench_wall_ns();
     return err;

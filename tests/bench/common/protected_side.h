@@ -22,7 +22,7 @@ struct bench_ask {
 };
 
 struct bench_protected_side {
-    struct cg_loop loop; /* first member */
+    struct cg_loop loop;
     struct cg_config *config;
     struct cg_target targets[BENCH_MAPPINGS];
     struct cg_grant grant;

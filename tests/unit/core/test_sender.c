@@ -8,19 +8,20 @@
 #include <cmocka.h>
 
 #include "core/sender.h"
+#include "base/container.h"
 
 #define BLOCK CG_SENDER_BLOCK
 
 /* Keeps what is submitted; `grant` and `refuse` finish the oldest. */
 struct fake_store {
-    struct cg_store store; /* first member */
+    struct cg_store store;
     struct cg_store_job *jobs[8];
     size_t count;
     size_t submitted;
 };
 
 static void fake_submit(struct cg_store *store, struct cg_store_job *job) {
-    struct fake_store *fake = (struct fake_store *)store;
+    struct fake_store *fake = CG_CONTAINER(store, struct fake_store, store);
     assert_true(fake->count < 8);
     assert_int_equal(job->operation, CG_STORE_RESERVE);
     fake->jobs[fake->count++] = job;
@@ -58,7 +59,7 @@ struct side {
 
 /* One who waits, and what he heard. */
 struct waiter {
-    struct cg_sender_wait wait; /* first member */
+    struct cg_sender_wait wait;
     size_t heard;
     int err;
     uint64_t number;
@@ -69,7 +70,7 @@ struct waiter {
 };
 
 static void on_ready(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
-    struct waiter *waiter = (struct waiter *)wait;
+    struct waiter *waiter = CG_CONTAINER(wait, struct waiter, wait);
     assert_int_equal(problem == NULL, err == CG_OK);
     waiter->heard++;
     waiter->err = err;

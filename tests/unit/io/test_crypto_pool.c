@@ -9,11 +9,12 @@
 #include <cmocka.h>
 
 #include "io/crypto_pool.h"
+#include "base/container.h"
 
 enum { JOBS = 256 };
 
 struct note {
-    struct cg_crypto_job job; /* first member */
+    struct cg_crypto_job job;
     struct hall *hall;
     int name;
     uv_sem_t *gate; /* waits for it first, after it has said that it runs */
@@ -33,7 +34,7 @@ struct hall {
 };
 
 static void run(struct cg_crypto_job *job) {
-    struct note *note = (struct note *)job;
+    struct note *note = CG_CONTAINER(job, struct note, job);
     if (note->gate != NULL) {
         uv_sem_post(&note->hall->runs);
         uv_sem_wait(note->gate);
@@ -44,7 +45,7 @@ static void run(struct cg_crypto_job *job) {
 }
 
 static void done(struct cg_crypto_job *job) {
-    struct note *note = (struct note *)job;
+    struct note *note = CG_CONTAINER(job, struct note, job);
     struct hall *hall = note->hall;
     hall->done[hall->done_count++] = note->name;
     if (job->cancelled) hall->cancelled++;

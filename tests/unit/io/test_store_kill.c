@@ -31,7 +31,7 @@ static const struct cg_sender_id key = {.bytes = {7}};
 /* The life of the child */
 
 struct life {
-    struct cg_sender_wait wait; /* first member */
+    struct cg_sender_wait wait;
     struct cg_sender *sender;
     int pipe;
 };

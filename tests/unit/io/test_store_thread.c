@@ -1,6 +1,7 @@
 /* The loop and the store's thread. The backend sleeps as a bad disk would; the loop must turn meanwhile. What is
  * asserted is that it turned often, not how fast. */
 #include "io/store_thread.h"
+#include "base/container.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,8 +16,8 @@
 
 /* Passes to another backend, after a while. */
 struct slow_backend {
-    struct cg_store_backend backend; /* first member */
-    struct cg_store_backend *real;   /* NULL: gives 1024 numbers more each time */
+    struct cg_store_backend backend;
+    struct cg_store_backend *real; /* NULL: gives 1024 numbers more each time */
     uint64_t next;
     unsigned delay_us;
     unsigned calls;
@@ -25,7 +26,9 @@ struct slow_backend {
     unsigned *checks;
 };
 
-static struct slow_backend *slow_of(struct cg_store_backend *backend) { return (struct slow_backend *)backend; }
+static struct slow_backend *slow_of(struct cg_store_backend *backend) {
+    return CG_CONTAINER(backend, struct slow_backend, backend);
+}
 
 static int slow_reserve(struct cg_store_backend *backend, const struct cg_sender_id *sender, uint64_t count,
                         struct cg_store_range *range, struct cg_store_failure *failure) {
@@ -314,7 +317,7 @@ static void a_disk_that_hangs_is_known(void **state) {
 enum { TAKES = 5000 };
 
 struct taker {
-    struct cg_sender_wait wait; /* first member */
+    struct cg_sender_wait wait;
     struct side *side;
     struct cg_sender *sender;
     uint64_t taken, pending;
@@ -335,7 +338,7 @@ static void take_on(struct taker *taker) {
 }
 
 static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
-    struct taker *taker = (struct taker *)wait;
+    struct taker *taker = CG_CONTAINER(wait, struct taker, wait);
     assert_null(problem);
     assert_int_equal(err, CG_OK);
     assert_int_equal(number, taker->taken++);

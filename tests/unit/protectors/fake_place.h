@@ -5,7 +5,7 @@
 #include "relay/windows.h"
 
 struct fake_place {
-    struct cg_windows_place place; /* first member */
+    struct cg_windows_place place;
     uint8_t text[65536];
     size_t len;
     size_t writes;

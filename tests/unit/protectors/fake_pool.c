@@ -1,5 +1,6 @@
 /* The hard thing: cancelling as the real pool does. What waits ends at once, what runs later, marked. */
 #include "fake_pool.h"
+#include "base/container.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include <cmocka.h>
 
 static void submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, struct cg_crypto_job *job) {
-    struct fake_crypto *fake = (struct fake_crypto *)crypto;
+    struct fake_crypto *fake = CG_CONTAINER(crypto, struct fake_crypto, crypto);
     assert_true(fake->count < FAKE_JOBS_MAX);
     job->lane = lane;
     job->cancelled = false;
@@ -25,7 +26,7 @@ static struct cg_crypto_job *take(struct fake_crypto *fake, size_t index) {
 }
 
 static void cancel(struct cg_crypto *crypto, struct cg_crypto_lane *lane) {
-    struct fake_crypto *fake = (struct fake_crypto *)crypto;
+    struct fake_crypto *fake = CG_CONTAINER(crypto, struct fake_crypto, crypto);
     for (size_t i = 0; i < fake->count; i++) {
         if (fake->jobs[i].lane == lane) fake->jobs[i].job->cancelled = true;
     }
@@ -62,7 +63,7 @@ void fake_crypto_end_all(struct fake_crypto *fake) {
 }
 
 static void store_submit(struct cg_store *store, struct cg_store_job *job) {
-    struct fake_store *fake = (struct fake_store *)store;
+    struct fake_store *fake = CG_CONTAINER(store, struct fake_store, store);
     assert_true(fake->count < sizeof fake->jobs / sizeof *fake->jobs);
     fake->jobs[fake->count++] = job;
 }

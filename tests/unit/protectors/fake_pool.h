@@ -9,7 +9,7 @@
 enum { FAKE_JOBS_MAX = 16384, FAKE_WAIT_S = 17 /* what a store says that is asked too fast */ };
 
 struct fake_crypto {
-    struct cg_crypto crypto; /* first member */
+    struct cg_crypto crypto;
     struct fake_job {
         struct cg_crypto_job *job;
         struct cg_crypto_lane *lane; /* NULL: urgent */
@@ -20,7 +20,7 @@ struct fake_crypto {
 };
 
 struct fake_store {
-    struct cg_store store; /* first member */
+    struct cg_store store;
     struct cg_store_job *jobs[16];
     size_t count;
     uint64_t next; /* the number that the next block begins with */

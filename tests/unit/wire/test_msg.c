@@ -513,6 +513,18 @@ static void code_texts(void **state) {
     assert_string_equal(text, "0.00");
 }
 
+static void test_methods_have_names(void **state) { /* RFC 7252 §12.1.1, RFC 8132 §8 */
+    (void)state;
+    static const char *const names[] = {"GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"};
+    for (unsigned code = CG_GET; code <= CG_IPATCH; code++) {
+        assert_string_equal(cg_method_name(code), names[code - CG_GET]);
+        assert_int_equal(cg_method_code(names[code - CG_GET]), code);
+    }
+    assert_null(cg_method_name(CG_EMPTY));
+    assert_null(cg_method_name(CG_IPATCH + 1));
+    assert_int_equal(cg_method_code("ipatch"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(header_fields),
@@ -536,6 +548,7 @@ int main(void) {
         cmocka_unit_test(random_bytes),
         cmocka_unit_test(properties_of_numbers_and_codes),
         cmocka_unit_test(code_texts),
+        cmocka_unit_test(test_methods_have_names),
     };
     return cmocka_run_group_tests_name("wire/msg", tests, NULL, NULL);
 }
