@@ -1,6 +1,7 @@
 /* The blocks behind the first one of a large answer (RFC 7959): each is an ask of its own to the member that sent the
  * first. The hard thing: what is put together must be one representation of one member, and half a body is none. */
 #include "core/ask.h"
+#include "core/forwardable.h"
 #include "core/ping.h"
 #include "core/who.h"
 
@@ -125,6 +126,8 @@ static void finish_blocks(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 /* A further block is of the same representation, and the one that was asked for; it may be smaller (RFC 7959 §2.4). */
 static bool fits(const struct cg_ask *ask, const struct cg_opened *opened, struct block *block) {
+    const struct cg_exchange *exchange = ask->exchange;
+    if (!cg_forwardable(opened->options, exchange->mapping->security, &exchange->config->options)) return false;
     return opened->code == ask->held->code && find_block2(opened, block) == BLOCK2_ONE && block->szx <= ask->szx &&
            (size_t)block->number * size_of(block) == ask->body.len && has_its_size(block, opened->payload.len) &&
            cg_slice_equal(etag_of(opened->options), ask->etag);

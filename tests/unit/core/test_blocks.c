@@ -281,6 +281,42 @@ static void test_further_blocks_fit_exactly(void **state) {
     world_fini(&world);
 }
 
+/* What a first block may not have no further one may (RFC 7252 §5.7, RFC 8613 §8.1). */
+static void test_options_of_further_blocks_are_looked_at(void **state) {
+    static const struct {
+        uint16_t number;
+        bool fits;
+    } rows[] = {{CG_OPT_MAX_AGE, true},  /* understood */
+                {2053, true},            /* critical, not understood, safe to forward */
+                {2050, false},           /* elective, unsafe */
+                {65003, false},          /* critical, unsafe */
+                {CG_OPT_OSCORE, false}}; /* of an answer to a plain request */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 2);
+    world_start(&world);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct cg_opt list[] = {{.number = CG_OPT_BLOCK2, .value = cg_slice_str("\x11")},
+                                {.number = rows[i].number, .value = cg_slice_str("x")}};
+        bool first = rows[i].number > CG_OPT_BLOCK2;
+        struct cg_opts options = {.list = (struct cg_opt[]){list[!first], list[first]}, .count = 2};
+        world_get(&world, &call, "/lamps");
+        answer_sized(&world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
+        world_answer_as(&world, world.sent_count - 1, "127.1.0.1",
+                        (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "end", .options = &options});
+        world_advance(&world, 2 * SECOND);
+        if (rows[i].fits) {
+            expect_whole(&call, "passes");
+        } else {
+            expect_rejected(&call, "unsafe", "blocks-incomplete");
+        }
+        call_fini(&call);
+    }
+    world_fini(&world);
+}
+
 /* After a smaller one the numbers count in the smaller size (RFC 7959 §2.4). */
 static void test_the_size_of_blocks_may_shrink(void **state) {
     (void)state;
@@ -328,6 +364,7 @@ int main(void) {
         cmocka_unit_test(test_blocks_of_unsafe_methods_are_not_fetched),
         cmocka_unit_test(test_blocks_of_fetch_carry_its_payload),
         cmocka_unit_test(test_further_blocks_fit_exactly),
+        cmocka_unit_test(test_options_of_further_blocks_are_looked_at),
         cmocka_unit_test(test_the_size_of_blocks_may_shrink),
         cmocka_unit_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),
     };
