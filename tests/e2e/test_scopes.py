@@ -128,7 +128,7 @@ def test_an_interface_that_comes_and_goes(gateway, new_far):
             assert problem["detail"] == 'interface "late0" does not exist'
         far.cable("late0", "late1", "10.7.1")
         indexes.add(index_of("late0"))
-        far.run("ip addr add fe80::7/64 dev late1")
+        far.run("ip addr add fe80::7/64 dev late1 nodad")
         six, four = serve(far, "ff02::7:7", "fe80::7", "late1"), serve(far, "239.7.7.7", "10.7.1.2", "late1")
         reply = gate.get_json("/six/status")
         assert [(a["member"], a["from"]) for a in reply["answers"]] == [("lamp", f"[fe80::7%{index_of('late0')}]:{PORT}")]
