@@ -34,21 +34,34 @@ static bool may_take(const struct cg_arena *arena, size_t size) {
            (quota == NULL || (quota->used < quota->max && size <= quota->max - quota->used));
 }
 
+bool cg_arena_charge(struct cg_arena *arena, size_t size) {
+    if (!may_take(arena, size)) {
+        arena->quota_refused = fits_itself(arena, size);
+        return false;
+    }
+    arena->used += size;
+    if (arena->quota != NULL) arena->quota->used += size;
+    return true;
+}
+
+void cg_arena_discharge(struct cg_arena *arena, size_t size) {
+    arena->used -= size;
+    if (arena->quota != NULL) arena->quota->used -= size;
+}
+
 static struct cg_arena_block *add_block(struct cg_arena *arena, size_t payload) {
     size_t size = FIRST_BLOCK;
     if (arena->blocks != NULL) size = arena->blocks->size * 2 < LARGEST_BLOCK ? arena->blocks->size * 2 : LARGEST_BLOCK;
     size_t header = (sizeof(struct cg_arena_block) + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     if (size < header + payload || !may_take(arena, size)) size = header + payload;
-    if (!may_take(arena, size)) {
-        arena->quota_refused = fits_itself(arena, size);
+    if (!cg_arena_charge(arena, size)) return NULL;
+    struct cg_arena_block *block = malloc(size);
+    if (block == NULL) {
+        cg_arena_discharge(arena, size);
         return NULL;
     }
-    struct cg_arena_block *block = malloc(size);
-    if (block == NULL) return NULL;
     *block = (struct cg_arena_block){.next = arena->blocks, .size = size, .at = header};
     arena->blocks = block;
-    arena->used += size;
-    if (arena->quota != NULL) arena->quota->used += size;
     return block;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CG_BASE_ARENA_H
 #define CG_BASE_ARENA_H
 
+#include "base/err.h"
 #include "base/slice.h"
 
 struct cg_quota {
@@ -29,5 +30,9 @@ void *cg_arena_alloc(struct cg_arena *arena, size_t size);
 void *cg_arena_zalloc(struct cg_arena *arena, size_t size);
 /* A copy of the bytes; data is NULL on failure when len > 0. An empty slice copies to an empty slice. */
 struct cg_slice cg_arena_copy(struct cg_arena *arena, struct cg_slice slice);
+
+/* Counts memory as the arena's that is not from it, since it is given back earlier. False: a limit is reached. */
+bool cg_arena_charge(struct cg_arena *arena, size_t size) CG_MUST_CHECK;
+void cg_arena_discharge(struct cg_arena *arena, size_t size);
 
 #endif

@@ -47,13 +47,12 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask) {
     cg_endpoint_leave(gateway, ask);
     cg_slots_remove(&gateway->asks, ask->ticket); /* what the protector still delivers finds nothing */
     drop_request(gateway, ask);
-    cg_buf_fini(&ask->body);
     free(ask);
 }
 
 void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
-    if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(ask);
+    if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_give_up(ask);
     cg_ask_end(gateway, ask);
     cg_gateway_wake(gateway, exchange);
 }
@@ -172,7 +171,6 @@ struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchan
     ask->purpose = purpose;
     ask->to = *to;
     ask->target = target;
-    cg_buf_init(&ask->body, exchange->config->limits.answer);
     if (!make_options(ask, problem)) {
         cg_slots_remove(&gateway->asks, ask->ticket);
         free(ask);
@@ -190,15 +188,6 @@ static void insert(struct cg_opts *options, struct cg_opt more) {
     size_t at = options->count++;
     for (; at > 0 && list[at - 1].number > more.number; at--) list[at] = list[at - 1];
     list[at] = more;
-}
-
-static struct cg_slice block2_value(const struct cg_ask *ask, uint8_t bytes[3]) {
-    uint32_t value = ask->block << 4 | ask->szx;
-    bytes[0] = (uint8_t)(value >> 16);
-    bytes[1] = (uint8_t)(value >> 8);
-    bytes[2] = (uint8_t)value;
-    size_t skip = bytes[0] != 0 ? 0 : bytes[1] != 0 ? 1 : bytes[2] != 0 ? 2 : 3;
-    return cg_slice_of(bytes + skip, 3 - skip);
 }
 
 static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts options, struct cg_problem *problem) {
@@ -226,12 +215,12 @@ static int seal(struct cg_gateway *gateway, struct cg_ask *ask, struct cg_opts o
 
 /* With Echo and Block2 where they belong. */
 static void send_request(struct cg_gateway *gateway, struct cg_ask *ask) {
-    uint8_t bytes[3];
+    uint8_t bytes[CG_BLOCK2_MAX];
     struct cg_problem problem = {0};
     struct cg_opts options = {.list = ask->room, .count = ask->options.count};
     memcpy(ask->room, ask->options.list, ask->options.count * sizeof *ask->room);
     if (ask->purpose == CG_ASK_BLOCKS) {
-        insert(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = block2_value(ask, bytes)});
+        insert(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = cg_blocks_option(ask, bytes)});
     }
     if (ask->echo_len > 0) {
         insert(&options, (struct cg_opt){.number = CG_OPT_ECHO, .value = cg_slice_of(ask->echo, ask->echo_len)});
@@ -258,7 +247,7 @@ void cg_ask_go_on(struct cg_gateway *gateway, struct cg_ask *ask) {
 void cg_ask_launch(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_exchange *exchange = ask->exchange;
     if (exchange->unicast && ask->purpose == CG_ASK_MEMBER) cg_exchange_asked(gateway, exchange);
-    if (ask->purpose == CG_ASK_BLOCKS && !cg_share_take(exchange, ask->held->key, CG_SHARE_BLOCKS)) {
+    if (ask->purpose == CG_ASK_BLOCKS && !cg_blocks_may_ask(ask)) {
         cg_ask_give_up(gateway, ask);
     } else if (begin_request(gateway, ask)) {
         send_request(gateway, ask);

@@ -18,11 +18,17 @@ void cg_ask_go_on(struct cg_gateway *gateway, struct cg_ask *ask);
 /* For the endpoint table: it is its turn. Gives it a token and a MID, and makes and sends its request. May end the ask.
  */
 void cg_ask_launch(struct cg_gateway *gateway, struct cg_ask *ask);
-/* Ends the ask without an answer. One that stays incomplete is taken back, because half a body is none. */
+/* Ends the ask without an answer. One that stays incomplete is refused, because half a body is none. */
 void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask);
 
 /* blocks.c */
 
+#define CG_BLOCK2_MAX 3 /* bytes of the option (RFC 7959 §2.2) */
+
+/* The Block2 option of its next request; borrows from `bytes`. */
+struct cg_slice cg_blocks_option(const struct cg_ask *ask, uint8_t bytes[CG_BLOCK2_MAX]);
+/* Takes one more request from the member's share. False: it has none left. */
+bool cg_blocks_may_ask(const struct cg_ask *ask) CG_MUST_CHECK;
 /* The answer to a request for a block. May end the ask. */
 void cg_blocks_take(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened);
 

@@ -65,7 +65,7 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
     if (exchange->ended_us == 0) exchange->ended_us = gateway->now_us;
     while (exchange->asks != NULL) {
         struct cg_ask *ask = exchange->asks;
-        if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_withdraw(ask);
+        if (ask->purpose == CG_ASK_BLOCKS) cg_blocks_give_up(ask);
         cg_ask_end(gateway, ask);
     }
     for (size_t i = 0; i < exchange->subscription_count; i++) cg_cast_leave(gateway, &exchange->subscriptions[i]);
@@ -305,7 +305,7 @@ void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange)
 
 static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     for (struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
-        if (held->whole) cg_stream_answer(gateway, exchange, held);
+        cg_stream_answer(gateway, exchange, held);
     }
 }
 
@@ -382,14 +382,11 @@ static enum cg_verdict step_cast(struct cg_gateway *gateway, struct cg_exchange 
 
 /* GATHER and REPAIR */
 
-void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held) {
-    if (exchange->streaming && held->whole) cg_stream_answer(gateway, exchange, held);
-}
-
 static enum cg_fate fate_of(enum cg_tally_result result) {
     switch (result) {
     case CG_TALLY_NEW:
-    case CG_TALLY_NEWER: return CG_FATE_ANSWER;
+    case CG_TALLY_NEWER:
+    case CG_TALLY_AWAITED: return CG_FATE_ANSWER;
     case CG_TALLY_AGAIN: return CG_FATE_DUPLICATE;
     case CG_TALLY_OVER_CAP:
     case CG_TALLY_NO_MEMORY: break;
@@ -397,12 +394,44 @@ static enum cg_fate fate_of(enum cg_tally_result result) {
     return CG_FATE_REJECTED;
 }
 
+static void count(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_tally_result result) {
+    struct cg_stats *stats = exchange->mapping->stats;
+    bool is_again = result == CG_TALLY_AGAIN || result == CG_TALLY_NEWER;
+    bool is_dropped = result == CG_TALLY_OVER_CAP || result == CG_TALLY_NO_MEMORY;
+    stats->duplicate += is_again;
+    stats->over_cap += is_dropped;
+    stats->rejected += is_dropped;
+    if (result != CG_TALLY_NO_MEMORY) return;
+    cg_problem_memory_full(&exchange->problem);
+    cg_gateway_wake(gateway, exchange);
+}
+
+enum cg_tally_result cg_exchange_add(struct cg_gateway *gateway, struct cg_exchange *exchange,
+                                     const struct cg_arrival *arrival) {
+    struct cg_held_answer *held = NULL;
+    const char *ended_by;
+    enum cg_tally_result result = cg_tally_add(&exchange->tally, arrival, &held);
+    count(gateway, exchange, result);
+    bool is_news = result == CG_TALLY_NEW || result == CG_TALLY_NEWER;
+    if (is_news && exchange->streaming) cg_stream_answer(gateway, exchange, held);
+    if (result == CG_TALLY_NEW && cg_tally_is_finished(&exchange->tally, &ended_by)) {
+        cg_gateway_wake(gateway, exchange);
+    }
+    return result;
+}
+
+static enum cg_tally_result begin_blocks(struct cg_gateway *gateway, struct cg_exchange *exchange,
+                                         const struct cg_target *target, const struct cg_arrival *first) {
+    enum cg_tally_result result = cg_blocks_begin(gateway, exchange, target, first);
+    count(gateway, exchange, result);
+    return result;
+}
+
 void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                         const struct cg_arrival *arrival, uint64_t arrival_us) {
-    struct cg_stats *stats = exchange->mapping->stats;
     if (exchange->deadline_us != 0 && arrival_us > exchange->deadline_us) {
         exchange->tally.late++;
-        stats->late++;
+        exchange->mapping->stats->late++;
         cg_account_say(gateway, CG_FATE_LATE);
         return;
     }
@@ -419,33 +448,9 @@ void cg_exchange_answer(struct cg_gateway *gateway, struct cg_exchange *exchange
         cg_exchange_refuse(exchange, &arrival->from, arrival->opened, refusal);
         return;
     }
-    struct cg_held_answer *held = NULL;
-    enum cg_tally_result result = cg_tally_add(&exchange->tally, arrival, &held);
+    enum cg_tally_result result = cg_blocks_follow(arrival->opened) ? begin_blocks(gateway, exchange, target, arrival)
+                                                                    : cg_exchange_add(gateway, exchange, arrival);
     cg_account_say(gateway, fate_of(result));
-    switch (result) {
-    case CG_TALLY_NEW:
-        cg_blocks_ask(gateway, exchange, target, held);
-        cg_exchange_held(gateway, exchange, held);
-        break;
-    case CG_TALLY_AGAIN: stats->duplicate++; return;
-    case CG_TALLY_NEWER:
-        stats->duplicate++;
-        cg_blocks_ask(gateway, exchange, target, held);
-        cg_exchange_held(gateway, exchange, held);
-        return;
-    case CG_TALLY_OVER_CAP:
-        stats->over_cap++;
-        stats->rejected++;
-        return;
-    case CG_TALLY_NO_MEMORY:
-        stats->over_cap++;
-        stats->rejected++;
-        cg_problem_memory_full(&exchange->problem);
-        cg_gateway_wake(gateway, exchange);
-        return;
-    }
-    const char *ended_by;
-    if (cg_tally_is_finished(&exchange->tally, &ended_by)) cg_gateway_wake(gateway, exchange);
 }
 
 void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from, const struct cg_opened *opened,
@@ -520,7 +525,7 @@ static enum cg_verdict step_repair(struct cg_gateway *gateway, struct cg_exchang
            exchange->asks_running < ASKS_AT_ONCE) {
         const struct cg_member *member = &mapping->members[exchange->next_silent++];
         bool reachable = member->addr.family != CG_FAMILY_NONE;
-        if (reachable && !cg_tally_has_seen(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
+        if (reachable && cg_tally_is_silent(&exchange->tally, member)) cg_ask_member(gateway, exchange, member);
     }
     return CG_STAY;
 }

@@ -125,12 +125,8 @@ struct cg_ask {
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;
-    struct cg_held_answer *held; /* BLOCKS: the answer that is being completed */
-    struct cg_buf body;          /* BLOCKS: what has come so far */
-    struct cg_slice etag;        /* BLOCKS: must not change; in the arena */
-    uint32_t block;              /* BLOCKS: number asked for */
-    uint8_t szx;
-    uint64_t request; /* the latest one's place among all requests */
+    struct cg_blocks *blocks; /* BLOCKS: what has come so far (blocks.c) */
+    uint64_t request;         /* the latest one's place among all requests */
     uint8_t attempts;
     uint64_t timeout_us;
     uint16_t mid;
@@ -338,12 +334,14 @@ void cg_ask_end(struct cg_gateway *gateway, struct cg_ask *ask);
 /* Why an answer is not given, by its Block2 option (RFC 7959 §2.2): it is no first block, or its method is one that
  * must not be repeated for the others. NULL: it is whole, or its other blocks can be fetched. */
 const char *cg_blocks_refusal(const struct cg_exchange *exchange, const struct cg_opened *opened);
-/* Fetches the blocks behind the first one that `held` has (see cg_blocks_refusal); no effect when its answer is whole.
- */
-void cg_blocks_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
-                   struct cg_held_answer *held);
-/* An answer whose blocks were being fetched is taken back. */
-void cg_blocks_withdraw(struct cg_ask *ask);
+/* Whether others follow, of one that was not refused. */
+bool cg_blocks_follow(const struct cg_opened *opened);
+/* Fetches the blocks behind the first one, which has come; the answer is added when it is whole (cg_exchange_add), or
+ * refused. AWAITED, or what cg_tally_await says. */
+enum cg_tally_result cg_blocks_begin(struct cg_gateway *gateway, struct cg_exchange *exchange,
+                                     const struct cg_target *target, const struct cg_arrival *first);
+/* The answer whose blocks were being fetched is refused; the ask is to be ended. */
+void cg_blocks_give_up(struct cg_ask *ask);
 
 /* exchange.c */
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange); /* until it stays or is gone */
@@ -358,8 +356,9 @@ void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from
 bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchange *exchange);
 /* The only member is being asked now: its time begins. */
 void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange);
-/* An answer is whole, or was replaced by a newer one: streams hand it on. */
-void cg_exchange_held(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
+/* An answer is whole and in order: the tally and the counters get it, and a stream hands it on. */
+enum cg_tally_result cg_exchange_add(struct cg_gateway *gateway, struct cg_exchange *exchange,
+                                     const struct cg_arrival *arrival);
 void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,
                            struct castgate_summary *summary);
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);

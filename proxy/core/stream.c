@@ -104,9 +104,7 @@ static void watch_reader(struct cg_gateway *gateway, struct cg_exchange *exchang
 uint64_t cg_stream_turn(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (cg_outq_has_room(exchange->stream)) trust_reader(gateway, exchange);
     while (exchange->unsent != NULL && !exchange->cut && cg_outq_has_room(exchange->stream)) {
-        struct cg_held_answer *held = next_unsent(exchange);
-        if (held->whole)
-            put_answer(gateway, exchange, held); /* else it was taken back, or comes again when it is whole */
+        put_answer(gateway, exchange, next_unsent(exchange));
     }
     if (exchange->cut) return UINT64_MAX;
     if (!cg_outq_has_room(exchange->stream)) {

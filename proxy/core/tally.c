@@ -3,7 +3,6 @@
 #include "core/tally.h"
 
 #include "base/text.h"
-#include "core/who.h"
 
 /* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
 #undef HASH_BKT_CAPACITY_THRESH
@@ -13,20 +12,36 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
     *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
     tally->last_refusal = &tally->refusals;
     if (mapping->member_count == 0) return true;
-    tally->seen = cg_arena_zalloc(arena, (mapping->member_count + 7) / 8);
-    return tally->seen != NULL;
+    size_t size = (mapping->member_count + 7) / 8;
+    tally->seen = cg_arena_zalloc(arena, 2 * size);
+    if (tally->seen == NULL) return false;
+    tally->coming = tally->seen + size;
+    return true;
 }
 
 void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
 
-static void mark_seen(struct cg_tally *tally, const struct cg_member *member, bool seen) {
-    if (member == NULL || cg_tally_has_seen(tally, member) == seen) return;
-    tally->seen[member->number / 8] ^= (uint8_t)(1u << member->number % 8);
-    tally->seen_count += seen ? 1u : -1u;
+static bool has_bit(const uint8_t *bits, const struct cg_member *member) {
+    return bits[member->number / 8] >> member->number % 8 & 1;
+}
+
+static void set_bit(uint8_t *bits, const struct cg_member *member, bool value) {
+    uint8_t bit = (uint8_t)(1u << member->number % 8);
+    bits[member->number / 8] = (uint8_t)((bits[member->number / 8] & ~bit) | (value ? bit : 0));
+}
+
+static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
+    if (member == NULL || has_bit(tally->seen, member)) return;
+    set_bit(tally->seen, member, true);
+    tally->seen_count++;
 }
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
-    return tally->seen[member->number / 8] >> member->number % 8 & 1;
+    return has_bit(tally->seen, member);
+}
+
+bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member) {
+    return !has_bit(tally->seen, member) && !has_bit(tally->coming, member);
 }
 
 static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
@@ -51,7 +66,8 @@ static struct cg_slice store(uint8_t **at, struct cg_slice slice) {
     return stored;
 }
 
-static void note_order(struct cg_held_answer *held, const struct cg_arrival *arrival) {
+static void note_order(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    held->order = arrival->order != 0 ? arrival->order : ++tally->arrivals;
     held->has_piv = arrival->opened->has_number;
     held->piv = arrival->opened->number;
     held->generation = arrival->opened->generation;
@@ -66,13 +82,12 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
     held->payload = store(&at, opened->payload);
     held->kid = store(&at, opened->kid);
     held->has_kid = opened->has_kid;
-    note_order(held, arrival);
+    note_order(tally, held, arrival);
     held->from = arrival->from;
     held->ms = arrival->ms;
     held->code = opened->code;
     held->verified = opened->verified;
     held->via = arrival->via;
-    held->whole = true;
     return true;
 }
 
@@ -82,8 +97,7 @@ static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arri
     return CG_TALLY_OVER_CAP;
 }
 
-/* After an allocation that failed. */
-static enum cg_tally_result dropped_for_memory(struct cg_tally *tally, const struct cg_arrival *arrival) {
+enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const struct cg_arrival *arrival) {
     bool shared = tally->arena->quota_refused;
     enum cg_tally_result own = dropped(tally, arrival, "memory-limit");
     return shared ? CG_TALLY_NO_MEMORY : own;
@@ -96,17 +110,30 @@ static bool keep_key(struct cg_tally *tally, struct cg_held_answer *entry, const
     return entry->key.data != NULL;
 }
 
+static struct cg_awaited *find_awaited(const struct cg_tally *tally, const struct cg_who *who) {
+    struct cg_awaited *awaited;
+    HASH_FIND_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
+    return awaited;
+}
+
+static void give_place_back(struct cg_tally *tally, struct cg_awaited *awaited) {
+    if (awaited == NULL || !awaited->holds_place) return;
+    awaited->holds_place = false;
+    tally->places--;
+}
+
 static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       const struct cg_who *who, struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
     if (entry == NULL || !hold(tally, entry, arrival) || !keep_key(tally, entry, who)) {
-        return dropped_for_memory(tally, arrival);
+        return cg_tally_drop_for_memory(tally, arrival);
     }
     entry->member = who->member;
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, who->hash, entry);
-    if (!CG_HASH_HAS(hh, entry)) return dropped_for_memory(tally, arrival);
-    mark_seen(tally, entry->member, true);
+    if (!CG_HASH_HAS(hh, entry)) return cg_tally_drop_for_memory(tally, arrival);
+    give_place_back(tally, find_awaited(tally, who)); /* it has one now */
+    mark_seen(tally, entry->member);
     entry->number = ++tally->numbered;
     tally->answered++;
     if (is_failure(entry->code)) tally->failed++;
@@ -123,6 +150,8 @@ static bool is_same(const struct cg_held_answer *held, const struct cg_opened *o
 static bool is_older(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
     bool numbered = held->has_piv && opened->has_number && cg_slice_equal(held->kid, opened->kid);
+    bool of_one_request = arrival->request == held->request;
+    if (!numbered && of_one_request) return arrival->order != 0 && arrival->order < held->order;
     if (!numbered) return arrival->request < held->request;
     if (opened->generation != held->generation) return opened->generation < held->generation;
     return opened->number <= held->piv;
@@ -131,10 +160,10 @@ static bool is_older(const struct cg_held_answer *held, const struct cg_arrival 
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
     tally->duplicates++;
-    if (!held->whole) return CG_TALLY_AGAIN; /* its blocks belong together */
+    if (arrival->ms < held->ms) held->ms = arrival->ms; /* its first block came before */
     if (arrival->opened->overtaken || is_older(held, arrival)) return CG_TALLY_AGAIN;
     if (is_same(held, arrival->opened)) {
-        note_order(held, arrival);
+        note_order(tally, held, arrival);
         return CG_TALLY_AGAIN;
     }
     uint32_t ms = held->ms;
@@ -145,14 +174,19 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
     return CG_TALLY_NEWER;
 }
 
+static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {
+    struct cg_held_answer *found = NULL;
+    if (who->member == NULL || cg_tally_has_seen(tally, who->member)) { /* else it has no answer to be searched for */
+        HASH_FIND_BYHASHVALUE(hh, tally->answers, who->key.data, who->key.len, who->hash, found);
+    }
+    return found;
+}
+
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held) {
     struct cg_who who;
     cg_who_decide(&who, tally->mapping, &arrival->from, arrival->opened->identity);
-    struct cg_held_answer *found = NULL;
-    if (who.member == NULL || cg_tally_has_seen(tally, who.member)) { /* else it has no answer to be searched for */
-        HASH_FIND_BYHASHVALUE(hh, tally->answers, who.key.data, who.key.len, who.hash, found);
-    }
+    struct cg_held_answer *found = find(tally, &who);
     struct cg_held_answer *ignored;
     if (held == NULL) held = &ignored;
     if (found == NULL) return add_first(tally, arrival, &who, held);
@@ -160,31 +194,46 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
     return add_again(tally, arrival, found);
 }
 
-bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body) {
-    struct cg_slice payload = cg_arena_copy(tally->arena, body);
-    if (payload.data == NULL) return false;
-    held->payload = payload;
-    return true;
+static bool is_full(const struct cg_tally *tally) {
+    return tally->answered + tally->places >= tally->mapping->max_answers;
 }
 
-/* A member whose zone was left out may have answered on several links. */
-static bool has_answer(const struct cg_tally *tally, const struct cg_member *member) {
-    const struct cg_held_answer *held = tally->answers;
-    while (held != NULL && held->member != member) held = held->hh.next;
-    return held != NULL;
+static void begin_awaiting(struct cg_tally *tally, struct cg_awaited *awaited, bool is_first) {
+    awaited->holds_place = is_first;
+    if (is_first) tally->places++;
+    if (awaited->who.member != NULL) set_bit(tally->coming, awaited->who.member, true);
 }
 
-static void mark_unseen(struct cg_tally *tally, const struct cg_member *member) {
-    bool on_any_link = member != NULL && member->addr.scope == 0 && cg_addr_is_link_local(&member->addr);
-    if (!on_any_link || !has_answer(tally, member)) mark_seen(tally, member, false);
+enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *arrival, struct cg_awaited *awaited) {
+    struct cg_who *who = &awaited->who;
+    cg_who_decide(who, tally->mapping, &arrival->from, arrival->opened->identity);
+    arrival->order = ++tally->arrivals;
+    const struct cg_held_answer *held = find(tally, who);
+    bool is_late = held != NULL && (arrival->opened->overtaken || is_older(held, arrival));
+    if (is_late || find_awaited(tally, who) != NULL) {
+        tally->duplicates++;
+        return CG_TALLY_AGAIN;
+    }
+    if (held == NULL && is_full(tally)) return dropped(tally, arrival, "max_answers");
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
+    if (!CG_HASH_HAS(hh, awaited)) return cg_tally_drop_for_memory(tally, arrival);
+    begin_awaiting(tally, awaited, held == NULL);
+    return CG_TALLY_AWAITED;
 }
 
-void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason) {
-    HASH_DEL(tally->answers, held);
-    mark_unseen(tally, held->member);
-    tally->answered--;
-    if (is_failure(held->code)) tally->failed--;
-    cg_tally_refuse(tally, &held->from, &(struct cg_opened){.kid = held->kid, .has_kid = held->has_kid}, reason);
+/* A member whose zone was left out may answer on several links. */
+static bool is_awaited(const struct cg_tally *tally, const struct cg_member *member) {
+    if (member->addr.scope != 0 || !cg_addr_is_link_local(&member->addr)) return false;
+    const struct cg_awaited *awaited = tally->awaited;
+    while (awaited != NULL && awaited->who.member != member) awaited = awaited->hh.next;
+    return awaited != NULL;
+}
+
+void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited) {
+    const struct cg_member *member = awaited->who.member;
+    HASH_DEL(tally->awaited, awaited);
+    give_place_back(tally, awaited);
+    if (member != NULL && !is_awaited(tally, member)) set_bit(tally->coming, member, false);
 }
 
 /* At most CG_DIAGNOSTIC_MAX bytes, without cutting a character. */
@@ -234,7 +283,7 @@ void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const s
 
 bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by) {
     const struct cg_mapping *mapping = tally->mapping;
-    if (tally->incomplete > 0) return false;
+    if (tally->awaited != NULL) return false;
     switch (mapping->finish.rule) {
     case CG_FINISH_DEADLINE: return false;
     case CG_FINISH_ALL:

@@ -3,6 +3,7 @@
 #define CG_CORE_TALLY_H
 
 #include "core/protector.h"
+#include "core/who.h"
 
 struct cg_held_answer {
     UT_hash_handle hh;   /* by key; iteration in order of first arrival */
@@ -16,7 +17,7 @@ struct cg_held_answer {
     uint8_t *room;            /* the bytes of options, payload and kid */
     size_t room_cap;          /* a further answer that fits is written over the old one */
     uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
-    uint64_t request;         /* as struct cg_arrival's */
+    uint64_t request, order;  /* as struct cg_arrival's */
     uint32_t ms;
     uint32_t number; /* from 1, in order of first arrival */
     uint8_t code;
@@ -24,9 +25,15 @@ struct cg_held_answer {
     uint8_t via;
     bool has_kid;
     bool has_piv;
-    bool whole;  /* false while the blocks behind the first are being fetched */
     bool unsent; /* in its exchange's list of answers that a stream has yet to tell */
     struct cg_held_answer *next_unsent;
+};
+
+/* Somebody's answer that comes in blocks: it is none before it is whole. */
+struct cg_awaited {
+    UT_hash_handle hh; /* by who.key */
+    struct cg_who who;
+    bool holds_place; /* among max_answers, as its sender has no answer yet */
 };
 
 struct cg_refusal {
@@ -47,18 +54,22 @@ struct cg_tally {
     const struct cg_mapping *mapping;
     struct cg_held_answer *answers; /* uthash head */
     struct cg_refusal *refusals, **last_refusal;
-    uint8_t *seen; /* bit per configured member */
+    struct cg_awaited *awaited; /* uthash head; not owned */
+    uint8_t *seen;              /* bit per configured member */
+    uint8_t *coming;            /* the same, of whose answer the first block has come */
     uint32_t seen_count;
     uint32_t numbered; /* given to answers so far */
+    uint32_t places;   /* held for awaited ones */
     uint32_t answered, failed, duplicates, late, rejected;
-    uint32_t incomplete; /* held answers whose blocks are still being fetched */
-    bool limited;        /* an answer was dropped because of a limit */
+    uint64_t arrivals; /* so far: their order */
+    bool limited;      /* an answer was dropped because of a limit */
 };
 
 enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
     CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
+    CG_TALLY_AWAITED,   /* not counted yet: it comes in blocks */
     CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };
@@ -70,25 +81,32 @@ void cg_tally_fini(struct cg_tally *tally);
 struct cg_arrival {
     struct cg_addr from;
     uint64_t request; /* that it answers: numbered in the order in which they went out */
+    uint64_t order;   /* its place among an exchange's arrivals; 0: the next */
     const struct cg_opened *opened;
     uint32_t ms;
     uint8_t via; /* enum castgate_via */
 };
 
 /* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. The latest of a member's answers is the one with the
- * highest Partial IV, or where they do not both have one, the one to the latest request, whatever came first. */
+ * highest Partial IV, or where they do not both have one, the one to the latest request, whatever came first; of those
+ * to one request the last. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
-/* Replaces the payload of an answer by the whole body that its blocks gave. False: out of memory, the first block
- * stays. */
-bool cg_tally_complete(struct cg_tally *tally, struct cg_held_answer *held, struct cg_slice body);
-/* Takes an answer back, as if it had been refused: its blocks did not make a whole. */
-void cg_tally_withdraw(struct cg_tally *tally, struct cg_held_answer *held, const char *reason);
+/* Of an answer whose first block has come. AWAITED: *arrival has its order from now on, what its sender's answer was
+ * stays, and no finish rule is met until cg_tally_forgo; *awaited and the identity must stay where they are until then.
+ * AGAIN, where it is older or its sender has one awaited already, OVER_CAP and NO_MEMORY as above. */
+enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *arrival, struct cg_awaited *awaited);
+/* It is whole, and is added next; or it never will be. */
+void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited);
+/* After an allocation that failed: OVER_CAP or NO_MEMORY. */
+enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const struct cg_arrival *arrival);
 /* `opened` as protector.h has it: of an answer that was not verified what it says is kept, too. */
 void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason);
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
+/* Nothing of an answer of this member has come. */
+bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member);
 /* The finish rule is met: *ended_by gets "all", "quorum" or "count". */
 bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by);
 

@@ -440,18 +440,21 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
 
 static void check_tally(const struct cg_exchange *exchange) {
     const struct cg_tally *tally = &exchange->tally;
-    uint32_t answered = 0, failed = 0, incomplete = 0, seen = 0, refusals = 0;
+    uint32_t answered = 0, failed = 0, seen = 0, refusals = 0, places = 0;
     for (const struct cg_held_answer *it = tally->answers; it != NULL; it = it->hh.next) {
         answered++;
         failed += it->code >= CG_CODE(4, 0);
-        incomplete += !it->whole;
         CG_CHECK(it->member == NULL || cg_tally_has_seen(tally, it->member));
     }
     for (size_t i = 0; i < exchange->mapping->member_count; i++)
         seen += cg_tally_has_seen(tally, &exchange->mapping->members[i]);
     for (const struct cg_refusal *it = tally->refusals; it != NULL; it = it->next) refusals++;
     CG_CHECK(answered == tally->answered && failed == tally->failed);
-    CG_CHECK(incomplete == tally->incomplete && seen == tally->seen_count);
+    for (const struct cg_awaited *it = tally->awaited; it != NULL; it = it->hh.next) {
+        CG_CHECK(it->who.member == NULL || !cg_tally_is_silent(tally, it->who.member));
+        places += it->holds_place;
+    }
+    CG_CHECK(places == tally->places && seen == tally->seen_count);
     CG_CHECK(refusals <= tally->rejected && refusals <= CG_REFUSALS_LISTED);
     CG_CHECK(answered <= exchange->mapping->max_answers && seen <= answered);
 }
@@ -462,13 +465,12 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_exchange 
         CG_CHECK(cg_slots_get(&gateway->asks, it->ticket) == it && it->exchange == exchange);
         CG_CHECK(it->endpoint != NULL && it->flies == (it->token != NULL));
         CG_CHECK(!it->flies || (it->token->ask == it && it->token->cast == NULL));
-        CG_CHECK((it->purpose == CG_ASK_BLOCKS) == (it->held != NULL));
-        CG_CHECK(it->held == NULL || !it->held->whole);
+        CG_CHECK((it->purpose == CG_ASK_BLOCKS) == (it->blocks != NULL));
         of_blocks += it->purpose == CG_ASK_BLOCKS;
         count++;
     }
     CG_CHECK(count == exchange->asks_running);
-    CG_CHECK(of_blocks == (exchange->tallying ? exchange->tally.incomplete : 0));
+    CG_CHECK(of_blocks == (exchange->tallying ? HASH_COUNT(exchange->tally.awaited) : 0));
     return count;
 }
 

@@ -127,28 +127,38 @@ static void test_the_same_device_on_two_links_is_two(void **state) {
     stop(&world, &call);
 }
 
-/* What is taken back on one link leaves the member's answer on another. */
-static void test_a_member_is_seen_while_any_answer_stays(void **state) {
+static struct cg_arrival on_link(const char *from, const struct cg_opened *opened) {
+    return (struct cg_arrival){.from = address(from), .opened = opened};
+}
+
+/* What is given up on one link leaves what comes on another. */
+static void test_a_member_is_not_silent_while_any_answer_comes(void **state) {
     (void)state;
     struct world world;
     struct cg_tally tally;
     struct cg_arena arena;
-    struct cg_held_answer *here, *there;
+    struct cg_awaited here = {0}, there = {0};
     static const char *const members[] = {"[fe80::1]:5683", "[fe80::2]:5683"};
     start(&world, members, 2);
     const struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    const struct cg_member *member = &lamps->members[0];
     cg_arena_init(&arena, SIZE_MAX, NULL);
     assert_true(cg_tally_init(&tally, &arena, lamps));
     struct cg_opened opened = {.code = CG_CODE(2, 5)};
-    struct cg_arrival arrival = {.from = address("[fe80::1%3]:9"), .opened = &opened};
-    assert_int_equal(cg_tally_add(&tally, &arrival, &here), CG_TALLY_NEW);
-    arrival.from = address("[fe80::1%4]:9");
-    assert_int_equal(cg_tally_add(&tally, &arrival, &there), CG_TALLY_NEW);
-    cg_tally_withdraw(&tally, there, "blocks-incomplete");
-    assert_true(cg_tally_has_seen(&tally, &lamps->members[0]));
-    cg_tally_withdraw(&tally, here, "blocks-incomplete");
-    assert_false(cg_tally_has_seen(&tally, &lamps->members[0]));
-    assert_int_equal(tally.seen_count, 0);
+    struct cg_arrival arrivals[] = {on_link("[fe80::1%3]:9", &opened), on_link("[fe80::1%4]:9", &opened)};
+    assert_true(cg_tally_is_silent(&tally, member));
+    assert_int_equal(cg_tally_await(&tally, &arrivals[0], &here), CG_TALLY_AWAITED);
+    assert_int_equal(cg_tally_await(&tally, &arrivals[1], &there), CG_TALLY_AWAITED);
+    cg_tally_forgo(&tally, &there);
+    assert_false(cg_tally_is_silent(&tally, member));
+    cg_tally_forgo(&tally, &here);
+    assert_true(cg_tally_is_silent(&tally, member));
+    assert_false(cg_tally_has_seen(&tally, member));
+    assert_int_equal(cg_tally_add(&tally, &arrivals[0], NULL), CG_TALLY_NEW);
+    assert_int_equal(cg_tally_await(&tally, &arrivals[1], &there), CG_TALLY_AWAITED);
+    cg_tally_forgo(&tally, &there);
+    assert_true(cg_tally_has_seen(&tally, member));
+    assert_int_equal(tally.seen_count, 1);
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
     world_fini(&world);
@@ -222,7 +232,7 @@ int main(void) {
         cmocka_unit_test(test_strangers_stay_apart_by_port),
         cmocka_unit_test(test_the_zone_counts_like_the_address),
         cmocka_unit_test(test_the_same_device_on_two_links_is_two),
-        cmocka_unit_test(test_a_member_is_seen_while_any_answer_stays),
+        cmocka_unit_test(test_a_member_is_not_silent_while_any_answer_comes),
         cmocka_unit_test(test_addresses_that_are_not_link_local_have_no_zone),
         cmocka_unit_test(test_a_credential_is_who_it_is_wherever_it_sends_from),
     };
