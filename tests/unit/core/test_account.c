@@ -251,6 +251,30 @@ static void test_what_fits_no_unicast_request_is_rejected(void **state) { /* RFC
     stop(&world, &call);
 }
 
+static void answer_block(struct world *world, size_t index, uint8_t block) {
+    struct cg_opt opt = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&block, 1)};
+    struct cg_opts options = {.list = &opt, .count = 1};
+    struct answer answer = {.type = CG_NON, .code = CG_CODE(2, 5), .options = &options};
+    answer.payload = "0123456789abcdef";
+    world_answer_as(world, index, "127.1.0.1", answer);
+}
+
+static void test_further_blocks_have_a_counter(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    ask_only_member(&world, &call);
+    answer_block(&world, 0, 0x08);
+    expect_fate(&world, CG_FATE_ANSWER, 1);
+    answer_block(&world, 1, 0x18);
+    expect_fate(&world, CG_FATE_BLOCK, 1);
+    answer_block(&world, 2, 0x20);
+    expect_fate(&world, CG_FATE_BLOCK, 2);
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    stop(&world, &call);
+}
+
 static void test_empty_messages_about_unicast_requests_have_a_counter(void **state) {
     (void)state;
     struct world world;
@@ -469,6 +493,7 @@ int main(void) {
         cmocka_unit_test(test_an_ack_to_a_group_request_is_an_answer),
         cmocka_unit_test(test_strict_takes_no_ack_to_a_group_request),
         cmocka_unit_test(test_what_fits_no_unicast_request_is_rejected),
+        cmocka_unit_test(test_further_blocks_have_a_counter),
         cmocka_unit_test(test_empty_messages_about_unicast_requests_have_a_counter),
         cmocka_unit_test(test_what_is_being_verified_has_its_fate_later),
         cmocka_unit_test(test_a_challenge_has_a_counter),

@@ -237,6 +237,27 @@ static void test_one_ask_that_cannot_be_sent_is_one_silent_member(void **state) 
     world_fini(&world);
 }
 
+/* 65536 of all requests together; the others of the group go unasked, and group requests go on. */
+static void test_unicast_requests_have_a_limit(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    set_up_repair(&world, 3);
+    world_get(&world, &call, "/lamps");
+    world.gateway->asks.used += (1u << 16) - 2; /* of others */
+    world_advance(&world, SECOND);
+    assert_int_equal(world.sent_count, 1 + 2); /* the third is not asked */
+    world_advance(&world, SECOND);
+    assert_int_equal(call.reply.summary.missing, 3);
+    call_fini(&call);
+    world_get(&world, &call, "/lamps");
+    assert_true(cg_addr_is_multicast(&world.sent[3].route.to));
+    world.gateway->asks.used -= (1u << 16) - 2;
+    world_advance(&world, 2 * SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_the_only_ask_that_cannot_be_sent_is_the_problem(void **state) {
     (void)state;
     struct world world;
@@ -378,6 +399,7 @@ int main(void) {
         cmocka_unit_test(test_only_idempotent_methods_are_repaired),
         cmocka_unit_test(test_the_only_member_is_asked_whatever_the_method),
         cmocka_unit_test(test_one_ask_that_cannot_be_sent_is_one_silent_member),
+        cmocka_unit_test(test_unicast_requests_have_a_limit),
         cmocka_unit_test(test_the_only_ask_that_cannot_be_sent_is_the_problem),
         cmocka_unit_test(test_an_ack_of_another_message_answers_nothing),
         cmocka_unit_test(test_challenges_are_answered_once_a_member_and_1024_at_once),

@@ -154,6 +154,30 @@ static void test_unsafe_and_answered_casts_are_not_shared(void **state) {
     world_fini(&world);
 }
 
+/* Members may have decided on their leisure by then. */
+static void test_nobody_joins_after_50_ms(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second, third;
+    world_init(&world);
+    world.config->group.nstart = 10;
+    world_start(&world);
+    world_get(&world, &first, "/lamps");
+    world_advance(&world, 49999);
+    world_get(&world, &second, "/lamps");
+    assert_int_equal(world.sent_count, 1);
+    world_advance(&world, 1);
+    world_get(&world, &third, "/lamps");
+    assert_int_equal(world.sent_count, 2);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(second.reply.summary.joined_ms, 50);
+    assert_int_equal(third.reply.summary.joined_ms, 0);
+    call_fini(&first);
+    call_fini(&second);
+    call_fini(&third);
+    world_fini(&world);
+}
+
 static void test_nstart_and_its_end(void **state) { /* R38 */
     (void)state;
     struct world world;
@@ -276,6 +300,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_asked_after_a_change_joins_nothing_from_before),
         cmocka_unit_test(test_requests_of_equal_hash_are_not_equal),
         cmocka_unit_test(test_unsafe_and_answered_casts_are_not_shared),
+        cmocka_unit_test(test_nobody_joins_after_50_ms),
         cmocka_unit_test(test_nstart_and_its_end),
         cmocka_unit_test(test_a_patient_client_that_joins_waits_on),
         cmocka_unit_test(test_silent_groups_are_paced),

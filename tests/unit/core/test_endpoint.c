@@ -105,6 +105,45 @@ static void test_who_waits_holds_nothing_sealed(void **state) {
     world_fini(&world);
 }
 
+static void answer_block(struct world *world, size_t index, uint8_t number) {
+    uint8_t value = (uint8_t)(number << 4 | 8); /* more, 16 bytes */
+    struct cg_opt opt = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&value, 1)};
+    struct cg_opts options = {.list = &opt, .count = 1};
+    world_answer_as(
+        world, index, "127.1.0.1",
+        (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "0123456789abcdef", .options = &options});
+}
+
+/* The next block stands behind whoever came in between. */
+static void test_who_leaves_while_its_next_block_waits_frees_nobodys_place(void **state) { /* RFC 7252 §4.7 */
+    (void)state;
+    struct world world;
+    struct call large, between, after;
+    patient_init(&world);
+    world_start(&world);
+    world_get(&world, &large, "/lamps/a");
+    answer_block(&world, 0, 0);
+    assert_int_equal(world.sent_count, 2);
+    world_get(&world, &between, "/lamps/b");
+    answer_block(&world, 1, 1);
+    assert_int_equal(world.sent_count, 3); /* the one in between */
+    world_get(&world, &after, "/lamps/c");
+    cg_gateway_abandon(world.gateway, large.ticket);
+    world_advance(&world, SECOND);
+    assert_int_equal(world.sent_count, 3);
+    world_answer(&world, 2, "127.1.0.1", "on");
+    world_run(&world);
+    assert_int_equal(between.reply.summary.answered, 1);
+    assert_int_equal(world.sent_count, 4);
+    world_answer(&world, 3, "127.1.0.1", "on");
+    world_run(&world);
+    assert_int_equal(after.reply.summary.answered, 1);
+    assert_int_equal(world.gateway->endpoints.sealed_bytes, 0);
+    call_fini(&between);
+    call_fini(&after);
+    world_fini(&world);
+}
+
 static void test_its_time_begins_when_it_is_asked(void **state) {
     (void)state;
     struct world world;
@@ -169,6 +208,23 @@ static void test_stopping_asks_nobody_more(void **state) {
     assert_int_equal(world.sent_count, 1);
     assert_int_equal(first.reply.summary.missing, 1);
     assert_int_equal(second.problem.err, CG_E_STOPPING);
+    call_fini(&first);
+    world_fini(&world);
+}
+
+static void test_a_turn_that_comes_to_nothing_is_told_at_once(void **state) {
+    (void)state;
+    struct world world;
+    struct call first, second;
+    patient_init(&world);
+    world_start(&world);
+    world_get(&world, &first, "/lamps/a");
+    world_get(&world, &second, "/lamps/b");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world.emit_error = CG_E_EMIT;
+    world_run(&world);
+    assert_int_equal(first.replies, 1);
+    assert_int_equal(second.problem.err, CG_E_EMIT);
     call_fini(&first);
     world_fini(&world);
 }
@@ -291,9 +347,11 @@ int main(void) {
         cmocka_unit_test(test_one_request_at_a_time_to_one_member),
         cmocka_unit_test(test_nstart_counts_for_members_too),
         cmocka_unit_test(test_who_waits_holds_nothing_sealed),
+        cmocka_unit_test(test_who_leaves_while_its_next_block_waits_frees_nobodys_place),
         cmocka_unit_test(test_its_time_begins_when_it_is_asked),
         cmocka_unit_test(test_whose_turn_does_not_come_is_told_so),
         cmocka_unit_test(test_stopping_asks_nobody_more),
+        cmocka_unit_test(test_a_turn_that_comes_to_nothing_is_told_at_once),
         cmocka_unit_test(test_message_ids_count_for_each_address),
         cmocka_unit_test(test_a_message_id_counts_for_its_address_alone),
         cmocka_unit_test(test_an_address_is_forgotten_when_its_message_ids_are),

@@ -178,6 +178,9 @@ static void test_total_memory_limit(void **state) {
         problems += calls[i].problems;
     }
     assert_true(problems > 0);
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world.gateway), "lamps");
+    assert_true(stats->over_cap >= problems);
+    assert_int_equal(stats->over_cap, stats->rejected);
     world_advance(&world, 2 * SECOND);
     for (int i = 0; i < 8; i++) {
         assert_int_equal(calls[i].replies + calls[i].problems, 1);

@@ -99,6 +99,29 @@ static void test_sealing_fails(void **state) { /* R53: nothing is emitted, nothi
     world_fini(&world);
 }
 
+static void expect_retry_after(int err, uint32_t said, uint32_t told) {
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    slow.seals_late = true;
+    world_get(&world, &call, "/lamps");
+    struct cg_problem problem = {.retry_after = said};
+    cg_problem_set(&problem, err, "no");
+    cg_gateway_sealed(world.gateway, slow.jobs[0], err, CG_SLICE_NONE, &problem);
+    world_run(&world);
+    assert_int_equal(call.problem.err, err);
+    assert_int_equal(call.problem.retry_after, told);
+    world_fini(&world);
+}
+
+static void test_what_may_soon_be_otherwise_says_when_to_try_again(void **state) {
+    (void)state;
+    expect_retry_after(CG_E_STORE, 0, 1);
+    expect_retry_after(CG_E_STORE, 7, 7);
+    expect_retry_after(CG_E_PROTECT, 0, 0);
+}
+
 static void test_sealing_never_ends(void **state) { /* a store that hangs holds no client for ever */
     (void)state;
     struct world world;
@@ -253,6 +276,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sealed_later),
         cmocka_unit_test(test_sealing_fails),
+        cmocka_unit_test(test_what_may_soon_be_otherwise_says_when_to_try_again),
         cmocka_unit_test(test_sealing_never_ends),
         cmocka_unit_test(test_sealing_across_a_purge),
         cmocka_unit_test(test_opened_later),

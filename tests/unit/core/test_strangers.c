@@ -224,6 +224,35 @@ static void test_blocks_follow_a_ping_that_is_answered(void **state) {
     world_fini(&world);
 }
 
+/* It costs nobody's pings, and is no stranger of the requests that follow. */
+static void test_who_has_answered_a_ping_takes_nothing_from_strangers(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    answer_block(&world, 0, "127.1.0.1", 0, true);
+    deliver_empty(&world, "127.1.0.1", CG_RST, world.sent[1].msg.mid);
+    world_run(&world);
+    answer_block(&world, 2, "127.1.0.1", 1, false);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world.gateway->pings.all.left = 0; /* a flood */
+    world.gateway->pings.all.filled_us = world.now_us;
+    world_get(&world, &call, "/lamps");
+    answer_block(&world, 3, "127.1.0.1", 0, true);
+    assert_int_equal(world.sent_count, 5);
+    const struct cg_exchange *exchange = cg_slots_get(&world.gateway->exchanges, call.ticket);
+    assert_int_equal(exchange->strangers, 0);
+    answer_block(&world, 4, "127.1.0.1", 1, false);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_an_unanswered_ping_is_repeated_twice(void **state) {
     (void)state;
     struct world world;
@@ -414,6 +443,7 @@ int main(void) {
         cmocka_unit_test(test_all_requests_together_order_no_more_than_the_gateway_gives),
         cmocka_unit_test(test_nothing_goes_beyond_link_prefixes_and_settings),
         cmocka_unit_test(test_blocks_follow_a_ping_that_is_answered),
+        cmocka_unit_test(test_who_has_answered_a_ping_takes_nothing_from_strangers),
         cmocka_unit_test(test_an_unanswered_ping_is_repeated_twice),
         cmocka_unit_test(test_who_guesses_message_ids_proves_nothing),
         cmocka_unit_test(test_configured_members_need_no_ping),

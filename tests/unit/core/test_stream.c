@@ -382,6 +382,24 @@ static void test_rest_is_drained_after_collecting(void **state) {
     end(&world, &call);
 }
 
+static void test_the_end_follows_at_once_when_the_reader_has_taken_the_rest(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char payload[1001];
+    start_narrow(&world, payload);
+    stream(&world, &call, "/lamps");
+    world_advance(&world, 28 * SECOND);
+    flood(&world, 0, payload, 2); /* nothing waits behind them, but the queue is full */
+    world_advance(&world, 2 * SECOND);
+    assert_false(call.stream->ended);
+    call_take(&call);
+    world_run(&world);
+    assert_true(call.stream->ended);
+    assert_string_equal(call_take(&call), "end answered=2 ms=30000 by=deadline\n");
+    end(&world, &call);
+}
+
 static void test_drain_has_an_end(void **state) {
     (void)state;
     struct world world;
@@ -659,6 +677,7 @@ int main(void) {
         cmocka_unit_test(test_crowd_does_not_cut_a_good_reader),
         cmocka_unit_test(test_slow_reader_gets_the_latest),
         cmocka_unit_test(test_rest_is_drained_after_collecting),
+        cmocka_unit_test(test_the_end_follows_at_once_when_the_reader_has_taken_the_rest),
         cmocka_unit_test(test_drain_has_an_end),
         cmocka_unit_test(test_stall_while_draining),
         cmocka_unit_test(test_a_stream_whose_group_was_left_tells_what_it_has),
