@@ -59,6 +59,29 @@ static void add_clients(struct cg_config *config) {
     }
 }
 
+static int freed_keys[4];
+
+static void note_freed(struct cg_security_group *keys) {
+    if (keys != NULL) ++*(int *)(void *)keys;
+}
+
+static void keys_go_with_its_last_reference(void **state) {
+    (void)state;
+    struct cg_config *config = cg_config_new();
+    struct cg_security_keys groups[2] = {{.keys = (void *)&freed_keys[0]},
+                                         {.keys = (void *)&freed_keys[1], .next_keys = (void *)&freed_keys[2]}};
+    struct cg_mapping mappings[2] = {{.checker_keys = NULL}, {.checker_keys = (void *)&freed_keys[3]}};
+    config->security_groups = groups;
+    config->security_group_count = 2;
+    config->mappings = mappings;
+    config->mapping_count = 2;
+    config->free_keys = note_freed;
+    cg_config_unref(cg_config_ref(config));
+    for (size_t i = 0; i < 4; i++) assert_int_equal(freed_keys[i], 0);
+    cg_config_unref(config);
+    for (size_t i = 0; i < 4; i++) assert_int_equal(freed_keys[i], 1);
+}
+
 static void clients_are_found_by_what_they_prove(void **state) {
     (void)state;
     struct cg_config *config = cg_config_new();
@@ -112,6 +135,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_defaults_are_those_of_the_interface),
         cmocka_unit_test(it_lives_as_long_as_its_last_reference),
+        cmocka_unit_test(keys_go_with_its_last_reference),
         cmocka_unit_test(clients_are_found_by_what_they_prove),
         cmocka_unit_test(members_are_found_by_address),
     };

@@ -297,6 +297,28 @@ static void test_arrival_time_decides_what_is_late(void **state) {
     world_fini(&world);
 }
 
+/* Datagrams may be looked at in another order than they came; time does not go back. */
+static void test_an_earlier_arrival_turns_no_clock_back(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    uint64_t began = world.now_us;
+    world.now_us = began + 3000;
+    world_answer(&world, 0, "127.1.0.1", "later");
+    assert_int_equal(cg_gateway_now(world.gateway), began + 3000);
+    world.now_us = began + 1000;
+    world_answer(&world, 0, "127.1.0.2", "earlier");
+    assert_int_equal(cg_gateway_now(world.gateway), began + 3000);
+    world_advance(&world, 2 * SECOND);
+    assert_non_null(strstr(call.text, "\"ms\":3,"));
+    assert_non_null(strstr(call.text, "\"ms\":1,"));
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_finish_all(void **state) {
     (void)state;
     struct world world;
@@ -565,6 +587,7 @@ int main(void) {
         cmocka_unit_test(test_con_answers_are_acknowledged),
         cmocka_unit_test(test_unknown_and_malformed_are_counted),
         cmocka_unit_test(test_arrival_time_decides_what_is_late),
+        cmocka_unit_test(test_an_earlier_arrival_turns_no_clock_back),
         cmocka_unit_test(test_finish_all),
         cmocka_unit_test(test_missing_members_are_listed),
         cmocka_unit_test(test_finish_quorum_and_count),

@@ -97,6 +97,10 @@ static void test_table_full(void **state) {
     assert_null(world_new(&world, &one_more, "/lamps"));
     assert_int_equal(one_more.problem.err, CG_E_OVERLOAD);
     assert_true(one_more.problem.retry_after > 0);
+    const struct cg_totals *totals = cg_gateway_totals(world.gateway);
+    assert_int_equal(totals->requests_refused, 1);
+    assert_int_equal(totals->errors[-1 - CG_E_OVERLOAD], 1);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->errors[-1 - CG_E_RATE], 1);
     cg_gateway_abandon(world.gateway, calls[4].ticket);
     world_advance(&world, 2 * SECOND);
     for (int i = 0; i < 4; i++) {

@@ -163,6 +163,23 @@ static void the_next_block_is_asked_for_when_half_is_left(void **state) {
     assert_int_equal(take(side->sender), 9 * BLOCK + 1);
 }
 
+/* What is reserved and was not handed out is not used. */
+static void what_was_handed_out_is_told(void **state) {
+    struct side *side = *state;
+    struct waiter waiter = {0};
+    assert_int_equal(cg_senders_used(&side->senders, &key_2), 0);
+    take_none(side->sender, &waiter);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), 0);
+    grant(&side->fake, 0, 1);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), 1);
+    grant(&side->fake, 10, 5);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), 10);
+    assert_int_equal(take(side->sender), 10);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), 11);
+    grant(&side->fake, 20, 5);
+    assert_int_equal(take(side->sender), 11);
+}
+
 /* Two groups, both modes, requests and responses: one key, one counter. */
 static void who_uses_the_same_key_shares_the_counter(void **state) {
     struct side *side = *state;
@@ -284,6 +301,20 @@ static void a_store_that_was_set_back_is_not_believed(void **state) {
         cg_sender_unref(side->sender);
         side->sender = cg_senders_get(&side->senders, &key_1);
     }
+}
+
+static void what_is_left_when_the_store_was_set_back_is_not_given(void **state) {
+    struct side *side = *state;
+    struct cg_sender_wait wait = {.ready = on_ready};
+    struct cg_problem problem;
+    uint64_t number = UINT64_MAX;
+    begin(side);
+    while (side->fake.count == 0) take(side->sender);
+    grant(&side->fake, 0, BLOCK); /* half of a block is left */
+    assert_int_equal(cg_sender_take(side->sender, &wait, &number, &problem), CG_E_STORE);
+    assert_int_equal(number, UINT64_MAX);
+    assert_int_equal(cg_senders_used(&side->senders, &key_1), BLOCK); /* as good as */
+    assert_int_equal(side->fake.count, 0);
 }
 
 static void more_wait_than_a_block_has_numbers(void **state) {
@@ -473,12 +504,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_SIDE(nothing_is_given_before_the_store_has_answered),
         WITH_SIDE(the_next_block_is_asked_for_when_half_is_left),
+        WITH_SIDE(what_was_handed_out_is_told),
         WITH_SIDE(who_uses_the_same_key_shares_the_counter),
         WITH_SIDE(a_failure_tells_those_who_waited_and_the_next_tries_again),
         WITH_SIDE(a_failing_store_stops_sending_when_the_block_is_used_up),
         WITH_SIDE(a_verdict_on_the_row_stops_sending_at_once),
         WITH_SIDE(the_last_numbers_are_used_and_none_after),
         WITH_SIDE(a_store_that_was_set_back_is_not_believed),
+        WITH_SIDE(what_is_left_when_the_store_was_set_back_is_not_given),
         WITH_SIDE(more_wait_than_a_block_has_numbers),
         WITH_SIDE(who_cancels_hears_nothing),
         WITH_SIDE(a_refused_waiter_may_try_again),

@@ -157,6 +157,27 @@ static void test_histograms(void **state) {
     assert_line(text, "castgate_answers_sum{mapping=\"m\"} 12");
 }
 
+/* Who collects them relies on the bounds. */
+static void assert_bounds(struct text *text, const char *before, const char *bounds) {
+    char line[160];
+    for (const char *at = bounds; *at != '\0'; at += strcspn(at, " "), at += *at == ' ') {
+        snprintf(line, sizeof line, "%sle=\"%.*s\"} 0", before, (int)strcspn(at, " "), at);
+        assert_line(text, line);
+    }
+}
+
+static void test_the_bounds_stay_as_they_are(void **state) {
+    struct text *text = *state;
+    cg_stats_get(&text->table, "m");
+    emit(text);
+    assert_bounds(text, "castgate_latency_seconds_bucket{mapping=\"m\",",
+                  "0.005 0.01 0.025 0.05 0.1 0.25 0.5 1 2 3 5 8 15 30 60 300 +Inf");
+    assert_bounds(text, "castgate_answers_bucket{mapping=\"m\",",
+                  "0 1 2 5 10 20 50 100 200 500 1000 2000 5000 10000 20000 50000 +Inf");
+    assert_bounds(text, "castgate_loop_turn_seconds_bucket{",
+                  "0.0001 0.0002 0.0005 0.001 0.002 0.005 0.01 0.02 0.05 0.1 0.2 0.5 1 2 5 10 +Inf");
+}
+
 static void test_loop_turns(void **state) {
     struct text *text = *state;
     static const double seconds[] = {0.00001, 0.0001, 0.003, 11};
@@ -224,8 +245,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_TEXT(test_by_name),    WITH_TEXT(test_counters),      WITH_TEXT(test_errors_by_reason),
         WITH_TEXT(test_histograms), WITH_TEXT(test_bounds_ascend), WITH_TEXT(test_label_escaping),
-        WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),   WITH_TEXT(test_loop_turns),
-        WITH_TEXT(test_fates),
+        WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),   WITH_TEXT(test_the_bounds_stay_as_they_are),
+        WITH_TEXT(test_loop_turns), WITH_TEXT(test_fates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -82,6 +82,29 @@ static void test_a_token_in_use_is_never_made_again(void **state) {
     world_fini(&world);
 }
 
+/* Also where the latest match differs by very little. */
+static void test_of_many_tokens_each_finds_its_own(void **state) {
+    (void)state;
+    enum { COUNT = 4096 };
+    static struct cg_token_entry *entries[COUNT];
+    struct world world;
+    world_init(&world);
+    world_start(&world);
+    world.port.random = stuck_random;
+    for (size_t i = 0; i < COUNT; i++) entries[i] = make(&world);
+    for (size_t i = 0; i < COUNT; i++) {
+        struct cg_token token = cg_token_of(entries[i]);
+        assert_ptr_equal(cg_token_find(world.gateway, &token), entries[i]);
+    }
+    for (size_t i = COUNT; i-- > 0;) {
+        struct cg_token token = cg_token_of(entries[i]);
+        assert_ptr_equal(cg_token_find(world.gateway, &token), entries[i]);
+        token.bytes[CG_TOKEN_MAX - 1] ^= 1;
+        assert_null(cg_token_find(world.gateway, &token));
+    }
+    world_fini(&world);
+}
+
 static void test_late_answers_count_under_their_mapping_for_a_while(void **state) {
     (void)state;
     struct world world;
@@ -179,6 +202,7 @@ int main(void) {
         cmocka_unit_test(test_no_token_repeats_and_none_runs_out),
         cmocka_unit_test(test_half_of_a_token_is_unpredictable),
         cmocka_unit_test(test_a_token_in_use_is_never_made_again),
+        cmocka_unit_test(test_of_many_tokens_each_finds_its_own),
         cmocka_unit_test(test_late_answers_count_under_their_mapping_for_a_while),
         cmocka_unit_test(test_a_guessed_token_is_not_late),
         cmocka_unit_test(test_the_ring_of_spent_tokens_grows_with_what_is_remembered),
