@@ -226,6 +226,28 @@ static void test_latest_answer_counts_and_memory_stays(void **state) {
     world_fini(&world);
 }
 
+static void test_answers_that_grow_cost_a_few_times_the_largest(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char text[2001];
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    struct cg_exchange *exchange = cg_slots_get(&world.gateway->exchanges, call.ticket);
+    memset(text, 'x', sizeof text);
+    for (size_t len = 10; len < sizeof text; len += 10) {
+        text[len] = '\0';
+        world_answer(&world, 0, "127.1.0.1", text);
+        text[len] = 'x';
+    }
+    assert_true(exchange->arena.used <= 20000); /* all together are 200000 bytes */
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.duplicates, 199);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_con_answers_are_acknowledged(void **state) {
     (void)state;
     struct world world;
@@ -316,6 +338,36 @@ static void test_an_earlier_arrival_turns_no_clock_back(void **state) {
     assert_non_null(strstr(call.text, "\"ms\":3,"));
     assert_non_null(strstr(call.text, "\"ms\":1,"));
     call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_a_target_uri_finds_its_group(void **state) { /* RFC 8075 §5.3 */
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_mapping(&world, "lamps")->forward = true;
+    world_start(&world);
+    struct cg_request *request = world_new(&world, &call, "coap://224.0.1.187/status");
+    request->forward = true;
+    request->has_timeout = true;
+    request->timeout_s = 2;
+    world_go(&world, &call);
+    assert_int_equal(world.sent_count, 1);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    request = world_new(&world, &call, "coap://224.0.1.187/status"); /* the mapping's timeout is not its own */
+    request->forward = true;
+    world_go(&world, &call);
+    assert_int_equal(call.problem.err, CG_E_NO_TIMEOUT);
+    assert_true(call.problem.ask_timeout);
+    request = world_new(&world, &call, "coap://224.0.1.189/status");
+    request->forward = true;
+    world_go(&world, &call);
+    assert_int_equal(call.problem.err, CG_E_FORBIDDEN);
+    assert_int_equal(world.sent_count, 1);
     world_fini(&world);
 }
 
@@ -584,10 +636,12 @@ int main(void) {
         cmocka_unit_test(test_reply_from_of_a_hidden_member_is_taken_out),
         cmocka_unit_test(test_a_kid_is_hidden_among_the_rejected_too),
         cmocka_unit_test(test_latest_answer_counts_and_memory_stays),
+        cmocka_unit_test(test_answers_that_grow_cost_a_few_times_the_largest),
         cmocka_unit_test(test_con_answers_are_acknowledged),
         cmocka_unit_test(test_unknown_and_malformed_are_counted),
         cmocka_unit_test(test_arrival_time_decides_what_is_late),
         cmocka_unit_test(test_an_earlier_arrival_turns_no_clock_back),
+        cmocka_unit_test(test_a_target_uri_finds_its_group),
         cmocka_unit_test(test_finish_all),
         cmocka_unit_test(test_missing_members_are_listed),
         cmocka_unit_test(test_finish_quorum_and_count),

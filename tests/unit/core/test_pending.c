@@ -122,6 +122,34 @@ static void test_what_may_soon_be_otherwise_says_when_to_try_again(void **state)
     expect_retry_after(CG_E_PROTECT, 0, 0);
 }
 
+static void expect_too_big(struct world *world, struct slow_protector *slow, struct call *call) {
+    static const uint8_t large[65508];
+    slow->seals_late = true;
+    world_get(world, call, "/lamps");
+    cg_gateway_sealed(world->gateway, slow->jobs[slow->count - 1], CG_OK, cg_slice_of(large, sizeof large), NULL);
+    world_run(world);
+    assert_int_equal(call->problem.err, CG_E_TOO_BIG);
+    assert_int_equal(world->sent_count, 0);
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
+    world_fini(world);
+    assert_int_equal(bindings_out, 0);
+}
+
+static void test_what_is_too_big_when_sealed_is_not_sent(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow;
+    struct call call;
+    start(&world, &slow);
+    expect_too_big(&world, &slow, &call);
+    slow = (struct slow_protector){.protector.ops = &slow_ops};
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &slow.protector;
+    world_add_members(&world, world_mapping(&world, "lamps"), 1); /* by unicast */
+    world_start(&world);
+    expect_too_big(&world, &slow, &call);
+}
+
 static void test_sealing_never_ends(void **state) { /* a store that hangs holds no client for ever */
     (void)state;
     struct world world;
@@ -221,6 +249,28 @@ static void test_grace_for_answers_being_verified(void **state) {
     world_fini(&world);
 }
 
+static void test_what_an_asked_member_did_not_send_costs_no_grace(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow = {.protector.ops = &slow_ops, .opens_late = true};
+    struct call call;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &slow.protector;
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "forged");
+    world_advance(&world, SECOND);
+    cg_gateway_opened(world.gateway, slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    world_advance(&world, SECOND - 1);
+    assert_int_equal(call.replies, 0); /* it is asked on */
+    world_advance(&world, 1);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_grace_ends_with_the_last_verification(void **state) {
     (void)state;
     struct world world;
@@ -277,10 +327,12 @@ int main(void) {
         cmocka_unit_test(test_sealed_later),
         cmocka_unit_test(test_sealing_fails),
         cmocka_unit_test(test_what_may_soon_be_otherwise_says_when_to_try_again),
+        cmocka_unit_test(test_what_is_too_big_when_sealed_is_not_sent),
         cmocka_unit_test(test_sealing_never_ends),
         cmocka_unit_test(test_sealing_across_a_purge),
         cmocka_unit_test(test_opened_later),
         cmocka_unit_test(test_grace_for_answers_being_verified),
+        cmocka_unit_test(test_what_an_asked_member_did_not_send_costs_no_grace),
         cmocka_unit_test(test_grace_ends_with_the_last_verification),
         cmocka_unit_test(test_refused_at_once),
         cmocka_unit_test(test_freed_with_jobs_out),

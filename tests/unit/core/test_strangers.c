@@ -395,6 +395,37 @@ static void test_large_answers_are_followed_as_far_as_the_limit_allows(void **st
     world_fini(&world);
 }
 
+static void prove(struct world *world, const char *from) {
+    size_t ping = world->sent_count;
+    answer_block(world, 0, from, 0, true);
+    assert_true(is_ping(&world->sent[ping]));
+    deliver_empty(world, from, CG_RST, world->sent[ping].msg.mid);
+}
+
+/* 500 a second when the burst is spent. */
+static void test_the_next_request_to_a_stranger_goes_out_when_there_is_one(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_run(&world);
+    prove(&world, "127.66.6.1");
+    prove(&world, "127.66.6.2");
+    assert_int_equal(world.sent_count, 3);
+    world.gateway->endpoints.strangers = (struct cg_allowance){.left = 1, .filled_us = world.now_us};
+    world_run(&world);
+    assert_int_equal(world.sent_count, 4); /* the last one */
+    world_advance(&world, 1999);
+    assert_int_equal(world.sent_count, 4);
+    world_advance(&world, 2);
+    assert_int_equal(world.sent_count, 5);
+    world_advance(&world, 2 * SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_strangers_together_are_paced_and_members_are_not(void **state) {
     (void)state;
     enum { STRANGERS = 8 };
@@ -449,6 +480,7 @@ int main(void) {
         cmocka_unit_test(test_configured_members_need_no_ping),
         cmocka_unit_test(test_blocks_without_end_have_an_end),
         cmocka_unit_test(test_large_answers_are_followed_as_far_as_the_limit_allows),
+        cmocka_unit_test(test_the_next_request_to_a_stranger_goes_out_when_there_is_one),
         cmocka_unit_test(test_strangers_together_are_paced_and_members_are_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
