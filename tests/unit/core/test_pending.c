@@ -293,6 +293,26 @@ static void test_grace_ends_with_the_last_verification(void **state) {
     world_fini(&world);
 }
 
+static void test_grace_ends_when_an_asked_members_answer_is_refused(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow = {.protector.ops = &slow_ops, .opens_late = true};
+    struct call call;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &slow.protector;
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "forged");
+    world_advance(&world, 2 * SECOND + 100000);
+    assert_int_equal(call.replies, 0);
+    cg_gateway_opened(world.gateway, slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    world_run(&world);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_refused_at_once(void **state) {
     (void)state;
     struct world world;
@@ -334,6 +354,7 @@ int main(void) {
         cmocka_unit_test(test_grace_for_answers_being_verified),
         cmocka_unit_test(test_what_an_asked_member_did_not_send_costs_no_grace),
         cmocka_unit_test(test_grace_ends_with_the_last_verification),
+        cmocka_unit_test(test_grace_ends_when_an_asked_members_answer_is_refused),
         cmocka_unit_test(test_refused_at_once),
         cmocka_unit_test(test_freed_with_jobs_out),
     };
