@@ -258,6 +258,19 @@ static void test_unicast_requests_have_a_limit(void **state) {
     world_fini(&world);
 }
 
+static void test_the_only_member_beyond_that_limit_is_the_problem(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    set_up_repair(&world, 1);
+    world.gateway->asks.used += 1u << 16; /* of others */
+    world_get(&world, &call, "/lamps");
+    assert_int_equal(call.problem.err, CG_E_NO_MEMORY);
+    assert_int_equal(call.problem.retry_after, 1);
+    world.gateway->asks.used -= 1u << 16;
+    world_fini(&world);
+}
+
 static void test_the_only_ask_that_cannot_be_sent_is_the_problem(void **state) {
     (void)state;
     struct world world;
@@ -400,6 +413,7 @@ int main(void) {
         cmocka_unit_test(test_the_only_member_is_asked_whatever_the_method),
         cmocka_unit_test(test_one_ask_that_cannot_be_sent_is_one_silent_member),
         cmocka_unit_test(test_unicast_requests_have_a_limit),
+        cmocka_unit_test(test_the_only_member_beyond_that_limit_is_the_problem),
         cmocka_unit_test(test_the_only_ask_that_cannot_be_sent_is_the_problem),
         cmocka_unit_test(test_an_ack_of_another_message_answers_nothing),
         cmocka_unit_test(test_challenges_are_answered_once_a_member_and_1024_at_once),

@@ -199,11 +199,36 @@ static void test_total_memory_limit(void **state) {
     world_fini(&world);
 }
 
+static void test_a_reply_that_does_not_fit_is_503(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    char from[32];
+    static char large[1001];
+    memset(large, 'x', sizeof large - 1);
+    world_init(&world);
+    world.config->limits.total_memory = 50000; /* for the answers, but not for both */
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    for (int i = 1; i <= 30; i++) {
+        snprintf(from, sizeof from, "127.1.0.%d", i);
+        world_answer(&world, 0, from, large);
+    }
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.replies, 0);
+    assert_int_equal(call.problem.err, CG_E_NO_MEMORY);
+    assert_int_equal(call.problem.retry_after, 1);
+    assert_non_null(strstr(call.problem.detail, "the reply does not fit"));
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->answered, 0); /* nobody was given any */
+    assert_int_equal(world.gateway->quota.used, 0);
+    world_fini(&world);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refusals),           cmocka_unit_test(test_emission_fails),
         cmocka_unit_test(test_table_full),         cmocka_unit_test(test_answer_and_memory_limits),
-        cmocka_unit_test(test_total_memory_limit),
+        cmocka_unit_test(test_total_memory_limit), cmocka_unit_test(test_a_reply_that_does_not_fit_is_503),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
