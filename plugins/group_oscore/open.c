@@ -277,7 +277,7 @@ static void deliver(struct group_opening *o, int err, struct cg_opened *opened) 
 /* Those that wait */
 
 static struct group_opening *opening_of(struct cg_waiting *waiting) {
-    return (struct group_opening *)((char *)waiting - offsetof(struct group_opening, waiting));
+    return CG_CONTAINER(waiting, struct group_opening, waiting);
 }
 
 static void deliver_waiting(struct cg_waiting *waiting, int err) {

@@ -52,7 +52,7 @@ static void deliver(struct group_sealing *s, int err, const struct cg_problem *p
 }
 
 static struct group_sealing *sealing_of(struct cg_crypto_job *job) {
-    return (struct group_sealing *)((char *)job - offsetof(struct group_sealing, signing));
+    return CG_CONTAINER(job, struct group_sealing, signing);
 }
 
 /* Which member, and in which mode. */
@@ -140,8 +140,8 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
     bool stale = cg_group_is_stale(binding->group, binding->epoch);
     if (err < 0 && !stale) {
         deliver(s, err, problem);
-    } else if (binding->released ||
-               stale) { /* nobody waits for it any more, or it is another sender's that is wanted */
+    } else if (binding->released || stale) {
+        /* Nobody waits for it any more, or it is another sender's that is wanted. */
         go_on(s, CG_E_STOPPING);
     } else {
         go_on(s, seal_with(s, number));

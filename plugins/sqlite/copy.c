@@ -23,7 +23,7 @@ static char *make_draft(const char *path, struct cg_problem *problem) {
     size_t len = strlen(path) + sizeof ".XXXXXX";
     char *draft = malloc(len);
     if (draft == NULL) {
-        cg_problem_set(problem, CG_E_NO_MEMORY, "memory ran out");
+        cg_problem_no_memory(problem);
         return NULL;
     }
     snprintf(draft, len, "%s.XXXXXX", path);
@@ -145,7 +145,7 @@ int cg_sqlite_init_state(const char *path, struct cg_problem *problem) {
     struct cg_folder folder;
     int err = make_folder(path, problem);
     if (err != CG_OK) return err;
-    if (cg_folder_init(&folder, path) != CG_OK) return cg_problem_set(problem, CG_E_NO_MEMORY, "memory ran out");
+    if (cg_folder_init(&folder, path) != CG_OK) return cg_problem_no_memory(problem);
     err = make_store(&folder, problem);
     cg_folder_fini(&folder);
     return err;
@@ -221,7 +221,7 @@ static int backup_to(const char *db, const char *to, struct cg_problem *problem)
 
 int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) {
     char *db = cg_folder_file(folder, CG_FOLDER_DB);
-    if (db == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "memory ran out");
+    if (db == NULL) return cg_problem_no_memory(problem);
     int err = backup_to(db, to, problem);
     free(db);
     return err;

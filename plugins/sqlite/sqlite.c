@@ -80,7 +80,7 @@ static void warn_spent(const struct cg_sqlite *store, const char *why) {
         store->folder.db, why);
 }
 
-static uint64_t later(uint64_t a, uint64_t b) { return a > b ? a : b; }
+static uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
 
 /* Inside a transaction: takes possession of the file, and spends its senders when there is reason to. */
 static int move_in(struct cg_sqlite *store, const struct cg_file_mark *mark, bool had_witness, struct cg_ledger *ledger,
@@ -94,7 +94,7 @@ static int move_in(struct cg_sqlite *store, const struct cg_file_mark *mark, boo
     struct cg_home *home = &ledger->home;
     home->mark = *mark;
     home->witness = store->folder.witness_mark;
-    home->generation = later(home->generation, later(store->folder.witness, store->generation)) + 1;
+    home->generation = higher(home->generation, higher(store->folder.witness, store->generation)) + 1;
     return cg_ledger_put_home(store->db, ledger);
 }
 
@@ -215,9 +215,9 @@ static int unite(struct cg_sqlite *store, const struct cg_sender_id *sender, str
     moved.state = CG_ROW_MOVED;
     if (ledger->row.present) {
         united = ledger->row;
-        united.next = later(united.next, moved.next);
+        united.next = higher(united.next, moved.next);
         united.written_ms = newer(united.written_ms, moved.written_ms);
-        united.rate = later(united.rate, moved.rate);
+        united.rate = higher(united.rate, moved.rate);
         if (ledger->former.state == CG_ROW_SPENT) united.state = CG_ROW_SPENT;
     }
     int code = cg_ledger_put_row(store->db, ledger, sender->bytes, &ledger->row, &united);
@@ -274,7 +274,7 @@ static int go_on(const struct cg_sqlite *store, struct cg_row *row, struct cg_st
     if (passed_ms < 0 && store->require_clock) return wait_for_clock(-passed_ms, failure);
     if (passed_ms < 0) warn_clock(-passed_ms);
     struct cg_rate rates = store->rates;
-    rates.rate = later(rates.rate, row->rate);
+    rates.rate = higher(rates.rate, row->rate);
     row->next = cg_rate_go_on(&rates, row->next, passed_ms);
     return judge(row, failure);
 }
@@ -299,7 +299,7 @@ static struct cg_rate_sender *start_or_find(struct cg_sqlite *store, const struc
     *err = go_on(store, row, failure);
     if (*err != CG_OK) return NULL;
     used = cg_rate_begin(&store->rates, sender, row->next, store->timer_us());
-    if (used == NULL) *err = unavailable(cg_problem_set(&failure->problem, CG_E_NO_MEMORY, "memory ran out"), failure);
+    if (used == NULL) *err = unavailable(cg_problem_no_memory(&failure->problem), failure);
     return used;
 }
 
@@ -361,7 +361,7 @@ static int sqlite_claim(struct cg_store_backend *backend, const struct cg_sender
     if (code != SQLITE_OK) return fail(store, code, failure);
     err = commit(store, &ledger, failure);
     if (err == CG_OK && made && cg_rate_begin(&store->rates, sender, ledger.former.next, store->timer_us()) == NULL)
-        err = unavailable(cg_problem_set(&failure->problem, CG_E_NO_MEMORY, "memory ran out"), failure);
+        err = unavailable(cg_problem_no_memory(&failure->problem), failure);
     return err;
 }
 
@@ -491,7 +491,7 @@ static int claim_beside(struct cg_sqlite *store, const struct cg_sender_id *send
 int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) {
     struct cg_store_failure failure;
     struct cg_store_backend *backend = cg_sqlite_new(folder, NULL);
-    if (backend == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "memory ran out");
+    if (backend == NULL) return cg_problem_no_memory(problem);
     int err = sqlite_claim(backend, sender, &failure);
     if (err < 0 && sqlite_of(backend)->folder.taken) err = claim_beside(sqlite_of(backend), sender, &failure);
     if (err < 0) *problem = failure.problem;

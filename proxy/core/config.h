@@ -231,8 +231,8 @@ struct cg_config *cg_config_ref(struct cg_config *config);
 void cg_config_unref(struct cg_config *config); /* NULL is fine */
 
 /* After the arrays are filled, once: numbers the entries and builds the look-up tables (of the mappings' members, too).
- * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY:
- * the snapshot is good for cg_config_unref only. */
+ * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY: the
+ * snapshot is good for cg_config_unref only. */
 int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
 
 /* Where requests to the target go at this moment; family NONE: its host name stands for no group

@@ -1,6 +1,5 @@
 /* The gateway object: tables, time, what protectors promised, and the queue of exchanges whose step is to run. The hard
- * thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place
- * where steps run. */
+ * thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place where steps run. */
 #include "core/ping.h"
 #include "base/check.h"
 #include "base/container.h"

@@ -38,7 +38,7 @@ struct cg_oscore_sealing {
  * CG_E_PROTECT: no Sender Context or no such mode; a retired context; a number above 2^40 - 1 or used before with this
  * context; an OSCORE option; an Echo option in group mode where pairwise mode is possible (RFC 10021 §9).
  * CG_E_BAD_REQUEST: not a request. CG_E_TOO_BIG: `cap`. CG_E_BAD_URI: Proxy-Uri. CG_E_KEY. CG_E_NO_MEMORY and
- * CG_E_NO_MEMORY, CG_E_INTERNAL: the number counts as spent all the same. */
+ * CG_E_INTERNAL: the number counts as spent all the same. */
 int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscore_context *context,
                                    struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain,
                                    uint8_t *data, size_t cap, struct cg_oscore_binding *binding) CG_MUST_CHECK;
@@ -59,8 +59,8 @@ int cg_oscore_seal_response_prepare(struct cg_oscore_sealing *op, struct cg_osco
                                     size_t cap, struct cg_oscore_binding *binding) CG_MUST_CHECK;
 
 void cg_oscore_sign_run(struct cg_oscore_sign_job *job); /* any thread */
-int cg_oscore_seal_finish(struct cg_oscore_sealing *op)
-    CG_MUST_CHECK;                                        /* the datagram's length, or CG_E_NO_MEMORY, CG_E_INTERNAL */
+/* The datagram's length, or CG_E_NO_MEMORY, CG_E_INTERNAL. */
+int cg_oscore_seal_finish(struct cg_oscore_sealing *op) CG_MUST_CHECK;
 void cg_oscore_seal_cancel(struct cg_oscore_sealing *op); /* not while its job runs */
 
 /* All steps; the datagram's length. */

@@ -24,7 +24,7 @@ int cg_format_from_media_type(struct cg_slice media_type, uint16_t *format) CG_M
  * (RFC 8075 §6.2). */
 bool cg_format_is_by_number(struct cg_slice media_type);
 
-/* True for application/json, anything +json (by table), i.e. whether a JSON reply may embed it after parsing. */
+/* True for application/json, anything +json (by table), i.e. whether a JSON reply may embed it where it is valid. */
 bool cg_format_is_json(uint16_t format);
 /* True for text/… and other formats whose bytes are UTF-8 text (link-format, xml, json). */
 bool cg_format_is_text(uint16_t format);
