@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/check.h"
 #include "base/container.h"
@@ -216,13 +217,6 @@ static int start_job(struct cg_windows *windows, struct cg_problem *problem) {
 
 /* Admitting */
 
-static void wait_in_line(struct cg_windows *windows, struct cg_windows_wait *wait) {
-    struct cg_windows_wait **link = &windows->waiting;
-    while (*link != NULL) link = &(*link)->next;
-    wait->next = NULL;
-    *link = wait;
-}
-
 /* With the windows loaded. CG_PENDING: `change` has to be durable first. */
 static int admit(struct cg_windows *windows, struct cg_windows_wait *wait, struct cg_problem *problem) {
     struct cg_window *window = get(windows, &wait->id);
@@ -243,7 +237,7 @@ int cg_windows_admit(struct cg_windows *windows, struct cg_windows_wait *wait, s
     if (windows->place == NULL) return cg_problem_set(problem, CG_E_STORE, "the gateway has no state folder yet");
     int err = windows->is_loaded ? admit(windows, wait, problem) : CG_PENDING;
     if (err == CG_PENDING && windows->job == NULL) err = start_job(windows, problem);
-    if (err == CG_PENDING) wait_in_line(windows, wait);
+    if (err == CG_PENDING) DL_APPEND(windows->waiting, wait);
     return err;
 }
 
@@ -266,7 +260,7 @@ static void tell(struct cg_windows *windows, const struct cg_windows_job *job, s
         list = wait->next;
         int err = judge(windows, job, wait, &problem);
         if (err == CG_PENDING) {
-            wait_in_line(windows, wait);
+            DL_APPEND(windows->waiting, wait);
         } else {
             wait->ready(wait, err, &problem);
         }

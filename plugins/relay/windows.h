@@ -8,11 +8,11 @@
 #ifndef CG_RELAY_WINDOWS_H
 #define CG_RELAY_WINDOWS_H
 
-#include "core/crypto.h"
-#include "oscore/replay.h"
 #include "base/buf.h"
 #include "base/hash.h"
+#include "core/crypto.h"
 #include "core/request.h"
+#include "oscore/replay.h"
 
 #define CG_WINDOW_ID_LEN 32
 #define CG_CLAIM_LEN     32
@@ -54,18 +54,18 @@ struct cg_windows_wait {
     struct cg_claim claim;
     uint64_t now_us; /* monotonic */
     cg_windows_ready_fn ready;
-    struct cg_window *window; /* result, with CG_OK */
-    struct cg_windows_wait *next;
-    uint64_t change; /* the change that is to be durable; 0: it is not admitted yet */
+    struct cg_window *window;            /* result, with CG_OK */
+    struct cg_windows_wait *prev, *next; /* among those who wait */
+    uint64_t change;                     /* the change that is to be durable; 0: it is not admitted yet */
 };
 
 struct cg_windows {
     struct cg_window *table; /* uthash head */
     struct cg_crypto *crypto;
-    struct cg_windows_place *place; /* borrowed; NULL: none yet */
-    struct cg_windows_wait *waiting;
-    struct cg_windows_job *job; /* on its way to the disk and back; NULL: none */
-    uint64_t changes, durable;  /* counts changes of what is kept; those up to `durable` are on the disk */
+    struct cg_windows_place *place;  /* borrowed; NULL: none yet */
+    struct cg_windows_wait *waiting; /* utlist head, in the order in which they came */
+    struct cg_windows_job *job;      /* on its way to the disk and back; NULL: none */
+    uint64_t changes, durable;       /* counts changes of what is kept; those up to `durable` are on the disk */
     bool is_loaded;
 };
 
