@@ -31,20 +31,20 @@ static unsigned failures_of(const struct cg_forgeries *forgeries, const struct c
     return source == NULL ? 0 : source->failures;
 }
 
-/* What is left of the failures before `now_us`. */
-static unsigned spent_at(const struct cg_credit *credit, uint64_t now_us) {
-    uint64_t back = (now_us - credit->at_us) * CG_FAILURES_GATEWAY_RATE / 1000000;
-    return back < credit->spent ? credit->spent - (unsigned)back : 0;
+static struct cg_allowance filled(const struct cg_allowance *of_all, uint64_t now_us) {
+    struct cg_allowance now = *of_all;
+    cg_allowance_fill(&now, 0, CG_FAILURES_GATEWAY_RATE, now_us);
+    return now;
 }
 
-bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_credit *credit, uint64_t now_us,
+bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
                         const struct cg_kid_account *account, const struct cg_addr *from, bool at_home) {
     unsigned of_kid = account->failures + account->running;
     if (of_kid == 0) return true;
     if (at_home && account->at_home < CG_FAILURES_HOME) return true;
     return of_kid < CG_FAILURES_KID &&
            forgeries->failures + forgeries->running - forgeries->members < CG_FAILURES_CAST &&
-           failures_of(forgeries, from) < CG_FAILURES_SOURCE && spent_at(credit, now_us) < CG_FAILURES_GATEWAY;
+           failures_of(forgeries, from) < CG_FAILURES_SOURCE && filled(of_all, now_us).left >= 1 - CG_FAILURES_GATEWAY;
 }
 
 void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home) {
@@ -63,12 +63,13 @@ void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *acc
     if (at_home) account->at_home--;
 }
 
-void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_credit *credit, uint64_t now_us,
+void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_all, uint64_t now_us,
                        struct cg_kid_account *account, const struct cg_addr *from) {
     stop_running(forgeries, account);
     account->failures++;
     forgeries->failures++;
-    *credit = (struct cg_credit){.at_us = now_us, .spent = spent_at(credit, now_us) + 1};
+    *of_all = filled(of_all, now_us);
+    of_all->left -= 1;
     struct cg_source *source = cg_forgeries_source(forgeries, from);
     if (source != NULL) source->failures++;
 }

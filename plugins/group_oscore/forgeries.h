@@ -9,6 +9,7 @@
 #define CG_GROUP_OSCORE_FORGERIES_H
 
 #include "base/hash.h"
+#include "core/allowance.h"
 #include "wire/addr.h"
 
 enum {
@@ -16,7 +17,7 @@ enum {
     CG_FAILURES_HOME = 4,    /* beside these: from where the member is known to be */
     CG_FAILURES_SOURCE = 16, /* from one IPv4 address or IPv6 /64 */
     CG_FAILURES_CAST = 256,  /* failed, or running beyond one a member */
-    /* Of the gateway, all casts together: a bucket of failures that fills again. */
+    /* Of the gateway, all casts together: an allowance of failures, which is counted from full (0) downwards. */
     CG_FAILURES_GATEWAY = 2048,
     CG_FAILURES_GATEWAY_RATE = 256, /* a second */
 };
@@ -50,24 +51,18 @@ struct cg_kid_account {
     unsigned at_home; /* of these, from where it is known to be */
 };
 
-/* The gateway's. All zero: full. */
-struct cg_credit {
-    uint64_t at_us;
-    unsigned spent;
-};
-
 struct cg_addr cg_source_of(const struct cg_addr *from);
 
 /* The same host, whatever the port; a zone that is not said (0) is any. */
 bool cg_same_host(const struct cg_addr *a, const struct cg_addr *b);
 
 /* Whether an answer of this member is verified at once; else it waits. */
-bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_credit *credit, uint64_t now_us,
+bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
                         const struct cg_kid_account *account, const struct cg_addr *from, bool at_home);
 /* A verification begins, and ends; or it fails, which uses up what it had. */
 void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
 void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
-void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_credit *credit, uint64_t now_us,
+void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_all, uint64_t now_us,
                        struct cg_kid_account *account, const struct cg_addr *from);
 
 /* The source's entry, made where there is none. NULL: no memory. */

@@ -30,7 +30,7 @@ struct cg_later {
     size_t displaced_bytes;
     struct cg_waiting *running; /* the owner's: what is being verified now; NULL: nothing waits either */
     uint64_t dice;
-    struct cg_credit credit;
+    struct cg_allowance failures; /* forgeries.h */
 };
 
 /* Lets it wait; others may be displaced. CG_E_ATTEMPTS: no room for it, or its cast has had its share. CG_E_NO_MEMORY.

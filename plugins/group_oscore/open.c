@@ -117,7 +117,7 @@ static bool may_begin(struct group_opening *o) {
     const struct cg_group_services *services = binding->group->services;
     o->at_home = cg_epoch_is_home(o->op.peer, &o->from);
     return o->turn == TURN_HAS_COME ||
-           cg_forgeries_allow(&binding->forgeries, &services->later.credit, cg_gateway_now(services->gateway),
+           cg_forgeries_allow(&binding->forgeries, &services->later.failures, cg_gateway_now(services->gateway),
                               &o->member->account, &o->from, o->at_home);
 }
 
@@ -138,7 +138,7 @@ static void end_verifying(struct group_opening *o, int err) {
     struct cg_group_services *services = o->binding->group->services;
     if (o->charged == NULL) return;
     if (err < 0 && o->forged) {
-        cg_forgeries_fail(forgeries, &services->later.credit, cg_gateway_now(services->gateway), &o->charged->account,
+        cg_forgeries_fail(forgeries, &services->later.failures, cg_gateway_now(services->gateway), &o->charged->account,
                           &o->from);
     } else {
         cg_forgeries_end(forgeries, &o->charged->account, o->at_home);

@@ -7,10 +7,7 @@
 static const char *client_name(const struct cg_client *client) { return client == NULL ? "" : client->name; }
 
 static void refill(struct cg_bucket *bucket, uint64_t now_us) {
-    double minutes = (double)(now_us - bucket->filled_us) / 60e6;
-    bucket->tokens += minutes * bucket->capacity;
-    if (bucket->tokens > bucket->capacity) bucket->tokens = bucket->capacity;
-    bucket->filled_us = now_us;
+    cg_allowance_fill(&bucket->requests, bucket->capacity, bucket->capacity / 60, now_us);
 }
 
 int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
@@ -24,8 +21,7 @@ int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping,
         bucket = calloc(1, sizeof *bucket);
         if (bucket == NULL) return CG_E_NO_MEMORY;
         memcpy(bucket->key, key, sizeof key);
-        bucket->tokens = mapping->requests_per_minute;
-        bucket->filled_us = now_us;
+        bucket->requests = (struct cg_allowance){.left = mapping->requests_per_minute, .filled_us = now_us};
         HASH_ADD_STR(budgets->buckets, key, bucket);
         if (!CG_HASH_HAS(hh, bucket)) {
             free(bucket);
@@ -34,11 +30,11 @@ int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping,
     }
     bucket->capacity = mapping->requests_per_minute; /* a reload may have changed it */
     refill(bucket, now_us);
-    if (bucket->tokens >= 1) {
-        bucket->tokens -= 1;
+    if (bucket->requests.left >= 1) {
+        bucket->requests.left -= 1;
         return CG_OK;
     }
-    *retry_after = (uint32_t)((1 - bucket->tokens) * 60 / bucket->capacity) + 1;
+    *retry_after = (uint32_t)((1 - bucket->requests.left) * 60 / bucket->capacity) + 1;
     return CG_E_RATE;
 }
 
@@ -72,7 +68,7 @@ void cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us) {
     struct cg_bucket *bucket, *next;
     HASH_ITER(hh, budgets->buckets, bucket, next) {
         refill(bucket, now_us);
-        if (bucket->tokens < bucket->capacity) continue;
+        if (bucket->requests.left < bucket->capacity) continue;
         HASH_DEL(budgets->buckets, bucket);
         free(bucket);
     }

@@ -3,15 +3,15 @@
 #ifndef CG_CORE_BUDGET_H
 #define CG_CORE_BUDGET_H
 
+#include "core/allowance.h"
 #include "core/config.h"
 
 #define CG_BUDGET_KEY_MAX (2 * CG_NAME_MAX + 3)
 
 struct cg_bucket {
     char key[CG_BUDGET_KEY_MAX]; /* mapping, newline, client (nothing: anonymous) */
-    double tokens;
-    double capacity; /* the budget, requests */
-    uint64_t filled_us;
+    struct cg_allowance requests;
+    double capacity; /* the budget, requests a minute */
     UT_hash_handle hh;
 };
 

@@ -96,8 +96,8 @@ static bool is_paced_off(struct cg_gateway *gateway, const struct cg_ask *ask) {
     struct cg_allowance *strangers = &gateway->endpoints.strangers;
     if (!ask->is_stranger) return false;
     cg_allowance_fill(strangers, STRANGERS_BURST, STRANGERS_RATE, gateway->now_us);
-    if (strangers->left >= 1) return false;
-    uint64_t wait_us = (uint64_t)((1 - strangers->left) / STRANGERS_RATE * 1e6) + 1;
+    uint64_t wait_us = cg_allowance_wait_us(strangers, 1, STRANGERS_RATE);
+    if (wait_us == 0) return false;
     cg_gateway_set_timer(gateway, &gateway->endpoints.fed, gateway->now_us + wait_us);
     return true;
 }

@@ -13,8 +13,7 @@ struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_s
     pace = calloc(1, sizeof *pace);
     if (pace == NULL) return NULL;
     pace->group = *group;
-    pace->allowance = settings->probing_burst;
-    pace->filled_us = now_us;
+    pace->bytes = (struct cg_allowance){.left = settings->probing_burst, .filled_us = now_us};
     HASH_ADD(hh, table->by_group, group, sizeof pace->group, pace);
     if (CG_HASH_HAS(hh, pace)) return pace;
     free(pace);
@@ -22,10 +21,7 @@ struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_s
 }
 
 static void refill(struct cg_pace *pace, const struct cg_group_settings *settings, uint64_t now_us) {
-    if (now_us <= pace->filled_us) return;
-    pace->allowance += (double)(now_us - pace->filled_us) / 1e6 * settings->probing_rate;
-    if (pace->allowance > settings->probing_burst) pace->allowance = settings->probing_burst;
-    pace->filled_us = now_us;
+    cg_allowance_fill(&pace->bytes, settings->probing_burst, settings->probing_rate, now_us);
 }
 
 uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *settings, size_t bytes, uint64_t now_us) {
@@ -33,17 +29,17 @@ uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *sett
     refill(pace, settings, now_us);
     /* A request larger than the whole burst goes when the bucket is full; it then owes the rest. */
     double need = bytes < settings->probing_burst ? (double)bytes : settings->probing_burst;
-    if (pace->allowance >= need) return 0;
-    return now_us + (uint64_t)((need - pace->allowance) / settings->probing_rate * 1e6) + 1;
+    uint64_t wait_us = cg_allowance_wait_us(&pace->bytes, need, settings->probing_rate);
+    return wait_us == 0 ? 0 : now_us + wait_us;
 }
 
 void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers) {
-    pace->allowance -= (double)bytes;
+    pace->bytes.left -= (double)bytes;
     if (expects_answers) pace->outstanding++;
 }
 
 void cg_pace_answered(struct cg_pace *pace, const struct cg_group_settings *settings) {
-    pace->allowance = settings->probing_burst;
+    pace->bytes.left = settings->probing_burst;
 }
 
 void cg_pace_settled(struct cg_pace *pace) {
@@ -55,7 +51,7 @@ void cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *
     struct cg_pace *pace, *next;
     HASH_ITER(hh, table->by_group, pace, next) {
         refill(pace, settings, now_us);
-        if (pace->casts > 0 || pace->allowance < settings->probing_burst) continue;
+        if (pace->casts > 0 || pace->bytes.left < settings->probing_burst) continue;
         HASH_DEL(table->by_group, pace);
         free(pace);
     }

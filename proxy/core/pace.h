@@ -3,6 +3,7 @@
 #ifndef CG_CORE_PACE_H
 #define CG_CORE_PACE_H
 
+#include "core/allowance.h"
 #include "core/config.h"
 
 struct cg_cast;
@@ -10,8 +11,7 @@ struct cg_cast;
 struct cg_pace {
     struct cg_addr group;         /* key: "a given CoAP group" is the address and port */
     uint32_t outstanding;         /* requests whose first answer is still expected */
-    double allowance;             /* bytes that may be sent now; refilled at the probing rate, in full by any answer */
-    uint64_t filled_us;           /* when allowance was right */
+    struct cg_allowance bytes;    /* that may be sent now; refilled at the probing rate, in full by any answer */
     struct cg_cast *first, *last; /* waiting */
     uint32_t casts;               /* that hold this entry, waiting or not */
     UT_hash_handle hh;

@@ -125,7 +125,7 @@ static void test_purging_at_run_time_forgives_a_silent_group_nothing(void **stat
     world_get(&world, &call, "/lamps");
     pace = cg_pace_get(&world.gateway->paces, GROUP_OF(&world), &group, world.now_us);
     assert_int_equal(world.sent_count, 1);
-    assert_true(pace->allowance <= 122 - (double)world.sent[0].len);
+    assert_true(pace->bytes.left <= 122 - (double)world.sent[0].len);
     world_advance(&world, 2 * SECOND);
     call_fini(&call);
     world_fini(&world);

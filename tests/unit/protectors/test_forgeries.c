@@ -17,20 +17,20 @@ static struct cg_addr addr(const char *text) {
 
 struct accounts {
     struct cg_forgeries forgeries;
-    struct cg_credit credit;
+    struct cg_allowance of_all;
     uint64_t now_us;
     struct cg_kid_account one, two;
 };
 
 static bool allows(const struct accounts *a, const struct cg_kid_account *account, const char *from, bool at_home) {
     const struct cg_addr source = addr(from);
-    return cg_forgeries_allow(&a->forgeries, &a->credit, a->now_us, account, &source, at_home);
+    return cg_forgeries_allow(&a->forgeries, &a->of_all, a->now_us, account, &source, at_home);
 }
 
 static void fail_once(struct accounts *a, struct cg_kid_account *account, const char *from, bool at_home) {
     const struct cg_addr source = addr(from);
     cg_forgeries_begin(&a->forgeries, account, at_home);
-    cg_forgeries_fail(&a->forgeries, &a->credit, a->now_us, account, &source);
+    cg_forgeries_fail(&a->forgeries, &a->of_all, a->now_us, account, &source);
 }
 
 /* A failure of somebody who is never seen again. */
@@ -119,7 +119,7 @@ static void a_source_is_an_address_or_a_prefix(void **state) {
             struct cg_addr source = addr(cases[c].forger);
             source.port = (uint16_t)(1000 + i);
             cg_forgeries_begin(&a.forgeries, &somebody, false);
-            cg_forgeries_fail(&a.forgeries, &a.credit, a.now_us, &somebody, &source);
+            cg_forgeries_fail(&a.forgeries, &a.of_all, a.now_us, &somebody, &source);
         }
         assert_false(allows(&a, &a.one, cases[c].same, false));
         assert_true(allows(&a, &a.one, cases[c].other, false));
@@ -154,11 +154,11 @@ static void the_gateway_has_2048_and_256_a_second(void **state) {
     struct accounts a = {.now_us = SECOND};
     fail_once(&a, &a.one, "192.0.2.1", false);
     for (int i = 1; i < 2048; i++) {
-        struct accounts other = {.credit = a.credit, .now_us = a.now_us}; /* each in another cast */
+        struct accounts other = {.of_all = a.of_all, .now_us = a.now_us}; /* each in another cast */
         assert_true(allows(&a, &a.one, "192.0.2.1", false));
         fail_elsewhere(&other);
         cg_forgeries_fini(&other.forgeries);
-        a.credit = other.credit;
+        a.of_all = other.of_all;
     }
     assert_false(allows(&a, &a.one, "192.0.2.1", false));
     a.now_us += SECOND / 256 + 1;
@@ -167,7 +167,23 @@ static void the_gateway_has_2048_and_256_a_second(void **state) {
     assert_false(allows(&a, &a.one, "192.0.2.1", false));
     a.now_us += 3600 * SECOND; /* an hour fills it, and no more than that */
     fail_elsewhere(&a);
-    assert_int_equal(a.credit.spent, 1);
+    assert_true(a.of_all.left == -1);
+    cg_forgeries_fini(&a.forgeries);
+}
+
+/* Each takes the time since the one before into account, however short. */
+static void failures_in_quick_succession_are_made_up_for_as_well(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    fail_once(&a, &a.one, "192.0.2.1", false);
+    for (int i = 0; i < 3000; i++) { /* 300 a second */
+        a.now_us += SECOND / 300;
+        struct accounts other = {.of_all = a.of_all, .now_us = a.now_us}; /* each in another cast */
+        fail_elsewhere(&other);
+        cg_forgeries_fini(&other.forgeries);
+        a.of_all = other.of_all;
+    }
+    assert_true(allows(&a, &a.one, "192.0.2.1", false));
     cg_forgeries_fini(&a.forgeries);
 }
 
@@ -620,6 +636,7 @@ int main(void) {
         cmocka_unit_test(a_source_is_an_address_or_a_prefix),
         cmocka_unit_test(a_cast_has_256),
         cmocka_unit_test(the_gateway_has_2048_and_256_a_second),
+        cmocka_unit_test(failures_in_quick_succession_are_made_up_for_as_well),
         cmocka_unit_test(sources_take_turns),
         cmocka_unit_test(casts_take_turns),
         cmocka_unit_test(whoever_has_most_has_to_go),

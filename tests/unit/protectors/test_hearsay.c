@@ -25,7 +25,7 @@ static void what_nobody_verified_settles_nothing(void **state) {
     struct call another;
     size_t sent = side_get(side);
     begin_another(side, &another);
-    double allowance = pace_of(side)->allowance;
+    double allowance = pace_of(side)->bytes.left;
     struct reception reception = room_receive(room, 2, sent);
     struct answer_bytes forged = room_seal(room, 2, &reception, "on", (struct style){0});
     forged.data[forged.len - 1] ^= 1;
@@ -33,13 +33,13 @@ static void what_nobody_verified_settles_nothing(void **state) {
     side_deliver(side, 2, &forged);
     side_settle(side);
     assert_int_equal(side->world.sent_count, sent + 1);
-    assert_true(pace_of(side)->allowance == allowance);
+    assert_true(pace_of(side)->bytes.left == allowance);
     assert_true(allowance < side->world.config->group.probing_burst);
     room_answer(room, 1, sent, "on", (struct style){0});
     assert_int_equal(side->world.sent_count, sent + 1); /* not before it is verified */
     side_settle(side);
     assert_int_equal(side->world.sent_count, sent + 2);
-    assert_true(pace_of(side)->allowance ==
+    assert_true(pace_of(side)->bytes.left ==
                 (double)(side->world.config->group.probing_burst - side->world.sent[sent + 1].len));
     side_reply(side);
     cg_gateway_abandon(side->world.gateway, another.ticket);
