@@ -4,7 +4,10 @@
 #include "database.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "ledger.h"
@@ -137,9 +140,23 @@ static bool has_log(sqlite3 *db) {
            file->pMethods != NULL && file->pMethods->xRead(file, &format, 1, 18) == SQLITE_OK && format == 2;
 }
 
+bool cg_database_has_log_beside(sqlite3 *db) {
+    const char *log = sqlite3_filename_wal(sqlite3_db_filename(db, "main"));
+    return log != NULL && access(log, F_OK) == 0;
+}
+
+/* SQLite would wait for ever for the other end of a FIFO. */
+int cg_database_check_journal(const char *path, struct cg_problem *problem) {
+    char journal[PATH_MAX];
+    struct stat info;
+    int len = snprintf(journal, sizeof journal, "%s-journal", path);
+    bool is_odd = len < (int)sizeof journal && stat(journal, &info) == 0 && !S_ISREG(info.st_mode);
+    return is_odd ? cg_problem_set(problem, CG_E_STORE, "%s is no file: remove it", journal) : CG_OK;
+}
+
 /* Before anything is read: with a log SQLite would map its index into memory unless it has the file for itself. */
 static int set_journal(sqlite3 *db) {
-    bool logged = has_log(db);
+    bool logged = has_log(db) || cg_database_has_log_beside(db);
     int64_t synchronous = 0;
     int code = logged ? cg_database_run(db, "PRAGMA locking_mode = EXCLUSIVE") : SQLITE_OK;
     if (code == SQLITE_OK) code = cg_database_run(db, "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY");
@@ -183,6 +200,8 @@ static int check_kind(sqlite3 *db, const char *path, struct cg_problem *problem)
 }
 
 int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem) {
+    *db = NULL;
+    if (cg_database_check_journal(path, problem) != CG_OK) return CG_E_STORE;
     int code = open_file(path, db);
     int err = code == SQLITE_OK ? check_kind(*db, path, problem) : cg_database_explain(*db, code, path, problem);
     if (err == CG_OK) return CG_OK;

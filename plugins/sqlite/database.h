@@ -10,6 +10,11 @@
  * that somebody truncates, or that the disk has no room for, ends the process. What is committed from here on is
  * durable: a rollback journal, synchronous EXTRA. CG_E_STORE with *problem, and *db is NULL. */
 int cg_database_open(const char *path, sqlite3 **db, struct cg_problem *problem) CG_MUST_CHECK;
+/* Whether a write-ahead log stands beside the open file, as where somebody has put an old copy's back. Whatever reads
+ * next would take it for the store's own, and map its index. */
+bool cg_database_has_log_beside(sqlite3 *db);
+/* Whether SQLite may look at the journal beside this file. CG_E_STORE with *problem. */
+int cg_database_check_journal(const char *path, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_database_close(sqlite3 *db); /* NULL has no effect */
 
 /* Looks through all of it for damage. CG_E_STORE with *problem. */

@@ -134,12 +134,19 @@ static int connect_store(struct cg_sqlite *store, struct cg_problem *problem) {
     return err;
 }
 
+/* Nothing has come beside it that SQLite must not meet. */
+static bool is_alone(const struct cg_sqlite *store) {
+    struct cg_problem unused;
+    return cg_database_check_journal(store->folder.db, &unused) == CG_OK && !cg_database_has_log_beside(store->db);
+}
+
 /* False: it was replaced, set back or damaged under us. */
 static bool is_still_ours(struct cg_sqlite *store) {
     struct cg_problem unused;
     struct cg_ledger ledger;
-    return cg_folder_check(&store->folder, &unused) == CG_OK && cg_ledger_read(store->db, NULL, &ledger) == SQLITE_OK &&
-           ledger.fits && ledger.home.generation >= store->generation;
+    return cg_folder_check(&store->folder, &unused) == CG_OK && is_alone(store) &&
+           cg_ledger_read(store->db, NULL, &ledger) == SQLITE_OK && ledger.fits &&
+           ledger.home.generation >= store->generation;
 }
 
 static int make_ready(struct cg_sqlite *store, struct cg_problem *problem) {

@@ -313,6 +313,39 @@ static void no_file_is_mapped_into_memory(void **state) {
     shell("test ! -e %s-shm && test ! -e %s-wal", db_path(side), db_path(side));
 }
 
+/* A log that somebody puts beside a running store, as of an old copy, would bring its mapped index back. */
+static void no_log_beside_a_running_store_is_taken_up(void **state) {
+    static const char *const logs[] = {"truncate -s 0", "head -c 5000 /dev/urandom >", "mkfifo", "mkdir"};
+    struct side *side = *state;
+    uint64_t given = 0;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        shell("%s %s-wal", logs[i], db_path(side));
+        given = judge_reservation(side, given) ? side->range.first + side->range.count : given;
+        shell("! grep -q castgate.db-shm /proc/%d/maps", (int)getpid());
+        assert_int_equal(fake_disk_maps(), 0);
+        shell("rm -rf %s-wal", db_path(side));
+        assert_true(judge_reservation(side, given));
+        given = side->range.first + side->range.count;
+    }
+}
+
+/* SQLite opens a journal to read it: that of a FIFO would never end. */
+static void a_journal_that_is_no_file_is_not_waited_for(void **state) {
+    struct side *side = *state;
+    expect_range(side, &key_1, 0, 1);
+    shell("mv %s-journal %s/journal && mkfifo %s-journal", db_path(side), side->top, db_path(side));
+    alarm(10); /* whoever waits is ended */
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "castgate.db-journal is no file");
+    struct cg_problem problem = {0};
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_E_STORE);
+    close_store(side);
+    open_store(side);
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "castgate.db-journal is no file");
+    alarm(0);
+    shell("mv %s/journal %s-journal", side->top, db_path(side));
+    expect_range(side, &key_1, 1, 1);
+}
+
 static int setup_fake_disk(void **state) {
     fake_disk_init(77);
     return setup_state(state);
@@ -342,6 +375,8 @@ int main(void) {
         BARE(a_folder_is_synced_before_its_store_is_used),
         FAKE(a_failure_at_any_write_costs_no_number),
         FAKE(no_file_is_mapped_into_memory),
+        FAKE(no_log_beside_a_running_store_is_taken_up),
+        PLAIN(a_journal_that_is_no_file_is_not_waited_for),
     };
     cg_log_set_level(CG_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);
