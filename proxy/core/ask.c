@@ -75,10 +75,15 @@ static bool is_stale(const struct cg_ask *ask) {
     return protector->ops->is_stale != NULL && protector->ops->is_stale(protector, ask->binding);
 }
 
-/* Under the new keys, since nothing goes out under old ones: who was evicted could read it (R55). What must not be done
- * twice is not said again, but may still be answered. The Echo was for what the member held under the old ones. */
+/* What must not be done twice is not said again, but may still be answered; others need not wait for that. */
+static void fall_silent(struct cg_gateway *gateway, struct cg_ask *ask) {
+    cg_buf_fini(&ask->datagram);
+    cg_endpoint_expect_no_more(gateway, ask);
+}
+
+/* Under the new keys, since nothing goes out under old ones: who was evicted could read it (R55). The Echo was for what
+ * the member held under the old ones. */
 static void ask_anew(struct cg_gateway *gateway, struct cg_ask *ask) {
-    if (!cg_ask_may_repeat(ask->exchange)) return;
     ask->echo_len = 0;
     cg_ask_go_on(gateway, ask);
 }
@@ -102,8 +107,10 @@ static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
         cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + OPENING_US);
     } else if (is_last) {
         if (!ask->acknowledged) cg_ask_give_up(gateway, ask);
-    } else if (stale) {
+    } else if (stale && cg_ask_may_repeat(ask->exchange)) {
         ask_anew(gateway, ask);
+    } else if (stale) {
+        fall_silent(gateway, ask);
     } else {
         ask->attempts++;
         ask->timeout_us *= 2;
@@ -131,7 +138,7 @@ static bool begin_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     ask->token = cg_token_make(gateway, ask->exchange->mapping->stats);
     if (ask->token == NULL) return false;
     ask->token->ask = ask;
-    ask->mid = cg_endpoint_take_mid(ask->endpoint);
+    ask->mid = cg_endpoint_take_mid(gateway, ask->endpoint);
     ask->request = ++gateway->requests;
     ask->acknowledged = false;
     ask->attempts = 0;

@@ -2,6 +2,7 @@
  * exchange, a request that cannot be made), so an end only marks its row, and rows are looked at from the gateway's
  * turn; only what is new goes at once. */
 #include "core/endpoint.h"
+#include "base/container.h"
 #include "core/ask.h"
 #include "core/ping.h"
 
@@ -16,9 +17,13 @@ enum {
     STRANGERS_RATE = 500,                 /* a second, beyond that */
     FUTILE_MAX = 64,                      /* rows looked at in vain at one time */
     HEADERS = 256,                        /* of one, roughly, beside its payload */
+    MIDS = 1 << 15,                       /* without CG_MID_UNICAST */
+    MIDS_OF_SPAN = MIDS / CG_MID_SPANS,
 };
 
 /* Rows */
+
+static void mids_due(struct cg_gateway *gateway, struct cg_timer *timer);
 
 struct cg_endpoint *cg_endpoint_find(const struct cg_gateway *gateway, const struct cg_addr *addr) {
     struct cg_endpoint *endpoint;
@@ -34,6 +39,7 @@ static struct cg_endpoint *get(struct cg_gateway *gateway, const struct cg_addr 
     if (endpoint == NULL) return NULL;
     endpoint->addr = *addr;
     endpoint->ping_timer.due = cg_ping_due;
+    endpoint->mid_timer.due = mids_due;
     gateway->port->random(gateway->port->ctx, &endpoint->next_mid, sizeof endpoint->next_mid);
     HASH_ADD(hh, gateway->endpoints.by_addr, addr, sizeof endpoint->addr, endpoint);
     if (CG_HASH_HAS(hh, endpoint)) return endpoint;
@@ -58,6 +64,7 @@ static void forget(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
     if (endpoint->ripe) DL_DELETE2(gateway->endpoints.ripe, endpoint, previous_due, next_due);
     if (endpoint->starved) DL_DELETE2(gateway->endpoints.starved, endpoint, previous_due, next_due);
     cg_gateway_clear_timer(gateway, &endpoint->ping_timer);
+    cg_gateway_clear_timer(gateway, &endpoint->mid_timer);
     HASH_DEL(gateway->endpoints.by_addr, endpoint);
     free(endpoint);
 }
@@ -80,7 +87,25 @@ void cg_endpoints_fini(struct cg_gateway *gateway) {
     HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) forget(gateway, endpoint);
 }
 
-uint16_t cg_endpoint_take_mid(struct cg_endpoint *endpoint) { return CG_MID_UNICAST | endpoint->next_mid++; }
+/* Message IDs */
+
+static uint64_t *span_of(struct cg_endpoint *endpoint) {
+    return &endpoint->mids_us[endpoint->next_mid % MIDS / MIDS_OF_SPAN];
+}
+
+uint16_t cg_endpoint_take_mid(const struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    *span_of(endpoint) = gateway->now_us;
+    return CG_MID_UNICAST | endpoint->next_mid++;
+}
+
+/* A span is begun again when the last that was taken of it is forgotten. False: later, when the timer says so. */
+static bool has_mid(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
+    uint64_t taken_us = *span_of(endpoint);
+    bool begins = endpoint->next_mid % MIDS_OF_SPAN == 0;
+    if (!begins || taken_us == 0 || gateway->now_us - taken_us >= EXCHANGE_LIFETIME_US) return true;
+    cg_gateway_set_timer(gateway, &endpoint->mid_timer, taken_us + EXCHANGE_LIFETIME_US);
+    return false;
+}
 
 /* Turns */
 
@@ -106,7 +131,7 @@ static void take_off(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_endpoint *endpoint = ask->endpoint;
     DL_DELETE2(endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
     DL_APPEND2(endpoint->flying, ask, previous_at_endpoint, next_at_endpoint);
-    ask->flies = true;
+    ask->flies = ask->is_expected = true;
     ask->charged = size_of(ask);
     gateway->endpoints.sealed_bytes += ask->charged;
     if (ask->is_stranger) gateway->endpoints.strangers.left -= 1;
@@ -114,14 +139,20 @@ static void take_off(struct cg_gateway *gateway, struct cg_ask *ask) {
     endpoint->used_us = gateway->now_us;
 }
 
+static void discount(struct cg_gateway *gateway, struct cg_ask *ask) {
+    if (!ask->is_expected) return;
+    ask->is_expected = false;
+    gateway->endpoints.sealed_bytes -= ask->charged;
+    ask->endpoint->outstanding--;
+    if (gateway->endpoints.starved != NULL) gateway->port->wake(gateway->port->ctx);
+}
+
 static void land(struct cg_gateway *gateway, struct cg_ask *ask) {
     struct cg_endpoint *endpoint = ask->endpoint;
     DL_DELETE2(endpoint->flying, ask, previous_at_endpoint, next_at_endpoint);
     ask->flies = false;
-    gateway->endpoints.sealed_bytes -= ask->charged;
-    endpoint->outstanding--;
     endpoint->used_us = gateway->now_us;
-    if (gateway->endpoints.starved != NULL) gateway->port->wake(gateway->port->ctx);
+    discount(gateway, ask);
 }
 
 /* An exchange that has ended, or whose client has left, takes its asks back soon. */
@@ -137,6 +168,7 @@ static void pump(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
             cg_ping_begin(gateway, endpoint);
             continue;
         }
+        if (!has_mid(gateway, endpoint)) return;
         if (!has_bytes(gateway, ask) || is_paced_off(gateway, ask)) {
             starve(gateway, endpoint);
             return;
@@ -144,6 +176,11 @@ static void pump(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
         take_off(gateway, ask);
         cg_ask_launch(gateway, ask);
     }
+}
+
+static void mids_due(struct cg_gateway *gateway, struct cg_timer *timer) {
+    struct cg_endpoint *endpoint = CG_CONTAINER(timer, struct cg_endpoint, mid_timer);
+    if (endpoint->waiting != NULL) mark_ripe(gateway, endpoint);
 }
 
 bool cg_endpoint_queue(struct cg_gateway *gateway, struct cg_ask *ask) {
@@ -159,6 +196,11 @@ void cg_endpoint_queue_again(struct cg_gateway *gateway, struct cg_ask *ask) {
     land(gateway, ask);
     DL_APPEND2(ask->endpoint->waiting, ask, previous_at_endpoint, next_at_endpoint);
     pump(gateway, ask->endpoint);
+}
+
+void cg_endpoint_expect_no_more(struct cg_gateway *gateway, struct cg_ask *ask) {
+    discount(gateway, ask);
+    if (ask->endpoint->waiting != NULL) mark_ripe(gateway, ask->endpoint);
 }
 
 void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask) {

@@ -9,14 +9,18 @@
 
 #include "core/state.h"
 
+#define CG_MID_SPANS 8 /* of the 2^15 Message IDs: what is remembered about them */
+
 struct cg_endpoint {
-    struct cg_timer ping_timer; /* see ping.h for what is about pings */
-    struct cg_addr addr;        /* key: with port and zone */
-    struct cg_ask *waiting;     /* utlist, oldest first */
-    struct cg_ask *flying;      /* utlist; requests whose response is still expected */
-    uint32_t outstanding;       /* of them: at most group.nstart */
-    uint16_t next_mid;          /* without CG_MID_UNICAST */
-    bool genuine;               /* somebody there has answered a unicast request */
+    struct cg_timer ping_timer;     /* see ping.h for what is about pings */
+    struct cg_addr addr;            /* key: with port and zone */
+    struct cg_ask *waiting;         /* utlist, oldest first */
+    struct cg_ask *flying;          /* utlist; requests whose response may still come */
+    uint32_t outstanding;           /* of them, those whose response is expected: at most group.nstart */
+    uint16_t next_mid;              /* without CG_MID_UNICAST */
+    uint64_t mids_us[CG_MID_SPANS]; /* when the latest Message ID of each span was taken; 0: none was */
+    struct cg_timer mid_timer;      /* when the next one may be */
+    bool genuine;                   /* somebody there has answered a unicast request */
     bool pinging;
     uint8_t ping_attempts;
     uint8_t guesses; /* that were wrong */
@@ -37,12 +41,15 @@ struct cg_endpoint {
 bool cg_endpoint_queue(struct cg_gateway *gateway, struct cg_ask *ask) CG_MUST_CHECK;
 /* An ask that flies has another request to make: it waits for its turn behind the others, or goes at once. */
 void cg_endpoint_queue_again(struct cg_gateway *gateway, struct cg_ask *ask);
+/* Nobody waits any longer for the response of an ask that flies, though it may still come. */
+void cg_endpoint_expect_no_more(struct cg_gateway *gateway, struct cg_ask *ask);
 void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask); /* whoever waits goes in the next turn */
 /* NULL: nothing was sent there lately. */
 struct cg_endpoint *cg_endpoint_find(const struct cg_gateway *gateway, const struct cg_addr *addr);
 /* Somebody is there: whoever waits for that may go. */
 void cg_endpoint_prove(struct cg_gateway *gateway, struct cg_endpoint *endpoint);
-uint16_t cg_endpoint_take_mid(struct cg_endpoint *endpoint);
+/* For an ask whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). */
+uint16_t cg_endpoint_take_mid(const struct cg_gateway *gateway, struct cg_endpoint *endpoint);
 /* The ask whose latest request had this MID; NULL: none. */
 struct cg_ask *cg_endpoint_asked(const struct cg_endpoint *endpoint, uint16_t mid);
 

@@ -121,7 +121,8 @@ struct cg_ask {
     struct cg_ask *previous_at_endpoint, *next_at_endpoint;
     size_t charged;   /* bytes, while it flies: its share of what may be under way */
     bool is_stranger; /* neither configured nor verified: see ping.h */
-    bool flies;       /* its request is made, and the response still expected; what follows is set then */
+    bool flies;       /* its request is made, and the response may still come; what follows is set then */
+    bool is_expected; /* its response, so that it counts for NSTART and `charged` is its own */
     struct cg_token_entry *token;
     struct cg_binding *binding; /* the protector's */
     struct cg_buf datagram;

@@ -259,6 +259,70 @@ static void test_message_ids_count_for_each_address(void **state) { /* RFC 7252 
     world_fini(&world);
 }
 
+/* Asks and answers at one time, until nothing more goes out. Returns how many went; every one has a Message ID of its
+ * own. */
+static uint32_t ask_until_it_waits(struct world *world, struct call *waiting) {
+    static bool taken[1 << 15];
+    memset(taken, 0, sizeof taken);
+    for (uint32_t count = 0;; count++) {
+        size_t sent = world->sent_count;
+        world_get(world, waiting, "/lamps");
+        if (world->sent_count == sent) return count;
+        uint16_t mid = last_mid(world) & 0x7fff;
+        assert_false(taken[mid]);
+        taken[mid] = true;
+        world_answer(world, sent, "127.1.0.1", "on");
+        world_run(world);
+        assert_int_equal(waiting->reply.summary.answered, 1);
+        call_fini(waiting);
+    }
+}
+
+/* There are 2^15 of them for an address; whoever would repeat one waits. */
+static void test_no_message_id_is_repeated_in_its_lifetime(void **state) { /* RFC 7252 §4.4, §4.8.2 */
+    (void)state;
+    struct world world;
+    struct call waiting;
+    patient_init(&world);
+    world_start(&world);
+    for (int round = 0; round < 2; round++) {
+        uint32_t count = ask_until_it_waits(&world, &waiting);
+        assert_true(count > (1 << 15) * 3 / 4 && count <= 1 << 15);
+        size_t sent = world.sent_count;
+        world_advance(&world, 247 * SECOND - 1);
+        assert_int_equal(world.sent_count, sent);
+        world_advance(&world, 1);
+        assert_int_equal(world.sent_count, sent + 1);
+        world_answer(&world, sent, "127.1.0.1", "on");
+        world_advance(&world, 247 * SECOND);
+        assert_int_equal(waiting.reply.summary.answered, 1);
+        call_fini(&waiting);
+    }
+    world_fini(&world);
+}
+
+/* Nobody else waits with it. */
+static void test_another_address_has_message_ids_of_its_own(void **state) {
+    (void)state;
+    struct world world;
+    struct call waiting, other;
+    patient_init(&world);
+    struct cg_mapping *pair = world_mapping(&world, "pair");
+    world_add_members(&world, pair, 1);
+    pair->members[0].addr.ip[3] = 2;
+    pair->target_count = 1;
+    world_start(&world);
+    ask_until_it_waits(&world, &waiting);
+    size_t sent = world.sent_count;
+    world_get(&world, &other, "/pair");
+    assert_int_equal(world.sent_count, sent + 1);
+    cg_gateway_abandon(world.gateway, waiting.ticket);
+    cg_gateway_abandon(world.gateway, other.ticket);
+    world_advance(&world, 600 * SECOND); /* nobody waits any more: the row goes, too */
+    assert_int_equal(HASH_COUNT(world.gateway->endpoints.by_addr), 0);
+    world_fini(&world);
+}
+
 static void test_a_message_id_counts_for_its_address_alone(void **state) {
     (void)state;
     struct world world;
@@ -353,6 +417,8 @@ int main(void) {
         cmocka_unit_test(test_stopping_asks_nobody_more),
         cmocka_unit_test(test_a_turn_that_comes_to_nothing_is_told_at_once),
         cmocka_unit_test(test_message_ids_count_for_each_address),
+        cmocka_unit_test(test_no_message_id_is_repeated_in_its_lifetime),
+        cmocka_unit_test(test_another_address_has_message_ids_of_its_own),
         cmocka_unit_test(test_a_message_id_counts_for_its_address_alone),
         cmocka_unit_test(test_an_address_is_forgotten_when_its_message_ids_are),
         cmocka_unit_test(test_what_is_under_way_is_bounded_in_bytes),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/endpoint.h"
 
 static void group_mode_only(struct fake_group *keys, uint8_t tag) {
     fake_group_make(keys, CG_COSE_NONE, CG_COSE_CHACHA20_POLY1305, CG_COSE_EDDSA, CG_COSE_NONE, CG_SHA512, tag);
@@ -351,6 +352,42 @@ static void a_retried_post_is_not_said_again_after_a_rekey(void **state) {
     rekeyed_fini(&next);
 }
 
+/* What is not said again keeps no other request from the member (RFC 7252 §4.7), and may still be answered. */
+static void a_post_that_is_not_said_again_makes_room_for_others(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct rekeyed next;
+    struct call other;
+    world_mapping(&side->world, "lamps")->timeout_us = 100 * SECOND;
+    size_t sent = begin(side, CG_POST);
+    room_answer(room, 2, sent, "", challenge_style());
+    settle(side);
+    struct reception retry = room_receive(room, 2, index_to(side, sent + 1, 2));
+    rekey(&next, side, 0);
+    world_get(&side->world, &other, "/lamps/y");
+    settle(side);
+    size_t group = side->world.sent_count - 1;
+    assert_int_equal(group, sent + 2);
+    struct reception two = lamp_receive(&next.lamps[2], &side->world.sent[group]);
+    struct answer_bytes bytes = lamp_seal(&next.lamps[2], &two, "", challenge_style());
+    side_deliver(side, 2, &bytes);
+    settle(side);
+    assert_int_equal(side->world.sent_count, group + 1); /* one at a time */
+    advance(side, 4 * SECOND);
+    size_t asked = index_to(side, group + 1, 2);
+    two = lamp_receive(&next.lamps[2], &side->world.sent[asked]);
+    assert_true(has_echo(&two));
+    assert_int_equal(cg_endpoint_find(side->world.gateway, &side->world.sent[asked].route.to)->outstanding, 1);
+    bytes = room_seal(room, 2, &retry, "done", (struct style){0});
+    side_deliver(side, 2, &bytes);
+    settle(side);
+    advance(side, 100 * SECOND);
+    assert_counts(side_reply(side), 1, 0);
+    assert_int_equal(side->world.gateway->endpoints.sealed_bytes, 0);
+    call_fini(&other);
+    rekeyed_fini(&next);
+}
+
 /* The Echo was for what the member knew under the old keys; under the new ones it may challenge again. */
 static void a_challenged_member_that_is_asked_anew_may_challenge_again(void **state) {
     struct room *room = *state;
@@ -613,6 +650,7 @@ int main(void) {
         WITH_ROOM(who_left_the_group_retransmits_nothing),
         WITH_ROOM(what_is_asked_anew_is_retransmitted_as_it_is),
         WITH_ROOM(a_retried_post_is_not_said_again_after_a_rekey),
+        WITH_ROOM(a_post_that_is_not_said_again_makes_room_for_others),
         WITH_ROOM(a_challenged_member_that_is_asked_anew_may_challenge_again),
         WITH_ROOM(a_challenged_block_is_asked_for_again),
         WITH_ROOM(a_block_that_is_challenged_for_ever_is_given_up),
