@@ -110,6 +110,28 @@ static void test_success_and_failure_mix(void **state) { /* R30, R35 */
     world_fini(&world);
 }
 
+/* Failed are the classes 4 and 5, whatever else there may be one day. */
+static void test_what_counts_as_failed(void **state) {
+    (void)state;
+    static const uint8_t codes[] = {CG_CODE(2, 31), CG_CODE(3, 0), CG_CODE(3, 31), CG_CODE(4, 0), CG_CODE(5, 31)};
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    for (size_t i = 0; i < sizeof codes; i++) {
+        char from[32];
+        snprintf(from, sizeof from, "127.1.0.%zu", i + 1);
+        world_answer_as(&world, 0, from, (struct answer){.type = CG_NON, .code = codes[i]});
+    }
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 5);
+    assert_int_equal(call.reply.summary.failed, 2);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->failed, 2);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void expect_hidden(const struct call *call) {
     static const char *const told[] = {"127.1.0", "first", "other", "127.9.9.9", "Reply-From"};
     for (size_t i = 0; i < sizeof told / sizeof *told; i++) assert_null(strstr(call->text, told[i]));
@@ -632,6 +654,7 @@ int main(void) {
         cmocka_unit_test(test_interleaved_answers_never_cross),
         cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
         cmocka_unit_test(test_success_and_failure_mix),
+        cmocka_unit_test(test_what_counts_as_failed),
         cmocka_unit_test(test_members_are_hidden),
         cmocka_unit_test(test_reply_from_of_a_hidden_member_is_taken_out),
         cmocka_unit_test(test_a_kid_is_hidden_among_the_rejected_too),

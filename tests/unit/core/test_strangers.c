@@ -414,6 +414,7 @@ static void test_the_next_request_to_a_stranger_goes_out_when_there_is_one(void 
     prove(&world, "127.66.6.1");
     prove(&world, "127.66.6.2");
     assert_int_equal(world.sent_count, 3);
+    assert_true(world.gateway->endpoints.strangers.left == 4096);
     world.gateway->endpoints.strangers = (struct cg_allowance){.left = 1, .filled_us = world.now_us};
     world_run(&world);
     assert_int_equal(world.sent_count, 4); /* the last one */
