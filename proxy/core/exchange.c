@@ -8,8 +8,8 @@
  * | CAST   | (the casts) seal the request, the group's turn, one datagram each       | 502 503                         |
  * | GATHER | each answer: tally per member                                           | all, quorum, count, deadline    |
  * | REPAIR | asks for silent members                                                 | the same                        |
- * | DRAIN  | (streams) the reader takes what collecting left behind                  | all taken, stalled              |
- * | REPLY  | encode, end; a client that left is no error                             |                                 |
+ * | DRAIN  | the sink takes what collecting left behind                              | all taken, closed               |
+ * | REPLY  | the end of the sink; a client that left is no error                     |                                 |
  *
  * A step looks at the state, not at what woke it. Its verdict: GO to another step, STAY, or GONE. The hard thing: REPLY
  * is the only way out and frees the exchange, so nothing may touch it after GONE. */
@@ -29,7 +29,7 @@ enum {
     VERIFY_GRACE_US = 500000, /* past the deadline, for answers received before it and still being verified */
     ASKS_AT_ONCE = 32,
     NO_RESPONSE_ALL = 26, /* RFC 7967 §2: 2.xx, 4.xx and 5.xx suppressed */
-    DRAIN_US = 60000000,  /* for a stream's reader, from the end of collecting */
+    DRAIN_US = 60000000,  /* for the sink, from the end of collecting */
 };
 
 /* What a step leaves behind. */
@@ -75,7 +75,7 @@ static void stop_collecting(struct cg_gateway *gateway, struct cg_exchange *exch
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     stop_collecting(gateway, exchange);
     cg_gateway_calm(gateway, exchange);
-    cg_stream_close(exchange);
+    cg_tell_nobody(exchange);
     if (exchange->tallying) cg_tally_fini(&exchange->tally);
     cg_shares_fini(exchange);
     cg_budget_leave(&gateway->budgets, exchange->usage);
@@ -102,7 +102,7 @@ static void log_exchange(const struct cg_gateway *gateway, const struct cg_excha
         const struct cg_tally *tally = &exchange->tally;
         cg_log_u64(&line, "answered", tally->answered);
         cg_log_u64(&line, "failed", tally->failed);
-        cg_log_u64(&line, "missing", exchange->mapping->member_count - tally->seen_count);
+        cg_log_u64(&line, "missing", cg_tally_missing(tally));
         cg_log_u64(&line, "duplicates", tally->duplicates);
         cg_log_u64(&line, "rejected", tally->rejected);
     }
@@ -122,9 +122,9 @@ static void count_error(struct cg_gateway *gateway, struct cg_exchange *exchange
     }
 }
 
-/* The client is gone; what a stream has told it until now counts. */
+/* The client is gone; what it was told until now counts. */
 static void leave(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (exchange->streaming) {
+    if (exchange->telling) {
         exchange->mapping->stats->answered += exchange->tally.answered;
         exchange->mapping->stats->failed += exchange->tally.failed;
     }
@@ -133,25 +133,12 @@ static void leave(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     cg_exchange_free(gateway, exchange);
 }
 
-/* Collecting ends; what was verified until now was a member's answer to a member. */
-static void end_withdrawn(struct cg_exchange *exchange) {
-    exchange->withdrawn = false;
-    if (exchange->step >= CG_STEP_DRAIN) return;
-    if (exchange->tally.answered == 0) {
-        cg_problem_set(&exchange->problem, CG_E_PROTECT,
-                       "the security group was removed from the settings; members may have acted on the request");
-    }
-    exchange->ended_by = "limit";
-    exchange->step = exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY;
-}
-
 void cg_exchange_run(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     if (exchange->abandoned) {
         leave(gateway, exchange);
         return;
     }
     if (!exchange->started) return;
-    if (exchange->withdrawn) end_withdrawn(exchange);
     while (steps[exchange->step](gateway, exchange) == CG_GO) continue;
 }
 
@@ -303,12 +290,6 @@ void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange)
     cg_gateway_wake(gateway, exchange);
 }
 
-static void hand_on_held(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    for (struct cg_held_answer *held = exchange->tally.answers; held != NULL; held = held->hh.next) {
-        cg_stream_answer(gateway, exchange, held);
-    }
-}
-
 /* When the members' leisure is over, whoever is silent did not hear the request; half of the time is left for asking
  * them at least. */
 static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us) {
@@ -321,11 +302,7 @@ static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us
 /* From `sent_us` on, when the last of the requests went out. */
 static enum cg_verdict start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
     exchange->sent_us = sent_us;
-    if (cg_stream_is_wanted(exchange)) {
-        if (!cg_stream_begin(gateway, exchange)) return go(exchange, CG_STEP_REPLY);
-        exchange->streaming = true;
-        hand_on_held(gateway, exchange); /* of targets that were sent to before the others */
-    }
+    if (!cg_tell_begin(gateway, exchange)) return go(exchange, CG_STEP_REPLY);
     exchange->deadline_us = sent_us + exchange->timeout_us;
     exchange->repair_us = repair_time(exchange, sent_us);
     return go(exchange, CG_STEP_GATHER);
@@ -358,16 +335,38 @@ static void refuse_target(struct cg_exchange *exchange, size_t index) {
     exchange->mapping->stats->rejected++;
 }
 
+/* The gateway has left the group. What was verified until now was a member's answer to a member; where there is none,
+ * nobody knows what members did. */
+static bool ends_withdrawn(struct cg_exchange *exchange) {
+    if (!exchange->withdrawn) return false;
+    exchange->ended_by = "limit";
+    if (exchange->tally.answered > 0) return true;
+    cg_problem_set(&exchange->problem, CG_E_PROTECT,
+                   "the security group was removed from the settings; members may have acted on the request");
+    return true;
+}
+
+/* It will not go out any more. */
+static void give_up_waiting(struct cg_gateway *gateway, struct cg_subscription *subscription) {
+    struct cg_exchange *exchange = subscription->exchange;
+    cg_cast_leave(gateway, subscription);
+    subscription->state = CG_SUBSCRIPTION_FAILED;
+    if (exchange->withdrawn) {
+        cg_problem_set(&exchange->problem, CG_E_PROTECT, "the security group was removed from the settings");
+    } else {
+        cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+    }
+}
+
 static enum cg_verdict step_cast(struct cg_gateway *gateway, struct cg_exchange *exchange) {
     size_t failed = 0;
     uint64_t sent_us = 0;
+    if (ends_withdrawn(exchange) && exchange->problem.err < 0) return go(exchange, CG_STEP_REPLY);
     for (size_t i = 0; i < exchange->subscription_count; i++) {
         struct cg_subscription *subscription = &exchange->subscriptions[i];
         if (subscription->state == CG_SUBSCRIPTION_WAITS) {
-            if (!exchange->hurried) return CG_STAY;
-            cg_cast_leave(gateway, subscription);
-            subscription->state = CG_SUBSCRIPTION_FAILED;
-            cg_problem_set(&exchange->problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+            if (!exchange->hurried && !exchange->withdrawn) return CG_STAY;
+            give_up_waiting(gateway, subscription);
         }
         failed += subscription->state == CG_SUBSCRIPTION_FAILED;
         if (subscription->sent_us > sent_us) sent_us = subscription->sent_us;
@@ -413,7 +412,7 @@ enum cg_tally_result cg_exchange_add(struct cg_gateway *gateway, struct cg_excha
     enum cg_tally_result result = cg_tally_add(&exchange->tally, arrival, &held);
     count(gateway, exchange, result);
     bool is_news = result == CG_TALLY_NEW || result == CG_TALLY_NEWER;
-    if (is_news && exchange->streaming) cg_stream_answer(gateway, exchange, held);
+    if (is_news && exchange->telling) cg_tell_answer(gateway, exchange, held);
     if (result == CG_TALLY_NEW && cg_tally_is_finished(&exchange->tally, &ended_by)) {
         cg_gateway_wake(gateway, exchange);
     }
@@ -487,7 +486,8 @@ static void miss_turn(struct cg_exchange *exchange) {
 
 /* The end of collecting, with ended_by set; else the timer stands for when to look again. */
 static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    uint64_t stream_us = exchange->streaming ? cg_stream_turn(gateway, exchange) : UINT64_MAX;
+    if (ends_withdrawn(exchange)) return true;
+    uint64_t sink_us = exchange->telling ? cg_tell_turn(gateway, exchange) : UINT64_MAX;
     if (exchange->problem.err < 0 || exchange->cut) {
         exchange->ended_by = "limit";
         return true;
@@ -509,17 +509,17 @@ static bool is_over(struct cg_gateway *gateway, struct cg_exchange *exchange) {
         return true;
     }
     if (exchange->step == CG_STEP_GATHER && exchange->repair_us < end_us) end_us = exchange->repair_us;
-    cg_gateway_set_timer(gateway, &exchange->timer, stream_us < end_us ? stream_us : end_us);
+    cg_gateway_set_timer(gateway, &exchange->timer, sink_us < end_us ? sink_us : end_us);
     return false;
 }
 
 static enum cg_verdict step_gather(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return go(exchange, exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY);
+    if (is_over(gateway, exchange)) return go(exchange, exchange->telling ? CG_STEP_DRAIN : CG_STEP_REPLY);
     return gateway->now_us >= exchange->repair_us ? go(exchange, CG_STEP_REPAIR) : CG_STAY;
 }
 
 static enum cg_verdict step_repair(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    if (is_over(gateway, exchange)) return go(exchange, exchange->streaming ? CG_STEP_DRAIN : CG_STEP_REPLY);
+    if (is_over(gateway, exchange)) return go(exchange, exchange->telling ? CG_STEP_DRAIN : CG_STEP_REPLY);
     const struct cg_mapping *mapping = exchange->mapping;
     while (!exchange->unicast && exchange->next_silent < mapping->member_count &&
            exchange->asks_running < ASKS_AT_ONCE) {
@@ -537,10 +537,10 @@ static enum cg_verdict step_drain(struct cg_gateway *gateway, struct cg_exchange
         stop_collecting(gateway, exchange);
         exchange->drain_us = gateway->now_us + DRAIN_US;
     }
-    uint64_t next_us = cg_stream_turn(gateway, exchange);
-    if (exchange->cut || cg_stream_is_drained(exchange)) return go(exchange, CG_STEP_REPLY);
+    uint64_t next_us = cg_tell_turn(gateway, exchange);
+    if (exchange->cut || cg_tell_is_done(exchange)) return go(exchange, CG_STEP_REPLY);
     if (gateway->now_us >= exchange->drain_us) {
-        cg_stream_cut(exchange);
+        cg_tell_cut(exchange);
         return go(exchange, CG_STEP_REPLY);
     }
     cg_gateway_set_timer(gateway, &exchange->timer, next_us < exchange->drain_us ? next_us : exchange->drain_us);
@@ -559,100 +559,20 @@ static void count_reply(struct cg_exchange *exchange, const struct castgate_summ
     cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);
 }
 
-void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,
-                           struct castgate_summary *summary) {
-    const struct cg_tally *tally = &exchange->tally;
-    uint64_t drops = gateway->port->kernel_drops(gateway->port->ctx) - exchange->drops_before;
-    bool ended = exchange->ended_us != 0;
-    *summary = (struct castgate_summary){
-        .answered = tally->answered,
-        .failed = tally->failed,
-        .missing = (uint32_t)exchange->mapping->member_count - tally->seen_count,
-        .late = tally->late,
-        .duplicates = tally->duplicates,
-        .rejected = tally->rejected,
-        .expected = (uint32_t)exchange->mapping->member_count,
-        .kernel_drops = (uint32_t)drops,
-        .ms = (uint32_t)(((ended ? exchange->ended_us : gateway->now_us) - exchange->sent_us) / 1000),
-        .joined_ms = (uint32_t)((exchange->joined_us + 999) / 1000),
-        .ended_by = ended ? exchange->ended_by : "",
-    };
-}
-
-static void reply_problem(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    const struct cg_front *front = exchange->front;
-    void *ctx = exchange->front_ctx;
-    struct cg_problem problem = exchange->problem;
-    unsigned status = cg_err_info(problem.err)->http_status;
-    if (status == 503 && problem.retry_after == 0) problem.retry_after = 1; /* what is full now may soon not be */
-    char id[sizeof exchange->id];
-    memcpy(id, exchange->id, sizeof id);
-    count_error(gateway, exchange, problem.err);
+static enum cg_verdict step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    struct castgate_summary summary;
+    stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
+    unsigned status = cg_tell_end(gateway, exchange, &summary);
+    bool failed = exchange->problem.err < 0;
+    if (exchange->telling || !failed) count_reply(exchange, &summary);
+    if (failed) count_error(gateway, exchange, exchange->problem.err);
     log_exchange(gateway, exchange, status);
     cg_exchange_free(gateway, exchange);
-    front->problem(ctx, &problem, id);
-}
-
-/* The body into the reply's queue; sets the exchange's problem when that fails. */
-static bool make_body(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply) {
-    struct cg_buf body;
-    cg_buf_init(&body, 0);
-    int err = CG_OK;
-    bool nobody = exchange->tally.answered == 0 && exchange->request.encoder->empty_is_204;
-    bool none_wanted = exchange->timeout_us == 0;
-    if (none_wanted || nobody) {
-        reply->status = 204;
-    } else {
-        reply->status = 200;
-        err = cg_encode_whole(gateway, exchange, reply, &body);
-    }
-    reply->body = err < 0 ? NULL : cg_outq_new(SIZE_MAX, &gateway->quota);
-    bool made = reply->body != NULL && cg_outq_put(reply->body, &body) == CG_OK;
-    if (made) {
-        cg_outq_end(reply->body);
-    } else {
-        cg_outq_unref(reply->body);
-        exchange->problem.retry_after = 1;
-        cg_problem_set(&exchange->problem, err < 0 ? err : CG_E_NO_MEMORY,
-                       err == CG_E_INTERNAL ? "the encoder gave up" : "the reply does not fit the memory limits");
-    }
-    cg_buf_fini(&body);
-    return made;
-}
-
-/* The end of a stream: its head is long out, so whatever happened is told in it. */
-static void end_stream(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    struct castgate_summary summary;
-    cg_exchange_summarise(gateway, exchange, &summary);
-    cg_stream_end(gateway, exchange, &summary);
-    count_reply(exchange, &summary);
-    if (exchange->problem.err < 0) count_error(gateway, exchange, exchange->problem.err);
-    log_exchange(gateway, exchange, 200);
-    cg_exchange_free(gateway, exchange);
-}
-
-/* True: the exchange is gone. False: its problem says why there is no reply. */
-static bool reply_whole(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    struct cg_reply reply = {0};
-    cg_exchange_summarise(gateway, exchange, &reply.summary);
-    if (!make_body(gateway, exchange, &reply)) return false;
-    memcpy(reply.exchange_id, exchange->id, sizeof reply.exchange_id);
-    count_reply(exchange, &reply.summary);
-    log_exchange(gateway, exchange, reply.status);
-    const struct cg_front *front = exchange->front;
-    void *ctx = exchange->front_ctx;
-    cg_exchange_free(gateway, exchange);
-    front->reply(ctx, &reply);
-    cg_outq_unref(reply.body);
-    return true;
-}
-
-static enum cg_verdict step_reply(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    stop_collecting(gateway, exchange); /* what is still incomplete is taken back before counting */
-    if (exchange->streaming) {
-        end_stream(gateway, exchange);
-    } else if (exchange->problem.err < 0 || !reply_whole(gateway, exchange)) {
-        reply_problem(gateway, exchange);
-    }
     return CG_GONE;
+}
+
+void cg_exchange_refuse_request(struct cg_gateway *gateway, struct cg_exchange *exchange, unsigned status) {
+    count_error(gateway, exchange, exchange->problem.err);
+    log_exchange(gateway, exchange, status);
+    cg_exchange_free(gateway, exchange);
 }

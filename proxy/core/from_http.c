@@ -42,6 +42,7 @@ struct conversion {
     struct cg_arena *arena;
     const struct cg_config *config;
     const struct cg_encoder_list *encoders;
+    const struct castgate_encoder **encoder;
     const struct cg_http_message *message;
     struct cg_problem *problem;
     struct cg_opt options[OPTIONS_MAX];
@@ -695,7 +696,7 @@ static void take_encoder(struct conversion *c) {
         best = encoder;
         best_preference = preference;
     }
-    c->request->encoder = best;
+    *c->encoder = best;
 }
 
 static bool is_encoder_type(const struct conversion *c, const struct media_range *range) {
@@ -813,11 +814,13 @@ static int check_sizes(const struct conversion *c) {
 
 int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struct cg_config *config,
                  const struct cg_listen *listen, const struct cg_encoder_list *encoders,
-                 const struct cg_http_message *message, struct cg_problem *problem) {
+                 const struct castgate_encoder **encoder, const struct cg_http_message *message,
+                 struct cg_problem *problem) {
     struct conversion c = {.request = request,
                            .arena = arena,
                            .config = config,
                            .encoders = encoders,
+                           .encoder = encoder,
                            .message = message,
                            .problem = problem};
     int err = check_sizes(&c);

@@ -26,10 +26,12 @@ struct cg_encoder_list {
 /* Fills *request (client, may_be_anonymous and head_only of HEAD aside, which are set here too except client and
  * may_be_anonymous: those are the front's). `listen`: the listener it came in by, whose address and port Host may name.
  * Errors: 400, 403, 405, 413, 414, 415, 421, 502 with their problem. Mapping, access and timeouts are ADMIT's
- * (core/exchange.c). `forward` and `discovery` tell what kind of request it is. */
+ * (core/exchange.c). `forward` and `discovery` tell what kind of request it is. *encoder gets the one of
+ * `encoders` that Accept chooses. */
 int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struct cg_config *config,
                  const struct cg_listen *listen, const struct cg_encoder_list *encoders,
-                 const struct cg_http_message *message, struct cg_problem *problem) CG_MUST_CHECK;
+                 const struct castgate_encoder **encoder, const struct cg_http_message *message,
+                 struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The Host check alone, for the admin listener as well. `fields` must hold exactly one Host. */
 int cg_http_check_host(const struct cg_http_settings *settings, const struct cg_listen *listen,

@@ -110,7 +110,7 @@ static int may_enter(const struct cg_gateway *gateway, struct cg_problem *proble
     return CG_OK;
 }
 
-static void make_id(struct cg_gateway *gateway, char id[17]) {
+static void make_id(struct cg_gateway *gateway, char id[CG_EXCHANGE_ID_MAX]) {
     static const char digits[] = "0123456789abcdef";
     uint8_t bytes[8];
     gateway->port->random(gateway->port->ctx, bytes, sizeof bytes);
@@ -118,7 +118,7 @@ static void make_id(struct cg_gateway *gateway, char id[17]) {
         id[2 * i] = digits[bytes[i] >> 4];
         id[2 * i + 1] = digits[bytes[i] & 15];
     }
-    id[16] = 0;
+    id[CG_EXCHANGE_ID_MAX - 1] = 0;
 }
 
 static int refuse_exchange(struct cg_gateway *gateway, int err) {
@@ -131,8 +131,7 @@ static void exchange_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     cg_gateway_wake(gateway, CG_CONTAINER(timer, struct cg_exchange, timer));
 }
 
-int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *front, void *front_ctx,
-                            struct cg_ticket *ticket, struct cg_problem *problem) {
+int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket, struct cg_problem *problem) {
     int err = may_enter(gateway, problem);
     if (err < 0) return refuse_exchange(gateway, err);
     struct cg_exchange *exchange = calloc(1, sizeof *exchange);
@@ -143,8 +142,6 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *f
     exchange->ticket = *ticket;
     exchange->gateway = gateway;
     exchange->timer.due = exchange_due;
-    exchange->front = front;
-    exchange->front_ctx = front_ctx;
     exchange->config = cg_config_ref(gateway->config);
     exchange->drops_before = gateway->port->kernel_drops(gateway->port->ctx);
     make_id(gateway, exchange->id);
@@ -178,19 +175,28 @@ const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket 
     return fresh_exchange_of(gateway, ticket)->id;
 }
 
-void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, uint64_t now_us) {
+static void wake_by_ticket(struct cg_gateway *gateway, struct cg_ticket ticket) {
+    struct cg_exchange *exchange = exchange_of(gateway, ticket);
+    if (exchange != NULL) cg_gateway_wake(gateway, exchange);
+}
+
+void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_sink *sink, uint64_t now_us) {
     struct cg_exchange *exchange = fresh_exchange_of(gateway, ticket);
+    sink->gateway = gateway;
+    sink->ticket = ticket;
+    sink->wake = wake_by_ticket;
+    exchange->sink = sink;
     exchange->started = true;
     exchange->started_us = now_us;
     cg_gateway_wake(gateway, exchange);
 }
 
 void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,
-                       uint64_t now_us) {
+                       unsigned status) {
     struct cg_exchange *exchange = fresh_exchange_of(gateway, ticket);
     exchange->problem = *problem;
-    exchange->step = CG_STEP_REPLY;
-    cg_gateway_start(gateway, ticket, now_us);
+    exchange->started_us = gateway->now_us;
+    cg_exchange_refuse_request(gateway, exchange, status);
 }
 
 void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket) {
@@ -375,3 +381,9 @@ const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway) { re
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway) {
     return &gateway->stats;
 }
+
+struct cg_quota *cg_gateway_quota(struct cg_gateway *gateway) {
+    return &gateway->quota;
+}
+
+const struct cg_port *cg_gateway_port(const struct cg_gateway *gateway) { return gateway->port; }

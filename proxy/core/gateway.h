@@ -1,22 +1,24 @@
 /* The functional core as one object: exchanges, casts and asks, their deadlines and their queue of events. It has no
  * socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
  *
- * Calls come from one thread. start, refuse, abandon and receive only change state and enqueue; run does what is due
- * and is the only call that talks to fronts. */
+ * Calls come from one thread. start, abandon and receive only change state and enqueue; run does what is due and is
+ * the only call that talks to sinks. */
 #ifndef CG_CORE_GATEWAY_H
 #define CG_CORE_GATEWAY_H
 
-#include "core/front.h"
 #include "core/port.h"
 #include "core/protector.h"
 #include "core/slots.h"
 #include "core/stats.h"
 
 struct cg_gateway;
+struct cg_sink;
+
+#define CG_EXCHANGE_ID_MAX 17 /* 16 hexadecimal digits and NUL */
 
 /* Takes a reference to the snapshot. The port must outlive the gateway. NULL: out of memory. */
 struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port *port);
-/* Frees all that is running, without a word to the fronts. */
+/* Frees all that is running, without a word to clients. */
 void cg_gateway_free(struct cg_gateway *gateway);
 
 /* Makes what cg_gateway_adopt needs for this snapshot, which then cannot fail. CG_E_NO_MEMORY. */
@@ -28,18 +30,19 @@ struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the cu
 /* A request in three moves: `new` reserves an exchange and gives its arena for the request's bytes; the front fills in
  * *request; `start` sets it off (or `refuse` or `abandon` gives it up). CG_E_OVERLOAD when the table is full or the
  * gateway is stopping. */
-int cg_gateway_new_exchange(struct cg_gateway *gateway, const struct cg_front *front, void *front_ctx,
-                            struct cg_ticket *ticket, struct cg_problem *problem) CG_MUST_CHECK;
+int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket,
+                            struct cg_problem *problem) CG_MUST_CHECK;
 struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
 const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
-void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, uint64_t now_us);
+/* The sink is the exchange's from now on, and hears of it from cg_gateway_run alone (reply/sink.h). */
+void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_sink *sink, uint64_t now_us);
 /* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become,
- * and the front hears the problem with the exchange's ID. */
+ * with the status that the front tells its client. The ticket is stale then. */
 void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,
-                       uint64_t now_us);
-/* The client left or the request was malformed: the front hears nothing more. A stale ticket is ignored. */
+                       unsigned status);
+/* The client left: its sink tells nobody anything more. A stale ticket is ignored. */
 void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
 
 struct cg_datagram {
@@ -83,5 +86,9 @@ void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway);
+
+/* What replies are made with: the memory that they are charged to, and where randomness comes from. */
+struct cg_quota *cg_gateway_quota(struct cg_gateway *gateway);
+const struct cg_port *cg_gateway_port(const struct cg_gateway *gateway);
 
 #endif

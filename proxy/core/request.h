@@ -34,8 +34,7 @@ struct cg_request {
     struct cg_slice payload;
     bool has_timeout;
     uint32_t timeout_s;
-    uint32_t no_response; /* RFC 7967 bits that the client asked for; 0 when absent */
-    const struct castgate_encoder *encoder;
+    uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
 

@@ -14,6 +14,7 @@
 #include "core/gateway.h"
 #include "core/pace.h"
 #include "core/tally.h"
+#include "reply/sink.h"
 
 /* A deadline with what it does. */
 struct cg_timer {
@@ -174,8 +175,7 @@ struct cg_exchange {
     struct cg_ticket ticket;
     struct cg_arena arena;
     struct cg_config *config; /* a reference */
-    const struct cg_front *front;
-    void *front_ctx;
+    struct cg_sink *sink; /* owned from the start of the exchange to the sink's end, which is said once; else NULL */
     struct cg_request request;
     struct cg_problem problem;
     const struct cg_mapping *mapping;
@@ -200,25 +200,21 @@ struct cg_exchange {
     uint64_t joined_us;   /* how long before it one of its group requests had gone out, at most; 0: after it */
     uint64_t drops_before;
     const char *ended_by;
-    char id[17];
+    char id[CG_EXCHANGE_ID_MAX];
     enum cg_step step;
     bool started;
-    bool awake;             /* in the queue */
-    bool abandoned;         /* the client left */
-    bool withdrawn;         /* the gateway left the group */
-    bool tallying;          /* tally is initialised */
-    bool hurried;           /* to be ended now with what there is */
-    bool unicast;           /* a single known member: asked, not cast to (R6) */
-    bool asked;             /* it was its turn to be asked */
-    bool streaming;         /* the head of the reply is out */
-    bool cut;               /* the stream ends without its last events */
-    struct cg_outq *stream; /* a reference; NULL: no stream has begun */
+    bool awake;     /* in the queue */
+    bool abandoned; /* the client left */
+    bool withdrawn; /* the gateway left the group */
+    bool tallying;  /* tally is initialised */
+    bool hurried;   /* to be ended now with what there is */
+    bool unicast;   /* a single known member: asked, not cast to (R6) */
+    bool asked;     /* it was its turn to be asked */
+    bool telling;   /* the sink has begun, and takes answers as they come */
+    bool cut;       /* it takes nothing more before it has heard all */
     struct cg_gateway *gateway;
-    struct cg_held_answer *unsent; /* answers that the stream has yet to tell, in order */
+    struct cg_held_answer *unsent; /* answers that the sink has yet to hear of, in order */
     struct cg_held_answer **last_unsent;
-    uint64_t idle_us;  /* when the stream's silence is to be broken */
-    uint64_t stall_us; /* when a reader is too slow that has taken nothing more than ... */
-    uint64_t taken;    /* ... these bytes */
     uint64_t drain_us; /* when the rest must be taken; 0: collecting goes on */
 };
 
@@ -357,38 +353,30 @@ void cg_exchange_refuse(struct cg_exchange *exchange, const struct cg_addr *from
 bool cg_exchange_is_due(const struct cg_gateway *gateway, const struct cg_exchange *exchange);
 /* The only member is being asked now: its time begins. */
 void cg_exchange_asked(struct cg_gateway *gateway, struct cg_exchange *exchange);
-/* An answer is whole and in order: the tally and the counters get it, and a stream hands it on. */
+/* An answer is whole and in order: the tally and the counters get it, and a sink that has begun hears of it. */
 enum cg_tally_result cg_exchange_add(struct cg_gateway *gateway, struct cg_exchange *exchange,
                                      const struct cg_arrival *arrival);
-void cg_exchange_summarise(struct cg_gateway *gateway, const struct cg_exchange *exchange,
-                           struct castgate_summary *summary);
 void cg_exchange_free(struct cg_gateway *gateway, struct cg_exchange *exchange);
+/* A request that never started, with its problem set: counts, logs and frees it. */
+void cg_exchange_refuse_request(struct cg_gateway *gateway, struct cg_exchange *exchange, unsigned status);
 /* The request's options for one target: the URI's and the client's, merged in order. */
 int cg_exchange_options(struct cg_exchange *exchange, const struct cg_target *target,
                         struct cg_opts *options) CG_MUST_CHECK;
 
-/* encode.c: the reply's bytes, appended to `body`. *reply's summary is what the encoder sees; its content type is set.
- */
-int cg_encode_whole(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_reply *reply,
-                    struct cg_buf *body) CG_MUST_CHECK;
-enum cg_stream_event { CG_STREAM_BEGIN, CG_STREAM_IDLE, CG_STREAM_END };
-int cg_encode_event(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_stream_event event,
-                    struct cg_reply *reply, struct cg_buf *body) CG_MUST_CHECK;
-int cg_encode_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_held_answer *held,
-                     struct cg_reply *reply, struct cg_buf *body) CG_MUST_CHECK;
+/* tell.c: what an exchange says to its sink */
 
-/* stream.c: a reply that goes out while answers come in */
-bool cg_stream_is_wanted(const struct cg_exchange *exchange);
-/* The head of the reply. False: the exchange's problem says why. */
-bool cg_stream_begin(struct cg_gateway *gateway, struct cg_exchange *exchange);
-/* Something to tell; the step that is woken does it. */
-void cg_stream_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
-/* Tells what there is room for, breaks a long silence, cuts the stream of a reader that stalls. Returns when to look
- * again. */
-uint64_t cg_stream_turn(struct cg_gateway *gateway, struct cg_exchange *exchange);
-bool cg_stream_is_drained(const struct cg_exchange *exchange); /* all is told, and the summary has room */
-void cg_stream_cut(struct cg_exchange *exchange);              /* its reader is too slow */
-void cg_stream_end(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct castgate_summary *summary);
-void cg_stream_close(struct cg_exchange *exchange); /* as it is */
+/* The requests are out. False: the exchange's problem says why the sink cannot begin. */
+bool cg_tell_begin(struct cg_gateway *gateway, struct cg_exchange *exchange);
+/* Something to tell a sink that has begun; the step that is woken does it. */
+void cg_tell_answer(struct cg_gateway *gateway, struct cg_exchange *exchange, struct cg_held_answer *held);
+/* Tells a sink that has begun what there is room for. Returns when to look again; the exchange is cut where the sink is
+ * closed. */
+uint64_t cg_tell_turn(struct cg_gateway *gateway, struct cg_exchange *exchange);
+bool cg_tell_is_done(const struct cg_exchange *exchange); /* it has heard all, and has room for the end */
+void cg_tell_cut(struct cg_exchange *exchange);           /* it takes too long */
+/* The end, as the exchange's problem and `cut` say, which it may set. Returns the sink's status; *summary gets the
+ * figures. */
+unsigned cg_tell_end(struct cg_gateway *gateway, struct cg_exchange *exchange, struct castgate_summary *summary);
+void cg_tell_nobody(struct cg_exchange *exchange); /* the end where nobody listens; nothing where it was said */
 
 #endif

@@ -36,6 +36,10 @@ static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
     tally->seen_count++;
 }
 
+uint32_t cg_tally_missing(const struct cg_tally *tally) {
+    return (uint32_t)tally->mapping->member_count - tally->seen_count;
+}
+
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
     return has_bit(tally->seen, member);
 }

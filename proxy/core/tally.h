@@ -25,7 +25,7 @@ struct cg_held_answer {
     uint8_t via;
     bool has_kid;
     bool has_piv;
-    bool unsent; /* in its exchange's list of answers that a stream has yet to tell */
+    bool unsent; /* in its exchange's list of answers that the sink has yet to hear of */
     struct cg_held_answer *next_unsent;
 };
 
@@ -104,6 +104,7 @@ enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const stru
 void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason);
 
+uint32_t cg_tally_missing(const struct cg_tally *tally); /* configured members without an answer */
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
 /* Nothing of an answer of this member has come. */
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member);

@@ -1,5 +1,5 @@
 /* One request, told in full. The hard thing is that the check must be the real thing: the same gateway, sockets and
- * protectors as in service, so it stands at the edges only: a front that prints, an encoder that tells, and a port that
+ * protectors as in service, so it stands at the edges only: a sink that writes down what it hears, and a port that
  * writes down what goes through it. */
 #include "io/check.h"
 
@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/endpoint.h"
 #include "io/hints.h"
 #include "io/loop.h"
 #include "io/names.h"
 #include "io/protectors.h"
+#include "reply/sink.h"
 
 enum {
     NAMES_PATIENCE_MS = 10000,
@@ -36,6 +38,7 @@ struct emission {
 };
 
 struct check {
+    struct cg_sink sink;
     struct cg_config *config;
     struct cg_mapping *mapping;
     struct cg_loop loop;
@@ -58,10 +61,7 @@ struct check {
     size_t silent_count;
 };
 
-/* The encoder: lines for the front below. 'A' an answer; 'R' a rejection, reason and text; 'M' a missing member, name
- * and address. */
-
-static void put_slice(struct cg_buf *to, struct castgate_slice slice) { cg_buf_put(to, slice.data, slice.len); }
+/* The sink: what it hears becomes lines, but for who is silent. */
 
 static struct cg_slice borrow(struct castgate_slice slice) { return cg_slice_of(slice.data, slice.len); }
 
@@ -75,7 +75,7 @@ static void tell_answer(struct cg_buf *to, const struct castgate_answer *answer)
     char code[5];
     cg_code_text(answer->code, code);
     struct castgate_slice who = answer->from.len > 0 ? answer->from : answer->member;
-    cg_buf_printf(to, "A%-24.*s %s  %5u ms  %s", (int)who.len, (const char *)who.data, code, answer->ms,
+    cg_buf_printf(to, "%-24.*s %s  %5u ms  %s", (int)who.len, (const char *)who.data, code, answer->ms,
                   answer->verified == CASTGATE_VERIFIED_SOURCE ? "verified" : "not verified");
     put_kid(to, answer->has_kid, answer->kid);
     if (answer->via == CASTGATE_VIA_UNICAST) cg_buf_put_str(to, ", asked by unicast");
@@ -100,9 +100,7 @@ static void put_words(struct cg_buf *to, const struct castgate_rejected *rejecte
 }
 
 static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *rejected) {
-    cg_buf_put_u8(to, 'R');
-    put_slice(to, rejected->reason);
-    cg_buf_printf(to, "\t%-24.*s %.*s", (int)rejected->from.len, (const char *)rejected->from.data,
+    cg_buf_printf(to, "%-24.*s %.*s", (int)rejected->from.len, (const char *)rejected->from.data,
                   (int)rejected->reason.len, (const char *)rejected->reason.data);
     put_kid(to, rejected->kid.len > 0, rejected->kid);
     if (rejected->gid.len > 0) {
@@ -113,95 +111,51 @@ static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *re
     cg_buf_put_u8(to, '\n');
 }
 
-static void tell_missing(struct cg_buf *to, const struct castgate_missing *missing) {
-    cg_buf_put_u8(to, 'M');
-    put_slice(to, missing->member);
-    cg_buf_put_u8(to, '\t');
-    put_slice(to, missing->from);
-    cg_buf_put_u8(to, '\n');
-}
-
-static int tell(const struct castgate_host *host, struct castgate_call *call) {
-    struct cg_buf text;
-    struct castgate_answer answer;
+static void hear_rejections(struct check *check, struct cg_reading *reading) {
     struct castgate_rejected rejected;
-    struct castgate_missing missing;
-    cg_buf_init(&text, 0);
-    for (size_t i = 0; host->answer(call, i, &answer); i++) tell_answer(&text, &answer);
-    size_t listed = 0;
-    for (; host->rejected(call, listed, &rejected); listed++) tell_rejection(&text, &rejected);
-    if (host->summary(call)->rejected > listed) {
-        cg_buf_printf(&text, "R\tand %u more, counted only\n", (unsigned)(host->summary(call)->rejected - listed));
+    uint32_t listed = 0, all = reading->view->summary.rejected;
+    for (; cg_reading_rejected(reading, listed, &rejected); listed++) {
+        tell_rejection(&check->rejections, &rejected);
+        if (listed > 0) continue;
+        snprintf(check->rejection, sizeof check->rejection, "%.*s", (int)rejected.reason.len,
+                 (const char *)rejected.reason.data);
     }
-    for (size_t i = 0; i < SILENT_MAX && host->missing(call, i, &missing); i++) tell_missing(&text, &missing);
-    bool written = !text.failed && host->write(call, (struct castgate_slice){.data = text.data, .len = text.len});
-    cg_buf_fini(&text);
-    return written ? 0 : -1;
+    if (all > listed) cg_buf_printf(&check->rejections, "and %u more, counted only\n", (unsigned)(all - listed));
 }
 
-static const struct castgate_encoder encoder = {.media_type = "text/plain", .encode = tell};
-
-/* The front */
-
-static void note_missing(struct check *check, struct cg_slice line) {
-    const uint8_t *tab = memchr(line.data, '\t', line.len);
-    if (tab == NULL || check->silent_count == SILENT_MAX) return;
+/* Only who has an address can be asked why. */
+static void note_silent(struct check *check, const struct castgate_missing *missing) {
     struct cg_silent *silent = &check->silent[check->silent_count];
-    size_t len = (size_t)(tab - line.data), from_len = line.len - len - 1;
-    if (cg_addr_parse(&silent->ping.to, cg_slice_of(tab + 1, from_len), CG_COAP_PORT) < 0) return;
-    snprintf(silent->name, sizeof silent->name, "%.*s", (int)len, (const char *)line.data);
+    if (cg_addr_parse(&silent->ping.to, borrow(missing->from), CG_COAP_PORT) < 0) return;
+    snprintf(silent->name, sizeof silent->name, "%.*s", (int)missing->member.len, (const char *)missing->member.data);
     check->silent_count++;
 }
 
-static void note_rejection(struct check *check, struct cg_slice line) {
-    const uint8_t *tab = memchr(line.data, '\t', line.len);
-    CG_CHECK(tab != NULL);
-    if (check->rejection[0] == 0 && tab > line.data) {
-        snprintf(check->rejection, sizeof check->rejection, "%.*s", (int)(tab - line.data), (const char *)line.data);
-    }
-    cg_buf_put(&check->rejections, tab + 1, line.len - (size_t)(tab + 1 - line.data));
-    cg_buf_put_u8(&check->rejections, '\n');
-}
-
-static void note_line(struct check *check, struct cg_slice line) {
-    struct cg_slice rest = cg_slice_of(line.data + 1, line.len - 1);
-    switch (line.data[0]) {
-    case 'A':
-        cg_buf_put_slice(&check->answers, rest);
-        cg_buf_put_u8(&check->answers, '\n');
-        break;
-    case 'R': note_rejection(check, rest); break;
-    default: note_missing(check, rest); break;
-    }
+static void hear(struct check *check, const struct cg_view *view) {
+    struct cg_reading reading;
+    struct castgate_answer answer;
+    struct castgate_missing missing;
+    check->summary = view->summary;
+    cg_reading_init(&reading, view);
+    for (size_t i = 0; cg_reading_answer(&reading, i, &answer); i++) tell_answer(&check->answers, &answer);
+    hear_rejections(check, &reading);
+    for (size_t i = 0; i < SILENT_MAX && cg_reading_missing(&reading, i, &missing); i++) note_silent(check, &missing);
+    cg_reading_fini(&reading);
 }
 
 /* The core speaks right before the loop goes to sleep, which must not happen then. */
-static void end_wait(struct check *check) {
+static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
+                   struct cg_sink_ending *ending) {
+    struct check *check = CG_CONTAINER(sink, struct check, sink);
+    (void)ending;
+    if (how == CG_SINK_LEFT) return;
     check->replied = true;
     uv_stop(&check->loop.uv);
-}
-
-static void on_reply(void *ctx, const struct cg_reply *reply) {
-    struct check *check = ctx;
-    struct cg_slice text = cg_outq_peek(reply->body); /* one block: it was put at once */
-    end_wait(check);
-    check->summary = reply->summary;
-    while (text.len > 0) {
-        const uint8_t *end = memchr(text.data, '\n', text.len);
-        size_t len = (size_t)(end - text.data);
-        note_line(check, cg_slice_of(text.data, len));
-        text = cg_slice_of(end + 1, text.len - len - 1);
-    }
-}
-
-static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
-    struct check *check = ctx;
-    (void)exchange_id;
-    end_wait(check);
     check->findings.problem = *problem;
+    if (problem->err == 0) hear(check, view);
 }
 
-static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
+static const struct cg_sink_ops sink_ops = {.end = on_end};
 
 /* The port: the loop's, and a copy of what goes out */
 
@@ -617,14 +571,14 @@ static void request(struct check *check) {
     struct cg_ticket ticket;
     struct cg_gateway *gateway = check->loop.gateway;
     const struct cg_mapping *mapping = check->mapping;
-    if (cg_gateway_new_exchange(gateway, &front, check, &ticket, &check->findings.problem) < 0) return;
+    if (cg_gateway_new_exchange(gateway, &ticket, &check->findings.problem) < 0) return;
     struct cg_request *fresh = cg_gateway_request(gateway, ticket);
     fresh->method = CG_GET;
     fresh->may_be_anonymous = true;
     fresh->host = mapping->host == NULL ? CG_SLICE_NONE : cg_slice_str(mapping->host);
     fresh->path = cg_slice_str(mapping->path[0] == 0 ? "/" : mapping->path);
-    fresh->encoder = &encoder;
-    cg_gateway_start(gateway, ticket, cg_loop_now_us());
+    check->sink.ops = &sink_ops;
+    cg_gateway_start(gateway, ticket, &check->sink, cg_loop_now_us());
     wait_until(check, is_replied, 3 * mapping->timeout_us / 1000 + REPLY_MARGIN_MS);
 }
 

@@ -12,6 +12,7 @@
 #include "base/text.h"
 #include "core/links.h"
 #include "io/loop.h"
+#include "reply/reply.h"
 
 enum {
     OTHER_FDS = 256,        /* descriptors for everything but this front's connections, those that are going included */
@@ -89,14 +90,14 @@ static int identify(struct cg_request *request, const struct cg_config *config, 
 
 /* ---- Requests ---- */
 
-static int convert(const struct pending *pending, struct cg_problem *problem) {
+static int convert(const struct pending *pending, const struct castgate_encoder **encoder, struct cg_problem *problem) {
     struct cg_gateway *gateway = pending->front->gateway;
     const struct cg_http_message *message = cg_http_call_message(pending->call);
     const struct cg_listen *listen = cg_http_call_listen(pending->call);
     struct cg_config *config = cg_gateway_exchange_config(gateway, pending->ticket);
     struct cg_request *request = cg_gateway_request(gateway, pending->ticket);
     int err = cg_from_http(request, cg_gateway_arena(gateway, pending->ticket), config, listen,
-                           pending->front->encoders, message, problem);
+                           pending->front->encoders, encoder, message, problem);
     if (err < 0) return err;
     request->may_be_anonymous = listen->loopback || listen->insecure;
     request->is_remote = !listen->loopback;
@@ -122,17 +123,37 @@ static int reply_links(struct pending *pending, struct cg_problem *problem) {
     return CG_OK;
 }
 
-/* To an exchange that runs, or to a reply. */
-static int set_off(struct pending *pending, struct cg_problem *problem) {
+static const struct cg_front front_calls;
+
+static int start(struct pending *pending, const struct castgate_encoder *encoder, struct cg_problem *problem) {
     struct cg_gateway *gateway = pending->front->gateway;
-    int err = convert(pending, problem);
-    if (err < 0) return err;
-    if (cg_gateway_request(gateway, pending->ticket)->discovery) return reply_links(pending, problem);
-    cg_gateway_start(gateway, pending->ticket, cg_loop_now_us());
+    const struct cg_reply_to to = {.encoder = encoder,
+                                   .front = &front_calls,
+                                   .front_ctx = pending,
+                                   .quota = cg_gateway_quota(gateway),
+                                   .port = cg_gateway_port(gateway)};
+    struct cg_sink *sink = cg_reply_new(&to);
+    if (sink == NULL) return cg_problem_no_memory(problem);
+    cg_gateway_start(gateway, pending->ticket, sink, cg_loop_now_us());
     return CG_OK;
 }
 
-static const struct cg_front front_calls;
+/* To an exchange that runs, or to a reply. */
+static int set_off(struct pending *pending, struct cg_problem *problem) {
+    const struct castgate_encoder *encoder;
+    int err = convert(pending, &encoder, problem);
+    if (err < 0) return err;
+    if (cg_gateway_request(pending->front->gateway, pending->ticket)->discovery) return reply_links(pending, problem);
+    return start(pending, encoder, problem);
+}
+
+static void refuse(struct pending *pending, const struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    char id[CG_EXCHANGE_ID_MAX];
+    snprintf(id, sizeof id, "%s", cg_gateway_exchange_id(gateway, pending->ticket));
+    cg_gateway_refuse(gateway, pending->ticket, problem, cg_err_info(problem->err)->http_status);
+    cg_reply_problem(&front_calls, pending, problem, id);
+}
 
 static void on_request(void *ctx, struct cg_http_call *call) {
     struct cg_front_http *front = ctx;
@@ -144,15 +165,13 @@ static void on_request(void *ctx, struct cg_http_call *call) {
         return;
     }
     *pending = (struct pending){.front = front, .call = call};
-    if (cg_gateway_new_exchange(front->gateway, &front_calls, pending, &pending->ticket, &problem) < 0) {
+    if (cg_gateway_new_exchange(front->gateway, &pending->ticket, &problem) < 0) {
         free(pending);
         cg_http_call_reply_problem(call, &problem, NULL);
         return;
     }
     cg_http_call_set_ctx(call, pending);
-    if (set_off(pending, &problem) < 0) {
-        cg_gateway_refuse(front->gateway, pending->ticket, &problem, cg_loop_now_us());
-    }
+    if (set_off(pending, &problem) < 0) refuse(pending, &problem);
 }
 
 static void on_done(void *ctx, struct cg_http_call *call) {

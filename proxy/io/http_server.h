@@ -8,7 +8,7 @@
 #include <uv.h>
 
 #include "core/from_http.h"
-#include "core/outq.h"
+#include "reply/outq.h"
 
 struct cg_http_server;
 

@@ -15,7 +15,7 @@
 #include "builtin.h"
 #include "common/bare_receive.h"
 #include "common/figures.h"
-#include "core/front.h"
+#include "reply/sink.h"
 
 enum { ROUNDS = 21, ANSWERS_MAX = 10000 };
 
@@ -44,20 +44,21 @@ static void on_signal(void *ctx, int number) {
     cg_loop_close(&side->loop);
 }
 
-static void on_reply(void *ctx, const struct cg_reply *reply) {
-    (void)ctx;
-    fprintf(stderr, "the exchange ended before it was drained (%s)\n", reply->summary.ended_by);
+static void on_end(struct cg_sink *self, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
+                   struct cg_sink_ending *ending) {
+    (void)self;
+    (void)ending;
+    if (how == CG_SINK_LEFT) return; /* drained, as it should be */
+    if (problem->err < 0) {
+        fprintf(stderr, "%s\n", problem->detail);
+    } else {
+        fprintf(stderr, "the exchange ended before it was drained (%s)\n", view->summary.ended_by);
+    }
     exit(1);
 }
 
-static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
-    (void)ctx;
-    (void)exchange_id;
-    fprintf(stderr, "%s\n", problem->detail);
-    exit(1);
-}
-
-static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
+static const struct cg_sink_ops sink_ops = {.end = on_end};
+static struct cg_sink sink = {.ops = &sink_ops};
 
 /* The configured members of the second mapping: exactly those who answer. */
 static void list_members(struct side *side, uint16_t port) {
@@ -110,13 +111,12 @@ static bool ask(struct side *side, struct bench_peer *peer, int mapping, struct 
     struct cg_problem problem;
     struct cg_gateway *gateway = side->loop.gateway;
     uint32_t answered = peer->state->answered;
-    CG_CHECK(cg_gateway_new_exchange(gateway, &front, side, ticket, &problem) == CG_OK);
+    CG_CHECK(cg_gateway_new_exchange(gateway, ticket, &problem) == CG_OK);
     struct cg_request *request = cg_gateway_request(gateway, *ticket);
     request->method = CG_GET;
     request->may_be_anonymous = true;
     request->path = cg_slice_str(side->mappings[mapping].path);
-    request->encoder = cg_plugin_mixed.ops.encoder;
-    cg_gateway_start(gateway, *ticket, cg_loop_now_us());
+    cg_gateway_start(gateway, *ticket, &sink, cg_loop_now_us());
     cg_gateway_run(gateway, cg_loop_now_us()); /* not the loop: it would read early answers outside the measured time */
     return bench_peer_wait(peer, answered + 1);
 }

@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "builtin.h"
 #include "core/endpoint.h"
+#include "reply/reply.h"
 
 #define SECOND 1000000ull
 
@@ -34,8 +35,9 @@ struct call {
     unsigned replies, problems;
     bool streams;
     const struct castgate_encoder *encoder;
-    struct cg_outq *body; /* a reference, while the front reads */
-    struct cg_buf text;   /* what it has read */
+    struct cg_outq *body;   /* a reference, while the front reads */
+    struct cg_outq *stream; /* the same, while its exchange runs */
+    struct cg_buf text;     /* what it has read */
 };
 
 struct emission {
@@ -308,6 +310,7 @@ static void front_reply(void *ctx, const struct cg_reply *reply) {
     CG_CHECK(reply->body != NULL);
     call->body = cg_outq_ref(reply->body);
     call->streams = reply->streams;
+    call->stream = reply->streams ? reply->body : NULL;
     CG_CHECK(reply->streams == (call->encoder->begin != NULL && reply->status == 200));
     if (!reply->streams) check_whole(call, reply);
 }
@@ -474,11 +477,10 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_exchange 
     return count;
 }
 
-static bool is_read_by_a_front(const struct world *world, const struct cg_outq *queue) {
-    for (size_t i = 0; i < CALLS_MAX; i++) {
-        if (world->calls[i].body == queue) return true;
-    }
-    return false;
+/* Bytes on their way to a client. */
+static size_t queued(const struct world *world, const struct call *call) {
+    if (call->body != NULL) return call->body->len;
+    return call->stream != NULL && is_live(world, call) ? call->stream->len : 0;
 }
 
 /* No address has more requests under way than NSTART (RFC 7252 §4.7), and nobody waits where one more may go. */
@@ -513,11 +515,10 @@ static void check_exchanges(struct world *world) {
         entered += exchange->usage != NULL;
         memory += exchange->arena.used;
         CG_CHECK(exchange->arena.used <= exchange->arena.max);
-        if (exchange->stream != NULL && !is_read_by_a_front(world, exchange->stream)) memory += exchange->stream->len;
         asks += check_asks(gateway, exchange);
         if (exchange->tallying) check_tally(exchange);
     }
-    for (size_t i = 0; i < CALLS_MAX; i++) memory += world->calls[i].body == NULL ? 0 : world->calls[i].body->len;
+    for (size_t i = 0; i < CALLS_MAX; i++) memory += queued(world, &world->calls[i]);
     for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next) running += it->running;
     CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway));
     CG_CHECK(asks == gateway->asks.used && asks == count_at_endpoints(gateway));
@@ -635,7 +636,7 @@ static void fill_request(struct world *world, struct call *call, struct input *i
     copy_in(arena, cg_slice_str(path), &request->path);
     const char *query = queries[how >> 4 & 3];
     if (query != NULL) request->query = cg_slice_str(query);
-    request->encoder = call->encoder = encoders[more & 3]->ops.encoder;
+    call->encoder = encoders[more & 3]->ops.encoder;
     if (how & 0x80) request->client = &cg_gateway_exchange_config(world->gateway, call->ticket)->clients[0];
     request->has_timeout = time & 0x80;
     request->timeout_s = time & 0x7f;
@@ -653,7 +654,7 @@ static struct call *new_call(struct world *world, struct input *input) {
     struct call *call = free_call(world);
     struct cg_problem problem = {0};
     if (call == NULL) return NULL;
-    if (cg_gateway_new_exchange(world->gateway, &front, call, &call->ticket, &problem) < 0) {
+    if (cg_gateway_new_exchange(world->gateway, &call->ticket, &problem) < 0) {
         CG_CHECK(problem.err < 0 && problem.detail[0] != '\0');
         return NULL;
     }
@@ -663,8 +664,15 @@ static struct call *new_call(struct world *world, struct input *input) {
 }
 
 static void start(struct world *world, struct call *call) {
+    const struct cg_reply_to to = {.encoder = call->encoder,
+                                   .front = &front,
+                                   .front_ctx = call,
+                                   .quota = cg_gateway_quota(world->gateway),
+                                   .port = cg_gateway_port(world->gateway)};
+    struct cg_sink *sink = cg_reply_new(&to);
+    CG_CHECK(sink != NULL);
     call->fresh = false;
-    cg_gateway_start(world->gateway, call->ticket, world->now_us);
+    cg_gateway_start(world->gateway, call->ticket, sink, world->now_us);
     CG_CHECK(call->replies + call->problems == 0); /* never from inside */
 }
 
@@ -678,8 +686,9 @@ static void event_refuse(struct world *world, struct input *input) {
     if (call == NULL) return;
     struct cg_problem problem = {0};
     cg_problem_set(&problem, CG_E_BAD_URI, "the front refuses");
-    call->fresh = false;
-    cg_gateway_refuse(world->gateway, call->ticket, &problem, world->now_us);
+    cg_gateway_refuse(world->gateway, call->ticket, &problem, cg_err_info(problem.err)->http_status);
+    CG_CHECK(!is_live(world, call));
+    call->used = false;
 }
 
 static void event_new(struct world *world, struct input *input) { (void)new_call(world, input); }

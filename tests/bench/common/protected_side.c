@@ -11,7 +11,6 @@
 #include "base/check.h"
 #include "builtin.h"
 #include "common/figures.h"
-#include "core/front.h"
 #include "sqlite/sqlite.h"
 
 static const struct cg_sender_id own_numbers = {.bytes = {1}};
@@ -27,9 +26,14 @@ static void on_signal(void *ctx, int number) {
     end_program("stopped");
 }
 
-static void on_reply(void *ctx, const struct cg_reply *reply) {
-    struct bench_ask *ask = ctx;
-    const struct castgate_summary *summary = &reply->summary;
+/* Makes no reply: the exchange ends with the last answer, and nothing else is counted. */
+static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
+                   struct cg_sink_ending *ending) {
+    struct bench_ask *ask = CG_CONTAINER(sink, struct bench_ask, sink);
+    (void)ending;
+    if (how == CG_SINK_LEFT) return;
+    if (problem->err < 0) end_program(problem->detail);
+    const struct castgate_summary *summary = &view->summary;
     uint32_t wanted = ask->side->mappings[ask->mapping].finish.count;
     if (summary->answered != wanted || summary->rejected > 0 || summary->failed > 0) end_program("answers were lost");
     ask->end_ns = bench_wall_ns();
@@ -37,22 +41,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     if (ask->ended != NULL) ask->ended(ask);
 }
 
-static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
-    (void)ctx;
-    (void)exchange_id;
-    end_program(problem->detail);
-}
-
-/* Writes no reply: the exchange ends with the last answer, and nothing else is counted. */
-static int encode_nothing(const struct castgate_host *host, struct castgate_call *call) {
-    (void)host;
-    (void)call;
-    return 0;
-}
-
-static const struct castgate_encoder no_reply = {.media_type = "text/plain", .encode = encode_nothing};
-
-static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
+static const struct cg_sink_ops sink_ops = {.end = on_end};
 
 /* Beginning */
 
@@ -177,12 +166,12 @@ void bench_side_ask(struct bench_protected_side *side, struct bench_ask *ask, en
     ask->mapping = mapping;
     ask->end_ns = 0;
     side->mappings[mapping].finish.count = answers;
-    if (cg_gateway_new_exchange(gateway, &front, ask, &ticket, &problem) < 0) end_program(problem.detail);
+    if (cg_gateway_new_exchange(gateway, &ticket, &problem) < 0) end_program(problem.detail);
     struct cg_request *request = cg_gateway_request(gateway, ticket);
     request->method = CG_GET;
     request->may_be_anonymous = true;
     request->path = cg_slice_str(side->mappings[mapping].path);
-    request->encoder = &no_reply;
+    ask->sink.ops = &sink_ops;
     ask->start_ns = bench_wall_ns();
-    cg_gateway_start(gateway, ticket, cg_loop_now_us());
+    cg_gateway_start(gateway, ticket, &ask->sink, cg_loop_now_us());
 }

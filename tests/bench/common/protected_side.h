@@ -10,14 +10,16 @@
 #include "io/crypto_pool.h"
 #include "io/loop.h"
 #include "io/store_thread.h"
+#include "reply/sink.h"
 
 /* Mappings: both of the members' group, with protection and without; and the few of the peer's. */
 enum bench_mapping { BENCH_PROTECTED, BENCH_PLAIN, BENCH_FEW, BENCH_MAPPINGS };
 
 struct bench_ask {
+    struct cg_sink sink;
     struct bench_protected_side *side;
     enum bench_mapping mapping;
-    uint64_t start_ns, end_ns;            /* CLOCK_MONOTONIC; end: the reply was handed to the front, 0 before */
+    uint64_t start_ns, end_ns;            /* CLOCK_MONOTONIC; end: the answers were handed on, 0 before */
     void (*ended)(struct bench_ask *ask); /* NULL: nobody asks */
 };
 

@@ -162,15 +162,34 @@ void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned
 
 struct cg_request *world_new(struct world *world, struct call *call, const char *path) {
     *call = (struct call){0};
-    if (cg_gateway_new_exchange(world->gateway, &fake_front, call, &call->ticket, &call->problem) < 0) return NULL;
+    if (cg_gateway_new_exchange(world->gateway, &call->ticket, &call->problem) < 0) return NULL;
     struct cg_request *request = cg_gateway_request(world->gateway, call->ticket);
     *request = (struct cg_request){.method = CG_GET, .may_be_anonymous = true, .path = cg_slice_str(path)};
-    request->encoder = cg_plugin_json.ops.encoder;
+    call->encoder = cg_plugin_json.ops.encoder;
     return request;
 }
 
+static void refuse(struct world *world, struct call *call) {
+    struct cg_problem problem = {0};
+    char id[CG_EXCHANGE_ID_MAX];
+    cg_problem_no_memory(&problem);
+    strcpy(id, cg_gateway_exchange_id(world->gateway, call->ticket));
+    cg_gateway_refuse(world->gateway, call->ticket, &problem, 503);
+    cg_reply_problem(&fake_front, call, &problem, id);
+}
+
 void world_go(struct world *world, struct call *call) {
-    cg_gateway_start(world->gateway, call->ticket, world->now_us);
+    const struct cg_reply_to to = {.encoder = call->encoder,
+                                   .front = &fake_front,
+                                   .front_ctx = call,
+                                   .quota = cg_gateway_quota(world->gateway),
+                                   .port = cg_gateway_port(world->gateway)};
+    struct cg_sink *sink = cg_reply_new(&to);
+    if (sink == NULL) {
+        refuse(world, call);
+        return;
+    }
+    cg_gateway_start(world->gateway, call->ticket, sink, world->now_us);
     assert_int_equal(call->replies + call->problems, 0); /* never from inside */
     world_run(world);
 }

@@ -12,6 +12,7 @@
 
 #include "builtin.h"
 #include "core/state.h"
+#include "reply/reply.h"
 
 #define SECOND 1000000ull
 
@@ -25,6 +26,7 @@ struct emission {
 /* One client request and what became of it. */
 struct call {
     struct cg_ticket ticket;
+    const struct castgate_encoder *encoder;
     unsigned replies, problems;
     struct cg_problem problem;
     struct cg_reply reply; /* body is not kept: see text */
@@ -57,7 +59,8 @@ struct cg_mapping *world_mapping(struct world *world, const char *name);
 /* Gives the mapping `count` members 127.1.0.1:5683 and so on, membership complete. Before world_start. */
 void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned count);
 
-/* Starts GET `path`; the test may change the request in between through `world_new` and `world_go`. */
+/* Starts GET `path`, for a reply as JSON; the test may change the request, and the call's encoder, between `world_new`
+ * and `world_go`. */
 struct cg_request *world_new(struct world *world, struct call *call, const char *path);
 void world_go(struct world *world, struct call *call);
 void world_get(struct world *world, struct call *call, const char *path);

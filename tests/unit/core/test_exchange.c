@@ -148,8 +148,8 @@ static void test_members_are_hidden(void **state) { /* R19 */
     world_start(&world);
     const struct castgate_encoder *const encoders[] = {cg_plugin_json.ops.encoder, cg_plugin_mixed.ops.encoder};
     for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++) {
-        struct cg_request *request = world_new(&world, &call, "/lamps");
-        request->encoder = encoders[i];
+        assert_non_null(world_new(&world, &call, "/lamps"));
+        call.encoder = encoders[i];
         world_go(&world, &call);
         size_t cast = world.sent_count - 1;
         world_answer(&world, cast, "127.1.0.2", "on");
@@ -491,7 +491,7 @@ static void test_no_response_ends_early(void **state) { /* R33 */
     option = (struct cg_opt){.number = CG_OPT_NO_RESPONSE, .value = {.data = &all, .len = 1}};
     request->options = (struct cg_opts){.list = &option, .count = 1};
     request->no_response = 26;
-    request->encoder = cg_plugin_mixed.ops.encoder;
+    call.encoder = cg_plugin_mixed.ops.encoder;
     world_go(&world, &call);
     uint32_t value;
     assert_int_equal(world.sent_count, 1);
@@ -532,8 +532,8 @@ static void test_nobody_answers(void **state) {
     struct call call;
     world_init(&world);
     world_start(&world);
-    struct cg_request *request = world_new(&world, &call, "/lamps");
-    request->encoder = cg_plugin_mixed.ops.encoder;
+    assert_non_null(world_new(&world, &call, "/lamps"));
+    call.encoder = cg_plugin_mixed.ops.encoder;
     world_go(&world, &call);
     world_advance(&world, 2 * SECOND);
     assert_int_equal(call.reply.status, 204);

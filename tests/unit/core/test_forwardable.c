@@ -100,7 +100,8 @@ static void answer_with(struct world *world, const char *from, struct cg_opts op
 static void get(struct world *world, struct call *call, const struct castgate_encoder *encoder) {
     world_init(world);
     world_start(world);
-    world_new(world, call, "/lamps")->encoder = encoder;
+    world_new(world, call, "/lamps");
+    call->encoder = encoder;
     world_go(world, call);
     struct cg_opt shown[] = {{.number = CG_OPT_ETAG, .value = cg_slice_str("e")},
                              {.number = CG_OPT_MAX_AGE, .value = cg_slice_str("\x05")},

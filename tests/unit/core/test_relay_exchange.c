@@ -60,7 +60,7 @@ static int post(struct fixture *f, struct call *call, const char *target, const 
     assert_non_null(request);
     *request = (struct cg_request){.may_be_anonymous = true};
     return cg_from_http(request, cg_gateway_arena(f->world.gateway, call->ticket), f->world.config, &listen, &encoders,
-                        &message, &call->problem);
+                        &call->encoder, &message, &call->problem);
 }
 
 static void check_sent(const struct fixture *f, const char *option, size_t option_len) {

@@ -2,6 +2,8 @@
  * asserted about how fast things are, only that they come, in order, and never early. */
 #include "io/loop.h"
 #include "builtin.h"
+#include "base/container.h"
+#include "reply/sink.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,10 +14,10 @@
 
 #include <cmocka.h>
 
-#include "core/front.h"
 #include "fake_member.h"
 
 struct side {
+    struct cg_sink sink;
     struct cg_loop loop;
     struct cg_config *config;
     struct cg_target target;
@@ -35,37 +37,28 @@ static void attach_plain(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = cg_protector_none();
 }
 
-static int encode_nothing(const struct castgate_host *host, struct castgate_call *call) {
-    (void)host;
-    (void)call;
-    return 0;
-}
-
-static const struct castgate_encoder encoder = {.media_type = "text/plain", .encode = encode_nothing};
-
 static void on_signal(void *ctx, int number) {
     struct side *side = ctx;
     side->signal = number;
     cg_loop_close(&side->loop);
 }
 
-static void on_reply(void *ctx, const struct cg_reply *reply) {
-    struct side *side = ctx;
-    side->replies++;
-    side->replied_us = cg_loop_now_us();
-    side->answered = reply->summary.answered;
-    snprintf(side->ended_by, sizeof side->ended_by, "%s", reply->summary.ended_by);
-    cg_loop_close(&side->loop);
-}
-
-static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
-    struct side *side = ctx;
-    (void)exchange_id;
+static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
+                   struct cg_sink_ending *ending) {
+    struct side *side = CG_CONTAINER(sink, struct side, sink);
+    (void)ending;
+    if (how == CG_SINK_LEFT) return;
     side->problem = *problem;
+    if (problem->err == 0) {
+        side->replies++;
+        side->replied_us = cg_loop_now_us();
+        side->answered = view->summary.answered;
+        snprintf(side->ended_by, sizeof side->ended_by, "%s", view->summary.ended_by);
+    }
     cg_loop_close(&side->loop);
 }
 
-static const struct cg_front front = {.reply = on_reply, .problem = on_problem};
+static const struct cg_sink_ops sink_ops = {.end = on_end};
 
 static int setup(void **state) {
     struct side *side = calloc(1, sizeof *side);
@@ -107,14 +100,14 @@ static void open_side(struct side *side) {
 static void ask(struct side *side) {
     struct cg_ticket ticket;
     struct cg_gateway *gateway = side->loop.gateway;
-    assert_int_equal(cg_gateway_new_exchange(gateway, &front, side, &ticket, &side->problem), CG_OK);
+    assert_int_equal(cg_gateway_new_exchange(gateway, &ticket, &side->problem), CG_OK);
     struct cg_request *request = cg_gateway_request(gateway, ticket);
     request->method = CG_GET;
     request->may_be_anonymous = true;
     request->path = cg_slice_str("/floor");
-    request->encoder = &encoder;
+    side->sink.ops = &sink_ops;
     side->started_us = cg_loop_now_us();
-    cg_gateway_start(gateway, ticket, side->started_us);
+    cg_gateway_start(gateway, ticket, &side->sink, side->started_us);
 }
 
 /* Answers the group request that waits at `member`, from an address of its own. */

@@ -35,7 +35,7 @@ static void ask(void *ctx) {
     struct cg_request *request = world_new(world, &scene->call, "/lamps/light");
     scene->entered = request != NULL;
     if (!scene->entered) return;
-    request->encoder = scene->encoder;
+    scene->call.encoder = scene->encoder;
     world_go(world, &scene->call);
     answer(world, "127.1.0.1", "{\"on\":true}");
     world_run(world);

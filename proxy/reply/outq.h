@@ -1,7 +1,7 @@
-/* Bytes on their way to one client: a reference-counted queue of blocks between an exchange, which writes, and a front,
- * which reads. It outlives the exchange, and is charged to the shared quota until the front has taken the bytes. */
-#ifndef CG_CORE_OUTQ_H
-#define CG_CORE_OUTQ_H
+/* Bytes on their way to one client: a reference-counted queue of blocks between a sink, which writes, and a front,
+ * which reads. It outlives the sink, and is charged to the shared quota until the front has taken the bytes. */
+#ifndef CG_REPLY_OUTQ_H
+#define CG_REPLY_OUTQ_H
 
 #include "base/arena.h"
 #include "base/buf.h"

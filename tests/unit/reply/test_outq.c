@@ -6,7 +6,7 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "core/outq.h"
+#include "reply/outq.h"
 
 static int put(struct cg_outq *queue, const char *text) {
     struct cg_buf bytes;

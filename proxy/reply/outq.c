@@ -1,6 +1,6 @@
 /* The queue of bytes to one client. The hard thing: who frees what. A block's memory belongs to the queue from put to
  * drop; the queue lives as long as either side holds it. */
-#include "core/outq.h"
+#include "reply/outq.h"
 #include "base/check.h"
 
 #include <stdlib.h>

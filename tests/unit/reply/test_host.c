@@ -1,5 +1,5 @@
 /* What the host shows an encoder: each item by its index, in any order, and nothing behind the last one. */
-#include "fake_world.h"
+#include "../core/fake_world.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static void get(struct world *world, struct call *call,
                 void (*what)(const struct castgate_host *, struct castgate_call *)) {
     look = what;
     looks = 0;
-    world_new(world, call, "/lamps")->encoder = &looker;
+    assert_non_null(world_new(world, call, "/lamps"));
+    call->encoder = &looker;
     world_go(world, call);
 }
 
@@ -183,7 +184,7 @@ static void test_a_protected_answer_is_application_oscore(void **state) {
     look = look_at_a_protected_answer;
     looks = 0;
     struct cg_request *request = world_new(&world, &call, "/lamps");
-    request->encoder = &looker;
+    call.encoder = &looker;
     request->options = options;
     request->payload = cg_slice_str("sealed");
     world_go(&world, &call);

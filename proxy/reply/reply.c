@@ -1,0 +1,38 @@
+/* What every reply by an encoder has in common: the choice of its sink, and the words to the front. */
+#include "reply/reply.h"
+
+#include <string.h>
+
+#include "reply/host.h"
+#include "reply/view.h"
+
+struct cg_sink *cg_reply_new(const struct cg_reply_to *to) {
+    return to->encoder->begin != NULL ? cg_stream_new(to) : cg_whole_new(to);
+}
+
+unsigned cg_reply_problem(const struct cg_front *front, void *ctx, const struct cg_problem *problem,
+                          const char *exchange_id) {
+    struct cg_problem told = *problem;
+    unsigned status = cg_err_info(problem->err)->http_status;
+    if (status == 503 && told.retry_after == 0) told.retry_after = 1; /* what is full now may soon not be */
+    front->problem(ctx, &told, exchange_id);
+    return status;
+}
+
+bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, unsigned status, struct cg_body *body,
+                    struct cg_problem *problem) {
+    struct cg_reply reply = {.status = (uint16_t)status, .summary = view->summary};
+    reply.body = cg_outq_new(SIZE_MAX, to->quota);
+    bool queued = reply.body != NULL && cg_outq_put(reply.body, &body->bytes) == CG_OK;
+    if (queued) {
+        cg_outq_end(reply.body);
+        memcpy(reply.content_type, body->content_type, sizeof reply.content_type);
+        memcpy(reply.exchange_id, view->exchange, sizeof reply.exchange_id);
+        to->front->reply(to->front_ctx, &reply);
+    } else {
+        problem->retry_after = 1;
+        cg_problem_set(problem, CG_E_NO_MEMORY, "the reply does not fit the memory limits");
+    }
+    cg_outq_unref(reply.body);
+    return queued;
+}

@@ -1,0 +1,46 @@
+/* What a sink may look at of its exchange: read-only, and valid during the call. view.c says what a client gets to see
+ * of it; where the mapping hides its members (R19) that is the only place that knows. */
+#ifndef CG_REPLY_VIEW_H
+#define CG_REPLY_VIEW_H
+
+#include "castgate/plugin.h"
+#include "core/tally.h"
+#include "wire/cri.h"
+
+struct cg_view {
+    const char *exchange; /* its ID: 16 hexadecimal digits */
+    const struct cg_config *config;
+    const struct cg_mapping *mapping;
+    const struct cg_tally *tally;    /* NULL: it was refused before there was anything to collect */
+    struct castgate_summary summary; /* so far; ended_by is empty while collecting goes on */
+    uint64_t now_us;
+    bool expects_answers; /* else the client does not wait for any */
+};
+
+/* A walk through the lists of a view, with the texts of the item it is at. */
+struct cg_reading {
+    const struct cg_view *view;
+    const struct cg_held_answer *next_answer; /* item `answer_index` */
+    size_t answer_index;
+    const struct cg_refusal *next_refusal;
+    size_t refusal_index;
+    size_t next_member; /* where to look for missing item `missing_index` */
+    size_t missing_index;
+    char from[CG_ADDR_TEXT_MAX];
+    uint8_t reply_from[CG_CRI_ADDR_MAX];
+    char media_type[48];
+    struct cg_buf options; /* of an answer whose options are not lent as they are */
+};
+
+void cg_reading_init(struct cg_reading *reading, const struct cg_view *view);
+void cg_reading_fini(struct cg_reading *reading);
+
+/* Item `index` into *out; false behind the last one. Ascending order is cheapest. What *out borrows is valid until the
+ * next call. */
+bool cg_reading_answer(struct cg_reading *reading, size_t index, struct castgate_answer *out);
+bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgate_missing *out);
+bool cg_reading_rejected(struct cg_reading *reading, size_t index, struct castgate_rejected *out);
+/* One answer, wherever it stands. */
+void cg_reading_describe(struct cg_reading *reading, const struct cg_held_answer *answer, struct castgate_answer *out);
+
+#endif
