@@ -82,6 +82,14 @@ static void log_warnings(const char *file, const struct cg_config *config) {
     cg_mistakes_fini(&warnings);
 }
 
+static void log_restarts(const char *file, const struct cg_config *old, const struct cg_config *fresh) {
+    struct cg_mistakes warnings;
+    cg_mistakes_init(&warnings);
+    cg_settings_restarts(old, fresh, &warnings);
+    log_mistakes(CG_LOG_WARNING, "reload", file, &warnings);
+    cg_mistakes_fini(&warnings);
+}
+
 /* For the command line: mistakes go to stderr as they are. */
 static struct cg_config *load_or_print(const char *file) {
     struct cg_mistakes mistakes;
@@ -102,6 +110,13 @@ static int check_mapping(const char *file, const char *name) {
     return status;
 }
 
+/* Ends the text. */
+static int print_text(struct cg_buf *text) {
+    bool written = !text->failed && fwrite(text->data, 1, text->len, stdout) == text->len && fflush(stdout) == 0;
+    cg_buf_fini(text);
+    return written ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
 static int check_settings(const char *file) {
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
@@ -109,33 +124,14 @@ static int check_settings(const char *file) {
     cg_buf_init(&text, 0);
     cg_settings_print(&text, config);
     cg_config_unref(config);
-    bool written = !text.failed && fwrite(text.data, 1, text.len, stdout) == text.len && fflush(stdout) == 0;
-    cg_buf_fini(&text);
-    return written ? EXIT_SUCCESS : EXIT_FAILURE;
+    return print_text(&text);
 }
 
-static bool same_listeners(const struct cg_http_settings *a, const struct cg_http_settings *b) {
-    if (a->listen_count != b->listen_count) return false;
-    for (size_t i = 0; i < a->listen_count; i++) {
-        if (!cg_addr_equal(&a->listen[i].addr, &b->listen[i].addr)) return false;
-    }
-    return true;
-}
-
-static void log_what_needs_a_restart(const struct cg_config *old, const struct cg_config *fresh) {
-    bool listeners = same_listeners(&old->http, &fresh->http) && same_listeners(&old->admin, &fresh->admin);
-    bool sockets = cg_addr_equal(&old->group.address, &fresh->group.address) && old->group.port == fresh->group.port &&
-                   old->group.receive_buffer == fresh->group.receive_buffer;
-    bool plugins = cg_plugins_are_same(old, fresh);
-    bool state = strcmp(old->state, fresh->state) == 0;
-    bool pace = old->sequence_rate == fresh->sequence_rate && old->require_clock == fresh->require_clock;
-    if (!state) cg_log(CG_LOG_WARNING, "reload", "another state folder takes effect after a restart");
-    if (!pace)
-        cg_log(CG_LOG_WARNING, "reload", "a changed sequence_rate or require_clock takes effect after a restart");
-    if (!plugins) cg_log(CG_LOG_WARNING, "reload", "changed plugins take effect after a restart");
-    if (!listeners) cg_log(CG_LOG_WARNING, "reload", "changed listeners take effect after a restart");
-    if (!sockets)
-        cg_log(CG_LOG_WARNING, "reload", "changed group.address, port or receive_buffer take effect after a restart");
+static int print_schema(void) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_settings_schema(&text);
+    return print_text(&text);
 }
 
 /* Puts the new snapshot to use; on failure the old one stays. */
@@ -151,7 +147,7 @@ static int adopt(struct program *program, struct cg_config *fresh, struct cg_pro
         CG_CHECK(cg_names_attach(program->names, old, problem) == CG_OK); /* its names are all there */
         return err;
     }
-    log_what_needs_a_restart(old, fresh);
+    log_restarts(program->file, old, fresh);
     log_warnings(program->file, fresh);
     cg_gateway_adopt(loop->gateway, fresh);
     cg_names_open(program->names, &loop->uv);
@@ -425,6 +421,7 @@ static int usage(FILE *to, int status) {
           "never\n"
           "                                       sent, here or anywhere; they begin at 0\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
+          "  castgate --schema        print the JSON Schema of the settings\n"
           "  castgate -V | -h         print the version | this text\n"
           "\n"
           "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
@@ -450,12 +447,13 @@ static void size_thread_pool(void) {
     (void)setenv("UV_THREADPOOL_SIZE", threads, 0);
 }
 
-enum action { RUN, CHECK, CHECK_MAPPING, INIT_STATE, INIT_NEW_KEYS, BACKUP };
+enum action { RUN, CHECK, SCHEMA, CHECK_MAPPING, INIT_STATE, INIT_NEW_KEYS, BACKUP };
 
 static int act(enum action action, const char *file, const char *argument) {
     switch (action) {
     case RUN: return run(file);
     case CHECK: return check_settings(file);
+    case SCHEMA: return print_schema();
     case CHECK_MAPPING: return check_mapping(file, argument);
     case INIT_STATE: return make_state(file, false);
     case INIT_NEW_KEYS: return make_state(file, true);
@@ -470,17 +468,16 @@ int main(int argc, char **argv) {
     bool new_keys = false;
     hide_memory();
     size_thread_pool();
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
-                                            {"version", no_argument, NULL, 'V'},
-                                            {"check", required_argument, NULL, 'C'},
-                                            {"init-state", no_argument, NULL, 'i'},
-                                            {"backup", required_argument, NULL, 'b'},
-                                            {"new-keys", no_argument, NULL, 'n'},
-                                            {0}};
+    static const struct option options[] = {
+        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"check", required_argument, NULL, 'C'},  {"init-state", no_argument, NULL, 'i'},
+        {"backup", required_argument, NULL, 'b'}, {"new-keys", no_argument, NULL, 'n'},
+        {"schema", no_argument, NULL, 's'},       {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': file = optarg; break;
         case 'T': action = CHECK; break;
+        case 's': action = SCHEMA; break;
         case 'C': action = CHECK_MAPPING, argument = optarg; break;
         case 'i': action = INIT_STATE; break;
         case 'n': new_keys = true; break;

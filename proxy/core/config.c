@@ -8,34 +8,11 @@
 
 #include <stdlib.h>
 
-#define KIB ((size_t)1024)
-#define MIB (1024 * KIB)
-
 struct cg_config *cg_config_new(void) {
     struct cg_config *config = calloc(1, sizeof *config);
     if (config == NULL) return NULL;
     config->references = 1;
     cg_arena_init(&config->arena, SIZE_MAX, NULL);
-    config->group = (struct cg_group_settings){
-        .hops = 1,
-        .receive_buffer = 4 * MIB,
-        .nstart = 1,
-        .probing_rate = 1,
-        .probing_burst = 16 * KIB,
-    };
-    config->options = (struct cg_option_numbers){.multicast_timeout = 2, .reply_from = 248, .group_etag = 24};
-    config->limits = (struct cg_limits){
-        .exchanges = 1024,
-        .exchanges_per_client = 16,
-        .exchange_memory = 16 * MIB,
-        .total_memory = 256 * MIB,
-        .request_body = 64 * KIB,
-        .answer = 64 * KIB,
-        .stream_queue = 256 * KIB,
-    };
-    config->state = "/var/lib/castgate";
-    config->sequence_rate = 100;
-    config->plugin_folder = "/usr/lib/castgate";
     return config;
 }
 

@@ -225,7 +225,8 @@ struct cg_config {
     size_t longest_group;                 /* bytes */
 };
 
-/* A snapshot with the defaults of every setting, no listeners, one reference. NULL when out of memory. */
+/* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when
+ * out of memory. */
 struct cg_config *cg_config_new(void);
 struct cg_config *cg_config_ref(struct cg_config *config);
 void cg_config_unref(struct cg_config *config); /* NULL is fine */

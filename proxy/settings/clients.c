@@ -1,18 +1,34 @@
 /* The clients and how each proves itself. The hard thing: a hash must lead to one client only, so no two may share one.
  */
-#include "settings/reader.h"
+#include "settings/rows.h"
 
 #include "base/text.h"
 
 enum { SHA256_LEN = 32 };
 
-static const struct cg_key client_keys[] = {
-    CG_KEY_OWN("token_sha256"),
-    CG_KEY_OWN("certificate_sha256"),
-    {.name = "psk", .read = cg_read_later},
-    {.name = "oscore", .read = cg_read_later},
-};
-const struct cg_keys cg_client_keys = CG_KEYS(client_keys);
+static void print_hash(struct cg_out *out, const char *key, const uint8_t hash[SHA256_LEN]) {
+    struct cg_buf hex;
+    cg_buf_init(&hex, 0);
+    cg_buf_put_hex(&hex, cg_slice_of(hash, SHA256_LEN));
+    cg_buf_put_u8(&hex, 0);
+    if (hex.failed) out->buf->failed = true;
+    if (!hex.failed) cg_out_text(out, key, (const char *)hex.data);
+    cg_buf_fini(&hex);
+}
+
+static void print_token(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_client *client = target;
+    if (client->has_token) print_hash(out, row->key, client->token_sha256);
+}
+
+static void print_certificate(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_client *client = target;
+    if (client->has_certificate) print_hash(out, row->key, client->certificate_sha256);
+}
+
+#define HASH_JSON "'type': 'string', 'pattern': '^[0-9a-fA-F]{64}$'"
+const struct cg_kind cg_kind_token = {.print = print_token, .json = HASH_JSON};
+const struct cg_kind cg_kind_certificate = {.print = print_certificate, .json = HASH_JSON};
 
 /* Two sets: the same hash may stand for a token and a certificate. */
 struct hashes {
@@ -46,7 +62,7 @@ static void read_client(struct cg_reader *reader, const struct cg_at *at, const 
                         struct cg_client *client) {
     struct cg_at child;
     check_name(reader, at, at->key);
-    if (!cg_read_object(reader, at, &cg_client_keys, json, client)) return;
+    if (!cg_read_object(reader, at, &cg_client_rows, json, client)) return;
     const json_t *token = cg_read_member(at, json, "token_sha256", &child);
     client->has_token = read_hash(reader, &child, token, &seen->tokens, client->token_sha256);
     const json_t *certificate = cg_read_member(at, json, "certificate_sha256", &child);

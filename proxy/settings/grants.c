@@ -1,11 +1,14 @@
 /* Who may use a mapping, and for what. The hard thing: anonymous clients are a deviation from the proxy specification,
  * so they are kept to reading, and to listeners where it was decided that strangers may come in. */
 #include "settings/draft.h"
+#include "settings/rows.h"
 
-enum { GRANTS_MAX = 100000 };
+static void print_name(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_grant *grant = target;
+    cg_out_text(out, row->key, grant->client == NULL ? "anonymous" : grant->client->name);
+}
 
-static const struct cg_key grant_keys[] = {CG_KEY_OWN("name"), CG_KEY_OWN("methods")};
-const struct cg_keys cg_grant_keys = CG_KEYS(grant_keys);
+const struct cg_kind cg_kind_client_name = {.print = print_name, .json = "'type': 'string'"};
 
 static void read_client(struct cg_reader *reader, const struct cg_at *at, const char *name, struct cg_grant *grant) {
     struct cg_client *client;
@@ -48,7 +51,7 @@ static const char *read_grant(struct cg_reader *reader, const struct cg_at *at, 
     struct cg_at child = *at;
     const char *name = json_string_value(json);
     if (!json_is_string(json)) {
-        if (!cg_read_object(reader, at, &cg_grant_keys, json, grant)) return NULL;
+        if (!cg_read_object(reader, at, &cg_grant_rows, json, grant)) return NULL;
         const json_t *value = cg_read_member(at, json, "name", &child);
         if (value == NULL) cg_mistake_at(reader, at, "needs \"name\"");
         name = value == NULL ? NULL : cg_read_text(reader, &child, value);
@@ -69,7 +72,7 @@ void cg_read_grants(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_seen *seen = NULL;
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "clients", &at);
-    if (json == NULL || !cg_read_is_array(reader, &at, json, GRANTS_MAX)) return;
+    if (json == NULL || !cg_read_is_array(reader, &at, json, cg_row_of(&cg_mapping_rows, "clients")->max)) return;
     mapping->grants = cg_keep_array(reader, json_array_size(json), sizeof *mapping->grants);
     if (mapping->grants == NULL) return;
     mapping->grant_count = json_array_size(json);

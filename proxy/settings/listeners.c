@@ -1,65 +1,35 @@
 /* Where HTTP clients and admins come in. The hard thing: an address that others can reach needs TLS or the express word
  * that the network is trusted, and the same rule decides whether anybody may be anonymous. */
-#include "settings/reader.h"
-
-enum { LISTENERS_MAX = 64, HOSTS_MAX = 1000 };
-
-static const struct cg_key http_keys[] = {
-    CG_KEY_OWN("listen"),
-    CG_KEY_OWN("hosts"),
-    CG_KEY_OWN("tls"),
-    CG_KEY_FIELD("strict", cg_read_bool, struct cg_http_settings, strict),
-    CG_KEY_FIELD("coap_payload", cg_read_bool, struct cg_http_settings, coap_payload),
-};
-const struct cg_keys cg_http_keys = CG_KEYS(http_keys);
-
-static const struct cg_key admin_keys[] = {
-    CG_KEY_OWN("listen"),
-    CG_KEY_OWN("hosts"),
-    CG_KEY_OWN("tls"),
-};
-const struct cg_keys cg_admin_keys = CG_KEYS(admin_keys);
-
-static const struct cg_key tls_keys[] = {
-    CG_KEY_FIELD("certificate", cg_read_file, struct cg_tls_settings, certificate),
-    CG_KEY_FIELD("key", cg_read_file, struct cg_tls_settings, key),
-    CG_KEY_FIELD("client_ca", cg_read_file, struct cg_tls_settings, client_ca),
-};
-const struct cg_keys cg_tls_keys = CG_KEYS(tls_keys);
-
-static const struct cg_key listen_keys[] = {
-    CG_KEY_OWN("address"),
-    CG_KEY_FIELD("insecure", cg_read_bool, struct cg_listen, insecure),
-};
-const struct cg_keys cg_listen_keys = CG_KEYS(listen_keys);
+#include "settings/rows.h"
 
 /* One of the two: what `http` and `admin` have in common. */
 struct front {
     const char *name;
-    const char *default_listen;
-    const struct cg_keys *keys;
+    const struct cg_rows *rows;
     struct cg_http_settings *settings;
 };
 
-static void read_tls(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
-                     struct cg_tls_settings *tls) {
-    if (json == NULL || json_is_null(json)) return;
-    if (!cg_read_object(reader, at, &cg_tls_keys, json, tls)) return;
+static void read_tls(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
+                     void *target) {
+    if (json_is_null(json)) return;
+    cg_kind_object.read(reader, at, row, json, target);
+    if (!json_is_object(json)) return;
     if (json_object_get(json, "certificate") == NULL || json_object_get(json, "key") == NULL) {
         cg_mistake_at(reader, at, "needs \"certificate\" and \"key\"");
     }
 }
 
-static void read_hosts(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
-                       struct cg_http_settings *settings) {
-    if (json == NULL || !cg_read_is_array(reader, at, json, HOSTS_MAX)) return;
-    settings->hosts = cg_keep_array(reader, json_array_size(json), sizeof *settings->hosts);
-    if (settings->hosts == NULL) return;
-    for (size_t i = 0; i < json_array_size(json); i++) {
-        struct cg_at child = {.up = at, .index = i};
-        settings->hosts[settings->host_count++] = cg_read_host(reader, &child, json_array_get(json, i), true);
+static void print_tls(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_tls_settings *tls = (const void *)((const char *)target + row->offset);
+    if (tls->certificate == NULL) {
+        cg_out_text(out, row->key, NULL);
+    } else {
+        cg_print_object(out, row, target);
     }
 }
+
+const struct cg_kind cg_kind_tls = {
+    .shape = CG_SHAPE_OBJECT, .read = read_tls, .print = print_tls, .json = "'type': ['object', 'null']"};
 
 static void read_address(struct cg_reader *reader, const struct cg_at *at, const char *text, struct cg_listen *listen) {
     int err = cg_addr_parse(&listen->addr, cg_slice_str(text), 0);
@@ -84,7 +54,7 @@ static void read_listen_item(struct cg_reader *reader, const struct cg_at *at, c
         cg_mistake_at(reader, at, "must be a string such as \"127.0.0.1:8080\", or an object with \"address\"");
         return;
     }
-    cg_read_object(reader, at, &cg_listen_keys, json, listen);
+    cg_read_object(reader, at, &cg_http_listen_rows, json, listen);
     struct cg_at child;
     const json_t *address = cg_read_member(at, json, "address", &child);
     if (address == NULL) {
@@ -109,20 +79,15 @@ static void check_listen(struct cg_reader *reader, const struct cg_at *at, const
 }
 
 static void read_listen(struct cg_reader *reader, const struct cg_at *at, const json_t *json, const struct front *front,
-                        struct cg_seen **seen) {
+                        size_t max, struct cg_seen **seen) {
     struct cg_http_settings *settings = front->settings;
-    if (json != NULL && !cg_read_is_array(reader, at, json, LISTENERS_MAX)) return;
-    size_t count = json == NULL ? 1 : json_array_size(json);
-    settings->listen = cg_keep_array(reader, count, sizeof *settings->listen);
+    if (!cg_read_is_array(reader, at, json, max)) return;
+    settings->listen = cg_keep_array(reader, json_array_size(json), sizeof *settings->listen);
     if (settings->listen == NULL) return;
-    settings->listen_count = count;
-    for (size_t i = 0; i < count; i++) {
+    settings->listen_count = json_array_size(json);
+    for (size_t i = 0; i < settings->listen_count; i++) {
         struct cg_at child = {.up = at, .index = i};
-        if (json == NULL) {
-            read_address(reader, &child, front->default_listen, &settings->listen[i]);
-        } else {
-            read_listen_item(reader, &child, json_array_get(json, i), &settings->listen[i]);
-        }
+        read_listen_item(reader, &child, json_array_get(json, i), &settings->listen[i]);
         check_listen(reader, &child, front, &settings->listen[i], seen);
     }
 }
@@ -130,21 +95,21 @@ static void read_listen(struct cg_reader *reader, const struct cg_at *at, const 
 static void read_front(struct cg_reader *reader, const struct cg_at *document, const json_t *document_json,
                        const struct front *front, struct cg_seen **seen) {
     struct cg_at at, child;
-    const json_t *json = cg_read_member(document, document_json, front->name, &at), *value;
-    if (json != NULL && !cg_read_object(reader, &at, front->keys, json, front->settings)) return;
-    value = cg_read_member(&at, json, "tls", &child);
-    read_tls(reader, &child, value, &front->settings->tls);
-    value = cg_read_member(&at, json, "hosts", &child);
-    read_hosts(reader, &child, value, front->settings);
-    value = cg_read_member(&at, json, "listen", &child);
-    read_listen(reader, &child, value, front, seen);
+    const json_t *json = cg_read_member(document, document_json, front->name, &at);
+    if (json != NULL && !cg_read_object(reader, &at, front->rows, json, front->settings)) return;
+    const struct cg_row *row = cg_row_of(front->rows, "listen");
+    const json_t *listen = cg_read_member(&at, json, row->key, &child);
+    json_t *fallback = listen == NULL ? cg_read_fallback(reader, row) : NULL;
+    if (listen == NULL) listen = fallback;
+    if (listen != NULL) read_listen(reader, &child, listen, front, row->max, seen);
+    json_decref(fallback);
 }
 
 void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, const json_t *json) {
     struct cg_config *config = reader->config;
     const struct front fronts[] = {
-        {"http", "127.0.0.1:8080", &cg_http_keys, &config->http},
-        {"admin", "127.0.0.1:8081", &cg_admin_keys, &config->admin},
+        {"http", &cg_http_rows, &config->http},
+        {"admin", &cg_admin_rows, &config->admin},
     };
     struct cg_seen *seen = NULL;
     for (size_t i = 0; i < sizeof fronts / sizeof *fronts; i++) read_front(reader, document, json, &fronts[i], &seen);

@@ -1,7 +1,7 @@
 /* A file to a snapshot. The hard thing: the file is as hostile as any other input until it is parsed; it is read with a
  * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
-#include "settings/reader.h"
 #include "settings/regular.h"
+#include "settings/rows.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -71,6 +71,18 @@ static json_t *parse_json(struct cg_slice text, struct cg_mistakes *mistakes) {
     } else {
         cg_mistakes_add(mistakes, "", "line %d, column %d: not JSON: %s", error.line, error.column, error.text);
     }
+    return NULL;
+}
+
+struct cg_config *cg_settings_defaults(void) {
+    struct cg_mistakes mistakes;
+    struct cg_reader reader = {.config = cg_config_new(), .mistakes = &mistakes, .folder = "/"};
+    if (reader.config == NULL) return NULL;
+    cg_mistakes_init(&mistakes);
+    cg_read_defaults(&reader, &cg_document_rows, reader.config);
+    cg_mistakes_fini(&mistakes);
+    if (!reader.out_of_memory) return reader.config;
+    cg_config_unref(reader.config);
     return NULL;
 }
 

@@ -2,6 +2,7 @@
  * compared with later, so it is normalised, and whatever could never match, or would hide the gateway's own paths, is
  * refused. */
 #include "settings/draft.h"
+#include "settings/rows.h"
 
 #include "base/text.h"
 #include "core/forward.h"
@@ -11,9 +12,6 @@
 #include <stdio.h>
 
 enum {
-    MAPPINGS_MAX = 1000000,
-    TIMEOUT_MAX_S = 3600,
-    MAX_TIMEOUT_DEFAULT_S = 60,
     /* DEFAULT_LEISURE of RFC 10020 §3.6.1: longer where answers carry the overhead of Group OSCORE. */
     LEISURE_PLAIN_S = 5,
     LEISURE_PAIRWISE_S = 13,
@@ -21,37 +19,30 @@ enum {
     LEISURE_UNSAID = -1,
 };
 
-static const struct cg_key repair_keys[] = {
-    CG_KEY_FIELD("unicast", cg_read_bool, struct cg_draft, mapping.repair_unicast),
-};
-const struct cg_keys cg_repair_keys = CG_KEYS(repair_keys);
-
-static void read_repair(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                        void *target) {
-    (void)key;
-    cg_read_object(reader, at, &cg_repair_keys, json, target);
-}
-
-static const struct cg_key budget_keys[] = {
-    CG_KEY_INTEGER("requests_per_minute", struct cg_draft, mapping.requests_per_minute, 0, 1000000),
-};
-const struct cg_keys cg_budget_keys = CG_KEYS(budget_keys);
-
-static void read_budget(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                        void *target) {
-    (void)key;
-    cg_read_object(reader, at, &cg_budget_keys, json, target);
-}
-
-static void read_leisure(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+static void read_leisure(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                          void *target) {
     double seconds = json_number_value(json);
-    if (!json_is_number(json) || seconds < 0 || seconds > TIMEOUT_MAX_S) {
-        cg_mistake_at(reader, at, "must be a number of seconds from 0 to %d", TIMEOUT_MAX_S);
+    if (!json_is_number(json) || seconds < 0 || seconds > (double)row->max) {
+        cg_mistake_at(reader, at, "must be a number of seconds from 0 to %u", (unsigned)row->max);
         return;
     }
-    *(double *)((char *)target + key->offset) = seconds;
+    *(double *)((char *)target + row->offset) = seconds;
 }
+
+static void print_leisure(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    cg_out_number(out, row->key, draft->mapping.leisure);
+}
+
+const struct cg_kind cg_kind_leisure = {
+    .read = read_leisure, .print = print_leisure, .json = "'type': 'number'", .min = "minimum", .max = "maximum"};
+
+static void print_stand_in(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    cg_out_text(out, row->key, draft->mapping.anonymise ? "members" : "group");
+}
+
+const struct cg_kind cg_kind_stand_in = {.print = print_stand_in};
 
 /* R19. Standing in for each member is how a reply hides them; reaching them through the gateway comes with the CoAP
  * front. */
@@ -73,36 +64,6 @@ static void read_privacy(struct cg_reader *reader, struct cg_draft *draft) {
         cg_mistake_at(reader, &at, "cannot be with \"relay\": the client must know whom it hears");
     }
 }
-
-static const struct cg_key mapping_keys[] = {
-    CG_KEY_OWN("name"),
-    CG_KEY_OWN("path"),
-    CG_KEY_OWN("host"),
-    CG_KEY_OWN("group"),
-    CG_KEY_OWN("targets"),
-    CG_KEY_FIELD("interface", cg_read_interface, struct cg_draft, interface),
-    CG_KEY_INTEGER("hops", struct cg_draft, hops, 1, UINT8_MAX),
-    CG_KEY_OWN("security"),
-    CG_KEY_OWN("methods"),
-    CG_KEY_FIELD("unsafe_methods", cg_read_bool, struct cg_draft, mapping.unsafe_methods),
-    CG_KEY_FIELD("leisure", read_leisure, struct cg_draft, mapping.leisure),
-    CG_KEY_OWN("timeout"),
-    CG_KEY_OWN("max_timeout"),
-    CG_KEY_OWN("finish"),
-    CG_KEY_OWN("membership"),
-    CG_KEY_OWN("members"),
-    {.name = "repair", .read = read_repair},
-    CG_KEY_FIELD("forward", cg_read_bool, struct cg_draft, mapping.forward),
-    CG_KEY_INTEGER("max_answers", struct cg_draft, mapping.max_answers, 1, 1000000),
-    {.name = "budget", .read = read_budget},
-    CG_KEY_OWN("clients"),
-    {.name = "cache", .read = cg_read_only_false},
-    {.name = "aggregate", .read = cg_read_only_false},
-    CG_KEY_FIELD("anonymise", cg_read_bool, struct cg_draft, mapping.anonymise),
-    CG_KEY_OWN("stand_in"),
-    CG_KEY_OWN("check_signature"),
-};
-const struct cg_keys cg_mapping_keys = CG_KEYS(mapping_keys);
 
 /* What no two mappings may share. */
 struct unique {
@@ -184,6 +145,13 @@ static const char *keep_path(struct cg_reader *reader, const struct cg_at *at, s
     return kept;
 }
 
+static void print_path(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    cg_out_text(out, row->key, *draft->mapping.path == '\0' ? "/" : draft->mapping.path);
+}
+
+const struct cg_kind cg_kind_path = {.print = print_path};
+
 static void check_place_is_free(struct cg_reader *reader, const struct cg_draft *draft, const struct cg_at *at,
                                 struct unique *unique) {
     const char *host = draft->mapping.host == NULL ? "" : draft->mapping.host;
@@ -249,14 +217,10 @@ void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft) {
 
 static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_mapping *mapping = &draft->mapping;
-    struct cg_at at;
-    const json_t *json = cg_read_member(draft->at, draft->json, "max_timeout", &at);
-    mapping->max_timeout_us = MAX_TIMEOUT_DEFAULT_S * UINT64_C(1000000);
-    if (json != NULL) mapping->max_timeout_us = cg_read_seconds(reader, &at, json, TIMEOUT_MAX_S);
-    json = cg_read_member(draft->at, draft->json, "timeout", &at);
-    if (json == NULL) return;
-    mapping->timeout_us = cg_read_seconds(reader, &at, json, TIMEOUT_MAX_S);
-    mapping->has_timeout = true;
+    struct cg_at at = {.up = draft->at, .key = "timeout"};
+    cg_read_late(reader, draft->at, &cg_mapping_rows, "max_timeout", draft->json, draft);
+    cg_read_late(reader, draft->at, &cg_mapping_rows, "timeout", draft->json, draft);
+    mapping->has_timeout = mapping->timeout_us > 0;
     if (mapping->max_timeout_us > 0 && mapping->timeout_us > mapping->max_timeout_us) {
         cg_mistake_at(reader, &at, "is above \"max_timeout\", which is %g", (double)mapping->max_timeout_us / 1e6);
     }
@@ -290,16 +254,24 @@ static double default_leisure(const struct cg_mapping *mapping) {
     return pairwise_only ? LEISURE_PAIRWISE_S : LEISURE_GROUP_MODE_S;
 }
 
-static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
-                         struct cg_mapping *mapping) {
-    struct cg_draft draft = {
-        .mapping = {.leisure = LEISURE_UNSAID, .max_answers = 10000},
-        .json = json,
-        .at = at,
-        .interface = reader->config->group.interface,
-        .hops = reader->config->group.hops,
+/* What a mapping is that says nothing. */
+static struct cg_draft blank_mapping(struct cg_reader *reader) {
+    const struct cg_group_settings *group = &reader->config->group;
+    struct cg_draft blank = {
+        .mapping = {.leisure = LEISURE_UNSAID},
+        .interface = group->interface,
+        .hops = group->hops,
     };
-    if (!cg_read_object(reader, at, &cg_mapping_keys, json, &draft)) return;
+    cg_read_defaults(reader, &cg_mapping_rows, &blank);
+    return blank;
+}
+
+static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
+                         const struct cg_draft *blank, struct cg_mapping *mapping) {
+    struct cg_draft draft = *blank;
+    draft.json = json;
+    draft.at = at;
+    if (!cg_read_object(reader, at, &cg_mapping_rows, json, &draft)) return;
     read_name(reader, &draft, unique);
     read_place(reader, &draft, unique);
     cg_read_targets(reader, &draft);
@@ -318,15 +290,25 @@ static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_config *config = reader->config;
     struct unique unique = {0};
-    if (!cg_read_is_array(reader, at, json, MAPPINGS_MAX)) return;
+    if (!cg_read_is_array(reader, at, json, cg_row_of(&cg_document_rows, "mappings")->max)) return;
+    const struct cg_draft blank = blank_mapping(reader);
     config->mappings = cg_keep_array(reader, json_array_size(json), sizeof *config->mappings);
     if (config->mappings == NULL) return;
     config->mapping_count = json_array_size(json);
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_at child = {.up = at, .index = i};
-        read_mapping(reader, &child, json_array_get(json, i), &unique, &config->mappings[i]);
+        read_mapping(reader, &child, json_array_get(json, i), &unique, &blank, &config->mappings[i]);
     }
     cg_seen_clear(&unique.names);
     cg_seen_clear(&unique.places);
     cg_seen_clear(&unique.forwards);
 }
+
+/* The rows' places are in a draft. */
+static void print_mapping(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_mapping *mapping = target;
+    const struct cg_draft draft = {.mapping = *mapping, .hops = mapping->targets[0].hops /* the same for all */};
+    cg_print_object(out, row, &draft);
+}
+
+const struct cg_kind cg_kind_mapping = {.shape = CG_SHAPE_OBJECT, .print = print_mapping, .json = "'type': 'object'"};

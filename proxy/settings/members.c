@@ -1,15 +1,41 @@
 /* The members known beforehand, and when a reply is complete. The hard thing: rules that count members mean nothing
  * where none are known, so the rule, the members and the word that they are all of them are checked together. */
 #include "settings/draft.h"
+#include "settings/rows.h"
 
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
-enum { MEMBERS_MAX = 100000 };
+/* The short form where the name is the address. */
+static void print_member(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_member *member = target;
+    char addr[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&member->addr, addr);
+    if (strcmp(addr, member->name) == 0) {
+        cg_out_text(out, row->key, addr);
+    } else {
+        cg_print_object(out, row, target);
+    }
+}
 
-static const struct cg_key member_keys[] = {CG_KEY_OWN("name"), CG_KEY_OWN("address")};
-const struct cg_keys cg_member_keys = CG_KEYS(member_keys);
+const struct cg_kind cg_kind_member = {.shape = CG_SHAPE_OBJECT, .print = print_member, .json = "'type': 'object'"};
+
+static void print_members(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    if (draft->mapping.security != CG_SECURITY_GROUP) cg_print_list(out, row, target); /* else its group's peers */
+}
+
+const struct cg_kind cg_kind_members = {
+    .shape = CG_SHAPE_LIST, .print = print_members, .json = "'type': 'array'", .max = "maxItems"};
+
+static void print_membership(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    cg_out_text(out, row->key, draft->mapping.complete ? "complete" : "open");
+}
+
+const struct cg_kind cg_kind_membership = {.print = print_membership};
 
 struct unique {
     struct cg_seen *names, *addresses;
@@ -54,7 +80,7 @@ static void read_name(struct cg_reader *reader, const struct cg_at *at, const js
 static void read_member_object(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                                struct unique *unique, struct cg_member *member) {
     struct cg_at child;
-    cg_read_object(reader, at, &cg_member_keys, json, member);
+    cg_read_object(reader, at, &cg_member_rows, json, member);
     const json_t *name = cg_read_member(at, json, "name", &child);
     if (name != NULL) read_name(reader, &child, name, unique, member);
     const json_t *address = cg_read_member(at, json, "address", &child);
@@ -80,7 +106,7 @@ static void read_member(struct cg_reader *reader, const struct cg_at *at, const 
 static void read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                       struct cg_mapping *mapping) {
     struct unique unique = {0};
-    if (!cg_read_is_array(reader, at, json, MEMBERS_MAX)) return;
+    if (!cg_read_is_array(reader, at, json, cg_row_of(&cg_mapping_rows, "members")->max)) return;
     mapping->members = cg_keep_array(reader, json_array_size(json), sizeof *mapping->members);
     if (mapping->members == NULL) return;
     mapping->member_count = json_array_size(json);
@@ -147,6 +173,24 @@ static bool parse_finish(const char *text, struct cg_finish *finish) {
     *finish = (struct cg_finish){.rule = CG_FINISH_COUNT, .count = (uint32_t)count};
     return count > 0;
 }
+
+static void print_finish(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    const struct cg_finish *finish = &draft->mapping.finish;
+    char text[48] = "deadline", number[32];
+    switch (finish->rule) {
+    case CG_FINISH_DEADLINE: break;
+    case CG_FINISH_ALL: strcpy(text, "all"); break;
+    case CG_FINISH_QUORUM:
+        cg_shortest_decimal(number, finish->quorum); /* has few decimals */
+        snprintf(text, sizeof text, "quorum:%s", number);
+        break;
+    case CG_FINISH_COUNT: snprintf(text, sizeof text, "count:%u", (unsigned)finish->count); break;
+    }
+    cg_out_text(out, row->key, text);
+}
+
+const struct cg_kind cg_kind_finish = {.print = print_finish};
 
 static void check_finish(struct cg_reader *reader, const struct cg_at *at, const struct cg_mapping *mapping) {
     const struct cg_finish *finish = &mapping->finish;

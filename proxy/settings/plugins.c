@@ -229,11 +229,3 @@ int cg_plugins_load(struct cg_plugins *plugins, const struct cg_encoder_list *bu
     }
     return CG_OK;
 }
-
-bool cg_plugins_are_same(const struct cg_config *a, const struct cg_config *b) {
-    if (strcmp(a->plugin_folder, b->plugin_folder) != 0 || a->plugin_count != b->plugin_count) return false;
-    for (size_t i = 0; i < a->plugin_count; i++) {
-        if (strcmp(a->plugins[i], b->plugins[i]) != 0) return false;
-    }
-    return true;
-}

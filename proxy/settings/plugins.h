@@ -32,7 +32,4 @@ int cg_plugins_add(struct cg_plugins *plugins, const char *folder, const char *f
 int cg_plugins_load(struct cg_plugins *plugins, const struct cg_encoder_list *builtin, const struct cg_config *config,
                     struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Whether two snapshots name the same files. */
-bool cg_plugins_are_same(const struct cg_config *a, const struct cg_config *b);
-
 #endif

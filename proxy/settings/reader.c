@@ -4,7 +4,6 @@
 
 #include "base/text.h"
 
-#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -128,79 +127,6 @@ const char *cg_read_text(struct cg_reader *reader, const struct cg_at *at, const
     return NULL;
 }
 
-static void store_integer(void *field, size_t size, uint64_t value) {
-    switch (size) {
-    case 1: *(uint8_t *)field = (uint8_t)value; break;
-    case 2: *(uint16_t *)field = (uint16_t)value; break;
-    case 4: *(uint32_t *)field = (uint32_t)value; break;
-    default: *(uint64_t *)field = value; break;
-    }
-}
-
-void cg_read_integer(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                     void *target) {
-    json_int_t value = json_integer_value(json);
-    if (!json_is_integer(json) || value < 0 || (uint64_t)value < key->min || (uint64_t)value > key->max) {
-        cg_mistake_at(reader, at, "must be a whole number from %llu to %llu", (unsigned long long)key->min,
-                      (unsigned long long)key->max);
-        return;
-    }
-    store_integer((char *)target + key->offset, key->size, (uint64_t)value);
-}
-
-void cg_read_bool(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                  void *target) {
-    if (!json_is_boolean(json)) {
-        cg_mistake_at(reader, at, "must be true or false");
-        return;
-    }
-    *(bool *)((char *)target + key->offset) = json_is_true(json);
-}
-
-void cg_read_interface(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                       void *target) {
-    if (json_is_null(json)) return;
-    const char *text = cg_read_text(reader, at, json);
-    if (text == NULL) return;
-    size_t len = strlen(text), good = 0;
-    while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':') good++;
-    if (len == 0 || len >= IF_NAMESIZE || good < len) {
-        cg_mistake_at(reader, at, "must be an interface's name, such as \"eth0\" (at most %d characters), or null",
-                      IF_NAMESIZE - 1);
-        return;
-    }
-    *(const char **)((char *)target + key->offset) = cg_keep_text(reader, cg_slice_str(text));
-}
-
-void cg_read_file(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                  void *target) {
-    const char *text = cg_read_text(reader, at, json);
-    if (text == NULL) return;
-    if (*text == '\0') {
-        cg_mistake_at(reader, at, "must be a file name");
-        return;
-    }
-    struct cg_buf name;
-    cg_buf_init(&name, 0);
-    if (*text != '/') cg_buf_printf(&name, "%s%s", reader->folder, strcmp(reader->folder, "/") == 0 ? "" : "/");
-    cg_buf_put_str(&name, text);
-    if (name.failed) reader->out_of_memory = true;
-    *(const char **)((char *)target + key->offset) = cg_keep_text(reader, cg_buf_slice(&name));
-    cg_buf_fini(&name);
-}
-
-void cg_read_later(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                   void *target) {
-    (void)key, (void)json, (void)target;
-    cg_mistake_at(reader, at, "is not part of this version");
-}
-
-void cg_read_only_false(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                        void *target) {
-    (void)key, (void)target;
-    if (!json_is_false(json)) cg_mistake_at(reader, at, "must be false: anything else is not part of this version");
-}
-
 static bool is_host_name(struct cg_slice text) {
     if (text.len == 0 || text.len > HOST_MAX || text.data[0] == '.' || text.data[0] == '-') return false;
     for (size_t i = 0; i < text.len; i++) {
@@ -253,16 +179,6 @@ const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const
     }
     cg_buf_fini(&host);
     return kept;
-}
-
-uint64_t cg_read_seconds(struct cg_reader *reader, const struct cg_at *at, const json_t *json, double max) {
-    double seconds = json_number_value(json); /* 0 when it is none */
-    if (seconds > 0 && seconds <= max) {
-        uint64_t us = (uint64_t)(seconds * 1e6 + 0.5);
-        if (us > 0) return us;
-    }
-    cg_mistake_at(reader, at, "must be a number of seconds, above 0 and at most %g", max);
-    return 0;
 }
 
 bool cg_name_is_valid(const char *name) {

@@ -24,41 +24,10 @@ struct cg_reader {
     struct cg_client *clients_by_name; /* uthash head over hh_name, until the snapshot is indexed */
 };
 
-struct cg_key;
-typedef void cg_read_fn(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
-                        void *target);
-
-/* One key of an object. */
-struct cg_key {
-    const char *name;
-    cg_read_fn *read; /* NULL: the object's reader takes the value itself */
-    size_t offset;    /* of the field that `read` fills */
-    size_t size;      /* bytes of that field, for integers */
-    uint64_t min, max;
-};
-
-struct cg_keys {
-    const struct cg_key *list;
-    size_t count;
-};
-
-#define CG_KEYS(array)                                                                                                 \
-    { .list = (array), .count = sizeof(array) / sizeof *(array) }
-#define CG_KEY_OWN(name_)                                                                                              \
-    { .name = (name_) }
-#define CG_KEY_FIELD(name_, read_, type, field)                                                                        \
-    { .name = (name_), .read = (read_), .offset = offsetof(type, field) }
-#define CG_KEY_INTEGER(name_, type, field, min_, max_)                                                                 \
-    {                                                                                                                  \
-        .name = (name_), .read = cg_read_integer, .offset = offsetof(type, field), .size = sizeof(((type *)0)->field), \
-        .min = (min_), .max = (max_)                                                                                   \
-    }
+struct cg_row;
 
 void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char *format, ...) CG_PRINTF(3, 4);
 
-/* Reads the keys that have a function and reports the unknown ones. False: no object. */
-bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_keys *keys, const json_t *json,
-                    void *target);
 /* The value of `key`, with its place in *at; NULL when absent. *at borrows `up` and `key`. */
 const json_t *cg_read_member(const struct cg_at *up, const json_t *object, const char *key, struct cg_at *at);
 /* False, with a mistake, when it is no array or has more than `max` items. */
@@ -66,19 +35,9 @@ bool cg_read_is_array(struct cg_reader *reader, const struct cg_at *at, const js
 /* The string, or NULL with a mistake. Borrowed from the document. */
 const char *cg_read_text(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 
-cg_read_fn cg_read_integer;    /* unsigned, key->size bytes */
-cg_read_fn cg_read_bool;       /* bool */
-cg_read_fn cg_read_interface;  /* const char *; null: none */
-cg_read_fn cg_read_file;       /* const char *, made absolute */
-cg_read_fn cg_read_later;      /* a mistake: not part of this version */
-cg_read_fn cg_read_only_false; /* other values are not part of this version */
-
 /* A host as in URIs and Host: a name, an IPv4 address, or an IPv6 address in brackets; lower case, kept in the
  * snapshot. NULL with a mistake. */
 const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const json_t *json, bool may_have_port);
-
-/* Seconds above 0 up to `max`, in µs; 0 with a mistake. */
-uint64_t cg_read_seconds(struct cg_reader *reader, const struct cg_at *at, const json_t *json, double max);
 
 /* [a-z0-9][a-z0-9._-]{0,63} */
 bool cg_name_is_valid(const char *name);
@@ -99,9 +58,5 @@ void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, cons
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
-
-/* For the registry of all keys (document.c). */
-extern const struct cg_keys cg_http_keys, cg_admin_keys, cg_tls_keys, cg_listen_keys, cg_client_keys, cg_mapping_keys,
-    cg_target_keys, cg_member_keys, cg_grant_keys, cg_repair_keys, cg_budget_keys, cg_security_keys_keys;
 
 #endif

@@ -2,15 +2,13 @@
  * said of the right file, so a key file's mistakes are told at the setting that names it, with the pointer inside the
  * file. */
 #include "settings/draft.h"
+#include "settings/rows.h"
 #include "settings/security_group.h"
 
 #include <sodium.h>
 #include <stdio.h>
 
 enum { GROUPS_MAX = 10000 };
-
-static const struct cg_key security_keys[] = {CG_KEY_OWN("file"), CG_KEY_OWN("next")};
-const struct cg_keys cg_security_keys_keys = CG_KEYS(security_keys);
 
 /* Key files */
 
@@ -34,8 +32,7 @@ static struct cg_security_group *load_keys(struct cg_reader *reader, const struc
 
 static struct cg_security_group *read_keys(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                                            const char **file, enum cg_group_file kind) {
-    struct cg_key field = {.offset = 0};
-    cg_read_file(reader, at, &field, json, file);
+    cg_kind_file.read(reader, at, &(const struct cg_row){.offset = 0}, json, file);
     return *file == NULL ? NULL : load_keys(reader, at, *file, kind);
 }
 
@@ -46,7 +43,7 @@ static void read_entry(struct cg_reader *reader, const struct cg_at *at, const j
         entry->keys = read_keys(reader, at, json, &entry->file, CG_GROUP_FILE_MEMBER);
         return;
     }
-    if (!cg_read_object(reader, at, &cg_security_keys_keys, json, entry)) return;
+    if (!cg_read_object(reader, at, &cg_security_group_rows, json, entry)) return;
     const json_t *file = cg_read_member(at, json, "file", &child);
     if (file == NULL) {
         cg_mistake_at(reader, at, "needs \"file\", the security group file in use");
@@ -91,6 +88,24 @@ static const struct cg_security_keys *find_group(const struct cg_config *config,
     HASH_FIND_STR(config->security_groups_by_name, name, entry);
     return entry;
 }
+
+static void print_check_signature(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    if (draft->mapping.security == CG_SECURITY_RELAY) cg_print_text(out, row, target);
+}
+
+const struct cg_kind cg_kind_check_signature = {.print = print_check_signature, .json = "'type': ['string', 'null']"};
+
+static void print_security(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    switch (draft->mapping.security) {
+    case CG_SECURITY_NONE: cg_out_text(out, row->key, "none"); break;
+    case CG_SECURITY_GROUP: cg_out_text(out, row->key, draft->mapping.keys->name); break;
+    case CG_SECURITY_RELAY: cg_out_text(out, row->key, "relay"); break;
+    }
+}
+
+const struct cg_kind cg_kind_security = {.print = print_security, .json = "'type': 'string'"};
 
 static void read_check_signature(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;

@@ -2,6 +2,7 @@
  * program gets from it. The rules for each value are in security_values.c. The hard thing: whether a credential fits
  * depends on the algorithms, so these are judged first, and where they are wrong nothing is said about what rests on
  * them. */
+#include "settings/rows.h"
 #include "settings/security_reader.h"
 
 #include "base/check.h"
@@ -10,16 +11,16 @@
 #include <sodium.h>
 #include <stdlib.h>
 
-static const struct cg_key member_keys[] = {CG_KEY_OWN("common"), CG_KEY_OWN("self"), CG_KEY_OWN("peers")};
-static const struct cg_key checker_keys[] = {CG_KEY_OWN("common"), CG_KEY_OWN("peers")};
-static const struct cg_key manager_keys[] = {
-    CG_KEY_OWN("name"),    CG_KEY_OWN("common"),       CG_KEY_OWN("group_manager"), CG_KEY_OWN("gateway"),
-    CG_KEY_OWN("members"), CG_KEY_OWN("member_peers"), CG_KEY_OWN("given_ids"),
+static const struct cg_row member_rows[] = {CG_ROW_OWN("common"), CG_ROW_OWN("self"), CG_ROW_OWN("peers")};
+static const struct cg_row checker_rows[] = {CG_ROW_OWN("common"), CG_ROW_OWN("peers")};
+static const struct cg_row manager_rows[] = {
+    CG_ROW_OWN("name"),    CG_ROW_OWN("common"),       CG_ROW_OWN("group_manager"), CG_ROW_OWN("gateway"),
+    CG_ROW_OWN("members"), CG_ROW_OWN("member_peers"), CG_ROW_OWN("given_ids"),
 };
-static const struct cg_keys keys_of[] = {
-    [CG_GROUP_FILE_MEMBER] = CG_KEYS(member_keys),
-    [CG_GROUP_FILE_CHECKER] = CG_KEYS(checker_keys),
-    [CG_GROUP_FILE_MANAGER] = CG_KEYS(manager_keys),
+static const struct cg_rows rows_of[] = {
+    [CG_GROUP_FILE_MEMBER] = {CG_ROWS(member_rows)},
+    [CG_GROUP_FILE_CHECKER] = {CG_ROWS(checker_rows)},
+    [CG_GROUP_FILE_MANAGER] = {CG_ROWS(manager_rows)},
 };
 
 static const char *const kind_names[] = {
@@ -107,7 +108,7 @@ static void read_document(struct cg_group_reader *r, const json_t *json) {
         cg_mistake_at(&r->reader, &top, "is %s; wanted is %s", kind_names[kind_of(json)], kind_names[group->file]);
         return;
     }
-    if (!cg_read_object(&r->reader, &top, &keys_of[group->file], json, group)) return;
+    if (!cg_read_object(&r->reader, &top, &rows_of[group->file], json, group)) return;
     const json_t *part = must_have(r, &top, json, "common", &at);
     if (part != NULL) cg_read_common(r, &at, part);
     if (manager) read_manager(r, &top, json);

@@ -1,5 +1,6 @@
 /* The values of a security group's file, each with its rule. The hard thing: no message may show a secret, and nothing
  * may be copied on the way from the JSON text into locked memory. */
+#include "settings/rows.h"
 #include "settings/security_reader.h"
 
 #include "base/check.h"
@@ -51,17 +52,17 @@ static void read_hex(struct cg_group_reader *r, const struct cg_at *at, const js
 /* --- common
  * -------------------------------------------------------------------------------------------------------------- */
 
-static void read_public(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+static void read_public(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                         void *target) {
-    read_hex(whole(reader), at, json, key->min, key->max, false, (void *)((char *)target + key->offset));
+    read_hex(whole(reader), at, json, row->min, row->max, false, (void *)((char *)target + row->offset));
 }
 
-static void read_secret(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+static void read_secret(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                         void *target) {
-    read_hex(whole(reader), at, json, key->min, key->max, true, (void *)((char *)target + key->offset));
+    read_hex(whole(reader), at, json, row->min, row->max, true, (void *)((char *)target + row->offset));
 }
 
-static void read_algorithm(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+static void read_algorithm(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
                            const json_t *json, void *target) {
     if (json_is_null(json)) return;
     json_int_t number = json_integer_value(json); /* 0, which COSE reserves, when it is none */
@@ -70,12 +71,12 @@ static void read_algorithm(struct cg_reader *reader, const struct cg_at *at, con
         whole(reader)->algorithms_fit = false;
         return;
     }
-    *(int *)(void *)((char *)target + key->offset) = (int)number;
+    *(int *)(void *)((char *)target + row->offset) = (int)number;
 }
 
-static void read_hkdf(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key, const json_t *json,
+static void read_hkdf(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {
-    (void)key;
+    (void)row;
     struct cg_security_group *group = target;
     const char *text = json_is_string(json) ? json_string_value(json) : "";
     group->hkdf = strcmp(text, "sha512") == 0 ? CG_SHA512 : CG_SHA256;
@@ -84,35 +85,36 @@ static void read_hkdf(struct cg_reader *reader, const struct cg_at *at, const st
     whole(reader)->algorithms_fit = false;
 }
 
-static void read_elements(struct cg_reader *reader, const struct cg_at *at, const struct cg_key *key,
+static void read_elements(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
                           const json_t *json, void *target) {
-    (void)key;
+    (void)row;
     json_int_t count = json_integer_value(json);
     if (count != 4 && count != 5)
         cg_mistake_at(reader, at, "must be 5 or, for members that take RFC 9338 3.3 literally, 4");
     ((struct cg_security_group *)target)->countersign_four = count == 4;
 }
 
-#define KEY_BYTES(name_, read_, field, min_, max_)                                                                     \
-    {                                                                                                                  \
-        .name = (name_), .read = (read_), .offset = offsetof(struct cg_security_group, field), .min = (min_),          \
-        .max = (max_)                                                                                                  \
-    }
+static const struct cg_kind kind_public = {.read = read_public}, kind_secret = {.read = read_secret},
+                            kind_algorithm = {.read = read_algorithm}, kind_hkdf = {.read = read_hkdf},
+                            kind_elements = {.read = read_elements};
 
-static const struct cg_key common_keys[] = {
-    {.name = "hkdf", .read = read_hkdf},
-    CG_KEY_FIELD("alg_aead", read_algorithm, struct cg_security_group, alg_aead),
-    CG_KEY_FIELD("alg_group_enc", read_algorithm, struct cg_security_group, alg_group_enc),
-    CG_KEY_FIELD("alg_signature", read_algorithm, struct cg_security_group, alg_signature),
-    CG_KEY_FIELD("alg_pairwise_key_agreement", read_algorithm, struct cg_security_group, alg_agreement),
-    {.name = "countersign_elements", .read = read_elements},
-    KEY_BYTES("gid", read_public, gid, 1, CG_GID_MAX),
-    KEY_BYTES("gm_cred", read_public, gm_cred, 1, CG_CRED_MAX),
-    KEY_BYTES("master_secret", read_secret, master_secret, CG_MASTER_SECRET_MIN, CG_OSCORE_SECRET_MAX),
-    KEY_BYTES("master_salt", read_secret, master_salt, 0, CG_OSCORE_SECRET_MAX),
-    KEY_BYTES("signature_encryption_key", read_secret, signature_encryption_key, 1, CG_COSE_KEY_MAX),
+#define PLACE(field)             CG_ROW_PLACE(struct cg_security_group, field)
+#define BYTES(field, min_, max_) PLACE(field), .min = (min_), .max = (max_)
+
+static const struct cg_row common_rows[] = {
+    {.key = "hkdf", .kind = &kind_hkdf},
+    {"alg_aead", &kind_algorithm, PLACE(alg_aead)},
+    {"alg_group_enc", &kind_algorithm, PLACE(alg_group_enc)},
+    {"alg_signature", &kind_algorithm, PLACE(alg_signature)},
+    {"alg_pairwise_key_agreement", &kind_algorithm, PLACE(alg_agreement)},
+    {.key = "countersign_elements", .kind = &kind_elements},
+    {"gid", &kind_public, BYTES(gid, 1, CG_GID_MAX)},
+    {"gm_cred", &kind_public, BYTES(gm_cred, 1, CG_CRED_MAX)},
+    {"master_secret", &kind_secret, BYTES(master_secret, CG_MASTER_SECRET_MIN, CG_OSCORE_SECRET_MAX)},
+    {"master_salt", &kind_secret, BYTES(master_salt, 0, CG_OSCORE_SECRET_MAX)},
+    {"signature_encryption_key", &kind_secret, BYTES(signature_encryption_key, 1, CG_COSE_KEY_MAX)},
 };
-static const struct cg_keys all_common_keys = CG_KEYS(common_keys);
+static const struct cg_rows all_common_rows = {CG_ROWS(common_rows)};
 
 static void CG_PRINTF(4, 5)
     misfit(struct cg_group_reader *r, const struct cg_at *common, const char *key, const char *format, ...) {
@@ -202,7 +204,7 @@ void cg_read_common(struct cg_group_reader *r, const struct cg_at *at, const jso
     static const char *const needed[] = {"gid", "gm_cred"};
     r->group->hkdf = CG_SHA256; /* the default, as in RFC 8613 3.2 */
     r->algorithms_fit = true;
-    if (!cg_read_object(&r->reader, at, &all_common_keys, json, r->group)) {
+    if (!cg_read_object(&r->reader, at, &all_common_rows, json, r->group)) {
         r->algorithms_fit = false;
         return;
     }
@@ -351,13 +353,13 @@ static void read_private_key(struct cg_group_reader *r, const struct cg_at *up, 
     check_private_key(r, &at, *raw, public_key);
 }
 
-static const struct cg_key party_keys[] = {
-    CG_KEY_OWN("sender_id"), CG_KEY_OWN("private_key"), CG_KEY_OWN("cred"), CG_KEY_OWN("name"), CG_KEY_OWN("address"),
+static const struct cg_row party_rows[] = {
+    CG_ROW_OWN("sender_id"), CG_ROW_OWN("private_key"), CG_ROW_OWN("cred"), CG_ROW_OWN("name"), CG_ROW_OWN("address"),
 };
-static const struct cg_keys all_party_keys = CG_KEYS(party_keys);
+static const struct cg_rows all_party_rows = {CG_ROWS(party_rows)};
 
-static const struct cg_key peer_keys[] = {CG_KEY_OWN("cred"), CG_KEY_OWN("name"), CG_KEY_OWN("address")};
-static const struct cg_keys all_peer_keys = CG_KEYS(peer_keys);
+static const struct cg_row peer_rows[] = {CG_ROW_OWN("cred"), CG_ROW_OWN("name"), CG_ROW_OWN("address")};
+static const struct cg_rows all_peer_rows = {CG_ROWS(peer_rows)};
 
 /* The keys that a party's object has wherever it stands. */
 static void read_party_object(struct cg_group_reader *r, const struct cg_at *up, const json_t *json,
@@ -378,7 +380,7 @@ void cg_read_party(struct cg_group_reader *r, const struct cg_at *up, const json
                    struct cg_security_party *party) {
     struct cg_public_key key = {0};
     struct cg_at at;
-    if (!cg_read_object(&r->reader, up, &all_party_keys, json, party)) return;
+    if (!cg_read_object(&r->reader, up, &all_party_rows, json, party)) return;
     const json_t *value = cg_read_member(up, json, "sender_id", &at);
     const char *text = value == NULL ? NULL : cg_read_text(&r->reader, &at, value);
     if (value == NULL) cg_mistake_at(&r->reader, up, "needs \"sender_id\"");
@@ -395,7 +397,7 @@ void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_
     if (json_is_string(json)) {
         read_cred(r, at, json, &party->cred, &key);
     } else if (json_is_object(json)) {
-        if (cg_read_object(&r->reader, at, &all_peer_keys, json, party)) read_party_object(r, at, json, party, &key);
+        if (cg_read_object(&r->reader, at, &all_peer_rows, json, party)) read_party_object(r, at, json, party, &key);
     } else {
         cg_mistake_at(&r->reader, at, "must be a credential, or an object with \"cred\"");
     }
@@ -405,14 +407,14 @@ void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_
 /* --- what only the manager's file has
  * ---------------------------------------------------------------------------------- */
 
-static const struct cg_key manager_keys[] = {CG_KEY_OWN("private_key")};
-static const struct cg_keys all_manager_keys = CG_KEYS(manager_keys);
+static const struct cg_row manager_rows[] = {CG_ROW_OWN("private_key")};
+static const struct cg_rows all_manager_rows = {CG_ROWS(manager_rows)};
 
 void cg_read_group_manager(struct cg_group_reader *r, const struct cg_at *at, const json_t *json) {
     struct cg_security_group *group = r->group;
     struct cg_public_key key = {0};
     struct cg_at cred = {.up = at->up, .key = "common"}, gm_cred = {.up = &cred, .key = "gm_cred"};
-    if (!cg_read_object(&r->reader, at, &all_manager_keys, json, group)) return;
+    if (!cg_read_object(&r->reader, at, &all_manager_rows, json, group)) return;
     if (group->gm_cred.len > 0) (void)read_public_key(r, &gm_cred, group->gm_cred, &key);
     read_private_key(r, at, json, &key, &group->gm_private_key);
     cg_public_key_fini(&key);

@@ -30,6 +30,9 @@ bool cg_mistakes_are_full(const struct cg_mistakes *mistakes);
 /* Copies both texts; control characters become '?'. */
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) CG_PRINTF(3, 4);
 
+/* A snapshot with the default of every setting, no listeners, one reference, not indexed. NULL when out of memory. */
+struct cg_config *cg_settings_defaults(void);
+
 /* Reads and checks the file. CG_OK: *config is a new snapshot, indexed, with one reference. CG_E_FORMAT: `mistakes`
  * says why (an unreadable file included), *config is NULL. CG_E_NO_MEMORY: `mistakes` is empty. */
 int cg_settings_load(const char *file, struct cg_config **config, struct cg_mistakes *mistakes) CG_MUST_CHECK;
@@ -40,6 +43,12 @@ int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config
 /* The effective settings as JSON, every key written out: loading it has the same effect. Hashes are shown, since they
  * are no secrets; keys appear as file names only. */
 void cg_settings_print(struct cg_buf *to, const struct cg_config *config);
+
+/* Of what differs, what a reload cannot change: it takes effect after a restart. In the form of mistakes. */
+void cg_settings_restarts(const struct cg_config *old, const struct cg_config *fresh, struct cg_mistakes *warnings);
+
+/* The JSON Schema of a settings file. */
+void cg_settings_schema(struct cg_buf *to);
 
 /* What is allowed but should be known, in the form of mistakes (R10). The pointers fit the printed settings. */
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings);

@@ -1,16 +1,7 @@
 /* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a multicast
  * address must be refused here, before anything is ever sent (R2, R34, R43); names are looked up later (io/names.c). */
 #include "settings/draft.h"
-
-enum { TARGETS_MAX = 64 };
-
-static const struct cg_key target_keys[] = {
-    CG_KEY_OWN("group"),
-    CG_KEY_FIELD("interface", cg_read_interface, struct cg_target, interface),
-    {.name = "next_hop", .read = cg_read_later},
-    {.name = "credentials", .read = cg_read_later},
-};
-const struct cg_keys cg_target_keys = CG_KEYS(target_keys);
+#include "settings/rows.h"
 
 /* As Uri-Host has it (RFC 7252 §6.4 step 5); the URI is in normal form, so it is in lower case. */
 static struct cg_slice keep_host(struct cg_reader *reader, struct cg_slice host) {
@@ -71,7 +62,7 @@ static void read_group(struct cg_reader *reader, const struct cg_at *at, const j
 static void read_target(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                         struct cg_target *target) {
     struct cg_at child;
-    if (!cg_read_object(reader, at, &cg_target_keys, json, target)) return;
+    if (!cg_read_object(reader, at, &cg_target_rows, json, target)) return;
     const json_t *group = cg_read_member(at, json, "group", &child);
     if (group != NULL) {
         read_group(reader, &child, group, target);
@@ -99,7 +90,7 @@ static void check_unique(struct cg_reader *reader, const struct cg_at *at, const
 static void read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_draft *draft) {
     struct cg_mapping *mapping = &draft->mapping;
     struct cg_seen *seen = NULL;
-    if (!cg_read_is_array(reader, at, json, TARGETS_MAX)) return;
+    if (!cg_read_is_array(reader, at, json, cg_row_of(&cg_mapping_rows, "targets")->max)) return;
     if (json_array_size(json) == 0) cg_mistake_at(reader, at, "names no group");
     mapping->targets = cg_keep_array(reader, json_array_size(json), sizeof *mapping->targets);
     if (mapping->targets == NULL) return;

@@ -3,6 +3,7 @@
  * sent by another process into a socket buffer that holds them whole, then drained while only this thread's CPU time
  * counts; rounds alternate and the median of their ratios is taken. */
 #include "io/loop.h"
+#include "settings/settings.h"
 #include "builtin.h"
 
 #include <arpa/inet.h>
@@ -74,7 +75,7 @@ static void list_members(struct side *side, uint16_t port) {
 
 static void side_init(struct side *side, const struct bench_peer *peer) {
     CG_CHECK(cg_addr_parse(&side->target.group, cg_slice_str(BENCH_GROUP), peer->group_port) == CG_OK);
-    side->config = cg_config_new();
+    side->config = cg_settings_defaults();
     CG_CHECK(side->config != NULL);
     side->config->group.receive_buffer = BENCH_RECEIVE_BUFFER;
     side->grant = (struct cg_grant){.methods = CG_METHODS_SAFE};

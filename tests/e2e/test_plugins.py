@@ -203,7 +203,8 @@ def test_reload_tells_that_plugins_wait_for_a_restart(gateway, members, folder):
     end = time.monotonic() + 10
     while "the settings are in use" not in one.log() and time.monotonic() < end:
         time.sleep(0.02)
-    assert "changed plugins take effect after a restart" in one.log()
+    told = [line for line in one.log().splitlines() if "changes take effect after a restart" in line]
+    assert len(told) == 1 and "at=/plugins/load " in told[0] and "event=reload" in told[0], told
     assert "event=plugin_loaded" not in one.log()
     assert one.request("/lights/status", headers={"Accept": "text/x"}).headers["Content-Type"].startswith("multipart/mixed")
     assert one.stop(signal.SIGTERM) == 0

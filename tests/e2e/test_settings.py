@@ -229,6 +229,13 @@ def test_examples_are_valid():
             assert result.returncode == 0, (file, result.stderr)
 
 
+def test_the_schema_in_conf_is_the_program_s():
+    """Printed without settings: whoever writes them has none yet."""
+    result = run("--schema")
+    assert result.returncode == 0 and not result.stderr
+    assert result.stdout == (TOP / "conf" / "castgate.schema.json").read_text()
+
+
 # --- files
 
 

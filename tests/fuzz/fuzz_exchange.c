@@ -11,6 +11,7 @@
 #include "builtin.h"
 #include "core/endpoint.h"
 #include "reply/reply.h"
+#include "settings/settings.h"
 
 #define SECOND 1000000ull
 
@@ -414,7 +415,7 @@ static size_t one_of(uint8_t index, size_t a, size_t b, size_t c, size_t d) {
 
 /* Six bytes of the input; zeros are the defaults. */
 static struct cg_config *make_config(struct world *world, struct input *input) {
-    struct cg_config *config = cg_config_new();
+    struct cg_config *config = cg_settings_defaults();
     CG_CHECK(config != NULL);
     uint8_t pace = input_u8(input), counts = input_u8(input), memory = input_u8(input), flags[3];
     for (size_t i = 0; i < sizeof flags; i++) flags[i] = input_u8(input);

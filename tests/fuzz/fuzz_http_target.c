@@ -7,6 +7,7 @@
 #include "core/from_http.h"
 #include "core/links.h"
 #include "core/mapping.h"
+#include "settings/settings.h"
 
 enum { FIELDS_MAX = 24 };
 
@@ -39,7 +40,7 @@ static struct cg_grant everybody = {.methods = CG_METHODS_ALL};
 static struct cg_config *config(void) {
     static struct cg_config *made;
     if (made != NULL) return made;
-    made = cg_config_new();
+    made = cg_settings_defaults();
     CG_CHECK(made != NULL);
     made->http.hosts = further_hosts;
     made->http.host_count = 2;

@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "builtin.h"
 #include "common/figures.h"
+#include "settings/settings.h"
 #include "sqlite/sqlite.h"
 
 static const struct cg_sender_id own_numbers = {.bytes = {1}};
@@ -58,7 +59,7 @@ static void fill_config(struct bench_protected_side *side, const struct bench_me
                         const struct bench_peer *peer) {
     static const char *const paths[BENCH_MAPPINGS] = {"/protected", "/plain", "/few"};
     const uint16_t ports[BENCH_MAPPINGS] = {members->group_port, members->group_port, peer->group_port};
-    side->config = cg_config_new();
+    side->config = cg_settings_defaults();
     CG_CHECK(side->config != NULL);
     side->config->group.receive_buffer = BENCH_RECEIVE_BUFFER;
     side->grant = (struct cg_grant){.methods = CG_METHODS_SAFE};

@@ -2,6 +2,8 @@
  * are elsewhere. */
 #include "fake_world.h"
 
+#include "settings/settings.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,7 +120,7 @@ void world_init(struct world *world) {
                                    .kernel_drops = fake_drops,
                                    .on_link = fake_on_link,
                                    .wake = fake_wake};
-    world->config = cg_config_new();
+    world->config = cg_settings_defaults();
     assert_non_null(world->config);
     world->config->mapping_count = 2;
     world->config->mappings = cg_arena_zalloc(&world->config->arena, 2 * sizeof *world->config->mappings);

@@ -1,4 +1,4 @@
-/* The snapshot: defaults, references, look-ups. */
+/* The snapshot: references, look-ups. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,31 +8,10 @@
 
 #include "core/config.h"
 
-static void the_defaults_are_those_of_the_interface(void **state) {
-    (void)state;
-    struct cg_config *config = cg_config_new();
-    assert_non_null(config);
-    assert_int_equal(config->limits.exchanges, 1024);
-    assert_int_equal(config->limits.exchanges_per_client, 16);
-    assert_int_equal(config->limits.exchange_memory, 16 << 20);
-    assert_int_equal(config->limits.total_memory, 256 << 20);
-    assert_int_equal(config->limits.request_body, 64 << 10);
-    assert_int_equal(config->limits.answer, 64 << 10);
-    assert_int_equal(config->options.multicast_timeout, 2);
-    assert_int_equal(config->options.reply_from, 248);
-    assert_int_equal(config->options.group_etag, 24);
-    assert_int_equal(config->group.hops, 1);
-    assert_int_equal(config->group.nstart, 1);
-    assert_int_equal(config->group.receive_buffer, 4194304);
-    assert_null(config->group.interface);
-    assert_int_equal(config->http.listen_count, 0);
-    assert_int_equal(config->mapping_count, 0);
-    cg_config_unref(config);
-}
-
 static void it_lives_as_long_as_its_last_reference(void **state) {
     (void)state;
     struct cg_config *config = cg_config_new();
+    config->state = "/var/lib/castgate";
     assert_ptr_equal(cg_config_ref(config), config);
     cg_config_unref(config);
     assert_int_equal(config->references, 1);
@@ -133,7 +112,6 @@ static void members_are_found_by_address(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_defaults_are_those_of_the_interface),
         cmocka_unit_test(it_lives_as_long_as_its_last_reference),
         cmocka_unit_test(keys_go_with_its_last_reference),
         cmocka_unit_test(clients_are_found_by_what_they_prove),

@@ -1,6 +1,7 @@
 /* From findings to sentences: each hint with its condition, and none without. What the conditions are found by is
  * tested where there are networks to find them in (tests/e2e/test_check.py). */
 #include "io/hints.h"
+#include "settings/settings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,7 +28,7 @@ static struct cg_addr address(const char *text) {
 /* Nobody answered, over a good interface, and nothing else is known. */
 static int setup(void **state) {
     struct scene *scene = calloc(1, sizeof *scene);
-    scene->config = cg_config_new();
+    scene->config = cg_settings_defaults();
     scene->target = (struct cg_target){.hops = 5};
     scene->leg = (struct cg_leg){.target = &scene->target,
                                  .group = address("239.7.7.7"),

@@ -1,6 +1,7 @@
 /* The loop with the real core on it and a member on loopback. The hard thing: time is the real one here, so nothing is
  * asserted about how fast things are, only that they come, in order, and never early. */
 #include "io/loop.h"
+#include "settings/settings.h"
 #include "builtin.h"
 #include "base/container.h"
 #include "reply/sink.h"
@@ -62,7 +63,7 @@ static const struct cg_sink_ops sink_ops = {.end = on_end};
 
 static int setup(void **state) {
     struct side *side = calloc(1, sizeof *side);
-    side->config = cg_config_new();
+    side->config = cg_settings_defaults();
     side->grant = (struct cg_grant){.methods = CG_METHODS_SAFE};
     side->target = (struct cg_target){.uri = "coap://224.0.1.187/", .interface = "lo", .hops = 1};
     side->mapping = (struct cg_mapping){.name = "floor",

@@ -168,21 +168,6 @@ static void test_misfits_leave_the_rest(void **state) {
     remove_place(&place);
 }
 
-static void test_changed_lists(void **state) {
-    (void)state;
-    const char *one[] = {"a.so", "b.so"}, *other[] = {"b.so", "a.so"};
-    struct cg_config a = {.plugin_folder = "/p", .plugins = one, .plugin_count = 2}, b = a;
-    assert_true(cg_plugins_are_same(&a, &b));
-    b.plugins = other;
-    assert_false(cg_plugins_are_same(&a, &b));
-    b = a;
-    b.plugin_count = 1;
-    assert_false(cg_plugins_are_same(&a, &b));
-    b = a;
-    b.plugin_folder = "/q";
-    assert_false(cg_plugins_are_same(&a, &b));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_modes),
@@ -190,7 +175,6 @@ int main(void) {
         cmocka_unit_test(test_root_loads_what_belongs_to_root),
         cmocka_unit_test(test_a_service_loads_nothing_of_its_own),
         cmocka_unit_test(test_misfits_leave_the_rest),
-        cmocka_unit_test(test_changed_lists),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,356 @@
+/* The table: every key that the settings file may have, one row a key. Reader, defaults, -T, the JSON Schema and what
+ * needs a restart come from here; a new key of a common type is a row and its field, nothing else. The hard thing: the
+ * order of rows is the order of reading, so of mistakes, and of printing. */
+#include "settings/draft.h"
+#include "settings/rows.h"
+
+enum {
+    OPTION_MAX = UINT16_MAX,
+    LISTENERS_MAX = 64,
+    HOSTS_MAX = 1000,
+    PREFIXES_MAX = 256,
+    TARGETS_MAX = 64,
+    TIMEOUT_MAX_S = 3600,
+    MANY = 100000,
+    MILLION = 1000000,
+    GIB = 1 << 30,
+};
+
+#define NAME    "'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'"
+#define GROUP   "'type': 'string', 'pattern': '^[Cc][Oo][Aa][Pp]://'"
+#define FIXED   (CG_ROW_RESTART | CG_ROW_FILE_ONLY)
+#define IS_URI  "The group URI: coap, a multicast address or a host name that stands for one, never port 5684."
+#define HAS_TLS "Addresses with ports. One that is not loopback needs \"tls\" or \"insecure\": true."
+
+/* Fronts */
+
+static const struct cg_row listen_rows[] = {
+    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_listen, addr), .flags = FIXED | CG_ROW_REQUIRED},
+    {"insecure", &cg_kind_bool, CG_ROW_PLACE(struct cg_listen, insecure), .fallback = "false",
+     .flags = CG_ROW_FILE_ONLY, .says = "Others may come in without TLS, and anonymously."},
+};
+const struct cg_rows cg_http_listen_rows = {"/http/listen/*", CG_ROWS(listen_rows), .short_form = true};
+static const struct cg_rows admin_listen_rows = {"/admin/listen/*", CG_ROWS(listen_rows), .short_form = true};
+
+static const struct cg_row tls_rows[] = {
+    {"certificate", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, certificate),
+     .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED},
+    {"key", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, key), .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED},
+    {"client_ca", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, client_ca), .flags = CG_ROW_FILE_ONLY,
+     .says = "Issuer of client certificates; without it none are asked for."},
+};
+static const struct cg_rows http_tls_rows = {"/http/tls", CG_ROWS(tls_rows)};
+static const struct cg_rows admin_tls_rows = {"/admin/tls", CG_ROWS(tls_rows)};
+
+static const struct cg_items listen_items = {.kind = &cg_kind_object,
+                                             .count = offsetof(struct cg_http_settings, listen_count),
+                                             .size = sizeof(struct cg_listen)};
+static const struct cg_items host_items = {
+    .kind = &cg_kind_host, .count = offsetof(struct cg_http_settings, host_count), .size = sizeof(const char *)};
+
+/* clang-format off */
+#define FRONT(listen_rows_, tls_rows_, address)                                                                        \
+    {"listen", &cg_kind_own_list, CG_ROW_PLACE(struct cg_http_settings, listen), .max = LISTENERS_MAX,                 \
+     .items = &listen_items, .of = &(listen_rows_), .flags = FIXED,                                                    \
+     .fallback = "[{'address': '" address "', 'insecure': false}]", .says = HAS_TLS},                                  \
+    {"hosts", &cg_kind_list, CG_ROW_PLACE(struct cg_http_settings, hosts), .max = HOSTS_MAX, .items = &host_items,     \
+     .fallback = "[]", .says = "Further names that Host may have, with or without port."},                             \
+    {"tls", &cg_kind_tls, CG_ROW_PLACE(struct cg_http_settings, tls), .of = &(tls_rows_), .fallback = "null",          \
+     .flags = CG_ROW_FILE_ONLY, .says = "Certificate and key of all listeners of this section."}
+/* clang-format on */
+
+static const struct cg_row http_rows[] = {
+    FRONT(cg_http_listen_rows, http_tls_rows, "127.0.0.1:8080"),
+    {"strict", &cg_kind_bool, CG_ROW_PLACE(struct cg_http_settings, strict), .fallback = "false",
+     .says = "Every request needs Multicast-Timeout, also where the mapping has a timeout; an acknowledgement is no "
+             "answer to a group request."},
+    {"coap_payload", &cg_kind_bool, CG_ROW_PLACE(struct cg_http_settings, coap_payload), .fallback = "false",
+     .says = "Content-Type and Accept may name a CoAP Content-Format by its number: application/coap-payload;cf=N "
+             "(RFC 8075 §6.2). Otherwise 415 and 406."},
+};
+const struct cg_rows cg_http_rows = {"/http", CG_ROWS(http_rows)};
+
+static const struct cg_row admin_rows[] = {FRONT(admin_listen_rows, admin_tls_rows, "127.0.0.1:8081")};
+const struct cg_rows cg_admin_rows = {"/admin", CG_ROWS(admin_rows)};
+
+/* clang-format off */
+#define OPTION(name, number)                                                                                           \
+    {#name, &cg_kind_integer, CG_ROW_PLACE(struct cg_option_numbers, name), .min = 1, .max = OPTION_MAX,               \
+     .fallback = number}
+/* clang-format on */
+
+static const struct cg_row option_rows[] = {
+    OPTION(multicast_timeout, "2"),
+    OPTION(reply_from, "248"),
+    OPTION(group_etag, "24"),
+};
+const struct cg_rows cg_option_rows = {"/coap/options", CG_ROWS(option_rows)};
+
+static const struct cg_items coap_uri_items = {
+    .kind = &cg_kind_coap_uri, .count = offsetof(struct cg_config, coap_listen_count), .size = sizeof(const char *)};
+
+static const struct cg_row coap_rows[] = {
+    {"listen", &cg_kind_list, CG_ROW_PLACE(struct cg_config, coap_listen), .max = LISTENERS_MAX,
+     .items = &coap_uri_items, .fallback = "[]", .flags = CG_ROW_FILE_ONLY,
+     .says = "Taken up, with a warning: this version has no CoAP side towards clients."},
+    {"options", &cg_kind_options, CG_ROW_PLACE(struct cg_config, options), .of = &cg_option_rows,
+     .says = "Option numbers of draft-ietf-core-groupcomm-proxy, which are not assigned yet."},
+};
+static const struct cg_rows all_coap_rows = {"/coap", CG_ROWS(coap_rows)};
+
+/* The group side */
+
+static const struct cg_items prefix_items = {.kind = &cg_kind_prefix,
+                                             .count = offsetof(struct cg_group_settings, prefix_count),
+                                             .size = sizeof(struct cg_prefix)};
+
+static const struct cg_row group_rows[] = {
+    {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_group_settings, interface), .fallback = "null",
+     .says = "null: the only multicast-capable interface that is not loopback."},
+    {"address", &cg_kind_source_address, CG_ROW_PLACE(struct cg_group_settings, address), .fallback = "null",
+     .flags = CG_ROW_RESTART, .says = "Source address; null: the interface's."},
+    {"port", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, port), .max = UINT16_MAX, .fallback = "0",
+     .flags = CG_ROW_RESTART, .says = "Source port; 0: any. A fixed one makes a firewall rule possible."},
+    {"hops", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, hops), .min = 1, .max = UINT8_MAX,
+     .fallback = "1", .says = "IPv4 TTL or IPv6 hop limit, for mappings that say nothing."},
+    {"receive_buffer", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, receive_buffer), .min = 4096,
+     .max = GIB, .fallback = "4194304", .unit = "bytes", .flags = CG_ROW_RESTART,
+     .says = "Answers that wait in the kernel."},
+    {"nstart", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, nstart), .min = 1, .max = 65535,
+     .fallback = "1",
+     .says = "Outstanding requests for each group (RFC 10020, section 3.6), and for each member that is asked by "
+             "unicast."},
+    {"probing_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, probing_rate), .min = 1,
+     .max = 1000 * MILLION, .fallback = "1", .unit = "bytes per second",
+     .says = "On average, towards a group that does not answer (RFC 10020, section 3.6)."},
+    {"probing_burst", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, probing_burst), .min = 1,
+     .max = 1000 * MILLION, .fallback = "16384", .unit = "bytes", .says = "May go out before that average binds."},
+    {"frame_size", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, frame_size), .max = 65535, .fallback = "0",
+     .unit = "bytes", .says = "Warns of larger requests; 0: never."},
+    {"prefixes", &cg_kind_list, CG_ROW_PLACE(struct cg_group_settings, prefixes), .max = PREFIXES_MAX,
+     .items = &prefix_items, .fallback = "[]",
+     .says = "Ranges of addresses behind routers, such as \"2001:db8:7::/48\", that members of plain groups may be in "
+             "without being configured. An address outside them that is not on the link either is never asked for the "
+             "further blocks of its answer."},
+};
+static const struct cg_rows all_group_rows = {"/group", CG_ROWS(group_rows)};
+
+static const struct cg_row limit_rows[] = {
+    {"exchanges", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges), .min = 1, .max = MILLION,
+     .fallback = "1024", .says = "Running at once."},
+    {"exchanges_per_client", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges_per_client), .min = 1,
+     .max = MILLION, .fallback = "16", .says = "Running at once."},
+    {"exchange_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchange_memory), .min = 65536, .max = GIB,
+     .fallback = "16777216", .unit = "bytes", .says = "Of one exchange."},
+    {"total_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, total_memory), .min = 65536,
+     .max = (uint64_t)1 << 40, .fallback = "268435456", .unit = "bytes", .says = "Of all answers and replies."},
+    {"request_body", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, request_body), .max = GIB, .fallback = "65536",
+     .unit = "bytes", .says = "Of a client's request."},
+    {"answer", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, answer), .min = 1024, .max = GIB, .fallback = "65536",
+     .unit = "bytes", .says = "Of one answer, after blocks."},
+    {"stream_queue", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, stream_queue), .min = 4096, .max = GIB,
+     .fallback = "262144", .unit = "bytes",
+     .says = "Wait for the reader of a stream. When it is full, further answers wait; a reader that then takes nothing "
+             "for 5 seconds is cut off."},
+};
+static const struct cg_rows all_limit_rows = {"/limits", CG_ROWS(limit_rows)};
+
+static const struct cg_items plugin_items = {
+    .kind = &cg_kind_plugin, .count = offsetof(struct cg_config, plugin_count), .size = sizeof(const char *)};
+
+static const struct cg_row plugin_rows[] = {
+    {"folder", &cg_kind_file, CG_ROW_PLACE(struct cg_config, plugin_folder), .fallback = "'/usr/lib/castgate'",
+     .flags = FIXED, .says = "Where plugins are looked for by name."},
+    {"load", &cg_kind_load, CG_ROW_PLACE(struct cg_config, plugins), .max = 64, .items = &plugin_items,
+     .fallback = "[]", .flags = FIXED,
+     .says = "File names in the folder. Encoders of the reply, loaded at the start; one that does not fit is left out "
+             "and logged."},
+};
+static const struct cg_rows all_plugin_rows = {"/plugins", CG_ROWS(plugin_rows)};
+
+/* Who */
+
+static const struct cg_row security_group_rows[] = {
+    {"file", &cg_kind_own_file, CG_ROW_PLACE(struct cg_security_keys, file),
+     .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED, .says = "The security group file in use."},
+    {"next", &cg_kind_own_file, CG_ROW_PLACE(struct cg_security_keys, next_file), .flags = CG_ROW_FILE_ONLY,
+     .says = "The file of the next epoch: accepted, not yet sent under."},
+};
+const struct cg_rows cg_security_group_rows = {"/security_groups/*", CG_ROWS(security_group_rows), .short_form = true};
+
+static const struct cg_items security_group_items = {.kind = &cg_kind_object,
+                                                     .count = offsetof(struct cg_config, security_group_count),
+                                                     .size = sizeof(struct cg_security_keys),
+                                                     .name = offsetof(struct cg_security_keys, name)};
+
+static const struct cg_row client_rows[] = {
+    {"token_sha256", &cg_kind_token, .says = "Of the bearer token's bytes."},
+    {"certificate_sha256", &cg_kind_certificate, .says = "Of the client certificate's DER form."},
+    CG_ROW_LATER("psk"),
+    CG_ROW_LATER("oscore"),
+};
+const struct cg_rows cg_client_rows = {"/clients/*", CG_ROWS(client_rows), .json = "'minProperties': 1"};
+
+static const struct cg_items client_items = {.kind = &cg_kind_object,
+                                             .count = offsetof(struct cg_config, client_count),
+                                             .size = sizeof(struct cg_client),
+                                             .name = offsetof(struct cg_client, name)};
+
+/* Mappings: what stands at which path */
+
+static const struct cg_row target_rows[] = {
+    {"group", &cg_kind_own_text, CG_ROW_PLACE(struct cg_target, uri), .json = GROUP, .flags = CG_ROW_REQUIRED,
+     .says = IS_URI},
+    {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_target, interface), .says = "Default: the mapping's."},
+    CG_ROW_LATER("next_hop"),
+    CG_ROW_LATER("credentials"),
+};
+const struct cg_rows cg_target_rows = {"/mappings/*/targets/*", CG_ROWS(target_rows)};
+
+static const struct cg_items target_items = {.kind = &cg_kind_object,
+                                             .count = offsetof(struct cg_draft, mapping.target_count),
+                                             .size = sizeof(struct cg_target)};
+
+static const struct cg_row member_rows[] = {
+    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_member, name), .json = NAME},
+    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_member, addr), .flags = CG_ROW_REQUIRED},
+};
+const struct cg_rows cg_member_rows = {"/mappings/*/members/*", CG_ROWS(member_rows), .short_form = true};
+
+static const struct cg_items member_items = {.kind = &cg_kind_member,
+                                             .count = offsetof(struct cg_draft, mapping.member_count),
+                                             .size = sizeof(struct cg_member)};
+
+static const struct cg_row grant_rows[] = {
+    {"name", &cg_kind_client_name, .flags = CG_ROW_REQUIRED},
+    {"methods", &cg_kind_methods, CG_ROW_PLACE(struct cg_grant, methods),
+     .says = "Default: all that the mapping lets pass. Binds nothing where it relays."},
+};
+const struct cg_rows cg_grant_rows = {"/mappings/*/clients/*", CG_ROWS(grant_rows), .short_form = true};
+
+static const struct cg_items grant_items = {
+    .kind = &cg_kind_object, .count = offsetof(struct cg_draft, mapping.grant_count), .size = sizeof(struct cg_grant)};
+
+static const struct cg_row repair_rows[] = {
+    {"unicast", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_unicast), .fallback = "false",
+     .says = "Asks silent members by unicast (GET, FETCH, PUT, DELETE and iPATCH: who repeats POST or PATCH acts "
+             "twice)."},
+};
+static const struct cg_rows all_repair_rows = {"/mappings/*/repair", CG_ROWS(repair_rows)};
+
+static const struct cg_row budget_rows[] = {
+    {"requests_per_minute", &cg_kind_integer, CG_ROW_PLACE(struct cg_draft, mapping.requests_per_minute),
+     .max = MILLION, .fallback = "0", .says = "Of each client; 0: no limit."},
+};
+static const struct cg_rows all_budget_rows = {"/mappings/*/budget", CG_ROWS(budget_rows)};
+
+#define LATER "Not part of this version: only this value is accepted."
+
+static const struct cg_row mapping_rows[] = {
+    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.name), .json = NAME, .flags = CG_ROW_REQUIRED,
+     .says = "Unique."},
+    {"path", &cg_kind_path, CG_ROW_PLACE(struct cg_draft, mapping.path),
+     .json = "'type': 'string', 'maxLength': 1024, 'pattern': '^/'",
+     .says = "Where clients find it: no trailing slash, no dot segments, not /hc or /.well-known. Default: / and the "
+             "name."},
+    {"host", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.host), .json = "'type': ['string', 'null']",
+     .fallback = "null", .says = "Only for requests with this Host (without port); wins over mappings for any host."},
+    {"group", &cg_kind_own, .json = GROUP, .says = IS_URI},
+    {"targets", &cg_kind_own_list, CG_ROW_PLACE(struct cg_draft, mapping.targets), .max = TARGETS_MAX,
+     .json = "'type': 'array', 'minItems': 1", .items = &target_items, .of = &cg_target_rows,
+     .says = "Several groups, one reply."},
+    {"interface", &cg_kind_unprinted_interface, CG_ROW_PLACE(struct cg_draft, interface),
+     .says = "Default: group.interface."},
+    {"hops", &cg_kind_integer, CG_ROW_PLACE(struct cg_draft, hops), .min = 1, .max = UINT8_MAX,
+     .says = "IPv4 TTL or IPv6 hop limit. Default: group.hops."},
+    {"security", &cg_kind_security, .flags = CG_ROW_REQUIRED,
+     .says = "A name of security_groups, \"relay\" (end to end), or \"none\", which must be written out."},
+    {"methods", &cg_kind_methods, CG_ROW_PLACE(struct cg_draft, mapping.methods),
+     .says = "What passes at all. Default: GET and FETCH for a plain group without \"unsafe_methods\": true, else all. "
+             "Binds nothing where the mapping relays: outside, a protected request is POST or FETCH."},
+    {"unsafe_methods", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.unsafe_methods), .fallback = "false",
+     .says = "Lets a plain group take more than GET and FETCH."},
+    {"leisure", &cg_kind_leisure, CG_ROW_PLACE(struct cg_draft, mapping.leisure), .max = TIMEOUT_MAX_S,
+     .unit = "seconds",
+     .says = "Within which members spread their answers (RFC 7252, section 8.2). Default (RFC 10020, section 3.6.1): "
+             "20 where the security group has the group mode, whatever members answer in, or where the mapping relays; "
+             "13 where it has the pairwise mode only; 5 for a plain group."},
+    {"timeout", &cg_kind_late_seconds, CG_ROW_PLACE(struct cg_draft, mapping.timeout_us), .max = TIMEOUT_MAX_S,
+     .unit = "seconds", .says = "To collect for clients that send no Multicast-Timeout. Without it they are refused."},
+    {"max_timeout", &cg_kind_late_seconds, CG_ROW_PLACE(struct cg_draft, mapping.max_timeout_us), .max = TIMEOUT_MAX_S,
+     .fallback = "60", .unit = "seconds", .says = "A longer Multicast-Timeout is refused."},
+    {"finish", &cg_kind_finish,
+     .json = "'type': 'string', 'pattern': '^(all|deadline|quorum:[0-9]+(\\\\.[0-9]{1,8})?|count:[0-9]+)$'",
+     .says = "What ends collecting before the time is up. Default: \"all\" with complete membership, else "
+             "\"deadline\"."},
+    {"membership", &cg_kind_membership, .json = "'enum': ['complete', 'open']", .fallback = "'open'",
+     .says = "\"complete\": \"members\" are all there are."},
+    {"members", &cg_kind_members, CG_ROW_PLACE(struct cg_draft, mapping.members), .max = MANY, .items = &member_items,
+     .of = &cg_member_rows, .fallback = "[]",
+     .says = "Members known beforehand: unicast addresses, port 5683 where none is written."},
+    {"repair", &cg_kind_object, .of = &all_repair_rows, .says = "What is done about members that do not answer."},
+    {"forward", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.forward), .fallback = "false",
+     .says = "Reachable through the forward proxy, /hc/: target URIs below the group's. Needs one group, whose URI has "
+             "no query and which no other such mapping has."},
+    {"max_answers", &cg_kind_integer, CG_ROW_PLACE(struct cg_draft, mapping.max_answers), .min = 1, .max = MILLION,
+     .fallback = "10000", .says = "An exchange keeps no more."},
+    {"budget", &cg_kind_object, .of = &all_budget_rows, .says = "How much clients may ask for."},
+    {"clients", &cg_kind_own_list, CG_ROW_PLACE(struct cg_draft, mapping.grants), .max = MANY, .items = &grant_items,
+     .of = &cg_grant_rows, .fallback = "[]",
+     .says = "Who may use it. \"anonymous\" may GET and FETCH, where a listener is on loopback or says \"insecure\": "
+             "true."},
+    {"cache", &cg_kind_only_false, .fallback = "false", .says = LATER},
+    {"aggregate", &cg_kind_only_false, .fallback = "false", .says = LATER},
+    {"anonymise", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.anonymise), .fallback = "false",
+     .says = "Neither kid nor address of a member leaves; needs \"stand_in\": \"members\"."},
+    {"stand_in", &cg_kind_stand_in, .json = "'enum': ['group', 'members']", .fallback = "'group'",
+     .says = "\"members\" goes with \"anonymise\" only in this version."},
+    {"check_signature", &cg_kind_check_signature, CG_ROW_PLACE(struct cg_draft, mapping.check_signature),
+     .fallback = "null", .flags = CG_ROW_FILE_ONLY,
+     .says =
+         "With \"relay\": a checker file; requests are only relayed when their countersignature verifies, each once, "
+         "also over a restart (which needs a writable state folder). A client may repeat the same bytes for 247 s."},
+};
+const struct cg_rows cg_mapping_rows = {"/mappings/*", CG_ROWS(mapping_rows),
+                                        .json = "'oneOf': [{'required': ['group']}, {'required': ['targets']}]"};
+
+static const struct cg_items mapping_items = {
+    .kind = &cg_kind_mapping, .count = offsetof(struct cg_config, mapping_count), .size = sizeof(struct cg_mapping)};
+
+/* The whole file */
+
+static const struct cg_row document_rows[] = {
+    {"http", &cg_kind_own_object, CG_ROW_PLACE(struct cg_config, http), .of = &cg_http_rows,
+     .says = "Where HTTP clients come in."},
+    {"admin", &cg_kind_own_object, CG_ROW_PLACE(struct cg_config, admin), .of = &cg_admin_rows,
+     .says = "Where the admin side listens."},
+    {"coap", &cg_kind_object, .of = &all_coap_rows, .says = "The CoAP side."},
+    {"state", &cg_kind_file, CG_ROW_PLACE(struct cg_config, state), .fallback = "'/var/lib/castgate'", .flags = FIXED,
+     .says = "Folder of what must survive a restart."},
+    {"sequence_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, sequence_rate), .min = 1, .max = MILLION,
+     .fallback = "100", .unit = "messages per second", .flags = CG_ROW_RESTART,
+     .says = "May be sent under one key on average, after a burst of 1000000. At a start numbers go on beyond all that "
+             "this allows since they were last stored."},
+    {"require_clock", &cg_kind_bool, CG_ROW_PLACE(struct cg_config, require_clock), .fallback = "false",
+     .flags = CG_ROW_RESTART,
+     .says = "Send nothing under a key while the clock is behind its last use, instead of warning. For gateways whose "
+             "clock is set after the start."},
+    {"group", &cg_kind_object, CG_ROW_PLACE(struct cg_config, group), .of = &all_group_rows,
+     .says = "Sending to groups."},
+    {"limits", &cg_kind_object, CG_ROW_PLACE(struct cg_config, limits), .of = &all_limit_rows,
+     .says = "What is beyond a limit is refused."},
+    {"plugins", &cg_kind_object, .of = &all_plugin_rows, .says = "What is loaded at the start."},
+    {"key_files_may_be_shared", &cg_kind_bool, CG_ROW_PLACE(struct cg_config, key_files_may_be_shared),
+     .fallback = "false", .flags = CG_ROW_FILE_ONLY,
+     .says = "Take key files that group or others may read (containers' secrets)."},
+    {"security_groups", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, security_groups),
+     .items = &security_group_items, .of = &cg_security_group_rows, .fallback = "{}",
+     .says = "Key files by name; what is prepared for a rekey is \"next\"."},
+    {"clients", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, clients), .items = &client_items,
+     .of = &cg_client_rows, .fallback = "{}",
+     .json = "'type': 'object', 'propertyNames': {'allOf': [{" NAME "}, {'not': {'const': 'anonymous'}}]}",
+     .says = "Clients by name."},
+    {"mappings", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
+     .of = &cg_mapping_rows, .fallback = "[]", .says = "What stands at which path."},
+};
+const struct cg_rows cg_document_rows = {"", CG_ROWS(document_rows)};

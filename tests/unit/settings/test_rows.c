@@ -1,0 +1,174 @@
+/* What comes from the table of settings besides reading and printing: defaults, the schema, what needs a restart. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "fake_text.h"
+
+#define TOKEN  "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
+#define SCHEMA TEST_SOURCE_DIR "/../conf/castgate.schema.json"
+
+static void the_defaults_are_those_of_the_interface(void **state) {
+    (void)state;
+    struct cg_config *config = cg_settings_defaults();
+    assert_non_null(config);
+    assert_int_equal(config->limits.exchanges, 1024);
+    assert_int_equal(config->limits.exchanges_per_client, 16);
+    assert_int_equal(config->limits.exchange_memory, 16 << 20);
+    assert_int_equal(config->limits.total_memory, 256 << 20);
+    assert_int_equal(config->limits.request_body, 64 << 10);
+    assert_int_equal(config->limits.answer, 64 << 10);
+    assert_int_equal(config->options.multicast_timeout, 2);
+    assert_int_equal(config->options.reply_from, 248);
+    assert_int_equal(config->options.group_etag, 24);
+    assert_int_equal(config->group.hops, 1);
+    assert_int_equal(config->group.nstart, 1);
+    assert_int_equal(config->group.receive_buffer, 4194304);
+    assert_null(config->group.interface);
+    assert_int_equal(config->http.listen_count, 0);
+    assert_int_equal(config->mapping_count, 0);
+    cg_config_unref(config);
+}
+
+static struct cg_buf schema_text(void) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_settings_schema(&text);
+    assert_false(text.failed);
+    return text;
+}
+
+static void the_schema_file_is_what_the_program_prints(void **state) {
+    (void)state;
+    struct cg_buf text = schema_text();
+    FILE *file = fopen(SCHEMA, "r");
+    assert_non_null(file);
+    char *stored = calloc(1, text.len + 2);
+    assert_non_null(stored);
+    size_t len = fread(stored, 1, text.len + 1, file);
+    fclose(file);
+    if (len != text.len || memcmp(stored, text.data, len) != 0)
+        fail_msg("conf/castgate.schema.json is not what castgate --schema prints: make it anew");
+    free(stored);
+    cg_buf_fini(&text);
+}
+
+/* The property that a path of keys leads to; items stand for what a list or map holds. */
+static const json_t *property(const json_t *schema, const char *path) {
+    char keys[128], *rest = keys;
+    snprintf(keys, sizeof keys, "%s", path);
+    for (char *key = strsep(&rest, "/"); key != NULL; key = strsep(&rest, "/")) {
+        if (strcmp(key, "*") == 0) {
+            schema = json_object_get(schema, "items");
+            const json_t *forms = json_object_get(schema, "oneOf");
+            if (json_object_get(schema, "properties") == NULL && forms != NULL) schema = json_array_get(forms, 1);
+        } else {
+            schema = json_object_get(json_object_get(schema, "properties"), key);
+        }
+        if (schema == NULL) fail_msg("no property: %s", path);
+    }
+    return schema;
+}
+
+static void assert_says(const json_t *schema, const char *path, const char *word, const char *wanted) {
+    const json_t *said = json_object_get(property(schema, path), word);
+    char *text = said == NULL ? NULL : json_dumps(said, JSON_ENCODE_ANY);
+    if (text == NULL || strcmp(text, wanted) != 0) fail_msg("%s: %s is %s", path, word, text == NULL ? "-" : text);
+    free(text);
+}
+
+static void the_schema_says_all_of_a_row(void **state) {
+    (void)state;
+    static const struct {
+        const char *path, *word, *wanted;
+    } rows[] = {
+        {"group/receive_buffer", "minimum", "4096"},
+        {"group/receive_buffer", "maximum", "1073741824"},
+        {"group/receive_buffer", "default", "4194304"},
+        {"group/receive_buffer", "x-unit", "\"bytes\""},
+        {"group/receive_buffer", "x-restart", "true"},
+        {"group/prefixes", "maxItems", "256"},
+        {"state", "default", "\"/var/lib/castgate\""},
+        {"state", "x-file-only", "true"},
+        {"http/listen", "x-file-only", "true"},
+        {"http/listen/*/address", "x-restart", "true"},
+        {"http/tls", "type", "[\"object\", \"null\"]"},
+        {"http/tls", "required", "[\"certificate\", \"key\"]"},
+        {"plugins/load", "uniqueItems", "true"},
+        {"mappings/*", "required", "[\"name\", \"security\"]"},
+        {"mappings/*/timeout", "exclusiveMinimum", "0"},
+        {"mappings/*/max_timeout", "default", "60"},
+        {"mappings/*/members/*/name", "pattern", "\"^[a-z0-9][a-z0-9._-]{0,63}$\""},
+        {"mappings/*/cache", "const", "false"},
+    };
+    struct cg_buf text = schema_text();
+    json_error_t error;
+    json_t *schema = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+    if (schema == NULL) fail_msg("line %d: %s", error.line, error.text);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_says(schema, rows[i].path, rows[i].word, rows[i].wanted);
+    assert_null(json_object_get(property(schema, "group/nstart"), "x-restart"));
+    assert_null(json_object_get(property(schema, "group/nstart"), "x-file-only"));
+    assert_null(json_object_get(property(schema, "mappings/*/timeout"), "default"));
+    json_decref(schema);
+    cg_buf_fini(&text);
+}
+
+/* The pointers that a change from one document to the other warns of, each followed by a space. */
+static void assert_restarts(const char *before, const char *after, const char *pointers) {
+    struct cg_config *old = must_parse(before), *fresh = must_parse(after);
+    struct cg_mistakes warnings;
+    char got[256] = "";
+    cg_mistakes_init(&warnings);
+    cg_settings_restarts(old, fresh, &warnings);
+    for (const struct cg_mistake *it = warnings.first; it != NULL; it = it->next) {
+        assert_string_equal(it->message, "changes take effect after a restart");
+        strcat(strcat(got, it->pointer), " ");
+    }
+    assert_string_equal(got, pointers);
+    cg_mistakes_fini(&warnings);
+    cg_config_unref(old);
+    cg_config_unref(fresh);
+}
+
+static void what_a_reload_cannot_change_is_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *before, *after, *pointers;
+    } rows[] = {
+        {"{}", "{}", ""},
+        {"{}", "{'state':'/elsewhere'}", "/state "},
+        {"{}", "{'sequence_rate':7,'require_clock':true}", "/sequence_rate /require_clock "},
+        {"{}", "{'group':{'address':'192.0.2.1','port':7,'receive_buffer':8192}}",
+         "/group/address /group/port /group/receive_buffer "},
+        {"{}", "{'plugins':{'folder':'/p'}}", "/plugins/folder "},
+        {"{'plugins':{'load':['a.so','b.so']}}", "{'plugins':{'load':['b.so','a.so']}}", "/plugins/load "},
+        {"{'plugins':{'load':['a.so','b.so']}}", "{'plugins':{'load':['a.so']}}", "/plugins/load "},
+        {"{'http':{'listen':[]}}", "{'http':{'listen':['127.0.0.1:8080']}}", "/http/listen "},
+        {"{}", "{'admin':{'listen':['127.0.0.1:8090']}}", "/admin/listen "},
+        {"{}", "{'http':{'listen':[{'address':'127.0.0.1:8080','insecure':true}]}}", ""},
+        {"{}", "{'http':{'strict':true,'hosts':['h']},'group':{'nstart':9,'interface':'lo'},'limits':{'exchanges':1}}",
+         ""},
+        {"{}",
+         "{'clients':{'c':{'token_sha256':'" TOKEN "'}},'mappings':[{'name':'m','group':'coap://224.0.1.187',"
+         "'security':'none'}]}",
+         ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_restarts(rows[i].before, rows[i].after, rows[i].pointers);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_defaults_are_those_of_the_interface),
+        cmocka_unit_test(the_schema_file_is_what_the_program_prints),
+        cmocka_unit_test(the_schema_says_all_of_a_row),
+        cmocka_unit_test(what_a_reload_cannot_change_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
