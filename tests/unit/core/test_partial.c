@@ -335,8 +335,8 @@ static const struct castgate_encoder stream_encoder = {.media_type = "text/plain
 
 static void begin_stream(struct world *world, struct call *call) {
     world_start(world);
-    struct cg_request *request = world_new(world, call, "/lamps");
-    request->encoder = &stream_encoder;
+    world_new(world, call, "/lamps");
+    call->encoder = &stream_encoder;
     world_go(world, call);
 }
 
