@@ -402,7 +402,10 @@ static int back_up(const char *file, const char *to) {
     if (config == NULL) return EXIT_SETTINGS;
     struct cg_problem problem = {0};
     int err = cg_sqlite_backup(config->state, to, &problem);
-    if (err < 0) fprintf(stderr, "castgate: %s\n", problem.detail);
+    if (err < 0)
+        fprintf(stderr, "castgate: %s\n", problem.detail);
+    else
+        printf("%s: made; its keys are marked spent, and send again after a rekey or with a new Sender ID\n", to);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
@@ -487,6 +490,7 @@ int main(int argc, char **argv) {
         default: return usage(stderr, EXIT_SETTINGS);
         }
     }
+    if (new_keys && action != INIT_STATE) fputs("castgate: --new-keys goes with --init-state only\n", stderr);
     if (optind != argc || (new_keys && action != INIT_STATE)) return usage(stderr, EXIT_SETTINGS);
     if (new_keys) action = INIT_NEW_KEYS;
     return act(action, file, argument);

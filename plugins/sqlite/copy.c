@@ -101,7 +101,11 @@ static int make_folder(const char *path, struct cg_problem *problem) {
 static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
     struct stat info;
     if (lstat(folder->db, &info) == 0)
-        return cg_problem_set(problem, CG_E_STORE, "there is a store already: %s", folder->db);
+        return cg_problem_set(
+            problem, CG_E_STORE,
+            "there is a store already: %s. Keys that have never sent, here or anywhere, are claimed in it "
+            "by castgate-keys claim",
+            folder->db);
     if (!cg_folder_find_witness(folder)) return cannot("cannot read the state folder", folder->path, problem);
     if (!folder->has_witness) return CG_OK;
     return cg_problem_set(

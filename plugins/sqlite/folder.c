@@ -55,11 +55,11 @@ static bool holds_lock(const struct cg_folder *folder) {
 static int say_missing(const struct cg_folder *folder, struct cg_problem *problem) {
     if (errno != ENOENT && errno != ENOTDIR)
         return cg_problem_set(problem, CG_E_STORE, "the store %s cannot be reached: %s", folder->db, strerror(errno));
-    return cg_problem_set(
-        problem, CG_E_STORE,
-        "the store %s is missing: put the original file back; or make one with --init-state, which claims nothing, and "
-        "rekey what has sent before, or give it a new Sender ID",
-        folder->db);
+    return cg_problem_set(problem, CG_E_STORE,
+                          "the store %s is missing: put it back; else --init-state, then rekey what has sent or take a "
+                          "new Sender ID (keys "
+                          "that have never sent, here or anywhere: --init-state --new-keys)",
+                          folder->db);
 }
 
 static int say_locked(struct cg_folder *folder, struct cg_problem *problem) {

@@ -284,6 +284,22 @@ static void snooping(struct hints *hints, const struct cg_leg *leg) {
           leg->link.bridge, leg->link.bridge);
 }
 
+/* Answers may have been under way when collecting ended (RFC 7252 §8.2). */
+static void leisure(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    const struct cg_mapping *mapping = findings->mapping;
+    double listened = (double)mapping->timeout_us / 1e6;
+    if (listened >= mapping->leisure || findings->unicast || findings->late > 0) return;
+    for (size_t i = 0; i < findings->leg_count; i++) {
+        if (findings->legs[i].link.loopback && !findings->legs[i].is_joined) return;
+    }
+    hint(
+        hints,
+        "the gateway listened for %g s, while members may take up to %g s to answer a group, each a random time: raise "
+        "the mapping's \"timeout\", or configure members with less leisure and say so in \"leisure\".",
+        listened, mapping->leisure);
+}
+
 static void pings(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     unsigned alive = 0;
@@ -360,8 +376,10 @@ static void silence(struct hints *hints) {
     reverse_path(hints);
     firewall(hints);
     answers_elsewhere(hints);
+    bool explained = hints->causes > 0;
     pings(hints);
     icmp(hints);
+    if (!explained) leisure(hints);
     if (findings->answered > 0) return;
     for (size_t i = 0; i < findings->leg_count; i++) loopback(hints, &findings->legs[i]);
     for (size_t i = 0; i < findings->leg_count; i++) {

@@ -95,7 +95,8 @@ def test_init_state_with_new_keys_claims_them(lights, group, gateway, tmp_path):
 
 
 def test_new_keys_goes_with_init_state_only(tmp_path):
-    assert castgate("-c", tmp_path / "x.json", "--new-keys").returncode == 2
+    done = castgate("-c", tmp_path / "x.json", "--new-keys")
+    assert done.returncode == 2 and "--new-keys goes with --init-state" in done.stderr
     assert castgate("-c", tmp_path / "x.json", "--backup", tmp_path / "y", "--new-keys").returncode == 2
 
 

@@ -128,6 +128,30 @@ static void members_that_hear_only_unicast(void **state) {
     assert_hint(scene, "have they the same keys?");
 }
 
+/* Members that are up may have waited longer than the gateway did. */
+static void members_that_had_no_time(void **state) {
+    struct scene *scene = *state;
+    scene->mapping.leisure = 5;
+    scene->mapping.timeout_us = 5000000;
+    assert_no_hint(scene, "the gateway listened");
+    scene->mapping.timeout_us = 1500000;
+    assert_hint(scene, "the gateway listened for 1.5 s, while members may take up to 5 s to answer a group");
+    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PING_PONG);
+    assert_hint(scene, "the gateway listened");
+    scene->findings.late = 1; /* said better by what came */
+    assert_no_hint(scene, "the gateway listened");
+    scene->findings.late = 0;
+    scene->findings.answered = 1; /* one was quick, and the lamp is still missing */
+    assert_hint(scene, "the gateway listened");
+    scene->findings.tap.total = 1; /* a firewall's fault, not time's */
+    assert_no_hint(scene, "the gateway listened");
+    scene->findings.tap.total = 0;
+    scene->leg.link.loopback = true; /* and nobody there */
+    assert_no_hint(scene, "the gateway listened");
+    scene->leg.is_joined = true;
+    assert_hint(scene, "the gateway listened");
+}
+
 static void members_that_are_not_there(void **state) {
     struct scene *scene = *state;
     scene->findings.answered = 1;
@@ -178,6 +202,7 @@ static void without_the_right_to_look(void **state) {
 static void a_member_asked_by_unicast(void **state) {
     struct scene *scene = *state;
     scene->findings.unicast = true;
+    scene->mapping.leisure = 5;
     scene->target.hops = 1;
     add_silent(scene, "lamp", (struct cg_way){.interface = 17}, CG_PING_ICMP);
     assert_string_equal(hints_of(scene),
@@ -192,7 +217,7 @@ int main(void) {
         TEST(members_behind_routers),     TEST(members_that_hear_only_unicast),
         TEST(members_that_are_not_there), TEST(what_was_refused_and_why),
         TEST(each_loss_has_one_cause),    TEST(without_the_right_to_look),
-        TEST(a_member_asked_by_unicast),
+        TEST(a_member_asked_by_unicast),  TEST(members_that_had_no_time),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,8 @@ static void init_refuses_what_is_in_use(void **state) {
     init_state(side);
     assert_int_equal(cg_sqlite_init_state(side->folder, &problem), CG_E_STORE);
     assert_non_null(strstr(problem.detail, "there is a store already"));
+    assert_non_null(strstr(problem.detail, "never sent")); /* the way on, and what it asserts */
+    assert_non_null(strstr(problem.detail, "castgate-keys claim"));
     shell("rm %s/castgate.db", side->folder); /* with it went the counters: to start at 0 again must not be easy */
     assert_int_equal(cg_sqlite_init_state(side->folder, &problem), CG_E_STORE);
     assert_non_null(strstr(problem.detail, "had a store that is gone"));
@@ -428,6 +430,7 @@ static void a_deleted_store_stops_sending(void **state) {
     expect_range(side, &key_1, 0, 10);
     shell("mv %s/castgate.db %s/away", side->folder, side->top);
     expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "missing");
+    expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "never sent, here or anywhere: --init-state --new-keys");
     assert_int_equal(claim(side, &key_2), CG_E_STORE);
     shell("mv %s/away %s/castgate.db", side->top, side->folder);
     expect_range(side, &key_1, 10, 10); /* the same file: nothing was lost */
