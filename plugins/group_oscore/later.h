@@ -22,7 +22,7 @@ struct cg_waiting {
     size_t bytes;                   /* of memory */
 };
 
-/* The gateway's. All zero: nobody waits. */
+/* The gateway's. All zero: nobody waits. `dice` should begin with what nobody outside can know. */
 struct cg_later {
     struct cg_forgeries *casts; /* utlist head: those with waiting answers, whose turn it is first */
     unsigned cast_count;

@@ -4,6 +4,7 @@
 #include "io/protectors.h"
 
 #include <openssl/evp.h>
+#include <sodium.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -349,6 +350,7 @@ void cg_protectors_init(struct cg_protectors *protectors) {
     protectors->group_services.senders = &protectors->senders;
     cg_windows_init(&protectors->windows);
     protectors->relay_services.windows = &protectors->windows;
+    randombytes_buf(&protectors->group_services.later.dice, sizeof protectors->group_services.later.dice);
 }
 
 static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,

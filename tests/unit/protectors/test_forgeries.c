@@ -305,6 +305,32 @@ static void of_equals_chance_decides(void **state) {
     empty(q);
 }
 
+/* One source fills the queue and goes on: whether the first or the last of its answers was displaced each time, as a
+ * bit. */
+static uint64_t displaced_by_chance(uint64_t seed) {
+    struct queue *q = new_queue();
+    uint64_t first_goes = 0;
+    q->later.dice = seed;
+    while (q->casts[0].bytes + 10000 <= CG_LATER_BYTES_CAST) add(q, 0, "192.0.2.1", 10000);
+    for (int i = 0; i < 64; i++) {
+        const struct cg_waiting *first = q->casts[0].turns->waiting, *last = first->prev;
+        add(q, 0, "192.0.2.1", 10000);
+        const struct cg_waiting *gone = cg_later_take_displaced(&q->later);
+        assert_true(gone == first || gone == last);
+        first_goes = first_goes << 1 | (gone == first);
+    }
+    empty(q);
+    return first_goes;
+}
+
+static void who_goes_depends_on_what_nobody_knows(void **state) {
+    (void)state;
+    const uint64_t some = displaced_by_chance(0x1234567890abcdef), other = displaced_by_chance(0xfedcba0987654321);
+    assert_int_not_equal(some, other);
+    assert_int_not_equal(some, 0);
+    assert_int_not_equal(some, UINT64_MAX);
+}
+
 static void room_is_shared_by_casts(void **state) {
     (void)state;
     struct queue *q = new_queue();
@@ -328,7 +354,10 @@ static void there_is_an_end_to_it(void **state) {
     q->casts[0].later = CG_LATER_CAST;
     assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
     q->casts[0].later--;
+    q->later.displaced_bytes = CG_LATER_BYTES_CAST;
     add(q, 0, "192.0.2.1", 1);
+    q->later.displaced_bytes = 0;
+    add(q, 1, "192.0.2.1", CG_LATER_BYTES_CAST);        /* what just fits */
     q->later.displaced_bytes = CG_LATER_BYTES_CAST + 1; /* so much is to be refused already */
     assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
     q->later.displaced_bytes = 0;
@@ -641,6 +670,7 @@ int main(void) {
         cmocka_unit_test(casts_take_turns),
         cmocka_unit_test(whoever_has_most_has_to_go),
         cmocka_unit_test(of_equals_chance_decides),
+        cmocka_unit_test(who_goes_depends_on_what_nobody_knows),
         cmocka_unit_test(room_is_shared_by_casts),
         cmocka_unit_test(there_is_an_end_to_it),
         WITH_ROOM(a_member_is_heard_in_the_middle_of_a_flood),
