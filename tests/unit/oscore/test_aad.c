@@ -2,6 +2,7 @@
 #include "fake_group.h"
 
 #include "oscore/aad.h"
+#include "oscore/derive.h"
 #include "oscore/nonce.h"
 #include "base/text.h"
 
@@ -29,6 +30,16 @@ static void test_nonce(void **state) {
     cg_oscore_nonce(nonce, 13, cg_slice_of("\0\1", 2), cg_slice_str("\5"), common_iv);
     cg_oscore_nonce(other, 13, cg_slice_str("\1"), cg_slice_str("\5"), common_iv);
     assert_memory_not_equal(nonce, other, 13);
+}
+
+/* RFC 10021 §4.2: [id, id_context, type, L], type true for a request. */
+static void test_info_of_the_keystream(void **state) {
+    (void)state;
+    uint8_t info[CG_INFO_MAX];
+    struct cg_slice id = cg_slice_str("\x25"), gid = cg_slice_str("\xdd\x11");
+    assert_hex(info, (int)cg_info_keystream(info, id, gid, true, 64), "84412542dd11f51840");
+    assert_hex(info, (int)cg_info_keystream(info, id, gid, false, 64), "84412542dd11f41840");
+    assert_hex(info, (int)cg_info_keystream(info, CG_SLICE_NONE, gid, true, 64), "844042dd11f51840");
 }
 
 static void test_algorithms_that_are_not_set(void **state) {
@@ -75,6 +86,7 @@ static void test_both_countersign_structures(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nonce),
+        cmocka_unit_test(test_info_of_the_keystream),
         cmocka_unit_test(test_algorithms_that_are_not_set),
         cmocka_unit_test(test_both_countersign_structures),
     };

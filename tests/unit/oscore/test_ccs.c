@@ -125,6 +125,14 @@ static void test_hostile_maps_are_refused(void **state) {
     assert_int_equal(PARSE("\x81\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_E_FORMAT);  /* an array */
     assert_int_equal(PARSE("\xbb\xff\xff\xff\xff\xff\xff\xff\xff\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""),
                      CG_E_FORMAT); /* a count that cannot be */
+    assert_int_equal(PARSE("\xa2\x04\xf8\x20\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20", ""), CG_OK);
+    for (int i = 0; i < 32; i++) { /* a simple value in two bytes that has one (RFC 8949 §3.3) */
+        char head[] = "\xa2\x04\xf8_\x08\xa1\x01\xa3\x01\x01\x20\x06\x21\x58\x20";
+        head[3] = (char)i;
+        assert_int_equal(parse_with(head, sizeof(head) - 1, "", 0), CG_E_FORMAT);
+    }
+    /* Whatever stands for a name is passed over as a whole. */
+    assert_int_equal(PARSE("\xa1\x08\xa1\x01\xa4\x01\x01\x20\x06\x81\x03\x00\x21\x58\x20", ""), CG_OK);
     /* Nesting without end. */
     uint8_t deep[200];
     struct cg_ccs ccs;

@@ -189,6 +189,7 @@ static void test_response_to_a_pairwise_request(void **state) {
     seal(&s, false, 1);
     assert_int_equal(check_request(&s, &opened), CG_E_BAD_OPTION);
     assert_int_equal(cg_oscore_binding_parse(&seen, &s.msg), CG_OK);
+    assert_true(seen.needs_number); /* the nonce is for who opens the request */
     assert_int_equal(cg_oscore_open_request(s.server, &s.msg, s.room, sizeof(s.room), &got, &opened), CG_OK);
     struct cg_msg response = fake_response("ok");
     struct cg_oscore_reply reply = {.to = NULL};

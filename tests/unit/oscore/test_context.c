@@ -94,6 +94,14 @@ static void test_other_parameters(void **state) {
     g.params.id_context = cg_slice_of(big, CG_OSCORE_ID_CONTEXT_MAX);
     assert_int_equal(try_params(&g, &why), CG_OK);
     fake_group_usual(&g, 1);
+    g.params.master_secret = g.params.master_salt = cg_slice_of(big, 256);
+    assert_int_equal(try_params(&g, &why), CG_OK);
+    g.params.master_secret = cg_slice_of(big, 257);
+    assert_int_equal(try_params(&g, &why), CG_E_KEY);
+    fake_group_usual(&g, 1);
+    g.params.master_salt = cg_slice_of(big, 257);
+    assert_int_equal(try_params(&g, &why), CG_E_KEY);
+    fake_group_usual(&g, 1);
     g.members[0].private_key[5] ^= 1; /* not the credential's */
     assert_int_equal(try_params(&g, &why), CG_E_KEY);
     /* OSCORE takes none of the group's algorithms and needs a Sender ID. */
@@ -252,6 +260,7 @@ static void test_peers(void **state) {
         if (i % 2 == 0) cg_oscore_peer_remove(peer);
         assert_true((cg_oscore_peer_find(context, cg_slice_of(id, 3)) == NULL) == (i % 2 == 0));
     }
+    assert_non_null(why); /* why the first was refused */
     peer = fake_peer(context, &g, 2);
     cg_oscore_peer_suspend(peer, true);
     assert_null(cg_oscore_peer_find(context, fake_id(&g.members[2])));
@@ -261,6 +270,24 @@ static void test_peers(void **state) {
     uint8_t id[3] = {0x99, 0, 1};
     assert_true(cg_slice_equal(cg_oscore_peer_fingerprint(cg_oscore_peer_find(context, cg_slice_of(id, 3))),
                                cg_oscore_peer_fingerprint(fake_peer(context, &g, 1))));
+    cg_oscore_context_unref(context);
+}
+
+/* A key that is of low order gives no secret: nothing is sealed with what is not there. */
+static void test_keys_that_do_not_agree(void **state) {
+    (void)state;
+    struct fake_group g;
+    fake_group_usual(&g, 1);
+    struct cg_oscore_context *context = fake_context(&g, 0);
+    struct cg_oscore_peer *peer = fake_peer(context, &g, 1);
+    memset(peer->public_key.bytes, 0, 32);
+    peer->public_key.bytes[0] = 1;
+    uint8_t sealed[256];
+    struct cg_oscore_binding binding;
+    struct cg_msg plain = fake_request("light", "on");
+    assert_int_equal(cg_oscore_peer_warm(peer), CG_E_KEY);
+    assert_int_equal(cg_oscore_seal_request(context, peer, 0, &plain, sealed, sizeof(sealed), &binding), CG_E_KEY);
+    assert_int_equal(cg_oscore_peer_warm(fake_peer(context, &g, 2)), CG_OK);
     cg_oscore_context_unref(context);
 }
 
@@ -286,6 +313,24 @@ static void test_sender_fingerprint(void **state) {
     assert_int_equal(cg_oscore_sender_fingerprint(other, print[1]), CG_OK);
     assert_memory_not_equal(print[0], print[1], 32);
     cg_oscore_context_unref(other);
+}
+
+/* The algorithm of the pairwise mode lengthens the Common IV of both modes: the same key, but other nonces. */
+static void test_sender_fingerprint_has_the_common_iv(void **state) {
+    (void)state;
+    static const int aeads[] = {0, 10}, agreements[] = {0, -27};
+    struct cg_oscore_context *contexts[2];
+    uint8_t print[2][32];
+    for (int i = 0; i < 2; i++) {
+        struct fake_group g;
+        fake_group_make(&g, aeads[i], 12, -8, agreements[i], CG_SHA256, 1);
+        contexts[i] = fake_context(&g, 0);
+        assert_int_equal(cg_oscore_sender_fingerprint(contexts[i], print[i]), CG_OK);
+    }
+    assert_memory_equal(contexts[0]->secrets->sender_key, contexts[1]->secrets->sender_key, 16);
+    assert_int_not_equal(contexts[0]->common_iv_len, contexts[1]->common_iv_len);
+    assert_memory_not_equal(print[0], print[1], 32);
+    for (int i = 0; i < 2; i++) cg_oscore_context_unref(contexts[i]);
 }
 
 static void test_silent_server(void **state) {
@@ -357,7 +402,9 @@ int main(void) {
         cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_hkdf_sha512_and_separate_groups),
         cmocka_unit_test(test_peers),
+        cmocka_unit_test(test_keys_that_do_not_agree),
         cmocka_unit_test(test_sender_fingerprint),
+        cmocka_unit_test(test_sender_fingerprint_has_the_common_iv),
         cmocka_unit_test(test_silent_server),
         cmocka_unit_test(test_big_credentials),
     };

@@ -4,6 +4,7 @@
 #include "oscore/nonce.h"
 #include "oscore/state.h"
 
+#include <sodium.h>
 #include <stdlib.h>
 
 struct scene {
@@ -219,8 +220,10 @@ static void test_rubbish_from_a_member(void **state) {
             CG_OK);
         msg.payload = cg_slice_of(replacement, lens[i] + 8);
         struct cg_msg got = {.code = 0};
+        memset(room, 0, sizeof(room));
         assert_int_equal(cg_oscore_open_request(s.server, &msg, room, sizeof(room), &got, &s.opened), CG_E_FORMAT);
         assert_int_equal(got.code, 0);
+        assert_int_equal(sodium_is_zero(room, sizeof(room)), 1); /* what was decrypted is wiped */
         assert_int_equal(cg_oscore_open_request(s.server, &msg, room, sizeof(room), &got, &s.opened), CG_E_REPLAY);
     }
     tear_down(&s);

@@ -25,6 +25,18 @@ static void test_window(void **state) {
     assert_true(w.highest == CG_OSCORE_NUMBER_MAX);
 }
 
+/* What a jump leaves behind in a window that was full. */
+static void test_jumps_around_the_size_of_the_window(void **state) {
+    (void)state;
+    for (uint64_t ahead = 60; ahead <= 70; ahead++) {
+        struct cg_oscore_window w = {.used = false};
+        for (uint64_t n = 0; n <= 63; n++) cg_oscore_window_mark(&w, n);
+        cg_oscore_window_mark(&w, 63 + ahead);
+        for (uint64_t n = ahead; n <= 63 + ahead; n++)
+            assert_true(cg_oscore_window_accepts(&w, n) == (n > 63 && n < 63 + ahead));
+    }
+}
+
 /* Against a model without any cleverness, over a random walk. */
 static void test_window_against_a_model(void **state) {
     (void)state;
@@ -195,6 +207,7 @@ static void test_removed_peers_make_windows_lost(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_window),
+        cmocka_unit_test(test_jumps_around_the_size_of_the_window),
         cmocka_unit_test(test_window_against_a_model),
         cmocka_unit_test(test_restart),
         cmocka_unit_test(test_r24_r57_replayed_requests),
