@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "sqlite/folder.h"
 #include "sqlite/ledger.h"
 #include "fake_disk.h"
 #include "fake_state.h"
@@ -218,6 +219,23 @@ static void a_copied_folder_is_spent(void **state) {
     close_store(&copy);
     open_store(side);
     expect_range(side, &key_1, 10, 10); /* the original does not mind */
+}
+
+/* Inode numbers are given again, a time of birth is not; where the file system notes it. */
+static void a_file_is_known_by_its_birth(void **state) {
+    struct side *side = *state;
+    struct statx info;
+    struct cg_file_mark mark;
+    char path[128];
+    snprintf(path, sizeof path, "%s/castgate.db", side->folder);
+    assert_int_equal(statx(AT_FDCWD, path, 0, STATX_INO | STATX_BTIME, &info), 0);
+    assert_true(cg_file_mark(path, &mark));
+    assert_int_equal(mark.inode, info.stx_ino);
+    const bool is_noted = (info.stx_mask & STATX_BTIME) != 0;
+    const int64_t born_ns = info.stx_btime.tv_sec * INT64_C(1000000000) + info.stx_btime.tv_nsec;
+    assert_int_equal(mark.born_ns, is_noted ? born_ns : 0);
+    unlink(path);
+    assert_false(cg_file_mark(path, &mark));
 }
 
 static void a_renamed_folder_is_no_copy(void **state) {
@@ -711,6 +729,7 @@ int main(void) {
         PLAIN(a_key_is_claimed_beside_a_gateway),
         PLAIN(nothing_is_claimed_in_a_copy_that_is_in_use),
         PLAIN(a_copied_folder_is_spent),
+        PLAIN(a_file_is_known_by_its_birth),
         PLAIN(a_renamed_folder_is_no_copy),
         PLAIN(a_folder_put_back_is_spent),
         PLAIN(a_folder_moved_back_is_spent),

@@ -5,6 +5,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/log.h"
@@ -182,6 +184,39 @@ static void a_clock_that_is_behind_adds_nothing_for_time(void **state) {
     assert_int_equal(first_of(side, 10), 20 + 2 * BURST + RATE);
 }
 
+/* What is logged while a start gives the first number. */
+static void log_of_start(struct side *side, char *text, size_t cap) {
+    FILE *caught = tmpfile();
+    assert_non_null(caught);
+    int real_stderr = dup(STDERR_FILENO);
+    assert_true(real_stderr >= 0 && dup2(fileno(caught), STDERR_FILENO) >= 0);
+    cg_log_set_level(CG_LOG_WARNING);
+    open_store(side);
+    first_of(side, 10);
+    close_store(side);
+    cg_log_set_level(CG_LOG_ERROR);
+    assert_true(dup2(real_stderr, STDERR_FILENO) >= 0);
+    close(real_stderr);
+    rewind(caught);
+    text[fread(text, 1, cap - 1, caught)] = '\0';
+    fclose(caught);
+}
+
+static void a_clock_that_is_behind_is_said_and_one_that_is_not_is_no_news(void **state) {
+    struct side *side = *state;
+    char text[1024];
+    first_of(side, 10);
+    close_store(side);
+    log_of_start(side, text, sizeof text); /* at the same moment */
+    assert_string_equal(text, "");
+    pass(60);
+    log_of_start(side, text, sizeof text);
+    assert_string_equal(text, "");
+    fake_clock_ms -= 60000;
+    log_of_start(side, text, sizeof text);
+    assert_non_null(strstr(text, "the clock is 61 s behind"));
+}
+
 static void with_require_clock_a_clock_that_is_behind_is_waited_for(void **state) {
     struct side *side = *state;
     first_of(side, 10);
@@ -279,6 +314,7 @@ int main(void) {
         PLAIN(a_slow_rate_says_how_long_to_wait),
         PLAIN(a_lowered_rate_does_not_shorten_the_past),
         PLAIN(a_clock_that_is_behind_adds_nothing_for_time),
+        PLAIN(a_clock_that_is_behind_is_said_and_one_that_is_not_is_no_news),
         PLAIN(with_require_clock_a_clock_that_is_behind_is_waited_for),
         PLAIN(rows_are_written_every_hour),
         PLAIN(rows_are_written_when_the_clock_is_set),

@@ -55,7 +55,9 @@ static void answers_under_prepared_keys(void **state) {
     side_deliver(side, 1, &early);
     side_deliver(side, 2, &usual);
     side_settle(side);
+    const uint8_t *prepared = cg_group_oscore_next(side->lamps);
     side_set_keys(side, side->lamps, &next.keys, 0, NULL);
+    assert_ptr_equal(cg_group_oscore_current(side->lamps), prepared);
     side_deliver(side, 1, &early); /* the prepared keys became the current ones: they remember it */
     side_settle(side);
     const char *text = side_reply(side);
@@ -71,8 +73,10 @@ static void unchanged_keys_go_on(void **state) {
     world_mapping(&side->world, "lamps")->timeout_us = 600 * SECOND;
     size_t sent = side_get(side);
     struct reception one = room_receive(room, 1, sent), two = room_receive(room, 2, sent);
+    const uint8_t *before = cg_group_oscore_current(side->lamps);
     side_set_keys(side, side->lamps, &side->keys, 0, NULL);
-    side_set_keys(side, side->lamps, &side->keys, 3, NULL); /* nor one of the members */
+    assert_ptr_equal(cg_group_oscore_current(side->lamps), before); /* the same keys, not equal ones */
+    side_set_keys(side, side->lamps, &side->keys, 3, NULL);         /* nor one of the members */
     world_advance(&side->world, 550 * SECOND);
     struct answer_bytes bytes = room_seal(room, 1, &one, "group", (struct style){0});
     side_deliver(side, 1, &bytes);

@@ -172,6 +172,26 @@ static void what_is_not_protected_is_refused(void **state) {
     assert_int_equal(station->world.sent_count, 0);
 }
 
+/* Whose options are a part of a longer list: what stands behind them is somebody else's. */
+static void options_behind_the_last_do_not_count(void **state) {
+    struct station *station = *state;
+    struct cg_protector *protector = cg_relay_protector(station->relay);
+    struct cg_opt list[] = {{.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x01\x11")},
+                            {.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x02\x11")}};
+    struct cg_sealing sealing = {.method = CG_POST, .payload = cg_slice_str("ciphertext")};
+    struct cg_binding *binding;
+    struct cg_problem problem;
+    static const int expected[] = {CG_E_UNAUTHORIZED, CG_OK, CG_E_BAD_REQUEST};
+    for (size_t count = 0; count <= 2; count++) {
+        struct cg_buf out;
+        cg_buf_init(&out, 0);
+        sealing.options = (struct cg_opts){.list = list, .count = count};
+        assert_int_equal(protector->ops->seal(protector, &sealing, 1, &out, &binding, &problem), expected[count]);
+        assert_int_equal(out.len > 0, count == 1);
+        cg_buf_fini(&out);
+    }
+}
+
 static void plain_answers_are_refused(void **state) {
     struct station *station = *state;
     struct sealed sealed;
@@ -638,6 +658,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PASSING(bytes_pass_as_they_are_both_ways_R3_R18),
         PASSING(what_is_not_protected_is_refused),
+        PASSING(options_behind_the_last_do_not_count),
         PASSING(plain_answers_are_refused),
         PASSING(a_kid_proves_nothing),
         CHECKING(a_member_passes_the_checker),
