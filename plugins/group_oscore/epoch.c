@@ -71,7 +71,7 @@ struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_sli
 
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from) {
     const struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
-    return cg_same_host(&entry->verified, from) || cg_same_host(&entry->configured, from);
+    return cg_addr_same_host(&entry->verified, from) || cg_addr_same_host(&entry->configured, from);
 }
 
 void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from) {

@@ -41,7 +41,7 @@ static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_
 }
 struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
 
-/* Where members are, which outlives their epoch. Addresses are compared as hosts: ports may change. */
+/* Where members are, which outlives their epoch. Ports do not count. */
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from);
 void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from);   /* verified; NULL: none */
 void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older); /* NULL has no effect */

@@ -12,12 +12,6 @@ struct cg_addr cg_source_of(const struct cg_addr *from) {
     return source;
 }
 
-bool cg_same_host(const struct cg_addr *a, const struct cg_addr *b) {
-    bool same_zone = a->scope == b->scope || a->scope == 0 || b->scope == 0;
-    return a->family != CG_FAMILY_NONE && a->family == b->family && same_zone &&
-           memcmp(a->ip, b->ip, sizeof a->ip) == 0;
-}
-
 static struct cg_source *find_source(const struct cg_forgeries *forgeries, const struct cg_addr *key) {
     struct cg_source *source;
     HASH_FIND(hh, forgeries->sources, key, sizeof *key, source);

@@ -53,9 +53,6 @@ struct cg_kid_account {
 
 struct cg_addr cg_source_of(const struct cg_addr *from);
 
-/* The same host, whatever the port; a zone that is not said (0) is any. */
-bool cg_same_host(const struct cg_addr *a, const struct cg_addr *b);
-
 /* Whether an answer of this member is verified at once; else it waits. */
 bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
                         const struct cg_kid_account *account, const struct cg_addr *from, bool at_home);

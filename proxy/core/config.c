@@ -78,8 +78,7 @@ static bool index_clients(struct cg_config *config) {
 
 static bool index_host(struct cg_mapping *mapping, struct cg_member *member) {
     struct cg_member *first;
-    member->host = member->addr;
-    member->host.port = 0;
+    member->host = cg_addr_host(&member->addr);
     HASH_FIND(hh_host, mapping->members_by_host, &member->host, sizeof member->host, first);
     if (first != NULL) {
         first->shares_host = true;

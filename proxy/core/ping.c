@@ -18,15 +18,9 @@ static void fill_host(struct cg_ping_host *host, uint64_t now_us) {
     cg_allowance_fill(&host->pings, CG_PINGS_HOST, CG_PINGS_HOST_RATE, now_us);
 }
 
-static struct cg_addr host_of(const struct cg_addr *addr) {
-    struct cg_addr host = *addr;
-    host.port = 0;
-    return host;
-}
-
 /* NULL: no memory. */
 static struct cg_ping_host *get_host(struct cg_gateway *gateway, const struct cg_addr *addr) {
-    struct cg_addr key = host_of(addr);
+    struct cg_addr key = cg_addr_host(addr);
     struct cg_ping_host *host;
     HASH_FIND(hh, gateway->pings.hosts, &key, sizeof key, host);
     if (host != NULL) return host;

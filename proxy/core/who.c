@@ -40,8 +40,7 @@ static const struct cg_member *first_at_host(const struct cg_mapping *mapping, c
 }
 
 static const struct cg_member *only_member_at_host(const struct cg_mapping *mapping, const struct cg_addr *from) {
-    struct cg_addr host = *from;
-    host.port = 0;
+    struct cg_addr host = cg_addr_host(from);
     const struct cg_member *here = first_at_host(mapping, &host), *anywhere = NULL;
     if (has_zone(from)) {
         host.scope = 0;

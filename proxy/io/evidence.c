@@ -11,7 +11,6 @@
 #include <linux/icmpv6.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,47 +26,13 @@ enum { PING_PATIENCE_MS = 1000, LINE_MAX_BYTES = 512, RULES_MAX = 6, TAP_BUFFER 
 
 /* Routes */
 
-struct route_request {
-    struct nlmsghdr header;
-    struct rtmsg route;
-    struct rtattr dst;
-    uint8_t ip[16];
-};
-
-static struct cg_way parse_route(const struct nlmsghdr *header, size_t len) {
-    struct cg_way way = {0};
-    if (!NLMSG_OK(header, len) || header->nlmsg_type != RTM_NEWROUTE) return way;
-    const struct rtmsg *route = NLMSG_DATA(header);
-    size_t left = RTM_PAYLOAD(header);
-    for (const struct rtattr *attr = RTM_RTA(route); RTA_OK(attr, left); attr = RTA_NEXT(attr, left)) {
-        if (attr->rta_type == RTA_OIF) memcpy(&way.interface, RTA_DATA(attr), sizeof way.interface);
-        if (attr->rta_type == RTA_GATEWAY) way.routed = true;
-    }
-    return way;
-}
-
 struct cg_way cg_evidence_route(const struct cg_addr *to) {
+    struct cg_routes routes;
     if (to->scope != 0) return (struct cg_way){.interface = to->scope};
-    size_t ip_len = cg_addr_ip(to).len;
-    struct route_request request = {
-        .header = {.nlmsg_len = (uint32_t)(offsetof(struct route_request, ip) + ip_len),
-                   .nlmsg_type = RTM_GETROUTE,
-                   .nlmsg_flags = NLM_F_REQUEST},
-        .route = {.rtm_family = to->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6,
-                  .rtm_dst_len = (uint8_t)(8 * ip_len)},
-        .dst = {.rta_len = (uint16_t)RTA_LENGTH(ip_len), .rta_type = RTA_DST},
-    };
-    memcpy(request.ip, to->ip, ip_len);
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0) return (struct cg_way){0};
-    union {
-        struct nlmsghdr header;
-        char bytes[4096];
-    } reply;
-    ssize_t len = -1;
-    if (send(fd, &request, request.header.nlmsg_len, 0) >= 0) len = recv(fd, &reply, sizeof reply, 0);
-    close(fd);
-    return len < 0 ? (struct cg_way){0} : parse_route(&reply.header, (size_t)len);
+    cg_routes_init(&routes);
+    struct cg_way way = cg_routes_find(&routes, to);
+    cg_routes_fini(&routes);
+    return way;
 }
 
 /* The kernel's own choice, asked of a socket that is only connected. */

@@ -6,12 +6,9 @@
 
 #include "base/buf.h"
 #include "io/interfaces.h"
+#include "io/routes.h"
 
-/* How the routing table sends to an address. */
-struct cg_way {
-    unsigned interface; /* 0: there is no route */
-    bool routed;        /* by a router, not on the link itself */
-};
+/* A link-local address is on its zone, whatever the routes say. */
 struct cg_way cg_evidence_route(const struct cg_addr *to);
 /* What source address a datagram to `to` by this interface would have (port 0); family NONE: there is none. */
 struct cg_addr cg_evidence_source(const struct cg_addr *to, const struct cg_interface *by);

@@ -3,7 +3,6 @@
  * them or for none. */
 #include "io/protectors.h"
 
-#include <openssl/evp.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -39,29 +38,18 @@ struct cg_relay_entry {
 /* What two key files have to agree in to be the same keys */
 
 /* Straight into the hash: keys in a buffer that grows would leave copies behind. */
-struct digest {
-    EVP_MD_CTX *sha256;
-    bool failed;
-};
-
-static void put_bytes(struct digest *to, const void *bytes, size_t len) {
-    if (!to->failed) to->failed = EVP_DigestUpdate(to->sha256, bytes, len) != 1;
-}
-
-static void put_field(struct digest *to, struct cg_slice field) {
+static void put_field(crypto_hash_sha256_state *to, struct cg_slice field) {
     uint64_t len = field.len;
-    put_bytes(to, &len, sizeof len);
-    if (field.len > 0) put_bytes(to, field.data, field.len);
+    crypto_hash_sha256_update(to, (const uint8_t *)&len, sizeof len);
+    if (field.len > 0) crypto_hash_sha256_update(to, field.data, field.len);
 }
 
-static void put_keys(struct digest *to, const struct cg_security_group *keys) {
-    int algorithms[] = {keys->alg_aead,      keys->alg_group_enc, keys->alg_signature,
-                        keys->alg_agreement, (int)keys->hkdf,     keys->countersign_four};
-    struct cg_sender_id sender = {0};
-    if (keys->file != CG_GROUP_FILE_CHECKER && cg_security_group_sender_id(keys, &keys->self, &sender) < 0)
-        to->failed = true;
-    put_bytes(to, algorithms, sizeof algorithms);
-    put_field(to, cg_slice_of(sender.bytes, sizeof sender.bytes));
+static void put_keys(crypto_hash_sha256_state *to, const struct cg_security_group *keys,
+                     const struct cg_sender_id *sender) {
+    const int algorithms[] = {keys->alg_aead,      keys->alg_group_enc, keys->alg_signature,
+                              keys->alg_agreement, (int)keys->hkdf,     keys->countersign_four};
+    put_field(to, cg_slice_of(algorithms, sizeof algorithms));
+    put_field(to, cg_slice_of(sender->bytes, sizeof sender->bytes));
     put_field(to, keys->signature_encryption_key);
     put_field(to, keys->gid);
     put_field(to, keys->gm_cred);
@@ -74,12 +62,15 @@ static void put_keys(struct digest *to, const struct cg_security_group *keys) {
 
 /* False: no memory. */
 static bool make_digest(uint8_t digest[DIGEST_LEN], const struct cg_security_group *keys) {
-    struct digest text = {.sha256 = EVP_MD_CTX_new()};
-    text.failed = text.sha256 == NULL || EVP_DigestInit_ex(text.sha256, EVP_sha256(), NULL) != 1;
-    put_keys(&text, keys);
-    bool made = !text.failed && EVP_DigestFinal_ex(text.sha256, digest, NULL) == 1;
-    EVP_MD_CTX_free(text.sha256); /* wipes */
-    return made;
+    crypto_hash_sha256_state hash;
+    struct cg_sender_id sender = {0};
+    bool sends = keys->file != CG_GROUP_FILE_CHECKER;
+    if (sends && cg_security_group_sender_id(keys, &keys->self, &sender) < 0) return false;
+    crypto_hash_sha256_init(&hash);
+    put_keys(&hash, keys, &sender);
+    crypto_hash_sha256_final(&hash, digest);
+    sodium_memzero(&hash, sizeof hash);
+    return true;
 }
 
 /* Security groups */

@@ -61,21 +61,24 @@ static bool receive_reply(struct cg_routes *routes, union reply *reply) {
     }
 }
 
-static bool is_direct(const union reply *reply, unsigned index) {
+static struct cg_way read_way(const union reply *reply) {
     const struct rtmsg *route = NLMSG_DATA(&reply->header);
-    unsigned leaves_by = 0;
-    bool by_router = false;
+    struct cg_way way = {.is_to_host = route->rtm_type == RTN_UNICAST || route->rtm_type == RTN_LOCAL};
     int left = (int)RTM_PAYLOAD(&reply->header);
     for (const struct rtattr *it = RTM_RTA(route); RTA_OK(it, left); it = RTA_NEXT(it, left)) {
-        if (it->rta_type == RTA_OIF) memcpy(&leaves_by, RTA_DATA(it), sizeof leaves_by);
-        by_router |= it->rta_type == RTA_GATEWAY || it->rta_type == RTA_VIA || it->rta_type == RTA_MULTIPATH;
+        if (it->rta_type == RTA_OIF) memcpy(&way.interface, RTA_DATA(it), sizeof way.interface);
+        way.routed |= it->rta_type == RTA_GATEWAY || it->rta_type == RTA_VIA || it->rta_type == RTA_MULTIPATH;
     }
-    bool reaches_one_host = route->rtm_type == RTN_UNICAST || route->rtm_type == RTN_LOCAL;
-    return reaches_one_host && !by_router && leaves_by == index;
+    return way;
+}
+
+struct cg_way cg_routes_find(struct cg_routes *routes, const struct cg_addr *to) {
+    union reply reply;
+    if (routes->fd < 0 || to->family == CG_FAMILY_NONE) return (struct cg_way){0};
+    return send_query(routes, to) && receive_reply(routes, &reply) ? read_way(&reply) : (struct cg_way){0};
 }
 
 bool cg_routes_on_link(struct cg_routes *routes, const struct cg_addr *addr, unsigned index) {
-    union reply reply;
-    if (routes->fd < 0 || addr->family == CG_FAMILY_NONE) return false;
-    return send_query(routes, addr) && receive_reply(routes, &reply) && is_direct(&reply, index);
+    struct cg_way way = cg_routes_find(routes, addr);
+    return way.is_to_host && !way.routed && way.interface == index;
 }

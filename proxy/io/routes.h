@@ -1,5 +1,4 @@
-/* Whether an address is a neighbour: asked of the kernel's own routing, so what is true here is what a datagram would
- * do. */
+/* How an address is reached: asked of the kernel's own routing, so what is true here is what a datagram would do. */
 #ifndef CG_IO_ROUTES_H
 #define CG_IO_ROUTES_H
 
@@ -15,8 +14,16 @@ struct cg_routes {
 void cg_routes_init(struct cg_routes *routes);
 void cg_routes_fini(struct cg_routes *routes);
 
-/* Whether unicast to that address leaves by the interface with that index and needs no router. A link-local one is
- * asked for on its zone. Takes two system calls and never waits. */
+/* How the routing table sends to an address. */
+struct cg_way {
+    unsigned interface; /* 0: there is no route */
+    bool routed;        /* by a router, not on the link itself */
+    bool is_to_host;    /* one host, this one included: no group, no broadcast address, no refusal */
+};
+/* A link-local address is asked for on its zone. Takes two system calls and never waits. */
+struct cg_way cg_routes_find(struct cg_routes *routes, const struct cg_addr *to);
+
+/* Whether unicast to that address leaves by the interface with that index and needs no router. */
 bool cg_routes_on_link(struct cg_routes *routes, const struct cg_addr *addr, unsigned index);
 
 #endif

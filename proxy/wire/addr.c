@@ -10,6 +10,18 @@ _Static_assert(sizeof(struct cg_addr) == 24, "no padding: addresses are compared
 
 bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b) { return memcmp(a, b, sizeof *a) == 0; }
 
+struct cg_addr cg_addr_host(const struct cg_addr *addr) {
+    struct cg_addr host = *addr;
+    host.port = 0;
+    return host;
+}
+
+bool cg_addr_same_host(const struct cg_addr *a, const struct cg_addr *b) {
+    bool same_zone = a->scope == b->scope || a->scope == 0 || b->scope == 0;
+    return a->family != CG_FAMILY_NONE && a->family == b->family && same_zone &&
+           memcmp(a->ip, b->ip, sizeof a->ip) == 0;
+}
+
 uint32_t cg_addr_hash(const struct cg_addr *addr) { return cg_fnv(CG_FNV_START, addr, sizeof *addr); }
 
 bool cg_addr_is_multicast(const struct cg_addr *addr) {

@@ -19,6 +19,9 @@ struct cg_addr {
 #define CG_ADDR_TEXT_MAX 80 /* "[ffff:…%4294967295]:65535" with NUL */
 
 bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b);
+struct cg_addr cg_addr_host(const struct cg_addr *addr); /* the same without its port (0) */
+/* The same host, whatever the port; a zone that is not said (0) is any. An address without family is nobody's. */
+bool cg_addr_same_host(const struct cg_addr *a, const struct cg_addr *b);
 uint32_t cg_addr_hash(const struct cg_addr *addr);
 bool cg_addr_is_multicast(const struct cg_addr *addr);
 bool cg_addr_is_loopback(const struct cg_addr *addr);

@@ -231,8 +231,23 @@ static void mutations_never_crash(void **state) {
     }
 }
 
+static void a_host_has_many_ports_and_a_zone_or_any(void **state) {
+    (void)state;
+    struct cg_addr lamp = parsed("[fe80::1%3]:5683"), port = parsed("[fe80::1%3]:9"), link = parsed("[fe80::1%4]:5683");
+    struct cg_addr anywhere = parsed("[fe80::1]:5683"), other = parsed("[fe80::2%3]:5683"), none = {0};
+    struct cg_addr host = cg_addr_host(&port);
+    assert_int_equal(host.port, 0);
+    assert_int_equal(host.scope, 3);
+    assert_true(cg_addr_same_host(&lamp, &port));
+    assert_true(cg_addr_same_host(&lamp, &anywhere) && cg_addr_same_host(&anywhere, &link));
+    assert_false(cg_addr_same_host(&lamp, &link));
+    assert_false(cg_addr_same_host(&lamp, &other));
+    assert_false(cg_addr_same_host(&none, &none)); /* nobody is nobody's neighbour */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_host_has_many_ports_and_a_zone_or_any),
         cmocka_unit_test(good_texts),
         cmocka_unit_test(bad_texts),
         cmocka_unit_test(only_the_ip),
