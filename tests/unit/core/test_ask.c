@@ -97,6 +97,10 @@ static void test_retransmission_gives_up(void **state) {
     world_advance(&world, SECOND);
     assert_int_equal(call.reply.summary.missing, 1);
     assert_int_equal(world.gateway->asks.used, 0);
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world.gateway), "lamps");
+    assert_int_equal(stats->asked, 1); /* retransmissions aside */
+    assert_int_equal(stats->missing, 1);
+    assert_int_equal(stats->sent, 0); /* nothing to the group */
     call_fini(&call);
     world_fini(&world);
 }
@@ -360,6 +364,70 @@ static void test_challenges_are_answered_once_a_member_and_1024_at_once(void **s
     world_fini(&world);
 }
 
+/* Each challenge of the Echo itself ends an ask; the next one to the group would order another for ever. */
+static void test_who_challenges_again_and_again_is_asked_four_times(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    struct cg_protector_ops ops = *cg_protector_none()->ops;
+    struct cg_protector protector = {.ops = &ops};
+    ops.open = challenge_open;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &protector;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    for (int i = 0; i < 10; i++) {
+        size_t sent = world.sent_count;
+        challenge_from(&world, 1);
+        world_run(&world);
+        if (world.sent_count > sent) world_answer(&world, sent, "127.2.0.1", "");
+        world_run(&world);
+    }
+    assert_int_equal(world.sent_count, 1 + 4);
+    world_advance(&world, 2 * SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static unsigned challenges_left;
+
+static int challenge_at_first(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                              struct cg_opened *opened) {
+    if (challenges_left == 0) return cg_protector_none()->ops->open(protector, opening, job, opened);
+    challenges_left--;
+    return challenge_open(protector, opening, job, opened);
+}
+
+/* RFC 10020 §3.6: the other one is as silent as before. */
+static void test_a_unicast_answer_is_an_answer_of_its_group_alone(void **state) {
+    (void)state;
+    struct world world;
+    struct call call, next;
+    struct cg_protector_ops ops = *cg_protector_none()->ops;
+    struct cg_protector protector = {.ops = &ops};
+    ops.open = challenge_at_first;
+    challenges_left = 1;
+    world_init(&world);
+    world_mapping(&world, "pair")->protector = &protector;
+    world_start(&world);
+    world_get(&world, &call, "/pair/a");
+    assert_int_equal(world.sent_count, 2);
+    challenge_from(&world, 1);
+    assert_int_equal(world.sent_count, 3);
+    world_get(&world, &next, "/pair/b");
+    assert_int_equal(world.sent_count, 4); /* to the group of the member that challenged */
+    world_answer(&world, 2, "127.2.0.1", "on");
+    world_run(&world);
+    assert_int_equal(world.sent_count, 4);
+    world_answer(&world, 1, "127.2.0.2", "on");
+    world_run(&world);
+    assert_int_equal(world.sent_count, 5);
+    world_advance(&world, 5 * SECOND);
+    call_fini(&call);
+    call_fini(&next);
+    world_fini(&world);
+}
+
 /* Two requests of one client act twice, even where the member challenged both of its first ones. */
 static void test_what_acts_is_not_retried_for_who_is_not_known(void **state) {
     (void)state;
@@ -417,6 +485,8 @@ int main(void) {
         cmocka_unit_test(test_the_only_ask_that_cannot_be_sent_is_the_problem),
         cmocka_unit_test(test_an_ack_of_another_message_answers_nothing),
         cmocka_unit_test(test_challenges_are_answered_once_a_member_and_1024_at_once),
+        cmocka_unit_test(test_who_challenges_again_and_again_is_asked_four_times),
+        cmocka_unit_test(test_a_unicast_answer_is_an_answer_of_its_group_alone),
         cmocka_unit_test(test_what_acts_is_not_retried_for_who_is_not_known),
         cmocka_unit_test(test_relayed_requests_are_repaired),
     };

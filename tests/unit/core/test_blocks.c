@@ -336,6 +336,64 @@ static void test_the_size_of_blocks_may_shrink(void **state) {
     world_fini(&world);
 }
 
+static void start_unicast(struct world *world, struct call *call) {
+    world_init(world);
+    world_add_members(world, world_mapping(world, "lamps"), 1);
+    world_mapping(world, "lamps")->timeout_us = world_mapping(world, "lamps")->max_timeout_us = 1000 * SECOND;
+    world_start(world);
+    world_get(world, call, "/lamps");
+    answer_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    expect_block_request(world, 1, 1);
+}
+
+static void acknowledge_last(struct world *world) {
+    uint16_t mid = world->sent[world->sent_count - 1].msg.mid;
+    uint8_t ack[] = {0x60, 0, (uint8_t)(mid >> 8), (uint8_t)mid};
+    world_deliver(world, "127.1.0.1", ack, sizeof ack);
+}
+
+/* Each is a request of its own (RFC 7252 §4.2): acknowledged for itself, and said five times for itself. */
+static void test_each_blocks_request_is_retransmitted_for_itself(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    start_unicast(&world, &call);
+    world_advance(&world, 30 * SECOND); /* 2..3 s, 4..6 s, 8..12 s */
+    assert_true(world.sent_count >= 2 + 3);
+    acknowledge_last(&world);
+    size_t sent = world.sent_count;
+    world_advance(&world, 200 * SECOND);
+    assert_int_equal(world.sent_count, sent); /* the block is on its way */
+    answer_block(&world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
+    expect_block_request(&world, sent, 2);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->asked, 3);
+    world_advance(&world, 50 * SECOND); /* the fourth comes after 30 to 45 s */
+    assert_int_equal(world.sent_count, sent + 5);
+    acknowledge_last(&world);
+    world_advance(&world, 200 * SECOND);
+    assert_int_equal(world.sent_count, sent + 5);
+    answer_block(&world, sent, "127.1.0.1", 2, false, "g", "e");
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    start_unicast(&world, &call);
+    world.emit_error = CG_E_EMIT;
+    answer_block(&world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
+    world_advance(&world, 1000 * SECOND);
+    assert_int_equal(call.problems, 0);
+    assert_int_equal(call.reply.summary.answered, 0);
+    assert_int_equal(call.reply.summary.rejected, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent(void **state) {
     (void)state;
     struct world world;
@@ -366,6 +424,8 @@ int main(void) {
         cmocka_unit_test(test_further_blocks_fit_exactly),
         cmocka_unit_test(test_options_of_further_blocks_are_looked_at),
         cmocka_unit_test(test_the_size_of_blocks_may_shrink),
+        cmocka_unit_test(test_each_blocks_request_is_retransmitted_for_itself),
+        cmocka_unit_test(test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member),
         cmocka_unit_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,25 @@ static void test_interleaved_answers_never_cross(void **state) { /* R8 */
     world_fini(&world);
 }
 
+static void test_names_of_exchanges_are_64_random_bits(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    unsigned seen[16] = {0}; /* bit per digit */
+    world_init(&world);
+    world_start(&world);
+    for (int i = 0; i < 500; i++) {
+        assert_non_null(world_new(&world, &call, "/lamps"));
+        const char *id = cg_gateway_exchange_id(world.gateway, call.ticket);
+        assert_int_equal(strspn(id, "0123456789abcdef"), 16);
+        for (int at = 0; at < 16; at++) seen[at] |= 1u << (id[at] <= '9' ? id[at] - '0' : id[at] - 'a' + 10);
+        cg_gateway_abandon(world.gateway, call.ticket);
+        world_run(&world);
+    }
+    for (int at = 0; at < 16; at++) assert_int_equal(seen[at], 0xffff);
+    world_fini(&world);
+}
+
 static void test_members_are_told_apart_by_address_and_port(void **state) {
     (void)state;
     struct world world;
@@ -644,6 +663,10 @@ static void test_kernel_drops_are_reported(void **state) { /* R17 */
     world.kernel_drops = 17;
     world_advance(&world, 2 * SECOND);
     assert_int_equal(call.reply.summary.kernel_drops, 12);
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world.gateway), "lamps");
+    assert_int_equal(stats->kernel_drops, 12);
+    assert_int_equal(stats->sent, 1);
+    assert_int_equal(stats->requests, 1);
     call_fini(&call);
     world_fini(&world);
 }
@@ -652,6 +675,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_request_one_datagram_one_reply),
         cmocka_unit_test(test_interleaved_answers_never_cross),
+        cmocka_unit_test(test_names_of_exchanges_are_64_random_bits),
         cmocka_unit_test(test_members_are_told_apart_by_address_and_port),
         cmocka_unit_test(test_success_and_failure_mix),
         cmocka_unit_test(test_what_counts_as_failed),

@@ -313,6 +313,31 @@ static void test_grace_ends_when_an_asked_members_answer_is_refused(void **state
     world_fini(&world);
 }
 
+/* Nobody can know its Message ID yet, but somebody may guess it. */
+static void test_what_has_not_gone_out_is_not_acknowledged(void **state) {
+    (void)state;
+    struct world world;
+    struct slow_protector slow = {.protector.ops = &slow_ops, .seals_late = true};
+    struct call call;
+    world_init(&world);
+    struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    lamps->protector = &slow.protector;
+    world_add_members(&world, lamps, 1);
+    lamps->timeout_us = lamps->max_timeout_us = 1000 * SECOND;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    const struct cg_ask *ask = world.gateway->asks.slots[0].item;
+    uint8_t ack[] = {0x60, 0, (uint8_t)(ask->mid >> 8), (uint8_t)ask->mid};
+    world_deliver(&world, "127.1.0.1", ack, sizeof ack);
+    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    world_advance(&world, 94 * SECOND); /* MAX_TRANSMIT_WAIT */
+    assert_int_equal(world.sent_count, 5);
+    assert_int_equal(world.gateway->asks.used, 0); /* given up */
+    world_advance(&world, 1000 * SECOND);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_refused_at_once(void **state) {
     (void)state;
     struct world world;
@@ -355,6 +380,7 @@ int main(void) {
         cmocka_unit_test(test_what_an_asked_member_did_not_send_costs_no_grace),
         cmocka_unit_test(test_grace_ends_with_the_last_verification),
         cmocka_unit_test(test_grace_ends_when_an_asked_members_answer_is_refused),
+        cmocka_unit_test(test_what_has_not_gone_out_is_not_acknowledged),
         cmocka_unit_test(test_refused_at_once),
         cmocka_unit_test(test_freed_with_jobs_out),
     };

@@ -253,6 +253,29 @@ static void test_who_has_answered_a_ping_takes_nothing_from_strangers(void **sta
     world_fini(&world);
 }
 
+static void test_who_has_answered_a_request_needs_no_ping(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    world_init(&world);
+    world_add_members(&world, world_mapping(&world, "lamps"), 1);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_get(&world, &call, "/pair"); /* where it is not configured */
+    answer_block(&world, 1, "127.1.0.1", 0, true);
+    assert_int_equal(world.sent_count, 4);
+    assert_false(is_ping(&world.sent[3]));
+    answer_block(&world, 3, "127.1.0.1", 1, false);
+    world_advance(&world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_an_unanswered_ping_is_repeated_twice(void **state) {
     (void)state;
     struct world world;
@@ -476,6 +499,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_goes_beyond_link_prefixes_and_settings),
         cmocka_unit_test(test_blocks_follow_a_ping_that_is_answered),
         cmocka_unit_test(test_who_has_answered_a_ping_takes_nothing_from_strangers),
+        cmocka_unit_test(test_who_has_answered_a_request_needs_no_ping),
         cmocka_unit_test(test_an_unanswered_ping_is_repeated_twice),
         cmocka_unit_test(test_who_guesses_message_ids_proves_nothing),
         cmocka_unit_test(test_configured_members_need_no_ping),
