@@ -144,6 +144,31 @@ static void test_who_leaves_while_its_next_block_waits_frees_nobodys_place(void 
     world_fini(&world);
 }
 
+/* A client that left is only marked until its exchange's turn. */
+static void test_nothing_is_asked_for_a_client_that_left(void **state) {
+    (void)state;
+    struct world world;
+    struct call large, gone;
+    uint32_t block;
+    patient_init(&world);
+    world_start(&world);
+    world_get(&world, &large, "/lamps/a");
+    answer_block(&world, 0, 0);
+    world_get(&world, &gone, "/lamps/b");
+    cg_gateway_abandon(world.gateway, gone.ticket);
+    answer_block(&world, 1, 1);
+    assert_int_equal(world.sent_count, 3);
+    assert_true(cg_msg_find_uint(&world.sent[2].msg, CG_OPT_BLOCK2, &block)); /* the other one's next */
+    cg_gateway_stop(world.gateway);
+    cg_gateway_finish_all(world.gateway);
+    answer_block(&world, 2, 2);
+    assert_int_equal(world.sent_count, 3); /* and none for anybody at the end */
+    world_run(&world);
+    assert_int_equal(large.reply.summary.rejected, 1);
+    call_fini(&large);
+    world_fini(&world);
+}
+
 static void test_its_time_begins_when_it_is_asked(void **state) {
     (void)state;
     struct world world;
@@ -412,6 +437,7 @@ int main(void) {
         cmocka_unit_test(test_nstart_counts_for_members_too),
         cmocka_unit_test(test_who_waits_holds_nothing_sealed),
         cmocka_unit_test(test_who_leaves_while_its_next_block_waits_frees_nobodys_place),
+        cmocka_unit_test(test_nothing_is_asked_for_a_client_that_left),
         cmocka_unit_test(test_its_time_begins_when_it_is_asked),
         cmocka_unit_test(test_whose_turn_does_not_come_is_told_so),
         cmocka_unit_test(test_stopping_asks_nobody_more),

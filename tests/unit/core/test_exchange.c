@@ -245,6 +245,38 @@ static void test_a_kid_is_hidden_among_the_rejected_too(void **state) { /* R19 *
     expect_refused(true, "\"rejected\":[{\"from\":null,\"kid\":null,\"gid\":\"dd\"");
 }
 
+static int open_with_kid(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
+                         struct cg_opened *opened) {
+    int err = cg_protector_none()->ops->open(protector, opening, job, opened);
+    opened->has_kid = true;
+    opened->kid = cg_slice_str("\xee");
+    return err;
+}
+
+static void expect_kid(bool anonymise, const char *text) {
+    struct world world;
+    struct call call;
+    struct cg_protector_ops ops = *cg_protector_none()->ops;
+    struct cg_protector protector = {.ops = &ops};
+    ops.open = open_with_kid;
+    world_init(&world);
+    world_mapping(&world, "lamps")->protector = &protector;
+    world_mapping(&world, "lamps")->anonymise = anonymise;
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_advance(&world, 2 * SECOND);
+    if (strstr(call.text, text) == NULL) fail_msg("no %s in %s", text, call.text);
+    call_fini(&call);
+    world_fini(&world);
+}
+
+static void test_the_kid_of_a_hidden_member_is_not_shown(void **state) { /* R19 */
+    (void)state;
+    expect_kid(false, "\"from\":\"127.1.0.1:5683\",\"kid\":\"ee\"");
+    expect_kid(true, "\"member\":\"1\",\"from\":null,\"kid\":null");
+}
+
 static void test_latest_answer_counts_and_memory_stays(void **state) {
     (void)state;
     struct world world;
@@ -682,6 +714,7 @@ int main(void) {
         cmocka_unit_test(test_members_are_hidden),
         cmocka_unit_test(test_reply_from_of_a_hidden_member_is_taken_out),
         cmocka_unit_test(test_a_kid_is_hidden_among_the_rejected_too),
+        cmocka_unit_test(test_the_kid_of_a_hidden_member_is_not_shown),
         cmocka_unit_test(test_latest_answer_counts_and_memory_stays),
         cmocka_unit_test(test_answers_that_grow_cost_a_few_times_the_largest),
         cmocka_unit_test(test_con_answers_are_acknowledged),
