@@ -393,9 +393,15 @@ static unsigned challenges_left;
 
 static int challenge_at_first(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                               struct cg_opened *opened) {
-    if (challenges_left == 0) return cg_protector_none()->ops->open(protector, opening, job, opened);
-    challenges_left--;
-    return challenge_open(protector, opening, job, opened);
+    int err = challenge_open(protector, opening, job, opened);
+    struct cg_slice who = opened->identity;
+    if (challenges_left == 0) {
+        err = cg_protector_none()->ops->open(protector, opening, job, opened);
+        opened->identity = who;
+    } else {
+        challenges_left--;
+    }
+    return err;
 }
 
 /* RFC 10020 §3.6: the other one is as silent as before. */
@@ -423,6 +429,8 @@ static void test_a_unicast_answer_is_an_answer_of_its_group_alone(void **state) 
     world_run(&world);
     assert_int_equal(world.sent_count, 5);
     world_advance(&world, 5 * SECOND);
+    assert_int_equal(call.reply.summary.answered, 2);
+    assert_int_equal(call.reply.summary.rejected, 0);
     call_fini(&call);
     call_fini(&next);
     world_fini(&world);

@@ -512,11 +512,14 @@ static void test_client_leaves(void **state) {
     begin(&world);
     stream(&world, &call, "/lamps");
     answer_now(&world, 0, "127.1.0.1", "on");
+    world_answer_as(&world, 0, "127.1.0.3", (struct answer){.type = CG_NON, .code = CG_CODE(5, 0)});
+    world_run(&world);
     cg_gateway_abandon(world.gateway, call.ticket);
     world_run(&world);
     assert_int_equal(cg_gateway_running(world.gateway), 0);
     assert_true(call.stream->ended);
-    assert_int_equal(stats_of(&world, "lamps")->answered, 1);
+    assert_int_equal(stats_of(&world, "lamps")->answered, 2);
+    assert_int_equal(stats_of(&world, "lamps")->failed, 1);
     assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
     answer_now(&world, 0, "127.1.0.2", "late");
     assert_int_equal(stats_of(&world, "lamps")->late, 1);
