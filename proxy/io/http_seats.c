@@ -3,46 +3,22 @@
 #include "io/http_seats.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/check.h"
-#include "base/text.h"
 
 enum { KEY_LEN = 9 }; /* family and the part of the address that counts */
 
 struct cg_http_guest {
-    struct cg_http_guest *next; /* in its bucket */
     uint8_t key[KEY_LEN];
     unsigned seats; /* all of them */
     unsigned taken; /* LEAVING ones left out */
-    struct cg_http_queue queues[CG_HTTP_RANKS_THAT_GO];
+    struct cg_http_seat *queues[CG_HTTP_RANKS_THAT_GO];
+    UT_hash_handle hh;
 };
 
-/* ---- Queues ---- */
-
-static struct cg_http_link *of_all(struct cg_http_seat *seat) { return &seat->of_all; }
-
-static struct cg_http_link *of_guest(struct cg_http_seat *seat) { return &seat->of_guest; }
-
-typedef struct cg_http_link *link_fn(struct cg_http_seat *seat);
-
-static void append(struct cg_http_queue *queue, struct cg_http_seat *seat, link_fn *link) {
-    *link(seat) = (struct cg_http_link){.before = queue->last};
-    if (queue->last != NULL) {
-        link(queue->last)->after = seat;
-    } else {
-        queue->first = seat;
-    }
-    queue->last = seat;
-}
-
-static void remove_from(struct cg_http_queue *queue, struct cg_http_seat *seat, link_fn *link) {
-    struct cg_http_link at = *link(seat);
-    *(at.before != NULL ? &link(at.before)->after : &queue->first) = at.after;
-    *(at.after != NULL ? &link(at.after)->before : &queue->last) = at.before;
-}
-
-static struct cg_http_seat *first_to_go(const struct cg_http_queue queues[CG_HTTP_RANKS_THAT_GO]) {
-    return queues[CG_HTTP_IDLE].first != NULL ? queues[CG_HTTP_IDLE].first : queues[CG_HTTP_DRAINING].first;
+static struct cg_http_seat *first_to_go(struct cg_http_seat *const queues[CG_HTTP_RANKS_THAT_GO]) {
+    return queues[CG_HTTP_IDLE] != NULL ? queues[CG_HTTP_IDLE] : queues[CG_HTTP_DRAINING];
 }
 
 /* ---- Guests ---- */
@@ -52,61 +28,46 @@ static void make_key(uint8_t key[KEY_LEN], const struct cg_addr *from) {
     memcpy(key + 1, from->ip, KEY_LEN - 1); /* behind an IPv4 address there are zeros */
 }
 
-static struct cg_http_guest **bucket_of(const struct cg_http_seats *seats, const uint8_t key[KEY_LEN]) {
-    return &seats->buckets[cg_fnv(CG_FNV_START, key, KEY_LEN) & (seats->bucket_count - 1)];
-}
-
-static struct cg_http_guest *find_guest(const struct cg_http_seats *seats, const uint8_t key[KEY_LEN]) {
-    struct cg_http_guest *guest = *bucket_of(seats, key);
-    while (guest != NULL && memcmp(guest->key, key, KEY_LEN) != 0) guest = guest->next;
+static struct cg_http_guest *find_guest(const struct cg_http_seats *seats, const struct cg_addr *from) {
+    uint8_t key[KEY_LEN];
+    struct cg_http_guest *guest;
+    make_key(key, from);
+    HASH_FIND(hh, seats->guests, key, KEY_LEN, guest);
     return guest;
 }
 
 static struct cg_http_guest *need_guest(struct cg_http_seats *seats, const struct cg_addr *from) {
-    uint8_t key[KEY_LEN];
-    make_key(key, from);
-    struct cg_http_guest *guest = find_guest(seats, key);
+    struct cg_http_guest *guest = find_guest(seats, from);
     if (guest != NULL) return guest;
     guest = calloc(1, sizeof *guest);
     if (guest == NULL) return NULL;
-    memcpy(guest->key, key, KEY_LEN);
-    struct cg_http_guest **bucket = bucket_of(seats, key);
-    guest->next = *bucket;
-    *bucket = guest;
-    return guest;
+    make_key(guest->key, from);
+    HASH_ADD(hh, seats->guests, key, KEY_LEN, guest);
+    if (CG_HASH_HAS(hh, guest)) return guest;
+    free(guest);
+    return NULL;
 }
 
 static void free_guest(struct cg_http_seats *seats, struct cg_http_guest *guest) {
-    struct cg_http_guest **at = bucket_of(seats, guest->key);
-    while (*at != guest) at = &(*at)->next;
-    *at = guest->next;
+    HASH_DEL(seats->guests, guest);
     free(guest);
 }
 
 /* ---- Seats ---- */
 
-int cg_http_seats_init(struct cg_http_seats *seats, unsigned max, unsigned share) {
+void cg_http_seats_init(struct cg_http_seats *seats, unsigned max, unsigned share) {
     CG_CHECK(max > 0 && share > 0);
-    *seats = (struct cg_http_seats){.max = max, .share = share, .bucket_count = 1};
-    while (seats->bucket_count < max) seats->bucket_count *= 2;
-    seats->buckets = calloc(seats->bucket_count, sizeof *seats->buckets);
-    return seats->buckets == NULL ? CG_E_NO_MEMORY : CG_OK;
+    *seats = (struct cg_http_seats){.max = max, .share = share};
 }
 
-void cg_http_seats_fini(struct cg_http_seats *seats) {
-    CG_CHECK(seats->taken == 0);
-    free(seats->buckets);
-    *seats = (struct cg_http_seats){0};
-}
+void cg_http_seats_fini(struct cg_http_seats *seats) { CG_CHECK(seats->taken == 0 && seats->guests == NULL); }
 
 bool cg_http_seats_have_room(const struct cg_http_seats *seats) {
     return seats->taken < seats->max || first_to_go(seats->queues) != NULL;
 }
 
 bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, struct cg_http_seat **goes) {
-    uint8_t key[KEY_LEN];
-    make_key(key, from);
-    const struct cg_http_guest *guest = find_guest(seats, key);
+    const struct cg_http_guest *guest = find_guest(seats, from);
     bool has_its_share = guest != NULL && guest->taken >= seats->share;
     *goes = NULL;
     if (!has_its_share && seats->taken < seats->max) return true;
@@ -119,8 +80,8 @@ static void enter(struct cg_http_seats *seats, struct cg_http_seat *seat) {
     seats->taken++;
     seat->guest->taken++;
     if (seat->rank >= CG_HTTP_RANKS_THAT_GO) return;
-    append(&seats->queues[seat->rank], seat, of_all);
-    append(&seat->guest->queues[seat->rank], seat, of_guest);
+    DL_APPEND(seats->queues[seat->rank], seat);
+    DL_APPEND2(seat->guest->queues[seat->rank], seat, prev_of_guest, next_of_guest);
 }
 
 static void leave(struct cg_http_seats *seats, struct cg_http_seat *seat) {
@@ -128,8 +89,8 @@ static void leave(struct cg_http_seats *seats, struct cg_http_seat *seat) {
     seats->taken--;
     seat->guest->taken--;
     if (seat->rank >= CG_HTTP_RANKS_THAT_GO) return;
-    remove_from(&seats->queues[seat->rank], seat, of_all);
-    remove_from(&seat->guest->queues[seat->rank], seat, of_guest);
+    DL_DELETE(seats->queues[seat->rank], seat);
+    DL_DELETE2(seat->guest->queues[seat->rank], seat, prev_of_guest, next_of_guest);
 }
 
 int cg_http_seat_take(struct cg_http_seats *seats, struct cg_http_seat *seat, const struct cg_addr *from) {

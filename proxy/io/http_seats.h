@@ -4,6 +4,7 @@
 #ifndef CG_IO_HTTP_SEATS_H
 #define CG_IO_HTTP_SEATS_H
 
+#include "base/hash.h"
 #include "wire/addr.h"
 
 enum cg_http_rank {
@@ -16,36 +17,27 @@ enum cg_http_rank {
 struct cg_http_seat;
 struct cg_http_guest; /* an address: all of an IPv4 one, the first 64 bits of an IPv6 one, which is what one host has */
 
-struct cg_http_link {
-    struct cg_http_seat *before, *after;
-};
-
 /* One connection's place; embedded in what it belongs to. Zero-initialise before first use. */
 struct cg_http_seat {
     struct cg_http_guest *guest; /* NULL: it has none */
     enum cg_http_rank rank;
-    struct cg_http_link of_all, of_guest;
-    void (*go)(struct cg_http_seat *seat); /* must make it LEAVING or give it back */
-};
-
-/* Those of one rank, in the order in which they came to it. */
-struct cg_http_queue {
-    struct cg_http_seat *first, *last;
+    struct cg_http_seat *prev, *next;                   /* of its rank, of all */
+    struct cg_http_seat *prev_of_guest, *next_of_guest; /* and of its address */
+    void (*go)(struct cg_http_seat *seat);              /* must make it LEAVING or give it back */
 };
 
 #define CG_HTTP_RANKS_THAT_GO (CG_HTTP_DRAINING + 1)
 
 struct cg_http_seats {
-    unsigned max;   /* at once */
-    unsigned share; /* of one address */
-    unsigned taken; /* LEAVING ones left out */
-    struct cg_http_queue queues[CG_HTTP_RANKS_THAT_GO];
-    struct cg_http_guest **buckets;
-    size_t bucket_count; /* a power of 2 */
+    unsigned max;                                       /* at once */
+    unsigned share;                                     /* of one address */
+    unsigned taken;                                     /* LEAVING ones left out */
+    struct cg_http_seat *queues[CG_HTTP_RANKS_THAT_GO]; /* utlist heads, in the order in which they came to that rank */
+    struct cg_http_guest *guests;                       /* uthash head */
 };
 
-/* CG_E_NO_MEMORY. `max` and `share` are above 0. */
-int cg_http_seats_init(struct cg_http_seats *seats, unsigned max, unsigned share) CG_MUST_CHECK;
+/* `max` and `share` are above 0. */
+void cg_http_seats_init(struct cg_http_seats *seats, unsigned max, unsigned share);
 void cg_http_seats_fini(struct cg_http_seats *seats); /* all were given back */
 
 /* Whether anybody could come in, be it for another's seat. */

@@ -370,13 +370,6 @@ static int start_daemon(struct cg_http_server *server, struct cg_problem *proble
     return CG_OK;
 }
 
-static int open_seats(struct cg_http_server *server, const struct cg_http_options *options,
-                      struct cg_problem *problem) {
-    unsigned share = options->share == 0 ? (options->connections + 1) / 2 : options->share;
-    int err = cg_http_seats_init(&server->seats, options->connections, share);
-    return err < 0 ? cg_problem_set(problem, err, "no memory for the HTTP server's connections") : CG_OK;
-}
-
 static void open_timer(struct cg_http_server *server, uv_timer_t *timer) {
     CG_CHECK(uv_timer_init(server->uv, timer) == 0);
     cg_http_handle_opened(server);
@@ -404,8 +397,10 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->run_idle.data = server;
     open_timer(server, &server->deadline_timer);
     open_timer(server, &server->pause_timer);
-    int err = open_seats(server, options, problem);
-    if (err == CG_OK && options->settings->tls.certificate != NULL) {
+    cg_http_seats_init(&server->seats, options->connections,
+                       options->share == 0 ? (options->connections + 1) / 2 : options->share);
+    int err = CG_OK;
+    if (options->settings->tls.certificate != NULL) {
         err = cg_http_tls_load(&server->tls, &options->settings->tls, options->key_may_be_shared, problem);
     }
     if (err == CG_OK) err = open_listeners(server, options->settings, problem);
