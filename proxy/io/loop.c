@@ -135,15 +135,26 @@ static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
 
 /* Opening and closing */
 
+static void on_hangup(uv_timer_t *timer) {
+    struct cg_loop *loop = timer->data;
+    loop->on_signal(loop->on_signal_ctx, SIGHUP);
+}
+
+/* A reload takes longer than a signal to come again, so those of one turn are one, and the others have their turns. */
 static void on_uv_signal(uv_signal_t *handle, int number) {
     struct cg_loop *loop = handle->data;
-    loop->on_signal(loop->on_signal_ctx, number);
+    if (number != SIGHUP) {
+        loop->on_signal(loop->on_signal_ctx, number);
+    } else if (!uv_is_closing((uv_handle_t *)&loop->hangup)) {
+        CG_CHECK(uv_timer_start(&loop->hangup, on_hangup, 0, 0) == 0);
+    }
 }
 
 static void start_handles(struct cg_loop *loop) {
     CG_CHECK(uv_prepare_init(&loop->uv, &loop->prepare) == 0);
     CG_CHECK(uv_timer_init(&loop->uv, &loop->timer) == 0);
-    loop->prepare.data = loop->timer.data = loop;
+    CG_CHECK(uv_timer_init(&loop->uv, &loop->hangup) == 0);
+    loop->prepare.data = loop->timer.data = loop->hangup.data = loop;
     CG_CHECK(uv_prepare_start(&loop->prepare, on_prepare) == 0);
 }
 
@@ -195,6 +206,7 @@ void cg_loop_run(struct cg_loop *loop) { uv_run(&loop->uv, UV_RUN_DEFAULT); }
 void cg_loop_close(struct cg_loop *loop) {
     if (uv_is_closing((uv_handle_t *)&loop->timer)) return;
     uv_close((uv_handle_t *)&loop->timer, NULL);
+    uv_close((uv_handle_t *)&loop->hangup, NULL);
     uv_close((uv_handle_t *)&loop->prepare, NULL);
     for (int i = 0; i < CG_LOOP_SIGNALS; i++) uv_close((uv_handle_t *)&loop->signals[i], NULL);
     cg_group_socket_close(loop->group);

@@ -5,7 +5,7 @@
 
 #include "io/group_socket.h"
 
-/* `number`: SIGTERM, SIGINT or SIGHUP. Called from the loop. */
+/* `number`: SIGTERM, SIGINT or SIGHUP. Called from the loop; for SIGHUP once a turn, however often it came. */
 typedef void (*cg_signal_fn)(void *ctx, int number);
 
 #define CG_LOOP_SIGNALS 3
@@ -18,6 +18,7 @@ struct cg_loop {
     struct cg_group_socket *group; /* owned */
     uv_prepare_t prepare;
     uv_timer_t timer;
+    uv_timer_t hangup; /* runs when SIGHUP has come */
     uv_signal_t signals[CG_LOOP_SIGNALS];
     cg_signal_fn on_signal;
     void *on_signal_ctx;

@@ -26,6 +26,7 @@ struct side {
     struct cg_mapping mapping;
     struct cg_problem problem;
     int signal;
+    unsigned hangups;
     size_t replies;
     uint32_t answered;
     uint64_t started_us;
@@ -217,6 +218,23 @@ static void test_signals(void **state) {
     }
 }
 
+static void on_storm(void *ctx, int number) {
+    struct side *side = ctx;
+    if (number == SIGHUP && side->hangups++ == 0) raise(SIGTERM);
+    if (number == SIGTERM) cg_loop_close(&side->loop);
+}
+
+static void test_hangups_of_one_turn_are_one(void **state) {
+    struct side *side = *state;
+    assert_int_equal(cg_config_index(side->config), CG_OK);
+    attach_plain(side->config);
+    assert_int_equal(cg_loop_init(&side->loop, side->config, on_storm, side, &side->problem), CG_OK);
+    for (int i = 0; i < 100; i++) raise(SIGHUP);
+    cg_loop_run(&side->loop);
+    cg_loop_fini(&side->loop);
+    assert_int_equal(side->hangups, 1);
+}
+
 static void test_sigpipe_is_an_error_of_write(void **state) {
     struct side *side = *state;
     int ends[2];
@@ -281,6 +299,7 @@ int main(void) {
         WITH_SIDE(test_deadline_is_never_early),
         WITH_SIDE(test_wake_right_before_sleep),
         WITH_SIDE(test_signals),
+        WITH_SIDE(test_hangups_of_one_turn_are_one),
         WITH_SIDE(test_sigpipe_is_an_error_of_write),
         WITH_SIDE(test_random),
         WITH_SIDE(test_no_socket_no_loop),
