@@ -245,7 +245,8 @@ static void print_map(struct cg_out *out, const struct cg_row *row, const void *
     cg_out_close(out, '}');
 }
 
-const struct cg_kind cg_kind_own_map = {.shape = CG_SHAPE_MAP, .print = print_map, .json = "'type': 'object'"};
+const struct cg_kind cg_kind_own_map = {
+    .shape = CG_SHAPE_MAP, .print = print_map, .json = "'type': 'object'", .max = "maxProperties"};
 
 /* What is read elsewhere, or not at all */
 

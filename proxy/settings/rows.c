@@ -343,7 +343,7 @@ static const struct cg_row document_rows[] = {
     {"key_files_may_be_shared", &cg_kind_bool, CG_ROW_PLACE(struct cg_config, key_files_may_be_shared),
      .fallback = "false", .flags = CG_ROW_FILE_ONLY,
      .says = "Take key files that group or others may read (containers' secrets)."},
-    {"security_groups", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, security_groups),
+    {"security_groups", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, security_groups), .max = 10000,
      .items = &security_group_items, .of = &cg_security_group_rows, .fallback = "{}",
      .says = "Key files by name; what is prepared for a rekey is \"next\"."},
     {"clients", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, clients), .items = &client_items,

@@ -39,10 +39,9 @@ struct cg_items {
 struct cg_row {
     const char *key;
     const struct cg_kind *kind;
-    size_t offset, size; /* of the field in the object's struct; a map's or list's is the pointer to its items */
-    uint64_t min, max;   /* of a number; of a list, a map and a text `max` is how much there may be */
-    const char
-        *fallback; /* what holds where the file says nothing, as JSON with ' for "; NULL: nothing, or it depends */
+    size_t offset, size;  /* of the field in the object's struct; a map's or list's is the pointer to its items */
+    uint64_t min, max;    /* of a number; of a list and a map `max` is how many items there may be, 0: any */
+    const char *fallback; /* the default, as JSON with ' for "; NULL: there is none, or it depends on other keys */
     const char *unit;
     const char *says;             /* a sentence for people */
     unsigned flags;               /* of enum cg_row_flag */

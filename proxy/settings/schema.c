@@ -7,7 +7,7 @@ static void put_value(struct cg_out *out, const struct cg_row *row);
 
 static void put_bounds(struct cg_out *out, const struct cg_row *row) {
     if (row->kind->min != NULL) cg_out_integer(out, row->kind->min, row->min);
-    if (row->kind->max != NULL) cg_out_integer(out, row->kind->max, row->max);
+    if (row->kind->max != NULL && row->max > 0) cg_out_integer(out, row->kind->max, row->max);
 }
 
 static void put_required(struct cg_out *out, const struct cg_rows *rows) {

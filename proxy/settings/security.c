@@ -8,8 +8,6 @@
 #include <sodium.h>
 #include <stdio.h>
 
-enum { GROUPS_MAX = 10000 };
-
 /* Key files */
 
 static struct cg_security_group *load_keys(struct cg_reader *reader, const struct cg_at *at, const char *file,
@@ -56,8 +54,9 @@ static void read_entry(struct cg_reader *reader, const struct cg_at *at, const j
 
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_config *config = reader->config;
-    if (!json_is_object(json) || json_object_size(json) > GROUPS_MAX) {
-        cg_mistake_at(reader, at, "must be an object of at most %d security groups by name", GROUPS_MAX);
+    size_t max = (size_t)cg_row_of(&cg_document_rows, "security_groups")->max;
+    if (!json_is_object(json) || json_object_size(json) > max) {
+        cg_mistake_at(reader, at, "must be an object of at most %zu security groups by name", max);
         return;
     }
     config->free_keys = cg_security_group_free;

@@ -93,6 +93,7 @@ static void the_schema_says_all_of_a_row(void **state) {
         {"group/receive_buffer", "x-unit", "\"bytes\""},
         {"group/receive_buffer", "x-restart", "true"},
         {"group/prefixes", "maxItems", "256"},
+        {"security_groups", "maxProperties", "10000"},
         {"state", "default", "\"/var/lib/castgate\""},
         {"state", "x-file-only", "true"},
         {"http/listen", "x-file-only", "true"},
@@ -115,6 +116,7 @@ static void the_schema_says_all_of_a_row(void **state) {
     assert_null(json_object_get(property(schema, "group/nstart"), "x-restart"));
     assert_null(json_object_get(property(schema, "group/nstart"), "x-file-only"));
     assert_null(json_object_get(property(schema, "mappings/*/timeout"), "default"));
+    assert_null(json_object_get(property(schema, "clients"), "maxProperties"));
     json_decref(schema);
     cg_buf_fini(&text);
 }
