@@ -143,6 +143,8 @@ static void look_at_a_rich_answer(const struct castgate_host *host, struct castg
     assert_int_equal(answer.max_age, 60); /* RFC 7252 §5.10.5 */
     assert_false(answer.has_max_age);
     assert_int_equal(answer.status, 204);
+    assert_true(host->answer(call, 2, &answer));
+    assert_int_equal(answer.etag.len, 0); /* longer than any ETag (RFC 7252 §5.10.6.1) */
 }
 
 static void test_an_answer_shows_what_it_has(void **state) {
@@ -160,6 +162,9 @@ static void test_an_answer_shows_what_it_has(void **state) {
     world_answer_as(&world, 0, "127.1.0.1",
                     (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "{}", .options = &options});
     world_answer_as(&world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(2, 4)});
+    list[0].value = cg_slice_str("123456789");
+    world_answer_as(&world, 0, "127.1.0.3",
+                    (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "{}", .options = &options});
     end(&world, &call);
 }
 
