@@ -368,6 +368,23 @@ static void test_a_message_id_counts_for_its_address_alone(void **state) {
     world_fini(&world);
 }
 
+static void test_an_address_is_not_forgotten_while_its_answer_is_awaited(void **state) {
+    (void)state;
+    struct world world;
+    struct call call;
+    patient_init(&world);
+    world_start(&world);
+    world_get(&world, &call, "/lamps");
+    deliver_empty(&world, CG_ACK, last_mid(&world));
+    world_advance(&world, 400 * SECOND);
+    assert_int_equal(HASH_COUNT(world.gateway->endpoints.by_addr), 1);
+    world_answer(&world, 0, "127.1.0.1", "on");
+    world_run(&world);
+    assert_int_equal(call.reply.summary.answered, 1);
+    call_fini(&call);
+    world_fini(&world);
+}
+
 static void test_an_address_is_forgotten_when_its_message_ids_are(void **state) { /* RFC 7252 §4.8.2 */
     (void)state;
     struct world world;
@@ -446,6 +463,7 @@ int main(void) {
         cmocka_unit_test(test_no_message_id_is_repeated_in_its_lifetime),
         cmocka_unit_test(test_another_address_has_message_ids_of_its_own),
         cmocka_unit_test(test_a_message_id_counts_for_its_address_alone),
+        cmocka_unit_test(test_an_address_is_not_forgotten_while_its_answer_is_awaited),
         cmocka_unit_test(test_an_address_is_forgotten_when_its_message_ids_are),
         cmocka_unit_test(test_what_is_under_way_is_bounded_in_bytes),
     };
