@@ -119,7 +119,7 @@ static const struct castgate_host host = {
     .write = host_write,
 };
 
-/* Answers out of the input, as core/encode.c makes them of a datagram. */
+/* Answers out of the input, as reply/view.c makes them of a datagram. */
 
 static size_t read_options(struct input *input, struct held *held) {
     struct cg_msg_writer writer;

@@ -484,6 +484,32 @@ static void test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group(void 
     end(&world, &call);
 }
 
+/* One of two groups was asked and has answered, the other one waits for its turn: there is no head yet. */
+static void test_a_stream_whose_group_was_left_before_its_head_is_one(void **state) {
+    (void)state;
+    struct world world;
+    struct call blocking, call;
+    struct cg_protector own = {.ops = cg_protector_none()->ops};
+    prepare(&world);
+    world.config->group.nstart = 1;
+    world_mapping(&world, "pair")->protector = &own;
+    world_start(&world);
+    world_get(&world, &blocking, "/lamps/other"); /* holds the turn of the pair's first group */
+    stream_with(&world, &call, "/pair", &teller);
+    answer_now(&world, 1, "127.1.0.7", "early");
+    assert_int_equal(call.replies, 0);
+    cg_gateway_left(world.gateway, &own);
+    world_run(&world);
+    assert_int_equal(call.replies, 1);
+    assert_string_equal(call_take(&call), "begin answered=1 ms=0 by=\nanswer answered=1 ms=0 by=limit early\n"
+                                          "end answered=1 ms=0 by=limit\n");
+    assert_int_equal(world.sent_count, 2);                   /* the other group was not asked any more */
+    assert_int_equal(stats_of(&world, "pair")->rejected, 1); /* which the reply says */
+    world_advance(&world, 2 * SECOND);
+    call_fini(&blocking);
+    end(&world, &call);
+}
+
 static void test_event_larger_than_the_queue(void **state) {
     (void)state;
     struct world world;
@@ -684,6 +710,7 @@ int main(void) {
         cmocka_unit_test(test_stall_while_draining),
         cmocka_unit_test(test_a_stream_whose_group_was_left_tells_what_it_has),
         cmocka_unit_test(test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group),
+        cmocka_unit_test(test_a_stream_whose_group_was_left_before_its_head_is_one),
         cmocka_unit_test(test_event_larger_than_the_queue),
         cmocka_unit_test(test_client_leaves),
         cmocka_unit_test(test_client_leaves_while_answers_wait),
