@@ -248,6 +248,11 @@ static void test_what_is_no_challenge(void **state) {
     cg_msg_put_opt(&w, CG_OPT_ECHO, CG_SLICE_NONE);
     plain.options = cg_slice_of(bytes, w.len);
     assert_false(cg_oscore_is_challenge(&plain, &echo));
+    w = (struct cg_msg_writer){.data = bytes, .cap = sizeof(bytes)};
+    cg_msg_put_opt(&w, CG_OPT_ECHO, cg_slice_of(big, 1)); /* the shortest (RFC 9175 §2.2.1) */
+    plain.options = cg_slice_of(bytes, w.len);
+    assert_true(cg_oscore_is_challenge(&plain, &echo));
+    assert_int_equal(echo.len, 1);
 }
 
 int main(void) {
