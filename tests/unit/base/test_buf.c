@@ -116,6 +116,19 @@ static void formatting(void **state) {
     cg_buf_fini(&buf);
 }
 
+/* The room is just enough, whatever the text's length and however the buffer grows. */
+static void formatting_texts_of_every_length(void **state) {
+    (void)state;
+    for (int len = 250; len < 1100; len++) {
+        struct cg_buf buf;
+        cg_buf_init(&buf, 0);
+        cg_buf_printf(&buf, "%*s", len, "z");
+        assert_int_equal(buf.len, len);
+        assert_int_equal(buf.data[len - 1], 'z');
+        cg_buf_fini(&buf);
+    }
+}
+
 static void decimals(void **state) {
     (void)state;
     struct cg_buf buf;
@@ -229,6 +242,7 @@ int main(void) {
         cmocka_unit_test(failure_sticks),
         cmocka_unit_test(every_bound),
         cmocka_unit_test(formatting),
+        cmocka_unit_test(formatting_texts_of_every_length),
         cmocka_unit_test(decimals),
         cmocka_unit_test(base64_and_hex),
         cmocka_unit_test(json_strings),

@@ -90,6 +90,26 @@ static void test_large_heads(void **state) {
     }
 }
 
+/* Request line and fields with all line ends: 16384 bytes and not one more. */
+static void test_the_largest_head(void **state) {
+    (void)state;
+    static const char before[] = "GET / HTTP/1.1\r\n" LOCAL "X: ", after[] = "\r\n\r\n";
+    for (size_t more = 0; more < 2; more++) {
+        struct fake_server f;
+        struct fake_client client;
+        char fill[16384];
+        fake_server_set_up(&f);
+        memset(fill, 'a', sizeof fill);
+        fake_server_connect(&f, &client);
+        fake_client_send_text(&client, before);
+        fake_client_send(&client, fill, 16384 - strlen(before) - strlen(after) + more);
+        fake_client_send_text(&client, after);
+        fake_client_expect(&client, more == 0 ? 200 : 431, NULL);
+        fake_client_close(&client);
+        fake_server_tear_down(&f);
+    }
+}
+
 static void test_many_fields(void **state) {
     (void)state;
     struct fake_server f;
@@ -331,6 +351,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_large_bodies),
         cmocka_unit_test(test_large_heads),
+        cmocka_unit_test(test_the_largest_head),
         cmocka_unit_test(test_many_fields),
         cmocka_unit_test(test_patience),
         cmocka_unit_test(test_idle_connection_is_closed),

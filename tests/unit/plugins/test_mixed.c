@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#include "wire/content_format.h"
+
 static const struct castgate_encoder *mixed(void) { return cg_plugin_mixed.ops.encoder; }
 
 #define BOUNDARY "01010101010101010101010101010101" /* what the fake host's first random bytes make */
@@ -86,6 +88,31 @@ static void test_a_part_is_a_whole_response(void **state) {
                                       "Castgate-Member: \"lamp-1\";verified=source;kid=:EQ==:;via=multicast;ms=12\r\n"
                                       "Content-Length: 2");
     assert_memory_equal(part.body, "on", 2);
+    call_fini(&call);
+}
+
+/* A List of RFC 9651: options in order, values as byte sequences. */
+static void test_other_options_are_a_list(void **state) {
+    (void)state;
+    struct castgate_answer answer = plain_answer(0, text("on"));
+    answer.options = bytes("\xe1\x06\xf8\x08\xe0\xf4\xd7", 7); /* 2053 and 65001 */
+    struct castgate_call call;
+    struct part part;
+    encode_one(&call, &answer, &part);
+    assert_non_null(strstr(part.headers, "\r\nCastgate-Options: 2053;v=:CA==:, 65001;v=::\r\n"));
+    call_fini(&call);
+}
+
+/* RFC 8613 §11: the code outside says nothing about the one inside. */
+static void test_a_protected_answer_has_the_reason_of_its_status(void **state) {
+    (void)state;
+    struct castgate_answer answer = plain_answer(CG_FORMAT_OSCORE, text("ciphertext"));
+    answer.code = 132; /* 4.04 */
+    answer.status = 200;
+    struct castgate_call call;
+    struct part part;
+    encode_one(&call, &answer, &part);
+    assert_string_equal(part.status, "200 OK");
     call_fini(&call);
 }
 
@@ -251,6 +278,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_offers),
         cmocka_unit_test(test_a_part_is_a_whole_response),
+        cmocka_unit_test(test_other_options_are_a_list),
+        cmocka_unit_test(test_a_protected_answer_has_the_reason_of_its_status),
         cmocka_unit_test(test_503_says_when_to_try_again),
         cmocka_unit_test(test_bodies_stay_in_their_part),
         cmocka_unit_test(test_boundary_occurs_in_no_body),

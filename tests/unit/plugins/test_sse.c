@@ -227,14 +227,15 @@ static void test_summary_ends_it(void **state) {
     const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
                                                {.member = text("lamp\n\n3"), .from = {0}}};
     const struct castgate_rejected rejected[] = {
-        {.from = text("127.1.0.9:5683"), .kid = bytes("\x01\n", 2), .gid = {0}, .reason = text("replayed")}};
+        {.from = text("127.1.0.9:5683"), .kid = bytes("\x01\n", 2), .gid = {0}, .reason = text("replayed")},
+        {.from = text("127.1.0.8:5683"), .kid = bytes("\x02", 1), .gid = {0}, .reason = text("unprotected")}};
     struct castgate_call call;
     struct event event;
     call_init(&call);
     call.missing = missing;
     call.missing_count = 2;
     call.rejected = rejected;
-    call.rejected_count = 1;
+    call.rejected_count = 2;
     assert_int_equal(sse()->end(&fake_host, &call), 0);
     expect_clean(&call);
     const char *at = call_text(&call);
@@ -246,6 +247,7 @@ static void test_summary_ends_it(void **state) {
     assert_string_equal(text_at(json_object_get(event.data, "summary"), "ended_by"), "deadline");
     assert_string_equal(text_at(json_array_get(json_object_get(event.data, "missing"), 1), "member"), "lamp\n\n3");
     assert_string_equal(text_at(json_array_get(json_object_get(event.data, "rejected"), 0), "kid"), "010a");
+    assert_string_equal(text_at(json_array_get(json_object_get(event.data, "rejected"), 1), "kid"), "02");
     json_decref(event.data);
     call_fini(&call);
 }
