@@ -227,6 +227,46 @@ static void test_multipart_reply(void **state) {
     tear_down(&f);
 }
 
+/* RFC 6690: what there is, without an exchange. */
+static void test_links(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_has_exchange_id(&response);
+    assert_field(&response, "Content-Type", "application/link-format");
+    assert_non_null(strstr(response.body, "</lamps>"));
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+static void allow_one_exchange(struct cg_config *config) { config->limits.exchanges = 1; }
+
+/* Two connections for it and 128 more, of which one address has half. */
+static void test_connections_follow_the_exchanges(void **state) {
+    (void)state;
+    enum { SHARE = (2 + 128) / 2 };
+    static struct fake_client clients[SHARE + 1];
+    struct fixture f;
+    set_up_with(&f, allow_one_exchange);
+    for (int i = 0; i <= SHARE; i++) {
+        connect_to(&f, &clients[i]);
+        fake_client_send_text(&clients[i], "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
+        struct fake_response response = fake_client_response(&clients[i], false, NULL);
+        assert_int_equal(response.status, 200);
+        fake_response_fini(&response);
+        fake_client_read(&clients[0]);
+        assert_int_equal(clients[0].closed, i == SHARE); /* the oldest goes */
+    }
+    for (int i = 0; i <= SHARE; i++) fake_client_close(&clients[i]);
+    tear_down(&f);
+}
+
 static void test_json_reply(void **state) {
     (void)state;
     struct fixture f;
@@ -627,6 +667,8 @@ int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_multipart_reply),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_connections_follow_the_exchanges),
         cmocka_unit_test(test_json_reply),
         cmocka_unit_test(test_event_stream),
         cmocka_unit_test(test_nobody_answers),

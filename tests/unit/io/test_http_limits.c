@@ -219,6 +219,8 @@ static void test_a_head_has_less_time_than_silence(void **state) {
     fake_client_wait_closed(&later);
     fake_client_send_text(&silent, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&silent, 200, NULL);
+    fake_client_send_text(&silent, "G"); /* and now it has begun */
+    fake_client_wait_closed(&silent);
     fake_client_close(&silent);
     fake_client_close(&begun);
     fake_client_close(&later);
