@@ -24,10 +24,9 @@ struct listener {
 
 static struct listener *listener_of(struct cg_sink *sink) { return CG_CONTAINER(sink, struct listener, sink); }
 
-static void hear(struct listener *listener, const char *what, struct cg_slice more) {
-    listener->len +=
-        (size_t)snprintf(listener->heard + listener->len, sizeof listener->heard - listener->len, "%s%s%.*s;", what,
-                         more.len > 0 ? " " : "", (int)more.len, (const char *)more.data);
+static void hear(struct listener *listener, const char *what) {
+    size_t room = sizeof listener->heard - listener->len;
+    listener->len += (size_t)snprintf(listener->heard + listener->len, room, "%s;", what);
 }
 
 static int give_up(struct cg_problem *problem) { return cg_problem_set(problem, CG_E_INTERNAL, "the sink gives up"); }
@@ -37,7 +36,7 @@ static int on_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_
     assert_int_equal(strlen(view->exchange), 16);
     assert_string_equal(view->mapping->name, "lamps");
     assert_string_equal(view->summary.ended_by, "");
-    hear(listener, "begin", CG_SLICE_NONE);
+    hear(listener, "begin");
     return listener->gives_up ? give_up(problem) : CG_OK;
 }
 
@@ -48,7 +47,9 @@ static int on_answer(struct cg_sink *sink, const struct cg_view *view, const str
     struct listener *listener = listener_of(sink);
     (void)view;
     assert_true(listener->room-- > 0);
-    hear(listener, "answer", answer->payload);
+    char what[64];
+    snprintf(what, sizeof what, "answer %.*s", (int)answer->payload.len, (const char *)answer->payload.data);
+    hear(listener, what);
     return listener->gives_up ? give_up(problem) : CG_OK;
 }
 
@@ -64,7 +65,7 @@ static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sin
                    struct cg_sink_ending *ending) {
     static const char *const names[] = {[CG_SINK_DONE] = "done", [CG_SINK_CUT] = "cut", [CG_SINK_LEFT] = "left"};
     struct listener *listener = listener_of(sink);
-    hear(listener, names[how], CG_SLICE_NONE);
+    hear(listener, names[how]);
     listener->how = how;
     listener->problem = *problem;
     ending->status = 299;
