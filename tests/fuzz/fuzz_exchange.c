@@ -87,6 +87,7 @@ struct world {
     bool challenges;   /* and that it wants an Echo */
     bool overtaken;
     size_t bindings; /* made and not released */
+    uint32_t nstart; /* the largest so far: what is out when a reload lowers it stays out */
     unsigned epoch;  /* of the slow protector's keys */
     struct promise promises[JOBS_MAX];
     size_t promise_count;
@@ -420,6 +421,7 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
     uint8_t pace = input_u8(input), counts = input_u8(input), memory = input_u8(input), flags[3];
     for (size_t i = 0; i < sizeof flags; i++) flags[i] = input_u8(input);
     config->group.nstart = 1 + (pace & 3);
+    if (config->group.nstart > world->nstart) world->nstart = config->group.nstart;
     config->group.probing_burst = (uint32_t)one_of(pace >> 2, 16384, 64, 1, 500);
     config->group.probing_rate = (uint32_t)one_of(pace >> 4, 1, 1000, 10, 1);
     config->limits.exchanges = (uint32_t)one_of(counts, CALLS_MAX, 3, 8, 1);
@@ -485,7 +487,8 @@ static size_t queued(const struct world *world, const struct call *call) {
 }
 
 /* No address has more requests under way than NSTART (RFC 7252 §4.7), and nobody waits where one more may go. */
-static uint32_t count_at_endpoints(const struct cg_gateway *gateway) {
+static uint32_t count_at_endpoints(const struct world *world) {
+    const struct cg_gateway *gateway = world->gateway;
     uint32_t count = 0, flying = 0, expected = 0;
     size_t bytes = 0;
     for (const struct cg_endpoint *row = gateway->endpoints.by_addr; row != NULL; row = row->hh.next) {
@@ -499,7 +502,7 @@ static uint32_t count_at_endpoints(const struct cg_gateway *gateway) {
         }
         for (const struct cg_ask *it = row->waiting; it != NULL; it = it->next_at_endpoint, count++)
             CG_CHECK(it->endpoint == row && !it->flies);
-        CG_CHECK(row->outstanding == expected - before && row->outstanding <= gateway->config->group.nstart);
+        CG_CHECK(row->outstanding == expected - before && row->outstanding <= world->nstart);
     }
     CG_CHECK(bytes == gateway->endpoints.sealed_bytes);
     return count + flying;
@@ -522,7 +525,7 @@ static void check_exchanges(struct world *world) {
     for (size_t i = 0; i < CALLS_MAX; i++) memory += queued(world, &world->calls[i]);
     for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next) running += it->running;
     CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway));
-    CG_CHECK(asks == gateway->asks.used && asks == count_at_endpoints(gateway));
+    CG_CHECK(asks == gateway->asks.used && asks == count_at_endpoints(world));
     CG_CHECK(memory == gateway->quota.used);
     CG_CHECK(running == entered);
 }
