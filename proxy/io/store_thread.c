@@ -11,6 +11,7 @@
 
 #define CHECK_NS  (2 * UINT64_C(1000000000)) /* between checks of a store that nobody uses */
 #define SILENT_NS (2 * UINT64_C(1000000000)) /* a call that runs for longer is trouble */
+#define LOOK_MS   1000                       /* between the loop's looks whether there is one */
 
 struct queue {
     struct cg_store_job *first, *last;
@@ -21,6 +22,7 @@ struct cg_store_thread {
     struct cg_store_backend *backend; /* the thread's */
     uv_thread_t thread;
     uv_async_t async;
+    uv_timer_t looks;
     uv_mutex_t mutex; /* guards all below */
     uv_cond_t work;
     struct queue asked, done;
@@ -29,7 +31,8 @@ struct cg_store_thread {
     uint64_t busy_since_ns;    /* when the call that is running began; 0: none */
     bool broken;               /* the last call found that the store cannot be used */
     struct cg_problem trouble; /* why */
-    bool told_broken;          /* the loop's: what the log says last */
+    bool told_broken;          /* the loop's: what the log says last, ... */
+    bool told_hanging;         /* ... and of the call that is running */
     cg_store_closed_fn closed;
     void *closed_ctx;
 };
@@ -116,6 +119,7 @@ static void thread_main(void *arg) {
     begin_call(thread);
     thread->backend->ops->free(thread->backend);
     uv_mutex_lock(&thread->mutex);
+    thread->busy_since_ns = 0;
     thread->ended = true;
     wake_loop(thread);
     uv_mutex_unlock(&thread->mutex);
@@ -138,28 +142,60 @@ static bool report(struct cg_store_thread *thread) {
     return ended;
 }
 
-/* One line a change, whoever noticed it. */
-static void tell_state(struct cg_store_thread *thread) {
-    struct cg_problem trouble;
-    uv_mutex_lock(&thread->mutex);
-    bool broken = thread->broken;
-    trouble = thread->trouble;
-    uv_mutex_unlock(&thread->mutex);
+/* How long the running call has taken, where that is too long; 0: it has not, or there is none. With the mutex held. */
+static unsigned silent_s(const struct cg_store_thread *thread) {
+    const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : uv_hrtime() - thread->busy_since_ns;
+    return busy_ns > SILENT_NS ? (unsigned)(busy_ns / 1000000000) : 0;
+}
+
+static int silent_problem(unsigned seconds, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_STORE, "the store has not answered for %u s: its disk is slow or hangs",
+                          seconds);
+}
+
+/* While a call hangs, nothing comes back that could say so. */
+static void tell_hanging(struct cg_store_thread *thread, unsigned seconds) {
+    struct cg_problem problem = {0};
+    const bool hanging = seconds > 0;
+    if (hanging == thread->told_hanging) return;
+    thread->told_hanging = hanging;
+    if (hanging) {
+        (void)silent_problem(seconds, &problem);
+        cg_log(CG_LOG_ERROR, "store", "secured sending waits: %s", problem.detail);
+    } else {
+        cg_log(CG_LOG_INFO, "store", "the store answers again");
+    }
+}
+
+static void tell_broken(struct cg_store_thread *thread, bool broken, const struct cg_problem *trouble) {
     if (broken == thread->told_broken) return;
     thread->told_broken = broken;
     if (broken)
-        cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", trouble.detail);
+        cg_log(CG_LOG_ERROR, "store", "secured sending fails until this is mended: %s", trouble->detail);
     else
         cg_log(CG_LOG_INFO, "store", "the store can be used again");
 }
 
+/* One line a change, whoever noticed it. */
+static void tell_state(struct cg_store_thread *thread) {
+    struct cg_problem trouble;
+    uv_mutex_lock(&thread->mutex);
+    const unsigned seconds = silent_s(thread);
+    const bool broken = thread->broken;
+    trouble = thread->trouble;
+    uv_mutex_unlock(&thread->mutex);
+    tell_hanging(thread, seconds);
+    tell_broken(thread, broken, &trouble);
+}
+
+static void on_look(uv_timer_t *looks) { tell_state(looks->data); }
+
 int cg_store_thread_status(struct cg_store_thread *thread, struct cg_problem *problem) {
     int err = CG_OK;
     uv_mutex_lock(&thread->mutex);
-    const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : uv_hrtime() - thread->busy_since_ns;
-    if (busy_ns > SILENT_NS) {
-        err = cg_problem_set(problem, CG_E_STORE, "the store has not answered for %u s: its disk is slow or hangs",
-                             (unsigned)(busy_ns / 1000000000));
+    const unsigned seconds = silent_s(thread);
+    if (seconds > 0) {
+        err = silent_problem(seconds, problem);
     } else if (thread->broken) {
         *problem = thread->trouble;
         err = CG_E_STORE;
@@ -179,12 +215,17 @@ static void on_closed(uv_handle_t *handle) {
     if (closed != NULL) closed(ctx);
 }
 
+static void on_async_closed(uv_handle_t *async) {
+    struct cg_store_thread *thread = async->data;
+    uv_close((uv_handle_t *)&thread->looks, on_closed);
+}
+
 static void on_async(uv_async_t *async) {
     struct cg_store_thread *thread = async->data;
     tell_state(thread); /* before those who waited: they end what asks for it */
     if (!report(thread) || uv_is_closing((uv_handle_t *)async)) return;
     CG_CHECK(uv_thread_join(&thread->thread) == 0);
-    uv_close((uv_handle_t *)async, on_closed);
+    uv_close((uv_handle_t *)async, on_async_closed);
 }
 
 static void refuse(struct cg_store_thread *thread, struct cg_store_job *job) {
@@ -218,12 +259,15 @@ struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_ba
     }
     thread->store.ops = &ops;
     thread->backend = backend;
-    thread->async.data = thread;
+    thread->async.data = thread->looks.data = thread;
+    CG_CHECK(uv_timer_init(loop, &thread->looks) == 0);
+    CG_CHECK(uv_timer_start(&thread->looks, on_look, LOOK_MS, LOOK_MS) == 0);
+    uv_unref((uv_handle_t *)&thread->looks);
     CG_CHECK(uv_mutex_init(&thread->mutex) == 0);
     CG_CHECK(uv_cond_init(&thread->work) == 0);
     status = uv_thread_create(&thread->thread, thread_main, thread);
     if (status == 0) return thread;
-    uv_close((uv_handle_t *)&thread->async, on_closed);
+    uv_close((uv_handle_t *)&thread->async, on_async_closed);
 failed:
     backend->ops->free(backend);
     cg_problem_set(problem, CG_E_INTERNAL, "no thread for the store: %s", uv_strerror(status));

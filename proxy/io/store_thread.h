@@ -20,7 +20,8 @@ struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_ba
 struct cg_store *cg_store_thread_store(struct cg_store_thread *thread);
 
 /* Whether the store can give numbers, as far as is known. CG_E_STORE with *problem: the last call or check failed, or
- * one has been running for more than two seconds. What becomes of it is in the log, one line a change. */
+ * one has been running for more than two seconds. What becomes of it is in the log, one line a change, within a second
+ * and whether somebody asks or not. */
 int cg_store_thread_status(struct cg_store_thread *thread, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* From the loop, once: what was submitted is still done and reported; what is submitted later ends with CG_E_STOPPING,

@@ -7,7 +7,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -301,6 +303,92 @@ static void on_late_done(struct cg_store_job *job) {
     cg_store_thread_close(side->thread, on_closed, side);
 }
 
+/* What the log says meanwhile. */
+
+static FILE *caught;
+static int real_stderr;
+
+static void catch_stderr(void) {
+    caught = tmpfile();
+    assert_non_null(caught);
+    real_stderr = dup(STDERR_FILENO);
+    assert_true(real_stderr >= 0);
+    assert_true(dup2(fileno(caught), STDERR_FILENO) >= 0);
+}
+
+static const char *release_stderr(void) {
+    static char text[4096];
+    assert_true(dup2(real_stderr, STDERR_FILENO) >= 0);
+    close(real_stderr);
+    rewind(caught);
+    text[fread(text, 1, sizeof text - 1, caught)] = '\0';
+    fclose(caught);
+    return text;
+}
+
+static size_t count_of(const char *text, const char *part) {
+    size_t count = 0;
+    for (; (text = strstr(text, part)) != NULL; text += strlen(part)) count++;
+    return count;
+}
+
+static void expect_a_beginning_and_an_end(const char *text) {
+    const char *begins =
+        strstr(text, "level=error event=store msg=\"secured sending waits: the store has not answered");
+    const char *ends = strstr(text, "level=info event=store msg=\"the store answers again");
+    assert_non_null(begins);
+    assert_non_null(ends);
+    assert_true(begins < ends);
+    assert_int_equal(count_of(text, "event=store"), 2);
+}
+
+/* Nobody asks for the store's state, and the number comes in the end. */
+static void the_log_says_when_a_job_hangs_and_when_that_is_over(void **state) {
+    struct side *side = *state;
+    catch_stderr();
+    open_side(side, NULL, 3500000);
+    submit(side, 0, CG_STORE_RESERVE, on_done);
+    close_and_run(side);
+    expect_a_beginning_and_an_end(release_stderr());
+    assert_int_equal(side->jobs[0].err, CG_OK);
+}
+
+static void on_end_look(uv_timer_t *timer) {
+    struct side *side = timer->data;
+    uv_close((uv_handle_t *)timer, NULL);
+    cg_store_thread_close(side->thread, on_closed, side);
+}
+
+/* Such a call changes nothing else, and nobody waits for it. */
+static void the_log_says_when_a_check_hangs_and_when_that_is_over(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    unsigned checks = 0;
+    int works = CG_OK;
+    struct slow_backend *slow = calloc(1, sizeof *slow);
+    *slow = (struct slow_backend){
+        .backend.ops = &slow_ops, .freed = &side->freed, .delay_us = 3500000, .state = &works, .checks = &checks};
+    catch_stderr();
+    side->thread = cg_store_thread_open(&side->uv, &slow->backend, &problem);
+    uv_timer_init(&side->uv, &side->ticker);
+    side->ticker.data = side;
+    uv_timer_start(&side->ticker, on_end_look, 5000, 0); /* before the next one */
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    expect_a_beginning_and_an_end(release_stderr());
+    assert_int_equal(checks, 1);
+    assert_true(side->closed);
+}
+
+static void a_short_call_is_not_worth_a_line(void **state) {
+    struct side *side = *state;
+    catch_stderr();
+    open_side(side, NULL, 1200000);
+    submit(side, 0, CG_STORE_RESERVE, on_done);
+    submit(side, 1, CG_STORE_RESERVE, on_done); /* each on its own */
+    close_and_run(side);
+    assert_string_equal(release_stderr(), "");
+}
+
 static void a_disk_that_hangs_is_known(void **state) {
     struct side *side = *state;
     open_side(side, NULL, 3500000);
@@ -382,6 +470,9 @@ int main(void) {
         WITH_SIDE(a_broken_store_is_known_until_it_recovers),
         WITH_SIDE(a_refused_key_is_no_broken_store),
         WITH_SIDE(a_disk_that_hangs_is_known),
+        WITH_SIDE(the_log_says_when_a_job_hangs_and_when_that_is_over),
+        WITH_SIDE(the_log_says_when_a_check_hangs_and_when_that_is_over),
+        WITH_SIDE(a_short_call_is_not_worth_a_line),
         WITH_SIDE(senders_take_from_the_real_store),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
