@@ -442,9 +442,21 @@ void cg_cast_opened(struct cg_gateway *gateway, struct cg_cast *cast, const stru
     if (reason == NULL) cg_cast_heard(gateway, cast);
 }
 
+void cg_cast_acknowledge(struct cg_gateway *gateway, const struct cg_job *job, int err,
+                         const struct cg_opened *opened) {
+    if (!job->owes_ack || err < 0 || opened->verified != CASTGATE_VERIFIED_SOURCE) return;
+    cg_gateway_send_empty(gateway, &job->from, CG_ACK, job->ack_mid);
+}
+
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
                      const struct cg_msg *msg) {
-    if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_ACK, msg->mid);
+    struct cg_job arrived = {.cast = cast->ticket,
+                             .opens = true,
+                             .from = datagram->from,
+                             .arrival_us = datagram->arrival_us,
+                             .owes_ack = msg->type == CG_CON,
+                             .ack_mid = msg->mid};
+    if (arrived.owes_ack) arrived.owes_ack = !cg_gateway_offer_empty(gateway, &datagram->from, CG_ACK, msg->mid);
     struct cg_opening opening = {
         .binding = cast->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
@@ -453,11 +465,9 @@ void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const str
     int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
     if (err == CG_PENDING) {
         cast->opening++;
-        cg_gateway_use_job(gateway, &(struct cg_job){.cast = cast->ticket,
-                                                     .opens = true,
-                                                     .from = datagram->from,
-                                                     .arrival_us = datagram->arrival_us});
+        cg_gateway_use_job(gateway, &arrived);
     } else {
+        cg_cast_acknowledge(gateway, &arrived, err, &opened);
         cg_cast_opened(gateway, cast, &datagram->from, datagram->arrival_us, err, &opened);
     }
 }

@@ -1,6 +1,7 @@
 /* The gateway object: tables, time, what protectors promised, and the queue of exchanges whose step is to run. The hard
  * thing: nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place where steps run. */
 #include "core/ping.h"
+#include "core/reach.h"
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
@@ -39,6 +40,7 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_tokens_init(gateway);
     cg_endpoints_init(gateway);
     cg_pings_init(gateway);
+    cg_reach_init(gateway);
     take_limits(gateway);
     if (cg_gateway_prepare(gateway, config) < 0) {
         cg_gateway_free(gateway);
@@ -85,6 +87,7 @@ void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
     struct cg_config *old = gateway->config;
     gateway->config = cg_config_ref(config);
     cg_config_unref(old);
+    cg_reach_init(gateway);
     take_limits(gateway);
 }
 
@@ -264,6 +267,7 @@ static void hand_on(struct cg_gateway *gateway, const struct cg_job *job, int er
     struct cg_ask *ask = ask_of(gateway, job);
     if (cast != NULL) {
         cast->opening--;
+        cg_cast_acknowledge(gateway, job, err, opened);
         cg_cast_opened(gateway, cast, &job->from, job->arrival_us, err, opened);
     } else if (ask != NULL) {
         ask->opening--;

@@ -3,6 +3,7 @@
 #include "core/ping.h"
 #include "base/container.h"
 #include "core/ask.h"
+#include "core/reach.h"
 
 #include <stdlib.h>
 
@@ -74,18 +75,6 @@ void cg_pings_fini(struct cg_gateway *gateway) {
 
 /* Where to */
 
-static bool is_in_prefixes(const struct cg_group_settings *settings, const struct cg_addr *addr) {
-    for (size_t i = 0; i < settings->prefix_count; i++) {
-        if (cg_prefix_has(&settings->prefixes[i], addr)) return true;
-    }
-    return false;
-}
-
-static bool is_on_link(const struct cg_gateway *gateway, const struct cg_target *target, const struct cg_addr *addr) {
-    const struct cg_port *port = gateway->port;
-    return port->on_link != NULL && port->on_link(port->ctx, target->interface, addr);
-}
-
 bool cg_ping_may_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
                      const struct cg_addr *addr, bool known_host) {
     const struct cg_endpoint *endpoint = cg_endpoint_find(gateway, addr);
@@ -93,7 +82,7 @@ bool cg_ping_may_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, c
     if (exchange->strangers >= CG_STRANGERS_EXCHANGE || cg_addr_is_multicast(addr)) return false;
     bool pinging = endpoint != NULL && endpoint->pinging;
     if (!pinging && host_with_room(gateway, addr) == NULL) return false;
-    bool allowed = known_host || is_in_prefixes(&exchange->config->group, addr) || is_on_link(gateway, target, addr);
+    bool allowed = known_host || cg_reach_near(gateway, &exchange->config->group, target, addr);
     if (allowed) exchange->strangers++;
     return allowed;
 }

@@ -3,6 +3,7 @@
  * reply, as an answer or as a rejection with its reason; all else has a counter. */
 #include "core/ask.h"
 #include "base/check.h"
+#include "core/reach.h"
 
 void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid) {
     uint8_t bytes[4];
@@ -16,8 +17,14 @@ void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to,
     (void)err;
 }
 
+bool cg_gateway_offer_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid) {
+    bool may = cg_reach_may_hear(gateway, to);
+    if (may) cg_gateway_send_empty(gateway, to, type, mid);
+    return may;
+}
+
 static void reset(struct cg_gateway *gateway, const struct cg_datagram *datagram, const struct cg_msg *msg) {
-    if (msg->type == CG_CON) cg_gateway_send_empty(gateway, &datagram->from, CG_RST, msg->mid);
+    if (msg->type == CG_CON) (void)cg_gateway_offer_empty(gateway, &datagram->from, CG_RST, msg->mid);
 }
 
 /* No answer to the request whose token it bears, for the reason `err`. */

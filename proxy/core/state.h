@@ -150,6 +150,17 @@ struct cg_pings {
     struct cg_allowance all;
 };
 
+/* See reach.h. */
+#define CG_REACH_HOSTS 1024
+struct cg_reach {
+    struct cg_allowance questions; /* about links, that may be asked now */
+    struct cg_reached {
+        struct cg_addr host; /* port 0 */
+        uint64_t until_us;   /* when to find out again */
+        bool may_hear;
+    } hosts[CG_REACH_HOSTS]; /* each in the place of its hash */
+};
+
 /* See endpoint.h. */
 struct cg_endpoints {
     struct cg_endpoint *by_addr;   /* uthash head */
@@ -225,6 +236,8 @@ struct cg_job {
     uint16_t mid;               /* of the ask's request at that time */
     struct cg_addr from;
     uint64_t arrival_us;
+    bool owes_ack; /* for a group request's Confirmable answer, once it is verified */
+    uint16_t ack_mid;
 };
 
 struct cg_gateway {
@@ -240,6 +253,7 @@ struct cg_gateway {
     struct cg_tokens tokens;
     struct cg_endpoints endpoints;
     struct cg_pings pings;
+    struct cg_reach reach;
     struct cg_pace_table paces;
     struct cg_budgets budgets;
     struct cg_quota quota;
@@ -263,7 +277,10 @@ uint64_t cg_gateway_spare_job(struct cg_gateway *gateway);
 void cg_gateway_use_job(struct cg_gateway *gateway, const struct cg_job *job);
 
 /* receive.c */
+/* To whoever has proven to be there, or is to. */
 void cg_gateway_send_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
+/* To anybody else: false, and nothing is sent, where that must not be (see reach.h). */
+bool cg_gateway_offer_empty(struct cg_gateway *gateway, const struct cg_addr *to, enum cg_type type, uint16_t mid);
 
 /* token.c */
 void cg_tokens_init(struct cg_gateway *gateway); /* once the port is set */
@@ -299,6 +316,8 @@ void cg_cast_leave(struct cg_gateway *gateway, struct cg_subscription *subscript
 void cg_cast_receive(struct cg_gateway *gateway, struct cg_cast *cast, const struct cg_datagram *datagram,
                      const struct cg_msg *msg);
 void cg_cast_sealed(struct cg_gateway *gateway, struct cg_cast *cast, int err, const struct cg_problem *problem);
+/* The answer for this job was opened: a Confirmable one that is verified is acknowledged, wherever it is from. */
+void cg_cast_acknowledge(struct cg_gateway *gateway, const struct cg_job *job, int err, const struct cg_opened *opened);
 /* A datagram with its token is no answer, in none of its exchanges. */
 void cg_cast_refuse(struct cg_cast *cast, const struct cg_addr *from, const struct cg_opened *opened,
                     const char *reason);

@@ -39,6 +39,13 @@ static const struct cg_member *first_at_host(const struct cg_mapping *mapping, c
     return member;
 }
 
+bool cg_who_has_host(const struct cg_mapping *mapping, const struct cg_addr *addr) {
+    struct cg_addr host = cg_addr_host(addr);
+    if (first_at_host(mapping, &host) != NULL) return true;
+    host.scope = 0;
+    return has_zone(addr) && first_at_host(mapping, &host) != NULL;
+}
+
 static const struct cg_member *only_member_at_host(const struct cg_mapping *mapping, const struct cg_addr *from) {
     struct cg_addr host = cg_addr_host(from);
     const struct cg_member *here = first_at_host(mapping, &host), *anywhere = NULL;

@@ -190,6 +190,32 @@ static void a_verified_member_orders_a_bounded_number_of_blocks(void **state) {
     assert_null(side->world.gateway->pings.hosts); /* and nobody was pinged */
 }
 
+/* What nobody has verified has us send nothing to an address that anybody may have made up. */
+static void a_confirmable_answer_from_afar_is_acknowledged_when_it_is_verified(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    size_t sent = side_get(side);
+    struct reception reception = room_receive(room, 1, sent);
+    struct answer_bytes answer = room_seal(room, 1, &reception, "on", (struct style){0});
+    answer.data[0] &= (uint8_t)~0x30; /* Confirmable */
+    struct answer_bytes forged = answer;
+    forged.data[forged.len - 1] ^= 1;
+    world_deliver(&side->world, "203.0.113.9:5683", forged.data, forged.len);
+    side_settle(side);
+    assert_int_equal(side->world.sent_count, sent + 1);
+    world_deliver(&side->world, "203.0.113.1:5683", answer.data, answer.len);
+    assert_int_equal(side->world.sent_count, sent + 1);
+    side_settle(side);
+    assert_int_equal(side->world.sent_count, sent + 2);
+    const struct emission *ack = &side->world.sent[sent + 1];
+    struct cg_addr from = address("203.0.113.1:5683");
+    assert_int_equal(ack->len, 4);
+    assert_int_equal(ack->msg.type, CG_ACK);
+    assert_int_equal(ack->msg.mid, answer.data[2] << 8 | answer.data[3]);
+    assert_true(cg_addr_equal(&ack->route.to, &from));
+    assert_has(side_reply(side), "\"answered\":1,");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_nobody_verified_settles_nothing, room_setup, room_teardown),
@@ -199,6 +225,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(an_acknowledgement_does_not_silence_retransmission, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(a_verified_member_orders_a_bounded_number_of_blocks, room_setup, room_teardown),
         cmocka_unit_test_setup_teardown(forged_answers_put_no_retransmission_off, room_setup, room_teardown),
+        cmocka_unit_test_setup_teardown(a_confirmable_answer_from_afar_is_acknowledged_when_it_is_verified, room_setup,
+                                        room_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
