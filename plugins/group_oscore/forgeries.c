@@ -25,20 +25,36 @@ static unsigned failures_of(const struct cg_forgeries *forgeries, const struct c
     return source == NULL ? 0 : source->failures;
 }
 
-static struct cg_allowance filled(const struct cg_allowance *of_all, uint64_t now_us) {
-    struct cg_allowance now = *of_all;
-    cg_allowance_fill(&now, 0, CG_FAILURES_GATEWAY_RATE, now_us);
+struct cg_allowance cg_failures_now(const struct cg_allowance *allowance, unsigned per_second, uint64_t now_us) {
+    struct cg_allowance now = *allowance;
+    cg_allowance_fill(&now, 0, per_second, now_us);
     return now;
+}
+
+static struct cg_allowance gateway_now(const struct cg_allowance *of_all, uint64_t now_us) {
+    return cg_failures_now(of_all, CG_FAILURES_GATEWAY_RATE, now_us);
+}
+
+static struct cg_allowance home_now(const struct cg_kid_account *account, uint64_t now_us) {
+    return cg_failures_now(&account->home, CG_FAILURES_HOME_RATE, now_us);
+}
+
+/* Where it is flooded it owes nothing: it has the next one as soon as ever. */
+static void charge_home(struct cg_kid_account *account, uint64_t now_us) {
+    account->home = home_now(account, now_us);
+    account->home.left -= 1;
+    if (account->home.left < -CG_FAILURES_HOME) account->home.left = -CG_FAILURES_HOME;
 }
 
 bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
                         const struct cg_kid_account *account, const struct cg_addr *from, bool at_home) {
     unsigned of_kid = account->failures + account->running;
     if (of_kid == 0) return true;
-    if (at_home && account->at_home < CG_FAILURES_HOME) return true;
+    if (at_home && home_now(account, now_us).left - account->at_home >= 1 - CG_FAILURES_HOME) return true;
     return of_kid < CG_FAILURES_KID &&
            forgeries->failures + forgeries->running - forgeries->members < CG_FAILURES_CAST &&
-           failures_of(forgeries, from) < CG_FAILURES_SOURCE && filled(of_all, now_us).left >= 1 - CG_FAILURES_GATEWAY;
+           failures_of(forgeries, from) < CG_FAILURES_SOURCE &&
+           gateway_now(of_all, now_us).left >= 1 - CG_FAILURES_GATEWAY;
 }
 
 void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home) {
@@ -47,34 +63,33 @@ void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *a
     if (at_home) account->at_home++;
 }
 
-static void stop_running(struct cg_forgeries *forgeries, struct cg_kid_account *account) {
+void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home) {
     forgeries->running--;
     if (--account->running == 0) forgeries->members--;
-}
-
-void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home) {
-    stop_running(forgeries, account);
     if (at_home) account->at_home--;
 }
 
 void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_all, uint64_t now_us,
-                       struct cg_kid_account *account, const struct cg_addr *from) {
-    stop_running(forgeries, account);
+                       struct cg_kid_account *account, const struct cg_addr *from, bool at_home) {
+    cg_forgeries_end(forgeries, account, at_home);
+    if (at_home) charge_home(account, now_us);
     account->failures++;
     forgeries->failures++;
-    *of_all = filled(of_all, now_us);
+    *of_all = gateway_now(of_all, now_us);
     of_all->left -= 1;
-    struct cg_source *source = cg_forgeries_source(forgeries, from);
+    struct cg_source *source = cg_forgeries_source(forgeries, from, false);
     if (source != NULL) source->failures++;
 }
 
-struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from) {
-    const struct cg_addr key = cg_source_of(from);
+struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from, bool home) {
+    struct cg_addr key = cg_source_of(from);
+    key.port = home;
     struct cg_source *source = find_source(forgeries, &key);
     if (source != NULL) return source;
     source = calloc(1, sizeof *source);
     if (source == NULL) return NULL;
     source->from = key;
+    source->home = home;
     HASH_ADD(hh, forgeries->sources, from, sizeof source->from, source);
     if (CG_HASH_HAS(hh, source)) return source;
     free(source);

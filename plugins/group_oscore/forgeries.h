@@ -1,10 +1,15 @@
 /* What forgeries may cost. Anybody who hears a request can answer it under any kid from any address, and each such
- * answer costs a signature check before it shows. So nothing that an attacker chooses decides whether a member is
- * heard, only when: answers that may be forged wait (later.h) and are not refused.
+ * answer costs a signature check before it shows. So what an attacker chooses decides when a member is heard, not
+ * whether: answers that may be forged wait (later.h), and are refused only where a cast has had all that it may cost.
  *
- * At once is verified, in one cast: a member's first answer, whoever else is forging; a few from the address where its
- * credential verified last or is configured; and beyond that as long as kid, source, cast and gateway have not had too
- * many failures. Where nothing fails nothing is limited: ten thousand members may answer at the same moment. */
+ * At once is verified, in one cast: a member's first answer, whoever else is forging; a few, and soon again, from its
+ * home, which is the address where its credential verified last or is configured; and beyond that as long as kid,
+ * source, cast and gateway have not had too many failures. Where nothing fails nothing is limited: ten thousand members
+ * may answer at the same moment.
+ *
+ * All that can fail in a cast of M members that has lasted T seconds, in verifications: at once M (1 + CG_FAILURES_HOME
+ * + CG_FAILURES_HOME_RATE T) + CG_FAILURES_CAST, and of those that waited CG_LATER_CAST + CG_LATER_HOME +
+ * (CG_LATER_RATE + CG_LATER_HOME_RATE) T, one at a time. */
 #ifndef CG_GROUP_OSCORE_FORGERIES_H
 #define CG_GROUP_OSCORE_FORGERIES_H
 
@@ -13,10 +18,11 @@
 #include "wire/addr.h"
 
 enum {
-    CG_FAILURES_KID = 16,    /* of one member, failed or running */
-    CG_FAILURES_HOME = 4,    /* beside these: from where the member is known to be */
-    CG_FAILURES_SOURCE = 16, /* from one IPv4 address or IPv6 /64 */
-    CG_FAILURES_CAST = 256,  /* failed, or running beyond one a member */
+    CG_FAILURES_KID = 16,      /* of one member, failed or running */
+    CG_FAILURES_HOME = 4,      /* beside these: from its home, failed or running; failures are forgotten again: */
+    CG_FAILURES_HOME_RATE = 2, /* so many a second */
+    CG_FAILURES_SOURCE = 16,   /* from one IPv4 address or IPv6 /64 */
+    CG_FAILURES_CAST = 256,    /* failed, or running beyond one a member */
     /* Of the gateway, all casts together: an allowance of failures, which is counted from full (0) downwards. */
     CG_FAILURES_GATEWAY = 2048,
     CG_FAILURES_GATEWAY_RATE = 256, /* a second */
@@ -24,9 +30,11 @@ enum {
 
 struct cg_waiting;
 
-/* An IPv4 address or IPv6 /64: ports and interface identifiers cost an attacker nothing. */
+/* An IPv4 address or IPv6 /64: ports and interface identifiers cost an attacker nothing. What a member sends from its
+ * home waits apart from what comes under other kids from there. */
 struct cg_source {
-    struct cg_addr from; /* as cg_source_of makes it */
+    struct cg_addr from; /* as cg_source_of makes it; port 1: a home */
+    bool home;
     unsigned failures;
     struct cg_waiting *waiting; /* utlist head: its answers that wait */
     size_t bytes;               /* of these */
@@ -38,20 +46,24 @@ struct cg_source {
 struct cg_forgeries {
     struct cg_source *sources; /* uthash head: those with failures or waiting answers */
     unsigned failures;
-    unsigned running, members; /* verifications that have not ended, and of how many members they are */
-    unsigned later;            /* verifications of answers that waited, in all */
-    struct cg_source *turns;   /* utlist head: the sources with waiting answers, whose turn it is first */
-    size_t bytes;              /* of all waiting answers */
+    unsigned running, members;             /* verifications that have not ended, and of how many members they are */
+    struct cg_allowance later, home_later; /* verifications of answers that waited: see later.h */
+    /* utlist heads: the sources with waiting answers, whose turn it is first; and the homes, before all others. */
+    struct cg_source *turns, *home_turns;
+    size_t bytes, home_bytes; /* of all waiting answers, and of those from home */
     struct cg_forgeries *prev, *next;
 };
 
 /* One member's in one cast. All zero: nothing yet. */
 struct cg_kid_account {
     unsigned failures, running;
-    unsigned at_home; /* of these, from where it is known to be */
+    unsigned at_home;         /* running, from its home */
+    struct cg_allowance home; /* failures from there, counted from full (0) downwards */
 };
 
 struct cg_addr cg_source_of(const struct cg_addr *from);
+/* As it is now, of one that is counted from full (0) downwards. */
+struct cg_allowance cg_failures_now(const struct cg_allowance *allowance, unsigned per_second, uint64_t now_us);
 
 /* Whether an answer of this member is verified at once; else it waits. */
 bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
@@ -60,10 +72,10 @@ bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_al
 void cg_forgeries_begin(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
 void cg_forgeries_end(struct cg_forgeries *forgeries, struct cg_kid_account *account, bool at_home);
 void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_all, uint64_t now_us,
-                       struct cg_kid_account *account, const struct cg_addr *from);
+                       struct cg_kid_account *account, const struct cg_addr *from, bool at_home);
 
 /* The source's entry, made where there is none. NULL: no memory. */
-struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from);
+struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from, bool home);
 void cg_forgeries_drop(struct cg_forgeries *forgeries,
                        struct cg_source *source);       /* unless it has failures or waiting answers */
 void cg_forgeries_fini(struct cg_forgeries *forgeries); /* nothing waits any more */

@@ -1,7 +1,11 @@
 /* Answers that may be forged, and wait for their turn: one at a time is verified in the whole gateway, so that they
  * take one thread at most; casts take turns, and in a cast sources do, so that one genuine answer is not behind a
  * thousand forgeries from elsewhere. Bounded in bytes and, for each cast, in verifications. Where it is full somebody
- * has to go: whoever has most. */
+ * has to go: whoever has most.
+ *
+ * What comes from a member's home goes before what comes from strangers, and displaces them, but from half of the room;
+ * and when all verifications of a cast are used up there are more for it. So strangers, however many addresses they
+ * have, do not silence a member whose home is known. */
 #ifndef CG_GROUP_OSCORE_LATER_H
 #define CG_GROUP_OSCORE_LATER_H
 
@@ -10,6 +14,9 @@
 
 enum {
     CG_LATER_CAST = 4096,                      /* verifications of answers that waited, a cast */
+    CG_LATER_RATE = 1024,                      /* and more of them, a second: a tenth of a thread */
+    CG_LATER_HOME = 1024,                      /* beyond these for answers from home, a cast */
+    CG_LATER_HOME_RATE = 1024,                 /* a second */
     CG_LATER_BYTES_CAST = 1024 * 1024,         /* that wait, a cast: some 800 usual answers */
     CG_LATER_BYTES_GATEWAY = 16 * 1024 * 1024, /* and of all casts, which share it evenly */
 };
@@ -33,10 +40,19 @@ struct cg_later {
     struct cg_allowance failures; /* forgeries.h */
 };
 
-/* Lets it wait; others may be displaced. CG_E_ATTEMPTS: no room for it, or its cast has had its share. CG_E_NO_MEMORY.
- */
+/* Where an answer that is to wait is from. */
+struct cg_whence {
+    struct cg_addr from;
+    bool at_home;
+};
+
+/* Lets it wait; others may be displaced. CG_E_ATTEMPTS: no room for it, or a stranger's where its cast has had its
+ * share. CG_E_NO_MEMORY. */
 int cg_later_add(struct cg_later *later, struct cg_waiting *waiting, struct cg_forgeries *forgeries,
-                 const struct cg_addr *from, size_t bytes) CG_MUST_CHECK;
+                 const struct cg_whence *whence, size_t bytes, uint64_t now_us) CG_MUST_CHECK;
+/* Whether the cast has a verification left for an answer that waited; one is begun. */
+bool cg_later_allow(const struct cg_forgeries *forgeries, bool at_home, uint64_t now_us);
+void cg_later_begin(struct cg_forgeries *forgeries, bool at_home, uint64_t now_us);
 /* Whose turn it is, who waits in this cast, who was displaced, and among these who is of this cast: taken out. NULL:
  * nobody. */
 struct cg_waiting *cg_later_take(struct cg_later *later);

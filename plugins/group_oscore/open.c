@@ -139,7 +139,7 @@ static void end_verifying(struct group_opening *o, int err) {
     if (o->charged == NULL) return;
     if (err < 0 && o->forged) {
         cg_forgeries_fail(forgeries, &services->later.failures, cg_gateway_now(services->gateway), &o->charged->account,
-                          &o->from);
+                          &o->from, o->at_home);
     } else {
         cg_forgeries_end(forgeries, &o->charged->account, o->at_home);
     }
@@ -289,10 +289,12 @@ static void deliver_waiting(struct cg_waiting *waiting, int err) {
 static int begin_waited(struct cg_later *later, struct group_opening *o) {
     struct cg_opened opened = {0};
     struct cg_forgeries *forgeries = &o->binding->forgeries;
+    const uint64_t now_us = cg_gateway_now(o->binding->group->services->gateway);
+    const bool at_home = o->at_home; /* as it was when it began to wait */
     o->turn = TURN_HAS_COME;
-    int err = forgeries->later < CG_LATER_CAST ? advance(o, &opened) : CG_E_ATTEMPTS;
+    int err = cg_later_allow(forgeries, at_home, now_us) ? advance(o, &opened) : CG_E_ATTEMPTS;
     if (err != CG_PENDING) return err;
-    forgeries->later++;
+    cg_later_begin(forgeries, at_home, now_us);
     later->running = &o->waiting;
     return CG_PENDING;
 }
@@ -316,11 +318,14 @@ static void refuse_displaced(struct cg_later *later) {
 
 /* It may be forged: CG_PENDING, or why it cannot wait. Where nobody waits it is its turn. */
 static int wait_for_turn(struct group_opening *o) {
-    struct cg_later *later = &o->binding->group->services->later;
+    struct cg_group_services *services = o->binding->group->services;
+    struct cg_later *later = &services->later;
+    const struct cg_whence whence = {.from = o->from, .at_home = o->at_home};
     size_t bytes = sizeof *o + o->sealed_len + CG_OSCORE_OPEN_ROOM(o->sealed_len);
     if (later->running == NULL) return begin_waited(later, o);
     o->reason = CG_E_ATTEMPTS;
-    int err = cg_later_add(later, &o->waiting, &o->binding->forgeries, &o->from, bytes);
+    const uint64_t now_us = cg_gateway_now(services->gateway);
+    int err = cg_later_add(later, &o->waiting, &o->binding->forgeries, &whence, bytes, now_us);
     return err < 0 ? err : CG_PENDING;
 }
 

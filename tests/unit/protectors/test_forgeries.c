@@ -30,7 +30,7 @@ static bool allows(const struct accounts *a, const struct cg_kid_account *accoun
 static void fail_once(struct accounts *a, struct cg_kid_account *account, const char *from, bool at_home) {
     const struct cg_addr source = addr(from);
     cg_forgeries_begin(&a->forgeries, account, at_home);
-    cg_forgeries_fail(&a->forgeries, &a->of_all, a->now_us, account, &source);
+    cg_forgeries_fail(&a->forgeries, &a->of_all, a->now_us, account, &source, at_home);
 }
 
 /* A failure of somebody who is never seen again. */
@@ -99,8 +99,61 @@ static void four_more_from_where_the_member_is(void **state) {
     assert_false(allows(&a, &a.one, "192.0.2.99", true));
     cg_forgeries_begin(&a.forgeries, &a.one, true);
     cg_forgeries_end(&a.forgeries, &a.one, true); /* what verifies uses nothing up */
-    assert_int_equal(a.one.at_home, 4);
+    assert_false(allows(&a, &a.one, "192.0.2.99", true));
+    assert_int_equal(a.one.at_home, 0);
+    assert_true(a.one.home.left == -4);
+    a.now_us += SECOND;
+    cg_forgeries_begin(&a.forgeries, &a.one, true); /* but as long as it has not ended */
+    assert_true(allows(&a, &a.one, "192.0.2.99", true));
+    cg_forgeries_begin(&a.forgeries, &a.one, true);
+    assert_false(allows(&a, &a.one, "192.0.2.99", true));
+    cg_forgeries_end(&a.forgeries, &a.one, true);
+    assert_true(allows(&a, &a.one, "192.0.2.99", true));
     cg_forgeries_fini(&a.forgeries);
+}
+
+/* However many were forged from there: at once again after half a second, at 4 and 2 a second and no more. */
+static void what_failed_from_home_is_soon_forgotten(void **state) {
+    (void)state;
+    struct accounts a = {.now_us = SECOND};
+    unsigned at_once = 0;
+    for (int i = 0; i < 16; i++) fail_once(&a, &a.one, "192.0.2.99", false);
+    for (int i = 0; i < 1000; i++) fail_once(&a, &a.one, "192.0.2.1", true); /* most of these have waited */
+    assert_false(allows(&a, &a.one, "192.0.2.1", true));
+    a.now_us += SECOND / 2 - 1;
+    assert_false(allows(&a, &a.one, "192.0.2.1", true));
+    a.now_us += 1;
+    assert_true(allows(&a, &a.one, "192.0.2.1", true));
+    a.now_us += 3600 * SECOND;
+    for (int ms = 0; ms < 10000; ms++, a.now_us += SECOND / 1000) {
+        if (!allows(&a, &a.one, "192.0.2.1", true)) continue;
+        fail_once(&a, &a.one, "192.0.2.1", true);
+        at_once++;
+    }
+    assert_in_range(at_once, 4 + 2 * 10 - 1, 4 + 2 * 10);
+    cg_forgeries_fini(&a.forgeries);
+}
+
+/* How many of those that waited are begun in so many seconds, where there are ever more. */
+static unsigned verified_later(struct cg_forgeries *forgeries, bool at_home, uint64_t *now_us, unsigned seconds) {
+    unsigned begun = 0;
+    for (uint64_t until_us = *now_us + seconds * SECOND; *now_us <= until_us; *now_us += 200) {
+        for (; cg_later_allow(forgeries, at_home, *now_us); begun++) cg_later_begin(forgeries, at_home, *now_us);
+    }
+    return begun;
+}
+
+static void those_that_waited_have_a_total_and_a_rate(void **state) {
+    (void)state;
+    struct cg_forgeries strangers = {0}, homes = {0}, both = {0};
+    uint64_t now_us = SECOND;
+    assert_in_range(verified_later(&strangers, false, &now_us, 3), 4096 + 3 * 1024 - 1, 4096 + 3 * 1024);
+    now_us = SECOND;
+    assert_in_range(verified_later(&homes, true, &now_us, 3), 4096 + 1024 + 3 * 2048 - 2, 4096 + 1024 + 3 * 2048);
+    now_us = SECOND;
+    assert_int_equal(verified_later(&both, false, &now_us, 0), 4096);
+    now_us = SECOND;
+    assert_int_equal(verified_later(&both, true, &now_us, 0), 1024); /* strangers cannot use these up */
 }
 
 static void a_source_is_an_address_or_a_prefix(void **state) {
@@ -119,7 +172,7 @@ static void a_source_is_an_address_or_a_prefix(void **state) {
             struct cg_addr source = addr(cases[c].forger);
             source.port = (uint16_t)(1000 + i);
             cg_forgeries_begin(&a.forgeries, &somebody, false);
-            cg_forgeries_fail(&a.forgeries, &a.of_all, a.now_us, &somebody, &source);
+            cg_forgeries_fail(&a.forgeries, &a.of_all, a.now_us, &somebody, &source, false);
         }
         assert_false(allows(&a, &a.one, cases[c].same, false));
         assert_true(allows(&a, &a.one, cases[c].other, false));
@@ -198,12 +251,20 @@ struct queue {
     size_t used;
 };
 
-static struct cg_waiting *add(struct queue *q, int cast, const char *from, size_t bytes) {
-    const struct cg_addr source = addr(from);
+static struct cg_waiting *add_of(struct queue *q, int cast, const char *from, bool at_home, size_t bytes) {
+    const struct cg_whence whence = {.from = addr(from), .at_home = at_home};
     struct cg_waiting *waiting = &q->waiting[q->used++];
     assert_true(q->used <= WAITING);
-    assert_int_equal(cg_later_add(&q->later, waiting, &q->casts[cast], &source, bytes), CG_OK);
+    assert_int_equal(cg_later_add(&q->later, waiting, &q->casts[cast], &whence, bytes, SECOND), CG_OK);
     return waiting;
+}
+
+static struct cg_waiting *add(struct queue *q, int cast, const char *from, size_t bytes) {
+    return add_of(q, cast, from, false, bytes);
+}
+
+static struct cg_waiting *add_home(struct queue *q, const char *from, size_t bytes) {
+    return add_of(q, 0, from, true, bytes);
 }
 
 static void empty(struct queue *q) {
@@ -345,21 +406,104 @@ static void room_is_shared_by_casts(void **state) {
     empty(q);
 }
 
+static void homes_go_first(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    struct cg_waiting *stranger = add(q, 0, "192.0.2.1", 100), *home = add_home(q, "192.0.2.2", 100);
+    struct cg_waiting *beside = add(q, 0, "192.0.2.2", 100); /* under another kid */
+    struct cg_waiting *second = add_home(q, "192.0.2.2", 100), *other = add_home(q, "192.0.2.3", 100);
+    assert_ptr_equal(cg_later_take(&q->later), home);
+    assert_ptr_equal(cg_later_take(&q->later), other); /* and take turns */
+    assert_ptr_equal(cg_later_take(&q->later), second);
+    assert_ptr_equal(cg_later_take(&q->later), stranger);
+    assert_ptr_equal(cg_later_take(&q->later), beside);
+    add_home(q, "192.0.2.2", 100);
+    empty(q);
+}
+
+/* Though it is larger than all of theirs, and they come before it and after it, from ever other addresses. */
+static void strangers_displace_no_home(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    struct cg_waiting *home = NULL;
+    char text[32];
+    for (int i = 0; i < 3000; i++) {
+        snprintf(text, sizeof text, "10.1.%d.%d", i / 250, i % 250 + 1);
+        if (i == 1500) home = add_home(q, "192.0.2.2", 5000);
+        add(q, 0, text, 1000);
+        for (struct cg_waiting *gone; (gone = cg_later_take_displaced(&q->later)) != NULL;) {
+            assert_ptr_not_equal(gone, home);
+        }
+    }
+    assert_in_range(q->casts[0].bytes, CG_LATER_BYTES_CAST - 1000, CG_LATER_BYTES_CAST);
+    assert_ptr_equal(cg_later_take(&q->later), home);
+    empty(q);
+}
+
+/* Forgers may have a member's address, too: half of the room is for those who are not known yet. */
+static void homes_displace_strangers_from_half_of_the_room(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    char text[32];
+    for (int i = 0; i < 200; i++) {
+        snprintf(text, sizeof text, "10.1.1.%d", i + 1);
+        add(q, 0, text, 10000);
+        while (cg_later_take_displaced(&q->later) != NULL) {
+        }
+    }
+    struct cg_waiting *other = add_home(q, "192.0.2.3", 10000);
+    for (int i = 0; i < 200; i++) {
+        add_home(q, "192.0.2.2", 10000);
+        for (struct cg_waiting *gone; (gone = cg_later_take_displaced(&q->later)) != NULL;) {
+            assert_ptr_not_equal(gone, other); /* whoever has most, here as well */
+        }
+    }
+    assert_int_equal(q->casts[0].home_bytes / 10000, CG_LATER_BYTES_CAST / 2 / 10000);
+    assert_in_range(q->casts[0].bytes, CG_LATER_BYTES_CAST - 20000, CG_LATER_BYTES_CAST);
+    assert_ptr_equal(cg_later_take(&q->later), other);
+    empty(q);
+}
+
+/* Where casts have become so many that a cast's homes alone have more than its share. */
+static void homes_make_room_where_there_is_nobody_else(void **state) {
+    (void)state;
+    struct queue *q = new_queue();
+    for (int i = 0; i < 50; i++) add_home(q, "192.0.2.2", 10000);
+    q->later.cast_count += 63; /* others: 256 KiB each */
+    struct cg_waiting *stranger = add(q, 0, "192.0.2.1", 10000);
+    assert_in_range(q->casts[0].bytes, 1, 256 * 1024);
+    q->later.cast_count -= 63;
+    while (cg_later_take_displaced(&q->later) != NULL) {
+    }
+    assert_ptr_not_equal(cg_later_take(&q->later), stranger);
+    empty(q);
+}
+
+static int try_add(struct queue *q, bool at_home, size_t bytes, uint64_t now_us) {
+    const struct cg_whence whence = {.from = addr("192.0.2.1"), .at_home = at_home};
+    struct cg_waiting *waiting = &q->waiting[q->used++];
+    return cg_later_add(&q->later, waiting, &q->casts[0], &whence, bytes, now_us);
+}
+
 static void there_is_an_end_to_it(void **state) {
     (void)state;
     struct queue *q = new_queue();
-    struct cg_waiting waiting;
-    const struct cg_addr from = addr("192.0.2.1");
-    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, CG_LATER_BYTES_CAST + 1), CG_E_ATTEMPTS);
-    q->casts[0].later = CG_LATER_CAST;
-    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
-    q->casts[0].later--;
+    assert_int_equal(try_add(q, false, CG_LATER_BYTES_CAST + 1, SECOND), CG_E_ATTEMPTS);
+    assert_int_equal(try_add(q, true, CG_LATER_BYTES_CAST / 2 + 1, SECOND), CG_E_ATTEMPTS);
+    q->casts[0].later = (struct cg_allowance){.left = -CG_LATER_CAST, .filled_us = SECOND};
+    assert_int_equal(try_add(q, false, 1, SECOND), CG_E_ATTEMPTS);
+    assert_int_equal(try_add(q, true, 1, SECOND), CG_OK);                               /* there is room for it */
+    assert_int_equal(try_add(q, false, 1, SECOND + SECOND / CG_LATER_RATE + 1), CG_OK); /* and soon for others */
+    q->casts[0].later.left++;
     q->later.displaced_bytes = CG_LATER_BYTES_CAST;
     add(q, 0, "192.0.2.1", 1);
     q->later.displaced_bytes = 0;
     add(q, 1, "192.0.2.1", CG_LATER_BYTES_CAST);        /* what just fits */
     q->later.displaced_bytes = CG_LATER_BYTES_CAST + 1; /* so much is to be refused already */
-    assert_int_equal(cg_later_add(&q->later, &waiting, &q->casts[0], &from, 1), CG_E_ATTEMPTS);
+    assert_int_equal(try_add(q, false, 1, SECOND), CG_E_ATTEMPTS);
+    assert_int_equal(try_add(q, true, 1, SECOND), CG_OK);
+    q->later.displaced_bytes = 2 * CG_LATER_BYTES_CAST + 1;
+    assert_int_equal(try_add(q, true, 1, SECOND), CG_E_ATTEMPTS);
     q->later.displaced_bytes = 0;
     empty(q);
 }
@@ -575,6 +719,114 @@ static void a_flood_takes_nothing_from_where_the_member_is(void **state) {
     }
 }
 
+/* All that a cast may cost where forging began so long before. */
+static unsigned bound_of(unsigned members, double seconds) {
+    return (unsigned)(members * (5 + 2 * seconds) + 256 + 4096 + 1024 + 2 * 1024 * seconds);
+}
+
+static void know_all_addresses(struct side *side) {
+    static const char *const addresses[FAKE_MEMBERS] = {NULL, "127.1.0.1", "127.1.0.2", "127.1.0.3"};
+    memcpy(side->addresses, addresses, sizeof addresses);
+    side_set_keys(side, side->lamps, &side->keys, 3, NULL); /* other members, so that they are read */
+    side_set_keys(side, side->lamps, &side->keys, 0, NULL);
+}
+
+/* Members take their time, and the forger has it: each kid from its own address and from five thousand others, till
+ * nothing is left. */
+static void members_are_heard_long_after_a_flood(struct room *room, bool known, bool settles) {
+    struct side *side = &room->side;
+    if (known) know_all_addresses(side);
+    const size_t sent = side_get(side), before = side->crypto.submitted;
+    struct answer_bytes genuine[LAMPS + 1], bytes[LAMPS + 1];
+    for (int lamp = 1; lamp <= LAMPS; lamp++) {
+        struct reception reception = room_receive(room, lamp, sent);
+        bytes[lamp] = forged(room, lamp, &reception);
+        genuine[lamp] = room_seal(room, lamp, &reception, "genuine", (struct style){0});
+        for (int i = 0; i < 5; i++) side_deliver(side, lamp, &bytes[lamp]);
+    }
+    for (unsigned i = 0; i < 6000; i++) {
+        flood(room, &bytes[1 + i % 3], i % 5000, 1);
+        if (settles && i % 500 == 0) side_settle(side);
+    }
+    side_settle(side);
+    world_advance(&side->world, SECOND + SECOND / 2);
+    for (unsigned i = 0; i < 900; i++) flood(room, &bytes[1 + i % 3], 5000 + i, 1); /* and once more */
+    if (!known) side_settle(side);
+    for (int lamp = 1; lamp <= LAMPS; lamp++) {
+        const size_t submitted = side->crypto.submitted;
+        side_deliver(side, lamp, &genuine[lamp]);
+        if (known) assert_int_equal(side->crypto.submitted, submitted + 1); /* at once */
+    }
+    side_settle(side);
+    assert_in_range(side->crypto.submitted - before, 3, bound_of(3, 1.5));
+    const char *text = side_reply(side);
+    assert_counts(text, 3, 15 + 6000 + 900);
+    assert_int_equal(count_of(text, "\"body\":\"genuine\""), 3);
+}
+
+static void known_members_are_heard_long_after_a_flood(void **state) {
+    members_are_heard_long_after_a_flood(*state, true, true);
+}
+
+static void known_members_are_heard_long_after_a_sudden_flood(void **state) {
+    members_are_heard_long_after_a_flood(*state, true, false);
+}
+
+static void unknown_members_are_heard_long_after_a_flood(void **state) {
+    members_are_heard_long_after_a_flood(*state, false, true);
+}
+
+/* Without a moment to recover, and more forged from its own address than is verified at once: it has to wait, but is
+ * not refused. */
+static void a_known_member_is_heard_where_nothing_is_left(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    know_all_addresses(side);
+    const size_t sent = side_get(side), before = side->crypto.submitted;
+    struct reception two = room_receive(room, 2, sent);
+    struct answer_bytes bytes = forged(room, 2, &two);
+    for (unsigned i = 0; i < 6000; i += 500) {
+        flood(room, &bytes, i, 500);
+        side_settle(side);
+    }
+    flood_from(room, &bytes, 2, 100);
+    flood(room, &bytes, 6000, 100);
+    struct answer_bytes genuine = room_seal(room, 2, &two, "genuine", (struct style){0});
+    side_deliver(side, 2, &genuine);
+    flood_from(room, &bytes, 2, 100);
+    flood(room, &bytes, 6100, 2000);
+    side_settle(side);
+    assert_int_equal(side->crypto.submitted - before, 16 + 4 + CG_LATER_CAST + 200 + 1 - 4);
+    const char *text = side_reply(side);
+    assert_counts(text, 1, 8300);
+    assert_has(text, "\"body\":\"genuine\"");
+}
+
+/* A forger with the addresses of all members, who never stops: what it costs at the most. */
+static void a_cast_costs_no_more_where_homes_are_forged(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    know_all_addresses(side);
+    const size_t sent = side_get(side), before = side->crypto.submitted;
+    struct answer_bytes bytes[LAMPS + 1];
+    for (int lamp = 1; lamp <= LAMPS; lamp++) {
+        struct reception reception = room_receive(room, lamp, sent);
+        bytes[lamp] = forged(room, lamp, &reception);
+    }
+    unsigned forgeries = 0;
+    for (int tenth = 0; tenth <= 15; tenth++) {
+        if (tenth > 0) world_advance(&side->world, SECOND / 10);
+        for (int i = 0; i < (tenth == 0 ? 6000 : 700); i++, forgeries++) {
+            side_deliver(side, 1 + i % 3, &bytes[1 + i % 3]);
+            if (i % 200 == 0) side_settle(side);
+        }
+        side_settle(side);
+    }
+    const size_t cost = side->crypto.submitted - before;
+    assert_in_range(cost, 4096 + 1024 + 3000, bound_of(3, 1.5));
+    assert_counts(side_reply(side), 0, forgeries);
+}
+
 /* What is in the queue when its cast ends, its client leaves, or the gateway stops. */
 static void a_cast_ends_while_answers_wait(void **state) {
     struct room *room = *state;
@@ -662,16 +914,22 @@ int main(void) {
         cmocka_unit_test(the_first_answer_is_never_late),
         cmocka_unit_test(a_kid_has_sixteen),
         cmocka_unit_test(four_more_from_where_the_member_is),
+        cmocka_unit_test(what_failed_from_home_is_soon_forgotten),
         cmocka_unit_test(a_source_is_an_address_or_a_prefix),
         cmocka_unit_test(a_cast_has_256),
         cmocka_unit_test(the_gateway_has_2048_and_256_a_second),
         cmocka_unit_test(failures_in_quick_succession_are_made_up_for_as_well),
+        cmocka_unit_test(those_that_waited_have_a_total_and_a_rate),
         cmocka_unit_test(sources_take_turns),
         cmocka_unit_test(casts_take_turns),
         cmocka_unit_test(whoever_has_most_has_to_go),
         cmocka_unit_test(of_equals_chance_decides),
         cmocka_unit_test(who_goes_depends_on_what_nobody_knows),
         cmocka_unit_test(room_is_shared_by_casts),
+        cmocka_unit_test(homes_go_first),
+        cmocka_unit_test(strangers_displace_no_home),
+        cmocka_unit_test(homes_displace_strangers_from_half_of_the_room),
+        cmocka_unit_test(homes_make_room_where_there_is_nobody_else),
         cmocka_unit_test(there_is_an_end_to_it),
         WITH_ROOM(a_member_is_heard_in_the_middle_of_a_flood),
         WITH_ROOM(a_member_is_heard_behind_a_flood),
@@ -681,6 +939,11 @@ int main(void) {
         WITH_ROOM(forgeries_in_pairwise_mode_make_nobody_wait),
         WITH_ROOM(an_address_is_known_under_all_keys),
         WITH_ROOM(a_flood_takes_nothing_from_where_the_member_is),
+        WITH_ROOM(known_members_are_heard_long_after_a_flood),
+        WITH_ROOM(known_members_are_heard_long_after_a_sudden_flood),
+        WITH_ROOM(unknown_members_are_heard_long_after_a_flood),
+        WITH_ROOM(a_known_member_is_heard_where_nothing_is_left),
+        WITH_ROOM(a_cast_costs_no_more_where_homes_are_forged),
         WITH_ROOM(a_cast_ends_while_answers_wait),
         WITH_ROOM(the_end_of_one_cast_holds_no_other),
         WITH_ROOM(forgeries_count_once_under_several_epochs),
