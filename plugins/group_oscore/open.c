@@ -292,6 +292,7 @@ static int begin_waited(struct cg_later *later, struct group_opening *o) {
     const uint64_t now_us = cg_gateway_now(o->binding->group->services->gateway);
     const bool at_home = o->at_home; /* as it was when it began to wait */
     o->turn = TURN_HAS_COME;
+    o->reason = 0; /* why it would be refused if its turn did not come */
     int err = cg_later_allow(forgeries, at_home, now_us) ? advance(o, &opened) : CG_E_ATTEMPTS;
     if (err != CG_PENDING) return err;
     cg_later_begin(forgeries, at_home, now_us);

@@ -559,6 +559,20 @@ static void a_member_is_heard_in_the_middle_of_a_flood(void **state) {
     }
 }
 
+/* What waited and was verified is refused for what it is; not for having waited. */
+static void what_has_waited_is_refused_for_what_it_is(void **state) {
+    struct room *room = *state;
+    struct side *side = &room->side;
+    struct reception two = room_receive(room, 2, side_get(side));
+    struct answer_bytes bytes = forged(room, 2, &two);
+    flood(room, &bytes, 0, 25);
+    assert_int_equal(side->crypto.count, 16 + 1); /* the others wait */
+    side_settle(side);
+    const char *text = side_reply(side);
+    assert_counts(text, 0, 25);
+    assert_refused(text, "verification-failed", 25);
+}
+
 /* The same one by one, as it is where the threads keep up. */
 static void a_member_is_heard_behind_a_flood(void **state) {
     struct room *room = *state;
@@ -932,6 +946,7 @@ int main(void) {
         cmocka_unit_test(homes_make_room_where_there_is_nobody_else),
         cmocka_unit_test(there_is_an_end_to_it),
         WITH_ROOM(a_member_is_heard_in_the_middle_of_a_flood),
+        WITH_ROOM(what_has_waited_is_refused_for_what_it_is),
         WITH_ROOM(a_member_is_heard_behind_a_flood),
         WITH_ROOM(every_member_is_heard_where_every_kid_is_forged),
         WITH_ROOM(a_cast_costs_no_more_than_this),
