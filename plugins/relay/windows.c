@@ -11,9 +11,7 @@
 #include "base/container.h"
 #include "base/text.h"
 #include "oscore/digest.h"
-
-/* EXCHANGE_LIFETIME (RFC 7252 §4.8.2): how long a client may repeat itself. */
-#define LIFETIME_US (UINT64_C(247) * 1000000)
+#include "wire/transmission.h"
 
 enum { RECENT = 32, END_LEN = 4 + 2 * CG_DIGEST_LEN + 1 };
 
@@ -65,7 +63,7 @@ static void note_recent(struct cg_window *window, uint64_t number, const struct 
     if (window->recent == NULL) window->recent = calloc(RECENT, sizeof *window->recent);
     if (window->recent == NULL) return;
     window->recent[window->next++ % RECENT] =
-        (struct recent){.number = number, .until_us = now_us + LIFETIME_US, .claim = *claim};
+        (struct recent){.number = number, .until_us = now_us + CG_EXCHANGE_LIFETIME_US, .claim = *claim};
 }
 
 void cg_window_sent(struct cg_window *window, uint64_t number, const struct cg_claim *claim, uint64_t now_us) {

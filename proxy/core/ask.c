@@ -6,11 +6,10 @@
 #include "base/container.h"
 #include "core/ping.h"
 #include "core/share.h"
+#include "core/who.h"
+#include "wire/transmission.h"
 
 #include <stdlib.h>
-
-/* RFC 7252 §4.8 */
-enum { ACK_TIMEOUT_US = 2000000, MAX_RETRANSMIT = 4 };
 
 enum {
     ECHOES_MAX = 1024,   /* of an exchange at once */
@@ -102,7 +101,7 @@ static void transmit(struct cg_gateway *gateway, struct cg_ask *ask) {
 
 static void ask_due(struct cg_gateway *gateway, struct cg_timer *timer) {
     struct cg_ask *ask = CG_CONTAINER(timer, struct cg_ask, timer);
-    bool is_last = ask->attempts == MAX_RETRANSMIT, stale = is_stale(ask);
+    bool is_last = ask->attempts == CG_MAX_RETRANSMIT, stale = is_stale(ask);
     if (ask->opening > 0 && (is_last || stale)) { /* what has come may be the answer */
         cg_gateway_set_timer(gateway, &ask->timer, gateway->now_us + OPENING_US);
     } else if (is_last) {
@@ -144,7 +143,8 @@ static bool begin_request(struct cg_gateway *gateway, struct cg_ask *ask) {
     ask->attempts = 0;
     uint16_t random;
     gateway->port->random(gateway->port->ctx, &random, sizeof random);
-    ask->timeout_us = ACK_TIMEOUT_US + (uint64_t)random * (ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
+    ask->timeout_us =
+        CG_ACK_TIMEOUT_US + (uint64_t)random * (CG_ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
     cg_buf_init(&ask->datagram, CG_DATAGRAM_MAX);
     return true;
 }
@@ -295,12 +295,6 @@ static bool is_asked(const struct cg_exchange *exchange, const struct cg_addr *t
     return false;
 }
 
-static const struct cg_member *configured(const struct cg_exchange *exchange, struct cg_slice identity) {
-    struct cg_member *member;
-    HASH_FIND(hh_identity, exchange->mapping->members_by_identity, identity.data, identity.len, member);
-    return member;
-}
-
 static uint8_t *challenged_byte(const struct cg_exchange *exchange, const struct cg_member *member) {
     return &exchange->challenged[member->number / 8];
 }
@@ -320,7 +314,7 @@ static bool note_challenge(struct cg_exchange *exchange, const struct cg_member 
 
 /* A member that has come since the exchange began is in no list of it; what must not be done twice is then not done. */
 static bool may_retry(struct cg_exchange *exchange, const struct cg_addr *to, struct cg_slice identity) {
-    const struct cg_member *member = configured(exchange, identity);
+    const struct cg_member *member = cg_who_of_identity(exchange->mapping, identity);
     if (exchange->asks_running >= ECHOES_MAX || is_asked(exchange, to, CG_ASK_ECHO)) return false;
     if (!cg_share_take(exchange, identity, CG_SHARE_ECHO)) return false;
     if (member == NULL) return cg_ask_may_repeat(exchange);

@@ -5,19 +5,19 @@
 #include "base/container.h"
 #include "core/ask.h"
 #include "core/ping.h"
+#include "wire/transmission.h"
 
 #include <stdlib.h>
 #include <utlist.h>
 
 enum {
     ENDPOINTS_MAX = 1 << 16,
-    EXCHANGE_LIFETIME_US = 247 * 1000000, /* RFC 7252 §4.8.2: so long a Message ID is remembered */
-    SEALED_MAX = 8 << 20,                 /* bytes of unicast requests under way, in all: kept for retransmission */
-    STRANGERS_BURST = 4096,               /* requests to strangers, all together, and ... */
-    STRANGERS_RATE = 500,                 /* a second, beyond that */
-    FUTILE_MAX = 64,                      /* rows looked at in vain at one time */
-    HEADERS = 256,                        /* of one, roughly, beside its payload */
-    MIDS = 1 << 15,                       /* without CG_MID_UNICAST */
+    SEALED_MAX = 8 << 20,   /* bytes of unicast requests under way, in all: kept for retransmission */
+    STRANGERS_BURST = 4096, /* requests to strangers, all together, and ... */
+    STRANGERS_RATE = 500,   /* a second, beyond that */
+    FUTILE_MAX = 64,        /* rows looked at in vain at one time */
+    HEADERS = 256,          /* of one, roughly, beside its payload */
+    MIDS = 1 << 15,         /* without CG_MID_UNICAST */
     MIDS_OF_SPAN = MIDS / CG_MID_SPANS,
 };
 
@@ -76,7 +76,7 @@ static bool is_idle(const struct cg_endpoint *endpoint) {
 void cg_endpoints_purge(struct cg_gateway *gateway) {
     struct cg_endpoint *endpoint, *next;
     HASH_ITER(hh, gateway->endpoints.by_addr, endpoint, next) {
-        bool remembered = endpoint->used_us != 0 && gateway->now_us - endpoint->used_us < EXCHANGE_LIFETIME_US;
+        bool remembered = endpoint->used_us != 0 && gateway->now_us - endpoint->used_us < CG_EXCHANGE_LIFETIME_US;
         if (is_idle(endpoint) && !remembered) forget(gateway, endpoint);
     }
 }
@@ -102,8 +102,8 @@ uint16_t cg_endpoint_take_mid(const struct cg_gateway *gateway, struct cg_endpoi
 static bool has_mid(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
     uint64_t taken_us = *span_of(endpoint);
     bool begins = endpoint->next_mid % MIDS_OF_SPAN == 0;
-    if (!begins || taken_us == 0 || gateway->now_us - taken_us >= EXCHANGE_LIFETIME_US) return true;
-    cg_gateway_set_timer(gateway, &endpoint->mid_timer, taken_us + EXCHANGE_LIFETIME_US);
+    if (!begins || taken_us == 0 || gateway->now_us - taken_us >= CG_EXCHANGE_LIFETIME_US) return true;
+    cg_gateway_set_timer(gateway, &endpoint->mid_timer, taken_us + CG_EXCHANGE_LIFETIME_US);
     return false;
 }
 

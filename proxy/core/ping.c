@@ -4,13 +4,13 @@
 #include "base/container.h"
 #include "core/ask.h"
 #include "core/reach.h"
+#include "wire/transmission.h"
 
 #include <stdlib.h>
 
 enum {
-    PING_TIMEOUT_US = 2000000, /* ACK_TIMEOUT; doubled for each of ... */
-    RETRANSMISSIONS = 2,
-    GUESSES_MAX = 3, /* wrong Message IDs from there: then somebody is guessing */
+    RETRANSMISSIONS = 2, /* each after twice the time of the one before, from ACK_TIMEOUT on */
+    GUESSES_MAX = 3,     /* wrong Message IDs from there: then somebody is guessing */
 };
 
 /* Buckets */
@@ -101,7 +101,7 @@ void cg_ping_begin(struct cg_gateway *gateway, struct cg_endpoint *endpoint) {
     if (endpoint->pinging) return;
     endpoint->pinging = true;
     endpoint->ping_attempts = endpoint->guesses = 0;
-    endpoint->ping_timeout_us = PING_TIMEOUT_US;
+    endpoint->ping_timeout_us = CG_ACK_TIMEOUT_US;
     gateway->port->random(gateway->port->ctx, &endpoint->ping_mid, sizeof endpoint->ping_mid);
     transmit(gateway, endpoint);
 }

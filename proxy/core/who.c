@@ -60,10 +60,16 @@ static const struct cg_member *only_member_at_host(const struct cg_mapping *mapp
 
 static void hash_key(struct cg_who *who) { HASH_VALUE(who->key.data, who->key.len, who->hash); }
 
-static void decide_by_identity(struct cg_who *who, const struct cg_mapping *mapping) {
+static const struct cg_member *member_of(const struct cg_mapping *mapping, struct cg_slice identity, unsigned hash) {
     struct cg_member *member;
-    HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, who->key.data, who->key.len, who->hash, member);
-    who->member = member;
+    HASH_FIND_BYHASHVALUE(hh_identity, mapping->members_by_identity, identity.data, identity.len, hash, member);
+    return member;
+}
+
+const struct cg_member *cg_who_of_identity(const struct cg_mapping *mapping, struct cg_slice identity) {
+    unsigned hash;
+    HASH_VALUE(identity.data, identity.len, hash);
+    return member_of(mapping, identity, hash);
 }
 
 /* The same device on two links is two, whatever the settings leave out. */
@@ -87,7 +93,7 @@ void cg_who_decide(struct cg_who *who, const struct cg_mapping *mapping, const s
     if (!who->is_identity) who->key = cg_slice_of(&who->addr, sizeof who->addr);
     hash_key(who);
     if (who->is_identity) {
-        decide_by_identity(who, mapping);
+        who->member = member_of(mapping, who->key, who->hash);
     } else {
         decide_by_address(who, mapping);
     }

@@ -17,6 +17,8 @@ struct cg_who {
  * and link, whatever the port, else from that source. `who` must stay where it is while its key is in use. */
 void cg_who_decide(struct cg_who *who, const struct cg_mapping *mapping, const struct cg_addr *from,
                    struct cg_slice identity);
+/* The member that is configured with this credential; NULL: none. */
+const struct cg_member *cg_who_of_identity(const struct cg_mapping *mapping, struct cg_slice identity);
 /* Whether a member is configured at exactly this address and port. */
 bool cg_who_is_configured(const struct cg_mapping *mapping, const struct cg_addr *addr);
 /* Whether one is configured at this address, whatever the port. */

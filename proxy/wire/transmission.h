@@ -1,0 +1,11 @@
+/* Transmission parameters with their default values (RFC 7252 §4.8). */
+#ifndef CG_WIRE_TRANSMISSION_H
+#define CG_WIRE_TRANSMISSION_H
+
+#include <stdint.h>
+
+#define CG_ACK_TIMEOUT_US       UINT64_C(2000000)
+#define CG_MAX_RETRANSMIT       4
+#define CG_EXCHANGE_LIFETIME_US UINT64_C(247000000) /* so long a Message ID is remembered */
+
+#endif
