@@ -4,7 +4,7 @@
 #define CG_GROUP_OSCORE_BINDING_H
 
 #include "base/container.h"
-#include "core/protector.h"
+#include "legs/protector.h"
 #include "group_oscore/epoch.h"
 #include "oscore/oscore.h"
 

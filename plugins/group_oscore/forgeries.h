@@ -14,7 +14,7 @@
 #define CG_GROUP_OSCORE_FORGERIES_H
 
 #include "base/hash.h"
-#include "core/allowance.h"
+#include "model/allowance.h"
 #include "wire/addr.h"
 
 enum {

@@ -4,9 +4,9 @@
 #ifndef CG_GROUP_OSCORE_H
 #define CG_GROUP_OSCORE_H
 
-#include "core/crypto.h"
-#include "core/gateway.h"
-#include "core/sender.h"
+#include "legs/crypto.h"
+#include "exchange/gateway.h"
+#include "legs/sender.h"
 #include "group_oscore/later.h"
 #include "oscore/context.h"
 

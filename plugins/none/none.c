@@ -1,6 +1,6 @@
 /* The protector of "security": "none": messages pass as they are, nothing is proved about who answered (R58). */
 #include "builtin.h"
-#include "core/protector.h"
+#include "legs/protector.h"
 
 static int none_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                      struct cg_binding **binding, struct cg_problem *problem) {

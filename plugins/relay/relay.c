@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "core/protector.h"
+#include "legs/protector.h"
 #include "oscore/digest.h"
 #include "oscore/oscore.h"
 

@@ -5,8 +5,8 @@
 #ifndef CG_RELAY_H
 #define CG_RELAY_H
 
-#include "core/crypto.h"
-#include "core/gateway.h"
+#include "legs/crypto.h"
+#include "exchange/gateway.h"
 #include "oscore/context.h"
 #include "relay/windows.h"
 

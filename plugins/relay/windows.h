@@ -10,8 +10,8 @@
 
 #include "base/buf.h"
 #include "base/hash.h"
-#include "core/crypto.h"
-#include "core/request.h"
+#include "legs/crypto.h"
+#include "model/request.h"
 #include "oscore/replay.h"
 
 #define CG_WINDOW_ID_LEN 32

@@ -1,4 +1,4 @@
-/* core/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in shifts of at most 32 jobs, and
+/* legs/crypto.h on libuv's thread pool: urgent jobs first, then the lanes in turn, in shifts of at most 32 jobs, and
  * four shifts a thread at most in the pool, which also serves DNS and files. */
 #ifndef CG_IO_CRYPTO_POOL_H
 #define CG_IO_CRYPTO_POOL_H
@@ -6,7 +6,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-#include "core/crypto.h"
+#include "legs/crypto.h"
 
 struct cg_crypto_pool {
     struct cg_crypto crypto;

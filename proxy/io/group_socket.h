@@ -6,7 +6,7 @@
 
 #include <uv.h>
 
-#include "core/gateway.h"
+#include "exchange/gateway.h"
 
 struct cg_group_socket;
 

@@ -6,7 +6,7 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
-#include "core/request.h"
+#include "model/request.h"
 
 struct cg_interfaces {
     int query_fd; /* for ioctl */

@@ -8,7 +8,7 @@
 
 #include <uv.h>
 
-#include "core/request.h"
+#include "model/request.h"
 
 #define CG_NAMES_ADDRESSES 16 /* looked at, of one name */
 

@@ -6,7 +6,7 @@
 
 #include <uv.h>
 
-#include "core/store.h"
+#include "model/store.h"
 
 struct cg_store_thread;
 

@@ -4,8 +4,8 @@
 #define CG_REPLY_REPLY_H
 
 #include "castgate/plugin.h"
-#include "core/port.h"
-#include "core/request.h"
+#include "legs/port.h"
+#include "model/request.h"
 #include "reply/outq.h"
 
 #define CG_CONTENT_TYPE_MAX 256 /* with NUL */

@@ -7,7 +7,7 @@
 #ifndef CG_REPLY_SINK_H
 #define CG_REPLY_SINK_H
 
-#include "core/slots.h"
+#include "base/slots.h"
 #include "reply/view.h"
 
 struct cg_sink;

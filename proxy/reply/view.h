@@ -4,7 +4,7 @@
 #define CG_REPLY_VIEW_H
 
 #include "castgate/plugin.h"
-#include "core/tally.h"
+#include "rounds/tally.h"
 #include "wire/cri.h"
 
 struct cg_view {

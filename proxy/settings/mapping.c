@@ -5,8 +5,8 @@
 #include "settings/rows.h"
 
 #include "base/text.h"
-#include "core/forward.h"
-#include "core/mapping.h"
+#include "model/forward.h"
+#include "model/mapping.h"
 #include "settings/security_group.h"
 
 #include <stdio.h>

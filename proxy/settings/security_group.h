@@ -9,7 +9,7 @@
 #ifndef CG_SETTINGS_SECURITY_GROUP_H
 #define CG_SETTINGS_SECURITY_GROUP_H
 
-#include "core/store.h"
+#include "model/store.h"
 #include "oscore/context.h"
 #include "settings/secret.h"
 #include "wire/addr.h"
@@ -74,7 +74,7 @@ void cg_security_group_free(struct cg_security_group *group); /* wipes it; NULL 
 void cg_security_group_params(const struct cg_security_group *group, const struct cg_security_party *sender,
                               struct cg_oscore_params *params, struct cg_oscore_sender_params *own);
 
-/* Whose sequence numbers these are: two files with the same id would use the same nonces (core/store.h). The former
+/* Whose sequence numbers these are: two files with the same id would use the same nonces (model/store.h). The former
  * name is version 1's, a hash over Master Secret, Master Salt, Gid and Sender ID. Not for a checker's file.
  * CG_E_NO_MEMORY, CG_E_INTERNAL. */
 int cg_security_group_sender_id(const struct cg_security_group *group, const struct cg_security_party *sender,

@@ -1,11 +1,11 @@
-/* The settings file: JSON to a snapshot (core/config.h) and back. A file is checked as a whole: every mistake is listed
- * with a JSON pointer (RFC 6901) to where it is, and one mistake is enough for no snapshot. */
+/* The settings file: JSON to a snapshot (model/config.h) and back. A file is checked as a whole: every mistake is
+ * listed with a JSON pointer (RFC 6901) to where it is, and one mistake is enough for no snapshot. */
 #ifndef CG_SETTINGS_SETTINGS_H
 #define CG_SETTINGS_SETTINGS_H
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "core/config.h"
+#include "model/config.h"
 
 #define CG_SETTINGS_FILE_MAX ((size_t)16 << 20) /* bytes */
 #define CG_MISTAKES_LISTED   100                /* beyond, they are only counted */

@@ -2,7 +2,7 @@
  * are replaced in keys/folder.c. The hard thing: nothing may be written before everything is known to be right, since
  * keys that were given out cannot be taken back. */
 #include "settings/security_group.h"
-#include "sqlite/sqlite.h"
+#include "store/sqlite.h"
 #include "tools/keys/folder.h"
 
 #include <limits.h>

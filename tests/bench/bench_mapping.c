@@ -5,7 +5,7 @@
 
 #include "base/check.h"
 #include "common/figures.h"
-#include "core/mapping.h"
+#include "model/mapping.h"
 
 enum { ROUNDS = 31, LOOKUPS = 20000, SIZES = 3 };
 

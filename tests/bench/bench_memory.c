@@ -8,7 +8,7 @@
 #include "common/figures.h"
 #include "common/gateway.h"
 #include "common/http_client.h"
-#include "core/tally.h"
+#include "rounds/tally.h"
 
 enum { ANSWERS = 10000, HEAD = 15 /* bytes of an answer that are no payload: header, token, Content-Format, marker */ };
 

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "builtin.h"
-#include "core/endpoint.h"
+#include "legs/endpoint.h"
 #include "reply/reply.h"
 #include "settings/settings.h"
 

@@ -3,10 +3,10 @@
 #include "input.h"
 
 #include "base/text.h"
-#include "core/forward.h"
-#include "core/from_http.h"
-#include "core/links.h"
-#include "core/mapping.h"
+#include "model/forward.h"
+#include "fronts/http/from_http.h"
+#include "model/links.h"
+#include "model/mapping.h"
 #include "settings/settings.h"
 
 enum { FIELDS_MAX = 24 };

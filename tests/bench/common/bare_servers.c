@@ -1,5 +1,5 @@
 /* Why: the gateway's HTTP figures stand beside those of the same libraries doing nothing. The arrangement is the one of
- * io/http_server.c: libmicrohttpd's epoll descriptor in the loop, its timeout in a timer. */
+ * fronts/http/server.c: libmicrohttpd's epoll descriptor in the loop, its timeout in a timer. */
 #include "common/bare_servers.h"
 
 #include <arpa/inet.h>

@@ -12,7 +12,7 @@
 #include "builtin.h"
 #include "common/figures.h"
 #include "settings/settings.h"
-#include "sqlite/sqlite.h"
+#include "store/sqlite.h"
 
 static const struct cg_sender_id own_numbers = {.bytes = {1}};
 

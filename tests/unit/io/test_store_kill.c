@@ -18,8 +18,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "core/sender.h"
-#include "sqlite/sqlite.h"
+#include "legs/sender.h"
+#include "store/sqlite.h"
 
 enum { PATIENCE_MS = 20000, A_START = 1000000 + 100 * 60 /* a slow machine */ };
 

@@ -13,8 +13,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "core/sender.h"
-#include "sqlite/sqlite.h"
+#include "legs/sender.h"
+#include "store/sqlite.h"
 
 /* Passes to another backend, after a while. */
 struct slow_backend {

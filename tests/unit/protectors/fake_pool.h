@@ -3,8 +3,8 @@
 #ifndef FAKE_POOL_H
 #define FAKE_POOL_H
 
-#include "core/crypto.h"
-#include "core/sender.h"
+#include "legs/crypto.h"
+#include "legs/sender.h"
 
 enum { FAKE_JOBS_MAX = 16384, FAKE_WAIT_S = 17 /* what a store says that is asked too fast */ };
 

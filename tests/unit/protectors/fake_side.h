@@ -3,8 +3,8 @@
 #ifndef FAKE_SIDE_H
 #define FAKE_SIDE_H
 
-#include "../core/fake_world.h"
-#include "../oscore/fake_group.h"
+#include "exchange/fake_world.h"
+#include "oscore/fake_group.h"
 #include "fake_pool.h"
 #include "group_oscore/group_oscore.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "core/endpoint.h"
+#include "legs/endpoint.h"
 
 static void group_mode_only(struct fake_group *keys, uint8_t tag) {
     fake_group_make(keys, CG_COSE_NONE, CG_COSE_CHACHA20_POLY1305, CG_COSE_EDDSA, CG_COSE_NONE, CG_SHA512, tag);

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "core/endpoint.h"
+#include "legs/endpoint.h"
 
 /* A second request, whose group request waits until the first one is settled. */
 static void begin_another(struct side *side, struct call *call) {

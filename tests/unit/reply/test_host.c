@@ -1,5 +1,5 @@
 /* What the host shows an encoder: each item by its index, in any order, and nothing behind the last one. */
-#include "../core/fake_world.h"
+#include "exchange/fake_world.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Replies that go out while answers come in (R16): order, silence, slow readers, and every way a stream can end. */
-#include "../core/fake_world.h"
+#include "exchange/fake_world.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* What a client gets to see of its members: where they are hidden, nothing that leads to them (R19). */
-#include "../core/fake_world.h"
+#include "exchange/fake_world.h"
 
 #include <string.h>
 

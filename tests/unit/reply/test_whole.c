@@ -1,5 +1,5 @@
 /* Replies that are made when collecting has ended, and the words to the front: one, or none where the client left. */
-#include "../core/fake_world.h"
+#include "exchange/fake_world.h"
 
 #include <string.h>
 

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "core/forward.h"
-#include "core/mapping.h"
+#include "model/forward.h"
+#include "model/mapping.h"
 #include "fake_text.h"
 
 #define TOKEN_DIGEST "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"

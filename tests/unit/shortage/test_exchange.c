@@ -2,7 +2,7 @@
  * 503, nothing is lost, and the next request is served. */
 #include <stdio.h>
 
-#include "../core/fake_world.h"
+#include "exchange/fake_world.h"
 #include "fake_shortage.h"
 
 enum { IN_A_ROW = 5 };

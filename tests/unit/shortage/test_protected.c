@@ -1,6 +1,6 @@
 /* A protected exchange with every single allocation failing once, OpenSSL's among them: sealed or 503, never plain, and
  * the next request is served. */
-#include "../protectors/fake_room.h"
+#include "protectors/fake_room.h"
 #include "fake_shortage.h"
 
 struct scene {

@@ -1,0 +1,14 @@
+/* castgate --check MAPPING: one request of a mapping by way of the real machinery, without listeners, with everything
+ * told that can be told about it. */
+#ifndef CG_APP_CHECK_CHECK_H
+#define CG_APP_CHECK_CHECK_H
+
+#include "model/request.h"
+
+enum { CG_CHECK_ANSWERED = 0, CG_CHECK_SILENT = 1, CG_CHECK_SETTINGS = 2 };
+
+/* Prints to stdout, mistakes to stderr; returns one of the above, the program's exit status. Changes the snapshot (what
+ * the mapping lets through): it must not be used for anything else. Keeps no reference. */
+int cg_check_run(struct cg_config *config, const char *mapping);
+
+#endif

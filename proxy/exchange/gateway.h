@@ -1,0 +1,94 @@
+/* The functional core as one object: exchanges, casts and asks, their deadlines and their queue of events. It has no
+ * socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
+ *
+ * Calls come from one thread. start, abandon and receive only change state and enqueue; run does what is due and is
+ * the only call that talks to sinks. */
+#ifndef CG_EXCHANGE_GATEWAY_H
+#define CG_EXCHANGE_GATEWAY_H
+
+#include "legs/port.h"
+#include "legs/protector.h"
+#include "base/slots.h"
+#include "model/stats.h"
+
+struct cg_gateway;
+struct cg_sink;
+
+#define CG_EXCHANGE_ID_MAX 17 /* 16 hexadecimal digits and NUL */
+
+/* Takes a reference to the snapshot. The port must outlive the gateway. NULL: out of memory. */
+struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port *port);
+/* Frees all that is running, without a word to clients. */
+void cg_gateway_free(struct cg_gateway *gateway);
+
+/* Makes what cg_gateway_adopt needs for this snapshot, which then cannot fail. CG_E_NO_MEMORY. */
+int cg_gateway_prepare(struct cg_gateway *gateway, struct cg_config *config) CG_MUST_CHECK;
+/* New requests use the new snapshot from now on; running exchanges keep theirs (R4). */
+void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config);
+struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the current one, borrowed */
+
+/* A request in three moves: `new` reserves an exchange and gives its arena for the request's bytes; the front fills in
+ * *request; `start` sets it off (or `refuse` or `abandon` gives it up). CG_E_OVERLOAD when the table is full or the
+ * gateway is stopping. */
+int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket,
+                            struct cg_problem *problem) CG_MUST_CHECK;
+struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
+struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
+struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
+const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
+/* The sink is the exchange's from now on, and hears of it from cg_gateway_run alone (reply/sink.h). */
+void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_sink *sink, uint64_t now_us);
+/* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become,
+ * with the status that the front tells its client. The ticket is stale then. */
+void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,
+                       unsigned status);
+/* The client left: its sink tells nobody anything more. A stale ticket is ignored. */
+void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
+
+struct cg_datagram {
+    struct cg_addr from;
+    struct cg_slice bytes;
+    uint64_t arrival_us; /* monotonic */
+};
+
+/* One datagram from a group socket. */
+void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *datagram);
+
+/* Results that a protector promised with CG_PENDING, on the loop's thread. `err` is CG_OK or the reason. A job whose
+ * cast ended is ignored. Everything is borrowed for the call. */
+void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t job, int err, struct cg_slice datagram,
+                       const struct cg_problem *problem);
+void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const struct cg_opened *opened);
+
+/* The gateway has left the group that this protector stood for: what runs under it ends with the answers that it has
+ * (RFC 10021 §5.1). */
+struct cg_protector;
+void cg_gateway_left(struct cg_gateway *gateway, const struct cg_protector *protector);
+
+/* The time of the current or latest call, monotonic µs. */
+uint64_t cg_gateway_now(const struct cg_gateway *gateway);
+
+/* Does what is queued and due. Returns when to be called again at the latest (monotonic µs; UINT64_MAX: not before
+ * something comes in). */
+uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
+
+/* Refuses new exchanges; the running ones go on. */
+void cg_gateway_stop(struct cg_gateway *gateway);
+bool cg_gateway_is_stopping(const struct cg_gateway *gateway);
+/* Ends every running exchange now, each with the answers it has (ended_by "deadline"); what was not sent yet is
+ * refused. Only after cg_gateway_stop. */
+void cg_gateway_finish_all(struct cg_gateway *gateway);
+
+/* What the thread of the gateway did between two sleeps, or some short ones, took this much CPU time: for the metrics.
+ */
+void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
+
+size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */
+const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);
+struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway);
+
+/* What replies are made with: the memory that they are charged to, and where randomness comes from. */
+struct cg_quota *cg_gateway_quota(struct cg_gateway *gateway);
+const struct cg_port *cg_gateway_port(const struct cg_gateway *gateway);
+
+#endif

@@ -1,0 +1,163 @@
+/* The admin listener. The hard thing: it needs no token for what it serves, so a page in somebody's browser must not
+ * reach it under another name: Host is checked before anything else (and there are no CORS headers that would let it
+ * read). */
+#include "fronts/admin/admin.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "io/loop.h"
+
+enum { CONNECTIONS = 64 };
+
+struct cg_admin {
+    struct cg_http_server *server;
+    struct cg_gateway *gateway;
+    struct cg_admin_source source;
+    uint64_t started_us;
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+
+static void reply(struct cg_http_call *call, uint16_t status, const char *content_type, struct cg_buf *body) {
+    const struct cg_http_head head = {.status = status, .content_type = content_type};
+    cg_http_call_reply_bytes(call, &head, body);
+}
+
+static void reply_text(struct cg_http_call *call, uint16_t status, const char *text) {
+    struct cg_buf body;
+    cg_buf_init(&body, 0);
+    cg_buf_put_str(&body, text);
+    reply(call, status, "text/plain; charset=utf-8", &body);
+}
+
+/* ---- What there is ---- */
+
+static void put_gauge(struct cg_buf *to, const char *name, const char *help, double value) {
+    cg_buf_printf(to, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
+}
+
+static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
+    struct cg_buf body;
+    cg_buf_init(&body, 0);
+    cg_stats_emit(&body, cg_gateway_stats(admin->gateway), cg_gateway_totals(admin->gateway));
+    put_gauge(&body, "castgate_exchanges_running", "Exchanges that have not ended.",
+              (double)cg_gateway_running(admin->gateway));
+    put_gauge(&body, "castgate_uptime_seconds", "Time since the start.",
+              (double)(cg_loop_now_us() - admin->started_us) / 1e6);
+    cg_buf_put_str(&body, "# HELP castgate_build_info The program's version.\n# TYPE castgate_build_info gauge\n"
+                          "castgate_build_info{version=\"" CASTGATE_VERSION "\"} 1\n");
+    if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, &body);
+    reply(call, 200, "text/plain; version=0.0.4", &body);
+}
+
+static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
+    (void)admin;
+    reply_text(call, 200, "ok\n");
+}
+
+static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
+    struct cg_problem problem = {0};
+    char text[sizeof problem.detail + 1];
+    if (cg_gateway_is_stopping(admin->gateway)) {
+        reply_text(call, 503, "stopping\n");
+    } else if (admin->source.ready != NULL && admin->source.ready(admin->source.ctx, &problem) < 0) {
+        snprintf(text, sizeof text, "%s\n", problem.detail);
+        reply_text(call, 503, text);
+    } else {
+        reply_text(call, 200, "ok\n");
+    }
+}
+
+static const struct {
+    const char *path;
+    void (*serve)(struct cg_admin *admin, struct cg_http_call *call);
+} resources[] = {{"/metrics", serve_metrics}, {"/healthz", serve_healthz}, {"/readyz", serve_readyz}};
+
+/* ---- Requests ---- */
+
+static struct cg_slice path_of(struct cg_slice target) {
+    const uint8_t *mark = target.len == 0 ? NULL : memchr(target.data, '?', target.len);
+    return mark == NULL ? target : cg_slice_of(target.data, (size_t)(mark - target.data));
+}
+
+static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
+    const struct cg_http_message *message = cg_http_call_message(call);
+    struct cg_slice host, path = path_of(message->target);
+    int err = cg_http_check_host(&cg_gateway_config(admin->gateway)->admin, cg_http_call_listen(call), message, &host,
+                                 problem);
+    if (err < 0) return err;
+    for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
+        if (!cg_slice_is(path, resources[i].path)) continue;
+        if (cg_slice_is(message->method, "GET") || cg_slice_is(message->method, "HEAD")) {
+            resources[i].serve(admin, call);
+            return CG_OK;
+        }
+        problem->allow = CG_METHOD_BIT(CG_GET);
+        return cg_problem_set(problem, CG_E_METHOD, "%s is read with GET", resources[i].path);
+    }
+    return cg_problem_set(problem, CG_E_NOT_FOUND, "there is nothing here; /metrics, /healthz and /readyz are served");
+}
+
+static void on_request(void *ctx, struct cg_http_call *call) {
+    struct cg_problem problem = {0};
+    if (serve(ctx, call, &problem) < 0) cg_http_call_reply_problem(call, &problem, NULL);
+}
+
+static void on_done(void *ctx, struct cg_http_call *call) { (void)ctx, (void)call; }
+
+static size_t body_max(void *ctx) {
+    (void)ctx;
+    return 0;
+}
+
+static const struct cg_http_handler handler = {.request = on_request, .done = on_done, .body_max = body_max};
+
+/* ---- Opening and closing ---- */
+
+struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const struct cg_admin_source *source,
+                               struct cg_problem *problem) {
+    struct cg_admin *admin = calloc(1, sizeof *admin);
+    if (admin == NULL) {
+        cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the admin listener");
+        return NULL;
+    }
+    admin->gateway = gateway;
+    admin->source = *source;
+    admin->started_us = cg_loop_now_us();
+    const struct cg_http_options options = {
+        .settings = &cg_gateway_config(gateway)->admin,
+        .key_may_be_shared = cg_gateway_config(gateway)->key_files_may_be_shared,
+        .handler = &handler,
+        .ctx = admin,
+        .connections = CONNECTIONS,
+    };
+    admin->server = cg_http_server_open(uv, &options, problem);
+    if (admin->server == NULL) {
+        free(admin);
+        return NULL;
+    }
+    return admin;
+}
+
+int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) {
+    const struct cg_config *config = cg_gateway_config(admin->gateway);
+    return cg_http_server_reload_tls(admin->server, &config->admin.tls, config->key_files_may_be_shared, problem);
+}
+
+static void on_server_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    if (admin->on_closed != NULL) admin->on_closed(admin->on_closed_ctx);
+    free(admin);
+}
+
+void cg_admin_close(struct cg_admin *admin, void (*on_closed)(void *ctx), void *ctx) {
+    if (admin == NULL) return;
+    admin->on_closed = on_closed;
+    admin->on_closed_ctx = ctx;
+    cg_http_server_close(admin->server, on_server_closed, admin);
+}
+
+const struct cg_listen *cg_admin_listen(const struct cg_admin *admin, size_t index) {
+    return cg_http_server_listen(admin->server, index);
+}

@@ -1,0 +1,28 @@
+/* The admin listener: what is asked without a token. /metrics (Prometheus text), /healthz, /readyz. */
+#ifndef CG_FRONTS_ADMIN_ADMIN_H
+#define CG_FRONTS_ADMIN_ADMIN_H
+
+#include "exchange/gateway.h"
+#include "fronts/http/server.h"
+
+struct cg_admin;
+
+/* What others know. */
+struct cg_admin_source {
+    int (*ready)(void *ctx, struct cg_problem *problem); /* below 0: not, and *problem says why; may be NULL */
+    void (*metrics)(void *ctx, struct cg_buf *to);       /* writes some more; may be NULL */
+    void *ctx;
+};
+
+/* Listens as the gateway's current settings say (admin.listen). `gateway` outlives it. NULL: *problem says why. */
+struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const struct cg_admin_source *source,
+                               struct cg_problem *problem);
+/* As cg_front_http_reload, for admin.tls. */
+int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) CG_MUST_CHECK;
+/* It answers while the gateway stops, /readyz with 503, until this. NULL is fine, on_closed (may be NULL) is then not
+ * called. */
+void cg_admin_close(struct cg_admin *admin, void (*on_closed)(void *ctx), void *ctx);
+
+const struct cg_listen *cg_admin_listen(const struct cg_admin *admin, size_t index);
+
+#endif

@@ -1,0 +1,286 @@
+/* HTTP requests to exchanges and back. The hard thing: three lifetimes meet here, the client's call, the exchange, and
+ * the reply's bytes. A pending request is what ties the first two: it lives exactly as long as the call, holds the
+ * exchange by ticket only, and abandons it when the call ends, which does nothing to an exchange that is over. */
+#include "fronts/http/front.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include <sodium.h>
+
+#include "base/text.h"
+#include "model/links.h"
+#include "io/loop.h"
+#include "reply/reply.h"
+
+enum {
+    OTHER_FDS = 256,        /* descriptors for everything but this front's connections, those that are going included */
+    IDLE_CONNECTIONS = 128, /* beside those that wait for an exchange, or for another one on the same connection */
+};
+
+struct cg_front_http {
+    struct cg_http_server *server;
+    struct cg_gateway *gateway;
+    const struct cg_encoder_list *encoders;
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+
+struct pending {
+    struct cg_front_http *front;
+    struct cg_http_call *call;
+    struct cg_ticket ticket;
+};
+
+/* ---- Who sends it ---- */
+
+static int bad_token(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                          "Authorization must be: Bearer TOKEN, with the token of a known client");
+}
+
+/* RFC 6750 §2.1. The token's characters are not checked: only its digest is compared. */
+static bool parse_bearer(struct cg_slice value, struct cg_slice *token) {
+    static const size_t scheme = sizeof "Bearer" - 1;
+    if (value.len <= scheme || !cg_slice_is_nocase(cg_slice_of(value.data, scheme), "Bearer")) return false;
+    *token = cg_slice_of(value.data + scheme, value.len - scheme);
+    if (token->data[0] != ' ') return false;
+    while (token->len > 0 && token->data[0] == ' ') token->data++, token->len--;
+    return token->len > 0;
+}
+
+static int identify_by_token(struct cg_request *request, const struct cg_config *config, struct cg_slice value,
+                             struct cg_problem *problem) {
+    struct cg_slice token;
+    if (!parse_bearer(value, &token)) return bad_token(problem);
+    uint8_t digest[32];
+    crypto_hash_sha256(digest, token.data, token.len); /* takes no memory, so it cannot fail */
+    request->client = cg_config_client_by_token(config, digest);
+    return request->client == NULL ? bad_token(problem) : CG_OK;
+}
+
+static int unknown_certificate(const uint8_t digest[CG_HTTP_CERTIFICATE_SHA256], struct cg_problem *problem) {
+    char hex[2 * CG_HTTP_CERTIFICATE_SHA256 + 1];
+    for (size_t i = 0; i < CG_HTTP_CERTIFICATE_SHA256; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "no client of the settings has \"certificate_sha256\": \"%s\"",
+                          hex);
+}
+
+static int identify_by_certificate(struct cg_request *request, const struct cg_config *config,
+                                   struct cg_http_call *call, struct cg_problem *problem) {
+    uint8_t digest[CG_HTTP_CERTIFICATE_SHA256];
+    int err = cg_http_call_certificate(call, digest, problem);
+    if (err == CG_E_NOT_FOUND) return CG_OK;
+    if (err < 0) return err;
+    request->client = cg_config_client_by_certificate(config, digest);
+    return request->client == NULL ? unknown_certificate(digest, problem) : CG_OK;
+}
+
+/* A token is sent on purpose, a certificate perhaps for another's sake: the token decides where there are both. What
+ * proves nothing is refused where anonymous clients are taken, too: it is a mistake that should show. */
+static int identify(struct cg_request *request, const struct cg_config *config, struct cg_http_call *call,
+                    struct cg_problem *problem) {
+    struct cg_slice value;
+    int err = cg_http_field(cg_http_call_message(call), "Authorization", &value);
+    if (err == CG_E_NOT_FOUND) return identify_by_certificate(request, config, call, problem);
+    if (err < 0) return bad_token(problem);
+    return identify_by_token(request, config, value, problem);
+}
+
+/* ---- Requests ---- */
+
+static int convert(const struct pending *pending, const struct castgate_encoder **encoder, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_message *message = cg_http_call_message(pending->call);
+    const struct cg_listen *listen = cg_http_call_listen(pending->call);
+    struct cg_config *config = cg_gateway_exchange_config(gateway, pending->ticket);
+    struct cg_request *request = cg_gateway_request(gateway, pending->ticket);
+    int err = cg_from_http(request, cg_gateway_arena(gateway, pending->ticket), config, listen,
+                           pending->front->encoders, encoder, message, problem);
+    if (err < 0) return err;
+    request->may_be_anonymous = listen->loopback || listen->insecure;
+    request->is_remote = !listen->loopback;
+    return identify(request, config, pending->call, problem);
+}
+
+/* Needs no exchange, so its own is given up. */
+static int reply_links(struct pending *pending, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
+    const struct cg_http_head head = {
+        .status = 200, .content_type = "application/link-format", .headers = headers, .header_count = 1};
+    struct cg_buf body;
+    cg_buf_init(&body, 0);
+    int err = cg_links_emit(&body, cg_gateway_exchange_config(gateway, pending->ticket),
+                            cg_gateway_request(gateway, pending->ticket), problem);
+    if (err < 0) {
+        cg_buf_fini(&body);
+        return err;
+    }
+    cg_http_call_reply_bytes(pending->call, &head, &body);
+    cg_gateway_abandon(gateway, pending->ticket);
+    return CG_OK;
+}
+
+static const struct cg_front front_calls;
+
+static int start(struct pending *pending, const struct castgate_encoder *encoder, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_reply_to to = {.encoder = encoder,
+                                   .front = &front_calls,
+                                   .front_ctx = pending,
+                                   .quota = cg_gateway_quota(gateway),
+                                   .port = cg_gateway_port(gateway)};
+    struct cg_sink *sink = cg_reply_new(&to);
+    if (sink == NULL) return cg_problem_no_memory(problem);
+    cg_gateway_start(gateway, pending->ticket, sink, cg_loop_now_us());
+    return CG_OK;
+}
+
+/* To an exchange that runs, or to a reply. */
+static int set_off(struct pending *pending, struct cg_problem *problem) {
+    const struct castgate_encoder *encoder;
+    int err = convert(pending, &encoder, problem);
+    if (err < 0) return err;
+    if (cg_gateway_request(pending->front->gateway, pending->ticket)->discovery) return reply_links(pending, problem);
+    return start(pending, encoder, problem);
+}
+
+static void refuse(struct pending *pending, const struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    char id[CG_EXCHANGE_ID_MAX];
+    snprintf(id, sizeof id, "%s", cg_gateway_exchange_id(gateway, pending->ticket));
+    cg_gateway_refuse(gateway, pending->ticket, problem, cg_err_info(problem->err)->http_status);
+    cg_reply_problem(&front_calls, pending, problem, id);
+}
+
+static void on_request(void *ctx, struct cg_http_call *call) {
+    struct cg_front_http *front = ctx;
+    struct cg_problem problem = {0};
+    struct pending *pending = calloc(1, sizeof *pending);
+    if (pending == NULL) {
+        cg_problem_no_memory(&problem);
+        cg_http_call_reply_problem(call, &problem, NULL);
+        return;
+    }
+    *pending = (struct pending){.front = front, .call = call};
+    if (cg_gateway_new_exchange(front->gateway, &pending->ticket, &problem) < 0) {
+        free(pending);
+        cg_http_call_reply_problem(call, &problem, NULL);
+        return;
+    }
+    cg_http_call_set_ctx(call, pending);
+    if (set_off(pending, &problem) < 0) refuse(pending, &problem);
+}
+
+static void on_done(void *ctx, struct cg_http_call *call) {
+    struct cg_front_http *front = ctx;
+    struct pending *pending = cg_http_call_ctx(call);
+    if (pending == NULL) return;
+    cg_gateway_abandon(front->gateway, pending->ticket);
+    free(pending);
+}
+
+static size_t body_max(void *ctx) {
+    struct cg_front_http *front = ctx;
+    return cg_gateway_config(front->gateway)->limits.request_body;
+}
+
+static const struct cg_http_handler handler = {.request = on_request, .done = on_done, .body_max = body_max};
+
+/* ---- Replies ---- */
+
+/* A dictionary (RFC 9651 §3.2). */
+#define PUT(format, value) len += snprintf(text + len, size - (size_t)len, "%s" format, len > 0 ? ", " : "", value)
+#define PUT_COUNT(name)    PUT(#name "=%u", summary->name);
+#define PUT_TEXT(name)     PUT(#name "=%s", summary->name);
+#define PUT_OPTIONAL(name)                                                                                             \
+    if (summary->name > 0) PUT_COUNT(name)
+
+static void put_summary(char *text, size_t size, const struct castgate_summary *summary) {
+    int len = 0;
+    CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
+}
+
+static void on_reply(void *ctx, const struct cg_reply *reply) {
+    struct pending *pending = ctx;
+    char summary[320] = "";
+    if (!reply->streams) put_summary(summary, sizeof summary, &reply->summary);
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id}, {"Castgate-Summary", summary}};
+    const struct cg_http_head head = {
+        .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = 2};
+    cg_http_call_reply_queue(pending->call, &head, reply->body);
+}
+
+static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
+    struct pending *pending = ctx;
+    cg_http_call_reply_problem(pending->call, problem, exchange_id);
+}
+
+static const struct cg_front front_calls = {.reply = on_reply, .problem = on_problem};
+
+/* ---- Opening and closing ---- */
+
+/* Enough for every exchange and some idle clients, but never so many that another socket could not be opened. */
+static unsigned connection_limit(const struct cg_config *config) {
+    uint64_t wanted = 2 * (uint64_t)config->limits.exchanges + IDLE_CONNECTIONS;
+    struct rlimit fds;
+    if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
+    uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;
+    if (room == 0) room = 1;
+    return (unsigned)(wanted < room ? wanted : room);
+}
+
+struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
+                                         const struct cg_encoder_list *encoders, struct cg_problem *problem) {
+    struct cg_front_http *front = calloc(1, sizeof *front);
+    if (front == NULL) {
+        cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the HTTP front");
+        return NULL;
+    }
+    const struct cg_config *config = cg_gateway_config(gateway);
+    front->gateway = gateway;
+    front->encoders = encoders;
+    const struct cg_http_options options = {
+        .settings = &config->http,
+        .key_may_be_shared = config->key_files_may_be_shared,
+        .handler = &handler,
+        .ctx = front,
+        .connections = connection_limit(config),
+    };
+    front->server = cg_http_server_open(uv, &options, problem);
+    if (front->server == NULL) {
+        free(front);
+        return NULL;
+    }
+    return front;
+}
+
+int cg_front_http_reload(struct cg_front_http *front, struct cg_problem *problem) {
+    const struct cg_config *config = cg_gateway_config(front->gateway);
+    return cg_http_server_reload_tls(front->server, &config->http.tls, config->key_files_may_be_shared, problem);
+}
+
+void cg_front_http_stop(struct cg_front_http *front) { cg_http_server_stop(front->server); }
+
+size_t cg_front_http_connections(const struct cg_front_http *front) {
+    return cg_http_server_connections(front->server);
+}
+
+static void on_server_closed(void *ctx) {
+    struct cg_front_http *front = ctx;
+    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
+    free(front);
+}
+
+void cg_front_http_close(struct cg_front_http *front, void (*on_closed)(void *ctx), void *ctx) {
+    if (front == NULL) return;
+    front->on_closed = on_closed;
+    front->on_closed_ctx = ctx;
+    cg_http_server_close(front->server, on_server_closed, front);
+}
+
+const struct cg_listen *cg_front_http_listen(const struct cg_front_http *front, size_t index) {
+    return cg_http_server_listen(front->server, index);
+}

@@ -1,0 +1,102 @@
+/* HTTP/1.1 on our own listening sockets: a libmicrohttpd daemon inside the libuv loop, shared by the data side and the
+ * admin side. It hands over whole requests and takes replies, at once or later; what it hands over is framed
+ * unambiguously (RFC 9112 §11.2), everything else is refused and its connection closed. Nothing here ever sends a CORS
+ * header. */
+#ifndef CG_FRONTS_HTTP_SERVER_H
+#define CG_FRONTS_HTTP_SERVER_H
+
+#include <uv.h>
+
+#include "fronts/http/from_http.h"
+#include "reply/outq.h"
+
+struct cg_http_server;
+
+/* One request and its reply. It belongs to the server; the handler may use it from `request` until it has replied or
+ * `done` was called, whichever comes first. */
+struct cg_http_call;
+
+struct cg_http_handler {
+    /* A whole request has come in. The handler replies now or later, with exactly one of the cg_http_call_… functions.
+     * The value of Authorization is for now only: it is wiped when this returns. */
+    void (*request)(void *ctx, struct cg_http_call *call);
+    /* The end of every call that `request` saw: the reply is sent, or the client left. The call is gone after that. */
+    void (*done)(void *ctx, struct cg_http_call *call);
+    /* The largest request body that is taken, in bytes. */
+    size_t (*body_max)(void *ctx);
+};
+
+struct cg_http_options {
+    const struct cg_http_settings *settings; /* listen and tls are used; nothing is kept by reference */
+    bool key_may_be_shared;                  /* others than its owner may have a right to the file of the TLS key */
+    const struct cg_http_handler *handler;   /* outlives the server */
+    void *ctx;                               /* for the handler */
+    unsigned connections; /* at once; for one more the one goes that has been without a running request for longest */
+    unsigned share;       /* of them for one address (IPv6: its first 64 bits); 0: half of them */
+    uint64_t patience_us; /* for a body to come in whole, for a reply to be taken, between requests; 0: 60 s */
+    uint64_t head_patience_us; /* from a request's first byte, TLS' included, to the end of its head; 0: 10 s */
+};
+
+/* Binds and listens, with TLS when the settings have a certificate. NULL when that fails: *problem says which address
+ * or file and why (CG_E_INTERNAL, CG_E_NO_MEMORY). */
+struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_options *options,
+                                           struct cg_problem *problem);
+
+/* Reads the TLS files again, perhaps under new names: connections from now on use what they hold, the others go on with
+ * what they began with. On failure nothing changes and *problem says which file and why. TLS cannot be turned on or off
+ * this way (CG_E_INTERNAL). Without TLS there is nothing to do. */
+int cg_http_server_reload_tls(struct cg_http_server *server, const struct cg_tls_settings *settings,
+                              bool key_may_be_shared, struct cg_problem *problem) CG_MUST_CHECK;
+
+/* No new connections and no further requests on the old ones; calls that were handed over stay until replied. */
+void cg_http_server_stop(struct cg_http_server *server);
+size_t cg_http_server_connections(const struct cg_http_server *server);
+
+/* Ends every connection now (`done` comes for each call) and frees the server; then on_closed (may be NULL). Not from
+ * inside a handler. NULL is fine, on_closed is then not called. */
+void cg_http_server_close(struct cg_http_server *server, void (*on_closed)(void *ctx), void *ctx);
+
+/* The listener's address as it is bound: port 0 in the settings is the chosen port here. */
+const struct cg_listen *cg_http_server_listen(const struct cg_http_server *server, size_t index);
+
+/* ---- Calls ---- */
+
+/* Borrowed, valid as long as the call. */
+const struct cg_http_message *cg_http_call_message(const struct cg_http_call *call);
+const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call);
+
+#define CG_HTTP_CERTIFICATE_SHA256 32
+/* The client's certificate: CG_OK with the SHA-256 of its DER form when the settings' client_ca vouches for it at this
+ * moment. CG_E_NOT_FOUND: there is none, or no TLS. CG_E_UNAUTHORIZED with *problem: it proves nothing (another CA's,
+ * expired, not for clients). */
+int cg_http_call_certificate(struct cg_http_call *call, uint8_t sha256[CG_HTTP_CERTIFICATE_SHA256],
+                             struct cg_problem *problem) CG_MUST_CHECK;
+
+/* A pointer of the handler's own; NULL at first. */
+void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx);
+void *cg_http_call_ctx(const struct cg_http_call *call);
+
+struct cg_http_header {
+    const char *name;
+    const char *value; /* printable; the handler escapes what comes from others. Empty: the header is left out */
+};
+
+/* The header `content_type` is left out when empty. Every reply also says Cache-Control: no-store and
+ * X-Content-Type-Options: nosniff. HEAD and 204 lose their body here. */
+struct cg_http_head {
+    uint16_t status;
+    const char *content_type;
+    const struct cg_http_header *headers;
+    size_t header_count;
+};
+
+/* Takes over the buffer's memory. */
+void cg_http_call_reply_bytes(struct cg_http_call *call, const struct cg_http_head *head, struct cg_buf *body);
+/* Takes a reference of its own. An ended queue is sent with its length, another is streamed until it ends; its
+ * on_change is the server's from now on. */
+void cg_http_call_reply_queue(struct cg_http_call *call, const struct cg_http_head *head, struct cg_outq *body);
+/* application/problem+json (RFC 9457) with the headers that go with the error. `exchange_id`: NULL when there is none.
+ */
+void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id);
+
+#endif

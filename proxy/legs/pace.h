@@ -1,0 +1,35 @@
+/* Congestion control per group (RFC 10020 §3.6): at most NSTART outstanding group requests, and on average at most
+ * PROBING_RATE bytes per second towards a group that answers nothing. Casts that may not go yet wait here in order. */
+#ifndef CG_LEGS_PACE_H
+#define CG_LEGS_PACE_H
+
+#include "model/allowance.h"
+#include "model/config.h"
+
+struct cg_cast;
+
+struct cg_pace {
+    struct cg_addr group;         /* key: "a given CoAP group" is the address and port */
+    uint32_t outstanding;         /* requests whose first answer is still expected */
+    struct cg_allowance bytes;    /* that may be sent now; refilled at the probing rate, in full by any answer */
+    struct cg_cast *first, *last; /* waiting */
+    uint32_t casts;               /* that hold this entry, waiting or not */
+    UT_hash_handle hh;
+};
+
+struct cg_pace_table {
+    struct cg_pace *by_group; /* uthash head */
+};
+
+struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
+                            const struct cg_addr *group, uint64_t now_us); /* NULL: out of memory */
+/* 0: may go now; else when to look again (UINT64_MAX: when an outstanding request ends). */
+uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *settings, size_t bytes, uint64_t now_us);
+void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers);
+void cg_pace_answered(struct cg_pace *pace, const struct cg_group_settings *settings); /* any answer of the group */
+void cg_pace_settled(struct cg_pace *pace); /* a request is no longer outstanding */
+/* Frees entries that nothing needs any more. */
+void cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us);
+void cg_pace_fini(struct cg_pace_table *table);
+
+#endif

@@ -1,0 +1,33 @@
+/* What the core needs from outside: bytes out, randomness, and to be called again. The shell fills it in with sockets,
+ * tests with arrays. */
+#ifndef CG_LEGS_PORT_H
+#define CG_LEGS_PORT_H
+
+#include "model/request.h"
+
+/* Where a datagram goes and how. */
+struct cg_route {
+    struct cg_addr to;     /* multicast or unicast */
+    const char *interface; /* for multicast: a name, or NULL for the only one; ignored for unicast */
+    uint8_t hops;          /* for multicast */
+};
+
+struct cg_port {
+    void *ctx;
+    /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back.
+     */
+    int (*emit)(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
+    void (*random)(void *ctx, void *to, size_t len); /* CSPRNG; cannot fail */
+    /* Datagrams that the kernel has dropped on the group sockets since the start. */
+    uint64_t (*kernel_drops)(void *ctx);
+    /* The zone of link-local addresses on that interface (a route's); 0: there is none at the moment. NULL: there are
+     * no zones. */
+    uint32_t (*zone)(void *ctx, const char *interface);
+    /* Whether what is sent to that address by unicast leaves by that interface (a route's) and reaches it without a
+     * router. NULL: never. */
+    bool (*on_link)(void *ctx, const char *interface, const struct cg_addr *addr);
+    /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
+    void (*wake)(void *ctx);
+};
+
+#endif

@@ -1,0 +1,73 @@
+/* Access: the mapping's list of clients is an allow-list, and a plain group takes reads only (GCP §3 REQ1, REQ2; R1,
+ * R58). */
+#include "model/access.h"
+
+static const struct cg_grant *find_grant(const struct cg_mapping *mapping, const struct cg_client *client) {
+    for (size_t i = 0; i < mapping->grant_count; i++) {
+        if (mapping->grants[i].client == client) return &mapping->grants[i];
+    }
+    return NULL;
+}
+
+/* What a relayed request does nobody here can see, so whom it comes from must be known, off loopback. */
+static bool is_relayed_from_afar(const struct cg_mapping *mapping, const struct cg_request *request) {
+    return mapping->security == CG_SECURITY_RELAY && request->is_remote;
+}
+
+static int check_anonymous(const struct cg_mapping *mapping, const struct cg_request *request,
+                           struct cg_problem *problem) {
+    if (find_grant(mapping, NULL) == NULL) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s takes known clients only; send Authorization: Bearer TOKEN", mapping->name);
+    }
+    if (!request->may_be_anonymous) {
+        return cg_problem_set(
+            problem, CG_E_UNAUTHORIZED,
+            "anonymous clients are taken on loopback listeners only; send Authorization: Bearer TOKEN");
+    }
+    if (is_relayed_from_afar(mapping, request)) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s relays for anonymous clients on loopback only; send Authorization: Bearer "
+                              "TOKEN",
+                              mapping->name);
+    }
+    return CG_OK;
+}
+
+bool cg_access_may_see(const struct cg_mapping *mapping, const struct cg_request *request) {
+    if (request->client == NULL && !request->may_be_anonymous) return false;
+    if (request->client == NULL && is_relayed_from_afar(mapping, request)) return false;
+    return find_grant(mapping, request->client) != NULL;
+}
+
+int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
+    uint32_t method = CG_METHOD_BIT(request->method);
+    if (request->client == NULL) {
+        int err = check_anonymous(mapping, request, problem);
+        if (err < 0) return err;
+    }
+    const struct cg_grant *grant = find_grant(mapping, request->client);
+    if (grant == NULL) {
+        return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s is not in the clients of mapping %s",
+                              request->client->name, mapping->name);
+    }
+    if (mapping->security != CG_SECURITY_RELAY && cg_request_is_protected(request)) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s does not relay: a request that is protected already (OSCORE) is not taken",
+                              mapping->name);
+    }
+    if (mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods && (method & CG_METHODS_SAFE) == 0) {
+        return cg_problem_set(
+            problem, CG_E_UNSAFE,
+            "mapping %s is a plain group: GET and FETCH only, unless it says \"unsafe_methods\": true", mapping->name);
+    }
+    if ((mapping->methods & method) == 0) {
+        problem->allow = mapping->methods;
+        return cg_problem_set(problem, CG_E_METHOD, "mapping %s does not take this method", mapping->name);
+    }
+    if ((grant->methods & method) == 0) {
+        return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s may not use this method on mapping %s",
+                              request->client == NULL ? "anonymous" : request->client->name, mapping->name);
+    }
+    return CG_OK;
+}

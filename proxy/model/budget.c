@@ -1,0 +1,88 @@
+/* Budgets. The hard thing: a bucket must be forgotten only when forgetting changes nothing, i.e. when it is full. */
+#include "model/budget.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *client_name(const struct cg_client *client) { return client == NULL ? "" : client->name; }
+
+static void refill(struct cg_bucket *bucket, uint64_t now_us) {
+    cg_allowance_fill(&bucket->requests, bucket->capacity, bucket->capacity / 60, now_us);
+}
+
+int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
+                   uint64_t now_us, uint32_t *retry_after) {
+    if (mapping->requests_per_minute == 0) return CG_OK;
+    char key[CG_BUDGET_KEY_MAX];
+    snprintf(key, sizeof key, "%s\n%s", mapping->name, client_name(client));
+    struct cg_bucket *bucket;
+    HASH_FIND_STR(budgets->buckets, key, bucket);
+    if (bucket == NULL) {
+        bucket = calloc(1, sizeof *bucket);
+        if (bucket == NULL) return CG_E_NO_MEMORY;
+        memcpy(bucket->key, key, sizeof key);
+        bucket->requests = (struct cg_allowance){.left = mapping->requests_per_minute, .filled_us = now_us};
+        HASH_ADD_STR(budgets->buckets, key, bucket);
+        if (!CG_HASH_HAS(hh, bucket)) {
+            free(bucket);
+            return CG_E_NO_MEMORY;
+        }
+    }
+    bucket->capacity = mapping->requests_per_minute; /* a reload may have changed it */
+    refill(bucket, now_us);
+    if (bucket->requests.left >= 1) {
+        bucket->requests.left -= 1;
+        return CG_OK;
+    }
+    *retry_after = (uint32_t)((1 - bucket->requests.left) * 60 / bucket->capacity) + 1;
+    return CG_E_RATE;
+}
+
+int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, uint32_t max, struct cg_usage **usage) {
+    struct cg_usage *found;
+    const char *name = client_name(client);
+    HASH_FIND_STR(budgets->usages, name, found);
+    if (found == NULL) {
+        found = calloc(1, sizeof *found);
+        if (found == NULL) return CG_E_NO_MEMORY;
+        snprintf(found->key, sizeof found->key, "%s", name);
+        HASH_ADD_STR(budgets->usages, key, found);
+        if (!CG_HASH_HAS(hh, found)) {
+            free(found);
+            return CG_E_NO_MEMORY;
+        }
+    }
+    if (found->running >= max) return CG_E_RATE;
+    found->running++;
+    *usage = found;
+    return CG_OK;
+}
+
+void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage) {
+    if (usage == NULL || --usage->running > 0) return;
+    HASH_DEL(budgets->usages, usage);
+    free(usage);
+}
+
+void cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us) {
+    struct cg_bucket *bucket, *next;
+    HASH_ITER(hh, budgets->buckets, bucket, next) {
+        refill(bucket, now_us);
+        if (bucket->requests.left < bucket->capacity) continue;
+        HASH_DEL(budgets->buckets, bucket);
+        free(bucket);
+    }
+}
+
+void cg_budgets_fini(struct cg_budgets *budgets) {
+    struct cg_bucket *bucket, *next_bucket;
+    HASH_ITER(hh, budgets->buckets, bucket, next_bucket) {
+        HASH_DEL(budgets->buckets, bucket);
+        free(bucket);
+    }
+    struct cg_usage *usage, *next_usage;
+    HASH_ITER(hh, budgets->usages, usage, next_usage) {
+        HASH_DEL(budgets->usages, usage);
+        free(usage);
+    }
+}

@@ -1,0 +1,42 @@
+/* Request budgets: a token bucket per mapping and client holding one minute's worth, refilled evenly; and how many
+ * exchanges each client has running. Both are kept by name, so a reload forgives nothing. */
+#ifndef CG_MODEL_BUDGET_H
+#define CG_MODEL_BUDGET_H
+
+#include "model/allowance.h"
+#include "model/config.h"
+
+#define CG_BUDGET_KEY_MAX (2 * CG_NAME_MAX + 3)
+
+struct cg_bucket {
+    char key[CG_BUDGET_KEY_MAX]; /* mapping, newline, client (nothing: anonymous) */
+    struct cg_allowance requests;
+    double capacity; /* the budget, requests a minute */
+    UT_hash_handle hh;
+};
+
+struct cg_usage {
+    char key[CG_NAME_MAX + 1]; /* client; empty: anonymous */
+    uint32_t running;
+    UT_hash_handle hh;
+};
+
+struct cg_budgets {
+    struct cg_bucket *buckets; /* uthash heads */
+    struct cg_usage *usages;
+};
+
+/* Takes one request's worth. CG_E_RATE with *retry_after in seconds, CG_E_NO_MEMORY. */
+int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
+                   uint64_t now_us, uint32_t *retry_after) CG_MUST_CHECK;
+
+/* One more running exchange of that client: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is given
+ * back. */
+int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, uint32_t max,
+                    struct cg_usage **usage) CG_MUST_CHECK;
+void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage); /* NULL is fine */
+
+void cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us); /* forgets buckets that are full again */
+void cg_budgets_fini(struct cg_budgets *budgets);
+
+#endif

@@ -1,0 +1,247 @@
+/* The settings as the core uses them: an immutable snapshot, built by settings/, shared by reference count. A reload
+ * makes a new snapshot; running exchanges keep theirs to the end. Everything a snapshot points to lives in its arena.
+ */
+#ifndef CG_MODEL_CONFIG_H
+#define CG_MODEL_CONFIG_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+#include "wire/prefix.h"
+#include "wire/uri.h"
+#include "castgate/plugin.h"
+
+struct cg_stats;
+struct cg_protector;
+
+#define CG_NAME_MAX 64 /* names of things: [a-z0-9][a-z0-9._-]{0,63} */
+
+/* Methods as a set: bit (1 << code), codes 1 (GET) to 7 (iPATCH). */
+#define CG_METHOD_BIT(code) (1u << (code))
+#define CG_METHODS_SAFE     (CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_FETCH))
+#define CG_METHODS_IDEMPOTENT                                                                                          \
+    (CG_METHODS_SAFE | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_DELETE) | CG_METHOD_BIT(CG_IPATCH))
+#define CG_METHODS_ALL 0xfeu
+/* The outer methods of protected requests (RFC 8613 §4.2). */
+#define CG_METHODS_RELAYED (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
+
+/* A client that may send requests. How it proves itself is the fronts' business; this is what they find it by. */
+struct cg_client {
+    const char *name;
+    bool has_token;
+    uint8_t token_sha256[32]; /* SHA-256 of the bearer token's bytes */
+    bool has_certificate;
+    uint8_t certificate_sha256[32]; /* SHA-256 of the client certificate's DER form */
+    uint32_t number;                /* index in the snapshot's clients */
+    UT_hash_handle hh_name;
+    UT_hash_handle hh_token;
+    UT_hash_handle hh_certificate;
+};
+
+struct cg_grant {
+    const struct cg_client *client; /* NULL: anonymous */
+    uint32_t methods;               /* CG_METHOD_BIT set */
+};
+
+/* A member that is known beforehand. */
+struct cg_member {
+    const char *name;    /* never NULL; the address's text when none was given */
+    struct cg_addr addr; /* family NONE: not known, so it cannot be asked by unicast. A link-local one without zone is
+                            on whatever link the mapping's first target is on at the moment */
+    struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
+    uint32_t number;          /* index in the mapping's members */
+    struct cg_addr host;      /* addr without port */
+    bool shares_host;         /* of the first at its host: others are configured there, too, at other ports */
+    UT_hash_handle hh;
+    UT_hash_handle hh_host;
+    UT_hash_handle hh_identity;
+};
+
+enum cg_finish_rule { CG_FINISH_DEADLINE, CG_FINISH_ALL, CG_FINISH_QUORUM, CG_FINISH_COUNT };
+
+struct cg_finish {
+    enum cg_finish_rule rule;
+    double quorum;  /* of the known members, 0 < quorum <= 1 */
+    uint32_t count; /* answers */
+};
+
+/* What a host name stands for at the moment. The one thing a snapshot points to that changes and outlives it:
+ * io/names.h. */
+struct cg_resolved {
+    struct cg_addr addr; /* multicast, port 0; family NONE: the name stands for no group */
+    char why[160];       /* then: why not, for people */
+};
+
+/* One group that a mapping's requests go to. */
+struct cg_target {
+    const char *uri;      /* the group URI, normalised text */
+    struct cg_addr group; /* multicast address and port; for a host name the port only: see cg_target_group */
+    struct cg_slice host; /* Uri-Host to send, decoded and lower case: empty for a literal */
+    const struct cg_resolved *resolved; /* of a host name; set before the gateway takes the snapshot in (io/names.c) */
+    struct cg_slice path;               /* raw, of the group URI */
+    struct cg_slice query;              /* raw */
+    const char *interface;              /* name; NULL: the only multicast-capable interface that is not loopback */
+    uint8_t hops;                       /* TTL or hop limit, 1 to 255 */
+};
+
+struct cg_security_group; /* settings/security_group.h */
+
+/* One entry of "security_groups". The keys are the snapshot's until whoever makes a protector of them has taken them.
+ */
+struct cg_security_keys {
+    const char *name;
+    const char *file;
+    const char *next_file;               /* of a rekey that is prepared; NULL: none */
+    struct cg_security_group *keys;      /* NULL: taken */
+    struct cg_security_group *next_keys; /* NULL: none, or taken */
+    UT_hash_handle hh;
+};
+
+enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
+
+struct cg_mapping {
+    const char *name;
+    const char *path; /* "/floor3": no trailing slash; "" is the root */
+    const char *host; /* lower case; NULL: any */
+    struct cg_target *targets;
+    size_t target_count; /* at least 1 */
+    enum cg_security security;
+    const struct cg_security_keys *keys;    /* when security is GROUP */
+    const char *check_signature;            /* file, when security is RELAY; NULL: nothing is checked */
+    struct cg_security_group *checker_keys; /* of that file, until taken */
+    struct cg_protector *protector;         /* set before the gateway takes the snapshot in (app/protectors.c) */
+    uint32_t methods;                       /* CG_METHOD_BIT set: what passes at all */
+    bool unsafe_methods;                    /* "security": "none" with more than GET and FETCH */
+    double leisure;                         /* seconds, DEFAULT_LEISURE of the group's members (RFC 10020 §3.6.1) */
+    bool has_timeout;
+    uint64_t timeout_us;     /* for clients that send no Multicast-Timeout */
+    uint64_t max_timeout_us; /* above: refused */
+    struct cg_finish finish;
+    bool complete;             /* "membership": "complete" */
+    struct cg_member *members; /* configured */
+    size_t member_count;
+    struct cg_member *members_by_addr; /* uthash heads over members */
+    struct cg_member *members_by_host; /* one for each host: the first */
+    struct cg_member *members_by_identity;
+    bool repair_unicast; /* ask silent members by unicast */
+    bool forward;        /* reachable through /hc/ */
+    bool anonymise;
+    uint32_t max_answers;
+    uint32_t requests_per_minute; /* per client; 0: no budget */
+    struct cg_grant *grants;
+    size_t grant_count;
+    struct cg_stats *stats;  /* set when the gateway takes the snapshot in; outlives it */
+    uint32_t number;         /* index in the snapshot's mappings */
+    UT_hash_handle hh;       /* by host and path: model/mapping.c */
+    UT_hash_handle hh_group; /* by group URI: model/forward.c */
+    UT_hash_handle hh_name;
+};
+
+struct cg_limits {
+    uint32_t exchanges;            /* running at once */
+    uint32_t exchanges_per_client; /* running at once */
+    size_t exchange_memory;        /* bytes an exchange */
+    size_t total_memory;           /* bytes of answers and replies in all */
+    size_t request_body;           /* bytes */
+    size_t answer;                 /* bytes of one answer's payload, after blocks */
+    size_t stream_queue;           /* bytes that a stream's reader has not taken yet */
+};
+
+struct cg_option_numbers { /* those of drafts (GCP) */
+    uint16_t multicast_timeout;
+    uint16_t reply_from;
+    uint16_t group_etag;
+};
+
+struct cg_group_settings {
+    const char *interface;  /* NULL: the only one */
+    struct cg_addr address; /* source address; family NONE: the interface's */
+    uint16_t port;          /* source port; 0: any */
+    uint8_t hops;
+    uint32_t receive_buffer;    /* bytes */
+    uint32_t nstart;            /* outstanding group requests per group (RFC 10020 §3.6) */
+    uint32_t probing_rate;      /* bytes per second towards a group that is silent (RFC 10020 §3.6) */
+    uint32_t probing_burst;     /* bytes that may go out at once before that average binds */
+    struct cg_prefix *prefixes; /* routed ranges that members may be in; see ping.h */
+    size_t prefix_count;
+    uint32_t frame_size; /* R44: warn when a request exceeds it; 0: never */
+};
+
+/* A listener of a front. */
+struct cg_listen {
+    struct cg_addr addr;
+    const char *text; /* as written */
+    bool loopback;
+    bool insecure; /* "insecure": true: anonymous clients off loopback */
+};
+
+struct cg_tls_settings {
+    const char *certificate; /* file names, absolute; NULL: no TLS */
+    const char *key;
+    const char *client_ca; /* may be NULL */
+};
+
+struct cg_http_settings {
+    struct cg_listen *listen;
+    size_t listen_count;
+    struct cg_tls_settings tls;
+    const char **hosts; /* further names for Host, lower case, with or without port */
+    size_t host_count;
+    bool strict;       /* Multicast-Timeout is required always, as GCP says */
+    bool coap_payload; /* application/coap-payload;cf=N is taken from clients (RFC 8075 §6.2) */
+};
+
+struct cg_config {
+    unsigned references;
+    struct cg_arena arena; /* holds everything, the snapshot itself apart */
+    struct cg_http_settings http;
+    struct cg_http_settings admin; /* same shape; strict and coap_payload unused */
+    struct cg_group_settings group;
+    const char **coap_listen; /* URIs; this version does not listen there */
+    size_t coap_listen_count;
+    struct cg_option_numbers options;
+    struct cg_limits limits;
+    const char *state;      /* folder */
+    uint32_t sequence_rate; /* numbers a second that a Sender Key may use on average */
+    bool require_clock;     /* nothing is sent under a key while the clock is behind its last use */
+    bool key_files_may_be_shared;
+    struct cg_security_keys *security_groups;
+    size_t security_group_count;
+    struct cg_security_keys *security_groups_by_name;  /* uthash head */
+    void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
+    const char *plugin_folder;                         /* where plugins are looked for by name */
+    const char **plugins;                              /* file names in it, to load at the start */
+    size_t plugin_count;
+    struct cg_client *clients;
+    size_t client_count;
+    struct cg_client *clients_by_name; /* uthash heads */
+    struct cg_client *clients_by_token;
+    struct cg_client *clients_by_certificate;
+    struct cg_mapping *mappings;
+    size_t mapping_count;
+    struct cg_mapping *mappings_by_path; /* uthash heads: model/mapping.c */
+    struct cg_mapping *mappings_by_name;
+    size_t longest_path;                  /* bytes */
+    struct cg_mapping *mappings_by_group; /* uthash head, those with "forward": model/forward.c */
+    size_t longest_group;                 /* bytes */
+};
+
+/* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when
+ * out of memory. */
+struct cg_config *cg_config_new(void);
+struct cg_config *cg_config_ref(struct cg_config *config);
+void cg_config_unref(struct cg_config *config); /* NULL is fine */
+
+/* After the arrays are filled, once: numbers the entries and builds the look-up tables (of the mappings' members, too).
+ * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY: the
+ * snapshot is good for cg_config_unref only. */
+int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
+
+/* Where requests to the target go at this moment; family NONE: its host name stands for no group
+ * (target->resolved->why). */
+struct cg_addr cg_target_group(const struct cg_target *target);
+
+const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]);
+const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]);
+const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name);
+
+#endif

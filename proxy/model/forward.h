@@ -1,0 +1,20 @@
+/* The forward proxy's targets (RFC 8075 §5, GCP): which mapping's group URI a URI lies below. No URI is ever looked up
+ * or connected to: what is below no group that the settings name and open with "forward": true is not a target. */
+#ifndef CG_MODEL_FORWARD_H
+#define CG_MODEL_FORWARD_H
+
+#include "model/config.h"
+
+/* Whether the mapping can be reached so: "forward": true, one group, and no query in that group's URI. */
+bool cg_forward_is_open(const struct cg_mapping *mapping);
+
+/* Part of cg_config_index. Group URIs of such mappings must be unique already, a final slash apart. False: no memory.
+ */
+bool cg_forward_index(struct cg_config *config);
+
+/* `uri`: in normal form (cg_uri_emit_normal), without query. Below means: same scheme, host and port, and the group
+ * URI's path segments first; the longest such group URI wins. *rest: the path behind them, raw, empty or beginning with
+ * '/'. NULL: below none. Time is proportional to the URI's length, whatever the number of mappings. */
+const struct cg_mapping *cg_forward_find(const struct cg_config *config, struct cg_slice uri, struct cg_slice *rest);
+
+#endif

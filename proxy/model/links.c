@@ -1,0 +1,172 @@
+/* The gateway's own description. The hard thing is to say no more than the client may know: a mapping that it could not
+ * use, or that another one hides from its Host, is not there. */
+#include "model/links.h"
+
+#include <stdio.h>
+
+#include "model/access.h"
+#include "model/forward.h"
+#include "model/mapping.h"
+
+enum { FILTERS_MAX = 16 };
+
+/* An attribute's name and value; a NULL name ends a list. */
+struct attribute {
+    const char *name;
+    const char *value;
+};
+
+struct link {
+    const char *href;
+    const struct attribute *attributes;
+};
+
+struct filter {
+    struct cg_slice name;
+    struct cg_slice value;
+    bool is_prefix;
+};
+
+struct filters {
+    struct cg_buf text; /* what the slices point to */
+    struct filter list[FILTERS_MAX];
+    size_t count;
+};
+
+/* ---- Filters ---- */
+
+static int malformed(struct cg_problem *problem, const char *why) {
+    return cg_problem_set(problem, CG_E_BAD_URI, "the query is no filter such as ?rt=core.hc or ?href=/a*: %s", why);
+}
+
+/* The buffer may move as it grows, so first all is decoded, each argument behind its length. */
+static int decode_arguments(struct filters *filters, struct cg_slice query, size_t lengths[FILTERS_MAX],
+                            struct cg_problem *problem) {
+    struct cg_slice argument;
+    while (cg_uri_next_argument(&query, &argument)) {
+        size_t before = filters->text.len;
+        if (argument.len == 0) continue;
+        if (filters->count == FILTERS_MAX) return malformed(problem, "it has too many arguments");
+        int err = cg_uri_decode(argument, &filters->text);
+        if (err == CG_E_NO_MEMORY) return cg_problem_no_memory(problem);
+        if (err < 0) return malformed(problem, "it is badly encoded");
+        lengths[filters->count++] = filters->text.len - before;
+    }
+    return CG_OK;
+}
+
+static int split_argument(struct filter *filter, struct cg_slice text, struct cg_problem *problem) {
+    const uint8_t *equals = text.len == 0 ? NULL : memchr(text.data, '=', text.len);
+    if (equals == NULL) return malformed(problem, "an argument has no '='");
+    filter->name = cg_slice_of(text.data, (size_t)(equals - text.data));
+    filter->value = cg_slice_of(equals + 1, text.len - filter->name.len - 1);
+    filter->is_prefix = filter->value.len > 0 && filter->value.data[filter->value.len - 1] == '*';
+    filter->value.len -= filter->is_prefix;
+    return CG_OK;
+}
+
+static int parse_filters(struct filters *filters, struct cg_slice query, struct cg_problem *problem) {
+    size_t lengths[FILTERS_MAX], at = 0;
+    int err = decode_arguments(filters, query, lengths, problem);
+    for (size_t i = 0; i < filters->count && err == CG_OK; i++) {
+        err = split_argument(&filters->list[i], cg_slice_of(filters->text.data + at, lengths[i]), problem);
+        at += lengths[i];
+    }
+    return err;
+}
+
+static bool is_match(const struct filter *filter, struct cg_slice value) {
+    if (filter->is_prefix && value.len > filter->value.len) value.len = filter->value.len;
+    return cg_slice_equal(filter->value, value);
+}
+
+/* "rt" and "if" hold several values with spaces between; each counts on its own. */
+static bool is_any_match(const struct filter *filter, const char *values) {
+    for (;;) {
+        size_t len = strcspn(values, " ");
+        if (is_match(filter, cg_slice_of(values, len))) return true;
+        if (values[len] == '\0') return false;
+        values += len + 1;
+    }
+}
+
+static bool passes_one(const struct link *link, const struct filter *filter) {
+    if (cg_slice_is(filter->name, "href")) return is_match(filter, cg_slice_str(link->href));
+    for (const struct attribute *at = link->attributes; at->name != NULL; at++) {
+        if (!cg_slice_is(filter->name, at->name)) continue;
+        return strcmp(at->name, "rt") == 0 ? is_any_match(filter, at->value)
+                                           : is_match(filter, cg_slice_str(at->value));
+    }
+    return false;
+}
+
+static bool passes(const struct link *link, const struct filters *filters) {
+    for (size_t i = 0; i < filters->count; i++) {
+        if (!passes_one(link, &filters->list[i])) return false;
+    }
+    return true;
+}
+
+/* ---- Links ---- */
+
+/* Paths are in normal form and names are plain, so nothing needs escaping. */
+static void put_link(struct cg_buf *to, const struct link *link, const struct filters *filters) {
+    if (!passes(link, filters)) return;
+    cg_buf_printf(to, "%s<%s>", to->len == 0 ? "" : ",", link->href);
+    for (const struct attribute *at = link->attributes; at->name != NULL; at++) {
+        cg_buf_printf(to, ";%s=\"%s\"", at->name, at->value);
+    }
+}
+
+static void put_mapping(struct cg_buf *to, const struct cg_mapping *mapping, const struct filters *filters) {
+    const struct attribute attributes[] = {{"rt", "castgate.mapping"}, {"title", mapping->name}, {NULL, NULL}};
+    const struct link link = {.href = mapping->path[0] == '\0' ? "/" : mapping->path, .attributes = attributes};
+    put_link(to, &link, filters);
+}
+
+static void put_forward_proxy(struct cg_buf *to, const struct filters *filters) {
+    static const struct attribute attributes[] = {{"rt", "core.hc"}, {"hct", "?target_uri={+tu}"}, {NULL, NULL}};
+    static const struct link link = {.href = "/hc/", .attributes = attributes};
+    put_link(to, &link, filters);
+}
+
+static bool is_reachable(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_slice host) {
+    struct cg_slice rest;
+    const char *path = mapping->path[0] == '\0' ? "/" : mapping->path;
+    return cg_mapping_find(config, host, cg_slice_str(path), &rest) == mapping;
+}
+
+static void put_links(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
+                      const struct filters *filters) {
+    bool forwards = false;
+    for (size_t i = 0; i < config->mapping_count && !to->failed; i++) {
+        const struct cg_mapping *mapping = &config->mappings[i];
+        if (!cg_access_may_see(mapping, request)) continue;
+        forwards = forwards || cg_forward_is_open(mapping);
+        if (is_reachable(config, mapping, request->host)) put_mapping(to, mapping, filters);
+    }
+    if (forwards) put_forward_proxy(to, filters);
+}
+
+int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
+                  struct cg_problem *problem) {
+    struct filters filters = {.count = 0};
+    struct cg_buf links;
+    cg_buf_init(&filters.text, 0);
+    cg_buf_init(&links, CG_LINKS_MAX);
+    int err = parse_filters(&filters, request->query, problem);
+    if (err < 0) goto out;
+    put_links(&links, config, request, &filters);
+    err = cg_buf_error(&links);
+    if (err == CG_E_TOO_BIG) {
+        cg_problem_set(problem, err, "too many mappings for one reply; ask for less, as with ?href=/a*");
+        goto out;
+    }
+    cg_buf_put_slice(to, cg_buf_slice(&links));
+    if (err == CG_OK) err = cg_buf_error(to);
+    if (err < 0) cg_problem_set(problem, err, "no memory left for the reply, try again later");
+out:
+    cg_buf_fini(&filters.text);
+    cg_buf_fini(&links);
+    return err;
+}

@@ -1,0 +1,154 @@
+/* Paths to mappings. The hard thing: the longest of any number of prefixes, in time proportional to the path, for paths
+ * that consist of nothing but slashes, too. FNV-1a is invertible (its multiplier is odd), so one pass forward gives the
+ * hash of the whole path, and walking back takes off one byte at a time: each '/' boundary costs one look-up by a hash
+ * that is known already, and the first hit is the longest. */
+#include "model/mapping.h"
+
+#include "base/check.h"
+#include "base/text.h"
+
+/* A table's key is the host (empty: any), then the path: unambiguous, since a host has no '/' and a path begins with
+ * one. */
+struct key {
+    uint8_t bytes[CG_MAPPING_HOST_MAX + CG_MAPPING_PATH_MAX + 1];
+    size_t host_len;
+    size_t path_len;
+};
+
+static int hex_digit(uint8_t c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = (uint8_t)cg_ascii_lower((char)c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+static bool is_unreserved(uint8_t c) { /* RFC 3986 §2.3 */
+    uint8_t lower = (uint8_t)cg_ascii_lower((char)c);
+    return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* The percent-encoded byte at the start of `text`, or -1. */
+static int encoded_byte(struct cg_slice text) {
+    if (text.len < 3) return -1;
+    int high = hex_digit(text.data[1]), low = hex_digit(text.data[2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/* Writes the normal form of `path`, its first `cap` bytes at most (never more than path.len). CG_E_BAD_URI. */
+static int normalise(uint8_t *to, size_t cap, struct cg_slice path, size_t *len) {
+    static const char digits[] = "0123456789ABCDEF";
+    size_t out = 0;
+    for (size_t at = 0; at < path.len && out < cap;) {
+        if (path.data[at] != '%') {
+            to[out++] = path.data[at++];
+            continue;
+        }
+        int byte = encoded_byte(cg_slice_of(path.data + at, path.len - at));
+        if (byte < 0) return CG_E_BAD_URI;
+        at += 3;
+        if (is_unreserved((uint8_t)byte)) {
+            to[out++] = (uint8_t)byte;
+            continue;
+        }
+        uint8_t triple[3] = {'%', (uint8_t)digits[byte >> 4], (uint8_t)digits[byte & 15]};
+        for (size_t i = 0; i < sizeof triple && out < cap; i++) to[out++] = triple[i];
+    }
+    *len = out;
+    return CG_OK;
+}
+
+int cg_mapping_normal_path(struct cg_buf *to, struct cg_slice path) {
+    uint8_t *room = cg_buf_reserve(to, path.len);
+    if (room == NULL) return CG_E_NO_MEMORY;
+    size_t len;
+    int err = normalise(room, path.len, path, &len);
+    if (err == CG_OK) to->len += len;
+    return err;
+}
+
+/* NULL: no memory. */
+static const uint8_t *key_of(struct cg_config *config, const struct cg_mapping *mapping, size_t *len) {
+    size_t path_len = strlen(mapping->path);
+    if (mapping->host == NULL) {
+        *len = path_len;
+        return (const uint8_t *)mapping->path;
+    }
+    size_t host_len = strlen(mapping->host);
+    CG_CHECK(host_len <= CG_MAPPING_HOST_MAX);
+    uint8_t *key = cg_arena_alloc(&config->arena, host_len + path_len);
+    if (key == NULL) return NULL;
+    memcpy(key, mapping->host, host_len);
+    memcpy(key + host_len, mapping->path, path_len);
+    *len = host_len + path_len;
+    return key;
+}
+
+bool cg_mapping_index(struct cg_config *config) {
+    for (size_t i = 0; i < config->mapping_count; i++) {
+        struct cg_mapping *mapping = &config->mappings[i];
+        mapping->number = (uint32_t)i;
+        size_t path_len = strlen(mapping->path), key_len;
+        CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
+        if (path_len > config->longest_path) config->longest_path = path_len;
+        const uint8_t *key = key_of(config, mapping, &key_len);
+        if (key == NULL) return false;
+        uint32_t hash = cg_fnv(CG_FNV_START, key, key_len);
+        HASH_ADD_KEYPTR_BYHASHVALUE(hh, config->mappings_by_path, key, key_len, hash, mapping);
+        HASH_ADD_KEYPTR(hh_name, config->mappings_by_name, mapping->name, strlen(mapping->name), mapping);
+        if (!CG_HASH_HAS(hh, mapping) || !CG_HASH_HAS(hh_name, mapping)) return false;
+    }
+    return true;
+}
+
+/* The mapping with the longest path among the prefixes of the key's path, at the key's host. *prefix: its length. */
+static const struct cg_mapping *find_longest(const struct cg_config *config, const struct key *key, size_t *prefix) {
+    const uint8_t *path = key->bytes + key->host_len;
+    size_t candidate = key->path_len < config->longest_path ? key->path_len : config->longest_path;
+    uint32_t hash = cg_fnv(CG_FNV_START, key->bytes, key->host_len + candidate);
+    for (;; candidate--) {
+        if (candidate == key->path_len || path[candidate] == '/') {
+            struct cg_mapping *mapping;
+            HASH_FIND_BYHASHVALUE(hh, config->mappings_by_path, key->bytes, key->host_len + candidate, hash, mapping);
+            *prefix = candidate;
+            if (mapping != NULL) return mapping;
+        }
+        if (candidate == 0) return NULL;
+        hash = cg_fnv_undo(hash, path[candidate - 1]);
+    }
+}
+
+/* What follows a normalised prefix in the raw path: both have the same slashes, as "%2F" never becomes one. */
+static struct cg_slice rest_after(struct cg_slice path, const uint8_t *prefix, size_t prefix_len) {
+    size_t slashes = 0, at = 0;
+    for (size_t i = 0; i < prefix_len; i++) slashes += prefix[i] == '/';
+    for (; at < path.len; at++) {
+        if (path.data[at] == '/' && slashes-- == 0) break;
+    }
+    return cg_slice_of(path.data + at, path.len - at);
+}
+
+static const struct cg_mapping *find_at_host(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
+                                             struct cg_slice *rest) {
+    struct key key = {.host_len = host.len};
+    if (host.len > 0) memcpy(key.bytes, host.data, host.len);
+    uint8_t *normal = key.bytes + host.len;
+    /* One byte beyond the longest path tells whether a '/' follows there. */
+    if (normalise(normal, config->longest_path + 1, path, &key.path_len) < 0) return NULL;
+    size_t prefix;
+    const struct cg_mapping *mapping = find_longest(config, &key, &prefix);
+    if (mapping != NULL) *rest = rest_after(path, normal, prefix);
+    return mapping;
+}
+
+const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
+                                         struct cg_slice *rest) {
+    const struct cg_mapping *mapping = NULL;
+    if (path.len == 0 || path.data[0] != '/') return NULL;
+    if (host.len > 0 && host.len <= CG_MAPPING_HOST_MAX) mapping = find_at_host(config, host, path, rest);
+    return mapping != NULL ? mapping : find_at_host(config, CG_SLICE_NONE, path, rest);
+}
+
+const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name) {
+    struct cg_mapping *mapping;
+    HASH_FIND(hh_name, config->mappings_by_name, name, strlen(name), mapping);
+    return mapping;
+}

@@ -1,0 +1,33 @@
+/* Problems: how an error gets its particulars. The hard thing: what a client sent may be quoted in them, and must reach
+ * neither a header nor a log line nor a terminal as anything but printable text. */
+#include "model/request.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...) {
+    problem->err = err;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(problem->detail, sizeof problem->detail, format, args);
+    va_end(args);
+    for (char *at = problem->detail; *at != '\0'; at++) {
+        if (*at < ' ' || *at > '~') *at = '?';
+    }
+    return err;
+}
+
+int cg_problem_no_memory(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
+}
+
+int cg_problem_memory_full(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
+}
+
+bool cg_request_is_protected(const struct cg_request *request) {
+    for (size_t i = 0; i < request->options.count; i++) {
+        if (request->options.list[i].number == CG_OPT_OSCORE) return true;
+    }
+    return false;
+}

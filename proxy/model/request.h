@@ -1,0 +1,44 @@
+/* A client's request in the core's own terms, whichever front it came in by. Slices live in the exchange's arena. */
+#ifndef CG_MODEL_REQUEST_H
+#define CG_MODEL_REQUEST_H
+
+#include "model/config.h"
+
+/* An error with its particulars, as fronts turn it into problem+json or a diagnostic payload. */
+struct cg_problem {
+    int err;              /* enum cg_err, negative; 0: none */
+    uint32_t retry_after; /* seconds; 0: not said */
+    uint32_t allow;       /* CG_METHOD_BIT set for 405; 0: not said */
+    bool ask_timeout;     /* the reply carries Multicast-Timeout: 0 (GCP §3.2.1 step 3) */
+    char detail[240];     /* what, where, what to do; printable ASCII */
+};
+
+/* Sets the problem and returns err. Bytes of the arguments that are not printable ASCII are replaced. */
+int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...) CG_PRINTF(3, 4);
+/* CG_E_NO_MEMORY, in the two forms that it has: the system's, and the limit of the settings. */
+int cg_problem_no_memory(struct cg_problem *problem);
+int cg_problem_memory_full(struct cg_problem *problem);
+
+struct cg_request {
+    uint8_t method;                 /* CoAP code */
+    const struct cg_client *client; /* NULL: not identified */
+    bool may_be_anonymous;          /* the listener takes anonymous clients */
+    bool is_remote;                 /* the listener is off loopback: nobody relays anonymously there */
+    bool head_only;                 /* HEAD: as GET, the front drops the body */
+    struct cg_slice host;           /* lower case, without port; empty: unknown */
+    bool forward;                   /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
+    bool discovery;                 /* path is /.well-known/core: model/links.h answers it, no exchange does */
+    struct cg_slice path;           /* raw, normalised (cg_mapping_normal_path) */
+    struct cg_slice query;          /* raw, without '?' */
+    struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
+    struct cg_slice payload;
+    bool has_timeout;
+    uint32_t timeout_s;
+    uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
+    struct cg_slice traceparent; /* valid W3C trace context, or empty */
+};
+
+/* Whether the client has protected it: it carries an OSCORE option. */
+bool cg_request_is_protected(const struct cg_request *request);
+
+#endif

@@ -1,0 +1,224 @@
+/* Counters in Prometheus' text format. The hard thing is its grammar: every sample of a metric stands together, buckets
+ * are cumulative, and a label's value is escaped. */
+#include "model/stats.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "base/check.h"
+
+const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS] = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1,
+                                                        2,     3,    5,     8,    15,  30,   60,  300};
+const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS] = {0,   1,   2,    5,    10,   20,    50,    100,
+                                                        200, 500, 1000, 2000, 5000, 10000, 20000, 50000};
+const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS] = {0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02,
+                                                     0.05,   0.1,    0.2,    0.5,   1,     2,     5,    10};
+
+static const struct {
+    const char *name;
+    const char *help;
+    size_t offset; /* of a uint64_t in struct cg_stats */
+} mapping_counters[] = {
+    {"requests_total", "Client requests admitted.", offsetof(struct cg_stats, requests)},
+    {"sent_total", "Group requests emitted.", offsetof(struct cg_stats, sent)},
+    {"asked_total", "Unicast requests to members, retransmissions aside.", offsetof(struct cg_stats, asked)},
+    {"answered_total", "Members' answers handed to clients.", offsetof(struct cg_stats, answered)},
+    {"failed_total", "Answers with a 4.xx or 5.xx code.", offsetof(struct cg_stats, failed)},
+    {"late_total", "Answers that came after the end of collecting.", offsetof(struct cg_stats, late)},
+    {"duplicate_total", "Further answers of members that had answered.", offsetof(struct cg_stats, duplicate)},
+    {"missing_total", "Expected members that did not answer.", offsetof(struct cg_stats, missing)},
+    {"rejected_total", "Answers refused by verification or a limit.", offsetof(struct cg_stats, rejected)},
+    {"over_cap_total", "Answers beyond max_answers.", offsetof(struct cg_stats, over_cap)},
+    {"streams_cut_total", "Streams ended because their reader was too slow.", offsetof(struct cg_stats, streams_cut)},
+    {"kernel_drops_total", "Datagrams the kernel dropped while a request of the mapping ran.",
+     offsetof(struct cg_stats, kernel_drops)},
+};
+
+static const struct {
+    const char *name;
+    const char *help;
+    size_t offset; /* of a uint64_t in struct cg_totals */
+} total_counters[] = {
+    {"datagrams_total", "Datagrams received from the groups' side.", offsetof(struct cg_totals, datagrams)},
+    {"malformed_total", "Datagrams that were no CoAP message.", offsetof(struct cg_totals, fates[CG_FATE_MALFORMED])},
+    {"pings_total", "Pings to strangers whose answers have further blocks.", offsetof(struct cg_totals, pings)},
+    {"unknown_token_total", "Responses to no request, or to one of too long ago.",
+     offsetof(struct cg_totals, fates[CG_FATE_UNKNOWN_TOKEN])},
+};
+
+const char *const cg_fate_names[CG_FATE_COUNT] = {
+    [CG_FATE_ANSWER] = "answer",
+    [CG_FATE_BLOCK] = "block",
+    [CG_FATE_CHALLENGE] = "challenge",
+    [CG_FATE_DUPLICATE] = "duplicate",
+    [CG_FATE_REJECTED] = "rejected",
+    [CG_FATE_LATE] = "late",
+    [CG_FATE_ACKNOWLEDGEMENT] = "acknowledgement",
+    [CG_FATE_UNKNOWN_TOKEN] = "unknown-token",
+    [CG_FATE_REQUEST] = "request",
+    [CG_FATE_BAD_CODE] = "bad-code",
+    [CG_FATE_MALFORMED] = "malformed",
+    [CG_FATE_STRAY_EMPTY] = "stray-empty",
+};
+
+static const struct {
+    const char *name;
+    const char *help;
+    const double *bounds;
+    size_t offset; /* of a struct cg_histogram in struct cg_stats */
+} histograms[] = {
+    {"latency_seconds", "From a client's request to the end of collecting.", cg_latency_bounds,
+     offsetof(struct cg_stats, latency_s)},
+    {"answers", "Answers a client's request got.", cg_answers_bounds, offsetof(struct cg_stats, answers)},
+};
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+struct cg_stats *cg_stats_get(struct cg_stats_table *table, const char *name) {
+    struct cg_stats *stats;
+    HASH_FIND_STR(table->by_name, name, stats);
+    if (stats != NULL) return stats;
+    stats = calloc(1, sizeof *stats);
+    if (stats == NULL) return NULL;
+    CG_CHECK(strlen(name) < sizeof stats->name);
+    strcpy(stats->name, name);
+    HASH_ADD_STR(table->by_name, name, stats);
+    if (CG_HASH_HAS(hh, stats)) return stats;
+    free(stats);
+    return NULL;
+}
+
+void cg_stats_fini(struct cg_stats_table *table) {
+    struct cg_stats *stats, *next;
+    HASH_ITER(hh, table->by_name, stats, next) {
+        HASH_DEL(table->by_name, stats);
+        free(stats);
+    }
+}
+
+void cg_histogram_add(struct cg_histogram *histogram, const double bounds[CG_HISTOGRAM_BUCKETS], double value) {
+    size_t bucket = 0;
+    while (bucket < CG_HISTOGRAM_BUCKETS && value > bounds[bucket]) bucket++;
+    histogram->counts[bucket]++;
+    histogram->total++;
+    histogram->sum += value;
+}
+
+static void put_label_value(struct cg_buf *to, const char *value) {
+    for (const char *at = value; *at != '\0'; at++) {
+        if (*at == '\n') {
+            cg_buf_put_str(to, "\\n");
+        } else {
+            if (*at == '\\' || *at == '"') cg_buf_put_u8(to, '\\');
+            cg_buf_put_u8(to, (uint8_t)*at);
+        }
+    }
+}
+
+static void put_head(struct cg_buf *to, const char *name, const char *help, const char *type) {
+    cg_buf_printf(to, "# HELP castgate_%s %s\n# TYPE castgate_%s %s\n", name, help, name, type);
+}
+
+/* `castgate_NAMEPART{mapping="…"`, still open. */
+static void put_mapping(struct cg_buf *to, const char *name, const char *part, const struct cg_stats *stats) {
+    cg_buf_printf(to, "castgate_%s%s{mapping=\"", name, part);
+    put_label_value(to, stats->name);
+    cg_buf_put_u8(to, '"');
+}
+
+static void put_mapping_counter(struct cg_buf *to, const struct cg_stats_table *table, size_t index) {
+    put_head(to, mapping_counters[index].name, mapping_counters[index].help, "counter");
+    for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
+        uint64_t value;
+        memcpy(&value, (const char *)stats + mapping_counters[index].offset, sizeof value);
+        put_mapping(to, mapping_counters[index].name, "", stats);
+        cg_buf_printf(to, "} %llu\n", (unsigned long long)value);
+    }
+}
+
+/* Only the reasons that happened: there are many, and most never do. */
+static void put_errors(struct cg_buf *to, const struct cg_stats_table *table) {
+    put_head(to, "errors_total", "Client requests that ended with an error.", "counter");
+    for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
+        for (int i = 0; i < CG_ERR_COUNT; i++) {
+            if (stats->errors[i] == 0) continue;
+            put_mapping(to, "errors_total", "", stats);
+            cg_buf_printf(to, ",reason=\"%s\"} %llu\n", cg_err_info(-1 - i)->slug,
+                          (unsigned long long)stats->errors[i]);
+        }
+    }
+}
+
+static void put_histogram(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
+    const char *name = histograms[index].name;
+    const struct cg_histogram *histogram =
+        (const struct cg_histogram *)(const void *)((const char *)stats + histograms[index].offset);
+    uint64_t below = 0;
+    for (size_t i = 0; i < CG_HISTOGRAM_BUCKETS; i++) {
+        below += histogram->counts[i];
+        put_mapping(to, name, "_bucket", stats);
+        cg_buf_printf(to, ",le=\"%.15g\"} %llu\n", histograms[index].bounds[i], (unsigned long long)below);
+    }
+    put_mapping(to, name, "_bucket", stats);
+    cg_buf_printf(to, ",le=\"+Inf\"} %llu\n", (unsigned long long)histogram->total);
+    put_mapping(to, name, "_sum", stats);
+    cg_buf_printf(to, "} %.15g\n", histogram->sum);
+    put_mapping(to, name, "_count", stats);
+    cg_buf_printf(to, "} %llu\n", (unsigned long long)histogram->total);
+}
+
+/* Of the gateway as a whole: no mapping, no labels. */
+static void put_turns(struct cg_buf *to, const struct cg_totals *totals) {
+    const struct cg_histogram *turns = &totals->turns_s;
+    uint64_t below = 0;
+    put_head(to, "loop_turn_seconds", "CPU time of the event loop's turns; those of a tenth of a millisecond are one.",
+             "histogram");
+    for (size_t i = 0; i < CG_HISTOGRAM_BUCKETS; i++) {
+        below += turns->counts[i];
+        cg_buf_printf(to, "castgate_loop_turn_seconds_bucket{le=\"%.15g\"} %llu\n", cg_turn_bounds[i],
+                      (unsigned long long)below);
+    }
+    cg_buf_printf(to, "castgate_loop_turn_seconds_bucket{le=\"+Inf\"} %llu\n", (unsigned long long)turns->total);
+    cg_buf_printf(to, "castgate_loop_turn_seconds_sum %.15g\ncastgate_loop_turn_seconds_count %llu\n", turns->sum,
+                  (unsigned long long)turns->total);
+    put_head(to, "loop_longest_turn_seconds", "The longest of them since the start.", "gauge");
+    cg_buf_printf(to, "castgate_loop_longest_turn_seconds %.15g\n", totals->longest_turn_s);
+}
+
+static void put_fates(struct cg_buf *to, const struct cg_totals *totals) {
+    put_head(to, "datagram_fates_total", "What became of datagrams_total; those being verified have no fate yet.",
+             "counter");
+    for (size_t i = 0; i < CG_FATE_COUNT; i++) {
+        cg_buf_printf(to, "castgate_datagram_fates_total{fate=\"%s\"} %llu\n", cg_fate_names[i],
+                      (unsigned long long)totals->fates[i]);
+    }
+}
+
+static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
+    for (size_t i = 0; i < COUNT_OF(total_counters); i++) {
+        uint64_t value;
+        memcpy(&value, (const char *)totals + total_counters[i].offset, sizeof value);
+        put_head(to, total_counters[i].name, total_counters[i].help, "counter");
+        cg_buf_printf(to, "castgate_%s %llu\n", total_counters[i].name, (unsigned long long)value);
+    }
+    put_fates(to, totals);
+    put_head(to, "refused_total", "Client requests refused before their mapping was known.", "counter");
+    for (int i = 0; i < CG_ERR_COUNT; i++) {
+        if (totals->errors[i] == 0) continue;
+        cg_buf_printf(to, "castgate_refused_total{reason=\"%s\"} %llu\n", cg_err_info(-1 - i)->slug,
+                      (unsigned long long)totals->errors[i]);
+    }
+}
+
+void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals) {
+    for (size_t i = 0; i < COUNT_OF(mapping_counters); i++) put_mapping_counter(to, table, i);
+    put_errors(to, table);
+    for (size_t i = 0; i < COUNT_OF(histograms); i++) {
+        put_head(to, histograms[i].name, histograms[i].help, "histogram");
+        for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
+            put_histogram(to, stats, i);
+        }
+    }
+    put_totals(to, totals);
+    put_turns(to, totals);
+}

@@ -1,0 +1,75 @@
+/* Counters and histograms per mapping (R60), kept by name across reloads, and those of the whole gateway. */
+#ifndef CG_MODEL_STATS_H
+#define CG_MODEL_STATS_H
+
+#include "base/hash.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define CG_HISTOGRAM_BUCKETS 16
+
+struct cg_histogram {
+    uint64_t counts[CG_HISTOGRAM_BUCKETS + 1]; /* the last one: above every bound */
+    uint64_t total;
+    double sum;
+};
+
+struct cg_stats {
+    char name[64 + 1]; /* the mapping's */
+    uint64_t requests; /* exchanges admitted */
+    uint64_t sent;     /* group requests emitted */
+    uint64_t asked;    /* unicast requests emitted, retransmissions aside */
+    uint64_t answered, failed, late, duplicate, missing, rejected, over_cap;
+    bool warned_of_size;           /* R44 */
+    uint64_t streams_cut;          /* streams ended because their reader was too slow */
+    uint64_t kernel_drops;         /* counted while one of its requests ran */
+    uint64_t errors[CG_ERR_COUNT]; /* exchanges that ended with a problem, by error */
+    struct cg_histogram latency_s; /* request to end of collecting */
+    struct cg_histogram answers;   /* answers per exchange */
+    UT_hash_handle hh;
+};
+
+/* What became of a datagram, strongest first: legs/account.h. */
+enum cg_fate {
+    CG_FATE_ANSWER,          /* a member's first answer, or a newer one */
+    CG_FATE_BLOCK,           /* a further block of an answer */
+    CG_FATE_CHALLENGE,       /* the member wants the request again, with an Echo value */
+    CG_FATE_DUPLICATE,       /* of an answer that is there */
+    CG_FATE_REJECTED,        /* in its reply's `rejected`, with the reason */
+    CG_FATE_LATE,            /* its request has ended */
+    CG_FATE_ACKNOWLEDGEMENT, /* an empty message about a unicast request */
+    CG_FATE_UNKNOWN_TOKEN,   /* a response to nothing that ran, or that is remembered */
+    CG_FATE_REQUEST,         /* a request or a ping: this side serves nobody */
+    CG_FATE_BAD_CODE,        /* of a class that is none (RFC 7252 §12.1) */
+    CG_FATE_MALFORMED,       /* no CoAP message */
+    CG_FATE_STRAY_EMPTY,     /* an empty message about nothing */
+    CG_FATE_COUNT
+};
+extern const char *const cg_fate_names[CG_FATE_COUNT]; /* as in the metrics */
+
+struct cg_totals {
+    uint64_t datagrams; /* received on group sockets */
+    uint64_t fates[CG_FATE_COUNT];
+    uint64_t pings;            /* to addresses that nobody has configured or verified */
+    uint64_t requests_refused; /* before a mapping was known */
+    uint64_t errors[CG_ERR_COUNT];
+    struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */
+    double longest_turn_s;
+};
+
+struct cg_stats_table {
+    struct cg_stats *by_name; /* uthash head */
+};
+
+struct cg_stats *cg_stats_get(struct cg_stats_table *table, const char *name); /* makes it; NULL: out of memory */
+void cg_stats_fini(struct cg_stats_table *table);
+void cg_histogram_add(struct cg_histogram *histogram, const double bounds[CG_HISTOGRAM_BUCKETS], double value);
+extern const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
+extern const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS];
+extern const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
+
+/* Prometheus text format 0.0.4 of everything here. */
+void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals);
+
+#endif

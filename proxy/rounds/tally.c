@@ -1,0 +1,302 @@
+/* The tally. The hard thing: one entry for each who answered (model/who.h) in the memory of one exchange, however often
+ * and however much they send. */
+#include "rounds/tally.h"
+
+#include "base/text.h"
+
+/* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 5U
+
+bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
+    *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
+    tally->last_refusal = &tally->refusals;
+    if (mapping->member_count == 0) return true;
+    size_t size = (mapping->member_count + 7) / 8;
+    tally->seen = cg_arena_zalloc(arena, 2 * size);
+    if (tally->seen == NULL) return false;
+    tally->coming = tally->seen + size;
+    return true;
+}
+
+void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
+
+static bool has_bit(const uint8_t *bits, const struct cg_member *member) {
+    return bits[member->number / 8] >> member->number % 8 & 1;
+}
+
+static void set_bit(uint8_t *bits, const struct cg_member *member, bool value) {
+    uint8_t bit = (uint8_t)(1u << member->number % 8);
+    bits[member->number / 8] = (uint8_t)((bits[member->number / 8] & ~bit) | (value ? bit : 0));
+}
+
+static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
+    if (member == NULL || has_bit(tally->seen, member)) return;
+    set_bit(tally->seen, member, true);
+    tally->seen_count++;
+}
+
+uint32_t cg_tally_missing(const struct cg_tally *tally) {
+    return (uint32_t)tally->mapping->member_count - tally->seen_count;
+}
+
+bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
+    return has_bit(tally->seen, member);
+}
+
+bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member) {
+    return !has_bit(tally->seen, member) && !has_bit(tally->coming, member);
+}
+
+static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
+
+/* Makes room for `len` bytes, at least doubling: a member that answers again and again costs at most twice its largest.
+ */
+static bool make_room(struct cg_tally *tally, struct cg_held_answer *held, size_t len) {
+    if (len <= held->room_cap) return true;
+    size_t cap = held->room_cap == 0 || len > held->room_cap * 2 ? len : held->room_cap * 2;
+    uint8_t *room = cg_arena_alloc(tally->arena, cap);
+    if (room == NULL) return false;
+    held->room = room;
+    held->room_cap = cap;
+    return true;
+}
+
+static struct cg_slice store(uint8_t **at, struct cg_slice slice) {
+    if (slice.len == 0) return CG_SLICE_NONE;
+    memcpy(*at, slice.data, slice.len);
+    struct cg_slice stored = cg_slice_of(*at, slice.len);
+    *at += slice.len;
+    return stored;
+}
+
+static void note_order(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    held->order = arrival->order != 0 ? arrival->order : ++tally->arrivals;
+    held->has_piv = arrival->opened->has_number;
+    held->piv = arrival->opened->number;
+    held->generation = arrival->opened->generation;
+    held->request = arrival->request;
+}
+
+static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    if (!make_room(tally, held, opened->options.len + opened->payload.len + opened->kid.len)) return false;
+    uint8_t *at = held->room;
+    held->options = store(&at, opened->options);
+    held->payload = store(&at, opened->payload);
+    held->kid = store(&at, opened->kid);
+    held->has_kid = opened->has_kid;
+    note_order(tally, held, arrival);
+    held->from = arrival->from;
+    held->ms = arrival->ms;
+    held->code = opened->code;
+    held->verified = opened->verified;
+    held->via = arrival->via;
+    return true;
+}
+
+static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
+    cg_tally_refuse(tally, &arrival->from, arrival->opened, reason);
+    tally->limited = true;
+    return CG_TALLY_OVER_CAP;
+}
+
+enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const struct cg_arrival *arrival) {
+    bool shared = tally->arena->quota_refused;
+    enum cg_tally_result own = dropped(tally, arrival, "memory-limit");
+    return shared ? CG_TALLY_NO_MEMORY : own;
+}
+
+static bool keep_key(struct cg_tally *tally, struct cg_held_answer *entry, const struct cg_who *who) {
+    entry->addr = who->addr;
+    entry->key =
+        who->is_identity ? cg_arena_copy(tally->arena, who->key) : cg_slice_of(&entry->addr, sizeof entry->addr);
+    return entry->key.data != NULL;
+}
+
+static struct cg_awaited *find_awaited(const struct cg_tally *tally, const struct cg_who *who) {
+    struct cg_awaited *awaited;
+    HASH_FIND_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
+    return awaited;
+}
+
+static void give_place_back(struct cg_tally *tally, struct cg_awaited *awaited) {
+    if (awaited == NULL || !awaited->holds_place) return;
+    awaited->holds_place = false;
+    tally->places--;
+}
+
+static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      const struct cg_who *who, struct cg_held_answer **held) {
+    if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
+    struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
+    if (entry == NULL || !hold(tally, entry, arrival) || !keep_key(tally, entry, who)) {
+        return cg_tally_drop_for_memory(tally, arrival);
+    }
+    entry->member = who->member;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, who->hash, entry);
+    if (!CG_HASH_HAS(hh, entry)) return cg_tally_drop_for_memory(tally, arrival);
+    give_place_back(tally, find_awaited(tally, who)); /* it has one now */
+    mark_seen(tally, entry->member);
+    entry->number = ++tally->numbered;
+    tally->answered++;
+    if (is_failure(entry->code)) tally->failed++;
+    *held = entry;
+    return CG_TALLY_NEW;
+}
+
+static bool is_same(const struct cg_held_answer *held, const struct cg_opened *opened) {
+    return held->code == opened->code && cg_slice_equal(held->options, opened->options) &&
+           cg_slice_equal(held->payload, opened->payload);
+}
+
+/* A member with a new Sender ID counts from the beginning (RFC 10021 §2.6.3.1). */
+static bool is_older(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    bool numbered = held->has_piv && opened->has_number && cg_slice_equal(held->kid, opened->kid);
+    bool of_one_request = arrival->request == held->request;
+    if (!numbered && of_one_request) return arrival->order != 0 && arrival->order < held->order;
+    if (!numbered) return arrival->request < held->request;
+    if (opened->generation != held->generation) return opened->generation < held->generation;
+    return opened->number <= held->piv;
+}
+
+static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      struct cg_held_answer *held) {
+    tally->duplicates++;
+    if (arrival->ms < held->ms) held->ms = arrival->ms; /* its first block came before */
+    if (arrival->opened->overtaken || is_older(held, arrival)) return CG_TALLY_AGAIN;
+    if (is_same(held, arrival->opened)) {
+        note_order(tally, held, arrival);
+        return CG_TALLY_AGAIN;
+    }
+    uint32_t ms = held->ms;
+    bool failed = is_failure(held->code);
+    if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
+    held->ms = ms;                                          /* when the member first answered */
+    tally->failed += (is_failure(held->code) ? 1u : 0u) - (failed ? 1u : 0u);
+    return CG_TALLY_NEWER;
+}
+
+static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {
+    struct cg_held_answer *found = NULL;
+    if (who->member == NULL || cg_tally_has_seen(tally, who->member)) { /* else it has no answer to be searched for */
+        HASH_FIND_BYHASHVALUE(hh, tally->answers, who->key.data, who->key.len, who->hash, found);
+    }
+    return found;
+}
+
+enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                  struct cg_held_answer **held) {
+    struct cg_who who;
+    cg_who_decide(&who, tally->mapping, &arrival->from, arrival->opened->identity);
+    struct cg_held_answer *found = find(tally, &who);
+    struct cg_held_answer *ignored;
+    if (held == NULL) held = &ignored;
+    if (found == NULL) return add_first(tally, arrival, &who, held);
+    *held = found;
+    return add_again(tally, arrival, found);
+}
+
+static bool is_full(const struct cg_tally *tally) {
+    return tally->answered + tally->places >= tally->mapping->max_answers;
+}
+
+static void begin_awaiting(struct cg_tally *tally, struct cg_awaited *awaited, bool is_first) {
+    awaited->holds_place = is_first;
+    if (is_first) tally->places++;
+    if (awaited->who.member != NULL) set_bit(tally->coming, awaited->who.member, true);
+}
+
+enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *arrival, struct cg_awaited *awaited) {
+    struct cg_who *who = &awaited->who;
+    cg_who_decide(who, tally->mapping, &arrival->from, arrival->opened->identity);
+    arrival->order = ++tally->arrivals;
+    const struct cg_held_answer *held = find(tally, who);
+    bool is_late = held != NULL && (arrival->opened->overtaken || is_older(held, arrival));
+    if (is_late || find_awaited(tally, who) != NULL) {
+        tally->duplicates++;
+        return CG_TALLY_AGAIN;
+    }
+    if (held == NULL && is_full(tally)) return dropped(tally, arrival, "max_answers");
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
+    if (!CG_HASH_HAS(hh, awaited)) return cg_tally_drop_for_memory(tally, arrival);
+    begin_awaiting(tally, awaited, held == NULL);
+    return CG_TALLY_AWAITED;
+}
+
+/* A member whose zone was left out may answer on several links. */
+static bool is_awaited(const struct cg_tally *tally, const struct cg_member *member) {
+    if (member->addr.scope != 0 || !cg_addr_is_link_local(&member->addr)) return false;
+    const struct cg_awaited *awaited = tally->awaited;
+    while (awaited != NULL && awaited->who.member != member) awaited = awaited->hh.next;
+    return awaited != NULL;
+}
+
+void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited) {
+    const struct cg_member *member = awaited->who.member;
+    HASH_DEL(tally->awaited, awaited);
+    give_place_back(tally, awaited);
+    if (member != NULL && !is_awaited(tally, member)) set_bit(tally->coming, member, false);
+}
+
+/* At most CG_DIAGNOSTIC_MAX bytes, without cutting a character. */
+static struct cg_slice beginning_of(struct cg_slice text) {
+    size_t len = 0, step = 1;
+    while (len < text.len && step > 0) {
+        step = cg_utf8_sequence(text.data + len, text.len - len);
+        if (len + step > CG_DIAGNOSTIC_MAX) break;
+        len += step;
+    }
+    return cg_slice_of(text.data, len);
+}
+
+static bool is_plain(const struct cg_opened *opened) {
+    struct cg_msg msg = {.options = opened->options};
+    struct cg_slice value;
+    return opened->verified == CASTGATE_VERIFIED_NONE && !cg_msg_find(&msg, CG_OPT_OSCORE, &value);
+}
+
+/* RFC 7252 §5.5.2: the payload of an error without format. */
+static struct cg_slice diagnostic_of(const struct cg_opened *opened) {
+    struct cg_msg msg = {.options = opened->options};
+    struct cg_slice format;
+    bool is_text = is_failure(opened->code) && !cg_msg_find(&msg, CG_OPT_CONTENT_FORMAT, &format);
+    return is_text ? beginning_of(opened->payload) : CG_SLICE_NONE;
+}
+
+static void keep_words(struct cg_tally *tally, struct cg_refusal *refusal, const struct cg_opened *opened) {
+    if (!is_plain(opened)) return;
+    refusal->code = opened->code;
+    refusal->diagnostic = cg_arena_copy(tally->arena, diagnostic_of(opened));
+}
+
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
+                     const char *reason) {
+    if (tally->rejected++ >= CG_REFUSALS_LISTED) return;
+    struct cg_refusal *refusal = cg_arena_zalloc(tally->arena, sizeof *refusal);
+    if (refusal == NULL) return;
+    refusal->from = *from;
+    refusal->kid = cg_arena_copy(tally->arena, opened->kid);
+    refusal->gid = cg_arena_copy(tally->arena, opened->gid);
+    refusal->reason = reason;
+    keep_words(tally, refusal, opened);
+    *tally->last_refusal = refusal;
+    tally->last_refusal = &refusal->next;
+}
+
+bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by) {
+    const struct cg_mapping *mapping = tally->mapping;
+    if (tally->awaited != NULL) return false;
+    switch (mapping->finish.rule) {
+    case CG_FINISH_DEADLINE: return false;
+    case CG_FINISH_ALL:
+        *ended_by = "all";
+        return mapping->member_count > 0 && tally->seen_count == mapping->member_count;
+    case CG_FINISH_QUORUM:
+        *ended_by = "quorum";
+        return mapping->member_count > 0 && tally->seen_count >= mapping->finish.quorum * (double)mapping->member_count;
+    case CG_FINISH_COUNT: *ended_by = "count"; return tally->answered >= mapping->finish.count;
+    }
+    return false;
+}

@@ -1,0 +1,232 @@
+/* Makes new store files: an empty one, or a backup. The hard thing: neither may ever be seen half made, so each is made
+ * under another name, and gets its own, durably, only when it is whole; and neither may replace what is there. */
+#include "store/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "store/database.h"
+#include "store/folder.h"
+#include "store/ledger.h"
+
+static int cannot(const char *what, const char *path, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_STORE, "%s %s: %s", what, path, strerror(errno));
+}
+
+/* New, empty, 0600, beside `path`. NULL with *problem. */
+static char *make_draft(const char *path, struct cg_problem *problem) {
+    size_t len = strlen(path) + sizeof ".XXXXXX";
+    char *draft = malloc(len);
+    if (draft == NULL) {
+        cg_problem_no_memory(problem);
+        return NULL;
+    }
+    snprintf(draft, len, "%s.XXXXXX", path);
+    int fd = mkostemp(draft, O_CLOEXEC);
+    if (fd >= 0) {
+        close(fd);
+        return draft;
+    }
+    cannot("cannot make a file beside", path, problem);
+    free(draft);
+    return NULL;
+}
+
+static void remove_with(const char *path, const char *suffix) {
+    size_t len = strlen(path) + strlen(suffix) + 1;
+    char *name = malloc(len);
+    if (name == NULL) return;
+    snprintf(name, len, "%s%s", path, suffix);
+    unlink(name);
+    free(name);
+}
+
+static void drop_draft(char *draft) {
+    if (draft == NULL) return;
+    remove_with(draft, "-journal");
+    unlink(draft);
+    free(draft);
+}
+
+static bool sync_file(const char *path) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    bool synced = fsync(fd) == 0;
+    close(fd);
+    return synced;
+}
+
+static bool sync_parent(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) return cg_folder_sync(".");
+    if (slash == path) return cg_folder_sync("/");
+    char *parent = strndup(path, (size_t)(slash - path));
+    bool synced = parent != NULL && cg_folder_sync(parent);
+    free(parent);
+    return synced;
+}
+
+/* Never over another file. Network file systems know no renaming without replacing, FAT no links. */
+static bool rename_to_new(const char *from, const char *to) {
+    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
+    return errno == EINVAL && link(from, to) == 0 && unlink(from) == 0;
+}
+
+static int publish(const char *draft, const char *to, struct cg_problem *problem) {
+    if (!sync_file(draft)) return cannot("cannot write", draft, problem);
+    if (!rename_to_new(draft, to)) return cannot("cannot make", to, problem);
+    if (sync_parent(to)) return CG_OK;
+    cannot("cannot write the folder of", to, problem);
+    unlink(to);
+    return CG_E_STORE;
+}
+
+/* An empty store */
+
+static int make_folder(const char *path, struct cg_problem *problem) {
+    struct stat info;
+    if (mkdir(path, 0700) == 0) return sync_parent(path) ? CG_OK : cannot("cannot write the folder of", path, problem);
+    if (errno != EEXIST || stat(path, &info) != 0) return cannot("cannot make the state folder", path, problem);
+    if (!S_ISDIR(info.st_mode)) return cg_problem_set(problem, CG_E_STORE, "%s is not a folder", path);
+    if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+        return cg_problem_set(problem, CG_E_STORE, "others may write to the state folder %s: chmod go-w", path);
+    return CG_OK;
+}
+
+static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
+    struct stat info;
+    if (lstat(folder->db, &info) == 0)
+        return cg_problem_set(
+            problem, CG_E_STORE,
+            "there is a store already: %s. Keys that have never sent, here or anywhere, are claimed in it "
+            "by castgate-keys claim",
+            folder->db);
+    if (!cg_folder_find_witness(folder)) return cannot("cannot read the state folder", folder->path, problem);
+    if (!folder->has_witness) return CG_OK;
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "%s had a store that is gone: put it back; or remove the folder, and rekey every group whose key sent "
+        "from it",
+        folder->path);
+}
+
+/* The new file's own mark, so that its first user knows it as made here. */
+static int mark_home(const char *path, struct cg_problem *problem) {
+    struct cg_ledger ledger;
+    sqlite3 *db;
+    int err = cg_database_open(path, &db, problem);
+    if (err != CG_OK) return err;
+    int code = cg_ledger_read(db, NULL, &ledger);
+    if (code == SQLITE_OK && !cg_file_mark(path, &ledger.home.mark)) code = SQLITE_CANTOPEN;
+    if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
+    if (code != SQLITE_OK) err = cg_database_explain(db, code, path, problem);
+    cg_database_close(db);
+    return err;
+}
+
+static int make_store(struct cg_folder *folder, struct cg_problem *problem) {
+    int err = check_unused(folder, problem);
+    if (err != CG_OK) return err;
+    char *draft = make_draft(folder->db, problem);
+    if (draft == NULL) return problem->err;
+    err = cg_database_create(draft, problem);
+    if (err == CG_OK) err = mark_home(draft, problem);
+    if (err == CG_OK) err = publish(draft, folder->db, problem);
+    /* A store without witness is a suspect, which is no harm as long as nobody claimed. */
+    if (err == CG_OK) err = cg_folder_make_witness(folder, 0, problem);
+    if (err == CG_OK && !cg_folder_sync(folder->path))
+        err = cannot("cannot write the state folder", folder->path, problem);
+    drop_draft(draft);
+    return err;
+}
+
+int cg_sqlite_init_state(const char *path, struct cg_problem *problem) {
+    struct cg_folder folder;
+    int err = make_folder(path, problem);
+    if (err != CG_OK) return err;
+    if (cg_folder_init(&folder, path) != CG_OK) return cg_problem_no_memory(problem);
+    err = make_store(&folder, problem);
+    cg_folder_fini(&folder);
+    return err;
+}
+
+/* A backup */
+
+static int copy_pages(sqlite3 *from, sqlite3 *to) {
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    if (backup == NULL) return sqlite3_extended_errcode(to);
+    int step = sqlite3_backup_step(backup, -1), end = sqlite3_backup_finish(backup);
+    if (step == SQLITE_DONE) return end;
+    return step == SQLITE_OK ? SQLITE_ERROR : step;
+}
+
+static int64_t now_ms(void) { return (int64_t)time(NULL) * 1000; }
+
+/* Nowhere is its home, and nobody sends from it. */
+static int spend_all(sqlite3 *db) {
+    struct cg_ledger ledger;
+    int64_t unspent = 1;
+    int code = cg_database_run(db, "BEGIN IMMEDIATE");
+    if (code == SQLITE_OK) code = cg_ledger_read(db, NULL, &ledger);
+    if (code == SQLITE_OK && !ledger.fits) code = SQLITE_CORRUPT;
+    if (code == SQLITE_OK) code = cg_ledger_spend_all(db, &ledger);
+    ledger.home.mark = ledger.home.witness = (struct cg_file_mark){0};
+    if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
+    if (code == SQLITE_OK) code = cg_database_run(db, "COMMIT");
+    if (code == SQLITE_OK) code = cg_database_ask(db, "SELECT count(*) FROM sender WHERE state = 'claimed'", &unspent);
+    return code == SQLITE_OK && unspent != 0 ? SQLITE_ERROR : code;
+}
+
+static int fill_copy(sqlite3 *source, const char *to, struct cg_problem *problem) {
+    sqlite3 *copy = NULL;
+    int code = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
+    if (code == SQLITE_OK) code = copy_pages(source, copy);
+    int err = code == SQLITE_OK ? CG_OK : cg_database_explain(copy, code, to, problem);
+    cg_database_close(copy);
+    return err;
+}
+
+static int disown_copy(const char *path, struct cg_problem *problem) {
+    sqlite3 *copy;
+    int err = cg_database_open(path, &copy, problem);
+    if (err != CG_OK) return err;
+    err = cg_database_upgrade(copy, now_ms(), path, problem);
+    int code = err == CG_OK ? spend_all(copy) : SQLITE_OK;
+    if (code != SQLITE_OK) err = cg_database_explain(copy, code, path, problem);
+    cg_database_close(copy);
+    return err;
+}
+
+static int copy_store(const char *from, const char *to, struct cg_problem *problem) {
+    sqlite3 *source = NULL;
+    int err = cg_database_open(from, &source, problem);
+    if (err != CG_OK) return err;
+    err = fill_copy(source, to, problem);
+    cg_database_close(source);
+    return err == CG_OK ? disown_copy(to, problem) : err;
+}
+
+static int backup_to(const char *db, const char *to, struct cg_problem *problem) {
+    struct stat info;
+    if (stat(db, &info) != 0) return cannot("cannot read the store", db, problem);
+    if (lstat(to, &info) == 0) return cg_problem_set(problem, CG_E_STORE, "%s exists: choose a new name", to);
+    char *draft = make_draft(to, problem);
+    if (draft == NULL) return problem->err;
+    int err = copy_store(db, draft, problem);
+    if (err == CG_OK) err = publish(draft, to, problem);
+    drop_draft(draft); /* with its journal, which is empty */
+    return err;
+}
+
+int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) {
+    char *db = cg_folder_file(folder, CG_FOLDER_DB);
+    if (db == NULL) return cg_problem_no_memory(problem);
+    int err = backup_to(db, to, problem);
+    free(db);
+    return err;
+}

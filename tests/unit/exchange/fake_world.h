@@ -1,0 +1,87 @@
+/* A gateway with a fake clock and a fake port: what it sends is kept in a list, what fronts hear is kept in the call.
+ */
+#ifndef CG_TEST_FAKE_WORLD_H
+#define CG_TEST_FAKE_WORLD_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "builtin.h"
+#include "exchange/state.h"
+#include "reply/reply.h"
+
+#define SECOND 1000000ull
+
+struct emission {
+    struct cg_route route;
+    uint8_t *bytes; /* owned by the world */
+    size_t len;
+    struct cg_msg msg; /* parsed from bytes */
+};
+
+/* One client request and what became of it. */
+struct call {
+    struct cg_ticket ticket;
+    const struct castgate_encoder *encoder;
+    unsigned replies, problems;
+    struct cg_problem problem;
+    struct cg_reply reply; /* body is not kept: see text */
+    char *text;            /* the body, NUL-terminated, or NULL */
+    size_t text_len;
+    struct cg_outq *stream; /* a reference, when the reply streams */
+};
+
+struct world {
+    struct cg_port port;
+    struct cg_config *config;
+    struct cg_gateway *gateway;
+    struct emission *sent;
+    size_t sent_count, sent_cap;
+    uint64_t now_us;
+    uint64_t kernel_drops;
+    uint64_t random_state;
+    int emit_error; /* 0: emissions succeed */
+    unsigned wakes;
+    unsigned link_questions;
+};
+
+/* Two mappings, "lamps" (/lamps) and "pair" (/pair, two targets), open to everybody, timeout 2 s. Change them through
+ * `config` before world_start. */
+void world_init(struct world *world);
+void world_start(struct world *world);
+void world_fini(struct world *world);
+
+struct cg_mapping *world_mapping(struct world *world, const char *name);
+/* Gives the mapping `count` members 127.1.0.1:5683 and so on, membership complete. Before world_start. */
+void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned count);
+
+/* Starts GET `path`, for a reply as JSON; the test may change the request, and the call's encoder, between `world_new`
+ * and `world_go`. */
+struct cg_request *world_new(struct world *world, struct call *call, const char *path);
+void world_go(struct world *world, struct call *call);
+void world_get(struct world *world, struct call *call, const char *path);
+/* As the reader of a stream: takes what is queued. Valid until the next call. */
+const char *call_take(struct call *call);
+void call_fini(struct call *call);
+
+void world_run(struct world *world);                     /* at the present time */
+void world_advance(struct world *world, uint64_t by_us); /* step by step, as the loop would */
+
+struct cg_addr address(const char *text);
+struct answer {
+    enum cg_type type;
+    uint8_t code;
+    uint16_t mid;
+    const char *payload;
+    const struct cg_opts *options;
+};
+/* Answers emission `index` from `from`. */
+void world_answer_as(struct world *world, size_t index, const char *from, struct answer answer);
+void world_answer(struct world *world, size_t index, const char *from, const char *payload); /* NON 2.05 */
+void world_deliver(struct world *world, const char *from, const void *bytes, size_t len);
+
+#endif

@@ -1,0 +1,688 @@
+/* The HTTP front and the admin listener around a real gateway, over real loopback sockets; only the groups' side is
+ * played: what the gateway emits is kept, and answers are handed to it. */
+#include "fake_client.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/log.h"
+#include "builtin.h"
+#include "fronts/admin/admin.h"
+#include "fronts/http/front.h"
+#include "io/loop.h"
+#include "builtin.h"
+#include "settings/settings.h"
+
+/* SHA-256 of "secret". */
+#define SETTINGS                                                                                                       \
+    "{\"http\": {\"listen\": [\"127.0.0.1:8080\"], \"hosts\": [\"gw.example\"]},"                                      \
+    " \"admin\": {\"listen\": [\"127.0.0.1:8081\"]},"                                                                  \
+    " \"group\": {\"interface\": \"lo\"},"                                                                             \
+    " \"limits\": {\"exchanges\": 3},"                                                                                 \
+    " \"clients\": {\"dashboard\": {\"token_sha256\":"                                                                 \
+    "   \"2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b\"}},"                                       \
+    " \"mappings\": ["                                                                                                 \
+    "  {\"name\": \"lamps\", \"path\": \"/lamps\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","        \
+    "   \"timeout\": 30, \"finish\": \"count:2\", \"clients\": [\"anonymous\"]},"                                      \
+    "  {\"name\": \"quick\", \"path\": \"/quick\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","        \
+    "   \"timeout\": 0.05, \"clients\": [\"anonymous\"]},"                                                             \
+    "  {\"name\": \"asking\", \"path\": \"/asking\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","      \
+    "   \"clients\": [\"anonymous\"]},"                                                                                \
+    "  {\"name\": \"closed\", \"path\": \"/closed\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","      \
+    "   \"methods\": [\"GET\", \"PUT\"], \"unsafe_methods\": true, \"timeout\": 30, \"finish\": \"count:2\","          \
+    "   \"clients\": [\"dashboard\"]}]}"
+
+#define LOCAL "Host: localhost\r\n"
+
+static const struct castgate_plugin *const plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
+static const struct cg_encoder_list encoders = {.plugins = plugins, .count = 3};
+
+struct fixture {
+    uv_loop_t uv;
+    uv_prepare_t prepare;
+    struct cg_port port;
+    struct cg_config *config;
+    struct cg_gateway *gateway;
+    struct cg_front_http *front;
+    struct cg_admin *admin;
+    uint64_t random;
+    size_t sent_count;
+    uint8_t sent[2048]; /* the latest datagram */
+    size_t sent_len;
+    unsigned closed;
+};
+
+static int emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
+    (void)route, (void)problem;
+    struct fixture *f = ctx;
+    assert_true(datagram.len <= sizeof f->sent);
+    memcpy(f->sent, datagram.data, datagram.len);
+    f->sent_len = datagram.len;
+    f->sent_count++;
+    return CG_OK;
+}
+
+static void fill_random(void *ctx, void *to, size_t len) {
+    struct fixture *f = ctx;
+    uint8_t *bytes = to;
+    for (size_t i = 0; i < len; i++) {
+        f->random = f->random * 6364136223846793005u + 1442695040888963407u;
+        bytes[i] = (uint8_t)(f->random >> 56);
+    }
+}
+
+static uint64_t kernel_drops(void *ctx) {
+    (void)ctx;
+    return 0;
+}
+
+static void wake(void *ctx) { (void)ctx; }
+
+static void on_prepare(uv_prepare_t *prepare) {
+    struct fixture *f = prepare->data;
+    cg_gateway_run(f->gateway, cg_loop_now_us());
+}
+
+static void load(struct fixture *f) {
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    if (cg_settings_parse(cg_slice_str(SETTINGS), "/", &f->config, &mistakes) < 0) {
+        fail_msg("%s: %s", mistakes.first->pointer, mistakes.first->message);
+    }
+    cg_mistakes_fini(&mistakes);
+    f->config->http.listen[0].addr.port = 0; /* any free one */
+    f->config->admin.listen[0].addr.port = 0;
+}
+
+static void set_up_with(struct fixture *f, void (*change)(struct cg_config *config)) {
+    *f = (struct fixture){0};
+    f->port =
+        (struct cg_port){.ctx = f, .emit = emit, .random = fill_random, .kernel_drops = kernel_drops, .wake = wake};
+    load(f);
+    for (size_t i = 0; i < f->config->mapping_count; i++) f->config->mappings[i].protector = cg_protector_none();
+    if (change != NULL) change(f->config);
+    assert_int_equal(uv_loop_init(&f->uv), 0);
+    f->gateway = cg_gateway_new(f->config, &f->port);
+    assert_non_null(f->gateway);
+    f->prepare.data = f;
+    assert_int_equal(uv_prepare_init(&f->uv, &f->prepare), 0);
+    assert_int_equal(uv_prepare_start(&f->prepare, on_prepare), 0);
+    struct cg_problem problem = {0};
+    f->front = cg_front_http_open(&f->uv, f->gateway, &encoders, &problem);
+    static const struct cg_admin_source source;
+    f->admin = cg_admin_open(&f->uv, f->gateway, &source, &problem);
+    if (f->front == NULL || f->admin == NULL) fail_msg("%s", problem.detail);
+}
+
+static void set_up(struct fixture *f) { set_up_with(f, NULL); }
+
+static void on_closed(void *ctx) {
+    struct fixture *f = ctx;
+    f->closed++;
+}
+
+static void tear_down(struct fixture *f) {
+    cg_front_http_close(f->front, on_closed, f);
+    cg_admin_close(f->admin, on_closed, f);
+    uv_close((uv_handle_t *)&f->prepare, NULL);
+    uv_run(&f->uv, UV_RUN_DEFAULT);
+    assert_int_equal(f->closed, 2);
+    cg_gateway_free(f->gateway);
+    cg_config_unref(f->config);
+    assert_int_equal(uv_loop_close(&f->uv), 0);
+}
+
+static void connect_to(struct fixture *f, struct fake_client *client) {
+    fake_client_open(client, &f->uv, &cg_front_http_listen(f->front, 0)->addr);
+}
+
+/* ---- The groups' side ---- */
+
+static bool has_sent(void *ctx) { return ((struct fixture *)ctx)->sent_count > 0; }
+
+static void wait_for_cast(struct fixture *f) { fake_client_run_until(&f->uv, has_sent, f); }
+
+static void answer(struct fixture *f, const char *from, const char *payload) {
+    struct cg_msg request;
+    uint8_t bytes[256];
+    struct cg_msg_writer writer;
+    assert_int_equal(cg_msg_parse(&request, cg_slice_of(f->sent, f->sent_len)), CG_OK);
+    cg_msg_begin(&writer, bytes, sizeof bytes, CG_NON, CG_CODE(2, 5), (uint16_t)f->random, request.token);
+    cg_msg_put_uint(&writer, CG_OPT_CONTENT_FORMAT, 0);
+    cg_msg_put_payload(&writer, cg_slice_str(payload));
+    int len = cg_msg_end(&writer);
+    assert_true(len > 0);
+    struct cg_datagram datagram = {.bytes = cg_slice_of(bytes, (size_t)len), .arrival_us = cg_loop_now_us()};
+    assert_int_equal(cg_addr_parse(&datagram.from, cg_slice_str(from), 5683), CG_OK);
+    cg_gateway_receive(f->gateway, &datagram);
+}
+
+static void answer_twice(struct fixture *f) {
+    wait_for_cast(f);
+    answer(f, "127.1.0.1", "on");
+    answer(f, "127.1.0.2", "off");
+    f->sent_count = 0;
+}
+
+/* ---- Replies ---- */
+
+static struct fake_response ask(struct fixture *f, struct fake_client *client, const char *request) {
+    (void)f;
+    fake_client_send_text(client, request);
+    return fake_client_response(client, strncmp(request, "HEAD", 4) == 0, NULL);
+}
+
+static void assert_field(const struct fake_response *response, const char *name, const char *value) {
+    const char *found = fake_response_field(response, name);
+    if (found == NULL) fail_msg("no %s in %s", name, response->head);
+    assert_string_equal(found, value);
+}
+
+static void assert_has_exchange_id(const struct fake_response *response) {
+    const char *id = fake_response_field(response, "Castgate-Exchange");
+    assert_non_null(id);
+    assert_int_equal(strspn(id, "0123456789abcdef"), 16);
+    assert_int_equal(strlen(id), 16);
+}
+
+static void test_multipart_reply(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /lamps/status?a=b HTTP/1.1\r\n" LOCAL "\r\n");
+    answer_twice(&f);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_has_exchange_id(&response);
+    assert_non_null(strstr(fake_response_field(&response, "Content-Type"), "multipart/mixed; boundary="));
+    assert_field(&response, "Cache-Control", "no-store");
+    assert_field(&response, "X-Content-Type-Options", "nosniff");
+    const char *summary = fake_response_field(&response, "Castgate-Summary");
+    assert_non_null(summary);
+    assert_int_equal(strncmp(summary,
+                             "answered=2, failed=0, missing=0, late=0, duplicates=0, rejected=0, expected=0, "
+                             "kernel_drops=0, ended_by=count, ms=",
+                             strlen("answered=2, failed=0, missing=0, late=0, duplicates=0, rejected=0, expected=0, "
+                                    "kernel_drops=0, ended_by=count, ms=")),
+                     0);
+    assert_non_null(strstr(response.body, "\r\n\r\non\r\n"));
+    assert_non_null(strstr(response.body, "\r\n\r\noff\r\n"));
+    fake_response_fini(&response);
+    /* The same connection again, and HEAD, whose length is that of the GET. */
+    fake_client_send_text(&client, "HEAD /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    answer_twice(&f);
+    response = fake_client_response(&client, true, NULL);
+    assert_int_equal(response.status, 200);
+    assert_non_null(fake_response_field(&response, "Content-Length"));
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+/* RFC 6690: what there is, without an exchange. */
+static void test_links(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_has_exchange_id(&response);
+    assert_field(&response, "Content-Type", "application/link-format");
+    assert_non_null(strstr(response.body, "</lamps>"));
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+static void allow_one_exchange(struct cg_config *config) { config->limits.exchanges = 1; }
+
+/* Two connections for it and 128 more, of which one address has half. */
+static void test_connections_follow_the_exchanges(void **state) {
+    (void)state;
+    enum { SHARE = (2 + 128) / 2 };
+    static struct fake_client clients[SHARE + 1];
+    struct fixture f;
+    set_up_with(&f, allow_one_exchange);
+    for (int i = 0; i <= SHARE; i++) {
+        connect_to(&f, &clients[i]);
+        fake_client_send_text(&clients[i], "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
+        struct fake_response response = fake_client_response(&clients[i], false, NULL);
+        assert_int_equal(response.status, 200);
+        fake_response_fini(&response);
+        fake_client_read(&clients[0]);
+        assert_int_equal(clients[0].closed, i == SHARE); /* the oldest goes */
+    }
+    for (int i = 0; i <= SHARE; i++) fake_client_close(&clients[i]);
+    tear_down(&f);
+}
+
+static void test_json_reply(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: application/json\r\n\r\n");
+    answer_twice(&f);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    json_t *body = json_loadb(response.body, response.body_len, 0, NULL);
+    assert_non_null(body);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(body, "summary"), "answered")), 2);
+    assert_string_equal(json_string_value(json_object_get(body, "exchange")),
+                        fake_response_field(&response, "Castgate-Exchange"));
+    json_decref(body);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+/* R16: the streaming mode. */
+static void test_event_stream(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\n\r\n");
+    wait_for_cast(&f);
+    answer(&f, "127.1.0.1", "first-one");
+    fake_client_settle(&f.uv);
+    fake_client_read(&client);
+    assert_non_null(strstr(client.in, "first-one")); /* before the exchange is over */
+    assert_int_equal(cg_gateway_running(f.gateway), 1);
+    answer(&f, "127.1.0.2", "second-one");
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_field(&response, "Content-Type", "text/event-stream");
+    assert_null(fake_response_field(&response, "Castgate-Summary"));
+    assert_has_exchange_id(&response);
+    assert_non_null(strstr(response.body, "second-one"));
+    assert_non_null(strstr(response.body, "event: summary"));
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+static void test_nobody_answers(void **state) {
+    (void)state;
+    static const char *const requests[] = {"GET /quick HTTP/1.1\r\n" LOCAL "\r\n",
+                                           "GET /lamps HTTP/1.1\r\n" LOCAL "Multicast-Timeout: 0\r\n\r\n",
+                                           "GET /asking HTTP/1.1\r\n" LOCAL "Multicast-Timeout:\r\n\r\n"};
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        struct fixture f;
+        struct fake_client client;
+        set_up(&f);
+        connect_to(&f, &client);
+        struct fake_response response = ask(&f, &client, requests[i]);
+        assert_int_equal(response.status, 204);
+        assert_has_exchange_id(&response);
+        assert_int_equal(f.sent_count, 1);
+        fake_response_fini(&response);
+        fake_client_close(&client);
+        tear_down(&f);
+    }
+}
+
+static void test_problems(void **state) {
+    (void)state;
+    static const struct {
+        const char *request;
+        int status;
+        const char *type; /* behind urn:castgate:problem: */
+        const char *field, *value;
+    } rows[] = {
+        {"GET /nowhere HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found", NULL, NULL},
+        {"GET /lamps/../x HTTP/1.1\r\n" LOCAL "\r\n", 400, "bad-uri", NULL, NULL},
+        {"GET /lamps%00 HTTP/1.1\r\n" LOCAL "\r\n", 400, "bad-uri", NULL, NULL},
+        {"GET /asking HTTP/1.1\r\n" LOCAL "\r\n", 400, "multicast-timeout", "Multicast-Timeout", "0"},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Multicast-Timeout: x\r\n\r\n", 400, "multicast-timeout", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request", NULL, NULL},
+        {"GET /lamps HTTP/1.0\r\n\r\n", 400, "bad-request", NULL, NULL},
+        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 405, "method-not-allowed", "Allow",
+         "GET, HEAD, POST, PUT, DELETE, PATCH"},
+        {"TRACE /lamps HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", NULL, NULL},
+        {"CONNECT localhost:80 HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", NULL, NULL},
+        {"PUT /lamps HTTP/1.1\r\n" LOCAL "Content-Length: 2\r\n\r\non", 403, "unsafe-method", NULL, NULL},
+        {"POST /lamps HTTP/1.1\r\n" LOCAL "Content-Type: a/b\r\nContent-Length: 1\r\n\r\nx", 415,
+         "unsupported-media-type", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "\r\n", 401, "unauthorized", "WWW-Authenticate", "Bearer"},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer wrong\r\n\r\n", 401, "unauthorized", "WWW-Authenticate",
+         "Bearer"},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secre\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret x\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearersecret\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Basic c2VjcmV0\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization:\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nAuthorization: Bearer secret\r\n\r\n", 401,
+         "unauthorized", NULL, NULL},
+        /* never taken for anonymous, where that would do */
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nAuthorization: Bearer secret\r\n\r\n", 401,
+         "unauthorized", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer wrong\r\nX: y\r\nauthorization: Bearer wrong\r\n\r\n",
+         401, "unauthorized", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization:\r\nAuthorization:\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization:\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /.well-known/core HTTP/1.1\r\n" LOCAL "Authorization: Bearer a\r\nAuthorization: Bearer a\r\n\r\n", 401,
+         "unauthorized", NULL, NULL},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Accept: application/coap-payload;cf=60\r\n\r\n", 406, "not-acceptable", NULL,
+         NULL},
+        {"DELETE /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 405, "method-not-allowed", "Allow",
+         "GET, HEAD, PUT"},
+        {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 403, "forbidden", NULL, NULL},
+    };
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        connect_to(&f, &client);
+        struct fake_response response = ask(&f, &client, rows[i].request);
+        if (response.status != rows[i].status) fail_msg("row %zu: %s%s", i, response.head, response.body);
+        assert_field(&response, "Content-Type", "application/problem+json");
+        assert_has_exchange_id(&response);
+        assert_null(strstr(response.head, "Access-Control"));
+        json_t *body = json_loadb(response.body, response.body_len, 0, NULL);
+        assert_non_null(body);
+        char type[80];
+        snprintf(type, sizeof type, "urn:castgate:problem:%s", rows[i].type);
+        assert_string_equal(json_string_value(json_object_get(body, "type")), type);
+        assert_int_equal(json_integer_value(json_object_get(body, "status")), rows[i].status);
+        assert_true(strlen(json_string_value(json_object_get(body, "detail"))) > 0);
+        assert_string_equal(json_string_value(json_object_get(body, "exchange")),
+                            fake_response_field(&response, "Castgate-Exchange"));
+        json_decref(body);
+        if (rows[i].field != NULL) assert_field(&response, rows[i].field, rows[i].value);
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
+    assert_int_equal(f.sent_count, 0);
+    assert_int_equal(cg_gateway_totals(f.gateway)->errors[-1 - CG_E_MISDIRECTED], 1);
+    tear_down(&f);
+}
+
+static void test_known_client(void **state) {
+    (void)state;
+    static const char *const requests[] = {
+        "GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n",
+        "GET /closed HTTP/1.1\r\nHost: gw.example:99\r\nauthorization: bearer   secret\r\n\r\n",
+        "PUT /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 2\r\n\r\non"};
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        fake_client_send_text(&client, requests[i]);
+        answer_twice(&f);
+        struct fake_response response = fake_client_response(&client, false, NULL);
+        if (response.status != 200) fail_msg("row %zu: %s%s", i, response.head, response.body);
+        fake_response_fini(&response);
+    }
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+static void take_off_loopback(struct cg_config *config) { config->http.listen[0].loopback = false; }
+
+static void make_insecure(struct cg_config *config) {
+    config->http.listen[0].loopback = false;
+    config->http.listen[0].insecure = true;
+}
+
+static void test_anonymous_off_loopback(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up_with(&f, take_off_loopback);
+    connect_to(&f, &client);
+    struct fake_response response = ask(&f, &client, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    assert_int_equal(response.status, 401);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+    set_up_with(&f, make_insecure);
+    connect_to(&f, &client);
+    response = ask(&f, &client, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    assert_int_equal(response.status, 204);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+static void test_request_options_reach_the_group(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "POST /lamps/a%2Fb?c=%20d HTTP/1.1\r\n" LOCAL "X-HTTP-Method-Override: FETCH\r\n"
+                                   "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+    wait_for_cast(&f);
+    struct cg_msg msg;
+    struct cg_slice path, query, format;
+    assert_int_equal(cg_msg_parse(&msg, cg_slice_of(f.sent, f.sent_len)), CG_OK);
+    assert_int_equal(msg.type, CG_NON); /* R29 */
+    assert_int_equal(msg.code, CG_FETCH);
+    assert_true(cg_msg_find(&msg, CG_OPT_URI_PATH, &path) && cg_slice_is(path, "a/b"));
+    assert_true(cg_msg_find(&msg, CG_OPT_URI_QUERY, &query) && cg_slice_is(query, "c= d"));
+    assert_true(cg_msg_find(&msg, CG_OPT_CONTENT_FORMAT, &format) && format.len == 1 && format.data[0] == 50);
+    assert_true(cg_slice_is(msg.payload, "{}"));
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+/* ---- The end of things ---- */
+
+static bool is_gateway_idle(void *ctx) { return cg_gateway_running(((struct fixture *)ctx)->gateway) == 0; }
+
+static void test_client_leaves(void **state) {
+    (void)state;
+    static const char *const requests[] = {"GET /lamps HTTP/1.1\r\n" LOCAL "\r\n",
+                                           "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\n\r\n"};
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        struct fixture f;
+        struct fake_client client;
+        set_up(&f);
+        connect_to(&f, &client);
+        fake_client_send_text(&client, requests[i]);
+        wait_for_cast(&f);
+        assert_int_equal(cg_gateway_running(f.gateway), 1);
+        fake_client_close(&client);
+        fake_client_run_until(&f.uv, is_gateway_idle, &f);
+        tear_down(&f);
+    }
+}
+
+static bool are_three_running(void *ctx) { return cg_gateway_running(((struct fixture *)ctx)->gateway) == 3; }
+
+static void test_overload(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client clients[4];
+    set_up(&f);
+    for (int i = 0; i < 3; i++) {
+        connect_to(&f, &clients[i]);
+        fake_client_send_text(&clients[i], "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    }
+    fake_client_run_until(&f.uv, are_three_running, &f);
+    connect_to(&f, &clients[3]);
+    struct fake_response response = ask(&f, &clients[3], "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    assert_int_equal(response.status, 503);
+    assert_field(&response, "Retry-After", "1");
+    fake_response_fini(&response);
+    for (int i = 0; i < 4; i++) fake_client_close(&clients[i]);
+    fake_client_run_until(&f.uv, is_gateway_idle, &f);
+    tear_down(&f);
+}
+
+static bool has_no_connections(void *ctx) { return cg_front_http_connections(((struct fixture *)ctx)->front) == 0; }
+
+static void test_graceful_stop(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client waiting, late;
+    set_up(&f);
+    connect_to(&f, &late);
+    fake_client_send_text(&late, "GET /lamps HT");
+    connect_to(&f, &waiting);
+    fake_client_send_text(&waiting, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    wait_for_cast(&f);
+    cg_gateway_stop(f.gateway);
+    fake_client_send_text(&late, "TP/1.1\r\n" LOCAL "\r\n");
+    struct fake_response response = fake_client_response(&late, false, NULL);
+    assert_int_equal(response.status, 503);
+    assert_field(&response, "Retry-After", "1");
+    assert_non_null(strstr(response.body, "urn:castgate:problem:stopping"));
+    fake_response_fini(&response);
+    cg_front_http_stop(f.front);
+    answer_twice(&f);
+    response = fake_client_response(&waiting, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_field(&response, "Connection", "close");
+    fake_response_fini(&response);
+    fake_client_run_until(&f.uv, has_no_connections, &f);
+    assert_int_equal(cg_gateway_running(f.gateway), 0);
+    fake_client_close(&waiting);
+    fake_client_close(&late);
+    tear_down(&f);
+}
+
+static void test_close_with_a_running_exchange(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    wait_for_cast(&f);
+    tear_down(&f);
+    fake_client_close(&client);
+}
+
+/* ---- Admin ---- */
+
+static void check_admin(struct fixture *f, const char *request, int status, const char *contains) {
+    struct fake_client client;
+    fake_client_open(&client, &f->uv, &cg_admin_listen(f->admin, 0)->addr);
+    struct fake_response response = ask(f, &client, request);
+    if (response.status != status || strstr(response.body, contains) == NULL) {
+        fail_msg("%s: %s%s", request, response.head, response.body);
+    }
+    assert_field(&response, "Cache-Control", "no-store");
+    assert_int_equal(fake_response_field(&response, "Retry-After") != NULL, status == 503);
+    assert_null(strstr(response.head, "Access-Control"));
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
+static void test_admin(void **state) {
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    check_admin(&f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    check_admin(&f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    check_admin(&f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_uptime_seconds 0.");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_build_info{version=");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\nHost: gw.example\r\n\r\n", 421, "misdirected");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request");
+    check_admin(&f, "POST /metrics HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed");
+    check_admin(&f, "POST /metrics HTTP/1.1\r\n" LOCAL "Content-Length: 1\r\n\r\nx", 413, "too-large");
+    check_admin(&f, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(&f, "GET /metrics/ HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(&f, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(&f, "GET * HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    cg_gateway_stop(f.gateway);
+    check_admin(&f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 503, "stopping");
+    check_admin(&f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    tear_down(&f);
+}
+
+/* Whether the second of two requests at once says that it has joined the first; a machine that is slow enough makes two
+ * of them. */
+static bool second_says_that_it_joined(struct fixture *f) {
+    struct fake_client first, second;
+    connect_to(f, &first);
+    connect_to(f, &second);
+    fake_client_send_text(&first, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_send_text(&second, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    struct fake_response one = fake_client_response(&first, false, NULL);
+    struct fake_response two = fake_client_response(&second, false, NULL);
+    unsigned said = 0;
+    said += strstr(fake_response_field(&one, "Castgate-Summary"), ", joined_ms=") != NULL;
+    said += strstr(fake_response_field(&two, "Castgate-Summary"), ", joined_ms=") != NULL;
+    assert_true(said < 2); /* whoever was first joined nobody */
+    fake_response_fini(&one);
+    fake_response_fini(&two);
+    fake_client_close(&first);
+    fake_client_close(&second);
+    return said == 1;
+}
+
+static void test_a_request_that_joins_another_says_so(void **state) {
+    (void)state;
+    struct fixture f;
+    set_up(&f);
+    bool said = false;
+    for (int i = 0; i < 20 && !said; i++) said = second_says_that_it_joined(&f);
+    assert_true(said);
+    tear_down(&f);
+}
+
+/* R60: what a mapping did shows in the figures. */
+static void test_metrics_count(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client client;
+    set_up(&f);
+    connect_to(&f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    answer_twice(&f);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    fake_response_fini(&response);
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "answered_total{mapping=\"lamps\"} 2\n");
+    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "sent_total{mapping=\"lamps\"} 1\n");
+    fake_client_close(&client);
+    tear_down(&f);
+}
+
+int main(void) {
+    cg_log_set_level(CG_LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_multipart_reply),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_connections_follow_the_exchanges),
+        cmocka_unit_test(test_json_reply),
+        cmocka_unit_test(test_event_stream),
+        cmocka_unit_test(test_nobody_answers),
+        cmocka_unit_test(test_problems),
+        cmocka_unit_test(test_known_client),
+        cmocka_unit_test(test_anonymous_off_loopback),
+        cmocka_unit_test(test_request_options_reach_the_group),
+        cmocka_unit_test(test_client_leaves),
+        cmocka_unit_test(test_overload),
+        cmocka_unit_test(test_graceful_stop),
+        cmocka_unit_test(test_close_with_a_running_exchange),
+        cmocka_unit_test(test_admin),
+        cmocka_unit_test(test_a_request_that_joins_another_says_so),
+        cmocka_unit_test(test_metrics_count),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

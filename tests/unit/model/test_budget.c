@@ -1,0 +1,100 @@
+/* Budgets are kept apart by mapping and by client, and the count of what runs by client. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "model/budget.h"
+
+#define SECOND 1000000u
+
+static struct cg_client one = {.name = "one"}, other = {.name = "other"};
+static const struct cg_mapping lamps = {.name = "lamps", .requests_per_minute = 2},
+                               doors = {.name = "doors", .requests_per_minute = 2}, free_for_all = {.name = "all"};
+
+static unsigned take_all(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
+                         uint64_t now_us) {
+    uint32_t retry_after;
+    unsigned taken = 0;
+    while (taken < 10 && cg_budget_take(budgets, mapping, client, now_us, &retry_after) == CG_OK) taken++;
+    return taken;
+}
+
+static void each_client_has_a_bucket_of_its_own(void **state) {
+    (void)state;
+    struct cg_budgets budgets = {0};
+    assert_int_equal(take_all(&budgets, &lamps, &one, SECOND), 2);
+    assert_int_equal(take_all(&budgets, &lamps, &other, SECOND), 2);
+    assert_int_equal(take_all(&budgets, &lamps, NULL, SECOND), 2); /* all anonymous ones together */
+    assert_int_equal(take_all(&budgets, &lamps, &one, SECOND), 0);
+    assert_int_equal(take_all(&budgets, &lamps, &other, SECOND), 0);
+    assert_int_equal(take_all(&budgets, &lamps, NULL, SECOND), 0);
+    assert_int_equal(take_all(&budgets, &lamps, &one, 31 * SECOND), 1);
+    cg_budgets_fini(&budgets);
+}
+
+static void each_mapping_has_a_bucket_of_its_own(void **state) {
+    (void)state;
+    struct cg_budgets budgets = {0};
+    assert_int_equal(take_all(&budgets, &lamps, &one, SECOND), 2);
+    assert_int_equal(take_all(&budgets, &doors, &one, SECOND), 2);
+    assert_int_equal(take_all(&budgets, &free_for_all, &one, SECOND), 10);
+    assert_int_equal(take_all(&budgets, &lamps, &one, SECOND), 0);
+    cg_budgets_fini(&budgets);
+}
+
+/* The two names are one key, and no pair of names makes another pair's. */
+static void names_that_run_together_are_told_apart(void **state) {
+    (void)state;
+    struct cg_budgets budgets = {0};
+    struct cg_mapping ab = {.name = "ab", .requests_per_minute = 1}, a = {.name = "a", .requests_per_minute = 1};
+    struct cg_client c = {.name = "c"}, bc = {.name = "bc"};
+    assert_int_equal(take_all(&budgets, &ab, &c, SECOND), 1);
+    assert_int_equal(take_all(&budgets, &a, &bc, SECOND), 1);
+    cg_budgets_fini(&budgets);
+}
+
+static void who_must_wait_is_told_for_how_long(void **state) {
+    (void)state;
+    struct cg_budgets budgets = {0};
+    uint32_t retry_after = 0;
+    assert_int_equal(take_all(&budgets, &lamps, &one, SECOND), 2);
+    assert_int_equal(cg_budget_take(&budgets, &lamps, &one, SECOND, &retry_after), CG_E_RATE);
+    assert_int_equal(retry_after, 31); /* never too short */
+    assert_int_equal(cg_budget_take(&budgets, &lamps, &one, 21 * SECOND, &retry_after), CG_E_RATE);
+    assert_int_equal(retry_after, 11);
+    assert_int_equal(cg_budget_take(&budgets, &lamps, &one, 32 * SECOND, &retry_after), CG_OK);
+    cg_budgets_fini(&budgets);
+}
+
+static void each_client_has_so_many_exchanges(void **state) {
+    (void)state;
+    struct cg_budgets budgets = {0};
+    struct cg_usage *usages[4], *none = NULL;
+    assert_int_equal(cg_budget_enter(&budgets, &one, 2, &usages[0]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, &one, 2, &usages[1]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, &one, 2, &none), CG_E_RATE);
+    assert_null(none);
+    assert_int_equal(cg_budget_enter(&budgets, &other, 2, &usages[2]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, NULL, 1, &usages[3]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, NULL, 1, &none), CG_E_RATE);
+    cg_budget_leave(&budgets, usages[1]);
+    assert_int_equal(cg_budget_enter(&budgets, &one, 2, &usages[1]), CG_OK);
+    for (size_t i = 0; i < 4; i++) cg_budget_leave(&budgets, usages[i]);
+    cg_budget_leave(&budgets, NULL);
+    assert_null(budgets.usages); /* nothing is kept of who has nothing running */
+    cg_budgets_fini(&budgets);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_client_has_a_bucket_of_its_own),
+        cmocka_unit_test(each_mapping_has_a_bucket_of_its_own),
+        cmocka_unit_test(names_that_run_together_are_told_apart),
+        cmocka_unit_test(who_must_wait_is_told_for_how_long),
+        cmocka_unit_test(each_client_has_so_many_exchanges),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
