@@ -9,7 +9,8 @@
 #ifndef CG_APP_PLUGINS_H
 #define CG_APP_PLUGINS_H
 
-#include "fronts/http/from_http.h"
+#include "model/request.h"
+#include "reply/encoders.h"
 
 struct cg_plugins {
     struct cg_encoder_list encoders; /* the built-in ones, then the loaded ones in the order of the settings */

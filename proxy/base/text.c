@@ -55,7 +55,7 @@ int cg_base64url_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *le
     return bits == 0 ? CG_OK : CG_E_FORMAT; /* left-over bits must be zero: one text for one value */
 }
 
-static int hex_digit(uint8_t c) {
+int cg_hex_digit(uint8_t c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     if (c >= 'A' && c <= 'F') return c - 'A' + 10;
@@ -66,7 +66,7 @@ int cg_hex_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) {
     if (text.len % 2 != 0) return CG_E_FORMAT;
     if (text.len / 2 > cap) return CG_E_TOO_BIG;
     for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_digit(text.data[i]), low = hex_digit(text.data[i + 1]);
+        int high = cg_hex_digit(text.data[i]), low = cg_hex_digit(text.data[i + 1]);
         if (high < 0 || low < 0) return CG_E_FORMAT;
         to[i / 2] = (uint8_t)(high << 4 | low);
     }
@@ -120,11 +120,27 @@ int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) {
     return CG_OK;
 }
 
-bool cg_slice_is_nocase(struct cg_slice a, const char *text) {
-    size_t len = strlen(text);
-    if (a.len != len) return false;
-    for (size_t i = 0; i < len; i++) {
-        if (cg_ascii_lower((char)a.data[i]) != cg_ascii_lower(text[i])) return false;
+bool cg_slice_equal_nocase(struct cg_slice a, struct cg_slice b) {
+    if (a.len != b.len) return false;
+    for (size_t i = 0; i < a.len; i++) {
+        if (cg_ascii_lower((char)a.data[i]) != cg_ascii_lower((char)b.data[i])) return false;
     }
     return true;
+}
+
+static struct cg_slice start_of(struct cg_slice text, size_t len) {
+    return cg_slice_of(text.data, text.len < len ? text.len : len);
+}
+
+bool cg_slice_starts(struct cg_slice text, const char *prefix) {
+    return cg_slice_is(start_of(text, strlen(prefix)), prefix);
+}
+
+bool cg_slice_starts_nocase(struct cg_slice text, const char *prefix) {
+    return cg_slice_is_nocase(start_of(text, strlen(prefix)), prefix);
+}
+
+bool cg_is_token_char(uint8_t c) {
+    if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
+    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
 }

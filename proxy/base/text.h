@@ -25,7 +25,19 @@ bool cg_utf8_valid(struct cg_slice text);
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) CG_MUST_CHECK;
 
 static inline char cg_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-bool cg_slice_is_nocase(struct cg_slice a, const char *text); /* ASCII only */
+/* Letters of ASCII match in either case. */
+bool cg_slice_equal_nocase(struct cg_slice a, struct cg_slice b);
+static inline bool cg_slice_is_nocase(struct cg_slice a, const char *text) {
+    return cg_slice_equal_nocase(a, cg_slice_str(text));
+}
+bool cg_slice_starts(struct cg_slice text, const char *prefix);
+bool cg_slice_starts_nocase(struct cg_slice text, const char *prefix);
+
+/* 0 to 15, or -1. */
+int cg_hex_digit(uint8_t c);
+
+/* A byte of a token (RFC 9110 §5.6.2). */
+bool cg_is_token_char(uint8_t c);
 
 /* FNV-1a, for hash tables that take no hostile keys or whose buckets are bounded otherwise. */
 #define CG_FNV_START 2166136261u

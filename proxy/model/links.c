@@ -164,7 +164,7 @@ int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struc
     }
     cg_buf_put_slice(to, cg_buf_slice(&links));
     if (err == CG_OK) err = cg_buf_error(to);
-    if (err < 0) cg_problem_set(problem, err, "no memory left for the reply, try again later");
+    if (err < 0) cg_problem_no_memory(problem);
 out:
     cg_buf_fini(&filters.text);
     cg_buf_fini(&links);

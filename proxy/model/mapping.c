@@ -15,12 +15,6 @@ struct key {
     size_t path_len;
 };
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = (uint8_t)cg_ascii_lower((char)c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static bool is_unreserved(uint8_t c) { /* RFC 3986 §2.3 */
     uint8_t lower = (uint8_t)cg_ascii_lower((char)c);
     return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
@@ -29,7 +23,7 @@ static bool is_unreserved(uint8_t c) { /* RFC 3986 §2.3 */
 /* The percent-encoded byte at the start of `text`, or -1. */
 static int encoded_byte(struct cg_slice text) {
     if (text.len < 3) return -1;
-    int high = hex_digit(text.data[1]), low = hex_digit(text.data[2]);
+    int high = cg_hex_digit(text.data[1]), low = cg_hex_digit(text.data[2]);
     return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 

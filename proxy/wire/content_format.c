@@ -126,14 +126,9 @@ static bool take_byte(struct cg_slice *rest, char byte) {
     return true;
 }
 
-static bool is_token_char(uint8_t c) {
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9')) return true;
-    return c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL;
-}
-
 static bool take_token(struct cg_slice *rest, struct cg_slice *token) {
     size_t len = 0;
-    while (len < rest->len && is_token_char(rest->data[len])) len++;
+    while (len < rest->len && cg_is_token_char(rest->data[len])) len++;
     *token = cg_slice_of(rest->data, len);
     if (len > 0) skip(rest, len);
     return len > 0;

@@ -60,13 +60,6 @@ static unsigned char_class(uint8_t c) {
     }
 }
 
-static int hex_value(uint8_t c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 static struct cg_slice slice_from(struct cg_slice slice, size_t start) {
     return start == 0 ? slice : cg_slice_of(slice.data + start, slice.len - start);
 }
@@ -90,7 +83,7 @@ static bool next_char(struct cg_slice raw, size_t *at, unsigned allowed, uint8_t
         return (char_class(*c) & allowed) != 0;
     }
     if (raw.len - *at < 3) return false;
-    int high = hex_value(raw.data[*at + 1]), low = hex_value(raw.data[*at + 2]);
+    int high = cg_hex_digit(raw.data[*at + 1]), low = cg_hex_digit(raw.data[*at + 2]);
     if (high < 0 || low < 0) return false;
     *c = (uint8_t)(high << 4 | low);
     *at += 3;
@@ -159,7 +152,7 @@ static bool ends_in_number(struct cg_slice name) {
             continue;
         }
         digits = c >= '0' && c <= '9' && (len == 0 || digits);
-        hex = len == 1 ? previous == '0' && (c == 'x' || c == 'X') : len > 1 && hex && hex_value(c) >= 0;
+        hex = len == 1 ? previous == '0' && (c == 'x' || c == 'X') : len > 1 && hex && cg_hex_digit(c) >= 0;
         found = digits || hex;
         previous = c;
         len++;

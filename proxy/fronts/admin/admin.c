@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "fronts/http/host.h"
 #include "io/loop.h"
 
 enum { CONNECTIONS = 64 };

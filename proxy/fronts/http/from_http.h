@@ -2,26 +2,10 @@
 #ifndef CG_FRONTS_HTTP_FROM_HTTP_H
 #define CG_FRONTS_HTTP_FROM_HTTP_H
 
+#include "base/arena.h"
+#include "fronts/http/message.h"
 #include "model/request.h"
-
-struct cg_http_field {
-    struct cg_slice name; /* any case */
-    struct cg_slice value;
-};
-
-/* What the front read; borrowed. */
-struct cg_http_message {
-    struct cg_slice method;
-    struct cg_slice target; /* raw request target, never decoded */
-    const struct cg_http_field *fields;
-    size_t field_count;
-    struct cg_slice body;
-};
-
-struct cg_encoder_list {
-    const struct castgate_plugin *const *plugins; /* first: the default */
-    size_t count;
-};
+#include "reply/encoders.h"
 
 /* Fills *request (client, may_be_anonymous and head_only of HEAD aside, which are set here too except client and
  * may_be_anonymous: those are the front's). `listen`: the listener it came in by, whose address and port Host may name.
@@ -32,13 +16,5 @@ int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struc
                  const struct cg_listen *listen, const struct cg_encoder_list *encoders,
                  const struct castgate_encoder **encoder, const struct cg_http_message *message,
                  struct cg_problem *problem) CG_MUST_CHECK;
-
-/* The Host check alone, for the admin listener as well. `fields` must hold exactly one Host. */
-int cg_http_check_host(const struct cg_http_settings *settings, const struct cg_listen *listen,
-                       const struct cg_http_message *message, struct cg_slice *host,
-                       struct cg_problem *problem) CG_MUST_CHECK;
-
-/* The only field of that name; CG_E_NOT_FOUND when absent, CG_E_BAD_REQUEST when there are several. */
-int cg_http_field(const struct cg_http_message *message, const char *name, struct cg_slice *value) CG_MUST_CHECK;
 
 #endif

@@ -10,6 +10,7 @@
 #include <sodium.h>
 
 #include "base/text.h"
+#include "fronts/http/from_http.h"
 #include "model/links.h"
 #include "io/loop.h"
 #include "reply/reply.h"

@@ -7,6 +7,7 @@
 
 #include "exchange/gateway.h"
 #include "fronts/http/server.h"
+#include "reply/encoders.h"
 
 struct cg_front_http;
 

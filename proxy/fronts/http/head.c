@@ -128,7 +128,7 @@ static int check_framing(struct cg_http_call *call, const char *version, uint64_
 int cg_http_check_head(struct cg_http_call *call, const char *method, const char *version, uint64_t *content_length,
                        struct cg_problem *problem) {
     if (call->target.failed || !collect_fields(call)) {
-        return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory left for the request, try again later");
+        return cg_problem_no_memory(problem);
     }
     call->message.method = cg_slice_str(method);
     call->message.target = cg_buf_slice(&call->target);

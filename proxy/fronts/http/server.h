@@ -7,7 +7,8 @@
 
 #include <uv.h>
 
-#include "fronts/http/from_http.h"
+#include "fronts/http/message.h"
+#include "model/request.h"
 #include "reply/outq.h"
 
 struct cg_http_server;

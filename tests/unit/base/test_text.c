@@ -162,10 +162,36 @@ static void comparing(void **state) {
     assert_int_equal(cg_fnv(CG_FNV_START, "foobar", 6), 0xbf9cf968u);
 }
 
+static void prefixes(void **state) {
+    (void)state;
+    assert_true(cg_slice_starts(cg_slice_str("/hc/x"), "/hc"));
+    assert_true(cg_slice_starts(cg_slice_str("/hc"), "/hc"));
+    assert_false(cg_slice_starts(cg_slice_str("/h"), "/hc"));
+    assert_false(cg_slice_starts(cg_slice_str("/HC"), "/hc"));
+    assert_true(cg_slice_starts(CG_SLICE_NONE, ""));
+    assert_false(cg_slice_starts(CG_SLICE_NONE, "a"));
+    assert_true(cg_slice_starts_nocase(cg_slice_str("HTTP://x"), "http://"));
+    assert_false(cg_slice_starts_nocase(cg_slice_str("http:/"), "http://"));
+    assert_true(cg_slice_equal_nocase(cg_slice_str("aBc"), cg_slice_str("AbC")));
+    assert_false(cg_slice_equal_nocase(cg_slice_str("abc"), cg_slice_str("ab")));
+}
+
+static void characters(void **state) {
+    (void)state;
+    static const char digits[] = "0123456789abcdef";
+    for (int c = 0; c <= UINT8_MAX; c++) {
+        const char *hex = c != '\0' ? strchr(digits, cg_ascii_lower((char)c)) : NULL;
+        assert_int_equal(cg_hex_digit((uint8_t)c), hex == NULL ? -1 : hex - digits);
+    }
+    assert_true(cg_is_token_char('a') && cg_is_token_char('Z') && cg_is_token_char('0') && cg_is_token_char('~'));
+    assert_false(cg_is_token_char('\0') || cg_is_token_char('/') || cg_is_token_char(' ') || cg_is_token_char(0x80));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64url), cmocka_unit_test(base64),  cmocka_unit_test(hex),
-        cmocka_unit_test(utf8),      cmocka_unit_test(decimal), cmocka_unit_test(comparing),
+        cmocka_unit_test(base64url), cmocka_unit_test(base64),     cmocka_unit_test(hex),
+        cmocka_unit_test(utf8),      cmocka_unit_test(decimal),    cmocka_unit_test(comparing),
+        cmocka_unit_test(prefixes),  cmocka_unit_test(characters),
     };
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
 }

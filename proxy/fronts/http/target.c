@@ -1,0 +1,210 @@
+/* The request target, taken apart. The hard thing: it is never decoded, so that "%2F" stays data and "%2e%2e" is seen
+ * for what it is, and nothing ambiguous gets through: what two readers could understand in two ways is refused.
+ *
+ * The forward proxy's target is what follows "/hc/" or "/hc/?target_uri=", to the end of the request target: RFC 8075
+ * copies the URI as it is, but for the brackets around an IPv6 address, so a '?' or '&' in it is its own and nothing
+ * else is decoded. A scheme other than coap would need another transport than a group has: 502, as CoAP's 5.05 is in
+ * HTTP (RFC 8075 §7); what is no multicast address is refused by policy: 403. */
+#include "fronts/http/target.h"
+
+#include "base/buf.h"
+#include "base/text.h"
+#include "model/mapping.h"
+
+struct reading {
+    struct cg_request *request;
+    struct cg_arena *arena;
+    const struct cg_http_message *message;
+    struct cg_problem *problem;
+};
+
+static int copy(const struct reading *r, struct cg_slice from, struct cg_slice *to) {
+    *to = cg_arena_copy(r->arena, from);
+    return from.len > 0 && to->data == NULL ? cg_problem_no_memory(r->problem) : CG_OK;
+}
+
+/* ---- The target as a whole ---- */
+
+/* RFC 3986's characters, percent-encodings whole. Brackets pass, though only a host may have them: people write
+ * "target_uri=coap://[ff35::1]/" and mean just that. Returns what is wrong, or NULL. */
+static const char *target_fault(struct cg_slice target) {
+    for (size_t i = 0; i < target.len; i++) {
+        uint8_t byte = target.data[i];
+        if (byte <= ' ' || byte == 0x7f) return "has a space or control byte, which must be percent-encoded";
+        if (byte >= 0x80) return "has a byte outside ASCII, which must be percent-encoded";
+        if (byte == '#') return "has a fragment ('#'), which is never sent";
+        if (byte == '\\') return "has a backslash, which must be percent-encoded";
+        if (strchr("\"<>^`{|}", byte) != NULL) return "has a character that must be percent-encoded";
+        if (byte != '%') continue;
+        if (target.len - i < 3 || cg_hex_digit(target.data[i + 1]) < 0 || cg_hex_digit(target.data[i + 2]) < 0) {
+            return "has a '%' without two hexadecimal digits behind it";
+        }
+        if (target.data[i + 1] == '0' && target.data[i + 2] == '0') return "has an encoded NUL (%00)";
+    }
+    return NULL;
+}
+
+static bool has_dot_segment(struct cg_slice path) {
+    struct cg_slice segment;
+    while (cg_uri_next_segment(&path, &segment)) {
+        if (cg_uri_is_dot_segment(segment)) return true;
+    }
+    return false;
+}
+
+/* Absolute-form (RFC 9112 §3.2.2) to origin-form; an empty path means "/". */
+static int strip_authority(const struct reading *r, struct cg_slice *target) {
+    size_t scheme = cg_slice_starts_nocase(*target, "http://")    ? 7
+                    : cg_slice_starts_nocase(*target, "https://") ? 8
+                                                                  : 0;
+    if (scheme == 0) {
+        return cg_problem_set(r->problem, CG_E_BAD_URI,
+                              "the request target must begin with '/'; a CoAP URI goes behind /hc/?target_uri=");
+    }
+    struct cg_slice authority = cg_slice_of(target->data + scheme, 0);
+    while (scheme + authority.len < target->len && authority.data[authority.len] != '/' &&
+           authority.data[authority.len] != '?') {
+        authority.len++;
+    }
+    struct cg_slice host = CG_SLICE_NONE;
+    if (cg_http_field(r->message, "Host", &host) < 0 || !cg_slice_equal_nocase(authority, host)) {
+        return cg_problem_set(r->problem, CG_E_BAD_REQUEST, "the request target names another host than Host does");
+    }
+    *target = cg_slice_of(authority.data + authority.len, target->len - scheme - authority.len);
+    return CG_OK;
+}
+
+static int check_segments(const struct reading *r, struct cg_slice path) {
+    if (!has_dot_segment(path)) return CG_OK;
+    return cg_problem_set(r->problem, CG_E_BAD_URI, "the path has a dot segment ('.' or '..'); resolve it first");
+}
+
+static int take_path(struct reading *r, struct cg_slice path) {
+    if (path.len == 0) path = cg_slice_str("/");
+    int err = check_segments(r, path);
+    if (err < 0) return err;
+    struct cg_buf normal;
+    cg_buf_init(&normal, 0);
+    err = cg_mapping_normal_path(&normal, path);
+    if (err < 0) {
+        bool full = err == CG_E_NO_MEMORY;
+        err = full ? cg_problem_no_memory(r->problem) : cg_problem_set(r->problem, err, "the path is malformed");
+    } else if (normal.failed) {
+        err = cg_problem_no_memory(r->problem);
+    } else {
+        err = copy(r, cg_buf_slice(&normal), &r->request->path);
+    }
+    cg_buf_fini(&normal);
+    r->request->discovery = err == CG_OK && cg_slice_is(r->request->path, CG_DISCOVERY_PATH);
+    return err;
+}
+
+/* ---- The forward proxy's target (RFC 8075 §5.3, §5.4.1) ---- */
+
+static bool is_forward(struct cg_slice target) {
+    return cg_slice_starts(target, "/hc") && (target.len == 3 || target.data[3] == '/' || target.data[3] == '?');
+}
+
+/* What follows the proxy's own URI. */
+static bool find_target_uri(struct cg_slice target, struct cg_slice *uri) {
+    static const char simple[] = "/hc/?target_uri=", plain[] = "/hc/";
+    size_t skip = cg_slice_starts(target, simple) ? sizeof simple - 1 : sizeof plain - 1;
+    if (!cg_slice_starts(target, plain) || target.len <= skip || (skip == sizeof plain - 1 && target.data[skip] == '?'))
+        return false;
+    *uri = cg_slice_of(target.data + skip, target.len - skip);
+    return true;
+}
+
+/* The authority's brackets, which are percent-encoded in a path (RFC 8075 §5.3.2); everything else stays as it is. */
+static int unpack_brackets(const struct reading *r, struct cg_slice *uri) {
+    const uint8_t *colon = memchr(uri->data, ':', uri->len);
+    size_t scheme = colon == NULL ? uri->len : (size_t)(colon - uri->data) + 3; /* "://" */
+    if (scheme >= uri->len || !cg_slice_starts_nocase(cg_slice_of(uri->data + scheme, uri->len - scheme), "%5b"))
+        return CG_OK;
+    uint8_t *text = cg_arena_alloc(r->arena, uri->len);
+    if (text == NULL) return cg_problem_no_memory(r->problem);
+    memcpy(text, uri->data, scheme);
+    text[scheme] = '[';
+    size_t len = scheme + 1, at = scheme + 3;
+    while (at < uri->len && strchr("/?#", uri->data[at]) == NULL) {
+        bool closes = cg_slice_starts_nocase(cg_slice_of(uri->data + at, uri->len - at), "%5d");
+        text[len++] = closes ? ']' : uri->data[at];
+        at += closes ? 3 : 1;
+        if (closes) break;
+    }
+    memcpy(text + len, uri->data + at, uri->len - at);
+    *uri = cg_slice_of(text, len + uri->len - at);
+    return CG_OK;
+}
+
+/* No more than whether it can be a group's at all; below which group it lies is for ADMIT. */
+static int check_target_uri(const struct reading *r, const struct cg_uri *uri) {
+    const char *why = NULL;
+    int err = check_segments(r, uri->path);
+    if (err < 0 || cg_uri_check_group(uri, &why) == CG_OK) return err;
+    bool other_transport = uri->scheme != CG_SCHEME_COAP || uri->addr.port == CG_COAPS_PORT;
+    return cg_problem_set(r->problem, other_transport ? CG_E_PROXYING : CG_E_FORBIDDEN, "the target URI: %s", why);
+}
+
+static int keep_target_uri(const struct reading *r, const struct cg_uri *uri) {
+    struct cg_buf text;
+    struct cg_slice kept = CG_SLICE_NONE;
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, uri);
+    int err = text.failed ? cg_problem_no_memory(r->problem) : copy(r, cg_buf_slice(&text), &kept);
+    cg_buf_fini(&text);
+    if (err < 0) return err;
+    const uint8_t *mark = memchr(kept.data, '?', kept.len);
+    size_t len = mark == NULL ? kept.len : (size_t)(mark - kept.data);
+    r->request->forward = true;
+    r->request->path = cg_slice_of(kept.data, len);
+    if (mark != NULL) r->request->query = cg_slice_of(mark + 1, kept.len - len - 1);
+    return CG_OK;
+}
+
+static int take_target_uri(const struct reading *r, struct cg_slice target) {
+    struct cg_slice text;
+    struct cg_uri uri;
+    const char *why = NULL;
+    if (!find_target_uri(target, &text)) {
+        return cg_problem_set(r->problem, CG_E_BAD_URI, "the forward proxy is /hc/?target_uri=URI or /hc/URI");
+    }
+    int err = unpack_brackets(r, &text);
+    if (err < 0) return err;
+    if (cg_uri_parse(&uri, text, &why) < 0) {
+        return cg_problem_set(r->problem, CG_E_BAD_URI,
+                              "the target URI: %s; it stands there as it is, only [ and ] as %%5B and %%5D", why);
+    }
+    err = check_target_uri(r, &uri);
+    return err < 0 ? err : keep_target_uri(r, &uri);
+}
+
+/* ---- Either ---- */
+
+static int take_target(struct reading *r) {
+    struct cg_slice target = r->message->target;
+    if (target.len == 0) return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target is empty");
+    if (cg_slice_is(target, "*")) {
+        return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target '*' belongs to OPTIONS only");
+    }
+    const char *fault = target_fault(target);
+    if (fault != NULL) return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target %s", fault);
+    if (target.data[0] != '/') {
+        int err = strip_authority(r, &target);
+        if (err < 0) return err;
+    }
+    if (is_forward(target)) return take_target_uri(r, target);
+    const uint8_t *mark = target.len > 0 ? memchr(target.data, '?', target.len) : NULL;
+    size_t path_len = mark != NULL ? (size_t)(mark - target.data) : target.len;
+    if (mark != NULL) {
+        int err = copy(r, cg_slice_of(mark + 1, target.len - path_len - 1), &r->request->query);
+        if (err < 0) return err;
+    }
+    return take_path(r, cg_slice_of(target.data, path_len));
+}
+
+int cg_http_take_target(struct cg_request *request, struct cg_arena *arena, const struct cg_http_message *message,
+                        struct cg_problem *problem) {
+    struct reading reading = {.request = request, .arena = arena, .message = message, .problem = problem};
+    return take_target(&reading);
+}
