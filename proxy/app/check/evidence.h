@@ -1,6 +1,5 @@
-/* What this host can tell about why a group stays silent: its routes, its interfaces, what reached it and what it
- * dropped. Everything here is read from the system or seen on the wire, nothing is guessed. For --check only: these
- * functions may block for a moment. */
+/* What this host can tell about why a group stays silent: its routes, its interfaces, and what it drops. Everything
+ * here is read from the system, nothing is guessed. For --check only: these functions may block for a moment. */
 #ifndef CG_APP_CHECK_EVIDENCE_H
 #define CG_APP_CHECK_EVIDENCE_H
 
@@ -37,34 +36,5 @@ uint64_t cg_evidence_reverse_path_drops(void);
 
 /* Rules that drop or reject what comes in, one a line, as nft or iptables-save say them. False: they cannot be read. */
 bool cg_evidence_rules(struct cg_buf *to);
-
-/* Looks at what arrives for two UDP ports, on all interfaces, before any firewall does. */
-#define CG_SIGHTINGS_MAX 64
-struct cg_sighting {
-    unsigned interface;
-    struct cg_addr from;
-    unsigned count;
-};
-struct cg_tap {
-    int fd; /* -1: not permitted */
-    unsigned total;
-    unsigned lost; /* not seen, because too many came at once */
-    size_t count;  /* of sources listed */
-    struct cg_sighting list[CG_SIGHTINGS_MAX];
-};
-void cg_tap_open(struct cg_tap *tap, uint16_t port_v4, uint16_t port_v6);
-void cg_tap_read(struct cg_tap *tap); /* what came so far */
-void cg_tap_close(struct cg_tap *tap);
-
-/* One CoAP ping (RFC 7252 §4.3) to each, all at once; waits at most a second. */
-enum cg_ping_result { CG_PING_SILENT, CG_PING_PONG, CG_PING_ICMP, CG_PING_NOT_SENT };
-struct cg_ping {
-    struct cg_addr to;
-    enum cg_ping_result result;
-    char what[160]; /* of ICMP and NOT_SENT, for people */
-    unsigned ms;    /* of PONG */
-    int fd;         /* internal */
-};
-void cg_pings_run(struct cg_ping *pings, size_t count);
 
 #endif

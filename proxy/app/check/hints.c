@@ -52,26 +52,26 @@ static const char *name_of(unsigned interface, char name[IF_NAMESIZE]) {
     return name;
 }
 
-static bool is_leg(const struct cg_findings *findings, unsigned interface) {
-    for (size_t i = 0; i < findings->leg_count; i++) {
-        if (findings->legs[i].has_interface && findings->legs[i].by.index == interface) return true;
+static bool is_outlet(const struct cg_findings *findings, unsigned interface) {
+    for (size_t i = 0; i < findings->outlet_count; i++) {
+        if (findings->outlets[i].has_interface && findings->outlets[i].by.index == interface) return true;
     }
     return false;
 }
 
-static void put_others(struct cg_buf *names, const struct cg_leg *leg) {
-    cg_evidence_interfaces(names, leg->group.family == CG_FAMILY_IPV6 ? CG_FAMILY_IPV6 : CG_FAMILY_IPV4);
+static void put_others(struct cg_buf *names, const struct cg_outlet *outlet) {
+    cg_evidence_interfaces(names, outlet->group.family == CG_FAMILY_IPV6 ? CG_FAMILY_IPV6 : CG_FAMILY_IPV4);
     if (names->len == 0) cg_buf_put_str(names, "none");
     cg_buf_put_u8(names, 0);
 }
 
 /* The wrong interface */
 
-static void no_interface(struct hints *hints, const struct cg_leg *leg) {
+static void no_interface(struct hints *hints, const struct cg_outlet *outlet) {
     struct cg_buf names;
-    if (leg->problem.err == 0 || leg->group.family == CG_FAMILY_NONE) return;
+    if (outlet->problem.err == 0 || outlet->group.family == CG_FAMILY_NONE) return;
     cg_buf_init(&names, 0);
-    put_others(&names, leg);
+    put_others(&names, outlet);
     if (!names.failed)
         CAUSE(hints,
               "interfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".",
@@ -80,25 +80,25 @@ static void no_interface(struct hints *hints, const struct cg_leg *leg) {
 }
 
 /* Known, silent, and all of them on this very interface. */
-static bool all_are_here(const struct cg_findings *findings, const struct cg_leg *leg) {
+static bool all_are_here(const struct cg_findings *findings, const struct cg_outlet *outlet) {
     for (size_t i = 0; i < findings->silent_count; i++) {
-        if (findings->silent[i].way.interface != leg->by.index) return false;
+        if (findings->silent[i].way.interface != outlet->by.index) return false;
     }
     return findings->silent_count > 0;
 }
 
-static void loopback(struct hints *hints, const struct cg_leg *leg) {
+static void loopback(struct hints *hints, const struct cg_outlet *outlet) {
     struct cg_buf names;
-    if (!leg->has_interface || !leg->link.loopback || hints->findings->unicast) return;
-    if (!leg->is_joined)
+    if (!outlet->has_interface || !outlet->link.loopback || hints->findings->unicast) return;
+    if (!outlet->is_joined)
         CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.",
-              leg->by.name);
-    if (all_are_here(hints->findings, leg)) return;
+              outlet->by.name);
+    if (all_are_here(hints->findings, outlet)) return;
     cg_buf_init(&names, 0);
-    put_others(&names, leg);
+    put_others(&names, outlet);
     if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
         CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.",
-              leg->by.name, names.data);
+              outlet->by.name, names.data);
     }
     cg_buf_fini(&names);
 }
@@ -111,7 +111,7 @@ static void members_elsewhere(struct hints *hints) {
     unsigned count = 0;
     for (size_t i = 0; i < findings->silent_count && !findings->unicast; i++) {
         const struct cg_silent *member = &findings->silent[i];
-        if (member->way.interface == 0 || is_leg(findings, member->way.interface)) continue;
+        if (member->way.interface == 0 || is_outlet(findings, member->way.interface)) continue;
         if (count++ == 0) first = member;
     }
     if (first == NULL) return;
@@ -119,7 +119,7 @@ static void members_elsewhere(struct hints *hints) {
     CAUSE(hints,
           "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": "
           "\"%s\".",
-          first->name, more, name_of(first->way.interface, by), findings->legs[0].by.name, by);
+          first->name, more, name_of(first->way.interface, by), findings->outlets[0].by.name, by);
 }
 
 static void answers_elsewhere(struct hints *hints) {
@@ -127,7 +127,7 @@ static void answers_elsewhere(struct hints *hints) {
     char by[IF_NAMESIZE], from[CG_ADDR_TEXT_MAX];
     for (size_t i = 0; i < findings->tap.count && !findings->unicast; i++) {
         const struct cg_sighting *seen = &findings->tap.list[i];
-        if (is_leg(findings, seen->interface)) continue;
+        if (is_outlet(findings, seen->interface)) continue;
         cg_addr_emit(&seen->from, from);
         hint(hints, "answers of %s come in by %s, not by the interface that the request left by.", from,
              name_of(seen->interface, by));
@@ -135,14 +135,15 @@ static void answers_elsewhere(struct hints *hints) {
     }
 }
 
-static void route_elsewhere(struct hints *hints, const struct cg_leg *leg) {
+static void route_elsewhere(struct hints *hints, const struct cg_outlet *outlet) {
     char by[IF_NAMESIZE], group[CG_ADDR_TEXT_MAX];
-    if (!leg->has_interface || leg->link.loopback || leg->route == 0 || leg->route == leg->by.index) return;
-    cg_addr_emit_ip(&leg->group, group);
+    if (!outlet->has_interface || outlet->link.loopback || outlet->route == 0 || outlet->route == outlet->by.index)
+        return;
+    cg_addr_emit_ip(&outlet->group, group);
     hint(hints,
          "the settings send by %s, while this host's routing table has %s for %s. Right if the members are behind %s; "
          "else set \"interface\": \"%s\".",
-         leg->by.name, name_of(leg->route, by), group, leg->by.name, by);
+         outlet->by.name, name_of(outlet->route, by), group, outlet->by.name, by);
 }
 
 /* What this host drops */
@@ -183,8 +184,8 @@ static uint64_t lost_in_host(const struct cg_findings *findings) {
 }
 
 static bool self_test_failed(const struct cg_findings *findings) {
-    for (size_t i = 0; i < findings->leg_count; i++) {
-        if (findings->legs[i].self_test_done && !findings->legs[i].self_test_passed) return true;
+    for (size_t i = 0; i < findings->outlet_count; i++) {
+        if (findings->outlets[i].self_test_done && !findings->outlets[i].self_test_passed) return true;
     }
     return false;
 }
@@ -208,14 +209,14 @@ static void firewall(struct hints *hints) {
 
 static void reverse_path(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < findings->leg_count && findings->reverse_path_drops > 0; i++) {
-        const struct cg_leg *leg = &findings->legs[i];
-        if (!leg->has_interface || !leg->link.strict_reverse_path) continue;
+    for (size_t i = 0; i < findings->outlet_count && findings->reverse_path_drops > 0; i++) {
+        const struct cg_outlet *outlet = &findings->outlets[i];
+        if (!outlet->has_interface || !outlet->link.strict_reverse_path) continue;
         CAUSE(hints,
               "the reverse path filter of this host dropped %llu datagrams meanwhile: their sources are routed by "
               "another interface than %s. Add a route to the members' network, or loosen it: sysctl -w "
               "net.ipv4.conf.%s.rp_filter=2",
-              (unsigned long long)findings->reverse_path_drops, leg->by.name, leg->by.name);
+              (unsigned long long)findings->reverse_path_drops, outlet->by.name, outlet->by.name);
         return;
     }
 }
@@ -250,14 +251,14 @@ static bool may_be_routed(const struct cg_findings *findings, const struct cg_si
     return *routed != NULL || findings->silent_count == 0;
 }
 
-static void hops(struct hints *hints, const struct cg_leg *leg) {
+static void hops(struct hints *hints, const struct cg_outlet *outlet) {
     const struct cg_findings *findings = hints->findings;
     const struct cg_silent *routed;
     char group[CG_ADDR_TEXT_MAX];
-    if (!leg->has_interface || leg->link.loopback || leg->target->hops != 1 || findings->unicast) return;
+    if (!outlet->has_interface || outlet->link.loopback || outlet->target->hops != 1 || findings->unicast) return;
     if (!may_be_routed(findings, &routed)) return;
-    cg_addr_emit_ip(&leg->group, group);
-    if (routed != NULL && stays_on_link(&leg->group)) {
+    cg_addr_emit_ip(&outlet->group, group);
+    if (routed != NULL && stays_on_link(&outlet->group)) {
         CAUSE(hints,
               "member %s is behind a router, and no router passes on %s, a group of the link: choose another group.",
               routed->name, group);
@@ -267,21 +268,21 @@ static void hops(struct hints *hints, const struct cg_leg *leg) {
               "(group.hops, or the mapping's).",
               routed->name);
     }
-    if (routed != NULL || stays_on_link(&leg->group) || hints->causes > 0 || findings->tap.total > 0) return;
+    if (routed != NULL || stays_on_link(&outlet->group) || hints->causes > 0 || findings->tap.total > 0) return;
     CAUSE(hints,
           "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" "
           "to 1 more than the routers between (group.hops, or the mapping's).",
-          leg->by.name, group);
+          outlet->by.name, group);
 }
 
-static void snooping(struct hints *hints, const struct cg_leg *leg) {
-    if (!leg->has_interface || leg->link.bridge[0] == 0 || !leg->link.snoops || leg->link.queries ||
+static void snooping(struct hints *hints, const struct cg_outlet *outlet) {
+    if (!outlet->has_interface || outlet->link.bridge[0] == 0 || !outlet->link.snoops || outlet->link.queries ||
         hints->findings->unicast)
         return;
     CAUSE(hints,
           "bridge %s of this host snoops IGMP and MLD, and is no querier. Without another querier, ports forget that "
           "there are members: echo 1 > /sys/class/net/%s/bridge/multicast_querier",
-          leg->link.bridge, leg->link.bridge);
+          outlet->link.bridge, outlet->link.bridge);
 }
 
 /* Answers may have been under way when collecting ended (RFC 7252 §8.2). */
@@ -290,8 +291,8 @@ static void leisure(struct hints *hints) {
     const struct cg_mapping *mapping = findings->mapping;
     double listened = (double)mapping->timeout_us / 1e6;
     if (listened >= mapping->leisure || findings->unicast || findings->late > 0) return;
-    for (size_t i = 0; i < findings->leg_count; i++) {
-        if (findings->legs[i].link.loopback && !findings->legs[i].is_joined) return;
+    for (size_t i = 0; i < findings->outlet_count; i++) {
+        if (findings->outlets[i].link.loopback && !findings->outlets[i].is_joined) return;
     }
     hint(
         hints,
@@ -305,7 +306,7 @@ static void pings(struct hints *hints) {
     unsigned alive = 0;
     const char *name = NULL;
     for (size_t i = 0; i < findings->silent_count; i++) {
-        if (findings->silent[i].ping.result != CG_PING_PONG) continue;
+        if (findings->silent[i].probe.result != CG_PROBE_PONG) continue;
         if (alive++ == 0) name = findings->silent[i].name;
     }
     if (alive == 0 || findings->unicast || hints->causes > 0) return;
@@ -320,23 +321,23 @@ static void icmp(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     for (size_t i = 0; i < findings->silent_count; i++) {
         const struct cg_silent *member = &findings->silent[i];
-        if (member->ping.result != CG_PING_ICMP) continue;
-        CAUSE(hints, "member %s cannot be reached by unicast either: %s.", member->name, member->ping.what);
+        if (member->probe.result != CG_PROBE_ICMP) continue;
+        CAUSE(hints, "member %s cannot be reached by unicast either: %s.", member->name, member->probe.what);
         return; /* "silent" lists them all */
     }
 }
 
 /* Where this host has nothing to show. */
-static void switches(struct hints *hints, const struct cg_leg *leg) {
+static void switches(struct hints *hints, const struct cg_outlet *outlet) {
     const struct cg_findings *findings = hints->findings;
-    if (!leg->has_interface || leg->link.loopback || findings->unicast || hints->causes > 0) return;
-    const char *version = leg->group.family == CG_FAMILY_IPV4 ? "igmp" : "icmp6";
+    if (!outlet->has_interface || outlet->link.loopback || findings->unicast || hints->causes > 0) return;
+    const char *version = outlet->group.family == CG_FAMILY_IPV4 ? "igmp" : "icmp6";
     hint(hints,
          "the request left by %s and %s. If members are there, look at what is between: a switch that snoops %s and "
          "hears no querier drops multicast after some minutes. To see one: tcpdump -ni %s %s shows a query at least "
          "every 125 s.",
-         leg->by.name, findings->tapped ? "nothing came back" : "no answer reached the gateway",
-         leg->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", leg->by.name, version);
+         outlet->by.name, findings->tapped ? "nothing came back" : "no answer reached the gateway",
+         outlet->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", outlet->by.name, version);
 }
 
 /* Refused answers */
@@ -362,7 +363,7 @@ static void rejections(struct hints *hints) {
 
 static void not_sent(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < findings->leg_count; i++) no_interface(hints, &findings->legs[i]);
+    for (size_t i = 0; i < findings->outlet_count; i++) no_interface(hints, &findings->outlets[i]);
     if (findings->problem.err != CG_E_STORE) return;
     hint(hints,
          "a protected request takes numbers from the state folder %s, which one process has at a time. While a gateway "
@@ -381,13 +382,13 @@ static void silence(struct hints *hints) {
     icmp(hints);
     if (!explained) leisure(hints);
     if (findings->answered > 0) return;
-    for (size_t i = 0; i < findings->leg_count; i++) loopback(hints, &findings->legs[i]);
-    for (size_t i = 0; i < findings->leg_count; i++) {
-        const struct cg_leg *leg = &findings->legs[i];
-        hops(hints, leg);
-        snooping(hints, leg);
-        if (findings->rejected == 0) route_elsewhere(hints, leg);
-        if (findings->rejected == 0) switches(hints, leg);
+    for (size_t i = 0; i < findings->outlet_count; i++) loopback(hints, &findings->outlets[i]);
+    for (size_t i = 0; i < findings->outlet_count; i++) {
+        const struct cg_outlet *outlet = &findings->outlets[i];
+        hops(hints, outlet);
+        snooping(hints, outlet);
+        if (findings->rejected == 0) route_elsewhere(hints, outlet);
+        if (findings->rejected == 0) switches(hints, outlet);
     }
     if (!findings->tapped)
         hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");

@@ -13,7 +13,7 @@ struct scene {
     struct cg_config *config;
     struct cg_mapping mapping;
     struct cg_target target;
-    struct cg_leg leg;
+    struct cg_outlet outlet;
     struct cg_silent silent[2];
     struct cg_findings findings;
     char *text;
@@ -30,17 +30,17 @@ static int setup(void **state) {
     struct scene *scene = calloc(1, sizeof *scene);
     scene->config = cg_settings_defaults();
     scene->target = (struct cg_target){.hops = 5};
-    scene->leg = (struct cg_leg){.target = &scene->target,
-                                 .group = address("239.7.7.7"),
-                                 .has_interface = true,
-                                 .by = {.name = "near0", .index = 4242},
-                                 .link = {.up = true, .running = true, .multicast = true},
-                                 .self_test_done = true,
-                                 .self_test_passed = true};
+    scene->outlet = (struct cg_outlet){.target = &scene->target,
+                                       .group = address("239.7.7.7"),
+                                       .has_interface = true,
+                                       .by = {.name = "near0", .index = 4242},
+                                       .link = {.up = true, .running = true, .multicast = true},
+                                       .self_test_done = true,
+                                       .self_test_passed = true};
     scene->findings = (struct cg_findings){.config = scene->config,
                                            .mapping = &scene->mapping,
-                                           .legs = &scene->leg,
-                                           .leg_count = 1,
+                                           .outlets = &scene->outlet,
+                                           .outlet_count = 1,
                                            .buffer_asked = 4096,
                                            .buffer_got = 4096,
                                            .tap = {.fd = -1},
@@ -79,12 +79,12 @@ static const char *hints_of(struct scene *scene) {
 #define assert_hint(scene, part)    assert_non_null(strstr(hints_of(scene), part))
 #define assert_no_hint(scene, part) assert_null(strstr(hints_of(scene), part))
 
-static void add_silent(struct scene *scene, const char *name, struct cg_way way, enum cg_ping_result result) {
+static void add_silent(struct scene *scene, const char *name, struct cg_way way, enum cg_probe_result result) {
     struct cg_silent *silent = &scene->silent[scene->findings.silent_count++];
     strcpy(silent->name, name);
     silent->way = way;
-    silent->ping.result = result;
-    strcpy(silent->ping.what, "port unreachable: nothing listens there, says 192.0.2.7");
+    silent->probe.result = result;
+    strcpy(silent->probe.what, "port unreachable: nothing listens there, says 192.0.2.7");
     scene->findings.silent = scene->silent;
     scene->findings.missing++;
 }
@@ -109,11 +109,11 @@ static void a_small_buffer(void **state) {
 static void members_behind_routers(void **state) {
     struct scene *scene = *state;
     scene->target.hops = 1;
-    add_silent(scene, "near", (struct cg_way){.interface = 4242}, CG_PING_SILENT);
+    add_silent(scene, "near", (struct cg_way){.interface = 4242}, CG_PROBE_SILENT);
     assert_no_hint(scene, "hop limit");
-    add_silent(scene, "far", (struct cg_way){.interface = 4242, .routed = true}, CG_PING_SILENT);
+    add_silent(scene, "far", (struct cg_way){.interface = 4242, .routed = true}, CG_PROBE_SILENT);
     assert_hint(scene, "member far is behind a router, but the hop limit is 1");
-    scene->leg.group = address("ff02::7:7");
+    scene->outlet.group = address("ff02::7:7");
     assert_hint(scene, "member far is behind a router, and no router passes on ff02::7:7");
     scene->target.hops = 2;
     assert_no_hint(scene, "hop limit");
@@ -121,7 +121,7 @@ static void members_behind_routers(void **state) {
 
 static void members_that_hear_only_unicast(void **state) {
     struct scene *scene = *state;
-    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PING_PONG);
+    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PROBE_PONG);
     assert_hint(scene, "1 of the silent members, such as lamp, answer a CoAP ping by unicast");
     assert_no_hint(scene, "same keys");
     scene->mapping.security = CG_SECURITY_GROUP;
@@ -136,7 +136,7 @@ static void members_that_had_no_time(void **state) {
     assert_no_hint(scene, "the gateway listened");
     scene->mapping.timeout_us = 1500000;
     assert_hint(scene, "the gateway listened for 1.5 s, while members may take up to 5 s to answer a group");
-    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PING_PONG);
+    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PROBE_PONG);
     assert_hint(scene, "the gateway listened");
     scene->findings.late = 1; /* said better by what came */
     assert_no_hint(scene, "the gateway listened");
@@ -146,16 +146,16 @@ static void members_that_had_no_time(void **state) {
     scene->findings.tap.total = 1; /* a firewall's fault, not time's */
     assert_no_hint(scene, "the gateway listened");
     scene->findings.tap.total = 0;
-    scene->leg.link.loopback = true; /* and nobody there */
+    scene->outlet.link.loopback = true; /* and nobody there */
     assert_no_hint(scene, "the gateway listened");
-    scene->leg.is_joined = true;
+    scene->outlet.is_joined = true;
     assert_hint(scene, "the gateway listened");
 }
 
 static void members_that_are_not_there(void **state) {
     struct scene *scene = *state;
     scene->findings.answered = 1;
-    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PING_ICMP);
+    add_silent(scene, "lamp", (struct cg_way){.interface = 4242}, CG_PROBE_ICMP);
     assert_hint(
         scene,
         "member lamp cannot be reached by unicast either: port unreachable: nothing listens there, says 192.0.2.7.");
@@ -178,7 +178,7 @@ static void each_loss_has_one_cause(void **state) {
     scene->findings.received = 1;
     scene->findings.kernel_drops = 2;
     scene->findings.reverse_path_drops = 3;
-    scene->leg.link.strict_reverse_path = true;
+    scene->outlet.link.strict_reverse_path = true;
     assert_hint(scene, "the reverse path filter of this host dropped 3 datagrams");
     assert_hint(scene, "10 datagrams for the gateway's port arrived here, 4 of them were dropped");
     assert_no_hint(scene, "cannot be read");
@@ -204,7 +204,7 @@ static void a_member_asked_by_unicast(void **state) {
     scene->findings.unicast = true;
     scene->mapping.leisure = 5;
     scene->target.hops = 1;
-    add_silent(scene, "lamp", (struct cg_way){.interface = 17}, CG_PING_ICMP);
+    add_silent(scene, "lamp", (struct cg_way){.interface = 17}, CG_PROBE_ICMP);
     assert_string_equal(hints_of(scene),
                         " - member lamp cannot be reached by unicast either: port unreachable: nothing listens "
                         "there, says 192.0.2.7. ");
