@@ -1,6 +1,7 @@
 /* The gateway as a program: command line, settings, wiring, signals. The hard thing is the order of the end: first no
  * new requests, then the running exchanges with their replies, at most five seconds of that, and only then the sockets;
  * and a disk that does not answer must not make it longer. */
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "fronts/admin/admin.h"
 #include "app/check/check.h"
 #include "fronts/http/front.h"
+#include "io/log_writer.h"
 #include "io/loop.h"
 #include "io/names.h"
 #include "app/protectors.h"
@@ -35,6 +37,7 @@ enum {
 
 struct program {
     const char *file;
+    struct cg_log_writer *log;
     struct cg_loop loop;
     struct cg_protectors protectors;
     struct cg_names *names;
@@ -196,6 +199,7 @@ static void on_store_closed(void *ctx) {
 static void on_deadline(uv_timer_t *timer) {
     (void)timer;
     cg_log(CG_LOG_WARNING, "stopping", "the store has not answered in time: it is left to the disk; no number is lost");
+    cg_log_last_words("", 0);
     _exit(EXIT_SUCCESS);
 }
 
@@ -268,6 +272,10 @@ static int is_ready(void *ctx, struct cg_problem *problem) {
 static void put_metrics(void *ctx, struct cg_buf *to) {
     const struct program *program = ctx;
     cg_protectors_metrics(&program->protectors, to);
+    cg_buf_printf(to,
+                  "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
+                  "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",
+                  (unsigned long long)cg_log_writer_lost(program->log));
 }
 
 static bool open_all(struct program *program, const struct cg_config *config, struct cg_problem *problem) {
@@ -295,10 +303,24 @@ static void raise_fd_limit(void) {
            (unsigned long long)fds.rlim_max);
 }
 
+/* One that is closed would be the number of the next file or socket, which would then get the log. */
+static bool has_standard_files(void) {
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+        if (fd > STDERR_FILENO) return close(fd) == 0;
+    }
+    return false;
+}
+
 static int run(const char *file) {
     struct program program = {.file = file};
     struct cg_config *config = load_or_print(file);
     if (config == NULL) return EXIT_SETTINGS;
+    program.log = cg_log_writer_open();
+    if (program.log == NULL) {
+        cg_log(CG_LOG_ERROR, "start", "no memory or no thread for the log");
+        cg_config_unref(config);
+        return EXIT_FAILURE;
+    }
     log_warnings(file, config);
     raise_fd_limit();
     struct cg_problem problem = {0};
@@ -331,6 +353,7 @@ out:
     cg_protectors_fini(&program.protectors);
     cg_config_unref(config);
     cg_names_free(program.names);
+    cg_log_writer_close(program.log);
     return status;
 }
 
@@ -469,6 +492,7 @@ int main(int argc, char **argv) {
     const char *file = DEFAULT_SETTINGS, *argument = NULL;
     enum action action = RUN;
     bool new_keys = false;
+    if (!has_standard_files()) return EXIT_FAILURE;
     hide_memory();
     size_thread_pool();
     static const struct option options[] = {

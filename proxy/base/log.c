@@ -2,16 +2,43 @@
 #include "base/log.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
 
 static enum cg_log_level least_level = CG_LOG_INFO;
+static struct cg_log_out *_Atomic taken_by; /* NULL: stderr */
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
 
 enum { TAIL_ROOM = sizeof " truncated=true\n" + 1 };
 
 void cg_log_set_level(enum cg_log_level least) { least_level = least; }
+
+void cg_log_to(struct cg_log_out *out) { atomic_store(&taken_by, out); }
+
+static void hand_on(const char *line, size_t len) {
+    struct cg_log_out *out = atomic_load(&taken_by);
+    if (out != NULL) {
+        out->put(out, line, len);
+    } else {
+        ssize_t written = write(STDERR_FILENO, line, len);
+        (void)written; /* nobody is left to tell */
+    }
+}
+
+static void settle(void) {
+    struct cg_log_out *out = atomic_load(&taken_by);
+    if (out != NULL) out->settle(out);
+}
+
+/* Settled first, so that there is room for them. */
+void cg_log_last_words(const char *lines, size_t len) {
+    settle();
+    if (len == 0) return;
+    hand_on(lines, len);
+    settle();
+}
 
 static bool put(struct cg_log_line *line, const char *text, size_t len) {
     if (line->len + len > sizeof line->text - TAIL_ROOM) return false;
@@ -88,8 +115,7 @@ void cg_log_end(struct cg_log_line *line) {
         line->len += sizeof " truncated=true" - 1;
     }
     line->text[line->len++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line->text, line->len);
-    (void)written; /* nobody is left to tell */
+    hand_on(line->text, line->len);
     line->len = 0;
 }
 

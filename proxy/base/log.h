@@ -1,5 +1,5 @@
 /* logfmt lines on stderr: level=… event=… key=value. Values are quoted and escaped, so nothing that a peer sent can end
- * a line or forge a key. A line is built on the stack and written with one write(2). Never pass a secret. */
+ * a line or forge a key. A line is built on the stack and handed on whole. Never pass a secret. */
 #ifndef CG_BASE_LOG_H
 #define CG_BASE_LOG_H
 
@@ -26,5 +26,18 @@ void cg_log_end(struct cg_log_line *line);
 
 /* One line with a message for people (key msg). */
 void cg_log(enum cg_log_level level, const char *event, const char *format, ...) CG_PRINTF(3, 4);
+
+/* Where lines go. At first to stderr with one write(2) by whoever says them, which lasts as long as stderr's reader
+ * likes; a process that must not wait has somebody take them (io/log_writer.h). */
+struct cg_log_out {
+    /* From any thread: one line, its newline included. Does not block. */
+    void (*put)(struct cg_log_out *out, const char *line, size_t len);
+    /* Returns when all is written, or when a fraction of a second has passed. */
+    void (*settle)(struct cg_log_out *out);
+};
+void cg_log_to(struct cg_log_out *out); /* borrowed until another is set; NULL: stderr */
+
+/* The process ends after this: what was said before is written, then these lines, as far as that does not take long. */
+void cg_log_last_words(const char *lines, size_t len);
 
 #endif

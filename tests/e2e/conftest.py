@@ -152,6 +152,12 @@ class Gateway(Program):
         super().__init__([BUILD / "castgate", "-c", self.file, *arguments], folder / "castgate.log",
                          stdout=subprocess.DEVNULL)
 
+    def log(self):
+        """What it has said: a thread of its own writes that, a moment later."""
+        if self.running():
+            time.sleep(0.05)
+        return super().log()
+
     def write_settings(self, settings):
         self.file.write_text(json.dumps(settings, indent=1))
 

@@ -57,9 +57,8 @@ static void write_settings(const struct bench_gateway *gateway, const char *file
     CG_CHECK(fclose(to) == 0);
 }
 
-_Noreturn static void run_gateway(const char *file, const char *log) {
-    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-    CG_CHECK(fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+_Noreturn static void run_gateway(const char *file, int log) {
+    CG_CHECK(dup2(log, STDERR_FILENO) >= 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execl(BENCH_CASTGATE, BENCH_CASTGATE, "-c", file, (char *)NULL);
     _exit(127);
@@ -79,32 +78,61 @@ static void wait_until_listening(struct bench_gateway *gateway) {
     exit(1);
 }
 
-void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
-    char file[64], log[64];
+static void make_folder(struct bench_gateway *gateway) {
     *gateway = (struct bench_gateway){.folder = "/tmp/castgate-bench-XXXXXX"};
     CG_CHECK(mkdtemp(gateway->folder) != NULL);
+}
+
+static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer, int log) {
+    char file[64];
     snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
-    snprintf(log, sizeof log, "%s/castgate.log", gateway->folder);
     gateway->http = free_port();
     gateway->admin = free_port();
     write_settings(gateway, file, mappings, receive_buffer);
     gateway->pid = fork();
     CG_CHECK(gateway->pid >= 0);
     if (gateway->pid == 0) run_gateway(file, log);
+    close(log);
     wait_until_listening(gateway);
+}
+
+void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
+    char log[64];
+    make_folder(gateway);
+    snprintf(log, sizeof log, "%s/castgate.log", gateway->folder);
+    int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    CG_CHECK(fd >= 0);
+    start(gateway, mappings, receive_buffer, fd);
+}
+
+void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings) {
+    int ends[2];
+    make_folder(gateway);
+    CG_CHECK(pipe2(ends, O_CLOEXEC) == 0);
+    start(gateway, mappings, 0, ends[1]); /* the other end stays open, so that the log has a reader, if an idle one */
+}
+
+static void remove_folder(const struct bench_gateway *gateway) {
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", gateway->folder);
+    CG_CHECK(system(command) == 0);
+}
+
+void bench_gateway_kill(struct bench_gateway *gateway) {
+    kill(gateway->pid, SIGKILL);
+    CG_CHECK(waitpid(gateway->pid, NULL, 0) == gateway->pid);
+    remove_folder(gateway);
 }
 
 void bench_gateway_stop(struct bench_gateway *gateway) {
     int status;
-    char command[64];
     kill(gateway->pid, SIGTERM);
     CG_CHECK(waitpid(gateway->pid, &status, 0) == gateway->pid);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
         fprintf(stderr, "castgate ended with status %d, see %s\n", status, gateway->folder);
         exit(1);
     }
-    snprintf(command, sizeof command, "rm -r %s", gateway->folder);
-    CG_CHECK(system(command) == 0);
+    remove_folder(gateway);
 }
 
 void bench_gateway_rest(struct bench_gateway *gateway) {

@@ -23,7 +23,9 @@ void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, c
 /* `receive_buffer`: bytes; 0: castgate's default. One client may have as many exchanges as there may be. Ends the
  * program when the gateway does not start. */
 void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
+void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings); /* nobody reads its log */
 void bench_gateway_stop(struct bench_gateway *gateway);
+void bench_gateway_kill(struct bench_gateway *gateway); /* one that may not end by itself */
 /* Measures `idle`: takes a second. */
 void bench_gateway_rest(struct bench_gateway *gateway);
 /* The value of a line of /metrics that begins with `name`; 0 when there is none. */
