@@ -48,6 +48,20 @@ static bool fake_on_link(void *ctx, const char *interface, const struct cg_addr 
     return interface != NULL && strcmp(interface, "lo") == 0 && addr->family == CG_FAMILY_IPV4 && addr->ip[0] == 127;
 }
 
+struct text {
+    struct text *next;
+    char bytes[];
+};
+
+/* As long as the world. */
+static char *new_text(struct world *world, size_t len) {
+    struct text *text = calloc(1, sizeof *text + len + 1);
+    assert_non_null(text);
+    text->next = world->texts;
+    world->texts = text;
+    return text->bytes;
+}
+
 static void fake_wake(void *ctx) { ((struct world *)ctx)->wakes++; }
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {
@@ -64,8 +78,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct cg_slice bytes = cg_outq_peek(reply->body);
     assert_int_equal(bytes.len, reply->body->len); /* one block */
     call->text_len = bytes.len;
-    call->text = calloc(1, bytes.len + 1);
-    assert_non_null(call->text);
+    call->text = new_text(call->world, bytes.len);
     if (bytes.len > 0) memcpy(call->text, bytes.data, bytes.len);
 }
 
@@ -134,11 +147,38 @@ void world_start(struct world *world) {
     assert_non_null(world->gateway);
 }
 
+static void start_once(struct world *world) {
+    if (world->gateway == NULL) world_start(world);
+}
+
 void world_fini(struct world *world) {
     cg_gateway_free(world->gateway);
     cg_config_unref(world->config);
     for (size_t i = 0; i < world->sent_count; i++) free(world->sent[i].bytes);
     free(world->sent);
+    for (struct text *next; world->texts != NULL; world->texts = next) {
+        next = world->texts->next;
+        free(world->texts);
+    }
+}
+
+void world_renew(struct world *world) {
+    world_fini(world);
+    world_init(world);
+}
+
+int world_setup(void **state) {
+    struct world *world = malloc(sizeof *world);
+    if (world == NULL) return -1;
+    world_init(world);
+    *state = world;
+    return 0;
+}
+
+int world_teardown(void **state) {
+    world_fini(*state);
+    free(*state);
+    return 0;
 }
 
 struct cg_mapping *world_mapping(struct world *world, const char *name) {
@@ -163,7 +203,8 @@ void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned
 }
 
 struct cg_request *world_new(struct world *world, struct call *call, const char *path) {
-    *call = (struct call){0};
+    *call = (struct call){.world = world};
+    start_once(world);
     if (cg_gateway_new_exchange(world->gateway, &call->ticket, &call->problem) < 0) return NULL;
     struct cg_request *request = cg_gateway_request(world->gateway, call->ticket);
     *request = (struct cg_request){.method = CG_GET, .may_be_anonymous = true, .path = cg_slice_str(path)};
@@ -203,9 +244,7 @@ void world_get(struct world *world, struct call *call, const char *path) {
 
 const char *call_take(struct call *call) {
     assert_non_null(call->stream);
-    free(call->text);
-    call->text = calloc(1, call->stream->len + 1);
-    assert_non_null(call->text);
+    call->text = new_text(call->world, call->stream->len);
     size_t at = 0;
     for (struct cg_slice bytes; (bytes = cg_outq_peek(call->stream)).len > 0; cg_outq_drop(call->stream, bytes.len)) {
         memcpy(call->text + at, bytes.data, bytes.len);
@@ -217,14 +256,16 @@ const char *call_take(struct call *call) {
 void call_fini(struct call *call) {
     cg_outq_unref(call->stream);
     call->stream = NULL;
-    free(call->text);
-    call->text = NULL;
 }
 
-void world_run(struct world *world) { cg_gateway_run(world->gateway, world->now_us); }
+void world_run(struct world *world) {
+    start_once(world);
+    cg_gateway_run(world->gateway, world->now_us);
+}
 
 void world_advance(struct world *world, uint64_t by_us) {
     uint64_t until = world->now_us + by_us;
+    start_once(world);
     for (;;) {
         uint64_t next = cg_gateway_run(world->gateway, world->now_us);
         if (next > until) break;
@@ -236,6 +277,7 @@ void world_advance(struct world *world, uint64_t by_us) {
 }
 
 void world_deliver(struct world *world, const char *from, const void *bytes, size_t len) {
+    start_once(world);
     uint8_t *copy = malloc(len + 1); /* exactly as long as it says, for the sanitizer */
     assert_non_null(copy);
     memcpy(copy, bytes, len);

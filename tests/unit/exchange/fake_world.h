@@ -25,12 +25,13 @@ struct emission {
 
 /* One client request and what became of it. */
 struct call {
+    struct world *world;
     struct cg_ticket ticket;
     const struct castgate_encoder *encoder;
     unsigned replies, problems;
     struct cg_problem problem;
     struct cg_reply reply; /* body is not kept: see text */
-    char *text;            /* the body, NUL-terminated, or NULL */
+    char *text;            /* the body, NUL-terminated, or NULL; the world's */
     size_t text_len;
     struct cg_outq *stream; /* a reference, when the reply streams */
 };
@@ -47,13 +48,22 @@ struct world {
     int emit_error; /* 0: emissions succeed */
     unsigned wakes;
     unsigned link_questions;
+    struct text *texts; /* of all calls */
 };
 
+/* Most tests have a world of their own (cmocka's fixtures): *state is one that has not started, and whatever is left of
+ * it when the test has ended goes with it. */
+int world_setup(void **state);
+int world_teardown(void **state);
+#define world_test(test) cmocka_unit_test_setup_teardown(test, world_setup, world_teardown)
+
 /* Two mappings, "lamps" (/lamps) and "pair" (/pair, two targets), open to everybody, timeout 2 s. Change them through
- * `config` before world_start. */
+ * `config` before the world starts: with the first thing that happens in it, or where the gateway itself is needed
+ * earlier, by world_start. */
 void world_init(struct world *world);
 void world_start(struct world *world);
 void world_fini(struct world *world);
+void world_renew(struct world *world); /* from the beginning, for tests that go through several */
 
 struct cg_mapping *world_mapping(struct world *world, const char *name);
 /* Gives the mapping `count` members 127.1.0.1:5683 and so on, membership complete. Before world_start. */
@@ -64,9 +74,9 @@ void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned
 struct cg_request *world_new(struct world *world, struct call *call, const char *path);
 void world_go(struct world *world, struct call *call);
 void world_get(struct world *world, struct call *call, const char *path);
-/* As the reader of a stream: takes what is queued. Valid until the next call. */
+/* As the reader of a stream: takes what is queued. */
 const char *call_take(struct call *call);
-void call_fini(struct call *call);
+void call_fini(struct call *call); /* the reader of a stream has all it wants; before the world's end */
 
 void world_run(struct world *world);                     /* at the present time */
 void world_advance(struct world *world, uint64_t by_us); /* step by step, as the loop would */

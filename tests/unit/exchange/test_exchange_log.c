@@ -35,103 +35,83 @@ static void expect_line(const char *line, const char *text) {
 }
 
 static void test_a_line_has_what_became_of_each_request(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     struct cg_client client = {.name = "house"};
-    world_init(&world);
-    struct cg_mapping *lamps = world_mapping(&world, "lamps");
-    world_add_members(&world, lamps, 7);
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 7);
     lamps->max_answers = 3;
     lamps->grants[0].client = &client;
-    world_start(&world);
-    struct cg_request *request = world_new(&world, &call, "/lamps");
+    struct cg_request *request = world_new(world, &call, "/lamps");
     request->client = &client;
     request->method = CG_FETCH;
     request->traceparent = cg_slice_str("00-1-2-01");
     catch_stderr();
-    world_go(&world, &call);
-    world_answer(&world, 0, "127.1.0.1", "on");
-    world_answer(&world, 0, "127.1.0.1", "off");
-    world_answer_as(&world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(4, 4)});
-    world_answer(&world, 0, "127.1.0.3", "on");
-    world_answer(&world, 0, "127.1.0.4", "on");
-    world_advance(&world, 2 * SECOND);
+    world_go(world, &call);
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_answer(world, 0, "127.1.0.1", "off");
+    world_answer_as(world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(4, 4)});
+    world_answer(world, 0, "127.1.0.3", "on");
+    world_answer(world, 0, "127.1.0.4", "on");
+    world_advance(world, 2 * SECOND);
     expect_line(release_stderr(), " mapping=lamps client=house method=FETCH status=200 answered=3 failed=1 missing=4 "
                                   "duplicates=1 rejected=1 ended_by=limit ms=2000 traceparent=00-1-2-01\n");
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_a_refusal_has_its_reason(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_start(&world);
-    assert_non_null(world_new(&world, &call, "/nowhere"));
+    assert_non_null(world_new(world, &call, "/nowhere"));
     catch_stderr();
-    world_go(&world, &call);
+    world_go(world, &call);
     const char *line = release_stderr();
     expect_line(line, strstr(line, " client="));
     assert_non_null(
         strstr(line, " client=\"\" method=GET status=404 error=not-found detail=\"no mapping has this path;"));
     assert_non_null(strstr(line, "\" ms=0\n"));
     assert_null(strstr(line, "answered="));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_a_client_that_leaves_has_a_line_without_status(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call, unborn;
-    world_init(&world);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "on");
-    world_advance(&world, SECOND);
-    cg_gateway_abandon(world.gateway, call.ticket);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, SECOND);
+    cg_gateway_abandon(world->gateway, call.ticket);
     catch_stderr();
-    world_run(&world);
+    world_run(world);
     expect_line(release_stderr(), " mapping=lamps client=\"\" method=GET answered=1 failed=0 missing=0 duplicates=0 "
                                   "rejected=0 ended_by=client ms=1000\n");
-    assert_non_null(world_new(&world, &unborn, "/lamps")); /* it has not even asked for anything */
-    cg_gateway_abandon(world.gateway, unborn.ticket);
+    assert_non_null(world_new(world, &unborn, "/lamps")); /* it has not even asked for anything */
+    cg_gateway_abandon(world->gateway, unborn.ticket);
     catch_stderr();
-    world_run(&world);
+    world_run(world);
     assert_string_equal(release_stderr(), "");
-    assert_int_equal(cg_gateway_running(world.gateway), 0);
-    call_fini(&call);
-    world_fini(&world);
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
 }
 
 static void test_each_method_has_its_name(void **state) {
-    (void)state;
+    struct world *world = *state;
     static const char *const names[] = {"?", "GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH", "?"};
-    struct world world;
     struct call call;
-    world_init(&world);
-    world_start(&world);
     for (uint8_t method = 0; method < sizeof names / sizeof *names; method++) {
         char text[32];
-        world_new(&world, &call, "/nowhere")->method = method;
+        world_new(world, &call, "/nowhere")->method = method;
         catch_stderr();
-        world_go(&world, &call);
+        world_go(world, &call);
         snprintf(text, sizeof text, " method=%s status=", names[method]);
         const char *line = release_stderr();
         if (strstr(line, text) == NULL) fail_msg("no %s in %s", text, line);
-        call_fini(&call);
     }
-    world_fini(&world);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_line_has_what_became_of_each_request),
-        cmocka_unit_test(test_a_refusal_has_its_reason),
-        cmocka_unit_test(test_a_client_that_leaves_has_a_line_without_status),
-        cmocka_unit_test(test_each_method_has_its_name),
+        world_test(test_a_line_has_what_became_of_each_request),
+        world_test(test_a_refusal_has_its_reason),
+        world_test(test_a_client_that_leaves_has_a_line_without_status),
+        world_test(test_each_method_has_its_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

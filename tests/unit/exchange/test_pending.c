@@ -1,6 +1,7 @@
 /* A protector that takes its time: sealing and opening that are finished later, after the end, or never. */
 #include "exchange/fake_world.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct slow_protector {
@@ -46,146 +47,154 @@ static int slow_open(struct cg_protector *protector, const struct cg_opening *op
 static const struct cg_protector_ops slow_ops = {
     .name = "slow", .seal = slow_seal, .open = slow_open, .release = slow_release};
 
-static void start(struct world *world, struct slow_protector *slow) {
-    *slow = (struct slow_protector){.protector.ops = &slow_ops};
-    world_init(world);
-    world_mapping(world, "lamps")->protector = &slow->protector;
-    world_start(world);
+/* A world whose "lamps" are protected so. */
+struct pending {
+    struct world world;
+    struct slow_protector slow;
+};
+
+static void begin(struct pending *pending) {
+    pending->slow = (struct slow_protector){.protector.ops = &slow_ops};
+    world_mapping(&pending->world, "lamps")->protector = &pending->slow.protector;
 }
+
+static void begin_again(struct pending *pending) {
+    world_renew(&pending->world);
+    begin(pending);
+}
+
+static int setup(void **state) {
+    struct pending *pending = malloc(sizeof *pending);
+    if (pending == NULL) return -1;
+    world_init(&pending->world);
+    begin(pending);
+    *state = pending;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct pending *pending = *state;
+    world_fini(&pending->world);
+    assert_int_equal(bindings_out, 0);
+    free(pending);
+    return 0;
+}
+
+#define pending_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static const uint8_t sealed[] = {0x58, 0x01, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8};
 
 static void test_sealed_later(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call, left;
-    start(&world, &slow);
-    slow.seals_late = true;
-    world_get(&world, &call, "/lamps/a");
-    world_get(&world, &left, "/lamps/b");
-    assert_int_equal(world.sent_count, 0);
-    cg_gateway_abandon(world.gateway, left.ticket);
-    world_run(&world);
-    cg_gateway_sealed(world.gateway, slow.jobs[1], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL); /* stale */
-    assert_int_equal(world.sent_count, 0);
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
-    assert_int_equal(world.sent_count, 1);
-    assert_ptr_equal(world.gateway->all_casts->binding, &the_binding);
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL); /* twice */
-    assert_int_equal(world.sent_count, 1);
-    world_advance(&world, 2 * SECOND);
+    pending->slow.seals_late = true;
+    world_get(world, &call, "/lamps/a");
+    world_get(world, &left, "/lamps/b");
+    assert_int_equal(world->sent_count, 0);
+    cg_gateway_abandon(world->gateway, left.ticket);
+    world_run(world);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[1], CG_OK, cg_slice_of(sealed, sizeof sealed),
+                      NULL); /* stale */
+    assert_int_equal(world->sent_count, 0);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    assert_int_equal(world->sent_count, 1);
+    assert_ptr_equal(world->gateway->all_casts->binding, &the_binding);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed),
+                      NULL); /* twice */
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.replies, 1);
     assert_int_equal(bindings_out, 0);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_sealing_fails(void **state) { /* R53: nothing is emitted, nothing falls back to plain */
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.seals_late = true;
-    world_get(&world, &call, "/lamps");
+    pending->slow.seals_late = true;
+    world_get(world, &call, "/lamps");
     struct cg_problem problem = {0};
     cg_problem_set(&problem, CG_E_STORE, "the store is read-only");
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_E_STORE, CG_SLICE_NONE, &problem);
-    world_run(&world);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_E_STORE, CG_SLICE_NONE, &problem);
+    world_run(world);
     assert_int_equal(call.problem.err, CG_E_STORE);
     assert_string_equal(call.problem.detail, "the store is read-only");
-    assert_int_equal(world.sent_count, 0);
-    world_fini(&world);
+    assert_int_equal(world->sent_count, 0);
 }
 
-static void expect_retry_after(int err, uint32_t said, uint32_t told) {
-    struct world world;
-    struct slow_protector slow;
+static void expect_retry_after(struct pending *pending, int err, uint32_t said, uint32_t told) {
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.seals_late = true;
-    world_get(&world, &call, "/lamps");
+    begin_again(pending);
+    pending->slow.seals_late = true;
+    world_get(world, &call, "/lamps");
     struct cg_problem problem = {.retry_after = said};
     cg_problem_set(&problem, err, "no");
-    cg_gateway_sealed(world.gateway, slow.jobs[0], err, CG_SLICE_NONE, &problem);
-    world_run(&world);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], err, CG_SLICE_NONE, &problem);
+    world_run(world);
     assert_int_equal(call.problem.err, err);
     assert_int_equal(call.problem.retry_after, told);
-    world_fini(&world);
 }
 
 static void test_what_may_soon_be_otherwise_says_when_to_try_again(void **state) {
-    (void)state;
-    expect_retry_after(CG_E_STORE, 0, 1);
-    expect_retry_after(CG_E_STORE, 7, 7);
-    expect_retry_after(CG_E_PROTECT, 0, 0);
+    expect_retry_after(*state, CG_E_STORE, 0, 1);
+    expect_retry_after(*state, CG_E_STORE, 7, 7);
+    expect_retry_after(*state, CG_E_PROTECT, 0, 0);
 }
 
-static void expect_too_big(struct world *world, struct slow_protector *slow, struct call *call) {
+static void expect_too_big(struct pending *pending) {
     static const uint8_t large[65508];
-    slow->seals_late = true;
-    world_get(world, call, "/lamps");
-    cg_gateway_sealed(world->gateway, slow->jobs[slow->count - 1], CG_OK, cg_slice_of(large, sizeof large), NULL);
+    struct world *world = &pending->world;
+    struct call call;
+    pending->slow.seals_late = true;
+    world_get(world, &call, "/lamps");
+    uint64_t job = pending->slow.jobs[pending->slow.count - 1];
+    cg_gateway_sealed(world->gateway, job, CG_OK, cg_slice_of(large, sizeof large), NULL);
     world_run(world);
-    assert_int_equal(call->problem.err, CG_E_TOO_BIG);
+    assert_int_equal(call.problem.err, CG_E_TOO_BIG);
     assert_int_equal(world->sent_count, 0);
     assert_int_equal(cg_gateway_running(world->gateway), 0);
-    world_fini(world);
     assert_int_equal(bindings_out, 0);
 }
 
 static void test_what_is_too_big_when_sealed_is_not_sent(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
-    struct call call;
-    start(&world, &slow);
-    expect_too_big(&world, &slow, &call);
-    slow = (struct slow_protector){.protector.ops = &slow_ops};
-    world_init(&world);
-    world_mapping(&world, "lamps")->protector = &slow.protector;
-    world_add_members(&world, world_mapping(&world, "lamps"), 1); /* by unicast */
-    world_start(&world);
-    expect_too_big(&world, &slow, &call);
+    struct pending *pending = *state;
+    expect_too_big(pending);
+    begin_again(pending);
+    world_add_members(&pending->world, world_mapping(&pending->world, "lamps"), 1); /* by unicast */
+    expect_too_big(pending);
 }
 
 static void test_sealing_never_ends(void **state) { /* a store that hangs holds no client for ever */
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.seals_late = true;
-    world_get(&world, &call, "/lamps");
-    world_advance(&world, 4 * SECOND - 1);
+    pending->slow.seals_late = true;
+    world_get(world, &call, "/lamps");
+    world_advance(world, 4 * SECOND - 1);
     assert_int_equal(call.problems, 0);
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_int_equal(call.problem.err, CG_E_OVERLOAD);
     assert_non_null(strstr(call.problem.detail, "protected in time"));
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
-    assert_int_equal(world.sent_count, 0);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    assert_int_equal(world->sent_count, 0);
     assert_int_equal(bindings_out, 0);
-    world_fini(&world);
 }
 
 static void test_sealing_across_a_purge(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.seals_late = true;
-    world_run(&world);
-    world_advance(&world, 59 * SECOND); /* purged every 60 s */
-    world_get(&world, &call, "/lamps");
-    world_advance(&world, 2 * SECOND);
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
-    assert_int_equal(world.sent_count, 1);
-    world_advance(&world, 2 * SECOND);
+    pending->slow.seals_late = true;
+    world_run(world);
+    world_advance(world, 59 * SECOND); /* purged every 60 s */
+    world_get(world, &call, "/lamps");
+    world_advance(world, 2 * SECOND);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.replies, 1);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void open_job(struct world *world, uint64_t job, const char *kid, const char *identity, const char *payload) {
@@ -199,190 +208,156 @@ static void open_job(struct world *world, uint64_t job, const char *kid, const c
 }
 
 static void test_opened_later(void **state) { /* R12, R14: the credential is the member, whatever the address */
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.opens_late = true;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "sealed");
-    world_answer(&world, 0, "127.1.0.2", "sealed");
-    world_answer(&world, 0, "127.1.0.3", "sealed");
-    world_answer(&world, 0, "127.1.0.4", "sealed");
-    open_job(&world, slow.jobs[1], "B", "credential of B", "two");
-    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
-    open_job(&world, slow.jobs[2], "A", "credential of A", "one again");
+    pending->slow.opens_late = true;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "sealed");
+    world_answer(world, 0, "127.1.0.2", "sealed");
+    world_answer(world, 0, "127.1.0.3", "sealed");
+    world_answer(world, 0, "127.1.0.4", "sealed");
+    open_job(world, pending->slow.jobs[1], "B", "credential of B", "two");
+    open_job(world, pending->slow.jobs[0], "A", "credential of A", "one");
+    open_job(world, pending->slow.jobs[2], "A", "credential of A", "one again");
     struct cg_opened refused = {.has_kid = true, .kid = cg_slice_str("Z")};
-    cg_gateway_opened(world.gateway, slow.jobs[3], CG_E_VERIFY, &refused);
-    world_advance(&world, 2 * SECOND);
+    cg_gateway_opened(world->gateway, pending->slow.jobs[3], CG_E_VERIFY, &refused);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.duplicates, 1);
     assert_int_equal(call.reply.summary.rejected, 1);
     assert_non_null(strstr(call.text, "\"verified\":\"source\""));
     assert_non_null(strstr(call.text, "\"reason\":\"verification-failed\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_grace_for_answers_being_verified(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.opens_late = true;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "sealed");
-    world_answer(&world, 0, "127.1.0.2", "sealed");
-    world_advance(&world, 2 * SECOND + 100000);
+    pending->slow.opens_late = true;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "sealed");
+    world_answer(world, 0, "127.1.0.2", "sealed");
+    world_advance(world, 2 * SECOND + 100000);
     assert_int_equal(call.replies, 0); /* received in time, still being verified */
-    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
-    world_advance(&world, 399999);
+    open_job(world, pending->slow.jobs[0], "A", "credential of A", "one");
+    world_advance(world, 399999);
     assert_int_equal(call.replies, 0);
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_int_equal(call.replies, 1); /* 500 ms at most */
     assert_int_equal(call.reply.summary.answered, 1);
-    open_job(&world, slow.jobs[1], "B", "credential of B", "two"); /* its cast has ended */
-    assert_int_equal(world.gateway->jobs.used, 0);
-    call_fini(&call);
-    world_fini(&world);
+    open_job(world, pending->slow.jobs[1], "B", "credential of B", "two"); /* its cast has ended */
+    assert_int_equal(world->gateway->jobs.used, 0);
 }
 
 static void test_what_an_asked_member_did_not_send_costs_no_grace(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow = {.protector.ops = &slow_ops, .opens_late = true};
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
+    pending->slow.opens_late = true;
     struct call call;
-    world_init(&world);
-    world_mapping(&world, "lamps")->protector = &slow.protector;
-    world_add_members(&world, world_mapping(&world, "lamps"), 1);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "forged");
-    world_advance(&world, SECOND);
-    cg_gateway_opened(world.gateway, slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
-    world_advance(&world, SECOND - 1);
+    world_add_members(world, world_mapping(world, "lamps"), 1);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "forged");
+    world_advance(world, SECOND);
+    cg_gateway_opened(world->gateway, pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    world_advance(world, SECOND - 1);
     assert_int_equal(call.replies, 0); /* it is asked on */
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_int_equal(call.replies, 1);
     assert_int_equal(call.reply.summary.rejected, 1);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_grace_ends_with_the_last_verification(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.opens_late = true;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "sealed");
-    world_answer(&world, 0, "127.1.0.2", "sealed");
-    world_advance(&world, 2 * SECOND + 100000);
-    open_job(&world, slow.jobs[0], "A", "credential of A", "one");
-    world_run(&world);
+    pending->slow.opens_late = true;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "sealed");
+    world_answer(world, 0, "127.1.0.2", "sealed");
+    world_advance(world, 2 * SECOND + 100000);
+    open_job(world, pending->slow.jobs[0], "A", "credential of A", "one");
+    world_run(world);
     assert_int_equal(call.replies, 0);
-    open_job(&world, slow.jobs[1], "B", "credential of B", "two");
-    world_run(&world);
+    open_job(world, pending->slow.jobs[1], "B", "credential of B", "two");
+    world_run(world);
     assert_int_equal(call.replies, 1);
     assert_int_equal(call.reply.summary.answered, 2);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_grace_ends_when_an_asked_members_answer_is_refused(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow = {.protector.ops = &slow_ops, .opens_late = true};
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
+    pending->slow.opens_late = true;
     struct call call;
-    world_init(&world);
-    world_mapping(&world, "lamps")->protector = &slow.protector;
-    world_add_members(&world, world_mapping(&world, "lamps"), 1);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "forged");
-    world_advance(&world, 2 * SECOND + 100000);
+    world_add_members(world, world_mapping(world, "lamps"), 1);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "forged");
+    world_advance(world, 2 * SECOND + 100000);
     assert_int_equal(call.replies, 0);
-    cg_gateway_opened(world.gateway, slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
-    world_run(&world);
+    cg_gateway_opened(world->gateway, pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    world_run(world);
     assert_int_equal(call.replies, 1);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 /* Nobody can know its Message ID yet, but somebody may guess it. */
 static void test_what_has_not_gone_out_is_not_acknowledged(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow = {.protector.ops = &slow_ops, .seals_late = true};
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
+    pending->slow.seals_late = true;
     struct call call;
-    world_init(&world);
-    struct cg_mapping *lamps = world_mapping(&world, "lamps");
-    lamps->protector = &slow.protector;
-    world_add_members(&world, lamps, 1);
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 1);
     lamps->timeout_us = lamps->max_timeout_us = 1000 * SECOND;
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    const struct cg_ask *ask = world.gateway->asks.slots[0].item;
+    world_get(world, &call, "/lamps");
+    const struct cg_ask *ask = world->gateway->asks.slots[0].item;
     uint8_t ack[] = {0x60, 0, (uint8_t)(ask->mid >> 8), (uint8_t)ask->mid};
-    world_deliver(&world, "127.1.0.1", ack, sizeof ack);
-    cg_gateway_sealed(world.gateway, slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
-    world_advance(&world, 94 * SECOND); /* MAX_TRANSMIT_WAIT */
-    assert_int_equal(world.sent_count, 5);
-    assert_int_equal(world.gateway->asks.used, 0); /* given up */
-    world_advance(&world, 1000 * SECOND);
-    call_fini(&call);
-    world_fini(&world);
+    world_deliver(world, "127.1.0.1", ack, sizeof ack);
+    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    world_advance(world, 94 * SECOND); /* MAX_TRANSMIT_WAIT */
+    assert_int_equal(world->sent_count, 5);
+    assert_int_equal(world->gateway->asks.used, 0); /* given up */
+    world_advance(world, 1000 * SECOND);
 }
 
 static void test_refused_at_once(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.open_error = CG_E_REPLAY;
-    world_get(&world, &call, "/lamps");
-    for (int i = 0; i < 200; i++) world_answer(&world, 0, "127.1.0.1", "again and again");
-    world_advance(&world, 2 * SECOND);
+    pending->slow.open_error = CG_E_REPLAY;
+    world_get(world, &call, "/lamps");
+    for (int i = 0; i < 200; i++) world_answer(world, 0, "127.1.0.1", "again and again");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 0);
     assert_int_equal(call.reply.summary.rejected, 200);
     assert_non_null(strstr(call.text, "\"reason\":\"replayed\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_freed_with_jobs_out(void **state) {
-    (void)state;
-    struct world world;
-    struct slow_protector slow;
+    struct pending *pending = *state;
+    struct world *world = &pending->world;
     struct call call;
-    start(&world, &slow);
-    slow.opens_late = true;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "sealed");
-    world_fini(&world);
+    pending->slow.opens_late = true;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "sealed");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sealed_later),
-        cmocka_unit_test(test_sealing_fails),
-        cmocka_unit_test(test_what_may_soon_be_otherwise_says_when_to_try_again),
-        cmocka_unit_test(test_what_is_too_big_when_sealed_is_not_sent),
-        cmocka_unit_test(test_sealing_never_ends),
-        cmocka_unit_test(test_sealing_across_a_purge),
-        cmocka_unit_test(test_opened_later),
-        cmocka_unit_test(test_grace_for_answers_being_verified),
-        cmocka_unit_test(test_what_an_asked_member_did_not_send_costs_no_grace),
-        cmocka_unit_test(test_grace_ends_with_the_last_verification),
-        cmocka_unit_test(test_grace_ends_when_an_asked_members_answer_is_refused),
-        cmocka_unit_test(test_what_has_not_gone_out_is_not_acknowledged),
-        cmocka_unit_test(test_refused_at_once),
-        cmocka_unit_test(test_freed_with_jobs_out),
+        pending_test(test_sealed_later),
+        pending_test(test_sealing_fails),
+        pending_test(test_what_may_soon_be_otherwise_says_when_to_try_again),
+        pending_test(test_what_is_too_big_when_sealed_is_not_sent),
+        pending_test(test_sealing_never_ends),
+        pending_test(test_sealing_across_a_purge),
+        pending_test(test_opened_later),
+        pending_test(test_grace_for_answers_being_verified),
+        pending_test(test_what_an_asked_member_did_not_send_costs_no_grace),
+        pending_test(test_grace_ends_with_the_last_verification),
+        pending_test(test_grace_ends_when_an_asked_members_answer_is_refused),
+        pending_test(test_what_has_not_gone_out_is_not_acknowledged),
+        pending_test(test_refused_at_once),
+        pending_test(test_freed_with_jobs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

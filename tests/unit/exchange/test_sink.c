@@ -97,8 +97,6 @@ static void go(struct world *world, struct listener *listener) {
 }
 
 static void begin(struct world *world, struct listener *listener, const struct cg_sink_ops *ops) {
-    world_init(world);
-    world_start(world);
     new_request(world, listener, ops, "/lamps");
     go(world, listener);
 }
@@ -108,240 +106,211 @@ static void answer(struct world *world, const char *from, const char *payload) {
     world_run(world);
 }
 
-static void end(struct world *world) {
+static int teardown(void **state) {
+    struct world *world = *state;
     assert_int_equal(cg_gateway_running(world->gateway), 0);
     assert_int_equal(world->gateway->quota.used, 0);
-    world_fini(world);
+    return world_teardown(state);
 }
 
+#define sink_test(test) cmocka_unit_test_setup_teardown(test, world_setup, teardown)
+
 static void test_a_sink_hears_each_answer_as_it_comes(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
+    begin(world, &listener, &told_ops);
     assert_string_equal(listener.heard, "begin;");
-    assert_int_equal(world.sent_count, 1); /* the request is out */
-    answer(&world, "127.1.0.1", "on");
-    answer(&world, "127.1.0.2", "off");
-    answer(&world, "127.1.0.1", "on"); /* the same once more is nothing to hear of */
-    answer(&world, "127.1.0.1", "dim");
+    assert_int_equal(world->sent_count, 1); /* the request is out */
+    answer(world, "127.1.0.1", "on");
+    answer(world, "127.1.0.2", "off");
+    answer(world, "127.1.0.1", "on"); /* the same once more is nothing to hear of */
+    answer(world, "127.1.0.1", "dim");
     assert_string_equal(listener.heard, "begin;answer on;answer off;answer dim;");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_string_equal(listener.heard, "begin;answer on;answer off;answer dim;done;");
     assert_int_equal(listener.summary.answered, 2);
     assert_string_equal(listener.summary.ended_by, "deadline");
-    end(&world);
 }
 
 static void test_a_sink_may_want_to_hear_the_end_only(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &end_ops);
-    answer(&world, "127.1.0.1", "on");
+    begin(world, &listener, &end_ops);
+    answer(world, "127.1.0.1", "on");
     assert_string_equal(listener.heard, "");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_string_equal(listener.heard, "done;");
     assert_true(listener.has_tally && listener.expects_answers);
     assert_int_equal(listener.summary.answered, 1);
     assert_int_equal(listener.problem.err, 0);
-    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->answered, 1);
-    end(&world);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world->gateway), "lamps")->answered, 1);
 }
 
 static void test_answers_wait_for_room(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
+    begin(world, &listener, &told_ops);
     listener.room = 1;
-    world_answer(&world, 0, "127.1.0.1", "one");
-    world_answer(&world, 0, "127.1.0.2", "two");
-    world_answer(&world, 0, "127.1.0.3", "three");
-    world_run(&world);
+    world_answer(world, 0, "127.1.0.1", "one");
+    world_answer(world, 0, "127.1.0.2", "two");
+    world_answer(world, 0, "127.1.0.3", "three");
+    world_run(world);
     assert_string_equal(listener.heard, "begin;answer one;");
-    answer(&world, "127.1.0.2", "newer"); /* the latest is what will be heard, in the first one's place */
+    answer(world, "127.1.0.2", "newer"); /* the latest is what will be heard, in the first one's place */
     listener.room = 1;
-    world_run(&world);
+    world_run(world);
     assert_string_equal(listener.heard, "begin;answer one;"); /* nobody has said that there is room */
     cg_sink_wake(&listener.sink);
-    world_run(&world);
+    world_run(world);
     assert_string_equal(listener.heard, "begin;answer one;answer newer;");
-    world_advance(&world, 2 * SECOND);
-    assert_int_equal(cg_gateway_running(world.gateway), 1); /* it has not heard all */
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(cg_gateway_running(world->gateway), 1); /* it has not heard all */
     listener.room = 2;
     cg_sink_wake(&listener.sink);
-    world_run(&world);
+    world_run(world);
     assert_string_equal(listener.heard, "begin;answer one;answer newer;answer three;done;");
     cg_sink_wake(&listener.sink); /* its exchange is over */
-    world_run(&world);
-    end(&world);
+    world_run(world);
 }
 
 static void test_the_end_waits_for_room_a_minute(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
+    begin(world, &listener, &told_ops);
     listener.room = 0;
-    answer(&world, "127.1.0.1", "on");
-    world_advance(&world, 62 * SECOND - 1);
+    answer(world, "127.1.0.1", "on");
+    world_advance(world, 62 * SECOND - 1);
     assert_string_equal(listener.heard, "begin;");
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_string_equal(listener.heard, "begin;cut;");
     assert_string_equal(listener.summary.ended_by, "deadline");
-    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->streams_cut, 1);
-    end(&world);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world->gateway), "lamps")->streams_cut, 1);
 }
 
 static void test_a_sink_is_asked_again_when_it_says(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
-    listener.again_us = world.now_us + SECOND;
+    begin(world, &listener, &told_ops);
+    listener.again_us = world->now_us + SECOND;
     cg_sink_wake(&listener.sink);
-    world_run(&world);
+    world_run(world);
     unsigned looks = listener.looks;
-    world_advance(&world, SECOND - 1);
+    world_advance(world, SECOND - 1);
     assert_int_equal(listener.looks, looks);
     listener.again_us = UINT64_MAX;
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_int_equal(listener.looks, looks + 1);
-    world_advance(&world, SECOND);
+    world_advance(world, SECOND);
     assert_string_equal(listener.heard, "begin;done;");
-    end(&world);
 }
 
 static void test_a_sink_that_closes_ends_the_exchange(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
+    begin(world, &listener, &told_ops);
     listener.again_us = CG_SINK_CLOSED;
-    answer(&world, "127.1.0.1", "on");
+    answer(world, "127.1.0.1", "on");
     assert_string_equal(listener.heard, "begin;answer on;cut;");
     assert_string_equal(listener.summary.ended_by, "limit");
     assert_int_equal(listener.problem.err, 0);
-    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world.gateway), "lamps");
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world->gateway), "lamps");
     assert_int_equal(stats->streams_cut, 1);
     assert_int_equal(stats->errors[-1 - CG_E_INTERNAL], 0);
-    end(&world);
 }
 
 static void test_a_sink_that_fails_ends_the_exchange_with_its_problem(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
+    begin(world, &listener, &told_ops);
     listener.gives_up = true;
-    world_answer(&world, 0, "127.1.0.1", "on");
-    answer(&world, "127.1.0.2", "not any more");
+    world_answer(world, 0, "127.1.0.1", "on");
+    answer(world, "127.1.0.2", "not any more");
     assert_string_equal(listener.heard, "begin;answer on;cut;");
     assert_string_equal(listener.problem.detail, "the sink gives up");
-    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world.gateway), "lamps");
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world->gateway), "lamps");
     assert_int_equal(stats->streams_cut, 0);
     assert_int_equal(stats->errors[-1 - CG_E_INTERNAL], 1);
-    end(&world);
 }
 
 static void test_a_sink_that_cannot_begin_hears_the_end(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    world_init(&world);
-    world_start(&world);
-    new_request(&world, &listener, &told_ops, "/lamps");
+    new_request(world, &listener, &told_ops, "/lamps");
     listener.gives_up = true;
-    go(&world, &listener);
+    go(world, &listener);
     assert_string_equal(listener.heard, "begin;done;");
     assert_int_equal(listener.problem.err, CG_E_INTERNAL);
-    end(&world);
 }
 
 static void test_a_refused_request_has_an_end_with_its_problem(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    world_init(&world);
-    world_start(&world);
-    new_request(&world, &listener, &told_ops, "/nowhere");
-    go(&world, &listener);
+    new_request(world, &listener, &told_ops, "/nowhere");
+    go(world, &listener);
     assert_string_equal(listener.heard, "done;");
     assert_int_equal(listener.problem.err, CG_E_NOT_FOUND);
     assert_false(listener.has_tally);
-    end(&world);
 }
 
 static void test_nothing_begins_where_no_answers_are_wanted(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    world_init(&world);
-    world_start(&world);
-    struct cg_request *request = new_request(&world, &listener, &told_ops, "/lamps");
+    struct cg_request *request = new_request(world, &listener, &told_ops, "/lamps");
     request->has_timeout = true;
-    go(&world, &listener);
-    assert_int_equal(world.sent_count, 1);
+    go(world, &listener);
+    assert_int_equal(world->sent_count, 1);
     assert_string_equal(listener.heard, "done;");
     assert_false(listener.expects_answers);
-    end(&world);
 }
 
 static void test_the_end_is_said_once_to_who_left(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
-    cg_gateway_abandon(world.gateway, listener.ticket);
+    begin(world, &listener, &told_ops);
+    cg_gateway_abandon(world->gateway, listener.ticket);
     assert_string_equal(listener.heard, "begin;"); /* nothing from inside */
-    answer(&world, "127.1.0.1", "on");
+    answer(world, "127.1.0.1", "on");
     assert_string_equal(listener.heard, "begin;left;");
-    end(&world);
 }
 
 static void test_the_end_is_said_when_the_gateway_goes(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
-    begin(&world, &listener, &told_ops);
-    world_fini(&world);
+    begin(world, &listener, &told_ops);
+    cg_gateway_free(world->gateway);
+    world->gateway = NULL;
     assert_string_equal(listener.heard, "begin;left;");
 }
 
 static void test_a_request_that_never_starts_needs_no_sink(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct listener listener;
     struct cg_problem problem = {0};
-    world_init(&world);
-    world_start(&world);
-    new_request(&world, &listener, &told_ops, "/lamps");
+    new_request(world, &listener, &told_ops, "/lamps");
     cg_problem_set(&problem, CG_E_BAD_URI, "no good");
-    cg_gateway_refuse(world.gateway, listener.ticket, &problem, 400);
-    assert_int_equal(cg_gateway_totals(world.gateway)->errors[-1 - CG_E_BAD_URI], 1);
-    assert_int_equal(cg_gateway_totals(world.gateway)->requests_refused, 1);
-    cg_gateway_abandon(world.gateway, listener.ticket); /* stale */
-    world_run(&world);
+    cg_gateway_refuse(world->gateway, listener.ticket, &problem, 400);
+    assert_int_equal(cg_gateway_totals(world->gateway)->errors[-1 - CG_E_BAD_URI], 1);
+    assert_int_equal(cg_gateway_totals(world->gateway)->requests_refused, 1);
+    cg_gateway_abandon(world->gateway, listener.ticket); /* stale */
+    world_run(world);
     assert_string_equal(listener.heard, "");
-    end(&world);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_sink_hears_each_answer_as_it_comes),
-        cmocka_unit_test(test_a_sink_may_want_to_hear_the_end_only),
-        cmocka_unit_test(test_answers_wait_for_room),
-        cmocka_unit_test(test_the_end_waits_for_room_a_minute),
-        cmocka_unit_test(test_a_sink_is_asked_again_when_it_says),
-        cmocka_unit_test(test_a_sink_that_closes_ends_the_exchange),
-        cmocka_unit_test(test_a_sink_that_fails_ends_the_exchange_with_its_problem),
-        cmocka_unit_test(test_a_sink_that_cannot_begin_hears_the_end),
-        cmocka_unit_test(test_a_refused_request_has_an_end_with_its_problem),
-        cmocka_unit_test(test_nothing_begins_where_no_answers_are_wanted),
-        cmocka_unit_test(test_the_end_is_said_once_to_who_left),
-        cmocka_unit_test(test_the_end_is_said_when_the_gateway_goes),
-        cmocka_unit_test(test_a_request_that_never_starts_needs_no_sink),
+        sink_test(test_a_sink_hears_each_answer_as_it_comes),
+        sink_test(test_a_sink_may_want_to_hear_the_end_only),
+        sink_test(test_answers_wait_for_room),
+        sink_test(test_the_end_waits_for_room_a_minute),
+        sink_test(test_a_sink_is_asked_again_when_it_says),
+        sink_test(test_a_sink_that_closes_ends_the_exchange),
+        sink_test(test_a_sink_that_fails_ends_the_exchange_with_its_problem),
+        sink_test(test_a_sink_that_cannot_begin_hears_the_end),
+        sink_test(test_a_refused_request_has_an_end_with_its_problem),
+        sink_test(test_nothing_begins_where_no_answers_are_wanted),
+        sink_test(test_the_end_is_said_once_to_who_left),
+        world_test(test_the_end_is_said_when_the_gateway_goes),
+        sink_test(test_a_request_that_never_starts_needs_no_sink),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,27 +24,22 @@ static void expect_block_request(const struct world *world, size_t index, uint32
 }
 
 static void test_blocks_make_one_answer(void **state) { /* R40 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.2", "small");
-    answer_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    world_run(&world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.2", "small");
+    answer_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    world_run(world);
     assert_int_equal(call.replies, 0); /* everybody answered, but one not wholly */
-    expect_block_request(&world, 1, 1);
-    answer_block(&world, 1, "127.1.0.1", 1, true, "ghijklmnopqrstuv", "e");
-    expect_block_request(&world, 2, 2);
-    assert_memory_not_equal(world.sent[1].msg.token.bytes, world.sent[2].msg.token.bytes, 8);
-    answer_block(&world, 2, "127.1.0.1", 2, false, "wxyz", "e");
-    world_run(&world);
+    expect_block_request(world, 1, 1);
+    answer_block(world, 1, "127.1.0.1", 1, true, "ghijklmnopqrstuv", "e");
+    expect_block_request(world, 2, 2);
+    assert_memory_not_equal(world->sent[1].msg.token.bytes, world->sent[2].msg.token.bytes, 8);
+    answer_block(world, 2, "127.1.0.1", 2, false, "wxyz", "e");
+    world_run(world);
     assert_int_equal(call.replies, 1);
     assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefghijklmnopqrstuvwxyz\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void expect_blocks_refused(struct world *world, struct call *call) {
@@ -53,38 +48,33 @@ static void expect_blocks_refused(struct world *world, struct call *call) {
     assert_int_equal(call->reply.summary.rejected, 1);
     assert_non_null(strstr(call->text, "\"reason\":\"blocks-incomplete\""));
     assert_non_null(strstr(call->text, "\"answers\":[]"));
-    call_fini(call);
 }
 
 static void test_blocks_that_do_not_fit_are_refused(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world.config->limits.answer = 64;
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    size_t at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    answer_block(&world, at, "127.1.0.1", 1, false, "new", "changed"); /* the representation changed */
-    expect_blocks_refused(&world, &call);
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    answer_block(&world, at, "127.1.0.1", 3, false, "skips", "e");
-    expect_blocks_refused(&world, &call);
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    answer_block(&world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    expect_blocks_refused(&world, &call); /* the rest never comes */
-    world_get(&world, &call, "/lamps");
-    at = world.sent_count;
-    for (uint32_t i = 0; i < 10 && at - 1 + i < world.sent_count; i++) { /* without end */
-        answer_block(&world, at - 1 + i, "127.1.0.1", i, true, "0123456789abcdef", "e");
+    world->config->limits.answer = 64;
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_get(world, &call, "/lamps");
+    size_t at = world->sent_count;
+    answer_block(world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    answer_block(world, at, "127.1.0.1", 1, false, "new", "changed"); /* the representation changed */
+    expect_blocks_refused(world, &call);
+    world_get(world, &call, "/lamps");
+    at = world->sent_count;
+    answer_block(world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    answer_block(world, at, "127.1.0.1", 3, false, "skips", "e");
+    expect_blocks_refused(world, &call);
+    world_get(world, &call, "/lamps");
+    at = world->sent_count;
+    answer_block(world, at - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    expect_blocks_refused(world, &call); /* the rest never comes */
+    world_get(world, &call, "/lamps");
+    at = world->sent_count;
+    for (uint32_t i = 0; i < 10 && at - 1 + i < world->sent_count; i++) { /* without end */
+        answer_block(world, at - 1 + i, "127.1.0.1", i, true, "0123456789abcdef", "e");
     }
-    expect_blocks_refused(&world, &call);
-    world_fini(&world);
+    expect_blocks_refused(world, &call);
 }
 
 /* What a first answer may look like, and why it is refused. */
@@ -144,26 +134,21 @@ static void expect_whole(const struct call *call, const char *what) {
 }
 
 static void test_what_is_no_first_block_is_rejected(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
     for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
-        world_get(&world, &call, "/lamps");
-        size_t sent = world.sent_count;
-        answer_first(&world, &firsts[i]);
-        world_advance(&world, 2 * SECOND);
-        assert_int_equal(world.sent_count, sent); /* nothing is fetched */
+        world_get(world, &call, "/lamps");
+        size_t sent = world->sent_count;
+        answer_first(world, &firsts[i]);
+        world_advance(world, 2 * SECOND);
+        assert_int_equal(world->sent_count, sent); /* nothing is fetched */
         if (firsts[i].reason != NULL) {
             expect_rejected(&call, firsts[i].what, firsts[i].reason);
         } else {
             expect_whole(&call, firsts[i].what);
         }
-        call_fini(&call);
     }
-    world_fini(&world);
 }
 
 static void start(struct world *world, struct call *call, uint8_t method) {
@@ -176,49 +161,38 @@ static void start(struct world *world, struct call *call, uint8_t method) {
 
 /* Asking for the second block would do it all again. */
 static void test_blocks_of_unsafe_methods_are_not_fetched(void **state) {
-    (void)state;
+    struct world *world = *state;
     static const uint8_t unsafe[] = {CG_POST, CG_PUT, CG_DELETE, CG_PATCH, CG_IPATCH};
     static const struct first more = {"more", {0x08}, 1, 1, 16, "blocks-unsafe"};
     static const struct first only = {"only", {0x00}, 0, 1, 16, NULL};
-    struct world world;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
     for (size_t i = 0; i < sizeof unsafe; i++) {
-        size_t sent = world.sent_count;
-        start(&world, &call, unsafe[i]);
-        answer_first(&world, &more);
-        world_advance(&world, 2 * SECOND);
-        assert_int_equal(world.sent_count, sent + 1);
+        size_t sent = world->sent_count;
+        start(world, &call, unsafe[i]);
+        answer_first(world, &more);
+        world_advance(world, 2 * SECOND);
+        assert_int_equal(world->sent_count, sent + 1);
         expect_rejected(&call, "unsafe", more.reason);
-        call_fini(&call);
-        start(&world, &call, unsafe[i]);
-        answer_first(&world, &only);
-        world_advance(&world, 2 * SECOND);
+        start(world, &call, unsafe[i]);
+        answer_first(world, &only);
+        world_advance(world, 2 * SECOND);
         expect_whole(&call, "unsafe, whole");
-        call_fini(&call);
     }
-    world_fini(&world);
 }
 
 static void test_blocks_of_fetch_carry_its_payload(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    start(&world, &call, CG_FETCH);
-    answer_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    expect_block_request(&world, 1, 1);
-    assert_int_equal(world.sent[1].msg.code, CG_FETCH);
-    assert_true(cg_slice_is(world.sent[1].msg.payload, "set"));
-    answer_block(&world, 1, "127.1.0.1", 1, false, "g", "e");
-    world_advance(&world, 2 * SECOND);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    start(world, &call, CG_FETCH);
+    answer_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    expect_block_request(world, 1, 1);
+    assert_int_equal(world->sent[1].msg.code, CG_FETCH);
+    assert_true(cg_slice_is(world->sent[1].msg.payload, "set"));
+    answer_block(world, 1, "127.1.0.1", 1, false, "g", "e");
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefg\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 /* A second block that is sent in answer to the request for it. */
@@ -255,34 +229,30 @@ static void answer_sized(struct world *world, uint8_t value, unsigned times, uin
 }
 
 static void test_further_blocks_fit_exactly(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
     for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
         const struct second *second = &seconds[i];
-        world_get(&world, &call, "/lamps");
-        answer_sized(&world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
-        answer_sized(&world, 0x19, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
-        size_t sent = world.sent_count;
-        answer_sized(&world, second->value, second->times, second->code, second->payload);
-        assert_int_equal(world.sent_count, sent);
-        world_advance(&world, 2 * SECOND);
+        world_get(world, &call, "/lamps");
+        answer_sized(world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
+        answer_sized(world, 0x19, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
+        size_t sent = world->sent_count;
+        answer_sized(world, second->value, second->times, second->code, second->payload);
+        assert_int_equal(world->sent_count, sent);
+        world_advance(world, 2 * SECOND);
         if (second->fits) {
             expect_whole(&call, second->what);
             assert_non_null(strstr(call.text, "0123456789abcdef0123456789abcdefend\""));
         } else {
             expect_rejected(&call, second->what, "blocks-incomplete");
         }
-        call_fini(&call);
     }
-    world_fini(&world);
 }
 
 /* What a first block may not have no further one may (RFC 7252 §5.7, RFC 8613 §8.1). */
 static void test_options_of_further_blocks_are_looked_at(void **state) {
+    struct world *world = *state;
     static const struct {
         uint16_t number;
         bool fits;
@@ -291,56 +261,43 @@ static void test_options_of_further_blocks_are_looked_at(void **state) {
                 {2050, false},           /* elective, unsafe */
                 {65003, false},          /* critical, unsafe */
                 {CG_OPT_OSCORE, false}}; /* of an answer to a plain request */
-    (void)state;
-    struct world world;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct cg_opt list[] = {{.number = CG_OPT_BLOCK2, .value = cg_slice_str("\x11")},
                                 {.number = rows[i].number, .value = cg_slice_str("x")}};
         bool first = rows[i].number > CG_OPT_BLOCK2;
         struct cg_opts options = {.list = (struct cg_opt[]){list[!first], list[first]}, .count = 2};
-        world_get(&world, &call, "/lamps");
-        answer_sized(&world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
-        world_answer_as(&world, world.sent_count - 1, "127.1.0.1",
+        world_get(world, &call, "/lamps");
+        answer_sized(world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdef0123456789abcdef");
+        world_answer_as(world, world->sent_count - 1, "127.1.0.1",
                         (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "end", .options = &options});
-        world_advance(&world, 2 * SECOND);
+        world_advance(world, 2 * SECOND);
         if (rows[i].fits) {
             expect_whole(&call, "passes");
         } else {
             expect_rejected(&call, "unsafe", "blocks-incomplete");
         }
-        call_fini(&call);
     }
-    world_fini(&world);
 }
 
 /* After a smaller one the numbers count in the smaller size (RFC 7959 §2.4). */
 static void test_the_size_of_blocks_may_shrink(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    answer_sized(&world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdefghijklmnopqrstuv");
-    answer_sized(&world, 0x28, 1, CG_CODE(2, 5), "wxyz0123456789ab");
-    expect_block_request(&world, 2, 3);
-    answer_sized(&world, 0x30, 1, CG_CODE(2, 5), "end");
-    world_advance(&world, 2 * SECOND);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_get(world, &call, "/lamps");
+    answer_sized(world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdefghijklmnopqrstuv");
+    answer_sized(world, 0x28, 1, CG_CODE(2, 5), "wxyz0123456789ab");
+    expect_block_request(world, 2, 3);
+    answer_sized(world, 0x30, 1, CG_CODE(2, 5), "end");
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefghijklmnopqrstuvwxyz0123456789abend\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void start_unicast(struct world *world, struct call *call) {
-    world_init(world);
     world_add_members(world, world_mapping(world, "lamps"), 1);
     world_mapping(world, "lamps")->timeout_us = world_mapping(world, "lamps")->max_timeout_us = 1000 * SECOND;
-    world_start(world);
     world_get(world, call, "/lamps");
     answer_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
     expect_block_request(world, 1, 1);
@@ -354,81 +311,70 @@ static void acknowledge_last(struct world *world) {
 
 /* Each is a request of its own (RFC 7252 §4.2): acknowledged for itself, and said five times for itself. */
 static void test_each_blocks_request_is_retransmitted_for_itself(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    start_unicast(&world, &call);
-    world_advance(&world, 30 * SECOND); /* 2..3 s, 4..6 s, 8..12 s */
-    assert_true(world.sent_count >= 2 + 3);
-    acknowledge_last(&world);
-    size_t sent = world.sent_count;
-    world_advance(&world, 200 * SECOND);
-    assert_int_equal(world.sent_count, sent); /* the block is on its way */
-    answer_block(&world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
-    expect_block_request(&world, sent, 2);
-    assert_int_equal(cg_stats_get(cg_gateway_stats(world.gateway), "lamps")->asked, 3); /* retransmissions aside */
-    world_advance(&world, 50 * SECOND); /* the fourth comes after 30 to 45 s */
-    assert_int_equal(world.sent_count, sent + 5);
-    answer_block(&world, sent, "127.1.0.1", 2, true, "0123456789abcdef", "e");
-    expect_block_request(&world, sent + 5, 3);
-    acknowledge_last(&world);
-    world_advance(&world, 200 * SECOND);
-    assert_int_equal(world.sent_count, sent + 6);
-    answer_block(&world, sent + 5, "127.1.0.1", 3, false, "g", "e");
-    world_run(&world);
+    start_unicast(world, &call);
+    world_advance(world, 30 * SECOND); /* 2..3 s, 4..6 s, 8..12 s */
+    assert_true(world->sent_count >= 2 + 3);
+    acknowledge_last(world);
+    size_t sent = world->sent_count;
+    world_advance(world, 200 * SECOND);
+    assert_int_equal(world->sent_count, sent); /* the block is on its way */
+    answer_block(world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
+    expect_block_request(world, sent, 2);
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world->gateway), "lamps")->asked, 3); /* retransmissions aside */
+    world_advance(world, 50 * SECOND); /* the fourth comes after 30 to 45 s */
+    assert_int_equal(world->sent_count, sent + 5);
+    answer_block(world, sent, "127.1.0.1", 2, true, "0123456789abcdef", "e");
+    expect_block_request(world, sent + 5, 3);
+    acknowledge_last(world);
+    world_advance(world, 200 * SECOND);
+    assert_int_equal(world->sent_count, sent + 6);
+    answer_block(world, sent + 5, "127.1.0.1", 3, false, "g", "e");
+    world_run(world);
     assert_int_equal(call.reply.summary.answered, 1);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    start_unicast(&world, &call);
-    world.emit_error = CG_E_EMIT;
-    answer_block(&world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
-    world_advance(&world, 1000 * SECOND);
+    start_unicast(world, &call);
+    world->emit_error = CG_E_EMIT;
+    answer_block(world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
+    world_advance(world, 1000 * SECOND);
     assert_int_equal(call.problems, 0);
     assert_int_equal(call.reply.summary.answered, 0);
     assert_int_equal(call.reply.summary.rejected, 1);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.2", "whole");
-    world.emit_error = CG_E_EMIT;
-    answer_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
-    world_advance(&world, 2 * SECOND);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.2", "whole");
+    world->emit_error = CG_E_EMIT;
+    answer_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef", "e");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.problems, 0); /* the others' answers count */
     assert_int_equal(call.reply.summary.answered, 1);
     assert_int_equal(call.reply.summary.missing, 1);
     assert_non_null(strstr(call.text, "\"reason\":\"blocks-incomplete\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_blocks_make_one_answer),
-        cmocka_unit_test(test_blocks_that_do_not_fit_are_refused),
-        cmocka_unit_test(test_what_is_no_first_block_is_rejected),
-        cmocka_unit_test(test_blocks_of_unsafe_methods_are_not_fetched),
-        cmocka_unit_test(test_blocks_of_fetch_carry_its_payload),
-        cmocka_unit_test(test_further_blocks_fit_exactly),
-        cmocka_unit_test(test_options_of_further_blocks_are_looked_at),
-        cmocka_unit_test(test_the_size_of_blocks_may_shrink),
-        cmocka_unit_test(test_each_blocks_request_is_retransmitted_for_itself),
-        cmocka_unit_test(test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member),
-        cmocka_unit_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),
+        world_test(test_blocks_make_one_answer),
+        world_test(test_blocks_that_do_not_fit_are_refused),
+        world_test(test_what_is_no_first_block_is_rejected),
+        world_test(test_blocks_of_unsafe_methods_are_not_fetched),
+        world_test(test_blocks_of_fetch_carry_its_payload),
+        world_test(test_further_blocks_fit_exactly),
+        world_test(test_options_of_further_blocks_are_looked_at),
+        world_test(test_the_size_of_blocks_may_shrink),
+        world_test(test_each_blocks_request_is_retransmitted_for_itself),
+        world_test(test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member),
+        world_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

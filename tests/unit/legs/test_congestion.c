@@ -4,306 +4,234 @@
 #include <string.h>
 
 static void test_two_exchanges_on_one_cast(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second, other;
-    world_init(&world);
-    world_start(&world);
-    world_get(&world, &first, "/lamps/a");
-    world.now_us += 1000;
-    world_get(&world, &second, "/lamps/a");
-    world_get(&world, &other, "/lamps/b"); /* another request: waits for its turn (NSTART) */
-    assert_int_equal(world.sent_count, 1);
-    world_answer(&world, 0, "127.1.0.1", "on");
-    assert_int_equal(world.sent_count, 2); /* the group has answered: the next may go */
-    world_advance(&world, 2 * SECOND - 1000);
+    world_get(world, &first, "/lamps/a");
+    world->now_us += 1000;
+    world_get(world, &second, "/lamps/a");
+    world_get(world, &other, "/lamps/b"); /* another request: waits for its turn (NSTART) */
+    assert_int_equal(world->sent_count, 1);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 2); /* the group has answered: the next may go */
+    world_advance(world, 2 * SECOND - 1000);
     assert_int_equal(first.replies, 1);
     assert_int_equal(second.replies, 0); /* its own deadline */
-    world_answer(&world, 0, "127.1.0.2", "on");
-    world_advance(&world, 1000);
+    world_answer(world, 0, "127.1.0.2", "on");
+    world_advance(world, 1000);
     assert_int_equal(second.reply.summary.answered, 2);
     assert_int_equal(first.reply.summary.answered, 1);
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(other.replies, 1);
-    call_fini(&first);
-    call_fini(&second);
-    call_fini(&other);
-    world_fini(&world);
 }
 
 /* What the members answer to the first may be older than the second: the second's reply says so. */
 static void test_a_request_that_joins_a_running_one_says_so(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second, waiting, joined_waiting;
-    world_init(&world);
-    world_start(&world);
-    world_get(&world, &first, "/lamps/a");
-    world_get(&world, &waiting, "/lamps/b"); /* for its turn */
-    world.now_us += 12345;
-    world_get(&world, &second, "/lamps/a");
-    world_get(&world, &joined_waiting, "/lamps/b");
-    assert_int_equal(world.sent_count, 1);
-    world_answer(&world, 0, "127.1.0.1", "on");
-    assert_int_equal(world.sent_count, 2);
-    world_answer(&world, 1, "127.1.0.1", "on");
-    world_advance(&world, 5 * SECOND);
+    world_get(world, &first, "/lamps/a");
+    world_get(world, &waiting, "/lamps/b"); /* for its turn */
+    world->now_us += 12345;
+    world_get(world, &second, "/lamps/a");
+    world_get(world, &joined_waiting, "/lamps/b");
+    assert_int_equal(world->sent_count, 1);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 2);
+    world_answer(world, 1, "127.1.0.1", "on");
+    world_advance(world, 5 * SECOND);
     assert_int_equal(first.reply.summary.joined_ms, 0);
     assert_int_equal(second.reply.summary.joined_ms, 13);
     assert_int_equal(waiting.reply.summary.joined_ms, 0);
     assert_int_equal(joined_waiting.reply.summary.joined_ms, 0); /* it went out after both */
     assert_null(strstr(first.text, "joined_ms"));
     assert_non_null(strstr(second.text, ",\"joined_ms\":13}"));
-    call_fini(&first);
-    call_fini(&second);
-    call_fini(&waiting);
-    call_fini(&joined_waiting);
-    world_fini(&world);
 }
 
 static void test_even_the_shortest_time_before_counts(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second;
-    world_init(&world);
-    world_start(&world);
-    world_get(&world, &first, "/lamps");
-    world_get(&world, &second, "/lamps");
-    world_advance(&world, 2 * SECOND);
+    world_get(world, &first, "/lamps");
+    world_get(world, &second, "/lamps");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(second.reply.summary.joined_ms, 1);
-    call_fini(&first);
-    call_fini(&second);
-    world_fini(&world);
 }
 
 /* PUT, its reply, then GET: what answers must not have been asked before the PUT. */
 static void test_what_is_asked_after_a_change_joins_nothing_from_before(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call before, change, after, elsewhere, elsewhere_after;
-    world_init(&world);
-    world.config->group.nstart = 10;
-    world_mapping(&world, "pair")->targets[0].group = address("224.0.1.189");
-    world_start(&world);
-    world_get(&world, &before, "/lamps");
-    world_get(&world, &elsewhere, "/pair");
-    assert_int_equal(world.sent_count, 3);
-    world_new(&world, &change, "/lamps")->method = CG_PUT;
-    world_go(&world, &change);
-    assert_int_equal(world.sent_count, 4);
-    world_get(&world, &after, "/lamps");
-    assert_int_equal(world.sent_count, 5);
-    world_get(&world, &elsewhere_after, "/pair"); /* other groups have not changed */
-    assert_int_equal(world.sent_count, 5);
-    world_advance(&world, 2 * SECOND);
+    world->config->group.nstart = 10;
+    world_mapping(world, "pair")->targets[0].group = address("224.0.1.189");
+    world_get(world, &before, "/lamps");
+    world_get(world, &elsewhere, "/pair");
+    assert_int_equal(world->sent_count, 3);
+    world_new(world, &change, "/lamps")->method = CG_PUT;
+    world_go(world, &change);
+    assert_int_equal(world->sent_count, 4);
+    world_get(world, &after, "/lamps");
+    assert_int_equal(world->sent_count, 5);
+    world_get(world, &elsewhere_after, "/pair"); /* other groups have not changed */
+    assert_int_equal(world->sent_count, 5);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(after.reply.summary.joined_ms, 0);
-    call_fini(&before);
-    call_fini(&change);
-    call_fini(&after);
-    call_fini(&elsewhere);
-    call_fini(&elsewhere_after);
-    world_fini(&world);
 }
 
 /* Requests are equal when their bytes are: a hash of 32 bits is easily met by another request. */
 static void test_requests_of_equal_hash_are_not_equal(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second, probe;
-    world_init(&world);
-    world.config->group.nstart = 10;
-    world_start(&world);
-    world_get(&world, &probe, "/lamps/b");
-    uint32_t hash = world.gateway->all_casts->shape;
-    world_advance(&world, 2 * SECOND);
-    world_get(&world, &first, "/lamps/a");
-    assert_int_not_equal(world.gateway->all_casts->shape, hash);
-    world.gateway->all_casts->shape = hash; /* as if the hash were so */
-    world_get(&world, &second, "/lamps/b");
-    assert_int_equal(world.sent_count, 3);
-    world_answer(&world, 1, "127.1.0.1", "a's");
-    world_answer(&world, 2, "127.1.0.1", "b's");
-    world_advance(&world, 2 * SECOND);
+    world->config->group.nstart = 10;
+    world_get(world, &probe, "/lamps/b");
+    uint32_t hash = world->gateway->all_casts->shape;
+    world_advance(world, 2 * SECOND);
+    world_get(world, &first, "/lamps/a");
+    assert_int_not_equal(world->gateway->all_casts->shape, hash);
+    world->gateway->all_casts->shape = hash; /* as if the hash were so */
+    world_get(world, &second, "/lamps/b");
+    assert_int_equal(world->sent_count, 3);
+    world_answer(world, 1, "127.1.0.1", "a's");
+    world_answer(world, 2, "127.1.0.1", "b's");
+    world_advance(world, 2 * SECOND);
     assert_null(strstr(first.text, "b's"));
     assert_null(strstr(second.text, "a's"));
-    call_fini(&probe);
-    call_fini(&first);
-    call_fini(&second);
-    world_fini(&world);
 }
 
 static void test_unsafe_and_answered_casts_are_not_shared(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call calls[4];
-    world_init(&world);
-    world.config->group.nstart = 10;
-    world_start(&world);
+    world->config->group.nstart = 10;
     for (int i = 0; i < 2; i++) {
-        struct cg_request *request = world_new(&world, &calls[i], "/lamps");
+        struct cg_request *request = world_new(world, &calls[i], "/lamps");
         request->method = CG_PUT;
-        world_go(&world, &calls[i]);
+        world_go(world, &calls[i]);
     }
-    assert_int_equal(world.sent_count, 2);
-    world_get(&world, &calls[2], "/lamps");
-    world_answer(&world, 2, "127.1.0.1", "on");
-    world_get(&world, &calls[3], "/lamps"); /* would miss the first answer */
-    assert_int_equal(world.sent_count, 4);
-    world_advance(&world, 2 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    world_get(world, &calls[2], "/lamps");
+    world_answer(world, 2, "127.1.0.1", "on");
+    world_get(world, &calls[3], "/lamps"); /* would miss the first answer */
+    assert_int_equal(world->sent_count, 4);
+    world_advance(world, 2 * SECOND);
     for (int i = 0; i < 4; i++) call_fini(&calls[i]);
-    world_fini(&world);
 }
 
 /* Members may have decided on their leisure by then. */
 static void test_nobody_joins_after_50_ms(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second, third;
-    world_init(&world);
-    world.config->group.nstart = 10;
-    world_start(&world);
-    world_get(&world, &first, "/lamps");
-    world_advance(&world, 49999);
-    world_get(&world, &second, "/lamps");
-    assert_int_equal(world.sent_count, 1);
-    world_advance(&world, 1);
-    world_get(&world, &third, "/lamps");
-    assert_int_equal(world.sent_count, 2);
-    world_advance(&world, 2 * SECOND);
+    world->config->group.nstart = 10;
+    world_get(world, &first, "/lamps");
+    world_advance(world, 49999);
+    world_get(world, &second, "/lamps");
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 1);
+    world_get(world, &third, "/lamps");
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 2 * SECOND);
     assert_int_equal(second.reply.summary.joined_ms, 50);
     assert_int_equal(third.reply.summary.joined_ms, 0);
-    call_fini(&first);
-    call_fini(&second);
-    call_fini(&third);
-    world_fini(&world);
 }
 
 static void test_nstart_and_its_end(void **state) { /* R38 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, second, third;
-    world_init(&world);
-    world_start(&world);
-    world_get(&world, &first, "/lamps/a");
-    world_get(&world, &second, "/lamps/b");
-    world_get(&world, &third, "/pair"); /* shares the first group, not the second */
-    assert_int_equal(world.sent_count, 2);
-    world_advance(&world, 2 * SECOND); /* the silent first one ends, the next goes */
+    world_get(world, &first, "/lamps/a");
+    world_get(world, &second, "/lamps/b");
+    world_get(world, &third, "/pair"); /* shares the first group, not the second */
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 2 * SECOND); /* the silent first one ends, the next goes */
     assert_int_equal(first.replies, 1);
-    assert_true(world.sent_count >= 3);
-    world_advance(&world, 10 * SECOND);
+    assert_true(world->sent_count >= 3);
+    world_advance(world, 10 * SECOND);
     assert_int_equal(second.replies + second.problems, 1);
     assert_int_equal(third.replies + third.problems, 1);
-    call_fini(&first);
-    call_fini(&second);
-    call_fini(&third);
-    world_fini(&world);
 }
 
 static void test_a_patient_client_that_joins_waits_on(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call first, hasty, patient;
-    world_init(&world);
-    world_start(&world);
-    struct cg_request *request = world_new(&world, &first, "/lamps/a");
+    struct cg_request *request = world_new(world, &first, "/lamps/a");
     request->has_timeout = true;
     request->timeout_s = 5; /* holds the group, which stays silent */
-    world_go(&world, &first);
-    request = world_new(&world, &hasty, "/lamps/b");
+    world_go(world, &first);
+    request = world_new(world, &hasty, "/lamps/b");
     request->has_timeout = true;
     request->timeout_s = 1;
-    world_go(&world, &hasty);
-    request = world_new(&world, &patient, "/lamps/b");
+    world_go(world, &hasty);
+    request = world_new(world, &patient, "/lamps/b");
     request->has_timeout = true;
     request->timeout_s = 10;
-    world_go(&world, &patient);
-    world_advance(&world, 5 * SECOND);
-    assert_int_equal(world.sent_count, 2); /* their turn has come */
-    world_answer(&world, 1, "127.1.0.1", "on");
-    world_advance(&world, 10 * SECOND);
+    world_go(world, &patient);
+    world_advance(world, 5 * SECOND);
+    assert_int_equal(world->sent_count, 2); /* their turn has come */
+    world_answer(world, 1, "127.1.0.1", "on");
+    world_advance(world, 10 * SECOND);
     assert_int_equal(patient.reply.summary.answered, 1);
-    call_fini(&first);
-    call_fini(&hasty);
-    call_fini(&patient);
-    world_fini(&world);
 }
 
 static void test_silent_groups_are_paced(void **state) { /* R38 */
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world.config->group.probing_rate = 2;
-    world.config->group.probing_burst = 100;
-    world_mapping(&world, "lamps")->timeout_us = SECOND;
-    world.config->limits.exchanges_per_client = 1000;
-    world_start(&world);
+    struct world *world = *state;
+    world->config->group.probing_rate = 2;
+    world->config->group.probing_burst = 100;
+    world_mapping(world, "lamps")->timeout_us = SECOND;
+    world->config->limits.exchanges_per_client = 1000;
     size_t bytes = 0;
     unsigned refused = 0;
-    uint64_t began = world.now_us;
+    uint64_t began = world->now_us;
     for (int i = 0; i < 60; i++) {
         struct call call;
-        world_get(&world, &call, "/lamps");
-        world_advance(&world, 2 * SECOND);
+        world_get(world, &call, "/lamps");
+        world_advance(world, 2 * SECOND);
         refused += call.problems;
         if (call.problems > 0) {
             assert_int_equal(call.problem.err, CG_E_OVERLOAD);
             assert_true(call.problem.retry_after > 0);
         }
-        call_fini(&call);
     }
-    for (size_t i = 0; i < world.sent_count; i++) bytes += world.sent[i].len;
-    double seconds = (double)(world.now_us - began) / 1e6;
+    for (size_t i = 0; i < world->sent_count; i++) bytes += world->sent[i].len;
+    double seconds = (double)(world->now_us - began) / 1e6;
     assert_true((double)bytes <= 100 + 2 * seconds);
     assert_true(refused > 0);
-    assert_true(world.sent_count > 10);
+    assert_true(world->sent_count > 10);
     /* one answer, and the group is no longer silent */
     struct call call;
-    world_advance(&world, 60 * SECOND);
-    size_t before = world.sent_count;
+    world_advance(world, 60 * SECOND);
+    size_t before = world->sent_count;
     for (int i = 0; i < 20; i++) {
-        world_get(&world, &call, "/lamps");
-        world_answer(&world, world.sent_count - 1, "127.1.0.1", "on");
-        world_advance(&world, SECOND);
+        world_get(world, &call, "/lamps");
+        world_answer(world, world->sent_count - 1, "127.1.0.1", "on");
+        world_advance(world, SECOND);
         assert_int_equal(call.replies, 1);
-        call_fini(&call);
     }
-    assert_int_equal(world.sent_count, before + 20);
-    world_fini(&world);
+    assert_int_equal(world->sent_count, before + 20);
 }
 
-static void
-test_nothing_is_sent_for_a_client_that_left(void **state) { /* a late PUT would surprise whoever gave up on it */
-    (void)state;
-    struct world world;
+/* A late PUT would surprise whoever gave up on it. */
+static void test_nothing_is_sent_for_a_client_that_left(void **state) {
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    struct cg_mapping *pair = world_mapping(&world, "pair");
+    struct cg_mapping *pair = world_mapping(world, "pair");
     pair->targets[1].group = pair->targets[0].group; /* the second request waits for the group's turn */
-    world_start(&world);
-    world_new(&world, &call, "/pair")->method = CG_PUT;
-    world_go(&world, &call);
-    assert_int_equal(world.sent_count, 1);
-    cg_gateway_abandon(world.gateway, call.ticket);
-    world_advance(&world, 10 * SECOND);
-    assert_int_equal(world.sent_count, 1);
-    assert_int_equal(world.gateway->casts.used, 0);
-    world_fini(&world);
+    world_new(world, &call, "/pair")->method = CG_PUT;
+    world_go(world, &call);
+    assert_int_equal(world->sent_count, 1);
+    cg_gateway_abandon(world->gateway, call.ticket);
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    assert_int_equal(world->gateway->casts.used, 0);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nothing_is_sent_for_a_client_that_left),
-        cmocka_unit_test(test_two_exchanges_on_one_cast),
-        cmocka_unit_test(test_a_request_that_joins_a_running_one_says_so),
-        cmocka_unit_test(test_even_the_shortest_time_before_counts),
-        cmocka_unit_test(test_what_is_asked_after_a_change_joins_nothing_from_before),
-        cmocka_unit_test(test_requests_of_equal_hash_are_not_equal),
-        cmocka_unit_test(test_unsafe_and_answered_casts_are_not_shared),
-        cmocka_unit_test(test_nobody_joins_after_50_ms),
-        cmocka_unit_test(test_nstart_and_its_end),
-        cmocka_unit_test(test_a_patient_client_that_joins_waits_on),
-        cmocka_unit_test(test_silent_groups_are_paced),
+        world_test(test_nothing_is_sent_for_a_client_that_left),
+        world_test(test_two_exchanges_on_one_cast),
+        world_test(test_a_request_that_joins_a_running_one_says_so),
+        world_test(test_even_the_shortest_time_before_counts),
+        world_test(test_what_is_asked_after_a_change_joins_nothing_from_before),
+        world_test(test_requests_of_equal_hash_are_not_equal),
+        world_test(test_unsafe_and_answered_casts_are_not_shared),
+        world_test(test_nobody_joins_after_50_ms),
+        world_test(test_nstart_and_its_end),
+        world_test(test_a_patient_client_that_joins_waits_on),
+        world_test(test_silent_groups_are_paced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

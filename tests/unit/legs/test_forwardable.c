@@ -98,8 +98,6 @@ static void answer_with(struct world *world, const char *from, struct cg_opts op
 }
 
 static void get(struct world *world, struct call *call, const struct castgate_encoder *encoder) {
-    world_init(world);
-    world_start(world);
     world_new(world, call, "/lamps");
     call->encoder = encoder;
     world_go(world, call);
@@ -119,30 +117,24 @@ static void get(struct world *world, struct call *call, const struct castgate_en
 }
 
 static void test_json_shows_what_it_does_not_know(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    get(&world, &call, cg_plugin_json.ops.encoder);
+    get(world, &call, cg_plugin_json.ops.encoder);
     assert_non_null(strstr(call.text, "\"options\":{\"4\":[\"65\"],\"14\":[\"05\"],\"2053\":[\"08\",\"\"],"
                                       "\"65001\":[\"616263\"]}"));
     assert_non_null(strstr(call.text, "127.1.0.2:5683\",\"kid\":null,\"gid\":null,\"reason\":\"bad-option\""));
     assert_non_null(strstr(call.text, "127.1.0.3:5683\",\"kid\":null,\"gid\":null,\"reason\":\"bad-option\""));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_mixed_shows_what_no_other_header_says(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    get(&world, &call, cg_plugin_mixed.ops.encoder);
+    get(world, &call, cg_plugin_mixed.ops.encoder);
     const char *header = strstr(call.text, "Castgate-Options: ");
     assert_non_null(header);
     static const char value[] = "Castgate-Options: 2053;v=:CA==:, 2053;v=::, 65001;v=:YWJj:\r\n";
     assert_memory_equal(header, value, sizeof value - 1);
     assert_null(strstr(header + 1, "Castgate-Options")); /* an answer without such options has no such header */
-    call_fini(&call);
-    world_fini(&world);
 }
 
 int main(void) {
@@ -152,8 +144,8 @@ int main(void) {
         cmocka_unit_test(test_options_of_requests_are_unknown_in_answers),
         cmocka_unit_test(test_understood_options_pass_once_and_in_bounds),
         cmocka_unit_test(test_oscore_passes_to_whoever_asked_for_it),
-        cmocka_unit_test(test_json_shows_what_it_does_not_know),
-        cmocka_unit_test(test_mixed_shows_what_no_other_header_says),
+        world_test(test_json_shows_what_it_does_not_know),
+        world_test(test_mixed_shows_what_no_other_header_says),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,35 +23,28 @@ static struct cg_token_entry *make(struct world *world) {
 }
 
 static void test_no_token_repeats_and_none_runs_out(void **state) { /* R32 */
-    (void)state;
+    struct world *world = *state;
     enum { COUNT = 1 << 21 };
-    struct world world;
     struct call call;
-    world_init(&world);
-    world_start(&world);
-    world.port.random = stuck_random;
-    world_run(&world);
-    uint32_t first = world.gateway->tokens.serial;
+    world->port.random = stuck_random;
+    world_run(world);
+    uint32_t first = world->gateway->tokens.serial;
     for (uint32_t i = 0; i < COUNT; i++) { /* all in one moment */
-        struct cg_token_entry *entry = make(&world);
+        struct cg_token_entry *entry = make(world);
         if (serial_of(entry) != first + i) fail_msg("a token that may have been there before");
-        cg_token_spend(world.gateway, entry);
+        cg_token_spend(world->gateway, entry);
     }
-    assert_true(world.gateway->tokens.spent_size <= 1u << 18); /* the memory of them is bounded */
-    assert_null(world.gateway->tokens.live);
-    world_get(&world, &call, "/lamps");
-    assert_int_equal(world.sent_count, 1);
-    world_advance(&world, 2 * SECOND);
-    call_fini(&call);
-    world_fini(&world);
+    assert_true(world->gateway->tokens.spent_size <= 1u << 18); /* the memory of them is bounded */
+    assert_null(world->gateway->tokens.live);
+    world_get(world, &call, "/lamps");
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 2 * SECOND);
 }
 
 static void test_half_of_a_token_is_unpredictable(void **state) { /* RFC 7252 §5.3.1 */
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world_start(&world);
-    struct cg_token_entry *one = make(&world), *other = make(&world);
+    struct world *world = *state;
+    world_start(world);
+    struct cg_token_entry *one = make(world), *other = make(world);
     assert_int_equal(serial_of(other), serial_of(one) + 1);
     assert_memory_not_equal(one->bytes + 4, other->bytes + 4, 4);
     struct world later = {0};
@@ -61,152 +54,128 @@ static void test_half_of_a_token_is_unpredictable(void **state) { /* RFC 7252 §
     struct cg_token_entry *fresh = make(&later);
     assert_int_not_equal(serial_of(fresh), serial_of(one));
     world_fini(&later);
-    world_fini(&world);
 }
 
 static void test_a_token_in_use_is_never_made_again(void **state) {
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world_start(&world);
-    world.port.random = stuck_random;
-    world.gateway->tokens.serial = UINT32_MAX;
-    struct cg_token_entry *old = make(&world), *zero = make(&world);
+    struct world *world = *state;
+    world->port.random = stuck_random;
+    world_start(world);
+    world->gateway->tokens.serial = UINT32_MAX;
+    struct cg_token_entry *old = make(world), *zero = make(world);
     assert_int_equal(serial_of(old), UINT32_MAX);
     assert_int_equal(serial_of(zero), 0);
-    world.gateway->tokens.serial = UINT32_MAX; /* 2^32 requests later, both are still in use */
-    struct cg_token_entry *fresh = make(&world);
+    world->gateway->tokens.serial = UINT32_MAX; /* 2^32 requests later, both are still in use */
+    struct cg_token_entry *fresh = make(world);
     assert_int_equal(serial_of(fresh), 1);
     struct cg_token token = cg_token_of(old);
-    assert_ptr_equal(cg_token_find(world.gateway, &token), old);
-    world_fini(&world);
+    assert_ptr_equal(cg_token_find(world->gateway, &token), old);
 }
 
 /* Also where the latest match differs by very little. */
 static void test_of_many_tokens_each_finds_its_own(void **state) {
-    (void)state;
+    struct world *world = *state;
     enum { COUNT = 4096 };
     static struct cg_token_entry *entries[COUNT];
-    struct world world;
-    world_init(&world);
-    world_start(&world);
-    world.port.random = stuck_random;
-    for (size_t i = 0; i < COUNT; i++) entries[i] = make(&world);
+    world->port.random = stuck_random;
+    world_start(world);
+    for (size_t i = 0; i < COUNT; i++) entries[i] = make(world);
     for (size_t i = 0; i < COUNT; i++) {
         struct cg_token token = cg_token_of(entries[i]);
-        assert_ptr_equal(cg_token_find(world.gateway, &token), entries[i]);
+        assert_ptr_equal(cg_token_find(world->gateway, &token), entries[i]);
     }
     for (size_t i = COUNT; i-- > 0;) {
         struct cg_token token = cg_token_of(entries[i]);
-        assert_ptr_equal(cg_token_find(world.gateway, &token), entries[i]);
+        assert_ptr_equal(cg_token_find(world->gateway, &token), entries[i]);
         token.bytes[CG_TOKEN_MAX - 1] ^= 1;
-        assert_null(cg_token_find(world.gateway, &token));
+        assert_null(cg_token_find(world->gateway, &token));
     }
-    world_fini(&world);
 }
 
 static void test_late_answers_count_under_their_mapping_for_a_while(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_start(&world);
-    struct cg_stats *stats = world_mapping(&world, "lamps")->stats;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "on"); /* the latest match */
-    world_advance(&world, 2 * SECOND);
-    world_answer(&world, 0, "127.1.0.2", "late");
+    world_start(world);
+    struct cg_stats *stats = world_mapping(world, "lamps")->stats;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on"); /* the latest match */
+    world_advance(world, 2 * SECOND);
+    world_answer(world, 0, "127.1.0.2", "late");
     assert_int_equal(stats->late, 1);
-    assert_int_equal(world.gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 0);
-    world_advance(&world, 499 * SECOND);
-    world_answer(&world, 0, "127.1.0.2", "very late");
+    assert_int_equal(world->gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 0);
+    world_advance(world, 499 * SECOND);
+    world_answer(world, 0, "127.1.0.2", "very late");
     assert_int_equal(stats->late, 2);
-    world_advance(&world, 2 * SECOND);
-    world_answer(&world, 0, "127.1.0.2", "too late");
+    world_advance(world, 2 * SECOND);
+    world_answer(world, 0, "127.1.0.2", "too late");
     assert_int_equal(stats->late, 2);
-    assert_int_equal(world.gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 1);
-    call_fini(&call);
-    world_fini(&world);
+    assert_int_equal(world->gateway->totals.fates[CG_FATE_UNKNOWN_TOKEN], 1);
 }
 
 static void test_a_guessed_token_is_not_late(void **state) {
-    (void)state;
-    struct world world;
-    world_init(&world);
-    world_start(&world);
-    struct cg_token_entry *entry = make(&world);
+    struct world *world = *state;
+    world_start(world);
+    struct cg_token_entry *entry = make(world);
     struct cg_token token = cg_token_of(entry), guess = token, cut = token;
-    cg_token_spend(world.gateway, entry);
-    assert_ptr_equal(cg_token_late(world.gateway, &token), cg_stats_get(&world.gateway->stats, "lamps"));
-    assert_null(cg_token_find(world.gateway, &token));
+    cg_token_spend(world->gateway, entry);
+    assert_ptr_equal(cg_token_late(world->gateway, &token), cg_stats_get(&world->gateway->stats, "lamps"));
+    assert_null(cg_token_find(world->gateway, &token));
     guess.bytes[7] ^= 1;
     cut.len = 7;
-    assert_null(cg_token_late(world.gateway, &guess));
-    assert_null(cg_token_late(world.gateway, &cut));
-    world_fini(&world);
+    assert_null(cg_token_late(world->gateway, &guess));
+    assert_null(cg_token_late(world->gateway, &cut));
 }
 
 static void test_the_ring_of_spent_tokens_grows_with_what_is_remembered(void **state) {
-    (void)state;
+    struct world *world = *state;
     enum { COUNT = 5000 };
-    struct world world;
-    world_init(&world);
-    world_start(&world);
     static struct cg_token made[COUNT];
-    world_run(&world);
+    world_run(world);
     for (int i = 0; i < COUNT; i++) {
-        struct cg_token_entry *entry = make(&world);
+        struct cg_token_entry *entry = make(world);
         made[i] = cg_token_of(entry);
-        cg_token_spend(world.gateway, entry);
+        cg_token_spend(world->gateway, entry);
     }
-    for (int i = 0; i < COUNT; i++) assert_non_null(cg_token_late(world.gateway, &made[i]));
-    uint32_t size = world.gateway->tokens.spent_size;
+    for (int i = 0; i < COUNT; i++) assert_non_null(cg_token_late(world->gateway, &made[i]));
+    uint32_t size = world->gateway->tokens.spent_size;
     assert_int_equal(size, 8192);
-    world_advance(&world, 501 * SECOND);
+    world_advance(world, 501 * SECOND);
     for (int i = 0; i < 3 * COUNT; i++) { /* those before are too old to count: their places serve again */
-        world.gateway->now_us += SECOND / 10;
-        cg_token_spend(world.gateway, make(&world));
+        world->gateway->now_us += SECOND / 10;
+        cg_token_spend(world->gateway, make(world));
     }
-    assert_int_equal(world.gateway->tokens.spent_size, size);
-    world_fini(&world);
+    assert_int_equal(world->gateway->tokens.spent_size, size);
 }
 
 static void test_a_request_older_than_every_memory_is_answered(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call group, only;
-    world_init(&world);
-    struct cg_mapping *lamps = world_mapping(&world, "lamps"), *pair = world_mapping(&world, "pair");
+    struct cg_mapping *lamps = world_mapping(world, "lamps"), *pair = world_mapping(world, "pair");
     lamps->timeout_us = pair->timeout_us = 1000 * SECOND;
-    world_add_members(&world, pair, 1);
+    world_add_members(world, pair, 1);
     pair->target_count = 1;
-    world_start(&world);
-    world_get(&world, &group, "/lamps");
-    world_get(&world, &only, "/pair");
-    uint8_t ack[] = {0x60, 0, (uint8_t)(world.sent[1].msg.mid >> 8), (uint8_t)world.sent[1].msg.mid};
-    world_deliver(&world, "127.1.0.1", ack, sizeof ack);
-    world_advance(&world, 700 * SECOND);
-    world_answer(&world, 0, "127.1.0.9", "slow group");
-    world_answer(&world, 1, "127.1.0.1", "slow member");
-    world_run(&world);
+    world_get(world, &group, "/lamps");
+    world_get(world, &only, "/pair");
+    uint8_t ack[] = {0x60, 0, (uint8_t)(world->sent[1].msg.mid >> 8), (uint8_t)world->sent[1].msg.mid};
+    world_deliver(world, "127.1.0.1", ack, sizeof ack);
+    world_advance(world, 700 * SECOND);
+    world_answer(world, 0, "127.1.0.9", "slow group");
+    world_answer(world, 1, "127.1.0.1", "slow member");
+    world_run(world);
     assert_int_equal(only.reply.summary.answered, 1);
-    world_advance(&world, 300 * SECOND);
+    world_advance(world, 300 * SECOND);
     assert_int_equal(group.reply.summary.answered, 1);
-    call_fini(&group);
-    call_fini(&only);
-    world_fini(&world);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_no_token_repeats_and_none_runs_out),
-        cmocka_unit_test(test_half_of_a_token_is_unpredictable),
-        cmocka_unit_test(test_a_token_in_use_is_never_made_again),
-        cmocka_unit_test(test_of_many_tokens_each_finds_its_own),
-        cmocka_unit_test(test_late_answers_count_under_their_mapping_for_a_while),
-        cmocka_unit_test(test_a_guessed_token_is_not_late),
-        cmocka_unit_test(test_the_ring_of_spent_tokens_grows_with_what_is_remembered),
-        cmocka_unit_test(test_a_request_older_than_every_memory_is_answered),
+        world_test(test_no_token_repeats_and_none_runs_out),
+        world_test(test_half_of_a_token_is_unpredictable),
+        world_test(test_a_token_in_use_is_never_made_again),
+        world_test(test_of_many_tokens_each_finds_its_own),
+        world_test(test_late_answers_count_under_their_mapping_for_a_while),
+        world_test(test_a_guessed_token_is_not_late),
+        world_test(test_the_ring_of_spent_tokens_grows_with_what_is_remembered),
+        world_test(test_a_request_older_than_every_memory_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

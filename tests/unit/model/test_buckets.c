@@ -110,25 +110,20 @@ static void test_a_clock_that_stands_fills_nothing(void **state) {
 }
 
 static void test_purging_at_run_time_forgives_a_silent_group_nothing(void **state) { /* R38 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    GROUP_OF(&world)->probing_rate = 1;
-    GROUP_OF(&world)->probing_burst = 1000;
-    world_start(&world);
-    world_run(&world);
+    GROUP_OF(world)->probing_rate = 1;
+    GROUP_OF(world)->probing_burst = 1000;
+    world_run(world);
     struct cg_addr group = address("224.0.1.187");
-    struct cg_pace *pace = cg_pace_get(&world.gateway->paces, GROUP_OF(&world), &group, world.now_us);
+    struct cg_pace *pace = cg_pace_get(&world->gateway->paces, GROUP_OF(world), &group, world->now_us);
     cg_pace_sent(pace, 1000, false);
-    world_advance(&world, 122 * SECOND); /* the gateway has purged twice */
-    world_get(&world, &call, "/lamps");
-    pace = cg_pace_get(&world.gateway->paces, GROUP_OF(&world), &group, world.now_us);
-    assert_int_equal(world.sent_count, 1);
-    assert_true(pace->bytes.left <= 122 - (double)world.sent[0].len);
-    world_advance(&world, 2 * SECOND);
-    call_fini(&call);
-    world_fini(&world);
+    world_advance(world, 122 * SECOND); /* the gateway has purged twice */
+    world_get(world, &call, "/lamps");
+    pace = cg_pace_get(&world->gateway->paces, GROUP_OF(world), &group, world->now_us);
+    assert_int_equal(world->sent_count, 1);
+    assert_true(pace->bytes.left <= 122 - (double)world->sent[0].len);
+    world_advance(world, 2 * SECOND);
 }
 
 int main(void) {
@@ -139,7 +134,7 @@ int main(void) {
         cmocka_unit_test(test_an_idle_group_has_one_burst),
         cmocka_unit_test(test_purging_does_not_refill_a_burst),
         cmocka_unit_test(test_a_clock_that_stands_fills_nothing),
-        cmocka_unit_test(test_purging_at_run_time_forgives_a_silent_group_nothing),
+        world_test(test_purging_at_run_time_forgives_a_silent_group_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

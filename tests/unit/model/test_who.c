@@ -8,16 +8,10 @@
 #include <string.h>
 
 static void start(struct world *world, const char *const *members, unsigned count) {
-    world_init(world);
     struct cg_mapping *mapping = world_mapping(world, "lamps");
     world_add_members(world, mapping, count);
     for (unsigned i = 0; i < count; i++) mapping->members[i].addr = address(members[i]);
     world_start(world);
-}
-
-static void stop(struct world *world, struct call *call) {
-    call_fini(call);
-    world_fini(world);
 }
 
 static const struct cg_member *member_of(struct world *world, const char *from) {
@@ -28,103 +22,91 @@ static const struct cg_member *member_of(struct world *world, const char *from) 
 }
 
 static void test_a_member_that_answers_from_another_port_is_not_missing(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     static const char *const members[] = {"127.1.0.1:5683", "127.1.0.2:5683"};
-    start(&world, members, 2);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1:49152", "on");
-    world_answer(&world, 0, "127.1.0.2:5683", "on");
-    world_run(&world);
+    start(world, members, 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1:49152", "on");
+    world_answer(world, 0, "127.1.0.2:5683", "on");
+    world_run(world);
     assert_int_equal(call.replies, 1);
     assert_string_equal(call.reply.summary.ended_by, "all");
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.missing, 0);
     assert_non_null(strstr(call.text, "{\"member\":\"first\",\"from\":\"127.1.0.1:49152\"")); /* where it came from */
-    stop(&world, &call);
 }
 
 static void test_a_member_has_one_answer_whatever_ports_it_uses(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     static const char *const members[] = {"127.1.0.1:5683", "127.1.0.2:5683"};
-    start(&world, members, 2);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1:49152", "old");
-    world_answer(&world, 0, "127.1.0.1:5683", "newer");
-    world_answer(&world, 0, "127.1.0.1:49153", "newest");
-    world_advance(&world, 2 * SECOND);
+    start(world, members, 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1:49152", "old");
+    world_answer(world, 0, "127.1.0.1:5683", "newer");
+    world_answer(world, 0, "127.1.0.1:49153", "newest");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
     assert_int_equal(call.reply.summary.duplicates, 2);
     assert_int_equal(call.reply.summary.missing, 1);
     assert_non_null(strstr(call.text, "\"body\":\"newest\""));
-    stop(&world, &call);
 }
 
 static void test_members_behind_one_address_stay_apart_by_port(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     static const char *const members[] = {"127.1.0.1:1001", "127.1.0.1:1002"};
-    start(&world, members, 2);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1:1001", "one");
-    world_answer(&world, 0, "127.1.0.1:1003", "either"); /* nobody can tell which */
-    world_advance(&world, 2 * SECOND);
+    start(world, members, 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1:1001", "one");
+    world_answer(world, 0, "127.1.0.1:1003", "either"); /* nobody can tell which */
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.missing, 1);
     assert_non_null(strstr(call.text, "{\"member\":\"127.1.0.1:1003\",\"from\":\"127.1.0.1:1003\""));
     assert_non_null(strstr(call.text, "\"missing\":[{\"member\":\"other\""));
-    stop(&world, &call);
 }
 
 static void test_strangers_stay_apart_by_port(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     static const char *const members[] = {"127.1.0.1:5683"};
-    start(&world, members, 1);
-    world_mapping(&world, "lamps")->complete = false;
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.9:1001", "one");
-    world_answer(&world, 0, "127.1.0.9:1002", "two");
-    world_advance(&world, 2 * SECOND);
+    start(world, members, 1);
+    world_mapping(world, "lamps")->complete = false;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.9:1001", "one");
+    world_answer(world, 0, "127.1.0.9:1002", "two");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.missing, 1);
-    stop(&world, &call);
 }
 
 static void test_the_zone_counts_like_the_address(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     static const char *const members[] = {"[fe80::1%3]:5683", "[fe80::2]:5683", "[fe80::3]:5683", "[fe80::3%3]:5683"};
-    start(&world, members, 4);
-    const struct cg_member *list = world_mapping(&world, "lamps")->members;
-    assert_ptr_equal(member_of(&world, "[fe80::1%3]:9"), &list[0]);
-    assert_null(member_of(&world, "[fe80::1%4]:9"));
-    assert_ptr_equal(member_of(&world, "[fe80::2%7]:9"), &list[1]);
-    assert_ptr_equal(member_of(&world, "[fe80::3%3]:5683"), &list[3]);
-    assert_ptr_equal(member_of(&world, "[fe80::3%4]:9"), &list[2]);
-    assert_null(member_of(&world, "[fe80::3%3]:9")); /* both may be there */
-    world_fini(&world);
+    start(world, members, 4);
+    const struct cg_member *list = world_mapping(world, "lamps")->members;
+    assert_ptr_equal(member_of(world, "[fe80::1%3]:9"), &list[0]);
+    assert_null(member_of(world, "[fe80::1%4]:9"));
+    assert_ptr_equal(member_of(world, "[fe80::2%7]:9"), &list[1]);
+    assert_ptr_equal(member_of(world, "[fe80::3%3]:5683"), &list[3]);
+    assert_ptr_equal(member_of(world, "[fe80::3%4]:9"), &list[2]);
+    assert_null(member_of(world, "[fe80::3%3]:9")); /* both may be there */
 }
 
 static void test_the_same_device_on_two_links_is_two(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     static const char *const members[] = {"[fe80::1]:5683", "[fe80::2]:5683"};
-    start(&world, members, 2);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "[fe80::1%3]:9", "here");
-    world_answer(&world, 0, "[fe80::1%4]:9", "there");
-    world_advance(&world, 2 * SECOND);
+    start(world, members, 2);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "[fe80::1%3]:9", "here");
+    world_answer(world, 0, "[fe80::1%4]:9", "there");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.duplicates, 0);
     assert_int_equal(call.reply.summary.missing, 1);
-    stop(&world, &call);
 }
 
 static struct cg_arrival on_link(const char *from, const struct cg_opened *opened) {
@@ -133,14 +115,13 @@ static struct cg_arrival on_link(const char *from, const struct cg_opened *opene
 
 /* What is given up on one link leaves what comes on another. */
 static void test_a_member_is_not_silent_while_any_answer_comes(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct cg_tally tally;
     struct cg_arena arena;
     struct cg_awaited here = {0}, there = {0};
     static const char *const members[] = {"[fe80::1]:5683", "[fe80::2]:5683"};
-    start(&world, members, 2);
-    const struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    start(world, members, 2);
+    const struct cg_mapping *lamps = world_mapping(world, "lamps");
     const struct cg_member *member = &lamps->members[0];
     cg_arena_init(&arena, SIZE_MAX, NULL);
     assert_true(cg_tally_init(&tally, &arena, lamps));
@@ -161,17 +142,14 @@ static void test_a_member_is_not_silent_while_any_answer_comes(void **state) {
     assert_int_equal(tally.seen_count, 1);
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
-    world_fini(&world);
 }
 
 static void test_addresses_that_are_not_link_local_have_no_zone(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     static const char *const members[] = {"[fd00::1]:5683"};
-    start(&world, members, 1);
-    assert_null(member_of(&world, "[fd00::1%4]:5683"));
-    assert_ptr_equal(member_of(&world, "[fd00::1]:9"), &world_mapping(&world, "lamps")->members[0]);
-    world_fini(&world);
+    start(world, members, 1);
+    assert_null(member_of(world, "[fd00::1%4]:5683"));
+    assert_ptr_equal(member_of(world, "[fd00::1]:9"), &world_mapping(world, "lamps")->members[0]);
 }
 
 /* Credentials */
@@ -196,45 +174,41 @@ static void start_identified(struct world *world, struct identified *identified,
     *ops = *cg_protector_none()->ops;
     ops->open = open_identified;
     identified->protector.ops = ops;
-    world_init(world);
     struct cg_mapping *mapping = world_mapping(world, "lamps");
     world_add_members(world, mapping, 2);
     mapping->protector = &identified->protector;
     mapping->members[0].identity = cg_slice_str("credential of the first");
     mapping->members[1].identity = cg_slice_str("credential of the other");
-    world_start(world);
 }
 
 static void test_a_credential_is_who_it_is_wherever_it_sends_from(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     struct cg_protector_ops ops;
     struct identified identified;
-    start_identified(&world, &identified, &ops);
+    start_identified(world, &identified, &ops);
     identified.next = (struct cg_opened){.kid = cg_slice_str("a"), .identity = cg_slice_str("credential of the first")};
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.2:5683", "from the other's address");
-    world_answer(&world, 0, "127.9.9.9:1", "from anywhere");
-    world_advance(&world, 2 * SECOND);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.2:5683", "from the other's address");
+    world_answer(world, 0, "127.9.9.9:1", "from anywhere");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
     assert_int_equal(call.reply.summary.duplicates, 1);
     assert_int_equal(call.reply.summary.missing, 1);
     assert_non_null(strstr(call.text, "{\"member\":\"first\",\"from\":\"127.9.9.9:1\""));
-    stop(&world, &call);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_member_that_answers_from_another_port_is_not_missing),
-        cmocka_unit_test(test_a_member_has_one_answer_whatever_ports_it_uses),
-        cmocka_unit_test(test_members_behind_one_address_stay_apart_by_port),
-        cmocka_unit_test(test_strangers_stay_apart_by_port),
-        cmocka_unit_test(test_the_zone_counts_like_the_address),
-        cmocka_unit_test(test_the_same_device_on_two_links_is_two),
-        cmocka_unit_test(test_a_member_is_not_silent_while_any_answer_comes),
-        cmocka_unit_test(test_addresses_that_are_not_link_local_have_no_zone),
-        cmocka_unit_test(test_a_credential_is_who_it_is_wherever_it_sends_from),
+        world_test(test_a_member_that_answers_from_another_port_is_not_missing),
+        world_test(test_a_member_has_one_answer_whatever_ports_it_uses),
+        world_test(test_members_behind_one_address_stay_apart_by_port),
+        world_test(test_strangers_stay_apart_by_port),
+        world_test(test_the_zone_counts_like_the_address),
+        world_test(test_the_same_device_on_two_links_is_two),
+        world_test(test_a_member_is_not_silent_while_any_answer_comes),
+        world_test(test_addresses_that_are_not_link_local_have_no_zone),
+        world_test(test_a_credential_is_who_it_is_wherever_it_sends_from),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,8 +32,6 @@ static void end(struct world *world, struct call *call) {
     world_advance(world, 2 * SECOND);
     assert_int_equal(call->reply.status, 200);
     assert_int_equal(looks, 1);
-    call_fini(call);
-    world_fini(world);
 }
 
 static const size_t orders[][6] = {{0, 1, 2, 3, 4, 5}, {5, 4, 3, 2, 1, 0}, {2, 2, 0, 0, 5, 1}, {3, 0, 5, 4, 1, 1}};
@@ -52,17 +50,14 @@ static void look_at_answers(const struct castgate_host *host, struct castgate_ca
 }
 
 static void test_answers_are_found_in_any_order(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_start(&world);
-    get(&world, &call, look_at_answers);
-    world_answer(&world, 0, "127.1.0.4", "one");
-    world_answer(&world, 0, "127.1.0.3", "two");
-    world_answer(&world, 0, "127.1.0.2", "three");
-    world_answer(&world, 0, "127.1.0.1", "four");
-    end(&world, &call);
+    get(world, &call, look_at_answers);
+    world_answer(world, 0, "127.1.0.4", "one");
+    world_answer(world, 0, "127.1.0.3", "two");
+    world_answer(world, 0, "127.1.0.2", "three");
+    world_answer(world, 0, "127.1.0.1", "four");
+    end(world, &call);
 }
 
 /* Members 0, 2, 3 and 5 are silent. */
@@ -80,16 +75,13 @@ static void look_at_missing(const struct castgate_host *host, struct castgate_ca
 }
 
 static void test_missing_members_are_found_in_any_order(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 6);
-    world_start(&world);
-    get(&world, &call, look_at_missing);
-    world_answer(&world, 0, "127.1.0.5", "on");
-    world_answer(&world, 0, "127.1.0.2", "on");
-    end(&world, &call);
+    world_add_members(world, world_mapping(world, "lamps"), 6);
+    get(world, &call, look_at_missing);
+    world_answer(world, 0, "127.1.0.5", "on");
+    world_answer(world, 0, "127.1.0.2", "on");
+    end(world, &call);
 }
 
 static void look_at_rejected(const struct castgate_host *host, struct castgate_call *call) {
@@ -107,19 +99,16 @@ static void look_at_rejected(const struct castgate_host *host, struct castgate_c
 }
 
 static void test_rejected_answers_are_found_in_any_order(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char from[32];
-    world_init(&world);
-    world_mapping(&world, "lamps")->max_answers = 1;
-    world_start(&world);
-    get(&world, &call, look_at_rejected);
+    world_mapping(world, "lamps")->max_answers = 1;
+    get(world, &call, look_at_rejected);
     for (int i = 1; i <= 6; i++) {
         snprintf(from, sizeof from, "127.1.0.%d", i);
-        world_answer(&world, 0, from, "on");
+        world_answer(world, 0, from, "on");
     }
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void look_at_a_rich_answer(const struct castgate_host *host, struct castgate_call *call) {
@@ -148,24 +137,21 @@ static void look_at_a_rich_answer(const struct castgate_host *host, struct castg
 }
 
 static void test_an_answer_shows_what_it_has(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     struct cg_opt list[] = {{.number = CG_OPT_ETAG, .value = cg_slice_str("12345678")},
                             {.number = CG_OPT_CONTENT_FORMAT, .value = cg_slice_str("\x32")},
                             {.number = CG_OPT_MAX_AGE, .value = cg_slice_str("\x07")}};
     struct cg_opts options = {.list = list, .count = 3};
-    world_init(&world);
-    world_start(&world);
-    get(&world, &call, look_at_a_rich_answer);
-    world.now_us += 20999;
-    world_answer_as(&world, 0, "127.1.0.1",
+    get(world, &call, look_at_a_rich_answer);
+    world->now_us += 20999;
+    world_answer_as(world, 0, "127.1.0.1",
                     (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "{}", .options = &options});
-    world_answer_as(&world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(2, 4)});
+    world_answer_as(world, 0, "127.1.0.2", (struct answer){.type = CG_NON, .code = CG_CODE(2, 4)});
     list[0].value = cg_slice_str("123456789");
-    world_answer_as(&world, 0, "127.1.0.3",
+    world_answer_as(world, 0, "127.1.0.3",
                     (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .payload = "{}", .options = &options});
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void look_at_a_protected_answer(const struct castgate_host *host, struct castgate_call *call) {
@@ -178,24 +164,21 @@ static void look_at_a_protected_answer(const struct castgate_host *host, struct 
 }
 
 static void test_a_protected_answer_is_application_oscore(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     struct cg_opt oscore = {.number = CG_OPT_OSCORE, .value = cg_slice_str("\x08\x01")};
     struct cg_opts options = {.list = &oscore, .count = 1};
-    world_init(&world);
-    world_mapping(&world, "lamps")->security = CG_SECURITY_RELAY;
-    world_start(&world);
+    world_mapping(world, "lamps")->security = CG_SECURITY_RELAY;
     look = look_at_a_protected_answer;
     looks = 0;
-    struct cg_request *request = world_new(&world, &call, "/lamps");
+    struct cg_request *request = world_new(world, &call, "/lamps");
     call.encoder = &looker;
     request->options = options;
     request->payload = cg_slice_str("sealed");
-    world_go(&world, &call);
-    world_answer_as(&world, 0, "127.1.0.1",
+    world_go(world, &call);
+    world_answer_as(world, 0, "127.1.0.1",
                     (struct answer){.type = CG_NON, .code = CG_CODE(2, 4), .payload = "sealed", .options = &options});
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void choose_a_content_type(const struct castgate_host *host, struct castgate_call *call) {
@@ -207,26 +190,23 @@ static void choose_a_content_type(const struct castgate_host *host, struct castg
 }
 
 static void test_a_content_type_has_255_bytes(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    world_start(&world);
-    get(&world, &call, choose_a_content_type);
-    world_answer(&world, 0, "127.1.0.1", "on");
-    world_advance(&world, 2 * SECOND);
+    get(world, &call, choose_a_content_type);
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 2 * SECOND);
     assert_int_equal(strlen(call.reply.content_type), 255);
-    end(&world, &call);
+    end(world, &call);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_answers_are_found_in_any_order),
-        cmocka_unit_test(test_missing_members_are_found_in_any_order),
-        cmocka_unit_test(test_rejected_answers_are_found_in_any_order),
-        cmocka_unit_test(test_an_answer_shows_what_it_has),
-        cmocka_unit_test(test_a_protected_answer_is_application_oscore),
-        cmocka_unit_test(test_a_content_type_has_255_bytes),
+        world_test(test_answers_are_found_in_any_order),
+        world_test(test_missing_members_are_found_in_any_order),
+        world_test(test_rejected_answers_are_found_in_any_order),
+        world_test(test_an_answer_shows_what_it_has),
+        world_test(test_a_protected_answer_is_application_oscore),
+        world_test(test_a_content_type_has_255_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -42,14 +42,8 @@ static const struct castgate_encoder teller = {
 
 static void prepare(struct world *world) {
     gives_up_at = "";
-    world_init(world);
     world->config->group.nstart = 100; /* every cast may go at once */
     world->config->group.probing_burst = 1000000;
-}
-
-static void begin(struct world *world) {
-    prepare(world);
-    world_start(world);
 }
 
 static void stream_with(struct world *world, struct call *call, const char *path,
@@ -79,128 +73,118 @@ static void end(struct world *world, struct call *call) {
     call_fini(call);
     assert_int_equal(cg_gateway_running(world->gateway), 0);
     assert_int_equal(world->gateway->quota.used, 0);
-    world_fini(world);
 }
 
 static void test_events_come_while_members_answer(void **state) { /* R16 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream(&world, &call, "/lamps");
+    prepare(world);
+    stream(world, &call, "/lamps");
     assert_int_equal(call.reply.status, 200);
     assert_string_equal(call.reply.content_type, "text/told;v=1");
     assert_int_equal(strlen(call.reply.exchange_id), 16);
     assert_string_equal(call_take(&call), "begin answered=0 ms=0 by=\n");
-    assert_int_equal(world.sent_count, 1); /* the request is out by then */
-    world_advance(&world, 10000);
-    answer_now(&world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 1); /* the request is out by then */
+    world_advance(world, 10000);
+    answer_now(world, 0, "127.1.0.1", "on");
     assert_string_equal(call_take(&call), "answer answered=1 ms=10 by= on\n");
-    world_advance(&world, 20000);
-    answer_now(&world, 0, "127.1.0.2", "off");
+    world_advance(world, 20000);
+    answer_now(world, 0, "127.1.0.2", "off");
     assert_string_equal(call_take(&call), "answer answered=2 ms=30 by= off\n");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_string_equal(call_take(&call), "end answered=2 ms=2000 by=deadline\n");
     assert_true(call.stream->ended);
-    assert_int_equal(stats_of(&world, "lamps")->answered, 2);
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->answered, 2);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 0);
+    end(world, &call);
 }
 
 static void test_finish_rule_ends_a_stream(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    prepare(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 3);
-    world_start(&world);
-    stream(&world, &call, "/lamps");
+    prepare(world);
+    world_add_members(world, world_mapping(world, "lamps"), 3);
+    stream(world, &call, "/lamps");
     for (int i = 1; i <= 3; i++) {
         char from[48];
         snprintf(from, sizeof from, "127.1.0.%d", i);
-        answer_now(&world, 0, from, from);
+        answer_now(world, 0, from, from);
     }
     assert_string_equal(call_take(&call), "begin answered=0 ms=0 by=\n"
                                           "answer answered=1 ms=0 by= 127.1.0.1\n"
                                           "answer answered=2 ms=0 by= 127.1.0.2\n"
                                           "answer answered=3 ms=0 by= 127.1.0.3\n"
                                           "end answered=3 ms=0 by=all\n");
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void expect_start(const char *text, const char *start) { assert_memory_equal(text, start, strlen(start)); }
 
 static void test_event_stream_of_the_real_encoder(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    prepare(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 2);
-    world_start(&world);
-    stream_with(&world, &call, "/lamps", cg_plugin_sse.ops.encoder);
+    prepare(world);
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    stream_with(world, &call, "/lamps", cg_plugin_sse.ops.encoder);
     assert_string_equal(call.reply.content_type, "text/event-stream");
     assert_string_equal(call_take(&call), ": sent\n\n");
-    answer_now(&world, 0, "127.1.0.2", "on");
+    answer_now(world, 0, "127.1.0.2", "on");
     expect_start(call_take(&call), "event: answer\ndata: {\"member\":\"other\",\"from\":\"127.1.0.2:5683\",");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     expect_start(call_take(&call), "event: summary\ndata: {\"exchange\":\"");
     assert_non_null(strstr(call.text, "\"answered\":1,"));
     assert_non_null(strstr(call.text, "\"ended_by\":\"deadline\""));
     assert_non_null(
         strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"}],\"rejected\":[]}\n\n"));
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_nobody_answers(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 2 * SECOND);
+    prepare(world);
+    stream(world, &call, "/lamps");
+    world_advance(world, 2 * SECOND);
     assert_string_equal(call_take(&call), "begin answered=0 ms=0 by=\nend answered=0 ms=2000 by=deadline\n");
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_silence_is_broken(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    prepare(&world);
-    world_mapping(&world, "lamps")->timeout_us = 50 * SECOND;
-    world_start(&world);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 15 * SECOND - 1);
+    prepare(world);
+    world_mapping(world, "lamps")->timeout_us = 50 * SECOND;
+    stream(world, &call, "/lamps");
+    world_advance(world, 15 * SECOND - 1);
     assert_string_equal(call_take(&call), "begin answered=0 ms=0 by=\n");
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_string_equal(call_take(&call), "idle answered=0 ms=15000 by=\n");
-    world_advance(&world, 5 * SECOND);
-    answer_now(&world, 0, "127.1.0.1", "on"); /* at 20 s: the next sign of life is due at 35 */
+    world_advance(world, 5 * SECOND);
+    answer_now(world, 0, "127.1.0.1", "on"); /* at 20 s: the next sign of life is due at 35 */
     assert_string_equal(call_take(&call), "answer answered=1 ms=20000 by= on\n");
-    world_advance(&world, 15 * SECOND - 1);
+    world_advance(world, 15 * SECOND - 1);
     assert_string_equal(call_take(&call), "");
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_string_equal(call_take(&call), "idle answered=1 ms=35000 by=\n");
-    world_advance(&world, 15 * SECOND);
+    world_advance(world, 15 * SECOND);
     assert_non_null(strstr(call_take(&call), "end answered=1 ms=50000 by=deadline\n"));
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_newer_answer_is_another_event(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream(&world, &call, "/lamps");
+    prepare(world);
+    stream(world, &call, "/lamps");
     call_take(&call);
-    answer_now(&world, 0, "127.1.0.1", "20.1");
-    answer_now(&world, 0, "127.1.0.1", "20.1"); /* the same once more is none */
-    answer_now(&world, 0, "127.1.0.1", "20.2");
+    answer_now(world, 0, "127.1.0.1", "20.1");
+    answer_now(world, 0, "127.1.0.1", "20.1"); /* the same once more is none */
+    answer_now(world, 0, "127.1.0.1", "20.2");
     assert_string_equal(call_take(&call), "answer answered=1 ms=0 by= 20.1\nanswer answered=1 ms=0 by= 20.2\n");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call_take(&call), "end answered=1 "));
-    assert_int_equal(stats_of(&world, "lamps")->duplicate, 2);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->duplicate, 2);
+    end(world, &call);
 }
 
 static void put_block(struct world *world, size_t index, const char *from, uint32_t number, bool more,
@@ -215,56 +199,51 @@ static void put_block(struct world *world, size_t index, const char *from, uint3
 }
 
 static void test_event_only_when_all_blocks_are_there(void **state) { /* R40 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    prepare(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"),
-                      3); /* blocks are asked for where a member is configured */
-    world_mapping(&world, "lamps")->finish.rule = CG_FINISH_DEADLINE;
-    world_start(&world);
-    stream(&world, &call, "/lamps");
+    prepare(world);
+    world_add_members(world, world_mapping(world, "lamps"), 3); /* blocks are asked for where a member is configured */
+    world_mapping(world, "lamps")->finish.rule = CG_FINISH_DEADLINE;
+    stream(world, &call, "/lamps");
     call_take(&call);
-    put_block(&world, 0, "127.1.0.1", 0, true, "0123456789abcdef");
+    put_block(world, 0, "127.1.0.1", 0, true, "0123456789abcdef");
     assert_string_equal(call_take(&call), "");
-    assert_int_equal(world.sent_count, 2);
-    answer_now(&world, 0, "127.1.0.2", "small");
+    assert_int_equal(world->sent_count, 2);
+    answer_now(world, 0, "127.1.0.2", "small");
     assert_string_equal(call_take(&call), "answer answered=1 ms=0 by= small\n"); /* one is whole */
-    put_block(&world, 1, "127.1.0.1", 1, false, "ghi");
+    put_block(world, 1, "127.1.0.1", 1, false, "ghi");
     assert_string_equal(call_take(&call), "answer answered=2 ms=0 by= 0123456789abcdefghi\n");
     /* the same member's next answer is large again: its first block alone is nothing to tell */
-    put_block(&world, 0, "127.1.0.1", 0, true, "ABCDEFGHIJKLMNOP");
+    put_block(world, 0, "127.1.0.1", 0, true, "ABCDEFGHIJKLMNOP");
     assert_string_equal(call_take(&call), "");
-    put_block(&world, 2, "127.1.0.1", 1, false, "Q");
+    put_block(world, 2, "127.1.0.1", 1, false, "Q");
     assert_string_equal(call_take(&call), "answer answered=2 ms=0 by= ABCDEFGHIJKLMNOPQ\n");
     /* and one whose rest never comes is taken back */
-    put_block(&world, 0, "127.1.0.3", 0, true, "0123456789abcdef");
-    world_advance(&world, 2 * SECOND);
+    put_block(world, 0, "127.1.0.3", 0, true, "0123456789abcdef");
+    world_advance(world, 2 * SECOND);
     assert_string_equal(call_take(&call), "end answered=2 ms=2000 by=deadline\n");
-    assert_int_equal(stats_of(&world, "lamps")->rejected, 1);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->rejected, 1);
+    end(world, &call);
 }
 
 static void test_answers_before_the_head_are_told_behind_it(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call blocking, call;
-    prepare(&world);
-    world.config->group.nstart = 1;
-    world_start(&world);
-    world_get(&world, &blocking, "/lamps/other"); /* holds the turn of the pair's first group */
-    stream_with(&world, &call, "/pair", &teller);
+    prepare(world);
+    world->config->group.nstart = 1;
+    world_get(world, &blocking, "/lamps/other"); /* holds the turn of the pair's first group */
+    stream_with(world, &call, "/pair", &teller);
     assert_int_equal(call.replies, 0);
-    assert_int_equal(world.sent_count, 2); /* the second group's request is out */
-    answer_now(&world, 1, "127.1.0.7", "early");
+    assert_int_equal(world->sent_count, 2); /* the second group's request is out */
+    answer_now(world, 1, "127.1.0.7", "early");
     assert_int_equal(call.replies, 0);
-    world_answer(&world, 0, "127.1.0.1", "frees the turn");
-    world_run(&world);
+    world_answer(world, 0, "127.1.0.1", "frees the turn");
+    world_run(world);
     assert_int_equal(call.replies, 1);
     assert_string_equal(call_take(&call), "begin answered=1 ms=0 by=\nanswer answered=1 ms=0 by= early\n");
-    world_advance(&world, 3 * SECOND);
+    world_advance(world, 3 * SECOND);
     call_fini(&blocking);
-    end(&world, &call);
+    end(world, &call);
 }
 
 /* A reader's limit that two events of 1000 bytes fill. */
@@ -272,7 +251,6 @@ static void start_narrow(struct world *world, char payload[1001]) {
     prepare(world);
     world->config->limits.stream_queue = 2000;
     world_mapping(world, "lamps")->timeout_us = 30 * SECOND;
-    world_start(world);
     memset(payload, 'x', 1000);
     payload[1000] = 0;
 }
@@ -287,151 +265,144 @@ static void flood(struct world *world, size_t index, const char *payload, int me
 }
 
 static void test_stalled_reader_is_cut(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call stalled, other;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &stalled, "/lamps/a");
-    stream(&world, &other, "/lamps/b");
-    flood(&world, 0, payload, 500);
+    start_narrow(world, payload);
+    stream(world, &stalled, "/lamps/a");
+    stream(world, &other, "/lamps/b");
+    flood(world, 0, payload, 500);
     assert_in_range(stalled.stream->len, 2000, 3100); /* the limit and no more than one event */
-    world_advance(&world, 5 * SECOND - 1);
+    world_advance(world, 5 * SECOND - 1);
     assert_false(stalled.stream->ended);
-    answer_now(&world, 1, "127.1.0.1", "as ever");
+    answer_now(world, 1, "127.1.0.1", "as ever");
     assert_string_equal(call_take(&other), "begin answered=0 ms=0 by=\nanswer answered=1 ms=4999 by= as ever\n");
-    assert_int_equal(cg_gateway_running(world.gateway), 2);
-    world_advance(&world, 1);
+    assert_int_equal(cg_gateway_running(world->gateway), 2);
+    world_advance(world, 1);
     assert_true(stalled.stream->ended);
     assert_in_range(stalled.stream->len, 2000, 3100);
-    assert_int_equal(cg_gateway_running(world.gateway), 1); /* its exchange is gone */
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 1);
-    assert_int_equal(stats_of(&world, "lamps")->answered, 500);
+    assert_int_equal(cg_gateway_running(world->gateway), 1); /* its exchange is gone */
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 1);
+    assert_int_equal(stats_of(world, "lamps")->answered, 500);
     assert_null(strstr(call_take(&stalled), "end ")); /* what is cut has no end */
-    answer_now(&world, 0, "127.1.0.9", "late");
+    answer_now(world, 0, "127.1.0.9", "late");
     assert_string_equal(call_take(&stalled), "");
-    world_advance(&world, 30 * SECOND);
+    world_advance(world, 30 * SECOND);
     assert_non_null(strstr(call_take(&other), "end answered=1 ms=30000 by=deadline\n"));
     call_fini(&stalled);
-    end(&world, &other);
+    end(world, &other);
 }
 
 static void test_crowd_does_not_cut_a_good_reader(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
     unsigned events = 0;
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 10 * SECOND); /* long silence says nothing against the reader */
-    flood(&world, 0, payload, 3000);    /* all at once: 3 MB of events */
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    world_advance(world, 10 * SECOND); /* long silence says nothing against the reader */
+    flood(world, 0, payload, 3000);    /* all at once: 3 MB of events */
     while (call.stream->len > 0) {
         assert_in_range(call.stream->len, 1, 3100);
         for (const char *at = call_take(&call); (at = strstr(at, "answer answered=")) != NULL; at++) events++;
-        world_run(&world);
+        world_run(world);
     }
     assert_int_equal(events, 3000);
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
-    world_advance(&world, 20 * SECOND);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 0);
+    world_advance(world, 20 * SECOND);
     assert_non_null(strstr(call_take(&call), "end answered=3000 ms=30000 by=deadline\n"));
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_slow_reader_gets_the_latest(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 2);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 2);
     for (int i = 0; i < 50; i++) {
         char reading[16];
         snprintf(reading, sizeof reading, "reading %d", i);
-        answer_now(&world, 0, "127.2.0.1", reading);
+        answer_now(world, 0, "127.2.0.1", reading);
     }
     call_take(&call);
-    world_run(&world);
+    world_run(world);
     assert_string_equal(call_take(&call), "answer answered=3 ms=0 by= reading 49\n");
-    world_advance(&world, 30 * SECOND);
-    end(&world, &call);
+    world_advance(world, 30 * SECOND);
+    end(world, &call);
 }
 
 static void test_rest_is_drained_after_collecting(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 29 * SECOND);
-    flood(&world, 0, payload, 20);
-    world_advance(&world, SECOND);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    world_advance(world, 29 * SECOND);
+    flood(world, 0, payload, 20);
+    world_advance(world, SECOND);
     assert_false(call.stream->ended); /* the time is over, the reader is not done */
-    answer_now(&world, 0, "127.3.0.1", "late");
-    assert_int_equal(stats_of(&world, "lamps")->late, 1);
+    answer_now(world, 0, "127.3.0.1", "late");
+    assert_int_equal(stats_of(world, "lamps")->late, 1);
     while (!call.stream->ended) {
-        world_advance(&world, SECOND); /* slow, but it takes */
+        world_advance(world, SECOND); /* slow, but it takes */
         call_take(&call);
     }
-    world_run(&world);
+    world_run(world);
     assert_non_null(strstr(call.text, "end answered=20 ms=30000 by=deadline\n"));
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 0);
+    end(world, &call);
 }
 
 static void test_the_end_follows_at_once_when_the_reader_has_taken_the_rest(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 28 * SECOND);
-    flood(&world, 0, payload, 2); /* nothing waits behind them, but the queue is full */
-    world_advance(&world, 2 * SECOND);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    world_advance(world, 28 * SECOND);
+    flood(world, 0, payload, 2); /* nothing waits behind them, but the queue is full */
+    world_advance(world, 2 * SECOND);
     assert_false(call.stream->ended);
     call_take(&call);
-    world_run(&world);
+    world_run(world);
     assert_true(call.stream->ended);
     assert_string_equal(call_take(&call), "end answered=2 ms=30000 by=deadline\n");
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_drain_has_an_end(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 500);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 500);
     unsigned seconds = 0;
     for (; !call.stream->ended; seconds++) {
-        world_advance(&world, SECOND);
+        world_advance(world, SECOND);
         if (call.stream->len > 0) cg_outq_drop(call.stream, 1); /* just enough not to stall */
     }
     assert_in_range(seconds, 90, 91); /* 30 of collecting, 60 of patience */
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 1);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 1);
+    end(world, &call);
 }
 
 static void test_stall_while_draining(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    world_advance(&world, 28 * SECOND);
-    flood(&world, 0, payload, 20);
-    world_advance(&world, 5 * SECOND - 1);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    world_advance(world, 28 * SECOND);
+    flood(world, 0, payload, 20);
+    world_advance(world, 5 * SECOND - 1);
     assert_false(call.stream->ended);
-    world_advance(&world, 1);
+    world_advance(world, 1);
     assert_true(call.stream->ended);
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 1);
-    end(&world, &call);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 1);
+    end(world, &call);
 }
 
 /* All that the reader takes from now on, until the stream ends. */
@@ -453,274 +424,257 @@ static void expect_rest(struct world *world, struct call *call, unsigned answers
 }
 
 static void test_a_stream_whose_group_was_left_tells_what_it_has(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 6);
-    cg_gateway_left(world.gateway, world_mapping(&world, "lamps")->protector);
-    world_run(&world);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 6);
+    cg_gateway_left(world->gateway, world_mapping(world, "lamps")->protector);
+    world_run(world);
     assert_false(call.stream->ended); /* its reader has not taken all yet */
-    expect_rest(&world, &call, 6, "limit");
-    end(&world, &call);
+    expect_rest(world, &call, 6, "limit");
+    end(world, &call);
 }
 
 static void test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    world_mapping(&world, "lamps")->timeout_us = SECOND;
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 6);
-    world_advance(&world, SECOND);
+    start_narrow(world, payload);
+    world_mapping(world, "lamps")->timeout_us = SECOND;
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 6);
+    world_advance(world, SECOND);
     assert_false(call.stream->ended);
-    cg_gateway_left(world.gateway, world_mapping(&world, "lamps")->protector);
-    world_run(&world);
-    expect_rest(&world, &call, 6, "deadline");
-    end(&world, &call);
+    cg_gateway_left(world->gateway, world_mapping(world, "lamps")->protector);
+    world_run(world);
+    expect_rest(world, &call, 6, "deadline");
+    end(world, &call);
 }
 
 /* One of two groups was asked and has answered, the other one waits for its turn: there is no head yet. */
 static void test_a_stream_whose_group_was_left_before_its_head_is_one(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call blocking, call;
     struct cg_protector own = {.ops = cg_protector_none()->ops};
-    prepare(&world);
-    world.config->group.nstart = 1;
-    world_mapping(&world, "pair")->protector = &own;
-    world_start(&world);
-    world_get(&world, &blocking, "/lamps/other"); /* holds the turn of the pair's first group */
-    stream_with(&world, &call, "/pair", &teller);
-    answer_now(&world, 1, "127.1.0.7", "early");
+    prepare(world);
+    world->config->group.nstart = 1;
+    world_mapping(world, "pair")->protector = &own;
+    world_get(world, &blocking, "/lamps/other"); /* holds the turn of the pair's first group */
+    stream_with(world, &call, "/pair", &teller);
+    answer_now(world, 1, "127.1.0.7", "early");
     assert_int_equal(call.replies, 0);
-    cg_gateway_left(world.gateway, &own);
-    world_run(&world);
+    cg_gateway_left(world->gateway, &own);
+    world_run(world);
     assert_int_equal(call.replies, 1);
     assert_string_equal(call_take(&call), "begin answered=1 ms=0 by=\nanswer answered=1 ms=0 by=limit early\n"
                                           "end answered=1 ms=0 by=limit\n");
-    assert_int_equal(world.sent_count, 2);                   /* the other group was not asked any more */
-    assert_int_equal(stats_of(&world, "pair")->rejected, 1); /* which the reply says */
-    world_advance(&world, 2 * SECOND);
+    assert_int_equal(world->sent_count, 2);                 /* the other group was not asked any more */
+    assert_int_equal(stats_of(world, "pair")->rejected, 1); /* which the reply says */
+    world_advance(world, 2 * SECOND);
     call_fini(&blocking);
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_event_larger_than_the_queue(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    prepare(&world);
-    world.config->limits.stream_queue = 100;
-    world_start(&world);
+    prepare(world);
+    world->config->limits.stream_queue = 100;
     memset(payload, 'x', 1000);
     payload[1000] = 0;
-    stream(&world, &call, "/lamps");
-    answer_now(&world, 0, "127.1.0.1", payload);
-    answer_now(&world, 0, "127.1.0.2", "behind it");
+    stream(world, &call, "/lamps");
+    answer_now(world, 0, "127.1.0.1", payload);
+    answer_now(world, 0, "127.1.0.2", "behind it");
     assert_non_null(strstr(call_take(&call), payload));
-    world_run(&world);
+    world_run(world);
     assert_string_equal(call_take(&call), "answer answered=2 ms=0 by= behind it\n");
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call_take(&call), "end answered=2 "));
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_client_leaves(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream(&world, &call, "/lamps");
-    answer_now(&world, 0, "127.1.0.1", "on");
-    world_answer_as(&world, 0, "127.1.0.3", (struct answer){.type = CG_NON, .code = CG_CODE(5, 0)});
-    world_run(&world);
-    cg_gateway_abandon(world.gateway, call.ticket);
-    world_run(&world);
-    assert_int_equal(cg_gateway_running(world.gateway), 0);
+    prepare(world);
+    stream(world, &call, "/lamps");
+    answer_now(world, 0, "127.1.0.1", "on");
+    world_answer_as(world, 0, "127.1.0.3", (struct answer){.type = CG_NON, .code = CG_CODE(5, 0)});
+    world_run(world);
+    cg_gateway_abandon(world->gateway, call.ticket);
+    world_run(world);
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
     assert_true(call.stream->ended);
-    assert_int_equal(stats_of(&world, "lamps")->answered, 2);
-    assert_int_equal(stats_of(&world, "lamps")->failed, 1);
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
-    answer_now(&world, 0, "127.1.0.2", "late");
-    assert_int_equal(stats_of(&world, "lamps")->late, 1);
+    assert_int_equal(stats_of(world, "lamps")->answered, 2);
+    assert_int_equal(stats_of(world, "lamps")->failed, 1);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 0);
+    answer_now(world, 0, "127.1.0.2", "late");
+    assert_int_equal(stats_of(world, "lamps")->late, 1);
     call_take(&call); /* nobody is woken by it any more */
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_client_leaves_while_answers_wait(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 20);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 20);
     cg_outq_unref(call.stream); /* the front lets go before it says so */
     call.stream = NULL;
-    cg_gateway_abandon(world.gateway, call.ticket);
-    world_run(&world);
-    end(&world, &call);
+    cg_gateway_abandon(world->gateway, call.ticket);
+    world_run(world);
+    end(world, &call);
 }
 
 static void test_gateway_stops(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream(&world, &call, "/lamps");
-    answer_now(&world, 0, "127.1.0.1", "on");
-    cg_gateway_stop(world.gateway);
-    world_advance(&world, SECOND);
+    prepare(world);
+    stream(world, &call, "/lamps");
+    answer_now(world, 0, "127.1.0.1", "on");
+    cg_gateway_stop(world->gateway);
+    world_advance(world, SECOND);
     assert_false(call.stream->ended); /* it may go on for a while */
-    cg_gateway_finish_all(world.gateway);
-    world_run(&world);
+    cg_gateway_finish_all(world->gateway);
+    world_run(world);
     assert_non_null(strstr(call_take(&call), "end answered=1 ms=1000 by=deadline\n"));
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_gateway_is_freed_under_a_stream(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps");
-    flood(&world, 0, payload, 20);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps");
+    flood(world, 0, payload, 20);
     call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_no_stream_where_no_answers_are_wanted(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    struct cg_request *request = world_new(&world, &call, "/lamps");
+    prepare(world);
+    struct cg_request *request = world_new(world, &call, "/lamps");
     call.encoder = &teller;
     request->has_timeout = true; /* 0 seconds: sent, and that is all */
-    world_go(&world, &call);
-    assert_int_equal(world.sent_count, 1);
+    world_go(world, &call);
+    assert_int_equal(world->sent_count, 1);
     assert_int_equal(call.reply.status, 204);
     assert_null(call.stream);
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_no_stream_for_a_refused_request(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    begin(&world);
-    stream_with(&world, &call, "/nowhere", &teller);
+    prepare(world);
+    stream_with(world, &call, "/nowhere", &teller);
     assert_int_equal(call.problem.err, CG_E_NOT_FOUND);
     call_fini(&call);
-    world.emit_error = CG_E_EMIT;
-    stream_with(&world, &call, "/lamps", &teller);
+    world->emit_error = CG_E_EMIT;
+    stream_with(world, &call, "/lamps", &teller);
     assert_int_equal(call.problems, 1);
     assert_int_equal(call.problem.err, CG_E_EMIT);
-    end(&world, &call);
+    end(world, &call);
 }
 
 static void test_encoder_gives_up_at_the_head(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    prepare(&world);
-    world_add_members(&world, world_mapping(&world, "lamps"), 1);
-    world_start(&world);
+    prepare(world);
+    world_add_members(world, world_mapping(world, "lamps"), 1);
     gives_up_at = "begin";
-    stream_with(&world, &call, "/pair", &teller);
+    stream_with(world, &call, "/pair", &teller);
     assert_int_equal(call.problems, 1);
     assert_int_equal(call.problem.err, CG_E_INTERNAL);
     assert_string_equal(call.problem.detail, "the encoder gave up");
-    assert_int_equal(stats_of(&world, "pair")->errors[-1 - CG_E_INTERNAL], 1);
-    size_t sent = world.sent_count;
-    stream_with(&world, &call, "/lamps", &teller);
+    assert_int_equal(stats_of(world, "pair")->errors[-1 - CG_E_INTERNAL], 1);
+    size_t sent = world->sent_count;
+    stream_with(world, &call, "/lamps", &teller);
     assert_int_equal(call.problems, 1);
-    assert_int_equal(world.sent_count, sent); /* the only member is not asked for nothing */
-    end(&world, &call);
+    assert_int_equal(world->sent_count, sent); /* the only member is not asked for nothing */
+    end(world, &call);
 }
 
 static void test_encoder_gives_up_later(void **state) {
-    (void)state;
     static const char *const operations[] = {"answer", "idle", "end"};
     static const char *const said[] = {"answer answered", "idle answered", "end answered"};
+    struct world *world = *state;
+    struct call call;
     for (size_t i = 0; i < 3; i++) {
-        struct world world;
-        struct call call;
-        prepare(&world);
-        world_mapping(&world, "lamps")->timeout_us = 20 * SECOND;
-        world_start(&world);
-        stream(&world, &call, "/lamps");
+        world_renew(world);
+        prepare(world);
+        world_mapping(world, "lamps")->timeout_us = 20 * SECOND;
+        stream(world, &call, "/lamps");
         gives_up_at = operations[i];
-        answer_now(&world, 0, "127.1.0.1", "on");
-        world_advance(&world, 20 * SECOND);
+        answer_now(world, 0, "127.1.0.1", "on");
+        world_advance(world, 20 * SECOND);
         assert_true(call.stream->ended);
         assert_null(strstr(call_take(&call), said[i]));
-        assert_int_equal(stats_of(&world, "lamps")->errors[-1 - CG_E_INTERNAL], 1);
-        assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0); /* the reader is not to blame */
-        end(&world, &call);
+        assert_int_equal(stats_of(world, "lamps")->errors[-1 - CG_E_INTERNAL], 1);
+        assert_int_equal(stats_of(world, "lamps")->streams_cut, 0); /* the reader is not to blame */
+        end(world, &call);
     }
 }
 
 static void test_shared_memory_runs_out(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call, other;
     char payload[1001];
-    start_narrow(&world, payload);
-    stream(&world, &call, "/lamps/a");
-    stream(&world, &other, "/lamps/b");
-    world.gateway->quota.max = world.gateway->quota.used + 1100;
-    flood(&world, 0, payload, 50);
-    world_run(&world);
+    start_narrow(world, payload);
+    stream(world, &call, "/lamps/a");
+    stream(world, &other, "/lamps/b");
+    world->gateway->quota.max = world->gateway->quota.used + 1100;
+    flood(world, 0, payload, 50);
+    world_run(world);
     assert_true(call.stream->ended);
-    assert_int_equal(stats_of(&world, "lamps")->errors[-1 - CG_E_NO_MEMORY], 1);
-    assert_int_equal(stats_of(&world, "lamps")->streams_cut, 0);
+    assert_int_equal(stats_of(world, "lamps")->errors[-1 - CG_E_NO_MEMORY], 1);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 0);
     assert_false(other.stream->ended);
     call_fini(&call);
-    world.gateway->quota.max = SIZE_MAX;
-    answer_now(&world, 1, "127.1.0.1", "on");
+    world->gateway->quota.max = SIZE_MAX;
+    answer_now(world, 1, "127.1.0.1", "on");
     assert_non_null(strstr(call_take(&other), "answer answered=1 "));
-    world_advance(&world, 30 * SECOND);
-    end(&world, &other);
+    world_advance(world, 30 * SECOND);
+    end(world, &other);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_events_come_while_members_answer),
-        cmocka_unit_test(test_finish_rule_ends_a_stream),
-        cmocka_unit_test(test_event_stream_of_the_real_encoder),
-        cmocka_unit_test(test_nobody_answers),
-        cmocka_unit_test(test_silence_is_broken),
-        cmocka_unit_test(test_newer_answer_is_another_event),
-        cmocka_unit_test(test_event_only_when_all_blocks_are_there),
-        cmocka_unit_test(test_answers_before_the_head_are_told_behind_it),
-        cmocka_unit_test(test_stalled_reader_is_cut),
-        cmocka_unit_test(test_crowd_does_not_cut_a_good_reader),
-        cmocka_unit_test(test_slow_reader_gets_the_latest),
-        cmocka_unit_test(test_rest_is_drained_after_collecting),
-        cmocka_unit_test(test_the_end_follows_at_once_when_the_reader_has_taken_the_rest),
-        cmocka_unit_test(test_drain_has_an_end),
-        cmocka_unit_test(test_stall_while_draining),
-        cmocka_unit_test(test_a_stream_whose_group_was_left_tells_what_it_has),
-        cmocka_unit_test(test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group),
-        cmocka_unit_test(test_a_stream_whose_group_was_left_before_its_head_is_one),
-        cmocka_unit_test(test_event_larger_than_the_queue),
-        cmocka_unit_test(test_client_leaves),
-        cmocka_unit_test(test_client_leaves_while_answers_wait),
-        cmocka_unit_test(test_gateway_stops),
-        cmocka_unit_test(test_gateway_is_freed_under_a_stream),
-        cmocka_unit_test(test_no_stream_where_no_answers_are_wanted),
-        cmocka_unit_test(test_no_stream_for_a_refused_request),
-        cmocka_unit_test(test_encoder_gives_up_at_the_head),
-        cmocka_unit_test(test_encoder_gives_up_later),
-        cmocka_unit_test(test_shared_memory_runs_out),
+        world_test(test_events_come_while_members_answer),
+        world_test(test_finish_rule_ends_a_stream),
+        world_test(test_event_stream_of_the_real_encoder),
+        world_test(test_nobody_answers),
+        world_test(test_silence_is_broken),
+        world_test(test_newer_answer_is_another_event),
+        world_test(test_event_only_when_all_blocks_are_there),
+        world_test(test_answers_before_the_head_are_told_behind_it),
+        world_test(test_stalled_reader_is_cut),
+        world_test(test_crowd_does_not_cut_a_good_reader),
+        world_test(test_slow_reader_gets_the_latest),
+        world_test(test_rest_is_drained_after_collecting),
+        world_test(test_the_end_follows_at_once_when_the_reader_has_taken_the_rest),
+        world_test(test_drain_has_an_end),
+        world_test(test_stall_while_draining),
+        world_test(test_a_stream_whose_group_was_left_tells_what_it_has),
+        world_test(test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group),
+        world_test(test_a_stream_whose_group_was_left_before_its_head_is_one),
+        world_test(test_event_larger_than_the_queue),
+        world_test(test_client_leaves),
+        world_test(test_client_leaves_while_answers_wait),
+        world_test(test_gateway_stops),
+        world_test(test_gateway_is_freed_under_a_stream),
+        world_test(test_no_stream_where_no_answers_are_wanted),
+        world_test(test_no_stream_for_a_refused_request),
+        world_test(test_encoder_gives_up_at_the_head),
+        world_test(test_encoder_gives_up_later),
+        world_test(test_shared_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

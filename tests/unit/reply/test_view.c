@@ -9,61 +9,50 @@ static void expect_hidden(const struct call *call) {
 }
 
 static void test_members_are_hidden(void **state) { /* R19 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    struct cg_mapping *lamps = world_mapping(&world, "lamps");
-    world_add_members(&world, lamps, 3);
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 3);
     lamps->anonymise = true;
-    world_start(&world);
     const struct castgate_encoder *const encoders[] = {cg_plugin_json.ops.encoder, cg_plugin_mixed.ops.encoder};
     for (size_t i = 0; i < sizeof encoders / sizeof *encoders; i++) {
-        assert_non_null(world_new(&world, &call, "/lamps"));
+        assert_non_null(world_new(world, &call, "/lamps"));
         call.encoder = encoders[i];
-        world_go(&world, &call);
-        size_t cast = world.sent_count - 1;
-        world_answer(&world, cast, "127.1.0.2", "on");
-        world_answer(&world, cast, "127.1.0.1", "off");
+        world_go(world, &call);
+        size_t cast = world->sent_count - 1;
+        world_answer(world, cast, "127.1.0.2", "on");
+        world_answer(world, cast, "127.1.0.1", "off");
         struct cg_opt unsafe = {.number = 65003};
         struct cg_opts options = {.list = &unsafe, .count = 1};
         struct answer refused = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = 7, .options = &options};
-        world_answer_as(&world, cast, "127.9.9.9", refused);
-        world_advance(&world, 2 * SECOND);
+        world_answer_as(world, cast, "127.9.9.9", refused);
+        world_advance(world, 2 * SECOND);
         assert_int_equal(call.replies, 1);
         expect_hidden(&call);
-        call_fini(&call);
     }
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, world.sent_count - 1, "127.1.0.2", "on");
-    world_advance(&world, 2 * SECOND);
+    world_get(world, &call, "/lamps");
+    world_answer(world, world->sent_count - 1, "127.1.0.2", "on");
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call.text, "{\"member\":\"1\",\"from\":null,\"kid\":null,"));
     assert_int_equal(call.reply.summary.missing, 2);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 /* Who says itself where it is, is as hidden as the others; whatever else it says stays. */
 static void test_reply_from_of_a_hidden_member_is_taken_out(void **state) { /* R19 */
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    world_init(&world);
-    struct cg_mapping *lamps = world_mapping(&world, "lamps");
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
     lamps->anonymise = true;
-    world_start(&world);
     struct cg_opt list[] = {{.number = CG_OPT_ETAG, .value = cg_slice_str("e")},
                             {.number = 248, .value = cg_slice_str("at home")},
                             {.number = 248, .value = cg_slice_str("abroad")},
                             {.number = 2053, .value = cg_slice_str("\x08")}};
     struct cg_opts options = {.list = list, .count = 4};
-    world_get(&world, &call, "/lamps");
-    world_answer_as(&world, 0, "127.1.0.1",
+    world_get(world, &call, "/lamps");
+    world_answer_as(world, 0, "127.1.0.1",
                     (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .mid = 7, .options = &options});
-    world_advance(&world, 2 * SECOND);
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call.text, "\"options\":{\"4\":[\"65\"],\"2053\":[\"08\"]}"));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static int refuse_with_kid(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
@@ -73,28 +62,23 @@ static int refuse_with_kid(struct cg_protector *protector, const struct cg_openi
     return CG_E_VERIFY;
 }
 
-static void expect_refused(bool anonymise, const char *text) {
-    struct world world;
+static void expect_refused(struct world *world, bool anonymise, const char *text) {
     struct call call;
     struct cg_protector_ops ops = *cg_protector_none()->ops;
     struct cg_protector protector = {.ops = &ops};
     ops.open = refuse_with_kid;
-    world_init(&world);
-    world_mapping(&world, "lamps")->protector = &protector;
-    world_mapping(&world, "lamps")->anonymise = anonymise;
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "on");
-    world_advance(&world, 2 * SECOND);
+    world_renew(world);
+    world_mapping(world, "lamps")->protector = &protector;
+    world_mapping(world, "lamps")->anonymise = anonymise;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call.text, text));
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_a_kid_is_hidden_among_the_rejected_too(void **state) { /* R19 */
-    (void)state;
-    expect_refused(false, "\"rejected\":[{\"from\":\"127.1.0.1:5683\",\"kid\":\"ee\",\"gid\":\"dd\"");
-    expect_refused(true, "\"rejected\":[{\"from\":null,\"kid\":null,\"gid\":\"dd\"");
+    expect_refused(*state, false, "\"rejected\":[{\"from\":\"127.1.0.1:5683\",\"kid\":\"ee\",\"gid\":\"dd\"");
+    expect_refused(*state, true, "\"rejected\":[{\"from\":null,\"kid\":null,\"gid\":\"dd\"");
 }
 
 static int open_with_kid(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
@@ -105,36 +89,31 @@ static int open_with_kid(struct cg_protector *protector, const struct cg_opening
     return err;
 }
 
-static void expect_kid(bool anonymise, const char *text) {
-    struct world world;
+static void expect_kid(struct world *world, bool anonymise, const char *text) {
     struct call call;
     struct cg_protector_ops ops = *cg_protector_none()->ops;
     struct cg_protector protector = {.ops = &ops};
     ops.open = open_with_kid;
-    world_init(&world);
-    world_mapping(&world, "lamps")->protector = &protector;
-    world_mapping(&world, "lamps")->anonymise = anonymise;
-    world_start(&world);
-    world_get(&world, &call, "/lamps");
-    world_answer(&world, 0, "127.1.0.1", "on");
-    world_advance(&world, 2 * SECOND);
+    world_renew(world);
+    world_mapping(world, "lamps")->protector = &protector;
+    world_mapping(world, "lamps")->anonymise = anonymise;
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 2 * SECOND);
     if (strstr(call.text, text) == NULL) fail_msg("no %s in %s", text, call.text);
-    call_fini(&call);
-    world_fini(&world);
 }
 
 static void test_the_kid_of_a_hidden_member_is_not_shown(void **state) { /* R19 */
-    (void)state;
-    expect_kid(false, "\"from\":\"127.1.0.1:5683\",\"kid\":\"ee\"");
-    expect_kid(true, "\"member\":\"1\",\"from\":null,\"kid\":null");
+    expect_kid(*state, false, "\"from\":\"127.1.0.1:5683\",\"kid\":\"ee\"");
+    expect_kid(*state, true, "\"member\":\"1\",\"from\":null,\"kid\":null");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_members_are_hidden),
-        cmocka_unit_test(test_reply_from_of_a_hidden_member_is_taken_out),
-        cmocka_unit_test(test_a_kid_is_hidden_among_the_rejected_too),
-        cmocka_unit_test(test_the_kid_of_a_hidden_member_is_not_shown),
+        world_test(test_members_are_hidden),
+        world_test(test_reply_from_of_a_hidden_member_is_taken_out),
+        world_test(test_a_kid_is_hidden_among_the_rejected_too),
+        world_test(test_the_kid_of_a_hidden_member_is_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,13 +7,11 @@
 /* Without numbers */
 
 static void set_up(struct world *world, struct call *call) {
-    world_init(world);
     struct cg_mapping *lamps = world_mapping(world, "lamps");
     world_add_members(world, lamps, 2);
     lamps->repair_unicast = true;
     lamps->leisure = 5;
     lamps->finish.rule = CG_FINISH_DEADLINE;
-    world_start(world);
     world_get(world, call, "/lamps");
     world_answer(world, 0, "127.1.0.1", "other");
     world_advance(world, SECOND);
@@ -25,38 +23,33 @@ static void expect_body(struct world *world, struct call *call, const char *part
     assert_int_equal(call->reply.summary.answered, 2);
     assert_int_equal(call->reply.summary.duplicates, duplicates);
     if (strstr(call->text, part) == NULL) fail_msg("no %s in %s", part, call->text);
-    call_fini(call);
-    world_fini(world);
 }
 
 static void test_a_late_group_answer_does_not_replace_the_repair(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    set_up(&world, &call);
-    world_answer(&world, 1, "127.1.0.2", "newer");
-    world_answer(&world, 0, "127.1.0.2", "older");
-    expect_body(&world, &call, "\"body\":\"newer\"", 1);
+    set_up(world, &call);
+    world_answer(world, 1, "127.1.0.2", "newer");
+    world_answer(world, 0, "127.1.0.2", "older");
+    expect_body(world, &call, "\"body\":\"newer\"", 1);
 }
 
 static void test_a_repair_replaces_the_late_group_answer(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    set_up(&world, &call);
-    world_answer(&world, 0, "127.1.0.2", "older");
-    world_answer(&world, 1, "127.1.0.2", "newer");
-    expect_body(&world, &call, "\"body\":\"newer\"", 1);
+    set_up(world, &call);
+    world_answer(world, 0, "127.1.0.2", "older");
+    world_answer(world, 1, "127.1.0.2", "newer");
+    expect_body(world, &call, "\"body\":\"newer\"", 1);
 }
 
 static void test_of_answers_to_one_request_the_last_one_stays(void **state) {
-    (void)state;
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    set_up(&world, &call);
-    world_answer(&world, 0, "127.1.0.2", "first");
-    world_answer(&world, 0, "127.1.0.2", "second");
-    expect_body(&world, &call, "\"body\":\"second\"", 1);
+    set_up(world, &call);
+    world_answer(world, 0, "127.1.0.2", "first");
+    world_answer(world, 0, "127.1.0.2", "second");
+    expect_body(world, &call, "\"body\":\"second\"", 1);
 }
 
 /* With numbers */
@@ -168,9 +161,9 @@ static void test_the_same_answer_again_moves_on(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_a_late_group_answer_does_not_replace_the_repair),
-        cmocka_unit_test(test_a_repair_replaces_the_late_group_answer),
-        cmocka_unit_test(test_of_answers_to_one_request_the_last_one_stays),
+        world_test(test_a_late_group_answer_does_not_replace_the_repair),
+        world_test(test_a_repair_replaces_the_late_group_answer),
+        world_test(test_of_answers_to_one_request_the_last_one_stays),
         cmocka_unit_test(test_the_highest_number_is_the_latest_whatever_it_answers),
         cmocka_unit_test(test_later_keys_are_later_whatever_the_number),
         cmocka_unit_test(test_where_one_has_no_number_the_later_request_decides),
