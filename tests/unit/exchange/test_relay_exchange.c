@@ -6,6 +6,7 @@
 #include "relay/relay.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const uint8_t sealed[] = {0x00, 0xff, 0x0d, 0x0a, '-', '-', 0xc3, 0x28, 0x00, 0x7f};
@@ -39,6 +40,22 @@ static void tear_down(struct fixture *f) {
     world_fini(&f->world);
     cg_relay_free(f->relay);
 }
+
+static int setup(void **state) {
+    struct fixture *f = malloc(sizeof *f);
+    if (f == NULL) return -1;
+    set_up(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    tear_down(*state);
+    free(*state);
+    return 0;
+}
+
+#define relay_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 /* A POST as the HTTP front gets it. */
 static int post(struct fixture *f, struct call *call, const char *target, const char *accept, const char *oscore) {
@@ -139,65 +156,56 @@ static void option_and_payload_pass_unchanged(void **state) {
 }
 
 static void json_has_option_and_bytes(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    assert_int_equal(post(&f, &f.call, "/lamps", "application/json", "AA"), CG_OK);
-    world_go(&f.world, &f.call);
-    check_sent(&f, "", 0);
-    answer(&f, "127.1.0.2:5683", "\x08\x12", 2);
-    world_advance(&f.world, 3 * SECOND);
-    assert_int_equal(f.call.replies, 1);
-    assert_non_null(strstr(f.call.text, "\"content_type\":\"application/oscore\""));
-    assert_non_null(strstr(f.call.text, "\"body_base64\":\"/wCAIlwNCg0KAAE=\""));
-    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"0812\"]}"));
-    assert_non_null(strstr(f.call.text, "\"kid\":\"12\""));
-    assert_non_null(strstr(f.call.text, "\"verified\":\"none\""));
-    assert_non_null(strstr(f.call.text, "\"status\":200"));
-    tear_down(&f);
+    struct fixture *f = *state;
+    assert_int_equal(post(f, &f->call, "/lamps", "application/json", "AA"), CG_OK);
+    world_go(&f->world, &f->call);
+    check_sent(f, "", 0);
+    answer(f, "127.1.0.2:5683", "\x08\x12", 2);
+    world_advance(&f->world, 3 * SECOND);
+    assert_int_equal(f->call.replies, 1);
+    assert_non_null(strstr(f->call.text, "\"content_type\":\"application/oscore\""));
+    assert_non_null(strstr(f->call.text, "\"body_base64\":\"/wCAIlwNCg0KAAE=\""));
+    assert_non_null(strstr(f->call.text, "\"options\":{\"9\":[\"0812\"]}"));
+    assert_non_null(strstr(f->call.text, "\"kid\":\"12\""));
+    assert_non_null(strstr(f->call.text, "\"verified\":\"none\""));
+    assert_non_null(strstr(f->call.text, "\"status\":200"));
 }
 
 /* Each request has its own protection: two that look the same are two casts, also with a method that may be shared. */
 static void relayed_requests_never_share_a_cast(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct call calls[2];
-    set_up(&f);
     for (size_t i = 0; i < 2; i++) {
-        assert_int_equal(post(&f, &calls[i], "/lamps", "*/*", OPTION_TEXT), CG_OK);
-        cg_gateway_request(f.world.gateway, calls[i].ticket)->method = CG_FETCH; /* as CoAP clients may */
-        world_go(&f.world, &calls[i]);
+        assert_int_equal(post(f, &calls[i], "/lamps", "*/*", OPTION_TEXT), CG_OK);
+        cg_gateway_request(f->world.gateway, calls[i].ticket)->method = CG_FETCH; /* as CoAP clients may */
+        world_go(&f->world, &calls[i]);
     }
-    assert_int_equal(f.world.sent_count, 2);
-    struct cg_token tokens[2] = {f.world.sent[0].msg.token, f.world.sent[1].msg.token};
+    assert_int_equal(f->world.sent_count, 2);
+    struct cg_token tokens[2] = {f->world.sent[0].msg.token, f->world.sent[1].msg.token};
     assert_memory_not_equal(tokens[0].bytes, tokens[1].bytes, CG_TOKEN_MAX);
-    world_advance(&f.world, 3 * SECOND);
+    world_advance(&f->world, 3 * SECOND);
     for (size_t i = 0; i < 2; i++) {
         assert_int_equal(calls[i].reply.status, 204);
         call_fini(&calls[i]);
     }
-    tear_down(&f);
 }
 
 /* A request that is protected already is never sealed again, and one that is not is not relayed. */
 static void protection_must_fit_the_mapping(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    assert_int_equal(post(&f, &f.call, "/pair", "*/*", OPTION_TEXT), CG_OK); /* not a relay */
-    world_go(&f.world, &f.call);
-    assert_int_equal(f.call.problems, 1);
-    assert_int_equal(f.call.problem.err, CG_E_UNAUTHORIZED);
-    assert_int_equal(cg_err_info(f.call.problem.err)->http_status, 401);
-    call_fini(&f.call);
-    struct cg_request *request = world_new(&f.world, &f.call, "/lamps");
+    struct fixture *f = *state;
+    assert_int_equal(post(f, &f->call, "/pair", "*/*", OPTION_TEXT), CG_OK); /* not a relay */
+    world_go(&f->world, &f->call);
+    assert_int_equal(f->call.problems, 1);
+    assert_int_equal(f->call.problem.err, CG_E_UNAUTHORIZED);
+    assert_int_equal(cg_err_info(f->call.problem.err)->http_status, 401);
+    call_fini(&f->call);
+    struct cg_request *request = world_new(&f->world, &f->call, "/lamps");
     request->method = CG_POST;
     request->payload = cg_slice_str("plain");
-    world_go(&f.world, &f.call);
-    assert_int_equal(f.call.problems, 1);
-    assert_int_equal(f.call.problem.err, CG_E_UNAUTHORIZED);
-    assert_int_equal(f.world.sent_count, 0);
-    tear_down(&f);
+    world_go(&f->world, &f->call);
+    assert_int_equal(f->call.problems, 1);
+    assert_int_equal(f->call.problem.err, CG_E_UNAUTHORIZED);
+    assert_int_equal(f->world.sent_count, 0);
 }
 
 static void start_json(struct fixture *f) {
@@ -249,23 +257,20 @@ static void an_unprotected_error_displaces_no_protected_answer(void **state) {
 
 /* "Untouched": what a later version of OSCORE means by its bits is between the client and the members. */
 static void values_with_reserved_bits_pass(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    assert_int_equal(post(&f, &f.call, "/lamps", "application/json", "wQUB"), CG_OK);
-    world_go(&f.world, &f.call);
-    check_sent(&f, "\xc1\x05\x01", 3);
-    answer(&f, "127.1.0.2:5683", "\x80\x07", 2);
-    answer(&f, "127.1.0.3:5683", "\x07\x01\x02\x03\x04\x05\x06\x07", 8); /* a reserved length */
-    answer(&f, "127.1.0.4:5683", "\x40\x12", 2);
-    end_json(&f);
-    assert_int_equal(f.call.reply.summary.answered, 3);
-    assert_int_equal(f.call.reply.summary.rejected, 0);
-    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"8007\"]}"));
-    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"0701020304050607\"]}"));
-    assert_non_null(strstr(f.call.text, "\"options\":{\"9\":[\"4012\"]}"));
-    assert_null(strstr(f.call.text, "\"kid\":\"")); /* none that can be read */
-    tear_down(&f);
+    struct fixture *f = *state;
+    assert_int_equal(post(f, &f->call, "/lamps", "application/json", "wQUB"), CG_OK);
+    world_go(&f->world, &f->call);
+    check_sent(f, "\xc1\x05\x01", 3);
+    answer(f, "127.1.0.2:5683", "\x80\x07", 2);
+    answer(f, "127.1.0.3:5683", "\x07\x01\x02\x03\x04\x05\x06\x07", 8); /* a reserved length */
+    answer(f, "127.1.0.4:5683", "\x40\x12", 2);
+    end_json(f);
+    assert_int_equal(f->call.reply.summary.answered, 3);
+    assert_int_equal(f->call.reply.summary.rejected, 0);
+    assert_non_null(strstr(f->call.text, "\"options\":{\"9\":[\"8007\"]}"));
+    assert_non_null(strstr(f->call.text, "\"options\":{\"9\":[\"0701020304050607\"]}"));
+    assert_non_null(strstr(f->call.text, "\"options\":{\"9\":[\"4012\"]}"));
+    assert_null(strstr(f->call.text, "\"kid\":\"")); /* none that can be read */
 }
 
 /* RFC 8613 §2: not repeatable, never without a payload, at most 255 bytes. */
@@ -302,51 +307,45 @@ static void expect_bad_request(struct fixture *f, struct cg_opts options, struct
 }
 
 static void malformed_requests_are_not_relayed(void **state) {
-    (void)state;
+    struct fixture *f = *state;
     struct cg_opt twice[2] = {{.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x01\x11")},
                               {.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x02\x11")}};
-    struct fixture f;
-    set_up(&f);
-    expect_bad_request(&f, (struct cg_opts){.list = twice, .count = 2}, cg_slice_of(sealed, sizeof sealed));
-    expect_bad_request(&f, (struct cg_opts){.list = twice, .count = 1}, CG_SLICE_NONE);
-    tear_down(&f);
+    expect_bad_request(f, (struct cg_opts){.list = twice, .count = 2}, cg_slice_of(sealed, sizeof sealed));
+    expect_bad_request(f, (struct cg_opts){.list = twice, .count = 1}, CG_SLICE_NONE);
 }
 
 /* What a listener with "insecure": true takes from anybody does not include what nobody can see into. */
 static void nobody_relays_anonymously_from_afar(void **state) {
-    (void)state;
+    struct fixture *f = *state;
     static const struct cg_client known = {.name = "known"};
-    struct fixture f;
-    set_up(&f);
-    assert_int_equal(post(&f, &f.call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
-    cg_gateway_request(f.world.gateway, f.call.ticket)->is_remote = true;
-    world_go(&f.world, &f.call);
-    assert_int_equal(f.call.problems, 1);
-    assert_int_equal(f.call.problem.err, CG_E_UNAUTHORIZED);
-    assert_int_equal(f.world.sent_count, 0);
-    call_fini(&f.call);
-    struct cg_mapping *lamps = world_mapping(&f.world, "lamps");
+    assert_int_equal(post(f, &f->call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
+    cg_gateway_request(f->world.gateway, f->call.ticket)->is_remote = true;
+    world_go(&f->world, &f->call);
+    assert_int_equal(f->call.problems, 1);
+    assert_int_equal(f->call.problem.err, CG_E_UNAUTHORIZED);
+    assert_int_equal(f->world.sent_count, 0);
+    call_fini(&f->call);
+    struct cg_mapping *lamps = world_mapping(&f->world, "lamps");
     lamps->grants[0].client = &known;
-    assert_int_equal(post(&f, &f.call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
-    cg_gateway_request(f.world.gateway, f.call.ticket)->is_remote = true;
-    cg_gateway_request(f.world.gateway, f.call.ticket)->client = &known;
-    world_go(&f.world, &f.call);
-    check_sent(&f, OPTION, sizeof OPTION - 1);
-    tear_down(&f);
+    assert_int_equal(post(f, &f->call, "/lamps", "*/*", OPTION_TEXT), CG_OK);
+    cg_gateway_request(f->world.gateway, f->call.ticket)->is_remote = true;
+    cg_gateway_request(f->world.gateway, f->call.ticket)->client = &known;
+    world_go(&f->world, &f->call);
+    check_sent(f, OPTION, sizeof OPTION - 1);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(option_and_payload_pass_unchanged),
-        cmocka_unit_test(json_has_option_and_bytes),
-        cmocka_unit_test(relayed_requests_never_share_a_cast),
-        cmocka_unit_test(protection_must_fit_the_mapping),
-        cmocka_unit_test(nobody_relays_anonymously_from_afar),
+        relay_test(json_has_option_and_bytes),
+        relay_test(relayed_requests_never_share_a_cast),
+        relay_test(protection_must_fit_the_mapping),
+        relay_test(nobody_relays_anonymously_from_afar),
         cmocka_unit_test(an_unprotected_error_is_given),
         cmocka_unit_test(an_unprotected_error_displaces_no_protected_answer),
-        cmocka_unit_test(values_with_reserved_bits_pass),
+        relay_test(values_with_reserved_bits_pass),
         cmocka_unit_test(malformed_protection_is_rejected),
-        cmocka_unit_test(malformed_requests_are_not_relayed),
+        relay_test(malformed_requests_are_not_relayed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -70,11 +71,6 @@ void fake_server_prepare(struct fake_server *f) {
     f->options = (struct cg_http_options){.settings = &f->settings, .handler = &handler, .ctx = f, .connections = 100};
 }
 
-void fake_server_set_up(struct fake_server *f) {
-    fake_server_prepare(f);
-    fake_server_open(f);
-}
-
 static void on_closed(void *ctx) {
     struct fake_server *f = ctx;
     f->closed = true;
@@ -90,8 +86,27 @@ void fake_server_tear_down(struct fake_server *f) {
     assert_int_equal(uv_loop_close(&f->uv), 0);
 }
 
+int fake_server_setup(void **state) {
+    struct fake_server *f = malloc(sizeof *f);
+    if (f == NULL) return -1;
+    fake_server_prepare(f);
+    *state = f;
+    return 0;
+}
+
+int fake_server_teardown(void **state) {
+    fake_server_tear_down(*state);
+    free(*state);
+    return 0;
+}
+
+const struct cg_addr *fake_server_addr(struct fake_server *f) {
+    if (f->server == NULL) fake_server_open(f);
+    return &cg_http_server_listen(f->server, 0)->addr;
+}
+
 void fake_server_connect(struct fake_server *f, struct fake_client *client) {
-    fake_client_open(client, &f->uv, &cg_http_server_listen(f->server, 0)->addr);
+    fake_client_open(client, &f->uv, fake_server_addr(f));
 }
 
 void fake_client_expect(struct fake_client *client, int status, const char *body) {

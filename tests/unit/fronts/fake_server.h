@@ -27,13 +27,19 @@ struct fake_server {
     bool closed;
 };
 
-/* Takes the loop and an address; the test may change settings and options before fake_server_open. */
+/* Takes the loop and an address; the test may change settings and options before it opens: with the first client, or
+ * where the server itself is needed earlier, by fake_server_open. */
 void fake_server_prepare(struct fake_server *f);
 void fake_server_open(struct fake_server *f);
-/* Both of them. */
-void fake_server_set_up(struct fake_server *f);
 /* Closes it, and checks that every request was done with. */
 void fake_server_tear_down(struct fake_server *f);
+
+/* Of a test (cmocka's fixtures): *state is a server that is prepared. */
+int fake_server_setup(void **state);
+int fake_server_teardown(void **state);
+#define server_test(test) cmocka_unit_test_setup_teardown(test, fake_server_setup, fake_server_teardown)
+
+const struct cg_addr *fake_server_addr(struct fake_server *f);
 
 void fake_server_connect(struct fake_server *f, struct fake_client *client);
 /* Connects, and sends a request that is held. */

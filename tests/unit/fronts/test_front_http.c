@@ -138,6 +138,22 @@ static void tear_down(struct fixture *f) {
     assert_int_equal(uv_loop_close(&f->uv), 0);
 }
 
+static int setup(void **state) {
+    struct fixture *f = malloc(sizeof *f);
+    if (f == NULL) return -1;
+    set_up(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    tear_down(*state);
+    free(*state);
+    return 0;
+}
+
+#define front_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
 static void connect_to(struct fixture *f, struct fake_client *client) {
     fake_client_open(client, &f->uv, &cg_front_http_listen(f->front, 0)->addr);
 }
@@ -192,13 +208,11 @@ static void assert_has_exchange_id(const struct fake_response *response) {
 }
 
 static void test_multipart_reply(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "GET /lamps/status?a=b HTTP/1.1\r\n" LOCAL "\r\n");
-    answer_twice(&f);
+    answer_twice(f);
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
     assert_has_exchange_id(&response);
@@ -218,22 +232,19 @@ static void test_multipart_reply(void **state) {
     fake_response_fini(&response);
     /* The same connection again, and HEAD, whose length is that of the GET. */
     fake_client_send_text(&client, "HEAD /lamps HTTP/1.1\r\n" LOCAL "\r\n");
-    answer_twice(&f);
+    answer_twice(f);
     response = fake_client_response(&client, true, NULL);
     assert_int_equal(response.status, 200);
     assert_non_null(fake_response_field(&response, "Content-Length"));
     fake_response_fini(&response);
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 /* RFC 6690: what there is, without an exchange. */
 static void test_links(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
@@ -242,7 +253,6 @@ static void test_links(void **state) {
     assert_non_null(strstr(response.body, "</lamps>"));
     fake_response_fini(&response);
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 static void allow_one_exchange(struct cg_config *config) { config->limits.exchanges = 1; }
@@ -268,13 +278,11 @@ static void test_connections_follow_the_exchanges(void **state) {
 }
 
 static void test_json_reply(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: application/json\r\n\r\n");
-    answer_twice(&f);
+    answer_twice(f);
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
     json_t *body = json_loadb(response.body, response.body_len, 0, NULL);
@@ -285,24 +293,21 @@ static void test_json_reply(void **state) {
     json_decref(body);
     fake_response_fini(&response);
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 /* R16: the streaming mode. */
 static void test_event_stream(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\n\r\n");
-    wait_for_cast(&f);
-    answer(&f, "127.1.0.1", "first-one");
-    fake_client_settle(&f.uv);
+    wait_for_cast(f);
+    answer(f, "127.1.0.1", "first-one");
+    fake_client_settle(&f->uv);
     fake_client_read(&client);
     assert_non_null(strstr(client.in, "first-one")); /* before the exchange is over */
-    assert_int_equal(cg_gateway_running(f.gateway), 1);
-    answer(&f, "127.1.0.2", "second-one");
+    assert_int_equal(cg_gateway_running(f->gateway), 1);
+    answer(f, "127.1.0.2", "second-one");
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
     assert_field(&response, "Content-Type", "text/event-stream");
@@ -312,7 +317,6 @@ static void test_event_stream(void **state) {
     assert_non_null(strstr(response.body, "event: summary"));
     fake_response_fini(&response);
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 static void test_nobody_answers(void **state) {
@@ -336,7 +340,7 @@ static void test_nobody_answers(void **state) {
 }
 
 static void test_problems(void **state) {
-    (void)state;
+    struct fixture *f = *state;
     static const struct {
         const char *request;
         int status;
@@ -384,12 +388,10 @@ static void test_problems(void **state) {
          "GET, HEAD, PUT"},
         {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 403, "forbidden", NULL, NULL},
     };
-    struct fixture f;
     struct fake_client client;
-    set_up(&f);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        connect_to(&f, &client);
-        struct fake_response response = ask(&f, &client, rows[i].request);
+        connect_to(f, &client);
+        struct fake_response response = ask(f, &client, rows[i].request);
         if (response.status != rows[i].status) fail_msg("row %zu: %s%s", i, response.head, response.body);
         assert_field(&response, "Content-Type", "application/problem+json");
         assert_has_exchange_id(&response);
@@ -408,31 +410,27 @@ static void test_problems(void **state) {
         fake_response_fini(&response);
         fake_client_close(&client);
     }
-    assert_int_equal(f.sent_count, 0);
-    assert_int_equal(cg_gateway_totals(f.gateway)->errors[-1 - CG_E_MISDIRECTED], 1);
-    tear_down(&f);
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(cg_gateway_totals(f->gateway)->errors[-1 - CG_E_MISDIRECTED], 1);
 }
 
 static void test_known_client(void **state) {
-    (void)state;
+    struct fixture *f = *state;
     static const char *const requests[] = {
         "GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n",
         "GET /closed HTTP/1.1\r\nHost: gw.example:99\r\nauthorization: bearer   secret\r\n\r\n",
         "PUT /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Type: text/plain\r\n"
         "Content-Length: 2\r\n\r\non"};
-    struct fixture f;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
         fake_client_send_text(&client, requests[i]);
-        answer_twice(&f);
+        answer_twice(f);
         struct fake_response response = fake_client_response(&client, false, NULL);
         if (response.status != 200) fail_msg("row %zu: %s%s", i, response.head, response.body);
         fake_response_fini(&response);
     }
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 static void take_off_loopback(struct cg_config *config) { config->http.listen[0].loopback = false; }
@@ -463,17 +461,15 @@ static void test_anonymous_off_loopback(void **state) {
 }
 
 static void test_request_options_reach_the_group(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "POST /lamps/a%2Fb?c=%20d HTTP/1.1\r\n" LOCAL "X-HTTP-Method-Override: FETCH\r\n"
                                    "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
-    wait_for_cast(&f);
+    wait_for_cast(f);
     struct cg_msg msg;
     struct cg_slice path, query, format;
-    assert_int_equal(cg_msg_parse(&msg, cg_slice_of(f.sent, f.sent_len)), CG_OK);
+    assert_int_equal(cg_msg_parse(&msg, cg_slice_of(f->sent, f->sent_len)), CG_OK);
     assert_int_equal(msg.type, CG_NON); /* R29 */
     assert_int_equal(msg.code, CG_FETCH);
     assert_true(cg_msg_find(&msg, CG_OPT_URI_PATH, &path) && cg_slice_is(path, "a/b"));
@@ -481,7 +477,6 @@ static void test_request_options_reach_the_group(void **state) {
     assert_true(cg_msg_find(&msg, CG_OPT_CONTENT_FORMAT, &format) && format.len == 1 && format.data[0] == 50);
     assert_true(cg_slice_is(msg.payload, "{}"));
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 /* ---- The end of things ---- */
@@ -509,55 +504,49 @@ static void test_client_leaves(void **state) {
 static bool are_three_running(void *ctx) { return cg_gateway_running(((struct fixture *)ctx)->gateway) == 3; }
 
 static void test_overload(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client clients[4];
-    set_up(&f);
     for (int i = 0; i < 3; i++) {
-        connect_to(&f, &clients[i]);
+        connect_to(f, &clients[i]);
         fake_client_send_text(&clients[i], "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
     }
-    fake_client_run_until(&f.uv, are_three_running, &f);
-    connect_to(&f, &clients[3]);
-    struct fake_response response = ask(&f, &clients[3], "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_run_until(&f->uv, are_three_running, f);
+    connect_to(f, &clients[3]);
+    struct fake_response response = ask(f, &clients[3], "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
     assert_int_equal(response.status, 503);
     assert_field(&response, "Retry-After", "1");
     fake_response_fini(&response);
     for (int i = 0; i < 4; i++) fake_client_close(&clients[i]);
-    fake_client_run_until(&f.uv, is_gateway_idle, &f);
-    tear_down(&f);
+    fake_client_run_until(&f->uv, is_gateway_idle, f);
 }
 
 static bool has_no_connections(void *ctx) { return cg_front_http_connections(((struct fixture *)ctx)->front) == 0; }
 
 static void test_graceful_stop(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client waiting, late;
-    set_up(&f);
-    connect_to(&f, &late);
+    connect_to(f, &late);
     fake_client_send_text(&late, "GET /lamps HT");
-    connect_to(&f, &waiting);
+    connect_to(f, &waiting);
     fake_client_send_text(&waiting, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
-    wait_for_cast(&f);
-    cg_gateway_stop(f.gateway);
+    wait_for_cast(f);
+    cg_gateway_stop(f->gateway);
     fake_client_send_text(&late, "TP/1.1\r\n" LOCAL "\r\n");
     struct fake_response response = fake_client_response(&late, false, NULL);
     assert_int_equal(response.status, 503);
     assert_field(&response, "Retry-After", "1");
     assert_non_null(strstr(response.body, "urn:castgate:problem:stopping"));
     fake_response_fini(&response);
-    cg_front_http_stop(f.front);
-    answer_twice(&f);
+    cg_front_http_stop(f->front);
+    answer_twice(f);
     response = fake_client_response(&waiting, false, NULL);
     assert_int_equal(response.status, 200);
     assert_field(&response, "Connection", "close");
     fake_response_fini(&response);
-    fake_client_run_until(&f.uv, has_no_connections, &f);
-    assert_int_equal(cg_gateway_running(f.gateway), 0);
+    fake_client_run_until(&f->uv, has_no_connections, f);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
     fake_client_close(&waiting);
     fake_client_close(&late);
-    tear_down(&f);
 }
 
 static void test_close_with_a_running_exchange(void **state) {
@@ -589,29 +578,26 @@ static void check_admin(struct fixture *f, const char *request, int status, cons
 }
 
 static void test_admin(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    check_admin(&f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
-    check_admin(&f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
-    check_admin(&f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_uptime_seconds 0.");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_build_info{version=");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\nHost: gw.example\r\n\r\n", 421, "misdirected");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request");
-    check_admin(&f, "POST /metrics HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed");
-    check_admin(&f, "POST /metrics HTTP/1.1\r\n" LOCAL "Content-Length: 1\r\n\r\nx", 413, "too-large");
-    check_admin(&f, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
-    check_admin(&f, "GET /metrics/ HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
-    check_admin(&f, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
-    check_admin(&f, "GET * HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
-    cg_gateway_stop(f.gateway);
-    check_admin(&f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 503, "stopping");
-    check_admin(&f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
-    tear_down(&f);
+    struct fixture *f = *state;
+    check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    check_admin(f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    check_admin(f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_uptime_seconds 0.");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_build_info{version=");
+    check_admin(f, "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected");
+    check_admin(f, "GET /metrics HTTP/1.1\r\nHost: gw.example\r\n\r\n", 421, "misdirected");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request");
+    check_admin(f, "POST /metrics HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed");
+    check_admin(f, "POST /metrics HTTP/1.1\r\n" LOCAL "Content-Length: 1\r\n\r\nx", 413, "too-large");
+    check_admin(f, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(f, "GET /metrics/ HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(f, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    check_admin(f, "GET * HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
+    cg_gateway_stop(f->gateway);
+    check_admin(f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 503, "stopping");
+    check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
 }
 
 /* Whether the second of two requests at once says that it has joined the first; a machine that is slow enough makes two
@@ -636,53 +622,47 @@ static bool second_says_that_it_joined(struct fixture *f) {
 }
 
 static void test_a_request_that_joins_another_says_so(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
+    struct fixture *f = *state;
     bool said = false;
-    for (int i = 0; i < 20 && !said; i++) said = second_says_that_it_joined(&f);
+    for (int i = 0; i < 20 && !said; i++) said = second_says_that_it_joined(f);
     assert_true(said);
-    tear_down(&f);
 }
 
 /* R60: what a mapping did shows in the figures. */
 static void test_metrics_count(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client client;
-    set_up(&f);
-    connect_to(&f, &client);
+    connect_to(f, &client);
     fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n");
-    answer_twice(&f);
+    answer_twice(f);
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
     fake_response_fini(&response);
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "answered_total{mapping=\"lamps\"} 2\n");
-    check_admin(&f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "sent_total{mapping=\"lamps\"} 1\n");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "answered_total{mapping=\"lamps\"} 2\n");
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "sent_total{mapping=\"lamps\"} 1\n");
     fake_client_close(&client);
-    tear_down(&f);
 }
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_multipart_reply),
-        cmocka_unit_test(test_links),
+        front_test(test_multipart_reply),
+        front_test(test_links),
         cmocka_unit_test(test_connections_follow_the_exchanges),
-        cmocka_unit_test(test_json_reply),
-        cmocka_unit_test(test_event_stream),
+        front_test(test_json_reply),
+        front_test(test_event_stream),
         cmocka_unit_test(test_nobody_answers),
-        cmocka_unit_test(test_problems),
-        cmocka_unit_test(test_known_client),
+        front_test(test_problems),
+        front_test(test_known_client),
         cmocka_unit_test(test_anonymous_off_loopback),
-        cmocka_unit_test(test_request_options_reach_the_group),
+        front_test(test_request_options_reach_the_group),
         cmocka_unit_test(test_client_leaves),
-        cmocka_unit_test(test_overload),
-        cmocka_unit_test(test_graceful_stop),
+        front_test(test_overload),
+        front_test(test_graceful_stop),
         cmocka_unit_test(test_close_with_a_running_exchange),
-        cmocka_unit_test(test_admin),
-        cmocka_unit_test(test_a_request_that_joins_another_says_so),
-        cmocka_unit_test(test_metrics_count),
+        front_test(test_admin),
+        front_test(test_a_request_that_joins_another_says_so),
+        front_test(test_metrics_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

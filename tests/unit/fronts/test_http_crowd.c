@@ -9,15 +9,13 @@
 
 #include <cmocka.h>
 
-static void set_up(struct fake_server *f, unsigned connections, unsigned share) {
-    fake_server_prepare(f);
+static void limit(struct fake_server *f, unsigned connections, unsigned share) {
     f->options.connections = connections;
     f->options.share = share;
-    fake_server_open(f);
 }
 
 static void connect_from(struct fake_server *f, struct fake_client *client, const char *from) {
-    fake_client_open_from(client, &f->uv, &cg_http_server_listen(f->server, 0)->addr, from);
+    fake_client_open_from(client, &f->uv, fake_server_addr(f), from);
     fake_client_settle(&f->uv);
 }
 
@@ -41,252 +39,227 @@ static bool is_closed(struct fake_client *client) {
 }
 
 static void the_oldest_without_a_request_goes(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client running, idle, half, fresh;
-    set_up(&f, 3, 3);
-    hold_from(&f, &running, "127.0.0.1");
-    connect_from(&f, &half, "127.0.0.1");
+    limit(f, 3, 3);
+    hold_from(f, &running, "127.0.0.1");
+    connect_from(f, &half, "127.0.0.1");
     fake_client_send_text(&half, "GET / HTTP/1.1\r\nHost: lo");
-    connect_from(&f, &idle, "127.0.0.1");
+    connect_from(f, &idle, "127.0.0.1");
     ask(&idle);
-    connect_from(&f, &fresh, "127.0.0.1");
+    connect_from(f, &fresh, "127.0.0.1");
     ask(&fresh);
     assert_true(is_closed(&half));
     assert_false(is_closed(&idle));
     fake_client_close(&half);
-    connect_from(&f, &half, "127.0.0.1");
+    connect_from(f, &half, "127.0.0.1");
     ask(&half);
     assert_true(is_closed(&idle));
-    fake_server_reply(f.held[0], 200, "kept");
+    fake_server_reply(f->held[0], 200, "kept");
     fake_client_expect(&running, 200, "kept");
     fake_client_close(&running);
     fake_client_close(&idle);
     fake_client_close(&half);
     fake_client_close(&fresh);
-    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
-    fake_server_tear_down(&f);
+    fake_client_run_until(&f->uv, fake_server_is_empty, f);
 }
 
 /* They wait for room in the socket's queue, and any request that ends makes it. */
 static void where_every_request_runs_others_wait(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client running[2], waiting;
-    set_up(&f, 2, 2);
-    for (size_t i = 0; i < 2; i++) hold_from(&f, &running[i], "127.0.0.1");
-    connect_from(&f, &waiting, "127.0.0.1");
+    limit(f, 2, 2);
+    for (size_t i = 0; i < 2; i++) hold_from(f, &running[i], "127.0.0.1");
+    connect_from(f, &waiting, "127.0.0.1");
     fake_client_send_text(&waiting, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
-    fake_client_settle(&f.uv);
-    assert_int_equal(f.requests, 2);
-    assert_int_equal(cg_http_server_connections(f.server), 2);
-    fake_server_reply(f.held[1], 200, "done");
+    fake_client_settle(&f->uv);
+    assert_int_equal(f->requests, 2);
+    assert_int_equal(cg_http_server_connections(f->server), 2);
+    fake_server_reply(f->held[1], 200, "done");
     fake_client_expect(&running[1], 200, "done");
     fake_client_expect(&waiting, 200, NULL);
     assert_true(is_closed(&running[1]));
     assert_false(is_closed(&running[0]));
     fake_client_close(&waiting);
     for (size_t i = 0; i < 2; i++) fake_client_close(&running[i]);
-    fake_server_tear_down(&f);
 }
 
 static void one_address_has_its_share_and_no_more(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     enum { CROWD = 12 };
-    struct fake_server f;
     struct fake_client crowd[CROWD], other;
-    set_up(&f, 6, 3);
-    connect_from(&f, &other, "127.0.0.2");
-    for (size_t i = 0; i < CROWD; i++) connect_from(&f, &crowd[i], "127.0.0.1");
+    limit(f, 6, 3);
+    connect_from(f, &other, "127.0.0.2");
+    for (size_t i = 0; i < CROWD; i++) connect_from(f, &crowd[i], "127.0.0.1");
     assert_false(is_closed(&other)); /* the oldest of all, and none of theirs to take */
     for (size_t i = 0; i < CROWD; i++) assert_int_equal(is_closed(&crowd[i]), i < CROWD - 3);
     ask(&other);
     fake_client_close(&other);
     for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
-    fake_server_tear_down(&f);
 }
 
 /* All of them are there at once, so those that were told to go are not gone yet. */
 static void a_burst_makes_as_much_room_as_it_needs(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     enum { CROWD = 20 };
-    struct fake_server f;
     struct fake_client crowd[CROWD];
-    set_up(&f, 4, 4);
-    for (size_t i = 0; i < CROWD; i++) fake_client_open(&crowd[i], &f.uv, &cg_http_server_listen(f.server, 0)->addr);
+    limit(f, 4, 4);
+    for (size_t i = 0; i < CROWD; i++) fake_client_open(&crowd[i], &f->uv, fake_server_addr(f));
     for (size_t i = 0; i < CROWD; i++) assert_int_equal(is_closed(&crowd[i]), i < CROWD - 4);
     for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
-    fake_server_tear_down(&f);
 }
 
 static void half_of_all_is_the_share_unless_said(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client crowd[4];
-    set_up(&f, 5, 0);
-    for (size_t i = 0; i < 4; i++) connect_from(&f, &crowd[i], "127.0.0.1");
+    limit(f, 5, 0);
+    for (size_t i = 0; i < 4; i++) connect_from(f, &crowd[i], "127.0.0.1");
     for (size_t i = 0; i < 4; i++) assert_int_equal(is_closed(&crowd[i]), i == 0);
     for (size_t i = 0; i < 4; i++) fake_client_close(&crowd[i]);
-    fake_server_tear_down(&f);
 }
 
 static void an_address_whose_share_runs_is_turned_away_and_nobody_else(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client running[2], more, other;
-    set_up(&f, 6, 2);
-    for (size_t i = 0; i < 2; i++) hold_from(&f, &running[i], "127.0.0.1");
-    connect_from(&f, &more, "127.0.0.1");
+    limit(f, 6, 2);
+    for (size_t i = 0; i < 2; i++) hold_from(f, &running[i], "127.0.0.1");
+    connect_from(f, &more, "127.0.0.1");
     assert_true(is_closed(&more));
-    connect_from(&f, &other, "127.0.0.2");
+    connect_from(f, &other, "127.0.0.2");
     ask(&other);
     for (size_t i = 0; i < 2; i++) {
-        fake_server_reply(f.held[i], 200, "kept");
+        fake_server_reply(f->held[i], 200, "kept");
         fake_client_expect(&running[i], 200, "kept");
         fake_client_close(&running[i]);
     }
     fake_client_close(&more);
     fake_client_close(&other);
-    fake_server_tear_down(&f);
 }
 
 /* A flood of bad requests: each lingers, so that its refusal is read, but not in anybody's place. */
 static void who_lingers_makes_room(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     enum { CROWD = 6 };
-    struct fake_server f;
     struct fake_client crowd[CROWD], other;
-    set_up(&f, 3, 3);
+    limit(f, 3, 3);
     for (size_t i = 0; i < CROWD; i++) {
-        connect_from(&f, &crowd[i], "127.0.0.1");
+        connect_from(f, &crowd[i], "127.0.0.1");
         fake_client_send_text(&crowd[i], "POST / HTTP/1.1\r\n" LOCAL "Content-Length: 5000\r\n\r\n");
         fake_client_expect(&crowd[i], 413, NULL);
     }
-    assert_in_range(cg_http_server_connections(f.server), 1, 3);
-    connect_from(&f, &other, "127.0.0.1");
+    assert_in_range(cg_http_server_connections(f->server), 1, 3);
+    connect_from(f, &other, "127.0.0.1");
     ask(&other);
     fake_client_close(&other);
     for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
-    fake_server_tear_down(&f);
 }
 
 /* libmicrohttpd can read no further there, and goes all the same: more of them than may be leaving at once. */
 static void a_chunk_without_end_makes_room(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     enum { CROWD = 100, FILL = 40000 };
     static char fill[FILL];
-    struct fake_server f;
     struct fake_client crowd[CROWD], other;
-    set_up(&f, 3, 3);
+    limit(f, 3, 3);
     memset(fill, 'e', sizeof fill);
     for (size_t i = 0; i < CROWD; i++) {
-        connect_from(&f, &crowd[i], "127.0.0.1");
+        connect_from(f, &crowd[i], "127.0.0.1");
         fake_client_send_text(&crowd[i], "POST / HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n5;");
         fake_client_send(&crowd[i], fill, sizeof fill);
     }
-    connect_from(&f, &other, "127.0.0.1");
+    connect_from(f, &other, "127.0.0.1");
     ask(&other);
-    fake_client_settle(&f.uv);
-    assert_in_range(cg_http_server_connections(f.server), 1, 4);
+    fake_client_settle(&f->uv);
+    assert_in_range(cg_http_server_connections(f->server), 1, 4);
     fake_client_close(&other);
     for (size_t i = 0; i < CROWD; i++) fake_client_close(&crowd[i]);
-    fake_server_tear_down(&f);
 }
 
 /* Its memory goes with it. */
 static void a_reply_that_nobody_takes_makes_room(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client slow, other;
     struct cg_quota quota = {.max = 100000000};
-    set_up(&f, 1, 1);
-    hold_from(&f, &slow, "127.0.0.1");
+    limit(f, 1, 1);
+    hold_from(f, &slow, "127.0.0.1");
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
     assert_non_null(queue);
     fake_server_put(queue, 'x', 20000000);
     cg_outq_end(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
     cg_outq_unref(queue);
-    connect_from(&f, &other, "127.0.0.1");
+    connect_from(f, &other, "127.0.0.1");
     ask(&other);
     assert_int_equal(quota.used, 0);
     fake_client_close(&slow);
     fake_client_close(&other);
-    fake_server_tear_down(&f);
 }
 
 /* A stream that goes on is a request that runs; one that has ended is a reply that is taken. */
 static void a_stream_stays_until_it_has_ended(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client reader, other;
     struct cg_quota quota = {.max = 100000000};
-    set_up(&f, 1, 1);
-    hold_from(&f, &reader, "127.0.0.1");
+    limit(f, 1, 1);
+    hold_from(f, &reader, "127.0.0.1");
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
     assert_non_null(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
-    fake_client_settle(&f.uv);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
+    fake_client_settle(&f->uv);
     fake_server_put(queue, 'x', 20000000);
-    connect_from(&f, &other, "127.0.0.1");
+    connect_from(f, &other, "127.0.0.1");
     fake_client_send_text(&other, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
-    fake_client_settle(&f.uv);
-    assert_int_equal(f.requests, 1);
+    fake_client_settle(&f->uv);
+    assert_int_equal(f->requests, 1);
     cg_outq_end(queue);
     cg_outq_unref(queue);
     fake_client_expect(&other, 200, NULL);
     fake_client_close(&reader);
     fake_client_close(&other);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Ends ---- */
 
 /* They came and left before the server looked: nothing tells of that any more, but that it is so. */
 static void ends_are_seen_at_the_limit_too(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     enum { CROWD = 60 };
     static const char *const sent[] = {"", "GET / HT", "GET / HTTP/1.1\r\nHost: l",
                                        "POST / HTTP/1.1\r\n" LOCAL "Content-Length: 5\r\n\r\nab"};
-    struct fake_server f;
     struct fake_client crowd[CROWD], other;
-    set_up(&f, 4, 4);
+    limit(f, 4, 4);
     for (size_t i = 0; i < CROWD; i++) {
-        fake_client_open(&crowd[i], &f.uv, &cg_http_server_listen(f.server, 0)->addr);
+        fake_client_open(&crowd[i], &f->uv, fake_server_addr(f));
         const char *text = sent[i % (sizeof sent / sizeof sent[0])];
         assert_int_equal(send(crowd[i].fd, text, strlen(text), MSG_NOSIGNAL), (int)strlen(text));
         fake_client_close(&crowd[i]);
     }
-    connect_from(&f, &other, "127.0.0.1");
+    connect_from(f, &other, "127.0.0.1");
     ask(&other);
     fake_client_close(&other);
-    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
-    assert_int_equal(f.requests, 1);
-    fake_server_tear_down(&f);
+    fake_client_run_until(&f->uv, fake_server_is_empty, f);
+    assert_int_equal(f->requests, 1);
 }
 
 static void a_client_that_shuts_its_side_in_a_head_is_gone(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    set_up(&f, 4, 4);
-    connect_from(&f, &client, "127.0.0.1");
+    limit(f, 4, 4);
+    connect_from(f, &client, "127.0.0.1");
     fake_client_send_text(&client, "GET / HTTP/1.1\r\n");
-    fake_client_settle(&f.uv);
+    fake_client_settle(&f->uv);
     shutdown(client.fd, SHUT_WR);
     fake_client_wait_closed(&client);
-    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
+    fake_client_run_until(&f->uv, fake_server_is_empty, f);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* The whole request was there before its end, so it is answered. */
 static void a_request_that_came_with_its_end_is_answered(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    set_up(&f, 4, 4);
-    fake_client_open(&client, &f.uv, &cg_http_server_listen(f.server, 0)->addr);
+    limit(f, 4, 4);
+    fake_client_open(&client, &f->uv, fake_server_addr(f));
     static const char request[] = "GET /1 HTTP/1.1\r\n" LOCAL "\r\nGET /2 HTTP/1.1\r\n" LOCAL "\r\n";
     assert_int_equal(send(client.fd, request, sizeof request - 1, 0), sizeof request - 1);
     shutdown(client.fd, SHUT_WR);
@@ -294,7 +267,6 @@ static void a_request_that_came_with_its_end_is_answered(void **state) {
     fake_client_expect(&client, 200, "GET /2 0\n");
     fake_client_wait_closed(&client);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* It counts as one that left: nobody would notice later, since its end is told once. */
@@ -304,7 +276,8 @@ static void a_client_whose_end_came_with_its_request_is_waited_for_by_nobody(voi
     struct fake_server f;
     struct fake_client client;
     for (int in_pieces = 0; in_pieces < 2; in_pieces++) {
-        set_up(&f, 4, 4);
+        fake_server_prepare(&f);
+        limit(&f, 4, 4);
         connect_from(&f, &client, "127.0.0.1");
         if (in_pieces) {
             fake_client_send(&client, request, 9);
@@ -321,19 +294,19 @@ static void a_client_whose_end_came_with_its_request_is_waited_for_by_nobody(voi
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_oldest_without_a_request_goes),
-        cmocka_unit_test(where_every_request_runs_others_wait),
-        cmocka_unit_test(one_address_has_its_share_and_no_more),
-        cmocka_unit_test(a_burst_makes_as_much_room_as_it_needs),
-        cmocka_unit_test(half_of_all_is_the_share_unless_said),
-        cmocka_unit_test(an_address_whose_share_runs_is_turned_away_and_nobody_else),
-        cmocka_unit_test(who_lingers_makes_room),
-        cmocka_unit_test(a_chunk_without_end_makes_room),
-        cmocka_unit_test(a_reply_that_nobody_takes_makes_room),
-        cmocka_unit_test(a_stream_stays_until_it_has_ended),
-        cmocka_unit_test(ends_are_seen_at_the_limit_too),
-        cmocka_unit_test(a_client_that_shuts_its_side_in_a_head_is_gone),
-        cmocka_unit_test(a_request_that_came_with_its_end_is_answered),
+        server_test(the_oldest_without_a_request_goes),
+        server_test(where_every_request_runs_others_wait),
+        server_test(one_address_has_its_share_and_no_more),
+        server_test(a_burst_makes_as_much_room_as_it_needs),
+        server_test(half_of_all_is_the_share_unless_said),
+        server_test(an_address_whose_share_runs_is_turned_away_and_nobody_else),
+        server_test(who_lingers_makes_room),
+        server_test(a_chunk_without_end_makes_room),
+        server_test(a_reply_that_nobody_takes_makes_room),
+        server_test(a_stream_stays_until_it_has_ended),
+        server_test(ends_are_seen_at_the_limit_too),
+        server_test(a_client_that_shuts_its_side_in_a_head_is_gone),
+        server_test(a_request_that_came_with_its_end_is_answered),
         cmocka_unit_test(a_client_whose_end_came_with_its_request_is_waited_for_by_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,11 +12,9 @@
 
 /* Nothing behind a chunked body is read as a request. */
 static void test_chunked_body(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client,
                           "POST /c HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n"
                           "0\r\nTrailer: x\r\n\r\nGET /smuggled HTTP/1.1\r\n" LOCAL "\r\n");
@@ -26,9 +24,8 @@ static void test_chunked_body(void **state) {
     assert_string_equal(fake_response_field(&response, "Connection"), "close");
     fake_response_fini(&response);
     fake_client_wait_closed(&client);
-    assert_string_equal(f.seen, "POST /c 5\n");
+    assert_string_equal(f->seen, "POST /c 5\n");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* Each is refused and its connection closed, with or without a word (versions of libmicrohttpd differ), so that nothing
@@ -125,7 +122,7 @@ static void test_ambiguous_requests(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fake_server f;
         struct fake_client client;
-        fake_server_set_up(&f);
+        fake_server_prepare(&f);
         fake_server_connect(&f, &client);
         fake_client_send(&client, rows[i].bytes, rows[i].len);
         struct fake_response response = fake_client_response(&client, false, NULL);
@@ -148,7 +145,7 @@ static void test_odd_chunks_end_the_connection(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fake_server f;
         struct fake_client client;
-        fake_server_set_up(&f);
+        fake_server_prepare(&f);
         fake_server_connect(&f, &client);
         fake_client_send_text(&client, "POST /x HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n");
         fake_client_send_text(&client, rows[i]);
@@ -162,7 +159,7 @@ static void test_odd_chunks_end_the_connection(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_chunked_body),
+        server_test(test_chunked_body),
         cmocka_unit_test(test_ambiguous_requests),
         cmocka_unit_test(test_odd_chunks_end_the_connection),
     };

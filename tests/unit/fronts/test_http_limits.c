@@ -14,15 +14,13 @@
 /* ---- Sizes ---- */
 
 static void test_large_bodies(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
     char *bytes = malloc(5000000);
     assert_non_null(bytes);
     memset(bytes, 'x', 5000000);
 
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Content-Length: 1000\r\n\r\n");
     fake_client_send(&client, bytes, 1000);
     fake_client_expect(&client, 200, NULL);
@@ -39,22 +37,21 @@ static void test_large_bodies(void **state) {
     assert_false(client.reset);
     fake_client_close(&client);
 
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\n7d0\r\n");
     fake_client_send(&client, bytes, 2000);
     fake_client_send_text(&client, "\r\n0\r\n\r\n");
     fake_client_expect(&client, 413, NULL);
     fake_client_close(&client);
 
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "POST /b HTTP/1.1\r\n" LOCAL "Transfer-Encoding: chunked\r\n\r\nffffff\r\n");
     fake_client_send(&client, bytes, 5000000);
     fake_client_wait_closed(&client);
     fake_client_close(&client);
 
-    assert_int_equal(f.requests, 1);
+    assert_int_equal(f->requests, 1);
     free(bytes);
-    fake_server_tear_down(&f);
 }
 
 static void test_large_heads(void **state) {
@@ -74,7 +71,7 @@ static void test_large_heads(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fake_server f;
         struct fake_client client;
-        fake_server_set_up(&f);
+        fake_server_prepare(&f);
         char *fill = malloc(rows[i].fill);
         assert_non_null(fill);
         memset(fill, 'a', rows[i].fill);
@@ -98,7 +95,7 @@ static void test_the_largest_head(void **state) {
         struct fake_server f;
         struct fake_client client;
         char fill[16384];
-        fake_server_set_up(&f);
+        fake_server_prepare(&f);
         memset(fill, 'a', sizeof fill);
         fake_server_connect(&f, &client);
         fake_client_send_text(&client, before);
@@ -111,27 +108,20 @@ static void test_the_largest_head(void **state) {
 }
 
 static void test_many_fields(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL);
     for (int i = 0; i < 5000; i++) fake_client_send_text(&client, "a:b\r\n");
     fake_client_send_text(&client, "\r\n");
     fake_client_expect(&client, 431, NULL);
-    assert_int_equal(f.requests, 0);
+    assert_int_equal(f->requests, 0);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Patience ---- */
 
-static void set_up_impatient(struct fake_server *f) {
-    fake_server_prepare(f);
-    f->options.patience_us = 50000;
-    fake_server_open(f);
-}
+static void be_impatient(struct fake_server *f) { f->options.patience_us = 50000; }
 
 static void test_patience(void **state) {
     (void)state;
@@ -140,7 +130,8 @@ static void test_patience(void **state) {
     for (size_t i = 0; i < sizeof sent / sizeof sent[0]; i++) {
         struct fake_server f;
         struct fake_client client;
-        set_up_impatient(&f);
+        fake_server_prepare(&f);
+        be_impatient(&f);
         fake_server_connect(&f, &client);
         fake_client_send_text(&client, sent[i]);
         fake_client_wait_closed(&client);
@@ -152,16 +143,14 @@ static void test_patience(void **state) {
 }
 
 static void test_idle_connection_is_closed(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    set_up_impatient(&f);
-    fake_server_connect(&f, &client);
+    be_impatient(f);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, NULL);
     fake_client_wait_closed(&client);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* A client that trickles is no better than one that is silent. */
@@ -177,7 +166,8 @@ static void test_trickling_client_is_closed(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct fake_server f;
         struct fake_client client;
-        set_up_impatient(&f);
+        fake_server_prepare(&f);
+        be_impatient(&f);
         fake_server_connect(&f, &client);
         fake_client_send_text(&client, rows[i].begin);
         for (int pieces = 0; !client.closed; pieces++) {
@@ -199,20 +189,17 @@ static void run_for(struct fake_server *f, uint64_t ms) {
 
 /* Silence is patiently borne, a head that has begun is not: neither the first of a connection nor a later one. */
 static void test_a_head_has_less_time_than_silence(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client silent, begun, later;
-    fake_server_prepare(&f);
-    f.options.head_patience_us = 100000;
-    fake_server_open(&f);
-    fake_server_connect(&f, &silent);
-    fake_server_connect(&f, &later);
+    f->options.head_patience_us = 100000;
+    fake_server_connect(f, &silent);
+    fake_server_connect(f, &later);
     fake_client_send_text(&later, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&later, 200, NULL);
-    fake_server_connect(&f, &begun);
+    fake_server_connect(f, &begun);
     fake_client_send_text(&begun, "G");
     fake_client_wait_closed(&begun);
-    for (int i = 0; i < 20; i++) fake_client_settle(&f.uv); /* about twice its time */
+    for (int i = 0; i < 20; i++) fake_client_settle(&f->uv); /* about twice its time */
     fake_client_read(&later);
     assert_false(later.closed);
     fake_client_send_text(&later, "GET / HTTP/1.1\r\nA");
@@ -224,116 +211,97 @@ static void test_a_head_has_less_time_than_silence(void **state) {
     fake_client_close(&silent);
     fake_client_close(&begun);
     fake_client_close(&later);
-    fake_server_tear_down(&f);
 }
 
 static void test_a_body_has_more_time_than_a_head(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_prepare(&f);
-    f.options.head_patience_us = 100000;
-    fake_server_open(&f);
-    fake_server_connect(&f, &client);
+    f->options.head_patience_us = 100000;
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "POST / HTTP/1.1\r\n" LOCAL "Content-Length: 4\r\n\r\nab");
-    run_for(&f, 300);
+    run_for(f, 300);
     fake_client_send_text(&client, "cd");
     fake_client_expect(&client, 200, "abcd");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* Neither a byte nor the end of the request line makes a head's time begin again. */
 static void test_a_dribbled_head_is_closed(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     static const char head[] =
         "GET /aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\r\nA: bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
-    struct fake_server f;
     struct fake_client client;
-    fake_server_prepare(&f);
-    f.options.head_patience_us = 300000;
-    fake_server_open(&f);
-    fake_server_connect(&f, &client);
+    f->options.head_patience_us = 300000;
+    fake_server_connect(f, &client);
     uint64_t start = uv_hrtime();
     for (size_t i = 0; !client.closed; i++) {
         if (i < sizeof head - 1) fake_client_send(&client, head + i, 1);
-        fake_client_settle(&f.uv); /* about 10 ms: the line ends with the time, nearly */
+        fake_client_settle(&f->uv); /* about 10 ms: the line ends with the time, nearly */
         fake_client_read(&client);
     }
     assert_in_range(uv_hrtime() - start, 250000000, 3000000000);
-    assert_int_equal(f.requests, 0);
+    assert_int_equal(f->requests, 0);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* The time between requests begins when the reply has been taken, not when it was made, and has an end. */
 static void test_idle_time_begins_with_the_end_of_the_reply(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
     struct cg_quota quota = {.max = 100000000};
-    fake_server_prepare(&f);
-    f.options.patience_us = 2000000;
-    fake_server_open(&f);
-    fake_server_hold(&f, &client);
+    f->options.patience_us = 2000000;
+    fake_server_hold(f, &client);
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
     assert_non_null(queue);
     fake_server_put(queue, 'x', 4000000);
     cg_outq_end(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
     cg_outq_unref(queue);
-    run_for(&f, 1000);
+    run_for(f, 1000);
     fake_client_expect(&client, 200, NULL);
-    run_for(&f, 1400); /* 2.4 s after the reply was made, 1.4 s at most after it was taken */
+    run_for(f, 1400); /* 2.4 s after the reply was made, 1.4 s at most after it was taken */
     fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, NULL);
     fake_client_wait_closed(&client);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_waiting_is_not_limited(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    set_up_impatient(&f);
-    fake_server_hold(&f, &client);
-    for (int i = 0; i < 12; i++) fake_client_settle(&f.uv); /* more than twice the patience */
-    fake_server_reply(f.held[0], 200, "at last");
+    be_impatient(f);
+    fake_server_hold(f, &client);
+    for (int i = 0; i < 12; i++) fake_client_settle(&f->uv); /* more than twice the patience */
+    fake_server_reply(f->held[0], 200, "at last");
     fake_client_expect(&client, 200, "at last");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* A reply that nobody takes holds neither its connection nor its memory for ever. */
 static void test_reply_must_drain(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
     struct cg_quota quota = {.max = 100000000};
-    set_up_impatient(&f);
-    fake_server_hold(&f, &client);
+    be_impatient(f);
+    fake_server_hold(f, &client);
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
     assert_non_null(queue);
     fake_server_put(queue, 'x', 20000000);
     cg_outq_end(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
     cg_outq_unref(queue);
-    fake_client_run_until(&f.uv, fake_server_is_done, &f);
+    fake_client_run_until(&f->uv, fake_server_is_done, f);
     assert_int_equal(quota.used, 0);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Descriptors ---- */
 
 static void test_no_descriptors_left(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
     struct rlimit before, none;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     int next = fcntl(0, F_DUPFD, 0);
     assert_true(next >= 0);
@@ -341,30 +309,29 @@ static void test_no_descriptors_left(void **state) {
     none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = before.rlim_max};
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
     fake_client_send_text(&client, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
-    fake_client_settle(&f.uv);
-    assert_int_equal(f.requests, 0);
+    fake_client_settle(&f->uv);
+    assert_int_equal(f->requests, 0);
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
     fake_client_expect(&client, 200, NULL);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_large_bodies),
+        server_test(test_large_bodies),
         cmocka_unit_test(test_large_heads),
         cmocka_unit_test(test_the_largest_head),
-        cmocka_unit_test(test_many_fields),
+        server_test(test_many_fields),
         cmocka_unit_test(test_patience),
-        cmocka_unit_test(test_idle_connection_is_closed),
+        server_test(test_idle_connection_is_closed),
         cmocka_unit_test(test_trickling_client_is_closed),
-        cmocka_unit_test(test_a_head_has_less_time_than_silence),
-        cmocka_unit_test(test_a_body_has_more_time_than_a_head),
-        cmocka_unit_test(test_a_dribbled_head_is_closed),
-        cmocka_unit_test(test_idle_time_begins_with_the_end_of_the_reply),
-        cmocka_unit_test(test_waiting_is_not_limited),
-        cmocka_unit_test(test_reply_must_drain),
-        cmocka_unit_test(test_no_descriptors_left),
+        server_test(test_a_head_has_less_time_than_silence),
+        server_test(test_a_body_has_more_time_than_a_head),
+        server_test(test_a_dribbled_head_is_closed),
+        server_test(test_idle_time_begins_with_the_end_of_the_reply),
+        server_test(test_waiting_is_not_limited),
+        server_test(test_reply_must_drain),
+        server_test(test_no_descriptors_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,11 +12,9 @@
 /* ---- What passes ---- */
 
 static void test_replies_and_keeps_the_connection(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "GET /a HTTP/1.1\r\n" LOCAL "\r\n");
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
@@ -43,15 +41,12 @@ static void test_replies_and_keeps_the_connection(void **state) {
     fake_response_fini(&response);
     fake_client_expect(&client, 200, "GET /after 0\n");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_target_is_raw(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "GET /a%2Fb%00/../%2e?x=%41&&=+&y#z HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, "GET /a%2Fb%00/../%2e?x=%41&&=+&y#z 0\n");
     fake_client_send_text(&client, "OPTIONS * HTTP/1.1\r\n" LOCAL "\r\n");
@@ -59,50 +54,41 @@ static void test_target_is_raw(void **state) {
     fake_client_send_text(&client, "GET http://localhost/a HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, "GET http://localhost/a 0\n");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_pipelined_requests(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "GET /1 HTTP/1.1\r\n" LOCAL "\r\nPOST /2 HTTP/1.1\r\n" LOCAL
                                    "Content-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, "GET /1 0\n");
     fake_client_expect(&client, 200, "abc");
     fake_client_expect(&client, 200, "GET /3 0\n");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_byte_by_byte(void **state) {
-    (void)state;
+    struct fake_server *f = *state;
     static const char request[] =
         "POST /slow?a=b HTTP/1.1\r\nA:\r\nB: \t c d \r\n" LOCAL "Content-Length: 3\r\n\r\nabc";
-    struct fake_server f;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     for (size_t i = 0; i < sizeof request - 1; i++) {
         fake_client_send(&client, request + i, 1);
-        uv_run(&f.uv, UV_RUN_NOWAIT);
+        uv_run(&f->uv, UV_RUN_NOWAIT);
     }
     fake_client_expect(&client, 200, "abc");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_expect_continue(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
     int continues = 0;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &client);
+    fake_server_connect(f, &client);
     fake_client_send_text(&client, "POST /e HTTP/1.1\r\n" LOCAL "Expect: 100-continue\r\nContent-Length: 3\r\n\r\n");
-    fake_client_settle(&f.uv);
+    fake_client_settle(&f->uv);
     fake_client_send_text(&client, "abc");
     struct fake_response response = fake_client_response(&client, false, &continues);
     assert_int_equal(response.status, 200);
@@ -114,65 +100,53 @@ static void test_expect_continue(void **state) {
     assert_int_equal(continues, 1);
     fake_response_fini(&response);
     fake_client_wait_closed(&client);
-    assert_int_equal(f.requests, 1);
+    assert_int_equal(f->requests, 1);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Later replies, clients that leave ---- */
 
 static void test_reply_later(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
-    fake_client_settle(&f.uv);
+    fake_server_hold(f, &client);
+    fake_client_settle(&f->uv);
     fake_client_read(&client);
     assert_int_equal(client.in_len, 0);
-    fake_server_reply(f.held[0], 200, "now");
+    fake_server_reply(f->held[0], 200, "now");
     fake_client_expect(&client, 200, "now");
     fake_client_send_text(&client, "GET /more HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&client, 200, "GET /more 0\n");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_client_leaves_while_waiting(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
+    fake_server_hold(f, &client);
     fake_client_close(&client);
-    fake_client_run_until(&f.uv, fake_server_is_done, &f);
-    assert_null(f.held[0]);
-    fake_server_tear_down(&f);
+    fake_client_run_until(&f->uv, fake_server_is_done, f);
+    assert_null(f->held[0]);
 }
 
 static void test_client_resets_while_waiting(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
+    fake_server_hold(f, &client);
     struct linger none = {.l_onoff = 1, .l_linger = 0};
     assert_int_equal(setsockopt(client.fd, SOL_SOCKET, SO_LINGER, &none, sizeof none), 0);
     fake_client_close(&client);
-    fake_client_run_until(&f.uv, fake_server_is_done, &f);
-    fake_server_tear_down(&f);
+    fake_client_run_until(&f->uv, fake_server_is_done, f);
 }
 
 /* RFC 9110 §15.6.4: whoever is turned away for now is told when to come back. */
 static void test_every_503_says_when_to_come_back(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
     for (int err = -1; err >= -(int)CG_ERR_COUNT; err--) {
-        fake_server_hold(&f, &client);
+        fake_server_hold(f, &client);
         struct cg_problem problem = {.err = err};
-        cg_http_call_reply_problem(f.held[0], &problem, NULL);
+        cg_http_call_reply_problem(f->held[0], &problem, NULL);
         struct fake_response response = fake_client_response(&client, false, NULL);
         const char *retry = fake_response_field(&response, "Retry-After");
         if (response.status == 503) {
@@ -182,24 +156,21 @@ static void test_every_503_says_when_to_come_back(void **state) {
         }
         fake_response_fini(&response);
         fake_client_close(&client);
-        fake_client_settle(&f.uv);
-        f.held_count = 0;
+        fake_client_settle(&f->uv);
+        f->held_count = 0;
     }
-    fake_server_tear_down(&f);
 }
 
 static void test_problem(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
+    fake_server_hold(f, &client);
     struct cg_problem problem = {.err = CG_E_METHOD,
                                  .allow = CG_METHODS_SAFE | CG_METHOD_BIT(CG_IPATCH),
                                  .retry_after = 7,
                                  .ask_timeout = true,
                                  .detail = "say \"please\""};
-    cg_http_call_reply_problem(f.held[0], &problem, "0123456789abcdef");
+    cg_http_call_reply_problem(f->held[0], &problem, "0123456789abcdef");
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 405);
     assert_string_equal(response.body, "{\"type\":\"urn:castgate:problem:method-not-allowed\",\"status\":405,"
@@ -212,20 +183,19 @@ static void test_problem(void **state) {
     assert_null(fake_response_field(&response, "WWW-Authenticate"));
     fake_response_fini(&response);
     fake_client_send_text(&client, "HEAD /later HTTP/1.1\r\n" LOCAL "\r\n");
-    f.held_count = 0;
-    fake_client_run_until(&f.uv, fake_server_has_held, &f);
+    f->held_count = 0;
+    fake_client_run_until(&f->uv, fake_server_has_held, f);
     problem = (struct cg_problem){.err = CG_E_UNAUTHORIZED};
-    cg_http_call_reply_problem(f.held[0], &problem, NULL);
+    cg_http_call_reply_problem(f->held[0], &problem, NULL);
     response = fake_client_response(&client, true, NULL);
     assert_int_equal(response.status, 401);
     assert_string_equal(fake_response_field(&response, "WWW-Authenticate"), "Bearer");
     assert_null(fake_response_field(&response, "Castgate-Exchange"));
     fake_response_fini(&response);
-    fake_client_settle(&f.uv);
+    fake_client_settle(&f->uv);
     fake_client_read(&client);
     assert_int_equal(client.in_len, 0);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Replies from a queue ---- */
@@ -240,7 +210,7 @@ static void test_queues_with_a_length(void **state) {
         struct fake_server f;
         struct fake_client client;
         struct cg_quota quota = {.max = 10000000};
-        fake_server_set_up(&f);
+        fake_server_prepare(&f);
         fake_server_hold(&f, &client);
         struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
         assert_non_null(queue);
@@ -262,19 +232,17 @@ static void test_queues_with_a_length(void **state) {
 }
 
 static void test_streamed_queue(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
     struct cg_quota quota = {.max = 10000000};
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
+    fake_server_hold(f, &client);
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota);
     assert_non_null(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
     for (int i = 0; i < 5; i++) {
-        fake_client_settle(&f.uv);
+        fake_client_settle(&f->uv);
         fake_server_put(queue, (char)('a' + i), 100);
-        fake_client_settle(&f.uv);
+        fake_client_settle(&f->uv);
         fake_client_read(&client);
         assert_non_null(memchr(client.in, 'a' + i, client.in_len)); /* it does not wait for more */
         assert_int_equal(quota.used, 0);
@@ -287,52 +255,46 @@ static void test_streamed_queue(void **state) {
     assert_int_equal(response.body_len, 500);
     for (int i = 0; i < 5; i++) check_run(response.body + 100 * i, (char)('a' + i), 100);
     fake_response_fini(&response);
-    fake_client_run_until(&f.uv, fake_server_is_done, &f);
+    fake_client_run_until(&f->uv, fake_server_is_done, f);
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 static void test_client_leaves_a_stream(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_set_up(&f);
-    fake_server_hold(&f, &client);
+    fake_server_hold(f, &client);
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, NULL);
     assert_non_null(queue);
-    cg_http_call_reply_queue(f.held[0], &fake_server_queue_head, queue);
-    fake_client_settle(&f.uv);
+    cg_http_call_reply_queue(f->held[0], &fake_server_queue_head, queue);
+    fake_client_settle(&f->uv);
     fake_client_close(&client);
-    fake_client_run_until(&f.uv, fake_server_is_done, &f);
+    fake_client_run_until(&f->uv, fake_server_is_done, f);
     assert_null(queue->on_change);
     fake_server_put(queue, 'x', 10);
     cg_outq_end(queue);
     cg_outq_unref(queue);
-    fake_server_tear_down(&f);
 }
 
 /* ---- Starting and stopping ---- */
 
 static void test_stop(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client idle, waiting;
-    fake_server_set_up(&f);
-    fake_server_connect(&f, &idle);
+    fake_server_connect(f, &idle);
     fake_client_send_text(&idle, "GET / HTTP/1.1\r\n" LOCAL "\r\n");
     fake_client_expect(&idle, 200, NULL);
-    fake_server_hold(&f, &waiting);
-    struct cg_addr addr = cg_http_server_listen(f.server, 0)->addr;
-    cg_http_server_stop(f.server);
+    fake_server_hold(f, &waiting);
+    struct cg_addr addr = *fake_server_addr(f);
+    cg_http_server_stop(f->server);
     fake_client_wait_closed(&idle);
-    fake_client_settle(&f.uv);
-    fake_server_reply(f.held[0], 200, "last");
+    fake_client_settle(&f->uv);
+    fake_server_reply(f->held[0], 200, "last");
     struct fake_response response = fake_client_response(&waiting, false, NULL);
     assert_int_equal(response.status, 200);
     assert_string_equal(fake_response_field(&response, "Connection"), "close");
     fake_response_fini(&response);
     fake_client_wait_closed(&waiting);
-    fake_client_run_until(&f.uv, fake_server_is_empty, &f);
+    fake_client_run_until(&f->uv, fake_server_is_empty, f);
     fake_client_close(&idle);
     fake_client_close(&waiting);
 
@@ -341,7 +303,6 @@ static void test_stop(void **state) {
     second.listen[0].addr = addr;
     fake_server_open(&second);
     fake_server_tear_down(&second);
-    fake_server_tear_down(&f);
 }
 
 /* Closing ends what waits, what is being read, what streams and what lingers. */
@@ -349,7 +310,7 @@ static void test_close_with_everything_open(void **state) {
     (void)state;
     struct fake_server f;
     struct fake_client waiting, streaming, reading, refused, idle;
-    fake_server_set_up(&f);
+    fake_server_prepare(&f);
     fake_server_hold(&f, &streaming);
     struct cg_outq *queue = cg_outq_new(SIZE_MAX, NULL);
     assert_non_null(queue);
@@ -378,9 +339,9 @@ static void test_address_in_use(void **state) {
     (void)state;
     struct fake_server f, second;
     struct cg_problem problem = {0};
-    fake_server_set_up(&f);
+    fake_server_prepare(&f);
     fake_server_prepare(&second);
-    second.listen[0].addr = cg_http_server_listen(f.server, 0)->addr;
+    second.listen[0].addr = *fake_server_addr(&f);
     assert_null(cg_http_server_open(&second.uv, &second.options, &problem));
     assert_int_equal(problem.err, CG_E_INTERNAL);
     assert_non_null(strstr(problem.detail, "cannot listen on 127.0.0.1:"));
@@ -391,57 +352,50 @@ static void test_address_in_use(void **state) {
 }
 
 static void test_tls_is_not_silently_left_out(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct cg_problem problem = {0};
-    fake_server_prepare(&f);
-    f.settings.tls.certificate = "/some/file";
-    assert_null(cg_http_server_open(&f.uv, &f.options, &problem));
+    f->settings.tls.certificate = "/some/file";
+    assert_null(cg_http_server_open(&f->uv, &f->options, &problem));
     assert_non_null(strstr(problem.detail, "TLS"));
-    uv_run(&f.uv, UV_RUN_DEFAULT);
-    fake_server_tear_down(&f);
+    uv_run(&f->uv, UV_RUN_DEFAULT);
 }
 
 static void test_two_listeners(void **state) {
-    (void)state;
-    struct fake_server f;
+    struct fake_server *f = *state;
     struct fake_client client;
-    fake_server_prepare(&f);
-    assert_int_equal(cg_addr_parse(&f.listen[1].addr, cg_slice_str("[::1]:0"), 0), CG_OK);
-    f.settings.listen_count = 2;
-    f.listen[1].insecure = true;
-    fake_server_open(&f);
-    assert_int_not_equal(cg_http_server_listen(f.server, 0)->addr.port, 0);
-    fake_client_open(&client, &f.uv, &cg_http_server_listen(f.server, 1)->addr);
+    assert_int_equal(cg_addr_parse(&f->listen[1].addr, cg_slice_str("[::1]:0"), 0), CG_OK);
+    f->settings.listen_count = 2;
+    f->listen[1].insecure = true;
+    assert_int_not_equal(fake_server_addr(f)->port, 0);
+    fake_client_open(&client, &f->uv, &cg_http_server_listen(f->server, 1)->addr);
     fake_client_send_text(&client, "GET /later HTTP/1.1\r\n" LOCAL "\r\n");
-    fake_client_run_until(&f.uv, fake_server_has_held, &f);
-    assert_true(cg_http_call_listen(f.held[0])->insecure);
-    fake_server_reply(f.held[0], 200, "six");
+    fake_client_run_until(&f->uv, fake_server_has_held, f);
+    assert_true(cg_http_call_listen(f->held[0])->insecure);
+    fake_server_reply(f->held[0], 200, "six");
     fake_client_expect(&client, 200, "six");
     fake_client_close(&client);
-    fake_server_tear_down(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_replies_and_keeps_the_connection),
-        cmocka_unit_test(test_target_is_raw),
-        cmocka_unit_test(test_pipelined_requests),
-        cmocka_unit_test(test_byte_by_byte),
-        cmocka_unit_test(test_expect_continue),
-        cmocka_unit_test(test_reply_later),
-        cmocka_unit_test(test_client_leaves_while_waiting),
-        cmocka_unit_test(test_client_resets_while_waiting),
-        cmocka_unit_test(test_problem),
-        cmocka_unit_test(test_every_503_says_when_to_come_back),
+        server_test(test_replies_and_keeps_the_connection),
+        server_test(test_target_is_raw),
+        server_test(test_pipelined_requests),
+        server_test(test_byte_by_byte),
+        server_test(test_expect_continue),
+        server_test(test_reply_later),
+        server_test(test_client_leaves_while_waiting),
+        server_test(test_client_resets_while_waiting),
+        server_test(test_problem),
+        server_test(test_every_503_says_when_to_come_back),
         cmocka_unit_test(test_queues_with_a_length),
-        cmocka_unit_test(test_streamed_queue),
-        cmocka_unit_test(test_client_leaves_a_stream),
-        cmocka_unit_test(test_stop),
+        server_test(test_streamed_queue),
+        server_test(test_client_leaves_a_stream),
+        server_test(test_stop),
         cmocka_unit_test(test_close_with_everything_open),
         cmocka_unit_test(test_address_in_use),
-        cmocka_unit_test(test_tls_is_not_silently_left_out),
-        cmocka_unit_test(test_two_listeners),
+        server_test(test_tls_is_not_silently_left_out),
+        server_test(test_two_listeners),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

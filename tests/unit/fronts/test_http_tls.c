@@ -98,6 +98,22 @@ static void tear_down(struct fixture *f) {
     rmdir(f->folder);
 }
 
+static int setup(void **state) {
+    struct fixture *f = malloc(sizeof *f);
+    if (f == NULL) return -1;
+    set_up(f);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state) {
+    tear_down(*state);
+    free(*state);
+    return 0;
+}
+
+#define tls_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
 static void connect_to(struct fixture *f, struct fake_client *client) {
     fake_client_open(client, &f->uv, &cg_http_server_listen(f->server, 0)->addr);
 }
@@ -106,19 +122,16 @@ static void connect_to(struct fixture *f, struct fake_client *client) {
 static const char hello[] = "\x16\x03\x01\x02\x00\x01";
 
 static void a_client_that_never_shakes_hands_is_closed(void **state) {
-    (void)state;
-    struct fixture f;
+    struct fixture *f = *state;
     struct fake_client silent, slow;
-    set_up(&f);
-    connect_to(&f, &silent);
-    connect_to(&f, &slow);
+    connect_to(f, &silent);
+    connect_to(f, &slow);
     fake_client_send(&slow, hello, sizeof hello - 1);
     fake_client_wait_closed(&silent);
     fake_client_wait_closed(&slow);
-    assert_int_equal(cg_http_server_connections(f.server), 0);
+    assert_int_equal(cg_http_server_connections(f->server), 0);
     fake_client_close(&silent);
     fake_client_close(&slow);
-    tear_down(&f);
 }
 
 /* Silence is borne for longer. */
@@ -159,29 +172,26 @@ static void the_server_closes_in_the_middle_of_handshakes(void **state) {
 }
 
 static void reading_again_is_all_or_nothing(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
+    struct fixture *f = *state;
     struct cg_problem problem = {0};
-    struct cg_tls_settings missing = f.settings.tls, none = {0};
+    struct cg_tls_settings missing = f->settings.tls, none = {0};
     missing.client_ca = "/nonexistent/ca.crt";
-    assert_int_equal(cg_http_server_reload_tls(f.server, &missing, false, &problem), CG_E_INTERNAL);
+    assert_int_equal(cg_http_server_reload_tls(f->server, &missing, false, &problem), CG_E_INTERNAL);
     assert_non_null(strstr(problem.detail, "/nonexistent/ca.crt"));
-    assert_int_equal(cg_http_server_reload_tls(f.server, &none, false, &problem), CG_E_INTERNAL);
+    assert_int_equal(cg_http_server_reload_tls(f->server, &none, false, &problem), CG_E_INTERNAL);
     assert_non_null(strstr(problem.detail, "restart"));
-    assert_int_equal(chmod(f.key, 0640), 0);
-    assert_int_equal(cg_http_server_reload_tls(f.server, &f.settings.tls, false, &problem), CG_E_INTERNAL);
-    assert_non_null(strstr(problem.detail, f.key));
-    assert_int_equal(cg_http_server_reload_tls(f.server, &f.settings.tls, true, &problem), CG_OK);
-    tear_down(&f);
+    assert_int_equal(chmod(f->key, 0640), 0);
+    assert_int_equal(cg_http_server_reload_tls(f->server, &f->settings.tls, false, &problem), CG_E_INTERNAL);
+    assert_non_null(strstr(problem.detail, f->key));
+    assert_int_equal(cg_http_server_reload_tls(f->server, &f->settings.tls, true, &problem), CG_OK);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_client_that_never_shakes_hands_is_closed),
+        tls_test(a_client_that_never_shakes_hands_is_closed),
         cmocka_unit_test(a_handshake_has_no_more_time_than_a_head),
         cmocka_unit_test(the_server_closes_in_the_middle_of_handshakes),
-        cmocka_unit_test(reading_again_is_all_or_nothing),
+        tls_test(reading_again_is_all_or_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
