@@ -13,6 +13,7 @@ void room_init(struct room *room, side_kind_fn kind, enum cg_finish_rule finish)
 /* Of cmocka: *state is a room with the usual keys, that finishes when all have answered. */
 int room_setup(void **state);
 int room_teardown(void **state);
+#define room_test(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 
 /* Lamp `lamp` and emission `index`. */
 struct reception room_receive(struct room *room, int lamp, size_t index);

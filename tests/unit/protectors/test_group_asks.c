@@ -637,31 +637,30 @@ static void the_end_is_not_later_for_what_was_verified_before(void **state) {
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
-#define WITH_ROOM(test)  cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 #define GROUP_MODE(test) cmocka_unit_test_setup_teardown(test, setup_group_mode, room_teardown)
     const struct CMUnitTest tests[] = {
-        WITH_ROOM(silent_members_get_post_and_patch_no_second_time),
-        WITH_ROOM(a_repair_is_a_request_with_a_number_of_its_own),
-        WITH_ROOM(a_challenged_post_is_made_once_more_and_never_again),
-        WITH_ROOM(who_challenges_the_echo_itself_is_given_up),
-        WITH_ROOM(a_challenged_repair_is_made_again),
-        WITH_ROOM(the_member_says_which_of_its_answers_is_the_latest),
-        WITH_ROOM(no_retransmission_goes_out_under_retired_keys_R55),
-        WITH_ROOM(who_left_the_group_retransmits_nothing),
-        WITH_ROOM(what_is_asked_anew_is_retransmitted_as_it_is),
-        WITH_ROOM(a_retried_post_is_not_said_again_after_a_rekey),
-        WITH_ROOM(a_post_that_is_not_said_again_makes_room_for_others),
-        WITH_ROOM(a_challenged_member_that_is_asked_anew_may_challenge_again),
-        WITH_ROOM(a_challenged_block_is_asked_for_again),
-        WITH_ROOM(a_block_that_is_challenged_for_ever_is_given_up),
+        room_test(silent_members_get_post_and_patch_no_second_time),
+        room_test(a_repair_is_a_request_with_a_number_of_its_own),
+        room_test(a_challenged_post_is_made_once_more_and_never_again),
+        room_test(who_challenges_the_echo_itself_is_given_up),
+        room_test(a_challenged_repair_is_made_again),
+        room_test(the_member_says_which_of_its_answers_is_the_latest),
+        room_test(no_retransmission_goes_out_under_retired_keys_R55),
+        room_test(who_left_the_group_retransmits_nothing),
+        room_test(what_is_asked_anew_is_retransmitted_as_it_is),
+        room_test(a_retried_post_is_not_said_again_after_a_rekey),
+        room_test(a_post_that_is_not_said_again_makes_room_for_others),
+        room_test(a_challenged_member_that_is_asked_anew_may_challenge_again),
+        room_test(a_challenged_block_is_asked_for_again),
+        room_test(a_block_that_is_challenged_for_ever_is_given_up),
         GROUP_MODE(another_member_supplies_no_block),
-        WITH_ROOM(blocks_go_on_under_the_new_keys),
-        WITH_ROOM(a_refused_answer_brings_no_retransmission_forward_after_an_ack),
-        WITH_ROOM(refused_answers_do_not_hold_retransmissions_off),
+        room_test(blocks_go_on_under_the_new_keys),
+        room_test(a_refused_answer_brings_no_retransmission_forward_after_an_ack),
+        room_test(refused_answers_do_not_hold_retransmissions_off),
         GROUP_MODE(what_is_being_verified_is_neither_retransmitted_nor_given_up),
         GROUP_MODE(an_asked_members_answer_that_came_in_time_is_waited_for),
         GROUP_MODE(an_asked_members_forged_answer_is_waited_for_until_it_fails),
-        WITH_ROOM(the_end_is_not_later_for_what_was_verified_before),
+        room_test(the_end_is_not_later_for_what_was_verified_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

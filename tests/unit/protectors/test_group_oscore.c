@@ -439,30 +439,29 @@ static void the_gateway_ends_while_answers_wait(void **state) {
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
-#define WITH_ROOM(test)     cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
 #define WITH_PATIENCE(test) cmocka_unit_test_setup_teardown(test, setup_patient, room_teardown)
     const struct CMUnitTest tests[] = {
-        WITH_ROOM(the_request_is_sealed),
-        WITH_ROOM(answers_are_verified_in_both_modes),
-        WITH_ROOM(a_member_is_its_credential_not_its_address),
+        room_test(the_request_is_sealed),
+        room_test(answers_are_verified_in_both_modes),
+        room_test(a_member_is_its_credential_not_its_address),
         cmocka_unit_test(algorithms),
-        WITH_ROOM(nothing_goes_out_before_the_store_has_answered),
-        WITH_ROOM(without_the_store_nothing_goes_out_and_nothing_plain),
-        WITH_ROOM(a_sender_that_is_too_fast_is_told_when_to_come_back),
-        WITH_ROOM(a_store_that_hangs_ends_in_a_problem),
-        WITH_ROOM(a_group_without_keys_sends_nothing),
-        WITH_ROOM(every_request_has_its_own_number),
-        WITH_ROOM(groups_with_the_same_key_share_its_numbers),
-        WITH_ROOM(a_challenge_is_asked_again_by_unicast),
-        WITH_ROOM(nobody_else_answers_for_the_asked_member),
+        room_test(nothing_goes_out_before_the_store_has_answered),
+        room_test(without_the_store_nothing_goes_out_and_nothing_plain),
+        room_test(a_sender_that_is_too_fast_is_told_when_to_come_back),
+        room_test(a_store_that_hangs_ends_in_a_problem),
+        room_test(a_group_without_keys_sends_nothing),
+        room_test(every_request_has_its_own_number),
+        room_test(groups_with_the_same_key_share_its_numbers),
+        room_test(a_challenge_is_asked_again_by_unicast),
+        room_test(nobody_else_answers_for_the_asked_member),
         cmocka_unit_test_setup_teardown(another_member_does_not_answer_for_the_asked_one, setup_group_mode,
                                         room_teardown),
         cmocka_unit_test_setup_teardown(a_repeated_block_belongs_to_nothing, setup_group_mode, room_teardown),
         WITH_PATIENCE(the_order_in_which_threads_end_does_not_matter),
-        WITH_ROOM(what_came_in_time_is_waited_for),
-        WITH_ROOM(the_cast_ends_while_threads_work_for_it),
-        WITH_ROOM(the_client_leaves_at_any_moment),
-        WITH_ROOM(the_gateway_ends_while_answers_wait),
+        room_test(what_came_in_time_is_waited_for),
+        room_test(the_cast_ends_while_threads_work_for_it),
+        room_test(the_client_leaves_at_any_moment),
+        room_test(the_gateway_ends_while_answers_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

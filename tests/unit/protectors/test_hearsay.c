@@ -218,13 +218,13 @@ static void a_confirmable_answer_from_afar_is_acknowledged_when_it_is_verified(v
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(what_nobody_verified_settles_nothing, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(a_verified_challenge_settles, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(a_verified_unicast_answer_settles, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(a_reset_takes_nothing_verified_away, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(an_acknowledgement_does_not_silence_retransmission, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(a_verified_member_orders_a_bounded_number_of_blocks, room_setup, room_teardown),
-        cmocka_unit_test_setup_teardown(forged_answers_put_no_retransmission_off, room_setup, room_teardown),
+        room_test(what_nobody_verified_settles_nothing),
+        room_test(a_verified_challenge_settles),
+        room_test(a_verified_unicast_answer_settles),
+        room_test(a_reset_takes_nothing_verified_away),
+        room_test(an_acknowledgement_does_not_silence_retransmission),
+        room_test(a_verified_member_orders_a_bounded_number_of_blocks),
+        room_test(forged_answers_put_no_retransmission_off),
         cmocka_unit_test_setup_teardown(a_confirmable_answer_from_afar_is_acknowledged_when_it_is_verified, room_setup,
                                         room_teardown),
     };

@@ -337,25 +337,24 @@ static void a_kid_that_changes(void **state) {
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
-#define WITH_ROOM(test) cmocka_unit_test_setup_teardown(test, room_setup, room_teardown)
     const struct CMUnitTest tests[] = {
-        WITH_ROOM(every_flipped_byte_is_refused),
-        WITH_ROOM(a_flipped_answer),
-        WITH_ROOM(a_truncated_answer),
-        WITH_ROOM(a_plain_answer),
-        WITH_ROOM(a_plain_error_is_told_and_not_believed),
-        WITH_ROOM(a_second_oscore_option),
-        WITH_ROOM(outer_options_change_nothing),
-        WITH_ROOM(a_fragment_is_refused),
-        WITH_ROOM(an_unknown_kid),
-        WITH_ROOM(another_group),
-        WITH_ROOM(an_impostor),
-        WITH_ROOM(an_answer_to_an_earlier_request),
-        WITH_ROOM(a_repeated_answer),
-        WITH_ROOM(a_repeated_answer_at_the_same_time),
-        WITH_ROOM(a_repeated_partial_iv),
-        WITH_ROOM(the_highest_partial_iv_is_the_latest_answer),
-        WITH_ROOM(a_kid_that_changes),
+        room_test(every_flipped_byte_is_refused),
+        room_test(a_flipped_answer),
+        room_test(a_truncated_answer),
+        room_test(a_plain_answer),
+        room_test(a_plain_error_is_told_and_not_believed),
+        room_test(a_second_oscore_option),
+        room_test(outer_options_change_nothing),
+        room_test(a_fragment_is_refused),
+        room_test(an_unknown_kid),
+        room_test(another_group),
+        room_test(an_impostor),
+        room_test(an_answer_to_an_earlier_request),
+        room_test(a_repeated_answer),
+        room_test(a_repeated_answer_at_the_same_time),
+        room_test(a_repeated_partial_iv),
+        room_test(the_highest_partial_iv_is_the_latest_answer),
+        room_test(a_kid_that_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
