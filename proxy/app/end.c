@@ -1,0 +1,64 @@
+/* The end. The hard thing is its order: first no new requests, then the running exchanges with their replies, at most
+ * five seconds of that, and only then the sockets; and a disk that does not answer must not make it longer. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "app/program.h"
+#include "base/check.h"
+#include "base/log.h"
+
+enum {
+    END_POLL_MS = 20,
+    END_PATIENCE_US = 4500000,
+    EARLY_FINISH_US = 4000000,
+    END_MS = 4800,
+};
+
+void cg_program_init_end(struct cg_program *program) {
+    CG_CHECK(uv_timer_init(&program->loop.uv, &program->ending) == 0);
+    CG_CHECK(uv_timer_init(&program->loop.uv, &program->deadline) == 0);
+    program->ending.data = program;
+}
+
+static void on_store_closed(void *ctx) {
+    struct cg_program *program = ctx;
+    uv_close((uv_handle_t *)&program->deadline, NULL);
+}
+
+/* Every number that was given is durable, and what the disk still does cannot be stopped. */
+static void on_deadline(uv_timer_t *timer) {
+    (void)timer;
+    cg_log(CG_LOG_WARNING, "stopping", "the store has not answered in time: it is left to the disk; no number is lost");
+    cg_log_last_words("", 0);
+    _exit(EXIT_SUCCESS);
+}
+
+void cg_program_close(struct cg_program *program) {
+    uv_close((uv_handle_t *)&program->ending, NULL);
+    cg_front_http_close(program->http, NULL, NULL);
+    cg_admin_close(program->admin, NULL, NULL);
+    cg_protectors_close(&program->protectors, on_store_closed, program);
+    cg_names_close(program->names);
+    cg_loop_close(&program->loop);
+}
+
+static void on_ending(uv_timer_t *timer) {
+    struct cg_program *program = timer->data;
+    uint64_t passed_us = cg_loop_now_us() - program->stopped_us;
+    if (passed_us >= EARLY_FINISH_US && !program->finished_early) {
+        program->finished_early = true;
+        cg_gateway_finish_all(program->loop.gateway);
+    }
+    bool done = cg_gateway_running(program->loop.gateway) == 0 && cg_front_http_connections(program->http) == 0;
+    if (done || passed_us >= END_PATIENCE_US) cg_program_close(program);
+}
+
+void cg_program_stop(struct cg_program *program) {
+    if (program->stopped_us != 0) return;
+    program->stopped_us = cg_loop_now_us();
+    cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
+    cg_gateway_stop(program->loop.gateway);
+    cg_front_http_stop(program->http);
+    CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);
+    CG_CHECK(uv_timer_start(&program->deadline, on_deadline, END_MS, 0) == 0);
+}
