@@ -1,5 +1,5 @@
-/* The file system's side. The hard thing is durability: the new text is on the disk before it gets the name, and the
- * name before anybody hears of it. */
+/* The file system's side. The hard thing: the folder may come and go while the gateway runs, so it is opened for each
+ * use, and only the lock is kept. */
 #include "io/relayed_file.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/container.h"
+#include "base/file.h"
 
 static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.new",
                   lock_name[] = "castgate.relayed.lock";
@@ -48,17 +49,11 @@ static int lock(struct cg_relayed_file *file, int folder, struct cg_problem *pro
 static int read_all(const struct cg_relayed_file *file, int fd, struct cg_buf *text, struct cg_problem *problem) {
     struct stat info;
     if (fstat(fd, &info) != 0) return fail(file, strerror(errno), problem);
-    if (!S_ISREG(info.st_mode) || info.st_size > TEXT_MAX)
+    int why = S_ISREG(info.st_mode) ? cg_file_read_all(fd, TEXT_MAX, text) : 0;
+    if (why == ENOMEM) return cg_problem_no_memory(problem);
+    if (why != 0) return fail(file, strerror(why), problem);
+    if (!S_ISREG(info.st_mode) || text->len > TEXT_MAX)
         return fail(file, "castgate.relayed is no file of a gateway", problem);
-    for (size_t left = (size_t)info.st_size; left > 0;) {
-        uint8_t *to = cg_buf_reserve(text, left);
-        if (to == NULL) return cg_problem_no_memory(problem);
-        ssize_t got = read(fd, to, left);
-        if (got < 0 && errno == EINTR) continue;
-        if (got <= 0) return fail(file, got == 0 ? "castgate.relayed was cut off" : strerror(errno), problem);
-        text->len += (size_t)got;
-        left -= (size_t)got;
-    }
     return CG_OK;
 }
 
@@ -80,36 +75,13 @@ static int file_read(struct cg_windows_place *place, struct cg_buf *text, struct
     return err;
 }
 
-static bool write_all(int fd, struct cg_slice text) {
-    while (text.len > 0) {
-        ssize_t put = write(fd, text.data, text.len);
-        if (put < 0 && errno != EINTR) return false;
-        if (put <= 0) continue;
-        text.data += put;
-        text.len -= (size_t)put;
-    }
-    return true;
-}
-
-static bool write_fresh(int folder, struct cg_slice text) {
-    int fd = openat(folder, fresh_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0) return false;
-    bool ok = write_all(fd, text) && fsync(fd) == 0;
-    int why = errno;
-    ok = close(fd) == 0 && ok;
-    if (!ok) errno = why;
-    return ok;
-}
-
 static int file_write(struct cg_windows_place *place, struct cg_slice text, struct cg_problem *problem) {
     struct cg_relayed_file *file = CG_CONTAINER(place, struct cg_relayed_file, place);
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
     int err = lock(file, folder, problem);
-    if (err == CG_OK &&
-        (!write_fresh(folder, text) || renameat(folder, fresh_name, folder, name) != 0 || fsync(folder) != 0)) {
-        err = fail(file, strerror(errno), problem);
-    }
+    int why = err == CG_OK ? cg_file_replace(folder, name, fresh_name, text) : 0;
+    if (why != 0) err = fail(file, strerror(why), problem);
     close(folder);
     return err;
 }

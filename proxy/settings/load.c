@@ -1,5 +1,6 @@
 /* A file to a snapshot. The hard thing: the file is as hostile as any other input until it is parsed; it is read with a
  * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
+#include "base/file.h"
 #include "settings/regular.h"
 #include "settings/rows.h"
 
@@ -9,25 +10,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* Appends what the descriptor gives, up to `max` and one byte more, which tells that it is too much. 0 or errno. */
-static int read_all(int fd, size_t max, struct cg_buf *to) {
-    enum { CHUNK = 65536 };
-    while (to->len <= max) {
-        uint8_t *room = cg_buf_reserve(to, CHUNK);
-        if (room == NULL) return ENOMEM;
-        ssize_t got = read(fd, room, CHUNK);
-        if (got == 0) return 0;
-        if (got < 0 && errno != EINTR) return errno;
-        if (got > 0) to->len += (size_t)got;
-    }
-    return 0;
-}
-
 static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mistakes) {
     struct stat info;
     int fd = cg_regular_open(file, &info, mistakes);
     if (fd < 0) return CG_E_FORMAT;
-    int why = read_all(fd, CG_SETTINGS_FILE_MAX, to);
+    int why = cg_file_read_all(fd, CG_SETTINGS_FILE_MAX, to);
     close(fd);
     if (why == ENOMEM) return CG_E_NO_MEMORY;
     if (why != 0) {

@@ -2,9 +2,9 @@
  * when it complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one
  * allocator only, and its complaints are replaced. */
 #include "settings/secret.h"
+#include "base/file.h"
 #include "settings/regular.h"
 
-#include <errno.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <sodium.h>
@@ -27,20 +27,6 @@ void cg_secret_free(struct cg_secret_text *text) {
 
 static bool is_private(const struct stat *info) { return (info->st_mode & (S_IRWXG | S_IRWXO)) == 0; }
 
-/* Fills the text from the descriptor; a file that shrinks meanwhile makes it shorter. 0 or errno. */
-static int fill(struct cg_secret_text *text, int fd) {
-    size_t len = 0;
-    while (len < text->len) {
-        ssize_t got = read(fd, text->data + len, text->len - len);
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return errno;
-        if (got == 0) break;
-        len += (size_t)got;
-    }
-    text->len = len;
-    return 0;
-}
-
 int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_shared, struct cg_mistakes *mistakes) {
     struct stat info;
     int err = CG_E_FORMAT, why = 0;
@@ -55,7 +41,8 @@ int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_sh
         goto out;
     }
     err = cg_secret_alloc(text, (size_t)info.st_size);
-    if (err == CG_OK) why = fill(text, fd);
+    /* A file that shrinks meanwhile makes the text shorter. */
+    if (err == CG_OK) why = cg_file_read(fd, text->data, text->len, &text->len);
     if (why != 0) {
         cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
         err = CG_E_FORMAT;

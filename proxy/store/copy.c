@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "store/database.h"
 #include "store/folder.h"
 #include "store/ledger.h"
@@ -61,14 +62,9 @@ static bool sync_file(const char *path) {
     return synced;
 }
 
-static bool sync_parent(const char *path) {
-    const char *slash = strrchr(path, '/');
-    if (slash == NULL) return cg_folder_sync(".");
-    if (slash == path) return cg_folder_sync("/");
-    char *parent = strndup(path, (size_t)(slash - path));
-    bool synced = parent != NULL && cg_folder_sync(parent);
-    free(parent);
-    return synced;
+static int sync_parent(const char *path, struct cg_problem *problem) {
+    errno = cg_file_sync_parent(path);
+    return errno == 0 ? CG_OK : cannot("cannot write the folder of", path, problem);
 }
 
 /* Never over another file. Network file systems know no renaming without replacing, FAT no links. */
@@ -80,17 +76,16 @@ static bool rename_to_new(const char *from, const char *to) {
 static int publish(const char *draft, const char *to, struct cg_problem *problem) {
     if (!sync_file(draft)) return cannot("cannot write", draft, problem);
     if (!rename_to_new(draft, to)) return cannot("cannot make", to, problem);
-    if (sync_parent(to)) return CG_OK;
-    cannot("cannot write the folder of", to, problem);
-    unlink(to);
-    return CG_E_STORE;
+    int err = sync_parent(to, problem);
+    if (err != CG_OK) unlink(to);
+    return err;
 }
 
 /* An empty store */
 
 static int make_folder(const char *path, struct cg_problem *problem) {
     struct stat info;
-    if (mkdir(path, 0700) == 0) return sync_parent(path) ? CG_OK : cannot("cannot write the folder of", path, problem);
+    if (mkdir(path, 0700) == 0) return sync_parent(path, problem);
     if (errno != EEXIST || stat(path, &info) != 0) return cannot("cannot make the state folder", path, problem);
     if (!S_ISDIR(info.st_mode)) return cg_problem_set(problem, CG_E_STORE, "%s is not a folder", path);
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
@@ -139,7 +134,7 @@ static int make_store(struct cg_folder *folder, struct cg_problem *problem) {
     if (err == CG_OK) err = publish(draft, folder->db, problem);
     /* A store without witness is a suspect, which is no harm as long as nobody claimed. */
     if (err == CG_OK) err = cg_folder_make_witness(folder, 0, problem);
-    if (err == CG_OK && !cg_folder_sync(folder->path))
+    if (err == CG_OK && (errno = cg_file_sync_folder(folder->path)) != 0)
         err = cannot("cannot write the state folder", folder->path, problem);
     drop_draft(draft);
     return err;

@@ -225,11 +225,3 @@ int cg_folder_move_witness(struct cg_folder *folder, uint64_t number, struct cg_
     free(from);
     return moved ? CG_OK : say_unwritable(folder, problem);
 }
-
-bool cg_folder_sync(const char *folder) {
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool synced = fsync(fd) == 0;
-    close(fd);
-    return synced;
-}

@@ -53,7 +53,4 @@ int cg_folder_make_witness(struct cg_folder *folder, uint64_t number, struct cg_
 int cg_folder_move_witness(struct cg_folder *folder, uint64_t number, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_folder_remove_older_witnesses(const struct cg_folder *folder);
 
-/* Makes a new name, or its disappearance, durable. */
-bool cg_folder_sync(const char *folder);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/container.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "store/database.h"
 #include "store/folder.h"
@@ -114,7 +115,7 @@ static int take_possession(struct cg_sqlite *store, struct cg_problem *problem) 
     store->generation = ledger.home.generation;
     if (why != NULL) warn_spent(store, why);
     err = cg_folder_move_witness(&store->folder, ledger.home.generation, problem);
-    if (err == CG_OK && !cg_folder_sync(store->folder.path))
+    if (err == CG_OK && cg_file_sync_folder(store->folder.path) != 0)
         err = cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be written", store->folder.path);
     if (err == CG_OK) cg_folder_remove_older_witnesses(&store->folder);
     return err;

@@ -5,6 +5,7 @@
 #include "tools/keys/folder.h"
 
 #include "base/check.h"
+#include "base/file.h"
 #include "settings/secret.h"
 
 #include <dirent.h>
@@ -37,27 +38,13 @@ static int keep_owner(int folder, int fd, const char *name) {
     return geteuid() == 0 ? fchown(fd, info.st_uid, info.st_gid) : 0;
 }
 
-static int write_all(int fd, struct cg_slice bytes) {
-    while (bytes.len > 0) {
-        ssize_t put = write(fd, bytes.data, bytes.len);
-        if (put < 0 && errno != EINTR) return -1;
-        if (put <= 0) continue;
-        bytes.data += put;
-        bytes.len -= (size_t)put;
-    }
-    return 0;
-}
-
 /* A new file with mode 0600, whatever the umask, that will be called `name`. */
 static int write_file(int folder, const char *as, const char *name, struct cg_slice bytes, char *error) {
     int fd = openat(folder, as, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && fchmod(fd, 0600) == 0 && keep_owner(folder, fd, name) == 0 && write_all(fd, bytes) == 0;
-    int why = errno;
-    if (fd >= 0 && close(fd) != 0 && ok) {
-        ok = false;
-        why = errno;
-    }
-    return ok ? CG_OK : fail(error, name, strerror(why));
+    if (fd < 0) return fail(error, name, strerror(errno));
+    int why = fchmod(fd, 0600) == 0 && keep_owner(folder, fd, name) == 0 ? cg_file_write(fd, bytes) : errno;
+    if (close(fd) != 0 && why == 0) why = errno;
+    return why == 0 ? CG_OK : fail(error, name, strerror(why));
 }
 
 static int write_json(int folder, const char *as, const char *name, const json_t *json, char *error) {
@@ -128,22 +115,11 @@ static void discard_folder(const char *name, int folder, char *error) {
     }
 }
 
-static int sync_parent(const char *folder, char *error) {
-    char parent[PATH_MAX];
-    const char *slash = strrchr(folder, '/');
-    (void)snprintf(parent, sizeof parent, "%.*s",
-                   slash == NULL     ? 1
-                   : slash == folder ? 1
-                                     : (int)(slash - folder),
-                   slash == NULL ? "." : folder);
-    int fd = open_folder(parent);
-    int err = fd >= 0 && fsync(fd) == 0 ? CG_OK : fail(error, parent, strerror(errno));
-    if (fd >= 0) close(fd);
-    return err;
-}
-
 static int put_in_place(const char *made, const char *folder, char *error) {
-    if (rename(made, folder) == 0) return sync_parent(folder, error);
+    if (rename(made, folder) == 0) {
+        int why = cg_file_sync_parent(folder);
+        return why == 0 ? CG_OK : fail(error, folder, strerror(why));
+    }
     if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
         return fail(error, folder, "is there already and not an empty folder; nothing is overwritten");
     return fail(error, folder, strerror(errno));
