@@ -24,6 +24,8 @@ extern bool can_mount; /* set by make_namespace */
 int setup_nothing(void **state); /* no store yet */
 int setup_state(void **state);   /* a store with key_1 claimed, open */
 int teardown_state(void **state);
+#define state_test(test) cmocka_unit_test_setup_teardown(test, setup_state, teardown_state)
+#define bare_test(test)  cmocka_unit_test_setup_teardown(test, setup_nothing, teardown_state)
 
 /* A mount namespace of the test's own, where that is allowed: sets can_mount. */
 void make_namespace(void);
