@@ -26,6 +26,8 @@
 #include <stdlib.h>
 
 enum {
+    LAST_ANSWERS = 16,        /* whoever lacks no more than these waits for each of them */
+    LAST_ANSWERS_US = 50000,  /* and so long it is worth a millisecond that they are not held back */
     VERIFY_GRACE_US = 500000, /* past the deadline, for answers received before it and still being verified */
     ASKS_AT_ONCE = 32,
     NO_RESPONSE_ALL = 26, /* RFC 7967 §2: 2.xx, 4.xx and 5.xx suppressed */
@@ -299,12 +301,19 @@ static uint64_t repair_time(const struct cg_exchange *exchange, uint64_t sent_us
     return sent_us + (leisure_us < half_us ? leisure_us : half_us);
 }
 
+static void hurry_last_answers(const struct cg_gateway *gateway, const struct cg_exchange *exchange) {
+    const struct cg_port *port = gateway->port;
+    if (port->hurry == NULL || cg_tally_lacks(&exchange->tally) > LAST_ANSWERS) return;
+    port->hurry(port->ctx, gateway->now_us + LAST_ANSWERS_US);
+}
+
 /* From `sent_us` on, when the last of the requests went out. */
 static enum cg_verdict start_gathering(struct cg_gateway *gateway, struct cg_exchange *exchange, uint64_t sent_us) {
     exchange->sent_us = sent_us;
     if (!cg_tell_begin(gateway, exchange)) return go(exchange, CG_STEP_REPLY);
     exchange->deadline_us = sent_us + exchange->timeout_us;
     exchange->repair_us = repair_time(exchange, sent_us);
+    hurry_last_answers(gateway, exchange);
     return go(exchange, CG_STEP_GATHER);
 }
 
@@ -416,6 +425,7 @@ enum cg_tally_result cg_exchange_add(struct cg_gateway *gateway, struct cg_excha
     if (result == CG_TALLY_NEW && cg_tally_is_finished(&exchange->tally, &ended_by)) {
         cg_gateway_wake(gateway, exchange);
     }
+    hurry_last_answers(gateway, exchange);
     return result;
 }
 

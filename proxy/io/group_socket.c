@@ -1,9 +1,6 @@
 /* The imperative end of the group side. The hard thing is that each datagram must leave by the interface, from the
  * source and with the hop limit that its route says, over a socket that all routes share: all three go with the
- * datagram as ancillary data, so no option of the socket has to be right at the right moment.
- *
- * Receiving is the hottest path of the gateway: its arrays are set up once, and only what the kernel changes is set
- * again. */
+ * datagram as ancillary data, so no option of the socket has to be right at the right moment. */
 #include "io/group_socket.h"
 
 #include <errno.h>
@@ -13,21 +10,17 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "io/endpoint.h"
 #include "io/interfaces.h"
 #include "io/routes.h"
 
-enum {
-    BATCH = 64,          /* datagrams a system call */
-    BATCHES_A_TURN = 16, /* then the loop turns, so that timers and clients get their share of a flood; */
-    TURN_NS = 1000000,   /* or sooner, where each datagram costs more than its parsing: keys, decryption */
-    BUFFER_SIZE = 65536, /* bytes: no UDP payload is longer, jumbograms aside */
-};
+enum { ROUND_TRIP_US = 50000 /* of hosts so near that a member's answer would be late by being gathered */ };
 
 struct family_socket {
+    struct cg_inlet inlet;
     struct cg_group_socket *group;
-    uv_poll_t poll;
     int fd;              /* -1: this host does not have the family */
     uint32_t drops_seen; /* the kernel's counter when it was last read; it wraps */
 };
@@ -37,56 +30,14 @@ struct cg_group_socket {
     struct cg_routes routes;
     struct cg_addr source; /* family NONE: the interface's */
     struct family_socket v4, v6;
-    unsigned open_polls;
+    struct cg_inlet_room *room; /* owned */
+    unsigned open_inlets;
     uint64_t drops;
     cg_datagram_fn on_datagram;
     void *ctx;
-    uint8_t *buffers; /* BATCH of them, BUFFER_SIZE each */
-    struct mmsghdr headers[BATCH];
-    struct iovec slots[BATCH];
-    union cg_endpoint senders[BATCH];
 };
 
 /* Receiving */
-
-static void hand_on(struct cg_group_socket *group, unsigned count) {
-    struct cg_datagram datagram = {.arrival_us = uv_hrtime() / 1000};
-    for (unsigned i = 0; i < count; i++) {
-        struct mmsghdr *header = &group->headers[i];
-        bool is_cut = header->msg_hdr.msg_flags & MSG_TRUNC;
-        cg_endpoint_to_addr(&datagram.from, &group->senders[i]);
-        datagram.bytes = cg_slice_of(group->slots[i].iov_base, is_cut ? 0 : header->msg_len);
-        header->msg_hdr.msg_namelen = sizeof group->senders[i];
-        group->on_datagram(group->ctx, &datagram);
-    }
-}
-
-static void on_readable(uv_poll_t *poll, int status, int events) {
-    struct family_socket *socket = poll->data;
-    (void)status; /* an error of the socket is reported, and cleared, by recvmmsg */
-    (void)events;
-    uint64_t end_ns = uv_hrtime() + TURN_NS;
-    for (int i = 0; i == 0 || (i < BATCHES_A_TURN && uv_hrtime() < end_ns); i++) {
-        int count = recvmmsg(socket->fd, socket->group->headers, BATCH, MSG_DONTWAIT, NULL);
-        if (count > 0) hand_on(socket->group, (unsigned)count);
-        if (count >= 0 && count < BATCH) return; /* drained; what came since wakes us again */
-        if (count < 0 && errno == EAGAIN) return;
-        /* Any other error belongs to one datagram or to the past: what is queued behind it is still wanted. */
-    }
-}
-
-static bool prepare_batch(struct cg_group_socket *group) {
-    group->buffers = malloc((size_t)BATCH * BUFFER_SIZE);
-    if (group->buffers == NULL) return false;
-    for (int i = 0; i < BATCH; i++) {
-        group->slots[i] = (struct iovec){.iov_base = group->buffers + (size_t)i * BUFFER_SIZE, .iov_len = BUFFER_SIZE};
-        group->headers[i].msg_hdr = (struct msghdr){.msg_name = &group->senders[i],
-                                                    .msg_namelen = sizeof group->senders[i],
-                                                    .msg_iov = &group->slots[i],
-                                                    .msg_iovlen = 1};
-    }
-    return true;
-}
 
 /* Asked at the moment, rather than taken from SO_RXQ_OVFL, which tells of a drop only with the next datagram that got
  * in. */
@@ -97,6 +48,16 @@ static uint64_t new_drops(struct family_socket *socket) {
     uint32_t more = info[SK_MEMINFO_DROPS] - socket->drops_seen;
     socket->drops_seen = info[SK_MEMINFO_DROPS];
     return more;
+}
+
+void cg_group_socket_catch_up(struct cg_group_socket *group) {
+    if (group->v4.fd >= 0) cg_inlet_catch_up(&group->v4.inlet);
+    if (group->v6.fd >= 0) cg_inlet_catch_up(&group->v6.inlet);
+}
+
+void cg_group_socket_hurry(struct cg_group_socket *group, uint64_t until_us) {
+    if (group->v4.fd >= 0) cg_inlet_hurry(&group->v4.inlet, until_us);
+    if (group->v6.fd >= 0) cg_inlet_hurry(&group->v6.inlet, until_us);
 }
 
 uint64_t cg_group_socket_kernel_drops(void *ctx) {
@@ -200,8 +161,8 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
                          struct cg_problem *problem) {
     struct cg_group_socket *group = ctx;
     CG_CHECK(route->to.family == CG_FAMILY_IPV4 || route->to.family == CG_FAMILY_IPV6);
-    int fd = route->to.family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
-    if (fd < 0) return cg_problem_set(problem, CG_E_EMIT, "this host has no IPv%u", route->to.family);
+    struct family_socket *socket = route->to.family == CG_FAMILY_IPV4 ? &group->v4 : &group->v6;
+    if (socket->fd < 0) return cg_problem_set(problem, CG_E_EMIT, "this host has no IPv%u", route->to.family);
     union cg_endpoint to;
     union control control;
     memset(&control, 0, sizeof control);
@@ -216,7 +177,8 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
         return cg_problem_set(problem, CG_E_EMIT,
                               "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
     }
-    if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
+    if (sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
+    if (!cg_addr_is_multicast(&route->to)) cg_inlet_hurry(&socket->inlet, uv_hrtime() / 1000 + ROUND_TRIP_US);
     return CG_OK;
 }
 
@@ -284,43 +246,40 @@ static int open_family(struct cg_group_socket *group, struct family_socket *sock
                        enum cg_family family, const struct cg_group_settings *settings, struct cg_problem *problem) {
     int fd = make_socket(family, settings);
     if (fd < 0 && errno == EAFNOSUPPORT) return CG_OK; /* socket->fd stays -1 */
-    int status = fd < 0 ? -errno : uv_poll_init(uv, &socket->poll, fd);
-    if (status == 0) {
-        socket->group = group;
-        socket->poll.data = socket;
-        socket->fd = fd;
-        group->open_polls++;
-        status = uv_poll_start(&socket->poll, UV_READABLE, on_readable);
-    } else if (fd >= 0) {
-        close(fd);
+    int error = fd < 0 ? errno : cg_inlet_open(&socket->inlet, uv, fd, group->room, group->on_datagram, group->ctx);
+    if (error != 0) {
+        if (fd >= 0) close(fd);
+        return cg_problem_set(problem, CG_E_EMIT, "no IPv%d socket on group.address and port %u: %s", family,
+                              settings->port, uv_strerror(-error));
     }
-    if (status == 0) return CG_OK;
-    return cg_problem_set(problem, CG_E_EMIT, "no IPv%d socket on group.address and port %u: %s", family,
-                          settings->port, uv_strerror(status));
+    socket->group = group;
+    socket->fd = fd;
+    group->open_inlets++;
+    return CG_OK;
 }
 
 static void free_group(struct cg_group_socket *group) {
     cg_interfaces_fini(&group->interfaces);
     cg_routes_fini(&group->routes);
-    free(group->buffers);
+    cg_inlet_room_free(group->room);
     free(group);
 }
 
-static void on_closed(uv_handle_t *handle) {
-    struct family_socket *socket = handle->data;
-    if (--socket->group->open_polls == 0) free_group(socket->group);
+static void on_closed(struct cg_inlet *inlet) {
+    struct cg_group_socket *group = CG_CONTAINER(inlet, struct family_socket, inlet)->group;
+    if (--group->open_inlets == 0) free_group(group);
 }
 
 static void close_family(struct family_socket *socket) {
     if (socket->fd < 0) return;
-    uv_close((uv_handle_t *)&socket->poll, on_closed);
+    cg_inlet_close(&socket->inlet, on_closed);
     close(socket->fd);
     socket->fd = -1;
 }
 
 void cg_group_socket_close(struct cg_group_socket *group) {
     if (group == NULL) return;
-    if (group->open_polls == 0) {
+    if (group->open_inlets == 0) {
         free_group(group);
         return;
     }
@@ -331,11 +290,14 @@ void cg_group_socket_close(struct cg_group_socket *group) {
 struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_group_settings *settings,
                                              cg_datagram_fn on_datagram, void *ctx, struct cg_problem *problem) {
     struct cg_group_socket *group = calloc(1, sizeof *group);
-    if (group == NULL || !prepare_batch(group)) {
+    struct cg_inlet_room *room = cg_inlet_room_new();
+    if (group == NULL || room == NULL) {
         cg_problem_set(problem, CG_E_EMIT, "no memory for the group sockets");
+        cg_inlet_room_free(room);
         free(group);
         return NULL;
     }
+    group->room = room;
     group->v4.fd = group->v6.fd = -1;
     group->source = settings->address;
     group->on_datagram = on_datagram;

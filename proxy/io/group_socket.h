@@ -4,15 +4,9 @@
 #ifndef CG_IO_GROUP_SOCKET_H
 #define CG_IO_GROUP_SOCKET_H
 
-#include <uv.h>
-
-#include "exchange/gateway.h"
+#include "io/inlet.h"
 
 struct cg_group_socket;
-
-/* One datagram; everything is borrowed until the function returns. It must not close the socket. A datagram that the
- * kernel had to cut comes with no bytes at all, so that it counts as malformed and never as a message. */
-typedef void (*cg_datagram_fn)(void *ctx, const struct cg_datagram *datagram);
 
 /* Opens and binds both sockets and listens on `uv`. Nothing of `settings` is kept by reference. A family that this host
  * does not have is left out: sending to it then fails. NULL when a socket cannot be had or bound; *problem says why
@@ -21,6 +15,11 @@ struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_grou
                                              cg_datagram_fn on_datagram, void *ctx, struct cg_problem *problem);
 /* No datagram comes after this. The memory goes when `uv` has run the closing callbacks. NULL is fine. */
 void cg_group_socket_close(struct cg_group_socket *group);
+
+/* Somebody waits for the very next answers: until then each is handed on as it comes, and not gathered with others. */
+void cg_group_socket_hurry(struct cg_group_socket *group, uint64_t until_us);
+/* Hands on what is being gathered: before anything is decided by the time that it is now. */
+void cg_group_socket_catch_up(struct cg_group_socket *group);
 
 /* The port that a family's socket is bound to, host byte order; 0: that family is left out. */
 uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family);

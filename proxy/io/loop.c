@@ -66,6 +66,8 @@ static void on_prepare(uv_prepare_t *prepare) {
     uint64_t now_us = cg_loop_now_us();
     note_turn(loop, now_us);
     if (!loop->woken && now_us < loop->due_us) return;
+    /* An answer that came in time is no later for having been gathered. */
+    if (now_us >= loop->due_us && loop->group != NULL) cg_group_socket_catch_up(loop->group);
     loop->running = true;
     loop->due_us = cg_gateway_run(loop->gateway, now_us);
     loop->running = loop->woken = false;
@@ -101,6 +103,11 @@ static uint32_t on_zone(void *ctx, const char *interface) {
 static bool on_link(void *ctx, const char *interface, const struct cg_addr *addr) {
     struct cg_loop *loop = ctx;
     return loop->group != NULL && cg_group_socket_on_link(loop->group, interface, addr);
+}
+
+static void on_hurry(void *ctx, uint64_t until_us) {
+    struct cg_loop *loop = ctx;
+    if (loop->group != NULL) cg_group_socket_hurry(loop->group, until_us);
 }
 
 static void fill_random(uint8_t *to, size_t len) {
@@ -192,6 +199,7 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
                                   .kernel_drops = on_kernel_drops,
                                   .zone = on_zone,
                                   .on_link = on_link,
+                                  .hurry = on_hurry,
                                   .wake = on_wake};
     int status = uv_loop_init(&loop->uv);
     if (status != 0) return cg_problem_set(problem, CG_E_INTERNAL, "no event loop: %s", uv_strerror(status));

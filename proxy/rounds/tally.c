@@ -285,6 +285,25 @@ void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const s
     tally->last_refusal = &refusal->next;
 }
 
+static uint32_t lacks_members(const struct cg_tally *tally, double share) {
+    double wanted = share * (double)tally->mapping->member_count;
+    if (tally->mapping->member_count == 0) return UINT32_MAX;
+    if (wanted <= tally->seen_count) return 0;
+    uint32_t whole = (uint32_t)wanted;
+    return whole + (whole < wanted ? 1 : 0) - tally->seen_count;
+}
+
+uint32_t cg_tally_lacks(const struct cg_tally *tally) {
+    const struct cg_finish *finish = &tally->mapping->finish;
+    switch (finish->rule) {
+    case CG_FINISH_DEADLINE: break;
+    case CG_FINISH_ALL: return lacks_members(tally, 1);
+    case CG_FINISH_QUORUM: return lacks_members(tally, finish->quorum);
+    case CG_FINISH_COUNT: return finish->count > tally->answered ? finish->count - tally->answered : 0;
+    }
+    return UINT32_MAX;
+}
+
 bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by) {
     const struct cg_mapping *mapping = tally->mapping;
     if (tally->awaited != NULL) return false;

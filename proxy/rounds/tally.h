@@ -108,6 +108,8 @@ uint32_t cg_tally_missing(const struct cg_tally *tally); /* configured members w
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
 /* Nothing of an answer of this member has come. */
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member);
+/* How many more answers end it at the least; UINT32_MAX: only time does. */
+uint32_t cg_tally_lacks(const struct cg_tally *tally);
 /* The finish rule is met: *ended_by gets "all", "quorum" or "count". */
 bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by);
 

@@ -22,6 +22,10 @@ void bench_bare_init(struct bench_bare *bare);
 void bench_bare_fini(struct bench_bare *bare);
 /* CPU ns an answer: a burst is put into the socket's buffer, then drained while this thread's CPU time counts. */
 double bench_bare_round(struct bench_bare *bare, const struct bench_peer *peer, uint32_t answers, uint32_t bytes);
+/* CPU ns an answer of those that come one by one over that time: epoll_wait and recvmmsg, with rests as the gateway's
+ * socket has them (io/gather.h) or without. */
+double bench_bare_trickle(struct bench_bare *bare, const struct bench_peer *peer, const struct bench_order *order,
+                          bool gathers);
 /* Grows the socket's receive buffer beyond what the system allows everybody, or as far as it does. */
 void bench_grow_buffer(int fd);
 

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -34,7 +35,7 @@ union control {
 struct burst {
     struct sockaddr_in to;
     struct cg_token token;
-    uint32_t answers, bytes;
+    uint32_t answers, bytes, spread_us;
 };
 
 /* The payload is JSON, as its Content-Format says: a text. */
@@ -72,8 +73,17 @@ static void send_answer(int fd, const struct burst *burst, uint32_t number) {
     CG_CHECK(sendmsg(fd, &message, 0) == (ssize_t)burst->bytes);
 }
 
+/* Until the answer's moment: by the clock, so that what is late does not move what follows. */
+static void wait_until(uint64_t at_ns) {
+    struct timespec at = {.tv_sec = (time_t)(at_ns / 1000000000u), .tv_nsec = (long)(at_ns % 1000000000u)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) != 0) {
+    }
+}
+
 static void send_burst(const struct members *members, const struct burst *burst) {
+    uint64_t start_ns = bench_wall_ns(), spread_ns = (uint64_t)burst->spread_us * 1000;
     for (uint32_t i = 0; i < burst->answers; i++) {
+        if (spread_ns > 0) wait_until(start_ns + (i + 1) * spread_ns / burst->answers);
         if (i + 1 == burst->answers) members->state->sent_ns = bench_wall_ns();
         send_answer(members->answers, burst, i);
     }
@@ -81,7 +91,8 @@ static void send_burst(const struct members *members, const struct burst *burst)
 
 static void answer_request(const struct members *members) {
     uint8_t bytes[ANSWER_MAX];
-    struct burst burst = {.answers = members->state->answers, .bytes = members->state->bytes};
+    struct burst burst = {
+        .answers = members->state->answers, .bytes = members->state->bytes, .spread_us = members->state->spread_us};
     socklen_t to_len = sizeof burst.to;
     ssize_t len = recvfrom(members->group, bytes, sizeof bytes, 0, (struct sockaddr *)&burst.to, &to_len);
     uint64_t heard_ns = bench_wall_ns();
@@ -98,7 +109,8 @@ static void answer_request(const struct members *members) {
 static bool follow_order(const struct members *members) {
     struct bench_order order;
     if (read(members->orders, &order, sizeof order) != (ssize_t)sizeof order) return false;
-    struct burst burst = {.token = order.token, .answers = order.answers, .bytes = order.bytes};
+    struct burst burst = {
+        .token = order.token, .answers = order.answers, .bytes = order.bytes, .spread_us = order.spread_us};
     burst.to = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(order.port)};
     burst.to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     send_burst(members, &burst);
@@ -109,6 +121,7 @@ static bool follow_order(const struct members *members) {
 _Noreturn static void run_members(const struct members *members) {
     struct pollfd fds[] = {{.fd = members->group, .events = POLLIN}, {.fd = members->orders, .events = POLLIN}};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    prctl(PR_SET_TIMERSLACK, 1); /* or answers that are to come one by one would come in twos */
     for (;;) {
         CG_CHECK(poll(fds, 2, -1) > 0);
         if (fds[0].revents != 0) answer_request(members);
@@ -187,8 +200,16 @@ bool bench_peer_wait(const struct bench_peer *peer, uint32_t answered) {
     return wait_for(&peer->state->answered, answered);
 }
 
-void bench_peer_burst(const struct bench_peer *peer, const struct bench_order *order) {
-    char byte;
+void bench_peer_begin_burst(const struct bench_peer *peer, const struct bench_order *order) {
     CG_CHECK(write(peer->orders, order, sizeof *order) == (ssize_t)sizeof *order);
+}
+
+void bench_peer_end_burst(const struct bench_peer *peer) {
+    char byte;
     CG_CHECK(read(peer->done, &byte, 1) == 1);
+}
+
+void bench_peer_burst(const struct bench_peer *peer, const struct bench_order *order) {
+    bench_peer_begin_burst(peer, order);
+    bench_peer_end_burst(peer);
 }

@@ -16,13 +16,14 @@ enum { BENCH_RECEIVE_BUFFER = 64 << 20 };
 
 /* In memory that both processes see. */
 struct bench_peer_state {
-    _Atomic uint32_t answers;  /* that the next group request gets */
-    _Atomic uint32_t bytes;    /* of each, CoAP header and all */
-    _Atomic uint32_t heard;    /* group requests, so far */
-    _Atomic uint32_t answered; /* of those */
-    _Atomic uint32_t hold;     /* answering waits while this is set */
-    _Atomic uint64_t heard_ns; /* CLOCK_MONOTONIC: when the last group request was read */
-    _Atomic uint64_t sent_ns;  /* before the last answer to it was sent */
+    _Atomic uint32_t answers;   /* that the next group request gets */
+    _Atomic uint32_t bytes;     /* of each, CoAP header and all */
+    _Atomic uint32_t spread_us; /* they come one by one, evenly, over this time; 0: all at once */
+    _Atomic uint32_t heard;     /* group requests, so far */
+    _Atomic uint32_t answered;  /* of those */
+    _Atomic uint32_t hold;      /* answering waits while this is set */
+    _Atomic uint64_t heard_ns;  /* CLOCK_MONOTONIC: when the last group request was read */
+    _Atomic uint64_t sent_ns;   /* before the last answer to it was sent */
 };
 
 struct bench_peer {
@@ -37,7 +38,8 @@ struct bench_order {
     struct cg_token token;
     uint16_t port; /* on 127.0.0.1 */
     uint32_t answers;
-    uint32_t bytes; /* of each answer */
+    uint32_t bytes;     /* of each answer */
+    uint32_t spread_us; /* as above */
 };
 
 /* Forks; start it before anything that must not be in two processes. */
@@ -50,5 +52,8 @@ bool bench_peer_wait_heard(const struct bench_peer *peer, uint32_t heard);
 bool bench_peer_wait(const struct bench_peer *peer, uint32_t answered);
 /* Sends a burst and waits until it is sent. */
 void bench_peer_burst(const struct bench_peer *peer, const struct bench_order *order);
+/* The same in two halves: in between it comes. */
+void bench_peer_begin_burst(const struct bench_peer *peer, const struct bench_order *order);
+void bench_peer_end_burst(const struct bench_peer *peer);
 
 #endif

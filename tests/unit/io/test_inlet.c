@@ -1,0 +1,168 @@
+/* The way in of one socket: when datagrams came, and which of them are gathered. The hard thing: nothing here may
+ * depend on how fast anything is, so rests are begun by hand, and what came is let lie long enough to tell its arrival
+ * from its reading. */
+#include "io/inlet.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/container.h"
+#include "fake_member.h"
+
+enum { CLOCKS_US = 5000 /* what two clocks may disagree by */, LIES_US = 50000 };
+
+struct side {
+    uv_loop_t uv;
+    struct cg_inlet inlet;
+    struct cg_inlet_room *room;
+    struct fake_member socket, member;
+    size_t received;
+    uint64_t arrival_us;
+    uint64_t hurry_us; /* to be called from on_datagram; 0: not */
+    bool closed;
+};
+
+static uint64_t now_us(void) { return uv_hrtime() / 1000; }
+
+static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
+    struct side *side = ctx;
+    side->received++;
+    side->arrival_us = datagram->arrival_us;
+    if (side->hurry_us != 0) cg_inlet_hurry(&side->inlet, side->hurry_us);
+}
+
+static void on_closed(struct cg_inlet *inlet) { CG_CONTAINER(inlet, struct side, inlet)->closed = true; }
+
+static int setup(void **state) {
+    struct side *side = calloc(1, sizeof *side);
+    assert_non_null(side);
+    assert_int_equal(uv_loop_init(&side->uv), 0);
+    fake_member_init(&side->socket, "127.0.0.1", NULL);
+    fake_member_init(&side->member, "127.0.0.2", NULL);
+    side->room = cg_inlet_room_new();
+    assert_non_null(side->room);
+    assert_int_equal(cg_inlet_open(&side->inlet, &side->uv, side->socket.fd, side->room, on_datagram, side), 0);
+    *state = side;
+    return 0;
+}
+
+static int teardown(void **state) {
+    struct side *side = *state;
+    cg_inlet_close(&side->inlet, on_closed);
+    uv_run(&side->uv, UV_RUN_DEFAULT);
+    assert_true(side->closed);
+    assert_int_equal(uv_loop_close(&side->uv), 0);
+    cg_inlet_room_free(side->room);
+    fake_member_fini(&side->socket);
+    fake_member_fini(&side->member);
+    free(side);
+    return 0;
+}
+
+static void send_one(struct side *side) { fake_member_send(&side->member, &side->socket.addr, "x", 1); }
+
+static void wait_for(struct side *side, size_t received) {
+    while (side->received < received) uv_run(&side->uv, UV_RUN_ONCE);
+}
+
+static bool is_watched(const struct side *side) { return uv_is_active((const uv_handle_t *)&side->inlet.poll); }
+
+/* As if some had come closely. */
+static void begin_rest(struct side *side) {
+    size_t received = side->received;
+    side->inlet.gather.rests = true;
+    send_one(side);
+    wait_for(side, received + 1);
+    assert_false(is_watched(side));
+}
+
+static void test_what_comes_is_taken_at_once(void **state) {
+    struct side *side = *state;
+    uint64_t before_us = now_us();
+    send_one(side);
+    wait_for(side, 1);
+    assert_in_range(side->arrival_us, before_us, now_us());
+    assert_true(is_watched(side));
+}
+
+static void test_gathered_ones_keep_their_arrival(void **state) {
+    struct side *side = *state;
+    begin_rest(side);
+    uint64_t before_us = now_us();
+    send_one(side);
+    uint64_t sent_us = now_us();
+    usleep(LIES_US);
+    wait_for(side, 2);
+    assert_in_range(side->arrival_us, before_us - CLOCKS_US, sent_us + CLOCKS_US);
+}
+
+/* The clock on the wall was set meanwhile. */
+static void test_arrival_is_after_the_socket_was_empty(void **state) {
+    struct side *side = *state;
+    begin_rest(side);
+    send_one(side);
+    usleep(LIES_US);
+    side->inlet.emptied_us = now_us();
+    uint64_t emptied_us = side->inlet.emptied_us;
+    wait_for(side, 2);
+    assert_int_equal(side->arrival_us, emptied_us);
+}
+
+static void test_a_rest_ends_when_nothing_came(void **state) {
+    struct side *side = *state;
+    begin_rest(side);
+    while (!is_watched(side)) uv_run(&side->uv, UV_RUN_ONCE);
+    assert_int_equal(side->received, 1);
+    send_one(side);
+    wait_for(side, 2);
+}
+
+static void test_hurry_ends_a_rest(void **state) {
+    struct side *side = *state;
+    begin_rest(side);
+    cg_inlet_hurry(&side->inlet, now_us() + 1000000000);
+    assert_true(is_watched(side));
+    side->inlet.gather.rests = true;
+    send_one(side);
+    wait_for(side, 2);
+    assert_true(is_watched(side));
+}
+
+static void test_hurry_while_a_datagram_is_handed_on(void **state) {
+    struct side *side = *state;
+    begin_rest(side);
+    side->hurry_us = now_us() + 1000000000;
+    send_one(side);
+    wait_for(side, 2);
+    assert_true(is_watched(side));
+}
+
+static void test_catching_up_takes_what_was_gathered(void **state) {
+    struct side *side = *state;
+    send_one(side);
+    cg_inlet_catch_up(&side->inlet); /* it is watched: the loop will say so */
+    assert_int_equal(side->received, 0);
+    wait_for(side, 1);
+    begin_rest(side);
+    send_one(side);
+    cg_inlet_catch_up(&side->inlet);
+    assert_int_equal(side->received, 3);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_what_comes_is_taken_at_once, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_gathered_ones_keep_their_arrival, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_arrival_is_after_the_socket_was_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_rest_ends_when_nothing_came, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hurry_ends_a_rest, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_hurry_while_a_datagram_is_handed_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_catching_up_takes_what_was_gathered, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
