@@ -28,3 +28,17 @@ struct cg_config *must_parse(const char *document) {
     assert_non_null(config);
     return config;
 }
+
+static struct cg_config *lent[256];
+static size_t lent_count;
+
+const struct cg_config *settings_of(const char *document) {
+    assert_true(lent_count < sizeof lent / sizeof *lent);
+    return lent[lent_count++] = must_parse(document);
+}
+
+int settings_teardown(void **state) {
+    (void)state;
+    while (lent_count > 0) cg_config_unref(lent[--lent_count]);
+    return 0;
+}

@@ -23,31 +23,30 @@ static void a_name_is_kept_as_uri_host_has_it_R50(void **state) {
         cg_buf_init(&text, 0);
         cg_buf_printf(&text, "{'mappings':[{'name':'m','security':'none','group':'%s'}]}", table[i].uri);
         cg_buf_put_u8(&text, 0);
-        struct cg_config *config = must_parse((const char *)text.data);
+        const struct cg_config *config = settings_of((const char *)text.data);
         const struct cg_target *target = &config->mappings[0].targets[0];
         assert_string_equal(target->uri, table[i].normal);
         assert_true(cg_slice_is(target->host, table[i].host));
         assert_int_equal(target->group.family, CG_FAMILY_NONE);
         assert_int_equal(target->group.port, table[i].port);
-        cg_config_unref(config);
         cg_buf_fini(&text);
     }
 }
 
 static void a_literal_has_no_name_R50(void **state) {
     (void)state;
-    struct cg_config *config = must_parse("{'mappings':[{'name':'m','security':'none','group':'coap://224.0.1.187'}]}");
+    const struct cg_config *config =
+        settings_of("{'mappings':[{'name':'m','security':'none','group':'coap://224.0.1.187'}]}");
     const struct cg_target *target = &config->mappings[0].targets[0];
     struct cg_addr group = cg_target_group(target);
     assert_int_equal(target->host.len, 0);
     assert_true(cg_addr_equal(&group, &target->group));
-    cg_config_unref(config);
 }
 
 static void two_names_are_two_targets_and_one_name_is_one(void **state) {
     (void)state;
-    cg_config_unref(must_parse("{'mappings':[{'name':'m','security':'none','targets':[{'group':'coap://a.example'},"
-                               "{'group':'coap://b.example'},{'group':'coap://a.example:61616'}]}]}"));
+    (void)settings_of("{'mappings':[{'name':'m','security':'none','targets':[{'group':'coap://a.example'},"
+                      "{'group':'coap://b.example'},{'group':'coap://a.example:61616'}]}]}");
     struct cg_config *config;
     struct cg_mistakes mistakes;
     cg_mistakes_init(&mistakes);
@@ -61,9 +60,9 @@ static void two_names_are_two_targets_and_one_name_is_one(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_name_is_kept_as_uri_host_has_it_R50),
-        cmocka_unit_test(a_literal_has_no_name_R50),
-        cmocka_unit_test(two_names_are_two_targets_and_one_name_is_one),
+        settings_test(a_name_is_kept_as_uri_host_has_it_R50),
+        settings_test(a_literal_has_no_name_R50),
+        settings_test(two_names_are_two_targets_and_one_name_is_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

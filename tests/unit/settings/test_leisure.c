@@ -58,6 +58,7 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
+    (void)settings_teardown(state);
     struct folder *folder = *state;
     unlink(folder->file);
     unlink(folder->next);
@@ -68,9 +69,8 @@ static void assert_leisure(const char *groups, const char *mapping, double secon
     char document[1024];
     snprintf(document, sizeof document, "{%s'mappings':[{'name':'m','group':'coap://224.0.1.187',%s}]}", groups,
              mapping);
-    struct cg_config *config = must_parse(document);
+    const struct cg_config *config = settings_of(document);
     assert_float_equal(config->mappings[0].leisure, seconds, 0);
-    cg_config_unref(config);
 }
 
 static void of_a_plain_group_it_is_5(void **state) {
@@ -118,12 +118,12 @@ static void what_the_mapping_says_counts_also_0(void **state) {
 int main(void) {
     if (sodium_init() < 0) return 1;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(of_a_plain_group_it_is_5),
-        cmocka_unit_test(relayed_it_is_20),
+        settings_test(of_a_plain_group_it_is_5),
+        settings_test(relayed_it_is_20),
         cmocka_unit_test_setup_teardown(with_the_group_mode_it_is_20, set_up, tear_down),
         cmocka_unit_test_setup_teardown(with_the_pairwise_mode_only_it_is_13, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_rekey_that_brings_the_group_mode_brings_its_leisure, set_up, tear_down),
-        cmocka_unit_test(what_the_mapping_says_counts_also_0),
+        settings_test(what_the_mapping_says_counts_also_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -472,27 +472,27 @@ static void a_document_may_end_anywhere(void **state) {
         assert_null(config);
         cg_mistakes_fini(&mistakes);
     }
-    cg_config_unref(must_parse(document));
+    (void)settings_of(document);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(text_that_is_no_document),
-        cmocka_unit_test(keys_and_kinds),
-        cmocka_unit_test(numbers_and_sections),
-        cmocka_unit_test(listeners),
-        cmocka_unit_test(clients),
-        cmocka_unit_test(security_must_be_said_R1),
-        cmocka_unit_test(group_uris_R2_R34_R43),
-        cmocka_unit_test(names_and_paths),
-        cmocka_unit_test(methods_R58),
-        cmocka_unit_test(times_and_counts),
-        cmocka_unit_test(members_and_finish),
-        cmocka_unit_test(grants),
-        cmocka_unit_test(all_mistakes_come_at_once),
-        cmocka_unit_test(a_list_of_mistakes_has_an_end),
-        cmocka_unit_test(what_nests_too_deep_is_refused),
-        cmocka_unit_test(a_document_may_end_anywhere),
+        settings_test(text_that_is_no_document),
+        settings_test(keys_and_kinds),
+        settings_test(numbers_and_sections),
+        settings_test(listeners),
+        settings_test(clients),
+        settings_test(security_must_be_said_R1),
+        settings_test(group_uris_R2_R34_R43),
+        settings_test(names_and_paths),
+        settings_test(methods_R58),
+        settings_test(times_and_counts),
+        settings_test(members_and_finish),
+        settings_test(grants),
+        settings_test(all_mistakes_come_at_once),
+        settings_test(a_list_of_mistakes_has_an_end),
+        settings_test(what_nests_too_deep_is_refused),
+        settings_test(a_document_may_end_anywhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -123,7 +123,7 @@ static void the_schema_says_all_of_a_row(void **state) {
 
 /* The pointers that a change from one document to the other warns of, each followed by a space. */
 static void assert_restarts(const char *before, const char *after, const char *pointers) {
-    struct cg_config *old = must_parse(before), *fresh = must_parse(after);
+    const struct cg_config *old = settings_of(before), *fresh = settings_of(after);
     struct cg_mistakes warnings;
     char got[256] = "";
     cg_mistakes_init(&warnings);
@@ -134,8 +134,6 @@ static void assert_restarts(const char *before, const char *after, const char *p
     }
     assert_string_equal(got, pointers);
     cg_mistakes_fini(&warnings);
-    cg_config_unref(old);
-    cg_config_unref(fresh);
 }
 
 static void what_a_reload_cannot_change_is_named(void **state) {
@@ -167,10 +165,10 @@ static void what_a_reload_cannot_change_is_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_defaults_are_those_of_the_interface),
-        cmocka_unit_test(the_schema_file_is_what_the_program_prints),
-        cmocka_unit_test(the_schema_says_all_of_a_row),
-        cmocka_unit_test(what_a_reload_cannot_change_is_named),
+        settings_test(the_defaults_are_those_of_the_interface),
+        settings_test(the_schema_file_is_what_the_program_prints),
+        settings_test(the_schema_says_all_of_a_row),
+        settings_test(what_a_reload_cannot_change_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
