@@ -494,6 +494,13 @@ void keys_change(void) {
     world_run(&stage->world);
 }
 
+void gateway_stops(void) {
+    note("the gateway stops");
+    cg_gateway_stop(stage->world.gateway);
+    cg_gateway_finish_all(stage->world.gateway);
+    world_run(&stage->world);
+}
+
 void nothing_can_be_sent(void) {
     note("the network is down");
     stage->world.emit_error = CG_E_EMIT;

@@ -51,6 +51,7 @@ void member_repeats(const char *member); /* the same datagram that it sent last,
 
 void time_passes(double seconds);
 void keys_change(void);         /* of all who hold keys */
+void gateway_stops(void);       /* and has all end with what they have */
 void nothing_can_be_sent(void); /* from now on: the network is down */
 
 /* What everybody has heard since they were last asked. To the group, or to one member by unicast. */

@@ -101,13 +101,26 @@ static struct cg_slice put_value(uint8_t *to, enum kind kind, const char *text, 
     return cg_slice_of(to, len);
 }
 
+/* Options without a name are called by their number, and are in hexadecimal. */
+static const struct name *unnamed(const char *word) {
+    static struct name name = {.kind = HEX};
+    static char text[8];
+    char *end;
+    unsigned long number = strtoul(word, &end, 10);
+    if (end == word || *end != ':' || number > UINT16_MAX) return NULL;
+    snprintf(text, sizeof text, "%lu", number);
+    name.name = text;
+    name.number = (uint16_t)number;
+    return &name;
+}
+
 static const struct name *name_of(struct cg_slice word) {
     const char *colon = memchr(word.data, ':', word.len);
     for (size_t i = 0; colon != NULL && i < sizeof names / sizeof *names; i++) {
         if (cg_slice_is(cg_slice_of(word.data, (size_t)(colon - (const char *)word.data)), names[i].name))
             return &names[i];
     }
-    return NULL;
+    return unnamed((const char *)word.data);
 }
 
 static void insert(struct spoken *spoken, struct cg_opt opt) {
