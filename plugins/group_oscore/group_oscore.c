@@ -1,6 +1,7 @@
 /* The group as a protector: its epochs, and the life of bindings. The hard thing: a binding must outlive the cast that
  * released it while a thread still works for it. */
 #include "group_oscore/binding.h"
+#include "legs/engine.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -139,7 +140,7 @@ static bool uses_keys_of(const struct cg_epoch *epoch, const struct cg_epoch *in
 /* Everything whose key material is in use no more. Where only members or the gateway's Sender ID changed, the members'
  * keys go on, the pairwise ones as well (RFC 10021 §2.6.3.1). */
 static void retire_replaced(struct cg_group_oscore *group) {
-    uint64_t now_us = group->services->gateway == NULL ? 0 : cg_gateway_now(group->services->gateway);
+    uint64_t now_us = group->services->engine == NULL ? 0 : cg_engine_now(group->services->engine);
     struct cg_epoch *epoch;
     DL_FOREACH(group->epochs, epoch) {
         bool in_use = uses_keys_of(epoch, group->current) || uses_keys_of(epoch, group->next);
@@ -158,5 +159,5 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
     retire_replaced(group);
-    if (left && group->services->gateway != NULL) cg_gateway_left(group->services->gateway, &group->protector);
+    if (left && group->services->engine != NULL) cg_engine_left(group->services->engine, &group->protector);
 }

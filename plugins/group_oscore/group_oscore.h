@@ -5,14 +5,14 @@
 #define CG_GROUP_OSCORE_H
 
 #include "legs/crypto.h"
-#include "exchange/gateway.h"
+#include "legs/protector.h"
 #include "legs/sender.h"
 #include "group_oscore/later.h"
 #include "oscore/context.h"
 
 /* What all groups use; outlives them. */
 struct cg_group_services {
-    struct cg_gateway *gateway; /* set before the first request */
+    struct cg_engine *engine; /* set before the first request */
     struct cg_senders *senders;
     struct cg_crypto *crypto;
     struct cg_later later; /* all zero at first; all groups' */

@@ -2,6 +2,7 @@
  * under one of several epochs, so further attempts may follow the first; and nothing that is not verified may change
  * anything but the counts of failures. */
 #include "group_oscore/binding.h"
+#include "legs/engine.h"
 #include "base/container.h"
 
 #include "oscore/classes.h"
@@ -59,7 +60,7 @@ static void try_epoch(struct group_opening *o, struct cg_epoch *epoch) {
 }
 
 static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoch *epoch) {
-    return epoch->retired_us != 0 && cg_gateway_now(group->services->gateway) - epoch->retired_us > OLD_EPOCH_US;
+    return epoch->retired_us != 0 && cg_engine_now(group->services->engine) - epoch->retired_us > OLD_EPOCH_US;
 }
 
 /* The request's own epoch. In pairwise mode the keys depend on the gateway's credential as well, which may have changed
@@ -117,7 +118,7 @@ static bool may_begin(struct group_opening *o) {
     const struct cg_group_services *services = binding->group->services;
     o->at_home = cg_epoch_is_home(o->op.peer, &o->from);
     return o->turn == TURN_HAS_COME ||
-           cg_forgeries_allow(&binding->forgeries, &services->later.failures, cg_gateway_now(services->gateway),
+           cg_forgeries_allow(&binding->forgeries, &services->later.failures, cg_engine_now(services->engine),
                               &o->member->account, &o->from, o->at_home);
 }
 
@@ -138,7 +139,7 @@ static void end_verifying(struct group_opening *o, int err) {
     struct cg_group_services *services = o->binding->group->services;
     if (o->charged == NULL) return;
     if (err < 0 && o->forged) {
-        cg_forgeries_fail(forgeries, &services->later.failures, cg_gateway_now(services->gateway), &o->charged->account,
+        cg_forgeries_fail(forgeries, &services->later.failures, cg_engine_now(services->engine), &o->charged->account,
                           &o->from, o->at_home);
     } else {
         cg_forgeries_end(forgeries, &o->charged->account, o->at_home);
@@ -269,7 +270,7 @@ static void deliver(struct group_opening *o, int err, struct cg_opened *opened) 
     struct cg_binding *binding = o->binding;
     end_verifying(o, err);
     if (err < 0) refuse(o, opened);
-    cg_gateway_opened(binding->group->services->gateway, o->job, err, opened);
+    cg_engine_opened(binding->group->services->engine, o->job, err, opened);
     free_opening(o);
     cg_binding_end_job(binding);
 }
@@ -289,7 +290,7 @@ static void deliver_waiting(struct cg_waiting *waiting, int err) {
 static int begin_waited(struct cg_later *later, struct group_opening *o) {
     struct cg_opened opened = {0};
     struct cg_forgeries *forgeries = &o->binding->forgeries;
-    const uint64_t now_us = cg_gateway_now(o->binding->group->services->gateway);
+    const uint64_t now_us = cg_engine_now(o->binding->group->services->engine);
     const bool at_home = o->at_home; /* as it was when it began to wait */
     o->turn = TURN_HAS_COME;
     o->reason = 0; /* why it would be refused if its turn did not come */
@@ -325,7 +326,7 @@ static int wait_for_turn(struct group_opening *o) {
     size_t bytes = sizeof *o + o->sealed_len + CG_OSCORE_OPEN_ROOM(o->sealed_len);
     if (later->running == NULL) return begin_waited(later, o);
     o->reason = CG_E_ATTEMPTS;
-    const uint64_t now_us = cg_gateway_now(services->gateway);
+    const uint64_t now_us = cg_engine_now(services->engine);
     int err = cg_later_add(later, &o->waiting, &o->binding->forgeries, &whence, bytes, now_us);
     return err < 0 ? err : CG_PENDING;
 }

@@ -3,6 +3,7 @@
  * owns everything it needs, and starts over under the new keys, since who was evicted must not read what goes out
  * afterwards (R55). */
 #include "group_oscore/binding.h"
+#include "legs/engine.h"
 
 #include <stdlib.h>
 
@@ -46,7 +47,7 @@ static int refuse(struct cg_problem *problem, int err) {
 static void deliver(struct group_sealing *s, int err, const struct cg_problem *problem) {
     struct cg_binding *binding = s->binding;
     struct cg_slice datagram = err < 0 ? CG_SLICE_NONE : cg_slice_of(s->data, s->len);
-    cg_gateway_sealed(binding->group->services->gateway, s->job, err, datagram, problem);
+    cg_engine_sealed(binding->group->services->engine, s->job, err, datagram, problem);
     free_sealing(s);
     cg_binding_end_job(binding);
 }

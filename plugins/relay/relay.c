@@ -2,6 +2,7 @@
  * kid of an answer is shown but proves nothing, so members are told apart by address; and a replay is what was sent
  * before, not what was looked at before. */
 #include "relay/relay.h"
+#include "legs/engine.h"
 #include "base/container.h"
 
 #include <stdlib.h>
@@ -52,8 +53,8 @@ static void release(struct cg_binding *binding) {
 
 /* One whom nobody knows is the same only within his exchange. */
 static void make_claim(struct cg_claim *claim, const struct cg_sealing *sealing, struct cg_slice option) {
-    struct cg_ticket exchange = sealing->client.len > 0 ? (struct cg_ticket){0} : sealing->exchange;
-    const struct cg_slice parts[] = {sealing->client, cg_slice_of(&exchange, sizeof exchange),
+    struct cg_ticket origin = sealing->client.len > 0 ? (struct cg_ticket){0} : sealing->origin;
+    const struct cg_slice parts[] = {sealing->client, cg_slice_of(&origin, sizeof origin),
                                      cg_slice_of(&sealing->method, sizeof sealing->method), option, sealing->payload};
     cg_digest(claim->bytes, parts, sizeof parts / sizeof *parts);
 }
@@ -117,7 +118,7 @@ static int admit(struct relay_check *check, const struct cg_oscore_opened *opene
     check->admission = (struct cg_windows_wait){.id = window_id(check->binding->checker, opened->peer),
                                                 .number = opened->number,
                                                 .claim = check->binding->claim,
-                                                .now_us = cg_gateway_now(services->gateway),
+                                                .now_us = cg_engine_now(services->engine),
                                                 .ready = on_admitted};
     return cg_windows_admit(services->windows, &check->admission, problem);
 }
@@ -126,7 +127,7 @@ static void finish(struct relay_check *check, int err, struct cg_problem *proble
     if (err < 0) err = refuse(problem, err);
     check->binding->window = err < 0 ? NULL : check->admission.window;
     struct cg_slice datagram = err < 0 ? CG_SLICE_NONE : cg_buf_slice(&check->datagram);
-    cg_gateway_sealed(check->relay->services->gateway, check->job, err, datagram, problem);
+    cg_engine_sealed(check->relay->services->engine, check->job, err, datagram, problem);
     free_check(check);
 }
 
@@ -280,14 +281,14 @@ static bool relay_is_stale(struct cg_protector *protector, const struct cg_bindi
 static int relay_leave(struct cg_protector *protector, const struct cg_binding *binding, struct cg_problem *problem) {
     const struct cg_relay_services *services = (CG_CONTAINER(protector, struct cg_relay, protector))->services;
     if (binding == NULL || binding->window == NULL) return CG_OK;
-    int err = cg_window_check(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
+    int err = cg_window_check(binding->window, binding->number, &binding->claim, cg_engine_now(services->engine));
     return err < 0 ? refuse(problem, err) : CG_OK;
 }
 
 static void relay_left(struct cg_protector *protector, const struct cg_binding *binding) {
     const struct cg_relay_services *services = (CG_CONTAINER(protector, struct cg_relay, protector))->services;
     if (binding == NULL || binding->window == NULL) return;
-    cg_window_sent(binding->window, binding->number, &binding->claim, cg_gateway_now(services->gateway));
+    cg_window_sent(binding->window, binding->number, &binding->claim, cg_engine_now(services->engine));
 }
 
 static void relay_release(struct cg_protector *protector, struct cg_binding *binding) {

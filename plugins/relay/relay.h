@@ -6,14 +6,14 @@
 #define CG_RELAY_H
 
 #include "legs/crypto.h"
-#include "exchange/gateway.h"
+#include "legs/protector.h"
 #include "oscore/context.h"
 #include "relay/windows.h"
 
 struct cg_relay;
 
 struct cg_relay_services {
-    struct cg_gateway *gateway; /* set before the first request */
+    struct cg_engine *engine; /* set before the first request */
     struct cg_crypto *crypto;
     struct cg_windows *windows; /* of what all relays have sent */
 };

@@ -10,6 +10,7 @@
 #include "base/check.h"
 #include "base/log.h"
 #include "builtin.h"
+#include "exchange/gateway.h"
 #include "settings/security_group.h"
 #include "store/sqlite.h"
 
@@ -346,12 +347,12 @@ void cg_protectors_init(struct cg_protectors *protectors) {
 
 static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
                       struct cg_problem *problem) {
-    if (protectors->group_services.gateway != NULL) return CG_OK;
+    if (protectors->group_services.engine != NULL) return CG_OK;
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     unsigned threads = cores > 0 ? (unsigned)cores : 1;
     cg_crypto_pool_init(&protectors->pool, uv, threads);
     protectors->group_services.crypto = protectors->relay_services.crypto = &protectors->pool.crypto;
-    protectors->group_services.gateway = protectors->relay_services.gateway = gateway;
+    protectors->group_services.engine = protectors->relay_services.engine = cg_gateway_engine(gateway);
     if (cg_crypto_pool_warm(&protectors->pool, threads) == CG_OK) return CG_OK;
     return cg_problem_set(problem, CG_E_NO_MEMORY, "there is no room for %u threads that sign and verify", threads);
 }
@@ -411,7 +412,7 @@ void cg_protectors_fini(struct cg_protectors *protectors) {
         free(relay->file);
         free(relay);
     }
-    if (protectors->group_services.gateway != NULL) cg_crypto_pool_fini(&protectors->pool);
+    if (protectors->group_services.engine != NULL) cg_crypto_pool_fini(&protectors->pool);
     cg_windows_fini(&protectors->windows);
     cg_relayed_file_fini(&protectors->relayed);
     cg_senders_fini(&protectors->senders);

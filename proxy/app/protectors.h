@@ -10,6 +10,8 @@
 #include "io/store_thread.h"
 #include "relay/relay.h"
 
+struct cg_gateway;
+
 struct cg_protectors {
     struct cg_group_services group_services;
     struct cg_relay_services relay_services;

@@ -1,16 +1,17 @@
-/* The functional core as one object: exchanges, casts and asks, their deadlines and their queue of events. It has no
- * socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
+/* The functional core as one object: the exchanges, what they wait for, and the queue of those whose step is to run.
+ * It has no socket, no clock and no thread: the shell calls it with the time, tests call it with any time they like.
  *
  * Calls come from one thread. start, abandon and receive only change state and enqueue; run does what is due and is
  * the only call that talks to sinks. */
 #ifndef CG_EXCHANGE_GATEWAY_H
 #define CG_EXCHANGE_GATEWAY_H
 
-#include "legs/port.h"
-#include "legs/protector.h"
 #include "base/slots.h"
+#include "legs/port.h"
+#include "model/request.h"
 #include "model/stats.h"
 
+struct cg_engine;
 struct cg_gateway;
 struct cg_sink;
 
@@ -45,31 +46,17 @@ void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, cons
 /* The client left: its sink tells nobody anything more. A stale ticket is ignored. */
 void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
 
-struct cg_datagram {
-    struct cg_addr from;
-    struct cg_slice bytes;
-    uint64_t arrival_us; /* monotonic */
-};
-
 /* One datagram from a group socket. */
 void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *datagram);
 
-/* Results that a protector promised with CG_PENDING, on the loop's thread. `err` is CG_OK or the reason. A job whose
- * cast ended is ignored. Everything is borrowed for the call. */
-void cg_gateway_sealed(struct cg_gateway *gateway, uint64_t job, int err, struct cg_slice datagram,
-                       const struct cg_problem *problem);
-void cg_gateway_opened(struct cg_gateway *gateway, uint64_t job, int err, const struct cg_opened *opened);
-
-/* The gateway has left the group that this protector stood for: what runs under it ends with the answers that it has
- * (RFC 10021 §5.1). */
-struct cg_protector;
-void cg_gateway_left(struct cg_gateway *gateway, const struct cg_protector *protector);
+/* What runs its legs: for protectors, which deliver there what they have promised. */
+struct cg_engine *cg_gateway_engine(struct cg_gateway *gateway);
 
 /* The time of the current or latest call, monotonic µs. */
 uint64_t cg_gateway_now(const struct cg_gateway *gateway);
 
-/* Does what is queued and due. Returns when to be called again at the latest (monotonic µs; UINT64_MAX: not before
- * something comes in). */
+/* Does what is queued and due, for 64 exchanges at most. Returns when to be called again at the latest (monotonic µs;
+ * the present time: there is more to do at once; UINT64_MAX: not before something comes in). */
 uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
 
 /* Refuses new exchanges; the running ones go on. */

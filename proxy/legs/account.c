@@ -3,19 +3,19 @@
  * a datagram's way make one figure of it. */
 #include "legs/account.h"
 
-#include "exchange/state.h"
+#include "legs/engine.h"
 
-void cg_account_begin(struct cg_gateway *gateway, enum cg_fate weakest) {
-    gateway->account = (struct cg_account){.fate = weakest};
+void cg_account_begin(struct cg_engine *engine, enum cg_fate weakest) {
+    engine->account = (struct cg_account){.fate = weakest};
 }
 
-void cg_account_say(struct cg_gateway *gateway, enum cg_fate fate) {
-    if (fate < gateway->account.fate) gateway->account.fate = fate;
+void cg_account_say(struct cg_engine *engine, enum cg_fate fate) {
+    if (fate < engine->account.fate) engine->account.fate = fate;
 }
 
-void cg_account_postpone(struct cg_gateway *gateway) { gateway->account.postponed = true; }
+void cg_account_postpone(struct cg_engine *engine) { engine->account.postponed = true; }
 
-void cg_account_end(struct cg_gateway *gateway) {
-    if (!gateway->account.postponed) gateway->totals.fates[gateway->account.fate]++;
-    gateway->account = (struct cg_account){0};
+void cg_account_end(struct cg_engine *engine) {
+    if (!engine->account.postponed) engine->totals->fates[engine->account.fate]++;
+    engine->account = (struct cg_account){0};
 }

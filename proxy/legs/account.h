@@ -8,7 +8,7 @@
 
 #include "model/stats.h"
 
-struct cg_gateway;
+struct cg_engine;
 
 struct cg_account {
     enum cg_fate fate; /* so far; the strongest of all where no datagram is being looked at */
@@ -16,10 +16,10 @@ struct cg_account {
 };
 
 /* The fate is `weakest` where nothing else is said. */
-void cg_account_begin(struct cg_gateway *gateway, enum cg_fate weakest);
-void cg_account_say(struct cg_gateway *gateway, enum cg_fate fate);
+void cg_account_begin(struct cg_engine *engine, enum cg_fate weakest);
+void cg_account_say(struct cg_engine *engine, enum cg_fate fate);
 /* Another begin follows when the protector has opened it. */
-void cg_account_postpone(struct cg_gateway *gateway);
-void cg_account_end(struct cg_gateway *gateway);
+void cg_account_postpone(struct cg_engine *engine);
+void cg_account_end(struct cg_engine *engine);
 
 #endif

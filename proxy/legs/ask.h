@@ -1,35 +1,55 @@
-/* What the asks' own files share: ask.c (transmission, members, challenges) and blocks.c. Others see state.h. */
+/* One unicast Confirmable request to an endpoint (RFC 7252 §4.2): to a member that is silent, that has challenged the
+ * group request, or whose answer comes in blocks (blocks.h). It may make several requests one after another, each with
+ * a token, Message ID and protection of its own.
+ *
+ * Its owner ends it when it has heard enough, or hears of its end: `ended` with a problem says that nothing went out.
+ */
 #ifndef CG_LEGS_ASK_H
 #define CG_LEGS_ASK_H
 
-#include "exchange/state.h"
+#include "legs/leg.h"
+#include "wire/block.h"
 
-/* ask.c */
+#define CG_ECHO_MAX 40 /* RFC 9175 §2.2.1 */
 
-/* The exchange owns it; it does nothing yet. NULL, with *problem: too many, out of memory, or a URI that cannot be put
- * into options. */
-struct cg_ask *cg_ask_new(struct cg_gateway *gateway, struct cg_exchange *exchange, enum cg_ask_purpose purpose,
-                          const struct cg_addr *to, const struct cg_target *target, struct cg_problem *problem);
-/* Has it make its request, with Echo and Block2 where they belong, as soon as its address takes one more. May end the
- * ask. */
-void cg_ask_go(struct cg_gateway *gateway, struct cg_ask *ask);
-/* Its latest request is over, and there is a further one to make. May end the ask. */
-void cg_ask_go_on(struct cg_gateway *gateway, struct cg_ask *ask);
-/* For the endpoint table: it is its turn. Gives it a token and a MID, and makes and sends its request. May end the ask.
- */
-void cg_ask_launch(struct cg_gateway *gateway, struct cg_ask *ask);
-/* Ends the ask without an answer. One that stays incomplete is refused, because half a body is none. */
-void cg_ask_give_up(struct cg_gateway *gateway, struct cg_ask *ask);
+struct cg_ask {
+    struct cg_leg leg; /* its timer: retransmission */
+    struct cg_turn turn;
+    struct cg_ask *previous_of_owner, *next_of_owner; /* for a list that the owner keeps, if it does */
+    struct cg_arena *arena;                           /* the owner's */
+    uint32_t *left;              /* how many more requests it may make, of its member's share; NULL: not counted */
+    struct cg_slice identity;    /* of the member, where it is known by its credential */
+    uint8_t echo[CG_ECHO_MAX];   /* what the member wants to see in the request; echo_len 0: nothing */
+    uint8_t block[CG_BLOCK_MAX]; /* the value of the request's Block2, where it has one */
+    uint8_t echo_len, block_len;
+    bool has_block;
+    bool acknowledged; /* an empty ACK came: the answer follows */
+    uint8_t attempts;
+    uint64_t timeout_us;
+};
 
-/* blocks.c */
+/* It does nothing yet. `identity` (empty: not known) stays where it is until the ask has ended. NULL, with *problem:
+ * too many, or out of memory. */
+struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *order, const struct cg_addr *to,
+                          struct cg_slice identity, struct cg_problem *problem);
+/* The request is to carry this Echo option. False: out of memory. */
+bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) CG_MUST_CHECK;
+/* Has it make its request as soon as its address takes one more. May end the ask. */
+void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
+/* Its latest request is over, and there is a further one to make, without that one's Echo. May end the ask. */
+void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);
+/* From `challenge`: the request is made again with the Echo, or, where that was one already, the ask ends. */
+void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const struct cg_opened *challenge);
+/* Ends it, with a word to its owner, and without one. */
+void cg_ask_give_up(struct cg_engine *engine, struct cg_ask *ask);
+void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask);
+/* The ask that a leg of this kind is. */
+struct cg_ask *cg_ask_of(struct cg_leg *leg);
+/* Somebody has proven to be at its address, or need not. */
+bool cg_ask_is_proven(const struct cg_ask *ask);
 
-#define CG_BLOCK2_MAX 3 /* bytes of the option (RFC 7959 §2.2) */
-
-/* The Block2 option of its next request; borrows from `bytes`. */
-struct cg_slice cg_blocks_option(const struct cg_ask *ask, uint8_t bytes[CG_BLOCK2_MAX]);
-/* Takes one more request from the member's share. False: it has none left. */
-bool cg_blocks_may_ask(const struct cg_ask *ask) CG_MUST_CHECK;
-/* The answer to a request for a block. May end the ask. */
-void cg_blocks_take(struct cg_gateway *gateway, struct cg_ask *ask, const struct cg_opened *opened);
+/* Whether a member that may have had the request already may be given a new one: whoever repeats POST or PATCH acts
+ * twice (RFC 10021 §7). What a client has protected is its members' to recognise as a replay. */
+bool cg_may_repeat(const struct cg_mapping *mapping, uint8_t method);
 
 #endif

@@ -1,62 +1,97 @@
 /* Remote addresses that unicast goes to: what RFC 7252 counts for each of them, its Message IDs (§4.4) and its
- * outstanding requests (NSTART, §4.7), and whether somebody is known to be there. Asks that may not go yet wait here,
- * unsealed, so that a waiting one holds no copy of the request.
+ * outstanding requests (NSTART, §4.7), and whether somebody is known to be there. Requests that may not go yet wait
+ * here, unsealed, so that a waiting one holds no copy of itself.
  *
- * Ownership: rows belong to the gateway; they are forgotten when nothing is under way and no Message ID of theirs can
- * be remembered any more. An ask is in the lists of its row from cg_endpoint_queue to cg_endpoint_leave. */
+ * Ownership: rows belong to the engine; they are forgotten when nothing is under way and no Message ID of theirs can
+ * be remembered any more. A turn is in the lists of its row from cg_endpoint_queue to cg_endpoint_leave. */
 #ifndef CG_LEGS_ENDPOINT_H
 #define CG_LEGS_ENDPOINT_H
 
-#include "exchange/state.h"
+#include "base/hash.h"
+#include "legs/ping.h"
+#include "legs/timer.h"
+#include "model/allowance.h"
+#include "wire/addr.h"
+#include "wire/msg.h"
 
 #define CG_MID_SPANS 8 /* of the 2^15 Message IDs: what is remembered about them */
-
-struct cg_endpoint {
-    struct cg_timer ping_timer;     /* see ping.h for what is about pings */
-    struct cg_addr addr;            /* key: with port and zone */
-    struct cg_ask *waiting;         /* utlist, oldest first */
-    struct cg_ask *flying;          /* utlist; requests whose response may still come */
-    uint32_t outstanding;           /* of them, those whose response is expected: at most group.nstart */
-    uint16_t next_mid;              /* without CG_MID_UNICAST */
-    uint64_t mids_us[CG_MID_SPANS]; /* when the latest Message ID of each span was taken; 0: none was */
-    struct cg_timer mid_timer;      /* when the next one may be */
-    bool genuine;                   /* somebody there has answered a unicast request */
-    bool pinging;
-    uint8_t ping_attempts;
-    uint8_t guesses; /* that were wrong */
-    uint16_t ping_mid;
-    uint64_t ping_timeout_us;
-    bool ripe, starved;                          /* in one of the gateway's lists */
-    uint64_t used_us;                            /* when something went there last, or was heard from there; 0: never */
-    struct cg_endpoint *previous_due, *next_due; /* of that list */
-    UT_hash_handle hh;
-};
 
 /* A member hears group requests and unicast requests from one source, and may take two messages with one MID for the
  * same: so MIDs of unicast requests have this bit, and those of group requests have not. */
 #define CG_MID_UNICAST 0x8000u
 
-/* Queues the ask for its address; it goes at once when it is its turn, which may end it (see cg_ask_launch). False: no
- * memory, or too many addresses at once. */
-bool cg_endpoint_queue(struct cg_gateway *gateway, struct cg_ask *ask) CG_MUST_CHECK;
-/* An ask that flies has another request to make: it waits for its turn behind the others, or goes at once. */
-void cg_endpoint_queue_again(struct cg_gateway *gateway, struct cg_ask *ask);
-/* Nobody waits any longer for the response of an ask that flies, though it may still come. */
-void cg_endpoint_expect_no_more(struct cg_gateway *gateway, struct cg_ask *ask);
-void cg_endpoint_leave(struct cg_gateway *gateway, struct cg_ask *ask); /* whoever waits goes in the next turn */
-/* NULL: nothing was sent there lately. */
-struct cg_endpoint *cg_endpoint_find(const struct cg_gateway *gateway, const struct cg_addr *addr);
-/* Somebody is there: whoever waits for that may go. */
-void cg_endpoint_prove(struct cg_gateway *gateway, struct cg_endpoint *endpoint);
-/* For an ask whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). */
-uint16_t cg_endpoint_take_mid(const struct cg_gateway *gateway, struct cg_endpoint *endpoint);
-/* The ask whose latest request had this MID; NULL: none. */
-struct cg_ask *cg_endpoint_asked(const struct cg_endpoint *endpoint, uint16_t mid);
+struct cg_turn;
 
-void cg_endpoints_init(struct cg_gateway *gateway);
-/* Lets go whoever's turn has come. True: something was done, and exchanges may be awake. */
-bool cg_endpoints_turn(struct cg_gateway *gateway);
-void cg_endpoints_purge(struct cg_gateway *gateway);
-void cg_endpoints_fini(struct cg_gateway *gateway);
+/* What whoever waits for its turn hears. */
+struct cg_turn_ops {
+    /* It has come: the request is to be made and sent. May end it. */
+    void (*launch)(struct cg_engine *engine, struct cg_turn *turn);
+    /* It never will, as nobody has proven to be at a stranger's address. Ends it. */
+    void (*refuse)(struct cg_engine *engine, struct cg_turn *turn);
+    /* An empty message (ACK or RST) about its latest request. May end it. */
+    void (*hear)(struct cg_engine *engine, struct cg_turn *turn, enum cg_type type);
+    /* Whether anybody still wants it; else it is taken back soon. */
+    bool (*is_wanted)(const struct cg_turn *turn);
+};
+
+/* A request's place at an address: it waits, then it flies. Zero-initialise, then set the first three. */
+struct cg_turn {
+    const struct cg_turn_ops *ops;
+    size_t size;                  /* bytes that it holds while it flies, roughly */
+    bool is_stranger;             /* neither configured nor verified: somebody is to prove first to be there */
+    bool flies;                   /* its request is made, and the response may still come */
+    bool is_expected;             /* the response, so that it counts for NSTART and for what is under way */
+    uint16_t mid;                 /* of the latest request; 0: none */
+    struct cg_endpoint *endpoint; /* NULL: in no list */
+    struct cg_turn *previous, *next;
+};
+
+struct cg_endpoint {
+    struct cg_addr addr;            /* key: with port and zone */
+    struct cg_turn *waiting;        /* utlist, oldest first */
+    struct cg_turn *flying;         /* utlist; requests whose response may still come */
+    uint32_t outstanding;           /* of them, those whose response is expected: at most group.nstart */
+    uint16_t next_mid;              /* without CG_MID_UNICAST */
+    uint64_t mids_us[CG_MID_SPANS]; /* when the latest Message ID of each span was taken; 0: none was */
+    struct cg_timer mid_timer;      /* when the next one may be */
+    struct cg_ping ping;
+    bool genuine;                                /* somebody there has answered a unicast request */
+    bool ripe, starved;                          /* in one of the engine's lists */
+    uint64_t used_us;                            /* when something went there last, or was heard from there; 0: never */
+    struct cg_endpoint *previous_due, *next_due; /* of that list */
+    UT_hash_handle hh;
+};
+
+struct cg_endpoints {
+    struct cg_endpoint *by_addr;   /* uthash head */
+    struct cg_endpoint *ripe;      /* utlist: rows that have a free place */
+    struct cg_endpoint *starved;   /* utlist: rows that wait for room in ... */
+    struct cg_timer fed;           /* when to look at those again */
+    struct cg_allowance strangers; /* requests to strangers that may go out now */
+    size_t sealed_bytes;           /* ... these: unicast requests that are under way */
+};
+
+/* Queues the turn at the address; it is launched at once when it has come, which may end it. False: no memory, or too
+ * many addresses at once. */
+bool cg_endpoint_queue(struct cg_engine *engine, struct cg_turn *turn, const struct cg_addr *to) CG_MUST_CHECK;
+/* One that flies has another request to make: it waits behind the others, or is launched at once. */
+void cg_endpoint_queue_again(struct cg_engine *engine, struct cg_turn *turn);
+/* Nobody waits any longer for the response of one that flies, though it may still come. */
+void cg_endpoint_expect_no_more(struct cg_engine *engine, struct cg_turn *turn);
+void cg_endpoint_leave(struct cg_engine *engine, struct cg_turn *turn); /* whoever waits goes in the next turn */
+/* NULL: nothing was sent there lately. */
+struct cg_endpoint *cg_endpoint_find(const struct cg_engine *engine, const struct cg_addr *addr);
+/* Somebody is there: whoever waits for that may go. */
+void cg_endpoint_prove(struct cg_engine *engine, struct cg_endpoint *endpoint);
+/* Gives a Message ID to the request whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). */
+void cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_turn *turn);
+/* An empty message (ACK or RST) from there. True: it was about something that we sent. */
+bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_t mid, enum cg_type type);
+
+void cg_endpoints_init(struct cg_engine *engine);
+/* Lets go whoever's turn has come. True: something was done, and owners of legs may have work. */
+bool cg_endpoints_turn(struct cg_engine *engine);
+void cg_endpoints_purge(struct cg_engine *engine);
+void cg_endpoints_fini(struct cg_engine *engine);
 
 #endif

@@ -3,6 +3,7 @@
 #ifndef CG_LEGS_PACE_H
 #define CG_LEGS_PACE_H
 
+#include "base/hash.h"
 #include "model/allowance.h"
 #include "model/config.h"
 
@@ -13,6 +14,7 @@ struct cg_pace {
     uint32_t outstanding;         /* requests whose first answer is still expected */
     struct cg_allowance bytes;    /* that may be sent now; refilled at the probing rate, in full by any answer */
     struct cg_cast *first, *last; /* waiting */
+    uint64_t changes;             /* unsafe requests that went to it: what was asked before may be outdated */
     uint32_t casts;               /* that hold this entry, waiting or not */
     UT_hash_handle hh;
 };

@@ -4,28 +4,59 @@
 #ifndef CG_LEGS_PING_H
 #define CG_LEGS_PING_H
 
-#include "legs/endpoint.h"
+#include "base/hash.h"
+#include "legs/timer.h"
+#include "model/allowance.h"
+#include "wire/addr.h"
+#include "wire/msg.h"
 
-/* How many of them an exchange may follow, and how many pings go out (retransmissions included): to one host, and in
- * all. */
-#define CG_STRANGERS_EXCHANGE 256u
-#define CG_PINGS_HOST         16.0
-#define CG_PINGS_HOST_RATE    0.2 /* a second, beyond that */
-#define CG_PINGS_ALL          1024.0
-#define CG_PINGS_ALL_RATE     100.0
+/* How many pings go out (retransmissions included): to one host, and in all. */
+#define CG_PINGS_HOST      16.0
+#define CG_PINGS_HOST_RATE 0.2 /* a second, beyond that */
+#define CG_PINGS_ALL       1024.0
+#define CG_PINGS_ALL_RATE  100.0
 
-/* Whether the exchange may ask a stranger at that address, and if need be ping it first: it must be a host of its
- * mapping's members, on the link of the target's interface, or in group.prefixes, and within the budgets. `known_host`:
- * it is the first of these. */
-bool cg_ping_may_ask(struct cg_gateway *gateway, struct cg_exchange *exchange, const struct cg_target *target,
-                     const struct cg_addr *addr, bool known_host);
-/* No effect while one is under way. */
-void cg_ping_begin(struct cg_gateway *gateway, struct cg_endpoint *endpoint);
-void cg_ping_due(struct cg_gateway *gateway, struct cg_timer *timer); /* of cg_endpoint.ping_timer */
-/* An empty message from there. True: it was for a ping. */
-bool cg_ping_on_empty(struct cg_gateway *gateway, struct cg_endpoint *endpoint, uint16_t mid, enum cg_type type);
-void cg_pings_init(struct cg_gateway *gateway);
-void cg_pings_purge(struct cg_gateway *gateway);
-void cg_pings_fini(struct cg_gateway *gateway);
+struct cg_ping;
+
+/* What whoever pings hears of it. */
+struct cg_ping_ops {
+    void (*answered)(struct cg_engine *engine, struct cg_ping *ping);
+    void (*gave_up)(struct cg_engine *engine, struct cg_ping *ping); /* nobody has answered, or somebody guesses */
+    bool (*is_wanted)(const struct cg_ping *ping);                   /* whether anybody still wants to know */
+};
+
+/* Embedded where it is asked for. Zero-initialise, then set the first two. */
+struct cg_ping {
+    const struct cg_ping_ops *ops;
+    const struct cg_addr *to; /* borrowed */
+    struct cg_timer timer;
+    uint64_t timeout_us;
+    uint16_t mid;
+    uint8_t attempts;
+    uint8_t guesses; /* that were wrong */
+    bool runs;
+};
+
+struct cg_ping_host {
+    struct cg_addr addr; /* key: port 0 */
+    struct cg_allowance pings;
+    UT_hash_handle hh;
+};
+
+struct cg_pings {
+    struct cg_ping_host *hosts; /* uthash head: those whose bucket may not be full */
+    struct cg_allowance all;
+};
+
+/* Whether one may go there within the budgets. */
+bool cg_ping_has_room(struct cg_engine *engine, const struct cg_addr *to);
+/* No effect while it runs. */
+void cg_ping_begin(struct cg_engine *engine, struct cg_ping *ping);
+void cg_ping_end(struct cg_engine *engine, struct cg_ping *ping); /* without a word */
+/* An empty message from there. True: it was for this ping. */
+bool cg_ping_hear(struct cg_engine *engine, struct cg_ping *ping, uint16_t mid, enum cg_type type);
+void cg_pings_init(struct cg_engine *engine);
+void cg_pings_purge(struct cg_engine *engine);
+void cg_pings_fini(struct cg_engine *engine);
 
 #endif

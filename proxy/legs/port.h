@@ -12,6 +12,13 @@ struct cg_route {
     uint8_t hops;          /* for multicast */
 };
 
+/* One that has arrived on a group socket. */
+struct cg_datagram {
+    struct cg_addr from;
+    struct cg_slice bytes;
+    uint64_t arrival_us; /* monotonic */
+};
+
 struct cg_port {
     void *ctx;
     /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back.

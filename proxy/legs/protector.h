@@ -1,8 +1,8 @@
-/* How a group's messages are protected: an internal interface, because protectors hold keys and nonces. The cast asks
+/* How a group's messages are protected: an internal interface, because protectors hold keys and nonces. A leg asks
  * for a sealed request and for every answer to be opened; both may be finished later (signatures are checked by a
  * thread pool).
  *
- * Ownership: a protector belongs to whoever configured it and outlives every cast that uses it. */
+ * Ownership: a protector belongs to whoever configured it and outlives every leg that uses it. */
 #ifndef CG_LEGS_PROTECTOR_H
 #define CG_LEGS_PROTECTOR_H
 
@@ -24,8 +24,8 @@ struct cg_sealing {
     struct cg_token token;
     struct cg_opts options; /* ascending */
     struct cg_slice payload;
-    struct cg_slice client;    /* whose request it is, by name; empty: nobody known */
-    struct cg_ticket exchange; /* the one that it is for */
+    struct cg_slice client;  /* whose request it is, by name; empty: nobody known */
+    struct cg_ticket origin; /* the same for all that is sent for one request of a client's */
     struct cg_slice
         identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
 };
@@ -57,16 +57,16 @@ struct cg_opened {
 
 struct cg_protector;
 
-/* Where a result comes later it is delivered by cg_gateway_sealed and cg_gateway_opened, on the loop, never from inside
+/* Where a result comes later it is delivered by cg_engine_sealed and cg_engine_opened, on the loop, never from inside
  * these. */
 struct cg_protector_ops {
     const char *name;
     /* Appends the datagram to `out` and sets *binding: CG_OK. CG_PENDING: the protector has copied what it needs, has
-     * set *binding, and calls cg_gateway_sealed with `job`, whatever comes between. Errors, with nothing set: PROTECT,
+     * set *binding, and calls cg_engine_sealed with `job`, whatever comes between. Errors, with nothing set: PROTECT,
      * STORE, NO_MEMORY, TOO_BIG. */
     int (*seal)(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                 struct cg_binding **binding, struct cg_problem *problem);
-    /* CG_OK with *opened; CG_PENDING: cg_gateway_opened follows with `job`, also after the binding was released; an
+    /* CG_OK with *opened; CG_PENDING: cg_engine_opened follows with `job`, also after the binding was released; an
      * error: the answer is refused for that reason, and *opened has the kid and gid that could be read, and what an
      * unprotected one says. */
     int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,

@@ -2,7 +2,7 @@
  * are kept in a table of fixed size, where a newer host takes an older one's place, and new questions are rationed. */
 #include "legs/reach.h"
 
-#include "legs/endpoint.h"
+#include "legs/engine.h"
 #include "model/who.h"
 
 enum { REMEMBERED_US = 10 * 1000000, INTERFACES_MAX = 16 /* whose links are asked about */ };
@@ -14,14 +14,14 @@ static bool is_in_prefixes(const struct cg_group_settings *settings, const struc
     return false;
 }
 
-static bool is_on_link(const struct cg_gateway *gateway, const char *interface, const struct cg_addr *addr) {
-    const struct cg_port *port = gateway->port;
+static bool is_on_link(const struct cg_engine *engine, const char *interface, const struct cg_addr *addr) {
+    const struct cg_port *port = engine->port;
     return port->on_link != NULL && port->on_link(port->ctx, interface, addr);
 }
 
-bool cg_reach_near(const struct cg_gateway *gateway, const struct cg_group_settings *settings,
+bool cg_reach_near(const struct cg_engine *engine, const struct cg_group_settings *settings,
                    const struct cg_target *target, const struct cg_addr *addr) {
-    return is_in_prefixes(settings, addr) || is_on_link(gateway, target->interface, addr);
+    return is_in_prefixes(settings, addr) || is_on_link(engine, target->interface, addr);
 }
 
 static bool is_members_host(const struct cg_config *config, const struct cg_addr *addr) {
@@ -35,9 +35,9 @@ static bool is_members_host(const struct cg_config *config, const struct cg_addr
 
 enum verdict { NO, YES, UNKNOWN };
 
-static bool take_question(struct cg_gateway *gateway) {
-    struct cg_allowance *questions = &gateway->reach.questions;
-    cg_allowance_fill(questions, CG_REACH_QUESTIONS, CG_REACH_QUESTIONS_RATE, gateway->now_us);
+static bool take_question(struct cg_engine *engine) {
+    struct cg_allowance *questions = &engine->reach.questions;
+    cg_allowance_fill(questions, CG_REACH_QUESTIONS, CG_REACH_QUESTIONS_RATE, engine->now_us);
     if (questions->left < 1) return false;
     questions->left -= 1;
     return true;
@@ -63,42 +63,42 @@ static void add_interfaces_of(struct interfaces *interfaces, const struct cg_map
     }
 }
 
-static enum verdict is_on_some_link(struct cg_gateway *gateway, const struct cg_addr *addr) {
-    const struct cg_config *config = gateway->config;
+static enum verdict is_on_some_link(struct cg_engine *engine, const struct cg_addr *addr) {
+    const struct cg_config *config = engine->config;
     struct interfaces interfaces = {.count = 0};
     for (size_t i = 0; i < config->mapping_count; i++) add_interfaces_of(&interfaces, &config->mappings[i]);
     for (size_t i = 0; i < interfaces.count; i++) {
-        if (!take_question(gateway)) return UNKNOWN;
-        if (is_on_link(gateway, interfaces.names[i], addr)) return YES;
+        if (!take_question(engine)) return UNKNOWN;
+        if (is_on_link(engine, interfaces.names[i], addr)) return YES;
     }
     return NO;
 }
 
 /* What is remembered */
 
-static enum verdict find_out(struct cg_gateway *gateway, const struct cg_addr *host) {
-    const struct cg_config *config = gateway->config;
+static enum verdict find_out(struct cg_engine *engine, const struct cg_addr *host) {
+    const struct cg_config *config = engine->config;
     if (is_members_host(config, host) || is_in_prefixes(&config->group, host)) return YES;
-    return is_on_some_link(gateway, host);
+    return is_on_some_link(engine, host);
 }
 
-static bool may_host_hear(struct cg_gateway *gateway, const struct cg_addr *host) {
-    struct cg_reached *row = &gateway->reach.hosts[cg_addr_hash(host) % CG_REACH_HOSTS];
-    if (gateway->now_us < row->until_us && cg_addr_equal(&row->host, host)) return row->may_hear;
-    enum verdict verdict = find_out(gateway, host);
+static bool may_host_hear(struct cg_engine *engine, const struct cg_addr *host) {
+    struct cg_reached *row = &engine->reach.hosts[cg_addr_hash(host) % CG_REACH_HOSTS];
+    if (engine->now_us < row->until_us && cg_addr_equal(&row->host, host)) return row->may_hear;
+    enum verdict verdict = find_out(engine, host);
     if (verdict == UNKNOWN) return false;
-    *row = (struct cg_reached){.host = *host, .until_us = gateway->now_us + REMEMBERED_US, .may_hear = verdict == YES};
+    *row = (struct cg_reached){.host = *host, .until_us = engine->now_us + REMEMBERED_US, .may_hear = verdict == YES};
     return row->may_hear;
 }
 
-bool cg_reach_may_hear(struct cg_gateway *gateway, const struct cg_addr *addr) {
-    const struct cg_endpoint *endpoint = cg_endpoint_find(gateway, addr);
+bool cg_reach_may_hear(struct cg_engine *engine, const struct cg_addr *addr) {
+    const struct cg_endpoint *endpoint = cg_endpoint_find(engine, addr);
     if (endpoint != NULL && endpoint->genuine) return true;
     struct cg_addr host = cg_addr_host(addr);
-    return !cg_addr_is_multicast(addr) && may_host_hear(gateway, &host);
+    return !cg_addr_is_multicast(addr) && may_host_hear(engine, &host);
 }
 
-void cg_reach_init(struct cg_gateway *gateway) {
-    gateway->reach.questions = (struct cg_allowance){.left = CG_REACH_QUESTIONS, .filled_us = gateway->now_us};
-    memset(gateway->reach.hosts, 0, sizeof gateway->reach.hosts);
+void cg_reach_init(struct cg_engine *engine) {
+    engine->reach.questions = (struct cg_allowance){.left = CG_REACH_QUESTIONS, .filled_us = engine->now_us};
+    memset(engine->reach.hosts, 0, sizeof engine->reach.hosts);
 }

@@ -2,7 +2,7 @@
  * from coming again for 2^32 requests, far longer than 500 s (R32, RFC 10020 "Token Reuse"), whatever the random source
  * does; so nothing has to be remembered and nothing can run out. The hard thing: late answers are still to be counted
  * under their mapping, by a ring of spent tokens that forgets instead of growing. */
-#include "exchange/state.h"
+#include "legs/engine.h"
 
 #include <stdlib.h>
 
@@ -23,43 +23,43 @@ static void put_serial(uint8_t bytes[CG_TOKEN_MAX], uint32_t serial) {
     for (int i = 0; i < SERIAL_LEN; i++) bytes[i] = (uint8_t)(serial >> (24 - 8 * i)) ^ bytes[SERIAL_LEN + i];
 }
 
-static struct cg_token_entry *find(struct cg_gateway *gateway, const uint8_t bytes[CG_TOKEN_MAX]) {
+static struct cg_token_entry *find(struct cg_engine *engine, const uint8_t bytes[CG_TOKEN_MAX]) {
     struct cg_token_entry *entry;
-    HASH_FIND(hh, gateway->tokens.live, bytes, CG_TOKEN_MAX, entry);
+    HASH_FIND(hh, engine->tokens.live, bytes, CG_TOKEN_MAX, entry);
     return entry;
 }
 
-void cg_tokens_init(struct cg_gateway *gateway) {
-    gateway->port->random(gateway->port->ctx, &gateway->tokens.serial, sizeof gateway->tokens.serial);
+void cg_tokens_init(struct cg_engine *engine) {
+    engine->port->random(engine->port->ctx, &engine->tokens.serial, sizeof engine->tokens.serial);
 }
 
-struct cg_token_entry *cg_token_make(struct cg_gateway *gateway, struct cg_stats *stats) {
+struct cg_token_entry *cg_token_make(struct cg_engine *engine, struct cg_stats *stats) {
     struct cg_token_entry *entry = calloc(1, sizeof *entry);
     if (entry == NULL) return NULL;
     do {
-        gateway->port->random(gateway->port->ctx, entry->bytes + SERIAL_LEN, CG_TOKEN_MAX - SERIAL_LEN);
-        put_serial(entry->bytes, gateway->tokens.serial++);
-    } while (find(gateway, entry->bytes) != NULL); /* one that has been in use for 2^32 requests */
+        engine->port->random(engine->port->ctx, entry->bytes + SERIAL_LEN, CG_TOKEN_MAX - SERIAL_LEN);
+        put_serial(entry->bytes, engine->tokens.serial++);
+    } while (find(engine, entry->bytes) != NULL); /* one that has been in use for 2^32 requests */
     entry->stats = stats;
-    HASH_ADD(hh, gateway->tokens.live, bytes, sizeof entry->bytes, entry);
+    HASH_ADD(hh, engine->tokens.live, bytes, sizeof entry->bytes, entry);
     if (CG_HASH_HAS(hh, entry)) return entry;
     free(entry);
     return NULL;
 }
 
-struct cg_token_entry *cg_token_find(struct cg_gateway *gateway, const struct cg_token *token) {
+struct cg_token_entry *cg_token_find(struct cg_engine *engine, const struct cg_token *token) {
     if (token->len != CG_TOKEN_MAX) return NULL;
-    struct cg_token_entry *last = gateway->tokens.last_match;
+    struct cg_token_entry *last = engine->tokens.last_match;
     if (last != NULL && memcmp(last->bytes, token->bytes, CG_TOKEN_MAX) == 0) return last;
-    struct cg_token_entry *entry = find(gateway, token->bytes);
-    if (entry != NULL) gateway->tokens.last_match = entry;
+    struct cg_token_entry *entry = find(engine, token->bytes);
+    if (entry != NULL) engine->tokens.last_match = entry;
     return entry;
 }
 
 /* Spent ones. */
 
-static bool is_remembered(const struct cg_gateway *gateway, const struct cg_spent_token *spent) {
-    return spent->stats != NULL && gateway->now_us - spent->spent_us < CG_TOKEN_LATE_US;
+static bool is_remembered(const struct cg_engine *engine, const struct cg_spent_token *spent) {
+    return spent->stats != NULL && engine->now_us - spent->spent_us < CG_TOKEN_LATE_US;
 }
 
 static struct cg_spent_token *place_of(const struct cg_tokens *tokens, uint32_t serial) {
@@ -80,12 +80,12 @@ static void grow(struct cg_tokens *tokens) {
     tokens->spent_size = wider.spent_size;
 }
 
-static void remember(struct cg_gateway *gateway, const struct cg_token_entry *entry) {
-    struct cg_tokens *tokens = &gateway->tokens;
+static void remember(struct cg_engine *engine, const struct cg_token_entry *entry) {
+    struct cg_tokens *tokens = &engine->tokens;
     uint32_t serial = serial_of(entry->bytes);
     if (tokens->spent_size == 0) grow(tokens);
     if (tokens->spent_size == 0) return;
-    while (tokens->spent_size < SPENT_MAX && is_remembered(gateway, place_of(tokens, serial))) {
+    while (tokens->spent_size < SPENT_MAX && is_remembered(engine, place_of(tokens, serial))) {
         uint32_t before = tokens->spent_size;
         grow(tokens);
         if (tokens->spent_size == before) break;
@@ -93,29 +93,29 @@ static void remember(struct cg_gateway *gateway, const struct cg_token_entry *en
     struct cg_spent_token *spent = place_of(tokens, serial);
     memcpy(spent->bytes, entry->bytes, sizeof spent->bytes);
     spent->stats = entry->stats;
-    spent->spent_us = gateway->now_us;
+    spent->spent_us = engine->now_us;
 }
 
-void cg_token_spend(struct cg_gateway *gateway, struct cg_token_entry *entry) {
-    remember(gateway, entry);
-    if (gateway->tokens.last_match == entry) gateway->tokens.last_match = NULL;
-    HASH_DEL(gateway->tokens.live, entry);
+void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry) {
+    remember(engine, entry);
+    if (engine->tokens.last_match == entry) engine->tokens.last_match = NULL;
+    HASH_DEL(engine->tokens.live, entry);
     free(entry);
 }
 
-struct cg_stats *cg_token_late(const struct cg_gateway *gateway, const struct cg_token *token) {
-    const struct cg_tokens *tokens = &gateway->tokens;
+struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token) {
+    const struct cg_tokens *tokens = &engine->tokens;
     if (token->len != CG_TOKEN_MAX || tokens->spent_size == 0) return NULL;
     const struct cg_spent_token *spent = place_of(tokens, serial_of(token->bytes));
-    bool is_it = is_remembered(gateway, spent) && memcmp(spent->bytes, token->bytes, CG_TOKEN_MAX) == 0;
+    bool is_it = is_remembered(engine, spent) && memcmp(spent->bytes, token->bytes, CG_TOKEN_MAX) == 0;
     return is_it ? spent->stats : NULL;
 }
 
-void cg_tokens_fini(struct cg_gateway *gateway) {
+void cg_tokens_fini(struct cg_engine *engine) {
     struct cg_token_entry *entry, *next;
-    HASH_ITER(hh, gateway->tokens.live, entry, next) {
-        HASH_DEL(gateway->tokens.live, entry);
+    HASH_ITER(hh, engine->tokens.live, entry, next) {
+        HASH_DEL(engine->tokens.live, entry);
         free(entry);
     }
-    free(gateway->tokens.spent);
+    free(engine->tokens.spent);
 }

@@ -95,7 +95,7 @@ int cg_encode_event(const struct cg_reply_to *to, const struct cg_view *view, en
     return end_call(&call, operations[event](&host, &call));
 }
 
-int cg_encode_answer(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_held_answer *held,
+int cg_encode_answer(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_answer *held,
                      struct cg_body *body) {
     struct castgate_call call;
     struct castgate_answer answer;

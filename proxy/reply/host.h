@@ -17,7 +17,7 @@ enum cg_stream_event { CG_STREAM_BEGIN, CG_STREAM_IDLE, CG_STREAM_END };
 int cg_encode_whole(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body) CG_MUST_CHECK;
 int cg_encode_event(const struct cg_reply_to *to, const struct cg_view *view, enum cg_stream_event event,
                     struct cg_body *body) CG_MUST_CHECK;
-int cg_encode_answer(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_held_answer *held,
+int cg_encode_answer(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_answer *held,
                      struct cg_body *body) CG_MUST_CHECK;
 
 #endif

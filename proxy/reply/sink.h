@@ -34,7 +34,7 @@ struct cg_sink_ops {
     bool (*has_room)(struct cg_sink *sink);
     /* An answer; once more when the member has sent a newer one. Of several that wait for room the latest
      * only. An error, with *problem set, closes the sink. */
-    int (*answer)(struct cg_sink *sink, const struct cg_view *view, const struct cg_held_answer *answer,
+    int (*answer)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                   struct cg_problem *problem);
     /* Nothing is left to hand on, or there is no room: signs of life, patience. Returns when to be asked again
      * (monotonic µs), or CG_SINK_CLOSED: with *problem set, or else because nobody takes what it has. */

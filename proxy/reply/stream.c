@@ -85,7 +85,7 @@ static void trust_reader(struct cg_stream *stream, uint64_t now_us) {
     stream->stall_us = now_us + STALL_US;
 }
 
-static int stream_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_held_answer *answer,
+static int stream_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                          struct cg_problem *problem) {
     struct cg_stream *stream = stream_of(sink);
     struct cg_body event;

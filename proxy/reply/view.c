@@ -69,7 +69,7 @@ static struct cg_slice without_reply_from(struct cg_reading *reading, struct cg_
 }
 
 /* R19: a member is only a member: neither kid nor address leaves, but a number that means nothing beyond this reply. */
-static void hide(struct cg_reading *reading, const struct cg_held_answer *held, struct castgate_answer *out) {
+static void hide(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
     int len = snprintf(reading->from, sizeof reading->from, "%u", (unsigned)held->number);
     out->member = (struct castgate_slice){.data = reading->from, .len = (size_t)len};
     out->from = out->reply_from = out->kid = (struct castgate_slice){0};
@@ -77,7 +77,7 @@ static void hide(struct cg_reading *reading, const struct cg_held_answer *held, 
     out->options = lend(without_reply_from(reading, held->options));
 }
 
-void cg_reading_describe(struct cg_reading *reading, const struct cg_held_answer *held, struct castgate_answer *out) {
+void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
     struct cg_msg msg = {.options = held->options, .payload = held->payload};
     uint32_t format, max_age;
     struct cg_slice etag = CG_SLICE_NONE;
@@ -111,16 +111,20 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_held_answer
 
 bool cg_reading_answer(struct cg_reading *reading, size_t index, struct castgate_answer *out) {
     if (index < reading->answer_index || (index == 0 && reading->answer_index == 0)) {
-        reading->next_answer = reading->view->tally->answers;
+        reading->next_answer = reading->view->answers;
         reading->answer_index = 0;
     }
     while (reading->next_answer != NULL && reading->answer_index < index) {
-        reading->next_answer = reading->next_answer->hh.next;
+        reading->next_answer = reading->next_answer->next;
         reading->answer_index++;
     }
     if (reading->next_answer == NULL) return false;
     cg_reading_describe(reading, reading->next_answer, out);
     return true;
+}
+
+static bool has_answered(const struct cg_view *view, const struct cg_member *member) {
+    return view->answered != NULL && cg_member_set_has(view->answered, member);
 }
 
 bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgate_missing *out) {
@@ -129,7 +133,7 @@ bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgat
     if (index < reading->missing_index) reading->next_member = reading->missing_index = 0;
     for (; reading->next_member < mapping->member_count; reading->next_member++) {
         const struct cg_member *member = &mapping->members[reading->next_member];
-        if (cg_tally_has_seen(reading->view->tally, member)) continue;
+        if (has_answered(reading->view, member)) continue;
         if (reading->missing_index < index) {
             reading->missing_index++;
             continue;
@@ -143,7 +147,7 @@ bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgat
 
 bool cg_reading_rejected(struct cg_reading *reading, size_t index, struct castgate_rejected *out) {
     if (index < reading->refusal_index || index == 0) {
-        reading->next_refusal = reading->view->tally->refusals;
+        reading->next_refusal = reading->view->refusals;
         reading->refusal_index = 0;
     }
     while (reading->next_refusal != NULL && reading->refusal_index < index) {

@@ -4,14 +4,20 @@
 #define CG_REPLY_VIEW_H
 
 #include "castgate/plugin.h"
-#include "rounds/tally.h"
+#include "base/buf.h"
+#include "model/answer.h"
+#include "model/shelf.h"
 #include "wire/cri.h"
 
 struct cg_view {
     const char *exchange; /* its ID: 16 hexadecimal digits */
     const struct cg_config *config;
     const struct cg_mapping *mapping;
-    const struct cg_tally *tally;    /* NULL: it was refused before there was anything to collect */
+    const struct cg_answer *answers;
+    const struct cg_refusal *refusals;
+    const uint8_t *answered; /* a set of the mapping's members (model/answer.h); NULL: nobody has answered */
+    struct cg_shelf
+        *shelf; /* what was made of these three; NULL: it was refused before there was anything to collect */
     struct castgate_summary summary; /* so far; ended_by is empty while collecting goes on */
     uint64_t now_us;
     bool expects_answers; /* else the client does not wait for any */
@@ -20,7 +26,7 @@ struct cg_view {
 /* A walk through the lists of a view, with the texts of the item it is at. */
 struct cg_reading {
     const struct cg_view *view;
-    const struct cg_held_answer *next_answer; /* item `answer_index` */
+    const struct cg_answer *next_answer; /* item `answer_index` */
     size_t answer_index;
     const struct cg_refusal *next_refusal;
     size_t refusal_index;
@@ -41,6 +47,6 @@ bool cg_reading_answer(struct cg_reading *reading, size_t index, struct castgate
 bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgate_missing *out);
 bool cg_reading_rejected(struct cg_reading *reading, size_t index, struct castgate_rejected *out);
 /* One answer, wherever it stands. */
-void cg_reading_describe(struct cg_reading *reading, const struct cg_held_answer *answer, struct castgate_answer *out);
+void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *answer, struct castgate_answer *out);
 
 #endif

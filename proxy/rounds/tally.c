@@ -1,4 +1,4 @@
-/* The tally. The hard thing: one entry for each who answered (model/who.h) in the memory of one exchange, however often
+/* The tally. The hard thing: one entry for each who answered (model/who.h) in the memory of one round, however often
  * and however much they send. */
 #include "rounds/tally.h"
 
@@ -10,29 +10,21 @@
 
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
     *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
+    tally->last_answer = &tally->answers;
     tally->last_refusal = &tally->refusals;
     if (mapping->member_count == 0) return true;
-    size_t size = (mapping->member_count + 7) / 8;
+    size_t size = cg_member_set_size(mapping);
     tally->seen = cg_arena_zalloc(arena, 2 * size);
     if (tally->seen == NULL) return false;
     tally->coming = tally->seen + size;
     return true;
 }
 
-void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->answers); }
-
-static bool has_bit(const uint8_t *bits, const struct cg_member *member) {
-    return bits[member->number / 8] >> member->number % 8 & 1;
-}
-
-static void set_bit(uint8_t *bits, const struct cg_member *member, bool value) {
-    uint8_t bit = (uint8_t)(1u << member->number % 8);
-    bits[member->number / 8] = (uint8_t)((bits[member->number / 8] & ~bit) | (value ? bit : 0));
-}
+void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->by_who); }
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
-    if (member == NULL || has_bit(tally->seen, member)) return;
-    set_bit(tally->seen, member, true);
+    if (member == NULL || cg_member_set_has(tally->seen, member)) return;
+    cg_member_set_put(tally->seen, member, true);
     tally->seen_count++;
 }
 
@@ -41,11 +33,11 @@ uint32_t cg_tally_missing(const struct cg_tally *tally) {
 }
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
-    return has_bit(tally->seen, member);
+    return cg_member_set_has(tally->seen, member);
 }
 
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member) {
-    return !has_bit(tally->seen, member) && !has_bit(tally->coming, member);
+    return !cg_member_set_has(tally->seen, member) && !cg_member_set_has(tally->coming, member);
 }
 
 static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
@@ -82,16 +74,16 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
     const struct cg_opened *opened = arrival->opened;
     if (!make_room(tally, held, opened->options.len + opened->payload.len + opened->kid.len)) return false;
     uint8_t *at = held->room;
-    held->options = store(&at, opened->options);
-    held->payload = store(&at, opened->payload);
-    held->kid = store(&at, opened->kid);
-    held->has_kid = opened->has_kid;
+    held->answer.options = store(&at, opened->options);
+    held->answer.payload = store(&at, opened->payload);
+    held->answer.kid = store(&at, opened->kid);
+    held->answer.has_kid = opened->has_kid;
     note_order(tally, held, arrival);
-    held->from = arrival->from;
-    held->ms = arrival->ms;
-    held->code = opened->code;
-    held->verified = opened->verified;
-    held->via = arrival->via;
+    held->answer.from = arrival->from;
+    held->answer.ms = arrival->ms;
+    held->answer.code = opened->code;
+    held->answer.verified = opened->verified;
+    held->answer.via = arrival->via;
     return true;
 }
 
@@ -133,27 +125,29 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     if (entry == NULL || !hold(tally, entry, arrival) || !keep_key(tally, entry, who)) {
         return cg_tally_drop_for_memory(tally, arrival);
     }
-    entry->member = who->member;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->answers, entry->key.data, entry->key.len, who->hash, entry);
+    entry->answer.member = who->member;
+    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->by_who, entry->key.data, entry->key.len, who->hash, entry);
     if (!CG_HASH_HAS(hh, entry)) return cg_tally_drop_for_memory(tally, arrival);
     give_place_back(tally, find_awaited(tally, who)); /* it has one now */
-    mark_seen(tally, entry->member);
-    entry->number = ++tally->numbered;
+    mark_seen(tally, entry->answer.member);
+    entry->answer.number = ++tally->numbered;
     tally->answered++;
-    if (is_failure(entry->code)) tally->failed++;
+    if (is_failure(entry->answer.code)) tally->failed++;
+    *tally->last_answer = &entry->answer;
+    tally->last_answer = &entry->answer.next;
     *held = entry;
     return CG_TALLY_NEW;
 }
 
 static bool is_same(const struct cg_held_answer *held, const struct cg_opened *opened) {
-    return held->code == opened->code && cg_slice_equal(held->options, opened->options) &&
-           cg_slice_equal(held->payload, opened->payload);
+    return held->answer.code == opened->code && cg_slice_equal(held->answer.options, opened->options) &&
+           cg_slice_equal(held->answer.payload, opened->payload);
 }
 
 /* A member with a new Sender ID counts from the beginning (RFC 10021 §2.6.3.1). */
 static bool is_older(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
-    bool numbered = held->has_piv && opened->has_number && cg_slice_equal(held->kid, opened->kid);
+    bool numbered = held->has_piv && opened->has_number && cg_slice_equal(held->answer.kid, opened->kid);
     bool of_one_request = arrival->request == held->request;
     if (!numbered && of_one_request) return arrival->order != 0 && arrival->order < held->order;
     if (!numbered) return arrival->request < held->request;
@@ -164,24 +158,24 @@ static bool is_older(const struct cg_held_answer *held, const struct cg_arrival 
 static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       struct cg_held_answer *held) {
     tally->duplicates++;
-    if (arrival->ms < held->ms) held->ms = arrival->ms; /* its first block came before */
+    if (arrival->ms < held->answer.ms) held->answer.ms = arrival->ms; /* its first block came before */
     if (arrival->opened->overtaken || is_older(held, arrival)) return CG_TALLY_AGAIN;
     if (is_same(held, arrival->opened)) {
         note_order(tally, held, arrival);
         return CG_TALLY_AGAIN;
     }
-    uint32_t ms = held->ms;
-    bool failed = is_failure(held->code);
+    uint32_t ms = held->answer.ms;
+    bool failed = is_failure(held->answer.code);
     if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
-    held->ms = ms;                                          /* when the member first answered */
-    tally->failed += (is_failure(held->code) ? 1u : 0u) - (failed ? 1u : 0u);
+    held->answer.ms = ms;                                   /* when the member first answered */
+    tally->failed += (is_failure(held->answer.code) ? 1u : 0u) - (failed ? 1u : 0u);
     return CG_TALLY_NEWER;
 }
 
 static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {
     struct cg_held_answer *found = NULL;
     if (who->member == NULL || cg_tally_has_seen(tally, who->member)) { /* else it has no answer to be searched for */
-        HASH_FIND_BYHASHVALUE(hh, tally->answers, who->key.data, who->key.len, who->hash, found);
+        HASH_FIND_BYHASHVALUE(hh, tally->by_who, who->key.data, who->key.len, who->hash, found);
     }
     return found;
 }
@@ -205,7 +199,7 @@ static bool is_full(const struct cg_tally *tally) {
 static void begin_awaiting(struct cg_tally *tally, struct cg_awaited *awaited, bool is_first) {
     awaited->holds_place = is_first;
     if (is_first) tally->places++;
-    if (awaited->who.member != NULL) set_bit(tally->coming, awaited->who.member, true);
+    if (awaited->who.member != NULL) cg_member_set_put(tally->coming, awaited->who.member, true);
 }
 
 enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *arrival, struct cg_awaited *awaited) {
@@ -237,7 +231,7 @@ void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited) {
     const struct cg_member *member = awaited->who.member;
     HASH_DEL(tally->awaited, awaited);
     give_place_back(tally, awaited);
-    if (member != NULL && !is_awaited(tally, member)) set_bit(tally->coming, member, false);
+    if (member != NULL && !is_awaited(tally, member)) cg_member_set_put(tally->coming, member, false);
 }
 
 /* At most CG_DIAGNOSTIC_MAX bytes, without cutting a character. */

@@ -1,32 +1,24 @@
-/* Who answered an exchange, and what: one entry a member with its latest answer, and the counts of everything else. */
+/* Who answered a request, and what: one entry a member with its latest answer, and the counts of everything else. */
 #ifndef CG_ROUNDS_TALLY_H
 #define CG_ROUNDS_TALLY_H
 
-#include "legs/protector.h"
+#include "legs/leg.h"
+#include "model/answer.h"
 #include "model/who.h"
 
+/* Who has answered, with the latest answer. */
 struct cg_held_answer {
-    UT_hash_handle hh;   /* by key; iteration in order of first arrival */
+    struct cg_answer answer;
+    UT_hash_handle hh;   /* by key */
     struct cg_slice key; /* who it is from (model/who.h): a credential's hash, or `addr` */
     struct cg_addr addr;
-    struct cg_addr from;            /* where the latest came from */
-    const struct cg_member *member; /* configured; NULL: not known beforehand */
-    struct cg_slice options;        /* encoded */
-    struct cg_slice payload;
-    struct cg_slice kid;
     uint8_t *room;            /* the bytes of options, payload and kid */
     size_t room_cap;          /* a further answer that fits is written over the old one */
     uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
     uint64_t request, order;  /* as struct cg_arrival's */
-    uint32_t ms;
-    uint32_t number; /* from 1, in order of first arrival */
-    uint8_t code;
-    uint8_t verified;
-    uint8_t via;
-    bool has_kid;
     bool has_piv;
-    bool unsent; /* in its exchange's list of answers that the sink has yet to hear of */
-    struct cg_held_answer *next_unsent;
+    uint64_t news; /* its place among what is new: see waiters.h */
+    struct cg_held_answer *previous_news, *next_news;
 };
 
 /* Somebody's answer that comes in blocks: it is none before it is whole. */
@@ -36,23 +28,14 @@ struct cg_awaited {
     bool holds_place; /* among max_answers, as its sender has no answer yet */
 };
 
-struct cg_refusal {
-    struct cg_refusal *next;
-    struct cg_addr from;
-    struct cg_slice kid;
-    struct cg_slice gid;
-    struct cg_slice diagnostic; /* text of an answer that was not protected (RFC 7252 §5.5.2), its beginning */
-    uint8_t code;               /* of such an answer; 0: none */
-    const char *reason;         /* static */
-};
-
 #define CG_REFUSALS_LISTED 64 /* beyond, they are only counted */
 #define CG_DIAGNOSTIC_MAX  256
 
 struct cg_tally {
     struct cg_arena *arena;
     const struct cg_mapping *mapping;
-    struct cg_held_answer *answers; /* uthash head */
+    struct cg_held_answer *by_who; /* uthash head */
+    struct cg_answer *answers, **last_answer;
     struct cg_refusal *refusals, **last_refusal;
     struct cg_awaited *awaited; /* uthash head; not owned */
     uint8_t *seen;              /* bit per configured member */
@@ -70,22 +53,13 @@ enum cg_tally_result {
     CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
     CG_TALLY_AWAITED,   /* not counted yet: it comes in blocks */
-    CG_TALLY_OVER_CAP,  /* dropped: max_answers or the exchange's memory */
+    CG_TALLY_OVER_CAP,  /* dropped: max_answers or the round's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };
 
 /* False: out of memory. */
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping);
 void cg_tally_fini(struct cg_tally *tally);
-
-struct cg_arrival {
-    struct cg_addr from;
-    uint64_t request; /* that it answers: numbered in the order in which they went out */
-    uint64_t order;   /* its place among an exchange's arrivals; 0: the next */
-    const struct cg_opened *opened;
-    uint32_t ms;
-    uint8_t via; /* enum castgate_via */
-};
 
 /* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. The latest of a member's answers is the one with the
  * highest Partial IV, or where they do not both have one, the one to the latest request, whatever came first; of those

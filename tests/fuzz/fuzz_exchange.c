@@ -6,10 +6,12 @@
 
 #include <jansson.h>
 
+#include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "builtin.h"
-#include "legs/endpoint.h"
+#include "exchange/exchange.h"
 #include "reply/reply.h"
 #include "settings/settings.h"
 
@@ -202,19 +204,20 @@ static void check_token(struct world *world, const struct cg_msg *msg, const str
 
 /* Somebody must want the answers of a group request that goes out now. */
 static void check_wanted(struct world *world, const struct cg_msg *msg) {
-    const struct cg_token_entry *entry = cg_token_find(world->gateway, &msg->token);
-    CG_CHECK(entry != NULL && entry->cast != NULL);
-    const struct cg_subscription *it = entry->cast->subscriptions;
-    while (it != NULL && it->exchange->abandoned) it = it->next_of_cast;
+    const struct cg_token_entry *entry = cg_token_find(&world->gateway->engine, &msg->token);
+    CG_CHECK(entry != NULL && entry->leg->kind->type == CG_NON);
+    const struct cg_round *round = ((const struct cg_part *)entry->leg->owner)->round;
+    const struct cg_waiter *it = round->waiters;
+    while (it != NULL && CG_CONTAINER(it, struct cg_exchange, waiter)->abandoned) it = it->next;
     CG_CHECK(it != NULL);
-    const struct cg_binding *binding = entry->cast->binding;
+    const struct cg_binding *binding = entry->leg->sending.binding;
     CG_CHECK(binding == NULL || binding->epoch == world->epoch); /* R55 */
 }
 
 /* Only to an address of the link, and only while somebody waits there. */
 static const struct cg_endpoint *check_ping(const struct world *world, const struct cg_addr *to) {
-    const struct cg_endpoint *endpoint = cg_endpoint_find(world->gateway, to);
-    CG_CHECK(endpoint != NULL && endpoint->pinging && !endpoint->genuine && endpoint->waiting != NULL);
+    const struct cg_endpoint *endpoint = cg_endpoint_find(&world->gateway->engine, to);
+    CG_CHECK(endpoint != NULL && endpoint->ping.runs && !endpoint->genuine && endpoint->waiting != NULL);
     return endpoint;
 }
 
@@ -231,7 +234,7 @@ static int port_emit(void *ctx, const struct cg_route *route, struct cg_slice da
     bool multicast = cg_addr_is_multicast(&route->to);
     if (msg.code == CG_EMPTY) {
         CG_CHECK(!multicast && msg.type != CG_NON);
-        if (msg.type == CG_CON) CG_CHECK(msg.mid == check_ping(world, &route->to)->ping_mid);
+        if (msg.type == CG_CON) CG_CHECK(msg.mid == check_ping(world, &route->to)->ping.mid);
     } else {
         CG_CHECK(cg_code_is_request(msg.code) && msg.token.len == CG_TOKEN_MAX);
         CG_CHECK(msg.type == (multicast ? CG_NON : CG_CON)); /* R29 */
@@ -444,39 +447,66 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
 
 /* What must be so at any time, counted from the bottom. */
 
-static void check_tally(const struct cg_exchange *exchange) {
-    const struct cg_tally *tally = &exchange->tally;
-    uint32_t answered = 0, failed = 0, seen = 0, refusals = 0, places = 0;
-    for (const struct cg_held_answer *it = tally->answers; it != NULL; it = it->hh.next) {
+static void check_tally(const struct cg_round *round) {
+    const struct cg_tally *tally = &round->tally;
+    uint32_t answered = 0, failed = 0, seen = 0, refusals = 0, places = 0, news = 0;
+    for (const struct cg_answer *it = tally->answers; it != NULL; it = it->next) {
         answered++;
         failed += it->code >= CG_CODE(4, 0);
         CG_CHECK(it->member == NULL || cg_tally_has_seen(tally, it->member));
     }
-    for (size_t i = 0; i < exchange->mapping->member_count; i++)
-        seen += cg_tally_has_seen(tally, &exchange->mapping->members[i]);
+    for (size_t i = 0; i < round->mapping->member_count; i++)
+        seen += cg_tally_has_seen(tally, &round->mapping->members[i]);
     for (const struct cg_refusal *it = tally->refusals; it != NULL; it = it->next) refusals++;
-    CG_CHECK(answered == tally->answered && failed == tally->failed);
+    CG_CHECK(answered == tally->answered && failed == tally->failed && answered == HASH_COUNT(tally->by_who));
+    uint64_t before = 0;
+    for (const struct cg_held_answer *it = round->news; it != NULL; before = it->news, it = it->next_news, news++)
+        CG_CHECK(it->news > before && (it->next_news == NULL) == (it == round->last_news));
+    CG_CHECK(news == answered);
     for (const struct cg_awaited *it = tally->awaited; it != NULL; it = it->hh.next) {
         CG_CHECK(it->who.member == NULL || !cg_tally_is_silent(tally, it->who.member));
         places += it->holds_place;
     }
     CG_CHECK(places == tally->places && seen == tally->seen_count);
     CG_CHECK(refusals <= tally->rejected && refusals <= CG_REFUSALS_LISTED);
-    CG_CHECK(answered <= exchange->mapping->max_answers && seen <= answered);
+    CG_CHECK(answered <= round->mapping->max_answers && seen <= answered);
 }
 
-static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_exchange *exchange) {
+static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
+    const struct cg_leg *leg = &ask->leg;
+    CG_CHECK(cg_slots_get(&gateway->engine.legs, leg->ticket) == leg && leg->kind->type == CG_CON);
+    CG_CHECK(ask->turn.endpoint != NULL && ask->turn.flies == (leg->token != NULL));
+    CG_CHECK(!ask->turn.flies || leg->token->leg == leg);
+}
+
+static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *round) {
     uint32_t count = 0, of_blocks = 0;
-    for (const struct cg_ask *it = exchange->asks; it != NULL; it = it->next) {
-        CG_CHECK(cg_slots_get(&gateway->asks, it->ticket) == it && it->exchange == exchange);
-        CG_CHECK(it->endpoint != NULL && it->flies == (it->token != NULL));
-        CG_CHECK(!it->flies || (it->token->ask == it && it->token->cast == NULL));
-        CG_CHECK((it->purpose == CG_ASK_BLOCKS) == (it->blocks != NULL));
-        of_blocks += it->purpose == CG_ASK_BLOCKS;
-        count++;
+    for (const struct cg_ask *it = round->repair.asks; it != NULL; it = it->next_of_owner, count++) {
+        check_ask(gateway, it);
+        CG_CHECK(((const struct cg_part *)it->leg.owner)->round == round && !it->has_block);
     }
-    CG_CHECK(count == exchange->asks_running);
-    CG_CHECK(of_blocks == (exchange->tallying ? HASH_COUNT(exchange->tally.awaited) : 0));
+    for (const struct cg_partial *it = round->partials; it != NULL; it = it->next, of_blocks++) {
+        check_ask(gateway, it->blocks.ask);
+        CG_CHECK(it->round == round && it->blocks.ask->has_block);
+    }
+    CG_CHECK(count + of_blocks == round->repair.running);
+    CG_CHECK(of_blocks == HASH_COUNT(round->tally.awaited));
+    return count + of_blocks;
+}
+
+/* Those who wait for it, who are told of by their own exchanges. */
+static uint32_t check_waiters(const struct cg_gateway *gateway, const struct cg_round *round) {
+    uint32_t count = 0, collecting = 0, forsaken = 0;
+    for (struct cg_waiter *it = round->waiters; it != NULL; it = it->next, count++) {
+        const struct cg_exchange *exchange = CG_CONTAINER(it, struct cg_exchange, waiter);
+        CG_CHECK(it->round == round && cg_slots_get(&gateway->exchanges, exchange->ticket) == exchange);
+        CG_CHECK(exchange->mapping == round->mapping && it->follows == exchange->telling);
+        CG_CHECK(it->untold == NULL || it->follows);
+        collecting += it->collects;
+        forsaken += it->collects && it->forsaken;
+    }
+    CG_CHECK(count > 0 && collecting == round->collecting && forsaken == round->forsaken);
+    CG_CHECK(round->closed == (collecting == 0) || round->ended_by != NULL);
     return count;
 }
 
@@ -491,41 +521,47 @@ static uint32_t count_at_endpoints(const struct world *world) {
     const struct cg_gateway *gateway = world->gateway;
     uint32_t count = 0, flying = 0, expected = 0;
     size_t bytes = 0;
-    for (const struct cg_endpoint *row = gateway->endpoints.by_addr; row != NULL; row = row->hh.next) {
+    for (const struct cg_endpoint *row = gateway->engine.endpoints.by_addr; row != NULL; row = row->hh.next) {
         uint32_t before = expected;
-        for (const struct cg_ask *it = row->flying; it != NULL; it = it->next_at_endpoint) {
+        for (const struct cg_turn *it = row->flying; it != NULL; it = it->next) {
             CG_CHECK(it->endpoint == row && it->flies && (it->mid & CG_MID_UNICAST) != 0);
             flying++;
             if (!it->is_expected) continue;
-            bytes += it->charged;
+            bytes += it->size;
             expected++;
         }
-        for (const struct cg_ask *it = row->waiting; it != NULL; it = it->next_at_endpoint, count++)
+        for (const struct cg_turn *it = row->waiting; it != NULL; it = it->next, count++)
             CG_CHECK(it->endpoint == row && !it->flies);
         CG_CHECK(row->outstanding == expected - before && row->outstanding <= world->nstart);
     }
-    CG_CHECK(bytes == gateway->endpoints.sealed_bytes);
+    CG_CHECK(bytes == gateway->engine.endpoints.sealed_bytes);
     return count + flying;
 }
 
 static void check_exchanges(struct world *world) {
     struct cg_gateway *gateway = world->gateway;
-    uint32_t count = 0, asks = 0, entered = 0, running = 0;
+    uint32_t count = 0, asks = 0, entered = 0, running = 0, waiting = 0, waiters = 0;
     size_t memory = 0;
     for (uint32_t i = 0; i < gateway->exchanges.cap; i++) {
         const struct cg_exchange *exchange = gateway->exchanges.slots[i].item;
         if (exchange == NULL) continue;
         count++;
         entered += exchange->usage != NULL;
+        waiting += exchange->waiter.round != NULL;
         memory += exchange->arena.used;
         CG_CHECK(exchange->arena.used <= exchange->arena.max);
-        asks += check_asks(gateway, exchange);
-        if (exchange->tallying) check_tally(exchange);
+    }
+    for (const struct cg_round *round = gateway->rounds.all; round != NULL; round = round->next) {
+        memory += round->arena.used;
+        CG_CHECK(round->arena.used <= round->arena.max);
+        waiters += check_waiters(gateway, round);
+        asks += check_asks(gateway, round);
+        check_tally(round);
     }
     for (size_t i = 0; i < CALLS_MAX; i++) memory += queued(world, &world->calls[i]);
     for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next) running += it->running;
-    CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway));
-    CG_CHECK(asks == gateway->asks.used && asks == count_at_endpoints(world));
+    CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway) && waiting == waiters);
+    CG_CHECK(asks == gateway->engine.asks && asks == count_at_endpoints(world));
     CG_CHECK(memory == gateway->quota.used);
     CG_CHECK(running == entered);
 }
@@ -554,27 +590,33 @@ static bool is_queued(const struct cg_cast *cast) {
     return found == 1;
 }
 
+static void check_cast(const struct cg_gateway *gateway, const struct cg_part *part) {
+    const struct cg_cast *cast = part->cast;
+    CG_CHECK(cg_slots_get(&gateway->engine.legs, cast->leg.ticket) == &cast->leg && cast->leg.owner == part);
+    CG_CHECK(cast->leg.token != NULL && cast->leg.token->leg == &cast->leg);
+    const struct cg_pace *pace = gateway->engine.paces.by_group;
+    while (pace != NULL && pace != cast->pace) pace = pace->hh.next;
+    CG_CHECK(pace != NULL);
+    CG_CHECK(is_queued(cast) == (cast->state == CG_CAST_WAITING));
+    CG_CHECK(!cast->outstanding || (cast->state == CG_CAST_SENT && !cast->answered));
+    CG_CHECK(part->state == (cast->state == CG_CAST_SENT ? CG_PART_SENT : CG_PART_WAITS));
+}
+
 static void check_casts(struct world *world) {
-    struct cg_gateway *gateway = world->gateway;
+    const struct cg_gateway *gateway = world->gateway;
     uint32_t count = 0, outstanding = 0, counted = 0;
-    for (const struct cg_pace *pace = gateway->paces.by_group; pace != NULL; pace = pace->hh.next)
+    for (const struct cg_pace *pace = gateway->engine.paces.by_group; pace != NULL; pace = pace->hh.next)
         outstanding += pace->outstanding;
-    for (const struct cg_cast *it = gateway->all_casts; it != NULL; it = it->next) {
-        CG_CHECK(cg_slots_get(&gateway->casts, it->ticket) == it && it->subscriptions != NULL);
-        CG_CHECK(it->token != NULL && it->token->cast == it && it->token->ask == NULL);
-        const struct cg_pace *pace = gateway->paces.by_group;
-        while (pace != NULL && pace != it->pace) pace = pace->hh.next;
-        CG_CHECK(pace != NULL);
-        CG_CHECK(is_queued(it) == (it->state == CG_CAST_WAITING));
-        CG_CHECK(!it->outstanding || (it->state == CG_CAST_SENT && !it->answered));
-        for (const struct cg_subscription *s = it->subscriptions; s != NULL; s = s->next_of_cast) {
-            CG_CHECK(s->cast == it && cg_slots_get(&gateway->exchanges, s->exchange->ticket) == s->exchange);
-            CG_CHECK(s->state == (it->state == CG_CAST_SENT ? CG_SUBSCRIPTION_SENT : CG_SUBSCRIPTION_WAITS));
+    for (const struct cg_round *round = gateway->rounds.all; round != NULL; round = round->next) {
+        for (size_t i = 0; i < round->part_count; i++) {
+            const struct cg_part *part = &round->parts[i];
+            if (part->cast == NULL) continue;
+            check_cast(gateway, part);
+            counted += part->cast->outstanding;
+            count++;
         }
-        counted += it->outstanding;
-        count++;
     }
-    CG_CHECK(count == gateway->casts.used && counted == outstanding);
+    CG_CHECK(count + gateway->engine.asks == gateway->engine.legs.used && counted == outstanding);
 }
 
 static void check_all(struct world *world) {
@@ -586,8 +628,11 @@ static void check_all(struct world *world) {
 /* Events. */
 
 static uint64_t run(struct world *world) {
+    uint64_t next;
     world->running = true;
-    uint64_t next = cg_gateway_run(world->gateway, world->now_us);
+    do {
+        next = cg_gateway_run(world->gateway, world->now_us);
+    } while (world->gateway->awake != NULL);
     world->running = false;
     CG_CHECK(world->gateway->awake == NULL);
     CG_CHECK(next > world->now_us); /* what was due has been done */
@@ -805,11 +850,12 @@ static void keep_promise(struct world *world, struct promise *promise, int err) 
         if (bytes.len > 0) payload = cg_slice_of(bytes.data + promise->options_len, bytes.len - promise->options_len);
         struct cg_slice options = cg_slice_of(bytes.data, promise->options_len);
         struct cg_opened opened = opened_as(world, promise->code, options, payload);
-        cg_gateway_opened(world->gateway, promise->job, err, &opened);
+        cg_engine_opened(cg_gateway_engine(world->gateway), promise->job, err, &opened);
     } else {
         struct cg_problem problem = {0};
         if (err < 0) cg_problem_set(&problem, err, "sealing failed");
-        cg_gateway_sealed(world->gateway, promise->job, err, err < 0 ? CG_SLICE_NONE : bytes, &problem);
+        cg_engine_sealed(cg_gateway_engine(world->gateway), promise->job, err, err < 0 ? CG_SLICE_NONE : bytes,
+                         &problem);
     }
 }
 
@@ -841,9 +887,9 @@ static void event_forged_promise(struct world *world, struct input *input) {
         if (world->promises[i].job == job) return;
     }
     struct cg_opened opened = {0};
-    cg_gateway_opened(world->gateway, job, CG_E_VERIFY, &opened);
+    cg_engine_opened(cg_gateway_engine(world->gateway), job, CG_E_VERIFY, &opened);
     struct cg_problem problem = {.err = CG_E_STORE};
-    cg_gateway_sealed(world->gateway, job, CG_E_STORE, CG_SLICE_NONE, &problem);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), job, CG_E_STORE, CG_SLICE_NONE, &problem);
 }
 
 static void event_stop(struct world *world, struct input *input) {
@@ -884,8 +930,8 @@ static void drain(struct world *world) {
     }
     CG_CHECK(cg_gateway_running(world->gateway) == 0);
     check_all(world);
-    CG_CHECK(world->gateway->casts.used == 0 && world->gateway->asks.used == 0);
-    CG_CHECK(world->gateway->budgets.usages == NULL && cg_heap_first(&world->gateway->deadlines) == NULL);
+    CG_CHECK(world->gateway->engine.legs.used == 0 && world->gateway->engine.asks == 0);
+    CG_CHECK(world->gateway->budgets.usages == NULL && cg_heap_first(&world->gateway->engine.deadlines) == NULL);
 }
 
 static void fini(struct world *world) {

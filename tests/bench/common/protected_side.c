@@ -114,7 +114,7 @@ void bench_side_init(struct bench_protected_side *side, const struct bench_group
     cg_crypto_pool_init(&side->pool, &side->loop.uv, (unsigned)sysconf(_SC_NPROCESSORS_ONLN));
     cg_senders_init(&side->senders, NULL);
     open_store(side);
-    side->services.gateway = side->loop.gateway;
+    side->services.engine = cg_gateway_engine(side->loop.gateway);
     bench_side_set_members(side, keys->count);
 }
 

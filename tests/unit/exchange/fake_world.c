@@ -181,6 +181,13 @@ int world_teardown(void **state) {
     return 0;
 }
 
+struct cg_round *world_round(struct world *world, const struct call *call) {
+    const struct cg_exchange *exchange = cg_slots_get(&world->gateway->exchanges, call->ticket);
+    assert_non_null(exchange);
+    assert_non_null(exchange->waiter.round);
+    return exchange->waiter.round;
+}
+
 struct cg_mapping *world_mapping(struct world *world, const char *name) {
     for (size_t i = 0; i < world->config->mapping_count; i++) {
         if (strcmp(world->config->mappings[i].name, name) == 0) return &world->config->mappings[i];

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "builtin.h"
-#include "exchange/state.h"
+#include "exchange/exchange.h"
 #include "reply/reply.h"
 
 #define SECOND 1000000ull
@@ -65,6 +65,8 @@ void world_start(struct world *world);
 void world_fini(struct world *world);
 void world_renew(struct world *world); /* from the beginning, for tests that go through several */
 
+/* What a running call waits for. */
+struct cg_round *world_round(struct world *world, const struct call *call);
 struct cg_mapping *world_mapping(struct world *world, const char *name);
 /* Gives the mapping `count` members 127.1.0.1:5683 and so on, membership complete. Before world_start. */
 void world_add_members(struct world *world, struct cg_mapping *mapping, unsigned count);

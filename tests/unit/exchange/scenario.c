@@ -144,7 +144,7 @@ static void start_gateway(void) {
     choose_protectors(world->config);
     world->gateway = cg_gateway_new(world->config, &world->port);
     assert_non_null(world->gateway);
-    stage->services.gateway = world->gateway;
+    stage->services.engine = cg_gateway_engine(world->gateway);
 }
 
 /* Clients */
@@ -263,7 +263,7 @@ static int on_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_
 
 static bool on_has_room(struct cg_sink *sink) { return client_of(sink)->reads; }
 
-static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_held_answer *held,
+static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *held,
                      struct cg_problem *problem) {
     struct castgate_answer answer;
     struct cg_reading reading;

@@ -131,8 +131,8 @@ static void test_latest_answer_counts_and_memory_stays(void **state) {
         snprintf(text, sizeof text, "reading %d of a member that goes on", i);
         world_answer(world, 0, "127.1.0.1", text);
     }
-    struct cg_exchange *exchange = cg_slots_get(&world->gateway->exchanges, call.ticket);
-    assert_true(exchange->arena.used <= 8192);
+    const struct cg_round *round = world_round(world, &call);
+    assert_true(round->arena.used <= 8192);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
     assert_int_equal(call.reply.summary.duplicates, 99);
@@ -144,14 +144,14 @@ static void test_answers_that_grow_cost_a_few_times_the_largest(void **state) {
     struct call call;
     char text[2001];
     world_get(world, &call, "/lamps");
-    struct cg_exchange *exchange = cg_slots_get(&world->gateway->exchanges, call.ticket);
+    const struct cg_round *round = world_round(world, &call);
     memset(text, 'x', sizeof text);
     for (size_t len = 10; len < sizeof text; len += 10) {
         text[len] = '\0';
         world_answer(world, 0, "127.1.0.1", text);
         text[len] = 'x';
     }
-    assert_true(exchange->arena.used <= 20000); /* all together are 200000 bytes */
+    assert_true(round->arena.used <= 20000); /* all together are 200000 bytes */
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.duplicates, 199);
 }
@@ -352,7 +352,7 @@ static void test_timeout_zero_sends_and_leaves(void **state) {
     world_go(world, &call);
     assert_int_equal(world->sent_count, 1);
     assert_int_equal(call.reply.status, 204);
-    assert_int_equal(cg_slots_get(&world->gateway->casts, (struct cg_ticket){0, 1}) == NULL, 1);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
 }
 
 static void test_client_goes_away(void **state) {

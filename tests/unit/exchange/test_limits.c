@@ -69,7 +69,7 @@ static void test_emission_fails(void **state) {
     world_new(world, &call, "/pair");
     expect_problem(world, &call, CG_E_EMIT);
     assert_string_equal(call.problem.detail, "the fake port fails");
-    assert_null(world->gateway->all_casts);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
 }
 
 static void test_table_full(void **state) {
@@ -122,8 +122,8 @@ static void test_answer_and_memory_limits(void **state) {
         snprintf(from, sizeof from, "127.1.0.%d", i);
         world_answer(world, 1, from, large);
     }
-    struct cg_exchange *exchange = cg_slots_get(&world->gateway->exchanges, call.ticket);
-    assert_true(exchange->arena.used <= 8192);
+    const struct cg_round *round = world_round(world, &call);
+    assert_true(round->arena.used <= 8192);
     world_advance(world, 2 * SECOND);
     assert_true(call.reply.summary.answered >= 1 && call.reply.summary.answered <= 2);
     assert_int_equal(call.reply.summary.answered + call.reply.summary.rejected, 11);

@@ -94,14 +94,15 @@ static void test_sealed_later(void **state) {
     assert_int_equal(world->sent_count, 0);
     cg_gateway_abandon(world->gateway, left.ticket);
     world_run(world);
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[1], CG_OK, cg_slice_of(sealed, sizeof sealed),
-                      NULL); /* stale */
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[1], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL); /* stale */
     assert_int_equal(world->sent_count, 0);
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL);
     assert_int_equal(world->sent_count, 1);
-    assert_ptr_equal(world->gateway->all_casts->binding, &the_binding);
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed),
-                      NULL); /* twice */
+    assert_ptr_equal(world_round(world, &call)->parts[0].cast->leg.sending.binding, &the_binding);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL); /* twice */
     assert_int_equal(world->sent_count, 1);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.replies, 1);
@@ -116,7 +117,7 @@ static void test_sealing_fails(void **state) { /* R53: nothing is emitted, nothi
     world_get(world, &call, "/lamps");
     struct cg_problem problem = {0};
     cg_problem_set(&problem, CG_E_STORE, "the store is read-only");
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_E_STORE, CG_SLICE_NONE, &problem);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_E_STORE, CG_SLICE_NONE, &problem);
     world_run(world);
     assert_int_equal(call.problem.err, CG_E_STORE);
     assert_string_equal(call.problem.detail, "the store is read-only");
@@ -131,7 +132,7 @@ static void expect_retry_after(struct pending *pending, int err, uint32_t said, 
     world_get(world, &call, "/lamps");
     struct cg_problem problem = {.retry_after = said};
     cg_problem_set(&problem, err, "no");
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], err, CG_SLICE_NONE, &problem);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], err, CG_SLICE_NONE, &problem);
     world_run(world);
     assert_int_equal(call.problem.err, err);
     assert_int_equal(call.problem.retry_after, told);
@@ -150,7 +151,7 @@ static void expect_too_big(struct pending *pending) {
     pending->slow.seals_late = true;
     world_get(world, &call, "/lamps");
     uint64_t job = pending->slow.jobs[pending->slow.count - 1];
-    cg_gateway_sealed(world->gateway, job, CG_OK, cg_slice_of(large, sizeof large), NULL);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), job, CG_OK, cg_slice_of(large, sizeof large), NULL);
     world_run(world);
     assert_int_equal(call.problem.err, CG_E_TOO_BIG);
     assert_int_equal(world->sent_count, 0);
@@ -177,7 +178,8 @@ static void test_sealing_never_ends(void **state) { /* a store that hangs holds 
     world_advance(world, 1);
     assert_int_equal(call.problem.err, CG_E_OVERLOAD);
     assert_non_null(strstr(call.problem.detail, "protected in time"));
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL);
     assert_int_equal(world->sent_count, 0);
     assert_int_equal(bindings_out, 0);
 }
@@ -191,7 +193,8 @@ static void test_sealing_across_a_purge(void **state) {
     world_advance(world, 59 * SECOND); /* purged every 60 s */
     world_get(world, &call, "/lamps");
     world_advance(world, 2 * SECOND);
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL);
     assert_int_equal(world->sent_count, 1);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.replies, 1);
@@ -204,7 +207,7 @@ static void open_job(struct world *world, uint64_t job, const char *kid, const c
                                .has_kid = true,
                                .kid = cg_slice_str(kid),
                                .identity = cg_slice_str(identity)};
-    cg_gateway_opened(world->gateway, job, CG_OK, &opened);
+    cg_engine_opened(cg_gateway_engine(world->gateway), job, CG_OK, &opened);
 }
 
 static void test_opened_later(void **state) { /* R12, R14: the credential is the member, whatever the address */
@@ -221,7 +224,7 @@ static void test_opened_later(void **state) { /* R12, R14: the credential is the
     open_job(world, pending->slow.jobs[0], "A", "credential of A", "one");
     open_job(world, pending->slow.jobs[2], "A", "credential of A", "one again");
     struct cg_opened refused = {.has_kid = true, .kid = cg_slice_str("Z")};
-    cg_gateway_opened(world->gateway, pending->slow.jobs[3], CG_E_VERIFY, &refused);
+    cg_engine_opened(cg_gateway_engine(world->gateway), pending->slow.jobs[3], CG_E_VERIFY, &refused);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
     assert_int_equal(call.reply.summary.duplicates, 1);
@@ -247,7 +250,7 @@ static void test_grace_for_answers_being_verified(void **state) {
     assert_int_equal(call.replies, 1); /* 500 ms at most */
     assert_int_equal(call.reply.summary.answered, 1);
     open_job(world, pending->slow.jobs[1], "B", "credential of B", "two"); /* its cast has ended */
-    assert_int_equal(world->gateway->jobs.used, 0);
+    assert_int_equal(world->gateway->engine.jobs.used, 0);
 }
 
 static void test_what_an_asked_member_did_not_send_costs_no_grace(void **state) {
@@ -259,7 +262,7 @@ static void test_what_an_asked_member_did_not_send_costs_no_grace(void **state) 
     world_get(world, &call, "/lamps");
     world_answer(world, 0, "127.1.0.1", "forged");
     world_advance(world, SECOND);
-    cg_gateway_opened(world->gateway, pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    cg_engine_opened(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
     world_advance(world, SECOND - 1);
     assert_int_equal(call.replies, 0); /* it is asked on */
     world_advance(world, 1);
@@ -295,7 +298,7 @@ static void test_grace_ends_when_an_asked_members_answer_is_refused(void **state
     world_answer(world, 0, "127.1.0.1", "forged");
     world_advance(world, 2 * SECOND + 100000);
     assert_int_equal(call.replies, 0);
-    cg_gateway_opened(world->gateway, pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
+    cg_engine_opened(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_E_VERIFY, &(struct cg_opened){0});
     world_run(world);
     assert_int_equal(call.replies, 1);
 }
@@ -310,13 +313,14 @@ static void test_what_has_not_gone_out_is_not_acknowledged(void **state) {
     world_add_members(world, lamps, 1);
     lamps->timeout_us = lamps->max_timeout_us = 1000 * SECOND;
     world_get(world, &call, "/lamps");
-    const struct cg_ask *ask = world->gateway->asks.slots[0].item;
-    uint8_t ack[] = {0x60, 0, (uint8_t)(ask->mid >> 8), (uint8_t)ask->mid};
+    uint16_t mid = world_round(world, &call)->repair.asks->turn.mid;
+    uint8_t ack[] = {0x60, 0, (uint8_t)(mid >> 8), (uint8_t)mid};
     world_deliver(world, "127.1.0.1", ack, sizeof ack);
-    cg_gateway_sealed(world->gateway, pending->slow.jobs[0], CG_OK, cg_slice_of(sealed, sizeof sealed), NULL);
+    cg_engine_sealed(cg_gateway_engine(world->gateway), pending->slow.jobs[0], CG_OK,
+                     cg_slice_of(sealed, sizeof sealed), NULL);
     world_advance(world, 94 * SECOND); /* MAX_TRANSMIT_WAIT */
     assert_int_equal(world->sent_count, 5);
-    assert_int_equal(world->gateway->asks.used, 0); /* given up */
+    assert_int_equal(world->gateway->engine.asks, 0); /* given up */
     world_advance(world, 1000 * SECOND);
 }
 

@@ -32,7 +32,7 @@ static void set_up(struct fixture *f) {
     lamps->security = CG_SECURITY_RELAY;
     lamps->protector = cg_relay_protector(f->relay);
     world_start(&f->world);
-    f->services.gateway = f->world.gateway;
+    f->services.engine = cg_gateway_engine(f->world.gateway);
 }
 
 static void tear_down(struct fixture *f) {

@@ -42,7 +42,7 @@ static int on_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_
 
 static bool on_has_room(struct cg_sink *sink) { return listener_of(sink)->room > 0; }
 
-static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_held_answer *answer,
+static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                      struct cg_problem *problem) {
     struct listener *listener = listener_of(sink);
     (void)view;
@@ -71,7 +71,7 @@ static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sin
     ending->status = 299;
     assert_int_equal(view == NULL, how == CG_SINK_LEFT);
     if (view == NULL) return;
-    listener->has_tally = view->tally != NULL;
+    listener->has_tally = view->shelf != NULL;
     listener->summary = view->summary;
     listener->expects_answers = view->expects_answers;
 }

@@ -78,7 +78,7 @@ static void test_retransmission_gives_up(void **state) {
     assert_int_equal(call.replies, 0);
     world_advance(world, SECOND);
     assert_int_equal(call.reply.summary.missing, 1);
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
     const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(world->gateway), "lamps");
     assert_int_equal(stats->asked, 1); /* retransmissions aside */
     assert_int_equal(stats->missing, 1);
@@ -204,14 +204,14 @@ static void test_unicast_requests_have_a_limit(void **state) {
     struct call call;
     set_up_repair(world, 3);
     world_get(world, &call, "/lamps");
-    world->gateway->asks.used += (1u << 16) - 2; /* of others */
+    world->gateway->engine.asks += (1u << 16) - 2; /* of others */
     world_advance(world, SECOND);
     assert_int_equal(world->sent_count, 1 + 2); /* the third is not asked */
     world_advance(world, SECOND);
     assert_int_equal(call.reply.summary.missing, 3);
     world_get(world, &call, "/lamps");
     assert_true(cg_addr_is_multicast(&world->sent[3].route.to));
-    world->gateway->asks.used -= (1u << 16) - 2;
+    world->gateway->engine.asks -= (1u << 16) - 2;
     world_advance(world, 2 * SECOND);
 }
 
@@ -220,11 +220,11 @@ static void test_the_only_member_beyond_that_limit_is_the_problem(void **state) 
     struct call call;
     set_up_repair(world, 1);
     world_start(world);
-    world->gateway->asks.used += 1u << 16; /* of others */
+    world->gateway->engine.asks += 1u << 16; /* of others */
     world_get(world, &call, "/lamps");
     assert_int_equal(call.problem.err, CG_E_NO_MEMORY);
     assert_int_equal(call.problem.retry_after, 1);
-    world->gateway->asks.used -= 1u << 16;
+    world->gateway->engine.asks -= 1u << 16;
 }
 
 static void test_the_only_ask_that_cannot_be_sent_is_the_problem(void **state) {
@@ -235,7 +235,7 @@ static void test_the_only_ask_that_cannot_be_sent_is_the_problem(void **state) {
     world_get(world, &call, "/lamps");
     assert_int_equal(call.problems, 1);
     assert_int_equal(call.problem.err, CG_E_EMIT);
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
 }
 
 /* RFC 7252 §5.3.2: a piggybacked response matches by Message ID, too. */

@@ -60,8 +60,8 @@ static void test_one_request_at_a_time_to_one_member(void **state) { /* RFC 7252
         cg_gateway_abandon(world->gateway, calls[i].ticket);
     }
     world_run(world);
-    assert_int_equal(world->gateway->asks.used, 0);
-    assert_int_equal(world->gateway->endpoints.sealed_bytes, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
+    assert_int_equal(world->gateway->engine.endpoints.sealed_bytes, 0);
 }
 
 static void test_nstart_counts_for_members_too(void **state) { /* RFC 7252 §4.7 */
@@ -83,11 +83,11 @@ static void test_who_waits_holds_nothing_sealed(void **state) {
     patient_init(world);
     ask_each(world, calls);
     uint32_t waiting = 0;
-    for (uint32_t i = 0; i < world->gateway->asks.cap; i++) {
-        const struct cg_ask *ask = world->gateway->asks.slots[i].item;
-        if (ask == NULL || ask->flies) continue;
-        assert_null(ask->datagram.data);
-        assert_null(ask->token);
+    for (uint32_t i = 0; i < world->gateway->engine.legs.cap; i++) {
+        struct cg_leg *leg = world->gateway->engine.legs.slots[i].item;
+        if (leg == NULL || cg_ask_of(leg)->turn.flies) continue;
+        assert_null(leg->sending.datagram.data);
+        assert_null(leg->token);
         waiting++;
     }
     assert_int_equal(waiting, CALLS - 1);
@@ -125,7 +125,7 @@ static void test_who_leaves_while_its_next_block_waits_frees_nobodys_place(void 
     world_answer(world, 3, "127.1.0.1", "on");
     world_run(world);
     assert_int_equal(after.reply.summary.answered, 1);
-    assert_int_equal(world->gateway->endpoints.sealed_bytes, 0);
+    assert_int_equal(world->gateway->engine.endpoints.sealed_bytes, 0);
 }
 
 /* A client that left is only marked until its exchange's turn. */
@@ -294,7 +294,7 @@ static void test_another_address_has_message_ids_of_its_own(void **state) {
     cg_gateway_abandon(world->gateway, waiting.ticket);
     cg_gateway_abandon(world->gateway, other.ticket);
     world_advance(world, 600 * SECOND); /* nobody waits any more: the row goes, too */
-    assert_int_equal(HASH_COUNT(world->gateway->endpoints.by_addr), 0);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.endpoints.by_addr), 0);
 }
 
 static void test_a_message_id_counts_for_its_address_alone(void **state) {
@@ -307,10 +307,10 @@ static void test_a_message_id_counts_for_its_address_alone(void **state) {
     world_deliver(world, "127.1.0.1:5684", rst, sizeof rst); /* another port */
     deliver_empty(world, CG_RST, (uint16_t)(mid + 1));
     world_run(world);
-    assert_int_equal(world->gateway->asks.used, 1);
+    assert_int_equal(world->gateway->engine.asks, 1);
     deliver_empty(world, CG_RST, mid);
     world_run(world);
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
 }
 
 static void test_an_address_is_not_forgotten_while_its_answer_is_awaited(void **state) {
@@ -320,7 +320,7 @@ static void test_an_address_is_not_forgotten_while_its_answer_is_awaited(void **
     world_get(world, &call, "/lamps");
     deliver_empty(world, CG_ACK, last_mid(world));
     world_advance(world, 400 * SECOND);
-    assert_int_equal(HASH_COUNT(world->gateway->endpoints.by_addr), 1);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.endpoints.by_addr), 1);
     world_answer(world, 0, "127.1.0.1", "on");
     world_run(world);
     assert_int_equal(call.reply.summary.answered, 1);
@@ -334,9 +334,9 @@ static void test_an_address_is_forgotten_when_its_message_ids_are(void **state) 
     world_get(world, &call, "/lamps");
     world_answer(world, 0, "127.1.0.1", "on");
     world_advance(world, 246 * SECOND);
-    assert_int_equal(HASH_COUNT(world->gateway->endpoints.by_addr), 1);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.endpoints.by_addr), 1);
     world_advance(world, 61 * SECOND);
-    assert_int_equal(HASH_COUNT(world->gateway->endpoints.by_addr), 0);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.endpoints.by_addr), 0);
 }
 
 /* Retransmission needs the bytes, so what may be under way is bounded; everybody is asked all the same. */
@@ -364,19 +364,19 @@ static void test_what_is_under_way_is_bounded_in_bytes(void **state) {
     world_advance(world, SECOND);
     size_t under_way = world->sent_count - EXCHANGES;
     assert_true(under_way > 100 && under_way * PAYLOAD <= MOST);
-    assert_true(world->gateway->endpoints.sealed_bytes <= MOST);
+    assert_true(world->gateway->engine.endpoints.sealed_bytes <= MOST);
     for (size_t i = EXCHANGES; i < world->sent_count; i++) { /* each answers at once: the next may go */
         if (world->sent[i].msg.type != CG_CON) continue;
         char from[CG_ADDR_TEXT_MAX];
         cg_addr_emit(&world->sent[i].route.to, from);
         world_answer(world, i, from, "on");
         world_run(world);
-        assert_true(world->gateway->endpoints.sealed_bytes <= MOST);
+        assert_true(world->gateway->engine.endpoints.sealed_bytes <= MOST);
     }
     for (int i = 0; i < EXCHANGES; i++) {
         assert_int_equal(calls[i].reply.summary.answered, MEMBERS);
     }
-    assert_int_equal(world->gateway->endpoints.sealed_bytes, 0);
+    assert_int_equal(world->gateway->engine.endpoints.sealed_bytes, 0);
     free(payload);
 }
 

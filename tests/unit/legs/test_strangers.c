@@ -85,7 +85,7 @@ static void test_a_victim_gets_sixteen_pings_and_nothing_else(void **state) {
         answer_block(world, 0, from, 0, true);
     }
     world_run(world);
-    assert_int_equal(world->gateway->endpoints.sealed_bytes, 0); /* no copy of the request waits for them */
+    assert_int_equal(world->gateway->engine.endpoints.sealed_bytes, 0); /* no copy of the request waits for them */
     world_advance(world, SECOND);
     assert_int_equal(pings_since(world, 1), 16);
     assert_int_equal(bytes_to_hosts_since(world, 1), 16 * 4);
@@ -94,7 +94,7 @@ static void test_a_victim_gets_sixteen_pings_and_nothing_else(void **state) {
     world_advance(world, 60 * SECOND);
     assert_int_equal(bytes_to_hosts_since(world, 1), 16 * 4); /* nobody waits for these any more */
     assert_int_equal(world->gateway->totals.pings, 16);
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
 }
 
 static void test_a_victim_network_gets_what_one_request_may_order(void **state) {
@@ -107,8 +107,8 @@ static void test_a_victim_network_gets_what_one_request_may_order(void **state) 
         answer_block(world, 0, from, 0, true);
     }
     world_advance(world, SECOND);
-    assert_int_equal(pings_since(world, 1), CG_STRANGERS_EXCHANGE);
-    assert_int_equal(bytes_to_hosts_since(world, 1), CG_STRANGERS_EXCHANGE * 4);
+    assert_int_equal(pings_since(world, 1), CG_STRANGERS_MAX);
+    assert_int_equal(bytes_to_hosts_since(world, 1), CG_STRANGERS_MAX * 4);
     expect_others_answered(world);
     expect_refused(world, &call, FORGED);
 }
@@ -140,8 +140,8 @@ static void test_all_requests_together_order_no_more_than_the_gateway_gives(void
     assert_true((double)pings_since(world, 0) <= CG_PINGS_ALL + CG_PINGS_ALL_RATE * seconds);
     expect_others_answered(world);
     world_advance(world, 120 * SECOND); /* and all of it is forgotten */
-    assert_int_equal(HASH_COUNT(world->gateway->endpoints.by_addr), 0);
-    assert_int_equal(HASH_COUNT(world->gateway->pings.hosts), 0);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.endpoints.by_addr), 0);
+    assert_int_equal(HASH_COUNT(world->gateway->engine.pings.hosts), 0);
     for (int r = 0; r < REQUESTS; r++) call_fini(&calls[r]);
 }
 
@@ -211,13 +211,12 @@ static void test_who_has_answered_a_ping_takes_nothing_from_strangers(void **sta
     answer_block(world, 2, "127.1.0.1", 1, false);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
-    world->gateway->pings.all.left = 0; /* a flood */
-    world->gateway->pings.all.filled_us = world->now_us;
+    world->gateway->engine.pings.all.left = 0; /* a flood */
+    world->gateway->engine.pings.all.filled_us = world->now_us;
     world_get(world, &call, "/lamps");
     answer_block(world, 3, "127.1.0.1", 0, true);
     assert_int_equal(world->sent_count, 5);
-    const struct cg_exchange *exchange = cg_slots_get(&world->gateway->exchanges, call.ticket);
-    assert_int_equal(exchange->strangers, 0);
+    assert_int_equal(world_round(world, &call)->repair.strangers, 0);
     answer_block(world, 4, "127.1.0.1", 1, false);
     world_advance(world, 2 * SECOND);
     assert_int_equal(call.reply.summary.answered, 1);
@@ -252,7 +251,7 @@ static void test_an_unanswered_ping_is_repeated_twice(void **state) {
     world_advance(world, 4 * SECOND);
     assert_int_equal(pings_since(world, 1), 3);
     world_advance(world, 8 * SECOND);
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
     deliver_empty(world, "127.1.0.1", CG_RST, world->sent[1].msg.mid); /* too late */
     world_advance(world, 15 * SECOND);
     assert_int_equal(world->sent_count, 4);
@@ -370,8 +369,8 @@ static void test_the_next_request_to_a_stranger_goes_out_when_there_is_one(void 
     prove(world, "127.66.6.1");
     prove(world, "127.66.6.2");
     assert_int_equal(world->sent_count, 3);
-    assert_true(world->gateway->endpoints.strangers.left == 4096);
-    world->gateway->endpoints.strangers = (struct cg_allowance){.left = 1, .filled_us = world->now_us};
+    assert_true(world->gateway->engine.endpoints.strangers.left == 4096);
+    world->gateway->engine.endpoints.strangers = (struct cg_allowance){.left = 1, .filled_us = world->now_us};
     world_run(world);
     assert_int_equal(world->sent_count, 4); /* the last one */
     world_advance(world, 1999);

@@ -17,7 +17,8 @@ static uint32_t serial_of(const struct cg_token_entry *entry) {
 }
 
 static struct cg_token_entry *make(struct world *world) {
-    struct cg_token_entry *entry = cg_token_make(world->gateway, cg_stats_get(&world->gateway->stats, "lamps"));
+    struct cg_token_entry *entry =
+        cg_token_make(&world->gateway->engine, cg_stats_get(&world->gateway->stats, "lamps"));
     assert_non_null(entry);
     return entry;
 }
@@ -28,14 +29,14 @@ static void test_no_token_repeats_and_none_runs_out(void **state) { /* R32 */
     struct call call;
     world->port.random = stuck_random;
     world_run(world);
-    uint32_t first = world->gateway->tokens.serial;
+    uint32_t first = world->gateway->engine.tokens.serial;
     for (uint32_t i = 0; i < COUNT; i++) { /* all in one moment */
         struct cg_token_entry *entry = make(world);
         if (serial_of(entry) != first + i) fail_msg("a token that may have been there before");
-        cg_token_spend(world->gateway, entry);
+        cg_token_spend(&world->gateway->engine, entry);
     }
-    assert_true(world->gateway->tokens.spent_size <= 1u << 18); /* the memory of them is bounded */
-    assert_null(world->gateway->tokens.live);
+    assert_true(world->gateway->engine.tokens.spent_size <= 1u << 18); /* the memory of them is bounded */
+    assert_null(world->gateway->engine.tokens.live);
     world_get(world, &call, "/lamps");
     assert_int_equal(world->sent_count, 1);
     world_advance(world, 2 * SECOND);
@@ -60,15 +61,15 @@ static void test_a_token_in_use_is_never_made_again(void **state) {
     struct world *world = *state;
     world->port.random = stuck_random;
     world_start(world);
-    world->gateway->tokens.serial = UINT32_MAX;
+    world->gateway->engine.tokens.serial = UINT32_MAX;
     struct cg_token_entry *old = make(world), *zero = make(world);
     assert_int_equal(serial_of(old), UINT32_MAX);
     assert_int_equal(serial_of(zero), 0);
-    world->gateway->tokens.serial = UINT32_MAX; /* 2^32 requests later, both are still in use */
+    world->gateway->engine.tokens.serial = UINT32_MAX; /* 2^32 requests later, both are still in use */
     struct cg_token_entry *fresh = make(world);
     assert_int_equal(serial_of(fresh), 1);
     struct cg_token token = cg_token_of(old);
-    assert_ptr_equal(cg_token_find(world->gateway, &token), old);
+    assert_ptr_equal(cg_token_find(&world->gateway->engine, &token), old);
 }
 
 /* Also where the latest match differs by very little. */
@@ -81,13 +82,13 @@ static void test_of_many_tokens_each_finds_its_own(void **state) {
     for (size_t i = 0; i < COUNT; i++) entries[i] = make(world);
     for (size_t i = 0; i < COUNT; i++) {
         struct cg_token token = cg_token_of(entries[i]);
-        assert_ptr_equal(cg_token_find(world->gateway, &token), entries[i]);
+        assert_ptr_equal(cg_token_find(&world->gateway->engine, &token), entries[i]);
     }
     for (size_t i = COUNT; i-- > 0;) {
         struct cg_token token = cg_token_of(entries[i]);
-        assert_ptr_equal(cg_token_find(world->gateway, &token), entries[i]);
+        assert_ptr_equal(cg_token_find(&world->gateway->engine, &token), entries[i]);
         token.bytes[CG_TOKEN_MAX - 1] ^= 1;
-        assert_null(cg_token_find(world->gateway, &token));
+        assert_null(cg_token_find(&world->gateway->engine, &token));
     }
 }
 
@@ -116,13 +117,13 @@ static void test_a_guessed_token_is_not_late(void **state) {
     world_start(world);
     struct cg_token_entry *entry = make(world);
     struct cg_token token = cg_token_of(entry), guess = token, cut = token;
-    cg_token_spend(world->gateway, entry);
-    assert_ptr_equal(cg_token_late(world->gateway, &token), cg_stats_get(&world->gateway->stats, "lamps"));
-    assert_null(cg_token_find(world->gateway, &token));
+    cg_token_spend(&world->gateway->engine, entry);
+    assert_ptr_equal(cg_token_late(&world->gateway->engine, &token), cg_stats_get(&world->gateway->stats, "lamps"));
+    assert_null(cg_token_find(&world->gateway->engine, &token));
     guess.bytes[7] ^= 1;
     cut.len = 7;
-    assert_null(cg_token_late(world->gateway, &guess));
-    assert_null(cg_token_late(world->gateway, &cut));
+    assert_null(cg_token_late(&world->gateway->engine, &guess));
+    assert_null(cg_token_late(&world->gateway->engine, &cut));
 }
 
 static void test_the_ring_of_spent_tokens_grows_with_what_is_remembered(void **state) {
@@ -133,17 +134,17 @@ static void test_the_ring_of_spent_tokens_grows_with_what_is_remembered(void **s
     for (int i = 0; i < COUNT; i++) {
         struct cg_token_entry *entry = make(world);
         made[i] = cg_token_of(entry);
-        cg_token_spend(world->gateway, entry);
+        cg_token_spend(&world->gateway->engine, entry);
     }
-    for (int i = 0; i < COUNT; i++) assert_non_null(cg_token_late(world->gateway, &made[i]));
-    uint32_t size = world->gateway->tokens.spent_size;
+    for (int i = 0; i < COUNT; i++) assert_non_null(cg_token_late(&world->gateway->engine, &made[i]));
+    uint32_t size = world->gateway->engine.tokens.spent_size;
     assert_int_equal(size, 8192);
     world_advance(world, 501 * SECOND);
     for (int i = 0; i < 3 * COUNT; i++) { /* those before are too old to count: their places serve again */
-        world->gateway->now_us += SECOND / 10;
-        cg_token_spend(world->gateway, make(world));
+        world->gateway->engine.now_us += SECOND / 10;
+        cg_token_spend(&world->gateway->engine, make(world));
     }
-    assert_int_equal(world->gateway->tokens.spent_size, size);
+    assert_int_equal(world->gateway->engine.tokens.spent_size, size);
 }
 
 static void test_a_request_older_than_every_memory_is_answered(void **state) {

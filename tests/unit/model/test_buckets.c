@@ -116,11 +116,11 @@ static void test_purging_at_run_time_forgives_a_silent_group_nothing(void **stat
     GROUP_OF(world)->probing_burst = 1000;
     world_run(world);
     struct cg_addr group = address("224.0.1.187");
-    struct cg_pace *pace = cg_pace_get(&world->gateway->paces, GROUP_OF(world), &group, world->now_us);
+    struct cg_pace *pace = cg_pace_get(&world->gateway->engine.paces, GROUP_OF(world), &group, world->now_us);
     cg_pace_sent(pace, 1000, false);
     world_advance(world, 122 * SECOND); /* the gateway has purged twice */
     world_get(world, &call, "/lamps");
-    pace = cg_pace_get(&world->gateway->paces, GROUP_OF(world), &group, world->now_us);
+    pace = cg_pace_get(&world->gateway->engine.paces, GROUP_OF(world), &group, world->now_us);
     assert_int_equal(world->sent_count, 1);
     assert_true(pace->bytes.left <= 122 - (double)world->sent[0].len);
     world_advance(world, 2 * SECOND);

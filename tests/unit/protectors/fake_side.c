@@ -95,7 +95,7 @@ void side_init(struct side *side, side_kind_fn kind, enum cg_finish_rule finish)
     side_set_keys(side, side->lamps, &side->keys, 0, NULL);
     fill_mapping(side, finish);
     world_start(&side->world);
-    side->services.gateway = side->world.gateway;
+    side->services.engine = cg_gateway_engine(side->world.gateway);
 }
 
 void side_fini(struct side *side) {

@@ -171,7 +171,7 @@ static void who_challenges_the_echo_itself_is_given_up(void **state) {
     struct answer_bytes bytes = room_seal(room, 2, &again, "", challenge_style());
     side_deliver(side, 2, &bytes);
     settle(side);
-    assert_int_equal(side->world.gateway->asks.used, 0);
+    assert_int_equal(side->world.gateway->engine.asks, 0);
     advance(side, 100 * SECOND);
     assert_int_equal(side->world.sent_count, sent + 2);
     assert_has(side_reply(side), "\"answered\":0,");
@@ -377,13 +377,13 @@ static void a_post_that_is_not_said_again_makes_room_for_others(void **state) {
     size_t asked = index_to(side, group + 1, 2);
     two = lamp_receive(&next.lamps[2], &side->world.sent[asked]);
     assert_true(has_echo(&two));
-    assert_int_equal(cg_endpoint_find(side->world.gateway, &side->world.sent[asked].route.to)->outstanding, 1);
+    assert_int_equal(cg_endpoint_find(&side->world.gateway->engine, &side->world.sent[asked].route.to)->outstanding, 1);
     bytes = room_seal(room, 2, &retry, "done", (struct style){0});
     side_deliver(side, 2, &bytes);
     settle(side);
     advance(side, 100 * SECOND);
     assert_counts(side_reply(side), 1, 0);
-    assert_int_equal(side->world.gateway->endpoints.sealed_bytes, 0);
+    assert_int_equal(side->world.gateway->engine.endpoints.sealed_bytes, 0);
     call_fini(&other);
     rekeyed_fini(&next);
 }

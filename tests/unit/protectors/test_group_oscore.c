@@ -434,7 +434,7 @@ static void the_gateway_ends_while_answers_wait(void **state) {
     assert_int_equal(side->crypto.count, 0);
     side->world.gateway = cg_gateway_new(side->world.config, &side->world.port);
     assert_non_null(side->world.gateway);
-    side->services.gateway = side->world.gateway;
+    side->services.engine = cg_gateway_engine(side->world.gateway);
 }
 
 int main(void) {

@@ -16,7 +16,7 @@ static void begin_another(struct side *side, struct call *call) {
 
 static struct cg_pace *pace_of(struct side *side) {
     struct cg_addr group = address("224.0.1.187");
-    return cg_pace_get(&side->world.gateway->paces, &side->world.config->group, &group, side->world.now_us);
+    return cg_pace_get(&side->world.gateway->engine.paces, &side->world.config->group, &group, side->world.now_us);
 }
 
 static void what_nobody_verified_settles_nothing(void **state) {
@@ -187,7 +187,7 @@ static void a_verified_member_orders_a_bounded_number_of_blocks(void **state) {
     const char *text = side_reply(side);
     assert_has(text, "\"answered\":1,");
     assert_has(text, "\"reason\":\"blocks-incomplete\"");
-    assert_null(side->world.gateway->pings.hosts); /* and nobody was pinged */
+    assert_null(side->world.gateway->engine.pings.hosts); /* and nobody was pinged */
 }
 
 /* What nobody has verified has us send nothing to an address that anybody may have made up. */

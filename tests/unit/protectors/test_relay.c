@@ -44,7 +44,7 @@ static struct station *new_station(bool checks) {
     mapping->security = CG_SECURITY_RELAY;
     mapping->protector = cg_relay_protector(station->relay);
     world_start(&station->world);
-    station->services.gateway = station->world.gateway;
+    station->services.engine = cg_gateway_engine(station->world.gateway);
     return station;
 }
 

@@ -188,7 +188,7 @@ static void test_a_stream_whose_group_was_left_tells_what_it_has(void **state) {
     start_narrow(world, payload);
     stream(world, &call, "/lamps");
     flood(world, 0, payload, 6);
-    cg_gateway_left(world->gateway, world_mapping(world, "lamps")->protector);
+    cg_engine_left(cg_gateway_engine(world->gateway), world_mapping(world, "lamps")->protector);
     world_run(world);
     assert_false(call.stream->ended); /* its reader has not taken all yet */
     expect_rest(world, &call, 6, "limit");
@@ -205,7 +205,7 @@ static void test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group(void 
     flood(world, 0, payload, 6);
     world_advance(world, SECOND);
     assert_false(call.stream->ended);
-    cg_gateway_left(world->gateway, world_mapping(world, "lamps")->protector);
+    cg_engine_left(cg_gateway_engine(world->gateway), world_mapping(world, "lamps")->protector);
     world_run(world);
     expect_rest(world, &call, 6, "deadline");
     end(world, &call);

@@ -187,10 +187,10 @@ static void test_a_stream_whose_group_was_left_before_its_head_is_one(void **sta
     stream_with(world, &call, "/pair", &teller);
     answer_now(world, 1, "127.1.0.7", "early");
     assert_int_equal(call.replies, 0);
-    cg_gateway_left(world->gateway, &own);
+    cg_engine_left(cg_gateway_engine(world->gateway), &own);
     world_run(world);
     assert_int_equal(call.replies, 1);
-    assert_string_equal(call_take(&call), "begin answered=1 ms=0 by=\nanswer answered=1 ms=0 by=limit early\n"
+    assert_string_equal(call_take(&call), "begin answered=1 ms=0 by=\nanswer answered=1 ms=0 by= early\n"
                                           "end answered=1 ms=0 by=limit\n");
     assert_int_equal(world->sent_count, 2);                 /* the other group was not asked any more */
     assert_int_equal(stats_of(world, "pair")->rejected, 1); /* which the reply says */

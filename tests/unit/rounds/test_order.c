@@ -86,7 +86,7 @@ static void expect(struct numbered first, struct numbered second, enum cg_tally_
     assert_true(cg_tally_init(&tally, &arena, &mapping));
     assert_int_equal(add(&tally, &first, &held), CG_TALLY_NEW);
     assert_int_equal(add(&tally, &second, &held), result);
-    assert_true(cg_slice_is(held->payload, result == CG_TALLY_NEWER ? second.payload : first.payload));
+    assert_true(cg_slice_is(held->answer.payload, result == CG_TALLY_NEWER ? second.payload : first.payload));
     assert_int_equal(tally.duplicates, 1);
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
@@ -154,7 +154,7 @@ static void test_the_same_answer_again_moves_on(void **state) {
     assert_int_equal(add(&tally, &on, &held), CG_TALLY_NEW);
     assert_int_equal(add(&tally, &on_again, &held), CG_TALLY_AGAIN);
     assert_int_equal(add(&tally, &off, &held), CG_TALLY_AGAIN);
-    assert_true(cg_slice_is(held->payload, "on"));
+    assert_true(cg_slice_is(held->answer.payload, "on"));
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
 }

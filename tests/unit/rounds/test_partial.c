@@ -36,7 +36,7 @@ static void begin(struct world *world, struct call *call) {
 
 static int teardown(void **state) {
     struct world *world = *state;
-    assert_int_equal(world->gateway->asks.used, 0);
+    assert_int_equal(world->gateway->engine.asks, 0);
     return world_teardown(state);
 }
 
@@ -279,7 +279,7 @@ static void test_what_has_come_counts_as_the_exchanges_memory(void **state) {
         put_block(world, last, "127.1.0.1", i + 1, true, BLOCK);
         if (world->sent_count == last + 1) break;
     }
-    assert_int_equal(world->gateway->asks.used, 0); /* the limit of 16 KiB came first */
+    assert_int_equal(world->gateway->engine.asks, 0); /* the limit of 16 KiB came first */
     assert_true(world->sent_count < 2 * 1024);
     world_advance(world, 2 * SECOND);
     assert_counts(&call, 0, 0, 2, 2);
@@ -370,8 +370,8 @@ static const char *kept_of(struct numbered in_blocks, struct numbered whole) {
     cg_tally_add(&tally, &arrivals[0], &held);
     assert_int_equal(tally.answered, 1);
     assert_int_equal(tally.duplicates, 2);
-    const char *kept = cg_slice_is(held->payload, in_blocks.payload) ? in_blocks.payload : whole.payload;
-    assert_true(cg_slice_is(held->payload, kept));
+    const char *kept = cg_slice_is(held->answer.payload, in_blocks.payload) ? in_blocks.payload : whole.payload;
+    assert_true(cg_slice_is(held->answer.payload, kept));
     cg_tally_fini(&tally);
     cg_arena_fini(&arena);
     return kept;

@@ -1,0 +1,90 @@
+/* The inside of this folder: one client request, and the gateway that runs it. Others see gateway.h.
+ *
+ * Ownership: the gateway owns exchanges through its slots; an exchange is a waiter on its round (rounds/round.h) and
+ * has a sink until it has said the end to it. */
+#ifndef CG_EXCHANGE_EXCHANGE_H
+#define CG_EXCHANGE_EXCHANGE_H
+
+#include "exchange/gateway.h"
+#include "model/budget.h"
+#include "reply/sink.h"
+#include "rounds/round.h"
+
+enum cg_step {
+    CG_STEP_ADMIT,
+    CG_STEP_LOOK,
+    CG_STEP_CAST,
+    CG_STEP_GATHER,
+    CG_STEP_DRAIN,
+    CG_STEP_REPLY,
+};
+
+struct cg_exchange {
+    struct cg_gateway *gateway;
+    struct cg_timer timer;
+    struct cg_ticket ticket;
+    struct cg_arena arena;    /* the request's bytes */
+    struct cg_config *config; /* a reference */
+    struct cg_sink *sink; /* owned from the start of the exchange to the sink's end, which is said once; else NULL */
+    struct cg_request request;
+    struct cg_problem problem;
+    const struct cg_mapping *mapping;
+    struct cg_slice rest; /* of the path, behind the mapping's */
+    struct cg_usage *usage;
+    struct cg_waiter waiter;
+    struct cg_exchange *previous_awake, *next_awake;
+    uint64_t started_us;
+    uint64_t ended_us; /* end of collecting; 0: not yet */
+    uint64_t drain_us; /* when the rest must be taken; 0: collecting goes on */
+    uint64_t drops_before;
+    const char *ended_by;
+    char id[CG_EXCHANGE_ID_MAX];
+    enum cg_step step;
+    bool started;
+    bool awake;     /* in the queue */
+    bool abandoned; /* the client left */
+    bool hurried;   /* to be ended now with what there is */
+    bool telling;   /* the sink has begun, and takes answers as they come */
+    bool cut;       /* it takes nothing more before it has heard all */
+};
+
+struct cg_gateway {
+    struct cg_engine engine;
+    struct cg_rounds rounds;
+    struct cg_config *config; /* a reference */
+    struct cg_slots exchanges;
+    struct cg_exchange *awake; /* utlist: those whose step is to run */
+    struct cg_budgets budgets;
+    struct cg_quota quota;
+    struct cg_stats_table stats;
+    struct cg_totals totals;
+    uint64_t purge_us; /* when to forget what is no longer needed */
+    bool stopping;     /* no new exchanges */
+};
+
+/* gateway.c */
+void cg_gateway_wake(struct cg_exchange *exchange); /* its step runs soon */
+void cg_gateway_calm(struct cg_exchange *exchange); /* not any more */
+
+/* exchange.c */
+void cg_exchange_init(struct cg_gateway *gateway, struct cg_exchange *exchange); /* once it has a ticket */
+void cg_exchange_run(struct cg_exchange *exchange);                              /* until it stays or is gone */
+void cg_exchange_free(struct cg_exchange *exchange);
+/* A request that never started, with its problem set: counts, logs and frees it. */
+void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status);
+
+/* tell.c: what an exchange says to its sink */
+
+/* The requests are out. False: the exchange's problem says why the sink cannot begin. */
+bool cg_tell_begin(struct cg_exchange *exchange);
+/* Tells a sink that has begun what there is room for. Returns when to look again; the exchange is cut where the sink is
+ * closed. */
+uint64_t cg_tell_turn(struct cg_exchange *exchange);
+bool cg_tell_is_done(const struct cg_exchange *exchange); /* it has heard all, and has room for the end */
+void cg_tell_cut(struct cg_exchange *exchange);           /* it takes too long */
+/* The end, as the exchange's problem and `cut` say, which it may set. Returns the sink's status; *summary gets the
+ * figures. */
+unsigned cg_tell_end(struct cg_exchange *exchange, struct castgate_summary *summary);
+void cg_tell_nobody(struct cg_exchange *exchange); /* the end where nobody listens; nothing where it was said */
+
+#endif

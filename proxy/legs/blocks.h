@@ -1,0 +1,61 @@
+/* The blocks behind the first one of a large answer (RFC 7959): fetched by an ask to the endpoint that sent the first,
+ * put together, and given to the owner as one answer. */
+#ifndef CG_LEGS_BLOCKS_H
+#define CG_LEGS_BLOCKS_H
+
+#include "legs/ask.h"
+
+/* How many strangers (ping.h) one owner may have followed beyond their first block. */
+#define CG_STRANGERS_MAX 256u
+
+struct cg_blocks;
+
+struct cg_blocks_ops {
+    /* blocks->arrival is the whole answer now; charged to nobody any more. */
+    void (*whole)(struct cg_engine *engine, struct cg_blocks *blocks);
+    /* It never will be. */
+    void (*incomplete)(struct cg_engine *engine, struct cg_blocks *blocks, const char *reason);
+    /* As a leg's: a datagram that is no answer. */
+    void (*refused)(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_addr *from,
+                    const struct cg_opened *opened, const char *reason);
+    bool (*is_wanted)(const struct cg_blocks *blocks);
+};
+
+/* What has come so far. Embedded in what the owner keeps of it, which must not move. */
+struct cg_blocks {
+    const struct cg_blocks_ops *ops;
+    struct cg_ask *ask; /* NULL: none yet, or over */
+    struct cg_arena *arena;
+    struct cg_arrival arrival; /* of the first block */
+    struct cg_opened opened;   /* its payload is `body` once that is whole, the rest is in `head` */
+    struct cg_buf head, body;
+    size_t charged; /* to the arena */
+    uint32_t next;  /* the block that is asked for */
+    uint8_t szx;
+};
+
+/* Why an answer is not given, by its Block2 option: it is no first block, or its method is one that must not be
+ * repeated for the others. NULL: it is whole, or its other blocks can be fetched. */
+const char *cg_blocks_refusal(uint8_t method, const struct cg_opened *opened);
+/* Whether others follow, of one that was not refused. */
+bool cg_blocks_follow(const struct cg_opened *opened);
+
+/* Keeps the first block, charged to the arena. False: a limit of memory is reached, and nothing is kept. */
+bool cg_blocks_init(struct cg_blocks *blocks, const struct cg_blocks_ops *ops, const struct cg_arrival *first,
+                    struct cg_arena *arena, size_t answer_max) CG_MUST_CHECK;
+
+struct cg_blocks_plan {
+    struct cg_leg_order order; /* without ops and owner */
+    bool is_known_host;        /* the address is a member's, whatever the port */
+    uint32_t *left;            /* requests that the member may still order; not NULL */
+    uint32_t *strangers;       /* that the owner has had followed so far */
+};
+
+/* Asks for the others. NULL; or the reason why not, and `incomplete` does not come. */
+const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_blocks_plan *plan);
+/* Why it is not whole yet. */
+const char *cg_blocks_reason(const struct cg_blocks *blocks);
+/* Ends what is under way, without a word. */
+void cg_blocks_fini(struct cg_engine *engine, struct cg_blocks *blocks);
+
+#endif

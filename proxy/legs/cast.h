@@ -1,0 +1,41 @@
+/* One group request to one target: sealed, sent as one datagram when it is the group's turn (pace.h), and open for
+ * every answer on its token until it is ended. */
+#ifndef CG_LEGS_CAST_H
+#define CG_LEGS_CAST_H
+
+#include "legs/leg.h"
+
+enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
+
+struct cg_cast {
+    struct cg_leg leg; /* its timer: while SEALING when to give up; while WAITING when to look again, or to give up */
+    struct cg_pace *pace;
+    struct cg_cast *next_waiting;
+    uint64_t give_up_us;
+    uint64_t changes; /* of the group, when it went out: see cg_cast_is_outdated */
+    enum cg_cast_state state;
+    bool outstanding; /* counted in pace */
+    bool answered;
+};
+
+/* How long a request may wait for its turn: twice as long as its client waits for answers, so that an equally patient
+ * one before it, which nobody answers, does not use up the wait. */
+static inline uint64_t cg_longest_wait(uint64_t timeout_us) {
+    return 2 * (timeout_us > 1000000 ? timeout_us : 1000000);
+}
+
+/* It does nothing yet. The target's address is the one that its name stands for now. NULL, with *problem: the name
+ * stands for no group, or out of memory. */
+struct cg_cast *cg_cast_new(struct cg_engine *engine, const struct cg_leg_order *order, uint64_t give_up_us,
+                            struct cg_problem *problem);
+void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast); /* may end it */
+/* Somebody more patient waits for it, too. */
+void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us);
+/* Something unsafe has gone to its group since it went out: later requests may see what that changed. */
+bool cg_cast_is_outdated(const struct cg_cast *cast);
+/* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and
+ * the request no longer outstanding (RFC 10020 §3.6). */
+void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast);
+void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast); /* without a word to its owner */
+
+#endif

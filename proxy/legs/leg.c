@@ -1,0 +1,232 @@
+/* What every leg does. The hard thing: a protector may finish at once, later, or after the leg has ended or has gone on
+ * to its next message; so what it promised is a job that names leg and sending, and is ignored when either is gone. */
+#include "legs/leg.h"
+
+#include <stdlib.h>
+
+/* What a promised result of a protector belongs to. */
+struct cg_job {
+    struct cg_ticket leg;
+    uint32_t sending;
+    struct cg_addr from;
+    uint64_t arrival_us;
+    bool owes_ack; /* for a Confirmable answer, once it is verified */
+    uint16_t ack_mid;
+};
+
+/* Beginning and end. */
+
+bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_leg_kind *kind,
+                 const struct cg_leg_order *order) {
+    if (!cg_slots_add(&engine->legs, leg, &leg->ticket)) return false;
+    leg->kind = kind;
+    leg->ops = order->ops;
+    leg->owner = order->owner;
+    leg->timer.due = kind->due;
+    leg->config = cg_config_ref(order->config);
+    leg->mapping = order->mapping;
+    leg->target = order->target;
+    leg->request = order->request;
+    cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
+    return true;
+}
+
+void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_protector *protector = leg->mapping->protector;
+    struct cg_binding *binding = leg->sending.binding;
+    leg->sending.number++; /* first: what the protector delivers as it releases is of the one before */
+    leg->sending.binding = NULL;
+    leg->sending.request = 0;
+    leg->opening = 0;
+    cg_engine_clear_timer(engine, &leg->timer);
+    protector->ops->release(protector, binding);
+    cg_buf_fini(&leg->sending.datagram);
+    cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
+}
+
+void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg) {
+    cg_slots_remove(&engine->legs, leg->ticket); /* what the protector still delivers finds nothing */
+    if (leg->token != NULL) cg_token_spend(engine, leg->token);
+    cg_leg_drop_sending(engine, leg);
+    cg_buf_fini(&leg->sending.datagram);
+    cg_config_unref(leg->config);
+}
+
+/* Jobs. */
+
+/* The number that the next CG_PENDING will be known by; 0: out of memory. */
+static uint64_t spare_job(struct cg_engine *engine) {
+    if (engine->spare_job != NULL) return engine->spare_number;
+    struct cg_job *job = calloc(1, sizeof *job);
+    struct cg_ticket ticket;
+    if (job == NULL || !cg_slots_add(&engine->jobs, job, &ticket)) {
+        free(job);
+        return 0;
+    }
+    engine->spare_job = job;
+    engine->spare_number = cg_ticket_number(ticket);
+    return engine->spare_number;
+}
+
+/* What that number stands for from now on. */
+static void use_job(struct cg_engine *engine, const struct cg_job *job) {
+    *engine->spare_job = *job;
+    engine->spare_job = NULL;
+}
+
+/* False: stale. */
+static bool end_job(struct cg_engine *engine, uint64_t number, struct cg_job *job) {
+    struct cg_ticket ticket = cg_ticket_from_number(number);
+    struct cg_job *found = cg_slots_get(&engine->jobs, ticket);
+    if (found == NULL || found == engine->spare_job) return false;
+    *job = *found;
+    cg_slots_remove(&engine->jobs, ticket);
+    free(found);
+    return true;
+}
+
+/* NULL: it has ended, or has gone on to its next message. */
+static struct cg_leg *leg_of(const struct cg_engine *engine, const struct cg_job *job) {
+    struct cg_leg *leg = cg_slots_get(&engine->legs, job->leg);
+    return leg != NULL && leg->sending.number == job->sending ? leg : NULL;
+}
+
+void cg_legs_fini(struct cg_engine *engine) {
+    for (uint32_t i = 0; i < engine->jobs.cap; i++) free(engine->jobs.slots[i].item);
+    cg_slots_fini(&engine->jobs);
+    cg_slots_fini(&engine->legs);
+}
+
+/* The way out. */
+
+static void conclude_sealing(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem) {
+    struct cg_problem incomplete = {0};
+    if (err == CG_OK) {
+        err = cg_sealed_check(&leg->sending.datagram, &incomplete);
+        problem = &incomplete;
+    }
+    leg->kind->sealed(engine, leg, err, problem);
+}
+
+void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts options, struct cg_slice identity) {
+    const struct cg_leg_request *request = leg->request;
+    struct cg_sending *sending = &leg->sending;
+    struct cg_sealing sealing = {
+        .mapping = leg->mapping,
+        .target = leg->target,
+        .type = leg->kind->type,
+        .method = request->method,
+        .mid = sending->mid,
+        .token = cg_token_of(leg->token),
+        .options = options,
+        .payload = request->payload,
+        .client = request->client,
+        .origin = request->origin,
+        .identity = identity,
+    };
+    struct cg_problem problem = {0};
+    struct cg_protector *protector = leg->mapping->protector;
+    uint64_t job = spare_job(engine);
+    int err = job == 0
+                  ? cg_problem_no_memory(&problem)
+                  : protector->ops->seal(protector, &sealing, job, &sending->datagram, &sending->binding, &problem);
+    if (err == CG_PENDING) {
+        use_job(engine, &(struct cg_job){.leg = leg->ticket, .sending = sending->number});
+    } else {
+        conclude_sealing(engine, leg, err, &problem);
+    }
+}
+
+void cg_engine_sealed(struct cg_engine *engine, uint64_t number, int err, struct cg_slice datagram,
+                      const struct cg_problem *problem) {
+    struct cg_job job;
+    if (!end_job(engine, number, &job)) return;
+    struct cg_leg *leg = leg_of(engine, &job);
+    if (leg == NULL) return;
+    cg_buf_put_slice(&leg->sending.datagram, datagram);
+    conclude_sealing(engine, leg, err, problem);
+}
+
+bool cg_leg_is_stale(const struct cg_leg *leg) {
+    struct cg_protector *protector = leg->mapping->protector;
+    return protector->ops->is_stale != NULL && protector->ops->is_stale(protector, leg->sending.binding);
+}
+
+int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_route *route,
+                struct cg_problem *problem) {
+    struct cg_sending *sending = &leg->sending;
+    int err = cg_protector_emit(leg->mapping->protector, sending->binding, engine->port, route,
+                                cg_buf_slice(&sending->datagram), problem);
+    if (err < 0 || sending->request != 0) return err;
+    sending->request = ++engine->requests;
+    sending->sent_us = engine->now_us;
+    return CG_OK;
+}
+
+/* The way in. */
+
+/* Silence may be kept towards whoever has not proven anything (RFC 7252 §4.2); what is verified is acknowledged,
+ * wherever it is from. */
+static void pay_acknowledgement(struct cg_engine *engine, const struct cg_job *job, int err,
+                                const struct cg_opened *opened) {
+    if (!job->owes_ack || err < 0 || opened->verified != CASTGATE_VERIFIED_SOURCE) return;
+    cg_engine_send_empty(engine, &job->from, CG_ACK, job->ack_mid);
+}
+
+static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const struct cg_job *job, int err,
+                             const struct cg_opened *opened) {
+    pay_acknowledgement(engine, job, err, opened);
+    if (err < 0) {
+        leg->ops->refused(engine, leg, &job->from, opened, cg_err_info(err)->slug);
+        return;
+    }
+    struct cg_arrival arrival = {.from = job->from,
+                                 .request = leg->sending.request,
+                                 .arrival_us = job->arrival_us,
+                                 .opened = opened,
+                                 .via = leg->kind->via};
+    leg->kind->opened(engine, leg, &arrival);
+}
+
+static bool acknowledge(struct cg_engine *engine, const struct cg_leg *leg, const struct cg_addr *to, uint16_t mid) {
+    bool may = leg->kind->may_acknowledge(engine, to);
+    if (may) cg_engine_send_empty(engine, to, CG_ACK, mid);
+    return may;
+}
+
+void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
+                    const struct cg_msg *msg) {
+    struct cg_job arrived = {.leg = leg->ticket,
+                             .sending = leg->sending.number,
+                             .from = datagram->from,
+                             .arrival_us = datagram->arrival_us,
+                             .ack_mid = msg->mid};
+    if (msg->type == CG_CON) arrived.owes_ack = !acknowledge(engine, leg, &datagram->from, msg->mid);
+    struct cg_opening opening = {
+        .binding = leg->sending.binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
+    struct cg_opened opened = {0};
+    struct cg_protector *protector = leg->mapping->protector;
+    uint64_t job = spare_job(engine);
+    int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
+    if (err == CG_PENDING) {
+        leg->opening++;
+        cg_account_postpone(engine);
+        use_job(engine, &arrived);
+    } else {
+        conclude_opening(engine, leg, &arrived, err, &opened);
+    }
+}
+
+void cg_engine_opened(struct cg_engine *engine, uint64_t number, int err, const struct cg_opened *opened) {
+    struct cg_job job;
+    if (!end_job(engine, number, &job)) return;
+    struct cg_account other = engine->account; /* protectors deliver what they have when they are released, too */
+    struct cg_leg *leg = leg_of(engine, &job);
+    cg_account_begin(engine, CG_FATE_LATE);
+    if (leg != NULL) {
+        leg->opening--;
+        conclude_opening(engine, leg, &job, err, opened);
+    }
+    cg_account_end(engine);
+    engine->account = other;
+}

@@ -1,0 +1,128 @@
+/* One request of ours that waits for answers: to a group (cast.h) or to one endpoint (ask.h). What both have in common
+ * lives here, once: sealing, opening, what the protector promised, staleness, and the acknowledgement of what comes.
+ *
+ * A leg never names who wants its answers. It tells the owner through a table of operations, and the owner finds itself
+ * by leg->owner. All that it tells happens on the loop, inside any call to the engine; an owner only notes it and wakes
+ * whoever is to act.
+ *
+ * Ownership: legs are made and freed by cast.c and ask.c; an owner holds the pointer until it ends the leg, or hears of
+ * `ended`. Outsiders (protectors) hold a job's number, which finds the leg by its ticket. */
+#ifndef CG_LEGS_LEG_H
+#define CG_LEGS_LEG_H
+
+#include "legs/engine.h"
+
+struct cg_leg;
+
+/* An answer that has come, and was opened. */
+struct cg_arrival {
+    struct cg_addr from;
+    uint64_t request; /* that it answers: numbered in the order in which they went out */
+    uint64_t order;   /* its place among the arrivals that its owner collects; 0: the next */
+    uint64_t arrival_us;
+    const struct cg_opened *opened; /* borrowed for the call */
+    uint32_t ms;                    /* since the group request, as its owner counts */
+    uint8_t via;                    /* enum castgate_via */
+};
+
+/* What is asked for. The owner keeps it where it is until the leg has ended. */
+struct cg_leg_request {
+    uint8_t method;
+    bool expects_answers;
+    struct cg_opts options; /* for the leg's target, ascending */
+    struct cg_slice payload;
+    struct cg_slice client;  /* whose request it is, by name; empty: nobody known */
+    struct cg_ticket origin; /* the same for all that is sent for one request of a client's */
+};
+
+struct cg_leg_ops {
+    /* The first datagram of it has gone out. */
+    void (*sent)(struct cg_engine *engine, struct cg_leg *leg);
+    /* An ask may be ended from here, and from `challenge`; a cast may not. */
+    void (*answer)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival);
+    /* No answer: the member wants the request again, by unicast, with an Echo value (RFC 9175). It has not acted. */
+    void (*challenge)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival);
+    /* What came with its token is no answer. */
+    void (*refused)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                    const struct cg_opened *opened, const char *reason);
+    /* It is over and will be freed: with *problem where it did not even go out, else (NULL) nobody has answered. */
+    void (*ended)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
+    /* Whether anybody still wants an answer; else it is ended soon, and nothing goes out meanwhile. */
+    bool (*is_wanted)(const struct cg_leg *leg);
+};
+
+/* What is different between casts and asks. */
+struct cg_leg_kind {
+    enum cg_type type;     /* of its requests */
+    enum castgate_via via; /* of its answers */
+    /* CG_OK, or why a response with its token cannot be its answer. */
+    int (*fits)(const struct cg_leg *leg, const struct cg_datagram *datagram, const struct cg_msg *msg);
+    /* Whether an acknowledgement may go there before anything is verified. */
+    bool (*may_acknowledge)(struct cg_engine *engine, const struct cg_addr *to);
+    /* Its datagram is made; or why not. May end it. */
+    void (*sealed)(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem);
+    /* An answer or a challenge. May end it. */
+    void (*opened)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival);
+    void (*due)(struct cg_engine *engine, struct cg_timer *timer);
+};
+
+/* One message of a leg, as it was sealed. A new one, under other keys or with other options, takes its place. */
+struct cg_sending {
+    struct cg_addr to;
+    uint16_t mid;
+    uint32_t number;            /* of the leg's sendings: what was promised for another one is not for this */
+    struct cg_binding *binding; /* the protector's */
+    struct cg_buf datagram;
+    uint64_t request; /* its place among all requests; 0: it has not gone out */
+    uint64_t sent_us; /* when it did first */
+};
+
+struct cg_leg {
+    const struct cg_leg_kind *kind;
+    const struct cg_leg_ops *ops;
+    void *owner;
+    struct cg_timer timer;
+    struct cg_ticket ticket;
+    struct cg_token_entry *token; /* NULL: none at present */
+    struct cg_config *config;     /* a reference */
+    const struct cg_mapping *mapping;
+    const struct cg_target *target;
+    const struct cg_leg_request *request;
+    struct cg_sending sending;
+    uint32_t opening; /* answers to the sending that the protector has not finished opening */
+};
+
+/* What an owner says of a leg that it wants. */
+struct cg_leg_order {
+    const struct cg_leg_ops *ops;
+    void *owner;
+    struct cg_config *config; /* the leg takes a reference */
+    const struct cg_mapping *mapping;
+    const struct cg_target *target;
+    const struct cg_leg_request *request;
+    struct cg_arena *arena; /* the owner's: what is to be kept for an answer is charged to it */
+};
+
+/* For cast.c and ask.c */
+
+/* False: no memory. */
+bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_leg_kind *kind,
+                 const struct cg_leg_order *order) CG_MUST_CHECK;
+void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg);
+/* Seals its request with these options for the group, or for the one member with this identity (empty: not known).
+ * kind->sealed follows, from inside or later. */
+void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts options, struct cg_slice identity);
+/* Its sending is over: what comes back for it finds nothing. The token is kept. */
+void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg);
+/* The keys have changed since its request was sealed: it must not go out (R55). */
+bool cg_leg_is_stale(const struct cg_leg *leg);
+/* Sends its datagram, the first time or again. As the port's emit. */
+int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_route *route,
+                struct cg_problem *problem) CG_MUST_CHECK;
+
+/* For receive.c: a response that fits. */
+void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
+                    const struct cg_msg *msg);
+void cg_legs_fini(struct cg_engine *engine); /* what was promised to legs that have ended */
+
+#endif

@@ -1,0 +1,52 @@
+/* The tokens of our requests: those in use, by which answers are matched, and those that were, by which late answers
+ * are still counted under their mapping (R32). */
+#ifndef CG_LEGS_TOKEN_H
+#define CG_LEGS_TOKEN_H
+
+#include <string.h>
+
+#include "model/stats.h"
+#include "wire/msg.h"
+
+struct cg_engine;
+struct cg_leg;
+
+#define CG_TOKEN_LATE_US (500u * 1000000ull) /* how long answers to a spent token count as late */
+
+/* A token in use. */
+struct cg_token_entry {
+    uint8_t bytes[CG_TOKEN_MAX];
+    struct cg_leg *leg;
+    struct cg_stats *stats;
+    UT_hash_handle hh;
+};
+
+/* One that was: late answers find their mapping's counters through it. */
+struct cg_spent_token {
+    uint8_t bytes[CG_TOKEN_MAX];
+    struct cg_stats *stats; /* NULL: this place of the ring is free */
+    uint64_t spent_us;
+};
+
+struct cg_tokens {
+    struct cg_token_entry *live;       /* uthash head */
+    struct cg_token_entry *last_match; /* the next answer is likely the same leg's */
+    struct cg_spent_token *spent;      /* owned; a ring by serial number */
+    uint32_t spent_size;               /* a power of two; 0: none yet */
+    uint32_t serial;                   /* of the next token */
+};
+
+void cg_tokens_init(struct cg_engine *engine); /* once the port is set */
+void cg_tokens_fini(struct cg_engine *engine);
+struct cg_token_entry *cg_token_make(struct cg_engine *engine, struct cg_stats *stats);       /* NULL: no memory */
+struct cg_token_entry *cg_token_find(struct cg_engine *engine, const struct cg_token *token); /* NULL: not in use */
+void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry);                  /* frees it */
+/* Whose answer that would have been, in time; NULL: no token of ours, or of too long ago. */
+struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token);
+static inline struct cg_token cg_token_of(const struct cg_token_entry *entry) {
+    struct cg_token token = {.len = CG_TOKEN_MAX};
+    memcpy(token.bytes, entry->bytes, CG_TOKEN_MAX);
+    return token;
+}
+
+#endif

@@ -1,0 +1,207 @@
+/* Answers on their way to the tally. The hard thing: an answer in blocks is nobody's before it is whole; until then it
+ * takes nobody's place, and no finish rule is met. */
+#include "rounds/intake.h"
+
+#include "base/container.h"
+#include "legs/forwardable.h"
+#include "rounds/wake.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+static struct cg_engine *engine_of(const struct cg_round *round) { return round->rounds->engine; }
+
+/* Figures. */
+
+static enum cg_fate fate_of(enum cg_tally_result result) {
+    switch (result) {
+    case CG_TALLY_NEW:
+    case CG_TALLY_NEWER:
+    case CG_TALLY_AWAITED: return CG_FATE_ANSWER;
+    case CG_TALLY_AGAIN: return CG_FATE_DUPLICATE;
+    case CG_TALLY_OVER_CAP:
+    case CG_TALLY_NO_MEMORY: break;
+    }
+    return CG_FATE_REJECTED;
+}
+
+/* What was made of the tally is no longer what it says. */
+static void count(struct cg_round *round, enum cg_tally_result result) {
+    struct cg_stats *stats = round->mapping->stats;
+    bool is_again = result == CG_TALLY_AGAIN || result == CG_TALLY_NEWER;
+    bool is_dropped = result == CG_TALLY_OVER_CAP || result == CG_TALLY_NO_MEMORY;
+    cg_shelf_clear(&round->shelf);
+    stats->duplicate += is_again;
+    stats->over_cap += is_dropped;
+    stats->rejected += is_dropped;
+    if (result != CG_TALLY_NO_MEMORY) return;
+    cg_problem_memory_full(&round->problem);
+    cg_round_wake_all(round);
+}
+
+static void refuse(struct cg_round *round, const struct cg_addr *from, const struct cg_opened *opened,
+                   const char *reason) {
+    cg_shelf_clear(&round->shelf);
+    cg_tally_refuse(&round->tally, from, opened, reason);
+    round->mapping->stats->rejected++;
+}
+
+void cg_round_refuse(struct cg_round *round, const struct cg_addr *from, const struct cg_opened *opened,
+                     const char *reason) {
+    refuse(round, from, opened, reason);
+    cg_account_say(engine_of(round), CG_FATE_REJECTED);
+    cg_round_reconsider(round);
+}
+
+/* Whole answers. */
+
+static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival *arrival) {
+    struct cg_held_answer *held = NULL;
+    enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
+    count(round, result);
+    if (result == CG_TALLY_NEW || result == CG_TALLY_NEWER) cg_round_tell(round, held);
+    cg_round_hurry(round);
+    return result;
+}
+
+/* Answers in blocks. */
+
+static struct cg_partial *partial_of(struct cg_blocks *blocks) {
+    return CG_CONTAINER(blocks, struct cg_partial, blocks);
+}
+
+static void free_partial(struct cg_partial *partial) {
+    struct cg_round *round = partial->round;
+    DL_DELETE2(round->partials, partial, previous, next);
+    cg_blocks_fini(engine_of(round), &partial->blocks);
+    free(partial);
+    cg_round_request_ended(round);
+}
+
+static void give_up(struct cg_partial *partial, const char *reason) {
+    struct cg_round *round = partial->round;
+    const struct cg_opened *first = &partial->blocks.opened;
+    struct cg_opened shown = {.kid = first->kid, .has_kid = first->has_kid};
+    cg_tally_forgo(&round->tally, &partial->awaited);
+    refuse(round, &partial->blocks.arrival.from, &shown, reason);
+    free_partial(partial);
+}
+
+void cg_round_give_up_partials(struct cg_round *round) {
+    while (round->partials != NULL) give_up(round->partials, cg_blocks_reason(&round->partials->blocks));
+}
+
+static void on_whole(struct cg_engine *engine, struct cg_blocks *blocks) {
+    struct cg_partial *partial = partial_of(blocks);
+    (void)engine;
+    cg_tally_forgo(&partial->round->tally, &partial->awaited);
+    add(partial->round, &blocks->arrival);
+    free_partial(partial);
+}
+
+static void on_incomplete(struct cg_engine *engine, struct cg_blocks *blocks, const char *reason) {
+    (void)engine;
+    give_up(partial_of(blocks), reason);
+}
+
+static void on_refused(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_addr *from,
+                       const struct cg_opened *opened, const char *reason) {
+    (void)engine;
+    cg_round_refuse(partial_of(blocks)->round, from, opened, reason);
+}
+
+static bool is_wanted(const struct cg_blocks *blocks) {
+    const struct cg_partial *partial = CG_CONTAINER(blocks, struct cg_partial, blocks);
+    return cg_round_is_wanted(partial->round);
+}
+
+static const struct cg_blocks_ops blocks_ops = {
+    .whole = on_whole, .incomplete = on_incomplete, .refused = on_refused, .is_wanted = is_wanted};
+
+static const char *fetch(struct cg_partial *partial, struct cg_part *part) {
+    struct cg_round *round = partial->round;
+    const struct cg_who *who = &partial->awaited.who;
+    struct cg_share *share = cg_share_of(&round->repair.shares, &round->arena, who->key, round->config->limits.answer);
+    if (share == NULL) return "blocks-incomplete";
+    struct cg_blocks_plan plan = {
+        .order = cg_part_order(part),
+        .is_known_host = who->member != NULL,
+        .left = &share->blocks_left,
+        .strangers = &round->repair.strangers,
+    };
+    return cg_blocks_fetch(engine_of(round), &partial->blocks, &plan);
+}
+
+/* NULL: out of memory. */
+static struct cg_partial *new_partial(struct cg_round *round, const struct cg_arrival *first) {
+    struct cg_partial *partial = calloc(1, sizeof *partial);
+    if (partial == NULL) return NULL;
+    partial->round = round;
+    if (cg_blocks_init(&partial->blocks, &blocks_ops, first, &round->arena, round->config->limits.answer)) {
+        return partial;
+    }
+    free(partial);
+    return NULL;
+}
+
+static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival *first) {
+    struct cg_round *round = part->round;
+    struct cg_partial *partial = new_partial(round, first);
+    if (partial == NULL) return cg_tally_drop_for_memory(&round->tally, first);
+    enum cg_tally_result result = cg_tally_await(&round->tally, &partial->blocks.arrival, &partial->awaited);
+    if (result != CG_TALLY_AWAITED) {
+        cg_blocks_fini(engine_of(round), &partial->blocks);
+        free(partial);
+        return result;
+    }
+    DL_APPEND2(round->partials, partial, previous, next);
+    round->repair.running++;
+    const char *refusal = fetch(partial, part);
+    if (refusal != NULL) give_up(partial, refusal);
+    return CG_TALLY_AWAITED;
+}
+
+static enum cg_tally_result begin_blocks(struct cg_part *part, const struct cg_arrival *first) {
+    enum cg_tally_result result = await(part, first);
+    count(part->round, result);
+    return result;
+}
+
+/* All answers. */
+
+static bool is_late(struct cg_round *round, const struct cg_arrival *arrival) {
+    if (round->deadline_us == 0 || arrival->arrival_us <= round->deadline_us) return false;
+    cg_shelf_clear(&round->shelf);
+    round->tally.late++;
+    round->mapping->stats->late++;
+    return true;
+}
+
+/* NULL: nothing is wrong with it. */
+static const char *refusal_of(const struct cg_round *round, const struct cg_opened *opened) {
+    const struct cg_config *config = round->config;
+    if (opened->payload.len > config->limits.answer) return "too-large";
+    if (!cg_forwardable(opened->options, round->mapping->security, &config->options)) {
+        return cg_err_info(CG_E_BAD_OPTION)->slug;
+    }
+    return cg_blocks_refusal(round->method, opened);
+}
+
+/* What becomes of an answer that is in time. */
+static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival) {
+    struct cg_round *round = part->round;
+    const char *refusal = refusal_of(round, arrival->opened);
+    if (refusal != NULL) {
+        refuse(round, &arrival->from, arrival->opened, refusal);
+        return CG_FATE_REJECTED;
+    }
+    bool is_whole = !cg_blocks_follow(arrival->opened);
+    return fate_of(is_whole ? add(round, arrival) : begin_blocks(part, arrival));
+}
+
+void cg_round_take(struct cg_part *part, const struct cg_arrival *arrival) {
+    struct cg_round *round = part->round;
+    enum cg_fate fate = is_late(round, arrival) ? CG_FATE_LATE : take(part, arrival);
+    cg_account_say(engine_of(round), fate);
+    cg_round_reconsider(round);
+}

@@ -1,0 +1,19 @@
+/* Requests beyond the casts: to the only member (R6), to members that are silent when leisure is over, and to those
+ * that want to see that the request is fresh (Echo, RFC 9175). Once in a round, however many wait. */
+#ifndef CG_ROUNDS_REPAIR_H
+#define CG_ROUNDS_REPAIR_H
+
+#include "rounds/round.h"
+
+/* A cast is out since round->sent_us: silent members are asked later, if at all. `shortest_us`: how long the least
+ * patient waiter collects. */
+void cg_repair_plan(struct cg_round *round, uint64_t shortest_us);
+/* Asks the only member in the next turn, when its waiter can take answers or has left; round->problem then says why
+ * that cannot be. */
+void cg_repair_plan_only(struct cg_round *round);
+/* The request once more, to the member that challenged a cast, which proves that it has not acted on it. Once a member:
+ * who challenges again may have acted on the second request. */
+void cg_repair_retry(struct cg_part *part, const struct cg_arrival *challenge);
+void cg_repair_end(struct cg_round *round);
+
+#endif

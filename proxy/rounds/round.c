@@ -1,0 +1,459 @@
+/* Rounds: begun or joined, cast, gathered, ended. The hard thing: many wait for one and each has its own time, so what
+ * ends a waiter's collecting and what ends the round are told apart: the round ends for all when a finish rule is met
+ * or it has a problem, and otherwise when the last of those who collect has had enough. */
+#include "rounds/round.h"
+
+#include "base/check.h"
+#include "base/text.h"
+#include "rounds/intake.h"
+#include "rounds/repair.h"
+#include "rounds/wake.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+enum { VERIFY_GRACE_US = 500000 }; /* past the deadline, for answers received before it and still being verified */
+
+static struct cg_engine *engine_of(const struct cg_round *round) { return round->rounds->engine; }
+
+/* Ends. */
+
+static void close_door(struct cg_round *round) {
+    if (!round->is_open) return;
+    round->is_open = false;
+    HASH_DEL(round->rounds->open, round);
+}
+
+/* It collects nothing more. What is incomplete is refused, so that it is said before anybody counts. */
+static void close_round(struct cg_round *round) {
+    if (round->closed) return;
+    round->closed = true;
+    close_door(round);
+    cg_round_give_up_partials(round);
+    cg_repair_end(round);
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_cast *cast = round->parts[i].cast;
+        round->parts[i].cast = NULL;
+        if (cast != NULL) cg_cast_end(engine_of(round), cast);
+    }
+}
+
+static void free_round(struct cg_round *round) {
+    close_round(round);
+    cg_shelf_clear(&round->shelf);
+    cg_tally_fini(&round->tally);
+    cg_shares_fini(&round->repair.shares);
+    cg_buf_fini(&round->shape);
+    cg_arena_fini(&round->arena);
+    cg_config_unref(round->config);
+    free(round);
+}
+
+/* Casts. */
+
+static uint64_t latest_sending(const struct cg_round *round) {
+    uint64_t sent_us = 0;
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_cast *cast = round->parts[i].cast;
+        if (cast != NULL && cast->leg.sending.sent_us > sent_us) sent_us = cast->leg.sending.sent_us;
+    }
+    return sent_us;
+}
+
+static uint64_t shortest_timeout(const struct cg_round *round) {
+    const struct cg_waiter *waiter;
+    uint64_t shortest_us = UINT64_MAX;
+    DL_FOREACH(round->waiters, waiter) {
+        if (waiter->timeout_us < shortest_us) shortest_us = waiter->timeout_us;
+    }
+    return shortest_us;
+}
+
+static void refuse_failed(struct cg_round *round) {
+    const char *reason = cg_err_info(round->problem.err)->slug;
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_part *part = &round->parts[i];
+        if (part->state != CG_PART_FAILED) continue;
+        struct cg_addr group = cg_target_group(part->target);
+        cg_tally_refuse(&round->tally, &group, &(struct cg_opened){0}, reason);
+        round->mapping->stats->rejected++;
+    }
+    round->problem = (struct cg_problem){0};
+}
+
+static void begin_gathering(struct cg_round *round) {
+    round->state = CG_ROUND_GATHERS;
+    cg_round_start_clock(round, latest_sending(round));
+    cg_repair_plan(round, shortest_timeout(round));
+}
+
+static size_t parts_in(const struct cg_round *round, enum cg_part_state state) {
+    size_t count = 0;
+    for (size_t i = 0; i < round->part_count; i++) count += round->parts[i].state == state;
+    return count;
+}
+
+/* A request is out, or never will be. */
+static void settle(struct cg_round *round) {
+    if (round->state != CG_ROUND_CASTS || parts_in(round, CG_PART_WAITS) > 0) return;
+    size_t failed = parts_in(round, CG_PART_FAILED);
+    if (failed == round->part_count) {
+        round->state = CG_ROUND_FAILED;
+        cg_round_wake_all(round);
+        return;
+    }
+    if (failed > 0) refuse_failed(round);
+    begin_gathering(round);
+}
+
+static void fail(struct cg_part *part, const struct cg_problem *problem) {
+    part->cast = NULL;
+    part->state = CG_PART_FAILED;
+    part->round->problem = *problem;
+    settle(part->round);
+}
+
+static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    part->state = CG_PART_SENT;
+    settle(part->round);
+}
+
+static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    struct cg_arrival timed = *arrival;
+    uint64_t sent_us = leg->sending.sent_us;
+    (void)engine;
+    timed.ms = (uint32_t)((arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0) / 1000);
+    cg_round_take(leg->owner, &timed);
+}
+
+static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    cg_repair_retry(part, arrival);
+    cg_round_reconsider(part->round);
+}
+
+static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                       const struct cg_opened *opened, const char *reason) {
+    (void)engine;
+    cg_round_refuse(((struct cg_part *)leg->owner)->round, from, opened, reason);
+}
+
+static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    (void)engine;
+    fail(leg->owner, problem);
+}
+
+static bool is_wanted(const struct cg_leg *leg) {
+    return cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
+}
+
+static const struct cg_leg_ops cast_ops = {
+    .sent = on_sent,
+    .answer = on_answer,
+    .challenge = on_challenge,
+    .refused = on_refused,
+    .ended = on_ended,
+    .is_wanted = is_wanted,
+};
+
+static void cast(struct cg_part *part, uint64_t give_up_us) {
+    struct cg_engine *engine = engine_of(part->round);
+    struct cg_leg_order order = cg_part_order(part);
+    struct cg_problem problem = {0};
+    order.ops = &cast_ops;
+    part->cast = cg_cast_new(engine, &order, give_up_us, &problem);
+    if (part->cast == NULL) {
+        fail(part, &problem);
+    } else {
+        cg_cast_go(engine, part->cast);
+    }
+}
+
+void cg_round_give_up_waiting(struct cg_round *round, const struct cg_problem *problem) {
+    for (size_t i = 0; i < round->part_count && round->state == CG_ROUND_CASTS; i++) {
+        struct cg_part *part = &round->parts[i];
+        if (part->state != CG_PART_WAITS) continue;
+        if (part->cast != NULL) cg_cast_end(engine_of(round), part->cast);
+        fail(part, problem);
+    }
+}
+
+/* Beginning. */
+
+/* R6: a single known member is asked by unicast. */
+static bool has_only_member(const struct cg_mapping *mapping) {
+    return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1 &&
+           mapping->members[0].addr.family != CG_FAMILY_NONE;
+}
+
+static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
+    const struct cg_mapping *mapping = wish->mapping;
+    struct cg_leg_request *requests = cg_arena_alloc(&round->arena, mapping->target_count * sizeof *requests);
+    struct cg_part *parts = cg_arena_zalloc(&round->arena, mapping->target_count * sizeof *parts);
+    if (requests == NULL || parts == NULL) return CG_E_NO_MEMORY;
+    int err = cg_shape_requests(wish, &round->arena, requests);
+    if (err < 0) return err;
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        parts[i] = (struct cg_part){.round = round, .target = &mapping->targets[i], .request = &requests[i]};
+    }
+    round->parts = parts;
+    round->part_count = mapping->target_count;
+    cg_shape_emit(&round->shape, mapping, &requests[0]);
+    return CG_OK;
+}
+
+static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
+    if (!cg_tally_init(&round->tally, &round->arena, round->mapping)) return cg_problem_memory_full(problem);
+    int err = make_parts(round, wish);
+    if (err == CG_OK) return CG_OK;
+    if (err == CG_E_NO_MEMORY) return cg_problem_memory_full(problem);
+    return cg_problem_set(problem, err, "the path or query cannot be put into CoAP options");
+}
+
+/* Nothing of it is anywhere yet. NULL, with *problem. */
+static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_problem *problem) {
+    struct cg_round *round = calloc(1, sizeof *round);
+    if (round == NULL) {
+        cg_problem_no_memory(problem);
+        return NULL;
+    }
+    round->rounds = rounds;
+    round->config = cg_config_ref(wish->config);
+    round->mapping = wish->mapping;
+    round->method = wish->request->method;
+    round->unicast = wish->expects_answers && has_only_member(wish->mapping);
+    cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
+    cg_buf_init(&round->shape, 0);
+    if (fill(round, wish, problem) == CG_OK) return round;
+    free_round(round);
+    return NULL;
+}
+
+static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
+    waiter->round = round;
+    waiter->collects = true;
+    round->collecting++;
+    DL_APPEND2(round->waiters, waiter, previous, next);
+}
+
+/* The only member's turn is waited for, so that it is asked at all; then its time begins. */
+static void begin_asking(struct cg_round *round, struct cg_waiter *waiter) {
+    round->state = CG_ROUND_GATHERS;
+    round->sent_us = engine_of(round)->now_us;
+    cg_round_set_deadline(waiter, round->sent_us, cg_longest_wait(waiter->timeout_us));
+    cg_repair_plan_only(round);
+}
+
+static void begin_casting(struct cg_round *round, uint64_t timeout_us) {
+    uint64_t give_up_us = engine_of(round)->now_us + cg_longest_wait(timeout_us);
+    for (size_t i = 0; i < round->part_count; i++) cast(&round->parts[i], give_up_us);
+}
+
+/* Where there is no memory to be found by, nobody joins. */
+static void open_door(struct cg_round *round) {
+    HASH_ADD_KEYPTR(hh, round->rounds->open, round->shape.data, round->shape.len, round);
+    round->is_open = CG_HASH_HAS(hh, round);
+}
+
+static void begin(struct cg_round *round, struct cg_waiter *waiter) {
+    DL_APPEND2(round->rounds->all, round, previous, next);
+    add_waiter(round, waiter);
+    if (round->unicast) {
+        begin_asking(round, waiter);
+    } else {
+        begin_casting(round, waiter->timeout_us);
+    }
+}
+
+/* Joining. */
+
+/* Relayed requests are their clients' own; what is not safe is done as often as it is asked for. */
+static bool may_be_shared(const struct cg_round *round) {
+    bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
+    return is_safe && !round->unicast && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
+}
+
+static bool may_join_part(const struct cg_round *round, const struct cg_part *part) {
+    const struct cg_cast *cast = part->cast;
+    if (cast == NULL || cast->answered || cg_cast_is_outdated(cast)) return false;
+    return part->state == CG_PART_WAITS || engine_of(round)->now_us - cast->leg.sending.sent_us < CG_JOIN_WINDOW_US;
+}
+
+/* What forbids it once forbids it for good. */
+static bool may_join(const struct cg_round *round) {
+    bool may = !round->closed && !round->withdrawn && round->problem.err == 0;
+    for (size_t i = 0; may && i < round->part_count; i++) may = may_join_part(round, &round->parts[i]);
+    return may;
+}
+
+/* Answers may be older than the request that joins, which the reply says. */
+static void note_age(struct cg_waiter *waiter, const struct cg_cast *cast) {
+    const struct cg_sending *sending = &cast->leg.sending;
+    if (sending->request == 0) return;
+    uint64_t age_us = engine_of(waiter->round)->now_us - sending->sent_us + 1; /* never 0 */
+    if (age_us > waiter->joined_us) waiter->joined_us = age_us;
+}
+
+static void join(struct cg_round *round, struct cg_waiter *waiter) {
+    uint64_t now_us = engine_of(round)->now_us;
+    add_waiter(round, waiter);
+    for (size_t i = 0; i < round->part_count; i++) {
+        cg_cast_wait_until(round->parts[i].cast, now_us + cg_longest_wait(waiter->timeout_us));
+        note_age(waiter, round->parts[i].cast);
+    }
+    if (round->state == CG_ROUND_GATHERS) cg_round_set_deadline(waiter, now_us, waiter->timeout_us);
+}
+
+/* An equal round that may be joined; NULL: none. */
+static struct cg_round *find_open(struct cg_rounds *rounds, const struct cg_buf *shape) {
+    struct cg_round *round;
+    HASH_FIND(hh, rounds->open, shape->data, shape->len, round);
+    if (round == NULL || may_join(round)) return round;
+    close_door(round);
+    return NULL;
+}
+
+int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
+                   struct cg_problem *problem) {
+    struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
+    if (round == NULL) return problem->err;
+    bool is_shared = may_be_shared(round);
+    if (is_shared) equal = find_open(rounds, &round->shape);
+    if (equal != NULL) {
+        free_round(round);
+        join(equal, waiter);
+        return CG_OK;
+    }
+    if (is_shared) open_door(round);
+    begin(round, waiter);
+    return CG_OK;
+}
+
+/* Looking. */
+
+enum cg_round_state cg_round_look(const struct cg_waiter *waiter) {
+    waiter->round->roused = false;
+    return waiter->round->state;
+}
+
+void cg_round_follow(struct cg_waiter *waiter) {
+    struct cg_round *round = waiter->round;
+    CG_CHECK(!waiter->follows);
+    waiter->follows = true;
+    waiter->untold = round->news;
+    DL_APPEND2(round->followers, waiter, previous_follower, next_follower);
+}
+
+struct cg_answer *cg_round_next(struct cg_waiter *waiter) {
+    struct cg_held_answer *held = waiter->untold;
+    if (held == NULL) return NULL;
+    waiter->untold = held->next_news;
+    return &held->answer;
+}
+
+/* What was verified until now was a member's answer to a member; where there is none, nobody knows what members did. */
+static void end_withdrawn(struct cg_round *round) {
+    round->ended_by = "limit";
+    if (round->tally.answered > 0) return;
+    cg_problem_set(&round->problem, CG_E_PROTECT,
+                   "the security group was removed from the settings; members may have acted on the request");
+}
+
+/* For all who wait. */
+static void close_if_over(struct cg_round *round) {
+    const char *rule = NULL;
+    if (round->closed) return;
+    if (round->withdrawn) {
+        end_withdrawn(round);
+    } else if (round->problem.err < 0) {
+        round->ended_by = "limit";
+    } else if (cg_tally_is_finished(&round->tally, &rule)) {
+        round->ended_by = rule;
+    } else {
+        return;
+    }
+    close_round(round);
+}
+
+/* The only member was never asked, so nobody may say that it was silent. */
+static void miss_turn(enum cg_waiter_patience patience, struct cg_problem *problem) {
+    if (patience == CG_WAITER_HURRIED) {
+        cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+        return;
+    }
+    problem->retry_after = 1;
+    cg_problem_set(problem, CG_E_OVERLOAD, "the member's turn did not come in time (group.nstart: RFC 7252 4.7)");
+}
+
+static uint64_t end_of(const struct cg_waiter *waiter) {
+    struct cg_round *round = waiter->round;
+    bool is_due = engine_of(round)->now_us >= waiter->deadline_us;
+    bool is_verifying = is_due && cg_round_is_opening(round);
+    round->verifying |= is_verifying;
+    return waiter->deadline_us + (is_verifying ? VERIFY_GRACE_US : 0);
+}
+
+bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patience, uint64_t *again_us,
+                       const char **ended_by, struct cg_problem *problem) {
+    struct cg_round *round = waiter->round;
+    *problem = (struct cg_problem){0};
+    close_if_over(round);
+    if (round->closed) {
+        *ended_by = round->ended_by;
+        *problem = round->problem;
+        return false;
+    }
+    if (waiter->timeout_us > 0 && !round->parts[0].request->expects_answers) {
+        *ended_by = "all"; /* nobody will answer (R33) */
+        return false;
+    }
+    *again_us = end_of(waiter);
+    if (engine_of(round)->now_us < *again_us && patience == CG_WAITER_PATIENT) return true;
+    if (round->unicast && !round->asked) miss_turn(patience, problem);
+    *ended_by = round->tally.limited ? "limit" : "deadline";
+    return false;
+}
+
+/* Leaving. */
+
+void cg_round_forsake(struct cg_waiter *waiter) {
+    if (waiter->round == NULL || !waiter->collects || waiter->forsaken) return;
+    waiter->forsaken = true;
+    waiter->round->forsaken++;
+}
+
+void cg_round_stop(struct cg_waiter *waiter) {
+    struct cg_round *round = waiter->round;
+    if (round == NULL || !waiter->collects) return;
+    waiter->collects = false;
+    round->collecting--;
+    round->forsaken -= waiter->forsaken;
+    if (round->collecting == 0) close_round(round);
+}
+
+void cg_round_leave(struct cg_waiter *waiter) {
+    struct cg_round *round = waiter->round;
+    if (round == NULL) return;
+    cg_round_stop(waiter);
+    waiter->round = NULL;
+    DL_DELETE2(round->waiters, waiter, previous, next);
+    if (waiter->follows) DL_DELETE2(round->followers, waiter, previous_follower, next_follower);
+    if (round->waiters != NULL) return;
+    DL_DELETE2(round->rounds->all, round, previous, next);
+    free_round(round);
+}
+
+void cg_rounds_withdraw(struct cg_rounds *rounds, const struct cg_protector *protector) {
+    struct cg_problem problem = {0};
+    struct cg_round *round;
+    cg_problem_set(&problem, CG_E_PROTECT, "the security group was removed from the settings");
+    DL_FOREACH(rounds->all, round) {
+        if (round->mapping->protector != protector) continue;
+        round->withdrawn = true;
+        cg_round_give_up_waiting(round, &problem);
+        cg_round_wake_all(round);
+    }
+}

@@ -1,0 +1,158 @@
+/* One group request as a whole: its legs (a cast to each target, or one ask where the only member is known), the tally
+ * of what comes, and what is asked for beyond (repair.h); shared by whoever asks the same.
+ *
+ * Who asks is a waiter: it has a deadline of its own, begins a round or joins an equal one, and is woken when there is
+ * something to look at. Everything that costs anything happens once in a round, however many wait.
+ *
+ * Ownership: a round belongs to its waiters and is freed when the last one leaves. It collects as long as one of them
+ * does. Waiters are embedded in what waits. */
+#ifndef CG_ROUNDS_ROUND_H
+#define CG_ROUNDS_ROUND_H
+
+#include "legs/blocks.h"
+#include "legs/cast.h"
+#include "model/shelf.h"
+#include "rounds/shape.h"
+#include "rounds/share.h"
+#include "rounds/tally.h"
+
+/* A cast of that age is not joined any more: members may have decided on their leisure already. */
+#define CG_JOIN_WINDOW_US 50000u
+
+struct cg_round;
+
+/* Zero-initialise, then set the first two. */
+struct cg_waiter {
+    void (*wake)(struct cg_waiter *waiter); /* something has changed; it only schedules a look */
+    uint64_t timeout_us;                    /* how long it wants to collect */
+    struct cg_round *round;                 /* NULL: none */
+    struct cg_waiter *previous, *next;
+    struct cg_waiter *previous_follower, *next_follower;
+    struct cg_held_answer *untold; /* of one that follows: the first that it has yet to take; NULL: none */
+    uint64_t sent_us;              /* the last of the requests went out, or it was joined after that */
+    uint64_t deadline_us;          /* 0: not set yet */
+    uint64_t joined_us;            /* how long before it one of the requests had gone out, at most; 0: after it */
+    bool collects;                 /* it still wants answers */
+    bool forsaken;                 /* nobody will hear what it collects: it leaves soon */
+    bool follows;                  /* it takes each answer as it comes */
+};
+
+enum cg_part_state { CG_PART_WAITS, CG_PART_SENT, CG_PART_FAILED };
+
+/* A round at one target: the owner of its legs there. */
+struct cg_part {
+    struct cg_round *round;
+    const struct cg_target *target;
+    const struct cg_leg_request *request;
+    struct cg_cast *cast; /* NULL: none, or it has ended */
+    enum cg_part_state state;
+};
+
+enum cg_round_state {
+    CG_ROUND_CASTS,   /* a request waits to go out */
+    CG_ROUND_GATHERS, /* all are out that could be */
+    CG_ROUND_FAILED,  /* none is: round->problem */
+};
+
+/* What is asked for beyond the casts: see repair.h. */
+struct cg_repair {
+    struct cg_timer timer;   /* when silent members are asked, or the next of them */
+    struct cg_ask *asks;     /* utlist */
+    uint32_t running;        /* of them and of the answers in blocks */
+    size_t next_silent;      /* index of the member that is looked at next */
+    uint8_t *challenged;     /* a set of members: their challenge was answered; NULL: nobody's was */
+    struct cg_share *shares; /* uthash head */
+    uint32_t strangers;      /* followed beyond their first block */
+    bool begun;
+};
+
+/* An answer of which the first block has come. */
+struct cg_partial {
+    struct cg_blocks blocks;
+    struct cg_round *round;
+    struct cg_awaited awaited;
+    struct cg_partial *previous, *next;
+};
+
+struct cg_round {
+    UT_hash_handle hh; /* by shape, among those that are open */
+    struct cg_rounds *rounds;
+    struct cg_round *previous, *next; /* of all */
+    struct cg_waiter *waiters;        /* utlist: those who have not left */
+    struct cg_waiter *followers;      /* utlist: those of them who follow */
+    uint32_t collecting, forsaken;    /* how many of them collect, and of these nobody hears */
+    struct cg_arena arena;
+    struct cg_config *config; /* a reference */
+    const struct cg_mapping *mapping;
+    struct cg_part *parts; /* one a target */
+    size_t part_count;
+    struct cg_buf shape;
+    struct cg_tally tally;
+    struct cg_held_answer *news, *last_news; /* answers in the order in which they became what they are */
+    uint64_t news_count;
+    struct cg_repair repair;
+    struct cg_partial *partials; /* utlist */
+    struct cg_shelf shelf;       /* what was made of the tally as it is */
+    struct cg_problem problem;   /* why it failed, or ends */
+    const char *ended_by;        /* where it has ended for all of its waiters */
+    uint64_t sent_us;            /* the last of its requests; 0: none yet */
+    uint64_t deadline_us;        /* of the most patient of its waiters; 0: none yet */
+    enum cg_round_state state;
+    uint8_t method;
+    bool is_open;   /* in the table of those that may be joined */
+    bool unicast;   /* a single known member: asked, not cast to (R6) */
+    bool asked;     /* it was its turn to be asked */
+    bool withdrawn; /* the gateway left the group */
+    bool closed;    /* it collects nothing more */
+    bool verifying; /* a waiter whose time is over waits only for what is still being verified */
+    bool roused;    /* all have been woken, and nobody has looked since */
+};
+
+/* A leg for one of its targets, without ops; the part is its owner. */
+static inline struct cg_leg_order cg_part_order(struct cg_part *part) {
+    struct cg_round *round = part->round;
+    return (struct cg_leg_order){
+        .owner = part,
+        .config = round->config,
+        .mapping = round->mapping,
+        .target = part->target,
+        .request = part->request,
+        .arena = &round->arena,
+    };
+}
+
+/* All rounds of a gateway. */
+struct cg_rounds {
+    struct cg_engine *engine;
+    struct cg_quota *quota; /* of memory, shared; outlives the rounds */
+    struct cg_round *open;  /* uthash head */
+    struct cg_round *all;   /* utlist */
+};
+
+/* Joins an equal round, or begins one. CG_E_NO_MEMORY, CG_E_BAD_URI with *problem. */
+int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
+                   struct cg_problem *problem) CG_MUST_CHECK;
+/* How far its round is, to be asked whenever the waiter was woken. */
+enum cg_round_state cg_round_look(const struct cg_waiter *waiter);
+/* From a round that gathers: from now on the waiter takes each answer as it comes, those that are there included. */
+void cg_round_follow(struct cg_waiter *waiter);
+/* The next answer that it has not taken; NULL: it has taken all. */
+struct cg_answer *cg_round_next(struct cg_waiter *waiter);
+
+enum cg_waiter_patience { CG_WAITER_PATIENT, CG_WAITER_HURRIED /* it takes what there is now */ };
+
+/* Whether collecting goes on for the waiter. True: until *again_us at the most; false: *ended_by and *problem (err 0:
+ * none) say why not. */
+bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patience, uint64_t *again_us,
+                       const char **ended_by, struct cg_problem *problem);
+/* The waiter collects no longer, and still looks at what there is; the last one ends all that is under way. */
+void cg_round_stop(struct cg_waiter *waiter);
+void cg_round_leave(struct cg_waiter *waiter); /* no effect where it waits for none */
+/* Nobody will hear what it collects: nothing more goes out for it, and it leaves soon. */
+void cg_round_forsake(struct cg_waiter *waiter);
+/* What has not gone out yet never will. */
+void cg_round_give_up_waiting(struct cg_round *round, const struct cg_problem *problem);
+/* The gateway has left the group of that protector: what runs under it ends with the answers that it has. */
+void cg_rounds_withdraw(struct cg_rounds *rounds, const struct cg_protector *protector);
+
+#endif

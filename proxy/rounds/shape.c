@@ -1,0 +1,100 @@
+/* Requests for targets. The hard thing: options stand in ascending order, and three sources have some of each. */
+#include "rounds/shape.h"
+
+/* What a wish lends, copied once for all targets. */
+struct kept {
+    struct cg_slice rest, query, payload;
+    struct cg_opts options;
+};
+
+/* An empty slice stays the one it is: an absent query is told from an empty one. False: no memory. */
+static bool keep(struct cg_slice *to, struct cg_slice from, struct cg_arena *arena) {
+    *to = from.len == 0 ? from : cg_arena_copy(arena, from);
+    return to->len == from.len;
+}
+
+static bool keep_options(struct cg_opts *to, const struct cg_opts *from, struct cg_arena *arena) {
+    *to = (struct cg_opts){.count = from->count};
+    to->list = cg_arena_alloc(arena, (from->count + 1) * sizeof *to->list);
+    for (size_t i = 0; to->list != NULL && i < from->count; i++) {
+        to->list[i].number = from->list[i].number;
+        if (!keep(&to->list[i].value, from->list[i].value, arena)) return false;
+    }
+    return to->list != NULL;
+}
+
+static bool keep_wish(struct kept *kept, const struct cg_wish *wish, struct cg_arena *arena) {
+    return keep(&kept->rest, wish->rest, arena) && keep(&kept->query, wish->request->query, arena) &&
+           keep(&kept->payload, wish->request->payload, arena) &&
+           keep_options(&kept->options, &wish->request->options, arena);
+}
+
+static int merge(struct cg_opts *to, const struct cg_opt *host, const struct cg_opts *uri, const struct cg_opts *own,
+                 struct cg_arena *arena) {
+    size_t host_count = host->value.len > 0, h = 0, i = 0, j = 0;
+    to->count = host_count + uri->count + own->count;
+    to->list = cg_arena_alloc(arena, (to->count + 1) * sizeof *to->list);
+    if (to->list == NULL) return CG_E_NO_MEMORY;
+    for (size_t at = 0; at < to->count; at++) {
+        uint32_t next_own = j == own->count ? UINT32_MAX : own->list[j].number;
+        if (h < host_count && host->number <= next_own) {
+            to->list[at] = *host;
+            h++;
+        } else if (i < uri->count && uri->list[i].number <= next_own) {
+            to->list[at] = uri->list[i++];
+        } else {
+            to->list[at] = own->list[j++];
+        }
+    }
+    return CG_OK;
+}
+
+static int shape(const struct cg_wish *wish, const struct kept *kept, const struct cg_target *target,
+                 struct cg_arena *arena, struct cg_leg_request *request) {
+    /* The group's name, where it has one (RFC 7252 §6.4 step 5); no protection covers it (RFC 8613 §4.1.3.2). */
+    struct cg_opt host = {.number = CG_OPT_URI_HOST, .value = target->host};
+    struct cg_opts uri = {0};
+    const struct cg_client *client = wish->request->client;
+    *request = (struct cg_leg_request){
+        .method = wish->request->method,
+        .expects_answers = wish->expects_answers,
+        .payload = kept->payload,
+        .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
+        .origin = wish->origin,
+    };
+    if (wish->mapping->security != CG_SECURITY_RELAY) { /* where the client protects, it has them inside */
+        int err = cg_uri_decompose(&uri, arena, target->path, kept->rest, target->query, kept->query);
+        if (err < 0) return err;
+    }
+    return merge(&request->options, &host, &uri, &kept->options, arena);
+}
+
+int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena, struct cg_leg_request *requests) {
+    struct kept kept;
+    int err = keep_wish(&kept, wish, arena) ? CG_OK : CG_E_NO_MEMORY;
+    for (size_t i = 0; err == CG_OK && i < wish->mapping->target_count; i++) {
+        err = shape(wish, &kept, &wish->mapping->targets[i], arena, &requests[i]);
+    }
+    return err;
+}
+
+struct shape_head {
+    const struct cg_mapping *mapping;
+    uint32_t method, expects_answers, options, zero;
+};
+
+struct shape_option {
+    uint32_t number, len;
+};
+
+void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request) {
+    struct shape_head head = {mapping, request->method, request->expects_answers, (uint32_t)request->options.count, 0};
+    cg_buf_put(to, &head, sizeof head);
+    for (size_t i = 0; i < request->options.count; i++) {
+        const struct cg_opt *opt = &request->options.list[i];
+        struct shape_option option = {opt->number, (uint32_t)opt->value.len};
+        cg_buf_put(to, &option, sizeof option);
+        cg_buf_put_slice(to, opt->value);
+    }
+    cg_buf_put_slice(to, request->payload);
+}

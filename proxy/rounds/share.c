@@ -1,0 +1,22 @@
+/* Shares, by member. The hard thing: an answer that is taken back leaves no trace in the tally, so what its member had
+ * us do for it is counted here. */
+#include "rounds/share.h"
+
+enum { BLOCKS_MIN = 1024, BLOCK_USUAL = 64, ECHOES = 4 };
+
+struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, struct cg_slice who, size_t answer_max) {
+    struct cg_share *share;
+    size_t blocks = answer_max / BLOCK_USUAL;
+    HASH_FIND(hh, *shares, who.data, who.len, share);
+    if (share != NULL) return share;
+    share = cg_arena_zalloc(arena, sizeof *share);
+    if (share == NULL) return NULL;
+    share->who = cg_arena_copy(arena, who);
+    if (share->who.data == NULL) return NULL;
+    share->blocks_left = blocks < BLOCKS_MIN ? BLOCKS_MIN : (uint32_t)blocks;
+    share->echoes_left = ECHOES;
+    HASH_ADD_KEYPTR(hh, *shares, share->who.data, share->who.len, share);
+    return CG_HASH_HAS(hh, share) ? share : NULL;
+}
+
+void cg_shares_fini(struct cg_share **shares) { HASH_CLEAR(hh, *shares); }

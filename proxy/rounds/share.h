@@ -1,0 +1,20 @@
+/* How much one member may have us ask in a round: verified or not, it must not keep the gateway busy for ever. */
+#ifndef CG_ROUNDS_SHARE_H
+#define CG_ROUNDS_SHARE_H
+
+#include "base/arena.h"
+#include "base/hash.h"
+
+struct cg_share {
+    UT_hash_handle hh;
+    struct cg_slice who; /* the member's key in the tally */
+    uint32_t
+        blocks_left; /* requests for further blocks: enough for limits.answer in blocks of 64 bytes, 1024 at least */
+    uint32_t echoes_left; /* requests that are made again because of a challenge: 4 */
+};
+
+/* A member's share, made where there is none yet; in the arena. NULL: no memory. */
+struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, struct cg_slice who, size_t answer_max);
+void cg_shares_fini(struct cg_share **shares);
+
+#endif
