@@ -17,6 +17,8 @@ enum {
     BATCHES_A_TURN = 16, /* then the loop turns, so that timers and clients get their share of a flood; */
     TURN_US = 1000,      /* or sooner, where each datagram costs more than its parsing: keys, decryption */
     BACKLOG_US = 10000,  /* what is read so long after waking up did not come just now */
+    READINGS = 4,        /* of both clocks, at most, until they are ... */
+    APART_US = 50,       /* ... this close */
     BUFFER_SIZE = 65536, /* bytes: no UDP payload is longer, jumbograms aside */
     /* An odd number of cache lines: at a power of two all buffers would begin in the same few lines of every cache. */
     BUFFER_STRIDE = BUFFER_SIZE + 5 * 64,
@@ -63,11 +65,16 @@ static int64_t us_of(const struct timespec *time) { return (int64_t)time->tv_sec
 
 static uint64_t now_us(void) { return uv_hrtime() / 1000; }
 
+/* Between two readings of one clock the other one is read: where the thread was put aside meanwhile, once more. */
 static struct clocks read_clocks(void) {
+    uint64_t before_us = 0, now = now_us();
     struct timespec wall;
-    CG_CHECK(clock_gettime(CLOCK_REALTIME, &wall) == 0);
-    uint64_t now = now_us();
-    return (struct clocks){.now_us = now, .wall_lead_us = us_of(&wall) - (int64_t)now};
+    for (int i = 0; i < READINGS && now - before_us > APART_US; i++) {
+        before_us = now_us();
+        CG_CHECK(clock_gettime(CLOCK_REALTIME, &wall) == 0);
+        now = now_us();
+    }
+    return (struct clocks){.now_us = now, .wall_lead_us = us_of(&wall) - (int64_t)before_us};
 }
 
 /* The kernel goes on noting the times of a socket that has asked for them once. */
@@ -80,7 +87,8 @@ static void want_stamps(struct cg_inlet *inlet, bool wanted) {
 static uint64_t arrival_of(const struct msghdr *message, const struct clocks *clocks, uint64_t emptied_us) {
     const struct cmsghdr *header = CMSG_FIRSTHDR(message);
     struct timespec wall;
-    if (header == NULL || header->cmsg_type != SCM_TIMESTAMPNS) return clocks->now_us;
+    if (header == NULL || header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_TIMESTAMPNS)
+        return clocks->now_us;
     memcpy(&wall, CMSG_DATA(header), sizeof wall);
     int64_t arrival = us_of(&wall) - clocks->wall_lead_us;
     if (arrival < (int64_t)emptied_us) return emptied_us;
