@@ -159,3 +159,6 @@ void cg_json_put_summary(struct cg_buf *to, const struct castgate_summary *summa
     CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
     cg_buf_put_u8(to, '}');
 }
+#undef PUT_COUNT
+#undef PUT_TEXT
+#undef PUT_OPTIONAL

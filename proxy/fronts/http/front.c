@@ -192,22 +192,35 @@ static const struct cg_http_handler handler = {.request = on_request, .done = on
 
 /* ---- Replies ---- */
 
+/* Room for the longest figures, whatever a later version adds to them. */
+#define ROOM_COUNT(name) +sizeof(", " #name "=4294967295")
+#define ROOM_TEXT(name)  +sizeof(", " #name "=") + ENDED_BY_MAX
+enum { ENDED_BY_MAX = 32, SUMMARY_MAX = 0 CASTGATE_SUMMARY_FIGURES(ROOM_COUNT, ROOM_TEXT, ROOM_COUNT) };
+#undef ROOM_COUNT
+#undef ROOM_TEXT
+
 /* A dictionary (RFC 9651 §3.2). */
-#define PUT(format, value) len += snprintf(text + len, size - (size_t)len, "%s" format, len > 0 ? ", " : "", value)
-#define PUT_COUNT(name)    PUT(#name "=%u", summary->name);
-#define PUT_TEXT(name)     PUT(#name "=%s", summary->name);
+#define PUT(...)        len += snprintf(text + len, SUMMARY_MAX - (size_t)len, __VA_ARGS__)
+#define COMMA           (len > 0 ? ", " : "")
+#define PUT_COUNT(name) PUT("%s" #name "=%u", COMMA, summary->name);
+#define PUT_TEXT(name)  PUT("%s" #name "=%.*s", COMMA, ENDED_BY_MAX, summary->name);
 #define PUT_OPTIONAL(name)                                                                                             \
     if (summary->name > 0) PUT_COUNT(name)
 
-static void put_summary(char *text, size_t size, const struct castgate_summary *summary) {
+static void put_summary(char text[SUMMARY_MAX], const struct castgate_summary *summary) {
     int len = 0;
     CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
 }
+#undef PUT
+#undef COMMA
+#undef PUT_COUNT
+#undef PUT_TEXT
+#undef PUT_OPTIONAL
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
-    char summary[320] = "";
-    if (!reply->streams) put_summary(summary, sizeof summary, &reply->summary);
+    char summary[SUMMARY_MAX] = "";
+    if (!reply->streams) put_summary(summary, &reply->summary);
     const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id}, {"Castgate-Summary", summary}};
     const struct cg_http_head head = {
         .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = 2};
