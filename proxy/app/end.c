@@ -35,8 +35,7 @@ static void on_deadline(uv_timer_t *timer) {
 
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
-    cg_front_http_close(program->http, NULL, NULL);
-    cg_admin_close(program->admin, NULL, NULL);
+    cg_fronts_close(program);
     cg_protectors_close(&program->protectors, on_store_closed, program);
     cg_names_close(program->names);
     cg_loop_close(&program->loop);
@@ -49,7 +48,7 @@ static void on_ending(uv_timer_t *timer) {
         program->finished_early = true;
         cg_gateway_finish_all(program->loop.gateway);
     }
-    bool done = cg_gateway_running(program->loop.gateway) == 0 && cg_front_http_connections(program->http) == 0;
+    bool done = cg_gateway_running(program->loop.gateway) == 0 && cg_fronts_are_idle(program);
     if (done || passed_us >= END_PATIENCE_US) cg_program_close(program);
 }
 
@@ -58,7 +57,7 @@ void cg_program_stop(struct cg_program *program) {
     program->stopped_us = cg_loop_now_us();
     cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
     cg_gateway_stop(program->loop.gateway);
-    cg_front_http_stop(program->http);
+    cg_fronts_stop(program);
     CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);
     CG_CHECK(uv_timer_start(&program->deadline, on_deadline, END_MS, 0) == 0);
 }

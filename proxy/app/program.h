@@ -2,10 +2,9 @@
 #ifndef CG_APP_PROGRAM_H
 #define CG_APP_PROGRAM_H
 
+#include "app/fronts.h"
 #include "app/plugins.h"
 #include "app/protectors.h"
-#include "fronts/admin/admin.h"
-#include "fronts/http/front.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
 #include "io/names.h"
@@ -17,12 +16,11 @@ struct cg_program {
     struct cg_protectors protectors;
     struct cg_names *names;
     struct cg_plugins plugins;
-    struct cg_front_http *http;
-    struct cg_admin *admin;
-    uv_timer_t ending;   /* while stopping: looks whether all is done */
-    uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us; /* when the end began; 0: running */
-    bool finished_early; /* the exchanges were told to end with what they have */
+    void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
+    uv_timer_t ending;           /* while stopping: looks whether all is done */
+    uv_timer_t deadline;         /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us;         /* when the end began; 0: running */
+    bool finished_early;         /* the exchanges were told to end with what they have */
 };
 
 /* Reads the settings file again; mistakes leave all as it was. */

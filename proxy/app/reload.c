@@ -24,17 +24,6 @@ static int adopt(struct cg_program *program, struct cg_config *fresh, struct cg_
     return CG_OK;
 }
 
-/* Certificates are renewed by SIGHUP, with or without other settings. */
-static void reload_tls(struct cg_program *program) {
-    struct cg_problem http = {0}, admin = {0};
-    if (cg_front_http_reload(program->http, &http) < 0) {
-        cg_log(CG_LOG_ERROR, "reload", "http: %s; the certificate in use stays", http.detail);
-    }
-    if (cg_admin_reload(program->admin, &admin) < 0) {
-        cg_log(CG_LOG_ERROR, "reload", "admin: %s; the certificate in use stays", admin.detail);
-    }
-}
-
 void cg_program_reload(struct cg_program *program) {
     struct cg_mistakes mistakes;
     struct cg_problem problem = {0};
@@ -48,7 +37,7 @@ void cg_program_reload(struct cg_program *program) {
         if (problem.err < 0) cg_log(CG_LOG_ERROR, "reload", "%s", problem.detail);
         cg_log(CG_LOG_ERROR, "reload", "the settings in use stay as they are");
     } else {
-        reload_tls(program);
+        cg_fronts_reload(program);
         cg_log(CG_LOG_INFO, "reload", "the settings are in use");
     }
     cg_config_unref(fresh);

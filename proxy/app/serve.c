@@ -13,44 +13,20 @@
 
 enum { FDS_ENOUGH = 4096 };
 
-static const struct castgate_plugin *const builtin_plugins[] = {&cg_plugin_mixed, &cg_plugin_json, &cg_plugin_sse};
+#define ROW(name) &cg_plugin_##name,
+static const struct castgate_plugin *const builtin_plugins[] = {CG_BUILTIN_ENCODERS(ROW)};
+#undef ROW
 static const struct cg_encoder_list builtin_encoders = {.plugins = builtin_plugins,
                                                         .count = sizeof builtin_plugins / sizeof *builtin_plugins};
 
 /* Telling */
 
-static void log_listener(const char *front, const struct cg_listen *listen) {
-    char text[CG_ADDR_TEXT_MAX];
-    cg_addr_emit(&listen->addr, text);
-    struct cg_log_line line;
-    cg_log_begin(&line, CG_LOG_INFO, "listening");
-    cg_log_str(&line, "front", front);
-    cg_log_str(&line, "at", text);
-    cg_log_end(&line);
-}
-
-static void log_listeners(const struct cg_program *program, const struct cg_config *config) {
-    for (size_t i = 0; i < config->http.listen_count; i++) log_listener("http", cg_front_http_listen(program->http, i));
-    for (size_t i = 0; i < config->admin.listen_count; i++) log_listener("admin", cg_admin_listen(program->admin, i));
+static void log_ready(const struct cg_config *config) {
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, "ready");
     cg_log_str(&line, "version", CASTGATE_VERSION);
     cg_log_u64(&line, "mappings", config->mapping_count);
     cg_log_end(&line);
-}
-
-static int is_ready(void *ctx, struct cg_problem *problem) {
-    struct cg_program *program = ctx;
-    return cg_protectors_status(&program->protectors, problem);
-}
-
-static void put_metrics(void *ctx, struct cg_buf *to) {
-    const struct cg_program *program = ctx;
-    cg_protectors_metrics(&program->protectors, to);
-    cg_buf_printf(to,
-                  "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
-                  "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",
-                  (unsigned long long)cg_log_writer_lost(program->log));
 }
 
 /* The soft limit is low for the sake of programs that use select(), which nothing here does. */
@@ -95,11 +71,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_program_init_end(program);
     cg_names_open(program->names, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    program->http = cg_front_http_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
-    if (program->http == NULL) return false;
-    const struct cg_admin_source source = {.ready = is_ready, .metrics = put_metrics, .ctx = program};
-    program->admin = cg_admin_open(&loop->uv, loop->gateway, &source, problem);
-    return program->admin != NULL;
+    return cg_fronts_open(program, problem) == CG_OK;
 }
 
 /* Until it is told to end. */
@@ -107,7 +79,8 @@ static bool serve(struct cg_program *program, struct cg_config *config, struct c
     if (cg_loop_init(&program->loop, config, on_signal, program, problem) < 0) return fails(problem);
     bool opened = open_all(program, config, problem);
     if (opened) {
-        log_listeners(program, config);
+        cg_fronts_log_listeners(program);
+        log_ready(config);
     } else {
         fails(problem);
         cg_program_close(program);

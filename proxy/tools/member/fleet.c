@@ -62,9 +62,9 @@ static bool is_suppressed(const struct cg_fleet_arrival *in, const struct cg_res
     return class != 2;
 }
 
-static void acknowledge(const struct cg_fleet_arrival *in, uint16_t mid, struct cg_seen *seen) {
+static void acknowledge(const struct cg_fleet_arrival *in, uint16_t mid, struct cg_fleet_seen *seen) {
     uint8_t ack[] = {0x60, CG_EMPTY, (uint8_t)(mid >> 8), (uint8_t)mid};
-    cg_seen_keep(seen, cg_slice_of(ack, sizeof ack), in->now_us);
+    cg_fleet_seen_keep(seen, cg_slice_of(ack, sizeof ack), in->now_us);
     cg_fleet_send_empty(in, CG_ACK, mid);
 }
 
@@ -84,7 +84,7 @@ static void send_answer(const struct cg_fleet_arrival *in, const struct cg_fleet
     }
 }
 
-static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, struct cg_seen *seen,
+static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, struct cg_fleet_seen *seen,
                    struct cg_fleet_head *head, struct cg_resource_response *response) {
     head->type = msg->type == CG_CON ? CG_ACK : CG_NON;
     head->mid = msg->mid;
@@ -99,7 +99,7 @@ static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, 
     }
     struct cg_slice datagram = cg_fleet_protect_answer(in, cg_fleet_build(in->fleet, head, response));
     if (datagram.len == 0) return;
-    if (head->type == CG_ACK) cg_seen_keep(seen, datagram, in->now_us + hold);
+    if (head->type == CG_ACK) cg_fleet_seen_keep(seen, datagram, in->now_us + hold);
     send_answer(in, head, datagram, in->now_us + hold);
     if (in->protection == NULL || in->fleet->options->misbehave != CG_MISBEHAVE_REPEAT_PIV) return;
     head->mid = cg_fleet_mid(in->member);
@@ -110,26 +110,26 @@ static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, 
 
 /* --- receiving --- */
 
-static struct cg_seen *find_seen(const struct cg_fleet_arrival *in, uint16_t mid) {
+static struct cg_fleet_seen *find_seen(const struct cg_fleet_arrival *in, uint16_t mid) {
     const struct cg_fleet_member *member = in->member;
-    struct cg_seen *seen = cg_seen_find(&member->taken, in->from, mid, in->destination, in->now_us);
-    return seen != NULL ? seen : cg_seen_find(&member->others, in->from, mid, in->destination, in->now_us);
+    struct cg_fleet_seen *seen = cg_fleet_seen_find(&member->taken, in->from, mid, in->destination, in->now_us);
+    return seen != NULL ? seen : cg_fleet_seen_find(&member->others, in->from, mid, in->destination, in->now_us);
 }
 
 enum fate { REFUSED, TAKEN };
 
 /* NULL: out of memory; then nothing is remembered. */
-static struct cg_seen *remember(const struct cg_fleet_arrival *in, const struct cg_msg *msg, enum fate fate) {
+static struct cg_fleet_seen *remember(const struct cg_fleet_arrival *in, const struct cg_msg *msg, enum fate fate) {
     struct cg_fleet_member *member = in->member;
     bool kept = msg->type == CG_CON && fate == TAKEN;
-    struct cg_seen *seen = kept ? cg_seen_make(&member->taken, SEEN_CON_MAX, in->now_us)
-                                : cg_seen_make(&member->others, CG_SEEN_LEN, in->now_us);
+    struct cg_fleet_seen *seen = kept ? cg_fleet_seen_make(&member->taken, SEEN_CON_MAX, in->now_us)
+                                      : cg_fleet_seen_make(&member->others, CG_FLEET_SEEN_LEN, in->now_us);
     if (seen == NULL) return NULL;
     uint64_t lifetime_s = msg->type == CG_CON ? EXCHANGE_LIFETIME_S : NON_LIFETIME_S;
-    *seen = (struct cg_seen){.from = *in->from,
-                             .mid = msg->mid,
-                             .destination = in->destination,
-                             .until_us = in->now_us + lifetime_s * SECOND_US};
+    *seen = (struct cg_fleet_seen){.from = *in->from,
+                                   .mid = msg->mid,
+                                   .destination = in->destination,
+                                   .until_us = in->now_us + lifetime_s * SECOND_US};
     return seen;
 }
 
@@ -138,7 +138,7 @@ static void reject(const struct cg_fleet_arrival *in, uint16_t mid) {
     if (in->destination == CG_FLEET_UNICAST) cg_fleet_send_empty(in, CG_RST, mid);
 }
 
-static void on_duplicate(const struct cg_fleet_arrival *in, const struct cg_seen *seen) {
+static void on_duplicate(const struct cg_fleet_arrival *in, const struct cg_fleet_seen *seen) {
     if (seen->reply == NULL || in->now_us < seen->reply_at_us) return;
     cg_fleet_emit(in->fleet, in->member, in->from, cg_slice_of(seen->reply, seen->reply_len));
 }
@@ -163,7 +163,7 @@ static void serve(const struct cg_fleet_arrival *in, const struct cg_resource_re
     }
 }
 
-static void on_plain_request(const struct cg_fleet_arrival *in, const struct cg_msg *msg, struct cg_seen *seen) {
+static void on_plain_request(const struct cg_fleet_arrival *in, const struct cg_msg *msg, struct cg_fleet_seen *seen) {
     in->fleet->counts.requests++;
     struct cg_resource_request request;
     struct cg_resource_response response;
@@ -208,7 +208,7 @@ static bool tells_refusals(const struct cg_fleet_arrival *in) {
 /* What did not open: a plain error where one may be given, a challenge where the window is lost. */
 static void refuse_sealed(const struct cg_fleet_arrival *in, const struct cg_msg *msg, int err) {
     struct cg_fleet *fleet = in->fleet;
-    struct cg_seen *seen = remember(in, msg, REFUSED);
+    struct cg_fleet_seen *seen = remember(in, msg, REFUSED);
     struct cg_fleet_head head = {.type = msg->type == CG_CON ? CG_ACK : CG_NON, .mid = msg->mid, .token = msg->token};
     if (head.type == CG_NON) head.mid = cg_fleet_mid(in->member);
     struct cg_slice datagram = CG_SLICE_NONE;
@@ -222,7 +222,7 @@ static void refuse_sealed(const struct cg_fleet_arrival *in, const struct cg_msg
         datagram = cg_fleet_build(fleet, &head, &response);
     }
     if (datagram.len == 0) return;
-    if (head.type == CG_ACK) cg_seen_keep(seen, datagram, in->now_us);
+    if (head.type == CG_ACK) cg_fleet_seen_keep(seen, datagram, in->now_us);
     cg_fleet_emit(fleet, in->member, in->from, datagram);
 }
 
@@ -244,7 +244,7 @@ static void on_sealed_request(const struct cg_fleet_arrival *in, const struct cg
 
 /* Shielded members act on nothing that did not verify (R27). */
 static void on_request(const struct cg_fleet_arrival *in, const struct cg_msg *msg) {
-    struct cg_seen *seen = find_seen(in, msg->mid);
+    struct cg_fleet_seen *seen = find_seen(in, msg->mid);
     if (seen != NULL) {
         on_duplicate(in, seen);
     } else if (in->fleet->shield == NULL) {
@@ -335,8 +335,8 @@ static void free_member(struct cg_fleet_member *member) {
         free(o->protection);
         free(o);
     }
-    cg_seen_fini(&member->taken);
-    cg_seen_fini(&member->others);
+    cg_fleet_seen_fini(&member->taken);
+    cg_fleet_seen_fini(&member->others);
     free(member->last);
 }
 

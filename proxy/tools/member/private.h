@@ -48,9 +48,10 @@ struct cg_fleet_member {
     uint32_t confirmables_len;
     struct cg_fleet_observer *observers;   /* owned */
     struct cg_fleet_waiting *confirmables; /* the heap's too */
-    struct cg_seen_ring taken; /* Confirmable requests that were taken up, which are repeated until they are answered */
-    struct cg_seen_ring others; /* the rest, which anybody can send as many of as he likes */
-    uint8_t *last;              /* owned: the last protected answer, to be replayed (--misbehave replay) */
+    struct cg_fleet_seen_ring
+        taken; /* Confirmable requests that were taken up, which are repeated until they are answered */
+    struct cg_fleet_seen_ring others; /* the rest, which anybody can send as many of as he likes */
+    uint8_t *last;                    /* owned: the last protected answer, to be replayed (--misbehave replay) */
     size_t last_len;
 };
 

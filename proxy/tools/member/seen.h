@@ -4,9 +4,9 @@
 
 #include "wire/addr.h"
 
-#define CG_SEEN_LEN 16 /* requests of one kind a member, to begin with */
+#define CG_FLEET_SEEN_LEN 16 /* requests of one kind a member, to begin with */
 
-struct cg_seen {
+struct cg_fleet_seen {
     struct cg_addr from;
     uint16_t mid;
     uint16_t destination; /* whom it was sent to: another endpoint, thus another space of Message IDs */
@@ -17,19 +17,19 @@ struct cg_seen {
 };
 
 /* Made with the first request. */
-struct cg_seen_ring {
-    struct cg_seen *list; /* owned */
+struct cg_fleet_seen_ring {
+    struct cg_fleet_seen *list; /* owned */
     uint32_t len;
     uint32_t next; /* the oldest, which gives way */
 };
 
 /* NULL: it was not seen, or too long ago. */
-struct cg_seen *cg_seen_find(const struct cg_seen_ring *ring, const struct cg_addr *from, uint16_t mid,
-                             uint16_t destination, uint64_t now_us);
+struct cg_fleet_seen *cg_fleet_seen_find(const struct cg_fleet_seen_ring *ring, const struct cg_addr *from,
+                                         uint16_t mid, uint16_t destination, uint64_t now_us);
 /* Room for another: beyond `max`, that of the oldest. To be filled in. NULL: out of memory. */
-struct cg_seen *cg_seen_make(struct cg_seen_ring *ring, uint32_t max, uint64_t now_us);
+struct cg_fleet_seen *cg_fleet_seen_make(struct cg_fleet_seen_ring *ring, uint32_t max, uint64_t now_us);
 /* What a duplicate will be answered with; nothing without memory. `seen` may be NULL. */
-void cg_seen_keep(struct cg_seen *seen, struct cg_slice reply, uint64_t at_us);
-void cg_seen_fini(const struct cg_seen_ring *ring);
+void cg_fleet_seen_keep(struct cg_fleet_seen *seen, struct cg_slice reply, uint64_t at_us);
+void cg_fleet_seen_fini(const struct cg_fleet_seen_ring *ring);
 
 #endif

@@ -1,0 +1,126 @@
+/* The table of fronts. The hard thing: what a front is opened with differs from one to the next, and ends here; behind
+ * this all are alike. */
+#include "app/fronts.h"
+
+#include "app/program.h"
+#include "base/log.h"
+#include "fronts/admin/admin.h"
+#include "fronts/http/front.h"
+
+struct front {
+    const char *name;
+    void *(*open)(struct cg_program *program, struct cg_problem *problem);
+    size_t (*listeners)(const struct cg_config *config);
+    const struct cg_listen *(*listen)(const void *front, size_t index);
+    int (*reload)(void *front, struct cg_problem *problem);
+    void (*stop)(void *front);          /* NULL: it serves to the end */
+    bool (*is_idle)(const void *front); /* NULL: nobody waits for it */
+    void (*close)(void *front);         /* NULL is fine */
+};
+
+/* ---- HTTP ---- */
+
+static void *open_http(struct cg_program *program, struct cg_problem *problem) {
+    struct cg_loop *loop = &program->loop;
+    return cg_front_http_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
+}
+
+static size_t http_listeners(const struct cg_config *config) { return config->http.listen_count; }
+
+static const struct cg_listen *http_listen(const void *front, size_t index) {
+    return cg_front_http_listen(front, index);
+}
+
+static int reload_http(void *front, struct cg_problem *problem) { return cg_front_http_reload(front, problem); }
+static void stop_http(void *front) { cg_front_http_stop(front); }
+static bool http_is_idle(const void *front) { return cg_front_http_connections(front) == 0; }
+static void close_http(void *front) { cg_front_http_close(front, NULL, NULL); }
+
+/* ---- Admin ---- */
+
+static int is_ready(void *ctx, struct cg_problem *problem) {
+    struct cg_program *program = ctx;
+    return cg_protectors_status(&program->protectors, problem);
+}
+
+static void put_metrics(void *ctx, struct cg_buf *to) {
+    const struct cg_program *program = ctx;
+    cg_protectors_metrics(&program->protectors, to);
+    cg_buf_printf(to,
+                  "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
+                  "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",
+                  (unsigned long long)cg_log_writer_lost(program->log));
+}
+
+static void *open_admin(struct cg_program *program, struct cg_problem *problem) {
+    const struct cg_admin_source source = {.ready = is_ready, .metrics = put_metrics, .ctx = program};
+    return cg_admin_open(&program->loop.uv, program->loop.gateway, &source, problem);
+}
+
+static size_t admin_listeners(const struct cg_config *config) { return config->admin.listen_count; }
+static const struct cg_listen *admin_listen(const void *front, size_t index) { return cg_admin_listen(front, index); }
+static int reload_admin(void *front, struct cg_problem *problem) { return cg_admin_reload(front, problem); }
+static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
+
+/* ---- All ---- */
+
+/* clang-format off */
+static const struct front fronts[] = {
+    {"http", open_http, http_listeners, http_listen, reload_http, stop_http, http_is_idle, close_http},
+    {"admin", open_admin, admin_listeners, admin_listen, reload_admin, NULL, NULL, close_admin},
+};
+/* clang-format on */
+
+enum { COUNT = sizeof fronts / sizeof *fronts };
+_Static_assert(COUNT <= CG_FRONTS_MAX, "the program has no room for so many fronts");
+
+int cg_fronts_open(struct cg_program *program, struct cg_problem *problem) {
+    for (size_t i = 0; i < COUNT; i++) {
+        program->fronts[i] = fronts[i].open(program, problem);
+        if (program->fronts[i] == NULL) return problem->err;
+    }
+    return CG_OK;
+}
+
+static void log_listener(const char *front, const struct cg_listen *listen) {
+    char text[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&listen->addr, text);
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_INFO, "listening");
+    cg_log_str(&line, "front", front);
+    cg_log_str(&line, "at", text);
+    cg_log_end(&line);
+}
+
+void cg_fronts_log_listeners(const struct cg_program *program) {
+    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
+    for (size_t i = 0; i < COUNT; i++) {
+        size_t count = fronts[i].listeners(config);
+        for (size_t j = 0; j < count; j++) log_listener(fronts[i].name, fronts[i].listen(program->fronts[i], j));
+    }
+}
+
+void cg_fronts_reload(const struct cg_program *program) {
+    for (size_t i = 0; i < COUNT; i++) {
+        struct cg_problem problem = {0};
+        if (fronts[i].reload(program->fronts[i], &problem) == CG_OK) continue;
+        cg_log(CG_LOG_ERROR, "reload", "%s: %s; the certificate in use stays", fronts[i].name, problem.detail);
+    }
+}
+
+void cg_fronts_stop(const struct cg_program *program) {
+    for (size_t i = 0; i < COUNT; i++) {
+        if (fronts[i].stop != NULL) fronts[i].stop(program->fronts[i]);
+    }
+}
+
+bool cg_fronts_are_idle(const struct cg_program *program) {
+    for (size_t i = 0; i < COUNT; i++) {
+        if (fronts[i].is_idle != NULL && !fronts[i].is_idle(program->fronts[i])) return false;
+    }
+    return true;
+}
+
+void cg_fronts_close(const struct cg_program *program) {
+    for (size_t i = 0; i < COUNT; i++) fronts[i].close(program->fronts[i]);
+}
