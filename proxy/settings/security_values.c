@@ -49,8 +49,7 @@ static void read_hex(struct cg_group_reader *r, const struct cg_at *at, const js
     *to = cg_slice_of(bytes, count);
 }
 
-/* --- common
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- Common ---- */
 
 static void read_public(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                         void *target) {
@@ -216,8 +215,7 @@ void cg_read_common(struct cg_group_reader *r, const struct cg_at *at, const jso
     check_secrets(r, at, json);
 }
 
-/* --- parties
- * ------------------------------------------------------------------------------------------------------------- */
+/* ---- Parties ---- */
 
 static const char *curve_name(enum cg_cose_curve curve) {
     switch (curve) {
@@ -404,8 +402,7 @@ void cg_read_peer(struct cg_group_reader *r, const struct cg_at *at, const json_
     cg_public_key_fini(&key);
 }
 
-/* --- what only the manager's file has
- * ---------------------------------------------------------------------------------- */
+/* ---- What only the manager's file has ---- */
 
 static const struct cg_row manager_rows[] = {CG_ROW_OWN("private_key")};
 static const struct cg_rows all_manager_rows = {CG_ROWS(manager_rows)};

@@ -95,8 +95,7 @@ static int each_name(int folder, on_name_fn *on_name, void *ctx, char *error) {
     return err;
 }
 
-/* --- making
- * -------------------------------------------------------------------------------------------------------------- */
+/* ---- Making ---- */
 
 static int on_name_unlink(int folder, const char *name, void *ctx) {
     (void)ctx;
@@ -145,8 +144,7 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
     return err;
 }
 
-/* --- changing
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- Changing ---- */
 
 /* Whether the name is a pending file's; the decision is treated apart. */
 static bool is_pending(const char *name) {

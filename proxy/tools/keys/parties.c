@@ -1,0 +1,131 @@
+/* Who gets which of a group's keys. The hard thing: every file is put together from what its party may know, never by
+ * taking away from everything, so that what is forgotten here is missing there and not leaked. */
+#include "base/check.h"
+#include "oscore/context.h"
+#include "tools/keys/document.h"
+#include "tools/keys/keyring.h"
+
+#include <sodium.h>
+#include <stdio.h>
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+static const char *const public_common[] = {
+    "alg_aead", "alg_group_enc",        "alg_signature", "alg_pairwise_key_agreement",
+    "hkdf",     "countersign_elements", "gid",           "gm_cred",
+};
+static const char *const member_secrets[] = {"master_secret", "master_salt"};
+static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name"};
+
+static bool copy_all(json_t *object, const json_t *from, const char *const *keys, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!cg_keys_copy(object, from, keys[i])) return false;
+    return true;
+}
+
+static bool put_member_common(json_t *file, const json_t *document) {
+    json_t *common = json_object_get(document, "common"), *copied = json_object();
+    return cg_keys_set(file, "common", copied) && copy_all(copied, common, public_common, COUNT(public_common)) &&
+           copy_all(copied, common, member_secrets, COUNT(member_secrets));
+}
+
+static bool put_self(json_t *file, const json_t *party) {
+    json_t *self = json_object();
+    return cg_keys_set(file, "self", self) && copy_all(self, party, own_keys, COUNT(own_keys));
+}
+
+/* Under its Sender ID the credential alone or, `described`, with name and address. */
+static bool put_peer(json_t *peers, const json_t *party, bool described) {
+    static const char *const keys[] = {"cred", "name", "address"};
+    const char *id = cg_keys_text(party, "sender_id");
+    if (!described) return json_object_set(peers, id, json_object_get(party, "cred")) == 0;
+    json_t *peer = json_object();
+    return cg_keys_set(peers, id, peer) && copy_all(peer, party, keys, COUNT(keys));
+}
+
+static bool put_members(json_t *peers, const json_t *document, const json_t *without, bool described) {
+    size_t i;
+    json_t *member;
+    json_array_foreach(json_object_get(document, "members"), i,
+                       member) if (member != without && !put_peer(peers, member, described)) return false;
+    return true;
+}
+
+static bool fill_gateway(json_t *file, const json_t *document) {
+    json_t *peers = json_object();
+    return put_member_common(file, document) && put_self(file, json_object_get(document, "gateway")) &&
+           cg_keys_set(file, "peers", peers) && put_members(peers, document, NULL, true);
+}
+
+static bool fill_member(json_t *file, const json_t *document, const json_t *member) {
+    json_t *peers = json_object();
+    const char *whose = cg_keys_text(document, "member_peers");
+    bool all = whose == NULL || strcmp(whose, "all") == 0;
+    return put_member_common(file, document) && put_self(file, member) && cg_keys_set(file, "peers", peers) &&
+           put_peer(peers, json_object_get(document, "gateway"), false) &&
+           (!all || put_members(peers, document, member, false));
+}
+
+/* RFC 10021 §2.1.8. */
+static json_t *signature_encryption_key(const json_t *common) {
+    uint8_t secret[CG_OSCORE_SECRET_MAX], salt[CG_OSCORE_SECRET_MAX], gid[CG_OSCORE_ID_CONTEXT_MAX], info[CG_INFO_MAX];
+    uint8_t key[CG_COSE_KEY_MAX];
+    struct cg_slice ikm =
+        cg_slice_of(secret, cg_keys_bytes(json_object_get(common, "master_secret"), secret, sizeof secret));
+    struct cg_slice master_salt =
+        cg_slice_of(salt, cg_keys_bytes(json_object_get(common, "master_salt"), salt, sizeof salt));
+    struct cg_slice id_context = cg_slice_of(gid, cg_keys_bytes(json_object_get(common, "gid"), gid, sizeof gid));
+    int alg = cg_keys_number(common, "alg_group_enc");
+    size_t info_len = cg_info_key(info, CG_SLICE_NONE, &id_context, alg, "SEKey", cg_keys_key_len(alg));
+    int err = cg_hkdf(cg_keys_hash(common), master_salt, ikm, cg_slice_of(info, info_len), key, cg_keys_key_len(alg));
+    json_t *json = err == CG_OK ? cg_keys_hex(key, cg_keys_key_len(alg)) : NULL;
+    sodium_memzero(secret, sizeof secret);
+    sodium_memzero(salt, sizeof salt);
+    sodium_memzero(key, sizeof key);
+    return json;
+}
+
+static bool fill_checker(json_t *file, const json_t *document) {
+    json_t *common = json_object_get(document, "common"), *copied = json_object(), *peers = json_object();
+    return cg_keys_set(file, "common", copied) && cg_keys_set(file, "peers", peers) &&
+           copy_all(copied, common, public_common, COUNT(public_common)) &&
+           cg_keys_set(copied, "signature_encryption_key", signature_encryption_key(common)) &&
+           put_peer(peers, json_object_get(document, "gateway"), false) && put_members(peers, document, NULL, false);
+}
+
+void cg_keyring_member_file(const char *id, char name[CG_KEYRING_NAME_MAX]) {
+    (void)snprintf(name, CG_KEYRING_NAME_MAX, "member-%.16s.json", id);
+}
+
+bool cg_keyring_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_MAX], json_t **file) {
+    enum { GROUP, GATEWAY, MEMBERS };
+    json_t *members = json_object_get(document, "members");
+    size_t count = json_array_size(members);
+    const json_t *common = json_object_get(document, "common");
+    bool has_checker =
+        cg_keys_number(common, "alg_group_enc") != CG_COSE_NONE && cg_keys_curve(common) != CG_CURVE_X25519;
+    if (index == GROUP) {
+        (void)snprintf(name, CG_KEYRING_NAME_MAX, "group.json");
+        *file = json_incref(document);
+        return true;
+    }
+    bool ok;
+    if (index > MEMBERS + count || (index == MEMBERS + count && !has_checker)) return false;
+    *file = json_object();
+    if (index == GATEWAY) {
+        (void)snprintf(name, CG_KEYRING_NAME_MAX, "gateway.json");
+        ok = fill_gateway(*file, document);
+    } else if (index < MEMBERS + count) {
+        const json_t *member = json_array_get(members, index - MEMBERS);
+        cg_keyring_member_file(cg_keys_text(member, "sender_id"), name);
+        ok = fill_member(*file, document, member);
+    } else {
+        (void)snprintf(name, CG_KEYRING_NAME_MAX, "checker.json");
+        ok = fill_checker(*file, document);
+    }
+    if (!ok) {
+        json_decref(*file);
+        *file = NULL;
+    }
+    return true;
+}
