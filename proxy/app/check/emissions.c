@@ -51,6 +51,11 @@ static bool on_link(void *ctx, const char *interface, const struct cg_addr *addr
     return emissions->inner.on_link(emissions->inner.ctx, interface, addr);
 }
 
+static void on_hurry(void *ctx, uint64_t until_us) {
+    struct cg_emissions *emissions = ctx;
+    emissions->inner.hurry(emissions->inner.ctx, until_us);
+}
+
 static void on_wake(void *ctx) {
     struct cg_emissions *emissions = ctx;
     emissions->inner.wake(emissions->inner.ctx);
@@ -70,6 +75,7 @@ void cg_emissions_attach(struct cg_emissions *emissions, struct cg_port *port) {
                              .kernel_drops = on_kernel_drops,
                              .zone = on_zone,
                              .on_link = on_link,
+                             .hurry = on_hurry,
                              .wake = on_wake};
 }
 
