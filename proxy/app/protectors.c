@@ -359,7 +359,8 @@ static int start_pool(struct cg_protectors *protectors, uv_loop_t *uv, struct cg
 
 static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config,
                       struct cg_problem *problem) {
-    const struct cg_sqlite_options options = {.rate = config->sequence_rate, .require_clock = config->require_clock};
+    const struct cg_sqlite_options options = {
+        .rate = config->sequence_rate, .require_clock = config->require_clock, .lock = &protectors->lock};
     struct cg_store_backend *backend = cg_sqlite_new(config->state, &options);
     if (backend == NULL) return cg_problem_no_memory(problem);
     protectors->store = cg_store_thread_open(uv, backend, problem);
@@ -368,10 +369,11 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const str
     return CG_OK;
 }
 
-/* Read when the first checked request comes. */
-static int open_windows(struct cg_protectors *protectors, const char *state) {
+/* Nothing is touched yet; what was relayed is read when the first checked request comes. */
+static int open_state(struct cg_protectors *protectors, const char *state) {
     if (protectors->relayed.folder != NULL) return CG_OK;
-    int err = cg_relayed_file_init(&protectors->relayed, state);
+    if (protectors->lock.file == NULL && cg_state_lock_init(&protectors->lock, state) < 0) return CG_E_NO_MEMORY;
+    int err = cg_relayed_file_init(&protectors->relayed, state, &protectors->lock);
     if (err == CG_OK) cg_windows_open(&protectors->windows, &protectors->relayed.place, &protectors->pool.crypto);
     return err;
 }
@@ -380,7 +382,7 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
                        const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
-    if (open_windows(protectors, config->state) < 0) return cg_problem_no_memory(problem);
+    if (open_state(protectors, config->state) < 0) return cg_problem_no_memory(problem);
     if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
     return open_store(protectors, uv, config, problem);
 }
@@ -415,5 +417,6 @@ void cg_protectors_fini(struct cg_protectors *protectors) {
     if (protectors->group_services.engine != NULL) cg_crypto_pool_fini(&protectors->pool);
     cg_windows_fini(&protectors->windows);
     cg_relayed_file_fini(&protectors->relayed);
+    if (protectors->lock.file != NULL) cg_state_lock_fini(&protectors->lock);
     cg_senders_fini(&protectors->senders);
 }

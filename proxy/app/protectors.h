@@ -6,9 +6,9 @@
 #include "legs/sender.h"
 #include "group_oscore/group_oscore.h"
 #include "io/crypto_pool.h"
-#include "io/relayed_file.h"
 #include "io/store_thread.h"
 #include "relay/relay.h"
+#include "store/relayed.h"
 
 struct cg_gateway;
 
@@ -19,6 +19,7 @@ struct cg_protectors {
     struct cg_senders senders;
     struct cg_windows windows;      /* of what was relayed */
     struct cg_relayed_file relayed; /* where that is kept */
+    struct cg_state_lock lock;      /* of the state folder: whoever keeps something there has it */
     struct cg_store_thread *store;  /* NULL: no security group needs it, or it is closed */
     struct cg_named_group *groups;  /* uthash heads */
     struct cg_relay_entry *relays;

@@ -144,7 +144,7 @@ int cg_sqlite_init_state(const char *path, struct cg_problem *problem) {
     struct cg_folder folder;
     int err = make_folder(path, problem);
     if (err != CG_OK) return err;
-    if (cg_folder_init(&folder, path) != CG_OK) return cg_problem_no_memory(problem);
+    if (cg_folder_init(&folder, path, NULL) != CG_OK) return cg_problem_no_memory(problem);
     err = make_store(&folder, problem);
     cg_folder_fini(&folder);
     return err;

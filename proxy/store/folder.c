@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,36 +20,23 @@ char *cg_folder_file(const char *folder, const char *name) {
     return path;
 }
 
-int cg_folder_init(struct cg_folder *folder, const char *path) {
-    *folder = (struct cg_folder){.path = strdup(path),
-                                 .db = cg_folder_file(path, CG_FOLDER_DB),
-                                 .lock = cg_folder_file(path, CG_FOLDER_LOCK),
-                                 .lock_fd = -1};
-    if (folder->path != NULL && folder->db != NULL && folder->lock != NULL) return CG_OK;
+int cg_folder_init(struct cg_folder *folder, const char *path, struct cg_state_lock *lock) {
+    *folder = (struct cg_folder){.path = strdup(path), .db = cg_folder_file(path, CG_FOLDER_DB), .lock = lock};
+    if (lock == NULL) folder->lock = &folder->own;
+    int err = lock == NULL ? cg_state_lock_init(&folder->own, path) : CG_OK;
+    if (err == CG_OK && folder->path != NULL && folder->db != NULL) return CG_OK;
     cg_folder_fini(folder);
     return CG_E_NO_MEMORY;
 }
 
-static void unlock(struct cg_folder *folder) {
-    if (folder->lock_fd >= 0) close(folder->lock_fd);
-    folder->lock_fd = -1;
-}
-
 void cg_folder_fini(struct cg_folder *folder) {
-    unlock(folder);
+    if (folder->lock == &folder->own) cg_state_lock_fini(&folder->own);
     free(folder->path);
     free(folder->db);
-    free(folder->lock);
-    *folder = (struct cg_folder){.lock_fd = -1};
+    *folder = (struct cg_folder){.path = NULL};
 }
 
 /* The lock */
-
-static bool holds_lock(const struct cg_folder *folder) {
-    struct stat held, named;
-    return folder->lock_fd >= 0 && fstat(folder->lock_fd, &held) == 0 && stat(folder->lock, &named) == 0 &&
-           held.st_dev == named.st_dev && held.st_ino == named.st_ino;
-}
 
 static int say_missing(const struct cg_folder *folder, struct cg_problem *problem) {
     if (errno != ENOENT && errno != ENOTDIR)
@@ -62,51 +48,30 @@ static int say_missing(const struct cg_folder *folder, struct cg_problem *proble
                           folder->db);
 }
 
-static int say_locked(struct cg_folder *folder, struct cg_problem *problem) {
-    char owner[24] = "";
-    ssize_t len = pread(folder->lock_fd, owner, sizeof owner - 1, 0);
-    uint64_t process;
-    if (len > 0 && cg_decimal_parse(cg_slice_of(owner, strcspn(owner, "\n")), UINT32_MAX, &process) == CG_OK)
-        return cg_problem_set(
-            problem, CG_E_STORE,
-            "the state folder %s is locked by another gateway (process %u): stop it, or give each its own "
-            "folder and Sender ID",
-            folder->path, (unsigned)process);
-    return cg_problem_set(problem, CG_E_STORE, "the state folder %s is locked by another gateway", folder->path);
-}
-
-/* For the message above only. */
-static void note_owner(const struct cg_folder *folder) {
-    char owner[24];
-    int len = snprintf(owner, sizeof owner, "%ld\n", (long)getpid());
-    if (ftruncate(folder->lock_fd, 0) == 0 && pwrite(folder->lock_fd, owner, (size_t)len, 0) < len) return;
+static int say_locked(const struct cg_folder *folder, unsigned owner, struct cg_problem *problem) {
+    if (owner == 0)
+        return cg_problem_set(problem, CG_E_STORE, "the state folder %s is locked by another gateway", folder->path);
+    return cg_problem_set(
+        problem, CG_E_STORE,
+        "the state folder %s is locked by another gateway (process %u): stop it, or give each its own "
+        "folder and Sender ID",
+        folder->path, owner);
 }
 
 int cg_folder_lock(struct cg_folder *folder, struct cg_problem *problem) {
     struct stat db;
+    unsigned owner;
     folder->taken = false;
-    if (holds_lock(folder)) return CG_OK;
-    unlock(folder);
+    if (cg_state_lock_is_held(folder->lock)) return CG_OK;
     if (stat(folder->db, &db) != 0) return say_missing(folder, problem);
-    folder->lock_fd = open(folder->lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (folder->lock_fd < 0)
-        return cg_problem_set(problem, CG_E_STORE, "the lock file %s cannot be written: %s", folder->lock,
-                              strerror(errno));
-    int err = CG_OK;
-    if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        folder->taken = errno == EWOULDBLOCK;
-        err = folder->taken ? say_locked(folder, problem)
-                            : cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be locked: %s",
-                                             folder->path, strerror(errno));
-    } else if (!holds_lock(folder)) {
-        err = cg_problem_set(problem, CG_E_STORE, "the lock file %s was removed meanwhile", folder->lock);
-    }
-    if (err != CG_OK) {
-        unlock(folder);
-        return err;
-    }
-    note_owner(folder);
-    return CG_OK;
+    int why = cg_state_lock_take(folder->lock, &owner);
+    folder->taken = why == EWOULDBLOCK;
+    if (why == 0) return CG_OK;
+    if (folder->taken) return say_locked(folder, owner, problem);
+    if (why == ESTALE)
+        return cg_problem_set(problem, CG_E_STORE, "the lock file %s was removed meanwhile", folder->lock->file);
+    return cg_problem_set(problem, CG_E_STORE, "the lock file %s cannot be written: %s", folder->lock->file,
+                          strerror(why));
 }
 
 /* The store's file */
@@ -125,9 +90,9 @@ int cg_folder_check(const struct cg_folder *folder, struct cg_problem *problem) 
     if (db.st_dev != folder->device || db.st_ino != folder->inode)
         return cg_problem_set(problem, CG_E_STORE, "the store %s was replaced by another file while it was in use",
                               folder->db);
-    if (!holds_lock(folder))
+    if (!cg_state_lock_is_held(folder->lock))
         return cg_problem_set(problem, CG_E_STORE, "the lock file %s was removed while the store was in use",
-                              folder->lock);
+                              folder->lock->file);
     return CG_OK;
 }
 

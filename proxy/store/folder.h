@@ -7,6 +7,7 @@
 #define CG_STORE_FOLDER_H
 
 #include "model/request.h"
+#include "store/lock.h"
 
 #define CG_FOLDER_DB      "castgate.db"
 #define CG_FOLDER_LOCK    "castgate.lock"
@@ -19,8 +20,9 @@ struct cg_file_mark {
 };
 
 struct cg_folder {
-    char *path, *db, *lock;
-    int lock_fd;            /* -1: not locked */
+    char *path, *db;
+    struct cg_state_lock *lock; /* shared, or `own` */
+    struct cg_state_lock own;
     bool taken;             /* when it could last not be locked: another gateway has the lock */
     uint64_t device, inode; /* of the store that is in use */
     uint64_t witness;       /* what its name says */
@@ -28,8 +30,9 @@ struct cg_folder {
     struct cg_file_mark witness_mark; /* it is renamed, never made anew: what is put back is another file */
 };
 
-int cg_folder_init(struct cg_folder *folder, const char *path) CG_MUST_CHECK; /* CG_E_NO_MEMORY */
-void cg_folder_fini(struct cg_folder *folder);                                /* unlocks */
+/* `lock`: the program's, which outlives it; NULL: it has one of its own. CG_E_NO_MEMORY. It must not move. */
+int cg_folder_init(struct cg_folder *folder, const char *path, struct cg_state_lock *lock) CG_MUST_CHECK;
+void cg_folder_fini(struct cg_folder *folder); /* unlocks what is its own */
 
 char *cg_folder_file(const char *folder, const char *name); /* malloc'd; NULL: out of memory */
 

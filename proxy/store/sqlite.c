@@ -457,7 +457,7 @@ struct cg_store_backend *cg_sqlite_new(const char *folder, const struct cg_sqlit
     store->clock_ms = chosen->clock_ms == NULL ? system_clock_ms : chosen->clock_ms;
     store->timer_us = chosen->timer_us == NULL ? system_timer_us : chosen->timer_us;
     note_fresh(store);
-    if (cg_folder_init(&store->folder, folder) == CG_OK) return &store->backend;
+    if (cg_folder_init(&store->folder, folder, chosen->lock) == CG_OK) return &store->backend;
     free(store);
     return NULL;
 }

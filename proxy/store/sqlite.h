@@ -5,6 +5,8 @@
 
 #include "model/store.h"
 
+struct cg_state_lock;
+
 /* Numbers that a sender may take at once, beyond its rate. */
 #define CG_SQLITE_BURST UINT64_C(1000000)
 #define CG_SQLITE_RATE  UINT64_C(100) /* "sequence_rate" unless set */
@@ -14,6 +16,7 @@ struct cg_sqlite_options {
     bool require_clock;         /* "require_clock": no numbers while the clock is behind what was stored */
     int64_t (*clock_ms)(void);  /* Unix time; NULL: the system's */
     uint64_t (*timer_us)(void); /* monotonic; NULL: the system's */
+    struct cg_state_lock *lock; /* the program's lock on the folder, which outlives the store; NULL: one of its own */
 };
 
 /* Touches nothing yet: the first call opens the store, and after a failure the next call tries anew. `options` may be

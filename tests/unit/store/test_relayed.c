@@ -11,10 +11,11 @@
 
 #include <cmocka.h>
 
-#include "io/relayed_file.h"
+#include "store/relayed.h"
 
 struct scene {
-    char folder[32], state[48], text[80], fresh[96], lock[96];
+    char folder[32], state[48], text[80], fresh[96], lock_file[96];
+    struct cg_state_lock lock;
     struct cg_relayed_file file;
 };
 
@@ -26,8 +27,9 @@ static int set_up(void **state) {
     snprintf(scene->state, sizeof scene->state, "%s/state", scene->folder);
     snprintf(scene->text, sizeof scene->text, "%s/castgate.relayed", scene->state);
     snprintf(scene->fresh, sizeof scene->fresh, "%s.new", scene->text);
-    snprintf(scene->lock, sizeof scene->lock, "%s.lock", scene->text);
-    assert_int_equal(cg_relayed_file_init(&scene->file, scene->state), CG_OK);
+    snprintf(scene->lock_file, sizeof scene->lock_file, "%s/castgate.lock", scene->state);
+    assert_int_equal(cg_state_lock_init(&scene->lock, scene->state), CG_OK);
+    assert_int_equal(cg_relayed_file_init(&scene->file, scene->state, &scene->lock), CG_OK);
     *state = scene;
     return 0;
 }
@@ -35,9 +37,10 @@ static int set_up(void **state) {
 static int tear_down(void **state) {
     struct scene *scene = *state;
     cg_relayed_file_fini(&scene->file);
+    cg_state_lock_fini(&scene->lock);
     unlink(scene->text);
     unlink(scene->fresh);
-    unlink(scene->lock);
+    unlink(scene->lock_file);
     rmdir(scene->state);
     rmdir(scene->folder);
     free(scene);
@@ -95,13 +98,16 @@ static void a_write_that_fails_leaves_the_text_before(void **state) {
 
 static void one_gateway_has_the_folder(void **state) {
     struct scene *scene = *state;
+    struct cg_state_lock other_lock;
     struct cg_relayed_file other;
     has_text(&scene->file, "");
-    assert_int_equal(cg_relayed_file_init(&other, scene->state), CG_OK);
+    assert_int_equal(cg_state_lock_init(&other_lock, scene->state), CG_OK);
+    assert_int_equal(cg_relayed_file_init(&other, scene->state, &other_lock), CG_OK);
     fails(&other, "another gateway uses it");
-    cg_relayed_file_fini(&scene->file); /* it ends */
+    cg_state_lock_fini(&scene->lock); /* it ends */
     has_text(&other, "");
     cg_relayed_file_fini(&other);
+    cg_state_lock_fini(&other_lock);
 }
 
 static void what_is_no_file_is_refused(void **state) {
@@ -110,7 +116,7 @@ static void what_is_no_file_is_refused(void **state) {
     assert_int_equal(mkfifo(scene->text, 0600), 0);
     fails(&scene->file, "is no file of a gateway"); /* and nobody waits for it */
     struct cg_relayed_file nowhere;
-    assert_int_equal(cg_relayed_file_init(&nowhere, "/nowhere/state"), CG_OK);
+    assert_int_equal(cg_relayed_file_init(&nowhere, "/nowhere/state", &scene->lock), CG_OK);
     fails(&nowhere, "/nowhere/state: No such file");
     cg_relayed_file_fini(&nowhere);
 }

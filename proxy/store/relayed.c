@@ -1,21 +1,19 @@
 /* The file system's side. The hard thing: the folder may come and go while the gateway runs, so it is opened for each
  * use, and only the lock is kept. */
-#include "io/relayed_file.h"
+#include "store/relayed.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/container.h"
 #include "base/file.h"
 
-static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.new",
-                  lock_name[] = "castgate.relayed.lock";
+static const char name[] = "castgate.relayed", fresh_name[] = "castgate.relayed.new";
 
 enum { TEXT_MAX = 64 << 20 }; /* half a million senders */
 
@@ -33,17 +31,11 @@ static int open_folder(const struct cg_relayed_file *file) {
     return open(file->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static int lock(struct cg_relayed_file *file, int folder, struct cg_problem *problem) {
-    if (file->lock_fd >= 0) return CG_OK;
-    int fd = openat(folder, lock_name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
-    if (fd < 0) return fail(file, strerror(errno), problem);
-    if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
-        int why = errno;
-        close(fd);
-        return fail(file, why == EWOULDBLOCK ? "another gateway uses it" : strerror(why), problem);
-    }
-    file->lock_fd = fd;
-    return CG_OK;
+static int lock(const struct cg_relayed_file *file, struct cg_problem *problem) {
+    unsigned owner;
+    int why = cg_state_lock_take(file->lock, &owner);
+    if (why == 0) return CG_OK;
+    return fail(file, why == EWOULDBLOCK ? "another gateway uses it" : strerror(why), problem);
 }
 
 static int read_all(const struct cg_relayed_file *file, int fd, struct cg_buf *text, struct cg_problem *problem) {
@@ -61,7 +53,7 @@ static int file_read(struct cg_windows_place *place, struct cg_buf *text, struct
     struct cg_relayed_file *file = CG_CONTAINER(place, struct cg_relayed_file, place);
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
-    int err = lock(file, folder, problem);
+    int err = lock(file, problem);
     if (err == CG_OK) {
         int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         if (fd >= 0) {
@@ -79,7 +71,7 @@ static int file_write(struct cg_windows_place *place, struct cg_slice text, stru
     struct cg_relayed_file *file = CG_CONTAINER(place, struct cg_relayed_file, place);
     int folder = open_folder(file);
     if (folder < 0) return fail(file, strerror(errno), problem);
-    int err = lock(file, folder, problem);
+    int err = lock(file, problem);
     int why = err == CG_OK ? cg_file_replace(folder, name, fresh_name, text) : 0;
     if (why != 0) err = fail(file, strerror(why), problem);
     close(folder);
@@ -88,13 +80,12 @@ static int file_write(struct cg_windows_place *place, struct cg_slice text, stru
 
 static const struct cg_windows_place_ops ops = {.read = file_read, .write = file_write};
 
-int cg_relayed_file_init(struct cg_relayed_file *file, const char *folder) {
-    *file = (struct cg_relayed_file){.place = {.ops = &ops}, .folder = strdup(folder), .lock_fd = -1};
+int cg_relayed_file_init(struct cg_relayed_file *file, const char *folder, struct cg_state_lock *lock) {
+    *file = (struct cg_relayed_file){.place = {.ops = &ops}, .folder = strdup(folder), .lock = lock};
     return file->folder == NULL ? CG_E_NO_MEMORY : CG_OK;
 }
 
 void cg_relayed_file_fini(struct cg_relayed_file *file) {
-    if (file->folder != NULL && file->lock_fd >= 0) close(file->lock_fd);
     free(file->folder);
-    *file = (struct cg_relayed_file){.lock_fd = -1};
+    *file = (struct cg_relayed_file){.folder = NULL};
 }
