@@ -4,13 +4,12 @@
 #include <stdio.h>
 
 #include "base/container.h"
-
-static struct cg_slice borrow(struct castgate_slice slice) { return cg_slice_of(slice.data, slice.len); }
+#include "lend.h"
 
 static void put_kid(struct cg_buf *to, bool has_kid, struct castgate_slice kid) {
     if (!has_kid) return;
     cg_buf_put_str(to, ", kid ");
-    cg_buf_put_hex(to, borrow(kid));
+    cg_buf_put_hex(to, cg_borrow(kid));
 }
 
 static void tell_answer(struct cg_buf *to, const struct castgate_answer *answer) {
@@ -21,7 +20,7 @@ static void tell_answer(struct cg_buf *to, const struct castgate_answer *answer)
                   answer->verified == CASTGATE_VERIFIED_SOURCE ? "verified" : "not verified");
     put_kid(to, answer->has_kid, answer->kid);
     if (answer->via == CASTGATE_VIA_UNICAST) cg_buf_put_str(to, ", asked by unicast");
-    bool named = answer->from.len > 0 && !cg_slice_equal(borrow(answer->member), borrow(answer->from));
+    bool named = answer->from.len > 0 && !cg_slice_equal(cg_borrow(answer->member), cg_borrow(answer->from));
     if (named) cg_buf_printf(to, ", %.*s", (int)answer->member.len, (const char *)answer->member.data);
     cg_buf_printf(to, ", %zu bytes\n", answer->payload.len);
 }
@@ -35,7 +34,7 @@ static void put_words(struct cg_buf *to, const struct castgate_rejected *rejecte
     if (rejected->diagnostic.len == 0) return;
     cg_buf_put_u8(to, ' ');
     size_t from = to->len;
-    cg_buf_put_json(to, borrow(rejected->diagnostic));
+    cg_buf_put_json(to, cg_borrow(rejected->diagnostic));
     for (size_t i = from; i < to->len; i++) {
         if (to->data[i] < ' ' || to->data[i] > '~') to->data[i] = '?';
     }
@@ -47,7 +46,7 @@ static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *re
     put_kid(to, rejected->kid.len > 0, rejected->kid);
     if (rejected->gid.len > 0) {
         cg_buf_put_str(to, ", group ");
-        cg_buf_put_hex(to, borrow(rejected->gid));
+        cg_buf_put_hex(to, cg_borrow(rejected->gid));
     }
     put_words(to, rejected);
     cg_buf_put_u8(to, '\n');
@@ -68,7 +67,7 @@ static void hear_rejections(struct cg_check_sink *heard, struct cg_reading *read
 /* Only who has an address can be asked why. */
 static void note_silent(struct cg_check_sink *heard, const struct castgate_missing *missing) {
     struct cg_silent *silent = &heard->silent[heard->silent_count];
-    if (cg_addr_parse(&silent->probe.to, borrow(missing->from), CG_COAP_PORT) < 0) return;
+    if (cg_addr_parse(&silent->probe.to, cg_borrow(missing->from), CG_COAP_PORT) < 0) return;
     snprintf(silent->name, sizeof silent->name, "%.*s", (int)missing->member.len, (const char *)missing->member.data);
     heard->silent_count++;
 }

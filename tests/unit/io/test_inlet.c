@@ -6,7 +6,9 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -38,6 +40,33 @@ static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
 
 static void on_closed(struct cg_inlet *inlet) { CG_CONTAINER(inlet, struct side, inlet)->closed = true; }
 
+/* How old the kernel says that a datagram is when it is read so much later. */
+static int64_t stamped_age_us(struct fake_member *from, struct fake_member *to, unsigned later_us) {
+    char byte, control[CMSG_SPACE(sizeof(struct timespec))];
+    struct iovec part = {.iov_base = &byte, .iov_len = 1};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct timespec stamp, now;
+    fake_member_send(from, &to->addr, "x", 1);
+    usleep(later_us);
+    assert_int_equal(recvmsg(to->fd, &message, 0), 1);
+    assert_int_equal(clock_gettime(CLOCK_REALTIME, &now), 0);
+    assert_non_null(CMSG_FIRSTHDR(&message));
+    memcpy(&stamp, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof stamp);
+    return (now.tv_sec - stamp.tv_sec) * INT64_C(1000000) + (now.tv_nsec - stamp.tv_nsec) / 1000;
+}
+
+/* The kernel begins to note times of arrival some time after the first socket has asked for them; until then it gives
+ * the time of reading. */
+static void wait_for_stamps(struct side *side) {
+    struct fake_member other;
+    const int on = 1;
+    fake_member_init(&other, "127.0.0.3", NULL);
+    assert_int_equal(setsockopt(other.fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
+    while (stamped_age_us(&side->member, &other, CLOCKS_US) < CLOCKS_US / 2) continue;
+    fake_member_fini(&other);
+}
+
 static int setup(void **state) {
     struct side *side = calloc(1, sizeof *side);
     assert_non_null(side);
@@ -47,6 +76,7 @@ static int setup(void **state) {
     side->room = cg_inlet_room_new();
     assert_non_null(side->room);
     assert_int_equal(cg_inlet_open(&side->inlet, &side->uv, side->socket.fd, side->room, on_datagram, side), 0);
+    wait_for_stamps(side);
     *state = side;
     return 0;
 }
