@@ -13,11 +13,9 @@ static void note_hurry(void *ctx, uint64_t until_us) {
 
 static void set_up(struct world *world, unsigned members, const struct cg_finish *finish) {
     hurried_us = 0;
-    world_init(world);
     world->port.hurry = note_hurry;
     if (members > 0) world_add_members(world, world_mapping(world, "lamps"), members);
     world_mapping(world, "lamps")->finish = *finish;
-    world_start(world);
 }
 
 static void answer(struct world *world, unsigned number) {
@@ -32,79 +30,64 @@ static void assert_hurried(const struct world *world, bool wanted) {
     hurried_us = 0;
 }
 
-static void end(struct world *world, struct call *call) {
-    call_fini(call);
-    world_fini(world);
-}
-
 static void test_few_members_are_waited_for_from_the_beginning(void **state) {
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    (void)state;
-    set_up(&world, 3, &(struct cg_finish){.rule = CG_FINISH_ALL});
-    world_get(&world, &call, "/lamps");
-    assert_hurried(&world, true);
-    answer(&world, 1);
-    assert_hurried(&world, true);
-    end(&world, &call);
+    set_up(world, 3, &(struct cg_finish){.rule = CG_FINISH_ALL});
+    world_get(world, &call, "/lamps");
+    assert_hurried(world, true);
+    answer(world, 1);
+    assert_hurried(world, true);
 }
 
 static void test_of_many_members_the_last_are_waited_for(void **state) {
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    (void)state;
-    set_up(&world, 20, &(struct cg_finish){.rule = CG_FINISH_ALL});
-    world_get(&world, &call, "/lamps");
-    assert_hurried(&world, false);
-    for (unsigned i = 1; i <= 3; i++) answer(&world, i);
-    assert_hurried(&world, false);
-    answer(&world, 4);
-    assert_hurried(&world, true);
-    end(&world, &call);
+    set_up(world, 20, &(struct cg_finish){.rule = CG_FINISH_ALL});
+    world_get(world, &call, "/lamps");
+    assert_hurried(world, false);
+    for (unsigned i = 1; i <= 3; i++) answer(world, i);
+    assert_hurried(world, false);
+    answer(world, 4);
+    assert_hurried(world, true);
 }
 
 static void test_a_quorum_counts_as_a_whole(void **state) {
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    (void)state;
-    set_up(&world, 20, &(struct cg_finish){.rule = CG_FINISH_QUORUM, .quorum = 0.83}); /* 17 of 20 */
-    world_get(&world, &call, "/lamps");
-    assert_hurried(&world, false);
-    answer(&world, 1);
-    assert_hurried(&world, true);
-    end(&world, &call);
+    set_up(world, 20, &(struct cg_finish){.rule = CG_FINISH_QUORUM, .quorum = 0.83}); /* 17 of 20 */
+    world_get(world, &call, "/lamps");
+    assert_hurried(world, false);
+    answer(world, 1);
+    assert_hurried(world, true);
 }
 
 static void test_a_count_is_of_anybody(void **state) {
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    (void)state;
-    set_up(&world, 0, &(struct cg_finish){.rule = CG_FINISH_COUNT, .count = 17});
-    world_get(&world, &call, "/lamps");
-    assert_hurried(&world, false);
-    answer(&world, 1);
-    assert_hurried(&world, true);
-    end(&world, &call);
+    set_up(world, 0, &(struct cg_finish){.rule = CG_FINISH_COUNT, .count = 17});
+    world_get(world, &call, "/lamps");
+    assert_hurried(world, false);
+    answer(world, 1);
+    assert_hurried(world, true);
 }
 
 static void test_a_deadline_is_not_hurried(void **state) {
-    struct world world;
+    struct world *world = *state;
     struct call call;
-    (void)state;
-    set_up(&world, 2, &(struct cg_finish){.rule = CG_FINISH_DEADLINE});
-    world_get(&world, &call, "/lamps");
-    answer(&world, 1);
-    assert_hurried(&world, false);
-    end(&world, &call);
+    set_up(world, 2, &(struct cg_finish){.rule = CG_FINISH_DEADLINE});
+    world_get(world, &call, "/lamps");
+    answer(world, 1);
+    assert_hurried(world, false);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_few_members_are_waited_for_from_the_beginning),
-        cmocka_unit_test(test_of_many_members_the_last_are_waited_for),
-        cmocka_unit_test(test_a_quorum_counts_as_a_whole),
-        cmocka_unit_test(test_a_count_is_of_anybody),
-        cmocka_unit_test(test_a_deadline_is_not_hurried),
+        world_test(test_few_members_are_waited_for_from_the_beginning),
+        world_test(test_of_many_members_the_last_are_waited_for),
+        world_test(test_a_quorum_counts_as_a_whole),
+        world_test(test_a_count_is_of_anybody),
+        world_test(test_a_deadline_is_not_hurried),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

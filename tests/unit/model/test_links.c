@@ -18,7 +18,9 @@ struct fixture {
     struct cg_target target;
 };
 
-static void set_up(struct fixture *f) {
+static int setup(void **state) {
+    struct fixture *f = malloc(sizeof *f);
+    if (f == NULL) return -1;
     *f = (struct fixture){.client = {.name = "dashboard"}, .target = {.uri = "coap://224.0.1.187/"}};
     f->anonymous = (struct cg_grant){.client = NULL, .methods = CG_METHODS_SAFE};
     f->known = (struct cg_grant){.client = &f->client, .methods = CG_METHODS_SAFE};
@@ -41,9 +43,18 @@ static void set_up(struct fixture *f) {
         f->config->mappings[i].target_count = 1;
     }
     assert_int_equal(cg_config_index(f->config), CG_OK);
+    *state = f;
+    return 0;
 }
 
-static void tear_down(struct fixture *f) { cg_config_unref(f->config); }
+static int teardown(void **state) {
+    struct fixture *f = *state;
+    cg_config_unref(f->config);
+    free(f);
+    return 0;
+}
+
+#define links_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 static int emit(const struct fixture *f, struct cg_buf *to, const struct cg_client *client, const char *host,
                 const char *query, struct cg_problem *problem) {
@@ -72,26 +83,21 @@ static void check(const struct fixture *f, const struct cg_client *client, const
 
 /* R20 */
 static void clients_see_what_they_may_use(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
-    check(&f, NULL, A, NULL, LINK("/floor3", "floor3"));
-    check(&f, &f.client, A, NULL, LINK("/floor4", "floor4") "," LINK("/open", "open") "," PROXY);
-    check(&f, NULL, "b.example", NULL, LINK("/floor3", "theirs"));
-    check(&f, &f.client, "b.example", NULL, LINK("/", "root") "," PROXY); /* the host has its own space */
+    struct fixture *f = *state;
+    check(f, NULL, A, NULL, LINK("/floor3", "floor3"));
+    check(f, &f->client, A, NULL, LINK("/floor4", "floor4") "," LINK("/open", "open") "," PROXY);
+    check(f, NULL, "b.example", NULL, LINK("/floor3", "theirs"));
+    check(f, &f->client, "b.example", NULL, LINK("/", "root") "," PROXY); /* the host has its own space */
     struct cg_request nobody = {.host = cg_slice_str(A)};
     struct cg_buf text;
     struct cg_problem problem = {0};
     cg_buf_init(&text, 0);
-    assert_int_equal(cg_links_emit(&text, f.config, &nobody, &problem), CG_OK);
+    assert_int_equal(cg_links_emit(&text, f->config, &nobody, &problem), CG_OK);
     assert_int_equal(text.len, 0);
-    tear_down(&f);
 }
 
 static void filters_choose(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
+    struct fixture *f = *state;
     static const char floor4[] = LINK("/floor4", "floor4");
     static const char both[] = LINK("/floor4", "floor4") "," LINK("/open", "open");
     static const struct {
@@ -114,32 +120,26 @@ static void filters_choose(void **state) {
         {"=x", ""},
         {"", LINK("/floor4", "floor4") "," LINK("/open", "open") "," PROXY},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check(&f, &f.client, A, rows[i].query, rows[i].links);
-    tear_down(&f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check(f, &f->client, A, rows[i].query, rows[i].links);
 }
 
 static void malformed_filters_are_refused(void **state) {
-    (void)state;
-    struct fixture f;
-    set_up(&f);
+    struct fixture *f = *state;
     static const char *const queries[] = {"rt", "rt=a&x", "rt=%zz", "rt=%ff",
                                           "a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a=&a="};
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
         struct cg_buf text;
         struct cg_problem problem = {0};
-        assert_int_equal(emit(&f, &text, NULL, A, queries[i], &problem), CG_E_BAD_URI);
+        assert_int_equal(emit(f, &text, NULL, A, queries[i], &problem), CG_E_BAD_URI);
         assert_int_equal(problem.err, CG_E_BAD_URI);
         assert_int_equal(text.len, 0);
         cg_buf_fini(&text);
     }
-    tear_down(&f);
 }
 
 static void too_many_links_are_not_cut(void **state) {
-    (void)state;
+    struct fixture *f = *state;
     enum { MANY = 40000 };
-    struct fixture f;
-    set_up(&f);
     struct cg_config *config = cg_config_new();
     assert_non_null(config);
     config->mappings = cg_arena_zalloc(&config->arena, MANY * sizeof *config->mappings);
@@ -149,30 +149,29 @@ static void too_many_links_are_not_cut(void **state) {
         snprintf(names[i], sizeof names[i], "/m%zu", i);
         config->mappings[i] = (struct cg_mapping){.name = names[i] + 1,
                                                   .path = names[i],
-                                                  .grants = &f.anonymous,
+                                                  .grants = &f->anonymous,
                                                   .grant_count = 1,
-                                                  .targets = &f.target,
+                                                  .targets = &f->target,
                                                   .target_count = 1};
     }
     config->mapping_count = MANY;
     assert_int_equal(cg_config_index(config), CG_OK);
-    cg_config_unref(f.config);
-    f.config = config;
+    cg_config_unref(f->config);
+    f->config = config;
     struct cg_buf text;
     struct cg_problem problem = {0};
-    assert_int_equal(emit(&f, &text, NULL, A, NULL, &problem), CG_E_TOO_BIG);
+    assert_int_equal(emit(f, &text, NULL, A, NULL, &problem), CG_E_TOO_BIG);
     assert_int_equal(text.len, 0);
-    check(&f, NULL, A, "href=/m39999", LINK("/m39999", "m39999"));
+    check(f, NULL, A, "href=/m39999", LINK("/m39999", "m39999"));
     cg_buf_fini(&text);
-    tear_down(&f);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clients_see_what_they_may_use),
-        cmocka_unit_test(filters_choose),
-        cmocka_unit_test(malformed_filters_are_refused),
-        cmocka_unit_test(too_many_links_are_not_cut),
+        links_test(clients_see_what_they_may_use),
+        links_test(filters_choose),
+        links_test(malformed_filters_are_refused),
+        links_test(too_many_links_are_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
