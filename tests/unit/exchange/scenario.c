@@ -10,6 +10,7 @@
 #include "exchange/fake_keys.h"
 #include "exchange/fake_world.h"
 #include "exchange/spoken.h"
+#include "exchange/told.h"
 #include "relay/relay.h"
 #include "reply/sink.h"
 #include "settings/fake_text.h"
@@ -23,7 +24,6 @@ enum {
     HOLDERS_MAX = 4
 };
 
-#define END          " | " /* of a line that a client hears */
 #define EVERY_METHOD "['GET','POST','PUT','DELETE','FETCH','PATCH','iPATCH']"
 
 struct client {
@@ -159,81 +159,6 @@ static struct client *find_client(const char *name) {
     return NULL;
 }
 
-static void put_slice(struct cg_buf *to, struct castgate_slice slice) { cg_buf_put(to, slice.data, slice.len); }
-
-/* Without CoAP's port, which goes without saying. */
-static void put_addr(struct cg_buf *to, struct castgate_slice addr) {
-    static const char port[] = ":5683";
-    size_t len = sizeof port - 1;
-    if (addr.len > len && memcmp((const char *)addr.data + addr.len - len, port, len) == 0) addr.len -= len;
-    put_slice(to, addr);
-}
-
-static void put_answer(struct cg_buf *to, const struct castgate_answer *answer) {
-    char code[5];
-    cg_code_text(answer->code, code);
-    put_addr(to, answer->from.len > 0 ? answer->from : answer->member);
-    cg_buf_printf(to, "%s %s%s", answer->via == CASTGATE_VIA_UNICAST ? " by unicast" : "", code,
-                  answer->payload.len > 0 ? " " : "");
-    put_slice(to, answer->payload);
-    cg_buf_put_str(to, END);
-}
-
-static unsigned put_answers(struct cg_buf *to, struct cg_reading *reading) {
-    struct castgate_answer answer;
-    unsigned count = 0;
-    for (; cg_reading_answer(reading, count, &answer); count++) put_answer(to, &answer);
-    return count;
-}
-
-static void put_rejected(struct cg_buf *to, struct cg_reading *reading) {
-    struct castgate_rejected rejected;
-    for (size_t i = 0; cg_reading_rejected(reading, i, &rejected); i++) {
-        cg_buf_put_str(to, "rejected ");
-        put_addr(to, rejected.from);
-        cg_buf_put_str(to, " ");
-        put_slice(to, rejected.reason);
-        cg_buf_put_str(to, END);
-    }
-}
-
-static unsigned put_missing(struct cg_buf *to, struct cg_reading *reading) {
-    struct castgate_missing missing;
-    unsigned count = 0;
-    for (; cg_reading_missing(reading, count, &missing); count++) {
-        cg_buf_put_str(to, "missing ");
-        put_addr(to, missing.from.len > 0 ? missing.from : missing.member);
-        cg_buf_put_str(to, END);
-    }
-    return count;
-}
-
-static void put_figure(struct cg_buf *to, const char *name, uint32_t figure) {
-    if (figure != 0) cg_buf_printf(to, " %s:%u", name, figure);
-}
-
-/* What a stream's client hears at the end: the answers it has. */
-static void put_summary(struct cg_buf *to, const struct cg_view *view) {
-    struct cg_reading reading;
-    cg_reading_init(&reading, view);
-    put_rejected(to, &reading);
-    assert_int_equal(put_missing(to, &reading), view->summary.missing);
-    cg_reading_fini(&reading);
-    cg_buf_put_str(to, view->summary.ended_by);
-    put_figure(to, "late", view->summary.late);
-    put_figure(to, "duplicates", view->summary.duplicates);
-    put_figure(to, "joined", view->summary.joined_ms);
-    cg_buf_put_str(to, END);
-}
-
-static void put_whole(struct cg_buf *to, const struct cg_view *view) {
-    struct cg_reading reading;
-    cg_reading_init(&reading, view);
-    assert_int_equal(put_answers(to, &reading), view->summary.answered);
-    cg_reading_fini(&reading);
-    put_summary(to, view);
-}
-
 static bool is_streaming(const struct client *client);
 
 static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
@@ -244,13 +169,13 @@ static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sin
     client->is_over = true;
     ending->status = 200;
     if (how == CG_SINK_LEFT) return;
-    if (problem->err < 0) cg_buf_printf(to, "problem %s" END, cg_err_info(problem->err)->slug);
-    if (how == CG_SINK_CUT) cg_buf_put_str(to, "cut" END);
+    if (problem->err < 0) cg_buf_printf(to, "problem %s" TOLD_END, cg_err_info(problem->err)->slug);
+    if (how == CG_SINK_CUT) cg_buf_put_str(to, "cut" TOLD_END);
     if (problem->err < 0 || how == CG_SINK_CUT) return;
     if (is_streaming(client)) {
-        put_summary(to, view);
+        told_summary(to, view);
     } else {
-        put_whole(to, view);
+        told_whole(to, view);
     }
 }
 
@@ -271,7 +196,7 @@ static int on_answer(struct cg_sink *sink, const struct cg_view *view, const str
     assert_true(client_of(sink)->reads);
     cg_reading_init(&reading, view);
     cg_reading_describe(&reading, held, &answer);
-    put_answer(&client_of(sink)->heard, &answer);
+    told_answer(&client_of(sink)->heard, &answer);
     cg_reading_fini(&reading);
     return CG_OK;
 }
@@ -369,7 +294,7 @@ void scenario_got(const char *file, int line, const char *name, const char *cons
     struct client *client = find_client(name);
     struct cg_buf *expected = &stage->expected;
     cg_buf_clear(expected);
-    for (; *lines != NULL; lines++) cg_buf_printf(expected, "%s" END, *lines);
+    for (; *lines != NULL; lines++) cg_buf_printf(expected, "%s" TOLD_END, *lines);
     note("%s <- gateway: %s", name, text_of(&client->heard));
     bool same = strcmp(text_of(expected), text_of(&client->heard)) == 0;
     if (!same) fail_here(file, line, name, text_of(expected), text_of(&client->heard));
