@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/container.h"
+#include "legs/tap.h"
 #include "wire/transmission.h"
 
 #include <stdlib.h>
@@ -44,7 +45,7 @@ void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask) {
 
 /* It did not even go out. */
 static void fail(struct cg_engine *engine, struct cg_ask *ask, const struct cg_problem *problem) {
-    ask->leg.ops->ended(engine, &ask->leg, problem);
+    cg_leg_tell_ended(engine, &ask->leg, problem);
     cg_ask_end(engine, ask);
 }
 
@@ -71,7 +72,7 @@ static void transmit(struct cg_engine *engine, struct cg_ask *ask) {
         return;
     }
     cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + ask->timeout_us);
-    if (is_first) ask->leg.ops->sent(engine, &ask->leg);
+    if (is_first) cg_leg_tell_sent(engine, &ask->leg);
 }
 
 static void ask_due(struct cg_engine *engine, struct cg_timer *timer) {
@@ -234,15 +235,15 @@ static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struc
     struct cg_ask *ask = cg_ask_of(leg);
     const struct cg_opened *opened = arrival->opened;
     if (ask->identity.len > 0 && !cg_slice_equal(opened->identity, ask->identity)) {
-        leg->ops->refused(engine, leg, &arrival->from, opened, cg_err_info(CG_E_SENDER)->slug);
+        cg_leg_tell_refused(engine, leg, &arrival->from, opened, cg_err_info(CG_E_SENDER)->slug);
         return; /* whoever sent that, the member may not have: it is asked on */
     }
     cg_endpoint_prove(engine, ask->turn.endpoint);
     if (opened->echo.len > 0) {
         cg_account_say(engine, CG_FATE_CHALLENGE);
-        leg->ops->challenge(engine, leg, arrival);
+        cg_leg_tell_challenge(engine, leg, arrival);
     } else {
-        leg->ops->answer(engine, leg, arrival);
+        cg_leg_tell_answer(engine, leg, arrival);
     }
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "legs/tap.h"
 
 #include <stdlib.h>
 
@@ -53,7 +54,7 @@ void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
 }
 
 static void fail(struct cg_engine *engine, struct cg_cast *cast, const struct cg_problem *problem) {
-    cast->leg.ops->ended(engine, &cast->leg, problem);
+    cg_leg_tell_ended(engine, &cast->leg, problem);
     cg_cast_end(engine, cast);
 }
 
@@ -93,7 +94,7 @@ static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     cg_pace_sent(pace, leg->sending.datagram.len, leg->request->expects_answers);
     leg->mapping->stats->sent++;
     cg_buf_fini(&leg->sending.datagram);
-    leg->ops->sent(engine, leg);
+    cg_leg_tell_sent(engine, leg);
 }
 
 static void emit(struct cg_engine *engine, struct cg_cast *cast) {
@@ -199,9 +200,9 @@ void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast) {
 static void cast_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     if (arrival->opened->echo.len > 0) {
         cg_account_say(engine, CG_FATE_CHALLENGE);
-        leg->ops->challenge(engine, leg, arrival);
+        cg_leg_tell_challenge(engine, leg, arrival);
     } else {
-        leg->ops->answer(engine, leg, arrival);
+        cg_leg_tell_answer(engine, leg, arrival);
     }
     cg_cast_heard(engine, cast_of(leg));
 }

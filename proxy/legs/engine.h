@@ -18,6 +18,7 @@
 #include "legs/token.h"
 
 struct cg_job;
+struct cg_tap;
 
 struct cg_engine {
     const struct cg_port *port;
@@ -38,6 +39,7 @@ struct cg_engine {
     uint64_t requests;         /* that went out: their order */
     uint16_t next_mid;         /* of group requests: one sequence, as an endpoint may be a member of several groups */
     bool closing;              /* no group request goes out any more */
+    struct cg_tap *tap;        /* who listens in (tap.h); NULL: nobody */
     /* The gateway has left the group that this protector stood for. */
     void (*left)(struct cg_engine *engine, const struct cg_protector *protector);
 };

@@ -2,6 +2,8 @@
  * to its next message; so what it promised is a job that names leg and sending, and is ignored when either is gone. */
 #include "legs/leg.h"
 
+#include "legs/tap.h"
+
 #include <stdlib.h>
 
 /* What a promised result of a protector belongs to. */
@@ -28,6 +30,7 @@ bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_l
     leg->target = order->target;
     leg->request = order->request;
     cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
+    CG_TAP(engine, begun, leg);
     return true;
 }
 
@@ -177,7 +180,7 @@ static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const
                              const struct cg_opened *opened) {
     pay_acknowledgement(engine, job, err, opened);
     if (err < 0) {
-        leg->ops->refused(engine, leg, &job->from, opened, cg_err_info(err)->slug);
+        cg_leg_tell_refused(engine, leg, &job->from, opened, cg_err_info(err)->slug);
         return;
     }
     struct cg_arrival arrival = {.from = job->from,
@@ -210,6 +213,7 @@ void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct c
     int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
     if (err == CG_PENDING) {
         leg->opening++;
+        CG_TAP(engine, opening, leg);
         cg_account_postpone(engine);
         use_job(engine, &arrived);
     } else {

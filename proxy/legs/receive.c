@@ -2,7 +2,7 @@
  * is still accounted for (legs/account.h): what bears the token of a running request shows in that request's reply, as
  * an answer or as a rejection with its reason; all else has a counter. */
 #include "base/check.h"
-#include "legs/leg.h"
+#include "legs/tap.h"
 
 void cg_engine_send_empty(struct cg_engine *engine, const struct cg_addr *to, enum cg_type type, uint16_t mid) {
     uint8_t bytes[4];
@@ -25,7 +25,7 @@ static void reset(struct cg_engine *engine, const struct cg_datagram *datagram, 
 static void refuse(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
                    const struct cg_msg *msg, int err) {
     const struct cg_opened said = {.code = err == CG_E_CODE ? msg->code : CG_EMPTY};
-    leg->ops->refused(engine, leg, &datagram->from, &said, cg_err_info(err)->slug);
+    cg_leg_tell_refused(engine, leg, &datagram->from, &said, cg_err_info(err)->slug);
     reset(engine, datagram, msg);
 }
 

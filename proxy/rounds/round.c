@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "legs/tap.h"
 #include "rounds/intake.h"
 #include "rounds/repair.h"
 #include "rounds/wake.h"
@@ -318,6 +319,7 @@ static struct cg_round *find_open(struct cg_rounds *rounds, const struct cg_buf 
 
 int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
                    struct cg_problem *problem) {
+    CG_TAP(rounds->engine, admitted, wish);
     struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
     if (round == NULL) return problem->err;
     bool is_shared = may_be_shared(round);

@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "exchange/fake_keys.h"
 #include "exchange/fake_world.h"
+#include "exchange/recording.h"
 #include "exchange/spoken.h"
 #include "exchange/told.h"
 #include "relay/relay.h"
@@ -33,6 +34,8 @@ struct client {
     bool reads;
     bool is_over;
     struct cg_buf heard; /* lines */
+    struct cg_buf all;   /* that it was said to hear before */
+    char exchange[CG_EXCHANGE_ID_MAX];
 };
 
 /* An emission that somebody was said to hear. */
@@ -60,6 +63,12 @@ static struct stage {
     uint64_t began_us;
     uint16_t next_mid;
     bool failing;
+    struct recording recording; /* of all that happens */
+    struct cg_buf drawn;        /* random bytes, for names of exchanges */
+    const struct stage *first;  /* that is played once more; NULL: this is the first */
+    size_t drawn_again;
+    bool draws;
+    void (*random)(void *ctx, void *to, size_t len);
     struct cg_buf transcript, expected;
 } * stage;
 
@@ -129,6 +138,10 @@ static void read_settings(void) {
 }
 
 static void choose_protectors(struct cg_config *config) {
+    if (stage->first != NULL) {
+        for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = &mute_protector;
+        return;
+    }
     for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = cg_protector_none();
     for (size_t i = 0; i < stage->holder_count; i++)
         world_mapping(&stage->world, stage->holders[i])->protector = &stage->keys.protector;
@@ -138,6 +151,19 @@ static void choose_protectors(struct cg_config *config) {
     world_mapping(&stage->world, stage->relaying)->protector = cg_relay_protector(stage->relay);
 }
 
+/* Names of exchanges are the same when it is played once more. */
+static void draw(void *ctx, void *to, size_t len) {
+    stage->random(ctx, to, len);
+    if (!stage->draws) return;
+    if (stage->first == NULL) {
+        cg_buf_put(&stage->drawn, to, len);
+    } else {
+        assert_true(stage->drawn_again + len <= stage->first->drawn.len);
+        memcpy(to, stage->first->drawn.data + stage->drawn_again, len);
+        stage->drawn_again += len;
+    }
+}
+
 static void start_gateway(void) {
     struct world *world = &stage->world;
     read_settings();
@@ -145,6 +171,7 @@ static void start_gateway(void) {
     world->gateway = cg_gateway_new(world->config, &world->port);
     assert_non_null(world->gateway);
     stage->services.engine = cg_gateway_engine(world->gateway);
+    if (stage->first == NULL) recording_listen(&stage->recording, stage->services.engine);
 }
 
 /* Clients */
@@ -169,6 +196,7 @@ static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sin
     client->is_over = true;
     ending->status = 200;
     if (how == CG_SINK_LEFT) return;
+    strcpy(client->exchange, view->exchange);
     if (problem->err < 0) cg_buf_printf(to, "problem %s" TOLD_END, cg_err_info(problem->err)->slug);
     if (how == CG_SINK_CUT) cg_buf_put_str(to, "cut" TOLD_END);
     if (problem->err < 0 || how == CG_SINK_CUT) return;
@@ -251,6 +279,11 @@ static void fill_request(struct cg_request *request, struct cg_arena *arena, con
     take_options(request, arena, &spoken);
 }
 
+/* What is done once more when all of it is played once more. */
+static void record(void (*act)(const char *who, const char *what), const char *who, const char *what) {
+    if (stage->first == NULL) recording_add(&stage->recording, stage->world.now_us, act, who, what);
+}
+
 static void ask(const char *name, const char *request, const struct cg_sink_ops *ops) {
     struct cg_problem problem;
     if (stage->world.gateway == NULL) start_gateway();
@@ -260,34 +293,58 @@ static void ask(const char *name, const char *request, const struct cg_sink_ops 
     *client = (struct client){.sink.ops = ops, .reads = true};
     snprintf(client->name, sizeof client->name, "%s", name);
     struct cg_gateway *gateway = stage->world.gateway;
+    stage->draws = true;
     assert_int_equal(cg_gateway_new_exchange(gateway, &client->ticket, &problem), CG_OK);
+    stage->draws = false;
     fill_request(cg_gateway_request(gateway, client->ticket), cg_gateway_arena(gateway, client->ticket), name, request);
     cg_gateway_start(gateway, client->ticket, &client->sink, stage->world.now_us);
     assert_int_equal(client->heard.len, 0); /* never from inside */
     world_run(&stage->world);
 }
 
-void client_asks(const char *client, const char *request) { ask(client, request, &whole_ops); }
+void client_asks(const char *client, const char *request) {
+    record(client_asks, client, request);
+    ask(client, request, &whole_ops);
+}
 
-void client_streams(const char *client, const char *request) { ask(client, request, &stream_ops); }
+void client_streams(const char *client, const char *request) {
+    record(client_streams, client, request);
+    ask(client, request, &stream_ops);
+}
+
+static void leave(const char *name, const char *nothing) {
+    record(leave, name, nothing);
+    cg_gateway_abandon(stage->world.gateway, find_client(name)->ticket);
+    world_run(&stage->world);
+    assert_true(find_client(name)->is_over);
+}
+
+static void stop_reading(const char *name, const char *nothing) {
+    record(stop_reading, name, nothing);
+    find_client(name)->reads = false;
+}
+
+static void read_on(const char *name, const char *nothing) {
+    struct client *client = find_client(name);
+    record(read_on, name, nothing);
+    client->reads = true;
+    if (!client->is_over) cg_sink_wake(&client->sink);
+    world_run(&stage->world);
+}
 
 void client_leaves(const char *client) {
     note("%s leaves", client);
-    cg_gateway_abandon(stage->world.gateway, find_client(client)->ticket);
-    world_run(&stage->world);
-    assert_true(find_client(client)->is_over);
+    leave(client, "");
 }
 
 void client_stops_reading(const char *client) {
     note("%s stops reading", client);
-    find_client(client)->reads = false;
+    stop_reading(client, "");
 }
 
 void client_reads_on(const char *client) {
     note("%s reads on", client);
-    find_client(client)->reads = true;
-    if (!find_client(client)->is_over) cg_sink_wake(&find_client(client)->sink);
-    world_run(&stage->world);
+    read_on(client, "");
 }
 
 void scenario_got(const char *file, int line, const char *name, const char *const *lines) {
@@ -298,6 +355,7 @@ void scenario_got(const char *file, int line, const char *name, const char *cons
     note("%s <- gateway: %s", name, text_of(&client->heard));
     bool same = strcmp(text_of(expected), text_of(&client->heard)) == 0;
     if (!same) fail_here(file, line, name, text_of(expected), text_of(&client->heard));
+    cg_buf_put_slice(&client->all, cg_buf_slice(&client->heard));
     cg_buf_clear(&client->heard);
 }
 
@@ -411,7 +469,10 @@ void member_repeats(const char *member) {
 
 /* Everything else */
 
-void time_passes(double seconds) { world_advance(&stage->world, (uint64_t)(seconds * 1e6 + 0.5)); }
+void time_passes(double seconds) {
+    world_advance(&stage->world, (uint64_t)(seconds * 1e6 + 0.5));
+    record(NULL, "", "");
+}
 
 void keys_change(void) {
     note("the keys change");
@@ -419,11 +480,16 @@ void keys_change(void) {
     world_run(&stage->world);
 }
 
-void gateway_stops(void) {
-    note("the gateway stops");
+static void stop(const char *nobody, const char *nothing) {
+    record(stop, nobody, nothing);
     cg_gateway_stop(stage->world.gateway);
     cg_gateway_finish_all(stage->world.gateway);
     world_run(&stage->world);
+}
+
+void gateway_stops(void) {
+    note("the gateway stops");
+    stop("", "");
 }
 
 void nothing_can_be_sent(void) {
@@ -431,13 +497,21 @@ void nothing_can_be_sent(void) {
     stage->world.emit_error = CG_E_EMIT;
 }
 
-int scenario_setup(void **state) {
+static bool set_stage(void) {
     stage = calloc(1, sizeof *stage);
-    if (stage == NULL) return -1;
+    if (stage == NULL) return false;
     world_init(&stage->world);
+    stage->random = stage->world.port.random;
+    stage->world.port.random = draw;
     fake_keys_init(&stage->keys);
+    recording_init(&stage->recording);
     stage->began_us = stage->world.now_us;
     stage->next_mid = 1;
+    return true;
+}
+
+int scenario_setup(void **state) {
+    if (!set_stage()) return -1;
     *state = stage;
     return 0;
 }
@@ -456,7 +530,12 @@ static void fini(void) {
     world_fini(&stage->world);
     assert_int_equal(stage->keys.bindings, 0);
     cg_relay_free(stage->relay);
-    for (size_t i = 0; i < stage->client_count; i++) cg_buf_fini(&stage->clients[i].heard);
+    for (size_t i = 0; i < stage->client_count; i++) {
+        cg_buf_fini(&stage->clients[i].heard);
+        cg_buf_fini(&stage->clients[i].all);
+    }
+    recording_fini(&stage->recording);
+    cg_buf_fini(&stage->drawn);
     cg_buf_fini(&stage->settings);
     cg_buf_fini(&stage->mappings);
     cg_buf_fini(&stage->last_answer);
@@ -466,9 +545,33 @@ static void fini(void) {
     stage = NULL;
 }
 
+static void compare(struct client *again, struct client *before) {
+    cg_buf_put_slice(&again->all, cg_buf_slice(&again->heard));
+    const char *expected = text_of(&before->all), *got = text_of(&again->all);
+    if (strcmp(expected, got) != 0) fail_here(__FILE__, __LINE__, again->name, expected, got);
+    assert_string_equal(again->exchange, before->exchange);
+}
+
+/* What was recorded of it is told to another gateway, which says the same to the same clients. */
+static void play_once_more(void) {
+    struct stage *first = stage;
+    assert_true(set_stage());
+    stage->first = first;
+    cg_buf_put_slice(&stage->settings, cg_buf_slice(&first->settings));
+    cg_buf_put_slice(&stage->mappings, cg_buf_slice(&first->mappings));
+    start_gateway();
+    recording_tell(&first->recording, &stage->world);
+    assert_int_equal(stage->client_count, first->client_count);
+    for (size_t i = 0; i < stage->client_count; i++) compare(&stage->clients[i], &first->clients[i]);
+    assert_int_equal(cg_gateway_running(stage->world.gateway), 0);
+    fini();
+    stage = first;
+}
+
 int scenario_teardown(void **state) {
     (void)state;
     if (!stage->failing) check_all_was_said();
+    if (!stage->failing && stage->world.gateway != NULL) play_once_more();
     fini();
     return 0;
 }

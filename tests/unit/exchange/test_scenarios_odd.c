@@ -142,6 +142,24 @@ static void an_answer_while_being_asked_counts_once(void **state) {
     client_gets("alice", "127.1.0.1 2.05 on", "127.1.0.2 by unicast 2.05 later", "deadline duplicates:1");
 }
 
+static void the_silent_are_asked_once_however_many_wait(void **state) {
+    (void)state;
+    gateway_serves("/lamps", TWO_MEMBERS REPAIR);
+    client_asks("alice", "GET /lamps");
+    client_asks("bob", "GET /lamps");
+    client_streams("carol", "GET /lamps");
+    group_hears("NON GET /base");
+    member_answers("127.1.0.1", "2.05 on");
+    client_gets("carol", "127.1.0.1 2.05 on");
+    time_passes(0.5);
+    member_hears("127.1.0.2", "CON GET /base");
+    nothing_is_sent();
+    member_answers("127.1.0.2", "2.05 off");
+    client_gets("alice", "127.1.0.1 2.05 on", "127.1.0.2 by unicast 2.05 off", "all");
+    client_gets("bob", "127.1.0.1 2.05 on", "127.1.0.2 by unicast 2.05 off", "all joined:1");
+    client_gets("carol", "127.1.0.2 by unicast 2.05 off", "all joined:1");
+}
+
 static void nobody_is_asked_for_a_client_that_left(void **state) {
     (void)state;
     gateway_serves("/lamps", TWO_MEMBERS REPAIR);
@@ -281,6 +299,7 @@ int main(void) {
         scenario(requests_to_one_member_go_one_by_one),
         scenario(who_challenges_the_echo_itself_is_given_up),
         scenario(an_answer_while_being_asked_counts_once),
+        scenario(the_silent_are_asked_once_however_many_wait),
         scenario(nobody_is_asked_for_a_client_that_left),
         scenario(a_lost_request_for_a_block_is_repeated),
         scenario(a_stream_hears_of_blocks_when_they_are_whole),

@@ -1,0 +1,62 @@
+/* What legs tell their owners, and somebody may listen in on. This is the boundary at which an exchange is recorded:
+ * what happens above it follows from what the tap hears, from time and from random bytes, whatever protected the
+ * answers and however they were sent. Datagrams do not get this far.
+ *
+ * The tap hears everything before the owner does, and must change nothing. Without one a word costs a branch. */
+#ifndef CG_LEGS_TAP_H
+#define CG_LEGS_TAP_H
+
+#include "legs/leg.h"
+
+struct cg_wish;
+
+struct cg_tap {
+    /* A client's request was let in and begins a round or joins one: the verdict of ADMIT (rounds/shape.h). */
+    void (*admitted)(struct cg_tap *tap, const struct cg_wish *wish);
+    void (*begun)(struct cg_tap *tap, const struct cg_leg *leg); /* an owner has it from now on */
+    /* One more of its answers is being verified: leg->opening. Whatever comes of it follows, or the leg has gone on. */
+    void (*opening)(struct cg_tap *tap, const struct cg_leg *leg);
+    /* As struct cg_leg_ops. */
+    void (*sent)(struct cg_tap *tap, const struct cg_leg *leg);
+    void (*answer)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_arrival *arrival);
+    void (*challenge)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_arrival *arrival);
+    void (*refused)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from,
+                    const struct cg_opened *opened, const char *reason);
+    void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
+};
+
+/* The words, for those who say them. */
+
+#define CG_TAP(engine, word, ...)                                                                                      \
+    do {                                                                                                               \
+        if ((engine)->tap != NULL) (engine)->tap->word((engine)->tap, __VA_ARGS__);                                    \
+    } while (0)
+
+static inline void cg_leg_tell_sent(struct cg_engine *engine, struct cg_leg *leg) {
+    CG_TAP(engine, sent, leg);
+    leg->ops->sent(engine, leg);
+}
+
+static inline void cg_leg_tell_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    CG_TAP(engine, answer, leg, arrival);
+    leg->ops->answer(engine, leg, arrival);
+}
+
+static inline void cg_leg_tell_challenge(struct cg_engine *engine, struct cg_leg *leg,
+                                         const struct cg_arrival *arrival) {
+    CG_TAP(engine, challenge, leg, arrival);
+    leg->ops->challenge(engine, leg, arrival);
+}
+
+static inline void cg_leg_tell_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                                       const struct cg_opened *opened, const char *reason) {
+    CG_TAP(engine, refused, leg, from, opened, reason);
+    leg->ops->refused(engine, leg, from, opened, reason);
+}
+
+static inline void cg_leg_tell_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    CG_TAP(engine, ended, leg, problem);
+    leg->ops->ended(engine, leg, problem);
+}
+
+#endif
