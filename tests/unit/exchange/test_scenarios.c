@@ -452,14 +452,27 @@ static void what_a_client_protected_passes_as_it_is(void **state) {
     gateway_serves("/sealed", "'security':'relay'");
     gateway_relays("/sealed");
     client_asks("alice", "POST /sealed oscore:190503474d3111 sealed by alice");
-    client_asks("bob", "POST /sealed oscore:190503474d3111 sealed by alice"); /* the same: but not shared */
     group_hears("NON POST oscore:190503474d3111 sealed by alice");
     member_answers("127.1.0.1", "2.04 oscore:0812 sealed by a member");
-    group_hears("NON POST oscore:190503474d3111 sealed by alice");
     member_answers("127.1.0.2", "4.01"); /* for the client alone to judge */
     time_passes(2);
-    client_gets("alice", "127.1.0.1 2.04 sealed by a member", "deadline");
-    client_gets("bob", "127.1.0.2 4.01", "deadline");
+    client_gets("alice", "127.1.0.1 2.04 sealed by a member", "127.1.0.2 4.01", "deadline");
+}
+
+/* What is inside may not be the same, and members answer whom they know. */
+static void what_clients_protected_is_never_shared(void **state) {
+    (void)state;
+    gateway_has("'group':{'nstart':2}");
+    gateway_serves("/sealed", "'security':'relay'");
+    gateway_relays("/sealed");
+    client_asks("alice", "FETCH /sealed oscore:190503474d3111 sealed");
+    client_asks("bob", "FETCH /sealed oscore:190503474d3111 sealed");
+    group_hears("NON FETCH oscore:190503474d3111 sealed");
+    group_hears("NON FETCH oscore:190503474d3111 sealed");
+    member_answers("127.1.0.1", "2.05 oscore:0812 for bob");
+    time_passes(2);
+    client_gets("alice", "deadline");
+    client_gets("bob", "127.1.0.1 2.05 for bob", "deadline");
 }
 
 int main(void) {
@@ -498,6 +511,7 @@ int main(void) {
         scenario(who_waits_goes_out_under_the_new_keys),
         scenario(nothing_is_retransmitted_under_old_keys),
         scenario(what_a_client_protected_passes_as_it_is),
+        scenario(what_clients_protected_is_never_shared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
