@@ -44,15 +44,16 @@ void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, c
     cg_buf_put_str(mappings, members > 0 ? "]}" : "}");
 }
 
-static void write_settings(const struct bench_gateway *gateway, const char *file, struct cg_slice mappings,
-                           uint32_t receive_buffer) {
+static void write_settings(const struct bench_gateway *gateway, struct cg_slice mappings) {
+    char file[64];
+    snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
     FILE *to = fopen(file, "w");
     CG_CHECK(to != NULL);
     fprintf(to,
             "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},\"state\":\"%s\","
             "\"limits\":{\"exchanges_per_client\":1024},\"group\":{\"interface\":\"lo\"",
             (unsigned)gateway->http, (unsigned)gateway->admin, gateway->folder);
-    if (receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)receive_buffer);
+    if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
     fprintf(to, "},\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
     CG_CHECK(fclose(to) == 0);
 }
@@ -88,7 +89,8 @@ static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint3
     snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
     gateway->http = free_port();
     gateway->admin = free_port();
-    write_settings(gateway, file, mappings, receive_buffer);
+    gateway->receive_buffer = receive_buffer;
+    write_settings(gateway, mappings);
     gateway->pid = fork();
     CG_CHECK(gateway->pid >= 0);
     if (gateway->pid == 0) run_gateway(file, log);
@@ -122,6 +124,25 @@ void bench_gateway_kill(struct bench_gateway *gateway) {
     kill(gateway->pid, SIGKILL);
     CG_CHECK(waitpid(gateway->pid, NULL, 0) == gateway->pid);
     remove_folder(gateway);
+}
+
+static unsigned reloads_logged(const struct bench_gateway *gateway) {
+    char log[64], line[1024];
+    unsigned count = 0;
+    snprintf(log, sizeof log, "%s/castgate.log", gateway->folder);
+    FILE *from = fopen(log, "r");
+    CG_CHECK(from != NULL);
+    while (fgets(line, sizeof line, from) != NULL) count += strstr(line, "the settings are in use") != NULL;
+    fclose(from);
+    return count;
+}
+
+void bench_gateway_reload(struct bench_gateway *gateway, struct cg_slice mappings) {
+    unsigned before = reloads_logged(gateway);
+    write_settings(gateway, mappings);
+    CG_CHECK(kill(gateway->pid, SIGHUP) == 0);
+    for (int i = 0; i < 6000 && reloads_logged(gateway) == before; i++) usleep(10000);
+    CG_CHECK(reloads_logged(gateway) == before + 1);
 }
 
 void bench_gateway_stop(struct bench_gateway *gateway) {

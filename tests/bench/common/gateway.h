@@ -12,7 +12,8 @@ struct bench_gateway {
     pid_t pid;
     char folder[32];
     uint16_t http, admin; /* ports */
-    double idle;          /* CPU ns a ns of wall-clock time, with nothing to do */
+    uint32_t receive_buffer; /* bytes; 0: castgate's default */
+    double idle;             /* CPU ns a ns of wall-clock time, with nothing to do */
 };
 
 /* A mapping "NAME" at /NAME of the peer's group, without protection; `finish`: as in the settings. `members` are the
@@ -24,6 +25,8 @@ void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, c
  * program when the gateway does not start. */
 void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings); /* nobody reads its log */
+/* Writes other mappings, sends SIGHUP and waits until they are in use. */
+void bench_gateway_reload(struct bench_gateway *gateway, struct cg_slice mappings);
 void bench_gateway_stop(struct bench_gateway *gateway);
 void bench_gateway_kill(struct bench_gateway *gateway); /* one that may not end by itself */
 /* Measures `idle`: takes a second. */
