@@ -8,7 +8,6 @@
 static int adopt(struct cg_program *program, struct cg_config *fresh, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     struct cg_config *old = cg_gateway_config(loop->gateway);
-    if (cg_gateway_prepare(loop->gateway, fresh) < 0) return cg_problem_no_memory(problem);
     int err = cg_names_attach(program->names, fresh, problem);
     if (err < 0) return err;
     err = cg_protectors_attach(&program->protectors, fresh, problem);

@@ -171,6 +171,15 @@ static int find_mapping(struct cg_exchange *exchange) {
                           "no mapping has this path; GET /.well-known/core or the settings' mappings tell which exist");
 }
 
+/* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
+static int open_counters(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+    struct cg_mapping *mapping = &exchange->config->mappings[exchange->mapping->number];
+    if (mapping->stats == NULL) mapping->stats = cg_stats_get(&gateway->stats, mapping->name);
+    if (mapping->stats != NULL) return CG_OK;
+    exchange->mapping = NULL; /* it counts as refused before its mapping was known */
+    return cg_problem_no_memory(&exchange->problem);
+}
+
 static int choose_timeout(struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     const struct cg_request *request = &exchange->request;
@@ -210,6 +219,7 @@ static int take_budget(struct cg_exchange *exchange) {
 
 static int admit(struct cg_exchange *exchange) {
     int err = find_mapping(exchange);
+    if (err == CG_OK) err = open_counters(gateway, exchange);
     if (err == CG_OK) err = cg_access_check(exchange->mapping, &exchange->request, &exchange->problem);
     if (err == CG_OK) err = choose_timeout(exchange);
     if (err == CG_OK) err = take_budget(exchange);

@@ -12,19 +12,6 @@
 
 enum { PURGE_INTERVAL_US = 60 * 1000000, STEPS_A_TURN = 64 };
 
-int cg_gateway_prepare(struct cg_gateway *gateway, struct cg_config *config) {
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        struct cg_mapping *mapping = &config->mappings[i];
-        mapping->stats = cg_stats_get(&gateway->stats, mapping->name);
-        if (mapping->stats == NULL) return CG_E_NO_MEMORY;
-    }
-    return CG_OK;
-}
-
-static void check_protectors(const struct cg_config *config) {
-    for (size_t i = 0; i < config->mapping_count; i++) CG_CHECK(config->mappings[i].protector != NULL);
-}
-
 static void take_limits(struct cg_gateway *gateway) { gateway->quota.max = gateway->config->limits.total_memory; }
 
 static void on_left(struct cg_engine *engine, const struct cg_protector *protector) {
@@ -40,11 +27,6 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     gateway->engine.left = on_left;
     gateway->rounds = (struct cg_rounds){.engine = &gateway->engine, .quota = &gateway->quota};
     take_limits(gateway);
-    if (cg_gateway_prepare(gateway, config) < 0) {
-        cg_gateway_free(gateway);
-        return NULL;
-    }
-    check_protectors(config);
     return gateway;
 }
 
@@ -68,8 +50,6 @@ void cg_gateway_free(struct cg_gateway *gateway) {
 }
 
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
-    CG_CHECK(cg_gateway_prepare(gateway, config) == CG_OK); /* all counters are there already */
-    check_protectors(config);
     struct cg_config *old = gateway->config;
     gateway->config = cg_config_ref(config);
     cg_config_unref(old);

@@ -22,9 +22,8 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
 /* Frees all that is running, without a word to clients. */
 void cg_gateway_free(struct cg_gateway *gateway);
 
-/* Makes what cg_gateway_adopt needs for this snapshot, which then cannot fail. CG_E_NO_MEMORY. */
-int cg_gateway_prepare(struct cg_gateway *gateway, struct cg_config *config) CG_MUST_CHECK;
-/* New requests use the new snapshot from now on; running exchanges keep theirs (R4). */
+/* New requests use the new snapshot from now on, whose mappings all have their protector; running exchanges keep theirs
+ * (R4). Costs the same whatever is in it. */
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config);
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the current one, borrowed */
 

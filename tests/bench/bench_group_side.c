@@ -124,7 +124,8 @@ static bool ask(struct side *side, struct bench_peer *peer, int mapping, struct 
 
 /* Answers that were not tallied as a member's first. */
 static uint64_t lost(const struct side *side, int mapping) {
-    const struct cg_stats *stats = side->mappings[mapping].stats;
+    const struct cg_stats *stats = cg_stats_get(cg_gateway_stats(side->loop.gateway), side->mappings[mapping].name);
+    CG_CHECK(stats != NULL);
     return stats->duplicate + stats->late + stats->over_cap + stats->rejected +
            cg_gateway_totals(side->loop.gateway)->fates[CG_FATE_UNKNOWN_TOKEN];
 }

@@ -324,8 +324,10 @@ def metrics(gateway):
 
 
 def counter(gateway, name, mapping=None):
-    label = "" if mapping is None else f'{{mapping="{mapping}"}}'
-    return metrics(gateway)[f"castgate_{name}{label}"]
+    """A mapping's counters are there with its first request."""
+    if mapping is None:
+        return metrics(gateway)[f"castgate_{name}"]
+    return metrics(gateway).get(f'castgate_{name}{{mapping="{mapping}"}}', 0)
 
 
 def running(gateway):

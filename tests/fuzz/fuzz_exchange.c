@@ -827,7 +827,6 @@ static void event_time(struct world *world, struct input *input) {
 
 static void event_reload(struct world *world, struct input *input) {
     struct cg_config *config = make_config(world, input);
-    CG_CHECK(cg_gateway_prepare(world->gateway, config) == CG_OK);
     cg_gateway_adopt(world->gateway, config);
     cg_config_unref(config);
 }

@@ -379,7 +379,6 @@ static void test_reload_while_running(void **state) { /* R4 */
     world_init(&other);
     other.config->mappings[0].path = "/lights";
     assert_int_equal(cg_config_index(other.config), CG_OK);
-    assert_int_equal(cg_gateway_prepare(world->gateway, other.config), CG_OK);
     cg_gateway_adopt(world->gateway, other.config);
     world_answer(world, 0, "127.1.0.1", "on");
     world_new(world, &after, "/lamps");
@@ -436,6 +435,17 @@ static void test_kernel_drops_are_reported(void **state) { /* R17 */
     assert_int_equal(stats->requests, 1);
 }
 
+static void test_a_mapping_has_counters_from_its_first_request_on(void **state) {
+    struct world *world = *state;
+    struct call nowhere, call;
+    world_start(world);
+    world_get(world, &nowhere, "/nowhere");
+    assert_null(world->gateway->stats.by_name);
+    world_get(world, &call, "/lamps");
+    assert_int_equal(HASH_COUNT(world->gateway->stats.by_name), 1);
+    assert_int_equal(world_mapping(world, "lamps")->stats->requests, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_one_request_one_datagram_one_reply),
@@ -462,6 +472,7 @@ int main(void) {
         world_test(test_stop),
         world_test(test_freed_while_running),
         world_test(test_kernel_drops_are_reported),
+        world_test(test_a_mapping_has_counters_from_its_first_request_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -96,8 +96,8 @@ static void test_late_answers_count_under_their_mapping_for_a_while(void **state
     struct world *world = *state;
     struct call call;
     world_start(world);
-    struct cg_stats *stats = world_mapping(world, "lamps")->stats;
     world_get(world, &call, "/lamps");
+    const struct cg_stats *stats = world_mapping(world, "lamps")->stats;
     world_answer(world, 0, "127.1.0.1", "on"); /* the latest match */
     world_advance(world, 2 * SECOND);
     world_answer(world, 0, "127.1.0.2", "late");
