@@ -1,8 +1,9 @@
-/* The snapshot's life and its look-up tables. The hard thing: everything in it lives in its arena, but uthash's bucket
- * arrays don't, so they are cleared one by one before the arena goes. */
+/* The snapshot's life and its look-up tables. The hard thing: everything in it lives in its arena but the keys, which
+ * must be wiped, and uthash's bucket arrays, so these are cleared before the arena goes. */
 #include "model/config.h"
 
 #include "base/check.h"
+#include "base/text.h"
 #include "model/forward.h"
 #include "model/mapping.h"
 
@@ -37,81 +38,72 @@ void cg_config_unref(struct cg_config *config) {
     if (--config->references > 0) return;
     free_keys(config);
     HASH_CLEAR(hh, config->security_groups_by_name);
-    HASH_CLEAR(hh_name, config->clients_by_name);
-    HASH_CLEAR(hh_token, config->clients_by_token);
-    HASH_CLEAR(hh_certificate, config->clients_by_certificate);
-    HASH_CLEAR(hh, config->mappings_by_path);
-    HASH_CLEAR(hh_group, config->mappings_by_group);
-    HASH_CLEAR(hh_name, config->mappings_by_name);
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        HASH_CLEAR(hh, config->mappings[i].members_by_addr);
-        HASH_CLEAR(hh_host, config->mappings[i].members_by_host);
-        HASH_CLEAR(hh_identity, config->mappings[i].members_by_identity);
-    }
     cg_arena_fini(&config->arena);
     free(config);
 }
 
 /* The indexes: false where memory ran out. */
 
-static bool index_client(struct cg_config *config, struct cg_client *client) {
-    HASH_ADD_KEYPTR(hh_name, config->clients_by_name, client->name, strlen(client->name), client);
-    if (client->has_token) {
-        HASH_ADD(hh_token, config->clients_by_token, token_sha256, sizeof client->token_sha256, client);
-    }
-    if (client->has_certificate) {
-        HASH_ADD(hh_certificate, config->clients_by_certificate, certificate_sha256, sizeof client->certificate_sha256,
-                 client);
-    }
-    return CG_HASH_HAS(hh_name, client) && (!client->has_token || CG_HASH_HAS(hh_token, client)) &&
-           (!client->has_certificate || CG_HASH_HAS(hh_certificate, client));
+static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
+
+/* Of a SHA-256, any of its bits will do. */
+static uint32_t hash_of_sha256(const uint8_t sha256[32]) {
+    uint32_t hash;
+    memcpy(&hash, sha256, sizeof hash);
+    return hash;
 }
 
-static bool index_clients(struct cg_config *config) {
+static bool make_client_tables(struct cg_config *config) {
+    size_t tokens = 0, certificates = 0;
+    for (size_t i = 0; i < config->client_count; i++) {
+        tokens += config->clients[i].has_token;
+        certificates += config->clients[i].has_certificate;
+    }
+    return cg_table_init(&config->clients_by_name, &config->arena, config->client_count) &&
+           cg_table_init(&config->clients_by_token, &config->arena, tokens) &&
+           cg_table_init(&config->clients_by_certificate, &config->arena, certificates);
+}
+
+bool cg_config_index_clients(struct cg_config *config) {
+    if (!make_client_tables(config)) return false;
     for (size_t i = 0; i < config->client_count; i++) {
         struct cg_client *client = &config->clients[i];
         client->number = (uint32_t)i;
-        if (!index_client(config, client)) return false;
+        cg_table_add(&config->clients_by_name, hash_of_name(client->name), client->number);
+        if (client->has_token)
+            cg_table_add(&config->clients_by_token, hash_of_sha256(client->token_sha256), client->number);
+        if (client->has_certificate)
+            cg_table_add(&config->clients_by_certificate, hash_of_sha256(client->certificate_sha256), client->number);
     }
     return true;
 }
 
-static bool index_host(struct cg_mapping *mapping, struct cg_member *member) {
-    struct cg_member *first;
-    member->host = cg_addr_host(&member->addr);
-    HASH_FIND(hh_host, mapping->members_by_host, &member->host, sizeof member->host, first);
-    if (first != NULL) {
-        first->shares_host = true;
-        return true;
-    }
-    HASH_ADD(hh_host, mapping->members_by_host, host, sizeof member->host, member);
-    return CG_HASH_HAS(hh_host, member);
+/* A list of the mapping's own. */
+static bool index_own_members(struct cg_config *config, struct cg_mapping *mapping) {
+    struct cg_members *own = cg_arena_zalloc(&config->arena, sizeof *own);
+    if (own == NULL) return false;
+    own->list = mapping->members;
+    own->count = mapping->member_count;
+    mapping->roster = own;
+    return cg_members_index(own, &config->arena);
 }
 
-static bool index_address(struct cg_mapping *mapping, struct cg_member *member) {
-    if (member->addr.family == CG_FAMILY_NONE) return true;
-    HASH_ADD(hh, mapping->members_by_addr, addr, sizeof member->addr, member);
-    return CG_HASH_HAS(hh, member) && index_host(mapping, member);
+static bool index_members(struct cg_config *config, struct cg_mapping *mapping) {
+    bool is_done = mapping->roster != NULL || mapping->member_count == 0;
+    return is_done || index_own_members(config, mapping);
 }
 
-static bool index_identity(struct cg_mapping *mapping, struct cg_member *member) {
-    if (member->identity.len == 0) return true;
-    HASH_ADD_KEYPTR(hh_identity, mapping->members_by_identity, member->identity.data, member->identity.len, member);
-    return CG_HASH_HAS(hh_identity, member);
-}
-
-static bool index_members(struct cg_mapping *mapping) {
-    for (size_t i = 0; i < mapping->member_count; i++) {
-        struct cg_member *member = &mapping->members[i];
-        member->number = (uint32_t)i;
-        if (!index_address(mapping, member) || !index_identity(mapping, member)) return false;
+static bool index_security_groups(struct cg_config *config) {
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        if (!cg_members_index(&config->security_groups[i].members, &config->arena)) return false;
     }
     return true;
 }
 
 int cg_config_index(struct cg_config *config) {
-    bool whole = index_clients(config);
-    for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(&config->mappings[i]);
+    bool whole = config->clients_by_name.slots != NULL || cg_config_index_clients(config);
+    whole = whole && index_security_groups(config);
+    for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(config, &config->mappings[i]);
     return whole && cg_mapping_index(config) && cg_forward_index(config) ? CG_OK : CG_E_NO_MEMORY;
 }
 
@@ -124,19 +116,25 @@ struct cg_addr cg_target_group(const struct cg_target *target) {
 }
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {
-    struct cg_client *client;
-    HASH_FIND(hh_token, config->clients_by_token, sha256, 32, client);
-    return client;
+    uint32_t hash = hash_of_sha256(sha256), number;
+    for (uint32_t at = hash; cg_table_next(&config->clients_by_token, hash, &at, &number);) {
+        if (memcmp(config->clients[number].token_sha256, sha256, 32) == 0) return &config->clients[number];
+    }
+    return NULL;
 }
 
 const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]) {
-    struct cg_client *client;
-    HASH_FIND(hh_certificate, config->clients_by_certificate, sha256, 32, client);
-    return client;
+    uint32_t hash = hash_of_sha256(sha256), number;
+    for (uint32_t at = hash; cg_table_next(&config->clients_by_certificate, hash, &at, &number);) {
+        if (memcmp(config->clients[number].certificate_sha256, sha256, 32) == 0) return &config->clients[number];
+    }
+    return NULL;
 }
 
 const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name) {
-    struct cg_client *client;
-    HASH_FIND(hh_name, config->clients_by_name, name, strlen(name), client);
-    return client;
+    uint32_t hash = hash_of_name(name), number;
+    for (uint32_t at = hash; cg_table_next(&config->clients_by_name, hash, &at, &number);) {
+        if (strcmp(config->clients[number].name, name) == 0) return &config->clients[number];
+    }
+    return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "model/member.h"
 #include "wire/prefix.h"
 #include "wire/uri.h"
 #include "castgate/plugin.h"
@@ -32,28 +33,11 @@ struct cg_client {
     bool has_certificate;
     uint8_t certificate_sha256[32]; /* SHA-256 of the client certificate's DER form */
     uint32_t number;                /* index in the snapshot's clients */
-    UT_hash_handle hh_name;
-    UT_hash_handle hh_token;
-    UT_hash_handle hh_certificate;
 };
 
 struct cg_grant {
     const struct cg_client *client; /* NULL: anonymous */
     uint32_t methods;               /* CG_METHOD_BIT set */
-};
-
-/* A member that is known beforehand. */
-struct cg_member {
-    const char *name;    /* never NULL; the address's text when none was given */
-    struct cg_addr addr; /* family NONE: not known, so it cannot be asked by unicast. A link-local one without zone is
-                            on whatever link the mapping's first target is on at the moment */
-    struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
-    uint32_t number;          /* index in the mapping's members */
-    struct cg_addr host;      /* addr without port */
-    bool shares_host;         /* of the first at its host: others are configured there, too, at other ports */
-    UT_hash_handle hh;
-    UT_hash_handle hh_host;
-    UT_hash_handle hh_identity;
 };
 
 enum cg_finish_rule { CG_FINISH_DEADLINE, CG_FINISH_ALL, CG_FINISH_QUORUM, CG_FINISH_COUNT };
@@ -93,6 +77,7 @@ struct cg_security_keys {
     const char *next_file;               /* of a rekey that is prepared; NULL: none */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
+    struct cg_members members;           /* its mappings' */
     UT_hash_handle hh;
 };
 
@@ -119,21 +104,16 @@ struct cg_mapping {
     bool complete;             /* "membership": "complete" */
     struct cg_member *members; /* configured */
     size_t member_count;
-    struct cg_member *members_by_addr; /* uthash heads over members */
-    struct cg_member *members_by_host; /* one for each host: the first */
-    struct cg_member *members_by_identity;
-    bool repair_unicast; /* ask silent members by unicast */
-    bool forward;        /* reachable through /hc/ */
+    const struct cg_members *roster; /* the same with what finds one of them: cg_config_index; NULL: there are none */
+    bool repair_unicast;             /* ask silent members by unicast */
+    bool forward;                    /* reachable through /hc/ */
     bool anonymise;
     uint32_t max_answers;
     uint32_t requests_per_minute; /* per client; 0: no budget */
     struct cg_grant *grants;
     size_t grant_count;
-    struct cg_stats *stats;  /* set when the gateway takes the snapshot in; outlives it */
-    uint32_t number;         /* index in the snapshot's mappings */
-    UT_hash_handle hh;       /* by host and path: model/mapping.c */
-    UT_hash_handle hh_group; /* by group URI: model/forward.c */
-    UT_hash_handle hh_name;
+    struct cg_stats *stats; /* the gateway's, by name: NULL until a request needs it; outlives the snapshot */
+    uint32_t number;        /* index in the snapshot's mappings */
 };
 
 struct cg_limits {
@@ -213,16 +193,13 @@ struct cg_config {
     size_t plugin_count;
     struct cg_client *clients;
     size_t client_count;
-    struct cg_client *clients_by_name; /* uthash heads */
-    struct cg_client *clients_by_token;
-    struct cg_client *clients_by_certificate;
+    struct cg_table clients_by_name, clients_by_token, clients_by_certificate; /* their numbers */
     struct cg_mapping *mappings;
     size_t mapping_count;
-    struct cg_mapping *mappings_by_path; /* uthash heads: model/mapping.c */
-    struct cg_mapping *mappings_by_name;
-    size_t longest_path;                  /* bytes */
-    struct cg_mapping *mappings_by_group; /* uthash head, those with "forward": model/forward.c */
-    size_t longest_group;                 /* bytes */
+    struct cg_table mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
+    size_t longest_path;                                /* bytes */
+    struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
+    size_t longest_group;                               /* bytes */
 };
 
 /* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when
@@ -235,6 +212,8 @@ void cg_config_unref(struct cg_config *config); /* NULL is fine */
  * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY: the
  * snapshot is good for cg_config_unref only. */
 int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
+/* Of it, what makes cg_config_client_by_name work, for whoever needs that earlier. False: no memory. */
+bool cg_config_index_clients(struct cg_config *config) CG_MUST_CHECK;
 
 /* Where requests to the target go at this moment; family NONE: its host name stands for no group
  * (target->resolved->why). */

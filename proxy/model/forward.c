@@ -18,17 +18,26 @@ static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash)
 }
 
 bool cg_forward_index(struct cg_config *config) {
+    size_t open = 0;
+    for (size_t i = 0; i < config->mapping_count; i++) open += cg_forward_is_open(&config->mappings[i]);
+    if (!cg_table_init(&config->mappings_by_group, &config->arena, open)) return false;
     for (size_t i = 0; i < config->mapping_count; i++) {
-        struct cg_mapping *mapping = &config->mappings[i];
         bool has_slash;
-        if (!cg_forward_is_open(mapping)) continue;
-        struct cg_slice key = key_of(mapping, &has_slash);
-        uint32_t hash = cg_fnv(CG_FNV_START, key.data, key.len);
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh_group, config->mappings_by_group, key.data, key.len, hash, mapping);
-        if (!CG_HASH_HAS(hh_group, mapping)) return false;
+        if (!cg_forward_is_open(&config->mappings[i])) continue;
+        struct cg_slice key = key_of(&config->mappings[i], &has_slash);
+        cg_table_add(&config->mappings_by_group, cg_fnv(CG_FNV_START, key.data, key.len), (uint32_t)i);
         if (key.len > config->longest_group) config->longest_group = key.len;
     }
     return true;
+}
+
+static const struct cg_mapping *find_group(const struct cg_config *config, struct cg_slice group, uint32_t hash) {
+    uint32_t number;
+    for (uint32_t at = hash; cg_table_next(&config->mappings_by_group, hash, &at, &number);) {
+        bool has_slash;
+        if (cg_slice_equal(key_of(&config->mappings[number], &has_slash), group)) return &config->mappings[number];
+    }
+    return NULL;
 }
 
 /* The end of "coap://host:port", or 0. */
@@ -53,8 +62,7 @@ const struct cg_mapping *cg_forward_find(const struct cg_config *config, struct 
     uint32_t hash = cg_fnv(CG_FNV_START, uri.data, len);
     for (; len >= shortest; len--) {
         if (len == uri.len || uri.data[len] == '/') {
-            struct cg_mapping *mapping;
-            HASH_FIND_BYHASHVALUE(hh_group, config->mappings_by_group, uri.data, len, hash, mapping);
+            const struct cg_mapping *mapping = find_group(config, cg_slice_of(uri.data, len), hash);
             *rest = cg_slice_of(uri.data + len, uri.len - len);
             if (mapping != NULL && lies_below(mapping, *rest)) return mapping;
         }

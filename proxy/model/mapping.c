@@ -59,38 +59,45 @@ int cg_mapping_normal_path(struct cg_buf *to, struct cg_slice path) {
     return err;
 }
 
-/* NULL: no memory. */
-static const uint8_t *key_of(struct cg_config *config, const struct cg_mapping *mapping, size_t *len) {
-    size_t path_len = strlen(mapping->path);
-    if (mapping->host == NULL) {
-        *len = path_len;
-        return (const uint8_t *)mapping->path;
-    }
-    size_t host_len = strlen(mapping->host);
-    CG_CHECK(host_len <= CG_MAPPING_HOST_MAX);
-    uint8_t *key = cg_arena_alloc(&config->arena, host_len + path_len);
-    if (key == NULL) return NULL;
-    memcpy(key, mapping->host, host_len);
-    memcpy(key + host_len, mapping->path, path_len);
-    *len = host_len + path_len;
-    return key;
+static uint32_t hash_of_place(const struct cg_mapping *mapping, size_t path_len) {
+    uint32_t hash = CG_FNV_START;
+    if (mapping->host != NULL) hash = cg_fnv(hash, mapping->host, strlen(mapping->host));
+    return cg_fnv(hash, mapping->path, path_len);
 }
 
+static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
+
 bool cg_mapping_index(struct cg_config *config) {
+    if (!cg_table_init(&config->mappings_by_path, &config->arena, config->mapping_count) ||
+        !cg_table_init(&config->mappings_by_name, &config->arena, config->mapping_count))
+        return false;
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
         mapping->number = (uint32_t)i;
-        size_t path_len = strlen(mapping->path), key_len;
+        size_t path_len = strlen(mapping->path);
         CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
+        CG_CHECK(mapping->host == NULL || strlen(mapping->host) <= CG_MAPPING_HOST_MAX);
         if (path_len > config->longest_path) config->longest_path = path_len;
-        const uint8_t *key = key_of(config, mapping, &key_len);
-        if (key == NULL) return false;
-        uint32_t hash = cg_fnv(CG_FNV_START, key, key_len);
-        HASH_ADD_KEYPTR_BYHASHVALUE(hh, config->mappings_by_path, key, key_len, hash, mapping);
-        HASH_ADD_KEYPTR(hh_name, config->mappings_by_name, mapping->name, strlen(mapping->name), mapping);
-        if (!CG_HASH_HAS(hh, mapping) || !CG_HASH_HAS(hh_name, mapping)) return false;
+        cg_table_add(&config->mappings_by_path, hash_of_place(mapping, path_len), mapping->number);
+        cg_table_add(&config->mappings_by_name, hash_of_name(mapping->name), mapping->number);
     }
     return true;
+}
+
+/* Whether it stands at the key's host and the first `path_len` bytes of the key's path. */
+static bool stands_at(const struct cg_mapping *mapping, const struct key *key, size_t path_len) {
+    struct cg_slice host = mapping->host == NULL ? CG_SLICE_NONE : cg_slice_str(mapping->host);
+    return cg_slice_equal(host, cg_slice_of(key->bytes, key->host_len)) &&
+           cg_slice_is(cg_slice_of(key->bytes + key->host_len, path_len), mapping->path);
+}
+
+static const struct cg_mapping *find_at(const struct cg_config *config, const struct key *key, size_t path_len,
+                                        uint32_t hash) {
+    uint32_t number;
+    for (uint32_t at = hash; cg_table_next(&config->mappings_by_path, hash, &at, &number);) {
+        if (stands_at(&config->mappings[number], key, path_len)) return &config->mappings[number];
+    }
+    return NULL;
 }
 
 /* The mapping with the longest path among the prefixes of the key's path, at the key's host. *prefix: its length. */
@@ -100,8 +107,7 @@ static const struct cg_mapping *find_longest(const struct cg_config *config, con
     uint32_t hash = cg_fnv(CG_FNV_START, key->bytes, key->host_len + candidate);
     for (;; candidate--) {
         if (candidate == key->path_len || path[candidate] == '/') {
-            struct cg_mapping *mapping;
-            HASH_FIND_BYHASHVALUE(hh, config->mappings_by_path, key->bytes, key->host_len + candidate, hash, mapping);
+            const struct cg_mapping *mapping = find_at(config, key, candidate, hash);
             *prefix = candidate;
             if (mapping != NULL) return mapping;
         }
@@ -142,7 +148,9 @@ const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct 
 }
 
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name) {
-    struct cg_mapping *mapping;
-    HASH_FIND(hh_name, config->mappings_by_name, name, strlen(name), mapping);
-    return mapping;
+    uint32_t hash = hash_of_name(name), number;
+    for (uint32_t at = hash; cg_table_next(&config->mappings_by_name, hash, &at, &number);) {
+        if (strcmp(config->mappings[number].name, name) == 0) return &config->mappings[number];
+    }
+    return NULL;
 }

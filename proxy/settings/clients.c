@@ -87,10 +87,9 @@ void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const jso
         client->name = cg_keep_text(reader, cg_slice_str(name));
         if (client->name == NULL) break;
         config->client_count++;
-        HASH_ADD_KEYPTR(hh_name, reader->clients_by_name, client->name, strlen(client->name), client);
-        if (!CG_HASH_HAS(hh_name, client)) reader->out_of_memory = true;
         read_client(reader, &child, value, &seen, client);
     }
     cg_seen_clear(&seen.tokens);
     cg_seen_clear(&seen.certificates);
+    if (!cg_config_index_clients(config)) reader->out_of_memory = true;
 }

@@ -21,7 +21,7 @@ void cg_read_finish(struct cg_reader *reader, struct cg_draft *draft);
 void cg_read_grants(struct cg_reader *reader, struct cg_draft *draft); /* clients */
 
 /* The members of a mapping whose security is a group. */
-void cg_fill_members(struct cg_reader *reader, struct cg_mapping *mapping);
+void cg_fill_members(struct cg_mapping *mapping);
 
 /* An array of method names as a set; 0 with a mistake. */
 uint32_t cg_read_method_set(struct cg_reader *reader, const struct cg_at *at, const json_t *json);

@@ -11,7 +11,6 @@ static void print_name(struct cg_out *out, const struct cg_row *row, const void 
 const struct cg_kind cg_kind_client_name = {.print = print_name, .json = "'type': 'string'"};
 
 static void read_client(struct cg_reader *reader, const struct cg_at *at, const char *name, struct cg_grant *grant) {
-    struct cg_client *client;
     if (strcmp(name, "anonymous") == 0) {
         if (!reader->takes_anonymous) {
             cg_mistake_at(reader, at,
@@ -19,9 +18,8 @@ static void read_client(struct cg_reader *reader, const struct cg_at *at, const 
         }
         return;
     }
-    HASH_FIND(hh_name, reader->clients_by_name, name, strlen(name), client);
-    if (client == NULL) cg_mistake_at(reader, at, "the client \"%.64s\" is not defined in \"clients\"", name);
-    grant->client = client;
+    grant->client = cg_config_client_by_name(reader->config, name);
+    if (grant->client == NULL) cg_mistake_at(reader, at, "the client \"%.64s\" is not defined in \"clients\"", name);
 }
 
 /* What is relayed has its method inside: "methods" may be written and bind nothing. */

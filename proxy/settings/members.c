@@ -125,7 +125,7 @@ void cg_read_members(struct cg_reader *reader, struct cg_draft *draft) {
     if (mapping->security == CG_SECURITY_GROUP) {
         if (json != NULL)
             cg_mistake_at(reader, &at, "the members of a secured mapping are the peers of its security group");
-        cg_fill_members(reader, mapping);
+        cg_fill_members(mapping);
     } else if (json != NULL) {
         read_list(reader, &at, json, mapping);
     }

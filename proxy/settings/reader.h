@@ -20,8 +20,7 @@ struct cg_reader {
     const char *folder;
     struct cg_arena scratch; /* until the end of reading */
     bool out_of_memory;
-    bool takes_anonymous;              /* a data listener does */
-    struct cg_client *clients_by_name; /* uthash head over hh_name, until the snapshot is indexed */
+    bool takes_anonymous; /* a data listener does */
 };
 
 struct cg_row;

@@ -52,6 +52,34 @@ static void read_entry(struct cg_reader *reader, const struct cg_at *at, const j
     if (next != NULL) entry->next_keys = read_keys(reader, &child, next, &entry->next_file, CG_GROUP_FILE_MEMBER);
 }
 
+/* The members of a security group, known by their credentials: one list for all its mappings. */
+
+static const char *member_name(struct cg_reader *reader, const struct cg_security_party *party) {
+    if (party->name != NULL) return cg_keep_text(reader, cg_slice_str(party->name));
+    char hex[2 * CG_OSCORE_ID_MAX + 1];
+    sodium_bin2hex(hex, sizeof hex, party->id.data, party->id.len);
+    return cg_keep_text(reader, cg_slice_str(hex));
+}
+
+static struct cg_slice identity_of(struct cg_reader *reader, const struct cg_security_party *party) {
+    uint8_t *hash = cg_keep_array(reader, 1, crypto_hash_sha256_BYTES);
+    if (hash == NULL) return CG_SLICE_NONE;
+    crypto_hash_sha256(hash, party->cred.data, party->cred.len);
+    return cg_slice_of(hash, crypto_hash_sha256_BYTES);
+}
+
+static void make_members(struct cg_reader *reader, const struct cg_security_group *keys, struct cg_members *members) {
+    members->list = cg_keep_array(reader, keys->peer_count, sizeof *members->list);
+    if (members->list == NULL) return;
+    members->count = keys->peer_count;
+    for (size_t i = 0; i < keys->peer_count; i++) {
+        struct cg_member *member = &members->list[i];
+        member->name = member_name(reader, &keys->peers[i]);
+        member->addr = keys->peers[i].address;
+        member->identity = identity_of(reader, &keys->peers[i]);
+    }
+}
+
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_config *config = reader->config;
     size_t max = (size_t)cg_row_of(&cg_document_rows, "security_groups")->max;
@@ -76,6 +104,7 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
                           "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
         } else {
             read_entry(reader, &child, value, entry);
+            if (entry->keys != NULL) make_members(reader, entry->keys, &entry->members);
         }
     }
 }
@@ -142,32 +171,10 @@ void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
     read_check_signature(reader, draft);
 }
 
-/* The members of a secured mapping are its group's, known by their credentials. */
-
-static const char *member_name(struct cg_reader *reader, const struct cg_security_party *party) {
-    if (party->name != NULL) return cg_keep_text(reader, cg_slice_str(party->name));
-    char hex[2 * CG_OSCORE_ID_MAX + 1];
-    sodium_bin2hex(hex, sizeof hex, party->id.data, party->id.len);
-    return cg_keep_text(reader, cg_slice_str(hex));
-}
-
-static struct cg_slice identity_of(struct cg_reader *reader, const struct cg_security_party *party) {
-    uint8_t *hash = cg_keep_array(reader, 1, crypto_hash_sha256_BYTES);
-    if (hash == NULL) return CG_SLICE_NONE;
-    crypto_hash_sha256(hash, party->cred.data, party->cred.len);
-    return cg_slice_of(hash, crypto_hash_sha256_BYTES);
-}
-
-void cg_fill_members(struct cg_reader *reader, struct cg_mapping *mapping) {
-    const struct cg_security_group *keys = mapping->keys == NULL ? NULL : mapping->keys->keys;
-    if (keys == NULL) return;
-    mapping->members = cg_keep_array(reader, keys->peer_count, sizeof *mapping->members);
-    if (mapping->members == NULL) return;
-    mapping->member_count = keys->peer_count;
-    for (size_t i = 0; i < keys->peer_count; i++) {
-        struct cg_member *member = &mapping->members[i];
-        member->name = member_name(reader, &keys->peers[i]);
-        member->addr = keys->peers[i].address;
-        member->identity = identity_of(reader, &keys->peers[i]);
-    }
+void cg_fill_members(struct cg_mapping *mapping) {
+    const struct cg_members *members = mapping->keys == NULL ? NULL : &mapping->keys->members;
+    if (members == NULL || members->count == 0) return;
+    mapping->members = members->list;
+    mapping->member_count = members->count;
+    mapping->roster = members;
 }

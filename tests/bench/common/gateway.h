@@ -11,7 +11,7 @@
 struct bench_gateway {
     pid_t pid;
     char folder[32];
-    uint16_t http, admin; /* ports */
+    uint16_t http, admin;    /* ports */
     uint32_t receive_buffer; /* bytes; 0: castgate's default */
     double idle;             /* CPU ns a ns of wall-clock time, with nothing to do */
 };

@@ -100,13 +100,12 @@ static void members_are_found_by_address(void **state) {
     }
     assert_int_equal(cg_config_index(config), CG_OK);
     struct cg_addr wanted = {.family = CG_FAMILY_IPV4, .port = 5683, .ip = {127, 1, 0, 2}};
-    struct cg_member *found;
-    HASH_FIND(hh, mapping->members_by_addr, &wanted, sizeof wanted, found);
+    const struct cg_member *found =
+        cg_members_at(mapping->roster, &wanted, cg_member_hash(cg_slice_of(&wanted, sizeof wanted)));
     assert_ptr_equal(found, &mapping->members[1]);
     assert_int_equal(found->number, 1);
     wanted.port = 5684;
-    HASH_FIND(hh, mapping->members_by_addr, &wanted, sizeof wanted, found);
-    assert_null(found);
+    assert_null(cg_members_at(mapping->roster, &wanted, cg_member_hash(cg_slice_of(&wanted, sizeof wanted))));
     cg_config_unref(config);
 }
 
