@@ -27,8 +27,7 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
     return CG_OK;
 }
 
-int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struct cg_group_keys *keys,
-                 const char **why) {
+int cg_epoch_new(struct cg_epoch **made, const struct cg_group_keys *keys, const char **why) {
     struct cg_epoch *epoch = calloc(1, sizeof *epoch);
     if (epoch == NULL) return CG_E_NO_MEMORY;
     epoch->references = 1;
@@ -36,16 +35,17 @@ int cg_epoch_new(struct cg_epoch **made, struct cg_senders *senders, const struc
     int err = cg_oscore_context_new(&epoch->context, keys->params, why);
     if (err == CG_OK) err = cg_oscore_keys_fingerprint(epoch->context, epoch->keys);
     if (err == CG_OK) err = add_peers(epoch, keys, why);
-    if (err == CG_OK) {
-        epoch->sender = cg_senders_get(senders, &keys->sender);
-        if (epoch->sender == NULL) err = CG_E_NO_MEMORY;
-    }
     if (err < 0) {
         cg_epoch_unref(epoch);
         return err;
     }
     *made = epoch;
     return CG_OK;
+}
+
+int cg_epoch_set_sender(struct cg_epoch *epoch, struct cg_senders *senders, const struct cg_sender_id *id) {
+    epoch->sender = cg_senders_get(senders, id);
+    return epoch->sender == NULL ? CG_E_NO_MEMORY : CG_OK;
 }
 
 struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch) {

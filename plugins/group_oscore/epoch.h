@@ -27,8 +27,11 @@ struct cg_epoch {
     uint64_t retired_us; /* when its key material was replaced; 0: it is in use */
 };
 
-int cg_epoch_new(struct cg_epoch **epoch, struct cg_senders *senders, const struct cg_group_keys *keys,
-                 const char **why) CG_MUST_CHECK;
+/* On any thread; without a sender. */
+int cg_epoch_new(struct cg_epoch **epoch, const struct cg_group_keys *keys, const char **why) CG_MUST_CHECK;
+/* CG_E_NO_MEMORY. */
+int cg_epoch_set_sender(struct cg_epoch *epoch, struct cg_senders *senders,
+                        const struct cg_sender_id *id) CG_MUST_CHECK;
 struct cg_epoch *cg_epoch_ref(struct cg_epoch *epoch);
 void cg_epoch_unref(struct cg_epoch *epoch); /* NULL has no effect */
 /* Whether both send with the same key: they may differ in their members. */

@@ -95,9 +95,16 @@ static void inherit_generation(struct cg_group_oscore *group, const struct cg_ep
     known->generation = cg_oscore_generation(epoch->context);
 }
 
+/* One that was prepared, or a new one, in the group. */
 static int new_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, struct cg_epoch **epoch,
                      const char **why) {
-    int err = cg_epoch_new(epoch, group->services->senders, keys, why);
+    int err = CG_OK;
+    if (keys->made != NULL) {
+        *epoch = cg_epoch_ref(keys->made);
+    } else {
+        err = cg_epoch_new(epoch, keys, why);
+    }
+    if (err == CG_OK) err = cg_epoch_set_sender(*epoch, group->services->senders, &keys->sender);
     if (err < 0) return err;
     inherit_generation(group, *epoch);
     cg_epoch_inherit_addresses(*epoch, group->next);
@@ -107,22 +114,43 @@ static int new_epoch(struct cg_group_oscore *group, const struct cg_group_keys *
     return CG_OK;
 }
 
-/* What is in use already goes on; but what is retired does not come back as `next`. */
+/* What is in use already goes on; but what is retired does not come back as `next`. NULL: it is not in use. */
+static struct cg_epoch *in_use(const struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next) {
+    if (!is_next && has_digest(group->current, keys)) return group->current;
+    return has_digest(group->next, keys) ? group->next : NULL;
+}
+
 static int get_epoch(struct cg_group_oscore *group, const struct cg_group_keys *keys, bool is_next,
                      struct cg_epoch **epoch, const char **why) {
     if (keys == NULL) return CG_OK;
-    if (!is_next && has_digest(group->current, keys)) *epoch = cg_epoch_ref(group->current);
-    if (*epoch == NULL && has_digest(group->next, keys)) *epoch = cg_epoch_ref(group->next);
-    return *epoch != NULL ? CG_OK : new_epoch(group, keys, epoch, why);
+    struct cg_epoch *known = in_use(group, keys, is_next);
+    if (known == NULL) return new_epoch(group, keys, epoch, why);
+    *epoch = cg_epoch_ref(known);
+    return CG_OK;
+}
+
+static bool is_the_same(const struct cg_group_keys *a, const struct cg_group_keys *b) {
+    return a != NULL && b != NULL && memcmp(a->digest, b->digest, sizeof a->digest) == 0;
+}
+
+int cg_group_oscore_prepare(const struct cg_group_oscore *group, struct cg_group_keys *current,
+                            struct cg_group_keys *next, const char **why) {
+    int err = CG_OK;
+    if (current != NULL && in_use(group, current, false) == NULL) err = cg_epoch_new(&current->made, current, why);
+    if (err < 0 || next == NULL || is_the_same(current, next) || in_use(group, next, true) != NULL) return err;
+    return cg_epoch_new(&next->made, next, why);
+}
+
+void cg_group_keys_fini(struct cg_group_keys *keys) {
+    cg_epoch_unref(keys->made);
+    keys->made = NULL;
 }
 
 int cg_group_oscore_stage(struct cg_group_oscore *group, const struct cg_group_keys *current,
                           const struct cg_group_keys *next, const char **why) {
     cg_group_oscore_discard(group);
     int err = get_epoch(group, current, false, &group->staged_current, why);
-    if (err == CG_OK && !(next != NULL && has_digest(group->staged_current, next))) {
-        err = get_epoch(group, next, true, &group->staged_next, why);
-    }
+    if (err == CG_OK && !is_the_same(current, next)) err = get_epoch(group, next, true, &group->staged_next, why);
     if (err < 0) cg_group_oscore_discard(group);
     return err;
 }

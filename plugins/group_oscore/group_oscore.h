@@ -26,6 +26,8 @@ struct cg_group_peer {
 
 #define CG_GROUP_DIGEST_LEN 32
 
+struct cg_epoch;
+
 /* One epoch's key material; borrowed for the call. */
 struct cg_group_keys {
     uint8_t digest[CG_GROUP_DIGEST_LEN];   /* equal for equal keys and members: what is in use already goes on with its
@@ -34,6 +36,7 @@ struct cg_group_keys {
     struct cg_sender_id sender;            /* whose sequence numbers these are */
     const struct cg_group_peer *peers;
     size_t peer_count;
+    struct cg_epoch *made; /* by cg_group_oscore_prepare, which the params and peers are then only needed for; owned */
 };
 
 struct cg_group_oscore;
@@ -42,6 +45,13 @@ struct cg_group_oscore;
 struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services);
 void cg_group_oscore_free(struct cg_group_oscore *group); /* when every cast of it has ended */
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group);
+
+/* The work of making keys, for `stage` to find it done: on any thread, as long as nobody commits for this group. NULL
+ * as for `stage`. CG_E_KEY with *why, CG_E_NO_MEMORY. What is made goes with cg_group_keys_fini, on the loop's thread
+ * if it was staged. */
+int cg_group_oscore_prepare(const struct cg_group_oscore *group, struct cg_group_keys *current,
+                            struct cg_group_keys *next, const char **why) CG_MUST_CHECK;
+void cg_group_keys_fini(struct cg_group_keys *keys);
 
 /* What the group is to have: `current` is sent under, answers under `next` are accepted as well (a rekey that is
  * prepared; NULL: none). Both NULL: no keys any more. Nothing changes before `commit`; `discard` forgets it. CG_E_KEY

@@ -20,15 +20,16 @@ void cg_program_init_end(struct cg_program *program) {
     program->ending.data = program;
 }
 
-static void on_store_closed(void *ctx) {
+static void on_thread_done(void *ctx) {
     struct cg_program *program = ctx;
-    uv_close((uv_handle_t *)&program->deadline, NULL);
+    if (--program->threads == 0) uv_close((uv_handle_t *)&program->deadline, NULL);
 }
 
-/* Every number that was given is durable, and what the disk still does cannot be stopped. */
+/* Every number that was given is durable, and what a disk still does cannot be stopped. */
 static void on_deadline(uv_timer_t *timer) {
     (void)timer;
-    cg_log(CG_LOG_WARNING, "stopping", "the store has not answered in time: it is left to the disk; no number is lost");
+    cg_log(CG_LOG_WARNING, "stopping",
+           "a disk has not answered in time: what is left is left to it; no number is lost");
     cg_log_last_words("", 0);
     _exit(EXIT_SUCCESS);
 }
@@ -36,7 +37,9 @@ static void on_deadline(uv_timer_t *timer) {
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     cg_fronts_close(program);
-    cg_protectors_close(&program->protectors, on_store_closed, program);
+    program->threads = 2;
+    cg_protectors_close(&program->protectors, on_thread_done, program);
+    cg_worker_close(program->worker, on_thread_done, program);
     cg_names_close(program->names);
     cg_loop_close(&program->loop);
 }

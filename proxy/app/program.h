@@ -3,11 +3,17 @@
 #define CG_APP_PROGRAM_H
 
 #include "app/fronts.h"
+#include "app/load.h"
 #include "app/plugins.h"
-#include "app/protectors.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
-#include "io/names.h"
+
+struct cg_reload {
+    struct cg_load load;
+    struct cg_work work;
+    bool running;
+    bool again; /* asked for while it ran: the file may have changed meanwhile */
+};
 
 struct cg_program {
     const char *file;
@@ -15,15 +21,18 @@ struct cg_program {
     struct cg_loop loop;
     struct cg_protectors protectors;
     struct cg_names *names;
+    struct cg_worker *worker;
+    struct cg_reload reload;
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
     uv_timer_t ending;           /* while stopping: looks whether all is done */
     uv_timer_t deadline;         /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us;         /* when the end began; 0: running */
+    unsigned threads;            /* while closing: the store's and the worker's, as far as they are not done */
     bool finished_early;         /* the exchanges were told to end with what they have */
 };
 
-/* Reads the settings file again; mistakes leave all as it was. */
+/* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
 
 /* The end, when it is asked for: the running exchanges first. */

@@ -35,6 +35,16 @@ void cg_protectors_init(struct cg_protectors *protectors);
 int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config,
                          struct cg_problem *problem) CG_MUST_CHECK;
 
+/* The same in two moves: the first on any thread, as long as nobody adopts anything meanwhile; it has all the work in
+ * it. The second on the loop's; it costs by the security groups that there are. The plan is freed on the loop's thread,
+ * whatever became of it, and after a failure, too. */
+struct cg_protectors_plan;
+int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *config, struct cg_protectors_plan **plan,
+                       struct cg_problem *problem) CG_MUST_CHECK;
+int cg_protectors_adopt(struct cg_protectors *protectors, struct cg_protectors_plan *plan,
+                        struct cg_problem *problem) CG_MUST_CHECK;
+void cg_protectors_plan_free(struct cg_protectors_plan *plan); /* NULL is fine */
+
 /* Starts what needs the loop: the pool, and the store when there is a security group. The store is opened on its own
  * thread; one that cannot be is an error in the log: secured sending fails until it can (503). Call it again after a
  * reload. */

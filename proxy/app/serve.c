@@ -8,6 +8,7 @@
 #include "app/program.h"
 #include "app/settings_file.h"
 #include "base/check.h"
+#include "base/container.h"
 #include "base/log.h"
 #include "builtin.h"
 
@@ -56,69 +57,96 @@ static bool fails(const struct cg_problem *problem) {
     return false;
 }
 
-/* What needs no loop. */
-static bool compose(struct cg_program *program, struct cg_config *config, struct cg_problem *problem) {
+/* What needs no loop. The settings are loaded by the worker, too: what its thread leaves free it uses again at a
+ * reload. */
+static bool compose(struct cg_program *program) {
     cg_protectors_init(&program->protectors);
     program->names = cg_names_new(&(struct cg_names_options){0});
-    if (program->names == NULL) return cg_problem_no_memory(problem) == CG_OK;
-    return cg_plugins_load(&program->plugins, &builtin_encoders, config, problem) == CG_OK &&
-           cg_protectors_attach(&program->protectors, config, problem) == CG_OK &&
-           cg_names_attach(program->names, config, problem) == CG_OK;
+    program->worker = cg_worker_new();
+    return program->names != NULL && program->worker != NULL;
+}
+
+/* Settings that are good in themselves. */
+static bool take_settings(struct cg_program *program, struct cg_load *load, struct cg_problem *problem) {
+    *problem = load->problem;
+    if (load->err < 0 || cg_plugins_load(&program->plugins, &builtin_encoders, load->config, problem) < 0 ||
+        cg_load_adopt_protectors(load, problem) < 0)
+        return false;
+    cg_load_adopt_names(load);
+    return true;
 }
 
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
     cg_names_open(program->names, &loop->uv);
+    cg_worker_open(program->worker, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     return cg_fronts_open(program, problem) == CG_OK;
 }
 
-/* Until it is told to end. */
-static bool serve(struct cg_program *program, struct cg_config *config, struct cg_problem *problem) {
-    if (cg_loop_init(&program->loop, config, on_signal, program, problem) < 0) return fails(problem);
-    bool opened = open_all(program, config, problem);
+/* Until it is told to end. The gateway has the settings as long as it needs them, which is not for ever. */
+static bool serve(struct cg_program *program, struct cg_load *load, struct cg_problem *problem) {
+    if (cg_loop_init(&program->loop, load->config, on_signal, program, problem) < 0) return fails(problem);
+    bool opened = open_all(program, load->config, problem);
     if (opened) {
         cg_fronts_log_listeners(program);
-        log_ready(config);
+        log_ready(load->config);
     } else {
         fails(problem);
         cg_program_close(program);
     }
+    cg_load_fini(load);
     cg_loop_run(&program->loop);
     cg_loop_fini(&program->loop);
     return opened;
 }
 
-static void dissolve(struct cg_program *program, struct cg_config *config) {
+static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
     cg_protectors_fini(&program->protectors);
-    cg_config_unref(config);
-    cg_names_free(program->names); /* the settings' targets have their groups from there */
+    cg_worker_free(program->worker); /* it frees the settings */
+    cg_names_free(program->names);   /* whose targets have their groups from there */
 }
 
-/* Takes the reference. */
-static bool run(struct cg_program *program, struct cg_config *config) {
+static bool run(struct cg_program *program, struct cg_load *load) {
     struct cg_problem problem = {0};
-    cg_settings_log_warnings(program->file, config);
+    cg_settings_log_mistakes(CG_LOG_WARNING, "settings", program->file, &load->warnings);
     raise_fd_limit();
-    bool composed = compose(program, config, &problem) || fails(&problem);
-    bool served = composed && serve(program, config, &problem);
-    dissolve(program, config);
-    return served;
+    return (take_settings(program, load, &problem) || fails(&problem)) && serve(program, load, &problem);
+}
+
+static void run_load(struct cg_work *work) { cg_load_run(&CG_CONTAINER(work, struct cg_reload, work)->load); }
+
+static int load_and_run(struct cg_program *program) {
+    struct cg_reload first = {.work.run = run_load,
+                              .load = {.file = program->file,
+                                       .names = program->names,
+                                       .protectors = &program->protectors,
+                                       .worker = program->worker}};
+    cg_worker_do_now(program->worker, &first.work);
+    int status = CG_EXIT_SETTINGS;
+    if (first.load.config == NULL) {
+        cg_settings_print_mistakes(program->file, first.load.err, &first.load.mistakes);
+    } else if ((program->log = cg_log_writer_open()) == NULL) {
+        cg_log(CG_LOG_ERROR, "start", "no memory or no thread for the log");
+        status = EXIT_FAILURE;
+    } else {
+        status = run(program, &first.load) ? EXIT_SUCCESS : EXIT_FAILURE;
+    }
+    cg_load_fini(&first.load);
+    return status;
 }
 
 int cg_serve(const char *file) {
     struct cg_program program = {.file = file};
-    struct cg_config *config = cg_settings_load_or_print(file);
-    if (config == NULL) return CG_EXIT_SETTINGS;
-    program.log = cg_log_writer_open();
-    if (program.log == NULL) {
-        cg_log(CG_LOG_ERROR, "start", "no memory or no thread for the log");
-        cg_config_unref(config);
-        return EXIT_FAILURE;
+    int status = EXIT_FAILURE;
+    if (compose(&program)) {
+        status = load_and_run(&program);
+    } else {
+        cg_log(CG_LOG_ERROR, "start", "no memory, or no thread, to load the settings with");
     }
-    bool served = run(&program, config);
+    dissolve(&program);
     cg_log_writer_close(program.log);
-    return served ? EXIT_SUCCESS : EXIT_FAILURE;
+    return status;
 }

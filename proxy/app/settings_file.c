@@ -3,7 +3,8 @@
 
 #include <stdio.h>
 
-static void print_mistakes(const char *file, const struct cg_mistakes *mistakes) {
+void cg_settings_print_mistakes(const char *file, int err, const struct cg_mistakes *mistakes) {
+    if (err == CG_E_NO_MEMORY) fprintf(stderr, "%s: no memory for these settings\n", file);
     for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
         fprintf(stderr, "%s: %s: %s\n", file, it->pointer[0] == 0 ? "/" : it->pointer, it->message);
     }
@@ -24,29 +25,12 @@ void cg_settings_log_mistakes(enum cg_log_level level, const char *event, const 
     if (mistakes->count > mistakes->listed) cg_log(level, event, "and %zu more", mistakes->count - mistakes->listed);
 }
 
-void cg_settings_log_warnings(const char *file, const struct cg_config *config) {
-    struct cg_mistakes warnings;
-    cg_mistakes_init(&warnings);
-    cg_settings_warnings(config, &warnings);
-    cg_settings_log_mistakes(CG_LOG_WARNING, "settings", file, &warnings);
-    cg_mistakes_fini(&warnings);
-}
-
-void cg_settings_log_restarts(const char *file, const struct cg_config *old, const struct cg_config *fresh) {
-    struct cg_mistakes warnings;
-    cg_mistakes_init(&warnings);
-    cg_settings_restarts(old, fresh, &warnings);
-    cg_settings_log_mistakes(CG_LOG_WARNING, "reload", file, &warnings);
-    cg_mistakes_fini(&warnings);
-}
-
 struct cg_config *cg_settings_load_or_print(const char *file) {
     struct cg_mistakes mistakes;
     cg_mistakes_init(&mistakes);
     struct cg_config *config = NULL;
     int err = cg_settings_load(file, &config, &mistakes);
-    if (err == CG_E_NO_MEMORY) fprintf(stderr, "%s: no memory for these settings\n", file);
-    if (err < 0) print_mistakes(file, &mistakes);
+    if (err < 0) cg_settings_print_mistakes(file, err, &mistakes);
     cg_mistakes_fini(&mistakes);
     return err < 0 ? NULL : config;
 }

@@ -11,9 +11,7 @@ struct cg_config *cg_settings_load_or_print(const char *file);
 
 void cg_settings_log_mistakes(enum cg_log_level level, const char *event, const char *file,
                               const struct cg_mistakes *mistakes);
-/* What is allowed and likely not meant. */
-void cg_settings_log_warnings(const char *file, const struct cg_config *config);
-/* What changed and counts after a restart only. */
-void cg_settings_log_restarts(const char *file, const struct cg_config *old, const struct cg_config *fresh);
+/* To stderr. `err`: what loading said. */
+void cg_settings_print_mistakes(const char *file, int err, const struct cg_mistakes *mistakes);
 
 #endif

@@ -237,49 +237,106 @@ static void on_done(uv_async_t *async) {
 
 /* Snapshots */
 
-static struct name *find_or_add(struct cg_names *names, struct cg_slice host) {
+/* A name that a target of the snapshot has. */
+struct planned_name {
     struct name *name;
-    HASH_FIND(hh, names->by_host, host.data, host.len, name);
-    if (name != NULL) return name;
-    name = calloc(1, sizeof *name);
+    bool is_new; /* the table does not have it yet: it is the plan's */
+    UT_hash_handle hh;
+};
+
+struct cg_names_plan {
+    struct planned_name *by_host; /* uthash head */
+};
+
+static struct name *new_name(struct cg_slice host) {
+    struct name *name = calloc(1, sizeof *name);
     if (name == NULL) return NULL;
     CG_CHECK(host.len <= HOST_MAX);
     memcpy(name->host, host.data, host.len);
     strcpy(name->resolved.why, "the name has not been looked up yet");
-    HASH_ADD_KEYPTR(hh, names->by_host, name->host, host.len, name);
-    if (CG_HASH_HAS(hh, name)) return name;
-    free(name);
+    return name;
+}
+
+static void free_planned(struct planned_name *planned) {
+    if (planned->is_new) free(planned->name);
+    free(planned);
+}
+
+/* NULL: no memory. */
+static struct planned_name *plan_name(const struct cg_names *names, struct cg_names_plan *plan, struct cg_slice host) {
+    struct planned_name *planned;
+    HASH_FIND(hh, plan->by_host, host.data, host.len, planned);
+    if (planned != NULL) return planned;
+    planned = calloc(1, sizeof *planned);
+    if (planned == NULL) return NULL;
+    HASH_FIND(hh, names->by_host, host.data, host.len, planned->name);
+    planned->is_new = planned->name == NULL;
+    if (planned->is_new) planned->name = new_name(host);
+    if (planned->name != NULL) HASH_ADD_KEYPTR(hh, plan->by_host, planned->name->host, host.len, planned);
+    if (CG_HASH_HAS(hh, planned)) return planned;
+    free_planned(planned);
     return NULL;
 }
 
-/* Makes what is not there yet; false: no memory. */
-static bool add_names(struct cg_names *names, const struct cg_mapping *mapping) {
+/* False: no memory. */
+static bool plan_mapping(const struct cg_names *names, struct cg_names_plan *plan, struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {
-        struct cg_slice host = mapping->targets[i].host;
-        if (host.len > 0 && find_or_add(names, host) == NULL) return false;
+        struct cg_target *target = &mapping->targets[i];
+        if (target->host.len == 0) continue;
+        const struct planned_name *planned = plan_name(names, plan, target->host);
+        if (planned == NULL) return false;
+        target->resolved = &planned->name->resolved;
     }
     return true;
 }
 
-static void attach_mapping(struct cg_names *names, struct cg_mapping *mapping) {
-    for (size_t i = 0; i < mapping->target_count; i++) {
-        struct cg_target *target = &mapping->targets[i];
-        if (target->host.len == 0) continue;
-        struct name *name = find_or_add(names, target->host);
-        name->generation = names->generation;
-        name->due_ms = 0;
-        target->resolved = &name->resolved;
+int cg_names_plan(const struct cg_names *names, struct cg_config *config, struct cg_names_plan **made,
+                  struct cg_problem *problem) {
+    struct cg_names_plan *plan = *made = calloc(1, sizeof *plan);
+    if (plan == NULL) return cg_problem_no_memory(problem);
+    for (size_t i = 0; i < config->mapping_count; i++) {
+        if (!plan_mapping(names, plan, &config->mappings[i])) return cg_problem_no_memory(problem);
+    }
+    return CG_OK;
+}
+
+void cg_names_plan_free(struct cg_names_plan *plan) {
+    if (plan == NULL) return;
+    struct planned_name *planned, *next;
+    HASH_ITER(hh, plan->by_host, planned, next) {
+        HASH_DEL(plan->by_host, planned);
+        free_planned(planned);
+    }
+    free(plan);
+}
+
+int cg_names_reserve(struct cg_names *names, struct cg_names_plan *plan, struct cg_problem *problem) {
+    struct planned_name *planned, *next;
+    HASH_ITER(hh, plan->by_host, planned, next) {
+        struct name *name = planned->name;
+        if (!planned->is_new) continue;
+        HASH_ADD_KEYPTR(hh, names->by_host, name->host, planned->hh.keylen, name);
+        if (!CG_HASH_HAS(hh, name)) return cg_problem_no_memory(problem);
+        planned->is_new = false;
+    }
+    return CG_OK;
+}
+
+void cg_names_adopt(struct cg_names *names, const struct cg_names_plan *plan) {
+    names->generation++;
+    for (const struct planned_name *it = plan->by_host; it != NULL; it = it->hh.next) {
+        it->name->generation = names->generation;
+        it->name->due_ms = 0;
     }
 }
 
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) {
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (add_names(names, &config->mappings[i])) continue;
-        return cg_problem_no_memory(problem);
-    }
-    names->generation++;
-    for (size_t i = 0; i < config->mapping_count; i++) attach_mapping(names, &config->mappings[i]);
-    return CG_OK;
+    struct cg_names_plan *plan;
+    int err = cg_names_plan(names, config, &plan, problem);
+    if (err == CG_OK) err = cg_names_reserve(names, plan, problem);
+    if (err == CG_OK) cg_names_adopt(names, plan);
+    cg_names_plan_free(plan);
+    return err;
 }
 
 /* Life */

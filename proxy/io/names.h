@@ -29,9 +29,19 @@ struct cg_names;
 /* NULL: out of memory. */
 struct cg_names *cg_names_new(const struct cg_names_options *options);
 /* Gives every target with a host name its struct cg_resolved, which lives as long as the table. Names that no target of
- * this snapshot has are not looked up any more. CG_E_NO_MEMORY: all is as before. Cannot fail for a snapshot that was
- * attached before. */
+ * this snapshot has are not looked up any more. CG_E_NO_MEMORY: all is as before. */
 int cg_names_attach(struct cg_names *names, struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
+
+/* The same in three moves. The first on any thread, as long as nobody reserves anything meanwhile: it walks all
+ * mappings. The others on the loop's: they cost by the different names that there are; a plan that is reserved and not
+ * adopted changes nothing. The plan is freed in any case, after a failure, too. */
+struct cg_names_plan;
+int cg_names_plan(const struct cg_names *names, struct cg_config *config, struct cg_names_plan **plan,
+                  struct cg_problem *problem) CG_MUST_CHECK;
+int cg_names_reserve(struct cg_names *names, struct cg_names_plan *plan, struct cg_problem *problem) CG_MUST_CHECK;
+void cg_names_adopt(struct cg_names *names, const struct cg_names_plan *plan);
+void cg_names_plan_free(struct cg_names_plan *plan); /* NULL is fine */
+
 /* Starts looking up on `uv`: at once, and whenever it is time. Calling it again after an attach looks all names up at
  * once. */
 void cg_names_open(struct cg_names *names, uv_loop_t *uv);

@@ -36,6 +36,15 @@ void cg_config_unref(struct cg_config *config) {
     if (config == NULL) return;
     CG_CHECK(config->references > 0);
     if (--config->references > 0) return;
+    if (config->bury != NULL) {
+        config->bury(config);
+    } else {
+        cg_config_free(config);
+    }
+}
+
+void cg_config_free(struct cg_config *config) {
+    CG_CHECK(config->references == 0);
     free_keys(config);
     HASH_CLEAR(hh, config->security_groups_by_name);
     cg_arena_fini(&config->arena);

@@ -171,8 +171,11 @@ struct cg_http_settings {
 };
 
 struct cg_config {
-    unsigned references;
+    unsigned references;   /* all of one thread */
     struct cg_arena arena; /* holds everything, the snapshot itself apart */
+    void (*bury)(
+        struct cg_config *config); /* calls cg_config_free some time, on any thread; NULL: it is freed at once */
+    void *undertaker;              /* for whoever set `bury` */
     struct cg_http_settings http;
     struct cg_http_settings admin; /* same shape; strict and coap_payload unused */
     struct cg_group_settings group;
@@ -206,7 +209,9 @@ struct cg_config {
  * out of memory. */
 struct cg_config *cg_config_new(void);
 struct cg_config *cg_config_ref(struct cg_config *config);
-void cg_config_unref(struct cg_config *config); /* NULL is fine */
+/* The last one buries it. NULL is fine. */
+void cg_config_unref(struct cg_config *config);
+void cg_config_free(struct cg_config *config); /* which nobody refers to any more */
 
 /* After the arrays are filled, once: numbers the entries and builds the look-up tables (of the mappings' members, too).
  * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY: the

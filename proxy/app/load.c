@@ -1,0 +1,73 @@
+/* One load of the settings. The hard thing is memory: a document of 100 000 mappings is parsed into more than what is
+ * kept of it, all in small pieces; they are given back to the system when they are free, or every load would leave its
+ * largest moment behind. */
+#include "app/load.h"
+
+#include <malloc.h>
+
+#include "base/container.h"
+
+/* The snapshot's end, in the snapshot itself: burying it takes no memory. */
+struct grave {
+    struct cg_work work;
+    struct cg_config *config;
+    struct cg_worker *worker;
+};
+
+static void free_config(struct cg_work *work) {
+    cg_config_free(CG_CONTAINER(work, struct grave, work)->config);
+    malloc_trim(0);
+}
+
+static void bury(struct cg_config *config) {
+    struct grave *grave = config->undertaker;
+    cg_worker_do(grave->worker, &grave->work);
+}
+
+static int dig_grave(struct cg_config *config, struct cg_worker *worker) {
+    struct grave *grave = cg_arena_zalloc(&config->arena, sizeof *grave);
+    if (grave == NULL) return CG_E_NO_MEMORY;
+    *grave = (struct grave){.work.run = free_config, .config = config, .worker = worker};
+    config->undertaker = grave;
+    config->bury = bury;
+    return CG_OK;
+}
+
+/* The plans change the snapshot while nobody else has it: its mappings get their protectors, its targets their names.
+ */
+static int plan(struct cg_load *load) {
+    if (dig_grave(load->config, load->worker) < 0) return cg_problem_no_memory(&load->problem);
+    int err = cg_protectors_plan(load->protectors, load->config, &load->protectors_plan, &load->problem);
+    return err < 0 ? err : cg_names_plan(load->names, load->config, &load->names_plan, &load->problem);
+}
+
+void cg_load_run(struct cg_load *load) {
+    cg_mistakes_init(&load->mistakes);
+    cg_mistakes_init(&load->warnings);
+    cg_mistakes_init(&load->restarts);
+    load->err = cg_settings_load(load->file, &load->config, &load->mistakes);
+    if (load->err == CG_E_NO_MEMORY) cg_problem_no_memory(&load->problem);
+    if (load->err == CG_OK) load->err = plan(load);
+    if (load->err == CG_OK) {
+        cg_settings_warnings(load->config, &load->warnings);
+        if (load->old != NULL) cg_settings_restarts(load->old, load->config, &load->restarts);
+    }
+    malloc_trim(0);
+}
+
+int cg_load_adopt_protectors(struct cg_load *load, struct cg_problem *problem) {
+    int err = cg_names_reserve(load->names, load->names_plan, problem);
+    return err < 0 ? err : cg_protectors_adopt(load->protectors, load->protectors_plan, problem);
+}
+
+void cg_load_adopt_names(struct cg_load *load) { cg_names_adopt(load->names, load->names_plan); }
+
+void cg_load_fini(struct cg_load *load) {
+    cg_names_plan_free(load->names_plan);
+    cg_protectors_plan_free(load->protectors_plan);
+    cg_mistakes_fini(&load->mistakes);
+    cg_mistakes_fini(&load->warnings);
+    cg_mistakes_fini(&load->restarts);
+    cg_config_unref(load->config);
+    *load = (struct cg_load){.file = load->file};
+}
