@@ -19,9 +19,13 @@ int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...)
 int cg_problem_no_memory(struct cg_problem *problem);
 int cg_problem_memory_full(struct cg_problem *problem);
 
+/* What a client is known by. */
+enum cg_proof { CG_PROOF_NONE, CG_PROOF_TOKEN, CG_PROOF_CERTIFICATE };
+
 struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
+    enum cg_proof proof;            /* with a client */
     bool may_be_anonymous;          /* the listener takes anonymous clients */
     bool is_remote;                 /* the listener is off loopback: nobody relays anonymously there */
     bool head_only;                 /* HEAD: as GET, the front drops the body */

@@ -58,6 +58,7 @@ static int identify_by_token(struct cg_request *request, const struct cg_config 
     uint8_t digest[32];
     crypto_hash_sha256(digest, token.data, token.len); /* takes no memory, so it cannot fail */
     request->client = cg_config_client_by_token(config, digest);
+    request->proof = CG_PROOF_TOKEN;
     return request->client == NULL ? bad_token(problem) : CG_OK;
 }
 
@@ -75,6 +76,7 @@ static int identify_by_certificate(struct cg_request *request, const struct cg_c
     if (err == CG_E_NOT_FOUND) return CG_OK;
     if (err < 0) return err;
     request->client = cg_config_client_by_certificate(config, digest);
+    request->proof = CG_PROOF_CERTIFICATE;
     return request->client == NULL ? unknown_certificate(digest, problem) : CG_OK;
 }
 

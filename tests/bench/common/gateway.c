@@ -66,7 +66,7 @@ _Noreturn static void run_gateway(const char *file, int log) {
 }
 
 static void wait_until_listening(struct bench_gateway *gateway) {
-    for (int i = 0; i < 500; i++) {
+    for (int i = 0; i < 3000; i++) {
         int fd = bench_http_try_connect(gateway->http);
         if (fd >= 0) {
             close(fd);

@@ -1,0 +1,48 @@
+/* Comparing a running request with other settings than its own. The hard thing: both sides have a client and a mapping
+ * of that name, which are not the same objects, so everything goes by name, and a client by what it has proven. */
+#include "model/withdrawal.h"
+
+#include "model/access.h"
+#include "model/mapping.h"
+
+#define MAY_HAVE_ACTED "; members may have acted on the request"
+
+static bool is_same_hash(bool had, const uint8_t before[32], bool has, const uint8_t now[32]) {
+    return had && has && memcmp(before, now, 32) == 0;
+}
+
+static bool proves_still(const struct cg_request *request, const struct cg_client *now) {
+    const struct cg_client *before = request->client;
+    if (request->proof == CG_PROOF_CERTIFICATE) {
+        return is_same_hash(before->has_certificate, before->certificate_sha256, now->has_certificate,
+                            now->certificate_sha256);
+    }
+    return is_same_hash(before->has_token, before->token_sha256, now->has_token, now->token_sha256);
+}
+
+/* The client as it is now; NULL with *problem. */
+static const struct cg_client *find_client(const struct cg_config *now, const struct cg_request *request,
+                                           struct cg_problem *problem) {
+    const struct cg_client *client = cg_config_client_by_name(now, request->client->name);
+    if (client == NULL) {
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings" MAY_HAVE_ACTED,
+                       request->client->name);
+    } else if (!proves_still(request, client)) {
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn" MAY_HAVE_ACTED,
+                       request->proof == CG_PROOF_CERTIFICATE ? "certificate" : "token", client->name);
+        return NULL;
+    }
+    return client;
+}
+
+int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *mapping, const struct cg_request *request,
+                        struct cg_problem *problem) {
+    const struct cg_mapping *successor = cg_mapping_by_name(now, mapping->name);
+    struct cg_request again = *request;
+    if (successor == NULL) {
+        return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings" MAY_HAVE_ACTED,
+                              mapping->name);
+    }
+    if (request->client != NULL) again.client = find_client(now, request, problem);
+    return problem->err < 0 ? problem->err : cg_access_check(successor, &again, problem);
+}

@@ -1,0 +1,13 @@
+/* What a request that runs under earlier settings may lose: its mapping, its client, what the client came in by, its
+ * grant. Everything else that has changed is for later requests. */
+#ifndef CG_MODEL_WITHDRAWAL_H
+#define CG_MODEL_WITHDRAWAL_H
+
+#include "model/request.h"
+
+/* CG_OK: `now`, the settings in use, still lets it be. Else CG_E_NOT_FOUND, CG_E_UNAUTHORIZED or what cg_access_check
+ * says, with *problem for the client. `mapping` and `request` are those of earlier settings. */
+int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *mapping, const struct cg_request *request,
+                        struct cg_problem *problem) CG_MUST_CHECK;
+
+#endif
