@@ -14,6 +14,7 @@
  * is the only way out and frees the exchange, so nothing may touch it after GONE. */
 /* clang-format on */
 #include "exchange/exchange.h"
+#include "exchange/withdraw.h"
 
 #include "base/container.h"
 #include "base/log.h"
@@ -144,12 +145,19 @@ void cg_exchange_init(struct cg_gateway *gateway, struct cg_exchange *exchange) 
     cg_arena_init(&exchange->arena, exchange->config->limits.exchange_memory, &gateway->quota);
 }
 
+/* What other settings took from it ends it, whatever it waits for. */
+static void lose(struct cg_exchange *exchange) {
+    exchange->ended_by = "limit";
+    exchange->step = CG_STEP_REPLY;
+}
+
 void cg_exchange_run(struct cg_exchange *exchange) {
     if (exchange->abandoned) {
         leave(exchange);
         return;
     }
     if (!exchange->started) return;
+    if (exchange->lost) lose(exchange);
     while (steps[exchange->step](exchange) == CG_GO) continue;
 }
 
@@ -172,9 +180,9 @@ static int find_mapping(struct cg_exchange *exchange) {
 }
 
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
-static int open_counters(struct cg_gateway *gateway, struct cg_exchange *exchange) {
+static int open_counters(struct cg_exchange *exchange) {
     struct cg_mapping *mapping = &exchange->config->mappings[exchange->mapping->number];
-    if (mapping->stats == NULL) mapping->stats = cg_stats_get(&gateway->stats, mapping->name);
+    if (mapping->stats == NULL) mapping->stats = cg_stats_get(&exchange->gateway->stats, mapping->name);
     if (mapping->stats != NULL) return CG_OK;
     exchange->mapping = NULL; /* it counts as refused before its mapping was known */
     return cg_problem_no_memory(&exchange->problem);
@@ -219,8 +227,9 @@ static int take_budget(struct cg_exchange *exchange) {
 
 static int admit(struct cg_exchange *exchange) {
     int err = find_mapping(exchange);
-    if (err == CG_OK) err = open_counters(gateway, exchange);
+    if (err == CG_OK) err = open_counters(exchange);
     if (err == CG_OK) err = cg_access_check(exchange->mapping, &exchange->request, &exchange->problem);
+    if (err == CG_OK) err = cg_withdraw_check(exchange);
     if (err == CG_OK) err = choose_timeout(exchange);
     if (err == CG_OK) err = take_budget(exchange);
     return err;

@@ -46,6 +46,7 @@ struct cg_exchange {
     bool hurried;   /* to be ended now with what there is */
     bool telling;   /* the sink has begun, and takes answers as they come */
     bool cut;       /* it takes nothing more before it has heard all */
+    bool lost;      /* its right, by other settings: `problem` says which */
 };
 
 struct cg_gateway {
@@ -58,6 +59,7 @@ struct cg_gateway {
     struct cg_quota quota;
     struct cg_stats_table stats;
     struct cg_totals totals;
+    uint32_t unseen;   /* places of exchanges that the latest settings were not compared with yet */
     uint64_t purge_us; /* when to forget what is no longer needed */
     bool stopping;     /* no new exchanges */
 };

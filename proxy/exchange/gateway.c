@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "exchange/withdraw.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -55,6 +56,7 @@ void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
     cg_config_unref(old);
     cg_engine_adopt(&gateway->engine, config);
     take_limits(gateway);
+    cg_withdraw_begin(gateway);
 }
 
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway) {
@@ -216,12 +218,13 @@ uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
     bool has_more;
     if (now_us > engine->now_us) engine->now_us = now_us;
     purge(gateway);
+    bool withdraws = cg_withdraw_turn(gateway);
     do {
         cg_engine_fire(engine, now_us);
         run_awake(gateway, &steps_left);
         has_more = cg_endpoints_turn(engine) || cg_engine_next_us(engine) <= engine->now_us;
     } while (has_more && steps_left > 0);
-    return gateway->awake != NULL || has_more ? engine->now_us : cg_engine_next_us(engine);
+    return gateway->awake != NULL || has_more || withdraws ? engine->now_us : cg_engine_next_us(engine);
 }
 
 void cg_gateway_stop(struct cg_gateway *gateway) { gateway->stopping = true; }

@@ -23,7 +23,8 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
 void cg_gateway_free(struct cg_gateway *gateway);
 
 /* New requests use the new snapshot from now on, whose mappings all have their protector; running exchanges keep theirs
- * (R4). Costs the same whatever is in it. */
+ * (R4), but for those whose mapping, client, client's token or certificate, or grant is gone: they end within a second
+ * (model/withdrawal.h). Costs the same whatever is in it and whatever runs. */
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config);
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the current one, borrowed */
 

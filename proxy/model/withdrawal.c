@@ -35,10 +35,19 @@ static const struct cg_client *find_client(const struct cg_config *now, const st
     return client;
 }
 
+/* Then its protector ends what runs under it, with what was verified until then (RFC 10021 §5.1). */
+static bool has_lost_its_group(const struct cg_config *now, const struct cg_mapping *mapping) {
+    struct cg_security_keys *group;
+    if (mapping->security != CG_SECURITY_GROUP) return false;
+    HASH_FIND_STR(now->security_groups_by_name, mapping->keys->name, group);
+    return group == NULL;
+}
+
 int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *mapping, const struct cg_request *request,
                         struct cg_problem *problem) {
     const struct cg_mapping *successor = cg_mapping_by_name(now, mapping->name);
     struct cg_request again = *request;
+    if (has_lost_its_group(now, mapping)) return CG_OK;
     if (successor == NULL) {
         return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings" MAY_HAVE_ACTED,
                               mapping->name);

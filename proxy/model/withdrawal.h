@@ -5,8 +5,9 @@
 
 #include "model/request.h"
 
-/* CG_OK: `now`, the settings in use, still lets it be. Else CG_E_NOT_FOUND, CG_E_UNAUTHORIZED or what cg_access_check
- * says, with *problem for the client. `mapping` and `request` are those of earlier settings. */
+/* CG_OK: `now`, the settings in use, still lets it be, or its security group is gone, which ends it by itself. Else
+ * CG_E_NOT_FOUND, CG_E_UNAUTHORIZED or what cg_access_check says, with *problem for the client. `mapping` and `request`
+ * are those of earlier settings. */
 int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *mapping, const struct cg_request *request,
                         struct cg_problem *problem) CG_MUST_CHECK;
 

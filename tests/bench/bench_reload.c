@@ -8,7 +8,7 @@
 #include "common/figures.h"
 #include "common/gateway.h"
 
-enum { MAPPINGS = 100000, QUICK_MAPPINGS = 20000, FEW = 3, MANY = 20, SETTLE_US = 1000000, MB = 1000000 };
+enum { MAPPINGS = 100000, QUICK_MAPPINGS = 20000, FEW = 3, MANY = 20, SETTLE_US = 3000000, MB = 1000000 };
 
 /* `changed` has another timeout than the others. */
 static void put_mappings(struct cg_buf *to, unsigned count, unsigned changed) {

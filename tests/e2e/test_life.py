@@ -175,7 +175,7 @@ def test_reload_while_an_exchange_runs(members, gateway, new_group):
     gate = gateway({"mappings": [plain_mapping(old, "old", timeout=30)]})
     pending = Later(gate.get_json, "/old/status")
     wait_for(lambda: counter(gate, "sent_total", "old") == 1)
-    gate.reload({**gate.settings, "mappings": [plain_mapping(new, "new")]})
+    gate.reload({**gate.settings, "mappings": [plain_mapping(new, "old", path="/new")]})
     wait_for(lambda: gate.request("/new/status").status == 200)
     check_problem(gate.request("/old/status"), 404, "not-found")
     reply = pending.result()
@@ -184,8 +184,90 @@ def test_reload_while_an_exchange_runs(members, gateway, new_group):
     # The same path may lead elsewhere now, and counters go on.
     gate.reload({**gate.settings, "mappings": [plain_mapping(new, "old")]})
     wait_for(lambda: gate.request("/old/status").summary.get("answered") == 2)
-    assert counter(gate, "answered_total", "old") == 5
+    assert counter(gate, "answered_total", "old") == 7
     assert running(gate) == 0
+
+
+def test_reloads_that_come_together_end_with_the_latest_file(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    for number in range(5):
+        gate.reload({**gate.settings, "mappings": [silent_mapping(group, f"silent-{number}")]})
+    wait_for(lambda: gate.request("/silent-4/x", headers=NOW).status == 204)
+    assert gate.request("/silent-3/x", headers=NOW).status == 404
+    assert gate.request("/silent/x", headers=NOW).status == 404
+
+
+def many_mappings(group, count):
+    return [silent_mapping(group, f"silent-{number}") for number in range(count)]
+
+
+def test_the_end_comes_during_a_reload(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    gate.reload({**gate.settings, "mappings": many_mappings(group, 20000)})
+    assert gate.stop() == 0
+    assert "stopping" in gate.log()
+
+
+def test_a_long_reload_holds_nobody_up(gateway, group):
+    """Requests are served while it lasts, under the settings of before; then under the others."""
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    before = gate.request("/silent/x", headers=NOW)
+    gate.reload({**gate.settings, "mappings": many_mappings(group, 20000)})
+    meanwhile = gate.request("/silent/x", headers=NOW)
+    assert (before.status, meanwhile.status) == (204, 204)
+    wait_for(lambda: "the settings are in use" in gate.log())
+    assert gate.request("/silent-19999/x", headers=NOW).status == 204
+    assert gate.request("/silent/x", headers=NOW).status == 404
+    assert metrics(gate)["castgate_loop_longest_turn_seconds"] < 0.25
+
+
+# --- what a reload withdraws
+
+TOKEN = {"Authorization": "Bearer t"}
+
+
+def demo(token=b"t"):
+    return {"demo": {"token_sha256": hashlib.sha256(token).hexdigest()}}
+
+
+@pytest.fixture
+def withdraw(gateway, group, new_group):
+    """What a request gets that waits for a silent group while the settings change, and at once. Another one goes on."""
+    def perform(changes):
+        kept = silent_mapping(new_group(), "kept")
+        gate = gateway({"clients": demo(), "mappings": [silent_mapping(group, clients=["demo"]), kept]})
+        pending = Later(gate.request, "/silent/x", headers=TOKEN)
+        other = Later(gate.request, "/kept/x", headers={"Multicast-Timeout": "3"})
+        wait_for(lambda: counter(gate, "sent_total", "silent") == counter(gate, "sent_total", "kept") == 1)
+        begun = time.monotonic()
+        settings = {**gate.settings, **changes(kept)}
+        gate.reload(settings)
+        reply = pending.result()
+        assert time.monotonic() - begun < 10
+        assert other.result().status == 204
+        assert running(gate) == 0
+        return reply
+    return perform
+
+
+def test_a_removed_mapping_ends_what_runs_under_it(withdraw):
+    reply = withdraw(lambda kept: {"mappings": [kept]})
+    assert "mapping silent was removed" in check_problem(reply, 404, "not-found")["detail"]
+
+
+def test_a_removed_client_loses_what_runs(withdraw, group):
+    reply = withdraw(lambda kept: {"clients": {}, "mappings": [silent_mapping(group), kept]})
+    assert "client demo was removed" in check_problem(reply, 401, "unauthorized")["detail"]
+
+
+def test_another_token_ends_what_runs_by_the_old_one(withdraw):
+    reply = withdraw(lambda kept: {"clients": demo(b"new")})
+    assert "token of client demo was withdrawn" in check_problem(reply, 401, "unauthorized")["detail"]
+
+
+def test_a_removed_grant_ends_what_runs_by_it(withdraw, group):
+    reply = withdraw(lambda kept: {"mappings": [silent_mapping(group), kept]})
+    assert "not in the clients of mapping silent" in check_problem(reply, 403, "forbidden")["detail"]
 
 
 BAD_FILES = [

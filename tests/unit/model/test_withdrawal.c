@@ -100,6 +100,15 @@ static void a_removed_mapping(void **state) {
     assert_withdrawn(CG_PROOF_TOKEN, CG_E_NOT_FOUND, "mapping lamps was removed");
 }
 
+static void a_group_that_is_gone_ends_its_requests_itself(void **state) {
+    (void)state;
+    static const struct cg_security_keys group = {.name = "floor3"};
+    before.mapping.security = CG_SECURITY_GROUP;
+    before.mapping.keys = &group;
+    now.mapping.name = "others";
+    assert_goes_on(CG_PROOF_TOKEN);
+}
+
 static void a_removed_client(void **state) {
     (void)state;
     now.client.name = "other";
@@ -152,6 +161,7 @@ int main(void) {
         TEST(the_same_settings_withdraw_nothing),
         TEST(other_paths_groups_and_times_are_for_later_requests),
         TEST(a_removed_mapping),
+        TEST(a_group_that_is_gone_ends_its_requests_itself),
         TEST(a_removed_client),
         TEST(another_token_ends_what_came_by_the_token),
         TEST(another_token_leaves_what_came_by_the_certificate),
