@@ -3,9 +3,8 @@
 #include "legs/reach.h"
 
 #include "legs/engine.h"
-#include "model/who.h"
 
-enum { REMEMBERED_US = 10 * 1000000, INTERFACES_MAX = 16 /* whose links are asked about */ };
+enum { REMEMBERED_US = 10 * 1000000 };
 
 static bool is_in_prefixes(const struct cg_group_settings *settings, const struct cg_addr *addr) {
     for (size_t i = 0; i < settings->prefix_count; i++) {
@@ -24,13 +23,6 @@ bool cg_reach_near(const struct cg_engine *engine, const struct cg_group_setting
     return is_in_prefixes(settings, addr) || is_on_link(engine, target->interface, addr);
 }
 
-static bool is_members_host(const struct cg_config *config, const struct cg_addr *addr) {
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (cg_who_has_host(&config->mappings[i], addr)) return true;
-    }
-    return false;
-}
-
 /* Links */
 
 enum verdict { NO, YES, UNKNOWN };
@@ -43,33 +35,11 @@ static bool take_question(struct cg_engine *engine) {
     return true;
 }
 
-struct interfaces {
-    const char *names[INTERFACES_MAX]; /* a target's: NULL is one, too */
-    size_t count;
-};
-
-static bool has_interface(const struct interfaces *interfaces, const char *name) {
-    for (size_t i = 0; i < interfaces->count; i++) {
-        const char *it = interfaces->names[i];
-        if (it == name || (it != NULL && name != NULL && strcmp(it, name) == 0)) return true;
-    }
-    return false;
-}
-
-static void add_interfaces_of(struct interfaces *interfaces, const struct cg_mapping *mapping) {
-    for (size_t i = 0; i < mapping->target_count && interfaces->count < INTERFACES_MAX; i++) {
-        const char *name = mapping->targets[i].interface;
-        if (!has_interface(interfaces, name)) interfaces->names[interfaces->count++] = name;
-    }
-}
-
 static enum verdict is_on_some_link(struct cg_engine *engine, const struct cg_addr *addr) {
     const struct cg_config *config = engine->config;
-    struct interfaces interfaces = {.count = 0};
-    for (size_t i = 0; i < config->mapping_count; i++) add_interfaces_of(&interfaces, &config->mappings[i]);
-    for (size_t i = 0; i < interfaces.count; i++) {
+    for (size_t i = 0; i < config->hosts.interface_count; i++) {
         if (!take_question(engine)) return UNKNOWN;
-        if (is_on_link(engine, interfaces.names[i], addr)) return YES;
+        if (is_on_link(engine, config->hosts.interfaces[i], addr)) return YES;
     }
     return NO;
 }
@@ -78,7 +48,7 @@ static enum verdict is_on_some_link(struct cg_engine *engine, const struct cg_ad
 
 static enum verdict find_out(struct cg_engine *engine, const struct cg_addr *host) {
     const struct cg_config *config = engine->config;
-    if (is_members_host(config, host) || is_in_prefixes(&config->group, host)) return YES;
+    if (cg_hosts_have(&config->hosts, host) || is_in_prefixes(&config->group, host)) return YES;
     return is_on_some_link(engine, host);
 }
 

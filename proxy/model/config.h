@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "model/hosts.h"
 #include "model/member.h"
 #include "wire/prefix.h"
 #include "wire/uri.h"
@@ -203,6 +204,7 @@ struct cg_config {
     size_t longest_path;                                /* bytes */
     struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
     size_t longest_group;                               /* bytes */
+    struct cg_hosts hosts;                              /* of all mappings' members */
 };
 
 /* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when

@@ -31,13 +31,6 @@ bool cg_who_is_configured(const struct cg_mapping *mapping, const struct cg_addr
     return member_at(mapping, addr) != NULL || member_of_any_zone(mapping, addr) != NULL;
 }
 
-bool cg_who_has_host(const struct cg_mapping *mapping, const struct cg_addr *addr) {
-    struct cg_addr host = cg_addr_host(addr);
-    if (cg_members_first_at(roster_of(mapping), &host) != NULL) return true;
-    host.scope = 0;
-    return has_zone(addr) && cg_members_first_at(roster_of(mapping), &host) != NULL;
-}
-
 static const struct cg_member *only_member_at_host(const struct cg_mapping *mapping, const struct cg_addr *from) {
     struct cg_addr host = cg_addr_host(from);
     const struct cg_member *here = cg_members_first_at(roster_of(mapping), &host), *anywhere = NULL;

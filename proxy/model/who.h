@@ -21,7 +21,5 @@ void cg_who_decide(struct cg_who *who, const struct cg_mapping *mapping, const s
 const struct cg_member *cg_who_of_identity(const struct cg_mapping *mapping, struct cg_slice identity);
 /* Whether a member is configured at exactly this address and port. */
 bool cg_who_is_configured(const struct cg_mapping *mapping, const struct cg_addr *addr);
-/* Whether one is configured at this address, whatever the port. */
-bool cg_who_has_host(const struct cg_mapping *mapping, const struct cg_addr *addr);
 
 #endif
