@@ -577,8 +577,18 @@ static void check_admin(struct fixture *f, const char *request, int status, cons
     fake_client_close(&client);
 }
 
+static void send_to_lamps(struct fixture *f) {
+    struct fake_client client;
+    connect_to(f, &client);
+    struct fake_response response = ask(f, &client, "GET /lamps HTTP/1.1\r\n" LOCAL "Multicast-Timeout: 0\r\n\r\n");
+    assert_int_equal(response.status, 204);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
 static void test_admin(void **state) {
     struct fixture *f = *state;
+    send_to_lamps(f); /* a mapping has figures from its first request on */
     check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
     check_admin(f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
     check_admin(f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
