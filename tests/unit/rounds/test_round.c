@@ -1,0 +1,185 @@
+/* Many who wait for one group request: what is asked beyond it is asked once, each has its own time, and nobody's leaving
+ * takes anything from the others. */
+#include "exchange/fake_world.h"
+
+#include <string.h>
+
+enum { CLIENTS = 1000 };
+
+static int teardown(void **state) {
+    struct world *world = *state;
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
+    assert_null(world->gateway->rounds.all);
+    assert_null(world->gateway->rounds.open);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
+    assert_int_equal(world->gateway->quota.used, 0);
+    return world_teardown(state);
+}
+
+#define round_test(test) cmocka_unit_test_setup_teardown(test, world_setup, teardown)
+
+static void get_all(struct world *world, struct call *calls, unsigned count) {
+    for (unsigned i = 0; i < count; i++) world_get(world, &calls[i], "/lamps");
+}
+
+/* The gateway runs a few at a time. */
+static void run_all(struct world *world) {
+    while (cg_gateway_run(world->gateway, world->now_us) <= world->now_us) continue;
+}
+
+static void free_all(struct call *calls, unsigned count) {
+    for (unsigned i = 0; i < count; i++) call_fini(&calls[i]);
+}
+
+static void test_a_silent_member_is_asked_once_however_many_wait(void **state) {
+    struct world *world = *state;
+    static struct call calls[CLIENTS];
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->repair_unicast = true;
+    lamps->leisure = 1;
+    world->config->limits.exchanges_per_client = CLIENTS;
+    get_all(world, calls, CLIENTS);
+    assert_int_equal(world->sent_count, 1);
+    world_answer(world, 0, "127.1.0.1", "on");
+    world->now_us += SECOND;
+    run_all(world);
+    assert_int_equal(world->sent_count, 2);
+    assert_false(cg_addr_is_multicast(&world->sent[1].route.to));
+    world_answer_as(world, 1, "127.1.0.2",
+                    (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world->sent[1].msg.mid});
+    run_all(world);
+    assert_int_equal(world->sent_count, 2);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        assert_int_equal(calls[i].replies, 1);
+        assert_int_equal(calls[i].reply.summary.answered, 2);
+    }
+    assert_int_equal(lamps->stats->asked, 1);
+    free_all(calls, CLIENTS);
+}
+
+static void test_an_answer_in_blocks_is_fetched_once(void **state) {
+    struct world *world = *state;
+    struct call calls[3];
+    uint8_t first = 8, last = 16; /* 16 bytes and more; the second of 16 bytes */
+    struct cg_opt block = {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&first, 1)};
+    struct cg_opts options = {.list = &block, .count = 1};
+    struct answer answer = {.type = CG_NON, .code = CG_CODE(2, 5), .payload = "0123456789abcdef", .options = &options};
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    get_all(world, calls, 3);
+    world_answer_as(world, 0, "127.1.0.1", answer);
+    run_all(world);
+    assert_int_equal(world->sent_count, 2);
+    block.value = cg_slice_of(&last, 1);
+    answer.type = CG_ACK;
+    answer.mid = world->sent[1].msg.mid;
+    answer.payload = "the end";
+    world_answer_as(world, 1, "127.1.0.1", answer);
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    for (int i = 0; i < 3; i++) assert_non_null(strstr(calls[i].text, "0123456789abcdefthe end"));
+    free_all(calls, 3);
+}
+
+static void test_no_more_than_64_are_run_in_a_turn(void **state) {
+    struct world *world = *state;
+    static struct call calls[200];
+    unsigned replies = 0;
+    world_add_members(world, world_mapping(world, "lamps"), 1);
+    world_mapping(world, "lamps")->complete = false;
+    world->config->limits.exchanges_per_client = 200;
+    get_all(world, calls, 200);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(cg_gateway_run(world->gateway, world->now_us), world->now_us); /* there is more to do */
+    for (int i = 0; i < 200; i++) replies += calls[i].replies;
+    assert_int_equal(replies, 64);
+    run_all(world);
+    for (int i = 0; i < 200; i++) assert_int_equal(calls[i].replies, 1);
+    free_all(calls, 200);
+}
+
+static void ask_for(struct world *world, struct call *call, uint32_t timeout_s) {
+    struct cg_request *request = world_new(world, call, "/lamps");
+    request->has_timeout = true;
+    request->timeout_s = timeout_s;
+    world_go(world, call);
+}
+
+static void test_each_has_its_own_time(void **state) {
+    struct world *world = *state;
+    struct call patient, hasty;
+    ask_for(world, &patient, 5);
+    ask_for(world, &hasty, 1);
+    assert_int_equal(world->sent_count, 1);
+    world_answer(world, 0, "127.1.0.1", "in time for both");
+    world_advance(world, SECOND);
+    assert_int_equal(hasty.replies, 1);
+    assert_int_equal(hasty.reply.summary.answered, 1);
+    assert_string_equal(hasty.reply.summary.ended_by, "deadline");
+    assert_int_equal(patient.replies, 0);
+    world_answer(world, 0, "127.1.0.2", "in time for one");
+    world_advance(world, 4 * SECOND - 1);
+    assert_int_equal(patient.replies, 0);
+    world_advance(world, 1);
+    assert_int_equal(patient.reply.summary.answered, 2);
+    free_all((struct call[]){patient, hasty}, 2);
+}
+
+static void test_the_last_to_leave_ends_it(void **state) {
+    struct world *world = *state;
+    struct call first, second;
+    world_get(world, &first, "/lamps");
+    world_get(world, &second, "/lamps");
+    cg_gateway_abandon(world->gateway, first.ticket); /* whose request it was */
+    world_run(world);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->gateway->engine.legs.used, 1);
+    cg_gateway_abandon(world->gateway, second.ticket);
+    world_run(world);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
+    assert_int_equal(first.replies + second.replies, 0);
+}
+
+static void test_what_nobody_hears_any_more_does_not_go_out(void **state) {
+    struct world *world = *state;
+    struct call before, first, second;
+    world->config->group.nstart = 1;
+    world_get(world, &before, "/lamps/other"); /* has the group's turn */
+    world_get(world, &first, "/lamps");
+    world_get(world, &second, "/lamps");
+    cg_gateway_abandon(world->gateway, first.ticket);
+    cg_gateway_abandon(world->gateway, second.ticket);
+    world_answer(world, 0, "127.1.0.1", "on"); /* the turn is free before their steps have run */
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    call_fini(&before);
+}
+
+static void test_one_who_still_waits_is_enough(void **state) {
+    struct world *world = *state;
+    struct call before, first, second;
+    world->config->group.nstart = 1;
+    world_get(world, &before, "/lamps/other");
+    world_get(world, &first, "/lamps");
+    world_get(world, &second, "/lamps");
+    cg_gateway_abandon(world->gateway, first.ticket);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 4 * SECOND);
+    assert_int_equal(second.replies, 1);
+    free_all((struct call[]){before, second}, 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        round_test(test_a_silent_member_is_asked_once_however_many_wait),
+        round_test(test_an_answer_in_blocks_is_fetched_once),
+        round_test(test_no_more_than_64_are_run_in_a_turn),
+        round_test(test_each_has_its_own_time),
+        round_test(test_the_last_to_leave_ends_it),
+        round_test(test_what_nobody_hears_any_more_does_not_go_out),
+        round_test(test_one_who_still_waits_is_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

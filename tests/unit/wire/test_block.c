@@ -1,0 +1,84 @@
+/* Block options (RFC 7959 §2.2). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "wire/block.h"
+#include "wire/msg.h"
+
+static void assert_value(struct cg_block block, size_t len, const char *bytes) {
+    uint8_t value[CG_BLOCK_MAX];
+    assert_int_equal(cg_block_emit(&block, value), len);
+    assert_memory_equal(value, bytes, len);
+}
+
+static void values_are_as_short_as_they_can_be(void **state) {
+    (void)state;
+    assert_value((struct cg_block){0}, 0, "");
+    assert_value((struct cg_block){.szx = 6}, 1, "\x06");
+    assert_value((struct cg_block){.number = 1, .more = true, .szx = 2}, 1, "\x1a");
+    assert_value((struct cg_block){.number = 15, .szx = 6}, 1, "\xf6");
+    assert_value((struct cg_block){.number = 16}, 2, "\x01\x00");
+    assert_value((struct cg_block){.number = 4095, .szx = 6}, 2, "\xff\xf6");
+    assert_value((struct cg_block){.number = 4096, .more = true}, 3, "\x01\x00\x08");
+    assert_value((struct cg_block){.number = 0xfffff, .more = true, .szx = 6}, 3, "\xff\xff\xfe");
+}
+
+static enum cg_block_found find(const char *values[], size_t count, struct cg_block *block) {
+    uint8_t bytes[64];
+    struct cg_msg_writer writer;
+    cg_msg_begin_inner(&writer, bytes, sizeof bytes, CG_EMPTY);
+    cg_msg_put_opt(&writer, CG_OPT_ETAG, cg_slice_str("e"));
+    for (size_t i = 0; i < count; i++) cg_msg_put_opt(&writer, CG_OPT_BLOCK2, cg_slice_str(values[i]));
+    int len = cg_msg_end(&writer);
+    assert_true(len > 0);
+    return cg_block_find(cg_slice_of(bytes + 1, (size_t)len - 1), CG_OPT_BLOCK2, block);
+}
+
+static void one_option_is_found(void **state) {
+    (void)state;
+    struct cg_block block;
+    assert_int_equal(find(NULL, 0, &block), CG_BLOCK_NONE);
+    assert_int_equal(find((const char *[]){"\x1a"}, 1, &block), CG_BLOCK_ONE);
+    assert_int_equal(block.number, 1);
+    assert_true(block.more);
+    assert_int_equal(block.szx, 2);
+    assert_int_equal(find((const char *[]){"\xff\xff\xf6"}, 1, &block), CG_BLOCK_ONE);
+    assert_int_equal(block.number, 0xfffff);
+    assert_false(block.more);
+    assert_int_equal(find((const char *[]){""}, 1, &block), CG_BLOCK_ONE);
+    assert_int_equal(block.number, 0);
+}
+
+static void malformed_options_are_told(void **state) {
+    (void)state;
+    struct cg_block block;
+    assert_int_equal(find((const char *[]){"\x1f"}, 1, &block), CG_BLOCK_MALFORMED);         /* the reserved size */
+    assert_int_equal(find((const char *[]){"\x01\x01\x01\x01"}, 1, &block), CG_BLOCK_MALFORMED); /* too long */
+    assert_int_equal(find((const char *[]){"\x1a", "\x1a"}, 2, &block), CG_BLOCK_MALFORMED); /* repeated (RFC 7252 §5.4.5) */
+}
+
+static void a_block_that_others_follow_is_full(void **state) {
+    (void)state;
+    struct cg_block more = {.more = true, .szx = 1}, last = {.szx = 1};
+    assert_int_equal(cg_block_size(&more), 32);
+    assert_true(cg_block_has_its_size(&more, 32));
+    assert_false(cg_block_has_its_size(&more, 31));
+    assert_false(cg_block_has_its_size(&more, 33));
+    assert_true(cg_block_has_its_size(&last, 0));
+    assert_true(cg_block_has_its_size(&last, 32));
+    assert_false(cg_block_has_its_size(&last, 33));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(values_are_as_short_as_they_can_be),
+        cmocka_unit_test(one_option_is_found),
+        cmocka_unit_test(malformed_options_are_told),
+        cmocka_unit_test(a_block_that_others_follow_is_full),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
