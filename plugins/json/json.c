@@ -21,7 +21,7 @@ static int put_answers(const struct castgate_host *host, struct castgate_call *c
     return 0;
 }
 
-static int json_encode(const struct castgate_host *host, struct castgate_call *call) {
+static int json_head(const struct castgate_host *host, struct castgate_call *call) {
     struct cg_buf buf;
     cg_buf_init(&buf, 0);
     cg_buf_put_u8(&buf, '{');
@@ -29,6 +29,14 @@ static int json_encode(const struct castgate_host *host, struct castgate_call *c
     cg_json_put_text(&buf, "mapping", host->mapping(call));
     cg_json_put_key(&buf, "summary");
     cg_json_put_summary(&buf, host->summary(call));
+    int result = flush(host, call, &buf);
+    cg_buf_fini(&buf);
+    return result;
+}
+
+static int json_encode(const struct castgate_host *host, struct castgate_call *call) {
+    struct cg_buf buf;
+    cg_buf_init(&buf, 0);
     cg_buf_put_str(&buf, ",\"answers\":[");
     int result = put_answers(host, call, &buf);
     cg_buf_put_str(&buf, "],\"missing\":[");
@@ -53,6 +61,8 @@ static const struct castgate_encoder json_encoder = {
     .media_type = "application/json",
     .empty_is_204 = false,
     .encode = json_encode,
+    .encode_is_common = true,
+    .head = json_head,
 };
 
 const struct castgate_plugin cg_plugin_json = {

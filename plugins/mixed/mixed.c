@@ -185,6 +185,7 @@ static const struct castgate_encoder mixed_encoder = {
     .media_type = "multipart/mixed",
     .empty_is_204 = true,
     .encode = mixed_encode,
+    .encode_is_common = true,
 };
 
 const struct castgate_plugin cg_plugin_mixed = {

@@ -11,6 +11,11 @@ struct cg_quota {
     size_t max;  /* bytes */
 };
 
+/* NULL, as no quota, has room for anything. */
+static inline bool cg_quota_has_room(const struct cg_quota *quota, size_t len) {
+    return quota == NULL || (quota->used <= quota->max && len <= quota->max - quota->used);
+}
+
 struct cg_arena_block;
 
 struct cg_arena {

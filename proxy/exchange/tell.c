@@ -38,6 +38,7 @@ static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
     view->refusals = round->tally.refusals;
     view->answered = round->tally.seen;
     view->shelf = &round->shelf;
+    view->is_shared = round->waiters->next != NULL;
     summarise(exchange, &round->tally, &view->summary);
 }
 

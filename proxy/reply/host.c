@@ -77,10 +77,20 @@ static int end_call(struct castgate_call *call, int result) {
     return result == 0 ? CG_OK : CG_E_INTERNAL;
 }
 
-int cg_encode_whole(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body) {
+static int encode(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body,
+                  int (*operation)(const struct castgate_host *, struct castgate_call *)) {
     struct castgate_call call;
+    if (operation == NULL) return CG_OK;
     begin_call(&call, to, view, body);
-    return end_call(&call, to->encoder->encode(&host, &call));
+    return end_call(&call, operation(&host, &call));
+}
+
+int cg_encode_head(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body) {
+    return encode(to, view, body, to->encoder->head);
+}
+
+int cg_encode_answers(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body) {
+    return encode(to, view, body, to->encoder->encode);
 }
 
 int cg_encode_event(const struct cg_reply_to *to, const struct cg_view *view, enum cg_stream_event event,
@@ -90,9 +100,7 @@ int cg_encode_event(const struct cg_reply_to *to, const struct cg_view *view, en
         [CG_STREAM_IDLE] = to->encoder->idle,
         [CG_STREAM_END] = to->encoder->end,
     };
-    struct castgate_call call;
-    begin_call(&call, to, view, body);
-    return end_call(&call, operations[event](&host, &call));
+    return encode(to, view, body, operations[event]);
 }
 
 int cg_encode_answer(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_answer *held,

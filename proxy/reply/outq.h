@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "reply/bytes.h"
 
 struct cg_outq_block;
 
@@ -12,6 +13,7 @@ struct cg_outq {
     unsigned references;
     struct cg_outq_block *first, *last;
     size_t len;     /* bytes queued */
+    size_t charged; /* of them, those that are charged to this queue: not the ones in common */
     size_t max;     /* bytes; a writer that can wait does so while as many are queued: cg_outq_has_room */
     uint64_t taken; /* bytes that the reader has dropped so far */
     struct cg_quota *quota;
@@ -35,10 +37,14 @@ static inline bool cg_outq_has_room(const struct cg_outq *queue) { return queue-
 
 /* Takes over the buffer's memory. CG_E_NO_MEMORY when the quota's limit is reached; the buffer then is emptied. */
 int cg_outq_put(struct cg_outq *queue, struct cg_buf *bytes) CG_MUST_CHECK;
+/* Takes a reference. CG_E_NO_MEMORY. */
+int cg_outq_put_common(struct cg_outq *queue, struct cg_bytes *bytes) CG_MUST_CHECK;
 void cg_outq_end(struct cg_outq *queue);
 
 /* The first block's unread bytes (empty when there are none), and dropping the first `len` of them. */
 struct cg_slice cg_outq_peek(const struct cg_outq *queue);
+/* The unread bytes of all blocks, at most `max` of them; returns how many there are. */
+size_t cg_outq_peek_all(const struct cg_outq *queue, struct cg_slice *list, size_t max);
 void cg_outq_drop(struct cg_outq *queue, size_t len);
 
 #endif

@@ -24,6 +24,7 @@ bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, un
     struct cg_reply reply = {.status = (uint16_t)status, .summary = view->summary};
     reply.body = cg_outq_new(SIZE_MAX, to->quota);
     bool queued = reply.body != NULL && cg_outq_put(reply.body, &body->bytes) == CG_OK;
+    if (queued && body->common != NULL) queued = cg_outq_put_common(reply.body, body->common) == CG_OK;
     if (queued) {
         cg_outq_end(reply.body);
         memcpy(reply.content_type, body->content_type, sizeof reply.content_type);

@@ -19,6 +19,7 @@ struct cg_view {
     struct cg_shelf
         *shelf; /* what was made of these three; NULL: it was refused before there was anything to collect */
     struct castgate_summary summary; /* so far; ended_by is empty while collecting goes on */
+    bool is_shared;                  /* others look at the same answers */
     uint64_t now_us;
     bool expects_answers; /* else the client does not wait for any */
 };

@@ -1,5 +1,7 @@
-/* A reply that is made when collecting has ended, from all that there is then. */
+/* A reply that is made when collecting has ended, from all that there is then. The hard thing: thousands may wait for
+ * the same answers, so what their replies have in common is made once and left on the round's shelf. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/container.h"
 #include "reply/host.h"
@@ -15,10 +17,61 @@ static bool has_body(const struct cg_whole *whole, const struct cg_view *view) {
     return view->expects_answers && !nobody;
 }
 
+/* Bytes for all who get the same answers. */
+struct cg_rendition {
+    struct cg_shelved shelved; /* by its encoder */
+    struct cg_bytes *bytes;
+    char content_type[CG_CONTENT_TYPE_MAX];
+};
+
+static void drop_rendition(struct cg_shelved *shelved) {
+    struct cg_rendition *rendition = CG_CONTAINER(shelved, struct cg_rendition, shelved);
+    cg_bytes_unref(rendition->bytes);
+    free(rendition);
+}
+
+static int render(const struct cg_reply_to *to, const struct cg_view *view, struct cg_rendition **made) {
+    struct cg_body body = {0};
+    cg_buf_init(&body.bytes, 0);
+    int err = cg_encode_answers(to, view, &body);
+    if (err < 0) {
+        cg_buf_fini(&body.bytes);
+        return err;
+    }
+    struct cg_bytes *bytes = cg_bytes_new(&body.bytes, to->quota);
+    struct cg_rendition *rendition = bytes == NULL ? NULL : malloc(sizeof *rendition);
+    if (rendition == NULL) {
+        cg_bytes_unref(bytes);
+        return CG_E_NO_MEMORY;
+    }
+    *rendition = (struct cg_rendition){.shelved = {.key = to->encoder, .drop = drop_rendition}, .bytes = bytes};
+    memcpy(rendition->content_type, body.content_type, sizeof rendition->content_type);
+    cg_shelf_put(view->shelf, &rendition->shelved);
+    *made = rendition;
+    return CG_OK;
+}
+
+/* Behind the head, from the shelf; made where nobody has left it there. */
+static int take_common(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body) {
+    struct cg_shelved *found = cg_shelf_find(view->shelf, to->encoder);
+    struct cg_rendition *rendition = found == NULL ? NULL : CG_CONTAINER(found, struct cg_rendition, shelved);
+    int err = found == NULL ? render(to, view, &rendition) : CG_OK;
+    if (err < 0) return err;
+    body->common = cg_bytes_ref(rendition->bytes);
+    memcpy(body->content_type, rendition->content_type, sizeof body->content_type);
+    return CG_OK;
+}
+
+static bool is_common(const struct cg_reply_to *to, const struct cg_view *view) {
+    if (!to->encoder->encode_is_common) return false;
+    return view->is_shared || cg_shelf_find(view->shelf, to->encoder) != NULL;
+}
+
 /* False: *problem says why not. */
-static bool encode(const struct cg_whole *whole, const struct cg_view *view, struct cg_body *body,
+static bool encode(const struct cg_reply_to *to, const struct cg_view *view, struct cg_body *body,
                    struct cg_problem *problem) {
-    int err = cg_encode_whole(&whole->to, view, body);
+    int err = cg_encode_head(to, view, body);
+    if (err == CG_OK) err = is_common(to, view) ? take_common(to, view, body) : cg_encode_answers(to, view, body);
     if (err == CG_OK) return true;
     problem->retry_after = 1;
     cg_problem_set(problem, err,
@@ -31,9 +84,10 @@ static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, 
     struct cg_body body = {0};
     cg_buf_init(&body.bytes, 0);
     unsigned status = has_body(whole, view) ? 200 : 204;
-    bool made = status == 204 || encode(whole, view, &body, problem);
+    bool made = status == 204 || encode(&whole->to, view, &body, problem);
     if (made) made = cg_reply_whole(&whole->to, view, status, &body, problem);
     cg_buf_fini(&body.bytes);
+    cg_bytes_unref(body.common);
     return made ? status : 0;
 }
 

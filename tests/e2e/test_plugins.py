@@ -111,8 +111,8 @@ FITTING = {"MEDIA_TYPE": '"text/x"', "OPERATIONS": ".encode = encode", "MAJOR": 
            "NAME": '"x"', "OPS": "&encoder"}
 MISFITS = {
     "major": ({"MAJOR": "1"}, "it is built for version 1.2 of the plugin interface, this castgate has 0.2"),
-    "minor": ({"MINOR": "CASTGATE_PLUGIN_MINOR + 1"}, "it is built for version 0.3 of the plugin interface"),
-    "older": ({"MINOR": "CASTGATE_PLUGIN_MINOR - 1"}, "it is built for version 0.1 of the plugin interface"),
+    "minor": ({"MINOR": "CASTGATE_PLUGIN_MINOR + 1"}, "it is built for version 0.4 of the plugin interface"),
+    "older": ({"MINOR": "CASTGATE_PLUGIN_MINOR - 1"}, "it is built for version 0.2 of the plugin interface"),
     "size": ({"SIZE": "sizeof(struct castgate_plugin) + 8"}, "its struct castgate_plugin has "),
     "kind": ({"KIND": "7"}, "it is of kind 7; only encoders (1) are loaded"),
     "no-name": ({"NAME": "0"}, "its name must be"),

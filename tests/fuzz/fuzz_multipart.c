@@ -399,7 +399,10 @@ static int encode_sse(struct castgate_call *call) {
 
 static int encode_mixed(struct castgate_call *call) { return cg_plugin_mixed.ops.encoder->encode(&host, call); }
 
-static int encode_json(struct castgate_call *call) { return cg_plugin_json.ops.encoder->encode(&host, call); }
+static int encode_json(struct castgate_call *call) {
+    int result = cg_plugin_json.ops.encoder->head(&host, call);
+    return result != 0 ? result : cg_plugin_json.ops.encoder->encode(&host, call);
+}
 
 static void run(struct castgate_call *call, size_t room, int (*encode)(struct castgate_call *),
                 void (*check)(struct castgate_call *)) {

@@ -11,6 +11,7 @@
 #include "base/text.h"
 
 enum {
+    BLOCKS_MAX = 4,        /* of a whole reply: its own, and what others get as well */
     DISCARD_MAX = 4 << 20, /* bytes of a body of unknown length that are read only to say 413 behind them */
     STREAM_BLOCK = 32768,
 };
@@ -139,12 +140,15 @@ static struct MHD_Response *response_from_reader(struct cg_http_call *call, stru
     return response;
 }
 
-/* A reply that is one block goes out from where it is. */
+/* A reply that is whole goes out from where it is. */
 static struct MHD_Response *response_from_queue(struct cg_http_call *call, struct cg_outq *queue) {
-    struct cg_slice first = cg_outq_peek(queue);
-    if (!queue->ended || first.len != queue->len) return response_from_reader(call, queue);
-    return MHD_create_response_from_buffer_with_free_callback_cls(first.len, (void *)(uintptr_t)first.data, unref_queue,
-                                                                  queue);
+    struct cg_slice blocks[BLOCKS_MAX];
+    struct MHD_IoVec parts[BLOCKS_MAX];
+    size_t count = cg_outq_peek_all(queue, blocks, BLOCKS_MAX);
+    if (!queue->ended || count > BLOCKS_MAX) return response_from_reader(call, queue);
+    for (size_t i = 0; i < count; i++)
+        parts[i] = (struct MHD_IoVec){.iov_base = blocks[i].data, .iov_len = blocks[i].len};
+    return MHD_create_response_from_iovec(parts, (unsigned)count, unref_queue, queue);
 }
 
 void cg_http_call_reply_queue(struct cg_http_call *call, const struct cg_http_head *head, struct cg_outq *body) {

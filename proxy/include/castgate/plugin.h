@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CASTGATE_PLUGIN_MAJOR  0
-#define CASTGATE_PLUGIN_MINOR  2
+#define CASTGATE_PLUGIN_MINOR  3
 #define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
 
 struct castgate_slice {
@@ -114,12 +114,12 @@ struct castgate_host {
     bool (*write)(struct castgate_call *call, struct castgate_slice bytes);
 };
 
-/* Either `encode`, called once when collecting has ended, or the four operations of a stream: `begin` when the group
- * request is out, `answer` for each answer that is accepted (again when a member sends another one; of several that
- * wait for a slow client the latest only), `idle` when nothing was written for 15 seconds, `end` with the final
- * summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of the host is not to be
- * used. Each returns 0, or CASTGATE_NO_MEMORY or -1 to give up: the client then gets 503 or 500, or the stream ends.
- * What is NULL here is not offered. */
+/* Either `encode`, called once when collecting has ended (behind `head`, where there is one), or the four operations of
+ * a stream: `begin` when the group request is out, `answer` for each answer that is accepted (again when a member sends
+ * another one; of several that wait for a slow client the latest only), `idle` when nothing was written for 15 seconds,
+ * `end` with the final summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of
+ * the host is not to be used. Each returns 0, or CASTGATE_NO_MEMORY or -1 to give up: the client then gets 503 or 500,
+ * or the stream ends. What is NULL here is not offered. */
 struct castgate_encoder {
     const char *media_type; /* what Accept is compared with, lower case, no parameters */
     bool empty_is_204;      /* encode only: when nobody answered the host sends 204 and does not call it */
@@ -128,6 +128,11 @@ struct castgate_encoder {
     int (*answer)(const struct castgate_host *host, struct castgate_call *call, const struct castgate_answer *answer);
     int (*idle)(const struct castgate_host *host, struct castgate_call *call);
     int (*end)(const struct castgate_host *host, struct castgate_call *call);
+    /* For whole replies. What `encode` writes is common to all who get the same answers: it asks for neither `exchange`
+     * nor `summary`, and the host may give the same bytes to several. What is one exchange's own `head` writes, ahead
+     * of them. */
+    bool encode_is_common;
+    int (*head)(const struct castgate_host *host, struct castgate_call *call);
 };
 
 struct castgate_plugin {

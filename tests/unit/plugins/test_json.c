@@ -3,9 +3,15 @@
 
 static const struct castgate_encoder *encoder(void) { return cg_plugin_json.ops.encoder; }
 
+/* As the host has it done. */
+static int encode_whole(struct castgate_call *call) {
+    int result = encoder()->head(&fake_host, call);
+    return result != 0 ? result : encoder()->encode(&fake_host, call);
+}
+
 static json_t *encode(struct castgate_call *call) {
     json_error_t error;
-    assert_int_equal(encoder()->encode(&fake_host, call), 0);
+    assert_int_equal(encode_whole(call), 0);
     json_t *document = json_loads(call_text(call), JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (document == NULL) fail_msg("%s at %d: %s", error.text, error.position, call_text(call));
     assert_int_equal(strlen(call_text(call)), call->written.len); /* no NUL inside */
@@ -233,7 +239,7 @@ static void test_a_full_host_is_told(void **state) {
         call.answers = &answer;
         call.answer_count = 1;
         call.room = room;
-        assert_int_equal(encoder()->encode(&fake_host, &call), -1);
+        assert_int_equal(encode_whole(&call), -1);
         call_fini(&call);
     }
 }

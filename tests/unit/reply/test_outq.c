@@ -79,6 +79,44 @@ static void a_writer_that_can_wait_does_so_when_max_is_reached(void **state) {
     cg_outq_unref(queue);
 }
 
+static struct cg_bytes *common_bytes(const char *text, struct cg_quota *quota) {
+    struct cg_buf bytes;
+    cg_buf_init(&bytes, 0);
+    cg_buf_put_str(&bytes, text);
+    struct cg_bytes *common = cg_bytes_new(&bytes, quota);
+    assert_null(bytes.data);
+    return common;
+}
+
+static void what_several_queues_have_in_common_is_charged_once(void **state) {
+    (void)state;
+    struct cg_quota quota = {.max = 10};
+    struct cg_outq *queue = cg_outq_new(SIZE_MAX, &quota), *other = cg_outq_new(SIZE_MAX, &quota);
+    struct cg_bytes *common = common_bytes("12345", &quota);
+    struct cg_slice blocks[2];
+    assert_non_null(common);
+    assert_int_equal(put(queue, "own"), CG_OK);
+    assert_int_equal(cg_outq_put_common(queue, common), CG_OK);
+    assert_int_equal(cg_outq_put_common(other, common), CG_OK);
+    cg_bytes_unref(common);
+    assert_int_equal(quota.used, 8);
+    assert_int_equal(queue->len, 8);
+    assert_int_equal(queue->charged, 3);
+    assert_int_equal(cg_outq_peek_all(queue, blocks, 2), 2);
+    assert_true(cg_slice_is(blocks[0], "own") && cg_slice_is(blocks[1], "12345"));
+    assert_int_equal(cg_outq_peek_all(queue, blocks, 1), 2); /* there are more than fit */
+    cg_outq_drop(queue, 4);
+    expect_first(queue, "2345");
+    assert_int_equal(quota.used, 5);
+    cg_outq_unref(queue);
+    assert_int_equal(quota.used, 5); /* the other has them yet */
+    expect_first(other, "12345");
+    cg_outq_unref(other);
+    assert_int_equal(quota.used, 0);
+    assert_null(common_bytes("more than ten", &quota));
+    cg_bytes_unref(NULL);
+}
+
 static void count(void *ctx) { ++*(unsigned *)ctx; }
 
 static void each_side_hears_what_the_other_does(void **state) {
@@ -105,6 +143,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_come_out_in_order_in_any_portion),
         cmocka_unit_test(what_is_queued_is_charged_until_it_is_taken),
+        cmocka_unit_test(what_several_queues_have_in_common_is_charged_once),
         cmocka_unit_test(a_writer_that_can_wait_does_so_when_max_is_reached),
         cmocka_unit_test(each_side_hears_what_the_other_does),
     };

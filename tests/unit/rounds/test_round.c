@@ -1,7 +1,8 @@
-/* Many who wait for one group request: what is asked beyond it is asked once, each has its own time, and nobody's leaving
- * takes anything from the others. */
+/* Many who wait for one group request: what is asked beyond it is asked once, each has its own time, and nobody's
+ * leaving takes anything from the others. */
 #include "exchange/fake_world.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { CLIENTS = 1000 };
@@ -171,6 +172,113 @@ static void test_one_who_still_waits_is_enough(void **state) {
     free_all((struct call[]){before, second}, 2);
 }
 
+/* One encoding for all of a kind, whoever's `exchange` and `summary` stand before it. */
+
+static const struct castgate_encoder *counted; /* whose work is counted */
+static unsigned encodings;
+
+static int count_encode(const struct castgate_host *host, struct castgate_call *call) {
+    encodings++;
+    return counted->encode(host, call);
+}
+
+static void count_encodings(const struct castgate_encoder *of, struct castgate_encoder *encoder) {
+    counted = of;
+    encodings = 0;
+    *encoder = *of;
+    encoder->encode = count_encode;
+}
+
+static void get_with(struct world *world, struct call *call, const struct castgate_encoder *encoder) {
+    world_new(world, call, "/lamps");
+    call->encoder = encoder;
+    world_go(world, call);
+}
+
+static void test_equal_replies_are_encoded_once(void **state) {
+    struct world *world = *state;
+    const struct castgate_plugin *const plugins[] = {&cg_plugin_json, &cg_plugin_mixed};
+    for (int i = 0; i < 2; i++) {
+        struct call calls[3];
+        struct castgate_encoder encoder;
+        size_t before = world->sent_count;
+        count_encodings(plugins[i]->ops.encoder, &encoder);
+        for (int j = 0; j < 3; j++) get_with(world, &calls[j], &encoder);
+        world_answer(world, before, "127.1.0.1", "on");
+        world_advance(world, 2 * SECOND);
+        assert_int_equal(encodings, 1);
+        assert_string_equal(calls[0].reply.content_type, calls[2].reply.content_type);
+        for (int j = 0; j < 3; j++) {
+            assert_int_equal(calls[j].reply.status, 200);
+            assert_non_null(strstr(calls[j].text, "on"));
+        }
+        if (i == 0) { /* JSON says whose it is */
+            assert_non_null(strstr(calls[0].text, calls[0].reply.exchange_id));
+            assert_non_null(strstr(calls[2].text, calls[2].reply.exchange_id));
+            assert_non_null(strstr(calls[2].text, "joined_ms"));
+            assert_null(strstr(calls[0].text, "joined_ms"));
+        } else {
+            assert_string_equal(calls[0].text, calls[2].text);
+        }
+        free_all(calls, 3);
+    }
+}
+
+static void test_what_has_changed_is_encoded_again(void **state) {
+    struct world *world = *state;
+    struct call hasty, patient;
+    struct castgate_encoder encoder;
+    count_encodings(cg_plugin_json.ops.encoder, &encoder);
+    get_with(world, &hasty, &encoder);
+    world->now_us += 1000;
+    get_with(world, &patient, &encoder);
+    world_answer(world, 0, "127.1.0.1", "first");
+    world_advance(world, 2 * SECOND - 1000);
+    assert_int_equal(hasty.replies, 1);
+    world_answer(world, 0, "127.1.0.2", "second");
+    world_advance(world, 1000);
+    assert_int_equal(encodings, 2);
+    assert_null(strstr(hasty.text, "second"));
+    assert_non_null(strstr(patient.text, "second"));
+    free_all((struct call[]){hasty, patient}, 2);
+}
+
+static void test_an_encoder_that_says_nothing_is_asked_each_time(void **state) {
+    struct world *world = *state;
+    struct call first, second;
+    struct castgate_encoder encoder;
+    count_encodings(cg_plugin_mixed.ops.encoder, &encoder);
+    encoder.encode_is_common = false;
+    get_with(world, &first, &encoder);
+    get_with(world, &second, &encoder);
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(encodings, 2);
+    free_all((struct call[]){first, second}, 2);
+}
+
+static void test_common_bytes_are_charged_once_and_given_back(void **state) {
+    struct world *world = *state;
+    static struct call calls[50];
+    struct castgate_encoder encoder;
+    static char payload[2001];
+    memset(payload, 'x', sizeof payload - 1);
+    world->config->limits.total_memory = 400000; /* 50 exchanges, and not 50 replies of 20 KB */
+    world->config->limits.exchanges_per_client = 50;
+    count_encodings(cg_plugin_json.ops.encoder, &encoder);
+    for (int i = 0; i < 50; i++) get_with(world, &calls[i], &encoder);
+    for (int i = 1; i <= 10; i++) {
+        char from[16];
+        snprintf(from, sizeof from, "127.1.0.%d", i);
+        world_answer(world, 0, from, payload);
+    }
+    world->now_us += 2 * SECOND;
+    run_all(world);
+    for (int i = 0; i < 50; i++) assert_int_equal(calls[i].reply.status, 200);
+    assert_int_equal(encodings, 1);
+    free_all(calls, 50);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         round_test(test_a_silent_member_is_asked_once_however_many_wait),
@@ -179,6 +287,10 @@ int main(void) {
         round_test(test_each_has_its_own_time),
         round_test(test_the_last_to_leave_ends_it),
         round_test(test_what_nobody_hears_any_more_does_not_go_out),
+        round_test(test_equal_replies_are_encoded_once),
+        round_test(test_what_has_changed_is_encoded_again),
+        round_test(test_an_encoder_that_says_nothing_is_asked_each_time),
+        round_test(test_common_bytes_are_charged_once_and_given_back),
         round_test(test_one_who_still_waits_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

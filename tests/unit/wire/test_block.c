@@ -56,9 +56,10 @@ static void one_option_is_found(void **state) {
 static void malformed_options_are_told(void **state) {
     (void)state;
     struct cg_block block;
-    assert_int_equal(find((const char *[]){"\x1f"}, 1, &block), CG_BLOCK_MALFORMED);         /* the reserved size */
+    assert_int_equal(find((const char *[]){"\x1f"}, 1, &block), CG_BLOCK_MALFORMED);             /* the reserved size */
     assert_int_equal(find((const char *[]){"\x01\x01\x01\x01"}, 1, &block), CG_BLOCK_MALFORMED); /* too long */
-    assert_int_equal(find((const char *[]){"\x1a", "\x1a"}, 2, &block), CG_BLOCK_MALFORMED); /* repeated (RFC 7252 §5.4.5) */
+    assert_int_equal(find((const char *[]){"\x1a", "\x1a"}, 2, &block),
+                     CG_BLOCK_MALFORMED); /* repeated (RFC 7252 §5.4.5) */
 }
 
 static void a_block_that_others_follow_is_full(void **state) {
