@@ -110,7 +110,7 @@ FITTING = {"MEDIA_TYPE": '"text/x"', "OPERATIONS": ".encode = encode", "MAJOR": 
            "MINOR": "CASTGATE_PLUGIN_MINOR", "KIND": "CASTGATE_ENCODER", "SIZE": "sizeof(struct castgate_plugin)",
            "NAME": '"x"', "OPS": "&encoder"}
 MISFITS = {
-    "major": ({"MAJOR": "1"}, "it is built for version 1.2 of the plugin interface, this castgate has 0.2"),
+    "major": ({"MAJOR": "1"}, "it is built for version 1.3 of the plugin interface, this castgate has 0.3"),
     "minor": ({"MINOR": "CASTGATE_PLUGIN_MINOR + 1"}, "it is built for version 0.4 of the plugin interface"),
     "older": ({"MINOR": "CASTGATE_PLUGIN_MINOR - 1"}, "it is built for version 0.2 of the plugin interface"),
     "size": ({"SIZE": "sizeof(struct castgate_plugin) + 8"}, "its struct castgate_plugin has "),
