@@ -17,7 +17,7 @@ struct cg_held_answer {
     uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
     uint64_t request, order;  /* as struct cg_arrival's */
     bool has_piv;
-    uint64_t news; /* its place among what is new: see waiters.h */
+    uint64_t news; /* its place among what is new: see round.h */
     struct cg_held_answer *previous_news, *next_news;
 };
 
