@@ -196,7 +196,7 @@ static void on_job(struct cg_crypto_job *running);
 static int start_job(struct cg_windows *windows, struct cg_problem *problem) {
     struct cg_windows_job *job = calloc(1, sizeof *job);
     if (job == NULL) return cg_problem_no_memory(problem);
-    *job = (struct cg_windows_job){.running = {.run = run_job, .done = on_job},
+    *job = (struct cg_windows_job){.running = {.run = run_job, .done = on_job, .blocks = true},
                                    .windows = windows,
                                    .loads = !windows->is_loaded,
                                    .changes = windows->changes,

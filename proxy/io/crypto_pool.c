@@ -1,5 +1,7 @@
-/* The pool of signatures. The hard thing is cancelling: a job on a thread cannot be taken back, so it is marked, ends
- * as if nobody waited, and its lane may be gone by then; only jobs that are not running are found through their lane.
+/* The pool of signatures, and the desk beside it: waking a thread and being woken by it costs as much as a signature
+ * does, so what is little is done where it came up. The hard thing is cancelling: a job on a thread cannot be taken
+ * back, so it is marked, ends as if nobody waited, and its lane may be gone by then; only jobs that are not running are
+ * found through their lane.
  */
 #include "io/crypto_pool.h"
 
@@ -13,6 +15,9 @@
 /* A shift's jobs: 1.5 ms or so. Shifts a thread: what a turn of the loop may last while the threads go on without it;
  * what else uses libuv's pool waits for as many. */
 enum { SHIFT = 32, SHIFTS_A_THREAD = 4 };
+
+/* At the desk: while no more than these wait, and as long in a turn of the loop. */
+enum { DESK_JOBS = 8, DESK_NS = 1000000 };
 
 struct cg_crypto_shift {
     uv_work_t work;
@@ -110,14 +115,20 @@ static bool start_shift(struct cg_crypto_pool *pool) {
     return true;
 }
 
-/* As many as may be queued, but no more than there are jobs. */
-static void start_shifts(struct cg_crypto_pool *pool) {
+static size_t count_waiting(struct cg_crypto_pool *pool) {
     uv_mutex_lock(&pool->lock);
-    size_t wanted = pool->waiting < pool->most ? pool->waiting : pool->most;
+    size_t waiting = pool->waiting;
     uv_mutex_unlock(&pool->lock);
-    while (pool->running < wanted && start_shift(pool)) {
+    return waiting;
+}
+
+static void start_up_to(struct cg_crypto_pool *pool, size_t wanted) {
+    while (pool->running < wanted && pool->running < pool->most && start_shift(pool)) {
     }
 }
+
+/* As many as may be queued, but no more than there are jobs. */
+static void start_shifts(struct cg_crypto_pool *pool) { start_up_to(pool, count_waiting(pool)); }
 
 static void on_worked(uv_work_t *work, int status) {
     struct cg_crypto_shift *shift = work->data;
@@ -133,14 +144,39 @@ static void on_worked(uv_work_t *work, int status) {
     free(shift);
 }
 
+/* The desk: on the loop, when whatever submitted has returned. */
+
+static struct cg_crypto_job *next_at_desk(struct cg_crypto_pool *pool) {
+    struct cg_crypto_job *job = NULL;
+    uv_mutex_lock(&pool->lock);
+    bool is_blocked = pool->urgent_first != NULL && pool->urgent_first->blocks;
+    if (!is_blocked && pool->waiting <= DESK_JOBS) job = next_job(pool);
+    uv_mutex_unlock(&pool->lock);
+    return job;
+}
+
+static void on_desk(uv_idle_t *desk) {
+    struct cg_crypto_pool *pool = desk->data;
+    const uint64_t end_ns = uv_hrtime() + DESK_NS;
+    struct cg_crypto_job *job;
+    uv_idle_stop(desk);
+    while (uv_hrtime() < end_ns && (job = next_at_desk(pool)) != NULL) {
+        job->run(job);
+        job->done(job);
+    }
+    start_up_to(pool, pool->running + count_waiting(pool)); /* those that run may be long */
+}
+
+static bool open_desk(struct cg_crypto_pool *pool) {
+    return !uv_is_closing((uv_handle_t *)&pool->desk) && uv_idle_start(&pool->desk, on_desk) == 0;
+}
+
 /* The interface */
 
-static void pool_submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, struct cg_crypto_job *job) {
-    struct cg_crypto_pool *pool = pool_of(crypto);
-    job->lane = lane;
-    job->cancelled = false;
+/* How many wait then. */
+static size_t enqueue(struct cg_crypto_pool *pool, struct cg_crypto_lane *lane, struct cg_crypto_job *job) {
     uv_mutex_lock(&pool->lock);
-    pool->waiting++;
+    size_t waiting = ++pool->waiting;
     if (lane == NULL) {
         append(&pool->urgent_first, &pool->urgent_last, job);
     } else {
@@ -148,6 +184,15 @@ static void pool_submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, s
         if (!lane->in_round) enter_round(pool, lane);
     }
     uv_mutex_unlock(&pool->lock);
+    return waiting;
+}
+
+static void pool_submit(struct cg_crypto *crypto, struct cg_crypto_lane *lane, struct cg_crypto_job *job) {
+    struct cg_crypto_pool *pool = pool_of(crypto);
+    job->lane = lane;
+    job->cancelled = false;
+    size_t waiting = enqueue(pool, lane, job);
+    if (!job->blocks && waiting <= DESK_JOBS && open_desk(pool)) return;
     if (pool->running < pool->most) (void)start_shift(pool);
 }
 
@@ -186,12 +231,19 @@ static const struct cg_crypto_ops pool_ops = {.submit = pool_submit, .cancel = p
 
 void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads) {
     *pool = (struct cg_crypto_pool){.crypto.ops = &pool_ops, .uv = uv, .most = threads * SHIFTS_A_THREAD};
-    CG_CHECK(uv_mutex_init(&pool->lock) == 0);
+    CG_CHECK(uv_mutex_init(&pool->lock) == 0 && uv_idle_init(uv, &pool->desk) == 0);
+    pool->desk.data = pool;
 }
 
 int cg_crypto_pool_warm(struct cg_crypto_pool *pool, unsigned threads) {
     int err = cg_reserve_threads(threads);
     return err == CG_OK && !start_shift(pool) ? CG_E_NO_MEMORY : err;
+}
+
+void cg_crypto_pool_close(struct cg_crypto_pool *pool) {
+    if (uv_is_closing((uv_handle_t *)&pool->desk)) return;
+    uv_close((uv_handle_t *)&pool->desk, NULL);
+    start_up_to(pool, pool->running + count_waiting(pool));
 }
 
 void cg_crypto_pool_fini(struct cg_crypto_pool *pool) {

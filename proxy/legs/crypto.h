@@ -1,4 +1,5 @@
-/* Where signatures are made and verified: jobs that own their bytes, run somewhere else, and are finished on the loop.
+/* Where signatures are made and verified: jobs that own their bytes, run later and maybe on another thread, and are
+ * finished on the loop.
  * A lane is the queue of one cast; lanes are served round robin, so that nobody's ten thousand answers delay another's
  * ten. */
 #ifndef CG_LEGS_CRYPTO_H
@@ -21,6 +22,7 @@ struct cg_crypto_job {
     void (*done)(struct cg_crypto_job *job); /* on the loop, once; not from inside submit. Frees the job */
     struct cg_crypto_lane *lane;
     struct cg_crypto_job *next;
+    bool blocks;    /* it may wait for a disk: never run on the loop's thread */
     bool cancelled; /* for `done`: the lane was cancelled; run may not have happened */
 };
 

@@ -148,6 +148,7 @@ static int remove_entry(const char *path, const struct stat *status, int type, s
 
 void bench_side_fini(struct bench_protected_side *side) {
     cg_store_thread_close(side->store, NULL, NULL);
+    cg_crypto_pool_close(&side->pool);
     cg_loop_fini(&side->loop);
     cg_group_oscore_free(side->group);
     cg_crypto_pool_fini(&side->pool);

@@ -28,6 +28,7 @@ struct hall {
     struct note notes[JOBS];
     int ran[JOBS], done[JOBS]; /* names, in order */
     unsigned ran_count, done_count, cancelled;
+    bool at_desk;    /* jobs may be done on the loop; else they are such as block, and only threads do them */
     uv_mutex_t lock; /* of `ran` */
     uv_sem_t runs;   /* a job waits at its gate */
     struct cg_crypto_lane lanes[3];
@@ -65,6 +66,7 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     struct hall *hall = *state;
+    cg_crypto_pool_close(&hall->pool);
     uv_run(&hall->loop, UV_RUN_DEFAULT);
     cg_crypto_pool_fini(&hall->pool);
     uv_mutex_destroy(&hall->lock);
@@ -76,14 +78,14 @@ static int teardown(void **state) {
 
 static struct note *submit(struct hall *hall, struct cg_crypto_lane *lane, int name) {
     struct note *note = &hall->notes[name];
-    *note = (struct note){.job = {.run = run, .done = done}, .hall = hall, .name = name};
+    *note = (struct note){.job = {.run = run, .done = done, .blocks = !hall->at_desk}, .hall = hall, .name = name};
     hall->pool.crypto.ops->submit(&hall->pool.crypto, lane, &note->job);
     return note;
 }
 
 static struct note *submit_gated(struct hall *hall, struct cg_crypto_lane *lane, int name, uv_sem_t *gate) {
     struct note *note = &hall->notes[name];
-    *note = (struct note){.job = {.run = run, .done = done}, .hall = hall, .name = name, .gate = gate};
+    *note = (struct note){.job = {.run = run, .done = done, .blocks = true}, .hall = hall, .name = name, .gate = gate};
     hall->pool.crypto.ops->submit(&hall->pool.crypto, lane, &note->job);
     return note;
 }
@@ -283,6 +285,94 @@ static void lanes_leave_the_round_from_anywhere(void **state) {
     }
 }
 
+/* The desk: every thread is busy. */
+
+static void hold_for_desk(struct hall *hall, uv_sem_t *gate) {
+    hold(hall, NULL, gate);
+    hall->at_desk = true;
+}
+
+static void little_is_done_on_the_loop(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold_for_desk(hall, &gate);
+    for (int i = 0; i < 3; i++) submit(hall, &hall->lanes[i], i);
+    assert_int_equal(hall->done_count, 0); /* never from inside submit */
+    while (hall->done_count < 3) uv_run(&hall->loop, UV_RUN_NOWAIT);
+    for (int i = 0; i < 3; i++) assert_int_equal(hall->done[i], i);
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 4);
+}
+
+static void what_may_block_is_never_done_on_the_loop(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold_for_desk(hall, &gate);
+    submit(hall, &hall->lanes[0], 1);
+    hall->at_desk = false;
+    submit(hall, NULL, 200);
+    for (int i = 0; i < 10; i++) uv_run(&hall->loop, UV_RUN_NOWAIT);
+    assert_int_equal(hall->done_count, 0); /* and nothing overtakes it */
+    finish(hall, &gate);
+    static const int expected[] = {250, 200, 1};
+    for (size_t i = 0; i < 3; i++) assert_int_equal(hall->done[i], expected[i]);
+}
+
+static void much_is_left_to_the_threads(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold_for_desk(hall, &gate);
+    for (int i = 0; i < 20; i++) submit(hall, &hall->lanes[0], i);
+    for (int i = 0; i < 10; i++) uv_run(&hall->loop, UV_RUN_NOWAIT);
+    assert_int_equal(hall->done_count, 0);
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 21);
+}
+
+static void run_slowly(struct cg_crypto_job *job) {
+    const uint64_t end_ns = uv_hrtime() + 2000000;
+    while (uv_hrtime() < end_ns) {
+    }
+    run(job);
+}
+
+/* One turn does not do all that little, where each takes long. */
+static void the_desk_closes_after_a_while(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold_for_desk(hall, &gate);
+    for (int i = 0; i < 3; i++) submit(hall, &hall->lanes[0], i)->job.run = run_slowly;
+    while (hall->done_count == 0) uv_run(&hall->loop, UV_RUN_NOWAIT);
+    assert_int_equal(hall->done_count, 1);
+    assert_int_equal(hall->pool.running, 3); /* the one at the gate, and one for each job that is left */
+    finish(hall, &gate);
+    assert_int_equal(hall->done_count, 4);
+}
+
+static void an_end_at_the_desk_may_cancel_what_waits_there(void **state) {
+    struct hall *hall = *state;
+    uv_sem_t gate;
+    hold_for_desk(hall, &gate);
+    struct note *first = submit(hall, &hall->lanes[0], 1);
+    first->then = cancel_other;
+    first->other = &hall->lanes[1];
+    submit(hall, &hall->lanes[1], 2);
+    while (hall->done_count < 2) uv_run(&hall->loop, UV_RUN_NOWAIT);
+    assert_int_equal(hall->cancelled, 1);
+    assert_int_equal(hall->ran_count, 1);
+    finish(hall, &gate);
+}
+
+static void a_closed_pool_goes_on_without_its_desk(void **state) {
+    struct hall *hall = *state;
+    hall->at_desk = true;
+    submit(hall, &hall->lanes[0], 1);
+    cg_crypto_pool_close(&hall->pool);
+    submit(hall, &hall->lanes[0], 2);
+    uv_run(&hall->loop, UV_RUN_DEFAULT);
+    assert_int_equal(hall->done_count, 2);
+}
+
 int main(void) {
 #define WITH_HALL(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     setenv("UV_THREADPOOL_SIZE", "1", 1);
@@ -298,6 +388,12 @@ int main(void) {
         WITH_HALL(an_end_may_cancel_what_ran_with_it),
         WITH_HALL(an_end_may_submit),
         WITH_HALL(lanes_leave_the_round_from_anywhere),
+        WITH_HALL(little_is_done_on_the_loop),
+        WITH_HALL(what_may_block_is_never_done_on_the_loop),
+        WITH_HALL(much_is_left_to_the_threads),
+        WITH_HALL(the_desk_closes_after_a_while),
+        WITH_HALL(an_end_at_the_desk_may_cancel_what_waits_there),
+        WITH_HALL(a_closed_pool_goes_on_without_its_desk),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
