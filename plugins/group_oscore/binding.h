@@ -4,6 +4,7 @@
 #define CG_GROUP_OSCORE_BINDING_H
 
 #include "base/container.h"
+#include "base/lookup.h"
 #include "legs/protector.h"
 #include "group_oscore/epoch.h"
 #include "oscore/oscore.h"
@@ -38,8 +39,8 @@ static inline struct cg_group_oscore *cg_group_oscore_of(struct cg_protector *pr
 struct cg_member_answers {
     uint8_t fingerprint[32];
     struct cg_oscore_answers answers;
-    struct cg_kid_account account; /* of the verifications under its kid */
-    UT_hash_handle hh;
+    struct cg_kid_account account;  /* of the verifications under its kid */
+    struct cg_member_answers *next; /* of the binding */
 };
 
 struct cg_binding {
@@ -47,7 +48,8 @@ struct cg_binding {
     struct cg_epoch *epoch; /* a reference: the request was sealed under it */
     struct cg_oscore_binding request;
     struct cg_crypto_lane lane;
-    struct cg_member_answers *members; /* uthash head */
+    struct cg_member_answers *members; /* owned */
+    struct cg_lookup by_fingerprint;
     struct cg_forgeries forgeries;
     unsigned jobs; /* in flight: sealing and opening */
     bool released;

@@ -7,11 +7,12 @@
 #include <utlist.h>
 
 void cg_binding_free(struct cg_binding *binding) {
-    struct cg_member_answers *member, *next_member;
-    HASH_ITER(hh, binding->members, member, next_member) {
-        HASH_DEL(binding->members, member);
+    while (binding->members != NULL) {
+        struct cg_member_answers *member = binding->members;
+        binding->members = member->next;
         free(member);
     }
+    cg_lookup_fini(&binding->by_fingerprint);
     cg_forgeries_fini(&binding->forgeries);
     cg_epoch_unref(binding->epoch);
     free(binding);

@@ -9,10 +9,6 @@
 
 #include <stdlib.h>
 
-/* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 5U
-
 enum { OLD_EPOCH_US = 500 * 1000000, ATTEMPTS_MAX = 3 };
 
 /* TURN_LATER: it may be forged and has to wait; TURN_HAS_COME: it has waited. */
@@ -96,20 +92,38 @@ static void choose_epochs(struct group_opening *o, const struct cg_oscore_option
 
 /* Limits */
 
+static uint32_t hash_of(struct cg_slice fingerprint) {
+    uint32_t hash;
+    memcpy(&hash, fingerprint.data, sizeof hash); /* a part of a SHA-256 already */
+    return hash;
+}
+
+static struct cg_member_answers *find_answers(const struct cg_binding *binding, struct cg_slice fingerprint) {
+    uint32_t hash = hash_of(fingerprint);
+    struct cg_member_answers *entry;
+    for (uint32_t at = hash; (entry = cg_lookup_next(&binding->by_fingerprint, hash, &at)) != NULL;) {
+        if (memcmp(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint) == 0) return entry;
+    }
+    return NULL;
+}
+
+static struct cg_member_answers *add_answers(struct cg_binding *binding, struct cg_slice fingerprint) {
+    struct cg_member_answers *entry = calloc(1, sizeof *entry);
+    if (entry == NULL) return NULL;
+    if (!cg_lookup_add(&binding->by_fingerprint, hash_of(fingerprint), entry)) {
+        free(entry);
+        return NULL;
+    }
+    memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
+    entry->next = binding->members;
+    binding->members = entry;
+    return entry;
+}
+
 static struct cg_member_answers *answers_of(struct cg_binding *binding, const struct cg_oscore_peer *peer) {
     struct cg_slice fingerprint = cg_oscore_peer_fingerprint(peer);
-    struct cg_member_answers *entry;
-    unsigned hash;
-    memcpy(&hash, fingerprint.data, sizeof hash); /* a part of a SHA-256 already */
-    HASH_FIND_BYHASHVALUE(hh, binding->members, fingerprint.data, fingerprint.len, hash, entry);
-    if (entry != NULL) return entry;
-    entry = calloc(1, sizeof *entry);
-    if (entry == NULL) return NULL;
-    memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
-    HASH_ADD_BYHASHVALUE(hh, binding->members, fingerprint, sizeof entry->fingerprint, hash, entry);
-    if (CG_HASH_HAS(hh, entry)) return entry;
-    free(entry);
-    return NULL;
+    struct cg_member_answers *entry = find_answers(binding, fingerprint);
+    return entry != NULL ? entry : add_answers(binding, fingerprint);
 }
 
 /* May it be verified now? Asked once, for all attempts; what comes from the queue was asked before. */
