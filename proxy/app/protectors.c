@@ -566,7 +566,7 @@ int cg_protectors_status(const struct cg_protectors *protectors, struct cg_probl
 
 void cg_protectors_close(struct cg_protectors *protectors, cg_store_closed_fn closed, void *ctx) {
     struct cg_store_thread *store = protectors->store;
-    if (protectors->group_services.gateway != NULL) cg_crypto_pool_close(&protectors->pool);
+    if (protectors->group_services.engine != NULL) cg_crypto_pool_close(&protectors->pool);
     protectors->store = NULL;
     if (store != NULL)
         cg_store_thread_close(store, closed, ctx);

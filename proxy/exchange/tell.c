@@ -2,9 +2,14 @@
  * they are, of each member the latest; and the end is said once, however an exchange ends. */
 #include "exchange/exchange.h"
 
+/* The kernel is asked when collecting has ended: until then it would be for each event of each stream. */
+static uint32_t count_drops(const struct cg_exchange *exchange) {
+    const struct cg_port *port = exchange->gateway->engine.port;
+    return exchange->ended_us == 0 ? 0 : (uint32_t)(port->kernel_drops(port->ctx) - exchange->drops_before);
+}
+
 static void summarise(const struct cg_exchange *exchange, const struct cg_tally *tally,
                       struct castgate_summary *summary) {
-    const struct cg_port *port = exchange->gateway->engine.port;
     const struct cg_waiter *waiter = &exchange->waiter;
     bool ended = exchange->ended_us != 0;
     uint64_t until_us = ended ? exchange->ended_us : exchange->gateway->engine.now_us;
@@ -16,7 +21,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
         .duplicates = tally->duplicates,
         .rejected = tally->rejected,
         .expected = (uint32_t)exchange->mapping->member_count,
-        .kernel_drops = (uint32_t)(port->kernel_drops(port->ctx) - exchange->drops_before),
+        .kernel_drops = count_drops(exchange),
         .ms = (uint32_t)((until_us - waiter->sent_us) / 1000),
         .joined_ms = (uint32_t)((waiter->joined_us + 999) / 1000),
         .ended_by = ended ? exchange->ended_by : "",

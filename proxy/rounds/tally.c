@@ -4,10 +4,6 @@
 
 #include "base/text.h"
 
-/* Chains half as long as uthash has them: where ten thousand answer, each entry passed on the way is a cache miss. */
-#undef HASH_BKT_CAPACITY_THRESH
-#define HASH_BKT_CAPACITY_THRESH 5U
-
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
     *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
     tally->last_answer = &tally->answers;
@@ -20,7 +16,7 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
     return true;
 }
 
-void cg_tally_fini(struct cg_tally *tally) { HASH_CLEAR(hh, tally->by_who); }
+void cg_tally_fini(struct cg_tally *tally) { cg_lookup_fini(&tally->by_who); }
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
     if (member == NULL || cg_member_set_has(tally->seen, member)) return;
@@ -126,8 +122,7 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
         return cg_tally_drop_for_memory(tally, arrival);
     }
     entry->answer.member = who->member;
-    HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->by_who, entry->key.data, entry->key.len, who->hash, entry);
-    if (!CG_HASH_HAS(hh, entry)) return cg_tally_drop_for_memory(tally, arrival);
+    if (!cg_lookup_add(&tally->by_who, who->hash, entry)) return cg_tally_drop_for_memory(tally, arrival);
     give_place_back(tally, find_awaited(tally, who)); /* it has one now */
     mark_seen(tally, entry->answer.member);
     entry->answer.number = ++tally->numbered;
@@ -173,11 +168,12 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
 }
 
 static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {
-    struct cg_held_answer *found = NULL;
-    if (who->member == NULL || cg_tally_has_seen(tally, who->member)) { /* else it has no answer to be searched for */
-        HASH_FIND_BYHASHVALUE(hh, tally->by_who, who->key.data, who->key.len, who->hash, found);
+    struct cg_held_answer *held;
+    if (who->member != NULL && !cg_tally_has_seen(tally, who->member)) return NULL;
+    for (uint32_t at = who->hash; (held = cg_lookup_next(&tally->by_who, who->hash, &at)) != NULL;) {
+        if (cg_slice_equal(held->key, who->key)) return held;
     }
-    return found;
+    return NULL;
 }
 
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,

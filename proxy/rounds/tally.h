@@ -2,6 +2,7 @@
 #ifndef CG_ROUNDS_TALLY_H
 #define CG_ROUNDS_TALLY_H
 
+#include "base/lookup.h"
 #include "legs/leg.h"
 #include "model/answer.h"
 #include "model/who.h"
@@ -9,7 +10,6 @@
 /* Who has answered, with the latest answer. */
 struct cg_held_answer {
     struct cg_answer answer;
-    UT_hash_handle hh;   /* by key */
     struct cg_slice key; /* who it is from (model/who.h): a credential's hash, or `addr` */
     struct cg_addr addr;
     uint8_t *room;            /* the bytes of options, payload and kid */
@@ -34,7 +34,7 @@ struct cg_awaited {
 struct cg_tally {
     struct cg_arena *arena;
     const struct cg_mapping *mapping;
-    struct cg_held_answer *by_who; /* uthash head */
+    struct cg_lookup by_who; /* of struct cg_held_answer */
     struct cg_answer *answers, **last_answer;
     struct cg_refusal *refusals, **last_refusal;
     struct cg_awaited *awaited; /* uthash head; not owned */

@@ -463,7 +463,7 @@ static void check_tally(const struct cg_round *round) {
     for (size_t i = 0; i < round->mapping->member_count; i++)
         seen += cg_tally_has_seen(tally, &round->mapping->members[i]);
     for (const struct cg_refusal *it = tally->refusals; it != NULL; it = it->next) refusals++;
-    CG_CHECK(answered == tally->answered && failed == tally->failed && answered == HASH_COUNT(tally->by_who));
+    CG_CHECK(answered == tally->answered && failed == tally->failed && answered == tally->by_who.used);
     uint64_t before = 0;
     for (const struct cg_held_answer *it = round->news; it != NULL; before = it->news, it = it->next_news, news++)
         CG_CHECK(it->news > before && (it->next_news == NULL) == (it == round->last_news));

@@ -97,18 +97,23 @@ static int teardown(void **state) {
 static void send_one(struct side *side) { fake_member_send(&side->member, &side->socket.addr, "x", 1); }
 
 static void wait_for(struct side *side, size_t received) {
-    while (side->received < received) uv_run(&side->uv, UV_RUN_ONCE);
+    while (side->received < received) uv_run(&side->uv, UV_RUN_NOWAIT);
 }
 
 static bool is_watched(const struct side *side) { return uv_is_active((const uv_handle_t *)&side->inlet.poll); }
 
-/* As if some had come closely. */
-static void begin_rest(struct side *side) {
+static void take_one(struct side *side) {
     size_t received = side->received;
-    side->inlet.gather.rests = true;
     send_one(side);
     wait_for(side, received + 1);
-    assert_false(is_watched(side));
+}
+
+/* As if some had come closely. Where the machine is slow the rest may be over when the loop comes back. */
+static void begin_rest(struct side *side) {
+    do {
+        side->inlet.gather.rests = true;
+        take_one(side);
+    } while (is_watched(side));
 }
 
 static void test_what_comes_is_taken_at_once(void **state) {
@@ -123,11 +128,12 @@ static void test_what_comes_is_taken_at_once(void **state) {
 static void test_gathered_ones_keep_their_arrival(void **state) {
     struct side *side = *state;
     begin_rest(side);
+    size_t received = side->received;
     uint64_t before_us = now_us();
     send_one(side);
     uint64_t sent_us = now_us();
     usleep(LIES_US);
-    wait_for(side, 2);
+    wait_for(side, received + 1);
     assert_in_range(side->arrival_us, before_us - CLOCKS_US, sent_us + CLOCKS_US);
 }
 
@@ -135,21 +141,22 @@ static void test_gathered_ones_keep_their_arrival(void **state) {
 static void test_arrival_is_after_the_socket_was_empty(void **state) {
     struct side *side = *state;
     begin_rest(side);
+    size_t received = side->received;
     send_one(side);
     usleep(LIES_US);
     side->inlet.emptied_us = now_us();
     uint64_t emptied_us = side->inlet.emptied_us;
-    wait_for(side, 2);
+    wait_for(side, received + 1);
     assert_int_equal(side->arrival_us, emptied_us);
 }
 
 static void test_a_rest_ends_when_nothing_came(void **state) {
     struct side *side = *state;
     begin_rest(side);
-    while (!is_watched(side)) uv_run(&side->uv, UV_RUN_ONCE);
-    assert_int_equal(side->received, 1);
-    send_one(side);
-    wait_for(side, 2);
+    size_t received = side->received;
+    while (!is_watched(side)) uv_run(&side->uv, UV_RUN_NOWAIT);
+    assert_int_equal(side->received, received);
+    take_one(side);
 }
 
 static void test_hurry_ends_a_rest(void **state) {
@@ -158,8 +165,7 @@ static void test_hurry_ends_a_rest(void **state) {
     cg_inlet_hurry(&side->inlet, now_us() + 1000000000);
     assert_true(is_watched(side));
     side->inlet.gather.rests = true;
-    send_one(side);
-    wait_for(side, 2);
+    take_one(side);
     assert_true(is_watched(side));
 }
 
@@ -167,8 +173,7 @@ static void test_hurry_while_a_datagram_is_handed_on(void **state) {
     struct side *side = *state;
     begin_rest(side);
     side->hurry_us = now_us() + 1000000000;
-    send_one(side);
-    wait_for(side, 2);
+    take_one(side);
     assert_true(is_watched(side));
 }
 
@@ -179,9 +184,10 @@ static void test_catching_up_takes_what_was_gathered(void **state) {
     assert_int_equal(side->received, 0);
     wait_for(side, 1);
     begin_rest(side);
+    size_t received = side->received;
     send_one(side);
     cg_inlet_catch_up(&side->inlet);
-    assert_int_equal(side->received, 3);
+    assert_int_equal(side->received, received + 1);
 }
 
 int main(void) {
