@@ -123,7 +123,7 @@ void cg_http_resume(struct cg_http_connection *connection) {
     CG_CHECK(connection->suspended);
     connection->suspended = false;
     MHD_resume_connection(connection->mhd);
-    cg_http_run_soon(connection->server);
+    cg_http_run_soon(connection->daemon);
 }
 
 /* ---- Beginning and end ---- */
@@ -174,11 +174,13 @@ static bool has_unread_bytes(int fd) {
     return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
-struct cg_http_connection *cg_http_connection_new(struct cg_http_server *server, struct MHD_Connection *mhd) {
+struct cg_http_connection *cg_http_connection_new(struct cg_http_daemon *daemon, struct MHD_Connection *mhd) {
+    struct cg_http_server *server = daemon->server;
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
     struct cg_http_connection *connection = info == NULL ? NULL : calloc(1, sizeof *connection);
     if (connection == NULL) return NULL;
     connection->server = server;
+    connection->daemon = daemon;
     connection->mhd = mhd;
     connection->fd = info->connect_fd;
     if (!take_seat(connection)) {

@@ -244,6 +244,7 @@ static unsigned connection_limit(const struct cg_config *config) {
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
     uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;
+    room = room * CG_HTTP_DAEMON_CONNECTIONS / (CG_HTTP_DAEMON_CONNECTIONS + 1);
     if (room == 0) room = 1;
     return (unsigned)(wanted < room ? wanted : room);
 }

@@ -25,12 +25,29 @@ struct cg_http_listener {
     uv_poll_t poll;
 };
 
+/* A libmicrohttpd daemon with a part of the connections. */
+struct cg_http_daemon {
+    struct cg_http_server *server;
+    struct cg_http_daemon *prev, *next;               /* of all */
+    struct cg_http_daemon *prev_roomy, *next_roomy;   /* of those with room */
+    struct cg_http_daemon *prev_wanted, *next_wanted; /* of those that are to run at once */
+    struct MHD_Daemon *mhd;
+    unsigned connections;
+    unsigned coming; /* given to libmicrohttpd, which has not told of them yet */
+    bool has_room, wanted;
+    bool last_look;      /* the timer stands for what libmicrohttpd does not ask for */
+    unsigned eager_runs; /* runs in a row after which it wanted the next one at once */
+    struct cg_http_timer timer;
+    uv_poll_t poll; /* its epoll descriptor */
+};
+
 struct cg_http_server {
     uv_loop_t *uv;
     const struct cg_http_handler *handler;
     void *ctx;
-    struct MHD_Daemon *daemon;
-    struct cg_http_tls *tls; /* what new connections begin with; NULL: no TLS */
+    struct cg_http_daemon *daemons, *roomy, *wanted; /* lists */
+    uv_idle_t run_idle;                              /* keeps the loop from sleeping while daemons are wanted */
+    struct cg_http_tls *tls;                         /* what new connections begin with; NULL: no TLS */
     struct cg_http_listener *listeners;
     size_t listener_count;
     struct cg_http_connection *connections;         /* a list */
@@ -44,11 +61,6 @@ struct cg_http_server {
     uint64_t full_said_us; /* when the log last said that somebody was turned away; 0: never */
     struct cg_heap deadlines;
     uint64_t armed_us; /* what deadline_timer stands at; UINT64_MAX: it does not run */
-    uv_poll_t poll;    /* libmicrohttpd's epoll descriptor */
-    uv_timer_t run_timer;
-    uv_idle_t run_idle;  /* runs libmicrohttpd at the loop's next turn */
-    unsigned eager_runs; /* runs in a row after which it wanted the next one at once */
-    bool last_look;      /* run_timer stands for what libmicrohttpd does not ask for */
     uv_timer_t deadline_timer;
     uv_timer_t pause_timer; /* runs while descriptors are short */
     size_t open_handles;    /* the server's memory goes with the last */
@@ -65,6 +77,7 @@ struct cg_http_connection {
     struct cg_http_timer timer; /* when patience ends */
     struct cg_http_seat seat;
     struct cg_http_server *server;
+    struct cg_http_daemon *daemon;
     struct cg_http_connection *previous, *next;
     struct cg_addr from;
     const struct cg_http_listener *listener;
@@ -124,7 +137,7 @@ void cg_http_call_drop(struct cg_http_call *call);
 void cg_http_on_completed(void *cls, struct MHD_Connection *mhd, void **call, enum MHD_RequestTerminationCode code);
 
 /* NULL without memory. It idles: no request has begun. */
-struct cg_http_connection *cg_http_connection_new(struct cg_http_server *server, struct MHD_Connection *mhd);
+struct cg_http_connection *cg_http_connection_new(struct cg_http_daemon *daemon, struct MHD_Connection *mhd);
 /* libmicrohttpd is about to close the descriptor. */
 void cg_http_connection_end(struct cg_http_connection *connection);
 
@@ -140,9 +153,22 @@ void cg_http_connection_expire(struct cg_http_connection *connection); /* not wh
 void cg_http_suspend(struct cg_http_connection *connection);
 void cg_http_resume(struct cg_http_connection *connection);
 
+/* One that takes a further connection. NULL: none can be had, and errno says why. */
+struct cg_http_daemon *cg_http_daemon_with_room(struct cg_http_server *server);
+void cg_http_daemon_add(struct cg_http_daemon *daemon, int fd, const struct sockaddr *from, socklen_t from_len);
 /* Lets libmicrohttpd run in the loop's next turn, for what it does not know of. */
-void cg_http_run_soon(struct cg_http_server *server);
+void cg_http_run_soon(struct cg_http_daemon *daemon);
+/* Lets those run now that are to run soon. Not from inside a handler. */
+void cg_http_run_wanted(struct cg_http_server *server);
+/* Ends all connections. The server is closing. */
+void cg_http_daemons_stop(struct cg_http_server *server);
 
+int cg_http_open_listeners(struct cg_http_server *server, const struct cg_http_settings *settings,
+                           struct cg_problem *problem) CG_MUST_CHECK;
+void cg_http_close_listeners(struct cg_http_server *server);
+void cg_http_set_accepting(struct cg_http_server *server, bool wanted);
+
+uint64_t cg_http_now_us(void); /* monotonic */
 /* Timers: `us` from now. */
 void cg_http_set_timer(struct cg_http_server *server, struct cg_http_timer *timer, uint64_t us);
 void cg_http_clear_timer(struct cg_http_server *server, struct cg_http_timer *timer);
@@ -155,6 +181,7 @@ void cg_http_room_made(struct cg_http_server *server);
 /* Every libuv handle that holds the server's memory is counted. */
 void cg_http_handle_opened(struct cg_http_server *server);
 void cg_http_handle_closed(struct cg_http_server *server);
+void cg_http_close_handle(struct cg_http_server *server, void *handle);
 
 /* Reads what a refused client still sends, and throws it away for a while: closing at once would reset the connection,
  * and the client would never see the reply. Takes the descriptor, and a seat: the first to go for others. */

@@ -1,7 +1,6 @@
-/* HTTP/1.1 on our own listening sockets: a libmicrohttpd daemon inside the libuv loop, shared by the data side and the
- * admin side. It hands over whole requests and takes replies, at once or later; what it hands over is framed
- * unambiguously (RFC 9112 §11.2), everything else is refused and its connection closed. Nothing here ever sends a CORS
- * header. */
+/* HTTP/1.1 on our own listening sockets: libmicrohttpd inside the libuv loop, shared by the data side and the admin
+ * side. It hands over whole requests and takes replies, at once or later; what it hands over is framed unambiguously
+ * (RFC 9112 §11.2), everything else is refused and its connection closed. Nothing here ever sends a CORS header. */
 #ifndef CG_FRONTS_HTTP_SERVER_H
 #define CG_FRONTS_HTTP_SERVER_H
 
@@ -26,6 +25,9 @@ struct cg_http_handler {
     /* The largest request body that is taken, in bytes. */
     size_t (*body_max)(void *ctx);
 };
+
+/* So many connections have one descriptor more between them. */
+#define CG_HTTP_DAEMON_CONNECTIONS 32
 
 struct cg_http_options {
     const struct cg_http_settings *settings; /* listen and tls are used; nothing is kept by reference */

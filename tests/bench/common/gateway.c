@@ -51,7 +51,7 @@ static void write_settings(const struct bench_gateway *gateway, struct cg_slice 
     CG_CHECK(to != NULL);
     fprintf(to,
             "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},\"state\":\"%s\","
-            "\"limits\":{\"exchanges_per_client\":1024},\"group\":{\"interface\":\"lo\"",
+            "\"limits\":{\"exchanges\":10000,\"exchanges_per_client\":10000},\"group\":{\"interface\":\"lo\"",
             (unsigned)gateway->http, (unsigned)gateway->admin, gateway->folder);
     if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
     fprintf(to, "},\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);

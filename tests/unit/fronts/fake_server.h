@@ -12,7 +12,7 @@
 
 #define LOCAL "Host: localhost\r\n"
 
-enum { BODY_MAX = 1000, HELD_MAX = 16 };
+enum { BODY_MAX = 1000, HELD_MAX = 96 };
 
 struct fake_server {
     uv_loop_t uv;
