@@ -1,6 +1,6 @@
 /* The gateway object: what fronts see of exchanges, and the queue of those whose step is to run. The hard thing:
- * nothing recurses. Whatever happens only wakes an exchange; cg_gateway_run is the one place where steps run, a few at
- * a time, so that one answer for thousands of clients holds nobody else up. */
+ * nothing recurses. Whatever happens only wakes an exchange; steps run in cg_gateway_run, a few at a time, so that one
+ * answer for thousands of clients holds nobody else up, and for a new request in cg_gateway_advance. */
 #include "exchange/exchange.h"
 
 #include "base/check.h"
@@ -152,6 +152,14 @@ void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, struc
     exchange->started = true;
     exchange->started_us = now_us;
     cg_gateway_wake(exchange);
+}
+
+void cg_gateway_advance(struct cg_gateway *gateway, struct cg_ticket ticket) {
+    struct cg_exchange *exchange = exchange_of(gateway, ticket);
+    if (exchange == NULL || !exchange->awake) return;
+    if (exchange->started_us > gateway->engine.now_us) gateway->engine.now_us = exchange->started_us;
+    cg_gateway_calm(exchange);
+    cg_exchange_run(exchange);
 }
 
 void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,

@@ -37,8 +37,13 @@ struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_tick
 struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
 const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
-/* The sink is the exchange's from now on, and hears of it from cg_gateway_run alone (reply/sink.h). */
+/* The sink is the exchange's from now on, and hears of it from cg_gateway_run or cg_gateway_advance alone
+ * (reply/sink.h).
+ */
 void cg_gateway_start(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_sink *sink, uint64_t now_us);
+/* Takes its steps now, as far as they go by themselves, and not when cg_gateway_run is called: what is refused is then
+ * answered while the front has the client in hand. Not from inside a sink. */
+void cg_gateway_advance(struct cg_gateway *gateway, struct cg_ticket ticket);
 /* Instead of `start`, for a request that is no good: it is counted and logged as the exchange that it did not become,
  * with the status that the front tells its client. The ticket is stale then. */
 void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, const struct cg_problem *problem,

@@ -414,6 +414,28 @@ static void test_problems(void **state) {
     assert_int_equal(cg_gateway_totals(f->gateway)->errors[-1 - CG_E_MISDIRECTED], 1);
 }
 
+/* Whoever waits for the core's turn is suspended, which is dear: what is refused is so at once. */
+static void test_a_refusal_waits_for_nothing(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *request;
+        int status;
+    } rows[] = {{"GET /nothing HTTP/1.1\r\n" LOCAL "\r\n", 404},
+                {"GET /closed HTTP/1.1\r\n" LOCAL "\r\n", 401},
+                {"PUT /lamps HTTP/1.1\r\n" LOCAL "Content-Length: 0\r\n\r\n", 403}};
+    struct fake_client client;
+    uv_prepare_stop(&f->prepare);
+    connect_to(f, &client);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        fake_client_send_text(&client, rows[i].request);
+        struct fake_response response = fake_client_response(&client, false, NULL);
+        assert_int_equal(response.status, rows[i].status);
+        fake_response_fini(&response);
+    }
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
+    fake_client_close(&client);
+}
+
 static void test_known_client(void **state) {
     struct fixture *f = *state;
     static const char *const requests[] = {
@@ -663,6 +685,7 @@ int main(void) {
         front_test(test_event_stream),
         cmocka_unit_test(test_nobody_answers),
         front_test(test_problems),
+        front_test(test_a_refusal_waits_for_nothing),
         front_test(test_known_client),
         cmocka_unit_test(test_anonymous_off_loopback),
         front_test(test_request_options_reach_the_group),
