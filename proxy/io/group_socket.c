@@ -22,6 +22,7 @@ struct family_socket {
     struct cg_inlet inlet;
     struct cg_group_socket *group;
     int fd;              /* -1: this host does not have the family */
+    bool used;           /* something was sent by it */
     uint32_t drops_seen; /* the kernel's counter when it was last read; it wraps */
 };
 
@@ -44,7 +45,7 @@ struct cg_group_socket {
 static uint64_t new_drops(struct family_socket *socket) {
     uint32_t info[SK_MEMINFO_VARS] = {0};
     socklen_t len = sizeof info;
-    if (socket->fd < 0 || getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0) return 0;
+    if (!socket->used || getsockopt(socket->fd, SOL_SOCKET, SO_MEMINFO, info, &len) != 0) return 0;
     uint32_t more = info[SK_MEMINFO_DROPS] - socket->drops_seen;
     socket->drops_seen = info[SK_MEMINFO_DROPS];
     return more;
@@ -64,6 +65,14 @@ uint64_t cg_group_socket_kernel_drops(void *ctx) {
     struct cg_group_socket *group = ctx;
     group->drops += new_drops(&group->v4) + new_drops(&group->v6);
     return group->drops;
+}
+
+/* Nobody answers to a family by which nothing was asked: what strangers send there is not looked at for each request,
+ * and what they sent before does not count. */
+static void use(struct family_socket *socket) {
+    if (socket->used) return;
+    socket->used = true;
+    (void)new_drops(socket);
 }
 
 /* Sending */
@@ -177,6 +186,7 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
         return cg_problem_set(problem, CG_E_EMIT,
                               "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
     }
+    use(socket);
     if (sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
     if (!cg_addr_is_multicast(&route->to)) cg_inlet_hurry(&socket->inlet, uv_hrtime() / 1000 + ROUND_TRIP_US);
     return CG_OK;

@@ -1,7 +1,6 @@
 /* Interfaces are asked for at every send, so that one that comes, goes or is renumbered is followed. The hard thing is
- * to know cheaply that the list of all interfaces, which is dear, is still true: a netlink socket tells of changes, and
- * it is read right before the list is used, so there is no moment at which a change has happened and the loop has not
- * heard. */
+ * to know cheaply that what was found before is still true: a netlink socket tells of changes, and it is read right
+ * before what was found is used, so there is no moment at which a change has happened and the loop has not heard. */
 #include "io/interfaces.h"
 
 #include <errno.h>
@@ -15,7 +14,7 @@
 static int open_news(void) {
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
     if (fd < 0) return -1;
-    struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+    struct sockaddr_nl local = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR};
     if (bind(fd, (struct sockaddr *)&local, sizeof local) == 0) return fd;
     close(fd);
     return -1;
@@ -85,7 +84,7 @@ static int list_candidates(struct cg_interfaces *interfaces, struct cg_problem *
 }
 
 static int choose(struct cg_interfaces *interfaces, const char **name, struct cg_problem *problem) {
-    if (something_changed(interfaces) || !interfaces->known) {
+    if (!interfaces->known) {
         int err = list_candidates(interfaces, problem);
         if (err != CG_OK) return err;
     }
@@ -127,11 +126,32 @@ static int resolve(const struct cg_interfaces *interfaces, const char *name, str
     return CG_OK;
 }
 
+static const struct cg_interface *found_before(const struct cg_interfaces *interfaces, const char *name) {
+    for (size_t i = 0; i < interfaces->found_count && i < CG_INTERFACES_FOUND_MAX; i++) {
+        if (strcmp(interfaces->found[i].name, name) == 0) return &interfaces->found[i];
+    }
+    return NULL;
+}
+
+static void forget_if_changed(struct cg_interfaces *interfaces) {
+    if (!something_changed(interfaces)) return;
+    interfaces->known = false;
+    interfaces->found_count = 0;
+}
+
 int cg_interfaces_find(struct cg_interfaces *interfaces, const char *name, struct cg_interface *found,
                        struct cg_problem *problem) {
+    forget_if_changed(interfaces);
     if (name == NULL) {
         int err = choose(interfaces, &name, problem);
         if (err != CG_OK) return err;
     }
-    return resolve(interfaces, name, found, problem);
+    const struct cg_interface *before = found_before(interfaces, name);
+    if (before != NULL) {
+        *found = *before;
+        return CG_OK;
+    }
+    int err = resolve(interfaces, name, found, problem);
+    if (err == CG_OK) interfaces->found[interfaces->found_count++ % CG_INTERFACES_FOUND_MAX] = *found;
+    return err;
 }

@@ -8,20 +8,25 @@
 
 #include "model/request.h"
 
-struct cg_interfaces {
-    int query_fd; /* for ioctl */
-    int news_fd;  /* netlink: something about a link changed; -1: cannot be had, then nothing is cached */
-    bool known;   /* what follows is up to date, unless news_fd says otherwise */
-    size_t candidate_count;
-    char only[IF_NAMESIZE]; /* the candidate, when there is exactly one */
-    char names[160];        /* the first few candidates, for people */
-};
-
 struct cg_interface {
     char name[IF_NAMESIZE];
     unsigned index;
     bool has_ipv4;
     struct in_addr ipv4; /* its primary address, when has_ipv4 */
+};
+
+#define CG_INTERFACES_FOUND_MAX 8
+
+struct cg_interfaces {
+    int query_fd; /* for ioctl */
+    int news_fd;  /* netlink: something about a link or address changed; -1: cannot be had, then nothing is kept */
+    /* What follows is up to date, unless news_fd says otherwise. */
+    bool known; /* the candidates are */
+    size_t candidate_count;
+    char only[IF_NAMESIZE];                             /* the candidate, when there is exactly one */
+    char names[160];                                    /* the first few candidates, for people */
+    struct cg_interface found[CG_INTERFACES_FOUND_MAX]; /* by name, the latest ones; a ring */
+    size_t found_count;                                 /* so far */
 };
 
 /* CG_E_EMIT, with problem's detail, when the system gives no socket. */

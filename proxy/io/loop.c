@@ -209,7 +209,18 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
     return err;
 }
 
-void cg_loop_run(struct cg_loop *loop) { uv_run(&loop->uv, UV_RUN_DEFAULT); }
+/* Of all that is done before the loop sleeps, what is started last comes first: so the fronts have the core's replies
+ * in the same turn. */
+static void be_the_first(struct cg_loop *loop) {
+    if (uv_is_closing((uv_handle_t *)&loop->prepare)) return;
+    uv_prepare_stop(&loop->prepare);
+    CG_CHECK(uv_prepare_start(&loop->prepare, on_prepare) == 0);
+}
+
+void cg_loop_run(struct cg_loop *loop) {
+    be_the_first(loop);
+    uv_run(&loop->uv, UV_RUN_DEFAULT);
+}
 
 void cg_loop_close(struct cg_loop *loop) {
     if (uv_is_closing((uv_handle_t *)&loop->timer)) return;

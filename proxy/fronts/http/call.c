@@ -13,7 +13,8 @@
 enum {
     BLOCKS_MAX = 4,        /* of a whole reply: its own, and what others get as well */
     DISCARD_MAX = 4 << 20, /* bytes of a body of unknown length that are read only to say 413 behind them */
-    STREAM_BLOCK = 32768,
+    BLOCK = 32768,         /* of a reply of known length that is read from a queue in pieces */
+    STREAM_BLOCK = 1024, /* libmicrohttpd sets it aside for each stream, and uses it for clients without chunks only */
 };
 
 /* ---- Replies ---- */
@@ -128,9 +129,10 @@ static struct MHD_Response *response_from_reader(struct cg_http_call *call, stru
     struct reply_body *body = malloc(sizeof *body);
     if (body == NULL) return NULL;
     *body = (struct reply_body){.connection = call->connection, .queue = queue};
-    uint64_t len = queue->ended ? queue->len : MHD_SIZE_UNKNOWN;
     struct MHD_Response *response =
-        MHD_create_response_from_callback(len, STREAM_BLOCK, on_read, body, free_reply_body);
+        queue->ended
+            ? MHD_create_response_from_callback(queue->len, BLOCK, on_read, body, free_reply_body)
+            : MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK, on_read, body, free_reply_body);
     if (response == NULL) {
         free(body);
         return NULL;

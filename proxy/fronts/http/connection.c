@@ -51,15 +51,19 @@ void cg_http_connection_rank(struct cg_http_connection *connection, enum cg_http
 
 static void on_watch(uv_poll_t *watch, int status, int events);
 
-/* A watch that the system had no room for: what it would have told is then noticed when patience or reply ends. */
+/* A watch that the system had no room for: what it would have told is then noticed when patience or reply ends. Each
+ * change of it costs two system calls, so none is made that does not have to be. */
 static void watch_for(struct cg_http_connection *connection, int events) {
-    if (connection->has_watch) CG_CHECK(uv_poll_start(&connection->watch, events, on_watch) == 0);
+    if (!connection->has_watch || connection->watched == events) return;
+    connection->watched = events;
+    CG_CHECK(uv_poll_start(&connection->watch, events, on_watch) == 0);
 }
 
 void cg_http_connection_idles(struct cg_http_connection *connection) {
     if (connection->expired) return;
     cg_http_connection_rank(connection, CG_HTTP_IDLE);
     connection->in_head = false;
+    connection->turn = connection->server->turn;
     if (connection->ended) {
         be_patient(connection, END_US);
         return;
@@ -71,9 +75,8 @@ void cg_http_connection_idles(struct cg_http_connection *connection) {
 void cg_http_connection_begins_head(struct cg_http_connection *connection) {
     if (connection->in_head || connection->expired) return;
     connection->in_head = true;
-    if (connection->ended) return;
-    be_patient(connection, connection->server->head_patience_us);
-    watch_for(connection, UV_DISCONNECT);
+    connection->turn = connection->server->turn;
+    if (!connection->ended) be_patient(connection, connection->server->head_patience_us);
 }
 
 void cg_http_connection_begins_body(struct cg_http_connection *connection) {
@@ -91,15 +94,32 @@ static void end_seen(struct cg_http_connection *connection) {
     }
 }
 
+static void stop_watching(struct cg_http_connection *connection) {
+    uv_poll_stop(&connection->watch);
+    connection->watched = 0;
+}
+
+/* Bytes that libmicrohttpd has taken already in this turn of the loop are reported all the same. What comes behind a
+ * head's first byte is of no interest, and would be reported until it is read, which may take a reply's time: only then
+ * is watching for bytes given up until the connection idles again. */
+static void bytes_seen(struct cg_http_connection *connection) {
+    if (connection->turn == connection->server->turn) return;
+    if (connection->in_head) {
+        watch_for(connection, UV_DISCONNECT);
+    } else {
+        cg_http_connection_begins_head(connection);
+    }
+}
+
 static void on_watch(uv_poll_t *watch, int status, int events) {
     struct cg_http_connection *connection = watch->data;
     bool ended = status < 0 || (events & UV_DISCONNECT) != 0;
-    if (ended) uv_poll_stop(watch);
+    if (ended) stop_watching(connection);
     if (connection->expired && !connection->suspended) return;
     if (ended) {
         end_seen(connection);
     } else {
-        cg_http_connection_begins_head(connection);
+        bytes_seen(connection);
     }
 }
 

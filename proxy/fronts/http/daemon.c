@@ -18,6 +18,7 @@
 
 enum {
     LAST_LOOK_US = 100000,
+    RUNS_AT_ONCE = 2,
     EAGER_RUNS_MAX = 256,
     EAGER_REST_US = 1000,
     POOL_SIZE = 32768, /* bytes libmicrohttpd uses per connection: the largest head, its table, one buffer. Above
@@ -67,9 +68,8 @@ static void forget_wish(struct cg_http_daemon *daemon) {
 }
 
 /* A connection that can get no further, because a chunk's head fills its buffer, makes libmicrohttpd want to run for
- * ever. An idle handle lets the loop turn in between (a timer of zero that is set in its own callback does not), and
- * after many such turns in a row each waits for the next millisecond. What it gave up in one run it may close in
- * another without asking for it: hence a last look. */
+ * ever. So the loop turns in between, and after many such turns in a row each waits for the next millisecond. What it
+ * gave up in one run it may close in another without asking for it: hence a last look. */
 static void plan_next_run(struct cg_http_daemon *daemon, bool was_last_look) {
     MHD_UNSIGNED_LONG_LONG ms;
     bool asks = MHD_get_timeout(daemon->mhd, &ms) == MHD_YES;
@@ -88,9 +88,15 @@ static void plan_next_run(struct cg_http_daemon *daemon, bool was_last_look) {
 
 static void stop(struct cg_http_daemon *daemon);
 
+static bool wants_at_once(const struct cg_http_daemon *daemon) {
+    MHD_UNSIGNED_LONG_LONG ms;
+    return MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0;
+}
+
+/* After a reply libmicrohttpd always wants another run, to see whether there is a next request. */
 static void run(struct cg_http_daemon *daemon, bool is_last_look) {
     forget_wish(daemon);
-    MHD_run(daemon->mhd);
+    for (int i = 0; i < RUNS_AT_ONCE && (i == 0 || wants_at_once(daemon)); i++) MHD_run(daemon->mhd);
     daemon->coming = 0;
     note_room(daemon);
     if (is_spare(daemon)) {
@@ -119,10 +125,14 @@ void cg_http_run_wanted(struct cg_http_server *server) {
     }
 }
 
-static void on_idle(uv_idle_t *idle) {
-    struct cg_http_server *server = idle->data;
+static void on_idle(uv_idle_t *idle) { (void)idle; }
+
+/* Once a turn, and after the core, whose replies go out with it. */
+void cg_http_on_prepare(uv_prepare_t *prepare) {
+    struct cg_http_server *server = prepare->data;
+    server->turn++;
     cg_http_run_wanted(server);
-    if (server->wanted == NULL) CG_CHECK(uv_idle_stop(idle) == 0);
+    if (server->wanted == NULL) CG_CHECK(uv_idle_stop(&server->run_idle) == 0);
 }
 
 /* ---- Connections ---- */

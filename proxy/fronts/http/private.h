@@ -46,7 +46,9 @@ struct cg_http_server {
     const struct cg_http_handler *handler;
     void *ctx;
     struct cg_http_daemon *daemons, *roomy, *wanted; /* lists */
-    uv_idle_t run_idle;                              /* keeps the loop from sleeping while daemons are wanted */
+    uv_prepare_t run_prepare;                        /* runs them before the loop sleeps */
+    uv_idle_t run_idle;                              /* keeps it from sleeping while there are any */
+    uint64_t turn;                                   /* of the loop: how often it has gone to sleep */
     struct cg_http_tls *tls;                         /* what new connections begin with; NULL: no TLS */
     struct cg_http_listener *listeners;
     size_t listener_count;
@@ -88,7 +90,9 @@ struct cg_http_connection {
     struct cg_http_call *call; /* the request in progress, or NULL */
     int fd;
     bool has_watch;
+    int watched;     /* the events that it waits for */
     uv_poll_t watch; /* for the first byte of a head, and for the client's end */
+    uint64_t turn;   /* of the loop, in which it began to idle, or a head began */
     bool suspended;
     bool in_head; /* the first byte of a request has come */
     bool ended;   /* the client has shut its sending side, at least */
@@ -160,6 +164,7 @@ void cg_http_daemon_add(struct cg_http_daemon *daemon, int fd, const struct sock
 void cg_http_run_soon(struct cg_http_daemon *daemon);
 /* Lets those run now that are to run soon. Not from inside a handler. */
 void cg_http_run_wanted(struct cg_http_server *server);
+void cg_http_on_prepare(uv_prepare_t *prepare);
 /* Ends all connections. The server is closing. */
 void cg_http_daemons_stop(struct cg_http_server *server);
 

@@ -83,6 +83,15 @@ static void open_timer(struct cg_http_server *server, uv_timer_t *timer) {
     timer->data = server;
 }
 
+static void open_run_handles(struct cg_http_server *server) {
+    CG_CHECK(uv_idle_init(server->uv, &server->run_idle) == 0);
+    CG_CHECK(uv_prepare_init(server->uv, &server->run_prepare) == 0);
+    cg_http_handle_opened(server);
+    cg_http_handle_opened(server);
+    server->run_prepare.data = server;
+    CG_CHECK(uv_prepare_start(&server->run_prepare, cg_http_on_prepare) == 0);
+}
+
 static int start_first_daemon(struct cg_http_server *server, struct cg_problem *problem) {
     if (cg_http_daemon_with_room(server) != NULL) return CG_OK;
     return cg_problem_set(problem, CG_E_INTERNAL, "libmicrohttpd does not start: %s", strerror(errno));
@@ -103,9 +112,7 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->head_patience_us = options->head_patience_us == 0 ? HEAD_PATIENCE_US : options->head_patience_us;
     server->armed_us = UINT64_MAX;
     cg_heap_init(&server->deadlines);
-    CG_CHECK(uv_idle_init(uv, &server->run_idle) == 0);
-    cg_http_handle_opened(server);
-    server->run_idle.data = server;
+    open_run_handles(server);
     open_timer(server, &server->deadline_timer);
     open_timer(server, &server->pause_timer);
     cg_http_seats_init(&server->seats, options->connections,
@@ -161,6 +168,7 @@ void cg_http_server_close(struct cg_http_server *server, void (*on_closed)(void 
     cg_http_daemons_stop(server);
     cg_http_linger_end_all(server);
     cg_http_close_handle(server, &server->run_idle);
+    cg_http_close_handle(server, &server->run_prepare);
     cg_http_close_handle(server, &server->deadline_timer);
     cg_http_close_handle(server, &server->pause_timer);
 }

@@ -222,6 +222,28 @@ static void test_named_comes_and_goes(void **state) {
     delete_link("eth9");
 }
 
+/* What was found about an interface is kept, and given up when its address changes. */
+static void test_renumbered_interface_is_followed(void **state) {
+    need_namespace();
+    struct side *side = *state;
+    struct fake_member member;
+    struct fake_received received;
+    add_pair("renumbered", "renumbered-peer");
+    assert_true(run("ip addr add 10.77.4.1/24 dev renumbered"));
+    open_side(side);
+    fake_member_init(&member, GROUP_V4, "renumbered");
+    static const char *const sources[] = {"10.77.4.1", "10.77.4.1", "10.77.4.2"};
+    for (size_t i = 0; i < 3; i++) {
+        if (i == 2) assert_true(run("ip addr flush dev renumbered && ip addr add 10.77.4.2/24 dev renumbered"));
+        assert_int_equal(emit(side, &member.addr, "renumbered", 1), CG_OK);
+        fake_member_receive(&member, &received);
+        struct cg_addr source = fake_addr(sources[i], received.from.port);
+        assert_true(cg_addr_equal(&received.from, &source));
+    }
+    fake_member_fini(&member);
+    delete_link("renumbered");
+}
+
 /* A member on this host hears what leaves by its interface. */
 static void test_member_on_the_same_interface(void **state) {
     need_namespace();
@@ -397,10 +419,15 @@ int main(void) {
     enter_namespace();
 #define IN_NAMESPACE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        IN_NAMESPACE(test_joins_nothing),        IN_NAMESPACE(test_none_one_several),
-        IN_NAMESPACE(test_named_comes_and_goes), IN_NAMESPACE(test_ipv6),
-        IN_NAMESPACE(test_ipv6_source_and_zone), IN_NAMESPACE(test_link_local_member),
-        IN_NAMESPACE(test_hears_no_multicast),   IN_NAMESPACE(test_member_on_the_same_interface),
+        IN_NAMESPACE(test_joins_nothing),
+        IN_NAMESPACE(test_none_one_several),
+        IN_NAMESPACE(test_named_comes_and_goes),
+        IN_NAMESPACE(test_renumbered_interface_is_followed),
+        IN_NAMESPACE(test_ipv6),
+        IN_NAMESPACE(test_ipv6_source_and_zone),
+        IN_NAMESPACE(test_link_local_member),
+        IN_NAMESPACE(test_hears_no_multicast),
+        IN_NAMESPACE(test_member_on_the_same_interface),
         IN_NAMESPACE(test_both_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -198,6 +198,7 @@ static void test_kernel_drops(void **state) {
     fake_member_init(&member, "127.0.0.1", NULL);
     side->settings.receive_buffer = 4096;
     open_side(side);
+    assert_int_equal(emit(side, &member.addr, NULL, 1, "x"), CG_OK);
     assert_int_equal(cg_group_socket_kernel_drops(side->socket), 0);
     struct cg_addr here = side_addr(side);
     enum { SENT = 200 };
@@ -206,6 +207,19 @@ static void test_kernel_drops(void **state) {
     assert_in_range(drops, 1, SENT - 1);
     wait_for(side, SENT - drops);
     assert_int_equal(cg_group_socket_kernel_drops(side->socket), drops);
+    fake_member_fini(&member);
+}
+
+static void test_drops_before_anything_was_asked_are_nobodys(void **state) {
+    struct side *side = *state;
+    struct fake_member member;
+    fake_member_init(&member, "127.0.0.1", NULL);
+    side->settings.receive_buffer = 4096;
+    open_side(side);
+    struct cg_addr here = side_addr(side);
+    for (int i = 0; i < 200; i++) fake_member_send(&member, &here, "abcdefgh", 8);
+    assert_int_equal(emit(side, &member.addr, NULL, 1, "x"), CG_OK);
+    assert_int_equal(cg_group_socket_kernel_drops(side->socket), 0);
     fake_member_fini(&member);
 }
 
@@ -276,6 +290,7 @@ int main(void) {
         ON_LOOPBACK(test_any_size),
         ON_LOOPBACK(test_flood_leaves_room),
         ON_LOOPBACK(test_kernel_drops),
+        ON_LOOPBACK(test_drops_before_anything_was_asked_are_nobodys),
         ON_LOOPBACK(test_icmp_errors_are_survived),
         ON_LOOPBACK(test_hears_no_multicast),
         ON_LOOPBACK(test_what_cannot_be_sent),
