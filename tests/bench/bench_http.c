@@ -8,6 +8,7 @@
 #include "common/figures.h"
 #include "common/gateway.h"
 #include "common/http_client.h"
+#include "common/syscalls.h"
 
 enum { ROUNDS = 21, REQUESTS = 2000, CONNECTIONS = 8, FEW = 3, BYTES = 60 };
 
@@ -40,6 +41,27 @@ static void compare(const char *name, const struct side *gateway, const struct s
     bench_put_rounds(&rates, (struct bench_row){.figure = figure, .unit = "1/s", .beside = "bare handler"});
 }
 
+static void load(void *ctx) { bench_http_load(ctx); }
+
+/* Without strace there is no row. */
+static void put_syscalls(const char *name, const struct side *gateway, const struct side *bare, double aim) {
+    struct side sides[] = {*gateway, *bare};
+    double calls[2];
+    char figure[96];
+    for (int i = 0; i < 2; i++) {
+        calls[i] = bench_count_syscalls(sides[i].pid, load, &sides[i].load) / sides[i].load.requests;
+        if (calls[i] < 0) return;
+    }
+    snprintf(figure, sizeof figure, "system calls, %s", name);
+    bench_put_row(&(struct bench_row){.figure = figure,
+                                      .unit = "a request",
+                                      .measured = calls[0],
+                                      .beside = "bare handler",
+                                      .peer = calls[1],
+                                      .ratio = calls[0] / calls[1],
+                                      .figure_aim = aim});
+}
+
 static size_t body_len(uint16_t port, const char *path) {
     struct bench_http http;
     struct bench_reply reply;
@@ -51,7 +73,7 @@ static size_t body_len(uint16_t port, const char *path) {
 }
 
 static void measure(const struct bench_gateway *gateway, const char *name, const char *path, unsigned status,
-                    unsigned connections, size_t rounds) {
+                    unsigned connections, size_t rounds, double syscalls) {
     struct bench_server server;
     bench_start_bare_http(&server, status, body_len(gateway->http, path));
     struct side of_gateway = {.pid = gateway->pid, .load = {.port = gateway->http, .path = path}};
@@ -62,6 +84,7 @@ static void measure(const struct bench_gateway *gateway, const char *name, const
     of_bare.pid = server.pid;
     of_bare.load.port = server.port;
     compare(name, &of_gateway, &of_bare, rounds);
+    put_syscalls(name, &of_gateway, &of_bare, syscalls);
     bench_stop_server(&server);
 }
 
@@ -75,9 +98,9 @@ int main(int argc, char **argv) {
     cg_buf_init(&mappings, 0);
     bench_put_mapping(&mappings, &peer, "few", "all", FEW);
     bench_gateway_start(&gateway, cg_buf_slice(&mappings), 0);
-    measure(&gateway, "404, 8 connections", "/nothing", 404, CONNECTIONS, rounds);
-    measure(&gateway, "3 members, 1 connection", "/few", 200, 1, rounds);
-    measure(&gateway, "3 members, 8 connections", "/few", 200, CONNECTIONS, rounds);
+    measure(&gateway, "404, 8 connections", "/nothing", 404, CONNECTIONS, rounds, 0);
+    measure(&gateway, "3 members, 1 connection", "/few", 200, 1, rounds, 0);
+    measure(&gateway, "3 members, 8 connections", "/few", 200, CONNECTIONS, rounds, 11);
     bench_gateway_stop(&gateway);
     bench_peer_stop(&peer);
     cg_buf_fini(&mappings);

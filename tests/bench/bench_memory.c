@@ -1,5 +1,6 @@
 /* What holding an answer costs beside its payload: in the tally, all that malloc gave for it, and in the real process,
- * by its resident set. The hard thing is not to count what is used once: both are warmed up by some answers first. */
+ * by its resident set; and what an idle event stream costs, connection and exchange. The hard thing is not to count
+ * what is used once: all are warmed up by some first. */
 #include <malloc.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -12,7 +13,10 @@
 
 enum { ANSWERS = 10000, HEAD = 15 /* bytes of an answer that are no payload: header, token, Content-Format, marker */ };
 
-#define AIM 512.0
+#define AIM        512.0
+#define STREAM_AIM 40.0 /* KiB */
+
+enum { WARM_UP = 100, STREAMS = 1000 };
 
 static size_t heap_in_use(void) {
     struct mallinfo2 info = mallinfo2();
@@ -81,6 +85,38 @@ static void measure_process(struct bench_peer *peer, uint32_t payload_len) {
         .figure = figure, .unit = "bytes", .measured = (after - before) / ANSWERS - payload_len, .figure_aim = AIM});
 }
 
+static struct bench_http streams[WARM_UP + STREAMS];
+
+/* Each gets one answer, and then nothing. */
+static void open_streams(const struct bench_gateway *gateway, unsigned first, unsigned end) {
+    static const char headers[] = "Accept: text/event-stream\r\nMulticast-Timeout: 60\r\n";
+    for (unsigned i = first; i < end; i++) {
+        bench_http_open(&streams[i], gateway->http);
+        bench_http_send_get(&streams[i], "/open", headers);
+        CG_CHECK(bench_http_read_until(&streams[i], "event: answer"));
+    }
+}
+
+static void measure_stream(struct bench_peer *peer) {
+    struct bench_gateway gateway;
+    struct cg_buf mappings;
+    cg_buf_init(&mappings, 0);
+    bench_put_mapping(&mappings, peer, "open", "deadline", 0);
+    bench_gateway_start(&gateway, cg_buf_slice(&mappings), 0);
+    bench_peer_set(peer, 1, 60);
+    open_streams(&gateway, 0, WARM_UP);
+    double before = (double)bench_gateway_rss(&gateway);
+    open_streams(&gateway, WARM_UP, WARM_UP + STREAMS);
+    double after = (double)bench_gateway_rss(&gateway);
+    for (unsigned i = 0; i < WARM_UP + STREAMS; i++) bench_http_close(&streams[i]);
+    bench_gateway_stop(&gateway);
+    cg_buf_fini(&mappings);
+    bench_put_row(&(struct bench_row){.figure = "memory of an idle event stream, RSS",
+                                      .unit = "KiB",
+                                      .measured = (after - before) / STREAMS / 1024,
+                                      .figure_aim = STREAM_AIM});
+}
+
 int main(int argc, char **argv) {
     static const uint32_t payloads[] = {60, 1000};
     struct bench_peer peer;
@@ -88,6 +124,7 @@ int main(int argc, char **argv) {
     bench_peer_start(&peer);
     for (int i = 0; i < 2; i++) measure_tally(payloads[i]);
     for (int i = 0; i < 2; i++) measure_process(&peer, payloads[i]);
+    measure_stream(&peer);
     bench_peer_stop(&peer);
     return 0;
 }
