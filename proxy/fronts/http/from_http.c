@@ -59,7 +59,7 @@ static int copy(const struct conversion *c, struct cg_slice from, struct cg_slic
 static int take_host(struct conversion *c, const struct cg_listen *listen) {
     struct cg_slice host;
     int err = cg_http_check_host(&c->config->http, listen, c->message, &host, c->problem);
-    if (err < 0) return err;
+    if (err < 0 || host.len == 0) return err;
     uint8_t *lower = cg_arena_alloc(c->arena, host.len);
     if (lower == NULL) return cg_problem_no_memory(c->problem);
     for (size_t i = 0; i < host.len; i++) lower[i] = (uint8_t)cg_ascii_lower((char)host.data[i]);

@@ -98,17 +98,15 @@ static int check_fields(const struct cg_http_call *call, struct cg_problem *prob
 
 /* ---- The body's length (RFC 9112 §6) ---- */
 
-static int check_transfer_encoding(struct cg_http_call *call, struct cg_slice encoding, const char *version,
-                                   struct cg_problem *problem) {
+static int check_transfer_encoding(struct cg_http_call *call, struct cg_slice encoding, struct cg_problem *problem) {
     if (!cg_slice_is_nocase(encoding, "chunked")) return malformed(problem, "Transfer-Encoding can only be chunked");
-    if (strcmp(version, "HTTP/1.0") == 0) return malformed(problem, "HTTP/1.0 has no Transfer-Encoding");
+    if (call->message.is_http_1_0) return malformed(problem, "HTTP/1.0 has no Transfer-Encoding");
     /* Chunks with odd line ends pass libmicrohttpd, so nothing behind such a body is ever read as a request. */
     call->must_close = true;
     return CG_OK;
 }
 
-static int check_framing(struct cg_http_call *call, const char *version, uint64_t *content_length,
-                         struct cg_problem *problem) {
+static int check_framing(struct cg_http_call *call, uint64_t *content_length, struct cg_problem *problem) {
     struct cg_slice length, encoding;
     int has_length = cg_http_field(&call->message, "Content-Length", &length);
     int has_encoding = cg_http_field(&call->message, "Transfer-Encoding", &encoding);
@@ -118,7 +116,7 @@ static int check_framing(struct cg_http_call *call, const char *version, uint64_
     if (has_length == CG_OK && has_encoding == CG_OK) {
         return malformed(problem, "Content-Length and Transfer-Encoding exclude each other");
     }
-    if (has_encoding == CG_OK) return check_transfer_encoding(call, encoding, version, problem);
+    if (has_encoding == CG_OK) return check_transfer_encoding(call, encoding, problem);
     if (has_length == CG_OK && cg_decimal_parse(length, UINT64_MAX - 1, content_length) < 0) {
         return malformed(problem, "Content-Length is no number");
     }
@@ -131,13 +129,14 @@ int cg_http_check_head(struct cg_http_call *call, const char *method, const char
         return cg_problem_no_memory(problem);
     }
     call->message.method = cg_slice_str(method);
+    call->message.is_http_1_0 = strcmp(version, "HTTP/1.0") == 0;
     call->message.target = cg_buf_slice(&call->target);
     if (!has_honest_layout(call, method, version)) {
         return malformed(problem,
                          "the request's head is malformed: lines end in CR LF, are not folded and have no NUL");
     }
     int err = check_fields(call, problem);
-    if (err == CG_OK) err = check_framing(call, version, content_length, problem);
+    if (err == CG_OK) err = check_framing(call, content_length, problem);
     if (err == CG_OK && head_size_of(call) > CG_HTTP_HEADER_MAX) {
         err = cg_problem_set(problem, CG_E_HEADERS_BIG, "request line and header fields are larger than %d bytes",
                              CG_HTTP_HEADER_MAX);

@@ -1,11 +1,11 @@
-/* Host is matched as it is written. The hard thing: an address has many spellings and an IPv6 literal brackets, so
- * literals are compared as addresses and names as text. */
+/* The hard thing about Host: an address has many spellings and an IPv6 literal brackets, so literals are compared as
+ * addresses and names as text, but for what makes no difference: a final dot and the scheme's default port. */
 #include "fronts/http/host.h"
 
 #include "base/text.h"
 
 struct authority {
-    struct cg_slice host; /* as written, an IPv6 literal with its brackets */
+    struct cg_slice host; /* as written but for a final dot, an IPv6 literal with its brackets */
     bool has_port;
     uint16_t port;
 };
@@ -28,7 +28,8 @@ static bool parse_authority(struct cg_slice text, struct authority *authority) {
         while (end < text.len && is_host_char(text.data[end])) end++;
     }
     if (end == 0) return false;
-    *authority = (struct authority){.host = cg_slice_of(text.data, end)};
+    bool is_dotted = end > 1 && text.data[end - 1] == '.';
+    *authority = (struct authority){.host = cg_slice_of(text.data, is_dotted ? end - 1 : end)};
     if (end == text.len) return true;
     if (text.data[end] != ':') return false;
     struct cg_slice digits = cg_slice_of(text.data + end + 1, text.len - end - 1);
@@ -57,26 +58,48 @@ static bool is_listen_address(const struct cg_listen *listen, struct cg_slice ho
     return addr.family == listen->addr.family && cg_slice_equal(cg_addr_ip(&addr), cg_addr_ip(&listen->addr));
 }
 
+static uint16_t port_of(const struct authority *authority, uint16_t default_port) {
+    return authority->has_port ? authority->port : default_port;
+}
+
 /* An entry without port names the host at any port, one with a port only at that. */
-static bool is_further_host(const struct cg_http_settings *settings, struct cg_slice value, struct cg_slice host) {
+static bool is_further_host(const struct cg_http_settings *settings, const struct authority *authority,
+                            uint16_t default_port) {
     for (size_t i = 0; i < settings->host_count; i++) {
-        if (cg_slice_is_nocase(host, settings->hosts[i]) || cg_slice_is_nocase(value, settings->hosts[i])) return true;
+        struct authority entry;
+        if (!parse_authority(cg_slice_str(settings->hosts[i]), &entry)) continue;
+        if (!cg_slice_equal_nocase(authority->host, entry.host)) continue;
+        if (!entry.has_port || entry.port == port_of(authority, default_port)) return true;
     }
     return false;
+}
+
+bool cg_http_same_authority(struct cg_slice a, struct cg_slice b, uint16_t default_port) {
+    struct authority left, right;
+    return parse_authority(a, &left) && parse_authority(b, &right) && cg_slice_equal_nocase(left.host, right.host) &&
+           port_of(&left, default_port) == port_of(&right, default_port);
+}
+
+static bool is_own(const struct cg_listen *listen, const struct authority *authority, uint16_t default_port) {
+    if (!cg_slice_is_nocase(authority->host, "localhost") && !is_listen_address(listen, authority->host)) return false;
+    uint16_t port = port_of(authority, default_port);
+    return port == default_port || port == listen->addr.port;
 }
 
 int cg_http_check_host(const struct cg_http_settings *settings, const struct cg_listen *listen,
                        const struct cg_http_message *message, struct cg_slice *host, struct cg_problem *problem) {
     struct cg_slice value;
     int err = cg_http_field(message, "Host", &value);
+    *host = CG_SLICE_NONE;
+    if (err == CG_E_NOT_FOUND && message->is_http_1_0) return CG_OK; /* no browser sends that */
     if (err == CG_E_NOT_FOUND) return cg_problem_set(problem, CG_E_BAD_REQUEST, "the request has no Host");
     if (err < 0) return cg_problem_set(problem, CG_E_BAD_REQUEST, "Host is there more than once");
     struct authority authority;
     if (!parse_authority(value, &authority)) return cg_problem_set(problem, CG_E_BAD_REQUEST, "Host is malformed");
     *host = authority.host;
-    bool own = cg_slice_is_nocase(authority.host, "localhost") || is_listen_address(listen, authority.host);
-    if (own && (!authority.has_port || authority.port == listen->addr.port)) return CG_OK;
-    if (is_further_host(settings, value, authority.host)) return CG_OK;
+    uint16_t default_port = settings->tls.certificate == NULL ? CG_HTTP_PORT : CG_HTTPS_PORT;
+    if (is_own(listen, &authority, default_port)) return CG_OK;
+    if (is_further_host(settings, &authority, default_port)) return CG_OK;
     return cg_problem_set(
         problem, CG_E_MISDIRECTED,
         "Host \"%.*s\" is neither this listener's address nor localhost nor one of the names in \"hosts\"; "

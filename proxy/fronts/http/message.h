@@ -17,6 +17,7 @@ struct cg_http_message {
     const struct cg_http_field *fields;
     size_t field_count;
     struct cg_slice body;
+    bool is_http_1_0;
 };
 
 /* The only field of that name; CG_E_NOT_FOUND when absent, CG_E_BAD_REQUEST when there are several. */

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/text.h"
+#include "fronts/http/host.h"
 #include "model/mapping.h"
 
 struct reading {
@@ -67,7 +68,8 @@ static int strip_authority(const struct reading *r, struct cg_slice *target) {
         authority.len++;
     }
     struct cg_slice host = CG_SLICE_NONE;
-    if (cg_http_field(r->message, "Host", &host) < 0 || !cg_slice_equal_nocase(authority, host)) {
+    uint16_t port = scheme == sizeof "http://" - 1 ? CG_HTTP_PORT : CG_HTTPS_PORT;
+    if (cg_http_field(r->message, "Host", &host) < 0 || !cg_http_same_authority(authority, host, port)) {
         return cg_problem_set(r->problem, CG_E_BAD_REQUEST, "the request target names another host than Host does");
     }
     *target = cg_slice_of(authority.data + authority.len, target->len - scheme - authority.len);

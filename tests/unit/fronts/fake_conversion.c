@@ -39,7 +39,8 @@ int convert(struct conversion *f, struct cg_slice method, struct cg_slice target
                                       .target = cg_slice_of(exact + 1, target.len),
                                       .fields = f->fields,
                                       .field_count = f->field_count,
-                                      .body = body};
+                                      .body = body,
+                                      .is_http_1_0 = f->is_http_1_0};
     int err =
         cg_from_http(&f->request, &f->arena, &f->config, &f->listen, &encoders, &f->encoder, &message, &f->problem);
     free(exact);

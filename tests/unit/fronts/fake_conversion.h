@@ -25,6 +25,7 @@ struct conversion {
     struct cg_problem problem;
     struct cg_http_field fields[FIELDS_MAX];
     size_t field_count;
+    bool is_http_1_0;
 };
 
 extern const struct castgate_encoder mixed, json, sse; /* those that there are */

@@ -354,7 +354,7 @@ static void test_problems(void **state) {
         {"GET /lamps HTTP/1.1\r\n" LOCAL "Multicast-Timeout: x\r\n\r\n", 400, "multicast-timeout", NULL, NULL},
         {"GET /lamps HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected", NULL, NULL},
         {"GET /lamps HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request", NULL, NULL},
-        {"GET /lamps HTTP/1.0\r\n\r\n", 400, "bad-request", NULL, NULL},
+        {"GET /nowhere HTTP/1.0\r\n\r\n", 404, "not-found", NULL, NULL},
         {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 405, "method-not-allowed", "Allow",
          "GET, HEAD, POST, PUT, DELETE, PATCH"},
         {"TRACE /lamps HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", NULL, NULL},
@@ -613,6 +613,7 @@ static void test_admin(void **state) {
     send_to_lamps(f); /* a mapping has figures from its first request on */
     check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
     check_admin(f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
+    check_admin(f, "GET /readyz HTTP/1.0\r\n\r\n", 200, "ok");
     check_admin(f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");

@@ -29,7 +29,10 @@ static void test_host_refused(void **state) {
         {"GET", "/", "Host: 127.0.0.2:8080\n", "", CG_E_MISDIRECTED, "hosts"},
         {"GET", "/", "Host: 127.0.0.1:8081\n", "", CG_E_MISDIRECTED, "hosts"},
         {"GET", "/", "Host: 127.1:8080\n", "", CG_E_MISDIRECTED, "hosts"},
-        {"GET", "/", "Host: localhost:80\n", "", CG_E_MISDIRECTED, "hosts"},
+        {"GET", "/", "Host: localhost:443\n", "", CG_E_MISDIRECTED, "hosts"},
+        {"GET", "/", "Host: localhost..\n", "", CG_E_MISDIRECTED, "hosts"},
+        {"GET", "/", "Host: .\n", "", CG_E_MISDIRECTED, "hosts"},
+        {"GET", "/", "Host: other.example:80\n", "", CG_E_MISDIRECTED, "hosts"},
         {"GET", "/", "Host: [::1]:8080\n", "", CG_E_MISDIRECTED, "hosts"},
         {"GET", "/", "Host: other.example\n", "", CG_E_MISDIRECTED, "hosts"},
         {"GET", "/", "Host: other.example:9001\n", "", CG_E_MISDIRECTED, "hosts"},
@@ -47,6 +50,12 @@ static void test_host_accepted(void **state) {
         {"127.0.0.1:8080", "Host: 127.0.0.1:\n", "127.0.0.1"},
         {"127.0.0.1:8080", "Host: LocalHost:8080\n", "localhost"},
         {"127.0.0.1:8080", "Host: localhost\n", "localhost"},
+        {"127.0.0.1:8080", "Host: localhost:80\n", "localhost"},
+        {"127.0.0.1:8080", "Host: localhost.\n", "localhost"},
+        {"127.0.0.1:8080", "Host: Localhost.:8080\n", "localhost"},
+        {"127.0.0.1:8080", "Host: gw.example.\n", "gw.example"},
+        {"127.0.0.1:8080", "Host: other.example.:9000\n", "other.example"},
+        {"127.0.0.1:8080", "Host: [2001:db8::1]\n", "[2001:db8::1]"}, /* an entry with the default port */
         {"127.0.0.1:8080", "Host: GW.example\n", "gw.example"},
         {"127.0.0.1:8080", "Host: gw.example:1234\n", "gw.example"},
         {"127.0.0.1:8080", "Host: other.example:9000\n", "other.example"},
@@ -78,11 +87,40 @@ static void test_wildcard_listener_still_refuses_names(void **state) {
     tear_down(&f);
 }
 
+/* Probes of load balancers send HTTP/1.0, which knew no Host. */
+static void test_http_1_0_may_lack_it(void **state) {
+    (void)state;
+    struct conversion f;
+    set_up(&f);
+    f.is_http_1_0 = true;
+    int err = convert(&f, cg_slice_str("GET"), cg_slice_str("/"), CG_SLICE_NONE);
+    if (err < 0) fail_msg("%s", f.problem.detail);
+    assert_int_equal(f.request.host.len, 0);
+    tear_down(&f);
+    set_up(&f);
+    f.is_http_1_0 = true;
+    split_fields(&f, "Host: evil.example\n");
+    assert_int_equal(convert(&f, cg_slice_str("GET"), cg_slice_str("/"), CG_SLICE_NONE), CG_E_MISDIRECTED);
+    tear_down(&f);
+}
+
+static void test_https_has_another_default_port(void **state) {
+    (void)state;
+    struct conversion f;
+    set_up(&f);
+    f.config.http.tls.certificate = "certificate.pem";
+    split_fields(&f, "Host: localhost:443\n");
+    assert_int_equal(convert(&f, cg_slice_str("GET"), cg_slice_str("/"), CG_SLICE_NONE), CG_OK);
+    tear_down(&f);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_host_refused),
         cmocka_unit_test(test_host_accepted),
         cmocka_unit_test(test_wildcard_listener_still_refuses_names),
+        cmocka_unit_test(test_http_1_0_may_lack_it),
+        cmocka_unit_test(test_https_has_another_default_port),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

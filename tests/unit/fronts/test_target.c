@@ -225,12 +225,30 @@ static void test_discovery(void **state) {
     }
 }
 
+/* What makes no difference in Host makes none beside it. */
+static void test_absolute_targets_name_the_host(void **state) {
+    (void)state;
+    static const struct {
+        const char *target, *fields;
+    } rows[] = {{"http://localhost:80/x", "Host: localhost\n"},
+                {"http://localhost/x", "Host: localhost:80\n"},
+                {"http://localhost./x", "Host: LOCALHOST\n"},
+                {"http://localhost:/x", "Host: localhost\n"}};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conversion f;
+        int err = from(&f, "GET", rows[i].target, rows[i].fields, "");
+        if (err < 0) fail_msg("%s: %s", rows[i].target, f.problem.detail);
+        assert_slice(f.request.path, "/x");
+        tear_down(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_target_refused),      cmocka_unit_test(test_target_with_nul),
         cmocka_unit_test(test_target_length),       cmocka_unit_test(test_target_accepted),
         cmocka_unit_test(test_target_uri_accepted), cmocka_unit_test(test_target_uri_refused),
-        cmocka_unit_test(test_discovery),
+        cmocka_unit_test(test_discovery),           cmocka_unit_test(test_absolute_targets_name_the_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
