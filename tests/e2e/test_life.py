@@ -51,6 +51,20 @@ def test_the_client_leaves(gateway, group, reset, accept):
     assert log_lines(gate, "exchange")[0]["answered"] == "1"
 
 
+def test_a_client_that_shuts_its_sending_side_gets_its_reply(gateway, group):
+    """As `printf … | nc -N` does: the end of what it sends is not the end of its interest."""
+    gate = gateway({"mappings": [silent_mapping(group, timeout=0.5)]})
+    with Tap(group) as tap, coap.Endpoint() as member:
+        client = start_request(gate, "/silent/x", b"")
+        client.shutdown(socket.SHUT_WR)
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, b"1"))
+        reply = b"".join(iter(lambda: client.recv(65536), b""))
+        client.close()
+    assert reply.startswith(b"HTTP/1.1 200 ") and b"answered=1" in reply
+    assert [line["ended_by"] for line in log_lines(gate, "exchange")] == ["deadline"]
+
+
 def test_many_clients_leave(gateway, group):
     """A hundred at once, while their exchanges run or wait for the group: no exchange, no descriptor is left."""
     gate = gateway({"limits": {"exchanges_per_client": 1000}, "group": {"interface": "lo", "nstart": 50},

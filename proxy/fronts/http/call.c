@@ -273,7 +273,11 @@ static enum MHD_Result send_response(struct cg_http_call *call) {
     MHD_destroy_response(call->response);
     call->response = NULL;
     call->state = CG_HTTP_CALL_SENDING;
-    if (!call->streaming) begin_draining(connection);
+    if (call->streaming) {
+        cg_http_clear_timer(connection->server, &connection->timer);
+    } else {
+        begin_draining(connection);
+    }
     return result;
 }
 

@@ -3,7 +3,8 @@
  * the first byte of a request's head, from when on patience is short, and the client's end, which it misses while the
  * connection is suspended, and when the end had come before the connection was taken; and the handler holds the call.
  *
- * A client that shuts its sending side after the request counts as one that left: the two look the same from here. */
+ * A client that shuts its sending side after the request, and still reads, looks the same from here as one that left.
+ * So the end alone loses no call without TLS: after a while a byte tells, since who is gone resets the connection. */
 #include "fronts/http/private.h"
 
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 
 enum {
     END_US = 1000000,    /* for what a client sent before it left to be read */
+    PROBE_US = 1000000,  /* from a client's end, until it is asked whether it still reads */
     UNSENT_MAX = 131072, /* bytes that wait in the kernel for the client's window */
 };
 
@@ -33,8 +35,20 @@ void cg_http_connection_expire(struct cg_http_connection *connection) {
     shutdown(connection->fd, SHUT_RDWR);
 }
 
+/* Whoever has asked by HTTP/1.1 passes interim responses over (RFC 9110 §15.2), and no other word fits here. */
+static void probe(const struct cg_http_connection *connection) {
+    static const char interim[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    if (connection->call->state != CG_HTTP_CALL_ASKED || connection->call->message.is_http_1_0) return;
+    (void)send(connection->fd, interim, sizeof interim - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
 static void on_patience_end(struct cg_http_timer *timer) {
-    cg_http_connection_expire(CG_CONTAINER(timer, struct cg_http_connection, timer));
+    struct cg_http_connection *connection = CG_CONTAINER(timer, struct cg_http_connection, timer);
+    if (connection->suspended) {
+        probe(connection);
+    } else {
+        cg_http_connection_expire(connection);
+    }
 }
 
 static void go(struct cg_http_seat *seat) {
@@ -83,12 +97,32 @@ void cg_http_connection_begins_body(struct cg_http_connection *connection) {
     if (!connection->ended && !connection->expired) be_patient(connection, connection->server->patience_us);
 }
 
-/* While a call runs, the client left it. Otherwise nothing more comes than what is on its way to libmicrohttpd. */
-static void end_seen(struct cg_http_connection *connection) {
+static void lose(struct cg_http_connection *connection) {
+    connection->call->state = CG_HTTP_CALL_LOST;
+    cg_http_resume(connection);
+}
+
+/* From now on only an error is of interest; priority data cannot come any more. */
+static void watch_for_reset(struct cg_http_connection *connection) {
+    connection->half_closed = true;
+    watch_for(connection, UV_PRIORITIZED);
+    cg_http_set_timer(connection->server, &connection->timer, PROBE_US);
+}
+
+static bool may_be_half_closed(const struct cg_http_connection *connection) {
+    return !connection->half_closed && connection->tls == NULL && connection->call->state == CG_HTTP_CALL_ASKED;
+}
+
+/* While a call runs, the client may have left it. Otherwise nothing more comes than what is on its way to
+ * libmicrohttpd. */
+static void end_seen(struct cg_http_connection *connection, bool is_error) {
     connection->ended = true;
     if (connection->suspended) {
-        connection->call->state = CG_HTTP_CALL_LOST;
-        cg_http_resume(connection);
+        if (!is_error && may_be_half_closed(connection)) {
+            watch_for_reset(connection);
+        } else {
+            lose(connection);
+        }
     } else if (connection->call == NULL || !connection->call->handed_over) {
         be_patient(connection, END_US);
     }
@@ -113,11 +147,11 @@ static void bytes_seen(struct cg_http_connection *connection) {
 
 static void on_watch(uv_poll_t *watch, int status, int events) {
     struct cg_http_connection *connection = watch->data;
-    bool ended = status < 0 || (events & UV_DISCONNECT) != 0;
+    bool ended = status < 0 || (events & (UV_DISCONNECT | UV_PRIORITIZED)) != 0;
     if (ended) stop_watching(connection);
     if (connection->expired && !connection->suspended) return;
     if (ended) {
-        end_seen(connection);
+        end_seen(connection, status < 0);
     } else {
         bytes_seen(connection);
     }
@@ -136,7 +170,8 @@ void cg_http_suspend(struct cg_http_connection *connection) {
     CG_CHECK(!connection->suspended);
     connection->suspended = true;
     MHD_suspend_connection(connection->mhd);
-    if (connection->ended) watch_for(connection, UV_DISCONNECT); /* once more, from outside of libmicrohttpd */
+    if (!connection->ended) return;
+    watch_for(connection, connection->half_closed ? UV_PRIORITIZED : UV_DISCONNECT); /* once more, from outside */
 }
 
 void cg_http_resume(struct cg_http_connection *connection) {

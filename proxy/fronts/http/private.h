@@ -94,10 +94,11 @@ struct cg_http_connection {
     uv_poll_t watch; /* for the first byte of a head, and for the client's end */
     uint64_t turn;   /* of the loop, in which it began to idle, or a head began */
     bool suspended;
-    bool in_head; /* the first byte of a request has come */
-    bool ended;   /* the client has shut its sending side, at least */
-    bool unread;  /* refused before all of the request was read */
-    bool expired; /* shut down by us */
+    bool in_head;     /* the first byte of a request has come */
+    bool ended;       /* the client has shut its sending side, at least */
+    bool half_closed; /* so it seems; only a reset tells that it left */
+    bool unread;      /* refused before all of the request was read */
+    bool expired;     /* shut down by us */
 };
 
 enum cg_http_call_state {

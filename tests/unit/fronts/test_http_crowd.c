@@ -269,8 +269,8 @@ static void a_request_that_came_with_its_end_is_answered(void **state) {
     fake_client_close(&client);
 }
 
-/* It counts as one that left: nobody would notice later, since its end is told once. */
-static void a_client_whose_end_came_with_its_request_is_waited_for_by_nobody(void **state) {
+/* A client may shut its sending side with its request, and is answered all the same. */
+static void a_client_whose_end_came_with_its_request_is_answered(void **state) {
     (void)state;
     static const char request[] = "GET /later HTTP/1.1\r\n" LOCAL "\r\n";
     struct fake_server f;
@@ -286,10 +286,39 @@ static void a_client_whose_end_came_with_its_request_is_waited_for_by_nobody(voi
         fake_client_send(&client, request + 9 * in_pieces, sizeof request - 1 - 9 * (size_t)in_pieces);
         shutdown(client.fd, SHUT_WR);
         fake_client_run_until(&f.uv, fake_server_has_held, &f);
-        fake_client_run_until(&f.uv, fake_server_is_done, &f);
+        fake_client_settle(&f.uv);
+        assert_non_null(f.held[0]);
+        fake_server_reply(f.held[0], 200, "at last");
+        fake_client_expect(&client, 200, "at last");
+        fake_client_wait_closed(&client);
         fake_client_close(&client);
         fake_server_tear_down(&f);
     }
+}
+
+/* Who waits long is asked whether it still reads, in a way that it passes over; who does not is gone. */
+static void a_client_that_shut_its_side_and_left_is_found_out(void **state) {
+    struct fake_server *f = *state;
+    struct fake_client stays, leaves;
+    limit(f, 4, 4);
+    fake_server_hold(f, &stays);
+    shutdown(stays.fd, SHUT_WR);
+    fake_client_open(&leaves, &f->uv, fake_server_addr(f));
+    fake_client_send_text(&leaves, "GET /later HTTP/1.1\r\n" LOCAL "\r\n");
+    while (f->held_count < 2) fake_client_settle(&f->uv);
+    fake_client_close(&leaves);
+    while (f->held[1] != NULL) fake_client_settle(&f->uv);
+    while (stays.in_len == 0) {
+        fake_client_settle(&f->uv);
+        fake_client_read(&stays);
+    }
+    fake_server_reply(f->held[0], 200, "at last");
+    int continues = 0;
+    struct fake_response response = fake_client_response(&stays, false, &continues);
+    assert_int_equal(response.status, 200);
+    assert_int_equal(continues, 1);
+    fake_response_fini(&response);
+    fake_client_close(&stays);
 }
 
 int main(void) {
@@ -306,8 +335,9 @@ int main(void) {
         server_test(a_stream_stays_until_it_has_ended),
         server_test(ends_are_seen_at_the_limit_too),
         server_test(a_client_that_shuts_its_side_in_a_head_is_gone),
+        server_test(a_client_that_shut_its_side_and_left_is_found_out),
         server_test(a_request_that_came_with_its_end_is_answered),
-        cmocka_unit_test(a_client_whose_end_came_with_its_request_is_waited_for_by_nobody),
+        cmocka_unit_test(a_client_whose_end_came_with_its_request_is_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
