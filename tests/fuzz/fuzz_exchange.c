@@ -405,6 +405,7 @@ static void fill_mapping(struct world *world, struct cg_config *config, struct c
         .grant_count = 2,
         .grants = cg_arena_zalloc(&config->arena, 2 * sizeof *mapping->grants),
     };
+    if (shape->slow) mapping->keys = &config->security_groups[0];
     mapping->grants[0].methods = mapping->grants[1].methods = CG_METHODS_ALL;
     mapping->grants[1].client = &config->clients[0];
     for (uint8_t i = 0; i < shape->targets; i++) {
@@ -420,6 +421,16 @@ static void fill_mapping(struct world *world, struct cg_config *config, struct c
 static size_t one_of(uint8_t index, size_t a, size_t b, size_t c, size_t d) {
     const size_t values[] = {a, b, c, d};
     return values[index & 3];
+}
+
+/* That all slow mappings are protected by. */
+static void fill_group(struct cg_config *config) {
+    struct cg_security_keys *group = cg_arena_zalloc(&config->arena, sizeof *group);
+    group->name = "slow";
+    config->security_groups = group;
+    config->security_group_count = 1;
+    HASH_ADD_KEYPTR(hh, config->security_groups_by_name, group->name, strlen(group->name), group);
+    CG_CHECK(CG_HASH_HAS(hh, group));
 }
 
 /* Six bytes of the input; zeros are the defaults. */
@@ -442,6 +453,8 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
     config->client_count = 1;
     config->clients = cg_arena_zalloc(&config->arena, sizeof *config->clients);
     config->clients[0].name = "dashboard";
+    config->clients[0].has_token = true;
+    fill_group(config);
     config->mapping_count = MAPPINGS;
     config->mappings = cg_arena_zalloc(&config->arena, MAPPINGS * sizeof *config->mappings);
     for (size_t i = 0; i < MAPPINGS; i++)
