@@ -19,19 +19,16 @@ static enum cg_block_found find_block(const struct cg_opened *opened, struct cg_
 
 /* The first */
 
-const char *cg_blocks_refusal(uint8_t method, const struct cg_opened *opened) {
+enum cg_blocks_kind cg_blocks_sort(uint8_t method, const struct cg_opened *opened, const char **reason) {
     struct cg_block block;
-    bool safe = CG_METHOD_BIT(method) & CG_METHODS_SAFE;
     enum cg_block_found found = find_block(opened, &block);
-    if (found == CG_BLOCK_NONE) return NULL;
+    if (found == CG_BLOCK_NONE) return CG_BLOCKS_NONE;
+    bool is_safe = (CG_METHOD_BIT(method) & CG_METHODS_SAFE) != 0;
     bool is_first = found == CG_BLOCK_ONE && block.number == 0 && cg_block_has_its_size(&block, opened->payload.len);
-    if (!is_first) return "bad-block";
-    return block.more && !safe ? "blocks-unsafe" : NULL;
-}
-
-bool cg_blocks_follow(const struct cg_opened *opened) {
-    struct cg_block block;
-    return find_block(opened, &block) == CG_BLOCK_ONE && block.more;
+    if (is_first && !block.more) return CG_BLOCKS_NONE;
+    if (is_first && is_safe) return CG_BLOCKS_FOLLOW;
+    *reason = is_first ? "blocks-unsafe" : "bad-block";
+    return CG_BLOCKS_REFUSED;
 }
 
 /* What has come */

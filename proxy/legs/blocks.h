@@ -34,11 +34,11 @@ struct cg_blocks {
     uint8_t szx;
 };
 
-/* Why an answer is not given, by its Block2 option: it is no first block, or its method is one that must not be
- * repeated for the others. NULL: it is whole, or its other blocks can be fetched. */
-const char *cg_blocks_refusal(uint8_t method, const struct cg_opened *opened);
-/* Whether others follow, of one that was not refused. */
-bool cg_blocks_follow(const struct cg_opened *opened);
+enum cg_blocks_kind { CG_BLOCKS_NONE, CG_BLOCKS_FOLLOW /* its other blocks can be fetched */, CG_BLOCKS_REFUSED };
+
+/* What an answer is by its Block2 option: whole, the first of several, or REFUSED, with *reason: it is no first block,
+ * or its method is one that must not be repeated for the others. */
+enum cg_blocks_kind cg_blocks_sort(uint8_t method, const struct cg_opened *opened, const char **reason);
 
 /* Keeps the first block, charged to the arena. False: a limit of memory is reached, and nothing is kept. */
 bool cg_blocks_init(struct cg_blocks *blocks, const struct cg_blocks_ops *ops, const struct cg_arrival *first,

@@ -177,26 +177,31 @@ static bool is_late(struct cg_round *round, const struct cg_arrival *arrival) {
     return true;
 }
 
-/* NULL: nothing is wrong with it. */
-static const char *refusal_of(const struct cg_round *round, const struct cg_opened *opened) {
+/* *reason: where it is refused. */
+static enum cg_blocks_kind sort(const struct cg_round *round, const struct cg_opened *opened, const char **reason) {
     const struct cg_config *config = round->config;
-    if (opened->payload.len > config->limits.answer) return "too-large";
-    if (!cg_forwardable(opened->options, round->mapping->security, &config->options)) {
-        return cg_err_info(CG_E_BAD_OPTION)->slug;
+    if (opened->payload.len > config->limits.answer) {
+        *reason = "too-large";
+        return CG_BLOCKS_REFUSED;
     }
-    return cg_blocks_refusal(round->method, opened);
+    if (!cg_forwardable(opened->options, round->mapping->security, &config->options)) {
+        *reason = cg_err_info(CG_E_BAD_OPTION)->slug;
+        return CG_BLOCKS_REFUSED;
+    }
+    return cg_blocks_sort(round->method, opened, reason);
 }
 
 /* What becomes of an answer that is in time. */
 static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival) {
     struct cg_round *round = part->round;
-    const char *refusal = refusal_of(round, arrival->opened);
-    if (refusal != NULL) {
-        refuse(round, &arrival->from, arrival->opened, refusal);
-        return CG_FATE_REJECTED;
+    const char *reason;
+    switch (sort(round, arrival->opened, &reason)) {
+    case CG_BLOCKS_NONE: return fate_of(add(round, arrival));
+    case CG_BLOCKS_FOLLOW: return fate_of(begin_blocks(part, arrival));
+    case CG_BLOCKS_REFUSED: break;
     }
-    bool is_whole = !cg_blocks_follow(arrival->opened);
-    return fate_of(is_whole ? add(round, arrival) : begin_blocks(part, arrival));
+    refuse(round, &arrival->from, arrival->opened, reason);
+    return CG_FATE_REJECTED;
 }
 
 void cg_round_take(struct cg_part *part, const struct cg_arrival *arrival) {
