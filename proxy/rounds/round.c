@@ -94,9 +94,9 @@ static size_t parts_in(const struct cg_round *round, enum cg_part_state state) {
     return count;
 }
 
-/* A request is out, or never will be. */
+/* A request is out, or never will be. One that ends with its round begins nothing any more. */
 static void settle(struct cg_round *round) {
-    if (round->state != CG_ROUND_CASTS || parts_in(round, CG_PART_WAITS) > 0) return;
+    if (round->closed || round->state != CG_ROUND_CASTS || parts_in(round, CG_PART_WAITS) > 0) return;
     size_t failed = parts_in(round, CG_PART_FAILED);
     if (failed == round->part_count) {
         round->state = CG_ROUND_FAILED;

@@ -279,6 +279,24 @@ static void test_common_bytes_are_charged_once_and_given_back(void **state) {
     free_all(calls, 50);
 }
 
+/* Two targets in one group: the end of the first request makes it the second's turn, which nobody wants any more. */
+static void test_what_ends_in_its_own_way_does_not_begin_again(void **state) {
+    struct world *world = *state;
+    struct call call;
+    struct cg_mapping *pair = world_mapping(world, "pair");
+    world->config->group.nstart = 1;
+    pair->targets[1].group = pair->targets[0].group;
+    pair->repair_unicast = true;
+    world_add_members(world, pair, 2);
+    world_get(world, &call, "/pair");
+    assert_int_equal(world->sent_count, 1);
+    cg_gateway_abandon(world->gateway, call.ticket);
+    world_run(world);
+    assert_null(cg_heap_first(&world->gateway->engine.deadlines));
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         round_test(test_a_silent_member_is_asked_once_however_many_wait),
@@ -291,6 +309,7 @@ int main(void) {
         round_test(test_what_has_changed_is_encoded_again),
         round_test(test_an_encoder_that_says_nothing_is_asked_each_time),
         round_test(test_common_bytes_are_charged_once_and_given_back),
+        round_test(test_what_ends_in_its_own_way_does_not_begin_again),
         round_test(test_one_who_still_waits_is_enough),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
