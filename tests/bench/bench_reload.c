@@ -35,7 +35,7 @@ static void put_memory(const char *when, unsigned count, double measured, double
         row.beside = "after the start";
         row.peer = at_start;
         row.ratio = measured / at_start;
-        row.ratio_aim = 1.1;
+        row.ratio_aim = 1.2; /* each load finds other gaps than the one before: it goes up and down, not up */
     } else if (count == MAPPINGS) {
         row.figure_aim = 150;
     }
