@@ -1,5 +1,6 @@
 /* Counters in Prometheus' text format. The hard thing is its grammar: every sample of a metric stands together, buckets
- * are cumulative, and a label's value is escaped. */
+ * are cumulative, and a label's value is escaped. So all mappings are gone through once for each metric, in slices: a
+ * mapping's figures are never removed, so a place among them stays one. */
 #include "model/stats.h"
 
 #include <stddef.h>
@@ -126,26 +127,19 @@ static void put_mapping(struct cg_buf *to, const char *name, const char *part, c
     cg_buf_put_u8(to, '"');
 }
 
-static void put_mapping_counter(struct cg_buf *to, const struct cg_stats_table *table, size_t index) {
-    put_head(to, mapping_counters[index].name, mapping_counters[index].help, "counter");
-    for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
-        uint64_t value;
-        memcpy(&value, (const char *)stats + mapping_counters[index].offset, sizeof value);
-        put_mapping(to, mapping_counters[index].name, "", stats);
-        cg_buf_printf(to, "} %llu\n", (unsigned long long)value);
-    }
+static void put_counter(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
+    uint64_t value;
+    memcpy(&value, (const char *)stats + mapping_counters[index].offset, sizeof value);
+    put_mapping(to, mapping_counters[index].name, "", stats);
+    cg_buf_printf(to, "} %llu\n", (unsigned long long)value);
 }
 
 /* Only the reasons that happened: there are many, and most never do. */
-static void put_errors(struct cg_buf *to, const struct cg_stats_table *table) {
-    put_head(to, "errors_total", "Client requests that ended with an error.", "counter");
-    for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
-        for (int i = 0; i < CG_ERR_COUNT; i++) {
-            if (stats->errors[i] == 0) continue;
-            put_mapping(to, "errors_total", "", stats);
-            cg_buf_printf(to, ",reason=\"%s\"} %llu\n", cg_err_info(-1 - i)->slug,
-                          (unsigned long long)stats->errors[i]);
-        }
+static void put_errors(struct cg_buf *to, const struct cg_stats *stats) {
+    for (int i = 0; i < CG_ERR_COUNT; i++) {
+        if (stats->errors[i] == 0) continue;
+        put_mapping(to, "errors_total", "", stats);
+        cg_buf_printf(to, ",reason=\"%s\"} %llu\n", cg_err_info(-1 - i)->slug, (unsigned long long)stats->errors[i]);
     }
 }
 
@@ -210,15 +204,60 @@ static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
     }
 }
 
-void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals) {
-    for (size_t i = 0; i < COUNT_OF(mapping_counters); i++) put_mapping_counter(to, table, i);
-    put_errors(to, table);
-    for (size_t i = 0; i < COUNT_OF(histograms); i++) {
-        put_head(to, histograms[i].name, histograms[i].help, "histogram");
-        for (const struct cg_stats *stats = table->by_name; stats != NULL; stats = stats->hh.next) {
-            put_histogram(to, stats, i);
+/* Sections: each is one metric's samples, of one mapping after the other. */
+
+enum {
+    ERRORS = COUNT_OF(mapping_counters),
+    HISTOGRAMS,
+    TOTALS = HISTOGRAMS + COUNT_OF(histograms), /* no mapping's */
+    HISTOGRAM_LINES = CG_HISTOGRAM_BUCKETS + 3,
+};
+
+static void put_section_head(struct cg_buf *to, size_t section) {
+    if (section < ERRORS)
+        put_head(to, mapping_counters[section].name, mapping_counters[section].help, "counter");
+    else if (section == ERRORS)
+        put_head(to, "errors_total", "Client requests that ended with an error.", "counter");
+    else
+        put_head(to, histograms[section - HISTOGRAMS].name, histograms[section - HISTOGRAMS].help, "histogram");
+}
+
+/* Returns its price, in lines. */
+static unsigned put_mapping_of(struct cg_buf *to, size_t section, const struct cg_stats *stats) {
+    if (section < ERRORS) {
+        put_counter(to, stats, section);
+    } else if (section == ERRORS) {
+        put_errors(to, stats);
+    } else {
+        put_histogram(to, stats, section - HISTOGRAMS);
+        return HISTOGRAM_LINES;
+    }
+    return 1;
+}
+
+static void begin_section(struct cg_buf *to, const struct cg_stats_table *table, struct cg_stats_cursor *cursor) {
+    put_section_head(to, cursor->section);
+    cursor->begun = true;
+    cursor->next = table->by_name;
+}
+
+static void end_section(struct cg_stats_cursor *cursor) {
+    cursor->section++;
+    cursor->begun = false;
+}
+
+bool cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals,
+                   struct cg_stats_cursor *cursor, unsigned lines) {
+    unsigned done = 0;
+    while (cursor->section < TOTALS) {
+        if (!cursor->begun) begin_section(to, table, cursor);
+        for (; cursor->next != NULL; cursor->next = cursor->next->hh.next) {
+            if (done >= lines) return true;
+            done += put_mapping_of(to, cursor->section, cursor->next);
         }
+        end_section(cursor);
     }
     put_totals(to, totals);
     put_turns(to, totals);
+    return false;
 }

@@ -1,4 +1,5 @@
-/* Counters and histograms per mapping (R60), kept by name across reloads, and those of the whole gateway. */
+/* Counters and histograms per mapping (R60), kept by name across reloads, and those of the whole gateway. A mapping's
+ * begin with its first request: of many mappings most may never have one. */
 #ifndef CG_MODEL_STATS_H
 #define CG_MODEL_STATS_H
 
@@ -59,7 +60,7 @@ struct cg_totals {
 };
 
 struct cg_stats_table {
-    struct cg_stats *by_name; /* uthash head */
+    struct cg_stats *by_name; /* uthash head; in the order of their coming */
 };
 
 struct cg_stats *cg_stats_get(struct cg_stats_table *table, const char *name); /* makes it; NULL: out of memory */
@@ -69,7 +70,16 @@ extern const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 extern const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS];
 extern const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 
-/* Prometheus text format 0.0.4 of everything here. */
-void cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals);
+/* How far writing has come. Zero-initialise it before the first slice. */
+struct cg_stats_cursor {
+    size_t section;
+    bool begun;                  /* the section's head is written */
+    const struct cg_stats *next; /* whose samples follow */
+};
+
+/* Prometheus text format 0.0.4 of everything here, in slices of some more than so many lines. True: there is more.
+ * Figures go on counting between slices; those of one histogram of one mapping are of one moment. */
+bool cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals,
+                   struct cg_stats_cursor *cursor, unsigned lines);
 
 #endif

@@ -93,6 +93,11 @@ static struct cg_slice rest_of(const struct cg_outq_block *block) {
     return cg_slice_of(data + block->at, block->len - block->at);
 }
 
+void cg_outq_break(struct cg_outq *queue) {
+    queue->broken = true;
+    cg_outq_end(queue);
+}
+
 struct cg_slice cg_outq_peek(const struct cg_outq *queue) {
     return queue->first == NULL ? CG_SLICE_NONE : rest_of(queue->first);
 }

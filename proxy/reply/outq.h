@@ -17,7 +17,8 @@ struct cg_outq {
     size_t max;     /* bytes; a writer that can wait does so while as many are queued: cg_outq_has_room */
     uint64_t taken; /* bytes that the reader has dropped so far */
     struct cg_quota *quota;
-    bool ended; /* nothing more will come */
+    bool ended;  /* nothing more will come */
+    bool broken; /* although something should have: the client is to see that its reply is cut off */
     /* Called after bytes or the end arrived; set by the reader, may be NULL. It must only schedule work. */
     void (*on_change)(void *ctx);
     void *on_change_ctx;
@@ -40,6 +41,9 @@ int cg_outq_put(struct cg_outq *queue, struct cg_buf *bytes) CG_MUST_CHECK;
 /* Takes a reference. CG_E_NO_MEMORY. */
 int cg_outq_put_common(struct cg_outq *queue, struct cg_bytes *bytes) CG_MUST_CHECK;
 void cg_outq_end(struct cg_outq *queue);
+
+/* Ends it before its time. */
+void cg_outq_break(struct cg_outq *queue);
 
 /* The first block's unread bytes (empty when there are none), and dropping the first `len` of them. */
 struct cg_slice cg_outq_peek(const struct cg_outq *queue);

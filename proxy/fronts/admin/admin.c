@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "fronts/http/host.h"
+#include "fronts/admin/scrape.h"
 #include "io/loop.h"
 
 enum { CONNECTIONS = 64 };
@@ -15,6 +16,7 @@ struct cg_admin {
     struct cg_http_server *server;
     struct cg_gateway *gateway;
     struct cg_admin_source source;
+    struct cg_scrapes scrapes;
     uint64_t started_us;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
@@ -38,18 +40,20 @@ static void put_gauge(struct cg_buf *to, const char *name, const char *help, dou
     cg_buf_printf(to, "# HELP %s %s\n# TYPE %s gauge\n%s %.17g\n", name, help, name, name, value);
 }
 
-static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
-    struct cg_buf body;
-    cg_buf_init(&body, 0);
-    cg_stats_emit(&body, cg_gateway_stats(admin->gateway), cg_gateway_totals(admin->gateway));
-    put_gauge(&body, "castgate_exchanges_running", "Exchanges that have not ended.",
+/* Behind the gateway's own figures. */
+static void put_rest(void *ctx, struct cg_buf *to) {
+    const struct cg_admin *admin = ctx;
+    put_gauge(to, "castgate_exchanges_running", "Exchanges that have not ended.",
               (double)cg_gateway_running(admin->gateway));
-    put_gauge(&body, "castgate_uptime_seconds", "Time since the start.",
+    put_gauge(to, "castgate_uptime_seconds", "Time since the start.",
               (double)(cg_loop_now_us() - admin->started_us) / 1e6);
-    cg_buf_put_str(&body, "# HELP castgate_build_info The program's version.\n# TYPE castgate_build_info gauge\n"
-                          "castgate_build_info{version=\"" CASTGATE_VERSION "\"} 1\n");
-    if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, &body);
-    reply(call, 200, "text/plain; version=0.0.4", &body);
+    cg_buf_put_str(to, "# HELP castgate_build_info The program's version.\n# TYPE castgate_build_info gauge\n"
+                       "castgate_build_info{version=\"" CASTGATE_VERSION "\"} 1\n");
+    if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, to);
+}
+
+static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
+    cg_scrapes_serve(&admin->scrapes, call);
 }
 
 static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
@@ -105,7 +109,10 @@ static void on_request(void *ctx, struct cg_http_call *call) {
     if (serve(ctx, call, &problem) < 0) cg_http_call_reply_problem(call, &problem, NULL);
 }
 
-static void on_done(void *ctx, struct cg_http_call *call) { (void)ctx, (void)call; }
+static void on_done(void *ctx, struct cg_http_call *call) {
+    struct cg_admin *admin = ctx;
+    cg_scrapes_forget(&admin->scrapes, call);
+}
 
 static size_t body_max(void *ctx) {
     (void)ctx;
@@ -126,6 +133,8 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
     admin->gateway = gateway;
     admin->source = *source;
     admin->started_us = cg_loop_now_us();
+    admin->scrapes = (struct cg_scrapes){
+        .stats = cg_gateway_stats(gateway), .totals = cg_gateway_totals(gateway), .rest = put_rest, .ctx = admin};
     const struct cg_http_options options = {
         .settings = &cg_gateway_config(gateway)->admin,
         .key_may_be_shared = cg_gateway_config(gateway)->key_files_may_be_shared,
@@ -138,6 +147,7 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
         free(admin);
         return NULL;
     }
+    cg_scrapes_open(&admin->scrapes, uv);
     return admin;
 }
 
@@ -146,10 +156,15 @@ int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) {
     return cg_http_server_reload_tls(admin->server, &config->admin.tls, config->key_files_may_be_shared, problem);
 }
 
-static void on_server_closed(void *ctx) {
+static void on_scrapes_closed(void *ctx) {
     struct cg_admin *admin = ctx;
     if (admin->on_closed != NULL) admin->on_closed(admin->on_closed_ctx);
     free(admin);
+}
+
+static void on_server_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    cg_scrapes_close(&admin->scrapes, on_scrapes_closed);
 }
 
 void cg_admin_close(struct cg_admin *admin, void (*on_closed)(void *ctx), void *ctx) {

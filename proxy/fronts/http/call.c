@@ -122,6 +122,7 @@ static ssize_t on_read(void *cls, uint64_t position, char *to, size_t max) {
         copied += len;
     }
     if (copied > 0) return (ssize_t)copied;
+    if (body->queue->broken) return MHD_CONTENT_READER_END_WITH_ERROR;
     return body->queue->ended ? MHD_CONTENT_READER_END_OF_STREAM : wait_for_queue(body->connection);
 }
 

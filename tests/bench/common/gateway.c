@@ -17,6 +17,8 @@
 #include "common/figures.h"
 #include "common/http_client.h"
 
+enum { PIECE = 256 * 1024 };
+
 /* Another process may take it before the gateway does; the start then fails and says so. */
 static uint16_t free_port(void) {
     struct sockaddr_in local = {.sin_family = AF_INET};
@@ -173,29 +175,47 @@ double bench_gateway_end(const struct bench_gateway *gateway, struct bench_span 
     return cpu_ns - gateway->idle * (double)(bench_wall_ns() - begin.wall_ns);
 }
 
+/* By HTTP/1.0, so that however much it is comes as it is, up to the connection's end. */
+static void read_metrics(const struct bench_gateway *gateway, struct cg_buf *text) {
+    static const char request[] = "GET /metrics HTTP/1.0\r\nHost: localhost\r\n\r\n";
+    int fd = bench_http_try_connect(gateway->admin);
+    ssize_t got;
+    CG_CHECK(fd >= 0 && send(fd, request, sizeof request - 1, MSG_NOSIGNAL) == sizeof request - 1);
+    cg_buf_init(text, 0);
+    do {
+        uint8_t *to = cg_buf_reserve(text, PIECE);
+        CG_CHECK(to != NULL);
+        got = recv(fd, to, PIECE, 0);
+        if (got > 0) text->len += (size_t)got;
+    } while (got > 0);
+    close(fd);
+    cg_buf_put_u8(text, '\0');
+    CG_CHECK(got == 0 && !text->failed && strstr((const char *)text->data, "castgate_build_info") != NULL);
+}
+
 double bench_gateway_metric(const struct bench_gateway *gateway, const char *name) {
-    struct bench_http http;
-    struct bench_reply reply;
-    bench_http_open(&http, gateway->admin);
-    bench_http_get(&http, "/metrics", "", &reply);
-    CG_CHECK(reply.status == 200);
+    struct cg_buf text;
+    read_metrics(gateway, &text);
     double value = 0;
-    char *line, *rest = (char *)http.in.data + reply.head_len;
-    http.in.data[http.in.len - 1] = '\0'; /* the last line's end */
+    char *line, *rest = (char *)text.data;
     while ((line = strsep(&rest, "\n")) != NULL) {
         if (strncmp(line, name, strlen(name)) == 0) value = strtod(strrchr(line, ' '), NULL);
     }
-    bench_http_close(&http);
+    cg_buf_fini(&text);
     return value;
 }
 
-uint64_t bench_gateway_rss(const struct bench_gateway *gateway) {
+static uint64_t read_status(const struct bench_gateway *gateway, const char *format) {
     char path[32], line[128];
     unsigned long long kib = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)gateway->pid);
     FILE *from = fopen(path, "r");
     CG_CHECK(from != NULL);
-    while (fgets(line, sizeof line, from) != NULL) (void)sscanf(line, "VmRSS: %llu", &kib);
+    while (fgets(line, sizeof line, from) != NULL) (void)sscanf(line, format, &kib);
     fclose(from);
     return kib * 1024;
 }
+
+uint64_t bench_gateway_rss(const struct bench_gateway *gateway) { return read_status(gateway, "VmRSS: %llu"); }
+
+uint64_t bench_gateway_peak(const struct bench_gateway *gateway) { return read_status(gateway, "VmHWM: %llu"); }

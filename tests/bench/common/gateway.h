@@ -33,7 +33,8 @@ void bench_gateway_kill(struct bench_gateway *gateway); /* one that may not end 
 void bench_gateway_rest(struct bench_gateway *gateway);
 /* The value of a line of /metrics that begins with `name`; 0 when there is none. */
 double bench_gateway_metric(const struct bench_gateway *gateway, const char *name);
-uint64_t bench_gateway_rss(const struct bench_gateway *gateway); /* bytes */
+uint64_t bench_gateway_rss(const struct bench_gateway *gateway);  /* bytes */
+uint64_t bench_gateway_peak(const struct bench_gateway *gateway); /* the most it was so far */
 
 /* CPU time of the gateway between two moments, without what it would have used at rest. */
 struct bench_span {

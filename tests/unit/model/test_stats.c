@@ -2,6 +2,7 @@
  */
 #include "model/stats.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,7 +33,8 @@ static int teardown(void **state) {
 
 static void emit(struct text *text) {
     cg_buf_clear(&text->buf);
-    cg_stats_emit(&text->buf, &text->table, &text->totals);
+    struct cg_stats_cursor cursor = {0};
+    assert_false(cg_stats_emit(&text->buf, &text->table, &text->totals, &cursor, UINT_MAX));
     assert_false(text->buf.failed);
     cg_buf_put_u8(&text->buf, '\0');
 }
@@ -232,6 +234,48 @@ static void test_grammar(void **state) {
     assert_non_null(line); /* it ended with a line feed */
 }
 
+/* The same text, however small the slices are. */
+static void test_slices(void **state) {
+    struct text *text = *state;
+    for (unsigned i = 0; i < 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%u", i);
+        cg_stats_get(&text->table, name)->errors[i % CG_ERR_COUNT] = i;
+    }
+    emit(text);
+    for (unsigned lines = 1; lines < 100; lines += 7) {
+        struct cg_stats_cursor cursor = {0};
+        struct cg_buf sliced;
+        size_t slices = 1, before = 0;
+        cg_buf_init(&sliced, 0);
+        while (cg_stats_emit(&sliced, &text->table, &text->totals, &cursor, lines)) {
+            assert_true(sliced.len - before < (lines + 40) * 100);
+            before = sliced.len;
+            slices++;
+        }
+        assert_true(slices >= 50 * 15 / lines);
+        cg_buf_put_u8(&sliced, '\0');
+        assert_string_equal((const char *)sliced.data, (const char *)text->buf.data);
+        cg_buf_fini(&sliced);
+    }
+}
+
+/* They come at the end of what is written next. */
+static void test_mappings_that_come_between_slices(void **state) {
+    struct text *text = *state;
+    struct cg_stats_cursor cursor = {0};
+    cg_stats_get(&text->table, "one");
+    cg_stats_get(&text->table, "two");
+    cg_buf_clear(&text->buf);
+    assert_true(cg_stats_emit(&text->buf, &text->table, &text->totals, &cursor, 1));
+    cg_stats_get(&text->table, "three");
+    while (cg_stats_emit(&text->buf, &text->table, &text->totals, &cursor, 1)) continue;
+    cg_buf_put_u8(&text->buf, '\0');
+    assert_line(text, "castgate_requests_total{mapping=\"one\"} 0");
+    assert_line(text, "castgate_requests_total{mapping=\"three\"} 0");
+    assert_line(text, "castgate_answers_count{mapping=\"three\"} 0");
+}
+
 static void test_nothing_yet(void **state) {
     struct text *text = *state;
     emit(text);
@@ -243,10 +287,19 @@ static void test_nothing_yet(void **state) {
 int main(void) {
 #define WITH_TEXT(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
     const struct CMUnitTest tests[] = {
-        WITH_TEXT(test_by_name),    WITH_TEXT(test_counters),      WITH_TEXT(test_errors_by_reason),
-        WITH_TEXT(test_histograms), WITH_TEXT(test_bounds_ascend), WITH_TEXT(test_label_escaping),
-        WITH_TEXT(test_grammar),    WITH_TEXT(test_nothing_yet),   WITH_TEXT(test_the_bounds_stay_as_they_are),
-        WITH_TEXT(test_loop_turns), WITH_TEXT(test_fates),
+        WITH_TEXT(test_by_name),
+        WITH_TEXT(test_counters),
+        WITH_TEXT(test_errors_by_reason),
+        WITH_TEXT(test_histograms),
+        WITH_TEXT(test_bounds_ascend),
+        WITH_TEXT(test_label_escaping),
+        WITH_TEXT(test_grammar),
+        WITH_TEXT(test_nothing_yet),
+        WITH_TEXT(test_the_bounds_stay_as_they_are),
+        WITH_TEXT(test_loop_turns),
+        WITH_TEXT(test_fates),
+        WITH_TEXT(test_slices),
+        WITH_TEXT(test_mappings_that_come_between_slices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
