@@ -11,7 +11,12 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { PURGE_INTERVAL_US = 60 * 1000000, STEPS_A_TURN = 64 };
+enum {
+    STEPS_A_TURN = 64,
+    PURGE_INTERVAL_US = 60 * 1000000,
+    PURGE_ROWS = 2000, /* looked at in a turn: half a millisecond or so */
+    PURGE_PAUSE_US = 1000,
+};
 
 static void take_limits(struct cg_gateway *gateway) { gateway->quota.max = gateway->config->limits.total_memory; }
 
@@ -42,6 +47,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     if (gateway == NULL) return;
     gateway->engine.closing = true;
     free_exchanges(gateway);
+    cg_engine_clear_timer(&gateway->engine, &gateway->purge);
     cg_engine_fini(&gateway->engine);
     cg_budgets_fini(&gateway->budgets);
     cg_stats_fini(&gateway->stats);
@@ -194,12 +200,27 @@ void cg_gateway_calm(struct cg_exchange *exchange) {
     DL_DELETE2(exchange->gateway->awake, exchange, previous_awake, next_awake);
 }
 
+/* As far as a turn may last. */
+static void go_on_purging(struct cg_gateway *gateway) {
+    size_t rows = PURGE_ROWS;
+    uint64_t now_us = cg_engine_now(&gateway->engine);
+    bool more = cg_engine_purge(&gateway->engine, &rows) || rows == 0 ||
+                cg_budgets_purge(&gateway->budgets, now_us, &rows);
+    if (more) cg_engine_set_timer(&gateway->engine, &gateway->purge, now_us + PURGE_PAUSE_US);
+}
+
+static void purge_due(struct cg_engine *engine, struct cg_timer *timer) {
+    (void)engine;
+    go_on_purging(CG_CONTAINER(timer, struct cg_gateway, purge));
+}
+
 static void purge(struct cg_gateway *gateway) {
-    uint64_t now_us = gateway->engine.now_us;
-    if (now_us < gateway->purge_us) return;
+    uint64_t now_us = cg_engine_now(&gateway->engine);
+    if (now_us < gateway->purge_us || gateway->purge.deadline.is_set) return;
     gateway->purge_us = now_us + PURGE_INTERVAL_US;
-    cg_engine_purge(&gateway->engine);
-    cg_budgets_purge(&gateway->budgets, now_us);
+    gateway->purge.due = purge_due;
+    cg_engine_begin_purge(&gateway->engine);
+    go_on_purging(gateway);
 }
 
 uint64_t cg_gateway_now(const struct cg_gateway *gateway) { return gateway->engine.now_us; }

@@ -73,12 +73,13 @@ static bool is_idle(const struct cg_endpoint *endpoint) {
     return endpoint->waiting == NULL && endpoint->flying == NULL && !endpoint->ping.runs;
 }
 
-void cg_endpoints_purge(struct cg_engine *engine) {
-    struct cg_endpoint *endpoint, *next;
-    HASH_ITER(hh, engine->endpoints.by_addr, endpoint, next) {
+bool cg_endpoints_purge(struct cg_engine *engine, size_t *rows) {
+    struct cg_endpoint *endpoint;
+    CG_HASH_SWEEP(engine->endpoints.by_addr, engine->endpoints.sweep, endpoint, *rows) {
         bool remembered = endpoint->used_us != 0 && engine->now_us - endpoint->used_us < CG_EXCHANGE_LIFETIME_US;
         if (is_idle(endpoint) && !remembered) forget(engine, endpoint);
     }
+    return engine->endpoints.sweep != NULL;
 }
 
 void cg_endpoints_fini(struct cg_engine *engine) {

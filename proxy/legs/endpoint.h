@@ -64,6 +64,7 @@ struct cg_endpoint {
 
 struct cg_endpoints {
     struct cg_endpoint *by_addr;   /* uthash head */
+    struct cg_endpoint *sweep;     /* where purging goes on */
     struct cg_endpoint *ripe;      /* utlist: rows that have a free place */
     struct cg_endpoint *starved;   /* utlist: rows that wait for room in ... */
     struct cg_timer fed;           /* when to look at those again */
@@ -91,7 +92,8 @@ bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint
 void cg_endpoints_init(struct cg_engine *engine);
 /* Lets go whoever's turn has come. True: something was done, and owners of legs may have work. */
 bool cg_endpoints_turn(struct cg_engine *engine);
-void cg_endpoints_purge(struct cg_engine *engine);
+/* Forgets rows: looks at so many at the most, and counts them down. True: there are more to look at. */
+bool cg_endpoints_purge(struct cg_engine *engine, size_t *rows);
 void cg_endpoints_fini(struct cg_engine *engine);
 
 #endif

@@ -34,10 +34,20 @@ void cg_engine_adopt(struct cg_engine *engine, struct cg_config *config) {
     cg_reach_init(engine);
 }
 
-void cg_engine_purge(struct cg_engine *engine) {
-    cg_endpoints_purge(engine);
-    cg_pings_purge(engine);
-    cg_pace_purge(&engine->paces, &engine->config->group, engine->now_us);
+static bool purge_paces(struct cg_engine *engine, size_t *rows) {
+    return cg_pace_purge(&engine->paces, &engine->config->group, engine->now_us, rows);
+}
+
+static bool (*const purges[])(struct cg_engine *engine, size_t *rows) = {cg_endpoints_purge, cg_pings_purge,
+                                                                         purge_paces};
+
+void cg_engine_begin_purge(struct cg_engine *engine) { engine->purged = 0; }
+
+bool cg_engine_purge(struct cg_engine *engine, size_t *rows) {
+    for (; engine->purged < sizeof purges / sizeof purges[0]; engine->purged++) {
+        if (*rows == 0 || purges[engine->purged](engine, rows)) return true;
+    }
+    return false;
 }
 
 void cg_engine_left(struct cg_engine *engine, const struct cg_protector *protector) { engine->left(engine, protector); }

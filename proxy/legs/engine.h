@@ -34,6 +34,7 @@ struct cg_engine {
     struct cg_pings pings;
     struct cg_reach reach;
     struct cg_pace_table paces;
+    size_t purged;             /* tables, since that was begun */
     uint32_t asks;             /* of the legs */
     struct cg_account account; /* of the datagram that is being looked at */
     uint64_t requests;         /* that went out: their order */
@@ -48,7 +49,10 @@ void cg_engine_init(struct cg_engine *engine, struct cg_config *config, const st
                     struct cg_totals *totals);
 void cg_engine_fini(struct cg_engine *engine); /* all legs must have ended */
 void cg_engine_adopt(struct cg_engine *engine, struct cg_config *config);
-void cg_engine_purge(struct cg_engine *engine); /* forgets what nothing needs any more */
+/* Forgets what nothing needs any more, in slices: looks at so many rows at the most, and counts them down. True: there
+ * are more to look at, until it is begun again. */
+void cg_engine_begin_purge(struct cg_engine *engine);
+bool cg_engine_purge(struct cg_engine *engine, size_t *rows);
 /* Does what is due. */
 void cg_engine_fire(struct cg_engine *engine, uint64_t now_us);
 uint64_t cg_engine_next_us(const struct cg_engine *engine); /* of the first deadline; UINT64_MAX: none */

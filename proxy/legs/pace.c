@@ -47,14 +47,16 @@ void cg_pace_settled(struct cg_pace *pace) {
     pace->outstanding--;
 }
 
-void cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us) {
-    struct cg_pace *pace, *next;
-    HASH_ITER(hh, table->by_group, pace, next) {
+bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us,
+                   size_t *rows) {
+    struct cg_pace *pace;
+    CG_HASH_SWEEP(table->by_group, table->sweep, pace, *rows) {
         refill(pace, settings, now_us);
         if (pace->casts > 0 || pace->bytes.left < settings->probing_burst) continue;
         HASH_DEL(table->by_group, pace);
         free(pace);
     }
+    return table->sweep != NULL;
 }
 
 void cg_pace_fini(struct cg_pace_table *table) {

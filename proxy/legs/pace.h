@@ -21,6 +21,7 @@ struct cg_pace {
 
 struct cg_pace_table {
     struct cg_pace *by_group; /* uthash head */
+    struct cg_pace *sweep;    /* where purging goes on */
 };
 
 struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
@@ -30,8 +31,10 @@ uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *sett
 void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers);
 void cg_pace_answered(struct cg_pace *pace, const struct cg_group_settings *settings); /* any answer of the group */
 void cg_pace_settled(struct cg_pace *pace); /* a request is no longer outstanding */
-/* Frees entries that nothing needs any more. */
-void cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us);
+/* Frees entries that nothing needs any more: looks at so many at the most, and counts them down. True: there are more
+ * to look at. */
+bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us,
+                   size_t *rows);
 void cg_pace_fini(struct cg_pace_table *table);
 
 #endif

@@ -56,14 +56,15 @@ static bool take(struct cg_engine *engine, const struct cg_addr *addr) {
 
 void cg_pings_init(struct cg_engine *engine) { engine->pings.all.left = CG_PINGS_ALL; }
 
-void cg_pings_purge(struct cg_engine *engine) {
-    struct cg_ping_host *host, *next;
-    HASH_ITER(hh, engine->pings.hosts, host, next) {
+bool cg_pings_purge(struct cg_engine *engine, size_t *rows) {
+    struct cg_ping_host *host;
+    CG_HASH_SWEEP(engine->pings.hosts, engine->pings.sweep, host, *rows) {
         fill_host(host, engine->now_us);
         if (host->pings.left < CG_PINGS_HOST) continue;
         HASH_DEL(engine->pings.hosts, host);
         free(host);
     }
+    return engine->pings.sweep != NULL;
 }
 
 void cg_pings_fini(struct cg_engine *engine) {

@@ -45,6 +45,7 @@ struct cg_ping_host {
 
 struct cg_pings {
     struct cg_ping_host *hosts; /* uthash head: those whose bucket may not be full */
+    struct cg_ping_host *sweep; /* where purging goes on */
     struct cg_allowance all;
 };
 
@@ -56,7 +57,7 @@ void cg_ping_end(struct cg_engine *engine, struct cg_ping *ping); /* without a w
 /* An empty message from there. True: it was for this ping. */
 bool cg_ping_hear(struct cg_engine *engine, struct cg_ping *ping, uint16_t mid, enum cg_type type);
 void cg_pings_init(struct cg_engine *engine);
-void cg_pings_purge(struct cg_engine *engine);
+bool cg_pings_purge(struct cg_engine *engine, size_t *rows); /* as cg_endpoints_purge */
 void cg_pings_fini(struct cg_engine *engine);
 
 #endif

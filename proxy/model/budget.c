@@ -64,14 +64,15 @@ void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage) {
     free(usage);
 }
 
-void cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us) {
-    struct cg_bucket *bucket, *next;
-    HASH_ITER(hh, budgets->buckets, bucket, next) {
+bool cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us, size_t *rows) {
+    struct cg_bucket *bucket;
+    CG_HASH_SWEEP(budgets->buckets, budgets->sweep, bucket, *rows) {
         refill(bucket, now_us);
         if (bucket->requests.left < bucket->capacity) continue;
         HASH_DEL(budgets->buckets, bucket);
         free(bucket);
     }
+    return budgets->sweep != NULL;
 }
 
 void cg_budgets_fini(struct cg_budgets *budgets) {

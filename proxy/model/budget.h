@@ -24,6 +24,7 @@ struct cg_usage {
 struct cg_budgets {
     struct cg_bucket *buckets; /* uthash heads */
     struct cg_usage *usages;
+    struct cg_bucket *sweep; /* where purging goes on */
 };
 
 /* Takes one request's worth. CG_E_RATE with *retry_after in seconds, CG_E_NO_MEMORY. */
@@ -36,7 +37,9 @@ int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, 
                     struct cg_usage **usage) CG_MUST_CHECK;
 void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage); /* NULL is fine */
 
-void cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us); /* forgets buckets that are full again */
+/* Forgets buckets that are full again: looks at so many at the most, and counts them down. True: there are more to look
+ * at. */
+bool cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us, size_t *rows);
 void cg_budgets_fini(struct cg_budgets *budgets);
 
 #endif

@@ -205,17 +205,19 @@ double bench_gateway_metric(const struct bench_gateway *gateway, const char *nam
     return value;
 }
 
-static uint64_t read_status(const struct bench_gateway *gateway, const char *format) {
+static uint64_t read_status(const struct bench_gateway *gateway, const char *key) {
     char path[32], line[128];
     unsigned long long kib = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)gateway->pid);
     FILE *from = fopen(path, "r");
     CG_CHECK(from != NULL);
-    while (fgets(line, sizeof line, from) != NULL) (void)sscanf(line, format, &kib);
+    while (fgets(line, sizeof line, from) != NULL) {
+        if (strncmp(line, key, strlen(key)) == 0) kib = strtoull(line + strlen(key), NULL, 10);
+    }
     fclose(from);
     return kib * 1024;
 }
 
-uint64_t bench_gateway_rss(const struct bench_gateway *gateway) { return read_status(gateway, "VmRSS: %llu"); }
+uint64_t bench_gateway_rss(const struct bench_gateway *gateway) { return read_status(gateway, "VmRSS:"); }
 
-uint64_t bench_gateway_peak(const struct bench_gateway *gateway) { return read_status(gateway, "VmHWM: %llu"); }
+uint64_t bench_gateway_peak(const struct bench_gateway *gateway) { return read_status(gateway, "VmHWM:"); }
