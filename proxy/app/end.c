@@ -37,7 +37,8 @@ static void on_deadline(uv_timer_t *timer) {
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     cg_fronts_close(program);
-    program->threads = 2;
+    program->threads = 3;
+    cg_control_close(program->control, on_thread_done, program);
     cg_protectors_close(&program->protectors, on_thread_done, program);
     cg_worker_close(program->worker, on_thread_done, program);
     cg_names_close(program->names);

@@ -62,6 +62,8 @@ static int make_state(const struct command *command) { return cg_state_make(comm
 
 static int back_up(const struct command *command) { return cg_state_back_up(command->file, command->argument); }
 
+static int print_status(const struct command *command) { return cg_state_print_status(command->file); }
+
 static int print_version(const struct command *command) {
     (void)command;
     puts("castgate " CASTGATE_VERSION);
@@ -110,6 +112,7 @@ static int usage(FILE *to, int status) {
           "never\n"
           "                                       sent, here or anywhere; they begin at 0\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
+          "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
           "  castgate --schema        print the JSON Schema of the settings\n"
           "  castgate -V | -h         print the version | this text\n"
           "\n"
@@ -136,16 +139,21 @@ static int claim_nothing(const struct command *command) {
 /* The last of several actions counts; help and version end it, whatever else there is. */
 static struct command read_words(int argc, char **argv) {
     struct command command = {.act = run, .file = DEFAULT_SETTINGS};
-    static const struct option options[] = {
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
-        {"check", required_argument, NULL, 'C'},  {"init-state", no_argument, NULL, 'i'},
-        {"backup", required_argument, NULL, 'b'}, {"new-keys", no_argument, NULL, 'n'},
-        {"schema", no_argument, NULL, 's'},       {0}};
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"check", required_argument, NULL, 'C'},
+                                            {"init-state", no_argument, NULL, 'i'},
+                                            {"backup", required_argument, NULL, 'b'},
+                                            {"new-keys", no_argument, NULL, 'n'},
+                                            {"schema", no_argument, NULL, 's'},
+                                            {"status", no_argument, NULL, 'S'},
+                                            {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
         case 'c': command.file = optarg; break;
         case 'T': command.act = check_settings; break;
         case 's': command.act = print_schema; break;
+        case 'S': command.act = print_status; break;
         case 'C': command.act = check_mapping, command.argument = optarg; break;
         case 'i': command.act = make_state; break;
         case 'n': command.claims = CG_CLAIM_NEW_KEYS; break;

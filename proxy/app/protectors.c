@@ -560,6 +560,12 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
     return open_store(protectors, uv, config, problem);
 }
 
+struct cg_store *cg_protectors_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config) {
+    struct cg_problem unused;
+    if (protectors->store == NULL && open_store(protectors, uv, config, &unused) < 0) return NULL;
+    return cg_store_thread_store(protectors->store);
+}
+
 int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) {
     return protectors->store == NULL ? CG_OK : cg_store_thread_status(protectors->store, problem);
 }

@@ -50,6 +50,9 @@ void cg_protectors_plan_free(struct cg_protectors_plan *plan); /* NULL is fine *
  * reload. */
 int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
                        const struct cg_config *config, struct cg_problem *problem) CG_MUST_CHECK;
+/* The store, opened now where no security group has needed it so far. NULL: no memory, or no thread. Not once it is
+ * closed. */
+struct cg_store *cg_protectors_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config);
 /* Whether security groups can send, as far as their store decides. CG_E_STORE with *problem. */
 int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) CG_MUST_CHECK;
 /* How far the groups' sequence numbers are used up, in Prometheus' text format. */

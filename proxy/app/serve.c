@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "app/program.h"
 #include "app/settings_file.h"
@@ -28,6 +29,26 @@ static void log_ready(const struct cg_config *config) {
     cg_log_str(&line, "version", CASTGATE_VERSION);
     cg_log_u64(&line, "mappings", config->mapping_count);
     cg_log_end(&line);
+}
+
+/* Somebody who has keys to claim may come before the settings that use them. */
+static struct cg_store *find_store(void *ctx) {
+    struct cg_program *program = ctx;
+    if (program->stopped_us != 0) return NULL;
+    return cg_protectors_store(&program->protectors, &program->loop.uv, cg_gateway_config(program->loop.gateway));
+}
+
+/* For whoever asks the control socket: more of the object that is open. */
+static void put_status(void *ctx, struct cg_buf *to) {
+    struct cg_program *program = ctx;
+    struct cg_problem problem = {0};
+    const struct cg_gateway *gateway = program->loop.gateway;
+    bool ready = program->stopped_us == 0 && cg_protectors_status(&program->protectors, &problem) == CG_OK;
+    cg_buf_printf(to, ",\"version\":\"" CASTGATE_VERSION "\",\"process\":%ld,\"mappings\":%zu,\"exchanges\":%zu,",
+                  (long)getpid(), cg_gateway_config(gateway)->mapping_count, cg_gateway_running(gateway));
+    cg_buf_printf(to, "\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
+                  (unsigned long long)cg_log_writer_lost(program->log), ready ? "true" : "false");
+    cg_buf_put_json(to, cg_slice_str(program->stopped_us != 0 ? "stopping" : problem.detail));
 }
 
 /* The soft limit is low for the sake of programs that use select(), which nothing here does. */
@@ -82,7 +103,10 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_names_open(program->names, &loop->uv);
     cg_worker_open(program->worker, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    return cg_fronts_open(program, problem) == CG_OK;
+    if (cg_fronts_open(program, problem) < 0) return false;
+    const struct cg_control_source control = {.store = find_store, .status = put_status, .ctx = program};
+    program->control = cg_control_open(&loop->uv, config->state, &control, problem);
+    return program->control != NULL;
 }
 
 /* Until it is told to end. The gateway has the settings as long as it needs them, which is not for ever. */

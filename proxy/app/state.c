@@ -8,6 +8,7 @@
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "settings/security_group.h"
+#include "store/beside.h"
 #include "store/sqlite.h"
 
 static int claim(struct cg_store_backend *backend, const struct cg_security_group *keys, struct cg_problem *problem) {
@@ -82,4 +83,27 @@ int cg_state_back_up(const char *file, const char *to) {
         printf("%s: made; its keys are marked spent, and send again after a rekey or with a new Sender ID\n", to);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int ask_status(const char *folder, struct cg_buf *reply, struct cg_problem *problem) {
+    int err = cg_control_ask(folder, cg_slice_str("{\"command\":\"status\"}"), reply, problem);
+    if (err != CG_E_NOT_FOUND) return err;
+    return cg_problem_set(problem, err, "no gateway runs on the state folder %s", folder);
+}
+
+int cg_state_print_status(const char *file) {
+    struct cg_config *config = cg_settings_load_or_print(file);
+    if (config == NULL) return CG_EXIT_SETTINGS;
+    struct cg_problem problem = {0};
+    struct cg_buf reply;
+    cg_buf_init(&reply, 0);
+    int err = ask_status(config->state, &reply, &problem);
+    if (err < 0)
+        fprintf(stderr, "castgate: %s\n", problem.detail);
+    else
+        printf("%.*s\n", (int)reply.len, (const char *)reply.data);
+    bool ready = err == CG_OK && memmem(reply.data, reply.len, "\"ready\":true", 12) != NULL;
+    cg_buf_fini(&reply);
+    cg_config_unref(config);
+    return ready ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -62,7 +62,7 @@ struct cg_gateway {
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */
     uint64_t purge_us;     /* when to forget what is no longer needed, the next time */
     struct cg_timer purge; /* runs while that is not done with */
-    bool stopping;     /* no new exchanges */
+    bool stopping;         /* no new exchanges */
 };
 
 /* gateway.c */

@@ -204,8 +204,8 @@ void cg_gateway_calm(struct cg_exchange *exchange) {
 static void go_on_purging(struct cg_gateway *gateway) {
     size_t rows = PURGE_ROWS;
     uint64_t now_us = cg_engine_now(&gateway->engine);
-    bool more = cg_engine_purge(&gateway->engine, &rows) || rows == 0 ||
-                cg_budgets_purge(&gateway->budgets, now_us, &rows);
+    bool more =
+        cg_engine_purge(&gateway->engine, &rows) || rows == 0 || cg_budgets_purge(&gateway->budgets, now_us, &rows);
     if (more) cg_engine_set_timer(&gateway->engine, &gateway->purge, now_us + PURGE_PAUSE_US);
 }
 

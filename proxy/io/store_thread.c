@@ -63,6 +63,7 @@ static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
         job->err = backend->ops->reserve(backend, &job->sender, job->count, &job->range, &job->failure);
         break;
     case CG_STORE_CLAIM: job->err = backend->ops->claim(backend, &job->sender, &job->failure); break;
+    case CG_STORE_COPY: job->err = backend->ops->copy(backend, job->to, &job->failure); break;
     }
 }
 

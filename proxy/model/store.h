@@ -55,6 +55,8 @@ struct cg_store_backend_ops {
      * sent. CG_OK as well when it is claimed already, by its former name perhaps: it keeps its counter. Durable before
      * it returns. */
     int (*claim)(struct cg_store_backend *backend, const struct cg_sender_id *sender, struct cg_store_failure *failure);
+    /* A copy of the store as the new file `to`, durable, in which every sender is spent. May be NULL. */
+    int (*copy)(struct cg_store_backend *backend, const char *to, struct cg_store_failure *failure);
     /* Opens the store if it is not open, finds out whether it can be used, and does what is due from time to time. May
      * be NULL. */
     int (*check)(struct cg_store_backend *backend, struct cg_store_failure *failure);
@@ -65,13 +67,14 @@ struct cg_store_backend {
     const struct cg_store_backend_ops *ops;
 };
 
-enum cg_store_operation { CG_STORE_RESERVE, CG_STORE_CLAIM };
+enum cg_store_operation { CG_STORE_RESERVE, CG_STORE_CLAIM, CG_STORE_COPY };
 
 /* One call on its way. The caller's storage, untouched from submit until `done`. */
 struct cg_store_job {
     enum cg_store_operation operation;
     struct cg_sender_id sender;
     uint64_t count;                         /* RESERVE: how many */
+    const char *to;                         /* COPY: the new file */
     void (*done)(struct cg_store_job *job); /* on the loop, exactly once, never from inside submit; may free the job */
     void *ctx;
     int err;                         /* result: CG_OK, or as `failure` says */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "store/beside.h"
 #include "store/database.h"
 #include "store/folder.h"
 #include "store/ledger.h"
@@ -206,10 +207,16 @@ static int copy_store(const char *from, const char *to, struct cg_problem *probl
     return err == CG_OK ? disown_copy(to, problem) : err;
 }
 
-static int backup_to(const char *db, const char *to, struct cg_problem *problem) {
+static int check_new(const char *to, struct cg_problem *problem) {
+    struct stat info;
+    if (lstat(to, &info) != 0) return CG_OK;
+    return cg_problem_set(problem, CG_E_STORE, "%s exists: choose a new name", to);
+}
+
+int cg_sqlite_copy(const char *db, const char *to, struct cg_problem *problem) {
     struct stat info;
     if (stat(db, &info) != 0) return cannot("cannot read the store", db, problem);
-    if (lstat(to, &info) == 0) return cg_problem_set(problem, CG_E_STORE, "%s exists: choose a new name", to);
+    if (check_new(to, problem) < 0) return problem->err;
     char *draft = make_draft(to, problem);
     if (draft == NULL) return problem->err;
     int err = copy_store(db, draft, problem);
@@ -218,10 +225,66 @@ static int backup_to(const char *db, const char *to, struct cg_problem *problem)
     return err;
 }
 
-int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) {
-    char *db = cg_folder_file(folder, CG_FOLDER_DB);
-    if (db == NULL) return cg_problem_no_memory(problem);
-    int err = backup_to(db, to, problem);
-    free(db);
+/* A backup of what a gateway uses: that makes a copy in its own folder, since it may write nowhere else */
+
+enum { BACKUP_MAX = 1 << 30 };
+
+static int read_file(const char *path, struct cg_buf *bytes, struct cg_problem *problem) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return cannot("cannot read", path, problem);
+    errno = cg_file_read_all(fd, BACKUP_MAX, bytes);
+    int err = errno == 0 ? CG_OK : cannot("cannot read", path, problem);
+    close(fd);
+    return err;
+}
+
+static int write_file(const char *path, struct cg_slice bytes, struct cg_problem *problem) {
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return cannot("cannot write", path, problem);
+    errno = cg_file_write(fd, bytes);
+    int err = errno == 0 ? CG_OK : cannot("cannot write", path, problem);
+    close(fd);
+    return err;
+}
+
+static int bring_over(const char *from, const char *to, struct cg_problem *problem) {
+    struct cg_buf bytes;
+    char *draft = make_draft(to, problem);
+    if (draft == NULL) return problem->err;
+    cg_buf_init(&bytes, 0);
+    int err = read_file(from, &bytes, problem);
+    if (err == CG_OK) err = write_file(draft, cg_buf_slice(&bytes), problem);
+    if (err == CG_OK) err = publish(draft, to, problem);
+    cg_buf_fini(&bytes);
+    drop_draft(draft);
+    return err;
+}
+
+static int backup_beside(const char *folder, const char *to, struct cg_problem *problem) {
+    char name[64];
+    int err = cg_control_copy(folder, name, problem);
+    if (err < 0) return err;
+    char *from = cg_folder_file(folder, name);
+    if (from == NULL) return cg_problem_no_memory(problem);
+    err = bring_over(from, to, problem);
+    unlink(from);
+    free(from);
+    return err;
+}
+
+static int backup(struct cg_folder *folder, const char *to, struct cg_problem *problem) {
+    struct cg_problem locked = {0};
+    if (check_new(to, problem) < 0) return problem->err;
+    bool taken = cg_folder_lock(folder, &locked) < 0 && folder->taken;
+    int err = taken ? backup_beside(folder->path, to, problem) : cg_sqlite_copy(folder->db, to, problem);
+    if (err != CG_E_NOT_FOUND) return err;
+    return cg_problem_set(problem, CG_E_STORE, "%s; it has no " CG_CONTROL_SOCKET, locked.detail);
+}
+
+int cg_sqlite_backup(const char *path, const char *to, struct cg_problem *problem) {
+    struct cg_folder folder;
+    if (cg_folder_init(&folder, path, NULL) != CG_OK) return cg_problem_no_memory(problem);
+    int err = backup(&folder, to, problem);
+    cg_folder_fini(&folder);
     return err;
 }

@@ -12,6 +12,7 @@
 #include "base/container.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "store/beside.h"
 #include "store/database.h"
 #include "store/folder.h"
 #include "store/ledger.h"
@@ -419,6 +420,13 @@ static int sqlite_check(struct cg_store_backend *backend, struct cg_store_failur
     return is_fresh(store) || store->rates.first == NULL ? CG_OK : freshen(store, failure);
 }
 
+static int sqlite_copy(struct cg_store_backend *backend, const char *to, struct cg_store_failure *failure) {
+    struct cg_sqlite *store = sqlite_of(backend);
+    int err = make_ready(store, &failure->problem);
+    if (err == CG_OK) err = cg_sqlite_copy(store->folder.db, to, &failure->problem);
+    return err == CG_OK ? err : unavailable(err, failure);
+}
+
 static void sqlite_free(struct cg_store_backend *backend) {
     struct cg_sqlite *store = sqlite_of(backend);
     struct cg_store_failure unused;
@@ -431,7 +439,7 @@ static void sqlite_free(struct cg_store_backend *backend) {
 }
 
 static const struct cg_store_backend_ops ops = {
-    .reserve = sqlite_reserve, .claim = sqlite_claim, .check = sqlite_check, .free = sqlite_free};
+    .reserve = sqlite_reserve, .claim = sqlite_claim, .copy = sqlite_copy, .check = sqlite_check, .free = sqlite_free};
 
 static int64_t system_clock_ms(void) {
     struct timespec now;
@@ -462,47 +470,19 @@ struct cg_store_backend *cg_sqlite_new(const char *folder, const struct cg_sqlit
     return NULL;
 }
 
-/* Claiming beside the gateway that has the lock */
-
-static int note_row(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
-    int code = add_row(store, sender, ledger);
-    ledger->home.generation++;
-    if (code == SQLITE_OK) code = cg_ledger_put_home(store->db, ledger);
-    return code == SQLITE_OK ? cg_database_run(store->db, "COMMIT") : code;
-}
-
-/* One more row, in a transaction; the witness stays the gateway's business. What is in doubt is for the gateway to
- * judge. */
-static int claim_row(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_store_failure *failure) {
-    struct cg_file_mark mark;
-    struct cg_ledger ledger;
-    int code = begin(store, sender, &ledger);
-    if (code != SQLITE_OK) return fail(store, code, failure);
-    if (!cg_file_mark(store->folder.db, &mark) || !same_mark(&ledger.home.mark, &mark)) {
-        cg_problem_set(&failure->problem, CG_E_STORE, "the store %s is a copy: nothing is claimed in it",
-                       store->folder.db);
-        return refuse(store, &ledger, CG_E_STORE);
-    }
-    bool united = !ledger.former.present || ledger.former.state == CG_ROW_MOVED;
-    if (!united && !ledger.row.present) ledger.row = ledger.former; /* the gateway will unite them */
-    if (ledger.row.present) return refuse(store, &ledger, judge(&ledger.row, failure));
-    code = note_row(store, sender, &ledger);
-    return code == SQLITE_OK ? CG_OK : fail(store, code, failure);
-}
-
-static int claim_beside(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_store_failure *failure) {
-    int err = cg_database_open(store->folder.db, &store->db, &failure->problem);
-    if (err == CG_OK) err = cg_database_check_version(store->db, store->folder.db, &failure->problem);
-    return err == CG_OK ? claim_row(store, sender, failure) : err;
-}
+/* For programs that are not the gateway */
 
 int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) {
     struct cg_store_failure failure;
     struct cg_store_backend *backend = cg_sqlite_new(folder, NULL);
     if (backend == NULL) return cg_problem_no_memory(problem);
     int err = sqlite_claim(backend, sender, &failure);
-    if (err < 0 && sqlite_of(backend)->folder.taken) err = claim_beside(sqlite_of(backend), sender, &failure);
+    bool taken = sqlite_of(backend)->folder.taken;
     if (err < 0) *problem = failure.problem;
     sqlite_free(backend);
-    return err;
+    if (!taken) return err;
+    err = cg_control_claim(folder, sender, problem);
+    return err == CG_E_NOT_FOUND
+               ? cg_problem_set(problem, CG_E_STORE, "%s; it has no " CG_CONTROL_SOCKET, failure.problem.detail)
+               : err;
 }

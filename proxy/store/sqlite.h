@@ -23,16 +23,19 @@ struct cg_sqlite_options {
  * NULL. NULL: out of memory. */
 struct cg_store_backend *cg_sqlite_new(const char *folder, const struct cg_sqlite_options *options);
 
-/* Claims a sender for a program that is not the gateway: as the store's own claim does, but also beside a gateway that
- * runs on the folder, so that a rekey needs no restart. CG_E_STORE with *problem. */
+/* Claims a sender for a program that is not the gateway: as the store's own claim does, or, where a gateway runs on the
+ * folder, by asking that (beside.h), so that a rekey needs no restart. Blocks. CG_E_STORE with *problem. */
 int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Makes the folder (0700) unless it is there, and an empty store in it (0600). CG_E_STORE, and nothing is changed:
  * where there is, or was, a store; where others may write; any failure. */
 int cg_sqlite_init_state(const char *folder, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name. A
- * gateway may be running on the folder. CG_E_STORE, and nothing is left: `to` exists, or any failure. */
+/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name. Where a
+ * gateway runs on the folder, it makes the copy. CG_E_STORE, and nothing is left: `to` exists, or any failure. */
 int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
+
+/* The same of a store that nobody else uses, or by whoever has the lock. */
+int cg_sqlite_copy(const char *db, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

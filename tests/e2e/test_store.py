@@ -9,6 +9,7 @@ import sqlite3
 import struct
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 

@@ -139,43 +139,42 @@ static void a_second_gateway_is_refused(void **state) {
     close_store(&second);
 }
 
-/* Even somebody who removes the lock file gets no number twice. */
-/* As castgate-keys does, while the gateway goes on: a rekey needs no restart. */
-static void a_key_is_claimed_beside_a_gateway(void **state) {
+/* Only the gateway touches what it uses: without its socket nothing is claimed or copied beside it. */
+static void nothing_is_done_beside_a_gateway_that_cannot_be_asked(void **state) {
     struct side *side = *state;
     struct cg_problem problem;
+    char copy[100];
+    snprintf(copy, sizeof copy, "%s/copy", side->top);
     expect_range(side, &key_1, 0, 10);
-    fake_clock_ms = ((int64_t)time(NULL) - 3600) * 1000; /* what claims beside goes by the system's clock */
-    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_OK);
-    expect_range(side, &key_1, 10, 10);
-    expect_range(side, &key_2, 0, 5);
-    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_OK); /* a claim is no reset */
-    expect_range(side, &key_2, 5, 5);
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "locked by another gateway"));
+    assert_non_null(strstr(problem.detail, "it has no control.sock"));
+    assert_int_equal(cg_sqlite_backup(side->folder, copy, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "it has no control.sock"));
+    assert_int_equal(access(copy, F_OK), -1);
+    expect_refusal(side, &key_2, CG_STORE_UNCLAIMED, "not claimed");
     close_store(side);
-    open_store(side); /* and raises no suspicion later */
-    expect_range(side, &key_1, 20, 10);
-    expect_range(side, &key_2, 10, 10);
-    close_store(side);
-    assert_int_equal(cg_sqlite_claim(side->folder, &key_3, &problem), CG_OK); /* without a gateway just as well */
+    fake_clock_ms = ((int64_t)time(NULL) - 3600) * 1000; /* who claims goes by the system's clock */
+    assert_int_equal(cg_sqlite_claim(side->folder, &key_3, &problem), CG_OK); /* without a gateway they are */
+    assert_int_equal(cg_sqlite_backup(side->folder, copy, &problem), CG_OK);
     open_store(side);
     expect_range(side, &key_3, 0, 1);
 }
 
-static void nothing_is_claimed_in_a_copy_that_is_in_use(void **state) {
+static void the_gateway_itself_claims_and_copies(void **state) {
     struct side *side = *state;
-    struct cg_problem problem;
-    char lock[200];
+    char copy[100];
+    snprintf(copy, sizeof copy, "%s/copy", side->folder);
     expect_range(side, &key_1, 0, 10);
-    shell("cp -r %s %s", side->folder, side->other);
-    snprintf(lock, sizeof lock, "%s/castgate.lock", side->other);
-    int fd = open(lock, O_RDWR | O_CLOEXEC);
-    assert_true(fd >= 0);
-    assert_int_equal(flock(fd, LOCK_EX), 0);
-    assert_int_equal(cg_sqlite_claim(side->other, &key_2, &problem), CG_E_STORE);
-    assert_non_null(strstr(problem.detail, "is a copy"));
-    close(fd);
+    assert_int_equal(claim(side, &key_2), CG_OK);
+    assert_int_equal(side->store->ops->copy(side->store, copy, &side->failure), CG_OK);
+    assert_int_equal(access(copy, R_OK), 0);
+    assert_int_equal(side->store->ops->copy(side->store, copy, &side->failure), CG_E_STORE); /* replaces nothing */
+    expect_range(side, &key_1, 10, 10);
+    expect_range(side, &key_2, 0, 5);
 }
 
+/* Even somebody who removes the lock file gets no number twice. */
 static void a_removed_lock_is_noticed(void **state) {
     struct side *side = *state;
     struct side second = *side;
@@ -199,8 +198,8 @@ int main(void) {
         state_test(numbers_end_at_2_to_the_40),
         state_test(a_second_gateway_is_refused),
         state_test(a_removed_lock_is_noticed),
-        state_test(a_key_is_claimed_beside_a_gateway),
-        state_test(nothing_is_claimed_in_a_copy_that_is_in_use),
+        state_test(nothing_is_done_beside_a_gateway_that_cannot_be_asked),
+        state_test(the_gateway_itself_claims_and_copies),
     };
     cg_log_set_level(CG_LOG_ERROR);
     return cmocka_run_group_tests(tests, NULL, NULL);

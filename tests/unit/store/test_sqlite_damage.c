@@ -139,13 +139,12 @@ static void a_flipped_id_is_damage_and_not_an_unknown_key(void **state) {
     expect_range(side, &key_1, 10, 10);
 }
 
-static void nothing_is_claimed_beside_in_a_store_that_does_not_fit(void **state) {
+static void nothing_is_claimed_in_a_store_that_does_not_fit(void **state) {
     struct side *side = *state;
-    struct cg_problem problem;
     expect_range(side, &key_1, 0, 10);
     assert_int_equal(run_sql(side, "UPDATE sender SET next = next + 1"), SQLITE_OK);
-    assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_E_STORE); /* the gateway has the lock */
-    assert_non_null(strstr(problem.detail, "it is damaged"));
+    assert_int_equal(claim(side, &key_2), CG_E_STORE);
+    assert_non_null(strstr(side->failure.problem.detail, "it is damaged"));
 }
 
 /* What only a look at the whole finds: the count of free pages. */
@@ -365,7 +364,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         PLAIN(no_flipped_bit_leads_to_a_number_or_a_claim),
         PLAIN(a_flipped_id_is_damage_and_not_an_unknown_key),
-        PLAIN(nothing_is_claimed_beside_in_a_store_that_does_not_fit),
+        PLAIN(nothing_is_claimed_in_a_store_that_does_not_fit),
         PLAIN(a_damaged_database_is_seen_at_opening),
         PLAIN(a_truncated_store_gives_nothing_until_it_is_back),
         PLAIN(a_store_set_back_while_it_is_open_is_spent),

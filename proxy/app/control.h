@@ -1,0 +1,27 @@
+/* The control socket: STATE/control.sock, for the gateway's own user and root, who ask for what only the running
+ * gateway can do or knows: one line of JSON in, one out (store/beside.h is the other side). */
+#ifndef CG_APP_CONTROL_H
+#define CG_APP_CONTROL_H
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "model/store.h"
+
+struct cg_control;
+
+/* What others have. */
+struct cg_control_source {
+    struct cg_store *(*store)(void *ctx);         /* NULL: none is open */
+    void (*status)(void *ctx, struct cg_buf *to); /* more members of a JSON object that is open: ,"NAME":VALUE… */
+    void *ctx;
+};
+
+/* It listens as soon as there is the folder and nobody else listens there. NULL: no memory, *problem says so. */
+struct cg_control *cg_control_open(uv_loop_t *uv, const char *folder, const struct cg_control_source *source,
+                                   struct cg_problem *problem) CG_MUST_CHECK;
+/* From the loop: ends at once what waits for nothing else, and takes the socket away, for which the disk may need time:
+ * then closed(ctx). NULL: closed at once. */
+void cg_control_close(struct cg_control *control, void (*closed)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,139 @@
+/* The control socket from outside. The hard thing is not to wait for ever: for a gateway whose socket takes nobody
+ * more, or that does not answer because its disk hangs. */
+#include "store/beside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum { PATIENCE_S = 30 };
+
+static int fails(const char *folder, const char *why, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_STORE, "the gateway that runs on the state folder %s: %s", folder, why);
+}
+
+int cg_control_address(const char *folder, struct sockaddr_un *address, int *folder_fd, struct cg_problem *problem) {
+    *address = (struct sockaddr_un){.sun_family = AF_UNIX};
+    *folder_fd = -1;
+    if (strlen(folder) + sizeof "/" CG_CONTROL_SOCKET <= sizeof address->sun_path) {
+        snprintf(address->sun_path, sizeof address->sun_path, "%s/" CG_CONTROL_SOCKET, folder);
+        return CG_OK;
+    }
+    *folder_fd = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*folder_fd < 0) return fails(folder, strerror(errno), problem);
+    snprintf(address->sun_path, sizeof address->sun_path, "/proc/self/fd/%d/" CG_CONTROL_SOCKET, *folder_fd);
+    return CG_OK;
+}
+
+/* -1: errno says why. */
+static int connect_to(const struct sockaddr_un *address) {
+    const struct timeval patience = {.tv_sec = PATIENCE_S};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0 &&
+        connect(fd, (const struct sockaddr *)address, sizeof *address) == 0)
+        return fd;
+    int why = errno;
+    close(fd);
+    errno = why;
+    return -1;
+}
+
+static bool send_line(int fd, struct cg_slice request) {
+    struct cg_buf line;
+    cg_buf_init(&line, 0);
+    cg_buf_put_slice(&line, request);
+    cg_buf_put_u8(&line, '\n');
+    bool sent = !line.failed && send(fd, line.data, line.len, MSG_NOSIGNAL) == (ssize_t)line.len;
+    cg_buf_fini(&line);
+    return sent;
+}
+
+/* Without the line end. */
+static bool read_line(int fd, struct cg_buf *reply) {
+    for (;;) {
+        uint8_t *to = cg_buf_reserve(reply, CG_CONTROL_LINE_MAX);
+        ssize_t got = to == NULL ? -1 : recv(fd, to, CG_CONTROL_LINE_MAX, 0);
+        if (got < 0 && to != NULL && errno == EINTR) continue;
+        if (got <= 0) return false;
+        reply->len += (size_t)got;
+        if (reply->data[reply->len - 1] != '\n') continue;
+        reply->len--;
+        return true;
+    }
+}
+
+/* A string of the reply, as far as it fits, and as far as our own gateway escapes what it says. */
+static bool get_text(const struct cg_buf *reply, const char *key, char *to, size_t size) {
+    const uint8_t *end = reply->data + reply->len, *at = memmem(reply->data, reply->len, key, strlen(key));
+    size_t len = 0;
+    if (at == NULL) return false;
+    for (at += strlen(key); at < end && *at != '"' && len + 1 < size; at++) {
+        if (*at == '\\' && ++at == end) return false;
+        to[len++] = (char)*at;
+    }
+    to[len] = '\0';
+    return at < end;
+}
+
+static int judge(const char *folder, const struct cg_buf *reply, struct cg_problem *problem) {
+    static const char ok[] = "{\"ok\":true";
+    char why[sizeof problem->detail];
+    if (reply->len >= sizeof ok && memcmp(reply->data, ok, sizeof ok - 1) == 0) return CG_OK;
+    if (!get_text(reply, "\"error\":\"", why, sizeof why))
+        return fails(folder, "its answer is not understood", problem);
+    return cg_problem_set(problem, CG_E_STORE, "%s", why);
+}
+
+int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply, struct cg_problem *problem) {
+    struct sockaddr_un address;
+    int folder_fd;
+    int err = cg_control_address(folder, &address, &folder_fd, problem);
+    if (err < 0) return err;
+    int fd = connect_to(&address), why = errno;
+    if (folder_fd >= 0) close(folder_fd);
+    if (fd < 0 && (why == ENOENT || why == ECONNREFUSED)) return CG_E_NOT_FOUND;
+    if (fd < 0) return fails(folder, strerror(why), problem);
+    bool answered = send_line(fd, request) && read_line(fd, reply);
+    close(fd);
+    return answered ? judge(folder, reply, problem) : fails(folder, "it does not answer", problem);
+}
+
+/* ---- What is asked ---- */
+
+static void put_id(struct cg_buf *to, const char *key, const uint8_t id[CG_SENDER_ID_LEN]) {
+    cg_buf_printf(to, ",\"%s\":\"", key);
+    cg_buf_put_hex(to, cg_slice_of(id, CG_SENDER_ID_LEN));
+    cg_buf_put_u8(to, '"');
+}
+
+int cg_control_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) {
+    struct cg_buf request, reply;
+    cg_buf_init(&request, 0);
+    cg_buf_init(&reply, 0);
+    cg_buf_put_str(&request, "{\"command\":\"claim\"");
+    put_id(&request, "sender", sender->bytes);
+    put_id(&request, "former", sender->former);
+    cg_buf_put_u8(&request, '}');
+    int err = request.failed ? cg_problem_no_memory(problem)
+                             : cg_control_ask(folder, cg_buf_slice(&request), &reply, problem);
+    cg_buf_fini(&request);
+    cg_buf_fini(&reply);
+    return err;
+}
+
+int cg_control_copy(const char *folder, char name[64], struct cg_problem *problem) {
+    struct cg_buf reply;
+    cg_buf_init(&reply, 0);
+    int err = cg_control_ask(folder, cg_slice_str("{\"command\":\"backup\"}"), &reply, problem);
+    if (err == CG_OK && (!get_text(&reply, "\"file\":\"", name, 64) || strchr(name, '/') != NULL))
+        err = fails(folder, "its answer is not understood", problem);
+    cg_buf_fini(&reply);
+    return err;
+}

@@ -1,0 +1,30 @@
+/* Asking the gateway that has the state folder: one line of JSON to its control socket, STATE/control.sock, and one
+ * back. The gateway alone touches its store while it runs. */
+#ifndef CG_STORE_BESIDE_H
+#define CG_STORE_BESIDE_H
+
+#include <sys/un.h>
+
+#include "base/buf.h"
+#include "model/store.h"
+
+#define CG_CONTROL_SOCKET   "control.sock"
+#define CG_CONTROL_LINE_MAX 4096 /* bytes of a line, its end included */
+
+/* Where the socket of a folder is. A folder with a long name is reached through /proc and *folder_fd, which the caller
+ * closes when the address is used; -1: there is none. CG_E_STORE with *problem. */
+int cg_control_address(const char *folder, struct sockaddr_un *address, int *folder_fd,
+                       struct cg_problem *problem) CG_MUST_CHECK;
+
+/* Blocks, for half a minute at most. `request`: without line end. CG_OK: *reply is what the gateway said, {"ok":true…}
+ * without line end. CG_E_NOT_FOUND: nobody listens. CG_E_STORE with *problem: it refused, and why; or it did not
+ * answer. */
+int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply,
+                   struct cg_problem *problem) CG_MUST_CHECK;
+
+/* As the store does it by itself where no gateway runs. CG_E_NOT_FOUND, CG_E_STORE as above. */
+int cg_control_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) CG_MUST_CHECK;
+/* `name`, of at least 64 bytes: a file in the folder, which the caller takes away. */
+int cg_control_copy(const char *folder, char name[64], struct cg_problem *problem) CG_MUST_CHECK;
+
+#endif
