@@ -27,11 +27,11 @@ struct cg_program {
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
     struct cg_control *control;
-    uv_timer_t ending;           /* while stopping: looks whether all is done */
-    uv_timer_t deadline;         /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us;         /* when the end began; 0: running */
-    unsigned threads;            /* while closing: the store's, the worker's and the control socket's, as far as they are not done */
-    bool finished_early;         /* the exchanges were told to end with what they have */
+    uv_timer_t ending;   /* while stopping: looks whether all is done */
+    uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us; /* when the end began; 0: running */
+    unsigned threads;    /* while closing: those of the store, the worker and the control socket that are not done */
+    bool finished_early; /* the exchanges were told to end with what they have */
 };
 
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */

@@ -616,8 +616,7 @@ static void test_admin(void **state) {
     check_admin(f, "GET /readyz HTTP/1.0\r\n\r\n", 200, "ok");
     check_admin(f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
-    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200,
-                "# TYPE castgate_sent_total counter\n# HELP"); /* no mapping's yet */
+    check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_uptime_seconds 0.");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_build_info{version=");
     check_admin(f, "GET /metrics HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected");
