@@ -82,6 +82,13 @@ static void wait_for_carrier(const char *name, bool carrier) {
     assert_true(reached);
 }
 
+/* What was configured is there a moment before the kernel leads to it. A host without IPv6 never does. */
+static void wait_for_route(const char *interface, const char *address) {
+    char command[160];
+    snprintf(command, sizeof command, "ip -6 route show table local dev %s | grep -q '^local %s'", interface, address);
+    for (int i = 0; i < 1000 && !run(command); i++) usleep(5000);
+}
+
 /* A pair of interfaces whose other end cannot be a candidate: it has no multicast flag, but hears all the same. */
 static void add_pair(const char *name, const char *peer) {
     char command[512];
@@ -92,6 +99,8 @@ static void add_pair(const char *name, const char *peer) {
     assert_true(run(command));
     wait_for_carrier(name, true);
     wait_for_carrier(peer, true);
+    wait_for_route(name, "fe80::"); /* its own address, behind the route for multicast */
+    wait_for_route(peer, "fe80::");
 }
 
 static void delete_link(const char *name) {
@@ -356,6 +365,7 @@ static void test_link_local_member(void **state) {
     struct fake_received received;
     add_pair("ll", "ll-peer");
     assert_true(run("ip addr add fe80::77/64 dev ll-peer nodad"));
+    wait_for_route("ll-peer", "fe80::77 ");
     open_side(side);
     fake_member_init(&member, "fe80::77", "ll-peer");
     member.addr.scope = if_nametoindex("ll-peer");
