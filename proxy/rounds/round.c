@@ -176,8 +176,10 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
 void cg_round_give_up_waiting(struct cg_round *round, const struct cg_problem *problem) {
     for (size_t i = 0; i < round->part_count && round->state == CG_ROUND_CASTS; i++) {
         struct cg_part *part = &round->parts[i];
+        struct cg_cast *cast = part->cast;
         if (part->state != CG_PART_WAITS) continue;
-        if (part->cast != NULL) cg_cast_end(engine_of(round), part->cast);
+        part->cast = NULL; /* first: its end may make it somebody's turn */
+        if (cast != NULL) cg_cast_end(engine_of(round), cast);
         fail(part, problem);
     }
 }
