@@ -74,13 +74,8 @@ void cg_buf_put_u8(struct cg_buf *buf, uint8_t byte) {
 }
 
 void cg_buf_put_decimal(struct cg_buf *buf, uint64_t number) {
-    char digits[20];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    cg_buf_put(buf, digits + at, sizeof digits - at);
+    char digits[CG_DECIMAL_MAX];
+    cg_buf_put(buf, digits, cg_decimal_emit(digits, number));
 }
 
 void cg_buf_printf(struct cg_buf *buf, const char *format, ...) {

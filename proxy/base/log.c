@@ -1,5 +1,6 @@
 /* The log. The hard thing: whatever bytes come in, exactly one well-formed line goes out. */
 #include "base/log.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -103,9 +104,8 @@ void cg_log_str(struct cg_log_line *line, const char *key, const char *value) {
 void cg_log_slice(struct cg_log_line *line, const char *key, struct cg_slice value) { put_pair(line, key, value); }
 
 void cg_log_u64(struct cg_log_line *line, const char *key, uint64_t value) {
-    char digits[24];
-    int len = snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
-    put_pair(line, key, cg_slice_of(digits, (size_t)len));
+    char digits[CG_DECIMAL_MAX];
+    put_pair(line, key, cg_slice_of(digits, cg_decimal_emit(digits, value)));
 }
 
 void cg_log_end(struct cg_log_line *line) {

@@ -120,6 +120,17 @@ int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) {
     return CG_OK;
 }
 
+size_t cg_decimal_emit(char to[CG_DECIMAL_MAX], uint64_t number) {
+    char digits[CG_DECIMAL_MAX];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number != 0);
+    memcpy(to, digits + at, sizeof digits - at);
+    return sizeof digits - at;
+}
+
 bool cg_slice_equal_nocase(struct cg_slice a, struct cg_slice b) {
     if (a.len != b.len) return false;
     for (size_t i = 0; i < a.len; i++) {

@@ -24,6 +24,10 @@ bool cg_utf8_valid(struct cg_slice text);
 /* Digits only, no sign or space; CG_E_FORMAT when empty, not digits, or above `max`. */
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) CG_MUST_CHECK;
 
+#define CG_DECIMAL_MAX 20 /* digits */
+/* Without terminating NUL; returns the length. Printf would be most of what a short line costs. */
+size_t cg_decimal_emit(char to[CG_DECIMAL_MAX], uint64_t number);
+
 static inline char cg_ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 /* Letters of ASCII match in either case. */
 bool cg_slice_equal_nocase(struct cg_slice a, struct cg_slice b);

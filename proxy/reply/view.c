@@ -1,6 +1,7 @@
 /* What a client gets to see of what an exchange collected. The hard thing: what is told is borrowed from here, so a
  * reading must hold every text it made for the item it is at. */
 #include "reply/view.h"
+#include "base/text.h"
 #include "wire/content_format.h"
 #include "wire/http_status.h"
 
@@ -70,8 +71,8 @@ static struct cg_slice without_reply_from(struct cg_reading *reading, struct cg_
 
 /* R19: a member is only a member: neither kid nor address leaves, but a number that means nothing beyond this reply. */
 static void hide(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
-    int len = snprintf(reading->from, sizeof reading->from, "%u", (unsigned)held->number);
-    out->member = (struct castgate_slice){.data = reading->from, .len = (size_t)len};
+    size_t len = cg_decimal_emit(reading->from, held->number);
+    out->member = (struct castgate_slice){.data = reading->from, .len = len};
     out->from = out->reply_from = out->kid = (struct castgate_slice){0};
     out->has_kid = false;
     out->options = lend(without_reply_from(reading, held->options));

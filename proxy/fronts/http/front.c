@@ -202,20 +202,29 @@ enum { ENDED_BY_MAX = 32, SUMMARY_MAX = 0 CASTGATE_SUMMARY_FIGURES(ROOM_COUNT, R
 #undef ROOM_COUNT
 #undef ROOM_TEXT
 
+static char *put_key(char *at, const char *text, const char *comma_and_key) {
+    return stpcpy(at, at == text ? comma_and_key + 2 : comma_and_key);
+}
+
+static char *put_text(char *at, const char *value) {
+    size_t len = strnlen(value, ENDED_BY_MAX);
+    memcpy(at, value, len);
+    return at + len;
+}
+
 /* A dictionary (RFC 9651 §3.2). */
-#define PUT(...)        len += snprintf(text + len, SUMMARY_MAX - (size_t)len, __VA_ARGS__)
-#define COMMA           (len > 0 ? ", " : "")
-#define PUT_COUNT(name) PUT("%s" #name "=%u", COMMA, summary->name);
-#define PUT_TEXT(name)  PUT("%s" #name "=%.*s", COMMA, ENDED_BY_MAX, summary->name);
+#define PUT_KEY(name)   at = put_key(at, text, ", " #name "=")
+#define PUT_COUNT(name) PUT_KEY(name), at += cg_decimal_emit(at, summary->name);
+#define PUT_TEXT(name)  PUT_KEY(name), at = put_text(at, summary->name);
 #define PUT_OPTIONAL(name)                                                                                             \
     if (summary->name > 0) PUT_COUNT(name)
 
 static void put_summary(char text[SUMMARY_MAX], const struct castgate_summary *summary) {
-    int len = 0;
+    char *at = text;
     CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
+    *at = '\0';
 }
-#undef PUT
-#undef COMMA
+#undef PUT_KEY
 #undef PUT_COUNT
 #undef PUT_TEXT
 #undef PUT_OPTIONAL
