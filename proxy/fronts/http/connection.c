@@ -61,6 +61,18 @@ void cg_http_connection_rank(struct cg_http_connection *connection, enum cg_http
     cg_http_room_made(connection->server);
 }
 
+/* ---- Who is asked first ---- */
+
+/* libmicrohttpd reads from what is resumed before it asks for the reply, and where it reads the end of a client that
+ * shut its sending side it drops the reply. Those with a timeout of their own are asked before anything is read; and it
+ * can only be given to one that is not suspended yet, when nobody knows whether the client will do that. */
+static void ask_before_reading(struct cg_http_connection *connection, bool wanted) {
+    if (connection->asked_first == wanted) return;
+    connection->asked_first = wanted;
+    (void)MHD_set_connection_option(connection->mhd, MHD_CONNECTION_OPTION_TIMEOUT,
+                                    wanted ? (unsigned)CG_HTTP_NEVER_S : 0u);
+}
+
 /* ---- Watching ---- */
 
 static void on_watch(uv_poll_t *watch, int status, int events);
@@ -74,6 +86,7 @@ static void watch_for(struct cg_http_connection *connection, int events) {
 }
 
 void cg_http_connection_idles(struct cg_http_connection *connection) {
+    ask_before_reading(connection, false);
     if (connection->expired) return;
     cg_http_connection_rank(connection, CG_HTTP_IDLE);
     connection->in_head = false;
@@ -168,6 +181,7 @@ static void open_watch(struct cg_http_connection *connection) {
 
 void cg_http_suspend(struct cg_http_connection *connection) {
     CG_CHECK(!connection->suspended);
+    ask_before_reading(connection, true);
     connection->suspended = true;
     MHD_suspend_connection(connection->mhd);
     if (!connection->ended) return;

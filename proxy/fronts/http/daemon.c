@@ -67,17 +67,25 @@ static void forget_wish(struct cg_http_daemon *daemon) {
     DL_DELETE2(daemon->server->wanted, daemon, prev_wanted, next_wanted);
 }
 
+/* Whether it wants to run in so many milliseconds. */
+static bool asks_for_run(const struct cg_http_daemon *daemon, uint64_t *ms) {
+    MHD_UNSIGNED_LONG_LONG wanted_ms;
+    if (MHD_get_timeout(daemon->mhd, &wanted_ms) != MHD_YES) return false;
+    *ms = wanted_ms;
+    return wanted_ms < CG_HTTP_NEVER_S * UINT64_C(1000) / 2;
+}
+
 /* A connection that can get no further, because a chunk's head fills its buffer, makes libmicrohttpd want to run for
  * ever. So the loop turns in between, and after many such turns in a row each waits for the next millisecond. What it
  * gave up in one run it may close in another without asking for it: hence a last look. */
 static void plan_next_run(struct cg_http_daemon *daemon, bool was_last_look) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    bool asks = MHD_get_timeout(daemon->mhd, &ms) == MHD_YES;
+    uint64_t ms;
+    bool asks = asks_for_run(daemon, &ms);
     if (!asks && was_last_look) return;
     daemon->last_look = !asks;
     if (!asks || ms > 0) {
         daemon->eager_runs = 0;
-        cg_http_set_timer(daemon->server, &daemon->timer, asks ? (uint64_t)ms * 1000 : LAST_LOOK_US);
+        cg_http_set_timer(daemon->server, &daemon->timer, asks ? ms * 1000 : LAST_LOOK_US);
     } else if (daemon->eager_runs == EAGER_RUNS_MAX) {
         cg_http_set_timer(daemon->server, &daemon->timer, EAGER_REST_US);
     } else {
@@ -89,8 +97,8 @@ static void plan_next_run(struct cg_http_daemon *daemon, bool was_last_look) {
 static void stop(struct cg_http_daemon *daemon);
 
 static bool wants_at_once(const struct cg_http_daemon *daemon) {
-    MHD_UNSIGNED_LONG_LONG ms;
-    return MHD_get_timeout(daemon->mhd, &ms) == MHD_YES && ms == 0;
+    uint64_t ms;
+    return asks_for_run(daemon, &ms) && ms == 0;
 }
 
 /* After a reply libmicrohttpd always wants another run, to see whether there is a next request. */

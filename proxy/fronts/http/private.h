@@ -10,7 +10,8 @@
 #include "fronts/http/server.h"
 #include "fronts/http/tls.h"
 
-#define CG_HTTP_HEADER_MAX 16384 /* bytes: request line and header fields */
+#define CG_HTTP_HEADER_MAX 16384   /* bytes: request line and header fields */
+#define CG_HTTP_NEVER_S    1000000 /* a timeout of libmicrohttpd that is there, and never comes */
 
 /* A deadline with what it does. */
 struct cg_http_timer {
@@ -94,6 +95,7 @@ struct cg_http_connection {
     uv_poll_t watch; /* for the first byte of a head, and for the client's end */
     uint64_t turn;   /* of the loop, in which it began to idle, or a head began */
     bool suspended;
+    bool asked_first; /* it has a timeout of its own */
     bool in_head;     /* the first byte of a request has come */
     bool ended;       /* the client has shut its sending side, at least */
     bool half_closed; /* so it seems; only a reset tells that it left */

@@ -296,6 +296,43 @@ static void a_client_whose_end_came_with_its_request_is_answered(void **state) {
     }
 }
 
+static void hold_crowd(struct fake_server *f, struct fake_client *crowd, size_t count) {
+    limit(f, (unsigned)count, (unsigned)count);
+    for (size_t i = 0; i < count; i++) fake_server_hold(f, &crowd[i]);
+    while (f->held_count < count) fake_client_settle(&f->uv);
+}
+
+/* However many there are: libmicrohttpd reads all of them when they go on together. */
+static void clients_that_shut_their_side_are_answered_together(void **state) {
+    struct fake_server *f = *state;
+    enum { CROWD = 8 };
+    struct fake_client crowd[CROWD];
+    hold_crowd(f, crowd, CROWD);
+    for (size_t i = 0; i < CROWD; i++) shutdown(crowd[i].fd, SHUT_WR);
+    fake_client_settle(&f->uv);
+    for (size_t i = 0; i < CROWD; i++) fake_server_reply(f->held[i], 200, "at last");
+    for (size_t i = 0; i < CROWD; i++) {
+        fake_client_expect(&crowd[i], 200, "at last");
+        fake_client_wait_closed(&crowd[i]);
+        fake_client_close(&crowd[i]);
+    }
+    fake_client_run_until(&f->uv, fake_server_is_empty, f);
+}
+
+/* Nobody knows of an end that comes just before the reply does. */
+static void an_end_that_comes_with_the_reply_changes_nothing(void **state) {
+    struct fake_server *f = *state;
+    enum { CROWD = 4 };
+    struct fake_client crowd[CROWD];
+    hold_crowd(f, crowd, CROWD);
+    for (size_t i = 0; i < CROWD; i++) shutdown(crowd[i].fd, SHUT_WR);
+    for (size_t i = 0; i < CROWD; i++) fake_server_reply(f->held[i], 200, "at last");
+    for (size_t i = 0; i < CROWD; i++) {
+        fake_client_expect(&crowd[i], 200, "at last");
+        fake_client_close(&crowd[i]);
+    }
+}
+
 /* Who waits long is asked whether it still reads, in a way that it passes over; who does not is gone. */
 static void a_client_that_shut_its_side_and_left_is_found_out(void **state) {
     struct fake_server *f = *state;
@@ -335,6 +372,8 @@ int main(void) {
         server_test(a_stream_stays_until_it_has_ended),
         server_test(ends_are_seen_at_the_limit_too),
         server_test(a_client_that_shuts_its_side_in_a_head_is_gone),
+        server_test(clients_that_shut_their_side_are_answered_together),
+        server_test(an_end_that_comes_with_the_reply_changes_nothing),
         server_test(a_client_that_shut_its_side_and_left_is_found_out),
         server_test(a_request_that_came_with_its_end_is_answered),
         cmocka_unit_test(a_client_whose_end_came_with_its_request_is_answered),
