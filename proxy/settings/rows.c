@@ -139,7 +139,7 @@ static const struct cg_row limit_rows[] = {
     {"exchanges", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges), .min = 1, .max = MILLION,
      .fallback = "1024", .says = "Running at once."},
     {"exchanges_per_client", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges_per_client), .min = 1,
-     .max = MILLION, .fallback = "16", .says = "Running at once."},
+     .max = MILLION, .fallback = "16", .says = "Running at once. All anonymous clients together count as one."},
     {"exchange_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchange_memory), .min = 65536, .max = GIB,
      .fallback = "16777216", .unit = "bytes", .says = "Of one exchange."},
     {"total_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, total_memory), .min = 65536,

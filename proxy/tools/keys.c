@@ -170,7 +170,9 @@ static int command_claim(const struct cg_keys_options *options) {
         (void)complain(cg_err_info(err)->text);
     }
     if (status == 0)
-        (void)printf("%s: claimed in %s; you said that this key has never sent\n", options->path, options->state);
+        (void)printf(
+            "%s: claimed in %s; you said that this key has never sent (claimed there before, it keeps its numbers)\n",
+            options->path, options->state);
     cg_mistakes_fini(&mistakes);
     cg_security_group_free(group);
     return status;

@@ -301,6 +301,14 @@ static void leisure(struct hints *hints) {
         listened, mapping->leisure);
 }
 
+/* Servers do not send their errors to a group (RFC 7252 §8.2), and the request is for the group URI alone. */
+static void nothing_there(struct hints *hints) {
+    if (hints->findings->unicast || hints->findings->received > 0) return;
+    hint(hints,
+         "members that have nothing at the path of the mapping's group URI do not answer a group: write a resource "
+         "there that they have.");
+}
+
 static void pings(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
     unsigned alive = 0;
@@ -393,6 +401,7 @@ static void silence(struct hints *hints) {
     if (!findings->tapped)
         hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");
     if (findings->late > 0) hint(hints, "%u answers came too late: raise the mapping's \"timeout\".", findings->late);
+    if (!explained) nothing_there(hints);
 }
 
 void cg_hints_put(struct cg_buf *to, const struct cg_findings *findings) {

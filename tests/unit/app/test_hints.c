@@ -152,6 +152,17 @@ static void members_that_had_no_time(void **state) {
     assert_hint(scene, "the gateway listened");
 }
 
+/* Nothing came and nothing explains it: the resource may not be there. */
+static void members_that_have_nothing_there(void **state) {
+    struct scene *scene = *state;
+    assert_hint(scene, "members that have nothing at the path of the mapping's group URI do not answer");
+    scene->findings.received = 1;
+    assert_no_hint(scene, "nothing at the path");
+    scene->findings.received = 0;
+    scene->findings.unicast = true;
+    assert_no_hint(scene, "nothing at the path");
+}
+
 static void members_that_are_not_there(void **state) {
     struct scene *scene = *state;
     scene->findings.answered = 1;
@@ -213,11 +224,12 @@ static void a_member_asked_by_unicast(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(a_healthy_group_needs_none), TEST(a_small_buffer),
-        TEST(members_behind_routers),     TEST(members_that_hear_only_unicast),
-        TEST(members_that_are_not_there), TEST(what_was_refused_and_why),
-        TEST(each_loss_has_one_cause),    TEST(without_the_right_to_look),
-        TEST(a_member_asked_by_unicast),  TEST(members_that_had_no_time),
+        TEST(a_healthy_group_needs_none),      TEST(a_small_buffer),
+        TEST(members_behind_routers),          TEST(members_that_hear_only_unicast),
+        TEST(members_that_have_nothing_there), TEST(members_that_are_not_there),
+        TEST(what_was_refused_and_why),        TEST(each_loss_has_one_cause),
+        TEST(without_the_right_to_look),       TEST(a_member_asked_by_unicast),
+        TEST(members_that_had_no_time),
     };
 #undef TEST
     return cmocka_run_group_tests(tests, NULL, NULL);
