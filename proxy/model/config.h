@@ -94,7 +94,7 @@ struct cg_mapping {
     const struct cg_security_keys *keys;    /* when security is GROUP */
     const char *check_signature;            /* file, when security is RELAY; NULL: nothing is checked */
     struct cg_security_group *checker_keys; /* of that file, until taken */
-    struct cg_protector *protector;         /* set before the gateway takes the snapshot in (app/protectors.c) */
+    struct cg_protector *protector;         /* set before the gateway takes the snapshot in (app/protectors_plan.c) */
     uint32_t methods;                       /* CG_METHOD_BIT set: what passes at all */
     bool unsafe_methods;                    /* "security": "none" with more than GET and FETCH */
     double leisure;                         /* seconds, DEFAULT_LEISURE of the group's members (RFC 10020 §3.6.1) */
