@@ -21,6 +21,7 @@
 #include "model/access.h"
 #include "model/forward.h"
 #include "model/mapping.h"
+#include "rounds/casts.h"
 
 #include <stdlib.h>
 
@@ -272,7 +273,7 @@ static enum cg_waiter_patience patience_of(const struct cg_exchange *exchange) {
 static void give_up_waiting(struct cg_exchange *exchange) {
     struct cg_problem problem = {0};
     cg_problem_set(&problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
-    cg_round_give_up_waiting(exchange->waiter.round, &problem);
+    cg_casts_give_up(exchange->waiter.round, &problem);
 }
 
 /* Whether the round has ended already, and has no answers for anybody. */

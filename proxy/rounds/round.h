@@ -150,8 +150,6 @@ void cg_round_stop(struct cg_waiter *waiter);
 void cg_round_leave(struct cg_waiter *waiter); /* no effect where it waits for none */
 /* Nobody will hear what it collects: nothing more goes out for it, and it leaves soon. */
 void cg_round_forsake(struct cg_waiter *waiter);
-/* What has not gone out yet never will. */
-void cg_round_give_up_waiting(struct cg_round *round, const struct cg_problem *problem);
 /* The gateway has left the group of that protector: what runs under it ends with the answers that it has. */
 void cg_rounds_withdraw(struct cg_rounds *rounds, const struct cg_protector *protector);
 

@@ -1,0 +1,158 @@
+/* Casts. The hard thing: a cast may go out, or fail, in the call that begins it or that ends another one, so the round
+ * is settled in one place, whatever told it, and never after it has ended. */
+#include "rounds/casts.h"
+
+#include "rounds/intake.h"
+#include "rounds/repair.h"
+#include "rounds/wake.h"
+
+#include <utlist.h>
+
+/* When all of them are out. */
+
+static uint64_t latest_sending(const struct cg_round *round) {
+    uint64_t sent_us = 0;
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_cast *cast = round->parts[i].cast;
+        if (cast != NULL && cast->leg.sending.sent_us > sent_us) sent_us = cast->leg.sending.sent_us;
+    }
+    return sent_us;
+}
+
+static uint64_t shortest_timeout(const struct cg_round *round) {
+    const struct cg_waiter *waiter;
+    uint64_t shortest_us = UINT64_MAX;
+    DL_FOREACH(round->waiters, waiter) {
+        if (waiter->timeout_us < shortest_us) shortest_us = waiter->timeout_us;
+    }
+    return shortest_us;
+}
+
+static void refuse_failed(struct cg_round *round) {
+    const char *reason = cg_err_info(round->problem.err)->slug;
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_part *part = &round->parts[i];
+        if (part->state != CG_PART_FAILED) continue;
+        struct cg_addr group = cg_target_group(part->target);
+        cg_tally_refuse(&round->tally, &group, &(struct cg_opened){0}, reason);
+        round->mapping->stats->rejected++;
+    }
+    round->problem = (struct cg_problem){0};
+}
+
+static void begin_gathering(struct cg_round *round) {
+    round->state = CG_ROUND_GATHERS;
+    cg_round_start_clock(round, latest_sending(round));
+    cg_repair_plan(round, shortest_timeout(round));
+}
+
+static size_t parts_in(const struct cg_round *round, enum cg_part_state state) {
+    size_t count = 0;
+    for (size_t i = 0; i < round->part_count; i++) count += round->parts[i].state == state;
+    return count;
+}
+
+/* A request is out, or never will be. One that ends with its round begins nothing any more. */
+static void settle(struct cg_round *round) {
+    if (round->closed || round->state != CG_ROUND_CASTS || parts_in(round, CG_PART_WAITS) > 0) return;
+    size_t failed = parts_in(round, CG_PART_FAILED);
+    if (failed == round->part_count) {
+        round->state = CG_ROUND_FAILED;
+        cg_round_wake_all(round);
+        return;
+    }
+    if (failed > 0) refuse_failed(round);
+    begin_gathering(round);
+}
+
+static void fail(struct cg_part *part, const struct cg_problem *problem) {
+    part->cast = NULL;
+    part->state = CG_PART_FAILED;
+    part->round->problem = *problem;
+    settle(part->round);
+}
+
+/* What casts tell. */
+
+static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    part->state = CG_PART_SENT;
+    settle(part->round);
+}
+
+static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    struct cg_arrival timed = *arrival;
+    uint64_t sent_us = leg->sending.sent_us;
+    (void)engine;
+    timed.ms = (uint32_t)((arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0) / 1000);
+    cg_round_take(leg->owner, &timed);
+}
+
+static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    cg_repair_retry(part, arrival);
+    cg_round_reconsider(part->round);
+}
+
+static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                       const struct cg_opened *opened, const char *reason) {
+    (void)engine;
+    cg_round_refuse(((struct cg_part *)leg->owner)->round, from, opened, reason);
+}
+
+static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    (void)engine;
+    fail(leg->owner, problem);
+}
+
+static bool is_wanted(const struct cg_leg *leg) {
+    return cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
+}
+
+static const struct cg_leg_ops cast_ops = {
+    .sent = on_sent,
+    .answer = on_answer,
+    .challenge = on_challenge,
+    .refused = on_refused,
+    .ended = on_ended,
+    .is_wanted = is_wanted,
+};
+
+static void cast(struct cg_part *part, uint64_t give_up_us) {
+    struct cg_engine *engine = part->round->rounds->engine;
+    struct cg_leg_order order = cg_part_order(part);
+    struct cg_problem problem = {0};
+    order.ops = &cast_ops;
+    part->cast = cg_cast_new(engine, &order, give_up_us, &problem);
+    if (part->cast == NULL) {
+        fail(part, &problem);
+    } else {
+        cg_cast_go(engine, part->cast);
+    }
+}
+
+void cg_casts_begin(struct cg_round *round, uint64_t timeout_us) {
+    uint64_t give_up_us = round->rounds->engine->now_us + cg_longest_wait(timeout_us);
+    for (size_t i = 0; i < round->part_count; i++) cast(&round->parts[i], give_up_us);
+}
+
+void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem) {
+    for (size_t i = 0; i < round->part_count && round->state == CG_ROUND_CASTS; i++) {
+        struct cg_part *part = &round->parts[i];
+        struct cg_cast *cast = part->cast;
+        if (part->state != CG_PART_WAITS) continue;
+        part->cast = NULL; /* first: its end may make it somebody's turn */
+        if (cast != NULL) cg_cast_end(round->rounds->engine, cast);
+        fail(part, problem);
+    }
+}
+
+void cg_casts_end(struct cg_round *round) {
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_cast *cast = round->parts[i].cast;
+        round->parts[i].cast = NULL;
+        if (cast != NULL) cg_cast_end(round->rounds->engine, cast);
+    }
+}

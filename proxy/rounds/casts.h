@@ -1,0 +1,14 @@
+/* The group requests of a round, one to each of its targets, from their turn to their end. When all are out that could
+ * be, the round gathers, and its repair is planned; when none is, it has failed. */
+#ifndef CG_ROUNDS_CASTS_H
+#define CG_ROUNDS_CASTS_H
+
+#include "rounds/round.h"
+
+/* `timeout_us`: of the first waiter; what is not out by then never goes out. */
+void cg_casts_begin(struct cg_round *round, uint64_t timeout_us);
+/* What has not gone out yet never will. */
+void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem);
+void cg_casts_end(struct cg_round *round);
+
+#endif
