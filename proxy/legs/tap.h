@@ -7,11 +7,10 @@
 #define CG_LEGS_TAP_H
 
 #include "legs/leg.h"
-
-struct cg_wish;
+#include "model/wish.h"
 
 struct cg_tap {
-    /* A client's request was let in and begins a round or joins one: the verdict of ADMIT (rounds/shape.h). */
+    /* A client's request was let in and begins a round or joins one: the verdict of ADMIT. Rounds say it. */
     void (*admitted)(struct cg_tap *tap, const struct cg_wish *wish);
     void (*begun)(struct cg_tap *tap, const struct cg_leg *leg); /* an owner has it from now on */
     /* One more of its answers is being verified: leg->opening. Whatever comes of it follows, or the leg has gone on. */

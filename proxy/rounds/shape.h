@@ -1,22 +1,11 @@
-/* What a client wants of a mapping's groups, as requests to its targets; and its shape, by which equal wishes find each
- * other. */
+/* A client's wish as requests to the mapping's targets; and its shape, by which equal wishes find each other. */
 #ifndef CG_ROUNDS_SHAPE_H
 #define CG_ROUNDS_SHAPE_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 #include "legs/leg.h"
-
-/* Borrowed while a round is begun or joined. */
-struct cg_wish {
-    struct cg_config *config;
-    const struct cg_mapping *mapping;
-    const struct cg_request *request;
-    struct cg_slice rest; /* of the request's path, behind the mapping's */
-    uint64_t timeout_us;  /* how long to collect */
-    bool expects_answers; /* the client waits for answers, and does not suppress all of them */
-    struct cg_ticket origin;
-};
+#include "model/wish.h"
 
 /* The requests for the mapping's targets, one each: the URI's options and the client's, merged in order. All of it is
  * in the arena but what the configuration holds. CG_E_NO_MEMORY, CG_E_BAD_URI. */

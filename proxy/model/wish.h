@@ -1,0 +1,19 @@
+/* What a client that was let in wants of a mapping's groups. */
+#ifndef CG_MODEL_WISH_H
+#define CG_MODEL_WISH_H
+
+#include "base/slots.h"
+#include "model/request.h"
+
+/* Borrowed while a round is begun or joined. */
+struct cg_wish {
+    struct cg_config *config;
+    const struct cg_mapping *mapping;
+    const struct cg_request *request;
+    struct cg_slice rest; /* of the request's path, behind the mapping's */
+    uint64_t timeout_us;  /* how long to collect */
+    bool expects_answers; /* the client waits for answers, and does not suppress all of them */
+    struct cg_ticket origin;
+};
+
+#endif
