@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/check.h"
 #include "base/container.h"
@@ -50,8 +51,8 @@ struct cg_control {
     bool working;
     bool listens;
     bool closing;
-    int bound; /* by the work: a descriptor; -1: not now */
-    struct connection *connections;
+    int bound;                      /* by the work: a descriptor; -1: not now */
+    struct connection *connections; /* utlist */
     unsigned count;
     unsigned copies;       /* their names differ */
     unsigned open_handles; /* of its own */
@@ -73,9 +74,7 @@ static void close_connection(struct connection *connection) {
     if (connection->closing) return;
     connection->closing = true;
     struct cg_control *control = connection->control;
-    if (connection->prev != NULL) connection->prev->next = connection->next;
-    if (connection->next != NULL) connection->next->prev = connection->prev;
-    if (control->connections == connection) control->connections = connection->next;
+    DL_DELETE(control->connections, connection);
     control->count--;
     connection->control = NULL;
     uv_close((uv_handle_t *)&connection->pipe, on_connection_closed);
@@ -111,7 +110,7 @@ static void refuse(struct connection *connection, const char *why) {
     send_reply(connection);
 }
 
-static void accept_it(struct connection *connection) { cg_buf_put_str(&connection->reply, "{\"ok\":true"); }
+static void begin_success(struct connection *connection) { cg_buf_put_str(&connection->reply, "{\"ok\":true"); }
 
 /* ---- Commands ---- */
 
@@ -129,7 +128,7 @@ static void remove_copy(struct connection *connection) {
 }
 
 static void tell_success(struct connection *connection) {
-    accept_it(connection);
+    begin_success(connection);
     if (connection->job.operation == CG_STORE_COPY)
         cg_buf_printf(&connection->reply, ",\"file\":\"%s\"", strrchr(connection->path, '/') + 1);
     send_reply(connection);
@@ -138,12 +137,13 @@ static void tell_success(struct connection *connection) {
 static void on_stored(struct cg_store_job *job) {
     struct connection *connection = CG_CONTAINER(job, struct connection, job);
     bool made = job->err == CG_OK && job->operation == CG_STORE_COPY;
-    if (!connection->closing && job->err == CG_OK)
+    if (!connection->closing && job->err == CG_OK) {
         tell_success(connection);
-    else if (!connection->closing)
+    } else if (!connection->closing) {
         refuse(connection, job->failure.problem.detail);
-    else if (made)
+    } else if (made) {
         remove_copy(connection);
+    }
     drop_use(connection);
 }
 
@@ -171,10 +171,11 @@ static bool get_id(const json_t *line, const char *key, uint8_t to[CG_SENDER_ID_
 /* Who asks says that the key has never sent. */
 static void run_claim(struct connection *connection, const json_t *line) {
     struct cg_sender_id *sender = &connection->job.sender;
-    if (get_id(line, "sender", sender->bytes) && get_id(line, "former", sender->former))
+    if (get_id(line, "sender", sender->bytes) && get_id(line, "former", sender->former)) {
         submit(connection, CG_STORE_CLAIM);
-    else
+    } else {
         refuse(connection, "\"sender\" and \"former\" are 64 hexadecimal digits each");
+    }
 }
 
 /* In the state folder, whoever asks takes it from there. */
@@ -194,7 +195,7 @@ static void run_backup(struct connection *connection, const json_t *line) {
 static void run_status(struct connection *connection, const json_t *line) {
     const struct cg_control_source *source = &connection->control->source;
     (void)line;
-    accept_it(connection);
+    begin_success(connection);
     source->status(source->ctx, &connection->reply);
     send_reply(connection);
 }
@@ -209,10 +210,11 @@ static void run_line(struct connection *connection, size_t len) {
     const char *name = json_string_value(json_object_get(line, "command"));
     size_t i = 0, count = sizeof commands / sizeof commands[0];
     while (i < count && (name == NULL || strcmp(commands[i].name, name) != 0)) i++;
-    if (i < count)
+    if (i < count) {
         commands[i].run(connection, line);
-    else
+    } else {
         refuse(connection, "a line is {\"command\":NAME}, with claim, backup or status");
+    }
     json_decref(line);
 }
 
@@ -243,21 +245,20 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes) {
     const char *end = memchr(connection->line, '\n', connection->len);
     if (end == NULL && connection->len < sizeof connection->line) return;
     uv_read_stop(stream);
-    if (!may_ask(connection)) /* said only now: who is answered before it is heard may not hear that */
+    if (!may_ask(connection)) { /* said only now: who is answered before it is heard may not hear that */
         refuse(connection, "only the gateway's own user and root may ask");
-    else if (end != NULL)
+    } else if (end != NULL) {
         run_line(connection, (size_t)(end - connection->line));
-    else
+    } else {
         refuse(connection, "the line is too long");
+    }
 }
 
 static void add_connection(struct cg_control *control, struct connection *connection) {
     connection->control = control;
     connection->uses = 2;
     cg_buf_init(&connection->reply, 0);
-    connection->next = control->connections;
-    if (control->connections != NULL) control->connections->prev = connection;
-    control->connections = connection;
+    DL_PREPEND(control->connections, connection);
     control->count++;
     CG_CHECK(uv_pipe_init(control->uv, &connection->pipe, 0) == 0);
     CG_CHECK(uv_timer_init(control->uv, &connection->patience) == 0);
@@ -285,10 +286,11 @@ static void on_connection(uv_stream_t *listener, int status) {
     }
     add_connection(control, connection);
     bool full = control->count > CONNECTIONS;
-    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 || full)
+    if (uv_accept(listener, (uv_stream_t *)&connection->pipe) != 0 || full) {
         close_connection(connection);
-    else
+    } else {
         begin(connection);
+    }
 }
 
 /* ---- Listening; on a thread ---- */
@@ -358,10 +360,11 @@ static void on_bind_done(uv_work_t *work, int status) {
     control->working = false;
     bool bound = status == 0 && control->bound >= 0;
     bool listens = bound && listen_on(control, control->bound);
-    if (control->closing)
+    if (control->closing) {
         finish_closing(control);
-    else if (!listens)
+    } else if (!listens) {
         try_later(control);
+    }
 }
 
 static void on_retry(uv_timer_t *retry) {

@@ -111,10 +111,11 @@ void cg_protectors_close(struct cg_protectors *protectors, cg_store_closed_fn cl
     struct cg_store_thread *store = protectors->store;
     if (protectors->group_services.engine != NULL) cg_crypto_pool_close(&protectors->pool);
     protectors->store = NULL;
-    if (store != NULL)
+    if (store != NULL) {
         cg_store_thread_close(store, closed, ctx);
-    else if (closed != NULL)
+    } else if (closed != NULL) {
         closed(ctx);
+    }
 }
 
 void cg_protectors_fini(struct cg_protectors *protectors) {

@@ -111,10 +111,11 @@ static size_t write_all(const char *text, size_t len) {
     size_t done = 0;
     while (done < len) {
         ssize_t put = write(STDERR_FILENO, text + done, len - done);
-        if (put >= 0)
+        if (put >= 0) {
             done += (size_t)put;
-        else if (!may_try_again(errno))
+        } else if (!may_try_again(errno)) {
             break;
+        }
     }
     return done;
 }
@@ -176,12 +177,13 @@ static void thread_main(void *arg) {
     refuse_sigpipe();
     uv_mutex_lock(&writer->mutex);
     for (;;) {
-        if (used(writer) > 0)
+        if (used(writer) > 0) {
             write_some(writer);
-        else if (writer->closing)
+        } else if (writer->closing) {
             break;
-        else
+        } else {
             wait_for_work(writer);
+        }
     }
     writer->ended = true;
     uv_cond_broadcast(&writer->settled);
@@ -194,10 +196,11 @@ static void put_line(struct cg_log_out *out, const char *line, size_t len) {
     struct cg_log_writer *writer = CG_CONTAINER(out, struct cg_log_writer, out);
     uv_mutex_lock(&writer->mutex);
     say_what_is_lost(writer, len);
-    if (may_put(writer, len))
+    if (may_put(writer, len)) {
         copy_in(writer, line, len);
-    else
+    } else {
         lose(writer, count_lines(line, len));
+    }
     if (writer->idle || used(writer) >= HURRY) uv_cond_signal(&writer->work);
     uv_mutex_unlock(&writer->mutex);
 }
