@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/check.h"
@@ -55,6 +56,16 @@ static void go(struct cg_http_seat *seat) {
     cg_http_connection_expire(CG_CONTAINER(seat, struct cg_http_connection, seat));
 }
 
+/* A request may have come already: libmicrohttpd, which has not run since, is let read it. */
+static bool has_word(struct cg_http_seat *seat) {
+    struct cg_http_connection *connection = CG_CONTAINER(seat, struct cg_http_connection, seat);
+    int unread = 0;
+    if (connection->heard || ioctl(connection->fd, FIONREAD, &unread) != 0 || unread == 0) return false;
+    connection->heard = true;
+    cg_http_run_soon(connection->daemon);
+    return true;
+}
+
 void cg_http_connection_rank(struct cg_http_connection *connection, enum cg_http_rank rank) {
     if (connection->expired) return;
     cg_http_seat_set(&connection->server->seats, &connection->seat, rank);
@@ -89,7 +100,7 @@ void cg_http_connection_idles(struct cg_http_connection *connection) {
     ask_before_reading(connection, false);
     if (connection->expired) return;
     cg_http_connection_rank(connection, CG_HTTP_IDLE);
-    connection->in_head = false;
+    connection->in_head = connection->heard = false;
     connection->turn = connection->server->turn;
     if (connection->ended) {
         be_patient(connection, END_US);
@@ -234,6 +245,7 @@ static bool take_seat(struct cg_http_connection *connection) {
     }
     cg_endpoint_to_addr(&connection->from, &from);
     connection->seat.go = go;
+    connection->seat.has_word = has_word;
     return cg_http_seat_take(&connection->server->seats, &connection->seat, &connection->from) == CG_OK;
 }
 

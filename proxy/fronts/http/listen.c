@@ -86,18 +86,27 @@ static void turn_away(struct cg_http_server *server, int fd, const struct cg_add
            server->seats.share);
 }
 
-static void add_connection(struct cg_http_listener *listener, struct cg_http_daemon *daemon, int fd,
-                           const union cg_endpoint *from) {
+/* As cg_http_seats_admit; nobody goes whose request has come and was only not read yet. */
+static bool admit(struct cg_http_server *server, const struct cg_addr *from, struct cg_http_seat **goes) {
+    while (cg_http_seats_admit(&server->seats, from, goes)) {
+        if (!cg_http_seat_has_word(*goes)) return true;
+        cg_http_run_wanted(server);
+    }
+    return false;
+}
+
+static void add_connection(struct cg_http_listener *listener, int fd, const union cg_endpoint *from) {
     struct cg_http_server *server = listener->server;
     struct cg_http_seat *goes;
     struct cg_addr addr;
     cg_endpoint_to_addr(&addr, from);
-    if (!cg_http_seats_admit(&server->seats, &addr, &goes)) {
+    if (!admit(server, &addr, &goes)) {
         turn_away(server, fd, &addr);
         return;
     }
     if (goes != NULL) goes->go(goes);
-    if (note_listener(listener, fd)) {
+    struct cg_http_daemon *daemon = cg_http_daemon_with_room(server);
+    if (daemon != NULL && note_listener(listener, fd)) {
         socklen_t len = addr.family == CG_FAMILY_IPV4 ? sizeof from->v4 : sizeof from->v6;
         cg_http_daemon_add(daemon, fd, &from->any, len);
     } else {
@@ -109,16 +118,21 @@ static bool is_passing(int error) { return error == EINTR || error == ECONNABORT
 
 static bool is_shortage(int error) { return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM; }
 
+/* As has_room, once those who would go first have been heard: newcomers wait in the queue where all of them run. */
+static bool makes_room(struct cg_http_server *server) {
+    while (cg_http_seat_has_word(cg_http_seats_next_to_go(&server->seats))) cg_http_run_wanted(server);
+    return has_room(server);
+}
+
 /* Errno when there was nothing to take (any more). */
 static int accept_some(struct cg_http_listener *listener) {
-    for (unsigned taken = 0; taken < ACCEPTS_AT_ONCE && has_room(listener->server);) {
-        struct cg_http_daemon *daemon = cg_http_daemon_with_room(listener->server);
-        if (daemon == NULL) return is_shortage(errno) ? errno : ENOMEM;
+    for (unsigned taken = 0; taken < ACCEPTS_AT_ONCE && makes_room(listener->server);) {
+        if (cg_http_daemon_with_room(listener->server) == NULL) return is_shortage(errno) ? errno : ENOMEM;
         union cg_endpoint from = {0};
         socklen_t from_len = sizeof from;
         int fd = accept4(listener->fd, &from.any, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            add_connection(listener, daemon, fd, &from);
+            add_connection(listener, fd, &from);
             taken++;
         } else if (!is_passing(errno)) {
             return errno;

@@ -100,6 +100,7 @@ struct cg_http_connection {
     bool ended;       /* the client has shut its sending side, at least */
     bool half_closed; /* so it seems; only a reset tells that it left */
     bool unread;      /* refused before all of the request was read */
+    bool heard;       /* since it idles: what had come was read before it was to go */
     bool expired;     /* shut down by us */
 };
 

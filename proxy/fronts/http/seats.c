@@ -66,6 +66,10 @@ bool cg_http_seats_have_room(const struct cg_http_seats *seats) {
     return seats->taken < seats->max || first_to_go(seats->queues) != NULL;
 }
 
+struct cg_http_seat *cg_http_seats_next_to_go(const struct cg_http_seats *seats) {
+    return seats->taken < seats->max ? NULL : first_to_go(seats->queues);
+}
+
 bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, struct cg_http_seat **goes) {
     const struct cg_http_guest *guest = find_guest(seats, from);
     bool has_its_share = guest != NULL && guest->taken >= seats->share;

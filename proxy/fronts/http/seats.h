@@ -24,6 +24,9 @@ struct cg_http_seat {
     struct cg_http_seat *prev, *next;                   /* of its rank, of all */
     struct cg_http_seat *prev_of_guest, *next_of_guest; /* and of its address */
     void (*go)(struct cg_http_seat *seat);              /* must make it LEAVING or give it back */
+    /* Whether it is better heard before it goes, as something has come that nobody has read; true once as long as it
+     * keeps its rank. NULL: never. */
+    bool (*has_word)(struct cg_http_seat *seat);
 };
 
 #define CG_HTTP_RANKS_THAT_GO (CG_HTTP_DRAINING + 1)
@@ -44,6 +47,13 @@ void cg_http_seats_fini(struct cg_http_seats *seats); /* all were given back */
 bool cg_http_seats_have_room(const struct cg_http_seats *seats);
 /* Whether one more of that address may come. *goes: whose seat has to be freed for it, or NULL. */
 bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, struct cg_http_seat **goes);
+
+/* Whether that one has a word yet: then it is to be let speak, and whoever goes is chosen anew. NULL: nobody goes. */
+static inline bool cg_http_seat_has_word(struct cg_http_seat *goes) {
+    return goes != NULL && goes->has_word != NULL && goes->has_word(goes);
+}
+/* Who goes for the next that comes, whatever its address; NULL: nobody, or nobody has to. */
+struct cg_http_seat *cg_http_seats_next_to_go(const struct cg_http_seats *seats);
 
 /* Takes a seat, IDLE. CG_E_NO_MEMORY. */
 int cg_http_seat_take(struct cg_http_seats *seats, struct cg_http_seat *seat, const struct cg_addr *from) CG_MUST_CHECK;

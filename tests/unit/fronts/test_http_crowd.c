@@ -84,6 +84,65 @@ static void where_every_request_runs_others_wait(void **state) {
     for (size_t i = 0; i < 2; i++) fake_client_close(&running[i]);
 }
 
+static void connect_all(struct fake_server *f, struct fake_client *clients, size_t count) {
+    for (size_t i = 0; i < count; i++) connect_from(f, &clients[i], "127.0.0.1");
+}
+
+/* The newcomer is seen first, so that their requests still wait to be read when somebody is to go for it. */
+static void come_before_requests_are_read(struct fake_server *f, struct fake_client *fresh, struct fake_client *clients,
+                                          size_t count) {
+    fake_client_open(fresh, &f->uv, fake_server_addr(f));
+    for (size_t i = 0; i < count; i++) fake_client_send_text(&clients[i], "GET /later HTTP/1.1\r\n" LOCAL "\r\n");
+    fake_client_settle(&f->uv);
+}
+
+static void whose_request_has_come_does_not_go(void **state) {
+    struct fake_server *f = *state;
+    struct fake_client clients[3], fresh;
+    limit(f, 3, 3);
+    connect_all(f, clients, 3);
+    come_before_requests_are_read(f, &fresh, clients, 3);
+    assert_int_equal(f->held_count, 3);
+    for (size_t i = 0; i < 3; i++) {
+        fake_server_reply(f->held[i], 200, "kept");
+        fake_client_expect(&clients[i], 200, "kept");
+    }
+    ask(&fresh);
+    for (size_t i = 0; i < 3; i++) fake_client_close(&clients[i]);
+    fake_client_close(&fresh);
+}
+
+static void whose_request_has_come_does_not_go_for_its_own_address(void **state) {
+    struct fake_server *f = *state;
+    struct fake_client clients[2], fresh;
+    limit(f, 6, 2);
+    connect_all(f, clients, 2);
+    come_before_requests_are_read(f, &fresh, clients, 2);
+    assert_int_equal(f->held_count, 2);
+    assert_true(is_closed(&fresh)); /* it has its share */
+    for (size_t i = 0; i < 2; i++) {
+        fake_server_reply(f->held[i], 200, "kept");
+        fake_client_expect(&clients[i], 200, "kept");
+        fake_client_close(&clients[i]);
+    }
+    fake_client_close(&fresh);
+}
+
+/* It is heard once, not whenever it sends a byte more. */
+static void who_goes_on_with_a_head_goes(void **state) {
+    struct fake_server *f = *state;
+    struct fake_client half, fresh;
+    limit(f, 1, 1);
+    connect_from(f, &half, "127.0.0.1");
+    fake_client_open(&fresh, &f->uv, fake_server_addr(f));
+    fake_client_send_text(&half, "GET / HTTP/1.1\r\nHost: lo");
+    fake_client_settle(&f->uv);
+    ask(&fresh);
+    assert_true(is_closed(&half));
+    fake_client_close(&half);
+    fake_client_close(&fresh);
+}
+
 static void one_address_has_its_share_and_no_more(void **state) {
     struct fake_server *f = *state;
     enum { CROWD = 12 };
@@ -362,6 +421,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         server_test(the_oldest_without_a_request_goes),
         server_test(where_every_request_runs_others_wait),
+        server_test(whose_request_has_come_does_not_go),
+        server_test(whose_request_has_come_does_not_go_for_its_own_address),
+        server_test(who_goes_on_with_a_head_goes),
         server_test(one_address_has_its_share_and_no_more),
         server_test(a_burst_makes_as_much_room_as_it_needs),
         server_test(half_of_all_is_the_share_unless_said),
