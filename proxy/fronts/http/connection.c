@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <utlist.h>
 
 #include "base/check.h"
 #include "io/endpoint.h"
@@ -208,21 +209,6 @@ void cg_http_resume(struct cg_http_connection *connection) {
 
 /* ---- Beginning and end ---- */
 
-static void link_connection(struct cg_http_connection *connection) {
-    connection->next = connection->server->connections;
-    if (connection->next != NULL) connection->next->previous = connection;
-    connection->server->connections = connection;
-}
-
-static void unlink_connection(struct cg_http_connection *connection) {
-    if (connection->next != NULL) connection->next->previous = connection->previous;
-    if (connection->previous != NULL) {
-        connection->previous->next = connection->next;
-    } else {
-        connection->server->connections = connection->next;
-    }
-}
-
 /* Before the handshake. A session that stays without certificate cannot begin one. */
 static void attach_tls(struct cg_http_connection *connection) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
@@ -270,7 +256,7 @@ struct cg_http_connection *cg_http_connection_new(struct cg_http_daemon *daemon,
     }
     connection->listener = server->listener_by_fd[connection->fd];
     connection->timer.due = on_patience_end;
-    link_connection(connection);
+    DL_PREPEND2(connection->server->connections, connection, previous, next);
     bound_kernel_queue(connection->fd);
     attach_tls(connection);
     open_watch(connection);
@@ -299,7 +285,7 @@ void cg_http_connection_end(struct cg_http_connection *connection) {
     linger_if_needed(connection);
     if (connection->call != NULL) cg_http_call_drop(connection->call);
     cg_http_clear_timer(connection->server, &connection->timer);
-    unlink_connection(connection);
+    DL_DELETE2(connection->server->connections, connection, previous, next);
     cg_http_tls_unref(connection->tls);
     if (connection->has_watch) {
         uv_close((uv_handle_t *)&connection->watch, on_watch_closed);

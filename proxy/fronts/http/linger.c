@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utlist.h>
 
 #include "base/check.h"
 
@@ -33,12 +34,7 @@ static void on_linger_closed(uv_handle_t *handle) {
 
 static void end(struct cg_http_linger *linger) {
     struct cg_http_server *server = linger->server;
-    if (linger->next != NULL) linger->next->previous = linger->previous;
-    if (linger->previous != NULL) {
-        linger->previous->next = linger->next;
-    } else {
-        server->lingers = linger->next;
-    }
+    DL_DELETE2(server->lingers, linger, previous, next);
     cg_http_clear_timer(server, &linger->timer);
     cg_http_seat_give_back(&server->seats, &linger->seat);
     uv_close((uv_handle_t *)&linger->poll, on_linger_closed);
@@ -85,9 +81,7 @@ void cg_http_linger(struct cg_http_server *server, int fd, const struct cg_addr 
     linger->fd = fd;
     linger->poll.data = linger;
     linger->timer.due = on_due;
-    linger->next = server->lingers;
-    if (linger->next != NULL) linger->next->previous = linger;
-    server->lingers = linger;
+    DL_PREPEND2(server->lingers, linger, previous, next);
     server->connection_count++;
     cg_http_set_timer(server, &linger->timer, LINGER_US);
     CG_CHECK(uv_poll_start(&linger->poll, UV_READABLE, on_readable) == 0);
