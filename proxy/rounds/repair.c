@@ -160,9 +160,14 @@ static void repair_due(struct cg_engine *engine, struct cg_timer *timer) {
 void cg_repair_plan(struct cg_round *round, uint64_t shortest_us) {
     if (!round->mapping->repair_unicast || !may_repeat(round)) return;
     uint64_t leisure_us = (uint64_t)(round->mapping->leisure * 1e6), half_us = shortest_us / 2;
+    round->repair.shortest_us = shortest_us;
     round->repair.timer.due = repair_due;
     cg_engine_set_timer(round->rounds->engine, &round->repair.timer,
                         round->sent_us + (leisure_us < half_us ? leisure_us : half_us));
+}
+
+void cg_repair_hasten(struct cg_round *round, uint64_t timeout_us) {
+    if (!round->repair.begun && timeout_us < round->repair.shortest_us) cg_repair_plan(round, timeout_us);
 }
 
 /* Challenges. */

@@ -8,6 +8,8 @@
 /* A cast is out since round->sent_us: silent members are asked later, if at all. `shortest_us`: how long the least
  * patient waiter collects. */
 void cg_repair_plan(struct cg_round *round, uint64_t shortest_us);
+/* Somebody has joined who collects that long: silent members are asked in time for it, too. */
+void cg_repair_hasten(struct cg_round *round, uint64_t timeout_us);
 /* Asks the only member in the next turn, when its waiter can take answers or has left; round->problem then says why
  * that cannot be. */
 void cg_repair_plan_only(struct cg_round *round);

@@ -164,7 +164,9 @@ static void join(struct cg_round *round, struct cg_waiter *waiter) {
         cg_cast_wait_until(round->parts[i].cast, now_us + cg_longest_wait(waiter->timeout_us));
         note_age(waiter, round->parts[i].cast);
     }
-    if (round->state == CG_ROUND_GATHERS) cg_round_set_deadline(waiter, now_us, waiter->timeout_us);
+    if (round->state != CG_ROUND_GATHERS) return;
+    cg_round_set_deadline(waiter, now_us, waiter->timeout_us);
+    cg_repair_hasten(round, waiter->timeout_us);
 }
 
 /* An equal round that may be joined; NULL: none. */

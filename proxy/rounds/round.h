@@ -60,6 +60,7 @@ struct cg_repair {
     struct cg_ask *asks;     /* utlist */
     uint32_t running;        /* of them and of the answers in blocks */
     size_t next_silent;      /* index of the member that is looked at next */
+    uint64_t shortest_us;    /* how long the least patient waiter collects that this was planned for; 0: for none */
     uint8_t *challenged;     /* a set of members: their challenge was answered; NULL: nobody's was */
     struct cg_share *shares; /* uthash head */
     uint32_t strangers;      /* followed beyond their first block */

@@ -126,6 +126,24 @@ static void test_each_has_its_own_time(void **state) {
     free_all((struct call[]){patient, hasty}, 2);
 }
 
+static void test_the_silent_are_asked_in_time_for_who_joins(void **state) {
+    struct world *world = *state;
+    struct call patient, hasty;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->repair_unicast = true;
+    lamps->leisure = 5;
+    ask_for(world, &patient, 20);
+    world_advance(world, SECOND / 100);
+    ask_for(world, &hasty, 2);
+    world_advance(world, SECOND - SECOND / 100 - 1);
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 1);
+    assert_int_equal(world->sent_count, 3); /* half of its time is left for asking */
+    world_advance(world, 20 * SECOND);
+    free_all((struct call[]){patient, hasty}, 2);
+}
+
 static void test_the_last_to_leave_ends_it(void **state) {
     struct world *world = *state;
     struct call first, second;
@@ -303,6 +321,7 @@ int main(void) {
         round_test(test_an_answer_in_blocks_is_fetched_once),
         round_test(test_no_more_than_64_are_run_in_a_turn),
         round_test(test_each_has_its_own_time),
+        round_test(test_the_silent_are_asked_in_time_for_who_joins),
         round_test(test_the_last_to_leave_ends_it),
         round_test(test_what_nobody_hears_any_more_does_not_go_out),
         round_test(test_equal_replies_are_encoded_once),
