@@ -349,7 +349,10 @@ static void on_remove_work(uv_work_t *work) { with_address(work->data, remove_at
 static void finish_closing(struct cg_control *control);
 
 static bool listen_on(struct cg_control *control, int fd) {
-    if (uv_pipe_open(&control->listener, fd) != 0) return close(fd) != 0;
+    if (uv_pipe_open(&control->listener, fd) != 0) {
+        close(fd);
+        return false;
+    }
     control->listens = true;
     CG_CHECK(uv_listen((uv_stream_t *)&control->listener, BACKLOG, on_connection) == 0);
     return true;

@@ -7,6 +7,7 @@
 #include "legs/tap.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 static struct cg_cast *cast_of(struct cg_leg *leg) { return CG_CONTAINER(leg, struct cg_cast, leg); }
 
@@ -14,26 +15,9 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace);
 
 /* The queue of those that wait for their group's turn. */
 
-static void enter_queue(struct cg_cast *cast) {
-    struct cg_pace *pace = cast->pace;
-    if (pace->last == NULL) {
-        pace->first = cast;
-    } else {
-        pace->last->next_waiting = cast;
-    }
-    pace->last = cast;
-}
+static void enter_queue(struct cg_cast *cast) { DL_APPEND2(cast->pace->waiting, cast, previous_waiting, next_waiting); }
 
-static void leave_queue(struct cg_cast *cast) {
-    struct cg_cast **link = &cast->pace->first, *before = NULL;
-    while (*link != cast) {
-        before = *link;
-        link = &before->next_waiting;
-    }
-    *link = cast->next_waiting;
-    if (cast->pace->last == cast) cast->pace->last = before;
-    cast->next_waiting = NULL;
-}
+static void leave_queue(struct cg_cast *cast) { DL_DELETE2(cast->pace->waiting, cast, previous_waiting, next_waiting); }
 
 /* Ends. */
 
@@ -123,8 +107,8 @@ static void seal_again(struct cg_engine *engine, struct cg_cast *cast) {
 /* Lets go whoever's turn it is; the first that must wait gets a timer for when to look again. */
 static void pump(struct cg_engine *engine, struct cg_pace *pace) {
     const struct cg_group_settings *settings = &engine->config->group;
-    while (pace->first != NULL && !engine->closing) {
-        struct cg_cast *cast = pace->first;
+    while (pace->waiting != NULL && !engine->closing) {
+        struct cg_cast *cast = pace->waiting;
         struct cg_leg *leg = &cast->leg;
         uint64_t when = cg_pace_when(pace, settings, leg->sending.datagram.len, engine->now_us);
         if (when != 0) {

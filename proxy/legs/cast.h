@@ -10,7 +10,7 @@ enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
 struct cg_cast {
     struct cg_leg leg; /* its timer: while SEALING when to give up; while WAITING when to look again, or to give up */
     struct cg_pace *pace;
-    struct cg_cast *next_waiting;
+    struct cg_cast *previous_waiting, *next_waiting;
     uint64_t give_up_us;
     uint64_t changes; /* of the group, when it went out: see cg_cast_is_outdated */
     enum cg_cast_state state;

@@ -10,12 +10,12 @@
 struct cg_cast;
 
 struct cg_pace {
-    struct cg_addr group;         /* key: "a given CoAP group" is the address and port */
-    uint32_t outstanding;         /* requests whose first answer is still expected */
-    struct cg_allowance bytes;    /* that may be sent now; refilled at the probing rate, in full by any answer */
-    struct cg_cast *first, *last; /* waiting */
-    uint64_t changes;             /* unsafe requests that went to it: what was asked before may be outdated */
-    uint32_t casts;               /* that hold this entry, waiting or not */
+    struct cg_addr group;      /* key: "a given CoAP group" is the address and port */
+    uint32_t outstanding;      /* requests whose first answer is still expected */
+    struct cg_allowance bytes; /* that may be sent now; refilled at the probing rate, in full by any answer */
+    struct cg_cast *waiting;   /* utlist, in order */
+    uint64_t changes;          /* unsafe requests that went to it: what was asked before may be outdated */
+    uint32_t casts;            /* that hold this entry, waiting or not */
     UT_hash_handle hh;
 };
 

@@ -7,11 +7,12 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
-enum { PATIENCE_S = 30 };
+enum { PATIENCE_S = 30 }; /* for a part of the answer, and for all of it */
 
 static int fails(const char *folder, const char *why, struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_STORE, "the gateway that runs on the state folder %s: %s", folder, why);
@@ -55,9 +56,16 @@ static bool send_line(int fd, struct cg_slice request) {
     return sent;
 }
 
+static time_t now_s(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec;
+}
+
 /* Without the line end. */
 static bool read_line(int fd, struct cg_buf *reply) {
-    for (;;) {
+    time_t end_s = now_s() + PATIENCE_S;
+    while (reply->len < CG_CONTROL_LINE_MAX && now_s() < end_s) {
         uint8_t *to = cg_buf_reserve(reply, CG_CONTROL_LINE_MAX);
         ssize_t got = to == NULL ? -1 : recv(fd, to, CG_CONTROL_LINE_MAX, 0);
         if (got < 0 && to != NULL && errno == EINTR) continue;
@@ -67,6 +75,7 @@ static bool read_line(int fd, struct cg_buf *reply) {
         reply->len--;
         return true;
     }
+    return false;
 }
 
 /* A string of the reply, as far as it fits, and as far as our own gateway escapes what it says. */

@@ -16,7 +16,7 @@
 int cg_control_address(const char *folder, struct sockaddr_un *address, int *folder_fd,
                        struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Blocks, for half a minute at most. `request`: without line end. CG_OK: *reply is what the gateway said, {"ok":true…}
+/* Blocks, for a minute at most. `request`: without line end. CG_OK: *reply is what the gateway said, {"ok":true…}
  * without line end. CG_E_NOT_FOUND: nobody listens. CG_E_STORE with *problem: it refused, and why; or it did not
  * answer. */
 int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply,

@@ -613,10 +613,9 @@ static void check_calls(const struct world *world) {
 
 static bool is_queued(const struct cg_cast *cast) {
     size_t found = 0;
-    const struct cg_cast *last = NULL;
-    for (const struct cg_cast *it = cast->pace->first; it != NULL; last = it, it = it->next_waiting)
-        found += it == cast;
-    CG_CHECK(found <= 1 && last == cast->pace->last);
+    const struct cg_cast *first = cast->pace->waiting, *last = NULL;
+    for (const struct cg_cast *it = first; it != NULL; last = it, it = it->next_waiting) found += it == cast;
+    CG_CHECK(found <= 1 && (first == NULL || first->previous_waiting == last));
     return found == 1;
 }
 
