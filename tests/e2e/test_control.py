@@ -189,6 +189,7 @@ def test_claim_and_backup_go_through_it(secured, tmp_path):
 
 def test_without_it_nothing_is_done_beside_the_gateway(secured, tmp_path):
     gate, keys = secured
+    assert gate.request("/lights/status").summary["answered"] == 2 # so its store is open, and locked only since then
     wait_for(lambda: path_of(gate).exists())
     path_of(gate).unlink()
     done = castgate("-c", gate.file, "--backup", tmp_path / "copy.db")
