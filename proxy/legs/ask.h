@@ -28,8 +28,8 @@ struct cg_ask {
     uint64_t timeout_us;
 };
 
-/* It does nothing yet. `identity` (empty: not known) stays where it is until the ask has ended. NULL, with *problem:
- * too many, or out of memory. */
+/* Nothing is sent before cg_ask_go. `identity` (empty: not known) stays where it is until the ask has ended. NULL, with
+ * *problem: too many, or out of memory. */
 struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *order, const struct cg_addr *to,
                           struct cg_slice identity, struct cg_problem *problem);
 /* The request is to carry this Echo option. False: out of memory. */

@@ -24,8 +24,8 @@ static inline uint64_t cg_longest_wait(uint64_t timeout_us) {
     return 2 * (timeout_us > 1000000 ? timeout_us : 1000000);
 }
 
-/* It does nothing yet. The target's address is the one that its name stands for now. NULL, with *problem: the name
- * stands for no group, or out of memory. */
+/* Nothing is sent before cg_cast_go. The target's address is the one that its name stands for now. NULL, with *problem:
+ * the name stands for no group, or out of memory. */
 struct cg_cast *cg_cast_new(struct cg_engine *engine, const struct cg_leg_order *order, uint64_t give_up_us,
                             struct cg_problem *problem);
 void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast); /* may end it */

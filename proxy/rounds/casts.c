@@ -82,10 +82,8 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
 }
 
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
-    struct cg_arrival timed = *arrival;
-    uint64_t sent_us = leg->sending.sent_us;
+    const struct cg_arrival timed = cg_arrival_after(arrival, leg->sending.sent_us);
     (void)engine;
-    timed.ms = (uint32_t)((arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0) / 1000);
     cg_round_take(leg->owner, &timed);
 }
 
@@ -121,7 +119,7 @@ static const struct cg_leg_ops cast_ops = {
 };
 
 static void cast(struct cg_part *part, uint64_t give_up_us) {
-    struct cg_engine *engine = part->round->rounds->engine;
+    struct cg_engine *engine = cg_round_engine(part->round);
     struct cg_leg_order order = cg_part_order(part);
     struct cg_problem problem = {0};
     order.ops = &cast_ops;
@@ -134,7 +132,7 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
 }
 
 void cg_casts_begin(struct cg_round *round, uint64_t timeout_us) {
-    uint64_t give_up_us = round->rounds->engine->now_us + cg_longest_wait(timeout_us);
+    uint64_t give_up_us = cg_round_engine(round)->now_us + cg_longest_wait(timeout_us);
     for (size_t i = 0; i < round->part_count; i++) cast(&round->parts[i], give_up_us);
 }
 
@@ -144,7 +142,7 @@ void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem) 
         struct cg_cast *cast = part->cast;
         if (part->state != CG_PART_WAITS) continue;
         part->cast = NULL; /* first: its end may make it somebody's turn */
-        if (cast != NULL) cg_cast_end(round->rounds->engine, cast);
+        if (cast != NULL) cg_cast_end(cg_round_engine(round), cast);
         fail(part, problem);
     }
 }
@@ -153,6 +151,6 @@ void cg_casts_end(struct cg_round *round) {
     for (size_t i = 0; i < round->part_count; i++) {
         struct cg_cast *cast = round->parts[i].cast;
         round->parts[i].cast = NULL;
-        if (cast != NULL) cg_cast_end(round->rounds->engine, cast);
+        if (cast != NULL) cg_cast_end(cg_round_engine(round), cast);
     }
 }

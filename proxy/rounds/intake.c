@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-static struct cg_engine *engine_of(const struct cg_round *round) { return round->rounds->engine; }
-
 /* Figures. */
 
 static enum cg_fate fate_of(enum cg_tally_result result) {
@@ -49,7 +47,7 @@ static void refuse(struct cg_round *round, const struct cg_addr *from, const str
 void cg_round_refuse(struct cg_round *round, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason) {
     refuse(round, from, opened, reason);
-    cg_account_say(engine_of(round), CG_FATE_REJECTED);
+    cg_account_say(cg_round_engine(round), CG_FATE_REJECTED);
     cg_round_reconsider(round);
 }
 
@@ -73,7 +71,7 @@ static struct cg_partial *partial_of(struct cg_blocks *blocks) {
 static void free_partial(struct cg_partial *partial) {
     struct cg_round *round = partial->round;
     DL_DELETE2(round->partials, partial, previous, next);
-    cg_blocks_fini(engine_of(round), &partial->blocks);
+    cg_blocks_fini(cg_round_engine(round), &partial->blocks);
     free(partial);
     cg_round_request_ended(round);
 }
@@ -129,7 +127,7 @@ static const char *fetch(struct cg_partial *partial, struct cg_part *part) {
         .left = &share->blocks_left,
         .strangers = &round->repair.strangers,
     };
-    return cg_blocks_fetch(engine_of(round), &partial->blocks, &plan);
+    return cg_blocks_fetch(cg_round_engine(round), &partial->blocks, &plan);
 }
 
 /* NULL: out of memory. */
@@ -150,7 +148,7 @@ static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival 
     if (partial == NULL) return cg_tally_drop_for_memory(&round->tally, first);
     enum cg_tally_result result = cg_tally_await(&round->tally, &partial->blocks.arrival, &partial->awaited);
     if (result != CG_TALLY_AWAITED) {
-        cg_blocks_fini(engine_of(round), &partial->blocks);
+        cg_blocks_fini(cg_round_engine(round), &partial->blocks);
         free(partial);
         return result;
     }
@@ -207,6 +205,6 @@ static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival)
 void cg_round_take(struct cg_part *part, const struct cg_arrival *arrival) {
     struct cg_round *round = part->round;
     enum cg_fate fate = is_late(round, arrival) ? CG_FATE_LATE : take(part, arrival);
-    cg_account_say(engine_of(round), fate);
+    cg_account_say(cg_round_engine(round), fate);
     cg_round_reconsider(round);
 }

@@ -40,9 +40,7 @@ static void hear_of_group(struct cg_engine *engine, const struct cg_leg *leg) {
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     struct cg_round *round = part->round;
-    struct cg_arrival timed = *arrival;
-    uint64_t after_us = arrival->arrival_us > round->sent_us ? arrival->arrival_us - round->sent_us : 0;
-    timed.ms = (uint32_t)(after_us / 1000);
+    const struct cg_arrival timed = cg_arrival_after(arrival, round->sent_us);
     hear_of_group(engine, leg);
     forget(round, cg_ask_of(leg));
     cg_ask_end(engine, cg_ask_of(leg));
@@ -89,7 +87,7 @@ static struct cg_ask *new_ask(struct cg_part *part, const struct cg_addr *to, st
     struct cg_round *round = part->round;
     struct cg_leg_order order = cg_part_order(part);
     order.ops = &ask_ops;
-    struct cg_ask *ask = cg_ask_new(round->rounds->engine, &order, to, identity, problem);
+    struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
     DL_APPEND2(round->repair.asks, ask, previous_of_owner, next_of_owner);
     round->repair.running++;
@@ -107,7 +105,7 @@ static struct cg_addr with_zone(const struct cg_engine *engine, const struct cg_
 }
 
 static void ask_member(struct cg_round *round, const struct cg_member *member, struct cg_problem *problem) {
-    struct cg_engine *engine = round->rounds->engine;
+    struct cg_engine *engine = cg_round_engine(round);
     struct cg_part *part = &round->parts[0];
     struct cg_addr to = with_zone(engine, &member->addr, part->target);
     struct cg_ask *ask = new_ask(part, &to, member->identity, problem);
@@ -125,7 +123,7 @@ static void only_due(struct cg_engine *engine, struct cg_timer *timer) {
 }
 
 void cg_repair_plan_only(struct cg_round *round) {
-    struct cg_engine *engine = round->rounds->engine;
+    struct cg_engine *engine = cg_round_engine(round);
     round->repair.timer.due = only_due;
     cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
 }
@@ -162,7 +160,7 @@ void cg_repair_plan(struct cg_round *round, uint64_t shortest_us) {
     uint64_t leisure_us = (uint64_t)(round->mapping->leisure * 1e6), half_us = shortest_us / 2;
     round->repair.shortest_us = shortest_us;
     round->repair.timer.due = repair_due;
-    cg_engine_set_timer(round->rounds->engine, &round->repair.timer,
+    cg_engine_set_timer(cg_round_engine(round), &round->repair.timer,
                         round->sent_us + (leisure_us < half_us ? leisure_us : half_us));
 }
 
@@ -216,14 +214,14 @@ void cg_repair_retry(struct cg_part *part, const struct cg_arrival *challenge) {
     struct cg_ask *ask = new_ask(part, &challenge->from, CG_SLICE_NONE, &ignored);
     if (ask == NULL) return;
     if (cg_ask_take_challenge(ask, challenge->opened)) {
-        cg_ask_go(round->rounds->engine, ask);
+        cg_ask_go(cg_round_engine(round), ask);
     } else {
-        cg_ask_give_up(round->rounds->engine, ask);
+        cg_ask_give_up(cg_round_engine(round), ask);
     }
 }
 
 void cg_repair_end(struct cg_round *round) {
-    struct cg_engine *engine = round->rounds->engine;
+    struct cg_engine *engine = cg_round_engine(round);
     cg_engine_clear_timer(engine, &round->repair.timer);
     while (round->repair.asks != NULL) {
         struct cg_ask *ask = round->repair.asks;

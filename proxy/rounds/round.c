@@ -15,8 +15,6 @@
 
 enum { VERIFY_GRACE_US = 500000 }; /* past the deadline, for answers received before it and still being verified */
 
-static struct cg_engine *engine_of(const struct cg_round *round) { return round->rounds->engine; }
-
 /* Ends. */
 
 static void close_door(struct cg_round *round) {
@@ -107,7 +105,7 @@ static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
 /* The only member's turn is waited for, so that it is asked at all; then its time begins. */
 static void begin_asking(struct cg_round *round, struct cg_waiter *waiter) {
     round->state = CG_ROUND_GATHERS;
-    round->sent_us = engine_of(round)->now_us;
+    round->sent_us = cg_round_engine(round)->now_us;
     cg_round_set_deadline(waiter, round->sent_us, cg_longest_wait(waiter->timeout_us));
     cg_repair_plan_only(round);
 }
@@ -139,7 +137,8 @@ static bool may_be_shared(const struct cg_round *round) {
 static bool may_join_part(const struct cg_round *round, const struct cg_part *part) {
     const struct cg_cast *cast = part->cast;
     if (cast == NULL || cast->answered || cg_cast_is_outdated(cast)) return false;
-    return part->state == CG_PART_WAITS || engine_of(round)->now_us - cast->leg.sending.sent_us < CG_JOIN_WINDOW_US;
+    return part->state == CG_PART_WAITS ||
+           cg_round_engine(round)->now_us - cast->leg.sending.sent_us < CG_JOIN_WINDOW_US;
 }
 
 /* What forbids it once forbids it for good. */
@@ -153,12 +152,12 @@ static bool may_join(const struct cg_round *round) {
 static void note_age(struct cg_waiter *waiter, const struct cg_cast *cast) {
     const struct cg_sending *sending = &cast->leg.sending;
     if (sending->request == 0) return;
-    uint64_t age_us = engine_of(waiter->round)->now_us - sending->sent_us + 1; /* never 0 */
+    uint64_t age_us = cg_round_engine(waiter->round)->now_us - sending->sent_us + 1; /* never 0 */
     if (age_us > waiter->joined_us) waiter->joined_us = age_us;
 }
 
 static void join(struct cg_round *round, struct cg_waiter *waiter) {
-    uint64_t now_us = engine_of(round)->now_us;
+    uint64_t now_us = cg_round_engine(round)->now_us;
     add_waiter(round, waiter);
     for (size_t i = 0; i < round->part_count; i++) {
         cg_cast_wait_until(round->parts[i].cast, now_us + cg_longest_wait(waiter->timeout_us));
@@ -253,7 +252,7 @@ static void miss_turn(enum cg_waiter_patience patience, struct cg_problem *probl
 
 static uint64_t end_of(const struct cg_waiter *waiter) {
     struct cg_round *round = waiter->round;
-    bool is_due = engine_of(round)->now_us >= waiter->deadline_us;
+    bool is_due = cg_round_engine(round)->now_us >= waiter->deadline_us;
     bool is_verifying = is_due && cg_round_is_opening(round);
     round->verifying |= is_verifying;
     return waiter->deadline_us + (is_verifying ? VERIFY_GRACE_US : 0);
@@ -274,7 +273,7 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
         return false;
     }
     *again_us = end_of(waiter);
-    if (engine_of(round)->now_us < *again_us && patience == CG_WAITER_PATIENT) return true;
+    if (cg_round_engine(round)->now_us < *again_us && patience == CG_WAITER_PATIENT) return true;
     if (round->unicast && !round->asked) miss_turn(patience, problem);
     *ended_by = round->tally.limited ? "limit" : "deadline";
     return false;

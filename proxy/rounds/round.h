@@ -130,6 +130,15 @@ struct cg_rounds {
     struct cg_round *all;   /* utlist */
 };
 
+static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }
+
+/* The arrival with its time after `sent_us`, which is what its owner counts from. */
+static inline struct cg_arrival cg_arrival_after(const struct cg_arrival *arrival, uint64_t sent_us) {
+    struct cg_arrival timed = *arrival;
+    timed.ms = (uint32_t)((arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0) / 1000);
+    return timed;
+}
+
 /* Joins an equal round, or begins one. CG_E_NO_MEMORY, CG_E_BAD_URI with *problem. */
 int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
                    struct cg_problem *problem) CG_MUST_CHECK;

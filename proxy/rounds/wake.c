@@ -97,7 +97,7 @@ bool cg_round_is_opening(const struct cg_round *round) {
 }
 
 void cg_round_hurry(const struct cg_round *round) {
-    const struct cg_engine *engine = round->rounds->engine;
+    const struct cg_engine *engine = cg_round_engine(round);
     const struct cg_port *port = engine->port;
     if (port->hurry == NULL || cg_tally_lacks(&round->tally) > LAST_ANSWERS) return;
     port->hurry(port->ctx, engine->now_us + LAST_ANSWERS_US);
@@ -110,7 +110,7 @@ void cg_round_reconsider(struct cg_round *round) {
 }
 
 void cg_round_request_ended(struct cg_round *round) {
-    struct cg_engine *engine = round->rounds->engine;
+    struct cg_engine *engine = cg_round_engine(round);
     round->repair.running--;
     bool has_more = round->repair.begun && round->repair.next_silent < round->mapping->member_count;
     if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
