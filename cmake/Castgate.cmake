@@ -25,3 +25,27 @@ function(castgate_layer name)
   add_library(castgate_${name} STATIC ${sources})
   target_link_libraries(castgate_${name} PUBLIC castgate_flags ${ARGN})
 endfunction()
+
+# castgate_install_configured(FILE DESTINATION): FILE without its ".in" and with the places of this installation in it. They
+# are filled in when it is installed, so that they are right after `cmake --install --prefix`, too.
+function(castgate_install_configured file destination)
+  get_filename_component(name ${file} NAME)
+  string(REGEX REPLACE "\\.in$" "" name ${name})
+  set(places "")
+  foreach(place BINDIR DOCDIR INCLUDEDIR DATADIR)
+    string(APPEND places "get_filename_component(CASTGATE_${place} \"${CMAKE_INSTALL_${place}}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")\n")
+  endforeach()
+  install(CODE "${places}
+    set(CASTGATE_PLUGINDIR \"\${CMAKE_INSTALL_PREFIX}/lib/castgate\")
+    set(CASTGATE_PLUGIN_VERSION \"${CASTGATE_PLUGIN_VERSION}\")
+    get_filename_component(destination \"${destination}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
+    configure_file(\"${CMAKE_CURRENT_SOURCE_DIR}/${file}\" \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" @ONLY)
+    file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")")
+endfunction()
+
+# castgate_plugin_version(RESULT): of the plugin interface, as its header says it.
+function(castgate_plugin_version result)
+  file(STRINGS ${CMAKE_SOURCE_DIR}/proxy/include/castgate/plugin.h lines REGEX "define CASTGATE_PLUGIN_(MAJOR|MINOR) ")
+  string(REGEX REPLACE ".*MAJOR +([0-9]+).*MINOR +([0-9]+).*" "\\1.\\2" version "${lines}")
+  set(${result} ${version} PARENT_SCOPE)
+endfunction()

@@ -1,0 +1,100 @@
+"""Runs what documents tell their readers to type. A shell gets the commands of all blocks of a document in order, as if they were pasted
+one after the other, so that what one makes the next can use; what they start is ended with them."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+from conftest import TOP
+
+PATIENCE = 120  # seconds, for a whole document
+
+
+@dataclass
+class Block:
+    language: str
+    text: str
+
+    @property
+    def commands(self):
+        """What is typed: of a console, the lines behind its prompt."""
+        if self.language == "console":
+            return "".join(line[2:] + "\n" for line in self.text.splitlines() if line.startswith("$ "))
+        return self.text
+
+    @property
+    def output(self):
+        return [line for line in self.text.splitlines() if not line.startswith("$ ")]
+
+
+def blocks(document, *languages):
+    """The blocks of these languages in a file below the top folder."""
+    found = re.findall(r"^```(\S*)\n(.*?)^```$", (TOP / document).read_text(), re.M | re.S)
+    return [Block(*one) for one in found if not languages or one[0] in languages]
+
+
+@dataclass
+class Ran:
+    status: int
+    output: str
+
+
+class Reader:
+    """Somebody who follows a document: the folder is theirs and their home, `~/castgate` are the sources."""
+
+    def __init__(self, folder, **environment):
+        self.folder = folder
+        (folder / "castgate").symlink_to(TOP)
+        self.environment = {**os.environ, "HOME": str(folder), "no_proxy": "*", **environment}
+        self._lend_sudo()
+
+    def _lend_sudo(self):
+        """Tests run as root, who needs no sudo and may have none."""
+        programs = self.folder / "bin"
+        programs.mkdir()
+        (programs / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
+        (programs / "sudo").chmod(0o755)
+        self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
+
+    def type(self, commands, where=None):
+        """In one shell, which ends at the first command that fails; and with it what it has started."""
+        output = self.folder / "output"
+        with open(output, "wb") as out:
+            shell = subprocess.Popen(["bash", "-e", "-o", "pipefail", "-c", commands], cwd=where or self.folder, env=self.environment,
+                                     stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
+            try:
+                status = shell.wait(timeout=PATIENCE)
+            finally:
+                end_group(shell.pid)
+                shell.wait()
+        return Ran(status, output.read_text(errors="replace"))
+
+
+def end_group(group):
+    """The processes of a group, asked first, and none of them left."""
+    for how in (signal.SIGTERM, signal.SIGKILL):
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                os.killpg(group, how)
+            except ProcessLookupError:
+                return
+            time.sleep(0.05)
+
+
+def looks_like(line, shown):
+    """Whether a line is the one that the document shows: numbers may be others, and "…" stands for anything."""
+    parts = [re.sub(r"[0-9]+", r"[0-9]+", re.escape(part)) for part in shown.split("…")]
+    return re.fullmatch(".*".join(parts), line) is not None
+
+
+def shows(output, expected):
+    """The first line that the document shows and the output lacks; None when all are there, in this order."""
+    lines = iter(output.splitlines())
+    for shown in filter(str.strip, expected):
+        if shown.strip() != "…" and not any(looks_like(line, shown) for line in lines):
+            return shown
+    return None
