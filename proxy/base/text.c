@@ -107,6 +107,12 @@ bool cg_utf8_valid(struct cg_slice text) {
     return true;
 }
 
+struct cg_slice cg_utf8_without_mark(struct cg_slice text) {
+    static const uint8_t mark[] = {0xef, 0xbb, 0xbf};
+    if (text.len < sizeof mark || memcmp(text.data, mark, sizeof mark) != 0) return text;
+    return cg_slice_of(text.data + sizeof mark, text.len - sizeof mark);
+}
+
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) {
     if (text.len == 0) return CG_E_FORMAT;
     uint64_t value = 0;

@@ -20,6 +20,8 @@ int cg_hex_parse(struct cg_slice text, uint8_t *to, size_t cap, size_t *len) CG_
 /* Length of the UTF-8 sequence that starts at data (1 to 4), or 0 when it is not well-formed (RFC 3629). */
 size_t cg_utf8_sequence(const uint8_t *data, size_t len);
 bool cg_utf8_valid(struct cg_slice text);
+/* Without the byte order mark that some editors write first (RFC 8259 §8.1 lets readers ignore it). */
+struct cg_slice cg_utf8_without_mark(struct cg_slice text);
 
 /* Digits only, no sign or space; CG_E_FORMAT when empty, not digits, or above `max`. */
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) CG_MUST_CHECK;

@@ -154,6 +154,8 @@ static const char *hint_for(int error) {
     case EADDRNOTAVAIL: return "; the interface has no fitting source address (see group.address)";
     case ENETUNREACH:
     case EHOSTUNREACH: return "; there is no route to it";
+    case ENOKEY: return "; the tunnel has no peer for it (WireGuard: AllowedIPs must cover the group)";
+    case EDESTADDRREQ: return "; the tunnel's peer has no endpoint yet (WireGuard)";
     default: return "";
     }
 }

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <sys/ioctl.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -22,7 +22,7 @@ static int open_news(void) {
 
 int cg_interfaces_init(struct cg_interfaces *interfaces, struct cg_problem *problem) {
     *interfaces = (struct cg_interfaces){.query_fd = -1, .news_fd = -1};
-    interfaces->query_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    interfaces->query_fd = cg_devices_open();
     if (interfaces->query_fd < 0) return cg_problem_set(problem, CG_E_EMIT, "no socket: %s", uv_strerror(-errno));
     interfaces->news_fd = open_news();
     return CG_OK;
@@ -47,40 +47,47 @@ static bool something_changed(struct cg_interfaces *interfaces) {
     }
 }
 
-/* False: there is no such interface. */
-static bool read_flags(const struct cg_interfaces *interfaces, const char *name, unsigned *flags) {
-    struct ifreq request = {0};
-    if (strlen(name) >= sizeof request.ifr_name) return false;
-    strcpy(request.ifr_name, name);
-    if (ioctl(interfaces->query_fd, SIOCGIFFLAGS, &request) != 0) return false;
-    *flags = (unsigned short)request.ifr_flags;
-    return true;
-}
-
-static void add_candidate(struct cg_interfaces *interfaces, const char *name) {
-    if (interfaces->candidate_count++ == 0) strcpy(interfaces->only, name);
-    size_t len = strlen(interfaces->names);
-    if (len + sizeof ", " + strlen(name) > sizeof interfaces->names) return;
-    if (len > 0) strcat(interfaces->names, ", ");
-    strcat(interfaces->names, name);
+static void add_name(char *names, size_t cap, const char *name) {
+    size_t len = strlen(names);
+    if (len + sizeof ", " + strlen(name) > cap) return;
+    if (len > 0) strcat(names, ", ");
+    strcat(names, name);
 }
 
 /* Carrier plays no part: a cable pulled out must not send multicast into another network. */
+static void take_candidate(void *ctx, const struct cg_device *device) {
+    struct cg_interfaces *interfaces = ctx;
+    if ((device->flags & (IFF_UP | IFF_LOOPBACK)) != IFF_UP) return;
+    if (!(device->flags & IFF_MULTICAST)) {
+        add_name(interfaces->flagless, sizeof interfaces->flagless, device->name);
+        return;
+    }
+    if (interfaces->candidate_count++ == 0) strcpy(interfaces->only, device->name);
+    add_name(interfaces->names, sizeof interfaces->names, device->name);
+}
+
 static int list_candidates(struct cg_interfaces *interfaces, struct cg_problem *problem) {
     interfaces->known = false;
     interfaces->candidate_count = 0;
-    interfaces->only[0] = interfaces->names[0] = '\0';
-    struct if_nameindex *list = if_nameindex();
-    if (list == NULL) return cg_problem_set(problem, CG_E_EMIT, "interfaces cannot be listed: %s", uv_strerror(-errno));
-    for (const struct if_nameindex *item = list; item->if_index != 0; item++) {
-        unsigned flags;
-        if (strlen(item->if_name) >= IF_NAMESIZE || !read_flags(interfaces, item->if_name, &flags)) continue;
-        if ((flags & (IFF_UP | IFF_MULTICAST | IFF_LOOPBACK)) != (IFF_UP | IFF_MULTICAST)) continue;
-        add_candidate(interfaces, item->if_name);
-    }
-    if_freenameindex(list);
+    interfaces->only[0] = interfaces->names[0] = interfaces->flagless[0] = '\0';
+    int error = cg_devices_each(interfaces->query_fd, take_candidate, interfaces);
+    if (error != 0) return cg_problem_set(problem, CG_E_EMIT, "interfaces cannot be listed: %s", uv_strerror(-error));
     interfaces->known = true;
     return CG_OK;
+}
+
+/* The commonest reason is a tunnel. */
+static int no_candidate(const struct cg_interfaces *interfaces, struct cg_problem *problem) {
+    static const char set[] = "set group.interface or the mapping's interface";
+    if (interfaces->flagless[0] == '\0')
+        return cg_problem_set(problem, CG_E_EMIT,
+                              "no interface but loopback is up and multicast-capable: %s (\"lo\" for members on this "
+                              "host)",
+                              set);
+    return cg_problem_set(problem, CG_E_EMIT,
+                          "no interface but loopback is up and multicast-capable; %s, as tunnels often do, lacks the "
+                          "flag: \"ip link set dev NAME multicast on\", or %s",
+                          interfaces->flagless, set);
 }
 
 static int choose(struct cg_interfaces *interfaces, const char **name, struct cg_problem *problem) {
@@ -90,47 +97,43 @@ static int choose(struct cg_interfaces *interfaces, const char **name, struct cg
     }
     *name = interfaces->only;
     if (interfaces->candidate_count == 1) return CG_OK;
-    if (interfaces->candidate_count == 0) {
-        return cg_problem_set(problem, CG_E_EMIT,
-                              "no interface but loopback is up and multicast-capable: set group.interface or the "
-                              "mapping's interface (\"lo\" for members on this host)");
-    }
+    if (interfaces->candidate_count == 0) return no_candidate(interfaces, problem);
     return cg_problem_set(
         problem, CG_E_EMIT,
         "several interfaces could carry the multicast (%s): set group.interface or the mapping's interface",
         interfaces->names);
 }
 
+static int not_found(const char *name, int error, struct cg_problem *problem) {
+    if (error == ENODEV) return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" does not exist", name);
+    return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" cannot be asked for: %s", name, uv_strerror(-error));
+}
+
 static int resolve(const struct cg_interfaces *interfaces, const char *name, struct cg_interface *found,
                    struct cg_problem *problem) {
-    unsigned flags;
-    if (!read_flags(interfaces, name, &flags)) {
-        return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" does not exist", name);
-    }
-    if (!(flags & IFF_UP)) return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" is down", name);
-    if (!(flags & IFF_RUNNING)) return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" has no carrier", name);
-    *found = (struct cg_interface){0};
-    struct ifreq request = {0};
-    strcpy(request.ifr_name, name);
-    strcpy(found->name, name);
-    if (ioctl(interfaces->query_fd, SIOCGIFINDEX, &request) != 0) {
-        return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" does not exist", name);
-    }
-    found->index = (unsigned)request.ifr_ifindex;
-    found->has_ipv4 = ioctl(interfaces->query_fd, SIOCGIFADDR, &request) == 0;
-    if (found->has_ipv4) {
-        struct sockaddr_in local;
-        memcpy(&local, &request.ifr_addr, sizeof local);
-        found->ipv4 = local.sin_addr;
-    }
-    return CG_OK;
+    struct cg_device device;
+    int error = cg_devices_find(interfaces->query_fd, name, &device);
+    if (error != 0) return not_found(name, error, problem);
+    if (!(device.flags & IFF_UP)) return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" is down", name);
+    if (!(device.flags & IFF_RUNNING))
+        return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" has no carrier", name);
+    *found = (struct cg_interface){.index = device.index};
+    memcpy(found->name, device.name, sizeof found->name);
+    error = cg_devices_ipv4(interfaces->query_fd, device.index, &found->ipv4, &found->has_ipv4);
+    return error == 0 ? CG_OK : not_found(name, error, problem);
 }
 
 static const struct cg_interface *found_before(const struct cg_interfaces *interfaces, const char *name) {
     for (size_t i = 0; i < interfaces->found_count && i < CG_INTERFACES_FOUND_MAX; i++) {
-        if (strcmp(interfaces->found[i].name, name) == 0) return &interfaces->found[i];
+        if (strcmp(interfaces->found[i].name, name) == 0) return &interfaces->found[i].it;
     }
     return NULL;
+}
+
+static void remember(struct cg_interfaces *interfaces, const char *name, const struct cg_interface *found) {
+    size_t place = interfaces->found_count++ % CG_INTERFACES_FOUND_MAX;
+    strcpy(interfaces->found[place].name, name); /* it was found, so it is no longer than a name may be */
+    interfaces->found[place].it = *found;
 }
 
 static void forget_if_changed(struct cg_interfaces *interfaces) {
@@ -152,6 +155,6 @@ int cg_interfaces_find(struct cg_interfaces *interfaces, const char *name, struc
         return CG_OK;
     }
     int err = resolve(interfaces, name, found, problem);
-    if (err == CG_OK) interfaces->found[interfaces->found_count++ % CG_INTERFACES_FOUND_MAX] = *found;
+    if (err == CG_OK) remember(interfaces, name, found);
     return err;
 }

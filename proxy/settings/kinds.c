@@ -2,7 +2,6 @@
  * back as the same value, so both directions of a type stand together. */
 #include "settings/rows.h"
 
-#include <net/if.h>
 #include <stdio.h>
 
 /* The field that a row names. */
@@ -99,6 +98,21 @@ static void print_text_or_nothing(struct cg_out *out, const struct cg_row *row, 
     if (text_of(row, target) != NULL) cg_print_text(out, row, target);
 }
 
+enum { INTERFACE_NAME_MAX = 127 /* of an alternative name; the interface's own has 15 at the most */ };
+
+/* What is no name because of a colon is most often the label of an address. */
+static void refuse_interface(struct cg_reader *reader, const struct cg_at *at, const char *text, size_t good) {
+    if (good > 0 && text[good] == ':') {
+        cg_mistake_at(reader, at, "is an address's label; the interface is \"%.*s\", and all its addresses count",
+                      (int)good, text);
+    } else {
+        cg_mistake_at(reader, at,
+                      "must be an interface's name or alternative name, such as \"eth0\" (at most %d characters), or "
+                      "null",
+                      INTERFACE_NAME_MAX);
+    }
+}
+
 static void read_interface(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
                            const json_t *json, void *target) {
     if (json_is_null(json)) return;
@@ -106,22 +120,21 @@ static void read_interface(struct cg_reader *reader, const struct cg_at *at, con
     if (text == NULL) return;
     size_t len = strlen(text), good = 0;
     while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':') good++;
-    if (len == 0 || len >= IF_NAMESIZE || good < len) {
-        cg_mistake_at(reader, at, "must be an interface's name, such as \"eth0\" (at most %d characters), or null",
-                      IF_NAMESIZE - 1);
-        return;
+    if (len == 0 || len > INTERFACE_NAME_MAX || good < len) {
+        refuse_interface(reader, at, text, len <= INTERFACE_NAME_MAX ? good : 0);
+    } else {
+        *(const char **)field_of(row, target) = cg_keep_text(reader, cg_slice_str(text));
     }
-    *(const char **)field_of(row, target) = cg_keep_text(reader, cg_slice_str(text));
 }
 
 const struct cg_kind cg_kind_interface = {
     .read = read_interface,
     .print = cg_print_text,
-    .json = "'type': ['string', 'null'], 'minLength': 1, 'maxLength': 15",
+    .json = "'type': ['string', 'null'], 'minLength': 1, 'maxLength': 127",
 };
 
 const struct cg_kind cg_kind_unprinted_interface = {
-    .read = read_interface, .json = "'type': ['string', 'null'], 'minLength': 1, 'maxLength': 15"};
+    .read = read_interface, .json = "'type': ['string', 'null'], 'minLength': 1, 'maxLength': 127"};
 
 static void read_file(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {

@@ -1,6 +1,7 @@
 /* A file to a snapshot. The hard thing: the file is as hostile as any other input until it is parsed; it is read with a
  * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
 #include "base/file.h"
+#include "base/text.h"
 #include "settings/regular.h"
 #include "settings/rows.h"
 
@@ -48,6 +49,7 @@ static json_t *parse_json(struct cg_slice text, struct cg_mistakes *mistakes) {
         cg_mistakes_add(mistakes, "", "the file is larger than %zu MiB", CG_SETTINGS_FILE_MAX >> 20);
         return NULL;
     }
+    text = cg_utf8_without_mark(text);
     json_t *json = json_loadb(text.len == 0 ? "" : (const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
     if (json != NULL || json_error_code(&error) == json_error_out_of_memory) return json;
     if (json_error_code(&error) == json_error_stack_overflow) {

@@ -3,6 +3,7 @@
  * allocator only, and its complaints are replaced. */
 #include "settings/secret.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "settings/regular.h"
 
 #include <malloc.h>
@@ -84,6 +85,7 @@ static const char *complaint(enum json_error_code code) {
 json_t *cg_secret_json(struct cg_slice text, struct cg_mistakes *mistakes) {
     json_error_t error;
     cg_secret_json_wipes();
+    text = cg_utf8_without_mark(text);
     const char *bytes = text.len == 0 ? "" : (const char *)text.data;
     json_t *json = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &error);
     enum json_error_code code = json == NULL ? json_error_code(&error) : json_error_unknown;

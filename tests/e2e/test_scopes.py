@@ -157,3 +157,27 @@ def test_the_only_interface_is_found_anew(gateway, new_far):
     run("ip link del one0")
     serve(far, "239.7.7.7", "10.7.2.2", "two1")
     wait_for(lambda: [a["from"] for a in gate.get_json("/four/status")["answers"]] == [f"10.7.2.2:{PORT}"])
+
+
+@in_namespace
+def test_an_interface_by_its_other_name_and_addresses_that_change(gateway, new_far):
+    """An alternative name, addresses with labels, and addresses that go and come under the running gateway."""
+    quiet_ipv6()
+    far = new_far()
+    far.cable("left0", "left1", "10.7.1")
+    name = "the-cable-to-the-lamps-of-the-third-floor"
+    run(f"ip link property add dev left0 altname {name}")
+    run("ip addr flush dev left0")
+    run("ip addr add 10.7.1.1/24 dev left0 label left0:1")
+    serve(far, "224.0.1.187", "10.7.1.2", "left1")
+    gate = gateway({"group": {"interface": name}, "mappings": [mapping("lights", "224.0.1.187", timeout=1)]})
+
+    def answers():
+        reply = gate.request("/lights/status", headers={"Accept": "application/json", "Multicast-Timeout": "1"})
+        return [a["from"] for a in reply.json()["answers"]] if reply.status == 200 else reply.json().get("detail")
+
+    assert answers() == [endpoint("10.7.1.2")]
+    run("ip addr del 10.7.1.1/24 dev left0")
+    assert answers() == 'interface "left0" has no IPv4 address'
+    run("ip addr add 10.7.1.9/24 dev left0 label left0:home")
+    assert answers() == [endpoint("10.7.1.2")]

@@ -253,6 +253,86 @@ static void test_renumbered_interface_is_followed(void **state) {
     delete_link("renumbered");
 }
 
+static void assert_heard_from(struct side *side, const char *interface, const char *source) {
+    struct fake_member member;
+    struct fake_received received;
+    fake_member_init(&member, GROUP_V4, "names");
+    assert_int_equal(emit(side, &member.addr, interface, 1), CG_OK);
+    fake_member_receive(&member, &received);
+    struct cg_addr from = fake_addr(source, received.from.port);
+    assert_true(cg_addr_equal(&received.from, &from));
+    fake_member_fini(&member);
+}
+
+#define LONG_NAME "the-cable-that-leads-through-the-third-floor-to-the-lamps"
+
+static void test_alternative_names_and_labels(void **state) {
+    need_namespace();
+    struct side *side = *state;
+    struct cg_addr group = fake_addr(GROUP_V4, 5683);
+    open_side(side);
+    add_pair("names", "names-peer");
+    assert_refused(side, &group, LONG_NAME, "interface \"" LONG_NAME "\" does not exist");
+    assert_true(run("ip link property add dev names altname short altname " LONG_NAME));
+    assert_refused(side, &group, "short", "interface \"names\" has no IPv4 address");
+    assert_true(run("ip addr add 10.77.6.1/24 dev names label names:1"));
+    assert_heard_from(side, "names", "10.77.6.1");
+    assert_heard_from(side, "short", "10.77.6.1");
+    assert_heard_from(side, LONG_NAME, "10.77.6.1");
+    assert_heard_from(side, NULL, "10.77.6.1");
+    assert_true(run("ip addr add 10.77.7.1/24 dev names && ip addr del 10.77.6.1/24 dev names"));
+    assert_heard_from(side, "short", "10.77.7.1");
+    assert_true(run("ip link property del dev names altname short"));
+    assert_refused(side, &group, "short", "interface \"short\" does not exist");
+    delete_link("names");
+}
+
+/* More than one datagram of the kernel's holds. */
+static void test_many_links_and_addresses(void **state) {
+    need_namespace();
+    struct side *side = *state;
+    struct cg_addr group = fake_addr(GROUP_V4, 5683);
+    open_side(side);
+    add_pair("names", "names-peer");
+    for (int i = 0; i < 60; i++) {
+        char command[96];
+        snprintf(command, sizeof command, "ip link add many%d type veth peer name far%d", i, i);
+        assert_true(run(command));
+    }
+    assert_true(run("i=0; while [ $i -lt 600 ]; do echo addr add 10.78.$((i / 200)).$((i % 200 + 1))/32 dev lo; "
+                    "i=$((i + 1)); done | ip -batch -"));
+    assert_true(run("ip addr add 10.77.6.9/24 dev names"));
+    assert_heard_from(side, NULL, "10.77.6.9");
+    assert_true(run("ip link set many59 up"));
+    assert_int_equal(emit(side, &group, NULL, 1), CG_E_EMIT);
+    assert_non_null(strstr(side->problem.detail, "(names, many59)"));
+    for (int i = 0; i < 60; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "many%d", i);
+        delete_link(name);
+    }
+    assert_true(run("ip addr flush dev lo && ip addr add 127.0.0.1/8 dev lo && ip addr add ::1/128 dev lo"));
+    delete_link("names");
+}
+
+static void test_link_without_the_flag_multicast(void **state) {
+    need_namespace();
+    struct side *side = *state;
+    struct cg_addr v4 = fake_addr(GROUP_V4, 5683), v6 = fake_addr(GROUP_V6, 5683);
+    open_side(side);
+    add_pair("tunnel", "tunnel-peer");
+    assert_true(run("ip link set tunnel down && ip link set tunnel multicast off && ip link set tunnel up"));
+    wait_for_carrier("tunnel", true);
+    assert_refused(side, &v4, NULL,
+                   "no interface but loopback is up and multicast-capable; tunnel-peer, tunnel, as tunnels often do, "
+                   "lacks the flag: \"ip link set dev NAME multicast on\", or set group.interface or the mapping's "
+                   "interface");
+    assert_true(run("ip addr add 10.77.6.1/24 dev tunnel"));
+    assert_int_equal(emit(side, &v4, "tunnel", 1), CG_OK); /* who names it knows what is behind it */
+    assert_int_equal(emit(side, &v6, "tunnel", 1), CG_OK);
+    delete_link("tunnel");
+}
+
 /* A member on this host hears what leaves by its interface. */
 static void test_member_on_the_same_interface(void **state) {
     need_namespace();
@@ -433,6 +513,9 @@ int main(void) {
         IN_NAMESPACE(test_none_one_several),
         IN_NAMESPACE(test_named_comes_and_goes),
         IN_NAMESPACE(test_renumbered_interface_is_followed),
+        IN_NAMESPACE(test_alternative_names_and_labels),
+        IN_NAMESPACE(test_many_links_and_addresses),
+        IN_NAMESPACE(test_link_without_the_flag_multicast),
         IN_NAMESPACE(test_ipv6),
         IN_NAMESPACE(test_ipv6_source_and_zone),
         IN_NAMESPACE(test_link_local_member),

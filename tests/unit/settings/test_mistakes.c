@@ -116,7 +116,11 @@ static void numbers_and_sections(void **state) {
         {"{'group':{'receive_buffer':1}}", "/group/receive_buffer", "from 4096 to 1073741824"},
         {"{'group':{'interface':''}}", "/group/interface", "must be an interface's name"},
         {"{'group':{'interface':'a b'}}", "/group/interface", "must be an interface's name"},
-        {"{'group':{'interface':'sixteen-letters-'}}", "/group/interface", "at most 15 characters"},
+        {"{'group':{'interface':'eth0:1'}}", "/group/interface",
+         "is an address's label; the interface is \"eth0\", and all its addresses count"},
+        {"{'group':{'interface':'eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee"
+         "eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee'}}",
+         "/group/interface", "at most 127 characters"},
         {"{'group':{'address':'224.0.1.187'}}", "/group/address",
          "must be an address of this host, without port, or null"},
         {"{'group':{'address':'127.0.0.1:5'}}", "/group/address", "without port"},

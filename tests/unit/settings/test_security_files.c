@@ -52,6 +52,22 @@ static void load(bool may_be_shared) {
     cg_security_group_free(group);
 }
 
+static void a_byte_order_mark_is_no_mistake(void **state) {
+    (void)state;
+    json_t *json = quoted(MEMBER);
+    struct cg_secret_text text;
+    assert_int_equal(cg_secret_print(&text, json), CG_OK);
+    char *marked = malloc(text.len + 3);
+    assert_non_null(marked);
+    memcpy(marked, "\xef\xbb\xbf", 3);
+    memcpy(marked + 3, text.data, text.len);
+    write_file(marked, text.len + 3, 0600);
+    load(false);
+    free(marked);
+    cg_secret_free(&text);
+    json_decref(json);
+}
+
 static void key_files_belong_to_one_user(void **state) {
     (void)state;
     static const mode_t shared[] = {0640, 0604, 0620, 0602, 0610, 0644, 0666};
@@ -90,6 +106,7 @@ static void what_is_no_such_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(key_files_belong_to_one_user),
+        cmocka_unit_test(a_byte_order_mark_is_no_mistake),
         cmocka_unit_test(what_is_no_such_file),
     };
     if (sodium_init() < 0) return 1;

@@ -345,6 +345,28 @@ static void files_that_cannot_be_read(void **state) {
 }
 
 /* Nobody writes to it: opening it in the ordinary way would wait for ever. */
+static void a_byte_order_mark_is_no_mistake(void **state) {
+    (void)state;
+    const struct cg_config *config = settings_of("\xef\xbb\xbf{'sequence_rate':7}");
+    assert_int_equal(config->sequence_rate, 7);
+    struct cg_config *none;
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    assert_int_equal(parse_quoted("\xef\xbb\xbf\xef\xbb\xbf{}", &none, &mistakes), CG_E_FORMAT); /* one, at the start */
+    assert_int_equal(parse_quoted("\xef\xbb\xbf", &none, &mistakes), CG_E_FORMAT);
+    cg_mistakes_fini(&mistakes);
+}
+
+static void interfaces_have_names_and_alternative_ones(void **state) {
+    (void)state;
+    char name[128];
+    memset(name, 'e', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    char document[256];
+    snprintf(document, sizeof document, "{'group':{'interface':'%s'}}", name);
+    assert_string_equal(settings_of(document)->group.interface, name);
+}
+
 static void a_fifo_is_no_settings_file(void **state) {
     (void)state;
     char folder[64], file[128], message[256];
@@ -520,6 +542,8 @@ int main(void) {
         settings_test(file_names_are_relative_to_the_file),
         settings_test(files_that_cannot_be_read),
         settings_test(a_fifo_is_no_settings_file),
+        settings_test(a_byte_order_mark_is_no_mistake),
+        settings_test(interfaces_have_names_and_alternative_ones),
         settings_test(warnings_R10),
         settings_test(the_schema_has_the_keys_that_are_known),
         settings_test(the_schema_has_the_defaults_that_are_used),
