@@ -48,7 +48,7 @@ class Reader:
     def __init__(self, folder, **environment):
         self.folder = folder
         (folder / "castgate").symlink_to(TOP)
-        self.environment = {**os.environ, "HOME": str(folder), "no_proxy": "*", **environment}
+        self.environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "no_proxy": "*", **environment}
         self._lend_sudo()
 
     def _lend_sudo(self):

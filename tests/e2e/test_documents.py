@@ -1,0 +1,60 @@
+"""What documents tell their readers to type works, as it is pasted."""
+
+import re
+
+import pytest
+
+from conftest import TOP, in_namespace
+from documents import Reader, blocks
+
+
+@pytest.fixture
+def reader(tmp_path):
+    return Reader(tmp_path)
+
+
+@in_namespace
+def test_readme(reader):
+    """From the demo to the backup, in one shell, where the sources are."""
+    ran = reader.type("".join(block.commands for block in blocks("README.md", "sh")), TOP)
+    assert ran.status == 0, ran.output
+    assert "10 of 10 members answered, 10 verified." in ran.output
+    assert ran.output.count("Castgate-Member: ") == 10 + 2 * 3  # the demo's; status and light as multipart/mixed
+    assert len(re.findall(r'"answered": ?3,.*"ended_by": ?"all"', ran.output)) == 2  # JSON, and the stream's summary
+    assert "event: summary" in ran.output
+    assert '"ready":true' in ran.output and "castgate_datagram_fates_total" in ran.output
+
+
+def test_readme_has_no_commands_that_nothing_runs():
+    assert {block.language for block in blocks("README.md")} <= {"sh", ""}
+
+
+SET_UP = "castgate-keys new"  # what the README's block with a gateway in it has
+
+
+def readme_gateway():
+    """The README's commands from the keys on."""
+    commands = [block.commands for block in blocks("README.md", "sh")]
+    first = next(i for i, text in enumerate(commands) if SET_UP in text)
+    return "".join(commands[first:])
+
+
+@in_namespace
+def test_http_page(reader):
+    """Every command of it, behind the README's, gets what it is there for."""
+    commands = "".join(block.commands for block in blocks("docs/http.md", "sh"))
+    ran = reader.type(readme_gateway() + "echo === http.md\n" + commands, TOP)
+    assert ran.status == 0, ran.output
+    output = ran.output.partition("=== http.md")[2]
+    assert '</floor3>;rt="castgate.mapping"' in output and '</light>;ct=0;rt="light"' in output
+    assert re.findall(r"^(\d{3})$", output, re.M) == ["200", "204"]
+    assert "event: summary" in output
+    problems = re.findall(r'"type":"urn:castgate:problem:([^"]*)"', output)
+    assert problems == ["not-found", "unauthorized", "forbidden", "multicast-timeout"]
+
+
+def test_http_page_has_every_problem():
+    """With its status, as the table of errors has it."""
+    rows = re.findall(r'^CG_ERR\(\w+, +"([^"]+)", +CG_CODE\([^)]*\), +(\d+),', (TOP / "proxy/base/err.def").read_text(), re.M)
+    told = dict(re.findall(r"^\| `([^`]+)` \| (\d{3}) \|", (TOP / "docs/http.md").read_text(), re.M))
+    assert told == dict(rows)
