@@ -2,6 +2,7 @@
 costs nobody else anything."""
 
 import json
+import re
 import resource
 import socket
 import time
@@ -72,13 +73,17 @@ class Stream:
 
 
 def parse_event(block):
-    """WHATWG HTML 9.2.6, and nothing but what this gateway writes: one comment, or one `event` and one `data` line."""
+    """WHATWG HTML 9.2.6, and nothing but what this gateway writes: one comment, the first with `retry`, or one `event` and one
+    `data` line, in `summary` with an `id` between them."""
     text = block.decode("utf-8", "strict")
     assert "\r" not in text and "\0" not in text
     if text.startswith(":"):
-        assert "\n" not in text
-        return "", text
-    name, data = text.split("\n")
+        comment, _, retry = text.partition("\n")
+        assert (comment, retry) == (": sent", "retry: 10000") or retry == "", text
+        return "", comment
+    name, *number, data = text.split("\n")
+    assert bool(number) == (name == "event: summary"), text
+    assert not number or re.fullmatch("id: [0-9a-f]{16}-summary", *number), text
     assert name in ("event: answer", "event: summary") and data.startswith("data: "), text
     return name[7:], json.loads(data[6:])
 

@@ -360,6 +360,7 @@ static void check_json(struct castgate_call *call) {
 static json_t *expect_event(struct cg_slice *rest, const char *name) {
     expect_text(rest, "event: ");
     expect_text(rest, name);
+    if (strcmp(name, "summary") == 0) expect_text(rest, "\nid: 0123456789abcdef-summary");
     expect_text(rest, "\ndata: ");
     const uint8_t *end = memchr(rest->data, '\n', rest->len);
     CG_CHECK(end != NULL);
@@ -372,7 +373,7 @@ static json_t *expect_event(struct cg_slice *rest, const char *name) {
 static void check_sse(struct castgate_call *call) {
     if (!is_readable(call)) return;
     struct cg_slice rest = cg_buf_slice(&call->body);
-    expect_text(&rest, ": sent\n\n");
+    expect_text(&rest, ": sent\nretry: 10000\n\n");
     for (size_t i = 0; i < call->count; i++) {
         json_t *event = expect_event(&rest, "answer");
         check_json_answer(event, &call->answers[i].view);

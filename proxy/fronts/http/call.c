@@ -41,6 +41,8 @@ static bool add_headers(const struct cg_http_call *call, struct MHD_Response *re
     ok = ok && add_retry(response, head);
     ok = ok && add_header(response, "Cache-Control", "no-store");
     ok = ok && add_header(response, "X-Content-Type-Options", "nosniff");
+    /* nginx would gather it first; so would others that took the word up */
+    ok = ok && (!call->streaming || add_header(response, "X-Accel-Buffering", "no"));
     bool closes = call->must_close || call->connection->server->stopping;
     return ok && (!closes || add_header(response, "Connection", "close"));
 }

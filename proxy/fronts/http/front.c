@@ -126,6 +126,25 @@ static int reply_links(struct pending *pending, struct cg_problem *problem) {
     return CG_OK;
 }
 
+/* A browser that asks for a stream again of which it has had all (WHATWG HTML "Server-sent events": only a refusal or
+ * this ends it). */
+static bool has_ended(const struct pending *pending, const struct castgate_encoder *encoder) {
+    struct cg_slice id;
+    if (encoder->has_ended == NULL) return false;
+    if (cg_http_field(cg_http_call_message(pending->call), "Last-Event-ID", &id) < 0) return false;
+    return encoder->has_ended((struct castgate_slice){.data = id.data, .len = id.len});
+}
+
+static void reply_ended(struct pending *pending) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
+    const struct cg_http_head head = {.status = 204, .content_type = "", .headers = headers, .header_count = 1};
+    struct cg_buf none;
+    cg_buf_init(&none, 0);
+    cg_http_call_reply_bytes(pending->call, &head, &none);
+    cg_gateway_abandon(gateway, pending->ticket);
+}
+
 static const struct cg_front front_calls;
 
 static int start(struct pending *pending, const struct castgate_encoder *encoder, struct cg_problem *problem) {
@@ -148,6 +167,10 @@ static int set_off(struct pending *pending, struct cg_problem *problem) {
     int err = convert(pending, &encoder, problem);
     if (err < 0) return err;
     if (cg_gateway_request(pending->front->gateway, pending->ticket)->discovery) return reply_links(pending, problem);
+    if (has_ended(pending, encoder)) {
+        reply_ended(pending);
+        return CG_OK;
+    }
     return start(pending, encoder, problem);
 }
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CASTGATE_PLUGIN_MAJOR  0
-#define CASTGATE_PLUGIN_MINOR  3
+#define CASTGATE_PLUGIN_MINOR  4
 #define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
 
 struct castgate_slice {
@@ -133,6 +133,9 @@ struct castgate_encoder {
      * of them. */
     bool encode_is_common;
     int (*head)(const struct castgate_host *host, struct castgate_call *call);
+    /* For streams. Whether a client whose latest event had this ID has had all of its stream: it then gets 204, and
+     * nothing is asked of the group again. Pure; NULL: never. */
+    bool (*has_ended)(struct castgate_slice last_event_id);
 };
 
 struct castgate_plugin {

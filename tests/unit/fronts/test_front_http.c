@@ -311,12 +311,59 @@ static void test_event_stream(void **state) {
     struct fake_response response = fake_client_response(&client, false, NULL);
     assert_int_equal(response.status, 200);
     assert_field(&response, "Content-Type", "text/event-stream");
+    assert_field(&response, "X-Accel-Buffering", "no");
     assert_null(fake_response_field(&response, "Castgate-Summary"));
     assert_has_exchange_id(&response);
     assert_non_null(strstr(response.body, "second-one"));
     assert_non_null(strstr(response.body, "event: summary"));
     fake_response_fini(&response);
     fake_client_close(&client);
+}
+
+/* What a browser's EventSource does after each stream. */
+static void test_a_stream_that_was_had_is_not_made_again(void **state) {
+    struct fixture *f = *state;
+    struct fake_client client;
+    connect_to(f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\n\r\n");
+    answer_twice(f);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    char id[64], again[256];
+    const char *at = strstr(response.body, "\nid: ");
+    assert_non_null(at);
+    snprintf(id, sizeof id, "%.*s", (int)strcspn(at + 5, "\n"), at + 5);
+    fake_response_fini(&response);
+    snprintf(again, sizeof again,
+             "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\nLast-Event-ID: %s\r\n\r\n", id);
+    response = ask(f, &client, again);
+    assert_int_equal(response.status, 204);
+    assert_has_exchange_id(&response);
+    assert_null(fake_response_field(&response, "X-Accel-Buffering"));
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
+/* An ID that no summary has, or a reply that is no stream. */
+static void test_another_last_event_id_is_passed_over(void **state) {
+    struct fixture *f = *state;
+    static const char *const fields[] = {"Accept: text/event-stream\r\nLast-Event-ID: 17\r\n",
+                                         "Accept: text/event-stream\r\nLast-Event-ID:\r\n",
+                                         "Accept: text/event-stream\r\nLast-Event-ID: 0123456789abcdef\r\n",
+                                         "Accept: application/json\r\nLast-Event-ID: 0123456789abcdef-summary\r\n"};
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+        struct fake_client client;
+        char request[256];
+        connect_to(f, &client);
+        snprintf(request, sizeof request, "GET /lamps HTTP/1.1\r\n" LOCAL "%s\r\n", fields[i]);
+        fake_client_send_text(&client, request);
+        answer_twice(f);
+        struct fake_response response = fake_client_response(&client, false, NULL);
+        assert_int_equal(response.status, 200);
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
 }
 
 static void test_nobody_answers(void **state) {
@@ -684,6 +731,8 @@ int main(void) {
         cmocka_unit_test(test_connections_follow_the_exchanges),
         front_test(test_json_reply),
         front_test(test_event_stream),
+        front_test(test_a_stream_that_was_had_is_not_made_again),
+        front_test(test_another_last_event_id_is_passed_over),
         cmocka_unit_test(test_nobody_answers),
         front_test(test_problems),
         front_test(test_a_refusal_waits_for_nothing),

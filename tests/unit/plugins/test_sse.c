@@ -5,10 +5,12 @@
 
 static const struct castgate_encoder *sse(void) { return cg_plugin_sse.ops.encoder; }
 
-/* WHATWG HTML 9.2.5, and stricter: an event is one `event` line and one `data` line with one JSON object; a comment
- * stands alone. Lines may end by CR, LF or both to a browser, so any CR is an error. */
+/* WHATWG HTML 9.2.5, and stricter: an event is one `event` line, perhaps an `id` line, and one `data` line with one
+ * JSON object; a comment stands alone, or with `retry`. Lines may end by CR, LF or both to a browser, so any CR is an
+ * error. */
 struct event {
     char name[16]; /* empty: a comment */
+    char id[64];   /* empty: none */
     json_t *data;
 };
 
@@ -17,14 +19,22 @@ static void read_event(const char **at, struct event *event) {
     size_t len = strcspn(*at, "\n");
     assert_int_equal((*at)[len], '\n');
     if (**at == ':') {
-        assert_int_equal((*at)[len + 1], '\n');
-        *at += len + 2;
+        *at += len + 1;
+        if (strncmp(*at, "retry: ", 7) == 0) *at += strcspn(*at, "\n") + 1;
+        assert_int_equal(**at, '\n');
+        *at += 1;
         return;
     }
     assert_memory_equal(*at, "event: ", 7);
     assert_in_range(len - 7, 1, sizeof event->name - 1);
     memcpy(event->name, *at + 7, len - 7);
     *at += len + 1;
+    if (strncmp(*at, "id: ", 4) == 0) {
+        len = strcspn(*at, "\n");
+        assert_in_range(len - 4, 1, sizeof event->id - 1);
+        memcpy(event->id, *at + 4, len - 4);
+        *at += len + 1;
+    }
     assert_memory_equal(*at, "data: ", 6);
     len = strcspn(*at, "\n");
     assert_memory_equal(*at + len, "\n\n", 2);
@@ -209,6 +219,33 @@ static void test_what_only_claims_to_be_json(void **state) {
     }
 }
 
+static void test_only_the_id_of_a_summary_ends_it(void **state) {
+    (void)state;
+    static const char *const others[] = {
+        "",
+        "0",
+        "7",
+        "summary",
+        "-summary",
+        "0123456789abcdef",
+        "0123456789abcdef-",
+        "0123456789abcdef-answer1",
+        "0123456789abcdef-Summary",
+        "0123456789ABCDEF-summary",
+        "0123456789abcdeg-summary",
+        "0123456789abcde-summary",
+        "0123456789abcdef0-summary",
+        "0123456789abcdef-summary ",
+        "0123456789abcdef-summary-summary",
+        "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff-summary",
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (sse()->has_ended(text(others[i]))) fail_msg("\"%s\"", others[i]);
+    }
+    assert_false(sse()->has_ended((struct castgate_slice){0}));
+    assert_true(sse()->has_ended(text("ffffffffffffffff-summary")));
+}
+
 static void test_answer_without_payload(void **state) {
     (void)state;
     struct castgate_answer answer = plain_answer(CASTGATE_FORMAT_NONE, bytes(NULL, 0));
@@ -242,6 +279,8 @@ static void test_summary_ends_it(void **state) {
     read_event(&at, &event);
     assert_int_equal(*at, 0);
     assert_string_equal(event.name, "summary");
+    assert_string_equal(event.id, "0123456789abcdef-summary");
+    assert_true(sse()->has_ended(text(event.id)));
     assert_string_equal(text_at(event.data, "exchange"), "0123456789abcdef");
     assert_string_equal(text_at(event.data, "mapping"), "lamps");
     assert_string_equal(text_at(json_object_get(event.data, "summary"), "ended_by"), "deadline");
@@ -279,6 +318,7 @@ int main(void) {
         cmocka_unit_test(test_what_only_claims_to_be_json),
         cmocka_unit_test(test_answer_without_payload),
         cmocka_unit_test(test_summary_ends_it),
+        cmocka_unit_test(test_only_the_id_of_a_summary_ends_it),
         cmocka_unit_test(test_a_full_host_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -56,11 +56,12 @@ static void test_event_stream_of_the_real_encoder(void **state) {
     world_add_members(world, world_mapping(world, "lamps"), 2);
     stream_with(world, &call, "/lamps", cg_plugin_sse.ops.encoder);
     assert_string_equal(call.reply.content_type, "text/event-stream");
-    assert_string_equal(call_take(&call), ": sent\n\n");
+    assert_string_equal(call_take(&call), ": sent\nretry: 10000\n\n");
     answer_now(world, 0, "127.1.0.2", "on");
     expect_start(call_take(&call), "event: answer\ndata: {\"member\":\"other\",\"from\":\"127.1.0.2:5683\",");
     world_advance(world, 2 * SECOND);
-    expect_start(call_take(&call), "event: summary\ndata: {\"exchange\":\"");
+    expect_start(call_take(&call), "event: summary\nid: ");
+    assert_non_null(strstr(call.text, "-summary\ndata: {\"exchange\":\""));
     assert_non_null(strstr(call.text, "\"answered\":1,"));
     assert_non_null(strstr(call.text, "\"ended_by\":\"deadline\""));
     assert_non_null(
