@@ -5,8 +5,10 @@
 #include "settings/rows.h"
 #include "settings/security_group.h"
 
+#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
+#include <unistd.h>
 
 /* Key files */
 
@@ -34,6 +36,24 @@ static struct cg_security_group *read_keys(struct cg_reader *reader, const struc
     return *file == NULL ? NULL : load_keys(reader, at, *file, kind);
 }
 
+/* Whether castgate-keys calls the keys after those in `file` so: gateway.next.json comes after gateway.json. */
+static bool is_successor(const char *next, const char *file) {
+    static const char ending[] = ".json", next_ending[] = ".next.json";
+    size_t len = strlen(file), stem = len < sizeof ending - 1 ? 0 : len - (sizeof ending - 1);
+    return strcmp(file + stem, ending) == 0 && strncmp(next, file, stem) == 0 && strcmp(next + stem, next_ending) == 0;
+}
+
+/* Without the file no rekey is prepared, as long as its name cannot be a slip: the settings may then stay as they are
+ * from one rekey to the next. */
+static void read_next(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                      struct cg_security_keys *entry) {
+    cg_kind_file.read(reader, at, &(const struct cg_row){.offset = 0}, json, &entry->next_file);
+    if (entry->next_file == NULL) return;
+    bool may_lack = entry->file != NULL && is_successor(entry->next_file, entry->file);
+    if (may_lack && access(entry->next_file, F_OK) != 0 && errno == ENOENT) return;
+    entry->next_keys = load_keys(reader, at, entry->next_file, CG_GROUP_FILE_MEMBER);
+}
+
 static void read_entry(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                        struct cg_security_keys *entry) {
     struct cg_at child;
@@ -49,7 +69,7 @@ static void read_entry(struct cg_reader *reader, const struct cg_at *at, const j
         entry->keys = read_keys(reader, &child, file, &entry->file, CG_GROUP_FILE_MEMBER);
     }
     const json_t *next = cg_read_member(at, json, "next", &child);
-    if (next != NULL) entry->next_keys = read_keys(reader, &child, next, &entry->next_file, CG_GROUP_FILE_MEMBER);
+    if (next != NULL && !json_is_null(next)) read_next(reader, &child, next, entry);
 }
 
 /* The members of a security group, known by their credentials: one list for all its mappings. */

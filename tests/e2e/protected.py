@@ -48,6 +48,7 @@ class Keys:
         """The next epoch, in a folder of its own."""
         other = self.copy(to)
         self.run("rekey", other.folder, *arguments)
+        self.run("finish", other.folder)
         return other
 
     @property

@@ -124,12 +124,23 @@ def test_nothing_is_overwritten(keys):
     assert list(keys.parent.iterdir()) == [keys]
 
 
+def next_names(names):
+    return {name.replace(".json", ".next.json") for name in names}
+
+
+def current(folder):
+    return {name: data for name, data in snapshot(folder).items() if ".next." not in name}
+
+
 def test_joining_R54(keys):
-    before = load(keys)
+    before, bytes_before = load(keys), snapshot(keys)
     done = run("add", keys, "--name", "lamp", "--addresses", "127.1.0.9")
+    assert "new: member-14.next.json" in done.stdout and "prepared" in done.stdout
+    assert current(keys) == bytes_before
+    run("finish", keys)
     files = load(keys)
+    assert set(files) == ALL | {"member-14.json"}
     old, new = before["group.json"], files["group.json"]
-    assert "new: member-14.json" in done.stdout and "rekeyed" in done.stdout
     assert new["members"][:3] == old["members"] and new["gateway"] == old["gateway"]
     joined = new["members"][3]
     assert (joined["sender_id"], joined["name"], joined["address"]) == ("14", "lamp-14", "127.1.0.9:5683")
@@ -151,16 +162,72 @@ def test_joining_without_rekey_is_said(keys):
 
 
 def test_evicting_R55(keys):
-    before = load(keys)
+    before, bytes_before = load(keys), snapshot(keys)
     done = run("rekey", keys, "--evict", 11, 13)
+    assert "without: 11" in done.stdout and "castgate-keys claim" in done.stdout and "castgate-keys finish" in done.stdout
+    assert current(keys) == bytes_before
+    assert set(load(keys)) == ALL | next_names(ALL - {"member-11.json", "member-13.json"})
+    assert {mode(path) for path in keys.iterdir()} == {0o600}
+    prepared = snapshot(keys)
+    assert "in use: Gid" in run("finish", keys).stdout
     files = load(keys)
-    assert "evicted: member-11.json" in done.stdout and "claimed" in done.stdout
     assert set(files) == ALL - {"member-11.json", "member-13.json"}
+    assert snapshot(keys) == {name.replace(".next.", "."): data for name, data in prepared.items() if ".next." in name}
     secret = files["group.json"]["common"]["master_secret"]
     for evicted in (before["member-11.json"], before["member-13.json"]):
         assert holders(keys, evicted["self"]["cred"]) == set()
         assert secret not in json.dumps(evicted)
     assert files["member-12.json"]["self"] == before["member-12.json"]["self"]
+
+
+def test_finishing_twice_does_nothing_more(keys):
+    run("rekey", keys)
+    run("finish", keys)
+    after = snapshot(keys)
+    assert "nothing to do" in run("finish", keys).stdout
+    assert snapshot(keys) == after
+
+
+def test_a_prepared_rekey_is_given_up_on_purpose_only(keys):
+    """Somebody may have its keys by now: a second rekey does not take their place unasked, and never with their Gid."""
+    run("add", keys)
+    before = snapshot(keys)
+    for command in (["rekey", keys], ["add", keys], ["add", keys, "--no-rekey"]):
+        done = run(*command, status=1)
+        assert "castgate-keys finish" in done.stderr and "--replace" in done.stderr
+        assert snapshot(keys) == before
+    gid = json.loads((keys / "group.next.json").read_text())["common"]["gid"]
+    run("rekey", keys, "--evict", "12", "--replace")
+    files = load(keys)
+    assert set(files) == ALL | next_names(ALL - {"member-12.json"})
+    assert current(keys) == {name: data for name, data in before.items() if ".next." not in name}
+    other = files["group.next.json"]["common"]["gid"]
+    assert gid.endswith("0001") and other.endswith("0002")
+
+
+def test_a_full_disk_leaves_what_was_there(tmp_path):
+    """At any point: nothing changes, and the same command works once there is room again."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", disk], check=True)
+    try:
+        keys = disk / "keys"
+        run("new", keys, "--members", 3)
+        before = snapshot(keys)
+        for command in (["rekey", keys, "--evict", 12], ["finish", keys]):
+            before = snapshot(keys)
+            for room in (0, 1, 2, 3, 4):
+                free = os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize
+                (disk / "filler").write_bytes(bytes(free - room * 4096))
+                assert "No space left" in run(*command, status=1).stderr
+                assert snapshot(keys) == before
+                (disk / "filler").unlink()
+            run(*command)
+        assert set(load(keys)) == ALL - {"member-12.json"}
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def test_refused_changes_change_nothing(keys):
@@ -192,33 +259,59 @@ def test_a_readable_or_damaged_group_file_is_refused(keys):
 
 
 def test_two_at_once_do_not_mix(keys):
-    runs = [subprocess.Popen([BUILD / "castgate-keys", "rekey", keys], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            for _ in range(4)]
+    runs = [subprocess.Popen([BUILD / "castgate-keys", "rekey", keys, "--replace"], stdout=subprocess.DEVNULL,
+                             stderr=subprocess.PIPE) for _ in range(4)]
     errors = [r.communicate(timeout=120)[1] for r in runs]
     assert any(r.returncode == 0 for r in runs)
     assert all(r.returncode == 0 or b"is being changed by another" in error for r, error in zip(runs, errors))
-    assert len({file["common"]["gid"] for file in load(keys).values()}) == 1
+    assert_whole(keys)
+
+
+def kill_after(seconds, *arguments):
+    change = subprocess.Popen([BUILD / "castgate-keys", *map(str, arguments)], stdout=subprocess.DEVNULL)
+    time.sleep(seconds)
+    change.kill()
+    change.wait()
+
+
+def assert_whole(folder):
+    """Either epoch has all of its files, and they are of one Gid."""
+    files = load(folder)
+    assert not any(name.startswith(".") for name in files)
+    for ending in (".json", ".next.json"):
+        epoch = {name: file for name, file in files.items() if (".next." in name) == (ending == ".next.json")}
+        if not epoch:
+            continue
+        group = epoch["group" + ending]
+        parties = ["group", "gateway", "checker", *(f"member-{member['sender_id']}" for member in group["members"])]
+        assert set(epoch) == {party + ending for party in parties}
+        assert {file["common"]["gid"] for file in epoch.values()} == {group["common"]["gid"]}
 
 
 def test_a_killed_change_is_old_or_new(tmp_path):
     keys = tmp_path / "keys"
     run("new", keys, "--members", 100)
-    for i in range(12):
+    for i in range(8):
         before = snapshot(keys)
-        change = subprocess.Popen([BUILD / "castgate-keys", "rekey", keys, "--evict", f"{0x11 + i:02x}"],
-                                  stdout=subprocess.DEVNULL)
-        time.sleep(0.01 * i)
-        change.kill()
-        change.wait()
-        run("finish", keys)
-        files = load(keys)
-        assert not any(name.startswith(".") for name in files)
-        if snapshot(keys) == before:
+        kill_after(0.01 * i, "rekey", keys, "--evict", f"{0x11 + i:02x}", "--replace")
+        run("finish", keys)  # completes it, or takes it back, or goes on where it was complete
+        assert_whole(keys)
+        if snapshot(keys) == before or (keys / "group.next.json").exists():
             continue
-        members = {f"member-{m['sender_id']}.json" for m in files["group.json"]["members"]}
-        assert set(files) == members | {"group.json", "gateway.json", "checker.json"}
-        assert f"member-{0x11 + i:02x}.json" not in files
-        assert {file["common"]["gid"] for file in files.values()} == {files["group.json"]["common"]["gid"]}
+        assert not (keys / f"member-{0x11 + i:02x}.json").exists()
+
+
+def test_a_killed_finish_is_repeated(tmp_path):
+    keys = tmp_path / "keys"
+    run("new", keys, "--members", 100)
+    for i in range(8):
+        run("rekey", keys)
+        gid = json.loads((keys / "group.next.json").read_text())["common"]["gid"]
+        kill_after(0.01 * i, "finish", keys)
+        run("finish", keys)
+        assert_whole(keys)
+        assert json.loads((keys / "group.json").read_text())["common"]["gid"] == gid
+        assert not (keys / "group.next.json").exists()
 
 
 def test_large_groups_know_the_gateway_only(tmp_path):

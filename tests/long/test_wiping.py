@@ -196,7 +196,7 @@ def test_castgate_keys_gives_no_secret_back_unwiped(tmp_path):
     state = make_state(tmp_path / "state")
     with watch.environment():
         Keys.run("add", keys.folder, "--members", 1)
-        Keys.run("rekey", keys.folder, "--evict", "11")
+        Keys.run("rekey", keys.folder, "--evict", "11", "--replace")
         Keys.run("finish", keys.folder)
         Keys.run("claim", keys.gateway, "--state", state)
     watch.check()

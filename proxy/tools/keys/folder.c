@@ -1,7 +1,7 @@
 /* The folder on the disk. The hard thing: a change touches many files, and no file system renames them all at once. So
- * every new file is first written beside the old one, as .new-NAME (empty: NAME is to go). Renaming .new-group.json is
- * the decision: it is the first to be made and the first to be renamed, so while it is there the old files are the
- * truth and the new ones are thrown away, and when others are there without it, they only have to be renamed. */
+ * every new file is first written beside the old one, as .new-NAME (empty: NAME is to go). Removing .undecided is the
+ * decision: it is made before them, so while it is there the old files are the truth and the new ones are thrown away,
+ * and when new ones are there without it, they only have to be renamed. */
 #include "tools/keys/folder.h"
 
 #include "base/check.h"
@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #define NEW ".new-"
-static const char decision[] = NEW "group.json";
+static const char undecided[] = ".undecided";
 
 enum { PENDING_NAME_MAX = sizeof NEW + CG_KEYRING_NAME_MAX };
 
@@ -60,10 +60,11 @@ static int write_json(int folder, const char *as, const char *name, const json_t
 }
 
 /* File `index` of the document, its name with the prefix. CG_PENDING: there is no such file. */
-static int write_nth(int folder, json_t *document, size_t index, const char *prefix, char *error) {
+static int write_nth(int folder, json_t *document, size_t index, enum cg_keyring_epoch epoch, const char *prefix,
+                     char *error) {
     char name[CG_KEYRING_NAME_MAX], as[PENDING_NAME_MAX];
-    json_t *file;
-    if (!cg_keyring_file(document, index, name, &file)) return CG_PENDING;
+    if (!cg_keyring_file_name(document, index, epoch, name)) return CG_PENDING;
+    json_t *file = cg_keyring_file(document, index);
     (void)snprintf(as, sizeof as, "%s%s", prefix, name);
     int err = write_json(folder, as, name, file, error);
     json_decref(file);
@@ -136,7 +137,7 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
     if (mkdtemp(made) == NULL) return fail(error, made, strerror(errno)); /* mode 0700 */
     fd = open_folder(made);
     if (fd < 0) err = fail(error, made, strerror(errno));
-    for (size_t i = 0; err == CG_OK; i++) err = write_nth(fd, document, i, "", error);
+    for (size_t i = 0; err == CG_OK; i++) err = write_nth(fd, document, i, CG_KEYRING_CURRENT, "", error);
     if (err == CG_PENDING) err = make_durable(fd, error);
     if (err == CG_OK) err = put_in_place(made, name, error);
     if (err != CG_OK && access(made, F_OK) == 0) discard_folder(made, fd, error);
@@ -146,22 +147,19 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
 
 /* ---- Changing ---- */
 
-/* Whether the name is a pending file's; the decision is treated apart. */
-static bool is_pending(const char *name) {
-    return strncmp(name, NEW, sizeof NEW - 1) == 0 && strcmp(name, decision) != 0;
-}
+static bool is_pending(const char *name) { return strncmp(name, NEW, sizeof NEW - 1) == 0; }
 
 static int on_name_take_back(int folder, const char *name, void *ctx) {
     if (!is_pending(name) || unlinkat(folder, name, 0) == 0) return CG_OK;
     return fail(ctx, name, strerror(errno));
 }
 
-/* The decision goes last, and only when the others are gone for good. */
+/* The mark goes last, and only when the others are gone for good. */
 static int take_back(int folder, char *error) {
     int err = each_name(folder, on_name_take_back, error, error);
     if (err == CG_OK) err = make_durable(folder, error);
-    if (err == CG_OK && unlinkat(folder, decision, 0) != 0 && errno != ENOENT)
-        err = fail(error, decision, strerror(errno));
+    if (err == CG_OK && unlinkat(folder, undecided, 0) != 0 && errno != ENOENT)
+        err = fail(error, undecided, strerror(errno));
     return err;
 }
 
@@ -202,7 +200,7 @@ static int recover(int folder, bool *completed, char *error) {
     *completed = false;
     int err = count_pending(folder, &pending, error);
     if (err != CG_OK) return err;
-    if (faccessat(folder, decision, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return take_back(folder, error);
+    if (faccessat(folder, undecided, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return take_back(folder, error);
     if (pending == 0) return CG_OK;
     *completed = true;
     return complete(folder, error);
@@ -221,25 +219,30 @@ int cg_keys_folder_open(const char *folder, int *fd, bool *completed, char error
 
 void cg_keys_folder_close(int fd) { close(fd); }
 
-static int write_pending(int folder, json_t *document, const json_t *gone, char *error) {
-    int err = write_nth(folder, document, 0, NEW, error);
-    CG_CHECK(err != CG_PENDING);                         /* group.json is always there */
-    if (err == CG_OK) err = make_durable(folder, error); /* before any other: see above */
-    for (size_t i = 1; err == CG_OK; i++) err = write_nth(folder, document, i, NEW, error);
-    if (err == CG_PENDING) err = CG_OK;
+/* Empty: it is to go. */
+static int write_deletions(int folder, const json_t *gone, char *error) {
+    int err = CG_OK;
     for (size_t i = 0; err == CG_OK && i < json_array_size(gone); i++) {
-        char name[CG_KEYRING_NAME_MAX], as[PENDING_NAME_MAX];
-        cg_keyring_member_file(json_string_value(json_array_get(gone, i)), name);
-        (void)snprintf(as, sizeof as, NEW "%s", name);
+        char as[PENDING_NAME_MAX];
+        const char *name = json_string_value(json_array_get(gone, i));
+        (void)snprintf(as, sizeof as, NEW "%.*s", CG_KEYRING_NAME_MAX - 1, name);
         err = write_file(folder, as, name, CG_SLICE_NONE, error);
     }
+    return err;
+}
+
+static int write_pending(int folder, json_t *document, enum cg_keyring_epoch epoch, const json_t *gone, char *error) {
+    int err = write_file(folder, undecided, undecided, CG_SLICE_NONE, error);
+    if (err == CG_OK) err = make_durable(folder, error); /* before any other: see above */
+    for (size_t i = 0; err == CG_OK; i++) err = write_nth(folder, document, i, epoch, NEW, error);
+    if (err == CG_PENDING) err = write_deletions(folder, gone, error);
     return err == CG_OK ? make_durable(folder, error) : err;
 }
 
-int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char error[CG_KEYS_ERROR_MAX]) {
-    int err = write_pending(fd, document, gone, error);
-    if (err == CG_OK && renameat(fd, decision, fd, decision + sizeof NEW - 1) != 0)
-        err = fail(error, "group.json", strerror(errno));
+int cg_keys_folder_change(int fd, json_t *document, enum cg_keyring_epoch epoch, const json_t *gone,
+                          char error[CG_KEYS_ERROR_MAX]) {
+    int err = write_pending(fd, document, epoch, gone, error);
+    if (err == CG_OK && unlinkat(fd, undecided, 0) != 0) err = fail(error, undecided, strerror(errno));
     if (err != CG_OK) {
         char ignored[CG_KEYS_ERROR_MAX];
         (void)take_back(fd, ignored);
@@ -250,8 +253,7 @@ int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char err
     if (err == CG_E_STORE) {
         size_t len = strlen(error);
         (void)snprintf(error + len, CG_KEYS_ERROR_MAX - len,
-                       "; group.json is the new one already: complete the change with "
-                       "castgate-keys finish");
+                       "; the change is decided already: castgate-keys finish completes it");
     }
     return err;
 }

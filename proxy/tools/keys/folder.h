@@ -14,8 +14,9 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
 int cg_keys_folder_open(const char *folder, int *fd, bool *completed, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 void cg_keys_folder_close(int fd);
 
-/* Replaces the files by those of the changed document and deletes the files of the members whose Sender IDs are in the
- * array `gone`. */
-int cg_keys_folder_change(int fd, json_t *document, const json_t *gone, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
+/* Writes the document's files under their names in that epoch, over what is there, and deletes the files whose names
+ * are in the array `gone`. All of it happens or nothing. */
+int cg_keys_folder_change(int fd, json_t *document, enum cg_keyring_epoch epoch, const json_t *gone,
+                          char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
 #endif

@@ -181,23 +181,22 @@ int cg_keyring_new(json_t **document, const struct cg_keys_options *options, cha
 
 /* ---- Rekeying ---- */
 
-static int evict(json_t *document, const char *id, json_t *gone, char *error) {
+static int evict(json_t *document, const char *id, char *error) {
     json_t *members = json_object_get(document, "members"), *member;
     size_t i;
     if (strcasecmp(cg_keys_text(json_object_get(document, "gateway"), "sender_id"), id) == 0)
         return fail(error, id, "is the gateway, which cannot be evicted");
     json_array_foreach(members, i, member) {
         if (strcasecmp(cg_keys_text(member, "sender_id"), id) != 0) continue;
-        if (json_array_append(gone, json_object_get(member, "sender_id")) != 0) return CG_E_NO_MEMORY;
         (void)json_array_remove(members, i); /* it is there */
         return CG_OK;
     }
     return fail(error, id, "is no member's Sender ID");
 }
 
-static int next_gid(json_t *common, char *error) {
+static int next_gid(json_t *common, const json_t *before, char *error) {
     uint8_t gid[CG_OSCORE_ID_CONTEXT_MAX];
-    size_t len = cg_keys_bytes(json_object_get(common, "gid"), gid, sizeof gid);
+    size_t len = cg_keys_bytes(json_object_get(json_object_get(before, "common"), "gid"), gid, sizeof gid);
     if (len != GID_PREFIX_LEN + GENERATION_LEN)
         return fail(error, "/common/gid",
                     "has no generation number of 2 bytes behind a prefix of 4: not made by castgate-keys");
@@ -210,14 +209,14 @@ static int next_gid(json_t *common, char *error) {
     return cg_keys_set(common, "gid", cg_keys_hex(gid, len)) ? CG_OK : CG_E_NO_MEMORY;
 }
 
-int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, json_t *gone,
+int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, const json_t *before,
                      char error[CG_KEYS_ERROR_MAX]) {
     json_t *common = json_object_get(document, "common");
     for (size_t i = 0; i < options->evict_count; i++) {
-        int err = evict(document, options->evict[i], gone, error);
+        int err = evict(document, options->evict[i], error);
         if (err != CG_OK) return err;
     }
-    int err = next_gid(common, error);
+    int err = next_gid(common, before, error);
     if (err != CG_OK) return err;
     return renew_secrets(common) && cg_given_forget(document) ? CG_OK : CG_E_NO_MEMORY;
 }

@@ -30,15 +30,22 @@ int cg_keyring_add(json_t *document, const struct cg_keys_options *options,
                    char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
 /* New Master Secret, Master Salt and Gid (RFC 10021, Management of Group Keying Material), without the members that
- * options->evict names. The Sender IDs of these are appended to the array `gone`. */
-int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, json_t *gone,
+ * options->evict names. The Gid is behind the one of `before`: the document itself, or one that was prepared before and
+ * is given up. */
+int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, const json_t *before,
                      char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
-/* File `index` of those that belong to the document; 0 is group.json. False behind the last. *file is a new reference,
- * NULL without memory. */
-bool cg_keyring_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_MAX], json_t **file);
+/* Whose keys a file has: those in use, or those that a rekey has prepared. The names tell: gateway.json and
+ * gateway.next.json. */
+enum cg_keyring_epoch { CG_KEYRING_CURRENT, CG_KEYRING_NEXT };
+
+/* File `index` of those that belong to the document; 0 is group.json. False behind the last. The first gives its name
+ * as a file of that epoch, the second what is in it: a new reference, or NULL without memory. */
+bool cg_keyring_file_name(const json_t *document, size_t index, enum cg_keyring_epoch epoch,
+                          char name[CG_KEYRING_NAME_MAX]);
+json_t *cg_keyring_file(json_t *document, size_t index);
 
 /* The name of a member's file; `id` is its Sender ID in hexadecimal. */
-void cg_keyring_member_file(const char *id, char name[CG_KEYRING_NAME_MAX]);
+void cg_keyring_member_file(const char *id, enum cg_keyring_epoch epoch, char name[CG_KEYRING_NAME_MAX]);
 
 #endif

@@ -10,8 +10,8 @@
 
 const char cg_keys_usage[] =
     "usage: castgate-keys new DIR --members N [OPTION]...\n"
-    "       castgate-keys add DIR [--members N] [--name NAME] [--addresses A] [--no-rekey]\n"
-    "       castgate-keys rekey DIR [--evict ID...]\n"
+    "       castgate-keys add DIR [--members N] [--name NAME] [--addresses A] [--no-rekey | --replace]\n"
+    "       castgate-keys rekey DIR [--evict ID...] [--replace]\n"
     "       castgate-keys finish DIR\n"
     "       castgate-keys claim FILE --state DIR\n"
     "Makes and manages the keys of an OSCORE group (RFC 10021) as files.\n"
@@ -38,13 +38,24 @@ const char cg_keys_usage[] =
     "  --member-peers WHO   whose credentials the members' files hold: all, so that every member may send, or gateway\n"
     "                       (default: all in groups of up to 256 members; files of larger ones would be huge)\n"
     "\n"
-    "add makes members (default: one) and rekeys the group, so that they cannot read what was sent before; --no-rekey\n"
-    "leaves that out. rekey makes a new Master Secret, Master Salt and Gid; the members that are evicted get no file\n"
-    "and lose the one they have in DIR. After both, every party needs its new file, and the gateway's key is to be\n"
-    "claimed anew.\n"
+    "rekey makes a new Master Secret, Master Salt and Gid, without the members that are evicted. The files in use stay "
+    "as\n"
+    "they are; the new keys lie beside them until all is ready: gateway.next.json, member-ID.next.json, and so on.\n"
+    "add makes members (default: one) and rekeys likewise, so that they cannot read what was sent before.\n"
+    "  --evict ID...        the Sender IDs of members that get no new keys\n"
+    "  --replace            give up the rekey that is prepared, and prepare this one\n"
+    "  --no-rekey           the new members join under the keys in use, whose files change\n"
     "\n"
-    "Changes are atomic: group.json decides. When a change was interrupted, the next command (finish does nothing\n"
-    "else) completes it if group.json is the new one already, and takes it back if not.\n"
+    "A rekey has these steps; none makes a member miss anything:\n"
+    "  castgate-keys rekey DIR\n"
+    "  castgate-keys claim DIR/gateway.next.json --state STATE    the gateway's new key has never sent\n"
+    "  name gateway.next.json in the settings (\"security_groups\": \"next\"), and reload: both keys are accepted\n"
+    "  give each member its member-ID.next.json\n"
+    "  castgate-keys finish DIR                                   the next files become the files in use\n"
+    "  reload the gateway: it sends under the new keys\n"
+    "\n"
+    "Every change of DIR happens as a whole or not at all. One that was interrupted is completed or taken back by the\n"
+    "next command; finish does nothing else where it has completed one.\n"
     "\n"
     "claim says that the key in FILE has never sent, from anywhere, and from now on sends from this state folder "
     "only:\n"
@@ -156,6 +167,11 @@ static bool take_no_rekey(struct said *said, const char *value) {
     return said->options->no_rekey = true;
 }
 
+static bool take_replace(struct said *said, const char *value) {
+    (void)value;
+    return said->options->replace = true;
+}
+
 static bool take_shared(struct said *said, const char *value) {
     (void)value;
     return said->options->may_be_shared = true;
@@ -181,6 +197,7 @@ static const struct option {
     {"--no-group-mode", take_no_group_mode, false, IN_NEW},
     {"--no-rekey", take_no_rekey, false, IN_ADD},
     {"--evict", take_evict, true, IN_REKEY},
+    {"--replace", take_replace, false, IN_ADD | IN_REKEY},
     {"--state", take_state, true, IN_CLAIM},
     {"--shared", take_shared, false, IN_CLAIM},
 };
@@ -233,6 +250,7 @@ static int complete(struct said *said, char *error) {
     if (options->command == CG_KEYS_NEW && options->members == 0) return fail(error, "--members", "has to be said");
     if (options->command == CG_KEYS_ADD && options->members == 0) options->members = 1;
     if (options->command == CG_KEYS_CLAIM && options->state == NULL) return fail(error, "--state", "has to be said");
+    if (options->no_rekey && options->replace) return fail(error, "--no-rekey", "contradicts --replace");
     if (said->no_pairwise && said->no_group_mode)
         return fail(error, "--no-group-mode", "one of the two modes is needed");
     if (said->no_pairwise && said->agreement) return fail(error, "--no-pairwise", "contradicts --alg-pairwise");

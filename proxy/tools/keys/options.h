@@ -37,6 +37,7 @@ struct cg_keys_options {
     unsigned countersign_elements;
     enum cg_keys_peers peers;
     bool no_rekey;                        /* ADD */
+    bool replace;                         /* ADD, REKEY: instead of the rekey that is prepared */
     const char *evict[CG_KEYS_EVICT_MAX]; /* REKEY: Sender IDs in hexadecimal */
     size_t evict_count;
     const char *state;  /* CLAIM: the state folder */

@@ -93,39 +93,57 @@ static bool fill_checker(json_t *file, const json_t *document) {
            put_peer(peers, json_object_get(document, "gateway"), false) && put_members(peers, document, NULL, false);
 }
 
-void cg_keyring_member_file(const char *id, char name[CG_KEYRING_NAME_MAX]) {
-    (void)snprintf(name, CG_KEYRING_NAME_MAX, "member-%.16s.json", id);
+/* ---- The files ---- */
+
+enum { GROUP, GATEWAY, MEMBERS };
+
+static const char *const endings[] = {[CG_KEYRING_CURRENT] = ".json", [CG_KEYRING_NEXT] = ".next.json"};
+
+static void put_name(char name[CG_KEYRING_NAME_MAX], const char *party, enum cg_keyring_epoch epoch) {
+    (void)snprintf(name, CG_KEYRING_NAME_MAX, "%s%s", party, endings[epoch]);
 }
 
-bool cg_keyring_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_MAX], json_t **file) {
-    enum { GROUP, GATEWAY, MEMBERS };
-    json_t *members = json_object_get(document, "members");
-    size_t count = json_array_size(members);
+void cg_keyring_member_file(const char *id, enum cg_keyring_epoch epoch, char name[CG_KEYRING_NAME_MAX]) {
+    (void)snprintf(name, CG_KEYRING_NAME_MAX, "member-%.16s%s", id, endings[epoch]);
+}
+
+static size_t member_count(const json_t *document) { return json_array_size(json_object_get(document, "members")); }
+
+static const json_t *nth_member(const json_t *document, size_t index) {
+    return json_array_get(json_object_get(document, "members"), index - MEMBERS);
+}
+
+/* What is signed can be checked. */
+static bool has_checker(const json_t *document) {
     const json_t *common = json_object_get(document, "common");
-    bool has_checker =
-        cg_keys_number(common, "alg_group_enc") != CG_COSE_NONE && cg_keys_curve(common) != CG_CURVE_X25519;
-    if (index == GROUP) {
-        (void)snprintf(name, CG_KEYRING_NAME_MAX, "group.json");
-        *file = json_incref(document);
-        return true;
-    }
-    bool ok;
-    if (index > MEMBERS + count || (index == MEMBERS + count && !has_checker)) return false;
-    *file = json_object();
-    if (index == GATEWAY) {
-        (void)snprintf(name, CG_KEYRING_NAME_MAX, "gateway.json");
-        ok = fill_gateway(*file, document);
-    } else if (index < MEMBERS + count) {
-        const json_t *member = json_array_get(members, index - MEMBERS);
-        cg_keyring_member_file(cg_keys_text(member, "sender_id"), name);
-        ok = fill_member(*file, document, member);
-    } else {
-        (void)snprintf(name, CG_KEYRING_NAME_MAX, "checker.json");
-        ok = fill_checker(*file, document);
-    }
-    if (!ok) {
-        json_decref(*file);
-        *file = NULL;
-    }
+    return cg_keys_number(common, "alg_group_enc") != CG_COSE_NONE && cg_keys_curve(common) != CG_CURVE_X25519;
+}
+
+bool cg_keyring_file_name(const json_t *document, size_t index, enum cg_keyring_epoch epoch,
+                          char name[CG_KEYRING_NAME_MAX]) {
+    size_t checker = MEMBERS + member_count(document);
+    if (index > checker || (index == checker && !has_checker(document))) return false;
+    if (index == GROUP)
+        put_name(name, "group", epoch);
+    else if (index == GATEWAY)
+        put_name(name, "gateway", epoch);
+    else if (index == checker)
+        put_name(name, "checker", epoch);
+    else
+        cg_keyring_member_file(cg_keys_text(nth_member(document, index), "sender_id"), epoch, name);
     return true;
+}
+
+static bool fill_file(json_t *file, const json_t *document, size_t index) {
+    if (index == GATEWAY) return fill_gateway(file, document);
+    if (index == MEMBERS + member_count(document)) return fill_checker(file, document);
+    return fill_member(file, document, nth_member(document, index));
+}
+
+json_t *cg_keyring_file(json_t *document, size_t index) {
+    if (index == GROUP) return json_incref(document);
+    json_t *file = json_object();
+    if (fill_file(file, document, index)) return file;
+    json_decref(file);
+    return NULL;
 }

@@ -19,6 +19,8 @@
 
 enum { NAMES_MAX = 32, PATH_LEN = 512 };
 
+#define MARK ".undecided"
+
 static char place[] = "/tmp/castgate-keys-folder-XXXXXX";
 static char error[CG_KEYS_ERROR_MAX];
 static json_t *old_document, *new_document, *gone;
@@ -46,7 +48,7 @@ static size_t list(const char *folder, char names[NAMES_MAX][64]) {
     DIR *dir = opendir(folder_path(folder));
     assert_non_null(dir);
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;)
-        if (entry->d_name[0] != '.' || entry->d_name[1] == 'n') { /* .new-, but not . and .. */
+        if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2) { /* .new- and .undecided, but not . and .. */
             assert_true(count < NAMES_MAX);
             snprintf(names[count++], 64, "%.63s", entry->d_name);
         }
@@ -114,7 +116,8 @@ static int make_documents(void **state) {
         return -1;
     new_document = json_deep_copy(old_document);
     if (cg_keyring_add(new_document, &change, error) != CG_OK ||
-        cg_keyring_rekey(new_document, &change, gone, error) != CG_OK)
+        cg_keyring_rekey(new_document, &change, old_document, error) != CG_OK ||
+        json_array_append_new(gone, json_string("member-12.json")) != 0)
         return -1;
     must_make("old", old_document);
     must_make("new", new_document);
@@ -179,27 +182,55 @@ static void a_change_replaces_and_deletes(void **state) {
     assert_false(completed);
     assert_int_equal(cg_keys_folder_open(folder_path("changed"), &other, &completed, error), CG_E_STORE);
     assert_non_null(strstr(error, "is being changed by another"));
-    assert_int_equal(cg_keys_folder_change(fd, new_document, gone, error), CG_OK);
+    assert_int_equal(cg_keys_folder_change(fd, new_document, CG_KEYRING_CURRENT, gone, error), CG_OK);
     cg_keys_folder_close(fd);
     assert_same("new", "changed");
     clear("changed");
     assert_int_equal(cg_keys_folder_open(folder_path("nowhere"), &fd, &completed, error), CG_E_STORE);
 }
 
-/* The names of a change's new files in the order of their making: group.json first, an empty one to delete
- * member-12.json last. */
+/* The keys of the new document lie beside those of the old one, which stay as they are; then they take their place. */
+static void the_next_epoch_lies_beside_the_current_one(void **state) {
+    (void)state;
+    char names[NAMES_MAX][64], name[CG_KEYRING_NAME_MAX];
+    int fd;
+    bool completed;
+    json_t *none = json_array(), *leaving = json_array();
+    copy_folder("old", "changed");
+    assert_int_equal(cg_keys_folder_open(folder_path("changed"), &fd, &completed, error), CG_OK);
+    assert_int_equal(cg_keys_folder_change(fd, new_document, CG_KEYRING_NEXT, none, error), CG_OK);
+    size_t both = list("changed", names), in_old = list("old", names), in_new = list("new", names);
+    assert_int_equal(both, in_old + in_new);
+    for (size_t i = 0; cg_keyring_file_name(new_document, i, CG_KEYRING_NEXT, name); i++) {
+        assert_int_equal(json_array_append_new(leaving, json_string(name)), 0);
+        assert_int_equal(unlinkat(fd, name, 0), 0);
+    }
+    assert_same("old", "changed");
+    assert_int_equal(cg_keys_folder_change(fd, new_document, CG_KEYRING_NEXT, none, error), CG_OK);
+    assert_int_equal(json_array_append_new(leaving, json_string("member-12.json")), 0);
+    assert_int_equal(cg_keys_folder_change(fd, new_document, CG_KEYRING_CURRENT, leaving, error), CG_OK);
+    assert_same("new", "changed");
+    cg_keys_folder_close(fd);
+    clear("changed");
+    json_decref(none);
+    json_decref(leaving);
+}
+
+/* The names of a change's new files in the order of their making: the mark that nothing is decided first, an empty one
+ * to delete member-12.json last. */
 static size_t pending_names(char names[NAMES_MAX][CG_KEYRING_NAME_MAX]) {
-    size_t count = 0;
-    json_t *file;
-    for (; cg_keyring_file(new_document, count, names[count], &file); count++) json_decref(file);
+    size_t count = 1;
+    strcpy(names[0], MARK);
+    for (size_t i = 0; cg_keyring_file_name(new_document, i, CG_KEYRING_CURRENT, names[count]); i++) count++;
     snprintf(names[count++], CG_KEYRING_NAME_MAX, "member-12.json");
     return count;
 }
 
 static void make_pending(const char *folder, const char *name) {
     char as[64], full[PATH_LEN];
-    snprintf(as, sizeof as, ".new-%s", name);
-    if (strcmp(name, "member-12.json") != 0) {
+    bool mark = strcmp(name, MARK) == 0;
+    snprintf(as, sizeof as, "%s%s", mark ? "" : ".new-", name);
+    if (!mark && strcmp(name, "member-12.json") != 0) {
         copy("new", name, folder, as);
         return;
     }
@@ -215,7 +246,9 @@ static void settle(const char *folder, const char *name) {
     assert_true(len > 0 && (size_t)len < sizeof as);
     path(from, folder, as);
     path(to, folder, name);
-    if (strcmp(name, "member-12.json") == 0) {
+    if (strcmp(name, MARK) == 0) {
+        assert_int_equal(unlink(to), 0);
+    } else if (strcmp(name, "member-12.json") == 0) {
         assert_int_equal(unlink(to), 0);
         assert_int_equal(unlink(from), 0);
     } else {
@@ -269,6 +302,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_overwritten),
         cmocka_unit_test(a_change_replaces_and_deletes),
+        cmocka_unit_test(the_next_epoch_lies_beside_the_current_one),
         cmocka_unit_test(an_undecided_change_is_taken_back),
         cmocka_unit_test(a_decided_change_is_completed),
         cmocka_unit_test(a_half_done_deletion_is_completed),

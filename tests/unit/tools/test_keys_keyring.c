@@ -40,19 +40,26 @@ static void add(json_t *document, uint32_t count) {
     assert_int_equal(cg_keyring_add(document, &options, error), CG_OK);
 }
 
-static int rekey(json_t *document, json_t *gone, const char *evicted) {
+static int rekey(json_t *document, const char *evicted) {
     const struct cg_keys_options options = {
         .command = CG_KEYS_REKEY, .evict = {evicted}, .evict_count = evicted != NULL};
     error[0] = '\0';
-    return cg_keyring_rekey(document, &options, gone, error);
+    return cg_keyring_rekey(document, &options, document, error);
+}
+
+/* False behind the last; *file is a new reference. */
+static bool nth_file(json_t *document, size_t index, char name[CG_KEYRING_NAME_MAX], json_t **file) {
+    if (!cg_keyring_file_name(document, index, CG_KEYRING_CURRENT, name)) return false;
+    *file = cg_keyring_file(document, index);
+    assert_non_null(*file);
+    return true;
 }
 
 /* A new reference to the file of that name, or NULL. */
 static json_t *file_of(json_t *document, const char *wanted) {
     char name[CG_KEYRING_NAME_MAX];
     json_t *file;
-    for (size_t i = 0; cg_keyring_file(document, i, name, &file); i++) {
-        assert_non_null(file);
+    for (size_t i = 0; nth_file(document, i, name, &file); i++) {
         if (strcmp(name, wanted) == 0) return file;
         json_decref(file);
     }
@@ -122,8 +129,7 @@ static void every_file_can_be_used(json_t *document, size_t count) {
     char name[CG_KEYRING_NAME_MAX];
     json_t *file;
     size_t i = 0;
-    for (; cg_keyring_file(document, i, name, &file); i++) {
-        assert_non_null(file);
+    for (; nth_file(document, i, name, &file); i++) {
         cg_security_group_free(read_file(file, name));
         json_decref(file);
         if (i > 0) cg_oscore_context_unref(context_of(document, name));
@@ -173,7 +179,7 @@ static unsigned holders(json_t *document, const json_t *hex) {
     char name[CG_KEYRING_NAME_MAX];
     json_t *file;
     unsigned found = 0;
-    for (size_t i = 0; cg_keyring_file(document, i, name, &file); i++) {
+    for (size_t i = 0; nth_file(document, i, name, &file); i++) {
         if (has(file, hex)) found |= 1u << i;
         json_decref(file);
     }
@@ -271,11 +277,11 @@ static void ids_and_addresses_have_an_end(void **state) {
 
 static void a_rekey_changes_the_secrets_and_nothing_else(void **state) {
     (void)state;
-    json_t *document = MAKE("--members", "2"), *before = json_deep_copy(document), *gone = json_array();
+    json_t *document = MAKE("--members", "2"), *before = json_deep_copy(document);
     const char *gid = json_string_value(at(before, "common", "gid"));
     assert_int_equal(strlen(gid), 12);
     assert_string_equal(gid + 8, "0000");
-    assert_int_equal(rekey(document, gone, NULL), CG_OK);
+    assert_int_equal(rekey(document, NULL), CG_OK);
     assert_string_equal(json_string_value(at(document, "common", "gid")) + 8, "0001");
     assert_memory_equal(json_string_value(at(document, "common", "gid")), gid, 8);
     assert_false(json_equal(at(document, "common", "master_secret"), at(before, "common", "master_secret")));
@@ -284,27 +290,50 @@ static void a_rekey_changes_the_secrets_and_nothing_else(void **state) {
     assert_true(json_equal(json_object_get(document, "gateway"), json_object_get(before, "gateway")));
     assert_true(json_equal(json_object_get(document, "members"), json_object_get(before, "members")));
     json_object_set_new(json_object_get(document, "common"), "gid", json_string("00112233ffff"));
-    assert_int_equal(rekey(document, gone, NULL), CG_E_BAD_REQUEST); /* no Gid twice */
+    assert_int_equal(rekey(document, NULL), CG_E_BAD_REQUEST); /* no Gid twice */
     json_object_set_new(json_object_get(document, "common"), "gid", json_string("44616c"));
-    assert_int_equal(rekey(document, gone, NULL), CG_E_BAD_REQUEST);
-    assert_int_equal(json_array_size(gone), 0);
-    json_decref(gone);
+    assert_int_equal(rekey(document, NULL), CG_E_BAD_REQUEST);
     json_decref(before);
+    json_decref(document);
+}
+
+/* What was prepared and given up was a Gid, too. */
+static void a_gid_that_was_prepared_does_not_come_back(void **state) {
+    (void)state;
+    const struct cg_keys_options options = {.command = CG_KEYS_REKEY};
+    json_t *current = MAKE("--members", "2"), *prepared = json_deep_copy(current), *other = json_deep_copy(current);
+    assert_int_equal(rekey(prepared, NULL), CG_OK);
+    assert_int_equal(cg_keyring_rekey(other, &options, prepared, error), CG_OK);
+    assert_string_equal(json_string_value(at(prepared, "common", "gid")) + 8, "0001");
+    assert_string_equal(json_string_value(at(other, "common", "gid")) + 8, "0002");
+    json_decref(other);
+    json_decref(prepared);
+    json_decref(current);
+}
+
+static void the_files_of_both_epochs_lie_beside_each_other(void **state) {
+    (void)state;
+    static const char *const names[] = {"group.next.json", "gateway.next.json", "member-11.next.json",
+                                        "member-12.next.json", "checker.next.json"};
+    char name[CG_KEYRING_NAME_MAX];
+    json_t *document = MAKE("--members", "2");
+    for (size_t i = 0; i < 5; i++) {
+        assert_true(cg_keyring_file_name(document, i, CG_KEYRING_NEXT, name));
+        assert_string_equal(name, names[i]);
+    }
+    assert_false(cg_keyring_file_name(document, 5, CG_KEYRING_NEXT, name));
     json_decref(document);
 }
 
 static void only_members_are_evicted(void **state) {
     (void)state;
-    json_t *document = MAKE("--members", "2"), *gone = json_array();
-    assert_int_equal(rekey(document, gone, "c1"), CG_E_BAD_REQUEST);
-    assert_int_equal(rekey(document, gone, "77"), CG_E_BAD_REQUEST);
-    assert_int_equal(rekey(document, gone, "../x"), CG_E_BAD_REQUEST);
-    assert_int_equal(json_array_size(gone), 0);
-    assert_int_equal(rekey(document, gone, "11"), CG_OK);
-    assert_text(json_array_get(gone, 0), "11");
+    json_t *document = MAKE("--members", "2");
+    assert_int_equal(rekey(document, "c1"), CG_E_BAD_REQUEST);
+    assert_int_equal(rekey(document, "77"), CG_E_BAD_REQUEST);
+    assert_int_equal(rekey(document, "../x"), CG_E_BAD_REQUEST);
+    assert_int_equal(rekey(document, "11"), CG_OK);
     assert_text(of_member(document, 0, "sender_id"), "12");
     assert_int_equal(json_array_size(json_object_get(document, "members")), 1);
-    json_decref(gone);
     json_decref(document);
 }
 
@@ -315,7 +344,7 @@ static void remove_member(json_t *document, size_t index) {
 
 static void no_sender_id_is_given_twice_under_one_gid(void **state) {
     (void)state;
-    json_t *document = MAKE("--members", "2"), *gone = json_array();
+    json_t *document = MAKE("--members", "2");
     remove_member(document, 1);
     add(document, 1); /* 12 was somebody's */
     assert_text(of_member(document, 1, "sender_id"), "13");
@@ -325,12 +354,11 @@ static void no_sender_id_is_given_twice_under_one_gid(void **state) {
     add(read, 2);
     assert_text(of_member(read, 0, "sender_id"), "14");
     assert_text(of_member(read, 1, "sender_id"), "15");
-    assert_int_equal(rekey(read, gone, "14"), CG_OK); /* a new Gid: only who is there has a Sender ID */
+    assert_int_equal(rekey(read, "14"), CG_OK); /* a new Gid: only who is there has a Sender ID */
     add(read, 2);
     assert_text(of_member(read, 0, "sender_id"), "15");
     assert_text(of_member(read, 1, "sender_id"), "11");
     assert_text(of_member(read, 2, "sender_id"), "12");
-    json_decref(gone);
     json_decref(read);
     json_decref(document);
 }
@@ -375,11 +403,11 @@ static int open_as(json_t *document, const char *name, const uint8_t *data, size
 static void backward_security_R54(void **state) {
     (void)state;
     uint8_t data[256];
-    json_t *before = MAKE("--members", "1"), *after = json_deep_copy(before), *gone = json_array();
+    json_t *before = MAKE("--members", "1"), *after = json_deep_copy(before);
     size_t len = seal(before, data, sizeof data);
     assert_int_equal(open_as(before, "member-11.json", data, len), CG_OK);
     add(after, 1);
-    assert_int_equal(rekey(after, gone, NULL), CG_OK);
+    assert_int_equal(rekey(after, NULL), CG_OK);
     assert_int_equal(open_as(after, "member-12.json", data, len), CG_E_UNAUTHORIZED);
     /* Nor with the Gid of then, which is no secret. */
     json_t *guess = json_deep_copy(after);
@@ -390,7 +418,6 @@ static void backward_security_R54(void **state) {
     assert_int_equal(open_as(after, "member-12.json", data, len), CG_OK);
     assert_int_equal(open_as(after, "member-11.json", data, len), CG_OK);
     json_decref(guess);
-    json_decref(gone);
     json_decref(after);
     json_decref(before);
 }
@@ -399,8 +426,8 @@ static void backward_security_R54(void **state) {
 static void forward_security_R55(void **state) {
     (void)state;
     uint8_t data[256];
-    json_t *before = MAKE("--members", "2"), *after = json_deep_copy(before), *gone = json_array();
-    assert_int_equal(rekey(after, gone, "11"), CG_OK);
+    json_t *before = MAKE("--members", "2"), *after = json_deep_copy(before);
+    assert_int_equal(rekey(after, "11"), CG_OK);
     size_t len = seal(after, data, sizeof data);
     assert_int_equal(open_as(after, "member-12.json", data, len), CG_OK);
     assert_int_equal(open_as(before, "member-11.json", data, len), CG_E_UNAUTHORIZED);
@@ -411,7 +438,6 @@ static void forward_security_R55(void **state) {
     assert_int_equal(holders(after, of_member(before, 0, "private_key")), 0);
     assert_null(file_of(after, "member-11.json"));
     json_decref(guess);
-    json_decref(gone);
     json_decref(after);
     json_decref(before);
 }
@@ -426,6 +452,8 @@ int main(void) {
         cmocka_unit_test(ids_names_and_addresses),
         cmocka_unit_test(ids_and_addresses_have_an_end),
         cmocka_unit_test(a_rekey_changes_the_secrets_and_nothing_else),
+        cmocka_unit_test(a_gid_that_was_prepared_does_not_come_back),
+        cmocka_unit_test(the_files_of_both_epochs_lie_beside_each_other),
         cmocka_unit_test(only_members_are_evicted),
         cmocka_unit_test(no_sender_id_is_given_twice_under_one_gid),
         cmocka_unit_test(a_file_without_given_ids_goes_on),

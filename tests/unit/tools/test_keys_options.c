@@ -80,6 +80,12 @@ static void the_other_commands(void **state) {
     assert_string_equal(options.evict[1], "12");
     assert_string_equal(options.evict[2], "13");
     assert_int_equal(PARSE("rekey", "--evict", "11", "--evict", "12"), CG_E_BAD_REQUEST); /* no folder */
+    assert_false(options.replace);
+    assert_int_equal(PARSE("rekey", "keys", "--replace"), CG_OK);
+    assert_true(options.replace);
+    assert_int_equal(PARSE("add", "keys", "--replace"), CG_OK);
+    assert_int_equal(PARSE("add", "keys", "--replace", "--no-rekey"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("finish", "keys", "--replace"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("finish", "keys"), CG_OK);
     assert_int_equal(PARSE("claim", "gateway.json", "--state", "s", "--shared"), CG_OK);
     assert_string_equal(options.state, "s");
