@@ -80,6 +80,13 @@ void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *fr
     entry->verified = *from;
 }
 
+bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at) {
+    const struct cg_oscore_peer *peer = cg_epoch_find(epoch, fingerprint);
+    if (peer == NULL) return false;
+    *at = ((const struct cg_epoch_peer *)cg_oscore_peer_user(peer))->verified;
+    return at->family != CG_FAMILY_NONE;
+}
+
 void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older) {
     if (older == NULL) return;
     for (struct cg_epoch_peer *entry = epoch->peers; entry != NULL; entry = entry->hh.next) {

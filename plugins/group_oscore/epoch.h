@@ -46,7 +46,9 @@ struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_sli
 
 /* Where members are, which outlives their epoch. Ports do not count. */
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from);
-void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from);   /* verified; NULL: none */
+void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from); /* verified; NULL: none */
+/* Where it verified last; false: it has not, or is no member. */
+bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at);
 void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older); /* NULL has no effect */
 
 #endif

@@ -41,10 +41,16 @@ static bool group_is_stale(struct cg_protector *protector, const struct cg_bindi
     return cg_group_is_stale(cg_group_oscore_of(protector), binding->epoch);
 }
 
+static bool group_find(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at) {
+    const struct cg_group_oscore *group = cg_group_oscore_of(protector);
+    return group->current != NULL && cg_epoch_find_address(group->current, identity, at);
+}
+
 static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .seal = cg_group_seal,
                                                   .open = cg_group_open,
                                                   .is_stale = group_is_stale,
+                                                  .find = group_find,
                                                   .release = group_release};
 
 struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services) {

@@ -21,6 +21,7 @@
 #include "model/access.h"
 #include "model/forward.h"
 #include "model/mapping.h"
+#include "model/stand_in.h"
 #include "rounds/casts.h"
 
 #include <stdlib.h>
@@ -91,6 +92,7 @@ static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
     cg_log_begin(&line, CG_LOG_INFO, "exchange");
     cg_log_str(&line, "id", exchange->id);
     if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
+    if (exchange->member != NULL) cg_log_str(&line, "member", exchange->member->name);
     cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
     const char *method = cg_method_name(exchange->request.method);
     cg_log_str(&line, "method", method == NULL ? "?" : method);
@@ -189,10 +191,35 @@ static int open_counters(struct cg_exchange *exchange) {
     return cg_problem_no_memory(&exchange->problem);
 }
 
+/* A forward proxy's target URI is the group's own, whatever its segments are called. */
+static int find_member(struct cg_exchange *exchange) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    struct cg_problem *problem = &exchange->problem;
+    struct cg_slice name;
+    if (exchange->request.forward || !cg_stand_in_split(&exchange->rest, &name)) return CG_OK;
+    if (mapping->stand_in != CG_STAND_IN_MEMBERS) {
+        return cg_problem_set(problem, CG_E_NOT_FOUND,
+                              "mapping %s stands in for its group only; with \"stand_in\": \"members\" single members "
+                              "are reached here",
+                              mapping->name);
+    }
+    exchange->member = cg_stand_in_find(mapping, name);
+    if (exchange->member != NULL) return CG_OK;
+    return cg_problem_set(problem, CG_E_NOT_FOUND,
+                          "mapping %s has no member of this name; the path is %s/" CG_STAND_IN_MARKER
+                          "/NAME, with a name as replies give it",
+                          mapping->name, mapping->path);
+}
+
 static int choose_timeout(struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     const struct cg_request *request = &exchange->request;
     struct cg_problem *problem = &exchange->problem;
+    if (exchange->member != NULL && request->has_timeout && request->timeout_s == 0) {
+        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                              "a single member is asked for its answer: say how long to wait, or leave "
+                              "Multicast-Timeout out");
+    }
     if (!request->has_timeout) {
         exchange->waiter.timeout_us = mapping->timeout_us;
         if (mapping->has_timeout && !exchange->config->http.strict && !request->forward) return CG_OK;
@@ -231,6 +258,7 @@ static int admit(struct cg_exchange *exchange) {
     if (err == CG_OK) err = open_counters(exchange);
     if (err == CG_OK) err = cg_access_check(exchange->mapping, &exchange->request, &exchange->problem);
     if (err == CG_OK) err = cg_withdraw_check(exchange);
+    if (err == CG_OK) err = find_member(exchange);
     if (err == CG_OK) err = choose_timeout(exchange);
     if (err == CG_OK) err = take_budget(exchange);
     return err;
@@ -256,8 +284,9 @@ static enum cg_verdict step_look(struct cg_exchange *exchange) {
         .mapping = exchange->mapping,
         .request = request,
         .rest = exchange->rest,
+        .member = exchange->member,
         .timeout_us = timeout_us,
-        .expects_answers = timeout_us > 0 && !suppresses_all(request),
+        .expects_answers = timeout_us > 0 && (exchange->member != NULL || !suppresses_all(request)),
         .origin = exchange->ticket,
     };
     int err = cg_round_enter(&exchange->gateway->rounds, &wish, &exchange->waiter, &exchange->problem);

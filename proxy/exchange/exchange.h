@@ -29,7 +29,8 @@ struct cg_exchange {
     struct cg_request request;
     struct cg_problem problem;
     const struct cg_mapping *mapping;
-    struct cg_slice rest; /* of the path, behind the mapping's */
+    struct cg_slice rest;           /* of the path, behind the mapping's */
+    const struct cg_member *member; /* that the path names; NULL: none, the mapping's groups are meant */
     struct cg_usage *usage;
     struct cg_waiter waiter;
     struct cg_exchange *previous_awake, *next_awake;

@@ -40,3 +40,9 @@ int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *b
     if (err == CG_OK && ops->left != NULL) ops->left(protector, binding);
     return err;
 }
+
+bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at) {
+    *at = member->addr;
+    if (at->family != CG_FAMILY_NONE) return true;
+    return protector->ops->find != NULL && protector->ops->find(protector, member->identity, at);
+}

@@ -79,6 +79,9 @@ struct cg_protector_ops {
     int (*leave)(struct cg_protector *protector, const struct cg_binding *binding, struct cg_problem *problem);
     /* It has gone out. NULL: nobody needs to know. */
     void (*left)(struct cg_protector *protector, const struct cg_binding *binding);
+    /* Where the member with that identity was when its latest answer was verified; false: it has not answered yet.
+     * NULL: nobody is known so. */
+    bool (*find)(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 
@@ -91,6 +94,9 @@ struct cg_port;
 struct cg_route;
 int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *binding, const struct cg_port *port,
                       const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) CG_MUST_CHECK;
+
+/* Where a member is to be asked: at its configured address, else where it was verified last. False: nobody knows. */
+bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at);
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;

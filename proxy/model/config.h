@@ -82,6 +82,10 @@ struct cg_security_keys {
     UT_hash_handle hh;
 };
 
+/* Whom a mapping's path stands for (GCP, "Reverse-Proxies"): the group alone, or each of its members, too, below it:
+ * model/stand_in.h. */
+enum cg_stand_in { CG_STAND_IN_GROUP, CG_STAND_IN_MEMBERS };
+
 enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
 
 struct cg_mapping {
@@ -109,6 +113,7 @@ struct cg_mapping {
     bool repair_unicast;             /* ask silent members by unicast */
     bool forward;                    /* reachable through /hc/ */
     bool anonymise;
+    enum cg_stand_in stand_in;
     uint32_t max_answers;
     uint32_t requests_per_minute; /* per client; 0: no budget */
     struct cg_grant *grants;

@@ -32,6 +32,7 @@ static void index_host(struct cg_members *members, const struct cg_member *membe
 }
 
 static void index_member(struct cg_members *members, const struct cg_member *member) {
+    cg_table_add(&members->by_name, cg_member_hash(cg_slice_str(member->name)), member->number);
     if (member->addr.family != CG_FAMILY_NONE) {
         cg_table_add(&members->by_addr, cg_member_hash(bytes_of(&member->addr)), member->number);
         index_host(members, member);
@@ -47,7 +48,8 @@ static bool make_tables(struct cg_members *members, struct cg_arena *arena) {
         identities += members->list[i].identity.len > 0;
     }
     return cg_table_init(&members->by_addr, arena, addresses) && cg_table_init(&members->by_host, arena, addresses) &&
-           cg_table_init(&members->by_identity, arena, identities);
+           cg_table_init(&members->by_identity, arena, identities) &&
+           cg_table_init(&members->by_name, arena, members->count);
 }
 
 bool cg_members_index(struct cg_members *members, struct cg_arena *arena) {
@@ -71,6 +73,14 @@ const struct cg_member *cg_members_of(const struct cg_members *members, struct c
     uint32_t number;
     for (uint32_t at = hash; cg_table_next(&members->by_identity, hash, &at, &number);) {
         if (cg_slice_equal(members->list[number].identity, identity)) return &members->list[number];
+    }
+    return NULL;
+}
+
+const struct cg_member *cg_members_named(const struct cg_members *members, struct cg_slice name) {
+    uint32_t hash = cg_member_hash(name), number;
+    for (uint32_t at = hash; cg_table_next(&members->by_name, hash, &at, &number);) {
+        if (cg_slice_is(name, members->list[number].name)) return &members->list[number];
     }
     return NULL;
 }

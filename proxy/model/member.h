@@ -20,6 +20,7 @@ struct cg_members {
     struct cg_member *list;
     size_t count;
     struct cg_table by_addr, by_host, by_identity; /* numbers; one for each host: the first */
+    struct cg_table by_name;                       /* the same */
 };
 
 /* After the list is filled, once: numbers it and makes the tables. Addresses and identities must be unique already.
@@ -30,6 +31,7 @@ bool cg_members_index(struct cg_members *members, struct cg_arena *arena) CG_MUS
 uint32_t cg_member_hash(struct cg_slice key);
 const struct cg_member *cg_members_at(const struct cg_members *members, const struct cg_addr *addr, uint32_t hash);
 const struct cg_member *cg_members_of(const struct cg_members *members, struct cg_slice identity, uint32_t hash);
+const struct cg_member *cg_members_named(const struct cg_members *members, struct cg_slice name);
 /* The first at this host (port 0): those at one host stand together. */
 const struct cg_member *cg_members_first_at(const struct cg_members *members, const struct cg_addr *host);
 

@@ -10,9 +10,10 @@ struct cg_wish {
     struct cg_config *config;
     const struct cg_mapping *mapping;
     const struct cg_request *request;
-    struct cg_slice rest; /* of the request's path, behind the mapping's */
-    uint64_t timeout_us;  /* how long to collect */
-    bool expects_answers; /* the client waits for answers, and does not suppress all of them */
+    struct cg_slice rest;           /* of the request's path, behind the mapping's */
+    const struct cg_member *member; /* asked alone, by unicast; NULL: the groups are */
+    uint64_t timeout_us;            /* how long to collect */
+    bool expects_answers;           /* the client waits for answers, and does not suppress all of them */
     struct cg_ticket origin;
 };
 

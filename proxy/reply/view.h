@@ -13,6 +13,7 @@ struct cg_view {
     const char *exchange; /* its ID: 16 hexadecimal digits */
     const struct cg_config *config;
     const struct cg_mapping *mapping;
+    const struct cg_member *member; /* the one that was asked, as the client named it; NULL: the groups were */
     const struct cg_answer *answers;
     const struct cg_refusal *refusals;
     const uint8_t *answered; /* a set of the mapping's members (model/answer.h); NULL: nobody has answered */
@@ -31,7 +32,7 @@ struct cg_reading {
     size_t answer_index;
     const struct cg_refusal *next_refusal;
     size_t refusal_index;
-    size_t next_member; /* where to look for missing item `missing_index` */
+    size_t next_member; /* where to look for missing item `missing_index`, among those expected */
     size_t missing_index;
     char from[CG_ADDR_TEXT_MAX];
     uint8_t reply_from[CG_CRI_ADDR_MAX];

@@ -26,7 +26,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
-    if (!round->unicast || round->asked) return;
+    if (round->only == NULL || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
 }
@@ -63,7 +63,7 @@ static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struc
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     struct cg_round *round = round_of(leg);
     (void)engine;
-    if (round->unicast && problem != NULL) {
+    if (round->only != NULL && problem != NULL) {
         round->problem = *problem;
         cg_round_wake_all(round);
     }
@@ -104,10 +104,11 @@ static struct cg_addr with_zone(const struct cg_engine *engine, const struct cg_
     return to;
 }
 
-static void ask_member(struct cg_round *round, const struct cg_member *member, struct cg_problem *problem) {
+static void ask_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
+                       struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(round);
     struct cg_part *part = &round->parts[0];
-    struct cg_addr to = with_zone(engine, &member->addr, part->target);
+    struct cg_addr to = with_zone(engine, at, part->target);
     struct cg_ask *ask = new_ask(part, &to, member->identity, problem);
     if (ask != NULL) cg_ask_go(engine, ask);
 }
@@ -116,7 +117,7 @@ static void only_due(struct cg_engine *engine, struct cg_timer *timer) {
     struct cg_round *round = CG_CONTAINER(timer, struct cg_round, repair.timer);
     struct cg_problem problem = {.retry_after = 1};
     (void)engine;
-    ask_member(round, &round->mapping->members[0], &problem);
+    ask_member(round, round->only, &round->only_at, &problem);
     if (problem.err == 0) return;
     round->problem = problem;
     cg_round_wake_all(round);
@@ -140,7 +141,7 @@ static void ask_silent(struct cg_round *round) {
     struct cg_problem ignored = {0}; /* it is one silent member more */
     while (repair->next_silent < mapping->member_count && repair->running < ASKS_AT_ONCE) {
         const struct cg_member *member = &mapping->members[repair->next_silent++];
-        if (is_silent(round, member)) ask_member(round, member, &ignored);
+        if (is_silent(round, member)) ask_member(round, member, &member->addr, &ignored);
     }
 }
 

@@ -68,8 +68,25 @@ static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     return CG_OK;
 }
 
+static const struct cg_member *only_member(const struct cg_wish *wish) {
+    if (wish->member != NULL) return wish->member;
+    return wish->expects_answers && has_only_member(wish->mapping) ? &wish->mapping->members[0] : NULL;
+}
+
+/* Where it is configured to be, else where its credential has verified last. */
+static int find_only(struct cg_round *round, struct cg_problem *problem) {
+    const struct cg_member *only = round->only;
+    if (only == NULL || cg_protector_find(round->mapping->protector, only, &round->only_at)) return CG_OK;
+    return cg_problem_set(problem, CG_E_EMIT,
+                          "where member %s is is not known: no \"address\" is configured, and it has answered nothing "
+                          "since the gateway started",
+                          only->name);
+}
+
 static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
     if (!cg_tally_init(&round->tally, &round->arena, round->mapping)) return cg_problem_memory_full(problem);
+    if (wish->member != NULL) cg_tally_expect_one(&round->tally);
+    if (find_only(round, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
     if (err == CG_OK) return CG_OK;
     if (err == CG_E_NO_MEMORY) return cg_problem_memory_full(problem);
@@ -87,7 +104,7 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->config = cg_config_ref(wish->config);
     round->mapping = wish->mapping;
     round->method = wish->request->method;
-    round->unicast = wish->expects_answers && has_only_member(wish->mapping);
+    round->only = only_member(wish);
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
     cg_buf_init(&round->shape, 0);
     if (fill(round, wish, problem) == CG_OK) return round;
@@ -119,7 +136,7 @@ static void open_door(struct cg_round *round) {
 static void begin(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->rounds->all, round, previous, next);
     add_waiter(round, waiter);
-    if (round->unicast) {
+    if (round->only != NULL) {
         begin_asking(round, waiter);
     } else {
         cg_casts_begin(round, waiter->timeout_us);
@@ -131,7 +148,7 @@ static void begin(struct cg_round *round, struct cg_waiter *waiter) {
 /* Relayed requests are their clients' own; what is not safe is done as often as it is asked for. */
 static bool may_be_shared(const struct cg_round *round) {
     bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
-    return is_safe && !round->unicast && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
+    return is_safe && round->only == NULL && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
 }
 
 static bool may_join_part(const struct cg_round *round, const struct cg_part *part) {
@@ -274,7 +291,7 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     }
     *again_us = end_of(waiter);
     if (cg_round_engine(round)->now_us < *again_us && patience == CG_WAITER_PATIENT) return true;
-    if (round->unicast && !round->asked) miss_turn(patience, problem);
+    if (round->only != NULL && !round->asked) miss_turn(patience, problem);
     *ended_by = round->tally.limited ? "limit" : "deadline";
     return false;
 }

@@ -1,5 +1,5 @@
-/* One group request as a whole: its legs (a cast to each target, or one ask where the only member is known), the tally
- * of what comes, and what is asked for beyond (repair.h); shared by whoever asks the same.
+/* One group request as a whole: its legs (a cast to each target, or one ask where the only member is known, or one is
+ * named), the tally of what comes, and what is asked for beyond (repair.h); shared by whoever asks the same.
  *
  * Who asks is a waiter: it has a deadline of its own, begins a round or joins an equal one, and is woken when there is
  * something to look at. Everything that costs anything happens once in a round, however many wait.
@@ -85,6 +85,9 @@ struct cg_round {
     struct cg_arena arena;
     struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;
+    const struct cg_member
+        *only; /* asked by unicast, nothing is cast: the client named it, or it is the only one (R6) */
+    struct cg_addr only_at;
     struct cg_part *parts; /* one a target */
     size_t part_count;
     struct cg_buf shape;
@@ -101,7 +104,6 @@ struct cg_round {
     enum cg_round_state state;
     uint8_t method;
     bool is_open;   /* in the table of those that may be joined */
-    bool unicast;   /* a single known member: asked, not cast to (R6) */
     bool asked;     /* it was its turn to be asked */
     bool withdrawn; /* the gateway left the group */
     bool closed;    /* it collects nothing more */

@@ -13,20 +13,26 @@ static bool keep(struct cg_slice *to, struct cg_slice from, struct cg_arena *are
     return to->len == from.len;
 }
 
-static bool keep_options(struct cg_opts *to, const struct cg_opts *from, struct cg_arena *arena) {
-    *to = (struct cg_opts){.count = from->count};
-    to->list = cg_arena_alloc(arena, (from->count + 1) * sizeof *to->list);
+/* A single member is asked for its answer, whatever of it the client wants to hear (RFC 7967 is for who asks many). */
+static bool is_kept(const struct cg_wish *wish, uint32_t number) {
+    return wish->member == NULL || number != CG_OPT_NO_RESPONSE;
+}
+
+static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
+    const struct cg_opts *from = &wish->request->options;
+    *to = (struct cg_opts){.list = cg_arena_alloc(arena, (from->count + 1) * sizeof *to->list)};
     for (size_t i = 0; to->list != NULL && i < from->count; i++) {
-        to->list[i].number = from->list[i].number;
-        if (!keep(&to->list[i].value, from->list[i].value, arena)) return false;
+        if (!is_kept(wish, from->list[i].number)) continue;
+        struct cg_opt *opt = &to->list[to->count++];
+        opt->number = from->list[i].number;
+        if (!keep(&opt->value, from->list[i].value, arena)) return false;
     }
     return to->list != NULL;
 }
 
 static bool keep_wish(struct kept *kept, const struct cg_wish *wish, struct cg_arena *arena) {
     return keep(&kept->rest, wish->rest, arena) && keep(&kept->query, wish->request->query, arena) &&
-           keep(&kept->payload, wish->request->payload, arena) &&
-           keep_options(&kept->options, &wish->request->options, arena);
+           keep(&kept->payload, wish->request->payload, arena) && keep_options(&kept->options, wish, arena);
 }
 
 static int merge(struct cg_opts *to, const struct cg_opt *host, const struct cg_opts *uri, const struct cg_opts *own,

@@ -5,7 +5,8 @@
 #include "base/text.h"
 
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
-    *tally = (struct cg_tally){.arena = arena, .mapping = mapping};
+    *tally = (struct cg_tally){
+        .arena = arena, .mapping = mapping, .finish = mapping->finish, .expected = (uint32_t)mapping->member_count};
     tally->last_answer = &tally->answers;
     tally->last_refusal = &tally->refusals;
     if (mapping->member_count == 0) return true;
@@ -16,6 +17,11 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
     return true;
 }
 
+void cg_tally_expect_one(struct cg_tally *tally) {
+    tally->finish = (struct cg_finish){.rule = CG_FINISH_ALL};
+    tally->expected = 1;
+}
+
 void cg_tally_fini(struct cg_tally *tally) { cg_lookup_fini(&tally->by_who); }
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
@@ -24,9 +30,7 @@ static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
     tally->seen_count++;
 }
 
-uint32_t cg_tally_missing(const struct cg_tally *tally) {
-    return (uint32_t)tally->mapping->member_count - tally->seen_count;
-}
+uint32_t cg_tally_missing(const struct cg_tally *tally) { return tally->expected - tally->seen_count; }
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
     return cg_member_set_has(tally->seen, member);
@@ -276,15 +280,15 @@ void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const s
 }
 
 static uint32_t lacks_members(const struct cg_tally *tally, double share) {
-    double wanted = share * (double)tally->mapping->member_count;
-    if (tally->mapping->member_count == 0) return UINT32_MAX;
+    double wanted = share * tally->expected;
+    if (tally->expected == 0) return UINT32_MAX;
     if (wanted <= tally->seen_count) return 0;
     uint32_t whole = (uint32_t)wanted;
     return whole + (whole < wanted ? 1 : 0) - tally->seen_count;
 }
 
 uint32_t cg_tally_lacks(const struct cg_tally *tally) {
-    const struct cg_finish *finish = &tally->mapping->finish;
+    const struct cg_finish *finish = &tally->finish;
     switch (finish->rule) {
     case CG_FINISH_DEADLINE: break;
     case CG_FINISH_ALL: return lacks_members(tally, 1);
@@ -295,17 +299,15 @@ uint32_t cg_tally_lacks(const struct cg_tally *tally) {
 }
 
 bool cg_tally_is_finished(const struct cg_tally *tally, const char **ended_by) {
-    const struct cg_mapping *mapping = tally->mapping;
+    const struct cg_finish *finish = &tally->finish;
     if (tally->awaited != NULL) return false;
-    switch (mapping->finish.rule) {
+    switch (finish->rule) {
     case CG_FINISH_DEADLINE: return false;
-    case CG_FINISH_ALL:
-        *ended_by = "all";
-        return mapping->member_count > 0 && tally->seen_count == mapping->member_count;
+    case CG_FINISH_ALL: *ended_by = "all"; return tally->expected > 0 && tally->seen_count == tally->expected;
     case CG_FINISH_QUORUM:
         *ended_by = "quorum";
-        return mapping->member_count > 0 && tally->seen_count >= mapping->finish.quorum * (double)mapping->member_count;
-    case CG_FINISH_COUNT: *ended_by = "count"; return tally->answered >= mapping->finish.count;
+        return tally->expected > 0 && tally->seen_count >= finish->quorum * tally->expected;
+    case CG_FINISH_COUNT: *ended_by = "count"; return tally->answered >= finish->count;
     }
     return false;
 }

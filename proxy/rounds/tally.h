@@ -34,6 +34,8 @@ struct cg_awaited {
 struct cg_tally {
     struct cg_arena *arena;
     const struct cg_mapping *mapping;
+    struct cg_finish finish;
+    uint32_t expected;       /* members known beforehand, of whom answers are waited for */
     struct cg_lookup by_who; /* of struct cg_held_answer */
     struct cg_answer *answers, **last_answer;
     struct cg_refusal *refusals, **last_refusal;
@@ -59,6 +61,8 @@ enum cg_tally_result {
 
 /* False: out of memory. */
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping);
+/* Of a request to one of the mapping's members: it ends with that one's answer. */
+void cg_tally_expect_one(struct cg_tally *tally);
 void cg_tally_fini(struct cg_tally *tally);
 
 /* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. The latest of a member's answers is the one with the
@@ -78,7 +82,7 @@ enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const stru
 void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason);
 
-uint32_t cg_tally_missing(const struct cg_tally *tally); /* configured members without an answer */
+uint32_t cg_tally_missing(const struct cg_tally *tally); /* expected members without an answer */
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
 /* Nothing of an answer of this member has come. */
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member);

@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "model/forward.h"
 #include "model/mapping.h"
+#include "model/stand_in.h"
 #include "settings/security_group.h"
 
 #include <stdio.h>
@@ -39,27 +40,29 @@ const struct cg_kind cg_kind_leisure = {
 
 static void print_stand_in(struct cg_out *out, const struct cg_row *row, const void *target) {
     const struct cg_draft *draft = target;
-    cg_out_text(out, row->key, draft->mapping.anonymise ? "members" : "group");
+    cg_out_text(out, row->key, draft->mapping.stand_in == CG_STAND_IN_MEMBERS ? "members" : "group");
 }
 
 const struct cg_kind cg_kind_stand_in = {.print = print_stand_in};
 
-/* R19. Standing in for each member is how a reply hides them; reaching them through the gateway comes with the CoAP
- * front. */
-static void read_privacy(struct cg_reader *reader, struct cg_draft *draft) {
+static void read_stand_in(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     struct cg_mapping *mapping = &draft->mapping;
     const json_t *json = cg_read_member(draft->at, draft->json, "stand_in", &at);
-    const char *stand_in = json == NULL ? "group" : json_is_string(json) ? json_string_value(json) : "";
-    bool members = strcmp(stand_in, "members") == 0;
-    if (!members && strcmp(stand_in, "group") != 0) {
-        cg_mistake_at(reader, &at, "must be \"group\" or \"members\"");
-    } else if (members && !mapping->anonymise) {
-        cg_mistake_at(reader, &at, "\"members\" without \"anonymise\": true is not part of this version");
-    }
+    const char *text = json_is_string(json) ? json_string_value(json) : "";
+    bool is_members = json == NULL ? mapping->anonymise : strcmp(text, "members") == 0;
+    mapping->stand_in = is_members ? CG_STAND_IN_MEMBERS : CG_STAND_IN_GROUP;
+    if (json == NULL || is_members || strcmp(text, "group") == 0) return;
+    cg_mistake_at(reader, &at, "must be \"group\" or \"members\"");
+}
+
+/* R19. Who hides the members has to stand in for them (GCP). */
+static void check_privacy(struct cg_reader *reader, const struct cg_draft *draft) {
+    struct cg_at at;
+    const struct cg_mapping *mapping = &draft->mapping;
     if (!mapping->anonymise) return;
     cg_read_member(draft->at, draft->json, "anonymise", &at);
-    if (!members) cg_mistake_at(reader, &at, "needs \"stand_in\": \"members\"");
+    if (mapping->stand_in != CG_STAND_IN_MEMBERS) cg_mistake_at(reader, &at, "needs \"stand_in\": \"members\"");
     if (mapping->security == CG_SECURITY_RELAY) {
         cg_mistake_at(reader, &at, "cannot be with \"relay\": the client must know whom it hears");
     }
@@ -95,6 +98,8 @@ static const char *segment_fault(struct cg_reader *reader, struct cg_slice path,
     if (segment.len == 0 && path.data + path.len == segment.data) return "must not end in '/'";
     if (segment.len == 0) return "must not have an empty segment (\"//\")";
     if (cg_uri_is_dot_segment(segment)) return "must not have a \".\" or \"..\" segment";
+    if (cg_stand_in_is_marker(segment))
+        return "must not have the segment \"" CG_STAND_IN_MARKER "\", which leads to single members";
     bool has_query = memchr(segment.data, '?', segment.len) != NULL;
     int err = cg_uri_decompose(&opts, &reader->scratch, with_slash, CG_SLICE_NONE, CG_SLICE_NONE, CG_SLICE_NONE);
     if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
@@ -282,7 +287,8 @@ static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const
     cg_read_members(reader, &draft);
     cg_read_finish(reader, &draft);
     cg_read_grants(reader, &draft);
-    read_privacy(reader, &draft);
+    read_stand_in(reader, &draft);
+    check_privacy(reader, &draft);
     check_forward(reader, &draft, unique);
     *mapping = draft.mapping;
 }

@@ -303,9 +303,10 @@ static const struct cg_row mapping_rows[] = {
     {"cache", &cg_kind_only_false, .fallback = "false", .says = LATER},
     {"aggregate", &cg_kind_only_false, .fallback = "false", .says = LATER},
     {"anonymise", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.anonymise), .fallback = "false",
-     .says = "Neither kid nor address of a member leaves; needs \"stand_in\": \"members\"."},
+     .says = "Neither kid nor address of a member leaves; \"stand_in\" is \"members\" then."},
     {"stand_in", &cg_kind_stand_in, .json = "'enum': ['group', 'members']", .fallback = "'group'",
-     .says = "\"members\" goes with \"anonymise\" only in this version."},
+     .says = "\"members\": single members are reached at the path, /.member/ and their name, by unicast, and replies "
+             "name the gateway as where they are. Default: \"group\", \"members\" where \"anonymise\"."},
     {"check_signature", &cg_kind_check_signature, CG_ROW_PLACE(struct cg_draft, mapping.check_signature),
      .fallback = "null", .flags = CG_ROW_FILE_ONLY,
      .says =

@@ -124,6 +124,36 @@ def test_a_single_member_is_asked_by_unicast(lights, capture, options):
     assert tap.messages() == []
 
 
+@pytest.mark.parametrize("options", [[], ["--no-group-mode"], ["--no-pairwise"]])
+def test_a_member_by_name(lights, capture, options):
+    """A pairwise-only group, too, which cannot be asked by multicast."""
+    tap = capture()
+    gate, keys, fleet = lights(3, options=options, stand_in="members")
+    reply = gate.get_json("/lights/.member/lights-12/status")
+    (answer,) = verified(reply, 1)
+    assert (answer["member"], answer["kid"], answer["via"]) == ("lights-12", "12", "unicast")
+    assert reply["summary"]["expected"] == 1
+    assert tap.messages() == []
+
+
+def without_addresses(keys):
+    """The gateway's file does not say where the members are."""
+    data = json.loads(keys.gateway.read_text())
+    for peer in data["peers"].values():
+        del peer["address"]
+    keys.gateway.write_text(json.dumps(data))
+    return keys
+
+
+def test_a_member_is_found_where_it_was_verified(lights, new_keys, capture):
+    gate, keys, fleet = lights(3, keys=without_addresses(new_keys(3)), stand_in="members")
+    problem = check_problem(gate.request("/lights/.member/lights-11/status"), 502, "cannot-emit")
+    assert "where member lights-11 is" in problem["detail"]
+    verified(gate.get_json("/lights/status"), 3)
+    (answer,) = verified(gate.get_json("/lights/.member/lights-11/status"), 1)
+    assert answer["via"] == "unicast"
+
+
 def test_large_answers_come_in_blocks(lights):
     gate, keys, fleet = lights(4)
     bodies = [answer["body"] for answer in verified(gate.get_json("/lights/big"), 4)]

@@ -256,6 +256,8 @@ static void names_and_paths(void **state) {
         {MAPPING(",'path':'/a/./m'"), "/mappings/0/path", "\".\" or \"..\" segment"},
         {MAPPING(",'path':'/..'"), "/mappings/0/path", "\".\" or \"..\" segment"},
         {MAPPING(",'path':'/a/%2E%2e/m'"), "/mappings/0/path", "\".\" or \"..\" segment"},
+        {MAPPING(",'path':'/a/.member/m'"), "/mappings/0/path", "the segment \".member\", which leads to single"},
+        {MAPPING(",'path':'/%2emember'"), "/mappings/0/path", "the segment \".member\", which leads to single"},
         {MAPPING(",'path':'/a b'"), "/mappings/0/path", "has a character that must be percent-encoded"},
         {MAPPING(",'path':'/a?b'"), "/mappings/0/path", "has a character that must be percent-encoded"},
         {MAPPING(",'path':'/a#b'"), "/mappings/0/path", "has a character that must be percent-encoded"},
@@ -325,8 +327,7 @@ static void times_and_counts(void **state) {
          "/mappings/1/forward", "/mappings/0/forward"},
         {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
         {MAPPING(",'aggregate':true"), "/mappings/0/aggregate", "is not part of this version"},
-        {MAPPING(",'anonymise':true"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
-        {MAPPING(",'stand_in':'members'"), "/mappings/0/stand_in", "is not part of this version"},
+        {MAPPING(",'anonymise':true,'stand_in':'group'"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
         {MAPPING(",'stand_in':1"), "/mappings/0/stand_in", "must be \"group\" or \"members\""},
         {MAPPING(",'check_signature':'f'"), "/mappings/0/check_signature", "only a mapping with"},
     };

@@ -43,8 +43,8 @@ static const char whole[] =
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
     "'cache':false,'aggregate':false,'anonymise':false,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
-    "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3'},"
-    "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true}]}";
+    "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3','anonymise':true},"
+    "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'}]}";
 
 static void an_empty_file_has_all_defaults(void **state) {
     (void)state;
@@ -100,6 +100,7 @@ static void a_short_mapping_has_all_defaults_R58(void **state) {
     assert_int_equal(m->requests_per_minute, 0);
     assert_int_equal(m->grant_count, 0);
     assert_false(m->complete || m->repair_unicast || m->forward || m->anonymise);
+    assert_int_equal(m->stand_in, CG_STAND_IN_GROUP);
     const struct cg_mapping *u = cg_mapping_by_name(config, "u");
     assert_int_equal(u->methods, CG_METHODS_ALL);
     assert_int_equal(u->grant_count, 1);
@@ -209,6 +210,10 @@ static void check_whole(const struct cg_config *config) {
     assert_int_equal(both->targets[1].hops, 3);
     assert_int_equal(both->finish.rule, CG_FINISH_COUNT);
     assert_int_equal(both->finish.count, 3);
+    assert_true(both->anonymise);
+    assert_int_equal(both->stand_in, CG_STAND_IN_MEMBERS); /* whoever hides them stands in for them */
+    assert_int_equal(config->mappings[2].stand_in, CG_STAND_IN_MEMBERS);
+    assert_false(config->mappings[2].anonymise);
     struct cg_slice rest;
     assert_ptr_equal(cg_forward_find(config, cg_slice_str("coap://224.0.1.188/a/x"), &rest), &config->mappings[2]);
     assert_true(cg_slice_is(rest, "/x"));

@@ -1,0 +1,68 @@
+"""PATH/.member/NAME: one member of a mapping, by unicast (GCP, "Reverse-Proxies")."""
+
+import pytest
+
+from conftest import plain_mapping
+from probe import Tap, check_problem, log_lines
+from protected import AUTHORIZED, TESTER
+
+
+@pytest.fixture
+def lamps(members, gateway):
+    """lamps(count, …): a gateway that stands in for its members, which are called lamp-1 and so on."""
+
+    def start(count=3, *arguments, **more):
+        fleet = members(count, *arguments)
+        named = [{"name": f"lamp-{i + 1}", "address": address} for i, address in enumerate(fleet.texts)]
+        particulars = {"stand_in": "members", "members": named, **more}
+        return gateway({"clients": TESTER, "mappings": [plain_mapping(fleet, **particulars)]}), fleet
+
+    return start
+
+
+def test_one_member_is_asked_and_no_group(lamps, group):
+    gate, fleet = lamps(3)
+    with Tap(group) as tap:
+        reply = gate.get_json("/lights/.member/lamp-2/status?x=1")
+        assert tap.packets() == []
+    (answer,) = reply["answers"]
+    assert (answer["member"], answer["from"], answer["via"]) == ("lamp-2", fleet.texts[1], "unicast")
+    summary = reply["summary"]
+    assert (summary["answered"], summary["expected"], summary["missing"], summary["ended_by"]) == (1, 1, 0, "all")
+    (line,) = log_lines(gate, "exchange")
+    assert line["member"] == "lamp-2"
+
+
+def test_a_member_that_does_not_exist(lamps, group):
+    gate, fleet = lamps(2)
+    with Tap(group) as tap:
+        for path in (".member", ".member/", ".member/lamp-3", "%2Emember/lamp-3/status", ".member/" + fleet.texts[0]):
+            problem = check_problem(gate.request("/lights/" + path), 404, "not-found")
+            assert "/lights/.member/NAME" in problem["detail"]
+        assert tap.packets() == []
+
+
+def test_only_a_mapping_that_says_so_stands_in_for_members(lamps, group):
+    gate, fleet = lamps(1, stand_in="group")
+    with Tap(group) as tap:
+        problem = check_problem(gate.request("/lights/.member/lamp-1"), 404, "not-found")
+        assert '"stand_in": "members"' in problem["detail"]
+        assert tap.packets() == []
+
+
+def test_large_answers_come_in_blocks(lamps):
+    gate, fleet = lamps(2)
+    (answer,) = gate.get_json("/lights/.member/lamp-1/big")["answers"]
+    assert len(answer["body"]) == 4096
+
+
+def test_what_one_member_is_told_the_others_are_not(lamps):
+    gate, fleet = lamps(3, unsafe_methods=True, clients=["tester", "anonymous"])
+    before = lights_of(gate)
+    reply = gate.request("/lights/.member/lamp-2/light", "PUT", {"Content-Type": "text/plain", **AUTHORIZED}, b"dim")
+    assert reply.status // 100 == 2, reply
+    assert lights_of(gate) == {**before, "lamp-2": "dim"}
+
+
+def lights_of(gate):
+    return {answer["member"]: answer["body"] for answer in gate.get_json("/lights/light")["answers"]}
