@@ -73,7 +73,7 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const str
         .rate = config->sequence_rate, .require_clock = config->require_clock, .lock = &protectors->lock};
     struct cg_store_backend *backend = cg_sqlite_new(config->state, &options);
     if (backend == NULL) return cg_problem_no_memory(problem);
-    protectors->store = cg_store_thread_open(uv, backend, problem);
+    protectors->store = cg_store_thread_open(uv, backend, &cg_store_watch, problem);
     if (protectors->store == NULL) return CG_E_STORE;
     protectors->senders.store = cg_store_thread_store(protectors->store);
     return CG_OK;

@@ -152,7 +152,7 @@ static int load_and_run(struct cg_program *program) {
     int status = CG_EXIT_SETTINGS;
     if (first.load.config == NULL) {
         cg_settings_print_mistakes(program->file, first.load.err, &first.load.mistakes);
-    } else if ((program->log = cg_log_writer_open()) == NULL) {
+    } else if ((program->log = cg_log_writer_open(CG_LOG_PATIENCE_MS)) == NULL) {
         cg_log(CG_LOG_ERROR, "start", "no memory or no thread for the log");
         status = EXIT_FAILURE;
     } else {

@@ -157,13 +157,14 @@ static struct cg_crypto_job *next_at_desk(struct cg_crypto_pool *pool) {
 
 static void on_desk(uv_idle_t *desk) {
     struct cg_crypto_pool *pool = desk->data;
-    const uint64_t end_ns = uv_hrtime() + DESK_NS;
+    const uint64_t end_ns = uv_hrtime() + pool->desk_ns;
     struct cg_crypto_job *job;
     uv_idle_stop(desk);
-    while (uv_hrtime() < end_ns && (job = next_at_desk(pool)) != NULL) {
+    do {
+        if ((job = next_at_desk(pool)) == NULL) break;
         job->run(job);
         job->done(job);
-    }
+    } while (uv_hrtime() < end_ns);
     start_up_to(pool, pool->running + count_waiting(pool)); /* those that run may be long */
 }
 
@@ -230,7 +231,8 @@ static void pool_cancel(struct cg_crypto *crypto, struct cg_crypto_lane *lane) {
 static const struct cg_crypto_ops pool_ops = {.submit = pool_submit, .cancel = pool_cancel};
 
 void cg_crypto_pool_init(struct cg_crypto_pool *pool, uv_loop_t *uv, unsigned threads) {
-    *pool = (struct cg_crypto_pool){.crypto.ops = &pool_ops, .uv = uv, .most = threads * SHIFTS_A_THREAD};
+    *pool = (struct cg_crypto_pool){
+        .crypto.ops = &pool_ops, .uv = uv, .most = threads * SHIFTS_A_THREAD, .desk_ns = DESK_NS};
     CG_CHECK(uv_mutex_init(&pool->lock) == 0 && uv_idle_init(uv, &pool->desk) == 0);
     pool->desk.data = pool;
 }

@@ -19,6 +19,7 @@ struct cg_crypto_pool {
     struct cg_crypto_shift *shifts;                  /* in the pool; the loop's own, as is what follows */
     unsigned running, most;                          /* shifts */
     uv_idle_t desk;                                  /* runs when the loop may do some itself */
+    uint64_t desk_ns;                                /* for how long in a turn: a millisecond, but in tests */
 };
 
 /* `threads`: of libuv's pool. */

@@ -23,6 +23,7 @@ enum {
 
 struct cg_log_writer {
     struct cg_log_out out;
+    uint64_t patience_ms;
     uv_thread_t thread;
     uv_mutex_t mutex;
     uv_cond_t work, settled;
@@ -213,7 +214,7 @@ static bool is_settled(const struct cg_log_writer *writer, enum settling what) {
 
 /* With the mutex held: or until that takes too long. */
 static void wait_until_settled(struct cg_log_writer *writer, enum settling what) {
-    uint64_t end_ns = uv_hrtime() + CG_LOG_PATIENCE_MS * UINT64_C(1000000);
+    uint64_t end_ns = uv_hrtime() + writer->patience_ms * 1000000;
     while (!is_settled(writer, what)) {
         uint64_t now_ns = uv_hrtime();
         if (now_ns >= end_ns) return;
@@ -248,10 +249,11 @@ static bool make_locks(struct cg_log_writer *writer) {
     return false;
 }
 
-struct cg_log_writer *cg_log_writer_open(void) {
+struct cg_log_writer *cg_log_writer_open(uint64_t patience_ms) {
     struct cg_log_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL) return NULL;
     writer->out = (struct cg_log_out){.put = put_line, .settle = settle};
+    writer->patience_ms = patience_ms;
     if (!make_locks(writer)) {
         free(writer);
         return NULL;

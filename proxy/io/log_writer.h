@@ -10,17 +10,19 @@ struct cg_log_writer;
 
 #define CG_LOG_RING_BYTES (256 << 10)
 
-/* From now on it takes what cg_log says. NULL: no memory, or no thread. */
-struct cg_log_writer *cg_log_writer_open(void) CG_MUST_CHECK;
+/* How long an orderly end and a failed check wait for what is queued. */
+#define CG_LOG_PATIENCE_MS 150
+
+/* From now on it takes what cg_log says. `patience_ms`: CG_LOG_PATIENCE_MS, but for tests, which must not depend on how
+ * soon a busy machine lets a thread run. NULL: no memory, or no thread. */
+struct cg_log_writer *cg_log_writer_open(uint64_t patience_ms) CG_MUST_CHECK;
 
 /* Lines that nobody will read: no room, or stderr took them not. From any thread. */
 uint64_t cg_log_writer_lost(struct cg_log_writer *writer);
 
 /* What is in the ring is written, then lines go straight to stderr again. A write that still blocks after
- * CG_LOG_PATIENCE_MS is left to the end of the process, with the writer: nothing that is said then blocks either.
+ * its patience is left to the end of the process, with the writer: nothing that is said then blocks either.
  * Nobody else may be logging. NULL is fine. */
 void cg_log_writer_close(struct cg_log_writer *writer);
-
-#define CG_LOG_PATIENCE_MS 150
 
 #endif

@@ -9,9 +9,9 @@
 #include "base/container.h"
 #include "base/log.h"
 
-#define CHECK_NS  (2 * UINT64_C(1000000000)) /* between checks of a store that nobody uses */
 #define SILENT_NS (2 * UINT64_C(1000000000)) /* a call that runs for longer is trouble */
-#define LOOK_MS   1000                       /* between the loop's looks whether there is one */
+
+const struct cg_store_watch cg_store_watch = {.now_ns = uv_hrtime, .look_ms = 1000, .check_ms = 2000};
 
 struct queue {
     struct cg_store_job *first, *last;
@@ -20,6 +20,7 @@ struct queue {
 struct cg_store_thread {
     struct cg_store store;
     struct cg_store_backend *backend; /* the thread's */
+    const struct cg_store_watch *watch;
     uv_thread_t thread;
     uv_async_t async;
     uv_timer_t looks;
@@ -68,7 +69,7 @@ static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
 }
 
 static void begin_call(struct cg_store_thread *thread) {
-    thread->busy_since_ns = uv_hrtime();
+    thread->busy_since_ns = thread->watch->now_ns();
     uv_mutex_unlock(&thread->mutex);
 }
 
@@ -106,7 +107,7 @@ static bool has_to_wait(const struct cg_store_thread *thread) {
 /* The next job, when there is one; NULL when there is none any more. */
 static struct cg_store_job *wait_for_job(struct cg_store_thread *thread) {
     while (has_to_wait(thread)) {
-        int status = uv_cond_timedwait(&thread->work, &thread->mutex, CHECK_NS);
+        int status = uv_cond_timedwait(&thread->work, &thread->mutex, thread->watch->check_ms * 1000000);
         if (status == UV_ETIMEDOUT && has_to_wait(thread)) check(thread);
     }
     return get(&thread->asked);
@@ -145,7 +146,7 @@ static bool report(struct cg_store_thread *thread) {
 
 /* How long the running call has taken, where that is too long; 0: it has not, or there is none. With the mutex held. */
 static unsigned silent_s(const struct cg_store_thread *thread) {
-    const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : uv_hrtime() - thread->busy_since_ns;
+    const uint64_t busy_ns = thread->busy_since_ns == 0 ? 0 : thread->watch->now_ns() - thread->busy_since_ns;
     return busy_ns > SILENT_NS ? (unsigned)(busy_ns / 1000000000) : 0;
 }
 
@@ -251,7 +252,7 @@ static void submit(struct cg_store *store, struct cg_store_job *job) {
 static const struct cg_store_ops ops = {.submit = submit};
 
 struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_backend *backend,
-                                             struct cg_problem *problem) {
+                                             const struct cg_store_watch *watch, struct cg_problem *problem) {
     struct cg_store_thread *thread = calloc(1, sizeof *thread);
     int status = thread == NULL ? UV_ENOMEM : uv_async_init(loop, &thread->async, on_async);
     if (status != 0) {
@@ -260,9 +261,10 @@ struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_ba
     }
     thread->store.ops = &ops;
     thread->backend = backend;
+    thread->watch = watch;
     thread->async.data = thread->looks.data = thread;
     CG_CHECK(uv_timer_init(loop, &thread->looks) == 0);
-    CG_CHECK(uv_timer_start(&thread->looks, on_look, LOOK_MS, LOOK_MS) == 0);
+    CG_CHECK(uv_timer_start(&thread->looks, on_look, watch->look_ms, watch->look_ms) == 0);
     uv_unref((uv_handle_t *)&thread->looks);
     CG_CHECK(uv_mutex_init(&thread->mutex) == 0);
     CG_CHECK(uv_cond_init(&thread->work) == 0);

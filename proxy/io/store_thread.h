@@ -12,8 +12,19 @@ struct cg_store_thread;
 
 typedef void (*cg_store_closed_fn)(void *ctx);
 
-/* Takes the backend over in any case: only the thread touches it, and frees it in the end. NULL with *problem. */
+/* What it goes by; tests have a clock that they move themselves. */
+struct cg_store_watch {
+    uint64_t (*now_ns)(void); /* monotonic, from any thread */
+    uint64_t look_ms;         /* between the loop's looks whether a call hangs */
+    uint64_t check_ms;        /* between checks of a store that nobody uses */
+};
+
+extern const struct cg_store_watch cg_store_watch; /* the system's clock, 1 s, 2 s */
+
+/* Takes the backend over in any case: only the thread touches it, and frees it in the end. `watch` stays the caller's,
+ * and as long as the thread. NULL with *problem. */
 struct cg_store_thread *cg_store_thread_open(uv_loop_t *loop, struct cg_store_backend *backend,
+                                             const struct cg_store_watch *watch,
                                              struct cg_problem *problem) CG_MUST_CHECK;
 
 /* What the core submits to, from the loop. */

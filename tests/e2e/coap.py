@@ -200,13 +200,13 @@ class Endpoint:
         data, source = self.socket.recvfrom(65536)
         return data, source[:2]
 
-    def receive(self, timeout=2.0):
+    def receive(self, timeout=10.0):
         got = self.receive_bytes(timeout)
         return None if got is None else Received(Message.parse(got[0]), got[1], time.monotonic(), got[0])
 
-    def collect(self, count=None, timeout=2.0):
-        """Whatever comes until there are `count`, or until `timeout` seconds are over."""
-        end, found = time.monotonic() + timeout, []
+    def collect(self, count=None, timeout=None):
+        """Whatever comes until there are `count`, or until `timeout` seconds are over: long ones where a number is expected."""
+        end, found = time.monotonic() + (timeout or (2 if count is None else 20)), []
         while count is None or len(found) < count:
             got = self.receive(end - time.monotonic())
             if got is None:
@@ -214,7 +214,7 @@ class Endpoint:
             found.append(got)
         return found
 
-    def request(self, to, path="", method=GET, timeout=3.0, **more):
+    def request(self, to, path="", method=GET, timeout=10.0, **more):
         """A Confirmable request and its piggybacked or separate response."""
         message = self.send(to, path, method, type=CON, **more)
         for got in iter(lambda: self.receive(timeout), None):

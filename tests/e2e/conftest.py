@@ -85,7 +85,7 @@ class Program:
         if self.running():
             self.process.send_signal(how)
         try:
-            status = self.process.wait(timeout=10)
+            status = self.process.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -153,10 +153,20 @@ class Gateway(Program):
                          stdout=subprocess.DEVNULL)
 
     def log(self):
-        """What it has said: a thread of its own writes that, a moment later."""
-        if self.running():
-            time.sleep(0.05)
+        """What it has said. A thread of its own writes that, in a moment or, on a busy machine, later: when all threads sleep,
+        and sleep again after more than the 2 ms for which that one gathers lines."""
+        end, asleep = time.monotonic() + 1, 0
+        while self.running() and asleep < 2 and time.monotonic() < end:
+            time.sleep(0.01)
+            asleep = asleep + 1 if self._sleeps() else 0
         return super().log()
+
+    def _sleeps(self):
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        try:
+            return all((task / "stat").read_text().rpartition(")")[2].split()[0] == "S" for task in tasks.iterdir())
+        except OSError:  # one has just ended
+            return False
 
     def write_settings(self, settings):
         self.file.write_text(json.dumps(settings, indent=1))

@@ -325,8 +325,8 @@ def test_an_impatient_person(tmp_path, group):
     time.sleep(1)
     start = time.monotonic()
     process.send_signal(2)
-    out, _ = process.communicate(timeout=10)
-    assert time.monotonic() - start < 3 and process.returncode == 1
+    out, _ = process.communicate(timeout=40)
+    assert time.monotonic() - start < 30 and process.returncode == 1
     assert "ended by a signal" in out
 
 

@@ -76,7 +76,7 @@ def test_the_end_does_not_wait_for_a_reader(gateway, members, tmp_path):
     flood(gate, FLOOD)
     start = time.monotonic()
     assert gate.stop() == 0
-    assert time.monotonic() - start < 6
+    assert time.monotonic() - start < 25
     os.close(reader)
 
 

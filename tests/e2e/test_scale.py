@@ -88,7 +88,7 @@ def test_others_are_served_meanwhile(members, gateway, new_group):
     while pending.is_alive():
         begin = time.monotonic()
         assert gate.request("/few/light").summary["answered"] == 3
-        assert time.monotonic() - begin < 2
+        assert time.monotonic() - begin < 10
         asked += 1
     assert asked > 3
     summary = pending.result().summary

@@ -326,7 +326,7 @@ def test_a_gateway_on_a_slow_disk_listens_at_once(slow_disk, lights, group, gate
     begin = time.monotonic()
     gate = gateway(file)
     assert serves_plain(gate)
-    assert time.monotonic() - begin < 4  # not one fsync
+    assert time.monotonic() - begin < 5  # not one fsync
     wait_until(lambda: ready(gate)[0] == 503)
     assert "the store has not answered for" in ready(gate)[1]
     slow_disk.unlink()
@@ -346,5 +346,5 @@ def test_the_end_does_not_wait_for_a_slow_disk(slow_disk, lights, group, gateway
         wait_until(lambda: "has not answered" in ready(gate)[1])
     begin = time.monotonic()
     assert gate.stop() == 0
-    assert time.monotonic() - begin < 5.2
+    assert time.monotonic() - begin < 9.5  # five seconds, and not for two of them
     slow_disk.unlink()

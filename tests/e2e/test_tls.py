@@ -197,7 +197,7 @@ def test_a_client_that_leaves_during_a_request(secure, authority):
         s.settimeout(0.3)
         with pytest.raises(TimeoutError):
             s.recv(1)
-    wait_for(lambda: "ended_by=client" in secure.log(), timeout=10)
+    wait_for(lambda: "ended_by=client" in secure.log())
 
 
 def renew(server, authority, name):

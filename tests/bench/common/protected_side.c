@@ -95,7 +95,7 @@ static void open_store(struct bench_protected_side *side) {
     if (cg_sqlite_init_state(side->folder, &problem) < 0) end_program(problem.detail);
     struct cg_store_backend *backend = cg_sqlite_new(side->folder, NULL);
     CG_CHECK(backend != NULL && backend->ops->claim(backend, &own_numbers, &failure) == CG_OK);
-    side->store = cg_store_thread_open(&side->loop.uv, backend, &problem);
+    side->store = cg_store_thread_open(&side->loop.uv, backend, &cg_store_watch, &problem);
     if (side->store == NULL) end_program(problem.detail);
     side->senders.store = cg_store_thread_store(side->store);
 }

@@ -123,7 +123,7 @@ static void read_control(const struct cmsghdr *header, struct fake_received *rec
 void fake_member_receive(struct fake_member *member, struct fake_received *received) {
     *received = (struct fake_received){0};
     struct pollfd waiting = {.fd = member->fd, .events = POLLIN};
-    assert_int_equal(poll(&waiting, 1, 5000), 1);
+    assert_int_equal(poll(&waiting, 1, 60000), 1);
     union {
         char bytes[256];
         struct cmsghdr align;

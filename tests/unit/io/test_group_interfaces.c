@@ -122,7 +122,7 @@ static void wait_for(struct side *side, size_t count) {
     uv_timer_t patience;
     uv_timer_init(&side->uv, &patience);
     uv_update_time(&side->uv);
-    uv_timer_start(&patience, on_patience_over, 5000, 0);
+    uv_timer_start(&patience, on_patience_over, 60000, 0);
     while (side->received < count) uv_run(&side->uv, UV_RUN_ONCE);
     uv_close((uv_handle_t *)&patience, NULL);
     uv_run(&side->uv, UV_RUN_NOWAIT);

@@ -1,4 +1,6 @@
-/* The log of a process that must not wait, with a standard error that nobody reads, that is gone, or that is full. */
+/* The log of a process that must not wait, with a standard error that nobody reads, that is gone, or that is full. The
+ * hard thing: on a busy machine the writer's thread may run late, so nothing here depends on when it does, and whoever
+ * forks does so while there is no such thread. */
 #include "io/log_writer.h"
 
 #include <fcntl.h>
@@ -16,6 +18,7 @@
 #include "base/check.h"
 
 enum { TEXT_MAX = 4 << 20, PIPE_BYTES = 4096, FLOOD = 6000 };
+enum { PATIENT_MS = 60000, IMPATIENT_MS = 20 };
 
 struct place {
     int real_stderr;
@@ -25,7 +28,7 @@ struct place {
     size_t len;
 };
 
-static int setup(void **state) {
+static int setup_without_writer(void **state) {
     struct place *place = calloc(1, sizeof *place);
     int ends[2];
     place->text = calloc(1, TEXT_MAX);
@@ -35,9 +38,15 @@ static int setup(void **state) {
     assert_true(dup2(ends[1], STDERR_FILENO) >= 0);
     close(ends[1]);
     place->reader = ends[0];
-    place->writer = cg_log_writer_open();
-    assert_non_null(place->writer);
     *state = place;
+    return 0;
+}
+
+static int setup(void **state) {
+    setup_without_writer(state);
+    struct place *place = *state;
+    place->writer = cg_log_writer_open(PATIENT_MS);
+    assert_non_null(place->writer);
     return 0;
 }
 
@@ -54,7 +63,7 @@ static int teardown(void **state) {
 
 static void read_more(struct place *place) {
     struct pollfd fd = {.fd = place->reader, .events = POLLIN};
-    assert_int_equal(poll(&fd, 1, 20000), 1);
+    assert_int_equal(poll(&fd, 1, PATIENT_MS), 1);
     ssize_t got = read(place->reader, place->text + place->len, TEXT_MAX - 1 - place->len);
     assert_true(got > 0);
     place->len += (size_t)got;
@@ -74,12 +83,27 @@ static void say_many(unsigned from, unsigned to) {
     for (unsigned i = from; i < to; i++) cg_log(CG_LOG_INFO, "many", "line %u of a gateway that goes on", i);
 }
 
-/* "key=N" summed over all lines that have it. */
-static unsigned long long sum_of(const char *text, const char *key) {
-    unsigned long long sum = 0;
-    for (const char *at = text; (at = strstr(at, key)) != NULL; at += strlen(key))
-        sum += strtoull(at + strlen(key), NULL, 10);
-    return sum;
+static bool is_after(const char *at, const char *prefix, const char **after) {
+    *after = at + strlen(prefix);
+    return strncmp(at, prefix, strlen(prefix)) == 0;
+}
+
+/* How many of the lines of say_many are there or said to be lost. Whole lines, in order, none twice, and each notice
+ * stands where so many are missing as it says. */
+static unsigned long long told(const char *text) {
+    unsigned long long next = 0;
+    const char *number;
+    for (const char *at = text; *at != '\0'; at++) {
+        if (is_after(at, "level=info event=many msg=\"line ", &number)) {
+            assert_int_equal(strtoull(number, NULL, 10), next++);
+        } else {
+            assert_true(is_after(at, "level=warning event=log lost=", &number));
+            next += strtoull(number, NULL, 10);
+        }
+        at = strchr(at, '\n');
+        assert_non_null(at);
+    }
+    return next;
 }
 
 static void lines_come_out_in_order(void **state) {
@@ -103,21 +127,19 @@ static void nobody_reads(void **state) {
     struct place *place = *state;
     say_many(0, FLOOD);
     assert_true(cg_log_writer_lost(place->writer) > 0);
-    cg_log(CG_LOG_INFO, "more", "lost as well");
+    say_many(FLOOD, FLOOD + 1); /* lost as well, most likely */
     uint64_t lost = cg_log_writer_lost(place->writer);
     read_until(place, " lost_total=");
-    cg_log(CG_LOG_INFO, "again", "the end of it");
-    read_until(place, "the end of it\"\n");
+    say_many(FLOOD + 1, FLOOD + 2);
+    read_until(place, "line 6001 ");
     assert_int_equal(cg_log_writer_lost(place->writer), lost);
-    assert_int_equal(count(place->text, "event=many") + lost, FLOOD + 1);
-    assert_int_equal(sum_of(place->text, " lost="), lost);
-    const char *notice = strstr(place->text, " lost=");
-    assert_null(strstr(notice, "event=many")); /* it stands where they are missing */
+    assert_int_equal(count(place->text, "event=many") + lost, FLOOD + 2);
+    assert_int_equal(told(place->text), FLOOD + 2);
 }
 
-static bool all_is_told(const struct place *place, uint64_t said, uint64_t lost) {
-    return count(place->text, "\n") == said - lost + count(place->text, "event=log") &&
-           sum_of(place->text, " lost=") == lost;
+static void read_lines(struct place *place) {
+    do read_more(place);
+    while (place->text[place->len - 1] != '\n');
 }
 
 /* Whoever reads slowly gets whole lines, and hears of all that it misses. */
@@ -125,17 +147,16 @@ static void somebody_reads_slowly(void **state) {
     struct place *place = *state;
     for (unsigned round = 0; round < 8; round++) {
         say_many(round * FLOOD, (round + 1) * FLOOD);
-        cg_log(CG_LOG_INFO, "round", "number %u", round); /* lost, most likely */
         for (unsigned i = 0; i < 4; i++) {
             ssize_t got = read(place->reader, place->text + place->len, 3000);
             assert_true(got > 0);
             place->len += (size_t)got;
         }
     }
-    uint64_t lost = cg_log_writer_lost(place->writer);
-    assert_true(lost > 0);
-    while (!all_is_told(place, 8 * FLOOD + 8, lost)) read_more(place);
-    assert_int_equal(count(place->text, "\nlevel=") + 1, count(place->text, "\n"));
+    assert_true(cg_log_writer_lost(place->writer) > 0);
+    do read_lines(place);
+    while (told(place->text) < 8 * FLOOD);
+    assert_int_equal(told(place->text), 8 * FLOOD);
 }
 
 static void the_reader_has_gone(void **state) {
@@ -145,7 +166,8 @@ static void the_reader_has_gone(void **state) {
     place->reader = -1;
     cg_log_last_words("", 0);
     uint64_t lost = cg_log_writer_lost(place->writer);
-    assert_true(lost > FLOOD - PIPE_BYTES / 32 && lost <= FLOOD); /* the pipe had taken some */
+    assert_true(lost > FLOOD - PIPE_BYTES / 32 &&
+                lost <= FLOOD + 2); /* the pipe had taken some, or notices were among them */
     cg_log(CG_LOG_INFO, "more", "into the void");
     cg_log_last_words("", 0);
     assert_int_equal(cg_log_writer_lost(place->writer), lost + 1);
@@ -208,7 +230,7 @@ static void the_end_does_not_wait_for_ever(void **state) {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
-        struct cg_log_writer *writer = cg_log_writer_open();
+        struct cg_log_writer *writer = cg_log_writer_open(IMPATIENT_MS);
         say_many(0, FLOOD);
         cg_log_writer_close(writer);
         say_many(0, FLOOD);
@@ -223,7 +245,7 @@ static void a_bug_is_said_after_what_is_queued(void **state) {
     struct place *place = *state;
     pid_t child = fork();
     if (child == 0) {
-        struct cg_log_writer *writer = cg_log_writer_open();
+        struct cg_log_writer *writer = cg_log_writer_open(PATIENT_MS);
         if (writer != NULL) say_many(0, 20);
         CG_CHECK(1 + 1 == 3);
         _exit(0);
@@ -239,7 +261,7 @@ static void a_bug_with_nobody_to_read_it_still_ends_the_process(void **state) {
     (void)state;
     pid_t child = fork();
     if (child == 0) {
-        struct cg_log_writer *writer = cg_log_writer_open();
+        struct cg_log_writer *writer = cg_log_writer_open(IMPATIENT_MS);
         if (writer != NULL) say_many(0, FLOOD);
         CG_CHECK(1 + 1 == 3);
         _exit(0);
@@ -249,7 +271,8 @@ static void a_bug_with_nobody_to_read_it_still_ends_the_process(void **state) {
     assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
 }
 
-#define WITH_PIPE(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define WITH_PIPE(test)   cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define BEFORE_FORK(test) cmocka_unit_test_setup_teardown(test, setup_without_writer, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -261,9 +284,9 @@ int main(void) {
         WITH_PIPE(the_disk_is_full),
         WITH_PIPE(stderr_does_not_block),
         WITH_PIPE(the_end_waits_for_what_is_queued),
-        WITH_PIPE(the_end_does_not_wait_for_ever),
-        WITH_PIPE(a_bug_is_said_after_what_is_queued),
-        WITH_PIPE(a_bug_with_nobody_to_read_it_still_ends_the_process),
+        BEFORE_FORK(the_end_does_not_wait_for_ever),
+        BEFORE_FORK(a_bug_is_said_after_what_is_queued),
+        BEFORE_FORK(a_bug_with_nobody_to_read_it_still_ends_the_process),
     };
     signal(SIGPIPE, SIG_IGN); /* as the loop has it */
     return cmocka_run_group_tests_name("io/log_writer", tests, NULL, NULL);

@@ -21,7 +21,7 @@
 #include "legs/sender.h"
 #include "store/sqlite.h"
 
-enum { PATIENCE_MS = 20000, A_START = 1000000 + 100 * 60 /* a slow machine */ };
+enum { PATIENCE_MS = 60000, A_START = 1000000 + 100 * 60 /* a slow machine */ };
 
 #define NUMBERS_MAX (UINT64_C(1) << 31)
 
@@ -67,7 +67,7 @@ static _Noreturn void live(const char *folder, int pipe_fd) {
     struct cg_problem problem;
     struct cg_senders senders;
     uv_loop_init(&uv);
-    struct cg_store_thread *thread = cg_store_thread_open(&uv, cg_sqlite_new(folder, NULL), &problem);
+    struct cg_store_thread *thread = cg_store_thread_open(&uv, cg_sqlite_new(folder, NULL), &cg_store_watch, &problem);
     if (thread == NULL) _exit(5);
     cg_senders_init(&senders, cg_store_thread_store(thread));
     struct life life = {.wait.ready = on_number, .sender = cg_senders_get(&senders, &key), .pipe = pipe_fd};

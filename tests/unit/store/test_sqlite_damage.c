@@ -333,7 +333,7 @@ static void a_journal_that_is_no_file_is_not_waited_for(void **state) {
     struct side *side = *state;
     expect_range(side, &key_1, 0, 1);
     shell("mv %s-journal %s/journal && mkfifo %s-journal", db_path(side), side->top, db_path(side));
-    alarm(10); /* whoever waits is ended */
+    alarm(120); /* whoever waits is ended */
     expect_refusal(side, &key_1, CG_STORE_UNAVAILABLE, "castgate.db-journal is no file");
     struct cg_problem problem = {0};
     assert_int_equal(cg_sqlite_claim(side->folder, &key_2, &problem), CG_E_STORE);
