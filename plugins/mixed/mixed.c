@@ -2,6 +2,7 @@
  * nothing that a member sent may end its part early, so the boundary is drawn again until it occurs in no payload. */
 #include "builtin.h"
 #include "lend.h"
+#include "mixed/options.h"
 
 #include "base/buf.h"
 #include "wire/content_format.h"
@@ -47,12 +48,6 @@ static void put_string(struct cg_buf *to, struct castgate_slice text) {
     cg_buf_put_u8(to, '"');
 }
 
-static void put_byte_sequence(struct cg_buf *to, struct castgate_slice bytes) {
-    cg_buf_put_u8(to, ':');
-    cg_buf_put_base64(to, cg_borrow(bytes));
-    cg_buf_put_u8(to, ':');
-}
-
 /* Castgate-Member: "NAME";verified=source;kid=:EQ==:;via=multicast;ms=12 */
 static void put_member(struct cg_buf *to, const struct castgate_answer *answer) {
     put_string(to, answer->member);
@@ -60,7 +55,7 @@ static void put_member(struct cg_buf *to, const struct castgate_answer *answer) 
     cg_buf_put_str(to, cg_verified_name(answer->verified));
     if (answer->has_kid) {
         cg_buf_put_str(to, ";kid=");
-        put_byte_sequence(to, answer->kid);
+        cg_put_byte_sequence(to, answer->kid);
     }
     cg_buf_put_str(to, ";via=");
     cg_buf_put_str(to, cg_via_name(answer->via));
@@ -94,32 +89,8 @@ static bool put_oscore(struct cg_buf *to, struct cg_buf *value, const struct cas
     return put_header(to, "OSCORE", value);
 }
 
-/* Said by a header of its own, or of no use to the client once its blocks are put together. */
-static bool is_said_elsewhere(uint16_t number) {
-    switch (number) {
-    case CG_OPT_ETAG:
-    case CG_OPT_OSCORE:
-    case CG_OPT_CONTENT_FORMAT:
-    case CG_OPT_MAX_AGE:
-    case CG_OPT_BLOCK2:
-    case CG_OPT_SIZE2: return true;
-    default: return false;
-    }
-}
-
-/* Castgate-Options: 2053;v=:CA==:, 65001;v=:: (an RFC 9651 List, one item for each option in order) */
 static bool put_options(struct cg_buf *to, struct cg_buf *value, const struct castgate_answer *answer) {
-    struct cg_msg msg = {.options = cg_borrow(answer->options)};
-    struct cg_opt_iter iter;
-    struct cg_opt opt;
-    cg_opt_iter_init(&iter, &msg);
-    while (cg_opt_next(&iter, &opt)) {
-        if (is_said_elsewhere(opt.number)) continue;
-        if (value->len > 0) cg_buf_put_str(value, ", ");
-        cg_buf_put_decimal(value, opt.number);
-        cg_buf_put_str(value, ";v=");
-        put_byte_sequence(value, (struct castgate_slice){.data = opt.value.data, .len = opt.value.len});
-    }
+    cg_put_castgate_options(value, answer);
     return value->len == 0 || put_header(to, "Castgate-Options", value);
 }
 
@@ -139,7 +110,7 @@ static bool put_headers(struct cg_buf *to, struct cg_buf *value, const struct ca
         if (!put_header(to, "Retry-After", value)) return false;
     }
     if (answer->reply_from.len > 0) {
-        put_byte_sequence(value, answer->reply_from);
+        cg_put_byte_sequence(value, answer->reply_from);
         if (!put_header(to, "Reply-From", value)) return false;
     }
     if (!put_options(to, value, answer)) return false;

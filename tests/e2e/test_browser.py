@@ -100,3 +100,34 @@ def test_an_event_source_casts_once(members, gateway, nginx, browser, capture):
     browser.until("source.readyState == EventSource.CLOSED")
     assert browser.value("told") == ["answer", "answer", "summary", "error 0", "error 2"]
     assert len(seen.datagrams()) == 1
+
+
+def test_a_typed_address_shows_a_page(members, gateway, browser, capture):
+    """Whatever members send is text in it: nothing runs, nothing is loaded."""
+    evil = "<script>document.title='run'</script><img src=/lights/image onerror=\"document.title='run'\"> & more"
+    fleet, seen = members(3, "--resource", f"/evil={evil}"), capture()
+    mapping = plain_mapping(fleet)
+    mapping["members"] += ["127.9.9.9"]
+    one = gateway({"mappings": [{**mapping, "timeout": 1}]})
+    browser.go(f"http://127.0.0.1:{one.http[1]}/lights/evil")
+    assert browser.value("document.contentType") == "text/html"
+    assert browser.value("document.title") == "lights"
+    assert "3 of 4 members answered; 1 missing." in browser.text()
+    assert browser.value("[...document.querySelectorAll('pre')].map(e => e.textContent)") == [evil] * 3
+    assert browser.value("getComputedStyle(document.querySelector('table')).borderCollapse") == "collapse"  # its style counts
+    assert browser.value("document.querySelectorAll('script, img').length") == 0
+    assert len(seen.datagrams()) == 1
+
+
+def test_a_page_may_do_nothing(members, gateway):
+    fleet = members(1)
+    one = gateway({"mappings": [plain_mapping(fleet)]})
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"
+    reply = one.request("/lights/status", headers={"Accept": accept})
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+    policy = [rule.strip() for rule in reply.headers["Content-Security-Policy"].split(";")]
+    assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy
+    assert not any("unsafe" in rule or "*" in rule for rule in policy)
+    assert reply.summary["answered"] == 1
+    for accept in ("text/html;q=0.5, application/json", "*/*", "text/html;q=0"):
+        assert not one.request("/lights/status", headers={"Accept": accept}).headers["Content-Type"].startswith("text/html")

@@ -117,6 +117,8 @@ PAYLOADS = {
     "html": "<script>alert(1)</script>",
 }
 
+AS_HTML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;", "\r": "\u240d"})
+
 
 @pytest.mark.parametrize("name", PAYLOADS)
 def test_a_payload_cannot_break_out(members, gateway, name):
@@ -137,6 +139,8 @@ def test_a_payload_cannot_break_out(members, gateway, name):
     stream = gate.request("/lights/evil", headers={"Accept": "text/event-stream"}).body.decode()
     events = [line for line in stream.split("\n") if line.startswith("event:")]
     assert events == ["event: answer"] * 3 + ["event: summary"]
+    page = gate.request("/lights/evil", headers={"Accept": "text/html"}).body.decode()
+    assert page.count("<tr>") == 3 and payload.translate(AS_HTML) in page
 
 
 def test_a_boundary_cannot_be_foreseen(members, gateway):

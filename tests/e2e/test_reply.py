@@ -178,7 +178,8 @@ def test_json_holds_any_payload(gateway, group, options, payload, key, value):
     ("application/json", "application/json"), ("APPLICATION/JSON", "application/json"), ("application/*", "application/json"),
     ("application/json;q=0.5, multipart/mixed;q=0.4", "application/json"),
     ("application/json;q=0, */*", "multipart/mixed"), ("text/event-stream", "text/event-stream"),
-    ("text/html, application/json;q=0.9, */*;q=0.8", "application/json"), ("", "multipart/mixed"),
+    ("text/html, application/json;q=0.9, */*;q=0.8", "text/html"),
+    ("text/html;q=0.8, application/json;q=0.9, */*;q=0.7", "application/json"), ("", "multipart/mixed"),
     (";;,,\"", "multipart/mixed"),
 ])
 def test_accept_chooses(members, gateway, accept, chosen):
@@ -229,7 +230,7 @@ def test_event_stream(members, gateway):
     reply = gate.request("/lights/status", headers={"Accept": "text/event-stream"})
     events = [dict(line.split(": ", 1) for line in block.splitlines() if not line.startswith(":"))
               for block in reply.body.decode().split("\n\n") if block.strip()]
-    events = [e for e in events if e]
+    events = [e for e in events if "data" in e]
     assert [e["event"] for e in events] == ["answer"] * 3 + ["summary"]
     assert {json.loads(e["data"])["from"] for e in events[:3]} == set(fleet.texts)
     summary = json.loads(events[3]["data"])

@@ -398,6 +398,77 @@ static int encode_sse(struct castgate_call *call) {
     return result == 0 ? encoder->end(&host, call) : result;
 }
 
+/* The page: its own tags and no other, in the number that there must be, and bytes that a browser shows. */
+
+static size_t count_of(struct cg_slice page, const char *tag) {
+    size_t count = 0, len = strlen(tag);
+    for (size_t i = 0; i + len <= page.len; i++) count += memcmp(page.data + i, tag, len) == 0;
+    return count;
+}
+
+static bool is_own_tag(struct cg_slice at) {
+    static const char *const tags[] = {"<!doctype html>",
+                                       "<html lang=\"en\">",
+                                       "<head>",
+                                       "<meta charset=\"utf-8\">",
+                                       "<meta name=\"viewport\" ",
+                                       "<title>",
+                                       "</title>",
+                                       "<style>",
+                                       "</style>",
+                                       "</head>",
+                                       "<body>",
+                                       "</body>",
+                                       "</html>",
+                                       "<h1>",
+                                       "</h1>",
+                                       "<h2>",
+                                       "</h2>",
+                                       "<p>",
+                                       "</p>",
+                                       "<small>",
+                                       "</small>",
+                                       "<table>",
+                                       "</table>",
+                                       "<tr>",
+                                       "</tr>",
+                                       "<th scope=\"row\">",
+                                       "</th>",
+                                       "<td>",
+                                       "</td>",
+                                       "<pre>",
+                                       "<pre dir=\"auto\">",
+                                       "</pre>",
+                                       "<br>",
+                                       "<bdi>",
+                                       "</bdi>",
+                                       "<ul>",
+                                       "</ul>",
+                                       "<li>",
+                                       "</li>"};
+    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
+        if (cg_slice_starts(at, tags[i])) return true;
+    }
+    return false;
+}
+
+static void check_html(struct castgate_call *call) {
+    struct cg_slice page = cg_buf_slice(&call->body);
+    CG_CHECK(cg_utf8_valid(page));
+    for (size_t i = 0; i < page.len; i++) {
+        CG_CHECK(page.data[i] >= ' ' || page.data[i] == '\n' || page.data[i] == '\t');
+        if (page.data[i] == '<') CG_CHECK(is_own_tag(cg_slice_of(page.data + i, page.len - i)));
+    }
+    CG_CHECK(count_of(page, "<tr>") == call->count && count_of(page, "</tr>") == call->count);
+    CG_CHECK(count_of(page, "<li>") == call->missing + call->rejected);
+    CG_CHECK(count_of(page, "</html>\n") == 1 && strcmp(call->content_type, "text/html; charset=utf-8") == 0);
+}
+
+static int encode_html(struct castgate_call *call) {
+    int result = cg_plugin_html.ops.encoder->head(&host, call);
+    return result != 0 ? result : cg_plugin_html.ops.encoder->encode(&host, call);
+}
+
 static int encode_mixed(struct castgate_call *call) { return cg_plugin_mixed.ops.encoder->encode(&host, call); }
 
 static int encode_json(struct castgate_call *call) {
@@ -433,6 +504,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     run(call, room, encode_mixed, check_mixed);
     run(call, room, encode_json, check_json);
     run(call, room, encode_sse, check_sse);
+    run(call, room, encode_html, check_html);
     for (size_t i = 0; i < call->count; i++) input_free(call->answers[i].payload);
     cg_buf_fini(&call->body);
     free(call);

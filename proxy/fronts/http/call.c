@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/check.h"
+#include "base/html.h"
 #include "base/text.h"
 
 enum {
@@ -41,6 +42,8 @@ static bool add_headers(const struct cg_http_call *call, struct MHD_Response *re
     ok = ok && add_retry(response, head);
     ok = ok && add_header(response, "Cache-Control", "no-store");
     ok = ok && add_header(response, "X-Content-Type-Options", "nosniff");
+    bool is_page = strncmp(head->content_type, CG_HTML_TYPE, sizeof CG_HTML_TYPE - 1) == 0;
+    ok = ok && (!is_page || add_header(response, "Content-Security-Policy", CG_HTML_POLICY));
     /* nginx would gather it first; so would others that took the word up */
     ok = ok && (!call->streaming || add_header(response, "X-Accel-Buffering", "no"));
     bool closes = call->must_close || call->connection->server->stopping;

@@ -85,7 +85,8 @@ struct cg_http_header {
 };
 
 /* The header `content_type` is left out when empty. Every reply also says Cache-Control: no-store and
- * X-Content-Type-Options: nosniff, a streamed one X-Accel-Buffering: no. HEAD and 204 lose their body here. */
+ * X-Content-Type-Options: nosniff, a streamed one X-Accel-Buffering: no, a page its
+ * Content-Security-Policy (base/html.h), whoever made it. HEAD and 204 lose their body here. */
 struct cg_http_head {
     uint16_t status;
     const char *content_type;
