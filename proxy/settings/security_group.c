@@ -36,6 +36,11 @@ static enum cg_group_file kind_of(const json_t *json) {
     return CG_GROUP_FILE_MEMBER;
 }
 
+/* Of those with somebody's private key. */
+static enum cg_group_file private_kind_of(const json_t *json) {
+    return kind_of(json) == CG_GROUP_FILE_MANAGER ? CG_GROUP_FILE_MANAGER : CG_GROUP_FILE_MEMBER;
+}
+
 /* The value of a key that has to be there, or NULL with a mistake. */
 static const json_t *must_have(struct cg_group_reader *r, const struct cg_at *up, const json_t *object, const char *key,
                                struct cg_at *at) {
@@ -155,7 +160,7 @@ int cg_security_group_read(const json_t *json, enum cg_group_file kind, struct c
     *group = NULL;
     struct cg_security_group *made = calloc(1, sizeof *made);
     if (made == NULL) return CG_E_NO_MEMORY;
-    made->file = kind;
+    made->file = kind == CG_GROUP_FILE_OF_MEMBERS ? private_kind_of(json) : kind;
     cg_arena_init(&made->arena, SIZE_MAX, NULL);
     int err = read_group(made, json, mistakes);
     if (err != CG_OK) {

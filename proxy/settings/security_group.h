@@ -19,9 +19,10 @@
 #define CG_GID_MAX            CG_OSCORE_ID_CONTEXT_MAX
 
 enum cg_group_file {
-    CG_GROUP_FILE_MEMBER,  /* {"common", "self", "peers"} */
-    CG_GROUP_FILE_CHECKER, /* {"common", "peers"}, where common has signature_encryption_key */
-    CG_GROUP_FILE_MANAGER, /* {"common", "group_manager", "gateway", "members", "name", "member_peers"} */
+    CG_GROUP_FILE_MEMBER,     /* {"common", "self", "peers"} */
+    CG_GROUP_FILE_CHECKER,    /* {"common", "peers"}, where common has signature_encryption_key */
+    CG_GROUP_FILE_MANAGER,    /* {"common", "group_manager", "gateway", "members", "name", "member_peers"} */
+    CG_GROUP_FILE_OF_MEMBERS, /* only to ask for one: a member's or a manager's, as what was read then says */
 };
 
 /* A member of the group. */

@@ -99,6 +99,7 @@ static int open_signals(struct app *app) {
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
+    if (app->shield != NULL) (void)sigaddset(&set, SIGHUP); /* there are keys to be read again */
     if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) return complain("signals", strerror(errno));
     app->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (app->signals < 0 || watch(app, app->signals, EVENT_SIGNAL) != 0) return complain("signals", strerror(errno));
@@ -143,9 +144,26 @@ static void drain(struct app *app, int fd, uint64_t about) {
     }
 }
 
+static void reload(struct app *app) {
+    char error[CG_MEMBER_ERROR_MAX];
+    if (cg_shield_reload(app->shield, error, sizeof error) == CG_OK)
+        (void)fprintf(stderr, "castgate-member: the keys were read again\n");
+    else
+        (void)complain("the keys stay as they are", error);
+}
+
+static void on_signal(struct app *app) {
+    struct signalfd_siginfo info;
+    if (read(app->signals, &info, sizeof info) != (ssize_t)sizeof info) return;
+    if (info.ssi_signo == SIGHUP)
+        reload(app);
+    else
+        app->stopping = true;
+}
+
 static void on_event(struct app *app, uint64_t about) {
     if (about == EVENT_SIGNAL)
-        app->stopping = true;
+        on_signal(app);
     else if (about & EVENT_GROUP)
         drain(app, app->groups[(uint32_t)about], about);
     else
@@ -177,9 +195,16 @@ static void report(const struct app *app) {
                   (unsigned long long)counts.overloaded);
 }
 
+/* Where the file says that its member is, unless the command line does. */
+static void take_address(struct app *app) {
+    struct cg_addr address = cg_shield_address(app->shield);
+    if (!app->options.has_bind && address.family == app->options.bind.family) app->options.bind = address;
+}
+
 static int load_keys(struct app *app) {
     const struct cg_member_options *options = &app->options;
     struct cg_shield_options shield = {.keys = options->keys,
+                                       .may_be_shared = options->may_be_shared,
                                        .numbers = options->numbers,
                                        .count = options->count,
                                        .mode = options->pairwise ? CG_SHIELD_PAIRWISE : CG_SHIELD_GROUP,
@@ -195,7 +220,9 @@ static int load_keys(struct app *app) {
         shield.numbers = app->numbers;
     }
     app->shield = cg_shield_load(&shield, error, sizeof error);
-    return app->shield == NULL ? complain("--keys", error) : 0;
+    if (app->shield == NULL) return complain("--keys", error);
+    take_address(app);
+    return 0;
 }
 
 static int start(struct app *app) {

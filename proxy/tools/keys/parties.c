@@ -15,7 +15,7 @@ static const char *const public_common[] = {
     "hkdf",     "countersign_elements", "gid",           "gm_cred",
 };
 static const char *const member_secrets[] = {"master_secret", "master_salt"};
-static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name"};
+static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name", "address"};
 
 static bool copy_all(json_t *object, const json_t *from, const char *const *keys, size_t count) {
     for (size_t i = 0; i < count; i++)

@@ -236,6 +236,8 @@ static void on_sealed_request(const struct cg_fleet_arrival *in, const struct cg
         refuse_sealed(&shielded, msg, err);
         return;
     }
+    if (in->destination != CG_FLEET_UNICAST)
+        cg_shield_settle(in->fleet->shield, cg_fleet_index(in->fleet, in->member), &protection);
     plain.type = msg->type;
     plain.mid = msg->mid;
     plain.token = msg->token;

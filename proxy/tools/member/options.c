@@ -16,10 +16,16 @@ const char cg_member_usage[] =
     "  --group coap://G[:PORT]  the group to hear (default coap://224.0.1.187); may be repeated, up to 8 times\n"
     "  --count N                how many members (default 1)\n"
     "  --bind ADDRESS           the first member's own address, the others follow (default 127.1.0.1, or ::1, where\n"
-    "                           the members take consecutive ports); the port is that of the first group\n"
+    "                           the members take consecutive ports; of a member's file the address that it has); the\n"
+    "                           port is that of the first group\n"
     "  --interface NAME         where to join the groups (default lo)\n"
     "  --plain                  without protection; has to be said\n"
-    "  --keys FILE              protected, with the keys of a group file (castgate-keys new: group.json)\n"
+    "  --keys FILE              protected, with the keys that castgate-keys has made: group.json for many members, or\n"
+    "                           member-ID.json for that one, on a host which nobody else's secrets are on. Such a\n"
+    "                           member challenges who asks first after a start (Echo). On SIGHUP the file is read\n"
+    "                           again; requests under the keys of before are answered, under the new ones, until a\n"
+    "                           group request comes under these\n"
+    "  --shared                 take the file although others may read it\n"
     "  --numbers FILE           where the members' sequence numbers are kept, so that none comes twice with the same\n"
     "                           keys (default: the file of --keys with .numbers behind its name)\n"
     "  --mode group|pairwise    how protected members answer (default group)\n"
@@ -90,6 +96,7 @@ static bool take_count(struct cg_member_options *options, const char *value) {
 }
 
 static bool take_bind(struct cg_member_options *options, const char *value) {
+    options->has_bind = true;
     return cg_addr_parse_ip(&options->bind, cg_slice_str(value)) == CG_OK && !cg_addr_is_multicast(&options->bind);
 }
 
@@ -206,6 +213,7 @@ static bool take_flag(struct cg_member_options *options, const char *name, bool 
     if (strcmp(name, "--plain") == 0) return *plain = true;
     if (strcmp(name, "--window-lost") == 0) return options->window_lost = true;
     if (strcmp(name, "--reorder") == 0) return options->reorder = true;
+    if (strcmp(name, "--shared") == 0) return options->may_be_shared = true;
     if (strcmp(name, "--answer-errors") == 0) return options->answer_errors = true;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return options->help = true;
     return false;
@@ -275,6 +283,7 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
         return fail(error, "--keys", "either this or --plain: members without protection are only started on purpose");
     if (plain && options->numbers != NULL)
         return fail(error, "--numbers", "sequence numbers are protected members' (--keys)");
+    if (plain && options->may_be_shared) return fail(error, "--shared", "is about a file of keys (--keys)");
     if (plain && options->misbehave >= CG_MISBEHAVE_FLIP)
         return fail(error, "--misbehave", "this kind is for protected members (--keys)");
     return complete(options, error);

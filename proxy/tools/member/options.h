@@ -41,13 +41,15 @@ struct cg_member_options {
     struct cg_addr groups[CG_MEMBER_GROUPS_MAX];
     size_t groups_len;
     struct cg_addr bind; /* the first member's address, with its port */
+    bool has_bind;       /* it was said */
     uint32_t count;
     const char *interface;
     uint32_t delay_min_ms;
     uint32_t delay_max_ms;
     double loss;
     double duplicate;
-    const char *keys;    /* a group file; NULL: plain */
+    const char *keys;    /* a group's file, or one member's; NULL: plain */
+    bool may_be_shared;  /* the file may be readable by others */
     const char *numbers; /* where their sequence numbers are kept; NULL: beside the keys */
     bool pairwise;       /* how protected members answer */
     bool window_lost;
@@ -66,7 +68,7 @@ struct cg_member_options {
     bool help;
 };
 
-#define CG_MEMBER_ERROR_MAX 256
+#define CG_MEMBER_ERROR_MAX 512
 
 /* CG_OK, or CG_E_BAD_REQUEST with a sentence in `error`. With `help` set nothing else was checked. */
 int cg_member_options_parse(struct cg_member_options *options, int argc, const char *const argv[],
