@@ -1,0 +1,119 @@
+"""The container's files. There need be no docker: what its README has people type runs in fake_docker.py, and each file is held against
+what it is made for."""
+
+import fnmatch
+import json
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+import yaml
+
+from conftest import BUILD, TOP, in_namespace
+from documents import Reader, blocks
+
+DOCKERFILE = (TOP / "docker/Dockerfile").read_text()
+
+
+@pytest.fixture
+def docker(tmp_path):
+    """A reader with docker."""
+    image = tmp_path / "docker/image"
+    subprocess.run(["cmake", "--install", str(BUILD), "--prefix", "/usr"], env={**os.environ, "DESTDIR": str(image)}, check=True,
+                   capture_output=True)
+    reader = Reader(tmp_path, FAKE_DOCKER=str(tmp_path / "docker"), FAKE_DOCKER_SOURCES=str(TOP))
+    (tmp_path / "bin/docker").symlink_to(TOP / "tests/e2e/fake_docker.py")
+    yield reader
+    shutil.rmtree(image)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts")
+@in_namespace
+def test_readme(docker, tmp_path):
+    """Keys that the container makes are its user's, who reads them and runs; the health check says so."""
+    commands = "".join(block.commands for block in blocks("docker/README.md", "sh"))
+    commands = commands.replace(">member-11.json", f">{tmp_path}/member-11.json")
+    ran = docker.type(commands + "docker healthcheck castgate\n", TOP)
+    assert ran.status == 0, ran.output
+    assert ran.output.count("Castgate-Member: ") == 3
+    assert ran.output.count('"ready":true') == 2
+    assert "private_key" in json.loads((tmp_path / "member-11.json").read_text())["self"]
+    keys = tmp_path / "docker/volumes/castgate/keys"
+    assert keys.stat().st_mode & 0o777 == 0o700 and keys.stat().st_uid == 5683
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts")
+@in_namespace
+def test_health_check_fails_without_a_gateway(docker):
+    ran = docker.type("docker build -t castgate -f docker/Dockerfile .\n"
+                      "docker run --rm -v castgate:/var/lib/castgate --entrypoint castgate-keys castgate new /var/lib/castgate/keys --members 1\n"
+                      "docker run -d --name castgate -v castgate:/var/lib/castgate --entrypoint sleep castgate 60\n"
+                      "docker healthcheck castgate", TOP)
+    assert ran.status == 1 and "no gateway runs" in ran.output, ran.output
+
+
+def ignored(path):
+    """Whether .dockerignore keeps it out: of the lines that match it or a folder above it, the last one decides."""
+    out = False
+    for line in (TOP / ".dockerignore").read_text().splitlines():
+        pattern = line.lstrip("!")
+        if line.startswith("#") or not line:
+            continue
+        parts = [str(parent) for parent in path.parents][:-1] + [str(path)]
+        if any(fnmatch.fnmatchcase(part, pattern.removeprefix("**/")) or fnmatch.fnmatchcase(part, pattern) for part in parts):
+            out = not line.startswith("!")
+    return out
+
+
+def sources():
+    names = subprocess.run(["git", "ls-files", "-z"], cwd=TOP, check=True, capture_output=True, text=True).stdout.split("\0")
+    return [(TOP / name).relative_to(TOP) for name in names if name and (TOP / name).is_file()]
+
+
+def test_build_context(tmp_path):
+    """What is left of the sources can be configured as the Dockerfile does it, and has no keys, tests or builds."""
+    kept = [path for path in sources() if not ignored(path)]
+    for path in kept:
+        (tmp_path / "src" / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(TOP / path, tmp_path / "src" / path)
+    command = re.search(r"cmake -S /src -B /build[^\\&]*", DOCKERFILE).group()
+    command = command.replace("/src", str(tmp_path / "src")).replace("/build", str(tmp_path / "build"))
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    out = [type(kept[0])(name) for name in (".git/config", "build/castgate", "build-gcc-debug/x.o", "tests/e2e/conftest.py", "docker/settings/gateway.json",
+                                            "docker/settings/keys/gateway.json", "docker/settings/token", "tests/vectors/__pycache__/x.pyc")]
+    assert [str(path) for path in out if not ignored(path)] == []
+
+
+def libraries(program):
+    text = subprocess.run(["objdump", "-p", str(BUILD / program)], check=True, capture_output=True, text=True).stdout
+    return set(re.findall(r"NEEDED +lib(\S+?)\.so", text))
+
+
+def test_image_has_the_libraries():
+    """The packages of the image, by the libraries that the programs say they need."""
+    packages = set(re.findall(r"\blib[a-z0-9.+-]+(?=[ \n])", DOCKERFILE[DOCKERFILE.rindex("FROM "):]))
+    in_packages = {"crypto": "ssl", "ssl": "ssl"}
+    needed = {in_packages.get(name, name) for program in ("castgate", "castgate-keys", "castgate-member") for name in libraries(program)}
+    needed -= {"c", "m", "ubsan", "asan"}
+    lacking = {name for name in needed if not any(re.match(rf"lib{re.escape(name)}-?[0-9.]", package) for package in packages)}
+    assert lacking == set()
+    listed = (TOP / "conf/debian-packages").read_text()
+    assert all(re.search(rf"^{re.escape(package)}$", listed, re.M) for package in re.findall(r"\S+-dev\b", DOCKERFILE))
+
+
+def test_compose_starts_the_same():
+    """As the README's docker run: its network, volumes, and what it may not."""
+    compose = yaml.safe_load((TOP / "docker/compose.yaml").read_text())
+    service = compose["services"]["castgate"]
+    line = re.search(r"^docker run -d --name castgate [^\0]*? castgate$", (TOP / "docker/README.md").read_text(), re.M).group()
+    assert f"--network {service['network_mode']} " in line and f"--restart {service['restart']} " in line
+    assert service["read_only"] is True and "--read-only" in line and service["cap_drop"] == ["ALL"] and "--cap-drop ALL" in line
+    assert all(f"--ulimit {name}={value}" in line for name, value in service["ulimits"].items())
+    assert [one.replace("./settings", "$PWD/docker/settings") for one in service["volumes"]] == ["$PWD/docker/settings:/etc/castgate:ro",
+                                                                                               "castgate:/var/lib/castgate"]
+    assert all(volume in line for volume in ('"$PWD/docker/settings:/etc/castgate:ro"', "castgate:/var/lib/castgate"))
+    assert compose["volumes"]["castgate"] == {"name": "castgate"}
+    assert (TOP / "docker" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
