@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run-demo and run-tests, from the top of the checkout: installs what is missing on Debian 12 or 13. The list is
 # conf/debian-packages, one package a line; "a|b" means the first of them that exists; what follows the line "# tests:" is
-# needed by the tests only. Does nothing, and needs neither root nor network, when all is there.
+# needed by the tests only, what follows "# long:" by the long ones. Does nothing, and needs neither root nor network, when all is there.
 
 # castgate_fail MESSAGE...: one line on stderr, and the end.
 castgate_fail() {
@@ -13,13 +13,15 @@ castgate_installed() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
-# The lines of the list: "run" stops where the tests' block begins, "tests" gives all.
+# The lines of the list: "run" stops where the tests' block begins, "tests" where that of the long ones does, "long" gives all.
 castgate_listed() {
-    if [ "$1" = tests ]; then
-        sed 's/#.*//' conf/debian-packages
-    else
-        sed -e '/^# tests:/,$d' -e 's/#.*//' conf/debian-packages
-    fi | tr -d ' \t' | grep -v '^$'
+    local end
+    case "$1" in
+    run) end='^# tests:' ;;
+    tests) end='^# long:' ;;
+    *) end='^# none:' ;;
+    esac
+    sed -e "/$end/,\$d" -e 's/#.*//' conf/debian-packages | tr -d ' \t' | grep -v '^$'
 }
 
 # One word a line that is not met yet, alternatives still joined by '|'.
@@ -53,7 +55,7 @@ castgate_as_root() {
     fi
 }
 
-# castgate_packages run|tests
+# castgate_packages run|tests|long
 castgate_packages() {
     local missing line package
     local -a chosen=()
