@@ -46,6 +46,9 @@ struct cg_member_answers {
 struct cg_binding {
     struct cg_group_oscore *group;
     struct cg_epoch *epoch; /* a reference: the request was sealed under it */
+    bool for_one;           /* it goes to one member, by unicast */
+    bool stays;             /* under the keys in use: the prepared ones cannot send */
+    uint8_t identity[32];   /* that member's */
     struct cg_oscore_binding request;
     struct cg_crypto_lane lane;
     struct cg_member_answers *members; /* owned */
@@ -64,8 +67,18 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
 void cg_group_opening_free(struct group_opening *opening); /* NULL has no effect */
 void cg_group_open_none(struct cg_binding *binding);       /* ends what still waits to be verified for it */
 
-/* Whether a request under this epoch must not go out any more, since there are newer keys, or none. */
-bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch);
+/* Under which epoch its request is to go out: the prepared one where the only member that it is for seems to have no
+ * other keys any more. NULL: there are none. */
+struct cg_epoch *cg_group_epoch_for(const struct cg_binding *binding);
+/* Whether its request must not go out any more, since it is to go under other keys, or there are none. */
+bool cg_group_is_stale(const struct cg_binding *binding);
+/* Whether its request was sealed under the keys that are only prepared. */
+static inline struct cg_slice cg_binding_identity(const struct cg_binding *binding) {
+    return cg_slice_of(binding->identity, sizeof binding->identity);
+}
+static inline bool cg_binding_is_ahead(const struct cg_binding *binding) {
+    return binding->for_one && binding->epoch != NULL && binding->epoch == binding->group->next;
+}
 
 /* group_oscore.c: the end of a job; frees the binding when it was the last thing that needed it. */
 void cg_binding_end_job(struct cg_binding *binding);

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+enum { DENIAL_US = 30 * 1000000 };
+
 static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, const char **why) {
     epoch->block = calloc(keys->peer_count + 1, sizeof *epoch->block);
     if (epoch->block == NULL) return CG_E_NO_MEMORY;
@@ -69,6 +71,35 @@ struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_sli
     return entry == NULL ? NULL : entry->peer;
 }
 
+static struct cg_epoch_peer *entry_of(const struct cg_epoch *epoch, struct cg_slice fingerprint) {
+    struct cg_oscore_peer *peer = cg_epoch_find(epoch, fingerprint);
+    return peer == NULL ? NULL : cg_oscore_peer_user(peer);
+}
+
+bool cg_epoch_is_held_by(const struct cg_epoch *epoch, struct cg_slice fingerprint) {
+    const struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    return entry != NULL && entry->held != CG_KEYS_UNKNOWN;
+}
+
+void cg_epoch_prove_held(struct cg_oscore_peer *peer) {
+    struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
+    entry->held = CG_KEYS_PROVEN;
+}
+
+void cg_epoch_suppose_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us) {
+    struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    if (entry == NULL || entry->held != CG_KEYS_UNKNOWN) return;
+    bool was_denied = entry->denied_us != 0 && now_us - entry->denied_us < DENIAL_US;
+    if (!was_denied) entry->held = CG_KEYS_SUPPOSED;
+}
+
+void cg_epoch_deny_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us) {
+    struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    if (entry == NULL || entry->held != CG_KEYS_SUPPOSED) return;
+    entry->held = CG_KEYS_UNKNOWN;
+    entry->denied_us = now_us;
+}
+
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from) {
     const struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
     return cg_addr_same_host(&entry->verified, from) || cg_addr_same_host(&entry->configured, from);
@@ -81,9 +112,9 @@ void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *fr
 }
 
 bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at) {
-    const struct cg_oscore_peer *peer = cg_epoch_find(epoch, fingerprint);
-    if (peer == NULL) return false;
-    *at = ((const struct cg_epoch_peer *)cg_oscore_peer_user(peer))->verified;
+    const struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    if (entry == NULL) return false;
+    *at = entry->verified;
     return at->family != CG_FAMILY_NONE;
 }
 

@@ -5,12 +5,21 @@
 
 #include "group_oscore/group_oscore.h"
 
+/* What is known of a member and an epoch's keys. */
+enum cg_keys_held {
+    CG_KEYS_UNKNOWN,
+    CG_KEYS_SUPPOSED, /* it, or anybody, has said that it has none of those that are in use */
+    CG_KEYS_PROVEN,   /* an answer of it has verified under them */
+};
+
 /* A member, found by what it is known by outside: the hash of its credential. */
 struct cg_epoch_peer {
     struct cg_oscore_peer *peer;
     uint8_t fingerprint[32];
     struct cg_addr configured; /* where it is said to be; family NONE: nowhere */
     struct cg_addr verified;   /* where it answered from last; family NONE: it has not */
+    enum cg_keys_held held;    /* whether it has this epoch's keys */
+    uint64_t denied_us;        /* when it last seemed not to have them after all; 0: never */
     UT_hash_handle hh;
 };
 
@@ -43,6 +52,14 @@ static inline bool cg_epoch_same_keys(const struct cg_epoch *a, const struct cg_
     return memcmp(a->keys, b->keys, sizeof a->keys) == 0;
 }
 struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* NULL: no member */
+
+/* Whether that member is to be asked under this epoch rather than under an older one. */
+bool cg_epoch_is_held_by(const struct cg_epoch *epoch, struct cg_slice fingerprint);
+void cg_epoch_prove_held(struct cg_oscore_peer *peer);
+/* Somebody says that the member can open nothing under an older epoch; and nothing under this one. What is proven stays
+ * so; what was denied is not supposed again for half a minute, so that hearsay costs a request now and then. */
+void cg_epoch_suppose_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us);
+void cg_epoch_deny_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us);
 
 /* Where members are, which outlives their epoch. Ports do not count. */
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from);

@@ -33,12 +33,21 @@ static void group_release(struct cg_protector *protector, struct cg_binding *bin
     cg_binding_end_job(binding);
 }
 
-bool cg_group_is_stale(const struct cg_group_oscore *group, const struct cg_epoch *epoch) {
-    return group->current == NULL || !cg_epoch_same_sender(epoch, group->current);
+struct cg_epoch *cg_group_epoch_for(const struct cg_binding *binding) {
+    const struct cg_group_oscore *group = binding->group;
+    bool may_be_ahead = group->current != NULL && group->next != NULL && binding->for_one && !binding->stays;
+    bool is_ahead = may_be_ahead && cg_epoch_is_held_by(group->next, cg_binding_identity(binding));
+    return is_ahead ? group->next : group->current;
+}
+
+bool cg_group_is_stale(const struct cg_binding *binding) {
+    const struct cg_epoch *wanted = cg_group_epoch_for(binding);
+    return wanted == NULL || !cg_epoch_same_sender(binding->epoch, wanted);
 }
 
 static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
-    return cg_group_is_stale(cg_group_oscore_of(protector), binding->epoch);
+    (void)protector;
+    return cg_group_is_stale(binding);
 }
 
 static bool group_find(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at) {

@@ -67,6 +67,12 @@ static void try_request_epoch(struct group_opening *o, const struct cg_oscore_op
     if (!option->group && has_gid(current, cg_oscore_context_id(mine->context))) try_epoch(o, current);
 }
 
+/* What a member has that was asked under the prepared keys is these. */
+static void choose_prepared(struct group_opening *o, const struct cg_oscore_option *option) {
+    struct cg_epoch *mine = o->binding->epoch;
+    if (!option->has_kid_context || has_gid(mine, option->kid_context)) try_epoch(o, mine);
+}
+
 /* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried
  * first; under another than the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3,
  * §13.4.1). What was accepted under one epoch is a repetition under all that have its key material. */
@@ -74,6 +80,10 @@ static void choose_epochs(struct group_opening *o, const struct cg_oscore_option
     const struct cg_group_oscore *group = o->binding->group;
     struct cg_epoch *mine = o->binding->epoch;
     struct cg_slice gid = cg_oscore_context_id(mine->context);
+    if (cg_binding_is_ahead(o->binding)) {
+        choose_prepared(o, option);
+        return;
+    }
     if (option->has_kid_context) {
         if (has_gid(mine, option->kid_context)) {
             try_request_epoch(o, option);
@@ -234,6 +244,7 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     if (err != CG_OK) return err;
     describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
     note_address(o, verified.peer);
+    cg_epoch_prove_held(verified.peer);
     return CG_OK;
 }
 
@@ -415,6 +426,19 @@ static void tell_unprotected(const struct cg_msg *msg, struct cg_opened *opened)
     opened->payload = msg->payload;
 }
 
+/* 4.01 is what a member says that lacks the keys (RFC 8613 §8.2). While others are prepared it may have these; it is
+ * only hearsay, so it decides no more than under which keys that member is asked next. */
+static void take_hint(const struct cg_binding *binding, const struct cg_msg *msg) {
+    const struct cg_group_oscore *group = binding->group;
+    if (msg->code != CG_CODE(4, 1) || group->next == NULL || !binding->for_one || binding->stays) return;
+    uint64_t now_us = cg_engine_now(group->services->engine);
+    if (cg_binding_is_ahead(binding)) {
+        cg_epoch_deny_held(group->next, cg_binding_identity(binding), now_us);
+    } else if (cg_epoch_same_sender(binding->epoch, group->current)) {
+        cg_epoch_suppose_held(group->next, cg_binding_identity(binding), now_us);
+    }
+}
+
 int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                   struct cg_opened *opened) {
     struct cg_group_oscore *group = cg_group_oscore_of(protector);
@@ -436,7 +460,10 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     group->lent = o;
     end_verifying(o, err);
     if (err < 0) refuse(o, opened);
-    if (err == CG_E_UNPROTECTED) tell_unprotected(opening->msg, opened);
+    if (err == CG_E_UNPROTECTED) {
+        tell_unprotected(opening->msg, opened);
+        take_hint(opening->binding, opening->msg);
+    }
     return err;
 }
 

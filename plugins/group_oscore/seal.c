@@ -1,7 +1,8 @@
 /* Sealing a request: number, encryption, signature. The hard thing: a number may have to be waited for (the disk) and
  * so may the signature (a thread), while the cast may end or the group be rekeyed at any moment; the sealing therefore
  * owns everything it needs, and starts over under the new keys, since who was evicted must not read what goes out
- * afterwards (R55). */
+ * afterwards (R55). Requests to a group go out under the keys that are in use; one member is asked under those that are
+ * prepared where it is known to have them, because it may have no others any more. */
 #include "group_oscore/binding.h"
 #include "legs/engine.h"
 
@@ -16,8 +17,6 @@ struct group_sealing {
     struct cg_oscore_sealing op;
     struct cg_binding *binding;
     uint64_t job;              /* the gateway's */
-    bool has_identity;         /* for one member, by unicast */
-    uint8_t identity[32];      /* whose */
     struct cg_oscore_peer *to; /* NULL: group mode */
     struct cg_buf plain;
     uint8_t *data; /* the datagram */
@@ -60,8 +59,8 @@ static struct group_sealing *sealing_of(struct cg_crypto_job *job) {
 static int choose_mode(struct group_sealing *s, struct cg_problem *problem) {
     const struct cg_epoch *epoch = s->binding->epoch;
     s->to = NULL;
-    if (s->has_identity) {
-        s->to = cg_epoch_find(epoch, cg_slice_of(s->identity, sizeof s->identity));
+    if (s->binding->for_one) {
+        s->to = cg_epoch_find(epoch, cg_binding_identity(s->binding));
         if (s->to == NULL) return cg_problem_set(problem, CG_E_PROTECT, "this member has left the security group");
         if (!cg_oscore_has_pairwise_mode(epoch->context)) s->to = NULL; /* by unicast, but in group mode */
     }
@@ -105,14 +104,12 @@ static int seal_with(struct group_sealing *s, uint64_t number) {
     return CG_PENDING;
 }
 
-/* Under the keys that are in use now, as far as it goes at once: as seal_with, with *problem set for errors. */
-static int start(struct group_sealing *s, struct cg_problem *problem) {
+static int start_under(struct group_sealing *s, struct cg_epoch *epoch, struct cg_problem *problem) {
     struct cg_binding *binding = s->binding;
-    const struct cg_group_oscore *group = binding->group;
-    if (group->current == NULL) return cg_problem_set(problem, CG_E_PROTECT, "the security group has no keys");
-    cg_epoch_unref(binding->epoch);
-    binding->epoch = cg_epoch_ref(group->current);
     uint64_t number;
+    cg_epoch_ref(epoch);
+    cg_epoch_unref(binding->epoch);
+    binding->epoch = epoch;
     int err = choose_mode(s, problem);
     if (err == CG_OK) err = cg_sender_take(binding->epoch->sender, &s->wait, &number, problem);
     if (err != CG_OK) return err;
@@ -120,11 +117,29 @@ static int start(struct group_sealing *s, struct cg_problem *problem) {
     return err >= 0 ? err : refuse(problem, err);
 }
 
+/* Where the prepared keys cannot send (nobody has claimed them yet), the ones in use are all there is. */
+static bool falls_back(const struct group_sealing *s, int err) {
+    if (err >= 0 || s->binding->stays || !cg_binding_is_ahead(s->binding)) return false;
+    s->binding->stays = true;
+    return true;
+}
+
+/* Under the keys that count now, as far as it goes at once: as seal_with, with *problem set for errors. */
+static int start(struct group_sealing *s, struct cg_problem *problem) {
+    if (s->binding->group->current == NULL) {
+        return cg_problem_set(problem, CG_E_PROTECT, "the security group has no keys");
+    }
+    int err = start_under(s, cg_group_epoch_for(s->binding), problem);
+    if (!falls_back(s, err)) return err;
+    *problem = (struct cg_problem){0};
+    return start_under(s, cg_group_epoch_for(s->binding), problem);
+}
+
 /* Goes on with what a wait has come to: CG_OK, the datagram is ready; CG_PENDING; an error. */
 static void go_on(struct group_sealing *s, int err) {
     struct cg_problem problem = {0};
-    bool stale = cg_group_is_stale(s->binding->group, s->binding->epoch);
-    if (stale && err != CG_PENDING && !s->binding->released) err = start(s, &problem);
+    bool again = cg_group_is_stale(s->binding) || falls_back(s, err);
+    if (again && err != CG_PENDING && !s->binding->released) err = start(s, &problem);
     if (err == CG_PENDING) return;
     if (err < 0 && problem.err == 0) err = refuse(&problem, err);
     deliver(s, err, &problem);
@@ -138,10 +153,10 @@ static void on_signed(struct cg_crypto_job *job) {
 static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
     struct group_sealing *s = wait->ctx;
     const struct cg_binding *binding = s->binding;
-    bool stale = cg_group_is_stale(binding->group, binding->epoch);
-    if (err < 0 && !stale) {
+    bool other_wanted = cg_group_is_stale(binding) || (err < 0 && cg_binding_is_ahead(binding));
+    if (err < 0 && !other_wanted) {
         deliver(s, err, problem);
-    } else if (binding->released || stale) {
+    } else if (binding->released || other_wanted) {
         /* Nobody waits for it any more, or it is another sender's that is wanted. */
         go_on(s, CG_E_STOPPING);
     } else {
@@ -159,14 +174,14 @@ static struct group_sealing *new_sealing(struct cg_group_oscore *group, const st
     s->job = job;
     s->wait.ready = on_number;
     s->wait.ctx = s;
-    s->has_identity = sealing->identity.len == sizeof s->identity;
-    if (s->has_identity) memcpy(s->identity, sealing->identity.data, sizeof s->identity);
     s->binding = calloc(1, sizeof *s->binding);
     if (s->binding == NULL) {
         free_sealing(s);
         return NULL;
     }
     s->binding->group = group;
+    s->binding->for_one = sealing->identity.len == sizeof s->binding->identity;
+    if (s->binding->for_one) memcpy(s->binding->identity, sealing->identity.data, sizeof s->binding->identity);
     return s;
 }
 

@@ -52,10 +52,16 @@ static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const str
     cg_ask_answer_challenge(engine, cg_ask_of(leg), arrival->opened);
 }
 
+/* The member may have told that it does not have the keys which it was asked under. */
+static void retry_under_other_keys(struct cg_engine *engine, struct cg_leg *leg) {
+    bool is_out = leg->sending.request != 0;
+    if (is_out && may_repeat(round_of(leg)) && cg_leg_is_stale(leg)) cg_ask_go_on(engine, cg_ask_of(leg));
+}
+
 static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
                        const struct cg_opened *opened, const char *reason) {
-    (void)engine;
     cg_round_refuse(round_of(leg), from, opened, reason);
+    retry_under_other_keys(engine, leg);
 }
 
 /* Where nobody else is asked, a request that did not go out is the round's end; among others it is one silent member

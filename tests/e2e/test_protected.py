@@ -485,9 +485,31 @@ def test_members_that_are_rekeyed_first_R55(new_keys, group, protected, gateway,
     protected(following, group, 3)
     gate = gateway({**settings(state, (group, keys, {"finish": "deadline", "timeout": 1})),
                     "security_groups": {"lights": {"file": str(keys.gateway), "next": str(following.gateway)}}})
-    assert gate.request("/lights/status").status == 204
+    assert gate.get_json("/lights/status")["answers"] == []
     reload_until(gate, with_keys(gate, following), "keys-activated")
     verified(gate.get_json("/lights/status"), 3)
+
+
+def test_members_that_are_rekeyed_first_are_asked_under_their_keys_R55(new_keys, group, protected, gateway, capture, tmp_path):
+    """By unicast: they say that they lack the old ones, and from then on they are known to have the others. The group goes on under the
+    old keys until the new ones are activated."""
+    keys = new_keys(3)
+    following = keys.rekeyed(tmp_path / "following")
+    state = make_state(tmp_path / "state", keys, following)
+    protected(following, group, 3)
+    particulars = {"timeout": 10, "repair": {"unicast": True}, "leisure": 0.5, "stand_in": "members"}
+    gate = gateway({**settings(state, (group, keys, particulars)),
+                    "security_groups": {"lights": {"file": str(keys.gateway), "next": str(following.gateway)}}})
+    tap = capture()
+    for refused in (3, 0):
+        reply = gate.get_json("/lights/status")
+        assert (reply["summary"]["answered"], reply["summary"]["ended_by"]) == (3, "all"), reply
+        assert reasons(reply) == ["unprotected"] * refused
+        assert {answer["via"] for answer in reply["answers"]} == {"unicast"}
+    (answer,) = verified(gate.get_json("/lights/.member/lights-12/status"), 1)
+    assert answer["kid"] == "12"
+    first, second = (Oscore(message) for message in tap.messages())
+    assert first.kid_context == second.kid_context
 
 
 # --- the client's own protection (R3, R18)
