@@ -3,10 +3,11 @@ is no systemd to talk to; systemctl is one that does what the installed unit say
 
 import os
 import re
+import subprocess
 
 import pytest
 
-from conftest import TOP, in_namespace
+from conftest import BUILD, TOP, in_namespace
 from documents import Reader, blocks
 
 # Everything writable is a copy in memory; devices are those that every user may use.
@@ -30,7 +31,6 @@ SYSTEMCTL = """#!/bin/bash -e
 [ "$*" = 'enable --now castgate' ]
 says() { sed -n "s/^$1=//p" /usr/lib/systemd/system/castgate.service; }
 umask "$(says UMask)"
-sudo -u "$(says User)" $(says ExecStartPre) >/dev/null
 sudo -u "$(says User)" $(says ExecStart) &
 """
 
@@ -61,6 +61,12 @@ END""", TOP)
     assert ran.status == 0, ran.output
     assert ran.output.count("Castgate-Member: ") == 3, ran.output
     assert "keys: 600 castgate" in ran.output and '"ready":true' in ran.output
+
+
+def test_mistakes_in_the_settings_do_not_start_it_again_and_again(tmp_path):
+    (tmp_path / "castgate.json").write_text("{")
+    done = subprocess.run([BUILD / "castgate", "-c", tmp_path / "castgate.json"], capture_output=True, timeout=60)
+    assert f"RestartPreventExitStatus={done.returncode}\n" in (TOP / "conf/castgate.service.in").read_text()
 
 
 def test_unit_says_where_all_is():
