@@ -120,8 +120,8 @@ def test_home_assistant(floor3):
     """The settings parse, and what rest_command and the sensor make of them switches and counts."""
     gate = floor3()
     settings = yaml.load(block("home-assistant", "yaml"), HomeAssistant)
-    action = yaml.safe_load(blocks("docs/recipes/home-assistant.md", "yaml")[2].text)["action"][0]
-    command = settings["rest_command"][action["service"].removeprefix("rest_command.")]
+    action = yaml.safe_load(blocks("docs/recipes/home-assistant.md", "yaml")[2].text)["actions"][0]
+    command = settings["rest_command"][action["action"].removeprefix("rest_command.")]
     body = command["payload"].replace("{{ state }}", action["data"]["state"])
     done = gate.request(path_of(command["url"]), command["method"].upper(), {**command["headers"], "Content-Type": command["content_type"]}, body.encode())
     assert done.status == 200 and done.summary["answered"] == 3
