@@ -19,8 +19,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "model/access.h"
-#include "model/forward.h"
-#include "model/mapping.h"
+#include "model/route.h"
 #include "model/stand_in.h"
 #include "rounds/casts.h"
 
@@ -166,20 +165,8 @@ void cg_exchange_run(struct cg_exchange *exchange) {
 
 /* ADMIT */
 
-static int find_forward_mapping(struct cg_exchange *exchange) {
-    exchange->mapping = cg_forward_find(exchange->config, exchange->request.path, &exchange->rest);
-    if (exchange->mapping != NULL) return CG_OK;
-    return cg_problem_set(&exchange->problem, CG_E_FORBIDDEN,
-                          "the target URI lies below no group URI of a mapping with \"forward\": true");
-}
-
 static int find_mapping(struct cg_exchange *exchange) {
-    const struct cg_request *request = &exchange->request;
-    if (request->forward) return find_forward_mapping(exchange);
-    exchange->mapping = cg_mapping_find(exchange->config, request->host, request->path, &exchange->rest);
-    if (exchange->mapping != NULL) return CG_OK;
-    return cg_problem_set(&exchange->problem, CG_E_NOT_FOUND,
-                          "no mapping has this path; GET /.well-known/core or the settings' mappings tell which exist");
+    return cg_route(exchange->config, &exchange->request, &exchange->mapping, &exchange->rest, &exchange->problem);
 }
 
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
@@ -224,9 +211,11 @@ static int choose_timeout(struct cg_exchange *exchange) {
         exchange->waiter.timeout_us = mapping->timeout_us;
         if (mapping->has_timeout && !exchange->config->http.strict && !request->forward) return CG_OK;
         problem->ask_timeout = true;
-        return cg_problem_set(
-            problem, CG_E_NO_TIMEOUT, "say how long to collect answers: Multicast-Timeout: SECONDS%s%s",
-            request->forward ? "" : ", or a timeout of mapping ", request->forward ? "" : mapping->name);
+        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                              "say how long to collect answers: Multicast-Timeout: SECONDS%s%s%s",
+                              request->forward ? ", always through the forward proxy; the timeout of mapping "
+                                               : ", or a timeout of mapping ",
+                              mapping->name, request->forward ? " is for requests to its own path" : "");
     }
     exchange->waiter.timeout_us = (uint64_t)request->timeout_s * 1000000;
     if (exchange->waiter.timeout_us <= mapping->max_timeout_us) return CG_OK;
@@ -378,7 +367,8 @@ static enum cg_verdict step_reply(struct cg_exchange *exchange) {
     stop_collecting(exchange); /* what is still incomplete is taken back before counting */
     unsigned status = cg_tell_end(exchange, &summary);
     bool failed = exchange->problem.err < 0;
-    if (exchange->telling || !failed) count_reply(exchange, &summary);
+    bool silent = exchange->problem.err == CG_E_NO_ANSWER; /* its figures were told all the same */
+    if (exchange->telling || silent || !failed) count_reply(exchange, &summary);
     if (failed) count_error(exchange, exchange->problem.err);
     log_exchange(exchange, status);
     cg_exchange_free(exchange);

@@ -35,6 +35,7 @@ static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
         .config = exchange->config,
         .mapping = exchange->mapping,
         .member = exchange->member,
+        .request = &exchange->request,
         .summary = {.ended_by = ""},
         .now_us = exchange->gateway->engine.now_us,
         .expects_answers = exchange->waiter.timeout_us > 0,

@@ -40,6 +40,25 @@ bool cg_access_may_see(const struct cg_mapping *mapping, const struct cg_request
     return find_grant(mapping, request->client) != NULL;
 }
 
+static int forbid_client(const struct cg_mapping *mapping, const struct cg_request *request,
+                         struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s is not in the clients of mapping %s",
+                          request->client->name, mapping->name);
+}
+
+/* Whoever has not said who it is may turn out to be somebody who may (RFC 9110 §15.5.2). */
+static int forbid_method(const struct cg_mapping *mapping, const struct cg_request *request,
+                         struct cg_problem *problem) {
+    if (request->client == NULL) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "anonymous clients may not use this method on mapping %s; send Authorization: Bearer "
+                              "TOKEN",
+                              mapping->name);
+    }
+    return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s may not use this method on mapping %s",
+                          request->client->name, mapping->name);
+}
+
 int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
     uint32_t method = CG_METHOD_BIT(request->method);
     if (request->client == NULL) {
@@ -47,14 +66,15 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
         if (err < 0) return err;
     }
     const struct cg_grant *grant = find_grant(mapping, request->client);
-    if (grant == NULL) {
-        return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s is not in the clients of mapping %s",
-                              request->client->name, mapping->name);
-    }
+    if (grant == NULL) return forbid_client(mapping, request, problem);
     if (mapping->security != CG_SECURITY_RELAY && cg_request_is_protected(request)) {
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,
                               "mapping %s does not relay: a request that is protected already (OSCORE) is not taken",
                               mapping->name);
+    }
+    if (request->method == CG_EMPTY) {
+        problem->allow = mapping->methods;
+        return cg_problem_set(problem, CG_E_METHOD, "the method has no counterpart in CoAP");
     }
     if (mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods && (method & CG_METHODS_SAFE) == 0) {
         return cg_problem_set(
@@ -65,9 +85,13 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
         problem->allow = mapping->methods;
         return cg_problem_set(problem, CG_E_METHOD, "mapping %s does not take this method", mapping->name);
     }
-    if ((grant->methods & method) == 0) {
-        return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s may not use this method on mapping %s",
-                              request->client == NULL ? "anonymous" : request->client->name, mapping->name);
-    }
+    return (grant->methods & method) != 0 ? CG_OK : forbid_method(mapping, request, problem);
+}
+
+int cg_access_methods(const struct cg_mapping *mapping, const struct cg_request *request, uint32_t *methods,
+                      struct cg_problem *problem) {
+    const struct cg_grant *grant = find_grant(mapping, request->client);
+    if (grant == NULL && request->client != NULL) return forbid_client(mapping, request, problem);
+    *methods = mapping->methods & (cg_access_may_see(mapping, request) ? grant->methods : CG_METHODS_ALL);
     return CG_OK;
 }

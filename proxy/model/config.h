@@ -86,6 +86,9 @@ struct cg_security_keys {
  * model/stand_in.h. */
 enum cg_stand_in { CG_STAND_IN_GROUP, CG_STAND_IN_MEMBERS };
 
+/* What it is to a client that sent no Multicast-Timeout when nobody answers. */
+enum cg_silence { CG_SILENCE_IS_AN_ERROR, CG_SILENCE_IS_FINE };
+
 enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
 
 struct cg_mapping {
@@ -105,6 +108,8 @@ struct cg_mapping {
     bool has_timeout;
     uint64_t timeout_us;     /* for clients that send no Multicast-Timeout */
     uint64_t max_timeout_us; /* above: refused */
+    enum cg_silence silence;
+    const char *default_content_type; /* of bodies that come without, or with curl's; NULL: none */
     struct cg_finish finish;
     bool complete;             /* "membership": "complete" */
     struct cg_member *members; /* configured */

@@ -25,9 +25,13 @@ int cg_problem_memory_full(struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_NO_MEMORY, "answers fill the memory (limits.total_memory)");
 }
 
-bool cg_request_is_protected(const struct cg_request *request) {
+bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg_slice *value) {
     for (size_t i = 0; i < request->options.count; i++) {
-        if (request->options.list[i].number == CG_OPT_OSCORE) return true;
+        if (request->options.list[i].number != option) continue;
+        if (value != NULL) *value = request->options.list[i].value;
+        return true;
     }
     return false;
 }
+
+bool cg_request_is_protected(const struct cg_request *request) { return cg_request_has(request, CG_OPT_OSCORE, NULL); }

@@ -39,9 +39,15 @@ struct cg_request {
     bool has_timeout;
     uint32_t timeout_s;
     uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
+    bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
 
+/* What a request with Accept risks in a group, for people: the end of a sentence. */
+#define CG_SILENT_ABOUT_ACCEPT "members that cannot give the type which Accept asks them for are silent"
+
+/* Whether it has the option; *value, if not NULL, is borrowed. */
+bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg_slice *value);
 /* Whether the client has protected it: it carries an OSCORE option. */
 bool cg_request_is_protected(const struct cg_request *request);
 

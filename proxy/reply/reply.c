@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "reply/host.h"
+#include "reply/outcome.h"
 #include "reply/view.h"
 
 struct cg_sink *cg_reply_new(const struct cg_reply_to *to) {
@@ -19,16 +20,29 @@ unsigned cg_reply_problem(const struct cg_front *front, void *ctx, const struct 
     return status;
 }
 
+static struct cg_reply begin_reply(const struct cg_view *view, unsigned status) {
+    struct cg_reply reply = {
+        .status = (uint16_t)status, .summary = view->summary, .is_strict = cg_outcome_is_strict(view)};
+    memcpy(reply.exchange_id, view->exchange, sizeof reply.exchange_id);
+    return reply;
+}
+
+unsigned cg_reply_silence(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_problem *silence) {
+    struct cg_reply reply = begin_reply(view, cg_err_info(silence->err)->http_status);
+    reply.problem = silence;
+    to->front->reply(to->front_ctx, &reply);
+    return reply.status;
+}
+
 bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, unsigned status, struct cg_body *body,
                     struct cg_problem *problem) {
-    struct cg_reply reply = {.status = (uint16_t)status, .summary = view->summary};
+    struct cg_reply reply = begin_reply(view, status);
     reply.body = cg_outq_new(SIZE_MAX, to->quota);
     bool queued = reply.body != NULL && cg_outq_put(reply.body, &body->bytes) == CG_OK;
     if (queued && body->common != NULL) queued = cg_outq_put_common(reply.body, body->common) == CG_OK;
     if (queued) {
         cg_outq_end(reply.body);
         memcpy(reply.content_type, body->content_type, sizeof reply.content_type);
-        memcpy(reply.exchange_id, view->exchange, sizeof reply.exchange_id);
         to->front->reply(to->front_ctx, &reply);
     } else {
         problem->retry_after = 1;

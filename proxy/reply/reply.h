@@ -11,12 +11,14 @@
 #define CG_CONTENT_TYPE_MAX 256 /* with NUL */
 
 struct cg_reply {
-    uint16_t status;                        /* HTTP: 200 or 204 */
+    uint16_t status;                        /* HTTP: 200, 204, 502 or 504 */
     bool streams;                           /* the body goes on; the summary comes in it, not here */
     char content_type[CG_CONTENT_TYPE_MAX]; /* empty without body */
     char exchange_id[17];                   /* 16 hex digits */
     struct castgate_summary summary;
     struct cg_outq *body; /* the front takes a reference of its own; ended already when the length is known */
+    const struct cg_problem *problem; /* instead of a body, which is NULL then: nobody answered. NULL: none */
+    bool is_strict;                   /* the status is what the client's preference for strict handling makes it */
 };
 
 struct cg_front {
@@ -42,10 +44,12 @@ struct cg_sink *cg_stream_new(const struct cg_reply_to *to);
 unsigned cg_reply_problem(const struct cg_front *front, void *ctx, const struct cg_problem *problem,
                           const char *exchange_id);
 
-/* For the sinks: a whole reply of this status. False, with *problem set: it could not be queued. The bytes are taken
- * over. */
+/* For the sinks. */
 struct cg_view;
 struct cg_body;
+/* The problem that nobody answered, with the figures. Returns its status. */
+unsigned cg_reply_silence(const struct cg_reply_to *to, const struct cg_view *view, const struct cg_problem *silence);
+/* A whole reply of this status. False, with *problem set: it could not be queued. The bytes are taken over. */
 bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, unsigned status, struct cg_body *body,
                     struct cg_problem *problem);
 

@@ -6,6 +6,7 @@
 #include "castgate/plugin.h"
 #include "base/buf.h"
 #include "model/answer.h"
+#include "model/request.h"
 #include "model/shelf.h"
 #include "wire/cri.h"
 
@@ -14,6 +15,7 @@ struct cg_view {
     const struct cg_config *config;
     const struct cg_mapping *mapping;
     const struct cg_member *member; /* the one that was asked, as the client named it; NULL: the groups were */
+    const struct cg_request *request;
     const struct cg_answer *answers;
     const struct cg_refusal *refusals;
     const uint8_t *answered; /* a set of the mapping's members (model/answer.h); NULL: nobody has answered */

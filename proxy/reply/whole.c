@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "reply/host.h"
+#include "reply/outcome.h"
 #include "reply/sink.h"
 
 struct cg_whole {
@@ -12,9 +13,10 @@ struct cg_whole {
     struct cg_reply_to to;
 };
 
-static bool has_body(const struct cg_whole *whole, const struct cg_view *view) {
-    bool nobody = view->summary.answered == 0 && whole->to.encoder->empty_is_204;
-    return view->expects_answers && !nobody;
+/* Some encoders have something to say where nobody answered. */
+static unsigned choose_status(const struct cg_whole *whole, const struct cg_view *view) {
+    unsigned status = cg_outcome_status(view);
+    return status == 204 && view->expects_answers && !whole->to.encoder->empty_is_204 ? 200 : status;
 }
 
 /* Bytes for all who get the same answers. */
@@ -80,15 +82,26 @@ static bool encode(const struct cg_reply_to *to, const struct cg_view *view, str
 }
 
 /* Returns the status, or 0 with *problem set. */
-static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
+static unsigned reply_bytes(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_body body = {0};
     cg_buf_init(&body.bytes, 0);
-    unsigned status = has_body(whole, view) ? 200 : 204;
+    unsigned status = choose_status(whole, view);
     bool made = status == 204 || encode(&whole->to, view, &body, problem);
     if (made) made = cg_reply_whole(&whole->to, view, status, &body, problem);
     cg_buf_fini(&body.bytes);
     cg_bytes_unref(body.common);
     return made ? status : 0;
+}
+
+/* The same; or the status, with *problem set to what it says that was not wrong with the reply but with the group. */
+static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
+    struct cg_problem silence = {0};
+    bool silent = cg_outcome_is_silence(view);
+    if (silent) cg_outcome_silence(view, &silence);
+    unsigned status = silent && whole->to.encoder->empty_is_204 ? cg_reply_silence(&whole->to, view, &silence)
+                                                                : reply_bytes(whole, view, problem);
+    if (silent && status != 0) *problem = silence;
+    return status;
 }
 
 static void whole_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how,
@@ -97,7 +110,7 @@ static void whole_end(struct cg_sink *sink, const struct cg_view *view, enum cg_
     const struct cg_reply_to *to = &whole->to;
     if (how != CG_SINK_LEFT) {
         if (problem->err == 0) ending->status = reply(whole, view, problem);
-        if (problem->err < 0) ending->status = cg_reply_problem(to->front, to->front_ctx, problem, view->exchange);
+        if (ending->status == 0) ending->status = cg_reply_problem(to->front, to->front_ctx, problem, view->exchange);
     }
     free(whole);
 }

@@ -280,6 +280,16 @@ static const struct cg_row mapping_rows[] = {
      .unit = "seconds", .says = "To collect for clients that send no Multicast-Timeout. Without it they are refused."},
     {"max_timeout", &cg_kind_late_seconds, CG_ROW_PLACE(struct cg_draft, mapping.max_timeout_us), .max = TIMEOUT_MAX_S,
      .fallback = "60", .unit = "seconds", .says = "A longer Multicast-Timeout is refused."},
+    {"silence", &cg_kind_silence, CG_ROW_PLACE(struct cg_draft, mapping.silence), .json = "'enum': ['504', '204']",
+     .fallback = "'504'",
+     .says =
+         "The HTTP status where nobody answers a client that sent no Multicast-Timeout. With \"504\" no client takes "
+         "a command that nobody heard for one that was carried out."},
+    {"default_content_type", &cg_kind_content_type, CG_ROW_PLACE(struct cg_draft, mapping.default_content_type),
+     .json = "'type': ['string', 'null']", .fallback = "null",
+     .says = "What a body is that comes without Content-Type, or with the one that curl -d sends by itself "
+             "(application/x-www-form-urlencoded): a media type that has a CoAP Content-Format, such as "
+             "\"text/plain\". Only for clients that show a token."},
     {"finish", &cg_kind_finish,
      .json = "'type': 'string', 'pattern': '^(all|deadline|quorum:[0-9]+(\\\\.[0-9]{1,8})?|count:[0-9]+)$'",
      .says = "What ends collecting before the time is up. Default: \"all\" with complete membership, else "

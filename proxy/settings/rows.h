@@ -115,6 +115,7 @@ extern const struct cg_kind cg_kind_source_address, cg_kind_prefix, cg_kind_plug
 extern const struct cg_kind cg_kind_tls;
 extern const struct cg_kind cg_kind_token, cg_kind_certificate;
 extern const struct cg_kind cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
+extern const struct cg_kind cg_kind_silence, cg_kind_content_type;
 extern const struct cg_kind cg_kind_security, cg_kind_check_signature;
 extern const struct cg_kind cg_kind_membership, cg_kind_members, cg_kind_member, cg_kind_finish;
 extern const struct cg_kind cg_kind_client_name;

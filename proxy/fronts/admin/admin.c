@@ -94,6 +94,8 @@ static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_pr
     if (err < 0) return err;
     for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
         if (!cg_slice_is(path, resources[i].path)) continue;
+        if (message->body_is_too_big)
+            return cg_problem_set(problem, CG_E_TOO_BIG, "%s takes no body", resources[i].path);
         if (cg_slice_is(message->method, "GET") || cg_slice_is(message->method, "HEAD")) {
             resources[i].serve(admin, call);
             return CG_OK;

@@ -10,11 +10,14 @@
 #include "base/check.h"
 #include "base/html.h"
 #include "base/text.h"
+#include "fronts/http/allow.h"
 
 enum {
     BLOCKS_MAX = 4,        /* of a whole reply: its own, and what others get as well */
     DISCARD_MAX = 4 << 20, /* bytes of a body of unknown length that are read only to say 413 behind them */
     BLOCK = 32768,         /* of a reply of known length that is read from a queue in pieces */
+    OWN_HEADERS = 5,       /* of a problem */
+    MORE_HEADERS_MAX = 8,
     STREAM_BLOCK = 1024, /* libmicrohttpd sets it aside for each stream, and uses it for clients without chunks only */
 };
 
@@ -182,43 +185,32 @@ static void put_problem(struct cg_buf *json, const struct cg_problem *problem, c
     cg_buf_put_str(json, "}\n");
 }
 
-/* CoAP's methods as HTTP spells them. FETCH comes as a POST, so it has no name of its own here. */
-static void put_allow(char *text, size_t size, uint32_t methods) {
-    static const struct {
-        uint32_t methods;
-        const char *names;
-    } rows[] = {{CG_METHOD_BIT(CG_GET), "GET, HEAD"},
-                {CG_METHOD_BIT(CG_POST), "POST"},
-                {CG_METHOD_BIT(CG_PUT), "PUT"},
-                {CG_METHOD_BIT(CG_DELETE), "DELETE"},
-                {CG_METHOD_BIT(CG_PATCH) | CG_METHOD_BIT(CG_IPATCH), "PATCH"}};
-    int len = 0;
-    text[0] = '\0';
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        if ((methods & rows[i].methods) == 0) continue;
-        len += snprintf(text + len, size - (size_t)len, "%s%s", len == 0 ? "" : ", ", rows[i].names);
-    }
-}
-
-void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id) {
-    char allow[64], retry_after[16] = "";
-    put_allow(allow, sizeof allow, problem->allow);
+void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_problem *problem,
+                                     const char *exchange_id, const struct cg_http_header *more, size_t count) {
+    char allow[CG_HTTP_ALLOW_MAX], retry_after[16] = "";
+    cg_http_allow(allow, problem->allow);
     if (problem->retry_after > 0) snprintf(retry_after, sizeof retry_after, "%u", (unsigned)problem->retry_after);
-    const struct cg_http_header headers[] = {
+    struct cg_http_header headers[OWN_HEADERS + MORE_HEADERS_MAX] = {
         {"Castgate-Exchange", exchange_id == NULL ? "" : exchange_id},
         {"Allow", allow},
         {"Retry-After", retry_after},
         {"Multicast-Timeout", problem->ask_timeout ? "0" : ""},
         {"WWW-Authenticate", problem->err == CG_E_UNAUTHORIZED ? "Bearer" : ""},
     };
+    CG_CHECK(count <= MORE_HEADERS_MAX);
+    if (count > 0) memcpy(headers + OWN_HEADERS, more, count * sizeof *more);
     const struct cg_http_head head = {.status = cg_err_info(problem->err)->http_status,
                                       .content_type = "application/problem+json",
                                       .headers = headers,
-                                      .header_count = sizeof headers / sizeof headers[0]};
+                                      .header_count = OWN_HEADERS + count};
     struct cg_buf body;
     cg_buf_init(&body, 0);
     put_problem(&body, problem, exchange_id);
     cg_http_call_reply_bytes(call, &head, &body);
+}
+
+void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id) {
+    cg_http_call_reply_problem_with(call, problem, exchange_id, NULL, 0);
 }
 
 /* ---- What handlers ask of a call ---- */
@@ -307,8 +299,21 @@ static enum MHD_Result refuse(struct cg_http_call *call, const struct cg_problem
     return send_response(call);
 }
 
-static int body_too_big(const struct cg_http_call *call, struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_TOO_BIG, "the body is larger than %zu bytes", call->body_max);
+static void ask_handler(struct cg_http_call *call) {
+    struct cg_http_connection *connection = call->connection;
+    struct cg_http_server *server = connection->server;
+    call->state = CG_HTTP_CALL_ASKED;
+    call->handed_over = true;
+    server->handler->request(server->ctx, call);
+    wipe_credentials(connection->mhd);
+}
+
+/* Only who it is from and where it goes is looked at, for a reply that is no surprise. */
+static enum MHD_Result refuse_body(struct cg_http_call *call) {
+    call->message.body_is_too_big = true;
+    ask_handler(call);
+    CG_CHECK(call->state == CG_HTTP_CALL_ANSWERED);
+    return send_response(call);
 }
 
 /* The head is there. A reply here ends the connection, so only what cannot be trusted or is not wanted gets one. */
@@ -318,14 +323,13 @@ static enum MHD_Result take_head(struct cg_http_call *call, const char *method, 
     uint64_t content_length;
     call->body_max = server->handler->body_max(server->ctx);
     int err = cg_http_check_head(call, method, version, &content_length, &problem);
-    if (err == CG_OK && content_length != UINT64_MAX && content_length > call->body_max) {
-        err = body_too_big(call, &problem);
-    }
     call->state = CG_HTTP_CALL_BODY;
     cg_http_connection_begins_body(call->connection);
-    if (err == CG_OK) return MHD_YES;
+    bool too_big = err == CG_OK && content_length != UINT64_MAX && content_length > call->body_max;
+    if (err == CG_OK && !too_big) return MHD_YES;
     call->connection->unread = true;
-    return refuse(call, &problem);
+    if (server->closing) return MHD_NO;
+    return too_big ? refuse_body(call) : refuse(call, &problem);
 }
 
 /* libmicrohttpd takes no reply in the middle of a body, so what is too much is read and dropped, within bounds. */
@@ -342,19 +346,12 @@ static enum MHD_Result take_piece(struct cg_http_call *call, const char *data, s
 static enum MHD_Result hand_over(struct cg_http_call *call) {
     struct cg_http_connection *connection = call->connection;
     struct cg_http_server *server = connection->server;
-    struct cg_problem problem = {0};
-    if (call->discarded > 0) {
-        body_too_big(call, &problem);
-        return refuse(call, &problem);
-    }
     if (server->closing) return MHD_NO;
+    if (call->discarded > 0) return refuse_body(call);
     call->message.body = cg_buf_slice(&call->body);
-    call->state = CG_HTTP_CALL_ASKED;
-    call->handed_over = true;
     cg_http_clear_timer(server, &connection->timer);
     cg_http_connection_rank(connection, CG_HTTP_BUSY);
-    server->handler->request(server->ctx, call);
-    wipe_credentials(connection->mhd);
+    ask_handler(call);
     if (call->state == CG_HTTP_CALL_ANSWERED) return send_response(call);
     cg_http_suspend(connection);
     return MHD_YES;

@@ -9,8 +9,8 @@
  * - Preconditions on an unsafe method: "*" maps to the option. Entity tags differ from member to member, so they are
  * refused instead of dropped: a lost precondition overwrites what the client meant to protect. On a safe method
  * preconditions are left out, a full reply is always right.
- * - Content-Type counts only where there is a body. GET, HEAD and DELETE with one are refused: CoAP gives it no
- * meaning.
+ * - Content-Type counts only where there is a body, but for what makes a PATCH of it. GET, HEAD and DELETE with one are
+ * refused: CoAP gives it no meaning.
  * - A request that the client protected (OSCORE) has no other meaning than that (RFC 8613 §11.1), so of its header
  * fields only those count that are for the gateway itself. */
 #include "fronts/http/from_http.h"
@@ -18,6 +18,7 @@
 #include "base/text.h"
 #include "fronts/http/accept.h"
 #include "fronts/http/host.h"
+#include "fronts/http/prefer.h"
 #include "fronts/http/target.h"
 #include "fronts/http/traceparent.h"
 #include "wire/content_format.h"
@@ -33,6 +34,7 @@ struct conversion {
     struct cg_request *request;
     struct cg_arena *arena;
     const struct cg_config *config;
+    const struct cg_mapping *mapping; /* whom it is for; NULL: unknown */
     const struct cg_encoder_list *encoders;
     const struct cg_http_message *message;
     struct cg_problem *problem;
@@ -69,7 +71,9 @@ static int take_host(struct conversion *c, const struct cg_listen *listen) {
 
 /* ---- Method ---- */
 
-static const struct {
+#define OVERRIDE "X-HTTP-Method-Override"
+
+static const struct method {
     const char *name;
     uint8_t code;
     bool has_body;
@@ -78,33 +82,54 @@ static const struct {
     {"PUT", CG_PUT, true},  {"DELETE", CG_DELETE, false}, {"PATCH", CG_PATCH, true},
 };
 
-static int take_override(struct conversion *c) {
-    struct cg_slice override;
-    bool present;
-    int err = single_field(c, "X-HTTP-Method-Override", &override, &present);
-    if (err < 0 || !present) return err;
-    if (c->request->method != CG_POST || !cg_slice_is(override, "FETCH")) {
-        return cg_problem_set(c->problem, CG_E_BAD_REQUEST, "X-HTTP-Method-Override can only be FETCH, on a POST");
+static const struct method *find_method(const struct cg_http_message *message) {
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+        if (cg_slice_is(message->method, methods[i].name)) return &methods[i];
     }
-    c->request->method = CG_FETCH;
-    return CG_OK;
+    return NULL;
 }
 
-static int take_method(struct conversion *c) {
-    struct cg_slice method = c->message->method;
-    if (!cg_http_is_token(method)) return cg_problem_set(c->problem, CG_E_BAD_REQUEST, "the method is malformed");
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        if (!cg_slice_is(method, methods[i].name)) continue;
-        if (c->message->body.len > 0 && !methods[i].has_body) {
-            return cg_problem_set(c->problem, CG_E_BAD_REQUEST, "%s takes no body; use POST, PUT, PATCH or FETCH",
-                                  methods[i].name);
-        }
-        c->request->method = methods[i].code;
-        c->request->head_only = cg_slice_is(method, "HEAD");
-        return take_override(c);
+static bool is_merge_patch(const struct cg_http_message *message) {
+    struct cg_slice type;
+    uint16_t format;
+    return cg_http_field(message, "Content-Type", &type) == CG_OK &&
+           cg_format_from_media_type(type, &format) == CG_OK && format == FORMAT_MERGE_PATCH;
+}
+
+/* The method that the request has if it is in order; 0: CoAP has none such. */
+static void take_method(struct cg_request *request, const struct cg_http_message *message) {
+    struct cg_slice override;
+    const struct method *method = find_method(message);
+    request->method = method == NULL ? CG_EMPTY : method->code;
+    request->head_only = cg_slice_is(message->method, "HEAD");
+    if (request->method == CG_POST && cg_http_field(message, OVERRIDE, &override) == CG_OK &&
+        cg_slice_is(override, "FETCH")) {
+        request->method = CG_FETCH;
     }
-    c->problem->allow = cg_slice_starts(c->message->target, CG_DISCOVERY_PATH) ? CG_METHOD_BIT(CG_GET) : CG_METHODS_ALL;
-    return cg_problem_set(c->problem, CG_E_METHOD, "the method has no counterpart in CoAP");
+    if (request->method == CG_PATCH && is_merge_patch(message)) request->method = CG_IPATCH;
+}
+
+static int refuse_method(const struct cg_request *request, struct cg_problem *problem) {
+    problem->allow = request->discovery ? CG_METHOD_BIT(CG_GET) : CG_METHODS_ALL;
+    return cg_problem_set(problem, CG_E_METHOD, "the method has no counterpart in CoAP");
+}
+
+static int check_override(const struct conversion *c) {
+    struct cg_slice override;
+    bool present;
+    int err = single_field(c, OVERRIDE, &override, &present);
+    if (err < 0 || !present || c->request->method == CG_FETCH) return err;
+    return cg_problem_set(c->problem, CG_E_BAD_REQUEST, OVERRIDE " can only be FETCH, on a POST");
+}
+
+static int check_method(const struct conversion *c) {
+    const struct method *method = find_method(c->message);
+    if (method == NULL) return refuse_method(c->request, c->problem);
+    if (c->message->body.len > 0 && !method->has_body) {
+        return cg_problem_set(c->problem, CG_E_BAD_REQUEST, "%s takes no body; use POST, PUT, PATCH or FETCH",
+                              method->name);
+    }
+    return check_override(c);
 }
 
 static int check_discovery(const struct conversion *c) {
@@ -150,9 +175,11 @@ static int take_precondition(struct conversion *c, const char *name, uint16_t nu
     return CG_OK;
 }
 
-static bool is_oscore(struct cg_slice media_type) {
+#define FORM "application/x-www-form-urlencoded"
+
+static bool is_type(struct cg_slice media_type, const char *name) {
     struct cg_slice type;
-    return cg_http_next_item(&media_type, ';', &type) && cg_slice_is_nocase(type, "application/oscore");
+    return cg_http_next_item(&media_type, ';', &type) && cg_slice_is_nocase(type, name);
 }
 
 static int check_content_encoding(const struct conversion *c) {
@@ -169,28 +196,48 @@ static bool may_name(const struct conversion *c, struct cg_slice media_type, uin
     return format != CG_FORMAT_OSCORE && (c->config->http.coap_payload || !cg_format_is_by_number(media_type));
 }
 
+static int refuse_type(const struct conversion *c, struct cg_slice type) {
+    int len = (int)(type.len < 80 ? type.len : 80);
+    if (is_type(type, FORM)) {
+        return cg_problem_set(c->problem, CG_E_MEDIA_TYPE,
+                              "Content-Type " FORM ", which curl sends by itself, has no CoAP Content-Format: say what "
+                              "the body is, as with -H 'Content-Type: text/plain'");
+    }
+    return cg_problem_set(c->problem, CG_E_MEDIA_TYPE,
+                          "Content-Type \"%.*s\" has no CoAP Content-Format; others have, such as -H 'Content-Type: "
+                          "text/plain'; with \"coap_payload\": true in \"http\", application/coap-payload;cf=N has",
+                          len, (const char *)type.data);
+}
+
+/* Only for clients that show a token: a page in somebody's browser can send such bodies as well, but no token. */
+static struct cg_slice choose_type(const struct conversion *c, struct cg_slice type, bool present) {
+    const struct cg_mapping *mapping = c->mapping;
+    if (mapping == NULL || mapping->default_content_type == NULL || c->request->proof != CG_PROOF_TOKEN) return type;
+    return !present || is_type(type, FORM) ? cg_slice_str(mapping->default_content_type) : type;
+}
+
+static int check_named_type(const struct conversion *c, struct cg_slice type, uint16_t format) {
+    if (may_name(c, type, format)) return CG_OK;
+    return cg_problem_set(c->problem, CG_E_MEDIA_TYPE,
+                          "application/coap-payload is taken where the settings say \"coap_payload\": true in "
+                          "\"http\" only, and never for application/oscore");
+}
+
 static int take_content_format(struct conversion *c) {
-    struct cg_slice type = CG_SLICE_NONE;
+    struct cg_slice said = CG_SLICE_NONE;
     bool present = false;
     int err = check_content_encoding(c);
-    if (err == CG_OK) err = single_field(c, "Content-Type", &type, &present);
-    if (err < 0 || !present) return err;
+    if (err == CG_OK) err = single_field(c, "Content-Type", &said, &present);
+    if (err < 0) return err;
+    struct cg_slice type = choose_type(c, said, present);
+    if (type.data == NULL && !present) return CG_OK;
     uint16_t format;
-    if (is_oscore(type)) {
+    if (is_type(type, "application/oscore")) {
         return cg_problem_set(c->problem, CG_E_MEDIA_TYPE, "application/oscore comes as a POST with the OSCORE header");
     }
-    if (cg_format_from_media_type(type, &format) < 0) {
-        return cg_problem_set(
-            c->problem, CG_E_MEDIA_TYPE,
-            "Content-Type \"%.*s\" has no CoAP Content-Format; with \"coap_payload\": true in \"http\", "
-            "application/coap-payload;cf=N names one by number",
-            (int)(type.len < 80 ? type.len : 80), (const char *)type.data);
-    }
-    if (!may_name(c, type, format)) {
-        return cg_problem_set(c->problem, CG_E_MEDIA_TYPE,
-                              "application/coap-payload is taken where the settings say \"coap_payload\": true in "
-                              "\"http\" only, and never for application/oscore");
-    }
+    if (cg_format_from_media_type(type, &format) < 0) return refuse_type(c, type);
+    if (type.data == said.data) err = check_named_type(c, type, format);
+    if (err < 0) return err;
     if (c->request->method == CG_PATCH && format == FORMAT_MERGE_PATCH) c->request->method = CG_IPATCH;
     return add_uint(c, CG_OPT_CONTENT_FORMAT, format);
 }
@@ -250,7 +297,7 @@ static int take_oscore(struct conversion *c, bool *present) {
     err = single_field(c, "Content-Type", &type, &has_type);
     if (err == CG_OK) err = check_content_encoding(c);
     if (err < 0) return err;
-    if (c->request->method != CG_POST || !is_oscore(type) || c->message->body.len == 0) {
+    if (c->request->method != CG_POST || !is_type(type, "application/oscore") || c->message->body.len == 0) {
         return cg_problem_set(c->problem, CG_E_BAD_REQUEST,
                               "the OSCORE header belongs to a POST with a body of Content-Type application/oscore");
     }
@@ -306,35 +353,68 @@ static int keep_options(struct conversion *c) {
     return CG_OK;
 }
 
-static int check_sizes(const struct conversion *c) {
-    if (c->message->target.len > TARGET_MAX) {
-        return cg_problem_set(c->problem, CG_E_URI_TOO_LONG, "the request target is longer than %d bytes", TARGET_MAX);
-    }
-    if (c->message->body.len > c->config->limits.request_body) {
-        return cg_problem_set(c->problem, CG_E_TOO_BIG, "the body is larger than %zu bytes",
-                              c->config->limits.request_body);
-    }
-    return CG_OK;
+static int check_size(const struct conversion *c) {
+    if (!c->message->body_is_too_big && c->message->body.len <= c->config->limits.request_body) return CG_OK;
+    return cg_problem_set(c->problem, CG_E_TOO_BIG, "the body is larger than %zu bytes",
+                          c->config->limits.request_body);
 }
 
-int cg_from_http(struct cg_request *request, struct cg_arena *arena, const struct cg_config *config,
-                 const struct cg_listen *listen, const struct cg_encoder_list *encoders,
-                 const struct castgate_encoder **encoder, const struct cg_http_message *message,
-                 struct cg_problem *problem) {
-    struct conversion c = {.request = request,
-                           .arena = arena,
-                           .config = config,
-                           .encoders = encoders,
-                           .message = message,
-                           .problem = problem};
-    int err = check_sizes(&c);
-    if (err == CG_OK) err = take_host(&c, listen);
-    if (err == CG_OK) err = take_method(&c);
-    if (err == CG_OK) err = cg_http_take_target(request, arena, message, problem);
+static void take_preferences(const struct conversion *c) {
+    struct cg_slice handling;
+    c->request->is_strict =
+        cg_http_preference(c->message, "handling", &handling) && cg_slice_is_nocase(handling, "strict");
+}
+
+/* A method that CoAP does not have may come with a target that is no target of ours. */
+static int take_target(const struct cg_http_parts *parts) {
+    struct cg_problem wrong = {0};
+    const struct cg_http_message *message = parts->message;
+    if (cg_http_is_options(message) && cg_slice_is(message->target, "*")) return CG_OK;
+    int err = cg_http_take_target(parts->request, parts->arena, message, &wrong);
+    if (err == CG_OK) return CG_OK;
+    if (parts->request->method == CG_EMPTY && !cg_http_is_options(message)) {
+        return refuse_method(parts->request, parts->problem);
+    }
+    *parts->problem = wrong;
+    return err;
+}
+
+static struct conversion begin(const struct cg_http_parts *parts, const struct cg_mapping *mapping) {
+    return (struct conversion){.request = parts->request,
+                               .arena = parts->arena,
+                               .config = parts->config,
+                               .mapping = mapping,
+                               .encoders = parts->encoders,
+                               .message = parts->message,
+                               .problem = parts->problem};
+}
+
+bool cg_http_is_options(const struct cg_http_message *message) { return cg_slice_is(message->method, "OPTIONS"); }
+
+int cg_from_http_head(const struct cg_http_parts *parts) {
+    struct conversion c = begin(parts, NULL);
+    if (c.message->target.len > TARGET_MAX) {
+        return cg_problem_set(c.problem, CG_E_URI_TOO_LONG, "the request target is longer than %d bytes", TARGET_MAX);
+    }
+    int err = take_host(&c, parts->listen);
+    if (err < 0) return err;
+    if (!cg_http_is_token(c.message->method)) {
+        return cg_problem_set(c.problem, CG_E_BAD_REQUEST, "the method is malformed");
+    }
+    take_method(c.request, c.message);
+    return take_target(parts);
+}
+
+int cg_from_http_rest(const struct cg_http_parts *parts, const struct cg_mapping *mapping,
+                      const struct castgate_encoder **encoder) {
+    struct conversion c = begin(parts, mapping);
+    int err = check_method(&c);
     if (err == CG_OK) err = check_discovery(&c);
+    if (err == CG_OK) err = check_size(&c);
     if (err == CG_OK) err = take_timeout(&c);
     if (err == CG_OK) err = take_traceparent(&c);
-    if (err == CG_OK) *encoder = cg_accept_encoder(message, encoders);
+    take_preferences(&c);
+    *encoder = cg_accept_encoder(c.message, c.encoders);
     if (err == CG_OK) err = take_options(&c);
     if (err == CG_OK) err = keep_options(&c);
     return err;

@@ -10,9 +10,13 @@
 #include <sodium.h>
 
 #include "base/text.h"
+#include "fronts/http/allow.h"
 #include "fronts/http/from_http.h"
-#include "model/links.h"
+#include "fronts/http/options.h"
 #include "io/loop.h"
+#include "model/access.h"
+#include "model/links.h"
+#include "model/route.h"
 #include "reply/reply.h"
 
 enum {
@@ -93,18 +97,50 @@ static int identify(struct cg_request *request, const struct cg_config *config, 
 
 /* ---- Requests ---- */
 
-static int convert(const struct pending *pending, const struct castgate_encoder **encoder, struct cg_problem *problem) {
+static struct cg_http_parts parts_of(const struct pending *pending, struct cg_problem *problem) {
     struct cg_gateway *gateway = pending->front->gateway;
-    const struct cg_http_message *message = cg_http_call_message(pending->call);
-    const struct cg_listen *listen = cg_http_call_listen(pending->call);
-    struct cg_config *config = cg_gateway_exchange_config(gateway, pending->ticket);
-    struct cg_request *request = cg_gateway_request(gateway, pending->ticket);
-    int err = cg_from_http(request, cg_gateway_arena(gateway, pending->ticket), config, listen,
-                           pending->front->encoders, encoder, message, problem);
+    return (struct cg_http_parts){
+        .request = cg_gateway_request(gateway, pending->ticket),
+        .arena = cg_gateway_arena(gateway, pending->ticket),
+        .config = cg_gateway_exchange_config(gateway, pending->ticket),
+        .listen = cg_http_call_listen(pending->call),
+        .encoders = pending->front->encoders,
+        .message = cg_http_call_message(pending->call),
+        .problem = problem,
+    };
+}
+
+static int convert_head(const struct pending *pending, const struct cg_http_parts *parts) {
+    int err = cg_from_http_head(parts);
     if (err < 0) return err;
-    request->may_be_anonymous = listen->loopback || listen->insecure;
-    request->is_remote = !listen->loopback;
-    return identify(request, config, pending->call, problem);
+    parts->request->may_be_anonymous = parts->listen->loopback || parts->listen->insecure;
+    parts->request->is_remote = !parts->listen->loopback;
+    return identify(parts->request, parts->config, pending->call, parts->problem);
+}
+
+/* NULL with *problem. */
+static const struct cg_mapping *find_mapping(const struct cg_http_parts *parts, struct cg_problem *problem) {
+    const struct cg_mapping *mapping;
+    struct cg_slice rest;
+    return cg_route(parts->config, parts->request, &mapping, &rest, problem) < 0 ? NULL : mapping;
+}
+
+/* Whoever may not send it at all hears that, and not what else is wrong with it. */
+static int refuse_wrong(const struct cg_http_parts *parts, const struct cg_problem *wrong) {
+    if (!parts->request->discovery) {
+        const struct cg_mapping *mapping = find_mapping(parts, parts->problem);
+        if (mapping == NULL || cg_access_check(mapping, parts->request, parts->problem) < 0) return parts->problem->err;
+    }
+    *parts->problem = *wrong;
+    return wrong->err;
+}
+
+static int convert_rest(const struct cg_http_parts *parts, const struct castgate_encoder **encoder) {
+    struct cg_problem wrong = {0};
+    struct cg_http_parts rest = *parts;
+    rest.problem = &wrong;
+    const struct cg_mapping *mapping = parts->message->body.len == 0 ? NULL : find_mapping(parts, &wrong);
+    return cg_from_http_rest(&rest, mapping, encoder) < 0 ? refuse_wrong(parts, &wrong) : CG_OK;
 }
 
 /* Needs no exchange, so its own is given up. */
@@ -126,6 +162,28 @@ static int reply_links(struct pending *pending, struct cg_problem *problem) {
     return CG_OK;
 }
 
+/* Nor does this. */
+static void reply_nothing(struct pending *pending, const char *allow) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)},
+                                             {"Allow", allow}};
+    const struct cg_http_head head = {.status = 204, .content_type = "", .headers = headers, .header_count = 2};
+    struct cg_buf none;
+    cg_buf_init(&none, 0);
+    cg_http_call_reply_bytes(pending->call, &head, &none);
+    cg_gateway_abandon(gateway, pending->ticket);
+}
+
+static int reply_options(struct pending *pending, const struct cg_http_parts *parts) {
+    uint32_t methods;
+    char allow[CG_HTTP_ALLOW_MAX];
+    int err = cg_http_options(parts, &methods);
+    if (err < 0) return err;
+    cg_http_allow_options(allow, methods);
+    reply_nothing(pending, allow);
+    return CG_OK;
+}
+
 /* A browser that asks for a stream again of which it has had all (WHATWG HTML "Server-sent events": only a refusal or
  * this ends it). */
 static bool has_ended(const struct pending *pending, const struct castgate_encoder *encoder) {
@@ -133,16 +191,6 @@ static bool has_ended(const struct pending *pending, const struct castgate_encod
     if (encoder->has_ended == NULL) return false;
     if (cg_http_field(cg_http_call_message(pending->call), "Last-Event-ID", &id) < 0) return false;
     return encoder->has_ended((struct castgate_slice){.data = id.data, .len = id.len});
-}
-
-static void reply_ended(struct pending *pending) {
-    struct cg_gateway *gateway = pending->front->gateway;
-    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
-    const struct cg_http_head head = {.status = 204, .content_type = "", .headers = headers, .header_count = 1};
-    struct cg_buf none;
-    cg_buf_init(&none, 0);
-    cg_http_call_reply_bytes(pending->call, &head, &none);
-    cg_gateway_abandon(gateway, pending->ticket);
 }
 
 static const struct cg_front front_calls;
@@ -164,14 +212,16 @@ static int start(struct pending *pending, const struct castgate_encoder *encoder
 /* To an exchange that runs, or to a reply. */
 static int set_off(struct pending *pending, struct cg_problem *problem) {
     const struct castgate_encoder *encoder;
-    int err = convert(pending, &encoder, problem);
+    const struct cg_http_parts parts = parts_of(pending, problem);
+    int err = convert_head(pending, &parts);
     if (err < 0) return err;
-    if (cg_gateway_request(pending->front->gateway, pending->ticket)->discovery) return reply_links(pending, problem);
-    if (has_ended(pending, encoder)) {
-        reply_ended(pending);
-        return CG_OK;
-    }
-    return start(pending, encoder, problem);
+    if (cg_http_is_options(parts.message)) return reply_options(pending, &parts);
+    err = convert_rest(&parts, &encoder);
+    if (err < 0) return err;
+    if (parts.request->discovery) return reply_links(pending, problem);
+    if (!has_ended(pending, encoder)) return start(pending, encoder, problem);
+    reply_nothing(pending, "");
+    return CG_OK;
 }
 
 static void refuse(struct pending *pending, const struct cg_problem *problem) {
@@ -256,10 +306,18 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
     char summary[SUMMARY_MAX] = "";
     if (!reply->streams) put_summary(summary, &reply->summary);
-    const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id}, {"Castgate-Summary", summary}};
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id},
+                                             {"Castgate-Summary", summary},
+                                             {"Preference-Applied", reply->is_strict ? "handling=strict" : ""},
+                                             {"Vary", reply->is_strict ? "Prefer" : ""}};
+    enum { COUNT = sizeof headers / sizeof headers[0] };
     const struct cg_http_head head = {
-        .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = 2};
-    cg_http_call_reply_queue(pending->call, &head, reply->body);
+        .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = COUNT};
+    if (reply->problem == NULL) {
+        cg_http_call_reply_queue(pending->call, &head, reply->body);
+    } else {
+        cg_http_call_reply_problem_with(pending->call, reply->problem, reply->exchange_id, headers + 1, COUNT - 1);
+    }
 }
 
 static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {

@@ -17,6 +17,7 @@ struct cg_http_message {
     const struct cg_http_field *fields;
     size_t field_count;
     struct cg_slice body;
+    bool body_is_too_big; /* for the handler's body_max: it was not read */
     bool is_http_1_0;
 };
 

@@ -18,7 +18,8 @@ struct cg_http_call;
 
 struct cg_http_handler {
     /* A whole request has come in. The handler replies now or later, with exactly one of the cg_http_call_… functions.
-     * The value of Authorization is for now only: it is wiped when this returns. */
+     * The value of Authorization is for now only: it is wiped when this returns. Where the body is too big, it replies
+     * at once. */
     void (*request)(void *ctx, struct cg_http_call *call);
     /* The end of every call that `request` saw: the reply is sent, or the client left. The call is gone after that. */
     void (*done)(void *ctx, struct cg_http_call *call);
@@ -102,5 +103,8 @@ void cg_http_call_reply_queue(struct cg_http_call *call, const struct cg_http_he
 /* application/problem+json (RFC 9457) with the headers that go with the error. `exchange_id`: NULL when there is none.
  */
 void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id);
+/* With at most eight more headers. */
+void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_problem *problem,
+                                     const char *exchange_id, const struct cg_http_header *more, size_t count);
 
 #endif

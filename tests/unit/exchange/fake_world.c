@@ -69,6 +69,12 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     call->replies++;
     call->reply = *reply;
     call->reply.body = NULL;
+    if (reply->problem != NULL) {
+        assert_null(reply->body);
+        call->problem = *reply->problem;
+        call->reply.problem = NULL;
+        return;
+    }
     if (reply->streams) {
         assert_false(reply->body->ended);
         call->stream = cg_outq_ref(reply->body);

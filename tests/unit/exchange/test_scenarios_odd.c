@@ -250,7 +250,7 @@ static void anonymous_clients_may_not_switch(void **state) {
     (void)state;
     gateway_serves("/lamps", "");
     client_asks("nobody", "PUT /lamps on");
-    client_gets("nobody", "problem forbidden");
+    client_gets("nobody", "problem unauthorized");
     nothing_is_sent();
 }
 

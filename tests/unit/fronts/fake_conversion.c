@@ -41,8 +41,16 @@ int convert(struct conversion *f, struct cg_slice method, struct cg_slice target
                                       .field_count = f->field_count,
                                       .body = body,
                                       .is_http_1_0 = f->is_http_1_0};
-    int err =
-        cg_from_http(&f->request, &f->arena, &f->config, &f->listen, &encoders, &f->encoder, &message, &f->problem);
+    const struct cg_http_parts parts = {.request = &f->request,
+                                        .arena = &f->arena,
+                                        .config = &f->config,
+                                        .listen = &f->listen,
+                                        .encoders = &encoders,
+                                        .message = &message,
+                                        .problem = &f->problem};
+    int err = cg_from_http_head(&parts);
+    f->request.proof = f->proof;
+    if (err == CG_OK) err = cg_from_http_rest(&parts, f->mapping, &f->encoder);
     free(exact);
     if (err < 0) assert_int_equal(err, f->problem.err);
     return err;

@@ -26,6 +26,8 @@ struct conversion {
     struct cg_http_field fields[FIELDS_MAX];
     size_t field_count;
     bool is_http_1_0;
+    const struct cg_mapping *mapping; /* as the front finds it; NULL: none */
+    enum cg_proof proof;
 };
 
 extern const struct castgate_encoder mixed, json, sse; /* those that there are */

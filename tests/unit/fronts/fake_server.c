@@ -29,7 +29,11 @@ static void on_request(void *ctx, struct cg_http_call *call) {
              message->body.len);
     assert_null(cg_http_call_ctx(call));
     cg_http_call_set_ctx(call, f);
-    if (message->target.len >= 6 && memcmp(message->target.data, "/later", 6) == 0) {
+    if (message->body_is_too_big) {
+        struct cg_problem problem = {0};
+        cg_problem_set(&problem, CG_E_TOO_BIG, "the body is larger than %d bytes", BODY_MAX);
+        cg_http_call_reply_problem(call, &problem, NULL);
+    } else if (message->target.len >= 6 && memcmp(message->target.data, "/later", 6) == 0) {
         assert_true(f->held_count < HELD_MAX);
         f->held[f->held_count++] = call;
     } else if (cg_slice_is(message->target, "/none")) {

@@ -36,7 +36,10 @@
     "   \"clients\": [\"anonymous\"]},"                                                                                \
     "  {\"name\": \"closed\", \"path\": \"/closed\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","      \
     "   \"methods\": [\"GET\", \"PUT\"], \"unsafe_methods\": true, \"timeout\": 30, \"finish\": \"count:2\","          \
-    "   \"clients\": [\"dashboard\"]}]}"
+    "   \"clients\": [\"dashboard\"]},"                                                                                \
+    "  {\"name\": \"read\", \"path\": \"/read\", \"group\": \"coap://224.0.1.187/\", \"security\": \"none\","          \
+    "   \"methods\": [\"GET\", \"PUT\"], \"unsafe_methods\": true, \"timeout\": 30,"                                   \
+    "   \"clients\": [{\"name\": \"dashboard\", \"methods\": [\"GET\"]}, \"anonymous\"]}]}"
 
 #define LOCAL "Host: localhost\r\n"
 
@@ -368,7 +371,7 @@ static void test_another_last_event_id_is_passed_over(void **state) {
 
 static void test_nobody_answers(void **state) {
     (void)state;
-    static const char *const requests[] = {"GET /quick HTTP/1.1\r\n" LOCAL "\r\n",
+    static const char *const requests[] = {"GET /quick HTTP/1.1\r\n" LOCAL "Multicast-Timeout: 0\r\n\r\n",
                                            "GET /lamps HTTP/1.1\r\n" LOCAL "Multicast-Timeout: 0\r\n\r\n",
                                            "GET /asking HTTP/1.1\r\n" LOCAL "Multicast-Timeout:\r\n\r\n"};
     for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
@@ -384,6 +387,62 @@ static void test_nobody_answers(void **state) {
         fake_client_close(&client);
         tear_down(&f);
     }
+}
+
+/* Clients that know nothing of groups take no silence for a success. */
+static void test_nobody_answers_a_plain_client(void **state) {
+    struct fixture *f = *state;
+    struct fake_client client;
+    connect_to(f, &client);
+    struct fake_response response = ask(f, &client, "GET /quick HTTP/1.1\r\n" LOCAL "Prefer: handling=strict\r\n\r\n");
+    assert_int_equal(response.status, 504);
+    assert_has_exchange_id(&response);
+    assert_field(&response, "Content-Type", "application/problem+json");
+    assert_field(&response, "Preference-Applied", "handling=strict");
+    assert_field(&response, "Vary", "Prefer");
+    assert_non_null(strstr(fake_response_field(&response, "Castgate-Summary"), "answered=0, failed=0, missing=0"));
+    assert_non_null(strstr(response.body, "urn:castgate:problem:no-answer"));
+    assert_non_null(strstr(response.body, "may have acted on it"));
+    assert_null(fake_response_field(&response, "Retry-After"));
+    assert_int_equal(f->sent_count, 1);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
+/* Nothing is cast; what may be done is said, by the mapping and by the client's grant where that is known. */
+static void test_options(void **state) {
+    struct fixture *f = *state;
+    static const struct {
+        const char *request;
+        int status;
+        const char *allow;
+    } rows[] = {
+        {"OPTIONS / HTTP/1.0\r\n\r\n", 204, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"},
+        {"OPTIONS * HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"},
+        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 204, "GET, HEAD, OPTIONS"},
+        {"OPTIONS /lamps/a?b HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, OPTIONS"},
+        {"OPTIONS /closed HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, PUT, OPTIONS"},
+        {"OPTIONS /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 204, "GET, HEAD, PUT, OPTIONS"},
+        {"OPTIONS /read HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 204, "GET, HEAD, OPTIONS"},
+        {"OPTIONS /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, OPTIONS"},
+        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 403, NULL},
+        {"OPTIONS /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer wrong\r\n\r\n", 401, NULL},
+        {"OPTIONS /nowhere HTTP/1.1\r\n" LOCAL "\r\n", 404, NULL},
+        {"OPTIONS /lamps HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct fake_client client;
+        connect_to(f, &client);
+        struct fake_response response = ask(f, &client, rows[i].request);
+        if (response.status != rows[i].status) fail_msg("row %zu: %s%s", i, response.head, response.body);
+        if (rows[i].allow != NULL) assert_field(&response, "Allow", rows[i].allow);
+        assert_null(strstr(response.head, "Access-Control"));
+        assert_has_exchange_id(&response);
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
 }
 
 static void test_problems(void **state) {
@@ -402,13 +461,34 @@ static void test_problems(void **state) {
         {"GET /lamps HTTP/1.1\r\nHost: evil.example\r\n\r\n", 421, "misdirected", NULL, NULL},
         {"GET /lamps HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request", NULL, NULL},
         {"GET /nowhere HTTP/1.0\r\n\r\n", 404, "not-found", NULL, NULL},
-        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 405, "method-not-allowed", "Allow",
-         "GET, HEAD, POST, PUT, DELETE, PATCH"},
-        {"TRACE /lamps HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", NULL, NULL},
+        {"TRACE /lamps HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", "Allow", "GET, HEAD"},
         {"CONNECT localhost:80 HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed", NULL, NULL},
         {"PUT /lamps HTTP/1.1\r\n" LOCAL "Content-Length: 2\r\n\r\non", 403, "unsafe-method", NULL, NULL},
-        {"POST /lamps HTTP/1.1\r\n" LOCAL "Content-Type: a/b\r\nContent-Length: 1\r\n\r\nx", 415,
-         "unsupported-media-type", NULL, NULL},
+        {"PUT /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Type: a/b\r\n"
+         "Content-Length: 1\r\n\r\nx",
+         415, "unsupported-media-type", NULL, NULL},
+        /* who and may come before what is said */
+        {"PUT /closed HTTP/1.1\r\n" LOCAL "Content-Type: a/b\r\nContent-Length: 1\r\n\r\nx", 401, "unauthorized", NULL,
+         NULL},
+        {"PUT /closed HTTP/1.1\r\n" LOCAL "Content-Length: 999999\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"PUT /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer wrong\r\nContent-Length: 999999\r\n\r\n", 401,
+         "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Multicast-Timeout: x\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "No-Response: x\r\n\r\n", 401, "unauthorized", NULL, NULL},
+        {"GET /closed HTTP/1.1\r\n" LOCAL "Content-Length: 1\r\n\r\nx", 401, "unauthorized", NULL, NULL},
+        {"TRACE /closed HTTP/1.1\r\n" LOCAL "\r\n", 401, "unauthorized", NULL, NULL},
+        {"PUT /read HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Type: a/b\r\n"
+         "Content-Length: 1\r\n\r\nx",
+         403, "forbidden", NULL, NULL},
+        {"PUT /read HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Length: 999999\r\n\r\n", 403,
+         "forbidden", NULL, NULL},
+        {"PUT /read HTTP/1.1\r\n" LOCAL "Content-Length: 0\r\n\r\n", 401, "unauthorized", "WWW-Authenticate", "Bearer"},
+        {"PUT /lamps HTTP/1.1\r\n" LOCAL "Content-Type: a/b\r\nContent-Length: 1\r\n\r\nx", 403, "unsafe-method", NULL,
+         NULL},
+        {"PUT /nowhere HTTP/1.1\r\n" LOCAL "Content-Type: a/b\r\nContent-Length: 1\r\n\r\nx", 404, "not-found", NULL,
+         NULL},
+        {"PUT /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nContent-Length: 999999\r\n\r\n", 413,
+         "too-large", NULL, NULL},
         {"GET /closed HTTP/1.1\r\n" LOCAL "\r\n", 401, "unauthorized", "WWW-Authenticate", "Bearer"},
         {"GET /lamps HTTP/1.1\r\n" LOCAL "Authorization: Bearer wrong\r\n\r\n", 401, "unauthorized", "WWW-Authenticate",
          "Bearer"},
@@ -522,7 +602,7 @@ static void test_anonymous_off_loopback(void **state) {
     tear_down(&f);
     set_up_with(&f, make_insecure);
     connect_to(&f, &client);
-    response = ask(&f, &client, "GET /quick HTTP/1.1\r\n" LOCAL "\r\n");
+    response = ask(&f, &client, "GET /quick HTTP/1.1\r\n" LOCAL "Multicast-Timeout: 0\r\n\r\n");
     assert_int_equal(response.status, 204);
     fake_response_fini(&response);
     fake_client_close(&client);
@@ -734,6 +814,8 @@ int main(void) {
         front_test(test_a_stream_that_was_had_is_not_made_again),
         front_test(test_another_last_event_id_is_passed_over),
         cmocka_unit_test(test_nobody_answers),
+        front_test(test_nobody_answers_a_plain_client),
+        front_test(test_options),
         front_test(test_problems),
         front_test(test_a_refusal_waits_for_nothing),
         front_test(test_known_client),

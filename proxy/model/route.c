@@ -1,0 +1,22 @@
+/* The two ways to a mapping, and what is said where there is none. */
+#include "model/route.h"
+
+#include "model/forward.h"
+#include "model/mapping.h"
+
+static int find_by_uri(const struct cg_config *config, const struct cg_request *request,
+                       const struct cg_mapping **mapping, struct cg_slice *rest, struct cg_problem *problem) {
+    *mapping = cg_forward_find(config, request->path, rest);
+    if (*mapping != NULL) return CG_OK;
+    return cg_problem_set(problem, CG_E_FORBIDDEN,
+                          "the target URI lies below no group URI of a mapping with \"forward\": true");
+}
+
+int cg_route(const struct cg_config *config, const struct cg_request *request, const struct cg_mapping **mapping,
+             struct cg_slice *rest, struct cg_problem *problem) {
+    if (request->forward) return find_by_uri(config, request, mapping, rest, problem);
+    *mapping = cg_mapping_find(config, request->host, request->path, rest);
+    if (*mapping != NULL) return CG_OK;
+    return cg_problem_set(problem, CG_E_NOT_FOUND,
+                          "no mapping has this path; GET /.well-known/core or the settings' mappings tell which exist");
+}

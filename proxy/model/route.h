@@ -1,0 +1,13 @@
+/* Which mapping a request is for, whichever way its client names it: by a path of ours (mapping.h), or by a group's URI
+ * (forward.h). */
+#ifndef CG_MODEL_ROUTE_H
+#define CG_MODEL_ROUTE_H
+
+#include "model/request.h"
+
+/* *rest: what follows the mapping's path, or its group's URI, raw. CG_E_NOT_FOUND, or for target URIs CG_E_FORBIDDEN,
+ * with *problem. */
+int cg_route(const struct cg_config *config, const struct cg_request *request, const struct cg_mapping **mapping,
+             struct cg_slice *rest, struct cg_problem *problem) CG_MUST_CHECK;
+
+#endif

@@ -1,0 +1,64 @@
+/* Statuses of whole replies. The hard thing: a group's silence means two things. Whoever says how long to listen knows
+ * that it asks a group, and "nobody" is one of the answers (GCP); whoever uses an ordinary HTTP client takes 204 for a
+ * command that was carried out. */
+#include "reply/outcome.h"
+
+#include "wire/content_format.h"
+
+#include <stdio.h>
+
+static bool is_silent(const struct cg_view *view) { return view->summary.answered == 0; }
+
+static bool expects_silence(const struct cg_view *view) {
+    const struct cg_request *request = view->request;
+    return request->has_timeout || view->mapping->silence == CG_SILENCE_IS_FINE ||
+           cg_request_has(request, CG_OPT_NO_RESPONSE, NULL);
+}
+
+bool cg_outcome_is_strict(const struct cg_view *view) {
+    return view->request->is_strict && !view->request->has_timeout;
+}
+
+bool cg_outcome_is_silence(const struct cg_view *view) { return is_silent(view) && cg_outcome_status(view) == 504; }
+
+unsigned cg_outcome_status(const struct cg_view *view) {
+    if (!view->expects_answers) return 204;
+    if (cg_outcome_is_strict(view) && view->summary.missing > 0) return 504;
+    if (cg_outcome_is_strict(view) && view->summary.failed > 0) return 502;
+    if (!is_silent(view)) return 200;
+    return expects_silence(view) ? 204 : 504;
+}
+
+/* The media type that members were asked for; NULL: none. */
+static const char *asked_for(const struct cg_request *request, char text[48]) {
+    struct cg_slice value;
+    uint32_t format = 0;
+    if (!cg_request_has(request, CG_OPT_ACCEPT, &value)) return NULL;
+    for (size_t i = 0; i < value.len; i++) format = format << 8 | value.data[i];
+    const char *known = cg_format_media_type((uint16_t)format);
+    if (known != NULL) return known;
+    snprintf(text, 48, "Content-Format %u", (unsigned)format);
+    return text;
+}
+
+/* What to think of it. */
+static void describe(const struct cg_view *view, char *text, size_t size) {
+    char unknown[48];
+    const char *type = asked_for(view->request, unknown);
+    if (view->summary.rejected > 0) {
+        snprintf(text, size, "%u answers were rejected (Accept: application/json lists why)",
+                 (unsigned)view->summary.rejected);
+    } else if (type != NULL) {
+        snprintf(text, size, CG_SILENT_ABOUT_ACCEPT ": %s", type);
+    } else {
+        snprintf(text, size, "members that have nothing at this path are silent, too");
+    }
+}
+
+void cg_outcome_silence(const struct cg_view *view, struct cg_problem *problem) {
+    char about[160];
+    describe(view, about, sizeof about);
+    cg_problem_set(problem, CG_E_NO_ANSWER,
+                   "nobody answered within %u.%u s; the request went out, and members may have acted on it; %s",
+                   (unsigned)view->summary.ms / 1000, (unsigned)view->summary.ms % 1000 / 100, about);
+}
