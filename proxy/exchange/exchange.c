@@ -95,6 +95,9 @@ static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
     cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
     const char *method = cg_method_name(exchange->request.method);
     cg_log_str(&line, "method", method == NULL ? "?" : method);
+    char unnamed[CG_ASKED_TYPE_MAX];
+    const char *asked = cg_request_asked_type(&exchange->request, unnamed);
+    if (asked != NULL) cg_log_str(&line, "accept", asked); /* who cannot give that is silent */
     if (status != 0) cg_log_u64(&line, "status", status);
     if (exchange->problem.err < 0) {
         cg_log_str(&line, "error", cg_err_info(exchange->problem.err)->slug);

@@ -2,6 +2,8 @@
  * neither a header nor a log line nor a terminal as anything but printable text. */
 #include "model/request.h"
 
+#include "wire/content_format.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -32,6 +34,16 @@ bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg
         return true;
     }
     return false;
+}
+
+const char *cg_request_asked_type(const struct cg_request *request, char text[CG_ASKED_TYPE_MAX]) {
+    struct cg_slice value;
+    uint32_t format = 0;
+    if (!cg_request_has(request, CG_OPT_ACCEPT, &value)) return NULL;
+    for (size_t i = 0; i < value.len; i++) format = format << 8 | value.data[i];
+    const char *known = cg_format_media_type((uint16_t)format);
+    if (known == NULL) snprintf(text, CG_ASKED_TYPE_MAX, "Content-Format %u", (unsigned)format);
+    return known != NULL ? known : text;
 }
 
 bool cg_request_is_protected(const struct cg_request *request) { return cg_request_has(request, CG_OPT_OSCORE, NULL); }

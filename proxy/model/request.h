@@ -43,8 +43,13 @@ struct cg_request {
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
 
-/* What a request with Accept risks in a group, for people: the end of a sentence. */
+/* What a request with Accept risks in a group, for people: a part of a sentence. */
 #define CG_SILENT_ABOUT_ACCEPT "members that cannot give the type which Accept asks them for are silent"
+
+#define CG_ASKED_TYPE_MAX 32
+/* The media type that it asks members for, by its option Accept; NULL: none. `text` is where one without a name goes.
+ */
+const char *cg_request_asked_type(const struct cg_request *request, char text[CG_ASKED_TYPE_MAX]);
 
 /* Whether it has the option; *value, if not NULL, is borrowed. */
 bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg_slice *value);

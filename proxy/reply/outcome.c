@@ -3,8 +3,6 @@
  * command that was carried out. */
 #include "reply/outcome.h"
 
-#include "wire/content_format.h"
-
 #include <stdio.h>
 
 static bool is_silent(const struct cg_view *view) { return view->summary.answered == 0; }
@@ -29,22 +27,10 @@ unsigned cg_outcome_status(const struct cg_view *view) {
     return expects_silence(view) ? 204 : 504;
 }
 
-/* The media type that members were asked for; NULL: none. */
-static const char *asked_for(const struct cg_request *request, char text[48]) {
-    struct cg_slice value;
-    uint32_t format = 0;
-    if (!cg_request_has(request, CG_OPT_ACCEPT, &value)) return NULL;
-    for (size_t i = 0; i < value.len; i++) format = format << 8 | value.data[i];
-    const char *known = cg_format_media_type((uint16_t)format);
-    if (known != NULL) return known;
-    snprintf(text, 48, "Content-Format %u", (unsigned)format);
-    return text;
-}
-
 /* What to think of it. */
 static void describe(const struct cg_view *view, char *text, size_t size) {
-    char unknown[48];
-    const char *type = asked_for(view->request, unknown);
+    char unnamed[CG_ASKED_TYPE_MAX];
+    const char *type = cg_request_asked_type(view->request, unnamed);
     if (view->summary.rejected > 0) {
         snprintf(text, size, "%u answers were rejected (Accept: application/json lists why)",
                  (unsigned)view->summary.rejected);

@@ -1,5 +1,6 @@
-/* Accept. The hard thing: it names two kinds of things at once, forms of the whole reply and what members are to send,
- * and only an encoder's media type tells which is which. */
+/* Accept. The hard thing: it may mean two things, the form of the whole reply and what members are to send, and only an
+ * encoder's media type tells which. A member that cannot give what it is asked for is silent in a group, so it is only
+ * asked where the client can mean nothing else. */
 #include "fronts/http/accept.h"
 
 #include "base/check.h"
@@ -97,10 +98,10 @@ static bool is_better(const struct preference *a, const struct preference *b) {
     return a->position < b->position;
 }
 
-const struct castgate_encoder *cg_accept_encoder(const struct cg_http_message *message,
-                                                 const struct cg_encoder_list *encoders) {
-    CG_CHECK(encoders->count > 0);
-    const struct castgate_encoder *best = encoders->plugins[0]->ops.encoder;
+/* NULL: none fits. */
+static const struct castgate_encoder *find_encoder(const struct cg_http_message *message,
+                                                   const struct cg_encoder_list *encoders) {
+    const struct castgate_encoder *best = NULL;
     struct preference best_preference = {0};
     for (size_t i = 0; i < encoders->count; i++) {
         const struct castgate_encoder *encoder = encoders->plugins[i]->ops.encoder;
@@ -110,6 +111,13 @@ const struct castgate_encoder *cg_accept_encoder(const struct cg_http_message *m
         best_preference = preference;
     }
     return best;
+}
+
+const struct castgate_encoder *cg_accept_encoder(const struct cg_http_message *message,
+                                                 const struct cg_encoder_list *encoders) {
+    CG_CHECK(encoders->count > 0);
+    const struct castgate_encoder *found = find_encoder(message, encoders);
+    return found != NULL ? found : encoders->plugins[0]->ops.encoder;
 }
 
 static bool is_encoder_type(const struct cg_encoder_list *encoders, const struct media_range *range) {
@@ -124,6 +132,7 @@ bool cg_accept_for_members(const struct cg_http_message *message, const struct c
     struct accept_iter iter = {.message = message};
     struct media_range range;
     size_t count = 0;
+    if (find_encoder(message, encoders) != NULL) return false;
     while (next_range(&iter, &range)) {
         if (range.thousandths == 0 || is_encoder_type(encoders, &range)) continue;
         if (memchr(range.type.data, '*', range.type.len) != NULL) return false;

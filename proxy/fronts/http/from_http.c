@@ -5,7 +5,8 @@
  * - PATCH becomes PATCH, and iPATCH when the body is application/merge-patch+json: a merge patch is idempotent by its
  * nature (RFC 7396), which is what iPATCH promises (RFC 8132 §3), and only idempotent requests may be repeated for
  * repair. application/json-patch+json may append to an array, so it stays PATCH.
- * - Accept names the form of the whole reply, and at most one type that goes on to the members (accept.h).
+ * - Accept names the form of the whole reply, or, where that is none of ours, one type that goes on to the members
+ * (accept.h).
  * - Preconditions on an unsafe method: "*" maps to the option. Entity tags differ from member to member, so they are
  * refused instead of dropped: a lost precondition overwrites what the client meant to protect. On a safe method
  * preconditions are left out, a full reply is always right.

@@ -12,6 +12,8 @@
 #include "fronts/http/host.h"
 #include "model/mapping.h"
 
+#include <stdio.h>
+
 struct reading {
     struct cg_request *request;
     struct cg_arena *arena;
@@ -26,23 +28,56 @@ static int copy(const struct reading *r, struct cg_slice from, struct cg_slice *
 
 /* ---- The target as a whole ---- */
 
-/* RFC 3986's characters, percent-encodings whole. Brackets pass, though only a host may have them: people write
- * "target_uri=coap://[ff35::1]/" and mean just that. Returns what is wrong, or NULL. */
-static const char *target_fault(struct cg_slice target) {
+/* What is wrong with a byte that must not stand as it is, or NULL (RFC 3986 §2). Brackets are looked at elsewhere. */
+static const char *byte_fault(uint8_t byte) {
+    if (byte == ' ') return "a space";
+    if (byte < ' ' || byte == 0x7f) return "a control byte";
+    if (byte >= 0x80) return "a byte outside ASCII";
+    if (byte == '\\') return "a backslash";
+    return strchr("\"<>^`{|}", byte) != NULL ? "a character" : NULL;
+}
+
+static int refuse_byte(const struct reading *r, const uint8_t *at, const char *what) {
+    char shown[8] = "";
+    if (*at > ' ' && *at <= '~') snprintf(shown, sizeof shown, " ('%c')", *at);
+    size_t position = (size_t)(at - r->message->target.data) + 1;
+    return cg_problem_set(r->problem, CG_E_BAD_URI,
+                          "the request target has %s%s at position %zu, which must be percent-encoded: write %%%02X",
+                          what, shown, position, *at);
+}
+
+static int refuse_encoding(const struct reading *r, size_t at, const char *what) {
+    return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target has %s at position %zu", what, at + 1);
+}
+
+static int check_encoding(const struct reading *r, struct cg_slice target, size_t at) {
+    const uint8_t *digits = target.data + at + 1;
+    if (target.len - at < 3 || cg_hex_digit(digits[0]) < 0 || cg_hex_digit(digits[1]) < 0) {
+        return refuse_encoding(r, at, "a '%' without two hexadecimal digits behind it (write %25)");
+    }
+    return digits[0] == '0' && digits[1] == '0' ? refuse_encoding(r, at, "an encoded NUL (%00)") : CG_OK;
+}
+
+/* RFC 3986's characters, percent-encodings whole. */
+static int check_characters(const struct reading *r, struct cg_slice target) {
     for (size_t i = 0; i < target.len; i++) {
         uint8_t byte = target.data[i];
-        if (byte <= ' ' || byte == 0x7f) return "has a space or control byte, which must be percent-encoded";
-        if (byte >= 0x80) return "has a byte outside ASCII, which must be percent-encoded";
-        if (byte == '#') return "has a fragment ('#'), which is never sent";
-        if (byte == '\\') return "has a backslash, which must be percent-encoded";
-        if (strchr("\"<>^`{|}", byte) != NULL) return "has a character that must be percent-encoded";
-        if (byte != '%') continue;
-        if (target.len - i < 3 || cg_hex_digit(target.data[i + 1]) < 0 || cg_hex_digit(target.data[i + 2]) < 0) {
-            return "has a '%' without two hexadecimal digits behind it";
-        }
-        if (target.data[i + 1] == '0' && target.data[i + 2] == '0') return "has an encoded NUL (%00)";
+        const char *fault = byte_fault(byte);
+        int err = CG_OK;
+        if (fault != NULL) err = refuse_byte(r, target.data + i, fault);
+        if (byte == '#') err = refuse_encoding(r, i, "a fragment ('#'), which is never sent,");
+        if (byte == '%') err = check_encoding(r, target, i);
+        if (err < 0) return err;
     }
-    return NULL;
+    return CG_OK;
+}
+
+/* Only a host may have them (RFC 3986 §3.2.2, §3.4), whatever forms send that have arrays. */
+static int check_brackets(const struct reading *r, struct cg_slice text) {
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.data[i] == '[' || text.data[i] == ']') return refuse_byte(r, text.data + i, "a bracket");
+    }
+    return CG_OK;
 }
 
 static bool has_dot_segment(struct cg_slice path) {
@@ -117,6 +152,14 @@ static bool find_target_uri(struct cg_slice target, struct cg_slice *uri) {
     return true;
 }
 
+/* Its path and query: brackets in the authority pass as they are, since people write "target_uri=coap://[ff35::1]/". */
+static struct cg_slice behind_authority(struct cg_slice uri) {
+    const uint8_t *colon = memchr(uri.data, ':', uri.len);
+    size_t at = colon == NULL ? uri.len : (size_t)(colon - uri.data) + 3; /* "://" */
+    while (at < uri.len && strchr("/?", uri.data[at]) == NULL) at++;
+    return at < uri.len ? cg_slice_of(uri.data + at, uri.len - at) : CG_SLICE_NONE;
+}
+
 /* The authority's brackets, which are percent-encoded in a path (RFC 8075 §5.3.2); everything else stays as it is. */
 static int unpack_brackets(const struct reading *r, struct cg_slice *uri) {
     const uint8_t *colon = memchr(uri->data, ':', uri->len);
@@ -171,7 +214,8 @@ static int take_target_uri(const struct reading *r, struct cg_slice target) {
     if (!find_target_uri(target, &text)) {
         return cg_problem_set(r->problem, CG_E_BAD_URI, "the forward proxy is /hc/?target_uri=URI or /hc/URI");
     }
-    int err = unpack_brackets(r, &text);
+    int err = check_brackets(r, behind_authority(text));
+    if (err == CG_OK) err = unpack_brackets(r, &text);
     if (err < 0) return err;
     if (cg_uri_parse(&uri, text, &why) < 0) {
         return cg_problem_set(r->problem, CG_E_BAD_URI,
@@ -189,19 +233,16 @@ static int take_target(struct reading *r) {
     if (cg_slice_is(target, "*")) {
         return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target '*' belongs to OPTIONS only");
     }
-    const char *fault = target_fault(target);
-    if (fault != NULL) return cg_problem_set(r->problem, CG_E_BAD_URI, "the request target %s", fault);
-    if (target.data[0] != '/') {
-        int err = strip_authority(r, &target);
-        if (err < 0) return err;
-    }
+    int err = check_characters(r, target);
+    if (err == CG_OK && target.data[0] != '/') err = strip_authority(r, &target);
+    if (err < 0) return err;
     if (is_forward(target)) return take_target_uri(r, target);
+    err = check_brackets(r, target);
+    if (err < 0) return err;
     const uint8_t *mark = target.len > 0 ? memchr(target.data, '?', target.len) : NULL;
     size_t path_len = mark != NULL ? (size_t)(mark - target.data) : target.len;
-    if (mark != NULL) {
-        int err = copy(r, cg_slice_of(mark + 1, target.len - path_len - 1), &r->request->query);
-        if (err < 0) return err;
-    }
+    if (mark != NULL) err = copy(r, cg_slice_of(mark + 1, target.len - path_len - 1), &r->request->query);
+    if (err < 0) return err;
     return take_path(r, cg_slice_of(target.data, path_len));
 }
 

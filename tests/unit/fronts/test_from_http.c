@@ -254,6 +254,61 @@ static void describe_options(const struct cg_opts *options, char *text, size_t s
     }
 }
 
+#define FORM "Content-Type: application/x-www-form-urlencoded\n"
+
+/* What curl -d sends without being told: the refusal says what to tell it. */
+static void test_forms_are_told_how(void **state) {
+    (void)state;
+    struct conversion f;
+    assert_int_equal(from(&f, "PUT", "/", HOST FORM, "on"), CG_E_MEDIA_TYPE);
+    assert_non_null(strstr(f.problem.detail, "-H 'Content-Type: text/plain'"));
+    assert_null(strstr(f.problem.detail, "cf=N"));
+    tear_down(&f);
+}
+
+/* default_content_type: what comes without a type, or with curl's, from clients that show a token. */
+static void test_default_content_type(void **state) {
+    (void)state;
+    static const struct {
+        const char *method, *fields, *body, *type;
+        enum cg_proof proof;
+        int err;
+        const char *options;
+        uint8_t code;
+    } rows[] = {
+        {"PUT", "", "on", "text/plain", CG_PROOF_TOKEN, CG_OK, "12=", CG_PUT},
+        {"PUT", FORM, "on", "text/plain", CG_PROOF_TOKEN, CG_OK, "12=", CG_PUT},
+        {"PUT", "Content-Type: Application/X-WWW-Form-Urlencoded; charset=utf-8\n", "on", "application/json",
+         CG_PROOF_TOKEN, CG_OK, "12=32", CG_PUT},
+        {"PUT", FORM, "on", "application/coap-payload;cf=65000", CG_PROOF_TOKEN, CG_OK, "12=fde8", CG_PUT},
+        {"PATCH", FORM, "{}", "application/merge-patch+json", CG_PROOF_TOKEN, CG_OK, "12=34", CG_IPATCH},
+        {"PUT", FORM, "", "text/plain", CG_PROOF_TOKEN, CG_OK, "", CG_PUT},
+        {"PUT", "Content-Type: application/cbor\n", "x", "text/plain", CG_PROOF_TOKEN, CG_OK, "12=3c", CG_PUT},
+        {"PUT", "Content-Type: a/b\n", "x", "text/plain", CG_PROOF_TOKEN, CG_E_MEDIA_TYPE, "", CG_PUT},
+        {"PUT", "", "on", "text/plain", CG_PROOF_CERTIFICATE, CG_OK, "", CG_PUT},
+        {"PUT", FORM, "on", "text/plain", CG_PROOF_CERTIFICATE, CG_E_MEDIA_TYPE, "", CG_PUT},
+        {"PUT", FORM, "on", "text/plain", CG_PROOF_NONE, CG_E_MEDIA_TYPE, "", CG_PUT},
+        {"PUT", "", "on", NULL, CG_PROOF_TOKEN, CG_OK, "", CG_PUT},
+        {"PUT", FORM, "on", NULL, CG_PROOF_TOKEN, CG_E_MEDIA_TYPE, "", CG_PUT},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conversion f;
+        char fields[256], options[128];
+        const struct cg_mapping mapping = {.default_content_type = rows[i].type};
+        set_up(&f);
+        f.mapping = &mapping;
+        f.proof = rows[i].proof;
+        snprintf(fields, sizeof fields, HOST "%s", rows[i].fields);
+        split_fields(&f, fields);
+        int err = convert(&f, cg_slice_str(rows[i].method), cg_slice_str("/"), cg_slice_str(rows[i].body));
+        if (err != rows[i].err) fail_msg("row %zu: %s", i, f.problem.detail);
+        describe_options(&f.request.options, options, sizeof options);
+        assert_string_equal(options, rows[i].options);
+        assert_int_equal(f.request.method, rows[i].code);
+        tear_down(&f);
+    }
+}
+
 /* RFC 8075 §6.2: not unless the settings say so; and what the client protects has a header of its own. */
 static void test_formats_by_number(void **state) {
     (void)state;
@@ -271,7 +326,8 @@ static void test_formats_by_number(void **state) {
         {"PUT", "Content-Type: application/coap-payload;cf=65536\n", "x", CG_E_MEDIA_TYPE, NULL},
         {"PUT", "Content-Type: application/coap-payload;cf=60\n", "", CG_OK, ""}, /* there is nothing of that type */
         {"GET", "Accept: application/coap-payload;cf=65000\n", "", CG_E_NOT_ACCEPTABLE, "17=fde8"},
-        {"GET", "Accept: application/json, application/coap-payload;cf=60;q=0.1\n", "", CG_E_NOT_ACCEPTABLE, "17=3c"},
+        {"GET", "Accept: application/json, application/coap-payload;cf=60;q=0.1\n", "", CG_OK, ""}, /* not forwarded */
+        {"GET", "Accept: application/json;q=0, application/coap-payload;cf=60\n", "", CG_E_NOT_ACCEPTABLE, "17=3c"},
         {"GET", "Accept: application/coap-payload;cf=10001\n", "", CG_E_NOT_ACCEPTABLE, NULL},
         {"GET", "Accept: application/oscore\n", "", CG_E_NOT_ACCEPTABLE, NULL},
         {"GET", "Accept: application/coap-payload;cf=60, */*\n", "", CG_OK, ""}, /* not forwarded */
@@ -308,7 +364,9 @@ static void test_options(void **state) {
         {"PUT", "", "x", ""},
         {"GET", "Content-Type: application/x-unknown\n", "", ""},
         {"GET", "Accept: application/cbor\n", "", "17=3c"},
-        {"GET", "Accept: multipart/mixed, application/cbor;q=0.5\n", "", "17=3c"},
+        {"GET", "Accept: application/cbor, multipart/mixed;q=0.5\n", "", ""}, /* there is a form for the reply */
+        {"GET", "Accept: text/plain, text/*;q=0.1\n", "", ""},
+        {"GET", "Accept: application/cbor, application/json;q=0\n", "", "17=3c"},
         {"GET", "Accept: text/plain\n", "", "17="},
         {"GET", "Accept: application/json\n", "", ""},
         {"GET", "Accept: application/cbor, */*\n", "", ""},
@@ -456,6 +514,8 @@ int main(void) {
         cmocka_unit_test(test_oscore_refused),
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_timeout),
+        cmocka_unit_test(test_forms_are_told_how),
+        cmocka_unit_test(test_default_content_type),
         cmocka_unit_test(test_formats_by_number),
         cmocka_unit_test(test_options),
         cmocka_unit_test(test_no_response),

@@ -73,6 +73,13 @@ static void keys_and_kinds(void **state) {
         {"{'group':{'\\u001b[2J':1}}", "/group/?[2J", "unknown key; known here: interface, address, port"},
         {MAPPING(",'time_out':1"), "/mappings/0/time_out", "unknown key; did you mean \"timeout\"?"},
 
+        {MAPPING(",'silence':204"), "/mappings/0/silence", "must be \"504\" or \"204\""},
+        {MAPPING(",'silence':'200'"), "/mappings/0/silence", "must be \"504\" or \"204\""},
+        {MAPPING(",'default_content_type':'application/x-www-form-urlencoded'"), "/mappings/0/default_content_type",
+         "must be a media type that has a CoAP Content-Format"},
+        {MAPPING(",'default_content_type':'application/oscore'"), "/mappings/0/default_content_type", "Content-Format"},
+        {MAPPING(",'default_content_type':50"), "/mappings/0/default_content_type", "must be a string"},
+
         {"{'http':[]}", "/http", "must be an object"},
         {"{'http':{'listen':'127.0.0.1:80'}}", "/http/listen", "must be an array"},
         {"{'http':{'listen':[7]}}", "/http/listen/0", "must be a string such as \"127.0.0.1:8080\""},

@@ -372,6 +372,25 @@ static void interfaces_have_names_and_alternative_ones(void **state) {
     assert_string_equal(settings_of(document)->group.interface, name);
 }
 
+static void silence_and_content_types(void **state) {
+    (void)state;
+    const struct cg_config *config = settings_of(MAPPING(""));
+    assert_int_equal(config->mappings[0].silence, CG_SILENCE_IS_AN_ERROR);
+    assert_null(config->mappings[0].default_content_type);
+    config = settings_of(MAPPING(",'silence':'204','default_content_type':'text/plain'"));
+    assert_int_equal(config->mappings[0].silence, CG_SILENCE_IS_FINE);
+    assert_string_equal(config->mappings[0].default_content_type, "text/plain");
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_settings_print(&text, config);
+    cg_buf_put_u8(&text, 0);
+    assert_non_null(strstr((const char *)text.data, "\"silence\": \"204\""));
+    assert_non_null(strstr((const char *)text.data, "\"default_content_type\": \"text/plain\""));
+    cg_buf_fini(&text);
+    config = settings_of(MAPPING(",'silence':'504','default_content_type':null"));
+    assert_int_equal(config->mappings[0].silence, CG_SILENCE_IS_AN_ERROR);
+}
+
 static void a_fifo_is_no_settings_file(void **state) {
     (void)state;
     char folder[64], file[128], message[256];
@@ -546,6 +565,7 @@ int main(void) {
         settings_test(the_example_loads),
         settings_test(file_names_are_relative_to_the_file),
         settings_test(files_that_cannot_be_read),
+        settings_test(silence_and_content_types),
         settings_test(a_fifo_is_no_settings_file),
         settings_test(a_byte_order_mark_is_no_mistake),
         settings_test(interfaces_have_names_and_alternative_ones),
