@@ -67,7 +67,7 @@ uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
 /* Refuses new exchanges; the running ones go on. */
 void cg_gateway_stop(struct cg_gateway *gateway);
 bool cg_gateway_is_stopping(const struct cg_gateway *gateway);
-/* Ends every running exchange now, each with the answers it has (ended_by "deadline"); what was not sent yet is
+/* Ends every running exchange now, each with the answers it has (ended_by "limit"); what was not sent yet is
  * refused. Only after cg_gateway_stop. */
 void cg_gateway_finish_all(struct cg_gateway *gateway);
 

@@ -21,6 +21,7 @@ int cg_withdraw_check(struct cg_exchange *exchange) {
 /* One that has a mapping has been admitted; others are looked at when they are. */
 static void look_at(struct cg_exchange *exchange) {
     if (exchange->mapping == NULL || exchange->problem.err < 0 || cg_withdraw_check(exchange) == CG_OK) return;
+    if (exchange->waiter.round != NULL) cg_problem_add(&exchange->problem, "; members may have acted on the request");
     exchange->lost = true;
     cg_gateway_wake(exchange);
 }

@@ -19,6 +19,11 @@ int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...)
     return err;
 }
 
+void cg_problem_add(struct cg_problem *problem, const char *text) {
+    size_t len = strlen(problem->detail);
+    snprintf(problem->detail + len, sizeof problem->detail - len, "%s", text);
+}
+
 int cg_problem_no_memory(struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_NO_MEMORY, "the system has no memory left");
 }

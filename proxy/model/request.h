@@ -15,6 +15,8 @@ struct cg_problem {
 
 /* Sets the problem and returns err. Bytes of the arguments that are not printable ASCII are replaced. */
 int cg_problem_set(struct cg_problem *problem, int err, const char *format, ...) CG_PRINTF(3, 4);
+/* Adds to what it says, as far as there is room. */
+void cg_problem_add(struct cg_problem *problem, const char *text);
 /* CG_E_NO_MEMORY, in the two forms that it has: the system's, and the limit of the settings. */
 int cg_problem_no_memory(struct cg_problem *problem);
 int cg_problem_memory_full(struct cg_problem *problem);

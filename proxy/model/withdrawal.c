@@ -5,8 +5,6 @@
 #include "model/access.h"
 #include "model/mapping.h"
 
-#define MAY_HAVE_ACTED "; members may have acted on the request"
-
 static bool is_same_hash(bool had, const uint8_t before[32], bool has, const uint8_t now[32]) {
     return had && has && memcmp(before, now, 32) == 0;
 }
@@ -25,10 +23,10 @@ static const struct cg_client *find_client(const struct cg_config *now, const st
                                            struct cg_problem *problem) {
     const struct cg_client *client = cg_config_client_by_name(now, request->client->name);
     if (client == NULL) {
-        cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings" MAY_HAVE_ACTED,
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings",
                        request->client->name);
     } else if (!proves_still(request, client)) {
-        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn" MAY_HAVE_ACTED,
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn",
                        request->proof == CG_PROOF_CERTIFICATE ? "certificate" : "token", client->name);
         return NULL;
     }
@@ -49,7 +47,7 @@ int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *ma
     struct cg_request again = *request;
     if (has_lost_its_group(now, mapping)) return CG_OK;
     if (successor == NULL) {
-        return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings" MAY_HAVE_ACTED,
+        return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings",
                               mapping->name);
     }
     if (request->client != NULL) again.client = find_client(now, request, problem);

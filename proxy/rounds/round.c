@@ -290,9 +290,10 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
         return false;
     }
     *again_us = end_of(waiter);
-    if (cg_round_engine(round)->now_us < *again_us && patience == CG_WAITER_PATIENT) return true;
+    bool is_early = cg_round_engine(round)->now_us < *again_us;
+    if (is_early && patience == CG_WAITER_PATIENT) return true;
     if (round->only != NULL && !round->asked) miss_turn(patience, problem);
-    *ended_by = round->tally.limited ? "limit" : "deadline";
+    *ended_by = is_early || round->tally.limited ? "limit" : "deadline";
     return false;
 }
 

@@ -5,8 +5,10 @@ import http.client
 
 import pytest
 
+import coap
+
 from conftest import free_tcp_port, plain_mapping
-from probe import Later, Tap, check_problem, raw_http, running, silent_mapping, wait_for
+from probe import Later, Tap, check_problem, log_lines, raw_http, running, silent_mapping, wait_for
 
 
 def digest(token):
@@ -34,6 +36,12 @@ def mappings_of(group):
 def silent(gateway, group):
     """A gateway with mappings of a group in which nobody is."""
     return gateway({"clients": CLIENTS, "mappings": mappings_of(group)})
+
+
+@pytest.fixture
+def brief(gateway, group):
+    """Where nobody is waited for long."""
+    return gateway({"mappings": [silent_mapping(group, timeout=0.5)]})
 
 
 NOW = {"Multicast-Timeout": "0"}
@@ -64,6 +72,41 @@ def test_204_when_nobody_answers(silent):
     assert (reply.status, reply.body, reply.summary["answered"]) == (204, b"", 0)
     assert reply.headers["Castgate-Exchange"]
     assert 0.9 < reply.seconds < 10
+
+
+def test_504_when_nobody_answers_a_client_that_knows_of_no_groups(brief):
+    reply = brief.request("/silent/x")
+    problem = check_problem(reply, 504, "no-answer")
+    assert "went out" in problem["detail"] and "may have acted" in problem["detail"]
+    assert (reply.summary["answered"], reply.summary["expected"]) == (0, 0)
+    reply = brief.request("/silent/x", headers={"Accept": "application/json"})
+    assert (reply.status, reply.json()["answers"], reply.json()["summary"]["ended_by"]) == (504, [], "deadline")
+    assert 'mapping="silent",reason="no-answer"} 2\n' in brief.request("/metrics", to=brief.admin).body.decode()
+
+
+def test_204_where_silence_is_fine(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group, timeout=0.5, silence="204")]})
+    reply = gate.request("/silent/x")
+    assert (reply.status, reply.body) == (204, b"")
+    assert gate.request("/silent/x", headers={"Accept": "application/json"}).status == 200
+
+
+def test_strict_handling(members, gateway, new_group):
+    """Prefer (RFC 7240): the status tells of each member; the body is as usual."""
+    fleet = members(2)
+    failing = members(3, "--fail", "1:4.03", "--answer-errors", group=new_group())
+    gate = gateway({"mappings": [plain_mapping(fleet), plain_mapping(fleet, "lacking", members=fleet.texts + ["127.9.9.9:9"]),
+                                 plain_mapping(failing, "failing")]})
+    strict = {"Prefer": 'wait=5, handling="strict"', "Accept": "application/json"}
+    for path, status, answered in [("/lights", 200, 2), ("/lacking", 504, 2), ("/failing", 502, 3)]:
+        reply = gate.request(path + "/status", headers=strict)
+        assert (reply.status, reply.json()["summary"]["answered"]) == (status, answered)
+        assert (reply.headers["Preference-Applied"], reply.headers["Vary"]) == ("handling=strict", "Prefer")
+        assert gate.request(path + "/status", headers={"Prefer": "handling=lenient"}).status == 200
+        again = gate.request(path + "/status", headers=strict | {"Multicast-Timeout": "2"})
+        assert (again.status, again.headers["Preference-Applied"]) == (200, None)
+        stream = gate.request(path + "/status", headers=strict | {"Accept": "text/event-stream"})
+        assert (stream.status, stream.headers["Preference-Applied"]) == (200, None)
 
 
 def test_204_at_once_without_time_to_collect(silent, group):
@@ -109,7 +152,7 @@ def test_400_for_a_timeout_that_cannot_be(silent, group, value):
 ])
 def test_400_for_what_has_no_meaning(silent, group, method, headers, body):
     with Tap(group) as tap:
-        reply = silent.request("/open/x", method, {**NOW, **headers}, body)
+        reply = silent.request("/writes/x", method, {**bearer("o-token"), **NOW, **headers}, body)
         check_problem(reply, 400, "bad-request")
         assert tap.packets(0.05) == []
 
@@ -169,11 +212,57 @@ def test_405_says_what_is_allowed(silent):
     assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD", "PUT"}
 
 
-@pytest.mark.parametrize("method", ["OPTIONS", "TRACE", "CONNECT", "BREW", "get", "PROPFIND"])
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "BREW", "get", "PROPFIND"])
 def test_405_for_methods_without_counterpart(silent, method):
     reply = silent.request("/open/x", method, NOW)
     check_problem(reply, 405, "method-not-allowed")
-    assert {"GET", "PUT", "POST", "DELETE", "PATCH"} <= set(reply.headers["Allow"].split(", "))
+    assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+    check_problem(silent.request("/closed/x", method, NOW), 401, "unauthorized")
+
+
+def test_options_tells_what_the_client_may(silent, group):
+    """And casts nothing, whatever comes with it."""
+    with Tap(group) as tap:
+        for path, headers, allowed in [("/open/x", NOW, {"GET", "HEAD"}), ("/writes/x", {}, {"GET", "HEAD", "PUT"}),
+                                       ("/writes/x", bearer("o-token"), {"GET", "HEAD", "PUT"}),
+                                       ("/writes/x", bearer("d-token"), {"GET", "HEAD"}),
+                                       ("/", {}, {"GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"})]:
+            reply = silent.request(path, "OPTIONS", headers)
+            assert (reply.status, set(reply.headers["Allow"].split(", "))) == (204, allowed | {"OPTIONS"})
+        check_problem(silent.request("/writes/x", "OPTIONS", bearer("s-token")), 403, "forbidden")
+        check_problem(silent.request("/nothing", "OPTIONS"), 404, "not-found")
+        assert tap.packets(0.05) == []
+
+
+@pytest.mark.parametrize("probe", [b"OPTIONS / HTTP/1.0\r\n\r\n", b"OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n"])
+def test_load_balancers_find_it_alive(silent, probe):
+    """haproxy's check is the first."""
+    assert raw_http(silent, probe).status == 204
+
+
+def test_who_and_may_come_before_what_is_said(silent, group):
+    """Whoever may not write hears that, whatever else is wrong."""
+    bad = {"Content-Type": "text/x-unheard-of"}
+    with Tap(group) as tap:
+        for who, status, slug in [({}, 401, "unauthorized"), (bearer("d-token"), 403, "forbidden")]:
+            for body, headers in [(b"x", bad), (bytes(100000), {}), (b"x", {"Multicast-Timeout": "soon"}),
+                                  (b"x", {"If-Match": '"a"'})]:
+                check_problem(silent.request("/writes/x", "PUT", who | headers, body), status, slug)
+        check_problem(silent.request("/open/x", "PUT", bad, b"x"), 403, "unsafe-method")
+        check_problem(silent.request("/nothing", "PUT", bad, b"x"), 404, "not-found")
+        check_problem(silent.request("/reads/x", "DELETE"), 403, "unsafe-method")
+        assert tap.packets(0.05) == []
+
+
+def test_anonymous_clients_may_turn_out_to_be_somebody(gateway, group):
+    """401 for a method that others may use, 405 for one that nobody may."""
+    mapping = silent_mapping(group, unsafe_methods=True, methods=["GET", "PUT"], clients=["operator", "anonymous"])
+    gate = gateway({"clients": CLIENTS, "mappings": [mapping]})
+    reply = gate.request("/silent/x", "PUT", NOW, b"x")
+    check_problem(reply, 401, "unauthorized")
+    assert reply.headers["WWW-Authenticate"].startswith("Bearer")
+    check_problem(gate.request("/silent/x", "DELETE", NOW), 405, "method-not-allowed")
+    assert gate.request("/silent/x", "PUT", NOW | bearer("o-token"), b"x").status == 204
 
 
 def test_413(silent, group):
@@ -207,6 +296,41 @@ def test_415(silent, group, headers):
     with Tap(group) as tap:
         check_problem(silent.request("/writes/x", "PUT", bearer("o-token") | NOW | headers, b"x"), 415, "unsupported-media-type")
         assert tap.packets(0.05) == []
+
+
+def test_415_says_what_to_add(silent):
+    """What `curl -d` sends of itself."""
+    form = bearer("o-token") | {"Content-Type": "application/x-www-form-urlencoded"}
+    problem = check_problem(silent.request("/writes/x", "PUT", form, b"on"), 415, "unsupported-media-type")
+    assert "-H 'Content-Type: text/plain'" in problem["detail"] and "cf=" not in problem["detail"]
+
+
+def test_a_default_content_type(gateway, group):
+    """For clients that show a token, for bodies without type and with curl's."""
+    mapping = silent_mapping(group, unsafe_methods=True, default_content_type="text/plain", clients=["operator"])
+    gate = gateway({"clients": CLIENTS, "mappings": [mapping]})
+    with Tap(group) as tap:
+        for headers in ({}, {"Content-Type": "application/x-www-form-urlencoded"}, {"Content-Type": "application/json"}):
+            assert gate.request("/silent/x", "PUT", bearer("o-token") | NOW | headers, b"on").status == 204
+        assert [p.message.one(coap.CONTENT_FORMAT) for p in tap.packets()] == [b"", b"", b"\x32"]
+
+
+def test_a_type_goes_on_to_members_only_where_no_form_fits(brief, group):
+    with Tap(group) as tap:
+        for accept in ("application/json, text/plain", "text/plain, */*;q=0.1", "text/plain", "application/cbor;q=0.3"):
+            brief.request("/silent/x", headers=NOW | {"Accept": accept})
+        assert [p.message.one(coap.ACCEPT) for p in tap.packets()] == [None, None, b"", b"\x3c"]
+    problem = check_problem(brief.request("/silent/x", headers={"Accept": "text/plain"}), 504, "no-answer")
+    assert "text/plain" in problem["detail"] and "silent" in problem["detail"]
+    assert [line.get("accept") for line in log_lines(brief, "exchange")][-3:] == ["text/plain; charset=utf-8",
+                                                                                 "application/cbor",
+                                                                                 "text/plain; charset=utf-8"]
+
+
+def test_what_must_be_encoded_is_named(silent):
+    problem = check_problem(silent.request("/open/x?a[]=1", headers=NOW), 400, "bad-uri")
+    assert "'['" in problem["detail"] and "position 10" in problem["detail"] and "%5B" in problem["detail"]
+    assert silent.request("/open/x?a%5B%5D=1", headers=NOW).status == 204
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.2:{port}", "127.0.0.1:1", "[::1]:{port}",
@@ -343,7 +467,7 @@ def test_a_connection_is_kept_after_every_status(silent):
     """One connection, statuses of all kinds in a row, each reply where it belongs."""
     connection = http.client.HTTPConnection(*silent.http, timeout=10)
     asked = [("GET", "/open/x", 204), ("GET", "/closed/x", 401), ("PUT", "/reads/x", 403), ("GET", "/no", 404),
-             ("OPTIONS", "/open/x", 405), ("GET", "/open/x", 204), ("HEAD", "/closed/x", 401), ("GET", "/open/y", 204)]
+             ("OPTIONS", "/open/x", 204), ("TRACE", "/open/x", 405), ("GET", "/open/x", 204), ("HEAD", "/closed/x", 401), ("GET", "/open/y", 204)]
     for method, path, status in asked * 3:
         connection.request(method, path, headers=NOW)
         reply = connection.getresponse()

@@ -35,7 +35,8 @@ static void test_a_removed_mapping_ends_its_requests_at_once(void **state) {
     adopt(world, "others");
     world_run(world);
     assert_int_equal(lamps.problem.err, CG_E_NOT_FOUND);
-    assert_non_null(strstr(lamps.problem.detail, "mapping lamps was removed from the settings"));
+    assert_string_equal(lamps.problem.detail,
+                        "mapping lamps was removed from the settings; members may have acted on the request");
     assert_int_equal(pair.replies + pair.problems, 0);
     world_advance(world, 2 * SECOND);
     assert_int_equal(pair.replies, 1);
@@ -52,7 +53,24 @@ static void test_one_whose_client_was_known_before_is_not_admitted_after(void **
     world_run(world);
     world_go(world, &call);
     assert_int_equal(call.problem.err, CG_E_NOT_FOUND);
+    assert_null(strstr(call.problem.detail, "acted")); /* nothing went out */
     assert_int_equal(world->sent_count, 0);
+}
+
+/* A grant that shrinks says as much as a mapping that goes. */
+static void test_a_withdrawn_method_ends_its_requests(void **state) {
+    struct world *world = *state;
+    struct world other;
+    struct call call;
+    world_get(world, &call, "/lamps");
+    world_init(&other);
+    other.config->mappings[0].grants[0].methods = CG_METHOD_BIT(CG_PUT);
+    assert_int_equal(cg_config_index(other.config), CG_OK);
+    cg_gateway_adopt(world->gateway, other.config);
+    world_fini(&other);
+    world_run(world);
+    assert_int_equal(call.problem.err, CG_E_UNAUTHORIZED);
+    assert_non_null(strstr(call.problem.detail, "; members may have acted on the request"));
 }
 
 static void test_two_changes_in_a_row_count_both(void **state) {
@@ -85,6 +103,7 @@ int main(void) {
         world_test(test_the_same_settings_end_nothing),
         world_test(test_a_removed_mapping_ends_its_requests_at_once),
         world_test(test_one_whose_client_was_known_before_is_not_admitted_after),
+        world_test(test_a_withdrawn_method_ends_its_requests),
         world_test(test_two_changes_in_a_row_count_both),
         world_test(test_many_are_looked_at_in_parts),
     };
