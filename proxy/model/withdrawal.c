@@ -23,8 +23,7 @@ static const struct cg_client *find_client(const struct cg_config *now, const st
                                            struct cg_problem *problem) {
     const struct cg_client *client = cg_config_client_by_name(now, request->client->name);
     if (client == NULL) {
-        cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings",
-                       request->client->name);
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings", request->client->name);
     } else if (!proves_still(request, client)) {
         cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn",
                        request->proof == CG_PROOF_CERTIFICATE ? "certificate" : "token", client->name);
@@ -47,8 +46,7 @@ int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *ma
     struct cg_request again = *request;
     if (has_lost_its_group(now, mapping)) return CG_OK;
     if (successor == NULL) {
-        return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings",
-                              mapping->name);
+        return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings", mapping->name);
     }
     if (request->client != NULL) again.client = find_client(now, request, problem);
     return problem->err < 0 ? problem->err : cg_access_check(successor, &again, problem);

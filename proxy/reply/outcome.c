@@ -36,6 +36,8 @@ static void describe(const struct cg_view *view, char *text, size_t size) {
                  (unsigned)view->summary.rejected);
     } else if (type != NULL) {
         snprintf(text, size, CG_SILENT_ABOUT_ACCEPT ": %s", type);
+    } else if (view->member != NULL) {
+        snprintf(text, size, "%s was asked by unicast", view->member->name);
     } else {
         snprintf(text, size, "members that have nothing at this path are silent, too");
     }

@@ -282,9 +282,9 @@ static void a_stop_gives_each_what_there_is(void **state) {
     client_asks("dave", "GET /lamps/c");
     client_gets("bob", "127.1.0.1 4.04");
     gateway_stops();
-    client_gets("alice", "127.1.0.1 4.04", "deadline");
-    client_gets("bob", "deadline joined:1");
-    client_gets("carol", "deadline");
+    client_gets("alice", "127.1.0.1 4.04", "limit");
+    client_gets("bob", "limit joined:1");
+    client_gets("carol", "limit");
     client_gets("dave", "problem stopping");
 }
 

@@ -232,7 +232,7 @@ static void test_gateway_stops(void **state) {
     assert_false(call.stream->ended); /* it may go on for a while */
     cg_gateway_finish_all(world->gateway);
     world_run(world);
-    assert_non_null(strstr(call_take(&call), "end answered=1 ms=1000 by=deadline\n"));
+    assert_non_null(strstr(call_take(&call), "end answered=1 ms=1000 by=limit\n"));
     end(world, &call);
 }
 
