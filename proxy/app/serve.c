@@ -104,7 +104,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->worker, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (cg_fronts_open(program, problem) < 0) return false;
-    const struct cg_control_source control = {.store = find_store, .status = put_status, .ctx = program};
+    const struct cg_control_source control = {.store = find_store, .status = put_status, .loop = loop, .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
     return program->control != NULL;
 }

@@ -140,6 +140,13 @@ struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct 
     return fresh_exchange_of(gateway, ticket)->config;
 }
 
+void cg_gateway_use_config(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_config *config) {
+    struct cg_exchange *exchange = fresh_exchange_of(gateway, ticket);
+    struct cg_config *former = exchange->config;
+    exchange->config = cg_config_ref(config);
+    cg_config_unref(former);
+}
+
 const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket) {
     return fresh_exchange_of(gateway, ticket)->id;
 }
@@ -258,14 +265,17 @@ uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
 
 void cg_gateway_stop(struct cg_gateway *gateway) { gateway->stopping = true; }
 
+static void hurry(struct cg_exchange *exchange) {
+    if (exchange == NULL) return;
+    exchange->hurried = true;
+    cg_gateway_wake(exchange);
+}
+
+void cg_gateway_finish(struct cg_gateway *gateway, struct cg_ticket ticket) { hurry(exchange_of(gateway, ticket)); }
+
 void cg_gateway_finish_all(struct cg_gateway *gateway) {
     gateway->engine.closing = true;
-    for (uint32_t i = 0; i < gateway->exchanges.cap; i++) {
-        struct cg_exchange *exchange = gateway->exchanges.slots[i].item;
-        if (exchange == NULL) continue;
-        exchange->hurried = true;
-        cg_gateway_wake(exchange);
-    }
+    for (uint32_t i = 0; i < gateway->exchanges.cap; i++) hurry(gateway->exchanges.slots[i].item);
 }
 
 void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns) {

@@ -36,6 +36,9 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket
 struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);
+/* It runs under another snapshot than the one in use, which it takes a reference to. What that lets through the
+ * settings in use may still end (cg_gateway_adopt). */
+void cg_gateway_use_config(struct cg_gateway *gateway, struct cg_ticket ticket, struct cg_config *config);
 const char *cg_gateway_exchange_id(struct cg_gateway *gateway, struct cg_ticket ticket);
 /* The sink is the exchange's from now on, and hears of it from cg_gateway_run or cg_gateway_advance alone
  * (reply/sink.h).
@@ -50,6 +53,10 @@ void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, cons
                        unsigned status);
 /* The client left: its sink tells nobody anything more. A stale ticket is ignored. */
 void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
+
+/* It ends now, with the answers it has (ended_by "deadline"); what was not sent yet is refused. A stale ticket is
+ * ignored. */
+void cg_gateway_finish(struct cg_gateway *gateway, struct cg_ticket ticket);
 
 /* One datagram from a group socket. */
 void cg_gateway_receive(struct cg_gateway *gateway, const struct cg_datagram *datagram);

@@ -77,8 +77,8 @@ static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     cast->outstanding = leg->request->expects_answers;
     cg_pace_sent(pace, leg->sending.datagram.len, leg->request->expects_answers);
     leg->mapping->stats->sent++;
-    cg_buf_fini(&leg->sending.datagram);
     cg_leg_tell_sent(engine, leg);
+    cg_buf_fini(&leg->sending.datagram); /* whoever was told has seen it */
 }
 
 static void emit(struct cg_engine *engine, struct cg_cast *cast) {

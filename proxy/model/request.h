@@ -22,20 +22,25 @@ int cg_problem_no_memory(struct cg_problem *problem);
 int cg_problem_memory_full(struct cg_problem *problem);
 
 /* What a client is known by. */
-enum cg_proof { CG_PROOF_NONE, CG_PROOF_TOKEN, CG_PROOF_CERTIFICATE };
+enum cg_proof {
+    CG_PROOF_NONE,
+    CG_PROOF_TOKEN,
+    CG_PROOF_CERTIFICATE,
+    CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
+};
 
 struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
-    enum cg_proof proof;            /* with a client */
-    bool may_be_anonymous;          /* the listener takes anonymous clients */
-    bool is_remote;                 /* the listener is off loopback: nobody relays anonymously there */
-    bool head_only;                 /* HEAD: as GET, the front drops the body */
-    struct cg_slice host;           /* lower case, without port; empty: unknown */
-    bool forward;                   /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
-    bool discovery;                 /* path is /.well-known/core: model/links.h answers it, no exchange does */
-    struct cg_slice path;           /* raw, normalised (cg_mapping_normal_path) */
-    struct cg_slice query;          /* raw, without '?' */
+    enum cg_proof proof;
+    bool may_be_anonymous; /* the listener takes anonymous clients */
+    bool is_remote;        /* the listener is off loopback: nobody relays anonymously there */
+    bool head_only;        /* HEAD: as GET, the front drops the body */
+    struct cg_slice host;  /* lower case, without port; empty: unknown */
+    bool forward;          /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
+    bool discovery;        /* path is /.well-known/core: model/links.h answers it, no exchange does */
+    struct cg_slice path;  /* raw, normalised (cg_mapping_normal_path) */
+    struct cg_slice query; /* raw, without '?' */
     struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
     struct cg_slice payload;
     bool has_timeout;

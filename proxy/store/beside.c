@@ -32,8 +32,8 @@ int cg_control_address(const char *folder, struct sockaddr_un *address, int *fol
 }
 
 /* -1: errno says why. */
-static int connect_to(const struct sockaddr_un *address) {
-    const struct timeval patience = {.tv_sec = PATIENCE_S};
+static int connect_to(const struct sockaddr_un *address, uint32_t patience_s) {
+    const struct timeval patience = {.tv_sec = patience_s};
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -1;
     if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience) == 0 &&
@@ -62,13 +62,25 @@ static time_t now_s(void) {
     return now.tv_sec;
 }
 
+static bool is_hurried(const struct cg_control_patience *patience) {
+    return patience->hurried != NULL && *patience->hurried;
+}
+
+/* What there is, or -1. Who is hurried shuts its sending side, which tells the gateway. */
+static ssize_t receive(int fd, uint8_t *to, size_t size, const struct cg_control_patience *patience) {
+    for (;;) {
+        ssize_t got = recv(fd, to, size, 0);
+        if (got >= 0 || errno != EINTR) return got;
+        if (is_hurried(patience)) shutdown(fd, SHUT_WR);
+    }
+}
+
 /* Without the line end. */
-static bool read_line(int fd, struct cg_buf *reply) {
-    time_t end_s = now_s() + PATIENCE_S;
-    while (reply->len < CG_CONTROL_LINE_MAX && now_s() < end_s) {
+static bool read_line(int fd, const struct cg_control_patience *patience, struct cg_buf *reply) {
+    time_t end_s = now_s() + (time_t)patience->seconds;
+    while (reply->len < patience->answer_max && now_s() < end_s) {
         uint8_t *to = cg_buf_reserve(reply, CG_CONTROL_LINE_MAX);
-        ssize_t got = to == NULL ? -1 : recv(fd, to, CG_CONTROL_LINE_MAX, 0);
-        if (got < 0 && to != NULL && errno == EINTR) continue;
+        ssize_t got = to == NULL ? -1 : receive(fd, to, CG_CONTROL_LINE_MAX, patience);
         if (got <= 0) return false;
         reply->len += (size_t)got;
         if (reply->data[reply->len - 1] != '\n') continue;
@@ -100,18 +112,24 @@ static int judge(const char *folder, const struct cg_buf *reply, struct cg_probl
     return cg_problem_set(problem, CG_E_STORE, "%s", why);
 }
 
-int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply, struct cg_problem *problem) {
+int cg_control_ask_patiently(const char *folder, struct cg_slice request, const struct cg_control_patience *patience,
+                             struct cg_buf *reply, struct cg_problem *problem) {
     struct sockaddr_un address;
     int folder_fd;
     int err = cg_control_address(folder, &address, &folder_fd, problem);
     if (err < 0) return err;
-    int fd = connect_to(&address), why = errno;
+    int fd = connect_to(&address, patience->seconds), why = errno;
     if (folder_fd >= 0) close(folder_fd);
     if (fd < 0 && (why == ENOENT || why == ECONNREFUSED)) return CG_E_NOT_FOUND;
     if (fd < 0) return fails(folder, strerror(why), problem);
-    bool answered = send_line(fd, request) && read_line(fd, reply);
+    bool answered = send_line(fd, request) && read_line(fd, patience, reply);
     close(fd);
     return answered ? judge(folder, reply, problem) : fails(folder, "it does not answer", problem);
+}
+
+int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply, struct cg_problem *problem) {
+    const struct cg_control_patience patience = {.seconds = PATIENCE_S, .answer_max = CG_CONTROL_LINE_MAX};
+    return cg_control_ask_patiently(folder, request, &patience, reply, problem);
 }
 
 /* ---- What is asked ---- */

@@ -1,5 +1,5 @@
-/* castgate --check MAPPING: one request of a mapping by way of the real machinery, without listeners, with everything
- * told that can be told about it. */
+/* castgate --check MAPPING: one request of a mapping by way of the real machinery, that of the gateway which runs where
+ * there is one, with everything told that can be told about it. */
 #ifndef CG_APP_CHECK_CHECK_H
 #define CG_APP_CHECK_CHECK_H
 
@@ -7,8 +7,8 @@
 
 enum { CG_CHECK_ANSWERED = 0, CG_CHECK_SILENT = 1, CG_CHECK_SETTINGS = 2 };
 
-/* Prints to stdout, mistakes to stderr; returns one of the above, the program's exit status. Changes the snapshot (what
- * the mapping lets through): it must not be used for anything else. Keeps no reference. */
-int cg_check_run(struct cg_config *config, const char *mapping);
+/* `what`: MAPPING, or MAPPING/PATH?QUERY, as a client would ask for it. Prints to stdout, mistakes to stderr; returns
+ * one of the above, the program's exit status. The snapshot must not be used for anything else. Keeps no reference. */
+int cg_check_run(struct cg_config *config, const char *what);
 
 #endif

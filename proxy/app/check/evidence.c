@@ -5,6 +5,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -29,16 +31,16 @@ struct cg_way cg_evidence_route(const struct cg_addr *to) {
 struct cg_addr cg_evidence_source(const struct cg_addr *to, const struct cg_interface *by) {
     struct cg_addr source = {0};
     union cg_endpoint endpoint;
-    int index = (int)by->index;
+    int index = by == NULL ? 0 : (int)by->index;
     bool ipv4 = to->family == CG_FAMILY_IPV4;
     int fd = socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return source;
     socklen_t len = cg_endpoint_from_addr(&endpoint, to);
     const struct ip_mreqn by_v4 = {.imr_ifindex = index};
-    if (!ipv4) endpoint.v6.sin6_scope_id = by->index;
+    if (!ipv4 && index != 0) endpoint.v6.sin6_scope_id = by->index;
     bool set = ipv4 ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by_v4, sizeof by_v4) == 0
                     : setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) == 0;
-    if (set && connect(fd, &endpoint.any, len) == 0) {
+    if ((set || index == 0) && connect(fd, &endpoint.any, len) == 0) {
         len = sizeof endpoint;
         if (getsockname(fd, &endpoint.any, &len) == 0) cg_endpoint_to_addr(&source, &endpoint);
     }
@@ -132,6 +134,75 @@ void cg_evidence_interfaces(struct cg_buf *to, enum cg_family family) {
     freeifaddrs(list);
 }
 
+bool cg_evidence_owner(const struct cg_addr *addr, char name[IF_NAMESIZE]) {
+    struct ifaddrs *list;
+    bool found = false;
+    if (getifaddrs(&list) != 0) return false;
+    for (const struct ifaddrs *item = list; item != NULL && !found; item = item->ifa_next) {
+        struct cg_addr own;
+        if (item->ifa_addr == NULL || (item->ifa_addr->sa_family != AF_INET && item->ifa_addr->sa_family != AF_INET6))
+            continue;
+        cg_endpoint_to_addr(&own, (const union cg_endpoint *)item->ifa_addr);
+        found = own.family == addr->family && cg_slice_equal(cg_addr_ip(&own), cg_addr_ip(addr));
+        if (found) snprintf(name, IF_NAMESIZE, "%.*s", IF_NAMESIZE - 1, item->ifa_name);
+    }
+    freeifaddrs(list);
+    return found;
+}
+
+/* Neighbours: all are dumped, and one is looked for. */
+
+static enum cg_neighbour neighbour_of_state(unsigned state) {
+    if (state & (NUD_REACHABLE | NUD_PERMANENT | NUD_NOARP)) return CG_NEIGHBOUR_PRESENT;
+    if (state & (NUD_INCOMPLETE | NUD_FAILED)) return CG_NEIGHBOUR_ABSENT;
+    return state & (NUD_STALE | NUD_DELAY | NUD_PROBE) ? CG_NEIGHBOUR_DOUBTFUL : CG_NEIGHBOUR_UNKNOWN;
+}
+
+static bool is_neighbour(const struct nlmsghdr *header, const struct cg_addr *addr, unsigned interface) {
+    const struct ndmsg *message = NLMSG_DATA(header);
+    struct cg_slice ip = cg_addr_ip(addr);
+    int left = (int)NLMSG_PAYLOAD(header, sizeof *message);
+    if (header->nlmsg_type != RTM_NEWNEIGH || message->ndm_ifindex != (int)interface) return false;
+    const struct rtattr *it = (const struct rtattr *)((const char *)message + NLMSG_ALIGN(sizeof *message));
+    for (; RTA_OK(it, left); it = RTA_NEXT(it, left)) {
+        if (it->rta_type == NDA_DST) return cg_slice_equal(cg_slice_of(RTA_DATA(it), RTA_PAYLOAD(it)), ip);
+    }
+    return false;
+}
+
+/* False: that was the last part. */
+static bool read_neighbours(int fd, const struct cg_addr *addr, unsigned interface, enum cg_neighbour *found) {
+    union {
+        struct nlmsghdr header;
+        char bytes[16384];
+    } part;
+    ssize_t got = recv(fd, &part, sizeof part, 0);
+    if (got <= 0) return false;
+    int left = (int)got;
+    for (struct nlmsghdr *it = &part.header; NLMSG_OK(it, (unsigned)left); it = NLMSG_NEXT(it, left)) {
+        if (it->nlmsg_type == NLMSG_DONE || it->nlmsg_type == NLMSG_ERROR) return false;
+        if (!is_neighbour(it, addr, interface)) continue;
+        *found = neighbour_of_state(((const struct ndmsg *)NLMSG_DATA(it))->ndm_state);
+    }
+    return true;
+}
+
+enum cg_neighbour cg_evidence_neighbour(const struct cg_addr *addr, unsigned interface) {
+    enum cg_neighbour found = CG_NEIGHBOUR_UNKNOWN;
+    const struct {
+        struct nlmsghdr header;
+        struct ndmsg message;
+    } query = {
+        .header = {.nlmsg_len = sizeof query, .nlmsg_type = RTM_GETNEIGH, .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+        .message = {.ndm_family = addr->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6}};
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0) return found;
+    if (send(fd, &query, sizeof query, 0) == (ssize_t)sizeof query)
+        while (read_neighbours(fd, addr, interface, &found)) continue;
+    close(fd);
+    return found;
+}
+
 /* Groups: /proc/net/igmp names an interface in one line and its groups, as numbers in host order, in the following
  * ones; igmp6 has one line a group. */
 
@@ -189,12 +260,51 @@ static uint64_t read_column(FILE *file, const char *section, const char *column)
     return 0;
 }
 
-uint64_t cg_evidence_reverse_path_drops(void) {
-    FILE *file = fopen("/proc/net/netstat", "re");
+static uint64_t read_counter(const char *path, const char *section, const char *column) {
+    FILE *file = fopen(path, "re");
     if (file == NULL) return 0;
-    uint64_t drops = read_column(file, "TcpExt:", "IPReversePathFilter");
+    uint64_t count = read_column(file, section, column);
     fclose(file);
-    return drops;
+    return count;
+}
+
+/* A name and a number a line. */
+static uint64_t read_line_counter(const char *path, const char *name) {
+    char line[LINE_MAX_BYTES], key[64];
+    unsigned long long value;
+    uint64_t found = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL) return 0;
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "%63s %llu", key, &value) == 2 && strcmp(key, name) == 0) found = value;
+    }
+    fclose(file);
+    return found;
+}
+
+void cg_evidence_drops(struct cg_drops *drops) {
+    drops->reverse_path = read_counter("/proc/net/netstat", "TcpExt:", "IPReversePathFilter");
+    drops->checksums = read_counter("/proc/net/snmp", "Udp:", "InCsumErrors") +
+                       read_line_counter("/proc/net/snmp6", "Udp6InCsumErrors");
+}
+
+bool cg_evidence_is_martian(const struct cg_addr *from, const char **what) {
+    char owner[IF_NAMESIZE];
+    bool ipv4 = from->family == CG_FAMILY_IPV4;
+    if (cg_addr_is_multicast(from)) {
+        *what = "a group";
+    } else if (cg_addr_is_loopback(from)) {
+        *what = "a loopback address";
+    } else if (ipv4 ? from->ip[0] == 0 : memcmp(from->ip, &in6addr_any, 16) == 0) {
+        *what = "nobody's address";
+    } else if (ipv4 && from->ip[0] >= 240) {
+        *what = "a broadcast or reserved address";
+    } else if (cg_evidence_owner(from, owner)) {
+        *what = "this host's own address";
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void put_rule(struct cg_buf *to, unsigned *rules, const char *line) {

@@ -1,9 +1,12 @@
-/* The first-day failures. The hard thing is to say only what is known: a hint that is there every time is read by
- * nobody, so each has a condition of its own, and the general advice comes only where no condition holds. */
+/* The first-day failures. The hard thing is to say only what is known, the likeliest first: a hint that is there every
+ * time is read by nobody, so each has a condition of its own, they stand in the order in which one explains the others
+ * away, and the general advice comes only where no condition holds. */
 #include "app/check/hints.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "app/check/verdict.h"
 
 enum { WRAP = 110, INDENT = 4 };
 
@@ -65,88 +68,112 @@ static void put_others(struct cg_buf *names, const struct cg_outlet *outlet) {
     cg_buf_put_u8(names, 0);
 }
 
-/* The wrong interface */
+static double seconds(uint64_t us) { return (double)us / 1e6; }
+
+/* The request did not go out */
+
+static void mend_interface(char *text, size_t size, const struct cg_outlet *outlet, const char *name) {
+    const struct cg_link *link = &outlet->link;
+    text[0] = '\0';
+    if (name == NULL || link->mtu == 0) return;
+    if (!link->up) {
+        snprintf(text, size, "bring %s up (ip link set dev %s up), or take another: ", name, name);
+    } else if (!link->running) {
+        snprintf(text, size, "%s has no carrier: is its cable in, its network joined, the other end up? Else: ", name);
+    } else if (outlet->group.family == CG_FAMILY_IPV4) {
+        snprintf(text, size, "give %s an IPv4 address (ip addr add … dev %s), or take another: ", name, name);
+    }
+}
 
 static void no_interface(struct hints *hints, const struct cg_outlet *outlet) {
     struct cg_buf names;
+    char mend[192];
     if (outlet->problem.err == 0 || outlet->group.family == CG_FAMILY_NONE) return;
+    mend_interface(mend, sizeof mend, outlet, outlet->target->interface);
     cg_buf_init(&names, 0);
     put_others(&names, outlet);
     if (!names.failed)
         CAUSE(hints,
-              "interfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".",
-              names.data);
+              "%sinterfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".",
+              mend, names.data);
     cg_buf_fini(&names);
 }
 
-/* Known, silent, and all of them on this very interface. */
-static bool all_are_here(const struct cg_findings *findings, const struct cg_outlet *outlet) {
-    for (size_t i = 0; i < findings->silent_count; i++) {
-        if (findings->silent[i].way.interface != outlet->by.index) return false;
-    }
-    return findings->silent_count > 0;
-}
-
-static void loopback(struct hints *hints, const struct cg_outlet *outlet) {
-    struct cg_buf names;
-    if (!outlet->has_interface || !outlet->link.loopback || hints->findings->unicast) return;
-    if (!outlet->is_joined)
-        CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.",
-              outlet->by.name);
-    if (all_are_here(hints->findings, outlet)) return;
-    cg_buf_init(&names, 0);
-    put_others(&names, outlet);
-    if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
-        CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.",
-              outlet->by.name, names.data);
-    }
-    cg_buf_fini(&names);
-}
-
-/* Members that the routing table has behind another interface. */
-static void members_elsewhere(struct hints *hints) {
+static void not_sent(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    const struct cg_silent *first = NULL;
-    char by[IF_NAMESIZE], more[32] = "";
-    unsigned count = 0;
-    for (size_t i = 0; i < findings->silent_count && !findings->unicast; i++) {
-        const struct cg_silent *member = &findings->silent[i];
-        if (member->way.interface == 0 || is_outlet(findings, member->way.interface)) continue;
-        if (count++ == 0) first = member;
-    }
-    if (first == NULL) return;
-    if (count > 1) snprintf(more, sizeof more, " (and %u more)", count - 1);
-    CAUSE(hints,
-          "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": "
-          "\"%s\".",
-          first->name, more, name_of(first->way.interface, by), findings->outlets[0].by.name, by);
-}
-
-static void answers_elsewhere(struct hints *hints) {
-    const struct cg_findings *findings = hints->findings;
-    char by[IF_NAMESIZE], from[CG_ADDR_TEXT_MAX];
-    for (size_t i = 0; i < findings->tap.count && !findings->unicast; i++) {
-        const struct cg_sighting *seen = &findings->tap.list[i];
-        if (is_outlet(findings, seen->interface)) continue;
-        cg_addr_emit(&seen->from, from);
-        hint(hints, "answers of %s come in by %s, not by the interface that the request left by.", from,
-             name_of(seen->interface, by));
-        return;
-    }
-}
-
-static void route_elsewhere(struct hints *hints, const struct cg_outlet *outlet) {
-    char by[IF_NAMESIZE], group[CG_ADDR_TEXT_MAX];
-    if (!outlet->has_interface || outlet->link.loopback || outlet->route == 0 || outlet->route == outlet->by.index)
-        return;
-    cg_addr_emit_ip(&outlet->group, group);
+    for (size_t i = 0; i < findings->outlet_count; i++) no_interface(hints, &findings->outlets[i]);
+    if (findings->problem.err == CG_E_EMIT && strstr(findings->problem.detail, "firewall") != NULL)
+        CAUSE(hints, "a firewall on this host lets the request not out: let UDP to the group's address and port out.");
+    if (findings->problem.err != CG_E_STORE) return;
     hint(hints,
-         "the settings send by %s, while this host's routing table has %s for %s. Right if the members are behind %s; "
-         "else set \"interface\": \"%s\".",
-         outlet->by.name, name_of(outlet->route, by), group, outlet->by.name, by);
+         "a protected request takes numbers from the state folder %s, which one process has at a time. Beside a "
+         "running gateway that is asked by its control socket, control.sock in that folder, by its user or root.",
+         findings->config->state);
 }
 
 /* What this host drops */
+
+static void full_buffer(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    if (findings->group.kernel_drops == 0) return;
+    CAUSE(hints,
+          "the kernel dropped %u datagrams because the receive buffer was full: it asks for %u bytes. Raise "
+          "group.receive_buffer (and net.core.rmem_max, where it got less), or the members' leisure.",
+          findings->group.kernel_drops, findings->config->group.receive_buffer);
+}
+
+static void reverse_path(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    for (size_t i = 0; i < findings->outlet_count && findings->drops.reverse_path > 0; i++) {
+        const struct cg_outlet *outlet = &findings->outlets[i];
+        if (!outlet->has_interface || !outlet->link.strict_reverse_path) continue;
+        CAUSE(hints,
+              "the reverse path filter of this host dropped %llu datagrams meanwhile: their sources are routed by "
+              "another interface than %s. Add a route to the members' network, or loosen it: sysctl -w "
+              "net.ipv4.conf.%s.rp_filter=2",
+              (unsigned long long)findings->drops.reverse_path, outlet->by.name, outlet->by.name);
+        return;
+    }
+}
+
+/* *first: one of them, and why. */
+static unsigned count_martians(const struct cg_findings *findings, const struct cg_sighting **first,
+                               const char **what) {
+    unsigned count = 0;
+    for (size_t i = 0; i < findings->tap.count; i++) {
+        const struct cg_sighting *seen = &findings->tap.list[i];
+        const char *why;
+        char name[IF_NAMESIZE];
+        bool own_link = if_indextoname(seen->interface, name) != NULL && strcmp(name, "lo") == 0;
+        if (own_link || !cg_evidence_is_martian(&seen->from, &why)) continue;
+        if (count == 0) *first = seen, *what = why;
+        count += seen->count;
+    }
+    return count;
+}
+
+static void martians(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    const struct cg_sighting *first;
+    const char *what;
+    char from[CG_ADDR_TEXT_MAX];
+    unsigned count = count_martians(findings, &first, &what);
+    if (count == 0) return;
+    cg_addr_emit(&first->from, from);
+    CAUSE(hints,
+          "%u datagrams came from addresses that none may come from, as from %s, which is %s: this host drops them. "
+          "What sends them has a wrong source address.",
+          count, from, what);
+}
+
+static void checksums(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    if (findings->drops.checksums == 0) return;
+    CAUSE(hints,
+          "%llu datagrams came with a wrong UDP checksum, and this host dropped them: what sends them, or a device on "
+          "the way, miscounts.",
+          (unsigned long long)findings->drops.checksums);
+}
 
 static void put_rules(struct hints *hints) {
     struct cg_slice rest = hints->findings->rules;
@@ -174,12 +201,17 @@ static void explain_firewall(struct hints *hints) {
         hint(hints, "rules of this host that drop:");
         put_rules(hints);
     } else if (!findings->has_rules) {
-        hint(hints, "its rules cannot be read as this user; run --check as root to see them.");
+        hint(hints, "its rules cannot be read %s.",
+             findings->as_root ? "here: there is neither nft nor iptables-save, or they may not"
+                               : "as this user; run --check as root to see them");
     }
 }
 
 static uint64_t lost_in_host(const struct cg_findings *findings) {
-    uint64_t explained = findings->received + findings->reverse_path_drops + findings->kernel_drops;
+    const struct cg_sighting *first;
+    const char *what;
+    uint64_t explained = findings->group.received + findings->drops.reverse_path + findings->group.kernel_drops +
+                         findings->drops.checksums + count_martians(findings, &first, &what);
     return findings->tapped && findings->tap.total > explained ? findings->tap.total - explained : 0;
 }
 
@@ -207,73 +239,233 @@ static void firewall(struct hints *hints) {
     if (lost > 0 || failed) explain_firewall(hints);
 }
 
-static void reverse_path(struct hints *hints) {
+/* The wrong interface */
+
+/* Members that the routing table has behind another interface. */
+static void members_elsewhere(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < findings->outlet_count && findings->reverse_path_drops > 0; i++) {
-        const struct cg_outlet *outlet = &findings->outlets[i];
-        if (!outlet->has_interface || !outlet->link.strict_reverse_path) continue;
-        CAUSE(hints,
-              "the reverse path filter of this host dropped %llu datagrams meanwhile: their sources are routed by "
-              "another interface than %s. Add a route to the members' network, or loosen it: sysctl -w "
-              "net.ipv4.conf.%s.rp_filter=2",
-              (unsigned long long)findings->reverse_path_drops, outlet->by.name, outlet->by.name);
+    const struct cg_silent *first = NULL;
+    char by[IF_NAMESIZE], more[32] = "";
+    unsigned count = 0;
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        const struct cg_silent *member = &findings->silent[i];
+        if (!cg_verdict_is_elsewhere(findings, member)) continue;
+        if (count++ == 0) first = member;
+    }
+    if (first == NULL) return;
+    if (count > 1) snprintf(more, sizeof more, " (and %u more)", count - 1);
+    CAUSE(hints,
+          "the wrong interface: member %s%s is reached by %s, but the group request left by %s. Set \"interface\": "
+          "\"%s\".",
+          first->name, more, name_of(first->way.interface, by), findings->outlets[0].by.name, by);
+}
+
+static void answers_elsewhere(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    char by[IF_NAMESIZE], from[CG_ADDR_TEXT_MAX];
+    for (size_t i = 0; i < findings->tap.count && !findings->unicast; i++) {
+        const struct cg_sighting *seen = &findings->tap.list[i];
+        if (is_outlet(findings, seen->interface)) continue;
+        cg_addr_emit(&seen->from, from);
+        hint(hints, "answers of %s come in by %s, not by the interface that the request left by.", from,
+             name_of(seen->interface, by));
         return;
     }
 }
 
-static void buffer(struct hints *hints) {
-    const struct cg_findings *findings = hints->findings;
-    if (findings->kernel_drops > 0) {
-        hint(hints, "the kernel dropped %llu datagrams because the receive buffer was full.",
-             (unsigned long long)findings->kernel_drops);
+static void no_multicast(struct hints *hints, const struct cg_outlet *outlet) {
+    if (!outlet->has_interface || outlet->link.multicast || outlet->link.loopback || hints->findings->unicast) return;
+    CAUSE(hints,
+          "%s is set up without multicast, as tunnels often are: ip link set dev %s multicast on, if its other end "
+          "carries it.",
+          outlet->by.name, outlet->by.name);
+}
+
+/* Known, silent, and all of them on this very interface. */
+static bool all_are_here(const struct cg_findings *findings, const struct cg_outlet *outlet) {
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        if (findings->silent[i].way.interface != outlet->by.index) return false;
     }
-    if (findings->buffer_got >= findings->buffer_asked) return;
+    return findings->silent_count > 0;
+}
+
+static void loopback(struct hints *hints, const struct cg_outlet *outlet) {
+    struct cg_buf names;
+    if (!outlet->has_interface || !outlet->link.loopback || hints->findings->unicast) return;
+    if (!outlet->is_joined)
+        CAUSE(hints, "%s reaches programs on this host only, and none of them has joined the group there.",
+              outlet->by.name);
+    if (all_are_here(hints->findings, outlet)) return;
+    cg_buf_init(&names, 0);
+    put_others(&names, outlet);
+    if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
+        CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.",
+              outlet->by.name, names.data);
+    }
+    cg_buf_fini(&names);
+}
+
+static void route_elsewhere(struct hints *hints, const struct cg_outlet *outlet) {
+    char by[IF_NAMESIZE], group[CG_ADDR_TEXT_MAX];
+    if (!outlet->has_interface || outlet->link.loopback || outlet->route == 0 || outlet->route == outlet->by.index ||
+        hints->findings->group.rejected > 0)
+        return;
+    cg_addr_emit_ip(&outlet->group, group);
     hint(hints,
-         "the receive buffer is %u bytes rather than %u, so a burst of answers may be lost: sysctl -w "
-         "net.core.rmem_max=%u, or give the process CAP_NET_ADMIN.",
-         findings->buffer_got, findings->buffer_asked, findings->buffer_asked);
+         "the settings send by %s, while this host's routing table has %s for %s. Right if the members are behind %s; "
+         "else set \"interface\": \"%s\".",
+         outlet->by.name, name_of(outlet->route, by), group, outlet->by.name, by);
+}
+
+/* The wrong source */
+
+static bool is_other_source(const struct cg_silent *member, const struct cg_outlet *outlet) {
+    return member->way.interface == outlet->by.index && member->source.family == outlet->source.family &&
+           !cg_addr_same_host(&member->source, &outlet->source);
+}
+
+static void tell_other_source(struct hints *hints, const struct cg_outlet *outlet, const struct cg_silent *member) {
+    char used[CG_ADDR_TEXT_MAX], right[CG_ADDR_TEXT_MAX];
+    cg_addr_emit_ip(&outlet->source, used);
+    cg_addr_emit_ip(&member->source, right);
+    CAUSE(hints,
+          "the wrong source: the request left from %s, but unicast to member %s leaves from %s: its answer goes to %s "
+          "and may not find the way. Set group.address to %s%s.",
+          used, member->name, right, used, right,
+          hints->findings->config->group.address.family == CG_FAMILY_NONE ? "" : ", or leave it out");
+}
+
+static void wrong_source(struct hints *hints, const struct cg_outlet *outlet) {
+    const struct cg_findings *findings = hints->findings;
+    char owner[IF_NAMESIZE], used[CG_ADDR_TEXT_MAX];
+    if (!outlet->has_interface || findings->unicast || outlet->link.loopback) return;
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        if (!is_other_source(&findings->silent[i], outlet)) continue;
+        tell_other_source(hints, outlet, &findings->silent[i]);
+        return;
+    }
+    bool is_set = findings->config->group.address.family == outlet->group.family;
+    if (!is_set || !cg_evidence_owner(&outlet->source, owner) || strcmp(owner, outlet->by.name) == 0) return;
+    cg_addr_emit_ip(&outlet->source, used);
+    CAUSE(hints,
+          "the wrong source: group.address is %s, an address of %s, while the request left by %s: answers to it may "
+          "not find the way. Leave group.address out.",
+          used, owner, outlet->by.name);
+}
+
+/* Answers that were no good, or too late */
+
+static void rejections(struct hints *hints) {
+    static const struct {
+        const char *reason, *hint;
+    } known[] = {
+        {"unknown-sender", "of another security group, or of a member that the keys here do not know: compare the key "
+                           "files, and whether a rekey reached everybody"},
+        {"verification-failed", "not to be verified: the members' keys differ from those here, or somebody changed the "
+                                "answers"},
+        {"unprotected", "without protection: the members cannot open what these keys protect (old keys, another "
+                        "group's), or have none and are a plain group"},
+        {"replayed", "replays of earlier ones"},
+        {"evicted", "of members that the last rekey left out"},
+        {"bad-option",
+         "with an option that the gateway does not understand and may not pass on (RFC 7252 5.7), or with "
+         "OSCORE on a plain mapping: mend the member, or the mapping's \"security\""},
+        {"bad-block", "in blocks that do not fit together (RFC 7959)"},
+        {"blocks-incomplete", "in blocks of which some did not come: raise \"timeout\", or the members' block size"},
+        {"blocks-unsafe", "in blocks, which may not be asked for again with this method"},
+        {"unproven-address", "in blocks, from an address that is no configured member's and does not answer a ping: "
+                             "configure it, or add its range to group.prefixes"},
+        {"outer-blocks",
+         "fragments of protected messages, which are not put together: members are to use inner blocks"},
+        {"wrong-source", "from another address than the one that was asked: a member with several addresses, or an "
+                         "address translation between"},
+        {"bad-code", "with a code that no response has"},
+        {"too-many-failures", "not verified any more, after too many that could not be"},
+        {"too-large", "larger than limits.answer"},
+    };
+    const struct cg_check_result *group = &hints->findings->group;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        const struct cg_check_kind *first;
+        uint32_t count = cg_check_result_rejected(group, known[i].reason, &first);
+        if (count > 0)
+            CAUSE(hints, "%u answers were rejected, the first from %s: %s.", count, first->from, known[i].hint);
+    }
+    if (group->rejected > 0 && hints->causes == 0)
+        hint(hints, "%u answers were rejected: \"rejected\" says why.", group->rejected);
+}
+
+static void refusals(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    for (size_t i = 0; i < findings->group.kind_count; i++) {
+        const struct cg_check_kind *kind = &findings->group.kinds[i];
+        char code[5];
+        if (kind->reason[0] != '\0' || kind->code < CG_CODE(4, 0)) continue;
+        cg_code_text(kind->code, code);
+        hint(hints, "%u members answer %s, such as %s: %s.", kind->count, code, kind->from,
+             cg_verdict_of_code(kind->code));
+    }
+}
+
+static void over_time(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    const struct cg_check_result *group = &findings->group;
+    if (group->over_time == 0) return;
+    CAUSE(hints,
+          "%u of %u answers came after the mapping's timeout of %g s, the last after %.1f s: its clients miss them. "
+          "Members may take up to %g s to answer a group (\"leisure\"): raise \"timeout\" above that.",
+          group->over_time, group->answered, seconds(findings->mapping->timeout_us), group->latest_ms / 1e3,
+          findings->mapping->leisure);
+}
+
+/* RFC 7252 §8.2: each after a random part of its leisure. */
+static void short_timeout(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    const struct cg_mapping *mapping = findings->mapping;
+    if (!mapping->has_timeout || findings->unicast || findings->group.over_time > 0) return;
+    if (seconds(mapping->timeout_us) >= mapping->leisure) return;
+    hint(hints,
+         "the mapping's timeout of %g s is below its members' leisure of %g s, in which each answers at a random time: "
+         "clients may miss answers. Raise \"timeout\", or configure members with less leisure and say so in "
+         "\"leisure\".",
+         seconds(mapping->timeout_us), mapping->leisure);
+}
+
+static void challenges(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    uint32_t count = findings->group.fates[CG_FATE_CHALLENGE];
+    if (count == 0 || findings->group.missing + (findings->group.answered == 0) == 0) return;
+    CAUSE(hints,
+          "members wanted the request again with an Echo value (%u times), as they do when they or this gateway have "
+          "started anew, and not all have answered that one in time. Ask once more; if it stays so, unicast to them "
+          "is lost.",
+          count);
+}
+
+static void strangers(struct hints *hints) {
+    const struct cg_check_result *group = &hints->findings->group;
+    if (group->strangers == 0 || group->missing == 0) return;
+    hint(hints,
+         "%u answers came from addresses that are no configured member's, while %u members are missing: are the "
+         "addresses in the settings right?",
+         group->strangers, group->missing);
+}
+
+/* Something came, and nobody has answered with it. */
+static void strays(struct hints *hints) {
+    const struct cg_check_result *group = &hints->findings->group;
+    if (group->answered > 0 || group->rejected > 0) return;
+    if (group->fates[CG_FATE_LATE] > 0)
+        CAUSE(hints, "%u answers came too late, after this check had listened for %u s: raise \"leisure\".",
+              group->fates[CG_FATE_LATE], (unsigned)hints->findings->listened_s);
+    if (group->fates[CG_FATE_UNKNOWN_TOKEN] > 0 && !hints->findings->beside)
+        CAUSE(hints, "%u answers came with a token of no request: members must return the request's (RFC 7252 5.3.1).",
+              group->fates[CG_FATE_UNKNOWN_TOKEN]);
+    if (group->fates[CG_FATE_MALFORMED] > 0 && !hints->findings->beside)
+        CAUSE(hints, "%u datagrams came that are no CoAP: does something else use the port?",
+              group->fates[CG_FATE_MALFORMED]);
 }
 
 /* What happens behind this host */
-
-/* Link-local: routers would not pass it on, whatever the hop limit (RFC 5771 §4, RFC 4291 §2.7). */
-static bool stays_on_link(const struct cg_addr *group) {
-    if (group->family == CG_FAMILY_IPV4) return group->ip[0] == 224 && group->ip[1] == 0 && group->ip[2] == 0;
-    return (group->ip[1] & 0x0f) <= 2;
-}
-
-/* A silent member that is known, or none is. */
-static bool may_be_routed(const struct cg_findings *findings, const struct cg_silent **routed) {
-    *routed = NULL;
-    for (size_t i = 0; i < findings->silent_count && *routed == NULL; i++) {
-        if (findings->silent[i].way.routed) *routed = &findings->silent[i];
-    }
-    return *routed != NULL || findings->silent_count == 0;
-}
-
-static void hops(struct hints *hints, const struct cg_outlet *outlet) {
-    const struct cg_findings *findings = hints->findings;
-    const struct cg_silent *routed;
-    char group[CG_ADDR_TEXT_MAX];
-    if (!outlet->has_interface || outlet->link.loopback || outlet->target->hops != 1 || findings->unicast) return;
-    if (!may_be_routed(findings, &routed)) return;
-    cg_addr_emit_ip(&outlet->group, group);
-    if (routed != NULL && stays_on_link(&outlet->group)) {
-        CAUSE(hints,
-              "member %s is behind a router, and no router passes on %s, a group of the link: choose another group.",
-              routed->name, group);
-    } else if (routed != NULL) {
-        CAUSE(hints,
-              "member %s is behind a router, but the hop limit is 1: set \"hops\" to 1 more than the routers between "
-              "(group.hops, or the mapping's).",
-              routed->name);
-    }
-    if (routed != NULL || stays_on_link(&outlet->group) || hints->causes > 0 || findings->tap.total > 0) return;
-    CAUSE(hints,
-          "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" "
-          "to 1 more than the routers between (group.hops, or the mapping's).",
-          outlet->by.name, group);
-}
 
 static void snooping(struct hints *hints, const struct cg_outlet *outlet) {
     if (!outlet->has_interface || outlet->link.bridge[0] == 0 || !outlet->link.snoops || outlet->link.queries ||
@@ -285,60 +477,51 @@ static void snooping(struct hints *hints, const struct cg_outlet *outlet) {
           outlet->link.bridge, outlet->link.bridge);
 }
 
-/* Answers may have been under way when collecting ended (RFC 7252 §8.2). */
-static void leisure(struct hints *hints) {
-    const struct cg_findings *findings = hints->findings;
-    const struct cg_mapping *mapping = findings->mapping;
-    double listened = (double)mapping->timeout_us / 1e6;
-    if (listened >= mapping->leisure || findings->unicast || findings->late > 0) return;
-    for (size_t i = 0; i < findings->outlet_count; i++) {
-        if (findings->outlets[i].link.loopback && !findings->outlets[i].is_joined) return;
-    }
-    hint(
-        hints,
-        "the gateway listened for %g s, while members may take up to %g s to answer a group, each a random time: raise "
-        "the mapping's \"timeout\", or configure members with less leisure and say so in \"leisure\".",
-        listened, mapping->leisure);
+/* That it hears unicast only says something where nothing else says why. */
+static bool is_explained(const struct hints *hints, int verdict) {
+    return hints->causes > 0 && (verdict == CG_VERDICT_HEARS_UNICAST || verdict == CG_VERDICT_MUTE);
 }
 
-/* Servers do not send their errors to a group (RFC 7252 §8.2), and the request is for the group URI alone. */
-static void nothing_there(struct hints *hints) {
-    if (hints->findings->unicast || hints->findings->received > 0) return;
-    hint(hints,
-         "members that have nothing at the path of the mapping's group URI do not answer a group: write a resource "
-         "there that they have.");
+/* Silent members, by what each was found to be. */
+static void verdicts(struct hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    for (int verdict = CG_VERDICT_NONE + 1; verdict < CG_VERDICT_COUNT; verdict++) {
+        char text[768];
+        if (is_explained(hints, verdict) ||
+            !cg_verdict_tell(findings, (enum cg_verdict_kind)verdict, text, sizeof text))
+            continue;
+        if (verdict == CG_VERDICT_HEARS_UNICAST && findings->outlet_count > 0) snooping(hints, &findings->outlets[0]);
+        CAUSE(hints, "%s", text);
+    }
 }
 
-static void pings(struct hints *hints) {
+static void core(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    unsigned alive = 0;
-    const char *name = NULL;
-    for (size_t i = 0; i < findings->silent_count; i++) {
-        if (findings->silent[i].probe.result != CG_PROBE_PONG) continue;
-        if (alive++ == 0) name = findings->silent[i].name;
-    }
-    if (alive == 0 || findings->unicast || hints->causes > 0) return;
+    if (!findings->core_asked || findings->core.answered == 0) return;
     CAUSE(hints,
-          "%u of the silent members, such as %s, answer a CoAP ping by unicast: they are up, but the group request "
-          "does not reach them or they do not answer it. Have they joined the group, is the port right, do they serve "
-          "the path%s?",
-          alive, name, findings->mapping->security == CG_SECURITY_GROUP ? ", have they the same keys" : "");
+          "%u members answer a request for the group's " CG_CHECK_CORE_PATH ", and none for %s: they have nothing "
+          "there, and errors are not sent to a group. Ask for a resource that they have: --check %s/PATH, or in the "
+          "mapping's group URI.",
+          findings->core.answered, findings->path, findings->mapping->name);
 }
 
-static void icmp(struct hints *hints) {
+static void hops(struct hints *hints, const struct cg_outlet *outlet) {
     const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < findings->silent_count; i++) {
-        const struct cg_silent *member = &findings->silent[i];
-        if (member->probe.result != CG_PROBE_ICMP) continue;
-        CAUSE(hints, "member %s cannot be reached by unicast either: %s.", member->name, member->probe.what);
-        return; /* "silent" lists them all */
-    }
+    char group[CG_ADDR_TEXT_MAX];
+    if (!outlet->has_interface || outlet->link.loopback || outlet->target->hops != 1 || findings->unicast) return;
+    if (findings->silent_count > 0 || cg_verdict_stays_on_link(&outlet->group) || hints->causes > 0) return;
+    cg_addr_emit_ip(&outlet->group, group);
+    CAUSE(hints,
+          "the hop limit is 1, so the request stays on %s's link, while %s may have members further away: set \"hops\" "
+          "to 1 more than the routers between (group.hops, or the mapping's).",
+          outlet->by.name, group);
 }
 
 /* Where this host has nothing to show. */
 static void switches(struct hints *hints, const struct cg_outlet *outlet) {
     const struct cg_findings *findings = hints->findings;
-    if (!outlet->has_interface || outlet->link.loopback || findings->unicast || hints->causes > 0) return;
+    bool something = findings->group.received > 0 || findings->tap.total > 0;
+    if (!outlet->has_interface || outlet->link.loopback || findings->unicast || hints->causes > 0 || something) return;
     const char *version = outlet->group.family == CG_FAMILY_IPV4 ? "igmp" : "icmp6";
     hint(hints,
          "the request left by %s and %s. If members are there, look at what is between: a switch that snoops %s and "
@@ -348,60 +531,56 @@ static void switches(struct hints *hints, const struct cg_outlet *outlet) {
          outlet->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", outlet->by.name, version);
 }
 
-/* Refused answers */
-
-static void rejections(struct hints *hints) {
-    static const struct {
-        const char *reason, *hint;
-    } known[] = {
-        {"unknown-sender", "answers came from a security group or member that the keys here do not know: compare the "
-                           "key files, and whether a rekey reached everybody."},
-        {"verification-failed",
-         "answers could not be verified: the members' keys differ from those here, or somebody changed the answers."},
-        {"unprotected",
-         "members answered without protection: they have no keys for this group, or are set up as a plain group."},
-        {"replayed", "answers were replays of earlier ones."},
-        {"evicted", "answers came from members that the last rekey left out."},
-    };
+static void small_buffer(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < sizeof known / sizeof *known && findings->first_rejection != NULL; i++) {
-        if (strcmp(findings->first_rejection, known[i].reason) == 0) CAUSE(hints, "%s", known[i].hint);
-    }
-}
-
-static void not_sent(struct hints *hints) {
-    const struct cg_findings *findings = hints->findings;
-    for (size_t i = 0; i < findings->outlet_count; i++) no_interface(hints, &findings->outlets[i]);
-    if (findings->problem.err != CG_E_STORE) return;
+    const struct cg_check_facts *facts = &findings->facts;
+    bool ipv6 = findings->outlet_count > 0 && findings->outlets[0].group.family == CG_FAMILY_IPV6;
+    uint32_t asked = findings->config->group.receive_buffer, got = ipv6 ? facts->buffer_v6 : facts->buffer_v4;
+    if (got == 0 || got >= asked) return;
     hint(hints,
-         "a protected request takes numbers from the state folder %s, which one process has at a time. While a gateway "
-         "runs, ask the gateway itself (curl); plain mappings can be checked meanwhile.",
-         findings->config->state);
+         "the receive buffer is %u bytes rather than %u, so a burst of answers may be lost: sysctl -w "
+         "net.core.rmem_max=%u, or give the process CAP_NET_ADMIN.",
+         got, asked, asked);
 }
 
-static void silence(struct hints *hints) {
+static void blindness(struct hints *hints) {
     const struct cg_findings *findings = hints->findings;
-    members_elsewhere(hints);
+    if (findings->tapped) return;
+    hint(hints, "%s to see what arrives at the interfaces, before a firewall does.",
+         findings->as_root ? "give this root CAP_NET_RAW (a container: --cap-add NET_RAW)" : "run --check as root");
+}
+
+/* The order */
+
+static void each_outlet(struct hints *hints, void (*rule)(struct hints *hints, const struct cg_outlet *outlet)) {
+    for (size_t i = 0; i < hints->findings->outlet_count; i++) rule(hints, &hints->findings->outlets[i]);
+}
+
+static void nobody_answered(struct hints *hints) {
+    each_outlet(hints, loopback);
+    core(hints);
+    each_outlet(hints, snooping);
+    each_outlet(hints, route_elsewhere);
+    each_outlet(hints, hops);
+    each_outlet(hints, switches);
+    blindness(hints);
+}
+
+static void somebody_is_silent(struct hints *hints) {
     reverse_path(hints);
+    martians(hints);
+    checksums(hints);
     firewall(hints);
+    members_elsewhere(hints);
+    each_outlet(hints, no_multicast);
+    each_outlet(hints, wrong_source);
+    rejections(hints);
+    strays(hints);
     answers_elsewhere(hints);
-    bool explained = hints->causes > 0;
-    pings(hints);
-    icmp(hints);
-    if (!explained) leisure(hints);
-    if (findings->answered > 0) return;
-    for (size_t i = 0; i < findings->outlet_count; i++) loopback(hints, &findings->outlets[i]);
-    for (size_t i = 0; i < findings->outlet_count; i++) {
-        const struct cg_outlet *outlet = &findings->outlets[i];
-        hops(hints, outlet);
-        snooping(hints, outlet);
-        if (findings->rejected == 0) route_elsewhere(hints, outlet);
-        if (findings->rejected == 0) switches(hints, outlet);
-    }
-    if (!findings->tapped)
-        hint(hints, "run --check as root to see what arrives at the interfaces, before a firewall does.");
-    if (findings->late > 0) hint(hints, "%u answers came too late: raise the mapping's \"timeout\".", findings->late);
-    if (!explained) nothing_there(hints);
+    challenges(hints);
+    strangers(hints);
+    verdicts(hints);
+    if (hints->findings->group.answered == 0) nobody_answered(hints);
 }
 
 void cg_hints_put(struct cg_buf *to, const struct cg_findings *findings) {
@@ -410,7 +589,14 @@ void cg_hints_put(struct cg_buf *to, const struct cg_findings *findings) {
         not_sent(&hints);
         return;
     }
-    rejections(&hints);
-    if (findings->answered == 0 || findings->missing > 0) silence(&hints);
-    buffer(&hints);
+    full_buffer(&hints);
+    over_time(&hints);
+    if (findings->group.answered == 0 || findings->group.missing > 0) {
+        somebody_is_silent(&hints);
+    } else {
+        rejections(&hints);
+    }
+    refusals(&hints);
+    short_timeout(&hints);
+    small_buffer(&hints);
 }

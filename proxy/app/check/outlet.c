@@ -40,12 +40,12 @@ static struct cg_addr own_source(const struct cg_outlet *outlet, bool unicast) {
 }
 
 void cg_outlet_look(struct cg_outlet *outlet, bool unicast, const struct cg_group_settings *settings,
-                    struct cg_interfaces *interfaces, const struct cg_group_socket *sockets) {
+                    struct cg_interfaces *interfaces, uint16_t port) {
     find_interface(outlet, unicast, settings, interfaces);
     if (!outlet->has_interface) return;
     outlet->source = settings->address;
     if (outlet->source.family != outlet->group.family) outlet->source = own_source(outlet, unicast);
-    outlet->source.port = cg_group_socket_port(sockets, outlet->group.family);
+    outlet->source.port = port;
     if (cg_addr_is_link_local(&outlet->source)) outlet->source.scope = outlet->by.index;
     outlet->route = cg_evidence_route(&outlet->group).interface;
     outlet->is_joined = cg_evidence_is_joined(&outlet->group, outlet->by.index);

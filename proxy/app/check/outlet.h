@@ -4,7 +4,7 @@
 #define CG_APP_CHECK_OUTLET_H
 
 #include "app/check/evidence.h"
-#include "io/group_socket.h"
+#include "io/interfaces.h"
 #include "model/request.h"
 
 /* One way out: a target of the mapping. */
@@ -25,7 +25,7 @@ struct cg_outlet {
 /* Fills in all but the self-test; `target` and `group` are set. `unicast`: it goes where the routing table says, as to
  * the only member. */
 void cg_outlet_look(struct cg_outlet *outlet, bool unicast, const struct cg_group_settings *settings,
-                    struct cg_interfaces *interfaces, const struct cg_group_socket *sockets);
+                    struct cg_interfaces *interfaces, uint16_t port);
 
 /* Sends something that is no CoAP to the outlet's own source. False: it could not be sent. */
 bool cg_outlet_send_self_test(const struct cg_outlet *outlet);

@@ -9,6 +9,7 @@
 #include "wire/msg.h"
 
 enum { HEX_A_LINE = 32, LABEL_WIDTH = 16 };
+#define CORE_LABEL "asked further"
 
 static void label(const char *text) { printf("%-*s", LABEL_WIDTH, text); }
 
@@ -18,13 +19,21 @@ static void print_addr(const struct cg_addr *addr) {
     fputs(text, stdout);
 }
 
-void cg_print_mapping(const struct cg_mapping *mapping) {
+void cg_print_mapping(const struct cg_findings *findings) {
+    const struct cg_mapping *mapping = findings->mapping;
     static const char *const securities[] = {
         [CG_SECURITY_NONE] = "no protection", [CG_SECURITY_RELAY] = "relay", [CG_SECURITY_GROUP] = "protected"};
     label("mapping");
     printf("%s, %s", mapping->name, securities[mapping->security]);
     if (mapping->security == CG_SECURITY_GROUP) printf(" by %s", mapping->keys->name);
-    printf(", answers for %g s\n", (double)mapping->timeout_us / 1e6);
+    if (mapping->has_timeout) {
+        printf(", answers for %g s\n", (double)mapping->timeout_us / 1e6);
+    } else {
+        puts(", answers for as long as clients say");
+    }
+    label("this check");
+    printf("GET %s, %s, listens for %u s\n", findings->path,
+           findings->beside ? "by the gateway that runs" : "by a gateway of its own", (unsigned)findings->listened_s);
 }
 
 static void print_interface(const struct cg_outlet *outlet) {
@@ -108,88 +117,122 @@ static void put_decoded(struct cg_buf *to, const struct cg_msg *msg) {
     if (msg->payload.len > 0) cg_buf_printf(to, ", %zu bytes of payload", msg->payload.len);
 }
 
-static void print_hex(const struct cg_emission *emission) {
-    for (size_t i = 0; i < emission->len; i++) {
+static void print_hex(struct cg_slice bytes) {
+    for (size_t i = 0; i < bytes.len; i++) {
         if (i % HEX_A_LINE == 0) label("");
-        printf("%02x%s", emission->bytes[i], i % HEX_A_LINE == HEX_A_LINE - 1 || i + 1 == emission->len ? "\n" : " ");
+        printf("%02x%s", bytes.data[i], i % HEX_A_LINE == HEX_A_LINE - 1 || i + 1 == bytes.len ? "\n" : " ");
     }
 }
 
-static void print_emission(const struct cg_emission *emission) {
+static void print_sending(const struct cg_check_sending *sending) {
     struct cg_buf text;
     struct cg_msg msg;
-    if (!emission->happened || emission->bytes == NULL) return;
+    if (sending->bytes.len == 0) return;
     label("datagram");
-    printf("%zu bytes to ", emission->len);
-    print_addr(&emission->to);
+    printf("%zu bytes to ", sending->bytes.len);
+    print_addr(&sending->to);
     putchar('\n');
     cg_buf_init(&text, 0);
-    if (cg_msg_parse(&msg, cg_slice_of(emission->bytes, emission->len)) == CG_OK) put_decoded(&text, &msg);
+    if (cg_msg_parse(&msg, cg_buf_slice(&sending->bytes)) == CG_OK) put_decoded(&text, &msg);
     label("");
     fwrite(text.data, 1, text.len, stdout);
     putchar('\n');
     cg_buf_fini(&text);
-    print_hex(emission);
+    print_hex(cg_buf_slice(&sending->bytes));
 }
 
 static void print_lines(const char *title, const struct cg_buf *lines) {
     struct cg_slice rest = cg_buf_slice(lines);
     while (rest.len > 0) {
-        size_t len = (size_t)((const uint8_t *)memchr(rest.data, '\n', rest.len) - rest.data);
+        const uint8_t *end = memchr(rest.data, '\n', rest.len);
+        size_t len = end == NULL ? rest.len : (size_t)(end - rest.data);
         label(title);
         printf("%.*s\n", (int)len, (const char *)rest.data);
-        rest = cg_slice_of(rest.data + len + 1, rest.len - len - 1);
+        rest = cg_slice_of(rest.data + len + (end != NULL), rest.len - len - (end != NULL));
         title = "";
+    }
+}
+
+static void print_ping(const struct cg_silent *silent) {
+    static const char *const neighbours[] = {[CG_NEIGHBOUR_UNKNOWN] = "",
+                                             [CG_NEIGHBOUR_DOUBTFUL] = "",
+                                             [CG_NEIGHBOUR_PRESENT] = ", while its host is there on the link",
+                                             [CG_NEIGHBOUR_ABSENT] =
+                                                 ", and no host says on the link that it has the address"};
+    switch (silent->probe.result) {
+    case CG_PROBE_PONG: printf("answers a CoAP ping by unicast, %u ms\n", silent->probe.ms); break;
+    case CG_PROBE_SILENT: printf("silent to a CoAP ping by unicast, too%s\n", neighbours[silent->neighbour]); break;
+    case CG_PROBE_ICMP: printf("ping by unicast: %s\n", silent->probe.what); break;
+    case CG_PROBE_NOT_SENT: printf("cannot be pinged by unicast: %s\n", silent->probe.what); break;
+    }
+}
+
+static void print_word(const struct cg_silent *silent) {
+    char code[5];
+    cg_code_text(silent->word.code, code);
+    label("");
+    printf("%s: asked the same by unicast, ", silent->name);
+    if (!silent->said) {
+        puts("says nothing");
+    } else if (silent->word.reason[0] == '\0') {
+        printf("answers %s\n", code);
+    } else {
+        printf("is rejected: %s%s%s\n", silent->word.reason, silent->word.code == 0 ? "" : ", ",
+               silent->word.code == 0 ? "" : code);
     }
 }
 
 static void print_silent(const struct cg_findings *findings) {
-    const char *title = "silent";
     for (size_t i = 0; i < findings->silent_count; i++) {
         const struct cg_silent *silent = &findings->silent[i];
-        label(title);
+        label(i == 0 ? "silent" : "");
         printf("%s: ", silent->name);
-        switch (silent->probe.result) {
-        case CG_PROBE_PONG: printf("answers a CoAP ping by unicast, %u ms\n", silent->probe.ms); break;
-        case CG_PROBE_SILENT: puts("silent to a CoAP ping by unicast, too"); break;
-        case CG_PROBE_ICMP: printf("ping by unicast: %s\n", silent->probe.what); break;
-        case CG_PROBE_NOT_SENT: printf("cannot be pinged by unicast: %s\n", silent->probe.what); break;
-        }
-        title = "";
+        print_ping(silent);
+        if (silent->asked) print_word(silent);
     }
+    if (!findings->core_asked) return;
+    label(CORE_LABEL);
+    printf("%u answered a request for the group's %s\n", findings->core.answered, CG_CHECK_CORE_PATH);
 }
 
 /* Each datagram once, so that the figures here add up to those at the gateway. */
 static void print_fates(const struct cg_findings *findings) {
-    uint64_t open = findings->received;
+    const struct cg_check_result *group = &findings->group;
+    uint32_t open = group->received;
     const char *comma = "";
     label("accounted");
     for (size_t i = 0; i < CG_FATE_COUNT; i++) {
-        if (findings->fates[i] == 0) continue;
-        printf("%s%s %llu", comma, cg_fate_names[i], (unsigned long long)findings->fates[i]);
-        open -= findings->fates[i];
+        if (group->fates[i] == 0) continue;
+        printf("%s%s %u", comma, cg_fate_names[i], group->fates[i]);
+        open -= group->fates[i] < open ? group->fates[i] : open;
         comma = ", ";
     }
-    if (open > 0) printf("%sstill being verified %llu", comma, (unsigned long long)open);
-    puts(findings->received == 0 ? "nothing came" : "");
+    if (open > 0) printf("%sstill being verified %u", comma, open);
+    puts(group->received == 0 ? "nothing came" : "");
+}
+
+static void print_arrived(const struct cg_findings *findings) {
+    const struct cg_check_result *group = &findings->group;
+    label("arrived");
+    if (!findings->tapped) {
+        printf("%u datagrams at the gateway (what reached the interfaces %s)", group->received,
+               findings->as_root ? "cannot be seen here: it takes CAP_NET_RAW" : "is for root to see");
+    } else if (findings->tap.lost > 0 || findings->tap.total < group->received) {
+        printf("%u datagrams at the gateway (more than could be watched at the interfaces)", group->received);
+    } else {
+        printf("%u datagrams for the gateway's port at this host's interfaces, %u of them at the gateway",
+               findings->tap.total, group->received);
+    }
+    puts(findings->beside ? ", all of its traffic included" : "");
 }
 
 static void print_wire(const struct cg_findings *findings) {
-    label("arrived");
-    if (!findings->tapped) {
-        printf("%llu datagrams at the gateway (what reached the interfaces is for root to see)\n",
-               (unsigned long long)findings->received);
-    } else if (findings->tap.lost > 0 || findings->tap.total < findings->received) {
-        printf("%llu datagrams at the gateway (more than could be watched at the interfaces)\n",
-               (unsigned long long)findings->received);
-    } else {
-        printf("%u datagrams for the gateway's port at this host's interfaces, %llu of them at the gateway\n",
-               findings->tap.total, (unsigned long long)findings->received);
-    }
+    bool ipv6 = findings->outlets[0].group.family == CG_FAMILY_IPV6;
+    print_arrived(findings);
     print_fates(findings);
     label("receive buffer");
-    printf("%u bytes asked for, %u got; kernel drops: %llu\n", findings->buffer_asked, findings->buffer_got,
-           (unsigned long long)findings->kernel_drops);
+    printf("%u bytes asked for, %u got; kernel drops: %u\n", findings->config->group.receive_buffer,
+           ipv6 ? findings->facts.buffer_v6 : findings->facts.buffer_v4, findings->group.kernel_drops);
 }
 
 static void print_icmp(const struct cg_findings *findings) {
@@ -203,17 +246,20 @@ static void print_icmp(const struct cg_findings *findings) {
     }
 }
 
-static void print_result(const struct cg_findings *findings, const struct castgate_summary *summary) {
+static void print_result(const struct cg_findings *findings) {
+    const struct cg_check_result *group = &findings->group;
     label("result");
     if (findings->problem.err < 0) {
         printf("no request, no reply: %s\n", findings->problem.detail);
         return;
     }
-    printf("%u answered", summary->answered);
-    if (summary->expected > 0) printf(" of %u expected", summary->expected);
-    if (summary->failed > 0) printf(", %u with an error", summary->failed);
-    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", summary->rejected, findings->late,
-           summary->duplicates, findings->interrupted ? "a signal" : summary->ended_by, summary->ms);
+    printf("%u answered", group->answered);
+    if (group->expected > 0) printf(" of %u expected", group->expected);
+    if (group->failed > 0) printf(", %u with an error", group->failed);
+    if (group->over_time > 0) printf(", %u after the mapping's timeout", group->over_time);
+    printf(", %u rejected, %u late, %u duplicates; ended by %s after %u ms\n", group->rejected,
+           group->fates[CG_FATE_LATE], group->duplicates, findings->interrupted ? "a signal" : group->ended_by,
+           group->ms);
 }
 
 static void print_hints(const struct cg_findings *findings) {
@@ -227,17 +273,17 @@ static void print_hints(const struct cg_findings *findings) {
     cg_buf_fini(&hints);
 }
 
-void cg_print_findings(const struct cg_findings *findings, const struct cg_check_sink *heard,
-                       const struct cg_emissions *emissions) {
-    for (size_t i = 0; i < findings->outlet_count; i++) print_emission(&emissions->list[i]);
+void cg_print_findings(const struct cg_findings *findings) {
+    const struct cg_check_result *group = &findings->group;
+    for (size_t i = 0; i < group->sending_count; i++) print_sending(&group->sendings[i]);
     if (findings->problem.err == 0) {
-        print_lines("answers", &heard->answers);
-        if (heard->answers.len == 0) label("answers"), puts("none");
-        print_lines("rejected", &heard->rejections);
+        print_lines("answers", &group->answers);
+        if (group->answers.len == 0) label("answers"), puts("none");
+        print_lines("rejected", &group->rejections);
         print_silent(findings);
         print_wire(findings);
         print_icmp(findings);
     }
-    print_result(findings, &heard->summary);
+    print_result(findings);
     print_hints(findings);
 }

@@ -25,41 +25,51 @@ static uint64_t now_ms(void) {
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static const char *icmp_name(const struct sock_extended_err *error) {
-    if (error->ee_origin == SO_EE_ORIGIN_ICMP) {
-        if (error->ee_type == ICMP_TIME_EXCEEDED) return "time exceeded";
-        if (error->ee_type != ICMP_DEST_UNREACH) return "ICMP error";
-        switch (error->ee_code) {
-        case ICMP_NET_UNREACH: return "network unreachable";
-        case ICMP_HOST_UNREACH: return "host unreachable";
-        case ICMP_PORT_UNREACH: return "port unreachable: nothing listens there";
-        case ICMP_PKT_FILTERED:
-        case ICMP_HOST_ANO:
-        case ICMP_NET_ANO: return "prohibited by a firewall";
-        default: return "unreachable";
-        }
-    }
-    if (error->ee_type == ICMPV6_TIME_EXCEED) return "time exceeded";
-    if (error->ee_type != ICMPV6_DEST_UNREACH) return "ICMP error";
+struct meaning {
+    enum cg_unreachable why;
+    const char *name;
+};
+
+static struct meaning icmp_meaning(const struct sock_extended_err *error) {
+    if (error->ee_type == ICMP_TIME_EXCEEDED) return (struct meaning){CG_UNREACHABLE_SOMEHOW, "time exceeded"};
+    if (error->ee_type != ICMP_DEST_UNREACH) return (struct meaning){CG_UNREACHABLE_SOMEHOW, "ICMP error"};
     switch (error->ee_code) {
-    case ICMPV6_ADM_PROHIBITED: return "prohibited by a firewall";
-    case ICMPV6_ADDR_UNREACH: return "address unreachable";
-    case ICMPV6_PORT_UNREACH: return "port unreachable: nothing listens there";
-    default: return "unreachable";
+    case ICMP_NET_UNREACH: return (struct meaning){CG_UNREACHABLE_SOMEHOW, "network unreachable"};
+    case ICMP_HOST_UNREACH: return (struct meaning){CG_UNREACHABLE_HOST, "host unreachable"};
+    case ICMP_PORT_UNREACH: return (struct meaning){CG_UNREACHABLE_PORT, "port unreachable: nothing listens there"};
+    case ICMP_PKT_FILTERED:
+    case ICMP_HOST_ANO:
+    case ICMP_NET_ANO: return (struct meaning){CG_UNREACHABLE_PROHIBITED, "prohibited by a firewall"};
+    default: return (struct meaning){CG_UNREACHABLE_SOMEHOW, "unreachable"};
+    }
+}
+
+static struct meaning icmp6_meaning(const struct sock_extended_err *error) {
+    if (error->ee_type == ICMPV6_TIME_EXCEED) return (struct meaning){CG_UNREACHABLE_SOMEHOW, "time exceeded"};
+    if (error->ee_type != ICMPV6_DEST_UNREACH) return (struct meaning){CG_UNREACHABLE_SOMEHOW, "ICMP error"};
+    switch (error->ee_code) {
+    case ICMPV6_ADM_PROHIBITED: return (struct meaning){CG_UNREACHABLE_PROHIBITED, "prohibited by a firewall"};
+    case ICMPV6_ADDR_UNREACH: return (struct meaning){CG_UNREACHABLE_HOST, "address unreachable"};
+    case ICMPV6_PORT_UNREACH: return (struct meaning){CG_UNREACHABLE_PORT, "port unreachable: nothing listens there"};
+    default: return (struct meaning){CG_UNREACHABLE_SOMEHOW, "unreachable"};
     }
 }
 
 static void describe_error(struct cg_probe *probe, const struct sock_extended_err *error) {
+    bool ipv4 = error->ee_origin == SO_EE_ORIGIN_ICMP;
     probe->result = CG_PROBE_ICMP;
-    if (error->ee_origin != SO_EE_ORIGIN_ICMP && error->ee_origin != SO_EE_ORIGIN_ICMP6) {
+    if (!ipv4 && error->ee_origin != SO_EE_ORIGIN_ICMP6) {
+        probe->why = error->ee_errno == EHOSTUNREACH ? CG_UNREACHABLE_HOST : CG_UNREACHABLE_SOMEHOW;
         snprintf(probe->what, sizeof probe->what, "%s, says this host", uv_strerror(-(int)error->ee_errno));
         return;
     }
+    const struct meaning meaning = ipv4 ? icmp_meaning(error) : icmp6_meaning(error);
     struct cg_addr offender;
     char text[CG_ADDR_TEXT_MAX];
     cg_endpoint_to_addr(&offender, (const union cg_endpoint *)SO_EE_OFFENDER(error));
     cg_addr_emit_ip(&offender, text);
-    snprintf(probe->what, sizeof probe->what, "%s, says %s", icmp_name(error), text);
+    probe->why = meaning.why;
+    snprintf(probe->what, sizeof probe->what, "%s, says %s", meaning.name, text);
 }
 
 static bool take_error(struct cg_probe *probe) {

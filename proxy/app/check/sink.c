@@ -52,36 +52,71 @@ static void tell_rejection(struct cg_buf *to, const struct castgate_rejected *re
     cg_buf_put_u8(to, '\n');
 }
 
-static void hear_rejections(struct cg_check_sink *heard, struct cg_reading *reading) {
+static void put_more(struct cg_buf *to, uint32_t all, size_t listed) {
+    if (all > listed) cg_buf_printf(to, "and %zu more, counted only\n", all - listed);
+}
+
+static void hear_rejections(struct cg_check_result *result, struct cg_reading *reading) {
     struct castgate_rejected rejected;
-    uint32_t listed = 0, all = reading->view->summary.rejected;
-    for (; cg_reading_rejected(reading, listed, &rejected); listed++) {
-        tell_rejection(&heard->rejections, &rejected);
-        if (listed > 0) continue;
-        snprintf(heard->first_rejection, sizeof heard->first_rejection, "%.*s", (int)rejected.reason.len,
-                 (const char *)rejected.reason.data);
+    size_t count = 0;
+    for (; cg_reading_rejected(reading, count, &rejected); count++) {
+        char reason[sizeof result->kinds[0].reason];
+        if (count < CG_CHECK_LINES_MAX) tell_rejection(&result->rejections, &rejected);
+        snprintf(reason, sizeof reason, "%.*s", (int)rejected.reason.len, (const char *)rejected.reason.data);
+        cg_check_result_count(result, reason, rejected.code, cg_borrow(rejected.from));
     }
-    if (all > listed) cg_buf_printf(&heard->rejections, "and %u more, counted only\n", (unsigned)(all - listed));
+    put_more(&result->rejections, result->rejected, count < CG_CHECK_LINES_MAX ? count : CG_CHECK_LINES_MAX);
+}
+
+static void hear_answer(struct cg_check_sink *heard, const struct castgate_answer *answer, bool is_stranger) {
+    struct cg_check_result *result = heard->result;
+    cg_check_result_count(result, "", answer->code, cg_borrow(answer->from));
+    result->strangers += is_stranger;
+    result->over_time += heard->patience_us > 0 && answer->ms > heard->patience_us / 1000;
+    if (answer->ms > result->latest_ms) result->latest_ms = answer->ms;
+}
+
+static void hear_answers(struct cg_check_sink *heard, struct cg_reading *reading) {
+    const struct cg_view *view = reading->view;
+    size_t count = 0;
+    for (const struct cg_answer *held = view->answers; held != NULL; held = held->next, count++) {
+        struct castgate_answer answer;
+        cg_reading_describe(reading, held, &answer);
+        if (count < CG_CHECK_LINES_MAX) tell_answer(&heard->result->answers, &answer);
+        hear_answer(heard, &answer, view->mapping->member_count > 0 && held->member == NULL);
+    }
+    put_more(&heard->result->answers, (uint32_t)count, count < CG_CHECK_LINES_MAX ? count : CG_CHECK_LINES_MAX);
 }
 
 /* Only who has an address can be asked why. */
-static void note_silent(struct cg_check_sink *heard, const struct castgate_missing *missing) {
-    struct cg_silent *silent = &heard->silent[heard->silent_count];
-    if (cg_addr_parse(&silent->probe.to, cg_borrow(missing->from), CG_COAP_PORT) < 0) return;
-    snprintf(silent->name, sizeof silent->name, "%.*s", (int)missing->member.len, (const char *)missing->member.data);
-    heard->silent_count++;
+static void hear_missing(struct cg_check_result *result, struct cg_reading *reading) {
+    struct castgate_missing missing;
+    for (size_t i = 0; result->silent_count < CG_SILENT_MAX && cg_reading_missing(reading, i, &missing); i++) {
+        struct cg_check_silent *silent = &result->silent[result->silent_count];
+        if (cg_addr_parse(&silent->addr, cg_borrow(missing.from), CG_COAP_PORT) < 0) continue;
+        snprintf(silent->name, sizeof silent->name, "%.*s", (int)missing.member.len, (const char *)missing.member.data);
+        result->silent_count++;
+    }
+}
+
+static void hear_summary(struct cg_check_result *result, const struct castgate_summary *summary) {
+    result->answered = summary->answered;
+    result->failed = summary->failed;
+    result->missing = summary->missing;
+    result->rejected = summary->rejected;
+    result->duplicates = summary->duplicates;
+    result->expected = summary->expected;
+    result->ms = summary->ms;
+    snprintf(result->ended_by, sizeof result->ended_by, "%s", summary->ended_by);
 }
 
 static void hear(struct cg_check_sink *heard, const struct cg_view *view) {
     struct cg_reading reading;
-    struct castgate_answer answer;
-    struct castgate_missing missing;
-    heard->summary = view->summary;
+    hear_summary(heard->result, &view->summary);
     cg_reading_init(&reading, view);
-    for (size_t i = 0; cg_reading_answer(&reading, i, &answer); i++) tell_answer(&heard->answers, &answer);
-    hear_rejections(heard, &reading);
-    for (size_t i = 0; i < CG_SILENT_MAX && cg_reading_missing(&reading, i, &missing); i++)
-        note_silent(heard, &missing);
+    hear_answers(heard, &reading);
+    hear_rejections(heard->result, &reading);
+    hear_missing(heard->result, &reading);
     cg_reading_fini(&reading);
 }
 
@@ -89,22 +124,17 @@ static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sin
                    struct cg_sink_ending *ending) {
     struct cg_check_sink *heard = CG_CONTAINER(sink, struct cg_check_sink, sink);
     (void)ending;
-    if (how == CG_SINK_LEFT) return;
-    heard->is_over = true;
-    heard->problem = *problem;
-    if (problem->err == 0) hear(heard, view);
-    heard->on_over(heard->ctx);
+    if (how != CG_SINK_LEFT) {
+        heard->result->problem = *problem;
+        if (problem->err == 0) hear(heard, view);
+    }
+    heard->on_over(heard->ctx, how);
 }
 
 static const struct cg_sink_ops ops = {.end = on_end};
 
-void cg_check_sink_init(struct cg_check_sink *heard, void (*on_over)(void *ctx), void *ctx) {
-    *heard = (struct cg_check_sink){.sink.ops = &ops, .on_over = on_over, .ctx = ctx};
-    cg_buf_init(&heard->answers, 0);
-    cg_buf_init(&heard->rejections, 0);
-}
-
-void cg_check_sink_fini(struct cg_check_sink *heard) {
-    cg_buf_fini(&heard->answers);
-    cg_buf_fini(&heard->rejections);
+void cg_check_sink_init(struct cg_check_sink *heard, struct cg_check_result *result, uint64_t patience_us,
+                        void (*on_over)(void *ctx, enum cg_sink_end how), void *ctx) {
+    *heard = (struct cg_check_sink){
+        .sink.ops = &ops, .result = result, .patience_us = patience_us, .on_over = on_over, .ctx = ctx};
 }

@@ -1,27 +1,21 @@
-/* What --check hears of its request: a sink that makes a line of each answer and rejection, and notes who is silent. */
+/* What --check hears of its request: a sink that makes a line of each answer and rejection, counts what kinds there
+ * are, and notes who is silent. */
 #ifndef CG_APP_CHECK_SINK_H
 #define CG_APP_CHECK_SINK_H
 
-#include "app/check/findings.h"
+#include "app/check/result.h"
 #include "reply/sink.h"
-
-#define CG_SILENT_MAX 32
 
 struct cg_check_sink {
     struct cg_sink sink;
-    bool is_over;
-    struct cg_problem problem; /* err 0: there was a reply, and what follows is what it said */
-    struct castgate_summary summary;
-    struct cg_buf answers, rejections; /* lines */
-    char first_rejection[64];          /* its reason; empty: there is none */
-    struct cg_silent silent[CG_SILENT_MAX];
-    size_t silent_count;
-    void (*on_over)(void *ctx); /* it has heard all */
+    struct cg_check_result *result; /* filled in with the end */
+    uint64_t patience_us;           /* of the mapping's clients; 0: they say it themselves */
+    void (*on_over)(void *ctx, enum cg_sink_end how);
     void *ctx;
 };
 
-void cg_check_sink_init(struct cg_check_sink *heard, void (*on_over)(void *ctx), void *ctx);
-/* When its exchange is over, or there never was one. */
-void cg_check_sink_fini(struct cg_check_sink *heard);
+/* The result outlives it, and is initialised. on_over is the last that comes of it. */
+void cg_check_sink_init(struct cg_check_sink *heard, struct cg_check_result *result, uint64_t patience_us,
+                        void (*on_over)(void *ctx, enum cg_sink_end how), void *ctx);
 
 #endif
