@@ -141,14 +141,23 @@ static void find_silent(struct check *check) {
     }
 }
 
-static bool is_doubtful(struct cg_silent *silent) {
+static bool look_for_neighbour(struct cg_silent *silent) {
     if (silent->probe.result == CG_PROBE_PONG || silent->way.routed || silent->way.interface == 0) return false;
     silent->neighbour = cg_evidence_neighbour(&silent->probe.to, silent->way.interface);
-    return silent->neighbour == CG_NEIGHBOUR_DOUBTFUL;
+    return true;
+}
+
+static bool is_doubtful(struct cg_silent *silent) {
+    return look_for_neighbour(silent) && silent->neighbour == CG_NEIGHBOUR_DOUBTFUL;
 }
 
 /* Who was there some time ago may have gone since. */
 static void look_for_neighbours(struct cg_findings *findings) {
+    for (size_t i = 0; i < findings->silent_count; i++) {
+        struct cg_silent *silent = &findings->silent[i];
+        if (look_for_neighbour(silent) && silent->neighbour == CG_NEIGHBOUR_PRESENT)
+            cg_evidence_doubt_neighbour(&silent->probe.to, silent->way.interface);
+    }
     for (unsigned ms = 0; ms < NEIGHBOUR_PATIENCE_MS; ms += LOOK_MS) {
         size_t doubtful = 0;
         for (size_t i = 0; i < findings->silent_count; i++) doubtful += is_doubtful(&findings->silent[i]);

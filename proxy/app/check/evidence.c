@@ -203,6 +203,27 @@ enum cg_neighbour cg_evidence_neighbour(const struct cg_addr *addr, unsigned int
     return found;
 }
 
+void cg_evidence_doubt_neighbour(const struct cg_addr *addr, unsigned interface) {
+    struct {
+        struct nlmsghdr header;
+        struct ndmsg message;
+        struct rtattr attribute;
+        uint8_t ip[16];
+    } change = {.header = {.nlmsg_type = RTM_NEWNEIGH, .nlmsg_flags = NLM_F_REQUEST | NLM_F_REPLACE},
+                .message = {.ndm_family = addr->family == CG_FAMILY_IPV4 ? AF_INET : AF_INET6,
+                            .ndm_ifindex = (int)interface,
+                            .ndm_state = NUD_PROBE},
+                .attribute = {.rta_type = NDA_DST}};
+    struct cg_slice ip = cg_addr_ip(addr);
+    memcpy(change.ip, ip.data, ip.len);
+    change.attribute.rta_len = (unsigned short)RTA_LENGTH(ip.len);
+    change.header.nlmsg_len = (uint32_t)(NLMSG_LENGTH(sizeof change.message) + RTA_SPACE(ip.len));
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0) return;
+    (void)send(fd, &change, change.header.nlmsg_len, 0); /* refused to others: then what is known must do */
+    close(fd);
+}
+
 /* Groups: /proc/net/igmp names an interface in one line and its groups, as numbers in host order, in the following
  * ones; igmp6 has one line a group. */
 

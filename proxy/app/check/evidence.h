@@ -23,6 +23,8 @@ enum cg_neighbour {
     CG_NEIGHBOUR_ABSENT, /* it was asked for, and did not say so */
 };
 enum cg_neighbour cg_evidence_neighbour(const struct cg_addr *addr, unsigned interface);
+/* Has the kernel find out anew about one that it takes to be present, who may have gone since. For root only. */
+void cg_evidence_doubt_neighbour(const struct cg_addr *addr, unsigned interface);
 
 struct cg_link {
     bool up, running, multicast, loopback, promiscuous;

@@ -320,8 +320,8 @@ static void route_elsewhere(struct hints *hints, const struct cg_outlet *outlet)
 /* The wrong source */
 
 static bool is_other_source(const struct cg_silent *member, const struct cg_outlet *outlet) {
-    return member->way.interface == outlet->by.index && member->source.family == outlet->source.family &&
-           !cg_addr_same_host(&member->source, &outlet->source);
+    return member->way.interface == outlet->by.index && member->source.family != CG_FAMILY_NONE &&
+           member->source.family == outlet->source.family && !cg_addr_same_host(&member->source, &outlet->source);
 }
 
 static void tell_other_source(struct hints *hints, const struct cg_outlet *outlet, const struct cg_silent *member) {
