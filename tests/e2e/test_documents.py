@@ -48,9 +48,10 @@ def test_http_page(reader):
     output = ran.output.partition("=== http.md")[2]
     assert '</floor3>;rt="castgate.mapping"' in output and '</light>;ct=0;rt="light"' in output
     assert re.findall(r"^(\d{3})$", output, re.M) == ["200", "204"]
+    assert re.search("^Allow: GET, HEAD, PUT, OPTIONS\r?$", output, re.M)
     assert "event: summary" in output
     problems = re.findall(r'"type":"urn:castgate:problem:([^"]*)"', output)
-    assert problems == ["not-found", "unauthorized", "forbidden", "multicast-timeout"]
+    assert problems == ["not-found", "unauthorized", "forbidden", "unsupported-media-type", "multicast-timeout"]
 
 
 def test_http_page_has_every_problem():
