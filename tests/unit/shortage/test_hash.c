@@ -1,4 +1,4 @@
-/* A hash table without memory: what found none is not in it, what is in it stays. */
+/* A hash table without memory: what found none is not in it, what is in it stays, and what cannot grow is slower. */
 #include "base/hash.h"
 
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static void an_item_without_memory_stays_out(void **state) {
         HASH_ADD_INT(table, key, &items[i]);
         assert_true(CG_HASH_HAS(hh, &items[i]));
     }
-    assert_true(out >= 3);
+    assert_int_equal(out, 1); /* the first, for which there was no table */
     assert_int_equal(HASH_COUNT(table), COUNT);
     for (int i = 0; i < COUNT; i++) assert_ptr_equal(find(table, i), &items[i]);
     HASH_CLEAR(hh, table);
