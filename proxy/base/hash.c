@@ -1,11 +1,11 @@
 /* A bucket more, and its items from the one bucket that had them. Only the array of buckets is ever copied as a whole:
- * 16 bytes for every six or seven items. */
+ * 16 bytes for every two or three items. */
 #include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ITEMS_A_BUCKET = 5 }; /* no fewer: more buckets would not part items whose hashes are equal */
+enum { ITEMS_A_BUCKET = 2 }; /* no fewer: more buckets would not part items whose hashes are equal */
 
 /* At powers of two. */
 static bool make_room(struct UT_hash_table *table) {

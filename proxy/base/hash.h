@@ -22,6 +22,8 @@ static inline unsigned cg_hash_bucket(unsigned hash, unsigned buckets) {
 /* uthash's, when a bucket that got an item has many. */
 void cg_hash_grow(struct UT_hash_table *table);
 
+#undef HASH_BKT_CAPACITY_THRESH
+#define HASH_BKT_CAPACITY_THRESH 4U
 #undef HASH_TO_BKT
 #define HASH_TO_BKT(hash, buckets, bucket) ((bucket) = cg_hash_bucket((hash), (buckets)))
 #undef HASH_EXPAND_BUCKETS

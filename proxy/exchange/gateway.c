@@ -20,8 +20,8 @@ enum {
 
 static void take_limits(struct cg_gateway *gateway) { gateway->quota.max = gateway->config->limits.total_memory; }
 
-static void on_left(struct cg_engine *engine, const struct cg_protector *protector) {
-    cg_rounds_withdraw(&CG_CONTAINER(engine, struct cg_gateway, engine)->rounds, protector);
+static void on_left(struct cg_engine *engine) {
+    cg_rounds_withdraw(&CG_CONTAINER(engine, struct cg_gateway, engine)->rounds);
 }
 
 struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port *port) {
@@ -254,7 +254,8 @@ uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
     bool has_more;
     if (now_us > engine->now_us) engine->now_us = now_us;
     purge(gateway);
-    bool withdraws = cg_withdraw_turn(gateway);
+    bool withdraws = cg_rounds_withdraw_turn(&gateway->rounds);
+    withdraws |= cg_withdraw_turn(gateway);
     do {
         cg_engine_fire(engine, now_us);
         run_awake(gateway, &steps_left);

@@ -50,7 +50,10 @@ bool cg_engine_purge(struct cg_engine *engine, size_t *rows) {
     return false;
 }
 
-void cg_engine_left(struct cg_engine *engine, const struct cg_protector *protector) { engine->left(engine, protector); }
+void cg_engine_left(struct cg_engine *engine, struct cg_protector *protector) {
+    protector->departure = ++engine->departures;
+    engine->left(engine);
+}
 
 /* Time. */
 

@@ -41,8 +41,9 @@ struct cg_engine {
     uint16_t next_mid;         /* of group requests: one sequence, as an endpoint may be a member of several groups */
     bool closing;              /* no group request goes out any more */
     struct cg_tap *tap;        /* who listens in (tap.h); NULL: nobody */
-    /* The gateway has left the group that this protector stood for. */
-    void (*left)(struct cg_engine *engine, const struct cg_protector *protector);
+    uint64_t departures;       /* of the gateway from groups */
+    /* There was one more. */
+    void (*left)(struct cg_engine *engine);
 };
 
 void cg_engine_init(struct cg_engine *engine, struct cg_config *config, const struct cg_port *port,
@@ -70,7 +71,7 @@ void cg_engine_sealed(struct cg_engine *engine, uint64_t job, int err, struct cg
 void cg_engine_opened(struct cg_engine *engine, uint64_t job, int err, const struct cg_opened *opened);
 /* The gateway has left the group that this protector stood for: what runs under it ends with the answers that it has
  * (RFC 10021 §5.1). */
-void cg_engine_left(struct cg_engine *engine, const struct cg_protector *protector);
+void cg_engine_left(struct cg_engine *engine, struct cg_protector *protector);
 
 /* An empty message to whoever has proven to be there, or is to. */
 void cg_engine_send_empty(struct cg_engine *engine, const struct cg_addr *to, enum cg_type type, uint16_t mid);

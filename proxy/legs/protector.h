@@ -87,6 +87,7 @@ struct cg_protector_ops {
 
 struct cg_protector {
     const struct cg_protector_ops *ops;
+    uint64_t departure; /* the engine's number of the last time that the gateway left its group; 0: never */
 };
 
 /* Emits what was sealed, if it may still go, and tells the protector. As the port's emit. */

@@ -13,7 +13,15 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-enum { VERIFY_GRACE_US = 500000 }; /* past the deadline, for answers received before it and still being verified */
+enum {
+    VERIFY_GRACE_US = 500000, /* past the deadline, for answers received before it and still being verified */
+    WITHDRAWN_A_TURN = 256,
+};
+
+/* Whoever is woken before it was told that sees it by the numbers. */
+static bool has_lost_its_group(const struct cg_round *round) {
+    return round->mapping->protector->departure > round->departures;
+}
 
 /* Ends. */
 
@@ -101,6 +109,7 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
         return NULL;
     }
     round->rounds = rounds;
+    round->departures = rounds->engine->departures;
     round->config = cg_config_ref(wish->config);
     round->mapping = wish->mapping;
     round->method = wish->request->method;
@@ -160,7 +169,7 @@ static bool may_join_part(const struct cg_round *round, const struct cg_part *pa
 
 /* What forbids it once forbids it for good. */
 static bool may_join(const struct cg_round *round) {
-    bool may = !round->closed && !round->withdrawn && round->problem.err == 0;
+    bool may = !round->closed && !has_lost_its_group(round) && round->problem.err == 0;
     for (size_t i = 0; may && i < round->part_count; i++) may = may_join_part(round, &round->parts[i]);
     return may;
 }
@@ -245,7 +254,7 @@ static void end_withdrawn(struct cg_round *round) {
 static void close_if_over(struct cg_round *round) {
     const char *rule = NULL;
     if (round->closed) return;
-    if (round->withdrawn) {
+    if (has_lost_its_group(round)) {
         end_withdrawn(round);
     } else if (round->problem.err < 0) {
         round->ended_by = "limit";
@@ -322,18 +331,30 @@ void cg_round_leave(struct cg_waiter *waiter) {
     DL_DELETE2(round->waiters, waiter, previous, next);
     if (waiter->follows) DL_DELETE2(round->followers, waiter, previous_follower, next_follower);
     if (round->waiters != NULL) return;
+    if (round->rounds->unseen == round) round->rounds->unseen = round->next;
     DL_DELETE2(round->rounds->all, round, previous, next);
     free_round(round);
 }
 
-void cg_rounds_withdraw(struct cg_rounds *rounds, const struct cg_protector *protector) {
+/* Groups that are left. */
+
+static void withdraw(struct cg_round *round) {
     struct cg_problem problem = {0};
-    struct cg_round *round;
     cg_problem_set(&problem, CG_E_PROTECT, "the security group was removed from the settings");
-    DL_FOREACH(rounds->all, round) {
-        if (round->mapping->protector != protector) continue;
-        round->withdrawn = true;
-        cg_casts_give_up(round, &problem);
-        cg_round_wake_all(round);
+    cg_casts_give_up(round, &problem);
+    cg_round_wake_all(round);
+}
+
+void cg_rounds_withdraw(struct cg_rounds *rounds) {
+    rounds->unseen = rounds->all;
+    rounds->engine->port->wake(rounds->engine->port->ctx);
+}
+
+bool cg_rounds_withdraw_turn(struct cg_rounds *rounds) {
+    for (unsigned i = 0; i < WITHDRAWN_A_TURN && rounds->unseen != NULL; i++) {
+        struct cg_round *round = rounds->unseen;
+        rounds->unseen = round->next;
+        if (has_lost_its_group(round)) withdraw(round);
     }
+    return rounds->unseen != NULL;
 }

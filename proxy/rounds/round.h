@@ -99,13 +99,13 @@ struct cg_round {
     struct cg_shelf shelf;       /* what was made of the tally as it is */
     struct cg_problem problem;   /* why it failed, or ends */
     const char *ended_by;        /* where it has ended for all of its waiters */
+    uint64_t departures;         /* of the gateway from groups, before it began */
     uint64_t sent_us;            /* the last of its requests; 0: none yet */
     uint64_t deadline_us;        /* of the most patient of its waiters; 0: none yet */
     enum cg_round_state state;
     uint8_t method;
     bool is_open;   /* in the table of those that may be joined */
     bool asked;     /* it was its turn to be asked */
-    bool withdrawn; /* the gateway left the group */
     bool closed;    /* it collects nothing more */
     bool verifying; /* a waiter whose time is over waits only for what is still being verified */
     bool roused;    /* all have been woken, and nobody has looked since */
@@ -127,9 +127,10 @@ static inline struct cg_leg_order cg_part_order(struct cg_part *part) {
 /* All rounds of a gateway. */
 struct cg_rounds {
     struct cg_engine *engine;
-    struct cg_quota *quota; /* of memory, shared; outlives the rounds */
-    struct cg_round *open;  /* uthash head */
-    struct cg_round *all;   /* utlist */
+    struct cg_quota *quota;  /* of memory, shared; outlives the rounds */
+    struct cg_round *open;   /* uthash head */
+    struct cg_round *all;    /* utlist */
+    struct cg_round *unseen; /* of them, the first that has not heard of a group that was left; NULL: all have */
 };
 
 static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }
@@ -162,7 +163,9 @@ void cg_round_stop(struct cg_waiter *waiter);
 void cg_round_leave(struct cg_waiter *waiter); /* no effect where it waits for none */
 /* Nobody will hear what it collects: nothing more goes out for it, and it leaves soon. */
 void cg_round_forsake(struct cg_waiter *waiter);
-/* The gateway has left the group of that protector: what runs under it ends with the answers that it has. */
-void cg_rounds_withdraw(struct cg_rounds *rounds, const struct cg_protector *protector);
+/* The gateway has left a group: what runs under its protector ends with the answers that it has. */
+void cg_rounds_withdraw(struct cg_rounds *rounds);
+/* Tells some rounds of it. True: there are more to tell. */
+bool cg_rounds_withdraw_turn(struct cg_rounds *rounds);
 
 #endif

@@ -173,7 +173,7 @@ static int open_identified(struct cg_protector *protector, const struct cg_openi
 static void start_identified(struct world *world, struct identified *identified, struct cg_protector_ops *ops) {
     *ops = *cg_protector_none()->ops;
     ops->open = open_identified;
-    identified->protector.ops = ops;
+    identified->protector = (struct cg_protector){.ops = ops};
     struct cg_mapping *mapping = world_mapping(world, "lamps");
     world_add_members(world, mapping, 2);
     mapping->protector = &identified->protector;

@@ -183,12 +183,14 @@ static void expect_rest(struct world *world, struct call *call, unsigned answers
 
 static void test_a_stream_whose_group_was_left_tells_what_it_has(void **state) {
     struct world *world = *state;
+    struct cg_protector own = {.ops = cg_protector_none()->ops};
     struct call call;
     char payload[1001];
     start_narrow(world, payload);
+    world_mapping(world, "lamps")->protector = &own;
     stream(world, &call, "/lamps");
     flood(world, 0, payload, 6);
-    cg_engine_left(cg_gateway_engine(world->gateway), world_mapping(world, "lamps")->protector);
+    cg_engine_left(cg_gateway_engine(world->gateway), &own);
     world_run(world);
     assert_false(call.stream->ended); /* its reader has not taken all yet */
     expect_rest(world, &call, 6, "limit");
@@ -197,15 +199,17 @@ static void test_a_stream_whose_group_was_left_tells_what_it_has(void **state) {
 
 static void test_a_stream_that_had_ended_is_not_ended_by_leaving_the_group(void **state) {
     struct world *world = *state;
+    struct cg_protector own = {.ops = cg_protector_none()->ops};
     struct call call;
     char payload[1001];
     start_narrow(world, payload);
+    world_mapping(world, "lamps")->protector = &own;
     world_mapping(world, "lamps")->timeout_us = SECOND;
     stream(world, &call, "/lamps");
     flood(world, 0, payload, 6);
     world_advance(world, SECOND);
     assert_false(call.stream->ended);
-    cg_engine_left(cg_gateway_engine(world->gateway), world_mapping(world, "lamps")->protector);
+    cg_engine_left(cg_gateway_engine(world->gateway), &own);
     world_run(world);
     expect_rest(world, &call, 6, "deadline");
     end(world, &call);

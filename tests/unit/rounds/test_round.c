@@ -315,6 +315,64 @@ static void test_what_ends_in_its_own_way_does_not_begin_again(void **state) {
     assert_int_equal(world->sent_count, 1);
 }
 
+/* A round of its own for each of them. */
+static void get_apart(struct world *world, struct call *calls, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/lamps/%u", i);
+        world_get(world, &calls[i], path);
+    }
+    assert_int_equal(world->sent_count, count);
+}
+
+static void test_those_whose_group_was_left_hear_of_it_some_at_a_time(void **state) {
+    struct world *world = *state;
+    static struct call calls[CLIENTS];
+    struct cg_protector own = {.ops = cg_protector_none()->ops};
+    struct call other;
+    world_mapping(world, "lamps")->protector = &own;
+    world->config->limits.exchanges_per_client = CLIENTS + 1;
+    world->config->group.nstart = CLIENTS;
+    world->config->group.probing_burst = 1 << 24;
+    get_apart(world, calls, CLIENTS);
+    world_get(world, &other, "/pair");
+    cg_engine_left(cg_gateway_engine(world->gateway), &own);
+    assert_int_equal(cg_gateway_run(world->gateway, world->now_us), world->now_us); /* there is more to do */
+    struct cg_round *unseen = world->gateway->rounds.unseen;
+    assert_non_null(unseen);
+    for (unsigned i = 0; i < CLIENTS; i++) {
+        if (calls[i].problems == 0 && world_round(world, &calls[i]) == unseen)
+            cg_gateway_abandon(world->gateway, calls[i].ticket); /* just before its turn */
+    }
+    run_all(world);
+    unsigned told = 0;
+    for (unsigned i = 0; i < CLIENTS; i++) told += calls[i].problems == 1 && calls[i].problem.err == CG_E_PROTECT;
+    assert_int_equal(told, CLIENTS - 1);
+    assert_int_equal(other.replies + other.problems, 0);
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(other.replies, 1);
+    free_all(calls, CLIENTS);
+    call_fini(&other);
+}
+
+/* A group may come back while those are still told that were asked before it was left. */
+static void test_what_begins_after_the_group_came_back_goes_on(void **state) {
+    struct world *world = *state;
+    struct cg_protector own = {.ops = cg_protector_none()->ops};
+    struct call before, after;
+    world_mapping(world, "lamps")->protector = &own;
+    world_get(world, &before, "/lamps/before");
+    cg_engine_left(cg_gateway_engine(world->gateway), &own);
+    world_get(world, &after, "/lamps/after");
+    run_all(world);
+    assert_int_equal(before.problem.err, CG_E_PROTECT);
+    assert_int_equal(after.replies + after.problems, 0);
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(after.replies, 1);
+    call_fini(&before);
+    call_fini(&after);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         round_test(test_a_silent_member_is_asked_once_however_many_wait),
@@ -330,6 +388,8 @@ int main(void) {
         round_test(test_common_bytes_are_charged_once_and_given_back),
         round_test(test_what_ends_in_its_own_way_does_not_begin_again),
         round_test(test_one_who_still_waits_is_enough),
+        round_test(test_those_whose_group_was_left_hear_of_it_some_at_a_time),
+        round_test(test_what_begins_after_the_group_came_back_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
