@@ -225,6 +225,7 @@ static int html_encode(const struct castgate_host *host, struct castgate_call *c
 static const struct castgate_encoder html_encoder = {
     .media_type = CG_HTML_TYPE,
     .empty_is_204 = true,
+    .tells_silence = true, /* whoever followed a link wants to see who is missing */
     .encode = html_encode,
     .encode_is_common = true,
     .head = html_head,

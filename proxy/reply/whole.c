@@ -93,13 +93,17 @@ static unsigned reply_bytes(const struct cg_whole *whole, const struct cg_view *
     return made ? status : 0;
 }
 
+static bool tells_silence(const struct castgate_encoder *encoder) {
+    return encoder->tells_silence || !encoder->empty_is_204;
+}
+
 /* The same; or the status, with *problem set to what it says that was not wrong with the reply but with the group. */
 static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_problem silence = {0};
     bool silent = cg_outcome_is_silence(view);
     if (silent) cg_outcome_silence(view, &silence);
-    unsigned status = silent && whole->to.encoder->empty_is_204 ? cg_reply_silence(&whole->to, view, &silence)
-                                                                : reply_bytes(whole, view, problem);
+    bool is_document = silent && !tells_silence(whole->to.encoder);
+    unsigned status = is_document ? cg_reply_silence(&whole->to, view, &silence) : reply_bytes(whole, view, problem);
     if (silent && status != 0) *problem = silence;
     return status;
 }

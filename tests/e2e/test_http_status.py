@@ -28,6 +28,7 @@ def mappings_of(group):
     return [silent_mapping(group, "open", max_timeout=60), untimed,
             silent_mapping(group, "closed", clients=["dashboard"]),
             silent_mapping(group, "reads", clients=["operator", "anonymous"]),
+            silent_mapping(group, "all", unsafe_methods=True, clients=["operator"]),
             silent_mapping(group, "writes", unsafe_methods=True, methods=["GET", "PUT"],
                            clients=["operator", {"name": "dashboard", "methods": ["GET"]}])]
 
@@ -152,7 +153,7 @@ def test_400_for_a_timeout_that_cannot_be(silent, group, value):
 ])
 def test_400_for_what_has_no_meaning(silent, group, method, headers, body):
     with Tap(group) as tap:
-        reply = silent.request("/writes/x", method, {**bearer("o-token"), **NOW, **headers}, body)
+        reply = silent.request("/all/x", method, {**bearer("o-token"), **NOW, **headers}, body)
         check_problem(reply, 400, "bad-request")
         assert tap.packets(0.05) == []
 

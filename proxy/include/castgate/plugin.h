@@ -136,6 +136,9 @@ struct castgate_encoder {
     /* For streams. Whether a client whose latest event had this ID has had all of its stream: it then gets 204, and
      * nothing is asked of the group again. Pure; NULL: never. */
     bool (*has_ended)(struct castgate_slice last_event_id);
+    /* For whole replies with empty_is_204. Where nobody answered and the host makes an error of that (504), what
+     * `encode` writes is the error's body; else it is a problem document. */
+    bool tells_silence;
 };
 
 struct castgate_plugin {

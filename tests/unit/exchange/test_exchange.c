@@ -247,9 +247,10 @@ static void test_a_target_uri_finds_its_group(void **state) { /* RFC 8075 §5.3 
     world_go(world, &call);
     assert_int_equal(call.problem.err, CG_E_NO_TIMEOUT);
     assert_true(call.problem.ask_timeout);
-    assert_string_equal(call.problem.detail,
-                        "say how long to collect answers: Multicast-Timeout: SECONDS, always through the forward proxy; "
-                        "the timeout of mapping lamps is for requests to its own path");
+    assert_string_equal(
+        call.problem.detail,
+        "say how long to collect answers: Multicast-Timeout: SECONDS, always through the forward proxy; "
+        "the timeout of mapping lamps is for requests to its own path");
     request = world_new(world, &call, "coap://224.0.1.189/status");
     request->forward = true;
     world_go(world, &call);

@@ -128,6 +128,7 @@ static void test_what_it_offers(void **state) {
     (void)state;
     assert_string_equal(html()->media_type, "text/html");
     assert_true(html()->empty_is_204);
+    assert_true(html()->tells_silence);
     assert_true(html()->encode_is_common);
     assert_null(html()->begin);
 }

@@ -68,6 +68,10 @@ static void test_nobody_answers(void **state) {
     assert_int_equal(call.reply.status, 504);
     assert_non_null(strstr(call.text, "\"missing\":3"));
     assert_int_equal(stats_of(world)->errors[-1 - CG_E_NO_ANSWER], 2);
+    begin(world, &call, &cg_plugin_html);
+    go_silently(world, &call);
+    assert_int_equal(call.reply.status, 504);
+    assert_non_null(strstr(call.text, "Missing"));
 }
 
 static void test_nobody_answers_whoever_says_how_long_to_wait(void **state) {
