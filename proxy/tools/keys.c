@@ -78,6 +78,7 @@ int main(int argc, char *argv[]) {
     case CG_KEYS_NEW: status = command_new(&options); break;
     case CG_KEYS_ADD:
     case CG_KEYS_REKEY:
+    case CG_KEYS_NEW_SENDER_ID:
     case CG_KEYS_FINISH: status = cg_keys_change(&options); break;
     case CG_KEYS_CLAIM: status = command_claim(&options); break;
     }

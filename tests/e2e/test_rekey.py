@@ -127,12 +127,13 @@ class Requests(threading.Thread):
         return [reply.json() for reply in self.replies]
 
 
-def test_no_member_and_no_request_is_lost_in_a_rekey_R54(group_of_three, tmp_path):
+@pytest.mark.parametrize("command", ["rekey", "new-sender-id"])
+def test_no_member_and_no_request_is_lost_in_a_rekey_R54(group_of_three, tmp_path, command):
     gate, keys, members = group_of_three
     file_before = gate.file.read_bytes()
     requests = Requests(gate)
     requests.wait()
-    Keys.run("rekey", keys.folder)
+    Keys.run(command, keys.folder)
     Keys.run("claim", keys.folder / "gateway.next.json", "--state", tmp_path / "state")
     hup(gate, "keys-prepared")
     for name, member in members.items():

@@ -97,10 +97,12 @@ static int store(const struct change *change, json_t *document, enum cg_keyring_
 static int edit(const struct change *change, json_t *document) {
     char error[CG_KEYS_ERROR_MAX] = "";
     const struct cg_keys_options *options = change->options;
+    const json_t *before = change->prepared == NULL ? document : change->prepared;
+    bool rekeys = options->command != CG_KEYS_NEW_SENDER_ID && !options->no_rekey;
     int err = CG_OK;
     if (options->command == CG_KEYS_ADD) err = cg_keyring_add(document, options, error);
-    if (err == CG_OK && !options->no_rekey)
-        err = cg_keyring_rekey(document, options, change->prepared == NULL ? document : change->prepared, error);
+    if (options->command == CG_KEYS_NEW_SENDER_ID) err = cg_keyring_new_sender_id(document, before, error);
+    if (err == CG_OK && rekeys) err = cg_keyring_rekey(document, options, before, error);
     cg_keys_explain(err, error);
     return err == CG_OK ? cg_keys_check("the changed group", document) : cg_keys_complain(error);
 }
@@ -122,6 +124,9 @@ static const char *gid_of(const json_t *document) {
 static void report_prepared(const struct change *change, const json_t *document) {
     const struct cg_keys_options *options = change->options;
     for (size_t i = 0; i < options->evict_count; i++) (void)printf("without: %s\n", options->evict[i]);
+    if (options->command == CG_KEYS_NEW_SENDER_ID)
+        (void)printf("the gateway's new Sender ID: %s\n",
+                     json_string_value(json_object_get(json_object_get(document, "gateway"), "sender_id")));
     (void)printf("prepared: Gid %s, in files named *.next.json; the files in use are unchanged. What is left to do:\n"
                  "  castgate-keys claim %s/gateway.next.json --state DIR    (the gateway's state folder)\n"
                  "  \"next\": \"%s/gateway.next.json\" in the gateway's settings, and a reload\n"

@@ -220,3 +220,28 @@ int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, co
     if (err != CG_OK) return err;
     return renew_secrets(common) && cg_given_forget(document) ? CG_OK : CG_E_NO_MEMORY;
 }
+
+/* ---- Another Sender ID ---- */
+
+/* From c2 on, where members' IDs are far, and then wherever there is one. */
+static bool find_free_id(const json_t *given, size_t max_len, char id[CG_ID_HEX_MAX]) {
+    enum { FIRST = 0xc2 - 0x11, ALL = 0x100 + 0x10000 };
+    for (uint32_t i = 0; i < ALL; i++)
+        if (cg_given_nth((FIRST + i) % ALL, max_len, id) && json_object_get(given, id) == NULL) return true;
+    return false;
+}
+
+int cg_keyring_new_sender_id(json_t *document, const json_t *before, char error[CG_KEYS_ERROR_MAX]) {
+    char id[CG_ID_HEX_MAX];
+    json_t *given = cg_given_read(document), *gateway = json_object_get(document, "gateway");
+    int err = given == NULL || !cg_given_note(given, cg_keys_text(json_object_get(before, "gateway"), "sender_id"))
+                  ? CG_E_NO_MEMORY
+                  : CG_OK;
+    if (err == CG_OK && !find_free_id(given, id_max(json_object_get(document, "common")), id))
+        err = fail(error, "new-sender-id", "all Sender IDs of the length that the algorithms allow were given; rekey");
+    if (err == CG_OK && !(cg_given_note(given, id) && cg_given_keep(document, given) &&
+                          cg_keys_set(gateway, "sender_id", json_string(id))))
+        err = CG_E_NO_MEMORY;
+    json_decref(given);
+    return err;
+}

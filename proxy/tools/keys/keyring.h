@@ -35,6 +35,10 @@ int cg_keyring_add(json_t *document, const struct cg_keys_options *options,
 int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, const json_t *before,
                      char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
 
+/* A Sender ID for the gateway that nobody has or had under this Gid, nor in `before`, as above: the way to fresh
+ * sequence numbers under the same keys (RFC 10021 §2.6.3.1). The credential stays. */
+int cg_keyring_new_sender_id(json_t *document, const json_t *before, char error[CG_KEYS_ERROR_MAX]) CG_MUST_CHECK;
+
 /* Whose keys a file has: those in use, or those that a rekey has prepared. The names tell: gateway.json and
  * gateway.next.json. */
 enum cg_keyring_epoch { CG_KEYRING_CURRENT, CG_KEYRING_NEXT };

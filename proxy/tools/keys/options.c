@@ -12,6 +12,7 @@ const char cg_keys_usage[] =
     "usage: castgate-keys new DIR --members N [OPTION]...\n"
     "       castgate-keys add DIR [--members N] [--name NAME] [--addresses A] [--no-rekey | --replace]\n"
     "       castgate-keys rekey DIR [--evict ID...] [--replace]\n"
+    "       castgate-keys new-sender-id DIR [--replace]\n"
     "       castgate-keys finish DIR\n"
     "       castgate-keys claim FILE --state DIR\n"
     "Makes and manages the keys of an OSCORE group (RFC 10021) as files.\n"
@@ -42,11 +43,13 @@ const char cg_keys_usage[] =
     "as\n"
     "they are; the new keys lie beside them until all is ready: gateway.next.json, member-ID.next.json, and so on.\n"
     "add makes members (default: one) and rekeys likewise, so that they cannot read what was sent before.\n"
+    "new-sender-id leaves the group its keys and gives the gateway another Sender ID, under which nothing was ever "
+    "sent.\n"
     "  --evict ID...        the Sender IDs of members that get no new keys\n"
     "  --replace            give up the rekey that is prepared, and prepare this one\n"
     "  --no-rekey           the new members join under the keys in use, whose files change\n"
     "\n"
-    "A rekey has these steps; none makes a member miss anything:\n"
+    "A rekey has these steps, and so has a new Sender ID; none makes a member miss anything:\n"
     "  castgate-keys rekey DIR\n"
     "  castgate-keys claim DIR/gateway.next.json --state STATE    the gateway's new key has never sent\n"
     "  name gateway.next.json in the settings (\"security_groups\": \"next\"), and reload: both keys are accepted\n"
@@ -70,6 +73,7 @@ enum {
     IN_NEW = 1 << CG_KEYS_NEW,
     IN_ADD = 1 << CG_KEYS_ADD,
     IN_REKEY = 1 << CG_KEYS_REKEY,
+    IN_NEW_SENDER_ID = 1 << CG_KEYS_NEW_SENDER_ID,
     IN_CLAIM = 1 << CG_KEYS_CLAIM,
 };
 
@@ -197,7 +201,7 @@ static const struct option {
     {"--no-group-mode", take_no_group_mode, false, IN_NEW},
     {"--no-rekey", take_no_rekey, false, IN_ADD},
     {"--evict", take_evict, true, IN_REKEY},
-    {"--replace", take_replace, false, IN_ADD | IN_REKEY},
+    {"--replace", take_replace, false, IN_ADD | IN_REKEY | IN_NEW_SENDER_ID},
     {"--state", take_state, true, IN_CLAIM},
     {"--shared", take_shared, false, IN_CLAIM},
 };
@@ -209,7 +213,8 @@ static int fail(char *error, const char *about, const char *sentence) {
 
 static bool find_command(const char *word, enum cg_keys_command *command) {
     static const char *const words[] = {
-        [CG_KEYS_NEW] = "new",       [CG_KEYS_ADD] = "add",     [CG_KEYS_REKEY] = "rekey",
+        [CG_KEYS_NEW] = "new",       [CG_KEYS_ADD] = "add",
+        [CG_KEYS_REKEY] = "rekey",   [CG_KEYS_NEW_SENDER_ID] = "new-sender-id",
         [CG_KEYS_FINISH] = "finish", [CG_KEYS_CLAIM] = "claim",
     };
     for (unsigned i = CG_KEYS_NEW; i < sizeof words / sizeof *words; i++) {

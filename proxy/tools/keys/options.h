@@ -15,6 +15,7 @@ enum cg_keys_command {
     CG_KEYS_NEW,
     CG_KEYS_ADD,
     CG_KEYS_REKEY,
+    CG_KEYS_NEW_SENDER_ID,
     CG_KEYS_FINISH,
     CG_KEYS_CLAIM,
 };
@@ -37,7 +38,7 @@ struct cg_keys_options {
     unsigned countersign_elements;
     enum cg_keys_peers peers;
     bool no_rekey;                        /* ADD */
-    bool replace;                         /* ADD, REKEY: instead of the rekey that is prepared */
+    bool replace;                         /* what prepares keys: instead of those that are prepared */
     const char *evict[CG_KEYS_EVICT_MAX]; /* REKEY: Sender IDs in hexadecimal */
     size_t evict_count;
     const char *state;  /* CLAIM: the state folder */

@@ -325,6 +325,35 @@ static void the_files_of_both_epochs_lie_beside_each_other(void **state) {
     json_decref(document);
 }
 
+static void a_new_sender_id_is_nobodys(void **state) {
+    (void)state;
+    json_t *current = MAKE("--members", "2"), *next = json_deep_copy(current), *other = json_deep_copy(current);
+    assert_int_equal(cg_keyring_new_sender_id(next, next, error), CG_OK);
+    assert_text(at(next, "gateway", "sender_id"), "c2");
+    assert_true(json_equal(at(next, "gateway", "cred"), at(current, "gateway", "cred")));
+    assert_true(json_equal(json_object_get(next, "common"), json_object_get(current, "common")));
+    json_t *file = file_of(next, "member-11.json");
+    assert_null(at(file, "peers", "c1"));
+    assert_true(json_equal(at(file, "peers", "c2"), at(current, "gateway", "cred")));
+    json_decref(file);
+    assert_int_equal(cg_keyring_new_sender_id(other, next, error), CG_OK); /* c2 was prepared and given up */
+    assert_text(at(other, "gateway", "sender_id"), "c3");
+    assert_int_equal(cg_keyring_new_sender_id(next, next, error), CG_OK);
+    assert_text(at(next, "gateway", "sender_id"), "c3"); /* c1 is not free again under this Gid */
+    json_decref(other);
+    json_decref(next);
+    json_decref(current);
+}
+
+static void sender_ids_for_the_gateway_have_an_end(void **state) {
+    (void)state;
+    json_t *document = MAKE("--members", "2", "--alg-aead", "12");
+    for (int i = 0; i < 256 - 3; i++) assert_int_equal(cg_keyring_new_sender_id(document, document, error), CG_OK);
+    assert_int_equal(cg_keyring_new_sender_id(document, document, error), CG_E_BAD_REQUEST);
+    assert_non_null(strstr(error, "rekey"));
+    json_decref(document);
+}
+
 static void only_members_are_evicted(void **state) {
     (void)state;
     json_t *document = MAKE("--members", "2");
@@ -454,6 +483,8 @@ int main(void) {
         cmocka_unit_test(a_rekey_changes_the_secrets_and_nothing_else),
         cmocka_unit_test(a_gid_that_was_prepared_does_not_come_back),
         cmocka_unit_test(the_files_of_both_epochs_lie_beside_each_other),
+        cmocka_unit_test(a_new_sender_id_is_nobodys),
+        cmocka_unit_test(sender_ids_for_the_gateway_have_an_end),
         cmocka_unit_test(only_members_are_evicted),
         cmocka_unit_test(no_sender_id_is_given_twice_under_one_gid),
         cmocka_unit_test(a_file_without_given_ids_goes_on),

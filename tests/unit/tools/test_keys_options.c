@@ -86,6 +86,8 @@ static void the_other_commands(void **state) {
     assert_int_equal(PARSE("add", "keys", "--replace"), CG_OK);
     assert_int_equal(PARSE("add", "keys", "--replace", "--no-rekey"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("finish", "keys", "--replace"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("new-sender-id", "keys", "--replace"), CG_OK);
+    assert_int_equal(PARSE("new-sender-id", "keys", "--evict", "11"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("finish", "keys"), CG_OK);
     assert_int_equal(PARSE("claim", "gateway.json", "--state", "s", "--shared"), CG_OK);
     assert_string_equal(options.state, "s");
