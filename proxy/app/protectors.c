@@ -18,8 +18,7 @@ static void warn_low(const char *group) {
     cg_log_begin(&line, CG_LOG_WARNING, "sequence-numbers");
     cg_log_str(&line, "security_group", group);
     cg_log_str(&line, "msg",
-               "four fifths of the gateway's numbers are used: rekey the group, or take a new Sender ID; "
-               "without numbers nothing is sent");
+               "four fifths of the gateway's numbers are used; without numbers nothing is sent: " CG_STORE_WAYS_OUT);
     cg_log_end(&line);
 }
 

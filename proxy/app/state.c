@@ -56,7 +56,7 @@ static void tell_state_made(const struct cg_config *config, enum cg_state_claims
                config->security_group_count, config->security_group_count == 1 ? "" : "s");
     else
         puts("no key is claimed. Keys that have never sent, here or anywhere, are claimed by castgate-keys claim, or "
-             "all at once\nby --init-state --new-keys instead of --init-state; others need a rekey or a new Sender ID");
+             "all at once\nby --init-state --new-keys instead of --init-state; of others " CG_STORE_WAYS_OUT);
 }
 
 int cg_state_make(const char *file, enum cg_state_claims claims) {
@@ -80,7 +80,7 @@ int cg_state_back_up(const char *file, const char *to) {
     if (err < 0)
         fprintf(stderr, "castgate: %s\n", problem.detail);
     else
-        printf("%s: made; its keys are marked spent, and send again after a rekey or with a new Sender ID\n", to);
+        printf("%s: made; its keys are marked spent. Who goes on from it: " CG_STORE_WAYS_OUT "\n", to);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -181,7 +181,7 @@ static int distrust(struct cg_problem *problem) {
     return cg_problem_set(
         problem, CG_E_STORE,
         "the store gave sequence numbers that it had given before; it was set back. Nothing more is sent "
-        "with this key: rekey the group or take a new Sender ID");
+        "with this key: " CG_STORE_WAYS_OUT);
 }
 
 static void on_refused(struct cg_sender *sender, const struct cg_store_failure *failure) {

@@ -36,6 +36,9 @@ enum cg_store_refusal {
     CG_STORE_TOO_FAST,    /* more than "sequence_rate" allows: problem.retry_after says when */
 };
 
+/* What people can do who have such a key, or do not know whether it has sent. */
+#define CG_STORE_WAYS_OUT "rekey the group (castgate-keys rekey) or take a new Sender ID (castgate-keys new-sender-id)"
+
 /* Why not, and for people in `problem` (CG_E_STORE, CG_E_OVERLOAD or CG_E_STOPPING). Only set by what failed. */
 struct cg_store_failure {
     enum cg_store_refusal refusal;

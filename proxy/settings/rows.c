@@ -174,8 +174,8 @@ static const struct cg_row security_group_rows[] = {
     {"file", &cg_kind_own_file, CG_ROW_PLACE(struct cg_security_keys, file),
      .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED, .says = "The security group file in use."},
     {"next", &cg_kind_next_file, CG_ROW_PLACE(struct cg_security_keys, next_file), .flags = CG_ROW_FILE_ONLY,
-     .says = "The file of the next epoch: accepted, not yet sent under. It may be missing if it is named as "
-             "castgate-keys names it, X.next.json beside X.json: then no rekey is prepared."},
+     .says = "The file of the next epoch: accepted, not yet sent under. It may be missing where it is X.next.json "
+             "beside X.json, the names of castgate-keys: then no rekey is prepared."},
 };
 const struct cg_rows cg_security_group_rows = {"/security_groups/*", CG_ROWS(security_group_rows), .short_form = true};
 

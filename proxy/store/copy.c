@@ -107,7 +107,7 @@ static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
     return cg_problem_set(
         problem, CG_E_STORE,
         "%s had a store that is gone: put it back; or remove the folder, and rekey every group whose key sent "
-        "from it",
+        "from it (castgate-keys rekey)",
         folder->path);
 }
 

@@ -86,9 +86,11 @@ static const char *meaning(int code, int system_error) {
     case SQLITE_SCHEMA:
     case SQLITE_MISMATCH:
     case SQLITE_CORRUPT:
-        return "it is damaged: put the original file back, or start with a new state folder and rekey every group";
+        return "it is damaged: put the original file back, or start with a new state folder and rekey every group "
+               "(castgate-keys rekey)";
     case SQLITE_NOTADB:
-        return "it is no database: put the original file back, or start with a new state folder and rekey every group";
+        return "it is no database: put the original file back, or start with a new state folder and rekey every group "
+               "(castgate-keys rekey)";
     case SQLITE_CONSTRAINT: return "it refuses what would set a sender back";
     case SQLITE_NOMEM: return "memory ran out";
     case SQLITE_IOERR: return "the disk fails";
@@ -194,7 +196,7 @@ static int check_kind(sqlite3 *db, const char *path, struct cg_problem *problem)
     if (application != APPLICATION)
         return cg_problem_set(problem, CG_E_STORE,
                               "%s is not a store of castgate%s: put the original file back, or start with a new state "
-                              "folder and rekey every group",
+                              "folder and rekey every group (castgate-keys rekey)",
                               path, pages == 0 ? ", it is empty" : "");
     return version < 1 || version > VERSION ? refuse_version(version, path, problem) : CG_OK;
 }

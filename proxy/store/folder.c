@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "model/store.h"
 
 char *cg_folder_file(const char *folder, const char *name) {
     size_t len = strlen(folder) + 1 + strlen(name) + 1;
@@ -42,9 +43,8 @@ static int say_missing(const struct cg_folder *folder, struct cg_problem *proble
     if (errno != ENOENT && errno != ENOTDIR)
         return cg_problem_set(problem, CG_E_STORE, "the store %s cannot be reached: %s", folder->db, strerror(errno));
     return cg_problem_set(problem, CG_E_STORE,
-                          "the store %s is missing: put it back; else --init-state, then rekey what has sent or take a "
-                          "new Sender ID (keys "
-                          "that have never sent, here or anywhere: --init-state --new-keys)",
+                          "the store %s is missing: put it back; else --init-state (keys that have never sent, here or "
+                          "anywhere: --init-state --new-keys), and where keys have sent, " CG_STORE_WAYS_OUT,
                           folder->db);
 }
 

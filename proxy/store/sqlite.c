@@ -77,8 +77,7 @@ static const char *suspicion(const struct cg_sqlite *store, const struct cg_ledg
 static void warn_spent(const struct cg_sqlite *store, const char *why) {
     cg_log(
         CG_LOG_WARNING, "store",
-        "every sender in %s is marked as spent, because %s: those keys receive, and send again after a rekey or with a "
-        "new Sender ID",
+        "every sender in %s is marked as spent, because %s: those keys receive only; to send again " CG_STORE_WAYS_OUT,
         store->folder.db, why);
 }
 
@@ -243,19 +242,18 @@ static int judge(const struct cg_row *row, struct cg_store_failure *failure) {
         return cg_problem_set(
             &failure->problem, CG_E_STORE,
             "this key is not claimed. To claim it (castgate-keys claim) says that it has never sent, from here or "
-            "anywhere: it begins at 0. Who is not certain rekeys the group or takes a new Sender ID");
+            "anywhere: it begins at 0. If that is not certain, " CG_STORE_WAYS_OUT);
     }
     if (row->state != CG_ROW_CLAIMED) {
         failure->refusal = CG_STORE_SPENT;
         return cg_problem_set(
             &failure->problem, CG_E_STORE,
-            "this key's sequence numbers are spent, because the state folder is or was a copy: rekey the "
-            "group or take a new Sender ID");
+            "this key's sequence numbers are spent, because the state folder is or was a copy: " CG_STORE_WAYS_OUT);
     }
     if (row->next >= CG_SENDER_NUMBERS) {
         failure->refusal = CG_STORE_EXHAUSTED;
         return cg_problem_set(&failure->problem, CG_E_STORE,
-                              "this key's sequence numbers are exhausted: rekey the group or take a new Sender ID");
+                              "this key's sequence numbers are exhausted: " CG_STORE_WAYS_OUT);
     }
     return CG_OK;
 }
@@ -272,7 +270,7 @@ static int wait_for_clock(int64_t behind_ms, struct cg_store_failure *failure) {
 static void warn_clock(int64_t behind_ms) {
     cg_log(CG_LOG_WARNING, "store",
            "the clock is %lld s behind the last use of a key: its sequence numbers go on, without an allowance for the "
-           "time since; if this file system was set back, rekey the group",
+           "time since; if this file system was set back, rekey the group (castgate-keys rekey)",
            (long long)(behind_ms / 1000 + 1));
 }
 

@@ -53,7 +53,9 @@ static int write_json(int folder, const char *as, const char *name, const json_t
     int err = cg_secret_print(&text, json);
     if (err != CG_OK) return err;
     if (text.len > CG_SETTINGS_FILE_MAX)
-        err = fail(error, name, "would be larger than 16 MiB; a smaller group, or --member-peers gateway");
+        err =
+            fail(error, name,
+                 "would be larger than 16 MiB; a smaller group, or one with castgate-keys new --member-peers gateway");
     if (err == CG_OK) err = write_file(folder, as, name, cg_secret_slice(&text), error);
     cg_secret_free(&text);
     return err;

@@ -20,7 +20,7 @@ const char cg_member_usage[] =
     "                           port is that of the first group\n"
     "  --interface NAME         where to join the groups (default lo)\n"
     "  --plain                  without protection; has to be said\n"
-    "  --keys FILE              protected, with the keys that castgate-keys has made: group.json for many members, or\n"
+    "  --keys FILE              protected, with keys from castgate-keys: group.json for many members, or\n"
     "                           member-ID.json for that one, on a host which nobody else's secrets are on. Such a\n"
     "                           member challenges who asks first after a start (Echo). On SIGHUP the file is read\n"
     "                           again; requests under the keys of before are answered, under the new ones, until a\n"
