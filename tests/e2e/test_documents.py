@@ -22,6 +22,7 @@ def test_readme(reader):
     assert ran.output.count("Castgate-Member: ") == 10 + 2 * 3  # the demo's; status and light as multipart/mixed
     assert len(re.findall(r'"answered": ?3,.*"ended_by": ?"all"', ran.output)) == 2  # JSON, and the stream's summary
     assert "event: summary" in ran.output
+    assert re.search("^result +3 answered of 3 expected", ran.output, re.M)
     assert '"ready":true' in ran.output and "castgate_datagram_fates_total" in ran.output
 
 
