@@ -228,16 +228,17 @@ static int choose_timeout(struct cg_exchange *exchange) {
 
 static int take_budget(struct cg_exchange *exchange) {
     struct cg_gateway *gateway = exchange->gateway;
-    const struct cg_client *client = exchange->request.client;
     struct cg_problem *problem = &exchange->problem;
+    char account[CG_ACCOUNT_MAX];
+    cg_request_account(&exchange->request, account);
     uint32_t most = exchange->config->limits.exchanges_per_client;
-    int err = cg_budget_enter(&gateway->budgets, client, most, &exchange->usage);
+    int err = cg_budget_enter(&gateway->budgets, account, most, &exchange->usage);
     if (err < 0) {
         problem->retry_after = 1;
         return cg_problem_set(problem, err, "%u of this client's exchanges are running (limits.exchanges_per_client)",
                               most);
     }
-    err = cg_budget_take(&gateway->budgets, exchange->mapping, client, gateway->engine.now_us, &problem->retry_after);
+    err = cg_budget_take(&gateway->budgets, exchange->mapping, account, gateway->engine.now_us, &problem->retry_after);
     if (err < 0) {
         return cg_problem_set(problem, err, "over the budget of %u requests per minute",
                               exchange->mapping->requests_per_minute);

@@ -21,9 +21,10 @@ static int check_anonymous(const struct cg_mapping *mapping, const struct cg_req
                               "mapping %s takes known clients only; send Authorization: Bearer TOKEN", mapping->name);
     }
     if (!request->may_be_anonymous) {
-        return cg_problem_set(
-            problem, CG_E_UNAUTHORIZED,
-            "anonymous clients are taken on loopback listeners only; send Authorization: Bearer TOKEN");
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "anonymous clients are taken on loopback listeners only, and there from this host "
+                              "itself, unless the listener "
+                              "says \"insecure\": true; send Authorization: Bearer TOKEN");
     }
     if (is_relayed_from_afar(mapping, request)) {
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,

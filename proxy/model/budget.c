@@ -4,19 +4,24 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *client_name(const struct cg_client *client) { return client == NULL ? "" : client->name; }
-
 static void refill(struct cg_bucket *bucket, uint64_t now_us) {
     cg_allowance_fill(&bucket->requests, bucket->capacity, bucket->capacity / 60, now_us);
 }
 
-int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
-                   uint64_t now_us, uint32_t *retry_after) {
+/* Known by an address, of which there are more than memory for their rows. */
+static bool is_stranger(const char *account) { return account[0] == '@'; }
+
+int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const char *account, uint64_t now_us,
+                   uint32_t *retry_after) {
     if (mapping->requests_per_minute == 0) return CG_OK;
     char key[CG_BUDGET_KEY_MAX];
-    snprintf(key, sizeof key, "%s\n%s", mapping->name, client_name(client));
+    snprintf(key, sizeof key, "%s\n%s", mapping->name, account);
     struct cg_bucket *bucket;
     HASH_FIND_STR(budgets->buckets, key, bucket);
+    if (bucket == NULL && is_stranger(account) && HASH_COUNT(budgets->buckets) >= CG_BUDGET_STRANGERS_MAX) {
+        *retry_after = 60; /* by when all that are there are full again, and forgotten */
+        return CG_E_RATE;
+    }
     if (bucket == NULL) {
         bucket = calloc(1, sizeof *bucket);
         if (bucket == NULL) return CG_E_NO_MEMORY;
@@ -38,14 +43,13 @@ int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping,
     return CG_E_RATE;
 }
 
-int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, uint32_t max, struct cg_usage **usage) {
+int cg_budget_enter(struct cg_budgets *budgets, const char *account, uint32_t max, struct cg_usage **usage) {
     struct cg_usage *found;
-    const char *name = client_name(client);
-    HASH_FIND_STR(budgets->usages, name, found);
+    HASH_FIND_STR(budgets->usages, account, found);
     if (found == NULL) {
         found = calloc(1, sizeof *found);
         if (found == NULL) return CG_E_NO_MEMORY;
-        snprintf(found->key, sizeof found->key, "%s", name);
+        snprintf(found->key, sizeof found->key, "%s", account);
         HASH_ADD_STR(budgets->usages, key, found);
         if (!CG_HASH_HAS(hh, found)) {
             free(found);

@@ -1,22 +1,23 @@
 /* Request budgets: a token bucket per mapping and client holding one minute's worth, refilled evenly; and how many
- * exchanges each client has running. Both are kept by name, so a reload forgives nothing. */
+ * exchanges each client has running. Both are kept by account (cg_request_account), so a reload forgives nothing. */
 #ifndef CG_MODEL_BUDGET_H
 #define CG_MODEL_BUDGET_H
 
 #include "model/allowance.h"
-#include "model/config.h"
+#include "model/request.h"
 
-#define CG_BUDGET_KEY_MAX (2 * CG_NAME_MAX + 3)
+#define CG_BUDGET_KEY_MAX       (2 * CG_NAME_MAX + 3)
+#define CG_BUDGET_STRANGERS_MAX 65536 /* buckets, beyond which nobody gets one who is known by an address only */
 
 struct cg_bucket {
-    char key[CG_BUDGET_KEY_MAX]; /* mapping, newline, client (nothing: anonymous) */
+    char key[CG_BUDGET_KEY_MAX]; /* mapping, newline, account */
     struct cg_allowance requests;
     double capacity; /* the budget, requests a minute */
     UT_hash_handle hh;
 };
 
 struct cg_usage {
-    char key[CG_NAME_MAX + 1]; /* client; empty: anonymous */
+    char key[CG_ACCOUNT_MAX];
     uint32_t running;
     UT_hash_handle hh;
 };
@@ -28,12 +29,12 @@ struct cg_budgets {
 };
 
 /* Takes one request's worth. CG_E_RATE with *retry_after in seconds, CG_E_NO_MEMORY. */
-int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const struct cg_client *client,
-                   uint64_t now_us, uint32_t *retry_after) CG_MUST_CHECK;
+int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const char *account, uint64_t now_us,
+                   uint32_t *retry_after) CG_MUST_CHECK;
 
-/* One more running exchange of that client: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is given
- * back. */
-int cg_budget_enter(struct cg_budgets *budgets, const struct cg_client *client, uint32_t max,
+/* One more running exchange of that account: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is
+ * given back. */
+int cg_budget_enter(struct cg_budgets *budgets, const char *account, uint32_t max,
                     struct cg_usage **usage) CG_MUST_CHECK;
 void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage); /* NULL is fine */
 

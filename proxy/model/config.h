@@ -177,6 +177,10 @@ struct cg_http_settings {
     struct cg_tls_settings tls;
     const char **hosts; /* further names for Host, lower case, with or without port */
     size_t host_count;
+    const char **origins; /* whose pages may send requests, as browsers write them */
+    size_t origin_count;
+    struct cg_prefix *trusted_proxies; /* who may say for whom a request comes */
+    size_t trusted_proxy_count;
     bool strict;       /* Multicast-Timeout is required always, as GCP says */
     bool coap_payload; /* application/coap-payload;cf=N is taken from clients (RFC 8075 §6.2) */
 };
@@ -188,7 +192,7 @@ struct cg_config {
         struct cg_config *config); /* calls cg_config_free some time, on any thread; NULL: it is freed at once */
     void *undertaker;              /* for whoever set `bury` */
     struct cg_http_settings http;
-    struct cg_http_settings admin; /* same shape; strict and coap_payload unused */
+    struct cg_http_settings admin; /* same shape; what is behind `hosts` is unused */
     struct cg_group_settings group;
     const char **coap_listen; /* URIs; this version does not listen there */
     size_t coap_listen_count;

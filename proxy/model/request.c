@@ -52,3 +52,15 @@ const char *cg_request_asked_type(const struct cg_request *request, char text[CG
 }
 
 bool cg_request_is_protected(const struct cg_request *request) { return cg_request_has(request, CG_OPT_OSCORE, NULL); }
+
+void cg_request_account(const struct cg_request *request, char account[CG_ACCOUNT_MAX]) {
+    if (request->client != NULL) {
+        snprintf(account, CG_ACCOUNT_MAX, "%s", request->client->name);
+        return;
+    }
+    struct cg_addr host = request->from;
+    char ip[CG_ADDR_TEXT_MAX];
+    if (host.family == CG_FAMILY_IPV6) memset(host.ip + 8, 0, 8);
+    cg_addr_emit_ip(&host, ip);
+    snprintf(account, CG_ACCOUNT_MAX, "@%.60s", ip);
+}

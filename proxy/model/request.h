@@ -34,7 +34,8 @@ struct cg_request {
     const struct cg_client *client; /* NULL: not identified */
     enum cg_proof proof;
     bool may_be_anonymous; /* the listener takes anonymous clients */
-    bool is_remote;        /* the listener is off loopback: nobody relays anonymously there */
+    bool is_remote;        /* from off this host, as far as is known: nobody relays anonymously then */
+    struct cg_addr from;   /* whom it counts for where nobody is identified, without port; family NONE: unknown */
     bool head_only;        /* HEAD: as GET, the front drops the body */
     struct cg_slice host;  /* lower case, without port; empty: unknown */
     bool forward;          /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
@@ -60,6 +61,12 @@ const char *cg_request_asked_type(const struct cg_request *request, char text[CG
 
 /* Whether it has the option; *value, if not NULL, is borrowed. */
 bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg_slice *value);
+
+#define CG_ACCOUNT_MAX (CG_NAME_MAX + 1) /* with NUL */
+/* Whom it counts for in limits: the client's name, or "@192.0.2.4", "@2001:db8::" (the first 64 bits are one host's).
+ */
+void cg_request_account(const struct cg_request *request, char account[CG_ACCOUNT_MAX]);
+
 /* Whether the client has protected it: it carries an OSCORE option. */
 bool cg_request_is_protected(const struct cg_request *request);
 

@@ -163,14 +163,18 @@ static bool put_port(struct cg_buf *to, const char *text) {
     return true;
 }
 
+bool cg_put_host(struct cg_buf *to, const char *text) {
+    size_t len = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
+    if (len > strlen(text)) len = strlen(text);
+    return put_host(to, cg_slice_of(text, len)) && put_port(to, text + len);
+}
+
 const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const json_t *json, bool may_have_port) {
     const char *text = cg_read_text(reader, at, json), *kept = NULL;
     struct cg_buf host;
     if (text == NULL) return NULL;
-    size_t host_len = *text == '[' ? strcspn(text, "]") + 1 : strcspn(text, ":");
-    if (!may_have_port || host_len > strlen(text)) host_len = strlen(text);
     cg_buf_init(&host, 0);
-    if (!put_host(&host, cg_slice_of(text, host_len)) || !put_port(&host, text + host_len)) {
+    if (!(may_have_port ? cg_put_host(&host, text) : put_host(&host, cg_slice_str(text)))) {
         cg_mistake_at(reader, at, "must be a host name or address, such as \"gw.example\" or \"[2001:db8::1]\"%s",
                       may_have_port ? ", with or without port" : ", without port");
     } else {

@@ -37,6 +37,8 @@ const char *cg_read_text(struct cg_reader *reader, const struct cg_at *at, const
 /* A host as in URIs and Host: a name, an IPv4 address, or an IPv6 address in brackets; lower case, kept in the
  * snapshot. NULL with a mistake. */
 const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const json_t *json, bool may_have_port);
+/* Appends the same, with or without port. False: it is none. */
+bool cg_put_host(struct cg_buf *to, const char *text);
 
 /* [a-z0-9][a-z0-9._-]{0,63} */
 bool cg_name_is_valid(const char *name);

@@ -8,6 +8,8 @@ enum {
     OPTION_MAX = UINT16_MAX,
     LISTENERS_MAX = 64,
     HOSTS_MAX = 1000,
+    ORIGINS_MAX = 100,
+    PROXIES_MAX = 100,
     PREFIXES_MAX = 256,
     TARGETS_MAX = 64,
     TIMEOUT_MAX_S = 3600,
@@ -48,6 +50,12 @@ static const struct cg_items listen_items = {.kind = &cg_kind_object,
 static const struct cg_items host_items = {
     .kind = &cg_kind_host, .count = offsetof(struct cg_http_settings, host_count), .size = sizeof(const char *)};
 
+static const struct cg_items origin_items = {
+    .kind = &cg_kind_origin, .count = offsetof(struct cg_http_settings, origin_count), .size = sizeof(const char *)};
+static const struct cg_items proxy_items = {.kind = &cg_kind_proxy,
+                                            .count = offsetof(struct cg_http_settings, trusted_proxy_count),
+                                            .size = sizeof(struct cg_prefix)};
+
 /* clang-format off */
 #define FRONT(listen_rows_, tls_rows_, address)                                                                        \
     {"listen", &cg_kind_own_list, CG_ROW_PLACE(struct cg_http_settings, listen), .max = LISTENERS_MAX,                 \
@@ -64,6 +72,15 @@ static const struct cg_row http_rows[] = {
     {"strict", &cg_kind_bool, CG_ROW_PLACE(struct cg_http_settings, strict), .fallback = "false",
      .says = "Every request needs Multicast-Timeout, also where the mapping has a timeout; an acknowledgement is no "
              "answer to a group request."},
+    {"origins", &cg_kind_list, CG_ROW_PLACE(struct cg_http_settings, origins), .max = ORIGINS_MAX,
+     .items = &origin_items, .fallback = "[]",
+     .says =
+         "Origins whose pages may send requests, such as \"https://dashboard.example\" (CORS). What browsers say to "
+         "come from any other site is refused."},
+    {"trusted_proxies", &cg_kind_list, CG_ROW_PLACE(struct cg_http_settings, trusted_proxies), .max = PROXIES_MAX,
+     .items = &proxy_items, .fallback = "[]",
+     .says = "Addresses and ranges of reverse proxies, whose Forwarded or X-Forwarded-For says for whom a request "
+             "counts in limits and in the log. Such a client is never anonymous by loopback."},
     {"coap_payload", &cg_kind_bool, CG_ROW_PLACE(struct cg_http_settings, coap_payload), .fallback = "false",
      .says = "Content-Type and Accept may name a CoAP Content-Format by its number: application/coap-payload;cf=N "
              "(RFC 8075 §6.2). Otherwise 415 and 406."},
@@ -139,7 +156,8 @@ static const struct cg_row limit_rows[] = {
     {"exchanges", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges), .min = 1, .max = MILLION,
      .fallback = "1024", .says = "Running at once."},
     {"exchanges_per_client", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges_per_client), .min = 1,
-     .max = MILLION, .fallback = "16", .says = "Running at once. All anonymous clients together count as one."},
+     .max = MILLION, .fallback = "16",
+     .says = "Running at once. Anonymous clients count by address (IPv6: its first 64 bits)."},
     {"exchange_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchange_memory), .min = 65536, .max = GIB,
      .fallback = "16777216", .unit = "bytes", .says = "Of one exchange."},
     {"total_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, total_memory), .min = 65536,

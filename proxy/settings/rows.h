@@ -113,6 +113,7 @@ extern const struct cg_kind cg_kind_own_text, cg_kind_own_file, cg_kind_next_fil
 extern const struct cg_kind cg_kind_source_address, cg_kind_prefix, cg_kind_plugin, cg_kind_load, cg_kind_options,
     cg_kind_coap_uri;
 extern const struct cg_kind cg_kind_tls;
+extern const struct cg_kind cg_kind_origin, cg_kind_proxy;
 extern const struct cg_kind cg_kind_token, cg_kind_certificate;
 extern const struct cg_kind cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
 extern const struct cg_kind cg_kind_silence, cg_kind_content_type;

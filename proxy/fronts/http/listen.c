@@ -86,9 +86,16 @@ static void turn_away(struct cg_http_server *server, int fd, const struct cg_add
            server->seats.share);
 }
 
+/* Behind a proxy there are many. */
+static unsigned share_of(const struct cg_http_server *server, const struct cg_addr *from) {
+    bool is_proxy = server->handler->is_proxy != NULL && server->handler->is_proxy(server->ctx, from);
+    return is_proxy ? server->seats.max : server->seats.share;
+}
+
 /* As cg_http_seats_admit; nobody goes whose request has come and was only not read yet. */
 static bool admit(struct cg_http_server *server, const struct cg_addr *from, struct cg_http_seat **goes) {
-    while (cg_http_seats_admit(&server->seats, from, goes)) {
+    unsigned share = share_of(server, from);
+    while (cg_http_seats_admit(&server->seats, from, share, goes)) {
         if (!cg_http_seat_has_word(*goes)) return true;
         cg_http_run_wanted(server);
     }

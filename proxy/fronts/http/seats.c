@@ -70,9 +70,10 @@ struct cg_http_seat *cg_http_seats_next_to_go(const struct cg_http_seats *seats)
     return seats->taken < seats->max ? NULL : first_to_go(seats->queues);
 }
 
-bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, struct cg_http_seat **goes) {
+bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, unsigned share,
+                         struct cg_http_seat **goes) {
     const struct cg_http_guest *guest = find_guest(seats, from);
-    bool has_its_share = guest != NULL && guest->taken >= seats->share;
+    bool has_its_share = guest != NULL && guest->taken >= share;
     *goes = NULL;
     if (!has_its_share && seats->taken < seats->max) return true;
     *goes = first_to_go(has_its_share ? guest->queues : seats->queues);

@@ -45,8 +45,10 @@ void cg_http_seats_fini(struct cg_http_seats *seats); /* all were given back */
 
 /* Whether anybody could come in, be it for another's seat. */
 bool cg_http_seats_have_room(const struct cg_http_seats *seats);
-/* Whether one more of that address may come. *goes: whose seat has to be freed for it, or NULL. */
-bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, struct cg_http_seat **goes);
+/* Whether one more of that address may come, which has `share` of them at most. *goes: whose seat has to be freed for
+ * it, or NULL. */
+bool cg_http_seats_admit(const struct cg_http_seats *seats, const struct cg_addr *from, unsigned share,
+                         struct cg_http_seat **goes);
 
 /* Whether that one has a word yet: then it is to be let speak, and whoever goes is chosen anew. NULL: nobody goes. */
 static inline bool cg_http_seat_has_word(struct cg_http_seat *goes) {

@@ -1,6 +1,6 @@
 /* HTTP/1.1 on our own listening sockets: libmicrohttpd inside the libuv loop, shared by the data side and the admin
  * side. It hands over whole requests and takes replies, at once or later; what it hands over is framed unambiguously
- * (RFC 9112 §11.2), everything else is refused and its connection closed. Nothing here ever sends a CORS header. */
+ * (RFC 9112 §11.2), everything else is refused and its connection closed. */
 #ifndef CG_FRONTS_HTTP_SERVER_H
 #define CG_FRONTS_HTTP_SERVER_H
 
@@ -25,6 +25,8 @@ struct cg_http_handler {
     void (*done)(void *ctx, struct cg_http_call *call);
     /* The largest request body that is taken, in bytes. */
     size_t (*body_max)(void *ctx);
+    /* Whether many clients come in by that address, so that it may have all connections. NULL: none is such. */
+    bool (*is_proxy)(void *ctx, const struct cg_addr *from);
 };
 
 /* So many connections have one descriptor more between them. */
@@ -68,6 +70,9 @@ const struct cg_listen *cg_http_server_listen(const struct cg_http_server *serve
 /* Borrowed, valid as long as the call. */
 const struct cg_http_message *cg_http_call_message(const struct cg_http_call *call);
 const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call);
+const struct cg_addr *cg_http_call_peer(const struct cg_http_call *call); /* who connected */
+/* Lets pages of that origin read the reply, whatever it will be (Fetch, "CORS protocol"). False: no memory. */
+bool cg_http_call_allow_origin(struct cg_http_call *call, const char *origin) CG_MUST_CHECK;
 
 #define CG_HTTP_CERTIFICATE_SHA256 32
 /* The client's certificate: CG_OK with the SHA-256 of its DER form when the settings' client_ca vouches for it at this

@@ -53,7 +53,7 @@ enum { NOBODY = -1, NOT_ADMITTED = -2 };
 static int goes_for(const struct fixture *f, const char *from) {
     struct cg_http_seat *goes;
     struct cg_addr addr = address(from);
-    if (!cg_http_seats_admit(&f->seats, &addr, &goes)) return NOT_ADMITTED;
+    if (!cg_http_seats_admit(&f->seats, &addr, f->seats.share, &goes)) return NOT_ADMITTED;
     return goes == NULL ? NOBODY : (int)(goes - f->seat);
 }
 

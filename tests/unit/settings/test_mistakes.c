@@ -167,6 +167,23 @@ static void listeners(void **state) {
         {"{'http':{'hosts':['a:0']}}", "/http/hosts/0", "with or without port"},
         {"{'http':{'hosts':['[::1']}}", "/http/hosts/0", "must be a host name or address"},
         {"{'http':{'hosts':['[127.0.0.1]']}}", "/http/hosts/0", "must be a host name or address"},
+        {"{'http':{'origins':'https://a.example'}}", "/http/origins", "must be an array"},
+        {"{'http':{'origins':[7]}}", "/http/origins/0", "must be a string"},
+        {"{'http':{'origins':['*']}}", "/http/origins/0", "must name one origin"},
+        {"{'http':{'origins':['https://*.example']}}", "/http/origins/0", "must name one origin"},
+        {"{'http':{'origins':['https://a.example','null']}}", "/http/origins/1", "\"null\" is what any page"},
+        {"{'http':{'origins':['https://a.example/']}}", "/http/origins/0", "without path or final slash"},
+        {"{'http':{'origins':['a.example']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'http':{'origins':['https://']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'http':{'origins':['https://a.example:0']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'http':{'origins':['https://user@a.example']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'http':{'origins':['https://b\u00fccher.example']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'http':{'origins':['']}}", "/http/origins/0", "must be an origin such as"},
+        {"{'admin':{'origins':[]}}", "/admin/origins", "unknown"},
+        {"{'http':{'trusted_proxies':['proxy.example']}}", "/http/trusted_proxies/0", "must be a proxy's address"},
+        {"{'http':{'trusted_proxies':['10.0.3.1/24']}}", "/http/trusted_proxies/0", "no bit set beyond"},
+        {"{'http':{'trusted_proxies':['::1','0.0.0.0/0']}}", "/http/trusted_proxies/1", "is everybody"},
+        {"{'http':{'trusted_proxies':['224.0.0.1']}}", "/http/trusted_proxies/0", "must be a proxy's address"},
     };
     CHECK(rows);
 }

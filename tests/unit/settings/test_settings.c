@@ -23,6 +23,8 @@ static const char whole[] =
     "{'http':{'listen':['127.0.0.1:8090',{'address':'[2001:db8::1]:8080','insecure':true}],'strict':true,'coap_payload'"
     ":true,"
     "'hosts':['GW.example','[2001:DB8::1]','gw2.example:8443'],"
+    "'origins':['HTTPS://Dash.example:443','http://[2001:DB8::1]:80','http://a.example:8123','chrome-extension://abc'],"
+    "'trusted_proxies':['127.0.0.1','2001:db8:9::/48'],"
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key','client_ca':'../ca.crt'}},"
     "'admin':{'listen':['[::1]:8081']},'coap':{'listen':[],'options':{'multicast_timeout':65002,'reply_from':65000,"
     "'group_etag':65024}},'state':'state','sequence_rate':250,'require_clock':true,"
@@ -121,6 +123,12 @@ static void check_sections(const struct cg_config *config) {
     assert_string_equal(config->http.hosts[0], "gw.example");
     assert_string_equal(config->http.hosts[1], "[2001:db8::1]");
     assert_string_equal(config->http.hosts[2], "gw2.example:8443");
+    static const char *const origins[] = {"https://dash.example", "http://[2001:db8::1]", "http://a.example:8123",
+                                          "chrome-extension://abc"};
+    assert_int_equal(config->http.origin_count, 4);
+    for (size_t i = 0; i < 4; i++) assert_string_equal(config->http.origins[i], origins[i]);
+    assert_int_equal(config->http.trusted_proxy_count, 2);
+    assert_int_equal(config->http.trusted_proxies[1].bits, 48);
     assert_string_equal(config->http.tls.certificate, "/etc/castgate/gw.crt");
     assert_string_equal(config->http.tls.key, "/keys/gw.key");
     assert_string_equal(config->http.tls.client_ca, "/etc/castgate/../ca.crt");
