@@ -1,12 +1,15 @@
 """What a real browser does with the gateway, and what it is kept from."""
 
+import http.client
 import shutil
 import socket
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import pki
 from chromium import Chromium
 from conftest import Program, free_tcp_port, plain_mapping
 from test_sse import Stream
@@ -131,3 +134,145 @@ def test_a_page_may_do_nothing(members, gateway):
     assert reply.summary["answered"] == 1
     for accept in ("text/html;q=0.5, application/json", "*/*", "text/html;q=0"):
         assert not one.request("/lights/status", headers={"Accept": accept}).headers["Content-Type"].startswith("text/html")
+
+
+# --- pages of other sites
+
+
+def test_a_foreign_page_causes_no_multicast(members, gateway, nginx, browser, capture):
+    """By nothing that a page can do: load, send a form, ask by script, frame."""
+    fleet, seen = members(1), capture()
+    mapping = plain_mapping(fleet, unsafe_methods=True, methods=["GET", "POST", "PUT", "FETCH"])
+    one = gateway({"mappings": [mapping]})
+    there = f"http://127.0.0.1:{one.http[1]}/lights"
+    front = nginx("")
+    (front.pages / "index.html").write_text(f"""<img src="{there}/image"><script src="{there}/script"></script>
+      <link rel=stylesheet href="{there}/style"><iframe name=frame src="{there}/frame"></iframe>
+      <form action="{there}/form" method=post enctype=text/plain target=frame><input name=a></form>
+      <script>
+        var told = 0, source = new EventSource('{there}/source');
+        source.onerror = () => told++;
+        addEventListener('load', () => document.forms[0].submit());
+        navigator.sendBeacon('{there}/beacon', 'on');
+        for (const options of [{{}}, {{mode: 'no-cors'}}, {{method: 'PUT', body: 'on'}}, {{method: 'POST', body: 'on', mode: 'no-cors'}},
+                               {{headers: {{'Multicast-Timeout': '1'}}}}])
+          fetch('{there}/fetch', options).then(() => told++, () => told++);
+      </script>""")
+    wait_for_listener(front)
+    for host in ("127.0.0.1", "localhost"):  # another origin of the same site, and another site
+        browser.go(f"http://{host}:{front.http[1]}/")
+        browser.until("told >= 6 && source.readyState == EventSource.CLOSED")
+    assert seen.datagrams() == []
+
+
+def test_a_named_origin_asks_and_reads(members, gateway, nginx, browser, capture):
+    fleet, seen = members(2), capture()
+    front = nginx("")
+    one = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "origins": [front.origin]},
+                   "mappings": [plain_mapping(fleet, methods=["GET"])]})
+    there = f"http://127.0.0.1:{one.http[1]}/lights/status"
+    (front.pages / "index.html").write_text("<p>A dashboard")
+    wait_for_listener(front)
+    browser.go(front.origin + "/")
+    assert browser.value(f"""(async () => {{
+      const reply = await fetch('{there}', {{headers: {{'Accept': 'application/json', 'Multicast-Timeout': '1'}}}});
+      return [reply.status, reply.headers.get('Castgate-Summary').split(',')[0], (await reply.json()).answers.length];
+    }})()""") == [200, "answered=2", 2]
+    assert len(seen.datagrams()) == 1  # the preflight did not send it as well
+    assert browser.value(f"fetch('{there}', {{credentials: 'include'}}).then(r => r.status)") == 200
+    assert browser.value(f"fetch('{there}', {{method: 'PUT'}}).then(async r => [r.status, (await r.json()).type])") == [
+        403, "urn:castgate:problem:unsafe-method"]
+    assert browser.value(f"""new Promise(done => {{
+      const source = new EventSource('{there}');
+      source.addEventListener('summary', e => {{ source.close(); done(JSON.parse(e.data).summary.answered); }});
+    }})""") == 2
+    assert len(seen.datagrams()) == 3
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_link_from_elsewhere_is_asked_about(members, gateway, nginx, browser, capture, host):
+    fleet, seen = members(2), capture()
+    one = gateway({"mappings": [plain_mapping(fleet)]})
+    there = f"http://127.0.0.1:{one.http[1]}/lights/status?a=1"
+    front = nginx("")
+    (front.pages / "index.html").write_text(f'<a href="{there}">lights</a>')
+    wait_for_listener(front)
+    browser.go(f"http://{host}:{front.http[1]}/")
+    browser.click("a")
+    assert browser.value("location.href") == there
+    assert "Nothing was sent to the group lights." in browser.text()
+    assert seen.datagrams() == []
+    browser("Page.reload")
+    browser.wait_for("Page.loadEventFired")
+    assert seen.datagrams() == []
+    browser.click("a")
+    assert "2 of 2 members answered." in browser.text()
+    assert len(seen.datagrams()) == 1
+
+
+def test_a_certificate_is_no_leave_for_other_sites(members, gateway, tmp_path, capture):
+    """A browser shows it for any page."""
+    fleet, seen = members(1), capture()
+    authority = pki.Authority(tmp_path / "ca")
+    certificate, key = authority.issue("gateway", "serverAuth")
+    client = authority.issue("dashboard")
+    tls = pki.context(authority, client)
+    settings = {"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "origins": ["https://dash.example"],
+                         "tls": {"certificate": str(certificate), "key": str(key), "client_ca": str(authority.certificate)}},
+                "clients": {"dashboard": {"certificate_sha256": pki.fingerprint(client[0])}},
+                "mappings": [plain_mapping(fleet, clients=["dashboard"])]}
+    one = gateway(settings)
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
+        reply = pki.request(one.http, tls, "/lights/status", headers=headers)
+        assert (reply.status, reply.json()["type"]) == (403, "urn:castgate:problem:cross-origin")
+    assert seen.datagrams() == []
+    reply = pki.request(one.http, tls, "/lights/status", headers={"Origin": "https://dash.example"})
+    assert (reply.status, reply.headers["Access-Control-Allow-Credentials"]) == (200, "true")
+
+
+# --- proxies
+
+
+def status_from(address, front, path, headers={}):
+    connection = http.client.HTTPConnection(*front.http, timeout=30, source_address=(address, 0))
+    try:
+        connection.request("GET", path, headers=headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def test_anonymous_users_behind_a_proxy_have_limits_of_their_own(gateway, group, nginx):
+    """The address that the proxy saw counts, not what the client wrote before it."""
+    port = free_tcp_port()
+    settings = {"http": {"listen": [{"address": f"127.0.0.1:{port}", "insecure": True}], "trusted_proxies": ["127.0.0.1"]},
+                "limits": {"exchanges_per_client": 1},
+                "mappings": [{"name": "silent", "path": "/silent", "group": group.uri, "security": "none", "timeout": 20,
+                              "clients": ["anonymous"]}]}
+    one = gateway(settings)
+    front = nginx(f"location / {{ proxy_pass http://127.0.0.1:{port}; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }}")
+    wait_for_listener(front)
+    with ThreadPoolExecutor(3) as pool:
+        from_here = pool.submit(one.request, "/silent/a", headers={"X-Forwarded-For": "192.0.2.4"})
+        from_there = pool.submit(one.request, "/silent/b", headers={"X-Forwarded-For": "192.0.2.5"})
+        by_nginx = pool.submit(status_from, "127.0.0.9", front, "/silent/c")
+        end = time.monotonic() + 30
+        while b"castgate_exchanges_running 3" not in one.request("/metrics", to=one.admin).body:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert one.request("/silent/d", headers={"X-Forwarded-For": "198.51.100.1, 192.0.2.4"}).status == 429
+        assert status_from("127.0.0.9", front, "/silent/e", {"X-Forwarded-For": "192.0.2.9"}) == 429
+        one.stop()
+        assert 429 not in [from_here.result().status, from_there.result().status, by_nginx.result()]
+
+
+def test_a_client_behind_a_local_proxy_is_not_anonymous_by_loopback(members, gateway, nginx, capture):
+    fleet, seen = members(1), capture()
+    one = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "trusted_proxies": ["127.0.0.1"]},
+                   "mappings": [plain_mapping(fleet)]})
+    front = nginx(in_front_of(one, "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"))
+    wait_for_listener(front)
+    reply = one.request("/lights/status", to=front.http)
+    assert (reply.status, "insecure" in reply.json()["detail"]) == (401, True)
+    assert seen.datagrams() == []
+    assert one.request("/lights/status").status == 200  # from this host itself

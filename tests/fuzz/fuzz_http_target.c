@@ -3,7 +3,9 @@
 #include "input.h"
 
 #include "base/text.h"
+#include "fronts/http/forwarded.h"
 #include "fronts/http/options.h"
+#include "fronts/http/origin.h"
 #include "model/forward.h"
 #include "model/links.h"
 #include "model/mapping.h"
@@ -20,6 +22,8 @@ static const struct castgate_plugin plugins[] = {{.name = "mixed", .ops.encoder 
 static const struct castgate_plugin *const plugin_list[] = {&plugins[0], &plugins[1], &plugins[2]};
 static const struct cg_encoder_list encoders = {.plugins = plugin_list, .count = 3};
 static const char *further_hosts[] = {"gw.example", "other.example:9000"};
+static const char *origins[] = {"https://dash.example"};
+static struct cg_prefix proxy = {.addr = {.family = CG_FAMILY_IPV4, .ip = {127}}, .bits = 8};
 
 static struct {
     const char *name, *path, *host;
@@ -44,6 +48,10 @@ static struct cg_config *config(void) {
     CG_CHECK(made != NULL);
     made->http.hosts = further_hosts;
     made->http.host_count = 2;
+    made->http.origins = origins;
+    made->http.origin_count = 1;
+    made->http.trusted_proxies = &proxy;
+    made->http.trusted_proxy_count = 1;
     made->limits.request_body = 1000;
     made->mapping_count = sizeof mappings / sizeof mappings[0];
     made->mappings = cg_arena_zalloc(&made->arena, made->mapping_count * sizeof *made->mappings);
@@ -176,6 +184,20 @@ static size_t read_fields(struct input *input, struct cg_http_field fields[FIELD
     return count;
 }
 
+/* From which site, and for whom: whatever is said, an origin that is allowed is one of the settings', and an address
+ * that counts is one. */
+static void check_sender(const struct cg_http_message *message) {
+    const struct cg_http_settings *settings = &config()->http;
+    const char *allowed;
+    struct cg_addr from, peer = {.family = CG_FAMILY_IPV4, .port = 4711, .ip = {127, 0, 0, 1}};
+    enum cg_origin origin = cg_http_origin(settings, message, &allowed);
+    CG_CHECK((origin == CG_ORIGIN_ALLOWED) == (allowed != NULL));
+    struct cg_problem problem = {0};
+    check_problem(cg_http_refuse_origin(message, &problem), &problem);
+    (void)cg_forwarded_from(settings, message, &peer, &from);
+    CG_CHECK(from.family != CG_FAMILY_NONE && from.port == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct input input = {data, size};
     struct cg_http_field fields[FIELDS_MAX];
@@ -186,6 +208,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     message.field_count = read_fields(&input, fields);
     message.body = input_exact(input_bytes(&input, input.len));
 
+    check_sender(&message);
     struct cg_request request = {0};
     const struct castgate_encoder *encoder = NULL;
     struct cg_problem problem = {0};

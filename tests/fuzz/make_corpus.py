@@ -125,6 +125,9 @@ def http():
     write("http_target", "forward-path", "HEAD /hc/COAP://%5BFF35:30::1%5d:61616/%78/y\n" + head + "\n")
     write("http_target", "links", "GET /.well-known/core?href=/a*&rt=cast*\n" + head + "\n")
     write("http_target", "oscore", "POST /a\n" + head + "Content-Type:application/oscore\nOSCORE:GQUDR00xEQ\n\nx")
+    write("http_target", "origin", "GET /a\n" + head + "Origin:https://dash.example\nSec-Fetch-Site:cross-site\nSec-Fetch-Mode:navigate\n\n")
+    write("http_target", "forwarded", "GET /a\n" + head + "Forwarded:for=\"[2001:db8::17]:4711\";by=127.0.0.1, for=_hidden\n"
+          "X-Forwarded-For:192.0.2.4, 127.0.0.2\n\n")
     write("http_target", "head", "HEAD /~x\nHost:[::1]\nAccept:*/*\nAccept:text/event-stream, multipart/*;q=0.1\n\n")
 
 

@@ -1,12 +1,13 @@
 /* The admin listener. The hard thing: it needs no token for what it serves, so a page in somebody's browser must not
- * reach it under another name: Host is checked before anything else (and there are no CORS headers that would let it
- * read). */
+ * reach it, be it under another name or from another site: Host and origin are checked before anything else (and there
+ * are no CORS headers that would let it read). */
 #include "fronts/admin/admin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "fronts/http/host.h"
+#include "fronts/http/origin.h"
 #include "fronts/admin/scrape.h"
 #include "io/loop.h"
 
@@ -86,11 +87,23 @@ static struct cg_slice path_of(struct cg_slice target) {
     return mark == NULL ? target : cg_slice_of(target.data, (size_t)(mark - target.data));
 }
 
+/* There is nobody else here, not a link from elsewhere either. */
+static int check_origin(const struct cg_admin *admin, const struct cg_http_message *message,
+                        struct cg_problem *problem) {
+    const char *allowed;
+    enum cg_origin origin = cg_http_origin(&cg_gateway_config(admin->gateway)->admin, message, &allowed);
+    if (origin == CG_ORIGIN_HERE) return CG_OK;
+    return cg_problem_set(problem, CG_E_ORIGIN,
+                          "the browser says that this comes from another site, which the admin side takes nothing "
+                          "from; type its address to go there");
+}
+
 static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
     const struct cg_http_message *message = cg_http_call_message(call);
     struct cg_slice host, path = path_of(message->target);
     int err = cg_http_check_host(&cg_gateway_config(admin->gateway)->admin, cg_http_call_listen(call), message, &host,
                                  problem);
+    if (err == CG_OK) err = check_origin(admin, message, problem);
     if (err < 0) return err;
     for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
         if (!cg_slice_is(path, resources[i].path)) continue;

@@ -11,6 +11,7 @@
 #include "base/html.h"
 #include "base/text.h"
 #include "fronts/http/allow.h"
+#include "fronts/http/origin.h"
 
 enum {
     BLOCKS_MAX = 4,        /* of a whole reply: its own, and what others get as well */
@@ -36,6 +37,14 @@ static bool add_retry(struct MHD_Response *response, const struct cg_http_head *
     return is_said || add_header(response, "Retry-After", "1");
 }
 
+static bool add_cors(const struct cg_http_call *call, struct MHD_Response *response) {
+    if (call->allowed_origin == NULL) return true;
+    return add_header(response, "Access-Control-Allow-Origin", call->allowed_origin) &&
+           add_header(response, "Access-Control-Allow-Credentials", "true") &&
+           add_header(response, "Access-Control-Expose-Headers", CG_CORS_EXPOSED) &&
+           add_header(response, "Vary", "Origin");
+}
+
 static bool add_headers(const struct cg_http_call *call, struct MHD_Response *response,
                         const struct cg_http_head *head) {
     bool ok = add_header(response, "Content-Type", head->content_type);
@@ -43,6 +52,7 @@ static bool add_headers(const struct cg_http_call *call, struct MHD_Response *re
         ok = ok && add_header(response, head->headers[i].name, head->headers[i].value);
     }
     ok = ok && add_retry(response, head);
+    ok = ok && add_cors(call, response);
     ok = ok && add_header(response, "Cache-Control", "no-store");
     ok = ok && add_header(response, "X-Content-Type-Options", "nosniff");
     bool is_page = strncmp(head->content_type, CG_HTML_TYPE, sizeof CG_HTML_TYPE - 1) == 0;
@@ -221,6 +231,14 @@ const struct cg_listen *cg_http_call_listen(const struct cg_http_call *call) {
     return &call->connection->listener->listen;
 }
 
+const struct cg_addr *cg_http_call_peer(const struct cg_http_call *call) { return &call->connection->from; }
+
+bool cg_http_call_allow_origin(struct cg_http_call *call, const char *origin) {
+    free(call->allowed_origin);
+    call->allowed_origin = strdup(origin);
+    return call->allowed_origin != NULL;
+}
+
 static int check_certificate(struct cg_http_connection *connection, struct cg_problem *problem) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     if (info == NULL) return CG_E_NOT_FOUND;
@@ -378,6 +396,7 @@ static void free_call(struct cg_http_call *call) {
     if (call->response != NULL) MHD_destroy_response(call->response);
     cg_buf_fini(&call->target);
     cg_buf_fini(&call->body);
+    free(call->allowed_origin);
     free(call->fields);
     free(call);
 }

@@ -9,10 +9,15 @@
 
 #include <sodium.h>
 
+#include "base/check.h"
+#include "base/html.h"
 #include "base/text.h"
 #include "fronts/http/allow.h"
+#include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
+#include "fronts/http/navigation.h"
 #include "fronts/http/options.h"
+#include "fronts/http/origin.h"
 #include "io/loop.h"
 #include "model/access.h"
 #include "model/links.h"
@@ -110,11 +115,19 @@ static struct cg_http_parts parts_of(const struct pending *pending, struct cg_pr
     };
 }
 
+/* From where it comes; whoever a proxy speaks for is nobody on this host. */
+static void take_sender(const struct pending *pending, const struct cg_http_parts *parts) {
+    struct cg_request *request = parts->request;
+    const struct cg_addr *peer = cg_http_call_peer(pending->call);
+    bool is_forwarded = cg_forwarded_from(&parts->config->http, parts->message, peer, &request->from);
+    request->is_remote = is_forwarded || !parts->listen->loopback;
+    request->may_be_anonymous = !request->is_remote || parts->listen->insecure;
+}
+
 static int convert_head(const struct pending *pending, const struct cg_http_parts *parts) {
     int err = cg_from_http_head(parts);
     if (err < 0) return err;
-    parts->request->may_be_anonymous = parts->listen->loopback || parts->listen->insecure;
-    parts->request->is_remote = !parts->listen->loopback;
+    take_sender(pending, parts);
     return identify(parts->request, parts->config, pending->call, parts->problem);
 }
 
@@ -163,11 +176,14 @@ static int reply_links(struct pending *pending, struct cg_problem *problem) {
 }
 
 /* Nor does this. */
-static void reply_nothing(struct pending *pending, const char *allow) {
+static void reply_nothing(struct pending *pending, const struct cg_http_header *more, size_t count) {
+    enum { MORE_MAX = 3 };
     struct cg_gateway *gateway = pending->front->gateway;
-    const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)},
-                                             {"Allow", allow}};
-    const struct cg_http_head head = {.status = 204, .content_type = "", .headers = headers, .header_count = 2};
+    struct cg_http_header headers[1 + MORE_MAX] = {
+        {"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
+    CG_CHECK(count <= MORE_MAX);
+    if (count > 0) memcpy(headers + 1, more, count * sizeof *more);
+    const struct cg_http_head head = {.status = 204, .content_type = "", .headers = headers, .header_count = 1 + count};
     struct cg_buf none;
     cg_buf_init(&none, 0);
     cg_http_call_reply_bytes(pending->call, &head, &none);
@@ -180,7 +196,8 @@ static int reply_options(struct pending *pending, const struct cg_http_parts *pa
     int err = cg_http_options(parts, &methods);
     if (err < 0) return err;
     cg_http_allow_options(allow, methods);
-    reply_nothing(pending, allow);
+    const struct cg_http_header header = {"Allow", allow};
+    reply_nothing(pending, &header, 1);
     return CG_OK;
 }
 
@@ -220,7 +237,66 @@ static int set_off(struct pending *pending, struct cg_problem *problem) {
     if (err < 0) return err;
     if (parts.request->discovery) return reply_links(pending, problem);
     if (!has_ended(pending, encoder)) return start(pending, encoder, problem);
-    reply_nothing(pending, "");
+    reply_nothing(pending, NULL, 0);
+    return CG_OK;
+}
+
+/* ---- From which site ---- */
+
+/* No more than what browsers ask: who may is decided about the request itself, which brings who it is. */
+static void reply_preflight(struct pending *pending) {
+    static const struct cg_http_header headers[] = {{"Access-Control-Allow-Methods", CG_CORS_METHODS},
+                                                    {"Access-Control-Allow-Headers", CG_CORS_HEADERS},
+                                                    {"Access-Control-Max-Age", CG_CORS_MAX_AGE}};
+    reply_nothing(pending, headers, sizeof headers / sizeof headers[0]);
+}
+
+/* Counts and is told as the refusal that it is. */
+static void reply_navigation(struct pending *pending, const struct cg_mapping *mapping) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    const struct cg_http_message *message = cg_http_call_message(pending->call);
+    char id[CG_EXCHANGE_ID_MAX];
+    struct cg_problem problem = {0};
+    struct cg_buf page;
+    snprintf(id, sizeof id, "%s", cg_gateway_exchange_id(gateway, pending->ticket));
+    cg_buf_init(&page, 0);
+    cg_navigation_page(&page, mapping->name, message->target);
+    cg_http_refuse_origin(message, &problem);
+    const struct cg_http_header headers[] = {{"Castgate-Exchange", id}};
+    const struct cg_http_head head = {.status = cg_err_info(problem.err)->http_status,
+                                      .content_type = CG_HTML_CONTENT_TYPE,
+                                      .headers = headers,
+                                      .header_count = 1};
+    cg_gateway_refuse(gateway, pending->ticket, &problem, head.status);
+    cg_http_call_reply_bytes(pending->call, &head, &page);
+}
+
+/* Who follows a link gets a page that leads on, where it leads to something that this client may have. */
+static int receive_from_elsewhere(struct pending *pending, struct cg_problem *problem) {
+    const struct cg_http_parts parts = parts_of(pending, problem);
+    if (!cg_http_is_navigation(parts.message)) return cg_http_refuse_origin(parts.message, problem);
+    int err = convert_head(pending, &parts);
+    if (err < 0) return err;
+    if (parts.request->discovery) return cg_http_refuse_origin(parts.message, problem);
+    const struct cg_mapping *mapping = find_mapping(&parts, problem);
+    if (mapping == NULL) return problem->err;
+    err = cg_access_check(mapping, parts.request, problem);
+    if (err < 0) return err;
+    reply_navigation(pending, mapping);
+    return CG_OK;
+}
+
+static int receive(struct pending *pending, struct cg_problem *problem) {
+    const struct cg_config *config = cg_gateway_exchange_config(pending->front->gateway, pending->ticket);
+    const struct cg_http_message *message = cg_http_call_message(pending->call);
+    const char *allowed;
+    if (cg_http_origin(&config->http, message, &allowed) == CG_ORIGIN_ELSEWHERE) {
+        return receive_from_elsewhere(pending, problem);
+    }
+    if (allowed == NULL) return set_off(pending, problem);
+    if (!cg_http_call_allow_origin(pending->call, allowed)) return cg_problem_no_memory(problem);
+    if (!cg_http_is_preflight(message)) return set_off(pending, problem);
+    reply_preflight(pending);
     return CG_OK;
 }
 
@@ -248,7 +324,7 @@ static void on_request(void *ctx, struct cg_http_call *call) {
         return;
     }
     cg_http_call_set_ctx(call, pending);
-    if (set_off(pending, &problem) < 0) refuse(pending, &problem);
+    if (receive(pending, &problem) < 0) refuse(pending, &problem);
 }
 
 static void on_done(void *ctx, struct cg_http_call *call) {
@@ -259,12 +335,18 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     free(pending);
 }
 
+static bool is_proxy(void *ctx, const struct cg_addr *from) {
+    struct cg_front_http *front = ctx;
+    return cg_forwarded_trusts(&cg_gateway_config(front->gateway)->http, from);
+}
+
 static size_t body_max(void *ctx) {
     struct cg_front_http *front = ctx;
     return cg_gateway_config(front->gateway)->limits.request_body;
 }
 
-static const struct cg_http_handler handler = {.request = on_request, .done = on_done, .body_max = body_max};
+static const struct cg_http_handler handler = {
+    .request = on_request, .done = on_done, .body_max = body_max, .is_proxy = is_proxy};
 
 /* ---- Replies ---- */
 

@@ -120,6 +120,7 @@ struct cg_http_call {
     struct cg_http_field *fields;
     struct cg_buf target;
     const char *raw_target; /* where it stood in libmicrohttpd's buffer */
+    char *allowed_origin;   /* whose pages may read the reply; NULL: only our own */
     struct cg_buf body;
     size_t body_max;
     size_t discarded; /* bytes of the body beyond body_max */

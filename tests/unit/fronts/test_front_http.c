@@ -21,7 +21,8 @@
 
 /* SHA-256 of "secret". */
 #define SETTINGS                                                                                                       \
-    "{\"http\": {\"listen\": [\"127.0.0.1:8080\"], \"hosts\": [\"gw.example\"]},"                                      \
+    "{\"http\": {\"listen\": [\"127.0.0.1:8080\"], \"hosts\": [\"gw.example\"],"                                       \
+    "   \"origins\": [\"https://dash.example\"], \"trusted_proxies\": [\"127.0.0.1\"]},"                               \
     " \"admin\": {\"listen\": [\"127.0.0.1:8081\"]},"                                                                  \
     " \"group\": {\"interface\": \"lo\"},"                                                                             \
     " \"limits\": {\"exchanges\": 3},"                                                                                 \
@@ -258,26 +259,37 @@ static void test_links(void **state) {
     fake_client_close(&client);
 }
 
-static void allow_one_exchange(struct cg_config *config) { config->limits.exchanges = 1; }
+static void allow_one_exchange(struct cg_config *config) {
+    config->limits.exchanges = 1;
+    config->http.trusted_proxy_count = 0;
+}
 
-/* Two connections for it and 128 more, of which one address has half. */
-static void test_connections_follow_the_exchanges(void **state) {
-    (void)state;
-    enum { SHARE = (2 + 128) / 2 };
-    static struct fake_client clients[SHARE + 1];
+static void allow_one_exchange_behind_proxies(struct cg_config *config) { config->limits.exchanges = 1; }
+
+/* From one address, which has `most` at once. */
+static void connect_one_more_than(int most, void (*change)(struct cg_config *config)) {
+    enum { CONNECTIONS = 2 + 128 };
+    static struct fake_client clients[CONNECTIONS + 1];
     struct fixture f;
-    set_up_with(&f, allow_one_exchange);
-    for (int i = 0; i <= SHARE; i++) {
+    set_up_with(&f, change);
+    for (int i = 0; i <= most; i++) {
         connect_to(&f, &clients[i]);
         fake_client_send_text(&clients[i], "GET /.well-known/core HTTP/1.1\r\n" LOCAL "\r\n");
         struct fake_response response = fake_client_response(&clients[i], false, NULL);
         assert_int_equal(response.status, 200);
         fake_response_fini(&response);
         fake_client_read(&clients[0]);
-        assert_int_equal(clients[0].closed, i == SHARE); /* the oldest goes */
+        assert_int_equal(clients[0].closed, i == most); /* the oldest goes */
     }
-    for (int i = 0; i <= SHARE; i++) fake_client_close(&clients[i]);
+    for (int i = 0; i <= most; i++) fake_client_close(&clients[i]);
     tear_down(&f);
+}
+
+/* Two connections for it and 128 more, of which one address has half, unless many clients come in by it. */
+static void test_connections_follow_the_exchanges(void **state) {
+    (void)state;
+    connect_one_more_than((2 + 128) / 2, allow_one_exchange);
+    connect_one_more_than(2 + 128, allow_one_exchange_behind_proxies);
 }
 
 static void test_json_reply(void **state) {
@@ -419,7 +431,10 @@ static void test_options(void **state) {
     } rows[] = {
         {"OPTIONS / HTTP/1.0\r\n\r\n", 204, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"},
         {"OPTIONS * HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, POST, PUT, DELETE, PATCH, OPTIONS"},
-        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 204, "GET, HEAD, OPTIONS"},
+        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL "Origin: http://evil.example\r\n\r\n", 403, NULL},
+        {"OPTIONS /lamps HTTP/1.1\r\n" LOCAL
+         "Origin: http://evil.example\r\nAccess-Control-Request-Method: PUT\r\n\r\n",
+         403, NULL},
         {"OPTIONS /lamps/a?b HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, OPTIONS"},
         {"OPTIONS /closed HTTP/1.1\r\n" LOCAL "\r\n", 204, "GET, HEAD, PUT, OPTIONS"},
         {"OPTIONS /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\n\r\n", 204, "GET, HEAD, PUT, OPTIONS"},
@@ -609,6 +624,189 @@ static void test_anonymous_off_loopback(void **state) {
     tear_down(&f);
 }
 
+/* ---- Browsers ---- */
+
+static void expect_problem(const struct fake_response *response, int status, const char *type) {
+    char text[96];
+    snprintf(text, sizeof text, "\"type\":\"urn:castgate:problem:%s\"", type);
+    if (response->status != status || strstr(response->body, text) == NULL) {
+        fail_msg("not %d %s: %s%s", status, type, response->head, response->body);
+    }
+}
+
+static void test_pages_of_other_sites_send_nothing(void **state) {
+    struct fixture *f = *state;
+    static const char *const requests[] = {
+        "GET /lamps HTTP/1.1\r\n" LOCAL "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: no-cors\r\n\r\n",
+        "GET /lamps HTTP/1.1\r\n" LOCAL "Sec-Fetch-Site: same-site\r\n\r\n",
+        "GET /lamps HTTP/1.1\r\n" LOCAL "Origin: null\r\n\r\n",
+        "GET /closed HTTP/1.1\r\n" LOCAL "Authorization: Bearer secret\r\nOrigin: https://evil.example\r\n\r\n",
+        "POST /lamps HTTP/1.1\r\n" LOCAL "Origin: https://evil.example\r\nX-HTTP-Method-Override: FETCH\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        "POST /lamps HTTP/1.1\r\n" LOCAL "Origin: https://evil.example\r\nSec-Fetch-Mode: navigate\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 2\r\n\r\n{}",
+        "GET /.well-known/core HTTP/1.1\r\n" LOCAL "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n\r\n",
+        "GET /hc/?target_uri=coap://224.0.1.187/ HTTP/1.1\r\n" LOCAL "Origin: https://evil.example\r\n\r\n",
+    };
+    for (size_t i = 0; i < sizeof requests / sizeof requests[0]; i++) {
+        struct fake_client client;
+        connect_to(f, &client);
+        struct fake_response response = ask(f, &client, requests[i]);
+        expect_problem(&response, 403, "cross-origin");
+        assert_has_exchange_id(&response);
+        assert_null(strstr(response.head, "Access-Control"));
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
+}
+
+#define DASH "Origin: https://dash.example\r\nSec-Fetch-Site: cross-site\r\n"
+
+static void assert_readable(const struct fake_response *response) {
+    assert_field(response, "Access-Control-Allow-Origin", "https://dash.example");
+    assert_field(response, "Access-Control-Allow-Credentials", "true");
+    assert_field(response, "Vary", "Origin");
+    const char *exposed = fake_response_field(response, "Access-Control-Expose-Headers");
+    assert_non_null(exposed);
+    assert_non_null(strstr(exposed, "Castgate-Summary"));
+    assert_non_null(strstr(exposed, "Multicast-Timeout"));
+}
+
+static void test_a_named_origin_may_ask_and_read(void **state) {
+    struct fixture *f = *state;
+    struct fake_client client;
+    connect_to(f, &client);
+    fake_client_send_text(&client, "GET /lamps HTTP/1.1\r\n" LOCAL DASH "Accept: text/event-stream\r\n\r\n");
+    answer_twice(f);
+    struct fake_response response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    assert_readable(&response);
+    fake_response_fini(&response);
+    response = ask(f, &client, "GET /closed HTTP/1.1\r\n" LOCAL DASH "\r\n");
+    expect_problem(&response, 401, "unauthorized");
+    assert_readable(&response);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
+/* It brings nothing by which to tell who it is, so nothing about the mapping is decided by it. */
+static void test_a_preflight_sends_nothing(void **state) {
+    struct fixture *f = *state;
+    static const char *const paths[] = {"/lamps", "/closed/x?y", "/nowhere"};
+    for (size_t i = 0; i < 3; i++) {
+        struct fake_client client;
+        char request[512];
+        connect_to(f, &client);
+        snprintf(request, sizeof request,
+                 "OPTIONS %s HTTP/1.1\r\n" LOCAL DASH "Access-Control-Request-Method: PUT\r\n"
+                 "Access-Control-Request-Headers: authorization,multicast-timeout\r\n\r\n",
+                 paths[i]);
+        struct fake_response response = ask(f, &client, request);
+        assert_int_equal(response.status, 204);
+        assert_readable(&response);
+        assert_has_exchange_id(&response);
+        assert_non_null(strstr(fake_response_field(&response, "Access-Control-Allow-Methods"), "PUT"));
+        const char *headers = fake_response_field(&response, "Access-Control-Allow-Headers");
+        assert_non_null(strstr(headers, "Authorization"));
+        assert_non_null(strstr(headers, "Multicast-Timeout"));
+        assert_field(&response, "Access-Control-Max-Age", "7200");
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
+    assert_int_equal(f->sent_count, 0);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
+}
+
+#define LINK "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\nAccept: text/html\r\n"
+
+static void test_a_link_leads_to_a_page_first(void **state) {
+    struct fixture *f = *state;
+    struct fake_client client;
+    connect_to(f, &client);
+    struct fake_response response = ask(f, &client, "GET /lamps/a?b=%22&c HTTP/1.1\r\n" LOCAL LINK "\r\n");
+    assert_int_equal(response.status, 403);
+    assert_field(&response, "Content-Type", "text/html; charset=utf-8");
+    assert_has_exchange_id(&response);
+    const char *policy = fake_response_field(&response, "Content-Security-Policy");
+    assert_non_null(policy);
+    assert_non_null(strstr(policy, "default-src 'none'"));
+    assert_non_null(strstr(policy, "frame-ancestors 'none'"));
+    assert_non_null(strstr(response.body, "lamps</b>"));
+    assert_non_null(strstr(response.body, "<a href=\"/lamps/a?b=%22&amp;c\">"));
+    assert_int_equal(f->sent_count, 0);
+    fake_response_fini(&response);
+    /* Where it could not go on, that is said instead. */
+    response = ask(f, &client, "GET /closed HTTP/1.1\r\n" LOCAL LINK "\r\n");
+    expect_problem(&response, 401, "unauthorized");
+    fake_response_fini(&response);
+    response = ask(f, &client, "GET /nowhere HTTP/1.1\r\n" LOCAL LINK "\r\n");
+    expect_problem(&response, 404, "not-found");
+    fake_response_fini(&response);
+    assert_int_equal(cg_gateway_running(f->gateway), 0);
+    /* The link on the page comes from here. */
+    fake_client_send_text(&client, "GET /lamps/a HTTP/1.1\r\n" LOCAL
+                                   "Sec-Fetch-Site: same-origin\r\nSec-Fetch-Mode: navigate\r\n\r\n");
+    answer_twice(f);
+    response = fake_client_response(&client, false, NULL);
+    assert_int_equal(response.status, 200);
+    fake_response_fini(&response);
+    fake_client_close(&client);
+}
+
+/* ---- Proxies ---- */
+
+static void test_whoever_a_proxy_speaks_for_is_not_on_this_host(void **state) {
+    struct fixture *f = *state;
+    static const char *const fields[] = {"X-Forwarded-For: 192.0.2.4\r\n", "X-Forwarded-For: 127.0.0.1\r\n",
+                                         "Forwarded: nonsense\r\n"};
+    for (size_t i = 0; i < 3; i++) {
+        struct fake_client client;
+        char request[256];
+        connect_to(f, &client);
+        snprintf(request, sizeof request, "GET /quick HTTP/1.1\r\n" LOCAL "%s\r\n", fields[i]);
+        struct fake_response response = ask(f, &client, request);
+        expect_problem(&response, 401, "unauthorized");
+        assert_non_null(strstr(response.body, "insecure"));
+        fake_response_fini(&response);
+        fake_client_close(&client);
+    }
+    assert_int_equal(f->sent_count, 0);
+}
+
+static void take_one_exchange_each(struct cg_config *config) {
+    config->http.listen[0].insecure = true;
+    config->limits.exchanges_per_client = 1;
+}
+
+static void send_for(struct fixture *f, struct fake_client *client, const char *field) {
+    char request[256];
+    connect_to(f, client);
+    snprintf(request, sizeof request, "GET /lamps HTTP/1.1\r\n" LOCAL "%s\r\n", field);
+    fake_client_send_text(client, request);
+}
+
+static bool are_two_running(void *ctx) { return cg_gateway_running(((struct fixture *)ctx)->gateway) == 2; }
+
+static void test_limits_count_by_who_is_behind_the_proxy(void **state) {
+    (void)state;
+    struct fixture f;
+    struct fake_client one, other, again;
+    set_up_with(&f, take_one_exchange_each);
+    send_for(&f, &one, "X-Forwarded-For: 192.0.2.4\r\n");
+    send_for(&f, &other, "X-Forwarded-For: 192.0.2.4, 192.0.2.5\r\n");
+    fake_client_run_until(&f.uv, are_two_running, &f);
+    send_for(&f, &again, "X-Forwarded-For: 198.51.100.9, 192.0.2.4\r\n");
+    struct fake_response response = fake_client_response(&again, false, NULL);
+    expect_problem(&response, 429, "too-many-requests");
+    fake_response_fini(&response);
+    fake_client_close(&one);
+    fake_client_close(&other);
+    fake_client_close(&again);
+    tear_down(&f);
+}
+
 static void test_request_options_reach_the_group(void **state) {
     struct fixture *f = *state;
     struct fake_client client;
@@ -741,6 +939,9 @@ static void test_admin(void **state) {
     check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
     check_admin(f, "GET /readyz HTTP/1.1\r\n" LOCAL "\r\n", 200, "ok");
     check_admin(f, "GET /readyz HTTP/1.0\r\n\r\n", 200, "ok");
+    check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "Sec-Fetch-Site: none\r\n\r\n", 200, "ok");
+    check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL "Sec-Fetch-Site: cross-site\r\n\r\n", 403, "cross-origin");
+    check_admin(f, "GET /healthz HTTP/1.1\r\n" LOCAL DASH "\r\n", 403, "cross-origin");
     check_admin(f, "HEAD /healthz?x HTTP/1.1\r\n" LOCAL "\r\n", 200, "");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "\ncastgate_exchanges_running 0\n");
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL "\r\n", 200, "mapping=\"lamps\"");
@@ -820,6 +1021,12 @@ int main(void) {
         front_test(test_a_refusal_waits_for_nothing),
         front_test(test_known_client),
         cmocka_unit_test(test_anonymous_off_loopback),
+        front_test(test_pages_of_other_sites_send_nothing),
+        front_test(test_a_named_origin_may_ask_and_read),
+        front_test(test_a_preflight_sends_nothing),
+        front_test(test_a_link_leads_to_a_page_first),
+        front_test(test_whoever_a_proxy_speaks_for_is_not_on_this_host),
+        cmocka_unit_test(test_limits_count_by_who_is_behind_the_proxy),
         front_test(test_request_options_reach_the_group),
         cmocka_unit_test(test_client_leaves),
         front_test(test_overload),
