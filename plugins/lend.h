@@ -18,14 +18,4 @@ static inline int cg_write_out(const struct castgate_host *host, struct castgate
     return host->write(call, (struct castgate_slice){.data = buf->data, .len = buf->len}) ? 0 : -1;
 }
 
-static inline const char *cg_via_name(uint8_t via) {
-    static const char *const names[] = {
-        [CASTGATE_VIA_MULTICAST] = "multicast", [CASTGATE_VIA_UNICAST] = "unicast", [CASTGATE_VIA_CACHE] = "cache"};
-    return names[via];
-}
-
-static inline const char *cg_verified_name(uint8_t verified) {
-    return verified == CASTGATE_VERIFIED_SOURCE ? "source" : "none";
-}
-
 #endif

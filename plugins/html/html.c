@@ -4,7 +4,7 @@
 #include "base/text.h"
 #include "builtin.h"
 #include "lend.h"
-#include "mixed/options.h"
+#include "reply/fields.h"
 #include "wire/content_format.h"
 #include "wire/msg.h"
 

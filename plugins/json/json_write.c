@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/text.h"
+#include "reply/fields.h"
 #include "wire/content_format.h"
 #include "wire/msg.h"
 

@@ -8,8 +8,9 @@
 #include "reply/view.h"
 
 struct cg_body {
-    struct cg_buf bytes;     /* what the encoder writes is appended */
-    struct cg_bytes *common; /* a reference to what follows them; NULL: nothing does */
+    struct cg_buf bytes;            /* what the encoder writes is appended */
+    struct cg_bytes *common;        /* a reference to what follows them; NULL: nothing does */
+    const struct cg_fields *fields; /* borrowed; NULL: none (struct cg_reply) */
     char content_type[CG_CONTENT_TYPE_MAX];
 };
 

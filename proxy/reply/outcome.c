@@ -9,8 +9,9 @@ static bool is_silent(const struct cg_view *view) { return view->summary.answere
 
 static bool expects_silence(const struct cg_view *view) {
     const struct cg_request *request = view->request;
-    return request->has_timeout || view->mapping->silence == CG_SILENCE_IS_FINE ||
-           cg_request_has(request, CG_OPT_NO_RESPONSE, NULL);
+    if (cg_request_has(request, CG_OPT_NO_RESPONSE, NULL)) return true;
+    if (view->member != NULL) return false; /* it was asked alone: its silence is no answer of a group */
+    return request->has_timeout || view->mapping->silence == CG_SILENCE_IS_FINE;
 }
 
 bool cg_outcome_is_strict(const struct cg_view *view) {

@@ -43,6 +43,7 @@ bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, un
     if (queued) {
         cg_outq_end(reply.body);
         memcpy(reply.content_type, body->content_type, sizeof reply.content_type);
+        reply.fields = body->fields;
         to->front->reply(to->front_ctx, &reply);
     } else {
         problem->retry_after = 1;

@@ -10,14 +10,17 @@
 
 #define CG_CONTENT_TYPE_MAX 256 /* with NUL */
 
+struct cg_fields;
+
 struct cg_reply {
-    uint16_t status;                        /* HTTP: 200, 204, 502 or 504 */
+    uint16_t status;                        /* HTTP: 200, 204, 502 or 504; or a member's own */
     bool streams;                           /* the body goes on; the summary comes in it, not here */
     char content_type[CG_CONTENT_TYPE_MAX]; /* empty without body */
     char exchange_id[17];                   /* 16 hex digits */
     struct castgate_summary summary;
     struct cg_outq *body; /* the front takes a reference of its own; ended already when the length is known */
     const struct cg_problem *problem; /* instead of a body, which is NULL then: nobody answered. NULL: none */
+    const struct cg_fields *fields;   /* of the only member that was asked, whose own reply it is. NULL: it is not */
     bool is_strict;                   /* the status is what the client's preference for strict handling makes it */
 };
 
@@ -29,6 +32,7 @@ struct cg_front {
 /* Whose reply it is and what it is made with; all of it outlives the reply. */
 struct cg_reply_to {
     const struct castgate_encoder *encoder;
+    bool is_named; /* the client has asked for this encoder's form by its name */
     const struct cg_front *front;
     void *front_ctx;
     struct cg_quota *quota;     /* what is queued is charged to it */

@@ -6,6 +6,7 @@
 #include "base/container.h"
 #include "reply/host.h"
 #include "reply/outcome.h"
+#include "reply/own.h"
 #include "reply/sink.h"
 
 struct cg_whole {
@@ -100,6 +101,7 @@ static bool tells_silence(const struct castgate_encoder *encoder) {
 /* The same; or the status, with *problem set to what it says that was not wrong with the reply but with the group. */
 static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_problem silence = {0};
+    if (cg_own_is_wanted(&whole->to, view)) return cg_own_reply(&whole->to, view, problem);
     bool silent = cg_outcome_is_silence(view);
     if (silent) cg_outcome_silence(view, &silence);
     bool is_document = silent && !tells_silence(whole->to.encoder);

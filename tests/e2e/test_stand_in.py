@@ -33,6 +33,32 @@ def test_one_member_is_asked_and_no_group(lamps, group):
     assert line["member"] == "lamp-2"
 
 
+def test_the_reply_is_the_members_own(lamps):
+    gate, fleet = lamps(2)
+    reply = gate.request("/lights/.member/lamp-2/status")
+    assert reply.status == 200 and reply.headers["Content-Type"].startswith("text/plain"), reply
+    assert reply.body == gate.get_json("/lights/.member/lamp-2/status")["answers"][0]["body"].encode()
+    assert reply.headers["Castgate-Member"].startswith('"lamp-2";verified=none;via=unicast')
+    assert (reply.summary["answered"], reply.summary["expected"]) == (1, 1)
+    assert reply.headers["Cache-Control"] == "no-store" and "sandbox" in reply.headers["Content-Security-Policy"]
+    reply = gate.request("/lights/.member/lamp-2/nothing")
+    assert reply.status == 404 and "problem" not in (reply.headers["Content-Type"] or "")
+    reply = gate.request("/lights/.member/lamp-2/status", headers={"Accept": "application/cbor"})
+    assert reply.status == 406  # the member's own word: asked alone it says it
+    for accept, form in (("multipart/mixed", "multipart/mixed"), ("text/html", "text/html"), ("*/*", "text/plain")):
+        reply = gate.request("/lights/.member/lamp-2/status", headers={"Accept": accept})
+        assert reply.status == 200 and reply.headers["Content-Type"].startswith(form)
+
+
+def test_a_member_that_is_silent(lamps):
+    gate, fleet = lamps(2, members=[{"name": "lost", "address": "127.9.9.9:9"}], timeout=1, silence="204")
+    problem = check_problem(gate.request("/lights/.member/lost/status"), 504, "no-answer")
+    assert "lost was asked by unicast" in problem["detail"]
+    check_problem(gate.request("/lights/.member/lost/status", headers={"Multicast-Timeout": "1"}), 504, "no-answer")
+    reply = gate.request("/lights/.member/lost/status", headers={"Accept": "application/json"})
+    assert reply.status == 504 and reply.json()["missing"][0]["member"] == "lost"
+
+
 def test_a_member_that_does_not_exist(lamps, group):
     gate, fleet = lamps(2)
     with Tap(group) as tap:

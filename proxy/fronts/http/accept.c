@@ -120,6 +120,11 @@ const struct castgate_encoder *cg_accept_encoder(const struct cg_http_message *m
     return found != NULL ? found : encoders->plugins[0]->ops.encoder;
 }
 
+bool cg_accept_names(const struct cg_http_message *message, const struct castgate_encoder *encoder) {
+    struct preference preference = preference_for(message, encoder->media_type);
+    return preference.specificity == EXACT && preference.thousandths > 0;
+}
+
 static bool is_encoder_type(const struct cg_encoder_list *encoders, const struct media_range *range) {
     for (size_t i = 0; i < encoders->count; i++) {
         if (cg_slice_is_nocase(range->type, encoders->plugins[i]->ops.encoder->media_type)) return true;

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 
 #include <sodium.h>
@@ -12,6 +13,7 @@
 #include "base/check.h"
 #include "base/html.h"
 #include "base/text.h"
+#include "fronts/http/accept.h"
 #include "fronts/http/allow.h"
 #include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
@@ -22,6 +24,7 @@
 #include "model/access.h"
 #include "model/links.h"
 #include "model/route.h"
+#include "reply/fields.h"
 #include "reply/reply.h"
 
 enum {
@@ -215,6 +218,7 @@ static const struct cg_front front_calls;
 static int start(struct pending *pending, const struct castgate_encoder *encoder, struct cg_problem *problem) {
     struct cg_gateway *gateway = pending->front->gateway;
     const struct cg_reply_to to = {.encoder = encoder,
+                                   .is_named = cg_accept_names(cg_http_call_message(pending->call), encoder),
                                    .front = &front_calls,
                                    .front_ctx = pending,
                                    .quota = cg_gateway_quota(gateway),
@@ -384,21 +388,40 @@ static void put_summary(char text[SUMMARY_MAX], const struct castgate_summary *s
 #undef PUT_TEXT
 #undef PUT_OPTIONAL
 
+/* Beside those that every reply has. A member's bytes stand alone, under the gateway's own origin: nothing in them may
+ * act there. */
+static size_t add_fields(struct cg_http_header *to, const struct cg_fields *fields) {
+    size_t count = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        const char *name = fields->list[i].name;
+        if (strcmp(name, "Content-Type") == 0 || strcmp(name, "Cache-Control") == 0) continue;
+        to[count++] = (struct cg_http_header){name, cg_fields_value(fields, i)};
+    }
+    to[count++] = (struct cg_http_header){"Content-Security-Policy", "default-src 'none'; sandbox"};
+    return count;
+}
+
+enum { OWN_HEADERS = 4 /* of every reply */ };
+
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
     char summary[SUMMARY_MAX] = "";
     if (!reply->streams) put_summary(summary, &reply->summary);
-    const struct cg_http_header headers[] = {{"Castgate-Exchange", reply->exchange_id},
-                                             {"Castgate-Summary", summary},
-                                             {"Preference-Applied", reply->is_strict ? "handling=strict" : ""},
-                                             {"Vary", reply->is_strict ? "Prefer" : ""}};
-    enum { COUNT = sizeof headers / sizeof headers[0] };
-    const struct cg_http_head head = {
-        .status = reply->status, .content_type = reply->content_type, .headers = headers, .header_count = COUNT};
+    struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {
+        {"Castgate-Exchange", reply->exchange_id},
+        {"Castgate-Summary", summary},
+        {"Preference-Applied", reply->is_strict ? "handling=strict" : ""},
+        {"Vary", reply->is_strict ? "Prefer" : ""}};
+    size_t more = reply->fields == NULL ? 0 : add_fields(headers + OWN_HEADERS, reply->fields);
+    const struct cg_http_head head = {.status = reply->status,
+                                      .content_type = reply->content_type,
+                                      .headers = headers,
+                                      .header_count = OWN_HEADERS + more};
     if (reply->problem == NULL) {
         cg_http_call_reply_queue(pending->call, &head, reply->body);
     } else {
-        cg_http_call_reply_problem_with(pending->call, reply->problem, reply->exchange_id, headers + 1, COUNT - 1);
+        cg_http_call_reply_problem_with(pending->call, reply->problem, reply->exchange_id, headers + 1,
+                                        OWN_HEADERS - 1);
     }
 }
 

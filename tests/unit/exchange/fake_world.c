@@ -4,6 +4,7 @@
 
 #include "settings/settings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,11 +65,22 @@ static char *new_text(struct world *world, size_t len) {
 
 static void fake_wake(void *ctx) { ((struct world *)ctx)->wakes++; }
 
+static void take_fields(struct call *call, const struct cg_fields *fields) {
+    size_t len = 0;
+    call->fields[0] = '\0';
+    for (size_t i = 0; fields != NULL && i < fields->count; i++) {
+        len += (size_t)snprintf(call->fields + len, sizeof call->fields - len, "%s: %s\n", fields->list[i].name,
+                                cg_fields_value(fields, i));
+    }
+}
+
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct call *call = ctx;
     call->replies++;
     call->reply = *reply;
     call->reply.body = NULL;
+    call->reply.fields = NULL;
+    take_fields(call, reply->fields);
     if (reply->problem != NULL) {
         assert_null(reply->body);
         call->problem = *reply->problem;
@@ -238,6 +250,7 @@ static void refuse(struct world *world, struct call *call) {
 
 void world_go(struct world *world, struct call *call) {
     const struct cg_reply_to to = {.encoder = call->encoder,
+                                   .is_named = !call->any_form,
                                    .front = &fake_front,
                                    .front_ctx = call,
                                    .quota = cg_gateway_quota(world->gateway),

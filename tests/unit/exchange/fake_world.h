@@ -12,6 +12,7 @@
 
 #include "builtin.h"
 #include "exchange/exchange.h"
+#include "reply/fields.h"
 #include "reply/reply.h"
 
 #define SECOND 1000000ull
@@ -28,11 +29,13 @@ struct call {
     struct world *world;
     struct cg_ticket ticket;
     const struct castgate_encoder *encoder;
+    bool any_form; /* the client names no encoder */
     unsigned replies, problems;
     struct cg_problem problem;
     struct cg_reply reply; /* body is not kept: see text */
     char *text;            /* the body, NUL-terminated, or NULL; the world's */
     size_t text_len;
+    char fields[1024];      /* "Name: value\n" each, of a member's own reply */
     struct cg_outq *stream; /* a reference, when the reply streams */
 };
 
