@@ -38,6 +38,8 @@ struct cg_request {
     struct cg_addr from;   /* whom it counts for where nobody is identified, without port; family NONE: unknown */
     bool head_only;        /* HEAD: as GET, the front drops the body */
     struct cg_slice host;  /* lower case, without port; empty: unknown */
+    uint16_t port;         /* that the client has named; 0: its scheme's own */
+    bool is_https;         /* it came in by TLS */
     bool forward;          /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
     bool discovery;        /* path is /.well-known/core: model/links.h answers it, no exchange does */
     struct cg_slice path;  /* raw, normalised (cg_mapping_normal_path) */

@@ -2,6 +2,7 @@
  * reading must hold every text it made for the item it is at. */
 #include "reply/view.h"
 #include "base/text.h"
+#include "model/stand_in.h"
 #include "wire/content_format.h"
 #include "wire/http_status.h"
 
@@ -13,9 +14,13 @@ enum { ETAG_MAX = 8 }; /* RFC 7252 §5.10.6; one of another length is ignored (�
 void cg_reading_init(struct cg_reading *reading, const struct cg_view *view) {
     *reading = (struct cg_reading){.view = view};
     cg_buf_init(&reading->options, 0);
+    cg_buf_init(&reading->stand_in, 0);
 }
 
-void cg_reading_fini(struct cg_reading *reading) { cg_buf_fini(&reading->options); }
+void cg_reading_fini(struct cg_reading *reading) {
+    cg_buf_fini(&reading->options);
+    cg_buf_fini(&reading->stand_in);
+}
 
 static struct castgate_slice lend(struct cg_slice slice) {
     return (struct castgate_slice){.data = slice.data, .len = slice.len};
@@ -78,6 +83,23 @@ static void hide(struct cg_reading *reading, const struct cg_answer *held, struc
     out->options = lend(without_reply_from(reading, held->options));
 }
 
+/* GCP §5.1: where the proxy stands in for the members, it is the proxy that leads to them; which of those that nobody
+ * has configured has no name there. A target URI is the client's own way to them. */
+static struct castgate_slice lend_reply_from(struct cg_reading *reading, const struct cg_answer *held) {
+    const struct cg_view *view = reading->view;
+    const struct cg_request *request = view->request;
+    if (!cg_view_is_personal(view) || request->forward) {
+        return (struct castgate_slice){.data = reading->reply_from,
+                                       .len = cg_cri_emit_addr(reading->reply_from, &held->from)};
+    }
+    const struct cg_http_origin origin = {.is_https = request->is_https, .host = request->host, .port = request->port};
+    cg_buf_clear(&reading->stand_in);
+    bool is_known = held->member != NULL && origin.host.len > 0 &&
+                    cg_cri_emit_stand_in(&reading->stand_in, &origin, cg_slice_str(view->mapping->path),
+                                         cg_slice_str(CG_STAND_IN_MARKER), cg_slice_str(held->member->name));
+    return is_known ? lend(cg_buf_slice(&reading->stand_in)) : (struct castgate_slice){0};
+}
+
 void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
     struct cg_msg msg = {.options = held->options, .payload = held->payload};
     uint32_t format, max_age;
@@ -89,7 +111,7 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *hel
     *out = (struct castgate_answer){
         .member = held->member == NULL ? from : lend_text(held->member->name),
         .from = from,
-        .reply_from = {.data = reading->reply_from, .len = cg_cri_emit_addr(reading->reply_from, &held->from)},
+        .reply_from = lend_reply_from(reading, held),
         .kid = lend(held->kid),
         .media_type = lend_media_type(reading, has_format ? format : CASTGATE_FORMAT_NONE),
         .etag = lend(has_etag ? etag : CG_SLICE_NONE),

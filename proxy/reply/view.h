@@ -38,9 +38,15 @@ struct cg_reading {
     size_t missing_index;
     char from[CG_ADDR_TEXT_MAX];
     uint8_t reply_from[CG_CRI_ADDR_MAX];
+    struct cg_buf stand_in; /* the same of a gateway that stands in for its members */
     char media_type[48];
     struct cg_buf options; /* of an answer whose options are not lent as they are */
 };
+
+/* Whether what is said of members is said in the client's own terms: another client is told something else. */
+static inline bool cg_view_is_personal(const struct cg_view *view) {
+    return view->mapping->stand_in == CG_STAND_IN_MEMBERS;
+}
 
 void cg_reading_init(struct cg_reading *reading, const struct cg_view *view);
 void cg_reading_fini(struct cg_reading *reading);

@@ -66,7 +66,7 @@ static int take_common(const struct cg_reply_to *to, const struct cg_view *view,
 }
 
 static bool is_common(const struct cg_reply_to *to, const struct cg_view *view) {
-    if (!to->encoder->encode_is_common) return false;
+    if (!to->encoder->encode_is_common || cg_view_is_personal(view)) return false;
     return view->is_shared || cg_shelf_find(view->shelf, to->encoder) != NULL;
 }
 

@@ -40,6 +40,91 @@ size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr)
     return at;
 }
 
+/* Reply-From of stand-ins */
+
+enum { HEAD_MAX = 9, ID_HTTP = 2, ID_HTTPS = 3 /* scheme numbers (draft-ietf-core-href) */ };
+
+typedef size_t (*encode_fn)(size_t count, unsigned char *to, size_t cap);
+
+static void put_head(struct cg_buf *to, encode_fn encode, size_t count) {
+    uint8_t head[HEAD_MAX];
+    cg_buf_put(to, head, encode(count, head, sizeof head));
+}
+
+static void put_text(struct cg_buf *to, struct cg_slice text) {
+    put_head(to, cbor_encode_string_start, text.len);
+    cg_buf_put_slice(to, text);
+}
+
+static void put_number(struct cg_buf *to, size_t (*encode)(uint64_t, unsigned char *, size_t), uint64_t number) {
+    uint8_t head[HEAD_MAX];
+    cg_buf_put(to, head, encode(number, head, sizeof head));
+}
+
+static size_t count_parts(struct cg_slice text, char separator) {
+    size_t count = 1;
+    for (size_t i = 0; i < text.len; i++) count += text.data[i] == (uint8_t)separator;
+    return count;
+}
+
+/* The part before the next separator; *text is what follows it. */
+static struct cg_slice cut(struct cg_slice *text, char separator) {
+    const uint8_t *end = text->len == 0 ? NULL : memchr(text->data, separator, text->len);
+    size_t len = end == NULL ? text->len : (size_t)(end - text->data);
+    struct cg_slice part = cg_slice_of(text->data, len);
+    *text = end == NULL ? CG_SLICE_NONE : cg_slice_of(end + 1, text->len - len - 1);
+    return part;
+}
+
+static void put_authority(struct cg_buf *to, const struct cg_http_origin *origin) {
+    struct cg_addr addr;
+    bool has_port = origin->port != 0, is_literal = cg_addr_parse(&addr, origin->host, 1) == CG_OK;
+    struct cg_slice labels = origin->host;
+    size_t label_count = is_literal ? 1 : count_parts(labels, '.');
+    put_head(to, cbor_encode_array_start, label_count + has_port);
+    if (is_literal) {
+        put_head(to, cbor_encode_bytestring_start, cg_addr_ip(&addr).len);
+        cg_buf_put_slice(to, cg_addr_ip(&addr));
+    }
+    for (size_t i = 0; !is_literal && i < label_count; i++) put_text(to, cut(&labels, '.'));
+    if (has_port) put_number(to, cbor_encode_uint, origin->port);
+}
+
+static int put_segment(struct cg_buf *to, struct cg_slice raw) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    int err = cg_uri_decode(raw, &text);
+    if (err == CG_OK) put_text(to, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    return err;
+}
+
+static int put_path(struct cg_buf *to, struct cg_slice path, struct cg_slice marker, struct cg_slice name) {
+    size_t count = count_parts(path, '/') - 1;
+    int err = CG_OK;
+    put_head(to, cbor_encode_array_start, 2);
+    cg_buf_put_u8(to, 0xf5); /* discard: true */
+    put_head(to, cbor_encode_array_start, count + 2);
+    if (count > 0) cut(&path, '/');
+    for (size_t i = 0; err == CG_OK && i < count; i++) err = put_segment(to, cut(&path, '/'));
+    put_text(to, marker);
+    put_text(to, name);
+    return err;
+}
+
+bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_http_origin *origin, struct cg_slice path,
+                          struct cg_slice marker, struct cg_slice name) {
+    size_t before = to->len;
+    put_head(to, cbor_encode_array_start, 2);
+    put_number(to, cbor_encode_negint, origin->is_https ? ID_HTTPS : ID_HTTP);
+    put_authority(to, origin);
+    bool is_made = put_path(to, path, marker, name) == CG_OK && !to->failed;
+    if (!is_made) to->len = before;
+    return is_made;
+}
+
+/* Reading */
+
 static void set_integer(void *item, enum item_kind kind, uint64_t number) {
     *(struct item *)item = (struct item){.kind = kind, .number = number};
 }

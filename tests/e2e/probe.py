@@ -218,7 +218,7 @@ def _cbor_head(data, at):
 
 
 def cbor(data, at=0):
-    """(value, where it ends); integers, strings, arrays, null."""
+    """(value, where it ends); integers, strings, arrays, true, null."""
     major, number, at = _cbor_head(data, at)
     if major == 0:
         return number, at
@@ -234,8 +234,8 @@ def cbor(data, at=0):
             item, at = cbor(data, at)
             items.append(item)
         return items, at
-    assert (major, number) == (7, 22), (major, number)
-    return None, at
+    assert major == 7 and number in (21, 22), (major, number)
+    return {21: True, 22: None}[number], at
 
 
 def parse_cri(data):

@@ -1,9 +1,12 @@
 """PATH/.member/NAME: one member of a mapping, by unicast (GCP, "Reverse-Proxies")."""
 
+import base64
+import json
+
 import pytest
 
 from conftest import plain_mapping
-from probe import Tap, check_problem, log_lines
+from probe import Tap, cbor, check_problem, log_lines, parse_mixed
 from protected import AUTHORIZED, TESTER
 
 
@@ -36,8 +39,8 @@ def test_one_member_is_asked_and_no_group(lamps, group):
 def test_the_reply_is_the_members_own(lamps):
     gate, fleet = lamps(2)
     reply = gate.request("/lights/.member/lamp-2/status")
-    assert reply.status == 200 and reply.headers["Content-Type"].startswith("text/plain"), reply
-    assert reply.body == gate.get_json("/lights/.member/lamp-2/status")["answers"][0]["body"].encode()
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json"), reply
+    assert reply.body == json.dumps(gate.get_json("/lights/.member/lamp-2/status")["answers"][0]["json"], separators=(",", ":")).encode()
     assert reply.headers["Castgate-Member"].startswith('"lamp-2";verified=none;via=unicast')
     assert (reply.summary["answered"], reply.summary["expected"]) == (1, 1)
     assert reply.headers["Cache-Control"] == "no-store" and "sandbox" in reply.headers["Content-Security-Policy"]
@@ -45,15 +48,28 @@ def test_the_reply_is_the_members_own(lamps):
     assert reply.status == 404 and "problem" not in (reply.headers["Content-Type"] or "")
     reply = gate.request("/lights/.member/lamp-2/status", headers={"Accept": "application/cbor"})
     assert reply.status == 406  # the member's own word: asked alone it says it
-    for accept, form in (("multipart/mixed", "multipart/mixed"), ("text/html", "text/html"), ("*/*", "text/plain")):
+    for accept, form in (("multipart/mixed", "multipart/mixed"), ("text/html", "text/html"), ("*/*", "application/json")):
         reply = gate.request("/lights/.member/lamp-2/status", headers={"Accept": accept})
         assert reply.status == 200 and reply.headers["Content-Type"].startswith(form)
+
+
+def test_reply_from_leads_back_to_the_member(lamps):
+    """GCP, "Reverse-Proxies": it names the gateway, as the client has named it, and the path there."""
+    gate, fleet = lamps(3)
+    for part in parse_mixed(gate.request("/lights/light")):
+        value = base64.b64decode(part.header("Reply-From").strip(":"))
+        (scheme, authority), at = cbor(value)
+        (discard, path), end = cbor(value, at)
+        assert (scheme, authority, discard, end) == (-3, [bytes([127, 0, 0, 1]), gate.http[1]], True, len(value))
+        reply = gate.request("/" + "/".join(path))
+        assert reply.headers["Castgate-Member"].startswith(f'"{part.member[0]}";')
+        assert reply.headers["Reply-From"] == part.header("Reply-From")
 
 
 def test_a_member_that_is_silent(lamps):
     gate, fleet = lamps(2, members=[{"name": "lost", "address": "127.9.9.9:9"}], timeout=1, silence="204")
     problem = check_problem(gate.request("/lights/.member/lost/status"), 504, "no-answer")
-    assert "lost was asked by unicast" in problem["detail"]
+    assert "lost" in problem["detail"]
     check_problem(gate.request("/lights/.member/lost/status", headers={"Multicast-Timeout": "1"}), 504, "no-answer")
     reply = gate.request("/lights/.member/lost/status", headers={"Accept": "application/json"})
     assert reply.status == 504 and reply.json()["missing"][0]["member"] == "lost"

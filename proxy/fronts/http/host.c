@@ -80,6 +80,13 @@ bool cg_http_same_authority(struct cg_slice a, struct cg_slice b, uint16_t defau
            port_of(&left, default_port) == port_of(&right, default_port);
 }
 
+uint16_t cg_http_host_port(const struct cg_http_message *message, uint16_t default_port) {
+    struct cg_slice value;
+    struct authority authority;
+    if (cg_http_field(message, "Host", &value) < 0 || !parse_authority(value, &authority)) return 0;
+    return authority.has_port && authority.port != default_port ? authority.port : 0;
+}
+
 static bool is_own(const struct cg_listen *listen, const struct authority *authority, uint16_t default_port) {
     if (!cg_slice_is_nocase(authority->host, "localhost") && !is_listen_address(listen, authority->host)) return false;
     uint16_t port = port_of(authority, default_port);

@@ -15,6 +15,9 @@ int cg_http_check_host(const struct cg_http_settings *settings, const struct cg_
                        const struct cg_http_message *message, struct cg_slice *host,
                        struct cg_problem *problem) CG_MUST_CHECK;
 
+/* The port that a Host which has passed names; 0: none, or its scheme's own. */
+uint16_t cg_http_host_port(const struct cg_http_message *message, uint16_t default_port);
+
 /* Whether two authorities name the same host and port (RFC 3986 §6.2.3). */
 bool cg_http_same_authority(struct cg_slice a, struct cg_slice b, uint16_t default_port);
 
