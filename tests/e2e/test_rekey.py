@@ -89,6 +89,18 @@ def test_three_hosts_with_their_own_secrets_only(group_of_three):
     assert kids(second) == {"11", "12", "13"} and {answer["via"] for answer in second["answers"]} == {"multicast"}
 
 
+@pytest.mark.parametrize("option, count", [("--no-pairwise", 2), ("--no-group-mode", 1)])
+def test_hosts_of_groups_with_one_mode_only(tmp_path, group, hosts, gateway, option, count):
+    """The challenge at the start is answered in the mode that there is."""
+    keys = Keys(tmp_path / "keys", count, group.port, option)
+    names = {f"{0x11 + i:02x}" for i in range(count)}
+    for name in names:
+        hosts(name, keys.folder / f"member-{name}.json")
+    gate = gateway(settings(make_state(tmp_path / "state", keys), (group, keys, {"timeout": 5})))
+    for _ in range(2):
+        assert kids(gate.get_json("/lights/status")) == names
+
+
 def test_a_member_that_was_killed_comes_back(group_of_three):
     """It takes nothing for new that it may have seen, and repeats none of its numbers."""
     gate, keys, members = group_of_three
