@@ -40,7 +40,7 @@ def test_a_protected_mapping(secured):
     assert fields["this check"][0].startswith("GET /status, by the gateway that runs, listens for ")
     assert len(fields["answers"]) == 2 and all(", kid " in a and "  verified" in a for a in fields["answers"])
     assert "OSCORE" in fields["datagram"][1]
-    assert secured.get_json("/lights")["summary"]["answered"] == 2
+    assert secured.get_json("/lights/status")["summary"]["answered"] == 2
     assert counter(secured, "requests_total", "lights") >= 2
 
 
@@ -94,6 +94,12 @@ def test_mappings_that_the_gateway_has_otherwise(gateway, members, tmp_path):
     assert fields["this check"][0].startswith("GET /.well-known/core, by a gateway of its own")
 
 
+def test_a_name_that_is_no_group(gateway):
+    """What a name stands for the gateway knows, and the program that was called does not ask for it once more."""
+    gate = ready(gateway({"mappings": [group_mapping("coap://localhost")]}))
+    wait_for(lambda: "localhost is no group: the name stands for" in check_file(gate.file, "lights")[2]["interface"][0])
+
+
 def test_an_impatient_person(gateway, group):
     """Ctrl-C ends the waiting, not the telling; the gateway goes on."""
     gate = ready(gateway({"mappings": [silent_mapping(group, timeout=50)]}))
@@ -114,7 +120,7 @@ def order(**more):
 
 def test_who_leaves_ends_it(gateway, group):
     gate = ready(gateway({"mappings": [silent_mapping(group, timeout=50)]}))
-    for _ in range(20):
+    for _ in range(10):
         with connect(gate) as one:
             one.sendall(order())
     wait_for(lambda: running(gate) == 0)

@@ -2,11 +2,9 @@
 
 import json
 import subprocess
-import time
 
 from conftest import BUILD, in_namespace
-from links import new_far, run  # noqa: F401
-from probe import wait_for
+from links import new_far, quiet_ipv6, run  # noqa: F401
 from test_check import FAR, MEMBERS, NEAR, STATEFUL, URI, check, settings, three
 
 GROUP = "coap://239.7.7.7:17700"
@@ -77,6 +75,25 @@ def test_a_members_firewall_that_drops_multicast(new_far, tmp_path):
     status, _, _, hints = check(tmp_path, known(), "lights")
     assert status == 1 and first(hints).startswith("member 10.7.1.2:17700 (and 2 more) answers the same request by unicast (2.05), so the group")
     assert "does a firewall on it drop multicast" in first(hints)
+
+
+@in_namespace
+def test_members_by_ipv6(new_far, tmp_path):
+    """Their firewall, and that they are gone, as the kernel's neighbours tell."""
+    quiet_ipv6()
+    far = cabled(new_far)
+    run(f"ip addr add fd07::1/64 dev {NEAR} nodad")
+    far.run(f"ip addr add fd07::2/64 dev {FAR} nodad")
+    far.start("--plain", "--group", "coap://[ff05::77]:17700", "--count", 1, "--bind", "fd07::2", "--interface", FAR)
+    ipv6 = settings(uri="coap://[ff05::77]:17700/status", hops=5, members=["[fd07::2]:17700"])
+    status, _, _, hints = check(tmp_path, ipv6, "lights")
+    assert (status, hints) == (0, [])
+    nft(member_firewall("drop"), far.enter)
+    status, _, _, hints = check(tmp_path, ipv6, "lights")
+    assert status == 1 and first(hints).startswith("a firewall on member [fd07::2]:17700, most likely: its host is there on the link")
+    far.run(f"ip addr del fd07::2/64 dev {FAR}")
+    status, _, _, hints = check(tmp_path, ipv6, "lights")
+    assert status == 1 and first(hints).startswith("member [fd07::2]:17700 is not there: no host on the link says that it has this address")
 
 
 @in_namespace
@@ -311,10 +328,10 @@ def test_a_timeout_below_leisure(new_far, tmp_path):
 
 
 @in_namespace
-def test_the_first_of_two_is_enough(new_far, tmp_path):
-    """A tunnel-like interface without the MULTICAST flag."""
-    three(cabled(new_far))
+def test_an_interface_without_multicast(new_far, tmp_path):
+    """As tunnels are made."""
+    cabled(new_far)
     run(f"ip link set dev {NEAR} multicast off")
-    status, _, fields, hints = check(tmp_path, known(), "lights")
-    if status == 1:  # kernels differ in whether they send all the same
-        assert first(hints).startswith(f"{NEAR} is set up without multicast")
+    status, _, fields, hints = check(tmp_path, settings(), "lights")
+    assert ", no multicast, " in fields["interface"][0]
+    assert status == 1 and first(hints).startswith(f"{NEAR} is set up without multicast")
