@@ -11,6 +11,7 @@
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "app/state.h"
+#include "app/trial.h"
 #include "base/check.h"
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
@@ -32,9 +33,27 @@ static int print_text(struct cg_buf *text) {
     return written ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
+/* What a start would say of settings that are good in themselves. False: it would not have all of them. */
+static bool try_settings(const struct command *command, struct cg_config *config) {
+    struct cg_mistakes mistakes, warnings;
+    cg_mistakes_init(&mistakes);
+    cg_mistakes_init(&warnings);
+    int err = cg_trial_run(config, &mistakes);
+    if (err < 0) cg_settings_print_mistakes(command->file, err, &mistakes);
+    cg_settings_warnings(config, &warnings);
+    cg_settings_print_warnings(command->file, &warnings);
+    cg_mistakes_fini(&mistakes);
+    cg_mistakes_fini(&warnings);
+    return err == CG_OK;
+}
+
 static int check_settings(const struct command *command) {
     struct cg_config *config = cg_settings_load_or_print(command->file);
     if (config == NULL) return CG_EXIT_SETTINGS;
+    if (!try_settings(command, config)) {
+        cg_config_unref(config);
+        return CG_EXIT_SETTINGS;
+    }
     struct cg_buf text;
     cg_buf_init(&text, 0);
     cg_settings_print(&text, config);

@@ -198,16 +198,18 @@ int cg_plugins_add(struct cg_plugins *plugins, const char *folder, const char *f
     return CG_OK;
 }
 
-static void log_refused(const char *file, const char *why) {
+static void log_refused(void *ctx, size_t index, const char *file, const char *why) {
     struct cg_log_line line;
+    (void)ctx, (void)index;
     cg_log_begin(&line, CG_LOG_ERROR, "plugin_refused");
     cg_log_str(&line, "file", file);
     cg_log_str(&line, "msg", why);
     cg_log_end(&line);
 }
 
-static void log_loaded(const char *file, const struct castgate_plugin *plugin) {
+static void log_loaded(void *ctx, const char *file, const struct castgate_plugin *plugin) {
     struct cg_log_line line;
+    (void)ctx;
     cg_log_begin(&line, CG_LOG_INFO, "plugin_loaded");
     cg_log_str(&line, "file", file);
     cg_log_str(&line, "name", plugin->name);
@@ -215,16 +217,18 @@ static void log_loaded(const char *file, const struct castgate_plugin *plugin) {
     cg_log_end(&line);
 }
 
+const struct cg_plugins_news cg_plugins_log = {.refused = log_refused, .loaded = log_loaded};
+
 int cg_plugins_load(struct cg_plugins *plugins, const struct cg_encoder_list *builtin, const struct cg_config *config,
-                    struct cg_problem *problem) {
+                    const struct cg_plugins_news *news, struct cg_problem *problem) {
     int err = cg_plugins_init(plugins, builtin, config->plugin_count, problem);
     if (err < 0) return err;
     for (size_t i = 0; i < config->plugin_count; i++) {
         struct cg_problem misfit = {0};
         if (cg_plugins_add(plugins, config->plugin_folder, config->plugins[i], &misfit) < 0) {
-            log_refused(config->plugins[i], misfit.detail);
-        } else {
-            log_loaded(config->plugins[i], plugins->list[plugins->encoders.count - 1]);
+            news->refused(news->ctx, i, config->plugins[i], misfit.detail);
+        } else if (news->loaded != NULL) {
+            news->loaded(news->ctx, config->plugins[i], plugins->list[plugins->encoders.count - 1]);
         }
     }
     return CG_OK;

@@ -29,8 +29,16 @@ void cg_plugins_fini(struct cg_plugins *plugins);
 int cg_plugins_add(struct cg_plugins *plugins, const char *folder, const char *file,
                    struct cg_problem *problem) CG_MUST_CHECK;
 
-/* All that the settings name, each with a line in the log. CG_E_NO_MEMORY. */
+/* Who hears of each file that the settings name; `index` is its place there. */
+struct cg_plugins_news {
+    void (*refused)(void *ctx, size_t index, const char *file, const char *why);
+    void (*loaded)(void *ctx, const char *file, const struct castgate_plugin *plugin); /* may be NULL */
+    void *ctx;
+};
+extern const struct cg_plugins_news cg_plugins_log; /* a line in the log */
+
+/* All that the settings name. CG_E_NO_MEMORY. */
 int cg_plugins_load(struct cg_plugins *plugins, const struct cg_encoder_list *builtin, const struct cg_config *config,
-                    struct cg_problem *problem) CG_MUST_CHECK;
+                    const struct cg_plugins_news *news, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

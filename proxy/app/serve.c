@@ -6,20 +6,14 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/encoders.h"
 #include "app/program.h"
 #include "app/settings_file.h"
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
-#include "builtin.h"
 
 enum { FDS_ENOUGH = 4096 };
-
-#define ROW(name) &cg_plugin_##name,
-static const struct castgate_plugin *const builtin_plugins[] = {CG_BUILTIN_ENCODERS(ROW)};
-#undef ROW
-static const struct cg_encoder_list builtin_encoders = {.plugins = builtin_plugins,
-                                                        .count = sizeof builtin_plugins / sizeof *builtin_plugins};
 
 /* Telling */
 
@@ -90,7 +84,8 @@ static bool compose(struct cg_program *program) {
 /* Settings that are good in themselves. */
 static bool take_settings(struct cg_program *program, struct cg_load *load, struct cg_problem *problem) {
     *problem = load->problem;
-    if (load->err < 0 || cg_plugins_load(&program->plugins, &builtin_encoders, load->config, problem) < 0 ||
+    if (load->err < 0 ||
+        cg_plugins_load(&program->plugins, &cg_builtin_encoders, load->config, &cg_plugins_log, problem) < 0 ||
         cg_load_adopt_protectors(load, problem) < 0)
         return false;
     cg_load_adopt_names(load);

@@ -3,13 +3,21 @@
 
 #include <stdio.h>
 
-void cg_settings_print_mistakes(const char *file, int err, const struct cg_mistakes *mistakes) {
-    if (err == CG_E_NO_MEMORY) fprintf(stderr, "%s: no memory for these settings\n", file);
+static void print(const char *file, const char *what, const struct cg_mistakes *mistakes) {
     for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
-        fprintf(stderr, "%s: %s: %s\n", file, it->pointer[0] == 0 ? "/" : it->pointer, it->message);
+        fprintf(stderr, "%s: %s%s%s%s\n", file, what, it->pointer, it->pointer[0] == 0 ? "" : ": ", it->message);
     }
     if (mistakes->count > mistakes->listed)
-        fprintf(stderr, "%s: and %zu more\n", file, mistakes->count - mistakes->listed);
+        fprintf(stderr, "%s: %sand %zu more\n", file, what, mistakes->count - mistakes->listed);
+}
+
+void cg_settings_print_mistakes(const char *file, int err, const struct cg_mistakes *mistakes) {
+    if (err == CG_E_NO_MEMORY) fprintf(stderr, "%s: no memory for these settings\n", file);
+    print(file, "", mistakes);
+}
+
+void cg_settings_print_warnings(const char *file, const struct cg_mistakes *warnings) {
+    print(file, "warning: ", warnings);
 }
 
 void cg_settings_log_mistakes(enum cg_log_level level, const char *event, const char *file,

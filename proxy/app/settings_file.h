@@ -13,5 +13,7 @@ void cg_settings_log_mistakes(enum cg_log_level level, const char *event, const 
                               const struct cg_mistakes *mistakes);
 /* To stderr. `err`: what loading said. */
 void cg_settings_print_mistakes(const char *file, int err, const struct cg_mistakes *mistakes);
+/* To stderr, too: what works but should be known. */
+void cg_settings_print_warnings(const char *file, const struct cg_mistakes *warnings);
 
 #endif

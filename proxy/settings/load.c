@@ -19,7 +19,7 @@ static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mi
     close(fd);
     if (why == ENOMEM) return CG_E_NO_MEMORY;
     if (why != 0) {
-        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
+        cg_mistakes_add(mistakes, "", "cannot be read: %s", strerror(why));
         return CG_E_FORMAT;
     }
     return CG_OK;
@@ -46,7 +46,7 @@ out:
 static json_t *parse_json(struct cg_slice text, struct cg_mistakes *mistakes) {
     json_error_t error;
     if (text.len > CG_SETTINGS_FILE_MAX) {
-        cg_mistakes_add(mistakes, "", "the file is larger than %zu MiB", CG_SETTINGS_FILE_MAX >> 20);
+        cg_mistakes_add(mistakes, "", "is larger than %zu MiB", CG_SETTINGS_FILE_MAX >> 20);
         return NULL;
     }
     text = cg_utf8_without_mark(text);

@@ -17,13 +17,13 @@ static const char *refusal(const struct stat *info) {
 int cg_regular_open(const char *file, struct stat *info, struct cg_mistakes *mistakes) {
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, info) != 0) {
-        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(errno));
+        cg_mistakes_add(mistakes, "", "cannot be read: %s", strerror(errno));
         if (fd >= 0) close(fd);
         return -1;
     }
     const char *refused = refusal(info);
     if (refused == NULL) return fd;
-    cg_mistakes_add(mistakes, "", "%s %s", file, refused);
+    cg_mistakes_add(mistakes, "", "%s", refused);
     close(fd);
     return -1;
 }

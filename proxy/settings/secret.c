@@ -36,16 +36,15 @@ int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_sh
     if (fd < 0) return err;
     if (!may_be_shared && !is_private(&info)) {
         cg_mistakes_add(mistakes, "",
-                        "%s holds keys, but is open to its group or to others; chmod 600 it, or set "
-                        "\"key_files_may_be_shared\": true",
-                        file);
+                        "holds keys, but is open to its group or to others; chmod 600 it, or set "
+                        "\"key_files_may_be_shared\": true");
         goto out;
     }
     err = cg_secret_alloc(text, (size_t)info.st_size);
     /* A file that shrinks meanwhile makes the text shorter. */
     if (err == CG_OK) why = cg_file_read(fd, text->data, text->len, &text->len);
     if (why != 0) {
-        cg_mistakes_add(mistakes, "", "%s cannot be read: %s", file, strerror(why));
+        cg_mistakes_add(mistakes, "", "cannot be read: %s", strerror(why));
         err = CG_E_FORMAT;
     }
 out:

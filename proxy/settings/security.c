@@ -21,7 +21,7 @@ static struct cg_security_group *load_keys(struct cg_reader *reader, const struc
     if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
     for (const struct cg_mistake *it = mistakes.first; it != NULL; it = it->next) {
         if (it->pointer[0] == 0) {
-            cg_mistake_at(reader, at, "%s", it->message); /* names the file */
+            cg_mistake_at(reader, at, "%s: %s", file, it->message);
         } else {
             cg_mistake_at(reader, at, "%s at %s: %s", file, it->pointer, it->message);
         }

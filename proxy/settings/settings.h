@@ -12,7 +12,7 @@
 
 struct cg_mistake {
     const struct cg_mistake *next;
-    const char *pointer; /* "/mappings/0/group"; "": the whole file */
+    const char *pointer; /* "/mappings/0/group"; "": the whole file, which the message does not name */
     const char *message; /* what to change; one line of printable text */
 };
 

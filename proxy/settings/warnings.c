@@ -41,6 +41,35 @@ static void warn_mapping(const struct cg_mapping *mapping, struct cg_mistakes *w
     cg_mistakes_add(warnings, pointer, "nobody may use %s: it names no clients", mapping->name);
 }
 
+enum { HASTY_LISTED = 5 };
+
+/* Whether members may still be on their way with an answer when the time is up (RFC 7252 §8.2). The only member that
+ * there is answers at once: it is asked by unicast. */
+static bool is_hasty(const struct cg_mapping *mapping) {
+    bool is_only = mapping->complete && mapping->member_count == 1 && mapping->target_count == 1;
+    return mapping->has_timeout && !is_only && (double)mapping->timeout_us < mapping->leisure * 1e6;
+}
+
+static void warn_hasty(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+    char pointer[64];
+    snprintf(pointer, sizeof pointer, "/mappings/%u/timeout", (unsigned)mapping->number);
+    cg_mistakes_add(warnings, pointer,
+                    "%s collects for %g s, but its members may take %g s with their answers (\"leisure\"), and most "
+                    "then come late: set \"timeout\" to more than that, or \"leisure\" to what they really take",
+                    mapping->name, (double)mapping->timeout_us / 1e6, mapping->leisure);
+}
+
+/* The first few, for they are often all alike. */
+static void warn_hasty_mappings(const struct cg_config *config, struct cg_mistakes *warnings) {
+    size_t count = 0;
+    for (size_t i = 0; i < config->mapping_count; i++) {
+        if (is_hasty(&config->mappings[i]) && count++ < HASTY_LISTED) warn_hasty(&config->mappings[i], warnings);
+    }
+    if (count > HASTY_LISTED)
+        cg_mistakes_add(warnings, "/mappings", "%zu more have a \"timeout\" below their \"leisure\"",
+                        count - HASTY_LISTED);
+}
+
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
     warn_front("http", &config->http, warnings);
     warn_front("admin", &config->admin, warnings);
@@ -49,5 +78,6 @@ void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *wa
         cg_mistakes_add(warnings, "/coap/listen",
                         "this version has no CoAP side towards clients: nothing listens there");
     }
+    warn_hasty_mappings(config, warnings);
     for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(&config->mappings[i], warnings);
 }

@@ -145,7 +145,8 @@ def test_what_is_no_settings_file(check, text):
 
 def test_no_file(tmp_path):
     result = run("-c", tmp_path / "none.json", "-T")
-    assert result.returncode == 2 and "none.json" in result.stderr
+    assert result.returncode == 2
+    assert result.stderr == f"{tmp_path}/none.json: cannot be read: No such file or directory\n"
     assert run("-c", tmp_path).returncode == 2  # a folder
 
 
@@ -282,6 +283,49 @@ def test_a_fifo_that_the_settings_name_holds_nobody(gateway, group, fifo):
     file.write_text(json.dumps({**gate.settings, "http": listen}))
     result = run("-c", file)
     assert result.returncode == 1 and "is not a regular file" in result.stderr
+
+
+# --- what a start would say
+
+
+def test_a_timeout_below_leisure_is_warned_of(check, gateway, group):
+    """Most answers of real members would come late: -T says so, and the log at the start and at a reload."""
+    hasty = silent_mapping(group, timeout=2)
+    result = check({"mappings": [hasty]})
+    assert result.returncode == 0
+    text = next(line for line in result.stderr.splitlines() if "/mappings/0/timeout" in line)
+    assert ": warning: /mappings/0/timeout: silent collects for 2 s, but its members may take 5 s" in text
+    assert "timeout" not in check({"mappings": [silent_mapping(group, timeout=6)]}).stderr
+    gate = gateway({"mappings": [hasty]})
+
+    def said():
+        return [line["msg"] for line in log_lines(gate, "settings") if line["at"] == "/mappings/0/timeout"]
+
+    assert len(said()) == 1 and "may take 5 s" in said()[0]
+    gate.reload({**gate.settings, "mappings": [silent_mapping(group, timeout=3)]})
+    wait_for(lambda: len(said()) == 2)
+    assert "collects for 3 s" in said()[1]
+
+
+def test_a_plugin_that_the_start_leaves_out_is_a_mistake(check, tmp_path):
+    folder = tmp_path / "plugins"
+    folder.mkdir(mode=0o755)
+    (folder / "text.so").write_text("no library")
+    result = check({"plugins": {"folder": "plugins", "load": ["text.so", "none.so"]}})
+    found = mistakes(result)
+    assert sorted(found) == ["/plugins/load/0", "/plugins/load/1"]
+    assert all("is left out: " in message for message in found.values())
+    assert "none.so" in found["/plugins/load/1"]
+
+
+def test_tls_files_that_the_start_refuses_are_a_mistake(check, tmp_path):
+    (tmp_path / "gw.crt").write_text("no certificate")
+    (tmp_path / "gw.key").write_text("no key")
+    (tmp_path / "gw.key").chmod(0o600)
+    tls = {"certificate": "gw.crt", "key": "gw.key"}
+    found = mistakes(check({"http": {"tls": tls}, "admin": {"tls": {**tls, "key": "none.key"}}}))
+    assert sorted(found) == ["/admin/tls", "/http/tls"]
+    assert "gw.crt" in found["/http/tls"]
 
 
 # --- the command line

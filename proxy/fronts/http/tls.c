@@ -47,7 +47,7 @@ static int read_file(struct cg_secret_text *text, const char *file, bool may_be_
     cg_mistakes_init(&mistakes);
     int err = cg_secret_read(text, file, may_be_shared, &mistakes);
     if (err < 0 && mistakes.first != NULL) {
-        err = cg_problem_set(problem, CG_E_INTERNAL, "TLS: %s", mistakes.first->message);
+        err = cg_problem_set(problem, CG_E_INTERNAL, "TLS: %s: %s", file, mistakes.first->message);
     } else if (err < 0) {
         err = cg_problem_set(problem, err, "TLS: %s: no memory to read it", file);
     }

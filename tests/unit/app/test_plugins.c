@@ -160,7 +160,7 @@ static void test_misfits_leave_the_rest(void **state) {
     config->plugin_count = 2;
     struct cg_plugins plugins;
     struct cg_problem problem = {0};
-    assert_int_equal(cg_plugins_load(&plugins, &builtins, config, &problem), CG_OK);
+    assert_int_equal(cg_plugins_load(&plugins, &builtins, config, &cg_plugins_log, &problem), CG_OK);
     assert_int_equal(plugins.encoders.count, 1);
     assert_ptr_equal(plugins.encoders.plugins[0], &builtin);
     cg_plugins_fini(&plugins);

@@ -345,19 +345,16 @@ static void files_that_cannot_be_read(void **state) {
     char *spaces = malloc(len);
     assert_non_null(spaces);
     memset(spaces, ' ', len);
-    check_unreadable("/nonexistent/gw.json", "/nonexistent/gw.json cannot be read: No such file or directory");
-    check_unreadable("/", "/ is not a regular file");
-    check_unreadable("/dev/zero", "/dev/zero is not a regular file");
+    check_unreadable("/nonexistent/gw.json", "cannot be read: No such file or directory");
+    check_unreadable("/", "is not a regular file");
+    check_unreadable("/dev/zero", "is not a regular file");
     write_file(folder, file, spaces, len);
-    char message[256];
-    snprintf(message, sizeof message, "%s is larger than 16 MiB", file);
-    check_unreadable(file, message);
+    check_unreadable(file, "is larger than 16 MiB");
     unlink(file);
     rmdir(folder);
     free(spaces);
 }
 
-/* Nobody writes to it: opening it in the ordinary way would wait for ever. */
 static void a_byte_order_mark_is_no_mistake(void **state) {
     (void)state;
     const struct cg_config *config = settings_of("\xef\xbb\xbf{'sequence_rate':7}");
@@ -399,14 +396,14 @@ static void silence_and_content_types(void **state) {
     assert_int_equal(config->mappings[0].silence, CG_SILENCE_IS_AN_ERROR);
 }
 
+/* Nobody writes to it: opening it in the ordinary way would wait for ever. */
 static void a_fifo_is_no_settings_file(void **state) {
     (void)state;
-    char folder[64], file[128], message[256];
+    char folder[64], file[128];
     write_file(folder, file, "", 0);
     assert_int_equal(unlink(file), 0);
     assert_int_equal(mkfifo(file, 0600), 0);
-    snprintf(message, sizeof message, "%s is not a regular file", file);
-    check_unreadable(file, message);
+    check_unreadable(file, "is not a regular file");
     unlink(file);
     rmdir(folder);
 }
@@ -447,6 +444,60 @@ static void warnings_R10(void **state) {
     cg_mistakes_init(&warnings);
     cg_settings_warnings(config, &warnings);
     assert_int_equal(warnings.count, 0);
+    cg_mistakes_fini(&warnings);
+}
+
+static size_t hasty_warnings(const char *document, struct cg_mistakes *warnings) {
+    const struct cg_config *config = settings_of(document);
+    size_t count = 0;
+    cg_mistakes_init(warnings);
+    cg_settings_warnings(config, warnings);
+    for (const struct cg_mistake *it = warnings->first; it != NULL; it = it->next)
+        count += strstr(it->message, "leisure") != NULL;
+    return count;
+}
+
+static void a_timeout_below_leisure_is_warned_of(void **state) {
+    (void)state;
+    static const struct {
+        const char *document;
+        size_t count;
+    } table[] = {
+        {MAPPING(",'timeout':4.9"), 1},
+        {MAPPING(",'timeout':5"), 0},
+        {MAPPING(",'timeout':2,'leisure':1"), 0},
+        {MAPPING(",'timeout':2,'leisure':2.5"), 1},
+        {MAPPING(""), 0}, /* the client says how long */
+        {MAPPING(",'timeout':2,'members':['127.1.0.1'],'membership':'complete'"), 0},
+        {MAPPING(",'timeout':2,'members':['127.1.0.1'],'membership':'open'"), 1},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'relay','timeout':19}]}", 1},
+    };
+    struct cg_mistakes warnings;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        assert_int_equal(hasty_warnings(table[i].document, &warnings), table[i].count);
+        cg_mistakes_fini(&warnings);
+    }
+    assert_int_equal(hasty_warnings(table[0].document, &warnings), 1);
+    assert_string_equal(warnings.first->pointer, "/mappings/0/timeout");
+    assert_non_null(strstr(warnings.first->message, "m collects for 4.9 s, but its members may take 5 s"));
+    cg_mistakes_fini(&warnings);
+}
+
+static void hasty_mappings_are_listed_and_counted(void **state) {
+    (void)state;
+    char document[2048] = "{'mappings':[";
+    for (int i = 0; i < 12; i++) {
+        size_t len = strlen(document);
+        snprintf(document + len, sizeof document - len,
+                 "%s{'name':'m%d','group':'coap://224.0.1.187','security':'none','timeout':2}", i == 0 ? "" : ",", i);
+    }
+    strcat(document, "]}");
+    struct cg_mistakes warnings;
+    assert_int_equal(hasty_warnings(document, &warnings), 6);
+    const struct cg_mistake *last = warnings.first;
+    for (int i = 0; i < 5; i++) last = last->next;
+    assert_string_equal(last->pointer, "/mappings");
+    assert_string_equal(last->message, "7 more have a \"timeout\" below their \"leisure\"");
     cg_mistakes_fini(&warnings);
 }
 
@@ -578,6 +629,8 @@ int main(void) {
         settings_test(a_byte_order_mark_is_no_mistake),
         settings_test(interfaces_have_names_and_alternative_ones),
         settings_test(warnings_R10),
+        settings_test(a_timeout_below_leisure_is_warned_of),
+        settings_test(hasty_mappings_are_listed_and_counted),
         settings_test(the_schema_has_the_keys_that_are_known),
         settings_test(the_schema_has_the_defaults_that_are_used),
     };
