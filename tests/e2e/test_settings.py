@@ -295,7 +295,7 @@ def test_a_timeout_below_leisure_is_warned_of(check, gateway, group):
     assert result.returncode == 0
     text = next(line for line in result.stderr.splitlines() if "/mappings/0/timeout" in line)
     assert ": warning: /mappings/0/timeout: silent collects for 2 s, but its members may take 5 s" in text
-    assert "leisure" not in check({"mappings": [silent_mapping(group, timeout=6)]}).stderr
+    assert '"leisure"' not in check({"mappings": [silent_mapping(group, timeout=6)]}).stderr
     gate = gateway({"mappings": [hasty]})
 
     def said():
