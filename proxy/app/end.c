@@ -36,6 +36,8 @@ static void on_deadline(uv_timer_t *timer) {
 
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
+    cg_program_forget_reload(program);
+    cg_claims_close(&program->claims);
     cg_fronts_close(program);
     program->threads = 3;
     cg_control_close(program->control, on_thread_done, program);

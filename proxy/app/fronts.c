@@ -3,6 +3,7 @@
 #include "app/fronts.h"
 
 #include "app/program.h"
+#include "app/readiness.h"
 #include "base/log.h"
 #include "fronts/admin/admin.h"
 #include "fronts/http/front.h"
@@ -38,9 +39,8 @@ static void close_http(void *front) { cg_front_http_close(front, NULL, NULL); }
 
 /* ---- Admin ---- */
 
-static int is_ready(void *ctx, struct cg_problem *problem) {
-    struct cg_program *program = ctx;
-    return cg_protectors_status(&program->protectors, problem);
+static bool is_ready(void *ctx, enum cg_admin_reader reader, struct cg_buf *why) {
+    return cg_readiness_put(ctx, reader == CG_ADMIN_TRUSTED ? CG_READINESS_NAMES : CG_READINESS_COUNTS, why) == 0;
 }
 
 static void put_metrics(void *ctx, struct cg_buf *to) {

@@ -2,6 +2,7 @@
 #ifndef CG_APP_PROGRAM_H
 #define CG_APP_PROGRAM_H
 
+#include "app/claims.h"
 #include "app/control.h"
 #include "app/fronts.h"
 #include "app/load.h"
@@ -12,6 +13,8 @@
 struct cg_reload {
     struct cg_load load;
     struct cg_work work;
+    struct cg_store_job look; /* at keys that are new */
+    bool looking;
     bool running;
     bool again; /* asked for while it ran: the file may have changed meanwhile */
 };
@@ -21,6 +24,7 @@ struct cg_program {
     struct cg_log_writer *log;
     struct cg_loop loop;
     struct cg_protectors protectors;
+    struct cg_claims claims;
     struct cg_names *names;
     struct cg_worker *worker;
     struct cg_reload reload;
@@ -36,6 +40,9 @@ struct cg_program {
 
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
+
+/* Before the end: what waits for the store is given up. */
+void cg_program_forget_reload(struct cg_program *program);
 
 /* The end, when it is asked for: the running exchanges first. */
 void cg_program_init_end(struct cg_program *program);

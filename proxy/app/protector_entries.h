@@ -8,6 +8,9 @@
 #include "model/config.h"
 #include "relay/relay.h"
 
+/* What the store says of a group's current key. */
+enum cg_key_state { CG_KEY_UNKNOWN, CG_KEY_SENDS, CG_KEY_UNCLAIMED, CG_KEY_SPENT, CG_KEY_EXHAUSTED };
+
 /* A security group by name. One that the settings have no more keeps its place, without keys: answers may still be on
  * their way. */
 struct cg_named_group {
@@ -15,6 +18,7 @@ struct cg_named_group {
     struct cg_group_oscore *group;
     struct cg_sender_id sender, staged_sender; /* whose numbers its current keys use */
     bool staged;
+    enum cg_key_state state; /* app/claims.c */
     UT_hash_handle hh;
 };
 

@@ -43,6 +43,10 @@ int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *confi
                        struct cg_problem *problem) CG_MUST_CHECK;
 int cg_protectors_adopt(struct cg_protectors *protectors, struct cg_protectors_plan *plan,
                         struct cg_problem *problem) CG_MUST_CHECK;
+/* The keys that nothing was sent under before this plan, as questions to the store; `ctx` is the security group's name
+ * (const char *, as long as the plan). *looks is the caller's to free. On the loop's thread. CG_E_NO_MEMORY. */
+int cg_protectors_new_keys(const struct cg_protectors_plan *plan, struct cg_store_look **looks,
+                           size_t *count) CG_MUST_CHECK;
 void cg_protectors_plan_free(struct cg_protectors_plan *plan); /* NULL is fine */
 
 /* Starts what needs the loop: the pool, and the store when there is a security group. The store is opened on its own

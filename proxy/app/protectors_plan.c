@@ -144,6 +144,8 @@ static void commit_group(struct cg_named_group *entry) {
     uint8_t current[DIGEST_LEN], next[DIGEST_LEN];
     note(current, cg_group_oscore_current(entry->group));
     note(next, cg_group_oscore_next(entry->group));
+    if (entry->staged && memcmp(entry->sender.bytes, entry->staged_sender.bytes, sizeof entry->sender.bytes) != 0)
+        entry->state = CG_KEY_UNKNOWN;
     if (entry->staged) entry->sender = entry->staged_sender;
     entry->staged = false;
     cg_group_oscore_commit(entry->group); /* where the settings have it no more nothing is staged */
@@ -309,6 +311,25 @@ int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *confi
     if (err == CG_OK) err = plan_groups(protectors, plan, config, problem);
     drop_keys(config);
     return err;
+}
+
+static bool is_new_key(const struct planned_group *planned) {
+    const struct cg_named_group *entry = planned->entry;
+    return cg_group_oscore_current(entry->group) == NULL ||
+           memcmp(entry->sender.bytes, planned->current.sender.bytes, sizeof entry->sender.bytes) != 0;
+}
+
+int cg_protectors_new_keys(const struct cg_protectors_plan *plan, struct cg_store_look **looks, size_t *count) {
+    *count = 0;
+    *looks = calloc(plan->group_count + 1, sizeof **looks);
+    if (*looks == NULL) return CG_E_NO_MEMORY;
+    for (size_t i = 0; i < plan->group_count; i++) {
+        struct planned_group *planned = &plan->groups[i];
+        if (is_new_key(planned))
+            (*looks)[(*count)++] =
+                (struct cg_store_look){.sender = planned->current.sender, .ctx = planned->entry->name};
+    }
+    return CG_OK;
 }
 
 void cg_protectors_plan_free(struct cg_protectors_plan *plan) {

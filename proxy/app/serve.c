@@ -8,6 +8,7 @@
 
 #include "app/encoders.h"
 #include "app/program.h"
+#include "app/readiness.h"
 #include "app/settings_file.h"
 #include "base/check.h"
 #include "base/container.h"
@@ -32,17 +33,24 @@ static struct cg_store *find_store(void *ctx) {
     return cg_protectors_store(&program->protectors, &program->loop.uv, cg_gateway_config(program->loop.gateway));
 }
 
+static struct cg_slice first_line(const struct cg_buf *lines) {
+    const uint8_t *end = lines->len == 0 ? NULL : memchr(lines->data, '\n', lines->len);
+    return end == NULL ? CG_SLICE_NONE : cg_slice_of(lines->data, (size_t)(end - lines->data));
+}
+
 /* For whoever asks the control socket: more of the object that is open. */
 static void put_status(void *ctx, struct cg_buf *to) {
     struct cg_program *program = ctx;
-    struct cg_problem problem = {0};
+    struct cg_buf reasons;
     const struct cg_gateway *gateway = program->loop.gateway;
-    bool ready = program->stopped_us == 0 && cg_protectors_status(&program->protectors, &problem) == CG_OK;
+    cg_buf_init(&reasons, 0);
+    bool ready = program->stopped_us == 0 && cg_readiness_put(program, CG_READINESS_NAMES, &reasons) == 0;
     cg_buf_printf(to, ",\"version\":\"" CASTGATE_VERSION "\",\"process\":%ld,\"mappings\":%zu,\"exchanges\":%zu,",
                   (long)getpid(), cg_gateway_config(gateway)->mapping_count, cg_gateway_running(gateway));
     cg_buf_printf(to, "\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
                   (unsigned long long)cg_log_writer_lost(program->log), ready ? "true" : "false");
-    cg_buf_put_json(to, cg_slice_str(program->stopped_us != 0 ? "stopping" : problem.detail));
+    cg_buf_put_json(to, program->stopped_us != 0 ? cg_slice_str("stopping") : first_line(&reasons));
+    cg_buf_fini(&reasons);
 }
 
 /* The soft limit is low for the sake of programs that use select(), which nothing here does. */
@@ -97,6 +105,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_program_init_end(program);
     cg_names_open(program->names, &loop->uv);
     cg_worker_open(program->worker, &loop->uv);
+    cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (cg_fronts_open(program, problem) < 0) return false;
     const struct cg_control_source control = {.store = find_store, .status = put_status, .loop = loop, .ctx = program};
@@ -109,6 +118,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     if (cg_loop_init(&program->loop, load->config, on_signal, program, problem) < 0) return fails(problem);
     bool opened = open_all(program, load->config, problem);
     if (opened) {
+        cg_readiness_log_interfaces(program);
         cg_fronts_log_listeners(program);
         log_ready(load->config);
     } else {

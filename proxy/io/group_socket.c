@@ -90,13 +90,17 @@ static void put_control(struct msghdr *message, int level, int type, const void 
     message->msg_controllen += CMSG_SPACE(len);
 }
 
+static int lacks_ipv4(const struct cg_interface *by, struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" has no IPv4 address", by->name);
+}
+
 static int put_route_v4(const struct cg_group_socket *group, struct msghdr *message, const struct cg_interface *by,
                         int hops, struct cg_problem *problem) {
     struct in_pktinfo packet = {.ipi_ifindex = (int)by->index, .ipi_spec_dst = by->ipv4};
     if (group->source.family == CG_FAMILY_IPV4) {
         memcpy(&packet.ipi_spec_dst, group->source.ip, 4);
     } else if (!by->has_ipv4) {
-        return cg_problem_set(problem, CG_E_EMIT, "interface \"%s\" has no IPv4 address", by->name);
+        return lacks_ipv4(by, problem);
     }
     put_control(message, IPPROTO_IP, IP_PKTINFO, &packet, sizeof packet);
     put_control(message, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
@@ -128,6 +132,13 @@ static int put_route(struct cg_group_socket *group, struct msghdr *message, cons
     /* A link-local group would otherwise be refused, whatever the ancillary data says. */
     ((struct sockaddr_in6 *)message->msg_name)->sin6_scope_id = by.index;
     return CG_OK;
+}
+
+int cg_group_socket_look(struct cg_group_socket *group, const char *interface, bool needs_ipv4,
+                         struct cg_problem *problem) {
+    struct cg_interface by;
+    int err = cg_interfaces_find(&group->interfaces, interface, &by, problem);
+    return err == CG_OK && needs_ipv4 && !by.has_ipv4 ? lacks_ipv4(&by, problem) : err;
 }
 
 bool cg_group_socket_on_link(void *ctx, const char *interface, const struct cg_addr *addr) {

@@ -21,6 +21,11 @@ void cg_group_socket_hurry(struct cg_group_socket *group, uint64_t until_us);
 /* Hands on what is being gathered: before anything is decided by the time that it is now. */
 void cg_group_socket_catch_up(struct cg_group_socket *group);
 
+/* Whether a group request could leave by that interface (as a route has it) at this moment, with an address of its own
+ * where IPv4 needs one. CG_E_EMIT with *problem. */
+int cg_group_socket_look(struct cg_group_socket *group, const char *interface, bool needs_ipv4,
+                         struct cg_problem *problem) CG_MUST_CHECK;
+
 /* The port that a family's socket is bound to, host byte order; 0: that family is left out. */
 uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family);
 /* The receive buffer that the kernel granted, in bytes; 0: that family is left out. */

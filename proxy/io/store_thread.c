@@ -65,6 +65,7 @@ static void run(struct cg_store_backend *backend, struct cg_store_job *job) {
         break;
     case CG_STORE_CLAIM: job->err = backend->ops->claim(backend, &job->sender, &job->failure); break;
     case CG_STORE_COPY: job->err = backend->ops->copy(backend, job->to, &job->failure); break;
+    case CG_STORE_LOOK: job->err = backend->ops->look(backend, job->looks, job->count, &job->failure); break;
     }
 }
 

@@ -179,7 +179,7 @@ static void refuse(struct cg_sender *sender, uint64_t attempt, const struct cg_p
 
 static int distrust(struct cg_problem *problem) {
     return cg_problem_set(
-        problem, CG_E_STORE,
+        problem, CG_E_KEY_REFUSED,
         "the store gave sequence numbers that it had given before; it was set back. Nothing more is sent "
         "with this key: " CG_STORE_WAYS_OUT);
 }

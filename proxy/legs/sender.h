@@ -21,9 +21,9 @@
 struct cg_sender;
 struct cg_sender_wait;
 
-/* CG_OK: `number` is the waiter's. Else why not (CG_E_STORE, CG_E_OVERLOAD, CG_E_STOPPING), with the detail in
- * *problem, which is NULL with CG_OK. On the loop, never from inside take. The waiter is out of all lists already: it
- * may be freed, or take again. */
+/* CG_OK: `number` is the waiter's. Else why not (CG_E_STORE, CG_E_KEY_REFUSED, CG_E_OVERLOAD, CG_E_STOPPING), with the
+ * detail in *problem, which is NULL with CG_OK. On the loop, never from inside take. The waiter is out of all lists
+ * already: it may be freed, or take again. */
 typedef void (*cg_sender_ready_fn)(struct cg_sender_wait *wait, int err, uint64_t number,
                                    const struct cg_problem *problem);
 
@@ -59,7 +59,7 @@ void cg_sender_unref(struct cg_sender *sender); /* NULL has no effect. Who still
 /* How many of the sender's numbers are used or lost, as far as this process has seen; 0: none was asked for yet. */
 uint64_t cg_senders_used(const struct cg_senders *senders, const struct cg_sender_id *id);
 
-/* CG_OK: *number is the caller's, for one message, for ever. CG_PENDING: wait->ready comes later. CG_E_STORE with
+/* CG_OK: *number is the caller's, for one message, for ever. CG_PENDING: wait->ready comes later. CG_E_KEY_REFUSED with
  * *problem: the store has contradicted itself and numbers of this sender cannot be trusted any more. `wait` must not
  * wait already. */
 int cg_sender_take(struct cg_sender *sender, struct cg_sender_wait *wait, uint64_t *number,

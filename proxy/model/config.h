@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "model/hosts.h"
 #include "model/member.h"
+#include "model/reliance.h"
 #include "wire/prefix.h"
 #include "wire/uri.h"
 #include "castgate/plugin.h"
@@ -218,6 +219,7 @@ struct cg_config {
     size_t longest_path;                                /* bytes */
     struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
     size_t longest_group;                               /* bytes */
+    struct cg_reliances reliances;                      /* what mappings need to send */
     struct cg_hosts hosts;                              /* of all mappings' members */
 };
 

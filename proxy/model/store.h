@@ -39,10 +39,19 @@ enum cg_store_refusal {
 /* What people can do who have such a key, or do not know whether it has sent. */
 #define CG_STORE_WAYS_OUT "rekey the group (castgate-keys rekey) or take a new Sender ID (castgate-keys new-sender-id)"
 
-/* Why not, and for people in `problem` (CG_E_STORE, CG_E_OVERLOAD or CG_E_STOPPING). Only set by what failed. */
+/* Why not, and for people in `problem` (CG_E_STORE, CG_E_KEY_REFUSED, CG_E_OVERLOAD or CG_E_STOPPING). Only set by what
+ * failed. */
 struct cg_store_failure {
     enum cg_store_refusal refusal;
     struct cg_problem problem;
+};
+
+/* A question about one sender: could it get a number, as far as its row says? */
+struct cg_store_look {
+    struct cg_sender_id sender;
+    void *ctx; /* the asker's */
+    int err;   /* the answer: CG_OK, or as `failure` says */
+    struct cg_store_failure failure;
 };
 
 struct cg_store_backend;
@@ -60,6 +69,9 @@ struct cg_store_backend_ops {
     int (*claim)(struct cg_store_backend *backend, const struct cg_sender_id *sender, struct cg_store_failure *failure);
     /* A copy of the store as the new file `to`, durable, in which every sender is spent. May be NULL. */
     int (*copy)(struct cg_store_backend *backend, const char *to, struct cg_store_failure *failure);
+    /* Answers each question; changes nothing. Fails as a whole where the store cannot be used. May be NULL. */
+    int (*look)(struct cg_store_backend *backend, struct cg_store_look *looks, size_t count,
+                struct cg_store_failure *failure);
     /* Opens the store if it is not open, finds out whether it can be used, and does what is due from time to time. May
      * be NULL. */
     int (*check)(struct cg_store_backend *backend, struct cg_store_failure *failure);
@@ -70,14 +82,15 @@ struct cg_store_backend {
     const struct cg_store_backend_ops *ops;
 };
 
-enum cg_store_operation { CG_STORE_RESERVE, CG_STORE_CLAIM, CG_STORE_COPY };
+enum cg_store_operation { CG_STORE_RESERVE, CG_STORE_CLAIM, CG_STORE_COPY, CG_STORE_LOOK };
 
 /* One call on its way. The caller's storage, untouched from submit until `done`. */
 struct cg_store_job {
     enum cg_store_operation operation;
     struct cg_sender_id sender;
-    uint64_t count;                         /* RESERVE: how many */
+    uint64_t count;                         /* RESERVE, LOOK: how many */
     const char *to;                         /* COPY: the new file */
+    struct cg_store_look *looks;            /* LOOK: the questions, and where the answers go */
     void (*done)(struct cg_store_job *job); /* on the loop, exactly once, never from inside submit; may free the job */
     void *ctx;
     int err;                         /* result: CG_OK, or as `failure` says */

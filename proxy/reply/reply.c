@@ -11,11 +11,21 @@ struct cg_sink *cg_reply_new(const struct cg_reply_to *to) {
     return to->encoder->begin != NULL ? cg_stream_new(to) : cg_whole_new(to);
 }
 
+/* When it may be worth asking again: what is full now may soon not be, but a key that may not send waits for somebody
+ * who does something about it. */
+static uint32_t patience_s(int err) {
+    switch (err) {
+    case CG_E_KEY_REFUSED: return 60;
+    case CG_E_STORE: return 10;
+    default: return 1;
+    }
+}
+
 unsigned cg_reply_problem(const struct cg_front *front, void *ctx, const struct cg_problem *problem,
                           const char *exchange_id) {
     struct cg_problem told = *problem;
     unsigned status = cg_err_info(problem->err)->http_status;
-    if (status == 503 && told.retry_after == 0) told.retry_after = 1; /* what is full now may soon not be */
+    if (status == 503 && told.retry_after == 0) told.retry_after = patience_s(problem->err);
     front->problem(ctx, &told, exchange_id);
     return status;
 }

@@ -32,4 +32,8 @@ static void compare(const struct cg_rows *rows, const void *old, const void *fre
 
 void cg_settings_restarts(const struct cg_config *old, const struct cg_config *fresh, struct cg_mistakes *warnings) {
     compare(&cg_document_rows, old, fresh, warnings);
+    if (fresh->limits.exchanges > old->limits.exchanges)
+        cg_mistakes_add(
+            warnings, "/limits/exchanges",
+            "is raised, but so many clients can only come in after a restart: connections stay as they are");
 }

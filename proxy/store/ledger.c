@@ -58,11 +58,8 @@ static void note_row(struct cg_ledger *ledger, const struct cg_sender_id *sender
     if (memcmp(id, sender->former, CG_SENDER_ID_LEN) == 0) ledger->former = *row;
 }
 
-static int read_rows(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
-    sqlite3_stmt *statement;
-    int code =
-        sqlite3_prepare_v2(db, "SELECT id, next, state, created, written_ms, rate FROM sender", -1, &statement, NULL);
-    if (code != SQLITE_OK) return code;
+/* All that the statement finds, which ends. */
+static int take_rows(sqlite3_stmt *statement, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
     bool good = true;
     while (good && sqlite3_step(statement) == SQLITE_ROW) {
         const uint8_t *id;
@@ -70,8 +67,16 @@ static int read_rows(sqlite3 *db, const struct cg_sender_id *sender, struct cg_l
         good = take_row(statement, &id, &row);
         if (good) note_row(ledger, sender, id, &row);
     }
-    code = sqlite3_finalize(statement);
+    int code = sqlite3_finalize(statement);
     return code == SQLITE_OK && !good ? SQLITE_CORRUPT : code;
+}
+
+static int read_rows(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
+    sqlite3_stmt *statement;
+    int code =
+        sqlite3_prepare_v2(db, "SELECT id, next, state, created, written_ms, rate FROM sender", -1, &statement, NULL);
+    if (code != SQLITE_OK) return code;
+    return take_rows(statement, sender, ledger);
 }
 
 static int read_home(sqlite3 *db, struct cg_home *home, uint64_t *sum) {
@@ -90,6 +95,17 @@ static int read_home(sqlite3 *db, struct cg_home *home, uint64_t *sum) {
     int end = sqlite3_finalize(statement);
     if (code == SQLITE_ROW) return end;
     return code == SQLITE_DONE ? SQLITE_CORRUPT : code; /* a row was due */
+}
+
+int cg_ledger_find(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
+    sqlite3_stmt *statement;
+    *ledger = (struct cg_ledger){0};
+    int code = sqlite3_prepare_v2(
+        db, "SELECT id, next, state, created, written_ms, rate FROM sender WHERE id IN (?1, ?2)", -1, &statement, NULL);
+    if (code != SQLITE_OK) return code;
+    sqlite3_bind_blob(statement, 1, sender->bytes, CG_SENDER_ID_LEN, SQLITE_STATIC);
+    sqlite3_bind_blob(statement, 2, sender->former, CG_SENDER_ID_LEN, SQLITE_STATIC);
+    return take_rows(statement, sender, ledger);
 }
 
 int cg_ledger_read(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) {

@@ -43,6 +43,10 @@ struct cg_ledger {
 /* All return SQLite's codes; inside a transaction. `sender` may be NULL: no row is looked for. */
 int cg_ledger_read(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) CG_MUST_CHECK;
 
+/* The row of one sender and that of its former name, by the index: for advice, never for a number. Nothing else of the
+ * ledger is set. */
+int cg_ledger_find(sqlite3 *db, const struct cg_sender_id *sender, struct cg_ledger *ledger) CG_MUST_CHECK;
+
 /* Write a row, new or not, and note it in the sum. `id`: 32 bytes. */
 int cg_ledger_put_row(sqlite3 *db, struct cg_ledger *ledger, const uint8_t *id, const struct cg_row *before,
                       const struct cg_row *after) CG_MUST_CHECK;

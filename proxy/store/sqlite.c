@@ -240,19 +240,19 @@ static int judge(const struct cg_row *row, struct cg_store_failure *failure) {
     if (!row->present) {
         failure->refusal = CG_STORE_UNCLAIMED;
         return cg_problem_set(
-            &failure->problem, CG_E_STORE,
+            &failure->problem, CG_E_KEY_REFUSED,
             "this key is not claimed. To claim it (castgate-keys claim) says that it has never sent, from here or "
             "anywhere: it begins at 0. If that is not certain, " CG_STORE_WAYS_OUT);
     }
     if (row->state != CG_ROW_CLAIMED) {
         failure->refusal = CG_STORE_SPENT;
         return cg_problem_set(
-            &failure->problem, CG_E_STORE,
+            &failure->problem, CG_E_KEY_REFUSED,
             "this key's sequence numbers are spent, because the state folder is or was a copy: " CG_STORE_WAYS_OUT);
     }
     if (row->next >= CG_SENDER_NUMBERS) {
         failure->refusal = CG_STORE_EXHAUSTED;
-        return cg_problem_set(&failure->problem, CG_E_STORE,
+        return cg_problem_set(&failure->problem, CG_E_KEY_REFUSED,
                               "this key's sequence numbers are exhausted: " CG_STORE_WAYS_OUT);
     }
     return CG_OK;
@@ -425,6 +425,26 @@ static int sqlite_copy(struct cg_store_backend *backend, const char *to, struct 
     return err == CG_OK ? err : unavailable(err, failure);
 }
 
+/* A counter under the former name goes on under the present one when it is first used. */
+static const struct cg_row *row_to_judge(const struct cg_ledger *ledger) {
+    bool is_former = !ledger->row.present && ledger->former.present && ledger->former.state != CG_ROW_MOVED;
+    return is_former ? &ledger->former : &ledger->row;
+}
+
+static int sqlite_look(struct cg_store_backend *backend, struct cg_store_look *looks, size_t count,
+                       struct cg_store_failure *failure) {
+    struct cg_sqlite *store = sqlite_of(backend);
+    int err = make_ready(store, &failure->problem);
+    if (err != CG_OK) return unavailable(err, failure);
+    for (size_t i = 0; i < count; i++) {
+        struct cg_ledger ledger;
+        int code = cg_ledger_find(store->db, &looks[i].sender, &ledger);
+        if (code != SQLITE_OK) return fail(store, code, failure);
+        looks[i].err = judge(row_to_judge(&ledger), &looks[i].failure);
+    }
+    return CG_OK;
+}
+
 static void sqlite_free(struct cg_store_backend *backend) {
     struct cg_sqlite *store = sqlite_of(backend);
     struct cg_store_failure unused;
@@ -436,8 +456,12 @@ static void sqlite_free(struct cg_store_backend *backend) {
     free(store);
 }
 
-static const struct cg_store_backend_ops ops = {
-    .reserve = sqlite_reserve, .claim = sqlite_claim, .copy = sqlite_copy, .check = sqlite_check, .free = sqlite_free};
+static const struct cg_store_backend_ops ops = {.reserve = sqlite_reserve,
+                                                .claim = sqlite_claim,
+                                                .copy = sqlite_copy,
+                                                .look = sqlite_look,
+                                                .check = sqlite_check,
+                                                .free = sqlite_free};
 
 static int64_t system_clock_ms(void) {
     struct timespec now;

@@ -62,17 +62,22 @@ static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
     reply_text(call, 200, "ok\n");
 }
 
+static enum cg_admin_reader reader_of(const struct cg_http_call *call) {
+    return cg_http_call_listen(call)->loopback ? CG_ADMIN_TRUSTED : CG_ADMIN_STRANGER;
+}
+
 static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
-    struct cg_problem problem = {0};
-    char text[sizeof problem.detail + 1];
+    struct cg_buf why;
+    cg_buf_init(&why, 0);
     if (cg_gateway_is_stopping(admin->gateway)) {
         reply_text(call, 503, "stopping\n");
-    } else if (admin->source.ready != NULL && admin->source.ready(admin->source.ctx, &problem) < 0) {
-        snprintf(text, sizeof text, "%s\n", problem.detail);
-        reply_text(call, 503, text);
+    } else if (admin->source.ready != NULL && !admin->source.ready(admin->source.ctx, reader_of(call), &why)) {
+        reply(call, 503, "text/plain; charset=utf-8", &why);
+        return;
     } else {
         reply_text(call, 200, "ok\n");
     }
+    cg_buf_fini(&why);
 }
 
 static const struct {

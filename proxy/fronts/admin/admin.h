@@ -7,10 +7,14 @@
 
 struct cg_admin;
 
+/* Who reads it: on loopback names of mappings are no news. */
+enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
+
 /* What others know. */
 struct cg_admin_source {
-    int (*ready)(void *ctx, struct cg_problem *problem); /* below 0: not, and *problem says why; may be NULL */
-    void (*metrics)(void *ctx, struct cg_buf *to);       /* writes some more; may be NULL */
+    /* False: not, and `why` gets lines for people. May be NULL. */
+    bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *why);
+    void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
     void *ctx;
 };
 

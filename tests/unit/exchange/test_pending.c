@@ -139,7 +139,9 @@ static void expect_retry_after(struct pending *pending, int err, uint32_t said, 
 }
 
 static void test_what_may_soon_be_otherwise_says_when_to_try_again(void **state) {
-    expect_retry_after(*state, CG_E_STORE, 0, 1);
+    expect_retry_after(*state, CG_E_STORE, 0, 10);
+    expect_retry_after(*state, CG_E_KEY_REFUSED, 0, 60);
+    expect_retry_after(*state, CG_E_OVERLOAD, 0, 1);
     expect_retry_after(*state, CG_E_STORE, 7, 7);
     expect_retry_after(*state, CG_E_PROTECT, 0, 0);
 }

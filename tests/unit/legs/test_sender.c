@@ -293,9 +293,9 @@ static void a_store_that_was_set_back_is_not_believed(void **state) {
         for (uint64_t left = BLOCK / 2; left > 0; left--) take(side->sender);
         take_none(side->sender, &waiter);
         grant(&side->fake, wrong[i].first, wrong[i].count);
-        assert_int_equal(waiter.err, CG_E_STORE);
+        assert_int_equal(waiter.err, CG_E_KEY_REFUSED);
         assert_non_null(strstr(waiter.problem.detail, "set back"));
-        assert_int_equal(cg_sender_take(side->sender, &wait, &number, &problem), CG_E_STORE);
+        assert_int_equal(cg_sender_take(side->sender, &wait, &number, &problem), CG_E_KEY_REFUSED);
         assert_non_null(strstr(problem.detail, "rekey"));
         assert_int_equal(side->fake.count, 0);
         cg_sender_unref(side->sender);
@@ -311,7 +311,7 @@ static void what_is_left_when_the_store_was_set_back_is_not_given(void **state) 
     begin(side);
     while (side->fake.count == 0) take(side->sender);
     grant(&side->fake, 0, BLOCK); /* half of a block is left */
-    assert_int_equal(cg_sender_take(side->sender, &wait, &number, &problem), CG_E_STORE);
+    assert_int_equal(cg_sender_take(side->sender, &wait, &number, &problem), CG_E_KEY_REFUSED);
     assert_int_equal(number, UINT64_MAX);
     assert_int_equal(cg_senders_used(&side->senders, &key_1), BLOCK); /* as good as */
     assert_int_equal(side->fake.count, 0);

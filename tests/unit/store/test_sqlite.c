@@ -80,6 +80,36 @@ static void a_key_without_row_gets_nothing(void **state) {
     expect_range(side, &key_2, 0, 10);
 }
 
+static void assert_look(struct side *side, const struct cg_sender_id *sender, int err) {
+    struct cg_store_look look = {.sender = *sender};
+    assert_int_equal(side->store->ops->look(side->store, &look, 1, &side->failure), CG_OK);
+    assert_int_equal(look.err, err);
+}
+
+/* A look tells what a reservation would say, and takes nothing. */
+static void a_look_takes_no_number(void **state) {
+    struct side *side = *state;
+    struct cg_store_look looks[] = {{.sender = key_1}, {.sender = key_2}};
+    assert_int_equal(side->store->ops->look(side->store, looks, 2, &side->failure), CG_OK);
+    assert_int_equal(looks[0].err, CG_OK);
+    assert_int_equal(looks[1].err, CG_E_KEY_REFUSED);
+    assert_int_equal(looks[1].failure.refusal, CG_STORE_UNCLAIMED);
+    expect_range(side, &key_1, 0, 10);
+    assert_look(side, &key_1, CG_OK);
+    expect_range(side, &key_1, 10, 10);
+    assert_int_equal(claim(side, &key_2), CG_OK);
+    assert_look(side, &key_2, CG_OK);
+    close_store(side);
+    change_fields(side, "UPDATE sender SET state = 'spent'");
+    open_store(side);
+    assert_look(side, &key_1, CG_E_KEY_REFUSED);
+    close_store(side);
+    shell("rm %s/*.db", side->folder);
+    open_store(side);
+    assert_int_equal(side->store->ops->look(side->store, looks, 2, &side->failure), CG_E_STORE);
+    assert_int_equal(side->failure.refusal, CG_STORE_UNAVAILABLE);
+}
+
 static void a_second_claim_is_no_reset(void **state) {
     struct side *side = *state;
     expect_range(side, &key_1, 0, 1000);
@@ -114,7 +144,7 @@ static void numbers_end_at_2_to_the_40(void **state) {
     assert_int_equal(side->range.first, CG_SENDER_NUMBERS - 3);
     assert_int_equal(side->range.count, 3);
     expect_refusal(side, &key_1, CG_STORE_EXHAUSTED, "exhausted");
-    assert_int_equal(claim(side, &key_1), CG_E_STORE);
+    assert_int_equal(claim(side, &key_1), CG_E_KEY_REFUSED);
     assert_int_equal(side->failure.refusal, CG_STORE_EXHAUSTED);
 }
 
@@ -193,6 +223,7 @@ int main(void) {
         bare_test(init_refuses_what_is_in_use),
         state_test(numbers_go_on_after_every_reopening),
         state_test(a_key_without_row_gets_nothing),
+        state_test(a_look_takes_no_number),
         state_test(a_second_claim_is_no_reset),
         state_test(rows_cannot_be_removed_or_set_back),
         state_test(numbers_end_at_2_to_the_40),

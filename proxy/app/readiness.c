@@ -1,0 +1,108 @@
+/* Reasons, from those who know them. The hard thing is that none of it may cost by mappings: who relies on what was
+ * counted when the settings were read (model/reliance.h). */
+#include "app/readiness.h"
+
+#include "app/program.h"
+#include "base/log.h"
+
+enum { LINES_MAX = 20 };
+
+struct report {
+    struct cg_buf *to;
+    enum cg_readiness_names names;
+    size_t count;
+};
+
+static void put_reliance(struct cg_buf *to, const struct cg_reliance *on, enum cg_readiness_names names) {
+    if (names == CG_READINESS_COUNTS) {
+        cg_buf_printf(to, "%zu mapping%s", on->count, on->count == 1 ? "" : "s");
+        return;
+    }
+    cg_buf_put_str(to, on->count == 1 ? "mapping" : "mappings");
+    for (size_t i = 0; i < on->count && i < CG_RELIANCE_NAMED; i++)
+        cg_buf_printf(to, "%s %s", i == 0 ? "" : ",", on->names[i]);
+    if (on->count > CG_RELIANCE_NAMED) cg_buf_printf(to, " and %zu more", on->count - CG_RELIANCE_NAMED);
+}
+
+/* False: there are lines enough. */
+static bool begin_line(struct report *report) { return report->count++ < LINES_MAX; }
+
+/* ---- The store and keys ---- */
+
+static bool is_needed(const struct cg_config *config) {
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        if (config->reliances.groups[i].count > 0) return true;
+    }
+    return false;
+}
+
+static void report_store(struct report *report, const struct cg_program *program, const struct cg_config *config) {
+    struct cg_problem problem = {0};
+    if (cg_protectors_status(&program->protectors, &problem) == CG_OK || !begin_line(report)) return;
+    cg_buf_printf(report->to, "%s%s\n", problem.detail, is_needed(config) ? "" : " (no mapping needs it)");
+}
+
+static void report_key(struct report *report, const char *group, const struct cg_reliance *on, const char *reason) {
+    if (!begin_line(report)) return;
+    bool named = report->names == CG_READINESS_NAMES;
+    cg_buf_printf(report->to, "%s%s (", named ? "security group " : "a security group", named ? group : "");
+    put_reliance(report->to, on, report->names);
+    cg_buf_printf(report->to, "): %s\n", reason);
+}
+
+static void report_keys(struct report *report, const struct cg_program *program, const struct cg_config *config) {
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        const char *name = config->security_groups[i].name;
+        const struct cg_reliance *on = &config->reliances.groups[i];
+        const char *reason = on->count == 0 ? NULL : cg_claims_reason(cg_claims_state(&program->claims, name));
+        if (reason != NULL) report_key(report, name, on, reason);
+    }
+}
+
+/* ---- Interfaces ---- */
+
+/* False, with *problem: nothing leaves by it. */
+static bool is_usable(const struct cg_program *program, const struct cg_config *config,
+                      const struct cg_interface_reliance *by, struct cg_problem *problem) {
+    bool source_is_set = config->group.address.family == CG_FAMILY_IPV4;
+    return cg_group_socket_look(program->loop.group, by->interface, by->over_ipv4 && !source_is_set, problem) == CG_OK;
+}
+
+static void report_interface(struct report *report, const struct cg_reliance *on, const char *reason) {
+    if (!begin_line(report)) return;
+    put_reliance(report->to, on, report->names);
+    cg_buf_printf(report->to, ": %s\n", report->names == CG_READINESS_NAMES ? reason : "the interface is of no use");
+}
+
+static void report_interfaces(struct report *report, const struct cg_program *program, const struct cg_config *config) {
+    for (size_t i = 0; i < config->reliances.interface_count; i++) {
+        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
+        struct cg_problem problem = {0};
+        if (!is_usable(program, config, by, &problem)) report_interface(report, &by->on, problem.detail);
+    }
+}
+
+void cg_readiness_log_interfaces(struct cg_program *program) {
+    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
+    for (size_t i = 0; i < config->reliances.interface_count; i++) {
+        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
+        struct cg_problem problem = {0};
+        if (is_usable(program, config, by, &problem)) continue;
+        struct cg_buf who;
+        cg_buf_init(&who, 0);
+        put_reliance(&who, &by->on, CG_READINESS_NAMES);
+        cg_log(CG_LOG_WARNING, "interface", "%s; until this is mended nothing can be sent for %.*s", problem.detail,
+               (int)who.len, (const char *)who.data);
+        cg_buf_fini(&who);
+    }
+}
+
+size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names names, struct cg_buf *to) {
+    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
+    struct report report = {.to = to, .names = names};
+    report_store(&report, program, config);
+    report_keys(&report, program, config);
+    report_interfaces(&report, program, config);
+    if (report.count > LINES_MAX) cg_buf_printf(to, "and %zu more\n", report.count - LINES_MAX);
+    return report.count;
+}
