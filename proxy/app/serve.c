@@ -7,12 +7,14 @@
 #include <unistd.h>
 
 #include "app/encoders.h"
+#include "app/journal.h"
 #include "app/program.h"
 #include "app/readiness.h"
 #include "app/settings_file.h"
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "io/log_time.h"
 
 enum { FDS_ENOUGH = 4096 };
 
@@ -168,6 +170,7 @@ static int load_and_run(struct cg_program *program) {
 }
 
 int cg_serve(const char *file) {
+    if (!cg_journal_reads_stderr()) cg_log_stamp_with(cg_log_time);
     struct cg_program program = {.file = file};
     int status = EXIT_FAILURE;
     if (compose(&program)) {

@@ -40,23 +40,55 @@ static int claim_new_keys(const struct cg_config *config, struct cg_problem *pro
     return err;
 }
 
+/* ---- What was done, and what is next ---- */
+
+enum { GROUPS_LISTED = 10 };
+
+static void list_key(const char *group, const char *which, const char *file) {
+    printf("  %s%s (%s)\n", group, which, file);
+}
+
+static void list_keys(const struct cg_config *config) {
+    for (size_t i = 0; i < config->security_group_count && i < GROUPS_LISTED; i++) {
+        const struct cg_security_keys *group = &config->security_groups[i];
+        list_key(group->name, "", group->file);
+        if (group->next_file != NULL) list_key(group->name, ", the next epoch's", group->next_file);
+    }
+    if (config->security_group_count > GROUPS_LISTED)
+        printf("  and those of %zu more security groups\n", config->security_group_count - GROUPS_LISTED);
+}
+
+static void tell_unclaimed(const struct cg_config *config) {
+    puts("no key is claimed; without that none of these sends:");
+    list_keys(config);
+    printf(
+        "next, for each key that has never sent, here or anywhere: castgate-keys claim FILE --state %s\n"
+        "(all at once: --init-state --new-keys instead of --init-state); other keys need a rekey or a new Sender ID\n",
+        config->state);
+}
+
+static void tell_claimed(const struct cg_config *config, const char *file) {
+    puts("claimed, as you said that they have never sent; their sequence numbers begin at 0:");
+    list_keys(config);
+    printf("next: castgate -c %s\n", file);
+}
+
+static void tell_made(const struct cg_config *config, const char *file, enum cg_state_claims claims) {
+    if (config->security_group_count == 0)
+        printf("the settings name no keys to claim; next: castgate -c %s\n", file);
+    else if (claims == CG_CLAIM_NEW_KEYS)
+        tell_claimed(config, file);
+    else
+        tell_unclaimed(config);
+}
+
 /* A store begins without any key: one that was used before, with a folder that is lost, would begin at 0 again. Only
  * somebody who knows can say that keys are new. */
 static int init_state(const struct cg_config *config, enum cg_state_claims claims, struct cg_problem *problem) {
     int err = cg_sqlite_init_state(config->state, problem);
-    return err < 0 || claims == CG_CLAIM_NOTHING ? err : claim_new_keys(config, problem);
-}
-
-/* What to do next, for who has keys. */
-static void tell_state_made(const struct cg_config *config, enum cg_state_claims claims) {
-    printf("%s: made\n", config->state);
-    if (config->security_group_count == 0) return;
-    if (claims == CG_CLAIM_NEW_KEYS)
-        printf("the keys of %zu security group%s are claimed: never to have sent is what you said of them\n",
-               config->security_group_count, config->security_group_count == 1 ? "" : "s");
-    else
-        puts("no key is claimed. Keys that have never sent, here or anywhere, are claimed by castgate-keys claim, or "
-             "all at once\nby --init-state --new-keys instead of --init-state; of others " CG_STORE_WAYS_OUT);
+    if (err < 0) return err;
+    printf("%s: made, with an empty store of sequence numbers\n", config->state);
+    return claims == CG_CLAIM_NOTHING ? CG_OK : claim_new_keys(config, problem);
 }
 
 int cg_state_make(const char *file, enum cg_state_claims claims) {
@@ -67,7 +99,7 @@ int cg_state_make(const char *file, enum cg_state_claims claims) {
     if (err < 0)
         fprintf(stderr, "castgate: %s\n", problem.detail);
     else
-        tell_state_made(config, claims);
+        tell_made(config, file, claims);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 static enum cg_log_level least_level = CG_LOG_INFO;
+static cg_log_stamp_fn *stamp_with;
 static struct cg_log_out *_Atomic taken_by; /* NULL: stderr */
 
 static const char *const level_names[] = {"debug", "info", "warning", "error"};
@@ -15,6 +16,10 @@ static const char *const level_names[] = {"debug", "info", "warning", "error"};
 enum { TAIL_ROOM = sizeof " truncated=true\n" + 1 };
 
 void cg_log_set_level(enum cg_log_level least) { least_level = least; }
+
+void cg_log_stamp_with(cg_log_stamp_fn *stamp) { stamp_with = stamp; }
+
+size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX]) { return stamp_with == NULL ? 0 : stamp_with(to); }
 
 void cg_log_to(struct cg_log_out *out) { atomic_store(&taken_by, out); }
 
@@ -77,10 +82,10 @@ static bool put_escaped(struct cg_log_line *line, struct cg_slice value) {
     return fits;
 }
 
-static void put_pair(struct cg_log_line *line, const char *key, struct cg_slice value) {
+static void put_after(struct cg_log_line *line, const char *space, const char *key, struct cg_slice value) {
     if (!line->wanted) return;
     size_t before = line->len;
-    bool fits = put(line, " ", line->len == 0 ? 0 : 1) && put(line, key, strlen(key)) && put(line, "=", 1);
+    bool fits = put(line, space, strlen(space)) && put(line, key, strlen(key)) && put(line, "=", 1);
     if (!fits) {
         line->len = before;
         line->wanted = false;
@@ -90,10 +95,19 @@ static void put_pair(struct cg_log_line *line, const char *key, struct cg_slice 
     if (!fits) line->wanted = false; /* cg_log_end still writes what there is */
 }
 
+static void put_first(struct cg_log_line *line, const char *key, struct cg_slice value) {
+    put_after(line, "", key, value); /* a stamp brings its own space */
+}
+
+static void put_pair(struct cg_log_line *line, const char *key, struct cg_slice value) {
+    put_after(line, " ", key, value);
+}
+
 void cg_log_begin(struct cg_log_line *line, enum cg_log_level level, const char *event) {
     line->len = 0;
     line->wanted = level >= least_level;
-    put_pair(line, "level", cg_slice_str(level_names[level]));
+    if (line->wanted) line->len = cg_log_stamp(line->text);
+    put_first(line, "level", cg_slice_str(level_names[level]));
     put_pair(line, "event", cg_slice_str(event));
 }
 

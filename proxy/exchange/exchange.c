@@ -23,6 +23,7 @@
 #include "model/stand_in.h"
 #include "rounds/casts.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -86,6 +87,52 @@ static void log_tally(struct cg_log_line *line, const struct cg_tally *tally) {
     cg_log_u64(line, "rejected", tally->rejected);
 }
 
+enum { PATH_LOGGED = 200, MISSING_LOGGED = 8 };
+
+/* The beginning of it, where it is long. */
+static void log_path(struct cg_log_line *line, const struct cg_request *request) {
+    char text[PATH_LOGGED + 4];
+    size_t query = request->query.len > 0 ? request->query.len + 1 : 0;
+    if (request->path.len + query == 0) return;
+    int len = snprintf(text, sizeof text, "%.*s%s%.*s", (int)request->path.len, (const char *)request->path.data,
+                       query > 0 ? "?" : "", (int)request->query.len, (const char *)request->query.data);
+    if (len > PATH_LOGGED) memcpy(text + PATH_LOGGED, "...", sizeof "...");
+    cg_log_str(line, "path", text);
+}
+
+static void log_peer(struct cg_log_line *line, const struct cg_request *request) {
+    char text[CG_ADDR_TEXT_MAX];
+    if (request->peer.family == CG_FAMILY_NONE) return;
+    cg_addr_emit(&request->peer, text);
+    cg_log_str(line, "peer", text);
+}
+
+/* The first of them, by name. */
+static void log_missing(struct cg_log_line *line, const struct cg_exchange *exchange, uint32_t missing) {
+    const struct cg_tally *tally = &exchange->waiter.round->tally;
+    const struct cg_mapping *mapping = exchange->mapping;
+    const struct cg_member *members = exchange->member != NULL ? exchange->member : mapping->members;
+    size_t count = exchange->member != NULL ? 1 : mapping->member_count, len = 0, named = 0;
+    char text[MISSING_LOGGED * (CG_NAME_MAX + 2) + 32] = "";
+    for (size_t i = 0; i < count && named < missing && named < MISSING_LOGGED; i++) {
+        char addr[CG_ADDR_TEXT_MAX];
+        if (cg_tally_has_seen(tally, &members[i])) continue;
+        if (members[i].name == NULL) cg_addr_emit(&members[i].addr, addr);
+        const char *name = members[i].name != NULL ? members[i].name : addr;
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", named++ > 0 ? "," : "", CG_NAME_MAX, name);
+    }
+    if (missing > named) snprintf(text + len, sizeof text - len, ",+%u", (unsigned)(missing - named));
+    if (named > 0) cg_log_str(line, "missing_members", text);
+}
+
+/* A mapping that hides its members hides them here, too. */
+static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    const struct cg_tally *tally = &exchange->waiter.round->tally;
+    uint32_t missing = cg_tally_missing(tally);
+    log_tally(line, tally);
+    if (missing > 0 && !exchange->mapping->anonymise) log_missing(line, exchange, missing);
+}
+
 static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, "exchange");
@@ -93,8 +140,10 @@ static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
     if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
     if (exchange->member != NULL) cg_log_str(&line, "member", exchange->member->name);
     cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
+    log_peer(&line, &exchange->request);
     const char *method = cg_method_name(exchange->request.method);
     cg_log_str(&line, "method", method == NULL ? "?" : method);
+    log_path(&line, &exchange->request);
     char unnamed[CG_ASKED_TYPE_MAX];
     const char *asked = cg_request_asked_type(&exchange->request, unnamed);
     if (asked != NULL) cg_log_str(&line, "accept", asked); /* who cannot give that is silent */
@@ -103,7 +152,7 @@ static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
         cg_log_str(&line, "error", cg_err_info(exchange->problem.err)->slug);
         cg_log_str(&line, "detail", exchange->problem.detail);
     }
-    if (exchange->waiter.round != NULL) log_tally(&line, &exchange->waiter.round->tally);
+    if (exchange->waiter.round != NULL) log_round(&line, exchange);
     if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
     if (exchange->cut) cg_log_str(&line, "stream", "cut");
     cg_log_u64(&line, "ms", (exchange->gateway->engine.now_us - exchange->started_us) / 1000);

@@ -18,7 +18,7 @@ enum {
     BATCH = 4096,             /* PIPE_BUF: what is written at once never mixes with another process' lines */
     GATHER_MS = 2,            /* after a write, so that a busy gateway's lines cost one write in many */
     HURRY = RING / 2,         /* no gathering with so many bytes in the ring */
-    NOTICE_MAX = 192,
+    NOTICE_MAX = 192 + CG_LOG_STAMP_MAX,
 };
 
 struct cg_log_writer {
@@ -67,11 +67,13 @@ static void lose(struct cg_log_writer *writer, uint64_t lines) {
 }
 
 static size_t make_notice(const struct cg_log_writer *writer, char text[NOTICE_MAX]) {
-    return (size_t)snprintf(
-        text, NOTICE_MAX,
-        "level=warning event=log lost=%llu lost_total=%llu msg=\"%llu lines were lost here: standard "
-        "error did not take them\"\n",
-        (unsigned long long)writer->unsaid, (unsigned long long)writer->lost, (unsigned long long)writer->unsaid);
+    size_t len = cg_log_stamp(text);
+    return len + (size_t)snprintf(
+                     text + len, NOTICE_MAX - len,
+                     "level=warning event=log lost=%llu lost_total=%llu msg=\"%llu lines were lost here: standard "
+                     "error did not take them\"\n",
+                     (unsigned long long)writer->unsaid, (unsigned long long)writer->lost,
+                     (unsigned long long)writer->unsaid);
 }
 
 /* Where they are missing: before what comes next. */

@@ -50,6 +50,7 @@ struct cg_request {
     uint32_t timeout_s;
     uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
     bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */
+    struct cg_addr peer;         /* who sent it, for the log; family NONE: unknown */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
 

@@ -1,6 +1,7 @@
 """The log when standard error is not what one hopes for: nobody reads it, it is closed, its disk is full. Nothing stops, and what is
 lost is counted and said."""
 
+import datetime
 import fcntl
 import http.client
 import os
@@ -9,7 +10,7 @@ import subprocess
 import time
 
 from conftest import BUILD, plain_mapping
-from probe import counter, wait_for
+from probe import counter, log_lines, wait_for
 
 FLOOD = 2500  # a line each: more than the smallest pipe and the ring of 256 KiB hold
 
@@ -113,3 +114,32 @@ def test_its_disk_is_full(gateway, members, tmp_path):
     wait_for(lambda: counter(gate, "log_lines_lost_total") >= 20)
     assert gate.request("/lights/status").summary["answered"] == 3
     assert gate.stop() == 0
+
+
+def test_each_line_has_its_time_and_an_exchange_tells_who_asked_for_what(gateway, members):
+    fleet = members(3)
+    mapping = plain_mapping(fleet, members=fleet.texts + ["127.9.9.9:5683"], timeout=0.5)
+    gate = gateway({"mappings": [mapping]})
+    before = time.time()
+    assert gate.request("/lights/status?a=%0Alevel=error").summary["answered"] == 3
+    assert gate.request("/nowhere/%22x%22").status == 404
+    lines = log_lines(gate)
+    stamps = [datetime.datetime.strptime(line["ts"], "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=datetime.timezone.utc) for line in lines]
+    assert stamps == sorted(stamps) and abs(stamps[-1].timestamp() - before) < 60
+    asked, refused = log_lines(gate, "exchange")
+    assert asked["path"] == "/lights/status?a=%0Alevel=error" and re.fullmatch(r"127\.0\.0\.1:[0-9]+", asked["peer"])
+    assert (asked["missing"], asked["missing_members"]) == ("1", "127.9.9.9:5683")
+    assert refused["path"].startswith("/nowhere/") and refused["status"] == "404"
+
+
+def test_the_journal_notes_the_time_itself(gateway, monkeypatch, tmp_path):
+    """JOURNAL_STREAM counts where it names the very file that standard error is."""
+    monkeypatch.setenv("JOURNAL_STREAM", "1:1")
+    assert all("ts" in line for line in log_lines(gateway({})))
+    folder = tmp_path / "gateway2"
+    folder.mkdir()
+    (folder / "castgate.log").touch()
+    info = os.stat(folder / "castgate.log")
+    monkeypatch.setenv("JOURNAL_STREAM", f"{info.st_dev}:{info.st_ino}")
+    lines = log_lines(gateway({}))
+    assert lines and not any("ts" in line for line in lines)

@@ -74,6 +74,8 @@ def test_init_state_claims_nothing(lights, group, gateway, tmp_path):
     file = settings(tmp_path / "state", (group, lights))
     done = init(tmp_path, file)
     assert done.returncode == 0 and "no key is claimed" in done.stdout and "never sent" in done.stdout
+    assert done.stdout.startswith(f"{tmp_path / 'state'}: made") and f"  lights ({lights.gateway})\n" in done.stdout
+    assert f"castgate-keys claim FILE --state {tmp_path / 'state'}" in done.stdout
     gate = gateway(file)
     reply = gate.request("/lights/status")
     detail = reply.json()["detail"]
@@ -87,7 +89,9 @@ def test_init_state_with_new_keys_claims_them(lights, group, gateway, tmp_path):
     prepared = lights.rekeyed(tmp_path / "next")
     file["security_groups"][lights.name] = {"file": str(lights.gateway), "next": str(prepared.gateway)}
     done = init(tmp_path, file, "--new-keys")
-    assert done.returncode == 0 and "claimed" in done.stdout and "never" in done.stdout
+    assert done.returncode == 0 and "claimed, as you said that they have never sent" in done.stdout
+    assert f"  lights, the next epoch's ({prepared.gateway})\n" in done.stdout
+    assert done.stdout.endswith(f"next: castgate -c {tmp_path / 'init.json'}\n")
     gate = gateway(file)
     assert answered(gate)
     file["security_groups"][lights.name] = str(prepared.gateway)

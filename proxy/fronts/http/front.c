@@ -128,6 +128,7 @@ static void take_sender(const struct pending *pending, const struct cg_http_part
 }
 
 static int convert_head(const struct pending *pending, const struct cg_http_parts *parts) {
+    parts->request->peer = *cg_http_call_peer(pending->call);
     int err = cg_from_http_head(parts);
     if (err < 0) return err;
     take_sender(pending, parts);

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -171,8 +172,27 @@ static void a_line_is_written_once(void **state) {
     assert_string_equal(text, "level=info event=once\n");
 }
 
+static size_t stamp(char to[CG_LOG_STAMP_MAX]) {
+    memcpy(to, "at=noon ", 8);
+    return 8;
+}
+
+static void test_stamp(void **state) {
+    (void)state;
+    char text[512];
+    catch_stderr();
+    cg_log_stamp_with(stamp);
+    cg_log(CG_LOG_INFO, "many", "x");
+    cg_log(CG_LOG_DEBUG, "many", "x");
+    cg_log_stamp_with(NULL);
+    cg_log(CG_LOG_INFO, "many", "x");
+    release_stderr(text, sizeof text);
+    assert_string_equal(text, "at=noon level=info event=many msg=x\nlevel=info event=many msg=x\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_stamp),
         cmocka_unit_test(plain_line),
         cmocka_unit_test(values_cannot_forge),
         cmocka_unit_test(long_values_are_cut),

@@ -54,8 +54,62 @@ static void test_a_line_has_what_became_of_each_request(void **state) {
     world_answer(world, 0, "127.1.0.3", "on");
     world_answer(world, 0, "127.1.0.4", "on");
     world_advance(world, 2 * SECOND);
-    expect_line(release_stderr(), " mapping=lamps client=house method=FETCH status=200 answered=3 failed=1 missing=4 "
-                                  "duplicates=1 rejected=1 ended_by=limit ms=2000 traceparent=00-1-2-01\n");
+    expect_line(release_stderr(),
+                " mapping=lamps client=house method=FETCH path=/lamps status=200 answered=3 failed=1 missing=4 "
+                "duplicates=1 rejected=1 missing_members=other,other,other,other ended_by=limit ms=2000 "
+                "traceparent=00-1-2-01\n");
+}
+
+static void expect_part(const char *line, const char *part) {
+    if (strstr(line, part) == NULL) fail_msg("no %s in %s", part, line);
+}
+
+static void test_a_line_says_from_where_and_to_where(void **state) {
+    struct world *world = *state;
+    struct call call;
+    char path[400] = "/nowhere/";
+    memset(path + strlen(path), 'x', 300);
+    struct cg_request *request = world_new(world, &call, path);
+    request->query = cg_slice_str("a=\"b\"");
+    assert_int_equal(cg_addr_parse(&request->peer, cg_slice_str("192.0.2.7:4711"), 0), CG_OK);
+    catch_stderr();
+    world_go(world, &call);
+    const char *line = release_stderr();
+    expect_part(line, " peer=192.0.2.7:4711 method=GET path=/nowhere/xxx");
+    expect_part(line, "xxx... status=404");
+    request = world_new(world, &call, "/nowhere");
+    request->query = cg_slice_str("a=\"b\" c=d\nlevel=error");
+    catch_stderr();
+    world_go(world, &call);
+    expect_part(release_stderr(), " path=\"/nowhere?a=\\\"b\\\" c=d\\x0alevel=error\" status=404");
+}
+
+static void test_the_first_missing_are_named(void **state) {
+    struct world *world = *state;
+    struct call call;
+    world_add_members(world, world_mapping(world, "lamps"), 12);
+    world_get(world, &call, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on");
+    catch_stderr();
+    world_advance(world, 2 * SECOND);
+    const char *line = release_stderr();
+    expect_part(line, " missing=11 ");
+    expect_part(line, ",+3 ended_by=deadline");
+    assert_null(strstr(line, "127.1.0.1,"));
+}
+
+static void test_hidden_members_are_not_named(void **state) {
+    struct world *world = *state;
+    struct call call;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->anonymise = true;
+    world_get(world, &call, "/lamps");
+    catch_stderr();
+    world_advance(world, 2 * SECOND);
+    const char *line = release_stderr();
+    expect_part(line, " missing=2 ");
+    assert_null(strstr(line, "missing_members"));
 }
 
 static void test_a_refusal_has_its_reason(void **state) {
@@ -66,8 +120,8 @@ static void test_a_refusal_has_its_reason(void **state) {
     world_go(world, &call);
     const char *line = release_stderr();
     expect_line(line, strstr(line, " client="));
-    assert_non_null(
-        strstr(line, " client=\"\" method=GET status=404 error=not-found detail=\"no mapping has this path;"));
+    assert_non_null(strstr(
+        line, " client=\"\" method=GET path=/nowhere status=404 error=not-found detail=\"no mapping has this path;"));
     assert_non_null(strstr(line, "\" ms=0\n"));
     assert_null(strstr(line, "answered="));
 }
@@ -81,8 +135,9 @@ static void test_a_client_that_leaves_has_a_line_without_status(void **state) {
     cg_gateway_abandon(world->gateway, call.ticket);
     catch_stderr();
     world_run(world);
-    expect_line(release_stderr(), " mapping=lamps client=\"\" method=GET answered=1 failed=0 missing=0 duplicates=0 "
-                                  "rejected=0 ended_by=client ms=1000\n");
+    expect_line(release_stderr(),
+                " mapping=lamps client=\"\" method=GET path=/lamps answered=1 failed=0 missing=0 duplicates=0 "
+                "rejected=0 ended_by=client ms=1000\n");
     assert_non_null(world_new(world, &unborn, "/lamps")); /* it has not even asked for anything */
     cg_gateway_abandon(world->gateway, unborn.ticket);
     catch_stderr();
@@ -100,7 +155,7 @@ static void test_each_method_has_its_name(void **state) {
         world_new(world, &call, "/nowhere")->method = method;
         catch_stderr();
         world_go(world, &call);
-        snprintf(text, sizeof text, " method=%s status=", names[method]);
+        snprintf(text, sizeof text, " method=%s path=/nowhere status=", names[method]);
         const char *line = release_stderr();
         if (strstr(line, text) == NULL) fail_msg("no %s in %s", text, line);
     }
@@ -109,6 +164,9 @@ static void test_each_method_has_its_name(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_a_line_has_what_became_of_each_request),
+        world_test(test_a_line_says_from_where_and_to_where),
+        world_test(test_the_first_missing_are_named),
+        world_test(test_hidden_members_are_not_named),
         world_test(test_a_refusal_has_its_reason),
         world_test(test_a_client_that_leaves_has_a_line_without_status),
         world_test(test_each_method_has_its_name),
