@@ -12,14 +12,16 @@ const struct cg_kind cg_kind_client_name = {.print = print_name, .json = "'type'
 
 static void read_client(struct cg_reader *reader, const struct cg_at *at, const char *name, struct cg_grant *grant) {
     if (strcmp(name, "anonymous") == 0) {
-        if (!reader->takes_anonymous) {
+        static const struct cg_at document;
+        if (!reader->takes_anonymous && !cg_is_mistaken(reader, &document, "http")) {
             cg_mistake_at(reader, at,
                           "no listener takes anonymous clients: one on loopback, or with \"insecure\": true, does");
         }
         return;
     }
     grant->client = cg_config_client_by_name(reader->config, name);
-    if (grant->client == NULL) cg_mistake_at(reader, at, "the client \"%.64s\" is not defined in \"clients\"", name);
+    if (grant->client == NULL && !cg_is_undefined_again(reader, "clients", name, at))
+        cg_mistake_at(reader, at, "the client \"%.64s\" is not defined in \"clients\"", name);
 }
 
 /* What is relayed has its method inside: "methods" may be written and bind nothing. */
@@ -51,7 +53,7 @@ static const char *read_grant(struct cg_reader *reader, const struct cg_at *at, 
     if (!json_is_string(json)) {
         if (!cg_read_object(reader, at, &cg_grant_rows, json, grant)) return NULL;
         const json_t *value = cg_read_member(at, json, "name", &child);
-        if (value == NULL) cg_mistake_at(reader, at, "needs \"name\"");
+        if (value == NULL) cg_mistake_missing(reader, at, "name", "needs \"name\"");
         name = value == NULL ? NULL : cg_read_text(reader, &child, value);
     }
     if (name == NULL) return NULL;

@@ -63,7 +63,8 @@ static void report_unknown(struct cg_reader *reader, const struct cg_at *at, con
     /* A million unknown keys are not each compared with all known ones. */
     const char *nearest = cg_mistakes_are_full(reader->mistakes) ? NULL : nearest_key(rows, at->key);
     if (nearest != NULL) {
-        cg_mistake_at(reader, at, "unknown key; did you mean \"%s\"?", nearest);
+        const struct cg_at meant = {.up = at->up, .key = nearest};
+        cg_mistake_about(reader, at, &meant, "unknown key; did you mean \"%s\"?", nearest);
         return;
     }
     char known[400];

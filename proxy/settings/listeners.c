@@ -58,7 +58,7 @@ static void read_listen_item(struct cg_reader *reader, const struct cg_at *at, c
     struct cg_at child;
     const json_t *address = cg_read_member(at, json, "address", &child);
     if (address == NULL) {
-        cg_mistake_at(reader, at, "needs \"address\"");
+        cg_mistake_missing(reader, at, "address", "needs \"address\"");
         return;
     }
     const char *text = cg_read_text(reader, &child, address);

@@ -81,6 +81,7 @@ static int build(const json_t *json, const char *folder, struct cg_config *confi
     size_t before = mistakes->count;
     cg_arena_init(&reader.scratch, SIZE_MAX, NULL);
     cg_read_document(&reader, json);
+    cg_seen_clear(&reader.undefined);
     cg_arena_fini(&reader.scratch);
     if (reader.out_of_memory) {
         cg_mistakes_fini(mistakes); /* what was found may come of the shortage: a client that is not there, say */

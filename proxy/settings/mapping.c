@@ -62,7 +62,8 @@ static void check_privacy(struct cg_reader *reader, const struct cg_draft *draft
     const struct cg_mapping *mapping = &draft->mapping;
     if (!mapping->anonymise) return;
     cg_read_member(draft->at, draft->json, "anonymise", &at);
-    if (mapping->stand_in != CG_STAND_IN_MEMBERS) cg_mistake_at(reader, &at, "needs \"stand_in\": \"members\"");
+    if (mapping->stand_in != CG_STAND_IN_MEMBERS && !cg_is_mistaken(reader, draft->at, "stand_in"))
+        cg_mistake_at(reader, &at, "needs \"stand_in\": \"members\"");
     if (mapping->security == CG_SECURITY_RELAY) {
         cg_mistake_at(reader, &at, "cannot be with \"relay\": the client must know whom it hears");
     }
@@ -77,7 +78,7 @@ static void read_name(struct cg_reader *reader, struct cg_draft *draft, struct u
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "name", &at);
     if (json == NULL) {
-        cg_mistake_at(reader, draft->at, "a mapping needs a \"name\"");
+        cg_mistake_missing(reader, draft->at, "name", "a mapping needs a \"name\"");
         return;
     }
     const char *text = cg_read_text(reader, &at, json);
@@ -207,17 +208,25 @@ void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_mapping *mapping = &draft->mapping;
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "methods", &at);
+    bool is_explained =
+        cg_is_mistaken(reader, draft->at, "security") || cg_is_mistaken(reader, draft->at, "unsafe_methods");
     bool safe_only = mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods;
     mapping->methods = safe_only ? CG_METHODS_SAFE : CG_METHODS_ALL;
     if (mapping->security == CG_SECURITY_RELAY) mapping->methods = CG_METHODS_RELAYED;
+    /* What grants may have is judged later, and then not for what is wrong here. */
+    if (is_explained) mapping->methods = CG_METHODS_ALL;
     if (json == NULL) return;
     uint32_t methods = cg_read_method_set(reader, &at, json);
-    if (safe_only && (methods & ~CG_METHODS_SAFE) != 0) {
+    if (safe_only && (methods & ~CG_METHODS_SAFE) != 0 && !is_explained) {
         cg_mistake_at(reader, &at,
                       "a plain group (\"security\": \"none\") takes GET and FETCH only, unless the mapping says "
                       "\"unsafe_methods\": true");
     }
-    if (methods != 0 && mapping->security != CG_SECURITY_RELAY) mapping->methods = methods;
+    if (cg_is_mistaken(reader, draft->at, "methods")) {
+        mapping->methods = CG_METHODS_ALL;
+    } else if (methods != 0 && mapping->security != CG_SECURITY_RELAY) {
+        mapping->methods = methods;
+    }
 }
 
 static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {

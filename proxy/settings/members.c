@@ -118,12 +118,19 @@ static void read_list(struct cg_reader *reader, const struct cg_at *at, const js
     cg_seen_clear(&unique.addresses);
 }
 
+/* That there are none follows from another mistake: in the list, in what secures the mapping, or in its keys. */
+static bool lost_members(struct cg_reader *reader, const struct cg_draft *draft) {
+    const struct cg_mapping *mapping = &draft->mapping;
+    bool has_no_keys = mapping->security == CG_SECURITY_GROUP && (mapping->keys == NULL || mapping->keys->keys == NULL);
+    return has_no_keys || cg_is_mistaken(reader, draft->at, "members") || cg_is_mistaken(reader, draft->at, "security");
+}
+
 void cg_read_members(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_mapping *mapping = &draft->mapping;
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "members", &at);
     if (mapping->security == CG_SECURITY_GROUP) {
-        if (json != NULL)
+        if (json != NULL && !cg_is_mistaken(reader, draft->at, "security"))
             cg_mistake_at(reader, &at, "the members of a secured mapping are the peers of its security group");
         cg_fill_members(mapping);
     } else if (json != NULL) {
@@ -135,7 +142,7 @@ void cg_read_members(struct cg_reader *reader, struct cg_draft *draft) {
     mapping->complete = strcmp(text, "complete") == 0;
     if (!mapping->complete && strcmp(text, "open") != 0) {
         cg_mistake_at(reader, &at, "must be \"complete\" or \"open\"");
-    } else if (mapping->complete && mapping->member_count == 0) {
+    } else if (mapping->complete && mapping->member_count == 0 && !lost_members(reader, draft)) {
         cg_mistake_at(reader, &at, "\"complete\" says that \"members\" are all of them, but there are none");
     }
 }
@@ -192,11 +199,14 @@ static void print_finish(struct cg_out *out, const struct cg_row *row, const voi
 
 const struct cg_kind cg_kind_finish = {.print = print_finish};
 
-static void check_finish(struct cg_reader *reader, const struct cg_at *at, const struct cg_mapping *mapping) {
+static void check_finish(struct cg_reader *reader, const struct cg_at *at, const struct cg_draft *draft) {
+    const struct cg_mapping *mapping = &draft->mapping;
     const struct cg_finish *finish = &mapping->finish;
-    if (finish->rule == CG_FINISH_ALL && !mapping->complete) {
+    bool is_explained = cg_is_mistaken(reader, draft->at, "membership");
+    if (finish->rule == CG_FINISH_ALL && !mapping->complete && !is_explained) {
         cg_mistake_at(reader, at, "\"all\" needs \"members\" and \"membership\": \"complete\"");
-    } else if (finish->rule == CG_FINISH_QUORUM && mapping->member_count == 0) {
+    } else if (finish->rule == CG_FINISH_QUORUM && mapping->member_count == 0 && !is_explained &&
+               !lost_members(reader, draft)) {
         cg_mistake_at(reader, at, "a quorum needs \"members\" to be a part of");
     } else if (finish->rule == CG_FINISH_COUNT && finish->count > mapping->max_answers) {
         cg_mistake_at(reader, at, "is above \"max_answers\", which is %u", (unsigned)mapping->max_answers);
@@ -214,5 +224,5 @@ void cg_read_finish(struct cg_reader *reader, struct cg_draft *draft) {
                       "must be \"all\", \"deadline\", \"quorum:0.9\" (above 0, at most 1) or \"count:12\"");
         return;
     }
-    check_finish(reader, &at, mapping);
+    check_finish(reader, &at, draft);
 }

@@ -35,8 +35,8 @@ static const char *printable_copy(struct cg_arena *arena, const char *text) {
     return copy;
 }
 
-static void CG_PRINTF(3, 0)
-    add_mistake(struct cg_mistakes *mistakes, const char *pointer, const char *format, va_list arguments) {
+static void CG_PRINTF(4, 0) add_mistake(struct cg_mistakes *mistakes, const char *pointer, const char *about,
+                                        const char *format, va_list arguments) {
     char message[MESSAGE_MAX];
     mistakes->count++;
     if (cg_mistakes_are_full(mistakes)) return;
@@ -46,6 +46,7 @@ static void CG_PRINTF(3, 0)
     *mistake = (struct cg_mistake){
         .pointer = printable_copy(&mistakes->arena, pointer),
         .message = printable_copy(&mistakes->arena, message),
+        .about = about == NULL ? NULL : printable_copy(&mistakes->arena, about),
     };
     if (mistakes->last == NULL) {
         mistakes->first = mistake;
@@ -59,7 +60,7 @@ static void CG_PRINTF(3, 0)
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    add_mistake(mistakes, pointer, format, arguments);
+    add_mistake(mistakes, pointer, NULL, format, arguments);
     va_end(arguments);
 }
 
@@ -102,8 +103,68 @@ void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char 
     va_list arguments;
     bool is_listed = !cg_mistakes_are_full(reader->mistakes); /* else the pointer is not worth its memory */
     va_start(arguments, format);
-    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "", format, arguments);
+    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "", NULL, format, arguments);
     va_end(arguments);
+}
+
+static void CG_PRINTF(4, 0) add_about(struct cg_reader *reader, const struct cg_at *at, const struct cg_at *about,
+                                      const char *format, va_list arguments) {
+    bool is_listed = !cg_mistakes_are_full(reader->mistakes);
+    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "",
+                is_listed ? pointer_text(reader, about) : NULL, format, arguments);
+}
+
+void cg_mistake_about(struct cg_reader *reader, const struct cg_at *at, const struct cg_at *about, const char *format,
+                      ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    add_about(reader, at, about, format, arguments);
+    va_end(arguments);
+}
+
+void cg_mistake_missing(struct cg_reader *reader, const struct cg_at *at, const char *key, const char *format, ...) {
+    va_list arguments;
+    struct cg_at about = {.up = at, .key = key};
+    if (cg_is_mistaken_itself(reader, at, key)) return;
+    va_start(arguments, format);
+    add_about(reader, at, &about, format, arguments);
+    va_end(arguments);
+}
+
+enum reach { ITSELF, OR_BELOW };
+
+static bool is_at(const char *pointer, const char *place, enum reach reach) {
+    size_t len = strlen(place);
+    if (pointer == NULL || strncmp(pointer, place, len) != 0) return false;
+    return pointer[len] == '\0' || (reach == OR_BELOW && pointer[len] == '/');
+}
+
+static bool list_has(const struct cg_mistakes *mistakes, const char *place, enum reach reach) {
+    for (const struct cg_mistake *it = mistakes->first; it != NULL; it = it->next) {
+        if (is_at(it->pointer, place, reach) || is_at(it->about, place, ITSELF)) return true;
+    }
+    return false;
+}
+
+/* Costs nothing as long as all is well, and is bounded by how many mistakes are listed. */
+static bool has_mistake(struct cg_reader *reader, const struct cg_at *at, const char *key, enum reach reach) {
+    if (reader->mistakes->first == NULL) return false;
+    const struct cg_at child = {.up = at, .key = key};
+    struct cg_buf place;
+    cg_buf_init(&place, POINTER_MAX);
+    put_pointer(&place, &child);
+    cg_buf_put_u8(&place, 0);
+    bool found = !place.failed && list_has(reader->mistakes, (const char *)place.data, reach);
+    cg_buf_fini(&place);
+    return found;
+}
+
+bool cg_is_mistaken(struct cg_reader *reader, const struct cg_at *at, const char *key) {
+    return has_mistake(reader, at, key, OR_BELOW);
+}
+
+bool cg_is_mistaken_itself(struct cg_reader *reader, const struct cg_at *at, const char *key) {
+    return has_mistake(reader, at, key, ITSELF);
 }
 
 const json_t *cg_read_member(const struct cg_at *up, const json_t *object, const char *key, struct cg_at *at) {
@@ -238,3 +299,15 @@ const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struc
 }
 
 void cg_seen_clear(struct cg_seen **set) { HASH_CLEAR(hh, *set); }
+
+bool cg_is_undefined_again(struct cg_reader *reader, const char *section, const char *name, const struct cg_at *at) {
+    static const struct cg_at document;
+    struct cg_buf key;
+    if (cg_is_mistaken_itself(reader, &document, section)) return true;
+    cg_buf_init(&key, 0);
+    cg_buf_printf(&key, "%s/%s", section, name);
+    if (key.failed) reader->out_of_memory = true;
+    bool again = cg_seen_before(reader, &reader->undefined, cg_buf_slice(&key), at) != NULL;
+    cg_buf_fini(&key);
+    return again;
+}

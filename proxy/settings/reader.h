@@ -20,12 +20,26 @@ struct cg_reader {
     const char *folder;
     struct cg_arena scratch; /* until the end of reading */
     bool out_of_memory;
-    bool takes_anonymous; /* a data listener does */
+    bool takes_anonymous;      /* a data listener does */
+    struct cg_seen *undefined; /* names of clients and security groups that are not there, each told of once */
 };
 
 struct cg_row;
 
 void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char *format, ...) CG_PRINTF(3, 4);
+
+/* One whose cause is another key than the one that it is told at: `about` is misspelt or missing there. */
+void cg_mistake_about(struct cg_reader *reader, const struct cg_at *at, const struct cg_at *about, const char *format,
+                      ...) CG_PRINTF(4, 5);
+/* A key that the object at `at` needs: said unless its absence is explained, by a key that is misspelt. */
+void cg_mistake_missing(struct cg_reader *reader, const struct cg_at *at, const char *key, const char *format, ...)
+    CG_PRINTF(4, 5);
+
+/* Whether something was found wrong with that key of the object at `at`, or below it; it may be missing or misspelt.
+ * What rests on it would only be told as a mistake of its own because of that. */
+bool cg_is_mistaken(struct cg_reader *reader, const struct cg_at *at, const char *key);
+/* The same, but for what is below. */
+bool cg_is_mistaken_itself(struct cg_reader *reader, const struct cg_at *at, const char *key);
 
 /* The value of `key`, with its place in *at; NULL when absent. *at borrows `up` and `key`. */
 const json_t *cg_read_member(const struct cg_at *up, const json_t *object, const char *key, struct cg_at *at);
@@ -52,6 +66,10 @@ void *cg_keep_array(struct cg_reader *reader, size_t count, size_t size);
 struct cg_seen;
 const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struct cg_slice key, const struct cg_at *at);
 void cg_seen_clear(struct cg_seen **set);
+
+/* True: that it is not in that section of the document was told before, or follows from what is wrong with the whole
+ * section. */
+bool cg_is_undefined_again(struct cg_reader *reader, const char *section, const char *name, const struct cg_at *at);
 
 /* The sections. `json` is NULL when the file has none. */
 void cg_read_document(struct cg_reader *reader, const json_t *json);

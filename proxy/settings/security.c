@@ -64,7 +64,7 @@ static void read_entry(struct cg_reader *reader, const struct cg_at *at, const j
     if (!cg_read_object(reader, at, &cg_security_group_rows, json, entry)) return;
     const json_t *file = cg_read_member(at, json, "file", &child);
     if (file == NULL) {
-        cg_mistake_at(reader, at, "needs \"file\", the security group file in use");
+        cg_mistake_missing(reader, at, "file", "needs \"file\", the security group file in use");
     } else {
         entry->keys = read_keys(reader, &child, file, &entry->file, CG_GROUP_FILE_MEMBER);
     }
@@ -161,6 +161,7 @@ static void read_check_signature(struct cg_reader *reader, struct cg_draft *draf
     if (json == NULL || json_is_null(json)) return;
     struct cg_mapping *mapping = &draft->mapping;
     if (mapping->security != CG_SECURITY_RELAY) {
+        if (cg_is_mistaken(reader, draft->at, "security")) return;
         cg_mistake_at(reader, &at, "only a mapping with \"security\": \"relay\" checks signatures of others");
         return;
     }
@@ -173,8 +174,8 @@ void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "security", &at);
     if (json == NULL) {
-        cg_mistake_at(reader, draft->at,
-                      "a mapping needs \"security\": a security group's name, or \"none\" written out");
+        cg_mistake_missing(reader, draft->at, "security",
+                           "a mapping needs \"security\": a security group's name, or \"none\" written out");
         return;
     }
     const char *text = cg_read_text(reader, &at, json);
@@ -184,7 +185,7 @@ void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
     } else if (strcmp(text, "none") != 0) {
         mapping->security = CG_SECURITY_GROUP;
         mapping->keys = find_group(reader->config, text);
-        if (mapping->keys == NULL) {
+        if (mapping->keys == NULL && !cg_is_undefined_again(reader, "security_groups", text, &at)) {
             cg_mistake_at(reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", text);
         }
     }

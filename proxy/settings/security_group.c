@@ -45,7 +45,7 @@ static enum cg_group_file private_kind_of(const json_t *json) {
 static const json_t *must_have(struct cg_group_reader *r, const struct cg_at *up, const json_t *object, const char *key,
                                struct cg_at *at) {
     const json_t *json = cg_read_member(up, object, key, at);
-    if (json == NULL) cg_mistake_at(&r->reader, up, "needs \"%s\"", key);
+    if (json == NULL) cg_mistake_missing(&r->reader, up, key, "needs \"%s\"", key);
     return json;
 }
 

@@ -14,6 +14,7 @@ struct cg_mistake {
     const struct cg_mistake *next;
     const char *pointer; /* "/mappings/0/group"; "": the whole file, which the message does not name */
     const char *message; /* what to change; one line of printable text */
+    const char *about;   /* the key that is meant or missing, where that is not what `pointer` leads to; else NULL */
 };
 
 struct cg_mistakes {

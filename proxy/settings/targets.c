@@ -67,7 +67,7 @@ static void read_target(struct cg_reader *reader, const struct cg_at *at, const 
     if (group != NULL) {
         read_group(reader, &child, group, target);
     } else if (json_object_get(json, "next_hop") == NULL) {
-        cg_mistake_at(reader, at, "needs \"group\"");
+        cg_mistake_missing(reader, at, "group", "needs \"group\"");
     }
 }
 
@@ -109,7 +109,8 @@ void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at group_at, at;
     const json_t *group = cg_read_member(draft->at, draft->json, "group", &group_at);
     const json_t *targets = cg_read_member(draft->at, draft->json, "targets", &at);
-    if (group == NULL && targets == NULL) cg_mistake_at(reader, draft->at, "a mapping needs \"group\" or \"targets\"");
+    if (group == NULL && targets == NULL && !cg_is_mistaken(reader, draft->at, "targets"))
+        cg_mistake_missing(reader, draft->at, "group", "a mapping needs \"group\" or \"targets\"");
     if (group != NULL && targets != NULL) cg_mistake_at(reader, &at, "\"group\" or \"targets\", not both");
     if (targets != NULL) read_list(reader, &at, targets, draft);
     if (group == NULL) return;

@@ -504,8 +504,70 @@ static void a_document_may_end_anywhere(void **state) {
     (void)settings_of(document);
 }
 
+/* What follows from a mistake is not told as well: whoever mends the cause has mended all of it. */
+static void a_cause_is_told_once(void **state) {
+    (void)state;
+#define WITH(more)                                                                                                     \
+    "{'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['anonymous']" more "}]}"
+    static const struct {
+        const char *document, *pointer;
+    } table[] = {
+        {"{'http':7,'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['anonymous']}]}",
+         "/http"},
+        {"{'http':{'listen':['x']},'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':["
+         "'anonymous']}]}",
+         "/http/listen/0"},
+        {"{'clientz':{},'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['a','b']}]}",
+         "/clientz"},
+        {"{'clients':[],'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['a','b']}]}",
+         "/clients"},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['a']},"
+         "{'name':'n','group':'coap://224.0.1.188','security':'none','clients':['a']}]}",
+         "/mappings/0/clients/0"},
+        {"{'security_groups':7,'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'g','membership':"
+         "'complete'}]}",
+         "/security_groups"},
+        {"{'security_groups':{'g':'/nowhere'},'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'g',"
+         "'membership':'complete','finish':'quorum:0.5'}]}",
+         "/security_groups/g"},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'g','members':['127.1.0.1'],'membership':"
+         "'complete','finish':'all'}]}",
+         "/mappings/0/security"},
+        {"{'mappings':[{'nam':'m','group':'coap://224.0.1.187','security':'none'}]}", "/mappings/0/nam"},
+        {"{'mappings':[{'name':'m','grup':'coap://224.0.1.187','security':'none'}]}", "/mappings/0/grup"},
+        {"{'mappings':[{'name':'m','target':[],'security':'none'}]}", "/mappings/0/target"},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','securty':'none','methods':['PUT']}]}",
+         "/mappings/0/securty"},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','methods':['PUT']}]}", "/mappings/0"},
+        {"{'mappings':[{'name':'m','group':'coap://"
+         "224.0.1.187','security':7,'methods':['GET','PUT'],'clients':[{'name':"
+         "'anonymous','methods':['GET']}]}]}",
+         "/mappings/0/security"},
+        {WITH(",'unsafe_methods':7,'methods':['GET','PUT']"), "/mappings/0/unsafe_methods"},
+        {WITH(",'methods':['GETT']"), "/mappings/0/methods/0"},
+        {WITH(",'members':7,'membership':'complete','finish':'all'"), "/mappings/0/members"},
+        {WITH(",'members':['x'],'membership':'complete','finish':'quorum:0.5'"), "/mappings/0/members/0"},
+        {WITH(",'members':['127.1.0.1'],'membership':7,'finish':'all'"), "/mappings/0/membership"},
+        {WITH(",'membership':'complete','finish':'all'"), "/mappings/0/membership"},
+        {WITH(",'anonymise':true,'stand_in':7"), "/mappings/0/stand_in"},
+    };
+#undef WITH
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        struct cg_config *config;
+        struct cg_mistakes mistakes;
+        cg_mistakes_init(&mistakes);
+        assert_int_equal(parse_quoted(table[i].document, &config, &mistakes), CG_E_FORMAT);
+        for (const struct cg_mistake *it = mistakes.first; mistakes.count != 1 && it != NULL; it = it->next)
+            print_message("%s: %s: %s\n", table[i].document, it->pointer, it->message);
+        assert_int_equal(mistakes.count, 1);
+        assert_string_equal(mistakes.first->pointer, table[i].pointer);
+        cg_mistakes_fini(&mistakes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_cause_is_told_once),
         settings_test(text_that_is_no_document),
         settings_test(keys_and_kinds),
         settings_test(numbers_and_sections),
