@@ -11,7 +11,7 @@
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "app/state.h"
-#include "app/trial.h"
+#include "app/rehearsal.h"
 #include "base/check.h"
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
@@ -38,7 +38,7 @@ static bool try_settings(const struct command *command, struct cg_config *config
     struct cg_mistakes mistakes, warnings;
     cg_mistakes_init(&mistakes);
     cg_mistakes_init(&warnings);
-    int err = cg_trial_run(config, &mistakes);
+    int err = cg_rehearse(config, &mistakes);
     if (err < 0) cg_settings_print_mistakes(command->file, err, &mistakes);
     cg_settings_warnings(config, &warnings);
     cg_settings_print_warnings(command->file, &warnings);

@@ -1,6 +1,6 @@
 /* A start's checks without the start. The hard thing: to use the very functions that a start uses, or the two would
  * come to disagree. */
-#include "app/trial.h"
+#include "app/rehearsal.h"
 
 #include <stdio.h>
 
@@ -51,7 +51,7 @@ static int try_tls(const struct cg_tls_settings *settings, bool key_may_be_share
     return note(mistakes, err, pointer, &problem);
 }
 
-int cg_trial_run(struct cg_config *config, struct cg_mistakes *mistakes) {
+int cg_rehearse(struct cg_config *config, struct cg_mistakes *mistakes) {
     size_t before = mistakes->count;
     bool shared = config->key_files_may_be_shared;
     int err = try_plugins(config, mistakes);
