@@ -27,12 +27,10 @@ enum cg_key_state cg_claims_judge(const struct cg_store_look *look) {
 const char *cg_claims_reason(enum cg_key_state state) {
     switch (state) {
     case CG_KEY_UNCLAIMED:
-        return "its key is not claimed: castgate-keys claim, if it has never sent from here or anywhere; else a rekey "
-               "or "
-               "a new Sender ID";
-    case CG_KEY_SPENT:
-        return "its key is spent, because the state folder is or was a copy: rekey the group or take a new Sender ID";
-    case CG_KEY_EXHAUSTED: return "its key has no sequence numbers left: rekey the group or take a new Sender ID";
+        return "its key is not claimed: castgate-keys claim, if it has never sent from here or anywhere; "
+               "else " CG_STORE_WAYS_OUT;
+    case CG_KEY_SPENT: return "its key is spent, because the state folder is or was a copy: " CG_STORE_WAYS_OUT;
+    case CG_KEY_EXHAUSTED: return "its key has no sequence numbers left: " CG_STORE_WAYS_OUT;
     case CG_KEY_SENDS:
     case CG_KEY_UNKNOWN: break;
     }
