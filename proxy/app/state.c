@@ -61,10 +61,9 @@ static void list_keys(const struct cg_config *config) {
 static void tell_unclaimed(const struct cg_config *config) {
     puts("no key is claimed; without that none of these sends:");
     list_keys(config);
-    printf(
-        "next, for each key that has never sent, here or anywhere: castgate-keys claim FILE --state %s\n"
-        "(all at once: --init-state --new-keys instead of --init-state); other keys need a rekey or a new Sender ID\n",
-        config->state);
+    printf("next, for each key that has never sent, here or anywhere: castgate-keys claim FILE --state %s\n"
+           "(all at once: --init-state --new-keys instead of --init-state); of others " CG_STORE_WAYS_OUT "\n",
+           config->state);
 }
 
 static void tell_claimed(const struct cg_config *config, const char *file) {
