@@ -1,8 +1,10 @@
 /* The gateway's own description. The hard thing is to say no more than the client may know: a mapping that it could not
- * use, or that another one hides from its Host, is not there. */
+ * use, or that another one hides from its Host, is not there. And as there may be 100 000 of them, it is made in parts.
+ */
 #include "model/links.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "model/access.h"
 #include "model/forward.h"
@@ -31,6 +33,15 @@ struct filters {
     struct cg_buf text; /* what the slices point to */
     struct filter list[FILTERS_MAX];
     size_t count;
+};
+
+struct cg_links {
+    const struct cg_config *config;
+    const struct cg_request *request;
+    struct filters filters;
+    struct cg_buf text;
+    size_t next;   /* mapping to be looked at */
+    bool forwards; /* one of those until now is open to the forward proxy */
 };
 
 /* ---- Filters ---- */
@@ -136,37 +147,56 @@ static bool is_reachable(const struct cg_config *config, const struct cg_mapping
     return cg_mapping_find(config, host, cg_slice_str(path), &rest) == mapping;
 }
 
-static void put_links(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
-                      const struct filters *filters) {
-    bool forwards = false;
-    for (size_t i = 0; i < config->mapping_count && !to->failed; i++) {
-        const struct cg_mapping *mapping = &config->mappings[i];
-        if (!cg_access_may_see(mapping, request)) continue;
-        forwards = forwards || cg_forward_is_open(mapping);
-        if (is_reachable(config, mapping, request->host)) put_mapping(to, mapping, filters);
-    }
-    if (forwards) put_forward_proxy(to, filters);
+static void look_at(struct cg_links *links, const struct cg_mapping *mapping) {
+    if (!cg_access_may_see(mapping, links->request)) return;
+    links->forwards = links->forwards || cg_forward_is_open(mapping);
+    if (is_reachable(links->config, mapping, links->request->host)) put_mapping(&links->text, mapping, &links->filters);
 }
 
-int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
-                  struct cg_problem *problem) {
-    struct filters filters = {.count = 0};
-    struct cg_buf links;
-    cg_buf_init(&filters.text, 0);
-    cg_buf_init(&links, CG_LINKS_MAX);
-    int err = parse_filters(&filters, request->query, problem);
-    if (err < 0) goto out;
-    put_links(&links, config, request, &filters);
-    err = cg_buf_error(&links);
-    if (err == CG_E_TOO_BIG) {
-        cg_problem_set(problem, err, "too many mappings for one reply; ask for less, as with ?href=/a*");
-        goto out;
+/* ---- A list, from its beginning to its end ---- */
+
+struct cg_links *cg_links_begin(const struct cg_config *config, const struct cg_request *request,
+                                struct cg_problem *problem) {
+    struct cg_links *links = calloc(1, sizeof *links);
+    if (links == NULL) {
+        cg_problem_no_memory(problem);
+        return NULL;
     }
-    cg_buf_put_slice(to, cg_buf_slice(&links));
+    links->config = config;
+    links->request = request;
+    cg_buf_init(&links->filters.text, 0);
+    cg_buf_init(&links->text, CG_LINKS_MAX);
+    if (parse_filters(&links->filters, request->query, problem) == CG_OK) return links;
+    cg_links_free(links);
+    return NULL;
+}
+
+bool cg_links_go_on(struct cg_links *links, size_t mappings) {
+    const struct cg_config *config = links->config;
+    for (; mappings > 0 && links->next < config->mapping_count && !links->text.failed; mappings--)
+        look_at(links, &config->mappings[links->next++]);
+    return links->next < config->mapping_count && !links->text.failed;
+}
+
+static int hand_over(struct cg_links *links, struct cg_buf *to, struct cg_problem *problem) {
+    if (links->forwards) put_forward_proxy(&links->text, &links->filters);
+    int err = cg_buf_error(&links->text);
+    if (err == CG_E_TOO_BIG)
+        return cg_problem_set(problem, err, "too many mappings for one reply; ask for less, as with ?href=/a*");
+    cg_buf_put_slice(to, cg_buf_slice(&links->text));
     if (err == CG_OK) err = cg_buf_error(to);
-    if (err < 0) cg_problem_no_memory(problem);
-out:
-    cg_buf_fini(&filters.text);
-    cg_buf_fini(&links);
+    return err < 0 ? cg_problem_no_memory(problem) : CG_OK;
+}
+
+int cg_links_end(struct cg_links *links, struct cg_buf *to, struct cg_problem *problem) {
+    int err = hand_over(links, to, problem);
+    cg_links_free(links);
     return err;
+}
+
+void cg_links_free(struct cg_links *links) {
+    if (links == NULL) return;
+    cg_buf_fini(&links->filters.text);
+    cg_buf_fini(&links->text);
+    free(links);
 }

@@ -6,11 +6,19 @@
 
 #define CG_LINKS_MAX ((size_t)1 << 20) /* bytes of a reply */
 
-/* Appends application/link-format to `to`. Of the request it takes client, may_be_anonymous, host and query: each of
- * its arguments is a filter (RFC 6690 §4.1: NAME=VALUE, VALUE perhaps with '*' at its end), and what passes all of them
- * is told; nothing may be left. CG_E_BAD_URI for a query that is malformed, CG_E_TOO_BIG above CG_LINKS_MAX,
- * CG_E_NO_MEMORY, with their problem. */
-int cg_links_emit(struct cg_buf *to, const struct cg_config *config, const struct cg_request *request,
-                  struct cg_problem *problem) CG_MUST_CHECK;
+struct cg_links;
+
+/* Begins a list in application/link-format. Of the request it takes client, may_be_anonymous, is_remote, host and
+ * query: each of its arguments is a filter (RFC 6690 §4.1: NAME=VALUE, VALUE perhaps with '*' at its end), and what
+ * passes all of them is told; nothing may be left. `config` and `request` outlive it. NULL with *problem: CG_E_BAD_URI
+ * for a query that is malformed, CG_E_NO_MEMORY. */
+struct cg_links *cg_links_begin(const struct cg_config *config, const struct cg_request *request,
+                                struct cg_problem *problem) CG_MUST_CHECK;
+/* Looks at so many mappings more. True: there are others. */
+bool cg_links_go_on(struct cg_links *links, size_t mappings);
+/* Appends the list to `to`, and frees it in any case. CG_E_TOO_BIG above CG_LINKS_MAX, CG_E_NO_MEMORY, with *problem.
+ */
+int cg_links_end(struct cg_links *links, struct cg_buf *to, struct cg_problem *problem) CG_MUST_CHECK;
+void cg_links_free(struct cg_links *links); /* NULL is fine */
 
 #endif

@@ -133,8 +133,11 @@ static void check_links(struct cg_request *request) {
     request->may_be_anonymous = true;
     struct cg_problem problem = {0};
     cg_buf_init(&links, 0);
-    int err = cg_links_emit(&links, config(), request, &problem);
-    CG_CHECK(err == CG_OK || err == CG_E_BAD_URI);
+    struct cg_links *under_way = cg_links_begin(config(), request, &problem);
+    CG_CHECK(under_way != NULL || problem.err == CG_E_BAD_URI);
+    if (under_way == NULL) return;
+    while (cg_links_go_on(under_way, 1)) continue;
+    CG_CHECK(cg_links_end(under_way, &links, &problem) == CG_OK);
     cg_buf_fini(&links);
 }
 

@@ -11,10 +11,12 @@
 #include <sodium.h>
 
 #include "base/check.h"
+#include "base/container.h"
 #include "base/html.h"
 #include "base/text.h"
 #include "fronts/http/accept.h"
 #include "fronts/http/allow.h"
+#include "fronts/http/discovery.h"
 #include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
 #include "fronts/http/navigation.h"
@@ -22,7 +24,6 @@
 #include "fronts/http/origin.h"
 #include "io/loop.h"
 #include "model/access.h"
-#include "model/links.h"
 #include "model/route.h"
 #include "reply/fields.h"
 #include "reply/reply.h"
@@ -36,6 +37,7 @@ struct cg_front_http {
     struct cg_http_server *server;
     struct cg_gateway *gateway;
     const struct cg_encoder_list *encoders;
+    struct cg_discovery *discovery;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -44,6 +46,7 @@ struct pending {
     struct cg_front_http *front;
     struct cg_http_call *call;
     struct cg_ticket ticket;
+    struct cg_listing listing; /* where it asks what there is, and that is long */
 };
 
 /* ---- Who sends it ---- */
@@ -160,22 +163,40 @@ static int convert_rest(const struct cg_http_parts *parts, const struct castgate
     return cg_from_http_rest(&rest, mapping, encoder) < 0 ? refuse_wrong(parts, &wrong) : CG_OK;
 }
 
-/* Needs no exchange, so its own is given up. */
-static int reply_links(struct pending *pending, struct cg_problem *problem) {
+/* Needs no exchange, so its own is given up. Frees the links. */
+static int reply_links(struct pending *pending, struct cg_links *links, struct cg_problem *problem) {
     struct cg_gateway *gateway = pending->front->gateway;
     const struct cg_http_header headers[] = {{"Castgate-Exchange", cg_gateway_exchange_id(gateway, pending->ticket)}};
     const struct cg_http_head head = {
         .status = 200, .content_type = "application/link-format", .headers = headers, .header_count = 1};
     struct cg_buf body;
     cg_buf_init(&body, 0);
-    int err = cg_links_emit(&body, cg_gateway_exchange_config(gateway, pending->ticket),
-                            cg_gateway_request(gateway, pending->ticket), problem);
+    int err = cg_links_end(links, &body, problem);
     if (err < 0) {
         cg_buf_fini(&body);
         return err;
     }
     cg_http_call_reply_bytes(pending->call, &head, &body);
     cg_gateway_abandon(gateway, pending->ticket);
+    return CG_OK;
+}
+
+static void refuse(struct pending *pending, const struct cg_problem *problem);
+
+static void on_listed(struct cg_listing *listing) {
+    struct pending *pending = CG_CONTAINER(listing, struct pending, listing);
+    struct cg_problem problem = {0};
+    if (reply_links(pending, listing->links, &problem) < 0) refuse(pending, &problem);
+}
+
+static int discover(struct pending *pending, struct cg_problem *problem) {
+    struct cg_gateway *gateway = pending->front->gateway;
+    struct cg_links *links = cg_links_begin(cg_gateway_exchange_config(gateway, pending->ticket),
+                                            cg_gateway_request(gateway, pending->ticket), problem);
+    if (links == NULL) return problem->err;
+    if (!cg_links_go_on(links, CG_DISCOVERY_A_TURN)) return reply_links(pending, links, problem);
+    pending->listing = (struct cg_listing){.links = links, .done = on_listed};
+    cg_discovery_add(pending->front->discovery, &pending->listing);
     return CG_OK;
 }
 
@@ -240,7 +261,7 @@ static int set_off(struct pending *pending, struct cg_problem *problem) {
     if (cg_http_is_options(parts.message)) return reply_options(pending, &parts);
     err = convert_rest(&parts, &encoder);
     if (err < 0) return err;
-    if (parts.request->discovery) return reply_links(pending, problem);
+    if (parts.request->discovery) return discover(pending, problem);
     if (!has_ended(pending, encoder)) return start(pending, encoder, problem);
     reply_nothing(pending, NULL, 0);
     return CG_OK;
@@ -336,6 +357,7 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     struct cg_front_http *front = ctx;
     struct pending *pending = cg_http_call_ctx(call);
     if (pending == NULL) return;
+    cg_discovery_drop(&pending->listing);
     cg_gateway_abandon(front->gateway, pending->ticket);
     free(pending);
 }
@@ -449,8 +471,9 @@ static unsigned connection_limit(const struct cg_config *config) {
 struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
                                          const struct cg_encoder_list *encoders, struct cg_problem *problem) {
     struct cg_front_http *front = calloc(1, sizeof *front);
-    if (front == NULL) {
+    if (front == NULL || (front->discovery = cg_discovery_open(uv)) == NULL) {
         cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the HTTP front");
+        free(front);
         return NULL;
     }
     const struct cg_config *config = cg_gateway_config(gateway);
@@ -465,6 +488,7 @@ struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gatew
     };
     front->server = cg_http_server_open(uv, &options, problem);
     if (front->server == NULL) {
+        cg_discovery_close(front->discovery);
         free(front);
         return NULL;
     }
@@ -484,6 +508,7 @@ size_t cg_front_http_connections(const struct cg_front_http *front) {
 
 static void on_server_closed(void *ctx) {
     struct cg_front_http *front = ctx;
+    cg_discovery_close(front->discovery);
     if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
     free(front);
 }
