@@ -105,6 +105,9 @@ static void log_peer(struct cg_log_line *line, const struct cg_request *request)
     if (request->peer.family == CG_FAMILY_NONE) return;
     cg_addr_emit(&request->peer, text);
     cg_log_str(line, "peer", text);
+    if (request->from.family == CG_FAMILY_NONE || cg_addr_same_host(&request->from, &request->peer)) return;
+    cg_addr_emit_ip(&request->from, text); /* a trusted proxy says so */
+    cg_log_str(line, "forwarded_for", text);
 }
 
 /* The first of them, by name. */

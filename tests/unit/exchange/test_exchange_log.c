@@ -77,6 +77,13 @@ static void test_a_line_says_from_where_and_to_where(void **state) {
     const char *line = release_stderr();
     expect_part(line, " peer=192.0.2.7:4711 method=GET path=/nowhere/xxx");
     expect_part(line, "xxx... status=404");
+    assert_null(strstr(line, "forwarded_for"));
+    request = world_new(world, &call, "/nowhere");
+    assert_int_equal(cg_addr_parse(&request->peer, cg_slice_str("192.0.2.7:4711"), 0), CG_OK);
+    assert_int_equal(cg_addr_parse_ip(&request->from, cg_slice_str("2001:db8::17")), CG_OK);
+    catch_stderr();
+    world_go(world, &call);
+    expect_part(release_stderr(), " peer=192.0.2.7:4711 forwarded_for=2001:db8::17 method=GET");
     request = world_new(world, &call, "/nowhere");
     request->query = cg_slice_str("a=\"b\" c=d\nlevel=error");
     catch_stderr();
