@@ -346,7 +346,9 @@ static enum cg_waiter_patience patience_of(const struct cg_exchange *exchange) {
 
 static void give_up_waiting(struct cg_exchange *exchange) {
     struct cg_problem problem = {0};
-    cg_problem_set(&problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+    cg_problem_set(&problem, CG_E_STOPPING, "%s",
+                   exchange->gateway->stopping ? "the gateway is stopping; try another or later"
+                                               : "it was ended before the request's turn came");
     cg_casts_give_up(exchange->waiter.round, &problem);
 }
 

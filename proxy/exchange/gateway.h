@@ -54,7 +54,7 @@ void cg_gateway_refuse(struct cg_gateway *gateway, struct cg_ticket ticket, cons
 /* The client left: its sink tells nobody anything more. A stale ticket is ignored. */
 void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
 
-/* It ends now, with the answers it has (ended_by "deadline"); what was not sent yet is refused. A stale ticket is
+/* It ends now, with the answers it has (ended_by "limit"); what was not sent yet is refused. A stale ticket is
  * ignored. */
 void cg_gateway_finish(struct cg_gateway *gateway, struct cg_ticket ticket);
 

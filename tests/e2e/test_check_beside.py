@@ -119,17 +119,19 @@ def order(**more):
 
 
 def test_who_leaves_ends_it(gateway, group):
-    gate = ready(gateway({"mappings": [silent_mapping(group, timeout=50)]}))
+    gate = ready(gateway({"group": {"interface": "lo", "nstart": 100}, "mappings": [silent_mapping(group, timeout=50)]}))
     for _ in range(10):
         with connect(gate) as one:
             one.sendall(order())
     wait_for(lambda: running(gate) == 0)
     time.sleep(0.5)  # what comes a moment later is waited for, too
+    sent = counter(gate, "sent_total", "silent")
     with connect(gate) as one:
         one.sendall(order())
-        wait_for(lambda: running(gate) == 1)
+        wait_for(lambda: counter(gate, "sent_total", "silent") == sent + 1)
         one.shutdown(socket.SHUT_WR)
-        assert json.loads(one.recv(65536))["ended_by"] == "deadline"
+        told = json.loads(one.recv(65536))
+        assert told["ended_by"] == "limit", told
 
 
 def test_four_at_once(gateway, group):
