@@ -536,10 +536,10 @@ def test_relay_passes_bytes_R3_R18(group, gateway, endpoint):
 
 # --- when numbers cannot be had: 503, never plain
 
-def refused(gate, tap, word):
+def refused(gate, tap, word, slug="store-unavailable"):
     """503 with this word in its detail, and nothing on the wire."""
     before = len(tap.datagrams(0.05))
-    problem = check_problem(gate.request("/lights/status"), 503, "store-unavailable")
+    problem = check_problem(gate.request("/lights/status"), 503, slug)
     assert word in problem["detail"], problem
     assert len(tap.datagrams(0.2)) == before
 
@@ -566,7 +566,7 @@ def test_no_state_folder(stateless, tmp_path):
 
 def test_a_key_that_is_not_claimed(stateless, tmp_path):
     gate, keys, state, tap = stateless(lambda keys: make_state(tmp_path / "state"))
-    refused(gate, tap, "claim")
+    refused(gate, tap, "claim", "key-cannot-send")
     Keys.run("claim", keys.gateway, "--state", state)
     verified(gate.get_json("/lights/status"), 2)
 
@@ -577,8 +577,8 @@ def test_a_copied_state_folder(stateless, tmp_path):
         return tmp_path / "state"
 
     gate, keys, state, tap = stateless(copied)
-    refused(gate, tap, "copy")
-    refused(gate, tap, "copy")
+    refused(gate, tap, "copy", "key-cannot-send")
+    refused(gate, tap, "copy", "key-cannot-send")
 
 
 def test_a_backup_does_not_send(stateless, tmp_path):
@@ -592,7 +592,7 @@ def test_a_backup_does_not_send(stateless, tmp_path):
         return tmp_path / "state"
 
     gate, keys, state, tap = stateless(restored)
-    refused(gate, tap, "copy")
+    refused(gate, tap, "copy", "key-cannot-send")
 
 
 def test_another_gateway_has_the_folder(stateless, tmp_path, gateway, group):
