@@ -110,10 +110,11 @@ const struct castgate_plugin castgate_plugin = {.major = MAJOR, .minor = MINOR, 
 FITTING = {"MEDIA_TYPE": '"text/x"', "OPERATIONS": ".encode = encode", "MAJOR": "CASTGATE_PLUGIN_MAJOR",
            "MINOR": "CASTGATE_PLUGIN_MINOR", "KIND": "CASTGATE_ENCODER", "SIZE": "sizeof(struct castgate_plugin)",
            "NAME": '"x"', "OPS": "&encoder"}
+MINOR = int(re.search(r"CASTGATE_PLUGIN_MINOR +(\d+)", (TOP / "proxy/include/castgate/plugin.h").read_text()).group(1))
 MISFITS = {
-    "major": ({"MAJOR": "1"}, "it is built for version 1.3 of the plugin interface, this castgate has 0.3"),
-    "minor": ({"MINOR": "CASTGATE_PLUGIN_MINOR + 1"}, "it is built for version 0.4 of the plugin interface"),
-    "older": ({"MINOR": "CASTGATE_PLUGIN_MINOR - 1"}, "it is built for version 0.2 of the plugin interface"),
+    "major": ({"MAJOR": "1"}, f"it is built for version 1.{MINOR} of the plugin interface, this castgate has 0.{MINOR}"),
+    "minor": ({"MINOR": "CASTGATE_PLUGIN_MINOR + 1"}, f"it is built for version 0.{MINOR + 1} of the plugin interface"),
+    "older": ({"MINOR": "CASTGATE_PLUGIN_MINOR - 1"}, f"it is built for version 0.{MINOR - 1} of the plugin interface"),
     "size": ({"SIZE": "sizeof(struct castgate_plugin) + 8"}, "its struct castgate_plugin has "),
     "kind": ({"KIND": "7"}, "it is of kind 7; only encoders (1) are loaded"),
     "no-name": ({"NAME": "0"}, "its name must be"),
