@@ -280,7 +280,7 @@ def test_thousand_idle_streams(gateway, members):
     count, most = 1000, 400_000 if SANITIZED else 100_000
     with open_files(4096):
         fleet = members(2, "--delay", "25000:25000")
-        quick = plain_mapping(fleet, name="quick", timeout=1, finish="deadline")
+        quick = plain_mapping(fleet, name="quick", timeout=1, finish="deadline", silence="204")
         settings = crowd(fleet, timeout=20, finish="deadline", max_timeout=60)
         settings["mappings"].append(quick)
         one = gateway({**settings, "limits": {"exchanges": 2000, "exchanges_per_client": 2000}})
