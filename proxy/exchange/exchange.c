@@ -17,13 +17,11 @@
 #include "exchange/withdraw.h"
 
 #include "base/container.h"
-#include "base/log.h"
 #include "model/access.h"
 #include "model/route.h"
 #include "model/stand_in.h"
 #include "rounds/casts.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -79,90 +77,6 @@ void cg_exchange_free(struct cg_exchange *exchange) {
     free(exchange);
 }
 
-static void log_tally(struct cg_log_line *line, const struct cg_tally *tally) {
-    cg_log_u64(line, "answered", tally->answered);
-    cg_log_u64(line, "failed", tally->failed);
-    cg_log_u64(line, "missing", cg_tally_missing(tally));
-    cg_log_u64(line, "duplicates", tally->duplicates);
-    cg_log_u64(line, "rejected", tally->rejected);
-}
-
-enum { PATH_LOGGED = 200, MISSING_LOGGED = 8 };
-
-/* The beginning of it, where it is long. */
-static void log_path(struct cg_log_line *line, const struct cg_request *request) {
-    char text[PATH_LOGGED + 4];
-    size_t query = request->query.len > 0 ? request->query.len + 1 : 0;
-    if (request->path.len + query == 0) return;
-    int len = snprintf(text, sizeof text, "%.*s%s%.*s", (int)request->path.len, (const char *)request->path.data,
-                       query > 0 ? "?" : "", (int)request->query.len, (const char *)request->query.data);
-    if (len > PATH_LOGGED) memcpy(text + PATH_LOGGED, "...", sizeof "...");
-    cg_log_str(line, "path", text);
-}
-
-static void log_peer(struct cg_log_line *line, const struct cg_request *request) {
-    char text[CG_ADDR_TEXT_MAX];
-    if (request->peer.family == CG_FAMILY_NONE) return;
-    cg_addr_emit(&request->peer, text);
-    cg_log_str(line, "peer", text);
-    if (request->from.family == CG_FAMILY_NONE || cg_addr_same_host(&request->from, &request->peer)) return;
-    cg_addr_emit_ip(&request->from, text); /* a trusted proxy says so */
-    cg_log_str(line, "forwarded_for", text);
-}
-
-/* The first of them, by name. */
-static void log_missing(struct cg_log_line *line, const struct cg_exchange *exchange, uint32_t missing) {
-    const struct cg_tally *tally = &exchange->waiter.round->tally;
-    const struct cg_mapping *mapping = exchange->mapping;
-    const struct cg_member *members = exchange->member != NULL ? exchange->member : mapping->members;
-    size_t count = exchange->member != NULL ? 1 : mapping->member_count, len = 0, named = 0;
-    char text[MISSING_LOGGED * (CG_NAME_MAX + 2) + 32] = "";
-    for (size_t i = 0; i < count && named < missing && named < MISSING_LOGGED; i++) {
-        char addr[CG_ADDR_TEXT_MAX];
-        if (cg_tally_has_seen(tally, &members[i])) continue;
-        if (members[i].name == NULL) cg_addr_emit(&members[i].addr, addr);
-        const char *name = members[i].name != NULL ? members[i].name : addr;
-        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", named++ > 0 ? "," : "", CG_NAME_MAX, name);
-    }
-    if (missing > named) snprintf(text + len, sizeof text - len, ",+%u", (unsigned)(missing - named));
-    if (named > 0) cg_log_str(line, "missing_members", text);
-}
-
-/* A mapping that hides its members hides them here, too. */
-static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
-    const struct cg_tally *tally = &exchange->waiter.round->tally;
-    uint32_t missing = cg_tally_missing(tally);
-    log_tally(line, tally);
-    if (missing > 0 && !exchange->mapping->anonymise) log_missing(line, exchange, missing);
-}
-
-static void log_exchange(const struct cg_exchange *exchange, unsigned status) {
-    struct cg_log_line line;
-    cg_log_begin(&line, CG_LOG_INFO, "exchange");
-    cg_log_str(&line, "id", exchange->id);
-    if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
-    if (exchange->member != NULL) cg_log_str(&line, "member", exchange->member->name);
-    cg_log_str(&line, "client", exchange->request.client == NULL ? "" : exchange->request.client->name);
-    log_peer(&line, &exchange->request);
-    const char *method = cg_method_name(exchange->request.method);
-    cg_log_str(&line, "method", method == NULL ? "?" : method);
-    log_path(&line, &exchange->request);
-    char unnamed[CG_ASKED_TYPE_MAX];
-    const char *asked = cg_request_asked_type(&exchange->request, unnamed);
-    if (asked != NULL) cg_log_str(&line, "accept", asked); /* who cannot give that is silent */
-    if (status != 0) cg_log_u64(&line, "status", status);
-    if (exchange->problem.err < 0) {
-        cg_log_str(&line, "error", cg_err_info(exchange->problem.err)->slug);
-        cg_log_str(&line, "detail", exchange->problem.detail);
-    }
-    if (exchange->waiter.round != NULL) log_round(&line, exchange);
-    if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
-    if (exchange->cut) cg_log_str(&line, "stream", "cut");
-    cg_log_u64(&line, "ms", (exchange->gateway->engine.now_us - exchange->started_us) / 1000);
-    if (exchange->request.traceparent.len > 0) cg_log_slice(&line, "traceparent", exchange->request.traceparent);
-    cg_log_end(&line);
-}
-
 static void count_error(struct cg_exchange *exchange, int err) {
     struct cg_totals *totals = &exchange->gateway->totals;
     if (exchange->mapping != NULL) {
@@ -181,7 +95,7 @@ static void leave(struct cg_exchange *exchange) {
         exchange->mapping->stats->failed += tally->failed;
     }
     exchange->ended_by = "client";
-    if (exchange->started) log_exchange(exchange, 0);
+    if (exchange->started) cg_exchange_log(exchange, 0);
     cg_exchange_free(exchange);
 }
 
@@ -253,24 +167,33 @@ static int find_member(struct cg_exchange *exchange) {
                           mapping->name, mapping->path);
 }
 
+static int demand_timeout(const struct cg_exchange *exchange, struct cg_problem *problem) {
+    const char *mapping = exchange->mapping->name;
+    problem->ask_timeout = true;
+    if (exchange->request.forward) {
+        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                              "say how long to collect answers: Multicast-Timeout: SECONDS, always through the forward "
+                              "proxy; the timeout of mapping %s is for requests to its own path",
+                              mapping);
+    }
+    return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                          "say how long to collect answers: Multicast-Timeout: SECONDS, or a timeout of mapping %s",
+                          mapping);
+}
+
 static int choose_timeout(struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     const struct cg_request *request = &exchange->request;
     struct cg_problem *problem = &exchange->problem;
-    if (exchange->member != NULL && request->has_timeout && request->timeout_s == 0) {
+    if (!request->has_timeout) {
+        exchange->waiter.timeout_us = mapping->timeout_us;
+        bool has_own = mapping->has_timeout && !exchange->config->http.strict && !request->forward;
+        return has_own ? CG_OK : demand_timeout(exchange, problem);
+    }
+    if (exchange->member != NULL && request->timeout_s == 0) {
         return cg_problem_set(problem, CG_E_NO_TIMEOUT,
                               "a single member is asked for its answer: say how long to wait, or leave "
                               "Multicast-Timeout out");
-    }
-    if (!request->has_timeout) {
-        exchange->waiter.timeout_us = mapping->timeout_us;
-        if (mapping->has_timeout && !exchange->config->http.strict && !request->forward) return CG_OK;
-        problem->ask_timeout = true;
-        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
-                              "say how long to collect answers: Multicast-Timeout: SECONDS%s%s%s",
-                              request->forward ? ", always through the forward proxy; the timeout of mapping "
-                                               : ", or a timeout of mapping ",
-                              mapping->name, request->forward ? " is for requests to its own path" : "");
     }
     exchange->waiter.timeout_us = (uint64_t)request->timeout_s * 1000000;
     if (exchange->waiter.timeout_us <= mapping->max_timeout_us) return CG_OK;
@@ -428,13 +351,13 @@ static enum cg_verdict step_reply(struct cg_exchange *exchange) {
     bool silent = exchange->problem.err == CG_E_NO_ANSWER; /* its figures were told all the same */
     if (exchange->telling || silent || !failed) count_reply(exchange, &summary);
     if (failed) count_error(exchange, exchange->problem.err);
-    log_exchange(exchange, status);
+    cg_exchange_log(exchange, status);
     cg_exchange_free(exchange);
     return CG_GONE;
 }
 
 void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status) {
     count_error(exchange, exchange->problem.err);
-    log_exchange(exchange, status);
+    cg_exchange_log(exchange, status);
     cg_exchange_free(exchange);
 }

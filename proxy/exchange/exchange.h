@@ -77,6 +77,10 @@ void cg_exchange_free(struct cg_exchange *exchange);
 /* A request that never started, with its problem set: counts, logs and frees it. */
 void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status);
 
+/* log.c */
+/* Its line in the log, at its end. `status`: HTTP's; 0: the client left before it had one. */
+void cg_exchange_log(const struct cg_exchange *exchange, unsigned status);
+
 /* tell.c: what an exchange says to its sink */
 
 /* The requests are out. False: the exchange's problem says why the sink cannot begin. */

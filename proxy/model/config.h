@@ -128,6 +128,13 @@ struct cg_mapping {
     uint32_t number;        /* index in the snapshot's mappings */
 };
 
+/* Whose answers a request waits for: `only`, where it names one member, else all that the mapping expects. */
+static inline const struct cg_member *cg_mapping_awaited(const struct cg_mapping *mapping, const struct cg_member *only,
+                                                         size_t *count) {
+    *count = only != NULL ? 1 : mapping->member_count;
+    return only != NULL ? only : mapping->members;
+}
+
 struct cg_limits {
     uint32_t exchanges;            /* running at once */
     uint32_t exchanges_per_client; /* running at once */

@@ -35,6 +35,7 @@ struct cg_request {
     enum cg_proof proof;
     bool may_be_anonymous; /* the listener takes anonymous clients */
     bool is_remote;        /* from off this host, as far as is known: nobody relays anonymously then */
+    struct cg_addr peer;   /* who connected, for the log; family NONE: unknown */
     struct cg_addr from;   /* whom it counts for where nobody is identified, without port; family NONE: unknown */
     bool head_only;        /* HEAD: as GET, the front drops the body */
     struct cg_slice host;  /* lower case, without port; empty: unknown */
@@ -50,7 +51,6 @@ struct cg_request {
     uint32_t timeout_s;
     uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
     bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */
-    struct cg_addr peer;         /* who sent it, for the log; family NONE: unknown */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };
 

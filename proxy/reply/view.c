@@ -146,19 +146,13 @@ bool cg_reading_answer(struct cg_reading *reading, size_t index, struct castgate
     return true;
 }
 
-/* Whose answers were waited for. */
-static const struct cg_member *expected_members(const struct cg_view *view, size_t *count) {
-    *count = view->member != NULL ? 1 : view->mapping->member_count;
-    return view->member != NULL ? view->member : view->mapping->members;
-}
-
 static bool has_answered(const struct cg_view *view, const struct cg_member *member) {
     return view->answered != NULL && cg_member_set_has(view->answered, member);
 }
 
 bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgate_missing *out) {
     size_t count;
-    const struct cg_member *members = expected_members(reading->view, &count);
+    const struct cg_member *members = cg_mapping_awaited(reading->view->mapping, reading->view->member, &count);
     if (reading->view->mapping->anonymise) return false; /* the summary says how many */
     if (index < reading->missing_index) reading->next_member = reading->missing_index = 0;
     for (; reading->next_member < count; reading->next_member++) {

@@ -1,0 +1,103 @@
+/* An exchange's line in the log. The hard thing: it is as long as a client and a group make it, so of a path, and of
+ * the members that are missing, only the beginning is there; and it leaves the host as replies do, so a mapping that
+ * hides its members hides them here, too. */
+#include "exchange/exchange.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+
+enum { PATH_LOGGED = 200, MISSING_LOGGED = 8 };
+
+/* ---- The request ---- */
+
+/* Who connected, and for whom where a trusted proxy says so. */
+static void log_sender(struct cg_log_line *line, const struct cg_request *request) {
+    char text[CG_ADDR_TEXT_MAX];
+    if (request->peer.family == CG_FAMILY_NONE) return;
+    cg_addr_emit(&request->peer, text);
+    cg_log_str(line, "peer", text);
+    if (request->from.family == CG_FAMILY_NONE || cg_addr_same_host(&request->from, &request->peer)) return;
+    cg_addr_emit_ip(&request->from, text);
+    cg_log_str(line, "forwarded_for", text);
+}
+
+static void log_path(struct cg_log_line *line, const struct cg_request *request) {
+    char text[PATH_LOGGED + sizeof "..."];
+    bool has_query = request->query.len > 0;
+    if (request->path.len == 0 && !has_query) return;
+    int len = snprintf(text, sizeof text, "%.*s%s%.*s", (int)request->path.len, (const char *)request->path.data,
+                       has_query ? "?" : "", (int)request->query.len, (const char *)request->query.data);
+    if (len > PATH_LOGGED) memcpy(text + PATH_LOGGED, "...", sizeof "...");
+    cg_log_str(line, "path", text);
+}
+
+/* Who cannot give what it is asked for is silent in a group. */
+static void log_asked_type(struct cg_log_line *line, const struct cg_request *request) {
+    char unnamed[CG_ASKED_TYPE_MAX];
+    const char *asked = cg_request_asked_type(request, unnamed);
+    if (asked != NULL) cg_log_str(line, "accept", asked);
+}
+
+static void log_request(struct cg_log_line *line, const struct cg_request *request) {
+    const char *method = cg_method_name(request->method);
+    cg_log_str(line, "client", request->client == NULL ? "" : request->client->name);
+    log_sender(line, request);
+    cg_log_str(line, "method", method == NULL ? "?" : method);
+    log_path(line, request);
+    log_asked_type(line, request);
+}
+
+/* ---- What came of it ---- */
+
+static void log_problem(struct cg_log_line *line, const struct cg_problem *problem) {
+    if (problem->err == CG_OK) return;
+    cg_log_str(line, "error", cg_err_info(problem->err)->slug);
+    cg_log_str(line, "detail", problem->detail);
+}
+
+static void log_tally(struct cg_log_line *line, const struct cg_tally *tally) {
+    cg_log_u64(line, "answered", tally->answered);
+    cg_log_u64(line, "failed", tally->failed);
+    cg_log_u64(line, "missing", cg_tally_missing(tally));
+    cg_log_u64(line, "duplicates", tally->duplicates);
+    cg_log_u64(line, "rejected", tally->rejected);
+}
+
+static void log_missing(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    const struct cg_tally *tally = &exchange->waiter.round->tally;
+    uint32_t missing = cg_tally_missing(tally), named = 0;
+    size_t count, len = 0;
+    const struct cg_member *members = cg_mapping_awaited(exchange->mapping, exchange->member, &count);
+    char text[MISSING_LOGGED * (CG_NAME_MAX + sizeof ",") + sizeof ",+4294967295"] = "";
+    for (size_t i = 0; i < count && named < missing && named < MISSING_LOGGED; i++) {
+        if (cg_tally_has_seen(tally, &members[i])) continue;
+        const char *comma = named++ > 0 ? "," : "";
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%.*s", comma, CG_NAME_MAX, members[i].name);
+    }
+    if (missing > named) snprintf(text + len, sizeof text - len, ",+%u", (unsigned)(missing - named));
+    if (named > 0) cg_log_str(line, "missing_members", text);
+}
+
+static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    if (exchange->waiter.round == NULL) return;
+    log_tally(line, &exchange->waiter.round->tally);
+    if (!exchange->mapping->anonymise) log_missing(line, exchange);
+}
+
+void cg_exchange_log(const struct cg_exchange *exchange, unsigned status) {
+    struct cg_log_line line;
+    cg_log_begin(&line, CG_LOG_INFO, "exchange");
+    cg_log_str(&line, "id", exchange->id);
+    if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
+    if (exchange->member != NULL) cg_log_str(&line, "member", exchange->member->name);
+    log_request(&line, &exchange->request);
+    if (status != 0) cg_log_u64(&line, "status", status);
+    log_problem(&line, &exchange->problem);
+    log_round(&line, exchange);
+    if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
+    if (exchange->cut) cg_log_str(&line, "stream", "cut");
+    cg_log_u64(&line, "ms", (exchange->gateway->engine.now_us - exchange->started_us) / 1000);
+    if (exchange->request.traceparent.len > 0) cg_log_slice(&line, "traceparent", exchange->request.traceparent);
+    cg_log_end(&line);
+}
