@@ -4,6 +4,7 @@
  * each. */
 #include "tools/member/fleet.h"
 #include "tools/member/net.h"
+#include "tools/member/numbers.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -215,8 +216,8 @@ static int load_keys(struct app *app) {
     if (options->misbehave == CG_MISBEHAVE_IMPOSTOR) shield.lie = CG_SHIELD_IMPOSTOR;
     if (options->misbehave == CG_MISBEHAVE_REPEAT_PIV) shield.lie = CG_SHIELD_TWIN;
     if (shield.numbers == NULL) {
-        int len = snprintf(app->numbers, sizeof app->numbers, "%s.numbers", options->keys);
-        if (len >= (int)sizeof app->numbers) return complain("--keys", strerror(ENAMETOOLONG));
+        if (!cg_numbers_name(app->numbers, sizeof app->numbers, options->keys))
+            return complain("--keys", strerror(ENAMETOOLONG));
         shield.numbers = app->numbers;
     }
     app->shield = cg_shield_load(&shield, error, sizeof error);

@@ -17,6 +17,16 @@ enum { DIGITS = 13, LINE = DIGITS + 1, EPOCH_2026 = 1767225600 };
 /* 2^40, behind the last Partial IV. */
 #define NUMBERS (UINT64_C(1) << 40)
 
+#define PREPARED ".next.json"
+
+bool cg_numbers_name(char *to, size_t cap, const char *keys) {
+    size_t len = strlen(keys), tail = sizeof PREPARED - 1;
+    bool is_prepared = len > tail && strcmp(keys + len - tail, PREPARED) == 0;
+    int whole =
+        snprintf(to, cap, "%.*s%s.numbers", (int)(is_prepared ? len - tail : len), keys, is_prepared ? ".json" : "");
+    return whole >= 0 && (size_t)whole < cap;
+}
+
 static int fail(const struct cg_numbers *numbers, const char *why, char *error, size_t error_cap) {
     (void)snprintf(error, error_cap, "%s: %s", numbers->file, why);
     return CG_E_STORE;

@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,10 @@ struct cg_numbers {
     const char *file;    /* borrowed */
     uint64_t first, end; /* 0 before the first block */
 };
+
+/* Where the numbers of the keys in that file are kept if nobody says: beside it, NAME.json.numbers. What was prepared
+ * (NAME.next.json) is renamed to NAME.json when it is in use, and its numbers go on. False: longer than `cap`. */
+bool cg_numbers_name(char *to, size_t cap, const char *keys) CG_MUST_CHECK;
 
 /* Another block, above all that anybody ever had from this file; durable before it returns. A file that is not there is
  * made (mode 0600). `seconds`: since 1970; a copy of the keys without the file must not begin anew, so numbers are

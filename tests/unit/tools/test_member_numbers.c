@@ -99,12 +99,31 @@ static void the_last_block_is_the_last(void **state) {
     refused(0, "all numbers were used");
 }
 
+/* A rekey's files change their names when they are in use, not their keys. */
+static void prepared_keys_keep_their_numbers(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"keys/member-11.json", "keys/member-11.json.numbers"},
+        {"keys/member-11.next.json", "keys/member-11.json.numbers"},
+        {"keys/.next.json", "keys/.json.numbers"},
+        {".next.json", ".next.json.numbers"},
+        {"a.next.json/group", "a.next.json/group.numbers"},
+    };
+    char name[sizeof "keys/member-11.json.numbers"];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_true(cg_numbers_name(name, sizeof name, rows[i][0]));
+        assert_string_equal(name, rows[i][1]);
+    }
+    assert_false(cg_numbers_name(name, sizeof name, "keys/member-112.next.json"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(blocks_follow_each_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_lost_file_begins_at_the_clock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_clock_that_is_set_back_changes_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_damaged_file_is_refused, set_up, tear_down),
+        cmocka_unit_test(prepared_keys_keep_their_numbers),
         cmocka_unit_test_setup_teardown(the_last_block_is_the_last, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
