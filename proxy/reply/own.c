@@ -8,6 +8,7 @@
 #include "wire/content_format.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { FORMAT_TEXT = 0 };
 
@@ -32,6 +33,18 @@ static void put_type(struct cg_body *body, const struct castgate_answer *answer)
     }
 }
 
+/* What somebody else's HTTP takes as a field: servers and clients bound a head to 8 KiB, often. */
+enum { FIELD_MAX = 4096 };
+
+/* A member decides how long they are, and the head has no room for all of them; the encoders' forms have. */
+static void drop_long_fields(struct cg_fields *fields) {
+    size_t kept = 0;
+    for (size_t i = 0; i < fields->count; i++) {
+        if (strlen(cg_fields_value(fields, i)) <= FIELD_MAX) fields->list[kept++] = fields->list[i];
+    }
+    fields->count = kept;
+}
+
 static unsigned pass_on(const struct cg_reply_to *to, const struct cg_view *view, const struct castgate_answer *answer,
                         struct cg_problem *problem) {
     struct cg_body body = {0};
@@ -45,6 +58,7 @@ static unsigned pass_on(const struct cg_reply_to *to, const struct cg_view *view
         cg_buf_put(&body.bytes, answer->payload.data, answer->payload.len);
     }
     bool made = cg_fields_describe(&fields, answer) && !body.bytes.failed;
+    if (made) drop_long_fields(&fields);
     if (!made) cg_problem_no_memory(problem);
     if (made) made = cg_reply_whole(to, view, status, &body, problem);
     cg_fields_fini(&fields);

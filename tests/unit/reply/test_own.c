@@ -65,6 +65,19 @@ static void test_its_options_are_fields(void **state) {
     assert_non_null(strstr(call.fields, "Castgate-Options: 2052;v=:CA==:\n"));
 }
 
+/* A head beyond what HTTP's peers take would be no reply at all. */
+static void test_a_field_that_is_too_long_is_left_out(void **state) {
+    struct world *world = *state;
+    struct call call;
+    static uint8_t bytes[3060];
+    get(world, &call, CG_CODE(2, 5), &(struct cg_opt){.number = 2052, .value = cg_slice_of(bytes, 3050)}, "on");
+    assert_non_null(strstr(call.fields, "Castgate-Options: 2052;v=:AAAA"));
+    get(world, &call, CG_CODE(2, 5), &(struct cg_opt){.number = 2052, .value = cg_slice_of(bytes, sizeof bytes)}, "on");
+    assert_null(strstr(call.fields, "Castgate-Options"));
+    assert_non_null(strstr(call.fields, "Castgate-Member: \"first\""));
+    assert_string_equal(call.text, "on");
+}
+
 /* Whatever the answer is, it is no error of the gateway's. */
 static void test_its_errors_are_its_own(void **state) {
     static const struct {
@@ -153,6 +166,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_the_reply_is_the_members_own),
         world_test(test_its_options_are_fields),
+        world_test(test_a_field_that_is_too_long_is_left_out),
         world_test(test_its_errors_are_its_own),
         world_test(test_nothing_is_valid_still_that_was_not_asked_for),
         world_test(test_a_form_by_name_is_that_encoders),
