@@ -19,6 +19,7 @@ from preloaded import Shortage, environment
 from protected import AUTHORIZED, Keys, ProtectedMembers, make_state, settings
 from probe import wait_for
 
+ORIGIN = "https://dashboard.example"
 GRACEFUL = {200, 503, None}  # None: no room even for a reply, so the connection ends without one
 IN_A_ROW = 25
 # A start makes 9000 allocations, most of them OpenSSL's own when it sets itself up. $CASTGATE_START_STEP=1 fails every one (an hour).
@@ -48,9 +49,13 @@ class Session:
         base = settings(state, (self.group, self.keys, short), (self.lone, self.lone_keys, short))
         relay = {"name": "relay", "path": "/relay", "group": self.plain.group.uri, "security": "relay", "timeout": 1,
                  "clients": ["anonymous"]}
-        base["mappings"] += [plain_mapping(self.plain, clients=["anonymous", "card", "tester"], **short), relay,
+        lamps = [{"name": f"lamp-{i + 1}", "address": text} for i, text in enumerate(self.plain.texts)]
+        base["mappings"][0]["stand_in"] = "members"
+        base["mappings"] += [plain_mapping(self.plain, clients=["anonymous", "card", "tester"], stand_in="members", members=lamps, **short), relay,
+                             plain_mapping(self.plain, "hidden", anonymise=True, **short),
                              plain_mapping(self.plain, "open", timeout=0.1, membership="open", finish="deadline", members=[])]
         base["clients"]["card"] = {"certificate_sha256": pki.fingerprint(self.client[0])}
+        base["http"] = {"listen": [f"127.0.0.1:{free_tcp_port()}"], "origins": [ORIGIN], "trusted_proxies": ["127.0.0.1"]}
         self.settings = base
         self.gate = None
 
@@ -110,6 +115,14 @@ ACTIONS = {
     "token": get("/lights/status", "application/json", **AUTHORIZED),
     "blocks": get("/lights/big", "application/json"),
     "open": get("/open/status", "application/json"),
+    "page": get("/lights/status", "text/html"),
+    "allowed origin": get("/lights/status", Origin=ORIGIN),
+    "preflight": lambda s: asked(lambda: s.gate.request("/lights/status", "OPTIONS", {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"})),
+    "link from elsewhere": get("/lights/status", **{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}),
+    "forwarded": get("/lights/status", "application/json", Forwarded='for="[2001:db8::1]:7"', Authorization=AUTHORIZED["Authorization"]),
+    "one member": get("/lights/.member/lamp-1/status"),
+    "one protected member": get("/locks/.member/locks-11/status"),
+    "anonymous members": get("/hidden/status", "application/json"),
     "links": get("/.well-known/core?href=/lights"),
     "put": lambda s: asked(lambda: s.gate.request("/locks/light", "PUT", {**AUTHORIZED, "Content-Type": "text/plain"}, b"on")),
     "body": lambda s: asked(lambda: s.gate.request("/lights/status", "POST",
@@ -124,8 +137,9 @@ ACTIONS = {
 }
 # 504: what was answered found no memory, so nobody was heard.
 UNHEARD = {name: GRACEFUL | {504} for name in ("open", "json", "token", "blocks", "protected json", "protected unicast",
-                                              "protected blocks")}
-EXPECTED = {"body": {204, 503, None}, **UNHEARD}
+                                              "protected blocks", "page", "forwarded", "one member", "one protected member",
+                                              "anonymous members")}
+EXPECTED = {"body": {204, 503, None}, "preflight": {204, 503, None}, "link from elsewhere": {403, 503, None}, **UNHEARD}
 
 
 @pytest.fixture

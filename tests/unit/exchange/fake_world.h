@@ -35,7 +35,7 @@ struct call {
     struct cg_reply reply; /* body is not kept: see text */
     char *text;            /* the body, NUL-terminated, or NULL; the world's */
     size_t text_len;
-    char fields[1024];      /* "Name: value\n" each, of a member's own reply */
+    char fields[5120];      /* "Name: value\n" each, of a member's own reply */
     struct cg_outq *stream; /* a reference, when the reply streams */
 };
 
