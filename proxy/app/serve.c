@@ -14,6 +14,7 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "io/log_time.h"
 
 enum { FDS_ENOUGH = 4096 };
@@ -36,8 +37,8 @@ static struct cg_store *find_store(void *ctx) {
 }
 
 static struct cg_slice first_line(const struct cg_buf *lines) {
-    const uint8_t *end = lines->len == 0 ? NULL : memchr(lines->data, '\n', lines->len);
-    return end == NULL ? CG_SLICE_NONE : cg_slice_of(lines->data, (size_t)(end - lines->data));
+    struct cg_slice rest = cg_buf_slice(lines), line;
+    return cg_next_line(&rest, &line) ? line : CG_SLICE_NONE;
 }
 
 /* For whoever asks the control socket: more of the object that is open. */

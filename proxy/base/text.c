@@ -113,6 +113,15 @@ struct cg_slice cg_utf8_without_mark(struct cg_slice text) {
     return cg_slice_of(text.data + sizeof mark, text.len - sizeof mark);
 }
 
+bool cg_next_line(struct cg_slice *rest, struct cg_slice *line) {
+    if (rest->len == 0) return false;
+    const uint8_t *end = memchr(rest->data, '\n', rest->len);
+    size_t len = end == NULL ? rest->len : (size_t)(end - rest->data), taken = len + (end != NULL);
+    *line = cg_slice_of(rest->data, len);
+    *rest = cg_slice_of(rest->data + taken, rest->len - taken);
+    return true;
+}
+
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) {
     if (text.len == 0) return CG_E_FORMAT;
     uint64_t value = 0;

@@ -23,6 +23,9 @@ bool cg_utf8_valid(struct cg_slice text);
 /* Without the byte order mark that some editors write first (RFC 8259 §8.1 lets readers ignore it). */
 struct cg_slice cg_utf8_without_mark(struct cg_slice text);
 
+/* Takes the next line off *rest, without its end; false: there is none. */
+bool cg_next_line(struct cg_slice *rest, struct cg_slice *line);
+
 /* Digits only, no sign or space; CG_E_FORMAT when empty, not digits, or above `max`. */
 int cg_decimal_parse(struct cg_slice text, uint64_t max, uint64_t *number) CG_MUST_CHECK;
 

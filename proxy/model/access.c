@@ -23,14 +23,13 @@ static int check_anonymous(const struct cg_mapping *mapping, const struct cg_req
     if (!request->may_be_anonymous) {
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,
                               "anonymous clients are taken on loopback listeners only, and there from this host "
-                              "itself, unless the listener "
-                              "says \"insecure\": true; send Authorization: Bearer TOKEN");
+                              "itself, unless the listener says \"insecure\": true; send Authorization: Bearer TOKEN");
     }
     if (is_relayed_from_afar(mapping, request)) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "mapping %s relays for anonymous clients on loopback only; send Authorization: Bearer "
-                              "TOKEN",
-                              mapping->name);
+        return cg_problem_set(
+            problem, CG_E_UNAUTHORIZED,
+            "mapping %s relays for anonymous clients on loopback only; send Authorization: Bearer TOKEN",
+            mapping->name);
     }
     return CG_OK;
 }
@@ -51,10 +50,9 @@ static int forbid_client(const struct cg_mapping *mapping, const struct cg_reque
 static int forbid_method(const struct cg_mapping *mapping, const struct cg_request *request,
                          struct cg_problem *problem) {
     if (request->client == NULL) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "anonymous clients may not use this method on mapping %s; send Authorization: Bearer "
-                              "TOKEN",
-                              mapping->name);
+        return cg_problem_set(
+            problem, CG_E_UNAUTHORIZED,
+            "anonymous clients may not use this method on mapping %s; send Authorization: Bearer TOKEN", mapping->name);
     }
     return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s may not use this method on mapping %s",
                           request->client->name, mapping->name);

@@ -42,7 +42,7 @@ def test_the_gateways_firewall_towards_the_group(new_far, tmp_path):
     three(cabled(new_far))
     run("iptables -A OUTPUT -p udp -j DROP")
     status, _, _, hints = check(tmp_path, known(), "lights")
-    assert status == 1 and first(hints).startswith("a firewall on this host lets the request not out")
+    assert status == 1 and first(hints).startswith("a firewall on this host does not let the request out")
 
 
 def member_firewall(verdict, match="udp dport 17700"):

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "app/check/hints.h"
+#include "base/text.h"
 #include "model/mapping.h"
 #include "wire/msg.h"
 
@@ -142,13 +143,10 @@ static void print_sending(const struct cg_check_sending *sending) {
 }
 
 static void print_lines(const char *title, const struct cg_buf *lines) {
-    struct cg_slice rest = cg_buf_slice(lines);
-    while (rest.len > 0) {
-        const uint8_t *end = memchr(rest.data, '\n', rest.len);
-        size_t len = end == NULL ? rest.len : (size_t)(end - rest.data);
+    struct cg_slice rest = cg_buf_slice(lines), line;
+    while (cg_next_line(&rest, &line)) {
         label(title);
-        printf("%.*s\n", (int)len, (const char *)rest.data);
-        rest = cg_slice_of(rest.data + len + (end != NULL), rest.len - len - (end != NULL));
+        printf("%.*s\n", (int)line.len, (const char *)line.data);
         title = "";
     }
 }

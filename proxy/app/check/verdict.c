@@ -24,7 +24,7 @@ const char *cg_verdict_of_code(uint8_t code) {
     switch (code) {
     case CG_CODE(4, 1): return "they want to know who asks: protection, or an Echo value (RFC 9175)";
     case CG_CODE(4, 2): return "they do not understand an option of the request";
-    case CG_CODE(4, 3): return "they let this gateway not do that";
+    case CG_CODE(4, 3): return "they do not let this gateway do that";
     case CG_CODE(4, 4): return "they have nothing at the path";
     case CG_CODE(4, 5): return "there is something at the path, but no GET";
     case CG_CODE(4, 6): return "they have it in no form that was asked for";
@@ -123,8 +123,7 @@ static void tell_keys(const struct who *who, char *text, size_t size) {
                  first->word.reason);
     }
     SAY("%s is up, but %s: its keys are others than those here, older or newer ones or another group's. Compare its "
-        "key "
-        "file's gid and Master Secret, and whether the last rekey reached it.",
+        "key file's gid and Master Secret, and whether the last rekey reached it.",
         who->text, word);
 }
 
@@ -142,8 +141,7 @@ static void tell_word(enum cg_verdict_kind kind, const struct cg_findings *findi
         break;
     case CG_VERDICT_PORT:
         SAY("%s answers the same request by unicast at port %u, while the group request goes to port %u: the port of "
-            "the "
-            "mapping's group URI is wrong, or the member has joined at another one.",
+            "the mapping's group URI is wrong, or the member has joined at another one.",
             who->text, own_port, group_port);
         break;
     case CG_VERDICT_HEARS_UNICAST:
@@ -154,8 +152,7 @@ static void tell_word(enum cg_verdict_kind kind, const struct cg_findings *findi
         break;
     default:
         SAY("%s answers a CoAP ping by unicast, but not the request (%s), by unicast either: does it serve the path, "
-            "and "
-            "does it serve this gateway?",
+            "and does it serve this gateway?",
             who->text, findings->path);
     }
 }
@@ -178,8 +175,7 @@ static void tell_absence(enum cg_verdict_kind kind, const struct who *who, char 
         break;
     case CG_VERDICT_DROPPED:
         SAY("a firewall on %s, most likely: its host is there on the link, but takes no CoAP from here, not even a "
-            "ping "
-            "by unicast. Let UDP to port %u in there.",
+            "ping by unicast. Let UDP to port %u in there.",
             who->text, (unsigned)probe->to.port);
         break;
     case CG_VERDICT_ABSENT:

@@ -187,11 +187,25 @@ static void characters(void **state) {
     assert_false(cg_is_token_char('\0') || cg_is_token_char('/') || cg_is_token_char(' ') || cg_is_token_char(0x80));
 }
 
+static void lines(void **state) {
+    (void)state;
+    struct cg_slice rest = cg_slice_str("one\n\nthree"), line;
+    static const char *const expected[] = {"one", "", "three"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_true(cg_next_line(&rest, &line));
+        assert_true(cg_slice_is(line, expected[i]));
+    }
+    assert_false(cg_next_line(&rest, &line));
+    rest = cg_slice_str("ends\n");
+    assert_true(cg_next_line(&rest, &line) && cg_slice_is(line, "ends"));
+    assert_false(cg_next_line(&rest, &line));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(base64url), cmocka_unit_test(base64),     cmocka_unit_test(hex),
-        cmocka_unit_test(utf8),      cmocka_unit_test(decimal),    cmocka_unit_test(comparing),
-        cmocka_unit_test(prefixes),  cmocka_unit_test(characters),
+        cmocka_unit_test(base64url), cmocka_unit_test(base64),  cmocka_unit_test(hex),
+        cmocka_unit_test(utf8),      cmocka_unit_test(decimal), cmocka_unit_test(comparing),
+        cmocka_unit_test(prefixes),  cmocka_unit_test(lines),   cmocka_unit_test(characters),
     };
     return cmocka_run_group_tests_name("base/text", tests, NULL, NULL);
 }
