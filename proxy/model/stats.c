@@ -4,6 +4,7 @@
 #include "model/stats.h"
 
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/check.h"
@@ -120,45 +121,65 @@ static void put_head(struct cg_buf *to, const char *name, const char *help, cons
     cg_buf_printf(to, "# HELP castgate_%s %s\n# TYPE castgate_%s %s\n", name, help, name, type);
 }
 
-/* `castgate_NAMEPART{mapping="…"`, still open. */
-static void put_mapping(struct cg_buf *to, const char *name, const char *part, const struct cg_stats *stats) {
-    cg_buf_printf(to, "castgate_%s%s{mapping=\"", name, part);
-    put_label_value(to, stats->name);
+static void put_label(struct cg_buf *to, const char *name, const char *value) {
+    cg_buf_printf(to, "%s=\"", name);
+    put_label_value(to, value);
     cg_buf_put_u8(to, '"');
 }
 
-static void put_counter(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
+/* `castgate_NAMEPART{mapping="…",LABEL="…"} `; a sum over all mappings has no mapping, and LABEL may be NULL. */
+static void put_name(struct cg_buf *to, const char *name, const char *part, const struct cg_stats *stats,
+                     const char *label, const char *value) {
+    bool is_sum = stats->name[0] == '\0';
+    cg_buf_printf(to, "castgate_%s%s", name, part);
+    if (!is_sum || label != NULL) cg_buf_put_u8(to, '{');
+    if (!is_sum) put_label(to, "mapping", stats->name);
+    if (!is_sum && label != NULL) cg_buf_put_u8(to, ',');
+    if (label != NULL) put_label(to, label, value);
+    cg_buf_put_str(to, is_sum && label == NULL ? " " : "} ");
+}
+
+static uint64_t counter_of(const struct cg_stats *stats, size_t index) {
     uint64_t value;
     memcpy(&value, (const char *)stats + mapping_counters[index].offset, sizeof value);
-    put_mapping(to, mapping_counters[index].name, "", stats);
-    cg_buf_printf(to, "} %llu\n", (unsigned long long)value);
+    return value;
+}
+
+static const struct cg_histogram *histogram_of(const struct cg_stats *stats, size_t index) {
+    return (const struct cg_histogram *)(const void *)((const char *)stats + histograms[index].offset);
+}
+
+static void put_counter(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
+    put_name(to, mapping_counters[index].name, "", stats, NULL, NULL);
+    cg_buf_printf(to, "%llu\n", (unsigned long long)counter_of(stats, index));
 }
 
 /* Only the reasons that happened: there are many, and most never do. */
 static void put_errors(struct cg_buf *to, const struct cg_stats *stats) {
     for (int i = 0; i < CG_ERR_COUNT; i++) {
         if (stats->errors[i] == 0) continue;
-        put_mapping(to, "errors_total", "", stats);
-        cg_buf_printf(to, ",reason=\"%s\"} %llu\n", cg_err_info(-1 - i)->slug, (unsigned long long)stats->errors[i]);
+        put_name(to, "errors_total", "", stats, "reason", cg_err_info(-1 - i)->slug);
+        cg_buf_printf(to, "%llu\n", (unsigned long long)stats->errors[i]);
     }
 }
 
 static void put_histogram(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
     const char *name = histograms[index].name;
-    const struct cg_histogram *histogram =
-        (const struct cg_histogram *)(const void *)((const char *)stats + histograms[index].offset);
+    const struct cg_histogram *histogram = histogram_of(stats, index);
     uint64_t below = 0;
     for (size_t i = 0; i < CG_HISTOGRAM_BUCKETS; i++) {
+        char bound[32];
+        snprintf(bound, sizeof bound, "%.15g", histograms[index].bounds[i]);
         below += histogram->counts[i];
-        put_mapping(to, name, "_bucket", stats);
-        cg_buf_printf(to, ",le=\"%.15g\"} %llu\n", histograms[index].bounds[i], (unsigned long long)below);
+        put_name(to, name, "_bucket", stats, "le", bound);
+        cg_buf_printf(to, "%llu\n", (unsigned long long)below);
     }
-    put_mapping(to, name, "_bucket", stats);
-    cg_buf_printf(to, ",le=\"+Inf\"} %llu\n", (unsigned long long)histogram->total);
-    put_mapping(to, name, "_sum", stats);
-    cg_buf_printf(to, "} %.15g\n", histogram->sum);
-    put_mapping(to, name, "_count", stats);
-    cg_buf_printf(to, "} %llu\n", (unsigned long long)histogram->total);
+    put_name(to, name, "_bucket", stats, "le", "+Inf");
+    cg_buf_printf(to, "%llu\n", (unsigned long long)histogram->total);
+    put_name(to, name, "_sum", stats, NULL, NULL);
+    cg_buf_printf(to, "%.15g\n", histogram->sum);
+    put_name(to, name, "_count", stats, NULL, NULL);
+    cg_buf_printf(to, "%llu\n", (unsigned long long)histogram->total);
 }
 
 /* Of the gateway as a whole: no mapping, no labels. */
@@ -238,7 +259,7 @@ static unsigned put_mapping_of(struct cg_buf *to, size_t section, const struct c
 static void begin_section(struct cg_buf *to, const struct cg_stats_table *table, struct cg_stats_cursor *cursor) {
     put_section_head(to, cursor->section);
     cursor->begun = true;
-    cursor->next = table->by_name;
+    cursor->next = cursor->view == CG_STATS_SUMMED ? &cursor->sum : table->by_name;
 }
 
 static void end_section(struct cg_stats_cursor *cursor) {
@@ -246,9 +267,42 @@ static void end_section(struct cg_stats_cursor *cursor) {
     cursor->begun = false;
 }
 
+/* ---- The sum ---- */
+
+static void add_histogram(struct cg_histogram *sum, const struct cg_histogram *one) {
+    for (size_t i = 0; i <= CG_HISTOGRAM_BUCKETS; i++) sum->counts[i] += one->counts[i];
+    sum->total += one->total;
+    sum->sum += one->sum;
+}
+
+static void add_stats(struct cg_stats *sum, const struct cg_stats *one) {
+    for (size_t i = 0; i < COUNT_OF(mapping_counters); i++) {
+        uint64_t value = counter_of(sum, i) + counter_of(one, i);
+        memcpy((char *)sum + mapping_counters[i].offset, &value, sizeof value);
+    }
+    for (size_t i = 0; i < CG_ERR_COUNT; i++) sum->errors[i] += one->errors[i];
+    add_histogram(&sum->latency_s, &one->latency_s);
+    add_histogram(&sum->answers, &one->answers);
+}
+
+/* True: it is of all of them. */
+static bool sum_up(const struct cg_stats_table *table, struct cg_stats_cursor *cursor, unsigned most) {
+    if (cursor->summed) return true;
+    if (!cursor->begun) cursor->next = table->by_name;
+    cursor->begun = true;
+    for (unsigned i = 0; cursor->next != NULL; i++, cursor->next = cursor->next->hh.next) {
+        if (i >= most) return false;
+        add_stats(&cursor->sum, cursor->next);
+    }
+    cursor->summed = true;
+    cursor->begun = false;
+    return true;
+}
+
 bool cg_stats_emit(struct cg_buf *to, const struct cg_stats_table *table, const struct cg_totals *totals,
                    struct cg_stats_cursor *cursor, unsigned lines) {
     unsigned done = 0;
+    if (cursor->view == CG_STATS_SUMMED && !sum_up(table, cursor, lines)) return true;
     while (cursor->section < TOTALS) {
         if (!cursor->begun) begin_section(to, table, cursor);
         for (; cursor->next != NULL; cursor->next = cursor->next->hh.next) {

@@ -70,11 +70,17 @@ extern const double cg_latency_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 extern const double cg_answers_bounds[CG_HISTOGRAM_BUCKETS];
 extern const double cg_turn_bounds[CG_HISTOGRAM_BUCKETS]; /* seconds */
 
-/* How far writing has come. Zero-initialise it before the first slice. */
+/* For whoever may not know which mappings there are: one sample of each metric, the sum over all of them. */
+enum cg_stats_view { CG_STATS_BY_MAPPING, CG_STATS_SUMMED };
+
+/* How far writing has come. Zero-initialise all but `view` before the first slice. */
 struct cg_stats_cursor {
+    enum cg_stats_view view;
+    struct cg_stats sum; /* of nobody's name */
+    bool summed;         /* it is of all of them */
     size_t section;
-    bool begun;                  /* the section's head is written */
-    const struct cg_stats *next; /* whose samples follow */
+    bool begun;                  /* the section's head is written, or the sum begun */
+    const struct cg_stats *next; /* whose samples follow, or whose figures are to be added */
 };
 
 /* Prometheus text format 0.0.4 of everything here, in slices of some more than so many lines. True: there is more.

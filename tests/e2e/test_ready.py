@@ -136,7 +136,7 @@ def missing(name, group, **more):
 
 @in_namespace
 def test_an_interface_that_is_missing(gateway, new_far):
-    """Said at the start, which goes on; in /readyz, which names nothing off loopback; over when it comes."""
+    """Said at the start, which goes on; in /readyz, which like /metrics names nothing off loopback; over when it comes."""
     quiet_ipv6()
     far = new_far()
     far.cable("left0", "left1", "10.7.1")
@@ -152,6 +152,9 @@ def test_an_interface_that_is_missing(gateway, new_far):
     reply = gate.request("/readyz", to=(address, int(port)))
     assert (reply.status, reply.body) == (503, b"4 mappings: the interface is of no use\n")
     check_problem(gate.request("/a/x"), 502, "cannot-emit")
+    assert b'castgate_requests_total{mapping="a"} 1\n' in gate.request("/metrics", to=gate.admin).body
+    figures = gate.request("/metrics", to=(address, int(port))).body
+    assert b"castgate_requests_total 1\n" in figures and b"mapping=" not in figures
     run("ip link add eth9 type veth peer name eth8")
     run("ip link set eth9 up")
     run("ip link set eth8 up")

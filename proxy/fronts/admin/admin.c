@@ -53,10 +53,6 @@ static void put_rest(void *ctx, struct cg_buf *to) {
     if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, to);
 }
 
-static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
-    cg_scrapes_serve(&admin->scrapes, call);
-}
-
 static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
     (void)admin;
     reply_text(call, 200, "ok\n");
@@ -64,6 +60,11 @@ static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
 
 static enum cg_admin_reader reader_of(const struct cg_http_call *call) {
     return cg_http_call_listen(call)->loopback ? CG_ADMIN_TRUSTED : CG_ADMIN_STRANGER;
+}
+
+static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
+    bool may_know_mappings = reader_of(call) == CG_ADMIN_TRUSTED;
+    cg_scrapes_serve(&admin->scrapes, call, may_know_mappings ? CG_STATS_BY_MAPPING : CG_STATS_SUMMED);
 }
 
 static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {

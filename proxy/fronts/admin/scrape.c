@@ -35,11 +35,12 @@ static void free_scrape(struct cg_scrape *scrape) {
     free(scrape);
 }
 
-static struct cg_scrape *new_scrape(struct cg_scrapes *scrapes, struct cg_http_call *call) {
+static struct cg_scrape *new_scrape(struct cg_scrapes *scrapes, struct cg_http_call *call, enum cg_stats_view view) {
     struct cg_scrape *scrape = calloc(1, sizeof *scrape);
     if (scrape == NULL) return NULL;
     scrape->scrapes = scrapes;
     scrape->call = call;
+    scrape->cursor.view = view;
     scrape->queue = cg_outq_new(QUEUE, &scrapes->quota);
     if (scrape->queue != NULL) return scrape;
     free_scrape(scrape);
@@ -138,8 +139,8 @@ static void refuse(struct cg_http_call *call) {
 }
 
 /* What fits into one slice has a length, and is done with. */
-void cg_scrapes_serve(struct cg_scrapes *scrapes, struct cg_http_call *call) {
-    struct cg_scrape *scrape = new_scrape(scrapes, call);
+void cg_scrapes_serve(struct cg_scrapes *scrapes, struct cg_http_call *call, enum cg_stats_view view) {
+    struct cg_scrape *scrape = new_scrape(scrapes, call, view);
     int more = scrape == NULL ? CG_E_NO_MEMORY : write_slice(scrape);
     if (more < 0) {
         refuse(call);

@@ -24,7 +24,7 @@ struct cg_scrapes {
 
 void cg_scrapes_open(struct cg_scrapes *scrapes, uv_loop_t *uv);
 /* Replies, at once or in time. */
-void cg_scrapes_serve(struct cg_scrapes *scrapes, struct cg_http_call *call);
+void cg_scrapes_serve(struct cg_scrapes *scrapes, struct cg_http_call *call, enum cg_stats_view view);
 /* The end of a call that was served here, its reply written to the end or not. */
 void cg_scrapes_forget(struct cg_scrapes *scrapes, const struct cg_http_call *call);
 /* When all are forgotten; on_closed(ctx) says that the storage is the owner's again. */

@@ -33,7 +33,7 @@ static void put_rest(void *ctx, struct cg_buf *to) {
 
 static void on_request(void *ctx, struct cg_http_call *call) {
     struct fixture *f = ctx;
-    cg_scrapes_serve(&f->scrapes, call);
+    cg_scrapes_serve(&f->scrapes, call, CG_STATS_BY_MAPPING);
 }
 
 static void on_done(void *ctx, struct cg_http_call *call) {

@@ -260,6 +260,34 @@ static void test_slices(void **state) {
     }
 }
 
+/* Whoever may not know which mappings there are reads their sum, in whatever slices. */
+static void test_the_sum_names_nobody(void **state) {
+    struct text *text = *state;
+    for (unsigned i = 1; i <= 50; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "m%u", i);
+        struct cg_stats *stats = cg_stats_get(&text->table, name);
+        stats->sent = i;
+        stats->errors[-1 - CG_E_NO_MEMORY] = 2;
+        cg_histogram_add(&stats->answers, cg_answers_bounds, i);
+    }
+    for (unsigned lines = 1; lines < 100; lines += 33) {
+        struct cg_stats_cursor cursor = {.view = CG_STATS_SUMMED};
+        unsigned slices = 1;
+        cg_buf_clear(&text->buf);
+        while (cg_stats_emit(&text->buf, &text->table, &text->totals, &cursor, lines)) slices++;
+        assert_true(slices > 50 / lines);
+        cg_buf_put_u8(&text->buf, '\0');
+        assert_absent(text, "mapping=");
+        assert_line(text, "castgate_sent_total 1275");
+        assert_line(text, "castgate_errors_total{reason=\"memory-limit\"} 100");
+        assert_line(text, "castgate_answers_bucket{le=\"20\"} 20");
+        assert_line(text, "castgate_answers_bucket{le=\"+Inf\"} 50");
+        assert_line(text, "castgate_answers_sum 1275");
+        assert_line(text, "castgate_answers_count 50");
+    }
+}
+
 /* They come at the end of what is written next. */
 static void test_mappings_that_come_between_slices(void **state) {
     struct text *text = *state;
@@ -295,6 +323,7 @@ int main(void) {
         WITH_TEXT(test_label_escaping),
         WITH_TEXT(test_grammar),
         WITH_TEXT(test_nothing_yet),
+        WITH_TEXT(test_the_sum_names_nobody),
         WITH_TEXT(test_the_bounds_stay_as_they_are),
         WITH_TEXT(test_loop_turns),
         WITH_TEXT(test_fates),
