@@ -65,7 +65,8 @@ static void report_keys(struct report *report, const struct cg_program *program,
 static bool is_usable(const struct cg_program *program, const struct cg_config *config,
                       const struct cg_interface_reliance *by, struct cg_problem *problem) {
     bool source_is_set = config->group.address.family == CG_FAMILY_IPV4;
-    return cg_group_socket_look(program->loop.group, by->interface, by->over_ipv4 && !source_is_set, problem) == CG_OK;
+    enum cg_source_need need = by->over_ipv4 && !source_is_set ? CG_SOURCE_IS_ITS_IPV4 : CG_SOURCE_IS_THERE;
+    return cg_group_socket_look(program->loop.group, by->interface, need, problem) == CG_OK;
 }
 
 static void report_interface(struct report *report, const struct cg_reliance *on, const char *reason) {

@@ -134,11 +134,11 @@ static int put_route(struct cg_group_socket *group, struct msghdr *message, cons
     return CG_OK;
 }
 
-int cg_group_socket_look(struct cg_group_socket *group, const char *interface, bool needs_ipv4,
+int cg_group_socket_look(struct cg_group_socket *group, const char *interface, enum cg_source_need need,
                          struct cg_problem *problem) {
     struct cg_interface by;
     int err = cg_interfaces_find(&group->interfaces, interface, &by, problem);
-    return err == CG_OK && needs_ipv4 && !by.has_ipv4 ? lacks_ipv4(&by, problem) : err;
+    return err == CG_OK && need == CG_SOURCE_IS_ITS_IPV4 && !by.has_ipv4 ? lacks_ipv4(&by, problem) : err;
 }
 
 bool cg_group_socket_on_link(void *ctx, const char *interface, const struct cg_addr *addr) {

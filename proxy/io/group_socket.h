@@ -21,9 +21,11 @@ void cg_group_socket_hurry(struct cg_group_socket *group, uint64_t until_us);
 /* Hands on what is being gathered: before anything is decided by the time that it is now. */
 void cg_group_socket_catch_up(struct cg_group_socket *group);
 
-/* Whether a group request could leave by that interface (as a route has it) at this moment, with an address of its own
- * where IPv4 needs one. CG_E_EMIT with *problem. */
-int cg_group_socket_look(struct cg_group_socket *group, const char *interface, bool needs_ipv4,
+/* Where a group request has its source address from: IPv6 always finds one, IPv4 takes the interface's unless one is
+ * set. */
+enum cg_source_need { CG_SOURCE_IS_THERE, CG_SOURCE_IS_ITS_IPV4 };
+/* Whether a group request could leave by that interface (as a route has it) at this moment. CG_E_EMIT with *problem. */
+int cg_group_socket_look(struct cg_group_socket *group, const char *interface, enum cg_source_need need,
                          struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The port that a family's socket is bound to, host byte order; 0: that family is left out. */

@@ -8,20 +8,19 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include <sodium.h>
-
 #include "base/check.h"
 #include "base/container.h"
 #include "base/html.h"
-#include "base/text.h"
 #include "fronts/http/accept.h"
 #include "fronts/http/allow.h"
 #include "fronts/http/discovery.h"
 #include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
+#include "fronts/http/identify.h"
 #include "fronts/http/navigation.h"
 #include "fronts/http/options.h"
 #include "fronts/http/origin.h"
+#include "fronts/http/summary.h"
 #include "io/loop.h"
 #include "model/access.h"
 #include "model/route.h"
@@ -48,63 +47,6 @@ struct pending {
     struct cg_ticket ticket;
     struct cg_listing listing; /* where it asks what there is, and that is long */
 };
-
-/* ---- Who sends it ---- */
-
-static int bad_token(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                          "Authorization must be: Bearer TOKEN, with the token of a known client");
-}
-
-/* RFC 6750 §2.1. The token's characters are not checked: only its digest is compared. */
-static bool parse_bearer(struct cg_slice value, struct cg_slice *token) {
-    static const size_t scheme = sizeof "Bearer" - 1;
-    if (value.len <= scheme || !cg_slice_is_nocase(cg_slice_of(value.data, scheme), "Bearer")) return false;
-    *token = cg_slice_of(value.data + scheme, value.len - scheme);
-    if (token->data[0] != ' ') return false;
-    while (token->len > 0 && token->data[0] == ' ') token->data++, token->len--;
-    return token->len > 0;
-}
-
-static int identify_by_token(struct cg_request *request, const struct cg_config *config, struct cg_slice value,
-                             struct cg_problem *problem) {
-    struct cg_slice token;
-    if (!parse_bearer(value, &token)) return bad_token(problem);
-    uint8_t digest[32];
-    crypto_hash_sha256(digest, token.data, token.len); /* takes no memory, so it cannot fail */
-    request->client = cg_config_client_by_token(config, digest);
-    request->proof = CG_PROOF_TOKEN;
-    return request->client == NULL ? bad_token(problem) : CG_OK;
-}
-
-static int unknown_certificate(const uint8_t digest[CG_HTTP_CERTIFICATE_SHA256], struct cg_problem *problem) {
-    char hex[2 * CG_HTTP_CERTIFICATE_SHA256 + 1];
-    for (size_t i = 0; i < CG_HTTP_CERTIFICATE_SHA256; i++) snprintf(hex + 2 * i, 3, "%02x", digest[i]);
-    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "no client of the settings has \"certificate_sha256\": \"%s\"",
-                          hex);
-}
-
-static int identify_by_certificate(struct cg_request *request, const struct cg_config *config,
-                                   struct cg_http_call *call, struct cg_problem *problem) {
-    uint8_t digest[CG_HTTP_CERTIFICATE_SHA256];
-    int err = cg_http_call_certificate(call, digest, problem);
-    if (err == CG_E_NOT_FOUND) return CG_OK;
-    if (err < 0) return err;
-    request->client = cg_config_client_by_certificate(config, digest);
-    request->proof = CG_PROOF_CERTIFICATE;
-    return request->client == NULL ? unknown_certificate(digest, problem) : CG_OK;
-}
-
-/* A token is sent on purpose, a certificate perhaps for another's sake: the token decides where there are both. What
- * proves nothing is refused where anonymous clients are taken, too: it is a mistake that should show. */
-static int identify(struct cg_request *request, const struct cg_config *config, struct cg_http_call *call,
-                    struct cg_problem *problem) {
-    struct cg_slice value;
-    int err = cg_http_field(cg_http_call_message(call), "Authorization", &value);
-    if (err == CG_E_NOT_FOUND) return identify_by_certificate(request, config, call, problem);
-    if (err < 0) return bad_token(problem);
-    return identify_by_token(request, config, value, problem);
-}
 
 /* ---- Requests ---- */
 
@@ -135,7 +77,7 @@ static int convert_head(const struct pending *pending, const struct cg_http_part
     int err = cg_from_http_head(parts);
     if (err < 0) return err;
     take_sender(pending, parts);
-    return identify(parts->request, parts->config, pending->call, parts->problem);
+    return cg_http_identify(parts->request, parts->config, pending->call, parts->problem);
 }
 
 /* NULL with *problem. */
@@ -377,40 +319,6 @@ static const struct cg_http_handler handler = {
 
 /* ---- Replies ---- */
 
-/* Room for the longest figures, whatever a later version adds to them. */
-#define ROOM_COUNT(name) +sizeof(", " #name "=4294967295")
-#define ROOM_TEXT(name)  +sizeof(", " #name "=") + ENDED_BY_MAX
-enum { ENDED_BY_MAX = 32, SUMMARY_MAX = 0 CASTGATE_SUMMARY_FIGURES(ROOM_COUNT, ROOM_TEXT, ROOM_COUNT) };
-#undef ROOM_COUNT
-#undef ROOM_TEXT
-
-static char *put_key(char *at, const char *text, const char *comma_and_key) {
-    return stpcpy(at, at == text ? comma_and_key + 2 : comma_and_key);
-}
-
-static char *put_text(char *at, const char *value) {
-    size_t len = strnlen(value, ENDED_BY_MAX);
-    memcpy(at, value, len);
-    return at + len;
-}
-
-/* A dictionary (RFC 9651 §3.2). */
-#define PUT_KEY(name)   at = put_key(at, text, ", " #name "=")
-#define PUT_COUNT(name) PUT_KEY(name), at += cg_decimal_emit(at, summary->name);
-#define PUT_TEXT(name)  PUT_KEY(name), at = put_text(at, summary->name);
-#define PUT_OPTIONAL(name)                                                                                             \
-    if (summary->name > 0) PUT_COUNT(name)
-
-static void put_summary(char text[SUMMARY_MAX], const struct castgate_summary *summary) {
-    char *at = text;
-    CASTGATE_SUMMARY_FIGURES(PUT_COUNT, PUT_TEXT, PUT_OPTIONAL)
-    *at = '\0';
-}
-#undef PUT_KEY
-#undef PUT_COUNT
-#undef PUT_TEXT
-#undef PUT_OPTIONAL
-
 /* Beside those that every reply has. A member's bytes stand alone, under the gateway's own origin: nothing in them may
  * act there. */
 static size_t add_fields(struct cg_http_header *to, const struct cg_fields *fields) {
@@ -428,8 +336,8 @@ enum { OWN_HEADERS = 4 /* of every reply */ };
 
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
-    char summary[SUMMARY_MAX] = "";
-    if (!reply->streams) put_summary(summary, &reply->summary);
+    char summary[CG_HTTP_SUMMARY_MAX] = "";
+    if (!reply->streams) cg_http_summary(summary, &reply->summary);
     struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {
         {"Castgate-Exchange", reply->exchange_id},
         {"Castgate-Summary", summary},

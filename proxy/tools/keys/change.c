@@ -56,24 +56,27 @@ static int read_documents(struct change *change) {
     return change->prepared == NULL ? -1 : 0;
 }
 
-/* The names of the document's files in that epoch go into `names`, or, `added` being false, out of it. */
-static bool note_files(json_t *names, const json_t *document, enum cg_keyring_epoch epoch, bool added) {
+/* The names of the document's files in that epoch go into `names`. */
+static bool note_files(json_t *names, const json_t *document, enum cg_keyring_epoch epoch) {
     char name[CG_KEYRING_NAME_MAX];
-    for (size_t i = 0; cg_keyring_file_name(document, i, epoch, name); i++) {
-        if (!added)
-            (void)json_object_del(names, name);
-        else if (json_object_set_new(names, name, json_true()) != 0)
-            return false;
-    }
+    for (size_t i = 0; cg_keyring_file_name(document, i, epoch, name); i++)
+        if (json_object_set_new(names, name, json_true()) != 0) return false;
     return true;
 }
 
+/* And out of it. */
+static void strike_files(json_t *names, const json_t *document, enum cg_keyring_epoch epoch) {
+    char name[CG_KEYRING_NAME_MAX];
+    for (size_t i = 0; cg_keyring_file_name(document, i, epoch, name); i++) (void)json_object_del(names, name);
+}
+
+/* Writes the document as that epoch; of the files in `names` those go that it does not have. */
 static int put_in_folder(const struct change *change, json_t *document, enum cg_keyring_epoch epoch, json_t *names) {
     char error[CG_KEYS_ERROR_MAX] = "";
     json_t *gone = json_array(), *unused;
     const char *name;
     int err = gone == NULL ? CG_E_NO_MEMORY : CG_OK;
-    (void)note_files(names, document, epoch, false);
+    strike_files(names, document, epoch);
     json_object_foreach(names, name, unused) {
         if (err == CG_OK && json_array_append_new(gone, json_string(name)) != 0) err = CG_E_NO_MEMORY;
     }
@@ -86,7 +89,7 @@ static int put_in_folder(const struct change *change, json_t *document, enum cg_
 /* Writes the document as that epoch; the files of `before` that it does not have go. */
 static int store(const struct change *change, json_t *document, enum cg_keyring_epoch epoch, const json_t *before) {
     json_t *names = json_object();
-    bool ok = names != NULL && note_files(names, before, epoch, true);
+    bool ok = names != NULL && note_files(names, before, epoch);
     int status =
         ok ? put_in_folder(change, document, epoch, names) : cg_keys_complain(cg_err_info(CG_E_NO_MEMORY)->text);
     json_decref(names);
@@ -162,8 +165,8 @@ static int change_group(const struct change *change) {
 /* What is prepared becomes what is in use, and nothing is prepared any more. */
 static int promote(const struct change *change) {
     json_t *names = json_object();
-    bool ok = names != NULL && note_files(names, change->current, CG_KEYRING_CURRENT, true) &&
-              note_files(names, change->prepared, CG_KEYRING_NEXT, true);
+    bool ok = names != NULL && note_files(names, change->current, CG_KEYRING_CURRENT) &&
+              note_files(names, change->prepared, CG_KEYRING_NEXT);
     int status = ok ? put_in_folder(change, change->prepared, CG_KEYRING_CURRENT, names)
                     : cg_keys_complain(cg_err_info(CG_E_NO_MEMORY)->text);
     json_decref(names);
