@@ -164,7 +164,8 @@ static int derive_sender(struct cg_oscore_context *context, const struct cg_osco
     if (err != CG_OK) return err;
     err = cg_private_key_init(&context->private_key, sender->private_key, &public_key);
     cg_public_key_fini(&public_key);
-    if (err != CG_OK) return refuse(why, "the private key is not the one of the own credential");
+    if (err == CG_E_KEY) return refuse(why, "the private key is not the one of the own credential");
+    if (err != CG_OK) return err;
     if (!cg_oscore_has_group_mode(context)) return CG_OK;
     return cg_aead_key_init(&context->group_send_key, context->group_enc, context->group_enc_fetched,
                             context->secrets->sender_key, true);

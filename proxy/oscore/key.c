@@ -7,6 +7,7 @@
 
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
 #include <sodium.h>
@@ -153,6 +154,15 @@ static int init_p256_private(struct cg_private_key *key, const uint8_t *raw, con
     return key->agree != NULL && pkey_is_valid(key->agree, true) ? CG_OK : CG_E_KEY;
 }
 
+/* OpenSSL looks for what agrees keys when that is first asked for, and what it then had no memory for it never has
+ * again: so it is asked for while nothing depends on it. */
+static int find_agreement(EVP_PKEY *own) {
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
+    bool found = ctx != NULL && EVP_PKEY_derive_init(ctx) > 0;
+    EVP_PKEY_CTX_free(ctx);
+    return found ? CG_OK : cg_openssl_failure();
+}
+
 int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw, const struct cg_public_key *public_key) {
     memset(key, 0, sizeof(*key));
     if (raw.len != SEED_LEN) return CG_E_KEY;
@@ -161,6 +171,7 @@ int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw, const s
     if (public_key->curve == CG_CURVE_X25519) err = init_x25519(key, raw.data, public_key);
     if (public_key->curve == CG_CURVE_P256) err = init_p256_private(key, raw.data, public_key);
     key->curve = public_key->curve;
+    if (err == CG_OK) err = find_agreement(key->agree);
     if (err != CG_OK) cg_private_key_fini(key);
     return err;
 }
@@ -171,33 +182,51 @@ void cg_private_key_fini(struct cg_private_key *key) {
     memset(key, 0, sizeof(*key));
 }
 
-/* The peer's key in the form that key agreement takes; a counted reference, or NULL. */
-static EVP_PKEY *agreement_key(const struct cg_public_key *peer) {
+/* The peer's key in the form that key agreement takes; a counted reference. */
+static int agreement_key(const struct cg_public_key *peer, EVP_PKEY **key) {
+    uint8_t u[32];
+    *key = NULL;
     if (peer->curve == CG_CURVE_P256) {
         CG_CHECK(EVP_PKEY_up_ref(peer->pkey) == 1);
-        return peer->pkey;
+        *key = peer->pkey;
+        return CG_OK;
     }
-    uint8_t u[32];
     memcpy(u, peer->bytes, 32);
     if (peer->curve == CG_CURVE_ED25519 &&
         (!ed25519_y_is_usable(peer->bytes) || crypto_sign_ed25519_pk_to_curve25519(u, peer->bytes) != 0))
-        return NULL;
-    return EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, u, 32);
+        return CG_E_KEY;
+    *key = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, u, 32);
+    return *key != NULL ? CG_OK : cg_openssl_failure();
+}
+
+/* Whether the keys are to blame; only what looked at them asks. */
+static int disagreement(void) {
+    int err = CG_E_KEY;
+    for (unsigned long error; (error = ERR_get_error()) != 0;) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) err = CG_E_NO_MEMORY;
+    }
+    return err;
+}
+
+static int derive(const struct cg_private_key *own, EVP_PKEY *other, uint8_t secret[32]) {
+    size_t len = 32;
+    int err = CG_OK;
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own->agree, NULL);
+    if (ctx == NULL || EVP_PKEY_derive_init(ctx) <= 0)
+        err = CG_E_NO_MEMORY; /* it was there when the key was made */
+    else if (EVP_PKEY_derive_set_peer(ctx, other) <= 0 || EVP_PKEY_derive(ctx, secret, &len) <= 0 || len != 32 ||
+             sodium_is_zero(secret, 32))
+        err = disagreement();
+    EVP_PKEY_CTX_free(ctx);
+    return err;
 }
 
 int cg_agree(const struct cg_private_key *own, const struct cg_public_key *peer, uint8_t secret[32]) {
-    int err = CG_E_KEY;
-    size_t len = 32;
-    EVP_PKEY *other = own->curve == peer->curve ? agreement_key(peer) : NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own->agree, NULL);
-    if (other == NULL || ctx == NULL) goto out;
-    if (EVP_PKEY_derive_init(ctx) <= 0 || EVP_PKEY_derive_set_peer(ctx, other) <= 0 ||
-        EVP_PKEY_derive(ctx, secret, &len) <= 0 || len != 32 || sodium_is_zero(secret, 32))
-        goto out;
-    err = CG_OK;
-out:
+    EVP_PKEY *other = NULL;
+    ERR_clear_error();
+    int err = own->curve == peer->curve ? agreement_key(peer, &other) : CG_E_KEY;
+    if (err == CG_OK) err = derive(own, other, secret);
     if (err != CG_OK) sodium_memzero(secret, 32);
-    EVP_PKEY_CTX_free(ctx);
     EVP_PKEY_free(other);
     return err;
 }

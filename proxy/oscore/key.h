@@ -31,13 +31,13 @@ struct cg_private_key {
 };
 
 /* From an Ed25519 seed, a P-256 scalar (big endian) or an X25519 scalar, 32 bytes each; must be the private half of
- * `public_key`. CG_E_KEY. */
+ * `public_key`. CG_E_KEY, CG_E_NO_MEMORY, CG_E_INTERNAL. */
 int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw,
                         const struct cg_public_key *public_key) CG_MUST_CHECK;
 void cg_private_key_fini(struct cg_private_key *key); /* wipes it */
 
 /* The static-static Diffie-Hellman shared secret (RFC 10021 §2.5.1, §2.5.2). Ed25519 keys go over the birational map to
- * X25519. CG_E_KEY: other curves, a low-order point, or a secret of zeros. The caller wipes it. */
+ * X25519. CG_E_KEY: other curves, a low-order point, or a secret of zeros. CG_E_NO_MEMORY. The caller wipes it. */
 int cg_agree(const struct cg_private_key *own, const struct cg_public_key *peer, uint8_t secret[32]) CG_MUST_CHECK;
 
 /* Pure functions over the caller's bytes, for any thread. EdDSA or ES256 by the key's curve; an ES256 signature is r, s

@@ -332,8 +332,11 @@ static void check_private_key(struct cg_group_reader *r, const struct cg_at *at,
                               const struct cg_public_key *public_key) {
     struct cg_private_key key;
     if (raw.len == 0 || public_key->curve == CG_CURVE_NONE) return;
-    if (cg_private_key_init(&key, raw, public_key) == CG_OK)
+    int err = cg_private_key_init(&key, raw, public_key);
+    if (err == CG_OK)
         cg_private_key_fini(&key);
+    else if (err == CG_E_NO_MEMORY)
+        r->reader.out_of_memory = true;
     else
         cg_mistake_at(&r->reader, at, "is not the private key of \"cred\"");
 }
