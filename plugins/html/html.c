@@ -135,8 +135,7 @@ static void put_details(struct cg_buf *to, const struct castgate_answer *answer)
     put_detail(to, "", answer->media_type);
     if (answer->etag.len > 0) put_hex_detail(to, "ETag ", answer->etag);
     if (answer->has_max_age) cg_buf_printf(to, ", good for %u s", (unsigned)answer->max_age);
-    if (cg_msg_find(&msg, CG_OPT_OSCORE, &oscore))
-        put_hex_detail(to, "OSCORE ", (struct castgate_slice){.data = oscore.data, .len = oscore.len});
+    if (cg_msg_find(&msg, CG_OPT_OSCORE, &oscore)) put_hex_detail(to, "OSCORE ", cg_lend(oscore));
     put_options(to, answer);
     cg_buf_put_str(to, "</small>");
 }

@@ -2,9 +2,8 @@
  * there in base64 or hexadecimal only. */
 #include "reply/fields.h"
 
+#include "reply/lend.h"
 #include "wire/msg.h"
-
-static struct cg_slice borrow(struct castgate_slice slice) { return cg_slice_of(slice.data, slice.len); }
 
 const char *cg_via_name(uint8_t via) {
     static const char *const names[] = {
@@ -42,19 +41,19 @@ static void put_string(struct cg_buf *to, struct castgate_slice text) {
 
 void cg_put_byte_sequence(struct cg_buf *to, struct castgate_slice bytes) {
     cg_buf_put_u8(to, ':');
-    cg_buf_put_base64(to, borrow(bytes));
+    cg_buf_put_base64(to, cg_borrow(bytes));
     cg_buf_put_u8(to, ':');
 }
 
 static void put_content_type(struct cg_fields *fields, const struct castgate_answer *answer) {
     if (answer->media_type.len == 0) return;
-    cg_buf_put_slice(begin(fields, "Content-Type"), borrow(answer->media_type));
+    cg_buf_put_slice(begin(fields, "Content-Type"), cg_borrow(answer->media_type));
     end(fields);
 }
 
 /* RFC 8613 §11.2: "AA" stands for the empty option. */
 static void put_oscore(struct cg_fields *fields, const struct castgate_answer *answer) {
-    struct cg_msg msg = {.options = borrow(answer->options)};
+    struct cg_msg msg = {.options = cg_borrow(answer->options)};
     struct cg_slice option;
     if (!cg_msg_find(&msg, CG_OPT_OSCORE, &option)) return;
     struct cg_buf *value = begin(fields, "OSCORE");
@@ -68,7 +67,7 @@ static void put_etag(struct cg_fields *fields, const struct castgate_answer *ans
     if (answer->etag.len == 0) return;
     struct cg_buf *value = begin(fields, "ETag");
     cg_buf_put_u8(value, '"');
-    cg_buf_put_hex(value, borrow(answer->etag));
+    cg_buf_put_hex(value, cg_borrow(answer->etag));
     cg_buf_put_u8(value, '"');
     end(fields);
 }
@@ -105,7 +104,7 @@ static bool is_said_elsewhere(uint16_t number) {
 }
 
 void cg_put_castgate_options(struct cg_buf *to, const struct castgate_answer *answer) {
-    struct cg_msg msg = {.options = borrow(answer->options)};
+    struct cg_msg msg = {.options = cg_borrow(answer->options)};
     struct cg_opt_iter iter;
     struct cg_opt opt;
     bool first = true;
@@ -116,7 +115,7 @@ void cg_put_castgate_options(struct cg_buf *to, const struct castgate_answer *an
         first = false;
         cg_buf_put_decimal(to, opt.number);
         cg_buf_put_str(to, ";v=");
-        cg_put_byte_sequence(to, (struct castgate_slice){.data = opt.value.data, .len = opt.value.len});
+        cg_put_byte_sequence(to, cg_lend(opt.value));
     }
 }
 

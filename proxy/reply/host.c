@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "reply/lend.h"
+
 struct castgate_call {
     const struct cg_view *view;
     const struct cg_port *port;
@@ -13,13 +15,11 @@ struct castgate_call {
     struct cg_buf *body;
 };
 
-static struct castgate_slice lend_text(const char *text) {
-    return (struct castgate_slice){.data = text, .len = strlen(text)};
+static struct castgate_slice host_exchange(struct castgate_call *call) { return cg_lend_text(call->view->exchange); }
+
+static struct castgate_slice host_mapping(struct castgate_call *call) {
+    return cg_lend_text(call->view->mapping->name);
 }
-
-static struct castgate_slice host_exchange(struct castgate_call *call) { return lend_text(call->view->exchange); }
-
-static struct castgate_slice host_mapping(struct castgate_call *call) { return lend_text(call->view->mapping->name); }
 
 static const struct castgate_summary *host_summary(struct castgate_call *call) { return &call->view->summary; }
 
@@ -68,7 +68,7 @@ static void begin_call(struct castgate_call *call, const struct cg_reply_to *to,
     *call = (struct castgate_call){
         .view = view, .port = to->port, .content_type = body->content_type, .body = &body->bytes};
     cg_reading_init(&call->reading, view);
-    host_content_type(call, lend_text(to->encoder->media_type));
+    host_content_type(call, cg_lend_text(to->encoder->media_type));
 }
 
 static int end_call(struct castgate_call *call, int result) {

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "reply/fields.h"
 #include "reply/host.h"
+#include "reply/lend.h"
 #include "wire/content_format.h"
 
 #include <stdio.h>
@@ -23,7 +24,7 @@ static bool is_suppressed(const struct cg_view *view, uint8_t code) {
 
 /* RFC 7252 §5.5.2: what explains an error is text, which goes without saying in CoAP alone. */
 static void put_type(struct cg_body *body, const struct castgate_answer *answer) {
-    struct cg_slice payload = cg_slice_of(answer->payload.data, answer->payload.len);
+    struct cg_slice payload = cg_borrow(answer->payload);
     bool is_diagnostic = answer->format == CASTGATE_FORMAT_NONE && answer->code >= CG_CODE(4, 0) && payload.len > 0;
     if (is_diagnostic && cg_utf8_valid(payload)) {
         snprintf(body->content_type, sizeof body->content_type, "%s", cg_format_media_type(FORMAT_TEXT));

@@ -3,11 +3,11 @@
 #include "reply/view.h"
 #include "base/text.h"
 #include "model/stand_in.h"
+#include "reply/lend.h"
 #include "wire/content_format.h"
 #include "wire/http_status.h"
 
 #include <stdio.h>
-#include <string.h>
 
 enum { ETAG_MAX = 8 }; /* RFC 7252 §5.10.6; one of another length is ignored (§5.4.3) */
 
@@ -22,18 +22,10 @@ void cg_reading_fini(struct cg_reading *reading) {
     cg_buf_fini(&reading->stand_in);
 }
 
-static struct castgate_slice lend(struct cg_slice slice) {
-    return (struct castgate_slice){.data = slice.data, .len = slice.len};
-}
-
-static struct castgate_slice lend_text(const char *text) {
-    return (struct castgate_slice){.data = text, .len = strlen(text)};
-}
-
 static struct castgate_slice lend_media_type(struct cg_reading *reading, uint32_t format) {
     if (format == CASTGATE_FORMAT_NONE) return (struct castgate_slice){0};
     const char *known = cg_format_media_type((uint16_t)format);
-    if (known != NULL) return lend_text(known);
+    if (known != NULL) return cg_lend_text(known);
     int len =
         snprintf(reading->media_type, sizeof reading->media_type, "application/coap-payload;cf=%u", (unsigned)format);
     return (struct castgate_slice){.data = reading->media_type, .len = (size_t)len};
@@ -47,7 +39,7 @@ static struct castgate_slice lend_address(struct cg_reading *reading, const stru
 /* RFC 8613 §11.1, §11.2: what a member protected for the client is 200 and application/oscore, whatever is inside. */
 static void describe_protected(struct castgate_answer *out) {
     out->format = CG_FORMAT_OSCORE;
-    out->media_type = lend_text(cg_format_media_type(CG_FORMAT_OSCORE));
+    out->media_type = cg_lend_text(cg_format_media_type(CG_FORMAT_OSCORE));
     out->status = 200;
 }
 
@@ -80,7 +72,7 @@ static void hide(struct cg_reading *reading, const struct cg_answer *held, struc
     out->member = (struct castgate_slice){.data = reading->from, .len = len};
     out->from = out->reply_from = out->kid = (struct castgate_slice){0};
     out->has_kid = false;
-    out->options = lend(without_reply_from(reading, held->options));
+    out->options = cg_lend(without_reply_from(reading, held->options));
 }
 
 /* GCP §5.1: where the proxy stands in for the members, it is the proxy that leads to them; which of those that nobody
@@ -97,7 +89,7 @@ static struct castgate_slice lend_reply_from(struct cg_reading *reading, const s
     bool is_known = held->member != NULL && origin.host.len > 0 &&
                     cg_cri_emit_stand_in(&reading->stand_in, &origin, cg_slice_str(view->mapping->path),
                                          cg_slice_str(CG_STAND_IN_MARKER), cg_slice_str(held->member->name));
-    return is_known ? lend(cg_buf_slice(&reading->stand_in)) : (struct castgate_slice){0};
+    return is_known ? cg_lend(cg_buf_slice(&reading->stand_in)) : (struct castgate_slice){0};
 }
 
 void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
@@ -109,14 +101,14 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *hel
     bool has_etag = cg_msg_find(&msg, CG_OPT_ETAG, &etag) && etag.len <= ETAG_MAX;
     struct castgate_slice from = lend_address(reading, &held->from);
     *out = (struct castgate_answer){
-        .member = held->member == NULL ? from : lend_text(held->member->name),
+        .member = held->member == NULL ? from : cg_lend_text(held->member->name),
         .from = from,
         .reply_from = lend_reply_from(reading, held),
-        .kid = lend(held->kid),
+        .kid = cg_lend(held->kid),
         .media_type = lend_media_type(reading, has_format ? format : CASTGATE_FORMAT_NONE),
-        .etag = lend(has_etag ? etag : CG_SLICE_NONE),
-        .options = lend(held->options),
-        .payload = lend(held->payload),
+        .etag = cg_lend(has_etag ? etag : CG_SLICE_NONE),
+        .options = cg_lend(held->options),
+        .payload = cg_lend(held->payload),
         .format = has_format ? format : CASTGATE_FORMAT_NONE,
         .max_age = has_max_age ? max_age : 60,
         .ms = held->ms,
@@ -162,8 +154,8 @@ bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgat
             reading->missing_index++;
             continue;
         }
-        *out =
-            (struct castgate_missing){.member = lend_text(member->name), .from = lend_address(reading, &member->addr)};
+        *out = (struct castgate_missing){.member = cg_lend_text(member->name),
+                                         .from = lend_address(reading, &member->addr)};
         return true;
     }
     return false;
@@ -181,10 +173,10 @@ bool cg_reading_rejected(struct cg_reading *reading, size_t index, struct castga
     const struct cg_refusal *refusal = reading->next_refusal;
     if (refusal == NULL) return false;
     *out = (struct castgate_rejected){.from = lend_address(reading, &refusal->from),
-                                      .kid = lend(refusal->kid),
-                                      .gid = lend(refusal->gid),
-                                      .reason = lend_text(refusal->reason),
-                                      .diagnostic = lend(refusal->diagnostic),
+                                      .kid = cg_lend(refusal->kid),
+                                      .gid = cg_lend(refusal->gid),
+                                      .reason = cg_lend_text(refusal->reason),
+                                      .diagnostic = cg_lend(refusal->diagnostic),
                                       .code = refusal->code};
     if (reading->view->mapping->anonymise) out->from = out->kid = (struct castgate_slice){0};
     return true;

@@ -25,6 +25,7 @@
 #include "model/access.h"
 #include "model/route.h"
 #include "reply/fields.h"
+#include "reply/lend.h"
 #include "reply/reply.h"
 
 enum {
@@ -174,7 +175,7 @@ static bool has_ended(const struct pending *pending, const struct castgate_encod
     struct cg_slice id;
     if (encoder->has_ended == NULL) return false;
     if (cg_http_field(cg_http_call_message(pending->call), "Last-Event-ID", &id) < 0) return false;
-    return encoder->has_ended((struct castgate_slice){.data = id.data, .len = id.len});
+    return encoder->has_ended(cg_lend(id));
 }
 
 static const struct cg_front front_calls;
