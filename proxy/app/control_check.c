@@ -65,11 +65,8 @@ static struct cg_slice get_slice(const json_t *line, const char *key) {
 }
 
 static const struct cg_member *find_member(const struct cg_mapping *mapping, const char *name) {
-    for (size_t i = 0; i < mapping->member_count; i++) {
-        const struct cg_member *member = &mapping->members[i];
-        if (strcmp(member->name, name) == 0 && member->addr.family != CG_FAMILY_NONE) return member;
-    }
-    return NULL;
+    const struct cg_member *member = cg_mapping_member(mapping, cg_slice_str(name));
+    return member == NULL || member->addr.family == CG_FAMILY_NONE ? NULL : member;
 }
 
 /* NULL, or why not. */

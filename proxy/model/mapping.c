@@ -154,3 +154,7 @@ const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, cons
     }
     return NULL;
 }
+
+const struct cg_member *cg_mapping_member(const struct cg_mapping *mapping, struct cg_slice name) {
+    return mapping->roster == NULL ? NULL : cg_members_named(mapping->roster, name);
+}

@@ -20,6 +20,8 @@ bool cg_mapping_index(struct cg_config *config);
 const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
                                          struct cg_slice *rest);
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name);
+/* The mapping's member of that name; NULL: none is configured. */
+const struct cg_member *cg_mapping_member(const struct cg_mapping *mapping, struct cg_slice name);
 
 /* What Uri-Path is compared by, e.g. "/a%7eb" → "/a~b", "%2f" → "%2F". Appended to `to`. CG_E_BAD_URI on a bad
  * encoding, CG_E_NO_MEMORY when `to` can't grow. Applying it twice changes nothing. */

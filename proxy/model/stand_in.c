@@ -3,6 +3,7 @@
 #include "model/stand_in.h"
 
 #include "base/text.h"
+#include "model/mapping.h"
 #include "wire/uri.h"
 
 enum { DECODED_MAX = CG_NAME_MAX > CG_ADDR_TEXT_MAX ? CG_NAME_MAX : CG_ADDR_TEXT_MAX };
@@ -50,5 +51,5 @@ bool cg_stand_in_split(struct cg_slice *rest, struct cg_slice *name) {
 
 const struct cg_member *cg_stand_in_find(const struct cg_mapping *mapping, struct cg_slice segment) {
     uint8_t decoded[DECODED_MAX + 1];
-    return mapping->roster == NULL ? NULL : cg_members_named(mapping->roster, decode(segment, decoded));
+    return cg_mapping_member(mapping, decode(segment, decoded));
 }

@@ -184,19 +184,12 @@ static void look_at_other_ports(struct cg_findings *findings) {
     }
 }
 
-static const struct cg_member *member_called(const struct cg_mapping *mapping, const char *name) {
-    for (size_t i = 0; i < mapping->member_count; i++) {
-        if (strcmp(mapping->members[i].name, name) == 0) return &mapping->members[i];
-    }
-    return NULL;
-}
-
 /* The last that it said, an answer before rejections. */
 static void ask(struct check *check, struct cg_silent *silent) {
     struct cg_check_order order = check->order;
     struct cg_check_result result;
     struct cg_problem unused = {0};
-    order.only = member_called(check->mapping, silent->name);
+    order.only = cg_mapping_member(check->mapping, cg_slice_str(silent->name));
     if (order.only == NULL) return;
     cg_check_result_init(&result);
     silent->asked = check->bench->run(check->bench, &order, &result, &unused) && result.problem.err == 0;
