@@ -10,7 +10,7 @@ struct cg_problem {
     uint32_t retry_after; /* seconds; 0: not said */
     uint32_t allow;       /* CG_METHOD_BIT set for 405; 0: not said */
     bool ask_timeout;     /* the reply carries Multicast-Timeout: 0 (GCP §3.2.1 step 3) */
-    char detail[240];     /* what, where, what to do; printable ASCII */
+    char detail[480];     /* what, where, what to do; printable ASCII; names a file and the commands that mend it */
 };
 
 /* Sets the problem and returns err. Bytes of the arguments that are not printable ASCII are replaced. */

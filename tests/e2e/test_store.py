@@ -230,6 +230,7 @@ def test_a_broken_store_shows_and_recovers(lights, group, gateway, tmp_path):
     (state / "castgate.db").rename(tmp_path / "away")
     wait_until(lambda: ready(gate)[0] == 503)
     assert "castgate.db is missing" in ready(gate)[1]
+    assert ready(gate)[1].endswith("(castgate-keys new-sender-id)\n"), "all ways out are said"
     assert serves_plain(gate)
     time.sleep(5)
     assert broken_lines(gate) == 1

@@ -35,7 +35,7 @@ bool cg_http_is_preflight(const struct cg_http_message *message);
 #define CG_CORS_MAX_AGE "7200" /* seconds, the most that browsers take */
 /* And what its page may read of every reply. */
 #define CG_CORS_EXPOSED                                                                                                \
-    "Allow, Castgate-Exchange, Castgate-Summary, Multicast-Timeout, OSCORE, Preference-Applied, Retry-After, "         \
-    "WWW-Authenticate"
+    "Allow, Castgate-Exchange, Castgate-Member, Castgate-Options, Castgate-Summary, ETag, Multicast-Timeout, OSCORE, " \
+    "Preference-Applied, Reply-From, Retry-After, WWW-Authenticate"
 
 #endif

@@ -672,6 +672,9 @@ static void assert_readable(const struct fake_response *response) {
     assert_non_null(exposed);
     assert_non_null(strstr(exposed, "Castgate-Summary"));
     assert_non_null(strstr(exposed, "Multicast-Timeout"));
+    assert_non_null(strstr(exposed, "Castgate-Member")); /* a single member's reply has these in its head */
+    assert_non_null(strstr(exposed, "Reply-From"));
+    assert_non_null(strstr(exposed, "ETag"));
 }
 
 static void test_a_named_origin_may_ask_and_read(void **state) {
