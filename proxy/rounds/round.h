@@ -85,10 +85,10 @@ struct cg_round {
     struct cg_arena arena;
     struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;
-    const struct cg_member
-        *only; /* asked by unicast, nothing is cast: the client named it, or it is the only one (R6) */
-    struct cg_addr only_at;
-    struct cg_part *parts; /* one a target */
+    /* Asked by unicast, nothing is cast: the client named it, or it is the only one (R6). NULL: the groups are. */
+    const struct cg_member *only;
+    struct cg_addr only_at; /* where it is asked */
+    struct cg_part *parts;  /* one a target */
     size_t part_count;
     struct cg_buf shape;
     struct cg_tally tally;
