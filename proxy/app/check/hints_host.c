@@ -13,7 +13,7 @@ void cg_hint_not_sent(struct cg_hints *hints) {
         CG_HINT_CAUSE(
             hints,
             "a firewall on this host does not let the request out: let UDP to the group's address and port out.");
-    if (findings->problem.err != CG_E_STORE) return;
+    if (findings->problem.err != CG_E_STORE || strstr(findings->problem.detail, "is missing") != NULL) return;
     cg_hint(hints,
             "a protected request takes numbers from the state folder %s, which one process has at a time. Beside a "
             "running gateway that is asked by its control socket, control.sock in that folder, by its user or root.",

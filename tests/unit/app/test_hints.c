@@ -347,6 +347,15 @@ static void interfaces_that_cannot_carry_it(void **state) {
     assert_first_hint(scene, "near0 has no carrier");
 }
 
+/* Where there is no store its own text says what to do; another process has none of it. */
+static void a_store_that_is_missing_or_taken(void **state) {
+    struct scene *scene = *state;
+    cg_problem_set(&scene->findings.problem, CG_E_STORE, "the state folder /state is locked by another gateway");
+    assert_first_hint(scene, "a protected request takes numbers from the state folder");
+    cg_problem_set(&scene->findings.problem, CG_E_STORE, "the store /state/castgate.db is missing: put it back");
+    assert_no_hint(scene, "a protected request takes numbers");
+}
+
 /* Advice about switches and groups means nothing where the only member was asked by unicast. */
 static void a_member_asked_by_unicast(void **state) {
     struct scene *scene = *state;
@@ -381,6 +390,7 @@ int main(void) {
         TEST(without_the_right_to_look),
         TEST(a_source_that_members_do_not_know),
         TEST(interfaces_that_cannot_carry_it),
+        TEST(a_store_that_is_missing_or_taken),
         TEST(a_member_asked_by_unicast),
     };
 #undef TEST
