@@ -333,16 +333,29 @@ def plain_mapping(fleet, name="lights", **more):
 CLONE_NEWNET = 0x40000000
 
 
+def enter_namespace():
+    """A network namespace for this thread, and all that it starts, with nothing but loopback. Returns the reason if there can be none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNET) != 0:
+        return os.strerror(ctypes.get_errno())
+    subprocess.run("ip link set lo up".split(), check=True)
+    return None
+
+
+def pytest_configure(config):
+    """Workers side by side must not hear each other's groups, nor take each other's ports."""
+    if hasattr(config, "workerinput") and (reason := enter_namespace()) is not None:
+        raise pytest.UsageError(f"no network namespace for a worker: {reason}")
+
+
 def in_namespace(test):
     """Runs the test's body in a network namespace of its own, with IPv6 multicast on loopback. Only that thread is in it: what the
     fixtures' factories start there is too. Needs root."""
 
     def enter():
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.unshare(CLONE_NEWNET) != 0:
-            pytest.skip(f"no network namespace: {os.strerror(ctypes.get_errno())}")
-        for command in ("link set lo up", "-6 route add local ff00::/8 dev lo table local"):
-            subprocess.run(["ip", *command.split()], check=True)
+        if (reason := enter_namespace()) is not None:
+            pytest.skip(f"no network namespace: {reason}")
+        subprocess.run("ip -6 route add local ff00::/8 dev lo table local".split(), check=True)
 
     @functools.wraps(test)
     def wrapper(*args, **kwargs):
