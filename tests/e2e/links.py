@@ -21,6 +21,15 @@ def quiet_ipv6():
     run("sysctl -qw net.ipv6.conf.default.accept_dad=0 net.ipv6.conf.default.router_solicitations=0")
 
 
+def wait_for_ipv6(interface):
+    """Until the near end's fe80:: address can be used: the kernel makes it some time after the link is up."""
+    def look():
+        shown = subprocess.run(["ip", "-6", "-o", "addr", "show", "dev", interface, "scope", "link"], check=True,
+                               capture_output=True, text=True).stdout
+        return "fe80" in shown and "tentative" not in shown
+    wait_for(look)
+
+
 CLONE_NEWNS = 0x20000
 
 

@@ -4,7 +4,7 @@ addresses, interfaces that come and go (R42)."""
 import subprocess
 
 from conftest import in_namespace
-from links import new_far, quiet_ipv6, run  # noqa: F401
+from links import new_far, quiet_ipv6, run, wait_for_ipv6  # noqa: F401
 from probe import check_problem, wait_for
 
 PORT = 17800
@@ -69,6 +69,7 @@ def test_members_with_link_local_addresses(gateway, new_far):
     far = new_far()
     for name in ("left", "right"):
         far.cable(f"{name}0", f"{name}1")
+        wait_for_ipv6(f"{name}0")
     left, right = far.link_local("left1"), far.link_local("right1")
     for bind, interface in ((left, "left1"), (right, "right1")):
         serve(far, "ff02::7:7", bind, interface, "--count", 2)
@@ -95,6 +96,7 @@ def test_unicast_to_link_local_members(gateway, new_far):
     far = new_far()
     for name in ("left", "right"):
         far.cable(f"{name}0", f"{name}1")
+        wait_for_ipv6(f"{name}0")
     left = far.link_local("left1")
     serve(far, "ff02::8:8", left, "left1", "--count", 2, "--resource", "/large=" + "x" * 3000)  # deaf to ff02::7:7
     zone = f"%{index_of('left0')}"
@@ -127,6 +129,7 @@ def test_an_interface_that_comes_and_goes(gateway, new_far):
             problem = check_problem(gate.request(f"/{name}/status"), 502, "cannot-emit")
             assert problem["detail"] == 'interface "late0" does not exist'
         far.cable("late0", "late1", "10.7.1")
+        wait_for_ipv6("late0")
         indexes.add(index_of("late0"))
         far.run("ip addr add fe80::7/64 dev late1 nodad")
         six, four = serve(far, "ff02::7:7", "fe80::7", "late1"), serve(far, "239.7.7.7", "10.7.1.2", "late1")
