@@ -132,6 +132,17 @@ def test_each_line_has_its_time_and_an_exchange_tells_who_asked_for_what(gateway
     assert refused["path"].startswith("/nowhere/") and refused["status"] == "404"
 
 
+def test_what_is_refused_at_once_is_told_whole(gateway):
+    """With two names, from another site, with a target that cannot be read: who asked and for what stands there."""
+    gate = gateway({})
+    assert gate.request("/a", headers={"Host": "elsewhere.example"}).status == 400  # the second one
+    assert gate.request("/b?x=1", headers={"Origin": "http://elsewhere.example"}, method="POST").status == 403
+    assert gate.request("/c?d[]=1").status == 400
+    lines = log_lines(gate, "exchange")
+    assert [line["path"] for line in lines] == ["/a", "/b?x=1", "/c?d[]=1"]
+    assert all(re.fullmatch(r"127\.0\.0\.1:[0-9]+", line["peer"]) for line in lines)
+
+
 def test_the_journal_notes_the_time_itself(gateway, monkeypatch, tmp_path):
     """JOURNAL_STREAM counts where it names the very file that standard error is."""
     monkeypatch.setenv("JOURNAL_STREAM", "1:1")

@@ -64,20 +64,21 @@ static struct cg_http_parts parts_of(const struct pending *pending, struct cg_pr
     };
 }
 
-/* From where it comes; whoever a proxy speaks for is nobody on this host. */
-static void take_sender(const struct pending *pending, const struct cg_http_parts *parts) {
-    struct cg_request *request = parts->request;
-    const struct cg_addr *peer = cg_http_call_peer(pending->call);
-    bool is_forwarded = cg_forwarded_from(&parts->config->http, parts->message, peer, &request->from);
-    request->is_remote = is_forwarded || !parts->listen->loopback;
-    request->may_be_anonymous = !request->is_remote || parts->listen->insecure;
+/* From where it comes, and where to, which the log has whatever becomes of it. Whoever a proxy speaks for is nobody on
+ * this host. */
+static void take_sender(struct pending *pending) {
+    const struct cg_http_parts parts = parts_of(pending, NULL);
+    struct cg_request *request = parts.request;
+    request->peer = *cg_http_call_peer(pending->call);
+    request->path = parts.message->target; /* as it stands, until it has been read */
+    bool is_forwarded = cg_forwarded_from(&parts.config->http, parts.message, &request->peer, &request->from);
+    request->is_remote = is_forwarded || !parts.listen->loopback;
+    request->may_be_anonymous = !request->is_remote || parts.listen->insecure;
 }
 
 static int convert_head(const struct pending *pending, const struct cg_http_parts *parts) {
-    parts->request->peer = *cg_http_call_peer(pending->call);
     int err = cg_from_http_head(parts);
     if (err < 0) return err;
-    take_sender(pending, parts);
     return cg_http_identify(parts->request, parts->config, pending->call, parts->problem);
 }
 
@@ -259,6 +260,7 @@ static int receive(struct pending *pending, struct cg_problem *problem) {
     const struct cg_config *config = cg_gateway_exchange_config(pending->front->gateway, pending->ticket);
     const struct cg_http_message *message = cg_http_call_message(pending->call);
     const char *allowed;
+    take_sender(pending);
     if (cg_http_origin(&config->http, message, &allowed) == CG_ORIGIN_ELSEWHERE) {
         return receive_from_elsewhere(pending, problem);
     }
