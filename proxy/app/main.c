@@ -96,6 +96,7 @@ static bool has_standard_files(void) {
     for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
         if (fd > STDERR_FILENO) return close(fd) == 0;
     }
+    perror("castgate: /dev/null cannot be opened for reading and writing");
     return false;
 }
 

@@ -531,3 +531,11 @@ def test_nothing_is_left_of_many_exchanges(members, gateway):
     ask(700)
     assert resident() - before < 1000  # KiB; tokens are remembered for 500 s, 100 bytes each
     assert metrics(gate)["castgate_exchanges_running"] == 0
+
+
+def test_without_dev_null_it_says_so():
+    """In a mount namespace whose /dev is empty."""
+    ended = subprocess.run(["unshare", "-m", "sh", "-c", f"mount -t tmpfs none /dev && exec {BUILD}/castgate -V"],
+                           capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == "castgate: /dev/null cannot be opened for reading and writing: No such file or directory\n"
