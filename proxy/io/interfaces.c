@@ -57,11 +57,11 @@ static void add_name(char *names, size_t cap, const char *name) {
 /* Carrier plays no part: a cable pulled out must not send multicast into another network. */
 static void take_candidate(void *ctx, const struct cg_device *device) {
     struct cg_interfaces *interfaces = ctx;
-    if ((device->flags & (IFF_UP | IFF_LOOPBACK)) != IFF_UP) return;
-    if (!(device->flags & IFF_MULTICAST)) {
-        add_name(interfaces->flagless, sizeof interfaces->flagless, device->name);
-        return;
-    }
+    bool is_up = device->flags & IFF_UP, takes_multicast = device->flags & IFF_MULTICAST;
+    if (device->flags & IFF_LOOPBACK) return;
+    if (is_up && !takes_multicast) add_name(interfaces->flagless, sizeof interfaces->flagless, device->name);
+    if (!is_up && takes_multicast) add_name(interfaces->down, sizeof interfaces->down, device->name);
+    if (!is_up || !takes_multicast) return;
     if (interfaces->candidate_count++ == 0) strcpy(interfaces->only, device->name);
     add_name(interfaces->names, sizeof interfaces->names, device->name);
 }
@@ -69,16 +69,21 @@ static void take_candidate(void *ctx, const struct cg_device *device) {
 static int list_candidates(struct cg_interfaces *interfaces, struct cg_problem *problem) {
     interfaces->known = false;
     interfaces->candidate_count = 0;
-    interfaces->only[0] = interfaces->names[0] = interfaces->flagless[0] = '\0';
+    interfaces->only[0] = interfaces->names[0] = interfaces->flagless[0] = interfaces->down[0] = '\0';
     int error = cg_devices_each(interfaces->query_fd, take_candidate, interfaces);
     if (error != 0) return cg_problem_set(problem, CG_E_EMIT, "interfaces cannot be listed: %s", uv_strerror(-error));
     interfaces->known = true;
     return CG_OK;
 }
 
-/* The commonest reason is a tunnel. */
+/* The commonest reasons are one that nobody brought up, and a tunnel. */
 static int no_candidate(const struct cg_interfaces *interfaces, struct cg_problem *problem) {
     static const char set[] = "set group.interface or the mapping's interface";
+    if (interfaces->down[0] != '\0')
+        return cg_problem_set(problem, CG_E_EMIT,
+                              "no interface but loopback is up and multicast-capable; down: %s. Bring it up (\"ip link "
+                              "set dev NAME up\"), or %s",
+                              interfaces->down, set);
     if (interfaces->flagless[0] == '\0')
         return cg_problem_set(problem, CG_E_EMIT,
                               "no interface but loopback is up and multicast-capable: %s (\"lo\" for members on this "

@@ -24,6 +24,7 @@ struct cg_interfaces {
     char only[IF_NAMESIZE]; /* the candidate, when there is exactly one */
     char names[160];        /* the first few candidates, for people */
     char flagless[64];      /* the first few that are up, but lack the flag MULTICAST */
+    char down[64];          /* the first few that lack only being up */
     struct {
         char name[CG_DEVICE_NAME_MAX]; /* that was asked for */
         struct cg_interface it;

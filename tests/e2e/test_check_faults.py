@@ -102,6 +102,11 @@ def test_an_interface_that_is_down(new_far, tmp_path):
     run(f"ip link set {NEAR} down")
     status, _, _, hints = check(tmp_path, known(), "lights")
     assert status == 1 and first(hints).startswith(f"bring {NEAR} up (ip link set dev {NEAR} up)")
+    unnamed = known()
+    del unnamed["group"]["interface"]
+    status, _, _, hints = check(tmp_path, unnamed, "lights")
+    assert status == 1 and first(hints).startswith(
+        f"no interface but loopback is up and multicast-capable; down: {NEAR}. Bring it up")
 
 
 @in_namespace

@@ -19,10 +19,13 @@ static bool is_outlet(const struct cg_findings *findings, unsigned interface) {
     return false;
 }
 
-static void put_others(struct cg_buf *names, const struct cg_outlet *outlet) {
+/* Returns whether there are any. */
+static bool put_others(struct cg_buf *names, const struct cg_outlet *outlet) {
     cg_evidence_interfaces(names, outlet->group.family == CG_FAMILY_IPV6 ? CG_FAMILY_IPV6 : CG_FAMILY_IPV4);
-    if (names->len == 0) cg_buf_put_str(names, "none");
+    bool are_any = names->len > 0;
+    if (!are_any) cg_buf_put_str(names, "none");
     cg_buf_put_u8(names, 0);
+    return are_any;
 }
 
 /* ---- The interface ---- */
@@ -46,8 +49,10 @@ void cg_hint_no_interface(struct cg_hints *hints, const struct cg_outlet *outlet
     if (outlet->problem.err == 0 || outlet->group.family == CG_FAMILY_NONE) return;
     mend_interface(mend, sizeof mend, outlet, outlet->target->interface);
     cg_buf_init(&names, 0);
-    put_others(&names, outlet);
-    if (!names.failed)
+    bool are_any = put_others(&names, outlet);
+    if (!are_any && outlet->target->interface == NULL)
+        CG_HINT_CAUSE(hints, "%s.", outlet->problem.detail); /* nobody named one, and it says why none was found */
+    else if (!names.failed)
         CG_HINT_CAUSE(
             hints,
             "%sinterfaces that are up and could carry it: %s. Set group.interface, or the mapping's \"interface\".",
@@ -113,8 +118,7 @@ void cg_hint_loopback(struct cg_hints *hints, const struct cg_outlet *outlet) {
                       outlet->by.name);
     if (all_are_here(hints->findings, outlet)) return;
     cg_buf_init(&names, 0);
-    put_others(&names, outlet);
-    if (!names.failed && strcmp((const char *)names.data, "none") != 0) {
+    if (put_others(&names, outlet) && !names.failed) {
         CG_HINT_CAUSE(hints, "%s reaches programs on this host only. Members elsewhere are reached by one of: %s.",
                       outlet->by.name, names.data);
     }
