@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "../unit/plugins/page_tags.h"
 #include "builtin.h"
 #include "wire/content_format.h"
 #include "wire/cri.h"
@@ -407,47 +408,8 @@ static size_t count_of(struct cg_slice page, const char *tag) {
 }
 
 static bool is_own_tag(struct cg_slice at) {
-    static const char *const tags[] = {"<!doctype html>",
-                                       "<html lang=\"en\">",
-                                       "<head>",
-                                       "<meta charset=\"utf-8\">",
-                                       "<meta name=\"viewport\" ",
-                                       "<title>",
-                                       "</title>",
-                                       "<style>",
-                                       "</style>",
-                                       "</head>",
-                                       "<body>",
-                                       "</body>",
-                                       "</html>",
-                                       "<h1>",
-                                       "</h1>",
-                                       "<h2>",
-                                       "</h2>",
-                                       "<p>",
-                                       "</p>",
-                                       "<small>",
-                                       "</small>",
-                                       "<table>",
-                                       "</table>",
-                                       "<tr>",
-                                       "</tr>",
-                                       "<th scope=\"row\">",
-                                       "</th>",
-                                       "<td>",
-                                       "</td>",
-                                       "<pre>",
-                                       "<pre dir=\"auto\">",
-                                       "</pre>",
-                                       "<br>",
-                                       "<bdi>",
-                                       "</bdi>",
-                                       "<ul>",
-                                       "</ul>",
-                                       "<li>",
-                                       "</li>"};
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
-        if (cg_slice_starts(at, tags[i])) return true;
+    for (size_t i = 0; i < PAGE_TAGS; i++) {
+        if (cg_slice_starts(at, page_tags[i])) return true;
     }
     return false;
 }

@@ -1,5 +1,6 @@
 /* The page, read by a strict parser: no tag but its own, whatever a member sends, and everything there is is shown. */
 #include "fake_host.h"
+#include "page_tags.h"
 
 #include <stdio.h>
 
@@ -20,49 +21,8 @@ static bool is_tag(const char *at, const char *tag) { return strncmp(at, tag, st
 
 /* Its length. */
 static size_t expect_tag(const char *at) {
-    static const char *const tags[] = {
-        "<!doctype html>",
-        "<html lang=\"en\">",
-        "<head>",
-        "<meta charset=\"utf-8\">",
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
-        "<title>",
-        "</title>",
-        "<style>",
-        "</style>",
-        "</head>",
-        "<body>",
-        "</body>",
-        "</html>",
-        "<h1>",
-        "</h1>",
-        "<h2>",
-        "</h2>",
-        "<p>",
-        "</p>",
-        "<small>",
-        "</small>",
-        "<table>",
-        "</table>",
-        "<tr>",
-        "</tr>",
-        "<th scope=\"row\">",
-        "</th>",
-        "<td>",
-        "</td>",
-        "<pre>",
-        "<pre dir=\"auto\">",
-        "</pre>",
-        "<br>",
-        "<bdi>",
-        "</bdi>",
-        "<ul>",
-        "</ul>",
-        "<li>",
-        "</li>",
-    };
-    for (size_t i = 0; i < sizeof tags / sizeof *tags; i++) {
-        if (is_tag(at, tags[i])) return strlen(tags[i]);
+    for (size_t i = 0; i < PAGE_TAGS; i++) {
+        if (is_tag(at, page_tags[i])) return strlen(page_tags[i]);
     }
     fail_msg("a tag that is none of the page's: %.60s", at);
     return 0;
