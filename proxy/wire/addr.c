@@ -29,12 +29,20 @@ bool cg_addr_is_multicast(const struct cg_addr *addr) {
     return addr->family == CG_FAMILY_IPV6 && addr->ip[0] == 0xff;
 }
 
+struct cg_addr cg_addr_unmapped(const struct cg_addr *addr) {
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    if (addr->family != CG_FAMILY_IPV6 || memcmp(addr->ip, mapped, sizeof mapped) != 0) return *addr;
+    struct cg_addr plain = {.family = CG_FAMILY_IPV4};
+    memcpy(plain.ip, addr->ip + sizeof mapped, 4);
+    plain.port = addr->port;
+    return plain;
+}
+
 bool cg_addr_is_loopback(const struct cg_addr *addr) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff}, one[16] = {[15] = 1};
-    if (addr->family == CG_FAMILY_IPV4) return addr->ip[0] == 127;
-    if (addr->family != CG_FAMILY_IPV6) return false;
-    if (memcmp(addr->ip, mapped, sizeof mapped) == 0) return addr->ip[12] == 127; /* what a dual-stack socket reports */
-    return memcmp(addr->ip, one, sizeof one) == 0;
+    static const uint8_t one[16] = {[15] = 1};
+    const struct cg_addr plain = cg_addr_unmapped(addr);
+    if (plain.family == CG_FAMILY_IPV4) return plain.ip[0] == 127;
+    return plain.family == CG_FAMILY_IPV6 && memcmp(plain.ip, one, sizeof one) == 0;
 }
 
 bool cg_addr_is_link_local(const struct cg_addr *addr) {
@@ -122,17 +130,8 @@ int cg_addr_parse(struct cg_addr *addr, struct cg_slice text, uint16_t default_p
     return err;
 }
 
-/* Written by hand, since every answer of a reply shows its address: printf would be a quarter of the reply's cost. */
-static char *put_number(char *to, uint32_t number) {
-    char digits[10];
-    size_t at = sizeof digits;
-    do {
-        digits[--at] = (char)('0' + number % 10);
-        number /= 10;
-    } while (number != 0);
-    memcpy(to, digits + at, sizeof digits - at);
-    return to + sizeof digits - at;
-}
+/* No printf, here and below: every answer of a reply shows its address, and that would be a quarter of its cost. */
+static char *put_number(char *to, uint32_t number) { return to + cg_decimal_emit(to, number); }
 
 static char *put_ipv4(char *to, const uint8_t ip[4]) {
     for (int i = 0; i < 4; i++) {

@@ -95,28 +95,18 @@ static struct cg_slice without_port(struct cg_slice node) {
     return is_ipv6 ? node : cg_slice_of(node.data, before);
 }
 
-/* An IPv4 address that a dual-stack socket reports as IPv6 is the same host. */
-static void unmap(struct cg_addr *addr) {
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (addr->family != CG_FAMILY_IPV6 || memcmp(addr->ip, mapped, sizeof mapped) != 0) return;
-    struct cg_addr plain = {.family = CG_FAMILY_IPV4};
-    memcpy(plain.ip, addr->ip + sizeof mapped, 4);
-    *addr = plain;
-}
-
 /* False: it names no address (unknown, hidden behind a word, or nonsense). */
 static bool parse_node(struct cg_slice node, struct cg_addr *addr) {
     uint8_t text[NODE_MAX];
     if (!unquote(&node, text)) return false;
     struct cg_slice ip = without_port(node);
     if (ip.len == 0 || cg_addr_parse_ip(addr, ip) < 0) return false;
-    unmap(addr);
+    *addr = cg_addr_unmapped(addr);
     return true;
 }
 
 bool cg_forwarded_trusts(const struct cg_http_settings *settings, const struct cg_addr *peer) {
-    struct cg_addr addr = *peer;
-    unmap(&addr);
+    const struct cg_addr addr = cg_addr_unmapped(peer);
     for (size_t i = 0; i < settings->trusted_proxy_count; i++) {
         if (cg_prefix_has(&settings->trusted_proxies[i], &addr)) return true;
     }
@@ -139,8 +129,8 @@ static struct cg_addr walk(const struct cg_http_settings *settings, const struct
 bool cg_forwarded_from(const struct cg_http_settings *settings, const struct cg_http_message *message,
                        const struct cg_addr *peer, struct cg_addr *from) {
     struct hops standard, common;
-    *from = cg_addr_host(peer);
-    unmap(from);
+    const struct cg_addr host = cg_addr_host(peer);
+    *from = cg_addr_unmapped(&host);
     if (!cg_forwarded_trusts(settings, from)) return false;
     read_hops(message, "Forwarded", &standard, read_element);
     read_hops(message, "X-Forwarded-For", &common, read_plain);

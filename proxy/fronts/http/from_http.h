@@ -21,7 +21,7 @@ struct cg_http_parts {
     struct cg_problem *problem;
 };
 
-/* Host, target and method: where it goes, and as what. A method that CoAP does not have is 0 for now; OPTIONS is one,
+/* Host, target and method: where it goes, and as what. A method that CoAP does not have is 0 here; OPTIONS is one,
  * and its target may be "*", which is no path. 400, 403, 405, 414, 421, 502 with the problem. */
 int cg_from_http_head(const struct cg_http_parts *parts) CG_MUST_CHECK;
 
