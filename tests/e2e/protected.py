@@ -7,10 +7,12 @@ import shutil
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import coap
 from conftest import BUILD, Group, Program
+from probe import wait_for
 
 GROUP_FLAG, KID_CONTEXT_FLAG, KID_FLAG = 0x20, 0x10, 0x08
 
@@ -120,6 +122,18 @@ class Oscore:
         return self.kid, self.kid_context, self.piv
 
 
+@contextmanager
+def served(gateway, group, folder):
+    """A gateway that is ready, with a protected group of two, its members, and its keys."""
+    keys = Keys(folder / "keys", 2, group.port)
+    fleet = ProtectedMembers(keys, group, 2, "127.1.0.1", [], folder / "members.log")
+    state = make_state(folder / "state", keys)
+    gate = gateway({**settings(state, (group, keys)), "state": str(state)})
+    wait_for(lambda: gate.request("/readyz", to=gate.admin).status == 200)
+    yield gate, keys
+    assert fleet.stop() == 0, fleet.log()
+
+
 def kill(program):
     program.process.send_signal(signal.SIGKILL)
     program.process.wait()
@@ -133,4 +147,4 @@ def wait_until(what, timeout=20):
     return found
 
 
-__all__ = ["AUTHORIZED", "Group", "Keys", "Oscore", "ProtectedMembers", "kill", "make_state", "mapping", "settings", "wait_until"]
+__all__ = ["AUTHORIZED", "Group", "Keys", "Oscore", "ProtectedMembers", "kill", "make_state", "mapping", "served", "settings", "wait_until"]

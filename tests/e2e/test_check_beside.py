@@ -11,7 +11,7 @@ import pytest
 from conftest import BUILD, in_namespace, plain_mapping
 from links import new_far  # noqa: F401
 from probe import counter, running, silent_mapping, wait_for
-from protected import Keys, ProtectedMembers, make_state, settings
+from protected import served
 from test_check import FAR, MEMBERS, NEAR, STATEFUL, URI, check_file, group_mapping, three
 from test_control import connect, path_of
 
@@ -24,13 +24,8 @@ def ready(gate):
 @pytest.fixture
 def secured(gateway, group, tmp_path):
     """A gateway with a protected group of two, its members, and its keys."""
-    keys = Keys(tmp_path / "keys", 2, group.port)
-    fleet = ProtectedMembers(keys, group, 2, "127.1.0.1", [], tmp_path / "members.log")
-    state = make_state(tmp_path / "state", keys)
-    gate = gateway({**settings(state, (group, keys)), "state": str(state)})
-    wait_for(lambda: gate.request("/readyz", to=gate.admin).status == 200)
-    yield ready(gate)
-    assert fleet.stop() == 0, fleet.log()
+    with served(gateway, group, tmp_path) as (gate, _):
+        yield ready(gate)
 
 
 def test_a_protected_mapping(secured):

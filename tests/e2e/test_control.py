@@ -13,7 +13,7 @@ import pytest
 
 from conftest import BUILD, plain_mapping
 from probe import counter, wait_for
-from protected import Keys, ProtectedMembers, make_state, settings
+from protected import Keys, served
 
 
 def path_of(gate):
@@ -59,13 +59,8 @@ def gate(gateway, members):
 @pytest.fixture
 def secured(gateway, group, tmp_path):
     """A gateway with a protected group, and its keys."""
-    keys = Keys(tmp_path / "keys", 2, group.port)
-    fleet = ProtectedMembers(keys, group, 2, "127.1.0.1", [], tmp_path / "members.log")
-    state = make_state(tmp_path / "state", keys)
-    gate = gateway({**settings(state, (group, keys)), "state": str(state)})
-    wait_for(lambda: gate.request("/readyz", to=gate.admin).status == 200)
-    yield gate, keys
-    assert fleet.stop() == 0, fleet.log()
+    with served(gateway, group, tmp_path) as (gate, keys):
+        yield gate, keys
 
 
 def test_status(gate):

@@ -63,6 +63,15 @@ void fake_member_make(struct fake_member *member, enum cg_cose_curve curve, uint
     member->cred_len = fake_ccs(member->cred, curve == CG_CURVE_P256 ? 2 : 1, curve, cg_slice_of(member->x, 32), y);
 }
 
+void fake_keys_make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key,
+                    struct cg_public_key *public_key) {
+    struct fake_member m;
+    fake_member_make(&m, curve, 1, seed);
+    struct cg_slice y = curve == CG_CURVE_P256 ? cg_slice_of(m.y, 32) : CG_SLICE_NONE;
+    assert_int_equal(cg_public_key_init(public_key, curve, cg_slice_of(m.x, 32), y, false), CG_OK);
+    assert_int_equal(cg_private_key_init(private_key, cg_slice_of(m.private_key, 32), public_key), CG_OK);
+}
+
 static void point_params(struct fake_group *group) {
     group->params.master_secret = cg_slice_of(group->secret, sizeof(group->secret));
     group->params.master_salt = cg_slice_of(group->salt, sizeof(group->salt));

@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "oscore/key.h"
 #include "oscore/oscore.h"
 
 struct fake_member {
@@ -22,6 +23,9 @@ struct fake_member {
 
 /* {8: {1: COSE_Key}} with the curve's own kty; `id` is one byte, the seed tells members apart. */
 void fake_member_make(struct fake_member *member, enum cg_cose_curve curve, uint8_t id, uint8_t seed);
+/* The key pair of the member that fake_member_make gives with this seed. */
+void fake_keys_make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key,
+                    struct cg_public_key *public_key);
 /* The CCS for any curve number and coordinates; y.len 0: none. Its length. */
 size_t fake_ccs(uint8_t to[160], int kty, int crv, struct cg_slice x, struct cg_slice y);
 

@@ -2,20 +2,9 @@
  * away. */
 #include "fake_group.h"
 
-#include "oscore/key.h"
-
 #include <sodium.h>
 
 static const enum cg_cose_curve all_curves[] = {CG_CURVE_ED25519, CG_CURVE_X25519, CG_CURVE_P256};
-
-static void make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key,
-                 struct cg_public_key *public_key) {
-    struct fake_member m;
-    fake_member_make(&m, curve, 1, seed);
-    struct cg_slice y = curve == CG_CURVE_P256 ? cg_slice_of(m.y, 32) : CG_SLICE_NONE;
-    assert_int_equal(cg_public_key_init(public_key, curve, cg_slice_of(m.x, 32), y, false), CG_OK);
-    assert_int_equal(cg_private_key_init(private_key, cg_slice_of(m.private_key, 32), public_key), CG_OK);
-}
 
 static void test_agreement_is_symmetric(void **state) {
     (void)state;
@@ -23,9 +12,9 @@ static void test_agreement_is_symmetric(void **state) {
         struct cg_private_key a, b, c;
         struct cg_public_key pa, pb, pc;
         uint8_t ab[32], ba[32], ac[32];
-        make(all_curves[i], 1, &a, &pa);
-        make(all_curves[i], 2, &b, &pb);
-        make(all_curves[i], 3, &c, &pc);
+        fake_keys_make(all_curves[i], 1, &a, &pa);
+        fake_keys_make(all_curves[i], 2, &b, &pb);
+        fake_keys_make(all_curves[i], 3, &c, &pc);
         assert_int_equal(cg_agree(&a, &pb, ab), CG_OK);
         assert_int_equal(cg_agree(&b, &pa, ba), CG_OK);
         assert_int_equal(cg_agree(&a, &pc, ac), CG_OK);
@@ -48,8 +37,8 @@ static void test_curves_do_not_mix(void **state) {
             struct cg_private_key a, b;
             struct cg_public_key pa, pb;
             uint8_t secret[32];
-            make(all_curves[i], 1, &a, &pa);
-            make(all_curves[j], 2, &b, &pb);
+            fake_keys_make(all_curves[i], 1, &a, &pa);
+            fake_keys_make(all_curves[j], 2, &b, &pb);
             assert_int_equal(cg_agree(&a, &pb, secret), i == j ? CG_OK : CG_E_KEY);
             if (i != j) assert_true(sodium_is_zero(secret, sizeof(secret)));
             cg_private_key_fini(&a);
@@ -69,8 +58,8 @@ static void test_signatures(void **state) {
         struct cg_public_key pa, pb;
         uint8_t signature[64], zero[64] = {0}, ones[64];
         memset(ones, 0xff, sizeof(ones));
-        make(curves[i], 1, &a, &pa);
-        make(curves[i], 2, &b, &pb);
+        fake_keys_make(curves[i], 1, &a, &pa);
+        fake_keys_make(curves[i], 2, &b, &pb);
         assert_int_equal(cg_sign(&a, message, signature), CG_OK);
         assert_true(cg_verify(&pa, message, signature));
         assert_false(cg_verify(&pb, message, signature));
@@ -149,7 +138,7 @@ static void test_x25519_low_order_points(void **state) {
     };
     struct cg_private_key own;
     struct cg_public_key own_public;
-    make(CG_CURVE_X25519, 1, &own, &own_public);
+    fake_keys_make(CG_CURVE_X25519, 1, &own, &own_public);
     for (size_t i = 0; i < sizeof(points) / sizeof(points[0]); i++) {
         assert_int_equal(init_point(CG_CURVE_X25519, points[i]), CG_E_KEY);
         /* Past the door it must still be refused: by the agreement itself. */
@@ -160,7 +149,7 @@ static void test_x25519_low_order_points(void **state) {
         /* And an Ed25519 key that maps to it. */
         struct cg_private_key ed;
         struct cg_public_key ed_public, ed_forced = {.curve = CG_CURVE_ED25519};
-        make(CG_CURVE_ED25519, 1, &ed, &ed_public);
+        fake_keys_make(CG_CURVE_ED25519, 1, &ed, &ed_public);
         ed_forced.bytes[0] = 1;
         assert_int_equal(cg_agree(&ed, &ed_forced, secret), CG_E_KEY);
         cg_private_key_fini(&ed);

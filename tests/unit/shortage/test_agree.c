@@ -2,24 +2,14 @@
 #include "oscore/fake_group.h"
 
 #include "fake_shortage.h"
-#include "oscore/key.h"
-
-static void make(enum cg_cose_curve curve, uint8_t seed, struct cg_private_key *private_key,
-                 struct cg_public_key *public_key) {
-    struct fake_member m;
-    fake_member_make(&m, curve, 1, seed);
-    struct cg_slice y = curve == CG_CURVE_P256 ? cg_slice_of(m.y, 32) : CG_SLICE_NONE;
-    assert_int_equal(cg_public_key_init(public_key, curve, cg_slice_of(m.x, 32), y, false), CG_OK);
-    assert_int_equal(cg_private_key_init(private_key, cg_slice_of(m.private_key, 32), public_key), CG_OK);
-}
 
 /* OpenSSL has not agreed on anything in this process before. */
 static void agree(enum cg_cose_curve curve) {
     struct cg_private_key own, unused;
     struct cg_public_key public_key, peer;
     uint8_t secret[32];
-    make(curve, 1, &own, &public_key);
-    make(curve, 2, &unused, &peer);
+    fake_keys_make(curve, 1, &own, &public_key);
+    fake_keys_make(curve, 2, &unused, &peer);
     bool came = true;
     unsigned nth = 0;
     while (came) {
