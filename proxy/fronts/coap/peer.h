@@ -1,0 +1,75 @@
+/* A client's way to us: one remote endpoint at one of our listeners, by UDP or in a DTLS session. The front speaks to
+ * peers and hears of them through a table of operations; how bytes travel, what is acknowledged, sent again, and what
+ * is a duplicate is behind this, so that a further transport is a file more and no line of the front.
+ *
+ * Ownership: peers belong to their transport. One lives until nothing has come from it for a while and nobody holds it,
+ * or until its session ends: then `gone` is the last that is heard of it. Calls come from the loop alone. */
+#ifndef CG_FRONTS_COAP_PEER_H
+#define CG_FRONTS_COAP_PEER_H
+
+#include "model/config.h"
+#include "wire/msg.h"
+
+#define CG_COAP_TOKEN_MAX 64 /* bytes (RFC 8974); longer ones are refused with 4.00 */
+
+/* A message without what its transport numbers it by. The slices are borrowed for the call. */
+struct cg_coap_message {
+    uint8_t code;
+    struct cg_slice token;
+    struct cg_slice options; /* encoded, well-formed */
+    struct cg_slice payload;
+};
+
+enum cg_coap_reached {
+    CG_COAP_BY_UNICAST,
+    CG_COAP_BY_MULTICAST /* the request was sent to a group: never forwarded */
+};
+
+/* One that is no duplicate; those are dealt with before. */
+struct cg_coap_request {
+    struct cg_coap_message message;
+    size_t size; /* bytes that came, for what may be sent to an address that nobody has proven */
+    enum cg_coap_reached reached;
+};
+
+enum cg_coap_proof {
+    CG_COAP_UNPROVEN, /* anybody could have written that address into a datagram */
+    CG_COAP_PROVEN,   /* loopback, that came in by loopback; or a DTLS session */
+};
+
+struct cg_coap_peer;
+
+/* What the front hears. */
+struct cg_coap_peer_ops {
+    /* It is answered with cg_coap_peer_answer before this returns, or is acknowledged then. */
+    void (*request)(void *ctx, struct cg_coap_peer *peer, const struct cg_coap_request *request);
+    /* It rejected (RST), or never acknowledged, a message with this token: it has lost interest in that exchange. */
+    void (*lost)(void *ctx, struct cg_coap_peer *peer, struct cg_slice token);
+    /* It acknowledged a Confirmable message with this token. */
+    void (*acknowledged)(void *ctx, struct cg_coap_peer *peer, struct cg_slice token);
+    /* It will be freed: nothing of it may be used after this. */
+    void (*gone)(void *ctx, struct cg_coap_peer *peer);
+};
+
+/* In `request` only, at most once: in the acknowledgement of a Confirmable request, else as a Non-confirmable response.
+ * Duplicates of the request get the same bytes again. */
+void cg_coap_peer_answer(struct cg_coap_peer *peer, const struct cg_coap_message *response);
+/* A separate response (CG_NON), or one that is to be acknowledged (CG_CON; one at a time: others wait, a bounded
+ * number). CG_E_OVERLOAD, CG_E_NO_MEMORY, CG_E_TOO_BIG (for the path's MTU or the DTLS record): it did not go. */
+int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response,
+                      enum cg_type type) CG_MUST_CHECK;
+/* Kept from being forgotten while an exchange runs for it; each hold is given back once, unless it is gone. */
+void cg_coap_peer_hold(struct cg_coap_peer *peer);
+void cg_coap_peer_release(struct cg_coap_peer *peer);
+
+const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer);
+const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer); /* ours, that it reached; port included */
+const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer);
+enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer);
+/* Whom its session has authenticated, in these settings; NULL: nobody (plain UDP, or no client of theirs any more). */
+const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config);
+bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer); /* DTLS: its scheme is coaps */
+/* Where the front keeps what belongs to this peer (its live tokens); NULL at first. */
+void **cg_coap_peer_place(struct cg_coap_peer *peer);
+
+#endif

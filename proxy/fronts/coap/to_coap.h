@@ -1,0 +1,29 @@
+/* What a CoAP client gets, as messages: a member's answer (GCP §3.4.1: with Reply-From), an error with its diagnostic
+ * (RFC 7252 §5.9). Emitted into the caller's bytes; no socket, no table. */
+#ifndef CG_FRONTS_COAP_TO_COAP_H
+#define CG_FRONTS_COAP_TO_COAP_H
+
+#include "fronts/coap/peer.h"
+#include "model/request.h"
+#include "castgate/plugin.h"
+
+#define CG_COAP_OPTIONS_MAX 4096 /* bytes of a response's options, encoded */
+
+/* The options that a response to the client has, of those of a member's answer: what this hop consumes is taken out,
+ * Reply-From is put in, Block2 and ETag where the payload goes in blocks. Returns the length, or CG_E_TOO_BIG. */
+struct cg_to_coap {
+    const struct cg_option_numbers *numbers;
+    struct cg_slice options;       /* the answer's, encoded */
+    struct cg_slice reply_from;    /* empty: none */
+    const struct cg_block *block2; /* NULL: none */
+    struct cg_slice etag;          /* instead of the answer's own; empty: that */
+    uint32_t size2;                /* 0: not said */
+};
+int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) CG_MUST_CHECK;
+
+/* An error: code by its row in base/err.def, Multicast-Timeout (empty) where it is missing, Max-Age with retry_after,
+ * and the detail as diagnostic payload. `bytes` holds options and payload; *message borrows them. */
+void cg_to_coap_problem(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
+                        struct cg_slice token, uint8_t *bytes, size_t cap, struct cg_coap_message *message);
+
+#endif
