@@ -170,6 +170,12 @@ static int find_member(struct cg_exchange *exchange) {
 static int demand_timeout(const struct cg_exchange *exchange, struct cg_problem *problem) {
     const char *mapping = exchange->mapping->name;
     problem->ask_timeout = true;
+    if (exchange->request.needs_timeout) {
+        return cg_problem_set(problem, CG_E_NO_TIMEOUT,
+                              "say how long to collect answers, by the option Multicast-Timeout: mapping %s stands for "
+                              "a group, and each of its members answers for itself",
+                              mapping);
+    }
     if (exchange->request.forward) {
         return cg_problem_set(problem, CG_E_NO_TIMEOUT,
                               "say how long to collect answers: Multicast-Timeout: SECONDS, always through the forward "
@@ -187,7 +193,8 @@ static int choose_timeout(struct cg_exchange *exchange) {
     struct cg_problem *problem = &exchange->problem;
     if (!request->has_timeout) {
         exchange->waiter.timeout_us = mapping->timeout_us;
-        bool has_own = mapping->has_timeout && !exchange->config->http.strict && !request->forward;
+        bool has_own =
+            mapping->has_timeout && !request->needs_timeout && !exchange->config->http.strict && !request->forward;
         return has_own ? CG_OK : demand_timeout(exchange, problem);
     }
     if (exchange->member != NULL && request->timeout_s == 0) {
@@ -247,6 +254,7 @@ static bool suppresses_all(const struct cg_request *request) {
 static enum cg_verdict step_look(struct cg_exchange *exchange) {
     const struct cg_request *request = &exchange->request;
     uint64_t timeout_us = exchange->waiter.timeout_us;
+    if (exchange->member == NULL) exchange->waiter.finishing = request->finishing;
     const struct cg_wish wish = {
         .config = exchange->config,
         .mapping = exchange->mapping,

@@ -3,6 +3,7 @@
 #define CG_MODEL_REQUEST_H
 
 #include "model/config.h"
+#include "wire/cri.h"
 
 /* An error with its particulars, as fronts turn it into problem+json or a diagnostic payload. */
 struct cg_problem {
@@ -21,6 +22,12 @@ void cg_problem_add(struct cg_problem *problem, const char *text);
 int cg_problem_no_memory(struct cg_problem *problem);
 int cg_problem_memory_full(struct cg_problem *problem);
 
+/* What ends collecting for the client. */
+enum cg_finishing {
+    CG_FINISH_AS_MAPPING, /* the mapping's finish rule, or the time */
+    CG_FINISH_BY_TIME,    /* the time alone: it takes answers as they come, and further ones of the same members */
+};
+
 /* What a client is known by. */
 enum cg_proof {
     CG_PROOF_NONE,
@@ -33,22 +40,25 @@ struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
     enum cg_proof proof;
-    bool may_be_anonymous; /* the listener takes anonymous clients */
-    bool is_remote;        /* from off this host, as far as is known: nobody relays anonymously then */
-    struct cg_addr peer;   /* who connected, for the log; family NONE: unknown */
-    struct cg_addr from;   /* whom it counts for where nobody is identified, without port; family NONE: unknown */
-    bool head_only;        /* HEAD: as GET, the front drops the body */
-    struct cg_slice host;  /* lower case, without port; empty: unknown */
-    uint16_t port;         /* that the client has named; 0: its scheme's own */
-    bool is_https;         /* it came in by TLS */
-    bool forward;          /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
-    bool discovery;        /* path is /.well-known/core: model/links.h answers it, no exchange does */
-    struct cg_slice path;  /* raw, normalised (cg_mapping_normal_path) */
-    struct cg_slice query; /* raw, without '?' */
+    bool may_be_anonymous;     /* the listener takes anonymous clients */
+    bool is_remote;            /* from off this host, as far as is known: nobody relays anonymously then */
+    struct cg_addr peer;       /* who connected, for the log; family NONE: unknown */
+    struct cg_addr from;       /* whom it counts for where nobody is identified, without port; family NONE: unknown */
+    bool head_only;            /* HEAD: as GET, the front drops the body */
+    struct cg_slice host;      /* lower case, without port; empty: unknown */
+    uint16_t port;             /* that the client has named; 0: its scheme's own */
+    enum cg_cri_scheme scheme; /* of the front that it came in by */
+    struct cg_addr reached; /* ours, that it was sent to: its host, where the client names none; family NONE: unknown */
+    bool forward;           /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
+    bool discovery;         /* path is /.well-known/core: model/links.h answers it, no exchange does */
+    struct cg_slice path;   /* raw, normalised (cg_mapping_normal_path) */
+    struct cg_slice query;  /* raw, without '?' */
     struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
     struct cg_slice payload;
     bool has_timeout;
     uint32_t timeout_s;
+    bool needs_timeout; /* only the client may say how long to collect: the mapping's `timeout` is for others */
+    enum cg_finishing finishing; /* of a request to a group; one to a single member ends with its answer */
     uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
     bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */

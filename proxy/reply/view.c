@@ -75,6 +75,15 @@ static void hide(struct cg_reading *reading, const struct cg_answer *held, struc
     out->options = cg_lend(without_reply_from(reading, held->options));
 }
 
+/* As the client has named it, else as it has reached it (RFC 7252 §5.10.1: what Uri-Host and Uri-Port say that are left
+ * out). */
+static struct cg_cri_origin origin_of(const struct cg_request *request, char text[CG_ADDR_TEXT_MAX]) {
+    struct cg_cri_origin origin = {.scheme = request->scheme, .host = request->host, .port = request->port};
+    if (origin.port == 0) origin.port = request->reached.port;
+    if (origin.host.len == 0) origin.host = cg_slice_of(text, cg_addr_emit_ip(&request->reached, text));
+    return origin;
+}
+
 /* GCP §5.1: where the proxy stands in for the members, it is the proxy that leads to them; which of those that nobody
  * has configured has no name there. A target URI is the client's own way to them. */
 static struct castgate_slice lend_reply_from(struct cg_reading *reading, const struct cg_answer *held) {
@@ -84,7 +93,8 @@ static struct castgate_slice lend_reply_from(struct cg_reading *reading, const s
         return (struct castgate_slice){.data = reading->reply_from,
                                        .len = cg_cri_emit_addr(reading->reply_from, &held->from)};
     }
-    const struct cg_http_origin origin = {.is_https = request->is_https, .host = request->host, .port = request->port};
+    char text[CG_ADDR_TEXT_MAX];
+    const struct cg_cri_origin origin = origin_of(request, text);
     cg_buf_clear(&reading->stand_in);
     bool is_known = held->member != NULL && origin.host.len > 0 &&
                     cg_cri_emit_stand_in(&reading->stand_in, &origin, cg_slice_str(view->mapping->path),

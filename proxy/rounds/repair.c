@@ -156,7 +156,7 @@ static void repair_due(struct cg_engine *engine, struct cg_timer *timer) {
     const char *rule;
     (void)engine;
     round->repair.begun = true;
-    bool is_needed = cg_round_is_wanted(round) && !cg_tally_is_finished(&round->tally, &rule);
+    bool is_needed = cg_round_is_wanted(round) && !cg_round_is_finished(round, &rule);
     if (is_needed) ask_silent(round);
 }
 

@@ -1,6 +1,6 @@
 /* Rounds: begun or joined, cast, gathered, ended. The hard thing: many wait for one and each has its own time, so what
  * ends a waiter's collecting and what ends the round are told apart: the round ends for all when a finish rule is met
- * or it has a problem, and otherwise when the last of those who collect has had enough. */
+ * that all of them go by, or it has a problem, and otherwise when the last of those who collect has had enough. */
 #include "rounds/round.h"
 
 #include "base/check.h"
@@ -125,6 +125,7 @@ static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
     waiter->round = round;
     waiter->collects = true;
     round->collecting++;
+    round->by_time += waiter->finishing == CG_FINISH_BY_TIME;
     DL_APPEND2(round->waiters, waiter, previous, next);
 }
 
@@ -258,7 +259,7 @@ static void close_if_over(struct cg_round *round) {
         end_withdrawn(round);
     } else if (round->problem.err < 0) {
         round->ended_by = "limit";
-    } else if (cg_tally_is_finished(&round->tally, &rule)) {
+    } else if (cg_round_is_finished(round, &rule)) {
         round->ended_by = rule;
     } else {
         return;
@@ -294,6 +295,7 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
         *problem = round->problem;
         return false;
     }
+    if (waiter->finishing == CG_FINISH_AS_MAPPING && cg_tally_is_finished(&round->tally, ended_by)) return false;
     if (waiter->timeout_us > 0 && !round->parts[0].request->expects_answers) {
         *ended_by = "all"; /* nobody will answer (R33) */
         return false;
@@ -319,6 +321,7 @@ void cg_round_stop(struct cg_waiter *waiter) {
     if (round == NULL || !waiter->collects) return;
     waiter->collects = false;
     round->collecting--;
+    round->by_time -= waiter->finishing == CG_FINISH_BY_TIME;
     round->forsaken -= waiter->forsaken;
     if (round->collecting == 0) close_round(round);
 }

@@ -21,10 +21,11 @@
 
 struct cg_round;
 
-/* Zero-initialise, then set the first two. */
+/* Zero-initialise, then set the first three. */
 struct cg_waiter {
     void (*wake)(struct cg_waiter *waiter); /* something has changed; it only schedules a look */
     uint64_t timeout_us;                    /* how long it wants to collect */
+    enum cg_finishing finishing;            /* whether the finish rule ends that earlier */
     struct cg_round *round;                 /* NULL: none */
     struct cg_waiter *previous, *next;
     struct cg_waiter *previous_follower, *next_follower;
@@ -82,6 +83,7 @@ struct cg_round {
     struct cg_waiter *waiters;        /* utlist: those who have not left */
     struct cg_waiter *followers;      /* utlist: those of them who follow */
     uint32_t collecting, forsaken;    /* how many of them collect, and of these nobody hears */
+    uint32_t by_time;                 /* how many of those that collect do so for all of their time */
     struct cg_arena arena;
     struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;

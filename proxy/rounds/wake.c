@@ -78,6 +78,10 @@ void cg_round_tell(struct cg_round *round, struct cg_held_answer *held) {
 
 /* Looks. */
 
+bool cg_round_is_finished(const struct cg_round *round, const char **ended_by) {
+    return round->by_time == 0 && cg_tally_is_finished(&round->tally, ended_by);
+}
+
 bool cg_round_is_wanted(const struct cg_round *round) { return !round->closed && round->collecting > round->forsaken; }
 
 bool cg_round_is_opening(const struct cg_round *round) {
@@ -106,7 +110,8 @@ void cg_round_hurry(const struct cg_round *round) {
 void cg_round_reconsider(struct cg_round *round) {
     const char *rule;
     bool is_verified = round->verifying && !cg_round_is_opening(round);
-    if (is_verified || cg_tally_is_finished(&round->tally, &rule)) cg_round_wake_all(round);
+    bool ends_for_some = round->by_time < round->collecting && cg_tally_is_finished(&round->tally, &rule);
+    if (is_verified || ends_for_some) cg_round_wake_all(round);
 }
 
 void cg_round_request_ended(struct cg_round *round) {

@@ -21,6 +21,8 @@ void cg_round_request_ended(struct cg_round *round);
 /* Where it lacks only a few answers, whoever waits for it waits for each of them, and the port is told. */
 void cg_round_hurry(const struct cg_round *round);
 
+/* A finish rule is met that all who collect go by. */
+bool cg_round_is_finished(const struct cg_round *round, const char **ended_by);
 /* Somebody will hear what it still collects. */
 bool cg_round_is_wanted(const struct cg_round *round);
 /* An answer is still being verified. */

@@ -42,7 +42,18 @@ size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr)
 
 /* Reply-From of stand-ins */
 
-enum { HEAD_MAX = 9, ID_HTTP = 2, ID_HTTPS = 3 /* scheme numbers (draft-ietf-core-href) */ };
+enum { HEAD_MAX = 9 };
+
+/* Scheme numbers of draft-ietf-core-href. */
+static const struct {
+    uint8_t number;
+    uint16_t port;
+} origin_schemes[] = {
+    [CG_CRI_HTTP] = {2, 80},
+    [CG_CRI_HTTPS] = {3, 443},
+    [CG_CRI_COAP] = {0, CG_COAP_PORT},
+    [CG_CRI_COAPS] = {1, CG_COAPS_PORT},
+};
 
 typedef size_t (*encode_fn)(size_t count, unsigned char *to, size_t cap);
 
@@ -76,9 +87,10 @@ static struct cg_slice cut(struct cg_slice *text, char separator) {
     return part;
 }
 
-static void put_authority(struct cg_buf *to, const struct cg_http_origin *origin) {
+static void put_authority(struct cg_buf *to, const struct cg_cri_origin *origin) {
     struct cg_addr addr;
-    bool has_port = origin->port != 0, is_literal = cg_addr_parse(&addr, origin->host, 1) == CG_OK;
+    bool has_port = origin->port != 0 && origin->port != origin_schemes[origin->scheme].port;
+    bool is_literal = cg_addr_parse(&addr, origin->host, 1) == CG_OK;
     struct cg_slice labels = origin->host;
     size_t label_count = is_literal ? 1 : count_parts(labels, '.');
     put_head(to, cbor_encode_array_start, label_count + has_port);
@@ -112,11 +124,11 @@ static int put_path(struct cg_buf *to, struct cg_slice path, struct cg_slice mar
     return err;
 }
 
-bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_http_origin *origin, struct cg_slice path,
+bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_cri_origin *origin, struct cg_slice path,
                           struct cg_slice marker, struct cg_slice name) {
     size_t before = to->len;
     put_head(to, cbor_encode_array_start, 2);
-    put_number(to, cbor_encode_negint, origin->is_https ? ID_HTTPS : ID_HTTP);
+    put_number(to, cbor_encode_negint, origin_schemes[origin->scheme].number);
     put_authority(to, origin);
     bool is_made = put_path(to, path, marker, name) == CG_OK && !to->failed;
     if (!is_made) to->len = before;

@@ -13,18 +13,20 @@
  * normal form, RFC 7252 default). Zones stay local and are never emitted. Returns the length. */
 size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr);
 
-/* Where an HTTP server is reached. */
-struct cg_http_origin {
-    bool is_https;
+/* Where a proxy is reached by its clients. */
+enum cg_cri_scheme { CG_CRI_HTTP, CG_CRI_HTTPS, CG_CRI_COAP, CG_CRI_COAPS };
+
+struct cg_cri_origin {
+    enum cg_cri_scheme scheme;
     struct cg_slice host; /* lower case, IPv6 in brackets */
-    uint16_t port;        /* 0: the scheme's own */
+    uint16_t port;        /* 0: the scheme's own, which is left out when it is written, too */
 };
 
 /* The Reply-From of a proxy that stands in for a server below a path of its own: a CRI that reaches the proxy, and the
  * CRI reference [true, [segment, …]], both appended. `path` is raw and empty or begins with '/'; `marker` and `name`
  * are two segments more, as they are. False, with nothing appended: no memory, or a segment that CRIs have no text for.
  */
-bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_http_origin *origin, struct cg_slice path,
+bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_cri_origin *origin, struct cg_slice path,
                           struct cg_slice marker, struct cg_slice name) CG_MUST_CHECK;
 
 /* A full CRI with scheme coap, coaps, …, host-ip or host-name, with or without port, path and query, no fragment:

@@ -67,8 +67,9 @@ static int take_host(struct conversion *c, const struct cg_listen *listen) {
     if (lower == NULL) return cg_problem_no_memory(c->problem);
     for (size_t i = 0; i < host.len; i++) lower[i] = (uint8_t)cg_ascii_lower((char)host.data[i]);
     c->request->host = cg_slice_of(lower, host.len);
-    c->request->is_https = c->config->http.tls.certificate != NULL;
-    c->request->port = cg_http_host_port(c->message, c->request->is_https ? CG_HTTPS_PORT : CG_HTTP_PORT);
+    bool is_https = c->config->http.tls.certificate != NULL;
+    c->request->scheme = is_https ? CG_CRI_HTTPS : CG_CRI_HTTP;
+    c->request->port = cg_http_host_port(c->message, is_https ? CG_HTTPS_PORT : CG_HTTP_PORT);
     return CG_OK;
 }
 

@@ -284,11 +284,11 @@ static void record(void (*act)(const char *who, const char *what), const char *w
     if (stage->first == NULL) recording_add(&stage->recording, stage->world.now_us, act, who, what);
 }
 
-static void ask(const char *name, const char *request, const struct cg_sink_ops *ops) {
+static void ask(const char *name, const char *text, const struct cg_sink_ops *ops, enum cg_finishing finishing) {
     struct cg_problem problem;
     if (stage->world.gateway == NULL) start_gateway();
     assert_true(stage->client_count < CLIENTS_MAX);
-    note("%s -> gateway: %s", name, request);
+    note("%s -> gateway: %s", name, text);
     struct client *client = &stage->clients[stage->client_count++];
     *client = (struct client){.sink.ops = ops, .reads = true};
     snprintf(client->name, sizeof client->name, "%s", name);
@@ -296,7 +296,10 @@ static void ask(const char *name, const char *request, const struct cg_sink_ops 
     stage->draws = true;
     assert_int_equal(cg_gateway_new_exchange(gateway, &client->ticket, &problem), CG_OK);
     stage->draws = false;
-    fill_request(cg_gateway_request(gateway, client->ticket), cg_gateway_arena(gateway, client->ticket), name, request);
+    struct cg_request *request = cg_gateway_request(gateway, client->ticket);
+    fill_request(request, cg_gateway_arena(gateway, client->ticket), name, text);
+    request->finishing = finishing;
+    request->needs_timeout = finishing == CG_FINISH_BY_TIME;
     cg_gateway_start(gateway, client->ticket, &client->sink, stage->world.now_us);
     assert_int_equal(client->heard.len, 0); /* never from inside */
     world_run(&stage->world);
@@ -304,12 +307,17 @@ static void ask(const char *name, const char *request, const struct cg_sink_ops 
 
 void client_asks(const char *client, const char *request) {
     record(client_asks, client, request);
-    ask(client, request, &whole_ops);
+    ask(client, request, &whole_ops, CG_FINISH_AS_MAPPING);
 }
 
 void client_streams(const char *client, const char *request) {
     record(client_streams, client, request);
-    ask(client, request, &stream_ops);
+    ask(client, request, &stream_ops, CG_FINISH_AS_MAPPING);
+}
+
+void client_listens(const char *client, const char *request) {
+    record(client_listens, client, request);
+    ask(client, request, &stream_ops, CG_FINISH_BY_TIME);
 }
 
 static void leave(const char *name, const char *nothing) {

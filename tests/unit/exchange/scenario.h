@@ -38,6 +38,7 @@ void gateway_relays(const char *path);     /* the relay's, which needs 'security
  * spoken.h has it; "timeout:5" is its Multicast-Timeout. */
 void client_asks(const char *client, const char *request);    /* for a whole reply */
 void client_streams(const char *client, const char *request); /* for each answer as it comes */
+void client_listens(const char *client, const char *request); /* the same, for all of its time, which it must say */
 void client_leaves(const char *client);
 void client_stops_reading(const char *client); /* of a stream: there is no room */
 void client_reads_on(const char *client);

@@ -285,35 +285,47 @@ static void mutations_never_crash(void **state) {
 }
 
 struct stand_in_case {
-    struct cg_http_origin origin;
+    struct cg_cri_origin origin;
     const char *path, *name;
     const char *cbor; /* with `len` bytes; NULL: there is none */
     size_t len;
 };
 
-#define STAND_IN(https, host, port, path, name, cbor)                                                                  \
-    { {https, {(const uint8_t *)(host), sizeof(host) - 1}, port}, path, name, cbor, sizeof(cbor) - 1 }
+#define STAND_IN(scheme, host, port, path, name, cbor)                                                                 \
+    { {CG_CRI_##scheme, {(const uint8_t *)(host), sizeof(host) - 1}, port}, path, name, cbor, sizeof(cbor) - 1 }
 #define MARKER "\x67.member"
 
 /* GCP: a CRI that reaches the proxy, and a CRI reference with the path that it expects (draft-ietf-core-href). */
 static void stand_ins_are_reached_through_the_proxy(void **state) {
     static const struct stand_in_case rows[] = {
-        STAND_IN(false, "gw", 0, "/lamps", "first",
+        STAND_IN(HTTP, "gw", 0, "/lamps", "first",
                  "\x82\x22\x81\x62gw\x82\xf5\x83\x65lamps" MARKER "\x65"
                  "first"),
-        STAND_IN(true, "gw.example", 8443, "", "a",
+        STAND_IN(HTTPS, "gw.example", 8443, "", "a",
                  "\x82\x23\x83\x62gw\x67"
                  "example\x19\x20\xfb\x82\xf5\x82" MARKER "\x61"
                  "a"),
-        STAND_IN(false, "127.0.0.1", 8080, "/a/b%2Fc", "11",
+        STAND_IN(HTTP, "127.0.0.1", 8080, "/a/b%2Fc", "11",
                  "\x82\x22\x82\x44\x7f\0\0\x01\x19\x1f\x90\x82\xf5\x84\x61"
                  "a\x63"
                  "b/c" MARKER "\x62"
                  "11"),
-        STAND_IN(false, "[::1]", 0, "/a", "127.1.0.1:5683",
+        STAND_IN(HTTP, "[::1]", 0, "/a", "127.1.0.1:5683",
                  "\x82\x22\x81\x50\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x82\xf5\x83\x61"
                  "a" MARKER "\x6e"
                  "127.1.0.1:5683"),
+        STAND_IN(COAP, "127.0.0.1", 5683, "/a", "b",
+                 "\x82\x20\x81\x44\x7f\0\0\x01\x82\xf5\x83\x61"
+                 "a" MARKER "\x61"
+                 "b"),
+        STAND_IN(COAP, "gw", 5684, "/a", "b",
+                 "\x82\x20\x82\x62gw\x19\x16\x34\x82\xf5\x83\x61"
+                 "a" MARKER "\x61"
+                 "b"),
+        STAND_IN(COAPS, "gw", 5684, "/a", "b",
+                 "\x82\x21\x81\x62gw\x82\xf5\x83\x61"
+                 "a" MARKER "\x61"
+                 "b"),
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -329,7 +341,7 @@ static void stand_ins_are_reached_through_the_proxy(void **state) {
 
 /* Text strings are UTF-8. */
 static void a_path_that_is_no_text_leads_to_no_stand_in(void **state) {
-    struct cg_http_origin origin = {.host = cg_slice_str("gw")};
+    struct cg_cri_origin origin = {.host = cg_slice_str("gw")};
     struct cg_buf made;
     (void)state;
     cg_buf_init(&made, 0);
