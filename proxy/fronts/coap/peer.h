@@ -66,6 +66,12 @@ const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer);
 const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer); /* ours, that it reached; port included */
 const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer);
 enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer);
+/* It has shown that its address is its own (RFC 9175 §2.4): proven from now on, as long as it is remembered. Of those
+ * that have not, nothing is remembered beyond `request` unless they are held: not their requests either, so that a
+ * duplicate comes as a request again. */
+void cg_coap_peer_prove(struct cg_coap_peer *peer);
+/* The largest datagram that goes to it as a whole, header and token included. */
+size_t cg_coap_peer_room(const struct cg_coap_peer *peer);
 /* Whom its session has authenticated, in these settings; NULL: nobody (plain UDP, or no client of theirs any more). */
 const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config);
 bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer); /* DTLS: its scheme is coaps */

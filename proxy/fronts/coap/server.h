@@ -1,0 +1,27 @@
+/* All CoAP listeners of the gateway, behind one table of operations: each opened by its scheme, all with one message
+ * layer and one clock. */
+#ifndef CG_FRONTS_COAP_SERVER_H
+#define CG_FRONTS_COAP_SERVER_H
+
+#include <uv.h>
+
+#include "fronts/coap/peer.h"
+#include "model/request.h"
+
+struct cg_coap_server;
+
+/* Listens as `config` says (coap.listen). What nobody wrote and cannot be had is only warned of. NULL: *problem says
+ * why. */
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, const struct cg_config *config,
+                                           const struct cg_coap_peer_ops *ops, void *ctx, struct cg_problem *problem);
+/* Nothing more is received; what is sent still goes, and all peers stay. */
+void cg_coap_server_stop(struct cg_coap_server *server);
+/* Every peer is `gone`, then on_closed (may be NULL). NULL is fine, on_closed is then not called. */
+void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void *ctx), void *ctx);
+
+/* In the order of the settings; NULL: this one could not be had. */
+const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *server, size_t index);
+/* Prometheus text. */
+void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *to);
+
+#endif
