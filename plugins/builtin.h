@@ -6,7 +6,7 @@
 
 /* Encoders by name, the default first: a new one is a folder here that defines cg_plugin_NAME, and its name in this
  * list. */
-#define CG_BUILTIN_ENCODERS(ROW) ROW(mixed) ROW(json) ROW(sse) ROW(html)
+#define CG_BUILTIN_ENCODERS(ROW) ROW(mixed) ROW(json) ROW(sse) ROW(html) ROW(multipart_core)
 
 #define ROW(name) extern const struct castgate_plugin cg_plugin_##name;
 CG_BUILTIN_ENCODERS(ROW)

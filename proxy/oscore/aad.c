@@ -2,7 +2,7 @@
  * sign_protected out of an abbreviated countersignature; the implementations that exist sign an empty byte string
  * there. */
 #include "oscore/aad.h"
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 #include "oscore/cose.h"
 
 static void put_alg(struct cg_cbor_writer *w, int alg) {

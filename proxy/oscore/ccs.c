@@ -2,7 +2,7 @@
  * an administrator's file or a Group Manager, so it is hostile; a map that says one thing twice is refused, not
  * resolved. */
 #include "oscore/ccs.h"
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 
 enum {
     DEPTH_MAX = 8,

@@ -3,7 +3,7 @@
  * secret in between is wiped. */
 #include "oscore/derive.h"
 #include "base/check.h"
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 #include "oscore/failure.h"
 
 #include <openssl/crypto.h>

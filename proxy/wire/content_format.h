@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/slice.h"
 
+#define CG_FORMAT_CBOR           60
 #define CG_FORMAT_MULTIPART_CORE 62
 #define CG_FORMAT_OSCORE         10001
 #define CG_FORMAT_NONE           UINT32_MAX

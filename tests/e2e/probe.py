@@ -218,7 +218,7 @@ def _cbor_head(data, at):
 
 
 def cbor(data, at=0):
-    """(value, where it ends); integers, strings, arrays, true, null."""
+    """(value, where it ends); integers, strings, arrays, maps, true, null."""
     major, number, at = _cbor_head(data, at)
     if major == 0:
         return number, at
@@ -234,8 +234,32 @@ def cbor(data, at=0):
             item, at = cbor(data, at)
             items.append(item)
         return items, at
+    if major == 5:
+        pairs = {}
+        for _ in range(number):
+            key, at = cbor(data, at)
+            assert key not in pairs
+            pairs[key], at = cbor(data, at)
+        return pairs, at
     assert major == 7 and number in (21, 22), (major, number)
     return {21: True, 22: None}[number], at
+
+
+def parse_multipart_core(data):
+    """(counts, ended_by, answers), strictly: each answer is what its part says, with `format` and `payload`."""
+    items, end = cbor(data)
+    assert end == len(data) and len(items) % 4 == 2
+    assert items[0] == 60
+    whole, end = cbor(items[1])
+    assert end == len(items[1]) and set(whole) == {0, 1, 2} and whole[0] == 1
+    names = {1: "reply_from", 2: "code", 3: "kid", 4: "verified", 5: "ms", 6: "max_age", 7: "etag", 8: "oscore", 9: "via"}
+    answers = []
+    for at in range(2, len(items), 4):
+        about, end = cbor(items[at + 1])
+        assert items[at] == 60 and end == len(items[at + 1])
+        answers.append({"format": items[at + 2], "payload": items[at + 3]} | {names[key]: value for key, value in about.items()})
+    assert whole[1]["answered"] == len(answers)
+    return whole[1], whole[2], answers
 
 
 def parse_cri(data):

@@ -13,7 +13,7 @@ import pytest
 
 import coap
 from conftest import plain_mapping
-from probe import (Later, Tap, answer_to, cbor, counter, log_lines, metrics, parse_cri, parse_mixed, parse_part, sf_dictionary,
+from probe import (Later, Tap, answer_to, cbor, counter, log_lines, metrics, parse_cri, parse_mixed, parse_multipart_core, parse_part, sf_dictionary,
                    silent_mapping, wait_for)
 
 SUMMARY = {"answered", "failed", "missing", "late", "duplicates", "rejected", "expected", "kernel_drops", "ended_by", "ms"}
@@ -170,6 +170,44 @@ def test_json_holds_any_payload(gateway, group, options, payload, key, value):
         assert answer["content_type"] == "application/coap-payload;cf=65001"
 
 
+# --- multipart-core
+
+
+CORE = {"Accept": "application/multipart-core"}
+
+
+def test_multipart_core(members, gateway):
+    good, bad = members(3), members(2, "--fail", "2", "--answer-errors")
+    gate = gateway({"mappings": [{**plain_mapping(good), "members": good.texts + bad.texts}]})
+    reply = gate.request("/lights/status", headers=CORE)
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/multipart-core")
+    counts, ended_by, answers = parse_multipart_core(reply.body)
+    summary = sf_dictionary(reply.headers["Castgate-Summary"])
+    assert summary.pop("ended_by") == ended_by == "all"
+    assert counts == summary and (counts["answered"], counts["failed"]) == (5, 2)
+    assert {parse_cri(a["reply_from"]) for a in answers} == set(good.addresses + bad.addresses)
+    for answer in answers:
+        assert (answer["verified"], answer["via"], answer["max_age"]) == (0, 0, 60) and answer["ms"] < 5000
+        assert "kid" not in answer and "oscore" not in answer
+        if parse_cri(answer["reply_from"]) in good.addresses:
+            assert (answer["code"], answer["format"]) == (69, 50)
+            assert json.loads(answer["payload"])["address"] == "{}:{}".format(*parse_cri(answer["reply_from"]))
+        else:
+            assert answer["code"] == 132
+
+
+def test_multipart_core_has_whole_answers(members, gateway):
+    fleet = members(2, "--max-age", "7")
+    gate = gateway({"mappings": [plain_mapping(fleet)]})
+    for answer in parse_multipart_core(gate.request("/lights/big", headers=CORE).body)[2]:
+        assert (len(answer["payload"]), answer["max_age"]) == (4096, 7) and 1 <= len(answer["etag"]) <= 8
+
+
+def test_multipart_core_of_nobody_is_204(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group, timeout=1)]})
+    assert gate.request("/silent/x", headers=CORE | {"Multicast-Timeout": "1"}).status == 204
+
+
 # --- which of them
 
 
@@ -180,7 +218,7 @@ def test_json_holds_any_payload(gateway, group, options, payload, key, value):
     ("application/json;q=0, */*", "multipart/mixed"), ("text/event-stream", "text/event-stream"),
     ("text/html, application/json;q=0.9, */*;q=0.8", "text/html"),
     ("text/html;q=0.8, application/json;q=0.9, */*;q=0.7", "application/json"), ("", "multipart/mixed"),
-    (";;,,\"", "multipart/mixed"),
+    (";;,,\"", "multipart/mixed"), ("application/multipart-core", "application/multipart-core"),
 ])
 def test_accept_chooses(members, gateway, accept, chosen):
     fleet = members(2)

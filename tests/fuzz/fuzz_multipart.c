@@ -4,6 +4,7 @@
  * drawn. */
 #include "input.h"
 
+#include <cbor.h>
 #include <jansson.h>
 
 #include "base/buf.h"
@@ -426,6 +427,57 @@ static void check_html(struct castgate_call *call) {
     CG_CHECK(count_of(page, "</html>\n") == 1 && strcmp(call->content_type, "text/html; charset=utf-8") == 0);
 }
 
+/* multipart-core, read by libcbor: an array of which each answer is four items. */
+
+static cbor_item_t *load_cbor(struct cg_slice bytes) {
+    struct cbor_load_result result;
+    cbor_item_t *item = cbor_load(bytes.data, bytes.len, &result);
+    CG_CHECK(item != NULL && result.read == bytes.len);
+    return item;
+}
+
+static void check_is_cbor(cbor_item_t *item) { CG_CHECK(cbor_isa_uint(item) && cbor_get_int(item) == CG_FORMAT_CBOR); }
+
+static size_t pairs_in(cbor_item_t *bytes) {
+    CG_CHECK(cbor_isa_bytestring(bytes));
+    cbor_item_t *map = load_cbor(cg_slice_of(cbor_bytestring_handle(bytes), cbor_bytestring_length(bytes)));
+    CG_CHECK(cbor_isa_map(map));
+    size_t pairs = cbor_map_size(map);
+    cbor_decref(&map);
+    return pairs;
+}
+
+static void check_core_answer(cbor_item_t **items, const struct castgate_answer *answer) {
+    struct cg_msg msg = {.options = borrow(answer->options)};
+    check_is_cbor(items[0]);
+    CG_CHECK(pairs_in(items[1]) == 5u + (answer->reply_from.len > 0) + answer->has_kid + (answer->etag.len > 0) +
+                                       cg_msg_find(&msg, CG_OPT_OSCORE, &(struct cg_slice){0}));
+    CG_CHECK(cbor_isa_uint(items[2]));
+    if (answer->payload.len == 0) {
+        CG_CHECK(cbor_is_null(items[3]));
+    } else {
+        CG_CHECK(cbor_isa_bytestring(items[3]));
+        CG_CHECK(cg_slice_equal(cg_slice_of(cbor_bytestring_handle(items[3]), cbor_bytestring_length(items[3])),
+                                borrow(answer->payload)));
+    }
+}
+
+static void check_core(struct castgate_call *call) {
+    cbor_item_t *reply = load_cbor(cg_buf_slice(&call->body));
+    CG_CHECK(cbor_isa_array(reply) && cbor_array_size(reply) == 2 + 4 * call->count);
+    cbor_item_t **items = cbor_array_handle(reply);
+    check_is_cbor(items[0]);
+    CG_CHECK(pairs_in(items[1]) == 3);
+    for (size_t i = 0; i < call->count; i++) check_core_answer(items + 2 + 4 * i, &call->answers[i].view);
+    cbor_decref(&reply);
+}
+
+static int encode_core(struct castgate_call *call) {
+    const struct castgate_encoder *encoder = cg_plugin_multipart_core.ops.encoder;
+    int result = encoder->head(&host, call);
+    return result != 0 ? result : encoder->encode(&host, call);
+}
+
 static int encode_html(struct castgate_call *call) {
     int result = cg_plugin_html.ops.encoder->head(&host, call);
     return result != 0 ? result : cg_plugin_html.ops.encoder->encode(&host, call);
@@ -457,16 +509,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     size_t room = shape & 0x80 ? input_u16(&input) : SIZE_MAX;
     call->missing = shape >> 3 & 3;
     call->rejected = shape >> 5 & 3;
-    call->summary = (struct castgate_summary){.answered = shape, .ended_by = "deadline"};
+    call->summary = (struct castgate_summary){.failed = shape, .ended_by = "deadline"};
     struct cg_slice randomness = input_bytes(&input, 16 * (1 + (shape & 1)));
     call->hostile = randomness;
     call->randomness = (struct input){randomness.data, randomness.len};
     while (input.len > 0 && call->count < ANSWERS_MAX) read_answer(&input, &call->answers[call->count++]);
+    call->summary.answered = (uint32_t)call->count;
     cg_buf_init(&call->body, 0);
     run(call, room, encode_mixed, check_mixed);
     run(call, room, encode_json, check_json);
     run(call, room, encode_sse, check_sse);
     run(call, room, encode_html, check_html);
+    run(call, room, encode_core, check_core);
     for (size_t i = 0; i < call->count; i++) input_free(call->answers[i].payload);
     cg_buf_fini(&call->body);
     free(call);

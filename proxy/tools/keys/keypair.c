@@ -3,7 +3,7 @@
 #include "tools/keys/keypair.h"
 
 #include "base/check.h"
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>

@@ -1,6 +1,6 @@
 #include "fake_group.h"
 
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 #include "oscore/state.h"
 #include "base/check.h"
 

@@ -1,7 +1,7 @@
 /* Credentials: what is taken out of a CCS, and everything that must be refused. */
 #include "fake_group.h"
 
-#include "oscore/cbor.h"
+#include "wire/cbor.h"
 #include "oscore/ccs.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* Why: the info arrays, the external_aad and the credentials are CBOR. Hard: the reader runs on hostile bytes, so every
- * length is compared with what is left before it is used, and nesting is bounded. */
-#include "oscore/cbor.h"
+/* Why: OSCORE's info arrays, external_aad and credentials are CBOR, and so is a reply in one message. Hard: the reader
+ * runs on hostile bytes, so every length is compared with what is left before it is used, and nesting is bounded. */
+#include "wire/cbor.h"
 
 size_t cg_cbor_head_len(uint64_t number) {
     if (number < 24) return 1;

@@ -1,7 +1,8 @@
-/* The little CBOR (RFC 8949) that OSCORE needs: definite lengths, written and read over the caller's bytes. libcbor's
- * streaming callbacks are not used here: their signatures differ between Debian 12's and 13's versions. */
-#ifndef CG_OSCORE_CBOR_H
-#define CG_OSCORE_CBOR_H
+/* The little CBOR (RFC 8949) that OSCORE and multipart-core need: definite lengths, written and read over the caller's
+ * bytes. libcbor's streaming callbacks are not used here: their signatures differ between Debian 12's and 13's
+ * versions. */
+#ifndef CG_WIRE_CBOR_H
+#define CG_WIRE_CBOR_H
 
 #include "base/err.h"
 #include "base/slice.h"
