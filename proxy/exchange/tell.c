@@ -83,8 +83,10 @@ uint64_t cg_tell_turn(struct cg_exchange *exchange) {
     struct cg_view view;
     int err = CG_OK;
     look_at(exchange, &view);
-    while (err == CG_OK && waiter->untold != NULL && sink->ops->has_room(sink)) {
-        err = sink->ops->answer(sink, &view, cg_round_next(waiter), &problem);
+    const struct cg_answer *answer;
+    while (err == CG_OK && (answer = cg_round_next(waiter)) != NULL && sink->ops->has_room(sink, CG_SINK_ANSWER)) {
+        err = sink->ops->answer(sink, &view, answer, &problem);
+        if (err == CG_OK) cg_round_took(waiter);
     }
     uint64_t again_us = err < 0 ? CG_SINK_CLOSED : sink->ops->look(sink, &view, &problem);
     if (again_us != CG_SINK_CLOSED) return again_us;
@@ -93,7 +95,7 @@ uint64_t cg_tell_turn(struct cg_exchange *exchange) {
 }
 
 bool cg_tell_is_done(const struct cg_exchange *exchange) {
-    return exchange->waiter.untold == NULL && exchange->sink->ops->has_room(exchange->sink);
+    return cg_round_next(&exchange->waiter) == NULL && exchange->sink->ops->has_room(exchange->sink, CG_SINK_END);
 }
 
 static void say_end(struct cg_exchange *exchange, const struct cg_view *view, enum cg_sink_end how,

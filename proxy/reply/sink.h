@@ -20,6 +20,8 @@ enum cg_sink_end {
     CG_SINK_LEFT, /* nobody listens any more: no word to anybody */
 };
 
+enum cg_sink_word { CG_SINK_ANSWER, CG_SINK_END };
+
 /* What became of the reply, for the exchange's figures and log line. */
 struct cg_sink_ending {
     unsigned status; /* what the client was told, as its own protocol numbers it; 0: nothing */
@@ -30,10 +32,12 @@ struct cg_sink_ending {
 struct cg_sink_ops {
     /* The requests are out, and the client waits for answers. An error, with *problem set: `end` follows. */
     int (*begin)(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem);
-    /* Whether it takes an answer now. One that does not wakes its exchange (cg_sink_wake) when it does again. */
-    bool (*has_room)(struct cg_sink *sink);
+    /* Whether it takes an answer, or the end, now. One that does not wakes its exchange (cg_sink_wake) when it does
+     * again. */
+    bool (*has_room)(struct cg_sink *sink, enum cg_sink_word word);
     /* An answer; once more when the member has sent a newer one. Of several that wait for room the latest
-     * only. An error, with *problem set, closes the sink. */
+     * only. An error, with *problem set, closes the sink; CG_PENDING: it could not be taken after all, and is to be
+     * told again when the sink wants to be asked again. */
     int (*answer)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                   struct cg_problem *problem);
     /* Nothing is left to hand on, or there is no room: signs of life, patience. Returns when to be asked again

@@ -74,10 +74,15 @@ static int stream_begin(struct cg_sink *sink, const struct cg_view *view, struct
     return CG_OK;
 }
 
-static bool stream_has_room(struct cg_sink *sink) {
-    struct cg_stream *stream = stream_of(sink);
+static bool has_room(struct cg_stream *stream) {
     stream->full = !cg_outq_has_room(stream->queue);
     return !stream->full;
+}
+
+/* The end is an event, too. */
+static bool stream_has_room(struct cg_sink *sink, enum cg_sink_word word) {
+    (void)word;
+    return has_room(stream_of(sink));
 }
 
 static void trust_reader(struct cg_stream *stream, uint64_t now_us) {
@@ -107,7 +112,7 @@ static uint64_t watch_reader(struct cg_stream *stream, uint64_t now_us) {
 
 static uint64_t stream_look(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_stream *stream = stream_of(sink);
-    if (!stream_has_room(sink)) return watch_reader(stream, view->now_us);
+    if (!has_room(stream)) return watch_reader(stream, view->now_us);
     trust_reader(stream, view->now_us);
     if (view->now_us < stream->idle_us) return stream->idle_us;
     if (put_event(stream, view, CG_STREAM_IDLE, problem) < 0) return CG_SINK_CLOSED;

@@ -70,7 +70,7 @@ static struct cg_slice without_reply_from(struct cg_reading *reading, struct cg_
 static void hide(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
     size_t len = cg_decimal_emit(reading->from, held->number);
     out->member = (struct castgate_slice){.data = reading->from, .len = len};
-    out->from = out->reply_from = out->kid = (struct castgate_slice){0};
+    out->from = out->kid = (struct castgate_slice){0};
     out->has_kid = false;
     out->options = cg_lend(without_reply_from(reading, held->options));
 }
@@ -86,9 +86,10 @@ static struct cg_cri_origin origin_of(const struct cg_request *request, char tex
 
 /* GCP §5.1: where the proxy stands in for the members, it is the proxy that leads to them; which of those that nobody
  * has configured has no name there. A target URI is the client's own way to them. */
-static struct castgate_slice lend_reply_from(struct cg_reading *reading, const struct cg_answer *held) {
+struct castgate_slice cg_reading_reply_from(struct cg_reading *reading, const struct cg_answer *held) {
     const struct cg_view *view = reading->view;
     const struct cg_request *request = view->request;
+    if (view->mapping->anonymise) return (struct castgate_slice){0};
     if (!cg_view_is_personal(view) || request->forward) {
         return (struct castgate_slice){.data = reading->reply_from,
                                        .len = cg_cri_emit_addr(reading->reply_from, &held->from)};
@@ -113,7 +114,7 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *hel
     *out = (struct castgate_answer){
         .member = held->member == NULL ? from : cg_lend_text(held->member->name),
         .from = from,
-        .reply_from = lend_reply_from(reading, held),
+        .reply_from = cg_reading_reply_from(reading, held),
         .kid = cg_lend(held->kid),
         .media_type = lend_media_type(reading, has_format ? format : CASTGATE_FORMAT_NONE),
         .etag = cg_lend(has_etag ? etag : CG_SLICE_NONE),

@@ -58,5 +58,7 @@ bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgat
 bool cg_reading_rejected(struct cg_reading *reading, size_t index, struct castgate_rejected *out);
 /* One answer, wherever it stands. */
 void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *answer, struct castgate_answer *out);
+/* Of it only the CRI of GCP's Reply-From; empty: the client gets none. */
+struct castgate_slice cg_reading_reply_from(struct cg_reading *reading, const struct cg_answer *answer);
 
 #endif

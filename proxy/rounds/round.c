@@ -236,12 +236,11 @@ void cg_round_follow(struct cg_waiter *waiter) {
     DL_APPEND2(round->followers, waiter, previous_follower, next_follower);
 }
 
-struct cg_answer *cg_round_next(struct cg_waiter *waiter) {
-    struct cg_held_answer *held = waiter->untold;
-    if (held == NULL) return NULL;
-    waiter->untold = held->next_news;
-    return &held->answer;
+const struct cg_answer *cg_round_next(const struct cg_waiter *waiter) {
+    return waiter->untold == NULL ? NULL : &waiter->untold->answer;
 }
+
+void cg_round_took(struct cg_waiter *waiter) { waiter->untold = waiter->untold->next_news; }
 
 /* What was verified until now was a member's answer to a member; where there is none, nobody knows what members did. */
 static void end_withdrawn(struct cg_round *round) {

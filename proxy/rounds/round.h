@@ -151,8 +151,9 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
 enum cg_round_state cg_round_look(const struct cg_waiter *waiter);
 /* From a round that gathers: from now on the waiter takes each answer as it comes, those that are there included. */
 void cg_round_follow(struct cg_waiter *waiter);
-/* The next answer that it has not taken; NULL: it has taken all. */
-struct cg_answer *cg_round_next(struct cg_waiter *waiter);
+/* The next answer that it has not taken; NULL: it has taken all. And it has taken that one. */
+const struct cg_answer *cg_round_next(const struct cg_waiter *waiter);
+void cg_round_took(struct cg_waiter *waiter);
 
 enum cg_waiter_patience { CG_WAITER_PATIENT, CG_WAITER_HURRIED /* it takes what there is now */ };
 

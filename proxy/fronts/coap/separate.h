@@ -1,15 +1,23 @@
 /* The sink for separate responses (GCP §3.4): each answer of the group goes to the client as it comes, on the client's
- * token, with Reply-From; nothing is replaced, and what waits is bounded and paced for each client. */
+ * token, with Reply-From; nothing is replaced. What waits for the client's window (outbox.h) waits in the round. An
+ * answer that is too large for one message goes by its first block, and the rest is for whoever asks that member
+ * (RFC 10020 §3.8). A request to a single member gets that one's response, or 5.04. */
 #ifndef CG_FRONTS_COAP_SEPARATE_H
 #define CG_FRONTS_COAP_SEPARATE_H
 
+#include "fronts/coap/outbox.h"
 #include "fronts/coap/peer.h"
 #include "reply/sink.h"
+#include "wire/block.h"
 
 /* Whoever sends for it: the front. All calls come from the gateway's run. */
 struct cg_separate_ops {
-    /* A response to the client. Its options and payload are borrowed. */
-    void (*respond)(void *ctx, const struct cg_coap_message *response, enum cg_type type);
+    /* A response to the client. Its options and payload are borrowed. CG_OK; CG_E_TOO_BIG: a smaller one may go;
+     * CG_E_OVERLOAD, CG_E_NO_MEMORY: it did not go, and may later. */
+    int (*respond)(void *ctx, const struct cg_coap_message *response, enum cg_type type);
+    /* The client got the first block of that answer alone, under this ETag; `options` are those of each of its blocks
+     * but for Block2 and Size2. All is borrowed. NULL: nobody keeps answers. */
+    void (*keep)(void *ctx, const struct cg_answer *answer, struct cg_slice options, struct cg_slice etag);
     /* The exchange is over: nothing more comes, and `ctx` is not used any more. *problem (err 0: none) is what the
      * client must be told, as nothing else was. */
     void (*over)(void *ctx, const struct cg_problem *problem);
@@ -18,9 +26,9 @@ struct cg_separate_ops {
 struct cg_separate_to {
     const struct cg_separate_ops *ops;
     void *ctx;
-    struct cg_slice token; /* copied */
-    const struct cg_option_numbers *numbers;
-    struct cg_quota *quota;
+    struct cg_outbox *outbox;      /* the client's */
+    struct cg_slice token;         /* copied; CG_COAP_TOKEN_MAX bytes at the most */
+    const struct cg_block *block2; /* the request's: the largest blocks that the client takes; NULL: it does not say */
 };
 
 /* Frees itself at its end. NULL: out of memory. */

@@ -5,15 +5,20 @@
 
 #include "fronts/coap/peer.h"
 #include "model/request.h"
-#include "castgate/plugin.h"
+#include "wire/block.h"
 
 #define CG_COAP_OPTIONS_MAX 4096 /* bytes of a response's options, encoded */
+#define CG_COAP_MESSAGE_MAX 1152 /* bytes of a message that passes everywhere (RFC 7252 §4.6) */
+
+/* Header, token with its extended length (RFC 8974 §2.1), options, marker and payload: what a message takes. */
+size_t cg_to_coap_size(const struct cg_coap_message *message);
 
 /* The options that a response to the client has, of those of a member's answer: what this hop consumes is taken out,
- * Reply-From is put in, Block2 and ETag where the payload goes in blocks. Returns the length, or CG_E_TOO_BIG. */
+ * Reply-From is put in, Block2, ETag and Size2 where the payload goes in blocks. Returns the length, or CG_E_TOO_BIG.
+ */
 struct cg_to_coap {
     const struct cg_option_numbers *numbers;
-    struct cg_slice options;       /* the answer's, encoded */
+    struct cg_slice options;       /* the answer's, encoded, well-formed */
     struct cg_slice reply_from;    /* empty: none */
     const struct cg_block *block2; /* NULL: none */
     struct cg_slice etag;          /* instead of the answer's own; empty: that */
@@ -22,8 +27,12 @@ struct cg_to_coap {
 int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) CG_MUST_CHECK;
 
 /* An error: code by its row in base/err.def, Multicast-Timeout (empty) where it is missing, Max-Age with retry_after,
- * and the detail as diagnostic payload. `bytes` holds options and payload; *message borrows them. */
+ * Reply-From where somebody's answer is meant (empty: none), and the detail as diagnostic payload, as far as there is
+ * room. `bytes` holds options and payload; *message borrows them. */
 void cg_to_coap_problem(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
-                        struct cg_slice token, uint8_t *bytes, size_t cap, struct cg_coap_message *message);
+                        struct cg_slice reply_from, struct cg_slice token, uint8_t *bytes, size_t cap,
+                        struct cg_coap_message *message);
+/* As log lines have it: 401 for 4.01. */
+static inline unsigned cg_coap_status(uint8_t code) { return 100u * (code >> 5) + (code & 31u); }
 
 #endif

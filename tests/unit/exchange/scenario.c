@@ -214,7 +214,10 @@ static int on_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_
     return CG_OK;
 }
 
-static bool on_has_room(struct cg_sink *sink) { return client_of(sink)->reads; }
+static bool on_has_room(struct cg_sink *sink, enum cg_sink_word word) {
+    (void)word;
+    return client_of(sink)->reads;
+}
 
 static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *held,
                      struct cg_problem *problem) {

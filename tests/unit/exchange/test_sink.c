@@ -40,7 +40,10 @@ static int on_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_
     return listener->gives_up ? give_up(problem) : CG_OK;
 }
 
-static bool on_has_room(struct cg_sink *sink) { return listener_of(sink)->room > 0; }
+static bool on_has_room(struct cg_sink *sink, enum cg_sink_word word) {
+    (void)word;
+    return listener_of(sink)->room > 0;
+}
 
 static int on_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                      struct cg_problem *problem) {

@@ -1,0 +1,261 @@
+/* Separate responses. The hard thing: a member's answer is as large as it likes, and what passes to the client depends
+ * on its path; so a response is tried as it is, and then by its first block, of the largest size that goes. */
+#include "fronts/coap/separate.h"
+
+#include <stdlib.h>
+
+#include <sodium.h>
+
+#include "base/container.h"
+#include "exchange/gateway.h"
+#include "fronts/coap/to_coap.h"
+#include "reply/outcome.h"
+
+enum {
+    RETRY_US = 10000, /* where nothing could be sent just now */
+    ETAG_LEN = 8,     /* RFC 7252 §5.10.6 */
+};
+
+struct cg_separate {
+    struct cg_sink sink;
+    const struct cg_separate_ops *ops;
+    void *ctx;
+    struct cg_outbox_seat seat;
+    struct cg_coap_token token;
+    uint8_t szx;       /* of the largest blocks that the client takes */
+    uint64_t retry_us; /* nothing goes before; 0: it may */
+    unsigned status;   /* of the latest response; 0: there was none */
+};
+
+/* One answer on its way. */
+struct outgoing {
+    struct cg_separate *separate;
+    const struct cg_view *view;
+    const struct cg_answer *answer;
+    struct cg_slice reply_from;
+    uint8_t code;
+    enum cg_type type;
+};
+
+static struct cg_separate *separate_of(struct cg_sink *sink) { return CG_CONTAINER(sink, struct cg_separate, sink); }
+
+static void on_turn(struct cg_outbox_seat *seat) { cg_sink_wake(&CG_CONTAINER(seat, struct cg_separate, seat)->sink); }
+
+static uint64_t now_of(const struct cg_separate *separate) { return cg_gateway_now(separate->sink.gateway); }
+
+/* One response */
+
+static int respond(const struct outgoing *out, const struct cg_coap_message *response) {
+    const struct cg_separate *separate = out->separate;
+    return separate->ops->respond(separate->ctx, response, out->type);
+}
+
+static int emit_options(const struct outgoing *out, const struct cg_block *block2, struct cg_slice etag,
+                        uint8_t bytes[CG_COAP_OPTIONS_MAX], struct cg_slice *options) {
+    const struct cg_to_coap to = {
+        .numbers = &out->view->config->options,
+        .options = out->answer->options,
+        .reply_from = out->reply_from,
+        .block2 = block2,
+        .etag = etag,
+        .size2 = (uint32_t)out->answer->payload.len,
+    };
+    int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
+    if (len < 0) return len;
+    *options = cg_slice_of(bytes, (size_t)len);
+    return CG_OK;
+}
+
+/* What a member protected for the client is the client's to put together: it is cut only where it does not go whole
+ * (RFC 8613 §4.1.3.4.2). */
+static bool may_go_whole(const struct outgoing *out, const struct cg_coap_message *response) {
+    const struct cg_msg msg = {.options = out->answer->options};
+    const struct cg_block largest = {.szx = out->separate->szx};
+    struct cg_slice oscore;
+    if (cg_msg_find(&msg, CG_OPT_OSCORE, &oscore)) return true;
+    return response->payload.len <= cg_block_size(&largest) && cg_to_coap_size(response) <= CG_COAP_MESSAGE_MAX;
+}
+
+static int respond_whole(const struct outgoing *out) {
+    uint8_t bytes[CG_COAP_OPTIONS_MAX];
+    struct cg_coap_message response = {
+        .code = out->code, .token = cg_coap_token_slice(&out->separate->token), .payload = out->answer->payload};
+    int err = emit_options(out, NULL, CG_SLICE_NONE, bytes, &response.options);
+    if (err < 0) return err;
+    return may_go_whole(out, &response) ? respond(out, &response) : CG_E_TOO_BIG;
+}
+
+/* In blocks */
+
+/* The member's, or else one that is the same for the same representation. */
+static struct cg_slice etag_of(const struct cg_answer *answer, uint8_t made[crypto_hash_sha256_BYTES]) {
+    const struct cg_msg msg = {.options = answer->options};
+    struct cg_slice etag;
+    if (cg_msg_find(&msg, CG_OPT_ETAG, &etag) && etag.len > 0 && etag.len <= ETAG_LEN) return etag;
+    crypto_hash_sha256_state state;
+    crypto_hash_sha256_init(&state);
+    crypto_hash_sha256_update(&state, answer->options.data, answer->options.len);
+    crypto_hash_sha256_update(&state, answer->payload.data, answer->payload.len);
+    crypto_hash_sha256_final(&state, made);
+    return cg_slice_of(made, ETAG_LEN);
+}
+
+/* CG_E_TOO_BIG: not in blocks of that size. */
+static int respond_block(const struct outgoing *out, uint8_t szx, struct cg_slice etag) {
+    uint8_t bytes[CG_COAP_OPTIONS_MAX];
+    const struct cg_block block = {.more = true, .szx = szx};
+    struct cg_slice payload = out->answer->payload;
+    if (payload.len <= cg_block_size(&block)) return CG_E_TOO_BIG; /* a block alone, and does not go */
+    struct cg_coap_message response = {.code = out->code,
+                                       .token = cg_coap_token_slice(&out->separate->token),
+                                       .payload = cg_slice_of(payload.data, cg_block_size(&block))};
+    int err = emit_options(out, &block, etag, bytes, &response.options);
+    if (err < 0) return err;
+    return cg_to_coap_size(&response) <= CG_COAP_MESSAGE_MAX ? respond(out, &response) : CG_E_TOO_BIG;
+}
+
+static void keep(const struct outgoing *out, struct cg_slice etag) {
+    uint8_t bytes[CG_COAP_OPTIONS_MAX];
+    struct cg_slice options;
+    const struct cg_separate *separate = out->separate;
+    if (separate->ops->keep == NULL || emit_options(out, NULL, etag, bytes, &options) < 0) return;
+    separate->ops->keep(separate->ctx, out->answer, options, etag);
+}
+
+static int respond_first_block(const struct outgoing *out) {
+    uint8_t made[crypto_hash_sha256_BYTES];
+    struct cg_slice etag = etag_of(out->answer, made);
+    int err = CG_E_TOO_BIG;
+    for (int szx = out->separate->szx; err == CG_E_TOO_BIG && szx >= 0; szx--) {
+        err = respond_block(out, (uint8_t)szx, etag);
+    }
+    if (err == CG_OK) keep(out, etag);
+    return err;
+}
+
+/* Its options alone do not fit. */
+static int respond_unfit(const struct outgoing *out) {
+    uint8_t bytes[CG_COAP_MESSAGE_MAX];
+    struct cg_coap_message response;
+    struct cg_problem problem = {0};
+    cg_problem_set(&problem, CG_E_EMIT, "the answer's options are too large for a message");
+    cg_to_coap_problem(&out->view->config->options, &problem, out->reply_from,
+                       cg_coap_token_slice(&out->separate->token), bytes, sizeof bytes, &response);
+    return respond(out, &response);
+}
+
+static int respond_as_fits(const struct outgoing *out) {
+    int err = respond_whole(out);
+    if (err == CG_E_TOO_BIG) err = respond_first_block(out);
+    return err == CG_E_TOO_BIG ? respond_unfit(out) : err;
+}
+
+/* The sink */
+
+/* RFC 7967 §2.1: a bit each for 2.xx, 4.xx and 5.xx. */
+static bool is_suppressed(const struct cg_view *view, uint8_t code) {
+    unsigned class = code >> 5;
+    return (view->request->no_response >> (class - 1) & 1) != 0;
+}
+
+static int separate_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
+    (void)sink, (void)view, (void)problem;
+    return CG_OK;
+}
+
+/* The end says nothing that would have to wait. */
+static bool separate_has_room(struct cg_sink *sink, enum cg_sink_word word) {
+    struct cg_separate *separate = separate_of(sink);
+    if (word == CG_SINK_END) return true;
+    return now_of(separate) >= separate->retry_us && cg_outbox_may_send(&separate->seat);
+}
+
+static int send(const struct outgoing *out) {
+    struct cg_separate *separate = out->separate;
+    uint64_t now_us = now_of(separate);
+    int err = respond_as_fits(out);
+    if (err == CG_E_TOO_BIG) return CG_OK; /* nothing of it goes that way, however often it is tried */
+    if (err < 0) {
+        separate->retry_us = now_us + RETRY_US;
+        return CG_PENDING;
+    }
+    separate->retry_us = 0;
+    separate->status = cg_coap_status(out->code);
+    cg_outbox_sent(&separate->seat, out->type, cg_coap_token_slice(&separate->token), now_us);
+    return CG_OK;
+}
+
+static int separate_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
+                           struct cg_problem *problem) {
+    struct cg_separate *separate = separate_of(sink);
+    struct cg_reading reading;
+    (void)problem;
+    if (is_suppressed(view, answer->code)) return CG_OK;
+    cg_reading_init(&reading, view);
+    struct castgate_slice reply_from = cg_reading_reply_from(&reading, answer);
+    const struct outgoing out = {
+        .separate = separate,
+        .view = view,
+        .answer = answer,
+        .reply_from = cg_slice_of(reply_from.data, reply_from.len),
+        .code = answer->code,
+        .type = cg_outbox_type(&separate->seat),
+    };
+    int err = send(&out);
+    cg_reading_fini(&reading);
+    return err;
+}
+
+static uint64_t separate_look(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
+    struct cg_separate *separate = separate_of(sink);
+    (void)problem;
+    return separate->retry_us > view->now_us ? separate->retry_us : UINT64_MAX;
+}
+
+/* What nothing else has told the client. */
+static void judge(const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem) {
+    if (problem->err < 0) return;
+    if (how == CG_SINK_CUT) {
+        cg_problem_set(problem, CG_E_OVERLOAD, "answers came faster than they were acknowledged: some are lost");
+    } else if (view->member != NULL && view->expects_answers && view->summary.answered == 0) {
+        cg_outcome_silence(view, problem); /* nobody else could have answered */
+    }
+}
+
+static void separate_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how,
+                         struct cg_problem *problem, struct cg_sink_ending *ending) {
+    struct cg_separate *separate = separate_of(sink);
+    const struct cg_problem none = {0};
+    if (how == CG_SINK_LEFT) {
+        problem = NULL;
+    } else {
+        judge(view, how, problem);
+        ending->status = problem->err < 0 ? cg_coap_status(cg_err_info(problem->err)->coap_code) : separate->status;
+    }
+    separate->ops->over(separate->ctx, problem == NULL ? &none : problem);
+    cg_outbox_leave_seat(&separate->seat);
+    free(separate);
+}
+
+static const struct cg_sink_ops separate_ops = {
+    .begin = separate_begin,
+    .has_room = separate_has_room,
+    .answer = separate_answer,
+    .look = separate_look,
+    .end = separate_end,
+};
+
+struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
+    struct cg_separate *separate = calloc(1, sizeof *separate);
+    if (separate == NULL || !cg_coap_token_set(&separate->token, to->token)) {
+        free(separate);
+        return NULL;
+    }
+    separate->sink.ops = &separate_ops;
+    separate->ops = to->ops;
+    separate->ctx = to->ctx;
+    separate->seat.wake = on_turn;
+    separate->szx = to->block2 != NULL ? to->block2->szx : CG_BLOCK_SZX_MAX;
+    cg_outbox_take_seat(to->outbox, &separate->seat);
+    return &separate->sink;
+}

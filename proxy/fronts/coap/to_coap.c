@@ -1,0 +1,115 @@
+/* Responses. The hard thing: options stand in ascending order of their numbers, and those of drafts may have any. */
+#include "fronts/coap/to_coap.h"
+
+#include <string.h>
+
+enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 4 };
+
+size_t cg_to_coap_size(const struct cg_coap_message *message) {
+    size_t extended = message->token.len > TOKEN_PLAIN_MAX ? 1 : 0; /* one byte says up to 268 */
+    size_t payload = message->payload.len > 0 ? message->payload.len + 1 : 0;
+    return HEADER_LEN + extended + message->token.len + message->options.len + payload;
+}
+
+/* Options that the gateway adds, ascending. */
+struct added {
+    struct cg_opt list[ADDED_MAX];
+    size_t count;
+    uint8_t block2[CG_BLOCK_MAX];
+    uint8_t size2[4];
+};
+
+static void add(struct added *added, uint16_t number, struct cg_slice value) {
+    size_t at = added->count++;
+    for (; at > 0 && added->list[at - 1].number > number; at--) added->list[at] = added->list[at - 1];
+    added->list[at] = (struct cg_opt){.number = number, .value = value};
+}
+
+/* In the shortest form. */
+static struct cg_slice emit_uint(uint8_t bytes[4], uint32_t number) {
+    size_t len = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        if (len > 0 || number >> shift != 0) bytes[len++] = (uint8_t)(number >> shift);
+    }
+    return cg_slice_of(bytes, len);
+}
+
+static void add_all(struct added *added, const struct cg_to_coap *to) {
+    added->count = 0;
+    if (to->reply_from.len > 0) add(added, to->numbers->reply_from, to->reply_from);
+    if (to->etag.len > 0) add(added, CG_OPT_ETAG, to->etag);
+    if (to->block2 == NULL) return;
+    add(added, CG_OPT_BLOCK2, cg_slice_of(added->block2, cg_block_emit(to->block2, added->block2)));
+    if (to->size2 > 0) add(added, CG_OPT_SIZE2, emit_uint(added->size2, to->size2));
+}
+
+/* What this hop consumes (GCP §3.4.1, §4; RFC 7959 §2.10), or says itself. */
+static bool is_taken_out(const struct cg_to_coap *to, uint16_t number) {
+    const struct cg_option_numbers *numbers = to->numbers;
+    if (number == numbers->reply_from || number == numbers->multicast_timeout || number == numbers->group_etag) {
+        return true;
+    }
+    switch (number) {
+    case CG_OPT_OBSERVE: /* nobody has asked for notifications */
+    case CG_OPT_BLOCK1:
+    case CG_OPT_BLOCK2: return true;
+    case CG_OPT_SIZE2: return to->block2 != NULL;
+    case CG_OPT_ETAG: return to->etag.len > 0;
+    default: return false;
+    }
+}
+
+static void put_added(struct cg_msg_writer *writer, const struct added *added, size_t *at, uint32_t below) {
+    for (; *at < added->count && added->list[*at].number < below; (*at)++) {
+        cg_msg_put_opt(writer, added->list[*at].number, added->list[*at].value);
+    }
+}
+
+int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) {
+    struct cg_msg msg = {.options = to->options};
+    struct cg_msg_writer writer = {.data = bytes, .cap = cap};
+    struct added added;
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    size_t at = 0;
+    add_all(&added, to);
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (is_taken_out(to, opt.number)) continue;
+        put_added(&writer, &added, &at, opt.number);
+        cg_msg_put_opt(&writer, opt.number, opt.value);
+    }
+    put_added(&writer, &added, &at, UINT32_MAX);
+    return cg_msg_end(&writer);
+}
+
+/* Errors */
+
+static struct cg_slice problem_options(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
+                                       struct cg_slice reply_from, uint8_t *bytes, size_t cap) {
+    struct cg_msg_writer writer = {.data = bytes, .cap = cap};
+    uint8_t max_age[4];
+    struct added added = {0};
+    size_t at = 0;
+    if (problem->ask_timeout) add(&added, numbers->multicast_timeout, CG_SLICE_NONE);
+    if (problem->retry_after > 0) add(&added, CG_OPT_MAX_AGE, emit_uint(max_age, problem->retry_after));
+    if (reply_from.len > 0) add(&added, numbers->reply_from, reply_from);
+    put_added(&writer, &added, &at, UINT32_MAX);
+    int len = cg_msg_end(&writer);
+    return len < 0 ? CG_SLICE_NONE : cg_slice_of(bytes, (size_t)len);
+}
+
+void cg_to_coap_problem(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
+                        struct cg_slice reply_from, struct cg_slice token, uint8_t *bytes, size_t cap,
+                        struct cg_coap_message *message) {
+    const struct cg_err_info *info = cg_err_info(problem->err);
+    const char *text = problem->detail[0] != '\0' ? problem->detail : info->text;
+    *message = (struct cg_coap_message){.code = info->coap_code, .token = token};
+    message->options = problem_options(numbers, problem, reply_from, bytes, cap);
+    size_t used = cg_to_coap_size(message) + 1, len = strlen(text), room = cap - message->options.len;
+    size_t fits = used < CG_COAP_MESSAGE_MAX ? CG_COAP_MESSAGE_MAX - used : 0;
+    if (room > fits) room = fits;
+    if (len > room) len = room;
+    memcpy(bytes + message->options.len, text, len);
+    message->payload = cg_slice_of(bytes + message->options.len, len);
+}
