@@ -46,6 +46,7 @@ void cg_config_unref(struct cg_config *config) {
 void cg_config_free(struct cg_config *config) {
     CG_CHECK(config->references == 0);
     free_keys(config);
+    if (config->psk_keys != NULL) config->free_psk_keys(config->psk_keys);
     HASH_CLEAR(hh, config->security_groups_by_name);
     cg_arena_fini(&config->arena);
     free(config);
@@ -53,7 +54,9 @@ void cg_config_free(struct cg_config *config) {
 
 /* The indexes: false where memory ran out. */
 
-static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
+static uint32_t hash_of_bytes(struct cg_slice bytes) { return cg_fnv(CG_FNV_START, bytes.data, bytes.len); }
+
+static uint32_t hash_of_name(const char *name) { return hash_of_bytes(cg_slice_str(name)); }
 
 /* Of a SHA-256, any of its bits will do. */
 static uint32_t hash_of_sha256(const uint8_t sha256[32]) {
@@ -63,14 +66,16 @@ static uint32_t hash_of_sha256(const uint8_t sha256[32]) {
 }
 
 static bool make_client_tables(struct cg_config *config) {
-    size_t tokens = 0, certificates = 0;
+    size_t tokens = 0, certificates = 0, psks = 0;
     for (size_t i = 0; i < config->client_count; i++) {
         tokens += config->clients[i].has_token;
         certificates += config->clients[i].has_certificate;
+        psks += config->clients[i].psk.identity != NULL;
     }
     return cg_table_init(&config->clients_by_name, &config->arena, config->client_count) &&
            cg_table_init(&config->clients_by_token, &config->arena, tokens) &&
-           cg_table_init(&config->clients_by_certificate, &config->arena, certificates);
+           cg_table_init(&config->clients_by_certificate, &config->arena, certificates) &&
+           cg_table_init(&config->clients_by_psk, &config->arena, psks);
 }
 
 bool cg_config_index_clients(struct cg_config *config) {
@@ -83,6 +88,8 @@ bool cg_config_index_clients(struct cg_config *config) {
             cg_table_add(&config->clients_by_token, hash_of_sha256(client->token_sha256), client->number);
         if (client->has_certificate)
             cg_table_add(&config->clients_by_certificate, hash_of_sha256(client->certificate_sha256), client->number);
+        if (client->psk.identity != NULL)
+            cg_table_add(&config->clients_by_psk, hash_of_name(client->psk.identity), client->number);
     }
     return true;
 }
@@ -139,6 +146,14 @@ const struct cg_client *cg_config_client_by_certificate(const struct cg_config *
     uint32_t hash = hash_of_sha256(sha256), number;
     for (uint32_t at = hash; cg_table_next(&config->clients_by_certificate, hash, &at, &number);) {
         if (memcmp(config->clients[number].certificate_sha256, sha256, 32) == 0) return &config->clients[number];
+    }
+    return NULL;
+}
+
+const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, struct cg_slice identity) {
+    uint32_t hash = hash_of_bytes(identity), number;
+    for (uint32_t at = hash; cg_table_next(&config->clients_by_psk, hash, &at, &number);) {
+        if (cg_slice_is(identity, config->clients[number].psk.identity)) return &config->clients[number];
     }
     return NULL;
 }

@@ -27,6 +27,17 @@ struct cg_protector;
 /* The outer methods of protected requests (RFC 8613 §4.2). */
 #define CG_METHODS_RELAYED (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
 
+#define CG_PSK_IDENTITY_MAX 128 /* bytes (RFC 4279 §5.3) */
+#define CG_PSK_MIN          16  /* bytes */
+#define CG_PSK_MAX          64
+
+/* A pre-shared key of DTLS, for one client. */
+struct cg_psk {
+    const char *identity; /* UTF-8; NULL: the client has no key */
+    const char *key_file;
+    struct cg_slice key; /* in config->psk_keys */
+};
+
 /* A client that may send requests. How it proves itself is the fronts' business; this is what they find it by. */
 struct cg_client {
     const char *name;
@@ -34,7 +45,8 @@ struct cg_client {
     uint8_t token_sha256[32]; /* SHA-256 of the bearer token's bytes */
     bool has_certificate;
     uint8_t certificate_sha256[32]; /* SHA-256 of the client certificate's DER form */
-    uint32_t number;                /* index in the snapshot's clients */
+    struct cg_psk psk;
+    uint32_t number; /* index in the snapshot's clients */
 };
 
 struct cg_grant {
@@ -118,6 +130,7 @@ struct cg_mapping {
     const struct cg_members *roster; /* the same with what finds one of them: cg_config_index; NULL: there are none */
     bool repair_unicast;             /* ask silent members by unicast */
     bool forward;                    /* reachable through /hc/ */
+    bool aggregate;                  /* CoAP clients may ask for one response with all answers (multipart-core) */
     bool anonymise;
     enum cg_stand_in stand_in;
     uint32_t max_answers;
@@ -145,10 +158,13 @@ struct cg_limits {
     size_t stream_queue;           /* bytes that a stream's reader has not taken yet */
 };
 
-struct cg_option_numbers { /* those of drafts (GCP) */
+struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-ietf-core-uri-path-abbrev */
     uint16_t multicast_timeout;
     uint16_t reply_from;
     uint16_t group_etag;
+    uint16_t uri_path_abbrev;
+    uint16_t proxy_cri;
+    uint16_t proxy_scheme_number;
 };
 
 struct cg_group_settings {
@@ -193,6 +209,25 @@ struct cg_http_settings {
     bool coap_payload; /* application/coap-payload;cf=N is taken from clients (RFC 8075 §6.2) */
 };
 
+struct cg_coap_listen {
+    struct cg_listen listen; /* its text is the URI, with the port */
+    enum cg_scheme scheme;   /* CoAP over TCP and TLS may be written, and is not listened to: cg_coap_is_served */
+    bool is_default;         /* nobody wrote it, so that nobody need have it: then not being able to is no failure */
+};
+
+/* This version's transports: UDP and DTLS. */
+static inline bool cg_coap_is_served(const struct cg_coap_listen *listen) {
+    return listen->scheme == CG_SCHEME_COAP || listen->scheme == CG_SCHEME_COAPS;
+}
+
+struct cg_coap_settings {
+    struct cg_coap_listen *listen;
+    size_t listen_count;
+    struct cg_tls_settings tls; /* of the coaps listeners; without a certificate they take pre-shared keys only */
+    const char **all_nodes;     /* interfaces, alternative names too, where All CoAP Nodes are listened for */
+    size_t all_nodes_count;
+};
+
 struct cg_config {
     unsigned references;   /* all of one thread */
     struct cg_arena arena; /* holds everything, the snapshot itself apart */
@@ -202,8 +237,7 @@ struct cg_config {
     struct cg_http_settings http;
     struct cg_http_settings admin; /* same shape; what is behind `hosts` is unused */
     struct cg_group_settings group;
-    const char **coap_listen; /* URIs; this version does not listen there */
-    size_t coap_listen_count;
+    struct cg_coap_settings coap;
     struct cg_option_numbers options;
     struct cg_limits limits;
     const char *state;      /* folder */
@@ -219,7 +253,9 @@ struct cg_config {
     size_t plugin_count;
     struct cg_client *clients;
     size_t client_count;
-    struct cg_table clients_by_name, clients_by_token, clients_by_certificate; /* their numbers */
+    struct cg_table clients_by_name, clients_by_token, clients_by_certificate, clients_by_psk; /* their numbers */
+    uint8_t *psk_keys;                    /* locked memory with the clients' pre-shared keys; NULL: there are none */
+    void (*free_psk_keys)(uint8_t *keys); /* wipes them; set where there are any */
     struct cg_mapping *mappings;
     size_t mapping_count;
     struct cg_table mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
@@ -251,6 +287,7 @@ struct cg_addr cg_target_group(const struct cg_target *target);
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]);
 const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]);
+const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, struct cg_slice identity);
 const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name);
 
 #endif

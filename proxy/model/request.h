@@ -33,6 +33,7 @@ enum cg_proof {
     CG_PROOF_NONE,
     CG_PROOF_TOKEN,
     CG_PROOF_CERTIFICATE,
+    CG_PROOF_PSK,
     CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
 };
 

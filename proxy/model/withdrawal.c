@@ -9,13 +9,28 @@ static bool is_same_hash(bool had, const uint8_t before[32], bool has, const uin
     return had && has && memcmp(before, now, 32) == 0;
 }
 
+static bool is_same_psk(const struct cg_psk *before, const struct cg_psk *now) {
+    return now->identity != NULL && strcmp(before->identity, now->identity) == 0 &&
+           cg_slice_equal(before->key, now->key);
+}
+
 static bool proves_still(const struct cg_request *request, const struct cg_client *now) {
     const struct cg_client *before = request->client;
-    if (request->proof == CG_PROOF_CERTIFICATE) {
+    switch (request->proof) {
+    case CG_PROOF_CERTIFICATE:
         return is_same_hash(before->has_certificate, before->certificate_sha256, now->has_certificate,
                             now->certificate_sha256);
+    case CG_PROOF_PSK: return is_same_psk(&before->psk, &now->psk);
+    default: return is_same_hash(before->has_token, before->token_sha256, now->has_token, now->token_sha256);
     }
-    return is_same_hash(before->has_token, before->token_sha256, now->has_token, now->token_sha256);
+}
+
+static const char *proof_name(enum cg_proof proof) {
+    switch (proof) {
+    case CG_PROOF_CERTIFICATE: return "certificate";
+    case CG_PROOF_PSK: return "pre-shared key";
+    default: return "token";
+    }
 }
 
 /* The client as it is now; NULL with *problem. */
@@ -25,8 +40,8 @@ static const struct cg_client *find_client(const struct cg_config *now, const st
     if (client == NULL) {
         cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings", request->client->name);
     } else if (!proves_still(request, client)) {
-        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn",
-                       request->proof == CG_PROOF_CERTIFICATE ? "certificate" : "token", client->name);
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn", proof_name(request->proof),
+                       client->name);
         return NULL;
     }
     return client;

@@ -1,5 +1,6 @@
 /* The clients and how each proves itself. The hard thing: a hash must lead to one client only, so no two may share one.
  */
+#include "settings/psk.h"
 #include "settings/rows.h"
 
 #include "base/text.h"
@@ -30,9 +31,10 @@ static void print_certificate(struct cg_out *out, const struct cg_row *row, cons
 const struct cg_kind cg_kind_token = {.print = print_token, .json = HASH_JSON};
 const struct cg_kind cg_kind_certificate = {.print = print_certificate, .json = HASH_JSON};
 
-/* Two sets: the same hash may stand for a token and a certificate. */
-struct hashes {
+/* What no two clients may share, each of its own kind: the same hash may stand for a token and a certificate. */
+struct proofs {
     struct cg_seen *tokens, *certificates;
+    struct cg_psks psks;
 };
 
 static bool read_hash(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
@@ -58,7 +60,7 @@ static void check_name(struct cg_reader *reader, const struct cg_at *at, const c
     }
 }
 
-static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct hashes *seen,
+static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct proofs *seen,
                         struct cg_client *client) {
     struct cg_at child;
     check_name(reader, at, at->key);
@@ -67,7 +69,10 @@ static void read_client(struct cg_reader *reader, const struct cg_at *at, const 
     client->has_token = read_hash(reader, &child, token, &seen->tokens, client->token_sha256);
     const json_t *certificate = cg_read_member(at, json, "certificate_sha256", &child);
     client->has_certificate = read_hash(reader, &child, certificate, &seen->certificates, client->certificate_sha256);
-    if (json_object_size(json) == 0) cg_mistake_at(reader, at, "needs \"token_sha256\" or \"certificate_sha256\"");
+    const json_t *psk = cg_read_member(at, json, "psk", &child);
+    if (psk != NULL) cg_psk_read(&seen->psks, reader, &child, psk, &client->psk);
+    if (json_object_size(json) == 0)
+        cg_mistake_at(reader, at, "needs \"token_sha256\", \"certificate_sha256\" or \"psk\"");
 }
 
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
@@ -78,7 +83,8 @@ void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const jso
     struct cg_config *config = reader->config;
     config->clients = cg_keep_array(reader, json_object_size(json), sizeof *config->clients);
     if (config->clients == NULL) return;
-    struct hashes seen = {0};
+    struct proofs seen = {0};
+    cg_psks_init(&seen.psks, reader, json);
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)json, name, value) {
@@ -91,5 +97,6 @@ void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const jso
     }
     cg_seen_clear(&seen.tokens);
     cg_seen_clear(&seen.certificates);
+    cg_psks_fini(&seen.psks);
     if (!cg_config_index_clients(config)) reader->out_of_memory = true;
 }

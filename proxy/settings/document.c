@@ -1,6 +1,5 @@
-/* The whole document: which sections there are, and the small ones. The hard thing: `options` are numbers that drafts
- * asked for and may still change, yet a number fixes how proxies treat an option, so only numbers of the same kind will
- * do. */
+/* The whole document: which sections there are, and the small ones. The hard thing is the order: what a section rests
+ * on must have been read, and who may come in rests on several. */
 #include "settings/rows.h"
 
 static void read_address(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
@@ -97,60 +96,17 @@ const struct cg_kind cg_kind_load = {
     .max = "maxItems",
 };
 
-/* Elective, and safe to forward or not (RFC 7252 §5.4.6); a safe one belongs to the cache key. */
-static void check_option_kind(struct cg_reader *reader, const struct cg_at *at, const char *name, uint16_t number,
-                              bool is_unsafe) {
-    struct cg_at child = {.up = at, .key = name};
-    if (cg_opt_is_critical(number) || cg_opt_is_unsafe(number) != is_unsafe) {
-        cg_mistake_at(reader, &child, "must be the number of an elective option that is %s to forward (%u modulo 4)",
-                      is_unsafe ? "unsafe" : "safe", is_unsafe ? 2u : 0u);
-    } else if (!is_unsafe && cg_opt_is_no_cache_key(number)) {
-        cg_mistake_at(reader, &child,
-                      "must be the number of an option that belongs to the cache key (not 28 modulo 32)");
-    }
-}
-
-static void read_options(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
-                         void *target) {
-    const struct cg_option_numbers *options = &reader->config->options;
-    cg_kind_object.read(reader, at, row, json, target);
-    if (!json_is_object(json)) return;
-    check_option_kind(reader, at, "multicast_timeout", options->multicast_timeout, true);
-    check_option_kind(reader, at, "reply_from", options->reply_from, false);
-    check_option_kind(reader, at, "group_etag", options->group_etag, false);
-    if (options->reply_from == options->group_etag) {
-        cg_mistake_at(reader, at, "reply_from and group_etag must be different numbers");
-    }
-}
-
-const struct cg_kind cg_kind_options = {
-    .shape = CG_SHAPE_OBJECT, .read = read_options, .print = cg_print_object, .json = "'type': 'object'"};
-
-static void read_coap_uri(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
-                          const json_t *json, void *target) {
-    (void)row;
-    const char *text = cg_read_text(reader, at, json), *why;
-    struct cg_uri uri;
-    if (text == NULL) return;
-    if (cg_uri_parse(&uri, cg_slice_str(text), &why) < 0) {
-        cg_mistake_at(reader, at, "must be a URI such as \"coap://127.0.0.1:5683\": %s", why);
-    } else {
-        *(const char **)target = cg_keep_text(reader, cg_slice_str(text));
-    }
-}
-
-/* Taken up so that one file serves this version and the next; a warning says that nothing listens there. */
-const struct cg_kind cg_kind_coap_uri = {.read = read_coap_uri, .print = cg_print_text, .json = "'type': 'string'"};
-
 void cg_read_document(struct cg_reader *reader, const json_t *json) {
     struct cg_at document = {0}, at;
     cg_read_defaults(reader, &cg_document_rows, reader->config);
     if (!cg_read_object(reader, &document, &cg_document_rows, json, reader->config)) return;
     cg_read_fronts(reader, &document, json);
+    cg_read_coap(reader, &document, json);
     const json_t *groups = cg_read_member(&document, json, "security_groups", &at);
     if (groups != NULL) cg_read_security_groups(reader, &at, groups);
     const json_t *clients = cg_read_member(&document, json, "clients", &at);
     if (clients != NULL) cg_read_clients(reader, &at, clients);
+    cg_check_coap_clients(reader, &document);
     const json_t *mappings = cg_read_member(&document, json, "mappings", &at);
     if (mappings != NULL) cg_read_mappings(reader, &at, mappings);
 }

@@ -13,7 +13,8 @@ const struct cg_kind cg_kind_client_name = {.print = print_name, .json = "'type'
 static void read_client(struct cg_reader *reader, const struct cg_at *at, const char *name, struct cg_grant *grant) {
     if (strcmp(name, "anonymous") == 0) {
         static const struct cg_at document;
-        if (!reader->takes_anonymous && !cg_is_mistaken(reader, &document, "http")) {
+        if (!reader->takes_anonymous && !cg_is_mistaken(reader, &document, "http") &&
+            !cg_is_mistaken(reader, &document, "coap")) {
             cg_mistake_at(reader, at,
                           "no listener takes anonymous clients: one on loopback, or with \"insecure\": true, does");
         }

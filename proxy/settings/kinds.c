@@ -136,6 +136,21 @@ const struct cg_kind cg_kind_interface = {
 const struct cg_kind cg_kind_unprinted_interface = {
     .read = read_interface, .json = "'type': ['string', 'null'], 'minLength': 1, 'maxLength': 127"};
 
+static void read_interface_item(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                                const json_t *json, void *target) {
+    if (json_is_null(json)) {
+        cg_mistake_at(reader, at, "must be an interface's name");
+    } else {
+        read_interface(reader, at, row, json, target);
+    }
+}
+
+const struct cg_kind cg_kind_interface_item = {
+    .read = read_interface_item,
+    .print = cg_print_text,
+    .json = "'type': 'string', 'minLength': 1, 'maxLength': 127",
+};
+
 static void read_file(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {
     const char *text = cg_read_text(reader, at, json);

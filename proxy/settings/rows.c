@@ -10,6 +10,7 @@ enum {
     HOSTS_MAX = 1000,
     ORIGINS_MAX = 100,
     PROXIES_MAX = 100,
+    INTERFACES_MAX = 64,
     PREFIXES_MAX = 256,
     TARGETS_MAX = 64,
     TIMEOUT_MAX_S = 3600,
@@ -97,23 +98,45 @@ const struct cg_rows cg_admin_rows = {"/admin", CG_ROWS(admin_rows)};
 /* clang-format on */
 
 static const struct cg_row option_rows[] = {
-    OPTION(multicast_timeout, "2"),
-    OPTION(reply_from, "248"),
-    OPTION(group_etag, "24"),
+    OPTION(multicast_timeout, "2"), OPTION(reply_from, "248"), OPTION(group_etag, "24"),
+    OPTION(uri_path_abbrev, "13"),  OPTION(proxy_cri, "235"),  OPTION(proxy_scheme_number, "239"),
 };
 const struct cg_rows cg_option_rows = {"/coap/options", CG_ROWS(option_rows)};
 
-static const struct cg_items coap_uri_items = {
-    .kind = &cg_kind_coap_uri, .count = offsetof(struct cg_config, coap_listen_count), .size = sizeof(const char *)};
+static const struct cg_row coap_listen_rows[] = {
+    {"address", &cg_kind_own_text, CG_ROW_PLACE(struct cg_coap_listen, listen.text), .flags = FIXED | CG_ROW_REQUIRED,
+     .says = "coap://ADDRESS:PORT or coaps://ADDRESS:PORT; without a port 5683 and 5684."},
+    {"insecure", &cg_kind_bool, CG_ROW_PLACE(struct cg_coap_listen, listen.insecure), .fallback = "false",
+     .flags = CG_ROW_FILE_ONLY, .says = "Others may come in without DTLS, and anonymously."},
+};
+const struct cg_rows cg_coap_listen_rows = {"/coap/listen/*", CG_ROWS(coap_listen_rows), .short_form = true};
+static const struct cg_rows coap_tls_rows = {"/coap/tls", CG_ROWS(tls_rows)};
+
+static const struct cg_items coap_listen_items = {.kind = &cg_kind_object,
+                                                  .count = offsetof(struct cg_config, coap.listen_count),
+                                                  .size = sizeof(struct cg_coap_listen)};
+static const struct cg_items all_nodes_items = {.kind = &cg_kind_interface_item,
+                                                .count = offsetof(struct cg_config, coap.all_nodes_count),
+                                                .size = sizeof(const char *)};
 
 static const struct cg_row coap_rows[] = {
-    {"listen", &cg_kind_list, CG_ROW_PLACE(struct cg_config, coap_listen), .max = LISTENERS_MAX,
-     .items = &coap_uri_items, .fallback = "[]", .flags = CG_ROW_FILE_ONLY,
-     .says = "Taken up, with a warning: this version has no CoAP side towards clients."},
+    {"listen", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, coap.listen), .max = LISTENERS_MAX,
+     .items = &coap_listen_items, .of = &cg_coap_listen_rows, .flags = FIXED,
+     .fallback = "[{'address': 'coap://127.0.0.1:5683', 'insecure': false}]",
+     .says =
+         "URIs without path. A coap one that is not loopback needs \"insecure\": true. A coaps one needs \"tls\" or "
+         "a client with \"psk\". Where nothing is written, and that port is taken, there is a warning and no "
+         "listener. coap+tcp and coaps+tcp are taken up, with a warning: this version does not listen there."},
+    {"tls", &cg_kind_tls, CG_ROW_PLACE(struct cg_config, coap.tls), .of = &coap_tls_rows, .fallback = "null",
+     .flags = CG_ROW_FILE_ONLY, .says = "Certificate and key of all coaps listeners."},
+    {"all_nodes", &cg_kind_list, CG_ROW_PLACE(struct cg_config, coap.all_nodes), .max = INTERFACES_MAX,
+     .items = &all_nodes_items, .fallback = "[]", .flags = FIXED,
+     .says = "Interfaces where requests for /.well-known/core to All CoAP Nodes are heard (224.0.1.187, ff02::fd, "
+             "ff03::fd, ff05::fd)."},
     {"options", &cg_kind_options, CG_ROW_PLACE(struct cg_config, options), .of = &cg_option_rows,
-     .says = "Option numbers of draft-ietf-core-groupcomm-proxy, which are not assigned yet."},
+     .says = "Option numbers of drafts, which are not assigned yet."},
 };
-static const struct cg_rows all_coap_rows = {"/coap", CG_ROWS(coap_rows)};
+const struct cg_rows cg_coap_rows = {"/coap", CG_ROWS(coap_rows)};
 
 /* The group side */
 
@@ -202,10 +225,21 @@ static const struct cg_items security_group_items = {.kind = &cg_kind_object,
                                                      .size = sizeof(struct cg_security_keys),
                                                      .name = offsetof(struct cg_security_keys, name)};
 
+static const struct cg_row psk_rows[] = {
+    {"identity", &cg_kind_own_text, CG_ROW_PLACE(struct cg_psk, identity),
+     .json = "'type': 'string', 'minLength': 1, 'maxLength': 128", .flags = CG_ROW_REQUIRED,
+     .says = "What the client calls itself: at most 128 bytes, unique."},
+    {"key_file", &cg_kind_file, CG_ROW_PLACE(struct cg_psk, key_file), .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED,
+     .says = "The key: 16 to 64 bytes. A file of 32 to 128 hexadecimal digits alone means what they stand for; any "
+             "other one is the key as it is, a text's line break at the end apart."},
+};
+const struct cg_rows cg_psk_rows = {"/clients/*/psk", CG_ROWS(psk_rows)};
+
 static const struct cg_row client_rows[] = {
     {"token_sha256", &cg_kind_token, .says = "Of the bearer token's bytes."},
     {"certificate_sha256", &cg_kind_certificate, .says = "Of the client certificate's DER form."},
-    CG_ROW_LATER("psk"),
+    {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_client, psk), .of = &cg_psk_rows,
+     .says = "The pre-shared key that its DTLS sessions begin with."},
     CG_ROW_LATER("oscore"),
 };
 const struct cg_rows cg_client_rows = {"/clients/*", CG_ROWS(client_rows), .json = "'minProperties': 1"};
@@ -329,7 +363,8 @@ static const struct cg_row mapping_rows[] = {
      .says = "Who may use it. \"anonymous\" may GET and FETCH, where a listener is on loopback or says \"insecure\": "
              "true."},
     {"cache", &cg_kind_only_false, .fallback = "false", .says = LATER},
-    {"aggregate", &cg_kind_only_false, .fallback = "false", .says = LATER},
+    {"aggregate", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.aggregate), .fallback = "false",
+     .says = "A CoAP client that accepts application/multipart-core (62) gets all answers in one response."},
     {"anonymise", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.anonymise), .fallback = "false",
      .says = "Neither kid nor address of a member leaves; \"stand_in\" is \"members\" then."},
     {"stand_in", &cg_kind_stand_in, .json = "'enum': ['group', 'members']", .fallback = "'group'",
@@ -354,7 +389,7 @@ static const struct cg_row document_rows[] = {
      .says = "Where HTTP clients come in."},
     {"admin", &cg_kind_own_object, CG_ROW_PLACE(struct cg_config, admin), .of = &cg_admin_rows,
      .says = "Where the admin side listens."},
-    {"coap", &cg_kind_object, .of = &all_coap_rows, .says = "The CoAP side."},
+    {"coap", &cg_kind_own_object, .of = &cg_coap_rows, .says = "Where CoAP clients come in."},
     {"state", &cg_kind_file, CG_ROW_PLACE(struct cg_config, state), .fallback = "'/var/lib/castgate'", .flags = FIXED,
      .says = "Folder of what must survive a restart."},
     {"sequence_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, sequence_rate), .min = 1, .max = MILLION,

@@ -66,8 +66,9 @@ struct cg_rows {
 #define CG_ROW_LATER(key_)                                                                                             \
     { .key = (key_), .kind = &cg_kind_later }
 
-extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_option_rows,
-    cg_security_group_rows, cg_client_rows, cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows;
+extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_coap_rows,
+    cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_client_rows, cg_psk_rows, cg_mapping_rows,
+    cg_target_rows, cg_member_rows, cg_grant_rows;
 
 /* Reads the keys whose type has a function and reports the unknown ones. False: no object. */
 bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows, const json_t *json,
@@ -97,6 +98,7 @@ extern const struct cg_kind cg_kind_bool;                /* bool */
 extern const struct cg_kind cg_kind_late_seconds;        /* uint64_t, µs; above 0; 0 is not printed */
 extern const struct cg_kind cg_kind_file;                /* const char *, made absolute; NULL is not printed */
 extern const struct cg_kind cg_kind_interface;           /* const char *; null: none */
+extern const struct cg_kind cg_kind_interface_item;      /* the same of a list: never null */
 extern const struct cg_kind cg_kind_unprinted_interface; /* the same, where others print it */
 extern const struct cg_kind cg_kind_host;                /* const char *, with or without port */
 extern const struct cg_kind cg_kind_address;             /* struct cg_addr with its port; read elsewhere */
@@ -110,11 +112,10 @@ extern const struct cg_kind cg_kind_own_text, cg_kind_own_file, cg_kind_next_fil
 
 /* Types that one key has, or two: beside their rules */
 
-extern const struct cg_kind cg_kind_source_address, cg_kind_prefix, cg_kind_plugin, cg_kind_load, cg_kind_options,
-    cg_kind_coap_uri;
+extern const struct cg_kind cg_kind_source_address, cg_kind_prefix, cg_kind_plugin, cg_kind_load, cg_kind_options;
 extern const struct cg_kind cg_kind_tls;
 extern const struct cg_kind cg_kind_origin, cg_kind_proxy;
-extern const struct cg_kind cg_kind_token, cg_kind_certificate;
+extern const struct cg_kind cg_kind_token, cg_kind_certificate, cg_kind_psk;
 extern const struct cg_kind cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
 extern const struct cg_kind cg_kind_silence, cg_kind_content_type;
 extern const struct cg_kind cg_kind_security, cg_kind_check_signature;

@@ -16,13 +16,42 @@ static void warn_front(const char *name, const struct cg_http_settings *settings
     }
 }
 
+static void warn_coap(const struct cg_coap_settings *settings, struct cg_mistakes *warnings) {
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        const struct cg_listen *listen = &settings->listen[i].listen;
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/coap/listen/%zu", i);
+        if (!cg_coap_is_served(&settings->listen[i])) {
+            cg_mistakes_add(warnings, pointer, "this version has no CoAP over TCP: nothing listens at %s",
+                            listen->text);
+        } else if (!listen->loopback && listen->insecure) {
+            const char *how = settings->listen[i].scheme == CG_SCHEME_COAP ? "without DTLS, and" : "and";
+            cg_mistakes_add(warnings, pointer, "%s can be reached by others, %s anonymous clients are taken",
+                            listen->text, how);
+        }
+    }
+}
+
+static bool listens_by_dtls(const struct cg_coap_settings *settings) {
+    size_t i = 0;
+    while (i < settings->listen_count && settings->listen[i].scheme != CG_SCHEME_COAPS) i++;
+    return i < settings->listen_count;
+}
+
 static void warn_clients(const struct cg_config *config, struct cg_mistakes *warnings) {
+    bool has_dtls = listens_by_dtls(&config->coap);
+    bool asks = config->http.tls.client_ca != NULL || (has_dtls && config->coap.tls.client_ca != NULL);
     for (size_t i = 0; i < config->client_count; i++) {
         const struct cg_client *client = &config->clients[i];
         char pointer[CG_NAME_MAX + 64];
-        if (!client->has_certificate || config->http.tls.client_ca != NULL) continue;
-        snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
-        cg_mistakes_add(warnings, pointer, "client certificates are not asked for without \"client_ca\" in http.tls");
+        if (client->has_certificate && !asks) {
+            snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
+            cg_mistakes_add(warnings, pointer,
+                            "client certificates are not asked for without \"client_ca\" in http.tls or coap.tls");
+        }
+        if (client->psk.identity == NULL || has_dtls) continue;
+        snprintf(pointer, sizeof pointer, "/clients/%s/psk", client->name);
+        cg_mistakes_add(warnings, pointer, "pre-shared keys are for coaps, and no listener in coap.listen is one");
     }
 }
 
@@ -73,11 +102,8 @@ static void warn_hasty_mappings(const struct cg_config *config, struct cg_mistak
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
     warn_front("http", &config->http, warnings);
     warn_front("admin", &config->admin, warnings);
+    warn_coap(&config->coap, warnings);
     warn_clients(config, warnings);
-    if (config->coap_listen_count > 0) {
-        cg_mistakes_add(warnings, "/coap/listen",
-                        "this version has no CoAP side towards clients: nothing listens there");
-    }
     warn_hasty_mappings(config, warnings);
     for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(&config->mappings[i], warnings);
 }

@@ -138,17 +138,19 @@ class Reply:
 
 
 class Gateway(Program):
-    """A running castgate. `http` and `admin` are (address, port)."""
+    """A running castgate. `http` and `admin` are (address, port), and so is `coap` where the settings have such a listener, which
+    they do not by themselves."""
 
     def __init__(self, settings, folder, arguments=()):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "state").mkdir(exist_ok=True)
         self.settings = {"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"]},
                          "admin": {"listen": [f"127.0.0.1:{free_tcp_port()}"]},
-                         "state": "state", "group": {"interface": "lo"}, **settings}
+                         "state": "state", "group": {"interface": "lo"}, **settings,
+                         "coap": {"listen": [], **settings.get("coap", {})}}
         self.file = folder / "castgate.json"
         self.write_settings(self.settings)
-        self.http, self.admin = self._listener("http"), self._listener("admin")
+        self.http, self.admin, self.coap = self._listener("http"), self._listener("admin"), self._listener("coap")
         super().__init__([BUILD / "castgate", "-c", self.file, *arguments], folder / "castgate.log",
                          stdout=subprocess.DEVNULL)
 
@@ -181,7 +183,7 @@ class Gateway(Program):
         if not listen:
             return None
         text = listen[0] if isinstance(listen[0], str) else listen[0]["address"]
-        address, _, port = text.rpartition(":")
+        address, _, port = text.rpartition("/")[2].rpartition(":")
         return address.strip("[]"), int(port)
 
     def wait(self):

@@ -8,7 +8,7 @@
 
 #include "model/withdrawal.h"
 
-/* One mapping "lamps" with one grant, one client "demo" with a token 1 and a certificate 2. */
+/* One mapping "lamps" with one grant, one client "demo" with a token 1, a certificate 2 and a pre-shared key. */
 struct settings {
     struct cg_config *config;
     struct cg_client client;
@@ -24,7 +24,8 @@ static void fill(struct settings *settings) {
                    .has_token = true,
                    .token_sha256 = {1},
                    .has_certificate = true,
-                   .certificate_sha256 = {2}},
+                   .certificate_sha256 = {2},
+                   .psk = {.identity = "demo", .key = {(const uint8_t *)"sixteen bytes...", 16}}},
         .grant = {.client = &settings->client, .methods = CG_METHODS_SAFE},
         .target = {.uri = "coap://224.0.1.187/"},
         .mapping = {.name = "lamps",
@@ -115,6 +116,22 @@ static void a_removed_client(void **state) {
     assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "client demo was removed");
 }
 
+static void another_pre_shared_key_ends_what_came_by_it(void **state) {
+    (void)state;
+    assert_goes_on(CG_PROOF_PSK);
+    now.client.psk.key = cg_slice_str("sixteen others..");
+    assert_withdrawn(CG_PROOF_PSK, CG_E_UNAUTHORIZED, "the pre-shared key of client demo was withdrawn");
+    assert_goes_on(CG_PROOF_TOKEN);
+}
+
+static void a_pre_shared_key_that_is_gone_or_of_another_identity(void **state) {
+    (void)state;
+    now.client.psk.identity = "demo2";
+    assert_withdrawn(CG_PROOF_PSK, CG_E_UNAUTHORIZED, "was withdrawn");
+    now.client.psk = (struct cg_psk){0};
+    assert_withdrawn(CG_PROOF_PSK, CG_E_UNAUTHORIZED, "was withdrawn");
+}
+
 static void another_token_ends_what_came_by_the_token(void **state) {
     (void)state;
     now.client.token_sha256[0] = 9;
@@ -164,6 +181,8 @@ int main(void) {
         TEST(a_group_that_is_gone_ends_its_requests_itself),
         TEST(a_removed_client),
         TEST(another_token_ends_what_came_by_the_token),
+        TEST(another_pre_shared_key_ends_what_came_by_it),
+        TEST(a_pre_shared_key_that_is_gone_or_of_another_identity),
         TEST(another_token_leaves_what_came_by_the_certificate),
         TEST(another_certificate_ends_what_came_by_the_certificate),
         TEST(a_removed_grant),

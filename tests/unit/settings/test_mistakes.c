@@ -27,6 +27,8 @@ struct row {
     "{'http':{'listen':['192.0.2.1:443'],'tls':{'certificate':'c','key':'k'}},'mappings':[{'name':'m',"                \
     "'group':'coap://224.0.1.187','security':'none','clients':" list "}]}"
 
+#define COAP(list) "{'coap':{'listen':" list "}}"
+
 /* Each document has exactly this one mistake. */
 static void check(const struct row *rows, size_t count) {
     for (size_t i = 0; i < count; i++) {
@@ -69,7 +71,7 @@ static void keys_and_kinds(void **state) {
     static const struct row rows[] = {
         {"{'htpp':{}}", "/htpp", "unknown key; did you mean \"http\"?"},
         {"{'http':{'lisen':[]}}", "/http/lisen", "unknown key; did you mean \"listen\"?"},
-        {"{'coap':{'a/b~c':1}}", "/coap/a~1b~0c", "unknown key; known here: listen, options"},
+        {"{'coap':{'a/b~c':1}}", "/coap/a~1b~0c", "unknown key; known here: listen, tls, all_nodes, options"},
         {"{'group':{'\\u001b[2J':1}}", "/group/?[2J", "unknown key; known here: interface, address, port"},
         {MAPPING(",'time_out':1"), "/mappings/0/time_out", "unknown key; did you mean \"timeout\"?"},
 
@@ -100,7 +102,7 @@ static void keys_and_kinds(void **state) {
         {"{'plugins':{'load':['x']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x\\n.so']}}", "/plugins/load/0", "must be the name of a file in plugins.folder"},
         {"{'plugins':{'load':['x.so','y.so','x.so']}}", "/plugins/load/2", "is named twice"},
-        {"{'coap':{'listen':['coap//127.0.0.1']}}", "/coap/listen/0", "must be a URI such as"},
+        {"{'coap':{'listen':['coap//127.0.0.1']}}", "/coap/listen/0", "must be a URI to listen at, such as"},
     };
     CHECK(rows);
 }
@@ -139,6 +141,13 @@ static void numbers_and_sections(void **state) {
         {"{'coap':{'options':{'reply_from':2}}}", "/coap/options/reply_from", "elective option that is safe"},
         {"{'coap':{'options':{'group_etag':60}}}", "/coap/options/group_etag", "belongs to the cache key"},
         {"{'coap':{'options':{'group_etag':248}}}", "/coap/options", "must be different numbers"},
+        {"{'coap':{'options':{'uri_path_abbrev':12}}}", "/coap/options/uri_path_abbrev",
+         "a critical option that is safe to forward (1 modulo 4)"},
+        {"{'coap':{'options':{'uri_path_abbrev':29}}}", "/coap/options/uri_path_abbrev", "belongs to the cache key"},
+        {"{'coap':{'options':{'proxy_cri':234}}}", "/coap/options/proxy_cri",
+         "a critical option that is unsafe to forward (3 modulo 4)"},
+        {"{'coap':{'options':{'proxy_scheme_number':237}}}", "/coap/options/proxy_scheme_number", "unsafe"},
+        {"{'coap':{'options':{'proxy_cri':239}}}", "/coap/options", "proxy_cri and proxy_scheme_number must be"},
     };
     CHECK(rows);
 }
@@ -160,6 +169,31 @@ static void listeners(void **state) {
          "is the same address and port as /http/listen/0"},
         {"{'admin':{'listen':['127.0.0.1:8080']}}", "/admin/listen/0",
          "is the same address and port as /http/listen/0"},
+        {COAP("['coap://localhost:5683']"), "/coap/listen/0", "an address of this host, not a name"},
+        {COAP("['coap://127.0.0.1/x']"), "/coap/listen/0", "a listener has no path"},
+        {COAP("['coap://127.0.0.1?x']"), "/coap/listen/0", "a listener has no path"},
+        {COAP("['coap+ws://127.0.0.1']"), "/coap/listen/0", "WebSockets"},
+        {COAP("['coap://224.0.1.187']"), "/coap/listen/0", "all_nodes"},
+        {COAP("['http://127.0.0.1']"), "/coap/listen/0", "such as \"coap://127.0.0.1:5683\""},
+        {COAP("[{'address':'coap://[fe80::1%25eth0]','insecure':true}]"), "/coap/listen/0/address",
+         "an interface's index"},
+        {COAP("[{}]"), "/coap/listen/0", "needs \"address\""},
+        {COAP("[{'address':7}]"), "/coap/listen/0/address", "must be a string"},
+        {COAP("[7]"), "/coap/listen/0", "or an object with \"address\""},
+        {COAP("7"), "/coap/listen", "must be an array"},
+        {COAP("[{'address':'coap://127.0.0.1','insecure':0}]"), "/coap/listen/0/insecure", "must be true or false"},
+        {COAP("['coap://127.0.0.1',{'address':'coap://127.0.0.1:5683'}]"), "/coap/listen/1",
+         "is the same address and port as /coap/listen/0"},
+        {COAP("['coap://127.0.0.1:5684','coaps://127.0.0.1'],'tls':{'certificate':'c','key':'k'}"), "/coap/listen/1",
+         "is the same address and port as /coap/listen/0"},
+        {COAP("['coap://0.0.0.0']"), "/coap/listen/0",
+         "coap://0.0.0.0:5683 can be reached by others: listen by coaps, or, on a network that is trusted, say "
+         "{\"address\": \"coap://0.0.0.0:5683\", \"insecure\": true}"},
+        {COAP("['coaps://127.0.0.1']"), "/coap/listen/0",
+         "coaps://127.0.0.1:5684 needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\""},
+        {COAP("[],'tls':{'key':'k'}"), "/coap/tls", "needs \"certificate\" and \"key\""},
+        {COAP("[],'all_nodes':[null]"), "/coap/all_nodes/0", "must be an interface's name"},
+        {COAP("[],'all_nodes':['eth0','eth0:1']"), "/coap/all_nodes/1", "an address's label"},
         {"{'http':{'tls':{'certificate':'c'}}}", "/http/tls", "needs \"certificate\" and \"key\""},
         {"{'http':{'tls':{'certificate':'c','key':'k','ca':'x'}}}", "/http/tls/ca", "unknown key"},
         {"{'http':{'hosts':['a..b']}}", "/http/hosts/0", "must be a host name or address"},
@@ -194,13 +228,12 @@ static void clients(void **state) {
         {"{'clients':{'D':{'token_sha256':'" HASH "'}}}", "/clients/D", "a name is 1 to 64 of a-z"},
         {"{'clients':{'':{'token_sha256':'" HASH "'}}}", "/clients/", "a name is 1 to 64 of a-z"},
         {"{'clients':{'anonymous':{'token_sha256':'" HASH "'}}}", "/clients/anonymous", "choose another name"},
-        {"{'clients':{'d':{}}}", "/clients/d", "needs \"token_sha256\" or \"certificate_sha256\""},
+        {"{'clients':{'d':{}}}", "/clients/d", "needs \"token_sha256\", \"certificate_sha256\" or \"psk\""},
         {"{'clients':{'d':{'token_sha256':'abc'}}}", "/clients/d/token_sha256", "64 hexadecimal digits"},
         {"{'clients':{'d':{'certificate_sha256':'" HASH "00'}}}", "/clients/d/certificate_sha256",
          "64 hexadecimal digits"},
         {"{'clients':{'d':{'token_sha256':'" HASH "'},'e':{'token_sha256':'" HASH "'}}}", "/clients/e/token_sha256",
          "is the same as /clients/d/token_sha256"},
-        {"{'clients':{'d':{'token_sha256':'" HASH "','psk':{}}}}", "/clients/d/psk", "is not part of this version"},
         {"{'clients':{'d':{'token_sha256':'" HASH "','oscore':'f'}}}", "/clients/d/oscore",
          "is not part of this version"},
     };
@@ -350,7 +383,7 @@ static void times_and_counts(void **state) {
          "{'name':'b','security':'none','forward':true,'group':'coap://224.0.1.187:5683/x/'}]}",
          "/mappings/1/forward", "/mappings/0/forward"},
         {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
-        {MAPPING(",'aggregate':true"), "/mappings/0/aggregate", "is not part of this version"},
+        {MAPPING(",'aggregate':1"), "/mappings/0/aggregate", "must be true or false"},
         {MAPPING(",'anonymise':true,'stand_in':'group'"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
         {MAPPING(",'stand_in':1"), "/mappings/0/stand_in", "must be \"group\" or \"members\""},
         {MAPPING(",'check_signature':'f'"), "/mappings/0/check_signature", "only a mapping with"},
@@ -517,6 +550,12 @@ static void a_cause_is_told_once(void **state) {
         {"{'http':{'listen':['x']},'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':["
          "'anonymous']}]}",
          "/http/listen/0"},
+        {"{'coap':{'listen':['x']},'http':{'listen':[]},'mappings':[{'name':'m','group':'coap://"
+         "224.0.1.187','security':"
+         "'none','clients':['anonymous']}]}",
+         "/coap/listen/0"},
+        {"{'coap':{'listen':['coaps://127.0.0.1'],'tls':7}}", "/coap/tls"},
+        {"{'coap':{'listen':['coaps://127.0.0.1']},'clients':{'d':{'psk':7}}}", "/clients/d/psk"},
         {"{'clientz':{},'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['a','b']}]}",
          "/clientz"},
         {"{'clients':[],'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'none','clients':['a','b']}]}",

@@ -26,6 +26,10 @@ static void the_defaults_are_those_of_the_interface(void **state) {
     assert_int_equal(config->options.multicast_timeout, 2);
     assert_int_equal(config->options.reply_from, 248);
     assert_int_equal(config->options.group_etag, 24);
+    assert_int_equal(config->options.uri_path_abbrev, 13);
+    assert_int_equal(config->options.proxy_cri, 235);
+    assert_int_equal(config->options.proxy_scheme_number, 239);
+    assert_int_equal(config->coap.listen_count, 0);
     assert_int_equal(config->group.hops, 1);
     assert_int_equal(config->group.nstart, 1);
     assert_int_equal(config->group.receive_buffer, 4194304);
@@ -98,6 +102,11 @@ static void the_schema_says_all_of_a_row(void **state) {
         {"state", "x-file-only", "true"},
         {"http/listen", "x-file-only", "true"},
         {"http/listen/*/address", "x-restart", "true"},
+        {"coap/listen", "default", "[{\"address\": \"coap://127.0.0.1:5683\", \"insecure\": false}]"},
+        {"coap/listen/*/address", "x-restart", "true"},
+        {"coap/all_nodes", "x-file-only", "true"},
+        {"coap/options/proxy_cri", "default", "235"},
+        {"mappings/*/aggregate", "default", "false"},
         {"http/tls", "type", "[\"object\", \"null\"]"},
         {"http/tls", "required", "[\"certificate\", \"key\"]"},
         {"plugins/load", "uniqueItems", "true"},

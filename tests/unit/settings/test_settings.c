@@ -26,8 +26,11 @@ static const char whole[] =
     "'origins':['HTTPS://Dash.example:443','http://[2001:DB8::1]:80','http://a.example:8123','chrome-extension://abc'],"
     "'trusted_proxies':['127.0.0.1','2001:db8:9::/48'],"
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key','client_ca':'../ca.crt'}},"
-    "'admin':{'listen':['[::1]:8081']},'coap':{'listen':[],'options':{'multicast_timeout':65002,'reply_from':65000,"
-    "'group_etag':65024}},'state':'state','sequence_rate':250,'require_clock':true,"
+    "'admin':{'listen':['[::1]:8081']},'coap':{'listen':['COAP://127.0.0.1',{'address':'coap://[2001:DB8::1]:61616',"
+    "'insecure':true},'coaps://[fe80::1%252]','coap+tcp://127.0.0.1'],'all_nodes':['eth0','a.very-long-name.of-it'],"
+    "'tls':{'certificate':'gw.crt','key':'/keys/gw.key'},"
+    "'options':{'multicast_timeout':65002,'reply_from':65000,'group_etag':65024,'uri_path_abbrev':65001,"
+    "'proxy_cri':65003,'proxy_scheme_number':65007}},'state':'state','sequence_rate':250,'require_clock':true,"
     "'group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
     "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
     "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7']},"
@@ -43,7 +46,7 @@ static const char whole[] =
     "'members':['127.1.0.1:5683',{'name':'lamp-2','address':'[fe80::1%2]'},{'address':'127.1.0.3:61616'}],"
     "'repair':{'unicast':true},'forward':false,'max_answers':12,'budget':{'requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
-    "'cache':false,'aggregate':false,'anonymise':false,'stand_in':'group'},"
+    "'cache':false,'aggregate':true,'anonymise':false,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
     "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3','anonymise':true},"
     "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'}]}";
@@ -57,6 +60,12 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_false(config->http.listen[0].insecure);
     assert_int_equal(config->admin.listen_count, 1);
     assert_int_equal(config->admin.listen[0].addr.port, 8081);
+    assert_int_equal(config->coap.listen_count, 1);
+    assert_string_equal(config->coap.listen[0].listen.text, "coap://127.0.0.1:5683");
+    assert_true(config->coap.listen[0].listen.loopback);
+    assert_true(config->coap.listen[0].is_default);
+    assert_int_equal(config->coap.all_nodes_count, 0);
+    assert_null(config->coap.tls.certificate);
     assert_null(config->http.tls.certificate);
     assert_false(config->http.strict);
     assert_false(config->http.coap_payload);
@@ -70,7 +79,8 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_int_equal(config->plugin_count, 0);
     assert_int_equal(config->client_count, 0);
     assert_int_equal(config->mapping_count, 0);
-    config = settings_of("{'http':{'listen':[]},'admin':{'listen':[]}}");
+    config = settings_of("{'http':{'listen':[]},'admin':{'listen':[]},'coap':{'listen':[]}}");
+    assert_int_equal(config->coap.listen_count, 0);
     assert_int_equal(config->http.listen_count, 0);
     assert_int_equal(config->admin.listen_count, 0);
 }
@@ -167,6 +177,36 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->limits.stream_queue, 8192);
 }
 
+static void check_coap(const struct cg_config *config) {
+    static const struct {
+        const char *text;
+        enum cg_scheme scheme;
+        bool loopback, insecure;
+    } listeners[] = {
+        {"coap://127.0.0.1:5683", CG_SCHEME_COAP, true, false},
+        {"coap://[2001:db8::1]:61616", CG_SCHEME_COAP, false, true},
+        {"coaps://[fe80::1%2]:5684", CG_SCHEME_COAPS, false, false},
+        {"coap+tcp://127.0.0.1:5683", CG_SCHEME_COAP_TCP, true, false},
+    };
+    assert_int_equal(config->coap.listen_count, 4);
+    for (size_t i = 0; i < 4; i++) {
+        const struct cg_coap_listen *listen = &config->coap.listen[i];
+        assert_string_equal(listen->listen.text, listeners[i].text);
+        assert_int_equal(listen->scheme, listeners[i].scheme);
+        assert_int_equal(listen->listen.loopback, listeners[i].loopback);
+        assert_int_equal(listen->listen.insecure, listeners[i].insecure);
+        assert_int_equal(cg_coap_is_served(listen), listeners[i].scheme != CG_SCHEME_COAP_TCP);
+        assert_false(listen->is_default);
+    }
+    assert_int_equal(config->coap.listen[2].listen.addr.scope, 2);
+    assert_int_equal(config->coap.all_nodes_count, 2);
+    assert_string_equal(config->coap.all_nodes[1], "a.very-long-name.of-it");
+    assert_string_equal(config->coap.tls.certificate, "/etc/castgate/gw.crt");
+    assert_int_equal(config->options.uri_path_abbrev, 65001);
+    assert_int_equal(config->options.proxy_cri, 65003);
+    assert_int_equal(config->options.proxy_scheme_number, 65007);
+}
+
 static void check_floor3(const struct cg_config *config, const struct cg_mapping *m) {
     assert_string_equal(m->name, "floor3");
     assert_string_equal(m->path, "/b/floor3");
@@ -177,6 +217,7 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
     assert_string_equal(m->targets[0].interface, "eth1");
     assert_int_equal(m->targets[0].hops, 7);
     assert_int_equal(m->methods, CG_METHOD_BIT(CG_GET) | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_IPATCH));
+    assert_true(m->aggregate);
     assert_true(m->unsafe_methods && m->has_timeout && m->complete && m->repair_unicast && !m->forward);
     assert_true(m->leisure == 0.1);
     assert_int_equal(m->timeout_us, 2500000);
@@ -204,6 +245,7 @@ static void check_whole(const struct cg_config *config) {
     for (size_t i = 0; i < sizeof hash; i++)
         hash[i] = (uint8_t)(0x01234567u >> (24 - 8 * (i % 4)) | (i % 8 > 3 ? 0x88 : 0));
     check_sections(config);
+    check_coap(config);
     assert_ptr_equal(cg_config_client_by_token(config, hash), &config->clients[0]);
     assert_ptr_equal(cg_config_client_by_certificate(config, hash), &config->clients[1]);
     assert_string_equal(config->clients[1].name, "b-2");
@@ -423,6 +465,15 @@ static void warnings_R10(void **state) {
          "can be reached by others, without TLS"},
         {"{'clients':{'d':{'certificate_sha256':'" HASH "'}}}", "/clients/d/certificate_sha256",
          "without \"client_ca\""},
+        {"{'coap':{'listen':['coap+tcp://127.0.0.1']}}", "/coap/listen/0",
+         "no CoAP over TCP: nothing listens at coap+tcp://127.0.0.1:5683"},
+        {"{'coap':{'listen':[{'address':'coap://0.0.0.0','insecure':true}]}}", "/coap/listen/0",
+         "can be reached by others, without DTLS, and anonymous clients are taken"},
+        {"{'coap':{'listen':[{'address':'coaps://0.0.0.0','insecure':true}],'tls':{'certificate':'c','key':'k'}}}",
+         "/coap/listen/0", "can be reached by others, and anonymous clients are taken"},
+        {"{'coap':{'listen':[],'tls':{'certificate':'c','key':'k','client_ca':'a'}},'clients':{'d':"
+         "{'certificate_sha256':'" HASH "'}}}",
+         "/clients/d/certificate_sha256", "without \"client_ca\""},
     };
     struct cg_mistakes warnings;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {

@@ -1,0 +1,113 @@
+/* The pre-shared keys of clients. The hard thing: they are many small secrets, and locked memory comes in whole pages,
+ * of which a process may have few: so one block holds the keys of all clients of a snapshot. */
+#include "settings/psk.h"
+
+#include "base/text.h"
+#include "settings/secret.h"
+
+#include <sodium.h>
+
+static void free_keys(uint8_t *keys) { sodium_free(keys); /* wipes */ }
+
+static size_t count_psks(const json_t *clients) {
+    size_t count = 0;
+    const char *name;
+    json_t *client;
+    json_object_foreach((json_t *)clients, name, client) count += json_object_get(client, "psk") != NULL;
+    return count;
+}
+
+void cg_psks_init(struct cg_psks *psks, struct cg_reader *reader, const json_t *clients) {
+    struct cg_secret_text room;
+    size_t count = count_psks(clients);
+    *psks = (struct cg_psks){0};
+    if (count == 0) return;
+    if (cg_secret_alloc(&room, count * CG_PSK_MAX) < 0) {
+        reader->out_of_memory = true;
+        return;
+    }
+    reader->config->psk_keys = psks->next = room.data;
+    reader->config->free_psk_keys = free_keys;
+}
+
+void cg_psks_fini(struct cg_psks *psks) { cg_seen_clear(&psks->identities); }
+
+static bool is_text(struct cg_slice bytes) {
+    size_t good = 0;
+    while (good < bytes.len && bytes.data[good] >= ' ' && bytes.data[good] < 0x7f) good++;
+    return good == bytes.len;
+}
+
+/* Without the line break that editors put at the end of a text; it may be part of a key that is none. */
+static struct cg_slice without_line_break(struct cg_slice bytes) {
+    struct cg_slice text = bytes;
+    if (text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
+    if (text.len > 0 && text.len < bytes.len && text.data[text.len - 1] == '\r') text.len--;
+    return is_text(text) ? text : bytes;
+}
+
+/* The key's length; it is in `key` where it is one that may be. */
+static size_t take_key(struct cg_slice content, uint8_t key[CG_PSK_MAX]) {
+    struct cg_slice bytes = without_line_break(content);
+    size_t len;
+    bool is_hex = bytes.len >= (size_t)2 * CG_PSK_MIN && cg_hex_parse(bytes, key, CG_PSK_MAX, &len) == CG_OK;
+    if (is_hex) return len;
+    if (bytes.len <= CG_PSK_MAX && bytes.len > 0) memcpy(key, bytes.data, bytes.len);
+    return bytes.len;
+}
+
+static void load_key(struct cg_psks *psks, struct cg_reader *reader, const struct cg_at *at, struct cg_psk *psk) {
+    struct cg_secret_text content;
+    struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    int err = cg_secret_read(&content, psk->key_file, reader->config->key_files_may_be_shared, &mistakes);
+    if (err == CG_E_NO_MEMORY) reader->out_of_memory = true;
+    if (mistakes.first != NULL) cg_mistake_at(reader, at, "%s: %s", psk->key_file, mistakes.first->message);
+    cg_mistakes_fini(&mistakes);
+    if (err < 0) return;
+    size_t len = take_key(cg_secret_slice(&content), psks->next);
+    cg_secret_free(&content);
+    if (len < CG_PSK_MIN || len > CG_PSK_MAX) {
+        cg_mistake_at(reader, at, "%s: a pre-shared key is %d to %d bytes, and this is %zu", psk->key_file, CG_PSK_MIN,
+                      CG_PSK_MAX, len);
+        return;
+    }
+    psk->key = cg_slice_of(psks->next, len);
+    psks->next += CG_PSK_MAX;
+}
+
+static void read_identity(struct cg_psks *psks, struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                          struct cg_psk *psk) {
+    const char *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    struct cg_slice identity = cg_slice_str(text);
+    if (identity.len == 0 || identity.len > CG_PSK_IDENTITY_MAX) {
+        cg_mistake_at(reader, at, "must be 1 to %d bytes", CG_PSK_IDENTITY_MAX);
+        return;
+    }
+    const char *first = cg_seen_before(reader, &psks->identities, identity, at);
+    if (first != NULL) {
+        cg_mistake_at(reader, at, "is the same as %s: it must lead to one client", first);
+        return;
+    }
+    psk->identity = cg_keep_text(reader, identity);
+}
+
+void cg_psk_read(struct cg_psks *psks, struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                 struct cg_psk *psk) {
+    struct cg_at child;
+    if (psks->next == NULL || !cg_read_object(reader, at, &cg_psk_rows, json, psk)) return;
+    const json_t *identity = cg_read_member(at, json, "identity", &child);
+    if (identity == NULL) cg_mistake_missing(reader, at, "identity", "needs \"identity\"");
+    if (identity != NULL) read_identity(psks, reader, &child, identity, psk);
+    const json_t *file = cg_read_member(at, json, "key_file", &child);
+    if (file == NULL) cg_mistake_missing(reader, at, "key_file", "needs \"key_file\"");
+    if (psk->key_file != NULL) load_key(psks, reader, &child, psk);
+}
+
+static void print_psk(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_client *client = target;
+    if (client->psk.identity != NULL) cg_print_object(out, row, target);
+}
+
+const struct cg_kind cg_kind_psk = {.shape = CG_SHAPE_OBJECT, .print = print_psk, .json = "'type': 'object'"};
