@@ -1,0 +1,56 @@
+/* The table of clients' addresses without sessions, of each for as long as something is remembered of it: while it is
+ * held or something of it is under way; else, where its address is proven, EXCHANGE_LIFETIME beyond its last use; else
+ * not at all, so that invented addresses cost nothing. When there are too many, the host that has most loses the one
+ * that has rested for longest. The message layer's own. */
+#ifndef CG_FRONTS_COAP_PEERS_H
+#define CG_FRONTS_COAP_PEERS_H
+
+#include "base/heap.h"
+#include "fronts/coap/confirm.h"
+#include "fronts/coap/mids.h"
+#include "fronts/coap/sent.h"
+#include "fronts/coap/shares.h"
+#include "fronts/coap/transport.h"
+
+struct cg_coap_peer {
+    struct cg_coap_messages *messages;
+    struct cg_coap_path path; /* its first part is the key */
+    uint64_t number;          /* that no other has */
+    void *place;              /* the front's */
+    unsigned holds;
+    struct cg_coap_mids mids;
+    struct cg_coap_sent sent;
+    struct cg_coap_confirm confirm;
+    struct cg_deadline due; /* of the Confirmable message under way */
+    uint64_t rests_until_us;
+    struct cg_coap_share share;       /* while it rests */
+    struct cg_coap_peer *prev, *next; /* of those that rest, longest first */
+    UT_hash_handle hh;                /* not of sessions */
+};
+
+struct cg_coap_peers {
+    struct cg_coap_peer *by_path; /* uthash head */
+    struct cg_coap_peer *resting; /* utlist head */
+    struct cg_coap_shares shares; /* of those that rest */
+    size_t max;
+    uint64_t numbered;
+};
+
+/* All that tells one client from another; no padding in it. */
+#define CG_COAP_PATH_KEY offsetof(struct cg_coap_path, proof)
+
+void cg_coap_peers_init(struct cg_coap_peers *peers, size_t max);
+
+struct cg_coap_peer *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path);
+/* In the table, unless it has a session. NULL: no memory. */
+struct cg_coap_peer *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path);
+/* Whose turn it is to go so that there is room for another; NULL: there is room, or nobody can go. */
+struct cg_coap_peer *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers);
+bool cg_coap_peers_are_full(const struct cg_coap_peers *peers);
+
+/* From its last use, which is now. False: no memory for it. */
+bool cg_coap_peer_rest(struct cg_coap_peers *peers, struct cg_coap_peer *peer, uint64_t now_us);
+void cg_coap_peer_rouse(struct cg_coap_peers *peers, struct cg_coap_peer *peer); /* it rests no longer */
+void cg_coap_peer_free(struct cg_coap_peers *peers, struct cg_coap_peer *peer);
+
+#endif
