@@ -70,3 +70,19 @@ const struct cg_mapping *cg_forward_find(const struct cg_config *config, struct 
     }
     return NULL;
 }
+
+int cg_forward_set_target(struct cg_request *request, struct cg_arena *arena, const struct cg_uri *uri,
+                          struct cg_problem *problem) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, uri);
+    struct cg_slice kept = text.failed ? CG_SLICE_NONE : cg_arena_copy(arena, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    if (kept.data == NULL) return cg_problem_no_memory(problem);
+    const uint8_t *mark = memchr(kept.data, '?', kept.len);
+    size_t len = mark == NULL ? kept.len : (size_t)(mark - kept.data);
+    request->forward = true;
+    request->path = cg_slice_of(kept.data, len);
+    if (mark != NULL) request->query = cg_slice_of(mark + 1, kept.len - len - 1);
+    return CG_OK;
+}

@@ -3,7 +3,7 @@
 #ifndef CG_MODEL_FORWARD_H
 #define CG_MODEL_FORWARD_H
 
-#include "model/config.h"
+#include "model/request.h"
 
 /* Whether the mapping can be reached so: "forward": true, one group, and no query in that group's URI. */
 bool cg_forward_is_open(const struct cg_mapping *mapping);
@@ -16,5 +16,10 @@ bool cg_forward_index(struct cg_config *config);
  * URI's path segments first; the longest such group URI wins. *rest: the path behind them, raw, empty or beginning with
  * '/'. NULL: below none. Time is proportional to the URI's length, whatever the number of mappings. */
 const struct cg_mapping *cg_forward_find(const struct cg_config *config, struct cg_slice uri, struct cg_slice *rest);
+
+/* Makes the URI the request's target: `forward`, `path` and `query`, in normal form, in the arena. CG_E_NO_MEMORY with
+ * *problem. */
+int cg_forward_set_target(struct cg_request *request, struct cg_arena *arena, const struct cg_uri *uri,
+                          struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

@@ -6,6 +6,8 @@
 
 #define CG_LINKS_MAX ((size_t)1 << 20) /* bytes of a reply */
 
+#define CG_DISCOVERY_PATH "/.well-known/core"
+
 struct cg_links;
 
 /* Begins a list in application/link-format. Of the request it takes client, may_be_anonymous, is_remote, host and

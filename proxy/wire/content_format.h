@@ -8,6 +8,7 @@
 
 #define CG_FORMAT_CBOR           60
 #define CG_FORMAT_MULTIPART_CORE 62
+#define CG_FORMAT_LINKS          40
 #define CG_FORMAT_OSCORE         10001
 #define CG_FORMAT_NONE           UINT32_MAX
 

@@ -191,19 +191,28 @@ static bool read_array(struct cg_slice *rest, uint64_t *count) {
 
 static bool is_text(const struct item *item) { return item->kind == ITEM_TEXT && cg_utf8_valid(item->bytes); }
 
-/* scheme-id, or scheme-name in its canonical form. */
-static bool convert_scheme(struct cg_slice *rest, struct cg_buf *text) {
-    struct item item = next_item(rest);
+bool cg_scheme_by_number(uint32_t number, enum cg_scheme *scheme) {
     for (size_t i = 0; i < sizeof scheme_numbers / sizeof scheme_numbers[0]; i++) {
-        const struct scheme_number *row = &scheme_numbers[i];
-        bool same = item.kind == ITEM_NEGATIVE && item.number == row->number;
-        if (item.kind == ITEM_TEXT) same = cg_slice_is(item.bytes, cg_scheme_name(row->scheme));
-        if (!same) continue;
-        cg_buf_put_str(text, cg_scheme_name(row->scheme));
-        cg_buf_put_str(text, "://");
+        if (scheme_numbers[i].number != number) continue;
+        *scheme = scheme_numbers[i].scheme;
         return true;
     }
     return false;
+}
+
+/* scheme-id, or scheme-name in its canonical form. */
+static int convert_scheme(struct cg_slice *rest, struct cg_buf *text) {
+    struct item item = next_item(rest);
+    enum cg_scheme scheme;
+    bool known = false;
+    if (item.kind == ITEM_NEGATIVE)
+        known = item.number <= UINT32_MAX && cg_scheme_by_number((uint32_t)item.number, &scheme);
+    if (item.kind == ITEM_TEXT)
+        known = cg_scheme_find(item.bytes, &scheme) && cg_slice_is(item.bytes, cg_scheme_name(scheme));
+    if (!known) return item.kind == ITEM_NEGATIVE ? CG_E_PROXYING : CG_E_BAD_URI;
+    cg_buf_put_str(text, cg_scheme_name(scheme));
+    cg_buf_put_str(text, "://");
+    return CG_OK;
 }
 
 static bool convert_ip(struct cg_slice ip, struct cg_buf *text) {
@@ -273,19 +282,23 @@ static bool convert_query(struct cg_slice *rest, struct cg_buf *text) {
     return true;
 }
 
-static bool convert(struct cg_slice cbor, struct cg_buf *text) {
+static bool convert_rest(struct cg_slice cbor, uint64_t sections, struct cg_buf *text) {
+    return convert_authority(&cbor, text) && (sections < 3 || convert_path(&cbor, text)) &&
+           (sections < 4 || convert_query(&cbor, text)) && cbor.len == 0;
+}
+
+static int convert(struct cg_slice cbor, struct cg_buf *text) {
     uint64_t sections;
-    if (!read_array(&cbor, &sections) || sections < 2 || sections > 4) return false;
-    if (!convert_scheme(&cbor, text) || !convert_authority(&cbor, text)) return false;
-    if (sections > 2 && !convert_path(&cbor, text)) return false;
-    if (sections > 3 && !convert_query(&cbor, text)) return false;
-    return cbor.len == 0;
+    if (!read_array(&cbor, &sections) || sections < 2 || sections > 4) return CG_E_BAD_URI;
+    int err = convert_scheme(&cbor, text);
+    if (err < 0) return err;
+    return convert_rest(cbor, sections, text) ? CG_OK : CG_E_BAD_URI;
 }
 
 int cg_cri_parse(struct cg_slice cbor, struct cg_buf *text) {
     size_t before = text->len;
-    bool good = convert(cbor, text);
-    if (good && !text->failed) return CG_OK;
-    text->len = before;
-    return good ? CG_E_NO_MEMORY : CG_E_BAD_URI;
+    int err = convert(cbor, text);
+    if (err == CG_OK && text->failed) err = CG_E_NO_MEMORY;
+    if (err < 0) text->len = before;
+    return err;
 }

@@ -29,11 +29,14 @@ struct cg_cri_origin {
 bool cg_cri_emit_stand_in(struct cg_buf *to, const struct cg_cri_origin *origin, struct cg_slice path,
                           struct cg_slice marker, struct cg_slice name) CG_MUST_CHECK;
 
+/* The scheme of that scheme number (draft-ietf-core-href, "CRI Scheme Numbers"). False: it is none of CoAP's. */
+bool cg_scheme_by_number(uint32_t number, enum cg_scheme *scheme);
+
 /* A full CRI with scheme coap, coaps, …, host-ip or host-name, with or without port, path and query, no fragment:
  * appended to `text` as the equivalent URI (draft-ietf-core-href §6.1 "Converting CRI (references) to URI
  * (references)"), then to be parsed with cg_uri_parse. Exactly one CBOR item, definite lengths, nothing behind it. No
- * userinfo, no percent-encoded text (PET), no zone-id, no dot segments. CG_E_BAD_URI; CG_E_NO_MEMORY when `text` has no
- * room; the text is then as before. */
+ * userinfo, no percent-encoded text (PET), no zone-id, no dot segments. CG_E_BAD_URI, CG_E_PROXYING for a scheme-id
+ * that is none of CoAP's; CG_E_NO_MEMORY when `text` has no room; the text is then as before. */
 int cg_cri_parse(struct cg_slice cbor, struct cg_buf *text) CG_MUST_CHECK;
 
 #endif

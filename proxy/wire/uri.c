@@ -104,14 +104,31 @@ static int refuse(const char **why, const char *reason) {
     return CG_E_BAD_URI;
 }
 
+bool cg_scheme_find(struct cg_slice name, enum cg_scheme *scheme) {
+    for (size_t i = 0; i < SCHEME_COUNT; i++) {
+        if (!cg_slice_is_nocase(name, schemes[i].name)) continue;
+        *scheme = (enum cg_scheme)i;
+        return true;
+    }
+    return false;
+}
+
+static bool is_letter(uint8_t c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+struct cg_slice cg_uri_scheme_part(struct cg_slice text) {
+    struct cg_slice name = cg_slice_of(text.data, find_any(text, ":"));
+    bool good = name.len > 0 && name.len < text.len && is_letter(name.data[0]);
+    for (size_t i = 0; good && i < name.len; i++) {
+        uint8_t c = name.data[i];
+        good = is_letter(c) || (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    }
+    return good ? name : CG_SLICE_NONE;
+}
+
 static int parse_scheme(struct cg_uri *uri, struct cg_slice *rest, const char **why) {
-    size_t colon = find_any(*rest, ":");
-    struct cg_slice name = cg_slice_of(rest->data, colon);
-    size_t scheme = 0;
-    while (scheme < SCHEME_COUNT && !cg_slice_is_nocase(name, schemes[scheme].name)) scheme++;
-    if (colon == rest->len || scheme == SCHEME_COUNT) return refuse(why, "the URI does not begin with a coap scheme");
-    uri->scheme = (enum cg_scheme)scheme;
-    *rest = slice_from(*rest, colon + 1);
+    struct cg_slice name = cg_uri_scheme_part(*rest);
+    if (!cg_scheme_find(name, &uri->scheme)) return refuse(why, "the URI does not begin with a coap scheme");
+    *rest = slice_from(*rest, name.len + 1);
     if (rest->len < 2 || memcmp(rest->data, "//", 2) != 0) return refuse(why, "the URI has no authority");
     *rest = slice_from(*rest, 2);
     return CG_OK;
@@ -329,6 +346,14 @@ bool cg_uri_is_dot_segment(struct cg_slice segment) {
         if (!next_char(segment, &at, UNRESERVED, &c, &encoded) || c != '.') return false;
     }
     return dots == 1 || dots == 2;
+}
+
+bool cg_uri_has_dot_segment(struct cg_slice path) {
+    struct cg_slice segment;
+    while (cg_uri_next_segment(&path, &segment)) {
+        if (cg_uri_is_dot_segment(segment)) return true;
+    }
+    return false;
 }
 
 static size_t count_byte(struct cg_slice text, uint8_t byte) {

@@ -18,6 +18,10 @@ enum cg_scheme {
 
 /* Lower-case, without "://"; a static string. */
 const char *cg_scheme_name(enum cg_scheme scheme);
+/* The scheme of that name, in whichever case. False: it is none of those. */
+bool cg_scheme_find(struct cg_slice name, enum cg_scheme *scheme);
+/* The scheme that an absolute URI begins with, known or not, without the colon; empty: with none (RFC 3986 §3.1). */
+struct cg_slice cg_uri_scheme_part(struct cg_slice text);
 
 #define CG_COAP_PORT  5683
 #define CG_COAPS_PORT 5684
@@ -64,6 +68,7 @@ bool cg_uri_next_argument(struct cg_slice *rest, struct cg_slice *argument);
 
 /* A segment that is "." or "..", also percent-encoded ("%2e"): such requests are refused, never resolved. */
 bool cg_uri_is_dot_segment(struct cg_slice segment);
+bool cg_uri_has_dot_segment(struct cg_slice path);
 
 /* Decomposition into options (RFC 7252 §6.4): Uri-Path from `path` then `more_path`, Uri-Query from `query` then
  * `more_query`, all raw, as an array in the arena in ascending order. A path that ends in '/' joins one that begins

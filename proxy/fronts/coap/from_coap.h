@@ -31,7 +31,7 @@ struct cg_from_coap {
     const struct cg_config *config;
     const struct cg_coap_message *message;
     struct cg_arena *arena;     /* the request's bytes live there */
-    struct cg_request *request; /* peer, from, client, proof, is_remote, may_be_anonymous are the front's */
+    struct cg_request *request; /* peer, from, reached, client, proof, is_remote, may_be_anonymous are the front's */
     struct cg_problem *problem;
 };
 

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "fronts/http/host.h"
+#include "model/forward.h"
 #include "model/mapping.h"
 
 #include <stdio.h>
@@ -80,14 +81,6 @@ static int check_brackets(const struct reading *r, struct cg_slice text) {
     return CG_OK;
 }
 
-static bool has_dot_segment(struct cg_slice path) {
-    struct cg_slice segment;
-    while (cg_uri_next_segment(&path, &segment)) {
-        if (cg_uri_is_dot_segment(segment)) return true;
-    }
-    return false;
-}
-
 /* Absolute-form (RFC 9112 §3.2.2) to origin-form; an empty path means "/". */
 static int strip_authority(const struct reading *r, struct cg_slice *target) {
     size_t scheme = cg_slice_starts_nocase(*target, "http://")    ? 7
@@ -112,7 +105,7 @@ static int strip_authority(const struct reading *r, struct cg_slice *target) {
 }
 
 static int check_segments(const struct reading *r, struct cg_slice path) {
-    if (!has_dot_segment(path)) return CG_OK;
+    if (!cg_uri_has_dot_segment(path)) return CG_OK;
     return cg_problem_set(r->problem, CG_E_BAD_URI, "the path has a dot segment ('.' or '..'); resolve it first");
 }
 
@@ -191,22 +184,6 @@ static int check_target_uri(const struct reading *r, const struct cg_uri *uri) {
     return cg_problem_set(r->problem, other_transport ? CG_E_PROXYING : CG_E_FORBIDDEN, "the target URI: %s", why);
 }
 
-static int keep_target_uri(const struct reading *r, const struct cg_uri *uri) {
-    struct cg_buf text;
-    struct cg_slice kept = CG_SLICE_NONE;
-    cg_buf_init(&text, 0);
-    cg_uri_emit_normal(&text, uri);
-    int err = text.failed ? cg_problem_no_memory(r->problem) : copy(r, cg_buf_slice(&text), &kept);
-    cg_buf_fini(&text);
-    if (err < 0) return err;
-    const uint8_t *mark = memchr(kept.data, '?', kept.len);
-    size_t len = mark == NULL ? kept.len : (size_t)(mark - kept.data);
-    r->request->forward = true;
-    r->request->path = cg_slice_of(kept.data, len);
-    if (mark != NULL) r->request->query = cg_slice_of(mark + 1, kept.len - len - 1);
-    return CG_OK;
-}
-
 static int take_target_uri(const struct reading *r, struct cg_slice target) {
     struct cg_slice text;
     struct cg_uri uri;
@@ -222,7 +199,7 @@ static int take_target_uri(const struct reading *r, struct cg_slice target) {
                               "the target URI: %s; it stands there as it is, only [ and ] as %%5B and %%5D", why);
     }
     err = check_target_uri(r, &uri);
-    return err < 0 ? err : keep_target_uri(r, &uri);
+    return err < 0 ? err : cg_forward_set_target(r->request, r->arena, &uri, r->problem);
 }
 
 /* ---- Either ---- */

@@ -4,9 +4,7 @@
 
 #include "base/arena.h"
 #include "fronts/http/message.h"
-#include "model/request.h"
-
-#define CG_DISCOVERY_PATH "/.well-known/core"
+#include "model/links.h"
 
 /* Fills path, query, `forward` and `discovery` of *request, in the arena. 400, 403, 502 with the problem. */
 int cg_http_take_target(struct cg_request *request, struct cg_arena *arena, const struct cg_http_message *message,
