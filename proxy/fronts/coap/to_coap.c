@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 4 };
+enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 5 };
 
 size_t cg_to_coap_size(const struct cg_coap_message *message) {
     size_t extended = message->token.len > TOKEN_PLAIN_MAX ? 1 : 0; /* one byte says up to 268 */
@@ -15,7 +15,7 @@ size_t cg_to_coap_size(const struct cg_coap_message *message) {
 struct added {
     struct cg_opt list[ADDED_MAX];
     size_t count;
-    uint8_t block2[CG_BLOCK_MAX];
+    uint8_t block1[CG_BLOCK_MAX], block2[CG_BLOCK_MAX];
     uint8_t size2[4];
 };
 
@@ -34,13 +34,17 @@ static struct cg_slice emit_uint(uint8_t bytes[4], uint32_t number) {
     return cg_slice_of(bytes, len);
 }
 
+static void add_block(struct added *added, uint16_t number, const struct cg_block *block, uint8_t bytes[CG_BLOCK_MAX]) {
+    if (block != NULL) add(added, number, cg_slice_of(bytes, cg_block_emit(block, bytes)));
+}
+
 static void add_all(struct added *added, const struct cg_to_coap *to) {
     added->count = 0;
     if (to->reply_from.len > 0) add(added, to->numbers->reply_from, to->reply_from);
     if (to->etag.len > 0) add(added, CG_OPT_ETAG, to->etag);
-    if (to->block2 == NULL) return;
-    add(added, CG_OPT_BLOCK2, cg_slice_of(added->block2, cg_block_emit(to->block2, added->block2)));
-    if (to->size2 > 0) add(added, CG_OPT_SIZE2, emit_uint(added->size2, to->size2));
+    add_block(added, CG_OPT_BLOCK1, to->block1, added->block1);
+    add_block(added, CG_OPT_BLOCK2, to->block2, added->block2);
+    if (to->block2 != NULL && to->size2 > 0) add(added, CG_OPT_SIZE2, emit_uint(added->size2, to->size2));
 }
 
 /* What this hop consumes (GCP §3.4.1, §4; RFC 7959 §2.10), or says itself. */

@@ -20,6 +20,7 @@ struct cg_to_coap {
     const struct cg_option_numbers *numbers;
     struct cg_slice options;       /* the answer's, encoded, well-formed */
     struct cg_slice reply_from;    /* empty: none */
+    const struct cg_block *block1; /* the request's, as the response to its last block says it again; NULL: none */
     const struct cg_block *block2; /* NULL: none */
     struct cg_slice etag;          /* instead of the answer's own; empty: that */
     uint32_t size2;                /* 0: not said */

@@ -111,5 +111,5 @@ int main(void) {
         cmocka_unit_test(test_there_is_nothing_behind_the_end),
         cmocka_unit_test(test_the_size_that_fits),
     };
-    return cmocka_run_group_tests_name("fronts/coap_cut", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("fronts_coap/cut", tests, NULL, NULL);
 }

@@ -275,5 +275,5 @@ int main(void) {
         yard_test(test_many_of_one_client_push_out_its_own),
         yard_test(test_the_quota_bounds_them),
     };
-    return cmocka_run_group_tests_name("fronts/coap_uploads", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("fronts_coap/uploads", tests, NULL, NULL);
 }

@@ -254,5 +254,5 @@ int main(void) {
         shop_test(test_the_quota_bounds_it),
         cmocka_unit_test(test_etags_are_made_of_the_bytes),
     };
-    return cmocka_run_group_tests_name("fronts/coap_bodies", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("fronts_coap/bodies", tests, NULL, NULL);
 }
