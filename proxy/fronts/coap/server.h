@@ -14,8 +14,6 @@ struct cg_coap_server;
  * why. */
 struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, const struct cg_config *config,
                                            const struct cg_coap_peer_ops *ops, void *ctx, struct cg_problem *problem);
-/* Nothing more is received; what is sent still goes, and all peers stay. */
-void cg_coap_server_stop(struct cg_coap_server *server);
 /* Every peer is `gone`, then on_closed (may be NULL). NULL is fine, on_closed is then not called. */
 void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void *ctx), void *ctx);
 

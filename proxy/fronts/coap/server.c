@@ -1,0 +1,181 @@
+/* The listeners. The hard thing is the end: peers hold paths into their transports, and libuv's handles hold the
+ * server, so peers go first, then the listeners, and the memory with the last handle. */
+#include "fronts/coap/server.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "fronts/coap/message.h"
+#include "fronts/coap/udp.h"
+
+struct listener {
+    struct cg_listen listen; /* with the port that it has */
+    struct cg_coap_udp *udp; /* NULL: it is not open */
+};
+
+struct cg_coap_server {
+    struct cg_coap_messages *messages;
+    struct cg_coap_inbox *inbox;
+    struct listener *listeners;
+    size_t listener_count;
+    uv_loop_t *uv;
+    uv_timer_t timer;
+    unsigned open_handles;
+    void (*on_closed)(void *ctx);
+    void *on_closed_ctx;
+};
+
+/* ---- The message layer's host ---- */
+
+static uint64_t tell_now(void *ctx) {
+    (void)ctx;
+    return uv_hrtime() / 1000;
+}
+
+static void make_random(void *ctx, void *bytes, size_t len) {
+    (void)ctx;
+    CG_CHECK(getrandom(bytes, len, 0) == (ssize_t)len); /* so few never fail once the system is up */
+}
+
+static void on_timer(uv_timer_t *timer) {
+    const struct cg_coap_server *server = timer->data;
+    cg_coap_messages_turn(server->messages);
+}
+
+static void arm(void *ctx, uint64_t at_us) {
+    struct cg_coap_server *server = ctx;
+    uint64_t now = tell_now(NULL), ms = at_us > now ? (at_us - now) / 1000 + 1 : 0;
+    uv_update_time(server->uv);
+    CG_CHECK(uv_timer_start(&server->timer, on_timer, ms, 0) == 0);
+}
+
+static const struct cg_coap_host host = {.now_us = tell_now, .random = make_random, .arm = arm};
+
+/* ---- Listeners ---- */
+
+static int open_listener(struct cg_coap_server *server, struct listener *listener, const struct cg_coap_listen *coap,
+                         struct cg_problem *problem) {
+    listener->listen = coap->listen;
+    if (coap->scheme != CG_SCHEME_COAP) return CG_OK;
+    listener->udp = cg_coap_udp_open(server->uv, server->inbox, &listener->listen, server->messages, problem);
+    if (listener->udp == NULL) return problem->err;
+    server->open_handles++;
+    return CG_OK;
+}
+
+/* Nobody asked for the default: a gateway for HTTP alone must start beside any CoAP server. */
+static int open_or_warn(struct cg_coap_server *server, struct listener *listener, const struct cg_coap_listen *coap,
+                        struct cg_problem *problem) {
+    int err = open_listener(server, listener, coap, problem);
+    if (err == CG_OK || err == CG_E_NO_MEMORY || !coap->is_default) return err;
+    cg_log(CG_LOG_WARNING, "listening", "%s, which is coap.listen's default; no CoAP client is served there",
+           problem->detail);
+    *problem = (struct cg_problem){0};
+    return CG_OK;
+}
+
+static int open_listeners(struct cg_coap_server *server, const struct cg_coap_settings *settings,
+                          struct cg_problem *problem) {
+    server->listeners = calloc(settings->listen_count + 1, sizeof *server->listeners);
+    if (server->listeners == NULL) return cg_problem_no_memory(problem);
+    server->listener_count = settings->listen_count;
+    for (size_t i = 0; i < settings->listen_count; i++) {
+        int err = open_or_warn(server, &server->listeners[i], &settings->listen[i], problem);
+        if (err < 0) return err;
+    }
+    return CG_OK;
+}
+
+/* ---- Opening and closing ---- */
+
+static void free_server(struct cg_coap_server *server) {
+    if (server->on_closed != NULL) server->on_closed(server->on_closed_ctx);
+    cg_coap_inbox_free(server->inbox);
+    free(server->listeners);
+    free(server);
+}
+
+static void on_handle_closed(void *ctx) {
+    struct cg_coap_server *server = ctx;
+    if (--server->open_handles == 0) free_server(server);
+}
+
+static void on_timer_closed(uv_handle_t *handle) { on_handle_closed(handle->data); }
+
+static int open_all(struct cg_coap_server *server, const struct cg_config *config, const struct cg_coap_peer_ops *ops,
+                    void *ctx, struct cg_problem *problem) {
+    const struct cg_coap_messages_options options = {.ops = ops, .ctx = ctx, .host = &host, .host_ctx = server};
+    server->messages = cg_coap_messages_new(&options);
+    server->inbox = cg_coap_inbox_new();
+    if (server->messages == NULL || server->inbox == NULL) return cg_problem_no_memory(problem);
+    return open_listeners(server, &config->coap, problem);
+}
+
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, const struct cg_config *config,
+                                           const struct cg_coap_peer_ops *ops, void *ctx, struct cg_problem *problem) {
+    struct cg_coap_server *server = calloc(1, sizeof *server);
+    if (server == NULL) {
+        cg_problem_no_memory(problem);
+        return NULL;
+    }
+    server->uv = uv;
+    CG_CHECK(uv_timer_init(uv, &server->timer) == 0);
+    server->timer.data = server;
+    server->open_handles = 1;
+    if (open_all(server, config, ops, ctx, problem) == CG_OK) return server;
+    cg_coap_server_close(server, NULL, NULL);
+    return NULL;
+}
+
+void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void *ctx), void *ctx) {
+    if (server == NULL) return;
+    server->on_closed = on_closed;
+    server->on_closed_ctx = ctx;
+    cg_coap_messages_free(server->messages);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->listeners[i].udp != NULL) cg_coap_udp_close(server->listeners[i].udp, on_handle_closed, server);
+    }
+    uv_close((uv_handle_t *)&server->timer, on_timer_closed);
+}
+
+const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *server, size_t index) {
+    CG_CHECK(index < server->listener_count);
+    return server->listeners[index].udp == NULL ? NULL : &server->listeners[index].listen;
+}
+
+/* ---- Figures ---- */
+
+static void put_figure(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {
+    cg_buf_printf(to, "# HELP castgate_coap_%s %s\n# TYPE castgate_coap_%s %s\ncastgate_coap_%s %llu\n", name, help,
+                  name, type, name, (unsigned long long)value);
+}
+
+void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *to) {
+    const struct cg_coap_messages *messages = server->messages;
+    const struct cg_coap_counters *counters = cg_coap_messages_counters(messages);
+    /* clang-format off */
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } all[] = {
+        {"received_total", "Datagrams from CoAP clients.", counters->received},
+        {"requests_total", "Requests of CoAP clients, duplicates left out.", counters->requests},
+        {"duplicates_total", "Requests that came again, by their Message ID.", counters->duplicates},
+        {"malformed_total", "Datagrams that are no message, or none that a client may send.", counters->malformed},
+        {"rejected_total", "Messages that were answered by a Reset.", counters->rejected},
+        {"refused_total", "Requests refused for want of memory or room, or for too long a token.", counters->refused},
+        {"sent_total", "Datagrams to CoAP clients.", counters->sent},
+        {"dropped_total", "Datagrams that could not be sent.", counters->dropped},
+        {"retransmissions_total", "Confirmable messages sent again.", counters->retransmissions},
+        {"resets_total", "Resets of CoAP clients.", counters->resets},
+        {"unacknowledged_total", "Confirmable messages that no client acknowledged.", counters->unacknowledged},
+        {"forgotten_total", "Requests whose duplicates are no longer known, for want of memory.",
+         cg_coap_messages_forgotten(messages)},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
+    put_figure(to, "peers", "gauge", "CoAP clients' addresses that are remembered.", cg_coap_messages_peers(messages));
+}
