@@ -8,6 +8,9 @@
 /* Whether the mapping can be reached so: "forward": true, one group, and no query in that group's URI. */
 bool cg_forward_is_open(const struct cg_mapping *mapping);
 
+/* Whether any mapping can. */
+static inline bool cg_forward_is_on(const struct cg_config *config) { return config->longest_group > 0; }
+
 /* Part of cg_config_index. Group URIs of such mappings must be unique already, a final slash apart. False: no memory.
  */
 bool cg_forward_index(struct cg_config *config);

@@ -246,5 +246,53 @@ def exchanges():
             write("exchange", name + "-freed", b"\x01" + full[1:])
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, oscore):
+def coap_desk():
+    """See fuzz_coap_desk.c: two bytes of settings, then events."""
+    def body(options, payload=b""):
+        return message(1, 1, 0, b"", options, payload)[4:]
+
+    def ask(options, peer=0, token=2, code=0, payload=b"", non=False, multicast=False):
+        bytes_ = body(options, payload)
+        return bytes([peer << 4, code | non << 3 | (not multicast) << 4, token]) + struct.pack(">H", len(bytes_)) + bytes_
+
+    def answer(which=0, member=0, code=0x45, options=(), payload=b"on", con=False):
+        bytes_ = body(list(options), payload)
+        return bytes([3, which, member | con << 7, code]) + struct.pack(">H", len(bytes_)) + bytes_ + b"\x12\x34"
+
+    def wait(seconds):
+        return bytes([5, min(255, int(seconds * 10))])
+
+    two, path = (2, b"\x02"), (11, b"lamps")
+    get, answers = ask([two, path]), answer(0, 0) + answer(0, 1) + answer(0, 2, con=True)
+    lost, acknowledged, gone, refuses = bytes([6, 2]), bytes([7, 2]), bytes([8]), bytes([9, 1])
+    proxy = (35, b"coap://224.0.1.187/light")
+    seeds = {
+        "get": get + answers + wait(3),
+        "forward": ask([two, proxy]) + answers + wait(3),
+        "scheme": ask([two, (3, b"224.0.1.187"), path, (39, b"coap")]) + answers + wait(3),
+        "stop": get + ask([(2, b"")]) + answers + ask([(2, b"")]) + get,
+        "observe": get + ask([two, (6, b""), path]) + ask([two, (6, b"\x01"), path]) + get,
+        "collision": get + get + get + answers,
+        "blocks": ask([two, path, (27, b"\x0a")], code=2, payload=bytes(64)) + ask([two, path, (27, b"\x12")], code=2, payload=b"end") +
+                  ask([two, path, (27, b"\x12")], code=2, payload=b"end"),
+        "large": get + answer(0, 0, payload=bytes(1400)) + wait(3),
+        "lost": get + answers + lost + answers,
+        "acknowledged": get + b"".join(answer(0, i % 8, payload=bytes([i])) for i in range(24)) + acknowledged + wait(3),
+        "gone": get + ask([two, path], token=1) + gone + answers + get,
+        "takes-nothing": get + refuses + answers + wait(20),
+        "unproven": ask([two, path], peer=1) + ask([two, path, (252, bytes(8))], peer=1) + ask([], peer=1, token=0),
+        "session": ask([two, (11, b"closed")], peer=3) + answers + bytes([10, 4]) + wait(2),
+        "refused": ask([path]) + ask([(2, b"\xff"), path]) + ask([two, (11, b"closed")]) + ask([two, path], code=7) + ask([two, (9, b"")]),
+        "multicast": ask([two, path], multicast=True) + ask([(11, b".well-known"), (11, b"core")], multicast=True),
+        "discovery": ask([(11, b".well-known"), (11, b"core")]) + ask([(11, b".well-known"), (11, b"core"), (15, b"rt=x")]) + wait(1),
+        "zero": ask([(2, b""), path]) + answers + ask([(2, b""), path, (258, b"\x1a")], token=1),
+        "stopping": get + bytes([11]) + get + answers + wait(3),
+        "reload": get + bytes([10, 7]) + answers + get + wait(3),
+    }
+    for name, events in seeds.items():
+        write("coap_desk", name, bytes(2) + events)
+    write("coap_desk", "get-freed", bytes([0, 1]) + get + answers)
+
+
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_desk, oscore):
     make()

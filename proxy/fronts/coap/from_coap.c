@@ -4,6 +4,7 @@
 #include "fronts/coap/from_coap.h"
 
 #include "fronts/coap/abbrev.h"
+#include "fronts/coap/early_stop.h"
 #include "fronts/coap/options.h"
 #include "fronts/coap/target.h"
 #include "model/links.h"
@@ -31,28 +32,10 @@ static struct cg_msg message_of(const struct cg_from_coap *from) {
 
 /* ---- Where it goes to, and as what ---- */
 
-static bool is_alone(const struct cg_msg *message, uint16_t number) {
-    struct cg_opt_iter iter;
-    struct cg_opt opt;
-    unsigned count = 0;
-    cg_opt_iter_init(&iter, message);
-    while (cg_opt_next(&iter, &opt)) count += opt.number == number;
-    return count == 1;
-}
-
-/* GCP "Cancellation of Ongoing Response Forwarding". */
-static bool is_stop(const struct cg_from_coap *from) {
-    struct cg_msg message = message_of(from);
-    uint16_t number = from->config->options.multicast_timeout;
-    uint32_t seconds;
-    if (message.code != CG_GET || !cg_msg_find_uint(&message, number, &seconds) || seconds != 0) return false;
-    return is_alone(&message, number) && !cg_coap_has_target(from);
-}
-
 int cg_from_coap_head(const struct cg_from_coap *from, struct cg_coap_extras *extras) {
     *extras = (struct cg_coap_extras){.meant = CG_COAP_REQUEST};
     from->request->method = from->message->code <= CG_IPATCH ? from->message->code : CG_EMPTY;
-    if (is_stop(from)) {
+    if (cg_is_early_stop(from->message, &from->config->options)) {
         extras->meant = CG_COAP_STOP;
         return CG_OK;
     }

@@ -270,6 +270,7 @@ static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
                                                         .token = envelope->token,
                                                         .options = envelope->options,
                                                         .payload = envelope->payload},
+                                            .type = (enum cg_type)envelope->type,
                                             .size = arrival->size,
                                             .reached = arrival->reached};
     messages->counters.requests++;

@@ -28,7 +28,8 @@ enum cg_coap_reached {
 /* One that is no duplicate; those are dealt with before. */
 struct cg_coap_request {
     struct cg_coap_message message;
-    size_t size; /* bytes that came, for what may be sent to an address that nobody has proven */
+    enum cg_type type; /* CON or NON: what is said of it later goes in kind (RFC 7252 §5.2.2, §5.2.3) */
+    size_t size;       /* bytes that came, for what may be sent to an address that nobody has proven */
     enum cg_coap_reached reached;
 };
 

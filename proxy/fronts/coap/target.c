@@ -346,14 +346,3 @@ int cg_coap_take_target(const struct cg_from_coap *from) {
     cg_buf_fini(&reading.query);
     return err;
 }
-
-bool cg_coap_has_target(const struct cg_from_coap *from) {
-    const struct cg_msg message = {.options = from->message->options};
-    struct cg_opt_iter iter;
-    struct cg_opt opt;
-    cg_opt_iter_init(&iter, &message);
-    while (cg_opt_next(&iter, &opt)) {
-        if (cg_coap_option_is_target(&from->config->options, opt.number)) return true;
-    }
-    return false;
-}

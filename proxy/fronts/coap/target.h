@@ -9,7 +9,4 @@
  * already. 4.00, 4.02, 5.05 with the problem. */
 int cg_coap_take_target(const struct cg_from_coap *from) CG_MUST_CHECK;
 
-/* Whether the message has any option that says where it goes to, or into how many proxies' hands. */
-bool cg_coap_has_target(const struct cg_from_coap *from);
-
 #endif

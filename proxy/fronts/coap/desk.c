@@ -1,0 +1,423 @@
+/* Requests to exchanges and back. The hard thing: three lifetimes meet here, the peer's, the token's and the
+ * exchange's. A call ties them: it holds its peer until the client has left, its token as long, and its exchange by
+ * ticket only; it is freed when the exchange's sink says that all is over, which comes exactly once, perhaps within the
+ * very call that starts it. */
+#include "fronts/coap/desk.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/check.h"
+#include "base/container.h"
+#include "fronts/coap/early_stop.h"
+#include "fronts/coap/echo.h"
+#include "fronts/coap/intake.h"
+#include "fronts/coap/live.h"
+#include "fronts/coap/separate.h"
+#include "fronts/coap/to_coap.h"
+#include "fronts/coap/uploads.h"
+
+enum { UPLOADS_MAX = 16 << 20 /* bytes of bodies that are on their way */ };
+
+struct cg_coap_desk {
+    struct cg_gateway *gateway;
+    struct cg_coap_clock clock;
+    struct cg_lives lives;
+    struct cg_echo echo;
+    struct cg_coap_uploads uploads;
+    struct cg_coap_desk_counts counts;
+    struct call *current; /* whose request is being answered */
+    size_t running;
+    bool closed; /* goes with its last call */
+};
+
+/* One request that became an exchange. */
+struct call {
+    struct cg_live live; /* in the desk's table while there is a peer */
+    struct cg_coap_desk *desk;
+    struct cg_coap_peer *peer; /* held; NULL: the client has left */
+    struct cg_ticket ticket;
+    struct cg_request_mark mark;
+    enum cg_type type; /* of what the client sent, which an error is told by, too */
+    uint32_t no_response;
+};
+
+/* What is kept of a peer. */
+struct place {
+    struct cg_live *lives;    /* utlist */
+    struct cg_outbox *outbox; /* a reference */
+};
+
+static uint64_t now_us(const struct cg_coap_desk *desk) { return desk->clock.now_us(desk->clock.ctx); }
+
+/* NULL: nothing is. */
+static struct place *place_of(struct cg_coap_peer *peer) { return *cg_coap_peer_place(peer); }
+
+/* NULL: no memory. */
+static struct place *make_place(struct cg_coap_peer *peer) {
+    void **kept = cg_coap_peer_place(peer);
+    if (*kept != NULL) return *kept;
+    struct place *place = calloc(1, sizeof *place);
+    if (place == NULL || (place->outbox = cg_outbox_new()) == NULL) {
+        free(place);
+        return NULL;
+    }
+    *kept = place;
+    return place;
+}
+
+static const struct cg_option_numbers *numbers_of(const struct cg_coap_desk *desk) {
+    return &cg_gateway_config(desk->gateway)->options;
+}
+
+/* ---- Responses ---- */
+
+/* Which classes the client does not want to hear of (RFC 7967 §2): bit 1 is 2.xx, and so on. */
+static bool is_unwanted(uint32_t no_response, uint8_t code) {
+    unsigned class = code >> 5;
+    return class > 0 && (no_response >> (class - 1) & 1) != 0;
+}
+
+static uint32_t no_response_of(const struct cg_coap_message *message) {
+    const struct cg_msg msg = {.options = message->options};
+    uint32_t value;
+    return cg_msg_find_uint(&msg, CG_OPT_NO_RESPONSE, &value) ? value : 0;
+}
+
+static void answer_problem(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_message *request,
+                           const struct cg_problem *problem) {
+    uint8_t bytes[CG_COAP_MESSAGE_MAX];
+    struct cg_coap_message response;
+    cg_to_coap_problem(numbers_of(desk), problem, CG_SLICE_NONE, request->token, bytes, sizeof bytes, &response);
+    if (!is_unwanted(no_response_of(request), response.code)) cg_coap_peer_answer(peer, &response);
+}
+
+static int send(struct call *call, const struct cg_coap_message *response, enum cg_type type) {
+    struct cg_coap_desk_counts *counts = &call->desk->counts;
+    int err = cg_coap_peer_send(call->peer, response, type);
+    *(err < 0 ? &counts->unsent : &counts->sent) += 1;
+    return err;
+}
+
+/* Its request's answer while that can be given, later a message of its own. */
+static void tell_problem(struct call *call, const struct cg_problem *problem) {
+    uint8_t bytes[CG_COAP_MESSAGE_MAX];
+    struct cg_coap_message response;
+    cg_to_coap_problem(numbers_of(call->desk), problem, CG_SLICE_NONE, cg_coap_token_slice(&call->live.key.token),
+                       bytes, sizeof bytes, &response);
+    if (is_unwanted(call->no_response, response.code)) return;
+    if (call->desk->current == call) {
+        cg_coap_peer_answer(call->peer, &response);
+    } else {
+        (void)send(call, &response, call->type); /* it is over, whether or not that goes */
+    }
+}
+
+/* ---- Calls ---- */
+
+static struct call *new_call(struct cg_coap_desk *desk, struct cg_coap_peer *peer,
+                             const struct cg_coap_request *request) {
+    struct place *place = make_place(peer);
+    struct call *call = place == NULL ? NULL : calloc(1, sizeof *call);
+    if (call == NULL) return NULL;
+    *call = (struct call){
+        .desk = desk, .peer = peer, .type = request->type, .no_response = no_response_of(&request->message)};
+    cg_request_mark(&call->mark, &request->message);
+    if (!cg_live_add(&desk->lives, &place->lives, &call->live, peer, request->message.token)) {
+        free(call);
+        return NULL;
+    }
+    cg_coap_peer_hold(peer);
+    desk->running++;
+    return call;
+}
+
+static struct call *call_of(struct cg_live *live) { return CG_CONTAINER(live, struct call, live); }
+
+/* The token is free again. */
+static void leave_peer(struct call *call) {
+    cg_live_remove(&call->desk->lives, &place_of(call->peer)->lives, &call->live);
+    call->peer = NULL;
+}
+
+static void free_desk_if_done(struct cg_coap_desk *desk) {
+    if (desk->closed && desk->running == 0) free(desk);
+}
+
+static void free_call(struct call *call) {
+    struct cg_coap_desk *desk = call->desk;
+    struct cg_coap_peer *peer = call->peer;
+    if (peer != NULL) {
+        leave_peer(call);
+        cg_coap_peer_release(peer);
+    }
+    if (desk->current == call) desk->current = NULL;
+    free(call);
+    desk->running--;
+    free_desk_if_done(desk);
+}
+
+/* The client wants no more of it; the sink's end frees it. */
+static void abandon(struct call *call) {
+    struct cg_coap_peer *peer = call->peer;
+    leave_peer(call);
+    cg_coap_peer_release(peer);
+    cg_gateway_abandon(call->desk->gateway, call->ticket);
+}
+
+/* ---- What the sink says ---- */
+
+static int on_respond(void *ctx, const struct cg_coap_message *response, enum cg_type type) {
+    struct call *call = ctx;
+    return call->peer == NULL ? CG_OK : send(call, response, type);
+}
+
+static void on_over(void *ctx, const struct cg_problem *problem) {
+    struct call *call = ctx;
+    if (call->peer != NULL && problem->err < 0) tell_problem(call, problem);
+    free_call(call);
+}
+
+static const struct cg_separate_ops separate_ops = {.respond = on_respond, .over = on_over};
+
+/* ---- Requests ---- */
+
+static unsigned status_of(const struct cg_problem *problem) {
+    return cg_coap_status(cg_err_info(problem->err)->coap_code);
+}
+
+static void refuse(struct call *call, const struct cg_problem *problem) {
+    cg_gateway_refuse(call->desk->gateway, call->ticket, problem, status_of(problem));
+    tell_problem(call, problem);
+    free_call(call);
+}
+
+/* A payload that comes in blocks, once all are here; CG_PENDING until then. */
+static int take_block(struct call *call, const struct cg_from_coap *from, const struct cg_coap_extras *extras) {
+    struct cg_coap_desk *desk = call->desk;
+    const struct cg_coap_upload upload = {.request = from->request,
+                                          .message = from->message,
+                                          .block1 = extras->block1,
+                                          .max = from->config->limits.request_body};
+    struct cg_slice whole;
+    cg_keep_expire(&desk->uploads.keep, now_us(desk));
+    int err = cg_coap_uploads_take(&desk->uploads, &upload, now_us(desk), &whole, from->problem);
+    if (err != CG_OK) return err;
+    from->request->payload = cg_arena_copy(from->arena, whole);
+    return whole.len > 0 && from->request->payload.data == NULL ? cg_problem_no_memory(from->problem) : CG_OK;
+}
+
+/* RFC 7959 §2.9.1. No exchange comes of it yet. */
+static void ask_for_more(struct call *call, const struct cg_block *block) {
+    uint8_t value[CG_BLOCK_MAX], options[CG_BLOCK_MAX + 4];
+    struct cg_msg_writer writer;
+    cg_msg_begin_inner(&writer, options, sizeof options, 0);
+    cg_msg_put_opt(&writer, CG_OPT_BLOCK1, cg_slice_of(value, cg_block_emit(block, value)));
+    int len = cg_msg_end(&writer);
+    CG_CHECK(len > 1);
+    const struct cg_coap_message response = {.code = CG_CODE(2, 31),
+                                             .token = cg_coap_token_slice(&call->live.key.token),
+                                             .options = cg_slice_of(options + 1, (size_t)len - 1)};
+    cg_coap_peer_answer(call->peer, &response);
+    cg_gateway_abandon(call->desk->gateway, call->ticket);
+    free_call(call);
+}
+
+static int start(struct call *call, const struct cg_coap_extras *extras, struct cg_problem *problem) {
+    struct cg_gateway *gateway = call->desk->gateway;
+    const struct cg_separate_to to = {.ops = &separate_ops,
+                                      .ctx = call,
+                                      .outbox = place_of(call->peer)->outbox,
+                                      .token = cg_coap_token_slice(&call->live.key.token),
+                                      .block2 = extras->has_block2 ? &extras->block2 : NULL};
+    struct cg_sink *sink = cg_separate_new(&to);
+    if (sink == NULL) return cg_problem_no_memory(problem);
+    struct cg_ticket ticket = call->ticket;
+    cg_gateway_start(gateway, ticket, sink, now_us(call->desk));
+    cg_gateway_advance(gateway, ticket); /* what is refused is told in the acknowledgement; `call` may be gone */
+    return CG_OK;
+}
+
+static int receive(struct call *call, const struct cg_coap_message *message, struct cg_problem *problem) {
+    struct cg_gateway *gateway = call->desk->gateway;
+    struct cg_coap_extras extras = {0};
+    const struct cg_from_coap from = {.config = cg_gateway_exchange_config(gateway, call->ticket),
+                                      .message = message,
+                                      .arena = cg_gateway_arena(gateway, call->ticket),
+                                      .request = cg_gateway_request(gateway, call->ticket),
+                                      .problem = problem};
+    int err = cg_coap_intake(&from, call->peer, &extras);
+    if (err == CG_OK && extras.has_block1) err = take_block(call, &from, &extras);
+    if (err == CG_PENDING) ask_for_more(call, &extras.block1);
+    return err == CG_OK ? start(call, &extras, problem) : err;
+}
+
+static void take_up(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
+    struct cg_problem problem = {0};
+    struct cg_ticket ticket;
+    if (cg_gateway_new_exchange(desk->gateway, &ticket, &problem) < 0) {
+        answer_problem(desk, peer, &request->message, &problem);
+        return;
+    }
+    struct call *call = new_call(desk, peer, request);
+    if (call == NULL) {
+        cg_problem_no_memory(&problem);
+        cg_gateway_refuse(desk->gateway, ticket, &problem, status_of(&problem));
+        answer_problem(desk, peer, &request->message, &problem);
+        return;
+    }
+    call->ticket = ticket;
+    desk->current = call;
+    if (receive(call, &request->message, &problem) < 0) refuse(call, &problem);
+    desk->current = NULL;
+}
+
+/* ---- Tokens in use ---- */
+
+static void refuse_reuse(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_message *message) {
+    struct cg_problem problem = {0};
+    cg_problem_set(&problem, CG_E_BAD_REQUEST,
+                   "this is a reverse proxy's resource, and its last request with this token was still running: it has "
+                   "ended, and this one went nowhere; use a new token for each request");
+    answer_problem(desk, peer, message, &problem);
+}
+
+/* What is not answered is acknowledged. */
+static void take_again(struct call *call, const struct cg_coap_message *message) {
+    struct cg_coap_desk *desk = call->desk;
+    struct cg_coap_peer *peer = call->peer;
+    struct cg_request_mark now;
+    cg_request_mark(&now, message);
+    enum cg_reuse reuse = cg_reuse_of(&call->mark, &now, cg_is_early_stop(message, numbers_of(desk)));
+    desk->counts.reused[reuse]++;
+    switch (reuse) {
+    case CG_REUSE_STOPS:
+    case CG_REUSE_CANCELS: abandon(call); break;
+    case CG_REUSE_RENEWS:
+    case CG_REUSE_CONTINUES: break;
+    case CG_REUSE_COLLIDES:
+        abandon(call);
+        refuse_reuse(desk, peer, message);
+        break;
+    }
+}
+
+static void take_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
+    struct cg_live *live = cg_live_find(&desk->lives, peer, request->message.token);
+    desk->counts.requests++;
+    if (live != NULL) {
+        take_again(call_of(live), &request->message);
+    } else if (cg_is_early_stop(&request->message, numbers_of(desk))) {
+        desk->counts.stopped_nothing++;
+    } else {
+        take_up(desk, peer, request);
+    }
+}
+
+/* ---- Whether there is somebody at that address ---- */
+
+static struct cg_echo_path path_to(const struct cg_coap_peer *peer) {
+    return (struct cg_echo_path){.peer = *cg_coap_peer_addr(peer), .local = *cg_coap_peer_local(peer)};
+}
+
+static bool is_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_message *message) {
+    const struct cg_msg msg = {.options = message->options};
+    const struct cg_echo_path path = path_to(peer);
+    struct cg_slice value;
+    if (cg_coap_peer_proof(peer) == CG_COAP_PROVEN) return true;
+    if (!cg_msg_find(&msg, CG_OPT_ECHO, &value)) return false;
+    if (!cg_echo_is_good(&desk->echo, &path, value, now_us(desk))) return false;
+    cg_coap_peer_prove(peer);
+    return true;
+}
+
+/* All that whoever has proven nothing gets: no payload, and no more than three times what came. */
+static void challenge(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
+    const struct cg_echo_path path = path_to(peer);
+    const struct cg_slice token = request->message.token;
+    uint8_t value[CG_ECHO_MAX], options[CG_ECHO_MAX + 8];
+    size_t len = cg_echo_make(&desk->echo, &path, request->size, token.len, now_us(desk), value);
+    if (len == 0) {
+        desk->counts.unchallenged++;
+        return;
+    }
+    struct cg_msg_writer writer;
+    cg_msg_begin_inner(&writer, options, sizeof options, 0);
+    cg_msg_put_opt(&writer, CG_OPT_ECHO, cg_slice_of(value, len));
+    int size = cg_msg_end(&writer);
+    CG_CHECK(size > 1);
+    const struct cg_coap_message response = {.code = cg_err_info(CG_E_UNAUTHORIZED)->coap_code,
+                                             .token = token,
+                                             .options = cg_slice_of(options + 1, (size_t)size - 1)};
+    cg_coap_peer_answer(peer, &response);
+    desk->counts.challenged++;
+}
+
+/* ---- What the desk hears ---- */
+
+static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
+    struct cg_coap_desk *desk = ctx;
+    if (request->reached == CG_COAP_BY_MULTICAST) return;
+    if (is_proven(desk, peer, &request->message)) {
+        take_proven(desk, peer, request);
+    } else {
+        challenge(desk, peer, request);
+    }
+}
+
+/* Whatever became of that message, others may go now. */
+static void settle(struct cg_coap_desk *desk, struct cg_coap_peer *peer, struct cg_slice token) {
+    const struct place *place = place_of(peer);
+    if (place != NULL) cg_outbox_settled(place->outbox, token, now_us(desk));
+}
+
+static void on_lost(void *ctx, struct cg_coap_peer *peer, struct cg_slice token) {
+    struct cg_coap_desk *desk = ctx;
+    struct cg_live *live = cg_live_find(&desk->lives, peer, token);
+    if (live != NULL) {
+        desk->counts.lost++;
+        abandon(call_of(live));
+    }
+    settle(desk, peer, token);
+}
+
+static void on_acknowledged(void *ctx, struct cg_coap_peer *peer, struct cg_slice token) { settle(ctx, peer, token); }
+
+static void on_gone(void *ctx, struct cg_coap_peer *peer) {
+    struct cg_coap_desk *desk = ctx;
+    struct place *place = place_of(peer);
+    if (place == NULL) return;
+    while (place->lives != NULL) {
+        struct call *call = call_of(place->lives);
+        desk->counts.gone++;
+        leave_peer(call);
+        cg_gateway_abandon(desk->gateway, call->ticket);
+    }
+    *cg_coap_peer_place(peer) = NULL;
+    cg_outbox_unref(place->outbox);
+    free(place);
+}
+
+const struct cg_coap_peer_ops cg_coap_desk_ops = {
+    .request = on_request, .lost = on_lost, .acknowledged = on_acknowledged, .gone = on_gone};
+
+/* ---- Opening and closing ---- */
+
+struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock) {
+    struct cg_coap_desk *desk = calloc(1, sizeof *desk);
+    if (desk == NULL) return NULL;
+    *desk = (struct cg_coap_desk){.gateway = gateway, .clock = clock, .echo.port = cg_gateway_port(gateway)};
+    cg_coap_uploads_init(&desk->uploads, UPLOADS_MAX, cg_gateway_quota(gateway));
+    return desk;
+}
+
+size_t cg_coap_desk_running(const struct cg_coap_desk *desk) { return desk->running; }
+
+const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk *desk) { return &desk->counts; }
+
+void cg_coap_desk_free(struct cg_coap_desk *desk) {
+    if (desk == NULL) return;
+    cg_coap_uploads_fini(&desk->uploads);
+    desk->closed = true;
+    free_desk_if_done(desk);
+}

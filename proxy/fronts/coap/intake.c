@@ -1,0 +1,68 @@
+/* What a client is told first is the hard thing: where its request goes to, because access depends on that; then
+ * whether it may ask at all; and only then what is wrong with it (GCP §5.2.1: step 2 before step 3). */
+#include "fronts/coap/intake.h"
+
+#include "model/access.h"
+#include "model/forward.h"
+#include "model/route.h"
+
+/* Only CoAP's own ways to say how long: a mapping's timeout is for HTTP, and its finish rule for single replies. */
+static void take_sender(const struct cg_coap_peer *peer, struct cg_request *request) {
+    const struct cg_listen *listen = cg_coap_peer_listen(peer);
+    request->peer = *cg_coap_peer_addr(peer);
+    request->from = cg_addr_host(&request->peer);
+    request->reached = *cg_coap_peer_local(peer);
+    request->scheme = cg_coap_peer_is_secured(peer) ? CG_CRI_COAPS : CG_CRI_COAP;
+    request->needs_timeout = true;
+    request->finishing = CG_FINISH_BY_TIME;
+    request->is_remote = !listen->loopback;
+    request->may_be_anonymous = !request->is_remote || listen->insecure;
+}
+
+static void identify(const struct cg_coap_peer *peer, struct cg_request *request, const struct cg_config *config) {
+    request->client = cg_coap_peer_client(peer, config);
+    if (request->client != NULL) request->proof = CG_PROOF_CERTIFICATE;
+}
+
+/* Where the forward proxy is for no group at all it does not matter who asks: 5.01 for groups (RFC 10020 §3.5.1), 5.05
+ * for single hosts (RFC 7252 §5.10.2). A host's name may be a group's. */
+static int check_forwarding(const struct cg_from_coap *from) {
+    struct cg_uri target;
+    if (!from->request->forward || cg_forward_is_on(from->config)) return CG_OK;
+    bool is_single = cg_uri_parse(&target, from->request->path, NULL) == CG_OK &&
+                     target.addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&target.addr);
+    return cg_problem_set(from->problem, is_single ? CG_E_PROXYING : CG_E_NOT_ENABLED,
+                          "this is no forward proxy: no mapping has \"forward\": true");
+}
+
+static int check_access(const struct cg_from_coap *from) {
+    const struct cg_mapping *mapping;
+    struct cg_slice rest;
+    int err = cg_route(from->config, from->request, &mapping, &rest, from->problem);
+    return err < 0 ? err : cg_access_check(mapping, from->request, from->problem);
+}
+
+/* Whoever may not send it at all hears that, and not what else is wrong with it (GCP §5.2.1). */
+static int refuse_wrong(const struct cg_from_coap *from, const struct cg_problem *wrong) {
+    int err = from->request->discovery ? CG_OK : check_access(from);
+    if (err < 0) return err;
+    *from->problem = *wrong;
+    return wrong->err;
+}
+
+static int convert_rest(const struct cg_from_coap *from, struct cg_coap_extras *extras) {
+    struct cg_problem wrong = {0};
+    struct cg_from_coap rest = *from;
+    rest.problem = &wrong;
+    return cg_from_coap_rest(&rest, extras) < 0 ? refuse_wrong(from, &wrong) : CG_OK;
+}
+
+int cg_coap_intake(const struct cg_from_coap *from, const struct cg_coap_peer *peer, struct cg_coap_extras *extras) {
+    take_sender(peer, from->request);
+    int err = cg_from_coap_head(from, extras);
+    if (err == CG_OK) err = check_forwarding(from);
+    if (err < 0) return err;
+    identify(peer, from->request, from->config);
+    err = convert_rest(from, extras);
+    return err == CG_OK && extras->has_block1 ? check_access(from) : err; /* nobody else's blocks are kept */
+}
