@@ -1,5 +1,5 @@
-/* What an exchange says to its sink. The hard thing: a sink takes no more than it has room for, so answers wait where
- * they are, of each member the latest; and the end is said once, however an exchange ends. */
+/* What an exchange says to its sink. The hard thing: a sink takes no more than it has room for, so answers wait in the
+ * round's feed; and the end is said once, however an exchange ends. */
 #include "exchange/exchange.h"
 
 /* The kernel is asked when collecting has ended: until then it would be for each event of each stream. */
@@ -56,7 +56,7 @@ bool cg_tell_begin(struct cg_exchange *exchange) {
     look_at(exchange, &view);
     if (sink->ops->begin(sink, &view, &exchange->problem) < 0) return false;
     exchange->telling = true;
-    cg_round_follow(&exchange->waiter);
+    cg_round_follow(&exchange->waiter, sink->ops->refused == NULL ? CG_FOLLOW_ANSWERS : CG_FOLLOW_REFUSALS);
     return true;
 }
 
@@ -75,27 +75,33 @@ static void close_for(struct cg_exchange *exchange, const struct cg_problem *pro
     }
 }
 
+static int tell_news(struct cg_sink *sink, const struct cg_view *view, const struct cg_news *news,
+                     struct cg_problem *problem) {
+    if (news->refusal == NULL) return sink->ops->answer(sink, view, news->answer, problem);
+    return sink->ops->refused == NULL ? CG_OK : sink->ops->refused(sink, view, news->answer, problem);
+}
+
 uint64_t cg_tell_turn(struct cg_exchange *exchange) {
     if (exchange->cut) return UINT64_MAX;
     struct cg_sink *sink = exchange->sink;
-    struct cg_waiter *waiter = &exchange->waiter;
+    struct cg_reader *reader = &exchange->waiter.reader;
     struct cg_problem problem = {0};
     struct cg_view view;
     int err = CG_OK;
     look_at(exchange, &view);
-    const struct cg_answer *answer;
-    while (err == CG_OK && (answer = cg_round_next(waiter)) != NULL && sink->ops->has_room(sink, CG_SINK_ANSWER)) {
-        err = sink->ops->answer(sink, &view, answer, &problem);
-        if (err == CG_OK) cg_round_took(waiter);
+    while (err == CG_OK && reader->untold != NULL && sink->ops->has_room(sink, CG_SINK_ANSWER)) {
+        err = tell_news(sink, &view, reader->untold, &problem);
+        if (err == CG_OK) cg_reader_took(reader);
     }
-    uint64_t again_us = err < 0 ? CG_SINK_CLOSED : sink->ops->look(sink, &view, &problem);
+    bool is_closed = err < 0 || reader->lost;
+    uint64_t again_us = is_closed ? CG_SINK_CLOSED : sink->ops->look(sink, &view, &problem);
     if (again_us != CG_SINK_CLOSED) return again_us;
     close_for(exchange, &problem);
     return UINT64_MAX;
 }
 
 bool cg_tell_is_done(const struct cg_exchange *exchange) {
-    return cg_round_next(&exchange->waiter) == NULL && exchange->sink->ops->has_room(exchange->sink, CG_SINK_END);
+    return exchange->waiter.reader.untold == NULL && exchange->sink->ops->has_room(exchange->sink, CG_SINK_END);
 }
 
 static void say_end(struct cg_exchange *exchange, const struct cg_view *view, enum cg_sink_end how,

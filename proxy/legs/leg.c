@@ -13,7 +13,7 @@ struct cg_job {
     struct cg_addr from;
     uint64_t arrival_us;
     bool owes_ack; /* for a Confirmable answer, once it is verified */
-    uint16_t ack_mid;
+    uint16_t mid;
 };
 
 /* Beginning and end. */
@@ -173,7 +173,7 @@ int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_ro
 static void pay_acknowledgement(struct cg_engine *engine, const struct cg_job *job, int err,
                                 const struct cg_opened *opened) {
     if (!job->owes_ack || err < 0 || opened->verified != CASTGATE_VERIFIED_SOURCE) return;
-    cg_engine_send_empty(engine, &job->from, CG_ACK, job->ack_mid);
+    cg_engine_send_empty(engine, &job->from, CG_ACK, job->mid);
 }
 
 static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const struct cg_job *job, int err,
@@ -186,6 +186,7 @@ static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const
     struct cg_arrival arrival = {.from = job->from,
                                  .request = leg->sending.request,
                                  .arrival_us = job->arrival_us,
+                                 .mid = job->mid,
                                  .opened = opened,
                                  .via = leg->kind->via};
     leg->kind->opened(engine, leg, &arrival);
@@ -203,7 +204,7 @@ void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct c
                              .sending = leg->sending.number,
                              .from = datagram->from,
                              .arrival_us = datagram->arrival_us,
-                             .ack_mid = msg->mid};
+                             .mid = msg->mid};
     if (msg->type == CG_CON) arrived.owes_ack = !acknowledge(engine, leg, &datagram->from, msg->mid);
     struct cg_opening opening = {
         .binding = leg->sending.binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};

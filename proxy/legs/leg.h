@@ -20,6 +20,7 @@ struct cg_arrival {
     uint64_t request; /* that it answers: numbered in the order in which they went out */
     uint64_t order;   /* its place among the arrivals that its owner collects; 0: the next */
     uint64_t arrival_us;
+    uint16_t mid;                   /* of its message */
     const struct cg_opened *opened; /* borrowed for the call */
     uint32_t ms;                    /* since the group request, as its owner counts */
     uint8_t via;                    /* enum castgate_via */

@@ -35,11 +35,14 @@ struct cg_sink_ops {
     /* Whether it takes an answer, or the end, now. One that does not wakes its exchange (cg_sink_wake) when it does
      * again. */
     bool (*has_room)(struct cg_sink *sink, enum cg_sink_word word);
-    /* An answer; once more when the member has sent a newer one. Of several that wait for room the latest
-     * only. An error, with *problem set, closes the sink; CG_PENDING: it could not be taken after all, and is to be
-     * told again when the sink wants to be asked again. */
+    /* An answer; each that its member sends, as they come. An error, with *problem set, closes the sink; CG_PENDING: it
+     * could not be taken after all, and is to be told again when the sink wants to be asked again. */
     int (*answer)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                   struct cg_problem *problem);
+    /* An answer that may not be passed on (RFC 7252 §5.7: an option of it that is not understood is unsafe to forward):
+     * who it is from counts. As `answer`; NULL: it does not want to hear of these. */
+    int (*refused)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
+                   struct cg_problem *problem);
     /* Nothing is left to hand on, or there is no room: signs of life, patience. Returns when to be asked again
      * (monotonic µs), or CG_SINK_CLOSED: with *problem set, or else because nobody takes what it has. */
     uint64_t (*look)(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem);

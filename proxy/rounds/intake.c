@@ -16,6 +16,8 @@ static enum cg_fate fate_of(enum cg_tally_result result) {
     case CG_TALLY_NEW:
     case CG_TALLY_NEWER:
     case CG_TALLY_AWAITED: return CG_FATE_ANSWER;
+    case CG_TALLY_SAME:
+    case CG_TALLY_BESIDE:
     case CG_TALLY_AGAIN: return CG_FATE_DUPLICATE;
     case CG_TALLY_OVER_CAP:
     case CG_TALLY_NO_MEMORY: break;
@@ -26,7 +28,8 @@ static enum cg_fate fate_of(enum cg_tally_result result) {
 /* What was made of the tally is no longer what it says. */
 static void count(struct cg_round *round, enum cg_tally_result result) {
     struct cg_stats *stats = round->mapping->stats;
-    bool is_again = result == CG_TALLY_AGAIN || result == CG_TALLY_NEWER;
+    bool is_again =
+        result == CG_TALLY_AGAIN || result == CG_TALLY_NEWER || result == CG_TALLY_SAME || result == CG_TALLY_BESIDE;
     bool is_dropped = result == CG_TALLY_OVER_CAP || result == CG_TALLY_NO_MEMORY;
     cg_shelf_clear(&round->shelf);
     stats->duplicate += is_again;
@@ -51,13 +54,65 @@ void cg_round_refuse(struct cg_round *round, const struct cg_addr *from, const s
     cg_round_reconsider(round);
 }
 
+/* Those who follow. */
+
+/* One that nobody holds. */
+static void tell_beside(struct cg_round *round, const struct cg_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    const struct cg_answer beside = {
+        .member = held->member,
+        .from = arrival->from,
+        .options = opened->options,
+        .payload = opened->payload,
+        .kid = opened->kid,
+        .ms = arrival->ms,
+        .number = held->number,
+        .code = opened->code,
+        .verified = opened->verified,
+        .via = arrival->via,
+        .has_kid = opened->has_kid,
+    };
+    cg_feed_append_copy(&round->feed, &beside, NULL);
+}
+
+/* As they come (GCP §3.4.1), also several of one member; but whoever sends without end is not passed on without end. */
+static void tell(struct cg_round *round, enum cg_tally_result result, struct cg_held_answer *held,
+                 const struct cg_arrival *arrival) {
+    bool is_further = result == CG_TALLY_SAME || result == CG_TALLY_BESIDE || result == CG_TALLY_NEWER;
+    if (is_further && round->tally.duplicates > round->mapping->max_answers) {
+        round->tally.limited = true;
+        return;
+    }
+    switch (result) {
+    case CG_TALLY_SAME: cg_feed_release(&round->feed, &held->news); /* fall through */
+    case CG_TALLY_NEW:
+    case CG_TALLY_NEWER: cg_feed_append(&round->feed, &held->news); break;
+    case CG_TALLY_BESIDE: tell_beside(round, &held->answer, arrival); break;
+    case CG_TALLY_AGAIN:
+    case CG_TALLY_AWAITED:
+    case CG_TALLY_OVER_CAP:
+    case CG_TALLY_NO_MEMORY: break;
+    }
+}
+
+static bool may_be_passed_on(const char *reason) { return reason != cg_err_info(CG_E_BAD_OPTION)->slug; }
+
+/* Of an answer with an option that is unsafe to forward, those hear who want to say so to their clients. */
+static void tell_refusal(struct cg_round *round, const struct cg_arrival *arrival, const char *reason) {
+    struct cg_who who;
+    if (may_be_passed_on(reason) || round->tally.rejected > round->mapping->max_answers) return;
+    cg_who_decide(&who, round->mapping, &arrival->from, arrival->opened->identity);
+    const struct cg_answer nothing = {.member = who.member, .from = arrival->from, .code = arrival->opened->code};
+    cg_feed_append_copy(&round->feed, &nothing, reason);
+}
+
 /* Whole answers. */
 
 static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival *arrival) {
     struct cg_held_answer *held = NULL;
     enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
     count(round, result);
-    if (result == CG_TALLY_NEW || result == CG_TALLY_NEWER) cg_round_tell(round, held);
+    tell(round, result, held, arrival);
     cg_round_hurry(round);
     return result;
 }
@@ -82,6 +137,7 @@ static void give_up(struct cg_partial *partial, const char *reason) {
     struct cg_opened shown = {.kid = first->kid, .has_kid = first->has_kid};
     cg_tally_forgo(&round->tally, &partial->awaited);
     refuse(round, &partial->blocks.arrival.from, &shown, reason);
+    tell_refusal(round, &partial->blocks.arrival, reason);
     free_partial(partial);
 }
 
@@ -199,6 +255,7 @@ static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival)
     case CG_BLOCKS_REFUSED: break;
     }
     refuse(round, &arrival->from, arrival->opened, reason);
+    tell_refusal(round, arrival, reason);
     return CG_FATE_REJECTED;
 }
 

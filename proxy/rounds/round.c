@@ -3,7 +3,7 @@
  * that all of them go by, or it has a problem, and otherwise when the last of those who collect has had enough. */
 #include "rounds/round.h"
 
-#include "base/check.h"
+#include "base/container.h"
 #include "legs/tap.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
@@ -91,8 +91,14 @@ static int find_only(struct cg_round *round, struct cg_problem *problem) {
                           only->name);
 }
 
+/* Those who follow and have not taken it yet take it as it is. */
+static void release(struct cg_tally *tally, struct cg_held_answer *held) {
+    cg_feed_release(&CG_CONTAINER(tally, struct cg_round, tally)->feed, &held->news);
+}
+
 static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
     if (!cg_tally_init(&round->tally, &round->arena, round->mapping)) return cg_problem_memory_full(problem);
+    round->tally.replacing = release;
     if (wish->member != NULL) cg_tally_expect_one(&round->tally);
     if (find_only(round, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
@@ -115,6 +121,7 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->method = wish->request->method;
     round->only = only_member(wish);
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
+    round->feed = (struct cg_feed){.arena = &round->arena, .copied_max = wish->config->limits.stream_queue};
     cg_buf_init(&round->shape, 0);
     if (fill(round, wish, problem) == CG_OK) return round;
     free_round(round);
@@ -228,19 +235,16 @@ enum cg_round_state cg_round_look(const struct cg_waiter *waiter) {
     return waiter->round->state;
 }
 
-void cg_round_follow(struct cg_waiter *waiter) {
-    struct cg_round *round = waiter->round;
-    CG_CHECK(!waiter->follows);
-    waiter->follows = true;
-    waiter->untold = round->news;
-    DL_APPEND2(round->followers, waiter, previous_follower, next_follower);
+static void wake_reader(struct cg_reader *reader) {
+    struct cg_waiter *waiter = CG_CONTAINER(reader, struct cg_waiter, reader);
+    waiter->wake(waiter);
 }
 
-const struct cg_answer *cg_round_next(const struct cg_waiter *waiter) {
-    return waiter->untold == NULL ? NULL : &waiter->untold->answer;
+void cg_round_follow(struct cg_waiter *waiter, enum cg_following following) {
+    waiter->reader.wake = wake_reader;
+    waiter->reader.hears_refusals = following == CG_FOLLOW_REFUSALS;
+    cg_feed_read(&waiter->round->feed, &waiter->reader);
 }
-
-void cg_round_took(struct cg_waiter *waiter) { waiter->untold = waiter->untold->next_news; }
 
 /* What was verified until now was a member's answer to a member; where there is none, nobody knows what members did. */
 static void end_withdrawn(struct cg_round *round) {
@@ -319,6 +323,7 @@ void cg_round_stop(struct cg_waiter *waiter) {
     struct cg_round *round = waiter->round;
     if (round == NULL || !waiter->collects) return;
     waiter->collects = false;
+    cg_reader_stop(&waiter->reader);
     round->collecting--;
     round->by_time -= waiter->finishing == CG_FINISH_BY_TIME;
     round->forsaken -= waiter->forsaken;
@@ -331,7 +336,7 @@ void cg_round_leave(struct cg_waiter *waiter) {
     cg_round_stop(waiter);
     waiter->round = NULL;
     DL_DELETE2(round->waiters, waiter, previous, next);
-    if (waiter->follows) DL_DELETE2(round->followers, waiter, previous_follower, next_follower);
+    cg_reader_leave(&waiter->reader);
     if (round->waiters != NULL) return;
     if (round->rounds->unseen == round) round->rounds->unseen = round->next;
     DL_DELETE2(round->rounds->all, round, previous, next);

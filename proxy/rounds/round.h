@@ -28,14 +28,12 @@ struct cg_waiter {
     enum cg_finishing finishing;            /* whether the finish rule ends that earlier */
     struct cg_round *round;                 /* NULL: none */
     struct cg_waiter *previous, *next;
-    struct cg_waiter *previous_follower, *next_follower;
-    struct cg_held_answer *untold; /* of one that follows: the first that it has yet to take; NULL: none */
-    uint64_t sent_us;              /* the last of the requests went out, or it was joined after that */
-    uint64_t deadline_us;          /* 0: not set yet */
-    uint64_t joined_us;            /* how long before it one of the requests had gone out, at most; 0: after it */
-    bool collects;                 /* it still wants answers */
-    bool forsaken;                 /* nobody will hear what it collects: it leaves soon */
-    bool follows;                  /* it takes each answer as it comes */
+    struct cg_reader reader; /* of one that follows: it takes each answer as it comes */
+    uint64_t sent_us;        /* the last of the requests went out, or it was joined after that */
+    uint64_t deadline_us;    /* 0: not set yet */
+    uint64_t joined_us;      /* how long before it one of the requests had gone out, at most; 0: after it */
+    bool collects;           /* it still wants answers */
+    bool forsaken;           /* nobody will hear what it collects: it leaves soon */
 };
 
 enum cg_part_state { CG_PART_WAITS, CG_PART_SENT, CG_PART_FAILED };
@@ -81,7 +79,6 @@ struct cg_round {
     struct cg_rounds *rounds;
     struct cg_round *previous, *next; /* of all */
     struct cg_waiter *waiters;        /* utlist: those who have not left */
-    struct cg_waiter *followers;      /* utlist: those of them who follow */
     uint32_t collecting, forsaken;    /* how many of them collect, and of these nobody hears */
     uint32_t by_time;                 /* how many of those that collect do so for all of their time */
     struct cg_arena arena;
@@ -94,8 +91,7 @@ struct cg_round {
     size_t part_count;
     struct cg_buf shape;
     struct cg_tally tally;
-    struct cg_held_answer *news, *last_news; /* answers in the order in which they became what they are */
-    uint64_t news_count;
+    struct cg_feed feed; /* to those who follow */
     struct cg_repair repair;
     struct cg_partial *partials; /* utlist */
     struct cg_shelf shelf;       /* what was made of the tally as it is */
@@ -149,11 +145,10 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
                    struct cg_problem *problem) CG_MUST_CHECK;
 /* How far its round is, to be asked whenever the waiter was woken. */
 enum cg_round_state cg_round_look(const struct cg_waiter *waiter);
-/* From a round that gathers: from now on the waiter takes each answer as it comes, those that are there included. */
-void cg_round_follow(struct cg_waiter *waiter);
-/* The next answer that it has not taken; NULL: it has taken all. And it has taken that one. */
-const struct cg_answer *cg_round_next(const struct cg_waiter *waiter);
-void cg_round_took(struct cg_waiter *waiter);
+/* From a round that gathers: from now on the waiter takes each answer that comes in its time, those that are there
+ * included; waiter->reader.untold is the next. */
+enum cg_following { CG_FOLLOW_ANSWERS, CG_FOLLOW_REFUSALS /* the answers, and those that may not be passed on */ };
+void cg_round_follow(struct cg_waiter *waiter, enum cg_following following);
 
 enum cg_waiter_patience { CG_WAITER_PATIENT, CG_WAITER_HURRIED /* it takes what there is now */ };
 

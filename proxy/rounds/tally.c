@@ -70,9 +70,12 @@ static void note_order(struct cg_tally *tally, struct cg_held_answer *held, cons
     held->request = arrival->request;
 }
 
-static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+static size_t size_of(const struct cg_opened *opened) {
+    return opened->options.len + opened->payload.len + opened->kid.len;
+}
+
+static void fill(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
-    if (!make_room(tally, held, opened->options.len + opened->payload.len + opened->kid.len)) return false;
     uint8_t *at = held->room;
     held->answer.options = store(&at, opened->options);
     held->answer.payload = store(&at, opened->payload);
@@ -84,7 +87,7 @@ static bool hold(struct cg_tally *tally, struct cg_held_answer *held, const stru
     held->answer.code = opened->code;
     held->answer.verified = opened->verified;
     held->answer.via = arrival->via;
-    return true;
+    held->mid = arrival->mid;
 }
 
 static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
@@ -122,9 +125,11 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
                                       const struct cg_who *who, struct cg_held_answer **held) {
     if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
     struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
-    if (entry == NULL || !hold(tally, entry, arrival) || !keep_key(tally, entry, who)) {
+    if (entry == NULL || !make_room(tally, entry, size_of(arrival->opened)) || !keep_key(tally, entry, who)) {
         return cg_tally_drop_for_memory(tally, arrival);
     }
+    fill(tally, entry, arrival);
+    entry->news.answer = &entry->answer;
     entry->answer.member = who->member;
     if (!cg_lookup_add(&tally->by_who, who->hash, entry)) return cg_tally_drop_for_memory(tally, arrival);
     give_place_back(tally, find_awaited(tally, who)); /* it has one now */
@@ -154,21 +159,77 @@ static bool is_older(const struct cg_held_answer *held, const struct cg_arrival 
     return opened->number <= held->piv;
 }
 
-static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
-                                      struct cg_held_answer *held) {
-    tally->duplicates++;
-    if (arrival->ms < held->answer.ms) held->answer.ms = arrival->ms; /* its first block came before */
-    if (arrival->opened->overtaken || is_older(held, arrival)) return CG_TALLY_AGAIN;
-    if (is_same(held, arrival->opened)) {
-        note_order(tally, held, arrival);
-        return CG_TALLY_AGAIN;
+/* Retransmissions */
+
+static uint32_t hash_of(uint8_t code, struct cg_slice options, struct cg_slice payload) {
+    uint32_t hash = cg_fnv(CG_FNV_START, &code, sizeof code);
+    return cg_fnv(cg_fnv(hash, options.data, options.len), payload.data, payload.len);
+}
+
+/* Of what is numbered protectors drop repetitions themselves: it is another message, whatever its Message ID. */
+static bool is_retransmitted(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    if (opened->has_number) return false;
+    if (held->mid == arrival->mid && is_same(held, opened)) return true;
+    if (held->past_count == 0) return false;
+    uint32_t hash = hash_of(opened->code, opened->options, opened->payload);
+    uint32_t kept = held->past_count < CG_PAST_MESSAGES ? held->past_count : CG_PAST_MESSAGES;
+    for (uint32_t i = 0; i < kept; i++) {
+        if (held->past[i].mid == arrival->mid && held->past[i].hash == hash) return true;
     }
+    return false;
+}
+
+static void remember(struct cg_held_answer *held, uint16_t mid, uint32_t hash) {
+    held->past[held->past_count++ % CG_PAST_MESSAGES] = (struct cg_past_message){.mid = mid, .hash = hash};
+}
+
+static void remember_held(struct cg_held_answer *held) {
+    remember(held, held->mid, hash_of(held->answer.code, held->answer.options, held->answer.payload));
+}
+
+/* Further answers */
+
+static enum cg_tally_result add_beside(struct cg_held_answer *held, const struct cg_arrival *arrival) {
+    const struct cg_opened *opened = arrival->opened;
+    remember(held, arrival->mid, hash_of(opened->code, opened->options, opened->payload));
+    return CG_TALLY_BESIDE;
+}
+
+static enum cg_tally_result replace(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                    struct cg_held_answer *held) {
     uint32_t ms = held->answer.ms;
     bool failed = is_failure(held->answer.code);
-    if (!hold(tally, held, arrival)) return CG_TALLY_AGAIN; /* the earlier answer stays */
-    held->answer.ms = ms;                                   /* when the member first answered */
+    remember_held(held);
+    if (tally->replacing != NULL) tally->replacing(tally, held);
+    fill(tally, held, arrival);
+    held->answer.ms = ms; /* when the member first answered */
     tally->failed += (is_failure(held->answer.code) ? 1u : 0u) - (failed ? 1u : 0u);
     return CG_TALLY_NEWER;
+}
+
+/* To a request that we have made again, it is what the client has heard. */
+static enum cg_tally_result add_same(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                     struct cg_held_answer *held) {
+    bool of_one_request = arrival->request == held->request;
+    note_order(tally, held, arrival);
+    if (!of_one_request) return CG_TALLY_AGAIN;
+    remember_held(held);
+    held->mid = arrival->mid;
+    return CG_TALLY_SAME;
+}
+
+static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      struct cg_held_answer *held) {
+    const struct cg_opened *opened = arrival->opened;
+    bool is_late = opened->overtaken || is_older(held, arrival), says_the_same = is_same(held, opened);
+    tally->duplicates++;
+    if (arrival->ms < held->answer.ms) held->answer.ms = arrival->ms; /* its first block came before */
+    if (is_retransmitted(held, arrival)) return CG_TALLY_AGAIN;
+    if (is_late && says_the_same && arrival->request != held->request) return CG_TALLY_AGAIN;
+    if (!is_late && says_the_same) return add_same(tally, arrival, held);
+    if (is_late || !make_room(tally, held, size_of(opened))) return add_beside(held, arrival);
+    return replace(tally, arrival, held);
 }
 
 static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {

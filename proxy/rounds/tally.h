@@ -6,6 +6,15 @@
 #include "legs/leg.h"
 #include "model/answer.h"
 #include "model/who.h"
+#include "rounds/feed.h"
+
+#define CG_PAST_MESSAGES 4
+
+/* An answer's message that another one came after: whoever sends it again retransmits it. */
+struct cg_past_message {
+    uint32_t hash;
+    uint16_t mid;
+};
 
 /* Who has answered, with the latest answer. */
 struct cg_held_answer {
@@ -17,8 +26,10 @@ struct cg_held_answer {
     uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
     uint64_t request, order;  /* as struct cg_arrival's */
     bool has_piv;
-    uint64_t news; /* its place among what is new: see round.h */
-    struct cg_held_answer *previous_news, *next_news;
+    struct cg_news news; /* its place among what is told */
+    uint16_t mid;
+    struct cg_past_message past[CG_PAST_MESSAGES]; /* ring */
+    uint32_t past_count;
 };
 
 /* Somebody's answer that comes in blocks: it is none before it is whole. */
@@ -48,26 +59,31 @@ struct cg_tally {
     uint32_t answered, failed, duplicates, late, rejected;
     uint64_t arrivals; /* so far: their order */
     bool limited;      /* an answer was dropped because of a limit */
+    /* An answer that is held is about to be another one. */
+    void (*replacing)(struct cg_tally *tally, struct cg_held_answer *held);
 };
 
 enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
-    CG_TALLY_AGAIN,     /* counted as a duplicate: the same once more, or an older one that came late */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
+    CG_TALLY_SAME,      /* counted as a duplicate: it says the same once more, in a message of its own */
+    CG_TALLY_BESIDE,    /* counted as a duplicate: an older one that came late, or there is no memory to keep it */
+    CG_TALLY_AGAIN,     /* counted as a duplicate: a message that was retransmitted; or what it says is known from the
+                           answer to another request of ours for the same */
     CG_TALLY_AWAITED,   /* not counted yet: it comes in blocks */
     CG_TALLY_OVER_CAP,  /* dropped: max_answers or the round's memory */
     CG_TALLY_NO_MEMORY, /* dropped: the gateway's memory */
 };
 
-/* False: out of memory. */
+/* False: out of memory. Then `replacing` may be set. */
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping);
 /* Of a request to one of the mapping's members: it ends with that one's answer. */
 void cg_tally_expect_one(struct cg_tally *tally);
 void cg_tally_fini(struct cg_tally *tally);
 
-/* *held (may be NULL) gets the entry for NEW, AGAIN and NEWER. The latest of a member's answers is the one with the
- * highest Partial IV, or where they do not both have one, the one to the latest request, whatever came first; of those
- * to one request the last. */
+/* *held (may be NULL) gets the entry for NEW, NEWER, SAME, BESIDE and AGAIN. The latest of a member's answers is the
+ * one with the highest Partial IV, or where they do not both have one, the one to the latest request, whatever came
+ * first; of those to one request the last. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
 /* Of an answer whose first block has come. AWAITED: *arrival has its order from now on, what its sender's answer was

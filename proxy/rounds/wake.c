@@ -1,7 +1,5 @@
-/* Waking. The hard thing: an answer costs what those who follow cost, not those who wait; and one that changes while
- * some have taken it and others have not must reach all of them. So answers stand in one list in the order in which
- * they became what they are, a follower is a place in it, and one that changes after somebody took it goes to the end.
- */
+/* Waking. The hard thing: whatever happens may be of interest to thousands, most of whom it does not concern: an answer
+ * wakes those who follow (feed.h), and others only where it may end their collecting. */
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -32,48 +30,6 @@ void cg_round_start_clock(struct cg_round *round, uint64_t sent_us) {
     DL_FOREACH(round->waiters, waiter) cg_round_set_deadline(waiter, sent_us, waiter->timeout_us);
     cg_round_wake_all(round);
     cg_round_hurry(round);
-}
-
-/* News. */
-
-static void append(struct cg_round *round, struct cg_held_answer *held) {
-    struct cg_waiter *waiter;
-    held->news = ++round->news_count;
-    held->previous_news = round->last_news;
-    held->next_news = NULL;
-    *(round->last_news != NULL ? &round->last_news->next_news : &round->news) = held;
-    round->last_news = held;
-    DL_FOREACH2(round->followers, waiter, next_follower) {
-        if (waiter->untold == NULL) waiter->untold = held;
-    }
-}
-
-static void take_out(struct cg_round *round, struct cg_held_answer *held) {
-    struct cg_waiter *waiter;
-    DL_FOREACH2(round->followers, waiter, next_follower) {
-        if (waiter->untold == held) waiter->untold = held->next_news;
-    }
-    *(held->previous_news != NULL ? &held->previous_news->next_news : &round->news) = held->next_news;
-    *(held->next_news != NULL ? &held->next_news->previous_news : &round->last_news) = held->previous_news;
-}
-
-static bool has_taken(const struct cg_waiter *follower, const struct cg_held_answer *held) {
-    return follower->untold == NULL || held->news < follower->untold->news;
-}
-
-static bool has_anybody_taken(const struct cg_round *round, const struct cg_held_answer *held) {
-    const struct cg_waiter *waiter = round->followers;
-    while (waiter != NULL && !has_taken(waiter, held)) waiter = waiter->next_follower;
-    return waiter != NULL;
-}
-
-void cg_round_tell(struct cg_round *round, struct cg_held_answer *held) {
-    struct cg_waiter *waiter;
-    bool is_new = held->news == 0;
-    if (!is_new && !has_anybody_taken(round, held)) return; /* what it says now is what will be told */
-    if (!is_new) take_out(round, held);
-    append(round, held);
-    DL_FOREACH2(round->followers, waiter, next_follower) waiter->wake(waiter);
 }
 
 /* Looks. */

@@ -10,9 +10,6 @@ void cg_round_wake_all(struct cg_round *round);
 void cg_round_start_clock(struct cg_round *round, uint64_t sent_us);
 /* The waiter's time ends that long after it. */
 void cg_round_set_deadline(struct cg_waiter *waiter, uint64_t from_us, uint64_t wait_us);
-/* Whoever follows is to take this answer, for the first time or again. Of several versions that one has not taken yet
- * it takes the latest only. */
-void cg_round_tell(struct cg_round *round, struct cg_held_answer *held);
 /* After anything that may end collecting: a finish rule is met, or what was awaited past the deadline is verified. */
 void cg_round_reconsider(struct cg_round *round);
 /* A request beyond the casts is over: there may be room for the next. */

@@ -469,9 +469,33 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
 
 /* What must be so at any time, counted from the bottom. */
 
+static uint32_t count_late(const struct cg_feed *feed, const struct cg_news *news) {
+    uint32_t count = 0;
+    for (const struct cg_reader *it = feed->readers; it != NULL; it = it->next) {
+        CG_CHECK(it->feed == feed && (it->untold == NULL || it->untold->number <= it->last));
+        count += it->untold != NULL && it->untold->number <= news->number && news->number <= it->last;
+    }
+    return count;
+}
+
+/* Copies are for somebody, and counted; returns how many places are not copies. */
+static uint32_t check_feed(const struct cg_feed *feed) {
+    uint64_t before = 0;
+    uint32_t held = 0, copies = 0;
+    for (const struct cg_news *it = feed->first_news; it != NULL; before = it->number, it = it->next) {
+        CG_CHECK(it->number > before && it->number <= feed->count);
+        CG_CHECK((it->next == NULL) == (it == feed->last_news));
+        CG_CHECK(!it->is_copy || (it->readers > 0 && it->readers == count_late(feed, it)));
+        held += !it->is_copy;
+        copies += it->is_copy;
+    }
+    CG_CHECK((copies > 0) == (feed->copied > 0) && (copies < 2 || feed->copied <= feed->copied_max));
+    return held;
+}
+
 static void check_tally(const struct cg_round *round) {
     const struct cg_tally *tally = &round->tally;
-    uint32_t answered = 0, failed = 0, seen = 0, refusals = 0, places = 0, news = 0;
+    uint32_t answered = 0, failed = 0, seen = 0, refusals = 0, places = 0;
     for (const struct cg_answer *it = tally->answers; it != NULL; it = it->next) {
         answered++;
         failed += it->code >= CG_CODE(4, 0);
@@ -481,10 +505,8 @@ static void check_tally(const struct cg_round *round) {
         seen += cg_tally_has_seen(tally, &round->mapping->members[i]);
     for (const struct cg_refusal *it = tally->refusals; it != NULL; it = it->next) refusals++;
     CG_CHECK(answered == tally->answered && failed == tally->failed && answered == tally->by_who.used);
-    uint64_t before = 0;
-    for (const struct cg_held_answer *it = round->news; it != NULL; before = it->news, it = it->next_news, news++)
-        CG_CHECK(it->news > before && (it->next_news == NULL) == (it == round->last_news));
-    CG_CHECK(news == answered);
+    uint32_t told = check_feed(&round->feed);
+    CG_CHECK(told == answered || (told < answered && tally->duplicates > round->mapping->max_answers));
     for (const struct cg_awaited *it = tally->awaited; it != NULL; it = it->hh.next) {
         CG_CHECK(it->who.member == NULL || !cg_tally_is_silent(tally, it->who.member));
         places += it->holds_place;
@@ -518,16 +540,18 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *ro
 
 /* Those who wait for it, who are told of by their own exchanges. */
 static uint32_t check_waiters(const struct cg_gateway *gateway, const struct cg_round *round) {
-    uint32_t count = 0, collecting = 0, forsaken = 0;
+    uint32_t count = 0, collecting = 0, forsaken = 0, by_time = 0;
     for (struct cg_waiter *it = round->waiters; it != NULL; it = it->next, count++) {
         const struct cg_exchange *exchange = CG_CONTAINER(it, struct cg_exchange, waiter);
         CG_CHECK(it->round == round && cg_slots_get(&gateway->exchanges, exchange->ticket) == exchange);
-        CG_CHECK(exchange->mapping == round->mapping && it->follows == exchange->telling);
-        CG_CHECK(it->untold == NULL || it->follows);
+        CG_CHECK(exchange->mapping == round->mapping && (it->reader.feed != NULL) == exchange->telling);
+        CG_CHECK(it->reader.untold == NULL || it->reader.feed == &round->feed);
+        by_time += it->collects && it->finishing == CG_FINISH_BY_TIME;
         collecting += it->collects;
         forsaken += it->collects && it->forsaken;
     }
     CG_CHECK(count > 0 && collecting == round->collecting && forsaken == round->forsaken);
+    CG_CHECK(by_time == round->by_time);
     CG_CHECK(round->closed == (collecting == 0) || round->ended_by != NULL);
     return count;
 }

@@ -9,6 +9,7 @@
 #include "base/container.h"
 #include "exchange/gateway.h"
 #include "fronts/coap/to_coap.h"
+#include "reply/lend.h"
 #include "reply/outcome.h"
 
 enum {
@@ -22,6 +23,8 @@ struct cg_separate {
     void *ctx;
     struct cg_outbox_seat seat;
     struct cg_coap_token token;
+    enum cg_type type; /* of the request */
+    bool is_single;    /* it goes to one member, whose response is the only one */
     uint8_t szx;       /* of the largest blocks that the client takes */
     uint64_t retry_us; /* nothing goes before; 0: it may */
     unsigned status;   /* of the latest response; 0: there was none */
@@ -118,7 +121,9 @@ static void keep(const struct outgoing *out, struct cg_slice etag) {
     uint8_t bytes[CG_COAP_OPTIONS_MAX];
     struct cg_slice options;
     const struct cg_separate *separate = out->separate;
-    if (separate->ops->keep == NULL || emit_options(out, NULL, etag, bytes, &options) < 0) return;
+    struct outgoing unicast = *out;
+    unicast.reply_from = CG_SLICE_NONE;
+    if (separate->ops->keep == NULL || emit_options(&unicast, NULL, etag, bytes, &options) < 0) return;
     separate->ops->keep(separate->ctx, out->answer, options, etag);
 }
 
@@ -133,12 +138,12 @@ static int respond_first_block(const struct outgoing *out) {
     return err;
 }
 
-/* Its options alone do not fit. */
-static int respond_unfit(const struct outgoing *out) {
+/* In its place. */
+static int respond_bad_gateway(const struct outgoing *out, const char *why) {
     uint8_t bytes[CG_COAP_MESSAGE_MAX];
     struct cg_coap_message response;
     struct cg_problem problem = {0};
-    cg_problem_set(&problem, CG_E_EMIT, "the answer's options are too large for a message");
+    cg_problem_set(&problem, CG_E_EMIT, "%s", why);
     cg_to_coap_problem(&out->view->config->options, &problem, out->reply_from,
                        cg_coap_token_slice(&out->separate->token), bytes, sizeof bytes, &response);
     return respond(out, &response);
@@ -147,7 +152,12 @@ static int respond_unfit(const struct outgoing *out) {
 static int respond_as_fits(const struct outgoing *out) {
     int err = respond_whole(out);
     if (err == CG_E_TOO_BIG) err = respond_first_block(out);
-    return err == CG_E_TOO_BIG ? respond_unfit(out) : err;
+    return err == CG_E_TOO_BIG ? respond_bad_gateway(out, "the answer's options are too large for a message") : err;
+}
+
+/* RFC 7252 §5.7: what else it says may depend on what is not understood. */
+static int respond_refused(const struct outgoing *out) {
+    return respond_bad_gateway(out, "the answer has an option that is not understood and not safe to forward");
 }
 
 /* The sink */
@@ -159,7 +169,8 @@ static bool is_suppressed(const struct cg_view *view, uint8_t code) {
 }
 
 static int separate_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
-    (void)sink, (void)view, (void)problem;
+    (void)problem;
+    separate_of(sink)->is_single = view->member != NULL;
     return CG_OK;
 }
 
@@ -167,13 +178,25 @@ static int separate_begin(struct cg_sink *sink, const struct cg_view *view, stru
 static bool separate_has_room(struct cg_sink *sink, enum cg_sink_word word) {
     struct cg_separate *separate = separate_of(sink);
     if (word == CG_SINK_END) return true;
-    return now_of(separate) >= separate->retry_us && cg_outbox_may_send(&separate->seat);
+    if (now_of(separate) < separate->retry_us) return false;
+    return separate->is_single || cg_outbox_may_send(&separate->seat);
 }
 
-static int send(const struct outgoing *out) {
+/* A single response is of the request's kind (RFC 7252 §5.2.2, §5.2.3), those of a group are the client's many. */
+static enum cg_type type_of(const struct cg_separate *separate) {
+    return separate->is_single ? separate->type : cg_outbox_type(&separate->seat);
+}
+
+/* A client that asks one member knows whom it has asked. */
+static struct cg_slice reply_from_of(const struct cg_separate *separate, struct cg_reading *reading,
+                                     const struct cg_answer *answer) {
+    return separate->is_single ? CG_SLICE_NONE : cg_borrow(cg_reading_reply_from(reading, answer));
+}
+
+/* What became of it. */
+static int note(const struct outgoing *out, int err) {
     struct cg_separate *separate = out->separate;
     uint64_t now_us = now_of(separate);
-    int err = respond_as_fits(out);
     if (err == CG_E_TOO_BIG) return CG_OK; /* nothing of it goes that way, however often it is tried */
     if (err < 0) {
         separate->retry_us = now_us + RETRY_US;
@@ -181,29 +204,40 @@ static int send(const struct outgoing *out) {
     }
     separate->retry_us = 0;
     separate->status = cg_coap_status(out->code);
+    if (separate->is_single) return CG_OK;
     cg_outbox_sent(&separate->seat, out->type, cg_coap_token_slice(&separate->token), now_us);
     return CG_OK;
 }
 
-static int separate_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
-                           struct cg_problem *problem) {
+static int send(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer, uint8_t code,
+                int (*respond_with)(const struct outgoing *out)) {
     struct cg_separate *separate = separate_of(sink);
     struct cg_reading reading;
-    (void)problem;
-    if (is_suppressed(view, answer->code)) return CG_OK;
+    if (is_suppressed(view, code)) return CG_OK;
     cg_reading_init(&reading, view);
-    struct castgate_slice reply_from = cg_reading_reply_from(&reading, answer);
     const struct outgoing out = {
         .separate = separate,
         .view = view,
         .answer = answer,
-        .reply_from = cg_slice_of(reply_from.data, reply_from.len),
-        .code = answer->code,
-        .type = cg_outbox_type(&separate->seat),
+        .reply_from = reply_from_of(separate, &reading, answer),
+        .code = code,
+        .type = type_of(separate),
     };
-    int err = send(&out);
+    int err = note(&out, respond_with(&out));
     cg_reading_fini(&reading);
     return err;
+}
+
+static int separate_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
+                           struct cg_problem *problem) {
+    (void)problem;
+    return send(sink, view, answer, answer->code, respond_as_fits);
+}
+
+static int separate_refused(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
+                            struct cg_problem *problem) {
+    (void)problem;
+    return send(sink, view, answer, cg_err_info(CG_E_EMIT)->coap_code, respond_refused);
 }
 
 static uint64_t separate_look(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
@@ -241,6 +275,7 @@ static const struct cg_sink_ops separate_ops = {
     .begin = separate_begin,
     .has_room = separate_has_room,
     .answer = separate_answer,
+    .refused = separate_refused,
     .look = separate_look,
     .end = separate_end,
 };
@@ -254,6 +289,7 @@ struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
     separate->sink.ops = &separate_ops;
     separate->ops = to->ops;
     separate->ctx = to->ctx;
+    separate->type = to->type;
     separate->seat.wake = on_turn;
     separate->szx = to->block2 != NULL ? to->block2->szx : CG_BLOCK_SZX_MAX;
     cg_outbox_take_seat(to->outbox, &separate->seat);

@@ -16,7 +16,7 @@ struct cg_separate_ops {
      * CG_E_OVERLOAD, CG_E_NO_MEMORY: it did not go, and may later. */
     int (*respond)(void *ctx, const struct cg_coap_message *response, enum cg_type type);
     /* The client got the first block of that answer alone, under this ETag; `options` are those of each of its blocks
-     * but for Block2 and Size2. All is borrowed. NULL: nobody keeps answers. */
+     * in a response to a unicast request, but for Block2 and Size2. All is borrowed. NULL: nobody keeps answers. */
     void (*keep)(void *ctx, const struct cg_answer *answer, struct cg_slice options, struct cg_slice etag);
     /* The exchange is over: nothing more comes, and `ctx` is not used any more. *problem (err 0: none) is what the
      * client must be told, as nothing else was. */
@@ -27,6 +27,7 @@ struct cg_separate_to {
     const struct cg_separate_ops *ops;
     void *ctx;
     struct cg_outbox *outbox;      /* the client's */
+    enum cg_type type;             /* the request's: a single member's response is of that kind */
     struct cg_slice token;         /* copied; CG_COAP_TOKEN_MAX bytes at the most */
     const struct cg_block *block2; /* the request's: the largest blocks that the client takes; NULL: it does not say */
 };

@@ -116,7 +116,7 @@ struct castgate_host {
 
 /* Either `encode`, called once when collecting has ended (behind `head`, where there is one), or the four operations of
  * a stream: `begin` when the group request is out, `answer` for each answer that is accepted (again when a member sends
- * another one; of several that wait for a slow client the latest only), `idle` when nothing was written for 15 seconds,
+ * another one, however slow the client is), `idle` when nothing was written for 15 seconds,
  * `end` with the final summary. In a stream `summary`, `missing` and `rejected` tell the state so far, and `answer` of
  * the host is not to be used. Each returns 0, or CASTGATE_NO_MEMORY or -1 to give up: the client then gets 503 or 500,
  * or the stream ends. What is NULL here is not offered. */

@@ -72,23 +72,54 @@ static void test_crowd_does_not_cut_a_good_reader(void **state) {
     end(world, &call);
 }
 
-static void test_slow_reader_gets_the_latest(void **state) {
+/* Of one member. */
+static void read_out(struct world *world, int count) {
+    for (int i = 0; i < count; i++) {
+        char reading[24];
+        snprintf(reading, sizeof reading, "reading %d", i);
+        answer_now(world, 0, "127.2.0.1", reading);
+    }
+}
+
+static void test_slow_reader_gets_every_answer(void **state) {
     struct world *world = *state;
     struct call call;
     char payload[1001];
     start_narrow(world, payload);
     stream(world, &call, "/lamps");
     flood(world, 0, payload, 2);
-    for (int i = 0; i < 50; i++) {
-        char reading[16];
-        snprintf(reading, sizeof reading, "reading %d", i);
-        answer_now(world, 0, "127.2.0.1", reading);
-    }
+    read_out(world, 4);
     call_take(&call);
     world_run(world);
-    assert_string_equal(call_take(&call), "answer answered=3 ms=0 by= reading 49\n");
+    assert_string_equal(call_take(&call),
+                        "answer answered=3 ms=0 by= reading 0\nanswer answered=3 ms=0 by= reading 1\n"
+                        "answer answered=3 ms=0 by= reading 2\nanswer answered=3 ms=0 by= reading 3\n");
     world_advance(world, 30 * SECOND);
+    assert_non_null(strstr(call_take(&call), "end answered=3 "));
     end(world, &call);
+}
+
+/* Nothing is left out in silence; and whoever reads is not held up. */
+static void test_who_reads_too_slowly_for_one_member_is_cut(void **state) {
+    struct world *world = *state;
+    struct call slow, quick;
+    char payload[1001];
+    start_narrow(world, payload);
+    stream(world, &slow, "/lamps");
+    stream(world, &quick, "/lamps");
+    flood(world, 0, payload, 2);
+    call_take(&quick);
+    world_run(world);
+    read_out(world, 30);
+    assert_true(slow.stream->ended);
+    assert_int_equal(stats_of(world, "lamps")->streams_cut, 1);
+    assert_null(strstr(call_take(&slow), "reading"));
+    assert_non_null(strstr(call_take(&quick), "reading 0\n"));
+    assert_non_null(strstr(quick.text, "reading 29\n"));
+    world_advance(world, 30 * SECOND);
+    assert_non_null(strstr(call_take(&quick), "end answered=3 "));
+    call_fini(&slow);
+    end(world, &quick);
 }
 
 static void test_rest_is_drained_after_collecting(void **state) {
@@ -284,7 +315,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_stalled_reader_is_cut),
         world_test(test_crowd_does_not_cut_a_good_reader),
-        world_test(test_slow_reader_gets_the_latest),
+        world_test(test_slow_reader_gets_every_answer),
+        world_test(test_who_reads_too_slowly_for_one_member_is_cut),
         world_test(test_rest_is_drained_after_collecting),
         world_test(test_the_end_follows_at_once_when_the_reader_has_taken_the_rest),
         world_test(test_drain_has_an_end),

@@ -101,19 +101,23 @@ static void test_silence_is_broken(void **state) {
     end(world, &call);
 }
 
-static void test_newer_answer_is_another_event(void **state) {
+static void test_every_answer_is_an_event(void **state) {
     struct world *world = *state;
     struct call call;
     prepare(world);
     stream(world, &call, "/lamps");
     call_take(&call);
+    struct answer last = {.type = CG_NON, .code = CG_CODE(2, 5), .mid = 60000, .payload = "20.2"};
     answer_now(world, 0, "127.1.0.1", "20.1");
-    answer_now(world, 0, "127.1.0.1", "20.1"); /* the same once more is none */
-    answer_now(world, 0, "127.1.0.1", "20.2");
-    assert_string_equal(call_take(&call), "answer answered=1 ms=0 by= 20.1\nanswer answered=1 ms=0 by= 20.2\n");
+    answer_now(world, 0, "127.1.0.1", "20.1"); /* the same in another message */
+    world_answer_as(world, 0, "127.1.0.1", last);
+    world_answer_as(world, 0, "127.1.0.1", last); /* that message once more is none */
+    world_run(world);
+    assert_string_equal(call_take(&call), "answer answered=1 ms=0 by= 20.1\nanswer answered=1 ms=0 by= 20.1\n"
+                                          "answer answered=1 ms=0 by= 20.2\n");
     world_advance(world, 2 * SECOND);
     assert_non_null(strstr(call_take(&call), "end answered=1 "));
-    assert_int_equal(stats_of(world, "lamps")->duplicate, 2);
+    assert_int_equal(stats_of(world, "lamps")->duplicate, 3);
     end(world, &call);
 }
 
@@ -310,7 +314,7 @@ int main(void) {
         world_test(test_event_stream_of_the_real_encoder),
         world_test(test_nobody_answers),
         world_test(test_silence_is_broken),
-        world_test(test_newer_answer_is_another_event),
+        world_test(test_every_answer_is_an_event),
         world_test(test_event_only_when_all_blocks_are_there),
         world_test(test_answers_before_the_head_are_told_behind_it),
         world_test(test_a_stream_whose_group_was_left_before_its_head_is_one),

@@ -1,0 +1,237 @@
+/* Feeds. The hard thing: a copy lives as long as somebody has yet to take it, so whoever goes on, stops, loses or
+ * leaves gives back each copy that it will not take, exactly once. */
+#include "rounds/feed.h"
+
+#include "base/check.h"
+#include "base/container.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+/* The list */
+
+static void link_behind(struct cg_feed *feed, struct cg_news *before, struct cg_news *news) {
+    struct cg_news *after = before != NULL ? before->next : feed->first_news;
+    news->previous = before;
+    news->next = after;
+    *(before != NULL ? &before->next : &feed->first_news) = news;
+    *(after != NULL ? &after->previous : &feed->last_news) = news;
+}
+
+static void unlink(struct cg_feed *feed, struct cg_news *news) {
+    *(news->previous != NULL ? &news->previous->next : &feed->first_news) = news->next;
+    *(news->next != NULL ? &news->next->previous : &feed->last_news) = news->previous;
+    news->previous = news->next = NULL;
+    news->number = 0;
+}
+
+/* Copies */
+
+struct copy {
+    struct cg_news news;
+    struct cg_answer answer;
+    size_t size;
+    uint8_t bytes[];
+};
+
+static void free_copy(struct cg_feed *feed, struct copy *copy) {
+    cg_arena_discharge(feed->arena, copy->size);
+    feed->copied -= copy->size;
+    free(copy);
+}
+
+static struct cg_slice store(uint8_t **at, struct cg_slice slice) {
+    if (slice.len == 0) return CG_SLICE_NONE;
+    memcpy(*at, slice.data, slice.len);
+    *at += slice.len;
+    return cg_slice_of(*at - slice.len, slice.len);
+}
+
+static void fill(struct copy *copy, const struct cg_answer *answer) {
+    uint8_t *at = copy->bytes;
+    copy->answer = *answer;
+    copy->answer.next = NULL;
+    copy->answer.options = store(&at, answer->options);
+    copy->answer.payload = store(&at, answer->payload);
+    copy->answer.kid = store(&at, answer->kid);
+    copy->news = (struct cg_news){.answer = &copy->answer, .is_copy = true};
+}
+
+/* NULL: a limit is reached. */
+static struct copy *new_copy(struct cg_feed *feed, const struct cg_answer *answer) {
+    size_t size = sizeof(struct copy) + answer->options.len + answer->payload.len + answer->kid.len;
+    if (feed->copied > 0 && feed->copied + size > feed->copied_max) return NULL;
+    if (!cg_arena_charge(feed->arena, size)) return NULL;
+    struct copy *copy = malloc(size);
+    if (copy == NULL) {
+        cg_arena_discharge(feed->arena, size);
+        return NULL;
+    }
+    copy->size = size;
+    feed->copied += size;
+    fill(copy, answer);
+    return copy;
+}
+
+/* Readers */
+
+static void give_back(struct cg_feed *feed, struct cg_news *news) {
+    if (!news->is_copy || --news->readers > 0) return;
+    unlink(feed, news);
+    free_copy(feed, CG_CONTAINER(news, struct copy, news));
+}
+
+static struct cg_news *behind(const struct cg_reader *reader, const struct cg_news *news) {
+    struct cg_news *next = news->next;
+    return next != NULL && next->number <= reader->last ? next : NULL;
+}
+
+void cg_reader_took(struct cg_reader *reader) {
+    struct cg_news *news = reader->untold;
+    reader->untold = behind(reader, news);
+    give_back(reader->feed, news);
+}
+
+static void drop_rest(struct cg_reader *reader) {
+    while (reader->untold != NULL) cg_reader_took(reader);
+}
+
+static bool has_yet_to_take(const struct cg_reader *reader, const struct cg_news *news) {
+    return reader->untold != NULL && reader->untold->number <= news->number && news->number <= reader->last;
+}
+
+static bool is_reading(const struct cg_reader *reader) { return reader->last == UINT64_MAX; }
+
+void cg_feed_read(struct cg_feed *feed, struct cg_reader *reader) {
+    CG_CHECK(reader->feed == NULL);
+    reader->feed = feed;
+    reader->last = UINT64_MAX;
+    reader->untold = feed->first_news;
+    for (struct cg_news *news = feed->first_news; news != NULL; news = news->next) news->readers += news->is_copy;
+    DL_APPEND2(feed->readers, reader, previous, next);
+}
+
+void cg_reader_stop(struct cg_reader *reader) {
+    if (reader->feed != NULL && is_reading(reader)) reader->last = reader->feed->count;
+}
+
+void cg_reader_leave(struct cg_reader *reader) {
+    if (reader->feed == NULL) return;
+    drop_rest(reader);
+    DL_DELETE2(reader->feed->readers, reader, previous, next);
+    reader->feed = NULL;
+}
+
+static void lose(struct cg_reader *reader) {
+    drop_rest(reader);
+    reader->last = 0;
+    reader->lost = true;
+    reader->wake(reader);
+}
+
+/* NULL: nobody has anything to take. */
+static struct cg_reader *furthest_behind(const struct cg_feed *feed) {
+    struct cg_reader *furthest = NULL, *reader;
+    DL_FOREACH(feed->readers, reader) {
+        bool is_further =
+            furthest == NULL || (reader->untold != NULL && reader->untold->number < furthest->untold->number);
+        if (reader->untold != NULL && is_further) furthest = reader;
+    }
+    return furthest;
+}
+
+/* Room is made by those who are furthest behind. NULL: there is none. */
+static struct copy *must_copy(struct cg_feed *feed, const struct cg_answer *answer) {
+    struct copy *copy;
+    while ((copy = new_copy(feed, answer)) == NULL && feed->copied > 0) lose(furthest_behind(feed));
+    return copy;
+}
+
+/* Appending */
+
+static void put_at_end(struct cg_feed *feed, struct cg_news *news) {
+    struct cg_reader *reader;
+    news->number = ++feed->count;
+    link_behind(feed, feed->last_news, news);
+    DL_FOREACH(feed->readers, reader) {
+        if (!is_reading(reader)) continue;
+        news->readers += news->is_copy;
+        if (reader->untold == NULL) reader->untold = news;
+        reader->wake(reader);
+    }
+}
+
+void cg_feed_append(struct cg_feed *feed, struct cg_news *held) {
+    CG_CHECK(held->number == 0);
+    put_at_end(feed, held);
+}
+
+static bool is_heard(const struct cg_feed *feed, const char *refusal) {
+    const struct cg_reader *reader = feed->readers;
+    while (reader != NULL && !(is_reading(reader) && (refusal == NULL || reader->hears_refusals)))
+        reader = reader->next;
+    return reader != NULL;
+}
+
+static void lose_all(struct cg_feed *feed) {
+    struct cg_reader *reader;
+    DL_FOREACH(feed->readers, reader) {
+        if (is_reading(reader)) lose(reader);
+    }
+}
+
+void cg_feed_append_copy(struct cg_feed *feed, const struct cg_answer *answer, const char *refusal) {
+    if (!is_heard(feed, refusal)) return;
+    struct copy *copy = must_copy(feed, answer);
+    if (copy == NULL) {
+        lose_all(feed);
+    } else if (!is_heard(feed, refusal)) { /* any more */
+        free_copy(feed, copy);
+    } else {
+        copy->news.refusal = refusal;
+        put_at_end(feed, &copy->news);
+    }
+}
+
+/* Releasing */
+
+static uint32_t count_late(const struct cg_feed *feed, const struct cg_news *news) {
+    const struct cg_reader *reader;
+    uint32_t count = 0;
+    DL_FOREACH(feed->readers, reader) count += has_yet_to_take(reader, news);
+    return count;
+}
+
+static void lose_late(struct cg_feed *feed, const struct cg_news *news) {
+    struct cg_reader *reader;
+    DL_FOREACH(feed->readers, reader) {
+        if (has_yet_to_take(reader, news)) lose(reader);
+    }
+}
+
+static void put_in_place(struct cg_feed *feed, struct cg_news *copy, struct cg_news *held) {
+    struct cg_reader *reader;
+    copy->number = held->number;
+    copy->readers = count_late(feed, held);
+    link_behind(feed, held, copy);
+    DL_FOREACH(feed->readers, reader) {
+        if (reader->untold == held) reader->untold = copy;
+    }
+}
+
+static void keep_for_late(struct cg_feed *feed, struct cg_news *held) {
+    struct copy *copy = must_copy(feed, held->answer);
+    if (copy == NULL) {
+        lose_late(feed, held);
+    } else if (count_late(feed, held) == 0) { /* any more */
+        free_copy(feed, copy);
+    } else {
+        put_in_place(feed, &copy->news, held);
+    }
+}
+
+void cg_feed_release(struct cg_feed *feed, struct cg_news *held) {
+    if (held->number == 0) return;
+    if (count_late(feed, held) > 0) keep_for_late(feed, held);
+    unlink(feed, held);
+}
