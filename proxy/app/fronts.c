@@ -6,17 +6,19 @@
 #include "app/readiness.h"
 #include "base/log.h"
 #include "fronts/admin/admin.h"
+#include "fronts/coap/front.h"
 #include "fronts/http/front.h"
 
 struct front {
     const char *name;
     void *(*open)(struct cg_program *program, struct cg_problem *problem);
     size_t (*listeners)(const struct cg_config *config);
-    const struct cg_listen *(*listen)(const void *front, size_t index);
-    int (*reload)(void *front, struct cg_problem *problem);
-    void (*stop)(void *front);          /* NULL: it serves to the end */
-    bool (*is_idle)(const void *front); /* NULL: nobody waits for it */
-    void (*close)(void *front);         /* NULL is fine */
+    const struct cg_listen *(*listen)(const void *front, size_t index); /* NULL: it does without that one */
+    int (*reload)(void *front, struct cg_problem *problem);             /* NULL: it reads no files */
+    void (*stop)(void *front);                                          /* NULL: it serves to the end */
+    bool (*is_idle)(const void *front);                                 /* NULL: nobody waits for it */
+    void (*metrics)(const void *front, struct cg_buf *to);              /* NULL: it has no figures of its own */
+    void (*close)(void *front);                                         /* NULL is fine */
 };
 
 /* ---- HTTP ---- */
@@ -37,7 +39,25 @@ static void stop_http(void *front) { cg_front_http_stop(front); }
 static bool http_is_idle(const void *front) { return cg_front_http_connections(front) == 0; }
 static void close_http(void *front) { cg_front_http_close(front, NULL, NULL); }
 
+/* ---- CoAP ---- */
+
+static void *open_coap(struct cg_program *program, struct cg_problem *problem) {
+    return cg_front_coap_open(&program->loop.uv, program->loop.gateway, problem);
+}
+
+static size_t coap_listeners(const struct cg_config *config) { return config->coap.listen_count; }
+
+static const struct cg_listen *coap_listen(const void *front, size_t index) {
+    return cg_front_coap_listen(front, index);
+}
+
+static bool coap_is_idle(const void *front) { return cg_front_coap_running(front) == 0; }
+static void coap_metrics(const void *front, struct cg_buf *to) { cg_front_coap_metrics(front, to); }
+static void close_coap(void *front) { cg_front_coap_close(front, NULL, NULL); }
+
 /* ---- Admin ---- */
+
+static void put_metrics_of_fronts(const struct cg_program *program, struct cg_buf *to);
 
 static bool is_ready(void *ctx, enum cg_admin_reader reader, struct cg_buf *why) {
     return cg_readiness_put(ctx, reader == CG_ADMIN_TRUSTED ? CG_READINESS_NAMES : CG_READINESS_COUNTS, why) == 0;
@@ -46,6 +66,7 @@ static bool is_ready(void *ctx, enum cg_admin_reader reader, struct cg_buf *why)
 static void put_metrics(void *ctx, struct cg_buf *to) {
     const struct cg_program *program = ctx;
     cg_protectors_metrics(&program->protectors, to);
+    put_metrics_of_fronts(program, to);
     cg_buf_printf(to,
                   "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
                   "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",
@@ -66,13 +87,20 @@ static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
 
 /* clang-format off */
 static const struct front fronts[] = {
-    {"http", open_http, http_listeners, http_listen, reload_http, stop_http, http_is_idle, close_http},
-    {"admin", open_admin, admin_listeners, admin_listen, reload_admin, NULL, NULL, close_admin},
+    {"http", open_http, http_listeners, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
+    {"coap", open_coap, coap_listeners, coap_listen, NULL, NULL, coap_is_idle, coap_metrics, close_coap},
+    {"admin", open_admin, admin_listeners, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
 };
 /* clang-format on */
 
 enum { COUNT = sizeof fronts / sizeof *fronts };
 _Static_assert(COUNT <= CG_FRONTS_MAX, "the program has no room for so many fronts");
+
+static void put_metrics_of_fronts(const struct cg_program *program, struct cg_buf *to) {
+    for (size_t i = 0; i < COUNT; i++) {
+        if (fronts[i].metrics != NULL) fronts[i].metrics(program->fronts[i], to);
+    }
+}
 
 int cg_fronts_open(struct cg_program *program, struct cg_problem *problem) {
     for (size_t i = 0; i < COUNT; i++) {
@@ -96,14 +124,17 @@ void cg_fronts_log_listeners(const struct cg_program *program) {
     const struct cg_config *config = cg_gateway_config(program->loop.gateway);
     for (size_t i = 0; i < COUNT; i++) {
         size_t count = fronts[i].listeners(config);
-        for (size_t j = 0; j < count; j++) log_listener(fronts[i].name, fronts[i].listen(program->fronts[i], j));
+        for (size_t j = 0; j < count; j++) {
+            const struct cg_listen *listen = fronts[i].listen(program->fronts[i], j);
+            if (listen != NULL) log_listener(fronts[i].name, listen);
+        }
     }
 }
 
 void cg_fronts_reload(const struct cg_program *program) {
     for (size_t i = 0; i < COUNT; i++) {
         struct cg_problem problem = {0};
-        if (fronts[i].reload(program->fronts[i], &problem) == CG_OK) continue;
+        if (fronts[i].reload == NULL || fronts[i].reload(program->fronts[i], &problem) == CG_OK) continue;
         cg_log(CG_LOG_ERROR, "reload", "%s: %s; the certificate in use stays", fronts[i].name, problem.detail);
     }
 }

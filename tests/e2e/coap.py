@@ -16,7 +16,8 @@ EMPTY, GET, POST, PUT, DELETE, FETCH, PATCH, IPATCH = range(8)
 IF_MATCH, URI_HOST, ETAG, IF_NONE_MATCH, OBSERVE, URI_PORT, LOCATION_PATH, OSCORE = 1, 3, 4, 5, 6, 7, 8, 9
 URI_PATH, CONTENT_FORMAT, MAX_AGE, URI_QUERY, HOP_LIMIT, ACCEPT = 11, 12, 14, 15, 16, 17
 BLOCK2, BLOCK1, SIZE2, PROXY_URI, PROXY_SCHEME, SIZE1 = 23, 27, 28, 35, 39, 60
-ECHO, NO_RESPONSE = 252, 258
+ECHO, NO_RESPONSE, REQUEST_TAG = 252, 258, 292
+MULTICAST_TIMEOUT, URI_PATH_ABBREV, PROXY_CRI, PROXY_SCHEME_NUMBER, REPLY_FROM = 2, 13, 235, 239, 248  # the settings' defaults
 
 
 class FormatError(ValueError):
@@ -106,9 +107,21 @@ class Message:
         options, payload = parse_options(data[4 + length:])
         return cls(data[0] >> 4 & 3, data[1], data[2] << 8 | data[3], data[4:4 + length], options, payload)
 
+    @classmethod
+    def parse_extended(cls, data):
+        """As between clients and the gateway: tokens of more than 8 bytes, too (RFC 8974 §2.1)."""
+        if len(data) < 4 or data[0] >> 6 != 1:
+            raise FormatError("header")
+        length, at = _extend(data[0] & 15, data, 4)
+        if len(data) < at + length:
+            raise FormatError("token")
+        options, payload = parse_options(data[at + length:])
+        return cls(data[0] >> 4 & 3, data[1], data[2] << 8 | data[3], data[at:at + length], options, payload)
+
     def emit(self):
-        header = struct.pack("!BBH", 1 << 6 | self.type << 4 | len(self.token), self.code, self.mid)
-        return header + self.token + emit_options(self.options, self.payload)
+        nibble, extension = _nibble(len(self.token))
+        header = struct.pack("!BBH", 1 << 6 | self.type << 4 | nibble, self.code, self.mid)
+        return header + extension + self.token + emit_options(self.options, self.payload)
 
     def all(self, number):
         return [value for n, value in self.options if n == number]
@@ -224,3 +237,56 @@ class Endpoint:
             if answer.type == RST and answer.mid == message.mid or answer.code and answer.token == message.token:
                 return answer
         return None
+
+
+class Client(Endpoint):
+    """A client of the gateway's CoAP side. It acknowledges what is Confirmable, unless `quiet`; whatever is on none of its tokens is
+    left alone."""
+
+    def __init__(self, gateway, address=None, quiet=False, **more):
+        self.to, self.quiet = gateway, quiet
+        super().__init__(address or ("::1" if ":" in gateway[0] else "127.0.0.1"), **more)
+        self.socket.connect(gateway)
+
+    def ask(self, path="", method=GET, type=CON, timeout=2, options=(), payload=b"", token=None, mid=None):
+        """Sends a request with Multicast-Timeout, unless that is None."""
+        more = [] if timeout is None else [(MULTICAST_TIMEOUT, uint(timeout))]
+        message = Message(type, method, self.next_mid() if mid is None else mid, os.urandom(8) if token is None else token,
+                          path_options(path) + list(options) + more, payload)
+        self.socket.send(message.emit())
+        return message
+
+    def hear(self, timeout=10.0):
+        """The next message, or None."""
+        got = self.receive_bytes(timeout)
+        if got is None:
+            return None
+        message = Message.parse_extended(got[0])
+        if message.type == CON and not self.quiet:
+            self.socket.send(Message(ACK, EMPTY, message.mid).emit())
+        return message
+
+    def hear_all(self, seconds):
+        """Whatever comes within that time."""
+        end, found = time.monotonic() + seconds, []
+        while (message := self.hear(end - time.monotonic())) is not None:
+            found.append(message)
+        return found
+
+    def call(self, path="", seconds=10.0, **more):
+        """A request that is answered by one response, wherever that is; None: by none."""
+        request = self.ask(path, **more)
+        end = time.monotonic() + seconds
+        while (message := self.hear(end - time.monotonic())) is not None:
+            if message.code != EMPTY and message.token == request.token or message.type == RST and message.mid == request.mid:
+                return message
+        return None
+
+    def gather(self, path="", count=None, seconds=5.0, **more):
+        """A group request: its responses, until there are `count` or the time is over. The empty acknowledgement is passed over."""
+        request, found = self.ask(path, **more), []
+        end = time.monotonic() + seconds
+        while (count is None or len(found) < count) and (message := self.hear(end - time.monotonic())) is not None:
+            if message.code != EMPTY and message.token == request.token:
+                found.append(message)
+        return found

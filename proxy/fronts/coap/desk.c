@@ -304,7 +304,6 @@ static void take_again(struct call *call, const struct cg_coap_message *message)
 
 static void take_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
     struct cg_live *live = cg_live_find(&desk->lives, peer, request->message.token);
-    desk->counts.requests++;
     if (live != NULL) {
         take_again(call_of(live), &request->message);
     } else if (cg_is_early_stop(&request->message, numbers_of(desk))) {

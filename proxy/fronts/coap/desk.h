@@ -11,7 +11,6 @@
 struct cg_coap_desk;
 
 struct cg_coap_desk_counts {
-    uint64_t requests;                      /* unicast ones, from addresses that are proven */
     uint64_t challenged, unchallenged;      /* by an Echo; not even by that, as it would be too long */
     uint64_t reused[CG_REUSE_COLLIDES + 1]; /* messages on a token in use, by what they were about */
     uint64_t stopped_nothing;               /* Early Stop Requests on tokens on which nothing ran */

@@ -51,7 +51,6 @@ void cg_coap_desk_metrics(const struct cg_coap_desk *desk, struct cg_buf *to) {
     const struct cg_coap_desk_counts *counts = cg_coap_desk_counts(desk);
     put_one(to, "exchanges_running", "gauge", "Exchanges of CoAP clients that have not ended.",
             cg_coap_desk_running(desk));
-    put_one(to, "requests_total", "counter", "Requests from addresses that are known to be real.", counts->requests);
     put_one(to, "challenges_total", "counter", "Requests from other addresses that were answered by an Echo.",
             counts->challenged);
     put_reuse(to, counts);

@@ -70,7 +70,7 @@ static void test_early_stop_form(void **state) {
         {{CG_GET, {{MULTICAST_TIMEOUT, ""}, {CG_OPT_URI_PATH, "lamps"}}, NULL}, false},
         {{CG_GET, {{MULTICAST_TIMEOUT, ""}, {URI_PATH_ABBREV, "\x01"}}, NULL}, false},
         {{CG_GET, {{MULTICAST_TIMEOUT, ""}, {CG_OPT_URI_QUERY, "a"}}, NULL}, false},
-        {{CG_GET, {{MULTICAST_TIMEOUT, ""}, {CG_OPT_URI_HOST, "lamps.example"}}, NULL}, false}, /* a mapping's host */
+        {{CG_GET, {{MULTICAST_TIMEOUT, ""}, {CG_OPT_URI_HOST, "gw.example"}, {CG_OPT_URI_PORT, "\x16"}}, NULL}, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         uint8_t bytes[256];
