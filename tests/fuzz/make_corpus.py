@@ -294,5 +294,27 @@ def coap_desk():
     write("coap_desk", "get-freed", bytes([0, 1]) + get + answers)
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_desk, oscore):
+def coap_messages():
+    """Events of fuzz_coap_message.c: its number, a byte of how, and what it reads."""
+    datagram, to_group, wait, send, release, get, empty, session, does = range(9)
+    proven, whole = 0x80, message(0, 1, 7, b"\xaa", [(11, b"a")], b"p")
+    long_token = bytes([0x4d, 1, 0, 7, 19]) + bytes(32)
+    seeds = {
+        "answered": bytes([does, 4, datagram, proven, len(whole)]) + whole + bytes([datagram, proven, len(whole)]) + whole + bytes([wait, 255]),
+        "long-token": bytes([does, 4, datagram, proven, len(long_token)]) + long_token,
+        "ping": bytes([empty, 0, proven, 0, 9, empty, 1, proven, 0, 9]),
+        "held": bytes([does, 2, get, 4, proven, 1, 0xaa, send, 1, 0xaa, 9, send, 9, 0xbb, 3, wait, 40, wait, 200, wait, 250, release, 0, wait, 255]),
+        "lost": bytes([does, 66, get, 4, proven, 1, 0xaa, send, 1, 0xaa, 9, send, 9, 0xbb, 3]) +
+                b"".join(bytes([empty, 3, proven]) + struct.pack(">H", mid) for mid in (0, 37, 0x25, 0x2500, 0x2501, 1)),
+        "proven": bytes([does, 3, get, 4, 1, 1, 0xaa, get, 4, 1, 1, 0xaa, release, 0, wait, 250]),
+        "group": bytes([does, 2, to_group, 1, 5, 0x51, 1, 0, 9, 0xaa, to_group, 1, 4, 0x40, 0, 0, 1, send, 1, 0xaa, 4, release, 0]),
+        "many": bytes([does, 4]) + b"".join(bytes([get, 5, proven | who, who, 1]) for who in range(12)) * 6,
+        "session": bytes([session, 2, does, 4, session, 4 * len(whole)]) + whole + bytes([session, 4 * len(whole)]) + whole + bytes([session, 1]),
+        "fails": bytes([does, 0x80 | 30, get, 4, proven, 1, 0xaa, wait, 60, wait, 60]),
+    }
+    for name, events in seeds.items():
+        write("coap_message", name, events)
+
+
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, oscore):
     make()
