@@ -18,9 +18,12 @@
 
 #include "base/container.h"
 #include "model/access.h"
+#include "model/follow.h"
+#include "model/listeners.h"
 #include "model/route.h"
 #include "model/stand_in.h"
 #include "rounds/casts.h"
+#include "wire/transmission.h"
 
 #include <stdlib.h>
 
@@ -147,12 +150,30 @@ static int open_counters(struct cg_exchange *exchange) {
     return cg_problem_no_memory(&exchange->problem);
 }
 
-/* A forward proxy's target URI is the group's own, whatever its segments are called. */
-static int find_member(struct cg_exchange *exchange) {
+/* A listener on all addresses is on this host's own. */
+static bool is_listener_of_ours(const struct cg_exchange *exchange, const struct cg_addr *addr) {
+    const struct cg_port *port = exchange->gateway->engine.port;
+    bool is_own = port->is_own == NULL ? cg_addr_is_loopback(addr) : port->is_own(port->ctx, addr);
+    return cg_listeners_have(exchange->config, addr, is_own);
+}
+
+/* A target URI is the group's own, whatever its segments are called, or names one member by its address. */
+static int find_followed(struct cg_exchange *exchange) {
+    struct cg_slice uri = exchange->request.path;
+    struct cg_followed followed;
+    if (!cg_follow_is_meant(uri)) return CG_OK;
+    bool is_member = cg_follow_member(exchange->config, exchange->mapping, uri, &followed);
+    if (!is_member || is_listener_of_ours(exchange, &followed.at)) return cg_route_refuse(&exchange->problem);
+    exchange->member = followed.member;
+    exchange->member_at = followed.at;
+    return CG_OK;
+}
+
+static int find_named(struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     struct cg_problem *problem = &exchange->problem;
     struct cg_slice name;
-    if (exchange->request.forward || !cg_stand_in_split(&exchange->rest, &name)) return CG_OK;
+    if (!cg_stand_in_split(&exchange->rest, &name)) return CG_OK;
     if (mapping->stand_in != CG_STAND_IN_MEMBERS) {
         return cg_problem_set(problem, CG_E_NOT_FOUND,
                               "mapping %s stands in for its group only; with \"stand_in\": \"members\" single members "
@@ -165,6 +186,10 @@ static int find_member(struct cg_exchange *exchange) {
                           "mapping %s has no member of this name; the path is %s/" CG_STAND_IN_MARKER
                           "/NAME, with a name as replies give it",
                           mapping->name, mapping->path);
+}
+
+static int find_member(struct cg_exchange *exchange) {
+    return exchange->request.forward ? find_followed(exchange) : find_named(exchange);
 }
 
 static int demand_timeout(const struct cg_exchange *exchange, struct cg_problem *problem) {
@@ -187,6 +212,11 @@ static int demand_timeout(const struct cg_exchange *exchange, struct cg_problem 
                           mapping);
 }
 
+/* A member that was asked alone has not answered: by then it never will (RFC 7252 §4.8.2). */
+static uint64_t longest_wait_for_one(const struct cg_mapping *mapping) {
+    return mapping->max_timeout_us < CG_MAX_TRANSMIT_WAIT_US ? mapping->max_timeout_us : CG_MAX_TRANSMIT_WAIT_US;
+}
+
 static int choose_timeout(struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     const struct cg_request *request = &exchange->request;
@@ -195,7 +225,10 @@ static int choose_timeout(struct cg_exchange *exchange) {
         exchange->waiter.timeout_us = mapping->timeout_us;
         bool has_own =
             mapping->has_timeout && !request->needs_timeout && !exchange->config->http.strict && !request->forward;
-        return has_own ? CG_OK : demand_timeout(exchange, problem);
+        if (has_own) return CG_OK;
+        if (exchange->member == NULL) return demand_timeout(exchange, problem);
+        exchange->waiter.timeout_us = longest_wait_for_one(mapping);
+        return CG_OK;
     }
     if (exchange->member != NULL && request->timeout_s == 0) {
         return cg_problem_set(problem, CG_E_NO_TIMEOUT,
@@ -261,6 +294,7 @@ static enum cg_verdict step_look(struct cg_exchange *exchange) {
         .request = request,
         .rest = exchange->rest,
         .member = exchange->member,
+        .at = exchange->member_at,
         .timeout_us = timeout_us,
         .expects_answers = timeout_us > 0 && (exchange->member != NULL || !suppresses_all(request)),
         .origin = exchange->ticket,

@@ -31,6 +31,7 @@ struct cg_exchange {
     const struct cg_mapping *mapping;
     struct cg_slice rest;           /* of the path, behind the mapping's */
     const struct cg_member *member; /* that the path names; NULL: none, the mapping's groups are meant */
+    struct cg_addr member_at;       /* where, if a target URI has named it; family NONE: wherever it is known to be */
     struct cg_usage *usage;
     struct cg_waiter waiter;
     struct cg_exchange *previous_awake, *next_awake;

@@ -149,6 +149,11 @@ bool cg_group_socket_on_link(void *ctx, const char *interface, const struct cg_a
     return cg_routes_on_link(&group->routes, addr, by.index);
 }
 
+bool cg_group_socket_is_own(void *ctx, const struct cg_addr *addr) {
+    struct cg_group_socket *group = ctx;
+    return cg_addr_is_loopback(addr) || cg_routes_find(&group->routes, addr).is_own;
+}
+
 uint32_t cg_group_socket_zone(void *ctx, const char *interface) {
     struct cg_group_socket *group = ctx;
     struct cg_interface by;

@@ -37,6 +37,7 @@ uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_fam
 int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem);
 uint64_t cg_group_socket_kernel_drops(void *ctx);
 uint32_t cg_group_socket_zone(void *ctx, const char *interface);
+bool cg_group_socket_is_own(void *ctx, const struct cg_addr *addr);
 bool cg_group_socket_on_link(void *ctx, const char *interface, const struct cg_addr *addr);
 
 #endif

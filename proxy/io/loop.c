@@ -105,6 +105,11 @@ static bool on_link(void *ctx, const char *interface, const struct cg_addr *addr
     return loop->group != NULL && cg_group_socket_on_link(loop->group, interface, addr);
 }
 
+static bool is_own(void *ctx, const struct cg_addr *addr) {
+    struct cg_loop *loop = ctx;
+    return loop->group != NULL && cg_group_socket_is_own(loop->group, addr);
+}
+
 static void on_hurry(void *ctx, uint64_t until_us) {
     struct cg_loop *loop = ctx;
     if (loop->group != NULL) cg_group_socket_hurry(loop->group, until_us);
@@ -199,6 +204,7 @@ int cg_loop_init(struct cg_loop *loop, struct cg_config *config, cg_signal_fn on
                                   .kernel_drops = on_kernel_drops,
                                   .zone = on_zone,
                                   .on_link = on_link,
+                                  .is_own = is_own,
                                   .hurry = on_hurry,
                                   .wake = on_wake};
     int status = uv_loop_init(&loop->uv);

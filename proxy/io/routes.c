@@ -63,7 +63,8 @@ static bool receive_reply(struct cg_routes *routes, union reply *reply) {
 
 static struct cg_way read_way(const union reply *reply) {
     const struct rtmsg *route = NLMSG_DATA(&reply->header);
-    struct cg_way way = {.is_to_host = route->rtm_type == RTN_UNICAST || route->rtm_type == RTN_LOCAL};
+    bool is_own = route->rtm_type == RTN_LOCAL;
+    struct cg_way way = {.is_to_host = route->rtm_type == RTN_UNICAST || is_own, .is_own = is_own};
     int left = (int)RTM_PAYLOAD(&reply->header);
     for (const struct rtattr *it = RTM_RTA(route); RTA_OK(it, left); it = RTA_NEXT(it, left)) {
         if (it->rta_type == RTA_OIF) memcpy(&way.interface, RTA_DATA(it), sizeof way.interface);

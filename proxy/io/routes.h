@@ -19,6 +19,7 @@ struct cg_way {
     unsigned interface; /* 0: there is no route */
     bool routed;        /* by a router, not on the link itself */
     bool is_to_host;    /* one host, this one included: no group, no broadcast address, no refusal */
+    bool is_own;        /* this one */
 };
 /* A link-local address is asked for on its zone. Takes two system calls and never waits. */
 struct cg_way cg_routes_find(struct cg_routes *routes, const struct cg_addr *to);

@@ -33,6 +33,8 @@ struct cg_port {
     /* Whether what is sent to that address by unicast leaves by that interface (a route's) and reaches it without a
      * router. NULL: never. */
     bool (*on_link)(void *ctx, const char *interface, const struct cg_addr *addr);
+    /* Whether it is an address of this host itself. NULL: only loopback addresses are. */
+    bool (*is_own)(void *ctx, const struct cg_addr *addr);
     /* Somebody waits for the very next answers: until then (monotonic µs) none is held back to be taken together with
      * others. Called for each of them. NULL: none ever is. */
     void (*hurry)(void *ctx, uint64_t until_us);

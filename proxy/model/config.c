@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "model/follow.h"
 #include "model/forward.h"
 #include "model/mapping.h"
 
@@ -121,7 +122,7 @@ int cg_config_index(struct cg_config *config) {
     whole = whole && index_security_groups(config);
     for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(config, &config->mappings[i]);
     return whole && cg_hosts_index(config) && cg_reliances_index(config) && cg_mapping_index(config) &&
-                   cg_forward_index(config)
+                   cg_forward_index(config) && cg_follow_index(config)
                ? CG_OK
                : CG_E_NO_MEMORY;
 }

@@ -228,6 +228,18 @@ struct cg_coap_settings {
     size_t all_nodes_count;
 };
 
+/* Members of mappings that are open to target URIs: model/follow.c. Zeroed, there are none. */
+struct cg_follows {
+    struct cg_table by_addr; /* of `list`; the zone does not count */
+    struct cg_follow {
+        const struct cg_member *member;
+        uint32_t first; /* mapping that has its list */
+    } * list;
+    uint32_t count;
+    uint32_t *first; /* by list: its first mapping */
+    uint32_t *next;  /* by mapping: the next one with the same list */
+};
+
 struct cg_config {
     unsigned references;   /* all of one thread */
     struct cg_arena arena; /* holds everything, the snapshot itself apart */
@@ -262,8 +274,9 @@ struct cg_config {
     size_t longest_path;                                /* bytes */
     struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
     size_t longest_group;                               /* bytes */
-    struct cg_reliances reliances;                      /* what mappings need to send */
-    struct cg_hosts hosts;                              /* of all mappings' members */
+    struct cg_follows follows;
+    struct cg_reliances reliances; /* what mappings need to send */
+    struct cg_hosts hosts;         /* of all mappings' members */
 };
 
 /* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when

@@ -1,15 +1,22 @@
 /* The two ways to a mapping, and what is said where there is none. */
 #include "model/route.h"
 
+#include "model/follow.h"
 #include "model/forward.h"
 #include "model/mapping.h"
+
+int cg_route_refuse(struct cg_problem *problem) {
+    return cg_problem_set(
+        problem, CG_E_FORBIDDEN,
+        "the target URI lies below no group URI of a mapping with \"forward\": true, and is no address "
+        "of a member of one that this client may ask");
+}
 
 static int find_by_uri(const struct cg_config *config, const struct cg_request *request,
                        const struct cg_mapping **mapping, struct cg_slice *rest, struct cg_problem *problem) {
     *mapping = cg_forward_find(config, request->path, rest);
-    if (*mapping != NULL) return CG_OK;
-    return cg_problem_set(problem, CG_E_FORBIDDEN,
-                          "the target URI lies below no group URI of a mapping with \"forward\": true");
+    if (*mapping == NULL) *mapping = cg_follow_find(config, request, rest);
+    return *mapping != NULL ? CG_OK : cg_route_refuse(problem);
 }
 
 int cg_route(const struct cg_config *config, const struct cg_request *request, const struct cg_mapping **mapping,

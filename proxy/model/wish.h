@@ -12,8 +12,10 @@ struct cg_wish {
     const struct cg_request *request;
     struct cg_slice rest;           /* of the request's path, behind the mapping's */
     const struct cg_member *member; /* asked alone, by unicast; NULL: the groups are */
-    uint64_t timeout_us;            /* how long to collect */
-    bool expects_answers;           /* the client waits for answers, and does not suppress all of them */
+    struct cg_addr at;   /* where it is asked, where the client has said that: then path and query are the member's own.
+                            Family NONE: wherever it is known to be */
+    uint64_t timeout_us; /* how long to collect */
+    bool expects_answers; /* the client waits for answers, and does not suppress all of them */
     struct cg_ticket origin;
 };
 

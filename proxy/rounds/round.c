@@ -81,10 +81,12 @@ static const struct cg_member *only_member(const struct cg_wish *wish) {
     return wish->expects_answers && has_only_member(wish->mapping) ? &wish->mapping->members[0] : NULL;
 }
 
-/* Where it is configured to be, else where its credential has verified last. */
-static int find_only(struct cg_round *round, struct cg_problem *problem) {
+/* Where the client says that it is; else where it is configured to be, or where its credential has verified last. */
+static int find_only(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
     const struct cg_member *only = round->only;
-    if (only == NULL || cg_protector_find(round->mapping->protector, only, &round->only_at)) return CG_OK;
+    round->only_at = wish->at;
+    if (only == NULL || wish->at.family != CG_FAMILY_NONE) return CG_OK;
+    if (cg_protector_find(round->mapping->protector, only, &round->only_at)) return CG_OK;
     return cg_problem_set(problem, CG_E_EMIT,
                           "where member %s is is not known: no \"address\" is configured, and it has answered nothing "
                           "since the gateway started",
@@ -100,7 +102,7 @@ static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_pr
     if (!cg_tally_init(&round->tally, &round->arena, round->mapping)) return cg_problem_memory_full(problem);
     round->tally.replacing = release;
     if (wish->member != NULL) cg_tally_expect_one(&round->tally);
-    if (find_only(round, problem) < 0) return problem->err;
+    if (find_only(round, wish, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
     if (err == CG_OK) return CG_OK;
     if (err == CG_E_NO_MEMORY) return cg_problem_memory_full(problem);

@@ -55,10 +55,17 @@ static int merge(struct cg_opts *to, const struct cg_opt *host, const struct cg_
     return CG_OK;
 }
 
+/* What the group's URI adds to the client's. A member that was named by its own URI has no group's. */
+static const struct cg_target *base_of(const struct cg_wish *wish, const struct cg_target *target) {
+    static const struct cg_target nothing;
+    return wish->at.family == CG_FAMILY_NONE ? target : &nothing;
+}
+
 static int shape(const struct cg_wish *wish, const struct kept *kept, const struct cg_target *target,
                  struct cg_arena *arena, struct cg_leg_request *request) {
     /* The group's name, where it has one (RFC 7252 §6.4 step 5); no protection covers it (RFC 8613 §4.1.3.2). */
-    struct cg_opt host = {.number = CG_OPT_URI_HOST, .value = target->host};
+    const struct cg_target *base = base_of(wish, target);
+    struct cg_opt host = {.number = CG_OPT_URI_HOST, .value = base->host};
     struct cg_opts uri = {0};
     const struct cg_client *client = wish->request->client;
     *request = (struct cg_leg_request){
@@ -69,7 +76,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
         .origin = wish->origin,
     };
     if (wish->mapping->security != CG_SECURITY_RELAY) { /* where the client protects, it has them inside */
-        int err = cg_uri_decompose(&uri, arena, target->path, kept->rest, target->query, kept->query);
+        int err = cg_uri_decompose(&uri, arena, base->path, kept->rest, base->query, kept->query);
         if (err < 0) return err;
     }
     return merge(&request->options, &host, &uri, &kept->options, arena);

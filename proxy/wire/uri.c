@@ -248,20 +248,26 @@ int cg_uri_parse(struct cg_uri *uri, struct cg_slice text, const char **why) {
     return err;
 }
 
-int cg_uri_check_group(const struct cg_uri *uri, const char **why) {
-    const char *reason = NULL;
-    if (uri->scheme == CG_SCHEME_COAPS) {
-        reason = "DTLS does not protect multicast: a group URI begins with coap://";
-    } else if (uri->scheme != CG_SCHEME_COAP) {
-        reason = "a group is reached by UDP only: its URI begins with coap://";
-    } else if (uri->addr.port == CG_COAPS_PORT) {
-        reason = "port 5684 belongs to DTLS, which does not protect multicast";
-    } else if (uri->addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&uri->addr)) {
-        reason = "the address is not a multicast address";
-    }
-    if (reason == NULL) return CG_OK; /* an IPv4 zone cannot be: the grammar has none */
-    if (why != NULL) *why = reason;
+static const char *transport_fault(const struct cg_uri *uri) {
+    if (uri->scheme == CG_SCHEME_COAPS) return "DTLS does not protect multicast: a group URI begins with coap://";
+    if (uri->scheme != CG_SCHEME_COAP) return "a group is reached by UDP only: its URI begins with coap://";
+    return uri->addr.port == CG_COAPS_PORT ? "port 5684 belongs to DTLS, which does not protect multicast" : NULL;
+}
+
+static int say_fault(const char *fault, const char **why) {
+    if (fault == NULL) return CG_OK;
+    if (why != NULL) *why = fault;
     return CG_E_BAD_URI;
+}
+
+int cg_uri_check_target(const struct cg_uri *uri, const char **why) { return say_fault(transport_fault(uri), why); }
+
+/* An IPv4 zone cannot be: the grammar has none. */
+int cg_uri_check_group(const struct cg_uri *uri, const char **why) {
+    bool is_unicast = uri->addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&uri->addr);
+    const char *fault = transport_fault(uri);
+    if (fault == NULL && is_unicast) fault = "the address is not a multicast address";
+    return say_fault(fault, why);
 }
 
 /* Decodes into `to`, which has room for raw.len; *len gets the count. */

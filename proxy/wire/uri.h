@@ -48,6 +48,8 @@ int cg_uri_parse(struct cg_uri *uri, struct cg_slice text, const char **why) CG_
  * has no zone; interface- and link-local IPv6 is fine without zone (the mapping's interface decides). A host name
  * passes: the shell resolves and checks it. *why as above. */
 int cg_uri_check_group(const struct cg_uri *uri, const char **why) CG_MUST_CHECK;
+/* What the URI of a group or of one of its members must be: the same, but for the address. */
+int cg_uri_check_target(const struct cg_uri *uri, const char **why) CG_MUST_CHECK;
 
 /* One path segment or query argument with its percent-encoding resolved, appended to `to`; on failure nothing is
  * appended. At most 255 bytes (RFC 7252 §5.10: CG_E_BAD_URI beyond); a bad encoding, a character that RFC 3986 does not

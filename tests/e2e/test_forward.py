@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 import coap
-from conftest import plain_mapping
+from conftest import free_tcp_port, plain_mapping
 from probe import Later, Tap, answer_to, check_problem, parse_mixed, raw_http, silent_mapping
 
 NOW = {"Multicast-Timeout": "0"}
@@ -63,7 +63,7 @@ def test_answers_come_back(members, gateway):
 
 @pytest.mark.parametrize("form", ["/hc/?target_uri={}", "/hc/{}"])
 @pytest.mark.parametrize("target, status, slug", [
-    ("coap://127.0.0.1:{port}/light", 403, "forbidden"),             # no unicast
+    ("coap://127.0.0.1:{port}/light", 403, "forbidden"),             # nobody's address
     ("coap://[::1]:{port}/light", 403, "forbidden"),
     ("coap://%5B::1%5D:{port}/light", 403, "forbidden"),
     ("coap://224.0.1.187:{port}/", 403, "forbidden"),                # above
@@ -119,6 +119,52 @@ def test_an_ipv6_target(gateway, new_group):
         reply = gate.request(f"/hc/?target_uri=coap://{host}:{group.port}/x", headers=NOW)
         assert reply.status in (204, 502), reply  # 502: this machine's loopback has no IPv6 multicast
         assert reply.status == 204 or b"cannot-emit" in reply.body
+
+
+# --- a member by its address
+
+
+def test_a_member_is_asked_where_its_answer_came_from(members, gateway):
+    """GCP §3.5: Reply-From, then a request to that one alone."""
+    fleet = members(3)
+    gate = gateway({"mappings": [plain_mapping(fleet, forward=True, timeout=None)]})
+    for host, port in fleet.addresses:
+        reply = gate.request(f"/hc/coap://{host}:{port}/status?x")  # one answer: nobody has to say how long to wait
+        assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json"), reply
+        assert reply.headers["Castgate-Member"].startswith(f'"{host}:{port}";verified=none;via=unicast')
+        assert (reply.summary["answered"], reply.summary["expected"]) == (1, 1)
+    big = gate.request(f"/hc/?target_uri=coap://{host}:{port}/big", headers={"Multicast-Timeout": "5"})
+    assert (big.status, len(big.body)) == (200, 4096)
+    assert gate.request(f"/hc/coap://{host}:{port}/nothing").status == 404  # the member's own word
+
+
+def test_a_member_that_is_silent_is_504(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group, forward=True, max_timeout=1, timeout=None, members=["127.9.9.9:9"])]})
+    problem = check_problem(gate.request("/hc/coap://127.9.9.9:9/x"), 504, "no-answer")
+    assert "127.9.9.9:9" in problem["detail"]
+    check_problem(gate.request("/hc/coap://127.9.9.9:9/x", headers={"Multicast-Timeout": "1"}), 504, "no-answer")
+    check_problem(gate.request("/hc/coap://127.9.9.9:9/x", headers={"Multicast-Timeout": "2"}), 400, "multicast-timeout")
+
+
+def test_who_may_ask_a_member_is_the_mappings_to_say(members, gateway):
+    """And whoever may not hears what he would hear of any address."""
+    fleet = members(1)
+    gate = gateway({"clients": CLIENTS, "mappings": [plain_mapping(fleet, forward=True, clients=["dashboard"])]})
+    host, port = fleet.addresses[0]
+    uri = f"/hc/coap://{host}:{port}/status"
+    assert gate.request(uri, headers=TOKEN).status == 200
+    member, nobody = (gate.request(u) for u in (uri, "/hc/coap://127.9.9.9:9/status"))
+    assert check_problem(member, 403, "forbidden")["detail"] == check_problem(nobody, 403, "forbidden")["detail"]
+    check_problem(gate.request(uri, "PUT", TOKEN, b"x"), 403, "unsafe-method")
+
+
+def test_the_gateway_never_asks_itself(gateway, group):
+    """Even where the settings call one of its listeners a member."""
+    own = [f"127.0.0.1:{free_tcp_port()}", f"127.0.0.1:{free_tcp_port()}"]
+    gate = gateway({"http": {"listen": [own[0]]}, "admin": {"listen": [own[1]]},
+                    "mappings": [silent_mapping(group, forward=True, members=own)]})
+    for address in own:
+        check_problem(gate.request(f"/hc/coap://{address}/x"), 403, "forbidden")
 
 
 # --- /.well-known/core

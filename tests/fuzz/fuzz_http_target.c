@@ -109,12 +109,12 @@ static void check_mapping(const struct cg_request *request) {
     CG_CHECK(rest.len == 0 || rest.data[0] == '/');
 }
 
-/* A target URI is a multicast address or a name, in normal form: what it becomes again. */
+/* A target URI is in normal form: what it becomes again. */
 static void check_target_uri(const struct cg_request *request) {
     struct cg_uri uri;
     struct cg_buf text;
     CG_CHECK(!request->discovery);
-    CG_CHECK(cg_uri_parse(&uri, request->path, NULL) == CG_OK && cg_uri_check_group(&uri, NULL) == CG_OK);
+    CG_CHECK(cg_uri_parse(&uri, request->path, NULL) == CG_OK && cg_uri_check_target(&uri, NULL) == CG_OK);
     CG_CHECK(!uri.has_query && uri.path.len > 0);
     cg_buf_init(&text, 0);
     cg_uri_emit_normal(&text, &uri);

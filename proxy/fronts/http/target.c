@@ -4,7 +4,7 @@
  * The forward proxy's target is what follows "/hc/" or "/hc/?target_uri=", to the end of the request target: RFC 8075
  * copies the URI as it is, but for the brackets around an IPv6 address, so a '?' or '&' in it is its own and nothing
  * else is decoded. A scheme other than coap would need another transport than a group has: 502, as CoAP's 5.05 is in
- * HTTP (RFC 8075 §7); what is no multicast address is refused by policy: 403. */
+ * HTTP (RFC 8075 §7). */
 #include "fronts/http/target.h"
 
 #include "base/buf.h"
@@ -175,13 +175,12 @@ static int unpack_brackets(const struct reading *r, struct cg_slice *uri) {
     return CG_OK;
 }
 
-/* No more than whether it can be a group's at all; below which group it lies is for ADMIT. */
+/* No more than whether it can be a group's or a member's at all; which one it is is for ADMIT. */
 static int check_target_uri(const struct reading *r, const struct cg_uri *uri) {
     const char *why = NULL;
     int err = check_segments(r, uri->path);
-    if (err < 0 || cg_uri_check_group(uri, &why) == CG_OK) return err;
-    bool other_transport = uri->scheme != CG_SCHEME_COAP || uri->addr.port == CG_COAPS_PORT;
-    return cg_problem_set(r->problem, other_transport ? CG_E_PROXYING : CG_E_FORBIDDEN, "the target URI: %s", why);
+    if (err < 0 || cg_uri_check_target(uri, &why) == CG_OK) return err;
+    return cg_problem_set(r->problem, CG_E_PROXYING, "the target URI: %s", why);
 }
 
 static int take_target_uri(const struct reading *r, struct cg_slice target) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "base/text.h"
 #include "exchange/fake_keys.h"
 #include "exchange/fake_world.h"
 #include "exchange/recording.h"
@@ -100,16 +101,21 @@ static const char *text_of(struct cg_buf *buf) {
 
 /* The gateway */
 
+static void put_everybody(struct cg_buf *to) {
+    cg_buf_put_str(to, ",'clients':['anonymous'");
+    for (unsigned i = 0; i < KNOWN_CLIENTS; i++) cg_buf_printf(to, ",'%s'", known_clients[i]);
+    cg_buf_put_str(to, "]");
+}
+
 void gateway_serves(const char *path, const char *settings) {
     struct cg_buf *to = &stage->mappings;
     bool relays = strstr(settings, "'relay'") != NULL;
-    cg_buf_printf(to, "%s{'name':'%s','path':'%s','interface':'lo','clients':['anonymous'", to->len > 0 ? "," : "",
-                  path + 1, path);
-    for (unsigned i = 0; i < KNOWN_CLIENTS; i++) cg_buf_printf(to, ",'%s'", known_clients[i]);
-    cg_buf_put_str(to, "]");
+    cg_buf_printf(to, "%s{'name':'%s','path':'%s','interface':'lo'", to->len > 0 ? "," : "", path + 1, path);
+    if (strstr(settings, "'clients'") == NULL) put_everybody(to);
     if (strstr(settings, "'group'") == NULL && strstr(settings, "'targets'") == NULL)
         cg_buf_put_str(to, ",'group':'coap://224.0.1.187/base'");
-    if (!relays) cg_buf_put_str(to, ",'security':'none','unsafe_methods':true,'methods':" EVERY_METHOD);
+    if (!relays) cg_buf_put_str(to, ",'security':'none','unsafe_methods':true");
+    if (!relays && strstr(settings, "'methods'") == NULL) cg_buf_put_str(to, ",'methods':" EVERY_METHOD);
     if (strstr(settings, "'timeout'") == NULL) cg_buf_put_str(to, ",'timeout':2");
     cg_buf_printf(to, "%s%s}", settings[0] == '\0' ? "" : ",", settings);
 }
@@ -276,6 +282,7 @@ static void fill_request(struct cg_request *request, struct cg_arena *arena, con
     *request = (struct cg_request){.method = spoken.code,
                                    .client = cg_config_client_by_name(stage->world.config, client),
                                    .may_be_anonymous = true,
+                                   .forward = cg_slice_starts(spoken.path, "coap://"),
                                    .path = keep(arena, spoken.path),
                                    .query = keep(arena, spoken.query),
                                    .payload = keep(arena, spoken.payload)};

@@ -35,7 +35,7 @@ void gateway_holds_keys(const char *path); /* a protector of fake_keys.h for tha
 void gateway_relays(const char *path);     /* the relay's, which needs 'security': 'relay' */
 
 /* Clients by name: alice, bob and carol are known to the gateway, others are anonymous and may only read. A request as
- * spoken.h has it; "timeout:5" is its Multicast-Timeout. */
+ * spoken.h has it, its path or a target URI; "timeout:5" is its Multicast-Timeout. */
 void client_asks(const char *client, const char *request);    /* for a whole reply */
 void client_streams(const char *client, const char *request); /* for each answer as it comes */
 void client_listens(const char *client, const char *request); /* the same, for all of its time, which it must say */

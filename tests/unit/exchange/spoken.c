@@ -61,7 +61,7 @@ static const char *read_code(struct spoken *spoken, const char *text) {
 }
 
 static const char *read_path(struct spoken *spoken, const char *text) {
-    if (*text != '/') return text;
+    if (*text != '/' && strncmp(text, "coap://", 7) != 0) return text;
     struct cg_slice word = first_word(text);
     const char *mark = memchr(text, '?', word.len);
     spoken->path = cg_slice_of(text, mark == NULL ? word.len : (size_t)(mark - text));

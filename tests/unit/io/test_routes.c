@@ -48,6 +48,22 @@ static void ipv6_is_asked_for_as_well(void **state) {
     cg_routes_fini(&routes);
 }
 
+static bool is_own(struct cg_routes *routes, const char *text) {
+    struct cg_addr addr = address(text);
+    return cg_routes_find(routes, &addr).is_own;
+}
+
+static void addresses_of_this_host_are_its_own(void **state) {
+    (void)state;
+    struct cg_routes routes;
+    cg_routes_init(&routes);
+    assert_true(is_own(&routes, "127.0.0.1"));
+    assert_true(is_own(&routes, "127.3.2.1:9"));
+    assert_false(is_own(&routes, "203.0.113.9"));
+    assert_false(is_own(&routes, "224.0.1.187"));
+    cg_routes_fini(&routes);
+}
+
 static void without_a_socket_nobody_is_a_neighbour(void **state) {
     (void)state;
     struct cg_routes routes = {.fd = -1};
@@ -63,6 +79,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(loopback_is_the_link_of_lo),
         cmocka_unit_test(ipv6_is_asked_for_as_well),
+        cmocka_unit_test(addresses_of_this_host_are_its_own),
         cmocka_unit_test(without_a_socket_nobody_is_a_neighbour),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -285,6 +285,24 @@ static void group_uris(void **state) {
     }
 }
 
+/* A group's or a member's, whichever the address says. */
+static void what_a_target_uri_may_be(void **state) {
+    (void)state;
+    static const char *const good[] = {"coap://224.0.1.187", "coap://127.1.0.3:61616/a?b", "coap://[fe80::3%25eth1]/",
+                                       "coap://lamp.example/"};
+    static const char *const bad[] = {"coap://127.1.0.3:5684", "coaps://127.1.0.3", "coap+tcp://127.1.0.3",
+                                      "coaps+ws://lamp.example"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct cg_uri uri = parsed(good[i]);
+        if (cg_uri_check_target(&uri, NULL) != CG_OK) fail_msg("wrong about %s", good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct cg_uri uri = parsed(bad[i]);
+        const char *why = NULL;
+        if (cg_uri_check_target(&uri, &why) != CG_E_BAD_URI || why == NULL) fail_msg("wrong about %s", bad[i]);
+    }
+}
+
 static void decoding(void **state) {
     (void)state;
     static const struct {
@@ -612,6 +630,7 @@ int main(void) {
         cmocka_unit_test(zero_bytes_are_refused),
         cmocka_unit_test(hosts_that_look_like_addresses),
         cmocka_unit_test(group_uris),
+        cmocka_unit_test(what_a_target_uri_may_be),
         cmocka_unit_test(decoding),
         cmocka_unit_test(decoded_length_is_bounded),
         cmocka_unit_test(encoding),

@@ -1,0 +1,221 @@
+/* Members by their own address, through the forward proxy, as conversations (scenario.h): a client asks again where an
+ * answer came from (GCP §3.5), and nobody is asked so who is no member. */
+#include "exchange/fake_world.h"
+#include "exchange/scenario.h"
+
+#include <stdio.h>
+
+#define LAMPS                                                                                                          \
+    "'forward':true,'members':[{'name':'hall','address':'127.1.0.1'},'127.1.0.2',"                                     \
+    "{'name':'attic','address':'[fd00::3]:61616'}]"
+
+static void a_member_is_asked_at_its_address(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    client_asks("alice", "GET coap://127.1.0.1/status?unit=C");
+    member_hears("127.1.0.1", "CON GET /status?unit=C");
+    nothing_is_sent();
+    member_answers("127.1.0.1", "2.05 on");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 on", "all");
+}
+
+/* Path and query are the member's own: nothing of the group's URI comes with them, and no segment means anything. */
+static void the_uri_is_the_members_own(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    client_asks("alice", "PUT coap://[fd00::3]:61616/ off");
+    member_hears("[fd00::3]:61616", "CON PUT off");
+    member_answers("[fd00::3]:61616", "2.04");
+    client_gets("alice", "[fd00::3]:61616 by unicast 2.04", "all");
+    client_asks("alice", "GET coap://127.1.0.2/.member/hall");
+    member_hears("127.1.0.2", "CON GET /.member/hall");
+    member_answers("127.1.0.2", "4.04");
+    client_gets("alice", "127.1.0.2 by unicast 4.04", "all");
+}
+
+static void nobody_else_is_asked(void **state) {
+    static const char *const requests[] = {
+        "GET coap://127.1.0.9/x",          "GET coap://127.1.0.1:9/x", "GET coap://[fd00::3]/x",
+        "GET coap://[::ffff:127.1.0.9]/x", "GET coap://0.0.0.0/x",     "GET coap://255.255.255.255/x",
+        "GET coap://224.0.1.99/x",         "GET coap://hall/x",        "GET coap://[fd00::3%252]:61617/x",
+    };
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
+        client_asks("alice", requests[i]);
+        client_gets("alice", "problem forbidden");
+        nothing_is_sent();
+    }
+}
+
+static void an_address_may_be_written_as_ipv6s(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    client_asks("alice", "GET coap://[::ffff:127.1.0.1]/x");
+    member_hears("127.1.0.1", "CON GET /x");
+    member_answers("127.1.0.1", "2.05 on");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 on", "all");
+}
+
+static void only_members_of_mappings_that_are_open(void **state) {
+    (void)state;
+    gateway_serves("/closed", "'members':['127.1.0.1']");
+    gateway_serves("/hidden", "'group':'coap://224.0.1.188/','forward':true,'anonymise':true,'stand_in':'members',"
+                              "'members':['127.1.0.2']");
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    client_gets("alice", "problem forbidden");
+    client_asks("alice", "GET coap://127.1.0.2/x");
+    client_gets("alice", "problem forbidden");
+    nothing_is_sent();
+}
+
+/* The first of the mappings, as the settings have them, that takes the request. */
+static void of_several_mappings_the_first_that_takes_it(void **state) {
+    (void)state;
+    gateway_serves("/bobs", "'group':'coap://224.0.1.188/','forward':true,'clients':['bob'],'members':['127.1.0.1']");
+    gateway_serves("/reads", "'group':'coap://224.0.1.189/','forward':true,'methods':['GET'],'members':['127.1.0.1']");
+    gateway_serves("/writes", "'group':'coap://224.0.1.190/','forward':true,'max_timeout':7,'members':['127.1.0.1']");
+    client_asks("alice", "PUT coap://127.1.0.1/x timeout:7 on");
+    member_hears("127.1.0.1", "CON PUT /x on");
+    member_answers("127.1.0.1", "2.04");
+    client_gets("alice", "127.1.0.1 by unicast 2.04", "all");
+    client_asks("alice", "PUT coap://127.1.0.1/x timeout:8 on");
+    client_gets("alice", "problem multicast-timeout");
+    client_asks("alice", "GET coap://127.1.0.1/x timeout:8");
+    member_hears("127.1.0.1", "CON GET /x");
+    member_answers("127.1.0.1", "2.05 on");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 on", "all");
+}
+
+static void what_the_mapping_refuses_is_refused(void **state) {
+    (void)state;
+    gateway_serves("/bobs", "'group':'coap://224.0.1.188/','forward':true,'clients':['bob'],'members':['127.1.0.1']");
+    gateway_serves("/reads", "'group':'coap://224.0.1.189/','forward':true,'methods':['GET'],'members':['127.1.0.2'],"
+                             "'budget':{'requests_per_minute':1}");
+    client_asks("alice", "GET coap://127.1.0.1/x"); /* not even that there is one */
+    client_gets("alice", "problem forbidden");
+    client_asks("alice", "PUT coap://127.1.0.2/x on");
+    client_gets("alice", "problem method-not-allowed");
+    client_asks("alice", "GET coap://127.1.0.2/x");
+    member_hears("127.1.0.2", "CON GET /x");
+    member_answers("127.1.0.2", "2.05 on");
+    client_gets("alice", "127.1.0.2 by unicast 2.05 on", "all");
+    client_asks("alice", "GET coap://127.1.0.2/x");
+    client_gets("alice", "problem too-many-requests");
+    nothing_is_sent();
+}
+
+/* Nobody has to say how long to wait for one answer (GCP §2 is about groups); a client that does is waited for so long.
+ */
+static void a_time_is_only_a_bound(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS ",'max_timeout':10");
+    client_asks("alice", "GET coap://127.1.0.1/x timeout:1");
+    member_hears("127.1.0.1", "CON GET /x");
+    time_passes(1);
+    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_asks("alice", "GET coap://127.1.0.1/x timeout:0");
+    client_gets("alice", "problem multicast-timeout");
+    client_asks("alice", "GET coap://127.1.0.2/x");
+    member_hears("127.1.0.2", "CON GET /x");
+    member_answers("127.1.0.2", "ACK");
+    time_passes(9.9);
+    client_gets_nothing("alice");
+    time_passes(0.1);
+    client_gets("alice", "missing 127.1.0.2", "deadline");
+}
+
+static void silence_is_over_when_a_confirmable_message_is(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS ",'max_timeout':300");
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    for (int i = 0; i < 5; i++) { /* RFC 7252 §4.2 */
+        time_passes(i == 0 ? 0 : 3 << (i - 1));
+        member_hears("127.1.0.1", "CON GET /x");
+    }
+    time_passes(93 - 3 - 6 - 12 - 24);
+    client_gets("alice", "missing 127.1.0.1", "deadline");
+}
+
+/* Whatever its mapping's members claim. */
+static void the_gateway_never_asks_itself(void **state) {
+    static const char *const addresses[] = {"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:5683", "127.3.2.1:5700"};
+    (void)state;
+    gateway_has("'http':{'listen':['127.0.0.1:8080']},'admin':{'listen':['127.0.0.1:8081']},"
+                "'coap':{'listen':['coap://127.0.0.1',{'address':'coap://0.0.0.0:5700','insecure':true}]}");
+    gateway_serves("/lamps", "'forward':true,'members':['127.0.0.1:8080','127.0.0.1:8081','127.0.0.1:5683',"
+                             "'127.3.2.1:5700','192.0.2.1:5700']");
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char request[64];
+        snprintf(request, sizeof request, "GET coap://%s/x", addresses[i]);
+        client_asks("alice", request);
+        client_gets("alice", "problem forbidden");
+        nothing_is_sent();
+    }
+    client_asks("alice", "GET coap://192.0.2.1:5700/x"); /* another host's */
+    member_hears("192.0.2.1:5700", "CON GET /x");
+    member_answers("192.0.2.1:5700", "2.05 on");
+    client_gets("alice", "192.0.2.1:5700 by unicast 2.05 on", "all");
+}
+
+/* Reply-From has no zone: the mapping's link is meant. */
+static void a_link_local_member(void **state) {
+    (void)state;
+    gateway_serves("/lamps", "'forward':true,'members':['[fe80::1]:5683','[fe80::2%7]:5683']");
+    client_asks("alice", "GET coap://[fe80::1]/x");
+    member_hears("fe80::1", "CON GET /x");
+    member_answers("fe80::1", "2.05 on");
+    client_gets("alice", "[fe80::1] by unicast 2.05 on", "all");
+    client_asks("alice", "GET coap://[fe80::1%25lo]/x");
+    member_hears("fe80::1", "CON GET /x");
+    member_answers("fe80::1", "2.05 on");
+    client_gets("alice", "[fe80::1] by unicast 2.05 on", "all");
+    client_asks("alice", "GET coap://[fe80::2]/x");
+    member_hears("[fe80::2%7]:5683", "CON GET /x");
+    member_answers("[fe80::2%7]:5683", "2.05 on");
+    client_gets("alice", "[fe80::2%7] by unicast 2.05 on", "all");
+    client_asks("alice", "GET coap://[fe80::2%258]/x");
+    client_gets("alice", "problem forbidden");
+    client_asks("alice", "GET coap://[fe80::1%25eth9]/x");
+    client_gets("alice", "problem forbidden");
+}
+
+static void it_is_sealed_for_that_member(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    gateway_holds_keys("/lamps");
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    member_hears("127.1.0.1", "CON GET /x keys:1");
+    member_answers("127.1.0.1", "2.05 on");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 on", "all");
+}
+
+static void large_answers_are_put_together(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    client_asks("alice", "GET coap://127.1.0.1/log");
+    member_hears("127.1.0.1", "CON GET /log");
+    member_answers("127.1.0.1", "2.05 2:0/1/16 0123456789abcdef");
+    member_hears("127.1.0.1", "CON GET /log 2:1/0/16");
+    member_answers("127.1.0.1", "2.05 2:1/0/16 ghij");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 0123456789abcdefghij", "all");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        scenario(a_member_is_asked_at_its_address),
+        scenario(the_uri_is_the_members_own),
+        scenario(nobody_else_is_asked),
+        scenario(an_address_may_be_written_as_ipv6s),
+        scenario(only_members_of_mappings_that_are_open),
+        scenario(of_several_mappings_the_first_that_takes_it),
+        scenario(what_the_mapping_refuses_is_refused),
+        scenario(a_time_is_only_a_bound),
+        scenario(silence_is_over_when_a_confirmable_message_is),
+        scenario(the_gateway_never_asks_itself),
+        scenario(a_link_local_member),
+        scenario(it_is_sealed_for_that_member),
+        scenario(large_answers_are_put_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
