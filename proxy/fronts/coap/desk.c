@@ -228,6 +228,7 @@ static int start(struct call *call, const struct cg_coap_extras *extras, struct 
     const struct cg_separate_to to = {.ops = &separate_ops,
                                       .ctx = call,
                                       .outbox = place_of(call->peer)->outbox,
+                                      .type = call->type,
                                       .token = cg_coap_token_slice(&call->live.key.token),
                                       .block2 = extras->has_block2 ? &extras->block2 : NULL};
     struct cg_sink *sink = cg_separate_new(&to);
