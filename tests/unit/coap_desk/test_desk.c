@@ -440,6 +440,34 @@ static void test_sessions_client_is_the_requests(void **state) {
     assert_running(f, 1);
 }
 
+/* Settings in which the client is no more. */
+static void test_withdrawn_client_is_told(void **state) {
+    struct desk_fixture *f = *state;
+    struct world later;
+    add_client(f);
+    f->peers[0].client = "dashboard";
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.type = CG_NON;
+    peer_ask(f, &f->peers[0], &ask);
+    peer_get(f, &f->peers[0], "u");
+    assert_running(f, 2);
+    world_init(&later);
+    assert_int_equal(cg_config_index(later.config), CG_OK);
+    cg_gateway_adopt(f->world->gateway, later.config);
+    world_advance(f->world, SECOND);
+    assert_running(f, 0);
+    assert_int_equal(f->peers[0].said_count, 2);
+    for (size_t i = 0; i < 2; i++) {
+        const struct said *said = &f->peers[0].said[i];
+        bool is_first = cg_slice_is(said->token, "t");
+        assert_int_equal(said->code, CG_CODE(4, 1));
+        assert_int_equal(said->how, SENT);
+        assert_int_equal(said->type, is_first ? CG_NON : CG_CON); /* as they asked */
+    }
+    world_fini(&later);
+}
+
 /* ---- Addresses that nobody has proven ---- */
 
 static void unprove(struct cg_coap_peer *peer) {
@@ -558,6 +586,7 @@ int main(void) {
         desk_test(test_peer_that_takes_nothing),
         desk_test(test_desk_ends_before_what_runs),
         desk_test(test_sessions_client_is_the_requests),
+        desk_test(test_withdrawn_client_is_told),
         desk_test(test_unproven_address_gets_a_challenge_and_nothing_else),
         desk_test(test_challenge_that_comes_back_proves_the_address),
         desk_test(test_challenge_is_for_one_address),
