@@ -22,6 +22,7 @@
 #include "model/listeners.h"
 #include "model/route.h"
 #include "model/stand_in.h"
+#include "model/who.h"
 #include "rounds/casts.h"
 #include "wire/transmission.h"
 
@@ -157,6 +158,29 @@ static bool is_listener_of_ours(const struct cg_exchange *exchange, const struct
     return cg_listeners_have(exchange->config, addr, is_own);
 }
 
+/* Where answers may come from that are not forged: a member's host, the group's link, or a range of the settings. */
+static bool is_within_reach(const struct cg_exchange *exchange, const struct cg_addr *addr) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    const struct cg_group_settings *settings = &exchange->config->group;
+    struct cg_who who;
+    cg_who_decide(&who, mapping, addr, CG_SLICE_NONE);
+    return who.member != NULL || cg_reach_near(&exchange->gateway->engine, settings, &mapping->targets[0], addr);
+}
+
+/* It goes by its address: nobody has given it a name. */
+static int take_stranger(struct cg_exchange *exchange) {
+    if (!is_within_reach(exchange, &exchange->member_at)) return cg_route_refuse(&exchange->problem);
+    struct cg_member *stranger = cg_arena_zalloc(&exchange->arena, sizeof *stranger);
+    char *name = cg_arena_alloc(&exchange->arena, CG_ADDR_TEXT_MAX);
+    if (stranger == NULL || name == NULL) return cg_problem_memory_full(&exchange->problem);
+    cg_addr_emit(&exchange->member_at, name);
+    stranger->name = name;
+    stranger->addr = exchange->member_at;
+    exchange->member = stranger;
+    exchange->member_is_stranger = true;
+    return CG_OK;
+}
+
 /* A target URI is the group's own, whatever its segments are called, or names one member by its address. */
 static int find_followed(struct cg_exchange *exchange) {
     struct cg_slice uri = exchange->request.path;
@@ -166,7 +190,7 @@ static int find_followed(struct cg_exchange *exchange) {
     if (!is_member || is_listener_of_ours(exchange, &followed.at)) return cg_route_refuse(&exchange->problem);
     exchange->member = followed.member;
     exchange->member_at = followed.at;
-    return CG_OK;
+    return followed.member != NULL ? CG_OK : take_stranger(exchange);
 }
 
 static int find_named(struct cg_exchange *exchange) {
@@ -295,6 +319,7 @@ static enum cg_verdict step_look(struct cg_exchange *exchange) {
         .rest = exchange->rest,
         .member = exchange->member,
         .at = exchange->member_at,
+        .is_stranger = exchange->member_is_stranger,
         .timeout_us = timeout_us,
         .expects_answers = timeout_us > 0 && (exchange->member != NULL || !suppresses_all(request)),
         .origin = exchange->ticket,

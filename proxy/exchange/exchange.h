@@ -7,6 +7,7 @@
 
 #include "exchange/gateway.h"
 #include "model/budget.h"
+#include "model/heard.h"
 #include "reply/sink.h"
 #include "rounds/round.h"
 
@@ -31,6 +32,7 @@ struct cg_exchange {
     const struct cg_mapping *mapping;
     struct cg_slice rest;           /* of the path, behind the mapping's */
     const struct cg_member *member; /* that the path names; NULL: none, the mapping's groups are meant */
+    bool member_is_stranger;        /* nobody has configured or verified it: it has answered, that is all */
     struct cg_addr member_at;       /* where, if a target URI has named it; family NONE: wherever it is known to be */
     struct cg_usage *usage;
     struct cg_waiter waiter;
@@ -60,6 +62,7 @@ struct cg_gateway {
     struct cg_budgets budgets;
     struct cg_quota quota;
     struct cg_stats_table stats;
+    struct cg_heards heards;
     struct cg_totals totals;
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */
     uint64_t purge_us;     /* when to forget what is no longer needed, the next time */

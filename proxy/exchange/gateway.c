@@ -31,7 +31,9 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_slots_init(&gateway->exchanges);
     cg_engine_init(&gateway->engine, config, port, &gateway->totals);
     gateway->engine.left = on_left;
-    gateway->rounds = (struct cg_rounds){.engine = &gateway->engine, .quota = &gateway->quota};
+    gateway->rounds =
+        (struct cg_rounds){.engine = &gateway->engine, .quota = &gateway->quota, .heards = &gateway->heards};
+    config->heards = &gateway->heards;
     take_limits(gateway);
     return gateway;
 }
@@ -50,8 +52,10 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     cg_engine_clear_timer(&gateway->engine, &gateway->purge);
     cg_engine_fini(&gateway->engine);
     cg_budgets_fini(&gateway->budgets);
+    cg_heard_fini(&gateway->heards);
     cg_stats_fini(&gateway->stats);
     cg_slots_fini(&gateway->exchanges);
+    gateway->config->heards = NULL;
     cg_config_unref(gateway->config);
     free(gateway);
 }
@@ -59,6 +63,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
     struct cg_config *old = gateway->config;
     gateway->config = cg_config_ref(config);
+    config->heards = &gateway->heards;
     cg_config_unref(old);
     cg_engine_adopt(&gateway->engine, config);
     take_limits(gateway);
@@ -144,6 +149,7 @@ void cg_gateway_use_config(struct cg_gateway *gateway, struct cg_ticket ticket, 
     struct cg_exchange *exchange = fresh_exchange_of(gateway, ticket);
     struct cg_config *former = exchange->config;
     exchange->config = cg_config_ref(config);
+    config->heards = &gateway->heards;
     cg_config_unref(former);
 }
 
@@ -211,8 +217,9 @@ void cg_gateway_calm(struct cg_exchange *exchange) {
 static void go_on_purging(struct cg_gateway *gateway) {
     size_t rows = PURGE_ROWS;
     uint64_t now_us = cg_engine_now(&gateway->engine);
-    bool more =
-        cg_engine_purge(&gateway->engine, &rows) || rows == 0 || cg_budgets_purge(&gateway->budgets, now_us, &rows);
+    bool more = cg_engine_purge(&gateway->engine, &rows) || rows == 0 ||
+                cg_budgets_purge(&gateway->budgets, now_us, &rows) || rows == 0 ||
+                cg_heard_purge(&gateway->heards, now_us, &rows);
     if (more) cg_engine_set_timer(&gateway->engine, &gateway->purge, now_us + PURGE_PAUSE_US);
 }
 

@@ -13,8 +13,9 @@
 #include "wire/uri.h"
 #include "castgate/plugin.h"
 
-struct cg_stats;
+struct cg_heards;
 struct cg_protector;
+struct cg_stats;
 
 #define CG_NAME_MAX 64 /* names of things: [a-z0-9][a-z0-9._-]{0,63} */
 
@@ -275,8 +276,9 @@ struct cg_config {
     struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
     size_t longest_group;                               /* bytes */
     struct cg_follows follows;
-    struct cg_reliances reliances; /* what mappings need to send */
-    struct cg_hosts hosts;         /* of all mappings' members */
+    const struct cg_heards *heards; /* who was heard lately: the gateway's that took the snapshot in; NULL: nobody */
+    struct cg_reliances reliances;  /* what mappings need to send */
+    struct cg_hosts hosts;          /* of all mappings' members */
 };
 
 /* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when

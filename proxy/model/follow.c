@@ -6,6 +6,9 @@
 #include "base/text.h"
 #include "model/access.h"
 #include "model/forward.h"
+#include "model/heard.h"
+#include "model/mapping.h"
+#include "model/who.h"
 
 #include <string.h>
 
@@ -180,12 +183,39 @@ static void consider_members(struct search *search) {
     }
 }
 
+/* Who was heard */
+
+/* What is verified is somebody's whom the settings still know; elsewhere there is the address alone. */
+static bool is_still_known(const struct cg_mapping *mapping, const struct cg_heard *heard) {
+    struct cg_slice identity = cg_slice_of(heard->identity, heard->identity_len);
+    if (mapping->security != CG_SECURITY_GROUP) return identity.len == 0;
+    return identity.len > 0 && cg_who_of_identity(mapping, identity) != NULL;
+}
+
+static bool was_heard(const struct cg_mapping *mapping, const struct cg_heard *heard, const struct place *place) {
+    bool is_its_zone = place->addr.scope == 0 || place->addr.scope == heard->scope;
+    return cg_follow_is_open(mapping) && is_its_zone && is_still_known(mapping, heard);
+}
+
+static const struct cg_heard *first_heard(const struct cg_config *config, const struct place *place) {
+    return config->heards == NULL ? NULL : cg_heard_at(config->heards, &place->addr);
+}
+
+static void consider_heard(struct search *search) {
+    const struct cg_heard *heard = first_heard(search->config, &search->place);
+    for (; heard != NULL && search->left > 0; heard = heard->here) {
+        const struct cg_mapping *mapping = cg_mapping_by_name(search->config, cg_heard_mapping(heard));
+        if (mapping != NULL && was_heard(mapping, heard, &search->place)) consider(search, mapping);
+    }
+}
+
 const struct cg_mapping *cg_follow_find(const struct cg_config *config, const struct cg_request *request,
                                         struct cg_slice *rest) {
     struct search search = {.config = config, .request = request, .left = CG_FOLLOW_MAPPINGS};
     if (!read_place(request->path, &search.place)) return NULL;
     *rest = search.place.path;
     consider_members(&search);
+    if (search.taking == NULL) consider_heard(&search);
     return search.taking != NULL ? search.taking : search.known;
 }
 
@@ -200,12 +230,24 @@ static const struct cg_member *member_at(const struct cg_config *config, const s
     return NULL;
 }
 
+static bool find_heard(const struct cg_config *config, const struct cg_mapping *mapping, const struct place *place,
+                       struct cg_followed *followed) {
+    const struct cg_heard *heard = first_heard(config, place);
+    while (heard != NULL && strcmp(cg_heard_mapping(heard), mapping->name) != 0) heard = heard->here;
+    if (heard == NULL || !was_heard(mapping, heard, place)) return false;
+    struct cg_slice identity = cg_slice_of(heard->identity, heard->identity_len);
+    followed->member = identity.len == 0 ? NULL : cg_who_of_identity(mapping, identity);
+    followed->at = place->addr;
+    followed->at.scope = heard->scope;
+    return true;
+}
+
 bool cg_follow_member(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_slice uri,
                       struct cg_followed *followed) {
     struct place place;
     if (!read_place(uri, &place)) return false;
     followed->member = member_at(config, mapping, &place);
-    if (followed->member == NULL) return false;
+    if (followed->member == NULL) return find_heard(config, mapping, &place, followed);
     followed->at = followed->member->addr;
     if (followed->at.scope == 0) followed->at.scope = place.addr.scope;
     return true;

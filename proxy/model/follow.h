@@ -19,17 +19,18 @@ bool cg_follow_is_open(const struct cg_mapping *mapping);
 bool cg_follow_is_meant(struct cg_slice uri);
 
 /* The mapping of which the request's target URI names a member: the first, in the settings' order, that takes this
- * request of this client; else the first that the client may know of, which then says what is wrong. NULL: none, or
+ * request of this client, of those where it is configured, or else where it was heard (model/heard.h); else the first
+ * that the client may know of, which then says what is wrong. NULL: none, or
  * none of the first CG_FOLLOW_MAPPINGS. *rest: the URI's path. */
 const struct cg_mapping *cg_follow_find(const struct cg_config *config, const struct cg_request *request,
                                         struct cg_slice *rest);
 
 struct cg_followed {
-    const struct cg_member *member;
+    const struct cg_member *member; /* configured there, or verified to be there; NULL: somebody who has answered */
     struct cg_addr at; /* where it is asked; a zone that nobody has said is the link of the mapping's target */
 };
 
-/* Whom of the mapping's members the URI names. False: none. */
+/* Whom of the mapping's members the URI names. False: nobody that is configured there, or has answered lately. */
 bool cg_follow_member(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_slice uri,
                       struct cg_followed *followed);
 

@@ -14,6 +14,7 @@ struct cg_wish {
     const struct cg_member *member; /* asked alone, by unicast; NULL: the groups are */
     struct cg_addr at;   /* where it is asked, where the client has said that: then path and query are the member's own.
                             Family NONE: wherever it is known to be */
+    bool is_stranger;    /* nobody has configured or verified it: only its address is known */
     uint64_t timeout_us; /* how long to collect */
     bool expects_answers; /* the client waits for answers, and does not suppress all of them */
     struct cg_ticket origin;

@@ -150,6 +150,7 @@ bool cg_reading_answer(struct cg_reading *reading, size_t index, struct castgate
 }
 
 static bool has_answered(const struct cg_view *view, const struct cg_member *member) {
+    if (view->member != NULL) return view->summary.answered > 0; /* it may be in no list */
     return view->answered != NULL && cg_member_set_has(view->answered, member);
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "legs/forwardable.h"
+#include "rounds/remember.h"
 #include "rounds/wake.h"
 
 #include <stdlib.h>
@@ -113,6 +114,7 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
     count(round, result);
     tell(round, result, held, arrival);
+    if (held != NULL) cg_round_remember(round, held->answer.member, arrival);
     cg_round_hurry(round);
     return result;
 }

@@ -64,15 +64,22 @@ static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struc
     retry_under_other_keys(engine, leg);
 }
 
+void cg_round_say_unproven(const struct cg_round *round, struct cg_problem *problem) {
+    cg_problem_set(problem, CG_E_NO_ANSWER,
+                   "nobody at %s has answered a ping, which comes first where no setting names an address and nothing "
+                   "verifies it",
+                   round->only->name);
+}
+
 /* Where nobody else is asked, a request that did not go out is the round's end; among others it is one silent member
  * more. */
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     struct cg_round *round = round_of(leg);
+    bool is_unproven = problem == NULL && round->only_is_stranger && !round->asked;
     (void)engine;
-    if (round->only != NULL && problem != NULL) {
-        round->problem = *problem;
-        cg_round_wake_all(round);
-    }
+    if (round->only != NULL && problem != NULL) round->problem = *problem;
+    if (is_unproven) cg_round_say_unproven(round, &round->problem);
+    if (round->only != NULL && round->problem.err < 0) cg_round_wake_all(round);
     forget(round, cg_ask_of(leg));
 }
 
@@ -116,7 +123,9 @@ static void ask_member(struct cg_round *round, const struct cg_member *member, c
     struct cg_part *part = &round->parts[0];
     struct cg_addr to = with_zone(engine, at, part->target);
     struct cg_ask *ask = new_ask(part, &to, member->identity, problem);
-    if (ask != NULL) cg_ask_go(engine, ask);
+    if (ask == NULL) return;
+    ask->turn.is_stranger = round->only_is_stranger;
+    cg_ask_go(engine, ask);
 }
 
 static void only_due(struct cg_engine *engine, struct cg_timer *timer) {

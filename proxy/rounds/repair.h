@@ -17,5 +17,7 @@ void cg_repair_plan_only(struct cg_round *round);
  * who challenges again may have acted on the second request. */
 void cg_repair_retry(struct cg_part *part, const struct cg_arrival *challenge);
 void cg_repair_end(struct cg_round *round);
+/* Of an only member that is a stranger: nobody has proven to be there, so it was not asked. CG_E_NO_ANSWER. */
+void cg_round_say_unproven(const struct cg_round *round, struct cg_problem *problem);
 
 #endif

@@ -122,6 +122,7 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->mapping = wish->mapping;
     round->method = wish->request->method;
     round->only = only_member(wish);
+    round->only_is_stranger = wish->is_stranger;
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
     round->feed = (struct cg_feed){.arena = &round->arena, .copied_max = wish->config->limits.stream_queue};
     cg_buf_init(&round->shape, 0);
@@ -273,9 +274,13 @@ static void close_if_over(struct cg_round *round) {
 }
 
 /* The only member was never asked, so nobody may say that it was silent. */
-static void miss_turn(enum cg_waiter_patience patience, struct cg_problem *problem) {
+static void miss_turn(const struct cg_round *round, enum cg_waiter_patience patience, struct cg_problem *problem) {
     if (patience == CG_WAITER_HURRIED) {
         cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
+        return;
+    }
+    if (round->only_is_stranger) {
+        cg_round_say_unproven(round, problem);
         return;
     }
     problem->retry_after = 1;
@@ -308,7 +313,7 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     *again_us = end_of(waiter);
     bool is_early = cg_round_engine(round)->now_us < *again_us;
     if (is_early && patience == CG_WAITER_PATIENT) return true;
-    if (round->only != NULL && !round->asked) miss_turn(patience, problem);
+    if (round->only != NULL && !round->asked) miss_turn(round, patience, problem);
     *ended_by = is_early || round->tally.limited ? "limit" : "deadline";
     return false;
 }

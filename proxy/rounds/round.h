@@ -87,6 +87,7 @@ struct cg_round {
     /* Asked by unicast, nothing is cast: the client named it, or it is the only one (R6). NULL: the groups are. */
     const struct cg_member *only;
     struct cg_addr only_at; /* where it is asked */
+    bool only_is_stranger;  /* neither configured nor verified: somebody is to prove first to be there */
     struct cg_part *parts;  /* one a target */
     size_t part_count;
     struct cg_buf shape;
@@ -125,10 +126,11 @@ static inline struct cg_leg_order cg_part_order(struct cg_part *part) {
 /* All rounds of a gateway. */
 struct cg_rounds {
     struct cg_engine *engine;
-    struct cg_quota *quota;  /* of memory, shared; outlives the rounds */
-    struct cg_round *open;   /* uthash head */
-    struct cg_round *all;    /* utlist */
-    struct cg_round *unseen; /* of them, the first that has not heard of a group that was left; NULL: all have */
+    struct cg_quota *quota;   /* of memory, shared; outlives the rounds */
+    struct cg_heards *heards; /* of the gateway: who has answered */
+    struct cg_round *open;    /* uthash head */
+    struct cg_round *all;     /* utlist */
+    struct cg_round *unseen;  /* of them, the first that has not heard of a group that was left; NULL: all have */
 };
 
 static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }

@@ -20,6 +20,7 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
 void cg_tally_expect_one(struct cg_tally *tally) {
     tally->finish = (struct cg_finish){.rule = CG_FINISH_ALL};
     tally->expected = 1;
+    tally->expects_one = true;
 }
 
 void cg_tally_fini(struct cg_tally *tally) { cg_lookup_fini(&tally->by_who); }
@@ -33,6 +34,7 @@ static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
 uint32_t cg_tally_missing(const struct cg_tally *tally) { return tally->expected - tally->seen_count; }
 
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
+    if (tally->expects_one) return tally->seen_count > 0;
     return cg_member_set_has(tally->seen, member);
 }
 
@@ -134,6 +136,7 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     if (!cg_lookup_add(&tally->by_who, who->hash, entry)) return cg_tally_drop_for_memory(tally, arrival);
     give_place_back(tally, find_awaited(tally, who)); /* it has one now */
     mark_seen(tally, entry->answer.member);
+    if (tally->expects_one) tally->seen_count = 1;
     entry->answer.number = ++tally->numbered;
     tally->answered++;
     if (is_failure(entry->answer.code)) tally->failed++;

@@ -59,6 +59,7 @@ struct cg_tally {
     uint32_t answered, failed, duplicates, late, rejected;
     uint64_t arrivals; /* so far: their order */
     bool limited;      /* an answer was dropped because of a limit */
+    bool expects_one;  /* whoever answers is the one that was asked, and may be in no list */
     /* An answer that is held is about to be another one. */
     void (*replacing)(struct cg_tally *tally, struct cg_held_answer *held);
 };

@@ -201,6 +201,151 @@ static void large_answers_are_put_together(void **state) {
     client_gets("alice", "127.1.0.1 by unicast 2.05 0123456789abcdefghij", "all");
 }
 
+/* Members that nobody has configured: */
+
+#define NOBODY_KNOWN "'forward':true"
+
+static void somebody_answers(const char *member) {
+    client_asks("bob", "GET /lamps");
+    group_hears("NON GET /base");
+    member_answers(member, "2.05 on");
+    char line[64];
+    snprintf(line, sizeof line, "%s 2.05 on", member);
+    time_passes(2);
+    client_gets("bob", line, "deadline");
+}
+
+static void who_has_answered_may_be_asked_again(void **state) {
+    (void)state;
+    gateway_serves("/lamps", NOBODY_KNOWN);
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    client_gets("alice", "problem forbidden");
+    somebody_answers("127.1.0.9");
+    client_asks("alice", "PUT coap://127.1.0.9/x dim");
+    member_hears("127.1.0.9", "CON"); /* whoever is there must answer a ping first */
+    nothing_is_sent();
+    member_answers("127.1.0.9", "RST");
+    member_hears("127.1.0.9", "CON PUT /x dim");
+    member_answers("127.1.0.9", "2.04");
+    client_gets("alice", "127.1.0.9 by unicast 2.04", "all");
+    client_asks("alice", "GET coap://127.1.0.9/x"); /* and is known then */
+    member_hears("127.1.0.9", "CON GET /x");
+    member_answers("127.1.0.9", "2.05 dim");
+    client_gets("alice", "127.1.0.9 by unicast 2.05 dim", "all");
+}
+
+/* From there somebody else has answered, or nobody. */
+static void a_made_up_address_gets_pings_and_nothing_else(void **state) {
+    (void)state;
+    gateway_serves("/lamps", NOBODY_KNOWN);
+    somebody_answers("127.1.0.9");
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    for (int i = 0; i < 3; i++) {
+        time_passes(i == 0 ? 0 : 2 << (i - 1));
+        member_hears("127.1.0.9", "CON");
+    }
+    client_gets_nothing("alice");
+    time_passes(8);
+    client_gets("alice", "problem no-answer");
+    client_asks("alice", "GET coap://127.1.0.9/x timeout:1");
+    member_hears("127.1.0.9", "CON");
+    time_passes(2);
+    member_hears("127.1.0.9", "CON");
+    client_gets("alice", "problem no-answer");
+    time_passes(10); /* nobody waits any longer */
+}
+
+static void nobody_off_the_link_is_asked(void **state) {
+    (void)state;
+    gateway_serves("/lamps", NOBODY_KNOWN);
+    somebody_answers("203.0.113.9");
+    client_asks("alice", "GET coap://203.0.113.9/x");
+    client_gets("alice", "problem forbidden");
+}
+
+static void but_in_a_range_of_the_settings(void **state) {
+    (void)state;
+    gateway_has("'group':{'prefixes':['203.0.113.0/24']}");
+    gateway_serves("/lamps", NOBODY_KNOWN);
+    somebody_answers("203.0.113.9");
+    client_asks("alice", "GET coap://203.0.113.9/x");
+    member_hears("203.0.113.9", "CON");
+    member_answers("203.0.113.9", "RST");
+    member_hears("203.0.113.9", "CON GET /x");
+    member_answers("203.0.113.9", "2.05 on");
+    client_gets("alice", "203.0.113.9 by unicast 2.05 on", "all");
+}
+
+static void it_is_remembered_for_five_minutes(void **state) {
+    (void)state;
+    gateway_serves("/lamps", NOBODY_KNOWN);
+    somebody_answers("127.1.0.9");
+    time_passes(297);
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    member_hears("127.1.0.9", "CON");
+    member_answers("127.1.0.9", "RST");
+    member_hears("127.1.0.9", "CON GET /x");
+    member_answers("127.1.0.9", "2.05 on");
+    client_gets("alice", "127.1.0.9 by unicast 2.05 on", "all");
+    time_passes(299); /* from that answer on */
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    member_hears("127.1.0.9", "CON"); /* nothing went there for long */
+    member_answers("127.1.0.9", "RST");
+    member_hears("127.1.0.9", "CON GET /x");
+    member_answers("127.1.0.9", "2.05 on");
+    client_gets("alice", "127.1.0.9 by unicast 2.05 on", "all");
+    time_passes(362);
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    client_gets("alice", "problem forbidden");
+}
+
+static void only_whom_an_open_mapping_has_heard(void **state) {
+    (void)state;
+    gateway_serves("/lamps", "'members':['127.1.0.1'],'finish':'deadline'");
+    gateway_serves("/open", "'group':'coap://224.0.1.188/','forward':true");
+    client_asks("bob", "GET /lamps");
+    group_hears("NON GET /base");
+    member_answers("127.1.0.9", "2.05 on");
+    time_passes(2);
+    client_gets("bob", "127.1.0.9 2.05 on", "missing 127.1.0.1", "deadline");
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    client_gets("alice", "problem forbidden");
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    client_gets("alice", "problem forbidden");
+}
+
+/* Devices answer from other ports than the one they listen at: who is configured is proven at that one alone. */
+static void another_port_of_a_member_is_a_stranger(void **state) {
+    (void)state;
+    gateway_serves("/lamps", "'forward':true,'members':['127.1.0.1','127.1.0.2']");
+    client_asks("bob", "GET /lamps");
+    group_hears("NON GET /base");
+    member_answers("127.1.0.1:6000", "2.05 on");
+    time_passes(2);
+    client_gets("bob", "127.1.0.1:6000 2.05 on", "missing 127.1.0.2", "deadline");
+    client_asks("alice", "GET coap://127.1.0.1:6000/x");
+    member_hears("127.1.0.1:6000", "CON");
+    member_answers("127.1.0.1:6000", "RST");
+    member_hears("127.1.0.1:6000", "CON GET /x");
+    member_answers("127.1.0.1:6000", "2.05 on");
+    client_gets("alice", "127.1.0.1:6000 by unicast 2.05 on", "all");
+}
+
+/* Whose mapping it is that has heard decides who may. */
+static void who_was_heard_is_its_mappings(void **state) {
+    (void)state;
+    gateway_serves("/lamps", "'forward':true,'clients':['bob']");
+    somebody_answers("127.1.0.9");
+    client_asks("alice", "GET coap://127.1.0.9/x");
+    client_gets("alice", "problem forbidden");
+    client_asks("bob", "GET coap://127.1.0.9/x");
+    member_hears("127.1.0.9", "CON");
+    member_answers("127.1.0.9", "RST");
+    member_hears("127.1.0.9", "CON GET /x");
+    member_answers("127.1.0.9", "2.05 on");
+    client_gets("bob", "127.1.0.9 by unicast 2.05 on", "all");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         scenario(a_member_is_asked_at_its_address),
@@ -216,6 +361,14 @@ int main(void) {
         scenario(a_link_local_member),
         scenario(it_is_sealed_for_that_member),
         scenario(large_answers_are_put_together),
+        scenario(who_has_answered_may_be_asked_again),
+        scenario(a_made_up_address_gets_pings_and_nothing_else),
+        scenario(nobody_off_the_link_is_asked),
+        scenario(but_in_a_range_of_the_settings),
+        scenario(it_is_remembered_for_five_minutes),
+        scenario(only_whom_an_open_mapping_has_heard),
+        scenario(another_port_of_a_member_is_a_stranger),
+        scenario(who_was_heard_is_its_mappings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
