@@ -105,8 +105,12 @@ enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return 
 bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->addr.port % 2 != 0; }
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
-const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config) {
-    return cg_coap_peer_is_secured(peer) ? cg_config_client_by_name(config, "dashboard") : NULL;
+int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
+                          struct cg_problem *problem) {
+    if (!cg_coap_peer_is_secured(peer)) return CG_OK;
+    request->client = cg_config_client_by_name(config, "dashboard");
+    request->proof = CG_PROOF_PSK;
+    return request->client != NULL ? CG_OK : cg_problem_set(problem, CG_E_UNAUTHORIZED, "nobody's key");
 }
 
 /* ---- The groups' side ---- */

@@ -181,22 +181,28 @@ static void fail_handshake(struct cg_dtls_session *session) {
 
 enum farewell { SAY_GOODBYE, SAY_NOTHING };
 
-static void end_session(struct cg_dtls_session *session, enum farewell farewell) {
+/* Whom the caller does not know, or no longer. */
+static void drop_session(struct cg_dtls_session *session, enum farewell farewell) {
     struct cg_dtls *dtls = session->dtls;
     HASH_DELETE(hh, dtls->sessions, session);
     cg_heap_remove(&dtls->deadlines, &session->deadline);
     unlist(session);
     dtls->figures.sessions--;
-    dtls->ops.closed(dtls->ctx, session);
     ERR_clear_error();
     if (farewell == SAY_GOODBYE && !session->is_broken && SSL_alloc_buffers(session->ssl)) SSL_shutdown(session->ssl);
     free_session(session);
+}
+
+static void end_session(struct cg_dtls_session *session, enum farewell farewell) {
+    session->dtls->ops.closed(session->dtls->ctx, session);
+    drop_session(session, farewell);
 }
 
 /* From inside a call that the caller makes on the session: it ends when the loop is back. */
 static void break_session(struct cg_dtls_session *session) {
     session->is_broken = true;
     cg_heap_set(&session->dtls->deadlines, &session->deadline, session->dtls->now_us);
+    be_busy(session->dtls); /* so that the caller asks when something is due */
 }
 
 /* ---- Clients ---- */
@@ -371,34 +377,47 @@ static void log_opened(const struct cg_dtls_session *session) {
     cg_log_end(&line);
 }
 
+static bool put_among_sessions(struct cg_dtls_session *session) {
+    struct cg_dtls *dtls = session->dtls;
+    memset(&session->hh, 0, sizeof session->hh); /* so that it can be seen to be in the other table */
+    if (!make_room(dtls) || !cg_dtls_client_take(&session->client, session->ssl)) return false;
+    HASH_ADD(hh, dtls->sessions, path.remote, KEY_LEN, session);
+    if (!CG_HASH_HAS(hh, session)) return false;
+    session->state = OPEN;
+    session->judged = dtls->generation;
+    session->heard_us = dtls->now_us;
+    list(session, is_of_client(session) ? &dtls->clients : &dtls->strangers);
+    dtls->figures.sessions++;
+    return true;
+}
+
 /* The session that the client had before goes without a word, which it could not read any more. */
-static void open_session(struct cg_dtls_session *session) {
+static bool make_session(struct cg_dtls_session *session) {
     struct cg_dtls *dtls = session->dtls;
     struct cg_dtls_session *former = find(dtls->sessions, &session->path);
+    if (former != NULL) end_session(former, SAY_NOTHING);
+    if (!put_among_sessions(session)) {
+        free_session(session);
+    } else if (!dtls->ops.opened(dtls->ctx, session)) {
+        drop_session(session, SAY_GOODBYE);
+    } else {
+        return true;
+    }
+    dtls->figures.failed++;
+    return false;
+}
+
+static void open_session(struct cg_dtls_session *session) {
+    struct cg_dtls *dtls = session->dtls;
     struct waiting *inbox = session->inbox;
     const struct cg_dtls_path path = session->path;
     session->inbox = NULL;
     forget_handshake(session);
-    if (former != NULL) end_session(former, SAY_NOTHING);
-    memset(&session->hh, 0, sizeof session->hh); /* so that it can be seen to be in the other table */
-    if (make_room(dtls) && cg_dtls_client_take(&session->client, session->ssl)) {
-        HASH_ADD(hh, dtls->sessions, path.remote, KEY_LEN, session);
+    if (make_session(session)) {
+        dtls->figures.opened++;
+        log_opened(session);
+        take_in_session(session, CG_SLICE_NONE);
     }
-    if (!CG_HASH_HAS(hh, session)) {
-        dtls->figures.failed++;
-        session->inbox = inbox;
-        free_session(session);
-        return;
-    }
-    session->state = OPEN;
-    session->judged = dtls->generation;
-    dtls->figures.sessions++;
-    dtls->figures.opened++;
-    list(session, is_of_client(session) ? &dtls->clients : &dtls->strangers);
-    session->heard_us = dtls->now_us;
-    log_opened(session);
-    dtls->ops.opened(dtls->ctx, session);
-    take_in_session(session, CG_SLICE_NONE);
     replay_inbox(dtls, &path, inbox);
 }
 

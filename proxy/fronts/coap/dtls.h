@@ -27,8 +27,8 @@ struct cg_dtls_ops {
     int (*emit)(void *ctx, const struct cg_dtls_path *path, struct cg_slice datagram);
     /* There is work for cg_dtls_turn. Told once for each time that there was none before. */
     void (*busy)(void *ctx);
-    /* A handshake is done. */
-    void (*opened)(void *ctx, struct cg_dtls_session *session);
+    /* A handshake is done. False: no memory, and it is closed without a word to the caller. */
+    bool (*opened)(void *ctx, struct cg_dtls_session *session);
     /* One message, borrowed. The session may be sent on, and not ended, in it. */
     void (*received)(void *ctx, struct cg_dtls_session *session, struct cg_slice message);
     /* Who uses it: it is not to make room for others. */
@@ -82,7 +82,7 @@ int cg_dtls_send(struct cg_dtls_session *session, struct cg_slice message) CG_MU
 size_t cg_dtls_room(const struct cg_dtls_session *session); /* bytes of a message */
 const struct cg_dtls_path *cg_dtls_session_path(const struct cg_dtls_session *session);
 void **cg_dtls_session_place(struct cg_dtls_session *session); /* the caller's; NULL at first */
-/* As cg_coap_peer_identify. */
+/* As cg_coap_peer_identify (peer.h). */
 int cg_dtls_session_identify(const struct cg_dtls_session *session, const struct cg_config *config,
                              struct cg_request *request, struct cg_problem *problem) CG_MUST_CHECK;
 

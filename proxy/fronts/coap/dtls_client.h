@@ -33,7 +33,7 @@ void cg_dtls_client_on_chain(struct cg_dtls_client *client, X509_STORE_CTX *chai
 bool cg_dtls_client_take(struct cg_dtls_client *client, const SSL *ssl);
 void cg_dtls_client_fini(struct cg_dtls_client *client);
 
-/* As cg_coap_peer_identify. */
+/* As cg_coap_peer_identify (peer.h). */
 int cg_dtls_client_identify(const struct cg_dtls_client *client, const struct cg_config *config,
                             struct cg_request *request, struct cg_problem *problem) CG_MUST_CHECK;
 

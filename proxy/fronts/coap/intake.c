@@ -19,11 +19,6 @@ static void take_sender(const struct cg_coap_peer *peer, struct cg_request *requ
     request->may_be_anonymous = !request->is_remote || listen->insecure;
 }
 
-static void identify(const struct cg_coap_peer *peer, struct cg_request *request, const struct cg_config *config) {
-    request->client = cg_coap_peer_client(peer, config);
-    if (request->client != NULL) request->proof = CG_PROOF_CERTIFICATE;
-}
-
 /* Where the forward proxy is for no group at all it does not matter who asks: 5.01 for groups (RFC 10020 §3.5.1), 5.05
  * for single hosts (RFC 7252 §5.10.2). A host's name may be a group's. */
 static int check_forwarding(const struct cg_from_coap *from) {
@@ -61,8 +56,8 @@ int cg_coap_intake(const struct cg_from_coap *from, const struct cg_coap_peer *p
     take_sender(peer, from->request);
     int err = cg_from_coap_head(from, extras);
     if (err == CG_OK) err = check_forwarding(from);
+    if (err == CG_OK) err = cg_coap_peer_identify(peer, from->config, from->request, from->problem);
     if (err < 0) return err;
-    identify(peer, from->request, from->config);
     err = convert_rest(from, extras);
     return err == CG_OK && extras->has_block1 ? check_access(from) : err; /* nobody else's blocks are kept */
 }

@@ -459,9 +459,10 @@ enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return 
 bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->path.transport->ops->is_secured; }
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
-const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config) {
+int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
+                          struct cg_problem *problem) {
     const struct cg_coap_transport_ops *ops = peer->path.transport->ops;
-    return ops->client == NULL ? NULL : ops->client(&peer->path, config);
+    return ops->identify == NULL ? CG_OK : ops->identify(&peer->path, config, request, problem);
 }
 
 /* ---- All of it ---- */

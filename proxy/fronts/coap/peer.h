@@ -7,7 +7,7 @@
 #ifndef CG_FRONTS_COAP_PEER_H
 #define CG_FRONTS_COAP_PEER_H
 
-#include "model/config.h"
+#include "model/request.h"
 #include "wire/msg.h"
 
 #define CG_COAP_TOKEN_MAX 64 /* bytes (RFC 8974); longer ones are refused with 4.00 */
@@ -73,8 +73,11 @@ enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer);
 void cg_coap_peer_prove(struct cg_coap_peer *peer);
 /* The largest datagram that goes to it as a whole, header and token included. */
 size_t cg_coap_peer_room(const struct cg_coap_peer *peer);
-/* Whom its session has authenticated, in these settings; NULL: nobody (plain UDP, or no client of theirs any more). */
-const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config);
+/* Whom its session has authenticated, in these settings: fills in the request's `client` and `proof`, which stay as
+ * they are where it has shown nothing (over UDP, too). CG_E_UNAUTHORIZED with *problem: what it has shown is no
+ * client's, or not any more. */
+int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
+                          struct cg_problem *problem) CG_MUST_CHECK;
 bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer); /* DTLS: its scheme is coaps */
 /* Where the front keeps what belongs to this peer (its live tokens); NULL at first. */
 void **cg_coap_peer_place(struct cg_coap_peer *peer);

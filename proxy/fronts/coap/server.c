@@ -7,17 +7,21 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "fronts/coap/dtls_transport.h"
 #include "fronts/coap/message.h"
 #include "fronts/coap/udp.h"
 
 struct listener {
     struct cg_listen listen; /* with the port that it has */
-    struct cg_coap_udp *udp; /* NULL: it is not open */
+    struct cg_coap_udp *udp; /* NULL: it is not open, or DTLS */
+    bool is_open;
 };
 
 struct cg_coap_server {
     struct cg_coap_messages *messages;
     struct cg_coap_inbox *inbox;
+    struct cg_coap_dtls *dtls; /* of all coaps listeners; NULL: there are none */
+    struct cg_config *config;  /* while it is opened */
     struct listener *listeners;
     size_t listener_count;
     uv_loop_t *uv;
@@ -55,14 +59,30 @@ static const struct cg_coap_host host = {.now_us = tell_now, .random = make_rand
 
 /* ---- Listeners ---- */
 
-static int open_listener(struct cg_coap_server *server, struct listener *listener, const struct cg_coap_listen *coap,
-                         struct cg_problem *problem) {
-    listener->listen = coap->listen;
-    if (coap->scheme != CG_SCHEME_COAP) return CG_OK;
+static int open_udp(struct cg_coap_server *server, struct listener *listener, struct cg_problem *problem) {
     listener->udp = cg_coap_udp_open(server->uv, server->inbox, &listener->listen, server->messages, problem);
     if (listener->udp == NULL) return problem->err;
     server->open_handles++;
     return CG_OK;
+}
+
+static int open_dtls(struct cg_coap_server *server, struct listener *listener, struct cg_problem *problem) {
+    if (server->dtls == NULL) {
+        server->dtls = cg_coap_dtls_open(server->uv, server->inbox, server->config, server->messages, problem);
+        if (server->dtls == NULL) return problem->err;
+        server->open_handles++;
+    }
+    return cg_coap_dtls_listen(server->dtls, &listener->listen, problem);
+}
+
+static int open_listener(struct cg_coap_server *server, struct listener *listener, const struct cg_coap_listen *coap,
+                         struct cg_problem *problem) {
+    listener->listen = coap->listen;
+    if (!cg_coap_is_served(coap)) return CG_OK;
+    int err =
+        coap->scheme == CG_SCHEME_COAPS ? open_dtls(server, listener, problem) : open_udp(server, listener, problem);
+    listener->is_open = err == CG_OK;
+    return err;
 }
 
 /* Nobody asked for the default: a gateway for HTTP alone must start beside any CoAP server. */
@@ -104,17 +124,18 @@ static void on_handle_closed(void *ctx) {
 
 static void on_timer_closed(uv_handle_t *handle) { on_handle_closed(handle->data); }
 
-static int open_all(struct cg_coap_server *server, const struct cg_config *config, const struct cg_coap_peer_ops *ops,
+static int open_all(struct cg_coap_server *server, struct cg_config *config, const struct cg_coap_peer_ops *ops,
                     void *ctx, struct cg_problem *problem) {
     const struct cg_coap_messages_options options = {.ops = ops, .ctx = ctx, .host = &host, .host_ctx = server};
     server->messages = cg_coap_messages_new(&options);
     server->inbox = cg_coap_inbox_new();
     if (server->messages == NULL || server->inbox == NULL) return cg_problem_no_memory(problem);
+    server->config = config;
     return open_listeners(server, &config->coap, problem);
 }
 
-struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, const struct cg_config *config,
-                                           const struct cg_coap_peer_ops *ops, void *ctx, struct cg_problem *problem) {
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config, const struct cg_coap_peer_ops *ops,
+                                           void *ctx, struct cg_problem *problem) {
     struct cg_coap_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
         cg_problem_no_memory(problem);
@@ -133,6 +154,7 @@ void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void 
     if (server == NULL) return;
     server->on_closed = on_closed;
     server->on_closed_ctx = ctx;
+    if (server->dtls != NULL) cg_coap_dtls_close(server->dtls, on_handle_closed, server);
     cg_coap_messages_free(server->messages);
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i].udp != NULL) cg_coap_udp_close(server->listeners[i].udp, on_handle_closed, server);
@@ -142,7 +164,11 @@ void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void 
 
 const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *server, size_t index) {
     CG_CHECK(index < server->listener_count);
-    return server->listeners[index].udp == NULL ? NULL : &server->listeners[index].listen;
+    return !server->listeners[index].is_open ? NULL : &server->listeners[index].listen;
+}
+
+int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *config, struct cg_problem *problem) {
+    return server->dtls == NULL ? CG_OK : cg_coap_dtls_reload(server->dtls, config, problem);
 }
 
 /* ---- Figures ---- */
@@ -150,6 +176,27 @@ const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *serve
 static void put_figure(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {
     cg_buf_printf(to, "# HELP castgate_coap_%s %s\n# TYPE castgate_coap_%s %s\ncastgate_coap_%s %llu\n", name, help,
                   name, type, name, (unsigned long long)value);
+}
+
+static void put_dtls_figures(const struct cg_dtls_figures *figures, struct cg_buf *to) {
+    /* clang-format off */
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } all[] = {
+        {"dtls_hellos_total", "ClientHello messages of DTLS.", figures->hellos},
+        {"dtls_challenged_total", "Those that were answered by a cookie.", figures->challenged},
+        {"dtls_refused_total", "Those with a good cookie, at a time of too many handshakes.", figures->refused},
+        {"dtls_opened_total", "DTLS handshakes that were done.", figures->opened},
+        {"dtls_failed_total", "DTLS handshakes that failed, or were not done in time.", figures->failed},
+        {"dtls_strays_total", "Datagrams to coaps listeners that belong to no session.", figures->strays},
+        {"dtls_ignored_total", "Datagrams to DTLS sessions with nothing good or new in them.", figures->ignored},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
+    put_figure(to, "dtls_sessions", "gauge", "DTLS sessions.", figures->sessions);
+    put_figure(to, "dtls_handshakes", "gauge", "DTLS handshakes in progress.", figures->handshakes);
 }
 
 void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *to) {
@@ -178,4 +225,5 @@ void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
     put_figure(to, "peers", "gauge", "CoAP clients' addresses that are remembered.", cg_coap_messages_peers(messages));
+    if (server->dtls != NULL) put_dtls_figures(cg_coap_dtls_figures(server->dtls), to);
 }

@@ -12,8 +12,12 @@ struct cg_coap_server;
 
 /* Listens as `config` says (coap.listen). What nobody wrote and cannot be had is only warned of. NULL: *problem says
  * why. */
-struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, const struct cg_config *config,
-                                           const struct cg_coap_peer_ops *ops, void *ctx, struct cg_problem *problem);
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config, const struct cg_coap_peer_ops *ops,
+                                           void *ctx, struct cg_problem *problem);
+/* Takes up settings that have changed, and reads certificates again; the listeners stay. Where a file is no good, what
+ * was in use stays. */
+int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *config,
+                          struct cg_problem *problem) CG_MUST_CHECK;
 /* Every peer is `gone`, then on_closed (may be NULL). NULL is fine, on_closed is then not called. */
 void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void *ctx), void *ctx);
 

@@ -22,8 +22,9 @@ struct cg_coap_transport_ops {
      * ends a session before it returns. */
     int (*send)(const struct cg_coap_path *path, struct cg_slice datagram);
     size_t (*room)(const struct cg_coap_path *path); /* bytes that go as one datagram; NULL: CG_COAP_DATAGRAM_ROOM */
-    /* Whom the session has authenticated, as in cg_coap_peer_client; NULL: nobody ever. */
-    const struct cg_client *(*client)(const struct cg_coap_path *path, const struct cg_config *config);
+    /* As cg_coap_peer_identify; NULL: nobody is ever known. */
+    int (*identify)(const struct cg_coap_path *path, const struct cg_config *config, struct cg_request *request,
+                    struct cg_problem *problem);
 };
 
 /* One of a listener's; embedded in the transport's own. */

@@ -57,8 +57,12 @@ void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->proof = CG_COAP_PROVE
 bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->is_secured; }
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
-const struct cg_client *cg_coap_peer_client(const struct cg_coap_peer *peer, const struct cg_config *config) {
-    return peer->client == NULL ? NULL : cg_config_client_by_name(config, peer->client);
+int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
+                          struct cg_problem *problem) {
+    if (peer->client == NULL) return CG_OK;
+    request->client = cg_config_client_by_name(config, peer->client);
+    request->proof = CG_PROOF_PSK;
+    return request->client != NULL ? CG_OK : cg_problem_set(problem, CG_E_UNAUTHORIZED, "nobody's key");
 }
 
 /* ---- What clients do ---- */

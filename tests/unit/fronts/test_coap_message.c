@@ -90,7 +90,10 @@ static void the_front_sees_what_came(void **state) {
     assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
     assert_false(cg_coap_peer_is_secured(link->peer));
     assert_null(*cg_coap_peer_place(link->peer));
-    assert_null(cg_coap_peer_client(link->peer, NULL));
+    struct cg_request request = {0};
+    struct cg_problem problem = {0};
+    assert_int_equal(cg_coap_peer_identify(link->peer, NULL, &request, &problem), CG_OK);
+    assert_null(request.client);
     cg_coap_peer_release(link->peer);
 }
 

@@ -154,10 +154,11 @@ static void on_busy(void *ctx) {
     world->busy_told++;
 }
 
-static void on_opened(void *ctx, struct cg_dtls_session *session) {
+static bool on_opened(void *ctx, struct cg_dtls_session *session) {
     struct fake_dtls *world = ctx;
     world->session = session;
     world->opened++;
+    return true;
 }
 
 static void on_received(void *ctx, struct cg_dtls_session *session, struct cg_slice message) {
