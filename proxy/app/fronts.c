@@ -51,6 +51,7 @@ static const struct cg_listen *coap_listen(const void *front, size_t index) {
     return cg_front_coap_listen(front, index);
 }
 
+static int reload_coap(void *front, struct cg_problem *problem) { return cg_front_coap_reload(front, problem); }
 static bool coap_is_idle(const void *front) { return cg_front_coap_running(front) == 0; }
 static void coap_metrics(const void *front, struct cg_buf *to) { cg_front_coap_metrics(front, to); }
 static void close_coap(void *front) { cg_front_coap_close(front, NULL, NULL); }
@@ -88,7 +89,7 @@ static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
 /* clang-format off */
 static const struct front fronts[] = {
     {"http", open_http, http_listeners, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
-    {"coap", open_coap, coap_listeners, coap_listen, NULL, NULL, coap_is_idle, coap_metrics, close_coap},
+    {"coap", open_coap, coap_listeners, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
     {"admin", open_admin, admin_listeners, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
 };
 /* clang-format on */

@@ -12,6 +12,7 @@
 struct cg_front_coap {
     struct cg_coap_server *server;
     struct cg_coap_desk *desk;
+    struct cg_gateway *gateway;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -28,6 +29,7 @@ struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gatew
         free(front);
         return NULL;
     }
+    front->gateway = gateway;
     front->server = cg_coap_server_open(uv, cg_gateway_config(gateway), &cg_coap_desk_ops, front->desk, problem);
     if (front->server == NULL) {
         cg_coap_desk_free(front->desk);
@@ -35,6 +37,10 @@ struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gatew
         return NULL;
     }
     return front;
+}
+
+int cg_front_coap_reload(struct cg_front_coap *front, struct cg_problem *problem) {
+    return cg_coap_server_reload(front->server, cg_gateway_config(front->gateway), problem);
 }
 
 size_t cg_front_coap_running(const struct cg_front_coap *front) { return cg_coap_desk_running(front->desk); }

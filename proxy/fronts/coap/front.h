@@ -14,6 +14,10 @@ struct cg_front_coap;
  * listeners. `gateway` outlives the front. NULL: *problem says why. */
 struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway, struct cg_problem *problem);
 
+/* Takes up the gateway's settings of the moment, and reads certificates again; where a file is no good, *problem says
+ * so, and what was in use stays. */
+int cg_front_coap_reload(struct cg_front_coap *front, struct cg_problem *problem) CG_MUST_CHECK;
+
 /* Clients' exchanges that have not ended. */
 size_t cg_front_coap_running(const struct cg_front_coap *front);
 
