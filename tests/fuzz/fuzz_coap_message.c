@@ -94,7 +94,8 @@ static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coa
     if (world->modes & 16) try_sending(peer, &response, CG_CON);
     if (world->modes & (1 | 2 | 16)) world->known[(cg_coap_peer_addr(peer)->port - 1) % ADDRESSES] = true;
     if (world->modes & 32 && world->held_count > 0) release(world, 0);
-    (void)cg_coap_peer_client(peer, NULL);
+    struct cg_request asked = {0};
+    CG_CHECK(cg_coap_peer_identify(peer, NULL, &asked, &(struct cg_problem){0}) == CG_OK && asked.client == NULL);
 }
 
 /* What is lost is let go, as a front does; or asked for again. */
