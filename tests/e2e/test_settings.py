@@ -155,6 +155,8 @@ def test_no_file(tmp_path):
     ({"http": {"listen": ["192.0.2.1:8080"]}}, "/http/listen/0"),
     ({"http": {"listen": ["[::]:8080"]}}, "/http/listen/0"),
     ({"admin": {"listen": ["0.0.0.0:8081"]}}, "/admin/listen/0"),
+    ({"coap": {"listen": ["coap://0.0.0.0"]}}, "/coap/listen/0"),
+    ({"coap": {"listen": ["coap://[2001:db8::1]:61616"]}}, "/coap/listen/0"),
 ])
 def test_listeners_off_loopback_need_protection(check, settings, pointer):
     found = mistakes(check(settings))
@@ -323,9 +325,9 @@ def test_tls_files_that_the_start_refuses_are_a_mistake(check, tmp_path):
     (tmp_path / "gw.key").write_text("no key")
     (tmp_path / "gw.key").chmod(0o600)
     tls = {"certificate": "gw.crt", "key": "gw.key"}
-    found = mistakes(check({"http": {"tls": tls}, "admin": {"tls": {**tls, "key": "none.key"}}}))
-    assert sorted(found) == ["/admin/tls", "/http/tls"]
-    assert "gw.crt" in found["/http/tls"]
+    found = mistakes(check({"http": {"tls": tls}, "admin": {"tls": {**tls, "key": "none.key"}}, "coap": {"tls": tls}}))
+    assert sorted(found) == ["/admin/tls", "/coap/tls", "/http/tls"]
+    assert "gw.crt" in found["/http/tls"] and "gw.crt" in found["/coap/tls"]
 
 
 # --- the command line
