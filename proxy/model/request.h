@@ -10,6 +10,7 @@ struct cg_problem {
     int err;              /* enum cg_err, negative; 0: none */
     uint32_t retry_after; /* seconds; 0: not said */
     uint32_t allow;       /* CG_METHOD_BIT set for 405; 0: not said */
+    size_t at_most;       /* bytes that a request's payload may have, for 413; 0: not said */
     bool ask_timeout;     /* the reply carries Multicast-Timeout: 0 (GCP §3.2.1 step 3) */
     char detail[480];     /* what, where, what to do; printable ASCII; names a file and the commands that mend it */
 };

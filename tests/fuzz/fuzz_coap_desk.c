@@ -48,6 +48,9 @@ struct world {
     uint64_t now_us, random_state;
 };
 
+static const struct castgate_plugin *const plugins[] = {&cg_plugin_multipart_core};
+static const struct cg_encoder_list encoders = {.plugins = plugins, .count = 1};
+
 /* ---- Tokens ---- */
 
 static const uint8_t token_bytes[CG_COAP_TOKEN_MAX];
@@ -362,7 +365,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     world.gateway = cg_gateway_new(config, &world.port);
     cg_config_unref(config);
     CG_CHECK(world.gateway != NULL);
-    world.desk = cg_coap_desk_new(world.gateway, (struct cg_coap_clock){now_us, &world});
+    world.desk = cg_coap_desk_new(world.gateway, (struct cg_coap_clock){now_us, &world}, &encoders);
     CG_CHECK(world.desk != NULL);
     make_peers(&world);
     bool drained = (input_u8(&input) & 1) == 0;

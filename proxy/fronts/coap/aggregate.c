@@ -59,14 +59,20 @@ static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *
     uint8_t options[CG_COAP_OPTIONS_MAX], etag[CG_COAP_ETAG_MAX];
     const struct cg_aggregate_to *to = &aggregate->to;
     struct cg_coap_message message;
-    const struct cg_coap_serve serve = {
-        .numbers = &view->config->options, .block1 = to->block1, .block2 = to->block2, .token = to->token};
     const struct cg_coap_body body = {.code = CG_CODE(2, 5),
                                       .options = cg_slice_of(format_option, sizeof format_option),
                                       .bytes = bytes,
                                       .etag = cg_slice_of(etag, sizeof etag)};
-    cg_coap_body_make_etag(etag, cg_slice_of(bytes->data, bytes->len));
-    int more = cg_coap_serve(&serve, &body, options, &message);
+    const struct cg_coap_serve serve = {.numbers = &view->config->options,
+                                        .code = body.code,
+                                        .options = body.options,
+                                        .payload = cg_slice_of(bytes->data, bytes->len),
+                                        .etag = body.etag,
+                                        .block1 = to->block1,
+                                        .block2 = to->block2,
+                                        .token = to->token};
+    cg_coap_body_make_etag(etag, serve.payload);
+    int more = cg_coap_serve(&serve, options, &message);
     if (more < 0) {
         cg_problem_set(problem, more, "there is no such block of the reply");
         return 0;

@@ -9,22 +9,22 @@
 
 #include "base/check.h"
 #include "base/container.h"
+#include "fronts/coap/aggregate.h"
+#include "fronts/coap/blocks.h"
 #include "fronts/coap/early_stop.h"
 #include "fronts/coap/echo.h"
 #include "fronts/coap/intake.h"
 #include "fronts/coap/live.h"
 #include "fronts/coap/separate.h"
 #include "fronts/coap/to_coap.h"
-#include "fronts/coap/uploads.h"
-
-enum { UPLOADS_MAX = 16 << 20 /* bytes of bodies that are on their way */ };
 
 struct cg_coap_desk {
     struct cg_gateway *gateway;
     struct cg_coap_clock clock;
     struct cg_lives lives;
     struct cg_echo echo;
-    struct cg_coap_uploads uploads;
+    struct cg_coap_blocks blocks;
+    const struct castgate_encoder *aggregate;
     struct cg_coap_desk_counts counts;
     struct call *current; /* whose request is being answered */
     size_t running;
@@ -141,7 +141,9 @@ static void leave_peer(struct call *call) {
 }
 
 static void free_desk_if_done(struct cg_coap_desk *desk) {
-    if (desk->closed && desk->running == 0) free(desk);
+    if (!desk->closed || desk->running > 0) return;
+    cg_coap_blocks_fini(&desk->blocks);
+    free(desk);
 }
 
 static void free_call(struct call *call) {
@@ -178,7 +180,13 @@ static void on_over(void *ctx, const struct cg_problem *problem) {
     free_call(call);
 }
 
-static const struct cg_separate_ops separate_ops = {.respond = on_respond, .over = on_over};
+static void on_keep(void *ctx, const struct cg_view *view, const struct cg_answer *answer, struct cg_slice options,
+                    struct cg_slice etag) {
+    struct call *call = ctx;
+    cg_coap_blocks_keep(&call->desk->blocks, view, answer, options, etag);
+}
+
+static const struct cg_separate_ops separate_ops = {.respond = on_respond, .keep = on_keep, .over = on_over};
 
 /* ---- Requests ---- */
 
@@ -192,46 +200,44 @@ static void refuse(struct call *call, const struct cg_problem *problem) {
     free_call(call);
 }
 
-/* A payload that comes in blocks, once all are here; CG_PENDING until then. */
-static int take_block(struct call *call, const struct cg_from_coap *from, const struct cg_coap_extras *extras) {
-    struct cg_coap_desk *desk = call->desk;
-    const struct cg_coap_upload upload = {.request = from->request,
-                                          .message = from->message,
-                                          .block1 = extras->block1,
-                                          .max = from->config->limits.request_body};
-    struct cg_slice whole;
-    cg_keep_expire(&desk->uploads.keep, now_us(desk));
-    int err = cg_coap_uploads_take(&desk->uploads, &upload, now_us(desk), &whole, from->problem);
-    if (err != CG_OK) return err;
-    from->request->payload = cg_arena_copy(from->arena, whole);
-    return whole.len > 0 && from->request->payload.data == NULL ? cg_problem_no_memory(from->problem) : CG_OK;
-}
-
-/* RFC 7959 §2.9.1. No exchange comes of it yet. */
-static void ask_for_more(struct call *call, const struct cg_block *block) {
-    uint8_t value[CG_BLOCK_MAX], options[CG_BLOCK_MAX + 4];
-    struct cg_msg_writer writer;
-    cg_msg_begin_inner(&writer, options, sizeof options, 0);
-    cg_msg_put_opt(&writer, CG_OPT_BLOCK1, cg_slice_of(value, cg_block_emit(block, value)));
-    int len = cg_msg_end(&writer);
-    CG_CHECK(len > 1);
-    const struct cg_coap_message response = {.code = CG_CODE(2, 31),
-                                             .token = cg_coap_token_slice(&call->live.key.token),
-                                             .options = cg_slice_of(options + 1, (size_t)len - 1)};
-    cg_coap_peer_answer(call->peer, &response);
+/* It is answered, and no exchange comes of it. */
+static void answer_now(struct call *call, const struct cg_coap_message *response) {
+    if (!is_unwanted(call->no_response, response->code)) cg_coap_peer_answer(call->peer, response);
     cg_gateway_abandon(call->desk->gateway, call->ticket);
     free_call(call);
 }
 
-static int start(struct call *call, const struct cg_coap_extras *extras, struct cg_problem *problem) {
-    struct cg_gateway *gateway = call->desk->gateway;
+static struct cg_sink *new_separate(struct call *call, const struct cg_block *block1, const struct cg_block *block2) {
     const struct cg_separate_to to = {.ops = &separate_ops,
                                       .ctx = call,
                                       .outbox = place_of(call->peer)->outbox,
                                       .type = call->type,
                                       .token = cg_coap_token_slice(&call->live.key.token),
-                                      .block2 = extras->has_block2 ? &extras->block2 : NULL};
-    struct cg_sink *sink = cg_separate_new(&to);
+                                      .block1 = block1,
+                                      .block2 = block2};
+    return cg_separate_new(&to);
+}
+
+static struct cg_sink *new_aggregate(struct call *call, const struct cg_block *block1, const struct cg_block *block2) {
+    struct cg_coap_desk *desk = call->desk;
+    const struct cg_aggregate_to to = {.encoder = desk->aggregate,
+                                       .ops = &separate_ops,
+                                       .ctx = call,
+                                       .token = cg_coap_token_slice(&call->live.key.token),
+                                       .type = call->type,
+                                       .block1 = block1,
+                                       .block2 = block2,
+                                       .bodies = &desk->blocks.bodies,
+                                       .quota = cg_gateway_quota(desk->gateway),
+                                       .port = cg_gateway_port(desk->gateway)};
+    return cg_aggregate_new(&to);
+}
+
+static int start(struct call *call, const struct cg_coap_extras *extras, bool aggregates, struct cg_problem *problem) {
+    struct cg_gateway *gateway = call->desk->gateway;
+    const struct cg_block *block1 = extras->has_block1 ? &extras->block1 : NULL;
+    const struct cg_block *block2 = extras->has_block2 ? &extras->block2 : NULL;
+    struct cg_sink *sink = (aggregates ? new_aggregate : new_separate)(call, block1, block2);
     if (sink == NULL) return cg_problem_no_memory(problem);
     struct cg_ticket ticket = call->ticket;
     cg_gateway_start(gateway, ticket, sink, now_us(call->desk));
@@ -240,17 +246,20 @@ static int start(struct call *call, const struct cg_coap_extras *extras, struct 
 }
 
 static int receive(struct call *call, const struct cg_coap_message *message, struct cg_problem *problem) {
-    struct cg_gateway *gateway = call->desk->gateway;
+    struct cg_coap_desk *desk = call->desk;
+    struct cg_coap_block_answer answer = {.aggregates = false};
     struct cg_coap_extras extras = {0};
-    const struct cg_from_coap from = {.config = cg_gateway_exchange_config(gateway, call->ticket),
+    const struct cg_from_coap from = {.config = cg_gateway_exchange_config(desk->gateway, call->ticket),
                                       .message = message,
-                                      .arena = cg_gateway_arena(gateway, call->ticket),
-                                      .request = cg_gateway_request(gateway, call->ticket),
+                                      .arena = cg_gateway_arena(desk->gateway, call->ticket),
+                                      .request = cg_gateway_request(desk->gateway, call->ticket),
                                       .problem = problem};
     int err = cg_coap_intake(&from, call->peer, &extras);
-    if (err == CG_OK && extras.has_block1) err = take_block(call, &from, &extras);
-    if (err == CG_PENDING) ask_for_more(call, &extras.block1);
-    return err == CG_OK ? start(call, &extras, problem) : err;
+    if (err == CG_OK && extras.meant == CG_COAP_REQUEST) {
+        err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
+    }
+    if (err == CG_PENDING) answer_now(call, &answer.message);
+    return err == CG_OK ? start(call, &extras, answer.aggregates, problem) : err;
 }
 
 static void take_up(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
@@ -403,11 +412,14 @@ const struct cg_coap_peer_ops cg_coap_desk_ops = {
 
 /* ---- Opening and closing ---- */
 
-struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock) {
+struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock,
+                                      const struct cg_encoder_list *encoders) {
     struct cg_coap_desk *desk = calloc(1, sizeof *desk);
     if (desk == NULL) return NULL;
     *desk = (struct cg_coap_desk){.gateway = gateway, .clock = clock, .echo.port = cg_gateway_port(gateway)};
-    cg_coap_uploads_init(&desk->uploads, UPLOADS_MAX, cg_gateway_quota(gateway));
+    desk->aggregate = cg_aggregate_encoder(encoders);
+    CG_CHECK(desk->aggregate != NULL); /* it is built in */
+    cg_coap_blocks_init(&desk->blocks, cg_gateway_quota(gateway));
     return desk;
 }
 
@@ -417,7 +429,6 @@ const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk 
 
 void cg_coap_desk_free(struct cg_coap_desk *desk) {
     if (desk == NULL) return;
-    cg_coap_uploads_fini(&desk->uploads);
     desk->closed = true;
     free_desk_if_done(desk);
 }

@@ -7,6 +7,7 @@
 #include "exchange/gateway.h"
 #include "fronts/coap/peer.h"
 #include "fronts/coap/reuse.h"
+#include "reply/encoders.h"
 
 struct cg_coap_desk;
 
@@ -24,8 +25,10 @@ struct cg_coap_clock {
     void *ctx;
 };
 
-/* The context of cg_coap_desk_ops. The gateway outlives it. NULL: no memory. */
-struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock);
+/* The context of cg_coap_desk_ops. The gateway outlives it, and so do the encoders, among which is multipart-core's.
+ * NULL: no memory. */
+struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock,
+                                      const struct cg_encoder_list *encoders);
 extern const struct cg_coap_peer_ops cg_coap_desk_ops;
 /* Exchanges that have not ended. */
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk);

@@ -196,8 +196,10 @@ static int take_payload(const struct conversion *c) {
     struct cg_slice payload = c->from->message->payload;
     size_t most = c->from->config->limits.request_body;
     if (!has_body(c->request->method) || payload.len == 0) return CG_OK;
-    if (payload.len > most)
+    if (payload.len > most) {
+        c->from->problem->at_most = most;
         return cg_problem_set(c->from->problem, CG_E_TOO_BIG, "the payload is larger than %zu bytes", most);
+    }
     c->request->payload = cg_arena_copy(c->from->arena, payload);
     return c->request->payload.data == NULL ? cg_problem_no_memory(c->from->problem) : CG_OK;
 }

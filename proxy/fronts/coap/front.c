@@ -22,9 +22,11 @@ static uint64_t now_us(void *ctx) {
     return cg_loop_now_us();
 }
 
-struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway, struct cg_problem *problem) {
+struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway,
+                                         const struct cg_encoder_list *encoders, struct cg_problem *problem) {
     struct cg_front_coap *front = calloc(1, sizeof *front);
-    if (front == NULL || (front->desk = cg_coap_desk_new(gateway, (struct cg_coap_clock){.now_us = now_us})) == NULL) {
+    const struct cg_coap_clock clock = {.now_us = now_us};
+    if (front == NULL || (front->desk = cg_coap_desk_new(gateway, clock, encoders)) == NULL) {
         cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the CoAP front");
         free(front);
         return NULL;

@@ -52,8 +52,10 @@ bool cg_coap_key_of_request(struct cg_coap_key *key, const struct cg_request *re
     put_endpoint(&buf, request);
     cg_buf_put_u8(&buf, request->method);
     cg_buf_put_u8(&buf, request->forward);
-    put_number(&buf, request->port);
-    put_part(&buf, request->host);
+    if (!request->forward) { /* else the path is the whole target, in whatever form it was named */
+        put_number(&buf, request->port);
+        put_part(&buf, request->host);
+    }
     put_part(&buf, request->path);
     cg_buf_put_u8(&buf, request->query.data != NULL);
     put_part(&buf, request->query);

@@ -8,7 +8,7 @@
 
 #include "base/container.h"
 #include "exchange/gateway.h"
-#include "fronts/coap/to_coap.h"
+#include "fronts/coap/serve.h"
 #include "reply/lend.h"
 #include "reply/outcome.h"
 
@@ -23,8 +23,10 @@ struct cg_separate {
     void *ctx;
     struct cg_outbox_seat seat;
     struct cg_coap_token token;
-    enum cg_type type; /* of the request */
-    bool is_single;    /* it goes to one member, whose response is the only one */
+    enum cg_type type;              /* of the request */
+    bool is_single;                 /* it goes to one member, whose response is the only one */
+    struct cg_block block2, block1; /* the request's */
+    bool has_block1;
     uint8_t szx;       /* of the largest blocks that the client takes */
     uint64_t retry_us; /* nothing goes before; 0: it may */
     unsigned status;   /* of the latest response; 0: there was none */
@@ -59,6 +61,7 @@ static int emit_options(const struct outgoing *out, const struct cg_block *block
         .numbers = &out->view->config->options,
         .options = out->answer->options,
         .reply_from = out->reply_from,
+        .block1 = out->separate->has_block1 ? &out->separate->block1 : NULL,
         .block2 = block2,
         .etag = etag,
         .size2 = (uint32_t)out->answer->payload.len,
@@ -124,7 +127,7 @@ static void keep(const struct outgoing *out, struct cg_slice etag) {
     struct outgoing unicast = *out;
     unicast.reply_from = CG_SLICE_NONE;
     if (separate->ops->keep == NULL || emit_options(&unicast, NULL, etag, bytes, &options) < 0) return;
-    separate->ops->keep(separate->ctx, out->answer, options, etag);
+    separate->ops->keep(separate->ctx, out->view, out->answer, options, etag);
 }
 
 static int respond_first_block(const struct outgoing *out) {
@@ -139,25 +142,47 @@ static int respond_first_block(const struct outgoing *out) {
 }
 
 /* In its place. */
-static int respond_bad_gateway(const struct outgoing *out, const char *why) {
+static int respond_problem(const struct outgoing *out, int err, const char *why) {
     uint8_t bytes[CG_COAP_MESSAGE_MAX];
     struct cg_coap_message response;
     struct cg_problem problem = {0};
-    cg_problem_set(&problem, CG_E_EMIT, "%s", why);
+    cg_problem_set(&problem, err, "%s", why);
     cg_to_coap_problem(&out->view->config->options, &problem, out->reply_from,
                        cg_coap_token_slice(&out->separate->token), bytes, sizeof bytes, &response);
     return respond(out, &response);
 }
 
+/* A further block of one member's answer, which is not kept any more. */
+static int respond_asked_block(const struct outgoing *out) {
+    uint8_t bytes[CG_COAP_OPTIONS_MAX], made[crypto_hash_sha256_BYTES];
+    const struct cg_separate *separate = out->separate;
+    struct cg_coap_message response;
+    const struct cg_coap_serve serve = {.numbers = &out->view->config->options,
+                                        .code = out->code,
+                                        .options = out->answer->options,
+                                        .payload = out->answer->payload,
+                                        .etag = etag_of(out->answer, made),
+                                        .reply_from = out->reply_from,
+                                        .block2 = &separate->block2,
+                                        .token = cg_coap_token_slice(&separate->token)};
+    int more = cg_coap_serve(&serve, bytes, &response);
+    if (more < 0) return respond_problem(out, more, "the answer has no such block");
+    int err = respond(out, &response);
+    if (err == CG_OK && more > 0) keep(out, serve.etag);
+    return err;
+}
+
 static int respond_as_fits(const struct outgoing *out) {
+    if (out->separate->block2.number > 0) return respond_asked_block(out);
     int err = respond_whole(out);
     if (err == CG_E_TOO_BIG) err = respond_first_block(out);
-    return err == CG_E_TOO_BIG ? respond_bad_gateway(out, "the answer's options are too large for a message") : err;
+    if (err != CG_E_TOO_BIG) return err;
+    return respond_problem(out, CG_E_EMIT, "the answer's options are too large for a message");
 }
 
 /* RFC 7252 §5.7: what else it says may depend on what is not understood. */
 static int respond_refused(const struct outgoing *out) {
-    return respond_bad_gateway(out, "the answer has an option that is not understood and not safe to forward");
+    return respond_problem(out, CG_E_EMIT, "the answer has an option that is not understood and not safe to forward");
 }
 
 /* The sink */
@@ -292,6 +317,9 @@ struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
     separate->type = to->type;
     separate->seat.wake = on_turn;
     separate->szx = to->block2 != NULL ? to->block2->szx : CG_BLOCK_SZX_MAX;
+    if (to->block2 != NULL) separate->block2 = *to->block2;
+    if (to->block1 != NULL) separate->block1 = *to->block1;
+    separate->has_block1 = to->block1 != NULL;
     cg_outbox_take_seat(to->outbox, &separate->seat);
     return &separate->sink;
 }

@@ -17,7 +17,8 @@ struct cg_separate_ops {
     int (*respond)(void *ctx, const struct cg_coap_message *response, enum cg_type type);
     /* The client got the first block of that answer alone, under this ETag; `options` are those of each of its blocks
      * in a response to a unicast request, but for Block2 and Size2. All is borrowed. NULL: nobody keeps answers. */
-    void (*keep)(void *ctx, const struct cg_answer *answer, struct cg_slice options, struct cg_slice etag);
+    void (*keep)(void *ctx, const struct cg_view *view, const struct cg_answer *answer, struct cg_slice options,
+                 struct cg_slice etag);
     /* The exchange is over: nothing more comes, and `ctx` is not used any more. *problem (err 0: none) is what the
      * client must be told, as nothing else was. */
     void (*over)(void *ctx, const struct cg_problem *problem);
@@ -29,7 +30,9 @@ struct cg_separate_to {
     struct cg_outbox *outbox;      /* the client's */
     enum cg_type type;             /* the request's: a single member's response is of that kind */
     struct cg_slice token;         /* copied; CG_COAP_TOKEN_MAX bytes at the most */
-    const struct cg_block *block2; /* the request's: the largest blocks that the client takes; NULL: it does not say */
+    const struct cg_block *block1; /* the request's, said again in its responses (RFC 7959 §2.3); NULL: it has none */
+    const struct cg_block *block2; /* the request's: the largest blocks that the client takes, and which one of a single
+                                      member's answer; NULL: it does not say */
 };
 
 /* Frees itself at its end. NULL: out of memory. */

@@ -4,31 +4,29 @@
 
 #include "fronts/coap/cut.h"
 
-static int emit(const struct cg_coap_serve *serve, const struct cg_coap_body *body, uint8_t szx, uint8_t *bytes,
-                struct cg_coap_message *message) {
-    struct cg_slice payload = cg_slice_of(body->bytes->data, body->bytes->len);
+static int emit(const struct cg_coap_serve *serve, uint8_t szx, uint8_t *bytes, struct cg_coap_message *message) {
     struct cg_coap_cut cut;
-    int err = cg_coap_cut(payload, serve->block2, szx, &cut);
+    int err = cg_coap_cut(serve->payload, serve->block2, szx, &cut);
     if (err < 0) return err;
     const struct cg_to_coap to = {.numbers = serve->numbers,
-                                  .options = body->options,
+                                  .options = serve->options,
+                                  .reply_from = serve->reply_from,
                                   .block1 = serve->block1,
                                   .block2 = cut.is_block ? &cut.block : NULL,
-                                  .etag = cut.is_block ? body->etag : CG_SLICE_NONE,
-                                  .size2 = cut.block.number == 0 ? (uint32_t)payload.len : 0};
+                                  .etag = cut.is_block ? serve->etag : CG_SLICE_NONE,
+                                  .size2 = cut.block.number == 0 ? (uint32_t)serve->payload.len : 0};
     int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
     if (len < 0) return len;
     *message = (struct cg_coap_message){
-        .code = body->code, .token = serve->token, .options = cg_slice_of(bytes, (size_t)len), .payload = cut.part};
+        .code = serve->code, .token = serve->token, .options = cg_slice_of(bytes, (size_t)len), .payload = cut.part};
     if (cg_to_coap_size(message) > CG_COAP_MESSAGE_MAX) return CG_E_TOO_BIG;
     return cut.is_block && cut.block.more;
 }
 
-int cg_coap_serve(const struct cg_coap_serve *serve, const struct cg_coap_body *body, uint8_t *bytes,
-                  struct cg_coap_message *message) {
+int cg_coap_serve(const struct cg_coap_serve *serve, uint8_t *bytes, struct cg_coap_message *message) {
     int result = CG_E_TOO_BIG;
     for (int szx = CG_BLOCK_SZX_MAX; result == CG_E_TOO_BIG && szx >= 0; szx--) {
-        result = emit(serve, body, (uint8_t)szx, bytes, message);
+        result = emit(serve, (uint8_t)szx, bytes, message);
     }
     return result;
 }

@@ -42,6 +42,7 @@ static int check(const struct cg_coap_upload *block, struct cg_problem *problem)
     }
     bool says_more = cg_msg_find_uint(&msg, CG_OPT_SIZE1, &size1) && size1 > block->max;
     if (!says_more && place_of(block) + len <= block->max) return CG_OK;
+    problem->at_most = block->max;
     return cg_problem_set(problem, CG_E_TOO_BIG, "the body is larger than %zu bytes", block->max);
 }
 

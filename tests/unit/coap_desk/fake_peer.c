@@ -178,6 +178,9 @@ void assert_answered(const struct cg_coap_peer *peer, const char *token, uint8_t
 
 /* ---- The desk ---- */
 
+static const struct castgate_plugin *const plugins[] = {&cg_plugin_multipart_core};
+static const struct cg_encoder_list encoders = {.plugins = plugins, .count = 1};
+
 static uint64_t now_us(void *ctx) { return ((struct world *)ctx)->now_us; }
 
 static void make_peer(struct cg_coap_peer *peer, unsigned number) {
@@ -190,7 +193,7 @@ static void make_peer(struct cg_coap_peer *peer, unsigned number) {
 
 void desk_start(struct desk_fixture *f) {
     world_start(f->world);
-    f->desk = cg_coap_desk_new(f->world->gateway, (struct cg_coap_clock){now_us, f->world});
+    f->desk = cg_coap_desk_new(f->world->gateway, (struct cg_coap_clock){now_us, f->world}, &encoders);
     assert_non_null(f->desk);
 }
 

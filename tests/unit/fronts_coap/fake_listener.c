@@ -54,13 +54,15 @@ static int on_respond(void *ctx, const struct cg_coap_message *response, enum cg
     return CG_OK;
 }
 
-static void on_keep(void *ctx, const struct cg_answer *answer, struct cg_slice options, struct cg_slice etag) {
+static void on_keep(void *ctx, const struct cg_view *view, const struct cg_answer *answer, struct cg_slice options,
+                    struct cg_slice etag) {
     struct listener *listener = ctx;
     struct cg_msg msg = {.options = options};
     struct cg_slice value;
     assert_true(cg_msg_find(&msg, CG_OPT_ETAG, &value) && cg_slice_equal(value, etag));
     assert_false(cg_msg_find(&msg, CG_OPT_BLOCK2, &value));
     assert_false(cg_msg_find(&msg, CG_OPT_SIZE2, &value));
+    assert_string_equal(view->mapping->path, "/lamps");
     listener->kept++;
     listener->keeps = answer->payload;
     listener->etag_len = etag.len;

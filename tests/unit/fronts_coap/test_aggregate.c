@@ -216,10 +216,15 @@ static size_t fetch_rest(struct stage *stage, uint8_t szx, uint8_t *body, size_t
     while (more == 1) {
         uint8_t options[CG_COAP_OPTIONS_MAX];
         const struct cg_block asked = {.number = (uint32_t)(len >> (szx + 4)), .szx = szx};
-        const struct cg_coap_serve serve = {
-            .numbers = &stage->world->config->options, .block2 = &asked, .token = cg_slice_str("u")};
+        const struct cg_coap_serve serve = {.numbers = &stage->world->config->options,
+                                            .code = kept->code,
+                                            .options = kept->options,
+                                            .payload = cg_slice_of(kept->bytes->data, kept->bytes->len),
+                                            .etag = kept->etag,
+                                            .block2 = &asked,
+                                            .token = cg_slice_str("u")};
         struct cg_coap_message message;
-        more = cg_coap_serve(&serve, kept, options, &message);
+        more = cg_coap_serve(&serve, options, &message);
         assert_true(more >= 0);
         stage->last.options = message.options; /* of this block */
         assert_int_equal(option(stage, CG_OPT_ETAG).len, 8);
