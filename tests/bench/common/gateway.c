@@ -52,9 +52,10 @@ static void write_settings(const struct bench_gateway *gateway, struct cg_slice 
     FILE *to = fopen(file, "w");
     CG_CHECK(to != NULL);
     fprintf(to,
-            "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},\"state\":\"%s\","
+            "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},"
+            "\"coap\":{\"listen\":[\"coap://127.0.0.1:%u\"]},\"state\":\"%s\","
             "\"limits\":{\"exchanges\":10000,\"exchanges_per_client\":10000},\"group\":{\"interface\":\"lo\"",
-            (unsigned)gateway->http, (unsigned)gateway->admin, gateway->folder);
+            (unsigned)gateway->http, (unsigned)gateway->admin, (unsigned)gateway->coap, gateway->folder);
     if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
     fprintf(to, "},\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
     CG_CHECK(fclose(to) == 0);
@@ -91,6 +92,7 @@ static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint3
     snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
     gateway->http = free_port();
     gateway->admin = free_port();
+    gateway->coap = free_port();
     gateway->receive_buffer = receive_buffer;
     write_settings(gateway, mappings);
     gateway->pid = fork();

@@ -11,9 +11,9 @@
 struct bench_gateway {
     pid_t pid;
     char folder[32];
-    uint16_t http, admin;    /* ports */
-    uint32_t receive_buffer; /* bytes; 0: castgate's default */
-    double idle;             /* CPU ns a ns of wall-clock time, with nothing to do */
+    uint16_t http, admin, coap; /* ports */
+    uint32_t receive_buffer;    /* bytes; 0: castgate's default */
+    double idle;                /* CPU ns a ns of wall-clock time, with nothing to do */
 };
 
 /* A mapping "NAME" at /NAME of the peer's group, without protection; `finish`: as in the settings. `members` are the
