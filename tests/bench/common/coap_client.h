@@ -10,14 +10,17 @@
 struct bench_coap {
     int fd;
     uint16_t mid; /* of the latest request; its token is the same */
-    size_t last;  /* bytes of the latest response */
+    uint8_t request[64];
+    size_t request_len;
+    size_t last; /* bytes of the latest response */
 };
 
 void bench_coap_open(struct bench_coap *client, uint16_t port); /* to 127.0.0.1 */
 void bench_coap_close(struct bench_coap *client);
 /* A Confirmable GET of the mapping's path with Multicast-Timeout. */
 void bench_coap_ask(struct bench_coap *client, const char *path, uint8_t seconds);
-/* Waits for so many responses with content to the latest request. False: they did not come within ten seconds. */
+/* Waits for so many responses with content to the latest request, which is sent again where nothing comes for a while.
+ * False: they did not come within ten seconds of silence. */
 bool bench_coap_take(struct bench_coap *client, uint32_t responses);
 
 #endif
