@@ -746,6 +746,8 @@ static void fill_request(struct world *world, struct call *call, struct input *i
     if (how & 0x80) request->client = &cg_gateway_exchange_config(world->gateway, call->ticket)->clients[0];
     request->has_timeout = time & 0x80;
     request->timeout_s = time & 0x7f;
+    request->finishing = more & 0x10 ? CG_FINISH_BY_TIME : CG_FINISH_AS_MAPPING;
+    request->needs_timeout = more & 0x20;
     if (more & 4) copy_in(arena, input_bytes(input, input_u8(input)), &request->payload);
     if ((more & 8) == 0) return;
     request->no_response = input_u8(input);

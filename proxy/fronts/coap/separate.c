@@ -272,11 +272,13 @@ static uint64_t separate_look(struct cg_sink *sink, const struct cg_view *view, 
 }
 
 /* What nothing else has told the client. */
-static void judge(const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem) {
+static void judge(const struct cg_separate *separate, const struct cg_view *view, enum cg_sink_end how,
+                  struct cg_problem *problem) {
+    bool is_silent = view->expects_answers && view->summary.answered == 0 && separate->status == 0;
     if (problem->err < 0) return;
     if (how == CG_SINK_CUT) {
         cg_problem_set(problem, CG_E_OVERLOAD, "answers came faster than they were acknowledged: some are lost");
-    } else if (view->member != NULL && view->expects_answers && view->summary.answered == 0) {
+    } else if (view->member != NULL && is_silent) {
         cg_outcome_silence(view, problem); /* nobody else could have answered */
     }
 }
@@ -288,7 +290,7 @@ static void separate_end(struct cg_sink *sink, const struct cg_view *view, enum 
     if (how == CG_SINK_LEFT) {
         problem = NULL;
     } else {
-        judge(view, how, problem);
+        judge(separate, view, how, problem);
         ending->status = problem->err < 0 ? cg_coap_status(cg_err_info(problem->err)->coap_code) : separate->status;
     }
     separate->ops->over(separate->ctx, problem == NULL ? &none : problem);

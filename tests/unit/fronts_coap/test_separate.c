@@ -378,6 +378,64 @@ static void test_an_answer_whose_options_fill_a_message_is_bad(void **state) {
     end(&listener);
 }
 
+/* Single members */
+
+static void ask_first(struct listener *listener, struct world *world, enum cg_type type) {
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    lamps->stand_in = CG_STAND_IN_MEMBERS;
+    world_add_members(world, lamps, 2);
+    struct cg_request *request = listener_new(listener, world, NULL);
+    request->path = cg_slice_str("/lamps/.member/first");
+    listener->to.type = type;
+    listener_go(listener);
+    assert_int_equal(world->sent_count, 1);
+    assert_false(cg_addr_is_multicast(&world->sent[0].route.to));
+}
+
+static void answer_alone(struct world *world, const struct cg_opts *options) {
+    world_answer_as(
+        world, 0, "127.1.0.1",
+        (struct answer){
+            .type = CG_ACK, .code = CG_CODE(2, 5), .mid = world->sent[0].msg.mid, .options = options, .payload = "on"});
+    world_run(world);
+}
+
+/* An ordinary response (RFC 7252 §5.2.2, §5.2.3): of the request's kind, from whom the client has asked. */
+static void test_a_single_members_response_is_the_only_one(void **state) {
+    struct world *world = *state;
+    struct listener listener;
+    ask_first(&listener, world, CG_CON);
+    answer_alone(world, NULL);
+    assert_string_equal(listener_take(&listener), "CON 2.05 on\nover\n");
+    listener_fini(&listener);
+    world_renew(world);
+    ask_first(&listener, world, CG_NON);
+    answer_alone(world, NULL);
+    assert_string_equal(listener_take(&listener), "NON 2.05 on\nover\n");
+    listener_fini(&listener);
+}
+
+static void test_a_single_members_silence_is_told(void **state) {
+    struct world *world = *state;
+    struct listener listener;
+    ask_first(&listener, world, CG_CON);
+    world_advance(world, 2 * SECOND);
+    assert_string_equal(listener_take(&listener), "over 5.04\n");
+    listener_fini(&listener);
+}
+
+static void test_a_single_member_is_told_of_once(void **state) {
+    struct world *world = *state;
+    struct listener listener;
+    const struct cg_opts options = {.list = (struct cg_opt *)&unsafe, .count = 1};
+    ask_first(&listener, world, CG_CON);
+    answer_alone(world, &options);
+    assert_memory_equal(listener_take(&listener), "CON 5.02 ", 9);
+    world_advance(world, 2 * SECOND);
+    assert_string_equal(listener_take(&listener), "over\n");
+    listener_fini(&listener);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         separate_test(test_each_answer_is_a_response_as_it_comes),
@@ -402,6 +460,9 @@ int main(void) {
         separate_test(test_blocks_are_as_small_as_the_client_wants_them),
         separate_test(test_blocks_are_as_small_as_what_stands_before_them_wants),
         separate_test(test_an_answer_whose_options_fill_a_message_is_bad),
+        separate_test(test_a_single_members_response_is_the_only_one),
+        separate_test(test_a_single_members_silence_is_told),
+        separate_test(test_a_single_member_is_told_of_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
