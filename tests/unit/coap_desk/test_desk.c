@@ -12,6 +12,10 @@ static struct ask get(const char *token) {
 
 static struct ask early_stop(const char *token) { return (struct ask){.token = cg_slice_str(token), .timeout = 0}; }
 
+static struct ask forward_to(const char *uri) {
+    return (struct ask){.token = cg_slice_str("t"), .timeout = 2, .options = {{CG_OPT_PROXY_URI, uri, 0}}};
+}
+
 static void assert_running(const struct desk_fixture *f, size_t count) {
     assert_int_equal(cg_coap_desk_running(f->desk), count);
     assert_int_equal(cg_gateway_running(f->world->gateway), count);
@@ -149,10 +153,6 @@ static void test_who_may_not_hears_that_first(void **state) {
     f->peers[0].listen.insecure = true;
     peer_ask(f, &f->peers[0], &ask);
     assert_answered(&f->peers[0], "t", CG_CODE(4, 2), NULL);
-}
-
-static struct ask forward_to(const char *uri) {
-    return (struct ask){.token = cg_slice_str("t"), .timeout = 2, .options = {{CG_OPT_PROXY_URI, uri, 0}}};
 }
 
 /* RFC 10020 §3.5.1, RFC 7252 §5.10.2: it is no proxy of groups, or none at all; where it is one, there is a list. */
@@ -321,6 +321,67 @@ static void test_body_in_blocks(void **state) {
     assert_int_equal(put_block(f, "\x10", "last"), 0); /* again, as a message of its own: nothing new */
     assert_running(f, 1);
     assert_int_equal(f->world->sent_count, 1);
+}
+
+/* A member's answer goes by its first block, and the rest to whoever asks that member for it, without its being asked.
+ */
+static void test_rest_of_a_members_answer(void **state) {
+    struct desk_fixture *f = *state;
+    struct cg_slice value, etag;
+    static char payload[3000];
+    memset(payload, 'x', sizeof payload - 1);
+    world_mapping(f->world, "lamps")->forward = true;
+    world_add_members(f->world, world_mapping(f->world, "lamps"), 2);
+    desk_start(f);
+    struct ask ask = forward_to("coap://224.0.1.187/big");
+    peer_ask(f, &f->peers[0], &ask);
+    world_answer(f->world, 0, "127.1.0.1", payload);
+    world_run(f->world);
+    const struct said *first = peer_last(&f->peers[0]);
+    assert_int_equal(first->payload.len, 1024);
+    assert_true(said_has(first, CG_OPT_BLOCK2, &value) && cg_slice_is(value, "\x0e"));
+    assert_true(said_has(first, CG_OPT_ETAG, &etag));
+    ask = forward_to("coap://127.1.0.1/big");
+    ask.token = cg_slice_str("u");
+    ask.options[1] = (struct option){CG_OPT_BLOCK2, "\x1e", 1};
+    assert_int_equal(peer_ask(f, &f->peers[0], &ask), 1);
+    assert_answered(&f->peers[0], "u", CG_CODE(2, 5), NULL);
+    assert_int_equal(peer_last(&f->peers[0])->payload.len, 1024);
+    assert_true(said_has(peer_last(&f->peers[0]), CG_OPT_ETAG, &value) && cg_slice_equal(value, etag));
+    assert_int_equal(f->world->sent_count, 1);
+    assert_running(f, 1);
+}
+
+static void test_further_blocks_of_a_group_are_never_cast(void **state) {
+    struct desk_fixture *f = *state;
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.options[0] = (struct option){CG_OPT_BLOCK2, "\x1e", 1};
+    peer_ask(f, &f->peers[0], &ask);
+    assert_answered(&f->peers[0], "t", CG_CODE(5, 3), NULL);
+    assert_int_equal(f->world->sent_count, 0);
+}
+
+static void test_one_response_for_all(void **state) {
+    struct desk_fixture *f = *state;
+    struct cg_slice value;
+    world_mapping(f->world, "lamps")->aggregate = true;
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.options[0] = (struct option){CG_OPT_ACCEPT, "\x3e", 1};
+    assert_int_equal(peer_ask(f, &f->peers[0], &ask), 0);
+    assert_false(cg_msg_find(&f->world->sent[0].msg, CG_OPT_ACCEPT, &value));
+    world_answer(f->world, 0, "127.1.0.1", "on");
+    world_answer(f->world, 0, "127.1.0.2", "off");
+    world_run(f->world);
+    assert_int_equal(f->peers[0].said_count, 0);
+    world_advance(f->world, 3 * SECOND);
+    assert_int_equal(f->peers[0].said_count, 1);
+    const struct said *said = peer_last(&f->peers[0]);
+    assert_int_equal(said->code, CG_CODE(2, 5));
+    assert_int_equal(said->type, CG_CON);
+    assert_true(said_has(said, CG_OPT_CONTENT_FORMAT, &value) && cg_slice_is(value, "\x3e"));
+    assert_running(f, 0);
 }
 
 static void test_blocks_without_those_before(void **state) {
@@ -578,6 +639,9 @@ int main(void) {
         desk_test(test_same_request_with_observe),
         desk_test(test_body_in_blocks),
         desk_test(test_blocks_without_those_before),
+        desk_test(test_rest_of_a_members_answer),
+        desk_test(test_further_blocks_of_a_group_are_never_cast),
+        desk_test(test_one_response_for_all),
         desk_test(test_who_may_not_hears_that_with_the_first_block),
         desk_test(test_other_request_on_a_token_in_use),
         desk_test(test_token_is_free_after_the_time),
