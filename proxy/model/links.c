@@ -19,7 +19,8 @@ struct attribute {
 };
 
 struct link {
-    const char *href;
+    const char *base; /* of the href; "": none */
+    const char *path;
     const struct attribute *attributes;
 };
 
@@ -37,6 +38,7 @@ struct filters {
 
 struct cg_links {
     const struct cg_config *config;
+    const char *base;
     const struct cg_request *request;
     struct filters filters;
     struct cg_buf text;
@@ -101,8 +103,18 @@ static bool is_any_match(const struct filter *filter, const char *values) {
     }
 }
 
+/* The part of it that is behind the base has the rest of the wanted value. */
+static bool is_href_match(const struct filter *filter, const struct link *link) {
+    struct filter rest = *filter;
+    size_t len = strlen(link->base);
+    if (rest.value.len < len) return rest.is_prefix && memcmp(rest.value.data, link->base, rest.value.len) == 0;
+    if (memcmp(rest.value.data, link->base, len) != 0) return false;
+    rest.value = cg_slice_of(rest.value.data + len, rest.value.len - len);
+    return is_match(&rest, cg_slice_str(link->path));
+}
+
 static bool passes_one(const struct link *link, const struct filter *filter) {
-    if (cg_slice_is(filter->name, "href")) return is_match(filter, cg_slice_str(link->href));
+    if (cg_slice_is(filter->name, "href")) return is_href_match(filter, link);
     for (const struct attribute *at = link->attributes; at->name != NULL; at++) {
         if (!cg_slice_is(filter->name, at->name)) continue;
         return strcmp(at->name, "rt") == 0 ? is_any_match(filter, at->value)
@@ -123,22 +135,31 @@ static bool passes(const struct link *link, const struct filters *filters) {
 /* Paths are in normal form and names are plain, so nothing needs escaping. */
 static void put_link(struct cg_buf *to, const struct link *link, const struct filters *filters) {
     if (!passes(link, filters)) return;
-    cg_buf_printf(to, "%s<%s>", to->len == 0 ? "" : ",", link->href);
+    cg_buf_printf(to, "%s<%s%s>", to->len == 0 ? "" : ",", link->base, link->path);
     for (const struct attribute *at = link->attributes; at->name != NULL; at++) {
         cg_buf_printf(to, ";%s=\"%s\"", at->name, at->value);
     }
 }
 
-static void put_mapping(struct cg_buf *to, const struct cg_mapping *mapping, const struct filters *filters) {
-    const struct attribute attributes[] = {{"rt", "castgate.mapping"}, {"title", mapping->name}, {NULL, NULL}};
-    const struct link link = {.href = mapping->path[0] == '\0' ? "/" : mapping->path, .attributes = attributes};
-    put_link(to, &link, filters);
+static bool is_for_coap(const struct cg_links *links) {
+    return links->request->scheme == CG_CRI_COAP || links->request->scheme == CG_CRI_COAPS;
 }
 
-static void put_forward_proxy(struct cg_buf *to, const struct filters *filters) {
+static void put_mapping(struct cg_links *links, const struct cg_mapping *mapping) {
+    bool aggregates = mapping->aggregate && is_for_coap(links);
+    const struct attribute attributes[] = {{"rt", "castgate.mapping"},
+                                           {"title", mapping->name},
+                                           {aggregates ? "ct" : NULL, "62"}, /* multipart-core, when asked for */
+                                           {NULL, NULL}};
+    const struct link link = {
+        .base = links->base, .path = mapping->path[0] == '\0' ? "/" : mapping->path, .attributes = attributes};
+    put_link(&links->text, &link, &links->filters);
+}
+
+static void put_forward_proxy(struct cg_links *links) {
     static const struct attribute attributes[] = {{"rt", "core.hc"}, {"hct", "?target_uri={+tu}"}, {NULL, NULL}};
-    static const struct link link = {.href = "/hc/", .attributes = attributes};
-    put_link(to, &link, filters);
+    const struct link link = {.base = links->base, .path = "/hc/", .attributes = attributes};
+    put_link(&links->text, &link, &links->filters);
 }
 
 static bool is_reachable(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_slice host) {
@@ -150,7 +171,7 @@ static bool is_reachable(const struct cg_config *config, const struct cg_mapping
 static void look_at(struct cg_links *links, const struct cg_mapping *mapping) {
     if (!cg_access_may_see(mapping, links->request)) return;
     links->forwards = links->forwards || cg_forward_is_open(mapping);
-    if (is_reachable(links->config, mapping, links->request->host)) put_mapping(&links->text, mapping, &links->filters);
+    if (is_reachable(links->config, mapping, links->request->host)) put_mapping(links, mapping);
 }
 
 /* ---- A list, from its beginning to its end ---- */
@@ -163,6 +184,7 @@ struct cg_links *cg_links_begin(const struct cg_config *config, const struct cg_
         return NULL;
     }
     links->config = config;
+    links->base = "";
     links->request = request;
     cg_buf_init(&links->filters.text, 0);
     cg_buf_init(&links->text, CG_LINKS_MAX);
@@ -170,6 +192,8 @@ struct cg_links *cg_links_begin(const struct cg_config *config, const struct cg_
     cg_links_free(links);
     return NULL;
 }
+
+void cg_links_set_base(struct cg_links *links, const char *base) { links->base = base; }
 
 bool cg_links_go_on(struct cg_links *links, size_t mappings) {
     const struct cg_config *config = links->config;
@@ -179,7 +203,7 @@ bool cg_links_go_on(struct cg_links *links, size_t mappings) {
 }
 
 static int hand_over(struct cg_links *links, struct cg_buf *to, struct cg_problem *problem) {
-    if (links->forwards) put_forward_proxy(&links->text, &links->filters);
+    if (links->forwards && !is_for_coap(links)) put_forward_proxy(links);
     int err = cg_buf_error(&links->text);
     if (err == CG_E_TOO_BIG)
         return cg_problem_set(problem, err, "too many mappings for one reply; ask for less, as with ?href=/a*");

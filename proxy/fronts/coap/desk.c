@@ -11,6 +11,7 @@
 #include "base/container.h"
 #include "fronts/coap/aggregate.h"
 #include "fronts/coap/blocks.h"
+#include "fronts/coap/discovery.h"
 #include "fronts/coap/early_stop.h"
 #include "fronts/coap/echo.h"
 #include "fronts/coap/intake.h"
@@ -26,7 +27,8 @@ struct cg_coap_desk {
     struct cg_coap_blocks blocks;
     const struct castgate_encoder *aggregate;
     struct cg_coap_desk_counts counts;
-    struct call *current; /* whose request is being answered */
+    struct cg_listings *listings; /* NULL: there is none */
+    struct call *current;         /* whose request is being answered */
     size_t running;
     bool closed; /* goes with its last call */
 };
@@ -40,6 +42,9 @@ struct call {
     struct cg_request_mark mark;
     enum cg_type type; /* of what the client sent, which an error is told by, too */
     uint32_t no_response;
+    struct cg_listing listing; /* of a request for /.well-known/core, of which no exchange comes */
+    bool has_block2;
+    struct cg_block block2; /* of that request */
 };
 
 /* What is kept of a peer. */
@@ -92,7 +97,7 @@ static void answer_problem(struct cg_coap_desk *desk, struct cg_coap_peer *peer,
     if (!is_unwanted(no_response_of(request), response.code)) cg_coap_peer_answer(peer, &response);
 }
 
-static int send(struct call *call, const struct cg_coap_message *response, enum cg_type type) {
+static int send_one(struct call *call, const struct cg_coap_message *response, enum cg_type type) {
     struct cg_coap_desk_counts *counts = &call->desk->counts;
     int err = cg_coap_peer_send(call->peer, response, type);
     *(err < 0 ? &counts->unsent : &counts->sent) += 1;
@@ -100,17 +105,21 @@ static int send(struct call *call, const struct cg_coap_message *response, enum 
 }
 
 /* Its request's answer while that can be given, later a message of its own. */
+static void respond(struct call *call, const struct cg_coap_message *response) {
+    if (is_unwanted(call->no_response, response->code)) return;
+    if (call->desk->current == call) {
+        cg_coap_peer_answer(call->peer, response);
+    } else {
+        (void)send_one(call, response, call->type); /* it is over, whether or not that goes */
+    }
+}
+
 static void tell_problem(struct call *call, const struct cg_problem *problem) {
     uint8_t bytes[CG_COAP_MESSAGE_MAX];
     struct cg_coap_message response;
     cg_to_coap_problem(numbers_of(call->desk), problem, CG_SLICE_NONE, cg_coap_token_slice(&call->live.key.token),
                        bytes, sizeof bytes, &response);
-    if (is_unwanted(call->no_response, response.code)) return;
-    if (call->desk->current == call) {
-        cg_coap_peer_answer(call->peer, &response);
-    } else {
-        (void)send(call, &response, call->type); /* it is over, whether or not that goes */
-    }
+    respond(call, &response);
 }
 
 /* ---- Calls ---- */
@@ -159,19 +168,27 @@ static void free_call(struct call *call) {
     free_desk_if_done(desk);
 }
 
-/* The client wants no more of it; the sink's end frees it. */
+/* Nobody waits for it any more: the sink's end frees it, if there is a sink. */
+static void leave(struct call *call) {
+    leave_peer(call);
+    cg_gateway_abandon(call->desk->gateway, call->ticket);
+    if (call->listing.listings == NULL) return;
+    cg_listings_drop(&call->listing);
+    free_call(call);
+}
+
+/* The client wants no more of it. */
 static void abandon(struct call *call) {
     struct cg_coap_peer *peer = call->peer;
-    leave_peer(call);
+    leave(call);
     cg_coap_peer_release(peer);
-    cg_gateway_abandon(call->desk->gateway, call->ticket);
 }
 
 /* ---- What the sink says ---- */
 
 static int on_respond(void *ctx, const struct cg_coap_message *response, enum cg_type type) {
     struct call *call = ctx;
-    return call->peer == NULL ? CG_OK : send(call, response, type);
+    return call->peer == NULL ? CG_OK : send_one(call, response, type);
 }
 
 static void on_over(void *ctx, const struct cg_problem *problem) {
@@ -202,9 +219,46 @@ static void refuse(struct call *call, const struct cg_problem *problem) {
 
 /* It is answered, and no exchange comes of it. */
 static void answer_now(struct call *call, const struct cg_coap_message *response) {
-    if (!is_unwanted(call->no_response, response->code)) cg_coap_peer_answer(call->peer, response);
+    respond(call, response);
     cg_gateway_abandon(call->desk->gateway, call->ticket);
     free_call(call);
+}
+
+/* ---- /.well-known/core ---- */
+
+/* No exchange comes of it. Frees the links. */
+static int tell_links(struct call *call, struct cg_links *links, struct cg_problem *problem) {
+    const struct cg_coap_serve serve = {.numbers = numbers_of(call->desk),
+                                        .block2 = call->has_block2 ? &call->block2 : NULL,
+                                        .token = cg_coap_token_slice(&call->live.key.token)};
+    uint8_t bytes[CG_COAP_OPTIONS_MAX];
+    struct cg_coap_message response;
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    int err = cg_links_end(links, &text, problem);
+    if (err == CG_OK) err = cg_coap_discovery_response(cg_buf_slice(&text), &serve, bytes, &response, problem);
+    if (err == CG_OK) answer_now(call, &response);
+    cg_buf_fini(&text);
+    return err;
+}
+
+static void on_listed(struct cg_listing *listing) {
+    struct call *call = CG_CONTAINER(listing, struct call, listing);
+    struct cg_problem problem = {0};
+    if (tell_links(call, listing->links, &problem) < 0) refuse(call, &problem);
+}
+
+static int discover(struct call *call, const struct cg_from_coap *from, const struct cg_coap_extras *extras) {
+    struct cg_listings *listings = call->desk->listings;
+    struct cg_links *links = cg_links_begin(from->config, from->request, from->problem);
+    if (links == NULL) return from->problem->err;
+    call->has_block2 = extras->has_block2;
+    call->block2 = extras->block2;
+    if (!cg_links_go_on(links, listings == NULL ? SIZE_MAX : CG_LISTED_A_TURN))
+        return tell_links(call, links, from->problem);
+    call->listing = (struct cg_listing){.links = links, .done = on_listed};
+    cg_listings_add(listings, &call->listing);
+    return CG_OK;
 }
 
 static struct cg_sink *new_separate(struct call *call, const struct cg_block *block1, const struct cg_block *block2) {
@@ -255,9 +309,8 @@ static int receive(struct call *call, const struct cg_coap_message *message, str
                                       .request = cg_gateway_request(desk->gateway, call->ticket),
                                       .problem = problem};
     int err = cg_coap_intake(&from, call->peer, &extras);
-    if (err == CG_OK && extras.meant == CG_COAP_REQUEST) {
-        err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
-    }
+    if (err == CG_OK && extras.meant == CG_COAP_DISCOVERY) return discover(call, &from, &extras);
+    if (err == CG_OK) err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
     if (err == CG_PENDING) answer_now(call, &answer.message);
     return err == CG_OK ? start(call, &extras, answer.aggregates, problem) : err;
 }
@@ -399,8 +452,7 @@ static void on_gone(void *ctx, struct cg_coap_peer *peer) {
     while (place->lives != NULL) {
         struct call *call = call_of(place->lives);
         desk->counts.gone++;
-        leave_peer(call);
-        cg_gateway_abandon(desk->gateway, call->ticket);
+        leave(call);
     }
     *cg_coap_peer_place(peer) = NULL;
     cg_outbox_unref(place->outbox);
@@ -422,6 +474,8 @@ struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap
     cg_coap_blocks_init(&desk->blocks, cg_gateway_quota(gateway));
     return desk;
 }
+
+void cg_coap_desk_set_listings(struct cg_coap_desk *desk, struct cg_listings *listings) { desk->listings = listings; }
 
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk) { return desk->running; }
 

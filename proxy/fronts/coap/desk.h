@@ -7,6 +7,7 @@
 #include "exchange/gateway.h"
 #include "fronts/coap/peer.h"
 #include "fronts/coap/reuse.h"
+#include "io/listing.h"
 #include "reply/encoders.h"
 
 struct cg_coap_desk;
@@ -30,6 +31,9 @@ struct cg_coap_clock {
 struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap_clock clock,
                                       const struct cg_encoder_list *encoders);
 extern const struct cg_coap_peer_ops cg_coap_desk_ops;
+/* Who makes lists of links that are longer than a turn of the loop; outlives the calls of all peers. Without, they are
+ * made at once. */
+void cg_coap_desk_set_listings(struct cg_coap_desk *desk, struct cg_listings *listings);
 /* Exchanges that have not ended. */
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk);
 const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk *desk);

@@ -150,6 +150,15 @@ static int take_option(const struct conversion *c, const struct cg_opt *opt, uin
 
 /* ---- All of it ---- */
 
+static size_t count_options(const struct cg_msg *message) {
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    size_t count = 0;
+    cg_opt_iter_init(&iter, message);
+    while (count < OPTIONS_MAX && cg_opt_next(&iter, &opt)) count++;
+    return count;
+}
+
 /* The request's options point into a copy of the message's. */
 static int take_options(const struct conversion *c) {
     struct cg_msg message = message_of(c->from);
@@ -159,7 +168,8 @@ static int take_options(const struct conversion *c) {
     struct cg_slice options = message.options;
     if (options.len == 0) return CG_OK;
     message.options = cg_arena_copy(c->from->arena, options);
-    c->request->options.list = cg_arena_alloc(c->from->arena, OPTIONS_MAX * sizeof *c->request->options.list);
+    c->request->options.list =
+        cg_arena_alloc(c->from->arena, count_options(&message) * sizeof *c->request->options.list);
     if (message.options.data == NULL || c->request->options.list == NULL) return cg_problem_no_memory(c->from->problem);
     cg_opt_iter_init(&iter, &message);
     for (; cg_opt_next(&iter, &opt); before = opt.number) {

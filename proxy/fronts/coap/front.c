@@ -6,11 +6,14 @@
 
 #include "fronts/coap/desk.h"
 #include "fronts/coap/desk_metrics.h"
+#include "fronts/coap/multicast.h"
 #include "fronts/coap/server.h"
 #include "io/loop.h"
 
 struct cg_front_coap {
     struct cg_coap_server *server;
+    struct cg_coap_multicast *multicast; /* NULL: the settings name no interface for it */
+    struct cg_listings *listings;
     struct cg_coap_desk *desk;
     struct cg_gateway *gateway;
     void (*on_closed)(void *ctx);
@@ -22,23 +25,45 @@ static uint64_t now_us(void *ctx) {
     return cg_loop_now_us();
 }
 
+static int open_desk(struct cg_front_coap *front, uv_loop_t *uv, const struct cg_encoder_list *encoders,
+                     struct cg_problem *problem) {
+    front->desk = cg_coap_desk_new(front->gateway, (struct cg_coap_clock){.now_us = now_us}, encoders);
+    front->listings = cg_listings_open(uv);
+    if (front->desk == NULL || front->listings == NULL)
+        return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the CoAP front");
+    cg_coap_desk_set_listings(front->desk, front->listings);
+    return CG_OK;
+}
+
+static int open_listeners(struct cg_front_coap *front, uv_loop_t *uv, struct cg_problem *problem) {
+    struct cg_config *config = cg_gateway_config(front->gateway);
+    front->server = cg_coap_server_open(uv, config, &cg_coap_desk_ops, front->desk, problem);
+    if (front->server == NULL) return problem->err;
+    if (config->coap.all_nodes_count == 0) return CG_OK;
+    front->multicast = cg_coap_multicast_open(uv, front->gateway, front->server, problem);
+    return front->multicast == NULL ? problem->err : CG_OK;
+}
+
+static void free_front(struct cg_front_coap *front) {
+    cg_coap_desk_free(front->desk);
+    cg_listings_close(front->listings);
+    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
+    free(front);
+}
+
 struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway,
                                          const struct cg_encoder_list *encoders, struct cg_problem *problem) {
     struct cg_front_coap *front = calloc(1, sizeof *front);
-    const struct cg_coap_clock clock = {.now_us = now_us};
-    if (front == NULL || (front->desk = cg_coap_desk_new(gateway, clock, encoders)) == NULL) {
-        cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the CoAP front");
-        free(front);
+    if (front == NULL) {
+        cg_problem_no_memory(problem);
         return NULL;
     }
     front->gateway = gateway;
-    front->server = cg_coap_server_open(uv, cg_gateway_config(gateway), &cg_coap_desk_ops, front->desk, problem);
-    if (front->server == NULL) {
-        cg_coap_desk_free(front->desk);
-        free(front);
-        return NULL;
-    }
-    return front;
+    int err = open_desk(front, uv, encoders, problem);
+    if (err == CG_OK) err = open_listeners(front, uv, problem);
+    if (err == CG_OK) return front;
+    cg_front_coap_close(front, NULL, NULL);
+    return NULL;
 }
 
 int cg_front_coap_reload(struct cg_front_coap *front, struct cg_problem *problem) {
@@ -47,18 +72,27 @@ int cg_front_coap_reload(struct cg_front_coap *front, struct cg_problem *problem
 
 size_t cg_front_coap_running(const struct cg_front_coap *front) { return cg_coap_desk_running(front->desk); }
 
-static void on_server_closed(void *ctx) {
+static void on_server_closed(void *ctx) { free_front(ctx); }
+
+/* The server's sockets may be the questions' to All CoAP Nodes, too. */
+static void on_multicast_closed(void *ctx) {
     struct cg_front_coap *front = ctx;
-    cg_coap_desk_free(front->desk);
-    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
-    free(front);
+    if (front->server == NULL) {
+        free_front(front);
+    } else {
+        cg_coap_server_close(front->server, on_server_closed, front);
+    }
 }
 
 void cg_front_coap_close(struct cg_front_coap *front, void (*on_closed)(void *ctx), void *ctx) {
     if (front == NULL) return;
     front->on_closed = on_closed;
     front->on_closed_ctx = ctx;
-    cg_coap_server_close(front->server, on_server_closed, front);
+    if (front->multicast == NULL) {
+        on_multicast_closed(front);
+    } else {
+        cg_coap_multicast_close(front->multicast, on_multicast_closed, front);
+    }
 }
 
 const struct cg_listen *cg_front_coap_listen(const struct cg_front_coap *front, size_t index) {
@@ -68,4 +102,5 @@ const struct cg_listen *cg_front_coap_listen(const struct cg_front_coap *front, 
 void cg_front_coap_metrics(const struct cg_front_coap *front, struct cg_buf *to) {
     cg_coap_server_metrics(front->server, to);
     cg_coap_desk_metrics(front->desk, to);
+    if (front->multicast != NULL) cg_coap_multicast_metrics(front->multicast, to);
 }

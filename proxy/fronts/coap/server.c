@@ -171,6 +171,19 @@ int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *confi
     return server->dtls == NULL ? CG_OK : cg_coap_dtls_reload(server->dtls, config, problem);
 }
 
+static bool is_everywhere(const struct cg_addr *addr, enum cg_family family) {
+    static const uint8_t zero[sizeof addr->ip];
+    return addr->family == family && addr->port == CG_COAP_PORT && memcmp(addr->ip, zero, sizeof zero) == 0;
+}
+
+struct cg_coap_udp *cg_coap_server_everywhere(const struct cg_coap_server *server, enum cg_family family) {
+    for (size_t i = 0; i < server->listener_count; i++) {
+        const struct listener *listener = &server->listeners[i];
+        if (listener->udp != NULL && is_everywhere(&listener->listen.addr, family)) return listener->udp;
+    }
+    return NULL;
+}
+
 /* ---- Figures ---- */
 
 static void put_figure(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {

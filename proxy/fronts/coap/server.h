@@ -6,6 +6,7 @@
 #include <uv.h>
 
 #include "fronts/coap/peer.h"
+#include "fronts/coap/udp.h"
 #include "model/request.h"
 
 struct cg_coap_server;
@@ -23,6 +24,8 @@ void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void 
 
 /* In the order of the settings; NULL: this one could not be had. */
 const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *server, size_t index);
+/* The one on all addresses of that family at CoAP's port, where nobody else can listen then; NULL: there is none. */
+struct cg_coap_udp *cg_coap_server_everywhere(const struct cg_coap_server *server, enum cg_family family);
 /* Prometheus text. */
 void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *to);
 

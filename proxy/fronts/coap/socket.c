@@ -111,7 +111,7 @@ static bool read_destination(struct msghdr *message, struct destination *destina
 static struct cg_addr own_address(const struct cg_coap_socket *socket, const struct destination *destination) {
     struct cg_addr own = destination->to;
     bool is_group = cg_addr_is_multicast(&destination->to);
-    if (is_group) own = socket->is_wildcard && own.family == CG_FAMILY_IPV4 ? destination->answer_from : socket->bound;
+    if (is_group) own = own.family == CG_FAMILY_IPV4 ? destination->answer_from : socket->bound;
     if (own.family == CG_FAMILY_IPV6 && (is_group || cg_addr_is_link_local(&own))) own.scope = destination->interface;
     own.port = socket->bound.port;
     return own;
@@ -206,13 +206,18 @@ static bool set_options(int fd, int family) {
            set_int(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
 }
 
+/* A group's address is for all on this host who listen for it. */
+static bool share(int fd, const struct cg_addr *addr) {
+    return !cg_addr_is_multicast(addr) || set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+}
+
 /* -1 with errno set. */
 static int make_socket(struct cg_addr *addr) {
     union cg_endpoint local;
     socklen_t len = cg_endpoint_from_addr(&local, addr);
     int fd = socket(local.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
-    if (set_options(fd, local.any.sa_family) && bind(fd, &local.any, len) == 0 &&
+    if (set_options(fd, local.any.sa_family) && share(fd, addr) && bind(fd, &local.any, len) == 0 &&
         getsockname(fd, &local.any, &len) == 0) {
         if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
             (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
@@ -260,6 +265,17 @@ struct cg_coap_socket *cg_coap_socket_open(uv_loop_t *uv, struct cg_coap_inbox *
     free(socket);
     cg_problem_set(problem, CG_E_INTERNAL, "cannot listen on %s: %s", text, uv_strerror(-error));
     return NULL;
+}
+
+int cg_coap_socket_join(struct cg_coap_socket *socket, const struct cg_addr *group, unsigned interface) {
+    struct ip_mreqn ipv4_group = {.imr_ifindex = (int)interface};
+    struct ipv6_mreq ipv6_group = {.ipv6mr_interface = interface};
+    memcpy(&ipv4_group.imr_multiaddr, group->ip, sizeof ipv4_group.imr_multiaddr);
+    memcpy(&ipv6_group.ipv6mr_multiaddr, group->ip, sizeof ipv6_group.ipv6mr_multiaddr);
+    int status = socket->bound.family == CG_FAMILY_IPV4
+                     ? setsockopt(socket->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &ipv4_group, sizeof ipv4_group)
+                     : setsockopt(socket->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &ipv6_group, sizeof ipv6_group);
+    return status == 0 || errno == EADDRINUSE ? CG_OK : CG_E_EMIT;
 }
 
 static void on_handle_closed(uv_handle_t *handle) {

@@ -29,6 +29,8 @@ void cg_coap_inbox_free(struct cg_coap_inbox *inbox);
 /* Port 0 of *addr is replaced by the one that the kernel chose. NULL: *problem says why. */
 struct cg_coap_socket *cg_coap_socket_open(uv_loop_t *uv, struct cg_coap_inbox *inbox, struct cg_addr *addr,
                                            cg_coap_arrival_fn *on_arrival, void *ctx, struct cg_problem *problem);
+/* Of a socket bound to the group's address, or to all: hears it on that interface. CG_E_EMIT: it cannot. */
+int cg_coap_socket_join(struct cg_coap_socket *socket, const struct cg_addr *group, unsigned interface) CG_MUST_CHECK;
 /* Never blocks: CG_E_OVERLOAD where the socket takes no more at the moment, CG_E_EMIT where there is no way. `from`
  * is an arrival's `to`. */
 int cg_coap_socket_send(struct cg_coap_socket *socket, const struct cg_addr *from, const struct cg_addr *to,

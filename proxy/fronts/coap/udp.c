@@ -9,6 +9,8 @@ struct cg_coap_udp {
     struct cg_coap_transport transport;
     struct cg_coap_socket *socket;
     struct cg_coap_messages *messages;
+    cg_coap_arrival_fn *on_group; /* NULL: nobody has joined any */
+    void *on_group_ctx;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -22,6 +24,10 @@ static const struct cg_coap_transport_ops ops = {.send = send_datagram};
 
 static void on_arrival(void *ctx, const struct cg_coap_arrival *arrival) {
     struct cg_coap_udp *udp = ctx;
+    if (arrival->reached == CG_COAP_BY_MULTICAST && udp->on_group != NULL) {
+        udp->on_group(udp->on_group_ctx, arrival);
+        return;
+    }
     const struct cg_coap_path path = {.transport = &udp->transport,
                                       .from = arrival->from,
                                       .to = arrival->to,
@@ -42,6 +48,12 @@ struct cg_coap_udp *cg_coap_udp_open(uv_loop_t *uv, struct cg_coap_inbox *inbox,
     if (udp->socket != NULL) return udp;
     free(udp);
     return NULL;
+}
+
+struct cg_coap_socket *cg_coap_udp_share(struct cg_coap_udp *udp, cg_coap_arrival_fn *on_group, void *ctx) {
+    udp->on_group = on_group;
+    udp->on_group_ctx = ctx;
+    return udp->socket;
 }
 
 static void on_socket_closed(void *ctx) {

@@ -11,6 +11,8 @@ struct cg_coap_udp;
  * why. */
 struct cg_coap_udp *cg_coap_udp_open(uv_loop_t *uv, struct cg_coap_inbox *inbox, struct cg_listen *listen,
                                      struct cg_coap_messages *messages, struct cg_problem *problem);
+/* Whoever joins groups by its socket hears what comes there, until he says NULL. */
+struct cg_coap_socket *cg_coap_udp_share(struct cg_coap_udp *udp, cg_coap_arrival_fn *on_group, void *ctx);
 /* No peer of it may be left; as cg_coap_socket_close. */
 void cg_coap_udp_close(struct cg_coap_udp *udp, void (*on_closed)(void *ctx), void *ctx);
 

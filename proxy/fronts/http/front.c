@@ -13,7 +13,6 @@
 #include "base/html.h"
 #include "fronts/http/accept.h"
 #include "fronts/http/allow.h"
-#include "fronts/http/discovery.h"
 #include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
 #include "fronts/http/identify.h"
@@ -21,6 +20,7 @@
 #include "fronts/http/options.h"
 #include "fronts/http/origin.h"
 #include "fronts/http/summary.h"
+#include "io/listing.h"
 #include "io/loop.h"
 #include "model/access.h"
 #include "model/route.h"
@@ -37,7 +37,7 @@ struct cg_front_http {
     struct cg_http_server *server;
     struct cg_gateway *gateway;
     const struct cg_encoder_list *encoders;
-    struct cg_discovery *discovery;
+    struct cg_listings *listings;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -138,9 +138,9 @@ static int discover(struct pending *pending, struct cg_problem *problem) {
     struct cg_links *links = cg_links_begin(cg_gateway_exchange_config(gateway, pending->ticket),
                                             cg_gateway_request(gateway, pending->ticket), problem);
     if (links == NULL) return problem->err;
-    if (!cg_links_go_on(links, CG_DISCOVERY_A_TURN)) return reply_links(pending, links, problem);
+    if (!cg_links_go_on(links, CG_LISTED_A_TURN)) return reply_links(pending, links, problem);
     pending->listing = (struct cg_listing){.links = links, .done = on_listed};
-    cg_discovery_add(pending->front->discovery, &pending->listing);
+    cg_listings_add(pending->front->listings, &pending->listing);
     return CG_OK;
 }
 
@@ -302,7 +302,7 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     struct cg_front_http *front = ctx;
     struct pending *pending = cg_http_call_ctx(call);
     if (pending == NULL) return;
-    cg_discovery_drop(&pending->listing);
+    cg_listings_drop(&pending->listing);
     cg_gateway_abandon(front->gateway, pending->ticket);
     free(pending);
 }
@@ -382,7 +382,7 @@ static unsigned connection_limit(const struct cg_config *config) {
 struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gateway,
                                          const struct cg_encoder_list *encoders, struct cg_problem *problem) {
     struct cg_front_http *front = calloc(1, sizeof *front);
-    if (front == NULL || (front->discovery = cg_discovery_open(uv)) == NULL) {
+    if (front == NULL || (front->listings = cg_listings_open(uv)) == NULL) {
         cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the HTTP front");
         free(front);
         return NULL;
@@ -399,7 +399,7 @@ struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gatew
     };
     front->server = cg_http_server_open(uv, &options, problem);
     if (front->server == NULL) {
-        cg_discovery_close(front->discovery);
+        cg_listings_close(front->listings);
         free(front);
         return NULL;
     }
@@ -419,7 +419,7 @@ size_t cg_front_http_connections(const struct cg_front_http *front) {
 
 static void on_server_closed(void *ctx) {
     struct cg_front_http *front = ctx;
-    cg_discovery_close(front->discovery);
+    cg_listings_close(front->listings);
     if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
     free(front);
 }

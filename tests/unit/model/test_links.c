@@ -132,6 +132,47 @@ static void filters_choose(void **state) {
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) check(f, &f->client, A, rows[i].query, rows[i].links);
 }
 
+static void check_for_coap(struct fixture *f, const char *base, const char *query, const char *links) {
+    const struct cg_request request = {
+        .client = &f->client, .scheme = CG_CRI_COAP, .query = query == NULL ? CG_SLICE_NONE : cg_slice_str(query)};
+    struct cg_buf text;
+    struct cg_problem problem = {0};
+    cg_buf_init(&text, 0);
+    struct cg_links *list = cg_links_begin(f->config, &request, &problem);
+    assert_non_null(list);
+    cg_links_set_base(list, base);
+    while (cg_links_go_on(list, 1)) continue;
+    assert_int_equal(cg_links_end(list, &text, &problem), CG_OK);
+    if (!cg_slice_is(cg_buf_slice(&text), links)) fail_msg("%s: %.*s", query, (int)text.len, (const char *)text.data);
+    cg_buf_fini(&text);
+}
+
+/* The forward proxy is asked by options there, not below a path. */
+static void coap_clients_see_what_they_can_ask_for(void **state) {
+    struct fixture *f = *state;
+    f->config->mappings[1].aggregate = true;
+#define FLOOR4 LINK("/floor4", "floor4") ";ct=\"62\""
+    check_for_coap(f, "", NULL, FLOOR4 "," LINK("/open", "open"));
+    check_for_coap(f, "", "ct=62", FLOOR4);
+    check_for_coap(f, "", "rt=core.hc", "");
+    check(f, &f->client, A, "ct=62", "");
+}
+
+/* Who asked at another address than the mappings' gets whole URIs. */
+static void links_may_have_a_base(void **state) {
+    struct fixture *f = *state;
+#define BASE "coap://192.0.2.1:5685"
+    static const char open[] = LINK(BASE "/open", "open");
+    check_for_coap(f, BASE, "title=open", open);
+    check_for_coap(f, BASE, "href=" BASE "/open", open);
+    check_for_coap(f, BASE, "href=" BASE "/o*", open);
+    check_for_coap(f, BASE, "href=coap:*&title=open", open);
+    check_for_coap(f, BASE, "href=" BASE, "");
+    check_for_coap(f, BASE, "href=/open", "");
+    check_for_coap(f, BASE, "href=coap://192.0.2.2*", "");
+    check_for_coap(f, BASE, "href=coap", "");
+}
+
 static void malformed_filters_are_refused(void **state) {
     struct fixture *f = *state;
     static const char *const queries[] = {"rt", "rt=a&x", "rt=%zz", "rt=%ff",
@@ -177,10 +218,9 @@ static void too_many_links_are_not_cut(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        links_test(clients_see_what_they_may_use),
-        links_test(filters_choose),
-        links_test(malformed_filters_are_refused),
-        links_test(too_many_links_are_not_cut),
+        links_test(clients_see_what_they_may_use),          links_test(filters_choose),
+        links_test(coap_clients_see_what_they_can_ask_for), links_test(links_may_have_a_base),
+        links_test(malformed_filters_are_refused),          links_test(too_many_links_are_not_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
 /* Lists of what there is that are longer than one turn of the loop. */
-#include "fronts/http/discovery.h"
+#include "io/listing.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include "base/container.h"
 
-enum { COUNT = 3 * CG_DISCOVERY_A_TURN };
+enum { COUNT = 3 * CG_LISTED_A_TURN };
 
 struct fixture {
     uv_loop_t uv;
@@ -21,7 +21,7 @@ struct fixture {
     struct cg_grant grant;
     struct cg_target target;
     struct cg_request request;
-    struct cg_discovery *discovery;
+    struct cg_listings *listings;
 };
 
 struct reader {
@@ -60,15 +60,15 @@ static int setup(void **state) {
     f->config = cg_config_new();
     assert_non_null(f->config);
     name_mappings(f);
-    f->discovery = cg_discovery_open(&f->uv);
-    assert_non_null(f->discovery);
+    f->listings = cg_listings_open(&f->uv);
+    assert_non_null(f->listings);
     *state = f;
     return 0;
 }
 
 static int teardown(void **state) {
     struct fixture *f = *state;
-    cg_discovery_close(f->discovery);
+    cg_listings_close(f->listings);
     uv_run(&f->uv, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&f->uv), 0);
     cg_config_unref(f->config);
@@ -91,14 +91,14 @@ static void add(struct fixture *f, struct reader *reader) {
     *reader = (struct reader){.listing.done = on_done, .fixture = f};
     reader->listing.links = cg_links_begin(f->config, &f->request, &problem);
     assert_non_null(reader->listing.links);
-    cg_discovery_add(f->discovery, &reader->listing);
+    cg_listings_add(f->listings, &reader->listing);
 }
 
 static void a_long_list_takes_several_turns(void **state) {
     struct fixture *f = *state;
     struct reader reader;
     add(f, &reader);
-    for (unsigned turn = 0; turn < COUNT / CG_DISCOVERY_A_TURN; turn++) {
+    for (unsigned turn = 0; turn < COUNT / CG_LISTED_A_TURN; turn++) {
         assert_int_equal(reader.told, 0);
         uv_run(&f->uv, UV_RUN_NOWAIT);
     }
@@ -110,7 +110,7 @@ static void lists_take_turns(void **state) {
     struct fixture *f = *state;
     struct reader readers[2];
     for (size_t i = 0; i < 2; i++) add(f, &readers[i]);
-    for (unsigned turn = 0; turn < 2 * COUNT / CG_DISCOVERY_A_TURN - 1; turn++) uv_run(&f->uv, UV_RUN_NOWAIT);
+    for (unsigned turn = 0; turn < 2 * COUNT / CG_LISTED_A_TURN - 1; turn++) uv_run(&f->uv, UV_RUN_NOWAIT);
     assert_int_equal(readers[0].told, COUNT);
     assert_int_equal(readers[1].told, 0);
     uv_run(&f->uv, UV_RUN_NOWAIT);
@@ -123,8 +123,8 @@ static void a_client_may_leave_meanwhile(void **state) {
     add(f, &leaves);
     add(f, &stays);
     uv_run(&f->uv, UV_RUN_NOWAIT);
-    cg_discovery_drop(&leaves.listing);
-    cg_discovery_drop(&leaves.listing);
+    cg_listings_drop(&leaves.listing);
+    cg_listings_drop(&leaves.listing);
     uv_run(&f->uv, UV_RUN_DEFAULT);
     assert_int_equal(leaves.told, 0);
     assert_int_equal(stays.told, COUNT);
@@ -136,5 +136,5 @@ int main(void) {
         cmocka_unit_test_setup_teardown(lists_take_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(a_client_may_leave_meanwhile, setup, teardown),
     };
-    return cmocka_run_group_tests_name("fronts/discovery", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("io/listing", tests, NULL, NULL);
 }
