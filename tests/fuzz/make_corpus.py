@@ -316,5 +316,28 @@ def coap_messages():
         write("coap_message", name, events)
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, oscore):
+def coap_blocks():
+    def piece(number, more, szx, less=0, who=0):
+        return struct.pack(">BHB", who << 2, number << 8 | more << 3 | szx, less)
+
+    def kept(length, who=0):
+        return struct.pack(">BH", who << 2 | 1, length)
+
+    def asked(number, szx, token=1, who=0):
+        return struct.pack(">BHB", who << 2 | 2, number << 8 | szx, token)
+
+    def later(seconds):
+        return struct.pack(">BB", 3, seconds)
+
+    write("coap_blocks", "upload", b"\xff" + piece(0, 1, 2) + piece(1, 1, 2) + piece(1, 1, 2) + piece(2, 0, 2, 10))
+    write("coap_blocks", "sizes", b"\xff" + piece(0, 1, 6) + piece(64, 1, 0) + piece(33, 0, 1, 3) + piece(33, 0, 1, 3))
+    write("coap_blocks", "gaps", b"\xff" + piece(1, 1, 0) + piece(0, 1, 0) + piece(2, 1, 0) + piece(0, 1, 0, 251) + piece(1, 0, 0))
+    write("coap_blocks", "mixed", b"\xff" + b"".join(piece(n, n < 3, 1, who=w) for n in range(4) for w in range(12)))
+    write("coap_blocks", "slow", b"\xff" + piece(0, 1, 0) + later(246) + piece(1, 1, 0) + later(247) + piece(2, 0, 0))
+    write("coap_blocks", "served", b"\xff" + kept(3000) + asked(0, 6) + asked(1, 6) + asked(2, 6, 64) + asked(3, 6) + asked(187, 0))
+    write("coap_blocks", "full", b"\x20" + b"".join(kept(2500, w) + asked(1, 6, 8, w) for w in range(12)) + later(247) + asked(1, 6))
+    write("coap_blocks", "others", b"\xff" + kept(2000) + asked(1, 6, 1, 1) + asked(1, 6, 1, 4) + kept(100) + asked(1, 0))
+
+
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, oscore, coap_blocks):
     make()
