@@ -139,7 +139,7 @@ class Reply:
 
 class Gateway(Program):
     """A running castgate. `http` and `admin` are (address, port), and so is `coap` where the settings have such a listener, which
-    they do not by themselves."""
+    they do not by themselves; "coap": None writes nothing of it."""
 
     def __init__(self, settings, folder, arguments=()):
         folder.mkdir(parents=True, exist_ok=True)
@@ -147,7 +147,9 @@ class Gateway(Program):
         self.settings = {"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"]},
                          "admin": {"listen": [f"127.0.0.1:{free_tcp_port()}"]},
                          "state": "state", "group": {"interface": "lo"}, **settings,
-                         "coap": {"listen": [], **settings.get("coap", {})}}
+                         "coap": {"listen": [], **(settings.get("coap") or {})}}
+        if settings.get("coap", {}) is None:
+            del self.settings["coap"]
         self.file = folder / "castgate.json"
         self.write_settings(self.settings)
         self.http, self.admin, self.coap = self._listener("http"), self._listener("admin"), self._listener("coap")
@@ -179,7 +181,7 @@ class Gateway(Program):
         self.process.send_signal(signal.SIGHUP)
 
     def _listener(self, side):
-        listen = self.settings[side]["listen"]
+        listen = self.settings.get(side, {}).get("listen")
         if not listen:
             return None
         text = listen[0] if isinstance(listen[0], str) else listen[0]["address"]

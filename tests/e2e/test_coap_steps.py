@@ -11,8 +11,8 @@ import pytest
 import coap
 from coap import (ACK, CON, EMPTY, MULTICAST_TIMEOUT, NON, PROXY_CRI, PROXY_SCHEME, PROXY_SCHEME_NUMBER, PROXY_URI, REPLY_FROM, RST, URI_HOST,
                   URI_PATH, URI_PORT, Client, Message)
-from conftest import BUILD, free_udp_port, plain_mapping
-from probe import Tap, answer_to, cbor, running, silent_mapping, wait_for
+from conftest import BUILD, PATIENCE, Gateway, free_udp_port, in_namespace, plain_mapping
+from probe import Tap, answer_to, cbor, log_lines, running, silent_mapping, wait_for
 
 OTHER_OPTIONS = [(coap.IF_MATCH, b"e"), (coap.ACCEPT, b""), (coap.NO_RESPONSE, b"\x02")]
 
@@ -209,3 +209,29 @@ def test_dtls_needs_a_way_to_prove_who_listens(tmp_path):
     file.write_text(json.dumps({"coap": {"listen": ["coaps://0.0.0.0:5684"]}}))
     ran = subprocess.run([BUILD / "castgate", "-c", file, "-T"], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 2 and "/coap/listen/0: coaps://0.0.0.0:5684 needs a certificate and key" in ran.stderr
+
+
+# ---- Where it listens ----
+
+
+@in_namespace
+def test_the_default_listener_is_there_where_it_can_be(gateway, group):
+    """Nobody wrote it, so that nobody need have it: a second gateway serves without, and says so."""
+    first, second = (gateway({"coap": None, "mappings": [silent_mapping(group)]}) for _ in range(2))
+    with Client(("127.0.0.1", 5683)) as client:
+        assert client.call("nowhere").code_text == "4.04"
+    assert [line["level"] for line in log_lines(first, "listening")] == ["info"] * 3  # HTTP, CoAP, admin
+    lines = log_lines(second, "listening")
+    assert sorted(line["level"] for line in lines) == ["info", "info", "warning"]
+    (warning,) = [line["msg"] for line in lines if line["level"] == "warning"]
+    assert "127.0.0.1:5683" in warning and "default" in warning
+    assert second.request("/nowhere").status == 404
+
+
+@in_namespace
+def test_a_written_listener_must_be_there(gateway, group, tmp_path):
+    settings = {"coap": {"listen": ["coap://127.0.0.1:5683"]}, "mappings": [silent_mapping(group)]}
+    gateway(settings)
+    other = Gateway(settings, tmp_path / "other")
+    assert other.process.wait(timeout=PATIENCE) == 1
+    assert "127.0.0.1:5683" in other.log()
