@@ -6,6 +6,7 @@ import pytest
 
 from conftest import TOP, in_namespace
 from documents import Reader, blocks
+from probe import parse_multipart_core
 
 
 @pytest.fixture
@@ -53,6 +54,18 @@ def test_http_page(reader):
     assert "event: summary" in output
     problems = re.findall(r'"type":"urn:castgate:problem:([^"]*)"', output)
     assert problems == ["not-found", "unauthorized", "forbidden", "unsupported-media-type", "multicast-timeout"]
+
+
+@in_namespace
+def test_coap_page(reader):
+    """Every command of it, behind the README's: one member's answer, and those of all."""
+    commands = "".join(block.commands for block in blocks("docs/coap.md", "sh"))
+    ran = reader.type(readme_gateway() + "echo === coap.md\nrm all.cbor\n" + commands + "echo === all\nod -An -v -tx1 all.cbor | tr -d ' \\n'; echo\n", TOP)
+    assert ran.status == 0, ran.output
+    one, _, all_of_them = ran.output.partition("=== coap.md")[2].partition("=== all")
+    assert "c:2.05" in one and "248:" in one
+    counts, ended_by, answers = parse_multipart_core(bytes.fromhex(re.search(r"[0-9a-f]{100,}", all_of_them)[0]))
+    assert (counts["answered"], ended_by, len(answers)) == (3, "all", 3)
 
 
 def test_http_page_has_every_problem():
