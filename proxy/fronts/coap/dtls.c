@@ -60,6 +60,7 @@ struct cg_dtls_session {
     size_t inbox_bytes;
     struct cg_dtls_session *ready_next; /* a handshake with something in its inbox */
     bool is_ready;
+    bool is_reading; /* its buffers are in use */
     bool is_broken;  /* OpenSSL gave it up in a call that may not end it */
     unsigned judged; /* dtls->generation when it was last looked at */
     int emitted;     /* of the latest datagram */
@@ -305,7 +306,9 @@ static void read_session(struct cg_dtls_session *session) {
     while ((len = SSL_read(session->ssl, dtls->plain, sizeof dtls->plain)) > 0) {
         is_new = true;
         touch(session);
+        session->is_reading = true;
         dtls->ops.received(dtls->ctx, session, cg_slice_of(dtls->plain, (size_t)len));
+        session->is_reading = false;
         if (session->is_broken) return;
     }
     if (!survives(session, len)) return;
@@ -563,7 +566,7 @@ int cg_dtls_send(struct cg_dtls_session *session, struct cg_slice message) {
     if (!SSL_alloc_buffers(session->ssl)) return CG_E_NO_MEMORY;
     session->emitted = CG_OK;
     int sent = SSL_write(session->ssl, message.data, (int)message.len);
-    SSL_free_buffers(session->ssl);
+    if (!session->is_reading) SSL_free_buffers(session->ssl);
     if (sent > 0) return session->emitted;
     break_session(session);
     return CG_E_EMIT;
