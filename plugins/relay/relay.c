@@ -229,13 +229,21 @@ static int check_form(const struct cg_sealing *sealing, struct cg_problem *probl
     return CG_OK;
 }
 
+/* Pairwise mode has no signature: only the one member that it is for can check it, and to a group it says nothing. */
+static bool is_pairwise_for_one(const struct cg_sealing *sealing) {
+    struct cg_oscore_option option;
+    bool is_known = cg_oscore_option_parse(&option, protection_of(&sealing->options)) == CG_OK;
+    return sealing->is_for_one && is_known && !option.group;
+}
+
 static int relay_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job,
                       struct cg_buf *out, struct cg_binding **binding, struct cg_problem *problem) {
     struct cg_relay *relay = CG_CONTAINER(protector, struct cg_relay, protector);
     *binding = NULL;
     int err = check_form(sealing, problem);
     if (err < 0) return err;
-    if (relay->checker != NULL) return check_request(relay, sealing, job, binding, problem);
+    bool is_checked = relay->checker != NULL && !is_pairwise_for_one(sealing);
+    if (is_checked) return check_request(relay, sealing, job, binding, problem);
     return cg_sealing_emit(sealing, out, problem);
 }
 

@@ -119,6 +119,7 @@ void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts op
         .target = leg->target,
         .type = leg->kind->type,
         .method = request->method,
+        .is_for_one = request->is_for_one,
         .mid = sending->mid,
         .token = cg_token_of(leg->token),
         .options = options,

@@ -30,6 +30,7 @@ struct cg_arrival {
 struct cg_leg_request {
     uint8_t method;
     bool expects_answers;
+    bool is_for_one;        /* its client means one member alone, not the group */
     struct cg_opts options; /* for the leg's target, ascending */
     struct cg_slice payload;
     struct cg_slice client;  /* whose request it is, by name; empty: nobody known */

@@ -20,6 +20,7 @@ struct cg_sealing {
     const struct cg_target *target;
     uint8_t type; /* NON for a cast, CON for an ask */
     uint8_t method;
+    bool is_for_one; /* its client means one member alone, not the group */
     uint16_t mid;
     struct cg_token token;
     struct cg_opts options; /* ascending */

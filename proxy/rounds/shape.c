@@ -71,6 +71,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
     *request = (struct cg_leg_request){
         .method = wish->request->method,
         .expects_answers = wish->expects_answers,
+        .is_for_one = wish->member != NULL,
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
         .origin = wish->origin,

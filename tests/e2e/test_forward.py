@@ -127,7 +127,7 @@ def test_an_ipv6_target(gateway, new_group):
 def test_a_member_is_asked_where_its_answer_came_from(members, gateway):
     """GCP §3.5: Reply-From, then a request to that one alone."""
     fleet = members(3)
-    gate = gateway({"mappings": [plain_mapping(fleet, forward=True, timeout=None)]})
+    gate = gateway({"mappings": [plain_mapping(fleet, forward=True)]})
     for host, port in fleet.addresses:
         reply = gate.request(f"/hc/coap://{host}:{port}/status?x")  # one answer: nobody has to say how long to wait
         assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json"), reply
@@ -139,7 +139,7 @@ def test_a_member_is_asked_where_its_answer_came_from(members, gateway):
 
 
 def test_a_member_that_is_silent_is_504(gateway, group):
-    gate = gateway({"mappings": [silent_mapping(group, forward=True, max_timeout=1, timeout=None, members=["127.9.9.9:9"])]})
+    gate = gateway({"mappings": [silent_mapping(group, forward=True, max_timeout=1, timeout=1, members=["127.9.9.9:9"])]})
     problem = check_problem(gate.request("/hc/coap://127.9.9.9:9/x"), 504, "no-answer")
     assert "127.9.9.9:9" in problem["detail"]
     check_problem(gate.request("/hc/coap://127.9.9.9:9/x", headers={"Multicast-Timeout": "1"}), 504, "no-answer")

@@ -735,3 +735,25 @@ def test_no_core_is_written(lights):
     limits = open(f"/proc/{gate.process.pid}/limits").read()
     (line,) = [line for line in limits.splitlines() if line.startswith("Max core file size")]
     assert line.split()[4:6] == ["0", "0"]
+
+
+@pytest.mark.parametrize("configured", [True, False])
+def test_one_member_is_asked_where_its_answer_was_verified(lights, new_keys, configured):
+    """By its address through the forward proxy (GCP §3.5): the settings', or the one where its credential verified last, without a ping."""
+    keys = new_keys(3)
+    material = json.loads(keys.gateway.read_text())
+    if not configured:
+        for peer in material["peers"].values():
+            peer.pop("address", None)
+        keys.gateway.write_text(json.dumps(material))
+    gate, keys, fleet = lights(3, keys=keys, forward=True)
+    uri = lambda answer: f"/hc/coap://{answer['from']}/status"
+    early = gate.request(f"/hc/coap://127.1.0.1:{fleet.group.port}/status")
+    assert early.status == (200 if configured else 403), early
+    for answer in verified(gate.get_json("/lights/light"), 3):
+        reply = gate.request(uri(answer))
+        assert reply.status == 200, reply
+        assert f'"{answer["member"]}";verified=source' in reply.headers["Castgate-Member"]
+        assert "via=unicast" in reply.headers["Castgate-Member"]
+    assert counter(gate, "pings_total") == 0
+    check_problem(gate.request("/hc/coap://127.1.0.99/status"), 403, "forbidden")

@@ -24,7 +24,7 @@ struct station {
     struct call call;
 };
 
-static struct station *new_station(bool checks) {
+static struct station *new_station(bool checks, unsigned members) {
     struct station *station = calloc(1, sizeof *station);
     assert_non_null(station);
     fake_crypto_init(&station->crypto);
@@ -43,18 +43,25 @@ static struct station *new_station(bool checks) {
     struct cg_mapping *mapping = world_mapping(&station->world, "lamps");
     mapping->security = CG_SECURITY_RELAY;
     mapping->protector = cg_relay_protector(station->relay);
+    mapping->forward = true;
+    if (members > 0) world_add_members(&station->world, mapping, members);
     world_start(&station->world);
     station->services.engine = cg_gateway_engine(station->world.gateway);
     return station;
 }
 
 static int setup(void **state) {
-    *state = new_station(false);
+    *state = new_station(false, 0);
     return 0;
 }
 
 static int setup_checking(void **state) {
-    *state = new_station(true);
+    *state = new_station(true, 0);
+    return 0;
+}
+
+static int setup_checking_with_members(void **state) {
+    *state = new_station(true, 2);
     return 0;
 }
 
@@ -301,6 +308,57 @@ static void pairwise_mode_cannot_be_checked(void **state) {
     post(station, &sealed.msg);
     settle(station);
     assert_refused(station, not_a_member, 0);
+}
+
+/* To one member by its address, through the forward proxy. */
+static void post_to_first(struct station *station, const struct cg_msg *sealed) {
+    static struct cg_opt option;
+    call_fini(&station->call);
+    struct cg_request *request = world_new(&station->world, &station->call, "coap://127.1.0.1/");
+    assert_non_null(request);
+    request->forward = true;
+    request->method = CG_POST;
+    option.number = CG_OPT_OSCORE;
+    assert_true(cg_msg_find(sealed, CG_OPT_OSCORE, &option.value));
+    request->options = (struct cg_opts){.list = &option, .count = 1};
+    request->payload = sealed->payload;
+    world_go(&station->world, &station->call);
+}
+
+static void assert_sent_to_first(const struct station *station, const struct cg_msg *sealed, size_t count) {
+    assert_int_equal(station->world.sent_count, count);
+    const struct emission *emission = &station->world.sent[count - 1];
+    struct cg_addr first = address("127.1.0.1:5683");
+    assert_true(cg_addr_equal(&emission->route.to, &first));
+    assert_int_equal(emission->msg.type, CG_CON);
+    assert_true(cg_slice_equal(emission->msg.payload, sealed->payload));
+}
+
+/* RFC 10021 §9: a member is asked in pairwise mode, which only that one can check; a group never is. */
+static void one_member_may_be_asked_in_pairwise_mode(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal_as(&sealed, station->client, fake_peer(station->client, &station->keys, 2), station->number++);
+    post(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+    post_to_first(station, &sealed.msg);
+    settle(station);
+    assert_sent_to_first(station, &sealed.msg, 1);
+}
+
+static void in_group_mode_it_is_checked_all_the_same(void **state) {
+    struct station *station = *state;
+    struct sealed sealed;
+    seal(station, &sealed);
+    sealed.data[(size_t)(sealed.msg.payload.data - sealed.data)] ^= 4;
+    post_to_first(station, &sealed.msg);
+    settle(station);
+    assert_refused(station, not_a_member, 0);
+    sealed.data[(size_t)(sealed.msg.payload.data - sealed.data)] ^= 4;
+    post_to_first(station, &sealed.msg);
+    settle(station);
+    assert_sent_to_first(station, &sealed.msg, 1);
 }
 
 static void nothing_is_relayed_twice_R57(void **state) {
@@ -653,8 +711,9 @@ static void the_client_leaves_while_being_checked(void **state) {
 
 int main(void) {
     cg_log_set_level(CG_LOG_ERROR);
-#define PASSING(test)  cmocka_unit_test_setup_teardown(test, setup, teardown)
-#define CHECKING(test) cmocka_unit_test_setup_teardown(test, setup_checking, teardown)
+#define PASSING(test)      cmocka_unit_test_setup_teardown(test, setup, teardown)
+#define CHECKING(test)     cmocka_unit_test_setup_teardown(test, setup_checking, teardown)
+#define WITH_MEMBERS(test) cmocka_unit_test_setup_teardown(test, setup_checking_with_members, teardown)
     const struct CMUnitTest tests[] = {
         PASSING(bytes_pass_as_they_are_both_ways_R3_R18),
         PASSING(what_is_not_protected_is_refused),
@@ -667,6 +726,8 @@ int main(void) {
         CHECKING(another_group_does_not),
         CHECKING(a_flipped_bit_does_not),
         CHECKING(pairwise_mode_cannot_be_checked),
+        WITH_MEMBERS(one_member_may_be_asked_in_pairwise_mode),
+        WITH_MEMBERS(in_group_mode_it_is_checked_all_the_same),
         CHECKING(nothing_is_relayed_twice_R57),
         CHECKING(a_changed_file_keeps_replay_windows),
         CHECKING(a_rekeyed_file_begins_anew),
