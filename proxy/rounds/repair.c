@@ -79,7 +79,8 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
     (void)engine;
     if (round->only != NULL && problem != NULL) round->problem = *problem;
     if (is_unproven) cg_round_say_unproven(round, &round->problem);
-    if (round->only != NULL && round->problem.err < 0) cg_round_wake_all(round);
+    round->gave_up = round->tally.expects_one;
+    if (round->gave_up || (round->only != NULL && round->problem.err < 0)) cg_round_wake_all(round);
     forget(round, cg_ask_of(leg));
 }
 

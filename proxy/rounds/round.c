@@ -267,6 +267,8 @@ static void close_if_over(struct cg_round *round) {
         round->ended_by = "limit";
     } else if (cg_round_is_finished(round, &rule)) {
         round->ended_by = rule;
+    } else if (round->gave_up && !cg_round_is_opening(round)) {
+        round->ended_by = "deadline";
     } else {
         return;
     }

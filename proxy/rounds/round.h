@@ -105,6 +105,7 @@ struct cg_round {
     uint8_t method;
     bool is_open;   /* in the table of those that may be joined */
     bool asked;     /* it was its turn to be asked */
+    bool gave_up;   /* the one member that its client named will not answer any more */
     bool closed;    /* it collects nothing more */
     bool verifying; /* a waiter whose time is over waits only for what is still being verified */
     bool roused;    /* all have been woken, and nobody has looked since */

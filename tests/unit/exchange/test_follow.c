@@ -137,6 +137,16 @@ static void silence_is_over_when_a_confirmable_message_is(void **state) {
     client_gets("alice", "missing 127.1.0.1", "deadline");
 }
 
+/* A member that knows nothing of the request, as after a restart, will not answer it. */
+static void a_reset_is_silence_at_once(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS);
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    member_hears("127.1.0.1", "CON GET /x");
+    member_answers("127.1.0.1", "RST");
+    client_gets("alice", "missing 127.1.0.1", "deadline");
+}
+
 /* Whatever its mapping's members claim. */
 static void the_gateway_never_asks_itself(void **state) {
     static const char *const addresses[] = {"127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:5683", "127.3.2.1:5700"};
@@ -357,6 +367,7 @@ int main(void) {
         scenario(what_the_mapping_refuses_is_refused),
         scenario(a_time_is_only_a_bound),
         scenario(silence_is_over_when_a_confirmable_message_is),
+        scenario(a_reset_is_silence_at_once),
         scenario(the_gateway_never_asks_itself),
         scenario(a_link_local_member),
         scenario(it_is_sealed_for_that_member),
