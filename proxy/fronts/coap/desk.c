@@ -13,7 +13,7 @@
 #include "fronts/coap/blocks.h"
 #include "fronts/coap/discovery.h"
 #include "fronts/coap/early_stop.h"
-#include "fronts/coap/echo.h"
+#include "fronts/coap/gate.h"
 #include "fronts/coap/intake.h"
 #include "fronts/coap/live.h"
 #include "fronts/coap/separate.h"
@@ -23,7 +23,7 @@ struct cg_coap_desk {
     struct cg_gateway *gateway;
     struct cg_coap_clock clock;
     struct cg_lives lives;
-    struct cg_echo echo;
+    struct cg_coap_gate gate;
     struct cg_coap_blocks blocks;
     const struct castgate_encoder *aggregate;
     struct cg_coap_desk_counts counts;
@@ -77,10 +77,11 @@ static const struct cg_option_numbers *numbers_of(const struct cg_coap_desk *des
 
 /* ---- Responses ---- */
 
-/* Which classes the client does not want to hear of (RFC 7967 §2): bit 1 is 2.xx, and so on. */
+/* Which classes the client does not want to hear of (RFC 7967 §2): bit 1 is 2.xx, and so on. What asks for the next
+ * block is no outcome yet. */
 static bool is_unwanted(uint32_t no_response, uint8_t code) {
     unsigned class = code >> 5;
-    return class > 0 && (no_response >> (class - 1) & 1) != 0;
+    return code != CG_CODE(2, 31) && class > 0 && (no_response >> (class - 1) & 1) != 0;
 }
 
 static uint32_t no_response_of(const struct cg_coap_message *message) {
@@ -100,7 +101,8 @@ static void answer_problem(struct cg_coap_desk *desk, struct cg_coap_peer *peer,
 static int send_one(struct call *call, const struct cg_coap_message *response, enum cg_type type) {
     struct cg_coap_desk_counts *counts = &call->desk->counts;
     int err = cg_coap_peer_send(call->peer, response, type);
-    *(err < 0 ? &counts->unsent : &counts->sent) += 1;
+    counts->sent += err == CG_OK;
+    counts->unsent += err < 0 && err != CG_E_TOO_BIG; /* a smaller one goes instead */
     return err;
 }
 
@@ -376,54 +378,15 @@ static void take_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, co
     }
 }
 
-/* ---- Whether there is somebody at that address ---- */
-
-static struct cg_echo_path path_to(const struct cg_coap_peer *peer) {
-    return (struct cg_echo_path){.peer = *cg_coap_peer_addr(peer), .local = *cg_coap_peer_local(peer)};
-}
-
-static bool is_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_message *message) {
-    const struct cg_msg msg = {.options = message->options};
-    const struct cg_echo_path path = path_to(peer);
-    struct cg_slice value;
-    if (cg_coap_peer_proof(peer) == CG_COAP_PROVEN) return true;
-    if (!cg_msg_find(&msg, CG_OPT_ECHO, &value)) return false;
-    if (!cg_echo_is_good(&desk->echo, &path, value, now_us(desk))) return false;
-    cg_coap_peer_prove(peer);
-    return true;
-}
-
-/* All that whoever has proven nothing gets: no payload, and no more than three times what came. */
-static void challenge(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
-    const struct cg_echo_path path = path_to(peer);
-    const struct cg_slice token = request->message.token;
-    uint8_t value[CG_ECHO_MAX], options[CG_ECHO_MAX + 8];
-    size_t len = cg_echo_make(&desk->echo, &path, request->size, token.len, now_us(desk), value);
-    if (len == 0) {
-        desk->counts.unchallenged++;
-        return;
-    }
-    struct cg_msg_writer writer;
-    cg_msg_begin_inner(&writer, options, sizeof options, 0);
-    cg_msg_put_opt(&writer, CG_OPT_ECHO, cg_slice_of(value, len));
-    int size = cg_msg_end(&writer);
-    CG_CHECK(size > 1);
-    const struct cg_coap_message response = {.code = cg_err_info(CG_E_UNAUTHORIZED)->coap_code,
-                                             .token = token,
-                                             .options = cg_slice_of(options + 1, (size_t)size - 1)};
-    cg_coap_peer_answer(peer, &response);
-    desk->counts.challenged++;
-}
-
 /* ---- What the desk hears ---- */
 
 static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
     struct cg_coap_desk *desk = ctx;
     if (request->reached == CG_COAP_BY_MULTICAST) return;
-    if (is_proven(desk, peer, &request->message)) {
+    if (cg_coap_gate_lets_in(&desk->gate, peer, &request->message, now_us(desk))) {
         take_proven(desk, peer, request);
     } else {
-        challenge(desk, peer, request);
+        cg_coap_gate_challenge(&desk->gate, peer, request, now_us(desk));
     }
 }
 
@@ -468,7 +431,7 @@ struct cg_coap_desk *cg_coap_desk_new(struct cg_gateway *gateway, struct cg_coap
                                       const struct cg_encoder_list *encoders) {
     struct cg_coap_desk *desk = calloc(1, sizeof *desk);
     if (desk == NULL) return NULL;
-    *desk = (struct cg_coap_desk){.gateway = gateway, .clock = clock, .echo.port = cg_gateway_port(gateway)};
+    *desk = (struct cg_coap_desk){.gateway = gateway, .clock = clock, .gate.echo.port = cg_gateway_port(gateway)};
     desk->aggregate = cg_aggregate_encoder(encoders);
     CG_CHECK(desk->aggregate != NULL); /* it is built in */
     cg_coap_blocks_init(&desk->blocks, cg_gateway_quota(gateway));
@@ -480,6 +443,8 @@ void cg_coap_desk_set_listings(struct cg_coap_desk *desk, struct cg_listings *li
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk) { return desk->running; }
 
 const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk *desk) { return &desk->counts; }
+
+const struct cg_coap_gate *cg_coap_desk_gate(const struct cg_coap_desk *desk) { return &desk->gate; }
 
 void cg_coap_desk_free(struct cg_coap_desk *desk) {
     if (desk == NULL) return;

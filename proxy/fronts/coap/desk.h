@@ -5,6 +5,7 @@
 #define CG_FRONTS_COAP_DESK_H
 
 #include "exchange/gateway.h"
+#include "fronts/coap/gate.h"
 #include "fronts/coap/peer.h"
 #include "fronts/coap/reuse.h"
 #include "io/listing.h"
@@ -13,7 +14,6 @@
 struct cg_coap_desk;
 
 struct cg_coap_desk_counts {
-    uint64_t challenged, unchallenged;      /* by an Echo; not even by that, as it would be too long */
     uint64_t reused[CG_REUSE_COLLIDES + 1]; /* messages on a token in use, by what they were about */
     uint64_t stopped_nothing;               /* Early Stop Requests on tokens on which nothing ran */
     uint64_t lost;                          /* exchanges that ended by a Reset, or without an acknowledgement */
@@ -37,6 +37,7 @@ void cg_coap_desk_set_listings(struct cg_coap_desk *desk, struct cg_listings *li
 /* Exchanges that have not ended. */
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk);
 const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk *desk);
+const struct cg_coap_gate *cg_coap_desk_gate(const struct cg_coap_desk *desk); /* for its figures */
 /* When all peers are gone. What still runs ends without a word, and the desk with the last of it. NULL is fine. */
 void cg_coap_desk_free(struct cg_coap_desk *desk);
 

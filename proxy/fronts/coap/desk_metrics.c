@@ -52,7 +52,7 @@ void cg_coap_desk_metrics(const struct cg_coap_desk *desk, struct cg_buf *to) {
     put_one(to, "exchanges_running", "gauge", "Exchanges of CoAP clients that have not ended.",
             cg_coap_desk_running(desk));
     put_one(to, "challenges_total", "counter", "Requests from other addresses that were answered by an Echo.",
-            counts->challenged);
+            cg_coap_desk_gate(desk)->challenged);
     put_reuse(to, counts);
     put_left(to, counts);
     put_responses(to, counts);

@@ -14,9 +14,10 @@ enum {
     SHORT_TOKEN = 12,      /* longer ones are preceded by their length (RFC 8974) */
 };
 
-_Static_assert(CG_ECHO_MAX == crypto_shorthash_BYTES && CG_ECHO_KEY_SIZE == crypto_shorthash_KEYBYTES, "SipHash-2-4");
+_Static_assert(CG_COAP_ECHO_MAX == crypto_shorthash_BYTES && CG_COAP_ECHO_KEY_SIZE == crypto_shorthash_KEYBYTES,
+               "SipHash-2-4");
 
-static void renew(struct cg_echo *echo, uint64_t now_us) {
+static void renew(struct cg_coap_echo *echo, uint64_t now_us) {
     if (echo->has_key && now_us < echo->renew_us) return;
     bool is_recent = echo->has_key && now_us < echo->renew_us + KEY_US;
     memcpy(echo->former, echo->key, sizeof echo->former);
@@ -26,7 +27,8 @@ static void renew(struct cg_echo *echo, uint64_t now_us) {
     echo->renew_us = now_us + KEY_US;
 }
 
-static void hash(const uint8_t key[CG_ECHO_KEY_SIZE], const struct cg_echo_path *path, uint8_t value[CG_ECHO_MAX]) {
+static void hash(const uint8_t key[CG_COAP_ECHO_KEY_SIZE], const struct cg_coap_echo_path *path,
+                 uint8_t value[CG_COAP_ECHO_MAX]) {
     uint8_t bytes[2 * sizeof(struct cg_addr)];
     memcpy(bytes, &path->peer, sizeof path->peer);
     memcpy(bytes + sizeof path->peer, &path->local, sizeof path->local);
@@ -39,23 +41,25 @@ static size_t room(size_t received, size_t token_len) {
     return most > other ? most - other : 0;
 }
 
-size_t cg_echo_make(struct cg_echo *echo, const struct cg_echo_path *path, size_t received, size_t token_len,
-                    uint64_t now_us, uint8_t value[CG_ECHO_MAX]) {
+size_t cg_coap_echo_make(struct cg_coap_echo *echo, const struct cg_coap_echo_path *path, size_t received,
+                         size_t token_len, uint64_t now_us, uint8_t value[CG_COAP_ECHO_MAX]) {
     size_t len = room(received, token_len);
     if (len < SHORTEST) return 0;
     renew(echo, now_us);
     hash(echo->key, path, value);
-    return len < CG_ECHO_MAX ? len : CG_ECHO_MAX;
+    return len < CG_COAP_ECHO_MAX ? len : CG_COAP_ECHO_MAX;
 }
 
-static bool matches(const uint8_t key[CG_ECHO_KEY_SIZE], const struct cg_echo_path *path, struct cg_slice value) {
-    uint8_t expected[CG_ECHO_MAX];
+static bool matches(const uint8_t key[CG_COAP_ECHO_KEY_SIZE], const struct cg_coap_echo_path *path,
+                    struct cg_slice value) {
+    uint8_t expected[CG_COAP_ECHO_MAX];
     hash(key, path, expected);
     return sodium_memcmp(expected, value.data, value.len) == 0;
 }
 
-bool cg_echo_is_good(struct cg_echo *echo, const struct cg_echo_path *path, struct cg_slice value, uint64_t now_us) {
-    if (value.len < SHORTEST || value.len > CG_ECHO_MAX) return false;
+bool cg_coap_echo_is_good(struct cg_coap_echo *echo, const struct cg_coap_echo_path *path, struct cg_slice value,
+                          uint64_t now_us) {
+    if (value.len < SHORTEST || value.len > CG_COAP_ECHO_MAX) return false;
     renew(echo, now_us);
     return matches(echo->key, path, value) || (echo->has_former && matches(echo->former, path, value));
 }

@@ -384,6 +384,21 @@ static void test_one_response_for_all(void **state) {
     assert_running(f, 0);
 }
 
+static void test_no_response_is_about_the_outcome(void **state) {
+    struct desk_fixture *f = *state;
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.code = CG_PUT;
+    ask.options[0] = (struct option){CG_OPT_BLOCK1, "\x08", 1};
+    ask.options[1] = (struct option){CG_OPT_NO_RESPONSE, "\x1a", 1};
+    ask.payload = cg_slice_str(SIXTEEN);
+    peer_ask(f, &f->peers[0], &ask);
+    assert_answered(&f->peers[0], "t", CG_CODE(2, 31), NULL);
+    ask.options[0].value = "\x10";
+    assert_int_equal(peer_ask(f, &f->peers[0], &ask), 0);
+    assert_int_equal(f->world->sent_count, 1);
+}
+
 static void test_blocks_without_those_before(void **state) {
     struct desk_fixture *f = *state;
     desk_start(f);
@@ -568,7 +583,7 @@ static void test_unproven_address_gets_a_challenge_and_nothing_else(void **state
     assert_int_equal(cg_gateway_totals(f->world->gateway)->requests_refused, 0);
     struct ask tiny = {.size = 3, .timeout = NO_TIMEOUT};
     assert_int_equal(peer_ask(f, peer, &tiny), 0);
-    assert_int_equal(cg_coap_desk_counts(f->desk)->unchallenged, 1);
+    assert_int_equal(cg_coap_desk_gate(f->desk)->unchallenged, 1);
 }
 
 static void test_challenge_that_comes_back_proves_the_address(void **state) {
@@ -638,6 +653,7 @@ int main(void) {
         desk_test(test_early_stop_where_nothing_runs),
         desk_test(test_same_request_with_observe),
         desk_test(test_body_in_blocks),
+        desk_test(test_no_response_is_about_the_outcome),
         desk_test(test_blocks_without_those_before),
         desk_test(test_rest_of_a_members_answer),
         desk_test(test_further_blocks_of_a_group_are_never_cast),

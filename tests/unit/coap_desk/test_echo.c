@@ -18,9 +18,9 @@ static void fill(void *ctx, void *to, size_t len) { memset(to, ++*(uint8_t *)ctx
 struct fixture {
     uint8_t random;
     struct cg_port port;
-    struct cg_echo echo;
-    struct cg_echo_path path;
-    uint8_t value[CG_ECHO_MAX];
+    struct cg_coap_echo echo;
+    struct cg_coap_echo_path path;
+    uint8_t value[CG_COAP_ECHO_MAX];
 };
 
 static struct cg_addr address(const char *text) {
@@ -37,11 +37,11 @@ static void set_up(struct fixture *f) {
 }
 
 static size_t make(struct fixture *f, uint64_t now_us) {
-    return cg_echo_make(&f->echo, &f->path, LONG_REQUEST, 4, now_us, f->value);
+    return cg_coap_echo_make(&f->echo, &f->path, LONG_REQUEST, 4, now_us, f->value);
 }
 
 static bool is_good(struct fixture *f, size_t len, uint64_t now_us) {
-    return cg_echo_is_good(&f->echo, &f->path, cg_slice_of(f->value, len), now_us);
+    return cg_coap_echo_is_good(&f->echo, &f->path, cg_slice_of(f->value, len), now_us);
 }
 
 static void test_is_known_again_for_a_while(void **state) {
@@ -74,7 +74,7 @@ static void test_holds_for_both_addresses_with_their_ports(void **state) {
     set_up(&f);
     make(&f, 0);
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        f.path = (struct cg_echo_path){.peer = address(others[i][0]), .local = address(others[i][1])};
+        f.path = (struct cg_coap_echo_path){.peer = address(others[i][0]), .local = address(others[i][1])};
         assert_false(is_good(&f, 8, 0));
     }
 }
@@ -92,9 +92,9 @@ static void test_what_was_not_given_out_is_no_good(void **state) {
         assert_false(is_good(&f, 8, 0));
         f.value[i] ^= 1;
     }
-    uint8_t longer[CG_ECHO_MAX + 1] = {0};
+    uint8_t longer[CG_COAP_ECHO_MAX + 1] = {0};
     memcpy(longer, f.value, sizeof f.value);
-    assert_false(cg_echo_is_good(&f.echo, &f.path, cg_slice_of(longer, sizeof longer), 0));
+    assert_false(cg_coap_echo_is_good(&f.echo, &f.path, cg_slice_of(longer, sizeof longer), 0));
 }
 
 /* Header, token and its length, the option's head and value: never more than three times what came. */
@@ -105,15 +105,15 @@ static void test_never_amplifies_more_than_three_times(void **state) {
     for (size_t token = 0; token <= 64; token++) {
         size_t head = 4 + (token > 12) + token;
         for (size_t received = head; received < head + 20; received++) {
-            size_t len = cg_echo_make(&f.echo, &f.path, received, token, 0, f.value);
+            size_t len = cg_coap_echo_make(&f.echo, &f.path, received, token, 0, f.value);
             assert_true(len == 0 || head + 2 + len <= 3 * received);
             assert_true(len == 0 || (len >= 6 && len <= 8));
             assert_true(len > 0); /* whatever is a request at all can be challenged */
             assert_true(is_good(&f, len, 0));
         }
     }
-    assert_int_equal(cg_echo_make(&f.echo, &f.path, 4, 0, 0, f.value), 6);
-    assert_int_equal(cg_echo_make(&f.echo, &f.path, 3, 0, 0, f.value), 0);
+    assert_int_equal(cg_coap_echo_make(&f.echo, &f.path, 4, 0, 0, f.value), 6);
+    assert_int_equal(cg_coap_echo_make(&f.echo, &f.path, 3, 0, 0, f.value), 0);
 }
 
 int main(void) {
