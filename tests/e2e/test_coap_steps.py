@@ -11,7 +11,7 @@ import pytest
 import coap
 from coap import (ACK, CON, EMPTY, MULTICAST_TIMEOUT, NON, PROXY_CRI, PROXY_SCHEME, PROXY_SCHEME_NUMBER, PROXY_URI, REPLY_FROM, RST, URI_HOST,
                   URI_PATH, URI_PORT, Client, Message)
-from conftest import BUILD, PATIENCE, Gateway, free_udp_port, in_namespace, plain_mapping
+from conftest import BUILD, IPV4_GROUP, PATIENCE, Gateway, free_udp_port, in_namespace, plain_mapping
 from probe import Tap, answer_to, cbor, log_lines, running, silent_mapping, wait_for
 
 OTHER_OPTIONS = [(coap.IF_MATCH, b"e"), (coap.ACCEPT, b""), (coap.NO_RESPONSE, b"\x02")]
@@ -209,6 +209,40 @@ def test_dtls_needs_a_way_to_prove_who_listens(tmp_path):
     file.write_text(json.dumps({"coap": {"listen": ["coaps://0.0.0.0:5684"]}}))
     ran = subprocess.run([BUILD / "castgate", "-c", file, "-T"], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 2 and "/coap/listen/0: coaps://0.0.0.0:5684 needs a certificate and key" in ran.stderr
+
+
+# ---- All CoAP Nodes ----
+
+
+def all_coap_nodes(query="", options=(), type=NON):
+    return Message(type, coap.GET, 4711, b"acn", [*coap.path_options(f".well-known/core{query}"), *options]).emit()
+
+
+@in_namespace
+def test_all_coap_nodes_gets_only_the_links_that_were_asked_for(gateway, new_group):
+    """RFC 10020 §3.6: small, and nothing where there is nothing useful to say."""
+    group = new_group()
+    gateway({"coap": {"listen": ["coap://127.0.0.1:5683"], "all_nodes": ["lo"]},
+             "mappings": [silent_mapping(group, name) for name in ("attic", "hall")]})
+    with coap.Endpoint() as client:
+        for query, expected in (("?href=/hall", {"/hall"}), ("?rt=castgate.mapping", {"/attic", "/hall"})):
+            client.send_bytes((IPV4_GROUP, 5683), all_coap_nodes(query))
+            answer = client.receive(10).message
+            assert (answer.type, answer.code_text, answer.token) == (NON, "2.05", b"acn")
+            assert {link.partition(">")[0].strip("<") for link in answer.payload.decode().split(",")} == expected
+        for nothing in (all_coap_nodes("?href=/cellar"), all_coap_nodes(type=CON), Message(NON, coap.GET, 1, b"acn", coap.path_options("hall")).emit(),
+                        Message(NON, coap.GET, 2, b"acn", [(PROXY_URI, f"{group.uri}/x".encode()), (MULTICAST_TIMEOUT, b"\x01")]).emit()):
+            client.send_bytes((IPV4_GROUP, 5683), nothing)
+        assert client.receive(6) is None
+
+
+@in_namespace
+def test_all_coap_nodes_ignores_q_block2(gateway, new_group):
+    """RFC 9177, as RFC 10020 §3.8 has it."""
+    gateway({"coap": {"listen": ["coap://127.0.0.1:5683"], "all_nodes": ["lo"]}, "mappings": [silent_mapping(new_group(), "hall")]})
+    with coap.Endpoint() as client:
+        client.send_bytes((IPV4_GROUP, 5683), all_coap_nodes(options=[(31, b"\x02")]))
+        assert client.receive(6) is None
 
 
 # ---- Where it listens ----
