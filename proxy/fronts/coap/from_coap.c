@@ -127,9 +127,11 @@ static int refuse_option(const struct conversion *c, const struct cg_opt *opt) {
 }
 
 /* A second OSCORE option is one too much for whoever looks at the first. */
-static bool may_pass_unknown(const struct conversion *c, uint16_t number) {
-    if (c->request->discovery) return !cg_opt_is_critical(number);
-    return !cg_opt_is_unsafe(number) && number != CG_OPT_OSCORE;
+static bool may_pass_unknown(uint16_t number) { return !cg_opt_is_unsafe(number) && number != CG_OPT_OSCORE; }
+
+static int take_unknown(const struct conversion *c, const struct cg_opt *opt) {
+    if (c->request->discovery) return cg_opt_is_critical(opt->number) ? refuse_option(c, opt) : CG_OK;
+    return may_pass_unknown(opt->number) ? put_option(c, *opt, CG_COAP_OPTION_UNKNOWN) : refuse_option(c, opt);
 }
 
 /* An abbreviation that has been expanded is spent; one that nobody here knows goes on (target.c says when). */
@@ -145,7 +147,7 @@ static int take_option(const struct conversion *c, const struct cg_opt *opt, uin
     case CG_COAP_OPTION_PASSES: return put_option(c, *opt, sort);
     case CG_COAP_OPTION_UNKNOWN: break;
     }
-    return may_pass_unknown(c, opt->number) ? put_option(c, *opt, sort) : refuse_option(c, opt);
+    return take_unknown(c, opt);
 }
 
 /* ---- All of it ---- */

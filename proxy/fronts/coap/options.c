@@ -39,7 +39,14 @@ static const struct rule rules[] = {
 };
 /* clang-format on */
 
-enum { RULE_COUNT = sizeof rules / sizeof rules[0] };
+static bool find_in(const struct rule *list, size_t count, uint16_t number, struct rule *rule) {
+    for (size_t i = 0; i < count; i++) {
+        if (list[i].number != number) continue;
+        *rule = list[i];
+        return true;
+    }
+    return false;
+}
 
 /* False: there is none. */
 static bool find_rule(const struct cg_option_numbers *numbers, uint16_t number, struct rule *rule) {
@@ -50,11 +57,8 @@ static bool find_rule(const struct cg_option_numbers *numbers, uint16_t number, 
         {numbers->proxy_cri, 1, 1023, false, CG_COAP_OPTION_TARGET, WITH_ANY},
         {numbers->proxy_scheme_number, 0, 3, false, CG_COAP_OPTION_TARGET, WITH_ANY},
     };
-    for (size_t i = 0; i < RULE_COUNT + sizeof drafts / sizeof drafts[0]; i++) {
-        *rule = i < RULE_COUNT ? rules[i] : drafts[i - RULE_COUNT];
-        if (rule->number == number) return true;
-    }
-    return false;
+    return find_in(rules, sizeof rules / sizeof *rules, number, rule) ||
+           find_in(drafts, sizeof drafts / sizeof *drafts, number, rule);
 }
 
 enum cg_coap_option cg_coap_option_sort(const struct cg_option_numbers *numbers, uint8_t method,
