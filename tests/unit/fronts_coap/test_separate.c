@@ -378,6 +378,31 @@ static void test_an_answer_whose_options_fill_a_message_is_bad(void **state) {
     end(&listener);
 }
 
+/* RFC 8613 §4.1.3.4.2: whole, byte for byte, as long as its way takes it; and then by outer blocks. */
+static void test_what_a_member_protected_goes_whole_as_far_as_it_can(void **state) {
+    struct world *world = *state;
+    struct listener listener;
+    char payload[1501];
+    uint8_t inside[2] = {0x08, 0x12};
+    struct cg_opt oscore = {.number = CG_OPT_OSCORE, .value = cg_slice_of(inside, sizeof inside)};
+    const struct cg_opts options = {.list = &oscore, .count = 1};
+    world_mapping(world, "lamps")->security = CG_SECURITY_RELAY;
+    world_mapping(world, "lamps")->methods = CG_METHODS_RELAYED;
+    struct cg_request *request = listener_new(&listener, world, NULL);
+    request->method = CG_FETCH;
+    request->options = options;
+    listener_go(&listener);
+    assert_int_equal(world->sent_count, 1);
+    answer_with(world, "127.1.0.1", CG_CODE(2, 5), &options, fill_payload(payload, 1500));
+    assert_string_equal(listener_take(&listener), "NON 2.05 9:0812 " FROM(1) " 1500 bytes\n");
+    assert_int_equal(listener.kept, 0);
+    listener.largest = 1300;
+    answer_with(world, "127.1.0.1", CG_CODE(2, 5), &options, payload);
+    assert_non_null(strstr(listener_take(&listener), " 9:0812 23:0e" SIZE2_1500 " " FROM(1) " 1024 bytes\n"));
+    assert_int_equal(listener.kept, 1);
+    end(&listener);
+}
+
 /* Single members */
 
 static void ask_first(struct listener *listener, struct world *world, enum cg_type type) {
@@ -460,6 +485,7 @@ int main(void) {
         separate_test(test_blocks_are_as_small_as_the_client_wants_them),
         separate_test(test_blocks_are_as_small_as_what_stands_before_them_wants),
         separate_test(test_an_answer_whose_options_fill_a_message_is_bad),
+        separate_test(test_what_a_member_protected_goes_whole_as_far_as_it_can),
         separate_test(test_a_single_members_response_is_the_only_one),
         separate_test(test_a_single_members_silence_is_told),
         separate_test(test_a_single_member_is_told_of_once),

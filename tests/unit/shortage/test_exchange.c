@@ -40,6 +40,7 @@ static void ask(void *ctx) {
     answer(world, "127.1.0.1", "{\"on\":true}");
     world_run(world);
     answer(world, "127.1.0.2", "off");
+    answer(world, "127.1.0.2", "on"); /* before anybody has taken the first */
     world_advance(world, 2 * SECOND);
     answer(world, "127.1.0.3", "late");
     world_advance(world, 100 * SECOND);
