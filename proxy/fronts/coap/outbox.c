@@ -92,6 +92,11 @@ void cg_outbox_sent(struct cg_outbox_seat *seat, enum cg_type type, struct cg_sl
     wake_first(outbox);
 }
 
+void cg_outbox_pass(struct cg_outbox_seat *seat) {
+    leave_line(seat);
+    wake_first(seat->outbox);
+}
+
 /* An acknowledgement that took longer than the shortest time after which it is asked for again may be of a
  * retransmission: then something was lost. */
 void cg_outbox_settled(struct cg_outbox *outbox, struct cg_slice token, uint64_t now_us) {

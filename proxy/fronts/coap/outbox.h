@@ -39,6 +39,9 @@ enum cg_type cg_outbox_type(const struct cg_outbox_seat *seat);
 /* It has gone out, on that token (monotonic µs). */
 void cg_outbox_sent(struct cg_outbox_seat *seat, enum cg_type type, struct cg_slice token, uint64_t now_us);
 
+/* There is nothing to send after all: it is the next one's turn. */
+void cg_outbox_pass(struct cg_outbox_seat *seat);
+
 /* The client has acknowledged or rejected a Confirmable response with this token, or it was given up. */
 void cg_outbox_settled(struct cg_outbox *outbox, struct cg_slice token, uint64_t now_us);
 

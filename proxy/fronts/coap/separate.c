@@ -218,11 +218,17 @@ static struct cg_slice reply_from_of(const struct cg_separate *separate, struct 
     return separate->is_single ? CG_SLICE_NONE : cg_borrow(cg_reading_reply_from(reading, answer));
 }
 
+/* Taken, without a response. */
+static int pass(struct cg_separate *separate) {
+    cg_outbox_pass(&separate->seat);
+    return CG_OK;
+}
+
 /* What became of it. */
 static int note(const struct outgoing *out, int err) {
     struct cg_separate *separate = out->separate;
     uint64_t now_us = now_of(separate);
-    if (err == CG_E_TOO_BIG) return CG_OK; /* nothing of it goes that way, however often it is tried */
+    if (err == CG_E_TOO_BIG) return pass(separate); /* nothing of it goes that way, however often it is tried */
     if (err < 0) {
         separate->retry_us = now_us + RETRY_US;
         return CG_PENDING;
@@ -238,7 +244,7 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
                 int (*respond_with)(const struct outgoing *out)) {
     struct cg_separate *separate = separate_of(sink);
     struct cg_reading reading;
-    if (is_suppressed(view, code)) return CG_OK;
+    if (is_suppressed(view, code)) return pass(separate);
     cg_reading_init(&reading, view);
     const struct outgoing out = {
         .separate = separate,

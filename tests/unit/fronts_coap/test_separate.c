@@ -271,6 +271,26 @@ static void test_exchanges_of_one_client_take_turns(void **state) {
     listener_fini(&second);
 }
 
+/* Whoever has its turn, and nothing to send, holds up nobody. */
+static void test_a_turn_that_is_not_used_is_the_next_ones(void **state) {
+    struct world *world = *state;
+    struct listener deaf, second;
+    listener_new(&deaf, world, NULL)->no_response = 2;
+    listener_go(&deaf);
+    listener_new(&second, world, deaf.outbox);
+    listener_go(&second);
+    flood(world, CG_OUTBOX_WINDOW_MIN);
+    assert_int_equal(second.responses, CG_OUTBOX_WINDOW_MIN);
+    flood(world, 5); /* both wait */
+    listener_acknowledges(&second);
+    for (int i = 0; i < 5; i++) world_run(world);
+    assert_int_equal(second.responses, CG_OUTBOX_WINDOW_MIN + 5);
+    assert_int_equal(deaf.responses, 0);
+    world_advance(world, 2 * SECOND);
+    listener_fini(&deaf);
+    listener_fini(&second);
+}
+
 static void test_what_cannot_be_sent_now_is_sent_a_little_later(void **state) {
     struct world *world = *state;
     struct listener listener;
@@ -479,6 +499,7 @@ int main(void) {
         separate_test(test_who_never_acknowledges_hears_that_answers_are_lost),
         separate_test(test_who_is_too_far_behind_is_cut),
         separate_test(test_exchanges_of_one_client_take_turns),
+        separate_test(test_a_turn_that_is_not_used_is_the_next_ones),
         separate_test(test_what_cannot_be_sent_now_is_sent_a_little_later),
         separate_test(test_a_large_answer_goes_by_its_first_block),
         separate_test(test_the_members_own_tag_is_that_of_the_blocks),
