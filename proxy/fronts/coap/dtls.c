@@ -110,22 +110,23 @@ static void on_emit(void *ctx, struct cg_slice datagram) {
     session->emitted = dtls->ops.emit(dtls->ctx, &session->path, datagram);
 }
 
+static bool set_up_ssl(struct cg_dtls_session *session) {
+    BIO *bio = cg_dtls_bio_new(&session->bio);
+    if (bio == NULL) return false;
+    SSL_set_bio(session->ssl, bio, bio);
+    SSL_set_accept_state(session->ssl);
+    return SSL_set_app_data(session->ssl, session) == 1 && SSL_set_mtu(session->ssl, CG_DTLS_DATAGRAM_ROOM) > 0;
+}
+
 static struct cg_dtls_session *new_session(struct cg_dtls *dtls) {
     struct cg_dtls_session *session = calloc(1, sizeof *session);
     if (session == NULL) return NULL;
     *session = (struct cg_dtls_session){.dtls = dtls, .bio = {.emit = on_emit, .ctx = session}};
     session->ssl = SSL_new(dtls->context);
-    BIO *bio = session->ssl == NULL ? NULL : cg_dtls_bio_new(&session->bio);
-    if (bio == NULL) {
-        SSL_free(session->ssl);
-        free(session);
-        return NULL;
-    }
-    SSL_set_bio(session->ssl, bio, bio);
-    SSL_set_app_data(session->ssl, session);
-    SSL_set_mtu(session->ssl, CG_DTLS_DATAGRAM_ROOM);
-    SSL_set_accept_state(session->ssl);
-    return session;
+    if (session->ssl != NULL && set_up_ssl(session)) return session;
+    SSL_free(session->ssl);
+    free(session);
+    return NULL;
 }
 
 static void free_inbox(struct cg_dtls_session *session) {
