@@ -116,7 +116,7 @@ static void settle(struct cg_coap_messages *messages, struct cg_coap_peer *peer)
 }
 
 static struct cg_coap_peer *new_peer(struct cg_coap_messages *messages, const struct cg_coap_path *path) {
-    struct cg_coap_peer *goes = cg_coap_peers_first_to_go(&messages->peers);
+    struct cg_coap_peer *goes = path->session == NULL ? cg_coap_peers_first_to_go(&messages->peers) : NULL;
     if (goes != NULL) forget(messages, goes);
     if (path->session == NULL && cg_coap_peers_are_full(&messages->peers)) return NULL;
     struct cg_coap_peer *peer = cg_coap_peers_add(&messages->peers, path);
@@ -167,7 +167,8 @@ static void conclude(struct cg_coap_messages *messages, struct cg_coap_peer *pee
 
 static void on_due(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
     uint64_t again_us;
-    if (peer->confirm.first->timeout_us == 0) {
+    const struct cg_coap_confirmable *first = peer->confirm.first;
+    if (first == NULL || first->timeout_us == 0) { /* it waited for a Message ID, and may be unwanted by now */
         pump(messages, peer);
     } else if (cg_coap_confirm_again(&peer->confirm, now_us(messages), &again_us)) {
         set_due(messages, peer, again_us);

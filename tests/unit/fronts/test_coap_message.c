@@ -439,6 +439,35 @@ static void no_message_id_is_used_twice_within_its_lifetime(void **state) {
     cg_coap_peer_release(peer);
 }
 
+static void a_confirmable_response_that_waits_for_a_message_id_may_be_unwanted_by_then(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = hold(link);
+    while (cg_coap_peer_send(peer, response(), CG_NON) == CG_OK) link->sent_count = 0;
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_int_equal(link->sent_count, 0);
+    fake_link_message(link, CG_RST, CG_EMPTY, 0x7f7f, CG_SLICE_NONE);
+    assert_int_equal(link->lost, 1);
+    fake_link_pass(link, CG_EXCHANGE_LIFETIME_US);
+    assert_int_equal(link->sent_count, 0);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_int_equal(link->sent_count, 1);
+    cg_coap_peer_release(peer);
+}
+
+static void a_session_takes_nobodys_place(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_path path = fake_link_path(link);
+    path.session = link;
+    for (size_t i = 0; i < 4; i++) {
+        link->from = froms[i];
+        fake_link_message(link, CG_NON, CG_GET, 7, TOKEN);
+    }
+    struct cg_coap_peer *peer = cg_coap_messages_begin(link->messages, &path);
+    assert_non_null(peer);
+    assert_int_equal(link->gone, 0);
+    cg_coap_messages_end(peer);
+}
+
 static void a_reset_says_which_exchange_nobody_wants(void **state) {
     struct fake_link *link = *state;
     struct cg_coap_peer *peer = hold(link);
@@ -626,6 +655,8 @@ int main(void) {
         small_test(where_all_are_held_others_are_refused),
         link_test(separate_responses_are_numbered),
         link_test(no_message_id_is_used_twice_within_its_lifetime),
+        link_test(a_confirmable_response_that_waits_for_a_message_id_may_be_unwanted_by_then),
+        small_test(a_session_takes_nobodys_place),
         link_test(a_reset_says_which_exchange_nobody_wants),
         link_test(a_confirmable_response_is_sent_until_it_is_acknowledged),
         link_test(it_is_given_up_after_four_retransmissions),
