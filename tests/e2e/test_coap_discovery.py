@@ -2,7 +2,9 @@
 interface, after a leisure, and silent about everything else."""
 
 import subprocess
+import sys
 import time
+from pathlib import Path
 
 import coap
 from coap import ACCEPT, ACK, BLOCK2, CONTENT_FORMAT, ETAG, NON, POST, Client, Endpoint
@@ -78,6 +80,21 @@ def test_long_lists_come_in_blocks(gateway):
 
 
 # ---- All CoAP Nodes ----
+
+
+FAR_ASKER = """
+import coap, sys
+group, address, interface, seconds = sys.argv[1:]
+with coap.Endpoint(address, interface=interface) as asker:
+    asker.send((group, 5683), ".well-known/core")
+    got = asker.receive(float(seconds))
+    print(got.message.payload.decode() if got else "silence")
+"""
+
+
+def ask_from(far, group, address, interface):
+    return subprocess.run([*far.enter, sys.executable, "-c", FAR_ASKER, group, address, interface, str(LEISURE + 1)], text=True,
+                          capture_output=True, check=True, cwd=Path(__file__).parent, timeout=30).stdout.strip()
 
 
 def memberships():
@@ -156,3 +173,4 @@ def test_all_nodes_on_a_link(gateway, new_far):
     wait_for(lambda: memberships() == set(GROUPS))
     got = libcoap("-N", "-B", str(LEISURE + 1), "coap://224.0.1.187/.well-known/core?title=floor3", enter=far.enter)
     assert link("floor3") in got
+    assert ask_from(far, "ff02::fd", "::", "far0") == link("floor3")
