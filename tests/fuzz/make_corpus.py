@@ -370,17 +370,17 @@ def coap_messages():
         write("coap_message", name, events)
 
 
-def coap_blocks(messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
-    def piece(messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
+def coap_blocks():
+    def piece(number, more, szx, less=0, who=0):
         return struct.pack(">BHB", who << 2, number << 8 | more << 3 | szx, less)
 
-    def kept(messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
+    def kept(length, who=0):
         return struct.pack(">BH", who << 2 | 1, length)
 
-    def asked(messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
+    def asked(number, szx, token=1, who=0):
         return struct.pack(">BHB", who << 2 | 2, number << 8 | szx, token)
 
-    def later(messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
+    def later(seconds):
         return struct.pack(">BB", 3, seconds)
 
     write("coap_blocks", "upload", b"\xff" + piece(0, 1, 2) + piece(1, 1, 2) + piece(1, 1, 2) + piece(2, 0, 2, 10))
@@ -393,5 +393,5 @@ def coap_blocks(messages, uris, cris, settings, texts, dictionary, http, multipa
     write("coap_blocks", "others", b"\xff" + kept(2000) + asked(1, 6, 1, 1) + asked(1, 6, 1, 4) + kept(100) + asked(1, 0))
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, ):
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks):
     make()
