@@ -9,7 +9,7 @@
 
 #define SECOND UINT64_C(1000000)
 
-enum { ROOM = 100000, MOST = 3000, PEERS = 4, PATHS = 3, EVENTS_MAX = 400 };
+enum { ROOM = 100000, MOST = 3000, PEERS = 4, PATHS = 3, EVENTS_MAX = 100 };
 
 struct yard {
     struct cg_quota quota;
@@ -80,7 +80,7 @@ static void send_block(struct yard *yard, struct input *input) {
 
 static void keep_body(struct yard *yard, struct input *input) {
     struct cg_buf buf;
-    size_t len = input_u16(input) % 20000;
+    size_t len = input_u16(input) % 6000;
     cg_buf_init(&buf, 0);
     uint8_t *at = cg_buf_reserve(&buf, len + 1);
     CG_CHECK(at != NULL);

@@ -21,6 +21,11 @@ void cg_coap_blocks_fini(struct cg_coap_blocks *blocks) {
     cg_coap_uploads_fini(&blocks->uploads);
 }
 
+void cg_coap_blocks_expire(struct cg_coap_blocks *blocks, uint64_t now_us) {
+    cg_keep_expire(&blocks->uploads.keep, now_us);
+    cg_keep_expire(&blocks->bodies.keep, now_us);
+}
+
 /* What the door knows of one request. */
 struct door {
     struct cg_coap_blocks *blocks;
@@ -131,8 +136,7 @@ int cg_coap_blocks_take(struct cg_coap_blocks *blocks, const struct cg_from_coap
     struct door door = {.blocks = blocks, .from = from, .extras = extras, .now_us = now_us, .answer = answer};
     bool asks_for_block = extras->has_block2 && extras->block2.number > 0;
     answer->aggregates = false;
-    cg_keep_expire(&blocks->uploads.keep, now_us);
-    cg_keep_expire(&blocks->bodies.keep, now_us);
+    cg_coap_blocks_expire(blocks, now_us);
     if (!extras->has_block1 && !asks_for_block && !extras->has_accept) return CG_OK;
     int result = find_mapping(&door);
     if (result < 0) return result;

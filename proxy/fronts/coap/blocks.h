@@ -17,6 +17,8 @@ struct cg_coap_blocks {
 /* They have no more than a part of the quota. */
 void cg_coap_blocks_init(struct cg_coap_blocks *blocks, struct cg_quota *quota);
 void cg_coap_blocks_fini(struct cg_coap_blocks *blocks);
+/* Drops what is over its time, some of it. */
+void cg_coap_blocks_expire(struct cg_coap_blocks *blocks, uint64_t now_us);
 
 struct cg_coap_block_answer {
     struct cg_coap_message message;

@@ -446,6 +446,8 @@ const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk 
 
 const struct cg_coap_gate *cg_coap_desk_gate(const struct cg_coap_desk *desk) { return &desk->gate; }
 
+void cg_coap_desk_tidy(struct cg_coap_desk *desk) { cg_coap_blocks_expire(&desk->blocks, now_us(desk)); }
+
 void cg_coap_desk_free(struct cg_coap_desk *desk) {
     if (desk == NULL) return;
     desk->closed = true;

@@ -38,6 +38,8 @@ void cg_coap_desk_set_listings(struct cg_coap_desk *desk, struct cg_listings *li
 size_t cg_coap_desk_running(const struct cg_coap_desk *desk);
 const struct cg_coap_desk_counts *cg_coap_desk_counts(const struct cg_coap_desk *desk);
 const struct cg_coap_gate *cg_coap_desk_gate(const struct cg_coap_desk *desk); /* for its figures */
+/* Drops what is kept for clients over its time, some of it: to be called now and then. */
+void cg_coap_desk_tidy(struct cg_coap_desk *desk);
 /* When all peers are gone. What still runs ends without a word, and the desk with the last of it. NULL is fine. */
 void cg_coap_desk_free(struct cg_coap_desk *desk);
 

@@ -10,7 +10,10 @@
 #include "fronts/coap/server.h"
 #include "io/loop.h"
 
+enum { TIDY_MS = 10000 };
+
 struct cg_front_coap {
+    uv_timer_t tidy;
     struct cg_coap_server *server;
     struct cg_coap_multicast *multicast; /* NULL: the settings name no interface for it */
     struct cg_listings *listings;
@@ -44,11 +47,22 @@ static int open_listeners(struct cg_front_coap *front, uv_loop_t *uv, struct cg_
     return front->multicast == NULL ? problem->err : CG_OK;
 }
 
+/* Memory that is kept for clients goes back in time, also where no client says anything any more. */
+static void on_tidy(uv_timer_t *timer) {
+    const struct cg_front_coap *front = timer->data;
+    cg_coap_desk_tidy(front->desk);
+}
+
+static void on_tidy_closed(uv_handle_t *handle) {
+    struct cg_front_coap *front = handle->data;
+    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
+    free(front);
+}
+
 static void free_front(struct cg_front_coap *front) {
     cg_coap_desk_free(front->desk);
     cg_listings_close(front->listings);
-    if (front->on_closed != NULL) front->on_closed(front->on_closed_ctx);
-    free(front);
+    uv_close((uv_handle_t *)&front->tidy, on_tidy_closed);
 }
 
 struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway,
@@ -59,11 +73,17 @@ struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gatew
         return NULL;
     }
     front->gateway = gateway;
+    uv_timer_init(uv, &front->tidy);
+    front->tidy.data = front;
+    uv_unref((uv_handle_t *)&front->tidy);
     int err = open_desk(front, uv, encoders, problem);
     if (err == CG_OK) err = open_listeners(front, uv, problem);
-    if (err == CG_OK) return front;
-    cg_front_coap_close(front, NULL, NULL);
-    return NULL;
+    if (err < 0) {
+        cg_front_coap_close(front, NULL, NULL);
+        return NULL;
+    }
+    uv_timer_start(&front->tidy, on_tidy, TIDY_MS, TIDY_MS);
+    return front;
 }
 
 int cg_front_coap_reload(struct cg_front_coap *front, struct cg_problem *problem) {

