@@ -2,7 +2,7 @@
 
 import subprocess
 
-from coap import (ACCEPT, ACK, BLOCK1, BLOCK2, CON, CONTENT_FORMAT, EMPTY, ETAG, FETCH, GET, PROXY_URI, PUT, REPLY_FROM, REQUEST_TAG,
+from coap import (ACCEPT, ACK, BLOCK1, BLOCK2, CON, CONTENT_FORMAT, EMPTY, ETAG, FETCH, GET, NO_RESPONSE, PROXY_URI, PUT, REPLY_FROM, REQUEST_TAG,
                   SIZE1, SIZE2, Message, uint)
 from probe import Tap, parse_cri, parse_multipart_core
 from test_coap import client, lamps, origin  # noqa: F401 (fixtures)
@@ -169,6 +169,25 @@ def test_a_block_that_is_not_kept_is_asked_of_the_member(lamps, client):
         got = one.call(f"lights/.member/{ip}:{port}/big", timeout=None, options=[(BLOCK2, block(3, False, 1024))])
         assert (got.code_text, got.block(), len(got.payload)) == ("2.05", (3, False, 1024), 1024)
         assert casts(tap) == []
+
+
+def test_a_members_error_is_told_whichever_block_was_asked_for(lamps, client):
+    gate, fleet = lamps(1, mapping={"stand_in": "members"})
+    (ip, port), = fleet.addresses
+    got = client(gate).call(f"lights/.member/{ip}:{port}/nothing", timeout=None, options=[(BLOCK2, block(3, False, 1024))])
+    assert (got.code_text, got.block()) == ("4.04", None)
+
+
+def test_no_response_does_not_hold_up_blocks(lamps, client):
+    """RFC 7967: what is said of the response is said with the last block, and a 2.31 comes all the same."""
+    gate, fleet = lamps(2)
+    one = client(gate)
+    first = one.call("lights/light", method=FETCH, payload=bytes(16), timeout=1, options=[(NO_RESPONSE, b"\x02"), (BLOCK1, block(0, True, 16))])
+    assert first.code_text == "2.31"
+    with Tap(fleet.group) as tap:
+        one.ask("lights/light", method=FETCH, payload=b"x", timeout=1, options=[(BLOCK1, block(1, False, 16))])
+        one.hear_all(1.5)
+        assert [m.payload for m in casts(tap)] == [bytes(16) + b"x"]
 
 
 def test_a_further_block_of_a_group_is_gone(lamps, client):

@@ -71,7 +71,8 @@ void cg_coap_key_of_payload(struct cg_coap_key *key, struct cg_slice payload) {
     if (payload.len > 0) SHA256(payload.data, payload.len, key->digest);
 }
 
-/* Where and how much, and how fresh: said with each block anew. */
+/* Where and how much, how fresh, and what is said of the response: with each block anew, or the last alone (RFC 7967).
+ */
 static bool is_of_block(uint16_t number) {
     switch (number) {
     case CG_OPT_BLOCK1:
@@ -79,7 +80,8 @@ static bool is_of_block(uint16_t number) {
     case CG_OPT_SIZE1:
     case CG_OPT_SIZE2:
     case CG_OPT_OBSERVE:
-    case CG_OPT_ECHO: return true;
+    case CG_OPT_ECHO:
+    case CG_OPT_NO_RESPONSE: return true;
     default: return cg_opt_is_no_cache_key(number);
     }
 }

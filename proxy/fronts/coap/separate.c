@@ -173,7 +173,8 @@ static int respond_asked_block(const struct outgoing *out) {
 }
 
 static int respond_as_fits(const struct outgoing *out) {
-    if (out->separate->block2.number > 0) return respond_asked_block(out);
+    bool is_error = out->code >= CG_CODE(4, 0); /* it tells of the request, whichever block that was for */
+    if (out->separate->block2.number > 0 && !is_error) return respond_asked_block(out);
     int err = respond_whole(out);
     if (err == CG_E_TOO_BIG) err = respond_first_block(out);
     if (err != CG_E_TOO_BIG) return err;

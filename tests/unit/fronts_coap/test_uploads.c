@@ -190,6 +190,15 @@ static void test_size1_may_come_with_the_first_block_alone(void **state) {
     expect_whole(yard, 128);
 }
 
+/* RFC 7967: what the client wants to hear in the end. */
+static void test_no_response_may_come_with_the_last_block_alone(void **state) {
+    struct yard *yard = *state;
+    assert_int_equal(take_64(yard, 0, true), CG_PENDING);
+    cg_msg_put_uint(&yard->options, CG_OPT_NO_RESPONSE, 2);
+    assert_int_equal(take_64(yard, 1, false), CG_OK);
+    expect_whole(yard, 128);
+}
+
 /* RFC 9175 §3: what is sent at the same time is told apart by Request-Tag, by path, by who sends it. */
 static void test_uploads_do_not_mix(void **state) {
     struct yard *yard = *state;
@@ -270,6 +279,7 @@ int main(void) {
         yard_test(test_a_body_that_is_too_large_is_refused),
         yard_test(test_size1_is_believed_at_once),
         yard_test(test_size1_may_come_with_the_first_block_alone),
+        yard_test(test_no_response_may_come_with_the_last_block_alone),
         yard_test(test_uploads_do_not_mix),
         yard_test(test_is_gone_when_nothing_comes),
         yard_test(test_many_of_one_client_push_out_its_own),
