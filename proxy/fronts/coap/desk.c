@@ -220,10 +220,20 @@ static void refuse(struct call *call, const struct cg_problem *problem) {
 }
 
 /* It is answered, and no exchange comes of it. */
-static void answer_now(struct call *call, const struct cg_coap_message *response) {
-    respond(call, response);
+static void end_unasked(struct call *call) {
     cg_gateway_abandon(call->desk->gateway, call->ticket);
     free_call(call);
+}
+
+static void answer_now(struct call *call, const struct cg_coap_message *response) {
+    respond(call, response);
+    end_unasked(call);
+}
+
+/* Whatever No-Response says, as the client could not go on without. */
+static void answer_block(struct call *call, const struct cg_coap_message *response) {
+    cg_coap_peer_answer(call->peer, response);
+    end_unasked(call);
 }
 
 /* ---- /.well-known/core ---- */
@@ -313,7 +323,7 @@ static int receive(struct call *call, const struct cg_coap_message *message, str
     int err = cg_coap_intake(&from, call->peer, &extras);
     if (err == CG_OK && extras.meant == CG_COAP_DISCOVERY) return discover(call, &from, &extras);
     if (err == CG_OK) err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
-    if (err == CG_PENDING) answer_now(call, &answer.message);
+    if (err == CG_PENDING) answer_block(call, &answer.message);
     return err == CG_OK ? start(call, &extras, answer.aggregates, problem) : err;
 }
 
