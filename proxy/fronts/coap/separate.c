@@ -4,18 +4,14 @@
 
 #include <stdlib.h>
 
-#include <sodium.h>
-
 #include "base/container.h"
 #include "exchange/gateway.h"
+#include "fronts/coap/bodies.h"
 #include "fronts/coap/serve.h"
 #include "reply/lend.h"
 #include "reply/outcome.h"
 
-enum {
-    RETRY_US = 10000, /* where nothing could be sent just now */
-    ETAG_LEN = 8,     /* RFC 7252 §5.10.6 */
-};
+enum { RETRY_US = 10000 /* where nothing could be sent just now */ };
 
 struct cg_separate {
     struct cg_sink sink;
@@ -93,17 +89,13 @@ static int respond_whole(const struct outgoing *out) {
 
 /* In blocks */
 
-/* The member's, or else one that is the same for the same representation. */
-static struct cg_slice etag_of(const struct cg_answer *answer, uint8_t made[crypto_hash_sha256_BYTES]) {
+/* The member's, or else one that is the same for the same payload. */
+static struct cg_slice etag_of(const struct cg_answer *answer, uint8_t made[CG_COAP_ETAG_MAX]) {
     const struct cg_msg msg = {.options = answer->options};
     struct cg_slice etag;
-    if (cg_msg_find(&msg, CG_OPT_ETAG, &etag) && etag.len > 0 && etag.len <= ETAG_LEN) return etag;
-    crypto_hash_sha256_state state;
-    crypto_hash_sha256_init(&state);
-    crypto_hash_sha256_update(&state, answer->options.data, answer->options.len);
-    crypto_hash_sha256_update(&state, answer->payload.data, answer->payload.len);
-    crypto_hash_sha256_final(&state, made);
-    return cg_slice_of(made, ETAG_LEN);
+    if (cg_msg_find(&msg, CG_OPT_ETAG, &etag) && etag.len > 0 && etag.len <= CG_COAP_ETAG_MAX) return etag;
+    cg_coap_body_make_etag(made, answer->payload);
+    return cg_slice_of(made, CG_COAP_ETAG_MAX);
 }
 
 /* CG_E_TOO_BIG: not in blocks of that size. */
@@ -131,7 +123,7 @@ static void keep(const struct outgoing *out, struct cg_slice etag) {
 }
 
 static int respond_first_block(const struct outgoing *out) {
-    uint8_t made[crypto_hash_sha256_BYTES];
+    uint8_t made[CG_COAP_ETAG_MAX];
     struct cg_slice etag = etag_of(out->answer, made);
     int err = CG_E_TOO_BIG;
     for (int szx = out->separate->szx; err == CG_E_TOO_BIG && szx >= 0; szx--) {
@@ -154,7 +146,7 @@ static int respond_problem(const struct outgoing *out, int err, const char *why)
 
 /* A further block of one member's answer, which is not kept any more. */
 static int respond_asked_block(const struct outgoing *out) {
-    uint8_t bytes[CG_COAP_OPTIONS_MAX], made[crypto_hash_sha256_BYTES];
+    uint8_t bytes[CG_COAP_OPTIONS_MAX], made[CG_COAP_ETAG_MAX];
     const struct cg_separate *separate = out->separate;
     struct cg_coap_message response;
     const struct cg_coap_serve serve = {.numbers = &out->view->config->options,
