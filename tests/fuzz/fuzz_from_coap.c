@@ -111,6 +111,7 @@ static void check_request(struct cg_request *request, struct cg_arena *arena) {
     check_text(request->query);
     check_options(request);
     if (request->forward) {
+        check_text(request->path);
         check_target(request->path);
         return;
     }

@@ -249,6 +249,21 @@ static int take_foreign(const struct reading *r, struct cg_uri *uri) {
     return err < 0 ? err : cg_forward_set_target(r->from->request, r->from->arena, uri, r->from->problem);
 }
 
+static bool has_nul(struct cg_slice raw) {
+    for (size_t i = 0; i + 3 <= raw.len; i++) {
+        if (memcmp(raw.data + i, "%00", 3) == 0) return true;
+    }
+    return false;
+}
+
+static int check_path(const struct reading *r, const struct cg_uri *uri) {
+    if (cg_uri_has_dot_segment(uri->path))
+        return wrong(r, CG_E_BAD_URI, "the target URI's path has a dot segment ('.' or '..'); resolve it first");
+    if (has_nul(uri->path) || has_nul(uri->query))
+        return wrong(r, CG_E_BAD_URI, "the target URI has an encoded NUL (%00)");
+    return CG_OK;
+}
+
 static int take_uri(const struct reading *r, struct cg_slice text) {
     struct cg_slice scheme = cg_uri_scheme_part(text);
     enum cg_scheme known;
@@ -258,8 +273,8 @@ static int take_uri(const struct reading *r, struct cg_slice text) {
         return wrong(r, CG_E_PROXYING, "the target URI's scheme is none of CoAP's");
     if (cg_uri_parse(&uri, text, &why) < 0)
         return cg_problem_set(r->from->problem, CG_E_BAD_URI, "the target URI: %s", why);
-    if (cg_uri_has_dot_segment(uri.path))
-        return wrong(r, CG_E_BAD_URI, "the target URI's path has a dot segment ('.' or '..'); resolve it first");
+    int err = check_path(r, &uri);
+    if (err < 0) return err;
     return is_us(r, &uri) ? take_ours(r, &uri) : take_foreign(r, &uri);
 }
 
