@@ -129,21 +129,29 @@ static void lose(struct cg_reader *reader) {
     reader->wake(reader);
 }
 
-/* NULL: nobody has anything to take. */
-static struct cg_reader *furthest_behind(const struct cg_feed *feed) {
-    struct cg_reader *furthest = NULL, *reader;
+/* Number of the first that anybody has yet to take; UINT64_MAX: all have taken all. */
+static uint64_t furthest_behind(const struct cg_feed *feed) {
+    const struct cg_reader *reader;
+    uint64_t number = UINT64_MAX;
     DL_FOREACH(feed->readers, reader) {
-        bool is_further =
-            furthest == NULL || (reader->untold != NULL && reader->untold->number < furthest->untold->number);
-        if (reader->untold != NULL && is_further) furthest = reader;
+        if (reader->untold != NULL && reader->untold->number < number) number = reader->untold->number;
     }
-    return furthest;
+    return number;
+}
+
+/* All at once: thousands may be at the same place. */
+static void lose_furthest(struct cg_feed *feed) {
+    struct cg_reader *reader;
+    uint64_t number = furthest_behind(feed);
+    DL_FOREACH(feed->readers, reader) {
+        if (reader->untold != NULL && reader->untold->number == number) lose(reader);
+    }
 }
 
 /* Room is made by those who are furthest behind. NULL: there is none. */
 static struct copy *must_copy(struct cg_feed *feed, const struct cg_answer *answer) {
     struct copy *copy;
-    while ((copy = new_copy(feed, answer)) == NULL && feed->copied > 0) lose(furthest_behind(feed));
+    while ((copy = new_copy(feed, answer)) == NULL && feed->copied > 0) lose_furthest(feed);
     return copy;
 }
 
