@@ -117,10 +117,18 @@ static struct cg_addr own_address(const struct cg_coap_socket *socket, const str
     return own;
 }
 
-/* False: nobody can have sent it. */
+/* CoAP knows unicast and multicast only, and all who hear it would answer. The kernel would answer a datagram
+ * to one of its own addresses from there, and one to a broadcast address from another. */
+static bool is_broadcast(const struct destination *destination) {
+    return destination->to.family == CG_FAMILY_IPV4 && !cg_addr_is_multicast(&destination->to) &&
+           !cg_addr_same_host(&destination->to, &destination->answer_from);
+}
+
+/* False: nobody can have sent it, or it is for nobody here. */
 static bool describe(const struct cg_coap_socket *socket, struct msghdr *message, struct cg_coap_arrival *arrival) {
     struct destination destination;
     if (message->msg_flags & (MSG_TRUNC | MSG_CTRUNC) || !read_destination(message, &destination)) return false;
+    if (is_broadcast(&destination)) return false;
     const bool by_loopback = destination.interface == socket->loopback_index;
     cg_endpoint_to_addr(&arrival->from, message->msg_name);
     arrival->to = own_address(socket, &destination);

@@ -169,6 +169,22 @@ static void it_answers_from_the_address_that_was_asked(void **state) {
     ask(f, "127.0.0.1:0", &to);
 }
 
+/* Here the sender is this host's own, whose address needs no proof. */
+static void what_was_broadcast_is_for_nobody(void **state) {
+    struct fixture *f = *state;
+    add(f, "0.0.0.0:0");
+    open_server(f);
+    assert_non_null(f->server);
+    struct cg_addr all = address("127.255.255.255:0"), own = address("127.0.0.1:0");
+    all.port = own.port = cg_coap_server_listen(f->server, 0)->addr.port;
+    int fd = make_client("127.0.0.1:0"), yes = 1;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &yes, sizeof yes), 0);
+    send_to(fd, &all, get, sizeof get);
+    ask(f, "127.0.0.1:0", &own);
+    assert_int_equal(f->requests, 1);
+    close(fd);
+}
+
 static void it_does_so_by_ipv6(void **state) {
     struct fixture *f = *state;
     add(f, "[::]:0");
@@ -252,6 +268,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         server_test(a_client_on_loopback_is_proven_and_answered),
         server_test(it_answers_from_the_address_that_was_asked),
+        server_test(what_was_broadcast_is_for_nobody),
         server_test(it_does_so_by_ipv6),
         server_test(large_datagrams_are_taken_whole),
         server_test(a_flood_of_ports_is_answered_and_counted),
