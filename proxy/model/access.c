@@ -2,6 +2,9 @@
  * R58). */
 #include "model/access.h"
 
+#define SAY_WHO                                                                                                        \
+    "by HTTP send Authorization: Bearer TOKEN, by TLS or DTLS show a certificate, or use DTLS with a key (psk)"
+
 static const struct cg_grant *find_grant(const struct cg_mapping *mapping, const struct cg_client *client) {
     for (size_t i = 0; i < mapping->grant_count; i++) {
         if (mapping->grants[i].client == client) return &mapping->grants[i];
@@ -17,19 +20,17 @@ static bool is_relayed_from_afar(const struct cg_mapping *mapping, const struct 
 static int check_anonymous(const struct cg_mapping *mapping, const struct cg_request *request,
                            struct cg_problem *problem) {
     if (find_grant(mapping, NULL) == NULL) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "mapping %s takes known clients only; send Authorization: Bearer TOKEN", mapping->name);
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED, "mapping %s takes known clients only; " SAY_WHO,
+                              mapping->name);
     }
     if (!request->may_be_anonymous) {
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,
                               "anonymous clients are taken on loopback listeners only, and there from this host "
-                              "itself, unless the listener says \"insecure\": true; send Authorization: Bearer TOKEN");
+                              "itself, unless the listener says \"insecure\": true; " SAY_WHO);
     }
     if (is_relayed_from_afar(mapping, request)) {
-        return cg_problem_set(
-            problem, CG_E_UNAUTHORIZED,
-            "mapping %s relays for anonymous clients on loopback only; send Authorization: Bearer TOKEN",
-            mapping->name);
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s relays for anonymous clients on loopback only; " SAY_WHO, mapping->name);
     }
     return CG_OK;
 }
@@ -50,9 +51,8 @@ static int forbid_client(const struct cg_mapping *mapping, const struct cg_reque
 static int forbid_method(const struct cg_mapping *mapping, const struct cg_request *request,
                          struct cg_problem *problem) {
     if (request->client == NULL) {
-        return cg_problem_set(
-            problem, CG_E_UNAUTHORIZED,
-            "anonymous clients may not use this method on mapping %s; send Authorization: Bearer TOKEN", mapping->name);
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "anonymous clients may not use this method on mapping %s; " SAY_WHO, mapping->name);
     }
     return cg_problem_set(problem, CG_E_FORBIDDEN, "client %s may not use this method on mapping %s",
                           request->client->name, mapping->name);
