@@ -19,6 +19,8 @@
 #include "fronts/coap/separate.h"
 #include "fronts/coap/to_coap.h"
 
+enum { LISTED_MAX = 32 /* lists of links that are made at a time */ };
+
 struct cg_coap_desk {
     struct cg_gateway *gateway;
     struct cg_coap_clock clock;
@@ -28,6 +30,7 @@ struct cg_coap_desk {
     const struct castgate_encoder *aggregate;
     struct cg_coap_desk_counts counts;
     struct cg_listings *listings; /* NULL: there is none */
+    size_t listed;                /* how many of its lists are being made */
     struct call *current;         /* whose request is being answered */
     size_t running;
     bool closed; /* goes with its last call */
@@ -176,6 +179,7 @@ static void leave(struct call *call) {
     cg_gateway_abandon(call->desk->gateway, call->ticket);
     if (call->listing.listings == NULL) return;
     cg_listings_drop(&call->listing);
+    call->desk->listed--;
     free_call(call);
 }
 
@@ -257,7 +261,15 @@ static int tell_links(struct call *call, struct cg_links *links, struct cg_probl
 static void on_listed(struct cg_listing *listing) {
     struct call *call = CG_CONTAINER(listing, struct call, listing);
     struct cg_problem problem = {0};
+    call->desk->listed--;
     if (tell_links(call, listing->links, &problem) < 0) refuse(call, &problem);
+}
+
+/* Whatever its client may run, a list takes an exchange's place and memory that nobody has counted. */
+static int too_many_lists(struct cg_links *links, struct cg_problem *problem) {
+    cg_links_free(links);
+    problem->retry_after = 1;
+    return cg_problem_set(problem, CG_E_OVERLOAD, "too many ask for links at once");
 }
 
 static int discover(struct call *call, const struct cg_from_coap *from, const struct cg_coap_extras *extras) {
@@ -268,7 +280,9 @@ static int discover(struct call *call, const struct cg_from_coap *from, const st
     call->block2 = extras->block2;
     if (!cg_links_go_on(links, listings == NULL ? SIZE_MAX : CG_LISTED_A_TURN))
         return tell_links(call, links, from->problem);
+    if (call->desk->listed >= LISTED_MAX) return too_many_lists(links, from->problem);
     call->listing = (struct cg_listing){.links = links, .done = on_listed};
+    call->desk->listed++;
     cg_listings_add(listings, &call->listing);
     return CG_OK;
 }

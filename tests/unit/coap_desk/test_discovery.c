@@ -138,6 +138,38 @@ static void test_a_long_list_comes_later(void **state) {
     assert_int_equal(uv_loop_close(&uv), 0);
 }
 
+/* One client cannot take up all places of exchanges, nor the memory, by asking for long lists. */
+static void test_long_lists_are_few_at_a_time(void **state) {
+    struct desk_fixture *f = *state;
+    struct cg_mapping kept;
+    uv_loop_t uv;
+    char token[8];
+    add_mappings(f, &kept);
+    desk_start(f);
+    assert_int_equal(uv_loop_init(&uv), 0);
+    struct cg_listings *listings = cg_listings_open(&uv);
+    cg_coap_desk_set_listings(f->desk, listings);
+    for (int i = 0; i < 40; i++) {
+        snprintf(token, sizeof token, "t%d", i);
+        struct ask ask = core(token);
+        peer_ask(f, &f->peers[0], &ask);
+    }
+    assert_int_equal(cg_coap_desk_running(f->desk), 32);
+    assert_answered(&f->peers[0], "t39", CG_CODE(5, 3), "links");
+    peer_lose(f, &f->peers[0], "t0"); /* makes place for one */
+    struct ask next = core("next"), over = core("over");
+    assert_int_equal(peer_ask(f, &f->peers[1], &next), 0);
+    assert_int_equal(peer_ask(f, &f->peers[1], &over), 1);
+    peer_go(f, &f->peers[0]);
+    for (int i = 0; i < 10; i++) uv_run(&uv, UV_RUN_NOWAIT);
+    assert_int_equal(cg_coap_desk_running(f->desk), 0);
+    assert_int_equal(peer_ask(f, &f->peers[2], &next), 0);
+    peer_go(f, &f->peers[2]);
+    cg_listings_close(listings);
+    uv_run(&uv, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&uv), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         desk_test(test_links_come_with_the_acknowledgement),
@@ -145,6 +177,7 @@ int main(void) {
         desk_test(test_what_is_wrong_is_said),
         desk_test(test_blocks),
         desk_test(test_a_long_list_comes_later),
+        desk_test(test_long_lists_are_few_at_a_time),
     };
     return cmocka_run_group_tests_name("coap_desk/discovery", tests, NULL, NULL);
 }
