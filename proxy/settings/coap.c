@@ -16,6 +16,22 @@ struct wanted {
     enum forwarding forwarding;
 };
 
+/* By CoAP's own options; a request's would be taken for what it is not. */
+static bool is_taken(uint16_t number) {
+    static const uint16_t taken[] = {
+        CG_OPT_IF_MATCH,       CG_OPT_URI_HOST,      CG_OPT_ETAG,      CG_OPT_IF_NONE_MATCH, CG_OPT_OBSERVE,
+        CG_OPT_URI_PORT,       CG_OPT_LOCATION_PATH, CG_OPT_OSCORE,    CG_OPT_URI_PATH,      CG_OPT_CONTENT_FORMAT,
+        CG_OPT_MAX_AGE,        CG_OPT_URI_QUERY,     CG_OPT_HOP_LIMIT, CG_OPT_ACCEPT,        CG_OPT_Q_BLOCK1,
+        CG_OPT_LOCATION_QUERY, CG_OPT_BLOCK2,        CG_OPT_BLOCK1,    CG_OPT_SIZE2,         CG_OPT_Q_BLOCK2,
+        CG_OPT_PROXY_URI,      CG_OPT_PROXY_SCHEME,  CG_OPT_SIZE1,     CG_OPT_ECHO,          CG_OPT_NO_RESPONSE,
+        CG_OPT_REQUEST_TAG,
+    };
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
+        if (taken[i] == number) return true;
+    }
+    return false;
+}
+
 static void check_option_kind(struct cg_reader *reader, const struct cg_at *at, const struct wanted *wanted) {
     struct cg_at child = {.up = at, .key = wanted->name};
     bool is_unsafe = wanted->forwarding == UNSAFE;
@@ -26,6 +42,8 @@ static void check_option_kind(struct cg_reader *reader, const struct cg_at *at, 
     } else if (!is_unsafe && cg_opt_is_no_cache_key(wanted->number)) {
         cg_mistake_at(reader, &child,
                       "must be the number of an option that belongs to the cache key (not 28 modulo 32)");
+    } else if (is_taken(wanted->number)) {
+        cg_mistake_at(reader, &child, "%u is the number of another option of CoAP", wanted->number);
     }
 }
 
