@@ -2,13 +2,8 @@
  * at those of IPv4, too. */
 #include "model/listeners.h"
 
-static bool is_wildcard(const struct cg_addr *addr) {
-    static const uint8_t zeros[sizeof addr->ip];
-    return memcmp(addr->ip, zeros, sizeof zeros) == 0;
-}
-
 static bool is_at_all_of(const struct cg_addr *listen, enum cg_family family) {
-    return is_wildcard(listen) && (listen->family == family || listen->family == CG_FAMILY_IPV6);
+    return cg_addr_is_unspecified(listen) && (listen->family == family || listen->family == CG_FAMILY_IPV6);
 }
 
 static bool is_at(const struct cg_addr *listen, const struct cg_addr *addr, bool is_own) {

@@ -41,15 +41,11 @@ struct unique {
     struct cg_seen *names, *addresses;
 };
 
-static bool is_unspecified(const struct cg_addr *addr) {
-    static const uint8_t zero[16];
-    return memcmp(addr->ip, zero, sizeof zero) == 0;
-}
-
 static void read_address(struct cg_reader *reader, const struct cg_at *at, const char *text, struct unique *unique,
                          struct cg_member *member) {
     int err = cg_addr_parse(&member->addr, cg_slice_str(text), CG_COAP_PORT);
-    if (err < 0 || member->addr.port == 0 || cg_addr_is_multicast(&member->addr) || is_unspecified(&member->addr)) {
+    if (err < 0 || member->addr.port == 0 || cg_addr_is_multicast(&member->addr) ||
+        cg_addr_is_unspecified(&member->addr)) {
         cg_mistake_at(reader, at,
                       "must be a member's unicast address, such as \"192.0.2.7\" or \"[2001:db8::7]:5683\"");
         return;

@@ -314,12 +314,11 @@ static void read_name(struct cg_group_reader *r, const struct cg_at *at, const j
 
 static void read_address(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
                          struct cg_security_party *party) {
-    static const uint8_t zero[16];
     const char *text = cg_read_text(&r->reader, at, json);
     struct cg_addr *addr = &party->address;
     if (text == NULL) return;
     if (cg_addr_parse(addr, cg_slice_str(text), CG_COAP_PORT) != CG_OK || addr->port == 0 ||
-        cg_addr_is_multicast(addr) || memcmp(addr->ip, zero, sizeof zero) == 0) {
+        cg_addr_is_multicast(addr) || cg_addr_is_unspecified(addr)) {
         cg_mistake_at(&r->reader, at,
                       "must be a member's unicast address, such as \"192.0.2.7\" or \"[2001:db8::7]:5683\"");
         return;

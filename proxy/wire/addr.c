@@ -38,6 +38,11 @@ struct cg_addr cg_addr_unmapped(const struct cg_addr *addr) {
     return plain;
 }
 
+bool cg_addr_is_unspecified(const struct cg_addr *addr) {
+    static const uint8_t zeros[sizeof addr->ip];
+    return memcmp(addr->ip, zeros, sizeof zeros) == 0;
+}
+
 bool cg_addr_is_loopback(const struct cg_addr *addr) {
     static const uint8_t one[16] = {[15] = 1};
     const struct cg_addr plain = cg_addr_unmapped(addr);

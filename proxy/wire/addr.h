@@ -26,6 +26,7 @@ struct cg_addr cg_addr_unmapped(const struct cg_addr *addr);
 bool cg_addr_same_host(const struct cg_addr *a, const struct cg_addr *b);
 uint32_t cg_addr_hash(const struct cg_addr *addr);
 bool cg_addr_is_multicast(const struct cg_addr *addr);
+bool cg_addr_is_unspecified(const struct cg_addr *addr); /* 0.0.0.0, ::, or no address at all */
 bool cg_addr_is_loopback(const struct cg_addr *addr);
 bool cg_addr_is_link_local(const struct cg_addr *addr); /* fe80::/10: means nothing without its zone */
 /* The IP's bytes: 4 or 16. */

@@ -12,19 +12,14 @@ enum { NO_RESPONSE_SUCCESS = 2 /* RFC 7967 §2 */ };
 
 /* ---- Listeners that can be reached from there ---- */
 
-static bool is_unspecified(const struct cg_addr *addr) {
-    static const uint8_t zero[sizeof addr->ip];
-    return memcmp(addr->ip, zero, sizeof zero) == 0;
-}
-
 /* Of IPv6's sockets for groups, until the kernel chooses. */
-static bool is_unknown(const struct cg_addr *own) { return cg_addr_is_multicast(own) || is_unspecified(own); }
+static bool is_unknown(const struct cg_addr *own) { return cg_addr_is_multicast(own) || cg_addr_is_unspecified(own); }
 
 /* The listener's address for whoever asked; family NONE: it has none for him, or it is not known. */
 static struct cg_addr reachable(const struct cg_coap_listen *listen, const struct cg_all_nodes_way *way) {
     struct cg_addr addr = listen->listen.addr, none = {0};
     if (!cg_coap_is_served(listen) || addr.family != way->own.family) return none;
-    if (is_unspecified(&addr)) {
+    if (cg_addr_is_unspecified(&addr)) {
         struct cg_addr own = cg_addr_host(&way->own);
         own.port = addr.port;
         return own;

@@ -172,8 +172,7 @@ int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *confi
 }
 
 static bool is_everywhere(const struct cg_addr *addr, enum cg_family family) {
-    static const uint8_t zero[sizeof addr->ip];
-    return addr->family == family && addr->port == CG_COAP_PORT && memcmp(addr->ip, zero, sizeof zero) == 0;
+    return addr->family == family && addr->port == CG_COAP_PORT && cg_addr_is_unspecified(addr);
 }
 
 struct cg_coap_udp *cg_coap_server_everywhere(const struct cg_coap_server *server, enum cg_family family) {

@@ -238,11 +238,6 @@ static int make_socket(struct cg_addr *addr) {
     return -1;
 }
 
-static bool is_unspecified(const struct cg_addr *addr) {
-    static const uint8_t zero[sizeof addr->ip];
-    return memcmp(addr->ip, zero, sizeof zero) == 0;
-}
-
 static int watch(struct cg_coap_socket *socket, uv_loop_t *uv) {
     int status = uv_poll_init(uv, &socket->poll, socket->fd);
     if (status < 0) return -status;
@@ -262,7 +257,7 @@ struct cg_coap_socket *cg_coap_socket_open(uv_loop_t *uv, struct cg_coap_inbox *
         *socket = (struct cg_coap_socket){.fd = fd,
                                           .inbox = inbox,
                                           .bound = *addr,
-                                          .is_wildcard = is_unspecified(addr),
+                                          .is_wildcard = cg_addr_is_unspecified(addr),
                                           .loopback_index = if_nametoindex("lo"),
                                           .on_arrival = on_arrival,
                                           .ctx = ctx};
