@@ -81,9 +81,8 @@ static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *
     return to->ops->respond(to->ctx, &message, to->type) < 0 ? 0 : message.code;
 }
 
-/* RFC 7967 §2.1: a bit for each class, the second for 2.xx. */
 static bool is_wanted(const struct cg_view *view) {
-    return view->expects_answers && (view->request->no_response & 2) == 0;
+    return view->expects_answers && !cg_coap_is_barred(view->request->no_response, CG_CODE(2, 5));
 }
 
 static void tell(const struct cg_aggregate *aggregate, const struct cg_view *view, struct cg_problem *problem,

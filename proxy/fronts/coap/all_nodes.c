@@ -6,9 +6,8 @@
 #include <stdio.h>
 
 #include "fronts/coap/bodies.h"
+#include "fronts/coap/to_coap.h"
 #include "wire/content_format.h"
-
-enum { NO_RESPONSE_SUCCESS = 2 /* RFC 7967 §2 */ };
 
 /* ---- Listeners that can be reached from there ---- */
 
@@ -74,7 +73,8 @@ static void take_sender(const struct cg_all_nodes_way *way, const struct cg_coap
 static bool convert(const struct cg_from_coap *from, struct cg_all_nodes_question *question) {
     struct cg_coap_extras extras;
     if (cg_from_coap_head(from, &extras) < 0 || extras.meant != CG_COAP_DISCOVERY) return false;
-    if (cg_from_coap_rest(from, &extras) < 0 || (from->request->no_response & NO_RESPONSE_SUCCESS) != 0) return false;
+    if (cg_from_coap_rest(from, &extras) < 0) return false;
+    if (cg_coap_is_barred(from->request->no_response, CG_CODE(2, 5))) return false;
     question->szx = extras.has_block2 ? extras.block2.szx : CG_BLOCK_SZX_MAX;
     return !extras.has_block2 || extras.block2.number == 0;
 }

@@ -80,13 +80,6 @@ static const struct cg_option_numbers *numbers_of(const struct cg_coap_desk *des
 
 /* ---- Responses ---- */
 
-/* Which classes the client does not want to hear of (RFC 7967 §2): bit 1 is 2.xx, and so on. What asks for the next
- * block is no outcome yet. */
-static bool is_unwanted(uint32_t no_response, uint8_t code) {
-    unsigned class = code >> 5;
-    return code != CG_CODE(2, 31) && class > 0 && (no_response >> (class - 1) & 1) != 0;
-}
-
 static uint32_t no_response_of(const struct cg_coap_message *message) {
     const struct cg_msg msg = {.options = message->options};
     uint32_t value;
@@ -98,7 +91,7 @@ static void answer_problem(struct cg_coap_desk *desk, struct cg_coap_peer *peer,
     uint8_t bytes[CG_COAP_MESSAGE_MAX];
     struct cg_coap_message response;
     cg_to_coap_problem(numbers_of(desk), problem, CG_SLICE_NONE, request->token, bytes, sizeof bytes, &response);
-    if (!is_unwanted(no_response_of(request), response.code)) cg_coap_peer_answer(peer, &response);
+    if (!cg_coap_is_barred(no_response_of(request), response.code)) cg_coap_peer_answer(peer, &response);
 }
 
 static int send_one(struct call *call, const struct cg_coap_message *response, enum cg_type type) {
@@ -111,7 +104,7 @@ static int send_one(struct call *call, const struct cg_coap_message *response, e
 
 /* Its request's answer while that can be given, later a message of its own. */
 static void respond(struct call *call, const struct cg_coap_message *response) {
-    if (is_unwanted(call->no_response, response->code)) return;
+    if (cg_coap_is_barred(call->no_response, response->code)) return;
     if (call->desk->current == call) {
         cg_coap_peer_answer(call->peer, response);
     } else {

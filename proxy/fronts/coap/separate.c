@@ -180,12 +180,6 @@ static int respond_refused(const struct outgoing *out) {
 
 /* The sink */
 
-/* RFC 7967 §2.1: a bit each for 2.xx, 4.xx and 5.xx. */
-static bool is_suppressed(const struct cg_view *view, uint8_t code) {
-    unsigned class = code >> 5;
-    return (view->request->no_response >> (class - 1) & 1) != 0;
-}
-
 static int separate_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
     (void)problem;
     separate_of(sink)->is_single = view->member != NULL;
@@ -237,7 +231,7 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
                 int (*respond_with)(const struct outgoing *out)) {
     struct cg_separate *separate = separate_of(sink);
     struct cg_reading reading;
-    if (is_suppressed(view, code)) return pass(separate);
+    if (cg_coap_is_barred(view->request->no_response, code)) return pass(separate);
     cg_reading_init(&reading, view);
     const struct outgoing out = {
         .separate = separate,

@@ -11,6 +11,11 @@ size_t cg_to_coap_size(const struct cg_coap_message *message) {
     return HEADER_LEN + extended + message->token.len + message->options.len + payload;
 }
 
+bool cg_coap_is_barred(uint32_t no_response, uint8_t code) {
+    unsigned class = code >> 5;
+    return code != CG_CODE(2, 31) && class > 0 && (no_response >> (class - 1) & 1) != 0;
+}
+
 /* Options that the gateway adds, ascending. */
 struct added {
     struct cg_opt list[ADDED_MAX];

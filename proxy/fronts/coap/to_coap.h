@@ -34,6 +34,11 @@ int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) 
 void cg_to_coap_problem(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
                         struct cg_slice reply_from, struct cg_slice token, uint8_t *bytes, size_t cap,
                         struct cg_coap_message *message);
+
+/* Whether the client's No-Response option bars a response with that code (RFC 7967 §2.1): of its bits the second is for
+ * 2.xx, and so on. What asks for the next block (2.31) is no outcome yet. */
+bool cg_coap_is_barred(uint32_t no_response, uint8_t code);
+
 /* As log lines have it: 401 for 4.01. */
 static inline unsigned cg_coap_status(uint8_t code) { return 100u * (code >> 5) + (code & 31u); }
 

@@ -232,6 +232,15 @@ static void a_diagnostic_is_as_long_as_there_is_room(void **state) {
     tell(&problem, long_reply_from, CG_COAP_MESSAGE_MAX, CG_CODE(5, 3), options, "01234567");
 }
 
+/* RFC 7967 §2.1: 2, 8 and 16 bar 2.xx, 4.xx and 5.xx. */
+static void no_response_bars_classes(void **state) {
+    (void)state;
+    assert_true(cg_coap_is_barred(2, CG_CODE(2, 5)) && cg_coap_is_barred(8, CG_CODE(4, 4)));
+    assert_true(cg_coap_is_barred(16, CG_CODE(5, 4)) && cg_coap_is_barred(26, CG_CODE(4, 0)));
+    assert_false(cg_coap_is_barred(0, CG_CODE(2, 5)) || cg_coap_is_barred(24, CG_CODE(2, 4)));
+    assert_false(cg_coap_is_barred(26, CG_CODE(2, 31)) || cg_coap_is_barred(26, CG_EMPTY));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_safe_to_forward_passes),
@@ -246,6 +255,7 @@ int main(void) {
         cmocka_unit_test(who_may_try_later_hears_when),
         cmocka_unit_test(an_error_in_an_answers_place_says_whose),
         cmocka_unit_test(a_diagnostic_is_as_long_as_there_is_room),
+        cmocka_unit_test(no_response_bars_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

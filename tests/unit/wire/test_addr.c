@@ -198,6 +198,15 @@ static void link_local_addresses(void **state) {
     assert_false(cg_addr_is_link_local(&(struct cg_addr){0}));
 }
 
+static void unspecified_addresses(void **state) {
+    (void)state;
+    struct cg_addr ipv4 = parsed("0.0.0.0:5683"), ipv6 = parsed("[::]:5683"), one = parsed("::1"),
+                   low = parsed("0.0.0.1");
+    assert_true(cg_addr_is_unspecified(&ipv4) && cg_addr_is_unspecified(&ipv6));
+    assert_true(cg_addr_is_unspecified(&(struct cg_addr){0}));
+    assert_false(cg_addr_is_unspecified(&one) || cg_addr_is_unspecified(&low));
+}
+
 static void equality_and_hash(void **state) {
     (void)state;
     struct cg_addr a = parsed("1.2.3.4:5"), b = parsed("1.2.3.4:5"), port = parsed("1.2.3.4:6"),
@@ -255,6 +264,7 @@ int main(void) {
         cmocka_unit_test(longest_text_fits),
         cmocka_unit_test(kinds),
         cmocka_unit_test(link_local_addresses),
+        cmocka_unit_test(unspecified_addresses),
         cmocka_unit_test(equality_and_hash),
         cmocka_unit_test(mutations_never_crash),
     };
