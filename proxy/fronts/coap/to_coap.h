@@ -28,9 +28,8 @@ struct cg_to_coap {
 int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) CG_MUST_CHECK;
 
 /* An error: code by its row in base/err.def, Multicast-Timeout (empty) where it is missing, Max-Age with retry_after,
- * Size1 with at_most (RFC 7252 §5.9.2.9),
- * Reply-From where somebody's answer is meant (empty: none), and the detail as diagnostic payload, as far as there is
- * room. `bytes` holds options and payload; *message borrows them. */
+ * Size1 with at_most (RFC 7252 §5.9.2.9), Reply-From where somebody's answer is meant (empty: none), and the detail as
+ * diagnostic payload, as far as there is room. `bytes` holds options and payload; *message borrows them. */
 void cg_to_coap_problem(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
                         struct cg_slice reply_from, struct cg_slice token, uint8_t *bytes, size_t cap,
                         struct cg_coap_message *message);
