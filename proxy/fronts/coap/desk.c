@@ -46,6 +46,7 @@ struct call {
     enum cg_type type; /* of what the client sent, which an error is told by, too */
     uint32_t no_response;
     struct cg_listing listing; /* of a request for /.well-known/core, of which no exchange comes */
+    bool is_single;            /* it goes to one member */
     bool has_block2;
     struct cg_block block2; /* of that request */
 };
@@ -196,13 +197,16 @@ static void on_over(void *ctx, const struct cg_problem *problem) {
     free_call(call);
 }
 
+static void on_single(void *ctx) { ((struct call *)ctx)->is_single = true; }
+
 static void on_keep(void *ctx, const struct cg_view *view, const struct cg_answer *answer, struct cg_slice options,
                     struct cg_slice etag) {
     struct call *call = ctx;
     cg_coap_blocks_keep(&call->desk->blocks, view, answer, options, etag);
 }
 
-static const struct cg_separate_ops separate_ops = {.respond = on_respond, .keep = on_keep, .over = on_over};
+static const struct cg_separate_ops separate_ops = {
+    .respond = on_respond, .keep = on_keep, .single = on_single, .over = on_over};
 
 /* ---- Requests ---- */
 
@@ -307,7 +311,8 @@ static struct cg_sink *new_aggregate(struct call *call, const struct cg_block *b
 }
 
 static int start(struct call *call, const struct cg_coap_extras *extras, bool aggregates, struct cg_problem *problem) {
-    struct cg_gateway *gateway = call->desk->gateway;
+    struct cg_coap_desk *desk = call->desk;
+    struct cg_gateway *gateway = desk->gateway;
     const struct cg_block *block1 = extras->has_block1 ? &extras->block1 : NULL;
     const struct cg_block *block2 = extras->has_block2 ? &extras->block2 : NULL;
     struct cg_sink *sink = (aggregates ? new_aggregate : new_separate)(call, block1, block2);
@@ -315,6 +320,7 @@ static int start(struct call *call, const struct cg_coap_extras *extras, bool ag
     struct cg_ticket ticket = call->ticket;
     cg_gateway_start(gateway, ticket, sink, now_us(call->desk));
     cg_gateway_advance(gateway, ticket); /* what is refused is told in the acknowledgement; `call` may be gone */
+    if (desk->current == call && call->is_single) cg_coap_peer_expect(call->peer);
     return CG_OK;
 }
 

@@ -30,7 +30,7 @@ _Static_assert(CG_COAP_TOKEN_MAX == CG_EXTENDED_TOKEN_MAX, "tokens that are take
 struct current {
     const struct cg_envelope *envelope;
     struct cg_coap_seen *seen;
-    bool is_answered;
+    bool is_answered; /* or is to be soon */
 };
 
 struct cg_coap_messages {
@@ -41,6 +41,7 @@ struct cg_coap_messages {
     struct cg_coap_peers peers;
     struct cg_coap_duplicates duplicates;
     struct cg_heap deadlines;
+    struct cg_coap_soon *soon; /* acknowledgements that wait for their response */
     uint64_t armed_us;
     struct cg_coap_peer *inside; /* whom the front is hearing of: not freed before that is over */
     struct current current;
@@ -101,12 +102,13 @@ static int emit(struct cg_coap_messages *messages, const struct cg_coap_path *pa
 static void forget(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
     messages->ops->gone(messages->ctx, peer);
     cg_heap_remove(&messages->deadlines, &peer->due);
+    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
     cg_coap_peer_free(&messages->peers, peer);
 }
 
 static void settle(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
     if (messages->inside == peer || peer->path.session != NULL) return;
-    if (peer->holds > 0 || peer->confirm.count > 0) {
+    if (peer->holds > 0 || peer->confirm.count > 0 || peer->soon.until_us != 0) {
         cg_coap_peer_rouse(&messages->peers, peer);
     } else if (peer->path.proof == CG_COAP_PROVEN && cg_coap_peer_rest(&messages->peers, peer, now_us(messages))) {
         arm(messages, peer->rests_until_us);
@@ -124,6 +126,45 @@ static struct cg_coap_peer *new_peer(struct cg_coap_messages *messages, const st
     peer->messages = messages;
     messages->host->random(messages->host_ctx, &peer->mids.next, sizeof peer->mids.next);
     return peer;
+}
+
+/* ---- Acknowledgements that wait for their response ---- */
+
+/* NULL: it had to give way. */
+static struct cg_coap_seen *seen_of_soon(struct cg_coap_messages *messages, const struct cg_coap_peer *peer) {
+    return cg_coap_seen_find(&messages->duplicates, peer->number, peer->soon.mid, now_us(messages));
+}
+
+/* It goes without. */
+static void send_ahead(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
+    if (!cg_coap_soon_take(&messages->soon, &peer->soon)) return;
+    struct cg_coap_seen *seen = seen_of_soon(messages, peer);
+    if (seen != NULL) seen->reply = CG_COAP_ACKNOWLEDGED;
+    transmit_empty(messages, &peer->path, CG_ACK, peer->soon.mid);
+}
+
+/* Where it gets lost, the client asks again, and gets the same. */
+static int send_within(struct cg_coap_messages *messages, struct cg_coap_peer *peer,
+                       const struct cg_coap_message *response) {
+    int len = emit(messages, &peer->path, response, CG_ACK, peer->soon.mid);
+    if (len < 0) return len;
+    const struct cg_slice bytes = cg_slice_of(messages->scratch, (size_t)len);
+    struct cg_coap_seen *seen = seen_of_soon(messages, peer);
+    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
+    if (seen != NULL) cg_coap_seen_answered(&messages->duplicates, seen, bytes);
+    (void)transmit(messages, &peer->path, bytes);
+    settle(messages, peer);
+    return CG_OK;
+}
+
+void cg_coap_peer_expect(struct cg_coap_peer *peer) {
+    struct cg_coap_messages *messages = peer->messages;
+    struct current *current = &messages->current;
+    CG_CHECK(messages->inside == peer && current->envelope != NULL && !current->is_answered);
+    if (current->envelope->type != CG_CON || peer->path.proof != CG_COAP_PROVEN) return;
+    current->is_answered = true;
+    arm(messages, cg_coap_soon_put(&messages->soon, &peer->soon, current->envelope->mid, current->envelope->token,
+                                   now_us(messages)));
 }
 
 /* ---- Confirmable messages of ours ---- */
@@ -276,6 +317,7 @@ static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
                                             .reached = arrival->reached};
     messages->counters.requests++;
     messages->current = (struct current){.envelope = envelope, .seen = seen};
+    send_ahead(messages, arrival->peer); /* a token may be in use anew from here on */
     messages->inside = arrival->peer;
     messages->ops->request(messages->ctx, arrival->peer, &request);
     acknowledge(arrival);
@@ -436,6 +478,8 @@ static int send_once(struct cg_coap_messages *messages, struct cg_coap_peer *pee
 
 int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response, enum cg_type type) {
     CG_CHECK(type == CG_CON || type == CG_NON);
+    if (type == CG_CON && cg_coap_soon_is(&peer->soon, response->token))
+        return send_within(peer->messages, peer, response);
     return (type == CG_CON ? send_confirmable : send_once)(peer->messages, peer, response);
 }
 
@@ -495,6 +539,18 @@ static uint64_t do_due(struct cg_coap_messages *messages, uint64_t now) {
     return UINT64_MAX;
 }
 
+/* As do_due. */
+static uint64_t do_soon(struct cg_coap_messages *messages, uint64_t now) {
+    for (unsigned left = DUE_A_TURN; messages->soon != NULL; left--) {
+        if (now < messages->soon->until_us) return messages->soon->until_us;
+        if (left == 0) return now;
+        struct cg_coap_peer *peer = CG_CONTAINER(messages->soon, struct cg_coap_peer, soon);
+        send_ahead(messages, peer);
+        settle(messages, peer);
+    }
+    return UINT64_MAX;
+}
+
 static uint64_t sweep_peers(struct cg_coap_messages *messages, uint64_t now) {
     for (unsigned left = ROWS_A_TURN; messages->peers.resting != NULL; left--) {
         if (now < messages->peers.resting->rests_until_us) return messages->peers.resting->rests_until_us;
@@ -514,7 +570,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) { return a < b ? a : b; }
 void cg_coap_messages_turn(struct cg_coap_messages *messages) {
     const uint64_t now = now_us(messages);
     messages->armed_us = UINT64_MAX;
-    uint64_t next = do_due(messages, now);
+    uint64_t next = earlier(do_due(messages, now), do_soon(messages, now));
     next = earlier(next, later(cg_coap_duplicates_sweep(&messages->duplicates, now, ROWS_A_TURN), now));
     next = earlier(next, later(sweep_peers(messages, now), now));
     if (next != UINT64_MAX) arm(messages, next < now + SLICE_US ? now + SLICE_US : next);

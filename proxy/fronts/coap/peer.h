@@ -55,6 +55,11 @@ struct cg_coap_peer_ops {
 /* In `request` only, at most once: in the acknowledgement of a Confirmable request, else as a Non-confirmable response.
  * Duplicates of the request get the same bytes again. */
 void cg_coap_peer_answer(struct cg_coap_peer *peer, const struct cg_coap_message *response);
+/* In `request` only, instead of cg_coap_peer_answer: one response is to come soon, and no other. The acknowledgement of
+ * a Confirmable request waits for it a little, and cg_coap_peer_send as CG_CON puts it in there: nothing is
+ * acknowledged then, and `acknowledged` is not heard of it. Whatever else comes from the client first, or the time,
+ * sends the acknowledgement ahead. */
+void cg_coap_peer_expect(struct cg_coap_peer *peer);
 /* A separate response (CG_NON), or one that is to be acknowledged (CG_CON; one at a time: others wait, a bounded
  * number). CG_E_OVERLOAD, CG_E_NO_MEMORY, CG_E_TOO_BIG (for the path's MTU or the DTLS record): it did not go. */
 int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response,

@@ -10,6 +10,7 @@
 #include "fronts/coap/mids.h"
 #include "fronts/coap/sent.h"
 #include "fronts/coap/shares.h"
+#include "fronts/coap/soon.h"
 #include "fronts/coap/transport.h"
 
 struct cg_coap_peer {
@@ -22,6 +23,7 @@ struct cg_coap_peer {
     struct cg_coap_sent sent;
     struct cg_coap_confirm confirm;
     struct cg_deadline due; /* of the Confirmable message under way */
+    struct cg_coap_soon soon;
     uint64_t rests_until_us;
     struct cg_coap_share share;       /* while it rests */
     struct cg_coap_peer *prev, *next; /* of those that rest, longest first */

@@ -181,8 +181,10 @@ static int respond_refused(const struct outgoing *out) {
 /* The sink */
 
 static int separate_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
+    struct cg_separate *separate = separate_of(sink);
     (void)problem;
-    separate_of(sink)->is_single = view->member != NULL;
+    separate->is_single = view->member != NULL;
+    if (separate->is_single && separate->ops->single != NULL) separate->ops->single(separate->ctx);
     return CG_OK;
 }
 

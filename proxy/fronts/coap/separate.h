@@ -19,6 +19,8 @@ struct cg_separate_ops {
      * in a response to a unicast request, but for Block2 and Size2. All is borrowed. NULL: nobody keeps answers. */
     void (*keep)(void *ctx, const struct cg_view *view, const struct cg_answer *answer, struct cg_slice options,
                  struct cg_slice etag);
+    /* It goes to one member: there will be one response, if any. NULL: nobody minds. */
+    void (*single)(void *ctx);
     /* The exchange is over: nothing more comes, and `ctx` is not used any more. *problem (err 0: none) is what the
      * client must be told, as nothing else was. */
     void (*over)(void *ctx, const struct cg_problem *problem);

@@ -36,6 +36,12 @@ void cg_coap_peer_answer(struct cg_coap_peer *peer, const struct cg_coap_message
     say(peer, response, ANSWERED, CG_ACK);
 }
 
+void cg_coap_peer_expect(struct cg_coap_peer *peer) {
+    assert_true(peer->is_asking);
+    assert_false(peer->was_answered);
+    peer->expects++;
+}
+
 int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response, enum cg_type type) {
     if (peer->send_error < 0) return peer->send_error;
     say(peer, response, SENT, type);

@@ -27,7 +27,8 @@ struct cg_coap_peer {
     bool is_secured;
     void *place;
     unsigned holds;
-    int send_error; /* 0: what is sent goes */
+    unsigned expects; /* a response soon */
+    int send_error;   /* 0: what is sent goes */
     bool is_asking, was_answered;
     struct said said[SAID_MAX];
     size_t said_count;

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "fake_coap_link.h"
+#include "fronts/coap/soon.h"
 #include "wire/transmission.h"
 
 #define SECOND UINT64_C(1000000)
@@ -589,6 +590,110 @@ static void what_the_transport_does_not_take_is_counted(void **state) {
     cg_coap_peer_release(peer);
 }
 
+/* ---- Responses that are to come soon (RFC 7252 §5.2.1) ---- */
+
+static struct cg_coap_peer *expect(struct fake_link *link, uint16_t mid) {
+    link->does = FAKE_FRONT_EXPECTS;
+    fake_link_message(link, CG_CON, CG_GET, mid, TOKEN);
+    return link->peer;
+}
+
+static void a_response_within_a_little_is_in_the_acknowledgement(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = expect(link, 7);
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN); /* a duplicate meanwhile */
+    assert_int_equal(link->sent_count, 0);
+    fake_link_pass(link, CG_COAP_SOON_US - 1);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_int_equal(link->sent_count, 1);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 7);
+    assert_true(cg_slice_equal(fake_link_last(link).token, TOKEN));
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    assert_int_equal(link->requests, 1);
+    assert_int_equal(link->sent_count, 2);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 7);
+    fake_link_pass(link, 100 * SECOND);
+    assert_int_equal(link->sent_count, 2);
+    assert_int_equal(link->acknowledged + link->lost, 0);
+    cg_coap_peer_release(peer);
+}
+
+static void one_that_takes_longer_is_separate(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = expect(link, 7);
+    fake_link_pass(link, CG_COAP_SOON_US);
+    assert_int_equal(link->sent_count, 1);
+    assert_last(link, CG_ACK, CG_EMPTY, 7);
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    assert_int_equal(link->sent_count, 2);
+    assert_last(link, CG_ACK, CG_EMPTY, 7);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_int_equal(fake_link_last(link).type, CG_CON);
+    cg_coap_peer_release(peer);
+}
+
+static void another_request_sends_the_acknowledgement_ahead(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = expect(link, 7);
+    (void)expect(link, 8);
+    assert_int_equal(link->sent_count, 1);
+    assert_last(link, CG_ACK, CG_EMPTY, 7);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 8);
+    cg_coap_peer_release(peer);
+    cg_coap_peer_release(peer);
+}
+
+static void what_is_too_large_for_it_waits_for_a_smaller_one(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = expect(link, 7);
+    link->room = 10;
+    struct cg_coap_message large = *response();
+    large.payload = cg_slice_str("too large for it");
+    assert_int_equal(cg_coap_peer_send(peer, &large, CG_CON), CG_E_TOO_BIG);
+    large.payload = CG_SLICE_NONE;
+    assert_int_equal(cg_coap_peer_send(peer, &large, CG_CON), CG_OK);
+    assert_last(link, CG_ACK, large.code, 7);
+    cg_coap_peer_release(peer);
+}
+
+static void a_peer_whose_request_waits_is_not_forgotten_before(void **state) {
+    struct fake_link *link = *state;
+    cg_coap_peer_release(expect(link, 7));
+    fake_link_pass(link, CG_COAP_SOON_US);
+    assert_last(link, CG_ACK, CG_EMPTY, 7);
+    assert_int_equal(link->gone, 0);
+    fake_link_pass(link, 300 * SECOND);
+    assert_int_equal(link->gone, 1);
+}
+
+static void a_session_that_ends_takes_it_along(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_path path = fake_link_path(link);
+    path.session = link;
+    link->does = FAKE_FRONT_EXPECTS;
+    struct cg_coap_peer *peer = cg_coap_messages_begin(link->messages, &path);
+    cg_coap_messages_take_from(peer, BYTES(0x42, 1, 0, 7, 0xaa, 0xbb));
+    cg_coap_messages_end(peer);
+    fake_link_pass(link, SECOND);
+    assert_int_equal(link->sent_count, 0);
+}
+
+static void only_confirmable_requests_wait_and_only_of_the_proven(void **state) {
+    struct fake_link *link = *state;
+    link->does = FAKE_FRONT_EXPECTS;
+    fake_link_message(link, CG_NON, CG_GET, 7, TOKEN);
+    assert_int_equal(cg_coap_peer_send(link->peer, response(), CG_CON), CG_OK);
+    assert_int_equal(fake_link_last(link).type, CG_CON);
+    cg_coap_peer_release(link->peer);
+    link->proof = CG_COAP_UNPROVEN;
+    link->from = "192.0.2.2:4000";
+    struct cg_coap_peer *peer = expect(link, 8);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_NON), CG_OK);
+    assert_int_equal(fake_link_last(link).type, CG_NON);
+    cg_coap_peer_release(peer);
+}
+
 /* ---- Sessions ---- */
 
 static void a_session_is_one_peer_from_begin_to_end(void **state) {
@@ -664,6 +769,13 @@ int main(void) {
         link_test(so_many_wait_and_no_more),
         link_test(what_does_not_fit_does_not_go),
         link_test(what_the_transport_does_not_take_is_counted),
+        link_test(a_response_within_a_little_is_in_the_acknowledgement),
+        link_test(one_that_takes_longer_is_separate),
+        link_test(another_request_sends_the_acknowledgement_ahead),
+        link_test(what_is_too_large_for_it_waits_for_a_smaller_one),
+        link_test(a_peer_whose_request_waits_is_not_forgotten_before),
+        link_test(a_session_that_ends_takes_it_along),
+        link_test(only_confirmable_requests_wait_and_only_of_the_proven),
         link_test(a_session_is_one_peer_from_begin_to_end),
         link_test(a_new_session_knows_no_requests_of_the_former),
     };
