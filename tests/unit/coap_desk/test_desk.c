@@ -352,6 +352,21 @@ static void test_rest_of_a_members_answer(void **state) {
     assert_running(f, 1);
 }
 
+/* Its response may come within the acknowledgement; those of a group never do. */
+static void test_a_single_members_response_is_expected_soon(void **state) {
+    struct desk_fixture *f = *state;
+    world_mapping(f->world, "lamps")->forward = true;
+    world_add_members(f->world, world_mapping(f->world, "lamps"), 2);
+    desk_start(f);
+    struct ask ask = forward_to("coap://224.0.1.187/status");
+    peer_ask(f, &f->peers[0], &ask);
+    assert_int_equal(f->peers[0].expects, 0);
+    ask = forward_to("coap://127.1.0.1/status");
+    ask.token = cg_slice_str("u");
+    peer_ask(f, &f->peers[0], &ask);
+    assert_int_equal(f->peers[0].expects, 1);
+}
+
 static void test_further_blocks_of_a_group_are_never_cast(void **state) {
     struct desk_fixture *f = *state;
     desk_start(f);
@@ -656,6 +671,7 @@ int main(void) {
         desk_test(test_no_response_is_about_the_outcome),
         desk_test(test_blocks_without_those_before),
         desk_test(test_rest_of_a_members_answer),
+        desk_test(test_a_single_members_response_is_expected_soon),
         desk_test(test_further_blocks_of_a_group_are_never_cast),
         desk_test(test_one_response_for_all),
         desk_test(test_who_may_not_hears_that_with_the_first_block),
