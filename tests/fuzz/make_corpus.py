@@ -321,33 +321,6 @@ def from_coap():
             write("from_coap", f"{name}-{code}", bytes([1, code]) + message(1, code, 0, b"", options, b"on")[4:])
 
 
-def from_coap():
-    """See fuzz_from_coap.c: how it came, the code, options and payload."""
-    group = b"coap://224.0.1.187/a?x=1"
-    cri = bytes([0x83, 0x20, 0x81, 0x44, 224, 0, 1, 187, 0x81]) + cbor_text("a")
-    seeds = {
-        "path": [(2, b"\x05"), (11, b"a"), (11, b"b/\xc3\xa4"), (15, b"x=1"), (15, b"&")],
-        "host": [(3, b"Lights.Example."), (7, b"\x16\x33"), (11, b"x")],
-        "proxy-uri": [(2, b"\x05"), (16, b"\x10"), (35, group)],
-        "ourselves": [(35, b"coap://127.0.0.1/a/b?c")],
-        "proxy-scheme": [(3, b"224.0.1.187"), (7, b"\x16\x33"), (11, b"a"), (39, b"coap")],
-        "proxy-scheme-ipv6": [(3, b"[ff35:30::1]"), (7, b"\xf0\xb0"), (11, b"x"), (239, b"")],
-        "zone": [(3, b"fe80::1%25eth1"), (239, b"")],
-        "proxy-cri": [(235, cri)],
-        "abbrev": [(13, b"\x01"), (15, b"ep=a")],
-        "abbrev-uri": [(13, b"\x02"), (35, b"coap://224.0.1.189")],
-        "abbrev-unknown": [(3, b"lights.example"), (13, b"\x63")],
-        "core": [(11, b".well-known"), (11, b"core"), (15, b"rt=castgate.*"), (17, b"\x28"), (23, b"\x02")],
-        "stop": [(2, b"")],
-        "options": [(1, b"e"), (4, b"tag"), (5, b""), (6, b""), (9, b"\x09\x01"), (11, b"a"), (12, b"\x32"), (17, b"\x3e"), (24, b"e"), (60, b"\1"),
-                    (252, b"echo"), (258, b"\x1a"), (292, b"tag"), (2049, b"x")],
-        "blocks": [(11, b"a"), (23, b"\x16"), (27, b"\x0e"), (292, b"a"), (292, b"b")],
-    }
-    for name, options in seeds.items():
-        for code in (1, 3):
-            write("from_coap", f"{name}-{code}", bytes([1, code]) + message(1, code, 0, b"", options, b"on")[4:])
-
-
 def coap_messages():
     """Events of fuzz_coap_message.c: its number, a byte of how, and what it reads."""
     datagram, to_group, wait, send, release, get, empty, session, does = range(9)
