@@ -7,6 +7,7 @@
 
 #include "base/check.h"
 #include "base/container.h"
+#include "io/loop.h"
 
 struct listener {
     struct cg_coap_transport transport;
@@ -30,8 +31,6 @@ struct cg_coap_dtls {
     void *on_closed_ctx;
 };
 
-static uint64_t now_us(void) { return uv_hrtime() / 1000; }
-
 /* ---- Time ---- */
 
 static void arm(struct cg_coap_dtls *dtls);
@@ -39,13 +38,13 @@ static void arm(struct cg_coap_dtls *dtls);
 static void on_timer(uv_timer_t *timer) {
     struct cg_coap_dtls *dtls = timer->data;
     dtls->armed_us = UINT64_MAX;
-    cg_dtls_run(dtls->sessions, now_us());
+    cg_dtls_run(dtls->sessions, cg_loop_now_us());
     arm(dtls);
 }
 
 /* Too early does no harm: most sessions are heard of again before they are due. */
 static void arm(struct cg_coap_dtls *dtls) {
-    uint64_t due_us = cg_dtls_due_us(dtls->sessions), now = now_us();
+    uint64_t due_us = cg_dtls_due_us(dtls->sessions), now = cg_loop_now_us();
     if (due_us >= dtls->armed_us) return;
     dtls->armed_us = due_us;
     uv_update_time(dtls->uv);
@@ -54,7 +53,7 @@ static void arm(struct cg_coap_dtls *dtls) {
 
 static void on_idle(uv_idle_t *idle) {
     struct cg_coap_dtls *dtls = idle->data;
-    if (!cg_dtls_turn(dtls->sessions, now_us())) uv_idle_stop(idle);
+    if (!cg_dtls_turn(dtls->sessions, cg_loop_now_us())) uv_idle_stop(idle);
     arm(dtls);
 }
 
@@ -135,7 +134,7 @@ static void on_arrival(void *ctx, const struct cg_coap_arrival *arrival) {
     path.remote = arrival->from;
     path.local = arrival->to;
     path.by = listener;
-    cg_dtls_take(listener->dtls->sessions, &path, arrival->bytes, now_us());
+    cg_dtls_take(listener->dtls->sessions, &path, arrival->bytes, cg_loop_now_us());
     arm(listener->dtls);
 }
 
@@ -174,7 +173,7 @@ struct cg_coap_dtls *cg_coap_dtls_open(uv_loop_t *uv, struct cg_coap_inbox *inbo
     *dtls = (struct cg_coap_dtls){
         .uv = uv, .inbox = inbox, .messages = messages, .config = cg_config_ref(config), .armed_us = UINT64_MAX};
     init_handles(dtls);
-    dtls->sessions = cg_dtls_new(&session_ops, dtls, &cg_dtls_usual_limits, now_us(), problem);
+    dtls->sessions = cg_dtls_new(&session_ops, dtls, &cg_dtls_usual_limits, cg_loop_now_us(), problem);
     if (dtls->sessions != NULL &&
         cg_dtls_load(dtls->sessions, &config->coap.tls, config->key_files_may_be_shared, problem) == CG_OK) {
         return dtls;

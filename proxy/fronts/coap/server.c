@@ -10,6 +10,7 @@
 #include "fronts/coap/dtls_transport.h"
 #include "fronts/coap/message.h"
 #include "fronts/coap/udp.h"
+#include "io/loop.h"
 
 struct listener {
     struct cg_listen listen; /* with the port that it has */
@@ -35,7 +36,7 @@ struct cg_coap_server {
 
 static uint64_t tell_now(void *ctx) {
     (void)ctx;
-    return uv_hrtime() / 1000;
+    return cg_loop_now_us();
 }
 
 static void make_random(void *ctx, void *bytes, size_t len) {

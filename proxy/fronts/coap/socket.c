@@ -11,6 +11,7 @@
 
 #include "base/check.h"
 #include "io/endpoint.h"
+#include "io/loop.h"
 
 enum {
     BATCH = 32,          /* datagrams a system call */
@@ -149,14 +150,12 @@ static void hand_on(struct cg_coap_socket *socket, unsigned count) {
     }
 }
 
-static uint64_t now_us(void) { return uv_hrtime() / 1000; }
-
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)status; /* an error of the socket is reported, and cleared, by recvmmsg */
     (void)events;
     struct cg_coap_socket *socket = poll->data;
-    const uint64_t begin_us = now_us();
-    for (int i = 0; i < BATCHES_A_TURN && now_us() - begin_us < TURN_US; i++) {
+    const uint64_t begin_us = cg_loop_now_us();
+    for (int i = 0; i < BATCHES_A_TURN && cg_loop_now_us() - begin_us < TURN_US; i++) {
         int count = recvmmsg(socket->fd, socket->inbox->headers, BATCH, MSG_DONTWAIT, NULL);
         if (count > 0) hand_on(socket, (unsigned)count);
         if ((count >= 0 && count < BATCH) || (count < 0 && errno == EAGAIN)) return;
