@@ -24,6 +24,17 @@ function(castgate_layer name)
   file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.c)
   add_library(castgate_${name} STATIC ${sources})
   target_link_libraries(castgate_${name} PUBLIC castgate_flags ${ARGN})
+  if(CASTGATE_TESTS)
+    castgate_links_whole(castgate_${name})
+  endif()
+endfunction()
+
+# castgate_links_whole(LIBRARY): the build fails unless all of it links with what it names, and that with what it names; else
+# it would depend on the linker and on the order of others whether a program links.
+function(castgate_links_whole library)
+  add_executable(${library}_whole ${CMAKE_SOURCE_DIR}/tests/whole.c)
+  target_link_libraries(${library}_whole PRIVATE $<LINK_LIBRARY:WHOLE_ARCHIVE,${library}> castgate_flags)
+  set_target_properties(${library}_whole PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/whole)
 endfunction()
 
 # castgate_install_configured(FILE DESTINATION): FILE without its ".in" and with the places of this installation in it. They
