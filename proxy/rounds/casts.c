@@ -2,8 +2,9 @@
  * is settled in one place, whatever told it, and never after it has ended. */
 #include "rounds/casts.h"
 
+#include "rounds/challenge.h"
 #include "rounds/intake.h"
-#include "rounds/repair.h"
+#include "rounds/silence.h"
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -43,7 +44,7 @@ static void refuse_failed(struct cg_round *round) {
 static void begin_gathering(struct cg_round *round) {
     round->state = CG_ROUND_GATHERS;
     cg_round_start_clock(round, latest_sending(round));
-    cg_repair_plan(round, shortest_timeout(round));
+    cg_silence_plan(round, shortest_timeout(round));
 }
 
 static size_t parts_in(const struct cg_round *round, enum cg_part_state state) {
@@ -90,7 +91,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
 static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     (void)engine;
-    cg_repair_retry(part, arrival);
+    cg_challenge_take(part, arrival);
     cg_round_reconsider(part->round);
 }
 

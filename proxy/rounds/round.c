@@ -5,9 +5,11 @@
 
 #include "base/container.h"
 #include "legs/tap.h"
+#include "rounds/asks.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
-#include "rounds/repair.h"
+#include "rounds/only.h"
+#include "rounds/silence.h"
 #include "rounds/wake.h"
 
 #include <stdlib.h>
@@ -37,7 +39,8 @@ static void close_round(struct cg_round *round) {
     round->closed = true;
     close_door(round);
     cg_round_give_up_partials(round);
-    cg_repair_end(round);
+    cg_silence_end(round);
+    cg_asks_end(round);
     cg_casts_end(round);
 }
 
@@ -144,7 +147,7 @@ static void begin_asking(struct cg_round *round, struct cg_waiter *waiter) {
     round->state = CG_ROUND_GATHERS;
     round->sent_us = cg_round_engine(round)->now_us;
     cg_round_set_deadline(waiter, round->sent_us, cg_longest_wait(waiter->timeout_us));
-    cg_repair_plan_only(round);
+    cg_only_plan(round);
 }
 
 /* Where there is no memory to be found by, nobody joins. */
@@ -202,7 +205,7 @@ static void join(struct cg_round *round, struct cg_waiter *waiter) {
     }
     if (round->state != CG_ROUND_GATHERS) return;
     cg_round_set_deadline(waiter, now_us, waiter->timeout_us);
-    cg_repair_hasten(round, waiter->timeout_us);
+    cg_silence_hasten(round, waiter->timeout_us);
 }
 
 /* An equal round that may be joined; NULL: none. */
@@ -282,7 +285,7 @@ static void miss_turn(const struct cg_round *round, enum cg_waiter_patience pati
         return;
     }
     if (round->only_is_stranger) {
-        cg_round_say_unproven(round, problem);
+        cg_asks_say_unproven(round, problem);
         return;
     }
     problem->retry_after = 1;

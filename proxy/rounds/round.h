@@ -1,5 +1,5 @@
 /* One group request as a whole: its legs (a cast to each target, or one ask where the only member is known, or one is
- * named), the tally of what comes, and what is asked for beyond (repair.h); shared by whoever asks the same.
+ * named), the tally of what comes, and what is asked for beyond (asks.h); shared by whoever asks the same.
  *
  * Who asks is a waiter: it has a deadline of its own, begins a round or joins an equal one, and is woken when there is
  * something to look at. Everything that costs anything happens once in a round, however many wait.
@@ -53,16 +53,20 @@ enum cg_round_state {
     CG_ROUND_FAILED,  /* none is: round->problem */
 };
 
-/* What is asked for beyond the casts: see repair.h. */
+/* What is asked for beyond the casts: see asks.h, only.h, silence.h and challenge.h. */
 struct cg_repair {
-    struct cg_timer timer;   /* when silent members are asked, or the next of them */
+    struct cg_timer timer;   /* when silent members are asked, or the next of them; or the only one */
     struct cg_ask *asks;     /* utlist */
     uint32_t running;        /* of them and of the answers in blocks */
-    size_t next_silent;      /* index of the member that is looked at next */
-    uint64_t shortest_us;    /* how long the least patient waiter collects that this was planned for; 0: for none */
     uint8_t *challenged;     /* a set of members: their challenge was answered; NULL: nobody's was */
     struct cg_share *shares; /* uthash head */
     uint32_t strangers;      /* followed beyond their first block */
+};
+
+/* Who is silent: see silence.h. */
+struct cg_silent {
+    size_t next;          /* index of the member that is looked at next */
+    uint64_t shortest_us; /* how long the least patient waiter collects that this was planned for; 0: for none */
     bool begun;
 };
 
@@ -94,6 +98,7 @@ struct cg_round {
     struct cg_tally tally;
     struct cg_feed feed; /* to those who follow */
     struct cg_repair repair;
+    struct cg_silent silent;
     struct cg_partial *partials; /* utlist */
     struct cg_shelf shelf;       /* what was made of the tally as it is */
     struct cg_problem problem;   /* why it failed, or ends */
@@ -135,6 +140,11 @@ struct cg_rounds {
 };
 
 static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }
+
+/* Whether members that may have had its request may be given another one. */
+static inline bool cg_round_may_repeat(const struct cg_round *round) {
+    return cg_may_repeat(round->mapping, round->method);
+}
 
 /* The arrival with its time after `sent_us`, which is what its owner counts from. */
 static inline struct cg_arrival cg_arrival_after(const struct cg_arrival *arrival, uint64_t sent_us) {

@@ -73,7 +73,7 @@ void cg_round_reconsider(struct cg_round *round) {
 void cg_round_request_ended(struct cg_round *round) {
     struct cg_engine *engine = cg_round_engine(round);
     round->repair.running--;
-    bool has_more = round->repair.begun && round->repair.next_silent < round->mapping->member_count;
+    bool has_more = round->silent.begun && round->silent.next < round->mapping->member_count;
     if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
     cg_round_reconsider(round);
 }

@@ -1,0 +1,130 @@
+/* Unicast requests of a round. The hard thing: each of them is one of the group's as well, so what it hears is heard of
+ * the group, and where it was the only one its end is the round's. */
+#include "rounds/asks.h"
+
+#include "rounds/intake.h"
+#include "rounds/wake.h"
+
+#include <utlist.h>
+
+/* What they tell. */
+
+static struct cg_round *round_of(const struct cg_leg *leg) { return ((struct cg_part *)leg->owner)->round; }
+
+static void forget(struct cg_round *round, struct cg_ask *ask) {
+    DL_DELETE2(round->repair.asks, ask, previous_of_owner, next_of_owner);
+    cg_round_request_ended(round);
+}
+
+static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_round *round = round_of(leg);
+    if (round->only == NULL || round->asked) return;
+    round->asked = true;
+    cg_round_start_clock(round, engine->now_us);
+}
+
+/* An answer by unicast is one of the group's as well. */
+static void hear_of_group(struct cg_engine *engine, const struct cg_leg *leg) {
+    const struct cg_part *part = leg->owner;
+    if (part->cast != NULL) cg_cast_heard(engine, part->cast);
+}
+
+static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    struct cg_part *part = leg->owner;
+    struct cg_round *round = part->round;
+    const struct cg_arrival timed = cg_arrival_after(arrival, round->sent_us);
+    hear_of_group(engine, leg);
+    forget(round, cg_ask_of(leg));
+    cg_ask_end(engine, cg_ask_of(leg));
+    cg_round_take(part, &timed);
+}
+
+static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    hear_of_group(engine, leg);
+    cg_ask_answer_challenge(engine, cg_ask_of(leg), arrival->opened);
+}
+
+/* The member may have told that it does not have the keys which it was asked under. */
+static void retry_under_other_keys(struct cg_engine *engine, struct cg_leg *leg) {
+    bool is_out = leg->sending.request != 0;
+    if (is_out && cg_round_may_repeat(round_of(leg)) && cg_leg_is_stale(leg)) cg_ask_go_on(engine, cg_ask_of(leg));
+}
+
+static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                       const struct cg_opened *opened, const char *reason) {
+    cg_round_refuse(round_of(leg), from, opened, reason);
+    retry_under_other_keys(engine, leg);
+}
+
+void cg_asks_say_unproven(const struct cg_round *round, struct cg_problem *problem) {
+    cg_problem_set(problem, CG_E_NO_ANSWER,
+                   "nobody at %s has answered a ping, which comes first where no setting names an address and nothing "
+                   "verifies it",
+                   round->only->name);
+}
+
+/* Where nobody else is asked, a request that did not go out is the round's end; among others it is one silent member
+ * more. */
+static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    struct cg_round *round = round_of(leg);
+    bool is_unproven = problem == NULL && round->only_is_stranger && !round->asked;
+    (void)engine;
+    if (round->only != NULL && problem != NULL) round->problem = *problem;
+    if (is_unproven) cg_asks_say_unproven(round, &round->problem);
+    round->gave_up = round->tally.expects_one;
+    if (round->gave_up || (round->only != NULL && round->problem.err < 0)) cg_round_wake_all(round);
+    forget(round, cg_ask_of(leg));
+}
+
+static bool is_wanted(const struct cg_leg *leg) { return cg_round_is_wanted(round_of(leg)); }
+
+static const struct cg_leg_ops ask_ops = {
+    .sent = on_sent,
+    .answer = on_answer,
+    .challenge = on_challenge,
+    .refused = on_refused,
+    .ended = on_ended,
+    .is_wanted = is_wanted,
+};
+
+/* Beginning and end. */
+
+struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
+                           struct cg_problem *problem) {
+    struct cg_round *round = part->round;
+    struct cg_leg_order order = cg_part_order(part);
+    order.ops = &ask_ops;
+    struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
+    if (ask == NULL) return NULL;
+    DL_APPEND2(round->repair.asks, ask, previous_of_owner, next_of_owner);
+    round->repair.running++;
+    return ask;
+}
+
+static struct cg_addr with_zone(const struct cg_engine *engine, const struct cg_addr *addr,
+                                const struct cg_target *target) {
+    struct cg_addr to = *addr;
+    bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && engine->port->zone != NULL;
+    if (misses_zone) to.scope = engine->port->zone(engine->port->ctx, target->interface);
+    return to;
+}
+
+void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
+                    struct cg_problem *problem) {
+    struct cg_engine *engine = cg_round_engine(round);
+    struct cg_part *part = &round->parts[0];
+    struct cg_addr to = with_zone(engine, at, part->target);
+    struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
+    if (ask == NULL) return;
+    ask->turn.is_stranger = round->only_is_stranger;
+    cg_ask_go(engine, ask);
+}
+
+void cg_asks_end(struct cg_round *round) {
+    struct cg_engine *engine = cg_round_engine(round);
+    while (round->repair.asks != NULL) {
+        struct cg_ask *ask = round->repair.asks;
+        forget(round, ask);
+        cg_ask_end(engine, ask);
+    }
+}

@@ -1,0 +1,19 @@
+/* Unicast requests of a round, to the only member (only.h), to silent ones (silence.h), and to those that want to see
+ * that the request is fresh (challenge.h): once in a round, however many wait. */
+#ifndef CG_ROUNDS_ASKS_H
+#define CG_ROUNDS_ASKS_H
+
+#include "rounds/round.h"
+
+/* An ask of the round, for the part's target, which has not begun. `identity`: as cg_ask_new. NULL, with *problem: it
+ * cannot be asked. */
+struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
+                           struct cg_problem *problem);
+/* Asks a member that is known, there. *problem (err 0: none) says why it cannot be asked. */
+void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
+                    struct cg_problem *problem);
+void cg_asks_end(struct cg_round *round);
+/* Of an only member that is a stranger: nobody has proven to be there, so it was not asked. CG_E_NO_ANSWER. */
+void cg_asks_say_unproven(const struct cg_round *round, struct cg_problem *problem);
+
+#endif
