@@ -77,7 +77,13 @@ static void put_body(struct cg_buf *to, const struct castgate_answer *answer) {
 
 /* Shown elsewhere, or of no use to the client once its blocks are put together. */
 static bool is_shown_option(uint16_t number) {
-    return number != CG_OPT_CONTENT_FORMAT && number != CG_OPT_BLOCK2 && number != CG_OPT_SIZE2;
+    switch (number) {
+    case CG_OPT_CONTENT_FORMAT:
+    case CG_OPT_BLOCK1:
+    case CG_OPT_BLOCK2:
+    case CG_OPT_SIZE2: return false;
+    default: return true;
+    }
 }
 
 /* {"4": ["hex", …], …}: repeated options are in order. */

@@ -130,6 +130,15 @@ static void insert(struct cg_opts *options, struct cg_opt more) {
     list[at] = more;
 }
 
+static void put(struct cg_opts *options, struct cg_opt opt) {
+    for (size_t i = 0; i < options->count; i++) {
+        if (options->list[i].number != opt.number) continue;
+        options->list[i].value = opt.value; /* the request for the first block may have said how large */
+        return;
+    }
+    insert(options, opt);
+}
+
 /* With Echo and Block2 where they belong. False: no memory. */
 static bool seal(struct cg_engine *engine, struct cg_ask *ask) {
     const struct cg_opts *own = &ask->leg.request->options;
@@ -137,7 +146,7 @@ static bool seal(struct cg_engine *engine, struct cg_ask *ask) {
     if (options.list == NULL) return false;
     if (own->count > 0) memcpy(options.list, own->list, own->count * sizeof *own->list);
     if (ask->has_block) {
-        insert(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = cg_slice_of(ask->block, ask->block_len)});
+        put(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = cg_slice_of(ask->block, ask->block_len)});
     }
     if (ask->echo_len > 0) {
         insert(&options, (struct cg_opt){.number = CG_OPT_ECHO, .value = cg_slice_of(ask->echo, ask->echo_len)});

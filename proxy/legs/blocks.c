@@ -116,6 +116,14 @@ static void put_option(struct cg_blocks *blocks) {
     ask->block_len = (uint8_t)cg_block_emit(&wanted, ask->block);
 }
 
+/* Of the size that the member has chosen and the mapping's, which was said in the request: who did not keep to it is
+ * told once more. */
+static void limit_size(struct cg_blocks *blocks, const struct cg_mapping *mapping) {
+    if (mapping->block_size == 0 || mapping->block_size >= (size_t)16 << blocks->szx) return;
+    blocks->szx = cg_block_szx(mapping->block_size);
+    blocks->next = (uint32_t)(blocks->body.len >> (blocks->szx + 4));
+}
+
 static void finish(struct cg_engine *engine, struct cg_blocks *blocks) {
     blocks->opened.payload = cg_buf_slice(&blocks->body);
     end_ask(engine, blocks);
@@ -222,6 +230,7 @@ const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, 
     if (blocks->ask == NULL) return "blocks-incomplete";
     blocks->ask->turn.is_stranger = stranger;
     blocks->ask->left = plan->left;
+    limit_size(blocks, plan->order.mapping);
     put_option(blocks);
     cg_ask_go(engine, blocks->ask);
     return NULL;

@@ -130,8 +130,10 @@ struct cg_mapping {
     size_t member_count;
     const struct cg_members *roster; /* the same with what finds one of them: cg_config_index; NULL: there are none */
     bool repair_unicast;             /* ask silent members by unicast */
-    bool forward;                    /* reachable through /hc/ */
-    bool aggregate;                  /* CoAP clients may ask for one response with all answers (multipart-core) */
+    bool repair_large_requests;      /* what is too large for a multicast goes to each configured member by unicast */
+    uint16_t block_size; /* bytes: members are to answer in blocks no larger (RFC 7959); 0: nothing is said */
+    bool forward;        /* reachable through /hc/ */
+    bool aggregate;      /* CoAP clients may ask for one response with all answers (multipart-core) */
     bool anonymise;
     enum cg_stand_in stand_in;
     uint32_t max_answers;

@@ -97,6 +97,7 @@ static bool is_said_elsewhere(uint16_t number) {
     case CG_OPT_OSCORE:
     case CG_OPT_CONTENT_FORMAT:
     case CG_OPT_MAX_AGE:
+    case CG_OPT_BLOCK1:
     case CG_OPT_BLOCK2:
     case CG_OPT_SIZE2: return true;
     default: return false;

@@ -1,6 +1,8 @@
 /* Requests for targets. The hard thing: options stand in ascending order, and three sources have some of each. */
 #include "rounds/shape.h"
 
+#include "wire/block.h"
+
 /* What a wish lends, copied once for all targets. */
 struct kept {
     struct cg_slice rest, query, payload;
@@ -18,6 +20,30 @@ static bool is_kept(const struct cg_wish *wish, uint32_t number) {
     return wish->member == NULL || number != CG_OPT_NO_RESPONSE;
 }
 
+/* Members are to answer in blocks no larger than the mapping says, unless the client has said something about blocks.
+ */
+static bool names_block_size(const struct cg_wish *wish) {
+    const struct cg_opts *own = &wish->request->options;
+    bool is_safe = (CG_METHOD_BIT(wish->request->method) & CG_METHODS_SAFE) != 0;
+    if (wish->mapping->block_size == 0 || wish->mapping->security == CG_SECURITY_RELAY || !is_safe) return false;
+    for (size_t i = 0; i < own->count; i++) {
+        if (own->list[i].number == CG_OPT_BLOCK2) return false;
+    }
+    return true;
+}
+
+/* Block2 0/0/SZX (RFC 7959 §2.8). */
+static bool put_block_size(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
+    uint8_t value[CG_BLOCK_MAX];
+    const struct cg_block first = {.szx = cg_block_szx(wish->mapping->block_size)};
+    struct cg_opt opt = {.number = CG_OPT_BLOCK2};
+    size_t at = to->count++, len = cg_block_emit(&first, value);
+    if (len > 0 && !keep(&opt.value, cg_slice_of(value, len), arena)) return false;
+    for (; at > 0 && to->list[at - 1].number > opt.number; at--) to->list[at] = to->list[at - 1];
+    to->list[at] = opt;
+    return true;
+}
+
 static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
     const struct cg_opts *from = &wish->request->options;
     *to = (struct cg_opts){.list = cg_arena_alloc(arena, (from->count + 1) * sizeof *to->list)};
@@ -27,7 +53,7 @@ static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct 
         opt->number = from->list[i].number;
         if (!keep(&opt->value, from->list[i].value, arena)) return false;
     }
-    return to->list != NULL;
+    return to->list != NULL && (!names_block_size(wish) || put_block_size(to, wish, arena));
 }
 
 static bool keep_wish(struct kept *kept, const struct cg_wish *wish, struct cg_arena *arena) {

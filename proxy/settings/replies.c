@@ -1,4 +1,4 @@
-/* What a mapping says about bodies and replies over HTTP. */
+/* What a mapping says about bodies and replies. */
 #include "settings/draft.h"
 #include "settings/rows.h"
 
@@ -35,3 +35,28 @@ static void read_content_type(struct cg_reader *reader, const struct cg_at *at, 
 }
 
 const struct cg_kind cg_kind_content_type = {.read = read_content_type, .print = cg_print_text};
+
+static bool is_block_size(json_int_t size) { return size >= 16 && size <= 1024 && (size & (size - 1)) == 0; }
+
+static void read_block_size(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                            const json_t *json, void *target) {
+    uint16_t *size = (uint16_t *)(void *)((char *)target + row->offset);
+    *size = 0;
+    if (json_is_null(json)) return;
+    if (!json_is_integer(json) || !is_block_size(json_integer_value(json))) {
+        cg_mistake_at(reader, at, "must be null, 16, 32, 64, 128, 256, 512 or 1024 (RFC 7959)");
+        return;
+    }
+    *size = (uint16_t)json_integer_value(json);
+}
+
+static void print_block_size(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_draft *draft = target;
+    if (draft->mapping.block_size == 0) {
+        cg_out_text(out, row->key, NULL);
+    } else {
+        cg_out_integer(out, row->key, draft->mapping.block_size);
+    }
+}
+
+const struct cg_kind cg_kind_block_size = {.read = read_block_size, .print = print_block_size};

@@ -288,6 +288,10 @@ static const struct cg_row repair_rows[] = {
     {"unicast", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_unicast), .fallback = "false",
      .says = "Asks silent members by unicast (GET, FETCH, PUT, DELETE and iPATCH: who repeats POST or PATCH acts "
              "twice)."},
+    {"large_requests", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_large_requests), .fallback = "false",
+     .says =
+         "A payload above 1024 bytes, or above \"block_size\", goes to each configured member by unicast, in blocks "
+         "(Block1). Otherwise it is refused with 413: groups have no such blocks (RFC 10020, section 3.8)."},
 };
 static const struct cg_rows all_repair_rows = {"/mappings/*/repair", CG_ROWS(repair_rows)};
 
@@ -352,6 +356,10 @@ static const struct cg_row mapping_rows[] = {
      .of = &cg_member_rows, .fallback = "[]",
      .says = "Members known beforehand: unicast addresses, port 5683 where none is written."},
     {"repair", &cg_kind_object, .of = &all_repair_rows, .says = "What is done about members that do not answer."},
+    {"block_size", &cg_kind_block_size, CG_ROW_PLACE(struct cg_draft, mapping.block_size),
+     .json = "'enum': [null, 16, 32, 64, 128, 256, 512, 1024]", .fallback = "null", .unit = "bytes",
+     .says = "Asks members for answers in blocks of that size or smaller (Block2 in GET and FETCH to the group), and "
+             "bounds the blocks of what goes to a single member. null: members choose. Not where the mapping relays."},
     {"forward", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.forward), .fallback = "false",
      .says = "Reachable through the forward proxy, /hc/: target URIs below the group's. Needs one group, whose URI has "
              "no query and which no other such mapping has."},

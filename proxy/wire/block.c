@@ -31,3 +31,9 @@ size_t cg_block_emit(const struct cg_block *block, uint8_t to[CG_BLOCK_MAX]) {
     for (size_t i = 0; i < len; i++) to[i] = (uint8_t)(value >> 8 * (len - 1 - i));
     return len;
 }
+
+uint8_t cg_block_szx(size_t size) {
+    uint8_t szx = 0;
+    while (szx < CG_BLOCK_SZX_MAX && (size_t)32 << szx <= size) szx++;
+    return szx;
+}

@@ -21,6 +21,9 @@ enum cg_block_found cg_block_find(struct cg_slice options, uint16_t number, stru
 /* The value, as short as it can be. Returns its length. */
 size_t cg_block_emit(const struct cg_block *block, uint8_t to[CG_BLOCK_MAX]);
 
+/* The size exponent of blocks of 16 to 1024 bytes: of the largest that are no larger than `size`. */
+uint8_t cg_block_szx(size_t size);
+
 static inline size_t cg_block_size(const struct cg_block *block) { return (size_t)16 << block->szx; }
 /* A block that others follow is full; the last one is at most that long. */
 static inline bool cg_block_has_its_size(const struct cg_block *block, size_t len) {

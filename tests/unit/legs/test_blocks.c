@@ -295,6 +295,49 @@ static void test_the_size_of_blocks_may_shrink(void **state) {
     assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefghijklmnopqrstuvwxyz0123456789abend\""));
 }
 
+/* R40 (RFC 7959 §2.8): the group is told a size, and who is asked for further blocks the smaller of that and its own.
+ */
+static void test_the_group_request_says_how_large_blocks_may_be(void **state) {
+    struct world *world = *state;
+    struct call call;
+    uint32_t value;
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_mapping(world, "lamps")->block_size = 16;
+    world_get(world, &call, "/lamps");
+    assert_true(cg_msg_find_uint(&world->sent[0].msg, CG_OPT_BLOCK2, &value));
+    assert_int_equal(value, 0);
+    answer_sized(world, 0x09, 1, CG_CODE(2, 5), "0123456789abcdefghijklmnopqrstuv"); /* larger all the same */
+    expect_block_request(world, 1, 2);
+    answer_sized(world, 0x20, 1, CG_CODE(2, 5), "end");
+    world_answer(world, 0, "127.1.0.2", "small");
+    world_run(world);
+    assert_int_equal(call.replies, 1);
+    assert_non_null(strstr(call.text, "\"body\":\"0123456789abcdefghijklmnopqrstuvend\""));
+    world_mapping(world, "lamps")->block_size = 64;
+    world_get(world, &call, "/lamps");
+    assert_true(cg_msg_find_uint(&world->sent[world->sent_count - 1].msg, CG_OPT_BLOCK2, &value));
+    assert_int_equal(value, 2);
+    answer_block(world, world->sent_count - 1, "127.1.0.1", 0, true, "0123456789abcdef", "e"); /* smaller: so be it */
+    expect_block_request(world, world->sent_count - 1, 1);
+}
+
+static void test_only_safe_requests_say_how_large_blocks_may_be(void **state) {
+    struct world *world = *state;
+    struct call call;
+    struct cg_slice value;
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    world_mapping(world, "lamps")->block_size = 64;
+    start(world, &call, CG_FETCH);
+    assert_true(cg_msg_find(&world->sent[0].msg, CG_OPT_BLOCK2, &value));
+    world_advance(world, 10 * SECOND);
+    start(world, &call, CG_PUT);
+    assert_false(cg_msg_find(&world->sent[1].msg, CG_OPT_BLOCK2, &value));
+    world_advance(world, 10 * SECOND);
+    world_mapping(world, "lamps")->security = CG_SECURITY_RELAY;
+    start(world, &call, CG_FETCH);
+    assert_false(cg_msg_find(&world->sent[2].msg, CG_OPT_BLOCK2, &value));
+}
+
 static void start_unicast(struct world *world, struct call *call) {
     world_add_members(world, world_mapping(world, "lamps"), 1);
     world_mapping(world, "lamps")->timeout_us = world_mapping(world, "lamps")->max_timeout_us = 1000 * SECOND;
@@ -372,6 +415,8 @@ int main(void) {
         world_test(test_further_blocks_fit_exactly),
         world_test(test_options_of_further_blocks_are_looked_at),
         world_test(test_the_size_of_blocks_may_shrink),
+        world_test(test_the_group_request_says_how_large_blocks_may_be),
+        world_test(test_only_safe_requests_say_how_large_blocks_may_be),
         world_test(test_each_blocks_request_is_retransmitted_for_itself),
         world_test(test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member),
         world_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),

@@ -377,6 +377,12 @@ static void times_and_counts(void **state) {
         {MAPPING(",'budget':5"), "/mappings/0/budget", "must be an object"},
         {MAPPING(",'repair':{'unicast':1}"), "/mappings/0/repair/unicast", "must be true or false"},
         {MAPPING(",'repair':{'multicast':true}"), "/mappings/0/repair/multicast", "unknown key"},
+        {MAPPING(",'repair':{'large_requests':'no'}"), "/mappings/0/repair/large_requests", "must be true or false"},
+        {MAPPING(",'block_size':0"), "/mappings/0/block_size", "must be null, 16, 32"},
+        {MAPPING(",'block_size':48"), "/mappings/0/block_size", "must be null, 16, 32"},
+        {MAPPING(",'block_size':2048"), "/mappings/0/block_size", "must be null, 16, 32"},
+        {MAPPING(",'block_size':'64'"), "/mappings/0/block_size", "must be null, 16, 32"},
+        {MAPPING(",'block_size':64.0"), "/mappings/0/block_size", "must be null, 16, 32"},
         {MAPPING(",'forward':null"), "/mappings/0/forward", "must be true or false"},
         {"{'mappings':[{'name':'a','security':'none','forward':true,'targets':[{'group':'coap://224.0.1.187'},"
          "{'group':'coap://224.0.1.188'}]}]}",

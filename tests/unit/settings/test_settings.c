@@ -44,7 +44,8 @@ static const char whole[] =
     "1,"
     "'timeout':2.5,'max_timeout':100.000001,'finish':'quorum:0.9','membership':'complete',"
     "'members':['127.1.0.1:5683',{'name':'lamp-2','address':'[fe80::1%2]'},{'address':'127.1.0.3:61616'}],"
-    "'repair':{'unicast':true},'forward':false,'max_answers':12,'budget':{'requests_per_minute':60},"
+    "'repair':{'unicast':true,'large_requests':true},'block_size':256,'forward':false,'max_answers':12,'budget':{'"
+    "requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
     "'cache':false,'aggregate':true,'anonymise':false,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
@@ -112,6 +113,8 @@ static void a_short_mapping_has_all_defaults_R58(void **state) {
     assert_int_equal(m->requests_per_minute, 0);
     assert_int_equal(m->grant_count, 0);
     assert_false(m->complete || m->repair_unicast || m->forward || m->anonymise);
+    assert_false(m->repair_large_requests);
+    assert_int_equal(m->block_size, 0);
     assert_int_equal(m->stand_in, CG_STAND_IN_GROUP);
     const struct cg_mapping *u = cg_mapping_by_name(config, "u");
     assert_int_equal(u->methods, CG_METHODS_ALL);
@@ -230,6 +233,8 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
     assert_int_equal(m->members[1].addr.scope, 2);
     assert_int_equal(m->members[1].addr.port, 5683);
     assert_string_equal(m->members[2].name, "127.1.0.3:61616");
+    assert_true(m->repair_large_requests);
+    assert_int_equal(m->block_size, 256);
     assert_int_equal(m->max_answers, 12);
     assert_int_equal(m->requests_per_minute, 60);
     assert_int_equal(m->grant_count, 3);

@@ -74,10 +74,20 @@ static void a_block_that_others_follow_is_full(void **state) {
     assert_false(cg_block_has_its_size(&last, 33));
 }
 
+static void a_size_is_rounded_down_to_one_that_blocks_have(void **state) {
+    (void)state;
+    static const struct {
+        size_t size;
+        uint8_t szx;
+    } rows[] = {{0, 0}, {16, 0}, {31, 0}, {32, 1}, {500, 4}, {512, 5}, {1023, 5}, {1024, 6}, {65536, 6}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) assert_int_equal(cg_block_szx(rows[i].size), rows[i].szx);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_are_as_short_as_they_can_be),
         cmocka_unit_test(one_option_is_found),
+        cmocka_unit_test(a_size_is_rounded_down_to_one_that_blocks_have),
         cmocka_unit_test(malformed_options_are_told),
         cmocka_unit_test(a_block_that_others_follow_is_full),
     };
