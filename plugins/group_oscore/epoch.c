@@ -25,6 +25,7 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
         }
         HASH_ADD(hh, epoch->peers, fingerprint, sizeof entry->fingerprint, entry);
         if (!CG_HASH_HAS(hh, entry)) return CG_E_NO_MEMORY;
+        epoch->cold_count++;
     }
     return CG_OK;
 }
@@ -118,13 +119,31 @@ bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerp
     return at->family != CG_FAMILY_NONE;
 }
 
-void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older) {
+static void set_warmth(struct cg_epoch *epoch, struct cg_epoch_peer *entry, enum cg_warmth warmth) {
+    if (entry->warmth == warmth) return;
+    entry->warmth = warmth;
+    epoch->cold_count += warmth == CG_COLD ? 1 : UINT32_MAX;
+}
+
+void cg_epoch_set_warmth(struct cg_epoch *epoch, struct cg_slice fingerprint, enum cg_warmth warmth) {
+    struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    if (entry != NULL) set_warmth(epoch, entry, warmth);
+}
+
+bool cg_epoch_is_cold(const struct cg_epoch *epoch, struct cg_slice fingerprint) {
+    const struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    return entry != NULL && entry->warmth == CG_COLD;
+}
+
+void cg_epoch_inherit(struct cg_epoch *epoch, const struct cg_epoch *older) {
     if (older == NULL) return;
+    bool is_same_sender = cg_epoch_same_sender(epoch, older);
     for (struct cg_epoch_peer *entry = epoch->peers; entry != NULL; entry = entry->hh.next) {
         const struct cg_oscore_peer *known =
             cg_epoch_find(older, cg_slice_of(entry->fingerprint, sizeof entry->fingerprint));
         if (known == NULL) continue;
         const struct cg_epoch_peer *before = cg_oscore_peer_user(known);
         if (before->verified.family != CG_FAMILY_NONE) entry->verified = before->verified;
+        if (is_same_sender && before->warmth == CG_WARM) set_warmth(epoch, entry, CG_WARM);
     }
 }

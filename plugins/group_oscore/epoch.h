@@ -12,6 +12,12 @@ enum cg_keys_held {
     CG_KEYS_PROVEN,   /* an answer of it has verified under them */
 };
 
+/* Whether a member takes what is sent with a key at once, or has yet to see that it is fresh (Echo, RFC 9175). */
+enum cg_warmth {
+    CG_COLD, /* nobody knows, or it has challenged the last time */
+    CG_WARM, /* it has answered to a request that was sent with the key */
+};
+
 /* A member, found by what it is known by outside: the hash of its credential. */
 struct cg_epoch_peer {
     struct cg_oscore_peer *peer;
@@ -19,6 +25,7 @@ struct cg_epoch_peer {
     struct cg_addr configured; /* where it is said to be; family NONE: nowhere */
     struct cg_addr verified;   /* where it answered from last; family NONE: it has not */
     enum cg_keys_held held;    /* whether it has this epoch's keys */
+    enum cg_warmth warmth;     /* of it towards this epoch's sender */
     uint64_t denied_us;        /* when it last seemed not to have them after all; 0: never */
     UT_hash_handle hh;
 };
@@ -33,6 +40,7 @@ struct cg_epoch {
     struct cg_sender *sender;
     struct cg_epoch_peer *peers; /* uthash head over one block */
     struct cg_epoch_peer *block;
+    uint32_t cold_count; /* of its members */
     uint64_t retired_us; /* when its key material was replaced; 0: it is in use */
 };
 
@@ -61,11 +69,16 @@ void cg_epoch_prove_held(struct cg_oscore_peer *peer);
 void cg_epoch_suppose_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us);
 void cg_epoch_deny_held(const struct cg_epoch *epoch, struct cg_slice fingerprint, uint64_t now_us);
 
+/* Nothing for whoever is no member. */
+void cg_epoch_set_warmth(struct cg_epoch *epoch, struct cg_slice fingerprint, enum cg_warmth warmth);
+bool cg_epoch_is_cold(const struct cg_epoch *epoch, struct cg_slice fingerprint); /* of no member: false */
+
 /* Where members are, which outlives their epoch. Ports do not count. */
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from);
 void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from); /* verified; NULL: none */
 /* Where it verified last; false: it has not, or is no member. */
 bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at);
-void cg_epoch_inherit_addresses(struct cg_epoch *epoch, const struct cg_epoch *older); /* NULL has no effect */
+/* Where members are, and who is warm where the sender stays. NULL has no effect. */
+void cg_epoch_inherit(struct cg_epoch *epoch, const struct cg_epoch *older);
 
 #endif

@@ -55,11 +55,18 @@ static bool group_find(struct cg_protector *protector, struct cg_slice identity,
     return group->current != NULL && cg_epoch_find_address(group->current, identity, at);
 }
 
+/* Without keys nobody is: nothing can be sent that would change it. */
+static bool group_is_cold(struct cg_protector *protector, struct cg_slice identity) {
+    const struct cg_group_oscore *group = cg_group_oscore_of(protector);
+    return group->current != NULL && cg_epoch_is_cold(group->current, identity);
+}
+
 static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .seal = cg_group_seal,
                                                   .open = cg_group_open,
                                                   .is_stale = group_is_stale,
                                                   .find = group_find,
+                                                  .is_cold = group_is_cold,
                                                   .release = group_release};
 
 struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services) {
@@ -89,6 +96,10 @@ const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group) {
 
 const uint8_t *cg_group_oscore_next(const struct cg_group_oscore *group) {
     return group->next == NULL ? NULL : group->next->digest;
+}
+
+size_t cg_group_oscore_cold(const struct cg_group_oscore *group) {
+    return group->current == NULL ? 0 : group->current->cold_count;
 }
 
 /* Epochs */
@@ -123,8 +134,8 @@ static int new_epoch(struct cg_group_oscore *group, const struct cg_group_keys *
     if (err == CG_OK) err = cg_epoch_set_sender(*epoch, group->services->senders, &keys->sender);
     if (err < 0) return err;
     inherit_generation(group, *epoch);
-    cg_epoch_inherit_addresses(*epoch, group->next);
-    cg_epoch_inherit_addresses(*epoch, group->current);
+    cg_epoch_inherit(*epoch, group->next);
+    cg_epoch_inherit(*epoch, group->current);
     (*epoch)->all = &group->epochs;
     DL_APPEND(group->epochs, *epoch);
     return CG_OK;
@@ -200,6 +211,8 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     group->next = group->staged_next;
     group->staged_current = group->staged_next = NULL;
     bool left = old != NULL && group->current == NULL;
+    bool is_new = group->current != NULL && (old == NULL || !cg_epoch_same_sender(old, group->current));
+    group->protector.renewals += is_new;
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
     retire_replaced(group);

@@ -69,4 +69,7 @@ void cg_group_oscore_discard(struct cg_group_oscore *group);
 const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group);
 const uint8_t *cg_group_oscore_next(const struct cg_group_oscore *group);
 
+/* How many members have yet to take a request that is sent with the key in use (legs/protector.h, is_cold). */
+size_t cg_group_oscore_cold(const struct cg_group_oscore *group);
+
 #endif

@@ -232,6 +232,16 @@ static void note_address(const struct group_opening *o, struct cg_oscore_peer *p
         cg_epoch_note_address(cg_epoch_find(current, cg_oscore_peer_fingerprint(peer)), &o->from);
 }
 
+/* A member that answers has taken what was sent with that key, and one that challenges has not. */
+static void note_warmth(const struct group_opening *o, const struct cg_opened *opened) {
+    const struct cg_group_oscore *group = o->binding->group;
+    struct cg_epoch *const known[] = {group->current, group->next};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (known[i] == NULL || !cg_epoch_same_sender(known[i], o->binding->epoch)) continue;
+        cg_epoch_set_warmth(known[i], opened->identity, opened->echo.len > 0 ? CG_COLD : CG_WARM);
+    }
+}
+
 static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     struct cg_msg plain;
     struct cg_oscore_opened verified;
@@ -244,6 +254,7 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
     if (err != CG_OK) return err;
     describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
     note_address(o, verified.peer);
+    note_warmth(o, opened);
     cg_epoch_prove_held(verified.peer);
     return CG_OK;
 }

@@ -30,8 +30,28 @@ static void on_low(void *ctx, const struct cg_sender_id *id) {
     }
 }
 
+static void put_cold(const struct cg_protectors *protectors, struct cg_buf *to) {
+    const struct cg_named_group *group, *next;
+    cg_buf_put_str(to,
+                   "# HELP castgate_cold_members Members of a security group that have yet to take a request which is "
+                   "sent with the gateway's present key.\n# TYPE castgate_cold_members gauge\n");
+    HASH_ITER(hh, protectors->groups, group, next) {
+        if (cg_group_oscore_current(group->group) == NULL) continue;
+        cg_buf_printf(to, "castgate_cold_members{security_group=\"%s\"} %zu\n", group->name,
+                      cg_group_oscore_cold(group->group));
+    }
+}
+
+size_t cg_protectors_cold(const struct cg_protectors *protectors) {
+    const struct cg_named_group *group, *next;
+    size_t count = 0;
+    HASH_ITER(hh, protectors->groups, group, next) count += cg_group_oscore_cold(group->group);
+    return count;
+}
+
 void cg_protectors_metrics(const struct cg_protectors *protectors, struct cg_buf *to) {
     const struct cg_named_group *group, *next;
+    put_cold(protectors, to);
     cg_buf_put_str(to, "# HELP castgate_sequence_numbers_used_ratio How much of a security group's sequence numbers is "
                        "used; none are left at 1.\n# TYPE castgate_sequence_numbers_used_ratio gauge\n");
     HASH_ITER(hh, protectors->groups, group, next) {

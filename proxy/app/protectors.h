@@ -59,7 +59,9 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
 struct cg_store *cg_protectors_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config);
 /* Whether security groups can send, as far as their store decides. CG_E_STORE with *problem. */
 int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) CG_MUST_CHECK;
-/* How far the groups' sequence numbers are used up, in Prometheus' text format. */
+/* How many members have yet to take a request that is sent with their group's key in use. */
+size_t cg_protectors_cold(const struct cg_protectors *protectors);
+/* How far the groups' sequence numbers are used up, and whose members are cold, in Prometheus' text format. */
 void cg_protectors_metrics(const struct cg_protectors *protectors, struct cg_buf *to);
 /* From the loop, while it still runs: the store's thread ends, when the disk lets it; then `closed` is called. A
  * process that cannot wait for that may exit. */

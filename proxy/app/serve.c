@@ -50,8 +50,9 @@ static void put_status(void *ctx, struct cg_buf *to) {
     bool ready = program->stopped_us == 0 && cg_readiness_put(program, CG_READINESS_NAMES, &reasons) == 0;
     cg_buf_printf(to, ",\"version\":\"" CASTGATE_VERSION "\",\"process\":%ld,\"mappings\":%zu,\"exchanges\":%zu,",
                   (long)getpid(), cg_gateway_config(gateway)->mapping_count, cg_gateway_running(gateway));
-    cg_buf_printf(to, "\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
-                  (unsigned long long)cg_log_writer_lost(program->log), ready ? "true" : "false");
+    cg_buf_printf(to, "\"cold_members\":%zu,\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
+                  cg_protectors_cold(&program->protectors), (unsigned long long)cg_log_writer_lost(program->log),
+                  ready ? "true" : "false");
     cg_buf_put_json(to, program->stopped_us != 0 ? cg_slice_str("stopping") : first_line(&reasons));
     cg_buf_fini(&reasons);
 }

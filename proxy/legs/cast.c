@@ -15,7 +15,30 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace);
 
 /* The queue of those that wait for their group's turn. */
 
-static void enter_queue(struct cg_cast *cast) { DL_APPEND2(cast->pace->waiting, cast, previous_waiting, next_waiting); }
+static bool gives_way(const struct cg_cast *cast) { return cast->leg.request->urgency == CG_OF_OUR_OWN; }
+
+/* The first of those at its end that give way to a client's. NULL: none does. */
+static struct cg_cast *first_to_give_way(const struct cg_pace *pace) {
+    struct cg_cast *cast = pace->waiting;
+    while (cast != NULL && !gives_way(cast)) cast = cast->next_waiting;
+    return cast;
+}
+
+static void enter_queue(struct cg_cast *cast) {
+    struct cg_pace *pace = cast->pace;
+    struct cg_cast *behind = gives_way(cast) ? NULL : first_to_give_way(pace);
+    if (behind != NULL) {
+        DL_PREPEND_ELEM2(pace->waiting, behind, cast, previous_waiting, next_waiting);
+    } else {
+        DL_APPEND2(pace->waiting, cast, previous_waiting, next_waiting);
+    }
+}
+
+bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target) {
+    const struct cg_addr group = cg_target_group(target);
+    const struct cg_pace *pace = cg_pace_find(&engine->paces, &group);
+    return pace != NULL && pace->waiting != NULL && !gives_way(pace->waiting);
+}
 
 static void leave_queue(struct cg_cast *cast) { DL_DELETE2(cast->pace->waiting, cast, previous_waiting, next_waiting); }
 

@@ -36,6 +36,8 @@ bool cg_cast_is_outdated(const struct cg_cast *cast);
 /* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and
  * the request no longer outstanding (RFC 10020 §3.6). */
 void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast);
+/* A client's request waits for the turn of the target's group. */
+bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target);
 void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast); /* without a word to its owner */
 
 #endif

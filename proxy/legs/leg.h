@@ -26,9 +26,15 @@ struct cg_arrival {
     uint8_t via;                    /* enum castgate_via */
 };
 
+enum cg_urgency {
+    CG_FOR_A_CLIENT,
+    CG_OF_OUR_OWN, /* nobody waits for it: whoever does goes first */
+};
+
 /* What is asked for. The owner keeps it where it is until the leg has ended. */
 struct cg_leg_request {
     uint8_t method;
+    enum cg_urgency urgency;
     bool expects_answers;
     bool is_for_one;        /* its client means one member alone, not the group */
     struct cg_opts options; /* for the leg's target, ascending */

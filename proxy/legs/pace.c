@@ -5,10 +5,15 @@
 
 #include <stdlib.h>
 
-struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
-                            const struct cg_addr *group, uint64_t now_us) {
+struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_addr *group) {
     struct cg_pace *pace;
     HASH_FIND(hh, table->by_group, group, sizeof *group, pace);
+    return pace;
+}
+
+struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
+                            const struct cg_addr *group, uint64_t now_us) {
+    struct cg_pace *pace = cg_pace_find(table, group);
     if (pace != NULL) return pace;
     pace = calloc(1, sizeof *pace);
     if (pace == NULL) return NULL;

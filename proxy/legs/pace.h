@@ -26,6 +26,8 @@ struct cg_pace_table {
 
 struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
                             const struct cg_addr *group, uint64_t now_us); /* NULL: out of memory */
+/* NULL: nothing is remembered of it. */
+struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_addr *group);
 /* 0: may go now; else when to look again (UINT64_MAX: when an outstanding request ends). */
 uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *settings, size_t bytes, uint64_t now_us);
 void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers);

@@ -83,12 +83,17 @@ struct cg_protector_ops {
     /* Where the member with that identity was when its latest answer was verified; false: it has not answered yet.
      * NULL: nobody is known so. */
     bool (*find)(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at);
+    /* Whether the member with that identity has yet to take a request that is sent with the key in use, and may want to
+     * see first that it is fresh (Echo). NULL: nobody does. */
+    bool (*is_cold)(struct cg_protector *protector, struct cg_slice identity);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 
 struct cg_protector {
     const struct cg_protector_ops *ops;
     uint64_t departure; /* the engine's number of the last time that the gateway left its group; 0: never */
+    uint64_t
+        renewals; /* how often it has begun to send with another key, which no member has met: the first included */
 };
 
 /* Emits what was sealed, if it may still go, and tells the protector. As the port's emit. */

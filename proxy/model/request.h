@@ -36,6 +36,7 @@ enum cg_proof {
     CG_PROOF_CERTIFICATE,
     CG_PROOF_PSK,
     CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
+    CG_PROOF_GATEWAY,  /* no client: the gateway asks for itself, and gives way to all clients; needs no grant */
 };
 
 struct cg_request {

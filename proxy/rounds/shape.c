@@ -96,6 +96,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
     const struct cg_client *client = wish->request->client;
     *request = (struct cg_leg_request){
         .method = wish->request->method,
+        .urgency = wish->request->proof == CG_PROOF_GATEWAY ? CG_OF_OUR_OWN : CG_FOR_A_CLIENT,
         .expects_answers = wish->expects_answers,
         .is_for_one = wish->member != NULL,
         .payload = kept->payload,

@@ -213,6 +213,33 @@ static void test_nothing_is_sent_for_a_client_that_left(void **state) {
     assert_int_equal(world->gateway->engine.legs.used, 0);
 }
 
+static bool is_for(const struct emission *sent, const char *path) {
+    return memmem(sent->bytes, sent->len, path, strlen(path)) != NULL;
+}
+
+static void ask_for_ourselves(struct world *world, struct call *call, const char *path) {
+    world_new(world, call, path)->proof = CG_PROOF_GATEWAY;
+    world_go(world, call);
+}
+
+static void test_what_the_gateway_asks_for_itself_gives_way_to_clients(void **state) {
+    struct world *world = *state;
+    struct call first, own, second, third;
+    const struct cg_target *target = &world_mapping(world, "lamps")->targets[0];
+    world_get(world, &first, "/lamps/first");
+    ask_for_ourselves(world, &own, "/lamps/own");
+    assert_false(cg_cast_is_waited_for(cg_gateway_engine(world->gateway), target));
+    world_get(world, &second, "/lamps/second");
+    world_get(world, &third, "/lamps/third");
+    assert_true(cg_cast_is_waited_for(cg_gateway_engine(world->gateway), target));
+    for (size_t i = 0; i < 3; i++) world_answer(world, i, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 4);
+    assert_true(is_for(&world->sent[1], "second"));
+    assert_true(is_for(&world->sent[2], "third"));
+    assert_true(is_for(&world->sent[3], "own"));
+    world_advance(world, 10 * SECOND);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_nothing_is_sent_for_a_client_that_left),
@@ -226,6 +253,7 @@ int main(void) {
         world_test(test_nstart_and_its_end),
         world_test(test_a_patient_client_that_joins_waits_on),
         world_test(test_silent_groups_are_paced),
+        world_test(test_what_the_gateway_asks_for_itself_gives_way_to_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
