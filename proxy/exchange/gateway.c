@@ -26,13 +26,19 @@ static void on_left(struct cg_engine *engine) {
 
 struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port *port) {
     struct cg_gateway *gateway = calloc(1, sizeof *gateway);
-    if (gateway == NULL) return NULL;
+    struct cg_knowns *knowns = cg_knowns_new(CG_KNOWN_KEEP_US, CG_KNOWN_MOST);
+    if (gateway == NULL || knowns == NULL) {
+        cg_knowns_free(knowns);
+        free(gateway);
+        return NULL;
+    }
+    gateway->knowns = knowns;
     gateway->config = cg_config_ref(config);
     cg_slots_init(&gateway->exchanges);
     cg_engine_init(&gateway->engine, config, port, &gateway->totals);
     gateway->engine.left = on_left;
-    gateway->rounds =
-        (struct cg_rounds){.engine = &gateway->engine, .quota = &gateway->quota, .heards = &gateway->heards};
+    gateway->rounds = (struct cg_rounds){
+        .engine = &gateway->engine, .quota = &gateway->quota, .heards = &gateway->heards, .knowns = knowns};
     config->heards = &gateway->heards;
     take_limits(gateway);
     return gateway;
@@ -53,6 +59,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     cg_engine_fini(&gateway->engine);
     cg_budgets_fini(&gateway->budgets);
     cg_heard_fini(&gateway->heards);
+    cg_knowns_free(gateway->knowns);
     cg_stats_fini(&gateway->stats);
     cg_slots_fini(&gateway->exchanges);
     gateway->config->heards = NULL;
@@ -219,7 +226,8 @@ static void go_on_purging(struct cg_gateway *gateway) {
     uint64_t now_us = cg_engine_now(&gateway->engine);
     bool more = cg_engine_purge(&gateway->engine, &rows) || rows == 0 ||
                 cg_budgets_purge(&gateway->budgets, now_us, &rows) || rows == 0 ||
-                cg_heard_purge(&gateway->heards, now_us, &rows);
+                cg_heard_purge(&gateway->heards, now_us, &rows) || rows == 0 ||
+                cg_known_purge(gateway->knowns, now_us, &rows);
     if (more) cg_engine_set_timer(&gateway->engine, &gateway->purge, now_us + PURGE_PAUSE_US);
 }
 
@@ -297,6 +305,10 @@ size_t cg_gateway_running(const struct cg_gateway *gateway) { return gateway->ex
 bool cg_gateway_is_stopping(const struct cg_gateway *gateway) { return gateway->stopping; }
 
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway) { return &gateway->totals; }
+
+struct cg_knowns *cg_gateway_knowns(struct cg_gateway *gateway) {
+    return gateway->knowns;
+}
 
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway) {
     return &gateway->stats;

@@ -13,6 +13,7 @@
 
 struct cg_engine;
 struct cg_gateway;
+struct cg_knowns;
 struct cg_sink;
 
 #define CG_EXCHANGE_ID_MAX 17 /* 16 hexadecimal digits and NUL */
@@ -85,6 +86,7 @@ void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway);
+struct cg_knowns *cg_gateway_knowns(struct cg_gateway *gateway); /* what is known of members: model/known.h */
 
 /* What replies are made with: the memory that they are charged to, and where randomness comes from. */
 struct cg_quota *cg_gateway_quota(struct cg_gateway *gateway);

@@ -16,13 +16,33 @@ static enum cg_heard_trust trust_in(const struct cg_round *round, const struct c
     return endpoint != NULL && endpoint->genuine ? CG_HEARD_PROVEN : CG_HEARD_ONLY;
 }
 
-void cg_round_remember(struct cg_round *round, const struct cg_member *member, const struct cg_arrival *arrival) {
+static void note_heard(struct cg_round *round, const struct cg_member *member, const struct cg_arrival *arrival,
+                       enum cg_heard_trust trust) {
     struct cg_heards *heards = round->rounds->heards;
     bool is_followed = heards != NULL && cg_follow_is_open(round->mapping);
     if (!is_followed || is_configured_there(member, &arrival->from)) return;
-    const struct cg_heard_answer answer = {.stats = round->mapping->stats,
-                                           .from = arrival->from,
-                                           .identity = arrival->opened->identity,
-                                           .trust = trust_in(round, arrival)};
+    const struct cg_heard_answer answer = {
+        .stats = round->mapping->stats, .from = arrival->from, .identity = arrival->opened->identity, .trust = trust};
     cg_heard_note(heards, &answer, cg_round_engine(round)->now_us);
+}
+
+/* Of strangers that have proven nothing there would be as many as somebody likes to make up. */
+static void note_known(struct cg_round *round, const struct cg_member *member, const struct cg_arrival *arrival,
+                       enum cg_heard_trust trust) {
+    bool is_genuine = member != NULL || trust == CG_HEARD_PROVEN;
+    if (round->rounds->knowns == NULL || !is_genuine) return;
+    const struct cg_known_answer answer = {.mapping = round->mapping,
+                                           .identity = arrival->opened->identity,
+                                           .kid = arrival->opened->kid,
+                                           .from = arrival->from,
+                                           .via = arrival->via,
+                                           .request = arrival->request,
+                                           .after_us = arrival->ms * UINT64_C(1000)};
+    cg_known_note(round->rounds->knowns, &answer, cg_round_engine(round)->now_us);
+}
+
+void cg_round_remember(struct cg_round *round, const struct cg_member *member, const struct cg_arrival *arrival) {
+    const enum cg_heard_trust trust = trust_in(round, arrival);
+    note_heard(round, member, arrival, trust);
+    note_known(round, member, arrival, trust);
 }

@@ -1,4 +1,5 @@
-/* Where a mapping's answers came from, for clients that ask there again (model/heard.h). */
+/* Where a mapping's answers came from, for clients that ask there again (model/heard.h), and what they show of its
+ * members (model/known.h). */
 #ifndef CG_ROUNDS_REMEMBER_H
 #define CG_ROUNDS_REMEMBER_H
 

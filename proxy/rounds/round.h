@@ -11,6 +11,7 @@
 
 #include "legs/blocks.h"
 #include "legs/cast.h"
+#include "model/known.h"
 #include "model/shelf.h"
 #include "rounds/shape.h"
 #include "rounds/share.h"
@@ -134,6 +135,7 @@ struct cg_rounds {
     struct cg_engine *engine;
     struct cg_quota *quota;   /* of memory, shared; outlives the rounds */
     struct cg_heards *heards; /* of the gateway: who has answered */
+    struct cg_knowns *knowns; /* of the gateway: what is known of members */
     struct cg_round *open;    /* uthash head */
     struct cg_round *all;     /* utlist */
     struct cg_round *unseen;  /* of them, the first that has not heard of a group that was left; NULL: all have */
