@@ -4,14 +4,6 @@
 
 #include <stdlib.h>
 
-enum { PREFIX_LEN = 8 }; /* a /64 */
-
-struct cg_addr cg_source_of(const struct cg_addr *from) {
-    struct cg_addr source = {.family = from->family};
-    memcpy(source.ip, from->ip, from->family == CG_FAMILY_IPV6 ? PREFIX_LEN : sizeof source.ip);
-    return source;
-}
-
 static struct cg_source *find_source(const struct cg_forgeries *forgeries, const struct cg_addr *key) {
     struct cg_source *source;
     HASH_FIND(hh, forgeries->sources, key, sizeof *key, source);
@@ -20,7 +12,7 @@ static struct cg_source *find_source(const struct cg_forgeries *forgeries, const
 
 static unsigned failures_of(const struct cg_forgeries *forgeries, const struct cg_addr *from) {
     if (forgeries->sources == NULL) return 0;
-    const struct cg_addr key = cg_source_of(from);
+    const struct cg_addr key = cg_addr_network(from);
     const struct cg_source *source = find_source(forgeries, &key);
     return source == NULL ? 0 : source->failures;
 }
@@ -82,7 +74,7 @@ void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_a
 }
 
 struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from, bool home) {
-    struct cg_addr key = cg_source_of(from);
+    struct cg_addr key = cg_addr_network(from);
     key.port = home;
     struct cg_source *source = find_source(forgeries, &key);
     if (source != NULL) return source;

@@ -33,7 +33,7 @@ struct cg_waiting;
 /* An IPv4 address or IPv6 /64: ports and interface identifiers cost an attacker nothing. What a member sends from its
  * home waits apart from what comes under other kids from there. */
 struct cg_source {
-    struct cg_addr from; /* as cg_source_of makes it; port 1: a home */
+    struct cg_addr from; /* as cg_addr_network makes it; port 1: a home */
     bool home;
     unsigned failures;
     struct cg_waiting *waiting; /* utlist head: its answers that wait */
@@ -61,7 +61,6 @@ struct cg_kid_account {
     struct cg_allowance home; /* failures from there, counted from full (0) downwards */
 };
 
-struct cg_addr cg_source_of(const struct cg_addr *from);
 /* As it is now, of one that is counted from full (0) downwards. */
 struct cg_allowance cg_failures_now(const struct cg_allowance *allowance, unsigned per_second, uint64_t now_us);
 

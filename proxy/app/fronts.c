@@ -13,6 +13,7 @@ struct front {
     const char *name;
     void *(*open)(struct cg_program *program, struct cg_problem *problem);
     size_t (*listeners)(const struct cg_config *config);
+    const struct cg_listen *(*wanted)(const struct cg_config *config, size_t index);
     const struct cg_listen *(*listen)(const void *front, size_t index); /* NULL: it does without that one */
     int (*reload)(void *front, struct cg_problem *problem);             /* NULL: it reads no files */
     void (*stop)(void *front);                                          /* NULL: it serves to the end */
@@ -29,6 +30,10 @@ static void *open_http(struct cg_program *program, struct cg_problem *problem) {
 }
 
 static size_t http_listeners(const struct cg_config *config) { return config->http.listen_count; }
+
+static const struct cg_listen *http_wanted(const struct cg_config *config, size_t index) {
+    return &config->http.listen[index];
+}
 
 static const struct cg_listen *http_listen(const void *front, size_t index) {
     return cg_front_http_listen(front, index);
@@ -48,6 +53,10 @@ static void *open_coap(struct cg_program *program, struct cg_problem *problem) {
 
 static size_t coap_listeners(const struct cg_config *config) { return config->coap.listen_count; }
 
+static const struct cg_listen *coap_wanted(const struct cg_config *config, size_t index) {
+    return &config->coap.listen[index].listen;
+}
+
 static const struct cg_listen *coap_listen(const void *front, size_t index) {
     return cg_front_coap_listen(front, index);
 }
@@ -61,8 +70,13 @@ static void close_coap(void *front) { cg_front_coap_close(front, NULL, NULL); }
 
 static void put_metrics_of_fronts(const struct cg_program *program, struct cg_buf *to);
 
+/* A listener that is missing keeps nobody from serving by the others. */
 static bool is_ready(void *ctx, enum cg_admin_reader reader, struct cg_buf *why) {
-    return cg_readiness_put(ctx, reader == CG_ADMIN_TRUSTED ? CG_READINESS_NAMES : CG_READINESS_COUNTS, why) == 0;
+    struct cg_program *program = ctx;
+    bool is_trusted = reader == CG_ADMIN_TRUSTED;
+    bool ready = cg_readiness_put(program, is_trusted ? CG_READINESS_NAMES : CG_READINESS_COUNTS, why) == 0;
+    cg_listeners_put_missing(&program->listeners, is_trusted ? CG_LISTENERS_NAMED : CG_LISTENERS_COUNTED, why);
+    return ready;
 }
 
 static void put_metrics(void *ctx, struct cg_buf *to) {
@@ -81,6 +95,10 @@ static void *open_admin(struct cg_program *program, struct cg_problem *problem) 
 }
 
 static size_t admin_listeners(const struct cg_config *config) { return config->admin.listen_count; }
+
+static const struct cg_listen *admin_wanted(const struct cg_config *config, size_t index) {
+    return &config->admin.listen[index];
+}
 static const struct cg_listen *admin_listen(const void *front, size_t index) { return cg_admin_listen(front, index); }
 static int reload_admin(void *front, struct cg_problem *problem) { return cg_admin_reload(front, problem); }
 static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
@@ -89,9 +107,9 @@ static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
 
 /* clang-format off */
 static const struct front fronts[] = {
-    {"http", open_http, http_listeners, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
-    {"coap", open_coap, coap_listeners, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
-    {"admin", open_admin, admin_listeners, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
+    {"http", open_http, http_listeners, http_wanted, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
+    {"coap", open_coap, coap_listeners, coap_wanted, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
+    {"admin", open_admin, admin_listeners, admin_wanted, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
 };
 /* clang-format on */
 
@@ -122,13 +140,14 @@ static void log_listener(const char *front, const struct cg_listen *listen) {
     cg_log_end(&line);
 }
 
-void cg_fronts_log_listeners(const struct cg_program *program) {
+void cg_fronts_tell_listeners(struct cg_program *program) {
     const struct cg_config *config = cg_gateway_config(program->loop.gateway);
     for (size_t i = 0; i < COUNT; i++) {
         size_t count = fronts[i].listeners(config);
         for (size_t j = 0; j < count; j++) {
             const struct cg_listen *listen = fronts[i].listen(program->fronts[i], j);
             if (listen != NULL) log_listener(fronts[i].name, listen);
+            cg_listeners_note(&program->listeners, fronts[i].name, fronts[i].wanted(config, j), listen);
         }
     }
 }

@@ -11,7 +11,8 @@ struct cg_program;
 
 /* When the gateway runs. Those that were opened before one could not be are for cg_fronts_close. */
 int cg_fronts_open(struct cg_program *program, struct cg_problem *problem) CG_MUST_CHECK;
-void cg_fronts_log_listeners(const struct cg_program *program);
+/* In the log, and noted for whoever asks later; once. */
+void cg_fronts_tell_listeners(struct cg_program *program);
 /* Certificates are renewed by SIGHUP, with or without other settings. */
 void cg_fronts_reload(const struct cg_program *program);
 

@@ -5,6 +5,7 @@
 #include "app/claims.h"
 #include "app/control.h"
 #include "app/fronts.h"
+#include "app/listeners.h"
 #include "app/load.h"
 #include "app/plugins.h"
 #include "io/log_writer.h"
@@ -30,6 +31,7 @@ struct cg_program {
     struct cg_reload reload;
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
+    struct cg_listeners listeners;
     struct cg_control *control;
     uv_timer_t ending;   /* while stopping: looks whether all is done */
     uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */

@@ -50,7 +50,9 @@ static void put_status(void *ctx, struct cg_buf *to) {
     bool ready = program->stopped_us == 0 && cg_readiness_put(program, CG_READINESS_NAMES, &reasons) == 0;
     cg_buf_printf(to, ",\"version\":\"" CASTGATE_VERSION "\",\"process\":%ld,\"mappings\":%zu,\"exchanges\":%zu,",
                   (long)getpid(), cg_gateway_config(gateway)->mapping_count, cg_gateway_running(gateway));
-    cg_buf_printf(to, "\"cold_members\":%zu,\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
+    cg_buf_put_str(to, "\"listeners\":");
+    cg_listeners_put_json(&program->listeners, to);
+    cg_buf_printf(to, ",\"cold_members\":%zu,\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",
                   cg_protectors_cold(&program->protectors), (unsigned long long)cg_log_writer_lost(program->log),
                   ready ? "true" : "false");
     cg_buf_put_json(to, program->stopped_us != 0 ? cg_slice_str("stopping") : first_line(&reasons));
@@ -123,7 +125,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     bool opened = open_all(program, load->config, problem);
     if (opened) {
         cg_readiness_log_interfaces(program);
-        cg_fronts_log_listeners(program);
+        cg_fronts_tell_listeners(program);
         log_ready(load->config);
     } else {
         fails(problem);
@@ -137,6 +139,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
 
 static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
+    cg_listeners_fini(&program->listeners);
     cg_protectors_fini(&program->protectors);
     cg_worker_free(program->worker); /* it frees the settings */
     cg_names_free(program->names);   /* whose targets have their groups from there */

@@ -115,7 +115,8 @@ static void on_hurry(void *ctx, uint64_t until_us) {
     if (loop->group != NULL) cg_group_socket_hurry(loop->group, until_us);
 }
 
-static void fill_random(uint8_t *to, size_t len) {
+void cg_loop_random(void *bytes, size_t len) {
+    uint8_t *to = bytes;
     while (len > 0) {
         ssize_t got = getrandom(to, len, 0);
         CG_CHECK(got >= 0 || errno == EINTR);
@@ -127,11 +128,11 @@ static void fill_random(uint8_t *to, size_t len) {
 static void on_random(void *ctx, void *to, size_t len) {
     struct cg_loop *loop = ctx;
     if (len > sizeof loop->random) {
-        fill_random(to, len);
+        cg_loop_random(to, len);
         return;
     }
     if (len > loop->random_left) {
-        fill_random(loop->random, sizeof loop->random);
+        cg_loop_random(loop->random, sizeof loop->random);
         loop->random_left = sizeof loop->random;
     }
     uint8_t *from = loop->random + sizeof loop->random - loop->random_left;

@@ -44,5 +44,6 @@ void cg_loop_fini(struct cg_loop *loop);
 
 /* Monotonic µs, read from the clock now. */
 uint64_t cg_loop_now_us(void);
+void cg_loop_random(void *bytes, size_t len); /* from the system, for who needs few; cannot fail */
 
 #endif

@@ -58,9 +58,8 @@ void cg_request_account(const struct cg_request *request, char account[CG_ACCOUN
         snprintf(account, CG_ACCOUNT_MAX, "%s", request->client->name);
         return;
     }
-    struct cg_addr host = request->from;
+    const struct cg_addr host = cg_addr_network(&request->from);
     char ip[CG_ADDR_TEXT_MAX];
-    if (host.family == CG_FAMILY_IPV6) memset(host.ip + 8, 0, 8);
     cg_addr_emit_ip(&host, ip);
     snprintf(account, CG_ACCOUNT_MAX, "@%.60s", ip);
 }

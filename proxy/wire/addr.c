@@ -16,6 +16,12 @@ struct cg_addr cg_addr_host(const struct cg_addr *addr) {
     return host;
 }
 
+struct cg_addr cg_addr_network(const struct cg_addr *addr) {
+    struct cg_addr network = {.family = addr->family};
+    memcpy(network.ip, addr->ip, addr->family == CG_FAMILY_IPV6 ? sizeof network.ip / 2 : sizeof network.ip);
+    return network;
+}
+
 bool cg_addr_same_host(const struct cg_addr *a, const struct cg_addr *b) {
     bool same_zone = a->scope == b->scope || a->scope == 0 || b->scope == 0;
     return a->family != CG_FAMILY_NONE && a->family == b->family && same_zone &&

@@ -20,6 +20,9 @@ struct cg_addr {
 
 bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b);
 struct cg_addr cg_addr_host(const struct cg_addr *addr); /* the same without its port (0) */
+/* What limits for each host count by: an IPv4 address, of an IPv6 one the first 64 bits, since whoever has one of these
+ * has them all. Without port and zone. */
+struct cg_addr cg_addr_network(const struct cg_addr *addr);
 /* A dual-stack socket reports IPv4 addresses as IPv6's: as the IPv4 addresses that they are. */
 struct cg_addr cg_addr_unmapped(const struct cg_addr *addr);
 /* The same host, whatever the port; a zone that is not said (0) is any. An address without family is nobody's. */

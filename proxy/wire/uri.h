@@ -44,6 +44,9 @@ struct cg_uri {
  * to a static sentence. addr.scope stays 0: the zone is the shell's. */
 int cg_uri_parse(struct cg_uri *uri, struct cg_slice text, const char **why) CG_MUST_CHECK;
 
+/* It names a single host by its address: a name may be a group's. */
+bool cg_uri_names_host(const struct cg_uri *uri);
+
 /* What a group URI must be (R2, R34, R43): scheme coap; port not 5684; an IP literal must be multicast; an IPv4 literal
  * has no zone; interface- and link-local IPv6 is fine without zone (the mapping's interface decides). A host name
  * passes: the shell resolves and checks it. *why as above. */

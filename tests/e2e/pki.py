@@ -8,6 +8,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 from conftest import Reply
 
 
@@ -82,3 +84,19 @@ def request(address, tls, path, method="GET", headers=None, body=None):
         return Reply(response.status, response.headers, response.read(), time.monotonic() - start)
     finally:
         connection.close()
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("pki") / "ca")
+
+
+@pytest.fixture(scope="module")
+def stranger(tmp_path_factory):
+    """Another CA of the same name."""
+    return Authority(tmp_path_factory.mktemp("pki") / "stranger")
+
+
+@pytest.fixture(scope="module")
+def server(authority):
+    return authority.issue("server", "serverAuth")

@@ -12,24 +12,10 @@ import pytest
 import pki
 from coap import CON, GET, MULTICAST_TIMEOUT, URI_PATH, Message
 from conftest import free_udp_port, plain_mapping
+from pki import authority, server, stranger  # noqa: F401
 from probe import log_lines, metrics, running, wait_for
 
 KEY = "0123456789abcdef"
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return pki.Authority(tmp_path_factory.mktemp("pki") / "ca")
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    return pki.Authority(tmp_path_factory.mktemp("pki") / "stranger")
-
-
-@pytest.fixture(scope="module")
-def server(authority):
-    return authority.issue("server", "serverAuth")
 
 
 @pytest.fixture

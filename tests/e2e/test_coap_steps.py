@@ -260,6 +260,9 @@ def test_the_default_listener_is_there_where_it_can_be(gateway, group):
     (warning,) = [line["msg"] for line in lines if line["level"] == "warning"]
     assert "127.0.0.1:5683" in warning and "default" in warning
     assert second.request("/nowhere").status == 404
+    assert first.request("/readyz", to=first.admin).body == b"ok\n"
+    reply = second.request("/readyz", to=second.admin)
+    assert (reply.status, reply.body) == (200, b"ok\nnot listening: coap coap://127.0.0.1:5683\n")
 
 
 @in_namespace

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from conftest import BUILD, plain_mapping
-from probe import counter, wait_for
+from probe import counter, silent_mapping, wait_for
 from protected import Keys, served
 
 
@@ -69,6 +69,13 @@ def test_status(gate):
     assert reply["mappings"] == 1 and reply["exchanges"] == 0 and reply["log_lines_lost"] == 0
     done = castgate("-c", gate.file, "--status")
     assert done.returncode == 0 and json.loads(done.stdout)["process"] == gate.process.pid
+
+
+def test_status_says_which_listeners_serve(gateway, group):
+    gate = gateway({"mappings": [silent_mapping(group)]})
+    served = [{"front": name, "at": f"127.0.0.1:{port}", "serves": True} for name, (_, port) in
+              (("http", gate.http), ("admin", gate.admin))]
+    assert ask(gate, command="status")["listeners"] == served
 
 
 def test_it_is_its_users_alone_and_goes_with_the_gateway(gate):

@@ -14,6 +14,7 @@ import pytest
 
 import pki
 from conftest import BUILD, free_tcp_port, plain_mapping
+from pki import authority, server, stranger  # noqa: F401
 from probe import Later, Tap, check_problem, running, silent_mapping, wait_for
 
 NOW = {"Multicast-Timeout": "0"}
@@ -21,24 +22,8 @@ TOKEN = {"Authorization": "Bearer d-token"}
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory):
-    return pki.Authority(tmp_path_factory.mktemp("pki") / "ca")
-
-
-@pytest.fixture(scope="module")
-def stranger(tmp_path_factory):
-    """Another CA of the same name."""
-    return pki.Authority(tmp_path_factory.mktemp("pki") / "stranger")
-
-
-@pytest.fixture(scope="module")
 def dashboard(authority):
     return authority.issue("dashboard")
-
-
-@pytest.fixture(scope="module")
-def server(authority):
-    return authority.issue("server", "serverAuth")
 
 
 def https(certificate, ca=None, **more):

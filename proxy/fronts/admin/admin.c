@@ -68,17 +68,19 @@ static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
 }
 
 static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
-    struct cg_buf why;
-    cg_buf_init(&why, 0);
+    struct cg_buf body, said;
+    bool ready = true;
     if (cg_gateway_is_stopping(admin->gateway)) {
         reply_text(call, 503, "stopping\n");
-    } else if (admin->source.ready != NULL && !admin->source.ready(admin->source.ctx, reader_of(call), &why)) {
-        reply(call, 503, "text/plain; charset=utf-8", &why);
         return;
-    } else {
-        reply_text(call, 200, "ok\n");
     }
-    cg_buf_fini(&why);
+    cg_buf_init(&body, 0);
+    cg_buf_init(&said, 0);
+    if (admin->source.ready != NULL) ready = admin->source.ready(admin->source.ctx, reader_of(call), &said);
+    if (ready) cg_buf_put_str(&body, "ok\n");
+    cg_buf_put_slice(&body, cg_buf_slice(&said));
+    cg_buf_fini(&said);
+    reply(call, ready ? 200 : 503, "text/plain; charset=utf-8", &body);
 }
 
 static const struct {

@@ -12,8 +12,8 @@ enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
 
 /* What others know. */
 struct cg_admin_source {
-    /* False: not, and `why` gets lines for people. May be NULL. */
-    bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *why);
+    /* False: not. `said` gets lines for people: why not, and what else is amiss. May be NULL. */
+    bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *said);
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
     void *ctx;
 };

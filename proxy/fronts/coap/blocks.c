@@ -41,8 +41,7 @@ struct door {
 
 static bool names_a_host(struct cg_slice target) {
     struct cg_uri uri;
-    if (cg_uri_parse(&uri, target, NULL) < 0 || uri.addr.family == CG_FAMILY_NONE) return false;
-    return !cg_addr_is_multicast(&uri.addr);
+    return cg_uri_parse(&uri, target, NULL) == CG_OK && cg_uri_names_host(&uri);
 }
 
 static int find_mapping(struct door *door) {

@@ -15,12 +15,14 @@
 #include "fronts/coap/dtls_client.h"
 #include "fronts/coap/dtls_context.h"
 #include "fronts/coap/dtls_cookie.h"
+#include "model/allowance.h"
 
 enum {
     INBOX_MAX = 24, /* datagrams of one handshake that wait for its turn: a client's longest flight */
     INBOX_BYTES_MAX = 20480,
     EVICTION_LOOK = 64, /* sessions that are looked at for one that may go */
     JUDGED_A_TURN = 64,
+    FAILURES_LOGGED = 10, /* at once, and one more each second */
 };
 
 const struct cg_dtls_limits cg_dtls_usual_limits = {
@@ -83,6 +85,8 @@ struct cg_dtls {
     struct cg_heap deadlines;
     unsigned generation; /* of settings */
     bool busy;           /* ops.busy was told */
+    struct cg_allowance loggable;
+    uint64_t unlogged; /* failures since the latest that was */
     uint64_t now_us;
     uint8_t plain[SSL3_RT_MAX_PLAIN_LENGTH];
 };
@@ -175,10 +179,39 @@ static void forget_handshake(struct cg_dtls_session *session) {
     free_inbox(session);
 }
 
-static void fail_handshake(struct cg_dtls_session *session) {
+/* Anybody with an address can have as many of them as it likes. */
+static bool may_log_failure(struct cg_dtls *dtls) {
+    cg_allowance_fill(&dtls->loggable, FAILURES_LOGGED, 1, dtls->now_us);
+    dtls->unlogged += dtls->loggable.left < 1;
+    if (dtls->loggable.left < 1) return false;
+    dtls->loggable.left -= 1;
+    return true;
+}
+
+/* The reason is OpenSSL's word or ours, so nothing that the peer sent is in it. */
+static void log_failure(struct cg_dtls_session *session, const char *why) {
+    struct cg_dtls *dtls = session->dtls;
+    char at[CG_ADDR_TEXT_MAX];
+    struct cg_log_line line;
+    if (!may_log_failure(dtls)) return;
+    cg_addr_emit(&session->path.remote, at);
+    cg_log_begin(&line, CG_LOG_INFO, "dtls-failed");
+    cg_log_str(&line, "peer", at);
+    cg_log_str(&line, "reason", why == NULL ? "unknown" : why);
+    if (dtls->unlogged > 0) cg_log_u64(&line, "others", dtls->unlogged);
+    cg_log_end(&line);
+    dtls->unlogged = 0;
+}
+
+static void drop_handshake(struct cg_dtls_session *session) {
     session->dtls->figures.failed++;
     forget_handshake(session);
     free_session(session);
+}
+
+static void fail_handshake(struct cg_dtls_session *session, const char *why) {
+    log_failure(session, why);
+    drop_handshake(session);
 }
 
 enum farewell { SAY_GOODBYE, SAY_NOTHING };
@@ -267,8 +300,8 @@ static bool make_room(struct cg_dtls *dtls) {
 }
 
 static bool is_same_host(const struct cg_addr *a, const struct cg_addr *b) {
-    size_t len = a->family == CG_FAMILY_IPV6 ? 8 : 4;
-    return a->family == b->family && a->scope == b->scope && memcmp(a->ip, b->ip, len) == 0;
+    const struct cg_addr of_a = cg_addr_network(a), of_b = cg_addr_network(b);
+    return cg_addr_equal(&of_a, &of_b);
 }
 
 static bool may_begin(const struct cg_dtls *dtls, const struct cg_dtls_path *path) {
@@ -433,7 +466,7 @@ static void step_handshake(struct cg_dtls_session *session) {
     } else if (SSL_get_error(session->ssl, result) == SSL_ERROR_WANT_READ) {
         set_deadline(session);
     } else {
-        fail_handshake(session);
+        fail_handshake(session, ERR_reason_error_string(ERR_peek_last_error()));
     }
 }
 
@@ -534,7 +567,7 @@ static void take_hello(struct cg_dtls *dtls, const struct cg_dtls_path *path, st
     dtls->figures.hellos++;
     if (is_of(handshake, hello) || is_of(find(dtls->sessions, path), hello)) return;
     if (!hear(dtls, path, hello)) return;
-    if (handshake != NULL) fail_handshake(handshake); /* it began anew in the midst of it */
+    if (handshake != NULL) drop_handshake(handshake); /* it began anew in the midst of it */
     if (may_begin(dtls, path)) {
         begin_handshake(dtls, hello);
     } else {
@@ -599,7 +632,7 @@ static void run_deadline(struct cg_dtls_session *session) {
     if (session->state == OPEN) {
         end_session(session, SAY_NOTHING); /* it is broken */
     } else if (dtls->now_us >= session->until_us || DTLSv1_handle_timeout(session->ssl) < 0) {
-        fail_handshake(session);
+        fail_handshake(session, "it was not done in time: the key is wrong, or datagrams are lost");
     } else {
         set_deadline(session);
     }
@@ -679,13 +712,14 @@ struct cg_dtls *cg_dtls_new(const struct cg_dtls_ops *ops, void *ctx, const stru
     dtls->nobody = nobody;
     dtls->ready_end = &dtls->ready;
     dtls->now_us = now_us;
+    dtls->loggable = (struct cg_allowance){.left = FAILURES_LOGGED, .filled_us = now_us};
     cg_heap_init(&dtls->deadlines);
     return dtls;
 }
 
 void cg_dtls_free(struct cg_dtls *dtls) {
     if (dtls == NULL) return;
-    while (dtls->handshakes != NULL) fail_handshake(dtls->handshakes);
+    while (dtls->handshakes != NULL) drop_handshake(dtls->handshakes);
     while (dtls->sessions != NULL) end_session(dtls->sessions, SAY_GOODBYE);
     if (dtls->ear != NULL) free_session(dtls->ear);
     SSL_CTX_free(dtls->context);

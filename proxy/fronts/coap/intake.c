@@ -20,14 +20,31 @@ static void take_sender(const struct cg_coap_peer *peer, struct cg_request *requ
 }
 
 /* Where the forward proxy is for no group at all it does not matter who asks: 5.01 for groups (RFC 10020 §3.5.1), 5.05
- * for single hosts (RFC 7252 §5.10.2). A host's name may be a group's. */
+ * for single hosts (RFC 7252 §5.10.2). */
 static int check_forwarding(const struct cg_from_coap *from) {
     struct cg_uri target;
     if (!from->request->forward || cg_forward_is_on(from->config)) return CG_OK;
-    bool is_single = cg_uri_parse(&target, from->request->path, NULL) == CG_OK &&
-                     target.addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&target.addr);
+    bool is_single = cg_uri_parse(&target, from->request->path, NULL) == CG_OK && cg_uri_names_host(&target);
     return cg_problem_set(from->problem, is_single ? CG_E_PROXYING : CG_E_NOT_ENABLED,
                           "this is no forward proxy: no mapping has \"forward\": true");
+}
+
+static bool is_protected(const struct cg_from_coap *from) {
+    const struct cg_msg msg = {.options = from->message->options};
+    struct cg_slice value;
+    return cg_msg_find(&msg, CG_OPT_OSCORE, &value);
+}
+
+/* Where no mapping relays it, nobody here has its keys (RFC 8613 §8.2), whatever is wrong with it besides. */
+static int check_protected(const struct cg_from_coap *from) {
+    const struct cg_mapping *mapping;
+    struct cg_slice rest;
+    struct cg_problem ignored = {0};
+    if (from->request->discovery || !is_protected(from)) return CG_OK;
+    int err = cg_route(from->config, from->request, &mapping, &rest, &ignored);
+    if (err != CG_E_NOT_FOUND) return CG_OK;
+    return cg_problem_set(from->problem, CG_E_UNAUTHORIZED,
+                          "it is protected already (OSCORE), and no mapping that relays has this path");
 }
 
 static int check_access(const struct cg_from_coap *from) {
@@ -57,6 +74,7 @@ int cg_coap_intake(const struct cg_from_coap *from, const struct cg_coap_peer *p
     int err = cg_from_coap_head(from, extras);
     if (err == CG_OK) err = check_forwarding(from);
     if (err == CG_OK) err = cg_coap_peer_identify(peer, from->config, from->request, from->problem);
+    if (err == CG_OK) err = check_protected(from);
     if (err < 0) return err;
     return convert_rest(from, extras);
 }

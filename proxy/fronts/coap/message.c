@@ -297,6 +297,13 @@ static void repeat(struct arrival *arrival, const struct cg_coap_seen *seen) {
     }
 }
 
+/* Looked at when a request comes: what runs for it goes on. */
+static void let_proof_age(const struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
+    if (peer->proven_until_us == 0 || now_us(messages) < peer->proven_until_us) return;
+    peer->path.proof = CG_COAP_UNPROVEN;
+    peer->proven_until_us = 0;
+}
+
 /* Nothing more is said to whoever has not shown that its address is real than the front wanted to. */
 static void acknowledge(const struct arrival *arrival) {
     struct cg_coap_messages *messages = arrival->messages;
@@ -322,7 +329,8 @@ static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
     messages->ops->request(messages->ctx, arrival->peer, &request);
     acknowledge(arrival);
     messages->inside = NULL;
-    if (arrival->peer->path.proof == CG_COAP_UNPROVEN && arrival->peer->holds == 0) {
+    bool is_done = messages->current.is_answered || arrival->peer->holds == 0;
+    if (arrival->peer->path.proof == CG_COAP_UNPROVEN && is_done) {
         cg_coap_seen_forget(&messages->duplicates, seen);
     } else {
         arm(messages, seen->until_us);
@@ -358,6 +366,7 @@ static void on_request(struct arrival *arrival) {
         return;
     }
     if (arrival->peer != NULL) {
+        let_proof_age(messages, arrival->peer);
         seen = cg_coap_seen_find(&messages->duplicates, arrival->peer->number, envelope->mid, now_us(messages));
     }
     if (seen != NULL) {
@@ -494,7 +503,10 @@ void cg_coap_peer_release(struct cg_coap_peer *peer) {
     settle(peer->messages, peer);
 }
 
-void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->path.proof = CG_COAP_PROVEN; }
+void cg_coap_peer_prove(struct cg_coap_peer *peer) {
+    peer->path.proof = CG_COAP_PROVEN;
+    peer->proven_until_us = now_us(peer->messages) + CG_COAP_PROOF_US;
+}
 
 size_t cg_coap_peer_room(const struct cg_coap_peer *peer) { return room(&peer->path); }
 const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer) { return &peer->path.from; }

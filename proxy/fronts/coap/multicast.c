@@ -4,7 +4,6 @@
 #include "fronts/coap/multicast.h"
 
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -14,6 +13,7 @@
 #include "fronts/coap/socket.h"
 #include "io/devices.h"
 #include "io/listing.h"
+#include "io/loop.h"
 
 enum {
     ASKED_MAX = 32,      /* questions that wait */
@@ -79,10 +79,6 @@ static struct cg_addr group_address(size_t group, unsigned interface) {
     addr.port = CG_COAP_PORT;
     if (addr.family == CG_FAMILY_IPV6) addr.scope = interface;
     return addr;
-}
-
-static void make_random(void *bytes, size_t len) {
-    CG_CHECK(getrandom(bytes, len, 0) == (ssize_t)len); /* so few never fail once the system is up */
 }
 
 /* ---- Answers ---- */
@@ -156,10 +152,9 @@ static void on_leisure(uv_timer_t *timer) {
     arm(multicast);
 }
 
-static bool is_one_host(struct cg_addr a, struct cg_addr b) {
-    if (a.family == CG_FAMILY_IPV6) memset(a.ip + 8, 0, 8);
-    if (b.family == CG_FAMILY_IPV6) memset(b.ip + 8, 0, 8);
-    return cg_addr_same_host(&a, &b);
+static bool is_one_host(const struct cg_addr *a, const struct cg_addr *b) {
+    const struct cg_addr of_a = cg_addr_network(a), of_b = cg_addr_network(b);
+    return cg_addr_equal(&of_a, &of_b);
 }
 
 /* NULL: there is none for it. */
@@ -169,7 +164,7 @@ static struct asked *find_place(struct cg_coap_multicast *multicast, const struc
         struct asked *asked = &multicast->asked[i];
         if (asked->listener == NULL) {
             place = asked;
-        } else if (is_one_host(asked->way.from, *from)) {
+        } else if (is_one_host(&asked->way.from, from)) {
             return NULL;
         }
     }
@@ -183,7 +178,7 @@ static void ask(struct cg_coap_multicast *multicast, struct listener *listener, 
         multicast->over++;
         return;
     }
-    make_random(&random, sizeof random);
+    cg_loop_random(&random, sizeof random);
     asked->listener = listener;
     asked->way = (struct cg_all_nodes_way){.from = arrival->from, .own = arrival->to, .is_local = arrival->is_local};
     asked->len = arrival->bytes.len;
@@ -344,7 +339,7 @@ struct cg_coap_multicast *cg_coap_multicast_open(uv_loop_t *uv, struct cg_gatewa
     multicast->gateway = gateway;
     multicast->server = server;
     multicast->config = cg_config_ref(cg_gateway_config(gateway));
-    make_random(&multicast->mid, sizeof multicast->mid);
+    cg_loop_random(&multicast->mid, sizeof multicast->mid);
     for (size_t i = 0; i < ASKED_MAX; i++) multicast->asked[i].owner = multicast;
     open_timer(multicast, &multicast->leisure);
     open_timer(multicast, &multicast->look);

@@ -10,6 +10,9 @@
 #include "model/request.h"
 #include "wire/msg.h"
 
+/* How long an address stays proven, however much comes from there. */
+#define CG_COAP_PROOF_US (600 * UINT64_C(1000000))
+
 #define CG_COAP_TOKEN_MAX 64 /* bytes (RFC 8974); longer ones are refused with 4.00 */
 
 /* A message without what its transport numbers it by. The slices are borrowed for the call. */
@@ -72,7 +75,8 @@ const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer);
 const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer); /* ours, that it reached; port included */
 const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer);
 enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer);
-/* It has shown that its address is its own (RFC 9175 §2.4): proven from now on, as long as it is remembered. Of those
+/* It has shown that its address is its own (RFC 9175 §2.4): proven from now on, for CG_COAP_PROOF_US at the most and
+ * no longer than it is remembered. Somebody else may have the address later (§2.3). Of those
  * that have not, nothing is remembered beyond `request` unless they are held: not their requests either, so that a
  * duplicate comes as a request again. */
 void cg_coap_peer_prove(struct cg_coap_peer *peer);

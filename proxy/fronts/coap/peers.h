@@ -24,6 +24,7 @@ struct cg_coap_peer {
     struct cg_coap_confirm confirm;
     struct cg_deadline due; /* of the Confirmable message under way */
     struct cg_coap_soon soon;
+    uint64_t proven_until_us; /* its address; 0: for as long as it is remembered */
     uint64_t rests_until_us;
     struct cg_coap_share share;       /* while it rests */
     struct cg_coap_peer *prev, *next; /* of those that rest, longest first */

@@ -7,31 +7,24 @@
 
 #include "base/check.h"
 
-enum { KEY_LEN = 9 }; /* family and the part of the address that is one host's */
-
 struct cg_coap_holder {
-    uint8_t key[KEY_LEN];
+    struct cg_addr host; /* as cg_addr_network makes it: the key */
     size_t weight;
     struct cg_coap_share *oldest;       /* utlist head */
     struct cg_coap_holder *prev, *next; /* of its class */
     UT_hash_handle hh;
 };
 
-static void make_key(uint8_t key[KEY_LEN], const struct cg_addr *host) {
-    key[0] = host->family;
-    memcpy(key + 1, host->ip, KEY_LEN - 1); /* behind an IPv4 address there are zeros */
-}
-
 static unsigned class_of(size_t weight) {
     unsigned power = weight == 0 ? 0 : 63 - (unsigned)__builtin_clzll(weight);
     return power < CG_COAP_SHARE_CLASSES ? power : CG_COAP_SHARE_CLASSES - 1;
 }
 
-static struct cg_coap_holder *new_holder(struct cg_coap_shares *shares, const uint8_t key[KEY_LEN]) {
+static struct cg_coap_holder *new_holder(struct cg_coap_shares *shares, const struct cg_addr *host) {
     struct cg_coap_holder *holder = calloc(1, sizeof *holder);
     if (holder == NULL) return NULL;
-    memcpy(holder->key, key, KEY_LEN);
-    HASH_ADD(hh, shares->by_host, key, KEY_LEN, holder);
+    holder->host = *host;
+    HASH_ADD(hh, shares->by_host, host, sizeof holder->host, holder);
     if (!CG_HASH_HAS(hh, holder)) {
         free(holder);
         return NULL;
@@ -41,11 +34,10 @@ static struct cg_coap_holder *new_holder(struct cg_coap_shares *shares, const ui
 }
 
 static struct cg_coap_holder *need_holder(struct cg_coap_shares *shares, const struct cg_addr *host) {
-    uint8_t key[KEY_LEN];
+    const struct cg_addr key = cg_addr_network(host);
     struct cg_coap_holder *holder;
-    make_key(key, host);
-    HASH_FIND(hh, shares->by_host, key, KEY_LEN, holder);
-    return holder != NULL ? holder : new_holder(shares, key);
+    HASH_FIND(hh, shares->by_host, &key, sizeof key, holder);
+    return holder != NULL ? holder : new_holder(shares, &key);
 }
 
 static void weigh(struct cg_coap_shares *shares, struct cg_coap_holder *holder, size_t weight) {

@@ -90,6 +90,20 @@ static void test_refusals_are_answers_to_the_request(void **state) {
     assert_running(f, 1);
 }
 
+static void test_protected_request_to_no_mapping_is_unauthorized(void **state) {
+    struct desk_fixture *f = *state;
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.path = "nowhere";
+    ask.options[0] = (struct option){CG_OPT_OSCORE, "\x09\x01\x02", 3};
+    peer_ask(f, &f->peers[0], &ask);
+    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "it is protected already (OSCORE)");
+    ask.timeout = NO_TIMEOUT; /* before anything else that is wrong with it */
+    peer_ask(f, &f->peers[0], &ask);
+    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "it is protected already (OSCORE)");
+    assert_int_equal(f->world->sent_count, 0);
+}
+
 static void test_refusals_may_be_unwanted(void **state) {
     struct desk_fixture *f = *state;
     desk_start(f);
@@ -652,6 +666,7 @@ int main(void) {
         desk_test(test_peer_is_held_while_something_runs),
         desk_test(test_tokens_of_every_length_come_back),
         desk_test(test_refusals_are_answers_to_the_request),
+        desk_test(test_protected_request_to_no_mapping_is_unauthorized),
         desk_test(test_refusals_may_be_unwanted),
         desk_test(test_multicast_timeout_is_required),
         desk_test(test_multicast_timeout_above_the_maximum),

@@ -339,6 +339,41 @@ static void an_address_that_was_proven_stays_so_while_it_is_remembered(void **st
     assert_int_equal(cg_coap_messages_peers(link->messages), 0);
 }
 
+/* However busy its client is: somebody else may have its address by then. What runs goes on. */
+static void a_proof_ends_though_its_address_is_used(void **state) {
+    struct fake_link *link = *state;
+    link->proof = CG_COAP_UNPROVEN;
+    link->does = FAKE_FRONT_PROVES;
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    link->does = FAKE_FRONT_ANSWERS;
+    fake_link_pass(link, 599 * SECOND);
+    fake_link_message(link, CG_CON, CG_GET, 8, TOKEN);
+    assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
+    fake_link_pass(link, SECOND);
+    fake_link_message(link, CG_CON, CG_GET, 9, TOKEN);
+    assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_UNPROVEN);
+    assert_int_equal(link->gone, 0);
+    fake_link_message(link, CG_CON, CG_GET, 9, TOKEN); /* nothing is remembered of what was said to it */
+    assert_int_equal(link->requests, 4);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 9);
+    link->does = FAKE_FRONT_PROVES;
+    fake_link_message(link, CG_CON, CG_GET, 10, TOKEN);
+    assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
+    cg_coap_peer_release(link->peer);
+    cg_coap_peer_release(link->peer);
+}
+
+static void a_proof_that_the_transport_gives_has_no_end(void **state) {
+    struct fake_link *link = *state;
+    link->does = FAKE_FRONT_HOLDS;
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    fake_link_pass(link, 3600 * SECOND);
+    link->does = FAKE_FRONT_ANSWERS;
+    fake_link_message(link, CG_CON, CG_GET, 8, TOKEN);
+    assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
+    cg_coap_peer_release(link->peer);
+}
+
 static void a_held_peer_stays(void **state) {
     struct fake_link *link = *state;
     link->does = FAKE_FRONT_HOLDS;
@@ -755,6 +790,8 @@ int main(void) {
         link_test(nothing_is_remembered_of_an_address_that_is_not_proven),
         link_test(whoever_is_not_proven_gets_only_what_the_front_says),
         link_test(an_address_that_was_proven_stays_so_while_it_is_remembered),
+        link_test(a_proof_ends_though_its_address_is_used),
+        link_test(a_proof_that_the_transport_gives_has_no_end),
         link_test(a_held_peer_stays),
         small_test(for_a_new_peer_the_host_that_has_most_loses_its_oldest),
         small_test(where_all_are_held_others_are_refused),

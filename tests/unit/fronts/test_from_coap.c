@@ -409,7 +409,7 @@ static void what_this_gateway_is_asked_itself(void **state) {
     static const struct option_case rows[] = {
         {"unknown and critical", {CORE, OPT(2049, "x")}, .err = CG_E_BAD_OPTION},
         {"unknown and elective", {CORE, OPT(2050, "x")}, .err = CG_OK},
-        {"OSCORE", {OPT(9, ""), CORE}, .err = CG_E_BAD_OPTION},
+        {"OSCORE", {OPT(9, ""), CORE}, .err = CG_E_UNAUTHORIZED},
         {"its format", {CORE, OPT(17, "\x28")}, .left = {17}},
         {"another format", {CORE, OPT(17, "\x32")}, .err = CG_E_NOT_ACCEPTABLE},
     };

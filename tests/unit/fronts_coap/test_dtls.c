@@ -9,6 +9,9 @@
 
 #include <cmocka.h>
 
+#include "base/container.h"
+#include "base/log.h"
+
 static const char *const lamps[] = {"lamp", "fan", NULL};
 
 static const struct cg_tls_settings no_files;
@@ -631,6 +634,70 @@ static void sessions_in_use_stay(void **state) {
     fake_dtls_close(&world);
 }
 
+/* ---- What is told of failures ---- */
+
+struct lines {
+    struct cg_log_out out;
+    char text[16384];
+    unsigned count;
+};
+
+static void keep_line(struct cg_log_out *out, const char *line, size_t len) {
+    struct lines *lines = CG_CONTAINER(out, struct lines, out);
+    size_t used = strlen(lines->text);
+    assert_true(used + len < sizeof lines->text);
+    memcpy(lines->text + used, line, len);
+    lines->count++;
+}
+
+static void a_handshake_that_fails_is_told_with_its_peer(void **state) {
+    struct fake_dtls *world = *state;
+    struct lines lines = {.out = {.put = keep_line}};
+    struct fake_dtls_client lamp;
+    fake_dtls_client_open(&lamp, world, "192.0.2.7:4000", NULL);
+    fake_dtls_client_key(&lamp, "lamp", 99);
+    cg_log_to(&lines.out);
+    fake_dtls_client_connect(&lamp);
+    fake_dtls_run(world);
+    fake_dtls_wait(world, 20000000);
+    cg_log_to(NULL);
+    assert_int_equal(cg_dtls_figures(world->dtls)->failed, 1);
+    assert_int_equal(lines.count, 1);
+    assert_non_null(strstr(lines.text, "level=info event=dtls-failed peer=192.0.2.7:4000 reason="));
+    assert_null(strstr(lines.text, "lamp"));
+    fake_dtls_client_close(&lamp);
+}
+
+static void of_many_failures_some_are_told_and_the_rest_counted(void **state) {
+    struct fake_dtls *world = *state;
+    struct lines lines = {.out = {.put = keep_line}};
+    struct fake_dtls_client clients[14];
+    for (unsigned i = 0; i < 14; i++) {
+        char addr[32];
+        snprintf(addr, sizeof addr, "192.0.2.7:%u", 4000 + i);
+        fake_dtls_client_open(&clients[i], world, addr, NULL);
+        fake_dtls_client_key(&clients[i], "lamp", 99);
+        fake_dtls_client_connect(&clients[i]);
+    }
+    fake_dtls_run(world);
+    cg_log_to(&lines.out);
+    fake_dtls_wait(world, 20000000);
+    assert_int_equal(cg_dtls_figures(world->dtls)->failed, 14);
+    assert_in_range(lines.count, 10, 13);
+    assert_null(strstr(lines.text, "others="));
+    unsigned told = lines.count;
+    fake_dtls_client_restart(&clients[0]);
+    fake_dtls_client_connect(&clients[0]);
+    fake_dtls_run(world);
+    fake_dtls_wait(world, 20000000);
+    cg_log_to(NULL);
+    assert_int_equal(lines.count, told + 1);
+    char others[24];
+    snprintf(others, sizeof others, "others=%u", 14 - told);
+    assert_non_null(strstr(lines.text, others));
+    for (unsigned i = 0; i < 14; i++) fake_dtls_client_close(&clients[i]);
+}
+
 /* ---- Settings that change ---- */
 
 static void a_client_that_was_removed_loses_its_session(void **state) {
@@ -715,6 +782,8 @@ int main(void) {
         dtls_test(a_turn_is_one_step_of_one_handshake),
         cmocka_unit_test(a_full_house_lets_the_longest_idle_go),
         cmocka_unit_test(sessions_in_use_stay),
+        dtls_test(a_handshake_that_fails_is_told_with_its_peer),
+        dtls_test(of_many_failures_some_are_told_and_the_rest_counted),
         dtls_test(a_client_that_was_removed_loses_its_session),
         dtls_test(a_key_that_was_replaced_ends_its_session),
         dtls_test(a_reload_leaves_the_others_sessions_alone),

@@ -254,6 +254,29 @@ static void a_host_has_many_ports_and_a_zone_or_any(void **state) {
     assert_false(cg_addr_same_host(&none, &none)); /* nobody is nobody's neighbour */
 }
 
+/* What limits count by: all that one host can have. */
+static void networks(void **state) {
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        {"192.0.2.1:4", "192.0.2.1:5", true},
+        {"192.0.2.1", "192.0.2.2", false},
+        {"[2001:db8::1]:4", "[2001:db8::ffff:0:0:1]:5", true},
+        {"2001:db8::1", "2001:db8:0:1::1", false},
+        {"fe80::1%2", "fe80::2%3", true},
+        {"::", "0.0.0.0", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cg_addr a = parsed(cases[i].a), b = parsed(cases[i].b);
+        a = cg_addr_network(&a);
+        b = cg_addr_network(&b);
+        assert_int_equal(cg_addr_equal(&a, &b), cases[i].same);
+        assert_int_equal(a.port, 0);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_host_has_many_ports_and_a_zone_or_any),
@@ -266,6 +289,7 @@ int main(void) {
         cmocka_unit_test(link_local_addresses),
         cmocka_unit_test(unspecified_addresses),
         cmocka_unit_test(equality_and_hash),
+        cmocka_unit_test(networks),
         cmocka_unit_test(mutations_never_crash),
     };
     return cmocka_run_group_tests_name("wire/addr", tests, NULL, NULL);
