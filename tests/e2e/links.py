@@ -63,7 +63,7 @@ class Far:
 
     def __init__(self, tmp_path):
         self.folder, self.members = tmp_path, []
-        self.process = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo ready; exec sleep 1000"], stdout=subprocess.PIPE)
+        self.process = subprocess.Popen(["unshare", "-n", "sh", "-c", "echo ready; exec sleep infinity"], stdout=subprocess.PIPE)
         assert self.process.stdout.readline() == b"ready\n"
         self.enter = ["nsenter", "-t", str(self.process.pid), "-n"]
         self.run("ip link set lo up")
