@@ -36,6 +36,7 @@ static void on_deadline(uv_timer_t *timer) {
 
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
+    cg_warming_close(program->warming);
     cg_program_forget_reload(program);
     cg_claims_close(&program->claims);
     cg_fronts_close(program);
@@ -62,6 +63,7 @@ void cg_program_stop(struct cg_program *program) {
     if (program->stopped_us != 0) return;
     program->stopped_us = cg_loop_now_us();
     cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
+    cg_warming_close(program->warming);
     cg_gateway_stop(program->loop.gateway);
     cg_fronts_stop(program);
     CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);

@@ -8,6 +8,7 @@
 #include "app/listeners.h"
 #include "app/load.h"
 #include "app/plugins.h"
+#include "jobs/warming.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
 
@@ -33,6 +34,7 @@ struct cg_program {
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
     struct cg_listeners listeners;
     struct cg_control *control;
+    struct cg_warming *warming;
     uv_timer_t ending;   /* while stopping: looks whether all is done */
     uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us; /* when the end began; 0: running */

@@ -22,6 +22,7 @@ static int adopt(struct cg_program *program, struct cg_problem *problem) {
     cg_settings_log_mistakes(CG_LOG_WARNING, "settings", program->file, &load->warnings);
     cg_load_adopt_names(load);
     cg_gateway_adopt(loop->gateway, load->config);
+    cg_warming_look(program->warming);
     cg_names_open(program->names, &loop->uv);
     cg_claims_hurry(&program->claims);
     cg_readiness_log_interfaces(program);

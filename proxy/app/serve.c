@@ -106,6 +106,13 @@ static bool take_settings(struct cg_program *program, struct cg_load *load, stru
     return true;
 }
 
+static bool open_warming(struct cg_program *program, struct cg_problem *problem) {
+    program->warming = cg_warming_new(program->loop.gateway);
+    if (program->warming == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    cg_warming_look(program->warming);
+    return true;
+}
+
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
@@ -116,7 +123,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     if (cg_fronts_open(program, problem) < 0) return false;
     const struct cg_control_source control = {.store = find_store, .status = put_status, .loop = loop, .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
-    return program->control != NULL;
+    return program->control != NULL && open_warming(program, problem);
 }
 
 /* Until it is told to end. The gateway has the settings as long as it needs them, which is not for ever. */
@@ -134,6 +141,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_load_fini(load);
     cg_loop_run(&program->loop);
     cg_loop_fini(&program->loop);
+    cg_warming_free(program->warming);
     return opened;
 }
 

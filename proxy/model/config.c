@@ -121,8 +121,8 @@ int cg_config_index(struct cg_config *config) {
     bool whole = config->clients_by_name.slots != NULL || cg_config_index_clients(config);
     whole = whole && index_security_groups(config);
     for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(config, &config->mappings[i]);
-    return whole && cg_hosts_index(config) && cg_reliances_index(config) && cg_mapping_index(config) &&
-                   cg_forward_index(config) && cg_follow_index(config)
+    return whole && cg_hosts_index(config) && cg_reliances_index(config) && cg_visits_index(config) &&
+                   cg_mapping_index(config) && cg_forward_index(config) && cg_follow_index(config)
                ? CG_OK
                : CG_E_NO_MEMORY;
 }

@@ -9,6 +9,7 @@
 #include "model/hosts.h"
 #include "model/member.h"
 #include "model/reliance.h"
+#include "model/visits.h"
 #include "wire/prefix.h"
 #include "wire/uri.h"
 #include "castgate/plugin.h"
@@ -90,9 +91,11 @@ struct cg_security_keys {
     const char *name;
     const char *file;
     const char *next_file;               /* of a rekey that is prepared; NULL: none */
+    bool warm;                           /* its members are met before they have to act: jobs/warming.h */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
     struct cg_members members;           /* its mappings' */
+    struct cg_visits visits;             /* where they are warmed */
     UT_hash_handle hh;
 };
 

@@ -1,8 +1,8 @@
-/* A snapshot out of a snapshot. The hard thing: it borrows all but its one mapping, so it keeps the other alive until
- * the last request under it has ended. */
+/* What a check changes in its excerpt of the settings, and by what it knows a mapping again. */
 #include "app/check/snapshot.h"
 
 #include "base/text.h"
+#include "model/excerpt.h"
 #include "model/mapping.h"
 
 enum { ASK_S = 4 }; /* a member that is asked alone has no leisure */
@@ -42,13 +42,6 @@ uint32_t cg_check_digest(const struct cg_mapping *mapping) {
     return hash;
 }
 
-/* It was the last to need what it borrows. */
-static void bury(struct cg_config *config) {
-    struct cg_config *base = config->undertaker;
-    cg_config_free(config);
-    cg_config_unref(base);
-}
-
 static bool ask_for_core(struct cg_config *config, struct cg_mapping *mapping) {
     struct cg_target *targets = cg_arena_alloc(&config->arena, mapping->target_count * sizeof *targets);
     if (targets == NULL) return false;
@@ -63,55 +56,21 @@ static bool ask_for_core(struct cg_config *config, struct cg_mapping *mapping) {
 
 /* As where the only member is known (R6). */
 static bool ask_only(struct cg_config *config, struct cg_mapping *mapping, const struct cg_member *only) {
-    struct cg_members *roster = cg_arena_zalloc(&config->arena, sizeof *roster);
-    struct cg_member *member = cg_arena_alloc(&config->arena, sizeof *member);
-    if (roster == NULL || member == NULL) return false;
-    *member = *only;
-    *roster = (struct cg_members){.list = member, .count = 1};
-    mapping->members = member;
-    mapping->member_count = 1;
-    mapping->target_count = 1;
-    mapping->complete = true;
-    mapping->roster = roster;
-    return cg_members_index(roster, &config->arena);
-}
-
-/* Budgets, finish rules and what members are hidden by are for clients. */
-static void open_mapping(struct cg_mapping *mapping) {
-    bool all = mapping->complete && mapping->member_count > 0;
-    mapping->checker_keys = NULL; /* the other snapshot's */
-    mapping->methods |= CG_METHOD_BIT(CG_GET);
-    mapping->requests_per_minute = 0;
-    mapping->max_timeout_us = UINT64_MAX;
-    mapping->finish = (struct cg_finish){.rule = all ? CG_FINISH_ALL : CG_FINISH_DEADLINE};
-    mapping->repair_unicast = false; /* who is silent to the group is to be seen */
-    mapping->anonymise = false;
+    cg_excerpt_aim(config, &mapping->targets[0]);
+    return cg_excerpt_expect(config, &only, 1);
 }
 
 static bool fill(struct cg_config *config, const struct cg_check_order *order) {
-    struct cg_mapping *mapping = cg_arena_alloc(&config->arena, sizeof *mapping);
-    if (mapping == NULL) return false;
-    *mapping = *order->mapping;
-    config->mappings = mapping;
-    config->mapping_count = 1;
-    open_mapping(mapping);
+    struct cg_mapping *mapping = &config->mappings[0];
+    mapping->repair_unicast = false; /* who is silent to the group is to be seen */
     if (order->core && !ask_for_core(config, mapping)) return false;
     if (order->only != NULL && !ask_only(config, mapping, order->only)) return false;
     return cg_mapping_index(config);
 }
 
 struct cg_config *cg_check_snapshot(struct cg_config *base, const struct cg_check_order *order) {
-    struct cg_config *config = cg_config_new();
-    if (config == NULL) return NULL;
-    config->bury = bury;
-    config->undertaker = cg_config_ref(base);
-    config->group = base->group;
-    config->options = base->options;
-    config->limits = base->limits;
-    config->limits.exchanges_per_client = UINT32_MAX;
-    config->state = base->state;
-    config->hosts = base->hosts;
-    if (fill(config, order)) return config;
+    struct cg_config *config = cg_excerpt_new(base, order->mapping);
+    if (config == NULL || fill(config, order)) return config;
     cg_config_unref(config);
     return NULL;
 }

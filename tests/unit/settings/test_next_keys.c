@@ -85,6 +85,26 @@ static void what_is_there_is_prepared(void **state) {
     assert_int_equal(unlink(next), 0);
 }
 
+static bool warms(const char *more) {
+    char document[512];
+    struct cg_config *config;
+    struct cg_mistakes mistakes;
+    snprintf(document, sizeof document, "{'security_groups':{'g':{'file':'%s'%s}}}", current, more);
+    cg_mistakes_init(&mistakes);
+    assert_int_equal(parse_quoted(document, &config, &mistakes), CG_OK);
+    bool warm = config->security_groups[0].warm;
+    cg_config_unref(config);
+    cg_mistakes_fini(&mistakes);
+    return warm;
+}
+
+static void members_are_warmed_where_that_is_said(void **state) {
+    (void)state;
+    assert_false(warms(""));
+    assert_false(warms(",'warm':false"));
+    assert_true(warms(",'warm':true"));
+}
+
 static void another_name_must_be_there(void **state) {
     (void)state;
     static const char *const names[] = {"gatway.next.json", "gateway.nxt.json", "member-11.next.json",
@@ -98,6 +118,7 @@ int main(void) {
         cmocka_unit_test(none_is_prepared_as_long_as_it_is_not_there),
         cmocka_unit_test(what_is_there_is_prepared),
         cmocka_unit_test(another_name_must_be_there),
+        cmocka_unit_test(members_are_warmed_where_that_is_said),
     };
     if (sodium_init() < 0) return 1;
     return cmocka_run_group_tests(tests, set_up, tear_down);
