@@ -33,10 +33,12 @@ static void drop_request(struct cg_engine *engine, struct cg_ask *ask) {
     ask->turn.mid = 0; /* as none has */
     if (ask->leg.token != NULL) cg_token_spend(engine, ask->leg.token);
     ask->leg.token = NULL;
+    cg_room_return(engine, &ask->room);
     cg_leg_drop_sending(engine, &ask->leg);
 }
 
 void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask) {
+    cg_room_return(engine, &ask->room);
     cg_endpoint_leave(engine, &ask->turn);
     engine->asks--;
     cg_leg_fini(engine, &ask->leg);
@@ -59,6 +61,7 @@ bool cg_ask_is_proven(const struct cg_ask *ask) {
 
 /* What must not be done twice is not said again, but may still be answered; others need not wait for that. */
 static void fall_silent(struct cg_engine *engine, struct cg_ask *ask) {
+    cg_room_return(engine, &ask->room);
     cg_buf_fini(&ask->leg.sending.datagram);
     cg_endpoint_expect_no_more(engine, &ask->turn);
 }
@@ -71,6 +74,7 @@ static void transmit(struct cg_engine *engine, struct cg_ask *ask) {
         fail(engine, ask, &problem);
         return;
     }
+    cg_room_use(engine, &ask->room);
     cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + ask->timeout_us);
     if (is_first) cg_leg_tell_sent(engine, &ask->leg);
 }
@@ -87,7 +91,7 @@ static void ask_due(struct cg_engine *engine, struct cg_timer *timer) {
         cg_ask_go_on(engine, ask); /* under the new keys: who was evicted could read it under the old ones (R55) */
     } else if (stale) {
         fall_silent(engine, ask);
-    } else {
+    } else if (cg_room_take(engine, &ask->room, ask->turn.link)) {
         ask->attempts++;
         ask->timeout_us *= 2;
         transmit(engine, ask);
@@ -186,8 +190,7 @@ static bool take_share(struct cg_ask *ask) {
     return true;
 }
 
-static void launch(struct cg_engine *engine, struct cg_turn *turn) {
-    struct cg_ask *ask = of_turn(turn);
+static void make_request(struct cg_engine *engine, struct cg_ask *ask) {
     if (!take_share(ask)) {
         cg_ask_give_up(engine, ask);
         return;
@@ -195,7 +198,29 @@ static void launch(struct cg_engine *engine, struct cg_turn *turn) {
     if (!begin_request(engine, ask) || !seal(engine, ask)) fail_for_memory(engine, ask);
 }
 
+/* It waits unsealed where its interface has no room, and holds its place at the address. */
+static void launch(struct cg_engine *engine, struct cg_turn *turn) {
+    struct cg_ask *ask = of_turn(turn);
+    if (cg_room_take(engine, &ask->room, turn->link)) make_request(engine, ask);
+}
+
+/* A request is made that waited for that, or repeated, if it still may be. */
+static void room_granted(struct cg_engine *engine, struct cg_room *room) {
+    struct cg_ask *ask = CG_CONTAINER(room, struct cg_ask, room);
+    if (!ask->leg.ops->is_wanted(&ask->leg)) {
+        cg_room_return(engine, room); /* it is ended soon */
+    } else if (ask->leg.token == NULL) {
+        make_request(engine, ask);
+    } else {
+        ask_due(engine, &ask->leg.timer);
+    }
+}
+
 static void refuse(struct cg_engine *engine, struct cg_turn *turn) { cg_ask_give_up(engine, of_turn(turn)); }
+
+static bool is_to_be_repeated(const struct cg_ask *ask) {
+    return ask->leg.timer.deadline.is_set || (ask->leg.token != NULL && ask->room.state == CG_ROOM_WAITS);
+}
 
 /* Where answers are verified nobody is believed who only knows a MID: a Reset changes nothing, and an acknowledgement
  * puts the next retransmission off, once. Elsewhere both are what RFC 7252 §4.2 says. */
@@ -205,8 +230,9 @@ static void hear(struct cg_engine *engine, struct cg_turn *turn, enum cg_type ty
     bool verifies = ask->leg.mapping->security == CG_SECURITY_GROUP;
     if (type == CG_RST) {
         if (!verifies) cg_ask_give_up(engine, ask);
-    } else if (!ask->acknowledged && timer->deadline.is_set) {
+    } else if (!ask->acknowledged && is_to_be_repeated(ask)) {
         ask->acknowledged = true;
+        cg_room_return(engine, &ask->room);
         cg_engine_clear_timer(engine, timer); /* the answer follows; the owner's deadline bounds the wait */
         if (verifies) cg_engine_set_timer(engine, timer, engine->now_us + 2 * ask->timeout_us);
     }
@@ -291,7 +317,10 @@ struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *o
     }
     engine->asks++;
     ask->leg.sending.to = *to;
-    ask->turn = (struct cg_turn){.ops = &turn_ops, .size = order->request->payload.len + HEADERS};
+    ask->turn = (struct cg_turn){.ops = &turn_ops,
+                                 .size = order->request->payload.len + HEADERS,
+                                 .link = cg_send_link(engine, order->target->interface, to)};
+    ask->room = (struct cg_room){.granted = room_granted, .lane = CG_LANE_MEMBERS};
     ask->arena = order->arena;
     ask->identity = identity;
     return ask;

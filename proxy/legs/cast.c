@@ -13,6 +13,11 @@ static struct cg_cast *cast_of(struct cg_leg *leg) { return CG_CONTAINER(leg, st
 
 static void pump(struct cg_engine *engine, struct cg_pace *pace);
 
+static struct cg_pace_key key_of(const struct cg_engine *engine, const struct cg_target *target) {
+    const struct cg_addr group = cg_target_group(target);
+    return (struct cg_pace_key){group, cg_send_link(engine, target->interface, &group)};
+}
+
 /* The queue of those that wait for their group's turn. */
 
 static bool gives_way(const struct cg_cast *cast) { return cast->leg.request->urgency == CG_OF_OUR_OWN; }
@@ -35,8 +40,8 @@ static void enter_queue(struct cg_cast *cast) {
 }
 
 bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target) {
-    const struct cg_addr group = cg_target_group(target);
-    const struct cg_pace *pace = cg_pace_find(&engine->paces, &group);
+    const struct cg_pace_key key = key_of(engine, target);
+    const struct cg_pace *pace = cg_pace_find(&engine->paces, &key);
     return pace != NULL && pace->waiting != NULL && !gives_way(pace->waiting);
 }
 
@@ -53,6 +58,7 @@ static void settle(struct cg_engine *engine, struct cg_cast *cast) {
 
 void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
     if (cast->state == CG_CAST_WAITING) leave_queue(cast);
+    if (cast->pace->waiting == NULL) cg_room_return(engine, &cast->pace->room);
     cg_engine_clear_timer(engine, &cast->leg.timer);
     settle(engine, cast);
     cast->pace->casts--;
@@ -93,6 +99,7 @@ bool cg_cast_is_outdated(const struct cg_cast *cast) {
 static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     struct cg_pace *pace = cast->pace;
     struct cg_leg *leg = &cast->leg;
+    cg_room_use(engine, &pace->room); /* first: what is told may send more */
     warn_of_size(engine, cast);
     if (!is_safe(cast)) pace->changes++;
     cast->changes = pace->changes;
@@ -138,6 +145,7 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace) {
             cg_engine_set_timer(engine, &leg->timer, when < cast->give_up_us ? when : cast->give_up_us);
             return;
         }
+        if (!cg_room_take(engine, &pace->room, pace->key.link)) return;
         leave_queue(cast);
         cast->state = CG_CAST_SEALING; /* out of the queue */
         if (!leg->ops->is_wanted(leg)) {
@@ -148,6 +156,11 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace) {
             emit(engine, cast);
         }
     }
+    if (pace->waiting == NULL) cg_room_return(engine, &pace->room);
+}
+
+static void room_granted(struct cg_engine *engine, struct cg_room *room) {
+    pump(engine, CG_CONTAINER(room, struct cg_pace, room));
 }
 
 void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us) {
@@ -237,16 +250,17 @@ static bool has_group(const struct cg_target *target, struct cg_problem *problem
 /* False: no memory for all of it. */
 static bool init(struct cg_engine *engine, struct cg_cast *cast, const struct cg_leg_order *order) {
     struct cg_leg *leg = &cast->leg;
-    struct cg_addr group = cg_target_group(order->target);
-    cast->pace = cg_pace_get(&engine->paces, &engine->config->group, &group, engine->now_us);
+    const struct cg_pace_key key = key_of(engine, order->target);
+    cast->pace = cg_pace_get(&engine->paces, &engine->config->group, &key, engine->now_us);
     if (cast->pace == NULL || !cg_leg_init(engine, leg, &cast_kind, order)) return false;
+    cast->pace->room.granted = room_granted;
     leg->token = cg_token_make(engine, leg->mapping->stats);
     if (leg->token == NULL) {
         cg_leg_fini(engine, leg);
         return false;
     }
     leg->token->leg = leg;
-    leg->sending.to = group;
+    leg->sending.to = key.group;
     leg->sending.mid = engine->next_mid++ & (uint16_t)~CG_MID_UNICAST;
     cast->pace->casts++;
     return true;

@@ -161,6 +161,7 @@ static void pump(struct cg_engine *engine, struct cg_endpoint *endpoint) {
         next = turn->next;
         if (engine->closing || !turn->ops->is_wanted(turn)) continue;
         if (turn->is_stranger && !endpoint->genuine) {
+            if (!endpoint->ping.runs) endpoint->ping.link = turn->link;
             cg_ping_begin(engine, &endpoint->ping);
             continue;
         }

@@ -34,10 +34,11 @@ struct cg_turn_ops {
     bool (*is_wanted)(const struct cg_turn *turn);
 };
 
-/* A request's place at an address: it waits, then it flies. Zero-initialise, then set the first three. */
+/* A request's place at an address: it waits, then it flies. Zero-initialise, then set the first four. */
 struct cg_turn {
     const struct cg_turn_ops *ops;
     size_t size;                  /* bytes that it holds while it flies, roughly */
+    uint32_t link;                /* by which it goes there, as cg_send_link has it */
     bool is_stranger;             /* neither configured nor verified: somebody is to prove first to be there */
     bool flies;                   /* its request is made, and the response may still come */
     bool is_expected;             /* the response, so that it counts for NSTART and for what is under way */

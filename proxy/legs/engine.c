@@ -15,6 +15,7 @@ void cg_engine_init(struct cg_engine *engine, struct cg_config *config, const st
     cg_endpoints_init(engine);
     cg_pings_init(engine);
     cg_reach_init(engine);
+    cg_send_budgets_init(engine);
 }
 
 void cg_engine_fini(struct cg_engine *engine) {
@@ -23,6 +24,7 @@ void cg_engine_fini(struct cg_engine *engine) {
     cg_endpoints_fini(engine);
     cg_pings_fini(engine);
     cg_pace_fini(&engine->paces);
+    cg_send_budgets_fini(engine);
     cg_heap_fini(&engine->deadlines);
     cg_config_unref(engine->config);
 }
@@ -32,6 +34,7 @@ void cg_engine_adopt(struct cg_engine *engine, struct cg_config *config) {
     engine->config = cg_config_ref(config);
     cg_config_unref(old);
     cg_reach_init(engine);
+    cg_send_budgets_adopt(engine);
 }
 
 static bool purge_paces(struct cg_engine *engine, size_t *rows) {

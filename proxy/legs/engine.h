@@ -14,6 +14,7 @@
 #include "legs/port.h"
 #include "legs/protector.h"
 #include "legs/reach.h"
+#include "legs/send_budget.h"
 #include "legs/timer.h"
 #include "legs/token.h"
 
@@ -34,6 +35,7 @@ struct cg_engine {
     struct cg_pings pings;
     struct cg_reach reach;
     struct cg_pace_table paces;
+    struct cg_send_budgets send_budgets;
     size_t purged;             /* tables, since that was begun */
     uint32_t asks;             /* of the legs */
     struct cg_account account; /* of the datagram that is being looked at */

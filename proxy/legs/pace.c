@@ -5,21 +5,21 @@
 
 #include <stdlib.h>
 
-struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_addr *group) {
+struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_pace_key *key) {
     struct cg_pace *pace;
-    HASH_FIND(hh, table->by_group, group, sizeof *group, pace);
+    HASH_FIND(hh, table->by_key, key, sizeof *key, pace);
     return pace;
 }
 
 struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
-                            const struct cg_addr *group, uint64_t now_us) {
-    struct cg_pace *pace = cg_pace_find(table, group);
+                            const struct cg_pace_key *key, uint64_t now_us) {
+    struct cg_pace *pace = cg_pace_find(table, key);
     if (pace != NULL) return pace;
     pace = calloc(1, sizeof *pace);
     if (pace == NULL) return NULL;
-    pace->group = *group;
+    pace->key = *key;
     pace->bytes = (struct cg_allowance){.left = settings->probing_burst, .filled_us = now_us};
-    HASH_ADD(hh, table->by_group, group, sizeof pace->group, pace);
+    HASH_ADD(hh, table->by_key, key, sizeof pace->key, pace);
     if (CG_HASH_HAS(hh, pace)) return pace;
     free(pace);
     return NULL;
@@ -55,10 +55,10 @@ void cg_pace_settled(struct cg_pace *pace) {
 bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us,
                    size_t *rows) {
     struct cg_pace *pace;
-    CG_HASH_SWEEP(table->by_group, table->sweep, pace, *rows) {
+    CG_HASH_SWEEP(table->by_key, table->sweep, pace, *rows) {
         refill(pace, settings, now_us);
-        if (pace->casts > 0 || pace->bytes.left < settings->probing_burst) continue;
-        HASH_DEL(table->by_group, pace);
+        if (pace->casts > 0 || pace->room.state != CG_ROOM_NONE || pace->bytes.left < settings->probing_burst) continue;
+        HASH_DEL(table->by_key, pace);
         free(pace);
     }
     return table->sweep != NULL;
@@ -66,8 +66,8 @@ bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *
 
 void cg_pace_fini(struct cg_pace_table *table) {
     struct cg_pace *pace, *next;
-    HASH_ITER(hh, table->by_group, pace, next) {
-        HASH_DEL(table->by_group, pace);
+    HASH_ITER(hh, table->by_key, pace, next) {
+        HASH_DEL(table->by_key, pace);
         free(pace);
     }
 }

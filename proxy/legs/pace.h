@@ -1,33 +1,42 @@
-/* Congestion control per group (RFC 10020 §3.6): at most NSTART outstanding group requests, and on average at most
- * PROBING_RATE bytes per second towards a group that answers nothing. Casts that may not go yet wait here in order. */
+/* Congestion control per group and interface (RFC 10020 §3.6): at most NSTART outstanding group requests, and on
+ * average at most PROBING_RATE bytes per second towards a group that answers nothing. Casts that may not go yet wait
+ * here in order, the first of them for room at the interface, too (send_budget.h). */
 #ifndef CG_LEGS_PACE_H
 #define CG_LEGS_PACE_H
 
 #include "base/hash.h"
+#include "legs/send_budget.h"
 #include "model/allowance.h"
 #include "model/config.h"
 
 struct cg_cast;
 
+/* "A given CoAP group" is the address and port; the same ones at another interface are another group. */
+struct cg_pace_key {
+    struct cg_addr group;
+    uint32_t link; /* the interface, as cg_send_link has it */
+};
+
 struct cg_pace {
-    struct cg_addr group;      /* key: "a given CoAP group" is the address and port */
+    struct cg_pace_key key;
     uint32_t outstanding;      /* requests whose first answer is still expected */
     struct cg_allowance bytes; /* that may be sent now; refilled at the probing rate, in full by any answer */
     struct cg_cast *waiting;   /* utlist, in order */
+    struct cg_room room;       /* for the first of them */
     uint64_t changes;          /* unsafe requests that went to it: what was asked before may be outdated */
     uint32_t casts;            /* that hold this entry, waiting or not */
     UT_hash_handle hh;
 };
 
 struct cg_pace_table {
-    struct cg_pace *by_group; /* uthash head */
-    struct cg_pace *sweep;    /* where purging goes on */
+    struct cg_pace *by_key; /* uthash head */
+    struct cg_pace *sweep;  /* where purging goes on */
 };
 
 struct cg_pace *cg_pace_get(struct cg_pace_table *table, const struct cg_group_settings *settings,
-                            const struct cg_addr *group, uint64_t now_us); /* NULL: out of memory */
+                            const struct cg_pace_key *key, uint64_t now_us); /* NULL: out of memory */
 /* NULL: nothing is remembered of it. */
-struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_addr *group);
+struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_pace_key *key);
 /* 0: may go now; else when to look again (UINT64_MAX: when an outstanding request ends). */
 uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *settings, size_t bytes, uint64_t now_us);
 void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers);

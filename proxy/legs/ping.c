@@ -77,16 +77,23 @@ void cg_pings_fini(struct cg_engine *engine) {
 
 /* The ping */
 
-static void transmit(struct cg_engine *engine, struct cg_ping *ping) {
+static void send(struct cg_engine *engine, struct cg_ping *ping) {
     if (take(engine, ping->to)) {
         cg_engine_send_empty(engine, ping->to, CG_CON, ping->mid);
+        cg_room_use(engine, &ping->room);
         engine->totals->pings++;
     }
+    cg_room_return(engine, &ping->room);
     cg_engine_set_timer(engine, &ping->timer, engine->now_us + ping->timeout_us);
+}
+
+static void transmit(struct cg_engine *engine, struct cg_ping *ping) {
+    if (cg_room_take(engine, &ping->room, ping->link)) send(engine, ping);
 }
 
 void cg_ping_end(struct cg_engine *engine, struct cg_ping *ping) {
     ping->runs = false;
+    cg_room_return(engine, &ping->room);
     cg_engine_clear_timer(engine, &ping->timer);
 }
 
@@ -107,12 +114,23 @@ static void ping_due(struct cg_engine *engine, struct cg_timer *timer) {
     }
 }
 
+static void room_granted(struct cg_engine *engine, struct cg_room *room) {
+    struct cg_ping *ping = CG_CONTAINER(room, struct cg_ping, room);
+    if (ping->ops->is_wanted(ping)) {
+        send(engine, ping);
+    } else {
+        cg_ping_end(engine, ping);
+    }
+}
+
 void cg_ping_begin(struct cg_engine *engine, struct cg_ping *ping) {
     if (ping->runs) return;
     ping->runs = true;
     ping->attempts = ping->guesses = 0;
     ping->timeout_us = CG_ACK_TIMEOUT_US;
     ping->timer.due = ping_due;
+    ping->room.lane = CG_LANE_MEMBERS;
+    ping->room.granted = room_granted;
     engine->port->random(engine->port->ctx, &ping->mid, sizeof ping->mid);
     transmit(engine, ping);
 }

@@ -5,6 +5,7 @@
 #define CG_LEGS_PING_H
 
 #include "base/hash.h"
+#include "legs/send_budget.h"
 #include "legs/timer.h"
 #include "model/allowance.h"
 #include "wire/addr.h"
@@ -25,10 +26,12 @@ struct cg_ping_ops {
     bool (*is_wanted)(const struct cg_ping *ping);                   /* whether anybody still wants to know */
 };
 
-/* Embedded where it is asked for. Zero-initialise, then set the first two. */
+/* Embedded where it is asked for. Zero-initialise, then set the first three. */
 struct cg_ping {
     const struct cg_ping_ops *ops;
     const struct cg_addr *to; /* borrowed */
+    uint32_t link;            /* as cg_send_link has it; 0: no budget of an interface binds */
+    struct cg_room room;
     struct cg_timer timer;
     uint64_t timeout_us;
     uint16_t mid;

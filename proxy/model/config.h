@@ -29,6 +29,9 @@ struct cg_stats;
 /* The outer methods of protected requests (RFC 8613 §4.2). */
 #define CG_METHODS_RELAYED (CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_FETCH))
 
+#define CG_INTERFACE_MAX    127 /* bytes of an interface's alternative name; its own has 15 at the most */
+#define CG_SEND_BUDGETS_MAX 16
+
 #define CG_PSK_IDENTITY_MAX 128 /* bytes (RFC 4279 §5.3) */
 #define CG_PSK_MIN          16  /* bytes */
 #define CG_PSK_MAX          64
@@ -173,6 +176,13 @@ struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-
     uint16_t proxy_scheme_number;
 };
 
+/* At most so many request datagrams by that interface in any time of so many seconds. */
+struct cg_send_budget_settings {
+    const char *interface;
+    uint32_t requests;
+    uint32_t seconds;
+};
+
 struct cg_group_settings {
     const char *interface;  /* NULL: the only one */
     struct cg_addr address; /* source address; family NONE: the interface's */
@@ -184,7 +194,9 @@ struct cg_group_settings {
     uint32_t probing_burst;     /* bytes that may go out at once before that average binds */
     struct cg_prefix *prefixes; /* routed ranges that members may be in; see ping.h */
     size_t prefix_count;
-    uint32_t frame_size; /* R44: warn when a request exceeds it; 0: never */
+    uint32_t frame_size;                          /* R44: warn when a request exceeds it; 0: never */
+    struct cg_send_budget_settings *send_budgets; /* each interface once */
+    size_t send_budget_count;
 };
 
 /* A listener of a front. */

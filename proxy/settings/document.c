@@ -45,6 +45,39 @@ static void print_prefix(struct cg_out *out, const struct cg_row *row, const voi
 
 const struct cg_kind cg_kind_prefix = {.read = read_prefix, .print = print_prefix, .json = "'type': 'string'"};
 
+static bool is_whole_budget(const json_t *json) {
+    return !json_is_object(json) ||
+           (json_object_get(json, "interface") != NULL && json_object_get(json, "requests") != NULL &&
+            json_object_get(json, "seconds") != NULL);
+}
+
+/* Each interface once: which of two bounds holds would be anybody's guess. */
+static void read_send_budgets(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                              const json_t *json, void *target) {
+    const struct cg_group_settings *group = target;
+    struct cg_seen *seen = NULL;
+    cg_kind_list.read(reader, at, row, json, target);
+    for (size_t i = 0; i < group->send_budget_count; i++) {
+        struct cg_at item = {.up = at, .index = i};
+        const struct cg_send_budget_settings *budget = &group->send_budgets[i];
+        if (!is_whole_budget(json_array_get(json, i))) {
+            cg_mistake_at(reader, &item, "must have \"interface\", \"requests\" and \"seconds\"");
+        } else if (budget->interface != NULL &&
+                   cg_seen_before(reader, &seen, cg_slice_str(budget->interface), &item) != NULL) {
+            cg_mistake_at(reader, &item, "is the second budget of interface \"%s\"", budget->interface);
+        }
+    }
+    cg_seen_clear(&seen);
+}
+
+const struct cg_kind cg_kind_send_budgets = {
+    .shape = CG_SHAPE_LIST,
+    .read = read_send_budgets,
+    .print = cg_print_list,
+    .json = "'type': 'array'",
+    .max = "maxItems",
+};
+
 enum { PLUGIN_FILE_MAX = 255 };
 
 /* A name in the plugins' folder: nothing that leads out of it, nothing hidden. */

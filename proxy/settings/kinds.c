@@ -98,8 +98,6 @@ static void print_text_or_nothing(struct cg_out *out, const struct cg_row *row, 
     if (text_of(row, target) != NULL) cg_print_text(out, row, target);
 }
 
-enum { INTERFACE_NAME_MAX = 127 /* of an alternative name; the interface's own has 15 at the most */ };
-
 /* What is no name because of a colon is most often the label of an address. */
 static void refuse_interface(struct cg_reader *reader, const struct cg_at *at, const char *text, size_t good) {
     if (good > 0 && text[good] == ':') {
@@ -109,7 +107,7 @@ static void refuse_interface(struct cg_reader *reader, const struct cg_at *at, c
         cg_mistake_at(reader, at,
                       "must be an interface's name or alternative name, such as \"eth0\" (at most %d characters), or "
                       "null",
-                      INTERFACE_NAME_MAX);
+                      CG_INTERFACE_MAX);
     }
 }
 
@@ -120,8 +118,8 @@ static void read_interface(struct cg_reader *reader, const struct cg_at *at, con
     if (text == NULL) return;
     size_t len = strlen(text), good = 0;
     while (text[good] > ' ' && text[good] < 0x7f && text[good] != '/' && text[good] != ':') good++;
-    if (len == 0 || len > INTERFACE_NAME_MAX || good < len) {
-        refuse_interface(reader, at, text, len <= INTERFACE_NAME_MAX ? good : 0);
+    if (len == 0 || len > CG_INTERFACE_MAX || good < len) {
+        refuse_interface(reader, at, text, len <= CG_INTERFACE_MAX ? good : 0);
     } else {
         *(const char **)field_of(row, target) = cg_keep_text(reader, cg_slice_str(text));
     }

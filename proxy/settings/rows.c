@@ -144,6 +144,20 @@ static const struct cg_items prefix_items = {.kind = &cg_kind_prefix,
                                              .count = offsetof(struct cg_group_settings, prefix_count),
                                              .size = sizeof(struct cg_prefix)};
 
+static const struct cg_row send_budget_rows[] = {
+    {"interface", &cg_kind_interface_item, CG_ROW_PLACE(struct cg_send_budget_settings, interface),
+     .flags = CG_ROW_REQUIRED},
+    {"requests", &cg_kind_integer, CG_ROW_PLACE(struct cg_send_budget_settings, requests), .min = 1, .max = 10000,
+     .flags = CG_ROW_REQUIRED},
+    {"seconds", &cg_kind_integer, CG_ROW_PLACE(struct cg_send_budget_settings, seconds), .min = 1, .max = 3600,
+     .flags = CG_ROW_REQUIRED, .unit = "seconds"},
+};
+static const struct cg_rows all_send_budget_rows = {"/group/send_budgets/*", CG_ROWS(send_budget_rows)};
+
+static const struct cg_items send_budget_items = {.kind = &cg_kind_object,
+                                                  .count = offsetof(struct cg_group_settings, send_budget_count),
+                                                  .size = sizeof(struct cg_send_budget_settings)};
+
 static const struct cg_row group_rows[] = {
     {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_group_settings, interface), .fallback = "null",
      .says = "null: the only multicast-capable interface that is not loopback."},
@@ -172,6 +186,10 @@ static const struct cg_row group_rows[] = {
      .says = "Ranges of addresses behind routers, such as \"2001:db8:7::/48\", that members of plain groups may be in "
              "without being configured. An address outside them that is not on the link either is never asked for the "
              "further blocks of its answer."},
+    {"send_budgets", &cg_kind_send_budgets, CG_ROW_PLACE(struct cg_group_settings, send_budgets),
+     .max = CG_SEND_BUDGETS_MAX, .items = &send_budget_items, .of = &all_send_budget_rows, .fallback = "[]",
+     .says = "At most so many request datagrams leave by the interface in any time of so many seconds: group requests, "
+             "requests to single members, their repetitions and pings. What has no room waits for it."},
 };
 static const struct cg_rows all_group_rows = {"/group", CG_ROWS(group_rows)};
 

@@ -651,7 +651,7 @@ static void check_cast(const struct cg_gateway *gateway, const struct cg_part *p
     const struct cg_cast *cast = part->cast;
     CG_CHECK(cg_slots_get(&gateway->engine.legs, cast->leg.ticket) == &cast->leg && cast->leg.owner == part);
     CG_CHECK(cast->leg.token != NULL && cast->leg.token->leg == &cast->leg);
-    const struct cg_pace *pace = gateway->engine.paces.by_group;
+    const struct cg_pace *pace = gateway->engine.paces.by_key;
     while (pace != NULL && pace != cast->pace) pace = pace->hh.next;
     CG_CHECK(pace != NULL);
     CG_CHECK(is_queued(cast) == (cast->state == CG_CAST_WAITING));
@@ -662,7 +662,7 @@ static void check_cast(const struct cg_gateway *gateway, const struct cg_part *p
 static void check_casts(struct world *world) {
     const struct cg_gateway *gateway = world->gateway;
     uint32_t count = 0, outstanding = 0, counted = 0;
-    for (const struct cg_pace *pace = gateway->engine.paces.by_group; pace != NULL; pace = pace->hh.next)
+    for (const struct cg_pace *pace = gateway->engine.paces.by_key; pace != NULL; pace = pace->hh.next)
         outstanding += pace->outstanding;
     for (const struct cg_round *round = gateway->rounds.all; round != NULL; round = round->next) {
         for (size_t i = 0; i < round->part_count; i++) {

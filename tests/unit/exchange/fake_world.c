@@ -27,6 +27,7 @@ static int fake_emit(void *ctx, const struct cg_route *route, struct cg_slice da
     assert_non_null(emission->bytes);
     emission->route = *route;
     emission->len = datagram.len;
+    emission->at_us = world->now_us;
     memcpy(emission->bytes, datagram.data, datagram.len);
     emission->msg = parse(emission);
     return CG_OK;

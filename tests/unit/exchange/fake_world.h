@@ -21,6 +21,7 @@ struct emission {
     struct cg_route route;
     uint8_t *bytes; /* owned by the world */
     size_t len;
+    uint64_t at_us;
     struct cg_msg msg; /* parsed from bytes */
 };
 

@@ -112,7 +112,7 @@ static void test_an_idle_group_has_one_burst(void **state) { /* R38 */
     (void)state;
     struct cg_group_settings settings = {.nstart = 1, .probing_rate = 2, .probing_burst = 100};
     struct cg_pace_table table = {0};
-    struct cg_addr group = address("224.0.1.187");
+    const struct cg_pace_key group = {.group = address("224.0.1.187")};
     struct cg_pace *pace = cg_pace_get(&table, &settings, &group, SECOND);
     assert_int_equal(drain(pace, &settings, SECOND), 100);
     assert_int_equal(drain(pace, &settings, 3600 * SECOND), 100); /* no hour's worth */
@@ -128,20 +128,20 @@ static void test_purging_does_not_refill_a_burst(void **state) { /* R38 */
     (void)state;
     struct cg_group_settings settings = {.nstart = 1, .probing_rate = 2, .probing_burst = 100};
     struct cg_pace_table table = {0};
-    struct cg_addr group = address("224.0.1.187");
+    const struct cg_pace_key group = {.group = address("224.0.1.187")};
     drain(cg_pace_get(&table, &settings, &group, SECOND), &settings, SECOND);
     purge_paces(&table, &settings, SECOND);
     assert_int_equal(drain(cg_pace_get(&table, &settings, &group, SECOND), &settings, SECOND), 0);
     purge_paces(&table, &settings, 21 * SECOND);
     assert_int_equal(drain(cg_pace_get(&table, &settings, &group, 21 * SECOND), &settings, 21 * SECOND), 40);
     purge_paces(&table, &settings, 70 * SECOND); /* one byte too few */
-    assert_int_equal(HASH_COUNT(table.by_group), 1);
+    assert_int_equal(HASH_COUNT(table.by_key), 1);
     purge_paces(&table, &settings, 71 * SECOND);
-    assert_int_equal(HASH_COUNT(table.by_group), 0);
+    assert_int_equal(HASH_COUNT(table.by_key), 0);
     struct cg_pace *pace = cg_pace_get(&table, &settings, &group, 71 * SECOND);
     pace->casts = 1;
     purge_paces(&table, &settings, 3600 * SECOND); /* a cast holds it */
-    assert_int_equal(HASH_COUNT(table.by_group), 1);
+    assert_int_equal(HASH_COUNT(table.by_key), 1);
     cg_pace_fini(&table);
 }
 
@@ -149,7 +149,7 @@ static void test_a_clock_that_stands_fills_nothing(void **state) {
     (void)state;
     struct cg_group_settings settings = {.nstart = 1, .probing_rate = 2, .probing_burst = 100};
     struct cg_pace_table table = {0};
-    struct cg_addr group = address("224.0.1.187");
+    const struct cg_pace_key group = {.group = address("224.0.1.187")};
     struct cg_pace *pace = cg_pace_get(&table, &settings, &group, 100 * SECOND);
     drain(pace, &settings, 100 * SECOND);
     assert_int_equal(drain(pace, &settings, 90 * SECOND), 0); /* an earlier arrival time */
@@ -163,7 +163,7 @@ static void test_purging_at_run_time_forgives_a_silent_group_nothing(void **stat
     GROUP_OF(world)->probing_rate = 1;
     GROUP_OF(world)->probing_burst = 1000;
     world_run(world);
-    struct cg_addr group = address("224.0.1.187");
+    const struct cg_pace_key group = {.group = address("224.0.1.187")};
     struct cg_pace *pace = cg_pace_get(&world->gateway->engine.paces, GROUP_OF(world), &group, world->now_us);
     cg_pace_sent(pace, 1000, false);
     world_advance(world, 122 * SECOND); /* the gateway has purged twice */

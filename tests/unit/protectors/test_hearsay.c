@@ -15,7 +15,7 @@ static void begin_another(struct side *side, struct call *call) {
 }
 
 static struct cg_pace *pace_of(struct side *side) {
-    struct cg_addr group = address("224.0.1.187");
+    const struct cg_pace_key group = {.group = address("224.0.1.187")};
     return cg_pace_get(&side->world.gateway->engine.paces, &side->world.config->group, &group, side->world.now_us);
 }
 

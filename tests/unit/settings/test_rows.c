@@ -97,6 +97,8 @@ static void the_schema_says_all_of_a_row(void **state) {
         {"group/receive_buffer", "x-unit", "\"bytes\""},
         {"group/receive_buffer", "x-restart", "true"},
         {"group/prefixes", "maxItems", "256"},
+        {"group/send_budgets", "maxItems", "16"},
+        {"group/send_budgets/*/requests", "maximum", "10000"},
         {"security_groups", "maxProperties", "10000"},
         {"state", "default", "\"/var/lib/castgate\""},
         {"state", "x-file-only", "true"},

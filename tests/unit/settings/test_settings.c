@@ -33,7 +33,8 @@ static const char whole[] =
     "'proxy_cri':65003,'proxy_scheme_number':65007}},'state':'state','sequence_rate':250,'require_clock':true,"
     "'group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
     "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
-    "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7']},"
+    "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7'],"
+    "'send_budgets':[{'interface':'eth1','requests':8,'seconds':9},{'interface':'wpan0','requests':1,'seconds':1}]},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
     "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
     "'clients':{'dashboard':{'token_sha256':'" HASH "'},'b-2':{'certificate_sha256':'" HASH "'}},"
@@ -171,6 +172,11 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->group.prefixes[1].addr.ip[0], 10);
     assert_int_equal(config->group.prefixes[1].bits, 8);
     assert_int_equal(config->group.prefixes[2].bits, 32);
+    assert_int_equal(config->group.send_budget_count, 2);
+    assert_string_equal(config->group.send_budgets[0].interface, "eth1");
+    assert_int_equal(config->group.send_budgets[0].requests, 8);
+    assert_int_equal(config->group.send_budgets[0].seconds, 9);
+    assert_string_equal(config->group.send_budgets[1].interface, "wpan0");
     assert_int_equal(config->limits.exchanges, 5);
     assert_int_equal(config->limits.exchanges_per_client, 2);
     assert_int_equal(config->limits.exchange_memory, 100000);
