@@ -5,6 +5,7 @@
 
 #include <malloc.h>
 
+#include "app/budget_links.h"
 #include "base/container.h"
 
 /* The snapshot's end, in the snapshot itself: burying it takes no memory. */
@@ -50,6 +51,7 @@ void cg_load_run(struct cg_load *load) {
     if (load->err == CG_OK) load->err = plan(load);
     if (load->err == CG_OK) {
         cg_settings_warnings(load->config, &load->warnings);
+        cg_budget_links_warnings(load->config, &load->warnings);
         if (load->old != NULL) cg_settings_restarts(load->old, load->config, &load->restarts);
     }
     malloc_trim(0);

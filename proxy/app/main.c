@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "app/budget_links.h"
 #include "app/check/check.h"
 #include "app/serve.h"
 #include "app/settings_file.h"
@@ -41,6 +42,7 @@ static bool try_settings(const struct command *command, struct cg_config *config
     int err = cg_rehearse(config, &mistakes);
     if (err < 0) cg_settings_print_mistakes(command->file, err, &mistakes);
     cg_settings_warnings(config, &warnings);
+    cg_budget_links_warnings(config, &warnings);
     cg_settings_print_warnings(command->file, &warnings);
     cg_mistakes_fini(&mistakes);
     cg_mistakes_fini(&warnings);
