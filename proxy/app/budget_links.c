@@ -13,7 +13,8 @@ static void warn_if_missing(int fd, const struct cg_send_budget_settings *budget
     char pointer[64];
     if (cg_devices_find(fd, budget->interface, &device) != ENODEV) return;
     snprintf(pointer, sizeof pointer, "/group/send_budgets/%zu/interface", index);
-    cg_mistakes_add(warnings, pointer, "there is no interface \"%s\" at the moment; until there is, this bounds nothing",
+    cg_mistakes_add(warnings, pointer,
+                    "there is no interface \"%s\" at the moment; until there is, this bounds nothing",
                     budget->interface);
 }
 
