@@ -250,9 +250,13 @@ HEADS = ("run", "exchanges", "complete", "answers", "group requests each", "unic
 TABLE_HEAD = f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}"
 
 
-def dump(folder, exchanges):
-    """What is to be looked at afterwards of those that were not complete."""
-    file = folder / "incomplete.json"
-    file.write_text(json.dumps([{"mapping": one.mapping, "begun": one.begun, "seconds": one.seconds, "reply": one.reply}
-                                for one in exchanges if not one.is_complete], indent=1))
-    return file
+def dump(folder, exchanges, datagrams):
+    """What is to be looked at afterwards: the replies that were not complete, and all datagrams, a line each."""
+    (folder / "incomplete.json").write_text(json.dumps(
+        [{"mapping": one.mapping, "begun": one.begun, "seconds": one.seconds, "reply": one.reply}
+         for one in exchanges if not one.is_complete], indent=1))
+    with open(folder / "datagrams.txt", "w") as file:
+        for d in datagrams:
+            m = d.message
+            print(f"{d.at:.4f} {'>' if d.is_sent else '<'} {d.source} {d.destination} {'CON NON ACK RST'.split()[m.type]} {m.code_text} "
+                  f"mid={m.mid} token={m.token.hex()}", file=file)
