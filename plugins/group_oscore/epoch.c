@@ -82,6 +82,11 @@ bool cg_epoch_is_held_by(const struct cg_epoch *epoch, struct cg_slice fingerpri
     return entry != NULL && entry->held != CG_KEYS_UNKNOWN;
 }
 
+bool cg_epoch_is_proven_held(const struct cg_epoch *epoch, struct cg_slice fingerprint) {
+    const struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    return entry != NULL && entry->held == CG_KEYS_PROVEN;
+}
+
 void cg_epoch_prove_held(struct cg_oscore_peer *peer) {
     struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
     entry->held = CG_KEYS_PROVEN;

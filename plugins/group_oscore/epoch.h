@@ -63,6 +63,8 @@ struct cg_oscore_peer *cg_epoch_find(const struct cg_epoch *epoch, struct cg_sli
 
 /* Whether that member is to be asked under this epoch rather than under an older one. */
 bool cg_epoch_is_held_by(const struct cg_epoch *epoch, struct cg_slice fingerprint);
+/* An answer of it has verified under this one. */
+bool cg_epoch_is_proven_held(const struct cg_epoch *epoch, struct cg_slice fingerprint);
 void cg_epoch_prove_held(struct cg_oscore_peer *peer);
 /* Somebody says that the member can open nothing under an older epoch; and nothing under this one. What is proven stays
  * so; what was denied is not supposed again for half a minute, so that hearsay costs a request now and then. */

@@ -61,12 +61,19 @@ static bool group_is_cold(struct cg_protector *protector, struct cg_slice identi
     return group->current != NULL && cg_epoch_is_cold(group->current, identity);
 }
 
+static enum cg_standing group_standing(struct cg_protector *protector, struct cg_slice identity) {
+    const struct cg_group_oscore *group = cg_group_oscore_of(protector);
+    if (group->current == NULL || cg_epoch_find(group->current, identity) == NULL) return CG_STANDING_NONE;
+    return cg_epoch_is_proven_held(group->current, identity) ? CG_STANDING_PROVEN : CG_STANDING_MEMBER;
+}
+
 static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .seal = cg_group_seal,
                                                   .open = cg_group_open,
                                                   .is_stale = group_is_stale,
                                                   .find = group_find,
                                                   .is_cold = group_is_cold,
+                                                  .standing = group_standing,
                                                   .release = group_release};
 
 struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services) {

@@ -177,6 +177,7 @@ static void put_missing(const struct castgate_host *host, struct castgate_call *
         cg_buf_put_str(to, "<li>");
         put_word(to, missing.member);
         put_address(to, "", missing.member, missing.from);
+        put_detail(to, "", cg_lend_text(missing.cause));
         cg_buf_put_str(to, "</li>\n");
     }
     if (count > 0) cg_buf_put_str(to, "</ul>\n");

@@ -135,6 +135,7 @@ void cg_json_put_missing(struct cg_buf *to, const struct castgate_missing *missi
     cg_buf_put_u8(to, '{');
     cg_json_put_text(to, "member", missing->member);
     put_text_or_null(to, "from", missing->from);
+    cg_json_put_text(to, "cause", cg_lend_text(missing->cause));
     cg_buf_put_u8(to, '}');
 }
 

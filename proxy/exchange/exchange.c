@@ -404,7 +404,7 @@ static void count_reply(struct cg_exchange *exchange, const struct castgate_summ
     struct cg_stats *stats = exchange->mapping->stats;
     stats->answered += summary->answered;
     stats->failed += summary->failed;
-    stats->missing += summary->missing;
+    for (size_t i = 0; i < CG_CAUSE_COUNT; i++) stats->missing[i] += exchange->missing[i];
     stats->kernel_drops += summary->kernel_drops;
     cg_histogram_add(&stats->latency_s, cg_latency_bounds, (double)(exchange->ended_us - exchange->started_us) / 1e6);
     cg_histogram_add(&stats->answers, cg_answers_bounds, summary->answered);

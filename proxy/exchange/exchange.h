@@ -41,6 +41,7 @@ struct cg_exchange {
     uint64_t ended_us; /* end of collecting; 0: not yet */
     uint64_t drain_us; /* when the rest must be taken; 0: collecting goes on */
     uint64_t drops_before;
+    uint32_t missing[CG_CAUSE_COUNT]; /* how many, by cause, when its end was told */
     const char *ended_by;
     char id[CG_EXCHANGE_ID_MAX];
     enum cg_step step;

@@ -79,10 +79,23 @@ static void log_missing(struct cg_log_line *line, const struct cg_exchange *exch
     if (named > 0) cg_log_str(line, "missing_members", text);
 }
 
+/* Counts tell of nobody. */
+static void log_causes(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    char text[CG_CAUSE_COUNT * (sizeof "not-listening:4294967295,")] = "";
+    size_t len = 0;
+    for (size_t i = 0; i < CG_CAUSE_COUNT; i++) {
+        if (exchange->missing[i] == 0) continue;
+        len += (size_t)snprintf(text + len, sizeof text - len, "%s%s:%u", len > 0 ? "," : "", cg_cause_names[i],
+                                (unsigned)exchange->missing[i]);
+    }
+    if (len > 0) cg_log_str(line, "causes", text);
+}
+
 static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
     if (exchange->waiter.round == NULL) return;
     log_tally(line, &exchange->waiter.round->tally);
     if (!exchange->mapping->anonymise) log_missing(line, exchange);
+    log_causes(line, exchange);
 }
 
 void cg_exchange_log(const struct cg_exchange *exchange, unsigned status) {

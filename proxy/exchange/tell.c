@@ -2,6 +2,8 @@
  * round's feed; and the end is said once, however an exchange ends. */
 #include "exchange/exchange.h"
 
+#include "rounds/evidence.h"
+
 /* The kernel is asked when collecting has ended: until then it would be for each event of each stream. */
 static uint32_t count_drops(const struct cg_exchange *exchange) {
     const struct cg_port *port = exchange->gateway->engine.port;
@@ -47,6 +49,21 @@ static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
     view->shelf = &round->shelf;
     view->is_shared = round->waiters->next != NULL;
     summarise(exchange, &round->tally, &view->summary);
+    if (exchange->ended_us == 0) return;
+    cg_evidence_review(round);
+    view->signs = (struct cg_signs){
+        .of = round->evidence.of,
+        .common = cg_evidence_common(round) | (view->summary.kernel_drops > 0 ? CG_SIGN_KERNEL_DROP : 0),
+    };
+}
+
+static void count_causes(struct cg_exchange *exchange, const struct cg_view *view) {
+    size_t count;
+    const struct cg_member *members = cg_mapping_awaited(exchange->mapping, exchange->member, &count);
+    for (size_t i = 0; view->summary.missing > 0 && i < count; i++) {
+        if (!cg_tally_has_seen(&exchange->waiter.round->tally, &members[i]))
+            exchange->missing[cg_cause_of_member(&view->signs, &members[i])]++;
+    }
 }
 
 bool cg_tell_begin(struct cg_exchange *exchange) {
@@ -117,6 +134,7 @@ unsigned cg_tell_end(struct cg_exchange *exchange, struct castgate_summary *summ
     look_at(exchange, &view);
     say_end(exchange, &view, exchange->cut ? CG_SINK_CUT : CG_SINK_DONE, &ending);
     exchange->cut = exchange->cut || ending.cut;
+    count_causes(exchange, &view);
     *summary = view.summary;
     return ending.status;
 }

@@ -23,6 +23,7 @@ void cg_engine_fini(struct cg_engine *engine) {
     cg_tokens_fini(engine);
     cg_endpoints_fini(engine);
     cg_pings_fini(engine);
+    cg_signs_fini(engine);
     cg_pace_fini(&engine->paces);
     cg_send_budgets_fini(engine);
     cg_heap_fini(&engine->deadlines);
@@ -41,7 +42,7 @@ static bool purge_paces(struct cg_engine *engine, size_t *rows) {
     return cg_pace_purge(&engine->paces, &engine->config->group, engine->now_us, rows);
 }
 
-static bool (*const purges[])(struct cg_engine *engine, size_t *rows) = {cg_endpoints_purge, cg_pings_purge,
+static bool (*const purges[])(struct cg_engine *engine, size_t *rows) = {cg_endpoints_purge, cg_pings_purge, cg_signs_purge,
                                                                          purge_paces};
 
 void cg_engine_begin_purge(struct cg_engine *engine) { engine->purged = 0; }

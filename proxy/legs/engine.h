@@ -15,6 +15,7 @@
 #include "legs/protector.h"
 #include "legs/reach.h"
 #include "legs/send_budget.h"
+#include "legs/signs.h"
 #include "legs/timer.h"
 #include "legs/token.h"
 
@@ -34,6 +35,7 @@ struct cg_engine {
     struct cg_endpoints endpoints;
     struct cg_pings pings;
     struct cg_reach reach;
+    struct cg_signs_table signs;
     struct cg_pace_table paces;
     struct cg_send_budgets send_budgets;
     size_t purged;             /* tables, since that was begun */

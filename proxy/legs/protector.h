@@ -47,6 +47,7 @@ struct cg_opened {
     bool has_kid;
     struct cg_slice kid;
     struct cg_slice identity; /* of a verified member (its credential's hash); empty: address and port identify it */
+    bool is_other_epoch;  /* of a refused one: its gid is not the request's */
     struct cg_slice gid;  /* of a refused answer, where it could be read; code, options and payload are then set only
                              where it was not protected, else all zero */
     struct cg_slice echo; /* not an answer: the member wants the request again, by unicast, with this Echo value */
@@ -57,6 +58,13 @@ struct cg_opened {
 };
 
 struct cg_protector;
+
+/* How a member stands with the keys that are in use. */
+enum cg_standing {
+    CG_STANDING_NONE,   /* its credential is not among them */
+    CG_STANDING_MEMBER, /* it is */
+    CG_STANDING_PROVEN, /* and an answer of it has verified under them */
+};
 
 /* Where a result comes later it is delivered by cg_engine_sealed and cg_engine_opened, on the loop, never from inside
  * these. */
@@ -86,6 +94,8 @@ struct cg_protector_ops {
     /* Whether the member with that identity has yet to take a request that is sent with the key in use, and may want to
      * see first that it is fresh (Echo). NULL: nobody does. */
     bool (*is_cold)(struct cg_protector *protector, struct cg_slice identity);
+    /* Of the member with that identity. NULL: nobody is known so. */
+    enum cg_standing (*standing)(struct cg_protector *protector, struct cg_slice identity);
     void (*release)(struct cg_protector *protector, struct cg_binding *binding); /* NULL has no effect */
 };
 

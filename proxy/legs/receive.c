@@ -48,9 +48,12 @@ static void hand_on(struct cg_engine *engine, struct cg_leg *leg, const struct c
     }
 }
 
-static void count_stray(struct cg_engine *engine, const struct cg_msg *msg) {
+static void count_stray(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_stats *late = cg_token_late(engine, &msg->token);
-    if (late != NULL) late->late++;
+    if (late != NULL) {
+        late->late++;
+        cg_engine_sign(engine, &datagram->from, CG_SIGN_LATE);
+    }
     cg_account_say(engine, late != NULL ? CG_FATE_LATE : CG_FATE_UNKNOWN_TOKEN);
 }
 
@@ -60,7 +63,7 @@ static void receive_response(struct cg_engine *engine, const struct cg_datagram 
         cg_account_say(engine, CG_FATE_LATE); /* unless somebody still waits for it */
         hand_on(engine, leg, datagram, msg);
     } else {
-        count_stray(engine, msg);
+        count_stray(engine, datagram, msg);
         reset(engine, datagram, msg);
     }
 }
@@ -82,7 +85,11 @@ static void receive_other(struct cg_engine *engine, const struct cg_datagram *da
 
 static void receive_empty(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     if (msg->type == CG_ACK || msg->type == CG_RST) {
-        bool is_ours = cg_endpoint_hear(engine, &datagram->from, msg->mid, msg->type);
+        bool is_ours = cg_signs_hear(engine, &datagram->from, msg->mid, msg->type);
+        if (!is_ours && cg_endpoint_hear(engine, &datagram->from, msg->mid, msg->type)) {
+            is_ours = true;
+            cg_engine_sign(engine, &datagram->from, msg->type == CG_ACK ? CG_SIGN_ACKNOWLEDGED : CG_SIGN_THERE);
+        }
         if (is_ours) cg_account_say(engine, CG_FATE_ACKNOWLEDGEMENT);
     } else {
         cg_account_say(engine, CG_FATE_REQUEST); /* a ping */

@@ -22,6 +22,8 @@ struct cg_tap {
     void (*refused)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from,
                     const struct cg_opened *opened, const char *reason);
     void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
+    /* No leg's: something was seen of that address (legs/signs.h). */
+    void (*sign)(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign);
 };
 
 /* The words, for those who say them. */

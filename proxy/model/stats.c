@@ -28,7 +28,6 @@ static const struct {
     {"failed_total", "Answers with a 4.xx or 5.xx code.", offsetof(struct cg_stats, failed)},
     {"late_total", "Answers that came after the end of collecting.", offsetof(struct cg_stats, late)},
     {"duplicate_total", "Further answers of members that had answered.", offsetof(struct cg_stats, duplicate)},
-    {"missing_total", "Expected members that did not answer.", offsetof(struct cg_stats, missing)},
     {"rejected_total", "Answers refused by verification or a limit.", offsetof(struct cg_stats, rejected)},
     {"over_cap_total", "Answers beyond max_answers.", offsetof(struct cg_stats, over_cap)},
     {"streams_cut_total", "Streams ended because their reader was too slow.", offsetof(struct cg_stats, streams_cut)},
@@ -163,6 +162,14 @@ static void put_errors(struct cg_buf *to, const struct cg_stats *stats) {
     }
 }
 
+static void put_missing(struct cg_buf *to, const struct cg_stats *stats) {
+    for (int i = 0; i < CG_CAUSE_COUNT; i++) {
+        if (stats->missing[i] == 0) continue;
+        put_name(to, "missing_total", "", stats, "cause", cg_cause_names[i]);
+        cg_buf_printf(to, "%llu\n", (unsigned long long)stats->missing[i]);
+    }
+}
+
 static void put_histogram(struct cg_buf *to, const struct cg_stats *stats, size_t index) {
     const char *name = histograms[index].name;
     const struct cg_histogram *histogram = histogram_of(stats, index);
@@ -229,6 +236,7 @@ static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
 
 enum {
     ERRORS = COUNT_OF(mapping_counters),
+    MISSING,
     HISTOGRAMS,
     TOTALS = HISTOGRAMS + COUNT_OF(histograms), /* no mapping's */
     HISTOGRAM_LINES = CG_HISTOGRAM_BUCKETS + 3,
@@ -239,6 +247,8 @@ static void put_section_head(struct cg_buf *to, size_t section) {
         put_head(to, mapping_counters[section].name, mapping_counters[section].help, "counter");
     else if (section == ERRORS)
         put_head(to, "errors_total", "Client requests that ended with an error.", "counter");
+    else if (section == MISSING)
+        put_head(to, "missing_total", "Expected members that did not answer, by what is known of why.", "counter");
     else
         put_head(to, histograms[section - HISTOGRAMS].name, histograms[section - HISTOGRAMS].help, "histogram");
 }
@@ -249,6 +259,8 @@ static unsigned put_mapping_of(struct cg_buf *to, size_t section, const struct c
         put_counter(to, stats, section);
     } else if (section == ERRORS) {
         put_errors(to, stats);
+    } else if (section == MISSING) {
+        put_missing(to, stats);
     } else {
         put_histogram(to, stats, section - HISTOGRAMS);
         return HISTOGRAM_LINES;
@@ -281,6 +293,7 @@ static void add_stats(struct cg_stats *sum, const struct cg_stats *one) {
         memcpy((char *)sum + mapping_counters[i].offset, &value, sizeof value);
     }
     for (size_t i = 0; i < CG_ERR_COUNT; i++) sum->errors[i] += one->errors[i];
+    for (size_t i = 0; i < CG_CAUSE_COUNT; i++) sum->missing[i] += one->missing[i];
     add_histogram(&sum->latency_s, &one->latency_s);
     add_histogram(&sum->answers, &one->answers);
 }

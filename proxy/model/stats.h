@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "model/cause.h"
 
 #define CG_HISTOGRAM_BUCKETS 16
 
@@ -21,7 +22,8 @@ struct cg_stats {
     uint64_t requests; /* exchanges admitted */
     uint64_t sent;     /* group requests emitted */
     uint64_t asked;    /* unicast requests emitted, retransmissions aside */
-    uint64_t answered, failed, late, duplicate, missing, rejected, over_cap;
+    uint64_t answered, failed, late, duplicate, rejected, over_cap;
+    uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
     bool warned_of_size;           /* R44 */
     uint64_t streams_cut;          /* streams ended because their reader was too slow */
     uint64_t kernel_drops;         /* counted while one of its requests ran */

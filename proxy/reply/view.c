@@ -166,8 +166,11 @@ bool cg_reading_missing(struct cg_reading *reading, size_t index, struct castgat
             reading->missing_index++;
             continue;
         }
-        *out = (struct castgate_missing){.member = cg_lend_text(member->name),
-                                         .from = lend_address(reading, &member->addr)};
+        *out = (struct castgate_missing){
+            .member = cg_lend_text(member->name),
+            .from = lend_address(reading, &member->addr),
+            .cause = cg_cause_names[cg_cause_of_member(&reading->view->signs, member)],
+        };
         return true;
     }
     return false;

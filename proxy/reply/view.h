@@ -6,6 +6,7 @@
 #include "castgate/plugin.h"
 #include "base/buf.h"
 #include "model/answer.h"
+#include "model/cause.h"
 #include "model/request.h"
 #include "model/shelf.h"
 #include "wire/cri.h"
@@ -19,6 +20,7 @@ struct cg_view {
     const struct cg_answer *answers;
     const struct cg_refusal *refusals;
     const uint8_t *answered; /* a set of the mapping's members (model/answer.h); NULL: nobody has answered */
+    struct cg_signs signs;   /* what was seen of those that have not; complete when collecting has ended */
     struct cg_shelf
         *shelf; /* what was made of these three; NULL: it was refused before there was anything to collect */
     struct castgate_summary summary; /* so far; ended_by is empty while collecting goes on */

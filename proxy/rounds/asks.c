@@ -2,6 +2,7 @@
  * the group, and where it was the only one its end is the round's. */
 #include "rounds/asks.h"
 
+#include "rounds/evidence.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
 
@@ -18,6 +19,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
+    cg_signs_note_asked(engine, &leg->sending.to);
     if (round->only == NULL || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
@@ -41,6 +43,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
 
 static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     hear_of_group(engine, leg);
+    cg_evidence_note_challenge(round_of(leg), arrival);
     cg_ask_answer_challenge(engine, cg_ask_of(leg), arrival->opened);
 }
 

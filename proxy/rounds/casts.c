@@ -3,6 +3,7 @@
 #include "rounds/casts.h"
 
 #include "rounds/challenge.h"
+#include "rounds/evidence.h"
 #include "rounds/intake.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
@@ -91,6 +92,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
 static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     (void)engine;
+    cg_evidence_note_challenge(part->round, arrival);
     cg_challenge_take(part, arrival);
     cg_round_reconsider(part->round);
 }

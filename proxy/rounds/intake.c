@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "legs/forwardable.h"
+#include "rounds/evidence.h"
 #include "rounds/remember.h"
 #include "rounds/wake.h"
 
@@ -45,6 +46,7 @@ static void refuse(struct cg_round *round, const struct cg_addr *from, const str
                    const char *reason) {
     cg_shelf_clear(&round->shelf);
     cg_tally_refuse(&round->tally, from, opened, reason);
+    cg_evidence_note_refusal(round, from, opened, reason);
     round->mapping->stats->rejected++;
 }
 
@@ -115,6 +117,7 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     count(round, result);
     tell(round, result, held, arrival);
     if (held != NULL) cg_round_remember(round, held->answer.member, arrival);
+    cg_signs_forget(cg_round_engine(round), &arrival->from);
     cg_round_hurry(round);
     return result;
 }
@@ -136,7 +139,7 @@ static void free_partial(struct cg_partial *partial) {
 static void give_up(struct cg_partial *partial, const char *reason) {
     struct cg_round *round = partial->round;
     const struct cg_opened *first = &partial->blocks.opened;
-    struct cg_opened shown = {.kid = first->kid, .has_kid = first->has_kid};
+    struct cg_opened shown = {.kid = first->kid, .has_kid = first->has_kid, .identity = first->identity};
     cg_tally_forgo(&round->tally, &partial->awaited);
     refuse(round, &partial->blocks.arrival.from, &shown, reason);
     tell_refusal(round, &partial->blocks.arrival, reason);
@@ -225,10 +228,18 @@ static enum cg_tally_result begin_blocks(struct cg_part *part, const struct cg_a
 
 /* All answers. */
 
+static void note_late(struct cg_round *round, const struct cg_arrival *arrival) {
+    struct cg_who who;
+    cg_who_decide(&who, round->mapping, &arrival->from, arrival->opened->identity);
+    cg_evidence_note(round, round->only != NULL ? round->only : who.member, CG_SIGN_LATE);
+    cg_engine_sign(cg_round_engine(round), &arrival->from, CG_SIGN_LATE);
+}
+
 static bool is_late(struct cg_round *round, const struct cg_arrival *arrival) {
     if (round->deadline_us == 0 || arrival->arrival_us <= round->deadline_us) return false;
     cg_shelf_clear(&round->shelf);
     round->tally.late++;
+    note_late(round, arrival);
     round->mapping->stats->late++;
     return true;
 }

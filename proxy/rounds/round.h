@@ -12,6 +12,7 @@
 #include "legs/blocks.h"
 #include "legs/cast.h"
 #include "model/known.h"
+#include "model/cause.h"
 #include "model/shelf.h"
 #include "rounds/shape.h"
 #include "rounds/share.h"
@@ -71,6 +72,12 @@ struct cg_silent {
     bool begun;
 };
 
+/* What was seen of the members that have not answered: see evidence.h. */
+#define CG_PROBE_REST_US UINT64_C(60000000) /* nobody is asked again before, only to find out why it is silent */
+struct cg_evidence {
+    uint32_t *of; /* signs (model/cause.h) by a member's number; NULL: nothing of anybody */
+};
+
 /* An answer of which the first block has come. */
 struct cg_partial {
     struct cg_blocks blocks;
@@ -100,6 +107,7 @@ struct cg_round {
     struct cg_feed feed; /* to those who follow */
     struct cg_repair repair;
     struct cg_silent silent;
+    struct cg_evidence evidence;
     struct cg_partial *partials; /* utlist */
     struct cg_shelf shelf;       /* what was made of the tally as it is */
     struct cg_problem problem;   /* why it failed, or ends */

@@ -74,7 +74,8 @@ static bool host_answer(struct castgate_call *call, size_t index, struct castgat
 
 static bool host_missing(struct castgate_call *call, size_t index, struct castgate_missing *out) {
     if (index >= call->missing) return false;
-    *out = (struct castgate_missing){.member = lend_text("lamp-1"), .from = lend_text("127.1.0.1:5683")};
+    *out = (struct castgate_missing){
+        .member = lend_text("lamp-1"), .from = lend_text("127.1.0.1:5683"), .cause = "unknown"};
     return true;
 }
 

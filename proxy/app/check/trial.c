@@ -50,6 +50,10 @@ static void on_ended(struct cg_tap *tap, const struct cg_leg *leg, const struct 
     (void)tap, (void)leg, (void)problem;
 }
 
+static void on_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
+    (void)tap, (void)addr, (void)sign;
+}
+
 static void on_sent(struct cg_tap *tap, const struct cg_leg *leg) {
     const struct cg_trial *trial = CG_CONTAINER(tap, struct cg_trial_ear, tap)->trial;
     struct cg_check_result *result = &CG_CONTAINER(tap, struct cg_trial_ear, tap)->trial->result;
@@ -70,7 +74,8 @@ static const struct cg_tap ear_tap = {.admitted = on_admitted,
                                       .answer = on_arrival,
                                       .challenge = on_arrival,
                                       .refused = on_refused,
-                                      .ended = on_ended};
+                                      .ended = on_ended,
+                                      .sign = on_sign};
 
 static void listen_in(struct cg_trial *trial) {
     struct cg_engine *engine = cg_gateway_engine(trial->loop->gateway);

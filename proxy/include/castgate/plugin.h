@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CASTGATE_PLUGIN_MAJOR  0
-#define CASTGATE_PLUGIN_MINOR  4
+#define CASTGATE_PLUGIN_MINOR  5
 #define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
 
 struct castgate_slice {
@@ -54,6 +54,8 @@ struct castgate_answer {
 struct castgate_missing {
     struct castgate_slice member;
     struct castgate_slice from;
+    const char *cause; /* what is known of why: "never-reached", "late", "challenged", "stale-key", "wrong-key",
+                          "evicted", "refused", "answer-lost", "kernel-drop", "not-listening", "asleep", "unknown" */
 };
 
 /* An answer that was refused. */

@@ -10,7 +10,7 @@
 #include "legs/cast.h"
 #include "rounds/shape.h"
 
-enum word { ACT, ADMITTED, OPENING, SENT, ANSWER, CHALLENGE, REFUSED, ENDED };
+enum word { ACT, ADMITTED, OPENING, SENT, ANSWER, CHALLENGE, REFUSED, ENDED, SIGN };
 
 struct recorded {
     struct recorded *next;
@@ -129,6 +129,12 @@ static void on_ended(struct cg_tap *tap, const struct cg_leg *leg, const struct 
     if (problem != NULL) recorded->problem = *problem;
 }
 
+static void on_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
+    struct recorded *recorded = add(of_tap(tap), SIGN, cg_engine_now(of_tap(tap)->engine));
+    recorded->arrival.from = *addr;
+    recorded->request = sign;
+}
+
 void recording_init(struct recording *recording) {
     *recording = (struct recording){.tap = {.admitted = on_admitted,
                                             .begun = on_begun,
@@ -137,7 +143,8 @@ void recording_init(struct recording *recording) {
                                             .answer = on_answer,
                                             .challenge = on_challenge,
                                             .refused = on_refused,
-                                            .ended = on_ended},
+                                            .ended = on_ended,
+                                            .sign = on_sign},
                                     .last = &recording->first};
 }
 
@@ -234,8 +241,12 @@ static void end_alone(struct cg_tap *tap, const struct cg_leg *leg, const struct
     (void)tap, (void)leg, (void)problem; /* for want of memory, or of an address that proves itself, as it did before */
 }
 
+static void hear_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
+    (void)tap, (void)addr, (void)sign; /* as it is told */
+}
+
 static const struct cg_tap telling_tap = {
-    .admitted = check_admitted, .begun = take_puppet, .opening = say_nothing, .sent = say_nothing, .ended = end_alone};
+    .sign = hear_sign, .admitted = check_admitted, .begun = take_puppet, .opening = say_nothing, .sent = say_nothing, .ended = end_alone};
 
 static bool lives(const struct telling *telling, const struct puppet *puppet) {
     return cg_slots_get(&telling->engine->legs, puppet->ticket) == puppet->leg;
@@ -298,7 +309,8 @@ static void say(struct telling *telling, const struct recorded *recorded) {
     case ENDED: say_ended(engine, leg, recorded->has_problem ? &recorded->problem : NULL); break;
     case OPENING:
     case ACT:
-    case ADMITTED: break;
+    case ADMITTED:
+    case SIGN: break;
     }
     if (recorded->word == ANSWER || recorded->word == CHALLENGE) hear_group(telling, puppet);
 }
@@ -312,6 +324,8 @@ void recording_tell(const struct recording *recording, struct world *world) {
         if (it->at_us > world->now_us) world_advance(world, it->at_us - world->now_us);
         if (it->word == ACT && it->act != NULL) {
             it->act(it->who, it->what);
+        } else if (it->word == SIGN) {
+            cg_engine_sign(telling.engine, &it->arrival.from, (enum cg_sign)it->request);
         } else if (it->word != ACT && it->word != ADMITTED) {
             say(&telling, it);
         }

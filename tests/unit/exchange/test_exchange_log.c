@@ -56,7 +56,7 @@ static void test_a_line_has_what_became_of_each_request(void **state) {
     world_advance(world, 2 * SECOND);
     expect_line(release_stderr(),
                 " mapping=lamps client=house method=FETCH path=/lamps status=200 answered=3 failed=1 missing=4 "
-                "duplicates=1 rejected=1 missing_members=other,other,other,other ended_by=limit ms=2000 "
+                "duplicates=1 rejected=1 missing_members=other,other,other,other causes=unknown:4 ended_by=limit ms=2000 "
                 "traceparent=00-1-2-01\n");
 }
 
@@ -101,7 +101,7 @@ static void test_the_first_missing_are_named(void **state) {
     world_advance(world, 2 * SECOND);
     const char *line = release_stderr();
     expect_part(line, " missing=11 ");
-    expect_part(line, ",+3 ended_by=deadline");
+    expect_part(line, ",+3 causes=unknown:11 ended_by=deadline");
     assert_null(strstr(line, "127.1.0.1,"));
 }
 
@@ -116,6 +116,7 @@ static void test_hidden_members_are_not_named(void **state) {
     world_advance(world, 2 * SECOND);
     const char *line = release_stderr();
     expect_part(line, " missing=2 ");
+    expect_part(line, " causes=unknown:2 ");
     assert_null(strstr(line, "missing_members"));
 }
 

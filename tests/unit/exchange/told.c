@@ -52,6 +52,7 @@ static unsigned put_missing(struct cg_buf *to, struct cg_reading *reading) {
     for (; cg_reading_missing(reading, count, &missing); count++) {
         cg_buf_put_str(to, "missing ");
         put_addr(to, missing.from.len > 0 ? missing.from : missing.member);
+        if (strcmp(missing.cause, "unknown") != 0) cg_buf_printf(to, " %s", missing.cause);
         cg_buf_put_str(to, TOLD_END);
     }
     return count;

@@ -78,7 +78,8 @@ static void test_counters(void **state) {
     stats->failed = 5;
     stats->late = 6;
     stats->duplicate = 7;
-    stats->missing = 8;
+    stats->missing[CG_CAUSE_ASLEEP] = 8;
+    stats->missing[CG_CAUSE_UNKNOWN] = 14;
     stats->rejected = 9;
     stats->over_cap = 10;
     stats->kernel_drops = UINT64_MAX;
@@ -96,7 +97,9 @@ static void test_counters(void **state) {
     assert_line(text, "castgate_failed_total{mapping=\"floor3\"} 5");
     assert_line(text, "castgate_late_total{mapping=\"floor3\"} 6");
     assert_line(text, "castgate_duplicate_total{mapping=\"floor3\"} 7");
-    assert_line(text, "castgate_missing_total{mapping=\"floor3\"} 8");
+    assert_line(text, "castgate_missing_total{mapping=\"floor3\",cause=\"unknown\"} 14\n"
+                      "castgate_missing_total{mapping=\"floor3\",cause=\"asleep\"} 8");
+    assert_null(strstr((const char *)text->buf.data, "cause=\"late\""));
     assert_line(text, "castgate_rejected_total{mapping=\"floor3\"} 9");
     assert_line(text, "castgate_over_cap_total{mapping=\"floor3\"} 10");
     assert_line(text, "castgate_kernel_drops_total{mapping=\"floor3\"} 18446744073709551615");

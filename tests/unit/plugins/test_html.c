@@ -138,9 +138,10 @@ static void test_an_answer_and_all_about_it(void **state) {
 static void test_the_summary_and_who_is_missing(void **state) {
     (void)state;
     const struct castgate_answer answer = plain_answer(0, text("on"));
-    const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
-                                               {.member = text("127.1.0.4:5683"), .from = text("127.1.0.4:5683")},
-                                               {.member = text("<lamp-3>"), .from = {0}}};
+    const struct castgate_missing missing[] = {
+        {.member = text("lamp-2"), .from = text("127.1.0.2:5683"), .cause = "asleep"},
+        {.member = text("127.1.0.4:5683"), .from = text("127.1.0.4:5683"), .cause = "late"},
+        {.member = text("<lamp-3>"), .from = {0}, .cause = "unknown"}};
     const struct castgate_rejected rejected[] = {
         {.from = text("127.1.0.9:5683"), .kid = bytes("\x01\n", 2), .gid = bytes("G1", 2), .reason = text("replayed")},
         {.from = text("127.1.0.8:5683"), .reason = text("unprotected"), .code = 129, .diagnostic = text("<b>no</b>")}};
@@ -161,7 +162,7 @@ static void test_the_summary_and_who_is_missing(void **state) {
         "1 of 3 members answered, 1 with an error; 2 missing; 2 answers rejected.",
         "exchange=0123456789abcdef answered=1 failed=1 missing=2 late=0",
         "ended_by=deadline ms=2000",
-        "Missing\n\nlamp-2, 127.1.0.2:5683\n127.1.0.4:5683\n<lamp-3>\n",
+        "Missing\n\nlamp-2, 127.1.0.2:5683, asleep\n127.1.0.4:5683, late\n<lamp-3>, unknown\n",
         "Rejected\n\nreplayed, from 127.1.0.9:5683, kid 010a, Gid 4731\n",
         "unprotected, from 127.1.0.8:5683, 4.01, says: <b>no</b>\n",
     };

@@ -71,8 +71,9 @@ static void test_summary_has_every_count(void **state) {
 
 static void test_lists(void **state) {
     (void)state;
-    const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
-                                               {.member = text("lamp-3"), .from = {0}}};
+    const struct castgate_missing missing[] = {
+        {.member = text("lamp-2"), .from = text("127.1.0.2:5683"), .cause = "not-listening"},
+        {.member = text("lamp-3"), .from = {0}, .cause = "unknown"}};
     const struct castgate_rejected rejected[] = {{.from = text("127.1.0.9:5683"),
                                                   .kid = bytes("\x01", 1),
                                                   .gid = bytes("\xca\xfe", 2),
@@ -90,7 +91,8 @@ static void test_lists(void **state) {
     call.rejected_count = 3;
     json_t *document = encode(&call);
     json_t *expected =
-        json_pack("[{s:s,s:s},{s:s,s:n}]", "member", "lamp-2", "from", "127.1.0.2:5683", "member", "lamp-3", "from");
+        json_pack("[{s:s,s:s,s:s},{s:s,s:n,s:s}]", "member", "lamp-2", "from", "127.1.0.2:5683", "cause",
+                  "not-listening", "member", "lamp-3", "from", "cause", "unknown");
     assert_true(json_equal(json_object_get(document, "missing"), expected));
     json_decref(expected);
     expected = json_pack("[{s:s,s:s,s:s,s:s,s:n,s:n},{s:s,s:n,s:n,s:s,s:s,s:s},{s:n,s:n,s:n,s:s,s:n,s:n}]", "from",

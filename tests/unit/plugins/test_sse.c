@@ -261,8 +261,9 @@ static void test_answer_without_payload(void **state) {
 
 static void test_summary_ends_it(void **state) {
     (void)state;
-    const struct castgate_missing missing[] = {{.member = text("lamp-2"), .from = text("127.1.0.2:5683")},
-                                               {.member = text("lamp\n\n3"), .from = {0}}};
+    const struct castgate_missing missing[] = {
+        {.member = text("lamp-2"), .from = text("127.1.0.2:5683"), .cause = "never-reached"},
+        {.member = text("lamp\n\n3"), .from = {0}, .cause = "unknown"}};
     const struct castgate_rejected rejected[] = {
         {.from = text("127.1.0.9:5683"), .kid = bytes("\x01\n", 2), .gid = {0}, .reason = text("replayed")},
         {.from = text("127.1.0.8:5683"), .kid = bytes("\x02", 1), .gid = {0}, .reason = text("unprotected")}};
@@ -285,6 +286,7 @@ static void test_summary_ends_it(void **state) {
     assert_string_equal(text_at(event.data, "mapping"), "lamps");
     assert_string_equal(text_at(json_object_get(event.data, "summary"), "ended_by"), "deadline");
     assert_string_equal(text_at(json_array_get(json_object_get(event.data, "missing"), 1), "member"), "lamp\n\n3");
+    assert_string_equal(text_at(json_array_get(json_object_get(event.data, "missing"), 0), "cause"), "never-reached");
     assert_string_equal(text_at(json_array_get(json_object_get(event.data, "rejected"), 0), "kid"), "010a");
     assert_string_equal(text_at(json_array_get(json_object_get(event.data, "rejected"), 1), "kid"), "02");
     json_decref(event.data);

@@ -65,7 +65,7 @@ static void test_event_stream_of_the_real_encoder(void **state) {
     assert_non_null(strstr(call.text, "\"answered\":1,"));
     assert_non_null(strstr(call.text, "\"ended_by\":\"deadline\""));
     assert_non_null(
-        strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"}],\"rejected\":[]}\n\n"));
+        strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\",\"cause\":\"unknown\"}],\"rejected\":[]}\n\n"));
     end(world, &call);
 }
 
