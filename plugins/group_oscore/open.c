@@ -299,10 +299,8 @@ static int advance(struct group_opening *o, struct cg_opened *opened) {
 }
 
 static void refuse(const struct group_opening *o, struct cg_opened *opened) {
-    bool is_other_epoch =
-        o->gid.len > 0 && !cg_slice_equal(o->gid, cg_oscore_context_id(o->binding->epoch->context));
-    *opened = (struct cg_opened){
-        .has_kid = o->has_kid, .kid = o->kid, .gid = o->gid, .is_other_epoch = is_other_epoch};
+    bool is_other_epoch = o->gid.len > 0 && !cg_slice_equal(o->gid, cg_oscore_context_id(o->binding->epoch->context));
+    *opened = (struct cg_opened){.has_kid = o->has_kid, .kid = o->kid, .gid = o->gid, .is_other_epoch = is_other_epoch};
 }
 
 static void deliver(struct group_opening *o, int err, struct cg_opened *opened) {

@@ -59,8 +59,9 @@ static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
 
 static void count_causes(struct cg_exchange *exchange, const struct cg_view *view) {
     size_t count;
+    if (view->summary.missing == 0) return;
     const struct cg_member *members = cg_mapping_awaited(exchange->mapping, exchange->member, &count);
-    for (size_t i = 0; view->summary.missing > 0 && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (!cg_tally_has_seen(&exchange->waiter.round->tally, &members[i]))
             exchange->missing[cg_cause_of_member(&view->signs, &members[i])]++;
     }

@@ -250,6 +250,7 @@ bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint
     if (endpoint == NULL) return false;
     struct cg_turn *turn = flying(endpoint, mid);
     if (turn == NULL) return cg_ping_hear(engine, &endpoint->ping, mid, type);
+    cg_engine_sign(engine, from, type == CG_ACK ? CG_SIGN_ACKNOWLEDGED : CG_SIGN_RESET);
     turn->ops->hear(engine, turn, type);
     return true;
 }

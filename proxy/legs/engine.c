@@ -42,8 +42,8 @@ static bool purge_paces(struct cg_engine *engine, size_t *rows) {
     return cg_pace_purge(&engine->paces, &engine->config->group, engine->now_us, rows);
 }
 
-static bool (*const purges[])(struct cg_engine *engine, size_t *rows) = {cg_endpoints_purge, cg_pings_purge, cg_signs_purge,
-                                                                         purge_paces};
+static bool (*const purges[])(struct cg_engine *engine, size_t *rows) = {cg_endpoints_purge, cg_pings_purge,
+                                                                         cg_signs_purge, purge_paces};
 
 void cg_engine_begin_purge(struct cg_engine *engine) { engine->purged = 0; }
 

@@ -47,7 +47,7 @@ struct cg_opened {
     bool has_kid;
     struct cg_slice kid;
     struct cg_slice identity; /* of a verified member (its credential's hash); empty: address and port identify it */
-    bool is_other_epoch;  /* of a refused one: its gid is not the request's */
+    bool is_other_epoch;      /* of a refused one: its gid is not the request's */
     struct cg_slice gid;  /* of a refused answer, where it could be read; code, options and payload are then set only
                              where it was not protected, else all zero */
     struct cg_slice echo; /* not an answer: the member wants the request again, by unicast, with this Echo value */

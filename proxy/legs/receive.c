@@ -85,11 +85,8 @@ static void receive_other(struct cg_engine *engine, const struct cg_datagram *da
 
 static void receive_empty(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     if (msg->type == CG_ACK || msg->type == CG_RST) {
-        bool is_ours = cg_signs_hear(engine, &datagram->from, msg->mid, msg->type);
-        if (!is_ours && cg_endpoint_hear(engine, &datagram->from, msg->mid, msg->type)) {
-            is_ours = true;
-            cg_engine_sign(engine, &datagram->from, msg->type == CG_ACK ? CG_SIGN_ACKNOWLEDGED : CG_SIGN_THERE);
-        }
+        bool is_ours = cg_signs_hear(engine, &datagram->from, msg->mid, msg->type) ||
+                       cg_endpoint_hear(engine, &datagram->from, msg->mid, msg->type);
         if (is_ours) cg_account_say(engine, CG_FATE_ACKNOWLEDGEMENT);
     } else {
         cg_account_say(engine, CG_FATE_REQUEST); /* a ping */

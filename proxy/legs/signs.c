@@ -1,5 +1,5 @@
-/* The table of what was seen of addresses. The hard thing: what is seen of one is often another request's doing, so each
- * kind has its time, and whoever looks says since when it counts. */
+/* The table of what was seen of addresses. The hard thing: what is seen of one is often another request's doing, so
+ * each kind has its time, and whoever looks says since when it counts. */
 #include "legs/tap.h"
 
 #include <stdlib.h>
@@ -79,8 +79,9 @@ void cg_signs_forget(struct cg_engine *engine, const struct cg_addr *addr) {
 static uint32_t seen_since(const struct cg_sign_row *row, uint64_t since_us, uint64_t now_us) {
     uint32_t signs = 0;
     for (unsigned i = 0; i < CG_SIGN_KINDS; i++) {
-        bool is_recent = i == __builtin_ctz(CG_SIGN_LATE) ? now_us - row->at_us[i] < CG_SIGNS_US || now_us < row->at_us[i]
-                                                          : row->at_us[i] > since_us;
+        bool is_recent = i == __builtin_ctz(CG_SIGN_LATE)
+                             ? now_us - row->at_us[i] < CG_SIGNS_US || now_us < row->at_us[i]
+                             : row->at_us[i] > since_us;
         if (row->at_us[i] != 0 && is_recent) signs |= 1u << i;
     }
     return signs;

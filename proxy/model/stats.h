@@ -24,12 +24,12 @@ struct cg_stats {
     uint64_t asked;    /* unicast requests emitted, retransmissions aside */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
-    bool warned_of_size;           /* R44 */
-    uint64_t streams_cut;          /* streams ended because their reader was too slow */
-    uint64_t kernel_drops;         /* counted while one of its requests ran */
-    uint64_t errors[CG_ERR_COUNT]; /* exchanges that ended with a problem, by error */
-    struct cg_histogram latency_s; /* request to end of collecting */
-    struct cg_histogram answers;   /* answers per exchange */
+    bool warned_of_size;              /* R44 */
+    uint64_t streams_cut;             /* streams ended because their reader was too slow */
+    uint64_t kernel_drops;            /* counted while one of its requests ran */
+    uint64_t errors[CG_ERR_COUNT];    /* exchanges that ended with a problem, by error */
+    struct cg_histogram latency_s;    /* request to end of collecting */
+    struct cg_histogram answers;      /* answers per exchange */
     UT_hash_handle hh;
 };
 

@@ -32,11 +32,12 @@ void cg_evidence_note(struct cg_round *round, const struct cg_member *member, ui
  * are the same; its text may tell. */
 static uint32_t sign_of_plain_error(const struct cg_opened *opened) {
     static const char replay[] = "Replay";
-    bool is_replay = opened->payload.len >= sizeof replay - 1 &&
-                     memcmp(opened->payload.data, replay, sizeof replay - 1) == 0;
+    bool is_replay =
+        opened->payload.len >= sizeof replay - 1 && memcmp(opened->payload.data, replay, sizeof replay - 1) == 0;
     switch (opened->code) {
     case CG_CODE(4, 1): return is_replay ? CG_SIGN_REPLAY : CG_SIGN_OTHER_EPOCH;
-    case CG_CODE(4, 0): return CG_SIGN_UNREADABLE;
+    case CG_CODE(4, 0):
+    case CG_CODE(4, 2): return CG_SIGN_UNREADABLE;
     default: return CG_SIGN_REFUSED;
     }
 }

@@ -245,8 +245,12 @@ static void hear_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_si
     (void)tap, (void)addr, (void)sign; /* as it is told */
 }
 
-static const struct cg_tap telling_tap = {
-    .sign = hear_sign, .admitted = check_admitted, .begun = take_puppet, .opening = say_nothing, .sent = say_nothing, .ended = end_alone};
+static const struct cg_tap telling_tap = {.sign = hear_sign,
+                                          .admitted = check_admitted,
+                                          .begun = take_puppet,
+                                          .opening = say_nothing,
+                                          .sent = say_nothing,
+                                          .ended = end_alone};
 
 static bool lives(const struct telling *telling, const struct puppet *puppet) {
     return cg_slots_get(&telling->engine->legs, puppet->ticket) == puppet->leg;

@@ -287,8 +287,9 @@ static void test_missing_members_are_listed(void **state) {
     world_advance(world, 2 * SECOND);
     assert_string_equal(call.reply.summary.ended_by, "deadline");
     assert_int_equal(call.reply.summary.missing, 2);
-    assert_non_null(strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\"},"
-                                      "{\"member\":\"other\",\"from\":\"127.1.0.3:5683\"}]"));
+    assert_non_null(strstr(call.text,
+                           "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\",\"cause\":\"unknown\"},"
+                           "{\"member\":\"other\",\"from\":\"127.1.0.3:5683\",\"cause\":\"unknown\"}]"));
 }
 
 static void test_finish_quorum_and_count(void **state) {

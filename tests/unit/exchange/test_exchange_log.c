@@ -54,10 +54,11 @@ static void test_a_line_has_what_became_of_each_request(void **state) {
     world_answer(world, 0, "127.1.0.3", "on");
     world_answer(world, 0, "127.1.0.4", "on");
     world_advance(world, 2 * SECOND);
-    expect_line(release_stderr(),
-                " mapping=lamps client=house method=FETCH path=/lamps status=200 answered=3 failed=1 missing=4 "
-                "duplicates=1 rejected=1 missing_members=other,other,other,other causes=unknown:4 ended_by=limit ms=2000 "
-                "traceparent=00-1-2-01\n");
+    expect_line(
+        release_stderr(),
+        " mapping=lamps client=house method=FETCH path=/lamps status=200 answered=3 failed=1 missing=4 "
+        "duplicates=1 rejected=1 missing_members=other,other,other,other causes=unknown:4 ended_by=limit ms=2000 "
+        "traceparent=00-1-2-01\n");
 }
 
 static void expect_part(const char *line, const char *part) {

@@ -113,7 +113,7 @@ static void a_time_is_only_a_bound(void **state) {
     client_asks("alice", "GET coap://127.1.0.1/x timeout:1");
     member_hears("127.1.0.1", "CON GET /x");
     time_passes(1);
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
     client_asks("alice", "GET coap://127.1.0.1/x timeout:0");
     client_gets("alice", "problem multicast-timeout");
     client_asks("alice", "GET coap://127.1.0.2/x");
@@ -122,7 +122,7 @@ static void a_time_is_only_a_bound(void **state) {
     time_passes(9.9);
     client_gets_nothing("alice");
     time_passes(0.1);
-    client_gets("alice", "missing 127.1.0.2", "deadline");
+    client_gets("alice", "missing 127.1.0.2 late", "deadline");
 }
 
 static void silence_is_over_when_a_confirmable_message_is(void **state) {
@@ -134,7 +134,7 @@ static void silence_is_over_when_a_confirmable_message_is(void **state) {
         member_hears("127.1.0.1", "CON GET /x");
     }
     time_passes(93 - 3 - 6 - 12 - 24);
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
 }
 
 /* A member that knows nothing of the request, as after a restart, will not answer it. */
@@ -144,7 +144,7 @@ static void a_reset_is_silence_at_once(void **state) {
     client_asks("alice", "GET coap://127.1.0.1/x");
     member_hears("127.1.0.1", "CON GET /x");
     member_answers("127.1.0.1", "RST");
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 not-listening", "deadline");
 }
 
 /* Whatever its mapping's members claim. */

@@ -294,7 +294,8 @@ static void the_silent_are_asked_once_more(void **state) {
     member_answers("127.1.0.1", "RST");
     client_gets_nothing("alice");
     time_passes(1.5);
-    client_gets("alice", "127.1.0.2 2.05 on", "127.1.0.3 by unicast 2.05 off", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "127.1.0.2 2.05 on", "127.1.0.3 by unicast 2.05 off", "missing 127.1.0.1 not-listening",
+                "deadline");
 }
 
 static void what_may_not_happen_twice_is_not_repaired(void **state) {
@@ -350,7 +351,7 @@ static void blocks_of_two_representations_make_none(void **state) {
     member_hears("127.1.0.1", "CON GET /base/log 2:1/0/16");
     member_answers("127.1.0.1", "2.05 etag:2 2:1/0/16 ghij");
     time_passes(2);
-    client_gets("alice", "rejected 127.1.0.1 blocks-incomplete", "missing 127.1.0.1", "missing 127.1.0.2",
+    client_gets("alice", "rejected 127.1.0.1 blocks-incomplete", "missing 127.1.0.1 answer-lost", "missing 127.1.0.2",
                 "missing 127.1.0.3", "deadline");
 }
 

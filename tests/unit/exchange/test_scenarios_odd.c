@@ -73,7 +73,7 @@ static void the_only_member_resets(void **state) {
     member_hears("127.1.0.1", "CON GET /base");
     member_answers("127.1.0.1", "RST");
     time_passes(2);
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 not-listening", "deadline");
 }
 
 static void the_only_member_never_answers(void **state) {
@@ -87,7 +87,7 @@ static void the_only_member_never_answers(void **state) {
         member_hears("127.1.0.1", "CON GET /base");
     }
     time_passes(55); /* MAX_RETRANSMIT is 4 */
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
 }
 
 static void nobody_else_answers_for_the_only_member(void **state) {

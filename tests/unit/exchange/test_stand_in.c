@@ -44,7 +44,7 @@ static void who_is_silent_is_the_only_one_missing(void **state) {
     client_asks("alice", "GET /lamps/.member/hall timeout:1");
     member_hears("127.1.0.1", "CON GET /base");
     time_passes(1);
-    client_gets("alice", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
 }
 
 static void a_member_without_a_name_goes_by_its_address(void **state) {

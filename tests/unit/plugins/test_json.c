@@ -90,9 +90,8 @@ static void test_lists(void **state) {
     call.rejected = rejected;
     call.rejected_count = 3;
     json_t *document = encode(&call);
-    json_t *expected =
-        json_pack("[{s:s,s:s,s:s},{s:s,s:n,s:s}]", "member", "lamp-2", "from", "127.1.0.2:5683", "cause",
-                  "not-listening", "member", "lamp-3", "from", "cause", "unknown");
+    json_t *expected = json_pack("[{s:s,s:s,s:s},{s:s,s:n,s:s}]", "member", "lamp-2", "from", "127.1.0.2:5683", "cause",
+                                 "not-listening", "member", "lamp-3", "from", "cause", "unknown");
     assert_true(json_equal(json_object_get(document, "missing"), expected));
     json_decref(expected);
     expected = json_pack("[{s:s,s:s,s:s,s:s,s:n,s:n},{s:s,s:n,s:n,s:s,s:s,s:s},{s:n,s:n,s:n,s:s,s:n,s:n}]", "from",

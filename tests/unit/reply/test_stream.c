@@ -64,8 +64,9 @@ static void test_event_stream_of_the_real_encoder(void **state) {
     assert_non_null(strstr(call.text, "-summary\ndata: {\"exchange\":\""));
     assert_non_null(strstr(call.text, "\"answered\":1,"));
     assert_non_null(strstr(call.text, "\"ended_by\":\"deadline\""));
-    assert_non_null(
-        strstr(call.text, "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\",\"cause\":\"unknown\"}],\"rejected\":[]}\n\n"));
+    assert_non_null(strstr(
+        call.text,
+        "\"missing\":[{\"member\":\"first\",\"from\":\"127.1.0.1:5683\",\"cause\":\"unknown\"}],\"rejected\":[]}\n\n"));
     end(world, &call);
 }
 

@@ -61,7 +61,7 @@ static void test_nobody_answers(void **state) {
     assert_string_equal(call.problem.detail,
                         "nobody answered within 2.0 s; the request went out, and members may have acted on it; members "
                         "that have nothing at this path are silent, too");
-    assert_int_equal(stats_of(world)->missing, 3); /* an error whose figures count */
+    assert_int_equal(stats_of(world)->missing[CG_CAUSE_UNKNOWN], 3); /* an error whose figures count */
     assert_int_equal(stats_of(world)->errors[-1 - CG_E_NO_ANSWER], 1);
     begin(world, &call, &cg_plugin_json);
     go_silently(world, &call);
