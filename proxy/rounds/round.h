@@ -11,8 +11,8 @@
 
 #include "legs/blocks.h"
 #include "legs/cast.h"
-#include "model/known.h"
 #include "model/cause.h"
+#include "model/known.h"
 #include "model/shelf.h"
 #include "rounds/shape.h"
 #include "rounds/share.h"
