@@ -9,12 +9,14 @@
 #include "model/store.h"
 
 struct cg_control;
+struct cg_keeper;
 struct cg_loop;
 
 /* What others have. */
 struct cg_control_source {
     struct cg_store *(*store)(void *ctx);         /* NULL: none is open */
     void (*status)(void *ctx, struct cg_buf *to); /* more members of a JSON object that is open: ,"NAME":VALUE… */
+    struct cg_keeper *(*keeper)(void *ctx);       /* NULL: it has closed */
     struct cg_loop *loop;                         /* by which checks send */
     void *ctx;
 };

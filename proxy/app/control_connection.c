@@ -21,7 +21,9 @@ static const struct {
                 {"backup", cg_control_run_backup},
                 {"status", cg_control_run_status},
                 {"check", cg_control_run_check},
-                {"check-facts", cg_control_run_check_facts}};
+                {"check-facts", cg_control_run_check_facts},
+                {"members", cg_control_run_members},
+                {"forget-members", cg_control_run_forget_members}};
 
 /* The end */
 
@@ -124,7 +126,8 @@ static void run_line(struct cg_control_connection *connection, size_t len) {
     if (i < count) {
         commands[i].run(connection, line);
     } else {
-        cg_control_refuse(connection, "a line is {\"command\":NAME}, with claim, backup, check or status");
+        cg_control_refuse(connection,
+                          "a line is {\"command\":NAME}, with claim, backup, check, status, members or forget-members");
     }
     json_decref(line);
 }

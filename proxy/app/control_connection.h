@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "app/control.h"
+#include "app/keeper.h"
 #include "store/beside.h"
 
 struct cg_control_connection;
@@ -31,6 +32,9 @@ struct cg_control_connection {
     struct cg_store_job job;               /* control_store.c, as what follows */
     uv_fs_t removal;                       /* of a copy that nobody takes */
     char path[1024];                       /* of the copy */
+    struct cg_known_walk walk;             /* control_members.c, as what follows */
+    size_t rows;
+    struct cg_keeper_wish wish;
     size_t len;
     char line[CG_CONTROL_LINE_MAX];
 };
@@ -78,5 +82,7 @@ void cg_control_run_backup(struct cg_control_connection *connection, const json_
 void cg_control_run_status(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_check(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_check_facts(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_members(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_forget_members(struct cg_control_connection *connection, const json_t *line);
 
 #endif

@@ -40,8 +40,9 @@ void cg_program_close(struct cg_program *program) {
     cg_program_forget_reload(program);
     cg_claims_close(&program->claims);
     cg_fronts_close(program);
-    program->threads = 3;
+    program->threads = 4;
     cg_control_close(program->control, on_thread_done, program);
+    cg_keeper_close(program->keeper, on_thread_done, program);
     cg_protectors_close(&program->protectors, on_thread_done, program);
     cg_worker_close(program->worker, on_thread_done, program);
     cg_names_close(program->names);

@@ -9,6 +9,7 @@
 
 #include "app/budget_links.h"
 #include "app/check/check.h"
+#include "app/members.h"
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "app/state.h"
@@ -85,6 +86,10 @@ static int back_up(const struct command *command) { return cg_state_back_up(comm
 
 static int print_status(const struct command *command) { return cg_state_print_status(command->file); }
 
+static int print_members(const struct command *command) { return cg_members_print(command->file); }
+
+static int forget_members(const struct command *command) { return cg_members_forget(command->file, command->argument); }
+
 static int print_version(const struct command *command) {
     (void)command;
     puts("castgate " CASTGATE_VERSION);
@@ -135,6 +140,8 @@ static int usage(FILE *to, int status) {
           "                                       sent, here or anywhere; they begin at 0\n"
           "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
           "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
+          "  castgate [-c FILE] --members         the members that the running gateway knows, by what they answered\n"
+          "  castgate [-c FILE] --forget-members NAME|all   have it forget them, in memory and on its disk\n"
           "  castgate --schema        print the JSON Schema of the settings\n"
           "  castgate -V | -h         print the version | this text\n"
           "\n"
@@ -169,6 +176,8 @@ static struct command read_words(int argc, char **argv) {
                                             {"new-keys", no_argument, NULL, 'n'},
                                             {"schema", no_argument, NULL, 's'},
                                             {"status", no_argument, NULL, 'S'},
+                                            {"members", no_argument, NULL, 'm'},
+                                            {"forget-members", required_argument, NULL, 'f'},
                                             {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
         switch (option) {
@@ -176,6 +185,8 @@ static struct command read_words(int argc, char **argv) {
         case 'T': command.act = check_settings; break;
         case 's': command.act = print_schema; break;
         case 'S': command.act = print_status; break;
+        case 'm': command.act = print_members; break;
+        case 'f': command.act = forget_members, command.argument = optarg; break;
         case 'C': command.act = check_mapping, command.argument = optarg; break;
         case 'i': command.act = make_state; break;
         case 'n': command.claims = CG_CLAIM_NEW_KEYS; break;

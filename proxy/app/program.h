@@ -5,6 +5,7 @@
 #include "app/claims.h"
 #include "app/control.h"
 #include "app/fronts.h"
+#include "app/keeper.h"
 #include "app/listeners.h"
 #include "app/load.h"
 #include "app/plugins.h"
@@ -35,10 +36,12 @@ struct cg_program {
     struct cg_listeners listeners;
     struct cg_control *control;
     struct cg_warming *warming;
-    uv_timer_t ending;   /* while stopping: looks whether all is done */
-    uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us; /* when the end began; 0: running */
-    unsigned threads;    /* while closing: those of the store, the worker and the control socket that are not done */
+    struct cg_keeper *keeper; /* of what is known of members */
+    uv_timer_t ending;        /* while stopping: looks whether all is done */
+    uv_timer_t deadline;      /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us;      /* when the end began; 0: running */
+    unsigned threads; /* while closing: those of the store, the worker, the keeper and the control socket that are not
+                         done */
     bool finished_early; /* the exchanges were told to end with what they have */
 };
 

@@ -36,6 +36,11 @@ static struct cg_store *find_store(void *ctx) {
     return cg_protectors_store(&program->protectors, &program->loop.uv, cg_gateway_config(program->loop.gateway));
 }
 
+static struct cg_keeper *find_keeper(void *ctx) {
+    struct cg_program *program = ctx;
+    return program->stopped_us != 0 ? NULL : program->keeper;
+}
+
 static struct cg_slice first_line(const struct cg_buf *lines) {
     struct cg_slice rest = cg_buf_slice(lines), line;
     return cg_next_line(&rest, &line) ? line : CG_SLICE_NONE;
@@ -121,7 +126,13 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (cg_fronts_open(program, problem) < 0) return false;
-    const struct cg_control_source control = {.store = find_store, .status = put_status, .loop = loop, .ctx = program};
+    program->keeper = cg_keeper_open(&loop->uv, loop->gateway, config->state, CG_KEEPER_PAUSE_MS);
+    if (program->keeper == NULL) {
+        cg_problem_no_memory(problem);
+        return false;
+    }
+    const struct cg_control_source control = {
+        .store = find_store, .status = put_status, .keeper = find_keeper, .loop = loop, .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
     return program->control != NULL && open_warming(program, problem);
 }
@@ -149,6 +160,7 @@ static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
     cg_listeners_fini(&program->listeners);
     cg_protectors_fini(&program->protectors);
+    cg_keeper_free(program->keeper);
     cg_worker_free(program->worker); /* it frees the settings */
     cg_names_free(program->names);   /* whose targets have their groups from there */
 }

@@ -10,6 +10,11 @@ static uint32_t count_drops(const struct cg_exchange *exchange) {
     return exchange->ended_us == 0 ? 0 : (uint32_t)(port->kernel_drops(port->ctx) - exchange->drops_before);
 }
 
+/* Where more may be there than are configured, nobody knows how many there are. */
+static uint32_t count_expected(const struct cg_tally *tally) {
+    return tally->mapping->complete || tally->expects_one ? tally->expected : 0;
+}
+
 static void summarise(const struct cg_exchange *exchange, const struct cg_tally *tally,
                       struct castgate_summary *summary) {
     const struct cg_waiter *waiter = &exchange->waiter;
@@ -22,7 +27,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
         .late = tally->late,
         .duplicates = tally->duplicates,
         .rejected = tally->rejected,
-        .expected = tally->expected,
+        .expected = count_expected(tally),
         .kernel_drops = count_drops(exchange),
         .ms = (uint32_t)((until_us - waiter->sent_us) / 1000),
         .joined_ms = (uint32_t)((waiter->joined_us + 999) / 1000),

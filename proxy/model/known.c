@@ -474,6 +474,22 @@ bool cg_known_restore(struct cg_knowns *knowns, const struct cg_known_record *re
     return true;
 }
 
+void cg_known_shown(const struct cg_known_record *record, char text[CG_ADDR_TEXT_MAX]) {
+    if (record->name[0] == 0) {
+        cg_addr_emit(&record->addrs[0], text);
+    } else {
+        memcpy(text, record->name, sizeof record->name);
+    }
+}
+
+void cg_known_untake(struct cg_knowns *knowns, const struct cg_known_record *record) {
+    const struct who_key key = key_of(cg_slice_of(record->identity, record->identity_len), &record->addr);
+    struct known_who *who = find_who(knowns, &key);
+    struct known_mapping *mapping = find_mapping(knowns, record->mapping);
+    struct cg_known *known = who != NULL && mapping != NULL ? find_entry(knowns, who, mapping) : NULL;
+    if (known != NULL) mark_changed(knowns, known);
+}
+
 const struct cg_known *cg_known_take_changed(struct cg_knowns *knowns) {
     struct cg_known *known = knowns->changed;
     if (known != NULL) unmark_changed(knowns, known);

@@ -17,6 +17,7 @@
 #define CG_KNOWN_KID_MAX      16u                                  /* bytes; longer ones are not kept */
 #define CG_KNOWN_IDENTITY_MAX 32u                                  /* bytes: a credential's hash */
 #define CG_KNOWN_TIMES        40u
+#define CG_KNOWN_TIME_SUM_MAX 512u /* of an entry's `times` */
 
 struct cg_known; /* a member as one mapping knows it; stays where it is until it is forgotten: find it anew in each turn
                     of the loop */
@@ -82,6 +83,8 @@ struct cg_known_record {
 };
 
 void cg_known_record(const struct cg_known *known, struct cg_known_record *record);
+/* What it is called: its name, else its latest address. */
+void cg_known_shown(const struct cg_known_record *record, char text[CG_ADDR_TEXT_MAX]);
 uint64_t cg_known_time_us(unsigned bucket);
 /* The middle one of its answer times; 0: none is known. */
 uint64_t cg_known_median_us(const struct cg_known *known);
@@ -89,6 +92,8 @@ uint64_t cg_known_median_us(const struct cg_known *known);
 bool cg_known_restore(struct cg_knowns *knowns, const struct cg_known_record *record);
 /* The next one that has changed since it was taken here; NULL: none. */
 const struct cg_known *cg_known_take_changed(struct cg_knowns *knowns);
+/* What was taken could not be kept: it is to be taken again. */
+void cg_known_untake(struct cg_knowns *knowns, const struct cg_known_record *record);
 
 /* A way through all entries that may take many turns; what comes meanwhile is seen, what goes is left out. Zeroed, it
  * has not begun. */

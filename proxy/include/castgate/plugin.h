@@ -75,7 +75,7 @@ struct castgate_summary {
     uint32_t late;         /* answers after the end of collecting, known so far */
     uint32_t duplicates;   /* further answers of members that had answered */
     uint32_t rejected;     /* answers refused, by verification or by a limit */
-    uint32_t expected;     /* members known beforehand; 0 when unknown */
+    uint32_t expected;     /* members, where those that are configured are all there are; 0 when unknown */
     uint32_t kernel_drops; /* datagrams that the kernel dropped meanwhile, of all groups; 0 until the end */
     uint32_t ms;           /* from the group request to the end of collecting */
     uint32_t joined_ms;   /* the group request was somebody else's and out this long already, at most: answers may be so
