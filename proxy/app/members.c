@@ -10,6 +10,8 @@
 #include "app/settings_file.h"
 #include "store/beside.h"
 
+#define ROW "%-24s  %-14s  %-28s  %-20s  %-10s  %-10s  %-5s  %s\n"
+
 enum {
     PATIENCE_S = 60,
     ANSWER_MAX = 128 << 20,
@@ -85,15 +87,13 @@ static void print_row(const json_t *row) {
     char age[32], median[32], loss[32];
     const json_t *latest = json_array_get(json_object_get(row, "addresses"), 0);
     const char *member = json_object_get(row, "member") == NULL ? "(hidden)" : text_of(row, "member");
-    printf("%-24s %-14s %-28s %-20s %9s %9s %6s  %s\n", member, text_of(row, "kid"),
-           latest == NULL ? "-" : json_string_value(latest), text_of(row, "mapping"), age_of(row, age),
-           median_of(row, median), loss_of(row, loss), reach_of(row));
+    printf(ROW, member, text_of(row, "kid"), latest == NULL ? "-" : json_string_value(latest), text_of(row, "mapping"),
+           age_of(row, age), median_of(row, median), loss_of(row, loss), reach_of(row));
 }
 
 static int print_table(const json_t *answer) {
     const json_t *rows = json_object_get(answer, "members");
-    printf("%-24s %-14s %-28s %-20s %9s %9s %6s  %s\n", "member", "kid", "address", "mapping", "last seen",
-           "answers in", "loss", "reached");
+    printf(ROW, "member", "kid", "address", "mapping", "last seen", "answers in", "loss", "reached");
     for (size_t i = 0; i < json_array_size(rows); i++) print_row(json_array_get(rows, i));
     return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
