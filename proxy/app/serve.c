@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/encoders.h"
+#include "app/former_port.h"
 #include "app/journal.h"
 #include "app/program.h"
 #include "app/readiness.h"
@@ -139,7 +140,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
 
 /* Until it is told to end. The gateway has the settings as long as it needs them, which is not for ever. */
 static bool serve(struct cg_program *program, struct cg_load *load, struct cg_problem *problem) {
-    if (cg_loop_init(&program->loop, load->config, on_signal, program, problem) < 0) return fails(problem);
+    if (cg_former_port_init_loop(&program->loop, load->config, on_signal, program, problem) < 0) return fails(problem);
     bool opened = open_all(program, load->config, problem);
     if (opened) {
         cg_readiness_log_interfaces(program);

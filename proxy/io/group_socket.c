@@ -286,6 +286,17 @@ static int open_family(struct cg_group_socket *group, struct family_socket *sock
     return CG_OK;
 }
 
+/* Where any port will do, IPv6 takes that of IPv4, if nobody else has it: one number is then all there is to know. */
+static int open_ipv6(struct cg_group_socket *group, uv_loop_t *uv, const struct cg_group_settings *settings,
+                     struct cg_problem *problem) {
+    struct cg_group_settings same = *settings;
+    struct cg_problem ignored = {0};
+    same.port = cg_group_socket_port(group, CG_FAMILY_IPV4);
+    bool any = settings->port == 0 && same.port != 0;
+    if (any && open_family(group, &group->v6, uv, CG_FAMILY_IPV6, &same, &ignored) == CG_OK) return CG_OK;
+    return open_family(group, &group->v6, uv, CG_FAMILY_IPV6, settings, problem);
+}
+
 static void free_group(struct cg_group_socket *group) {
     cg_interfaces_fini(&group->interfaces);
     cg_routes_fini(&group->routes);
@@ -333,7 +344,7 @@ struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_grou
     cg_routes_init(&group->routes);
     if (cg_interfaces_init(&group->interfaces, problem) == CG_OK &&
         open_family(group, &group->v4, uv, CG_FAMILY_IPV4, settings, problem) == CG_OK &&
-        open_family(group, &group->v6, uv, CG_FAMILY_IPV6, settings, problem) == CG_OK) {
+        open_ipv6(group, uv, settings, problem) == CG_OK) {
         return group;
     }
     cg_group_socket_close(group);

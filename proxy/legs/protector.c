@@ -41,8 +41,13 @@ int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *b
     return err;
 }
 
+/* Where its credential has verified, also where the settings name an address: at another host it has moved, or is
+ * behind a translated address. At the same host they say which port it listens at, and it may have answered from any.
+ */
 bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at) {
-    *at = member->addr;
-    if (at->family != CG_FAMILY_NONE) return true;
-    return protector->ops->find != NULL && protector->ops->find(protector, member->identity, at);
+    struct cg_addr verified;
+    bool is_found = protector->ops->find != NULL && protector->ops->find(protector, member->identity, &verified);
+    bool has_moved = is_found && !cg_addr_same_host(&member->addr, &verified);
+    *at = has_moved ? verified : member->addr;
+    return at->family != CG_FAMILY_NONE;
 }

@@ -112,7 +112,8 @@ struct cg_route;
 int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *binding, const struct cg_port *port,
                       const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* Where a member is to be asked: at its configured address, else where it was verified last. False: nobody knows. */
+/* Where a member is to be asked: at its configured address, or where it was verified last, if that is another host or
+ * none is configured. False: nobody knows. */
 bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at);
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */

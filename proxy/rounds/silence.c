@@ -8,8 +8,8 @@
 
 enum { ASKS_AT_ONCE = 32 };
 
-static bool is_silent(const struct cg_round *round, const struct cg_member *member) {
-    return member->addr.family != CG_FAMILY_NONE && cg_tally_is_silent(&round->tally, member);
+static bool is_silent(const struct cg_round *round, const struct cg_member *member, struct cg_addr *at) {
+    return cg_tally_is_silent(&round->tally, member) && cg_protector_find(round->mapping->protector, member, at);
 }
 
 static void ask_silent(struct cg_round *round) {
@@ -18,7 +18,8 @@ static void ask_silent(struct cg_round *round) {
     struct cg_problem ignored = {0}; /* it is one silent member more */
     while (silent->next < mapping->member_count && round->repair.running < ASKS_AT_ONCE) {
         const struct cg_member *member = &mapping->members[silent->next++];
-        if (is_silent(round, member)) cg_asks_member(round, member, &member->addr, &ignored);
+        struct cg_addr at;
+        if (is_silent(round, member, &at)) cg_asks_member(round, member, &at, &ignored);
     }
 }
 

@@ -164,7 +164,9 @@ static const struct cg_row group_rows[] = {
     {"address", &cg_kind_source_address, CG_ROW_PLACE(struct cg_group_settings, address), .fallback = "null",
      .flags = CG_ROW_RESTART, .says = "Source address; null: the interface's."},
     {"port", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, port), .max = UINT16_MAX, .fallback = "0",
-     .flags = CG_ROW_RESTART, .says = "Source port; 0: any. A fixed one makes a firewall rule possible."},
+     .flags = CG_ROW_RESTART,
+     .says = "Source port; 0: any, and after a restart the same as before where it is free. A fixed one "
+             "makes a firewall rule possible."},
     {"hops", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, hops), .min = 1, .max = UINT8_MAX,
      .fallback = "1", .says = "IPv4 TTL or IPv6 hop limit, for mappings that say nothing."},
     {"receive_buffer", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, receive_buffer), .min = 4096,
