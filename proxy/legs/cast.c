@@ -52,6 +52,7 @@ static void leave_queue(struct cg_cast *cast) { DL_DELETE2(cast->pace->waiting, 
 static void settle(struct cg_engine *engine, struct cg_cast *cast) {
     if (!cast->outstanding) return;
     cast->outstanding = false;
+    cg_engine_clear_timer(engine, &cast->leg.timer);
     cg_pace_settled(cast->pace);
     pump(engine, cast->pace);
 }
@@ -96,6 +97,12 @@ bool cg_cast_is_outdated(const struct cg_cast *cast) {
     return cast->state == CG_CAST_SENT && cast->changes != cast->pace->changes;
 }
 
+/* Members that have heard it have answered by then (RFC 7252 §8.2). */
+static void hold_turn_for_leisure(struct cg_engine *engine, struct cg_cast *cast) {
+    uint64_t leisure_us = (uint64_t)(cast->leg.mapping->leisure * 1e6);
+    if (cast->outstanding) cg_engine_set_timer(engine, &cast->leg.timer, engine->now_us + leisure_us);
+}
+
 static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     struct cg_pace *pace = cast->pace;
     struct cg_leg *leg = &cast->leg;
@@ -106,6 +113,7 @@ static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     cast->state = CG_CAST_SENT;
     cast->outstanding = leg->request->expects_answers;
     cg_pace_sent(pace, leg->sending.datagram.len, leg->request->expects_answers);
+    hold_turn_for_leisure(engine, cast);
     leg->mapping->stats->sent++;
     cg_leg_tell_sent(engine, leg);
     cg_buf_fini(&leg->sending.datagram); /* whoever was told has seen it */
@@ -179,6 +187,10 @@ static void give_up(struct cg_engine *engine, struct cg_cast *cast) {
 static void cast_due(struct cg_engine *engine, struct cg_timer *timer) {
     struct cg_cast *cast = cast_of(CG_CONTAINER(timer, struct cg_leg, timer));
     struct cg_pace *pace = cast->pace;
+    if (cast->state == CG_CAST_SENT) {
+        settle(engine, cast);
+        return;
+    }
     if (engine->now_us >= cast->give_up_us) {
         give_up(engine, cast);
     } else { /* a patient client has joined; or only its turn was looked at */

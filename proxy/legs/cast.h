@@ -7,8 +7,14 @@
 
 enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
 
+/* What its timer, the leg's, is for:
+ *
+ *     SEALING  to give up
+ *     WAITING  to look again, or to give up
+ *     SENT     the members' leisure is over: it does not hold its group's turn any longer, and is open for answers
+ */
 struct cg_cast {
-    struct cg_leg leg; /* its timer: while SEALING when to give up; while WAITING when to look again, or to give up */
+    struct cg_leg leg;
     struct cg_pace *pace;
     struct cg_cast *previous_waiting, *next_waiting;
     uint64_t give_up_us;
@@ -34,7 +40,8 @@ void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us);
 /* Something unsafe has gone to its group since it went out: later requests may see what that changed. */
 bool cg_cast_is_outdated(const struct cg_cast *cast);
 /* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and
- * the request no longer outstanding (RFC 10020 §3.6). */
+ * the request no longer outstanding (RFC 10020 §3.6). Where nobody answers that is so when leisure is over, though the
+ * group is as silent as before. */
 void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast);
 /* A client's request waits for the turn of the target's group. */
 bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target);

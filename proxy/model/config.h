@@ -190,6 +190,7 @@ struct cg_group_settings {
     uint8_t hops;
     uint32_t receive_buffer;    /* bytes */
     uint32_t nstart;            /* outstanding group requests per group (RFC 10020 §3.6) */
+    uint64_t ack_timeout_us;    /* ACK_TIMEOUT towards an endpoint whose round trip is not measured (RFC 7252 §4.8) */
     uint32_t probing_rate;      /* bytes per second towards a group that is silent (RFC 10020 §3.6) */
     uint32_t probing_burst;     /* bytes that may go out at once before that average binds */
     struct cg_prefix *prefixes; /* routed ranges that members may be in; see ping.h */

@@ -73,6 +73,19 @@ const struct cg_kind cg_kind_late_seconds = {
     .max = "maximum",
 };
 
+static void read_brief_seconds(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                               const json_t *json, void *target) {
+    double ms = json_number_value(json) * 1e3; /* 0 when it is none */
+    if (ms >= (double)row->min && ms <= (double)row->max) {
+        *(uint64_t *)field_of(row, target) = (uint64_t)(ms * 1e3 + 0.5);
+    } else {
+        cg_mistake_at(reader, at, "must be a number of seconds from %g to %g", (double)row->min / 1e3,
+                      (double)row->max / 1e3);
+    }
+}
+
+const struct cg_kind cg_kind_brief_seconds = {.read = read_brief_seconds, .print = print_seconds};
+
 static void read_bool(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {
     if (json_is_boolean(json)) {

@@ -176,6 +176,10 @@ static const struct cg_row group_rows[] = {
      .fallback = "1",
      .says = "Outstanding requests for each group (RFC 10020, section 3.6), and for each member that is asked by "
              "unicast."},
+    {"ack_timeout", &cg_kind_brief_seconds, CG_ROW_PLACE(struct cg_group_settings, ack_timeout_us), .min = 100,
+     .max = 60000, .json = "'type': 'number', 'minimum': 0.1, 'maximum': 60", .fallback = "2", .unit = "seconds",
+     .says = "Until a request to a single member is sent again (RFC 7252, section 4.8), as long as the round trip to "
+             "its address has not been measured."},
     {"probing_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, probing_rate), .min = 1,
      .max = 1000 * MILLION, .fallback = "1", .unit = "bytes per second",
      .says = "On average, towards a group that does not answer (RFC 10020, section 3.6)."},

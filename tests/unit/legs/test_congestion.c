@@ -139,6 +139,64 @@ static void test_nstart_and_its_end(void **state) { /* R38 */
     assert_int_equal(third.replies + third.problems, 1);
 }
 
+/* Who has not answered within leisure has not heard it: the next request goes, and what comes late is taken. */
+static void test_a_silent_cast_holds_its_groups_turn_for_leisure(void **state) {
+    struct world *world = *state;
+    struct call first, second;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    lamps->timeout_us = lamps->max_timeout_us = 30 * SECOND;
+    lamps->leisure = 1.5;
+    world_get(world, &first, "/lamps/a");
+    world_get(world, &second, "/lamps/b");
+    world_advance(world, 3 * SECOND / 2 - 1);
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 1);
+    assert_int_equal(world->sent_count, 2);
+    world_answer(world, 0, "127.1.0.1", "late");
+    world_advance(world, 40 * SECOND);
+    assert_int_equal(first.reply.summary.answered, 1);
+    assert_int_equal(second.reply.summary.answered, 0);
+}
+
+/* It was asked by unicast and has answered: the multicast is no longer outstanding, though nobody has heard it. */
+static void test_a_unicast_answer_frees_the_groups_turn(void **state) {
+    struct world *world = *state;
+    struct call first, second;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->timeout_us = lamps->max_timeout_us = 10 * SECOND;
+    lamps->repair_unicast = true;
+    lamps->leisure = 30; /* half of the time is left for asking */
+    world_get(world, &first, "/lamps/a");
+    world_get(world, &second, "/lamps/b");
+    world_advance(world, 5 * SECOND);
+    assert_int_equal(world->sent_count, 3);
+    world_answer_as(
+        world, 1, "127.1.0.1",
+        (struct answer){.type = CG_ACK, .code = CG_CODE(2, 5), .mid = world->sent[1].msg.mid, .payload = "on"});
+    assert_int_equal(world->sent_count, 4);
+    assert_true(cg_addr_is_multicast(&world->sent[3].route.to));
+    world_advance(world, 40 * SECOND);
+}
+
+/* PROBING_RATE is about silence, which the end of leisure does not end. */
+static void test_leisure_refills_no_allowance(void **state) {
+    struct world *world = *state;
+    struct call first, second;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world->config->group.probing_rate = 1;
+    world->config->group.probing_burst = 30;
+    lamps->timeout_us = lamps->max_timeout_us = 30 * SECOND;
+    lamps->leisure = 1;
+    world_get(world, &first, "/lamps/a");
+    world_get(world, &second, "/lamps/b");
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 1);
+    world_answer(world, 0, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 100 * SECOND);
+}
+
 static void test_a_patient_client_that_joins_waits_on(void **state) {
     struct world *world = *state;
     struct call first, hasty, patient;
@@ -251,6 +309,9 @@ int main(void) {
         world_test(test_unsafe_and_answered_casts_are_not_shared),
         world_test(test_nobody_joins_after_50_ms),
         world_test(test_nstart_and_its_end),
+        world_test(test_a_silent_cast_holds_its_groups_turn_for_leisure),
+        world_test(test_a_unicast_answer_frees_the_groups_turn),
+        world_test(test_leisure_refills_no_allowance),
         world_test(test_a_patient_client_that_joins_waits_on),
         world_test(test_silent_groups_are_paced),
         world_test(test_what_the_gateway_asks_for_itself_gives_way_to_clients),

@@ -32,6 +32,7 @@ static void the_defaults_are_those_of_the_interface(void **state) {
     assert_int_equal(config->coap.listen_count, 0);
     assert_int_equal(config->group.hops, 1);
     assert_int_equal(config->group.nstart, 1);
+    assert_int_equal(config->group.ack_timeout_us, 2000000);
     assert_int_equal(config->group.receive_buffer, 4194304);
     assert_null(config->group.interface);
     assert_int_equal(config->http.listen_count, 0);

@@ -32,7 +32,7 @@ static const char whole[] =
     "'options':{'multicast_timeout':65002,'reply_from':65000,'group_etag':65024,'uri_path_abbrev':65001,"
     "'proxy_cri':65003,'proxy_scheme_number':65007}},'state':'state','sequence_rate':250,'require_clock':true,"
     "'group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
-    "'receive_buffer':8192,'nstart':4,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
+    "'receive_buffer':8192,'nstart':4,'ack_timeout':0.25,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
     "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7'],"
     "'send_budgets':[{'interface':'eth1','requests':8,'seconds':9},{'interface':'wpan0','requests':1,'seconds':1}]},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
@@ -163,6 +163,7 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->group.hops, 3);
     assert_int_equal(config->group.receive_buffer, 8192);
     assert_int_equal(config->group.nstart, 4);
+    assert_int_equal(config->group.ack_timeout_us, 250000);
     assert_int_equal(config->group.probing_rate, 100);
     assert_int_equal(config->group.probing_burst, 2000);
     assert_int_equal(config->group.frame_size, 80);
