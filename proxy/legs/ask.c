@@ -1,5 +1,6 @@
-/* Unicast requests. The hard thing: an answer may come on the ACK, or separately after an empty ACK, and must come from
- * the endpoint that was asked; and between two requests the ask waits for its turn again, holding nothing. */
+/* Unicast requests. The hard thing: an answer may come on the ACK, or separately after an empty ACK, to any of the
+ * requests that went out for the same, and must come from the endpoint that was asked; and between two things to ask
+ * for the ask waits for its turn again, holding nothing. */
 #include "legs/ask.h"
 
 #include "base/check.h"
@@ -28,14 +29,6 @@ bool cg_may_repeat(const struct cg_mapping *mapping, uint8_t method) {
 }
 
 /* Ends. */
-
-static void drop_request(struct cg_engine *engine, struct cg_ask *ask) {
-    ask->turn.mid = 0; /* as none has */
-    if (ask->leg.token != NULL) cg_token_spend(engine, ask->leg.token);
-    ask->leg.token = NULL;
-    cg_room_return(engine, &ask->room);
-    cg_leg_drop_sending(engine, &ask->leg);
-}
 
 void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask) {
     cg_room_return(engine, &ask->room);
@@ -66,64 +59,119 @@ static void fall_silent(struct cg_engine *engine, struct cg_ask *ask) {
     cg_endpoint_expect_no_more(engine, &ask->turn);
 }
 
+static void wait_for_answer(struct cg_engine *engine, struct cg_ask *ask) {
+    cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + ask->timeout_us);
+}
+
+/* One that cannot go out when others have is as one that was lost. */
 static void transmit(struct cg_engine *engine, struct cg_ask *ask) {
-    struct cg_route route = {.to = ask->leg.sending.to};
+    struct cg_leg *leg = &ask->leg;
+    struct cg_route route = {.to = leg->sending.to};
     struct cg_problem problem = {0};
-    bool is_first = ask->leg.sending.request == 0;
-    if (cg_leg_emit(engine, &ask->leg, &route, &problem) < 0) {
+    bool is_new = leg->sending.request == 0;
+    int err = cg_leg_emit(engine, leg, &route, &problem);
+    if (err < 0 && ask->repeats == 0) {
         fail(engine, ask, &problem);
         return;
     }
     cg_room_use(engine, &ask->room);
-    cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + ask->timeout_us);
-    if (is_first) cg_leg_tell_sent(engine, &ask->leg);
+    wait_for_answer(engine, ask);
+    if (is_new && err == CG_OK) cg_leg_tell_sent(engine, leg);
 }
 
-static void ask_due(struct cg_engine *engine, struct cg_timer *timer) {
-    struct cg_leg *leg = CG_CONTAINER(timer, struct cg_leg, timer);
-    struct cg_ask *ask = cg_ask_of(leg);
-    bool is_last = ask->attempts == CG_MAX_RETRANSMIT, stale = cg_leg_is_stale(leg);
-    if (leg->opening > 0 && (is_last || stale)) { /* what has come may be the answer */
-        cg_engine_set_timer(engine, timer, engine->now_us + OPENING_US);
-    } else if (is_last) {
-        if (!ask->acknowledged) cg_ask_give_up(engine, ask);
-    } else if (stale && cg_may_repeat(leg->mapping, leg->request->method)) {
-        cg_ask_go_on(engine, ask); /* under the new keys: who was evicted could read it under the old ones (R55) */
-    } else if (stale) {
-        fall_silent(engine, ask);
-    } else if (cg_room_take(engine, &ask->room, ask->turn.link)) {
-        ask->attempts++;
-        ask->timeout_us *= 2;
+static void request_beside(struct cg_engine *engine, struct cg_ask *ask);
+
+/* What a client has protected nobody makes anew. */
+static bool may_be_renewed(struct cg_engine *engine, const struct cg_ask *ask) {
+    const struct cg_leg *leg = &ask->leg;
+    bool is_idempotent = (CG_METHOD_BIT(leg->request->method) & CG_METHODS_IDEMPOTENT) != 0;
+    return is_idempotent && leg->mapping->security != CG_SECURITY_RELAY &&
+           cg_endpoint_has_mid(engine, ask->turn.endpoint);
+}
+
+/* When its interface has room. */
+static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
+    cg_engine_clear_timer(engine, &ask->leg.timer);
+    if (!cg_room_take(engine, &ask->room, ask->turn.link)) return;
+    bool is_to_be_new = ask->is_doubted || ask->leg.sending.emissions >= 2;
+    ask->is_doubted = false;
+    ask->repeats++;
+    ask->timeout_us *= 2;
+    if (is_to_be_new && may_be_renewed(engine, ask)) {
+        request_beside(engine, ask);
+    } else {
         transmit(engine, ask);
     }
 }
 
-static void ask_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem) {
-    if (err < 0) {
-        fail(engine, cg_ask_of(leg), problem);
-        return;
+/* The last datagram has had its time. */
+static void run_out(struct cg_engine *engine, struct cg_ask *ask) {
+    if (ask->leg.opening > 0) { /* what has come may be the answer */
+        cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + OPENING_US);
+    } else if (!ask->acknowledged) {
+        cg_ask_give_up(engine, ask);
     }
-    leg->mapping->stats->asked++;
-    transmit(engine, cg_ask_of(leg));
+}
+
+/* Under new keys: who was evicted could read it under the old ones (R55). */
+static void leave_old_keys(struct cg_engine *engine, struct cg_ask *ask) {
+    struct cg_leg *leg = &ask->leg;
+    cg_room_return(engine, &ask->room);
+    if (leg->opening > 0) {
+        cg_engine_set_timer(engine, &leg->timer, engine->now_us + OPENING_US);
+    } else if (cg_may_repeat(leg->mapping, leg->request->method)) {
+        cg_ask_go_on(engine, ask);
+    } else {
+        fall_silent(engine, ask);
+    }
+}
+
+static void ask_due(struct cg_engine *engine, struct cg_timer *timer) {
+    struct cg_ask *ask = cg_ask_of(CG_CONTAINER(timer, struct cg_leg, timer));
+    if (ask->repeats == CG_MAX_RETRANSMIT) {
+        run_out(engine, ask);
+    } else if (cg_leg_is_stale(&ask->leg)) {
+        leave_old_keys(engine, ask);
+    } else {
+        say_again(engine, ask);
+    }
+}
+
+/* One that was to come beside others cannot be made: these are waited for. */
+static void wait_out(struct cg_engine *engine, struct cg_ask *ask) {
+    ask->repeats = CG_MAX_RETRANSMIT;
+    cg_room_return(engine, &ask->room);
+    wait_for_answer(engine, ask);
+}
+
+static void ask_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem) {
+    struct cg_ask *ask = cg_ask_of(leg);
+    if (err == CG_OK) {
+        leg->mapping->stats->asked++;
+        transmit(engine, ask);
+    } else if (leg->sending.next != NULL) {
+        wait_out(engine, ask);
+    } else {
+        fail(engine, ask, problem);
+    }
 }
 
 /* The request. */
 
 /* A fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4). */
 static bool begin_request(struct cg_engine *engine, struct cg_ask *ask) {
-    struct cg_leg *leg = &ask->leg;
-    leg->token = cg_token_make(engine, leg->mapping->stats);
-    if (leg->token == NULL) return false;
-    leg->token->leg = leg;
-    cg_endpoint_take_mid(engine, &ask->turn);
-    leg->sending.mid = ask->turn.mid;
-    ask->acknowledged = false;
-    ask->attempts = 0;
+    if (!cg_leg_take_token(engine, &ask->leg)) return false;
+    ask->leg.sending.mid = cg_endpoint_take_mid(engine, ask->turn.endpoint);
+    return true;
+}
+
+static void begin_waiting(struct cg_engine *engine, struct cg_ask *ask) {
+    uint64_t least_us = cg_endpoint_timeout_us(engine, ask->turn.endpoint);
     uint16_t random;
     engine->port->random(engine->port->ctx, &random, sizeof random);
-    ask->timeout_us =
-        CG_ACK_TIMEOUT_US + (uint64_t)random * (CG_ACK_TIMEOUT_US / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
-    return true;
+    ask->timeout_us = least_us + (uint64_t)random * (least_us / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
+    ask->acknowledged = ask->is_doubted = false;
+    ask->repeats = 0;
 }
 
 /* Puts one more option where its number belongs; the list has room for it. */
@@ -171,8 +219,15 @@ void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask) {
     if (!cg_endpoint_queue(engine, &ask->turn, &ask->leg.sending.to)) fail_for_memory(engine, ask);
 }
 
+/* For the same as the one before, which may still be answered. Where there is no memory that one is waited for. */
+static void request_beside(struct cg_engine *engine, struct cg_ask *ask) {
+    bool is_begun = cg_leg_begin_another(engine, &ask->leg) && begin_request(engine, ask);
+    if (!is_begun || !seal(engine, ask)) wait_out(engine, ask);
+}
+
 static void request_again(struct cg_engine *engine, struct cg_ask *ask) {
-    drop_request(engine, ask);
+    cg_room_return(engine, &ask->room);
+    cg_leg_drop_all(engine, &ask->leg);
     cg_endpoint_queue_again(engine, &ask->turn);
 }
 
@@ -195,7 +250,12 @@ static void make_request(struct cg_engine *engine, struct cg_ask *ask) {
         cg_ask_give_up(engine, ask);
         return;
     }
-    if (!begin_request(engine, ask) || !seal(engine, ask)) fail_for_memory(engine, ask);
+    if (!begin_request(engine, ask)) {
+        fail_for_memory(engine, ask);
+        return;
+    }
+    begin_waiting(engine, ask);
+    if (!seal(engine, ask)) fail_for_memory(engine, ask);
 }
 
 /* It waits unsealed where its interface has no room, and holds its place at the address. */
@@ -209,7 +269,7 @@ static void room_granted(struct cg_engine *engine, struct cg_room *room) {
     struct cg_ask *ask = CG_CONTAINER(room, struct cg_ask, room);
     if (!ask->leg.ops->is_wanted(&ask->leg)) {
         cg_room_return(engine, room); /* it is ended soon */
-    } else if (ask->leg.token == NULL) {
+    } else if (ask->leg.sending.token == NULL) {
         make_request(engine, ask);
     } else {
         ask_due(engine, &ask->leg.timer);
@@ -219,22 +279,62 @@ static void room_granted(struct cg_engine *engine, struct cg_room *room) {
 static void refuse(struct cg_engine *engine, struct cg_turn *turn) { cg_ask_give_up(engine, of_turn(turn)); }
 
 static bool is_to_be_repeated(const struct cg_ask *ask) {
-    return ask->leg.timer.deadline.is_set || (ask->leg.token != NULL && ask->room.state == CG_ROOM_WAITS);
+    bool is_out = ask->leg.sending.request != 0;
+    return ask->leg.timer.deadline.is_set || (is_out && ask->room.state == CG_ROOM_WAITS);
+}
+
+/* Measuring. */
+
+static void measure(struct cg_engine *engine, const struct cg_ask *ask, const struct cg_sending *sending,
+                    uint64_t arrival_us) {
+    enum cg_rtt_sample kind = sending->emissions == 1 ? CG_RTT_CLEAR : CG_RTT_AT_MOST;
+    if (arrival_us < sending->sent_us) return; /* by the clocks of two threads */
+    cg_rtt_note(&ask->turn.endpoint->rtt, kind, arrival_us - sending->sent_us, engine->now_us);
+}
+
+/* What comes after an acknowledgement has taken the time that the member worked for it, not that of the way. */
+static void measure_answer(struct cg_engine *engine, const struct cg_ask *ask, const struct cg_sending *sending,
+                           const struct cg_arrival *arrival) {
+    if (!ask->acknowledged) measure(engine, ask, sending, arrival->arrival_us);
+}
+
+/* Empty messages. */
+
+static const struct cg_sending *sending_with(const struct cg_turn *turn, uint16_t mid) {
+    const struct cg_ask *ask = CG_CONTAINER(turn, struct cg_ask, turn);
+    const struct cg_sending *sending = &ask->leg.sending;
+    while (sending != NULL && (sending->token == NULL || sending->mid != mid)) sending = sending->next;
+    return sending;
+}
+
+static bool is_about(const struct cg_turn *turn, uint16_t mid) {
+    const struct cg_sending *sending = sending_with(turn, mid);
+    return sending != NULL && sending->request != 0;
+}
+
+/* The answer follows; the owner's deadline bounds the wait. */
+static void be_acknowledged(struct cg_engine *engine, struct cg_ask *ask, uint16_t mid) {
+    bool verifies = ask->leg.mapping->security == CG_SECURITY_GROUP;
+    if (ask->acknowledged || !is_to_be_repeated(ask)) return;
+    ask->acknowledged = true;
+    cg_room_return(engine, &ask->room);
+    cg_engine_clear_timer(engine, &ask->leg.timer);
+    if (verifies) {
+        cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + 2 * ask->timeout_us);
+    } else {
+        measure(engine, ask, sending_with(&ask->turn, mid), engine->now_us);
+    }
 }
 
 /* Where answers are verified nobody is believed who only knows a MID: a Reset changes nothing, and an acknowledgement
- * puts the next retransmission off, once. Elsewhere both are what RFC 7252 §4.2 says. */
-static void hear(struct cg_engine *engine, struct cg_turn *turn, enum cg_type type) {
+ * puts the next datagram off, once, and measures nothing. Elsewhere both are what RFC 7252 §4.2 says. */
+static void hear(struct cg_engine *engine, struct cg_turn *turn, uint16_t mid, enum cg_type type) {
     struct cg_ask *ask = of_turn(turn);
-    struct cg_timer *timer = &ask->leg.timer;
     bool verifies = ask->leg.mapping->security == CG_SECURITY_GROUP;
-    if (type == CG_RST) {
-        if (!verifies) cg_ask_give_up(engine, ask);
-    } else if (!ask->acknowledged && is_to_be_repeated(ask)) {
-        ask->acknowledged = true;
-        cg_room_return(engine, &ask->room);
-        cg_engine_clear_timer(engine, timer); /* the answer follows; the owner's deadline bounds the wait */
-        if (verifies) cg_engine_set_timer(engine, timer, engine->now_us + 2 * ask->timeout_us);
+    if (type == CG_ACK) {
+        be_acknowledged(engine, ask, mid);
+    } else if (!verifies) {
+        cg_ask_give_up(engine, ask);
     }
 }
 
@@ -243,7 +343,7 @@ static bool is_wanted(const struct cg_turn *turn) {
     return ask->leg.ops->is_wanted(&ask->leg);
 }
 
-static const struct cg_turn_ops turn_ops = {.launch = launch, .refuse = refuse, .hear = hear, .is_wanted = is_wanted};
+static const struct cg_turn_ops turn_ops = {.launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .is_wanted = is_wanted};
 
 /* What comes back. */
 
@@ -266,13 +366,15 @@ void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const
     }
 }
 
-static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,
+                       const struct cg_arrival *arrival) {
     struct cg_ask *ask = cg_ask_of(leg);
     const struct cg_opened *opened = arrival->opened;
     if (ask->identity.len > 0 && !cg_slice_equal(opened->identity, ask->identity)) {
         cg_leg_tell_refused(engine, leg, &arrival->from, opened, cg_err_info(CG_E_SENDER)->slug);
         return; /* whoever sent that, the member may not have: it is asked on */
     }
+    measure_answer(engine, ask, sending, arrival);
     cg_endpoint_prove(engine, ask->turn.endpoint);
     if (opened->echo.len > 0) {
         cg_account_say(engine, CG_FATE_CHALLENGE);
@@ -282,10 +384,28 @@ static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struc
     }
 }
 
+/* Hints: what the member, or anybody, says unprotected. */
+
+bool cg_ask_is_hint(const struct cg_leg *leg, const struct cg_opened *opened, const char *reason) {
+    bool says_why = opened->code == CG_CODE(4, 0) || opened->code == CG_CODE(4, 1) || opened->code == CG_CODE(4, 2);
+    return says_why && leg->mapping->security == CG_SECURITY_GROUP &&
+           reason == cg_err_info(CG_E_UNPROTECTED)->slug;
+}
+
+bool cg_ask_follow_hint(struct cg_engine *engine, struct cg_ask *ask) {
+    bool is_on_its_way = ask->leg.sending.request == 0; /* the next is being made */
+    if (is_on_its_way || ask->repeats == CG_MAX_RETRANSMIT || !may_be_renewed(engine, ask)) return false;
+    ask->is_doubted = true;
+    say_again(engine, ask);
+    return true;
+}
+
 /* RFC 7252 §5.3.2: from the endpoint that was asked. */
-static int ask_fits(const struct cg_leg *leg, const struct cg_datagram *datagram, const struct cg_msg *msg) {
-    if (!cg_addr_equal(&datagram->from, &leg->sending.to)) return CG_E_SOURCE;
-    return msg->type != CG_ACK || msg->mid == leg->sending.mid ? CG_OK : CG_E_MID;
+static int ask_fits(const struct cg_leg *leg, const struct cg_sending *sending, const struct cg_datagram *datagram,
+                    const struct cg_msg *msg) {
+    (void)leg;
+    if (!cg_addr_equal(&datagram->from, &sending->to)) return CG_E_SOURCE;
+    return msg->type != CG_ACK || msg->mid == sending->mid ? CG_OK : CG_E_MID;
 }
 
 /* It is who was asked. */

@@ -215,10 +215,11 @@ static void cast_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, c
 
 /* RFC 7252 §4.2, §4.3: an acknowledgement is of a Confirmable message, so a group request has none; but common small
  * devices send their answers so. */
-static int cast_fits(const struct cg_leg *leg, const struct cg_datagram *datagram, const struct cg_msg *msg) {
+static int cast_fits(const struct cg_leg *leg, const struct cg_sending *sending, const struct cg_datagram *datagram,
+                     const struct cg_msg *msg) {
     (void)datagram;
     if (msg->type != CG_ACK) return CG_OK;
-    if (msg->mid != leg->sending.mid) return CG_E_MID;
+    if (msg->mid != sending->mid) return CG_E_MID;
     return leg->config->http.strict ? CG_E_ACK : CG_OK;
 }
 
@@ -229,7 +230,9 @@ void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast) {
     settle(engine, cast);
 }
 
-static void cast_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+static void cast_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,
+                        const struct cg_arrival *arrival) {
+    (void)sending;
     if (arrival->opened->echo.len > 0) {
         cg_account_say(engine, CG_FATE_CHALLENGE);
         cg_leg_tell_challenge(engine, leg, arrival);
@@ -266,12 +269,10 @@ static bool init(struct cg_engine *engine, struct cg_cast *cast, const struct cg
     cast->pace = cg_pace_get(&engine->paces, &engine->config->group, &key, engine->now_us);
     if (cast->pace == NULL || !cg_leg_init(engine, leg, &cast_kind, order)) return false;
     cast->pace->room.granted = room_granted;
-    leg->token = cg_token_make(engine, leg->mapping->stats);
-    if (leg->token == NULL) {
+    if (!cg_leg_take_token(engine, leg)) {
         cg_leg_fini(engine, leg);
         return false;
     }
-    leg->token->leg = leg;
     leg->sending.to = key.group;
     leg->sending.mid = engine->next_mid++ & (uint16_t)~CG_MID_UNICAST;
     cast->pace->casts++;

@@ -94,19 +94,22 @@ static uint64_t *span_of(struct cg_endpoint *endpoint) {
     return &endpoint->mids_us[endpoint->next_mid % MIDS / MIDS_OF_SPAN];
 }
 
-void cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_turn *turn) {
-    struct cg_endpoint *endpoint = turn->endpoint;
+uint16_t cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_endpoint *endpoint) {
     *span_of(endpoint) = engine->now_us;
-    turn->mid = CG_MID_UNICAST | endpoint->next_mid++;
+    return CG_MID_UNICAST | endpoint->next_mid++;
 }
 
 /* A span is begun again when the last that was taken of it is forgotten. False: later, when the timer says so. */
-static bool has_mid(struct cg_engine *engine, struct cg_endpoint *endpoint) {
+bool cg_endpoint_has_mid(struct cg_engine *engine, struct cg_endpoint *endpoint) {
     uint64_t taken_us = *span_of(endpoint);
     bool begins = endpoint->next_mid % MIDS_OF_SPAN == 0;
     if (!begins || taken_us == 0 || engine->now_us - taken_us >= CG_EXCHANGE_LIFETIME_US) return true;
     cg_engine_set_timer(engine, &endpoint->mid_timer, taken_us + CG_EXCHANGE_LIFETIME_US);
     return false;
+}
+
+uint64_t cg_endpoint_timeout_us(const struct cg_engine *engine, const struct cg_endpoint *endpoint) {
+    return cg_rtt_timeout_us(&endpoint->rtt, engine->config->group.ack_timeout_us, engine->now_us);
 }
 
 /* Turns */
@@ -165,7 +168,7 @@ static void pump(struct cg_engine *engine, struct cg_endpoint *endpoint) {
             cg_ping_begin(engine, &endpoint->ping);
             continue;
         }
-        if (!has_mid(engine, endpoint)) return;
+        if (!cg_endpoint_has_mid(engine, endpoint)) return;
         if (!has_bytes(engine, turn) || is_paced_off(engine, turn)) {
             starve(engine, endpoint);
             return;
@@ -241,7 +244,7 @@ static const struct cg_ping_ops ping_ops = {
 
 static struct cg_turn *flying(const struct cg_endpoint *endpoint, uint16_t mid) {
     struct cg_turn *turn = endpoint->flying;
-    while (turn != NULL && turn->mid != mid) turn = turn->next;
+    while (turn != NULL && !turn->ops->is_about(turn, mid)) turn = turn->next;
     return turn;
 }
 
@@ -251,7 +254,7 @@ bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint
     struct cg_turn *turn = flying(endpoint, mid);
     if (turn == NULL) return cg_ping_hear(engine, &endpoint->ping, mid, type);
     cg_engine_sign(engine, from, type == CG_ACK ? CG_SIGN_ACKNOWLEDGED : CG_SIGN_RESET);
-    turn->ops->hear(engine, turn, type);
+    turn->ops->hear(engine, turn, mid, type);
     return true;
 }
 

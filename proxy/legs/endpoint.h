@@ -9,6 +9,7 @@
 
 #include "base/hash.h"
 #include "legs/ping.h"
+#include "legs/rtt.h"
 #include "legs/timer.h"
 #include "model/allowance.h"
 #include "wire/addr.h"
@@ -28,8 +29,10 @@ struct cg_turn_ops {
     void (*launch)(struct cg_engine *engine, struct cg_turn *turn);
     /* It never will, as nobody has proven to be at a stranger's address. Ends it. */
     void (*refuse)(struct cg_engine *engine, struct cg_turn *turn);
-    /* An empty message (ACK or RST) about its latest request. May end it. */
-    void (*hear)(struct cg_engine *engine, struct cg_turn *turn, enum cg_type type);
+    /* Whether that is the Message ID of a request of its that may still be answered. */
+    bool (*is_about)(const struct cg_turn *turn, uint16_t mid);
+    /* An empty message (ACK or RST) about that request. May end it. */
+    void (*hear)(struct cg_engine *engine, struct cg_turn *turn, uint16_t mid, enum cg_type type);
     /* Whether anybody still wants it; else it is taken back soon. */
     bool (*is_wanted)(const struct cg_turn *turn);
 };
@@ -42,7 +45,6 @@ struct cg_turn {
     bool is_stranger;             /* neither configured nor verified: somebody is to prove first to be there */
     bool flies;                   /* its request is made, and the response may still come */
     bool is_expected;             /* the response, so that it counts for NSTART and for what is under way */
-    uint16_t mid;                 /* of the latest request; 0: none */
     struct cg_endpoint *endpoint; /* NULL: in no list */
     struct cg_turn *previous, *next;
 };
@@ -56,6 +58,7 @@ struct cg_endpoint {
     uint64_t mids_us[CG_MID_SPANS]; /* when the latest Message ID of each span was taken; 0: none was */
     struct cg_timer mid_timer;      /* when the next one may be */
     struct cg_ping ping;
+    struct cg_rtt rtt; /* by what counts as proven there */
     bool genuine;                                /* somebody there has answered a unicast request */
     bool ripe, starved;                          /* in one of the engine's lists */
     uint64_t used_us;                            /* when something went there last, or was heard from there; 0: never */
@@ -85,8 +88,12 @@ void cg_endpoint_leave(struct cg_engine *engine, struct cg_turn *turn); /* whoev
 struct cg_endpoint *cg_endpoint_find(const struct cg_engine *engine, const struct cg_addr *addr);
 /* Somebody is there: whoever waits for that may go. */
 void cg_endpoint_prove(struct cg_engine *engine, struct cg_endpoint *endpoint);
-/* Gives a Message ID to the request whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). */
-void cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_turn *turn);
+/* A Message ID for the request whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). For
+ * another request in the same turn there may be none left: then cg_endpoint_has_mid says so. */
+uint16_t cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_endpoint *endpoint) CG_MUST_CHECK;
+bool cg_endpoint_has_mid(struct cg_engine *engine, struct cg_endpoint *endpoint);
+/* How long to wait for an answer from there before a request is sent again, without any random part. */
+uint64_t cg_endpoint_timeout_us(const struct cg_engine *engine, const struct cg_endpoint *endpoint);
 /* An empty message (ACK or RST) from there. True: it was about something that we sent. */
 bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_t mid, enum cg_type type);
 

@@ -34,23 +34,82 @@ bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_l
     return true;
 }
 
+/* Sendings. */
+
+static void release(const struct cg_leg *leg, struct cg_binding *binding) {
+    leg->mapping->protector->ops->release(leg->mapping->protector, binding);
+}
+
+static void spend_token(struct cg_engine *engine, struct cg_sending *sending) {
+    if (sending->token != NULL) cg_token_spend(engine, sending->token);
+    sending->token = NULL;
+}
+
 void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg) {
-    struct cg_protector *protector = leg->mapping->protector;
-    struct cg_binding *binding = leg->sending.binding;
-    leg->sending.number++; /* first: what the protector delivers as it releases is of the one before */
-    leg->sending.binding = NULL;
-    leg->sending.request = 0;
-    leg->opening = 0;
+    struct cg_sending *latest = &leg->sending;
+    struct cg_binding *binding = latest->binding;
+    leg->opening -= latest->opening;
+    latest->number++; /* first: what the protector delivers as it releases is of the one before */
+    latest->binding = NULL;
+    latest->request = 0;
+    latest->opening = latest->emissions = 0;
     cg_engine_clear_timer(engine, &leg->timer);
-    protector->ops->release(protector, binding);
+    release(leg, binding);
+    cg_buf_fini(&latest->datagram);
+    cg_buf_init(&latest->datagram, CG_DATAGRAM_MAX);
+}
+
+static void drop_earlier(struct cg_engine *engine, struct cg_leg *leg) {
+    while (leg->sending.next != NULL) {
+        struct cg_sending *earlier = leg->sending.next;
+        leg->sending.next = earlier->next; /* first, as above */
+        leg->opening -= earlier->opening;
+        spend_token(engine, earlier);
+        release(leg, earlier->binding);
+        free(earlier);
+    }
+}
+
+void cg_leg_drop_all(struct cg_engine *engine, struct cg_leg *leg) {
+    drop_earlier(engine, leg);
+    spend_token(engine, &leg->sending);
+    cg_leg_drop_sending(engine, leg);
+}
+
+bool cg_leg_begin_another(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_sending *earlier = malloc(sizeof *earlier);
+    if (earlier == NULL) return false;
+    cg_engine_clear_timer(engine, &leg->timer);
     cg_buf_fini(&leg->sending.datagram);
+    *earlier = leg->sending;
+    leg->sending = (struct cg_sending){.next = earlier, .to = earlier->to, .number = earlier->number + 1};
     cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
+    return true;
+}
+
+bool cg_leg_take_token(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_token_entry *token = cg_token_make(engine, leg->mapping->stats);
+    if (token == NULL) return false;
+    token->leg = leg;
+    leg->sending.token = token;
+    return true;
+}
+
+struct cg_sending *cg_leg_sending_of(const struct cg_token_entry *token) {
+    struct cg_sending *sending = &token->leg->sending;
+    while (sending->token != token) sending = sending->next;
+    return sending;
+}
+
+static struct cg_sending *find_sending(struct cg_leg *leg, uint32_t number) {
+    struct cg_sending *sending = &leg->sending;
+    while (sending != NULL && sending->number != number) sending = sending->next;
+    return sending;
 }
 
 void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg) {
     cg_slots_remove(&engine->legs, leg->ticket); /* what the protector still delivers finds nothing */
-    if (leg->token != NULL) cg_token_spend(engine, leg->token);
-    cg_leg_drop_sending(engine, leg);
+    cg_leg_drop_all(engine, leg);
     cg_buf_fini(&leg->sending.datagram);
     cg_config_unref(leg->config);
 }
@@ -88,10 +147,11 @@ static bool end_job(struct cg_engine *engine, uint64_t number, struct cg_job *jo
     return true;
 }
 
-/* NULL: it has ended, or has gone on to its next message. */
-static struct cg_leg *leg_of(const struct cg_engine *engine, const struct cg_job *job) {
+/* NULL: it has ended, or has gone on to its next message and does not wait for this one. */
+static struct cg_leg *leg_of(const struct cg_engine *engine, const struct cg_job *job, struct cg_sending **sending) {
     struct cg_leg *leg = cg_slots_get(&engine->legs, job->leg);
-    return leg != NULL && leg->sending.number == job->sending ? leg : NULL;
+    *sending = leg == NULL ? NULL : find_sending(leg, job->sending);
+    return *sending == NULL ? NULL : leg;
 }
 
 void cg_legs_fini(struct cg_engine *engine) {
@@ -121,7 +181,7 @@ void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts op
         .method = request->method,
         .is_for_one = request->is_for_one,
         .mid = sending->mid,
-        .token = cg_token_of(leg->token),
+        .token = cg_token_of(sending->token),
         .options = options,
         .payload = request->payload,
         .client = request->client,
@@ -145,8 +205,9 @@ void cg_engine_sealed(struct cg_engine *engine, uint64_t number, int err, struct
                       const struct cg_problem *problem) {
     struct cg_job job;
     if (!end_job(engine, number, &job)) return;
-    struct cg_leg *leg = leg_of(engine, &job);
-    if (leg == NULL) return;
+    struct cg_sending *sending;
+    struct cg_leg *leg = leg_of(engine, &job, &sending);
+    if (leg == NULL || sending != &leg->sending) return;
     cg_buf_put_slice(&leg->sending.datagram, datagram);
     conclude_sealing(engine, leg, err, problem);
 }
@@ -161,7 +222,9 @@ int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_ro
     struct cg_sending *sending = &leg->sending;
     int err = cg_protector_emit(leg->mapping->protector, sending->binding, engine->port, route,
                                 cg_buf_slice(&sending->datagram), problem);
-    if (err < 0 || sending->request != 0) return err;
+    if (err < 0) return err;
+    sending->emissions++;
+    if (sending->request != 0) return CG_OK;
     sending->request = ++engine->requests;
     sending->sent_us = engine->now_us;
     return CG_OK;
@@ -177,20 +240,21 @@ static void pay_acknowledgement(struct cg_engine *engine, const struct cg_job *j
     cg_engine_send_empty(engine, &job->from, CG_ACK, job->mid);
 }
 
-static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const struct cg_job *job, int err,
-                             const struct cg_opened *opened) {
+static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,
+                             const struct cg_job *job, int err, const struct cg_opened *opened) {
     pay_acknowledgement(engine, job, err, opened);
     if (err < 0) {
         cg_leg_tell_refused(engine, leg, &job->from, opened, cg_err_info(err)->slug);
         return;
     }
     struct cg_arrival arrival = {.from = job->from,
-                                 .request = leg->sending.request,
+                                 .request = sending->request,
+                                 .sent_us = sending->sent_us,
                                  .arrival_us = job->arrival_us,
                                  .mid = job->mid,
                                  .opened = opened,
                                  .via = leg->kind->via};
-    leg->kind->opened(engine, leg, &arrival);
+    leg->kind->opened(engine, leg, sending, &arrival);
 }
 
 static bool acknowledge(struct cg_engine *engine, const struct cg_leg *leg, const struct cg_addr *to, uint16_t mid) {
@@ -199,27 +263,28 @@ static bool acknowledge(struct cg_engine *engine, const struct cg_leg *leg, cons
     return may;
 }
 
-void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
-                    const struct cg_msg *msg) {
+void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, struct cg_sending *sending,
+                    const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_job arrived = {.leg = leg->ticket,
-                             .sending = leg->sending.number,
+                             .sending = sending->number,
                              .from = datagram->from,
                              .arrival_us = datagram->arrival_us,
                              .mid = msg->mid};
     if (msg->type == CG_CON) arrived.owes_ack = !acknowledge(engine, leg, &datagram->from, msg->mid);
     struct cg_opening opening = {
-        .binding = leg->sending.binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
+        .binding = sending->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};
     struct cg_opened opened = {0};
     struct cg_protector *protector = leg->mapping->protector;
     uint64_t job = spare_job(engine);
     int err = job == 0 ? CG_E_NO_MEMORY : protector->ops->open(protector, &opening, job, &opened);
     if (err == CG_PENDING) {
+        sending->opening++;
         leg->opening++;
         CG_TAP(engine, opening, leg);
         cg_account_postpone(engine);
         use_job(engine, &arrived);
     } else {
-        conclude_opening(engine, leg, &arrived, err, &opened);
+        conclude_opening(engine, leg, sending, &arrived, err, &opened);
     }
 }
 
@@ -227,11 +292,13 @@ void cg_engine_opened(struct cg_engine *engine, uint64_t number, int err, const 
     struct cg_job job;
     if (!end_job(engine, number, &job)) return;
     struct cg_account other = engine->account; /* protectors deliver what they have when they are released, too */
-    struct cg_leg *leg = leg_of(engine, &job);
+    struct cg_sending *sending;
+    struct cg_leg *leg = leg_of(engine, &job, &sending);
     cg_account_begin(engine, CG_FATE_LATE);
     if (leg != NULL) {
+        sending->opening--;
         leg->opening--;
-        conclude_opening(engine, leg, &job, err, opened);
+        conclude_opening(engine, leg, sending, &job, err, opened);
     }
     cg_account_end(engine);
     engine->account = other;

@@ -13,11 +13,13 @@
 #include "legs/engine.h"
 
 struct cg_leg;
+struct cg_sending;
 
 /* An answer that has come, and was opened. */
 struct cg_arrival {
     struct cg_addr from;
     uint64_t request; /* that it answers: numbered in the order in which they went out */
+    uint64_t sent_us; /* when that had gone out first */
     uint64_t order;   /* its place among the arrivals that its owner collects; 0: the next */
     uint64_t arrival_us;
     uint16_t mid;                   /* of its message */
@@ -63,26 +65,33 @@ struct cg_leg_ops {
 struct cg_leg_kind {
     enum cg_type type;     /* of its requests */
     enum castgate_via via; /* of its answers */
-    /* CG_OK, or why a response with its token cannot be its answer. */
-    int (*fits)(const struct cg_leg *leg, const struct cg_datagram *datagram, const struct cg_msg *msg);
+    /* CG_OK, or why a response with this sending's token cannot be its answer. */
+    int (*fits)(const struct cg_leg *leg, const struct cg_sending *sending, const struct cg_datagram *datagram,
+                const struct cg_msg *msg);
     /* Whether an acknowledgement may go there before anything is verified. */
     bool (*may_acknowledge)(struct cg_engine *engine, const struct cg_addr *to);
     /* Its datagram is made; or why not. May end it. */
     void (*sealed)(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem);
-    /* An answer or a challenge. May end it. */
-    void (*opened)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival);
+    /* An answer or a challenge to this sending. May end it. */
+    void (*opened)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,
+                   const struct cg_arrival *arrival);
     void (*due)(struct cg_engine *engine, struct cg_timer *timer);
 };
 
-/* One message of a leg, as it was sealed. A new one, under other keys or with other options, takes its place. */
+/* One message of a leg, as it was sealed. A new one, under other keys or with other options, takes its place; or comes
+ * beside it, where the earlier one may still be answered. */
 struct cg_sending {
+    struct cg_sending *next;      /* the one before it, where the leg waits for both */
+    struct cg_token_entry *token; /* NULL: none at present */
     struct cg_addr to;
     uint16_t mid;
     uint32_t number;            /* of the leg's sendings: what was promised for another one is not for this */
     struct cg_binding *binding; /* the protector's */
-    struct cg_buf datagram;
-    uint64_t request; /* its place among all requests; 0: it has not gone out */
-    uint64_t sent_us; /* when it did first */
+    struct cg_buf datagram;     /* of an earlier one: empty, it is not sent again */
+    uint64_t request;           /* its place among all requests; 0: it has not gone out */
+    uint64_t sent_us;           /* when it did first */
+    uint32_t emissions;         /* how often it did */
+    uint32_t opening;           /* answers to it that the protector has not finished opening */
 };
 
 struct cg_leg {
@@ -91,13 +100,12 @@ struct cg_leg {
     void *owner;
     struct cg_timer timer;
     struct cg_ticket ticket;
-    struct cg_token_entry *token; /* NULL: none at present */
-    struct cg_config *config;     /* a reference */
+    struct cg_config *config; /* a reference */
     const struct cg_mapping *mapping;
     const struct cg_target *target;
     const struct cg_leg_request *request;
-    struct cg_sending sending;
-    uint32_t opening; /* answers to the sending that the protector has not finished opening */
+    struct cg_sending sending; /* the latest; its `next` are the earlier ones that it waits for, owned */
+    uint32_t opening;          /* answers to any of them that the protector has not finished opening */
 };
 
 /* What an owner says of a leg that it wants. */
@@ -120,17 +128,25 @@ void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg);
 /* Seals its request with these options for the group, or for the one member with this identity (empty: not known).
  * kind->sealed follows, from inside or later. */
 void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts options, struct cg_slice identity);
-/* Its sending is over: what comes back for it finds nothing. The token is kept. */
+/* Its latest sending is over: what comes back for it finds nothing. The token is kept. */
 void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg);
+/* The same for all of its sendings, and their tokens are spent. */
+void cg_leg_drop_all(struct cg_engine *engine, struct cg_leg *leg);
+/* Its latest sending becomes an earlier one, which may still be answered and is not sent again; the latest is a new one
+ * to the same address, without token. False: no memory, and nothing has changed. */
+bool cg_leg_begin_another(struct cg_engine *engine, struct cg_leg *leg) CG_MUST_CHECK;
+/* Gives the latest sending a token. False: no memory. */
+bool cg_leg_take_token(struct cg_engine *engine, struct cg_leg *leg) CG_MUST_CHECK;
 /* The keys have changed since its request was sealed: it must not go out (R55). */
 bool cg_leg_is_stale(const struct cg_leg *leg);
 /* Sends its datagram, the first time or again. As the port's emit. */
 int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_route *route,
                 struct cg_problem *problem) CG_MUST_CHECK;
 
-/* For receive.c: a response that fits. */
-void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
-                    const struct cg_msg *msg);
+/* For receive.c: whose token that is, and a response to it that fits. */
+struct cg_sending *cg_leg_sending_of(const struct cg_token_entry *token);
+void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, struct cg_sending *sending,
+                    const struct cg_datagram *datagram, const struct cg_msg *msg);
 void cg_legs_fini(struct cg_engine *engine); /* what was promised to legs that have ended */
 
 #endif

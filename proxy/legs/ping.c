@@ -127,7 +127,7 @@ void cg_ping_begin(struct cg_engine *engine, struct cg_ping *ping) {
     if (ping->runs) return;
     ping->runs = true;
     ping->attempts = ping->guesses = 0;
-    ping->timeout_us = CG_ACK_TIMEOUT_US;
+    ping->timeout_us = engine->config->group.ack_timeout_us;
     ping->timer.due = ping_due;
     ping->room.lane = CG_LANE_MEMBERS;
     ping->room.granted = room_granted;

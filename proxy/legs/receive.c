@@ -30,21 +30,22 @@ static void refuse(struct cg_engine *engine, struct cg_leg *leg, const struct cg
 }
 
 /* NULL, too, for a token that nobody can know yet. */
-static struct cg_leg *running_leg(struct cg_engine *engine, const struct cg_msg *msg) {
+static struct cg_leg *running_leg(struct cg_engine *engine, const struct cg_msg *msg, struct cg_sending **sending) {
     struct cg_token_entry *entry = cg_token_find(engine, &msg->token);
-    bool is_out = entry != NULL && entry->leg->sending.request != 0;
-    return is_out ? entry->leg : NULL;
+    if (entry == NULL) return NULL;
+    *sending = cg_leg_sending_of(entry);
+    return (*sending)->request != 0 ? entry->leg : NULL;
 }
 
 /* Responses */
 
-static void hand_on(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
-                    const struct cg_msg *msg) {
-    int err = leg->kind->fits(leg, datagram, msg);
+static void hand_on(struct cg_engine *engine, struct cg_leg *leg, struct cg_sending *sending,
+                    const struct cg_datagram *datagram, const struct cg_msg *msg) {
+    int err = leg->kind->fits(leg, sending, datagram, msg);
     if (err < 0) {
         refuse(engine, leg, datagram, msg, err);
     } else {
-        cg_leg_receive(engine, leg, datagram, msg);
+        cg_leg_receive(engine, leg, sending, datagram, msg);
     }
 }
 
@@ -58,10 +59,11 @@ static void count_stray(struct cg_engine *engine, const struct cg_datagram *data
 }
 
 static void receive_response(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
-    struct cg_leg *leg = running_leg(engine, msg);
+    struct cg_sending *sending;
+    struct cg_leg *leg = running_leg(engine, msg, &sending);
     if (leg != NULL) {
         cg_account_say(engine, CG_FATE_LATE); /* unless somebody still waits for it */
-        hand_on(engine, leg, datagram, msg);
+        hand_on(engine, leg, sending, datagram, msg);
     } else {
         count_stray(engine, datagram, msg);
         reset(engine, datagram, msg);
@@ -73,7 +75,8 @@ static void receive_response(struct cg_engine *engine, const struct cg_datagram 
 /* A message of this type and code, or no message at all, that is no response. */
 static void receive_other(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg,
                           bool malformed) {
-    struct cg_leg *leg = running_leg(engine, msg);
+    struct cg_sending *sending;
+    struct cg_leg *leg = running_leg(engine, msg, &sending);
     if (leg != NULL) {
         refuse(engine, leg, datagram, msg, malformed ? CG_E_FORMAT : CG_E_CODE);
         return;

@@ -3,6 +3,7 @@
 #include "rounds/asks.h"
 
 #include "rounds/evidence.h"
+#include "rounds/hearsay.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
 
@@ -55,7 +56,7 @@ static void retry_under_other_keys(struct cg_engine *engine, struct cg_leg *leg)
 
 static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
                        const struct cg_opened *opened, const char *reason) {
-    cg_round_refuse(round_of(leg), from, opened, reason);
+    cg_hearsay_refuse(round_of(leg), leg, from, opened, reason);
     retry_under_other_keys(engine, leg);
 }
 

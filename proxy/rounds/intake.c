@@ -5,6 +5,7 @@
 #include "base/container.h"
 #include "legs/forwardable.h"
 #include "rounds/evidence.h"
+#include "rounds/hearsay.h"
 #include "rounds/remember.h"
 #include "rounds/wake.h"
 
@@ -118,6 +119,7 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     tell(round, result, held, arrival);
     if (held != NULL) cg_round_remember(round, held->answer.member, arrival);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
+    if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
     cg_round_hurry(round);
     return result;
 }
@@ -166,7 +168,7 @@ static void on_incomplete(struct cg_engine *engine, struct cg_blocks *blocks, co
 static void on_refused(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_addr *from,
                        const struct cg_opened *opened, const char *reason) {
     (void)engine;
-    cg_round_refuse(partial_of(blocks)->round, from, opened, reason);
+    cg_hearsay_refuse(partial_of(blocks)->round, &blocks->ask->leg, from, opened, reason);
 }
 
 static bool is_wanted(const struct cg_blocks *blocks) {

@@ -2,7 +2,7 @@
  * us do for it is counted here. */
 #include "rounds/share.h"
 
-enum { BLOCKS_MIN = 1024, BLOCK_USUAL = 64, ECHOES = 4 };
+enum { BLOCKS_MIN = 1024, BLOCK_USUAL = 64, ECHOES = 4, HINTS = 1 };
 
 struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, struct cg_slice who, size_t answer_max) {
     struct cg_share *share;
@@ -15,6 +15,7 @@ struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, s
     if (share->who.data == NULL) return NULL;
     share->blocks_left = blocks < BLOCKS_MIN ? BLOCKS_MIN : (uint32_t)blocks;
     share->echoes_left = ECHOES;
+    share->hints_left = HINTS;
     HASH_ADD_KEYPTR(hh, *shares, share->who.data, share->who.len, share);
     return CG_HASH_HAS(hh, share) ? share : NULL;
 }

@@ -11,6 +11,8 @@ struct cg_share {
     uint32_t
         blocks_left; /* requests for further blocks: enough for limits.answer in blocks of 64 bytes, 1024 at least */
     uint32_t echoes_left; /* requests that are made again because of a challenge: 4 */
+    uint32_t hints_left;  /* requests that are made because of an error that nothing protects: 1 */
+    uint32_t hints;       /* such errors that are among the refusals */
 };
 
 /* A member's share, made where there is none yet; in the arena. NULL: no memory. */

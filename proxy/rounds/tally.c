@@ -2,6 +2,7 @@
  * and however much they send. */
 #include "rounds/tally.h"
 
+#include "base/container.h"
 #include "base/text.h"
 
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
@@ -329,11 +330,17 @@ static void keep_words(struct cg_tally *tally, struct cg_refusal *refusal, const
     refusal->diagnostic = cg_arena_copy(tally->arena, diagnostic_of(opened));
 }
 
-void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
-                     const char *reason) {
-    if (tally->rejected++ >= CG_REFUSALS_LISTED) return;
-    struct cg_refusal *refusal = cg_arena_zalloc(tally->arena, sizeof *refusal);
-    if (refusal == NULL) return;
+struct listed_refusal {
+    struct cg_refusal refusal;
+    struct cg_slice hint_of; /* whose answer would make it no news; empty: nobody's */
+};
+
+static struct listed_refusal *list_refusal(struct cg_tally *tally, const struct cg_addr *from,
+                                           const struct cg_opened *opened, const char *reason) {
+    if (tally->rejected++ >= CG_REFUSALS_LISTED) return NULL;
+    struct listed_refusal *listed = cg_arena_zalloc(tally->arena, sizeof *listed);
+    if (listed == NULL) return NULL;
+    struct cg_refusal *refusal = &listed->refusal;
     refusal->from = *from;
     refusal->kid = cg_arena_copy(tally->arena, opened->kid);
     refusal->gid = cg_arena_copy(tally->arena, opened->gid);
@@ -341,6 +348,32 @@ void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const s
     keep_words(tally, refusal, opened);
     *tally->last_refusal = refusal;
     tally->last_refusal = &refusal->next;
+    return listed;
+}
+
+void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
+                     const char *reason) {
+    list_refusal(tally, from, opened, reason);
+}
+
+void cg_tally_refuse_hint(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
+                          const char *reason, struct cg_slice identity) {
+    struct listed_refusal *listed = list_refusal(tally, from, opened, reason);
+    if (listed != NULL) listed->hint_of = cg_arena_copy(tally->arena, identity);
+}
+
+void cg_tally_withdraw_hints(struct cg_tally *tally, struct cg_slice identity, uint32_t count) {
+    struct cg_refusal **at = &tally->refusals;
+    while (*at != NULL) {
+        const struct listed_refusal *listed = CG_CONTAINER(*at, const struct listed_refusal, refusal);
+        if (listed->hint_of.len > 0 && cg_slice_equal(listed->hint_of, identity)) {
+            *at = listed->refusal.next;
+        } else {
+            at = &(*at)->next;
+        }
+    }
+    tally->last_refusal = at;
+    tally->rejected -= count;
 }
 
 static uint32_t lacks_members(const struct cg_tally *tally, double share) {

@@ -99,6 +99,12 @@ enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const stru
 void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
                      const char *reason);
 
+/* The same, of an error that whoever has that identity is said to have sent; and the `count` of these are no news any
+ * more. */
+void cg_tally_refuse_hint(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
+                          const char *reason, struct cg_slice identity);
+void cg_tally_withdraw_hints(struct cg_tally *tally, struct cg_slice identity, uint32_t count);
+
 uint32_t cg_tally_missing(const struct cg_tally *tally); /* expected members without an answer */
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
 /* Nothing of an answer of this member has come. */

@@ -210,7 +210,7 @@ static void check_wanted(struct world *world, const struct cg_msg *msg) {
     const struct cg_waiter *it = round->waiters;
     while (it != NULL && CG_CONTAINER(it, struct cg_exchange, waiter)->abandoned) it = it->next;
     CG_CHECK(it != NULL);
-    const struct cg_binding *binding = entry->leg->sending.binding;
+    const struct cg_binding *binding = cg_leg_sending_of(entry)->binding;
     CG_CHECK(binding == NULL || binding->epoch == world->epoch); /* R55 */
 }
 
@@ -519,8 +519,15 @@ static void check_tally(const struct cg_round *round) {
 static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
     const struct cg_leg *leg = &ask->leg;
     CG_CHECK(cg_slots_get(&gateway->engine.legs, leg->ticket) == leg && leg->kind->type == CG_CON);
-    CG_CHECK(ask->turn.endpoint != NULL && ask->turn.flies == (leg->token != NULL));
-    CG_CHECK(!ask->turn.flies || leg->token->leg == leg);
+    CG_CHECK(ask->turn.endpoint != NULL);
+    CG_CHECK(ask->turn.flies == (leg->sending.token != NULL || leg->sending.next != NULL));
+    uint32_t opening = 0;
+    for (const struct cg_sending *it = &leg->sending; it != NULL; it = it->next) {
+        CG_CHECK(it->token == NULL || (it->token->leg == leg && (it->mid & CG_MID_UNICAST) != 0));
+        CG_CHECK(it->token == NULL || cg_leg_sending_of(it->token) == it);
+        opening += it->opening;
+    }
+    CG_CHECK(opening == leg->opening);
 }
 
 static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *round) {
@@ -582,7 +589,7 @@ static uint32_t count_at_endpoints(const struct world *world) {
     for (const struct cg_endpoint *row = gateway->engine.endpoints.by_addr; row != NULL; row = row->hh.next) {
         uint32_t before = expected;
         for (const struct cg_turn *it = row->flying; it != NULL; it = it->next) {
-            CG_CHECK(it->endpoint == row && it->flies && (it->mid & CG_MID_UNICAST) != 0);
+            CG_CHECK(it->endpoint == row && it->flies);
             flying++;
             if (!it->is_expected) continue;
             bytes += it->size;

@@ -128,6 +128,7 @@ static void fill_mapping(struct world *world, struct cg_mapping *mapping, const 
         .unsafe_methods = true,
         .protector = cg_protector_none(),
         .has_timeout = true,
+        .leisure = 5,
         .timeout_us = 2 * SECOND,
         .max_timeout_us = 60 * SECOND,
         .max_answers = 10000,

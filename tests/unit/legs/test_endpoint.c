@@ -87,7 +87,7 @@ static void test_who_waits_holds_nothing_sealed(void **state) {
         struct cg_leg *leg = world->gateway->engine.legs.slots[i].item;
         if (leg == NULL || cg_ask_of(leg)->turn.flies) continue;
         assert_null(leg->sending.datagram.data);
-        assert_null(leg->token);
+        assert_null(leg->sending.token);
         waiting++;
     }
     assert_int_equal(waiting, CALLS - 1);
