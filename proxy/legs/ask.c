@@ -285,10 +285,12 @@ static bool is_to_be_repeated(const struct cg_ask *ask) {
 
 /* Measuring. */
 
+/* Of what was repeated only the first request tells anything: later ones wait long between their datagrams. */
 static void measure(struct cg_engine *engine, const struct cg_ask *ask, const struct cg_sending *sending,
                     uint64_t arrival_us) {
     enum cg_rtt_sample kind = sending->emissions == 1 ? CG_RTT_CLEAR : CG_RTT_AT_MOST;
-    if (arrival_us < sending->sent_us) return; /* by the clocks of two threads */
+    bool is_first = sending->next == NULL, is_before = arrival_us < sending->sent_us; /* by clocks of two threads */
+    if (is_before || (kind == CG_RTT_AT_MOST && !is_first)) return;
     cg_rtt_note(&ask->turn.endpoint->rtt, kind, arrival_us - sending->sent_us, engine->now_us);
 }
 
@@ -343,7 +345,8 @@ static bool is_wanted(const struct cg_turn *turn) {
     return ask->leg.ops->is_wanted(&ask->leg);
 }
 
-static const struct cg_turn_ops turn_ops = {.launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .is_wanted = is_wanted};
+static const struct cg_turn_ops turn_ops = {
+    .launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .is_wanted = is_wanted};
 
 /* What comes back. */
 
@@ -388,8 +391,7 @@ static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struc
 
 bool cg_ask_is_hint(const struct cg_leg *leg, const struct cg_opened *opened, const char *reason) {
     bool says_why = opened->code == CG_CODE(4, 0) || opened->code == CG_CODE(4, 1) || opened->code == CG_CODE(4, 2);
-    return says_why && leg->mapping->security == CG_SECURITY_GROUP &&
-           reason == cg_err_info(CG_E_UNPROTECTED)->slug;
+    return says_why && leg->mapping->security == CG_SECURITY_GROUP && reason == cg_err_info(CG_E_UNPROTECTED)->slug;
 }
 
 bool cg_ask_follow_hint(struct cg_engine *engine, struct cg_ask *ask) {

@@ -3,10 +3,10 @@
  * a token, Message ID and protection of its own.
  *
  * Until it is answered it sends MAX_RETRANSMIT + 1 datagrams at most, each after twice the time of the one before; the
- * first wait is the endpoint's measured timeout (rtt.h), times 1 to 1.5. Every second datagram is the one before it once
- * more. The others are new requests where the method is idempotent and we protect it: a member whose answer was lost,
- * or that has meanwhile had requests with higher numbers, takes the same bytes for a replay (RFC 8613 §7.4). Whichever
- * of them is answered first is the answer.
+ * first wait is the endpoint's measured timeout (rtt.h), times 1 to 1.5. Every second datagram is the one before it
+ * once more. The others are new requests where the method is idempotent and we protect it: a member whose answer was
+ * lost, or that has meanwhile had requests with higher numbers, takes the same bytes for a replay (RFC 8613 §7.4).
+ * Whichever of them is answered first is the answer.
  *
  * Its owner ends it when it has heard enough, or hears of its end: `ended` with a problem says that nothing went out.
  */
@@ -48,8 +48,8 @@ void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);
 /* From `challenge`: the request is made again with the Echo, or, where that was one already, the ask ends. */
 void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const struct cg_opened *challenge);
-/* What was refused as `reason` is an error that the member, or anybody, has said unprotected: that it could not open the
- * request (RFC 8613 §8.2, RFC 10021 §7.2, §8.4). */
+/* What was refused as `reason` is an error that the member, or anybody, has said unprotected: that it could not open
+ * the request (RFC 8613 §8.2, RFC 10021 §7.2, §8.4). */
 bool cg_ask_is_hint(const struct cg_leg *leg, const struct cg_opened *opened, const char *reason);
 /* From `refused`, at a hint: a new request goes out at once, beside those before, as one of its datagrams. False: none
  * does. */

@@ -228,6 +228,7 @@ void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast) {
     cast->answered = true;
     cg_pace_answered(cast->pace, &engine->config->group);
     settle(engine, cast);
+    pump(engine, cast->pace); /* leisure may have settled it before: now the group is not silent any more */
 }
 
 static void cast_opened(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,

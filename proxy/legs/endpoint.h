@@ -58,7 +58,7 @@ struct cg_endpoint {
     uint64_t mids_us[CG_MID_SPANS]; /* when the latest Message ID of each span was taken; 0: none was */
     struct cg_timer mid_timer;      /* when the next one may be */
     struct cg_ping ping;
-    struct cg_rtt rtt; /* by what counts as proven there */
+    struct cg_rtt rtt;                           /* by what counts as proven there */
     bool genuine;                                /* somebody there has answered a unicast request */
     bool ripe, starved;                          /* in one of the engine's lists */
     uint64_t used_us;                            /* when something went there last, or was heard from there; 0: never */

@@ -13,10 +13,10 @@ static struct cg_share *share_of(struct cg_round *round, struct cg_slice identit
 
 static bool is_stale(const struct cg_leg *leg) { return leg->sending.request != 0 && cg_leg_is_stale(leg); }
 
-/* One under old keys is made anew anyway. */
+/* Under other keys than those that are to be used now it is made anew by whoever sees that, and that is the one. */
 static void follow(struct cg_round *round, struct cg_leg *leg, struct cg_share *share) {
-    if (share->hints_left == 0 || is_stale(leg)) return;
-    if (cg_ask_follow_hint(cg_round_engine(round), cg_ask_of(leg))) share->hints_left--;
+    if (share->hints_left == 0) return;
+    if (is_stale(leg) || cg_ask_follow_hint(cg_round_engine(round), cg_ask_of(leg))) share->hints_left--;
 }
 
 void cg_hearsay_refuse(struct cg_round *round, struct cg_leg *leg, const struct cg_addr *from,

@@ -209,7 +209,7 @@ def test_help_names_every_option():
     text = run("--help").stdout
     for option in ("--group", "--count", "--bind", "--interface", "--plain", "--delay", "--loss", "--duplicate",
                    "--reorder", "--seed", "--resource", "--fail", "--answer-errors", "--misbehave", "--keys", "--numbers", "--mode",
-                   "--window-lost"):
+                   "--window-lost", "--no-deduplication"):
         assert option in text
 
 

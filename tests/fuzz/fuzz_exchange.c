@@ -657,7 +657,7 @@ static bool is_queued(const struct cg_cast *cast) {
 static void check_cast(const struct cg_gateway *gateway, const struct cg_part *part) {
     const struct cg_cast *cast = part->cast;
     CG_CHECK(cg_slots_get(&gateway->engine.legs, cast->leg.ticket) == &cast->leg && cast->leg.owner == part);
-    CG_CHECK(cast->leg.token != NULL && cast->leg.token->leg == &cast->leg);
+    CG_CHECK(cast->leg.sending.token != NULL && cast->leg.sending.token->leg == &cast->leg);
     const struct cg_pace *pace = gateway->engine.paces.by_key;
     while (pace != NULL && pace != cast->pace) pace = pace->hh.next;
     CG_CHECK(pace != NULL);

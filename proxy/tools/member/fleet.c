@@ -112,6 +112,7 @@ static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, 
 
 static struct cg_fleet_seen *find_seen(const struct cg_fleet_arrival *in, uint16_t mid) {
     const struct cg_fleet_member *member = in->member;
+    if (in->fleet->options->forgets_messages) return NULL;
     struct cg_fleet_seen *seen = cg_fleet_seen_find(&member->taken, in->from, mid, in->destination, in->now_us);
     return seen != NULL ? seen : cg_fleet_seen_find(&member->others, in->from, mid, in->destination, in->now_us);
 }

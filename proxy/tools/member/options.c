@@ -39,6 +39,8 @@ const char cg_member_usage[] =
     "  --resource /PATH=TEXT    one more resource, text/plain, GET; may be repeated\n"
     "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
     "  --fail K[:CODE]          the last K members answer every request with CODE (default 4.04), group requests too\n"
+    "  --no-deduplication       members keep no memory of Message IDs (RFC 7252 4.5 lets them): a message that comes\n"
+    "                           twice is taken up twice, and protected members take it for a replay\n"
     "  --answer-errors          members answer group requests with their errors; normally these are suppressed\n"
     "                           (RFC 10020, Response Suppression). A No-Response option decides either way.\n"
     "                           Protected members also say why they cannot open a group request\n"
@@ -215,6 +217,7 @@ static bool take_flag(struct cg_member_options *options, const char *name, bool 
     if (strcmp(name, "--window-lost") == 0) return options->window_lost = true;
     if (strcmp(name, "--reorder") == 0) return options->reorder = true;
     if (strcmp(name, "--shared") == 0) return options->may_be_shared = true;
+    if (strcmp(name, "--no-deduplication") == 0) return options->forgets_messages = true;
     if (strcmp(name, "--answer-errors") == 0) return options->answer_errors = true;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return options->help = true;
     return false;

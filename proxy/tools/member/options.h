@@ -55,6 +55,7 @@ struct cg_member_options {
     bool window_lost;
     bool reorder;
     bool answer_errors;
+    bool forgets_messages; /* no message is known to have come before */
     bool has_seed;
     uint64_t seed;
     uint32_t fail_count; /* the last so many members fail every request */

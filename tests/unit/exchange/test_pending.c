@@ -314,7 +314,8 @@ static void test_what_has_not_gone_out_is_not_acknowledged(void **state) {
     struct cg_mapping *lamps = world_mapping(world, "lamps");
     world_add_members(world, lamps, 1);
     lamps->timeout_us = lamps->max_timeout_us = 1000 * SECOND;
-    world_get(world, &call, "/lamps");
+    world_new(world, &call, "/lamps")->method = CG_POST; /* which is sealed once */
+    world_go(world, &call);
     uint16_t mid = world_round(world, &call)->repair.asks->leg.sending.mid;
     uint8_t ack[] = {0x60, 0, (uint8_t)(mid >> 8), (uint8_t)mid};
     world_deliver(world, "127.1.0.1", ack, sizeof ack);

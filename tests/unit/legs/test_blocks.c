@@ -352,12 +352,18 @@ static void acknowledge_last(struct world *world) {
     world_deliver(world, "127.1.0.1", ack, sizeof ack);
 }
 
+/* As it was measured. */
+static uint64_t timeout_us(const struct world *world) {
+    const struct cg_engine *engine = cg_gateway_engine(world->gateway);
+    return cg_endpoint_timeout_us(engine, cg_endpoint_find(engine, &world->sent[1].route.to));
+}
+
 /* Each is a request of its own (RFC 7252 §4.2): acknowledged for itself, and said five times for itself. */
 static void test_each_blocks_request_is_retransmitted_for_itself(void **state) {
     struct world *world = *state;
     struct call call;
     start_unicast(world, &call);
-    world_advance(world, 30 * SECOND); /* 2..3 s, 4..6 s, 8..12 s */
+    world_advance(world, 11 * timeout_us(world)); /* after 1 to 1.5, 3 to 4.5, 7 to 10.5 of these */
     assert_true(world->sent_count >= 2 + 3);
     acknowledge_last(world);
     size_t sent = world->sent_count;
@@ -365,8 +371,8 @@ static void test_each_blocks_request_is_retransmitted_for_itself(void **state) {
     assert_int_equal(world->sent_count, sent); /* the block is on its way */
     answer_block(world, 1, "127.1.0.1", 1, true, "0123456789abcdef", "e");
     expect_block_request(world, sent, 2);
-    assert_int_equal(cg_stats_get(cg_gateway_stats(world->gateway), "lamps")->asked, 3); /* retransmissions aside */
-    world_advance(world, 50 * SECOND); /* the fourth comes after 30 to 45 s */
+    assert_int_equal(cg_stats_get(cg_gateway_stats(world->gateway), "lamps")->asked, 4); /* retransmissions aside */
+    world_advance(world, 24 * timeout_us(world)); /* the fourth comes after 15 to 22.5 of these, the end after 31 */
     assert_int_equal(world->sent_count, sent + 5);
     answer_block(world, sent, "127.1.0.1", 2, true, "0123456789abcdef", "e");
     expect_block_request(world, sent + 5, 3);

@@ -29,6 +29,10 @@ static void deliver_empty(struct world *world, enum cg_type type, uint16_t mid) 
     world_deliver(world, "127.1.0.1", bytes, sizeof bytes);
 }
 
+static bool ask_the_same(const struct cg_msg *one, const struct cg_msg *other) {
+    return cg_slice_equal(one->options, other->options);
+}
+
 static uint16_t last_mid(const struct world *world) { return world->sent[world->sent_count - 1].msg.mid; }
 
 /* Every way in which an interaction ends frees the place, and nothing else does. */
@@ -53,8 +57,8 @@ static void test_one_request_at_a_time_to_one_member(void **state) { /* RFC 7252
     size_t before = world->sent_count - 1;
     world_advance(world, 94 * SECOND); /* MAX_TRANSMIT_WAIT: given up */
     assert_true(world->sent_count > before + 5);
-    assert_memory_equal(world->sent[before + 4].msg.token.bytes, world->sent[before].msg.token.bytes, CG_TOKEN_MAX);
-    assert_memory_not_equal(world->sent[before + 5].msg.token.bytes, world->sent[before].msg.token.bytes, CG_TOKEN_MAX);
+    assert_true(ask_the_same(&world->sent[before + 4].msg, &world->sent[before].msg));
+    assert_false(ask_the_same(&world->sent[before + 5].msg, &world->sent[before].msg));
     assert_int_equal(calls[0].replies, 1);
     for (int i = 0; i < CALLS; i++) {
         cg_gateway_abandon(world->gateway, calls[i].ticket);
@@ -116,7 +120,7 @@ static void test_who_leaves_while_its_next_block_waits_frees_nobodys_place(void 
     assert_int_equal(world->sent_count, 3); /* the one in between */
     world_get(world, &after, "/lamps/c");
     cg_gateway_abandon(world->gateway, large.ticket);
-    world_advance(world, SECOND);
+    world_advance(world, SECOND / 20);
     assert_int_equal(world->sent_count, 3);
     world_answer(world, 2, "127.1.0.1", "on");
     world_run(world);

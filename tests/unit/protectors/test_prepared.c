@@ -137,9 +137,7 @@ static void who_says_that_it_lacks_the_keys_is_asked_once_more(void **state) {
     assert_int_equal(latest(side), first + 1);
     assert_int_not_equal(side->world.sent[first].msg.mid, side->world.sent[first + 1].msg.mid);
     answer_under_prepared(all, first + 1);
-    const char *text = side_reply(side);
-    assert_counts(text, 1, 1);
-    assert_refused(text, "unprotected", 1);
+    assert_counts(side_reply(side), 1, 0);                /* it has answered after all */
     assert_under_prepared(all, ask_three(side, CG_POST)); /* from now on it is known */
 }
 
@@ -165,7 +163,7 @@ static void hearsay_costs_one_request_now_and_then(void **state) {
     assert_int_equal(latest(side), first + 2);
     room_answer(&all->room, 3, latest(side), "on", (struct style){.pairwise = true});
     settle(side);
-    assert_counts(side_reply(side), 1, 3);
+    assert_counts(side_reply(side), 1, 0);
 }
 
 /* Nobody has claimed them yet. */
@@ -182,7 +180,9 @@ static void prepared_keys_that_cannot_send_are_not_waited_for(void **state) {
     assert_under_those_in_use(all, latest(side));
     size_t asked = latest(side);
     deny(side, asked);
-    assert_int_equal(latest(side), asked);
+    assert_int_equal(latest(side), asked + 1); /* the one that a hint may cost */
+    deny(side, latest(side));
+    assert_int_equal(latest(side), asked + 1);
 }
 
 static void keys_that_are_in_use_now_go_on(void **state) {

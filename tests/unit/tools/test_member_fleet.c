@@ -37,6 +37,18 @@ static void a_repeated_group_request_is_answered_once(void **state) {
     assert_int_equal(w.len, 9);
 }
 
+/* RFC 7252 §4.5 lets servers of idempotent requests do without. */
+static void members_without_memory_of_messages_take_everything_up(void **state) {
+    (void)state;
+    START("--count", "3", "--no-deduplication");
+    CAST(.mid = 7, .path = "status");
+    CAST(.mid = 7, .path = "status");
+    assert_int_equal(w.len, 6);
+    assert_non_null(ASK(0, .mid = 8, .path = "status"));
+    assert_non_null(ASK(0, .mid = 8, .path = "status"));
+    assert_int_equal(cg_fleet_counts(w.fleet).requests, 8);
+}
+
 /* The group is another destination endpoint than the member: the same Message ID is no duplicate there. */
 static void message_ids_of_group_and_member_are_apart(void **state) {
     (void)state;
@@ -201,6 +213,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         fleet_test(every_member_answers_a_group_request),
         fleet_test(a_repeated_group_request_is_answered_once),
+        fleet_test(members_without_memory_of_messages_take_everything_up),
         fleet_test(message_ids_of_group_and_member_are_apart),
         fleet_test(errors_to_the_group_are_suppressed),
         fleet_test(errors_are_answered_when_told),

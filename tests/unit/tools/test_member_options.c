@@ -53,7 +53,7 @@ static void everything_is_taken(void **state) {
     assert_int_equal(PARSE("--plain", "--group", "coap://224.0.1.187/", "--group", "coap://239.1.2.3:5690", "--count",
                            "5", "--bind", "127.2.0.1", "--interface", "eth0", "--delay", "10:20", "--loss", "0.1",
                            "--duplicate", "1", "--reorder", "--seed", "7", "--resource", "/a/b=c=d", "--max-age", "5",
-                           "--fail", "2:5.03", "--answer-errors", "--misbehave", "repeat:3"),
+                           "--fail", "2:5.03", "--answer-errors", "--no-deduplication", "--misbehave", "repeat:3"),
                      CG_OK);
     assert_int_equal(options.groups_len, 2);
     assert_int_equal(options.groups[1].port, 5690);
@@ -63,7 +63,8 @@ static void everything_is_taken(void **state) {
     assert_int_equal(options.delay_max_ms, 20);
     assert_true(options.loss > 0.09 && options.loss < 0.11);
     assert_true(options.duplicate > 0.99);
-    assert_true(options.reorder && options.answer_errors && options.has_seed && options.has_max_age);
+    assert_true(options.forgets_messages && options.reorder && options.answer_errors && options.has_seed &&
+                options.has_max_age);
     assert_int_equal(options.seed, 7);
     assert_true(cg_slice_is(options.resources[0].path, "a/b"));
     assert_string_equal(options.resources[0].text, "c=d");

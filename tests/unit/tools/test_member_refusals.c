@@ -110,6 +110,11 @@ static int set_up_telling(void **state) {
     return 0;
 }
 
+static int set_up_forgetful(void **state) {
+    *state = new_scene("--no-deduplication");
+    return 0;
+}
+
 static int tear_down(void **state) {
     struct scene *scene = *state;
     cg_fleet_free(scene->fleet);
@@ -255,12 +260,24 @@ static void a_retransmission_is_no_replay(void **state) {
     assert_memory_equal(scene->said, answer, answer_len);
 }
 
+/* What a member says that was answered in vain, and whose replay window is its only memory. */
+static void without_memory_of_messages_a_retransmission_is_a_replay(void **state) {
+    struct scene *scene = *state;
+    seal(scene, scene->gateway, CG_CON, 7);
+    assert_true(send_bytes(scene, UNICAST));
+    assert_int_equal(scene->msg.code, CG_CODE(2, 4)); /* POST's outer code: it is protected */
+    assert_true(send_bytes(scene, UNICAST));
+    assert_says(scene, CG_ACK, CG_CODE(4, 1), "Replay detected");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(by_unicast_each_failure_has_its_answer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(to_the_group_nothing_is_said, set_up, tear_down),
         cmocka_unit_test_setup_teardown(members_that_are_to_tell_errors_tell_the_group_too, set_up_telling, tear_down),
         cmocka_unit_test_setup_teardown(a_retransmission_is_no_replay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(without_memory_of_messages_a_retransmission_is_a_replay, set_up_forgetful,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
