@@ -182,6 +182,19 @@ def test_silent_members_are_asked_by_unicast(lights, protected, group, new_keys)
     assert elsewhere.port != group.port
 
 
+@pytest.mark.parametrize("memory", [(), ("--no-deduplication",)])
+def test_lost_datagrams_are_made_up_for_with_and_without_memory_of_messages(new_keys, protected, gateway, group, tmp_path, memory):
+    """A member that takes what is sent again for a replay says so unprotected: no reply looks broken for that."""
+    keys = new_keys(5)
+    protected(keys, group, 5, "--loss", "0.1", "--seed", "11", *memory)
+    mapping = {"timeout": 20, "leisure": 0.3, "repair": {"unicast": True}}
+    config = settings(make_state(tmp_path / "state", keys), (group, keys, mapping))
+    config["group"]["ack_timeout"] = 0.2
+    gate = gateway(config)
+    for _ in range(10):
+        verified(gate.get_json("/lights/status", timeout=60), 5)
+
+
 @pytest.mark.parametrize("method, repaired", [("POST", False), ("PUT", True), ("DELETE", True), ("GET", True)])
 def test_what_acts_twice_is_not_repaired(lights, method, repaired):
     """RFC 10021 7: a member whose answer was lost would act on a second POST; the others are the same twice."""
