@@ -251,10 +251,11 @@ TABLE_HEAD = f"| {' | '.join(HEADS)} |\n|{'---|' * len(HEADS)}"
 
 
 def dump(folder, exchanges, datagrams):
-    """What is to be looked at afterwards: the replies that were not complete, and all datagrams, a line each."""
-    (folder / "incomplete.json").write_text(json.dumps(
+    """What is to be looked at afterwards: the replies that were not complete or slow, and all datagrams, a line each."""
+    slow = percentile([one.seconds for one in exchanges], 0.98)
+    (folder / "odd.json").write_text(json.dumps(
         [{"mapping": one.mapping, "begun": one.begun, "seconds": one.seconds, "reply": one.reply}
-         for one in exchanges if not one.is_complete], indent=1))
+         for one in exchanges if not one.is_complete or one.seconds >= slow], indent=1))
     with open(folder / "datagrams.txt", "w") as file:
         for d in datagrams:
             m = d.message
