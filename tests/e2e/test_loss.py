@@ -31,6 +31,7 @@ def test_replies_are_complete_though_a_tenth_is_lost_each_way(new_far, tmp_path)
         assert all(answer["verified"] == "source" for answer in one.reply["answers"])
         assert one.summary["expected"] == MEMBERS
     assert {answer["via"] for one in replies for answer in one.reply["answers"]} == {"multicast", "unicast"}
+    assert lossy.keeps_budget(tap.datagrams())
     seen = lossy.traffic(tap.datagrams())
     assert EXCHANGES <= seen.casts <= 2 * EXCHANGES
     assert seen.asks < EXCHANGES * MEMBERS  # most have heard the group request
