@@ -228,7 +228,7 @@ def who_answered(datagrams, groups, count_of_mapping):
     return found
 
 
-EDGE = 0.5  # seconds before the end of an exchange in which an answer may count or not
+EDGE = 1  # seconds before the end of an exchange in which an answer may count or not
 
 
 def wrongly_named(exchanges, datagrams, groups, timeout):
