@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "io/loop.h"
+#include "legs/protector.h"
 #include "model/mapping.h"
 
 enum {
@@ -24,6 +25,13 @@ static struct cg_gateway *gateway_of(const struct cg_control_connection *connect
 static bool is_hidden(const struct cg_gateway *gateway, const char *mapping_name) {
     const struct cg_mapping *mapping = cg_mapping_by_name(cg_gateway_config(gateway), mapping_name);
     return mapping == NULL || mapping->anonymise;
+}
+
+/* It has yet to take what is sent with its group's key in use. */
+static bool is_cold(const struct cg_gateway *gateway, const struct cg_known_record *record) {
+    const struct cg_mapping *mapping = cg_mapping_by_name(cg_gateway_config(gateway), record->mapping);
+    if (mapping == NULL || mapping->protector->ops->is_cold == NULL) return false;
+    return mapping->protector->ops->is_cold(mapping->protector, cg_slice_of(record->identity, record->identity_len));
 }
 
 static void put_who(struct cg_buf *to, const struct cg_known_record *record) {
@@ -49,10 +57,10 @@ static void put_row(struct cg_buf *to, const struct cg_gateway *gateway, const s
     if (!is_hidden(gateway, record.mapping)) put_who(to, &record);
     cg_buf_put_str(to, "\"mapping\":");
     cg_buf_put_json(to, cg_slice_str(record.mapping));
-    cg_buf_printf(to, ",\"age_s\":%lld,\"median_ms\":%llu,\"casts\":%u,\"loss\":%.3f,\"out_of_reach\":%s}",
+    cg_buf_printf(to, ",\"age_s\":%lld,\"median_ms\":%llu,\"casts\":%u,\"loss\":%.3f,\"out_of_reach\":%s,\"cold\":%s}",
                   (long long)((now_us - record.last_us) / 1000000),
                   (unsigned long long)(cg_known_median_us(known) / 1000), record.casts, (double)record.lost,
-                  cg_known_is_out_of_reach(known) ? "true" : "false");
+                  cg_known_is_out_of_reach(known) ? "true" : "false", is_cold(gateway, &record) ? "true" : "false");
 }
 
 /* False: that was the last. */

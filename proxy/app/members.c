@@ -78,8 +78,12 @@ static const char *loss_of(const json_t *row, char text[32]) {
     return json_integer_value(json_object_get(row, "casts")) == 0 ? "-" : text;
 }
 
+/* How requests get to it, and whether it may want to see first that they are fresh. */
 static const char *reach_of(const json_t *row) {
-    if (json_is_true(json_object_get(row, "out_of_reach"))) return "by unicast only";
+    bool is_cold = json_is_true(json_object_get(row, "cold")),
+         by_unicast = json_is_true(json_object_get(row, "out_of_reach"));
+    if (is_cold) return by_unicast ? "by unicast only, cold" : "by multicast, cold";
+    if (by_unicast) return "by unicast only";
     return json_integer_value(json_object_get(row, "casts")) == 0 ? "-" : "by multicast";
 }
 

@@ -1,10 +1,13 @@
 """Members that know no sender yet are met before they have to act, where the security group says so. Each member here has a file of its own
 and so a lost replay window at its start and after each rekey: it challenges (Echo) whoever asks it first."""
 
+import re
+import subprocess
 import time
 
 import pytest
 
+from conftest import BUILD
 from probe import log_lines
 from protected import AUTHORIZED, Keys, kill, make_state, settings, wait_until
 from test_rekey import hosts, hup  # noqa: F401
@@ -47,6 +50,22 @@ def room(tmp_path, group, hosts, gateway):  # noqa: F811
             self.gate = gateway(self.settings)
             return self.gate
 
+        def change(self, how):
+            Keys.run(how, self.keys.folder)
+            Keys.run("claim", self.keys.folder / "gateway.next.json", "--state", self.state)
+            hup(self.gate, "keys-prepared")
+            for name, member in self.members.items():
+                member.rekey(self.keys.folder / f"member-{name}.next.json")
+            Keys.run("finish", self.keys.folder)
+            hup(self.gate, "keys-activated")
+
+        def table(self):
+            """What `castgate --members` says of each, by kid: how it is reached."""
+            done = subprocess.run([BUILD / "castgate", "-c", self.gate.file, "--members"], capture_output=True, text=True, timeout=60)
+            assert done.returncode == 0, done.stderr
+            rows = [re.split(r"  +", line.strip()) for line in done.stdout.splitlines()[1:]]
+            return {row[1]: row[-1] for row in rows}
+
         def all_are_warm(self):
             return wait_until(lambda: cold(self.gate) == 0, timeout=30)
 
@@ -72,20 +91,24 @@ def test_who_was_not_warmed_acts_after_its_challenge_within_the_exchange(room, m
     assert in_one_go(it.gate)
 
 
-@pytest.mark.parametrize("change", ["rekey", "new-sender-id"])
-def test_after_other_keys(room, change):
+@pytest.mark.parametrize("how", ["rekey", "new-sender-id"])
+def test_after_other_keys(room, how):
     it = room(True)
     assert it.all_are_warm()
-    Keys.run(change, it.keys.folder)
-    Keys.run("claim", it.keys.folder / "gateway.next.json", "--state", it.state)
-    hup(it.gate, "keys-prepared")
-    for name, member in it.members.items():
-        member.rekey(it.keys.folder / f"member-{name}.next.json")
-    Keys.run("finish", it.keys.folder)
-    hup(it.gate, "keys-activated")
+    it.change(how)
     assert it.all_are_warm()
     assert in_one_go(it.gate)
     assert len(log_lines(it.gate, "warming")) >= 2
+
+
+def test_the_table_of_members_says_who_is_cold(room):
+    it = room(False)
+    assert set(command(it.gate)) == set(IDS)
+    assert set(it.table()) == set(IDS) and "cold" not in str(it.table())
+    it.change("rekey")
+    assert all(reached.endswith(", cold") for reached in it.table().values())
+    command(it.gate)
+    assert "cold" not in str(it.table())
 
 
 def test_after_a_restart_of_all_of_them(room):
