@@ -4,10 +4,40 @@
 #include "exchange/exchange.h"
 
 #include "base/log.h"
+#include "model/mapping.h"
+#include "model/stand_in.h"
 
 #include <stdio.h>
 
 enum { PATH_LOGGED = 200, MISSING_LOGGED = 8 };
+
+/* ---- Who is hidden ---- */
+
+/* A request of the operator's is shown its members, and the log is not (model/excerpt.h). Of a path that leads to no
+ * mapping nobody knows. */
+static bool hides_members(const struct cg_exchange *exchange) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    if (mapping == NULL || mapping->anonymise) return true;
+    mapping = cg_mapping_by_name(exchange->gateway->config, mapping->name);
+    return mapping != NULL && mapping->anonymise;
+}
+
+/* How much of a path says nothing about one member; the marker included. */
+static size_t before_member(struct cg_slice path) {
+    for (size_t begin = 0; begin < path.len;) {
+        const uint8_t *slash = memchr(path.data + begin, '/', path.len - begin);
+        const size_t end = slash == NULL ? path.len : (size_t)(slash - path.data);
+        if (cg_stand_in_is_marker(cg_slice_of(path.data + begin, end - begin))) return end;
+        begin = end + 1;
+    }
+    return path.len;
+}
+
+static bool hides_one(const struct cg_exchange *exchange) {
+    const struct cg_slice path = exchange->request.path;
+    bool is_for_one = exchange->member != NULL || before_member(path) < path.len;
+    return is_for_one && hides_members(exchange);
+}
 
 /* ---- The request ---- */
 
@@ -20,6 +50,13 @@ static void log_sender(struct cg_log_line *line, const struct cg_request *reques
     if (request->from.family == CG_FAMILY_NONE || cg_addr_same_host(&request->from, &request->peer)) return;
     cg_addr_emit_ip(&request->from, text);
     cg_log_str(line, "forwarded_for", text);
+}
+
+static void log_hidden_path(struct cg_log_line *line, struct cg_slice path) {
+    char text[PATH_LOGGED + sizeof "/..."];
+    const size_t end = before_member(path), len = end < PATH_LOGGED ? end : PATH_LOGGED;
+    snprintf(text, sizeof text, "%.*s/...", (int)len, (const char *)path.data);
+    cg_log_str(line, "path", text);
 }
 
 static void log_path(struct cg_log_line *line, const struct cg_request *request) {
@@ -39,21 +76,27 @@ static void log_asked_type(struct cg_log_line *line, const struct cg_request *re
     if (asked != NULL) cg_log_str(line, "accept", asked);
 }
 
-static void log_request(struct cg_log_line *line, const struct cg_request *request) {
+static void log_request(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    const struct cg_request *request = &exchange->request;
     const char *method = cg_method_name(request->method);
     cg_log_str(line, "client", request->client == NULL ? "" : request->client->name);
     log_sender(line, request);
     cg_log_str(line, "method", method == NULL ? "?" : method);
-    log_path(line, request);
+    if (hides_one(exchange)) {
+        log_hidden_path(line, request->path);
+    } else {
+        log_path(line, request);
+    }
     log_asked_type(line, request);
 }
 
 /* ---- What came of it ---- */
 
-static void log_problem(struct cg_log_line *line, const struct cg_problem *problem) {
+static void log_problem(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    const struct cg_problem *problem = &exchange->problem;
     if (problem->err == CG_OK) return;
     cg_log_str(line, "error", cg_err_info(problem->err)->slug);
-    cg_log_str(line, "detail", problem->detail);
+    if (!hides_one(exchange)) cg_log_str(line, "detail", problem->detail); /* which may name it */
 }
 
 static void log_tally(struct cg_log_line *line, const struct cg_tally *tally) {
@@ -94,7 +137,7 @@ static void log_causes(struct cg_log_line *line, const struct cg_exchange *excha
 static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
     if (exchange->waiter.round == NULL) return;
     log_tally(line, &exchange->waiter.round->tally);
-    if (!exchange->mapping->anonymise) log_missing(line, exchange);
+    if (!hides_members(exchange)) log_missing(line, exchange);
     log_causes(line, exchange);
 }
 
@@ -103,10 +146,10 @@ void cg_exchange_log(const struct cg_exchange *exchange, unsigned status) {
     cg_log_begin(&line, CG_LOG_INFO, "exchange");
     cg_log_str(&line, "id", exchange->id);
     if (exchange->mapping != NULL) cg_log_str(&line, "mapping", exchange->mapping->name);
-    if (exchange->member != NULL) cg_log_str(&line, "member", exchange->member->name);
-    log_request(&line, &exchange->request);
+    if (exchange->member != NULL && !hides_one(exchange)) cg_log_str(&line, "member", exchange->member->name);
+    log_request(&line, exchange);
     if (status != 0) cg_log_u64(&line, "status", status);
-    log_problem(&line, &exchange->problem);
+    log_problem(&line, exchange);
     log_round(&line, exchange);
     if (exchange->ended_by != NULL) cg_log_str(&line, "ended_by", exchange->ended_by);
     if (exchange->cut) cg_log_str(&line, "stream", "cut");

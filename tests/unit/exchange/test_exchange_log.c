@@ -121,6 +121,34 @@ static void test_hidden_members_are_not_named(void **state) {
     assert_null(strstr(line, "missing_members"));
 }
 
+static const char *log_of(struct world *world, const char *path) {
+    static struct call call;
+    catch_stderr();
+    world_get(world, &call, path);
+    world_advance(world, 3 * SECOND);
+    return release_stderr();
+}
+
+/* Asked for by name, answered or not, however the marker is written, and where there is none of that name. */
+static void test_a_hidden_member_that_is_named_is_not(void **state) {
+    struct world *world = *state;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->stand_in = CG_STAND_IN_MEMBERS;
+    lamps->anonymise = true;
+    static const char *const paths[] = {"/lamps/.member/first/x?y", "/lamps/%2emember/first", "/lamps/.member/firstly",
+                                        "/nowhere/.member/first"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        const char *line = log_of(world, paths[i]);
+        expect_part(line, "member/... ");
+        assert_null(strstr(line, "first"));
+        assert_null(strstr(line, "127.1.0.1"));
+    }
+    lamps->anonymise = false;
+    expect_part(log_of(world, "/lamps/.member/first/x?y"), " member=first ");
+    expect_part(log_of(world, "/lamps/.member/first/x?y"), " path=/lamps/.member/first/x?y ");
+}
+
 static void test_a_refusal_has_its_reason(void **state) {
     struct world *world = *state;
     struct call call;
@@ -176,6 +204,7 @@ int main(void) {
         world_test(test_a_line_says_from_where_and_to_where),
         world_test(test_the_first_missing_are_named),
         world_test(test_hidden_members_are_not_named),
+        world_test(test_a_hidden_member_that_is_named_is_not),
         world_test(test_a_refusal_has_its_reason),
         world_test(test_a_client_that_leaves_has_a_line_without_status),
         world_test(test_each_method_has_its_name),
