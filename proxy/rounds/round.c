@@ -85,11 +85,22 @@ static const struct cg_member *only_member(const struct cg_wish *wish) {
 }
 
 /* Where the client says that it is; else where it is configured to be, or where its credential has verified last. */
+/* Of before a restart. Only who verifies what comes may ask there: an address may be somebody else's by now. */
+static bool find_remembered(const struct cg_round *round, struct cg_addr *at) {
+    const struct cg_member *only = round->only;
+    const struct cg_known *known = NULL;
+    if (only->identity.len > 0 && round->rounds->knowns != NULL)
+        known = cg_known_find(round->rounds->knowns, round->mapping, only);
+    if (known != NULL) *at = *cg_known_addr(known);
+    return known != NULL;
+}
+
 static int find_only(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
     const struct cg_member *only = round->only;
     round->only_at = wish->at;
     if (only == NULL || wish->at.family != CG_FAMILY_NONE) return CG_OK;
     if (cg_protector_find(round->mapping->protector, only, &round->only_at)) return CG_OK;
+    if (find_remembered(round, &round->only_at)) return CG_OK;
     return cg_problem_set(problem, CG_E_EMIT,
                           "where member %s is is not known: no \"address\" is configured, and it has answered nothing "
                           "since the gateway started",

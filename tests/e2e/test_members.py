@@ -1,5 +1,6 @@
 """What is known of members: learnt from their answers, listed, kept over a restart, forgotten on demand."""
 
+import json
 import signal
 import sqlite3
 import subprocess
@@ -8,7 +9,7 @@ import pytest
 
 from conftest import BUILD, Gateway, plain_mapping
 from probe import log_lines, wait_for
-from protected import kill, served
+from protected import Keys, ProtectedMembers, kill, make_state, served, settings
 
 FILE = "castgate.members.db"
 
@@ -104,6 +105,24 @@ def test_a_verified_member_is_shown_with_its_kid(gateway, group, tmp_path, resta
         assert gate.stop() == 0
         again = restarted(gate)
         wait_for(lambda: [row[0] for row in listed(again).values()] == [row[0] for row in rows.values()])
+
+
+def test_a_member_without_configured_address_is_found_after_a_restart(gateway, group, tmp_path, restarted):
+    keys = Keys(tmp_path / "keys", 2, group.port)
+    document = json.loads(keys.gateway.read_text())
+    document["peers"] = {kid: {key: value for key, value in peer.items() if key != "address"} for kid, peer in document["peers"].items()}
+    keys.gateway.write_text(json.dumps(document))
+    fleet = ProtectedMembers(keys, group, 2, "127.1.0.1", [], tmp_path / "members.log")
+    state = make_state(tmp_path / "state", keys)
+    gate = gateway(settings(state, (group, keys, {"stand_in": "members", "clients": ["anonymous"]})))
+    wait_for(lambda: gate.request("/readyz", to=gate.admin).status == 200)
+    answers = gate.get_json(f"/{keys.name}/status")["answers"]
+    assert gate.stop() == 0
+    again = restarted(gate)
+    wait_for(lambda: again.request("/readyz", to=again.admin).status == 200 and len(listed(again)) == 2)
+    reply = again.get_json(f"/{keys.name}/.member/{answers[0]['member']}/status")
+    assert [answer["from"] for answer in reply["answers"]] == [answers[0]["from"]]
+    assert fleet.stop() == 0, fleet.log()
 
 
 @pytest.mark.parametrize("spoil", ["damage", "folder", "other"])
