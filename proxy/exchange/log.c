@@ -35,8 +35,7 @@ static size_t before_member(struct cg_slice path) {
 
 static bool hides_one(const struct cg_exchange *exchange) {
     const struct cg_slice path = exchange->request.path;
-    bool is_for_one = exchange->member != NULL || before_member(path) < path.len;
-    return is_for_one && hides_members(exchange);
+    return hides_members(exchange) && (exchange->member != NULL || before_member(path) < path.len);
 }
 
 /* ---- The request ---- */
