@@ -23,6 +23,7 @@ struct cg_ask {
     struct cg_turn turn;
     struct cg_room room;                              /* for what it sends next */
     struct cg_ask *previous_of_owner, *next_of_owner; /* for a list that the owner keeps, if it does */
+    uint64_t begun_us;                                /* the owner's, too: when it began the ask */
     struct cg_arena *arena;                           /* the owner's */
     uint32_t *left;              /* how many more requests it may make, of its member's share; NULL: not counted */
     struct cg_slice identity;    /* of the member, where it is known by its credential */

@@ -12,6 +12,7 @@ struct cg_member {
                             on whatever link the mapping's first target is on at the moment */
     struct cg_slice identity; /* in secured groups: the hash of its credential, as cg_opened has it */
     uint32_t number;          /* index in its list */
+    bool is_unicast_only;     /* group requests do not get there, so it is asked by unicast; it has an address */
     bool shares_host;         /* of the first at its host: others are configured there, too, at other ports */
 };
 

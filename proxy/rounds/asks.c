@@ -21,7 +21,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
     cg_signs_note_asked(engine, &leg->sending.to);
-    if (round->only == NULL || round->asked) return;
+    if (!round->by_unicast || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
 }
@@ -30,6 +30,7 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
 static void hear_of_group(struct cg_engine *engine, const struct cg_leg *leg) {
     const struct cg_part *part = leg->owner;
     if (part->cast != NULL) cg_cast_heard(engine, part->cast);
+    if (part->again != NULL) cg_cast_heard(engine, part->again);
 }
 
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
@@ -67,6 +68,13 @@ void cg_asks_say_unproven(const struct cg_round *round, struct cg_problem *probl
                    round->only->name);
 }
 
+void cg_asks_settle(struct cg_round *round) {
+    bool is_out = !round->by_unicast || round->asked;
+    if (is_out || round->silent.phase != CG_SILENT_DONE || round->repair.running > 0) return;
+    round->problem = round->repair.failed;
+    cg_round_wake_all(round);
+}
+
 /* Where nobody else is asked, a request that did not go out is the round's end; among others it is one silent member
  * more. */
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
@@ -74,10 +82,12 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
     bool is_unproven = problem == NULL && round->only_is_stranger && !round->asked;
     (void)engine;
     if (round->only != NULL && problem != NULL) round->problem = *problem;
+    if (!round->asked && problem != NULL) round->repair.failed = *problem;
     if (is_unproven) cg_asks_say_unproven(round, &round->problem);
     round->gave_up = round->tally.expects_one;
     if (round->gave_up || (round->only != NULL && round->problem.err < 0)) cg_round_wake_all(round);
     forget(round, cg_ask_of(leg));
+    cg_asks_settle(round);
 }
 
 static bool is_wanted(const struct cg_leg *leg) { return cg_round_is_wanted(round_of(leg)); }
@@ -100,6 +110,7 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     order.ops = &ask_ops;
     struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
+    ask->begun_us = cg_round_engine(round)->now_us;
     DL_APPEND2(round->repair.asks, ask, previous_of_owner, next_of_owner);
     round->repair.running++;
     return ask;

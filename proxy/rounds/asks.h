@@ -12,6 +12,8 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
 /* Asks a member that is known, there. *problem (err 0: none) says why it cannot be asked. */
 void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
                     struct cg_problem *problem);
+/* All have begun. Where nothing was cast, and none of them went out in the end, that is the round's problem. */
+void cg_asks_settle(struct cg_round *round);
 void cg_asks_end(struct cg_round *round);
 /* Of an only member that is a stranger: nobody has proven to be there, so it was not asked. CG_E_NO_ANSWER. */
 void cg_asks_say_unproven(const struct cg_round *round, struct cg_problem *problem);

@@ -39,6 +39,7 @@ static bool take_share(struct cg_round *round, struct cg_slice who) {
 /* A member that has come since the round began is in no list of it; what must not be done twice is then not done. */
 static bool may_retry(struct cg_round *round, const struct cg_addr *to, struct cg_slice identity) {
     const struct cg_member *member = cg_who_of_identity(round->mapping, identity);
+    cg_tally_note_reached(&round->tally, member);
     if (round->repair.running >= ECHOES_MAX || is_retrying(round, to)) return false;
     if (!take_share(round, identity)) return false;
     if (member == NULL) return cg_round_may_repeat(round);

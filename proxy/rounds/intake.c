@@ -217,6 +217,7 @@ static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival 
     }
     DL_APPEND2(round->partials, partial, previous, next);
     round->repair.running++;
+    round->in_blocks = true;
     const char *refusal = fetch(partial, part);
     if (refusal != NULL) give_up(partial, refusal);
     return CG_TALLY_AWAITED;

@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "legs/tap.h"
+#include "rounds/again.h"
 #include "rounds/asks.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
@@ -41,6 +42,7 @@ static void close_round(struct cg_round *round) {
     cg_round_give_up_partials(round);
     cg_silence_end(round);
     cg_asks_end(round);
+    cg_again_end(round);
     cg_casts_end(round);
 }
 
@@ -56,12 +58,6 @@ static void free_round(struct cg_round *round) {
 }
 
 /* Beginning. */
-
-/* R6: a single known member is asked by unicast. */
-static bool has_only_member(const struct cg_mapping *mapping) {
-    return mapping->complete && mapping->member_count == 1 && mapping->target_count == 1 &&
-           mapping->members[0].addr.family != CG_FAMILY_NONE;
-}
 
 static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     const struct cg_mapping *mapping = wish->mapping;
@@ -79,9 +75,24 @@ static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     return CG_OK;
 }
 
+/* R6: fewer than two members can be reached by a group request, and all can be asked by unicast. */
+static bool has_nobody_to_cast_to(const struct cg_wish *wish) {
+    const struct cg_mapping *mapping = wish->mapping;
+    bool is_known = mapping->complete && mapping->member_count > 0 && mapping->target_count == 1;
+    size_t reachable = 0;
+    if (!is_known || !wish->expects_answers) return false;
+    for (size_t i = 0; i < mapping->member_count && reachable < 2; i++) {
+        const struct cg_member *member = &mapping->members[i];
+        if (member->addr.family == CG_FAMILY_NONE) return false;
+        reachable += !member->is_unicast_only;
+    }
+    return reachable < 2;
+}
+
 static const struct cg_member *only_member(const struct cg_wish *wish) {
     if (wish->member != NULL) return wish->member;
-    return wish->expects_answers && has_only_member(wish->mapping) ? &wish->mapping->members[0] : NULL;
+    bool is_only = wish->mapping->member_count == 1 && has_nobody_to_cast_to(wish);
+    return is_only ? &wish->mapping->members[0] : NULL;
 }
 
 /* Where the client says that it is; else where it is configured to be, or where its credential has verified last. */
@@ -137,6 +148,7 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->method = wish->request->method;
     round->only = only_member(wish);
     round->only_is_stranger = wish->is_stranger;
+    round->by_unicast = round->only != NULL || has_nobody_to_cast_to(wish);
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
     round->feed = (struct cg_feed){.arena = &round->arena, .copied_max = wish->config->limits.stream_queue};
     cg_buf_init(&round->shape, 0);
@@ -153,12 +165,16 @@ static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->waiters, waiter, previous, next);
 }
 
-/* The only member's turn is waited for, so that it is asked at all; then its time begins. */
+/* The first turn of a member is waited for, so that one is asked at all; then its time begins. */
 static void begin_asking(struct cg_round *round, struct cg_waiter *waiter) {
     round->state = CG_ROUND_GATHERS;
     round->sent_us = cg_round_engine(round)->now_us;
     cg_round_set_deadline(waiter, round->sent_us, cg_longest_wait(waiter->timeout_us));
-    cg_only_plan(round);
+    if (round->only != NULL) {
+        cg_only_plan(round);
+    } else {
+        cg_silence_plan_all(round);
+    }
 }
 
 /* Where there is no memory to be found by, nobody joins. */
@@ -170,7 +186,7 @@ static void open_door(struct cg_round *round) {
 static void begin(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->rounds->all, round, previous, next);
     add_waiter(round, waiter);
-    if (round->only != NULL) {
+    if (round->by_unicast) {
         begin_asking(round, waiter);
     } else {
         cg_casts_begin(round, waiter->timeout_us);
@@ -182,7 +198,7 @@ static void begin(struct cg_round *round, struct cg_waiter *waiter) {
 /* Relayed requests are their clients' own; what is not safe is done as often as it is asked for. */
 static bool may_be_shared(const struct cg_round *round) {
     bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
-    return is_safe && round->only == NULL && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
+    return is_safe && !round->by_unicast && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
 }
 
 static bool may_join_part(const struct cg_round *round, const struct cg_part *part) {
@@ -289,7 +305,7 @@ static void close_if_over(struct cg_round *round) {
     close_round(round);
 }
 
-/* The only member was never asked, so nobody may say that it was silent. */
+/* No member was ever asked, so nobody may say that it was silent. */
 static void miss_turn(const struct cg_round *round, enum cg_waiter_patience patience, struct cg_problem *problem) {
     if (patience == CG_WAITER_HURRIED) {
         cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
@@ -329,7 +345,7 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     *again_us = end_of(waiter);
     bool is_early = cg_round_engine(round)->now_us < *again_us;
     if (is_early && patience == CG_WAITER_PATIENT) return true;
-    if (round->only != NULL && !round->asked) miss_turn(round, patience, problem);
+    if (round->by_unicast && !round->asked) miss_turn(round, patience, problem);
     *ended_by = is_early || round->tally.limited ? "limit" : "deadline";
     return false;
 }

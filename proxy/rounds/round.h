@@ -45,7 +45,8 @@ struct cg_part {
     struct cg_round *round;
     const struct cg_target *target;
     const struct cg_leg_request *request;
-    struct cg_cast *cast; /* NULL: none, or it has ended */
+    struct cg_cast *cast;  /* NULL: none, or it has ended */
+    struct cg_cast *again; /* the second group request, the same way: see again.h */
     enum cg_part_state state;
 };
 
@@ -57,19 +58,39 @@ enum cg_round_state {
 
 /* What is asked for beyond the casts: see asks.h, only.h, silence.h and challenge.h. */
 struct cg_repair {
-    struct cg_timer timer;   /* when silent members are asked, or the next of them; or the only one */
-    struct cg_ask *asks;     /* utlist */
-    uint32_t running;        /* of them and of the answers in blocks */
-    uint8_t *challenged;     /* a set of members: their challenge was answered; NULL: nobody's was */
-    struct cg_share *shares; /* uthash head */
-    uint32_t strangers;      /* followed beyond their first block */
+    struct cg_timer timer;    /* when silent members are asked, or the next of them; or the only one */
+    struct cg_ask *asks;      /* utlist */
+    uint32_t running;         /* of them and of the answers in blocks */
+    uint8_t *challenged;      /* a set of members: their challenge was answered; NULL: nobody's was */
+    struct cg_share *shares;  /* uthash head */
+    uint32_t strangers;       /* followed beyond their first block */
+    struct cg_problem failed; /* why the latest of them did not go out, where none has yet */
 };
 
-/* Who is silent: see silence.h. */
-struct cg_silent {
+/* What is done about silent members: see silence.h. */
+enum cg_silent_phase {
+    CG_SILENT_NONE,      /* nothing, yet */
+    CG_SILENT_LISTENING, /* to what members answer to the group request */
+    CG_SILENT_COUNTING,  /* those who are silent, when leisure is over */
+    CG_SILENT_WAITING,   /* for the second group request to go out */
+    CG_SILENT_LISTENING_AGAIN,
+    CG_SILENT_ASKING, /* all who are silent */
+    CG_SILENT_DONE,
+};
+
+struct cg_round_silence {
+    enum cg_silent_phase phase;
+    bool repairs;         /* members that may have had the request are asked, too */
+    bool is_stuck;        /* until a request of the round has ended */
+    uint64_t shortest_us; /* how long the least patient waiter collects that this was planned for */
+    uint64_t since_us;    /* the latest group request was out */
+    uint64_t until_us;    /* and members that have heard it answer until then */
+    uint64_t half_us;     /* while a second one is: then half of the time is over that was left for it and for asking */
     size_t next;          /* index of the member that is looked at next */
-    uint64_t shortest_us; /* how long the least patient waiter collects that this was planned for; 0: for none */
-    bool begun;
+    uint64_t again_us;    /* the first of those that were looked at is due then; UINT64_MAX: none is */
+    uint32_t count;       /* of those that were looked at and are silent, without those that are out of reach */
+    uint8_t *asked;       /* a set of members; NULL: nobody was */
+    uint8_t *noted;       /* the same, that have let the group request pass (model/known.h) */
 };
 
 /* What was seen of the members that have not answered: see evidence.h. */
@@ -100,13 +121,14 @@ struct cg_round {
     const struct cg_member *only;
     struct cg_addr only_at; /* where it is asked */
     bool only_is_stranger;  /* neither configured nor verified: somebody is to prove first to be there */
+    bool by_unicast;        /* nothing is cast: its members are asked one by one */
     struct cg_part *parts;  /* one a target */
     size_t part_count;
     struct cg_buf shape;
     struct cg_tally tally;
     struct cg_feed feed; /* to those who follow */
     struct cg_repair repair;
-    struct cg_silent silent;
+    struct cg_round_silence silent;
     struct cg_evidence evidence;
     struct cg_partial *partials; /* utlist */
     struct cg_shelf shelf;       /* what was made of the tally as it is */
@@ -119,6 +141,7 @@ struct cg_round {
     uint8_t method;
     bool is_open;   /* in the table of those that may be joined */
     bool asked;     /* it was its turn to be asked */
+    bool in_blocks; /* an answer has come so */
     bool gave_up;   /* the one member that its client named will not answer any more */
     bool closed;    /* it collects nothing more */
     bool verifying; /* a waiter whose time is over waits only for what is still being verified */

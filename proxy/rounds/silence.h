@@ -1,14 +1,27 @@
-/* When members are asked that are silent (R48). */
+/* clang-format off */
+/* When members are asked by unicast, and when the group once more.
+ *
+ *     from the start   who is out of the group requests' reach: configured so, or learnt (model/known.h)
+ *     soon             who should have answered by its own answer times, once somebody has: the request got to the group
+ *     after leisure    the group, by a second request (again.h), where two members and an eighth of all are silent
+ *     after that       whoever is silent (R48)
+ *
+ * Before half of the time is over they begin to be asked, whatever leisure is. Members are looked at in slices, and
+ * asked a few at a time. Where the mapping repairs nothing, or the method may not be repeated, only those are asked of
+ * whom the settings say that they do not hear the group (R7). */
+/* clang-format on */
 #ifndef CG_ROUNDS_SILENCE_H
 #define CG_ROUNDS_SILENCE_H
 
 #include "rounds/round.h"
 
-/* A cast is out since round->sent_us: silent members are asked later, if at all. `shortest_us`: how long the least
- * patient waiter collects. */
+/* A cast is out since round->sent_us. `shortest_us`: how long the least patient waiter collects. */
 void cg_silence_plan(struct cg_round *round, uint64_t shortest_us);
+/* Nothing is cast: all members are asked from the start. */
+void cg_silence_plan_all(struct cg_round *round);
 /* Somebody has joined who collects that long: silent members are asked in time for it, too. */
 void cg_silence_hasten(struct cg_round *round, uint64_t timeout_us);
+/* The round ends: of whom the group request has not reached, a note is made. */
 void cg_silence_end(struct cg_round *round);
 
 #endif

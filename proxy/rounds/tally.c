@@ -12,9 +12,10 @@ bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct 
     tally->last_refusal = &tally->refusals;
     if (mapping->member_count == 0) return true;
     size_t size = cg_member_set_size(mapping);
-    tally->seen = cg_arena_zalloc(arena, 2 * size);
+    tally->seen = cg_arena_zalloc(arena, 3 * size);
     if (tally->seen == NULL) return false;
     tally->coming = tally->seen + size;
+    tally->reached = tally->coming + size;
     return true;
 }
 
@@ -37,6 +38,21 @@ uint32_t cg_tally_missing(const struct cg_tally *tally) { return tally->expected
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member) {
     if (tally->expects_one) return tally->seen_count > 0;
     return cg_member_set_has(tally->seen, member);
+}
+
+bool cg_tally_has_reached(const struct cg_tally *tally, const struct cg_member *member) {
+    return cg_member_set_has(tally->reached, member);
+}
+
+void cg_tally_note_reached(struct cg_tally *tally, const struct cg_member *member) {
+    if (member == NULL || cg_tally_has_reached(tally, member)) return;
+    cg_member_set_put(tally->reached, member, true);
+    tally->reached_count++;
+}
+
+/* By what it has answered, of which this is a part or all. */
+static void note_way(struct cg_tally *tally, const struct cg_arrival *arrival, const struct cg_who *who) {
+    if (arrival->via == CASTGATE_VIA_MULTICAST) cg_tally_note_reached(tally, who->member);
 }
 
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member) {
@@ -252,6 +268,7 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
     struct cg_held_answer *found = find(tally, &who);
     struct cg_held_answer *ignored;
     if (held == NULL) held = &ignored;
+    note_way(tally, arrival, &who);
     if (found == NULL) return add_first(tally, arrival, &who, held);
     *held = found;
     return add_again(tally, arrival, found);
@@ -271,6 +288,7 @@ enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *a
     struct cg_who *who = &awaited->who;
     cg_who_decide(who, tally->mapping, &arrival->from, arrival->opened->identity);
     arrival->order = ++tally->arrivals;
+    note_way(tally, arrival, who);
     const struct cg_held_answer *held = find(tally, who);
     bool is_late = held != NULL && (arrival->opened->overtaken || is_older(held, arrival));
     if (is_late || find_awaited(tally, who) != NULL) {

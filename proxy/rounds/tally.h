@@ -53,6 +53,8 @@ struct cg_tally {
     struct cg_awaited *awaited; /* uthash head; not owned */
     uint8_t *seen;              /* bit per configured member */
     uint8_t *coming;            /* the same, of whose answer the first block has come */
+    uint8_t *reached;           /* the same, that a group request has reached: one was answered */
+    uint32_t reached_count;
     uint32_t seen_count;
     uint32_t numbered; /* given to answers so far */
     uint32_t places;   /* held for awaited ones */
@@ -106,6 +108,9 @@ void cg_tally_refuse_hint(struct cg_tally *tally, const struct cg_addr *from, co
 void cg_tally_withdraw_hints(struct cg_tally *tally, struct cg_slice identity, uint32_t count);
 
 uint32_t cg_tally_missing(const struct cg_tally *tally); /* expected members without an answer */
+/* The member has answered a group request, whatever else it has. */
+void cg_tally_note_reached(struct cg_tally *tally, const struct cg_member *member);
+bool cg_tally_has_reached(const struct cg_tally *tally, const struct cg_member *member);
 bool cg_tally_has_seen(const struct cg_tally *tally, const struct cg_member *member);
 /* Nothing of an answer of this member has come. */
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member);

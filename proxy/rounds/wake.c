@@ -45,7 +45,9 @@ bool cg_round_is_opening(const struct cg_round *round) {
     const struct cg_partial *partial;
     for (size_t i = 0; i < round->part_count; i++) {
         const struct cg_cast *cast = round->parts[i].cast;
+        const struct cg_cast *again = round->parts[i].again;
         if (cast != NULL && cast->leg.opening > 0) return true;
+        if (again != NULL && again->leg.opening > 0) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
         if (ask->leg.opening > 0) return true;
@@ -73,7 +75,7 @@ void cg_round_reconsider(struct cg_round *round) {
 void cg_round_request_ended(struct cg_round *round) {
     struct cg_engine *engine = cg_round_engine(round);
     round->repair.running--;
-    bool has_more = round->silent.begun && round->silent.next < round->mapping->member_count;
-    if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
+    if (round->silent.is_stuck && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
+    round->silent.is_stuck = false;
     cg_round_reconsider(round);
 }

@@ -8,12 +8,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The short form where the name is the address. */
+/* Whether group requests get to the member; kept as that they do not. */
+static void read_multicast(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                           const json_t *json, void *target) {
+    struct cg_member *member = target;
+    (void)row;
+    member->is_unicast_only = json_is_false(json);
+    if (!json_is_boolean(json)) cg_mistake_at(reader, at, "must be true or false");
+}
+
+static void print_multicast(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_member *member = target;
+    if (member->is_unicast_only) cg_out_bool(out, row->key, false);
+}
+
+static bool is_named_by_address(const struct cg_member *member) {
+    char addr[CG_ADDR_TEXT_MAX];
+    cg_addr_emit(&member->addr, addr);
+    return strcmp(addr, member->name) == 0;
+}
+
+static void print_name(struct cg_out *out, const struct cg_row *row, const void *target) {
+    if (!is_named_by_address(target)) cg_print_text(out, row, target);
+}
+
+const struct cg_kind cg_kind_member_name = {.print = print_name, .json = "'type': 'string'"};
+
+const struct cg_kind cg_kind_multicast = {
+    .read = read_multicast, .print = print_multicast, .json = "'type': 'boolean'"};
+
+/* The short form where the name is the address, and nothing else is said. */
 static void print_member(struct cg_out *out, const struct cg_row *row, const void *target) {
     const struct cg_member *member = target;
     char addr[CG_ADDR_TEXT_MAX];
     cg_addr_emit(&member->addr, addr);
-    if (strcmp(addr, member->name) == 0) {
+    if (is_named_by_address(member) && !member->is_unicast_only) {
         cg_out_text(out, row->key, addr);
     } else {
         cg_print_object(out, row, target);

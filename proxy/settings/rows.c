@@ -293,8 +293,10 @@ static const struct cg_items target_items = {.kind = &cg_kind_object,
                                              .size = sizeof(struct cg_target)};
 
 static const struct cg_row member_rows[] = {
-    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_member, name), .json = NAME},
+    {"name", &cg_kind_member_name, CG_ROW_PLACE(struct cg_member, name), .json = NAME},
     {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_member, addr), .flags = CG_ROW_REQUIRED},
+    {"multicast", &cg_kind_multicast, CG_ROW_PLACE(struct cg_member, is_unicast_only), .fallback = "true",
+     .says = "false: group requests do not get there, so it is asked by unicast from the start."},
 };
 const struct cg_rows cg_member_rows = {"/mappings/*/members/*", CG_ROWS(member_rows), .short_form = true};
 

@@ -96,6 +96,7 @@ static void make_members(struct cg_reader *reader, const struct cg_security_grou
         struct cg_member *member = &members->list[i];
         member->name = member_name(reader, &keys->peers[i]);
         member->addr = keys->peers[i].address;
+        member->is_unicast_only = keys->peers[i].is_unicast_only;
         member->identity = identity_of(reader, &keys->peers[i]);
     }
 }

@@ -32,6 +32,7 @@ struct cg_security_party {
     struct cg_slice cred;        /* the CCS */
     const char *name;            /* NULL: none */
     struct cg_addr address;      /* family NONE: none */
+    bool is_unicast_only;        /* group requests do not get there; it has an address */
 };
 
 /* Everything in it is owned by it. */

@@ -327,6 +327,20 @@ static void read_address(struct cg_group_reader *r, const struct cg_at *at, cons
     if (first != NULL) cg_mistake_at(&r->reader, at, "is the same address as %s", first);
 }
 
+/* Whether group requests get there; who is asked by unicast instead has to be somewhere. */
+static void read_multicast(struct cg_group_reader *r, const struct cg_at *at, const json_t *json,
+                           struct cg_security_party *party) {
+    if (!json_is_boolean(json)) {
+        cg_mistake_at(&r->reader, at, "must be true or false");
+        return;
+    }
+    party->is_unicast_only = json_is_false(json);
+    bool is_nowhere = party->address.family == CG_FAMILY_NONE && !cg_is_mistaken(&r->reader, at->up, "address");
+    if (party->is_unicast_only && is_nowhere) {
+        cg_mistake_at(&r->reader, at, "false needs \"address\", where the member is asked by unicast");
+    }
+}
+
 static void check_private_key(struct cg_group_reader *r, const struct cg_at *at, struct cg_slice raw,
                               const struct cg_public_key *public_key) {
     struct cg_private_key key;
@@ -354,11 +368,13 @@ static void read_private_key(struct cg_group_reader *r, const struct cg_at *up, 
 }
 
 static const struct cg_row party_rows[] = {
-    CG_ROW_OWN("sender_id"), CG_ROW_OWN("private_key"), CG_ROW_OWN("cred"), CG_ROW_OWN("name"), CG_ROW_OWN("address"),
+    CG_ROW_OWN("sender_id"), CG_ROW_OWN("private_key"), CG_ROW_OWN("cred"),
+    CG_ROW_OWN("name"),      CG_ROW_OWN("address"),     CG_ROW_OWN("multicast"),
 };
 static const struct cg_rows all_party_rows = {CG_ROWS(party_rows)};
 
-static const struct cg_row peer_rows[] = {CG_ROW_OWN("cred"), CG_ROW_OWN("name"), CG_ROW_OWN("address")};
+static const struct cg_row peer_rows[] = {CG_ROW_OWN("cred"), CG_ROW_OWN("name"), CG_ROW_OWN("address"),
+                                          CG_ROW_OWN("multicast")};
 static const struct cg_rows all_peer_rows = {CG_ROWS(peer_rows)};
 
 /* The keys that a party's object has wherever it stands. */
@@ -374,6 +390,8 @@ static void read_party_object(struct cg_group_reader *r, const struct cg_at *up,
     if (value != NULL) read_name(r, &at, value, party);
     value = cg_read_member(up, json, "address", &at);
     if (value != NULL) read_address(r, &at, value, party);
+    value = cg_read_member(up, json, "multicast", &at);
+    if (value != NULL) read_multicast(r, &at, value, party);
 }
 
 void cg_read_party(struct cg_group_reader *r, const struct cg_at *up, const json_t *json,

@@ -48,13 +48,17 @@ def test_tokens_are_fresh_and_random(members, gateway, group):
 
 
 @pytest.mark.parametrize("repair", [False, True])
-def test_a_group_request_is_never_repeated(gateway, group, repair):
-    """R29: nobody answers, and still it goes out once. Silent members are asked by unicast, never by another multicast."""
-    gate = gateway({"mappings": [silent_mapping(group, timeout=2, membership="complete", repair={"unicast": repair},
+def test_a_group_request_is_repeated_by_another_one(gateway, group, repair):
+    """R29, R48: nobody answers, and still it goes out once. Where silent members are repaired and many, a second one of its own
+    follows when leisure is over (RFC 10020 3.1.3), and then they are asked by unicast."""
+    gate = gateway({"mappings": [silent_mapping(group, timeout=2, leisure=0.2, membership="complete", repair={"unicast": repair},
                                                 members=["127.9.9.1:9", "127.9.9.2:9"])]})
     with Tap(group) as tap:
         reply = gate.get_json("/silent/x")
-        assert len(tap.packets()) == 1
+        messages = [p.message for p in tap.packets()]
+    assert len(messages) == (2 if repair else 1)
+    assert {m.type for m in messages} == {coap.NON}
+    assert len({m.token for m in messages}) == len({m.mid for m in messages}) == len(messages)
     assert reply["summary"]["missing"] == 2 and reply["answers"] == []
     assert counter(gate, "asked_total", "silent") == (2 if repair else 0)
 

@@ -510,7 +510,7 @@ def test_members_that_are_rekeyed_first_are_asked_under_their_keys_R55(new_keys,
     following = keys.rekeyed(tmp_path / "following")
     state = make_state(tmp_path / "state", keys, following)
     protected(following, group, 3)
-    particulars = {"timeout": 10, "repair": {"unicast": True}, "leisure": 0.5, "stand_in": "members"}
+    particulars = {"timeout": 6, "repair": {"unicast": True}, "leisure": 4, "stand_in": "members"}  # a second group request would be early
     gate = gateway({**settings(state, (group, keys, particulars)),
                     "security_groups": {"lights": {"file": str(keys.gateway), "next": str(following.gateway)}}})
     tap = capture()

@@ -20,6 +20,21 @@ static void print_addr(const struct cg_addr *addr) {
     fputs(text, stdout);
 }
 
+enum { NAMED_MAX = 5 };
+
+static void print_unreachable(const struct cg_mapping *mapping) {
+    size_t count = 0;
+    for (size_t i = 0; i < mapping->member_count; i++) {
+        const struct cg_member *member = &mapping->members[i];
+        if (!member->is_unicast_only) continue;
+        if (count == 0) label("by unicast");
+        if (count < NAMED_MAX) printf("%s%s", count == 0 ? "" : ", ", member->name);
+        count++;
+    }
+    if (count > NAMED_MAX) printf(" and %zu more", count - NAMED_MAX);
+    if (count > 0) puts(" (\"multicast\": false)");
+}
+
 void cg_print_mapping(const struct cg_findings *findings) {
     const struct cg_mapping *mapping = findings->mapping;
     static const char *const securities[] = {
@@ -32,6 +47,7 @@ void cg_print_mapping(const struct cg_findings *findings) {
     } else {
         puts(", answers for as long as clients say");
     }
+    print_unreachable(mapping);
     label("this check");
     printf("GET %s, %s, listens for %u s\n", findings->path,
            findings->beside ? "by the gateway that runs" : "by a gateway of its own", (unsigned)findings->listened_s);

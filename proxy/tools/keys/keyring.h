@@ -5,7 +5,7 @@
  *  "common": as in every security group file,
  *  "group_manager": {"private_key"},   of common's gm_cred
  *  "gateway": {"sender_id", "private_key", "cred"},
- *  "members": [{"sender_id", "private_key", "cred", "name", "address"}],
+ *  "members": [{"sender_id", "private_key", "cred", "name", "address", "multicast"}],
  *  "given_ids": [Sender IDs that were given since the group has its Gid]}
  *
  * A Gid is a random prefix of 4 bytes and the Key Generation Number, 2 bytes, which starts at 0 (RFC 10021, Example of

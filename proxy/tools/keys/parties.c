@@ -15,7 +15,7 @@ static const char *const public_common[] = {
     "hkdf",     "countersign_elements", "gid",           "gm_cred",
 };
 static const char *const member_secrets[] = {"master_secret", "master_salt"};
-static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name", "address"};
+static const char *const own_keys[] = {"sender_id", "private_key", "cred", "name", "address", "multicast"};
 
 static bool copy_all(json_t *object, const json_t *from, const char *const *keys, size_t count) {
     for (size_t i = 0; i < count; i++)
@@ -34,9 +34,9 @@ static bool put_self(json_t *file, const json_t *party) {
     return cg_keys_set(file, "self", self) && copy_all(self, party, own_keys, COUNT(own_keys));
 }
 
-/* Under its Sender ID the credential alone or, `described`, with name and address. */
+/* Under its Sender ID the credential alone or, `described`, with what else is known of it. */
 static bool put_peer(json_t *peers, const json_t *party, bool described) {
-    static const char *const keys[] = {"cred", "name", "address"};
+    static const char *const keys[] = {"cred", "name", "address", "multicast"};
     const char *id = cg_keys_text(party, "sender_id");
     if (!described) return json_object_set(peers, id, json_object_get(party, "cred")) == 0;
     json_t *peer = json_object();

@@ -62,7 +62,7 @@ static struct cg_mapping *lamps_of(struct world *world) {
     struct cg_mapping *lamps = world_mapping(world, "lamps");
     world_add_members(world, lamps, 3);
     lamps->repair_unicast = true;
-    lamps->leisure = 0.5;
+    lamps->leisure = 5; /* half the time is shorter */
     return lamps;
 }
 

@@ -203,6 +203,7 @@ static void test_unicast_requests_have_a_limit(void **state) {
     struct world *world = *state;
     struct call call;
     set_up_repair(world, 3);
+    world_mapping(world, "lamps")->leisure = 5; /* half the time is shorter */
     world_get(world, &call, "/lamps");
     world->gateway->engine.asks += (1u << 16) - 2; /* of others */
     world_advance(world, SECOND);
@@ -213,6 +214,26 @@ static void test_unicast_requests_have_a_limit(void **state) {
     assert_true(cg_addr_is_multicast(&world->sent[3].route.to));
     world->gateway->engine.asks -= (1u << 16) - 2;
     world_advance(world, 2 * SECOND);
+}
+
+/* 32 are asked at once; those who are not there do not use up the time of those who are. */
+static void test_who_does_not_answer_makes_room_for_others(void **state) { /* R48 */
+    struct world *world = *state;
+    struct call call;
+    bool asked[41] = {false};
+    set_up_repair(world, 40);
+    world_mapping(world, "lamps")->leisure = 60;
+    world_mapping(world, "lamps")->timeout_us = 60 * SECOND;
+    world_get(world, &call, "/lamps");
+    world_advance(world, 31 * SECOND);
+    for (size_t i = 1; i < world->sent_count; i++) asked[world->sent[i].route.to.ip[3]] = true;
+    for (int i = 1; i <= 40; i++) assert_int_equal(asked[i], i <= 32);
+    world_advance(world, 12 * SECOND);
+    for (size_t i = 1; i < world->sent_count; i++) asked[world->sent[i].route.to.ip[3]] = true;
+    for (int i = 1; i <= 40; i++) assert_true(asked[i]);
+    assert_true(world->gateway->engine.asks <= 32);
+    world_advance(world, 17 * SECOND);
+    assert_int_equal(call.reply.summary.missing, 40);
 }
 
 static void test_the_only_member_beyond_that_limit_is_the_problem(void **state) {
@@ -407,6 +428,7 @@ int main(void) {
         world_test(test_the_only_member_is_asked_whatever_the_method),
         world_test(test_one_ask_that_cannot_be_sent_is_one_silent_member),
         world_test(test_unicast_requests_have_a_limit),
+        world_test(test_who_does_not_answer_makes_room_for_others),
         world_test(test_the_only_member_beyond_that_limit_is_the_problem),
         world_test(test_the_only_ask_that_cannot_be_sent_is_the_problem),
         world_test(test_an_ack_of_another_message_answers_nothing),

@@ -213,9 +213,9 @@ static void it_is_measured_for_each_address(void **state) {
     world_add_members(world, lamps, 2);
     lamps->timeout_us = lamps->max_timeout_us = 60 * SECOND;
     lamps->repair_unicast = true;
-    lamps->leisure = 1;
+    lamps->leisure = 60; /* half the time is shorter */
     world_get(world, &call, "/lamps");
-    world_advance(world, SECOND);
+    world_advance(world, 30 * SECOND);
     assert_int_equal(world->sent_count, 3);
     answer_on_ack(world, 1, "on");
     struct cg_engine *engine = cg_gateway_engine(world->gateway);

@@ -226,6 +226,7 @@ static void test_message_ids_count_for_each_address(void **state) { /* RFC 7252 
     struct cg_mapping *lamps = world_mapping(world, "lamps");
     world_add_members(world, lamps, 3);
     lamps->repair_unicast = true;
+    lamps->leisure = 5; /* half the time is shorter */
     world->config->group.nstart = 100;
     uint16_t mids[2][4];
     for (int round = 0; round < 2; round++) {
@@ -352,7 +353,7 @@ static void test_what_is_under_way_is_bounded_in_bytes(void **state) {
     world_add_members(world, lamps, MEMBERS);
     lamps->repair_unicast = true;
     lamps->timeout_us = lamps->max_timeout_us = 90 * SECOND;
-    lamps->leisure = 1;
+    lamps->leisure = 90; /* half the time is shorter */
     world->config->group.nstart = 100;
     world->config->group.probing_burst = 1000000000;
     uint8_t *payload = calloc(1, PAYLOAD);
@@ -365,7 +366,7 @@ static void test_what_is_under_way_is_bounded_in_bytes(void **state) {
         request->payload = cg_arena_copy(arena, cg_slice_of(payload, PAYLOAD));
         world_go(world, &calls[i]);
     }
-    world_advance(world, SECOND);
+    world_advance(world, 46 * SECOND);
     size_t under_way = world->sent_count - EXCHANGES;
     assert_true(under_way > 100 && under_way * PAYLOAD <= MOST);
     assert_true(world->gateway->engine.endpoints.sealed_bytes <= MOST);

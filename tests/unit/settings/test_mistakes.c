@@ -429,6 +429,8 @@ static void members_and_finish(void **state) {
         {MAPPING(",'members':[{'name':'A','address':'127.1.0.1'}]"), "/mappings/0/members/0/name", "a name is 1 to 64"},
         {MAPPING(",'members':[{'adress':'127.1.0.1','address':'127.1.0.1'}]"), "/mappings/0/members/0/adress",
          "did you mean \"address\"?"},
+        {MAPPING(",'members':[{'address':'127.1.0.1','multicast':'no'}]"), "/mappings/0/members/0/multicast",
+         "must be true or false"},
         {MAPPING(",'members':['127.1.0.1',{'address':'127.1.0.1:5683'}]"), "/mappings/0/members/1/address",
          "is the same address as /mappings/0/members/0"},
         {MAPPING(",'members':[{'name':'a','address':'127.1.0.1'},{'name':'a','address':'127.1.0.2'}]"),

@@ -27,7 +27,7 @@ static void must_make_a_context(const struct cg_security_group *group) {
 static void a_members_file_is_read_R11(void **state) {
     (void)state;
     json_t *json = quoted(MEMBER);
-    put(json, "/peers/52", "{'cred':'" CRED_52 "','name':'lamp-3','address':'127.0.0.13'}");
+    put(json, "/peers/52", "{'cred':'" CRED_52 "','name':'lamp-3','address':'127.0.0.13','multicast':false}");
     put(json, "/common/countersign_elements", "4");
     struct cg_security_group *group = must_read(json, CG_GROUP_FILE_MEMBER);
     assert_int_equal(group->alg_aead, 10);
@@ -51,6 +51,7 @@ static void a_members_file_is_read_R11(void **state) {
     char address[CG_ADDR_TEXT_MAX];
     cg_addr_emit(&group->peers[0].address, address);
     assert_string_equal(address, "127.0.0.13:5683");
+    assert_true(group->peers[0].is_unicast_only);
     must_make_a_context(group);
     cg_security_group_free(group);
     json_decref(json);

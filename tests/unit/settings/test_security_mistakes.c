@@ -34,6 +34,10 @@ static void structure(void **state) {
         {{{"/peers/52", "{'cred':'" CRED_52 "','address':'224.0.1.187'}"}}, "/peers/52/address", "unicast address"},
         {{{"/peers/52", "{'cred':'" CRED_52 "','address':'lamp'}"}}, "/peers/52/address", "unicast address"},
         {{{"/peers/52", "{'cred':'" CRED_52 "','address':1}"}}, "/peers/52/address", "must be a string"},
+        {{{"/peers/52", "{'cred':'" CRED_52 "','address':'127.0.0.13','multicast':1}"}},
+         "/peers/52/multicast",
+         "must be true or false"},
+        {{{"/peers/52", "{'cred':'" CRED_52 "','multicast':false}"}}, "/peers/52/multicast", "false needs \"address\""},
     };
     CHECK(MEMBER, CG_GROUP_FILE_MEMBER, rows);
 }

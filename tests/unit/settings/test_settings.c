@@ -44,7 +44,8 @@ static const char whole[] =
     "'interface':'eth1','hops':7,'security':'none','methods':['GET','PUT','iPATCH'],'unsafe_methods':true,'leisure':0."
     "1,"
     "'timeout':2.5,'max_timeout':100.000001,'finish':'quorum:0.9','membership':'complete',"
-    "'members':['127.1.0.1:5683',{'name':'lamp-2','address':'[fe80::1%2]'},{'address':'127.1.0.3:61616'}],"
+    "'members':['127.1.0.1:5683',{'name':'lamp-2','address':'[fe80::1%2]'},{'address':'127.1.0.3:61616','multicast':"
+    "false}],"
     "'repair':{'unicast':true,'large_requests':true},'block_size':256,'forward':false,'max_answers':12,'budget':{'"
     "requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
@@ -240,6 +241,8 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
     assert_int_equal(m->members[1].addr.scope, 2);
     assert_int_equal(m->members[1].addr.port, 5683);
     assert_string_equal(m->members[2].name, "127.1.0.3:61616");
+    assert_false(m->members[0].is_unicast_only || m->members[1].is_unicast_only);
+    assert_true(m->members[2].is_unicast_only);
     assert_true(m->repair_large_requests);
     assert_int_equal(m->block_size, 256);
     assert_int_equal(m->max_answers, 12);
