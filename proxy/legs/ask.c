@@ -28,6 +28,10 @@ bool cg_may_repeat(const struct cg_mapping *mapping, uint8_t method) {
     return idempotent || mapping->security == CG_SECURITY_RELAY;
 }
 
+static bool may_repeat(const struct cg_leg *leg) {
+    return leg->request->is_part || cg_may_repeat(leg->mapping, leg->request->method);
+}
+
 /* Ends. */
 
 void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask) {
@@ -84,8 +88,7 @@ static void request_beside(struct cg_engine *engine, struct cg_ask *ask);
 /* What a client has protected nobody makes anew. */
 static bool may_be_renewed(struct cg_engine *engine, const struct cg_ask *ask) {
     const struct cg_leg *leg = &ask->leg;
-    bool is_idempotent = (CG_METHOD_BIT(leg->request->method) & CG_METHODS_IDEMPOTENT) != 0;
-    return is_idempotent && leg->mapping->security != CG_SECURITY_RELAY &&
+    return may_repeat(leg) && leg->mapping->security != CG_SECURITY_RELAY &&
            cg_endpoint_has_mid(engine, ask->turn.endpoint);
 }
 
@@ -119,7 +122,7 @@ static void leave_old_keys(struct cg_engine *engine, struct cg_ask *ask) {
     cg_room_return(engine, &ask->room);
     if (leg->opening > 0) {
         cg_engine_set_timer(engine, &leg->timer, engine->now_us + OPENING_US);
-    } else if (cg_may_repeat(leg->mapping, leg->request->method)) {
+    } else if (may_repeat(leg)) {
         cg_ask_go_on(engine, ask);
     } else {
         fall_silent(engine, ask);
@@ -352,6 +355,8 @@ static const struct cg_turn_ops turn_ops = {
 
 bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) {
     CG_CHECK(challenge->echo.len <= sizeof ask->echo);
+    if (ask->challenges_left == 0) return false;
+    ask->challenges_left--;
     memcpy(ask->echo, challenge->echo.data, challenge->echo.len);
     ask->echo_len = (uint8_t)challenge->echo.len;
     if (ask->identity.len == 0) ask->identity = cg_arena_copy(ask->arena, challenge->identity);
@@ -359,10 +364,10 @@ bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge
 }
 
 /* The member did not act on the request, which is therefore made again, whether it was for all or for a block (RFC 9175
- * §2.3). One that challenges the Echo itself is given up. */
+ * §2.3). One that challenges the Echo itself may have acted on that request; it is given up, unless nothing can come of
+ * it. */
 void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const struct cg_opened *challenge) {
-    bool again = ask->echo_len > 0;
-    if (!again && cg_ask_take_challenge(ask, challenge)) {
+    if (cg_ask_take_challenge(ask, challenge)) {
         request_again(engine, ask);
     } else {
         cg_ask_give_up(engine, ask);
@@ -445,5 +450,6 @@ struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *o
     ask->room = (struct cg_room){.granted = room_granted, .lane = CG_LANE_MEMBERS};
     ask->arena = order->arena;
     ask->identity = identity;
+    ask->challenges_left = 1;
     return ask;
 }

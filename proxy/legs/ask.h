@@ -30,6 +30,7 @@ struct cg_ask {
     uint8_t echo[CG_ECHO_MAX];   /* what the member wants to see in the request; echo_len 0: nothing */
     uint8_t block[CG_BLOCK_MAX]; /* the value of the request's Block2, where it has one */
     uint8_t echo_len, block_len;
+    uint8_t challenges_left; /* that may still be answered: one, unless the owner says otherwise */
     bool has_block;
     bool acknowledged; /* an empty ACK came: the answer follows */
     bool is_doubted;   /* the next datagram is a new request, as something said that this one cannot be opened */
@@ -41,13 +42,13 @@ struct cg_ask {
  * *problem: too many, or out of memory. */
 struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *order, const struct cg_addr *to,
                           struct cg_slice identity, struct cg_problem *problem);
-/* The request is to carry this Echo option. False: out of memory. */
+/* The request is to carry this Echo option. False: out of memory, or none may be answered any more. */
 bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) CG_MUST_CHECK;
 /* Has it make its request as soon as its address takes one more. May end the ask. */
 void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
 /* Its latest request is over, and there is a further one to make, without that one's Echo. May end the ask. */
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);
-/* From `challenge`: the request is made again with the Echo, or, where that was one already, the ask ends. */
+/* From `challenge`: the request is made again with the Echo, or the ask ends, where none is left. */
 void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const struct cg_opened *challenge);
 /* What was refused as `reason` is an error that the member, or anybody, has said unprotected: that it could not open
  * the request (RFC 8613 §8.2, RFC 10021 §7.2, §8.4). */

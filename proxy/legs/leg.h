@@ -39,6 +39,7 @@ struct cg_leg_request {
     enum cg_urgency urgency;
     bool expects_answers;
     bool is_for_one;        /* its client means one member alone, not the group */
+    bool is_part;           /* a block before the last: nothing is done yet, so it may be said again (upload.h) */
     struct cg_opts options; /* for the leg's target, ascending */
     struct cg_slice payload;
     struct cg_slice client;  /* whose request it is, by name; empty: nobody known */

@@ -77,15 +77,19 @@ void cg_asks_settle(struct cg_round *round) {
 
 /* Where nobody else is asked, a request that did not go out is the round's end; among others it is one silent member
  * more. */
-static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
-    struct cg_round *round = round_of(leg);
+void cg_asks_note_end(struct cg_round *round, const struct cg_problem *problem) {
     bool is_unproven = problem == NULL && round->only_is_stranger && !round->asked;
-    (void)engine;
     if (round->only != NULL && problem != NULL) round->problem = *problem;
     if (!round->asked && problem != NULL) round->repair.failed = *problem;
     if (is_unproven) cg_asks_say_unproven(round, &round->problem);
     round->gave_up = round->tally.expects_one;
     if (round->gave_up || (round->only != NULL && round->problem.err < 0)) cg_round_wake_all(round);
+}
+
+static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    struct cg_round *round = round_of(leg);
+    (void)engine;
+    cg_asks_note_end(round, problem);
     forget(round, cg_ask_of(leg));
     cg_asks_settle(round);
 }
@@ -124,11 +128,15 @@ static struct cg_addr with_zone(const struct cg_engine *engine, const struct cg_
     return to;
 }
 
+struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr) {
+    return with_zone(cg_round_engine(round), addr, round->parts[0].target);
+}
+
 void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
                     struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(round);
     struct cg_part *part = &round->parts[0];
-    struct cg_addr to = with_zone(engine, at, part->target);
+    struct cg_addr to = cg_asks_at(round, at);
     struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
     if (ask == NULL) return;
     ask->turn.is_stranger = round->only_is_stranger;

@@ -5,6 +5,8 @@
 
 #include "rounds/round.h"
 
+#define CG_ASKS_AT_ONCE 32 /* of a round; challenges aside (challenge.h) */
+
 /* An ask of the round, for the part's target, which has not begun. `identity`: as cg_ask_new. NULL, with *problem: it
  * cannot be asked. */
 struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
@@ -15,6 +17,11 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
 /* All have begun. Where nothing was cast, and none of them went out in the end, that is the round's problem. */
 void cg_asks_settle(struct cg_round *round);
 void cg_asks_end(struct cg_round *round);
+/* Where a member with this address is asked: on the link of the round's first target, where it does not say which. */
+struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr);
+/* A request to a member has ended without an answer: with *problem where it did not even go out; NULL: nobody answers.
+ * It is the round's end where nobody else is asked. */
+void cg_asks_note_end(struct cg_round *round, const struct cg_problem *problem);
 /* Of an only member that is a stranger: nobody has proven to be there, so it was not asked. CG_E_NO_ANSWER. */
 void cg_asks_say_unproven(const struct cg_round *round, struct cg_problem *problem);
 

@@ -9,6 +9,7 @@
 #include "rounds/asks.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
+#include "rounds/large.h"
 #include "rounds/only.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
@@ -43,11 +44,13 @@ static void close_round(struct cg_round *round) {
     cg_silence_end(round);
     cg_asks_end(round);
     cg_again_end(round);
+    cg_large_end(round);
     cg_casts_end(round);
 }
 
 static void free_round(struct cg_round *round) {
     close_round(round);
+    cg_large_fini(round);
     cg_shelf_clear(&round->shelf);
     cg_tally_fini(&round->tally);
     cg_shares_fini(&round->repair.shares);
@@ -127,6 +130,7 @@ static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_pr
     if (!cg_tally_init(&round->tally, &round->arena, round->mapping)) return cg_problem_memory_full(problem);
     round->tally.replacing = release;
     if (wish->member != NULL) cg_tally_expect_one(&round->tally);
+    if (cg_large_check(wish, round->only, problem) < 0) return problem->err;
     if (find_only(round, wish, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
     if (err == CG_OK) return CG_OK;
@@ -148,7 +152,8 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->method = wish->request->method;
     round->only = only_member(wish);
     round->only_is_stranger = wish->is_stranger;
-    round->by_unicast = round->only != NULL || has_nobody_to_cast_to(wish);
+    round->is_large = cg_shape_is_large(wish->mapping, wish->request->payload);
+    round->by_unicast = round->only != NULL || round->is_large || has_nobody_to_cast_to(wish);
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
     round->feed = (struct cg_feed){.arena = &round->arena, .copied_max = wish->config->limits.stream_queue};
     cg_buf_init(&round->shape, 0);
@@ -165,12 +170,15 @@ static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->waiters, waiter, previous, next);
 }
 
-/* The first turn of a member is waited for, so that one is asked at all; then its time begins. */
+/* Where nothing is cast: the first turn of a member is waited for, so that one is asked at all; then its time begins.
+ */
 static void begin_asking(struct cg_round *round, struct cg_waiter *waiter) {
     round->state = CG_ROUND_GATHERS;
     round->sent_us = cg_round_engine(round)->now_us;
     cg_round_set_deadline(waiter, round->sent_us, cg_longest_wait(waiter->timeout_us));
-    if (round->only != NULL) {
+    if (round->is_large) {
+        cg_large_plan(round);
+    } else if (round->only != NULL) {
         cg_only_plan(round);
     } else {
         cg_silence_plan_all(round);
@@ -299,6 +307,8 @@ static void close_if_over(struct cg_round *round) {
         round->ended_by = rule;
     } else if (round->gave_up && !cg_round_is_opening(round)) {
         round->ended_by = "deadline";
+    } else if (cg_round_is_exhausted(round)) {
+        round->ended_by = cg_tally_missing(&round->tally) > 0 ? "deadline" : "all";
     } else {
         return;
     }

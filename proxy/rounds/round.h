@@ -1,5 +1,6 @@
 /* One group request as a whole: its legs (a cast to each target, or one ask where the only member is known, or one is
- * named), the tally of what comes, and what is asked for beyond (asks.h); shared by whoever asks the same.
+ * named, or an upload to each member where the request is large), the tally of what comes, and what is asked for beyond
+ * (asks.h); shared by whoever asks the same.
  *
  * Who asks is a waiter: it has a deadline of its own, begins a round or joins an equal one, and is woken when there is
  * something to look at. Everything that costs anything happens once in a round, however many wait.
@@ -99,6 +100,21 @@ struct cg_evidence {
     uint32_t *of; /* signs (model/cause.h) by a member's number; NULL: nothing of anybody */
 };
 
+/* A large request on its way to one member. It stays to the round's end: further blocks of the response are asked for
+ * with its request. */
+struct cg_transfer {
+    struct cg_upload upload;
+    struct cg_part part;
+    struct cg_transfer *previous, *next;
+};
+
+/* To whom a large request goes: see large.h. */
+struct cg_large {
+    struct cg_transfer *transfers; /* utlist */
+    size_t next;                   /* index of the member that is looked at next */
+    bool begun;
+};
+
 /* An answer of which the first block has come. */
 struct cg_partial {
     struct cg_blocks blocks;
@@ -130,6 +146,7 @@ struct cg_round {
     struct cg_repair repair;
     struct cg_round_silence silent;
     struct cg_evidence evidence;
+    struct cg_large large;
     struct cg_partial *partials; /* utlist */
     struct cg_shelf shelf;       /* what was made of the tally as it is */
     struct cg_problem problem;   /* why it failed, or ends */
@@ -139,13 +156,15 @@ struct cg_round {
     uint64_t deadline_us;        /* of the most patient of its waiters; 0: none yet */
     enum cg_round_state state;
     uint8_t method;
-    bool is_open;   /* in the table of those that may be joined */
-    bool asked;     /* it was its turn to be asked */
-    bool in_blocks; /* an answer has come so */
-    bool gave_up;   /* the one member that its client named will not answer any more */
-    bool closed;    /* it collects nothing more */
-    bool verifying; /* a waiter whose time is over waits only for what is still being verified */
-    bool roused;    /* all have been woken, and nobody has looked since */
+    bool by_unicast; /* nothing is cast: its members are asked one by one */
+    bool is_large;   /* in blocks, to one member after the other */
+    bool in_blocks;  /* an answer has come so */
+    bool is_open;    /* in the table of those that may be joined */
+    bool asked;      /* it was its turn to be asked */
+    bool gave_up;    /* the one member that its client named will not answer any more */
+    bool closed;     /* it collects nothing more */
+    bool verifying;  /* a waiter whose time is over waits only for what is still being verified */
+    bool roused;     /* all have been woken, and nobody has looked since */
 };
 
 /* A leg for one of its targets, without ops; the part is its owner. */

@@ -3,6 +3,12 @@
 
 #include "wire/block.h"
 
+bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload) {
+    return mapping->security != CG_SECURITY_RELAY && payload.len > cg_upload_most(mapping);
+}
+
+static bool is_large(const struct cg_wish *wish) { return cg_shape_is_large(wish->mapping, wish->request->payload); }
+
 /* What a wish lends, copied once for all targets. */
 struct kept {
     struct cg_slice rest, query, payload;
@@ -15,9 +21,11 @@ static bool keep(struct cg_slice *to, struct cg_slice from, struct cg_arena *are
     return to->len == from.len;
 }
 
-/* A single member is asked for its answer, whatever of it the client wants to hear (RFC 7967 is for who asks many). */
+/* A single member is asked for its answer, whatever of it the client wants to hear (RFC 7967 is for who asks many); and
+ * what goes in blocks goes on by what is answered. */
 static bool is_kept(const struct cg_wish *wish, uint32_t number) {
-    return wish->member == NULL || number != CG_OPT_NO_RESPONSE;
+    bool is_answered = wish->member != NULL || is_large(wish);
+    return !is_answered || number != CG_OPT_NO_RESPONSE;
 }
 
 /* Members are to answer in blocks no larger than the mapping says, unless the client has said something about blocks.
@@ -97,7 +105,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
     *request = (struct cg_leg_request){
         .method = wish->request->method,
         .urgency = wish->request->proof == CG_PROOF_GATEWAY ? CG_OF_OUR_OWN : CG_FOR_A_CLIENT,
-        .expects_answers = wish->expects_answers,
+        .expects_answers = wish->expects_answers || is_large(wish),
         .is_for_one = wish->member != NULL,
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),

@@ -4,13 +4,16 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "legs/leg.h"
+#include "legs/upload.h"
 #include "model/wish.h"
 
 /* The requests for the mapping's targets, one each: the URI's options and the client's, merged in order. All of it is
  * in the arena but what the configuration holds. CG_E_NO_MEMORY, CG_E_BAD_URI. */
 int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena,
                       struct cg_leg_request *requests) CG_MUST_CHECK;
+/* Whether it is too large for a multicast (RFC 7252 §4.6), so that it goes in blocks. What clients protect passes as it
+ * is. */
+bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload);
 /* Bytes that are equal for equal requests to the first target of one mapping, and so for those to all of them. */
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request);
 

@@ -40,9 +40,20 @@ bool cg_round_is_finished(const struct cg_round *round, const char **ended_by) {
 
 bool cg_round_is_wanted(const struct cg_round *round) { return !round->closed && round->collecting > round->forsaken; }
 
+static bool has_more_large(const struct cg_round *round) {
+    return round->large.begun && round->large.next < round->mapping->member_count;
+}
+
+bool cg_round_is_exhausted(const struct cg_round *round) {
+    return round->large.begun && !has_more_large(round) && round->repair.running == 0;
+}
+
+static bool is_opening(const struct cg_ask *ask) { return ask != NULL && ask->leg.opening > 0; }
+
 bool cg_round_is_opening(const struct cg_round *round) {
     const struct cg_ask *ask;
     const struct cg_partial *partial;
+    const struct cg_transfer *transfer;
     for (size_t i = 0; i < round->part_count; i++) {
         const struct cg_cast *cast = round->parts[i].cast;
         const struct cg_cast *again = round->parts[i].again;
@@ -50,10 +61,13 @@ bool cg_round_is_opening(const struct cg_round *round) {
         if (again != NULL && again->leg.opening > 0) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
-        if (ask->leg.opening > 0) return true;
+        if (is_opening(ask)) return true;
     }
     DL_FOREACH(round->partials, partial) {
-        if (partial->blocks.ask != NULL && partial->blocks.ask->leg.opening > 0) return true;
+        if (is_opening(partial->blocks.ask)) return true;
+    }
+    DL_FOREACH(round->large.transfers, transfer) {
+        if (is_opening(transfer->upload.ask)) return true;
     }
     return false;
 }
@@ -69,13 +83,14 @@ void cg_round_reconsider(struct cg_round *round) {
     const char *rule;
     bool is_verified = round->verifying && !cg_round_is_opening(round);
     bool ends_for_some = round->by_time < round->collecting && cg_tally_is_finished(&round->tally, &rule);
-    if (is_verified || ends_for_some) cg_round_wake_all(round);
+    if (is_verified || ends_for_some || cg_round_is_exhausted(round)) cg_round_wake_all(round);
 }
 
 void cg_round_request_ended(struct cg_round *round) {
     struct cg_engine *engine = cg_round_engine(round);
     round->repair.running--;
-    if (round->silent.is_stuck && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
+    bool has_more = round->silent.is_stuck || has_more_large(round);
+    if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
     round->silent.is_stuck = false;
     cg_round_reconsider(round);
 }

@@ -22,6 +22,8 @@ void cg_round_hurry(const struct cg_round *round);
 bool cg_round_is_finished(const struct cg_round *round, const char **ended_by);
 /* Somebody will hear what it still collects. */
 bool cg_round_is_wanted(const struct cg_round *round);
+/* Of a large request: nothing is under way any more, and nobody is left to be asked. */
+bool cg_round_is_exhausted(const struct cg_round *round);
 /* An answer is still being verified. */
 bool cg_round_is_opening(const struct cg_round *round);
 

@@ -6,6 +6,7 @@
 
 #define CG_BLOCK_MAX     3 /* bytes of a value */
 #define CG_BLOCK_SZX_MAX 6 /* 7 is reserved */
+#define CG_BLOCK_NUMBERS (1u << 20)
 
 struct cg_block {
     uint32_t number;

@@ -23,7 +23,7 @@ static const struct name {
     {"observe", CG_OPT_OBSERVE, UINT},   {"oscore", CG_OPT_OSCORE, HEX},    {"format", CG_OPT_CONTENT_FORMAT, UINT},
     {"max-age", CG_OPT_MAX_AGE, UINT},   {"accept", CG_OPT_ACCEPT, UINT},   {"2", CG_OPT_BLOCK2, BLOCK},
     {"1", CG_OPT_BLOCK1, BLOCK},         {"echo", CG_OPT_ECHO, TEXT},       {"no-response", CG_OPT_NO_RESPONSE, UINT},
-    {"keys", SPOKEN_KEYS, UINT},
+    {"keys", SPOKEN_KEYS, UINT},         {"size1", CG_OPT_SIZE1, UINT},
 };
 
 static const char *const types[] = {[CG_CON] = "CON", [CG_NON] = "NON", [CG_ACK] = "ACK", [CG_RST] = "RST"};
@@ -167,6 +167,10 @@ static void write_option(struct cg_buf *to, const struct cg_opt *opt) {
         if (names[i].number != opt->number) continue;
         cg_buf_printf(to, " %s:", names[i].name);
         write_value(to, names[i].kind, opt->value);
+        return;
+    }
+    if (opt->number == CG_OPT_REQUEST_TAG) { /* drawn by lot */
+        cg_buf_put_str(to, " tag");
         return;
     }
     cg_buf_printf(to, " %u:", opt->number);

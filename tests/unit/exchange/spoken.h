@@ -3,9 +3,9 @@
  *     NON GET /base/status?unit=C 2:1/0/16 echo:abc payload with blanks
  *     ACK 2.05 etag:x on
  *
- * Options without a name here go by their number, in hexadecimal. The type where it matters, method or code, path and
- * query, options as name:value (Block options as RFC 7959 writes them: 2:NUM/M/SIZE), and the rest is payload. An empty
- * message is its type alone. */
+ * Options without a name here go by their number, in hexadecimal, and Request-Tag is only said to be there. The type
+ * where it matters, method or code, path and query, options as name:value (Block options as RFC 7959 writes them:
+ * 2:NUM/M/SIZE), and the rest is payload. An empty message is its type alone. */
 #ifndef CG_TEST_SPOKEN_H
 #define CG_TEST_SPOKEN_H
 
