@@ -27,7 +27,9 @@ struct cg_slice cg_fleet_build(struct cg_fleet *fleet, const struct cg_fleet_hea
     if (response->has_format) cg_msg_put_uint(&writer, CG_OPT_CONTENT_FORMAT, response->format);
     if (response->has_max_age) cg_msg_put_uint(&writer, CG_OPT_MAX_AGE, response->max_age);
     if (response->has_block2) cg_msg_put_uint(&writer, CG_OPT_BLOCK2, response->block2);
+    if (response->has_block1) cg_msg_put_uint(&writer, CG_OPT_BLOCK1, response->block1);
     if (response->has_size2) cg_msg_put_uint(&writer, CG_OPT_SIZE2, response->size2);
+    if (response->has_size1) cg_msg_put_uint(&writer, CG_OPT_SIZE1, response->size1);
     cg_msg_put_payload(&writer, response->payload);
     int len = cg_msg_end(&writer);
     CG_CHECK(len > 0);
@@ -150,6 +152,10 @@ static void serve(const struct cg_fleet_arrival *in, const struct cg_resource_re
     struct cg_fleet_member *member = in->member;
     if (fails(in)) {
         cg_resource_refuse(response, fleet->options->fail_code, "");
+        return;
+    }
+    if (cg_firmware_is_meant(request, fleet->options)) {
+        cg_firmware_serve(response, request, in->from, &member->firmware, &fleet->representation);
         return;
     }
     cg_resource_serve(response, request, fleet->options, cg_fleet_index(fleet, member), &member->light,
@@ -328,6 +334,7 @@ struct cg_fleet *cg_fleet_new(const struct cg_member_options *options, uint64_t 
         member->prng.state = cg_prng_next(&seeds);
         member->mid = (uint16_t)cg_prng_next(&member->prng);
         cg_light_init(&member->light);
+        cg_firmware_init(&member->firmware);
     }
     return fleet;
 }
@@ -340,6 +347,7 @@ static void free_member(struct cg_fleet_member *member) {
     }
     cg_fleet_seen_fini(&member->taken);
     cg_fleet_seen_fini(&member->others);
+    cg_firmware_fini(&member->firmware);
     free(member->last);
 }
 

@@ -37,6 +37,7 @@ const char cg_member_usage[] =
     "  --reorder                hold each datagram back for up to 20 ms, at random\n"
     "  --seed N                 makes delays, losses and all other chance repeatable\n"
     "  --resource /PATH=TEXT    one more resource, text/plain, GET; may be repeated\n"
+    "  --big-size N             bytes of /big, a multiple of 64 (default 4096, at most 65536)\n"
     "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
     "  --fail K[:CODE]          the last K members answer every request with CODE (default 4.04), group requests too\n"
     "  --no-deduplication       members keep no memory of Message IDs (RFC 7252 4.5 lets them): a message that comes\n"
@@ -63,7 +64,10 @@ const char cg_member_usage[] =
     "  --help                   this text\n"
     "\n"
     "Resources: /status (JSON, names the member), /light (GET, PUT of text, observable), /big (4 KiB, Block2),\n"
-    "/slow (answers after 2 s), /.well-known/core. Prints \"ready N\" once all listen; runs until SIGTERM or\n"
+    "/slow (answers after 2 s), /firmware (PUT, also in blocks by Block1 with Request-Tag, 1 MiB at most; GET says "
+    "its\n"
+    "size and SHA-256, no more is kept of it), /.well-known/core. Prints \"ready N\" once all listen; runs until "
+    "SIGTERM or\n"
     "SIGINT.\n";
 
 typedef bool take_fn(struct cg_member_options *options, const char *value);
@@ -155,6 +159,10 @@ static bool take_resource(struct cg_member_options *options, const char *value) 
     return true;
 }
 
+static bool take_big_size(struct cg_member_options *options, const char *value) {
+    return take_u32(value, CG_MEMBER_BIG_MAX, &options->big_size) && options->big_size % CG_MEMBER_BIG_LINE == 0;
+}
+
 static bool take_max_age(struct cg_member_options *options, const char *value) {
     options->has_max_age = true;
     return take_u32(value, UINT32_MAX, &options->max_age);
@@ -209,6 +217,7 @@ static const struct {
     {"--duplicate", take_duplicate}, {"--seed", take_seed},   {"--resource", take_resource},
     {"--max-age", take_max_age},     {"--fail", take_fail},   {"--misbehave", take_misbehave},
     {"--keys", take_keys},           {"--mode", take_mode},   {"--numbers", take_numbers},
+    {"--big-size", take_big_size},
 };
 
 /* The options without a value; false when `name` is none of them. */
@@ -264,7 +273,7 @@ static int complete(struct cg_member_options *options, char *error) {
 
 int cg_member_options_parse(struct cg_member_options *options, int argc, const char *const argv[],
                             char error[CG_MEMBER_ERROR_MAX]) {
-    *options = (struct cg_member_options){.count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4)};
+    *options = (struct cg_member_options){.count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4), .big_size = 4096};
     bool plain = false;
     for (int i = 1; i < argc; i++) {
         if (take_flag(options, argv[i], &plain)) {

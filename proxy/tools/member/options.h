@@ -9,6 +9,8 @@ enum {
     CG_MEMBER_RESOURCES_MAX = 64,
     CG_MEMBER_COUNT_MAX = 65000,
     CG_MEMBER_TEXT_MAX = 65536, /* bytes of a --resource's text */
+    CG_MEMBER_BIG_MAX = 65536,  /* bytes of /big */
+    CG_MEMBER_BIG_LINE = 64,
 };
 
 /* Ways to answer wrongly (--misbehave). They change answers to requests, never acknowledgements or notifications. */
@@ -62,6 +64,7 @@ struct cg_member_options {
     uint8_t fail_code;
     bool has_max_age;
     uint32_t max_age;
+    uint32_t big_size; /* bytes of /big, whole lines */
     enum cg_misbehave misbehave;
     uint32_t misbehave_number;
     struct cg_member_resource resources[CG_MEMBER_RESOURCES_MAX];

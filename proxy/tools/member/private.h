@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/heap.h"
+#include "tools/member/firmware.h"
 #include "tools/member/fleet.h"
 #include "tools/member/prng.h"
 #include "tools/member/resource.h"
@@ -42,6 +43,7 @@ struct cg_fleet_waiting {
 struct cg_fleet_member {
     struct cg_prng prng;
     struct cg_light light;
+    struct cg_firmware firmware;
     uint16_t mid;
     uint32_t observe; /* the last sequence number */
     uint32_t observers_len;

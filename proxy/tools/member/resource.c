@@ -2,6 +2,8 @@
  * and Block2 work on it the same way for all; so a resource is one row of a table and one function that renders it. */
 #include "tools/member/resource.h"
 
+#include <stdio.h>
+
 #include "base/text.h"
 
 enum {
@@ -9,7 +11,6 @@ enum {
     FORMAT_LINK = 40,
     FORMAT_JSON = 50,
     BLOCK_SZX_MAX = 6, /* 1024 bytes; 7 is reserved over UDP (RFC 7959 §2.2) */
-    BIG_LINE = 64,
 };
 
 struct site {
@@ -24,13 +25,13 @@ typedef void render_fn(const struct site *site);
 /* One resource: how it is rendered and what /.well-known/core says of it. */
 struct resource {
     const char *path;
-    render_fn *render;
+    render_fn *render; /* NULL: served elsewhere (firmware.h) */
     uint16_t format;
     bool observable;
     bool writable;
     uint32_t delay_ms;
     const char *rt; /* NULL: none */
-    const char *sz; /* NULL: none */
+    bool is_sized;  /* --big-size is its size */
 };
 
 static void render_status(const struct site *site) {
@@ -44,9 +45,12 @@ static void render_light(const struct site *site) { cg_buf_put(site->out, site->
 
 /* Every member's is different, and so is every line, so that a block in the wrong place shows. */
 static void render_big(const struct site *site) {
-    for (unsigned line = 0; line < CG_BIG_LEN / BIG_LINE; line++)
-        cg_buf_printf(site->out, "member %5u line %2u %.*s\n", (unsigned)site->member + 1, line, BIG_LINE - 22,
-                      "..........................................");
+    static const char dots[] = "..........................................";
+    for (unsigned line = 0; line < site->options->big_size / CG_MEMBER_BIG_LINE; line++) {
+        size_t end = site->out->len + CG_MEMBER_BIG_LINE;
+        cg_buf_printf(site->out, "member %5u line %2u ", (unsigned)site->member + 1, line);
+        cg_buf_printf(site->out, "%.*s\n", (int)(end - site->out->len - 1), dots);
+    }
 }
 
 static void render_slow(const struct site *site) {
@@ -61,7 +65,8 @@ static const struct resource resources[] = {
      .observable = true,
      .writable = true,
      .rt = "light"},
-    {.path = "big", .render = render_big, .format = FORMAT_TEXT, .sz = "4096"},
+    {.path = "big", .render = render_big, .format = FORMAT_TEXT, .is_sized = true},
+    {.path = "firmware", .format = FORMAT_JSON},
     {.path = "slow", .render = render_slow, .format = FORMAT_TEXT, .delay_ms = CG_SLOW_MS},
 };
 
@@ -107,6 +112,12 @@ static bool put_slice(struct cg_slice *list, size_t *len, size_t max, struct cg_
     return true;
 }
 
+/* Elective, so what is too long is ignored; it may be repeated (RFC 9175 §3.2.1). */
+static bool take_tag(struct cg_resource_request *request, struct cg_slice value) {
+    if (request->tag.len == 0 && value.len <= 8) request->tag = value;
+    return true;
+}
+
 /* False: the option is not understood. */
 static bool take_option(struct cg_resource_request *request, const struct cg_opt *opt, bool *has_path) {
     switch (opt->number) {
@@ -123,6 +134,8 @@ static bool take_option(struct cg_resource_request *request, const struct cg_opt
     case CG_OPT_ACCEPT: return take_uint(opt->value, 2, &request->has_accept, &request->accept);
     case CG_OPT_CONTENT_FORMAT: return take_uint(opt->value, 2, &request->has_format, &request->format);
     case CG_OPT_BLOCK2: return take_uint(opt->value, 3, &request->has_block2, &request->block2);
+    case CG_OPT_BLOCK1: return take_uint(opt->value, 3, &request->has_block1, &request->block1);
+    case CG_OPT_REQUEST_TAG: return take_tag(request, opt->value);
     case CG_OPT_NO_RESPONSE: return take_no_response(request, opt->value);
     default: return false;
     }
@@ -218,6 +231,7 @@ static bool matches_any(struct cg_slice pattern, const char *values) {
 struct link {
     struct cg_slice path;
     const struct resource *resource;
+    const char *sz; /* NULL: none */
 };
 
 /* One query "name=value" or "name" on one link. */
@@ -235,7 +249,7 @@ static bool passes(struct link link, struct cg_slice query) {
     }
     const struct resource *resource = link.resource;
     if (cg_slice_is(name, "rt")) return resource->rt != NULL && matches_any(pattern, resource->rt);
-    if (cg_slice_is(name, "sz")) return resource->sz != NULL && matches_any(pattern, resource->sz);
+    if (cg_slice_is(name, "sz")) return link.sz != NULL && matches_any(pattern, link.sz);
     if (cg_slice_is(name, "obs")) return resource->observable && equals == NULL;
     if (cg_slice_is(name, "ct")) return matches_any(pattern, resource->format == FORMAT_JSON ? "50" : "0");
     return false;
@@ -248,7 +262,7 @@ static void put_link(struct cg_buf *out, struct link link, const struct cg_resou
     cg_buf_put_slice(out, link.path);
     cg_buf_printf(out, ">;ct=%u", (unsigned)link.resource->format);
     if (link.resource->rt != NULL) cg_buf_printf(out, ";rt=\"%s\"", link.resource->rt);
-    if (link.resource->sz != NULL) cg_buf_printf(out, ";sz=%s", link.resource->sz);
+    if (link.sz != NULL) cg_buf_printf(out, ";sz=%s", link.sz);
     if (link.resource->observable) cg_buf_put_str(out, ";obs");
 }
 
@@ -262,11 +276,15 @@ static const char *find_text(const struct cg_member_options *options, const char
 static void put_links(const struct site *site, const struct cg_resource_request *request) {
     static const struct resource text = {.format = FORMAT_TEXT};
     const struct cg_member_options *options = site->options;
-    for (size_t i = 0; i < RESOURCES_LEN; i++)
-        if (find_text(options, resources[i].path) == NULL)
-            put_link(site->out, (struct link){cg_slice_str(resources[i].path), &resources[i]}, request);
+    char sz[11];
+    (void)snprintf(sz, sizeof sz, "%u", (unsigned)options->big_size);
+    for (size_t i = 0; i < RESOURCES_LEN; i++) {
+        const struct resource *resource = &resources[i];
+        const struct link link = {cg_slice_str(resource->path), resource, resource->is_sized ? sz : NULL};
+        if (find_text(options, resource->path) == NULL) put_link(site->out, link, request);
+    }
     for (size_t i = 0; i < options->resources_len; i++)
-        put_link(site->out, (struct link){options->resources[i].path, &text}, request);
+        put_link(site->out, (struct link){options->resources[i].path, &text, NULL}, request);
 }
 
 /* --- requests to responses --- */
@@ -330,6 +348,10 @@ void cg_resource_serve(struct cg_resource_response *response, const struct cg_re
     cg_buf_clear(scratch);
     struct site site = {.options = options, .member = member, .light = light, .out = scratch};
     const char *text = find_text(options, request->path);
+    if (request->has_block1) {
+        cg_resource_refuse(response, CG_CODE(4, 2), "no blocks here");
+        return;
+    }
     if (text != NULL) {
         if (request->code == CG_GET)
             get(response, request, options, FORMAT_TEXT, cg_slice_str(text));
@@ -338,7 +360,7 @@ void cg_resource_serve(struct cg_resource_response *response, const struct cg_re
         return;
     }
     for (size_t i = 0; i < RESOURCES_LEN; i++) {
-        if (strcmp(request->path, resources[i].path) != 0) continue;
+        if (resources[i].render == NULL || strcmp(request->path, resources[i].path) != 0) continue;
         serve_builtin(response, request, &resources[i], &site, light);
         return;
     }

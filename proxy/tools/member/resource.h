@@ -12,7 +12,6 @@ enum {
     CG_RESOURCE_QUERIES_MAX = 4,
     CG_RESOURCE_ETAGS_MAX = 4,
     CG_LIGHT_MAX = 64,
-    CG_BIG_LEN = 4096,
     CG_SLOW_MS = 2000,
 };
 
@@ -33,6 +32,9 @@ struct cg_resource_request {
     uint32_t format;
     bool has_block2;
     uint32_t block2;
+    bool has_block1;
+    uint32_t block1;
+    struct cg_slice tag; /* Request-Tag, the first of them; empty: none */
     bool has_no_response;
     uint8_t no_response; /* RFC 7967: bits 2, 8 and 16 are the classes 2, 4 and 5 that are not wanted */
     struct cg_slice payload;
@@ -51,8 +53,12 @@ struct cg_resource_response {
     uint32_t max_age;
     bool has_block2;
     uint32_t block2;
+    bool has_block1;
+    uint32_t block1;
     bool has_size2;
     uint32_t size2;
+    bool has_size1;
+    uint32_t size1;
     uint32_t delay_ms;       /* how long the resource takes */
     struct cg_slice payload; /* in the scratch buffer, or static */
 };

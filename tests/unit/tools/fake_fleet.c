@@ -59,8 +59,10 @@ struct cg_slice emit(const struct request *r, uint8_t *to, size_t cap) {
     if (r->query != NULL) cg_msg_put_opt(&m, CG_OPT_URI_QUERY, cg_slice_str(r->query));
     put_number(&m, CG_OPT_ACCEPT, r->accept);
     put_number(&m, CG_OPT_BLOCK2, r->block2);
+    put_number(&m, CG_OPT_BLOCK1, r->block1);
     if (r->extra > CG_OPT_BLOCK2 && r->extra < CG_OPT_NO_RESPONSE) cg_msg_put_opt(&m, r->extra, cg_slice_str("x"));
     put_number(&m, CG_OPT_NO_RESPONSE, r->no_response);
+    if (r->tag != NULL) cg_msg_put_opt(&m, CG_OPT_REQUEST_TAG, cg_slice_str(r->tag));
     if (r->extra > CG_OPT_NO_RESPONSE) cg_msg_put_opt(&m, r->extra, cg_slice_str("x"));
     if (r->payload != NULL) cg_msg_put_payload(&m, cg_slice_str(r->payload));
     int len = cg_msg_end(&m);

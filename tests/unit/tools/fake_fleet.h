@@ -60,6 +60,8 @@ struct request {
     int observe;     /* -1 stands for 0, so that 0 means none */
     int no_response; /* -1 stands for 0 */
     int block2;      /* -1 stands for 0 */
+    int block1;      /* -1 stands for 0 */
+    const char *tag; /* Request-Tag; NULL: none */
     int accept;      /* -1 stands for 0 */
     uint16_t extra;  /* an empty option with this number */
     struct cg_slice etag;

@@ -9,9 +9,9 @@ static void a_large_answer_comes_in_blocks(void **state) {
     assert_int_equal(w.len, 2);
     assert_int_equal(w.sent[0].msg.payload.len, 1024);
     assert_int_equal(option(&w.sent[0].msg, CG_OPT_BLOCK2), 0x0e);
-    assert_int_equal(option(&w.sent[0].msg, CG_OPT_SIZE2), CG_BIG_LEN);
+    assert_int_equal(option(&w.sent[0].msg, CG_OPT_SIZE2), 4096);
     assert_memory_not_equal(w.sent[0].msg.payload.data, w.sent[1].msg.payload.data, 1024);
-    for (int i = 0; i < CG_BIG_LEN / 64; i++) {
+    for (int i = 0; i < 4096 / 64; i++) {
         const struct cg_msg *msg = ASK(1, .mid = (uint16_t)(100 + i), .path = "big", .block2 = i << 4 | 2);
         assert_int_equal(msg->payload.len, 64);
         assert_int_equal(option(msg, CG_OPT_BLOCK2), (uint32_t)(i << 4 | (i < 63) << 3 | 2));
@@ -58,7 +58,7 @@ static void links_are_filtered(void **state) {
     (void)state;
     START("--count", "1", "--resource", "/room/name=kitchen", "--resource", "/slow=not any more");
     assert_payload(ASK(0, .mid = 1, .path = ".well-known/core"),
-                   "</status>;ct=50;rt=\"status\",</light>;ct=0;rt=\"light\";obs,</big>;ct=0;sz=4096,"
+                   "</status>;ct=50;rt=\"status\",</light>;ct=0;rt=\"light\";obs,</big>;ct=0;sz=4096,</firmware>;ct=50,"
                    "</room/name>;ct=0,</slow>;ct=0");
     static const struct {
         const char *query, *expected;
@@ -66,7 +66,7 @@ static void links_are_filtered(void **state) {
         {"rt=light", "</light>;ct=0;rt=\"light\";obs"},
         {"rt=li*", "</light>;ct=0;rt=\"light\";obs"},
         {"rt=lig", ""},
-        {"ct=50", "</status>;ct=50;rt=\"status\""},
+        {"ct=50", "</status>;ct=50;rt=\"status\",</firmware>;ct=50"},
         {"href=/room*", "</room/name>;ct=0"},
         {"href=/big", "</big>;ct=0;sz=4096"},
         {"obs", "</light>;ct=0;rt=\"light\";obs"},
