@@ -6,6 +6,11 @@
 #include "legs/forwardable.h"
 #include "model/who.h"
 
+enum {
+    BEGINNINGS = 4, /* of one answer; the first came by itself */
+    CHALLENGES = 4, /* to one block's request: whoever has started again meanwhile challenges again */
+};
+
 static struct cg_slice etag_of(struct cg_slice options) {
     struct cg_msg msg = {.options = options};
     struct cg_slice etag = CG_SLICE_NONE;
@@ -40,13 +45,14 @@ static void discharge(struct cg_blocks *blocks) {
 
 static void free_bytes(struct cg_blocks *blocks) {
     discharge(blocks);
+    cg_buf_fini(&blocks->who);
     cg_buf_fini(&blocks->head);
     cg_buf_fini(&blocks->body);
 }
 
 /* False: a limit is reached. */
 static bool charge(struct cg_blocks *blocks) {
-    size_t size = sizeof *blocks + blocks->head.cap + blocks->body.cap;
+    size_t size = sizeof *blocks + blocks->who.cap + blocks->head.cap + blocks->body.cap;
     if (!cg_arena_charge(blocks->arena, size - blocks->charged)) return false;
     blocks->charged = size;
     return true;
@@ -64,17 +70,23 @@ static struct cg_slice take_off(const uint8_t **at, struct cg_slice like) {
     return slice;
 }
 
+/* Who it is from stays where it is, since the owner finds it by that. False: out of memory. */
+static bool keep_who(struct cg_blocks *blocks, const struct cg_opened *first) {
+    cg_buf_put_slice(&blocks->who, first->identity);
+    return !blocks->who.failed;
+}
+
 /* What the first block lends, but for its payload. False: out of memory. */
 static bool keep_head(struct cg_blocks *blocks, const struct cg_opened *first) {
+    cg_buf_clear(&blocks->head);
     cg_buf_put_slice(&blocks->head, first->options);
     cg_buf_put_slice(&blocks->head, first->kid);
-    cg_buf_put_slice(&blocks->head, first->identity);
     if (blocks->head.failed) return false;
     const uint8_t *at = blocks->head.data;
     blocks->opened = *first;
     blocks->opened.options = take_off(&at, first->options);
     blocks->opened.kid = take_off(&at, first->kid);
-    blocks->opened.identity = take_off(&at, first->identity);
+    blocks->opened.identity = cg_buf_slice(&blocks->who);
     blocks->opened.payload = blocks->opened.gid = blocks->opened.echo = CG_SLICE_NONE;
     return true;
 }
@@ -83,11 +95,13 @@ bool cg_blocks_init(struct cg_blocks *blocks, const struct cg_blocks_ops *ops, c
                     struct cg_arena *arena, size_t answer_max) {
     struct cg_block block;
     CG_CHECK(find_block(first->opened, &block) == CG_BLOCK_ONE);
-    *blocks = (struct cg_blocks){.ops = ops, .arena = arena, .arrival = *first, .next = 1, .szx = block.szx};
+    *blocks = (struct cg_blocks){.ops = ops, .arena = arena, .arrival = *first, .szx = block.szx, .beginnings = 1};
     blocks->arrival.opened = &blocks->opened;
+    cg_buf_init(&blocks->who, 0);
     cg_buf_init(&blocks->head, 0);
     cg_buf_init(&blocks->body, answer_max);
-    if (keep_head(blocks, first->opened) && put_block(blocks, first->opened->payload)) return true;
+    bool is_kept = keep_who(blocks, first->opened) && keep_head(blocks, first->opened);
+    if (is_kept && put_block(blocks, first->opened->payload)) return true;
     free_bytes(blocks);
     return false;
 }
@@ -111,8 +125,9 @@ const char *cg_blocks_reason(const struct cg_blocks *blocks) {
 
 static void put_option(struct cg_blocks *blocks) {
     struct cg_ask *ask = blocks->ask;
-    struct cg_block wanted = {.number = blocks->next, .szx = blocks->szx};
+    struct cg_block wanted = {.number = (uint32_t)(blocks->body.len >> (blocks->szx + 4)), .szx = blocks->szx};
     ask->has_block = true;
+    ask->challenges_left = CHALLENGES;
     ask->block_len = (uint8_t)cg_block_emit(&wanted, ask->block);
 }
 
@@ -121,7 +136,6 @@ static void put_option(struct cg_blocks *blocks) {
 static void limit_size(struct cg_blocks *blocks, const struct cg_mapping *mapping) {
     if (mapping->block_size == 0 || mapping->block_size >= (size_t)16 << blocks->szx) return;
     blocks->szx = cg_block_szx(mapping->block_size);
-    blocks->next = (uint32_t)(blocks->body.len >> (blocks->szx + 4));
 }
 
 static void finish(struct cg_engine *engine, struct cg_blocks *blocks) {
@@ -131,29 +145,92 @@ static void finish(struct cg_engine *engine, struct cg_blocks *blocks) {
     blocks->ops->whole(engine, blocks);
 }
 
-/* A further block is of the same representation, and the one that was asked for; it may be smaller (RFC 7959 §2.4). */
-static bool fits(const struct cg_blocks *blocks, const struct cg_opened *opened, struct cg_block *block) {
+static void ask_for_next(struct cg_engine *engine, struct cg_blocks *blocks) {
+    put_option(blocks);
+    cg_ask_go_on(engine, blocks->ask);
+}
+
+static bool is_forwardable(const struct cg_blocks *blocks, const struct cg_opened *opened) {
     const struct cg_leg *leg = &blocks->ask->leg;
-    if (!cg_forwardable(opened->options, leg->mapping->security, &leg->config->options)) return false;
-    return opened->code == blocks->opened.code && find_block(opened, block) == CG_BLOCK_ONE &&
-           block->szx <= blocks->szx && (size_t)block->number * cg_block_size(block) == blocks->body.len &&
-           cg_block_has_its_size(block, opened->payload.len) &&
+    return cg_forwardable(opened->options, leg->mapping->security, &leg->config->options);
+}
+
+/* Whether a further block is of the same representation. */
+static bool is_of_same(const struct cg_blocks *blocks, const struct cg_opened *opened) {
+    return opened->code == blocks->opened.code &&
            cg_slice_equal(etag_of(opened->options), etag_of(blocks->opened.options));
+}
+
+/* It is the one that was asked for; it may be smaller (RFC 7959 §2.4). */
+static bool fits(const struct cg_blocks *blocks, const struct cg_opened *opened, struct cg_block *block) {
+    return find_block(opened, block) == CG_BLOCK_ONE && block->szx <= blocks->szx &&
+           (size_t)block->number * cg_block_size(block) == blocks->body.len &&
+           cg_block_has_its_size(block, opened->payload.len);
+}
+
+/* The representation is another one now, or there is none any more: from its first block on, whatever that is. */
+static void begin_again(struct cg_engine *engine, struct cg_blocks *blocks) {
+    if (blocks->beginnings == BEGINNINGS) {
+        cg_ask_give_up(engine, blocks->ask);
+        return;
+    }
+    blocks->beginnings++;
+    blocks->begins = true;
+    cg_buf_clear(&blocks->body);
+    ask_for_next(engine, blocks);
+}
+
+/* The answer is this one, in the place that the one before had. False: a limit is reached. */
+static bool take_first(struct cg_blocks *blocks, const struct cg_arrival *first) {
+    struct cg_arrival *arrival = &blocks->arrival;
+    arrival->request = first->request;
+    arrival->mid = first->mid;
+    arrival->via = first->via;
+    if (first->arrival_us > arrival->arrival_us)
+        arrival->ms += (uint32_t)((first->arrival_us - arrival->arrival_us) / 1000);
+    arrival->arrival_us = first->arrival_us;
+    blocks->begins = false;
+    return keep_head(blocks, first->opened) && put_block(blocks, first->opened->payload);
+}
+
+static void on_first(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_arrival *first) {
+    const char *reason;
+    struct cg_block block;
+    enum cg_blocks_kind kind = cg_blocks_sort(blocks->ask->leg.request->method, first->opened, &reason);
+    if (kind == CG_BLOCKS_REFUSED || !take_first(blocks, first)) {
+        cg_ask_give_up(engine, blocks->ask);
+    } else if (kind == CG_BLOCKS_NONE) {
+        finish(engine, blocks);
+    } else {
+        bool is_smaller = find_block(first->opened, &block) == CG_BLOCK_ONE && block.szx < blocks->szx;
+        if (is_smaller) blocks->szx = block.szx;
+        ask_for_next(engine, blocks);
+    }
+}
+
+static void on_further(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_opened *opened) {
+    struct cg_block block;
+    if (!fits(blocks, opened, &block) || !put_block(blocks, opened->payload)) {
+        cg_ask_give_up(engine, blocks->ask);
+    } else if (block.more) {
+        blocks->szx = block.szx;
+        ask_for_next(engine, blocks);
+    } else {
+        finish(engine, blocks);
+    }
 }
 
 static void on_block(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_blocks *blocks = leg->owner;
-    struct cg_block block;
     cg_account_say(engine, CG_FATE_BLOCK);
-    if (!fits(blocks, arrival->opened, &block) || !put_block(blocks, arrival->opened->payload)) {
+    if (!is_forwardable(blocks, arrival->opened)) {
         cg_ask_give_up(engine, blocks->ask);
-    } else if (block.more) {
-        blocks->szx = block.szx;
-        blocks->next = block.number + 1;
-        put_option(blocks);
-        cg_ask_go_on(engine, blocks->ask);
+    } else if (blocks->begins) {
+        on_first(engine, blocks, arrival);
+    } else if (is_of_same(blocks, arrival->opened)) {
+        on_further(engine, blocks, arrival->opened);
     } else {
-        finish(engine, blocks);
+        begin_again(engine, blocks);
     }
 }
 

@@ -27,11 +27,12 @@ struct cg_blocks {
     struct cg_ask *ask; /* NULL: none yet, or over */
     struct cg_arena *arena;
     struct cg_arrival arrival; /* of the first block */
-    struct cg_opened opened;   /* its payload is `body` once that is whole, the rest is in `head` */
-    struct cg_buf head, body;
+    struct cg_opened opened;   /* its payload is `body` once that is whole, the rest is in `head` and `who` */
+    struct cg_buf who, head, body;
     size_t charged; /* to the arena */
-    uint32_t next;  /* the block that is asked for */
     uint8_t szx;
+    uint8_t beginnings; /* so far: what changes meanwhile is fetched from its first block on again */
+    bool begins;        /* the first block is asked for */
 };
 
 enum cg_blocks_kind { CG_BLOCKS_NONE, CG_BLOCKS_FOLLOW /* its other blocks can be fetched */, CG_BLOCKS_REFUSED };

@@ -128,6 +128,28 @@ static void who_challenges_the_echo_itself_is_given_up(void **state) {
     client_gets("alice", "deadline");
 }
 
+/* It has started again, and again: nothing can come of a block that is asked for twice. */
+static void who_challenges_in_the_middle_of_blocks_is_answered(void **state) {
+    (void)state;
+    gateway_serves("/lamps", "");
+    gateway_holds_keys("/lamps");
+    client_asks("alice", "GET /lamps");
+    group_hears("NON GET /base keys:1");
+    member_answers("127.1.0.1", "2.05 2:0/1/16 0123456789abcdef");
+    member_hears("127.1.0.1", "CON GET /base 2:1/0/16 keys:1");
+    member_answers("127.1.0.1", "4.01 echo:1");
+    member_hears("127.1.0.1", "CON GET /base 2:1/0/16 echo:1 keys:1");
+    member_answers("127.1.0.1", "4.01 echo:2");
+    member_hears("127.1.0.1", "CON GET /base 2:1/0/16 echo:2 keys:1");
+    member_answers("127.1.0.1", "2.05 2:1/1/16 ghijklmnopqrstuv");
+    member_hears("127.1.0.1", "CON GET /base 2:2/0/16 keys:1");
+    member_answers("127.1.0.1", "4.01 echo:3");
+    member_hears("127.1.0.1", "CON GET /base 2:2/0/16 echo:3 keys:1");
+    member_answers("127.1.0.1", "2.05 2:2/0/16 w");
+    time_passes(2);
+    client_gets("alice", "127.1.0.1 2.05 0123456789abcdefghijklmnopqrstuvw", "deadline");
+}
+
 /* Repair */
 
 static void an_answer_while_being_asked_counts_once(void **state) {
@@ -300,6 +322,7 @@ int main(void) {
         scenario(nobody_else_answers_for_the_only_member),
         scenario(requests_to_one_member_go_one_by_one),
         scenario(who_challenges_the_echo_itself_is_given_up),
+        scenario(who_challenges_in_the_middle_of_blocks_is_answered),
         scenario(an_answer_while_being_asked_counts_once),
         scenario(the_silent_are_asked_once_however_many_wait),
         scenario(nobody_is_asked_for_a_client_that_left),
