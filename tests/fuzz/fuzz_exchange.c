@@ -402,6 +402,8 @@ static void fill_mapping(struct world *world, struct cg_config *config, struct c
         .repair_unicast = flags & 4,
         .max_answers = flags & 8 ? 2 : 10000,
         .anonymise = flags & 32,
+        .block_size = flags & 64 ? 16 : 0,
+        .repair_large_requests = flags & 128,
         .forward = true,
         .requests_per_minute = flags & 16 ? 3 : 0,
         .target_count = shape->targets,
@@ -531,7 +533,7 @@ static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
 }
 
 static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *round) {
-    uint32_t count = 0, of_blocks = 0;
+    uint32_t count = 0, of_blocks = 0, of_uploads = 0;
     for (const struct cg_ask *it = round->repair.asks; it != NULL; it = it->next_of_owner, count++) {
         check_ask(gateway, it);
         CG_CHECK(((const struct cg_part *)it->leg.owner)->round == round && !it->has_block);
@@ -540,9 +542,17 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *ro
         check_ask(gateway, it->blocks.ask);
         CG_CHECK(it->round == round && it->blocks.ask->has_block);
     }
-    CG_CHECK(count + of_blocks == round->repair.running);
+    for (const struct cg_transfer *it = round->large.transfers; it != NULL; it = it->next) {
+        const struct cg_upload *upload = &it->upload;
+        CG_CHECK(it->part.round == round && round->is_large && upload->at <= upload->whole->payload.len);
+        if (upload->ask == NULL) continue;
+        check_ask(gateway, upload->ask);
+        CG_CHECK(upload->ask->leg.owner == upload && upload->request.payload.len <= (size_t)16 << upload->szx);
+        of_uploads++;
+    }
+    CG_CHECK(count + of_blocks + of_uploads == round->repair.running);
     CG_CHECK(of_blocks == HASH_COUNT(round->tally.awaited));
-    return count + of_blocks;
+    return count + of_blocks + of_uploads;
 }
 
 /* Those who wait for it, who are told of by their own exchanges. */
@@ -843,7 +853,8 @@ static const struct emission *pick_emission(const struct world *world, uint8_t i
 
 /* An answer to something that was sent: 0 is the latest, from the first member. */
 static void event_answer(struct world *world, struct input *input) {
-    static const uint8_t codes[] = {CG_CODE(2, 5), CG_CODE(2, 4), CG_CODE(4, 4), CG_CODE(5, 0)};
+    static const uint8_t codes[][4] = {{CG_CODE(2, 5), CG_CODE(2, 4), CG_CODE(4, 4), CG_CODE(5, 0)},
+                                       {CG_CODE(2, 31), CG_CODE(2, 4), CG_CODE(4, 8), CG_CODE(4, 13)}};
     const struct emission *emission = pick_emission(world, input_u8(input));
     uint8_t who = input_u8(input), how = input_u8(input), with = input_u8(input);
     if (emission == NULL) return;
@@ -853,11 +864,12 @@ static void event_answer(struct world *world, struct input *input) {
     uint8_t bytes[8192];
     struct cg_msg_writer writer;
     uint16_t mid = how & 0x10 ? input_u16(input) : emission->mid;
-    cg_msg_begin(&writer, bytes, sizeof bytes, type, codes[how >> 2 & 3], mid, emission->token);
+    cg_msg_begin(&writer, bytes, sizeof bytes, type, codes[with >> 7][how >> 2 & 3], mid, emission->token);
     if (with & 1) cg_msg_put_opt(&writer, CG_OPT_ETAG, input_bytes(input, input_u8(input) % 9));
     if (with & 2) cg_msg_put_uint(&writer, CG_OPT_CONTENT_FORMAT, input_u8(input));
     if (with & 4) cg_msg_put_uint(&writer, CG_OPT_MAX_AGE, input_u8(input));
     if (with & 8) cg_msg_put_uint(&writer, CG_OPT_BLOCK2, input_u16(input));
+    if (with & 64) cg_msg_put_uint(&writer, CG_OPT_BLOCK1, input_u8(input));
     size_t len = input_u8(input);
     if (with & 16) len *= 16;
     uint8_t payload[16 * 255];

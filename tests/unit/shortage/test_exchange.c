@@ -12,6 +12,7 @@ struct scene {
     struct call call;
     const struct castgate_encoder *encoder;
     unsigned members; /* configured; the last one is silent until it is asked by unicast */
+    bool is_large;    /* the request goes to each of them in blocks */
     bool entered;
 };
 
@@ -19,6 +20,8 @@ static void begin(void *ctx) {
     struct scene *scene = ctx;
     world_init(&scene->world);
     if (scene->members > 0) world_add_members(&scene->world, world_mapping(&scene->world, "lamps"), scene->members);
+    world_mapping(&scene->world, "lamps")->block_size = scene->is_large ? 16 : 0;
+    world_mapping(&scene->world, "lamps")->repair_large_requests = scene->is_large;
     world_start(&scene->world);
 }
 
@@ -29,6 +32,39 @@ static void answer(struct world *world, const char *from, const char *payload) {
     if (sent > 0) world_answer(world, sent - 1, from, payload);
 }
 
+/* What each block that has gone out until now is answered with. */
+static void take_blocks(struct world *world, size_t *at) {
+    struct cg_opt opt = {.number = CG_OPT_BLOCK1};
+    const struct cg_opts options = {.list = &opt, .count = 1};
+    for (size_t sent = world->sent_count; *at < sent; ++*at) {
+        const struct cg_msg *msg = &world->sent[*at].msg;
+        char from[CG_ADDR_TEXT_MAX];
+        shortage_pause();
+        bool is_block = cg_msg_find(msg, CG_OPT_BLOCK1, &opt.value);
+        cg_addr_emit_ip(&world->sent[*at].route.to, from);
+        shortage_resume();
+        if (!is_block) continue;
+        bool more = opt.value.data[opt.value.len - 1] & 8;
+        world_answer_as(
+            world, *at, from,
+            (struct answer){
+                .type = CG_ACK, .code = more ? CG_CODE(2, 31) : CG_CODE(2, 4), .mid = msg->mid, .options = &options});
+    }
+}
+
+static void send_blocks(struct scene *scene, struct cg_request *request) {
+    struct world *world = &scene->world;
+    size_t at = 0;
+    request->method = CG_PUT;
+    request->payload = cg_slice_str("0123456789abcdefghijklmnopqrstuvwxyz");
+    world_go(world, &scene->call);
+    for (unsigned times = 0; times < 4; times++) {
+        world_run(world);
+        take_blocks(world, &at);
+    }
+    world_advance(world, 100 * SECOND);
+}
+
 static void ask(void *ctx) {
     struct scene *scene = ctx;
     struct world *world = &scene->world;
@@ -36,6 +72,10 @@ static void ask(void *ctx) {
     scene->entered = request != NULL;
     if (!scene->entered) return;
     scene->call.encoder = scene->encoder;
+    if (scene->is_large) {
+        send_blocks(scene, request);
+        return;
+    }
     world_go(world, &scene->call);
     answer(world, "127.1.0.1", "{\"on\":true}");
     world_run(world);
@@ -104,11 +144,16 @@ static void a_single_member(void **state) {
     every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 1});
 }
 
+static void a_large_request_to_each_member(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 2, .is_large = true});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_reply_as_json),    cmocka_unit_test(a_reply_in_parts),
         cmocka_unit_test(a_stream_of_events), cmocka_unit_test(a_silent_member_that_is_asked),
-        cmocka_unit_test(a_single_member),
+        cmocka_unit_test(a_single_member),    cmocka_unit_test(a_large_request_to_each_member),
     };
     shortage_init();
     return cmocka_run_group_tests_name("shortage/exchange", tests, NULL, NULL);
