@@ -275,7 +275,7 @@ static const struct cg_leg_ops ask_ops = {
 
 /* On plain groups anybody can answer from any address, so only where a member is configured blocks are asked for at
  * once. */
-static bool is_stranger(const struct cg_blocks *blocks, const struct cg_mapping *mapping) {
+bool cg_blocks_are_strange(const struct cg_blocks *blocks, const struct cg_mapping *mapping) {
     if (blocks->opened.verified == CASTGATE_VERIFIED_SOURCE) return false;
     return !cg_who_is_configured(mapping, &blocks->arrival.from);
 }
@@ -296,7 +296,7 @@ static bool may_ask_stranger(struct cg_engine *engine, const struct cg_addr *add
 
 const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_blocks_plan *plan) {
     const struct cg_addr *from = &blocks->arrival.from;
-    bool stranger = is_stranger(blocks, plan->order.mapping);
+    bool stranger = cg_blocks_are_strange(blocks, plan->order.mapping);
     bool verified = blocks->opened.verified == CASTGATE_VERIFIED_SOURCE;
     struct cg_leg_order order = plan->order;
     struct cg_problem ignored = {0}; /* the answer is refused */

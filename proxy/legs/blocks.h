@@ -45,6 +45,9 @@ enum cg_blocks_kind cg_blocks_sort(uint8_t method, const struct cg_opened *opene
 bool cg_blocks_init(struct cg_blocks *blocks, const struct cg_blocks_ops *ops, const struct cg_arrival *first,
                     struct cg_arena *arena, size_t answer_max) CG_MUST_CHECK;
 
+/* Of somebody who is neither configured nor verified, so that little is asked there before that is proven. */
+bool cg_blocks_are_strange(const struct cg_blocks *blocks, const struct cg_mapping *mapping);
+
 struct cg_blocks_plan {
     struct cg_leg_order order; /* without ops and owner */
     bool is_known_host;        /* the address is a member's, whatever the port */

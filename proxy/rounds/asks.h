@@ -5,8 +5,6 @@
 
 #include "rounds/round.h"
 
-#define CG_ASKS_AT_ONCE 32 /* of a round; challenges aside (challenge.h) */
-
 /* An ask of the round, for the part's target, which has not begun. `identity`: as cg_ask_new. NULL, with *problem: it
  * cannot be asked. */
 struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,

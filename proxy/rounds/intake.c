@@ -132,9 +132,12 @@ static struct cg_partial *partial_of(struct cg_blocks *blocks) {
 
 static void free_partial(struct cg_partial *partial) {
     struct cg_round *round = partial->round;
+    bool waits = partial->waits, is_apart = partial->is_apart;
     DL_DELETE2(round->partials, partial, previous, next);
     cg_blocks_fini(cg_round_engine(round), &partial->blocks);
     free(partial);
+    if (waits) return;
+    *(is_apart ? &round->repair.apart : &round->repair.fetching) -= 1;
     cg_round_request_ended(round);
 }
 
@@ -149,6 +152,8 @@ static void give_up(struct cg_partial *partial, const char *reason) {
 }
 
 void cg_round_give_up_partials(struct cg_round *round) {
+    cg_engine_clear_timer(cg_round_engine(round), &round->repair.fetch);
+    round->waiting = NULL;
     while (round->partials != NULL) give_up(round->partials, cg_blocks_reason(&round->partials->blocks));
 }
 
@@ -179,13 +184,13 @@ static bool is_wanted(const struct cg_blocks *blocks) {
 static const struct cg_blocks_ops blocks_ops = {
     .whole = on_whole, .incomplete = on_incomplete, .refused = on_refused, .is_wanted = is_wanted};
 
-static const char *fetch(struct cg_partial *partial, struct cg_part *part) {
+static const char *fetch(struct cg_partial *partial) {
     struct cg_round *round = partial->round;
     const struct cg_who *who = &partial->awaited.who;
     struct cg_share *share = cg_share_of(&round->repair.shares, &round->arena, who->key, round->config->limits.answer);
     if (share == NULL) return "blocks-incomplete";
     struct cg_blocks_plan plan = {
-        .order = cg_part_order(part),
+        .order = cg_part_order(partial->part),
         .is_known_host = who->member != NULL,
         .left = &share->blocks_left,
         .strangers = &round->repair.strangers,
@@ -193,11 +198,46 @@ static const char *fetch(struct cg_partial *partial, struct cg_part *part) {
     return cg_blocks_fetch(cg_round_engine(round), &partial->blocks, &plan);
 }
 
+static void go_on(struct cg_partial *partial) {
+    struct cg_round *round = partial->round;
+    round->repair.running++;
+    *(partial->is_apart ? &round->repair.apart : &round->repair.fetching) += 1;
+    const char *refusal = fetch(partial);
+    if (refusal != NULL) give_up(partial, refusal);
+}
+
+static void fetch_due(struct cg_engine *engine, struct cg_timer *timer) {
+    struct cg_round *round = CG_CONTAINER(timer, struct cg_round, repair.fetch);
+    (void)engine;
+    while (round->waiting != NULL && cg_round_has_room(round)) {
+        struct cg_partial *partial = round->waiting;
+        round->waiting = partial->next_waiting;
+        partial->waits = false;
+        go_on(partial);
+    }
+}
+
+/* Its other blocks are asked for at once, or when it is its turn. */
+static void go_on_in_turn(struct cg_partial *partial) {
+    struct cg_round *round = partial->round;
+    partial->is_apart = cg_blocks_are_strange(&partial->blocks, round->mapping);
+    partial->waits = !partial->is_apart && (round->waiting != NULL || !cg_round_has_room(round));
+    if (!partial->waits) {
+        go_on(partial);
+        return;
+    }
+    round->repair.fetch.due = fetch_due;
+    *(round->waiting == NULL ? &round->waiting : round->last_waiting) = partial;
+    round->last_waiting = &partial->next_waiting;
+}
+
 /* NULL: out of memory. */
-static struct cg_partial *new_partial(struct cg_round *round, const struct cg_arrival *first) {
+static struct cg_partial *new_partial(struct cg_part *part, const struct cg_arrival *first) {
+    struct cg_round *round = part->round;
     struct cg_partial *partial = calloc(1, sizeof *partial);
     if (partial == NULL) return NULL;
     partial->round = round;
+    partial->part = part;
     if (cg_blocks_init(&partial->blocks, &blocks_ops, first, &round->arena, round->config->limits.answer)) {
         return partial;
     }
@@ -207,7 +247,7 @@ static struct cg_partial *new_partial(struct cg_round *round, const struct cg_ar
 
 static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival *first) {
     struct cg_round *round = part->round;
-    struct cg_partial *partial = new_partial(round, first);
+    struct cg_partial *partial = new_partial(part, first);
     if (partial == NULL) return cg_tally_drop_for_memory(&round->tally, first);
     enum cg_tally_result result = cg_tally_await(&round->tally, &partial->blocks.arrival, &partial->awaited);
     if (result != CG_TALLY_AWAITED) {
@@ -216,10 +256,8 @@ static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival 
         return result;
     }
     DL_APPEND2(round->partials, partial, previous, next);
-    round->repair.running++;
     round->in_blocks = true;
-    const char *refusal = fetch(partial, part);
-    if (refusal != NULL) give_up(partial, refusal);
+    go_on_in_turn(partial);
     return CG_TALLY_AWAITED;
 }
 

@@ -138,7 +138,7 @@ static void send_to_members(struct cg_round *round) {
     const struct cg_mapping *mapping = round->mapping;
     struct cg_large *large = &round->large;
     struct cg_addr at;
-    while (large->next < mapping->member_count && round->repair.running < CG_ASKS_AT_ONCE) {
+    while (large->next < mapping->member_count && cg_round_has_room(round)) {
         const struct cg_member *member = &mapping->members[large->next++];
         if (cg_protector_find(mapping->protector, member, &at)) send_to(round, member, &at);
     }

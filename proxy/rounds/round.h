@@ -61,7 +61,10 @@ enum cg_round_state {
 struct cg_repair {
     struct cg_timer timer;    /* when silent members are asked, or the next of them; or the only one */
     struct cg_ask *asks;      /* utlist */
-    uint32_t running;         /* of them and of the answers in blocks */
+    uint32_t running;         /* of them, of the answers in blocks that are being fetched, and of uploads */
+    uint32_t fetching;        /* of those: the answers in blocks, strangers' apart */
+    uint32_t apart;           /* of those: strangers' */
+    struct cg_timer fetch;    /* when those that wait are gone on with */
     uint8_t *challenged;      /* a set of members: their challenge was answered; NULL: nobody's was */
     struct cg_share *shares;  /* uthash head */
     uint32_t strangers;       /* followed beyond their first block */
@@ -119,6 +122,10 @@ struct cg_large {
 struct cg_partial {
     struct cg_blocks blocks;
     struct cg_round *round;
+    struct cg_part *part; /* that it is an answer to */
+    bool is_apart;        /* a stranger's (legs/ping.h), which takes nobody's room */
+    bool waits;           /* for room, to be asked for the other blocks */
+    struct cg_partial *next_waiting;
     struct cg_awaited awaited;
     struct cg_partial *previous, *next;
 };
@@ -147,13 +154,15 @@ struct cg_round {
     struct cg_round_silence silent;
     struct cg_evidence evidence;
     struct cg_large large;
-    struct cg_partial *partials; /* utlist */
-    struct cg_shelf shelf;       /* what was made of the tally as it is */
-    struct cg_problem problem;   /* why it failed, or ends */
-    const char *ended_by;        /* where it has ended for all of its waiters */
-    uint64_t departures;         /* of the gateway from groups, before it began */
-    uint64_t sent_us;            /* the last of its requests; 0: none yet */
-    uint64_t deadline_us;        /* of the most patient of its waiters; 0: none yet */
+    struct cg_partial *partials;      /* utlist */
+    struct cg_partial *waiting;       /* of them the first that waits, and ... */
+    struct cg_partial **last_waiting; /* ... where the next is put */
+    struct cg_shelf shelf;            /* what was made of the tally as it is */
+    struct cg_problem problem;        /* why it failed, or ends */
+    const char *ended_by;             /* where it has ended for all of its waiters */
+    uint64_t departures;              /* of the gateway from groups, before it began */
+    uint64_t sent_us;                 /* the last of its requests; 0: none yet */
+    uint64_t deadline_us;             /* of the most patient of its waiters; 0: none yet */
     enum cg_round_state state;
     uint8_t method;
     bool by_unicast; /* nothing is cast: its members are asked one by one */
@@ -192,6 +201,25 @@ struct cg_rounds {
 };
 
 static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }
+
+/* Requests that a round has under way at once, and how many of these silent members leave to answers in blocks, where
+ * there are any: who is asked because it is silent may be silent for long. */
+#define CG_ASKS_AT_ONCE    32
+#define CG_ASKS_FOR_BLOCKS 8
+
+static inline uint32_t cg_round_requests(const struct cg_round *round) {
+    return round->repair.running - round->repair.apart;
+}
+
+static inline bool cg_round_has_room(const struct cg_round *round) {
+    return cg_round_requests(round) < CG_ASKS_AT_ONCE;
+}
+
+static inline bool cg_round_has_room_for_silent(const struct cg_round *round) {
+    uint32_t most = round->partials == NULL ? CG_ASKS_AT_ONCE : CG_ASKS_AT_ONCE - CG_ASKS_FOR_BLOCKS;
+    bool is_first = round->waiting == NULL;
+    return is_first && cg_round_has_room(round) && cg_round_requests(round) - round->repair.fetching < most;
+}
 
 /* Whether members that may have had its request may be given another one. */
 static inline bool cg_round_may_repeat(const struct cg_round *round) {

@@ -10,7 +10,6 @@
 #include "rounds/wake.h"
 
 enum {
-    ASKS_AT_ONCE = 32,
     ASKS_A_STEP = 8, /* so that their answers do not come at once */
     STEP_US = 10000,
     LOOKS_A_TURN = 512, /* members */
@@ -144,7 +143,7 @@ static void begin_looking(struct cg_round *round, enum cg_silent_phase phase) {
 
 /* How long one member may take while others wait: as many as are asked at once take turns in the time that is left. */
 static uint64_t turn_of(const struct cg_round *round) {
-    size_t silent = round->mapping->member_count - round->tally.seen_count, turns = silent / ASKS_AT_ONCE + 1;
+    size_t silent = round->mapping->member_count - round->tally.seen_count, turns = silent / CG_ASKS_AT_ONCE + 1;
     uint64_t fair_us = time_left(round) / (turns + 1);
     return fair_us > TURN_LEAST_US ? fair_us : TURN_LEAST_US;
 }
@@ -182,7 +181,7 @@ static bool look(struct cg_round *round) {
             silent->again_us = earlier(silent->again_us, due_us);
             continue;
         }
-        if (round->repair.running >= ASKS_AT_ONCE && !make_room(round)) {
+        if (!cg_round_has_room_for_silent(round) && !make_room(round)) {
             wait_for_room(round);
             return false;
         }

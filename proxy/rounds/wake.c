@@ -45,7 +45,7 @@ static bool has_more_large(const struct cg_round *round) {
 }
 
 bool cg_round_is_exhausted(const struct cg_round *round) {
-    return round->large.begun && !has_more_large(round) && round->repair.running == 0;
+    return round->large.begun && !has_more_large(round) && round->repair.running == 0 && round->partials == NULL;
 }
 
 static bool is_opening(const struct cg_ask *ask) { return ask != NULL && ask->leg.opening > 0; }
@@ -89,6 +89,7 @@ void cg_round_reconsider(struct cg_round *round) {
 void cg_round_request_ended(struct cg_round *round) {
     struct cg_engine *engine = cg_round_engine(round);
     round->repair.running--;
+    if (round->waiting != NULL && !round->closed) cg_engine_set_timer(engine, &round->repair.fetch, engine->now_us);
     bool has_more = round->silent.is_stuck || has_more_large(round);
     if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
     round->silent.is_stuck = false;

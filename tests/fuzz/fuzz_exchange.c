@@ -533,12 +533,19 @@ static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
 }
 
 static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *round) {
-    uint32_t count = 0, of_blocks = 0, of_uploads = 0;
+    uint32_t count = 0, awaited = 0, waiting = 0, of_blocks = 0, of_uploads = 0;
     for (const struct cg_ask *it = round->repair.asks; it != NULL; it = it->next_of_owner, count++) {
         check_ask(gateway, it);
         CG_CHECK(((const struct cg_part *)it->leg.owner)->round == round && !it->has_block);
     }
-    for (const struct cg_partial *it = round->partials; it != NULL; it = it->next, of_blocks++) {
+    for (const struct cg_partial *it = round->waiting; it != NULL; it = it->next_waiting) {
+        CG_CHECK(it->waits && it->blocks.ask == NULL);
+        waiting++;
+    }
+    for (const struct cg_partial *it = round->partials; it != NULL; it = it->next) {
+        awaited++;
+        if (it->waits) continue;
+        of_blocks++;
         check_ask(gateway, it->blocks.ask);
         CG_CHECK(it->round == round && it->blocks.ask->has_block);
     }
@@ -551,7 +558,8 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *ro
         of_uploads++;
     }
     CG_CHECK(count + of_blocks + of_uploads == round->repair.running);
-    CG_CHECK(of_blocks == HASH_COUNT(round->tally.awaited));
+    CG_CHECK(awaited == HASH_COUNT(round->tally.awaited) && awaited == of_blocks + waiting);
+    CG_CHECK(of_blocks == round->repair.fetching + round->repair.apart);
     return count + of_blocks + of_uploads;
 }
 

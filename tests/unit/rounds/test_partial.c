@@ -408,8 +408,53 @@ static void test_blocks_of_an_older_answer_are_not_awaited(void **state) {
     cg_arena_fini(&arena);
 }
 
+/* Thirty-two at once, and the others in their turn; nobody is left out. */
+static void test_many_are_fetched_in_turn(void **state) {
+    struct world *world = *state;
+    struct call call;
+    enum { MEMBERS = 50 };
+    char from[16];
+    world_add_members(world, world_mapping(world, "lamps"), MEMBERS);
+    world_get(world, &call, "/lamps");
+    for (unsigned i = 1; i <= MEMBERS; i++) {
+        snprintf(from, sizeof from, "127.1.0.%u", i);
+        put_block(world, 0, from, 0, true, BLOCK);
+    }
+    assert_int_equal(world->sent_count, 1 + 32);
+    assert_int_equal(world_round(world, &call)->repair.fetching, 32);
+    for (size_t i = 1; i <= MEMBERS; i++) {
+        assert_true(i < world->sent_count);
+        snprintf(from, sizeof from, "127.1.0.%u", world->sent[i].route.to.ip[3]);
+        put_block(world, i, from, 1, false, "end");
+        world_run(world);
+    }
+    assert_int_equal(world->sent_count, 1 + MEMBERS);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.summary.answered, MEMBERS);
+    assert_int_equal(call.reply.summary.rejected, 0);
+}
+
+/* Whoever still waits when time is up is said to be incomplete. */
+static void test_who_never_had_a_turn_is_incomplete(void **state) {
+    struct world *world = *state;
+    struct call call;
+    char from[16];
+    world_add_members(world, world_mapping(world, "lamps"), 40);
+    world_get(world, &call, "/lamps");
+    for (unsigned i = 1; i <= 40; i++) {
+        snprintf(from, sizeof from, "127.1.0.%u", i);
+        put_block(world, 0, from, 0, true, BLOCK);
+    }
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(call.reply.summary.rejected, 40);
+    assert_int_equal(call.reply.summary.missing, 40);
+    assert_int_equal(world->gateway->engine.asks, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        world_test(test_many_are_fetched_in_turn),
+        world_test(test_who_never_had_a_turn_is_incomplete),
         partial_test(test_blocks_that_never_come_leave_the_older_answer),
         partial_test(test_a_failed_block_leaves_the_older_answer_and_lets_all_be_met),
         partial_test(test_a_whole_newer_answer_replaces_the_older_one),
