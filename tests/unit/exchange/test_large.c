@@ -152,7 +152,7 @@ static void what_makes_no_sense_is_said(void **state) {
         member_hears("127.1.0.2", "CON PUT /base " FIRST);
         member_answers("127.1.0.1", responses[i]);
         member_answers("127.1.0.2", "4.04");
-        client_gets("alice", "127.1.0.2 by unicast 4.04", "rejected 127.1.0.1 bad-block", "missing 127.1.0.1",
+        client_gets("alice", "127.1.0.2 by unicast 4.04", "rejected 127.1.0.1 bad-block", "missing 127.1.0.1 refused",
                     "deadline");
     }
 }
@@ -179,7 +179,7 @@ static void the_last_block_is_not_gone_on_from(void **state) {
     member_answers("127.1.0.1", "2.31 1:0/1/16");
     member_hears("127.1.0.1", "CON PUT /base 1:1/0/16 tag g");
     member_answers("127.1.0.1", "2.31 1:1/1/16");
-    client_gets("alice", "rejected 127.1.0.1 bad-block", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "rejected 127.1.0.1 bad-block", "missing 127.1.0.1 refused", "deadline");
 }
 
 /* Single members, and those who are silent */
@@ -271,7 +271,7 @@ static void a_response_in_blocks_to_what_is_unsafe_is_refused(void **state) {
     member_answers("127.1.0.1", "2.31 1:0/1/16");
     member_hears("127.1.0.1", "CON POST /base 1:1/0/16 tag g");
     member_answers("127.1.0.1", "2.04 2:0/1/16 1:1/0/16 ABCDEFGHIJKLMNOP");
-    client_gets("alice", "rejected 127.1.0.1 blocks-unsafe", "missing 127.1.0.1", "deadline");
+    client_gets("alice", "rejected 127.1.0.1 blocks-unsafe", "missing 127.1.0.1 refused", "deadline");
 }
 
 /* Keys */
