@@ -235,7 +235,8 @@ static void request_again(struct cg_engine *engine, struct cg_ask *ask) {
 }
 
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask) {
-    ask->echo_len = 0; /* it was for that request */
+    ask->echo_len = 0; /* it was for that request, and this one may be challenged as well */
+    if (ask->challenges_left == 0) ask->challenges_left = 1;
     request_again(engine, ask);
 }
 
