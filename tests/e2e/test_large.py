@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conftest import check_problem, plain_mapping
-from probe import Tap
+from conftest import plain_mapping
+from probe import Tap, check_problem
 from protected import AUTHORIZED, TESTER
 from test_protected import lights, new_keys, protected, verified  # noqa: F401 (fixtures)
 
@@ -27,7 +27,7 @@ def expect_kept(answers, body):
 
 def test_an_image_reaches_all_members_in_blocks(lights, group):
     """R41"""
-    gate, _, _ = lights(5, "--loss", "0.05", "--seed", "41", mapping={"timeout": 50, "leisure": 1, **LARGE})
+    gate, _, _ = lights(5, "--loss", "0.05", "--seed", "41", timeout=50, leisure=1, **LARGE)
     body = image(5000)
     with Tap(group) as tap:
         put = gate.get_json("/lights/firmware", method="PUT", body=body, headers=BINARY, timeout=80)
@@ -40,7 +40,7 @@ def test_an_image_reaches_all_members_in_blocks(lights, group):
 def test_large_answers_are_put_together_although_blocks_are_lost(lights, group):
     """R40"""
     gate, _, _ = lights(5, "--big-size", "8192", "--loss", "0.05", "--seed", "40",
-                        mapping={"timeout": 50, "leisure": 1, "block_size": 512, **LARGE})
+                        timeout=50, leisure=1, block_size=512, **LARGE)
     answers = verified(gate.get_json("/lights/big", headers=AUTHORIZED, timeout=80), 5)
     for answer in answers:
         lines = answer["body"].splitlines()
