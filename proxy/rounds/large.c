@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "rounds/asks.h"
+#include "rounds/hearsay.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
 
@@ -83,7 +84,7 @@ static void on_answer(struct cg_engine *engine, struct cg_upload *upload, const 
 static void on_refused(struct cg_engine *engine, struct cg_upload *upload, const struct cg_addr *from,
                        const struct cg_opened *opened, const char *reason) {
     (void)engine;
-    cg_round_refuse(round_of(upload), from, opened, reason);
+    cg_hearsay_refuse(round_of(upload), &upload->ask->leg, from, opened, reason);
 }
 
 static void on_ended(struct cg_engine *engine, struct cg_upload *upload, const struct cg_problem *problem) {
