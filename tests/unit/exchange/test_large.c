@@ -81,7 +81,7 @@ static void a_block_that_is_lost_is_said_again(void **state) {
     member_hears("127.1.0.1", "CON POST /base " FIRST);
     member_answers("127.1.0.1", "2.31 1:0/1/16");
     member_hears("127.1.0.1", "CON POST /base " SECOND_);
-    time_passes(3);
+    time_passes(0.16);
     member_hears("127.1.0.1", "CON POST /base " SECOND_);
     member_answers("127.1.0.1", "2.31 1:1/1/16");
     member_hears("127.1.0.1", "CON POST /base " LAST);
@@ -341,7 +341,7 @@ static void who_may_have_a_block_is_given_the_next(void **state) {
     member_answers("127.1.0.1", "2.31 1:0/1/16");
     member_hears("127.1.0.1", "CON PUT /base 1:1/1/16 tag keys:1 ghijklmnopqrstuv");
     keys_change();
-    time_passes(3);
+    time_passes(0.16);
     member_hears("127.1.0.1", "CON PUT /base 1:1/1/16 tag keys:2 ghijklmnopqrstuv");
     member_answers("127.1.0.1", "4.08");
     member_hears("127.1.0.1", "CON PUT /base 1:2/0/16 tag keys:2 wxyz");
