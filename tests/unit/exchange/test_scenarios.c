@@ -351,6 +351,7 @@ static void blocks_of_two_representations_make_none(void **state) {
     member_hears("127.1.0.1", "CON GET /base/log 2:1/0/16");
     member_answers("127.1.0.1", "2.05 etag:2 2:1/0/16 ghij");
     member_hears("127.1.0.1", "CON GET /base/log 2:0/0/16");
+    member_answers("127.1.0.1", "RST");
     time_passes(2);
     client_gets("alice", "rejected 127.1.0.1 blocks-incomplete", "missing 127.1.0.1 answer-lost", "missing 127.1.0.2",
                 "missing 127.1.0.3", "deadline");
