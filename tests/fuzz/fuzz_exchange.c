@@ -692,6 +692,10 @@ static void check_casts(struct world *world) {
     for (const struct cg_round *round = gateway->rounds.all; round != NULL; round = round->next) {
         for (size_t i = 0; i < round->part_count; i++) {
             const struct cg_part *part = &round->parts[i];
+            if (part->again != NULL) {
+                counted += part->again->outstanding;
+                count++;
+            }
             if (part->cast == NULL) continue;
             check_cast(gateway, part);
             counted += part->cast->outstanding;
