@@ -144,7 +144,6 @@ struct cg_round {
     const struct cg_member *only;
     struct cg_addr only_at; /* where it is asked */
     bool only_is_stranger;  /* neither configured nor verified: somebody is to prove first to be there */
-    bool by_unicast;        /* nothing is cast: its members are asked one by one */
     struct cg_part *parts;  /* one a target */
     size_t part_count;
     struct cg_buf shape;
