@@ -16,7 +16,11 @@
 #include "io/interfaces.h"
 #include "io/routes.h"
 
-enum { ROUND_TRIP_US = 50000 /* of hosts so near that a member's answer would be late by being gathered */ };
+enum {
+    ROUND_TRIP_US = 50000, /* of hosts so near that a member's answer would be late by being gathered */
+    SENDINGS = 3,
+    ERRORS_A_TURN = 64,
+};
 
 struct family_socket {
     struct cg_inlet inlet;
@@ -35,6 +39,7 @@ struct cg_group_socket {
     unsigned open_inlets;
     uint64_t drops;
     cg_datagram_fn on_datagram;
+    cg_unreachable_fn on_unreachable; /* NULL: nobody wants to know */
     void *ctx;
 };
 
@@ -73,6 +78,21 @@ static void use(struct family_socket *socket) {
     if (socket->used) return;
     socket->used = true;
     (void)new_drops(socket);
+}
+
+static void on_error(void *ctx) {
+    struct family_socket *socket = ctx;
+    struct cg_group_socket *group = socket->group;
+    struct cg_addr to;
+    enum cg_sign sign;
+    for (int i = 0; i < ERRORS_A_TURN && cg_unreachable_take(socket->fd, &to, &sign); i++) {
+        bool is_told = group->on_unreachable != NULL && to.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&to);
+        if (is_told) group->on_unreachable(group->ctx, &to, sign);
+    }
+}
+
+void cg_group_socket_on_unreachable(struct cg_group_socket *group, cg_unreachable_fn on_unreachable) {
+    group->on_unreachable = on_unreachable;
 }
 
 /* Sending */
@@ -184,6 +204,18 @@ static int send_failed(const struct cg_route *route, int error, struct cg_proble
                           uv_strerror(-error), hint_for(error));
 }
 
+/* 0, or why not. An error may be an earlier datagram's, which has nothing to do with this one: then it goes out when it
+ * is sent again. */
+static int send_now(int fd, const struct msghdr *message) {
+    int error = 0;
+    for (int i = 0; i < SENDINGS; i++) {
+        if (sendmsg(fd, message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0) return 0;
+        error = errno;
+        if (!cg_unreachable_is_past(error)) break;
+    }
+    return error;
+}
+
 int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slice datagram,
                          struct cg_problem *problem) {
     struct cg_group_socket *group = ctx;
@@ -205,7 +237,8 @@ int cg_group_socket_emit(void *ctx, const struct cg_route *route, struct cg_slic
                               "a link-local member needs its zone, as in fe80::1%%2, or the mapping's interface");
     }
     use(socket);
-    if (sendmsg(socket->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return send_failed(route, errno, problem);
+    int error = send_now(socket->fd, &message);
+    if (error != 0) return send_failed(route, error, problem);
     if (!cg_addr_is_multicast(&route->to)) cg_inlet_hurry(&socket->inlet, uv_hrtime() / 1000 + ROUND_TRIP_US);
     return CG_OK;
 }
@@ -282,6 +315,9 @@ static int open_family(struct cg_group_socket *group, struct family_socket *sock
     }
     socket->group = group;
     socket->fd = fd;
+    socket->inlet.errors = socket;
+    socket->inlet.on_error = on_error;
+    (void)cg_unreachable_want(fd, family); /* without, nobody is told why a member is silent */
     group->open_inlets++;
     return CG_OK;
 }

@@ -5,6 +5,7 @@
 #define CG_IO_GROUP_SOCKET_H
 
 #include "io/inlet.h"
+#include "io/unreachable.h"
 
 struct cg_group_socket;
 
@@ -15,6 +16,11 @@ struct cg_group_socket *cg_group_socket_open(uv_loop_t *uv, const struct cg_grou
                                              cg_datagram_fn on_datagram, void *ctx, struct cg_problem *problem);
 /* No datagram comes after this. The memory goes when `uv` has run the closing callbacks. NULL is fine. */
 void cg_group_socket_close(struct cg_group_socket *group);
+
+/* What the network says of unicast datagrams that did not arrive (io/unreachable.h) is told from now on, of the address
+ * that they were sent to. Anybody can forge that. Never from inside of cg_group_socket_emit. */
+typedef void (*cg_unreachable_fn)(void *ctx, const struct cg_addr *addr, enum cg_sign sign);
+void cg_group_socket_on_unreachable(struct cg_group_socket *group, cg_unreachable_fn on_unreachable);
 
 /* Somebody waits for the very next answers: until then each is handed on as it comes, and not gathered with others. */
 void cg_group_socket_hurry(struct cg_group_socket *group, uint64_t until_us);

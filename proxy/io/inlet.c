@@ -170,9 +170,11 @@ static void look(struct cg_inlet *inlet) {
 }
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
-    (void)status; /* an error of the socket is reported, and cleared, by recvmmsg */
+    struct cg_inlet *inlet = poll->data;
     (void)events;
-    look(poll->data);
+    /* What is pending on the socket is reported, and cleared, by recvmmsg; what is queued, by its owner. */
+    if (status < 0 && inlet->on_error != NULL) inlet->on_error(inlet->errors);
+    look(inlet);
 }
 
 static void on_rested(uv_timer_t *timer) { look(timer->data); }
@@ -197,6 +199,7 @@ int cg_inlet_open(struct cg_inlet *inlet, uv_loop_t *uv, int fd, struct cg_inlet
     inlet->fd = fd;
     inlet->room = room;
     inlet->on_datagram = on_datagram;
+    inlet->on_error = NULL;
     inlet->ctx = ctx;
     inlet->emptied_us = now_us();
     want_stamps(inlet, true); /* watching takes it back */

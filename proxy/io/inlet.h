@@ -27,6 +27,8 @@ struct cg_inlet {
     cg_datagram_fn on_datagram;
     void *ctx;
     void (*on_closed)(struct cg_inlet *inlet);
+    void (*on_error)(void *ctx); /* of the owner, ctx is `errors`: its error queue has something, until it is empty */
+    void *errors;
     struct cg_gather gather;
     uint64_t emptied_us; /* monotonic: what is there now came after that */
     uint64_t backlog_us; /* since when it has not been emptied at all; 0: it is empty, as far as is known */

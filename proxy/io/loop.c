@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "io/reserve.h"
+#include "legs/signs.h"
 
 enum {
     TURN_MIN_US = 100,
@@ -141,6 +142,11 @@ static void on_random(void *ctx, void *to, size_t len) {
     loop->random_left -= len;
 }
 
+static void on_unreachable(void *ctx, const struct cg_addr *addr, enum cg_sign sign) {
+    struct cg_loop *loop = ctx;
+    cg_engine_sign(cg_gateway_engine(loop->gateway), addr, sign);
+}
+
 static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
     const struct cg_loop *loop = ctx;
     cg_gateway_receive(loop->gateway, datagram);
@@ -189,6 +195,7 @@ static int open_all(struct cg_loop *loop, struct cg_config *config, struct cg_pr
     err = catch_signals(loop, problem);
     if (err != CG_OK) return err;
     loop->group = cg_group_socket_open(&loop->uv, &config->group, on_datagram, loop, problem);
+    if (loop->group != NULL) cg_group_socket_on_unreachable(loop->group, on_unreachable);
     if (loop->group == NULL) return CG_E_EMIT;
     loop->gateway = cg_gateway_new(config, &loop->port);
     if (loop->gateway == NULL) return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the gateway");

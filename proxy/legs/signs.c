@@ -52,7 +52,6 @@ bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr) {
         row->ping_us = engine->now_us + 1;
     }
     note(engine, row, CG_SIGN_PINGED);
-    engine->totals->pings++;
     cg_engine_send_empty(engine, addr, CG_CON, row->ping_mid);
     return true;
 }

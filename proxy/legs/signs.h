@@ -17,7 +17,7 @@ struct cg_engine;
 #define CG_SIGNS_MAX  16384u              /* addresses; */
 #define CG_SIGNS_LATE (CG_SIGNS_MAX / 2)  /* beyond, late answers make none */
 
-#define CG_SIGN_KINDS 20 /* bits of enum cg_sign */
+#define CG_SIGN_KINDS 21 /* bits of enum cg_sign */
 
 struct cg_sign_row {
     struct cg_addr addr;           /* key: with port and zone */

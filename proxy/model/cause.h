@@ -16,7 +16,8 @@ enum cg_cause {
     CG_CAUSE_STALE_KEY,     /* it has the keys of another epoch */
     CG_CAUSE_WRONG_KEY,     /* what is protected for the group it cannot open, or its answers do not verify */
     CG_CAUSE_EVICTED,       /* its credential is not in the group's present epoch */
-    CG_CAUSE_REFUSED,       /* its answer came, and was refused: the reason is in `rejected` */
+    CG_CAUSE_REFUSED,       /* its answer came, and was refused: the reason is in `rejected`; or it refuses, and
+                               errors are not sent to a group */
     CG_CAUSE_ANSWER_LOST,   /* it has had the request, and what it answered did not arrive */
     CG_CAUSE_KERNEL_DROP,   /* this host dropped datagrams meanwhile */
     CG_CAUSE_NOT_LISTENING, /* its host says that nothing listens at its port, or what does takes no requests */
@@ -48,6 +49,7 @@ enum cg_sign {
     CG_SIGN_HOLDS_KEYS = 1 << 16,       /* of secured groups: an answer of it has verified under the keys in use */
     CG_SIGN_SECURED = 1 << 17,          /* the group is */
     CG_SIGN_RESET = 1 << 19,            /* to a request by unicast: it takes none */
+    CG_SIGN_DECLINES = 1 << 20,         /* an error for an answer to the same request by unicast */
     CG_SIGN_KERNEL_DROP = 1 << 18,      /* this host dropped datagrams while the request ran */
 };
 

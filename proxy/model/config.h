@@ -136,6 +136,7 @@ struct cg_mapping {
     size_t member_count;
     const struct cg_members *roster; /* the same with what finds one of them: cg_config_index; NULL: there are none */
     bool repair_unicast;             /* ask silent members by unicast */
+    bool repair_probe;               /* ask them why they are silent, where nothing else asks them */
     bool repair_large_requests;      /* what is too large for a multicast goes to each configured member by unicast */
     uint16_t block_size; /* bytes: members are to answer in blocks no larger (RFC 7959); 0: nothing is said */
     bool forward;        /* reachable through /hc/ */

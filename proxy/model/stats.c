@@ -51,6 +51,7 @@ const char *const cg_fate_names[CG_FATE_COUNT] = {
     [CG_FATE_ANSWER] = "answer",
     [CG_FATE_BLOCK] = "block",
     [CG_FATE_CHALLENGE] = "challenge",
+    [CG_FATE_PROBE] = "probe",
     [CG_FATE_DUPLICATE] = "duplicate",
     [CG_FATE_REJECTED] = "rejected",
     [CG_FATE_LATE] = "late",

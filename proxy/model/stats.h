@@ -38,6 +38,7 @@ enum cg_fate {
     CG_FATE_ANSWER,          /* a member's first answer, or a newer one */
     CG_FATE_BLOCK,           /* a further block of an answer */
     CG_FATE_CHALLENGE,       /* the member wants the request again, with an Echo value */
+    CG_FATE_PROBE,           /* what a silent member says when it is asked only why it is */
     CG_FATE_DUPLICATE,       /* of an answer that is there */
     CG_FATE_REJECTED,        /* in its reply's `rejected`, with the reason */
     CG_FATE_LATE,            /* its request has ended */

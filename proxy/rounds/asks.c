@@ -5,6 +5,7 @@
 #include "rounds/evidence.h"
 #include "rounds/hearsay.h"
 #include "rounds/intake.h"
+#include "rounds/probe.h"
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -24,6 +25,7 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     if (!round->by_unicast || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
+    cg_probe_plan(round, round->deadline_us - round->sent_us);
 }
 
 /* An answer by unicast is one of the group's as well. */

@@ -5,6 +5,7 @@
 #include "rounds/challenge.h"
 #include "rounds/evidence.h"
 #include "rounds/intake.h"
+#include "rounds/probe.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
 
@@ -46,6 +47,7 @@ static void begin_gathering(struct cg_round *round) {
     round->state = CG_ROUND_GATHERS;
     cg_round_start_clock(round, latest_sending(round));
     cg_silence_plan(round, shortest_timeout(round));
+    cg_probe_plan(round, shortest_timeout(round));
 }
 
 static size_t parts_in(const struct cg_round *round, enum cg_part_state state) {

@@ -11,6 +11,7 @@
 #include "rounds/intake.h"
 #include "rounds/large.h"
 #include "rounds/only.h"
+#include "rounds/probe.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
 
@@ -42,6 +43,7 @@ static void close_round(struct cg_round *round) {
     close_door(round);
     cg_round_give_up_partials(round);
     cg_silence_end(round);
+    cg_probe_end(round);
     cg_asks_end(round);
     cg_again_end(round);
     cg_large_end(round);

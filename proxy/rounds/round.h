@@ -118,6 +118,14 @@ struct cg_large {
     bool begun;
 };
 
+/* Who is asked why it is silent: see probe.h. */
+struct cg_probing {
+    struct cg_timer timer;
+    uint64_t until_us;     /* the least patient waiter collects */
+    struct cg_probe *list; /* in the arena; NULL: none yet */
+    uint8_t count, words;
+};
+
 /* An answer of which the first block has come. */
 struct cg_partial {
     struct cg_blocks blocks;
@@ -152,6 +160,7 @@ struct cg_round {
     struct cg_repair repair;
     struct cg_round_silence silent;
     struct cg_evidence evidence;
+    struct cg_probing probing;
     struct cg_large large;
     struct cg_partial *partials;      /* utlist */
     struct cg_partial *waiting;       /* of them the first that waits, and ... */

@@ -318,6 +318,10 @@ static const struct cg_row repair_rows[] = {
     {"unicast", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_unicast), .fallback = "false",
      .says = "Asks silent members by unicast (GET, FETCH, PUT, DELETE and iPATCH: who repeats POST or PATCH acts "
              "twice)."},
+    {"probe", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_probe), .fallback = "true",
+     .says =
+         "Asks members that stay silent by unicast, to tell in the reply why they are missing: by a CoAP ping, or by "
+         "the same request where it is safe. Each once a minute, eight in a request; what comes of it is no answer."},
     {"large_requests", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.repair_large_requests), .fallback = "false",
      .says =
          "A payload above 1024 bytes, or above \"block_size\", goes to each configured member by unicast, in blocks "

@@ -28,7 +28,7 @@ def resident_mib(gate):
 
 def start(members, gateway, **group):
     fleet = members(MANY)
-    mapping = plain_mapping(fleet, timeout=2)
+    mapping = plain_mapping(fleet, timeout=2, repair={"probe": False})
     return fleet, gateway({"group": {"interface": "lo", **group}, "mappings": [mapping]})
 
 

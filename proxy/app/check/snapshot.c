@@ -63,6 +63,7 @@ static bool ask_only(struct cg_config *config, struct cg_mapping *mapping, const
 static bool fill(struct cg_config *config, const struct cg_check_order *order) {
     struct cg_mapping *mapping = &config->mappings[0];
     mapping->repair_unicast = false; /* who is silent to the group is to be seen */
+    mapping->repair_probe = false;   /* the check asks them itself */
     if (order->core && !ask_for_core(config, mapping)) return false;
     if (order->only != NULL && !ask_only(config, mapping, order->only)) return false;
     return cg_mapping_index(config);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "model/cause.h"
 #include "wire/msg.h"
 
 bool cg_verdict_stays_on_link(const struct cg_addr *group) {
@@ -193,6 +194,31 @@ static void tell_absence(enum cg_verdict_kind kind, const struct who *who, char 
 
 #undef SAY
 
+static const enum cg_cause causes[CG_VERDICT_COUNT] = {
+    [CG_VERDICT_LINK_GROUP] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_HOPS] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_KEYS] = CG_CAUSE_WRONG_KEY,
+    [CG_VERDICT_REFUSES] = CG_CAUSE_REFUSED,
+    [CG_VERDICT_PORT] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_HEARS_UNICAST] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_MUTE] = CG_CAUSE_ANSWER_LOST,
+    [CG_VERDICT_OTHER_PORT] = CG_CAUSE_NOT_LISTENING,
+    [CG_VERDICT_NOT_LISTENING] = CG_CAUSE_NOT_LISTENING,
+    [CG_VERDICT_PROHIBITED] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_DROPPED] = CG_CAUSE_ASLEEP,
+    [CG_VERDICT_ABSENT] = CG_CAUSE_ASLEEP,
+    [CG_VERDICT_UNREACHABLE] = CG_CAUSE_NEVER_REACHED,
+    [CG_VERDICT_SILENT] = CG_CAUSE_ASLEEP,
+};
+
+/* The word of replies for the same. */
+static void add_cause(enum cg_verdict_kind kind, const struct who *who, char *text, size_t size) {
+    bool is_stale = kind == CG_VERDICT_KEYS && who->first->said && who->first->word.code == CG_CODE(4, 1);
+    size_t len = strlen(text);
+    snprintf(text + len, size - len, " Replies call it %s.",
+             cg_cause_names[is_stale ? CG_CAUSE_STALE_KEY : causes[kind]]);
+}
+
 bool cg_verdict_tell(const struct cg_findings *findings, enum cg_verdict_kind kind, char *text, size_t size) {
     struct who who;
     if (!find_who(findings, kind, &who)) return false;
@@ -205,5 +231,6 @@ bool cg_verdict_tell(const struct cg_findings *findings, enum cg_verdict_kind ki
     } else {
         tell_absence(kind, &who, text, size);
     }
+    add_cause(kind, &who, text, size);
     return true;
 }

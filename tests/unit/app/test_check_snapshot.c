@@ -32,6 +32,7 @@ static struct scene make(void) {
                                         .complete = true,
                                         .anonymise = true,
                                         .repair_unicast = true,
+                                        .repair_probe = true,
                                         .leisure = 5,
                                         .has_timeout = true,
                                         .timeout_us = 1000000,
@@ -60,7 +61,7 @@ static void what_is_for_clients_is_out_of_the_way(void **state) {
     assert_int_equal(mapping->finish.rule, CG_FINISH_ALL);
     assert_int_equal(mapping->requests_per_minute, 0);
     assert_false(mapping->anonymise);
-    assert_false(mapping->repair_unicast);
+    assert_false(mapping->repair_unicast || mapping->repair_probe);
     assert_int_equal(mapping->member_count, 2);
     assert_ptr_equal(mapping->targets, &scene.target);
     cg_config_unref(config);

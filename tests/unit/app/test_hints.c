@@ -365,7 +365,7 @@ static void a_member_asked_by_unicast(void **state) {
     add_silent(scene, "lamp", (struct cg_way){.interface = 17}, CG_PROBE_ICMP)->probe.why = CG_UNREACHABLE_PORT;
     assert_string_equal(hints_of(scene), " - nothing listens at port 5683 of member lamp: its program does not run, or "
                                          "the port is wrong (port unreachable: nothing listens there, says "
-                                         "192.0.2.7). ");
+                                         "192.0.2.7). Replies call it not-listening. ");
 }
 
 int main(void) {

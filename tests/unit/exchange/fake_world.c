@@ -164,6 +164,7 @@ void world_init(struct world *world) {
 }
 
 void world_start(struct world *world) {
+    for (size_t i = 0; i < world->config->mapping_count; i++) world->config->mappings[i].repair_probe = world->probes;
     assert_int_equal(cg_config_index(world->config), CG_OK);
     world->gateway = cg_gateway_new(world->config, &world->port);
     assert_non_null(world->gateway);

@@ -52,6 +52,7 @@ struct world {
     int emit_error; /* 0: emissions succeed */
     unsigned wakes;
     unsigned link_questions;
+    bool probes;        /* silent members are asked why they are; before world_start */
     struct text *texts; /* of all calls */
 };
 

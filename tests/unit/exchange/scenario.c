@@ -174,6 +174,7 @@ static void start_gateway(void) {
     struct world *world = &stage->world;
     read_settings();
     choose_protectors(world->config);
+    for (size_t i = 0; i < world->config->mapping_count; i++) world->config->mappings[i].repair_probe = false;
     world->gateway = cg_gateway_new(world->config, &world->port);
     assert_non_null(world->gateway);
     stage->services.engine = cg_gateway_engine(world->gateway);

@@ -24,6 +24,9 @@ struct side {
     struct cg_datagram last;
     uint8_t last_start[16];
     uint64_t first_arrival_us;
+    unsigned unreachable;
+    struct cg_addr unreached;
+    enum cg_sign sign;
 };
 
 static void on_datagram(void *ctx, const struct cg_datagram *datagram) {
@@ -133,6 +136,41 @@ static void test_port_in_use(void **state) {
     char port[8];
     snprintf(port, sizeof port, "%u", other.addr.port);
     assert_non_null(strstr(side->problem.detail, port));
+    fake_member_fini(&other);
+}
+
+static void on_unreachable(void *ctx, const struct cg_addr *addr, enum cg_sign sign) {
+    struct side *side = ctx;
+    side->unreachable++;
+    side->unreached = *addr;
+    side->sign = sign;
+}
+
+/* A port that nobody listens at is told of, and costs nobody else's datagram. */
+static void test_nobody_listens(void **state) {
+    struct side *side = *state;
+    struct fake_member gone, other;
+    struct fake_received received;
+    fake_member_init(&gone, "127.0.0.7", NULL);
+    fake_member_init(&other, "127.0.0.8", NULL);
+    struct cg_addr nowhere = gone.addr;
+    fake_member_fini(&gone);
+    open_side(side);
+    cg_group_socket_on_unreachable(side->socket, on_unreachable);
+    for (unsigned i = 1; i <= 3; i++) {
+        assert_int_equal(emit(side, &nowhere, NULL, 0, "x"), CG_OK);
+        assert_int_equal(emit(side, &other.addr, NULL, 0, "y"), CG_OK);
+        fake_member_receive(&other, &received);
+        assert_int_equal(received.len, 1);
+        while (side->unreachable < i) uv_run(&side->uv, UV_RUN_ONCE);
+        assert_true(cg_addr_equal(&side->unreached, &nowhere));
+        assert_int_equal(side->sign, CG_SIGN_PORT_UNREACHABLE);
+    }
+    struct cg_addr here = side_addr(side);
+    fake_member_send(&other, &here, "z", 1);
+    wait_for(side, 1);
+    for (int i = 0; i < 10; i++) assert_int_equal(uv_run(&side->uv, UV_RUN_NOWAIT), 1); /* it does not spin on errors */
+    assert_int_equal(side->unreachable, 3);
     fake_member_fini(&other);
 }
 
@@ -287,6 +325,7 @@ int main(void) {
         ON_LOOPBACK(test_configured_source),
         ON_LOOPBACK(test_port_in_use),
         ON_LOOPBACK(test_unicast_both_ways),
+        ON_LOOPBACK(test_nobody_listens),
         ON_LOOPBACK(test_any_size),
         ON_LOOPBACK(test_flood_leaves_room),
         ON_LOOPBACK(test_kernel_drops),

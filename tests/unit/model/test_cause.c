@@ -22,6 +22,7 @@ static const struct {
     {CG_SIGN_OTHER_EPOCH | CG_SIGN_ASKED, "stale-key"},
     {CG_SIGN_UNREADABLE | CG_SIGN_ASKED, "wrong-key"},
     {CG_SIGN_REFUSED | CG_SIGN_CHALLENGE, "refused"},
+    {CG_SIGN_DECLINES | CG_SIGN_ASKED, "refused"},
     {CG_SIGN_CHALLENGE | CG_SIGN_ASKED, "challenged"},
     {CG_SIGN_LATE | CG_SIGN_ASKED, "late"},
     {CG_SIGN_ACKNOWLEDGED | CG_SIGN_ASKED, "late"},
