@@ -2,9 +2,11 @@
 fault; what a fault needs of the network is made in a namespace of its own."""
 
 import json
+import signal
 import subprocess
+import threading
 
-from conftest import BUILD, IPV4_GROUP, Group, Members, free_udp_port, plain_mapping
+from conftest import IPV4_GROUP, Group, Members, free_udp_port, plain_mapping
 from protected import Keys, ProtectedMembers, make_state, settings
 
 TIME = {"timeout": 2, "leisure": 0.5}
@@ -53,7 +55,7 @@ class Bench:
     def close(self):
         for fleet in self.started:
             if fleet.running():
-                fleet.process.send_signal(18)  # SIGCONT
+                fleet.process.send_signal(signal.SIGCONT)
                 assert fleet.stop() == 0, fleet.log()
 
 
@@ -140,7 +142,7 @@ def stopped(bench):
     """It sleeps: its host takes all datagrams, and nothing comes back."""
     sleeper = bench.plain(1, "127.1.0.2")
     gate = bench.gateway([bench.plain(1, "127.1.0.1"), sleeper])
-    sleeper.process.send_signal(19)  # SIGSTOP
+    sleeper.process.send_signal(signal.SIGSTOP)
     return gate, "asleep"
 
 
@@ -163,12 +165,10 @@ def causes(gate, fault):
     """Of all who are missing in one reply, together."""
     path = "/lights/status"
     if fault is evicted:
-        import signal
-        import threading
         threading.Timer(1, lambda: gate.process.send_signal(signal.SIGHUP)).start()
     reply = gate.request(path, headers={"Accept": "application/json"}).json()
     assert reply["missing"], reply
     return {missing["cause"] for missing in reply["missing"]}, reply
 
 
-__all__ = ["BUILD", "FAULTS", "Bench", "causes"]
+__all__ = ["FAULTS", "Bench", "causes"]
