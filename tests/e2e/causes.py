@@ -120,8 +120,8 @@ def other_secret(bench):
 
 def refuser(bench):
     """Its answer is larger than the limit."""
-    bench.limits = {"answer": 1024}
-    gate = bench.gateway([bench.plain(1, "127.1.0.1"), bench.plain(1, "127.1.0.2", "--resource", "/status=" + "x" * 1500)])
+    bench.limits = {"answer": 32768}
+    gate = bench.gateway([bench.plain(1, "127.1.0.1"), bench.plain(1, "127.1.0.2", "--misbehave", "oversized")])
     return gate, "refused"
 
 
