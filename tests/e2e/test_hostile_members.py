@@ -72,7 +72,7 @@ def test_confirmable_answers(beside):
 
 
 def test_wrong_tokens(beside):
-    gate, good, bad = beside("--misbehave", "wrong-token", timeout=1)
+    gate, good, bad = beside("--misbehave", "wrong-token", timeout=1, repair={"probe": False})
     reply = gate.get_json("/bad/status")
     assert (reply["answers"], reply["summary"]["missing"], reply["summary"]["rejected"]) == ([], 10, 0)
     assert counter(gate, "unknown_token_total") == 10
@@ -80,7 +80,7 @@ def test_wrong_tokens(beside):
 
 
 def test_answers_to_a_dead_exchange(beside):
-    gate, good, bad = beside("--misbehave", "late:1300", timeout=1)
+    gate, good, bad = beside("--misbehave", "late:1300", timeout=1, repair={"probe": False})
     for number in (1, 2):
         assert gate.get_json("/bad/status")["summary"]["answered"] == 0
         wait_for(lambda: counter(gate, "late_total", "bad") == 10 * number)

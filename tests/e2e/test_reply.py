@@ -367,13 +367,15 @@ def test_repair_by_unicast(members, gateway, group):
     assert counter(gate, "asked_total", "lights") == len(unicast)
 
 
-def test_without_repair_the_silent_stay_missing(members, gateway):
+@pytest.mark.parametrize("probe, asked", [(False, 0), (True, 8)], ids=["unprobed", "probed"])
+def test_without_repair_the_silent_stay_missing(members, gateway, probe, asked):
+    """Also where they are asked why: what they say to that is no answer."""
     fleet = members(30, "--loss", "0.5", "--seed", "11")
-    gate = gateway({"mappings": [plain_mapping(fleet, timeout=1)]})
+    gate = gateway({"mappings": [plain_mapping(fleet, timeout=1, repair={"probe": probe})]})
     reply = gate.get_json("/lights/status")
     assert {a["via"] for a in reply["answers"]} == {"multicast"}
     assert 0 < reply["summary"]["missing"] == 30 - len(reply["answers"]) == len(reply["missing"])
-    assert counter(gate, "asked_total", "lights") == 0
+    assert counter(gate, "asked_total", "lights") == asked
 
 
 @pytest.mark.parametrize("loss", ["0", "0.1"])
