@@ -20,32 +20,22 @@ static struct cg_pace_key key_of(const struct cg_engine *engine, const struct cg
 
 /* The queue of those that wait for their group's turn. */
 
-static bool gives_way(const struct cg_cast *cast) { return cast->leg.request->urgency == CG_OF_OUR_OWN; }
-
-/* The first of those at its end that give way to a client's. NULL: none does. */
-static struct cg_cast *first_to_give_way(const struct cg_pace *pace) {
-    struct cg_cast *cast = pace->waiting;
-    while (cast != NULL && !gives_way(cast)) cast = cast->next_waiting;
-    return cast;
-}
-
-static void enter_queue(struct cg_cast *cast) {
-    struct cg_pace *pace = cast->pace;
-    struct cg_cast *behind = gives_way(cast) ? NULL : first_to_give_way(pace);
-    if (behind != NULL) {
-        DL_PREPEND_ELEM2(pace->waiting, behind, cast, previous_waiting, next_waiting);
-    } else {
-        DL_APPEND2(pace->waiting, cast, previous_waiting, next_waiting);
-    }
+static struct cg_cast *first_waiting(const struct cg_pace *pace) {
+    struct cg_place *place = cg_queue_first(&pace->waiting);
+    return place == NULL ? NULL : CG_CONTAINER(place, struct cg_cast, place);
 }
 
 bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target) {
     const struct cg_pace_key key = key_of(engine, target);
     const struct cg_pace *pace = cg_pace_find(&engine->paces, &key);
-    return pace != NULL && pace->waiting != NULL && !gives_way(pace->waiting);
+    return pace != NULL && pace->waiting.lines != NULL;
 }
 
-static void leave_queue(struct cg_cast *cast) { DL_DELETE2(cast->pace->waiting, cast, previous_waiting, next_waiting); }
+uint64_t cg_target_changes(const struct cg_engine *engine, const struct cg_target *target) {
+    const struct cg_pace_key key = key_of(engine, target);
+    const struct cg_pace *pace = cg_pace_find(&engine->paces, &key);
+    return pace == NULL ? 0 : pace->changes;
+}
 
 /* Ends. */
 
@@ -53,13 +43,13 @@ static void settle(struct cg_engine *engine, struct cg_cast *cast) {
     if (!cast->outstanding) return;
     cast->outstanding = false;
     cg_engine_clear_timer(engine, &cast->leg.timer);
-    cg_pace_settled(cast->pace);
+    cg_pace_settled(cast->pace, engine->now_us - cast->leg.sending.sent_us);
     pump(engine, cast->pace);
 }
 
 void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
-    if (cast->state == CG_CAST_WAITING) leave_queue(cast);
-    if (cast->pace->waiting == NULL) cg_room_return(engine, &cast->pace->room);
+    if (cast->state == CG_CAST_WAITING) cg_queue_leave(&cast->pace->waiting, &cast->place);
+    if (cast->pace->waiting.count == 0) cg_room_return(engine, &cast->pace->room);
     cg_engine_clear_timer(engine, &cast->leg.timer);
     settle(engine, cast);
     cast->pace->casts--;
@@ -145,8 +135,8 @@ static void seal_again(struct cg_engine *engine, struct cg_cast *cast) {
 /* Lets go whoever's turn it is; the first that must wait gets a timer for when to look again. */
 static void pump(struct cg_engine *engine, struct cg_pace *pace) {
     const struct cg_group_settings *settings = &engine->config->group;
-    while (pace->waiting != NULL && !engine->closing) {
-        struct cg_cast *cast = pace->waiting;
+    struct cg_cast *cast;
+    while ((cast = first_waiting(pace)) != NULL && !engine->closing) {
         struct cg_leg *leg = &cast->leg;
         uint64_t when = cg_pace_when(pace, settings, leg->sending.datagram.len, engine->now_us);
         if (when != 0) {
@@ -154,7 +144,7 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace) {
             return;
         }
         if (!cg_room_take(engine, &pace->room, pace->key.link)) return;
-        leave_queue(cast);
+        cg_queue_serve(&pace->waiting, &cast->place);
         cast->state = CG_CAST_SEALING; /* out of the queue */
         if (!leg->ops->is_wanted(leg)) {
             fail(engine, cast, &(struct cg_problem){.err = CG_E_EMIT}); /* nobody hears it */
@@ -164,7 +154,7 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace) {
             emit(engine, cast);
         }
     }
-    if (pace->waiting == NULL) cg_room_return(engine, &pace->room);
+    if (pace->waiting.count == 0) cg_room_return(engine, &pace->room);
 }
 
 static void room_granted(struct cg_engine *engine, struct cg_room *room) {
@@ -175,13 +165,82 @@ void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us) {
     if (give_up_us > cast->give_up_us) cast->give_up_us = give_up_us;
 }
 
-static void give_up(struct cg_engine *engine, struct cg_cast *cast) {
-    struct cg_problem problem = {.retry_after = 1};
-    cg_problem_set(&problem, CG_E_OVERLOAD, "%s",
-                   cast->state == CG_CAST_SEALING
-                       ? "the request could not be protected in time (a store that hangs, or too many signatures)"
-                       : "the group's turn did not come in time (group.nstart, group.probing_rate: RFC 10020 3.6)");
+/* Refusals. */
+
+#define NSTART  "requests to it are outstanding (group.nstart: RFC 10020 3.6)"
+#define PROBING "it does not answer, and is sent no more than group.probing_rate (RFC 10020 3.6)"
+#define BUDGET  "the interface has sent what it may (group.send_budgets)"
+
+/* What keeps the group's next request, and for how long it will, as far as is known. */
+static const char *why_it_waits(struct cg_engine *engine, struct cg_cast *cast, uint64_t *wait_us) {
+    struct cg_pace *pace = cast->pace;
+    const struct cg_group_settings *settings = &engine->config->group;
+    uint64_t when = cg_pace_when(pace, settings, cast->leg.sending.datagram.len, engine->now_us);
+    *wait_us = pace->turn_us;
+    if (when == UINT64_MAX) return NSTART;
+    bool lacks_room = pace->room.state == CG_ROOM_WAITS;
+    if (lacks_room) when = cg_room_when(engine, CG_LANE_GROUPS, pace->key.link);
+    *wait_us = when > engine->now_us ? when - engine->now_us : 0;
+    return lacks_room ? BUDGET : PROBING;
+}
+
+static uint32_t seconds(uint64_t us) {
+    uint64_t seconds = us / 1000000 + 1;
+    return seconds < UINT32_MAX ? (uint32_t)seconds : UINT32_MAX;
+}
+
+static void refuse(struct cg_engine *engine, struct cg_cast *cast, const char *what, const char *by,
+                   uint64_t again_us) {
+    struct cg_problem problem = {.retry_after = seconds(again_us)};
+    cg_problem_set(&problem, CG_E_RATE, "%s: %s", what, by);
     fail(engine, cast, &problem);
+}
+
+static void give_up(struct cg_engine *engine, struct cg_cast *cast) {
+    uint64_t wait_us;
+    if (cast->state == CG_CAST_SEALING) {
+        struct cg_problem problem = {.retry_after = 1};
+        cg_problem_set(&problem, CG_E_OVERLOAD,
+                       "the request could not be protected in time (a store that hangs, or too many signatures)");
+        fail(engine, cast, &problem);
+        return;
+    }
+    const char *why = why_it_waits(engine, cast, &wait_us);
+    refuse(engine, cast, "the group's turn did not come in time", why, wait_us);
+}
+
+/* Turns may become shorter than they were: it takes more than a doubt to refuse a request before it has waited. */
+static bool lasts_too_long(const struct cg_engine *engine, const struct cg_cast *cast, uint64_t *wait_us) {
+    const struct cg_pace *pace = cast->pace;
+    uint32_t nstart = engine->config->group.nstart;
+    if (pace->outstanding < nstart) return false;
+    *wait_us = (cg_queue_ahead(&pace->waiting, cast->leg.request->account) / nstart + 1) * pace->turn_us;
+    return engine->now_us + *wait_us / 2 > cast->give_up_us;
+}
+
+static bool finds_no_room(struct cg_engine *engine, const struct cg_cast *cast, uint64_t *wait_us) {
+    uint64_t at_us = cg_room_when(engine, CG_LANE_GROUPS, cast->pace->key.link);
+    *wait_us = at_us > engine->now_us ? at_us - engine->now_us : 0;
+    return at_us > cast->give_up_us;
+}
+
+/* Who would wait in vain is told at once, before anything is spent on it. True: it was, and the cast is gone. */
+static bool refuse_early(struct cg_engine *engine, struct cg_cast *cast) {
+    static const char what[] = "the group's turn would not come in time";
+    const char *account = cast->leg.request->account;
+    uint64_t wait_us = 0;
+    if (account == NULL) return false;
+    if (cg_queue_of(&cast->pace->waiting, account) >= CG_QUEUE_OF_CLIENT) {
+        const char *why = why_it_waits(engine, cast, &wait_us);
+        refuse(engine, cast, "as many of the client's requests as may wait for the group's turn", why, wait_us);
+    } else if (lasts_too_long(engine, cast, &wait_us)) {
+        refuse(engine, cast, what, NSTART, wait_us);
+    } else if (finds_no_room(engine, cast, &wait_us)) {
+        refuse(engine, cast, what, BUDGET, wait_us);
+    } else {
+        return false;
+    }
+    return true;
 }
 
 static void cast_due(struct cg_engine *engine, struct cg_timer *timer) {
@@ -199,15 +258,28 @@ static void cast_due(struct cg_engine *engine, struct cg_timer *timer) {
     pump(engine, pace);
 }
 
+/* It goes at once, but for what the interface may send. */
+static bool is_next(const struct cg_engine *engine, const struct cg_cast *cast) {
+    struct cg_pace *pace = cast->pace;
+    size_t len = cast->leg.sending.datagram.len;
+    return pace->waiting.count == 1 && cg_pace_when(pace, &engine->config->group, len, engine->now_us) == 0;
+}
+
 static void cast_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem) {
     struct cg_cast *cast = cast_of(leg);
     if (err < 0) {
         fail(engine, cast, problem);
         return;
     }
+    if (!cg_queue_enter(&cast->pace->waiting, &cast->place, leg->request->account)) {
+        struct cg_problem none_left = {.retry_after = 1};
+        cg_problem_no_memory(&none_left);
+        fail(engine, cast, &none_left);
+        return;
+    }
     cast->state = CG_CAST_WAITING;
-    enter_queue(cast);
     cg_engine_set_timer(engine, &leg->timer, cast->give_up_us);
+    leg->mapping->stats->queued += !is_next(engine, cast);
     pump(engine, cast->pace);
 }
 
@@ -294,4 +366,6 @@ struct cg_cast *cg_cast_new(struct cg_engine *engine, const struct cg_leg_order 
     return cast;
 }
 
-void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast) { seal(engine, cast); }
+void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast) {
+    if (!refuse_early(engine, cast)) seal(engine, cast);
+}

@@ -16,7 +16,7 @@ enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
 struct cg_cast {
     struct cg_leg leg;
     struct cg_pace *pace;
-    struct cg_cast *previous_waiting, *next_waiting;
+    struct cg_place place; /* among those that wait for their turn */
     uint64_t give_up_us;
     uint64_t changes; /* of the group, when it went out: see cg_cast_is_outdated */
     enum cg_cast_state state;
@@ -39,6 +39,8 @@ void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast); /* may end it *
 void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us);
 /* Something unsafe has gone to its group since it went out: later requests may see what that changed. */
 bool cg_cast_is_outdated(const struct cg_cast *cast);
+/* How many unsafe requests have gone to the target's group, as far as anybody needs to know. */
+uint64_t cg_target_changes(const struct cg_engine *engine, const struct cg_target *target);
 /* The group has answered, as far as that can be known: where answers are verified, one was. It is no longer silent, and
  * the request no longer outstanding (RFC 10020 §3.6). Where nobody answers that is so when leisure is over, though the
  * group is as silent as before. */

@@ -28,21 +28,17 @@ struct cg_arrival {
     uint8_t via;                    /* enum castgate_via */
 };
 
-enum cg_urgency {
-    CG_FOR_A_CLIENT,
-    CG_OF_OUR_OWN, /* nobody waits for it: whoever does goes first */
-};
-
 /* What is asked for. The owner keeps it where it is until the leg has ended. */
 struct cg_leg_request {
     uint8_t method;
-    enum cg_urgency urgency;
     bool expects_answers;
     bool is_for_one;        /* its client means one member alone, not the group */
     bool is_part;           /* a block before the last: nothing is done yet, so it may be said again (upload.h) */
     struct cg_opts options; /* for the leg's target, ascending */
     struct cg_slice payload;
     struct cg_slice client;  /* whose request it is, by name; empty: nobody known */
+    const char *account;     /* whose turn it takes, as cg_request_account has it; NULL: the gateway's own, which gives
+                                way to all clients' */
     struct cg_ticket origin; /* the same for all that is sent for one request of a client's */
 };
 

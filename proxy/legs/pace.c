@@ -47,9 +47,10 @@ void cg_pace_answered(struct cg_pace *pace, const struct cg_group_settings *sett
     pace->bytes.left = settings->probing_burst;
 }
 
-void cg_pace_settled(struct cg_pace *pace) {
+void cg_pace_settled(struct cg_pace *pace, uint64_t turn_us) {
     CG_CHECK(pace->outstanding > 0);
     pace->outstanding--;
+    pace->turn_us = pace->turn_us == 0 ? turn_us : (pace->turn_us + turn_us) / 2;
 }
 
 bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us,

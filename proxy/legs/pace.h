@@ -5,11 +5,10 @@
 #define CG_LEGS_PACE_H
 
 #include "base/hash.h"
+#include "legs/queue.h"
 #include "legs/send_budget.h"
 #include "model/allowance.h"
 #include "model/config.h"
-
-struct cg_cast;
 
 /* "A given CoAP group" is the address and port; the same ones at another interface are another group. */
 struct cg_pace_key {
@@ -21,8 +20,9 @@ struct cg_pace {
     struct cg_pace_key key;
     uint32_t outstanding;      /* requests whose first answer is still expected */
     struct cg_allowance bytes; /* that may be sent now; refilled at the probing rate, in full by any answer */
-    struct cg_cast *waiting;   /* utlist, in order */
+    struct cg_queue waiting;   /* casts, by cast->place */
     struct cg_room room;       /* for the first of them */
+    uint64_t turn_us;          /* how long one of its requests was outstanding, lately; 0: none was yet */
     uint64_t changes;          /* unsafe requests that went to it: what was asked before may be outdated */
     uint32_t casts;            /* that hold this entry, waiting or not */
     UT_hash_handle hh;
@@ -41,7 +41,8 @@ struct cg_pace *cg_pace_find(const struct cg_pace_table *table, const struct cg_
 uint64_t cg_pace_when(struct cg_pace *pace, const struct cg_group_settings *settings, size_t bytes, uint64_t now_us);
 void cg_pace_sent(struct cg_pace *pace, size_t bytes, bool expects_answers);
 void cg_pace_answered(struct cg_pace *pace, const struct cg_group_settings *settings); /* any answer of the group */
-void cg_pace_settled(struct cg_pace *pace); /* a request is no longer outstanding */
+/* A request is no longer outstanding, which it was for so long. */
+void cg_pace_settled(struct cg_pace *pace, uint64_t turn_us);
 /* Frees entries that nothing needs any more: looks at so many at the most, and counts them down. True: there are more
  * to look at. */
 bool cg_pace_purge(struct cg_pace_table *table, const struct cg_group_settings *settings, uint64_t now_us,

@@ -132,7 +132,7 @@ static void wait(struct cg_engine *engine, struct cg_send_budget *budget, struct
     budget->waiting_count[room->lane]++;
     room->budget = budget;
     room->state = CG_ROOM_WAITS;
-    budgets_of(engine)->waits++;
+    engine->totals->budget_waits++;
     arm(engine);
 }
 

@@ -43,7 +43,6 @@ struct cg_send_budgets {
     struct cg_send_budget rows[CG_SEND_BUDGETS_MAX];
     struct cg_room *released; /* utlist: waited for a budget that is gone */
     struct cg_timer timer;    /* when there is room for somebody who waits */
-    uint64_t waits;           /* datagrams that had to wait, so far */
 };
 
 void cg_send_budgets_init(struct cg_engine *engine);

@@ -23,6 +23,8 @@ static const struct {
 } mapping_counters[] = {
     {"requests_total", "Client requests admitted.", offsetof(struct cg_stats, requests)},
     {"sent_total", "Group requests emitted.", offsetof(struct cg_stats, sent)},
+    {"joined_total", "Client requests that shared another's group request.", offsetof(struct cg_stats, joined)},
+    {"queued_total", "Group requests that waited for their group's turn.", offsetof(struct cg_stats, queued)},
     {"asked_total", "Unicast requests to members, retransmissions aside.", offsetof(struct cg_stats, asked)},
     {"answered_total", "Members' answers handed to clients.", offsetof(struct cg_stats, answered)},
     {"failed_total", "Answers with a 4.xx or 5.xx code.", offsetof(struct cg_stats, failed)},
@@ -42,6 +44,8 @@ static const struct {
 } total_counters[] = {
     {"datagrams_total", "Datagrams received from the groups' side.", offsetof(struct cg_totals, datagrams)},
     {"malformed_total", "Datagrams that were no CoAP message.", offsetof(struct cg_totals, fates[CG_FATE_MALFORMED])},
+    {"send_budget_waits_total", "Datagrams that waited for room in group.send_budgets.",
+     offsetof(struct cg_totals, budget_waits)},
     {"pings_total", "Pings to strangers whose answers have further blocks.", offsetof(struct cg_totals, pings)},
     {"unknown_token_total", "Responses to no request, or to one of too long ago.",
      offsetof(struct cg_totals, fates[CG_FATE_UNKNOWN_TOKEN])},

@@ -21,6 +21,8 @@ struct cg_stats {
     char name[64 + 1]; /* the mapping's */
     uint64_t requests; /* exchanges admitted */
     uint64_t sent;     /* group requests emitted */
+    uint64_t joined;   /* client requests that shared another's group request */
+    uint64_t queued;   /* group requests that waited for their group's turn */
     uint64_t asked;    /* unicast requests emitted, retransmissions aside */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
@@ -55,6 +57,7 @@ extern const char *const cg_fate_names[CG_FATE_COUNT]; /* as in the metrics */
 struct cg_totals {
     uint64_t datagrams; /* received on group sockets */
     uint64_t fates[CG_FATE_COUNT];
+    uint64_t budget_waits;     /* datagrams that waited for room at their interface */
     uint64_t pings;            /* to addresses that nobody has configured or verified */
     uint64_t requests_refused; /* before a mapping was known */
     uint64_t errors[CG_ERR_COUNT];

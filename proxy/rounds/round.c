@@ -7,6 +7,7 @@
 #include "legs/tap.h"
 #include "rounds/again.h"
 #include "rounds/asks.h"
+#include "rounds/burst.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
 #include "rounds/large.h"
@@ -41,6 +42,8 @@ static void close_round(struct cg_round *round) {
     if (round->closed) return;
     round->closed = true;
     close_door(round);
+    cg_burst_over(round);
+    cg_engine_clear_timer(cg_round_engine(round), &round->held);
     cg_round_give_up_partials(round);
     cg_silence_end(round);
     cg_probe_end(round);
@@ -193,13 +196,49 @@ static void open_door(struct cg_round *round) {
     round->is_open = CG_HASH_HAS(hh, round);
 }
 
+/* The most patient of its waiters says how long its turn is waited for. */
+static uint64_t longest_timeout(const struct cg_round *round) {
+    const struct cg_waiter *waiter;
+    uint64_t longest_us = 0;
+    DL_FOREACH(round->waiters, waiter) {
+        if (waiter->timeout_us > longest_us) longest_us = waiter->timeout_us;
+    }
+    return longest_us;
+}
+
+static void cast(struct cg_round *round) {
+    if (round->burst_key != 0) cg_burst_cast(round);
+    cg_casts_begin(round, longest_timeout(round));
+}
+
+/* Nobody may hear it any more, or what it waited for has failed. */
+static void held_due(struct cg_engine *engine, struct cg_timer *timer) {
+    struct cg_round *round = CG_CONTAINER(timer, struct cg_round, held);
+    (void)engine;
+    if (round->state == CG_ROUND_CASTS && cg_round_is_wanted(round)) cast(round);
+}
+
+static void hold(struct cg_round *round, uint64_t until_us) {
+    round->held.due = held_due;
+    cg_engine_set_timer(cg_round_engine(round), &round->held, until_us);
+}
+
+static void begin_casting(struct cg_round *round) {
+    uint64_t until_us = round->burst_key == 0 ? 0 : cg_burst_until(round);
+    if (until_us > cg_round_engine(round)->now_us) {
+        hold(round, until_us);
+    } else {
+        cast(round);
+    }
+}
+
 static void begin(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->rounds->all, round, previous, next);
     add_waiter(round, waiter);
     if (round->by_unicast) {
         begin_asking(round, waiter);
     } else {
-        cg_casts_begin(round, waiter->timeout_us);
+        begin_casting(round);
     }
 }
 
@@ -211,8 +250,11 @@ static bool may_be_shared(const struct cg_round *round) {
     return is_safe && !round->by_unicast && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
 }
 
+static bool is_held(const struct cg_round *round) { return round->held.deadline.is_set; }
+
 static bool may_join_part(const struct cg_round *round, const struct cg_part *part) {
     const struct cg_cast *cast = part->cast;
+    if (is_held(round)) return part->state == CG_PART_WAITS;
     if (cast == NULL || cast->answered || cg_cast_is_outdated(cast)) return false;
     return part->state == CG_PART_WAITS ||
            cg_round_engine(round)->now_us - cast->leg.sending.sent_us < CG_JOIN_WINDOW_US;
@@ -236,7 +278,9 @@ static void note_age(struct cg_waiter *waiter, const struct cg_cast *cast) {
 static void join(struct cg_round *round, struct cg_waiter *waiter) {
     uint64_t now_us = cg_round_engine(round)->now_us;
     add_waiter(round, waiter);
-    for (size_t i = 0; i < round->part_count; i++) {
+    round->mapping->stats->joined++;
+    cg_burst_joined(round);
+    for (size_t i = 0; i < round->part_count && !is_held(round); i++) {
         cg_cast_wait_until(round->parts[i].cast, now_us + cg_longest_wait(waiter->timeout_us));
         note_age(waiter, round->parts[i].cast);
     }
@@ -266,7 +310,10 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
         join(equal, waiter);
         return CG_OK;
     }
-    if (is_shared) open_door(round);
+    if (is_shared) {
+        round->burst_key = cg_shape_hash(&round->shape);
+        open_door(round);
+    }
     begin(round, waiter);
     return CG_OK;
 }

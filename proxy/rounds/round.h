@@ -155,6 +155,8 @@ struct cg_round {
     struct cg_part *parts;  /* one a target */
     size_t part_count;
     struct cg_buf shape;
+    struct cg_timer held; /* set while it waits to be cast, so that others may join it: see burst.h */
+    uint64_t burst_key;   /* 0: it is not shared */
     struct cg_tally tally;
     struct cg_feed feed; /* to those who follow */
     struct cg_repair repair;
@@ -197,6 +199,17 @@ static inline struct cg_leg_order cg_part_order(struct cg_part *part) {
     };
 }
 
+#define CG_BURSTS 1024
+
+/* The latest of equal group requests: see burst.h. */
+struct cg_burst {
+    uint64_t key;              /* 0: none */
+    struct cg_round *round;    /* while it collects */
+    uint64_t sent_us, changes; /* of one that does not any more */
+    uint32_t moment_us;        /* for which the next one waits after it */
+    bool shared;               /* several have asked for it */
+};
+
 /* All rounds of a gateway. */
 struct cg_rounds {
     struct cg_engine *engine;
@@ -205,7 +218,8 @@ struct cg_rounds {
     struct cg_knowns *knowns; /* of the gateway: what is known of members */
     struct cg_round *open;    /* uthash head */
     struct cg_round *all;     /* utlist */
-    struct cg_round *unseen;  /* of them, the first that has not heard of a group that was left; NULL: all have */
+    struct cg_burst bursts[CG_BURSTS];
+    struct cg_round *unseen; /* of them, the first that has not heard of a group that was left; NULL: all have */
 };
 
 static inline struct cg_engine *cg_round_engine(const struct cg_round *round) { return round->rounds->engine; }

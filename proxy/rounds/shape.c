@@ -3,6 +3,9 @@
 
 #include "wire/block.h"
 
+#define FNV_START 14695981039346656037u /* FNV-1a of 64 bits */
+#define FNV_PRIME 1099511628211u
+
 bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload) {
     return mapping->security != CG_SECURITY_RELAY && payload.len > cg_upload_most(mapping);
 }
@@ -13,6 +16,7 @@ static bool is_large(const struct cg_wish *wish) { return cg_shape_is_large(wish
 struct kept {
     struct cg_slice rest, query, payload;
     struct cg_opts options;
+    const char *account; /* NULL: the gateway's */
 };
 
 /* An empty slice stays the one it is: an absent query is told from an empty one. False: no memory. */
@@ -64,9 +68,19 @@ static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct 
     return to->list != NULL && (!names_block_size(wish) || put_block_size(to, wish, arena));
 }
 
+/* False: no memory. */
+static bool keep_account(struct kept *kept, const struct cg_request *request, struct cg_arena *arena) {
+    if (request->proof == CG_PROOF_GATEWAY) return true;
+    char *account = cg_arena_alloc(arena, CG_ACCOUNT_MAX);
+    if (account != NULL) cg_request_account(request, account);
+    kept->account = account;
+    return account != NULL;
+}
+
 static bool keep_wish(struct kept *kept, const struct cg_wish *wish, struct cg_arena *arena) {
     return keep(&kept->rest, wish->rest, arena) && keep(&kept->query, wish->request->query, arena) &&
-           keep(&kept->payload, wish->request->payload, arena) && keep_options(&kept->options, wish, arena);
+           keep(&kept->payload, wish->request->payload, arena) && keep_options(&kept->options, wish, arena) &&
+           keep_account(kept, wish->request, arena);
 }
 
 static int merge(struct cg_opts *to, const struct cg_opt *host, const struct cg_opts *uri, const struct cg_opts *own,
@@ -104,11 +118,11 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
     const struct cg_client *client = wish->request->client;
     *request = (struct cg_leg_request){
         .method = wish->request->method,
-        .urgency = wish->request->proof == CG_PROOF_GATEWAY ? CG_OF_OUR_OWN : CG_FOR_A_CLIENT,
         .expects_answers = wish->expects_answers || is_large(wish),
         .is_for_one = wish->member != NULL,
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
+        .account = kept->account,
         .origin = wish->origin,
     };
     if (wish->mapping->security != CG_SECURITY_RELAY) { /* where the client protects, it has them inside */
@@ -119,7 +133,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
 }
 
 int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena, struct cg_leg_request *requests) {
-    struct kept kept;
+    struct kept kept = {0};
     int err = keep_wish(&kept, wish, arena) ? CG_OK : CG_E_NO_MEMORY;
     for (size_t i = 0; err == CG_OK && i < wish->mapping->target_count; i++) {
         err = shape(wish, &kept, &wish->mapping->targets[i], arena, &requests[i]);
@@ -146,4 +160,10 @@ void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const st
         cg_buf_put_slice(to, opt->value);
     }
     cg_buf_put_slice(to, request->payload);
+}
+
+uint64_t cg_shape_hash(const struct cg_buf *shape) {
+    uint64_t hash = FNV_START;
+    for (size_t i = 0; i < shape->len; i++) hash = (hash ^ shape->data[i]) * FNV_PRIME;
+    return hash == 0 ? 1 : hash;
 }

@@ -1,6 +1,6 @@
 /* What works but should be known before it surprises. The hard thing is restraint: a warning that is always there is
  * never read, so each one names something that this file decided. */
-#include "settings/settings.h"
+#include "settings/scopes.h"
 
 #include <stdio.h>
 
@@ -105,5 +105,6 @@ void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *wa
     warn_coap(&config->coap, warnings);
     warn_clients(config, warnings);
     warn_hasty_mappings(config, warnings);
+    cg_warn_of_scopes(config, warnings);
     for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(&config->mappings[i], warnings);
 }

@@ -406,14 +406,15 @@ def test_503_when_the_table_is_full(gateway, group):
     assert gate.request("/silent/x", headers=NOW).status == 204
 
 
-def test_503_when_the_turn_of_the_group_does_not_come(gateway, group):
+def test_429_when_the_turn_of_the_group_does_not_come(gateway, group):
     """R38: a silent group is sent no more than its probing rate allows."""
     gate = gateway({"group": {"interface": "lo", "probing_rate": 1, "probing_burst": 40}, "mappings": [silent_mapping(group)]})
     with Tap(group) as tap:
         assert gate.request("/silent/" + "x" * 20, headers=NOW).status == 204
         reply = gate.request("/silent/" + "x" * 20, headers={"Multicast-Timeout": "1"})
         assert len(tap.packets()) == 1
-    check_problem(reply, 503, "overloaded")
+    problem = check_problem(reply, 429, "too-many-requests")
+    assert "group.probing_rate" in problem["detail"]
     assert int(reply.headers["Retry-After"]) >= 1
 
 

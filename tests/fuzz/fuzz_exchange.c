@@ -665,11 +665,12 @@ static void check_calls(const struct world *world) {
 }
 
 static bool is_queued(const struct cg_cast *cast) {
+    const struct cg_line *line = cast->place.line;
     size_t found = 0;
-    const struct cg_cast *first = cast->pace->waiting, *last = NULL;
-    for (const struct cg_cast *it = first; it != NULL; last = it, it = it->next_waiting) found += it == cast;
-    CG_CHECK(found <= 1 && (first == NULL || first->previous_waiting == last));
-    return found == 1;
+    if (line == NULL) return false;
+    for (const struct cg_place *it = line->places; it != NULL; it = it->next) found += it == &cast->place;
+    CG_CHECK(found == 1);
+    return true;
 }
 
 static void check_cast(const struct cg_gateway *gateway, const struct cg_part *part) {

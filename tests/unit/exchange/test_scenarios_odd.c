@@ -286,7 +286,7 @@ static void who_waits_too_long_is_told_so(void **state) {
     time_passes(1.9);
     client_gets_nothing("bob");
     time_passes(0.1);
-    client_gets("bob", "problem overloaded");
+    client_gets("bob", "problem too-many-requests");
     time_passes(8);
     client_gets("alice", "deadline");
 }

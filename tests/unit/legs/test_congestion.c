@@ -1,7 +1,10 @@
 /* When requests of several exchanges share a cast, wait for their turn, or are held back from a silent group. */
 #include "exchange/fake_world.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "legs/queue.h"
 
 static void test_two_exchanges_on_one_cast(void **state) {
     struct world *world = *state;
@@ -102,6 +105,8 @@ static void test_unsafe_and_answered_casts_are_not_shared(void **state) {
     world_get(world, &calls[2], "/lamps");
     world_answer(world, 2, "127.1.0.1", "on");
     world_get(world, &calls[3], "/lamps"); /* would miss the first answer */
+    assert_int_equal(world->sent_count, 3);
+    world_advance(world, 50000); /* for which it waits, as others ask the same */
     assert_int_equal(world->sent_count, 4);
     world_advance(world, 2 * SECOND);
     for (int i = 0; i < 4; i++) call_fini(&calls[i]);
@@ -234,7 +239,8 @@ static void test_silent_groups_are_paced(void **state) { /* R38 */
         world_advance(world, 2 * SECOND);
         refused += call.problems;
         if (call.problems > 0) {
-            assert_int_equal(call.problem.err, CG_E_OVERLOAD);
+            assert_int_equal(call.problem.err, CG_E_RATE);
+            assert_non_null(strstr(call.problem.detail, "group.probing_rate"));
             assert_true(call.problem.retry_after > 0);
         }
     }
@@ -269,6 +275,56 @@ static void test_nothing_is_sent_for_a_client_that_left(void **state) {
     world_advance(world, 10 * SECOND);
     assert_int_equal(world->sent_count, 1);
     assert_int_equal(world->gateway->engine.legs.used, 0);
+}
+
+static void get_as(struct world *world, struct call *call, unsigned client, unsigned number) {
+    struct cg_request *request = world_new(world, call, "/lamps");
+    char *query = cg_arena_alloc(cg_gateway_arena(world->gateway, call->ticket), 24);
+    assert_non_null(query);
+    snprintf(query, 24, "n=%u.%u", client, number);
+    request->query = cg_slice_str(query);
+    request->from = address("10.0.0.0:1000");
+    request->from.ip[3] = (uint8_t)client;
+    world_go(world, call);
+}
+
+/* Whoever has many requests waiting delays another's by one. */
+static void test_clients_take_turns(void **state) { /* R38 */
+    struct world *world = *state;
+    struct call greedy[40], other;
+    world->config->limits.exchanges_per_client = 1000;
+    for (unsigned i = 0; i < 40; i++) get_as(world, &greedy[i], 1, i);
+    get_as(world, &other, 2, 0);
+    assert_int_equal(world->sent_count, 1);
+    for (size_t i = 0; i < 2; i++) world_answer(world, i, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 3);
+    assert_non_null(memmem(world->sent[2].bytes, world->sent[2].len, "n=2.0", 5));
+    for (size_t i = 2; i < world->sent_count; i++) world_answer(world, i, "127.1.0.1", "on");
+    assert_int_equal(world->sent_count, 41);
+    world_advance(world, 2 * SECOND);
+}
+
+static void test_what_would_wait_in_vain_is_told_to_come_again(void **state) { /* R38 */
+    struct world *world = *state;
+    struct call calls[100], other;
+    unsigned refused = 0;
+    world->config->limits.exchanges_per_client = 1000;
+    for (unsigned i = 0; i < 100; i++) get_as(world, &calls[i], 1, i);
+    for (unsigned i = 0; i < 100; i++) {
+        refused += calls[i].problems;
+        if (calls[i].problems == 0) continue;
+        assert_int_equal(calls[i].problem.err, CG_E_RATE);
+        assert_true(calls[i].problem.retry_after > 0);
+        assert_non_null(strstr(calls[i].problem.detail, "group.nstart"));
+    }
+    assert_int_equal(refused, 100 - 1 - CG_QUEUE_OF_CLIENT);
+    get_as(world, &other, 2, 0); /* others are not refused for it */
+    assert_int_equal(other.problems, 0);
+    for (unsigned i = 0; i < 400; i++) { /* more end at once than are looked at in one turn */
+        world->now_us += SECOND / 20;
+        world_run(world);
+    }
+    for (unsigned i = 0; i < 100; i++) assert_int_equal(calls[i].replies + calls[i].problems, 1);
 }
 
 static bool is_for(const struct emission *sent, const char *path) {
@@ -314,6 +370,8 @@ int main(void) {
         world_test(test_leisure_refills_no_allowance),
         world_test(test_a_patient_client_that_joins_waits_on),
         world_test(test_silent_groups_are_paced),
+        world_test(test_clients_take_turns),
+        world_test(test_what_would_wait_in_vain_is_told_to_come_again),
         world_test(test_what_the_gateway_asks_for_itself_gives_way_to_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
