@@ -504,7 +504,7 @@ static void what_did_not_go_out_was_not_relayed(void **state) {
     assert_refused(station, relayed_before, 1);
 }
 
-/* A 503 for want of the group's turn says that the same request may come again. */
+/* A 429 for want of the group's turn says that the same request may come again. */
 static void what_waited_in_vain_was_not_relayed(void **state) {
     struct station *station = *state;
     struct sealed first, second;
@@ -518,7 +518,7 @@ static void what_waited_in_vain_was_not_relayed(void **state) {
     post(station, &second.msg);
     settle(station);
     world_advance(&station->world, 2 * SECOND + SECOND / 2);
-    assert_int_equal(station->call.problem.err, CG_E_OVERLOAD);
+    assert_int_equal(station->call.problem.err, CG_E_RATE);
     assert_int_equal(station->world.sent_count, 1);
     world_advance(&station->world, 600 * SECOND);
     post(station, &second.msg);
