@@ -43,9 +43,18 @@ bool cg_signs_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_
     return true;
 }
 
-bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr) {
+/* Who would have to wait for it wants to know no more when it comes. */
+static bool take_room(struct cg_engine *engine, struct cg_room *room, uint32_t link) {
+    return cg_room_when(engine, room->lane, link) == 0 && cg_room_take(engine, room, link);
+}
+
+bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr, uint32_t link) {
     struct cg_sign_row *row = get(engine, addr, CG_SIGNS_MAX);
-    if (row == NULL) return false;
+    struct cg_room room = {.lane = CG_LANE_MEMBERS};
+    if (row == NULL || !take_room(engine, &room, link)) {
+        cg_room_return(engine, &room);
+        return false;
+    }
     if (row->ping_us == 0) {
         engine->port->random(engine->port->ctx, &row->ping_mid, sizeof row->ping_mid);
         row->ping_mid |= CG_MID_UNICAST;
@@ -53,6 +62,7 @@ bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr) {
     }
     note(engine, row, CG_SIGN_PINGED);
     cg_engine_send_empty(engine, addr, CG_CON, row->ping_mid);
+    cg_room_use(engine, &room);
     return true;
 }
 

@@ -42,8 +42,9 @@ bool cg_signs_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_
 
 /* From above: a request went there. */
 void cg_signs_note_asked(struct cg_engine *engine, const struct cg_addr *addr);
-/* Sends a CoAP ping (RFC 7252 §4.3), or the same one again as long as none has answered it. False: no memory. */
-bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr);
+/* Sends a CoAP ping (RFC 7252 §4.3), or the same one again as long as none has answered it. False: no memory, or no
+ * room at the interface that it would leave by (cg_send_link). */
+bool cg_signs_ping(struct cg_engine *engine, const struct cg_addr *addr, uint32_t link);
 /* It has answered as it should: what was seen before is past. */
 void cg_signs_forget(struct cg_engine *engine, const struct cg_addr *addr);
 

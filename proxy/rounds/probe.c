@@ -110,9 +110,11 @@ static void ask(struct cg_probe *probe) {
 
 /* The request is given up for it: one thing at a time is under way to an endpoint (RFC 7252 §4.7). */
 static void ping(struct cg_probe *probe) {
+    struct cg_engine *engine = cg_round_engine(probe->round);
     if (was_seen(probe) || cg_tally_has_seen(&probe->round->tally, probe->member)) return;
     end_ask(probe);
-    (void)cg_signs_ping(cg_round_engine(probe->round), &probe->at);
+    uint32_t link = cg_send_link(engine, probe->round->parts[0].target->interface, &probe->at);
+    (void)cg_signs_ping(engine, &probe->at, link);
 }
 
 static void begin_with(struct cg_round *round, const struct cg_member *member) {

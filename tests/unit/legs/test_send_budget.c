@@ -129,6 +129,24 @@ static void test_requests_to_members_and_their_repetitions_count(void **state) {
     assert_int_equal(call.reply.summary.missing, 9);
 }
 
+/* What only finds out why members are silent takes room, too, and waits for none: by then nobody wants to know. */
+static void test_probes_count(void **state) {
+    struct world *world = *state;
+    struct call call;
+    start(world, "lo", 4, 5);
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 9);
+    lamps->leisure = 1;
+    lamps->timeout_us = 8 * SECOND;
+    world->probes = true;
+    world_get(world, &call, "/lamps");
+    world_advance(world, 9 * SECOND);
+    assert_int_equal(most_in(world, 5 * SECOND), 4);
+    assert_true(world->sent_count > 4); /* some were pinged */
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(call.reply.summary.missing, 9);
+}
+
 /* Thirty-two members are asked by one round: a group request of another waits behind one of them, not behind all. */
 static void test_group_requests_and_members_alternate(void **state) {
     struct world *world = *state;
@@ -216,6 +234,7 @@ int main(void) {
         world_test(test_other_interfaces_are_not_bound),
         world_test(test_who_waits_in_vain_is_refused_and_takes_nothing),
         world_test(test_requests_to_members_and_their_repetitions_count),
+        world_test(test_probes_count),
         world_test(test_group_requests_and_members_alternate),
         world_test(test_an_acknowledged_request_is_not_repeated_when_there_is_room),
         world_test(test_reloads),
