@@ -328,9 +328,10 @@ static bool get_figures(sqlite3_stmt *row, struct cg_known_record *record) {
     return true;
 }
 
-/* What was written by a clock that was ahead is of now. */
+/* What was written by a clock that was ahead is of now. A table that others have made may hold what pruning spares. */
 static int64_t us_of(const struct cg_members_time *time, int64_t unix_ms) {
-    const int64_t age_ms = unix_ms < time->unix_ms ? time->unix_ms - unix_ms : 0;
+    const int64_t since_ms = unix_ms > 0 ? unix_ms : 0;
+    const int64_t age_ms = since_ms < time->unix_ms ? time->unix_ms - since_ms : 0;
     return (int64_t)time->now_us - age_ms * 1000;
 }
 

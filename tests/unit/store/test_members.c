@@ -296,6 +296,19 @@ static void damaged_rows_are_left_out(void **state) {
     assert_false(exists(CG_MEMBERS_DAMAGED));
 }
 
+/* One that another has made: a time there need be no number. */
+static void times_before_all_time_are_very_old(void **state) {
+    (void)state;
+    save(lamp("lamp", "hall", 0));
+    close_file();
+    run_sql("ALTER TABLE member RENAME TO other; CREATE TABLE member AS SELECT * FROM other;"
+            "UPDATE member SET last_ms = cast(last_ms AS BLOB);"
+            "UPDATE member SET last_ms = x'2d39323233333732303336383534373735383038'"); /* as text, the least number */
+    load();
+    assert_int_equal(count, 1);
+    assert_true(records[0].last_us <= (int64_t)now.now_us - 30 * DAY);
+}
+
 static void odd_files_are_refused(void **state) {
     (void)state;
     static const char *const commands[][2] = {
@@ -402,6 +415,7 @@ int main(void) {
         TEST(another_table_is_set_aside_when_it_is_found),
         TEST(pages_of_chance_are_set_aside),
         TEST(damaged_rows_are_left_out),
+        TEST(times_before_all_time_are_very_old),
         TEST(odd_files_are_refused),
         TEST(two_gateways_do_not_share_it),
         TEST(who_is_erased_is_gone),
