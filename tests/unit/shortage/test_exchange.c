@@ -13,12 +13,34 @@ struct scene {
     const struct castgate_encoder *encoder;
     unsigned members; /* configured; the last one is silent until it is asked by unicast */
     bool is_large;    /* the request goes to each of them in blocks */
+    bool repairs; /* with an interface that may send little; most members are silent, and the group is asked again */
+    bool probes;  /* silent members are asked why they are */
     bool entered;
 };
+
+static uint32_t only_link(void *ctx, const char *interface) {
+    (void)ctx, (void)interface;
+    return 1;
+}
+
+static void bind(struct world *world) {
+    struct cg_group_settings *group = &world->config->group;
+    world->port.zone = only_link;
+    group->send_budget_count = 1;
+    group->send_budgets = cg_arena_zalloc(&world->config->arena, sizeof *group->send_budgets);
+    group->send_budgets[0] = (struct cg_send_budget_settings){.interface = "lo", .requests = 4, .seconds = 1};
+}
 
 static void begin(void *ctx) {
     struct scene *scene = ctx;
     world_init(&scene->world);
+    scene->world.probes = scene->probes;
+    if (scene->repairs || scene->probes) {
+        bind(&scene->world);
+        world_mapping(&scene->world, "lamps")->leisure = 1;
+        world_mapping(&scene->world, "lamps")->timeout_us = 20 * SECOND;
+    }
+    world_mapping(&scene->world, "lamps")->repair_unicast = scene->repairs;
     if (scene->members > 0) world_add_members(&scene->world, world_mapping(&scene->world, "lamps"), scene->members);
     world_mapping(&scene->world, "lamps")->block_size = scene->is_large ? 16 : 0;
     world_mapping(&scene->world, "lamps")->repair_large_requests = scene->is_large;
@@ -144,6 +166,16 @@ static void a_single_member(void **state) {
     every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 1});
 }
 
+static void a_silent_group_that_is_asked_again(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 9, .repairs = true});
+}
+
+static void a_silent_group_that_is_asked_why(void **state) {
+    (void)state;
+    every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 9, .probes = true});
+}
+
 static void a_large_request_to_each_member(void **state) {
     (void)state;
     every_allocation((struct scene){.encoder = cg_plugin_json.ops.encoder, .members = 2, .is_large = true});
@@ -151,9 +183,14 @@ static void a_large_request_to_each_member(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_reply_as_json),    cmocka_unit_test(a_reply_in_parts),
-        cmocka_unit_test(a_stream_of_events), cmocka_unit_test(a_silent_member_that_is_asked),
-        cmocka_unit_test(a_single_member),    cmocka_unit_test(a_large_request_to_each_member),
+        cmocka_unit_test(a_reply_as_json),
+        cmocka_unit_test(a_reply_in_parts),
+        cmocka_unit_test(a_stream_of_events),
+        cmocka_unit_test(a_silent_member_that_is_asked),
+        cmocka_unit_test(a_single_member),
+        cmocka_unit_test(a_large_request_to_each_member),
+        cmocka_unit_test(a_silent_group_that_is_asked_again),
+        cmocka_unit_test(a_silent_group_that_is_asked_why),
     };
     shortage_init();
     return cmocka_run_group_tests_name("shortage/exchange", tests, NULL, NULL);
