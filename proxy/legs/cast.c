@@ -140,6 +140,7 @@ static void pump(struct cg_engine *engine, struct cg_pace *pace) {
         struct cg_leg *leg = &cast->leg;
         uint64_t when = cg_pace_when(pace, settings, leg->sending.datagram.len, engine->now_us);
         if (when != 0) {
+            cg_room_return(engine, &pace->room); /* others can use it; who had it asked for is gone */
             cg_engine_set_timer(engine, &leg->timer, when < cast->give_up_us ? when : cast->give_up_us);
             return;
         }

@@ -169,6 +169,36 @@ static void test_group_requests_and_members_alternate(void **state) {
     world_advance(world, 60 * SECOND);
 }
 
+/* Room that was asked for by a request which is gone is of no use to the next one, whose group has had its bytes. */
+static void test_no_group_keeps_room_that_it_cannot_use(void **state) {
+    static const char query[] = "n=0123456789012345678901234567890123456789012345678901234567890123456789";
+    struct world *world = *state;
+    struct call first, gone, large, other;
+    start(world, "lo", 1, 2);
+    world->config->group.probing_burst = 60;
+    world->config->group.probing_rate = 1;
+    struct cg_mapping *pair = world_mapping(world, "pair");
+    pair->target_count = 1;
+    pair->targets[0] = pair->targets[1]; /* another group */
+    get_another(world, &first, 1, 60);
+    get_another(world, &gone, 2, 60);
+    struct cg_request *request = world_new(world, &large, "/lamps");
+    request->query = cg_slice_str(query);
+    request->has_timeout = true;
+    request->timeout_s = 60;
+    world_go(world, &large);
+    assert_int_equal(world->sent_count, 1);
+    cg_gateway_abandon(world->gateway, gone.ticket);
+    world_advance(world, 3 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    world_get(world, &other, "/pair");
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 57 * SECOND);
+    assert_int_equal(world->sent_count, 3);
+    world_advance(world, 60 * SECOND);
+}
+
 static void test_an_acknowledged_request_is_not_repeated_when_there_is_room(void **state) {
     struct world *world = *state;
     struct call call, other;
@@ -236,6 +266,7 @@ int main(void) {
         world_test(test_requests_to_members_and_their_repetitions_count),
         world_test(test_probes_count),
         world_test(test_group_requests_and_members_alternate),
+        world_test(test_no_group_keeps_room_that_it_cannot_use),
         world_test(test_an_acknowledged_request_is_not_repeated_when_there_is_room),
         world_test(test_reloads),
         world_test(test_nstart_is_for_each_interface),
