@@ -103,6 +103,7 @@ struct cg_leg {
     const struct cg_leg_request *request;
     struct cg_sending sending; /* the latest; its `next` are the earlier ones that it waits for, owned */
     uint32_t opening;          /* answers to any of them that the protector has not finished opening */
+    bool settled;              /* its owner has heard everybody whom it asks: what comes after its end is not late */
 };
 
 /* What an owner says of a leg that it wants. */

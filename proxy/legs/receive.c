@@ -53,7 +53,7 @@ static void count_stray(struct cg_engine *engine, const struct cg_datagram *data
     struct cg_stats *late = cg_token_late(engine, &msg->token);
     if (late != NULL) {
         late->late++;
-        cg_engine_sign(engine, &datagram->from, CG_SIGN_LATE);
+        if (!cg_token_is_settled(engine, &msg->token)) cg_engine_sign(engine, &datagram->from, CG_SIGN_LATE);
     }
     cg_account_say(engine, late != NULL ? CG_FATE_LATE : CG_FATE_UNKNOWN_TOKEN);
 }

@@ -3,6 +3,7 @@
  * does; so nothing has to be remembered and nothing can run out. The hard thing: late answers are still to be counted
  * under their mapping, by a ring of spent tokens that forgets instead of growing. */
 #include "legs/engine.h"
+#include "legs/leg.h"
 
 #include <stdlib.h>
 
@@ -94,6 +95,7 @@ static void remember(struct cg_engine *engine, const struct cg_token_entry *entr
     memcpy(spent->bytes, entry->bytes, sizeof spent->bytes);
     spent->stats = entry->stats;
     spent->spent_us = engine->now_us;
+    spent->settled = entry->leg != NULL && entry->leg->settled;
 }
 
 void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry) {
@@ -103,12 +105,22 @@ void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry) {
     free(entry);
 }
 
-struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token) {
+static const struct cg_spent_token *find_spent(const struct cg_engine *engine, const struct cg_token *token) {
     const struct cg_tokens *tokens = &engine->tokens;
     if (token->len != CG_TOKEN_MAX || tokens->spent_size == 0) return NULL;
     const struct cg_spent_token *spent = place_of(tokens, serial_of(token->bytes));
     bool is_it = is_remembered(engine, spent) && memcmp(spent->bytes, token->bytes, CG_TOKEN_MAX) == 0;
-    return is_it ? spent->stats : NULL;
+    return is_it ? spent : NULL;
+}
+
+struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token) {
+    const struct cg_spent_token *spent = find_spent(engine, token);
+    return spent == NULL ? NULL : spent->stats;
+}
+
+bool cg_token_is_settled(const struct cg_engine *engine, const struct cg_token *token) {
+    const struct cg_spent_token *spent = find_spent(engine, token);
+    return spent != NULL && spent->settled;
 }
 
 void cg_tokens_fini(struct cg_engine *engine) {

@@ -26,6 +26,7 @@ struct cg_spent_token {
     uint8_t bytes[CG_TOKEN_MAX];
     struct cg_stats *stats; /* NULL: this place of the ring is free */
     uint64_t spent_us;
+    bool settled; /* its leg was: what comes is a repetition */
 };
 
 struct cg_tokens {
@@ -43,6 +44,8 @@ struct cg_token_entry *cg_token_find(struct cg_engine *engine, const struct cg_t
 void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry);                  /* frees it */
 /* Whose answer that would have been, in time; NULL: no token of ours, or of too long ago. */
 struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token);
+/* Everybody who was asked with it had answered when it was spent: nobody was too late. */
+bool cg_token_is_settled(const struct cg_engine *engine, const struct cg_token *token);
 static inline struct cg_token cg_token_of(const struct cg_token_entry *entry) {
     struct cg_token token = {.len = CG_TOKEN_MAX};
     memcpy(token.bytes, entry->bytes, CG_TOKEN_MAX);

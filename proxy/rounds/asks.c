@@ -41,6 +41,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
     const struct cg_arrival timed = cg_arrival_after(arrival, round->sent_us);
     hear_of_group(engine, leg);
     forget(round, cg_ask_of(leg));
+    leg->settled = true;
     cg_ask_end(engine, cg_ask_of(leg));
     cg_round_take(part, &timed);
 }

@@ -87,10 +87,18 @@ static void on_refused(struct cg_engine *engine, struct cg_upload *upload, const
     cg_hearsay_refuse(round_of(upload), &upload->ask->leg, from, opened, reason);
 }
 
+/* The last one ends, and nothing has gone to anybody: then why is what is to be said. */
+static void say_failure(struct cg_round *round) {
+    bool is_last = round->repair.running == 1 && round->large.next >= round->mapping->member_count;
+    if (is_last && !round->asked) round->problem = round->repair.failed;
+}
+
 static void on_ended(struct cg_engine *engine, struct cg_upload *upload, const struct cg_problem *problem) {
+    struct cg_round *round = round_of(upload);
     (void)engine;
-    cg_asks_note_end(round_of(upload), problem);
-    cg_round_request_ended(round_of(upload));
+    cg_asks_note_end(round, problem);
+    say_failure(round);
+    cg_round_request_ended(round);
 }
 
 static bool is_wanted(const struct cg_upload *upload) {

@@ -37,6 +37,19 @@ static void close_door(struct cg_round *round) {
     HASH_DEL(round->rounds->open, round);
 }
 
+/* Answers of who has answered may still come, to the second group request or to both ways of asking: they tell nothing
+ * of who takes too long. */
+static void settle(struct cg_round *round) {
+    struct cg_ask *ask;
+    if (round->tally.expected == 0 || cg_tally_missing(&round->tally) > 0) return;
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_part *part = &round->parts[i];
+        if (part->cast != NULL) part->cast->leg.settled = true;
+        if (part->again != NULL) part->again->leg.settled = true;
+    }
+    DL_FOREACH2(round->repair.asks, ask, next_of_owner) ask->leg.settled = true;
+}
+
 /* It collects nothing more. What is incomplete is refused, so that it is said before anybody counts. */
 static void close_round(struct cg_round *round) {
     if (round->closed) return;
@@ -45,6 +58,7 @@ static void close_round(struct cg_round *round) {
     cg_burst_over(round);
     cg_engine_clear_timer(cg_round_engine(round), &round->held);
     cg_round_give_up_partials(round);
+    settle(round);
     cg_silence_end(round);
     cg_probe_end(round);
     cg_asks_end(round);

@@ -42,6 +42,14 @@ static void who_does_not_listen_is_refused(void **state) {
     client_gets("alice", "problem multicast-timeout");
 }
 
+static void what_cannot_be_sent_is_no_silence(void **state) {
+    (void)state;
+    gateway_serves("/lamps", TWO);
+    nothing_can_be_sent();
+    client_asks("alice", "PUT /lamps " BODY);
+    client_gets("alice", "problem cannot-emit");
+}
+
 static void what_clients_protect_passes_as_it_is(void **state) {
     (void)state;
     gateway_serves("/lamps", "'security':'relay','block_size':16");
@@ -439,6 +447,7 @@ int main(void) {
         scenario(without_the_setting_it_is_refused),
         scenario(without_configured_members_it_is_refused),
         scenario(who_does_not_listen_is_refused),
+        scenario(what_cannot_be_sent_is_no_silence),
         scenario(what_clients_protect_passes_as_it_is),
         scenario(members_get_it_by_unicast_in_blocks),
         scenario(a_block_that_is_lost_is_said_again),

@@ -213,6 +213,22 @@ static void test_late(void **state) {
     end(world, &next, "late");
 }
 
+/* It has answered, and says so again when all is over: that makes nobody slow. */
+static void test_repetitions_are_not_late(void **state) {
+    struct world *world = *state;
+    struct call call, next;
+    set_up(world);
+    begin(world, &call);
+    world_answer(world, 0, AT, "on");
+    world_run(world);
+    assert_int_equal(call.reply.summary.missing, 0);
+    world_advance(world, 8 * SECOND);
+    assert_int_equal(call.replies, 1);
+    world_answer(world, 0, AT, "on");
+    begin(world, &next);
+    end(world, &next, "asleep");
+}
+
 static void test_refused(void **state) {
     struct world *world = *state;
     struct call call;
@@ -266,6 +282,7 @@ int main(void) {
         world_test(test_what_may_not_be_repeated_is_only_pinged),
         world_test(test_repair_asks_already),
         world_test(test_late),
+        world_test(test_repetitions_are_not_late),
         world_test(test_refused),
         world_test(test_dropped_by_this_host),
         world_test(test_at_most_eight),
