@@ -282,6 +282,31 @@ static void room_granted(struct cg_engine *engine, struct cg_room *room) {
 
 static void refuse(struct cg_engine *engine, struct cg_turn *turn) { cg_ask_give_up(engine, of_turn(turn)); }
 
+static void say_whose_turn_is_missed(struct cg_problem *problem, const char *by, uint64_t wait_us) {
+    problem->retry_after = (uint32_t)(wait_us / 1000000 + 1);
+    cg_problem_set(problem, CG_E_RATE, "the member's turn did not come in time: %s", by);
+}
+
+static bool lacks_place(const struct cg_engine *engine, const struct cg_ask *ask) {
+    const struct cg_endpoint *endpoint = ask->turn.endpoint;
+    return endpoint != NULL && !ask->turn.flies && endpoint->outstanding >= engine->config->group.nstart;
+}
+
+void cg_ask_say_unsent(struct cg_engine *engine, const struct cg_ask *ask, struct cg_problem *problem) {
+    if (ask->room.state == CG_ROOM_WAITS) {
+        uint64_t at_us = cg_room_when_again(engine, &ask->room);
+        say_whose_turn_is_missed(problem, CG_BUDGET_SPENT, at_us > engine->now_us ? at_us - engine->now_us : 0);
+    } else if (lacks_place(engine, ask)) {
+        say_whose_turn_is_missed(problem, "requests to it are outstanding (group.nstart: RFC 7252 4.7)",
+                                 cg_endpoint_timeout_us(engine, ask->turn.endpoint));
+    } else {
+        problem->retry_after = 1;
+        cg_problem_set(problem, CG_E_OVERLOAD,
+                       "the request could not be made in time (a store that hangs, too many signatures, or too many "
+                       "requests to members)");
+    }
+}
+
 static bool is_to_be_repeated(const struct cg_ask *ask) {
     bool is_out = ask->leg.sending.request != 0;
     return ask->leg.timer.deadline.is_set || (is_out && ask->room.state == CG_ROOM_WAITS);

@@ -59,6 +59,8 @@ bool cg_ask_follow_hint(struct cg_engine *engine, struct cg_ask *ask);
 /* Ends it, with a word to its owner, and without one. */
 void cg_ask_give_up(struct cg_engine *engine, struct cg_ask *ask);
 void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask);
+/* For one that has sent nothing, and whose owner waits no longer: why, and when to ask again. */
+void cg_ask_say_unsent(struct cg_engine *engine, const struct cg_ask *ask, struct cg_problem *problem);
 /* The ask that a leg of this kind is. */
 struct cg_ask *cg_ask_of(struct cg_leg *leg);
 /* Somebody has proven to be at its address, or need not. */

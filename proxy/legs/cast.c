@@ -170,7 +170,6 @@ void cg_cast_wait_until(struct cg_cast *cast, uint64_t give_up_us) {
 
 #define NSTART  "requests to it are outstanding (group.nstart: RFC 10020 3.6)"
 #define PROBING "it does not answer, and is sent no more than group.probing_rate (RFC 10020 3.6)"
-#define BUDGET  "the interface has sent what it may (group.send_budgets)"
 
 /* What keeps the group's next request, and for how long it will, as far as is known. */
 static const char *why_it_waits(struct cg_engine *engine, struct cg_cast *cast, uint64_t *wait_us) {
@@ -180,9 +179,9 @@ static const char *why_it_waits(struct cg_engine *engine, struct cg_cast *cast, 
     *wait_us = pace->turn_us;
     if (when == UINT64_MAX) return NSTART;
     bool lacks_room = pace->room.state == CG_ROOM_WAITS;
-    if (lacks_room) when = cg_room_when(engine, CG_LANE_GROUPS, pace->key.link);
+    if (lacks_room) when = cg_room_when_again(engine, &pace->room);
     *wait_us = when > engine->now_us ? when - engine->now_us : 0;
-    return lacks_room ? BUDGET : PROBING;
+    return lacks_room ? CG_BUDGET_SPENT : PROBING;
 }
 
 static uint32_t seconds(uint64_t us) {
@@ -237,7 +236,7 @@ static bool refuse_early(struct cg_engine *engine, struct cg_cast *cast) {
     } else if (lasts_too_long(engine, cast, &wait_us)) {
         refuse(engine, cast, what, NSTART, wait_us);
     } else if (finds_no_room(engine, cast, &wait_us)) {
-        refuse(engine, cast, what, BUDGET, wait_us);
+        refuse(engine, cast, what, CG_BUDGET_SPENT, wait_us);
     } else {
         return false;
     }

@@ -177,16 +177,27 @@ void cg_room_return(struct cg_engine *engine, struct cg_room *room) {
     }
 }
 
-uint64_t cg_room_when(struct cg_engine *engine, enum cg_room_lane lane, uint32_t link) {
-    struct cg_send_budget *budget = find(engine, link);
-    if (budget == NULL) return 0;
-    uint32_t own = budget->waiting_count[lane], others = budget->waiting_count[CG_LANES - 1 - lane];
+/* Behind so many of its lane. */
+static uint64_t when_behind(const struct cg_engine *engine, struct cg_send_budget *budget, enum cg_room_lane lane,
+                            uint32_t own) {
+    uint32_t others = budget->waiting_count[CG_LANES - 1 - lane];
     uint32_t ahead = own + (others < own + 1 ? others : own + 1);
     uint32_t windows = ahead / budget->requests;
     uint64_t at_us = when(budget, ahead % budget->requests, engine->now_us);
     if (at_us == UINT64_MAX) at_us = engine->now_us + budget->window_us;
     if (windows == 0) return at_us;
     return (at_us == 0 ? engine->now_us : at_us) + windows * budget->window_us;
+}
+
+uint64_t cg_room_when(struct cg_engine *engine, enum cg_room_lane lane, uint32_t link) {
+    struct cg_send_budget *budget = find(engine, link);
+    return budget == NULL ? 0 : when_behind(engine, budget, lane, budget->waiting_count[lane]);
+}
+
+uint64_t cg_room_when_again(struct cg_engine *engine, const struct cg_room *room) {
+    struct cg_send_budget *budget = room->budget;
+    if (budget == NULL || room->state != CG_ROOM_WAITS) return 0;
+    return when_behind(engine, budget, room->lane, budget->waiting_count[room->lane] - 1);
 }
 
 /* Grants */

@@ -13,6 +13,9 @@
 #include "legs/timer.h"
 #include "model/config.h"
 
+/* What binds, for whoever waited in vain. */
+#define CG_BUDGET_SPENT "the interface has sent what it may (group.send_budgets)"
+
 struct cg_send_budget;
 
 enum cg_room_lane { CG_LANE_GROUPS, CG_LANE_MEMBERS, CG_LANES };
@@ -60,5 +63,7 @@ void cg_room_use(struct cg_engine *engine, struct cg_room *room);    /* its data
 void cg_room_return(struct cg_engine *engine, struct cg_room *room); /* held, waited for, or neither */
 /* When room that is asked for now would be granted, if all that is held were used now; 0: at once. */
 uint64_t cg_room_when(struct cg_engine *engine, enum cg_room_lane lane, uint32_t link);
+/* The same for one that waits, when it has left and asks once more. */
+uint64_t cg_room_when_again(struct cg_engine *engine, const struct cg_room *room);
 
 #endif

@@ -172,6 +172,12 @@ void cg_large_plan(struct cg_round *round) {
     cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
 }
 
+const struct cg_ask *cg_large_ask(const struct cg_round *round) {
+    const struct cg_transfer *transfer = round->large.transfers;
+    while (transfer != NULL && transfer->upload.ask == NULL) transfer = transfer->next;
+    return transfer == NULL ? NULL : transfer->upload.ask;
+}
+
 /* Ends. */
 
 void cg_large_end(struct cg_round *round) {

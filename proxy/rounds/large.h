@@ -11,6 +11,8 @@
 int cg_large_check(const struct cg_wish *wish, const struct cg_member *only, struct cg_problem *problem);
 /* Begins in the next turn, when its waiter can take answers or has left. */
 void cg_large_plan(struct cg_round *round);
+/* The first of its requests that has not ended; NULL: there is none. */
+const struct cg_ask *cg_large_ask(const struct cg_round *round);
 void cg_large_end(struct cg_round *round);
 void cg_large_fini(struct cg_round *round);
 

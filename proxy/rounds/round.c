@@ -388,8 +388,13 @@ static void miss_turn(const struct cg_round *round, enum cg_waiter_patience pati
         cg_asks_say_unproven(round, problem);
         return;
     }
+    const struct cg_ask *ask = round->is_large ? cg_large_ask(round) : round->repair.asks;
+    if (ask != NULL) {
+        cg_ask_say_unsent(cg_round_engine(round), ask, problem);
+        return;
+    }
     problem->retry_after = 1;
-    cg_problem_set(problem, CG_E_OVERLOAD, "the member's turn did not come in time (group.nstart: RFC 7252 4.7)");
+    cg_problem_set(problem, CG_E_OVERLOAD, "no member could be asked in time");
 }
 
 static uint64_t end_of(const struct cg_waiter *waiter) {

@@ -104,6 +104,48 @@ static void test_who_waits_in_vain_is_refused_and_takes_nothing(void **state) {
     world_advance(world, 2 * SECOND);
 }
 
+static void expect_no_room(const struct call *call, uint32_t at_most_s) {
+    assert_int_equal(call->problems, 1);
+    assert_int_equal(call->problem.err, CG_E_RATE);
+    assert_non_null(strstr(call->problem.detail, "group.send_budgets"));
+    assert_in_range(call->problem.retry_after, 50, at_most_s); /* when the window has passed */
+}
+
+/* It was not asked, so nobody may say that it was silent. */
+static void test_an_only_member_that_there_is_no_room_for(void **state) {
+    struct world *world = *state;
+    struct call before, call;
+    start(world, "lo", 1, 100);
+    world_add_members(world, world_mapping(world, "lamps"), 1);
+    world_mapping(world, "pair")->target_count = 1;
+    world_get(world, &before, "/pair");
+    get_another(world, &call, 0, 3);
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    expect_no_room(&call, 100);
+}
+
+static void test_large_requests_that_there_is_no_room_for(void **state) {
+    struct world *world = *state;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    struct call before, call;
+    uint8_t image[8192] = {0};
+    start(world, "lo", 1, 100);
+    world_add_members(world, lamps, 3);
+    lamps->repair_large_requests = true;
+    world_mapping(world, "pair")->target_count = 1;
+    world_get(world, &before, "/pair");
+    struct cg_request *request = world_new(world, &call, "/lamps");
+    request->method = CG_PUT;
+    request->payload = cg_slice_of(image, sizeof image);
+    request->has_timeout = true;
+    request->timeout_s = 3;
+    world_go(world, &call);
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    expect_no_room(&call, 300); /* its three members need one window each */
+}
+
 /* The members' requests, their repetitions included, take room from each other and from the groups'. */
 static void test_requests_to_members_and_their_repetitions_count(void **state) {
     struct world *world = *state;
@@ -263,6 +305,8 @@ int main(void) {
         world_test(test_an_alternative_name_and_the_only_interface_are_bound_alike),
         world_test(test_other_interfaces_are_not_bound),
         world_test(test_who_waits_in_vain_is_refused_and_takes_nothing),
+        world_test(test_an_only_member_that_there_is_no_room_for),
+        world_test(test_large_requests_that_there_is_no_room_for),
         world_test(test_requests_to_members_and_their_repetitions_count),
         world_test(test_probes_count),
         world_test(test_group_requests_and_members_alternate),
