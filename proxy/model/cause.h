@@ -48,9 +48,9 @@ enum cg_sign {
     CG_SIGN_PINGED = 1 << 15,           /* a ping did */
     CG_SIGN_HOLDS_KEYS = 1 << 16,       /* of secured groups: an answer of it has verified under the keys in use */
     CG_SIGN_SECURED = 1 << 17,          /* the group is */
+    CG_SIGN_KERNEL_DROP = 1 << 18,      /* this host dropped datagrams while the request ran */
     CG_SIGN_RESET = 1 << 19,            /* to a request by unicast: it takes none */
     CG_SIGN_DECLINES = 1 << 20,         /* an error for an answer to the same request by unicast */
-    CG_SIGN_KERNEL_DROP = 1 << 18,      /* this host dropped datagrams while the request ran */
 };
 
 enum cg_cause cg_cause_of(uint32_t signs);

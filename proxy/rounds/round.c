@@ -117,7 +117,6 @@ static const struct cg_member *only_member(const struct cg_wish *wish) {
     return is_only ? &wish->mapping->members[0] : NULL;
 }
 
-/* Where the client says that it is; else where it is configured to be, or where its credential has verified last. */
 /* Of before a restart. Only who verifies what comes may ask there: an address may be somebody else's by now. */
 static bool find_remembered(const struct cg_round *round, struct cg_addr *at) {
     const struct cg_member *only = round->only;
@@ -128,6 +127,7 @@ static bool find_remembered(const struct cg_round *round, struct cg_addr *at) {
     return known != NULL;
 }
 
+/* Where the client says that it is; else where it is configured to be, or where its credential has verified last. */
 static int find_only(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
     const struct cg_member *only = round->only;
     round->only_at = wish->at;

@@ -262,15 +262,14 @@ static int say_fault(const char *fault, const char **why) {
 
 int cg_uri_check_target(const struct cg_uri *uri, const char **why) { return say_fault(transport_fault(uri), why); }
 
-/* An IPv4 zone cannot be: the grammar has none. */
 bool cg_uri_names_host(const struct cg_uri *uri) {
     return uri->addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&uri->addr);
 }
 
+/* An IPv4 zone cannot be: the grammar has none. */
 int cg_uri_check_group(const struct cg_uri *uri, const char **why) {
-    bool is_unicast = uri->addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&uri->addr);
     const char *fault = transport_fault(uri);
-    if (fault == NULL && is_unicast) fault = "the address is not a multicast address";
+    if (fault == NULL && cg_uri_names_host(uri)) fault = "the address is not a multicast address";
     return say_fault(fault, why);
 }
 
