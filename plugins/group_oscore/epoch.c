@@ -127,7 +127,11 @@ bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerp
 static void set_warmth(struct cg_epoch *epoch, struct cg_epoch_peer *entry, enum cg_warmth warmth) {
     if (entry->warmth == warmth) return;
     entry->warmth = warmth;
-    epoch->cold_count += warmth == CG_COLD ? 1 : UINT32_MAX;
+    if (warmth == CG_COLD) {
+        epoch->cold_count++;
+    } else {
+        epoch->cold_count--;
+    }
 }
 
 void cg_epoch_set_warmth(struct cg_epoch *epoch, struct cg_slice fingerprint, enum cg_warmth warmth) {

@@ -30,8 +30,8 @@ static bool is_hidden(const struct cg_gateway *gateway, const char *mapping_name
 /* It has yet to take what is sent with its group's key in use. */
 static bool is_cold(const struct cg_gateway *gateway, const struct cg_known_record *record) {
     const struct cg_mapping *mapping = cg_mapping_by_name(cg_gateway_config(gateway), record->mapping);
-    if (mapping == NULL || mapping->protector->ops->is_cold == NULL) return false;
-    return mapping->protector->ops->is_cold(mapping->protector, cg_slice_of(record->identity, record->identity_len));
+    const struct cg_slice identity = cg_slice_of(record->identity, record->identity_len);
+    return mapping != NULL && cg_protector_is_cold(mapping->protector, identity);
 }
 
 static void put_who(struct cg_buf *to, const struct cg_known_record *record) {
@@ -66,10 +66,9 @@ static void put_row(struct cg_buf *to, const struct cg_gateway *gateway, const s
 /* False: that was the last. */
 static bool put_some(struct cg_control_connection *connection) {
     const struct cg_gateway *gateway = gateway_of(connection);
-    struct cg_knowns *knowns = cg_gateway_knowns(gateway_of(connection));
     const struct cg_known *known;
     for (unsigned i = 0; i < ROWS_A_SLICE; i++) {
-        if ((known = cg_known_walk_next(knowns, &connection->walk)) == NULL) return false;
+        if ((known = cg_known_walk_next(&connection->walk)) == NULL) return false;
         if (connection->rows++ > 0) cg_buf_put_u8(&connection->reply, ',');
         put_row(&connection->reply, gateway, known);
     }

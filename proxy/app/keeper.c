@@ -1,5 +1,5 @@
 /* Keeping. The hard thing is the order in which things reach the file: one piece of work after the other, and who is
- * to be forgotten is saved first as what he is called now, so that no row of him stays behind under a former name. */
+ * to be forgotten is saved first under its present name, so that no row of it stays behind under a former one. */
 #include "app/keeper.h"
 
 #include <stdlib.h>
@@ -187,7 +187,7 @@ static bool forget_some(struct cg_keeper *keeper, struct cg_keeper_wish *wish) {
     struct cg_knowns *knowns = knowns_of(keeper);
     const struct cg_known *known;
     for (unsigned i = 0; i < BATCH; i++) {
-        if ((known = cg_known_walk_next(knowns, &wish->walk)) == NULL) return true;
+        if ((known = cg_known_walk_next(&wish->walk)) == NULL) return true;
         if (!is_wished(wish, known)) continue;
         cg_known_forget(knowns, known);
         wish->forgotten++;

@@ -99,9 +99,8 @@ static bool is_last(const struct visitor *visitor, const struct cg_security_keys
     return visitor->visit + 1 == group->visits.count;
 }
 
-static bool is_cold(const struct cg_visit *visit, const struct cg_member *member) {
-    struct cg_protector *protector = visit->mapping->protector;
-    return protector->ops->is_cold != NULL && protector->ops->is_cold(protector, member->identity);
+static bool is_cold(const struct cg_mapping *mapping, const struct cg_member *member) {
+    return cg_protector_is_cold(mapping->protector, member->identity);
 }
 
 /* Of the next members those that are cold: how many. */
@@ -109,7 +108,7 @@ static size_t choose(struct visitor *visitor, const struct cg_visit *visit, cons
     const struct cg_mapping *mapping = visit->mapping;
     size_t count = 0, at = visitor->member;
     for (; at < mapping->member_count && at - visitor->member < LOOKED_AT && count < EXPECTED_MAX; at++) {
-        if (is_cold(visit, &mapping->members[at])) chosen[count++] = &mapping->members[at];
+        if (is_cold(mapping, &mapping->members[at])) chosen[count++] = &mapping->members[at];
     }
     visitor->next_member = at;
     return count;
@@ -128,9 +127,8 @@ static bool advance(struct visitor *visitor, const struct cg_security_keys *grou
 
 static void log_request(const struct visitor *visitor) {
     const struct cg_mapping *mapping = &visitor->excerpt->mappings[0];
-    const struct cg_visit visit = {.mapping = mapping};
     size_t cold = 0;
-    for (size_t i = 0; i < mapping->member_count; i++) cold += is_cold(&visit, &mapping->members[i]);
+    for (size_t i = 0; i < mapping->member_count; i++) cold += is_cold(mapping, &mapping->members[i]);
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, "warming");
     cg_log_str(&line, "security_group", visitor->name);

@@ -51,3 +51,7 @@ bool cg_protector_find(struct cg_protector *protector, const struct cg_member *m
     *at = has_moved ? verified : member->addr;
     return at->family != CG_FAMILY_NONE;
 }
+
+bool cg_protector_is_cold(struct cg_protector *protector, struct cg_slice identity) {
+    return protector->ops->is_cold != NULL && protector->ops->is_cold(protector, identity);
+}

@@ -102,8 +102,7 @@ struct cg_protector_ops {
 struct cg_protector {
     const struct cg_protector_ops *ops;
     uint64_t departure; /* the engine's number of the last time that the gateway left its group; 0: never */
-    uint64_t
-        renewals; /* how often it has begun to send with another key, which no member has met: the first included */
+    uint64_t renewals;  /* how often it has begun to send with a key that no member has met, the first included */
 };
 
 /* Emits what was sealed, if it may still go, and tells the protector. As the port's emit. */
@@ -115,6 +114,8 @@ int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *b
 /* Where a member is to be asked: at its configured address, or where it was verified last, if that is another host or
  * none is configured. False: nobody knows. */
 bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at);
+/* As its operation; false where it has none. */
+bool cg_protector_is_cold(struct cg_protector *protector, struct cg_slice identity);
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;

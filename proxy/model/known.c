@@ -394,11 +394,6 @@ const struct cg_known *cg_known_find(const struct cg_knowns *knowns, const struc
 
 bool cg_known_is_out_of_reach(const struct cg_known *known) { return known->missed >= OUT_OF_REACH; }
 
-uint64_t cg_known_last_us(const struct cg_known *known) {
-    const int64_t last_us = known->link.who->elsewhere.last_us;
-    return last_us < 0 ? 0 : (uint64_t)last_us;
-}
-
 const struct cg_addr *cg_known_addr(const struct cg_known *known) { return &known->link.who->addrs[0]; }
 
 bool cg_known_purge(struct cg_knowns *knowns, uint64_t now_us, size_t *rows) {
@@ -503,9 +498,8 @@ void cg_known_walk_begin(struct cg_knowns *knowns, struct cg_known_walk *walk) {
     DL_APPEND2(knowns->walks, walk, previous, next);
 }
 
-const struct cg_known *cg_known_walk_next(struct cg_knowns *knowns, struct cg_known_walk *walk) {
+const struct cg_known *cg_known_walk_next(struct cg_known_walk *walk) {
     const struct cg_known *known = walk->at;
-    (void)knowns;
     if (known != NULL) walk->at = known->hh.next;
     return known;
 }

@@ -55,8 +55,6 @@ uint64_t cg_known_patience_us(const struct cg_known *known);
 /* Group requests have not reached it for several times in a row, while it answered by unicast: it is asked so from the
  * start. */
 bool cg_known_is_out_of_reach(const struct cg_known *known);
-/* The last answer of it to any mapping; monotonic µs; 0: before this clock began. */
-uint64_t cg_known_last_us(const struct cg_known *known);
 /* Where its last answer came from. */
 const struct cg_addr *cg_known_addr(const struct cg_known *known);
 
@@ -102,7 +100,7 @@ struct cg_known_walk {
     struct cg_known_walk *previous, *next; /* of those under way */
 };
 void cg_known_walk_begin(struct cg_knowns *knowns, struct cg_known_walk *walk);
-const struct cg_known *cg_known_walk_next(struct cg_knowns *knowns, struct cg_known_walk *walk); /* NULL: at the end */
+const struct cg_known *cg_known_walk_next(struct cg_known_walk *walk); /* NULL: at the end */
 void cg_known_walk_end(struct cg_knowns *knowns, struct cg_known_walk *walk);
 
 void cg_known_forget(struct cg_knowns *knowns, const struct cg_known *known);
