@@ -89,7 +89,7 @@ bool cg_cast_is_outdated(const struct cg_cast *cast) {
 
 /* Members that have heard it have answered by then (RFC 7252 §8.2). */
 static void hold_turn_for_leisure(struct cg_engine *engine, struct cg_cast *cast) {
-    uint64_t leisure_us = (uint64_t)(cast->leg.mapping->leisure * 1e6);
+    uint64_t leisure_us = cg_mapping_leisure_us(cast->leg.mapping);
     if (cast->outstanding) cg_engine_set_timer(engine, &cast->leg.timer, engine->now_us + leisure_us);
 }
 

@@ -42,4 +42,13 @@ struct cg_port {
     void (*wake)(void *ctx);
 };
 
+/* The address with that interface's zone, where it needs one and does not say which. */
+static inline struct cg_addr cg_port_addr(const struct cg_port *port, const char *interface,
+                                          const struct cg_addr *addr) {
+    struct cg_addr at = *addr;
+    bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && port->zone != NULL;
+    if (misses_zone) at.scope = port->zone(port->ctx, interface);
+    return at;
+}
+
 #endif

@@ -158,6 +158,10 @@ static inline const struct cg_member *cg_mapping_awaited(const struct cg_mapping
     return only != NULL ? only : mapping->members;
 }
 
+static inline uint64_t cg_mapping_leisure_us(const struct cg_mapping *mapping) {
+    return (uint64_t)(mapping->leisure * 1e6);
+}
+
 struct cg_limits {
     uint32_t exchanges;            /* running at once */
     uint32_t exchanges_per_client; /* running at once */

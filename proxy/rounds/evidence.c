@@ -66,21 +66,13 @@ void cg_evidence_note_challenge(struct cg_round *round, const struct cg_arrival 
 
 /* Looking */
 
-static struct cg_addr with_zone(const struct cg_round *round, const struct cg_addr *addr) {
-    const struct cg_port *port = cg_round_engine(round)->port;
-    struct cg_addr at = *addr;
-    bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && port->zone != NULL;
-    if (misses_zone) at.scope = port->zone(port->ctx, round->parts[0].target->interface);
-    return at;
-}
-
 bool cg_evidence_address(const struct cg_round *round, const struct cg_member *member, struct cg_addr *at) {
     if (round->only == member) {
         *at = round->only_at;
     } else if (!cg_protector_find(round->mapping->protector, member, at)) {
         return false;
     }
-    *at = with_zone(round, at);
+    *at = cg_port_addr(cg_round_engine(round)->port, round->parts[0].target->interface, at);
     return at->family != CG_FAMILY_NONE;
 }
 

@@ -21,7 +21,7 @@ void cg_evidence_review(struct cg_round *round);
 /* Signs that are common to all of its members. */
 uint32_t cg_evidence_common(const struct cg_round *round);
 
-/* Where that member would be asked: at its configured address, else where it was verified last. False: nobody knows. */
+/* Where that member would be asked (cg_protector_find). False: nobody knows. */
 bool cg_evidence_address(const struct cg_round *round, const struct cg_member *member, struct cg_addr *at);
 
 #endif

@@ -8,10 +8,9 @@
 #include "rounds/wake.h"
 
 enum {
-    PROBES_MAX = 8,     /* of a round */
-    PAYLOAD_MAX = 1024, /* bytes: what is larger goes in blocks, and is not sent for this */
-    LEAST_US = 100000,  /* shorter than that nobody can be expected to answer */
-    LAST_WORDS = 3,     /* the request, a ping, the same ping again */
+    PROBES_MAX = 8,    /* of a round */
+    LEAST_US = 100000, /* shorter than that nobody can be expected to answer */
+    LAST_WORDS = 3,    /* the request, a ping, the same ping again */
 };
 
 struct cg_probe {
@@ -87,8 +86,7 @@ static const struct cg_leg_ops probe_ops = {
 static bool may_ask(const struct cg_round *round) {
     const struct cg_mapping *mapping = round->mapping;
     bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
-    return is_safe && round->only == NULL && !mapping->repair_unicast && mapping->security != CG_SECURITY_RELAY &&
-           round->parts[0].request->payload.len <= PAYLOAD_MAX;
+    return is_safe && round->only == NULL && !mapping->repair_unicast && mapping->security != CG_SECURITY_RELAY;
 }
 
 static bool was_seen(const struct cg_probe *probe) {
@@ -171,7 +169,7 @@ void cg_probe_plan(struct cg_round *round, uint64_t shortest_us) {
     const struct cg_mapping *mapping = round->mapping;
     bool is_shown = mapping->member_count > 0 || round->only != NULL;
     if (!mapping->repair_probe || !is_shown || round->only_is_stranger || shortest_us == 0) return;
-    uint64_t leisure_us = (uint64_t)(mapping->leisure * 1e6), half_us = shortest_us / 2;
+    uint64_t leisure_us = cg_mapping_leisure_us(mapping), half_us = shortest_us / 2;
     uint64_t after_us = leisure_us < half_us ? leisure_us : half_us;
     if (!may_ask(round)) after_us = shortest_us / 4 * 3; /* repair has asked by then */
     round->probing.timer.due = probe_due;
