@@ -56,11 +56,15 @@ bool cg_ask_is_proven(const struct cg_ask *ask) {
 
 /* Transmission (RFC 7252 §4.2). */
 
-/* What must not be done twice is not said again, but may still be answered; others need not wait for that. */
-static void fall_silent(struct cg_engine *engine, struct cg_ask *ask) {
+/* It may still be answered; others need not wait for that. */
+void cg_ask_rest(struct cg_engine *engine, struct cg_ask *ask) {
+    if (ask->rests) return;
+    ask->rests = true;
     cg_room_return(engine, &ask->room);
+    cg_engine_clear_timer(engine, &ask->leg.timer);
     cg_buf_fini(&ask->leg.sending.datagram);
     cg_endpoint_expect_no_more(engine, &ask->turn);
+    if (ask->leg.ops->rests != NULL) ask->leg.ops->rests(engine, &ask->leg);
 }
 
 static void wait_for_answer(struct cg_engine *engine, struct cg_ask *ask) {
@@ -97,9 +101,9 @@ static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
     cg_engine_clear_timer(engine, &ask->leg.timer);
     if (!cg_room_take(engine, &ask->room, ask->turn.link)) return;
     bool is_to_be_new = ask->is_doubted || ask->leg.sending.emissions >= 2;
-    ask->is_doubted = false;
+    ask->timeout_us = ask->is_prompted ? ask->first_us : 2 * ask->timeout_us;
+    ask->is_prompted = false;
     ask->repeats++;
-    ask->timeout_us *= 2;
     if (is_to_be_new && may_be_renewed(engine, ask)) {
         request_beside(engine, ask);
     } else {
@@ -107,11 +111,24 @@ static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
     }
 }
 
+static bool hears_on(const struct cg_engine *engine, const struct cg_ask *ask) {
+    if (ask->acknowledged || ask->patience == CG_ASK_HEARS_ON) return true;
+    return ask->patience == CG_ASK_HEARS_A_WHILE && engine->now_us < ask->hears_until_us;
+}
+
+static void hear_on(struct cg_engine *engine, struct cg_ask *ask) {
+    bool is_for_a_while = ask->patience == CG_ASK_HEARS_A_WHILE && !ask->acknowledged;
+    cg_ask_rest(engine, ask);
+    if (is_for_a_while) cg_engine_set_timer(engine, &ask->leg.timer, ask->hears_until_us);
+}
+
 /* The last datagram has had its time. */
 static void run_out(struct cg_engine *engine, struct cg_ask *ask) {
     if (ask->leg.opening > 0) { /* what has come may be the answer */
         cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + OPENING_US);
-    } else if (!ask->acknowledged) {
+    } else if (hears_on(engine, ask)) {
+        hear_on(engine, ask);
+    } else {
         cg_ask_give_up(engine, ask);
     }
 }
@@ -125,13 +142,13 @@ static void leave_old_keys(struct cg_engine *engine, struct cg_ask *ask) {
     } else if (may_repeat(leg)) {
         cg_ask_go_on(engine, ask);
     } else {
-        fall_silent(engine, ask);
+        cg_ask_rest(engine, ask);
     }
 }
 
 static void ask_due(struct cg_engine *engine, struct cg_timer *timer) {
     struct cg_ask *ask = cg_ask_of(CG_CONTAINER(timer, struct cg_leg, timer));
-    if (ask->repeats == CG_MAX_RETRANSMIT) {
+    if (ask->rests || ask->repeats == CG_MAX_RETRANSMIT) {
         run_out(engine, ask);
     } else if (cg_leg_is_stale(&ask->leg)) {
         leave_old_keys(engine, ask);
@@ -149,7 +166,9 @@ static void wait_out(struct cg_engine *engine, struct cg_ask *ask) {
 
 static void ask_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, const struct cg_problem *problem) {
     struct cg_ask *ask = cg_ask_of(leg);
-    if (err == CG_OK) {
+    if (ask->rests) {
+        cg_buf_fini(&leg->sending.datagram);
+    } else if (err == CG_OK) {
         leg->mapping->stats->asked++;
         transmit(engine, ask);
     } else if (leg->sending.next != NULL) {
@@ -168,12 +187,18 @@ static bool begin_request(struct cg_engine *engine, struct cg_ask *ask) {
     return true;
 }
 
+/* ACK_RANDOM_FACTOR 1.5 */
+static uint64_t lengthened(uint64_t least_us, uint16_t random) {
+    return least_us + (uint64_t)random * (least_us / 2) / UINT16_MAX;
+}
+
 static void begin_waiting(struct cg_engine *engine, struct cg_ask *ask) {
-    uint64_t least_us = cg_endpoint_timeout_us(engine, ask->turn.endpoint);
     uint16_t random;
     engine->port->random(engine->port->ctx, &random, sizeof random);
-    ask->timeout_us = least_us + (uint64_t)random * (least_us / 2) / UINT16_MAX; /* ACK_RANDOM_FACTOR 1.5 */
-    ask->acknowledged = ask->is_doubted = false;
+    uint64_t start_us = lengthened(engine->config->group.ack_timeout_us, random);
+    ask->first_us = ask->timeout_us = lengthened(cg_endpoint_timeout_us(engine, ask->turn.endpoint), random);
+    ask->hears_until_us = engine->now_us + start_us * ((1u << (CG_MAX_RETRANSMIT + 1)) - 1); /* MAX_TRANSMIT_WAIT */
+    ask->acknowledged = ask->is_doubted = ask->is_prompted = false;
     ask->repeats = 0;
 }
 
@@ -229,6 +254,7 @@ static void request_beside(struct cg_engine *engine, struct cg_ask *ask) {
 }
 
 static void request_again(struct cg_engine *engine, struct cg_ask *ask) {
+    ask->rests = false;
     cg_room_return(engine, &ask->room);
     cg_leg_drop_all(engine, &ask->leg);
     cg_endpoint_queue_again(engine, &ask->turn);
@@ -427,8 +453,9 @@ bool cg_ask_is_hint(const struct cg_leg *leg, const struct cg_opened *opened, co
 
 bool cg_ask_follow_hint(struct cg_engine *engine, struct cg_ask *ask) {
     bool is_on_its_way = ask->leg.sending.request == 0; /* the next is being made */
-    if (is_on_its_way || ask->repeats == CG_MAX_RETRANSMIT || !may_be_renewed(engine, ask)) return false;
-    ask->is_doubted = true;
+    bool has_said_all = ask->rests || ask->repeats == CG_MAX_RETRANSMIT;
+    if (is_on_its_way || has_said_all || !may_be_renewed(engine, ask)) return false;
+    ask->is_doubted = ask->is_prompted = true;
     say_again(engine, ask);
     return true;
 }

@@ -8,6 +8,10 @@
  * lost, or that has meanwhile had requests with higher numbers, takes the same bytes for a replay (RFC 8613 §7.4).
  * Whichever of them is answered first is the answer.
  *
+ * When the last of them has had its time it rests: it says no more, and of what is scarce (places at its address, room
+ * for what is repeated) it holds nothing, but answers still count. With short timeouts that is long before a member
+ * that works without acknowledging must have answered.
+ *
  * Its owner ends it when it has heard enough, or hears of its end: `ended` with a problem says that nothing went out.
  */
 #ifndef CG_LEGS_ASK_H
@@ -17,6 +21,13 @@
 #include "wire/block.h"
 
 #define CG_ECHO_MAX 40 /* RFC 9175 §2.2.1 */
+
+/* How long it hears when it has said all that it may. */
+enum cg_ask_patience {
+    CG_ASK_GIVES_UP,      /* not at all */
+    CG_ASK_HEARS_A_WHILE, /* as long as it would have with group.ack_timeout, whatever was measured (RFC 7252 §4.8.2) */
+    CG_ASK_HEARS_ON,      /* until its owner ends it */
+};
 
 struct cg_ask {
     struct cg_leg leg; /* its timer: retransmission */
@@ -32,10 +43,15 @@ struct cg_ask {
     uint8_t echo_len, block_len;
     uint8_t challenges_left; /* that may still be answered: one, unless the owner says otherwise */
     bool has_block;
+    bool holds_place;  /* the owner's: among those that it counts */
     bool acknowledged; /* an empty ACK came: the answer follows */
-    bool is_doubted;   /* the next datagram is a new request, as something said that this one cannot be opened */
+    bool is_doubted;   /* datagrams are new requests, as something said that one of them cannot be opened; */
+    bool is_prompted;  /* the next one at once, and not because nothing has come */
+    bool rests;        /* it says no more */
     uint8_t repeats;   /* datagrams after the first */
-    uint64_t timeout_us;
+    enum cg_ask_patience patience; /* the owner's choice */
+    uint64_t first_us, timeout_us; /* the first wait, and the present one */
+    uint64_t hears_until_us;       /* at least, with CG_ASK_HEARS_A_WHILE */
 };
 
 /* Nothing is sent before cg_ask_go. `identity` (empty: not known) stays where it is until the ask has ended. NULL, with
@@ -50,11 +66,13 @@ void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);
 /* From `challenge`: the request is made again with the Echo, or the ask ends, where none is left. */
 void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const struct cg_opened *challenge);
+/* Of one that has made its request: it says no more, as if it had said all; `rests` tells its owner, who ends it. */
+void cg_ask_rest(struct cg_engine *engine, struct cg_ask *ask);
 /* What was refused as `reason` is an error that the member, or anybody, has said unprotected: that it could not open
  * the request (RFC 8613 §8.2, RFC 10021 §7.2, §8.4). */
 bool cg_ask_is_hint(const struct cg_leg *leg, const struct cg_opened *opened, const char *reason);
-/* From `refused`, at a hint: a new request goes out at once, beside those before, as one of its datagrams. False: none
- * does. */
+/* From `refused`, at a hint: a new request goes out at once, beside those before, as one of its datagrams; the others
+ * are new ones, too, and the timeout begins anew, as the way is open. False: none does. */
 bool cg_ask_follow_hint(struct cg_engine *engine, struct cg_ask *ask);
 /* Ends it, with a word to its owner, and without one. */
 void cg_ask_give_up(struct cg_engine *engine, struct cg_ask *ask);

@@ -54,6 +54,8 @@ struct cg_leg_ops {
                     const struct cg_opened *opened, const char *reason);
     /* It is over and will be freed: with *problem where it did not even go out, else (NULL) nobody has answered. */
     void (*ended)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
+    /* An ask says no more, and still hears; NULL where it never does. */
+    void (*rests)(struct cg_engine *engine, struct cg_leg *leg);
     /* Whether anybody still wants an answer; else it is ended soon, and nothing goes out meanwhile. */
     bool (*is_wanted)(const struct cg_leg *leg);
 };

@@ -14,9 +14,28 @@
 
 static struct cg_round *round_of(const struct cg_leg *leg) { return ((struct cg_part *)leg->owner)->round; }
 
+/* Places: those that rest have none. */
+
+static void take_place(struct cg_round *round, struct cg_ask *ask) {
+    round->repair.running += !ask->holds_place;
+    ask->holds_place = true;
+}
+
+static void give_place_back(struct cg_round *round, struct cg_ask *ask) {
+    if (!ask->holds_place) return;
+    ask->holds_place = false;
+    cg_round_request_ended(round);
+}
+
+static void on_rests(struct cg_engine *engine, struct cg_leg *leg) {
+    (void)engine;
+    give_place_back(round_of(leg), cg_ask_of(leg));
+}
+
 static void forget(struct cg_round *round, struct cg_ask *ask) {
     DL_DELETE2(round->repair.asks, ask, previous_of_owner, next_of_owner);
-    cg_round_request_ended(round);
+    give_place_back(round, ask);
+    cg_round_reconsider(round);
 }
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
@@ -48,6 +67,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
 
 static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     hear_of_group(engine, leg);
+    take_place(round_of(leg), cg_ask_of(leg));
     cg_evidence_note_challenge(round_of(leg), arrival);
     cg_ask_answer_challenge(engine, cg_ask_of(leg), arrival->opened);
 }
@@ -55,7 +75,9 @@ static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const str
 /* The member may have told that it does not have the keys which it was asked under. */
 static void retry_under_other_keys(struct cg_engine *engine, struct cg_leg *leg) {
     bool is_out = leg->sending.request != 0;
-    if (is_out && cg_round_may_repeat(round_of(leg)) && cg_leg_is_stale(leg)) cg_ask_go_on(engine, cg_ask_of(leg));
+    if (!is_out || !cg_round_may_repeat(round_of(leg)) || !cg_leg_is_stale(leg)) return;
+    take_place(round_of(leg), cg_ask_of(leg));
+    cg_ask_go_on(engine, cg_ask_of(leg));
 }
 
 static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
@@ -105,6 +127,7 @@ static const struct cg_leg_ops ask_ops = {
     .challenge = on_challenge,
     .refused = on_refused,
     .ended = on_ended,
+    .rests = on_rests,
     .is_wanted = is_wanted,
 };
 
@@ -118,8 +141,9 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
     ask->begun_us = cg_round_engine(round)->now_us;
+    ask->patience = round->tally.expects_one ? CG_ASK_HEARS_A_WHILE : CG_ASK_HEARS_ON;
     DL_APPEND2(round->repair.asks, ask, previous_of_owner, next_of_owner);
-    round->repair.running++;
+    take_place(round, ask);
     return ask;
 }
 
@@ -146,11 +170,41 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
     cg_ask_go(engine, ask);
 }
 
-void cg_asks_end(struct cg_round *round) {
-    struct cg_engine *engine = cg_round_engine(round);
-    while (round->repair.asks != NULL) {
-        struct cg_ask *ask = round->repair.asks;
-        forget(round, ask);
-        cg_ask_end(engine, ask);
+static void end(struct cg_round *round, struct cg_ask *ask) {
+    forget(round, ask);
+    cg_ask_end(cg_round_engine(round), ask);
+}
+
+static bool is_of(const struct cg_round *round, const struct cg_ask *ask, const struct cg_who *who) {
+    struct cg_who asked;
+    cg_who_decide(&asked, round->mapping, &ask->leg.sending.to, ask->identity);
+    return cg_slice_equal(asked.key, who->key);
+}
+
+static bool is_out(const struct cg_ask *ask) {
+    const struct cg_sending *latest = &ask->leg.sending;
+    return latest->request != 0 || latest->next != NULL;
+}
+
+/* What it is answered may still be the later word. */
+static void hush(struct cg_round *round, struct cg_ask *ask) {
+    if (is_out(ask)) {
+        cg_ask_rest(cg_round_engine(round), ask);
+    } else {
+        end(round, ask);
     }
+}
+
+void cg_asks_hush(struct cg_round *round, const struct cg_arrival *arrival) {
+    struct cg_who who;
+    struct cg_ask *ask, *next;
+    if (round->repair.asks == NULL) return;
+    cg_who_decide(&who, round->mapping, &arrival->from, arrival->opened->identity);
+    DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
+        if (is_of(round, ask, &who)) hush(round, ask);
+    }
+}
+
+void cg_asks_end(struct cg_round *round) {
+    while (round->repair.asks != NULL) end(round, round->repair.asks);
 }

@@ -61,7 +61,7 @@ enum cg_round_state {
 struct cg_repair {
     struct cg_timer timer;    /* when silent members are asked, or the next of them; or the only one */
     struct cg_ask *asks;      /* utlist */
-    uint32_t running;         /* of them, of the answers in blocks that are being fetched, and of uploads */
+    uint32_t running;         /* of them, those that may say more, of answers in blocks being fetched, and of uploads */
     uint32_t fetching;        /* of those: the answers in blocks, strangers' apart */
     uint32_t apart;           /* of those: strangers' */
     struct cg_timer fetch;    /* when those that wait are gone on with */

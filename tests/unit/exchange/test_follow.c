@@ -137,6 +137,38 @@ static void silence_is_over_when_a_confirmable_message_is(void **state) {
     client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
 }
 
+static void ask_one_that_is_near(void) {
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    member_hears("127.1.0.1", "CON GET /x");
+    member_answers("127.1.0.1", "2.05 at once");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 at once", "all");
+    client_asks("alice", "GET coap://127.1.0.1/x");
+    for (int i = 0; i < 5; i++) {
+        time_passes(i == 0 ? 0 : 0.2 * (1 << (i - 1))); /* 100 to 150 ms at first */
+        member_hears("127.1.0.1", "CON GET /x");
+    }
+    nothing_is_sent();
+}
+
+/* How near it is says nothing of how long it works, so it is heard as long as one of which nothing is known. */
+static void who_is_near_may_be_slow(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS ",'max_timeout':300");
+    ask_one_that_is_near();
+    time_passes(58);
+    client_gets_nothing("alice");
+    member_answers("127.1.0.1", "2.05 at last");
+    client_gets("alice", "127.1.0.1 by unicast 2.05 at last", "all");
+}
+
+static void silence_of_one_that_is_near_is_over_with_the_others(void **state) {
+    (void)state;
+    gateway_serves("/lamps", LAMPS ",'max_timeout':300");
+    ask_one_that_is_near();
+    time_passes(93);
+    client_gets("alice", "missing 127.1.0.1 asleep", "deadline");
+}
+
 /* A member that knows nothing of the request, as after a restart, will not answer it. */
 static void a_reset_is_silence_at_once(void **state) {
     (void)state;
@@ -367,6 +399,8 @@ int main(void) {
         scenario(what_the_mapping_refuses_is_refused),
         scenario(a_time_is_only_a_bound),
         scenario(silence_is_over_when_a_confirmable_message_is),
+        scenario(who_is_near_may_be_slow),
+        scenario(silence_of_one_that_is_near_is_over_with_the_others),
         scenario(a_reset_is_silence_at_once),
         scenario(the_gateway_never_asks_itself),
         scenario(a_link_local_member),

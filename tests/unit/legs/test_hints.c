@@ -100,6 +100,27 @@ static void each_error_of_the_standard_is_one_and_no_other(void **state) {
     }
 }
 
+/* It is not for silence that it follows, so its timeout is the first once more; and who has taken one repetition for a
+ * replay takes all of them for one. */
+static void timeouts_begin_anew_and_nothing_is_repeated(void **state) {
+    struct world *world = *state;
+    struct call call;
+    secured_init(world, 1);
+    ask_with(world, &call, CG_GET);
+    world_advance(world, 3 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    uint64_t first_us = world->sent[1].at_us - world->sent[0].at_us;
+    say(world, 1, "127.1.0.1", CG_CODE(4, 1), "Replay detected");
+    assert_int_equal(world->sent_count, 3);
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(world->sent_count, 5);
+    assert_int_equal(world->sent[3].at_us - world->sent[2].at_us, first_us);
+    assert_int_equal(world->sent[4].at_us - world->sent[3].at_us, 2 * first_us);
+    assert_true(are_apart(world, 2, 3));
+    assert_true(are_apart(world, 3, 4));
+    call_fini(&call);
+}
+
 /* Who forges it gains one datagram, in place of one that would have gone out later. */
 static void one_request_follows_for_each_member_and_round(void **state) {
     struct world *world = *state;
@@ -216,6 +237,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(a_new_request_follows_and_its_answer_makes_the_error_no_news),
         cmocka_unit_test(each_error_of_the_standard_is_one_and_no_other),
+        world_test(timeouts_begin_anew_and_nothing_is_repeated),
         world_test(one_request_follows_for_each_member_and_round),
         world_test(from_another_endpoint_it_is_none),
         world_test(what_must_not_be_done_twice_is_not),
