@@ -187,7 +187,7 @@ static bool is_out(const struct cg_ask *ask) {
 }
 
 /* What it is answered may still be the later word. */
-static void hush(struct cg_round *round, struct cg_ask *ask) {
+void cg_asks_hush(struct cg_round *round, struct cg_ask *ask) {
     if (is_out(ask)) {
         cg_ask_rest(cg_round_engine(round), ask);
     } else {
@@ -195,13 +195,13 @@ static void hush(struct cg_round *round, struct cg_ask *ask) {
     }
 }
 
-void cg_asks_hush(struct cg_round *round, const struct cg_arrival *arrival) {
+void cg_asks_note_answer(struct cg_round *round, const struct cg_arrival *arrival) {
     struct cg_who who;
     struct cg_ask *ask, *next;
     if (round->repair.asks == NULL) return;
     cg_who_decide(&who, round->mapping, &arrival->from, arrival->opened->identity);
     DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
-        if (is_of(round, ask, &who)) hush(round, ask);
+        if (is_of(round, ask, &who)) cg_asks_hush(round, ask);
     }
 }
 

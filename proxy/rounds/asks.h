@@ -14,8 +14,10 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
                     struct cg_problem *problem);
 /* All have begun. Where nothing was cast, and none of them went out in the end, that is the round's problem. */
 void cg_asks_settle(struct cg_round *round);
-/* Whoever this is from has answered, or begun to: no more goes out to ask for it. */
-void cg_asks_hush(struct cg_round *round, const struct cg_arrival *arrival);
+/* No more goes out for it, and it is none of those that are asked at once; what it is answered still counts. */
+void cg_asks_hush(struct cg_round *round, struct cg_ask *ask);
+/* Whoever this is from has answered, or begun to: it is asked no more. */
+void cg_asks_note_answer(struct cg_round *round, const struct cg_arrival *arrival);
 void cg_asks_end(struct cg_round *round);
 /* Where a member with this address is asked: on the link of the round's first target, where it does not say which. */
 struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr);

@@ -118,7 +118,7 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
     count(round, result);
     tell(round, result, held, arrival);
-    if (result == CG_TALLY_NEW) cg_asks_hush(round, arrival);
+    if (result == CG_TALLY_NEW) cg_asks_note_answer(round, arrival);
     if (held != NULL) cg_round_remember(round, held->answer.member, arrival);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
     if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
@@ -259,7 +259,7 @@ static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival 
     }
     DL_APPEND2(round->partials, partial, previous, next);
     round->in_blocks = true;
-    cg_asks_hush(round, first); /* their places at its address are free for its blocks */
+    cg_asks_note_answer(round, first); /* their places at its address are free for its blocks */
     go_on_in_turn(partial);
     return CG_TALLY_AWAITED;
 }

@@ -148,11 +148,17 @@ static uint64_t turn_of(const struct cg_round *round) {
     return fair_us > TURN_LEAST_US ? fair_us : TURN_LEAST_US;
 }
 
-/* Who has been asked for so long most likely is not there. Asks are in the order in which they were begun. */
+static struct cg_ask *oldest_of(const struct cg_round *round) {
+    struct cg_ask *ask = round->repair.asks; /* in the order in which they were begun */
+    while (ask != NULL && !ask->holds_place) ask = ask->next_of_owner;
+    return ask;
+}
+
+/* Who has been asked for so long most likely is not there, or takes its time. */
 static bool make_room(struct cg_round *round) {
-    struct cg_ask *oldest = round->repair.asks;
+    struct cg_ask *oldest = oldest_of(round);
     bool is_used_up = oldest != NULL && oldest->echo_len == 0 && now_of(round) - oldest->begun_us >= turn_of(round);
-    if (is_used_up) cg_ask_give_up(cg_round_engine(round), oldest);
+    if (is_used_up) cg_asks_hush(round, oldest);
     return is_used_up;
 }
 
