@@ -15,6 +15,7 @@ enum {
     OPENING_US = 500000, /* longer than that no answer is being verified */
     HEADERS = 256,       /* of a request, roughly, beside its payload */
     MORE_OPTIONS = 2,    /* beside the request's own: Echo, Block2 */
+    OVERTAKEN_BY = 16,   /* requests of ours: half of a member's replay window (RFC 8613 §3.2.2) */
 };
 
 static struct cg_ask *of_turn(struct cg_turn *turn) { return CG_CONTAINER(turn, struct cg_ask, turn); }
@@ -96,11 +97,19 @@ static bool may_be_renewed(struct cg_engine *engine, const struct cg_ask *ask) {
            cg_endpoint_has_mid(engine, ask->turn.endpoint);
 }
 
+/* By so many that whoever has had them takes the same bytes for a replay, and answers nothing. Those to others count,
+ * too: they may be of the same security group. */
+static bool is_overtaken(const struct cg_engine *engine, const struct cg_ask *ask) {
+    const struct cg_leg *leg = &ask->leg;
+    bool is_numbered = leg->mapping->security == CG_SECURITY_GROUP;
+    return is_numbered && engine->requests - leg->sending.request >= OVERTAKEN_BY;
+}
+
 /* When its interface has room. */
 static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
     cg_engine_clear_timer(engine, &ask->leg.timer);
     if (!cg_room_take(engine, &ask->room, ask->turn.link)) return;
-    bool is_to_be_new = ask->is_doubted || ask->leg.sending.emissions >= 2;
+    bool is_to_be_new = ask->is_doubted || ask->leg.sending.emissions >= 2 || is_overtaken(engine, ask);
     ask->timeout_us = ask->is_prompted ? ask->first_us : 2 * ask->timeout_us;
     ask->is_prompted = false;
     ask->repeats++;

@@ -5,8 +5,8 @@
  * Until it is answered it sends MAX_RETRANSMIT + 1 datagrams at most, each after twice the time of the one before; the
  * first wait is the endpoint's measured timeout (rtt.h), times 1 to 1.5. Every second datagram is the one before it
  * once more. The others are new requests where the method is idempotent and we protect it: a member whose answer was
- * lost, or that has meanwhile had requests with higher numbers, takes the same bytes for a replay (RFC 8613 §7.4).
- * Whichever of them is answered first is the answer.
+ * lost, or that has meanwhile had requests with higher numbers, takes the same bytes for a replay (RFC 8613 §7.4). So
+ * they all are, once many other requests have gone out since. Whichever of them is answered first is the answer.
  *
  * When the last of them has had its time it rests: it says no more, and of what is scarce (places at its address, room
  * for what is repeated) it holds nothing, but answers still count. With short timeouts that is long before a member

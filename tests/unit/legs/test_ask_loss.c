@@ -88,6 +88,31 @@ static void what_must_not_be_done_twice_is_the_same_bytes_always(void **state) {
     }
 }
 
+/* Its number is behind the member's window by then (RFC 8613 §7.4). */
+static void what_others_have_overtaken_is_made_anew_at_once(void **state) {
+    struct world *world = *state;
+    static const struct {
+        enum cg_security security;
+        uint8_t method;
+        unsigned others;
+        bool is_same;
+    } cases[] = {{CG_SECURITY_GROUP, CG_PUT, 16, false},
+                 {CG_SECURITY_GROUP, CG_PUT, 15, true},
+                 {CG_SECURITY_GROUP, CG_POST, 16, true},
+                 {CG_SECURITY_NONE, CG_PUT, 16, true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct call call;
+        patient_init(world)->security = cases[i].security;
+        ask_with(world, &call, cases[i].method);
+        world->gateway->engine.requests += cases[i].others;
+        time_until(world, 1);
+        assert_int_equal(are_same_bytes(world, 0, 1), cases[i].is_same);
+        assert_int_equal(are_apart(world, 0, 1), !cases[i].is_same);
+        call_fini(&call);
+        world_renew(world);
+    }
+}
+
 /* Its members would take a new message for a replay, whatever its method says outside. */
 static void what_a_client_has_protected_is_the_same_bytes_always(void **state) {
     struct world *world = *state;
@@ -275,6 +300,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(every_second_datagram_is_a_new_request),
         world_test(what_must_not_be_done_twice_is_the_same_bytes_always),
+        world_test(what_others_have_overtaken_is_made_anew_at_once),
         world_test(what_a_client_has_protected_is_the_same_bytes_always),
         world_test(whichever_request_is_answered_it_is_the_answer),
         world_test(an_answer_on_the_acknowledgement_of_another_of_them_is_none),
