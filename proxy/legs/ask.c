@@ -196,6 +196,14 @@ static bool begin_request(struct cg_engine *engine, struct cg_ask *ask) {
     return true;
 }
 
+/* Backed off as often as earlier ones have doubled it (RFC 6298 §5.7). */
+static uint64_t least_timeout(const struct cg_engine *engine, const struct cg_ask *ask) {
+    uint64_t timeout_us = cg_endpoint_timeout_us(engine, ask->turn.endpoint);
+    unsigned doubled = ask->earlier * CG_MAX_RETRANSMIT;
+    while (doubled-- > 0 && timeout_us < CG_RTT_CEILING_US) timeout_us *= 2;
+    return timeout_us;
+}
+
 /* ACK_RANDOM_FACTOR 1.5 */
 static uint64_t lengthened(uint64_t least_us, uint16_t random) {
     return least_us + (uint64_t)random * (least_us / 2) / UINT16_MAX;
@@ -205,7 +213,7 @@ static void begin_waiting(struct cg_engine *engine, struct cg_ask *ask) {
     uint16_t random;
     engine->port->random(engine->port->ctx, &random, sizeof random);
     uint64_t start_us = lengthened(engine->config->group.ack_timeout_us, random);
-    ask->first_us = ask->timeout_us = lengthened(cg_endpoint_timeout_us(engine, ask->turn.endpoint), random);
+    ask->first_us = ask->timeout_us = lengthened(least_timeout(engine, ask), random);
     ask->hears_until_us = engine->now_us + start_us * ((1u << (CG_MAX_RETRANSMIT + 1)) - 1); /* MAX_TRANSMIT_WAIT */
     ask->acknowledged = ask->is_doubted = ask->is_prompted = false;
     ask->repeats = 0;

@@ -49,6 +49,7 @@ struct cg_ask {
     bool is_prompted;  /* the next one at once, and not because nothing has come */
     bool rests;        /* it says no more */
     uint8_t repeats;   /* datagrams after the first */
+    unsigned earlier;  /* asks for the same that were in vain: the owner's, and so long it waits from the start */
     enum cg_ask_patience patience; /* the owner's choice */
     uint64_t first_us, timeout_us; /* the first wait, and the present one */
     uint64_t hears_until_us;       /* at least, with CG_ASK_HEARS_A_WHILE */

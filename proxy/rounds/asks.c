@@ -6,6 +6,7 @@
 #include "rounds/hearsay.h"
 #include "rounds/intake.h"
 #include "rounds/probe.h"
+#include "rounds/silence.h"
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -29,6 +30,7 @@ static void give_place_back(struct cg_round *round, struct cg_ask *ask) {
 
 static void on_rests(struct cg_engine *engine, struct cg_leg *leg) {
     (void)engine;
+    cg_silence_note_vain(round_of(leg), cg_ask_of(leg));
     give_place_back(round_of(leg), cg_ask_of(leg));
 }
 
@@ -115,6 +117,7 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
     struct cg_round *round = round_of(leg);
     (void)engine;
     cg_asks_note_end(round, problem);
+    if (problem == NULL) cg_silence_note_vain(round, cg_ask_of(leg));
     forget(round, cg_ask_of(leg));
     cg_asks_settle(round);
 }
@@ -159,7 +162,7 @@ struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *ad
     return with_zone(cg_round_engine(round), addr, round->parts[0].target);
 }
 
-void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
+void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at, unsigned earlier,
                     struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(round);
     struct cg_part *part = &round->parts[0];
@@ -167,6 +170,7 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
     struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
     if (ask == NULL) return;
     ask->turn.is_stranger = round->only_is_stranger;
+    ask->earlier = earlier;
     cg_ask_go(engine, ask);
 }
 

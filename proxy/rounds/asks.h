@@ -9,8 +9,9 @@
  * cannot be asked. */
 struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
                            struct cg_problem *problem);
-/* Asks a member that is known, there. *problem (err 0: none) says why it cannot be asked. */
-void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at,
+/* Asks a member that is known, there, after so many earlier ones of this round that it let pass. *problem (err 0: none)
+ * says why it cannot be asked. */
+void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at, unsigned earlier,
                     struct cg_problem *problem);
 /* All have begun. Where nothing was cast, and none of them went out in the end, that is the round's problem. */
 void cg_asks_settle(struct cg_round *round);

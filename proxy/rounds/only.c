@@ -10,7 +10,7 @@ static void only_due(struct cg_engine *engine, struct cg_timer *timer) {
     struct cg_round *round = CG_CONTAINER(timer, struct cg_round, repair.timer);
     struct cg_problem problem = {.retry_after = 1};
     (void)engine;
-    cg_asks_member(round, round->only, &round->only_at, &problem);
+    cg_asks_member(round, round->only, &round->only_at, 0, &problem);
     if (problem.err == 0) return;
     round->problem = problem;
     cg_round_wake_all(round);

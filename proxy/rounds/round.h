@@ -93,8 +93,9 @@ struct cg_round_silence {
     size_t next;          /* index of the member that is looked at next */
     uint64_t again_us;    /* the first of those that were looked at is due then; UINT64_MAX: none is */
     uint32_t count;       /* of those that were looked at and are silent, without those that are out of reach */
-    uint8_t *asked;       /* a set of members; NULL: nobody was */
-    uint8_t *noted;       /* the same, that have let the group request pass (model/known.h) */
+    uint8_t *asks;        /* by a member's number, see silence.c; NULL: nobody was asked */
+    bool is_to_insist;    /* somebody was asked in vain since they are looked at, and may be asked once more */
+    uint8_t *noted;       /* a set of members that have let the group request pass (model/known.h); NULL: nobody has */
 };
 
 /* What was seen of the members that have not answered: see evidence.h. */

@@ -17,6 +17,8 @@ enum {
     TURN_LEAST_US = 2000000, /* a first request and its repetition */
     ROOM_PAUSE_US = 250000,
     LOOKS_A_TIME = 64, /* that all silent members are looked at while listening, at the most */
+    ASKS_MAX = 3,      /* of a member in a round */
+    ASKED = 0x80,      /* it is being asked, or is not to be asked any more; the other bits count its asks */
 };
 
 static uint64_t now_of(const struct cg_round *round) { return cg_round_engine(round)->now_us; }
@@ -59,16 +61,23 @@ static bool is_in(const uint8_t *set, const struct cg_member *member) {
     return set != NULL && cg_member_set_has(set, member);
 }
 
-static bool was_asked(const struct cg_round_silence *silent, const struct cg_member *member) {
-    return is_in(silent->asked, member);
-}
-
 /* False: out of memory. */
 static bool put_in(struct cg_round *round, uint8_t **set, const struct cg_member *member) {
     if (*set == NULL) *set = cg_arena_zalloc(&round->arena, cg_member_set_size(round->mapping));
     if (*set == NULL) return false;
     cg_member_set_put(*set, member, true);
     return true;
+}
+
+/* NULL: out of memory. */
+static uint8_t *asks_of(struct cg_round *round, const struct cg_member *member) {
+    uint8_t **asks = &round->silent.asks;
+    if (*asks == NULL) *asks = cg_arena_zalloc(&round->arena, round->mapping->member_count);
+    return *asks == NULL ? NULL : &(*asks)[member->number];
+}
+
+static bool was_asked(const struct cg_round_silence *silent, const struct cg_member *member) {
+    return silent->asks != NULL && (silent->asks[member->number] & ASKED) != 0;
 }
 
 static const struct cg_known *known_of(const struct cg_round *round, const struct cg_member *member) {
@@ -125,10 +134,12 @@ static void note_silence(struct cg_round *round, const struct cg_member *member)
 static void ask(struct cg_round *round, const struct cg_member *member) {
     struct cg_problem ignored = {0}; /* it is one silent member more */
     struct cg_addr at;
-    if (!cg_protector_find(round->mapping->protector, member, &at) || !put_in(round, &round->silent.asked, member))
-        return;
+    uint8_t *asks = asks_of(round, member);
+    if (asks == NULL || !cg_protector_find(round->mapping->protector, member, &at)) return;
+    unsigned earlier = *asks;
+    *asks = (uint8_t)(earlier + 1) | ASKED;
     note_silence(round, member);
-    cg_asks_member(round, member, &at, &ignored);
+    cg_asks_member(round, member, &at, earlier, &ignored);
 }
 
 /* Looking at them */
@@ -139,6 +150,7 @@ static void begin_looking(struct cg_round *round, enum cg_silent_phase phase) {
     silent->next = 0;
     silent->count = 0;
     silent->again_us = UINT64_MAX;
+    silent->is_to_insist = false;
 }
 
 /* How long one member may take while others wait: as many as are asked at once take turns in the time that is left. */
@@ -158,8 +170,10 @@ static struct cg_ask *oldest_of(const struct cg_round *round) {
 static bool make_room(struct cg_round *round) {
     struct cg_ask *oldest = oldest_of(round);
     bool is_used_up = oldest != NULL && oldest->echo_len == 0 && now_of(round) - oldest->begun_us >= turn_of(round);
-    if (is_used_up) cg_asks_hush(round, oldest);
-    return is_used_up;
+    if (!is_used_up) return false;
+    cg_silence_note_vain(round, oldest);
+    cg_asks_hush(round, oldest);
+    return true;
 }
 
 /* Which the end of any request makes, or time; and when listening is over, there may be another way. */
@@ -262,7 +276,16 @@ static void turn_page(struct cg_round *round) {
     }
 }
 
+static void insist(struct cg_round *round) {
+    begin_looking(round, CG_SILENT_ASKING);
+    look_at(round, now_of(round));
+}
+
 static void finish_asking(struct cg_round *round) {
+    if (round->silent.is_to_insist) {
+        insist(round);
+        return;
+    }
     round->silent.phase = CG_SILENT_DONE;
     cg_asks_settle(round);
 }
@@ -276,8 +299,7 @@ static void close_page(struct cg_round *round) {
         if (are_many(round)) {
             cast_again(round);
         } else {
-            begin_looking(round, CG_SILENT_ASKING);
-            look_at(round, now_of(round));
+            insist(round);
         }
         break;
     case CG_SILENT_ASKING: finish_asking(round); break;
@@ -295,6 +317,30 @@ static void silence_due(struct cg_engine *engine, struct cg_timer *timer) {
     turn_page(round);
     bool looks = round->silent.phase != CG_SILENT_WAITING && round->silent.phase != CG_SILENT_DONE;
     if (looks && look(round)) close_page(round);
+}
+
+/* Those who were asked in vain */
+
+static bool may_insist(const struct cg_round *round) {
+    bool is_idempotent = (CG_METHOD_BIT(round->method) & CG_METHODS_IDEMPOTENT) != 0;
+    return is_idempotent && round->mapping->repair_unicast && round->mapping->security != CG_SECURITY_RELAY;
+}
+
+static bool is_in_time(const struct cg_round *round, const struct cg_ask *ask) {
+    return now_of(round) + cg_endpoint_timeout_us(cg_round_engine(round), ask->turn.endpoint) < round->deadline_us;
+}
+
+void cg_silence_note_vain(struct cg_round *round, const struct cg_ask *ask) {
+    struct cg_round_silence *silent = &round->silent;
+    struct cg_who who;
+    cg_who_decide(&who, round->mapping, &ask->leg.sending.to, ask->identity);
+    if (who.member == NULL || !was_asked(silent, who.member) || !cg_tally_is_silent(&round->tally, who.member)) return;
+    if (!may_insist(round) || !is_in_time(round, ask)) return;
+    uint8_t *asks = asks_of(round, who.member);
+    if (*asks == (ASKED | ASKS_MAX)) return;
+    *asks &= (uint8_t)~ASKED;
+    silent->is_to_insist = true;
+    if (silent->phase == CG_SILENT_DONE) insist(round);
 }
 
 /* Beginning and end */

@@ -113,7 +113,7 @@ static void who_is_slow_is_heard_after_the_last_repetition(void **state) {
     struct call call;
     ask_the_second(world, &call);
     world_advance(world, 100 * SECOND);
-    assert_int_equal(asked_of(world, 2), DATAGRAMS);
+    assert_true(asked_of(world, 2) > DATAGRAMS); /* the next ask has begun, and the one before is answered */
     answer_on_ack(world, DATAGRAMS, "127.1.0.2", "at last");
     world_advance(world, 1000 * SECOND);
     assert_int_equal(call.reply.summary.answered, 2);
@@ -122,11 +122,15 @@ static void who_is_slow_is_heard_after_the_last_repetition(void **state) {
     call_fini(&call);
 }
 
+/* POST is asked for once, of one who hears no group request. */
 static void meanwhile_it_holds_nothing(void **state) {
     struct world *world = *state;
     struct call call;
-    ask_the_second(world, &call);
+    set_up(world, 3)->members[1].is_unicast_only = true;
+    world_new(world, &call, "/lamps")->method = CG_POST;
+    world_go(world, &call);
     world_advance(world, 100 * SECOND);
+    assert_int_equal(asked_of(world, 2), DATAGRAMS);
     const struct cg_engine *engine = cg_gateway_engine(world->gateway);
     assert_int_equal(engine->asks, 1);
     assert_int_equal(engine->endpoints.sealed_bytes, 0);
@@ -144,7 +148,7 @@ static void others_get_the_places_of_those_who_are_not_there(void **state) {
     set_up(world, AT_ONCE + 2);
     world_get(world, &call, "/lamps");
     world_advance(world, 300 * SECOND);
-    for (unsigned member = 1; member <= AT_ONCE + 2; member++) assert_int_equal(asked_of(world, member), DATAGRAMS);
+    for (unsigned member = 1; member <= AT_ONCE + 2; member++) assert_true(asked_of(world, member) >= DATAGRAMS);
     world_advance(world, 1000 * SECOND);
     assert_int_equal(call.reply.summary.missing, AT_ONCE + 2);
     assert_int_equal(world->gateway->engine.asks, 0);
