@@ -243,7 +243,7 @@ static const struct cg_row security_group_rows[] = {
              "beside X.json, the names of castgate-keys: then no rekey is prepared."},
     {"warm", &cg_kind_bool, CG_ROW_PLACE(struct cg_security_keys, warm), .fallback = "false",
      .says =
-         "Whether its configured members are met before they have to act: after the start, a rekey and a new Sender "
+         "Whether its configured members are met before they have to act: after the start, a rekey and another Sender "
          "ID, a GET to the groups of its mappings settles what members ask of a sender that they do not know (Echo)."},
 };
 const struct cg_rows cg_security_group_rows = {"/security_groups/*", CG_ROWS(security_group_rows), .short_form = true};

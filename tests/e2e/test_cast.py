@@ -51,7 +51,7 @@ def test_tokens_are_fresh_and_random(members, gateway, group):
 def test_a_group_request_is_repeated_by_another_one(gateway, group, repair):
     """R29, R48: nobody answers, and still it goes out once. Where silent members are repaired and many, a second one of its own
     follows when leisure is over (RFC 10020 3.1.3), and then they are asked by unicast."""
-    gate = gateway({"mappings": [silent_mapping(group, timeout=2, leisure=0.2, membership="complete", repair={"unicast": repair},
+    gate = gateway({"mappings": [silent_mapping(group, timeout=2, leisure=0.2, membership="complete", repair={"unicast": repair, "probe": False},
                                                 members=["127.9.9.1:9", "127.9.9.2:9"])]})
     with Tap(group) as tap:
         reply = gate.get_json("/silent/x")

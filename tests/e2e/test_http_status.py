@@ -275,11 +275,13 @@ def test_413(silent, group):
         assert raw_http(silent, chunked).status == 413
         assert raw_http(silent, head + b"Content-Length: 10000000000\r\n\r\n").status == 413
         assert tap.packets(0.05) == []
-        # What is below the limit, but larger than a datagram, is refused as well.
+        # What is below the limit, but larger than a multicast may be (RFC 7252 §4.6), is refused as well.
         check_problem(silent.request("/writes/x", "PUT", put, bytes(65536)), 413, "too-large")
         assert tap.packets(0.05) == []
-        assert silent.request("/writes/x", "PUT", put, bytes(60000)).status == 204
-        assert [len(p.message.payload) for p in tap.packets()] == [60000]
+        check_problem(silent.request("/writes/x", "PUT", put, bytes(1025)), 413, "too-large")
+        assert tap.packets(0.05) == []
+        assert silent.request("/writes/x", "PUT", put, bytes(1024)).status == 204
+        assert [len(p.message.payload) for p in tap.packets()] == [1024]
 
 
 def test_414(silent):

@@ -45,12 +45,12 @@ class Victim:
 
 
 def test_a_victim_of_forged_first_blocks_gets_a_few_pings(members, gateway, group, new_group):
-    """2000 datagrams from one host's address, each the first block of an answer to a FETCH with 60 kB."""
+    """2000 datagrams from one host's address, each the first block of an answer to a FETCH with a kilobyte."""
     fleet = members(3, group=new_group())
     gate = gateway({"mappings": [silent_mapping(group, timeout=6), plain_mapping(fleet)]})
     with Tap(group) as tap, Victim("127.66.6.6") as victim:
         headers = {"X-HTTP-Method-Override": "FETCH", "Content-Type": "text/plain", "Accept": "application/json"}
-        client = Later(gate.request, "/silent/x", method="POST", headers=headers, body=bytes(60000))
+        client = Later(gate.request, "/silent/x", method="POST", headers=headers, body=bytes(1000))
         packet = tap.next()
         for number in range(FORGED):
             victim.forge(10000 + number, first_block(packet.message), packet.source)

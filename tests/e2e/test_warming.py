@@ -35,15 +35,18 @@ def in_one_go(gate):
 
 @pytest.fixture
 def room(tmp_path, group, hosts, gateway):  # noqa: F811
-    """room(warm): a gateway with three members, each a host of its own, and what starts the gateway again."""
+    """room(warm, absent): a gateway with three members, each a host of its own, and what starts the gateway again."""
 
     class Room:
-        def __init__(self, warm):
+        def __init__(self, warm, absent=()):
             self.keys = Keys(tmp_path / "keys", 3, group.port)
             self.members = {name: hosts(name, self.keys.folder / f"member-{name}.json") for name in IDS}
             self.state = make_state(tmp_path / "state", self.keys)
             entry = {"file": str(self.keys.gateway), "next": str(self.keys.folder / "gateway.next.json"), "warm": warm}
             self.settings = {**settings(self.state, (group, self.keys, {"timeout": 5})), "security_groups": {"lights": entry}}
+            for name in absent:
+                kill(self.members[name])
+                self.members[name].process.stdout.close()
             self.start()
 
         def start(self):
@@ -125,9 +128,7 @@ def test_after_a_restart_of_all_of_them(room):
 
 
 def test_who_is_not_there_stays_cold_and_holds_nobody_up(room):
-    it = room(True)
-    kill(it.members["13"])
-    it.members["13"].process.stdout.close()
+    it = room(True, absent=["13"])
     wait_until(lambda: cold(it.gate) == 1, timeout=30)
     start = time.monotonic()
     assert command(it.gate) == {"11": "multicast", "12": "multicast"}
@@ -139,9 +140,7 @@ def test_who_is_not_there_stays_cold_and_holds_nobody_up(room):
 
 def test_a_restart_is_no_reason_to_wait_at_the_end(room):
     """What warming is about to do ends with the gateway, at once."""
-    it = room(True)
-    kill(it.members["13"])
-    it.members["13"].process.stdout.close()
+    it = room(True, absent=["13"])
     wait_until(lambda: cold(it.gate) == 1, timeout=30)
     start = time.monotonic()
     assert it.gate.stop() == 0

@@ -533,10 +533,12 @@ static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
 }
 
 static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *round) {
-    uint32_t count = 0, awaited = 0, waiting = 0, of_blocks = 0, of_uploads = 0;
+    uint32_t count = 0, placed = 0, awaited = 0, waiting = 0, of_blocks = 0, of_uploads = 0;
     for (const struct cg_ask *it = round->repair.asks; it != NULL; it = it->next_of_owner, count++) {
         check_ask(gateway, it);
         CG_CHECK(((const struct cg_part *)it->leg.owner)->round == round && !it->has_block);
+        CG_CHECK(!it->rests || !it->holds_place);
+        placed += it->holds_place;
     }
     for (const struct cg_partial *it = round->waiting; it != NULL; it = it->next_waiting) {
         CG_CHECK(it->waits && it->blocks.ask == NULL);
@@ -557,7 +559,7 @@ static uint32_t check_asks(struct cg_gateway *gateway, const struct cg_round *ro
         CG_CHECK(upload->ask->leg.owner == upload && upload->request.payload.len <= (size_t)16 << upload->szx);
         of_uploads++;
     }
-    CG_CHECK(count + of_blocks + of_uploads == round->repair.running);
+    CG_CHECK(placed + of_blocks + of_uploads == round->repair.running);
     CG_CHECK(awaited == HASH_COUNT(round->tally.awaited) && awaited == of_blocks + waiting);
     CG_CHECK(of_blocks == round->repair.fetching + round->repair.apart);
     return count + of_blocks + of_uploads;
