@@ -2,8 +2,7 @@
  * when that comes; and what becomes of it is the round's only where it helps. */
 #include "rounds/again.h"
 
-#include "rounds/challenge.h"
-#include "rounds/evidence.h"
+#include "rounds/casts.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
 
@@ -27,21 +26,6 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
     cg_round_take(part, &timed);
 }
 
-static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
-    struct cg_part *part = leg->owner;
-    (void)engine;
-    cg_evidence_note_challenge(part->round, arrival);
-    cg_challenge_take(part, arrival);
-    cg_round_reconsider(part->round);
-}
-
-static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
-                       const struct cg_opened *opened, const char *reason) {
-    const struct cg_part *part = leg->owner;
-    (void)engine;
-    cg_round_refuse(part->round, from, opened, reason);
-}
-
 /* The first one is out, so this is no problem of the round's. */
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     struct cg_part *part = leg->owner;
@@ -61,8 +45,8 @@ static bool is_wanted(const struct cg_leg *leg) {
 static const struct cg_leg_ops again_ops = {
     .sent = on_sent,
     .answer = on_answer,
-    .challenge = on_challenge,
-    .refused = on_refused,
+    .challenge = cg_casts_challenged,
+    .refused = cg_casts_refused,
     .ended = on_ended,
     .is_wanted = is_wanted,
 };

@@ -150,16 +150,8 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     return ask;
 }
 
-static struct cg_addr with_zone(const struct cg_engine *engine, const struct cg_addr *addr,
-                                const struct cg_target *target) {
-    struct cg_addr to = *addr;
-    bool misses_zone = cg_addr_is_link_local(addr) && addr->scope == 0 && engine->port->zone != NULL;
-    if (misses_zone) to.scope = engine->port->zone(engine->port->ctx, target->interface);
-    return to;
-}
-
 struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr) {
-    return with_zone(cg_round_engine(round), addr, round->parts[0].target);
+    return cg_port_addr(cg_round_engine(round)->port, round->parts[0].target->interface, addr);
 }
 
 void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at, unsigned earlier,

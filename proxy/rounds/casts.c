@@ -91,7 +91,7 @@ static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct
     cg_round_take(leg->owner, &timed);
 }
 
-static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+void cg_casts_challenged(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     (void)engine;
     cg_evidence_note_challenge(part->round, arrival);
@@ -99,8 +99,8 @@ static void on_challenge(struct cg_engine *engine, struct cg_leg *leg, const str
     cg_round_reconsider(part->round);
 }
 
-static void on_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
-                       const struct cg_opened *opened, const char *reason) {
+void cg_casts_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                      const struct cg_opened *opened, const char *reason) {
     (void)engine;
     cg_round_refuse(((struct cg_part *)leg->owner)->round, from, opened, reason);
 }
@@ -117,8 +117,8 @@ static bool is_wanted(const struct cg_leg *leg) {
 static const struct cg_leg_ops cast_ops = {
     .sent = on_sent,
     .answer = on_answer,
-    .challenge = on_challenge,
-    .refused = on_refused,
+    .challenge = cg_casts_challenged,
+    .refused = cg_casts_refused,
     .ended = on_ended,
     .is_wanted = is_wanted,
 };

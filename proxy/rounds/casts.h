@@ -11,4 +11,9 @@ void cg_casts_begin(struct cg_round *round, uint64_t timeout_us);
 void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem);
 void cg_casts_end(struct cg_round *round);
 
+/* What each group request of a part tells, the second one (again.h), too: for its struct cg_leg_ops. */
+void cg_casts_challenged(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival);
+void cg_casts_refused(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from,
+                      const struct cg_opened *opened, const char *reason);
+
 #endif

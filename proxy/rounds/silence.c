@@ -31,7 +31,7 @@ static void look_at(struct cg_round *round, uint64_t when_us) {
 
 /* Time */
 
-static uint64_t leisure_of(const struct cg_round *round) { return (uint64_t)(round->mapping->leisure * 1e6); }
+static uint64_t leisure_of(const struct cg_round *round) { return cg_mapping_leisure_us(round->mapping); }
 
 /* Half of the time is left for asking them at least. */
 static uint64_t first_until(const struct cg_round *round, uint64_t shortest_us) {
