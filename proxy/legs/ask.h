@@ -63,6 +63,8 @@ struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *o
 bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) CG_MUST_CHECK;
 /* Has it make its request as soon as its address takes one more. May end the ask. */
 void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
+/* Of one that observes and was answered: its request once more, on its token. `sent` or `unsent` follows. */
+void cg_ask_renew(struct cg_engine *engine, struct cg_ask *ask, const struct cg_leg_request *request);
 /* Its latest request is over, and there is a further one to make, without that one's Echo. May end the ask. */
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);
 /* From `challenge`: the request is made again with the Echo, or the ask ends, where none is left. */

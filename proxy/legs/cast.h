@@ -47,6 +47,13 @@ uint64_t cg_target_changes(const struct cg_engine *engine, const struct cg_targe
 void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast);
 /* A client's request waits for the turn of the target's group. */
 bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_target *target);
+/* Of one that has gone out and observes: a request goes out once more on its token when it is the group's turn, with a
+ * Message ID and protection of its own: `request`, which is the cast's from now on, renews the observation or cancels
+ * it (Observe 0 or 1; RFC 7641 §3.3.1, RFC 10020 §3.7). Answers to what went out before count meanwhile and afterwards.
+ * `sent` or `unsent` follows, from inside or later; not while one is under way. */
+void cg_cast_renew(struct cg_engine *engine, struct cg_cast *cast, const struct cg_leg_request *request,
+                   uint64_t give_up_us);
+bool cg_cast_is_renewing(const struct cg_cast *cast);
 void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast); /* without a word to its owner */
 
 #endif

@@ -34,6 +34,8 @@ struct cg_leg_request {
     bool expects_answers;
     bool is_for_one;        /* its client means one member alone, not the group */
     bool is_part;           /* a block before the last: nothing is done yet, so it may be said again (upload.h) */
+    bool observes;          /* its options have Observe: all that is sent for it goes out on one token, and nothing ends
+                               with an answer */
     struct cg_opts options; /* for the leg's target, ascending */
     struct cg_slice payload;
     struct cg_slice client;  /* whose request it is, by name; empty: nobody known */
@@ -54,6 +56,8 @@ struct cg_leg_ops {
                     const struct cg_opened *opened, const char *reason);
     /* It is over and will be freed: with *problem where it did not even go out, else (NULL) nobody has answered. */
     void (*ended)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
+    /* A renewal could not go out, for this reason; what it was to renew goes on. NULL where none is made. */
+    void (*unsent)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
     /* An ask says no more, and still hears; NULL where it never does. */
     void (*rests)(struct cg_engine *engine, struct cg_leg *leg);
     /* Whether anybody still wants an answer; else it is ended soon, and nothing goes out meanwhile. */
@@ -117,6 +121,10 @@ struct cg_leg_order {
     const struct cg_target *target;
     const struct cg_leg_request *request;
     struct cg_arena *arena; /* the owner's: what is to be kept for an answer is charged to it */
+    /* Of an ask that follows up a group's observation: the cast's leg, on whose token it asks (RFC 10020 §3.7), and
+     * which outlives it. What comes on that token from the asked address is told to the ask first while it runs. NULL:
+     * it has a token of its own. */
+    struct cg_leg *shares;
 };
 
 /* For cast.c and ask.c */

@@ -29,6 +29,11 @@ struct cg_sealing {
     struct cg_ticket origin; /* the same for all that is sent for one request of a client's */
     struct cg_slice
         identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
+    /* Of a further request on the token of an earlier one that may still be answered: an observation that is renewed,
+     * cancelled, or followed up by unicast (RFC 7641 §3.3.1, RFC 10020 §3.7). The earlier one's binding, which stays
+     * its owner's: answers to either request are opened with either binding from now on, also when one of them is
+     * released, the newest request first. NULL: none. */
+    struct cg_binding *joins;
 };
 
 struct cg_opening {

@@ -19,6 +19,8 @@ struct cg_answer {
     uint8_t verified; /* enum castgate_verified */
     uint8_t via;      /* enum castgate_via */
     bool has_kid;
+    bool
+        is_notification; /* further ones follow when what it tells of changes: 2.xx with Observe, and it was asked to */
 };
 
 struct cg_refusal {

@@ -170,6 +170,7 @@ struct cg_limits {
     size_t request_body;           /* bytes */
     size_t answer;                 /* bytes of one answer's payload, after blocks */
     size_t stream_queue;           /* bytes that a stream's reader has not taken yet */
+    uint32_t observers;            /* exchanges that go on because their clients observe */
 };
 
 struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-ietf-core-uri-path-abbrev */

@@ -58,6 +58,7 @@ struct cg_request {
     struct cg_slice query;  /* raw, without '?' */
     struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
     struct cg_slice payload;
+    bool observes; /* its client wants to hear of changes, too (RFC 7641): GET and FETCH; its options have no Observe */
     bool has_timeout;
     uint32_t timeout_s;
     bool needs_timeout; /* only the client may say how long to collect: the mapping's `timeout` is for others */
