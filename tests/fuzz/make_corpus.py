@@ -366,5 +366,16 @@ def coap_blocks():
     write("coap_blocks", "others", b"\xff" + kept(2000) + asked(1, 6, 1, 1) + asked(1, 6, 1, 4) + kept(100) + asked(1, 0))
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks):
+def links():
+    write("link_format", "rfc6690", '</sensors>;ct=40;title="Sensor Index",</sensors/temp>;rt="temperature-c";if="sensor",'
+                                    '<http://www.example.com/sensors/t123>;anchor="/sensors/temp";rel="describedby"')
+    write("link_format", "rfc9176", '</rd>;rt=core.rd;ct=40,</rd-lookup/ep>;rt="core.rd-lookup-ep";ct=40;obs,'
+                                    '</rd/501>;ep="gp1";et="core.rd-group";base="coap://[ff35:30:2001:db8:f1::8000:1]";d="R2-4-015"')
+    write("link_format", "group-manager", '</join/1>;ct=65000;rt="core.osc.gm";if="ace.group";sec-gp="1";app-gp="a";app-gp="b";cred_fmt=33;gp_enc_alg=10')
+    write("link_format", "quoting", '</a>;title="say \\"hi\\\\";x="a,<b>;c" , </b> ;title*=UTF-8\'\'%e2%82%ac;y=\t</c>')
+    write("link_format", "broken", '</a>;obs,</b>;rt="x')
+    write("link_format", "empty", "<>,<>;a;a;a=\"\"")
+
+
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links):
     make()
