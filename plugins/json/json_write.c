@@ -2,6 +2,7 @@
  * thing: a member's own JSON is embedded as it is, so it must first be proved to be exactly one well-formed value, and
  * no deeper than readers go: one member's brackets must not make the others' answers unreadable. */
 #include "json/json_write.h"
+#include "json/links.h"
 #include "lend.h"
 
 #include "base/json.h"
@@ -127,6 +128,7 @@ void cg_json_put_answer(struct cg_buf *to, const struct castgate_answer *answer)
     put_number(to, "status", answer->status);
     put_text_or_null(to, "content_type", answer->media_type);
     put_body(to, answer);
+    if (answer->format == CG_FORMAT_LINKS) cg_json_put_links(to, cg_borrow(answer->payload));
     put_options(to, answer);
     cg_buf_put_u8(to, '}');
 }

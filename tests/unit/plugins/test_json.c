@@ -207,6 +207,76 @@ static void test_option_zero(void **state) { /* reserved, and a member may send 
     json_decref(document);
 }
 
+static void assert_links(const char *payload, const char *expected) {
+    const struct castgate_answer answer = plain_answer(40, text(payload));
+    json_t *document = encode_answers(&answer, 1);
+    json_t *links = json_object_get(answer_at(document, 0), "links");
+    json_t *wanted = json_loads(expected, 0, NULL);
+    assert_non_null(wanted);
+    char *shown = json_dumps(links, JSON_COMPACT | JSON_ENCODE_ANY);
+    if (!json_equal(links, wanted)) fail_msg("%s: %s", payload, shown == NULL ? "none" : shown);
+    assert_string_equal(text_at(answer_at(document, 0), "body"), payload); /* as it came, all the same */
+    free(shown);
+    json_decref(wanted);
+    json_decref(document);
+}
+
+static void test_links(void **state) {
+    (void)state;
+    assert_links("</light>;rt=\"light  a\\\"b\";if=core.a;ct=\"0 50\";sz=12;obs;title=\"Hall\"",
+                 "[{\"target\":\"/light\",\"rt\":[\"light\",\"a\\\"b\"],\"if\":[\"core.a\"],\"ct\":[0,50],\"sz\":12,"
+                 "\"obs\":true,\"title\":\"Hall\"}]");
+    assert_links("</a>,</b>;obs,<coap://[ff02::fd]/?x=,y>", /* what is between '<' and '>' is no separator */
+                 "[{\"target\":\"/a\"},{\"target\":\"/b\",\"obs\":true},{\"target\":\"coap://[ff02::fd]/?x=,y\"}]");
+    assert_links(
+        "</a>;x=1;rt=a;x=\"\";x;rt=\"b c\";target=/b;title=\"\";rt;sz=007;ct=x",
+        "[{\"target\":\"/"
+        "a\",\"x\":[\"1\",\"\",true],\"rt\":[\"a\",\"b\",\"c\"],\"title\":\"\",\"sz\":\"007\",\"ct\":[\"x\"]}]");
+    assert_links("</a>;sz=9999999999999999;ct=40;if",
+                 "[{\"target\":\"/a\",\"sz\":\"9999999999999999\",\"ct\":[40],\"if\":[]}]");
+}
+
+static void test_what_are_no_links(void **state) {
+    (void)state;
+    const struct castgate_answer answers[] = {
+        plain_answer(40, text("</a>;rt=\"x")),
+        plain_answer(0, text("</a>;rt=x")),
+        plain_answer(40, bytes(NULL, 0)),
+        plain_answer(40, text("</\xff>;title=\"\xff\"")),
+    };
+    json_t *document = encode_answers(answers, 4);
+    assert_null(json_object_get(answer_at(document, 0), "links"));
+    assert_string_equal(text_at(answer_at(document, 0), "body"), "</a>;rt=\"x");
+    assert_null(json_object_get(answer_at(document, 1), "links"));
+    assert_int_equal(json_array_size(json_object_get(answer_at(document, 2), "links")), 0); /* there are none */
+    assert_non_null(json_object_get(answer_at(document, 2), "links"));
+    const json_t *latin = json_array_get(json_object_get(answer_at(document, 3), "links"), 0);
+    assert_string_equal(text_at(latin, "target"), "/\xef\xbf\xbd");
+    assert_non_null(json_object_get(answer_at(document, 3), "body_base64"));
+    json_decref(document);
+}
+
+/* Neither many links nor many attributes are more work, or more reply, than their bytes are worth. */
+static void test_links_are_bounded(void **state) {
+    (void)state;
+    struct cg_buf many;
+    cg_buf_init(&many, 0);
+    cg_buf_put_str(&many, "</first>");
+    for (size_t i = 0; i < 32; i++) cg_buf_printf(&many, ";a%zu", i);
+    cg_buf_put_str(&many, ",</second>");
+    for (size_t i = 0; i < 33; i++) cg_buf_put_str(&many, ";a");
+    for (size_t i = 0; i < 1200; i++) cg_buf_put_str(&many, ",<>");
+    const struct castgate_answer answer = plain_answer(40, bytes(many.data, many.len));
+    json_t *document = encode_answers(&answer, 1);
+    const json_t *links = json_object_get(answer_at(document, 0), "links");
+    assert_int_equal(json_array_size(links), 1000);
+    assert_int_equal(json_object_size(json_array_get(links, 0)), 33);
+    assert_string_equal(text_at(json_array_get(links, 1), "target"), "");
+    assert_int_equal(json_integer_value(json_object_get(answer_at(document, 0), "links_left_out")), 202);
+    json_decref(document);
+    cg_buf_fini(&many);
+}
+
 static void test_options_and_identity(void **state) {
     (void)state;
     /* ETag aa, ETag bb, Content-Format 0, Block2 0/1/16, Size2 7, option 65000 without value */
@@ -255,6 +325,9 @@ int main(void) {
         cmocka_unit_test(test_json_is_embedded_whatever_its_numbers),
         cmocka_unit_test(test_moderate_depth_is_embedded),
         cmocka_unit_test(test_option_zero),
+        cmocka_unit_test(test_links),
+        cmocka_unit_test(test_what_are_no_links),
+        cmocka_unit_test(test_links_are_bounded),
         cmocka_unit_test(test_options_and_identity),
         cmocka_unit_test(test_a_full_host_is_told),
     };
