@@ -127,6 +127,10 @@ void cg_json_put_answer(struct cg_buf *to, const struct castgate_answer *answer)
     cg_json_put_text(to, "code", cg_lend_text(code));
     put_number(to, "status", answer->status);
     put_text_or_null(to, "content_type", answer->media_type);
+    if (answer->is_notification) {
+        cg_json_put_key(to, "notification");
+        cg_buf_put_str(to, "true");
+    }
     put_body(to, answer);
     if (answer->format == CG_FORMAT_LINKS) cg_json_put_links(to, cg_borrow(answer->payload));
     put_options(to, answer);

@@ -22,6 +22,7 @@ struct cg_reply {
     const struct cg_problem *problem; /* instead of a body, which is NULL then: nobody answered. NULL: none */
     const struct cg_fields *fields;   /* of the only member that was asked, whose own reply it is. NULL: it is not */
     bool is_strict;                   /* the status is what the client's preference for strict handling makes it */
+    bool observes;                    /* its client hears of changes, too, as it preferred */
 };
 
 struct cg_front {

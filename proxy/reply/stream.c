@@ -52,7 +52,11 @@ static void on_taken(void *ctx) {
 }
 
 static void tell_head(struct cg_stream *stream, const struct cg_view *view, const struct cg_body *first) {
-    struct cg_reply reply = {.status = 200, .streams = true, .summary = view->summary, .body = stream->queue};
+    struct cg_reply reply = {.status = 200,
+                             .streams = true,
+                             .summary = view->summary,
+                             .body = stream->queue,
+                             .observes = view->request->observes};
     memcpy(reply.content_type, first->content_type, sizeof reply.content_type);
     memcpy(reply.exchange_id, view->exchange, sizeof reply.exchange_id);
     stream->begun = true;

@@ -129,6 +129,7 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *hel
         .via = held->via,
         .has_kid = held->has_kid,
         .has_max_age = has_max_age,
+        .is_notification = held->is_notification,
     };
     if (reading->view->mapping->anonymise) hide(reading, held, out);
     struct cg_slice oscore;

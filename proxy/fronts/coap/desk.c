@@ -291,7 +291,8 @@ static struct cg_sink *new_separate(struct call *call, const struct cg_block *bl
                                       .type = call->type,
                                       .token = cg_coap_token_slice(&call->live.key.token),
                                       .block1 = block1,
-                                      .block2 = block2};
+                                      .block2 = block2,
+                                      .now_us = now_us(call->desk)};
     return cg_separate_new(&to);
 }
 
@@ -337,6 +338,8 @@ static int receive(struct call *call, const struct cg_coap_message *message, str
     if (err == CG_OK && extras.meant == CG_COAP_DISCOVERY) return discover(call, &from, &extras);
     if (err == CG_OK) err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
     if (err == CG_PENDING) answer_block(call, &answer.message);
+    if (err == CG_OK && answer.aggregates)
+        from.request->observes = false; /* there is one response, when all have answered */
     return err == CG_OK ? start(call, &extras, answer.aggregates, problem) : err;
 }
 
@@ -381,7 +384,7 @@ static void take_again(struct call *call, const struct cg_coap_message *message)
     switch (reuse) {
     case CG_REUSE_STOPS:
     case CG_REUSE_CANCELS: abandon(call); break;
-    case CG_REUSE_RENEWS:
+    case CG_REUSE_RENEWS: cg_outbox_heard(place_of(peer)->outbox); break;
     case CG_REUSE_CONTINUES: break;
     case CG_REUSE_COLLIDES:
         abandon(call);

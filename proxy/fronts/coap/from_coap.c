@@ -216,6 +216,16 @@ static int take_payload(const struct conversion *c) {
     return c->request->payload.data == NULL ? cg_problem_no_memory(c->from->problem) : CG_OK;
 }
 
+/* RFC 7641 §2: other values mean nothing. Whoever waits for nothing hears of no changes either, and a further block is
+ * of what was told already (RFC 7959 §2.6). */
+static bool observes(const struct conversion *c) {
+    const struct cg_coap_extras *extras = c->extras;
+    bool registers = extras->has_observe && extras->observe == 0;
+    bool waits = !c->request->has_timeout || c->request->timeout_s > 0;
+    bool is_from_the_start = !extras->has_block2 || extras->block2.number == 0;
+    return registers && waits && is_from_the_start && !c->request->discovery;
+}
+
 int cg_from_coap_rest(const struct cg_from_coap *from, struct cg_coap_extras *extras) {
     const struct conversion c = {
         .from = from, .request = from->request, .extras = extras, .numbers = &from->config->options};
@@ -223,5 +233,6 @@ int cg_from_coap_rest(const struct cg_from_coap *from, struct cg_coap_extras *ex
     if (err == CG_OK) err = take_options(&c);
     if (err == CG_OK && from->request->discovery) err = check_discovery(&c);
     if (err == CG_OK) err = take_payload(&c);
+    c.request->observes = err == CG_OK && observes(&c);
     return err;
 }

@@ -21,8 +21,8 @@ struct cg_coap_extras {
     enum cg_coap_meant meant;
     bool has_block1, has_block2, has_accept, has_observe;
     struct cg_block block1, block2;
-    uint32_t accept; /* Content-Format; where the mapping aggregates, 62 is consumed */
-    uint32_t observe;
+    uint32_t accept;             /* Content-Format; where the mapping aggregates, 62 is consumed */
+    uint32_t observe;            /* 0: register, 1: cancel (RFC 7641 §2) */
     struct cg_slice request_tag; /* data NULL: none; the first of them */
     struct cg_slice echo;        /* data NULL: none; consumed, never forwarded */
 };

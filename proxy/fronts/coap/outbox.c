@@ -51,10 +51,15 @@ static void join_line(struct cg_outbox_seat *seat) {
     DL_APPEND2(seat->outbox->waiting, seat, previous, next);
 }
 
-void cg_outbox_take_seat(struct cg_outbox *outbox, struct cg_outbox_seat *seat) {
-    seat->outbox = cg_outbox_ref(outbox);
+void cg_outbox_heard(struct cg_outbox *outbox) {
     if (!outbox->awaits && outbox->credit < CG_OUTBOX_WINDOW_MIN) outbox->credit = CG_OUTBOX_WINDOW_MIN;
     wake_first(outbox);
+}
+
+void cg_outbox_take_seat(struct cg_outbox *outbox, struct cg_outbox_seat *seat, uint64_t now_us) {
+    seat->outbox = cg_outbox_ref(outbox);
+    seat->confirm_us = now_us + CG_OUTBOX_CONFIRM_US;
+    cg_outbox_heard(outbox);
 }
 
 void cg_outbox_leave_seat(struct cg_outbox_seat *seat) {
@@ -76,7 +81,9 @@ bool cg_outbox_may_send(struct cg_outbox_seat *seat) {
     return false;
 }
 
-enum cg_type cg_outbox_type(const struct cg_outbox_seat *seat) { return seat->outbox->credit > 1 ? CG_NON : CG_CON; }
+enum cg_type cg_outbox_type(const struct cg_outbox_seat *seat, uint64_t now_us) {
+    return seat->outbox->credit > 1 && now_us < seat->confirm_us ? CG_NON : CG_CON;
+}
 
 static void await(struct cg_outbox *outbox, struct cg_slice token, uint64_t now_us) {
     outbox->awaits = cg_coap_token_set(&outbox->token, token);
@@ -88,7 +95,10 @@ void cg_outbox_sent(struct cg_outbox_seat *seat, enum cg_type type, struct cg_sl
     struct cg_outbox *outbox = seat->outbox;
     leave_line(seat);
     outbox->credit--;
-    if (type == CG_CON) await(outbox, token, now_us);
+    if (type == CG_CON) {
+        await(outbox, token, now_us);
+        seat->confirm_us = now_us + CG_OUTBOX_CONFIRM_US;
+    }
     wake_first(outbox);
 }
 

@@ -13,6 +13,8 @@
 #define CG_OUTBOX_WINDOW_MIN 10  /* responses of at most 1152 bytes: what TCP begins with (RFC 6928) */
 #define CG_OUTBOX_WINDOW_MAX 128 /* they fit the socket buffer that a system gives by default */
 
+#define CG_OUTBOX_CONFIRM_US (24 * 3600 * UINT64_C(1000000)) /* RFC 7641 §4.5: within these one is Confirmable */
+
 struct cg_outbox;
 
 /* One exchange's place at it. Zero-initialise, then set `wake`. */
@@ -20,6 +22,7 @@ struct cg_outbox_seat {
     void (*wake)(struct cg_outbox_seat *seat); /* it may send; it only schedules a look */
     struct cg_outbox *outbox;                  /* a reference; NULL: none */
     struct cg_outbox_seat *previous, *next;    /* utlist: those that wait */
+    uint64_t confirm_us;                       /* by when its client is to be asked again whether it still listens */
     bool waits;
 };
 
@@ -29,13 +32,15 @@ void cg_outbox_unref(struct cg_outbox *outbox); /* NULL is fine */
 
 /* A request of the client has begun an exchange, which shows that it is there: a first window is open again, unless an
  * acknowledgement is awaited. */
-void cg_outbox_take_seat(struct cg_outbox *outbox, struct cg_outbox_seat *seat);
+void cg_outbox_take_seat(struct cg_outbox *outbox, struct cg_outbox_seat *seat, uint64_t now_us);
+void cg_outbox_heard(struct cg_outbox *outbox); /* so has another one, on the token of one that runs */
 void cg_outbox_leave_seat(struct cg_outbox_seat *seat);
 
 /* Whether the exchange may send a response now. It is woken when it may, else. */
 bool cg_outbox_may_send(struct cg_outbox_seat *seat);
-/* Of the response that may be sent. */
-enum cg_type cg_outbox_type(const struct cg_outbox_seat *seat);
+/* Of the response that may be sent: Confirmable where it is the last of its window, and where the seat's latest such
+ * one was too long ago. */
+enum cg_type cg_outbox_type(const struct cg_outbox_seat *seat, uint64_t now_us);
 /* It has gone out, on that token (monotonic µs). */
 void cg_outbox_sent(struct cg_outbox_seat *seat, enum cg_type type, struct cg_slice token, uint64_t now_us);
 

@@ -1,5 +1,6 @@
 /* The rules. The hard thing is what counts for "the same request": RFC 7641 §3.3.1 leaves ETag out, a challenge puts
- * Echo in, and Block1 numbers single messages of one request. */
+ * Echo in, and Block1 numbers single messages of one request. What the client has protected is another message each
+ * time (RFC 8613 §4.1.3.5.1), so of such requests only what this hop reads is compared. */
 #include "fronts/coap/reuse.h"
 
 #include <sodium.h>
@@ -10,6 +11,7 @@ static bool is_of_one_message(uint16_t number) {
     switch (number) {
     case CG_OPT_ETAG:
     case CG_OPT_OBSERVE:
+    case CG_OPT_OSCORE:
     case CG_OPT_BLOCK1:
     case CG_OPT_SIZE1:
     case CG_OPT_ECHO: return true;
@@ -23,10 +25,17 @@ static void add_option(crypto_generichash_state *hash, const struct cg_opt *opti
     crypto_generichash_update(hash, option->value.data, option->value.len);
 }
 
+static void hash_into(uint8_t to[CG_REQUEST_MARK], struct cg_slice bytes) {
+    crypto_generichash(to, CG_REQUEST_MARK, bytes.data, bytes.len, NULL, 0);
+}
+
 static uint32_t uint_of(struct cg_slice value) { return value.len > 4 ? UINT32_MAX : cg_uint_parse(value); }
 
 static void note_option(struct cg_request_mark *mark, const struct cg_opt *option) {
-    if (option->number == CG_OPT_OBSERVE) {
+    if (option->number == CG_OPT_OSCORE) {
+        mark->is_protected = true;
+        hash_into(mark->protection, option->value);
+    } else if (option->number == CG_OPT_OBSERVE) {
         mark->has_observe = true;
         mark->observe = uint_of(option->value);
     } else if (option->number == CG_OPT_BLOCK1) {
@@ -49,15 +58,20 @@ void cg_request_mark(struct cg_request_mark *mark, const struct cg_coap_message 
         if (!is_of_one_message(option.number)) add_option(&hash, &option);
     }
     crypto_generichash_final(&hash, mark->head, sizeof mark->head);
-    crypto_generichash(mark->payload, sizeof mark->payload, request->payload.data, request->payload.len, NULL, 0);
+    hash_into(mark->payload, request->payload);
 }
 
 static bool has_same_head(const struct cg_request_mark *a, const struct cg_request_mark *b) {
     return memcmp(a->head, b->head, sizeof a->head) == 0;
 }
 
+static bool has_same_protection(const struct cg_request_mark *a, const struct cg_request_mark *b) {
+    return a->is_protected == b->is_protected && memcmp(a->protection, b->protection, sizeof a->protection) == 0;
+}
+
 static bool is_same(const struct cg_request_mark *a, const struct cg_request_mark *b) {
-    return has_same_head(a, b) && memcmp(a->payload, b->payload, sizeof a->payload) == 0;
+    if (!has_same_head(a, b) || a->is_protected != b->is_protected) return false;
+    return a->is_protected || memcmp(a->payload, b->payload, sizeof a->payload) == 0;
 }
 
 /* ---- The rules ---- */
@@ -65,7 +79,8 @@ static bool is_same(const struct cg_request_mark *a, const struct cg_request_mar
 /* What runs came with its last block, so that no number is above it; a first one would begin another body. */
 static bool is_block_of(const struct cg_request_mark *running, const struct cg_request_mark *now) {
     return running->has_block1 && now->has_block1 && now->block_number > 0 &&
-           now->block_number <= running->block_number && has_same_head(running, now);
+           now->block_number <= running->block_number && has_same_head(running, now) &&
+           has_same_protection(running, now);
 }
 
 enum cg_reuse cg_reuse_of(const struct cg_request_mark *running, const struct cg_request_mark *now, bool is_stop) {

@@ -6,10 +6,12 @@
 #include "fronts/coap/peer.h"
 
 /* What of a request tells whether another one is the same. */
+#define CG_REQUEST_MARK 16 /* bytes of a hash */
 struct cg_request_mark {
-    uint8_t head[16];    /* a hash of method and options, but for those of single messages */
-    uint8_t payload[16]; /* another of the payload */
-    bool has_observe, has_block1;
+    uint8_t head[CG_REQUEST_MARK];       /* of method and options, but for those of single messages */
+    uint8_t payload[CG_REQUEST_MARK];    /* of the payload */
+    uint8_t protection[CG_REQUEST_MARK]; /* of the OSCORE option, where it has one */
+    bool has_observe, has_block1, is_protected;
     uint32_t observe;      /* 0: register, 1: cancel (RFC 7641 §2) */
     uint32_t block_number; /* of Block1 */
 };

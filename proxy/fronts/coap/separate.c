@@ -1,5 +1,8 @@
 /* Separate responses. The hard thing: a member's answer is as large as it likes, and what passes to the client depends
- * on its path; so a response is tried as it is, and then by its first block, of the largest size that goes. */
+ * on its path; so a response is tried as it is, and then by its first block, of the largest size that goes.
+ *
+ * Notifications (RFC 7641) are the same, with numbers of ours: one sequence for all that goes to the token, since that
+ * is what the client compares, whichever members it is from. */
 #include "fronts/coap/separate.h"
 
 #include <stdlib.h>
@@ -11,7 +14,11 @@
 #include "reply/lend.h"
 #include "reply/outcome.h"
 
-enum { RETRY_US = 10000 /* where nothing could be sent just now */ };
+enum {
+    RETRY_US = 10000,    /* where nothing could be sent just now */
+    ORDER_BITS = 24,     /* of an Observe value */
+    ORDER_UNIT_US = 1024 /* where the sequence of a token begins: above what its last one can have got to */
+};
 
 struct cg_separate {
     struct cg_sink sink;
@@ -26,6 +33,9 @@ struct cg_separate {
     uint8_t szx;       /* of the largest blocks that the client takes */
     uint64_t retry_us; /* nothing goes before; 0: it may */
     unsigned status;   /* of the latest response; 0: there was none */
+    uint32_t order;    /* of the next notification */
+    bool observes;     /* it has sent one */
+    bool is_cancelled; /* its client wants the present state, and no changes any more */
 };
 
 /* One answer on its way. */
@@ -34,8 +44,10 @@ struct outgoing {
     const struct cg_view *view;
     const struct cg_answer *answer;
     struct cg_slice reply_from;
+    const uint32_t *observe; /* NULL: it is no notification */
     uint8_t code;
     enum cg_type type;
+    bool is_paced; /* it goes when the client's window lets it */
 };
 
 static struct cg_separate *separate_of(struct cg_sink *sink) { return CG_CONTAINER(sink, struct cg_separate, sink); }
@@ -57,6 +69,7 @@ static int emit_options(const struct outgoing *out, const struct cg_block *block
         .numbers = &out->view->config->options,
         .options = out->answer->options,
         .reply_from = out->reply_from,
+        .observe = out->observe,
         .block1 = out->separate->has_block1 ? &out->separate->block1 : NULL,
         .block2 = block2,
         .etag = etag,
@@ -118,6 +131,7 @@ static void keep(const struct outgoing *out, struct cg_slice etag) {
     const struct cg_separate *separate = out->separate;
     struct outgoing unicast = *out;
     unicast.reply_from = CG_SLICE_NONE;
+    unicast.observe = NULL; /* RFC 7959 §2.6 */
     if (separate->ops->keep == NULL || emit_options(&unicast, NULL, etag, bytes, &options) < 0) return;
     separate->ops->keep(separate->ctx, out->view, out->answer, options, etag);
 }
@@ -184,21 +198,25 @@ static int separate_begin(struct cg_sink *sink, const struct cg_view *view, stru
     struct cg_separate *separate = separate_of(sink);
     (void)problem;
     separate->is_single = view->member != NULL;
+    separate->order = view->now_us / ORDER_UNIT_US % (1u << ORDER_BITS);
     if (separate->is_single && separate->ops->single != NULL) separate->ops->single(separate->ctx);
     return CG_OK;
 }
+
+/* The one that a request to a single member is about; what else comes from there has to wait for its turn. */
+static bool is_the_response(const struct cg_separate *separate) { return separate->is_single && separate->status == 0; }
 
 /* The end says nothing that would have to wait. */
 static bool separate_has_room(struct cg_sink *sink, enum cg_sink_word word) {
     struct cg_separate *separate = separate_of(sink);
     if (word == CG_SINK_END) return true;
     if (now_of(separate) < separate->retry_us) return false;
-    return separate->is_single || cg_outbox_may_send(&separate->seat);
+    return is_the_response(separate) || cg_outbox_may_send(&separate->seat);
 }
 
 /* A single response is of the request's kind (RFC 7252 §5.2.2, §5.2.3), those of a group are the client's many. */
 static enum cg_type type_of(const struct cg_separate *separate) {
-    return separate->is_single ? separate->type : cg_outbox_type(&separate->seat);
+    return is_the_response(separate) ? separate->type : cg_outbox_type(&separate->seat, now_of(separate));
 }
 
 /* A client that asks one member knows whom it has asked. */
@@ -224,7 +242,11 @@ static int note(const struct outgoing *out, int err) {
     }
     separate->retry_us = 0;
     separate->status = cg_coap_status(out->code);
-    if (separate->is_single) return CG_OK;
+    if (out->observe != NULL) {
+        separate->observes = true;
+        separate->order = (separate->order + 1) % (1u << ORDER_BITS);
+    }
+    if (!out->is_paced) return CG_OK;
     cg_outbox_sent(&separate->seat, out->type, cg_coap_token_slice(&separate->token), now_us);
     return CG_OK;
 }
@@ -233,6 +255,7 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
                 int (*respond_with)(const struct outgoing *out)) {
     struct cg_separate *separate = separate_of(sink);
     struct cg_reading reading;
+    bool is_notification = view->request->observes && answer->is_notification && code == answer->code;
     if (cg_coap_is_barred(view->request->no_response, code)) return pass(separate);
     cg_reading_init(&reading, view);
     const struct outgoing out = {
@@ -240,8 +263,10 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
         .view = view,
         .answer = answer,
         .reply_from = reply_from_of(separate, &reading, answer),
+        .observe = is_notification && !separate->is_cancelled ? &separate->order : NULL,
         .code = code,
         .type = type_of(separate),
+        .is_paced = !is_the_response(separate),
     };
     int err = note(&out, respond_with(&out));
     cg_reading_fini(&reading);
@@ -260,10 +285,31 @@ static int separate_refused(struct cg_sink *sink, const struct cg_view *view, co
     return send(sink, view, answer, cg_err_info(CG_E_EMIT)->coap_code, respond_refused);
 }
 
+/* Any one that is still true; NULL: there is none. */
+static const struct cg_answer *find_notification(const struct cg_view *view) {
+    const struct cg_answer *answer = view->answers;
+    while (answer != NULL && !answer->is_notification) answer = answer->next;
+    return answer;
+}
+
+/* Nothing has changed for so long that the client may be gone: it is told once more what it knows (RFC 7641 §4.5). */
+static void ask_for_interest(struct cg_sink *sink, const struct cg_view *view) {
+    const struct cg_answer *answer = find_notification(view);
+    bool goes = answer != NULL && separate_has_room(sink, CG_SINK_ANSWER);
+    if (goes) (void)send(sink, view, answer, answer->code, respond_as_fits); /* what does not go is tried again */
+}
+
 static uint64_t separate_look(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_separate *separate = separate_of(sink);
     (void)problem;
-    return separate->retry_us > view->now_us ? separate->retry_us : UINT64_MAX;
+    if (separate->observes && view->now_us >= separate->seat.confirm_us) ask_for_interest(sink, view);
+    if (separate->retry_us > view->now_us) return separate->retry_us;
+    return separate->observes && separate->seat.confirm_us > view->now_us ? separate->seat.confirm_us : UINT64_MAX;
+}
+
+/* It would wait for changes that nobody will tell it of (RFC 7641 §4.2), and has not asked for that. */
+static bool is_left_alone(const struct cg_separate *separate, const struct cg_view *view) {
+    return separate->observes && !separate->is_cancelled && find_notification(view) != NULL;
 }
 
 /* What nothing else has told the client. */
@@ -273,9 +319,26 @@ static void judge(const struct cg_separate *separate, const struct cg_view *view
     if (problem->err < 0) return;
     if (how == CG_SINK_CUT) {
         cg_problem_set(problem, CG_E_OVERLOAD, "answers came faster than they were acknowledged: some are lost");
+    } else if (is_left_alone(separate, view)) {
+        cg_problem_set(problem, CG_E_STOPPING, "the observation has ended here, not at its members: observe again");
     } else if (view->member != NULL && is_silent) {
         cg_outcome_silence(view, problem); /* nobody else could have answered */
     }
+}
+
+/* RFC 7641 §4.1: what cancels is a request like any other, too. A group is not asked for it, and what the client has
+ * protected is answered by whom it is for. */
+static void tell_last_state(struct cg_sink *sink, const struct cg_view *view) {
+    const struct cg_answer *answer = find_notification(view);
+    if (answer == NULL || view->member == NULL || cg_request_is_protected(view->request)) return;
+    separate_of(sink)->status = 0;
+    (void)send(sink, view, answer, answer->code, respond_as_fits);
+}
+
+void cg_separate_cancel(struct cg_sink *sink, enum cg_type type) {
+    struct cg_separate *separate = separate_of(sink);
+    separate->is_cancelled = true;
+    separate->type = type;
 }
 
 static void separate_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how,
@@ -285,6 +348,7 @@ static void separate_end(struct cg_sink *sink, const struct cg_view *view, enum 
     if (how == CG_SINK_LEFT) {
         problem = NULL;
     } else {
+        if (separate->is_cancelled) tell_last_state(sink, view);
         judge(separate, view, how, problem);
         ending->status = problem->err < 0 ? cg_coap_status(cg_err_info(problem->err)->coap_code) : separate->status;
     }
@@ -317,6 +381,6 @@ struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
     if (to->block2 != NULL) separate->block2 = *to->block2;
     if (to->block1 != NULL) separate->block1 = *to->block1;
     separate->has_block1 = to->block1 != NULL;
-    cg_outbox_take_seat(to->outbox, &separate->seat);
+    cg_outbox_take_seat(to->outbox, &separate->seat, to->now_us);
     return &separate->sink;
 }

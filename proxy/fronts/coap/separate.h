@@ -1,7 +1,10 @@
 /* The sink for separate responses (GCP §3.4): each answer of the group goes to the client as it comes, on the client's
  * token, with Reply-From; nothing is replaced. What waits for the client's window (outbox.h) waits in the round. An
  * answer that is too large for one message goes by its first block, and the rest is for whoever asks that member
- * (RFC 10020 §3.8). A request to a single member gets that one's response, or 5.04. */
+ * (RFC 10020 §3.8). A request to a single member gets that one's response, or 5.04.
+ *
+ * Notifications have Observe numbers that rise for each token (RFC 7641 §4.4), and are Confirmable once a day at the
+ * least, where nothing changes, too (§4.5). */
 #ifndef CG_FRONTS_COAP_SEPARATE_H
 #define CG_FRONTS_COAP_SEPARATE_H
 
@@ -35,9 +38,14 @@ struct cg_separate_to {
     const struct cg_block *block1; /* the request's, said again in its responses (RFC 7959 §2.3); NULL: it has none */
     const struct cg_block *block2; /* the request's: the largest blocks that the client takes, and which one of a single
                                       member's answer; NULL: it does not say */
+    uint64_t now_us;
 };
 
 /* Frees itself at its end. NULL: out of memory. */
 struct cg_sink *cg_separate_new(const struct cg_separate_to *to);
+
+/* Its client has cancelled the observation, by a message of that kind: what it still hears are no notifications. Where
+ * it is of a single member, the end tells what that one has said last, as an answer to the message (RFC 7641 §4.1). */
+void cg_separate_cancel(struct cg_sink *sink, enum cg_type type);
 
 #endif

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 5 };
+enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 6 };
 
 size_t cg_to_coap_size(const struct cg_coap_message *message) {
     size_t extended = message->token.len > TOKEN_PLAIN_MAX ? 1 : 0; /* one byte says up to 268 */
@@ -21,7 +21,7 @@ struct added {
     struct cg_opt list[ADDED_MAX];
     size_t count;
     uint8_t block1[CG_BLOCK_MAX], block2[CG_BLOCK_MAX];
-    uint8_t size2[4];
+    uint8_t size2[4], observe[4];
 };
 
 static void add(struct added *added, uint16_t number, struct cg_slice value) {
@@ -47,6 +47,7 @@ static void add_all(struct added *added, const struct cg_to_coap *to) {
     added->count = 0;
     if (to->reply_from.len > 0) add(added, to->numbers->reply_from, to->reply_from);
     if (to->etag.len > 0) add(added, CG_OPT_ETAG, to->etag);
+    if (to->observe != NULL) add(added, CG_OPT_OBSERVE, emit_uint(added->observe, *to->observe));
     add_block(added, CG_OPT_BLOCK1, to->block1, added->block1);
     add_block(added, CG_OPT_BLOCK2, to->block2, added->block2);
     if (to->block2 != NULL && to->size2 > 0) add(added, CG_OPT_SIZE2, emit_uint(added->size2, to->size2));
@@ -59,7 +60,7 @@ static bool is_taken_out(const struct cg_to_coap *to, uint16_t number) {
         return true;
     }
     switch (number) {
-    case CG_OPT_OBSERVE: /* nobody has asked for notifications */
+    case CG_OPT_OBSERVE: /* the member's number is towards the gateway */
     case CG_OPT_BLOCK1:
     case CG_OPT_BLOCK2: return true;
     case CG_OPT_SIZE2: return to->block2 != NULL;

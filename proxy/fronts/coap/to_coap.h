@@ -14,12 +14,13 @@
 size_t cg_to_coap_size(const struct cg_coap_message *message);
 
 /* The options that a response to the client has, of those of a member's answer: what this hop consumes is taken out,
- * Reply-From is put in, Block2, ETag and Size2 where the payload goes in blocks. Returns the length, or CG_E_TOO_BIG.
- */
+ * Reply-From is put in, Observe in a notification, Block2, ETag and Size2 where the payload goes in blocks. Returns the
+ * length, or CG_E_TOO_BIG. */
 struct cg_to_coap {
     const struct cg_option_numbers *numbers;
     struct cg_slice options;       /* the answer's, encoded, well-formed */
     struct cg_slice reply_from;    /* empty: none */
+    const uint32_t *observe;       /* a notification's number towards this client (RFC 7641 §4.4); NULL: it is none */
     const struct cg_block *block1; /* the request's, as the response to its last block says it again; NULL: none */
     const struct cg_block *block2; /* NULL: none */
     struct cg_slice etag;          /* instead of the answer's own; empty: that */

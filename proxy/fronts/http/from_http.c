@@ -363,10 +363,20 @@ static int check_size(const struct conversion *c) {
                           c->config->limits.request_body);
 }
 
-static void take_preferences(const struct conversion *c) {
-    struct cg_slice handling;
+/* Whoever waits for nothing hears of no changes either, and what a client has protected is POST, which has none. */
+static bool can_observe(const struct cg_request *request, const struct castgate_encoder *encoder) {
+    bool waits = !request->has_timeout || request->timeout_s > 0;
+    bool reads = (CG_METHODS_SAFE & CG_METHOD_BIT(request->method)) != 0 && !request->head_only;
+    return reads && waits && !request->discovery && encoder->begin != NULL;
+}
+
+/* One that cannot be honoured is passed over (RFC 7240 §2). */
+static void take_preferences(const struct conversion *c, const struct castgate_encoder *encoder) {
+    struct cg_slice handling, observe;
     c->request->is_strict =
         cg_http_preference(c->message, "handling", &handling) && cg_slice_is_nocase(handling, "strict");
+    c->request->observes =
+        cg_http_preference(c->message, "observe", &observe) && observe.len == 0 && can_observe(c->request, encoder);
 }
 
 /* A method that CoAP does not have may come with a target that is no target of ours. */
@@ -417,8 +427,8 @@ int cg_from_http_rest(const struct cg_http_parts *parts, const struct cg_mapping
     if (err == CG_OK) err = check_size(&c);
     if (err == CG_OK) err = take_timeout(&c);
     if (err == CG_OK) err = take_traceparent(&c);
-    take_preferences(&c);
     *encoder = cg_accept_encoder(c.message, c.encoders);
+    take_preferences(&c, *encoder);
     if (err == CG_OK) err = take_options(&c);
     if (err == CG_OK) err = keep_options(&c);
     return err;

@@ -337,15 +337,21 @@ static size_t add_fields(struct cg_http_header *to, const struct cg_fields *fiel
 
 enum { OWN_HEADERS = 4 /* of every reply */ };
 
+/* RFC 7240 §3; empty: none. */
+static const char *preference_applied(const struct cg_reply *reply) {
+    if (reply->observes) return "observe";
+    return reply->is_strict ? "handling=strict" : "";
+}
+
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
+    const char *applied = preference_applied(reply);
     char summary[CG_HTTP_SUMMARY_MAX] = "";
     if (!reply->streams) cg_http_summary(summary, &reply->summary);
-    struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {
-        {"Castgate-Exchange", reply->exchange_id},
-        {"Castgate-Summary", summary},
-        {"Preference-Applied", reply->is_strict ? "handling=strict" : ""},
-        {"Vary", reply->is_strict ? "Prefer" : ""}};
+    struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {{"Castgate-Exchange", reply->exchange_id},
+                                                                      {"Castgate-Summary", summary},
+                                                                      {"Preference-Applied", applied},
+                                                                      {"Vary", applied[0] == '\0' ? "" : "Prefer"}};
     size_t more = reply->fields == NULL ? 0 : add_fields(headers + OWN_HEADERS, reply->fields);
     const struct cg_http_head head = {.status = reply->status,
                                       .content_type = reply->content_type,
@@ -368,9 +374,10 @@ static const struct cg_front front_calls = {.reply = on_reply, .problem = on_pro
 
 /* ---- Opening and closing ---- */
 
-/* Enough for every exchange and some idle clients, but never so many that another socket could not be opened. */
+/* Enough for every exchange, for whoever observes and for some idle clients, but never so many that another socket
+ * could not be opened. */
 static unsigned connection_limit(const struct cg_config *config) {
-    uint64_t wanted = 2 * (uint64_t)config->limits.exchanges + IDLE_CONNECTIONS;
+    uint64_t wanted = 2 * (uint64_t)config->limits.exchanges + config->limits.observers + IDLE_CONNECTIONS;
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
     uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define CASTGATE_PLUGIN_MAJOR  0
-#define CASTGATE_PLUGIN_MINOR  5
+#define CASTGATE_PLUGIN_MINOR  6
 #define CASTGATE_PLUGIN_SYMBOL "castgate_plugin"
 
 struct castgate_slice {
@@ -47,7 +47,9 @@ struct castgate_answer {
     uint8_t verified; /* enum castgate_verified */
     uint8_t via;      /* enum castgate_via */
     bool has_kid;
-    bool has_max_age; /* the answer carried Max-Age */
+    bool has_max_age;     /* the answer carried Max-Age */
+    bool is_notification; /* the client observes, and further answers of this member follow when what it tells of
+                             changes, each in the place of the one before; else none does (RFC 7641) */
 };
 
 /* A member that was expected and did not answer. */

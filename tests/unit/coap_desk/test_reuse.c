@@ -89,6 +89,10 @@ static void test_first_rule_that_fits(void **state) {
     static const struct message get = {CG_GET, {TIME, PATH}, NULL};
     static const struct message fetch = {CG_FETCH, {TIME, PATH}, "{}"};
     static const struct message put = {CG_PUT, {TIME, PATH, {CG_OPT_BLOCK1, "\x22"}}, "last"}; /* 2/0/64 */
+    static const struct message sealed = {
+        CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, {CG_OPT_OSCORE, "\x09\x01"}, PATH}, "a"};
+    static const struct message sealed_part = {
+        CG_FETCH, {TIME, {CG_OPT_OSCORE, "\x09\x01"}, PATH, {CG_OPT_BLOCK1, "\x22"}}, "last"};
     static const struct {
         const struct message *running;
         struct message now;
@@ -108,6 +112,21 @@ static void test_first_rule_that_fits(void **state) {
         {&get, {CG_GET, {TIME, {CG_OPT_OBSERVE, ""}, {CG_OPT_URI_PATH, "other"}}, NULL}, CG_REUSE_COLLIDES},
         {&get, {CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, PATH}, NULL}, CG_REUSE_COLLIDES},
         {&fetch, {CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, PATH}, "[]"}, CG_REUSE_COLLIDES},
+        /* that request protected by its client, which is another message each time */
+        {&sealed, {CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, {CG_OPT_OSCORE, "\x09\x02"}, PATH}, "b"}, CG_REUSE_RENEWS},
+        {&sealed, {CG_FETCH, {{CG_OPT_OBSERVE, "\x01"}, {CG_OPT_OSCORE, "\x09\x02"}, PATH}, "b"}, CG_REUSE_COLLIDES},
+        {&sealed,
+         {CG_FETCH, {TIME, {CG_OPT_OBSERVE, "\x01"}, {CG_OPT_OSCORE, "\x09\x02"}, PATH}, "b"},
+         CG_REUSE_CANCELS},
+        {&sealed, {CG_FETCH, {TIME, {CG_OPT_OSCORE, "\x09\x02"}, PATH}, "b"}, CG_REUSE_COLLIDES},
+        {&sealed, {CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, PATH}, "b"}, CG_REUSE_COLLIDES},
+        {&fetch, {CG_FETCH, {TIME, {CG_OPT_OBSERVE, ""}, {CG_OPT_OSCORE, "\x09\x02"}, PATH}, "{}"}, CG_REUSE_COLLIDES},
+        {&sealed_part,
+         {CG_FETCH, {TIME, {CG_OPT_OSCORE, "\x09\x01"}, PATH, {CG_OPT_BLOCK1, "\x1a"}}, "a"},
+         CG_REUSE_CONTINUES},
+        {&sealed_part,
+         {CG_FETCH, {TIME, {CG_OPT_OSCORE, "\x09\x02"}, PATH, {CG_OPT_BLOCK1, "\x1a"}}, "a"},
+         CG_REUSE_COLLIDES},
         /* a block of the request's own body */
         {&put, {CG_PUT, {TIME, PATH, {CG_OPT_BLOCK1, "\x22"}}, "last"}, CG_REUSE_CONTINUES},
         {&put, {CG_PUT, {TIME, PATH, {CG_OPT_BLOCK1, "\x1a"}}, "before"}, CG_REUSE_CONTINUES},

@@ -2,7 +2,11 @@
 
 const struct castgate_encoder mixed = {.media_type = "multipart/mixed"};
 const struct castgate_encoder json = {.media_type = "application/json"};
-const struct castgate_encoder sse = {.media_type = "text/event-stream"};
+static int begin(const struct castgate_host *host, struct castgate_call *call) {
+    (void)host, (void)call;
+    return 0;
+}
+const struct castgate_encoder sse = {.media_type = "text/event-stream", .begin = begin};
 static const struct castgate_plugin plugins[] = {{.name = "mixed", .ops.encoder = &mixed},
                                                  {.name = "json", .ops.encoder = &json},
                                                  {.name = "sse", .ops.encoder = &sse}};

@@ -524,8 +524,40 @@ static void too_many_options(void **state) {
     tear_down(&f);
 }
 
+/* RFC 7641 §2. */
+static void who_observes(void **state) {
+    (void)state;
+#define PATH OPT(11, "floor3")
+    static const struct {
+        struct option options[OPTIONS_MAX];
+        uint8_t code;
+        bool observes;
+    } rows[] = {
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, ""), PATH}, CG_GET, true},
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, "\0"), PATH}, CG_FETCH, true}, /* as long as it likes (RFC 7252 §3.2) */
+        {{OPT(6, ""), PATH}, CG_GET, true}, /* whether it must say how long depends on whom it asks */
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, ""), PATH, OPT(23, "\6")}, CG_GET, true},
+        {{OPT(MULTICAST_TIMEOUT, "\2"), PATH}, CG_GET, false},
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, "\1"), PATH}, CG_GET, false}, /* where nothing runs, a plain request */
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, "\2"), PATH}, CG_GET, false},
+        {{OPT(MULTICAST_TIMEOUT, ""), OPT(6, ""), PATH}, CG_GET, false},
+        {{OPT(MULTICAST_TIMEOUT, "\2"), OPT(6, ""), PATH, OPT(23, "\x16")}, CG_GET, false}, /* block 1 */
+        {{OPT(6, ""), OPT(11, ".well-known"), OPT(11, "core")}, CG_GET, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conversion f;
+        set_up(&f);
+        int err = convert(&f, rows[i].code, rows[i].options, NULL);
+        if (err != CG_OK || f.request.observes != rows[i].observes) fail_msg("row %zu: %s", i, f.problem.detail);
+        for (size_t at = 0; at < f.request.options.count; at++)
+            assert_int_not_equal(f.request.options.list[at].number, 6); /* what goes on says whoever sends it */
+        tear_down(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_observes),
         cmocka_unit_test(paths_of_this_gateway),
         cmocka_unit_test(targets_of_the_forward_proxy),
         cmocka_unit_test(targets_that_are_refused),

@@ -335,6 +335,36 @@ static void test_event_stream(void **state) {
     fake_client_close(&client);
 }
 
+/* RFC 7240 §3: whether the preference was honoured. */
+static void test_whoever_observes_is_told_so(void **state) {
+    static const struct {
+        const char *accept, *applied;
+    } rows[] = {{"text/event-stream", "observe"}, {"application/json", NULL}};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture f;
+        struct fake_client client;
+        char request[256];
+        set_up(&f);
+        connect_to(&f, &client);
+        snprintf(request, sizeof request, "GET /lamps HTTP/1.1\r\n" LOCAL "Accept: %s\r\nPrefer: observe\r\n\r\n",
+                 rows[i].accept);
+        fake_client_send_text(&client, request);
+        answer_twice(&f);
+        struct fake_response response = fake_client_response(&client, false, NULL);
+        assert_int_equal(response.status, 200);
+        if (rows[i].applied != NULL) {
+            assert_field(&response, "Preference-Applied", rows[i].applied);
+            assert_field(&response, "Vary", "Prefer");
+        } else {
+            assert_null(fake_response_field(&response, "Preference-Applied"));
+        }
+        fake_response_fini(&response);
+        fake_client_close(&client);
+        tear_down(&f);
+    }
+}
+
 /* What a browser's EventSource does after each stream. */
 static void test_a_stream_that_was_had_is_not_made_again(void **state) {
     struct fixture *f = *state;
@@ -1015,6 +1045,7 @@ int main(void) {
         cmocka_unit_test(test_connections_follow_the_exchanges),
         front_test(test_json_reply),
         front_test(test_event_stream),
+        cmocka_unit_test(test_whoever_observes_is_told_so),
         front_test(test_a_stream_that_was_had_is_not_made_again),
         front_test(test_another_last_event_id_is_passed_over),
         cmocka_unit_test(test_nobody_answers),

@@ -51,10 +51,46 @@ static void test_strict_handling(void **state) {
     }
 }
 
+/* RFC 7240 §2: what cannot be honoured is passed over. */
+static void test_observe(void **state) {
+    (void)state;
+#define EVENTS HOST "Accept: text/event-stream\n"
+#define FETCH  "X-HTTP-Method-Override: FETCH\nContent-Type: text/plain\n"
+    static const struct {
+        const char *method, *fields, *body;
+        bool observes;
+    } rows[] = {
+        {"GET", EVENTS "Prefer: observe\n", "", true},
+        {"GET", EVENTS "Prefer: Observe\n", "", true},
+        {"GET", EVENTS "Prefer: wait=3, observe;x=y\nPrefer: handling=lenient\n", "", true},
+        {"GET", EVENTS "Prefer: observe=\"\"\n", "", true}, /* RFC 7240 §2: the same as without */
+        {"GET", EVENTS "Prefer: observe\nMulticast-Timeout: 5\n", "", true},
+        {"GET", HOST "Accept: application/json;q=0.5, text/event-stream\nPrefer: observe\n", "", true},
+        {"POST", EVENTS FETCH "Prefer: observe\n", "x", true},
+        {"GET", EVENTS, "", false},
+        {"GET", EVENTS "Prefer: observe=no\n", "", false},
+        {"GET", EVENTS "Prefer: observed\n", "", false},
+        {"GET", EVENTS "Prefer: observe\nMulticast-Timeout: 0\n", "", false}, /* it hears nothing at all */
+        {"GET", HOST "Prefer: observe\n", "", false},
+        {"GET", HOST "Accept: application/json\nPrefer: observe\n", "", false},
+        {"HEAD", EVENTS "Prefer: observe\n", "", false},
+        {"POST", EVENTS "Prefer: observe\n", "", false},
+        {"PUT", EVENTS "Prefer: observe\n", "", false},
+        {"POST", EVENTS "Prefer: observe\nOSCORE: CSU\nContent-Type: application/oscore\n", "x", false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct conversion f;
+        int err = from(&f, rows[i].method, "/", rows[i].fields, rows[i].body);
+        if (err != CG_OK || f.request.observes != rows[i].observes) fail_msg("row %zu: %s", i, f.problem.detail);
+        tear_down(&f);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_preferences),
         cmocka_unit_test(test_strict_handling),
+        cmocka_unit_test(test_observe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,7 +33,7 @@ static int setup(void **state) {
     assert_non_null(stage.outbox);
     for (int i = 0; i < SEATS; i++) {
         stage.exchanges[i] = (struct exchange){.seat.wake = on_wake, .token = tokens[i]};
-        cg_outbox_take_seat(stage.outbox, &stage.exchanges[i].seat);
+        cg_outbox_take_seat(stage.outbox, &stage.exchanges[i].seat, stage.now_us);
     }
     *state = &stage;
     return 0;
@@ -53,7 +53,7 @@ static unsigned send(struct stage *stage, int which, unsigned most, enum cg_type
     struct exchange *exchange = &stage->exchanges[which];
     unsigned count = 0;
     for (; count < most && cg_outbox_may_send(&exchange->seat); count++) {
-        *type = cg_outbox_type(&exchange->seat);
+        *type = cg_outbox_type(&exchange->seat, stage->now_us);
         cg_outbox_sent(&exchange->seat, *type, cg_slice_str(exchange->token), stage->now_us);
     }
     exchange->sent += count;
@@ -143,7 +143,7 @@ static void test_only_the_first_in_line_is_woken_and_wakes_the_next(void **state
     assert_int_equal(stage->exchanges[1].wakes, 1);
     cg_outbox_leave_seat(&stage->exchanges[1].seat); /* it has ended meanwhile */
     assert_int_equal(stage->exchanges[2].wakes, 1);
-    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat);
+    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat, stage->now_us);
 }
 
 static void test_a_new_request_shows_that_the_client_is_there(void **state) {
@@ -151,7 +151,7 @@ static void test_a_new_request_shows_that_the_client_is_there(void **state) {
     enum cg_type type;
     send(stage, 0, CG_OUTBOX_WINDOW_MIN - 1, &type);
     cg_outbox_leave_seat(&stage->exchanges[1].seat);
-    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat);
+    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat, stage->now_us);
     assert_int_equal(send_all(stage, 1), CG_OUTBOX_WINDOW_MIN);
 }
 
@@ -160,8 +160,40 @@ static void test_a_new_request_opens_nothing_while_an_acknowledgement_is_awaited
     struct stage *stage = *state;
     send_all(stage, 0);
     cg_outbox_leave_seat(&stage->exchanges[1].seat);
-    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat);
+    cg_outbox_take_seat(stage->outbox, &stage->exchanges[1].seat, stage->now_us);
     assert_int_equal(send_all(stage, 1), 0);
+}
+
+/* RFC 7641 §4.5: each of those that it listens to. */
+static void test_a_client_is_asked_once_a_day_whether_it_still_listens(void **state) {
+    struct stage *stage = *state;
+    enum cg_type type;
+    stage->now_us += CG_OUTBOX_CONFIRM_US - SECOND - 1;
+    send(stage, 0, 1, &type);
+    assert_int_equal(type, CG_NON);
+    stage->now_us++;
+    send(stage, 0, 1, &type);
+    assert_int_equal(type, CG_NON);
+    stage->now_us += SECOND;
+    send(stage, 0, 1, &type);
+    assert_int_equal(type, CG_CON);
+    assert_false(cg_outbox_may_send(&stage->exchanges[1].seat)); /* before it has said so */
+    settle(stage, 0, 1);
+    send(stage, 1, 1, &type);
+    assert_int_equal(type, CG_CON); /* it may have forgotten this one */
+    settle(stage, 1, 1);
+    send(stage, 0, 1, &type);
+    assert_int_equal(type, CG_NON); /* for another day */
+}
+
+static void test_a_request_on_a_running_token_shows_that_the_client_is_there(void **state) {
+    struct stage *stage = *state;
+    enum cg_type type;
+    send(stage, 0, CG_OUTBOX_WINDOW_MIN - 1, &type);
+    cg_outbox_heard(stage->outbox);
+    assert_int_equal(send_all(stage, 0), CG_OUTBOX_WINDOW_MIN);
+    cg_outbox_heard(stage->outbox); /* but it has not acknowledged */
+    assert_int_equal(send_all(stage, 0), 0);
 }
 
 static void test_an_outbox_outlives_its_client_while_somebody_sits_at_it(void **state) {
@@ -170,7 +202,7 @@ static void test_an_outbox_outlives_its_client_while_somebody_sits_at_it(void **
     struct exchange exchange = {.seat.wake = on_wake, .token = "z"};
     (void)stage;
     assert_non_null(outbox);
-    cg_outbox_take_seat(outbox, &exchange.seat);
+    cg_outbox_take_seat(outbox, &exchange.seat, 0);
     cg_outbox_unref(outbox);
     assert_true(cg_outbox_may_send(&exchange.seat));
     cg_outbox_leave_seat(&exchange.seat);
@@ -187,6 +219,8 @@ int main(void) {
         outbox_test(test_only_the_first_in_line_is_woken_and_wakes_the_next),
         outbox_test(test_a_new_request_shows_that_the_client_is_there),
         outbox_test(test_a_new_request_opens_nothing_while_an_acknowledgement_is_awaited),
+        outbox_test(test_a_client_is_asked_once_a_day_whether_it_still_listens),
+        outbox_test(test_a_request_on_a_running_token_shows_that_the_client_is_there),
         outbox_test(test_an_outbox_outlives_its_client_while_somebody_sits_at_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

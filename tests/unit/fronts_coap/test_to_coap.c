@@ -96,6 +96,7 @@ static void what_this_hop_consumes_is_taken_out(void **state) {
 static void added_options_stand_in_their_places(void **state) {
     struct options options;
     const struct cg_block block = {.more = true, .szx = 6};
+    const uint32_t order = 'x' << 16 | 'y' << 8 | 'z';
     (void)state;
     begin(&options);
     put(&options, 3, "before");
@@ -107,8 +108,9 @@ static void added_options_stand_in_their_places(void **state) {
                                   .reply_from = cg_slice_str("r"),
                                   .block2 = &block,
                                   .etag = cg_slice_str("e"),
+                                  .observe = &order,
                                   .size2 = 'a' << 8 | 'b'};
-    assert_string_equal(convert(&to), "3:before 4:e 12:c 23:\x0e 28:ab 248:r 1000:behind");
+    assert_string_equal(convert(&to), "3:before 4:e 6:xyz 12:c 23:\x0e 28:ab 248:r 1000:behind");
 }
 
 static void a_tag_of_the_members_own_stays(void **state) {

@@ -113,6 +113,18 @@ static void test_answer_has_the_fields_of_the_json_reply(void **state) {
     json_decref(data);
 }
 
+static void test_a_notification_says_that_it_is_one(void **state) {
+    (void)state;
+    struct castgate_answer answer = plain_answer(0, text("on"));
+    json_t *data = tell(&answer);
+    assert_null(json_object_get(data, "notification"));
+    json_decref(data);
+    answer.is_notification = true;
+    data = tell(&answer);
+    assert_true(json_is_true(json_object_get(data, "notification")));
+    json_decref(data);
+}
+
 /* Everything that means something to an event stream, or to a careless reader of one. */
 static void test_texts_stay_in_their_event(void **state) {
     (void)state;
@@ -312,6 +324,7 @@ int main(void) {
         cmocka_unit_test(test_what_it_offers),
         cmocka_unit_test(test_signs_of_life_are_comments),
         cmocka_unit_test(test_answer_has_the_fields_of_the_json_reply),
+        cmocka_unit_test(test_a_notification_says_that_it_is_one),
         cmocka_unit_test(test_texts_stay_in_their_event),
         cmocka_unit_test(test_every_byte_stays_in_its_event),
         cmocka_unit_test(test_names_stay_in_their_event),
