@@ -4,10 +4,8 @@
 #define CG_GROUP_OSCORE_BINDING_H
 
 #include "base/container.h"
-#include "base/lookup.h"
 #include "legs/protector.h"
-#include "group_oscore/epoch.h"
-#include "oscore/oscore.h"
+#include "group_oscore/ties.h"
 
 struct group_opening;
 
@@ -35,25 +33,11 @@ static inline struct cg_group_oscore *cg_group_oscore_of(struct cg_protector *pr
     return CG_CONTAINER(protector, struct cg_group_oscore, protector);
 }
 
-/* What a member has answered to one request. */
-struct cg_member_answers {
-    uint8_t fingerprint[32];
-    struct cg_oscore_answers answers;
-    struct cg_kid_account account;  /* of the verifications under its kid */
-    struct cg_member_answers *next; /* of the binding */
-};
-
 struct cg_binding {
     struct cg_group_oscore *group;
-    struct cg_epoch *epoch; /* a reference: the request was sealed under it */
-    bool for_one;           /* it goes to one member, by unicast */
-    bool stays;             /* under the keys in use: the prepared ones cannot send */
-    uint8_t identity[32];   /* that member's */
-    struct cg_oscore_binding request;
+    struct cg_ties *ties;            /* a reference: with those of all that is sent on its token */
+    struct cg_tied_request *request; /* a reference */
     struct cg_crypto_lane lane;
-    struct cg_member_answers *members; /* owned */
-    struct cg_lookup by_fingerprint;
-    struct cg_forgeries forgeries;
     unsigned jobs; /* in flight: sealing and opening */
     bool released;
 };
@@ -72,12 +56,9 @@ void cg_group_open_none(struct cg_binding *binding);       /* ends what still wa
 struct cg_epoch *cg_group_epoch_for(const struct cg_binding *binding);
 /* Whether its request must not go out any more, since it is to go under other keys, or there are none. */
 bool cg_group_is_stale(const struct cg_binding *binding);
-/* Whether its request was sealed under the keys that are only prepared. */
-static inline struct cg_slice cg_binding_identity(const struct cg_binding *binding) {
-    return cg_slice_of(binding->identity, sizeof binding->identity);
-}
-static inline bool cg_binding_is_ahead(const struct cg_binding *binding) {
-    return binding->for_one && binding->epoch != NULL && binding->epoch == binding->group->next;
+/* Whether it was sealed under the keys that are only prepared. */
+static inline bool cg_tied_is_ahead(const struct cg_group_oscore *group, const struct cg_tied_request *request) {
+    return request->for_one && request->epoch != NULL && request->epoch == group->next;
 }
 
 /* group_oscore.c: the end of a job; frees the binding when it was the last thing that needed it. */

@@ -124,6 +124,13 @@ bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerp
     return at->family != CG_FAMILY_NONE;
 }
 
+bool cg_epoch_expect_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at) {
+    const struct cg_epoch_peer *entry = entry_of(epoch, fingerprint);
+    if (entry == NULL) return false;
+    *at = entry->verified.family != CG_FAMILY_NONE ? entry->verified : entry->configured;
+    return at->family != CG_FAMILY_NONE;
+}
+
 static void set_warmth(struct cg_epoch *epoch, struct cg_epoch_peer *entry, enum cg_warmth warmth) {
     if (entry->warmth == warmth) return;
     entry->warmth = warmth;

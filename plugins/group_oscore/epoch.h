@@ -80,6 +80,8 @@ bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *f
 void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from); /* verified; NULL: none */
 /* Where it verified last; false: it has not, or is no member. */
 bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at);
+/* There, or where it is configured; false: nobody knows. */
+bool cg_epoch_expect_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at);
 /* Where members are, and who is warm where the sender stays. NULL has no effect. */
 void cg_epoch_inherit(struct cg_epoch *epoch, const struct cg_epoch *older);
 

@@ -7,14 +7,8 @@
 #include <utlist.h>
 
 void cg_binding_free(struct cg_binding *binding) {
-    while (binding->members != NULL) {
-        struct cg_member_answers *member = binding->members;
-        binding->members = member->next;
-        free(member);
-    }
-    cg_lookup_fini(&binding->by_fingerprint);
-    cg_forgeries_fini(&binding->forgeries);
-    cg_epoch_unref(binding->epoch);
+    cg_tied_request_unref(binding->request);
+    cg_ties_unref(binding->ties);
     free(binding);
 }
 
@@ -35,19 +29,25 @@ static void group_release(struct cg_protector *protector, struct cg_binding *bin
 
 struct cg_epoch *cg_group_epoch_for(const struct cg_binding *binding) {
     const struct cg_group_oscore *group = binding->group;
-    bool may_be_ahead = group->current != NULL && group->next != NULL && binding->for_one && !binding->stays;
-    bool is_ahead = may_be_ahead && cg_epoch_is_held_by(group->next, cg_binding_identity(binding));
+    const struct cg_tied_request *request = binding->request;
+    bool may_be_ahead = group->current != NULL && group->next != NULL && request->for_one && !request->stays;
+    bool is_ahead = may_be_ahead && cg_epoch_is_held_by(group->next, cg_tied_identity(request));
     return is_ahead ? group->next : group->current;
 }
 
 bool cg_group_is_stale(const struct cg_binding *binding) {
     const struct cg_epoch *wanted = cg_group_epoch_for(binding);
-    return wanted == NULL || !cg_epoch_same_sender(binding->epoch, wanted);
+    return wanted == NULL || !cg_epoch_same_sender(binding->request->epoch, wanted);
 }
 
 static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {
     (void)protector;
     return cg_group_is_stale(binding);
+}
+
+static void group_left(struct cg_protector *protector, const struct cg_binding *binding) {
+    const struct cg_group_oscore *group = cg_group_oscore_of(protector);
+    cg_ties_sent(binding->ties, binding->request, cg_engine_now(group->services->engine));
 }
 
 static bool group_find(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at) {
@@ -71,6 +71,7 @@ static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .seal = cg_group_seal,
                                                   .open = cg_group_open,
                                                   .is_stale = group_is_stale,
+                                                  .left = group_left,
                                                   .find = group_find,
                                                   .is_cold = group_is_cold,
                                                   .standing = group_standing,

@@ -97,7 +97,7 @@ int cg_later_add(struct cg_later *later, struct cg_waiting *waiting, struct cg_f
     size_t share = share_of(later, forgeries), homes_share = share / 2;
     if (bytes > (home ? homes_share : share) || is_choked(later, home)) return CG_E_ATTEMPTS;
     if (!home && !cg_later_allow(forgeries, false, now_us)) return CG_E_ATTEMPTS;
-    *waiting = (struct cg_waiting){.forgeries = forgeries, .bytes = bytes};
+    *waiting = (struct cg_waiting){.forgeries = forgeries, .bytes = bytes, .owner = whence->owner};
     for (;;) {
         bool homes_full = home && forgeries->home_bytes + bytes > homes_share;
         struct cg_source *source = cg_forgeries_source(forgeries, &whence->from, home);
@@ -156,15 +156,26 @@ static struct cg_waiting *take_displaced(struct cg_later *later, struct cg_waiti
     return waiting;
 }
 
-struct cg_waiting *cg_later_take_of(struct cg_later *later, struct cg_forgeries *forgeries) {
+static struct cg_waiting *find_waiting(struct cg_source *turns, const void *owner) {
+    struct cg_source *source;
     struct cg_waiting *waiting;
-    if (has_waiting(forgeries)) {
-        waiting = (*turns_of(forgeries, forgeries->home_turns != NULL))->waiting;
+    DL_FOREACH(turns, source) {
+        DL_FOREACH(source->waiting, waiting) {
+            if (waiting->owner == owner) return waiting;
+        }
+    }
+    return NULL;
+}
+
+struct cg_waiting *cg_later_take_of(struct cg_later *later, struct cg_forgeries *forgeries, const void *owner) {
+    struct cg_waiting *waiting = find_waiting(forgeries->home_turns, owner);
+    if (waiting == NULL) waiting = find_waiting(forgeries->turns, owner);
+    if (waiting != NULL) {
         take_out(later, waiting);
         return waiting;
     }
     DL_FOREACH(later->displaced, waiting) {
-        if (waiting->forgeries == forgeries) return take_displaced(later, waiting);
+        if (waiting->forgeries == forgeries && waiting->owner == owner) return take_displaced(later, waiting);
     }
     return NULL;
 }

@@ -27,6 +27,7 @@ struct cg_waiting {
     struct cg_forgeries *forgeries; /* its cast's */
     struct cg_source *source;       /* NULL once it was displaced */
     size_t bytes;                   /* of memory */
+    const void *owner;              /* for whom it is taken out alone */
 };
 
 /* The gateway's. All zero: nobody waits. `dice` should begin with what nobody outside can know. */
@@ -40,10 +41,11 @@ struct cg_later {
     struct cg_allowance failures; /* forgeries.h */
 };
 
-/* Where an answer that is to wait is from. */
+/* Where an answer that is to wait is from, and whose it is. */
 struct cg_whence {
     struct cg_addr from;
     bool at_home;
+    const void *owner;
 };
 
 /* Lets it wait; others may be displaced. CG_E_ATTEMPTS: no room for it, or a stranger's where its cast has had its
@@ -53,10 +55,10 @@ int cg_later_add(struct cg_later *later, struct cg_waiting *waiting, struct cg_f
 /* Whether the cast has a verification left for an answer that waited; one is begun. */
 bool cg_later_allow(const struct cg_forgeries *forgeries, bool at_home, uint64_t now_us);
 void cg_later_begin(struct cg_forgeries *forgeries, bool at_home, uint64_t now_us);
-/* Whose turn it is, who waits in this cast, who was displaced, and among these who is of this cast: taken out. NULL:
- * nobody. */
+/* Whose turn it is, who waits in this cast or was displaced from it for that owner, and who was displaced: taken out.
+ * NULL: nobody. */
 struct cg_waiting *cg_later_take(struct cg_later *later);
-struct cg_waiting *cg_later_take_of(struct cg_later *later, struct cg_forgeries *forgeries);
+struct cg_waiting *cg_later_take_of(struct cg_later *later, struct cg_forgeries *forgeries, const void *owner);
 struct cg_waiting *cg_later_take_displaced(struct cg_later *later);
 /* What was taken is to be refused after all, but not now. */
 void cg_later_displace(struct cg_later *later, struct cg_waiting *waiting);

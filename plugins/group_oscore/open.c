@@ -8,23 +8,34 @@
 #include "oscore/classes.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
-enum { OLD_EPOCH_US = 500 * 1000000, ATTEMPTS_MAX = 3 };
+enum {
+    OLD_EPOCH_US = 500 * 1000000,
+    REQUESTS_MAX = 2 * CG_TIED_REQUESTS, /* that an answer is tried with: the group's and those of one member */
+    ATTEMPTS_MAX = 12,                   /* each request with the epochs in which it may be answered */
+};
 
 /* TURN_LATER: it may be forged and has to wait; TURN_HAS_COME: it has waited. */
 enum turn { TURN_NOW, TURN_LATER, TURN_HAS_COME };
+
+/* What it may be: an answer to this request, under this epoch. */
+struct attempt {
+    struct cg_tied_request *request; /* a reference */
+    struct cg_epoch *epoch;          /* a reference */
+};
 
 /* One answer on its way. */
 struct group_opening {
     struct cg_crypto_job verifying;
     struct cg_oscore_opening op;
     struct cg_binding *binding;
-    struct cg_epoch *epochs[ATTEMPTS_MAX]; /* references; the first is tried first */
+    struct attempt tries[ATTEMPTS_MAX]; /* the first is tried first */
     unsigned attempt, attempts;
-    int reason;                        /* why the attempts so far have failed; 0: none has */
-    struct cg_member_answers *member;  /* whose answer it claims to be, in the latest attempt */
-    struct cg_member_answers *charged; /* on whose account the verification runs; NULL: on nobody's */
-    struct cg_waiting waiting;         /* while its turn is later */
+    int reason;                     /* why the attempts so far have failed; 0: none has */
+    struct cg_tied_member *member;  /* whose answer it claims to be, in the latest attempt */
+    struct cg_tied_member *charged; /* on whose account the verification runs; NULL: on nobody's */
+    struct cg_waiting waiting;      /* while its turn is later */
     enum turn turn;
     uint64_t job; /* the gateway's */
     struct cg_addr from;
@@ -38,9 +49,15 @@ struct group_opening {
 };
 
 static void free_opening(struct group_opening *o) {
-    for (unsigned i = 0; i < o->attempts; i++) cg_epoch_unref(o->epochs[i]);
+    for (unsigned i = 0; i < o->attempts; i++) {
+        cg_tied_request_unref(o->tries[i].request);
+        cg_epoch_unref(o->tries[i].epoch);
+    }
     free(o);
 }
+
+static const struct attempt *attempt_of(const struct group_opening *o) { return &o->tries[o->attempt]; }
+static uint64_t now_of(const struct group_opening *o) { return cg_engine_now(o->binding->group->services->engine); }
 
 /* Which epochs */
 
@@ -48,11 +65,12 @@ static bool has_gid(const struct cg_epoch *epoch, struct cg_slice gid) {
     return epoch != NULL && cg_slice_equal(cg_oscore_context_id(epoch->context), gid);
 }
 
-static void try_epoch(struct group_opening *o, struct cg_epoch *epoch) {
+static void try_epoch(struct group_opening *o, struct cg_tied_request *request, struct cg_epoch *epoch) {
     for (unsigned i = 0; i < o->attempts; i++) {
-        if (o->epochs[i] == epoch) return;
+        if (o->tries[i].request == request && o->tries[i].epoch == epoch) return;
     }
-    if (o->attempts < ATTEMPTS_MAX) o->epochs[o->attempts++] = cg_epoch_ref(epoch);
+    if (o->attempts == ATTEMPTS_MAX) return;
+    o->tries[o->attempts++] = (struct attempt){cg_tied_request_ref(request), cg_epoch_ref(epoch)};
 }
 
 static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoch *epoch) {
@@ -61,89 +79,118 @@ static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoc
 
 /* The request's own epoch. In pairwise mode the keys depend on the gateway's credential as well, which may have changed
  * under the same Gid (RFC 10021 §2.6.3.1): a member may have either. */
-static void try_request_epoch(struct group_opening *o, const struct cg_oscore_option *option) {
-    struct cg_epoch *mine = o->binding->epoch, *current = o->binding->group->current;
-    try_epoch(o, mine);
-    if (!option->group && has_gid(current, cg_oscore_context_id(mine->context))) try_epoch(o, current);
+static void try_request_epoch(struct group_opening *o, struct cg_tied_request *request,
+                              const struct cg_oscore_option *option) {
+    struct cg_epoch *mine = request->epoch, *current = o->binding->group->current;
+    try_epoch(o, request, mine);
+    if (!option->group && has_gid(current, cg_oscore_context_id(mine->context))) try_epoch(o, request, current);
 }
 
 /* What a member has that was asked under the prepared keys is these. */
-static void choose_prepared(struct group_opening *o, const struct cg_oscore_option *option) {
-    struct cg_epoch *mine = o->binding->epoch;
-    if (!option->has_kid_context || has_gid(mine, option->kid_context)) try_epoch(o, mine);
+static void choose_prepared(struct group_opening *o, struct cg_tied_request *request,
+                            const struct cg_oscore_option *option) {
+    struct cg_epoch *mine = request->epoch;
+    if (!option->has_kid_context || has_gid(mine, option->kid_context)) try_epoch(o, request, mine);
 }
 
 /* A Gid in the answer decides. Without one it is under the latest epoch or the request's, and the latest is tried
  * first; under another than the request's it must bring a Partial IV, and the first one its Gid (RFC 10021 §7.3,
  * §13.4.1). What was accepted under one epoch is a repetition under all that have its key material. */
-static void choose_epochs(struct group_opening *o, const struct cg_oscore_option *option) {
+static void choose_epochs(struct group_opening *o, struct cg_tied_request *request,
+                          const struct cg_oscore_option *option) {
     const struct cg_group_oscore *group = o->binding->group;
-    struct cg_epoch *mine = o->binding->epoch;
+    struct cg_epoch *mine = request->epoch;
     struct cg_slice gid = cg_oscore_context_id(mine->context);
-    if (cg_binding_is_ahead(o->binding)) {
-        choose_prepared(o, option);
+    if (cg_tied_is_ahead(group, request)) {
+        choose_prepared(o, request, option);
         return;
     }
     if (option->has_kid_context) {
         if (has_gid(mine, option->kid_context)) {
-            try_request_epoch(o, option);
+            try_request_epoch(o, request, option);
         } else if (has_gid(group->current, option->kid_context)) {
-            try_epoch(o, group->current);
+            try_epoch(o, request, group->current);
         } else if (has_gid(group->next, option->kid_context)) {
-            try_epoch(o, group->next);
+            try_epoch(o, request, group->next);
         }
         return;
     }
     bool may_be_newer = option->piv.len > 0;
-    if (may_be_newer && group->current != NULL && !has_gid(group->current, gid)) try_epoch(o, group->current);
-    try_request_epoch(o, option);
-    if (may_be_newer && group->next != NULL && !has_gid(group->next, gid)) try_epoch(o, group->next);
+    if (may_be_newer && group->current != NULL && !has_gid(group->current, gid)) try_epoch(o, request, group->current);
+    try_request_epoch(o, request, option);
+    if (may_be_newer && group->next != NULL && !has_gid(group->next, gid)) try_epoch(o, request, group->next);
+}
+
+/* Which requests */
+
+/* Those that it may answer, the latest first. */
+struct choice {
+    struct cg_tied_request *requests[REQUESTS_MAX + 1];
+    unsigned count;
+};
+
+static void choose(struct choice *choice, struct cg_tied_request *request) {
+    unsigned at = choice->count;
+    for (unsigned i = 0; i < choice->count; i++) {
+        if (choice->requests[i] == request) return;
+    }
+    while (at > 0 && choice->requests[at - 1]->number < request->number) at--;
+    memmove(&choice->requests[at + 1], &choice->requests[at], (choice->count - at) * sizeof *choice->requests);
+    choice->requests[at] = request;
+    if (choice->count < REQUESTS_MAX) choice->count++;
+}
+
+static void choose_all(struct choice *choice, struct cg_tied_request *list) {
+    for (; list != NULL; list = list->older) choose(choice, list);
+}
+
+static void choose_alone(struct choice *choice, const struct cg_tied_member *member) {
+    if (member != NULL && member->alone != NULL) choose_all(choice, member->alone->requests);
+}
+
+/* Whoever has this kid, in any epoch. */
+static void choose_by_kid(struct choice *choice, const struct group_opening *o) {
+    const struct cg_epoch *epoch;
+    DL_FOREACH(o->binding->group->epochs, epoch) {
+        const struct cg_oscore_peer *peer = cg_oscore_peer_find(epoch->context, o->kid);
+        if (peer != NULL) choose_alone(choice, cg_ties_find(o->binding->ties, cg_oscore_peer_fingerprint(peer)));
+    }
+}
+
+/* Whoever was there last; of several behind one translated address the one with this port, if one has it. */
+static void choose_by_address(struct choice *choice, const struct group_opening *o) {
+    const struct cg_ties *ties = o->binding->ties;
+    const struct cg_tied_member *member;
+    const uint32_t hash = cg_ties_host_hash(&o->from);
+    for (uint32_t at = hash; (member = cg_ties_next_at(ties, &o->from, &at)) != NULL;) {
+        if (!cg_addr_equal(&member->alone->at, &o->from)) continue;
+        choose_alone(choice, member);
+        return;
+    }
+    for (uint32_t at = hash; (member = cg_ties_next_at(ties, &o->from, &at)) != NULL;) choose_alone(choice, member);
+}
+
+/* The latest request is tried first, since that is what members answer once they have heard it (RFC 8613 §4.1.3.5.1).
+ */
+static void choose_attempts(struct group_opening *o, const struct cg_oscore_option *option) {
+    const struct cg_binding *binding = o->binding;
+    struct choice choice = {.count = 0};
+    choose(&choice, binding->request);
+    choose_all(&choice, binding->ties->requests);
+    if (binding->ties->alone_count > 0 && o->has_kid) choose_by_kid(&choice, o);
+    if (binding->ties->alone_count > 0 && !o->has_kid) choose_by_address(&choice, o);
+    for (unsigned i = 0; i < choice.count; i++) choose_epochs(o, choice.requests[i], option);
 }
 
 /* Limits */
-
-static uint32_t hash_of(struct cg_slice fingerprint) {
-    uint32_t hash;
-    memcpy(&hash, fingerprint.data, sizeof hash); /* a part of a SHA-256 already */
-    return hash;
-}
-
-static struct cg_member_answers *find_answers(const struct cg_binding *binding, struct cg_slice fingerprint) {
-    uint32_t hash = hash_of(fingerprint);
-    struct cg_member_answers *entry;
-    for (uint32_t at = hash; (entry = cg_lookup_next(&binding->by_fingerprint, hash, &at)) != NULL;) {
-        if (memcmp(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint) == 0) return entry;
-    }
-    return NULL;
-}
-
-static struct cg_member_answers *add_answers(struct cg_binding *binding, struct cg_slice fingerprint) {
-    struct cg_member_answers *entry = calloc(1, sizeof *entry);
-    if (entry == NULL) return NULL;
-    if (!cg_lookup_add(&binding->by_fingerprint, hash_of(fingerprint), entry)) {
-        free(entry);
-        return NULL;
-    }
-    memcpy(entry->fingerprint, fingerprint.data, sizeof entry->fingerprint);
-    entry->next = binding->members;
-    binding->members = entry;
-    return entry;
-}
-
-static struct cg_member_answers *answers_of(struct cg_binding *binding, const struct cg_oscore_peer *peer) {
-    struct cg_slice fingerprint = cg_oscore_peer_fingerprint(peer);
-    struct cg_member_answers *entry = find_answers(binding, fingerprint);
-    return entry != NULL ? entry : add_answers(binding, fingerprint);
-}
 
 /* May it be verified now? Asked once, for all attempts; what comes from the queue was asked before. */
 static bool may_begin(struct group_opening *o) {
     const struct cg_binding *binding = o->binding;
     const struct cg_group_services *services = binding->group->services;
     o->at_home = cg_epoch_is_home(o->op.peer, &o->from);
-    return o->turn == TURN_HAS_COME ||
-           cg_forgeries_allow(&binding->forgeries, &services->later.failures, cg_engine_now(services->engine),
-                              &o->member->account, &o->from, o->at_home);
+    return o->turn == TURN_HAS_COME || cg_forgeries_allow(&binding->ties->forgeries, &services->later.failures,
+                                                          now_of(o), &o->member->account, &o->from, o->at_home);
 }
 
 static int begin_verifying(struct group_opening *o) {
@@ -153,18 +200,17 @@ static int begin_verifying(struct group_opening *o) {
         return CG_E_ATTEMPTS;
     }
     o->charged = o->member;
-    cg_forgeries_begin(&o->binding->forgeries, &o->charged->account, o->at_home);
+    cg_forgeries_begin(&o->binding->ties->forgeries, &o->charged->account, o->at_home);
     return CG_OK;
 }
 
 /* The opening is over. That it verified under no epoch counts once. */
 static void end_verifying(struct group_opening *o, int err) {
-    struct cg_forgeries *forgeries = &o->binding->forgeries;
+    struct cg_forgeries *forgeries = &o->binding->ties->forgeries;
     struct cg_group_services *services = o->binding->group->services;
     if (o->charged == NULL) return;
     if (err < 0 && o->forged) {
-        cg_forgeries_fail(forgeries, &services->later.failures, cg_engine_now(services->engine), &o->charged->account,
-                          &o->from, o->at_home);
+        cg_forgeries_fail(forgeries, &services->later.failures, now_of(o), &o->charged->account, &o->from, o->at_home);
     } else {
         cg_forgeries_end(forgeries, &o->charged->account, o->at_home);
     }
@@ -176,7 +222,7 @@ static void end_verifying(struct group_opening *o, int err) {
 /* Evicted members stay out, also where the request went out while they were members (R55). */
 static bool is_evicted(const struct group_opening *o) {
     const struct cg_group_oscore *group = o->binding->group;
-    if (o->epochs[o->attempt] == group->current) return false; /* the peer is one of its */
+    if (attempt_of(o)->epoch == group->current) return false; /* the peer is one of its */
     struct cg_slice fingerprint = cg_oscore_peer_fingerprint(o->op.peer);
     if (group->current == NULL || cg_epoch_find(group->current, fingerprint) != NULL) return false;
     return group->next == NULL || cg_epoch_find(group->next, fingerprint) == NULL;
@@ -185,9 +231,11 @@ static bool is_evicted(const struct group_opening *o) {
 /* A decryption in pairwise mode costs no more than the datagram itself: only signatures are limited. */
 static int check_before_verifying(struct group_opening *o, bool has_signature) {
     if (is_evicted(o)) return CG_E_EVICTED;
-    o->member = answers_of(o->binding, o->op.peer);
+    o->member = cg_ties_member(o->binding->ties, cg_oscore_peer_fingerprint(o->op.peer));
     if (o->member == NULL) return CG_E_NO_MEMORY;
-    if (cg_oscore_open_is_repeat(&o->op, &o->member->answers)) return CG_E_REPLAY;
+    const struct cg_oscore_answers *answers = cg_tied_answers(o->member, attempt_of(o)->request, now_of(o));
+    if (answers == NULL) return CG_E_SENDER; /* it has answered a later request */
+    if (cg_oscore_open_is_repeat(&o->op, answers)) return CG_E_REPLAY;
     return has_signature ? begin_verifying(o) : CG_OK;
 }
 
@@ -198,9 +246,10 @@ static int refusal_of(const struct cg_epoch *epoch, int err) {
 }
 
 static int prepare(struct group_opening *o, const struct cg_msg *sealed) {
-    const struct cg_epoch *epoch = o->epochs[o->attempt];
+    const struct attempt *attempt = attempt_of(o);
+    const struct cg_epoch *epoch = attempt->epoch;
     if (is_too_old(o->binding->group, epoch)) return CG_E_SENDER;
-    int err = cg_oscore_open_response_prepare(&o->op, epoch->context, sealed, &o->binding->request);
+    int err = cg_oscore_open_response_prepare(&o->op, epoch->context, sealed, &attempt->request->binding);
     if (err < 0) return refusal_of(epoch, err);
     int refused = check_before_verifying(o, err == CG_PENDING);
     if (refused == CG_OK) return err;
@@ -228,7 +277,7 @@ static void describe(const struct cg_oscore_context *context, const struct cg_os
 static void note_address(const struct group_opening *o, struct cg_oscore_peer *peer) {
     const struct cg_epoch *current = o->binding->group->current;
     cg_epoch_note_address(peer, &o->from);
-    if (current != NULL && current != o->epochs[o->attempt])
+    if (current != NULL && current != attempt_of(o)->epoch)
         cg_epoch_note_address(cg_epoch_find(current, cg_oscore_peer_fingerprint(peer)), &o->from);
 }
 
@@ -237,7 +286,7 @@ static void note_warmth(const struct group_opening *o, const struct cg_opened *o
     const struct cg_group_oscore *group = o->binding->group;
     struct cg_epoch *const known[] = {group->current, group->next};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (known[i] == NULL || !cg_epoch_same_sender(known[i], o->binding->epoch)) continue;
+        if (known[i] == NULL || !cg_epoch_same_sender(known[i], attempt_of(o)->request->epoch)) continue;
         cg_epoch_set_warmth(known[i], opened->identity, opened->echo.len > 0 ? CG_COLD : CG_WARM);
     }
 }
@@ -250,9 +299,18 @@ static int open_verified(struct group_opening *o, struct cg_opened *opened) {
         cg_oscore_open_cancel(&o->op);
         return CG_E_EVICTED;
     }
-    int err = cg_oscore_open_finish(&o->op, &o->member->answers, o->plain, room, &plain, &verified);
+    const struct attempt *attempt = attempt_of(o);
+    const struct cg_oscore_answers *before = cg_tied_answers(o->member, attempt->request, now_of(o));
+    if (before == NULL) { /* a later request was answered meanwhile */
+        cg_oscore_open_cancel(&o->op);
+        return CG_E_REPLAY;
+    }
+    struct cg_oscore_answers answers = *before;
+    int err = cg_oscore_open_finish(&o->op, &answers, o->plain, room, &plain, &verified);
     if (err != CG_OK) return err;
-    describe(o->epochs[o->attempt]->context, &verified, &plain, opened);
+    describe(attempt->epoch->context, &verified, &plain, opened);
+    bool is_older = cg_ties_accept(o->binding->ties, o->member, attempt->request, &answers, &o->from, now_of(o));
+    if (is_older) opened->overtaken = true;
     note_address(o, verified.peer);
     note_warmth(o, opened);
     cg_epoch_prove_held(verified.peer);
@@ -299,7 +357,8 @@ static int advance(struct group_opening *o, struct cg_opened *opened) {
 }
 
 static void refuse(const struct group_opening *o, struct cg_opened *opened) {
-    bool is_other_epoch = o->gid.len > 0 && !cg_slice_equal(o->gid, cg_oscore_context_id(o->binding->epoch->context));
+    bool is_other_epoch =
+        o->gid.len > 0 && !cg_slice_equal(o->gid, cg_oscore_context_id(o->binding->request->epoch->context));
     *opened = (struct cg_opened){.has_kid = o->has_kid, .kid = o->kid, .gid = o->gid, .is_other_epoch = is_other_epoch};
 }
 
@@ -326,7 +385,7 @@ static void deliver_waiting(struct cg_waiting *waiting, int err) {
 /* Its turn has come: CG_PENDING, or why it is refused. */
 static int begin_waited(struct cg_later *later, struct group_opening *o) {
     struct cg_opened opened = {0};
-    struct cg_forgeries *forgeries = &o->binding->forgeries;
+    struct cg_forgeries *forgeries = &o->binding->ties->forgeries;
     const uint64_t now_us = cg_engine_now(o->binding->group->services->engine);
     const bool at_home = o->at_home; /* as it was when it began to wait */
     o->turn = TURN_HAS_COME;
@@ -359,19 +418,20 @@ static void refuse_displaced(struct cg_later *later) {
 static int wait_for_turn(struct group_opening *o) {
     struct cg_group_services *services = o->binding->group->services;
     struct cg_later *later = &services->later;
-    const struct cg_whence whence = {.from = o->from, .at_home = o->at_home};
+    const struct cg_whence whence = {.from = o->from, .at_home = o->at_home, .owner = o->binding};
     size_t bytes = sizeof *o + o->sealed_len + CG_OSCORE_OPEN_ROOM(o->sealed_len);
     if (later->running == NULL) return begin_waited(later, o);
     o->reason = CG_E_ATTEMPTS;
     const uint64_t now_us = cg_engine_now(services->engine);
-    int err = cg_later_add(later, &o->waiting, &o->binding->forgeries, &whence, bytes, now_us);
+    int err = cg_later_add(later, &o->waiting, &o->binding->ties->forgeries, &whence, bytes, now_us);
     return err < 0 ? err : CG_PENDING;
 }
 
 void cg_group_open_none(struct cg_binding *binding) {
     struct cg_later *later = &binding->group->services->later;
     struct cg_waiting *waiting;
-    while ((waiting = cg_later_take_of(later, &binding->forgeries)) != NULL) deliver_waiting(waiting, CG_E_STOPPING);
+    while ((waiting = cg_later_take_of(later, &binding->ties->forgeries, binding)) != NULL)
+        deliver_waiting(waiting, CG_E_STOPPING);
 }
 
 /* The end of a verification */
@@ -427,7 +487,7 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     if (err < 0) return err;
     o->has_kid = option->has_kid;
     o->kid = option->kid;
-    o->gid = option->has_kid_context ? option->kid_context : cg_oscore_context_id(o->binding->epoch->context);
+    o->gid = option->has_kid_context ? option->kid_context : cg_oscore_context_id(o->binding->request->epoch->context);
     return CG_OK;
 }
 
@@ -442,12 +502,13 @@ static void tell_unprotected(const struct cg_msg *msg, struct cg_opened *opened)
  * only hearsay, so it decides no more than under which keys that member is asked next. */
 static void take_hint(const struct cg_binding *binding, const struct cg_msg *msg) {
     const struct cg_group_oscore *group = binding->group;
-    if (msg->code != CG_CODE(4, 1) || group->next == NULL || !binding->for_one || binding->stays) return;
+    const struct cg_tied_request *request = binding->request;
+    if (msg->code != CG_CODE(4, 1) || group->next == NULL || !request->for_one || request->stays) return;
     uint64_t now_us = cg_engine_now(group->services->engine);
-    if (cg_binding_is_ahead(binding)) {
-        cg_epoch_deny_held(group->next, cg_binding_identity(binding), now_us);
-    } else if (cg_epoch_same_sender(binding->epoch, group->current)) {
-        cg_epoch_suppose_held(group->next, cg_binding_identity(binding), now_us);
+    if (cg_tied_is_ahead(group, request)) {
+        cg_epoch_deny_held(group->next, cg_tied_identity(request), now_us);
+    } else if (cg_epoch_same_sender(request->epoch, group->current)) {
+        cg_epoch_suppose_held(group->next, cg_tied_identity(request), now_us);
     }
 }
 
@@ -459,7 +520,7 @@ int cg_group_open(struct cg_protector *protector, const struct cg_opening *openi
     if (o == NULL) return CG_E_NO_MEMORY;
     int err = read_option(o, &option);
     if (err == CG_OK) {
-        choose_epochs(o, &option);
+        choose_attempts(o, &option);
         err = advance(o, opened);
         if (o->turn == TURN_LATER) err = wait_for_turn(o);
     }

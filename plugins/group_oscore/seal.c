@@ -57,10 +57,11 @@ static struct group_sealing *sealing_of(struct cg_crypto_job *job) {
 
 /* Which member, and in which mode. */
 static int choose_mode(struct group_sealing *s, struct cg_problem *problem) {
-    const struct cg_epoch *epoch = s->binding->epoch;
+    const struct cg_tied_request *request = s->binding->request;
+    const struct cg_epoch *epoch = request->epoch;
     s->to = NULL;
-    if (s->binding->for_one) {
-        s->to = cg_epoch_find(epoch, cg_binding_identity(s->binding));
+    if (request->for_one) {
+        s->to = cg_epoch_find(epoch, cg_tied_identity(request));
         if (s->to == NULL) return cg_problem_set(problem, CG_E_PROTECT, "this member has left the security group");
         if (!cg_oscore_has_pairwise_mode(epoch->context)) s->to = NULL; /* by unicast, but in group mode */
     }
@@ -82,8 +83,9 @@ static int encrypt(struct group_sealing *s, uint64_t number) {
     free(s->data); /* of an attempt under older keys */
     s->data = malloc(cap);
     if (s->data == NULL) return CG_E_NO_MEMORY;
-    return cg_oscore_seal_request_prepare(&s->op, s->binding->epoch->context, s->to, number, &plain, s->data, cap,
-                                          &s->binding->request);
+    struct cg_tied_request *request = s->binding->request;
+    return cg_oscore_seal_request_prepare(&s->op, request->epoch->context, s->to, number, &plain, s->data, cap,
+                                          &request->binding);
 }
 
 static int finish(struct group_sealing *s) {
@@ -105,13 +107,13 @@ static int seal_with(struct group_sealing *s, uint64_t number) {
 }
 
 static int start_under(struct group_sealing *s, struct cg_epoch *epoch, struct cg_problem *problem) {
-    struct cg_binding *binding = s->binding;
+    struct cg_tied_request *request = s->binding->request;
     uint64_t number;
     cg_epoch_ref(epoch);
-    cg_epoch_unref(binding->epoch);
-    binding->epoch = epoch;
+    cg_epoch_unref(request->epoch);
+    request->epoch = epoch;
     int err = choose_mode(s, problem);
-    if (err == CG_OK) err = cg_sender_take(binding->epoch->sender, &s->wait, &number, problem);
+    if (err == CG_OK) err = cg_sender_take(epoch->sender, &s->wait, &number, problem);
     if (err != CG_OK) return err;
     err = seal_with(s, number);
     return err >= 0 ? err : refuse(problem, err);
@@ -119,8 +121,9 @@ static int start_under(struct group_sealing *s, struct cg_epoch *epoch, struct c
 
 /* Where the prepared keys cannot send (nobody has claimed them yet), the ones in use are all there is. */
 static bool falls_back(const struct group_sealing *s, int err) {
-    if (err >= 0 || s->binding->stays || !cg_binding_is_ahead(s->binding)) return false;
-    s->binding->stays = true;
+    struct cg_tied_request *request = s->binding->request;
+    if (err >= 0 || request->stays || !cg_tied_is_ahead(s->binding->group, request)) return false;
+    request->stays = true;
     return true;
 }
 
@@ -153,7 +156,7 @@ static void on_signed(struct cg_crypto_job *job) {
 static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, const struct cg_problem *problem) {
     struct group_sealing *s = wait->ctx;
     const struct cg_binding *binding = s->binding;
-    bool other_wanted = cg_group_is_stale(binding) || (err < 0 && cg_binding_is_ahead(binding));
+    bool other_wanted = cg_group_is_stale(binding) || (err < 0 && cg_tied_is_ahead(binding->group, binding->request));
     if (err < 0 && !other_wanted) {
         deliver(s, err, problem);
     } else if (binding->released || other_wanted) {
@@ -166,6 +169,18 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
 
 /* The beginning */
 
+/* With those of the earlier request that it joins, or on its own. NULL: no memory. */
+static struct cg_binding *new_binding(struct cg_group_oscore *group, const struct cg_sealing *sealing) {
+    struct cg_binding *binding = calloc(1, sizeof *binding);
+    if (binding == NULL) return NULL;
+    binding->group = group;
+    binding->ties = sealing->joins != NULL ? cg_ties_ref(sealing->joins->ties) : cg_ties_new();
+    binding->request = cg_tied_request_new(sealing->identity);
+    if (binding->ties != NULL && binding->request != NULL) return binding;
+    cg_binding_free(binding);
+    return NULL;
+}
+
 static struct group_sealing *new_sealing(struct cg_group_oscore *group, const struct cg_sealing *sealing,
                                          uint64_t job) {
     struct group_sealing *s = calloc(1, sizeof *s);
@@ -174,15 +189,10 @@ static struct group_sealing *new_sealing(struct cg_group_oscore *group, const st
     s->job = job;
     s->wait.ready = on_number;
     s->wait.ctx = s;
-    s->binding = calloc(1, sizeof *s->binding);
-    if (s->binding == NULL) {
-        free_sealing(s);
-        return NULL;
-    }
-    s->binding->group = group;
-    s->binding->for_one = sealing->identity.len == sizeof s->binding->identity;
-    if (s->binding->for_one) memcpy(s->binding->identity, sealing->identity.data, sizeof s->binding->identity);
-    return s;
+    s->binding = new_binding(group, sealing);
+    if (s->binding != NULL) return s;
+    free_sealing(s);
+    return NULL;
 }
 
 int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,

@@ -30,9 +30,10 @@ struct cg_sealing {
     struct cg_slice
         identity; /* the one member that it goes to by unicast; empty: the group, or a member known by address only */
     /* Of a further request on the token of an earlier one that may still be answered: an observation that is renewed,
-     * cancelled, or followed up by unicast (RFC 7641 §3.3.1, RFC 10020 §3.7). The earlier one's binding, which stays
-     * its owner's: answers to either request are opened with either binding from now on, also when one of them is
-     * released, the newest request first. NULL: none. */
+     * cancelled, or followed up by unicast (RFC 7641 §3.3.1, RFC 10020 §3.7). The binding of any earlier one, which
+     * stays its owner's: once it has gone out, answers to all requests that are so joined are opened with each of their
+     * bindings, also when others are released, the newest request first. What is accepted counts once, whichever it was
+     * opened with. The latest three to the group and to each member alone are kept. NULL: none. */
     struct cg_binding *joins;
 };
 
@@ -56,7 +57,8 @@ struct cg_opened {
     struct cg_slice gid;  /* of a refused answer, where it could be read; code, options and payload are then set only
                              where it was not protected, else all zero */
     struct cg_slice echo; /* not an answer: the member wants the request again, by unicast, with this Echo value */
-    bool overtaken;       /* the member's later answer came before this one: it does not replace that */
+    bool overtaken;       /* the member's later answer came before this one, to this request or to one that is joined
+                             with it: it does not replace that. Of answers to different requests numbers say less */
     bool has_number;      /* the member has numbered it: its Partial IV, verified */
     uint64_t number;
     uint64_t generation; /* of the keys that the number counts under: later ones have a higher generation */
@@ -86,7 +88,9 @@ struct cg_protector_ops {
     int (*open)(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                 struct cg_opened *opened);
     /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to
-     * be sealed again (R55). NULL: never. */
+     * be sealed again (R55). Of an observation's latest request: it is to be renewed, since members may have lost the
+     * former keys, or may have joined. What it is answered is opened all the same. It changes when the protector's
+     * `renewals` does, or for one member that was seen under prepared keys. NULL: never. */
     bool (*is_stale)(struct cg_protector *protector, const struct cg_binding *binding);
     /* Just before a datagram with this binding goes out, the first time or again: CG_OK, or an error with *problem, and
      * it does not go. NULL: everything may. */

@@ -43,7 +43,7 @@ static int setup(void **state) {
 /* Nothing is lost, and nothing is left. */
 static void empty(struct queue *q) {
     for (int i = 0; i < 3; i++) {
-        while (cg_later_take_of(&q->later, &q->casts[i]) != NULL) {
+        while (cg_later_take_of(&q->later, &q->casts[i], NULL) != NULL) {
         }
         assert_int_equal(q->casts[i].bytes, 0);
         assert_null(q->casts[i].sources); /* nobody failed: nothing is kept */
