@@ -148,18 +148,22 @@ static void put_values(struct cg_buf *to, const struct attributes *attributes, s
     if (is_array) cg_buf_put_u8(to, ']');
 }
 
-static void put_link(struct cg_buf *to, struct cg_slice target, const struct attributes *attributes) {
-    put_comma(to);
-    cg_buf_put_u8(to, '{');
-    cg_json_put_text(to, "target", cg_lend(target));
+static void put_attributes(struct cg_buf *to, const struct attributes *attributes) {
     for (size_t i = 0; i < attributes->count; i++) {
         const struct cg_slice name = attributes->list[i].name;
         if (first_of(attributes, name) != i || cg_slice_is(name, "target")) continue;
-        cg_buf_put_str(to, ",\"");
+        cg_buf_put_str(to, to->len > 0 && to->data[to->len - 1] == '{' ? "\"" : ",\"");
         cg_buf_put_slice(to, name); /* has nothing that JSON escapes */
         cg_buf_put_str(to, "\":");
         put_values(to, attributes, i);
     }
+}
+
+static void put_link(struct cg_buf *to, struct cg_slice target, const struct attributes *attributes) {
+    put_comma(to);
+    cg_buf_put_u8(to, '{');
+    cg_json_put_text(to, "target", cg_lend(target));
+    put_attributes(to, attributes);
     cg_buf_put_u8(to, '}');
 }
 
@@ -190,4 +194,12 @@ void cg_json_put_links(struct cg_buf *to, struct cg_slice payload) {
     if (left_out == 0) return;
     cg_json_put_key(to, "links_left_out");
     cg_buf_put_decimal(to, left_out);
+}
+
+void cg_json_put_link_attributes(struct cg_buf *to, const char *key, struct cg_slice text) {
+    struct attributes attributes;
+    cg_json_put_key(to, key);
+    cg_buf_put_u8(to, '{');
+    if (!to->failed && gather(text, &attributes)) put_attributes(to, &attributes);
+    cg_buf_put_u8(to, '}');
 }

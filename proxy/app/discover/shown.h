@@ -1,0 +1,14 @@
+/* What strangers wrote, on a person's terminal: nothing of it moves the cursor, changes colours or the direction of
+ * writing, or is longer than there is room for. */
+#ifndef CG_APP_DISCOVER_SHOWN_H
+#define CG_APP_DISCOVER_SHOWN_H
+
+#include "base/buf.h"
+
+/* Appends the text, cut after `most` characters ("..."). What is not shown as it is becomes '?'. Returns how many
+ * characters that were. */
+size_t cg_put_shown(struct cg_buf *to, struct cg_slice text, size_t most);
+/* The same, cut and filled with blanks to `width`, and two more blanks. */
+void cg_put_cell(struct cg_buf *to, struct cg_slice text, size_t width);
+
+#endif
