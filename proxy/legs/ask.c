@@ -43,8 +43,14 @@ void cg_ask_end(struct cg_engine *engine, struct cg_ask *ask) {
     free(ask);
 }
 
+static void give_renewal_up(struct cg_engine *engine, struct cg_ask *ask, const struct cg_problem *problem);
+
 /* It did not even go out. */
 static void fail(struct cg_engine *engine, struct cg_ask *ask, const struct cg_problem *problem) {
+    if (ask->renews) {
+        give_renewal_up(engine, ask, problem);
+        return;
+    }
     cg_leg_tell_ended(engine, &ask->leg, problem);
     cg_ask_end(engine, ask);
 }
@@ -57,14 +63,18 @@ bool cg_ask_is_proven(const struct cg_ask *ask) {
 
 /* Transmission (RFC 7252 §4.2). */
 
-/* It may still be answered; others need not wait for that. */
-void cg_ask_rest(struct cg_engine *engine, struct cg_ask *ask) {
-    if (ask->rests) return;
+static void fall_silent(struct cg_engine *engine, struct cg_ask *ask) {
     ask->rests = true;
     cg_room_return(engine, &ask->room);
     cg_engine_clear_timer(engine, &ask->leg.timer);
     cg_buf_fini(&ask->leg.sending.datagram);
     cg_endpoint_expect_no_more(engine, &ask->turn);
+}
+
+/* It may still be answered; others need not wait for that. */
+void cg_ask_rest(struct cg_engine *engine, struct cg_ask *ask) {
+    if (ask->rests) return;
+    fall_silent(engine, ask);
     if (ask->leg.ops->rests != NULL) ask->leg.ops->rests(engine, &ask->leg);
 }
 
@@ -85,7 +95,9 @@ static void transmit(struct cg_engine *engine, struct cg_ask *ask) {
     }
     cg_room_use(engine, &ask->room);
     wait_for_answer(engine, ask);
-    if (is_new && err == CG_OK) cg_leg_tell_sent(engine, leg);
+    if (!is_new || err < 0) return;
+    ask->renews = false;
+    cg_leg_tell_sent(engine, leg);
 }
 
 static void request_beside(struct cg_engine *engine, struct cg_ask *ask);
@@ -121,12 +133,12 @@ static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
 }
 
 static bool hears_on(const struct cg_engine *engine, const struct cg_ask *ask) {
-    if (ask->acknowledged || ask->patience == CG_ASK_HEARS_ON) return true;
+    if (ask->acknowledged || ask->observed || ask->patience == CG_ASK_HEARS_ON) return true;
     return ask->patience == CG_ASK_HEARS_A_WHILE && engine->now_us < ask->hears_until_us;
 }
 
 static void hear_on(struct cg_engine *engine, struct cg_ask *ask) {
-    bool is_for_a_while = ask->patience == CG_ASK_HEARS_A_WHILE && !ask->acknowledged;
+    bool is_for_a_while = ask->patience == CG_ASK_HEARS_A_WHILE && !ask->acknowledged && !ask->observed;
     cg_ask_rest(engine, ask);
     if (is_for_a_while) cg_engine_set_timer(engine, &ask->leg.timer, ask->hears_until_us);
 }
@@ -180,7 +192,7 @@ static void ask_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, co
     } else if (err == CG_OK) {
         leg->mapping->stats->asked++;
         transmit(engine, ask);
-    } else if (leg->sending.next != NULL) {
+    } else if (ask->repeats > 0) {
         wait_out(engine, ask);
     } else {
         fail(engine, ask, problem);
@@ -189,7 +201,7 @@ static void ask_sealed(struct cg_engine *engine, struct cg_leg *leg, int err, co
 
 /* The request. */
 
-/* A fresh token and MID each time, as every block is an exchange of its own (RFC 7959 §2.4). */
+/* A fresh MID each time, and a token, as every block is an exchange of its own (RFC 7959 §2.4), unless it observes. */
 static bool begin_request(struct cg_engine *engine, struct cg_ask *ask) {
     if (!cg_leg_take_token(engine, &ask->leg)) return false;
     ask->leg.sending.mid = cg_endpoint_take_mid(engine, ask->turn.endpoint);
@@ -215,7 +227,7 @@ static void begin_waiting(struct cg_engine *engine, struct cg_ask *ask) {
     uint64_t start_us = lengthened(engine->config->group.ack_timeout_us, random);
     ask->first_us = ask->timeout_us = lengthened(least_timeout(engine, ask), random);
     ask->hears_until_us = engine->now_us + start_us * ((1u << (CG_MAX_RETRANSMIT + 1)) - 1); /* MAX_TRANSMIT_WAIT */
-    ask->acknowledged = ask->is_doubted = ask->is_prompted = false;
+    ask->acknowledged = ask->is_doubted = ask->is_prompted = ask->answered = false;
     ask->repeats = 0;
 }
 
@@ -273,7 +285,7 @@ static void request_beside(struct cg_engine *engine, struct cg_ask *ask) {
 static void request_again(struct cg_engine *engine, struct cg_ask *ask) {
     ask->rests = false;
     cg_room_return(engine, &ask->room);
-    cg_leg_drop_all(engine, &ask->leg);
+    cg_leg_start_over(engine, &ask->leg);
     cg_endpoint_queue_again(engine, &ask->turn);
 }
 
@@ -281,6 +293,53 @@ void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask) {
     ask->echo_len = 0; /* it was for that request, and this one may be challenged as well */
     if (ask->challenges_left == 0) ask->challenges_left = 1;
     request_again(engine, ask);
+}
+
+/* Observing. */
+
+void cg_ask_renew(struct cg_engine *engine, struct cg_ask *ask, const struct cg_leg_request *request) {
+    CG_CHECK(ask->observed && request->observes);
+    bool waits = !ask->turn.flies; /* an earlier renewal has not gone out: it is this one */
+    ask->leg.request = request;
+    ask->renews = true;
+    if (!waits) cg_ask_go_on(engine, ask);
+}
+
+/* The message before is the latest again, if there is one. */
+static void take_back(struct cg_engine *engine, struct cg_ask *ask) {
+    struct cg_leg *leg = &ask->leg;
+    if (leg->sending.request == 0 && leg->sending.next != NULL) cg_leg_take_back(engine, leg);
+}
+
+static void give_renewal_up(struct cg_engine *engine, struct cg_ask *ask, const struct cg_problem *problem) {
+    struct cg_problem nobody = {0};
+    if (problem == NULL) {
+        cg_problem_set(&nobody, CG_E_NO_ANSWER, "the member could not be asked again");
+        problem = &nobody;
+    }
+    ask->renews = false;
+    take_back(engine, ask);
+    fall_silent(engine, ask);
+    cg_leg_tell_unsent(engine, &ask->leg, problem);
+}
+
+/* What is not out yet is not what was answered. */
+static void be_answered(struct cg_engine *engine, struct cg_ask *ask) {
+    bool observes = ask->leg.request->observes;
+    if (!observes || ask->renews || !ask->turn.flies) return;
+    ask->answered = ask->observed = true;
+    take_back(engine, ask);
+    cg_leg_drop_earlier(engine, &ask->leg);
+    fall_silent(engine, ask);
+}
+
+/* It was to be answered, and will not be. */
+static void expect_no_answer(struct cg_engine *engine, struct cg_ask *ask) {
+    if (ask->observed) {
+        cg_ask_rest(engine, ask);
+    } else {
+        cg_ask_give_up(engine, ask);
+    }
 }
 
 /* Its place in its address's queue. */
@@ -369,14 +428,16 @@ static void measure(struct cg_engine *engine, const struct cg_ask *ask, const st
 /* What comes after an acknowledgement has taken the time that the member worked for it, not that of the way. */
 static void measure_answer(struct cg_engine *engine, const struct cg_ask *ask, const struct cg_sending *sending,
                            const struct cg_arrival *arrival) {
-    if (!ask->acknowledged) measure(engine, ask, sending, arrival->arrival_us);
+    bool observes = ask->leg.request->observes, is_piggybacked = arrival->mid == sending->mid;
+    if (ask->acknowledged || (observes && (ask->answered || !is_piggybacked))) return; /* a notification may be it */
+    measure(engine, ask, sending, arrival->arrival_us);
 }
 
 /* Empty messages. */
 
 static const struct cg_sending *sending_with(const struct cg_turn *turn, uint16_t mid) {
     const struct cg_ask *ask = CG_CONTAINER(turn, struct cg_ask, turn);
-    const struct cg_sending *sending = &ask->leg.sending;
+    const struct cg_sending *sending = ask->answered ? NULL : &ask->leg.sending; /* its MIDs may come again */
     while (sending != NULL && (sending->token == NULL || sending->mid != mid)) sending = sending->next;
     return sending;
 }
@@ -408,8 +469,13 @@ static void hear(struct cg_engine *engine, struct cg_turn *turn, uint16_t mid, e
     if (type == CG_ACK) {
         be_acknowledged(engine, ask, mid);
     } else if (!verifies) {
-        cg_ask_give_up(engine, ask);
+        expect_no_answer(engine, ask);
     }
+}
+
+static struct cg_leg *hears(struct cg_turn *turn, const struct cg_token_entry *token) {
+    struct cg_ask *ask = of_turn(turn);
+    return ask->leg.token == token ? &ask->leg : NULL;
 }
 
 static bool is_wanted(const struct cg_turn *turn) {
@@ -418,7 +484,7 @@ static bool is_wanted(const struct cg_turn *turn) {
 }
 
 static const struct cg_turn_ops turn_ops = {
-    .launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .is_wanted = is_wanted};
+    .launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .hears = hears, .is_wanted = is_wanted};
 
 /* What comes back. */
 
@@ -439,7 +505,7 @@ void cg_ask_answer_challenge(struct cg_engine *engine, struct cg_ask *ask, const
     if (cg_ask_take_challenge(ask, challenge)) {
         request_again(engine, ask);
     } else {
-        cg_ask_give_up(engine, ask);
+        expect_no_answer(engine, ask);
     }
 }
 
@@ -457,6 +523,7 @@ static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struc
         cg_account_say(engine, CG_FATE_CHALLENGE);
         cg_leg_tell_challenge(engine, leg, arrival);
     } else {
+        be_answered(engine, ask);
         cg_leg_tell_answer(engine, leg, arrival);
     }
 }

@@ -1,6 +1,6 @@
 /* One unicast Confirmable request to an endpoint (RFC 7252 §4.2): to a member that is silent, that has challenged the
  * group request, or whose answer comes in blocks (blocks.h). It may make several requests one after another, each with
- * a token, Message ID and protection of its own.
+ * a Message ID and protection of its own, and a token of its own unless they observe.
  *
  * Until it is answered it sends MAX_RETRANSMIT + 1 datagrams at most, each after twice the time of the one before; the
  * first wait is the endpoint's measured timeout (rtt.h), times 1 to 1.5. Every second datagram is the one before it
@@ -11,6 +11,9 @@
  * When the last of them has had its time it rests: it says no more, and of what is scarce (places at its address, room
  * for what is repeated) it holds nothing, but answers still count. With short timeouts that is long before a member
  * that works without acknowledging must have answered.
+ *
+ * One that observes (RFC 7641) rests when it is answered, too, without a word, and hears on until its owner ends it,
+ * whether its renewals are answered or not.
  *
  * Its owner ends it when it has heard enough, or hears of its end: `ended` with a problem says that nothing went out.
  */
@@ -48,6 +51,9 @@ struct cg_ask {
     bool is_doubted;   /* datagrams are new requests, as something said that one of them cannot be opened; */
     bool is_prompted;  /* the next one at once, and not because nothing has come */
     bool rests;        /* it says no more */
+    bool answered;     /* its latest request, of one that observes; */
+    bool observed;     /* one of them so far; */
+    bool renews;       /* the latest renews or cancels what the one before has registered, and has not gone out yet */
     uint8_t repeats;   /* datagrams after the first */
     unsigned earlier;  /* asks for the same that were in vain: the owner's, and so long it waits from the start */
     enum cg_ask_patience patience; /* the owner's choice */
@@ -63,7 +69,9 @@ struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *o
 bool cg_ask_take_challenge(struct cg_ask *ask, const struct cg_opened *challenge) CG_MUST_CHECK;
 /* Has it make its request as soon as its address takes one more. May end the ask. */
 void cg_ask_go(struct cg_engine *engine, struct cg_ask *ask);
-/* Of one that observes and was answered: its request once more, on its token. `sent` or `unsent` follows. */
+/* Of one that observes and was answered: a request once more, on its token: `request`, which is the ask's from now on,
+ * renews the observation or cancels it. Notifications come as before, meanwhile and afterwards. `sent` or `unsent`
+ * follows, from inside or later; where nobody answers what was sent, `rests`. */
 void cg_ask_renew(struct cg_engine *engine, struct cg_ask *ask, const struct cg_leg_request *request);
 /* Its latest request is over, and there is a further one to make, without that one's Echo. May end the ask. */
 void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask);

@@ -2,6 +2,7 @@
  * answer of one may send another, whoever they belong to. */
 #include "legs/cast.h"
 
+#include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
 #include "legs/tap.h"
@@ -39,17 +40,25 @@ uint64_t cg_target_changes(const struct cg_engine *engine, const struct cg_targe
 
 /* Ends. */
 
+static void expect_no_more(struct cg_engine *engine, struct cg_cast *cast) {
+    cast->outstanding = false;
+    cg_engine_clear_timer(engine, &cast->leisure);
+    cg_pace_settled(cast->pace, engine->now_us - cast->outstanding_us);
+}
+
 static void settle(struct cg_engine *engine, struct cg_cast *cast) {
     if (!cast->outstanding) return;
-    cast->outstanding = false;
-    cg_engine_clear_timer(engine, &cast->leg.timer);
-    cg_pace_settled(cast->pace, engine->now_us - cast->leg.sending.sent_us);
+    expect_no_more(engine, cast);
     pump(engine, cast->pace);
 }
 
-void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
+static void leave_queue(struct cg_engine *engine, struct cg_cast *cast) {
     if (cast->state == CG_CAST_WAITING) cg_queue_leave(&cast->pace->waiting, &cast->place);
     if (cast->pace->waiting.count == 0) cg_room_return(engine, &cast->pace->room);
+}
+
+void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
+    leave_queue(engine, cast);
     cg_engine_clear_timer(engine, &cast->leg.timer);
     settle(engine, cast);
     cast->pace->casts--;
@@ -57,7 +66,20 @@ void cg_cast_end(struct cg_engine *engine, struct cg_cast *cast) {
     free(cast);
 }
 
+/* What was to be renewed goes on as it was. */
+static void give_renewal_up(struct cg_engine *engine, struct cg_cast *cast, const struct cg_problem *problem) {
+    leave_queue(engine, cast);
+    cast->state = CG_CAST_SENT;
+    cast->renews = false;
+    cg_leg_take_back(engine, &cast->leg);
+    cg_leg_tell_unsent(engine, &cast->leg, problem);
+}
+
 static void fail(struct cg_engine *engine, struct cg_cast *cast, const struct cg_problem *problem) {
+    if (cast->renews) {
+        give_renewal_up(engine, cast, problem);
+        return;
+    }
     cg_leg_tell_ended(engine, &cast->leg, problem);
     cg_cast_end(engine, cast);
 }
@@ -83,14 +105,19 @@ static bool is_safe(const struct cg_cast *cast) {
     return (CG_METHOD_BIT(cast->leg.request->method) & CG_METHODS_SAFE) != 0;
 }
 
-bool cg_cast_is_outdated(const struct cg_cast *cast) {
-    return cast->state == CG_CAST_SENT && cast->changes != cast->pace->changes;
-}
+/* Members may have heard of it. */
+static bool is_out(const struct cg_cast *cast) { return cast->state == CG_CAST_SENT || cast->renews; }
+
+bool cg_cast_is_outdated(const struct cg_cast *cast) { return is_out(cast) && cast->changes != cast->pace->changes; }
 
 /* Members that have heard it have answered by then (RFC 7252 §8.2). */
 static void hold_turn_for_leisure(struct cg_engine *engine, struct cg_cast *cast) {
     uint64_t leisure_us = cg_mapping_leisure_us(cast->leg.mapping);
-    if (cast->outstanding) cg_engine_set_timer(engine, &cast->leg.timer, engine->now_us + leisure_us);
+    if (cast->outstanding) cg_engine_set_timer(engine, &cast->leisure, engine->now_us + leisure_us);
+}
+
+static void leisure_due(struct cg_engine *engine, struct cg_timer *timer) {
+    settle(engine, CG_CONTAINER(timer, struct cg_cast, leisure));
 }
 
 static void sent(struct cg_engine *engine, struct cg_cast *cast) {
@@ -101,9 +128,13 @@ static void sent(struct cg_engine *engine, struct cg_cast *cast) {
     if (!is_safe(cast)) pace->changes++;
     cast->changes = pace->changes;
     cast->state = CG_CAST_SENT;
+    cast->renews = cast->answered = false;
+    if (cast->outstanding) expect_no_more(engine, cast); /* for the one before */
     cast->outstanding = leg->request->expects_answers;
+    cast->outstanding_us = engine->now_us;
     cg_pace_sent(pace, leg->sending.datagram.len, leg->request->expects_answers);
     hold_turn_for_leisure(engine, cast);
+    cg_leg_drop_earlier(engine, leg);
     leg->mapping->stats->sent++;
     cg_leg_tell_sent(engine, leg);
     cg_buf_fini(&leg->sending.datagram); /* whoever was told has seen it */
@@ -246,10 +277,6 @@ static bool refuse_early(struct cg_engine *engine, struct cg_cast *cast) {
 static void cast_due(struct cg_engine *engine, struct cg_timer *timer) {
     struct cg_cast *cast = cast_of(CG_CONTAINER(timer, struct cg_leg, timer));
     struct cg_pace *pace = cast->pace;
-    if (cast->state == CG_CAST_SENT) {
-        settle(engine, cast);
-        return;
-    }
     if (engine->now_us >= cast->give_up_us) {
         give_up(engine, cast);
     } else { /* a patient client has joined; or only its turn was looked at */
@@ -295,8 +322,10 @@ static int cast_fits(const struct cg_leg *leg, const struct cg_sending *sending,
     return leg->config->http.strict ? CG_E_ACK : CG_OK;
 }
 
+/* Notifications are answers for as long as they come. */
 void cg_cast_heard(struct cg_engine *engine, struct cg_cast *cast) {
-    if (cast->answered || cast->state != CG_CAST_SENT) return;
+    bool was_heard = cast->answered && !cast->leg.request->observes;
+    if (was_heard || !is_out(cast)) return;
     cast->answered = true;
     cg_pace_answered(cast->pace, &engine->config->group);
     settle(engine, cast);
@@ -335,6 +364,12 @@ static bool has_group(const struct cg_target *target, struct cg_problem *problem
     return false;
 }
 
+static bool begin_message(struct cg_engine *engine, struct cg_leg *leg) {
+    if (!cg_leg_take_token(engine, leg)) return false;
+    leg->sending.mid = engine->next_mid++ & (uint16_t)~CG_MID_UNICAST;
+    return true;
+}
+
 /* False: no memory for all of it. */
 static bool init(struct cg_engine *engine, struct cg_cast *cast, const struct cg_leg_order *order) {
     struct cg_leg *leg = &cast->leg;
@@ -342,12 +377,12 @@ static bool init(struct cg_engine *engine, struct cg_cast *cast, const struct cg
     cast->pace = cg_pace_get(&engine->paces, &engine->config->group, &key, engine->now_us);
     if (cast->pace == NULL || !cg_leg_init(engine, leg, &cast_kind, order)) return false;
     cast->pace->room.granted = room_granted;
-    if (!cg_leg_take_token(engine, leg)) {
+    if (!begin_message(engine, leg)) {
         cg_leg_fini(engine, leg);
         return false;
     }
     leg->sending.to = key.group;
-    leg->sending.mid = engine->next_mid++ & (uint16_t)~CG_MID_UNICAST;
+    cast->leisure.due = leisure_due;
     cast->pace->casts++;
     return true;
 }
@@ -368,4 +403,35 @@ struct cg_cast *cg_cast_new(struct cg_engine *engine, const struct cg_leg_order 
 
 void cg_cast_go(struct cg_engine *engine, struct cg_cast *cast) {
     if (!refuse_early(engine, cast)) seal(engine, cast);
+}
+
+/* Renewing. */
+
+bool cg_cast_is_renewing(const struct cg_cast *cast) { return cast->renews; }
+
+/* Beside the latest message, which is the observation's until the new one is out. False: no memory. */
+static bool begin_renewal(struct cg_engine *engine, struct cg_cast *cast) {
+    struct cg_leg *leg = &cast->leg;
+    uint64_t sent_us = leg->sending.sent_us;
+    if (!cg_leg_begin_another(engine, leg)) return false;
+    leg->sending.sent_us = sent_us; /* of the latest that went out, for who asks meanwhile */
+    if (begin_message(engine, leg)) return true;
+    cg_leg_take_back(engine, leg);
+    return false;
+}
+
+void cg_cast_renew(struct cg_engine *engine, struct cg_cast *cast, const struct cg_leg_request *request,
+                   uint64_t give_up_us) {
+    struct cg_problem none_left = {.retry_after = 1};
+    CG_CHECK(cast->state == CG_CAST_SENT && cast->leg.request->observes && request->observes);
+    cast->leg.request = request;
+    if (!begin_renewal(engine, cast)) {
+        cg_problem_no_memory(&none_left);
+        cg_leg_tell_unsent(engine, &cast->leg, &none_left);
+        return;
+    }
+    cast->state = CG_CAST_SEALING;
+    cast->renews = true;
+    cast->give_up_us = give_up_us;
+    cg_cast_go(engine, cast);
 }

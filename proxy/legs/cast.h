@@ -7,21 +7,24 @@
 
 enum cg_cast_state { CG_CAST_SEALING, CG_CAST_WAITING, CG_CAST_SENT };
 
-/* What its timer, the leg's, is for:
+/* Of its latest message; the leg's timer is for
  *
  *     SEALING  to give up
  *     WAITING  to look again, or to give up
- *     SENT     the members' leisure is over: it does not hold its group's turn any longer, and is open for answers
+ *     SENT     nothing
  */
 struct cg_cast {
     struct cg_leg leg;
+    struct cg_timer leisure; /* the members' is over: it does not hold its group's turn any longer */
     struct cg_pace *pace;
     struct cg_place place; /* among those that wait for their turn */
     uint64_t give_up_us;
-    uint64_t changes; /* of the group, when it went out: see cg_cast_is_outdated */
+    uint64_t outstanding_us; /* since when */
+    uint64_t changes;        /* of the group, when it went out: see cg_cast_is_outdated */
     enum cg_cast_state state;
+    bool renews;      /* its latest message is a renewal, which has not gone out yet */
     bool outstanding; /* counted in pace */
-    bool answered;
+    bool answered;    /* what went out last */
 };
 
 /* How long a request may wait for its turn: twice as long as its client waits for answers, so that an equally patient
@@ -50,7 +53,8 @@ bool cg_cast_is_waited_for(const struct cg_engine *engine, const struct cg_targe
 /* Of one that has gone out and observes: a request goes out once more on its token when it is the group's turn, with a
  * Message ID and protection of its own: `request`, which is the cast's from now on, renews the observation or cancels
  * it (Observe 0 or 1; RFC 7641 §3.3.1, RFC 10020 §3.7). Answers to what went out before count meanwhile and afterwards.
- * `sent` or `unsent` follows, from inside or later; not while one is under way. */
+ * `sent` or `unsent` follows, from inside or later; not while one is under way. Like every message it only goes out
+ * while is_wanted says so, also where it cancels. */
 void cg_cast_renew(struct cg_engine *engine, struct cg_cast *cast, const struct cg_leg_request *request,
                    uint64_t give_up_us);
 bool cg_cast_is_renewing(const struct cg_cast *cast);

@@ -149,6 +149,13 @@ static void discount(struct cg_engine *engine, struct cg_turn *turn) {
     if (engine->endpoints.starved != NULL) engine->port->wake(engine->port->ctx);
 }
 
+static void stop_waiting(struct cg_turn *turn) {
+    struct cg_endpoint *endpoint = turn->endpoint;
+    DL_DELETE2(endpoint->waiting, turn, previous, next);
+    DL_APPEND2(endpoint->flying, turn, previous, next);
+    turn->flies = true;
+}
+
 static void land(struct cg_engine *engine, struct cg_turn *turn) {
     struct cg_endpoint *endpoint = turn->endpoint;
     DL_DELETE2(endpoint->flying, turn, previous, next);
@@ -199,6 +206,7 @@ void cg_endpoint_queue_again(struct cg_engine *engine, struct cg_turn *turn) {
 }
 
 void cg_endpoint_expect_no_more(struct cg_engine *engine, struct cg_turn *turn) {
+    if (!turn->flies) stop_waiting(turn);
     discount(engine, turn);
     if (turn->endpoint->waiting != NULL) mark_ripe(engine, turn->endpoint);
 }
@@ -246,6 +254,15 @@ static struct cg_turn *flying(const struct cg_endpoint *endpoint, uint16_t mid) 
     struct cg_turn *turn = endpoint->flying;
     while (turn != NULL && !turn->ops->is_about(turn, mid)) turn = turn->next;
     return turn;
+}
+
+struct cg_leg *cg_endpoint_sharer(const struct cg_engine *engine, const struct cg_addr *from,
+                                  const struct cg_token_entry *token) {
+    const struct cg_endpoint *endpoint = token->sharers == 0 ? NULL : cg_endpoint_find(engine, from);
+    struct cg_turn *turn = endpoint == NULL ? NULL : endpoint->flying;
+    struct cg_leg *leg = NULL;
+    for (; turn != NULL && leg == NULL; turn = turn->next) leg = turn->ops->hears(turn, token);
+    return leg;
 }
 
 bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_t mid, enum cg_type type) {

@@ -21,6 +21,8 @@
  * same: so MIDs of unicast requests have this bit, and those of group requests have not. */
 #define CG_MID_UNICAST 0x8000u
 
+struct cg_leg;
+struct cg_token_entry;
 struct cg_turn;
 
 /* What whoever waits for its turn hears. */
@@ -33,6 +35,8 @@ struct cg_turn_ops {
     bool (*is_about)(const struct cg_turn *turn, uint16_t mid);
     /* An empty message (ACK or RST) about that request. May end it. */
     void (*hear)(struct cg_engine *engine, struct cg_turn *turn, uint16_t mid, enum cg_type type);
+    /* Who hears what comes with that token from its address; NULL: it does not ask with that. */
+    struct cg_leg *(*hears)(struct cg_turn *turn, const struct cg_token_entry *token);
     /* Whether anybody still wants it; else it is taken back soon. */
     bool (*is_wanted)(const struct cg_turn *turn);
 };
@@ -81,7 +85,8 @@ struct cg_endpoints {
 bool cg_endpoint_queue(struct cg_engine *engine, struct cg_turn *turn, const struct cg_addr *to) CG_MUST_CHECK;
 /* One that flies has another request to make: it waits behind the others, or is launched at once. */
 void cg_endpoint_queue_again(struct cg_engine *engine, struct cg_turn *turn);
-/* Nobody waits any longer for the response of one that flies, though it may still come. */
+/* Nobody waits any longer for the response of one that flies, though it may still come; or for the turn of one that
+ * waits, whose earlier request may still be answered. */
 void cg_endpoint_expect_no_more(struct cg_engine *engine, struct cg_turn *turn);
 void cg_endpoint_leave(struct cg_engine *engine, struct cg_turn *turn); /* whoever waits goes in the next turn */
 /* NULL: nothing was sent there lately. */
@@ -94,6 +99,9 @@ uint16_t cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_endpoint
 bool cg_endpoint_has_mid(struct cg_engine *engine, struct cg_endpoint *endpoint);
 /* How long to wait for an answer from there before a request is sent again, without any random part. */
 uint64_t cg_endpoint_timeout_us(const struct cg_engine *engine, const struct cg_endpoint *endpoint);
+/* Who has asked there with a token that another leg was made for, and may still be answered; NULL: nobody. */
+struct cg_leg *cg_endpoint_sharer(const struct cg_engine *engine, const struct cg_addr *from,
+                                  const struct cg_token_entry *token);
 /* An empty message (ACK or RST) from there. True: it was about something that we sent. */
 bool cg_endpoint_hear(struct cg_engine *engine, const struct cg_addr *from, uint16_t mid, enum cg_type type);
 

@@ -15,6 +15,7 @@ void cg_engine_init(struct cg_engine *engine, struct cg_config *config, const st
     cg_endpoints_init(engine);
     cg_pings_init(engine);
     cg_reach_init(engine);
+    cg_resets_init(engine);
     cg_send_budgets_init(engine);
 }
 

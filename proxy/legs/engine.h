@@ -14,6 +14,7 @@
 #include "legs/port.h"
 #include "legs/protector.h"
 #include "legs/reach.h"
+#include "legs/resets.h"
 #include "legs/send_budget.h"
 #include "legs/signs.h"
 #include "legs/timer.h"
@@ -35,6 +36,7 @@ struct cg_engine {
     struct cg_endpoints endpoints;
     struct cg_pings pings;
     struct cg_reach reach;
+    struct cg_resets resets;
     struct cg_signs_table signs;
     struct cg_pace_table paces;
     struct cg_send_budgets send_budgets;

@@ -2,6 +2,7 @@
  * to its next message; so what it promised is a job that names leg and sending, and is ignored when either is gone. */
 #include "legs/leg.h"
 
+#include "base/check.h"
 #include "legs/tap.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_l
     leg->mapping = order->mapping;
     leg->target = order->target;
     leg->request = order->request;
+    leg->shares = order->shares;
     cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
     CG_TAP(engine, begun, leg);
     return true;
@@ -49,7 +51,7 @@ void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_sending *latest = &leg->sending;
     struct cg_binding *binding = latest->binding;
     leg->opening -= latest->opening;
-    latest->number++; /* first: what the protector delivers as it releases is of the one before */
+    latest->number = ++leg->numbered; /* first: what the protector delivers as it releases is of the one before */
     latest->binding = NULL;
     latest->request = 0;
     latest->opening = latest->emissions = 0;
@@ -59,19 +61,27 @@ void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg) {
     cg_buf_init(&latest->datagram, CG_DATAGRAM_MAX);
 }
 
-static void drop_earlier(struct cg_engine *engine, struct cg_leg *leg) {
-    while (leg->sending.next != NULL) {
-        struct cg_sending *earlier = leg->sending.next;
-        leg->sending.next = earlier->next; /* first, as above */
-        leg->opening -= earlier->opening;
-        spend_token(engine, earlier);
-        release(leg, earlier->binding);
-        free(earlier);
+static void drop(struct cg_engine *engine, struct cg_leg *leg, struct cg_sending **link) {
+    struct cg_sending *earlier = *link;
+    *link = earlier->next; /* first, as above */
+    leg->opening -= earlier->opening;
+    spend_token(engine, earlier);
+    release(leg, earlier->binding);
+    free(earlier);
+}
+
+void cg_leg_drop_earlier(struct cg_engine *engine, struct cg_leg *leg) {
+    for (struct cg_sending **link = &leg->sending.next; *link != NULL;) {
+        if ((*link)->opening > 0) {
+            link = &(*link)->next;
+        } else {
+            drop(engine, leg, link);
+        }
     }
 }
 
 void cg_leg_drop_all(struct cg_engine *engine, struct cg_leg *leg) {
-    drop_earlier(engine, leg);
+    while (leg->sending.next != NULL) drop(engine, leg, &leg->sending.next);
     spend_token(engine, &leg->sending);
     cg_leg_drop_sending(engine, leg);
 }
@@ -82,23 +92,79 @@ bool cg_leg_begin_another(struct cg_engine *engine, struct cg_leg *leg) {
     cg_engine_clear_timer(engine, &leg->timer);
     cg_buf_fini(&leg->sending.datagram);
     *earlier = leg->sending;
-    leg->sending = (struct cg_sending){.next = earlier, .to = earlier->to, .number = earlier->number + 1};
+    leg->sending = (struct cg_sending){.next = earlier, .to = earlier->to, .number = ++leg->numbered};
     cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
     return true;
 }
 
-bool cg_leg_take_token(struct cg_engine *engine, struct cg_leg *leg) {
+void cg_leg_take_back(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_sending *earlier = leg->sending.next;
+    struct cg_binding *binding = leg->sending.binding;
+    CG_CHECK(leg->sending.request == 0 && earlier != NULL);
+    cg_engine_clear_timer(engine, &leg->timer);
+    spend_token(engine, &leg->sending);
+    cg_buf_fini(&leg->sending.datagram);
+    leg->sending = *earlier;
+    free(earlier);
+    release(leg, binding);
+}
+
+void cg_leg_start_over(struct cg_engine *engine, struct cg_leg *leg) {
+    bool is_out = leg->sending.request != 0;
+    if (leg->token == NULL) {
+        cg_leg_drop_all(engine, leg);
+    } else if (!is_out || !cg_leg_begin_another(engine, leg)) {
+        spend_token(engine, &leg->sending);
+        cg_leg_drop_sending(engine, leg);
+    }
+}
+
+struct cg_sending *cg_leg_sending_of(struct cg_leg *leg, const struct cg_token_entry *token, const struct cg_msg *msg) {
+    struct cg_sending *latest = NULL;
+    for (struct cg_sending *sending = &leg->sending; sending != NULL; sending = sending->next) {
+        if (sending->token != token || sending->request == 0) continue;
+        if (msg->type != CG_ACK || msg->mid == sending->mid) return sending;
+        if (latest == NULL) latest = sending;
+    }
+    return latest;
+}
+
+/* Tokens. */
+
+static struct cg_token_entry *make_token(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_token_entry *token = cg_token_make(engine, leg->mapping->stats);
-    if (token == NULL) return false;
-    token->leg = leg;
-    leg->sending.token = token;
+    if (token != NULL) token->leg = leg;
+    return token;
+}
+
+static struct cg_token_entry *share_token(struct cg_leg *leg) {
+    CG_CHECK(leg->shares->token != NULL); /* it observes */
+    leg->shares->token->sharers++;
+    return cg_token_hold(leg->shares->token);
+}
+
+bool cg_leg_take_token(struct cg_engine *engine, struct cg_leg *leg) {
+    bool lasts = leg->request->observes || leg->shares != NULL;
+    if (!lasts) {
+        leg->sending.token = make_token(engine, leg);
+        return leg->sending.token != NULL;
+    }
+    if (leg->token == NULL) leg->token = leg->shares != NULL ? share_token(leg) : make_token(engine, leg);
+    if (leg->token == NULL) return false;
+    leg->sending.token = cg_token_hold(leg->token);
     return true;
 }
 
-struct cg_sending *cg_leg_sending_of(const struct cg_token_entry *token) {
-    struct cg_sending *sending = &token->leg->sending;
-    while (sending->token != token) sending = sending->next;
-    return sending;
+static void give_up_token(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_token_entry *token = leg->token;
+    if (token == NULL) return;
+    leg->token = NULL;
+    if (token->leg == leg) {
+        cg_token_disown(token);
+    } else {
+        token->sharers--;
+    }
+    cg_token_spend(engine, token);
 }
 
 static struct cg_sending *find_sending(struct cg_leg *leg, uint32_t number) {
@@ -110,6 +176,7 @@ static struct cg_sending *find_sending(struct cg_leg *leg, uint32_t number) {
 void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg) {
     cg_slots_remove(&engine->legs, leg->ticket); /* what the protector still delivers finds nothing */
     cg_leg_drop_all(engine, leg);
+    give_up_token(engine, leg);
     cg_buf_fini(&leg->sending.datagram);
     cg_config_unref(leg->config);
 }
@@ -171,6 +238,18 @@ static void conclude_sealing(struct cg_engine *engine, struct cg_leg *leg, int e
     leg->kind->sealed(engine, leg, err, problem);
 }
 
+static struct cg_binding *latest_binding(const struct cg_sending *sending) {
+    while (sending != NULL && sending->binding == NULL) sending = sending->next;
+    return sending == NULL ? NULL : sending->binding;
+}
+
+/* Of the request before on the same token. */
+static struct cg_binding *joined(const struct cg_leg *leg) {
+    if (leg->token == NULL) return NULL;
+    struct cg_binding *own = latest_binding(leg->sending.next);
+    return own != NULL || leg->shares == NULL ? own : latest_binding(&leg->shares->sending);
+}
+
 void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts options, struct cg_slice identity) {
     const struct cg_leg_request *request = leg->request;
     struct cg_sending *sending = &leg->sending;
@@ -187,6 +266,7 @@ void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts op
         .client = request->client,
         .origin = request->origin,
         .identity = identity,
+        .joins = joined(leg),
     };
     struct cg_problem problem = {0};
     struct cg_protector *protector = leg->mapping->protector;

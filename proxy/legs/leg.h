@@ -36,6 +36,8 @@ struct cg_leg_request {
     bool is_part;           /* a block before the last: nothing is done yet, so it may be said again (upload.h) */
     bool observes;          /* its options have Observe: all that is sent for it goes out on one token, and nothing ends
                                with an answer */
+    bool cancels;           /* of one that observes: its Observe is 1 (RFC 7641 §3.6). Notifications that come on its
+                               token are reset from then on, and told as `stray` */
     struct cg_opts options; /* for the leg's target, ascending */
     struct cg_slice payload;
     struct cg_slice client;  /* whose request it is, by name; empty: nobody known */
@@ -56,8 +58,12 @@ struct cg_leg_ops {
                     const struct cg_opened *opened, const char *reason);
     /* It is over and will be freed: with *problem where it did not even go out, else (NULL) nobody has answered. */
     void (*ended)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
-    /* A renewal could not go out, for this reason; what it was to renew goes on. NULL where none is made. */
+    /* A renewal could not go out, for this reason; what it was to renew goes on. Not the place to renew or to end it.
+     * NULL where none is made. */
     void (*unsent)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem);
+    /* Somebody there still notifies though the cancellation has gone out, and may have missed it: that may be repeated
+     * (RFC 10020 §3.7). Nothing is verified of it. Not the place to end it. NULL: nobody wants to know. */
+    void (*stray)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from);
     /* An ask says no more, and still hears; NULL where it never does. */
     void (*rests)(struct cg_engine *engine, struct cg_leg *leg);
     /* Whether anybody still wants an answer; else it is ended soon, and nothing goes out meanwhile. */
@@ -85,7 +91,7 @@ struct cg_leg_kind {
  * beside it, where the earlier one may still be answered. */
 struct cg_sending {
     struct cg_sending *next;      /* the one before it, where the leg waits for both */
-    struct cg_token_entry *token; /* NULL: none at present */
+    struct cg_token_entry *token; /* held; NULL: none at present */
     struct cg_addr to;
     uint16_t mid;
     uint32_t number;            /* of the leg's sendings: what was promised for another one is not for this */
@@ -107,9 +113,12 @@ struct cg_leg {
     const struct cg_mapping *mapping;
     const struct cg_target *target;
     const struct cg_leg_request *request;
-    struct cg_sending sending; /* the latest; its `next` are the earlier ones that it waits for, owned */
-    uint32_t opening;          /* answers to any of them that the protector has not finished opening */
-    bool settled;              /* its owner has heard everybody whom it asks: what comes after its end is not late */
+    struct cg_leg *shares;        /* as the order has it */
+    struct cg_token_entry *token; /* held: that all of its requests go out on; NULL: each has its own */
+    struct cg_sending sending;    /* the latest; its `next` are the earlier ones that it waits for, owned */
+    uint32_t numbered;            /* sendings, so far */
+    uint32_t opening;             /* answers to any of them that the protector has not finished opening */
+    bool settled;                 /* its owner has heard everybody whom it asks: what comes after its end is not late */
 };
 
 /* What an owner says of a leg that it wants. */
@@ -138,11 +147,19 @@ void cg_leg_fini(struct cg_engine *engine, struct cg_leg *leg);
 void cg_leg_seal(struct cg_engine *engine, struct cg_leg *leg, struct cg_opts options, struct cg_slice identity);
 /* Its latest sending is over: what comes back for it finds nothing. The token is kept. */
 void cg_leg_drop_sending(struct cg_engine *engine, struct cg_leg *leg);
-/* The same for all of its sendings, and their tokens are spent. */
+/* The same for all of its sendings, and their tokens are spent; a token for all of its requests is kept. */
 void cg_leg_drop_all(struct cg_engine *engine, struct cg_leg *leg);
 /* Its latest sending becomes an earlier one, which may still be answered and is not sent again; the latest is a new one
  * to the same address, without token. False: no memory, and nothing has changed. */
 bool cg_leg_begin_another(struct cg_engine *engine, struct cg_leg *leg) CG_MUST_CHECK;
+/* Undoes that, for one that has not gone out: the earlier one is the latest again. */
+void cg_leg_take_back(struct cg_engine *engine, struct cg_leg *leg);
+/* Its latest sending is over, and there is another to make, without token so far. Where all go out on one token, what
+ * has gone out is an earlier one now, as what it has registered still notifies; else all are dropped. */
+void cg_leg_start_over(struct cg_engine *engine, struct cg_leg *leg);
+/* Answers to the earlier ones come as answers to the latest from now on, as they are on one token (protector.h: joins).
+ * One whose answer is being opened stays until that is done. */
+void cg_leg_drop_earlier(struct cg_engine *engine, struct cg_leg *leg);
 /* Gives the latest sending a token. False: no memory. */
 bool cg_leg_take_token(struct cg_engine *engine, struct cg_leg *leg) CG_MUST_CHECK;
 /* The keys have changed since its request was sealed: it must not go out (R55). */
@@ -151,8 +168,10 @@ bool cg_leg_is_stale(const struct cg_leg *leg);
 int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_route *route,
                 struct cg_problem *problem) CG_MUST_CHECK;
 
-/* For receive.c: whose token that is, and a response to it that fits. */
-struct cg_sending *cg_leg_sending_of(const struct cg_token_entry *token);
+/* For receive.c: which of the leg's sendings that message with that token is an answer to, where several share the
+ * token, the latest that has gone out. NULL: nobody can know the token yet. */
+struct cg_sending *cg_leg_sending_of(struct cg_leg *leg, const struct cg_token_entry *token, const struct cg_msg *msg);
+/* A response to it that fits. */
 void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, struct cg_sending *sending,
                     const struct cg_datagram *datagram, const struct cg_msg *msg);
 void cg_legs_fini(struct cg_engine *engine); /* what was promised to legs that have ended */

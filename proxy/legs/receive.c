@@ -21,6 +21,34 @@ static void reset(struct cg_engine *engine, const struct cg_datagram *datagram, 
     if (is_due) cg_engine_send_empty(engine, &datagram->from, CG_RST, msg->mid);
 }
 
+/* Notifications that nobody wants. What is protected says outside that it is one, too (RFC 8613 §4.1.3.5). */
+
+static bool is_notification(const struct cg_msg *msg) {
+    struct cg_slice ignored;
+    return cg_msg_find(msg, CG_OPT_OBSERVE, &ignored);
+}
+
+/* RFC 7641 §3.6: its sender takes us off its list, whether it wants an acknowledgement or not. */
+static void reset_notification(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
+    bool is_due =
+        msg->type == CG_NON && cg_reach_may_hear(engine, &datagram->from) && cg_resets_take(engine, &datagram->from);
+    if (is_due) cg_engine_send_empty(engine, &datagram->from, CG_RST, msg->mid);
+    reset(engine, datagram, msg);
+}
+
+static bool is_unwanted(const struct cg_leg *leg, const struct cg_msg *msg) {
+    return leg->request->cancels && is_notification(msg);
+}
+
+/* As long as the cancellation is under way nobody can have missed it. */
+static void turn_away(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
+                      const struct cg_msg *msg) {
+    bool is_out = leg->sending.request != 0;
+    cg_account_say(engine, CG_FATE_UNWANTED);
+    reset_notification(engine, datagram, msg);
+    if (is_out) cg_leg_tell_stray(engine, leg, &datagram->from);
+}
+
 /* No answer to the request whose token it bears, for the reason `err`. */
 static void refuse(struct cg_engine *engine, struct cg_leg *leg, const struct cg_datagram *datagram,
                    const struct cg_msg *msg, int err) {
@@ -29,12 +57,22 @@ static void refuse(struct cg_engine *engine, struct cg_leg *leg, const struct cg
     reset(engine, datagram, msg);
 }
 
-/* NULL, too, for a token that nobody can know yet. */
-static struct cg_leg *running_leg(struct cg_engine *engine, const struct cg_msg *msg, struct cg_sending **sending) {
+static bool takes(struct cg_leg *leg, const struct cg_token_entry *token, const struct cg_datagram *datagram,
+                  const struct cg_msg *msg, struct cg_sending **sending) {
+    *sending = leg == NULL ? NULL : cg_leg_sending_of(leg, token, msg);
+    return *sending != NULL && leg->kind->fits(leg, *sending, datagram, msg) == CG_OK;
+}
+
+/* Who has asked there on the token first, if it fits, then whom it was made for. NULL, too, for a token that nobody can
+ * know yet. */
+static struct cg_leg *running_leg(struct cg_engine *engine, const struct cg_datagram *datagram,
+                                  const struct cg_msg *msg, struct cg_sending **sending) {
     struct cg_token_entry *entry = cg_token_find(engine, &msg->token);
     if (entry == NULL) return NULL;
-    *sending = cg_leg_sending_of(entry);
-    return (*sending)->request != 0 ? entry->leg : NULL;
+    struct cg_leg *sharer = cg_endpoint_sharer(engine, &datagram->from, entry);
+    if (takes(sharer, entry, datagram, msg, sending)) return sharer;
+    *sending = entry->leg == NULL ? NULL : cg_leg_sending_of(entry->leg, entry, msg);
+    return *sending != NULL ? entry->leg : NULL;
 }
 
 /* Responses */
@@ -51,6 +89,10 @@ static void hand_on(struct cg_engine *engine, struct cg_leg *leg, struct cg_send
 
 static void count_stray(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_stats *late = cg_token_late(engine, &msg->token);
+    if (late != NULL && is_notification(msg)) {
+        cg_account_say(engine, CG_FATE_UNWANTED);
+        return;
+    }
     if (late != NULL) {
         late->late++;
         if (!cg_token_is_settled(engine, &msg->token)) cg_engine_sign(engine, &datagram->from, CG_SIGN_LATE);
@@ -60,13 +102,19 @@ static void count_stray(struct cg_engine *engine, const struct cg_datagram *data
 
 static void receive_response(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_sending *sending;
-    struct cg_leg *leg = running_leg(engine, msg, &sending);
-    if (leg != NULL) {
+    struct cg_leg *leg = running_leg(engine, datagram, msg, &sending);
+    if (leg != NULL && is_unwanted(leg, msg)) {
+        turn_away(engine, leg, datagram, msg);
+    } else if (leg != NULL) {
         cg_account_say(engine, CG_FATE_LATE); /* unless somebody still waits for it */
         hand_on(engine, leg, sending, datagram, msg);
     } else {
         count_stray(engine, datagram, msg);
-        reset(engine, datagram, msg);
+        if (is_notification(msg)) {
+            reset_notification(engine, datagram, msg);
+        } else {
+            reset(engine, datagram, msg);
+        }
     }
 }
 
@@ -76,7 +124,7 @@ static void receive_response(struct cg_engine *engine, const struct cg_datagram 
 static void receive_other(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg,
                           bool malformed) {
     struct cg_sending *sending;
-    struct cg_leg *leg = running_leg(engine, msg, &sending);
+    struct cg_leg *leg = running_leg(engine, datagram, msg, &sending);
     if (leg != NULL) {
         refuse(engine, leg, datagram, msg, malformed ? CG_E_FORMAT : CG_E_CODE);
         return;

@@ -22,6 +22,8 @@ struct cg_tap {
     void (*refused)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from,
                     const struct cg_opened *opened, const char *reason);
     void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
+    void (*unsent)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
+    void (*stray)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from);
     /* No leg's: something was seen of that address (legs/signs.h). */
     void (*sign)(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign);
 };
@@ -58,6 +60,16 @@ static inline void cg_leg_tell_refused(struct cg_engine *engine, struct cg_leg *
 static inline void cg_leg_tell_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     CG_TAP(engine, ended, leg, problem);
     leg->ops->ended(engine, leg, problem);
+}
+
+static inline void cg_leg_tell_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    CG_TAP(engine, unsent, leg, problem);
+    if (leg->ops->unsent != NULL) leg->ops->unsent(engine, leg, problem);
+}
+
+static inline void cg_leg_tell_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
+    CG_TAP(engine, stray, leg, from);
+    if (leg->ops->stray != NULL) leg->ops->stray(engine, leg, from);
 }
 
 #endif

@@ -42,6 +42,7 @@ struct cg_token_entry *cg_token_make(struct cg_engine *engine, struct cg_stats *
         put_serial(entry->bytes, engine->tokens.serial++);
     } while (find(engine, entry->bytes) != NULL); /* one that has been in use for 2^32 requests */
     entry->stats = stats;
+    entry->holders = 1;
     HASH_ADD(hh, engine->tokens.live, bytes, sizeof entry->bytes, entry);
     if (CG_HASH_HAS(hh, entry)) return entry;
     free(entry);
@@ -95,10 +96,16 @@ static void remember(struct cg_engine *engine, const struct cg_token_entry *entr
     memcpy(spent->bytes, entry->bytes, sizeof spent->bytes);
     spent->stats = entry->stats;
     spent->spent_us = engine->now_us;
-    spent->settled = entry->leg != NULL && entry->leg->settled;
+    spent->settled = entry->settled || (entry->leg != NULL && entry->leg->settled);
+}
+
+void cg_token_disown(struct cg_token_entry *entry) {
+    entry->settled = entry->leg->settled;
+    entry->leg = NULL;
 }
 
 void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry) {
+    if (--entry->holders > 0) return;
     remember(engine, entry);
     if (engine->tokens.last_match == entry) engine->tokens.last_match = NULL;
     HASH_DEL(engine->tokens.live, entry);

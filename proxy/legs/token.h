@@ -13,11 +13,14 @@ struct cg_leg;
 
 #define CG_TOKEN_LATE_US (500u * 1000000ull) /* how long answers to a spent token count as late */
 
-/* A token in use. */
+/* A token in use. Whoever makes or holds one spends it once. */
 struct cg_token_entry {
     uint8_t bytes[CG_TOKEN_MAX];
-    struct cg_leg *leg;
+    struct cg_leg *leg; /* that it was made for; NULL: that has ended, and others hold it still */
     struct cg_stats *stats;
+    uint32_t holders;
+    uint32_t sharers; /* legs that ask on it though it was made for another one (cg_leg_order.shares) */
+    bool settled;     /* the leg that has ended was */
     UT_hash_handle hh;
 };
 
@@ -41,7 +44,13 @@ void cg_tokens_init(struct cg_engine *engine); /* once the port is set */
 void cg_tokens_fini(struct cg_engine *engine);
 struct cg_token_entry *cg_token_make(struct cg_engine *engine, struct cg_stats *stats);       /* NULL: no memory */
 struct cg_token_entry *cg_token_find(struct cg_engine *engine, const struct cg_token *token); /* NULL: not in use */
-void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry);                  /* frees it */
+static inline struct cg_token_entry *cg_token_hold(struct cg_token_entry *entry) {
+    entry->holders++;
+    return entry;
+}
+/* The leg that it was made for ends, whoever holds it still. */
+void cg_token_disown(struct cg_token_entry *entry);
+void cg_token_spend(struct cg_engine *engine, struct cg_token_entry *entry); /* the last holder's frees it */
 /* Whose answer that would have been, in time; NULL: no token of ours, or of too long ago. */
 struct cg_stats *cg_token_late(const struct cg_engine *engine, const struct cg_token *token);
 /* Everybody who was asked with it had answered when it was spent: nobody was too late. */

@@ -35,14 +35,19 @@ static void insert(struct cg_opts *options, uint16_t number, struct cg_slice val
     options->list[at] = (struct cg_opt){.number = number, .value = value};
 }
 
-/* The request's own, but for a word about blocks of the response, which only the last block has one of (RFC 7959
- * §2.7), and the tag. */
+/* Only the last block has a word about blocks of the response (RFC 7959 §2.7). What takes several requests to say is
+ * not observed: no renewal could be one message. */
+static bool is_said(const struct cg_opt *opt, bool is_last) {
+    return opt->number == CG_OPT_BLOCK2 ? is_last : opt->number != CG_OPT_OBSERVE;
+}
+
+/* The request's own, and the tag. */
 static void put_own(struct cg_upload *upload, bool is_last) {
     const struct cg_opts *own = &upload->whole->options;
     struct cg_opts *options = &upload->request.options;
     options->count = 0;
     for (size_t i = 0; i < own->count; i++) {
-        if (own->list[i].number != CG_OPT_BLOCK2 || is_last) options->list[options->count++] = own->list[i];
+        if (is_said(&own->list[i], is_last)) options->list[options->count++] = own->list[i];
     }
     insert(options, CG_OPT_REQUEST_TAG, cg_slice_of(upload->tag, sizeof upload->tag));
 }
@@ -228,6 +233,7 @@ bool cg_upload_init(struct cg_engine *engine, struct cg_upload *upload, const st
     }
     upload->request.options.list = upload->options;
     upload->request.payload.len = 0; /* until it is cut */
+    upload->request.observes = false;
     order.ops = &ask_ops;
     order.owner = upload;
     order.request = &upload->request;

@@ -52,19 +52,13 @@ static const struct {
 };
 
 const char *const cg_fate_names[CG_FATE_COUNT] = {
-    [CG_FATE_ANSWER] = "answer",
-    [CG_FATE_BLOCK] = "block",
-    [CG_FATE_CHALLENGE] = "challenge",
-    [CG_FATE_PROBE] = "probe",
-    [CG_FATE_DUPLICATE] = "duplicate",
-    [CG_FATE_REJECTED] = "rejected",
-    [CG_FATE_LATE] = "late",
-    [CG_FATE_ACKNOWLEDGEMENT] = "acknowledgement",
-    [CG_FATE_UNKNOWN_TOKEN] = "unknown-token",
-    [CG_FATE_REQUEST] = "request",
-    [CG_FATE_BAD_CODE] = "bad-code",
-    [CG_FATE_MALFORMED] = "malformed",
-    [CG_FATE_STRAY_EMPTY] = "stray-empty",
+    [CG_FATE_ANSWER] = "answer",       [CG_FATE_BLOCK] = "block",
+    [CG_FATE_CHALLENGE] = "challenge", [CG_FATE_PROBE] = "probe",
+    [CG_FATE_DUPLICATE] = "duplicate", [CG_FATE_REJECTED] = "rejected",
+    [CG_FATE_LATE] = "late",           [CG_FATE_ACKNOWLEDGEMENT] = "acknowledgement",
+    [CG_FATE_UNWANTED] = "unwanted",   [CG_FATE_UNKNOWN_TOKEN] = "unknown-token",
+    [CG_FATE_REQUEST] = "request",     [CG_FATE_BAD_CODE] = "bad-code",
+    [CG_FATE_MALFORMED] = "malformed", [CG_FATE_STRAY_EMPTY] = "stray-empty",
 };
 
 static const struct {

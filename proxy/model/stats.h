@@ -45,6 +45,7 @@ enum cg_fate {
     CG_FATE_REJECTED,        /* in its reply's `rejected`, with the reason */
     CG_FATE_LATE,            /* its request has ended */
     CG_FATE_ACKNOWLEDGEMENT, /* an empty message about a unicast request */
+    CG_FATE_UNWANTED,        /* a notification of what nobody observes any more */
     CG_FATE_UNKNOWN_TOKEN,   /* a response to nothing that ran, or that is remembered */
     CG_FATE_REQUEST,         /* a request or a ping: this side serves nobody */
     CG_FATE_BAD_CODE,        /* of a class that is none (RFC 7252 §12.1) */

@@ -210,7 +210,7 @@ static void check_wanted(struct world *world, const struct cg_msg *msg) {
     const struct cg_waiter *it = round->waiters;
     while (it != NULL && CG_CONTAINER(it, struct cg_exchange, waiter)->abandoned) it = it->next;
     CG_CHECK(it != NULL);
-    const struct cg_binding *binding = cg_leg_sending_of(entry)->binding;
+    const struct cg_binding *binding = entry->leg->sending.binding;
     CG_CHECK(binding == NULL || binding->epoch == world->epoch); /* R55 */
 }
 
@@ -523,10 +523,11 @@ static void check_ask(struct cg_gateway *gateway, const struct cg_ask *ask) {
     CG_CHECK(cg_slots_get(&gateway->engine.legs, leg->ticket) == leg && leg->kind->type == CG_CON);
     CG_CHECK(ask->turn.endpoint != NULL);
     CG_CHECK(ask->turn.flies == (leg->sending.token != NULL || leg->sending.next != NULL));
+    const struct cg_msg answer = {.type = CG_NON};
     uint32_t opening = 0;
     for (const struct cg_sending *it = &leg->sending; it != NULL; it = it->next) {
         CG_CHECK(it->token == NULL || (it->token->leg == leg && (it->mid & CG_MID_UNICAST) != 0));
-        CG_CHECK(it->token == NULL || cg_leg_sending_of(it->token) == it);
+        CG_CHECK(it->token == NULL || it->request == 0 || cg_leg_sending_of(it->token->leg, it->token, &answer) == it);
         opening += it->opening;
     }
     CG_CHECK(opening == leg->opening);

@@ -10,7 +10,7 @@
 #include "legs/cast.h"
 #include "rounds/shape.h"
 
-enum word { ACT, ADMITTED, OPENING, SENT, ANSWER, CHALLENGE, REFUSED, ENDED, SIGN };
+enum word { ACT, ADMITTED, OPENING, SENT, ANSWER, CHALLENGE, REFUSED, ENDED, UNSENT, STRAY, SIGN };
 
 struct recorded {
     struct recorded *next;
@@ -129,6 +129,16 @@ static void on_ended(struct cg_tap *tap, const struct cg_leg *leg, const struct 
     if (problem != NULL) recorded->problem = *problem;
 }
 
+static void on_unsent(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem) {
+    struct recorded *recorded = add_of(tap, UNSENT, leg);
+    recorded->has_problem = true;
+    recorded->problem = *problem;
+}
+
+static void on_stray(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from) {
+    add_of(tap, STRAY, leg)->arrival.from = *from;
+}
+
 static void on_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
     struct recorded *recorded = add(of_tap(tap), SIGN, cg_engine_now(of_tap(tap)->engine));
     recorded->arrival.from = *addr;
@@ -144,6 +154,8 @@ void recording_init(struct recording *recording) {
                                             .challenge = on_challenge,
                                             .refused = on_refused,
                                             .ended = on_ended,
+                                            .unsent = on_unsent,
+                                            .stray = on_stray,
                                             .sign = on_sign},
                                     .last = &recording->first};
 }
@@ -241,6 +253,10 @@ static void end_alone(struct cg_tap *tap, const struct cg_leg *leg, const struct
     (void)tap, (void)leg, (void)problem; /* for want of memory, or of an address that proves itself, as it did before */
 }
 
+static void unsent_alone(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem) {
+    (void)tap, (void)leg, (void)problem; /* for want of memory, as before */
+}
+
 static void hear_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
     (void)tap, (void)addr, (void)sign; /* as it is told */
 }
@@ -250,6 +266,7 @@ static const struct cg_tap telling_tap = {.sign = hear_sign,
                                           .begun = take_puppet,
                                           .opening = say_nothing,
                                           .sent = say_nothing,
+                                          .unsent = unsent_alone,
                                           .ended = end_alone};
 
 static bool lives(const struct telling *telling, const struct puppet *puppet) {
@@ -276,10 +293,34 @@ static void say_sent(struct cg_engine *engine, struct cg_leg *leg) {
         struct cg_cast *cast = CG_CONTAINER(leg, struct cg_cast, leg);
         bool is_safe = (CG_METHOD_BIT(leg->request->method) & CG_METHODS_SAFE) != 0;
         cast->state = CG_CAST_SENT;
+        cast->renews = false;
         cast->pace->changes += !is_safe;
         cast->changes = cast->pace->changes;
+        cg_leg_drop_earlier(engine, leg);
+    } else {
+        cg_ask_of(leg)->renews = false;
     }
     leg->ops->sent(engine, leg);
+}
+
+/* One that observes rests. */
+static void say_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
+    if (!is_cast(leg) && leg->request->observes) {
+        struct cg_ask *ask = cg_ask_of(leg);
+        ask->answered = ask->observed = ask->rests = true;
+    }
+    leg->ops->answer(engine, leg, arrival);
+}
+
+/* The renewal that it is to be of may have been given up alone. */
+static void say_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    bool *renews = is_cast(leg) ? &CG_CONTAINER(leg, struct cg_cast, leg)->renews : &cg_ask_of(leg)->renews;
+    if (!*renews) return;
+    *renews = false;
+    if (is_cast(leg)) CG_CONTAINER(leg, struct cg_cast, leg)->state = CG_CAST_SENT;
+    leg->sending.request = 0; /* the one that is given up */
+    if (leg->sending.next != NULL) cg_leg_take_back(engine, leg);
+    leg->ops->unsent(engine, leg, problem);
 }
 
 static void say_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
@@ -307,10 +348,14 @@ static void say(struct telling *telling, const struct recorded *recorded) {
     set(leg, recorded);
     switch (recorded->word) {
     case SENT: say_sent(engine, leg); break;
-    case ANSWER: leg->ops->answer(engine, leg, &recorded->arrival); break;
+    case ANSWER: say_answer(engine, leg, &recorded->arrival); break;
     case CHALLENGE: leg->ops->challenge(engine, leg, &recorded->arrival); break;
     case REFUSED: leg->ops->refused(engine, leg, &recorded->arrival.from, &recorded->opened, recorded->reason); break;
     case ENDED: say_ended(engine, leg, recorded->has_problem ? &recorded->problem : NULL); break;
+    case UNSENT: say_unsent(engine, leg, &recorded->problem); break;
+    case STRAY:
+        if (leg->ops->stray != NULL) leg->ops->stray(engine, leg, &recorded->arrival.from);
+        break;
     case OPENING:
     case ACT:
     case ADMITTED:
