@@ -76,6 +76,7 @@ void cg_exchange_free(struct cg_exchange *exchange) {
     cg_round_leave(&exchange->waiter);
     cg_budget_leave(&gateway->budgets, exchange->usage);
     cg_slots_remove(&gateway->exchanges, exchange->ticket);
+    gateway->reserved -= exchange->is_reserved;
     cg_arena_fini(&exchange->arena);
     cg_config_unref(exchange->config);
     free(exchange);

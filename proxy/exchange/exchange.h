@@ -45,6 +45,7 @@ struct cg_exchange {
     const char *ended_by;
     char id[CG_EXCHANGE_ID_MAX];
     enum cg_step step;
+    bool is_reserved; /* an alert has made it */
     bool started;
     bool awake;     /* in the queue */
     bool abandoned; /* the client left */
@@ -59,6 +60,7 @@ struct cg_gateway {
     struct cg_rounds rounds;
     struct cg_config *config; /* a reference */
     struct cg_slots exchanges;
+    uint32_t reserved;         /* of them: those that alerts have made */
     struct cg_exchange *awake; /* utlist: those whose step is to run */
     struct cg_budgets budgets;
     struct cg_quota quota;

@@ -83,14 +83,17 @@ struct cg_config *cg_gateway_config(const struct cg_gateway *gateway) {
 
 /* Exchanges, as fronts see them. */
 
+static int check_stopping(const struct cg_gateway *gateway, struct cg_problem *problem) {
+    return gateway->stopping ? cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping; try another or later")
+                             : CG_OK;
+}
+
 static int may_enter(const struct cg_gateway *gateway, struct cg_problem *problem) {
-    if (gateway->stopping) {
-        return cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping; try another or later");
-    }
+    if (check_stopping(gateway, problem) < 0) return problem->err;
     problem->retry_after = 1;
-    if (gateway->exchanges.used >= gateway->config->limits.exchanges) {
+    if (gateway->exchanges.used - gateway->reserved >= gateway->config->limits.exchanges) {
         return cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges are running (limits.exchanges)",
-                              gateway->exchanges.used);
+                              gateway->exchanges.used - gateway->reserved);
     }
     if (gateway->quota.used >= gateway->quota.max) {
         return cg_problem_memory_full(problem);
@@ -116,17 +119,36 @@ static int refuse_exchange(struct cg_gateway *gateway, int err) {
     return err;
 }
 
-int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket, struct cg_problem *problem) {
-    int err = may_enter(gateway, problem);
-    if (err < 0) return refuse_exchange(gateway, err);
+/* NULL: no memory, which is counted. */
+static struct cg_exchange *add_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket,
+                                        struct cg_problem *problem) {
     struct cg_exchange *exchange = calloc(1, sizeof *exchange);
     if (exchange == NULL || !cg_slots_add(&gateway->exchanges, exchange, ticket)) {
         free(exchange);
-        return refuse_exchange(gateway, cg_problem_no_memory(problem));
+        refuse_exchange(gateway, cg_problem_no_memory(problem));
+        return NULL;
     }
     exchange->ticket = *ticket;
     make_id(gateway, exchange->id);
     cg_exchange_init(gateway, exchange);
+    return exchange;
+}
+
+int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket, struct cg_problem *problem) {
+    int err = may_enter(gateway, problem);
+    if (err < 0) return refuse_exchange(gateway, err);
+    return add_exchange(gateway, ticket, problem) != NULL ? CG_OK : problem->err;
+}
+
+int cg_gateway_new_reserved(struct cg_gateway *gateway, struct cg_ticket *ticket, struct cg_problem *problem) {
+    int err = check_stopping(gateway, problem);
+    if (err == CG_OK && gateway->reserved >= CG_RESERVED_EXCHANGES)
+        err = cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges of reactions are running", gateway->reserved);
+    if (err < 0) return refuse_exchange(gateway, err);
+    struct cg_exchange *exchange = add_exchange(gateway, ticket, problem);
+    if (exchange == NULL) return problem->err;
+    exchange->is_reserved = true;
+    gateway->reserved++;
     return CG_OK;
 }
 

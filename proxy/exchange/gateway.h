@@ -34,6 +34,11 @@ struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the cu
  * gateway is stopping. */
 int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket,
                             struct cg_problem *problem) CG_MUST_CHECK;
+/* The same for a request that an alert makes: CG_RESERVED_EXCHANGES of these run beside as many others as may, so that
+ * clients, however many come, keep none from following. */
+#define CG_RESERVED_EXCHANGES 64
+int cg_gateway_new_reserved(struct cg_gateway *gateway, struct cg_ticket *ticket,
+                            struct cg_problem *problem) CG_MUST_CHECK;
 struct cg_request *cg_gateway_request(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_arena *cg_gateway_arena(struct cg_gateway *gateway, struct cg_ticket ticket);
 struct cg_config *cg_gateway_exchange_config(struct cg_gateway *gateway, struct cg_ticket ticket);

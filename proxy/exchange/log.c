@@ -75,10 +75,17 @@ static void log_asked_type(struct cg_log_line *line, const struct cg_request *re
     if (asked != NULL) cg_log_str(line, "accept", asked);
 }
 
+/* Nothing of whoever is known by an address: that stands beside it. */
+static void log_client(struct cg_log_line *line, const struct cg_request *request) {
+    char account[CG_ACCOUNT_MAX] = "";
+    if (request->client != NULL || request->reaction != NULL) cg_request_account(request, account);
+    cg_log_str(line, "client", account);
+}
+
 static void log_request(struct cg_log_line *line, const struct cg_exchange *exchange) {
     const struct cg_request *request = &exchange->request;
     const char *method = cg_method_name(request->method);
-    cg_log_str(line, "client", request->client == NULL ? "" : request->client->name);
+    log_client(line, request);
     log_sender(line, request);
     cg_log_str(line, "method", method == NULL ? "?" : method);
     if (hides_one(exchange)) {

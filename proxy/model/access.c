@@ -58,20 +58,10 @@ static int forbid_method(const struct cg_mapping *mapping, const struct cg_reque
                           request->client->name, mapping->name);
 }
 
-int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
+/* What the mapping lets pass at all, whoever asks. */
+static int check_method(const struct cg_mapping *mapping, const struct cg_request *request,
+                        struct cg_problem *problem) {
     uint32_t method = CG_METHOD_BIT(request->method);
-    if (request->proof == CG_PROOF_OPERATOR || request->proof == CG_PROOF_GATEWAY) return CG_OK;
-    if (request->client == NULL) {
-        int err = check_anonymous(mapping, request, problem);
-        if (err < 0) return err;
-    }
-    const struct cg_grant *grant = find_grant(mapping, request->client);
-    if (grant == NULL) return forbid_client(mapping, request, problem);
-    if (mapping->security != CG_SECURITY_RELAY && cg_request_is_protected(request)) {
-        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
-                              "mapping %s does not relay: a request that is protected already (OSCORE) is not taken",
-                              mapping->name);
-    }
     if (request->method == CG_EMPTY) {
         problem->allow = mapping->methods;
         return cg_problem_set(problem, CG_E_METHOD, "the method has no counterpart in CoAP");
@@ -85,7 +75,26 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
         problem->allow = mapping->methods;
         return cg_problem_set(problem, CG_E_METHOD, "mapping %s does not take this method", mapping->name);
     }
-    return (grant->methods & method) != 0 ? CG_OK : forbid_method(mapping, request, problem);
+    return CG_OK;
+}
+
+int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
+    if (request->proof == CG_PROOF_OPERATOR || request->proof == CG_PROOF_GATEWAY) return CG_OK;
+    if (request->proof == CG_PROOF_REACTION) return check_method(mapping, request, problem);
+    if (request->client == NULL) {
+        int err = check_anonymous(mapping, request, problem);
+        if (err < 0) return err;
+    }
+    const struct cg_grant *grant = find_grant(mapping, request->client);
+    if (grant == NULL) return forbid_client(mapping, request, problem);
+    if (mapping->security != CG_SECURITY_RELAY && cg_request_is_protected(request)) {
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED,
+                              "mapping %s does not relay: a request that is protected already (OSCORE) is not taken",
+                              mapping->name);
+    }
+    int err = check_method(mapping, request, problem);
+    if (err < 0) return err;
+    return (grant->methods & CG_METHOD_BIT(request->method)) != 0 ? CG_OK : forbid_method(mapping, request, problem);
 }
 
 int cg_access_methods(const struct cg_mapping *mapping, const struct cg_request *request, uint32_t *methods,

@@ -6,7 +6,7 @@
 #include "model/allowance.h"
 #include "model/request.h"
 
-#define CG_BUDGET_KEY_MAX       (2 * CG_NAME_MAX + 3)
+#define CG_BUDGET_KEY_MAX       (CG_NAME_MAX + 1 + CG_ACCOUNT_MAX)
 #define CG_BUDGET_STRANGERS_MAX 65536 /* buckets, beyond which nobody gets one who is known by an address only */
 
 struct cg_bucket {

@@ -16,6 +16,7 @@
 
 struct cg_heards;
 struct cg_protector;
+struct cg_reaction;
 struct cg_stats;
 
 #define CG_NAME_MAX 64 /* names of things: [a-z0-9][a-z0-9._-]{0,63} */
@@ -295,6 +296,8 @@ struct cg_config {
     void (*free_psk_keys)(uint8_t *keys); /* wipes them; set where there are any */
     struct cg_mapping *mappings;
     size_t mapping_count;
+    struct cg_reaction *reactions; /* model/reaction.h; in their order */
+    size_t reaction_count;
     struct cg_table mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
     size_t longest_path;                                /* bytes */
     struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */

@@ -58,6 +58,10 @@ void cg_request_account(const struct cg_request *request, char account[CG_ACCOUN
         snprintf(account, CG_ACCOUNT_MAX, "%s", request->client->name);
         return;
     }
+    if (request->reaction != NULL) {
+        snprintf(account, CG_ACCOUNT_MAX, CG_REACTION_PREFIX "%s", request->reaction);
+        return;
+    }
     const struct cg_addr host = cg_addr_network(&request->from);
     char ip[CG_ADDR_TEXT_MAX];
     cg_addr_emit_ip(&host, ip);

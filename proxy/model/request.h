@@ -37,12 +37,16 @@ enum cg_proof {
     CG_PROOF_PSK,
     CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
     CG_PROOF_GATEWAY,  /* no client: the gateway asks for itself, and gives way to all clients; needs no grant */
+    CG_PROOF_REACTION, /* no client: an alert makes the gateway ask (model/reaction.h), before clients; needs no grant,
+                          and what the mapping lets pass, budgets and limits bind it */
 };
 
 struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
     enum cg_proof proof;
+    const char *reaction;      /* whose request it is, by its name, where an alert makes it; else NULL */
+    const char *mapping;       /* that is meant, by its name, whose path `path` begins with; NULL: `path` finds it */
     bool may_be_anonymous;     /* the listener takes anonymous clients */
     bool is_remote;            /* from off this host, as far as is known: nobody relays anonymously then */
     struct cg_addr peer;       /* who connected, for the log; family NONE: unknown */
@@ -79,8 +83,10 @@ const char *cg_request_asked_type(const struct cg_request *request, char text[CG
 /* Whether it has the option; *value, if not NULL, is borrowed. */
 bool cg_request_has(const struct cg_request *request, uint16_t option, struct cg_slice *value);
 
-#define CG_ACCOUNT_MAX (CG_NAME_MAX + 1) /* with NUL */
-/* Whom it counts for in limits: the client's name, or "@192.0.2.4", "@2001:db8::" (the first 64 bits are one host's).
+#define CG_REACTION_PREFIX "reaction/"
+#define CG_ACCOUNT_MAX     (sizeof CG_REACTION_PREFIX + CG_NAME_MAX) /* with NUL */
+/* Whom it counts for in limits: the client's name, "reaction/NAME", or "@192.0.2.4", "@2001:db8::" (the first 64 bits
+ * are one host's).
  */
 void cg_request_account(const struct cg_request *request, char account[CG_ACCOUNT_MAX]);
 

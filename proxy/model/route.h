@@ -1,5 +1,5 @@
 /* Which mapping a request is for, whichever way its client names it: by a path of ours (mapping.h), or by a group's URI
- * (forward.h), or the address of one of its members (follow.h). */
+ * (forward.h), or the address of one of its members (follow.h), or, the gateway itself, by its name. */
 #ifndef CG_MODEL_ROUTE_H
 #define CG_MODEL_ROUTE_H
 

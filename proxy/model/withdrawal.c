@@ -4,6 +4,7 @@
 
 #include "model/access.h"
 #include "model/mapping.h"
+#include "model/reaction.h"
 
 static bool is_same_hash(bool had, const uint8_t before[32], bool has, const uint8_t now[32]) {
     return had && has && memcmp(before, now, 32) == 0;
@@ -64,5 +65,8 @@ int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *ma
         return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings", mapping->name);
     }
     if (request->client != NULL) again.client = find_client(now, request, problem);
+    if (request->reaction != NULL && cg_reaction_by_name(now, request->reaction) == NULL)
+        return cg_problem_set(problem, CG_E_UNAUTHORIZED, "reaction %s was removed from the settings",
+                              request->reaction);
     return problem->err < 0 ? problem->err : cg_access_check(successor, &again, problem);
 }

@@ -142,4 +142,6 @@ void cg_read_document(struct cg_reader *reader, const json_t *json) {
     cg_check_coap_clients(reader, &document);
     const json_t *mappings = cg_read_member(&document, json, "mappings", &at);
     if (mappings != NULL) cg_read_mappings(reader, &at, mappings);
+    const json_t *reactions = cg_read_member(&document, json, "reactions", &at);
+    if (reactions != NULL) cg_read_reactions(reader, &at, reactions);
 }

@@ -109,8 +109,7 @@ static const char *segment_fault(struct cg_reader *reader, struct cg_slice path,
     return NULL;
 }
 
-/* What is wrong with a path other than "/", or NULL. */
-static const char *path_fault(struct cg_reader *reader, struct cg_slice path) {
+const char *cg_path_fault(struct cg_reader *reader, struct cg_slice path) {
     if (path.len == 0 || path.data[0] != '/') return "must begin with '/'";
     if (path.len > CG_MAPPING_PATH_MAX) return "is longer than 1024 bytes";
     const char *fault = NULL;
@@ -131,7 +130,7 @@ static bool is_at_or_below(const char *path, const char *top) {
 
 /* The normal form, kept; NULL with a mistake. */
 static const char *keep_path(struct cg_reader *reader, const struct cg_at *at, struct cg_slice path) {
-    const char *fault = cg_slice_is(path, "/") ? NULL : path_fault(reader, path), *kept = NULL;
+    const char *fault = cg_slice_is(path, "/") ? NULL : cg_path_fault(reader, path), *kept = NULL;
     struct cg_buf normal;
     if (cg_slice_is(path, "/")) path.len = 0; /* the root's path is empty */
     if (fault != NULL) {

@@ -54,6 +54,9 @@ const char *cg_read_host(struct cg_reader *reader, const struct cg_at *at, const
 /* Appends the same, with or without port. False: it is none. */
 bool cg_put_host(struct cg_buf *to, const char *text);
 
+/* What is wrong with a path other than "/", as text behind "the path", or NULL. */
+const char *cg_path_fault(struct cg_reader *reader, struct cg_slice path);
+
 /* [a-z0-9][a-z0-9._-]{0,63} */
 bool cg_name_is_valid(const char *name);
 
@@ -80,5 +83,6 @@ void cg_check_coap_clients(struct cg_reader *reader, const struct cg_at *documen
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
+void cg_read_reactions(struct cg_reader *reader, const struct cg_at *at, const json_t *json); /* after all of those */
 
 #endif

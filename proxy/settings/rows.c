@@ -4,6 +4,8 @@
 #include "settings/draft.h"
 #include "settings/rows.h"
 
+#include "model/reaction.h"
+
 enum {
     OPTION_MAX = UINT16_MAX,
     LISTENERS_MAX = 64,
@@ -424,6 +426,56 @@ const struct cg_rows cg_mapping_rows = {"/mappings/*", CG_ROWS(mapping_rows),
 static const struct cg_items mapping_items = {
     .kind = &cg_kind_mapping, .count = offsetof(struct cg_config, mapping_count), .size = sizeof(struct cg_mapping)};
 
+/* What follows alerts */
+
+static const struct cg_items from_items = {
+    .kind = &cg_kind_own_text_item, .count = offsetof(struct cg_occasion, from_count), .size = sizeof(const char *)};
+
+static const struct cg_row occasion_rows[] = {
+    {"group", &cg_kind_own_text, CG_ROW_PLACE(struct cg_occasion, group), .json = NAME, .flags = CG_ROW_REQUIRED,
+     .says = "The security group whose member sends the alert."},
+    {"path", &cg_kind_own_text, CG_ROW_PLACE(struct cg_occasion, path), .json = "'type': 'string', 'pattern': '^/'",
+     .flags = CG_ROW_REQUIRED, .says = "What it is sent to: exactly this path."},
+    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_occasion, method), .fallback = "'POST'"},
+    {"from", &cg_kind_from, CG_ROW_PLACE(struct cg_occasion, from), .max = CG_REACTION_MEMBERS_MAX,
+     .items = &from_items, .says = "Members, as the group's file names them. Default: whoever of the group."},
+};
+const struct cg_rows cg_occasion_rows = {"/reactions/*/when", CG_ROWS(occasion_rows)};
+
+static const struct cg_row command_rows[] = {
+    {"mapping", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, mapping), .json = NAME, .flags = CG_ROW_REQUIRED,
+     .says = "Whose groups it goes to; not one that relays. Its \"clients\" do not matter, its methods, budget and "
+             "times do."},
+    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_command, method), .flags = CG_ROW_REQUIRED},
+    {"path", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, path), .fallback = "''",
+     .says = "Behind the group URI's, with a query if need be."},
+    {"body", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, body), .fallback = "''",
+     .json = "'type': 'string', 'maxLength': 1024", .says = "All that it carries: nothing of the alert goes into it."},
+    {"content_type", &cg_kind_command_type, CG_ROW_PLACE(struct cg_command, content_type),
+     .says = "A media type that has a CoAP Content-Format. Default: nothing is said of it."},
+};
+const struct cg_rows cg_command_rows = {"/reactions/*/do/*", CG_ROWS(command_rows)};
+
+static const struct cg_items command_items = {
+    .kind = &cg_kind_object, .count = offsetof(struct cg_reaction, command_count), .size = sizeof(struct cg_command)};
+
+static const struct cg_row reaction_rows[] = {
+    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_reaction, name), .json = NAME, .flags = CG_ROW_REQUIRED,
+     .says = "Unique. It acts as the client reaction/NAME."},
+    {"when", &cg_kind_own_object, CG_ROW_PLACE(struct cg_reaction, when), .of = &cg_occasion_rows,
+     .flags = CG_ROW_REQUIRED, .says = "Which alerts it follows."},
+    {"do", &cg_kind_own_list, CG_ROW_PLACE(struct cg_reaction, commands), .max = CG_REACTION_COMMANDS_MAX,
+     .json = "'type': 'array', 'minItems': 1", .items = &command_items, .of = &cg_command_rows,
+     .flags = CG_ROW_REQUIRED, .says = "The commands that it gives, in this order, all at once."},
+    {"requests_per_minute", &cg_kind_integer, CG_ROW_PLACE(struct cg_reaction, requests_per_minute), .min = 1,
+     .max = MILLION, .fallback = "60",
+     .says = "Commands that it may give; so many at once. An alert beyond that is not followed, and counted."},
+};
+const struct cg_rows cg_reaction_rows = {"/reactions/*", CG_ROWS(reaction_rows)};
+
+static const struct cg_items reaction_items = {
+    .kind = &cg_kind_object, .count = offsetof(struct cg_config, reaction_count), .size = sizeof(struct cg_reaction)};
+
 /* The whole file */
 
 static const struct cg_row document_rows[] = {
@@ -459,5 +511,8 @@ static const struct cg_row document_rows[] = {
      .says = "Clients by name."},
     {"mappings", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
      .of = &cg_mapping_rows, .fallback = "[]", .says = "What stands at which path."},
+    {"reactions", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, reactions), .max = CG_REACTIONS_MAX,
+     .items = &reaction_items, .of = &cg_reaction_rows, .fallback = "[]",
+     .says = "Commands to groups that follow alerts of groups."},
 };
 const struct cg_rows cg_document_rows = {"", CG_ROWS(document_rows)};
