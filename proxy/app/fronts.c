@@ -83,6 +83,7 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
     const struct cg_program *program = ctx;
     cg_protectors_metrics(&program->protectors, to);
     put_metrics_of_fronts(program, to);
+    if (program->reactions != NULL) cg_reactions_metrics(program->reactions, to);
     cg_buf_printf(to,
                   "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
                   "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",

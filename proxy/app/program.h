@@ -9,6 +9,7 @@
 #include "app/listeners.h"
 #include "app/load.h"
 #include "app/plugins.h"
+#include "jobs/reactions.h"
 #include "jobs/warming.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
@@ -36,6 +37,7 @@ struct cg_program {
     struct cg_listeners listeners;
     struct cg_control *control;
     struct cg_warming *warming;
+    struct cg_reactions *reactions;
     struct cg_keeper *keeper; /* of what is known of members */
     uv_timer_t ending;        /* while stopping: looks whether all is done */
     uv_timer_t deadline;      /* while stopping: the store's thread may wait for its disk for longer */

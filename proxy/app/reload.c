@@ -23,6 +23,7 @@ static int adopt(struct cg_program *program, struct cg_problem *problem) {
     cg_load_adopt_names(load);
     cg_gateway_adopt(loop->gateway, load->config);
     cg_warming_look(program->warming);
+    cg_reactions_look(program->reactions);
     cg_names_open(program->names, &loop->uv);
     cg_claims_hurry(&program->claims);
     cg_readiness_log_interfaces(program);

@@ -119,6 +119,11 @@ static bool open_warming(struct cg_program *program, struct cg_problem *problem)
     return true;
 }
 
+static bool open_reactions(struct cg_program *program, struct cg_problem *problem) {
+    program->reactions = cg_reactions_new(program->loop.gateway);
+    return program->reactions != NULL || cg_problem_no_memory(problem) == CG_OK;
+}
+
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
@@ -126,7 +131,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->worker, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    if (cg_fronts_open(program, problem) < 0) return false;
+    if (!open_reactions(program, problem) || cg_fronts_open(program, problem) < 0) return false;
     program->keeper = cg_keeper_open(&loop->uv, loop->gateway, config->state, CG_KEEPER_PAUSE_MS);
     if (program->keeper == NULL) {
         cg_problem_no_memory(problem);
@@ -154,6 +159,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_loop_run(&program->loop);
     cg_loop_fini(&program->loop);
     cg_warming_free(program->warming);
+    cg_reactions_free(program->reactions);
     return opened;
 }
 
