@@ -377,7 +377,7 @@ static const struct cg_front front_calls = {.reply = on_reply, .problem = on_pro
 /* Enough for every exchange, for whoever observes and for some idle clients, but never so many that another socket
  * could not be opened. */
 static unsigned connection_limit(const struct cg_config *config) {
-    uint64_t wanted = 2 * (uint64_t)config->limits.exchanges + config->limits.observers + IDLE_CONNECTIONS;
+    uint64_t wanted = 2 * ((uint64_t)config->limits.exchanges + config->limits.observers) + IDLE_CONNECTIONS;
     struct rlimit fds;
     if (getrlimit(RLIMIT_NOFILE, &fds) != 0 || fds.rlim_cur == RLIM_INFINITY) return (unsigned)wanted;
     uint64_t room = fds.rlim_cur > 2 * OTHER_FDS ? fds.rlim_cur - OTHER_FDS : fds.rlim_cur / 2;

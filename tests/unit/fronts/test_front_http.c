@@ -259,16 +259,20 @@ static void test_links(void **state) {
     fake_client_close(&client);
 }
 
-static void allow_one_exchange(struct cg_config *config) {
+static void allow_one_exchange_behind_proxies(struct cg_config *config) {
     config->limits.exchanges = 1;
+    config->limits.observers = 2;
+}
+
+static void allow_one_exchange(struct cg_config *config) {
+    allow_one_exchange_behind_proxies(config);
     config->http.trusted_proxy_count = 0;
 }
 
-static void allow_one_exchange_behind_proxies(struct cg_config *config) { config->limits.exchanges = 1; }
+enum { CONNECTIONS = 2 * (1 + 2) + 128 };
 
 /* From one address, which has `most` at once. */
 static void connect_one_more_than(int most, void (*change)(struct cg_config *config)) {
-    enum { CONNECTIONS = 2 + 128 };
     static struct fake_client clients[CONNECTIONS + 1];
     struct fixture f;
     set_up_with(&f, change);
@@ -285,11 +289,12 @@ static void connect_one_more_than(int most, void (*change)(struct cg_config *con
     tear_down(&f);
 }
 
-/* Two connections for it and 128 more, of which one address has half, unless many clients come in by it. */
+/* Two connections for it and for each who observes, and 128 more, of which one address has half, unless many clients come
+ * in by it. */
 static void test_connections_follow_the_exchanges(void **state) {
     (void)state;
-    connect_one_more_than((2 + 128) / 2, allow_one_exchange);
-    connect_one_more_than(2 + 128, allow_one_exchange_behind_proxies);
+    connect_one_more_than(CONNECTIONS / 2, allow_one_exchange);
+    connect_one_more_than(CONNECTIONS, allow_one_exchange_behind_proxies);
 }
 
 static void test_json_reply(void **state) {
