@@ -38,6 +38,8 @@ struct cg_front_http {
     struct cg_gateway *gateway;
     const struct cg_encoder_list *encoders;
     struct cg_listings *listings;
+    unsigned connections; /* at once, at the most */
+    unsigned watching;    /* of them, those that stay as long as their clients like */
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -46,6 +48,7 @@ struct pending {
     struct cg_front_http *front;
     struct cg_http_call *call;
     struct cg_ticket ticket;
+    bool watches;              /* its client observes */
     struct cg_listing listing; /* where it asks what there is, and that is long */
 };
 
@@ -196,6 +199,23 @@ static int start(struct pending *pending, const struct castgate_encoder *encoder
     return CG_OK;
 }
 
+/* Half of the connections are for others, however few files may be open. */
+static int admit_watching(struct pending *pending, const struct cg_http_parts *parts) {
+    struct cg_front_http *front = pending->front;
+    if (!parts->request->observes) return CG_OK;
+    if (front->watching >= (front->connections + 1) / 2) {
+        parts->problem->retry_after = 1;
+        return cg_problem_set(
+            parts->problem, CG_E_OVERLOAD,
+            "as many clients observe as may by HTTP: half of the connections, of which there are %u by "
+            "limits.exchanges and limits.observers, or by the files that may be open (ulimit -n)",
+            front->connections);
+    }
+    pending->watches = true;
+    front->watching++;
+    return CG_OK;
+}
+
 /* To an exchange that runs, or to a reply. */
 static int set_off(struct pending *pending, struct cg_problem *problem) {
     const struct castgate_encoder *encoder;
@@ -206,7 +226,10 @@ static int set_off(struct pending *pending, struct cg_problem *problem) {
     err = convert_rest(&parts, &encoder);
     if (err < 0) return err;
     if (parts.request->discovery) return discover(pending, problem);
-    if (!has_ended(pending, encoder)) return start(pending, encoder, problem);
+    if (!has_ended(pending, encoder)) {
+        err = admit_watching(pending, &parts);
+        return err < 0 ? err : start(pending, encoder, problem);
+    }
     reply_nothing(pending, NULL, 0);
     return CG_OK;
 }
@@ -304,6 +327,7 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     if (pending == NULL) return;
     cg_listings_drop(&pending->listing);
     cg_gateway_abandon(front->gateway, pending->ticket);
+    front->watching -= pending->watches;
     free(pending);
 }
 
@@ -397,12 +421,13 @@ struct cg_front_http *cg_front_http_open(uv_loop_t *uv, struct cg_gateway *gatew
     const struct cg_config *config = cg_gateway_config(gateway);
     front->gateway = gateway;
     front->encoders = encoders;
+    front->connections = connection_limit(config);
     const struct cg_http_options options = {
         .settings = &config->http,
         .key_may_be_shared = config->key_files_may_be_shared,
         .handler = &handler,
         .ctx = front,
-        .connections = connection_limit(config),
+        .connections = front->connections,
     };
     front->server = cg_http_server_open(uv, &options, problem);
     if (front->server == NULL) {

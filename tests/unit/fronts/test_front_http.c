@@ -289,12 +289,48 @@ static void connect_one_more_than(int most, void (*change)(struct cg_config *con
     tear_down(&f);
 }
 
-/* Two connections for it and for each who observes, and 128 more, of which one address has half, unless many clients come
- * in by it. */
+/* Two connections for it and for each who observes, and 128 more, of which one address has half, unless many clients
+ * come in by it. */
 static void test_connections_follow_the_exchanges(void **state) {
     (void)state;
     connect_one_more_than(CONNECTIONS / 2, allow_one_exchange);
     connect_one_more_than(CONNECTIONS, allow_one_exchange_behind_proxies);
+}
+
+/* However few files may be open: they stay as long as they like, and others come and go. */
+static void test_half_of_the_connections_are_for_who_does_not_observe(void **state) {
+    enum { MOST = CONNECTIONS / 2 };
+    static struct fake_client clients[MOST + 1];
+    struct fixture f;
+    (void)state;
+    set_up_with(&f, allow_one_exchange_behind_proxies);
+    f.config->limits.exchanges = f.config->limits.exchanges_per_client = 1000; /* but for what the front has read */
+    f.config->limits.observers = 1000;
+    f.config->group.nstart = 1000;
+    for (int i = 0; i <= MOST; i++) {
+        connect_to(&f, &clients[i]);
+        fake_client_send_text(&clients[i],
+                              "GET /asking HTTP/1.1\r\n" LOCAL
+                              "Multicast-Timeout: 60\r\nAccept: text/event-stream\r\nPrefer: observe\r\n\r\n");
+        fake_client_settle(&f.uv);
+    }
+    struct fake_response refused = fake_client_response(&clients[MOST], false, NULL);
+    assert_int_equal(refused.status, 503);
+    assert_non_null(strstr(refused.body, "limits.observers"));
+    fake_response_fini(&refused);
+    struct fake_response served =
+        ask(&f, &clients[MOST], "GET /quick HTTP/1.1\r\n" LOCAL "Accept: application/json\r\n\r\n");
+    assert_int_not_equal(served.status, 503);
+    fake_response_fini(&served);
+    fake_client_close(&clients[0]);
+    fake_client_settle(&f.uv);
+    fake_client_send_text(&clients[MOST],
+                          "GET /quick HTTP/1.1\r\n" LOCAL "Accept: text/event-stream\r\nPrefer: observe\r\n\r\n");
+    served = fake_client_response(&clients[MOST], false, NULL);
+    assert_int_equal(served.status, 200); /* one has left */
+    fake_response_fini(&served);
+    for (int i = 1; i <= MOST; i++) fake_client_close(&clients[i]);
+    tear_down(&f);
 }
 
 static void test_json_reply(void **state) {
@@ -1048,6 +1084,7 @@ int main(void) {
         front_test(test_multipart_reply),
         front_test(test_links),
         cmocka_unit_test(test_connections_follow_the_exchanges),
+        cmocka_unit_test(test_half_of_the_connections_are_for_who_does_not_observe),
         front_test(test_json_reply),
         front_test(test_event_stream),
         cmocka_unit_test(test_whoever_observes_is_told_so),
