@@ -38,14 +38,53 @@ static void charge_home(struct cg_kid_account *account, uint64_t now_us) {
     if (account->home.left < -CG_FAILURES_HOME) account->home.left = -CG_FAILURES_HOME;
 }
 
+/* Periods */
+
+static bool is_over(const struct cg_forgeries *forgeries, uint64_t now_us) {
+    return forgeries->failures > 0 && now_us - forgeries->begun_us >= CG_FAILURES_PERIOD_US;
+}
+
+static unsigned failures_under(const struct cg_forgeries *forgeries, const struct cg_kid_account *account) {
+    return account->period == forgeries->period ? account->failures : 0;
+}
+
+static void begin_anew(struct cg_forgeries *forgeries) {
+    struct cg_source *source, *next;
+    forgeries->failures = 0;
+    forgeries->period++;
+    HASH_ITER(hh, forgeries->sources, source, next) {
+        source->failures = 0;
+        cg_forgeries_drop(forgeries, source);
+    }
+}
+
+/* More than what binds the whole cast need not be known of its sources, and would be a row for each address that a
+ * forger can think of. */
+static void count_failure(struct cg_forgeries *forgeries, struct cg_kid_account *account, const struct cg_addr *from,
+                          uint64_t now_us) {
+    if (is_over(forgeries, now_us)) begin_anew(forgeries);
+    account->failures = failures_under(forgeries, account) + 1;
+    account->period = forgeries->period;
+    if (forgeries->failures == 0) forgeries->begun_us = now_us;
+    if (forgeries->failures++ >= CG_FAILURES_CAST) return;
+    struct cg_source *source = cg_forgeries_source(forgeries, from, false);
+    if (source != NULL) source->failures++;
+}
+
+/* Verifications */
+
+static bool has_common(const struct cg_forgeries *forgeries, const struct cg_addr *from) {
+    return forgeries->failures + forgeries->running - forgeries->members < CG_FAILURES_CAST &&
+           failures_of(forgeries, from) < CG_FAILURES_SOURCE;
+}
+
 bool cg_forgeries_allow(const struct cg_forgeries *forgeries, const struct cg_allowance *of_all, uint64_t now_us,
                         const struct cg_kid_account *account, const struct cg_addr *from, bool at_home) {
-    unsigned of_kid = account->failures + account->running;
+    const bool is_new = is_over(forgeries, now_us);
+    unsigned of_kid = account->running + (is_new ? 0 : failures_under(forgeries, account));
     if (of_kid == 0) return true;
     if (at_home && home_now(account, now_us).left - account->at_home >= 1 - CG_FAILURES_HOME) return true;
-    return of_kid < CG_FAILURES_KID &&
-           forgeries->failures + forgeries->running - forgeries->members < CG_FAILURES_CAST &&
-           failures_of(forgeries, from) < CG_FAILURES_SOURCE &&
+    return of_kid < CG_FAILURES_KID && (is_new || has_common(forgeries, from)) &&
            gateway_now(of_all, now_us).left >= 1 - CG_FAILURES_GATEWAY;
 }
 
@@ -65,12 +104,9 @@ void cg_forgeries_fail(struct cg_forgeries *forgeries, struct cg_allowance *of_a
                        struct cg_kid_account *account, const struct cg_addr *from, bool at_home) {
     cg_forgeries_end(forgeries, account, at_home);
     if (at_home) charge_home(account, now_us);
-    account->failures++;
-    forgeries->failures++;
     *of_all = gateway_now(of_all, now_us);
     of_all->left -= 1;
-    struct cg_source *source = cg_forgeries_source(forgeries, from, false);
-    if (source != NULL) source->failures++;
+    count_failure(forgeries, account, from, now_us);
 }
 
 struct cg_source *cg_forgeries_source(struct cg_forgeries *forgeries, const struct cg_addr *from, bool home) {

@@ -7,9 +7,10 @@
  * source, cast and gateway have not had too many failures. Where nothing fails nothing is limited: ten thousand members
  * may answer at the same moment.
  *
- * All that can fail in a cast of M members that has lasted T seconds, in verifications: at once M (1 + CG_FAILURES_HOME
- * + CG_FAILURES_HOME_RATE T) + CG_FAILURES_CAST, and of those that waited CG_LATER_CAST + CG_LATER_HOME +
- * (CG_LATER_RATE + CG_LATER_HOME_RATE) T, one at a time. */
+ * All that can fail in a cast of M members that has lasted T seconds, up to CG_FAILURES_PERIOD_US: at once M (1 +
+ * CG_FAILURES_HOME + CG_FAILURES_HOME_RATE T) + CG_FAILURES_CAST, and of those that waited CG_LATER_CAST +
+ * CG_LATER_HOME + (CG_LATER_RATE + CG_LATER_HOME_RATE) T, one at a time. What does not come back by a rate is forgiven
+ * at the end of each period, because an observation is a cast that lasts for months. */
 #ifndef CG_GROUP_OSCORE_FORGERIES_H
 #define CG_GROUP_OSCORE_FORGERIES_H
 
@@ -23,6 +24,7 @@ enum {
     CG_FAILURES_HOME_RATE = 2, /* so many a second */
     CG_FAILURES_SOURCE = 16,   /* from one IPv4 address or IPv6 /64 */
     CG_FAILURES_CAST = 256,    /* failed, or running beyond one a member */
+    CG_FAILURES_PERIOD_US = 300 * 1000000, /* from the first failure on, before these three begin anew */
     /* Of the gateway, all casts together: an allowance of failures, which is counted from full (0) downwards. */
     CG_FAILURES_GATEWAY = 2048,
     CG_FAILURES_GATEWAY_RATE = 256, /* a second */
@@ -44,9 +46,11 @@ struct cg_source {
 
 /* One cast's. All zero: nothing yet. */
 struct cg_forgeries {
-    struct cg_source *sources; /* uthash head: those with failures or waiting answers */
-    unsigned failures;
-    unsigned running, members;             /* verifications that have not ended, and of how many members they are */
+    struct cg_source *sources; /* uthash head: those with failures, while the cast has some left, or waiting answers */
+    unsigned failures;         /* in this period */
+    uint64_t begun_us;         /* when it began, where something has failed */
+    uint32_t period;           /* its number, by which members' failures are known to be of it */
+    unsigned running, members; /* verifications that have not ended, and of how many members they are */
     struct cg_allowance later, home_later; /* verifications of answers that waited: see later.h */
     /* utlist heads: the sources with waiting answers, whose turn it is first; and the homes, before all others. */
     struct cg_source *turns, *home_turns;
@@ -57,6 +61,7 @@ struct cg_forgeries {
 /* One member's in one cast. All zero: nothing yet. */
 struct cg_kid_account {
     unsigned failures, running;
+    uint32_t period;          /* of the cast: its failures are of that one */
     unsigned at_home;         /* running, from its home */
     struct cg_allowance home; /* failures from there, counted from full (0) downwards */
 };

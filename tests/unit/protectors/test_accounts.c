@@ -130,6 +130,7 @@ static void what_failed_from_home_is_soon_forgotten(void **state) {
     a->now_us += 1;
     assert_true(allows(a, &a->one, "192.0.2.1", true));
     a->now_us += 3600 * SECOND;
+    for (int i = 0; i < 16; i++) fail_once(a, &a->one, "192.0.2.99", false); /* which an hour has forgiven */
     for (int ms = 0; ms < 10000; ms++, a->now_us += SECOND / 1000) {
         if (!allows(a, &a->one, "192.0.2.1", true)) continue;
         fail_once(a, &a->one, "192.0.2.1", true);
@@ -238,6 +239,84 @@ static void failures_in_quick_succession_are_made_up_for_as_well(void **state) {
     assert_true(allows(a, &a->one, "192.0.2.1", false));
 }
 
+/* An observation lasts for months: what was used up once is not used up for good. */
+static void a_period_forgives_kid_source_and_cast(void **state) {
+    struct accounts *a = *state;
+    for (int i = 0; i < 16; i++) fail_once(a, &a->one, "192.0.2.1", false);
+    for (int i = 0; i < 300; i++) fail_elsewhere(a);
+    a->now_us += CG_FAILURES_PERIOD_US - 1;
+    assert_false(allows(a, &a->one, "192.0.2.9", false));
+    a->now_us += 1;
+    assert_true(allows(a, &a->one, "192.0.2.1", false));
+    for (int i = 0; i < 15; i++) fail_once(a, &a->one, "192.0.2.1", false); /* and then they begin anew */
+    assert_true(allows(a, &a->one, "192.0.2.1", false));
+    fail_once(a, &a->one, "192.0.2.1", false);
+    assert_false(allows(a, &a->one, "192.0.2.9", false));
+    assert_int_equal(HASH_COUNT(a->forgeries.sources), 1);
+}
+
+static void what_is_verifying_goes_on_into_the_next_period(void **state) {
+    struct accounts *a = *state;
+    const struct cg_addr source = addr("192.0.2.1");
+    cg_forgeries_begin(&a->forgeries, &a->two, false);
+    fail_once(a, &a->one, "192.0.2.1", false);
+    a->now_us += CG_FAILURES_PERIOD_US;
+    fail_once(a, &a->one, "192.0.2.1", false);
+    assert_int_equal(a->forgeries.running, 1);
+    assert_int_equal(a->forgeries.failures, 1);
+    cg_forgeries_fail(&a->forgeries, &a->of_all, a->now_us, &a->two, &source, false);
+    assert_int_equal(a->forgeries.running, 0);
+    assert_int_equal(a->forgeries.members, 0);
+    assert_int_equal(a->forgeries.failures, 2);
+}
+
+static void a_forger_with_any_number_of_addresses_makes_no_row_for_each(void **state) {
+    struct accounts *a = *state;
+    for (int i = 0; i < 20000; i++) fail_elsewhere(a);
+    assert_int_equal(HASH_COUNT(a->forgeries.sources), CG_FAILURES_CAST);
+}
+
+/* A hundred members, one notification of each a minute; for each of them somebody forges one under its kid, from an
+ * address that was never seen. All year the genuine ones are verified at once, from wherever they come. */
+static void a_year_of_notifications_and_forgeries_silences_nobody(void **state) {
+    struct accounts *a = *state;
+    static struct cg_kid_account members[100];
+    uint32_t forger = 0x0a000000;
+    struct cg_addr elsewhere = addr("198.51.100.7"), from = addr("10.0.0.0");
+    for (unsigned minute = 0; minute < 365 * 24 * 60; minute++) {
+        struct cg_kid_account *member = &members[minute % 100]; /* so many that each is seen in time */
+        a->now_us += 60 * SECOND;
+        forger++;
+        for (int i = 0; i < 4; i++) from.ip[i] = (uint8_t)(forger >> (24 - 8 * i));
+        if (!cg_forgeries_allow(&a->forgeries, &a->of_all, a->now_us, member, &from, false)) fail_msg("%u", minute);
+        cg_forgeries_begin(&a->forgeries, member, false);
+        cg_forgeries_fail(&a->forgeries, &a->of_all, a->now_us, member, &from, false);
+        if (!cg_forgeries_allow(&a->forgeries, &a->of_all, a->now_us, member, &elsewhere, false))
+            fail_msg("%u", minute);
+        cg_forgeries_begin(&a->forgeries, member, false);
+        cg_forgeries_end(&a->forgeries, member, false);
+    }
+    assert_in_range(HASH_COUNT(a->forgeries.sources), 1, 5);
+}
+
+/* Every day a flood that uses up all there is: whoever is at home is verified at once, the others in their turn. */
+static void a_year_of_floods_silences_nobody(void **state) {
+    struct accounts *a = *state;
+    struct cg_addr home = addr("127.1.0.1"), elsewhere = addr("198.51.100.7");
+    for (unsigned day = 0; day < 365; day++) {
+        a->now_us += 24 * 3600 * SECOND;
+        for (int i = 0; i < 400; i++) fail_elsewhere(a);
+        for (int i = 0; i < 16; i++) fail_once(a, &a->one, "192.0.2.1", false);
+        for (int i = 0; i < 8000 && cg_later_allow(&a->forgeries, false, a->now_us); i++)
+            cg_later_begin(&a->forgeries, false, a->now_us);
+        assert_false(cg_forgeries_allow(&a->forgeries, &a->of_all, a->now_us, &a->one, &elsewhere, false));
+        assert_true(cg_forgeries_allow(&a->forgeries, &a->of_all, a->now_us, &a->one, &home, true));
+        assert_false(cg_later_allow(&a->forgeries, false, a->now_us));
+        assert_true(cg_later_allow(&a->forgeries, false, a->now_us + SECOND / 1000 + 1));
+        assert_in_range(HASH_COUNT(a->forgeries.sources), 1, CG_FAILURES_CAST);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         accounts_test(ten_thousand_members_may_answer_at_once),
@@ -249,6 +328,11 @@ int main(void) {
         accounts_test(a_cast_has_256),
         accounts_test(the_gateway_has_2048_and_256_a_second),
         accounts_test(failures_in_quick_succession_are_made_up_for_as_well),
+        accounts_test(a_period_forgives_kid_source_and_cast),
+        accounts_test(what_is_verifying_goes_on_into_the_next_period),
+        accounts_test(a_forger_with_any_number_of_addresses_makes_no_row_for_each),
+        accounts_test(a_year_of_notifications_and_forgeries_silences_nobody),
+        accounts_test(a_year_of_floods_silences_nobody),
         cmocka_unit_test(those_that_waited_have_a_total_and_a_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
