@@ -99,6 +99,7 @@ static void answer(const struct cg_fleet_arrival *in, const struct cg_msg *msg, 
         head->type = CG_CON;
         head->mid = cg_fleet_mid(in->member);
     }
+    cg_fleet_registered(in->member, in->from, msg->token, head);
     struct cg_slice datagram = cg_fleet_protect_answer(in, cg_fleet_build(in->fleet, head, response));
     if (datagram.len == 0) return;
     if (head->type == CG_ACK) cg_fleet_seen_keep(seen, datagram, in->now_us + hold);
@@ -270,7 +271,7 @@ static void on_ack_or_reset(const struct cg_fleet_arrival *in, const struct cg_m
     if (w != NULL) cg_fleet_drop(in->fleet, w);
     if (msg->type == CG_ACK) return;
     struct cg_fleet_observer *o = member->observers;
-    while (o != NULL && (o->notified == 0 || o->mid != msg->mid || !cg_addr_equal(&o->from, in->from))) o = o->next;
+    while (o != NULL && (!o->has_mid || o->mid != msg->mid || !cg_addr_equal(&o->from, in->from))) o = o->next;
     if (o != NULL) cg_fleet_forget(in->fleet, member, o);
 }
 

@@ -60,6 +60,15 @@ bool cg_fleet_observe(struct cg_fleet_member *member, const struct cg_addr *from
     return true;
 }
 
+/* In an acknowledgement it has the request's Message ID, which nobody resets. */
+void cg_fleet_registered(struct cg_fleet_member *member, const struct cg_addr *from, struct cg_token token,
+                         const struct cg_fleet_head *head) {
+    struct cg_fleet_observer *observer = cg_fleet_find_observer(member, from, token);
+    if (observer == NULL || !head->has_observe) return;
+    observer->mid = head->mid;
+    observer->has_mid = head->type != CG_ACK;
+}
+
 uint32_t cg_fleet_next_observe(struct cg_fleet_member *member) {
     return member->observe = (member->observe + 1) & 0xffffff;
 }
@@ -86,6 +95,7 @@ static void notify(const struct cg_fleet_arrival *in, struct cg_fleet_observer *
                                  .has_observe = true,
                                  .observe = cg_fleet_next_observe(member)};
     observer->mid = head.mid;
+    observer->has_mid = true;
     struct cg_slice datagram =
         cg_fleet_protect(in->fleet, member, observer->protection, cg_fleet_build(in->fleet, &head, response));
     if (datagram.len == 0) return;

@@ -39,6 +39,8 @@ const char cg_member_usage[] =
     "  --resource /PATH=TEXT    one more resource, text/plain, GET; may be repeated\n"
     "  --big-size N             bytes of /big, a multiple of 64 (default 4096, at most 65536)\n"
     "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
+    "  --changes S              each member's /light changes by itself every S seconds (0.001 to 86400), counting up;\n"
+    "                           members take turns within these\n"
     "  --fail K[:CODE]          the last K members answer every request with CODE (default 4.04), group requests too\n"
     "  --no-deduplication       members keep no memory of Message IDs (RFC 7252 4.5 lets them): a message that comes\n"
     "                           twice is taken up twice, and protected members take it for a replay\n"
@@ -168,6 +170,14 @@ static bool take_max_age(struct cg_member_options *options, const char *value) {
     return take_u32(value, UINT32_MAX, &options->max_age);
 }
 
+static bool take_changes(struct cg_member_options *options, const char *value) {
+    char *end;
+    double seconds = strtod(value, &end);
+    if (end == value || *end != '\0' || !(seconds >= 0.001 && seconds <= 86400)) return false;
+    options->changes_us = (uint64_t)(seconds * 1e6);
+    return true;
+}
+
 /* "K" or "K:4.04". */
 static bool take_fail(struct cg_member_options *options, const char *value) {
     const char *colon = strchr(value, ':');
@@ -212,12 +222,12 @@ static const struct {
     const char *name;
     take_fn *take;
 } valued[] = {
-    {"--group", take_group},         {"--count", take_count}, {"--bind", take_bind},
-    {"--interface", take_interface}, {"--delay", take_delay}, {"--loss", take_loss},
-    {"--duplicate", take_duplicate}, {"--seed", take_seed},   {"--resource", take_resource},
-    {"--max-age", take_max_age},     {"--fail", take_fail},   {"--misbehave", take_misbehave},
-    {"--keys", take_keys},           {"--mode", take_mode},   {"--numbers", take_numbers},
-    {"--big-size", take_big_size},
+    {"--group", take_group},         {"--count", take_count},     {"--bind", take_bind},
+    {"--interface", take_interface}, {"--delay", take_delay},     {"--loss", take_loss},
+    {"--duplicate", take_duplicate}, {"--seed", take_seed},       {"--resource", take_resource},
+    {"--max-age", take_max_age},     {"--fail", take_fail},       {"--misbehave", take_misbehave},
+    {"--keys", take_keys},           {"--mode", take_mode},       {"--numbers", take_numbers},
+    {"--big-size", take_big_size},   {"--changes", take_changes},
 };
 
 /* The options without a value; false when `name` is none of them. */

@@ -64,7 +64,8 @@ struct cg_member_options {
     uint8_t fail_code;
     bool has_max_age;
     uint32_t max_age;
-    uint32_t big_size; /* bytes of /big, whole lines */
+    uint64_t changes_us; /* after which each light changes by itself; 0: never */
+    uint32_t big_size;   /* bytes of /big, whole lines */
     enum cg_misbehave misbehave;
     uint32_t misbehave_number;
     struct cg_member_resource resources[CG_MEMBER_RESOURCES_MAX];

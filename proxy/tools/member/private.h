@@ -1,5 +1,5 @@
 /* The inside of a fleet, shared by its own files only: fleet.c receives and answers, send.c sends and knows the time,
- * observe.c keeps observers, misbehave.c gets things wrong. */
+ * observe.c keeps observers, change.c has what they observe change, misbehave.c gets things wrong. */
 #ifndef CG_TOOLS_MEMBER_PRIVATE_H
 #define CG_TOOLS_MEMBER_PRIVATE_H
 
@@ -21,8 +21,9 @@ struct cg_fleet_observer {
     struct cg_addr from;
     struct cg_token token;
     struct cg_shield_request *protection; /* owned; NULL: plain */
-    uint16_t mid;                         /* of the last notification, for a Reset */
-    uint32_t notified;                    /* how often */
+    bool has_mid;
+    uint16_t mid;      /* of the last notification, the response included, for a Reset */
+    uint32_t notified; /* how often */
 };
 
 /* A message that waits for its time, or to be sent again. */
@@ -46,6 +47,7 @@ struct cg_fleet_member {
     struct cg_firmware firmware;
     uint16_t mid;
     uint32_t observe; /* the last sequence number */
+    uint32_t changes; /* of its light, by itself */
     uint32_t observers_len;
     uint32_t confirmables_len;
     struct cg_fleet_observer *observers;   /* owned */
@@ -65,6 +67,8 @@ struct cg_fleet {
     struct cg_heap heap;
     struct cg_buf representation;
     struct cg_fleet_counts counts;
+    uint64_t change_us;     /* when the next light changes by itself; 0: not known yet */
+    uint32_t change_member; /* whose */
     uint8_t oversized[CG_FLEET_OVERSIZED];
     uint8_t datagram[CG_DATAGRAM_MAX];
     uint8_t sealed[CG_DATAGRAM_MAX];
@@ -119,9 +123,15 @@ struct cg_fleet_observer *cg_fleet_find_observer(struct cg_fleet_member *member,
 /* Registers, or renews; false when there is no room: the response is then an ordinary one. */
 bool cg_fleet_observe(struct cg_fleet_member *member, const struct cg_addr *from, struct cg_token token,
                       const struct cg_shield_request *protection);
+/* Its registration was answered by this message. */
+void cg_fleet_registered(struct cg_fleet_member *member, const struct cg_addr *from, struct cg_token token,
+                         const struct cg_fleet_head *head);
 uint32_t cg_fleet_next_observe(struct cg_fleet_member *member);
 void cg_fleet_forget(struct cg_fleet *fleet, struct cg_fleet_member *member, struct cg_fleet_observer *observer);
 void cg_fleet_notify_all(const struct cg_fleet_arrival *in);
+
+/* Changes what is due. Returns when the next one is; UINT64_MAX: nothing changes by itself. */
+uint64_t cg_fleet_change(struct cg_fleet *fleet, uint64_t now_us);
 
 /* --misbehave: before the answer is built, when it is protected, and when it goes out. */
 void cg_fleet_misbehave(const struct cg_fleet_arrival *in, uint16_t request_mid, struct cg_fleet_head *head,

@@ -110,10 +110,11 @@ static void on_due(struct cg_fleet *fleet, struct cg_fleet_waiting *w, uint64_t 
 }
 
 uint64_t cg_fleet_run(struct cg_fleet *fleet, uint64_t now_us) {
+    const uint64_t change_us = cg_fleet_change(fleet, now_us);
     for (;;) {
         struct cg_deadline *first = cg_heap_first(&fleet->heap);
-        if (first == NULL) return UINT64_MAX;
-        if (first->at_us > now_us) return first->at_us;
+        if (first == NULL) return change_us;
+        if (first->at_us > now_us) return first->at_us < change_us ? first->at_us : change_us;
         on_due(fleet, CG_CONTAINER(first, struct cg_fleet_waiting, deadline), now_us);
     }
 }

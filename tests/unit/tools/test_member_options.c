@@ -53,8 +53,10 @@ static void everything_is_taken(void **state) {
     assert_int_equal(PARSE("--plain", "--group", "coap://224.0.1.187/", "--group", "coap://239.1.2.3:5690", "--count",
                            "5", "--bind", "127.2.0.1", "--interface", "eth0", "--delay", "10:20", "--loss", "0.1",
                            "--duplicate", "1", "--reorder", "--seed", "7", "--resource", "/a/b=c=d", "--max-age", "5",
-                           "--fail", "2:5.03", "--answer-errors", "--no-deduplication", "--misbehave", "repeat:3"),
+                           "--fail", "2:5.03", "--answer-errors", "--no-deduplication", "--misbehave", "repeat:3",
+                           "--changes", "0.25"),
                      CG_OK);
+    assert_int_equal(options.changes_us, 250000);
     assert_int_equal(options.groups_len, 2);
     assert_int_equal(options.groups[1].port, 5690);
     assert_address(0, "127.2.0.1:5683");
@@ -141,6 +143,10 @@ static void wrong_values_are_refused(void **state) {
         {"--fail", "1:2.05"},
         {"--fail", "1:4.32"},
         {"--fail", "1:4.4"},
+        {"--changes", "0"},
+        {"--changes", "-1"},
+        {"--changes", "nan"},
+        {"--changes", "1s"},
         {"--interface", ""},
         {"--group", "224.0.1.187"},
         {"--group", "coap://127.0.0.1"},

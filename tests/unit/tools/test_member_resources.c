@@ -141,6 +141,43 @@ static void an_observation_ends(void **state) {
     assert_int_equal(w.len, 4);
 }
 
+/* The response to the registration is the first notification: a Reset ends what it began (RFC 7641 §3.6). */
+static void a_reset_of_the_first_response_ends_it_as_well(void **state) {
+    (void)state;
+    START("--count", "1");
+    CAST(.mid = 1, .token = 5, .path = "light", .observe = -1);
+    say_empty(0, CG_RST, (uint16_t)(w.sent[0].msg.mid + 1));
+    say_empty(0, CG_RST, w.sent[0].msg.mid);
+    forget_sent();
+    CAST(.mid = 2, .path = "light", .code = CG_PUT, .payload = "on");
+    assert_int_equal(w.len, 1);
+}
+
+static void lights_change_by_themselves(void **state) {
+    (void)state;
+    START("--count", "2", "--changes", "10", "--max-age", "15");
+    run_now();
+    CAST(.mid = 1, .token = 5, .path = "light", .observe = -1);
+    forget_sent();
+    run_to(w.now + 30 * SECOND);
+    assert_int_equal(w.len, 6); /* each thrice, in turns */
+    for (size_t i = 0; i < 6; i++) {
+        char text[8];
+        snprintf(text, sizeof text, "%zu", i / 2 + 1);
+        assert_int_equal(w.sent[i].member, i % 2);
+        assert_payload(&w.sent[i].msg, text);
+        assert_int_equal(option(&w.sent[i].msg, CG_OPT_MAX_AGE), 15);
+        if (i >= 2) assert_true(option(&w.sent[i].msg, CG_OPT_OBSERVE) > option(&w.sent[i - 2].msg, CG_OPT_OBSERVE));
+    }
+    forget_sent();
+    (void)ASK(0, .mid = 9, .path = "light");
+    assert_payload(&w.sent[0].msg, "3");
+    forget_sent();
+    w.now += 86400 * (uint64_t)SECOND; /* it has slept: nothing is made up for */
+    run_now();
+    assert_int_equal(w.len, 0);
+}
+
 /* Every eighth notification asks whether somebody is there; who does not acknowledge is forgotten (RFC 7641 §4.5). */
 static void a_dead_observer_is_forgotten(void **state) {
     (void)state;
@@ -184,6 +221,8 @@ int main(void) {
         fleet_test(observers_hear_of_changes),
         fleet_test(registering_again_makes_no_second_entry),
         fleet_test(an_observation_ends),
+        fleet_test(a_reset_of_the_first_response_ends_it_as_well),
+        fleet_test(lights_change_by_themselves),
         fleet_test(a_dead_observer_is_forgotten),
         fleet_test(observers_are_bounded),
     };
