@@ -19,6 +19,7 @@ enum { CG_KNOWN_KEYS = 16 }; /* far more than there can be within one exchange *
 
 struct cg_group_oscore {
     struct cg_protector protector;
+    struct cg_server server;
     struct cg_group_services *services;
     struct cg_epoch *current; /* sent under; NULL: no keys */
     struct cg_epoch *next;    /* prepared: accepted; NULL: none */
@@ -41,6 +42,9 @@ struct cg_binding {
     unsigned jobs; /* in flight: sealing and opening */
     bool released;
 };
+
+/* incoming.c */
+extern const struct cg_server_ops cg_group_server_ops;
 
 /* seal.c, open.c: the operations of the protector. */
 int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,

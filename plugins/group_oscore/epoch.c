@@ -12,7 +12,8 @@ static int add_peers(struct cg_epoch *epoch, const struct cg_group_keys *keys, c
     for (size_t i = 0; i < keys->peer_count; i++) {
         struct cg_epoch_peer *entry = &epoch->block[i], *known;
         const struct cg_group_peer *peer = &keys->peers[i];
-        int err = cg_oscore_peer_add(epoch->context, peer->kid, peer->cred, CG_OSCORE_WINDOW_NEW, &entry->peer, why);
+        int err =
+            cg_oscore_peer_add(epoch->context, peer->kid, peer->cred, CG_OSCORE_WINDOW_UNKNOWN, &entry->peer, why);
         if (err < 0) return err;
         cg_oscore_peer_set_user(entry->peer, entry);
         entry->configured = peer->address;
@@ -108,7 +109,8 @@ void cg_epoch_deny_held(const struct cg_epoch *epoch, struct cg_slice fingerprin
 
 bool cg_epoch_is_home(const struct cg_oscore_peer *peer, const struct cg_addr *from) {
     const struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
-    return cg_addr_same_host(&entry->verified, from) || cg_addr_same_host(&entry->configured, from);
+    return cg_addr_same_host(&entry->verified, from) || cg_addr_same_host(&entry->reported, from) ||
+           cg_addr_same_host(&entry->configured, from);
 }
 
 void cg_epoch_note_address(struct cg_oscore_peer *peer, const struct cg_addr *from) {
@@ -160,6 +162,31 @@ void cg_epoch_inherit(struct cg_epoch *epoch, const struct cg_epoch *older) {
         if (known == NULL) continue;
         const struct cg_epoch_peer *before = cg_oscore_peer_user(known);
         if (before->verified.family != CG_FAMILY_NONE) entry->verified = before->verified;
+        if (before->reported.family != CG_FAMILY_NONE) entry->reported = before->reported;
         if (is_same_sender && before->warmth == CG_WARM) set_warmth(epoch, entry, CG_WARM);
     }
+}
+
+void cg_epoch_note_report(struct cg_oscore_peer *peer, const struct cg_addr *from) {
+    struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
+    entry->reported = *from;
+    entry->held = CG_KEYS_PROVEN;
+}
+
+struct cg_server_account *cg_epoch_account(const struct cg_oscore_peer *peer) {
+    struct cg_epoch_peer *entry = cg_oscore_peer_user(peer);
+    return &entry->account;
+}
+
+/* With another kid it had another key, and what was received under that says nothing about this one. */
+static void keep_window(const struct cg_epoch_peer *entry, const struct cg_epoch *older) {
+    struct cg_oscore_peer *before = cg_epoch_find(older, cg_slice_of(entry->fingerprint, sizeof entry->fingerprint));
+    if (before == NULL || !cg_slice_equal(cg_oscore_peer_id(before), cg_oscore_peer_id(entry->peer))) return;
+    *cg_oscore_peer_window(entry->peer) = *cg_oscore_peer_window(before);
+}
+
+void cg_epoch_keep_windows(const struct cg_epoch *epoch, const struct cg_epoch *older) {
+    if (epoch == NULL || older == NULL || epoch == older || !cg_epoch_same_keys(epoch, older)) return;
+    for (const struct cg_epoch_peer *entry = epoch->peers; entry != NULL; entry = entry->hh.next)
+        keep_window(entry, older);
 }

@@ -4,6 +4,7 @@
 #define CG_GROUP_OSCORE_EPOCH_H
 
 #include "group_oscore/group_oscore.h"
+#include "legs/server.h"
 
 /* What is known of a member and an epoch's keys. */
 enum cg_keys_held {
@@ -22,11 +23,13 @@ enum cg_warmth {
 struct cg_epoch_peer {
     struct cg_oscore_peer *peer;
     uint8_t fingerprint[32];
-    struct cg_addr configured; /* where it is said to be; family NONE: nowhere */
-    struct cg_addr verified;   /* where it answered from last; family NONE: it has not */
-    enum cg_keys_held held;    /* whether it has this epoch's keys */
-    enum cg_warmth warmth;     /* of it towards this epoch's sender */
-    uint64_t denied_us;        /* when it last seemed not to have them after all; 0: never */
+    struct cg_addr configured;        /* where it is said to be; family NONE: nowhere */
+    struct cg_addr verified;          /* where it answered from last; family NONE: it has not */
+    struct cg_addr reported;          /* where a request of its own came from last; family NONE: none has */
+    enum cg_keys_held held;           /* whether it has this epoch's keys */
+    enum cg_warmth warmth;            /* of it towards this epoch's sender */
+    uint64_t denied_us;               /* when it last seemed not to have them after all; 0: never */
+    struct cg_server_account account; /* of its requests */
     UT_hash_handle hh;
 };
 
@@ -84,5 +87,12 @@ bool cg_epoch_find_address(const struct cg_epoch *epoch, struct cg_slice fingerp
 bool cg_epoch_expect_address(const struct cg_epoch *epoch, struct cg_slice fingerprint, struct cg_addr *at);
 /* Where members are, and who is warm where the sender stays. NULL has no effect. */
 void cg_epoch_inherit(struct cg_epoch *epoch, const struct cg_epoch *older);
+
+/* A request of its own has verified under these keys, and was no replay. It may have come from any port. */
+void cg_epoch_note_report(struct cg_oscore_peer *peer, const struct cg_addr *from);
+struct cg_server_account *cg_epoch_account(const struct cg_oscore_peer *peer);
+/* Where both have the same key material, what was received under the older one is received under the other: at the
+ * moment that requests come under that one. NULL has no effect. */
+void cg_epoch_keep_windows(const struct cg_epoch *epoch, const struct cg_epoch *older);
 
 #endif

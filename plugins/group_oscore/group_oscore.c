@@ -81,6 +81,7 @@ struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services) 
     struct cg_group_oscore *group = calloc(1, sizeof *group);
     if (group == NULL) return NULL;
     group->protector.ops = &group_ops;
+    group->server.ops = &cg_group_server_ops;
     group->services = services;
     return group;
 }
@@ -96,6 +97,10 @@ void cg_group_oscore_free(struct cg_group_oscore *group) {
 
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group) {
     return &group->protector;
+}
+
+struct cg_server *cg_group_oscore_server(struct cg_group_oscore *group) {
+    return &group->server;
 }
 
 const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group) {
@@ -213,6 +218,11 @@ static void retire_replaced(struct cg_group_oscore *group) {
     }
 }
 
+static void keep_windows(const struct cg_group_oscore *group, const struct cg_epoch *older) {
+    cg_epoch_keep_windows(group->current, older);
+    cg_epoch_keep_windows(group->next, older);
+}
+
 void cg_group_oscore_commit(struct cg_group_oscore *group) {
     struct cg_epoch *old = group->current, *old_next = group->next;
     group->current = group->staged_current;
@@ -221,6 +231,8 @@ void cg_group_oscore_commit(struct cg_group_oscore *group) {
     bool left = old != NULL && group->current == NULL;
     bool is_new = group->current != NULL && (old == NULL || !cg_epoch_same_sender(old, group->current));
     group->protector.renewals += is_new;
+    keep_windows(group, old);
+    keep_windows(group, old_next);
     cg_epoch_unref(old);
     cg_epoch_unref(old_next);
     retire_replaced(group);

@@ -7,6 +7,7 @@
 #include "legs/crypto.h"
 #include "legs/protector.h"
 #include "legs/sender.h"
+#include "legs/server.h"
 #include "group_oscore/later.h"
 #include "oscore/context.h"
 
@@ -15,7 +16,8 @@ struct cg_group_services {
     struct cg_engine *engine; /* set before the first request */
     struct cg_senders *senders;
     struct cg_crypto *crypto;
-    struct cg_later later; /* all zero at first; all groups' */
+    struct cg_later later;          /* all zero at first; all groups' */
+    struct cg_crypto_lane incoming; /* all zero at first: of members' requests, all groups' */
 };
 
 struct cg_group_peer {
@@ -45,6 +47,7 @@ struct cg_group_oscore;
 struct cg_group_oscore *cg_group_oscore_new(struct cg_group_services *services);
 void cg_group_oscore_free(struct cg_group_oscore *group); /* when every cast of it has ended */
 struct cg_protector *cg_group_oscore_protector(struct cg_group_oscore *group);
+struct cg_server *cg_group_oscore_server(struct cg_group_oscore *group);
 
 /* The work of making keys, for `stage` to find it done: on any thread, as long as nobody commits for this group. NULL
  * as for `stage`. CG_E_KEY with *why, CG_E_NO_MEMORY. What is made goes with cg_group_keys_fini, on the loop's thread

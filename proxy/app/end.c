@@ -41,6 +41,8 @@ void cg_program_close(struct cg_program *program) {
     cg_program_forget_reload(program);
     cg_claims_close(&program->claims);
     cg_fronts_close(program);
+    cg_inbound_free(program->inbound);
+    program->inbound = NULL;
     program->threads = 4;
     cg_control_close(program->control, on_thread_done, program);
     cg_keeper_close(program->keeper, on_thread_done, program);

@@ -6,6 +6,7 @@
 #include "app/readiness.h"
 #include "base/log.h"
 #include "fronts/admin/admin.h"
+#include "fronts/coap/alerts.h"
 #include "fronts/coap/front.h"
 #include "fronts/http/front.h"
 
@@ -66,6 +67,27 @@ static bool coap_is_idle(const void *front) { return cg_front_coap_running(front
 static void coap_metrics(const void *front, struct cg_buf *to) { cg_front_coap_metrics(front, to); }
 static void close_coap(void *front) { cg_front_coap_close(front, NULL, NULL); }
 
+/* ---- Alerts ---- */
+
+static void *open_alerts(struct cg_program *program, struct cg_problem *problem) {
+    struct cg_loop *loop = &program->loop;
+    return cg_front_alerts_open(&loop->uv, loop->gateway, program->inbound, problem);
+}
+
+static size_t alert_listeners(const struct cg_config *config) { return config->alerts.listen_count; }
+
+static const struct cg_listen *alerts_wanted(const struct cg_config *config, size_t index) {
+    return &config->alerts.listen[index].listen;
+}
+
+static const struct cg_listen *alerts_listen(const void *front, size_t index) {
+    return cg_front_alerts_listen(front, index);
+}
+
+static void stop_alerts(void *front) { cg_front_alerts_stop(front); }
+static bool alerts_are_idle(const void *front) { return cg_front_alerts_running(front) == 0; }
+static void close_alerts(void *front) { cg_front_alerts_close(front); }
+
 /* ---- Admin ---- */
 
 static void put_metrics_of_fronts(const struct cg_program *program, struct cg_buf *to);
@@ -82,6 +104,7 @@ static bool is_ready(void *ctx, enum cg_admin_reader reader, struct cg_buf *why)
 static void put_metrics(void *ctx, struct cg_buf *to) {
     const struct cg_program *program = ctx;
     cg_protectors_metrics(&program->protectors, to);
+    cg_inbound_metrics(program->inbound, to);
     put_metrics_of_fronts(program, to);
     if (program->reactions != NULL) cg_reactions_metrics(program->reactions, to);
     cg_buf_printf(to,
@@ -110,6 +133,7 @@ static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
 static const struct front fronts[] = {
     {"http", open_http, http_listeners, http_wanted, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
     {"coap", open_coap, coap_listeners, coap_wanted, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
+    {"alerts", open_alerts, alert_listeners, alerts_wanted, alerts_listen, NULL, stop_alerts, alerts_are_idle, NULL, close_alerts},
     {"admin", open_admin, admin_listeners, admin_wanted, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
 };
 /* clang-format on */

@@ -9,6 +9,7 @@
 #include "app/listeners.h"
 #include "app/load.h"
 #include "app/plugins.h"
+#include "inbound/inbound.h"
 #include "jobs/reactions.h"
 #include "jobs/warming.h"
 #include "io/log_writer.h"
@@ -35,13 +36,14 @@ struct cg_program {
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
     struct cg_listeners listeners;
+    struct cg_inbound *inbound; /* of members' own requests */
     struct cg_control *control;
     struct cg_warming *warming;
-    struct cg_reactions *reactions;
-    struct cg_keeper *keeper; /* of what is known of members */
-    uv_timer_t ending;        /* while stopping: looks whether all is done */
-    uv_timer_t deadline;      /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us;      /* when the end began; 0: running */
+    struct cg_reactions *reactions; /* what follows these */
+    struct cg_keeper *keeper;       /* of what is known of members */
+    uv_timer_t ending;              /* while stopping: looks whether all is done */
+    uv_timer_t deadline;            /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us;            /* when the end began; 0: running */
     unsigned threads; /* while closing: those of the store, the worker, the keeper and the control socket that are not
                          done */
     bool finished_early; /* the exchanges were told to end with what they have */

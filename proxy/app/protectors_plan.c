@@ -276,6 +276,17 @@ static int plan_mappings(struct cg_protectors *protectors, struct cg_protectors_
     return err;
 }
 
+static int plan_alerts(struct cg_protectors *protectors, struct cg_protectors_plan *plan, struct cg_config *config,
+                       struct cg_problem *problem) {
+    for (size_t i = 0; i < config->alerts.group_count; i++) {
+        struct cg_alert_group *group = &config->alerts.groups[i];
+        const struct cg_named_group *entry = plan_name(protectors, plan, group->keys->name);
+        if (entry == NULL) return cg_problem_no_memory(problem);
+        group->server = cg_group_oscore_server(entry->group);
+    }
+    return CG_OK;
+}
+
 static void commit(struct cg_protectors *protectors) {
     struct cg_named_group *group, *next_group;
     HASH_ITER(hh, protectors->groups, group, next_group) commit_group(group);
@@ -308,6 +319,7 @@ int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *confi
                        struct cg_problem *problem) {
     struct cg_protectors_plan *plan = *made = calloc(1, sizeof *plan);
     int err = plan == NULL ? cg_problem_no_memory(problem) : plan_mappings(protectors, plan, config, problem);
+    if (err == CG_OK) err = plan_alerts(protectors, plan, config, problem);
     if (err == CG_OK) err = plan_groups(protectors, plan, config, problem);
     drop_keys(config);
     return err;

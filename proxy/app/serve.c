@@ -119,9 +119,13 @@ static bool open_warming(struct cg_program *program, struct cg_problem *problem)
     return true;
 }
 
-static bool open_reactions(struct cg_program *program, struct cg_problem *problem) {
+/* Who wants to hear of members' requests is added here, in the order in which they are told: who acts first. */
+static bool open_inbound(struct cg_program *program, struct cg_problem *problem) {
+    program->inbound = cg_inbound_new(program->loop.gateway);
     program->reactions = cg_reactions_new(program->loop.gateway);
-    return program->reactions != NULL || cg_problem_no_memory(problem) == CG_OK;
+    if (program->inbound == NULL || program->reactions == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    cg_inbound_add_hearer(program->inbound, cg_reactions_hearer(program->reactions));
+    return true;
 }
 
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
@@ -131,7 +135,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->worker, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    if (!open_reactions(program, problem) || cg_fronts_open(program, problem) < 0) return false;
+    if (!open_inbound(program, problem) || cg_fronts_open(program, problem) < 0) return false;
     program->keeper = cg_keeper_open(&loop->uv, loop->gateway, config->state, CG_KEEPER_PAUSE_MS);
     if (program->keeper == NULL) {
         cg_problem_no_memory(problem);

@@ -12,10 +12,11 @@ struct cg_alert {
     const char *member; /* as the group's file calls it */
     struct cg_slice kid;
     struct cg_addr from;
-    uint8_t method;       /* POST, PUT, … */
-    struct cg_slice path; /* normalised, begins with '/' */
-    bool has_format;      /* of the payload */
-    uint16_t format;      /* CoAP Content-Format */
+    uint8_t method;        /* POST, PUT, … */
+    struct cg_slice path;  /* normalised, begins with '/' */
+    struct cg_slice query; /* without '?'; empty: none */
+    bool has_format;       /* of the payload */
+    uint16_t format;       /* CoAP Content-Format */
     struct cg_slice payload;
     uint64_t number;     /* its Partial IV */
     uint64_t arrival_us; /* monotonic */

@@ -254,6 +254,20 @@ struct cg_coap_settings {
     size_t all_nodes_count;
 };
 
+/* A security group whose members may send requests of their own. */
+struct cg_alert_group {
+    const struct cg_security_keys *keys; /* its name and members */
+    struct cg_server *server;            /* set before the gateway takes the snapshot in (app/protectors_plan.c) */
+};
+
+/* Where members' own requests come in: model/alert.h. */
+struct cg_alert_settings {
+    struct cg_coap_listen *listen;
+    size_t listen_count;
+    struct cg_alert_group *groups;
+    size_t group_count;
+};
+
 /* Members of mappings that are open to target URIs: model/follow.c. Zeroed, there are none. */
 struct cg_follows {
     struct cg_table by_addr; /* of `list`; the zone does not count */
@@ -276,6 +290,7 @@ struct cg_config {
     struct cg_http_settings admin; /* same shape; what is behind `hosts` is unused */
     struct cg_group_settings group;
     struct cg_coap_settings coap;
+    struct cg_alert_settings alerts;
     struct cg_option_numbers options;
     struct cg_limits limits;
     const char *state;      /* folder */

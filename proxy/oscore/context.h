@@ -103,6 +103,9 @@ enum cg_oscore_window_state {
     CG_OSCORE_WINDOW_NEW,
     /* Some may have been: Echo first (RFC 10021 §9). */
     CG_OSCORE_WINDOW_LOST,
+    /* Some may have been, before a restart: Echo first for its requests (RFC 8613 Appendix B.1.2). Its responses are
+       bound to requests of ours that came after that, and go on. */
+    CG_OSCORE_WINDOW_UNKNOWN,
 };
 
 /* Adds a Recipient Context. `cred` is empty in OSCORE. CG_E_KEY with *why: the ID is too long, taken, or our own; the

@@ -188,7 +188,7 @@ static int check_fresh(const struct cg_oscore_opening *op, const struct cg_oscor
         bool may_echo = window->invalid && !op->context->checker;
         return may_echo || cg_oscore_window_accepts(window, op->number) ? CG_OK : CG_E_REPLAY;
     }
-    if (op->context->group && window->invalid) return CG_E_REPLAY;
+    if (op->context->group && window->invalid && !window->spares_responses) return CG_E_REPLAY;
     return answers == NULL || !cg_oscore_open_is_repeat(op, answers) ? CG_OK : CG_E_REPLAY;
 }
 

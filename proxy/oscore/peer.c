@@ -99,7 +99,8 @@ int cg_oscore_peer_add(struct cg_oscore_context *context, struct cg_slice id, st
     if (peer == NULL) return CG_E_NO_MEMORY;
     peer->context = context;
     peer->refs = 1;
-    peer->window.invalid = state == CG_OSCORE_WINDOW_LOST || context->peers_lost;
+    peer->window.invalid = state != CG_OSCORE_WINDOW_NEW || context->peers_lost;
+    peer->window.spares_responses = state == CG_OSCORE_WINDOW_UNKNOWN && !context->peers_lost;
     int err = set_up(peer, id, cred, why);
     if (err != CG_OK) {
         release(peer);

@@ -11,7 +11,8 @@ struct cg_oscore_window {
     uint64_t highest;
     uint64_t seen; /* bit i: highest - i has been received */
     bool used;     /* something has been received */
-    bool invalid;  /* its content was lost: nothing is acceptable before an Echo exchange (RFC 10021 §2.6.1) */
+    bool invalid;  /* its content was lost: nothing is acceptable before an Echo exchange (RFC 10021 §2.6.1) ... */
+    bool spares_responses; /* ... but responses: it was lost with the process, not with the Recipient Context alone */
 };
 
 /* Whether the number may be accepted: not yet received and not older than the window reaches. False for an invalid

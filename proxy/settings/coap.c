@@ -102,8 +102,8 @@ static void keep_uri(struct cg_reader *reader, struct cg_coap_listen *listen) {
     listen->listen.loopback = cg_addr_is_loopback(&listen->listen.addr);
 }
 
-static void read_uri(struct cg_reader *reader, const struct cg_at *at, const char *text,
-                     struct cg_coap_listen *listen) {
+void cg_read_coap_listen(struct cg_reader *reader, const struct cg_at *at, const char *text,
+                         struct cg_coap_listen *listen) {
     struct cg_uri uri;
     const char *why = NULL;
     if (cg_uri_parse(&uri, cg_slice_str(text), &why) == CG_OK) {
@@ -133,7 +133,7 @@ static void read_listen_item(struct cg_reader *reader, const struct cg_at *at, c
         return;
     }
     const char *text = address == NULL ? NULL : cg_read_text(reader, &child, address);
-    if (text != NULL) read_uri(reader, &child, text, listen);
+    if (text != NULL) cg_read_coap_listen(reader, &child, text, listen);
 }
 
 /* UDP and DTLS share the ports, as TCP and TLS do. */

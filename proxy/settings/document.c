@@ -137,6 +137,7 @@ void cg_read_document(struct cg_reader *reader, const json_t *json) {
     cg_read_coap(reader, &document, json);
     const json_t *groups = cg_read_member(&document, json, "security_groups", &at);
     if (groups != NULL) cg_read_security_groups(reader, &at, groups);
+    cg_read_alerts(reader, &document, json);
     const json_t *clients = cg_read_member(&document, json, "clients", &at);
     if (clients != NULL) cg_read_clients(reader, &at, clients);
     cg_check_coap_clients(reader, &document);

@@ -78,6 +78,11 @@ bool cg_is_undefined_again(struct cg_reader *reader, const char *section, const 
 void cg_read_document(struct cg_reader *reader, const json_t *json);
 void cg_read_fronts(struct cg_reader *reader, const struct cg_at *document, const json_t *json);
 void cg_read_coap(struct cg_reader *reader, const struct cg_at *document, const json_t *json);
+/* A listener's URI. With a mistake its address has no family. */
+void cg_read_coap_listen(struct cg_reader *reader, const struct cg_at *at, const char *text,
+                         struct cg_coap_listen *listen);
+/* Rests on coap and security_groups. */
+void cg_read_alerts(struct cg_reader *reader, const struct cg_at *document, const json_t *json);
 /* Once the clients are read: whether each coaps listener has some way of proving itself. */
 void cg_check_coap_clients(struct cg_reader *reader, const struct cg_at *document);
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json);

@@ -15,6 +15,7 @@ enum {
     INTERFACES_MAX = 64,
     PREFIXES_MAX = 256,
     TARGETS_MAX = 64,
+    ALERT_GROUPS_MAX = 64,
     TIMEOUT_MAX_S = 3600,
     MANY = 100000,
     MILLION = 1000000,
@@ -139,6 +140,24 @@ static const struct cg_row coap_rows[] = {
      .says = "Option numbers of drafts, which are not assigned yet."},
 };
 const struct cg_rows cg_coap_rows = {"/coap", CG_ROWS(coap_rows)};
+
+static const struct cg_items alert_listen_items = {.kind = &cg_kind_alert_listen,
+                                                   .count = offsetof(struct cg_config, alerts.listen_count),
+                                                   .size = sizeof(struct cg_coap_listen)};
+static const struct cg_items alert_group_items = {.kind = &cg_kind_alert_group,
+                                                  .count = offsetof(struct cg_config, alerts.group_count),
+                                                  .size = sizeof(struct cg_alert_group)};
+
+static const struct cg_row alert_rows[] = {
+    {"listen", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, alerts.listen), .max = LISTENERS_MAX,
+     .items = &alert_listen_items, .fallback = "[]", .flags = FIXED,
+     .says = "coap://ADDRESS:PORT, unicast, each apart from coap.listen. What comes there counts only where it is "
+             "protected by Group OSCORE, so these addresses need not be on loopback."},
+    {"groups", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, alerts.groups), .max = ALERT_GROUPS_MAX,
+     .items = &alert_group_items, .fallback = "[]",
+     .says = "Names of security_groups: whose members may send. Where a group has the pairwise mode it is required."},
+};
+const struct cg_rows cg_alert_rows = {"/alerts", CG_ROWS(alert_rows)};
 
 /* The group side */
 
@@ -484,6 +503,8 @@ static const struct cg_row document_rows[] = {
     {"admin", &cg_kind_own_object, CG_ROW_PLACE(struct cg_config, admin), .of = &cg_admin_rows,
      .says = "Where the admin side listens."},
     {"coap", &cg_kind_own_object, .of = &cg_coap_rows, .says = "Where CoAP clients come in."},
+    {"alerts", &cg_kind_own_object, .of = &cg_alert_rows,
+     .says = "Where members of groups send requests of their own: alerts and reports."},
     {"state", &cg_kind_file, CG_ROW_PLACE(struct cg_config, state), .fallback = "'/var/lib/castgate'", .flags = FIXED,
      .says = "Folder of what must survive a restart."},
     {"sequence_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, sequence_rate), .min = 1, .max = MILLION,

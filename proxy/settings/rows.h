@@ -68,7 +68,7 @@ struct cg_rows {
 
 extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_coap_rows,
     cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_client_rows, cg_psk_rows, cg_mapping_rows,
-    cg_target_rows, cg_member_rows, cg_grant_rows, cg_occasion_rows, cg_command_rows, cg_reaction_rows;
+    cg_target_rows, cg_member_rows, cg_grant_rows, cg_alert_rows, cg_occasion_rows, cg_command_rows, cg_reaction_rows;
 
 /* Reads the keys whose type has a function and reports the unknown ones. False: no object. */
 bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows, const json_t *json,
@@ -124,6 +124,7 @@ extern const struct cg_kind cg_kind_security, cg_kind_check_signature;
 extern const struct cg_kind cg_kind_membership, cg_kind_members, cg_kind_member, cg_kind_member_name, cg_kind_multicast,
     cg_kind_finish;
 extern const struct cg_kind cg_kind_client_name;
+extern const struct cg_kind cg_kind_alert_listen, cg_kind_alert_group;
 extern const struct cg_kind cg_kind_method, cg_kind_from, cg_kind_own_text_item, cg_kind_command_type;
 
 #endif

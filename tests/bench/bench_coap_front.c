@@ -98,7 +98,9 @@ static void compare_alone(struct bench_bare_coap *bare, size_t count) {
     CG_CHECK(cg_addr_parse(&listen.listen.addr, cg_slice_str("127.0.0.1"), 0) == CG_OK);
     config->coap.listen = &listen;
     config->coap.listen_count = 1;
-    alone.server = cg_coap_server_open(&alone.uv, config, &ops, &alone, &problem);
+    const struct cg_coap_server_options options = {
+        .listen = config->coap.listen, .listen_count = config->coap.listen_count, .ops = &ops, .ctx = &alone};
+    alone.server = cg_coap_server_open(&alone.uv, config, &options, &problem);
     CG_CHECK(alone.server != NULL);
     bench_coap_open(&client, cg_coap_server_listen(alone.server, 0)->addr.port);
     bench_coap_ask(&client, "r", SECONDS);

@@ -40,7 +40,11 @@ static int open_desk(struct cg_front_coap *front, uv_loop_t *uv, const struct cg
 
 static int open_listeners(struct cg_front_coap *front, uv_loop_t *uv, struct cg_problem *problem) {
     struct cg_config *config = cg_gateway_config(front->gateway);
-    front->server = cg_coap_server_open(uv, config, &cg_coap_desk_ops, front->desk, problem);
+    const struct cg_coap_server_options options = {.listen = config->coap.listen,
+                                                   .listen_count = config->coap.listen_count,
+                                                   .ops = &cg_coap_desk_ops,
+                                                   .ctx = front->desk};
+    front->server = cg_coap_server_open(uv, config, &options, problem);
     if (front->server == NULL) return problem->err;
     if (config->coap.all_nodes_count == 0) return CG_OK;
     front->multicast = cg_coap_multicast_open(uv, front->gateway, front->server, problem);

@@ -31,6 +31,7 @@ struct current {
     const struct cg_envelope *envelope;
     struct cg_coap_seen *seen;
     bool is_answered; /* or is to be soon */
+    bool is_ignored;
 };
 
 struct cg_coap_messages {
@@ -143,6 +144,16 @@ static void send_ahead(struct cg_coap_messages *messages, struct cg_coap_peer *p
     transmit_empty(messages, &peer->path, CG_ACK, peer->soon.mid);
 }
 
+/* Of those that are not proven nothing is remembered. */
+static void remember_answer(struct cg_coap_messages *messages, const struct cg_coap_peer *peer,
+                            struct cg_coap_seen *seen, struct cg_slice bytes) {
+    if (peer->path.proof == CG_COAP_PROVEN) {
+        cg_coap_seen_answered(&messages->duplicates, seen, bytes);
+    } else {
+        cg_coap_seen_forget(&messages->duplicates, seen);
+    }
+}
+
 /* Where it gets lost, the client asks again, and gets the same. */
 static int send_within(struct cg_coap_messages *messages, struct cg_coap_peer *peer,
                        const struct cg_coap_message *response) {
@@ -151,7 +162,7 @@ static int send_within(struct cg_coap_messages *messages, struct cg_coap_peer *p
     const struct cg_slice bytes = cg_slice_of(messages->scratch, (size_t)len);
     struct cg_coap_seen *seen = seen_of_soon(messages, peer);
     (void)cg_coap_soon_take(&messages->soon, &peer->soon);
-    if (seen != NULL) cg_coap_seen_answered(&messages->duplicates, seen, bytes);
+    if (seen != NULL) remember_answer(messages, peer, seen, bytes);
     (void)transmit(messages, &peer->path, bytes);
     settle(messages, peer);
     return CG_OK;
@@ -161,10 +172,23 @@ void cg_coap_peer_expect(struct cg_coap_peer *peer) {
     struct cg_coap_messages *messages = peer->messages;
     struct current *current = &messages->current;
     CG_CHECK(messages->inside == peer && current->envelope != NULL && !current->is_answered);
-    if (current->envelope->type != CG_CON || peer->path.proof != CG_COAP_PROVEN) return;
+    if (current->envelope->type != CG_CON) return;
     current->is_answered = true;
     arm(messages, cg_coap_soon_put(&messages->soon, &peer->soon, current->envelope->mid, current->envelope->token,
                                    now_us(messages)));
+}
+
+void cg_coap_peer_ignore(struct cg_coap_peer *peer) {
+    struct cg_coap_messages *messages = peer->messages;
+    if (messages->inside == peer && messages->current.envelope != NULL) {
+        CG_CHECK(!messages->current.is_answered);
+        messages->current.is_ignored = true;
+        return;
+    }
+    struct cg_coap_seen *seen = peer->soon.until_us == 0 ? NULL : seen_of_soon(messages, peer);
+    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
+    if (seen != NULL) cg_coap_seen_forget(&messages->duplicates, seen);
+    settle(messages, peer);
 }
 
 /* ---- Confirmable messages of ours ---- */
@@ -307,7 +331,9 @@ static void let_proof_age(const struct cg_coap_messages *messages, struct cg_coa
 /* Nothing more is said to whoever has not shown that its address is real than the front wanted to. */
 static void acknowledge(const struct arrival *arrival) {
     struct cg_coap_messages *messages = arrival->messages;
-    if (messages->current.is_answered || arrival->envelope.type != CG_CON || !is_proven(arrival)) return;
+    if (messages->current.is_answered || messages->current.is_ignored || arrival->envelope.type != CG_CON ||
+        !is_proven(arrival))
+        return;
     messages->current.seen->reply = CG_COAP_ACKNOWLEDGED;
     transmit_empty(messages, &arrival->peer->path, CG_ACK, arrival->envelope.mid);
 }
@@ -329,8 +355,9 @@ static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
     messages->ops->request(messages->ctx, arrival->peer, &request);
     acknowledge(arrival);
     messages->inside = NULL;
-    bool is_done = messages->current.is_answered || arrival->peer->holds == 0;
-    if (arrival->peer->path.proof == CG_COAP_UNPROVEN && is_done) {
+    bool is_soon = arrival->peer->soon.until_us != 0;
+    bool is_done = (messages->current.is_answered && !is_soon) || arrival->peer->holds == 0;
+    if (messages->current.is_ignored || (arrival->peer->path.proof == CG_COAP_UNPROVEN && is_done)) {
         cg_coap_seen_forget(&messages->duplicates, seen);
     } else {
         arm(messages, seen->until_us);

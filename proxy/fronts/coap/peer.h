@@ -63,6 +63,9 @@ void cg_coap_peer_answer(struct cg_coap_peer *peer, const struct cg_coap_message
  * acknowledged then, and `acknowledged` is not heard of it. Whatever else comes from the client first, or the time,
  * sends the acknowledgement ahead. */
 void cg_coap_peer_expect(struct cg_coap_peer *peer);
+/* In `request` instead of cg_coap_peer_answer, or after cg_coap_peer_expect instead of the response while that is
+ * waited for: as if the request had not come. Nothing is said of it, and where it comes again it is a request again. */
+void cg_coap_peer_ignore(struct cg_coap_peer *peer);
 /* A separate response (CG_NON), or one that is to be acknowledged (CG_CON; one at a time: others wait, a bounded
  * number). CG_E_OVERLOAD, CG_E_NO_MEMORY, CG_E_TOO_BIG (for the path's MTU or the DTLS record): it did not go. */
 int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response,

@@ -96,13 +96,13 @@ static int open_or_warn(struct cg_coap_server *server, struct listener *listener
     return CG_OK;
 }
 
-static int open_listeners(struct cg_coap_server *server, const struct cg_coap_settings *settings,
+static int open_listeners(struct cg_coap_server *server, const struct cg_coap_server_options *options,
                           struct cg_problem *problem) {
-    server->listeners = calloc(settings->listen_count + 1, sizeof *server->listeners);
+    server->listeners = calloc(options->listen_count + 1, sizeof *server->listeners);
     if (server->listeners == NULL) return cg_problem_no_memory(problem);
-    server->listener_count = settings->listen_count;
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        int err = open_or_warn(server, &server->listeners[i], &settings->listen[i], problem);
+    server->listener_count = options->listen_count;
+    for (size_t i = 0; i < options->listen_count; i++) {
+        int err = open_or_warn(server, &server->listeners[i], &options->listen[i], problem);
         if (err < 0) return err;
     }
     return CG_OK;
@@ -124,18 +124,19 @@ static void on_handle_closed(void *ctx) {
 
 static void on_timer_closed(uv_handle_t *handle) { on_handle_closed(handle->data); }
 
-static int open_all(struct cg_coap_server *server, struct cg_config *config, const struct cg_coap_peer_ops *ops,
-                    void *ctx, struct cg_problem *problem) {
-    const struct cg_coap_messages_options options = {.ops = ops, .ctx = ctx, .host = &host, .host_ctx = server};
-    server->messages = cg_coap_messages_new(&options);
+static int open_all(struct cg_coap_server *server, struct cg_config *config,
+                    const struct cg_coap_server_options *options, struct cg_problem *problem) {
+    const struct cg_coap_messages_options messages = {
+        .ops = options->ops, .ctx = options->ctx, .host = &host, .host_ctx = server, .memory = options->memory};
+    server->messages = cg_coap_messages_new(&messages);
     server->inbox = cg_coap_inbox_new();
     if (server->messages == NULL || server->inbox == NULL) return cg_problem_no_memory(problem);
     server->config = config;
-    return open_listeners(server, &config->coap, problem);
+    return open_listeners(server, options, problem);
 }
 
-struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config, const struct cg_coap_peer_ops *ops,
-                                           void *ctx, struct cg_problem *problem) {
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config,
+                                           const struct cg_coap_server_options *options, struct cg_problem *problem) {
     struct cg_coap_server *server = calloc(1, sizeof *server);
     if (server == NULL) {
         cg_problem_no_memory(problem);
@@ -145,7 +146,7 @@ struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *conf
     CG_CHECK(uv_timer_init(uv, &server->timer) == 0);
     server->timer.data = server;
     server->open_handles = 1;
-    if (open_all(server, config, ops, ctx, problem) == CG_OK) return server;
+    if (open_all(server, config, options, problem) == CG_OK) return server;
     cg_coap_server_close(server, NULL, NULL);
     return NULL;
 }

@@ -1,5 +1,6 @@
-/* All CoAP listeners of the gateway, behind one table of operations: each opened by its scheme, all with one message
- * layer and one clock. */
+/* CoAP listeners, behind one table of operations: each opened by its scheme, all with one message layer and one clock.
+ * Clients' (coap.listen) are one such server, and where groups' members send their own requests (alerts.listen) is
+ * another. */
 #ifndef CG_FRONTS_COAP_SERVER_H
 #define CG_FRONTS_COAP_SERVER_H
 
@@ -11,10 +12,17 @@
 
 struct cg_coap_server;
 
-/* Listens as `config` says (coap.listen). What nobody wrote and cannot be had is only warned of. NULL: *problem says
- * why. */
-struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config, const struct cg_coap_peer_ops *ops,
-                                           void *ctx, struct cg_problem *problem);
+struct cg_coap_server_options {
+    const struct cg_coap_listen *listen; /* of the settings */
+    size_t listen_count;
+    const struct cg_coap_peer_ops *ops; /* the front's */
+    void *ctx;
+    size_t memory; /* as of cg_coap_messages_options */
+};
+
+/* What nobody wrote and cannot be had is only warned of. NULL: *problem says why. */
+struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *config,
+                                           const struct cg_coap_server_options *options, struct cg_problem *problem);
 /* Takes up settings that have changed, and reads certificates again; the listeners stay. Where a file is no good, what
  * was in use stays. */
 int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *config,

@@ -92,7 +92,11 @@ static struct cg_coap_listen *add(struct fixture *f, const char *text) {
     return listen;
 }
 
-static void open_server(struct fixture *f) { f->server = cg_coap_server_open(&f->uv, f->config, &ops, f, &f->problem); }
+static void open_server(struct fixture *f) {
+    const struct cg_coap_server_options options = {
+        .listen = f->config->coap.listen, .listen_count = f->config->coap.listen_count, .ops = &ops, .ctx = f};
+    f->server = cg_coap_server_open(&f->uv, f->config, &options, &f->problem);
+}
 
 /* A client's socket. */
 static int make_client(const char *text) {

@@ -5,7 +5,7 @@
 
 #include "exchange/fake_world.h"
 #include "oscore/fake_group.h"
-#include "fake_pool.h"
+#include "protectors/fake_pool.h"
 #include "group_oscore/group_oscore.h"
 
 enum { LAMPS = FAKE_MEMBERS - 1 }; /* members 1 to 3; member 0 is the gateway */
