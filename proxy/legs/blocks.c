@@ -4,7 +4,10 @@
 
 #include "base/check.h"
 #include "legs/forwardable.h"
+#include "legs/observe.h"
 #include "model/who.h"
+
+#include <stdlib.h>
 
 enum {
     BEGINNINGS = 4, /* of one answer; the first came by itself */
@@ -48,11 +51,17 @@ static void free_bytes(struct cg_blocks *blocks) {
     cg_buf_fini(&blocks->who);
     cg_buf_fini(&blocks->head);
     cg_buf_fini(&blocks->body);
+    free(blocks->options);
+    blocks->options = NULL;
+}
+
+static size_t size_of_options(const struct cg_blocks *blocks) {
+    return blocks->options == NULL ? 0 : blocks->request.options.count * sizeof *blocks->options;
 }
 
 /* False: a limit is reached. */
 static bool charge(struct cg_blocks *blocks) {
-    size_t size = sizeof *blocks + blocks->who.cap + blocks->head.cap + blocks->body.cap;
+    size_t size = sizeof *blocks + size_of_options(blocks) + blocks->who.cap + blocks->head.cap + blocks->body.cap;
     if (!cg_arena_charge(blocks->arena, size - blocks->charged)) return false;
     blocks->charged = size;
     return true;
@@ -76,15 +85,54 @@ static bool keep_who(struct cg_blocks *blocks, const struct cg_opened *first) {
     return !blocks->who.failed;
 }
 
+/* With the notification's Observe where it belongs, as they are of what was fetched without. */
+static void put_options_observed(struct cg_buf *to, struct cg_slice options, uint32_t observe) {
+    enum { MORE = 8 }; /* bytes, at the most */
+    uint8_t *data = cg_buf_reserve(to, options.len + MORE);
+    struct cg_msg msg = {.options = options};
+    struct cg_msg_writer writer = {.data = data, .cap = options.len + MORE};
+    struct cg_opt_iter iter;
+    struct cg_opt opt;
+    bool is_put = false;
+    if (data == NULL) return;
+    cg_opt_iter_init(&iter, &msg);
+    while (cg_opt_next(&iter, &opt)) {
+        if (opt.number == CG_OPT_OBSERVE) continue;
+        if (!is_put && opt.number > CG_OPT_OBSERVE) cg_msg_put_uint(&writer, CG_OPT_OBSERVE, observe);
+        is_put |= opt.number > CG_OPT_OBSERVE;
+        cg_msg_put_opt(&writer, opt.number, opt.value);
+    }
+    if (!is_put) cg_msg_put_uint(&writer, CG_OPT_OBSERVE, observe);
+    to->len += writer.len;
+    to->failed |= writer.failed;
+}
+
+static bool is_success(const struct cg_opened *opened) { return opened->code >> 5 == 2; }
+
+/* It is the notification's representation, though it was fetched later: the next one is newer all the same. */
+static void number_as_notification(struct cg_opened *opened, const struct cg_opened *notification) {
+    opened->has_number = notification->has_number;
+    opened->number = notification->number;
+    opened->generation = notification->generation;
+    opened->overtaken = notification->overtaken;
+}
+
 /* What the first block lends, but for its payload. False: out of memory. */
 static bool keep_head(struct cg_blocks *blocks, const struct cg_opened *first) {
+    const struct cg_opened before = blocks->opened;
     cg_buf_clear(&blocks->head);
-    cg_buf_put_slice(&blocks->head, first->options);
+    if (blocks->is_notification && is_success(first)) {
+        put_options_observed(&blocks->head, first->options, blocks->observe);
+    } else {
+        cg_buf_put_slice(&blocks->head, first->options);
+    }
+    size_t options_len = blocks->head.len;
     cg_buf_put_slice(&blocks->head, first->kid);
     if (blocks->head.failed) return false;
     const uint8_t *at = blocks->head.data;
     blocks->opened = *first;
-    blocks->opened.options = take_off(&at, first->options);
+    if (blocks->is_notification && blocks->begins) number_as_notification(&blocks->opened, &before);
+    blocks->opened.options = take_off(&at, cg_slice_of(at, options_len));
     blocks->opened.kid = take_off(&at, first->kid);
     blocks->opened.identity = cg_buf_slice(&blocks->who);
     blocks->opened.payload = blocks->opened.gid = blocks->opened.echo = CG_SLICE_NONE;
@@ -97,6 +145,10 @@ bool cg_blocks_init(struct cg_blocks *blocks, const struct cg_blocks_ops *ops, c
     CG_CHECK(find_block(first->opened, &block) == CG_BLOCK_ONE);
     *blocks = (struct cg_blocks){.ops = ops, .arena = arena, .arrival = *first, .szx = block.szx, .beginnings = 1};
     blocks->arrival.opened = &blocks->opened;
+    struct cg_notification notification;
+    cg_notification_read(first->opened, &notification);
+    blocks->is_notification = notification.is_observed;
+    blocks->observe = notification.order;
     cg_buf_init(&blocks->who, 0);
     cg_buf_init(&blocks->head, 0);
     cg_buf_init(&blocks->body, answer_max);
@@ -189,8 +241,9 @@ static bool take_first(struct cg_blocks *blocks, const struct cg_arrival *first)
     if (first->arrival_us > arrival->arrival_us)
         arrival->ms += (uint32_t)((first->arrival_us - arrival->arrival_us) / 1000);
     arrival->arrival_us = first->arrival_us;
+    bool is_kept = keep_head(blocks, first->opened);
     blocks->begins = false;
-    return keep_head(blocks, first->opened) && put_block(blocks, first->opened->payload);
+    return is_kept && put_block(blocks, first->opened->payload);
 }
 
 static void on_first(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_arrival *first) {
@@ -294,6 +347,22 @@ static bool may_ask_stranger(struct cg_engine *engine, const struct cg_addr *add
     return allowed;
 }
 
+/* RFC 7959 §2.6: none of the others observes anything. False: a limit of memory is reached. */
+static bool take_request(struct cg_blocks *blocks, const struct cg_leg_request *whole) {
+    blocks->request = *whole;
+    blocks->request.observes = blocks->request.cancels = false;
+    if (!whole->observes) return true;
+    struct cg_opts *options = &blocks->request.options;
+    blocks->options = calloc(whole->options.count, sizeof *blocks->options);
+    if (blocks->options == NULL) return false;
+    *options = (struct cg_opts){.list = blocks->options};
+    for (size_t i = 0; i < whole->options.count; i++) {
+        const struct cg_opt *opt = &whole->options.list[i];
+        if (opt->number != CG_OPT_OBSERVE) options->list[options->count++] = *opt;
+    }
+    return charge(blocks);
+}
+
 const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_blocks_plan *plan) {
     const struct cg_addr *from = &blocks->arrival.from;
     bool stranger = cg_blocks_are_strange(blocks, plan->order.mapping);
@@ -303,6 +372,9 @@ const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, 
     if (stranger && !may_ask_stranger(engine, from, plan)) return "unproven-address";
     order.ops = &ask_ops;
     order.owner = blocks;
+    order.request = &blocks->request;
+    order.shares = NULL;
+    if (!take_request(blocks, plan->order.request)) return "blocks-incomplete";
     blocks->ask = cg_ask_new(engine, &order, from, verified ? blocks->opened.identity : CG_SLICE_NONE, &ignored);
     if (blocks->ask == NULL) return "blocks-incomplete";
     blocks->ask->turn.is_stranger = stranger;

@@ -1,5 +1,9 @@
 /* The blocks behind the first one of a large answer (RFC 7959): fetched by an ask to the endpoint that sent the first,
- * put together, and given to the owner as one answer. */
+ * put together, and given to the owner as one answer.
+ *
+ * Of a notification the others are fetched by requests without Observe, each on a token of its own (§2.6). What has
+ * changed by then is fetched in its place, and is that notification, with its Observe value and its number. An owner
+ * that hears of a newer one ends the older one's fetch (cg_blocks_fini). */
 #ifndef CG_LEGS_BLOCKS_H
 #define CG_LEGS_BLOCKS_H
 
@@ -29,7 +33,11 @@ struct cg_blocks {
     struct cg_arrival arrival; /* of the first block */
     struct cg_opened opened;   /* its payload is `body` once that is whole, the rest is in `head` and `who` */
     struct cg_buf who, head, body;
-    size_t charged; /* to the arena */
+    struct cg_leg_request request; /* for the others: the plan's, without Observe */
+    struct cg_opt *options;        /* its, owned; NULL: the plan's */
+    bool is_notification;
+    uint32_t observe; /* the value */
+    size_t charged;   /* to the arena */
     uint8_t szx;
     uint8_t beginnings; /* so far: what changes meanwhile is fetched from its first block on again */
     bool begins;        /* the first block is asked for */

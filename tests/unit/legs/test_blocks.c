@@ -1,5 +1,9 @@
 /* Large answers: what makes a first block, and what makes one answer of the others (RFC 7959). */
-#include "exchange/fake_world.h"
+#include "legs/fake_owner.h"
+
+#include "base/container.h"
+#include "legs/blocks.h"
+#include "legs/observe.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -493,6 +497,141 @@ static void test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent(void 
     assert_non_null(strstr(call.text, "\"reason\":\"blocks-incomplete\""));
 }
 
+/* Of notifications (RFC 7959 §2.6) */
+
+struct fetch {
+    struct cg_blocks blocks;
+    unsigned whole, incomplete;
+    char body[64];
+    struct cg_notification notification;
+    struct cg_opened opened; /* without what it lends */
+};
+
+static struct fetch *fetch_of(const struct cg_blocks *blocks) {
+    return CG_CONTAINER((struct cg_blocks *)blocks, struct fetch, blocks);
+}
+
+static void on_whole(struct cg_engine *engine, struct cg_blocks *blocks) {
+    struct fetch *fetch = fetch_of(blocks);
+    struct cg_slice payload = blocks->opened.payload;
+    (void)engine;
+    fetch->whole++;
+    assert_true(payload.len < sizeof fetch->body);
+    memcpy(fetch->body, payload.data, payload.len);
+    cg_notification_read(&blocks->opened, &fetch->notification);
+    fetch->opened = blocks->opened;
+}
+
+static void on_incomplete(struct cg_engine *engine, struct cg_blocks *blocks, const char *reason) {
+    (void)engine, (void)reason;
+    fetch_of(blocks)->incomplete++;
+}
+
+static void on_refused(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_addr *from,
+                       const struct cg_opened *opened, const char *reason) {
+    (void)engine, (void)blocks, (void)from, (void)opened, (void)reason;
+    fail_msg("nothing is refused");
+}
+
+static bool is_wanted(const struct cg_blocks *blocks) {
+    (void)blocks;
+    return true;
+}
+
+static const struct cg_blocks_ops fetch_ops = {
+    .whole = on_whole, .incomplete = on_incomplete, .refused = on_refused, .is_wanted = is_wanted};
+
+/* The first block of notification 9, with ETag "e", has come from 127.1.0.1. */
+static void fetch_rest(struct fetch *fetch, struct owner *owner, struct cg_arena *arena) {
+    static uint32_t left = 100, strangers;
+    static const char options[] = "\x41"
+                                  "e"
+                                  "\x21\x09"      /* Observe */
+                                  "\xd1\x04\x08"; /* Block2 0/1/16 */
+    const struct cg_opened opened = {.code = CG_CODE(2, 5),
+                                     .options = cg_slice_of(options, sizeof options - 1),
+                                     .payload = cg_slice_str("0123456789abcdef"),
+                                     .verified = CASTGATE_VERIFIED_SOURCE,
+                                     .has_number = true,
+                                     .number = 41,
+                                     .generation = 3};
+    const struct cg_arrival first = {.from = address("127.1.0.1"), .opened = &opened};
+    *fetch = (struct fetch){0};
+    assert_true(cg_blocks_init(&fetch->blocks, &fetch_ops, &first, arena, 1000));
+    struct cg_blocks_plan plan = {
+        .order = owner_order(owner), .is_known_host = true, .left = &left, .strangers = &strangers};
+    assert_null(cg_blocks_fetch(owner_engine(owner), &fetch->blocks, &plan));
+}
+
+static void expect_no_observe(const struct world *world, size_t index) {
+    struct cg_slice ignored;
+    assert_true(index < world->sent_count);
+    assert_false(cg_msg_find(&world->sent[index].msg, CG_OPT_OBSERVE, &ignored));
+}
+
+static void test_further_blocks_of_a_notification_observe_nothing(void **state) {
+    struct world *world = *state;
+    struct owner owner;
+    struct fetch fetch;
+    struct cg_arena arena;
+    cg_arena_init(&arena, 1 << 20, NULL);
+    owner_init(&owner, world);
+    fetch_rest(&fetch, &owner, &arena);
+    expect_block_request(world, 0, 1);
+    expect_no_observe(world, 0);
+    answer_block(world, 0, "127.1.0.1", 1, false, "ghij", "e");
+    assert_int_equal(fetch.whole, 1);
+    assert_string_equal(fetch.body, "0123456789abcdefghij");
+    assert_true(fetch.notification.is_observed);
+    assert_int_equal(fetch.notification.order, 9);
+    assert_int_equal(fetch.opened.number, 41);
+    assert_int_equal(world->gateway->engine.asks, 0); /* answered, and over: it does not hear on */
+    cg_blocks_fini(owner_engine(&owner), &fetch.blocks);
+    cg_arena_fini(&arena);
+}
+
+static void test_what_a_notification_has_become_is_that_notification(void **state) {
+    struct world *world = *state;
+    struct owner owner;
+    struct fetch fetch;
+    struct cg_arena arena;
+    cg_arena_init(&arena, 1 << 20, NULL);
+    owner_init(&owner, world);
+    fetch_rest(&fetch, &owner, &arena);
+    answer_block(world, 0, "127.1.0.1", 1, true, "ghijklmnopqrstuv", "f"); /* it has changed */
+    expect_block_request(world, 1, 0);
+    expect_no_observe(world, 1);
+    answer_block(world, 1, "127.1.0.1", 0, true, "ABCDEFGHIJKLMNOP", "f");
+    expect_block_request(world, 2, 1);
+    answer_block(world, 2, "127.1.0.1", 1, false, "QRST", "f");
+    assert_int_equal(fetch.whole, 1);
+    assert_string_equal(fetch.body, "ABCDEFGHIJKLMNOPQRST");
+    assert_true(fetch.notification.is_observed);
+    assert_int_equal(fetch.notification.order, 9);
+    assert_true(fetch.opened.has_number);
+    assert_int_equal(fetch.opened.number, 41);
+    assert_int_equal(fetch.opened.generation, 3);
+    cg_blocks_fini(owner_engine(&owner), &fetch.blocks);
+    cg_arena_fini(&arena);
+}
+
+/* A newer one has come: the round ends the fetch, and what is still answered finds nobody. */
+static void test_a_fetch_may_be_ended_at_any_time(void **state) {
+    struct world *world = *state;
+    struct owner owner;
+    struct fetch fetch;
+    struct cg_arena arena;
+    cg_arena_init(&arena, 1 << 20, NULL);
+    owner_init(&owner, world);
+    fetch_rest(&fetch, &owner, &arena);
+    cg_blocks_fini(owner_engine(&owner), &fetch.blocks);
+    answer_block(world, 0, "127.1.0.1", 1, false, "ghij", "e");
+    assert_int_equal(fetch.whole + fetch.incomplete, 0);
+    assert_int_equal(world->gateway->totals.fates[CG_FATE_LATE], 1);
+    assert_null(world->gateway->engine.tokens.live);
+    cg_arena_fini(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_blocks_make_one_answer),
@@ -512,6 +651,9 @@ int main(void) {
         world_test(test_each_blocks_request_is_retransmitted_for_itself),
         world_test(test_a_block_that_cannot_be_asked_for_is_no_problem_of_the_only_member),
         world_test(test_a_first_block_alone_is_no_answer_when_nothing_can_be_sent),
+        world_test(test_further_blocks_of_a_notification_observe_nothing),
+        world_test(test_what_a_notification_has_become_is_that_notification),
+        world_test(test_a_fetch_may_be_ended_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
