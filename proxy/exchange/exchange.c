@@ -14,6 +14,7 @@
  * is the only way out and frees the exchange, so nothing may touch it after GONE. */
 /* clang-format on */
 #include "exchange/exchange.h"
+#include "exchange/observers.h"
 #include "exchange/withdraw.h"
 
 #include "base/container.h"
@@ -74,7 +75,7 @@ void cg_exchange_free(struct cg_exchange *exchange) {
     cg_gateway_calm(exchange);
     cg_tell_nobody(exchange);
     cg_round_leave(&exchange->waiter);
-    cg_budget_leave(&gateway->budgets, exchange->usage);
+    cg_observers_leave(exchange);
     cg_slots_remove(&gateway->exchanges, exchange->ticket);
     gateway->reserved -= exchange->is_reserved;
     cg_arena_fini(&exchange->arena);
@@ -271,19 +272,11 @@ static int take_budget(struct cg_exchange *exchange) {
     struct cg_problem *problem = &exchange->problem;
     char account[CG_ACCOUNT_MAX];
     cg_request_account(&exchange->request, account);
-    uint32_t most = exchange->config->limits.exchanges_per_client;
-    int err = cg_budget_enter(&gateway->budgets, account, most, &exchange->usage);
-    if (err < 0) {
-        problem->retry_after = 1;
-        return cg_problem_set(problem, err, "%u of this client's exchanges are running (limits.exchanges_per_client)",
-                              most);
-    }
-    err = cg_budget_take(&gateway->budgets, exchange->mapping, account, gateway->engine.now_us, &problem->retry_after);
-    if (err < 0) {
-        return cg_problem_set(problem, err, "over the budget of %u requests per minute",
-                              exchange->mapping->requests_per_minute);
-    }
-    return CG_OK;
+    int err =
+        cg_budget_take(&gateway->budgets, exchange->mapping, account, gateway->engine.now_us, &problem->retry_after);
+    if (err == CG_OK) return CG_OK;
+    return cg_problem_set(problem, err, "over the budget of %u requests per minute",
+                          exchange->mapping->requests_per_minute);
 }
 
 static int admit(struct cg_exchange *exchange) {
@@ -293,6 +286,8 @@ static int admit(struct cg_exchange *exchange) {
     if (err == CG_OK) err = cg_withdraw_check(exchange);
     if (err == CG_OK) err = find_member(exchange);
     if (err == CG_OK) err = choose_timeout(exchange);
+    if (err == CG_OK) cg_observers_sort(exchange);
+    if (err == CG_OK) err = cg_observers_enter(exchange);
     if (err == CG_OK) err = take_budget(exchange);
     return err;
 }

@@ -68,6 +68,7 @@ struct cg_gateway {
     struct cg_heards heards;
     struct cg_knowns *knowns;
     struct cg_totals totals;
+    uint32_t observers;    /* of the exchanges, those whose clients observe */
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */
     uint64_t purge_us;     /* when to forget what is no longer needed, the next time */
     struct cg_timer purge; /* runs while that is not done with */

@@ -91,9 +91,9 @@ static int check_stopping(const struct cg_gateway *gateway, struct cg_problem *p
 static int may_enter(const struct cg_gateway *gateway, struct cg_problem *problem) {
     if (check_stopping(gateway, problem) < 0) return problem->err;
     problem->retry_after = 1;
-    if (gateway->exchanges.used - gateway->reserved >= gateway->config->limits.exchanges) {
-        return cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges are running (limits.exchanges)",
-                              gateway->exchanges.used - gateway->reserved);
+    uint32_t running = gateway->exchanges.used - gateway->reserved - gateway->observers;
+    if (running >= gateway->config->limits.exchanges) {
+        return cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges are running (limits.exchanges)", running);
     }
     if (gateway->quota.used >= gateway->quota.max) {
         return cg_problem_memory_full(problem);
@@ -323,6 +323,8 @@ void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns) {
 }
 
 size_t cg_gateway_running(const struct cg_gateway *gateway) { return gateway->exchanges.used; }
+
+size_t cg_gateway_observers(const struct cg_gateway *gateway) { return gateway->observers; }
 
 bool cg_gateway_is_stopping(const struct cg_gateway *gateway) { return gateway->stopping; }
 

@@ -96,7 +96,8 @@ void cg_gateway_finish_all(struct cg_gateway *gateway);
  */
 void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 
-size_t cg_gateway_running(const struct cg_gateway *gateway); /* exchanges */
+size_t cg_gateway_running(const struct cg_gateway *gateway);   /* exchanges */
+size_t cg_gateway_observers(const struct cg_gateway *gateway); /* of them, those whose clients observe */
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway);
 struct cg_knowns *cg_gateway_knowns(struct cg_gateway *gateway); /* what is known of members: model/known.h */

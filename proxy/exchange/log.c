@@ -113,6 +113,10 @@ static void log_tally(struct cg_log_line *line, const struct cg_tally *tally) {
     cg_log_u64(line, "rejected", tally->rejected);
 }
 
+static void log_notifications(struct cg_log_line *line, const struct cg_exchange *exchange) {
+    if (exchange->request.observes) cg_log_u64(line, "notifications", exchange->waiter.reader.notifications);
+}
+
 static void log_missing(struct cg_log_line *line, const struct cg_exchange *exchange) {
     const struct cg_tally *tally = &exchange->waiter.round->tally;
     uint32_t missing = cg_tally_missing(tally), named = 0;
@@ -143,6 +147,7 @@ static void log_causes(struct cg_log_line *line, const struct cg_exchange *excha
 static void log_round(struct cg_log_line *line, const struct cg_exchange *exchange) {
     if (exchange->waiter.round == NULL) return;
     log_tally(line, &exchange->waiter.round->tally);
+    log_notifications(line, exchange);
     if (!hides_members(exchange)) log_missing(line, exchange);
     log_causes(line, exchange);
 }

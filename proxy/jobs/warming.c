@@ -238,11 +238,15 @@ static void begin(struct visitor *visitor, const struct cg_security_keys *group,
 
 /* Time. */
 
+static size_t clients_exchanges(const struct cg_gateway *gateway) {
+    return cg_gateway_running(gateway) - cg_gateway_observers(gateway);
+}
+
 /* Half of the exchanges are always left to clients. */
 static bool must_wait(const struct visitor *visitor, const struct cg_visit *visit) {
     const struct cg_warming *warming = visitor->warming;
     size_t most = cg_gateway_config(warming->gateway)->limits.exchanges / 2;
-    return warming->running >= AT_ONCE || cg_gateway_running(warming->gateway) > most ||
+    return warming->running >= AT_ONCE || clients_exchanges(warming->gateway) > most ||
            cg_cast_is_waited_for(engine_of(visitor), visit->target);
 }
 

@@ -43,29 +43,50 @@ int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping,
     return CG_E_RATE;
 }
 
-int cg_budget_enter(struct cg_budgets *budgets, const char *account, uint32_t max, struct cg_usage **usage) {
+static struct cg_usage *usage_of(struct cg_budgets *budgets, const char *account) {
     struct cg_usage *found;
     HASH_FIND_STR(budgets->usages, account, found);
-    if (found == NULL) {
-        found = calloc(1, sizeof *found);
-        if (found == NULL) return CG_E_NO_MEMORY;
-        snprintf(found->key, sizeof found->key, "%s", account);
-        HASH_ADD_STR(budgets->usages, key, found);
-        if (!CG_HASH_HAS(hh, found)) {
-            free(found);
-            return CG_E_NO_MEMORY;
-        }
+    if (found != NULL) return found;
+    found = calloc(1, sizeof *found);
+    if (found == NULL) return NULL;
+    snprintf(found->key, sizeof found->key, "%s", account);
+    HASH_ADD_STR(budgets->usages, key, found);
+    if (CG_HASH_HAS(hh, found)) return found;
+    free(found);
+    return NULL;
+}
+
+uint32_t cg_budget_running(const struct cg_budgets *budgets, const char *account, enum cg_place_kind kind) {
+    const struct cg_usage *found;
+    HASH_FIND_STR(budgets->usages, account, found);
+    return found == NULL ? 0 : found->running[kind];
+}
+
+static void forget_if_unused(struct cg_budgets *budgets, struct cg_usage *usage) {
+    for (size_t kind = 0; kind < CG_PLACE_KINDS; kind++) {
+        if (usage->running[kind] > 0) return;
     }
-    if (found->running >= max) return CG_E_RATE;
-    found->running++;
+    HASH_DEL(budgets->usages, usage);
+    free(usage);
+}
+
+int cg_budget_enter(struct cg_budgets *budgets, const char *account, enum cg_place_kind kind, uint32_t max,
+                    struct cg_usage **usage) {
+    struct cg_usage *found = usage_of(budgets, account);
+    if (found == NULL) return CG_E_NO_MEMORY;
+    if (found->running[kind] >= max) {
+        forget_if_unused(budgets, found);
+        return CG_E_RATE;
+    }
+    found->running[kind]++;
     *usage = found;
     return CG_OK;
 }
 
-void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage) {
-    if (usage == NULL || --usage->running > 0) return;
-    HASH_DEL(budgets->usages, usage);
-    free(usage);
+void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage, enum cg_place_kind kind) {
+    if (usage == NULL) return;
+    usage->running[kind]--;
+    forget_if_unused(budgets, usage);
 }
 
 bool cg_budgets_purge(struct cg_budgets *budgets, uint64_t now_us, size_t *rows) {

@@ -16,9 +16,12 @@ struct cg_bucket {
     UT_hash_handle hh;
 };
 
+/* What an exchange takes a place of. */
+enum cg_place_kind { CG_PLACE_EXCHANGE, CG_PLACE_OBSERVER, CG_PLACE_KINDS };
+
 struct cg_usage {
     char key[CG_ACCOUNT_MAX];
-    uint32_t running;
+    uint32_t running[CG_PLACE_KINDS];
     UT_hash_handle hh;
 };
 
@@ -32,11 +35,13 @@ struct cg_budgets {
 int cg_budget_take(struct cg_budgets *budgets, const struct cg_mapping *mapping, const char *account, uint64_t now_us,
                    uint32_t *retry_after) CG_MUST_CHECK;
 
-/* One more running exchange of that account: CG_E_RATE at `max`, CG_E_NO_MEMORY. The usage stays valid until it is
- * given back. */
-int cg_budget_enter(struct cg_budgets *budgets, const char *account, uint32_t max,
+/* One more running exchange of that account: CG_E_RATE at `max` of this kind, CG_E_NO_MEMORY. The usage stays valid
+ * until it is given back. */
+int cg_budget_enter(struct cg_budgets *budgets, const char *account, enum cg_place_kind kind, uint32_t max,
                     struct cg_usage **usage) CG_MUST_CHECK;
-void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage); /* NULL is fine */
+/* How many of this kind it has. */
+uint32_t cg_budget_running(const struct cg_budgets *budgets, const char *account, enum cg_place_kind kind);
+void cg_budget_leave(struct cg_budgets *budgets, struct cg_usage *usage, enum cg_place_kind kind); /* NULL is fine */
 
 /* Forgets buckets that are full again: looks at so many at the most, and counts them down. True: there are more to look
  * at. */

@@ -200,6 +200,7 @@ struct cg_group_settings {
     uint64_t ack_timeout_us;    /* ACK_TIMEOUT towards an endpoint whose round trip is not measured (RFC 7252 §4.8) */
     uint32_t probing_rate;      /* bytes per second towards a group that is silent (RFC 10020 §3.6) */
     uint32_t probing_burst;     /* bytes that may go out at once before that average binds */
+    uint32_t observe_renewal_s; /* an observation is registered anew at its group after so long at the latest */
     struct cg_prefix *prefixes; /* routed ranges that members may be in; see ping.h */
     size_t prefix_count;
     uint32_t frame_size;                          /* R44: warn when a request exceeds it; 0: never */

@@ -29,6 +29,12 @@ enum cg_finishing {
     CG_FINISH_BY_TIME,    /* the time alone: it takes answers as they come, and further ones of the same members */
 };
 
+/* What becomes of a request that observes, where as many do as may. */
+enum cg_crowding {
+    CG_CROWDING_REFUSES,     /* it is refused: CG_E_OVERLOAD */
+    CG_CROWDING_SERVES_ONCE, /* it is served as one that does not observe (RFC 7641 §4.1) */
+};
+
 /* What a client is known by. */
 enum cg_proof {
     CG_PROOF_NONE,
@@ -62,6 +68,7 @@ struct cg_request {
     struct cg_slice query;  /* raw, without '?' */
     struct cg_opts options; /* ascending: Content-Format, Accept, If-Match, ETag, No-Response …; no Uri-*, no Proxy-* */
     struct cg_slice payload;
+    enum cg_crowding crowding; /* what becomes of it where it observes and limits.observers do already */
     bool observes; /* its client wants to hear of changes, too (RFC 7641): GET and FETCH; its options have no Observe */
     bool has_timeout;
     uint32_t timeout_s;

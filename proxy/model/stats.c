@@ -27,6 +27,8 @@ static const struct {
     {"queued_total", "Group requests that waited for their group's turn.", offsetof(struct cg_stats, queued)},
     {"asked_total", "Unicast requests to members, retransmissions aside.", offsetof(struct cg_stats, asked)},
     {"answered_total", "Members' answers handed to clients.", offsetof(struct cg_stats, answered)},
+    {"notifications_total", "Notifications of observed members, beyond their first answers.",
+     offsetof(struct cg_stats, notifications)},
     {"failed_total", "Answers with a 4.xx or 5.xx code.", offsetof(struct cg_stats, failed)},
     {"late_total", "Answers that came after the end of collecting.", offsetof(struct cg_stats, late)},
     {"duplicate_total", "Further answers of members that had answered.", offsetof(struct cg_stats, duplicate)},

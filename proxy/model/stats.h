@@ -18,12 +18,13 @@ struct cg_histogram {
 };
 
 struct cg_stats {
-    char name[64 + 1]; /* the mapping's */
-    uint64_t requests; /* exchanges admitted */
-    uint64_t sent;     /* group requests emitted */
-    uint64_t joined;   /* client requests that shared another's group request */
-    uint64_t queued;   /* group requests that waited for their group's turn */
-    uint64_t asked;    /* unicast requests emitted, retransmissions aside */
+    char name[64 + 1];      /* the mapping's */
+    uint64_t requests;      /* exchanges admitted */
+    uint64_t sent;          /* group requests emitted */
+    uint64_t joined;        /* client requests that shared another's group request */
+    uint64_t queued;        /* group requests that waited for their group's turn */
+    uint64_t asked;         /* unicast requests emitted, retransmissions aside */
+    uint64_t notifications; /* of members that are observed, beyond their first answers */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
     bool warned_of_size;              /* R44 */

@@ -30,7 +30,7 @@ static void give_place_back(struct cg_round *round, struct cg_ask *ask) {
 
 static void on_rests(struct cg_engine *engine, struct cg_leg *leg) {
     (void)engine;
-    cg_silence_note_vain(round_of(leg), cg_ask_of(leg));
+    if (!leg->settled) cg_silence_note_vain(round_of(leg), cg_ask_of(leg));
     give_place_back(round_of(leg), cg_ask_of(leg));
 }
 
@@ -56,14 +56,24 @@ static void hear_of_group(struct cg_engine *engine, const struct cg_leg *leg) {
     if (part->again != NULL) cg_cast_heard(engine, part->again);
 }
 
+/* Where the token is its own, and not the cast's, notifications come to it. */
+static bool hears_notifications(const struct cg_leg *leg) {
+    const struct cg_part *part = leg->owner;
+    return leg->request->observes && part->cast == NULL;
+}
+
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     struct cg_round *round = part->round;
     const struct cg_arrival timed = cg_arrival_after(arrival, round->sent_us);
     hear_of_group(engine, leg);
-    forget(round, cg_ask_of(leg));
     leg->settled = true;
-    cg_ask_end(engine, cg_ask_of(leg));
+    if (hears_notifications(leg)) {
+        cg_ask_rest(engine, cg_ask_of(leg));
+    } else {
+        forget(round, cg_ask_of(leg));
+        cg_ask_end(engine, cg_ask_of(leg));
+    }
     cg_round_take(part, &timed);
 }
 
@@ -141,6 +151,7 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     struct cg_round *round = part->round;
     struct cg_leg_order order = cg_part_order(part);
     order.ops = &ask_ops;
+    if (part->request->observes && part->cast != NULL) order.shares = &part->cast->leg;
     struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
     ask->begun_us = cg_round_engine(round)->now_us;

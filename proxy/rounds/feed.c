@@ -86,14 +86,20 @@ static struct cg_news *behind(const struct cg_reader *reader, const struct cg_ne
     return next != NULL && next->number <= reader->last ? next : NULL;
 }
 
-void cg_reader_took(struct cg_reader *reader) {
+static void go_on(struct cg_reader *reader) {
     struct cg_news *news = reader->untold;
     reader->untold = behind(reader, news);
     give_back(reader->feed, news);
 }
 
+void cg_reader_took(struct cg_reader *reader) {
+    const struct cg_news *news = reader->untold;
+    reader->notifications += news->refusal == NULL && news->answer->is_notification;
+    go_on(reader);
+}
+
 static void drop_rest(struct cg_reader *reader) {
-    while (reader->untold != NULL) cg_reader_took(reader);
+    while (reader->untold != NULL) go_on(reader);
 }
 
 static bool has_yet_to_take(const struct cg_reader *reader, const struct cg_news *news) {
@@ -102,13 +108,25 @@ static bool has_yet_to_take(const struct cg_reader *reader, const struct cg_news
 
 static bool is_reading(const struct cg_reader *reader) { return reader->last == UINT64_MAX; }
 
+static void read_from_start(struct cg_reader *reader) {
+    struct cg_news *news = reader->feed->first_news;
+    reader->untold = news;
+    for (; news != NULL; news = news->next) news->readers += news->is_copy;
+}
+
 void cg_feed_read(struct cg_feed *feed, struct cg_reader *reader) {
     CG_CHECK(reader->feed == NULL);
     reader->feed = feed;
     reader->last = UINT64_MAX;
-    reader->untold = feed->first_news;
-    for (struct cg_news *news = feed->first_news; news != NULL; news = news->next) news->readers += news->is_copy;
+    read_from_start(reader);
     DL_APPEND2(feed->readers, reader, previous, next);
+}
+
+void cg_reader_begin_again(struct cg_reader *reader) {
+    if (reader->feed == NULL || !is_reading(reader)) return;
+    drop_rest(reader);
+    read_from_start(reader);
+    reader->wake(reader);
 }
 
 void cg_reader_stop(struct cg_reader *reader) {
@@ -241,5 +259,25 @@ static void keep_for_late(struct cg_feed *feed, struct cg_news *held) {
 void cg_feed_release(struct cg_feed *feed, struct cg_news *held) {
     if (held->number == 0) return;
     if (count_late(feed, held) > 0) keep_for_late(feed, held);
+    unlink(feed, held);
+}
+
+/* Those who take no more than what there was when they stopped would never see what comes in its place. */
+static bool is_the_last_for_some(const struct cg_feed *feed, const struct cg_news *news) {
+    const struct cg_reader *reader = feed->readers;
+    while (reader != NULL && (is_reading(reader) || !has_yet_to_take(reader, news))) reader = reader->next;
+    return reader != NULL;
+}
+
+void cg_feed_supersede(struct cg_feed *feed, struct cg_news *held) {
+    struct cg_reader *reader;
+    if (held->number == 0) return;
+    if (is_the_last_for_some(feed, held)) {
+        cg_feed_release(feed, held);
+        return;
+    }
+    DL_FOREACH(feed->readers, reader) {
+        if (reader->untold == held) reader->untold = held->next;
+    }
     unlink(feed, held);
 }

@@ -29,7 +29,8 @@ struct cg_reader {
     struct cg_news *untold; /* the first that it has yet to take; NULL: none */
     uint64_t last;          /* number of the last that is for it; UINT64_MAX: whatever comes */
     struct cg_reader *previous, *next;
-    bool lost; /* what it had yet to take, because that was too much */
+    uint64_t notifications; /* that it took */
+    bool lost;              /* what it had yet to take, because that was too much */
 };
 
 /* Zero-initialise, then set the first two. */
@@ -47,11 +48,16 @@ void cg_feed_append(struct cg_feed *feed, struct cg_news *held);
 /* What is held is about to be something else, or to be told again: it is not in the feed any more, but as a copy for
  * those who have yet to take it. */
 void cg_feed_release(struct cg_feed *feed, struct cg_news *held);
+/* As cg_feed_release, but those who go on reading get what comes in its place and not this: no copy is made for them.
+ */
+void cg_feed_supersede(struct cg_feed *feed, struct cg_news *held);
 /* An answer that nobody holds, or something else to hear of; copied, where anybody reads it. */
 void cg_feed_append_copy(struct cg_feed *feed, const struct cg_answer *answer, const char *refusal);
 
 /* What is there is to be taken, and what comes. */
 void cg_feed_read(struct cg_feed *feed, struct cg_reader *reader);
+/* It takes all that is held once more, and what comes. */
+void cg_reader_begin_again(struct cg_reader *reader);
 /* What comes from now on is not for it. */
 void cg_reader_stop(struct cg_reader *reader);
 void cg_reader_leave(struct cg_reader *reader); /* no effect where it reads none */

@@ -9,6 +9,7 @@
 #include "rounds/hearsay.h"
 #include "rounds/remember.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -19,6 +20,7 @@ static enum cg_fate fate_of(enum cg_tally_result result) {
     switch (result) {
     case CG_TALLY_NEW:
     case CG_TALLY_NEWER:
+    case CG_TALLY_NOTIFIED:
     case CG_TALLY_AWAITED: return CG_FATE_ANSWER;
     case CG_TALLY_SAME:
     case CG_TALLY_BESIDE:
@@ -37,6 +39,7 @@ static void count(struct cg_round *round, enum cg_tally_result result) {
     bool is_dropped = result == CG_TALLY_OVER_CAP || result == CG_TALLY_NO_MEMORY;
     cg_shelf_clear(&round->shelf);
     stats->duplicate += is_again;
+    stats->notifications += result == CG_TALLY_NOTIFIED;
     stats->over_cap += is_dropped;
     stats->rejected += is_dropped;
     if (result != CG_TALLY_NO_MEMORY) return;
@@ -91,6 +94,7 @@ static void tell(struct cg_round *round, enum cg_tally_result result, struct cg_
     switch (result) {
     case CG_TALLY_SAME: cg_feed_release(&round->feed, &held->news); /* fall through */
     case CG_TALLY_NEW:
+    case CG_TALLY_NOTIFIED:
     case CG_TALLY_NEWER: cg_feed_append(&round->feed, &held->news); break;
     case CG_TALLY_BESIDE: tell_beside(round, &held->answer, arrival); break;
     case CG_TALLY_AGAIN:
@@ -119,7 +123,8 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     count(round, result);
     tell(round, result, held, arrival);
     if (result == CG_TALLY_NEW) cg_asks_note_answer(round, arrival);
-    if (held != NULL) cg_round_remember(round, held->answer.member, arrival);
+    if (held != NULL && result != CG_TALLY_NOTIFIED) cg_round_remember(round, held->answer.member, arrival);
+    if (held != NULL) cg_watch_hear(round, held);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
     if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
     cg_round_hurry(round);
@@ -280,7 +285,8 @@ static void note_late(struct cg_round *round, const struct cg_arrival *arrival) 
 }
 
 static bool is_late(struct cg_round *round, const struct cg_arrival *arrival) {
-    if (round->deadline_us == 0 || arrival->arrival_us <= round->deadline_us) return false;
+    bool is_in_time = round->deadline_us == 0 || arrival->arrival_us <= round->deadline_us;
+    if (is_in_time || cg_round_observes(round)) return false;
     cg_shelf_clear(&round->shelf);
     round->tally.late++;
     note_late(round, arrival);

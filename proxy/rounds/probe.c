@@ -86,7 +86,8 @@ static const struct cg_leg_ops probe_ops = {
 static bool may_ask(const struct cg_round *round) {
     const struct cg_mapping *mapping = round->mapping;
     bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
-    return is_safe && round->only == NULL && !mapping->repair_unicast && mapping->security != CG_SECURITY_RELAY;
+    return is_safe && !cg_round_observes(round) && round->only == NULL && !mapping->repair_unicast &&
+           mapping->security != CG_SECURITY_RELAY;
 }
 
 static bool was_seen(const struct cg_probe *probe) {

@@ -15,6 +15,7 @@
 #include "rounds/probe.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -94,6 +95,7 @@ static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     round->parts = parts;
     round->part_count = mapping->target_count;
     cg_shape_emit(&round->shape, mapping, &requests[0]);
+    if (wish->member != NULL) cg_shape_emit_member(&round->shape, wish);
     return CG_OK;
 }
 
@@ -141,8 +143,13 @@ static int find_only(struct cg_round *round, const struct cg_wish *wish, struct 
 }
 
 /* Those who follow and have not taken it yet take it as it is. */
-static void release(struct cg_tally *tally, struct cg_held_answer *held) {
-    cg_feed_release(&CG_CONTAINER(tally, struct cg_round, tally)->feed, &held->news);
+static void release(struct cg_tally *tally, struct cg_held_answer *held, enum cg_replacement by) {
+    struct cg_feed *feed = &CG_CONTAINER(tally, struct cg_round, tally)->feed;
+    if (by == CG_REPLACED_BY_NOTIFICATION) {
+        cg_feed_supersede(feed, &held->news);
+    } else {
+        cg_feed_release(feed, &held->news);
+    }
 }
 
 static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_problem *problem) {
@@ -152,6 +159,7 @@ static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_pr
     if (cg_large_check(wish, round->only, problem) < 0) return problem->err;
     if (find_only(round, wish, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
+    if (round->parts != NULL && round->parts[0].request->observes) cg_tally_observe(&round->tally);
     if (err == CG_OK) return CG_OK;
     if (err == CG_E_NO_MEMORY) return cg_problem_memory_full(problem);
     return cg_problem_set(problem, err, "the path or query cannot be put into CoAP options");
@@ -261,7 +269,8 @@ static void begin(struct cg_round *round, struct cg_waiter *waiter) {
 /* Relayed requests are their clients' own; what is not safe is done as often as it is asked for. */
 static bool may_be_shared(const struct cg_round *round) {
     bool is_safe = (CG_METHOD_BIT(round->method) & CG_METHODS_SAFE) != 0;
-    return is_safe && !round->by_unicast && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
+    bool is_wide = !round->by_unicast || cg_round_observes(round);
+    return is_safe && is_wide && round->mapping->security != CG_SECURITY_RELAY && !round->shape.failed;
 }
 
 static bool is_held(const struct cg_round *round) { return round->held.deadline.is_set; }
@@ -274,9 +283,10 @@ static bool may_join_part(const struct cg_round *round, const struct cg_part *pa
            cg_round_engine(round)->now_us - cast->leg.sending.sent_us < CG_JOIN_WINDOW_US;
 }
 
-/* What forbids it once forbids it for good. */
+/* What forbids it once forbids it for good. Who observes is told what there is, however long ago it was registered. */
 static bool may_join(const struct cg_round *round) {
     bool may = !round->closed && !has_lost_its_group(round) && round->problem.err == 0;
+    if (cg_round_observes(round)) return may && !round->gave_up && round->state != CG_ROUND_FAILED;
     for (size_t i = 0; may && i < round->part_count; i++) may = may_join_part(round, &round->parts[i]);
     return may;
 }
@@ -289,17 +299,26 @@ static void note_age(struct cg_waiter *waiter, const struct cg_cast *cast) {
     if (age_us > waiter->joined_us) waiter->joined_us = age_us;
 }
 
+static void join_casts(struct cg_waiter *waiter) {
+    struct cg_round *round = waiter->round;
+    uint64_t give_up_us = cg_round_engine(round)->now_us + cg_longest_wait(waiter->timeout_us);
+    for (size_t i = 0; i < round->part_count && !is_held(round); i++) {
+        struct cg_cast *cast = round->parts[i].cast;
+        if (cast == NULL) continue;
+        cg_cast_wait_until(cast, give_up_us);
+        if (!cg_round_observes(round)) note_age(waiter, cast);
+    }
+}
+
 static void join(struct cg_round *round, struct cg_waiter *waiter) {
     uint64_t now_us = cg_round_engine(round)->now_us;
+    bool waits_for_turn = round->by_unicast && !round->asked;
     add_waiter(round, waiter);
     round->mapping->stats->joined++;
     cg_burst_joined(round);
-    for (size_t i = 0; i < round->part_count && !is_held(round); i++) {
-        cg_cast_wait_until(round->parts[i].cast, now_us + cg_longest_wait(waiter->timeout_us));
-        note_age(waiter, round->parts[i].cast);
-    }
+    join_casts(waiter);
     if (round->state != CG_ROUND_GATHERS) return;
-    cg_round_set_deadline(waiter, now_us, waiter->timeout_us);
+    cg_round_set_deadline(waiter, now_us, waits_for_turn ? cg_longest_wait(waiter->timeout_us) : waiter->timeout_us);
     cg_silence_hasten(round, waiter->timeout_us);
 }
 
@@ -325,7 +344,7 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
         return CG_OK;
     }
     if (is_shared) {
-        round->burst_key = cg_shape_hash(&round->shape);
+        if (!cg_round_observes(round)) round->burst_key = cg_shape_hash(&round->shape);
         open_door(round);
     }
     begin(round, waiter);
@@ -423,6 +442,10 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     *again_us = end_of(waiter);
     bool is_early = cg_round_engine(round)->now_us < *again_us;
     if (is_early && patience == CG_WAITER_PATIENT) return true;
+    if (patience == CG_WAITER_PATIENT && cg_watch_goes_on(round)) {
+        *again_us = UINT64_MAX;
+        return true;
+    }
     if (round->by_unicast && !round->asked) miss_turn(round, patience, problem);
     *ended_by = is_early || round->tally.limited ? "limit" : "deadline";
     return false;

@@ -127,6 +127,11 @@ struct cg_probing {
     uint8_t count, words;
 };
 
+/* Of a round that observes: see watch.h. */
+struct cg_watch {
+    uint32_t observed; /* how many of those who have answered send notifications */
+};
+
 /* An answer of which the first block has come. */
 struct cg_partial {
     struct cg_blocks blocks;
@@ -165,6 +170,7 @@ struct cg_round {
     struct cg_evidence evidence;
     struct cg_probing probing;
     struct cg_large large;
+    struct cg_watch watch;
     struct cg_partial *partials;      /* utlist */
     struct cg_partial *waiting;       /* of them the first that waits, and ... */
     struct cg_partial **last_waiting; /* ... where the next is put */
@@ -199,6 +205,9 @@ static inline struct cg_leg_order cg_part_order(struct cg_part *part) {
         .arena = &round->arena,
     };
 }
+
+/* It registers as an observer at its members, and hears on. */
+static inline bool cg_round_observes(const struct cg_round *round) { return round->tally.observes; }
 
 #define CG_BURSTS 1024
 

@@ -6,6 +6,8 @@
 #define FNV_START 14695981039346656037u /* FNV-1a of 64 bits */
 #define FNV_PRIME 1099511628211u
 
+enum { MORE_OPTIONS = 2 /* beside the client's own: Observe, Block2 */ };
+
 bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload) {
     return mapping->security != CG_SECURITY_RELAY && payload.len > cg_upload_most(mapping);
 }
@@ -44,28 +46,41 @@ static bool names_block_size(const struct cg_wish *wish) {
     return true;
 }
 
+/* Where it belongs; the list has room for it. */
+static void insert(struct cg_opts *to, struct cg_opt opt) {
+    size_t at = to->count++;
+    for (; at > 0 && to->list[at - 1].number > opt.number; at--) to->list[at] = to->list[at - 1];
+    to->list[at] = opt;
+}
+
 /* Block2 0/0/SZX (RFC 7959 §2.8). */
 static bool put_block_size(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
     uint8_t value[CG_BLOCK_MAX];
     const struct cg_block first = {.szx = cg_block_szx(wish->mapping->block_size)};
     struct cg_opt opt = {.number = CG_OPT_BLOCK2};
-    size_t at = to->count++, len = cg_block_emit(&first, value);
+    size_t len = cg_block_emit(&first, value);
     if (len > 0 && !keep(&opt.value, cg_slice_of(value, len), arena)) return false;
-    for (; at > 0 && to->list[at - 1].number > opt.number; at--) to->list[at] = to->list[at - 1];
-    to->list[at] = opt;
+    insert(to, opt);
     return true;
+}
+
+/* Observe 0: an empty value. */
+static void put_observe(struct cg_opts *to, const struct cg_wish *wish) {
+    if (wish->request->observes) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
 }
 
 static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
     const struct cg_opts *from = &wish->request->options;
-    *to = (struct cg_opts){.list = cg_arena_alloc(arena, (from->count + 1) * sizeof *to->list)};
+    *to = (struct cg_opts){.list = cg_arena_alloc(arena, (from->count + MORE_OPTIONS) * sizeof *to->list)};
     for (size_t i = 0; to->list != NULL && i < from->count; i++) {
         if (!is_kept(wish, from->list[i].number)) continue;
         struct cg_opt *opt = &to->list[to->count++];
         opt->number = from->list[i].number;
         if (!keep(&opt->value, from->list[i].value, arena)) return false;
     }
-    return to->list != NULL && (!names_block_size(wish) || put_block_size(to, wish, arena));
+    if (to->list == NULL || (names_block_size(wish) && !put_block_size(to, wish, arena))) return false;
+    put_observe(to, wish);
+    return true;
 }
 
 /* False: no memory. */
@@ -120,6 +135,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
         .method = wish->request->method,
         .expects_answers = wish->expects_answers || is_large(wish),
         .is_for_one = wish->member != NULL,
+        .observes = wish->request->observes,
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
         .account = kept->account,
@@ -160,6 +176,11 @@ void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const st
         cg_buf_put_slice(to, opt->value);
     }
     cg_buf_put_slice(to, request->payload);
+}
+
+void cg_shape_emit_member(struct cg_buf *to, const struct cg_wish *wish) {
+    cg_buf_put(to, &wish->at, sizeof wish->at);
+    cg_buf_put_str(to, wish->member->name);
 }
 
 uint64_t cg_shape_hash(const struct cg_buf *shape) {

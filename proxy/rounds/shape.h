@@ -16,6 +16,8 @@ int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena,
 bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload);
 /* Bytes that are equal for equal requests to the first target of one mapping, and so for those to all of them. */
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request);
+/* And those of the one member that it is for. */
+void cg_shape_emit_member(struct cg_buf *to, const struct cg_wish *wish);
 /* Of those bytes; never 0. */
 uint64_t cg_shape_hash(const struct cg_buf *shape);
 

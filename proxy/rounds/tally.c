@@ -25,6 +25,11 @@ void cg_tally_expect_one(struct cg_tally *tally) {
     tally->expects_one = true;
 }
 
+void cg_tally_observe(struct cg_tally *tally) {
+    tally->observes = true;
+    tally->finish = (struct cg_finish){.rule = CG_FINISH_DEADLINE};
+}
+
 void cg_tally_fini(struct cg_tally *tally) { cg_lookup_fini(&tally->by_who); }
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
@@ -93,6 +98,20 @@ static size_t size_of(const struct cg_opened *opened) {
     return opened->options.len + opened->payload.len + opened->kid.len;
 }
 
+/* What it says of itself, where the request observes. */
+static struct cg_notification read_notification(const struct cg_tally *tally, const struct cg_arrival *arrival) {
+    struct cg_notification notification = {0};
+    if (tally->observes) cg_notification_read(arrival->opened, &notification);
+    return notification;
+}
+
+static void note_notification(const struct cg_tally *tally, struct cg_held_answer *held,
+                              const struct cg_arrival *arrival) {
+    held->notification = read_notification(tally, arrival);
+    held->answer.is_notification = held->notification.is_observed;
+    held->notified_us = arrival->arrival_us;
+}
+
 static void fill(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
     uint8_t *at = held->room;
@@ -107,6 +126,7 @@ static void fill(struct cg_tally *tally, struct cg_held_answer *held, const stru
     held->answer.verified = opened->verified;
     held->answer.via = arrival->via;
     held->mid = arrival->mid;
+    note_notification(tally, held, arrival);
 }
 
 static enum cg_tally_result dropped(struct cg_tally *tally, const struct cg_arrival *arrival, const char *reason) {
@@ -216,16 +236,15 @@ static enum cg_tally_result add_beside(struct cg_held_answer *held, const struct
     return CG_TALLY_BESIDE;
 }
 
-static enum cg_tally_result replace(struct cg_tally *tally, const struct cg_arrival *arrival,
-                                    struct cg_held_answer *held) {
+static void replace(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer *held,
+                    enum cg_replacement by) {
     uint32_t ms = held->answer.ms;
     bool failed = is_failure(held->answer.code);
     remember_held(held);
-    if (tally->replacing != NULL) tally->replacing(tally, held);
+    if (tally->replacing != NULL) tally->replacing(tally, held, by);
     fill(tally, held, arrival);
     held->answer.ms = ms; /* when the member first answered */
     tally->failed += (is_failure(held->answer.code) ? 1u : 0u) - (failed ? 1u : 0u);
-    return CG_TALLY_NEWER;
 }
 
 /* To a request that we have made again, it is what the client has heard. */
@@ -249,7 +268,39 @@ static enum cg_tally_result add_again(struct cg_tally *tally, const struct cg_ar
     if (is_late && says_the_same && arrival->request != held->request) return CG_TALLY_AGAIN;
     if (!is_late && says_the_same) return add_same(tally, arrival, held);
     if (is_late || !make_room(tally, held, size_of(opened))) return add_beside(held, arrival);
-    return replace(tally, arrival, held);
+    replace(tally, arrival, held, CG_REPLACED_BY_ANSWER);
+    return CG_TALLY_NEWER;
+}
+
+/* Notifications */
+
+static bool are_numbered(const struct cg_held_answer *held, const struct cg_opened *opened) {
+    return held->has_piv && opened->has_number && cg_slice_equal(held->answer.kid, opened->kid);
+}
+
+/* By their Partial IVs (RFC 8613 §7.4.1), else by what they say of their order. */
+static bool is_newer_notification(const struct cg_held_answer *held, const struct cg_arrival *arrival,
+                                  const struct cg_notification *notification) {
+    if (arrival->opened->overtaken) return false;
+    bool says_order = held->notification.is_observed && notification->is_observed;
+    if (are_numbered(held, arrival->opened) || !says_order) return !is_older(held, arrival);
+    return cg_notification_is_newer(notification->order, arrival->arrival_us, held->notification.order,
+                                    held->notified_us);
+}
+
+/* What a member says of what it sends, or that it sends no more: no duplicate of what it has said before. */
+static enum cg_tally_result add_notification(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                             struct cg_held_answer *held, const struct cg_notification *notification) {
+    const struct cg_opened *opened = arrival->opened;
+    bool is_newer = is_newer_notification(held, arrival, notification);
+    if (is_newer && make_room(tally, held, size_of(opened))) {
+        bool is_one = held->answer.is_notification && notification->is_observed;
+        replace(tally, arrival, held, is_one ? CG_REPLACED_BY_NOTIFICATION : CG_REPLACED_BY_ANSWER);
+        return CG_TALLY_NOTIFIED;
+    }
+    tally->duplicates++;
+    if (is_same(held, opened)) note_notification(tally, held, arrival); /* it is fresh again */
+    return is_newer ? add_beside(held, arrival) : CG_TALLY_AGAIN;
 }
 
 static struct cg_held_answer *find(const struct cg_tally *tally, const struct cg_who *who) {
@@ -267,11 +318,13 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
     cg_who_decide(&who, tally->mapping, &arrival->from, arrival->opened->identity);
     struct cg_held_answer *found = find(tally, &who);
     struct cg_held_answer *ignored;
+    const struct cg_notification notification = read_notification(tally, arrival);
     if (held == NULL) held = &ignored;
-    note_way(tally, arrival, &who);
+    if (found == NULL || !found->answer.is_notification) note_way(tally, arrival, &who);
     if (found == NULL) return add_first(tally, arrival, &who, held);
     *held = found;
-    return add_again(tally, arrival, found);
+    if (!notification.is_observed && !found->answer.is_notification) return add_again(tally, arrival, found);
+    return add_notification(tally, arrival, found, &notification);
 }
 
 static bool is_full(const struct cg_tally *tally) {

@@ -4,9 +4,11 @@
 
 #include "base/lookup.h"
 #include "legs/leg.h"
+#include "legs/observe.h"
 #include "model/answer.h"
 #include "model/who.h"
 #include "rounds/feed.h"
+#include "rounds/watched.h"
 
 #define CG_PAST_MESSAGES 4
 
@@ -26,7 +28,10 @@ struct cg_held_answer {
     uint64_t piv, generation; /* as struct cg_opened's number; where has_piv */
     uint64_t request, order;  /* as struct cg_arrival's */
     bool has_piv;
-    struct cg_news news; /* its place among what is told */
+    struct cg_news news;                 /* its place among what is told */
+    struct cg_notification notification; /* the latest, where `answer` is one */
+    uint64_t notified_us;                /* and when it said so last */
+    struct cg_watched watched;           /* the round's, of one that observes */
     uint16_t mid;
     struct cg_past_message past[CG_PAST_MESSAGES]; /* ring */
     uint32_t past_count;
@@ -37,6 +42,11 @@ struct cg_awaited {
     UT_hash_handle hh; /* by who.key */
     struct cg_who who;
     bool holds_place; /* among max_answers, as its sender has no answer yet */
+};
+
+enum cg_replacement {
+    CG_REPLACED_BY_ANSWER,
+    CG_REPLACED_BY_NOTIFICATION, /* one notification by another: who has not taken it yet need not */
 };
 
 #define CG_REFUSALS_LISTED 64 /* beyond, they are only counted */
@@ -60,15 +70,18 @@ struct cg_tally {
     uint32_t places;   /* held for awaited ones */
     uint32_t answered, failed, duplicates, late, rejected;
     uint64_t arrivals; /* so far: their order */
+    bool observes;     /* the request does: answers with Observe are notifications */
     bool limited;      /* an answer was dropped because of a limit */
     bool expects_one;  /* whoever answers is the one that was asked, and may be in no list */
     /* An answer that is held is about to be another one. */
-    void (*replacing)(struct cg_tally *tally, struct cg_held_answer *held);
+    void (*replacing)(struct cg_tally *tally, struct cg_held_answer *held, enum cg_replacement by);
 };
 
 enum cg_tally_result {
     CG_TALLY_NEW,       /* a member's first answer */
     CG_TALLY_NEWER,     /* counted as a duplicate, and kept in place of the earlier one */
+    CG_TALLY_NOTIFIED,  /* a notification that is newer, or the word of a member that it sends none any more: kept in
+                           place  of the earlier one, and no duplicate */
     CG_TALLY_SAME,      /* counted as a duplicate: it says the same once more, in a message of its own */
     CG_TALLY_BESIDE,    /* counted as a duplicate: an older one that came late, or there is no memory to keep it */
     CG_TALLY_AGAIN,     /* counted as a duplicate: a message that was retransmitted; or what it says is known from the
@@ -82,11 +95,13 @@ enum cg_tally_result {
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping);
 /* Of a request to one of the mapping's members: it ends with that one's answer. */
 void cg_tally_expect_one(struct cg_tally *tally);
+/* Of a request that observes: it is over by time alone. */
+void cg_tally_observe(struct cg_tally *tally);
 void cg_tally_fini(struct cg_tally *tally);
 
-/* *held (may be NULL) gets the entry for NEW, NEWER, SAME, BESIDE and AGAIN. The latest of a member's answers is the
- * one with the highest Partial IV, or where they do not both have one, the one to the latest request, whatever came
- * first; of those to one request the last. */
+/* *held (may be NULL) gets the entry for NEW, NEWER, NOTIFIED, SAME, BESIDE and AGAIN. The latest of a member's answers
+ * is the one with the highest Partial IV, or where they do not both have one, the one to the latest request, whatever
+ * came first; of those to one request the last. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
 /* Of an answer whose first block has come. AWAITED: *arrival has its order from now on, what its sender's answer was

@@ -2,6 +2,8 @@
  * wakes those who follow (feed.h), and others only where it may end their collecting. */
 #include "rounds/wake.h"
 
+#include "rounds/watch.h"
+
 #include <utlist.h>
 
 enum {
@@ -93,5 +95,6 @@ void cg_round_request_ended(struct cg_round *round) {
     bool has_more = round->silent.is_stuck || has_more_large(round);
     if (has_more && !round->closed) cg_engine_set_timer(engine, &round->repair.timer, engine->now_us);
     round->silent.is_stuck = false;
+    cg_watch_note_end(round);
     cg_round_reconsider(round);
 }

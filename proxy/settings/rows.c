@@ -208,6 +208,10 @@ static const struct cg_row group_rows[] = {
      .max = 1000 * MILLION, .fallback = "16384", .unit = "bytes", .says = "May go out before that average binds."},
     {"frame_size", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, frame_size), .max = 65535, .fallback = "0",
      .unit = "bytes", .says = "Warns of larger requests; 0: never."},
+    {"observe_renewal", &cg_kind_integer, CG_ROW_PLACE(struct cg_group_settings, observe_renewal_s), .min = 60,
+     .max = 86400, .fallback = "3600", .unit = "seconds",
+     .says = "After so long at the latest an observation is registered once more at its group, so that members which "
+             "have come or started again since hear of it (RFC 10020, section 3.7)."},
     {"prefixes", &cg_kind_list, CG_ROW_PLACE(struct cg_group_settings, prefixes), .max = PREFIXES_MAX,
      .items = &prefix_items, .fallback = "[]",
      .says = "Ranges of addresses behind routers, such as \"2001:db8:7::/48\", that members of plain groups may be in "
@@ -226,6 +230,10 @@ static const struct cg_row limit_rows[] = {
     {"exchanges_per_client", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchanges_per_client), .min = 1,
      .max = MILLION, .fallback = "16",
      .says = "Running at once. Anonymous clients count by address (IPv6: its first 64 bits)."},
+    {"observers", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, observers), .min = 1, .max = MILLION,
+     .fallback = "4096",
+     .says = "Exchanges at once whose clients observe, which do not count among the others; half of them at most for "
+             "one client."},
     {"exchange_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, exchange_memory), .min = 65536, .max = GIB,
      .fallback = "16777216", .unit = "bytes", .says = "Of one exchange."},
     {"total_memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, total_memory), .min = 65536,

@@ -645,7 +645,8 @@ static void check_exchanges(struct world *world) {
         check_tally(round);
     }
     for (size_t i = 0; i < CALLS_MAX; i++) memory += queued(world, &world->calls[i]);
-    for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next) running += it->running;
+    for (const struct cg_usage *it = gateway->budgets.usages; it != NULL; it = it->hh.next)
+        running += it->running[CG_PLACE_EXCHANGE];
     CG_CHECK(count == gateway->exchanges.used && count == cg_gateway_running(gateway) && waiting == waiters);
     CG_CHECK(asks == gateway->engine.asks && asks == count_at_endpoints(world));
     CG_CHECK(has_common_bytes(world) ? memory <= gateway->quota.used : memory == gateway->quota.used);

@@ -74,17 +74,17 @@ static void each_client_has_so_many_exchanges(void **state) {
     (void)state;
     struct cg_budgets budgets = {0};
     struct cg_usage *usages[4], *none = NULL;
-    assert_int_equal(cg_budget_enter(&budgets, one, 2, &usages[0]), CG_OK);
-    assert_int_equal(cg_budget_enter(&budgets, one, 2, &usages[1]), CG_OK);
-    assert_int_equal(cg_budget_enter(&budgets, one, 2, &none), CG_E_RATE);
+    assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 2, &usages[0]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 2, &usages[1]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 2, &none), CG_E_RATE);
     assert_null(none);
-    assert_int_equal(cg_budget_enter(&budgets, other, 2, &usages[2]), CG_OK);
-    assert_int_equal(cg_budget_enter(&budgets, nobody, 1, &usages[3]), CG_OK);
-    assert_int_equal(cg_budget_enter(&budgets, nobody, 1, &none), CG_E_RATE);
-    cg_budget_leave(&budgets, usages[1]);
-    assert_int_equal(cg_budget_enter(&budgets, one, 2, &usages[1]), CG_OK);
-    for (size_t i = 0; i < 4; i++) cg_budget_leave(&budgets, usages[i]);
-    cg_budget_leave(&budgets, NULL);
+    assert_int_equal(cg_budget_enter(&budgets, other, CG_PLACE_EXCHANGE, 2, &usages[2]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, nobody, CG_PLACE_EXCHANGE, 1, &usages[3]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, nobody, CG_PLACE_EXCHANGE, 1, &none), CG_E_RATE);
+    cg_budget_leave(&budgets, usages[1], CG_PLACE_EXCHANGE);
+    assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 2, &usages[1]), CG_OK);
+    for (size_t i = 0; i < 4; i++) cg_budget_leave(&budgets, usages[i], CG_PLACE_EXCHANGE);
+    cg_budget_leave(&budgets, NULL, CG_PLACE_EXCHANGE);
     assert_null(budgets.usages); /* nothing is kept of who has nothing running */
     cg_budgets_fini(&budgets);
 }

@@ -1,0 +1,242 @@
+/* Rounds that observe: one registration however many watch and however late they come, each of them told every
+ * member's latest first and then whatever changes; and no end by time as long as somebody is observed. */
+#include "rounds/fake_observer.h"
+
+#include <string.h>
+
+static int teardown(void **state) {
+    struct world *world = *state;
+    assert_int_equal(cg_gateway_running(world->gateway), 0);
+    assert_int_equal(cg_gateway_observers(world->gateway), 0);
+    assert_null(world->gateway->rounds.open);
+    return world_teardown(state);
+}
+
+#define watch_test(test) cmocka_unit_test_setup_teardown(test, world_setup, teardown)
+
+static void leave(struct world *world, struct observer *observer) {
+    cg_gateway_abandon(world->gateway, observer->ticket);
+    world_run(world);
+    assert_true(observer->ended);
+}
+
+static void test_an_observer_hears_of_changes_beyond_its_time(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    struct cg_slice value;
+    observe(world, &observer, "/lamps");
+    assert_int_equal(world->sent_count, 1);
+    assert_true(cg_msg_find(&world->sent[0].msg, CG_OPT_OBSERVE, &value));
+    assert_int_equal(value.len, 0); /* register */
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 on;");
+    world_advance(world, 10 * SECOND);
+    notify(world, 0, "127.1.0.1", 2, "off");
+    notify(world, 0, "127.1.0.2", 1, "dim"); /* its first answer was lost, or it has come since */
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 off;127.1.0.2 dim;");
+    assert_int_equal(world_mapping(world, "lamps")->stats->notifications, 1);
+    assert_int_equal(world_mapping(world, "lamps")->stats->duplicate, 0);
+    leave(world, &observer);
+}
+
+static void test_it_ends_in_time_where_nobody_is_observed(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    observe(world, &observer, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on"); /* which knows no Observe */
+    world_advance(world, 2 * SECOND - 1);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 on alone;");
+    assert_false(observer.ended);
+    world_advance(world, 1);
+    assert_true(observer.ended);
+    assert_string_equal(observer.summary.ended_by, "deadline");
+    assert_int_equal(observer.summary.answered, 1);
+}
+
+static void test_no_finish_rule_ends_it(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    observer_new(world, &observer, "/lamps")->finishing = CG_FINISH_AS_MAPPING;
+    observer_go(world, &observer);
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "on");
+    world_advance(world, 30 * SECOND);
+    assert_false(observer.ended);
+    leave(world, &observer);
+}
+
+static void test_it_ends_with_the_last_member_that_leaves(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    observe(world, &observer, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "on");
+    world_advance(world, 5 * SECOND);
+    observer_take(&observer);
+    world_answer_as(world, 0, "127.1.0.1",
+                    (struct answer){.type = CG_NON, .code = CG_CODE(4, 4), .mid = 7, .payload = "gone"});
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 gone alone;");
+    assert_false(observer.ended);
+    world_answer(world, 0, "127.1.0.2", "last"); /* 2.05 without Observe */
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.2 last alone;");
+    assert_true(observer.ended);
+    assert_string_equal(observer.summary.ended_by, "deadline");
+    assert_int_equal(observer.summary.failed, 1);
+    assert_int_equal(observer.summary.duplicates, 0);
+}
+
+static void test_a_late_one_joins_and_hears_every_latest_first(void **state) {
+    struct world *world = *state;
+    struct observer early, late;
+    observe(world, &early, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "on");
+    world_run(world);
+    notify(world, 0, "127.1.0.1", 2, "off");
+    world_advance(world, 100 * SECOND);
+    observe(world, &late, "/lamps");
+    assert_int_equal(world->sent_count, 1); /* nothing upstream */
+    assert_string_equal(observer_take(&late), "127.1.0.2 on;127.1.0.1 off;");
+    notify(world, 0, "127.1.0.2", 2, "dim");
+    world_run(world);
+    assert_string_equal(observer_take(&late), "127.1.0.2 dim;");
+    leave(world, &early);
+    notify(world, 0, "127.1.0.2", 3, "off");
+    world_run(world);
+    assert_string_equal(observer_take(&late), "127.1.0.2 off;");
+    assert_int_equal(world_mapping(world, "lamps")->stats->joined, 1);
+    leave(world, &late);
+}
+
+static void test_who_does_not_observe_has_a_request_of_its_own(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    struct call call;
+    observe(world, &observer, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, SECOND);
+    world_get(world, &call, "/lamps");
+    assert_int_equal(world->sent_count, 2);
+    world_answer(world, 1, "127.1.0.1", "on");
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    call_fini(&call);
+    leave(world, &observer);
+}
+
+static void test_what_is_not_newer_is_dropped(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    observe(world, &observer, "/lamps");
+    notify(world, 0, "127.1.0.1", 7, "on");
+    notify(world, 0, "127.1.0.1", 6, "off");
+    notify(world, 0, "127.1.0.1", 7, "dim");
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 on;");
+    assert_int_equal(world_mapping(world, "lamps")->stats->duplicate, 2);
+    notify(world, 0, "127.1.0.1", 8, "on"); /* the same, and news all the same */
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 on;");
+    world_advance(world, 129 * SECOND);
+    notify(world, 0, "127.1.0.1", 2, "off"); /* nothing is under way for so long (RFC 7641 §3.4) */
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 off;");
+    leave(world, &observer);
+}
+
+static void test_a_slow_reader_gets_the_latest_of_each(void **state) {
+    struct world *world = *state;
+    struct observer observer;
+    observe(world, &observer, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "a");
+    notify(world, 0, "127.1.0.2", 1, "b");
+    world_run(world);
+    observer_take(&observer);
+    observer.room = 0;
+    for (uint32_t i = 2; i < 1000; i++) {
+        notify(world, 0, "127.1.0.1", i, "c");
+        notify(world, 0, "127.1.0.2", i, i == 999 ? "last" : "d");
+        world->now_us += SECOND;
+    }
+    struct cg_slots *exchanges = &world->gateway->exchanges;
+    struct cg_exchange *exchange = cg_slots_get(exchanges, observer.ticket);
+    assert_int_equal(exchange->waiter.round->feed.copied, 0);
+    observer.room = 10;
+    cg_sink_wake(&observer.sink);
+    world_run(world);
+    assert_string_equal(observer_take(&observer), "127.1.0.1 c;127.1.0.2 last;");
+    leave(world, &observer);
+}
+
+static void test_observers_have_places_of_their_own(void **state) {
+    struct world *world = *state;
+    struct observer observers[5], once;
+    struct call call;
+    world->config->limits.exchanges = 1;
+    world->config->limits.exchanges_per_client = 1;
+    world->config->limits.observers = 8;
+    for (int i = 0; i < 4; i++) observe(world, &observers[i], "/lamps");
+    assert_int_equal(world->sent_count, 1);
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 3 * SECOND);
+    observe(world, &observers[4], "/lamps"); /* half of them are one client's already */
+    assert_int_equal(observers[4].problem.err, CG_E_OVERLOAD);
+    assert_non_null(strstr(observers[4].problem.detail, "limits.observers"));
+    observer_new(world, &once, "/lamps")->crowding = CG_CROWDING_SERVES_ONCE;
+    observer_go(world, &once);
+    assert_int_equal(world->sent_count, 2);
+    world_advance(world, 2 * SECOND);
+    assert_true(once.ended);
+    assert_int_equal(once.problem.err, 0);
+    world_get(world, &call, "/lamps"); /* there is room for an exchange */
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(call.replies, 1);
+    assert_int_equal(cg_gateway_observers(world->gateway), 4);
+    for (int i = 0; i < 4; i++) leave(world, &observers[i]);
+    call_fini(&call);
+}
+
+static void test_one_member_is_observed_alone(void **state) {
+    struct world *world = *state;
+    struct observer one, two, other;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->stand_in = CG_STAND_IN_MEMBERS;
+    observe(world, &one, "/lamps/.member/first");
+    assert_int_equal(world->sent_count, 1);
+    assert_false(cg_addr_is_multicast(&world->sent[0].route.to));
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 100 * SECOND);
+    notify(world, 0, "127.1.0.1", 2, "off");
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.1 on;127.1.0.1 off;");
+    observe(world, &two, "/lamps/.member/first");
+    assert_int_equal(world->sent_count, 1);
+    assert_string_equal(observer_take(&two), "127.1.0.1 off;");
+    observe(world, &other, "/lamps/.member/other");
+    assert_int_equal(world->sent_count, 2);
+    leave(world, &one);
+    leave(world, &two);
+    leave(world, &other);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        watch_test(test_an_observer_hears_of_changes_beyond_its_time),
+        watch_test(test_it_ends_in_time_where_nobody_is_observed),
+        watch_test(test_no_finish_rule_ends_it),
+        watch_test(test_it_ends_with_the_last_member_that_leaves),
+        watch_test(test_a_late_one_joins_and_hears_every_latest_first),
+        watch_test(test_who_does_not_observe_has_a_request_of_its_own),
+        watch_test(test_what_is_not_newer_is_dropped),
+        watch_test(test_a_slow_reader_gets_the_latest_of_each),
+        watch_test(test_observers_have_places_of_their_own),
+        watch_test(test_one_member_is_observed_alone),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
