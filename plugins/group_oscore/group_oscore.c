@@ -36,8 +36,8 @@ struct cg_epoch *cg_group_epoch_for(const struct cg_binding *binding) {
 }
 
 bool cg_group_is_stale(const struct cg_binding *binding) {
-    const struct cg_epoch *wanted = cg_group_epoch_for(binding);
-    return wanted == NULL || !cg_epoch_same_sender(binding->request->epoch, wanted);
+    const struct cg_epoch *wanted = cg_group_epoch_for(binding), *epoch = binding->request->epoch;
+    return wanted == NULL || epoch == NULL || !cg_epoch_same_sender(epoch, wanted);
 }
 
 static bool group_is_stale(struct cg_protector *protector, const struct cg_binding *binding) {

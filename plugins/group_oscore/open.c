@@ -77,13 +77,20 @@ static bool is_too_old(const struct cg_group_oscore *group, const struct cg_epoc
     return epoch->retired_us != 0 && cg_engine_now(group->services->engine) - epoch->retired_us > OLD_EPOCH_US;
 }
 
+/* Nothing is opened with them any more (R54), and an observation's request may be answered for months. */
+static void let_go_of_old_keys(const struct cg_group_oscore *group, struct cg_tied_request *request) {
+    if (request->epoch == NULL || !is_too_old(group, request->epoch)) return;
+    cg_epoch_unref(request->epoch);
+    request->epoch = NULL;
+}
+
 /* The request's own epoch. In pairwise mode the keys depend on the gateway's credential as well, which may have changed
  * under the same Gid (RFC 10021 §2.6.3.1): a member may have either. */
 static void try_request_epoch(struct group_opening *o, struct cg_tied_request *request,
                               const struct cg_oscore_option *option) {
-    struct cg_epoch *mine = request->epoch, *current = o->binding->group->current;
-    try_epoch(o, request, mine);
-    if (!option->group && has_gid(current, cg_oscore_context_id(mine->context))) try_epoch(o, request, current);
+    struct cg_epoch *current = o->binding->group->current;
+    if (request->epoch != NULL) try_epoch(o, request, request->epoch);
+    if (!option->group && has_gid(current, cg_tied_gid(request))) try_epoch(o, request, current);
 }
 
 /* What a member has that was asked under the prepared keys is these. */
@@ -99,14 +106,13 @@ static void choose_prepared(struct group_opening *o, struct cg_tied_request *req
 static void choose_epochs(struct group_opening *o, struct cg_tied_request *request,
                           const struct cg_oscore_option *option) {
     const struct cg_group_oscore *group = o->binding->group;
-    struct cg_epoch *mine = request->epoch;
-    struct cg_slice gid = cg_oscore_context_id(mine->context);
+    struct cg_slice gid = cg_tied_gid(request);
     if (cg_tied_is_ahead(group, request)) {
         choose_prepared(o, request, option);
         return;
     }
     if (option->has_kid_context) {
-        if (has_gid(mine, option->kid_context)) {
+        if (cg_slice_equal(gid, option->kid_context)) {
             try_request_epoch(o, request, option);
         } else if (has_gid(group->current, option->kid_context)) {
             try_epoch(o, request, group->current);
@@ -179,7 +185,10 @@ static void choose_attempts(struct group_opening *o, const struct cg_oscore_opti
     choose_all(&choice, binding->ties->requests);
     if (binding->ties->alone_count > 0 && o->has_kid) choose_by_kid(&choice, o);
     if (binding->ties->alone_count > 0 && !o->has_kid) choose_by_address(&choice, o);
-    for (unsigned i = 0; i < choice.count; i++) choose_epochs(o, choice.requests[i], option);
+    for (unsigned i = 0; i < choice.count; i++) {
+        let_go_of_old_keys(binding->group, choice.requests[i]);
+        choose_epochs(o, choice.requests[i], option);
+    }
 }
 
 /* Limits */
@@ -284,9 +293,11 @@ static void note_address(const struct group_opening *o, struct cg_oscore_peer *p
 /* A member that answers has taken what was sent with that key, and one that challenges has not. */
 static void note_warmth(const struct group_opening *o, const struct cg_opened *opened) {
     const struct cg_group_oscore *group = o->binding->group;
+    const struct cg_epoch *asked = attempt_of(o)->request->epoch;
     struct cg_epoch *const known[] = {group->current, group->next};
+    if (asked == NULL) return;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (known[i] == NULL || !cg_epoch_same_sender(known[i], attempt_of(o)->request->epoch)) continue;
+        if (known[i] == NULL || !cg_epoch_same_sender(known[i], asked)) continue;
         cg_epoch_set_warmth(known[i], opened->identity, opened->echo.len > 0 ? CG_COLD : CG_WARM);
     }
 }
@@ -357,8 +368,7 @@ static int advance(struct group_opening *o, struct cg_opened *opened) {
 }
 
 static void refuse(const struct group_opening *o, struct cg_opened *opened) {
-    bool is_other_epoch =
-        o->gid.len > 0 && !cg_slice_equal(o->gid, cg_oscore_context_id(o->binding->request->epoch->context));
+    bool is_other_epoch = o->gid.len > 0 && !cg_slice_equal(o->gid, cg_tied_gid(o->binding->request));
     *opened = (struct cg_opened){.has_kid = o->has_kid, .kid = o->kid, .gid = o->gid, .is_other_epoch = is_other_epoch};
 }
 
@@ -487,7 +497,7 @@ static int read_option(struct group_opening *o, struct cg_oscore_option *option)
     if (err < 0) return err;
     o->has_kid = option->has_kid;
     o->kid = option->kid;
-    o->gid = option->has_kid_context ? option->kid_context : cg_oscore_context_id(o->binding->request->epoch->context);
+    o->gid = option->has_kid_context ? option->kid_context : cg_tied_gid(o->binding->request);
     return CG_OK;
 }
 
@@ -507,7 +517,7 @@ static void take_hint(const struct cg_binding *binding, const struct cg_msg *msg
     uint64_t now_us = cg_engine_now(group->services->engine);
     if (cg_tied_is_ahead(group, request)) {
         cg_epoch_deny_held(group->next, cg_tied_identity(request), now_us);
-    } else if (cg_epoch_same_sender(request->epoch, group->current)) {
+    } else if (request->epoch != NULL && cg_epoch_same_sender(request->epoch, group->current)) {
         cg_epoch_suppose_held(group->next, cg_tied_identity(request), now_us);
     }
 }

@@ -25,7 +25,8 @@ struct cg_tied_request {
     unsigned references;           /* its binding's, the ties', and those of answers that are being opened */
     struct cg_tied_request *older; /* to the same */
     uint64_t number;               /* among the ties' requests, as they went out; 0: it has not */
-    struct cg_epoch *epoch;        /* a reference: it was sealed under this one; NULL: not yet */
+    struct cg_epoch *epoch;        /* a reference: it was sealed under this one; NULL: not yet, or so long ago that its
+                                      keys are used no more */
     bool for_one;                  /* it goes to one member, by unicast */
     bool stays;                    /* under the keys in use: the prepared ones cannot send */
     uint8_t identity[32];          /* that member's */
@@ -70,6 +71,11 @@ struct cg_tied_request *cg_tied_request_ref(struct cg_tied_request *request);
 void cg_tied_request_unref(struct cg_tied_request *request); /* NULL has no effect */
 static inline struct cg_slice cg_tied_identity(const struct cg_tied_request *request) {
     return cg_slice_of(request->identity, sizeof request->identity);
+}
+
+/* The Gid under which it was sealed. */
+static inline struct cg_slice cg_tied_gid(const struct cg_tied_request *request) {
+    return cg_oscore_binding_kid_context(&request->binding);
 }
 
 /* It has gone out, the first time or again: from now on it is among those that may be answered, also when its binding

@@ -278,6 +278,13 @@ static void a_follow_up_registers_one_member_for_good(void **state) {
     assert_heard(watch, 2, "renewed", GROUP_MODE);
 }
 
+static unsigned count_epochs(const struct cg_group_oscore *group) {
+    const struct cg_epoch *epoch;
+    unsigned count = 0;
+    DL_COUNT(group->epochs, epoch, count);
+    return count;
+}
+
 /* R55: nothing that is evicted is heard; whoever has not the new keys yet is, for 500 s. */
 static void a_rekey_is_survived(void **state) {
     struct watch *watch = *state;
@@ -300,6 +307,8 @@ static void a_rekey_is_survived(void **state) {
     world_advance(world_of(watch), 501 * SECOND);
     notify(watch, 1, "too late", GROUP_MODE);
     assert_int_equal(watch->refused, 3);
+    assert_int_equal(count_epochs(watch->room.side.lamps), 1); /* its keys are gone */
+    assert_true(cg_leg_is_stale(&watch->cast->leg));
     take_new_keys(watch, ONE);
     assert_heard(watch, 1, "now it has them", GROUP_MODE);
     renew(watch, &watch->registration);
@@ -340,13 +349,6 @@ static void a_cancellation_is_one_more_request(void **state) {
     notify(watch, 3, "has missed it", GROUP_MODE);
     assert_int_equal(watch->strays, 1);
     assert_int_equal(watch->answers, 2);
-}
-
-static unsigned count_epochs(const struct cg_group_oscore *group) {
-    const struct cg_epoch *epoch;
-    unsigned count = 0;
-    DL_COUNT(group->epochs, epoch, count);
-    return count;
 }
 
 /* Notifications each day, a renewal that one of three misses, a forgery; new keys each month. Nothing is refused but
