@@ -1,6 +1,8 @@
 /* Unicast requests that observe: on one token for as long as their owner wants, their own or a cast's. */
 #include "legs/fake_owner.h"
 
+#include "legs/upload.h"
+
 #include <string.h>
 
 static bool has_same_token(const struct world *world, size_t one, size_t other) {
@@ -358,6 +360,37 @@ static void test_a_cast_may_end_before_who_shares_its_token(void **state) {
     assert_null(world->gateway->engine.tokens.live);
 }
 
+/* Large requests */
+
+static void on_upload_sent(struct cg_engine *engine, struct cg_upload *upload) { (void)engine, (void)upload; }
+
+static bool is_upload_wanted(const struct cg_upload *upload) {
+    (void)upload;
+    return true;
+}
+
+static void test_what_is_sent_in_blocks_observes_nothing(void **state) {
+    static const struct cg_upload_ops upload_ops = {.sent = on_upload_sent, .is_wanted = is_upload_wanted};
+    struct world *world = *state;
+    struct owner owner;
+    struct cg_upload upload;
+    struct cg_problem problem = {0};
+    struct cg_slice ignored;
+    owner_init(&owner, world);
+    owner.mapping.block_size = 16;
+    owner.request.method = CG_FETCH;
+    owner.request.payload = cg_slice_str("0123456789abcdefghij");
+    const struct cg_upload_plan plan = {.order = owner_order(&owner), .to = address("127.1.0.1")};
+    assert_true(cg_upload_init(owner_engine(&owner), &upload, &upload_ops, &plan, &problem));
+    cg_upload_go(owner_engine(&owner), &upload);
+    assert_int_equal(world->sent_count, 1);
+    assert_true(cg_msg_find(&world->sent[0].msg, CG_OPT_BLOCK1, &ignored));
+    assert_false(cg_msg_find(&world->sent[0].msg, CG_OPT_OBSERVE, &ignored));
+    assert_false(upload.ask->leg.request->observes);
+    cg_upload_fini(owner_engine(&owner), &upload);
+    assert_null(world->gateway->engine.tokens.live);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_an_answer_does_not_end_it),
@@ -377,6 +410,7 @@ int main(void) {
         world_test(test_all_that_an_ask_says_anew_is_on_the_token),
         world_test(test_a_follow_up_joins_what_the_cast_sent_last),
         world_test(test_a_cast_may_end_before_who_shares_its_token),
+        world_test(test_what_is_sent_in_blocks_observes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
