@@ -299,8 +299,16 @@ void cg_ask_go_on(struct cg_engine *engine, struct cg_ask *ask) {
 
 void cg_ask_renew(struct cg_engine *engine, struct cg_ask *ask, const struct cg_leg_request *request) {
     CG_CHECK(ask->observed && request->observes);
+    struct cg_leg *leg = &ask->leg;
     bool waits = !ask->turn.flies; /* an earlier renewal has not gone out: it is this one */
-    ask->leg.request = request;
+    bool is_out = leg->sending.request != 0;
+    leg->request = request;
+    if (is_out && !cg_leg_begin_another(engine, leg)) {
+        struct cg_problem none_left = {.retry_after = 1};
+        cg_problem_no_memory(&none_left);
+        cg_leg_tell_unsent(engine, leg, &none_left);
+        return;
+    }
     ask->renews = true;
     if (!waits) cg_ask_go_on(engine, ask);
 }

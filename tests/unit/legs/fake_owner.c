@@ -181,14 +181,19 @@ struct cg_cast *owner_cast(struct owner *owner) {
     return cast;
 }
 
-struct cg_ask *owner_ask(struct owner *owner, struct cg_leg *shares) {
+struct cg_ask *owner_try_ask(struct owner *owner, struct cg_leg *shares) {
     struct cg_leg_order order = owner_order(owner);
     struct cg_problem problem = {0};
     struct cg_addr to = address("127.1.0.1");
     order.shares = shares;
     struct cg_ask *ask = cg_ask_new(owner_engine(owner), &order, &to, CG_SLICE_NONE, &problem);
+    if (ask != NULL) cg_ask_go(owner_engine(owner), ask);
+    return ask;
+}
+
+struct cg_ask *owner_ask(struct owner *owner, struct cg_leg *shares) {
+    struct cg_ask *ask = owner_try_ask(owner, shares);
     assert_non_null(ask);
-    cg_ask_go(owner_engine(owner), ask);
     return ask;
 }
 

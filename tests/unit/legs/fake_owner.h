@@ -37,8 +37,9 @@ void owner_init(struct owner *owner, struct world *world);
 struct cg_leg_order owner_order(struct owner *owner);
 struct cg_engine *owner_engine(const struct owner *owner);
 
-struct cg_cast *owner_cast(struct owner *owner);                      /* out, unless its keys seal later */
-struct cg_ask *owner_ask(struct owner *owner, struct cg_leg *shares); /* of 127.1.0.1 */
+struct cg_cast *owner_cast(struct owner *owner);                          /* out, unless its keys seal later */
+struct cg_ask *owner_try_ask(struct owner *owner, struct cg_leg *shares); /* NULL: it could not be made */
+struct cg_ask *owner_ask(struct owner *owner, struct cg_leg *shares);     /* of 127.1.0.1 */
 
 /* As world_answer_as, with Observe. */
 void notify_as(struct world *world, size_t index, const char *from, enum cg_type type, uint16_t mid,
