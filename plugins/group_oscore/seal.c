@@ -173,8 +173,10 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
 static struct cg_binding *new_binding(struct cg_group_oscore *group, const struct cg_sealing *sealing) {
     struct cg_binding *binding = calloc(1, sizeof *binding);
     if (binding == NULL) return NULL;
+    struct cg_binding *joins = sealing->joins;
+    const uint64_t now_us = cg_engine_now(group->services->engine);
     binding->group = group;
-    binding->ties = sealing->joins != NULL ? cg_ties_ref(sealing->joins->ties) : cg_ties_new();
+    binding->ties = joins != NULL ? cg_ties_join(joins->ties, joins->request, now_us) : cg_ties_new();
     binding->request = cg_tied_request_new(sealing->identity);
     if (binding->ties != NULL && binding->request != NULL) return binding;
     cg_binding_free(binding);

@@ -145,11 +145,6 @@ struct cg_ties *cg_ties_new(void) {
     return ties;
 }
 
-struct cg_ties *cg_ties_ref(struct cg_ties *ties) {
-    ties->references++;
-    return ties;
-}
-
 void cg_ties_unref(struct cg_ties *ties) {
     if (ties == NULL || --ties->references > 0) return;
     while (ties->members != NULL) {
@@ -179,14 +174,26 @@ static void follow_up(struct cg_ties *ties, struct cg_tied_request *request, uin
     forget_answered(member, now_us);
 }
 
-void cg_ties_sent(struct cg_ties *ties, struct cg_tied_request *request, uint64_t now_us) {
-    if (request->number != 0) return;
-    request->number = ++ties->last;
+/* Most requests are joined by none, and need not be found but by their binding. */
+static void list(struct cg_ties *ties, struct cg_tied_request *request, uint64_t now_us) {
+    if (request->listed || request->number == 0) return;
+    request->listed = true;
     if (request->for_one) {
         follow_up(ties, request, now_us);
     } else {
         put_latest(&ties->requests, request);
     }
+}
+
+struct cg_ties *cg_ties_join(struct cg_ties *ties, struct cg_tied_request *earlier, uint64_t now_us) {
+    ties->references++;
+    list(ties, earlier, now_us);
+    return ties;
+}
+
+void cg_ties_sent(struct cg_ties *ties, struct cg_tied_request *request, uint64_t now_us) {
+    if (request->number == 0) request->number = ++ties->last;
+    if (ties->references > 1) list(ties, request, now_us);
 }
 
 /* Answers */

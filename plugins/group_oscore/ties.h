@@ -25,6 +25,7 @@ struct cg_tied_request {
     unsigned references;           /* its binding's, the ties', and those of answers that are being opened */
     struct cg_tied_request *older; /* to the same */
     uint64_t number;               /* among the ties' requests, as they went out; 0: it has not */
+    bool listed;                   /* in the ties */
     struct cg_epoch *epoch;        /* a reference: it was sealed under this one; NULL: not yet, or so long ago that its
                                       keys are used no more */
     bool for_one;                  /* it goes to one member, by unicast */
@@ -63,7 +64,8 @@ struct cg_ties {
 };
 
 struct cg_ties *cg_ties_new(void); /* NULL: no memory */
-struct cg_ties *cg_ties_ref(struct cg_ties *ties);
+/* For a further request, which follows that one. */
+struct cg_ties *cg_ties_join(struct cg_ties *ties, struct cg_tied_request *earlier, uint64_t now_us);
 void cg_ties_unref(struct cg_ties *ties); /* NULL has no effect */
 
 struct cg_tied_request *cg_tied_request_new(struct cg_slice identity); /* empty: to the group. NULL: no memory */
@@ -78,8 +80,8 @@ static inline struct cg_slice cg_tied_gid(const struct cg_tied_request *request)
     return cg_oscore_binding_kid_context(&request->binding);
 }
 
-/* It has gone out, the first time or again: from now on it is among those that may be answered, also when its binding
- * is not there any more. Where memory lacks, only as long as it is. */
+/* It has gone out, the first time or again: it may be answered from now on, and where others join it also when its own
+ * binding is not there any more. Where memory lacks, only as long as that is. */
 void cg_ties_sent(struct cg_ties *ties, struct cg_tied_request *request, uint64_t now_us);
 
 /* NULL: it has answered nothing and was not asked alone; `member`: made then, NULL: no memory. */

@@ -89,8 +89,9 @@ struct cg_protector_ops {
                 struct cg_opened *opened);
     /* Whether what was sealed with this binding must not go out any more, because the keys have changed since: it is to
      * be sealed again (R55). Of an observation's latest request: it is to be renewed, since members may have lost the
-     * former keys, or may have joined. What it is answered is opened all the same. It changes when the protector's
-     * `renewals` does, or for one member that was seen under prepared keys. NULL: never. */
+     * former keys, or may have joined; what a client has protected only that client can renew. What it is answered is
+     * opened all the same. It changes when the protector's `renewals` does, or for one member that was seen under
+     * prepared keys. NULL: never. */
     bool (*is_stale)(struct cg_protector *protector, const struct cg_binding *binding);
     /* Just before a datagram with this binding goes out, the first time or again: CG_OK, or an error with *problem, and
      * it does not go. NULL: everything may. */

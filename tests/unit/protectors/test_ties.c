@@ -360,6 +360,30 @@ static struct cg_slice fingerprint_of(uint32_t number) {
     return cg_slice_of(bytes, sizeof bytes);
 }
 
+/* There is another binding that has them, from now on. */
+static void join(struct cg_ties *ties) {
+    struct cg_tied_request *first = cg_tied_request_new(CG_SLICE_NONE);
+    assert_true(ties != NULL && first != NULL);
+    (void)cg_ties_join(ties, first, 0);
+    assert_false(first->listed); /* it has not gone out */
+    cg_tied_request_unref(first);
+}
+
+static void a_request_that_nothing_joins_is_not_kept(void **state) {
+    (void)state;
+    struct cg_ties *ties = cg_ties_new();
+    struct cg_tied_request *alone = cg_tied_request_new(fingerprint_of(1));
+    assert_true(ties != NULL && alone != NULL);
+    cg_ties_sent(ties, alone, SECOND);
+    assert_int_equal(alone->number, 1);
+    assert_null(ties->members);
+    assert_ptr_equal(cg_ties_join(ties, alone, 2 * SECOND), ties);
+    assert_ptr_equal(ties->members->alone->requests, alone);
+    cg_tied_request_unref(alone);
+    cg_ties_unref(ties);
+    cg_ties_unref(ties);
+}
+
 static unsigned count_requests(const struct cg_tied_request *list) {
     unsigned count = 0;
     for (; list != NULL; list = list->older) count++;
@@ -370,7 +394,7 @@ static void what_is_kept_of_a_member_is_bounded(void **state) {
     (void)state;
     struct cg_ties *ties = cg_ties_new();
     const struct cg_oscore_answers answers = {.known = true};
-    assert_non_null(ties);
+    join(ties);
     for (uint64_t hour = 0; hour < 24 * 365; hour++) { /* one asked alone each hour, and the group each day */
         struct cg_tied_request *request =
             cg_tied_request_new(hour % 24 == 0 ? CG_SLICE_NONE : fingerprint_of((uint32_t)(hour % 100)));
@@ -398,12 +422,13 @@ static void what_is_kept_of_a_member_is_bounded(void **state) {
     assert_int_equal(members, 100);
     assert_in_range(ties->by_host.used, ties->alone_count, 2 * ties->alone_count + 1);
     cg_ties_unref(ties);
+    cg_ties_unref(ties);
 }
 
 static void who_is_asked_without_an_answer_keeps_the_latest(void **state) {
     (void)state;
     struct cg_ties *ties = cg_ties_new();
-    assert_non_null(ties);
+    join(ties);
     for (int i = 0; i < 10; i++) {
         struct cg_tied_request *request = cg_tied_request_new(fingerprint_of(1));
         assert_non_null(request);
@@ -416,6 +441,7 @@ static void who_is_asked_without_an_answer_keeps_the_latest(void **state) {
     for (const struct cg_tied_request *r = member->alone->requests; r != NULL; r = r->older)
         assert_int_equal(r->number, number--);
     assert_int_equal(number, 10 - CG_TIED_REQUESTS);
+    cg_ties_unref(ties);
     cg_ties_unref(ties);
 }
 
@@ -432,6 +458,7 @@ int main(void) {
         tied_test(a_follow_up_to_one_member_is_open_for_it_alone),
         tied_test(a_rekey_ends_none_of_them),
         tied_test(who_waits_for_another_request_goes_on_waiting),
+        cmocka_unit_test(a_request_that_nothing_joins_is_not_kept),
         cmocka_unit_test(what_is_kept_of_a_member_is_bounded),
         cmocka_unit_test(who_is_asked_without_an_answer_keeps_the_latest),
     };
