@@ -11,6 +11,8 @@
 struct cg_control;
 struct cg_keeper;
 struct cg_loop;
+struct cg_reactions;
+struct cg_reports;
 
 /* What others have. */
 struct cg_control_source {
@@ -18,6 +20,8 @@ struct cg_control_source {
     void (*status)(void *ctx, struct cg_buf *to); /* more members of a JSON object that is open: ,"NAME":VALUE… */
     struct cg_keeper *(*keeper)(void *ctx);       /* NULL: it has closed */
     struct cg_loop *loop;                         /* by which checks send */
+    struct cg_reactions *reactions;               /* these two live as long as the loop runs */
+    struct cg_reports *reports;
     void *ctx;
 };
 

@@ -22,6 +22,8 @@ static const struct {
                 {"status", cg_control_run_status},
                 {"check", cg_control_run_check},
                 {"check-facts", cg_control_run_check_facts},
+                {"reports", cg_control_run_reports},
+                {"reactions", cg_control_run_reactions},
                 {"members", cg_control_run_members},
                 {"forget-members", cg_control_run_forget_members}};
 
@@ -126,8 +128,8 @@ static void run_line(struct cg_control_connection *connection, size_t len) {
     if (i < count) {
         commands[i].run(connection, line);
     } else {
-        cg_control_refuse(connection,
-                          "a line is {\"command\":NAME}, with claim, backup, check, status, members or forget-members");
+        cg_control_refuse(connection, "a line is {\"command\":NAME}, with claim, backup, check, status, members, "
+                                      "forget-members, reactions or reports");
     }
     json_decref(line);
 }

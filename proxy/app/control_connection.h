@@ -12,6 +12,7 @@
 #include "store/beside.h"
 
 struct cg_control_connection;
+struct cg_control_follower;
 
 /* What is under way for a connection: told of its end. */
 struct cg_control_work_ops {
@@ -28,6 +29,7 @@ struct cg_control_connection {
     struct cg_buf reply;
     unsigned uses;                         /* two handles, and who works for it */
     const struct cg_control_work_ops *ops; /* NULL: nothing is under way that may be ended */
+    struct cg_control_follower *follower;  /* control_reports.c */
     struct cg_trial *trial;                /* control_check.c */
     struct cg_store_job job;               /* control_store.c, as what follows */
     uv_fs_t removal;                       /* of a copy that nobody takes */
@@ -54,6 +56,7 @@ struct cg_control {
     unsigned count;
     unsigned copies;       /* their names differ */
     unsigned checks;       /* that run */
+    unsigned followers;    /* who read reports */
     unsigned open_handles; /* of its own */
     void (*closed)(void *ctx);
     void *closed_ctx;
@@ -82,6 +85,8 @@ void cg_control_run_backup(struct cg_control_connection *connection, const json_
 void cg_control_run_status(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_check(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_check_facts(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_reports(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_reactions(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_members(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_forget_members(struct cg_control_connection *connection, const json_t *line);
 

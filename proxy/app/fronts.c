@@ -106,7 +106,8 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
     cg_protectors_metrics(&program->protectors, to);
     cg_inbound_metrics(program->inbound, to);
     put_metrics_of_fronts(program, to);
-    if (program->reactions != NULL) cg_reactions_metrics(program->reactions, to);
+    cg_reactions_metrics(program->reactions, to);
+    cg_reports_metrics(program->reports, to);
     cg_buf_printf(to,
                   "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
                   "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",

@@ -14,6 +14,7 @@
 #include "app/settings_file.h"
 #include "app/state.h"
 #include "app/rehearsal.h"
+#include "app/reports.h"
 #include "base/check.h"
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
@@ -22,6 +23,7 @@ struct command {
     int (*act)(const struct command *command); /* returns the exit status */
     const char *file, *argument;
     enum cg_state_claims claims;
+    bool follow;
 };
 
 /* What can be done */
@@ -90,6 +92,12 @@ static int print_members(const struct command *command) { return cg_members_prin
 
 static int forget_members(const struct command *command) { return cg_members_forget(command->file, command->argument); }
 
+static int print_reports(const struct command *command) {
+    return cg_reports_print(command->file, command->argument, command->follow);
+}
+
+static int print_reactions(const struct command *command) { return cg_reactions_print(command->file); }
+
 static int print_version(const struct command *command) {
     (void)command;
     puts("castgate " CASTGATE_VERSION);
@@ -128,25 +136,29 @@ static void size_thread_pool(void) {
 /* The words */
 
 static int usage(FILE *to, int status) {
-    fputs("castgate: one unicast request becomes one CoAP multicast, its answers one reply\n"
-          "\n"
-          "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
-          "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
-          "  castgate [-c FILE] --check MAPPING[/PATH]\n"
-          "                           send one request of that mapping and tell all about it and its answers\n"
-          "  castgate [-c FILE] --init-state      make the state folder's store; it claims nothing\n"
-          "  castgate [-c FILE] --init-state --new-keys   and claim the keys that FILE names: you say that they have "
-          "never\n"
-          "                                       sent, here or anywhere; they begin at 0\n"
-          "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
-          "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
-          "  castgate [-c FILE] --members         the members that the running gateway knows, by what they answered\n"
-          "  castgate [-c FILE] --forget-members NAME|all   have it forget them, in memory and on its disk\n"
-          "  castgate --schema        print the JSON Schema of the settings\n"
-          "  castgate -V | -h         print the version | this text\n"
-          "\n"
-          "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
-          to);
+    fputs(
+        "castgate: one unicast request becomes one CoAP multicast, its answers one reply\n"
+        "\n"
+        "  castgate [-c FILE]       run the gateway in the foreground (default " DEFAULT_SETTINGS ")\n"
+        "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
+        "  castgate [-c FILE] --check MAPPING[/PATH]\n"
+        "                           send one request of that mapping and tell all about it and its answers\n"
+        "  castgate [-c FILE] --init-state      make the state folder's store; it claims nothing\n"
+        "  castgate [-c FILE] --init-state --new-keys   and claim the keys that FILE names: you say that they have "
+        "never\n"
+        "                                       sent, here or anywhere; they begin at 0\n"
+        "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
+        "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
+        "  castgate [-c FILE] --members         the members that the running gateway knows, by what they answered\n"
+        "  castgate [-c FILE] --forget-members NAME|all   have it forget them, in memory and on its disk\n"
+        "  castgate [-c FILE] --reports [GROUP] [--follow]   what groups' members have reported, a line of JSON each;\n"
+        "                                       with --follow also what they report from now on\n"
+        "  castgate [-c FILE] --reactions       what reactions have done, and what became of it\n"
+        "  castgate --schema        print the JSON Schema of the settings\n"
+        "  castgate -V | -h         print the version | this text\n"
+        "\n"
+        "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
+        to);
     return status;
 }
 
@@ -177,6 +189,9 @@ static struct command read_words(int argc, char **argv) {
                                             {"schema", no_argument, NULL, 's'},
                                             {"status", no_argument, NULL, 'S'},
                                             {"members", no_argument, NULL, 'm'},
+                                            {"reports", no_argument, NULL, 'r'},
+                                            {"follow", no_argument, NULL, 'F'},
+                                            {"reactions", no_argument, NULL, 'R'},
                                             {"forget-members", required_argument, NULL, 'f'},
                                             {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
@@ -186,6 +201,9 @@ static struct command read_words(int argc, char **argv) {
         case 's': command.act = print_schema; break;
         case 'S': command.act = print_status; break;
         case 'm': command.act = print_members; break;
+        case 'r': command.act = print_reports; break;
+        case 'F': command.follow = true; break;
+        case 'R': command.act = print_reactions; break;
         case 'f': command.act = forget_members, command.argument = optarg; break;
         case 'C': command.act = check_mapping, command.argument = optarg; break;
         case 'i': command.act = make_state; break;
@@ -196,6 +214,9 @@ static struct command read_words(int argc, char **argv) {
         default: return (struct command){.act = misused};
         }
     }
+    bool has_operand = command.act == print_reports && optind < argc;
+    if (has_operand) command.argument = argv[optind++];
+    if (command.follow && command.act != print_reports) return (struct command){.act = misused};
     if (command.claims != CG_CLAIM_NOTHING && command.act != make_state) return (struct command){.act = claim_nothing};
     return optind == argc ? command : (struct command){.act = misused};
 }

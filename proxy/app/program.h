@@ -11,6 +11,7 @@
 #include "app/plugins.h"
 #include "inbound/inbound.h"
 #include "jobs/reactions.h"
+#include "jobs/reports.h"
 #include "jobs/warming.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
@@ -40,6 +41,7 @@ struct cg_program {
     struct cg_control *control;
     struct cg_warming *warming;
     struct cg_reactions *reactions; /* what follows these */
+    struct cg_reports *reports;     /* handed on */
     struct cg_keeper *keeper;       /* of what is known of members */
     uv_timer_t ending;              /* while stopping: looks whether all is done */
     uv_timer_t deadline;            /* while stopping: the store's thread may wait for its disk for longer */

@@ -123,8 +123,11 @@ static bool open_warming(struct cg_program *program, struct cg_problem *problem)
 static bool open_inbound(struct cg_program *program, struct cg_problem *problem) {
     program->inbound = cg_inbound_new(program->loop.gateway);
     program->reactions = cg_reactions_new(program->loop.gateway);
-    if (program->inbound == NULL || program->reactions == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    program->reports = cg_reports_new(program->loop.gateway);
+    if (program->inbound == NULL || program->reactions == NULL || program->reports == NULL)
+        return cg_problem_no_memory(problem) == CG_OK;
     cg_inbound_add_hearer(program->inbound, cg_reactions_hearer(program->reactions));
+    cg_inbound_add_hearer(program->inbound, cg_reports_hearer(program->reports));
     return true;
 }
 
@@ -141,8 +144,13 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
         cg_problem_no_memory(problem);
         return false;
     }
-    const struct cg_control_source control = {
-        .store = find_store, .status = put_status, .keeper = find_keeper, .loop = loop, .ctx = program};
+    const struct cg_control_source control = {.store = find_store,
+                                              .status = put_status,
+                                              .keeper = find_keeper,
+                                              .loop = loop,
+                                              .reactions = program->reactions,
+                                              .reports = program->reports,
+                                              .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
     return program->control != NULL && open_warming(program, problem);
 }
@@ -161,6 +169,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     }
     cg_load_fini(load);
     cg_loop_run(&program->loop);
+    cg_reports_free(program->reports);
     cg_loop_fini(&program->loop);
     cg_warming_free(program->warming);
     cg_reactions_free(program->reactions);

@@ -41,7 +41,7 @@ struct cg_reports {
     struct cg_timer timer;                 /* the end of the window, or the next slice */
     struct cg_reports_reader *readers;     /* utlist */
     struct cg_reports_reader *next_reader; /* while they are told: who is next */
-    uint64_t handed, dropped, missed;
+    uint64_t dropped, missed;
 };
 
 /* Records. */
@@ -135,11 +135,12 @@ const struct cg_handed *cg_reports_after(const struct cg_reports *reports, uint6
     return wanted < kept->next ? &kept->ring[wanted % CG_REPORTS_KEPT]->handed : NULL;
 }
 
+uint64_t cg_reports_handed(const struct cg_reports *reports) { return reports->kept.next - 1; }
+
 /* Handing on. */
 
 static void hand_on(struct cg_reports *reports, struct record *record) {
     keep(&reports->kept, record);
-    reports->handed++;
     for (struct cg_reports_reader *reader = reports->readers; reader != NULL; reader = reports->next_reader) {
         reports->next_reader = reader->next;
         reader->hear(reader, &record->handed);
@@ -196,7 +197,7 @@ static void put_counter(struct cg_buf *to, const char *name, const char *help, u
 }
 
 void cg_reports_metrics(const struct cg_reports *reports, struct cg_buf *to) {
-    put_counter(to, "reports_total", "Reports of members that were handed on.", reports->handed);
+    put_counter(to, "reports_total", "Reports of members that were handed on.", cg_reports_handed(reports));
     put_counter(to, "reports_dropped_total", "Reports that had no room while they waited for their window's end.",
                 reports->dropped);
     put_counter(to, "reports_missed_total", "Reports that were handed on and that a reader was too slow to take.",

@@ -35,6 +35,8 @@ struct cg_alert_hearer *cg_reports_hearer(struct cg_reports *reports);
  * ends.
  */
 const struct cg_handed *cg_reports_after(const struct cg_reports *reports, uint64_t index);
+/* How many were handed on, which is the index of the latest. */
+uint64_t cg_reports_handed(const struct cg_reports *reports);
 void cg_reports_follow(struct cg_reports *reports, struct cg_reports_reader *reader);
 void cg_reports_leave(struct cg_reports *reports, struct cg_reports_reader *reader);
 /* A reader had no room for so many. */

@@ -267,6 +267,7 @@ struct cg_alert_settings {
     size_t listen_count;
     struct cg_alert_group *groups;
     size_t group_count;
+    uint32_t window; /* seconds in which reports are gathered before they are handed on; 0: each at once */
 };
 
 /* Members of mappings that are open to target URIs: model/follow.c. Zeroed, there are none. */

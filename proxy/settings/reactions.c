@@ -92,6 +92,16 @@ static const char *read_needed(struct reading *reading, const struct cg_at *up, 
 
 /* When. */
 
+/* Of other groups no alert is ever taken. */
+static void check_is_heard(struct reading *reading, const struct cg_at *at, const struct cg_security_keys *group) {
+    static const struct cg_at document;
+    const struct cg_alert_settings *alerts = &reading->reader->config->alerts;
+    size_t i = 0;
+    while (i < alerts->group_count && alerts->groups[i].keys != group) i++;
+    if (i < alerts->group_count || cg_is_mistaken(reading->reader, &document, "alerts")) return;
+    cg_mistake_at(reading->reader, at, "alerts of %s are not taken: it is not in alerts.groups", group->name);
+}
+
 static void read_group(struct reading *reading, const struct cg_at *up, const json_t *json, struct cg_occasion *when,
                        const struct cg_security_keys **group) {
     struct cg_at at;
@@ -100,6 +110,7 @@ static void read_group(struct reading *reading, const struct cg_at *up, const js
     HASH_FIND_STR(reading->reader->config->security_groups_by_name, name, *group);
     if (*group != NULL) {
         when->group = (*group)->name;
+        check_is_heard(reading, &at, *group);
     } else if (!cg_is_undefined_again(reading->reader, "security_groups", name, &at)) {
         cg_mistake_at(reading->reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", name);
     }

@@ -156,6 +156,9 @@ static const struct cg_row alert_rows[] = {
     {"groups", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, alerts.groups), .max = ALERT_GROUPS_MAX,
      .items = &alert_group_items, .fallback = "[]",
      .says = "Names of security_groups: whose members may send. Where a group has the pairwise mode it is required."},
+    {"window", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, alerts.window), .max = TIMEOUT_MAX_S, .fallback = "0",
+     .unit = "seconds",
+     .says = "Reports are handed on together, so long after the first of them; 0: each at once. Reactions never wait."},
 };
 const struct cg_rows cg_alert_rows = {"/alerts", CG_ROWS(alert_rows)};
 

@@ -112,19 +112,56 @@ static int judge(const char *folder, const struct cg_buf *reply, struct cg_probl
     return cg_problem_set(problem, CG_E_STORE, "%s", why);
 }
 
-int cg_control_ask_patiently(const char *folder, struct cg_slice request, const struct cg_control_patience *patience,
-                             struct cg_buf *reply, struct cg_problem *problem) {
+static int connect_to_folder(const char *folder, uint32_t patience_s, int *fd, struct cg_problem *problem) {
     struct sockaddr_un address;
     int folder_fd;
     int err = cg_control_address(folder, &address, &folder_fd, problem);
     if (err < 0) return err;
-    int fd = connect_to(&address, patience->seconds), why = errno;
+    *fd = connect_to(&address, patience_s);
+    int why = errno;
     if (folder_fd >= 0) close(folder_fd);
-    if (fd < 0 && (why == ENOENT || why == ECONNREFUSED)) return CG_E_NOT_FOUND;
-    if (fd < 0) return fails(folder, strerror(why), problem);
+    if (*fd < 0 && (why == ENOENT || why == ECONNREFUSED)) return CG_E_NOT_FOUND;
+    return *fd < 0 ? fails(folder, strerror(why), problem) : CG_OK;
+}
+
+int cg_control_ask_patiently(const char *folder, struct cg_slice request, const struct cg_control_patience *patience,
+                             struct cg_buf *reply, struct cg_problem *problem) {
+    int fd;
+    int err = connect_to_folder(folder, patience->seconds, &fd, problem);
+    if (err < 0) return err;
     bool answered = send_line(fd, request) && read_line(fd, patience, reply);
     close(fd);
     return answered ? judge(folder, reply, problem) : fails(folder, "it does not answer", problem);
+}
+
+/* Byte by byte: what stands behind it is left where it is. */
+static bool read_first_line(int fd, struct cg_buf *line) {
+    uint8_t byte;
+    while (line->len < CG_CONTROL_LINE_MAX && recv(fd, &byte, 1, 0) == 1) {
+        if (byte == '\n') return true;
+        cg_buf_put_u8(line, byte);
+    }
+    return false;
+}
+
+static int begin_listening(const char *folder, int fd, struct cg_slice request, struct cg_problem *problem) {
+    const struct timeval without_limit = {0};
+    struct cg_buf line;
+    cg_buf_init(&line, 0);
+    bool answered = send_line(fd, request) && read_first_line(fd, &line) &&
+                    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &without_limit, sizeof without_limit) == 0;
+    int err = answered ? judge(folder, &line, problem) : fails(folder, "it does not answer", problem);
+    cg_buf_fini(&line);
+    return err;
+}
+
+int cg_control_listen(const char *folder, struct cg_slice request, uint32_t patience_s, int *fd,
+                      struct cg_problem *problem) {
+    int err = connect_to_folder(folder, patience_s, fd, problem);
+    if (err < 0) return err;
+    err = begin_listening(folder, *fd, request, problem);
+    if (err < 0) close(*fd);
+    return err;
 }
 
 int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *reply, struct cg_problem *problem) {

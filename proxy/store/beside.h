@@ -34,6 +34,11 @@ int cg_control_ask(const char *folder, struct cg_slice request, struct cg_buf *r
 int cg_control_ask_patiently(const char *folder, struct cg_slice request, const struct cg_control_patience *patience,
                              struct cg_buf *reply, struct cg_problem *problem) CG_MUST_CHECK;
 
+/* For what is not over with one answer: the first line is judged as above, and *fd, which the caller closes, gives what
+ * follows it, for which it waits without limit. */
+int cg_control_listen(const char *folder, struct cg_slice request, uint32_t patience_s, int *fd,
+                      struct cg_problem *problem) CG_MUST_CHECK;
+
 /* As the store does it by itself where no gateway runs. CG_E_NOT_FOUND, CG_E_STORE as above. */
 int cg_control_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) CG_MUST_CHECK;
 /* `name`, of at least 64 bytes: a file in the folder, which the caller takes away. */

@@ -33,11 +33,11 @@ static int tear_down(void **state) {
 static const char *document(const char *reactions) {
     static char text[8192];
     snprintf(text, sizeof text,
-             "{'security_groups':{'floor1':'%s'},'mappings':["
+             "{'security_groups':{'floor1':'%s','floor2':'%s'},'alerts':{'groups':['floor1'],'window':3},'mappings':["
              "{'name':'doors','group':'coap://224.0.1.187','security':'floor1','methods':['PUT','POST'],'path':'/d'},"
              "{'name':'plain','group':'coap://224.0.1.188','security':'none','block_size':64},"
              "{'name':'sealed','group':'coap://224.0.1.189','security':'relay'}],'reactions':%s}",
-             key_file, reactions);
+             key_file, key_file, reactions);
     return text;
 }
 
@@ -54,6 +54,7 @@ static void a_reaction_becomes_what_it_says(void **state) {
         "{'mapping':'plain','method':'GET'}],'requests_per_minute':7},"
         "{'name':'any','when':{'group':'floor1','path':'/'}," DO "}]"));
     assert_int_equal(config->reaction_count, 2);
+    assert_int_equal(config->alerts.window, 3);
     const struct cg_reaction *fire = cg_reaction_by_name(config, "fire"), *any = &config->reactions[1];
     assert_ptr_equal(fire, &config->reactions[0]);
     assert_string_equal(fire->when.group, "floor1");
@@ -137,6 +138,7 @@ static void every_reference_is_checked(void **state) {
         {WAITS("{'path':'/fire'}"), "/reactions/0/when", "needs \"group\""},
         {WAITS("{'group':'floor1'}"), "/reactions/0/when", "needs \"path\""},
         {WAITS("{'group':'floor9','path':'/fire'}"), "/reactions/0/when/group", "\"floor9\" is not in"},
+        {WAITS("{'group':'floor2','path':'/fire'}"), "/reactions/0/when/group", "floor2 are not taken"},
         {WAITS("{'group':'floor1','path':'fire'}"), "/reactions/0/when/path", "must begin with '/'"},
         {WAITS("{'group':'floor1','path':'/fire/'}"), "/reactions/0/when/path", "must not end in '/'"},
         {WAITS("{'group':'floor1','path':'/a/../b'}"), "/reactions/0/when/path", "\"..\""},
