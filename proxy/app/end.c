@@ -59,7 +59,9 @@ static void on_ending(uv_timer_t *timer) {
         program->finished_early = true;
         cg_gateway_finish_all(program->loop.gateway);
     }
-    bool done = cg_gateway_running(program->loop.gateway) == 0 && cg_fronts_are_idle(program);
+    const struct cg_gateway *gateway = program->loop.gateway;
+    bool runs = cg_gateway_running(gateway) > 0 || cg_gateway_is_cancelling(gateway);
+    bool done = !runs && cg_fronts_are_idle(program);
     if (done || passed_us >= END_PATIENCE_US) cg_program_close(program);
 }
 

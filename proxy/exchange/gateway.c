@@ -7,6 +7,8 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "exchange/withdraw.h"
+#include "rounds/wake.h"
+#include "rounds/watch.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -55,6 +57,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     if (gateway == NULL) return;
     gateway->engine.closing = true;
     free_exchanges(gateway);
+    cg_rounds_fini(&gateway->rounds);
     cg_engine_clear_timer(&gateway->engine, &gateway->purge);
     cg_engine_fini(&gateway->engine);
     cg_budgets_fini(&gateway->budgets);
@@ -226,6 +229,41 @@ void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket) {
     cg_gateway_wake(exchange);
 }
 
+/* Renewing. */
+
+static void relay_renewal(struct cg_exchange *exchange, enum cg_renewal renewal, struct cg_opts options,
+                          struct cg_slice payload) {
+    struct cg_request request = exchange->request;
+    request.options = options;
+    request.payload = payload;
+    const struct cg_wish wish = {.config = exchange->config,
+                                 .mapping = exchange->mapping,
+                                 .request = &request,
+                                 .rest = exchange->rest,
+                                 .member = exchange->member,
+                                 .at = exchange->member_at,
+                                 .timeout_us = exchange->waiter.timeout_us,
+                                 .expects_answers = true,
+                                 .origin = exchange->ticket};
+    cg_watch_relay(exchange->waiter.round, &wish, renewal == CG_CANCELS);
+    if (renewal == CG_CANCELS)
+        cg_round_set_deadline(&exchange->waiter, exchange->gateway->engine.now_us, exchange->waiter.timeout_us);
+}
+
+void cg_gateway_renew(struct cg_gateway *gateway, struct cg_ticket ticket, enum cg_renewal renewal,
+                      struct cg_opts options, struct cg_slice payload) {
+    struct cg_exchange *exchange = exchange_of(gateway, ticket);
+    if (exchange == NULL || exchange->waiter.round == NULL) return;
+    if (exchange->mapping->security == CG_SECURITY_RELAY) {
+        relay_renewal(exchange, renewal, options, payload);
+    } else if (renewal == CG_CANCELS) {
+        exchange->waiter.cancelled = true;
+    } else {
+        cg_round_begin_again(&exchange->waiter);
+    }
+    cg_gateway_wake(exchange);
+}
+
 /* Time and the queue. */
 
 void cg_gateway_wake(struct cg_exchange *exchange) {
@@ -301,13 +339,22 @@ uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us) {
     return gateway->awake != NULL || has_more || withdraws ? engine->now_us : cg_engine_next_us(engine);
 }
 
-void cg_gateway_stop(struct cg_gateway *gateway) { gateway->stopping = true; }
-
 static void hurry(struct cg_exchange *exchange) {
     if (exchange == NULL) return;
     exchange->hurried = true;
     cg_gateway_wake(exchange);
 }
+
+/* What is observed has no end of its own, and is to be cancelled while that can go out. */
+void cg_gateway_stop(struct cg_gateway *gateway) {
+    gateway->stopping = true;
+    for (uint32_t i = 0; i < gateway->exchanges.cap; i++) {
+        struct cg_exchange *exchange = gateway->exchanges.slots[i].item;
+        if (exchange != NULL && exchange->started && exchange->request.observes) hurry(exchange);
+    }
+}
+
+bool cg_gateway_is_cancelling(const struct cg_gateway *gateway) { return gateway->rounds.cancelling > 0; }
 
 void cg_gateway_finish(struct cg_gateway *gateway, struct cg_ticket ticket) { hurry(exchange_of(gateway, ticket)); }
 
@@ -323,6 +370,8 @@ void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns) {
 }
 
 size_t cg_gateway_running(const struct cg_gateway *gateway) { return gateway->exchanges.used; }
+
+size_t cg_gateway_observations(const struct cg_gateway *gateway) { return gateway->rounds.observations; }
 
 size_t cg_gateway_observers(const struct cg_gateway *gateway) { return gateway->observers; }
 

@@ -85,8 +85,10 @@ uint64_t cg_gateway_now(const struct cg_gateway *gateway);
  * the present time: there is more to do at once; UINT64_MAX: not before something comes in). */
 uint64_t cg_gateway_run(struct cg_gateway *gateway, uint64_t now_us);
 
-/* Refuses new exchanges; the running ones go on. */
+/* Refuses new exchanges; the running ones go on, but for those that observe, which end with the answers they have. */
 void cg_gateway_stop(struct cg_gateway *gateway);
+/* Groups have yet to be told that nobody observes them any more. */
+bool cg_gateway_is_cancelling(const struct cg_gateway *gateway);
 bool cg_gateway_is_stopping(const struct cg_gateway *gateway);
 /* Ends every running exchange now, each with the answers it has (ended_by "limit"); what was not sent yet is
  * refused. Only after cg_gateway_stop. */
@@ -96,8 +98,9 @@ void cg_gateway_finish_all(struct cg_gateway *gateway);
  */
 void cg_gateway_note_turn(struct cg_gateway *gateway, uint64_t cpu_ns);
 
-size_t cg_gateway_running(const struct cg_gateway *gateway);   /* exchanges */
-size_t cg_gateway_observers(const struct cg_gateway *gateway); /* of them, those whose clients observe */
+size_t cg_gateway_running(const struct cg_gateway *gateway);      /* exchanges */
+size_t cg_gateway_observations(const struct cg_gateway *gateway); /* of groups and members, however many observe */
+size_t cg_gateway_observers(const struct cg_gateway *gateway);    /* of them, those whose clients observe */
 const struct cg_totals *cg_gateway_totals(const struct cg_gateway *gateway);
 struct cg_stats_table *cg_gateway_stats(struct cg_gateway *gateway);
 struct cg_knowns *cg_gateway_knowns(struct cg_gateway *gateway); /* what is known of members: model/known.h */

@@ -17,14 +17,26 @@ struct cg_histogram {
     double sum;
 };
 
+/* Why an observation was registered once more. */
+enum cg_renewal_kind {
+    CG_RENEWAL_PERIOD,  /* group.observe_renewal */
+    CG_RENEWAL_STALE,   /* several members were heard too long ago */
+    CG_RENEWAL_MEMBER,  /* one was: by unicast */
+    CG_RENEWAL_REKEY,   /* keys have changed */
+    CG_RENEWAL_SILENCE, /* many members were silent to the first registration */
+    CG_RENEWAL_COUNT
+};
+
 struct cg_stats {
-    char name[64 + 1];      /* the mapping's */
-    uint64_t requests;      /* exchanges admitted */
-    uint64_t sent;          /* group requests emitted */
-    uint64_t joined;        /* client requests that shared another's group request */
-    uint64_t queued;        /* group requests that waited for their group's turn */
-    uint64_t asked;         /* unicast requests emitted, retransmissions aside */
-    uint64_t notifications; /* of members that are observed, beyond their first answers */
+    char name[64 + 1];                   /* the mapping's */
+    uint64_t requests;                   /* exchanges admitted */
+    uint64_t sent;                       /* group requests emitted */
+    uint64_t joined;                     /* client requests that shared another's group request */
+    uint64_t queued;                     /* group requests that waited for their group's turn */
+    uint64_t asked;                      /* unicast requests emitted, retransmissions aside */
+    uint64_t renewals[CG_RENEWAL_COUNT]; /* registrations once more, by what they were for */
+    uint64_t held_back;                  /* notifications that were not told at once, as their member sends too many */
+    uint64_t notifications;              /* of members that are observed, beyond their first answers */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
     bool warned_of_size;              /* R44 */

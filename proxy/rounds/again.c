@@ -5,6 +5,7 @@
 #include "rounds/casts.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 
 /* Something is decided. */
 static void settle(struct cg_round *round) {
@@ -62,6 +63,11 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
 /* They are all made before the first goes, which may be decided at once. */
 void cg_again_begin(struct cg_round *round, uint64_t give_up_us) {
     struct cg_engine *engine = cg_round_engine(round);
+    if (cg_round_observes(round)) {
+        cg_watch_register(round, give_up_us);
+        settle(round);
+        return;
+    }
     for (size_t i = 0; i < round->part_count; i++) {
         struct cg_part *part = &round->parts[i];
         if (part->state == CG_PART_SENT && !is_overtaken(part)) cast(part, give_up_us);
@@ -72,9 +78,14 @@ void cg_again_begin(struct cg_round *round, uint64_t give_up_us) {
     settle(round);
 }
 
+/* One that observes has it go out on the token of the first. */
+static const struct cg_cast *again_of(const struct cg_round *round, size_t i) {
+    return cg_round_observes(round) ? round->parts[i].cast : round->parts[i].again;
+}
+
 bool cg_again_waits(const struct cg_round *round) {
     for (size_t i = 0; i < round->part_count; i++) {
-        const struct cg_cast *again = round->parts[i].again;
+        const struct cg_cast *again = again_of(round, i);
         if (again != NULL && again->leg.sending.request == 0) return true;
     }
     return false;
@@ -83,7 +94,7 @@ bool cg_again_waits(const struct cg_round *round) {
 uint64_t cg_again_sent_us(const struct cg_round *round) {
     uint64_t sent_us = 0;
     for (size_t i = 0; i < round->part_count; i++) {
-        const struct cg_cast *again = round->parts[i].again;
+        const struct cg_cast *again = again_of(round, i);
         if (again != NULL && again->leg.sending.sent_us > sent_us) sent_us = again->leg.sending.sent_us;
     }
     return sent_us;

@@ -8,6 +8,7 @@
 #include "rounds/probe.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 
 #include <utlist.h>
 
@@ -43,6 +44,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
     cg_signs_note_asked(engine, &leg->sending.to);
+    if (cg_ask_of(leg)->observed) cg_watch_sent(round);
     if (!round->by_unicast || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
@@ -56,20 +58,15 @@ static void hear_of_group(struct cg_engine *engine, const struct cg_leg *leg) {
     if (part->again != NULL) cg_cast_heard(engine, part->again);
 }
 
-/* Where the token is its own, and not the cast's, notifications come to it. */
-static bool hears_notifications(const struct cg_leg *leg) {
-    const struct cg_part *part = leg->owner;
-    return leg->request->observes && part->cast == NULL;
-}
-
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
     struct cg_part *part = leg->owner;
     struct cg_round *round = part->round;
     const struct cg_arrival timed = cg_arrival_after(arrival, round->sent_us);
+    if (round->closed) return; /* an answer to its cancellation */
     hear_of_group(engine, leg);
     leg->settled = true;
-    if (hears_notifications(leg)) {
-        cg_ask_rest(engine, cg_ask_of(leg));
+    if (leg->request->observes && leg->shares == NULL) { /* notifications come to it */
+        give_place_back(round, cg_ask_of(leg));
     } else {
         forget(round, cg_ask_of(leg));
         cg_ask_end(engine, cg_ask_of(leg));
@@ -132,7 +129,17 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
     cg_asks_settle(round);
 }
 
-static bool is_wanted(const struct cg_leg *leg) { return cg_round_is_wanted(round_of(leg)); }
+static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    (void)engine, (void)problem;
+    cg_watch_unsent(round_of(leg));
+}
+
+static void on_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
+    (void)engine, (void)from;
+    cg_watch_stray(round_of(leg));
+}
+
+static bool is_wanted(const struct cg_leg *leg) { return leg->request->cancels || cg_round_is_wanted(round_of(leg)); }
 
 static const struct cg_leg_ops ask_ops = {
     .sent = on_sent,
@@ -141,6 +148,8 @@ static const struct cg_leg_ops ask_ops = {
     .refused = on_refused,
     .ended = on_ended,
     .rests = on_rests,
+    .unsent = on_unsent,
+    .stray = on_stray,
     .is_wanted = is_wanted,
 };
 
@@ -151,11 +160,13 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     struct cg_round *round = part->round;
     struct cg_leg_order order = cg_part_order(part);
     order.ops = &ask_ops;
-    if (part->request->observes && part->cast != NULL) order.shares = &part->cast->leg;
+    bool shares = part->request->observes && part->cast != NULL;
+    if (shares) order.shares = &part->cast->leg;
     struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
     ask->begun_us = cg_round_engine(round)->now_us;
     ask->patience = round->tally.expects_one ? CG_ASK_HEARS_A_WHILE : CG_ASK_HEARS_ON;
+    if (shares) ask->patience = CG_ASK_GIVES_UP; /* what comes later comes to the cast */
     DL_APPEND2(round->repair.asks, ask, previous_of_owner, next_of_owner);
     take_place(round, ask);
     return ask;
@@ -165,10 +176,18 @@ struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *ad
     return cg_port_addr(cg_round_engine(round)->port, round->parts[0].target->interface, addr);
 }
 
+/* One that observes is registered where its token is in use, if there is such a part. */
+static struct cg_part *part_to_ask(struct cg_round *round) {
+    size_t i = 0;
+    if (!cg_round_observes(round)) return &round->parts[0];
+    while (i < round->part_count && round->parts[i].cast == NULL) i++;
+    return &round->parts[i < round->part_count ? i : 0];
+}
+
 void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at, unsigned earlier,
                     struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(round);
-    struct cg_part *part = &round->parts[0];
+    struct cg_part *part = part_to_ask(round);
     struct cg_addr to = cg_asks_at(round, at);
     struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
     if (ask == NULL) return;
@@ -209,6 +228,35 @@ void cg_asks_note_answer(struct cg_round *round, const struct cg_arrival *arriva
     cg_who_decide(&who, round->mapping, &arrival->from, arrival->opened->identity);
     DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
         if (is_of(round, ask, &who)) cg_asks_hush(round, ask);
+    }
+}
+
+static struct cg_ask *ask_to(const struct cg_round *round, const struct cg_addr *to) {
+    struct cg_ask *ask = round->repair.asks;
+    while (ask != NULL && !cg_addr_equal(&ask->leg.sending.to, to)) ask = ask->next_of_owner;
+    return ask;
+}
+
+bool cg_asks_register(struct cg_round *round, const struct cg_member *member) {
+    struct cg_problem problem = {0};
+    struct cg_addr at;
+    if (!cg_protector_find(round->mapping->protector, member, &at)) return false;
+    const struct cg_addr to = cg_asks_at(round, &at);
+    struct cg_ask *before = ask_to(round, &to);
+    if (before != NULL && before->observed && before->leg.shares == NULL) {
+        cg_ask_renew(cg_round_engine(round), before, before->leg.request);
+        return true;
+    }
+    if (before != NULL && !before->rests) return true; /* it is being asked */
+    if (before != NULL) end(round, before);
+    cg_asks_member(round, member, &at, 0, &problem);
+    return problem.err == 0;
+}
+
+void cg_asks_end_unregistered(struct cg_round *round) {
+    struct cg_ask *ask, *next;
+    DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
+        if (!ask->observed || ask->leg.shares != NULL) end(round, ask);
     }
 }
 

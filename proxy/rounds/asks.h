@@ -20,6 +20,11 @@ void cg_asks_hush(struct cg_round *round, struct cg_ask *ask);
 /* Whoever this is from has answered, or begun to: it is asked no more. */
 void cg_asks_note_answer(struct cg_round *round, const struct cg_arrival *arrival);
 void cg_asks_end(struct cg_round *round);
+/* All but those on whose own token members are observed. */
+void cg_asks_end_unregistered(struct cg_round *round);
+/* Registers once more as this member's observer, by unicast on the token. False: where it is is not known, or it cannot
+ * be asked. */
+bool cg_asks_register(struct cg_round *round, const struct cg_member *member);
 /* Where a member with this address is asked: on the link of the round's first target, where it does not say which. */
 struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr);
 /* A request to a member has ended without an answer: with *problem where it did not even go out; NULL: nobody answers.

@@ -8,6 +8,7 @@
 #include "rounds/probe.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 
 #include <utlist.h>
 
@@ -81,6 +82,10 @@ static void fail(struct cg_part *part, const struct cg_problem *problem) {
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_part *part = leg->owner;
     (void)engine;
+    if (part->state == CG_PART_SENT) {
+        cg_watch_sent(part->round);
+        return;
+    }
     part->state = CG_PART_SENT;
     settle(part->round);
 }
@@ -110,8 +115,20 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
     fail(leg->owner, problem);
 }
 
+static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    const struct cg_part *part = leg->owner;
+    (void)engine, (void)problem;
+    cg_watch_unsent(part->round);
+}
+
+static void on_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
+    const struct cg_part *part = leg->owner;
+    (void)engine, (void)from;
+    cg_watch_stray(part->round);
+}
+
 static bool is_wanted(const struct cg_leg *leg) {
-    return cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
+    return leg->request->cancels || cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
 }
 
 static const struct cg_leg_ops cast_ops = {
@@ -120,6 +137,8 @@ static const struct cg_leg_ops cast_ops = {
     .challenge = cg_casts_challenged,
     .refused = cg_casts_refused,
     .ended = on_ended,
+    .unsent = on_unsent,
+    .stray = on_stray,
     .is_wanted = is_wanted,
 };
 

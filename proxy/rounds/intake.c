@@ -93,8 +93,9 @@ static void tell(struct cg_round *round, enum cg_tally_result result, struct cg_
     }
     switch (result) {
     case CG_TALLY_SAME: cg_feed_release(&round->feed, &held->news); /* fall through */
-    case CG_TALLY_NEW:
     case CG_TALLY_NOTIFIED:
+        if (!cg_watch_may_tell(round, held)) break; /* fall through */
+    case CG_TALLY_NEW:
     case CG_TALLY_NEWER: cg_feed_append(&round->feed, &held->news); break;
     case CG_TALLY_BESIDE: tell_beside(round, &held->answer, arrival); break;
     case CG_TALLY_AGAIN:
@@ -324,6 +325,7 @@ static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival)
 
 void cg_round_take(struct cg_part *part, const struct cg_arrival *arrival) {
     struct cg_round *round = part->round;
+    if (round->closed) return; /* an answer to its cancellation */
     enum cg_fate fate = is_late(round, arrival) ? CG_FATE_LATE : take(part, arrival);
     cg_account_say(cg_round_engine(round), fate);
     cg_round_reconsider(round);

@@ -51,6 +51,11 @@ static void settle(struct cg_round *round) {
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) ask->leg.settled = true;
 }
 
+static void end_legs(struct cg_round *round) {
+    cg_asks_end(round);
+    cg_casts_end(round);
+}
+
 /* It collects nothing more. What is incomplete is refused, so that it is said before anybody counts. */
 static void close_round(struct cg_round *round) {
     if (round->closed) return;
@@ -62,14 +67,19 @@ static void close_round(struct cg_round *round) {
     settle(round);
     cg_silence_end(round);
     cg_probe_end(round);
-    cg_asks_end(round);
     cg_again_end(round);
     cg_large_end(round);
-    cg_casts_end(round);
+    if (cg_watch_cancel(round)) {
+        cg_asks_end_unregistered(round);
+    } else {
+        end_legs(round);
+    }
 }
 
 static void free_round(struct cg_round *round) {
     close_round(round);
+    cg_watch_fini(round);
+    end_legs(round);
     cg_large_fini(round);
     cg_shelf_clear(&round->shelf);
     cg_tally_fini(&round->tally);
@@ -257,6 +267,7 @@ static void begin_casting(struct cg_round *round) {
 static void begin(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->rounds->all, round, previous, next);
     add_waiter(round, waiter);
+    cg_watch_begin(round);
     if (round->by_unicast) {
         begin_asking(round, waiter);
     } else {
@@ -434,6 +445,10 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
         *problem = round->problem;
         return false;
     }
+    if (waiter->cancelled) {
+        *ended_by = "client";
+        return false;
+    }
     if (waiter->finishing == CG_FINISH_AS_MAPPING && cg_tally_is_finished(&round->tally, ended_by)) return false;
     if (waiter->timeout_us > 0 && !round->parts[0].request->expects_answers) {
         *ended_by = "all"; /* nobody will answer (R33) */
@@ -442,12 +457,13 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     *again_us = end_of(waiter);
     bool is_early = cg_round_engine(round)->now_us < *again_us;
     if (is_early && patience == CG_WAITER_PATIENT) return true;
-    if (patience == CG_WAITER_PATIENT && cg_watch_goes_on(round)) {
+    bool goes_on = cg_watch_goes_on(round);
+    if (goes_on && patience == CG_WAITER_PATIENT) {
         *again_us = UINT64_MAX;
         return true;
     }
     if (round->by_unicast && !round->asked) miss_turn(round, patience, problem);
-    *ended_by = is_early || round->tally.limited ? "limit" : "deadline";
+    *ended_by = is_early || goes_on || round->tally.limited ? "limit" : "deadline";
     return false;
 }
 
@@ -477,11 +493,22 @@ void cg_round_leave(struct cg_waiter *waiter) {
     waiter->round = NULL;
     DL_DELETE2(round->waiters, waiter, previous, next);
     cg_reader_leave(&waiter->reader);
+    bool has_more_to_say = round->watch.phase == CG_WATCH_CANCELS || round->watch.phase == CG_WATCH_LINGERS;
+    if (!has_more_to_say) cg_round_bury(round);
+}
+
+void cg_round_bury(struct cg_round *round) {
     if (round->waiters != NULL) return;
     if (round->rounds->unseen == round) round->rounds->unseen = round->next;
     DL_DELETE2(round->rounds->all, round, previous, next);
     free_round(round);
 }
+
+void cg_rounds_fini(struct cg_rounds *rounds) {
+    while (rounds->all != NULL) cg_round_bury(rounds->all);
+}
+
+void cg_round_begin_again(struct cg_waiter *waiter) { cg_reader_begin_again(&waiter->reader); }
 
 /* Groups that are left. */
 

@@ -5,8 +5,8 @@
  * Who asks is a waiter: it has a deadline of its own, begins a round or joins an equal one, and is woken when there is
  * something to look at. Everything that costs anything happens once in a round, however many wait.
  *
- * Ownership: a round belongs to its waiters and is freed when the last one leaves. It collects as long as one of them
- * does. Waiters are embedded in what waits. */
+ * Ownership: a round belongs to its waiters and is freed when the last one leaves, or when it has cancelled what it
+ * observed. It collects as long as one of them does. Waiters are embedded in what waits. */
 #ifndef CG_ROUNDS_ROUND_H
 #define CG_ROUNDS_ROUND_H
 
@@ -36,6 +36,7 @@ struct cg_waiter {
     uint64_t deadline_us;    /* 0: not set yet */
     uint64_t joined_us;      /* how long before it one of the requests had gone out, at most; 0: after it */
     bool collects;           /* it still wants answers */
+    bool cancelled;          /* its client has said that it is enough */
     bool forsaken;           /* nobody will hear what it collects: it leaves soon */
 };
 
@@ -128,8 +129,37 @@ struct cg_probing {
 };
 
 /* Of a round that observes: see watch.h. */
+enum cg_watch_phase {
+    CG_WATCH_OFF,     /* it does not observe */
+    CG_WATCH_ON,      /* somebody waits for it */
+    CG_WATCH_CANCELS, /* nobody does: its cancellation goes out */
+    CG_WATCH_LINGERS, /* it is out, and may be repeated */
+    CG_WATCH_OVER,
+};
+
 struct cg_watch {
-    uint32_t observed; /* how many of those who have answered send notifications */
+    struct cg_timer timer;
+    enum cg_watch_phase phase;
+    uint32_t observed;      /* how many of those who have answered send notifications */
+    bool was_observed;      /* somebody, ever */
+    bool is_called_off;     /* by its client, who had protected it */
+    bool has_other_keys;    /* than it was registered under: that is done anew */
+    bool is_repeated;       /* the cancellation */
+    uint8_t failures;       /* registrations in a row that could not go out */
+    uint64_t renew_us;      /* when it is registered anew at the latest; 0: it has not been yet */
+    uint64_t sweep_us;      /* when somebody may be stale at the earliest */
+    uint64_t chased_us;     /* the latest registration for stale members */
+    struct cg_answer *next; /* who is looked at next; NULL: the first. So far: */
+    uint32_t stale;
+    bool is_due;
+    uint64_t soonest_us;
+    struct cg_held_answer *stale_one;
+    struct cg_held_answer *held_back; /* whose latest is told later */
+    struct cg_leg_request *cancels;   /* one a part, and one more each to repeat it */
+    uint64_t until_us;                /* what cancels has gone out by then, or never will */
+    uint64_t since_us;                /* it is out */
+    struct cg_arena relayed[2];       /* the latest requests of a client that has protected them */
+    uint8_t relayed_next;
 };
 
 /* An answer of which the first block has come. */
@@ -228,6 +258,8 @@ struct cg_rounds {
     struct cg_knowns *knowns; /* of the gateway: what is known of members */
     struct cg_round *open;    /* uthash head */
     struct cg_round *all;     /* utlist */
+    uint32_t observations;    /* of them, those that observe and that somebody waits for */
+    uint32_t cancelling;      /* those whose cancellation has yet to go out */
     struct cg_burst bursts[CG_BURSTS];
     struct cg_round *unseen; /* of them, the first that has not heard of a group that was left; NULL: all have */
 };
@@ -284,6 +316,12 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
 /* The waiter collects no longer, and still looks at what there is; the last one ends all that is under way. */
 void cg_round_stop(struct cg_waiter *waiter);
 void cg_round_leave(struct cg_waiter *waiter); /* no effect where it waits for none */
+/* Of one that follows: it takes all that is there once more. */
+void cg_round_begin_again(struct cg_waiter *waiter);
+/* For watch.h: it is freed, unless somebody still looks at it. */
+void cg_round_bury(struct cg_round *round);
+/* Frees those that nobody waits for, at the gateway's end. */
+void cg_rounds_fini(struct cg_rounds *rounds);
 /* Nobody will hear what it collects: nothing more goes out for it, and it leaves soon. */
 void cg_round_forsake(struct cg_waiter *waiter);
 /* The gateway has left a group: what runs under its protector ends with the answers that it has. */

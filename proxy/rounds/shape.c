@@ -157,6 +157,21 @@ int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena, struct
     return err;
 }
 
+bool cg_shape_cancel(const struct cg_leg_request *request, struct cg_arena *arena, struct cg_leg_request *cancel) {
+    static const uint8_t deregister = 1;
+    const struct cg_opts *own = &request->options;
+    struct cg_opt *list = cg_arena_alloc(arena, (own->count + 1) * sizeof *list);
+    if (list == NULL) return false;
+    for (size_t i = 0; i < own->count; i++) {
+        list[i] = own->list[i];
+        if (list[i].number == CG_OPT_OBSERVE) list[i].value = cg_slice_of(&deregister, sizeof deregister);
+    }
+    *cancel = *request;
+    cancel->cancels = true;
+    cancel->options.list = list;
+    return true;
+}
+
 struct shape_head {
     const struct cg_mapping *mapping;
     uint32_t method, expects_answers, options, zero;

@@ -14,6 +14,9 @@ int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena,
 /* Whether it is too large for a multicast (RFC 7252 §4.6), so that it goes in blocks. What clients protect passes as it
  * is. */
 bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload);
+/* Of a request that observes: the same with Observe 1. False: no memory. */
+bool cg_shape_cancel(const struct cg_leg_request *request, struct cg_arena *arena,
+                     struct cg_leg_request *cancel) CG_MUST_CHECK;
 /* Bytes that are equal for equal requests to the first target of one mapping, and so for those to all of them. */
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request);
 /* And those of the one member that it is for. */

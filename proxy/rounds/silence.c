@@ -219,7 +219,7 @@ static bool look(struct cg_round *round) {
 /* What comes in blocks would begin to come so once more from everybody. */
 static bool may_cast_again(const struct cg_round *round) {
     bool has_had_leisure = now_of(round) - round->silent.since_us >= leisure_of(round);
-    return has_had_leisure && round->silent.repairs && !round->in_blocks && !cg_round_observes(round);
+    return has_had_leisure && round->silent.repairs && !round->in_blocks;
 }
 
 static bool are_many(const struct cg_round *round) {

@@ -1,15 +1,76 @@
-/* Watching. */
+/* Watching. The hard thing: members are many and say little, so who is stale is looked for in slices, and not before
+ * somebody can be; and a round that nobody waits for any more still has something to say. */
 #include "rounds/watch.h"
 
+#include "base/container.h"
+#include "rounds/asks.h"
 #include "rounds/wake.h"
 
+#include <utlist.h>
+
+#define SECOND_US UINT64_C(1000000)
+#define LOOK_US   (5 * SECOND_US)  /* keys are looked at so often */
+#define GRACE_US  (5 * SECOND_US)  /* RFC 7641 §3.3.1: 5 to 15 seconds */
+#define RETRY_US  (10 * SECOND_US) /* of a registration that could not go out; doubled each time */
+#define WAIT_US   (60 * SECOND_US) /* for the group's turn */
+#define LINGER_US (60 * SECOND_US) /* for who has missed the cancellation */
+
+enum {
+    GRACE_MORE_US = 10000000,
+    LOOKS_A_TURN = 512, /* members */
+    PAUSE_US = 1000,
+    DOUBLINGS = 12,
+};
+
+static const double tell_burst = 32, tell_rate = 10; /* notifications of a member that are told; a second */
+
+static uint64_t now_of(const struct cg_round *round) { return cg_round_engine(round)->now_us; }
+
+static uint64_t earlier(uint64_t one, uint64_t other) { return one < other ? one : other; }
+
+static uint64_t leisure_of(const struct cg_round *round) { return cg_mapping_leisure_us(round->mapping); }
+
+static uint64_t period_of(const struct cg_round *round) {
+    return cg_round_engine(round)->config->group.observe_renewal_s * SECOND_US;
+}
+
+static uint64_t random_below(const struct cg_round *round, uint64_t most) {
+    const struct cg_port *port = cg_round_engine(round)->port;
+    uint16_t random;
+    port->random(port->ctx, &random, sizeof random);
+    return most * random / UINT16_MAX;
+}
+
+static void look_at(struct cg_round *round, uint64_t when_us) {
+    cg_engine_set_timer(cg_round_engine(round), &round->watch.timer, when_us);
+}
+
+static void look_now(struct cg_round *round) { look_at(round, now_of(round)); }
+
+/* Who is observed */
+
 bool cg_watch_goes_on(const struct cg_round *round) {
-    return cg_round_observes(round) && (round->watch.observed > 0 || round->repair.running > 0);
+    if (!cg_round_observes(round) || round->watch.is_called_off) return false;
+    return round->watch.observed > 0 || round->repair.running > 0;
 }
 
 /* Whoever waits beyond its time waits for nothing any more. */
 static void settle(struct cg_round *round) {
     if (!cg_watch_goes_on(round)) cg_round_wake_all(round);
+}
+
+void cg_watch_note_end(struct cg_round *round) {
+    if (cg_round_observes(round)) settle(round);
+}
+
+static void note_freshness(struct cg_round *round, struct cg_held_answer *held) {
+    struct cg_watched *watched = &held->watched;
+    if (watched->heard_us == held->notified_us) return;
+    watched->heard_us = held->notified_us;
+    watched->stale_us = held->notified_us + held->notification.max_age_s * SECOND_US + GRACE_US;
+    watched->grace_us = (uint32_t)random_below(round, GRACE_MORE_US);
+    watched->misses = 0;
+    round->watch.sweep_us = earlier(round->watch.sweep_us, watched->stale_us + watched->grace_us);
 }
 
 void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held) {
@@ -18,9 +79,402 @@ void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held) {
     bool was_observed = watched->is_observed;
     watched->is_observed = held->answer.is_notification;
     round->watch.observed += (watched->is_observed ? 1u : 0u) - (was_observed ? 1u : 0u);
+    round->watch.was_observed |= watched->is_observed;
+    if (watched->is_observed) note_freshness(round, held);
     if (was_observed && !watched->is_observed) settle(round);
 }
 
-void cg_watch_note_end(struct cg_round *round) {
-    if (cg_round_observes(round)) settle(round);
+/* Who sends without end */
+
+static bool take_allowance(const struct cg_round *round, struct cg_watched *watched) {
+    cg_allowance_fill(&watched->allowance, tell_burst, tell_rate, now_of(round));
+    if (watched->allowance.left < 1) return false;
+    watched->allowance.left -= 1;
+    return true;
+}
+
+bool cg_watch_may_tell(struct cg_round *round, struct cg_held_answer *held) {
+    struct cg_watched *watched = &held->watched;
+    if (take_allowance(round, watched)) return true;
+    round->mapping->stats->held_back++;
+    if (watched->is_held_back) return false;
+    watched->is_held_back = true;
+    watched->next_held_back = round->watch.held_back;
+    round->watch.held_back = held;
+    look_at(round, now_of(round) + cg_allowance_wait_us(&watched->allowance, 1, tell_rate));
+    return false;
+}
+
+static void tell_held_back(struct cg_round *round) {
+    struct cg_held_answer **at = &round->watch.held_back;
+    while (*at != NULL) {
+        struct cg_held_answer *held = *at;
+        bool was_told = held->news.number != 0; /* by something else that it said */
+        if (!was_told && !take_allowance(round, &held->watched)) {
+            at = &held->watched.next_held_back;
+            continue;
+        }
+        *at = held->watched.next_held_back;
+        held->watched.is_held_back = false;
+        if (!was_told) cg_feed_append(&round->feed, &held->news);
+    }
+}
+
+/* Registering once more */
+
+static bool may_renew(const struct cg_round *round) { return round->mapping->security != CG_SECURITY_RELAY; }
+
+static bool is_out(const struct cg_part *part) {
+    return part->cast != NULL && part->state == CG_PART_SENT && !cg_cast_is_renewing(part->cast);
+}
+
+/* Of an ask that has a token of its own. */
+static bool is_registered(const struct cg_ask *ask) { return ask->observed && ask->leg.shares == NULL; }
+
+static void renew_casts(struct cg_round *round, uint64_t give_up_us) {
+    struct cg_engine *engine = cg_round_engine(round);
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_part *part = &round->parts[i];
+        if (is_out(part)) cg_cast_renew(engine, part->cast, part->request, give_up_us);
+    }
+}
+
+static void renew_asks(struct cg_round *round) {
+    struct cg_engine *engine = cg_round_engine(round);
+    struct cg_ask *ask, *next;
+    DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
+        if (is_registered(ask)) cg_ask_renew(engine, ask, ask->leg.request);
+    }
+}
+
+static uint64_t retry_us(const struct cg_round *round) {
+    return earlier(RETRY_US << round->watch.failures, period_of(round));
+}
+
+static void renew_all(struct cg_round *round, enum cg_renewal_kind kind) {
+    struct cg_watch *watch = &round->watch;
+    watch->renew_us = now_of(round) + WAIT_US + retry_us(round); /* unless it is known sooner what became of it */
+    round->mapping->stats->renewals[kind]++;
+    renew_casts(round, now_of(round) + WAIT_US);
+    renew_asks(round);
+}
+
+void cg_watch_register(struct cg_round *round, uint64_t give_up_us) {
+    round->mapping->stats->renewals[CG_RENEWAL_SILENCE]++;
+    renew_casts(round, give_up_us);
+}
+
+/* Silence plans what comes after its registration of the group. */
+static void tell_silence(struct cg_round *round) {
+    if (round->silent.phase != CG_SILENT_WAITING) return;
+    cg_engine_set_timer(cg_round_engine(round), &round->repair.timer, now_of(round));
+}
+
+void cg_watch_sent(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (watch->phase == CG_WATCH_ON) {
+        watch->failures = 0;
+        watch->has_other_keys = false;
+        watch->renew_us = now_of(round) + period_of(round);
+        tell_silence(round);
+    } else {
+        look_now(round);
+    }
+}
+
+void cg_watch_unsent(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (watch->phase == CG_WATCH_ON) {
+        watch->failures += watch->failures < DOUBLINGS;
+        watch->renew_us = now_of(round) + retry_us(round);
+        tell_silence(round);
+    } else {
+        look_now(round);
+    }
+}
+
+/* Keys */
+
+static bool has_stale_keys(const struct cg_round *round) {
+    const struct cg_ask *ask;
+    for (size_t i = 0; i < round->part_count; i++) {
+        if (is_out(&round->parts[i]) && cg_leg_is_stale(&round->parts[i].cast->leg)) return true;
+    }
+    DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
+        if (is_registered(ask) && !ask->renews && cg_leg_is_stale(&ask->leg)) return true;
+    }
+    return false;
+}
+
+static void look_at_keys(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (watch->has_other_keys || !has_stale_keys(round)) return;
+    watch->has_other_keys = true;
+    watch->renew_us = earlier(watch->renew_us, now_of(round) + random_below(round, leisure_of(round)));
+}
+
+/* Staleness */
+
+/* The registration at that time was for it, and it has said nothing since. */
+static void back_off(const struct cg_round *round, struct cg_watched *watched) {
+    uint64_t wait_us = (leisure_of(round) + GRACE_US) << watched->misses;
+    watched->misses += watched->misses < DOUBLINGS;
+    watched->stale_us = round->watch.chased_us + earlier(wait_us, period_of(round));
+    watched->grace_us = (uint32_t)random_below(round, GRACE_MORE_US);
+}
+
+static void look_at_one(struct cg_round *round, struct cg_held_answer *held) {
+    struct cg_watch *watch = &round->watch;
+    struct cg_watched *watched = &held->watched;
+    if (!watched->is_observed) return;
+    if (watched->stale_us <= watch->chased_us) back_off(round, watched);
+    uint64_t due_us = watched->stale_us + watched->grace_us;
+    watch->soonest_us = earlier(watch->soonest_us, due_us);
+    if (watched->stale_us > now_of(round)) return;
+    watch->stale++;
+    watch->stale_one = held;
+    watch->is_due |= due_us <= now_of(round);
+}
+
+static void chase(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    const struct cg_member *member = watch->stale_one->answer.member;
+    bool is_alone = watch->stale == 1 && member != NULL && (round->mapping->repair_unicast || round->by_unicast);
+    watch->chased_us = now_of(round);
+    watch->soonest_us = now_of(round) + leisure_of(round) + GRACE_US;
+    if (is_alone && cg_asks_register(round, member)) {
+        round->mapping->stats->renewals[CG_RENEWAL_MEMBER]++;
+    } else {
+        renew_all(round, CG_RENEWAL_STALE);
+    }
+}
+
+static void end_sweep(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (watch->is_due) chase(round);
+    uint64_t soon_us = now_of(round) + SECOND_US;
+    watch->sweep_us = watch->soonest_us > soon_us ? watch->soonest_us : soon_us;
+}
+
+static void sweep(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    struct cg_answer *at = watch->next;
+    if (at == NULL) {
+        at = round->tally.answers;
+        watch->stale = 0;
+        watch->is_due = false;
+        watch->soonest_us = UINT64_MAX;
+    }
+    for (size_t i = 0; at != NULL && i < LOOKS_A_TURN; i++, at = at->next) {
+        look_at_one(round, CG_CONTAINER(at, struct cg_held_answer, answer));
+    }
+    watch->next = at;
+    if (at == NULL) {
+        end_sweep(round);
+    } else {
+        watch->sweep_us = now_of(round) + PAUSE_US;
+    }
+}
+
+/* While somebody waits for it */
+
+static void keep_registered(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (watch->renew_us == 0) watch->renew_us = now_of(round) + period_of(round);
+    look_at_keys(round);
+    if (now_of(round) >= watch->renew_us) {
+        renew_all(round, watch->has_other_keys ? CG_RENEWAL_REKEY : CG_RENEWAL_PERIOD);
+    } else if (now_of(round) >= watch->sweep_us) {
+        sweep(round);
+    }
+}
+
+static void watch_on(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    bool is_watching = cg_round_is_wanted(round) && round->state == CG_ROUND_GATHERS;
+    tell_held_back(round);
+    if (is_watching && may_renew(round)) keep_registered(round);
+    uint64_t next_us = earlier(now_of(round) + LOOK_US, watch->sweep_us);
+    if (watch->renew_us > 0) next_us = earlier(next_us, watch->renew_us);
+    if (watch->held_back != NULL) next_us = earlier(next_us, now_of(round) + SECOND_US / 10);
+    look_at(round, next_us > now_of(round) ? next_us : now_of(round) + PAUSE_US);
+}
+
+/* Cancelling */
+
+/* False: no memory. */
+static bool make_cancellations(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    size_t count = 2 * round->part_count;
+    watch->cancels = cg_arena_alloc(&round->arena, count * sizeof *watch->cancels);
+    for (size_t i = 0; watch->cancels != NULL && i < count; i++) {
+        const struct cg_leg_request *request = round->parts[i % round->part_count].request;
+        if (!cg_shape_cancel(request, &round->arena, &watch->cancels[i])) return false;
+    }
+    return watch->cancels != NULL;
+}
+
+static const struct cg_leg_request *cancellation(const struct cg_round *round, const struct cg_part *part) {
+    return &round->watch.cancels[(round->watch.is_repeated ? round->part_count : 0) + (size_t)(part - round->parts)];
+}
+
+static void cancel_casts(struct cg_round *round) {
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_part *part = &round->parts[i];
+        const struct cg_leg_request *cancels = cancellation(round, part);
+        if (!is_out(part) || part->cast->leg.request == cancels) continue;
+        cg_cast_renew(cg_round_engine(round), part->cast, cancels, round->watch.until_us);
+    }
+}
+
+static void cancel_asks(struct cg_round *round) {
+    struct cg_ask *ask, *next;
+    DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
+        const struct cg_leg_request *cancels = cancellation(round, ask->leg.owner);
+        if (!is_registered(ask) || ask->leg.request == cancels) continue;
+        cg_ask_renew(cg_round_engine(round), ask, cancels);
+    }
+}
+
+static bool is_cancelling(const struct cg_round *round) {
+    const struct cg_ask *ask;
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_cast *cast = round->parts[i].cast;
+        if (cast != NULL && cg_cast_is_renewing(cast)) return true;
+    }
+    DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
+        if (is_registered(ask) && ask->renews) return true;
+    }
+    return false;
+}
+
+static void begin_cancelling(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    watch->phase = CG_WATCH_CANCELS;
+    watch->until_us = now_of(round) + WAIT_US;
+    round->rounds->cancelling++;
+    look_now(round);
+}
+
+static bool has_registered(const struct cg_round *round) {
+    const struct cg_ask *ask;
+    for (size_t i = 0; i < round->part_count; i++) {
+        if (round->parts[i].cast != NULL && round->parts[i].state == CG_PART_SENT) return true;
+    }
+    DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
+        if (is_registered(ask)) return true;
+    }
+    return false;
+}
+
+bool cg_watch_cancel(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    const struct cg_engine *engine = cg_round_engine(round);
+    bool has_group = round->mapping->protector->departure <= round->departures;
+    bool may = watch->was_observed && may_renew(round) && has_group && !engine->closing && has_registered(round);
+    if (watch->phase != CG_WATCH_ON) return false;
+    round->rounds->observations--;
+    watch->phase = CG_WATCH_OVER;
+    cg_engine_clear_timer(cg_round_engine(round), &watch->timer);
+    if (!may || !make_cancellations(round)) return false;
+    begin_cancelling(round);
+    return true;
+}
+
+static void linger(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    watch->phase = CG_WATCH_LINGERS;
+    watch->since_us = now_of(round);
+    round->rounds->cancelling--;
+    look_at(round, now_of(round) + leisure_of(round) + LINGER_US);
+}
+
+static void go_on_cancelling(struct cg_round *round) {
+    cancel_casts(round);
+    cancel_asks(round);
+    if (!is_cancelling(round) || now_of(round) >= round->watch.until_us) {
+        linger(round);
+    } else {
+        look_at(round, round->watch.until_us);
+    }
+}
+
+/* What was under way when the cancellation went out has come when leisure is over. */
+void cg_watch_stray(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    bool is_early = now_of(round) < watch->since_us + leisure_of(round);
+    if (watch->phase != CG_WATCH_LINGERS || watch->is_repeated || is_early) return;
+    watch->is_repeated = true;
+    begin_cancelling(round);
+}
+
+static void watch_due(struct cg_engine *engine, struct cg_timer *timer) {
+    struct cg_round *round = CG_CONTAINER(timer, struct cg_round, watch.timer);
+    (void)engine;
+    switch (round->watch.phase) {
+    case CG_WATCH_ON: watch_on(round); break;
+    case CG_WATCH_CANCELS: go_on_cancelling(round); break;
+    case CG_WATCH_LINGERS:
+        cg_watch_fini(round);
+        cg_round_bury(round);
+        break;
+    case CG_WATCH_OFF:
+    case CG_WATCH_OVER: break;
+    }
+}
+
+/* Relayed */
+
+static void forget_before(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    watch->relayed_next ^= 1;
+    struct cg_arena *arena = &watch->relayed[watch->relayed_next];
+    cg_arena_fini(arena);
+    cg_arena_init(arena, round->arena.max, round->arena.quota);
+}
+
+static bool waits_to_go(const struct cg_round *round) {
+    for (size_t i = 0; i < round->part_count; i++) {
+        if (round->parts[i].cast != NULL && !is_out(&round->parts[i])) return true;
+    }
+    return false;
+}
+
+void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, bool cancels) {
+    struct cg_engine *engine = cg_round_engine(round);
+    if (round->watch.phase != CG_WATCH_ON || waits_to_go(round)) return;
+    forget_before(round);
+    struct cg_arena *arena = &round->watch.relayed[round->watch.relayed_next];
+    struct cg_leg_request *requests = cg_arena_alloc(arena, 2 * round->part_count * sizeof *requests);
+    if (requests == NULL || cg_shape_requests(wish, arena, requests) < 0) return;
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_leg_request *cancel = &requests[round->part_count + i];
+        if (cancels && !cg_shape_cancel(&requests[i], arena, cancel)) return;
+        if (is_out(&round->parts[i])) {
+            cg_cast_renew(engine, round->parts[i].cast, cancels ? cancel : &requests[i],
+                          now_of(round) + cg_longest_wait(wish->timeout_us));
+        }
+    }
+    round->watch.is_called_off = cancels;
+}
+
+/* Beginning and end */
+
+void cg_watch_begin(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (!cg_round_observes(round)) return;
+    watch->phase = CG_WATCH_ON;
+    watch->sweep_us = UINT64_MAX;
+    watch->timer.due = watch_due;
+    round->rounds->observations++;
+    look_at(round, now_of(round) + LOOK_US);
+}
+
+void cg_watch_fini(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    cg_engine_clear_timer(cg_round_engine(round), &watch->timer);
+    if (watch->phase == CG_WATCH_CANCELS) round->rounds->cancelling--;
+    watch->phase = watch->phase == CG_WATCH_OFF ? CG_WATCH_OFF : CG_WATCH_OVER;
+    cg_arena_fini(&watch->relayed[0]);
+    cg_arena_fini(&watch->relayed[1]);
 }

@@ -1,15 +1,43 @@
-/* Rounds that observe (RFC 7641, RFC 10020 §3.7): who of the members sends notifications. Such a round goes on beyond
- * the time of those who wait for it, as long as one does. */
+/* clang-format off */
+/* Rounds that observe (RFC 7641, RFC 10020 §3.7). Such a round goes on beyond the time of those who wait for it, as long
+ * as one of the members sends notifications. Until its last waiter leaves it is registered once more, on its token:
+ *
+ *     at the group   where two members or more are stale: their Max-Age is over by 5 s, and for one of them by up to 15
+ *                    (RFC 7641 §3.3.1); after a change of keys, within leisure; and every group.observe_renewal seconds,
+ *                    which is when who has come or started again since hears of it
+ *     at a member    where that one alone is stale
+ *
+ * Who lets registrations pass is waited for longer each time. When the last waiter has left the group is told so, by
+ * Observe 1 on the token; who notifies all the same has that repeated, once, and is sent Resets by the legs. The round
+ * outlives its waiters until then. What a client has protected itself nobody renews or cancels but that client. */
+/* clang-format on */
 #ifndef CG_ROUNDS_WATCH_H
 #define CG_ROUNDS_WATCH_H
 
 #include "rounds/round.h"
 
+/* It has begun. No effect where it does not observe; the same holds for all of the following. */
+void cg_watch_begin(struct cg_round *round);
 /* Somebody's answer, or what it says anew, is held. */
 void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held);
+/* Whether that notification may be told now: who sends without end has its latest told when there is allowance again.
+ */
+bool cg_watch_may_tell(struct cg_round *round, struct cg_held_answer *held);
 /* Somebody is observed, or is being asked and may be. */
 bool cg_watch_goes_on(const struct cg_round *round);
 /* A request beyond the casts is over. */
 void cg_watch_note_end(struct cg_round *round);
+/* A registration or cancellation is out, or could not go out. */
+void cg_watch_sent(struct cg_round *round);
+void cg_watch_unsent(struct cg_round *round);
+/* Somebody notifies though the cancellation is out. */
+void cg_watch_stray(struct cg_round *round);
+/* Its group is registered at once more, for silent members. What is not out by `give_up_us` never goes out. */
+void cg_watch_register(struct cg_round *round, uint64_t give_up_us);
+/* It is closed. True: it cancels its observation, and stays with its casts until cg_watch_fini or cg_round_bury. */
+bool cg_watch_cancel(struct cg_round *round);
+/* What its only waiter has protected anew goes out on the token, at once; nothing where something still waits to. */
+void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, bool cancels);
+void cg_watch_fini(struct cg_round *round);
 
 #endif

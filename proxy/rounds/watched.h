@@ -2,10 +2,21 @@
 #ifndef CG_ROUNDS_WATCHED_H
 #define CG_ROUNDS_WATCHED_H
 
+#include <stdbool.h>
+
 #include "model/allowance.h"
 
+struct cg_held_answer;
+
 struct cg_watched {
-    bool is_observed; /* its latest answer is a notification, so others follow */
+    uint64_t heard_us;             /* it said so last that it sends notifications, ... */
+    uint64_t stale_us;             /* ... which is too long ago from then on; */
+    uint32_t grace_us;             /* and so long after that it is registered once more */
+    uint8_t misses;                /* registrations since it was heard */
+    bool is_observed;              /* its latest answer is a notification, so others follow */
+    bool is_held_back;             /* it is in the list of those whose latest is told later */
+    struct cg_allowance allowance; /* of notifications that are told */
+    struct cg_held_answer *next_held_back;
 };
 
 #endif

@@ -46,6 +46,10 @@ static void put_rest(void *ctx, struct cg_buf *to) {
     const struct cg_admin *admin = ctx;
     put_gauge(to, "castgate_exchanges_running", "Exchanges that have not ended.",
               (double)cg_gateway_running(admin->gateway));
+    put_gauge(to, "castgate_observers", "Of them, those whose clients observe.",
+              (double)cg_gateway_observers(admin->gateway));
+    put_gauge(to, "castgate_observations", "Observations of groups and of single members, however many clients watch.",
+              (double)cg_gateway_observations(admin->gateway));
     put_gauge(to, "castgate_uptime_seconds", "Time since the start.",
               (double)(cg_loop_now_us() - admin->started_us) / 1e6);
     cg_buf_put_str(to, "# HELP castgate_build_info The program's version.\n# TYPE castgate_build_info gauge\n"

@@ -105,5 +105,5 @@ void notify_for(struct world *world, size_t index, const char *from, uint32_t or
 }
 
 void notify(struct world *world, size_t index, const char *from, uint32_t order, const char *payload) {
-    notify_for(world, index, from, order, 60, payload);
+    notify_for(world, index, from, order, 100000, payload);
 }

@@ -25,7 +25,7 @@ void observe(struct world *world, struct observer *observer, const char *path);
 /* What it has heard since this was last asked. */
 const char *observer_take(struct observer *observer);
 
-/* A notification to emission `index`: NON 2.05 with this Observe value. */
+/* A notification to emission `index`: NON 2.05 with this Observe value, fresh for more than a day. */
 void notify(struct world *world, size_t index, const char *from, uint32_t order, const char *payload);
 /* The same with Max-Age, and another Message ID each. */
 void notify_for(struct world *world, size_t index, const char *from, uint32_t order, uint32_t max_age_s,

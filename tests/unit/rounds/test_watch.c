@@ -1,5 +1,6 @@
 /* Rounds that observe: one registration however many watch and however late they come, each of them told every
  * member's latest first and then whatever changes; and no end by time as long as somebody is observed. */
+#include "exchange/fake_keys.h"
 #include "rounds/fake_observer.h"
 
 #include <string.h>
@@ -225,6 +226,258 @@ static void test_one_member_is_observed_alone(void **state) {
     leave(world, &other);
 }
 
+/* Of emission `index`: to the group, with this Observe value, on the token of the first. */
+static void assert_registers(const struct world *world, size_t index, bool is_cast, uint32_t value) {
+    const struct cg_msg *msg = &world->sent[index].msg, *first = &world->sent[0].msg;
+    uint32_t observe;
+    assert_true(index < world->sent_count);
+    assert_int_equal(cg_addr_is_multicast(&world->sent[index].route.to), is_cast);
+    assert_true(cg_msg_find_uint(msg, CG_OPT_OBSERVE, &observe));
+    assert_int_equal(observe, value);
+    assert_int_equal(msg->token.len, first->token.len);
+    assert_memory_equal(msg->token.bytes, first->token.bytes, first->token.len);
+    assert_int_not_equal(msg->mid, first->mid);
+}
+
+static void test_the_last_to_leave_cancels(void **state) {
+    struct world *world = *state;
+    struct observer one, two;
+    observe(world, &one, "/lamps");
+    observe(world, &two, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, SECOND);
+    assert_int_equal(cg_gateway_observations(world->gateway), 1);
+    leave(world, &one);
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 1);
+    leave(world, &two);
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_registers(world, 1, true, 1);
+    assert_int_equal(cg_gateway_observations(world->gateway), 0);
+    assert_false(cg_gateway_is_cancelling(world->gateway));
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_null(world->gateway->rounds.all);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
+    assert_int_equal(world->gateway->quota.used, 0);
+}
+
+static void test_who_has_missed_the_cancellation_has_it_repeated_once(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_run(world);
+    leave(world, &one);
+    world_advance(world, SECOND);
+    size_t cancelled = world->sent_count;
+    assert_registers(world, cancelled - 1, true, 1);
+    notify(world, 0, "127.1.0.1", 2, "off"); /* it may have been under way */
+    world_advance(world, 10 * SECOND);
+    for (size_t i = cancelled; i < world->sent_count; i++) assert_int_equal(world->sent[i].msg.code, CG_EMPTY);
+    notify(world, 0, "127.1.0.1", 3, "on");
+    world_advance(world, SECOND);
+    assert_registers(world, world->sent_count - 1, true, 1);
+    size_t repeated = world->sent_count;
+    world_advance(world, 10 * SECOND);
+    notify(world, 0, "127.1.0.1", 4, "off");
+    world_advance(world, SECOND);
+    for (size_t i = repeated; i < world->sent_count; i++) assert_int_equal(world->sent[i].msg.code, CG_EMPTY);
+    world_advance(world, 100 * SECOND);
+    assert_null(world->gateway->rounds.all);
+}
+
+static void test_whom_nobody_has_observed_nobody_tells(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 3 * SECOND);
+    assert_true(one.ended);
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+}
+
+static void test_many_stale_members_are_registered_at_their_group(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 1, 10, "on");
+    notify_for(world, 0, "127.1.0.2", 1, 10, "on");
+    notify_for(world, 0, "127.1.0.3", 1, 3000, "on");
+    world_advance(world, 14 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    world_advance(world, 13 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_registers(world, 1, true, 0);
+    observer_take(&one);
+    notify_for(world, 1, "127.1.0.1", 2, 3000, "off");
+    notify_for(world, 1, "127.1.0.2", 2, 3000, "off");
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_string_equal(observer_take(&one), "127.1.0.1 off;127.1.0.2 off;");
+    assert_int_equal(world_mapping(world, "lamps")->stats->renewals[CG_RENEWAL_STALE], 1);
+    leave(world, &one);
+}
+
+static void test_a_single_stale_member_is_registered_alone(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->repair_unicast = true;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 1, 10, "on");
+    notify_for(world, 0, "127.1.0.2", 1, 3000, "on");
+    world_advance(world, 27 * SECOND);
+    assert_registers(world, 1, false, 0);
+    notify_for(world, 1, "127.1.0.1", 2, 3000, "off"); /* it had forgotten us, or its notification was lost */
+    size_t sent = world->sent_count;                   /* with what was repeated */
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(world->sent_count, sent);
+    assert_int_equal(lamps->stats->renewals[CG_RENEWAL_MEMBER], 1);
+    leave(world, &one);
+}
+
+/* And it is waited for longer each time. */
+static void test_a_member_that_is_gone_is_not_asked_on_and_on(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 1, 10, "on");
+    world_advance(world, 3500 * SECOND);
+    size_t in_an_hour = world->sent_count;
+    assert_in_range(in_an_hour, 4, 12);
+    world_advance(world, 36000 * SECOND);
+    assert_in_range(world->sent_count - in_an_hour, 8, 24);
+    assert_false(one.ended);
+    leave(world, &one);
+}
+
+static void test_it_is_registered_once_more_in_each_period(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 1, 100000, "on");
+    world_advance(world, 599 * SECOND);
+    assert_int_equal(world->sent_count, 1);
+    for (uint32_t i = 0; i < 10; i++) {
+        world_advance(world, 600 * SECOND);
+        assert_registers(world, 1 + i, true, 0);
+        notify_for(world, 1 + i, "127.1.0.1", i + 2, 100000, "on");
+    }
+    notify_for(world, 2, "127.1.0.9", 1, 100000, "new"); /* a newcomer, on the same token */
+    world_run(world);
+    assert_int_equal(world->sent_count, 11);
+    assert_non_null(strstr(observer_take(&one), "127.1.0.9 new;"));
+    assert_int_equal(world_mapping(world, "lamps")->stats->renewals[CG_RENEWAL_PERIOD], 10);
+    leave(world, &one);
+}
+
+static void test_silent_members_are_registered_on_the_token(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 4);
+    lamps->repair_unicast = true;
+    lamps->leisure = 1;
+    lamps->timeout_us = 20 * SECOND;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 3 * SECOND / 2);
+    assert_int_equal(world->sent_count, 2); /* three of four are silent */
+    assert_registers(world, 1, true, 0);
+    notify(world, 0, "127.1.0.2", 1, "on");
+    notify(world, 1, "127.1.0.3", 1, "on");
+    world_advance(world, 2 * SECOND);
+    assert_true(world->sent_count > 2);
+    assert_registers(world, 2, false, 0);
+    notify(world, 2, "127.1.0.4", 1, "on");
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.1 on;127.1.0.2 on;127.1.0.3 on;127.1.0.4 on;");
+    size_t sent = world->sent_count;
+    world_advance(world, 20 * SECOND);
+    assert_int_equal(world->sent_count, sent);
+    leave(world, &one);
+}
+
+static void test_other_keys_are_registered_under(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct fake_keys keys;
+    fake_keys_init(&keys);
+    world_mapping(world, "lamps")->protector = &keys.protector;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 1, 3000, "on");
+    world_advance(world, 20 * SECOND);
+    keys.epoch++;
+    world_advance(world, 11 * SECOND); /* within leisure */
+    assert_int_equal(world->sent_count, 2);
+    assert_registers(world, 1, true, 0);
+    world_advance(world, 20 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_int_equal(world_mapping(world, "lamps")->stats->renewals[CG_RENEWAL_REKEY], 1);
+    leave(world, &one);
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(keys.bindings, 0);
+    world_mapping(world, "lamps")->protector = cg_protector_none();
+}
+
+static void test_the_end_of_the_gateway_cancels(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 10 * SECOND);
+    cg_gateway_stop(world->gateway);
+    world_run(world);
+    world_advance(world, 1);
+    assert_true(one.ended);
+    assert_string_equal(one.summary.ended_by, "limit");
+    assert_registers(world, 1, true, 1);
+    assert_false(cg_gateway_is_cancelling(world->gateway));
+}
+
+static void test_a_client_renews_and_cancels(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    const struct cg_opts none = {0};
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "dim");
+    world_run(world);
+    observer_take(&one);
+    cg_gateway_renew(world->gateway, one.ticket, CG_RENEWS, none, CG_SLICE_NONE);
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.1 on;127.1.0.2 dim;");
+    assert_int_equal(world->sent_count, 1);
+    cg_gateway_renew(world->gateway, one.ticket, CG_CANCELS, none, CG_SLICE_NONE);
+    world_run(world);
+    assert_true(one.ended);
+    assert_string_equal(one.summary.ended_by, "client");
+    cg_gateway_renew(world->gateway, one.ticket, CG_RENEWS, none, CG_SLICE_NONE); /* stale */
+}
+
+static void test_who_sends_without_end_is_told_less_often(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    for (uint32_t i = 1; i <= 1000; i++) {
+        notify(world, 0, "127.1.0.1", i, i == 1000 ? "last" : "on");
+        world_run(world);
+    }
+    notify(world, 0, "127.1.0.2", 1, "calm");
+    world_run(world);
+    assert_in_range(one.answers, 30, 40);
+    assert_null(strstr(observer_take(&one), "last"));
+    world_advance(world, SECOND);
+    assert_string_equal(observer_take(&one), "127.1.0.1 last;");
+    assert_true(world_mapping(world, "lamps")->stats->held_back > 900);
+    leave(world, &one);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         watch_test(test_an_observer_hears_of_changes_beyond_its_time),
@@ -237,6 +490,18 @@ int main(void) {
         watch_test(test_a_slow_reader_gets_the_latest_of_each),
         watch_test(test_observers_have_places_of_their_own),
         watch_test(test_one_member_is_observed_alone),
+        watch_test(test_the_last_to_leave_cancels),
+        watch_test(test_who_has_missed_the_cancellation_has_it_repeated_once),
+        watch_test(test_whom_nobody_has_observed_nobody_tells),
+        watch_test(test_many_stale_members_are_registered_at_their_group),
+        watch_test(test_a_single_stale_member_is_registered_alone),
+        watch_test(test_a_member_that_is_gone_is_not_asked_on_and_on),
+        watch_test(test_it_is_registered_once_more_in_each_period),
+        watch_test(test_silent_members_are_registered_on_the_token),
+        watch_test(test_other_keys_are_registered_under),
+        watch_test(test_the_end_of_the_gateway_cancels),
+        watch_test(test_a_client_renews_and_cancels),
+        watch_test(test_who_sends_without_end_is_told_less_often),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
