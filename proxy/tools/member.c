@@ -2,6 +2,7 @@
  * the process: its sockets, its clock and the loop; what the members say is decided in member/fleet.c. The hard thing:
  * a group request makes thousands of answers at once, so nothing here may cost more than the one system call that sends
  * each. */
+#include "tools/member/alert.h"
 #include "tools/member/fleet.h"
 #include "tools/member/net.h"
 #include "tools/member/numbers.h"
@@ -247,6 +248,7 @@ int main(int argc, char *argv[]) {
         return 2;
     }
     if (app.options.help) return fputs(cg_member_usage, stdout) < 0 || fflush(stdout) != 0;
+    if (app.options.alert != NULL) return cg_member_alert(&app.options);
     int status = 1;
     if (start(&app) == 0 && printf("ready %u\n", (unsigned)app.options.count) > 0 && fflush(stdout) == 0) {
         run(&app);

@@ -63,6 +63,16 @@ const char cg_member_usage[] =
     "                             impostor     under the next member's kid, without its private key\n"
     "                             replay       again the answer to the request before\n"
     "                             repeat-piv   two different answers with the same Partial IV\n"
+    "  --alert URI              simulates nobody: one protected member sends a request of its own, by unicast, prints\n"
+    "                           the code of the answer, and ends; exit 0 for 2.xx. With --keys, --numbers, --bind, "
+    "and\n"
+    "                           --mode (default: pairwise where the group has that mode)\n"
+    "  --from ID, --to ID       Sender IDs of who sends it and who is to take it, in hexadecimal (default: the only\n"
+    "                           ones; of a group's file the second is the gateway)\n"
+    "  --body TEXT              what it says\n"
+    "  --method NAME            its method (default POST)\n"
+    "  --replay N               sends the same bytes N times more, and says what came of it\n"
+    "  --flip                   a bit of the protected payload is another\n"
     "  --help                   this text\n"
     "\n"
     "Resources: /status (JSON, names the member), /light (GET, PUT of text, observable), /big (4 KiB, Block2),\n"
@@ -142,8 +152,41 @@ static bool take_numbers(struct cg_member_options *options, const char *value) {
 }
 
 static bool take_mode(struct cg_member_options *options, const char *value) {
+    options->has_mode = true;
     options->pairwise = strcmp(value, "pairwise") == 0;
     return options->pairwise || strcmp(value, "group") == 0;
+}
+
+/* Whom it may be sent to is checked here; its path and query where it is sent. */
+static bool take_alert(struct cg_member_options *options, const char *value) {
+    struct cg_uri uri;
+    options->alert = value;
+    return cg_uri_parse(&uri, cg_slice_str(value), NULL) == CG_OK && uri.scheme == CG_SCHEME_COAP &&
+           uri.addr.family != CG_FAMILY_NONE && !cg_addr_is_multicast(&uri.addr);
+}
+
+static bool take_from(struct cg_member_options *options, const char *value) {
+    options->alert_from = value;
+    return true;
+}
+
+static bool take_to(struct cg_member_options *options, const char *value) {
+    options->alert_to = value;
+    return true;
+}
+
+static bool take_body(struct cg_member_options *options, const char *value) {
+    options->alert_body = value;
+    return true;
+}
+
+static bool take_method(struct cg_member_options *options, const char *value) {
+    options->alert_method = (uint8_t)cg_method_code(value);
+    return options->alert_method != 0;
+}
+
+static bool take_replay(struct cg_member_options *options, const char *value) {
+    return take_u32(value, 1000, &options->alert_replays);
 }
 
 static bool take_seed(struct cg_member_options *options, const char *value) {
@@ -227,7 +270,9 @@ static const struct {
     {"--duplicate", take_duplicate}, {"--seed", take_seed},       {"--resource", take_resource},
     {"--max-age", take_max_age},     {"--fail", take_fail},       {"--misbehave", take_misbehave},
     {"--keys", take_keys},           {"--mode", take_mode},       {"--numbers", take_numbers},
-    {"--big-size", take_big_size},   {"--changes", take_changes},
+    {"--big-size", take_big_size},   {"--changes", take_changes}, {"--alert", take_alert},
+    {"--from", take_from},           {"--to", take_to},           {"--body", take_body},
+    {"--method", take_method},       {"--replay", take_replay},
 };
 
 /* The options without a value; false when `name` is none of them. */
@@ -237,6 +282,7 @@ static bool take_flag(struct cg_member_options *options, const char *name, bool 
     if (strcmp(name, "--reorder") == 0) return options->reorder = true;
     if (strcmp(name, "--shared") == 0) return options->may_be_shared = true;
     if (strcmp(name, "--no-deduplication") == 0) return options->forgets_messages = true;
+    if (strcmp(name, "--flip") == 0) return options->alert_flip = true;
     if (strcmp(name, "--answer-errors") == 0) return options->answer_errors = true;
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0) return options->help = true;
     return false;
@@ -283,7 +329,8 @@ static int complete(struct cg_member_options *options, char *error) {
 
 int cg_member_options_parse(struct cg_member_options *options, int argc, const char *const argv[],
                             char error[CG_MEMBER_ERROR_MAX]) {
-    *options = (struct cg_member_options){.count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4), .big_size = 4096};
+    *options = (struct cg_member_options){
+        .count = 1, .interface = "lo", .fail_code = CG_CODE(4, 4), .big_size = 4096, .alert_method = CG_POST};
     bool plain = false;
     for (int i = 1; i < argc; i++) {
         if (take_flag(options, argv[i], &plain)) {
@@ -307,6 +354,11 @@ int cg_member_options_parse(struct cg_member_options *options, int argc, const c
     if (plain && options->numbers != NULL)
         return fail(error, "--numbers", "sequence numbers are protected members' (--keys)");
     if (plain && options->may_be_shared) return fail(error, "--shared", "is about a file of keys (--keys)");
+    bool about_alert = options->alert_from != NULL || options->alert_to != NULL || options->alert_body != NULL ||
+                       options->alert_replays > 0 || options->alert_flip;
+    if (options->alert == NULL && about_alert)
+        return fail(error, "--alert", "--from, --to, --body, --replay and --flip are about an alert");
+    if (plain && options->alert != NULL) return fail(error, "--alert", "alerts are protected members' (--keys)");
     if (plain && options->misbehave >= CG_MISBEHAVE_FLIP)
         return fail(error, "--misbehave", "this kind is for protected members (--keys)");
     return complete(options, error);

@@ -53,7 +53,8 @@ struct cg_member_options {
     const char *keys;    /* a group's file, or one member's; NULL: plain */
     bool may_be_shared;  /* the file may be readable by others */
     const char *numbers; /* where their sequence numbers are kept; NULL: beside the keys */
-    bool pairwise;       /* how protected members answer */
+    bool pairwise;       /* how protected members answer, and how they send alerts */
+    bool has_mode;       /* it was said */
     bool window_lost;
     bool reorder;
     bool answer_errors;
@@ -70,6 +71,13 @@ struct cg_member_options {
     uint32_t misbehave_number;
     struct cg_member_resource resources[CG_MEMBER_RESOURCES_MAX];
     size_t resources_len;
+    const char *alert;      /* a URI: no members are simulated, one sends this; NULL: none */
+    const char *alert_from; /* Sender IDs, in hexadecimal; NULL: the only one that it can be */
+    const char *alert_to;
+    const char *alert_body; /* text; NULL: none */
+    uint8_t alert_method;
+    uint32_t alert_replays;
+    bool alert_flip;
     bool help;
 };
 
