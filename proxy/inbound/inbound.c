@@ -42,6 +42,12 @@ struct cg_inbound {
     uint64_t silent_until_us; /* the log has said that answers cannot be protected */
 };
 
+/* The gateway's time may be of a while ago, when nothing else has happened. */
+static uint64_t now_of(const struct cg_inbound_alert *alert) {
+    uint64_t now_us = cg_gateway_now(alert->inbound->gateway);
+    return now_us > alert->arrival_us ? now_us : alert->arrival_us;
+}
+
 /* ---- Replies ---- */
 
 static void say(struct cg_inbound_call *call, const struct cg_inbound_reply *reply) { call->reply(call, reply); }
@@ -119,11 +125,12 @@ static void end_silently(struct cg_inbound_alert *alert, enum cg_inbound_saying 
     free_alert(alert);
 }
 
-static void log_no_answer(struct cg_inbound *inbound, const char *group, const struct cg_problem *problem) {
-    uint64_t now_us = cg_gateway_now(inbound->gateway);
+static void log_no_answer(const struct cg_inbound_alert *alert, const struct cg_problem *problem) {
+    struct cg_inbound *inbound = alert->inbound;
+    uint64_t now_us = now_of(alert);
     if (now_us < inbound->silent_until_us) return;
     inbound->silent_until_us = now_us + SILENT_LOG_US;
-    cg_log(CG_LOG_ERROR, "alert", "security group %s: a member's request cannot be answered: %s", group,
+    cg_log(CG_LOG_ERROR, "alert", "security group %s: a member's request cannot be answered: %s", alert->group,
            problem == NULL ? "no memory" : problem->detail);
 }
 
@@ -132,7 +139,7 @@ static void log_no_answer(struct cg_inbound *inbound, const char *group, const s
 static void end_sealed(struct cg_inbound_alert *alert, int err, const struct cg_problem *problem) {
     const struct cg_msg *answer = &alert->incoming->answer;
     if (err < 0) {
-        log_no_answer(alert->inbound, alert->group, problem);
+        log_no_answer(alert, problem);
         end_silently(alert, alert->is_accepted ? CG_INBOUND_ACKNOWLEDGE : CG_INBOUND_IGNORE);
         return;
     }
@@ -223,7 +230,7 @@ static void accept(struct cg_inbound_alert *alert, const char *member) {
                               .arrival_us = alert->arrival_us};
     cg_buf_init(&text, 0);
     uint8_t code = cg_report_read(&report, &incoming->request, &text);
-    cg_alert_budget_tell(incoming, cg_gateway_now(inbound->gateway));
+    cg_alert_budget_tell(incoming, now_of(alert));
     if (code == 0) {
         tell(inbound, &report);
         code = CG_CODE(2, 4);
@@ -238,7 +245,7 @@ static void accept(struct cg_inbound_alert *alert, const char *member) {
 static void challenge(struct cg_inbound_alert *alert, const char *member) {
     struct cg_inbound *inbound = alert->inbound;
     struct cg_problem problem = {0};
-    bool may = cg_alert_budget_challenge(&inbound->budget, alert->incoming, cg_gateway_now(inbound->gateway));
+    bool may = cg_alert_budget_challenge(&inbound->budget, alert->incoming, now_of(alert));
     enum cg_alert_fate fate = may ? CG_ALERT_CHALLENGED : CG_ALERT_OVERLOAD;
     if (may) {
         cg_alert_count(&inbound->tally, alert->group, fate);
@@ -257,7 +264,7 @@ static void turn_down(struct cg_inbound_alert *alert, const char *member) {
     struct cg_inbound *inbound = alert->inbound;
     struct refusal refusal = refusal_of(alert->err);
     cg_alert_count_refused(&inbound->tally, alert->group, refusal.fate, &alert->from, member, alert->arrival_us);
-    refuse(inbound, take_call(alert), &refusal, alert->size, cg_gateway_now(inbound->gateway));
+    refuse(inbound, take_call(alert), &refusal, alert->size, now_of(alert));
     free_alert(alert);
 }
 
@@ -286,7 +293,7 @@ static void advance(struct cg_inbound *inbound) {
 static void note_opened(struct cg_inbound_alert *alert, int err) {
     struct cg_inbound *inbound = alert->inbound;
     enum cg_alert_outcome outcome = err == CG_OK ? CG_ALERT_WAS_GOOD : CG_ALERT_WAS_BAD;
-    cg_alert_budget_end(&inbound->budget, alert->incoming, outcome, cg_gateway_now(inbound->gateway));
+    cg_alert_budget_end(&inbound->budget, alert->incoming, outcome, now_of(alert));
     alert->is_open = true;
     alert->err = err;
 }

@@ -50,13 +50,15 @@ void post_fini(struct post *post) {
     side_fini(&post->side);
 }
 
-int post_setup(void **state) {
+int post_setup_of(void **state, side_kind_fn kind) {
     struct post *post = malloc(sizeof *post);
     if (post == NULL) return -1;
-    post_init(post, fake_group_usual);
+    post_init(post, kind);
     *state = post;
     return 0;
 }
+
+int post_setup(void **state) { return post_setup_of(state, fake_group_usual); }
 
 int post_teardown(void **state) {
     post_fini(*state);

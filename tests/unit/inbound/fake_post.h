@@ -30,6 +30,7 @@ struct post {
 
 void post_init(struct post *post, side_kind_fn kind);
 void post_fini(struct post *post);
+int post_setup_of(void **state, side_kind_fn kind);
 int post_setup(void **state); /* of cmocka: *state is a post with the usual keys, which have both modes */
 int post_teardown(void **state);
 #define post_test(test) cmocka_unit_test_setup_teardown(test, post_setup, post_teardown)
