@@ -87,7 +87,7 @@ def test_a_flipped_bit_does_nothing(post):
 
 def test_another_group_does_nothing(post, group, tmp_path):
     other = Keys(tmp_path / "other", 2, group.port, name="other")
-    done = post.alert(keys=other)
+    done = post.alert("--body", "long enough to be answered with words", keys=other)
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["4.01 (not protected) Security context not found"]
     assert (post.count("accepted"), post.count("foreign")) == (0, 1)
