@@ -278,10 +278,12 @@ static bool are_numbered(const struct cg_held_answer *held, const struct cg_open
     return held->has_piv && opened->has_number && cg_slice_equal(held->answer.kid, opened->kid);
 }
 
-/* By their Partial IVs (RFC 8613 §7.4.1), else by what they say of their order. */
-static bool is_newer_notification(const struct cg_held_answer *held, const struct cg_arrival *arrival,
-                                  const struct cg_notification *notification) {
+/* By their Partial IVs (RFC 8613 §7.4.1), else by what they say of their order. What is protected for the client itself
+ * is that one's to put in order: what it says of it outside need not change (§4.1.3.5.2). */
+static bool is_newer_notification(const struct cg_tally *tally, const struct cg_held_answer *held,
+                                  const struct cg_arrival *arrival, const struct cg_notification *notification) {
     if (arrival->opened->overtaken) return false;
+    if (tally->mapping->security == CG_SECURITY_RELAY) return !is_retransmitted(held, arrival);
     bool says_order = held->notification.is_observed && notification->is_observed;
     if (are_numbered(held, arrival->opened) || !says_order) return !is_older(held, arrival);
     return cg_notification_is_newer(notification->order, arrival->arrival_us, held->notification.order,
@@ -292,7 +294,7 @@ static bool is_newer_notification(const struct cg_held_answer *held, const struc
 static enum cg_tally_result add_notification(struct cg_tally *tally, const struct cg_arrival *arrival,
                                              struct cg_held_answer *held, const struct cg_notification *notification) {
     const struct cg_opened *opened = arrival->opened;
-    bool is_newer = is_newer_notification(held, arrival, notification);
+    bool is_newer = is_newer_notification(tally, held, arrival, notification);
     if (is_newer && make_room(tally, held, size_of(opened))) {
         bool is_one = held->answer.is_notification && notification->is_observed;
         replace(tally, arrival, held, is_one ? CG_REPLACED_BY_NOTIFICATION : CG_REPLACED_BY_ANSWER);

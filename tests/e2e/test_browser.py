@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import coap
 import pki
 from chromium import Chromium
 from conftest import Program, free_tcp_port, plain_mapping
+from probe import Tap, wait_for
 from test_sse import Stream
 
 
@@ -103,6 +105,43 @@ def test_an_event_source_casts_once(members, gateway, nginx, browser, capture):
     browser.until("source.readyState == EventSource.CLOSED")
     assert browser.value("told") == ["answer", "answer", "summary", "error 0", "error 2"]
     assert len(seen.datagrams()) == 1
+
+
+def test_a_page_watches_a_group(members, gateway, nginx, browser, group, endpoint):
+    """By fetch, since an EventSource sends no Prefer; through nginx. When the page goes, so does the observation."""
+    fleet = members(2)
+    front = nginx(in_front_of(gateway({"mappings": [plain_mapping(fleet, timeout=1)]})))
+    (front.pages / "index.html").write_text("""<script>
+      var heard = {}, applied;
+      async function watch() {
+        const reply = await fetch('/lights/light', {headers: {Accept: 'text/event-stream', Prefer: 'observe'}});
+        applied = reply.headers.get('Preference-Applied');
+        const reader = reply.body.pipeThrough(new TextDecoderStream()).getReader();
+        for (let text = '';;) {
+          const {value, done} = await reader.read();
+          if (done) return;
+          text += value;
+          const events = text.split('\\n\\n');
+          text = events.pop();
+          for (const event of events) {
+            const data = event.match(/^event: answer\\ndata: (.*)$/);
+            if (data) { const answer = JSON.parse(data[1]); heard[answer.member] = answer.body; }
+          }
+        }
+      }
+      watch();
+    </script>""")
+    wait_for_listener(front)
+    with Tap(group) as tap:
+        browser.go(front.origin + "/")
+        browser.until("Object.values(heard).join() == 'off,off'")
+        assert browser.value("applied") == "observe"
+        time.sleep(1.2)
+        assert endpoint.request(fleet.addresses[1], "/light", coap.PUT, payload=b"on",
+                                options=[(coap.CONTENT_FORMAT, b"")]).code_text == "2.04"
+        browser.until(f"heard['{fleet.texts[1]}'] == 'on'")
+        browser.go("about:blank")
+        wait_for(lambda: [p.message.uint(coap.OBSERVE) for p in tap.packets()] == [0, 1])
 
 
 def test_a_typed_address_shows_a_page(members, gateway, browser, capture):

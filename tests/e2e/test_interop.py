@@ -7,8 +7,10 @@ import subprocess
 import pytest
 
 import coap
-from conftest import in_namespace
+from conftest import free_udp_port, in_namespace
 from probe import parse_mixed, wait_for
+from test_coap_observe import Watcher
+from test_observe import Watch
 
 SERVER = shutil.which("coap-server-openssl") or shutil.which("coap-server")
 COUNT = 5
@@ -88,6 +90,30 @@ def test_libcoap_servers_by_unicast(servers, gateway):
     assert (answer["via"], answer["code"]) == ("unicast", "2.05") and "This is a test server" in answer["body"]
     [answer] = gate.get_json("/one/nothing")["answers"]
     assert answer["code"] == "4.04"
+
+
+@in_namespace
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_libcoap_servers_are_watched(servers, gateway):
+    """R39: /time changes each second. They were registered by one multicast, which they answer within five seconds."""
+    addresses = servers()
+    texts = [f"{ip}:{port}" for ip, port in addresses]
+    port = free_udp_port()
+    mapping = {**silent("libcoap"), "membership": "complete", "members": texts}
+    gate = gateway({"coap": {"listen": [f"coap://127.0.0.1:{port}"]}, "group": {"interface": "br0", "nstart": 4}, "mappings": [mapping]})
+    watch = Watch(gate, "/libcoap/time")
+    assert watch.headers["preference-applied"] == "observe"
+    watch.until(lambda w: {m: sum(a["member"] == m for a in w.heard) >= 3 for m in texts} == dict.fromkeys(texts, True), seconds=30)
+    assert all(answer["notification"] and answer["code"] == "2.05" for answer in watch.heard)
+    watcher = Watcher(gate, "libcoap/time", timeout=10)
+    watcher.until(lambda w: len(w.heard) >= 15 and len(w.latest) == COUNT, seconds=30)
+    assert watcher.orders == sorted(set(watcher.orders))
+    watch.close()
+    watcher.observe((coap.OBSERVE, b"\1"))
+    watcher.hear_all(0.5)
+    assert watcher.hear_all(2.5) == []
+    watcher.socket.close()
+    assert gate.get_json("/libcoap/time")["summary"]["answered"] == COUNT  # without Observe as ever
 
 
 def silent(name):

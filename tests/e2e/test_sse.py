@@ -19,14 +19,14 @@ SANITIZED = b"__asan_init" in (BUILD / "castgate").read_bytes()
 class Stream:
     """A client of a stream: the raw connection, the chunked coding, and a strict parser of events."""
 
-    def __init__(self, gateway, path, receive_buffer=None, accept="text/event-stream", more=""):
+    def __init__(self, gateway, path, receive_buffer=None, accept="text/event-stream", more="", method="GET", body=""):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if receive_buffer is not None:  # before connect: it bounds the window
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(30)
         self.socket.connect(gateway.http)
-        self.socket.sendall(f"GET {path} HTTP/1.1\r\nHost: {gateway.http[0]}:{gateway.http[1]}\r\nAccept: {accept}\r\n"
-                            f"{more}\r\n".encode())
+        self.socket.sendall(f"{method} {path} HTTP/1.1\r\nHost: {gateway.http[0]}:{gateway.http[1]}\r\nAccept: {accept}\r\n"
+                            f"{more}\r\n{body}".encode())
         self.raw, self.body, self.ended, self.events = b"", b"", False, []
 
     def close(self):

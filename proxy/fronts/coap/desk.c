@@ -46,6 +46,7 @@ struct call {
     enum cg_type type; /* of what the client sent, which an error is told by, too */
     uint32_t no_response;
     struct cg_listing listing; /* of a request for /.well-known/core, of which no exchange comes */
+    struct cg_sink *sink;      /* the exchange's, until that is over, where it is for separate responses; else NULL */
     bool is_single;            /* it goes to one member */
     bool has_block2;
     struct cg_block block2; /* of that request */
@@ -319,6 +320,7 @@ static int start(struct call *call, const struct cg_coap_extras *extras, bool ag
     struct cg_sink *sink = (aggregates ? new_aggregate : new_separate)(call, block1, block2);
     if (sink == NULL) return cg_problem_no_memory(problem);
     struct cg_ticket ticket = call->ticket;
+    if (!aggregates) call->sink = sink;
     cg_gateway_start(gateway, ticket, sink, now_us(call->desk));
     cg_gateway_advance(gateway, ticket); /* what is refused is told in the acknowledgement; `call` may be gone */
     if (desk->current == call && call->is_single) cg_coap_peer_expect(call->peer);
@@ -373,18 +375,67 @@ static void refuse_reuse(struct cg_coap_desk *desk, struct cg_coap_peer *peer, c
     answer_problem(desk, peer, message, &problem);
 }
 
+/* Not where there was no room for it, or nothing to observe. */
+static bool observes(const struct call *call) { return call->sink != NULL && cg_separate_observes(call->sink); }
+
+/* As it stands in this message: what the client has protected is another one each time. */
+static int renew(struct call *call, const struct cg_coap_message *message, enum cg_renewal renewal,
+                 struct cg_problem *problem) {
+    struct cg_gateway *gateway = call->desk->gateway;
+    struct cg_request request = {.reached = *cg_coap_peer_local(call->peer)};
+    struct cg_coap_extras extras;
+    struct cg_arena arena;
+    const struct cg_from_coap from = {.config = cg_gateway_config(gateway),
+                                      .message = message,
+                                      .arena = &arena,
+                                      .request = &request,
+                                      .problem = problem};
+    cg_arena_init(&arena, from.config->limits.exchange_memory, cg_gateway_quota(gateway));
+    int err = cg_from_coap_head(&from, &extras);
+    if (err == CG_OK) err = cg_from_coap_rest(&from, &extras);
+    if (err == CG_OK) cg_gateway_renew(gateway, call->ticket, renewal, request.options, request.payload);
+    cg_arena_fini(&arena);
+    return err;
+}
+
+static bool renew_or_refuse(struct call *call, const struct cg_coap_message *message, enum cg_renewal renewal) {
+    struct cg_problem problem = {0};
+    if (renew(call, message, renewal, &problem) == CG_OK) return true;
+    answer_problem(call->desk, call->peer, message, &problem);
+    return false;
+}
+
+/* One that asks a single member hears what that one has said last; one that asks a group has let go of its token, where
+ * its members need not hear that from the client itself. */
+static void cancel(struct call *call, const struct cg_coap_request *request) {
+    struct cg_gateway *gateway = call->desk->gateway;
+    struct cg_ticket ticket = call->ticket;
+    if (!observes(call) || (!call->is_single && !call->mark.is_protected)) {
+        abandon(call);
+        return;
+    }
+    if (!renew_or_refuse(call, &request->message, CG_CANCELS)) return;
+    cg_separate_cancel(call->sink, request->type);
+    if (!call->mark.is_protected) cg_coap_peer_expect(call->peer);
+    cg_gateway_advance(gateway, ticket); /* `call` may be gone */
+}
+
 /* What is not answered is acknowledged. */
-static void take_again(struct call *call, const struct cg_coap_message *message) {
+static void take_again(struct call *call, const struct cg_coap_request *request) {
     struct cg_coap_desk *desk = call->desk;
     struct cg_coap_peer *peer = call->peer;
+    const struct cg_coap_message *message = &request->message;
     struct cg_request_mark now;
     cg_request_mark(&now, message);
     enum cg_reuse reuse = cg_reuse_of(&call->mark, &now, cg_is_early_stop(message, numbers_of(desk)));
     desk->counts.reused[reuse]++;
     switch (reuse) {
-    case CG_REUSE_STOPS:
-    case CG_REUSE_CANCELS: abandon(call); break;
-    case CG_REUSE_RENEWS: cg_outbox_heard(place_of(peer)->outbox); break;
+    case CG_REUSE_STOPS: abandon(call); break;
+    case CG_REUSE_CANCELS: cancel(call, request); break;
+    case CG_REUSE_RENEWS:
+        cg_outbox_heard(place_of(peer)->outbox);
+        if (observes(call)) (void)renew_or_refuse(call, message, CG_RENEWS);
+        break;
     case CG_REUSE_CONTINUES: break;
     case CG_REUSE_COLLIDES:
         abandon(call);
@@ -396,7 +447,7 @@ static void take_again(struct call *call, const struct cg_coap_message *message)
 static void take_proven(struct cg_coap_desk *desk, struct cg_coap_peer *peer, const struct cg_coap_request *request) {
     struct cg_live *live = cg_live_find(&desk->lives, peer, request->message.token);
     if (live != NULL) {
-        take_again(call_of(live), &request->message);
+        take_again(call_of(live), request);
     } else if (cg_is_early_stop(&request->message, numbers_of(desk))) {
         desk->counts.stopped_nothing++;
     } else {

@@ -15,6 +15,7 @@ static void take_sender(const struct cg_coap_peer *peer, struct cg_request *requ
     request->scheme = cg_coap_peer_is_secured(peer) ? CG_CRI_COAPS : CG_CRI_COAP;
     request->needs_timeout = true;
     request->finishing = CG_FINISH_BY_TIME;
+    request->crowding = CG_CROWDING_SERVES_ONCE;
     request->is_remote = !listen->loopback;
     request->may_be_anonymous = !request->is_remote || listen->insecure;
 }

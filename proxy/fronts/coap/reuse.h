@@ -19,7 +19,7 @@ void cg_request_mark(struct cg_request_mark *mark, const struct cg_coap_message 
 
 enum cg_reuse {
     CG_REUSE_STOPS,     /* the Early Stop Request (GCP §5.1.3) */
-    CG_REUSE_RENEWS,    /* the same request, Observe 0: what runs goes on */
+    CG_REUSE_RENEWS,    /* the same request, Observe 0: what runs goes on, and is told all anew where it observes */
     CG_REUSE_CANCELS,   /* the same request, Observe 1: it ends */
     CG_REUSE_CONTINUES, /* a block of the body that it came with: nothing new */
     CG_REUSE_COLLIDES,  /* anything else: what runs ends, and nothing is forwarded */

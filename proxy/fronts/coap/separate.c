@@ -34,7 +34,8 @@ struct cg_separate {
     uint64_t retry_us; /* nothing goes before; 0: it may */
     unsigned status;   /* of the latest response; 0: there was none */
     uint32_t order;    /* of the next notification */
-    bool observes;     /* it has sent one */
+    bool observes;     /* its client is to get notifications */
+    bool has_notified; /* and has got one */
     bool is_cancelled; /* its client wants the present state, and no changes any more */
 };
 
@@ -198,6 +199,7 @@ static int separate_begin(struct cg_sink *sink, const struct cg_view *view, stru
     struct cg_separate *separate = separate_of(sink);
     (void)problem;
     separate->is_single = view->member != NULL;
+    separate->observes = view->request->observes;
     separate->order = view->now_us / ORDER_UNIT_US % (1u << ORDER_BITS);
     if (separate->is_single && separate->ops->single != NULL) separate->ops->single(separate->ctx);
     return CG_OK;
@@ -243,7 +245,7 @@ static int note(const struct outgoing *out, int err) {
     separate->retry_us = 0;
     separate->status = cg_coap_status(out->code);
     if (out->observe != NULL) {
-        separate->observes = true;
+        separate->has_notified = true;
         separate->order = (separate->order + 1) % (1u << ORDER_BITS);
     }
     if (!out->is_paced) return CG_OK;
@@ -255,7 +257,7 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
                 int (*respond_with)(const struct outgoing *out)) {
     struct cg_separate *separate = separate_of(sink);
     struct cg_reading reading;
-    bool is_notification = view->request->observes && answer->is_notification && code == answer->code;
+    bool is_notification = separate->observes && answer->is_notification && code == answer->code;
     if (cg_coap_is_barred(view->request->no_response, code)) return pass(separate);
     cg_reading_init(&reading, view);
     const struct outgoing out = {
@@ -302,14 +304,14 @@ static void ask_for_interest(struct cg_sink *sink, const struct cg_view *view) {
 static uint64_t separate_look(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_separate *separate = separate_of(sink);
     (void)problem;
-    if (separate->observes && view->now_us >= separate->seat.confirm_us) ask_for_interest(sink, view);
+    if (separate->has_notified && view->now_us >= separate->seat.confirm_us) ask_for_interest(sink, view);
     if (separate->retry_us > view->now_us) return separate->retry_us;
-    return separate->observes && separate->seat.confirm_us > view->now_us ? separate->seat.confirm_us : UINT64_MAX;
+    return separate->has_notified && separate->seat.confirm_us > view->now_us ? separate->seat.confirm_us : UINT64_MAX;
 }
 
 /* It would wait for changes that nobody will tell it of (RFC 7641 §4.2), and has not asked for that. */
 static bool is_left_alone(const struct cg_separate *separate, const struct cg_view *view) {
-    return separate->observes && !separate->is_cancelled && find_notification(view) != NULL;
+    return separate->has_notified && !separate->is_cancelled && find_notification(view) != NULL;
 }
 
 /* What nothing else has told the client. */
@@ -334,6 +336,8 @@ static void tell_last_state(struct cg_sink *sink, const struct cg_view *view) {
     separate_of(sink)->status = 0;
     (void)send(sink, view, answer, answer->code, respond_as_fits);
 }
+
+bool cg_separate_observes(struct cg_sink *sink) { return separate_of(sink)->observes; }
 
 void cg_separate_cancel(struct cg_sink *sink, enum cg_type type) {
     struct cg_separate *separate = separate_of(sink);

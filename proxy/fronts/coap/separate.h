@@ -44,6 +44,8 @@ struct cg_separate_to {
 /* Frees itself at its end. NULL: out of memory. */
 struct cg_sink *cg_separate_new(const struct cg_separate_to *to);
 
+/* Its exchange has begun to collect, and observes: not where there was no room for that, or nothing to observe. */
+bool cg_separate_observes(struct cg_sink *sink);
 /* Its client has cancelled the observation, by a message of that kind: what it still hears are no notifications. Where
  * it is of a single member, the end tells what that one has said last, as an answer to the message (RFC 7641 §4.1). */
 void cg_separate_cancel(struct cg_sink *sink, enum cg_type type);

@@ -163,7 +163,8 @@ static void test_an_error_is_no_notification(void **state) {
 static void test_who_has_not_asked_for_them_gets_none(void **state) {
     struct observer o;
     begin(&o, *state, NULL);
-    o.request.observes = false;
+    o.request.observes = false; /* as where there is no room for one more */
+    assert_int_equal(o.sink->ops->begin(o.sink, &o.view, &(struct cg_problem){0}), CG_OK);
     tell(&o, 1, "on");
     assert_string_equal(listener_take(&o.listener), "NON 2.05 14:1e " FROM(1) " on\n");
     finish(&o, CG_SINK_DONE, "deadline");
