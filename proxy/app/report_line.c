@@ -55,6 +55,10 @@ void cg_report_line(struct cg_buf *to, const struct cg_handed *handed, uint64_t 
     cg_buf_printf(to, "\",\"number\":%llu,\"method\":\"%s\",\"path\":", (unsigned long long)alert->number,
                   method == NULL ? "?" : method);
     cg_buf_put_json(to, alert->path);
+    if (alert->query.len > 0) {
+        cg_buf_put_str(to, ",\"query\":");
+        cg_buf_put_json(to, alert->query);
+    }
     if (alert->has_format) cg_buf_printf(to, ",\"content_format\":%u", (unsigned)alert->format);
     put_body(to, alert);
     cg_buf_put_str(to, "}\n");

@@ -65,8 +65,8 @@ static struct cg_slice copy_slice(uint8_t **at, struct cg_slice slice) {
 
 /* NULL: no memory. */
 static struct record *new_record(const struct cg_alert *alert) {
-    size_t len =
-        strlen(alert->group) + strlen(alert->member) + 2 + alert->kid.len + alert->path.len + alert->payload.len;
+    size_t len = strlen(alert->group) + strlen(alert->member) + 2 + alert->kid.len + alert->path.len +
+                 alert->query.len + alert->payload.len;
     struct record *record = malloc(sizeof *record + len);
     if (record == NULL) return NULL;
     uint8_t *at = record->bytes;
@@ -76,6 +76,7 @@ static struct record *new_record(const struct cg_alert *alert) {
     own->member = copy_text(&at, alert->member);
     own->kid = copy_slice(&at, alert->kid);
     own->path = copy_slice(&at, alert->path);
+    own->query = copy_slice(&at, alert->query);
     own->payload = copy_slice(&at, alert->payload);
     return record;
 }

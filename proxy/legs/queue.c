@@ -2,6 +2,8 @@
  * lines themselves stand in a line. */
 #include "legs/queue.h"
 
+#include "base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -10,6 +12,21 @@ static struct cg_line *find(const struct cg_queue *queue, const char *client) {
     struct cg_line *line;
     HASH_FIND_STR(queue->by_client, client, line);
     return line;
+}
+
+/* Among the lines, last of those of its kind: reactions are few. */
+static void stand(struct cg_queue *queue, struct cg_line *line) {
+    struct cg_line *before = NULL;
+    if (!line->is_urgent) {
+        DL_APPEND2(queue->lines, line, previous, next);
+        return;
+    }
+    for (struct cg_line *at = queue->lines; at != NULL && at->is_urgent; at = at->next) before = at;
+    if (before != NULL) {
+        DL_APPEND_ELEM2(queue->lines, before, line, previous, next);
+    } else {
+        DL_PREPEND2(queue->lines, line, previous, next);
+    }
 }
 
 static struct cg_line *open_line(struct cg_queue *queue, const char *client) {
@@ -21,7 +38,8 @@ static struct cg_line *open_line(struct cg_queue *queue, const char *client) {
         free(line);
         return NULL;
     }
-    DL_APPEND2(queue->lines, line, previous, next);
+    line->is_urgent = cg_slice_starts(cg_slice_str(client), CG_REACTION_PREFIX);
+    stand(queue, line);
     return line;
 }
 
@@ -64,7 +82,7 @@ void cg_queue_serve(struct cg_queue *queue, struct cg_place *place) {
     struct cg_line *line = place->line;
     if (line != &queue->ours) {
         DL_DELETE2(queue->lines, line, previous, next);
-        DL_APPEND2(queue->lines, line, previous, next);
+        stand(queue, line);
     }
     cg_queue_leave(queue, place);
 }
@@ -74,8 +92,15 @@ uint32_t cg_queue_of(const struct cg_queue *queue, const char *client) {
     return line == NULL ? 0 : line->count;
 }
 
+static uint32_t urgent_ahead(const struct cg_queue *queue) {
+    uint32_t count = 0;
+    for (const struct cg_line *at = queue->lines; at != NULL && at->is_urgent; at = at->next) count += at->count;
+    return count;
+}
+
 uint32_t cg_queue_ahead(const struct cg_queue *queue, const char *client) {
     if (client == NULL) return queue->count;
+    if (cg_slice_starts(cg_slice_str(client), CG_REACTION_PREFIX)) return urgent_ahead(queue);
     uint64_t turns = cg_queue_of(queue, client) + 1, clients = HASH_COUNT(queue->by_client);
     uint32_t of_clients = queue->count - queue->ours.count;
     return turns * clients < of_clients ? (uint32_t)(turns * clients) : of_clients;

@@ -1,6 +1,6 @@
 /* Whose turn it is at a group, where several wait: clients take turns, whoever has how many requests there, and those
  * of one client go in their order. So a client that sends a thousand at once delays another's by one turn. What the
- * gateway asks for itself goes when no client waits.
+ * gateway asks for itself goes when no client waits, and what it asks because of an alert before all clients.
  *
  * Ownership: places are embedded in what waits, and leave before it goes. */
 #ifndef CG_LEGS_QUEUE_H
@@ -23,6 +23,7 @@ struct cg_line {
     char client[CG_ACCOUNT_MAX];
     struct cg_place *places; /* utlist, oldest first */
     uint32_t count;
+    bool is_urgent; /* a reaction's: before those of clients */
     struct cg_line *previous, *next;
     UT_hash_handle hh;
 };

@@ -193,6 +193,15 @@ static void read_from(struct reading *reading, const struct cg_at *up, const jso
     cg_seen_clear(&seen);
 }
 
+/* Others are never taken: a member tells something, it asks for nothing. */
+static void check_alert_method(struct reading *reading, const struct cg_at *up, const struct cg_occasion *when) {
+    const struct cg_at at = {.up = up, .key = "method"};
+    const uint32_t taken =
+        CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_PATCH) | CG_METHOD_BIT(CG_IPATCH);
+    if ((CG_METHOD_BIT(when->method) & taken) == 0)
+        cg_mistake_at(reading->reader, &at, "must be POST, PUT, PATCH or iPATCH: alerts have no other");
+}
+
 static void read_occasion(struct reading *reading, const struct cg_at *up, const json_t *object,
                           struct cg_occasion *when) {
     const struct cg_security_keys *group = NULL;
@@ -203,6 +212,7 @@ static void read_occasion(struct reading *reading, const struct cg_at *up, const
         return;
     }
     if (!cg_read_object(reading->reader, &at, &cg_occasion_rows, json, when)) return;
+    check_alert_method(reading, &at, when);
     read_group(reading, &at, json, when, &group);
     read_alert_path(reading, &at, json, when);
     read_from(reading, &at, json, group, when);

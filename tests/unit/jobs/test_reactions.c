@@ -269,6 +269,32 @@ static void a_reaction_has_exchanges_of_its_own_and_no_more(void **state) {
     assert_figures(scene, "outcome=\"refused\"} 4\n");
 }
 
+/* However many clients wait for the group's turn. */
+static void a_command_goes_before_what_clients_wait_for(void **state) {
+    struct scene *scene = *state;
+    struct call calls[5];
+    scene->reactions[0].command_count = 1;
+    world_mapping(&scene->world, "lamps")->methods |= CG_METHOD_BIT(CG_GET);
+    world_mapping(&scene->world, "lamps")->grant_count = 1;
+    start(scene);
+    for (size_t i = 0; i < 5; i++) {
+        struct cg_request *request = world_new(&scene->world, &calls[i], "/lamps/x");
+        char query[8];
+        snprintf(query, sizeof query, "i=%zu", i);
+        request->query = cg_arena_copy(cg_gateway_arena(scene->world.gateway, calls[i].ticket), cg_slice_str(query));
+        request->from = address("192.0.2.1");
+        request->from.ip[3] = (uint8_t)i;
+        world_go(&scene->world, &calls[i]);
+    }
+    assert_int_equal(scene->world.sent_count, 1); /* NSTART: the others wait */
+    raise_alarm(scene);
+    assert_int_equal(scene->world.sent_count, 1);
+    world_answer(&scene->world, 0, "127.1.0.1:5683", "on");
+    world_run(&scene->world);
+    assert_int_equal(scene->world.sent_count, 2);
+    assert_sent(scene, 1, 187, "open");
+}
+
 static void what_runs_ends_with_its_reaction(void **state) {
     struct scene *scene = *state;
     start(scene);
@@ -317,6 +343,7 @@ int main(void) {
         scene_test(another_mapping_at_a_longer_path_is_not_meant),
         scene_test(exchanges_of_clients_leave_room),
         scene_test(a_reaction_has_exchanges_of_its_own_and_no_more),
+        scene_test(a_command_goes_before_what_clients_wait_for),
         scene_test(what_runs_ends_with_its_reaction),
         scene_test(nothing_begins_after_the_end),
     };

@@ -75,6 +75,7 @@ static void report(struct scene *scene, const char *member, const char *payload)
                                    .kid = cg_slice_str("\x07"),
                                    .method = CG_POST,
                                    .path = cg_slice_str(path),
+                                   .query = cg_slice_str("unit=C"),
                                    .payload = cg_slice_str(own_payload),
                                    .number = ++scene->number,
                                    .arrival_us = scene->world.now_us};
@@ -109,6 +110,7 @@ static void each_is_handed_on_at_once(void **state) {
     assert_string_equal(first->alert.member, "meter-1");
     assert_true(cg_slice_is(first->alert.kid, "\x07"));
     assert_true(cg_slice_is(first->alert.path, "/meter"));
+    assert_true(cg_slice_is(first->alert.query, "unit=C"));
     assert_true(cg_slice_is(first->alert.payload, "17"));
     second = cg_reports_after(scene->reports, 1);
     assert_string_equal(second->alert.member, "meter-2");

@@ -144,6 +144,7 @@ static void every_reference_is_checked(void **state) {
         {WAITS("{'group':'floor1','path':'/a/../b'}"), "/reactions/0/when/path", "\"..\""},
         {WAITS("{'group':'floor1','path':'/fire?x'}"), "/reactions/0/when/path", "percent-encoded"},
         {WAITS("{'group':'floor1','path':'/fire','method':'SHOUT'}"), "/reactions/0/when/method", "must be GET, POST"},
+        {WAITS("{'group':'floor1','path':'/fire','method':'GET'}"), "/reactions/0/when/method", "must be POST, PUT"},
         {WAITS("{'group':'floor1','path':'/fire','form':[]}"), "/reactions/0/when/form", "did you mean \"from\"?"},
         {WAITS("{'group':'floor1','path':'/fire','from':[]}"), "/reactions/0/when/from", "names nobody"},
         {WAITS("{'group':'floor1','path':'/fire','from':['53']}"), "/reactions/0/when/from/0",
