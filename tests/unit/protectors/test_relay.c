@@ -199,6 +199,35 @@ static void options_behind_the_last_do_not_count(void **state) {
     }
 }
 
+/* An observation that its client renews on its token: each request is tied to its answers by the client alone. */
+static void what_joins_another_request_is_relayed_as_it_is(void **state) {
+    struct station *station = *state;
+    struct cg_protector *protector = cg_relay_protector(station->relay);
+    struct cg_opt list[] = {{.number = CG_OPT_OBSERVE},
+                            {.number = CG_OPT_OSCORE, .value = cg_slice_str("\x09\x01\x11")}};
+    struct cg_sealing sealing = {.method = CG_FETCH,
+                                 .payload = cg_slice_str("ciphertext"),
+                                 .options = {.list = list, .count = 2},
+                                 .joins = (struct cg_binding *)station /* which it must not look at */};
+    struct cg_binding *binding = NULL;
+    struct cg_problem problem;
+    struct cg_buf out;
+    cg_buf_init(&out, 0);
+    assert_int_equal(protector->ops->seal(protector, &sealing, 1, &out, &binding, &problem), CG_OK);
+    assert_null(binding);
+    struct cg_msg notification = fake_parse(out.data, (int)out.len);
+    notification.code = CG_CODE(2, 5);
+    const struct cg_opening opening = {.msg = &notification, .datagram = cg_buf_slice(&out)};
+    for (int i = 0; i < 2; i++) { /* whether it is a replay only the client can tell */
+        struct cg_opened opened;
+        struct cg_slice observe;
+        assert_int_equal(protector->ops->open(protector, &opening, 1, &opened), CG_OK);
+        assert_true(cg_msg_find(&(struct cg_msg){.options = opened.options}, CG_OPT_OBSERVE, &observe));
+        assert_false(opened.overtaken || opened.has_number);
+    }
+    cg_buf_fini(&out);
+}
+
 static void plain_answers_are_refused(void **state) {
     struct station *station = *state;
     struct sealed sealed;
@@ -718,6 +747,7 @@ int main(void) {
         PASSING(bytes_pass_as_they_are_both_ways_R3_R18),
         PASSING(what_is_not_protected_is_refused),
         PASSING(options_behind_the_last_do_not_count),
+        PASSING(what_joins_another_request_is_relayed_as_it_is),
         PASSING(plain_answers_are_refused),
         PASSING(a_kid_proves_nothing),
         CHECKING(a_member_passes_the_checker),
