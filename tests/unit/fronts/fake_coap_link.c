@@ -52,6 +52,7 @@ static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coa
     if (link->does == FAKE_FRONT_HOLDS || link->does == FAKE_FRONT_PROVES || link->does == FAKE_FRONT_EXPECTS)
         cg_coap_peer_hold(peer);
     if (link->does == FAKE_FRONT_EXPECTS) cg_coap_peer_expect(peer);
+    if (link->does == FAKE_FRONT_IGNORES) cg_coap_peer_ignore(peer);
     if (link->does == FAKE_FRONT_ANSWERS || link->does == FAKE_FRONT_ANSWERS_TWICE)
         cg_coap_peer_answer(peer, &response);
     if (link->does == FAKE_FRONT_ANSWERS_TWICE) assert_int_equal(cg_coap_peer_send(peer, &response, CG_NON), CG_OK);

@@ -22,6 +22,7 @@ enum fake_front_does {
     FAKE_FRONT_HOLDS,         /* for an exchange that runs on */
     FAKE_FRONT_PROVES,        /* and holds */
     FAKE_FRONT_EXPECTS,       /* a response soon, and holds */
+    FAKE_FRONT_IGNORES,       /* and holds nothing */
     FAKE_FRONT_ANSWERS_TWICE, /* in the acknowledgement, then by a separate response */
 };
 

@@ -714,19 +714,68 @@ static void a_session_that_ends_takes_it_along(void **state) {
     assert_int_equal(link->sent_count, 0);
 }
 
-static void only_confirmable_requests_wait_and_only_of_the_proven(void **state) {
+static void only_confirmable_requests_wait(void **state) {
     struct fake_link *link = *state;
     link->does = FAKE_FRONT_EXPECTS;
     fake_link_message(link, CG_NON, CG_GET, 7, TOKEN);
     assert_int_equal(cg_coap_peer_send(link->peer, response(), CG_CON), CG_OK);
     assert_int_equal(fake_link_last(link).type, CG_CON);
     cg_coap_peer_release(link->peer);
+}
+
+static void of_who_is_not_proven_it_is_forgotten_with_the_response(void **state) {
+    struct fake_link *link = *state;
     link->proof = CG_COAP_UNPROVEN;
-    link->from = "192.0.2.2:4000";
     struct cg_coap_peer *peer = expect(link, 8);
-    assert_int_equal(cg_coap_peer_send(peer, response(), CG_NON), CG_OK);
-    assert_int_equal(fake_link_last(link).type, CG_NON);
+    fake_link_message(link, CG_CON, CG_GET, 8, TOKEN); /* a duplicate meanwhile */
+    assert_int_equal(link->requests, 1);
+    assert_int_equal(link->sent_count, 0);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 8);
     cg_coap_peer_release(peer);
+    assert_int_equal(link->gone, 1);
+    fake_link_message(link, CG_CON, CG_GET, 8, TOKEN);
+    assert_int_equal(link->requests, 2);
+    cg_coap_peer_release(link->peer);
+}
+
+static void who_is_proven_meanwhile_is_remembered(void **state) {
+    struct fake_link *link = *state;
+    link->proof = CG_COAP_UNPROVEN;
+    struct cg_coap_peer *peer = expect(link, 8);
+    cg_coap_peer_prove(peer);
+    assert_int_equal(cg_coap_peer_send(peer, response(), CG_CON), CG_OK);
+    cg_coap_peer_release(peer);
+    fake_link_message(link, CG_CON, CG_GET, 8, TOKEN);
+    assert_int_equal(link->requests, 1);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 8);
+}
+
+/* ---- What is ignored ---- */
+
+static void what_is_ignored_is_a_request_again(void **state) {
+    struct fake_link *link = *state;
+    link->does = FAKE_FRONT_IGNORES;
+    for (unsigned i = 1; i <= 2; i++) {
+        fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+        assert_int_equal(link->requests, i);
+    }
+    assert_int_equal(link->sent_count, 0);
+    link->does = FAKE_FRONT_ANSWERS;
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    assert_last(link, CG_ACK, CG_CODE(2, 5), 7);
+}
+
+static void what_is_ignored_in_the_end_is_not_acknowledged_either(void **state) {
+    struct fake_link *link = *state;
+    struct cg_coap_peer *peer = expect(link, 7);
+    cg_coap_peer_ignore(peer);
+    cg_coap_peer_release(peer);
+    fake_link_pass(link, 10 * CG_COAP_SOON_US);
+    assert_int_equal(link->sent_count, 0);
+    fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
+    assert_int_equal(link->requests, 2);
+    cg_coap_peer_release(link->peer);
 }
 
 /* ---- Sessions ---- */
@@ -812,7 +861,11 @@ int main(void) {
         link_test(what_is_too_large_for_it_waits_for_a_smaller_one),
         link_test(a_peer_whose_request_waits_is_not_forgotten_before),
         link_test(a_session_that_ends_takes_it_along),
-        link_test(only_confirmable_requests_wait_and_only_of_the_proven),
+        link_test(only_confirmable_requests_wait),
+        link_test(of_who_is_not_proven_it_is_forgotten_with_the_response),
+        link_test(who_is_proven_meanwhile_is_remembered),
+        link_test(what_is_ignored_is_a_request_again),
+        link_test(what_is_ignored_in_the_end_is_not_acknowledged_either),
         link_test(a_session_is_one_peer_from_begin_to_end),
         link_test(a_new_session_knows_no_requests_of_the_former),
     };
