@@ -377,5 +377,23 @@ def links():
     write("link_format", "empty", "<>,<>;a;a;a=\"\"")
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links):
+def inbounds():
+    def request(options, payload=b"fire", method=2):
+        return bytes([0x40, method, 0x12, 0x34]) + options + (b"\xff" + payload if payload else b"")
+
+    alarm = b"\xb5alarm"
+    plain = {"post": request(alarm), "put": request(alarm, method=3), "get": request(alarm, b"", 1), "root": request(b""),
+             "query": request(alarm + b"\x10\x36room=3"), "block": request(alarm + b"\xd1\x03\x0e"), "dots": request(b"\xb2.."),
+             "no-response": request(alarm + b"\xd1\xea\x02"), "critical": request(b"\x11x" + b"\xa5alarm")}
+    for name, message in plain.items():
+        write("inbound", name, b"\x01" + message)
+        write("inbound", name + "-changed", b"\x02\x01\x25" + message)
+    write("inbound", "unprotected", b"\x00" + plain["post"])
+    write("inbound", "known", b"\x00" + request(b"\x97\x19\x05\x03Dalm", b"ciphertext and tag"))
+    write("inbound", "group-mode", b"\x00" + request(b"\x97\x39\x05\x03Dalm", b"c" * 90))
+    write("inbound", "foreign", b"\x00" + request(b"\x97\x19\x05\x03Dolm", b"ciphertext and tag"))
+    write("inbound", "malformed", b"\x00" + request(b"\x91\xff", b"ciphertext and tag"))
+
+
+for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds):
     make()
