@@ -175,6 +175,16 @@ static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_pr
     return cg_problem_set(problem, err, "the path or query cannot be put into CoAP options");
 }
 
+/* Who is in no settings is its client's, which may leave before others do. NULL: no memory. */
+static const struct cg_member *keep_stranger(struct cg_round *round, const struct cg_member *stranger) {
+    struct cg_member *kept = cg_arena_alloc(&round->arena, sizeof *kept);
+    struct cg_slice name = cg_arena_copy(&round->arena, cg_slice_of(stranger->name, strlen(stranger->name) + 1));
+    if (kept == NULL || name.data == NULL) return NULL;
+    *kept = *stranger;
+    kept->name = (const char *)name.data;
+    return kept;
+}
+
 /* Nothing of it is anywhere yet. NULL, with *problem. */
 static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_problem *problem) {
     struct cg_round *round = calloc(1, sizeof *round);
@@ -187,14 +197,18 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     round->config = cg_config_ref(wish->config);
     round->mapping = wish->mapping;
     round->method = wish->request->method;
-    round->only = only_member(wish);
     round->only_is_stranger = wish->is_stranger;
     round->is_large = cg_shape_is_large(wish->mapping, wish->request->payload);
-    round->by_unicast = round->only != NULL || round->is_large || has_nobody_to_cast_to(wish);
     cg_arena_init(&round->arena, wish->config->limits.exchange_memory, rounds->quota);
+    round->only = wish->is_stranger ? keep_stranger(round, wish->member) : only_member(wish);
+    round->by_unicast = round->only != NULL || round->is_large || has_nobody_to_cast_to(wish);
     round->feed = (struct cg_feed){.arena = &round->arena, .copied_max = wish->config->limits.stream_queue};
     cg_buf_init(&round->shape, 0);
-    if (fill(round, wish, problem) == CG_OK) return round;
+    if (wish->is_stranger && round->only == NULL) {
+        cg_problem_memory_full(problem);
+    } else if (fill(round, wish, problem) == CG_OK) {
+        return round;
+    }
     free_round(round);
     return NULL;
 }
