@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "legs/tap.h"
+#include "model/same.h"
 #include "rounds/again.h"
 #include "rounds/asks.h"
 #include "rounds/burst.h"
@@ -347,11 +348,17 @@ static void join(struct cg_round *round, struct cg_waiter *waiter) {
     cg_silence_hasten(round, waiter->timeout_us);
 }
 
+/* What observes outlives its settings, and may be joined under others that say the same. */
+static bool is_of_same_mapping(const struct cg_round *one, const struct cg_round *other) {
+    return one->mapping == other->mapping || cg_mapping_is_same(one->mapping, other->mapping);
+}
+
 /* An equal round that may be joined; NULL: none. */
-static struct cg_round *find_open(struct cg_rounds *rounds, const struct cg_buf *shape) {
+static struct cg_round *find_open(const struct cg_round *candidate) {
+    const struct cg_buf *shape = &candidate->shape;
     struct cg_round *round;
-    HASH_FIND(hh, rounds->open, shape->data, shape->len, round);
-    if (round == NULL || may_join(round)) return round;
+    HASH_FIND(hh, candidate->rounds->open, shape->data, shape->len, round);
+    if (round == NULL || (may_join(round) && is_of_same_mapping(round, candidate))) return round;
     close_door(round);
     return NULL;
 }
@@ -362,7 +369,7 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
     struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
     if (round == NULL) return problem->err;
     bool is_shared = may_be_shared(round);
-    if (is_shared) equal = find_open(rounds, &round->shape);
+    if (is_shared) equal = find_open(round);
     if (equal != NULL) {
         free_round(round);
         join(equal, waiter);

@@ -182,8 +182,10 @@ struct shape_option {
 };
 
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request) {
-    struct shape_head head = {mapping, request->method, request->expects_answers, (uint32_t)request->options.count, 0};
+    const struct cg_mapping *of = request->observes ? NULL : mapping; /* other settings may have the same */
+    struct shape_head head = {of, request->method, request->expects_answers, (uint32_t)request->options.count, 0};
     cg_buf_put(to, &head, sizeof head);
+    if (of == NULL) cg_buf_put(to, mapping->name, strlen(mapping->name) + 1);
     for (size_t i = 0; i < request->options.count; i++) {
         const struct cg_opt *opt = &request->options.list[i];
         struct shape_option option = {opt->number, (uint32_t)opt->value.len};

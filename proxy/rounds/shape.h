@@ -17,7 +17,8 @@ bool cg_shape_is_large(const struct cg_mapping *mapping, struct cg_slice payload
 /* Of a request that observes: the same with Observe 1. False: no memory. */
 bool cg_shape_cancel(const struct cg_leg_request *request, struct cg_arena *arena,
                      struct cg_leg_request *cancel) CG_MUST_CHECK;
-/* Bytes that are equal for equal requests to the first target of one mapping, and so for those to all of them. */
+/* Bytes that are equal for equal requests to the first target of one mapping, and so for those to all of them; where
+ * they observe, of a mapping of that name, whichever settings have it. */
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request);
 /* And those of the one member that it is for. */
 void cg_shape_emit_member(struct cg_buf *to, const struct cg_wish *wish);

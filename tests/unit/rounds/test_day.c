@@ -31,8 +31,8 @@ struct day {
     struct fake_keys keys;
     struct member members[MEMBERS];
     struct observer *clients;
-    size_t heard;       /* emissions that members have looked at */
-    unsigned told;      /* notifications that arrived */
+    size_t heard;  /* emissions that members have looked at */
+    unsigned told; /* notifications that arrived */
     unsigned registrations, casts;
 };
 

@@ -478,6 +478,53 @@ static void test_who_sends_without_end_is_told_less_often(void **state) {
     leave(world, &one);
 }
 
+/* The world's settings again, where members' leisure or the mapping's name may be others. */
+static void adopt(struct world *world, const char *name_of_lamps, double leisure) {
+    struct world other;
+    world_init(&other);
+    other.config->mappings[0].name = name_of_lamps;
+    other.config->mappings[0].leisure = leisure;
+    assert_int_equal(cg_config_index(other.config), CG_OK);
+    cg_gateway_adopt(world->gateway, other.config);
+    world_fini(&other);
+    world_run(world);
+}
+
+static void test_settings_that_say_the_same_end_nothing_and_are_joined_under(void **state) {
+    struct world *world = *state;
+    struct observer one, two, three;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 10 * SECOND);
+    adopt(world, "lamps", 5);
+    assert_false(one.ended);
+    observe(world, &two, "/lamps");
+    assert_int_equal(world->sent_count, 1);
+    assert_string_equal(observer_take(&two), "127.1.0.1 on;");
+    leave(world, &one);
+    notify(world, 0, "127.1.0.1", 2, "off");
+    world_run(world);
+    assert_string_equal(observer_take(&two), "127.1.0.1 off;");
+    adopt(world, "lamps", 6);
+    observe(world, &three, "/lamps"); /* by settings that say something else it is a request of its own */
+    assert_int_equal(world->sent_count, 2);
+    leave(world, &two);
+    leave(world, &three);
+}
+
+static void test_who_loses_its_right_observes_no_more(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 10 * SECOND);
+    adopt(world, "others", 5);
+    assert_true(one.ended);
+    assert_int_equal(one.problem.err, CG_E_NOT_FOUND);
+    world_advance(world, SECOND);
+    assert_registers(world, 1, true, 1); /* and the group is told */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         watch_test(test_an_observer_hears_of_changes_beyond_its_time),
@@ -502,6 +549,8 @@ int main(void) {
         watch_test(test_the_end_of_the_gateway_cancels),
         watch_test(test_a_client_renews_and_cancels),
         watch_test(test_who_sends_without_end_is_told_less_often),
+        watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
+        watch_test(test_who_loses_its_right_observes_no_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
