@@ -172,7 +172,7 @@ def test_where_it_listens_is_checked(gateway, group, tmp_path):
     assert shown.returncode != 0
     assert mistakes(["coap://127.0.0.1:5685"]) is None
     shown = subprocess.run([BUILD / "castgate", "-c", tmp_path / "castgate.json", "-T"], capture_output=True, text=True, timeout=60)
-    assert json.loads(shown.stdout)["alerts"] == {"listen": ["coap://127.0.0.1:5685"], "groups": ["lights"]}
+    assert json.loads(shown.stdout)["alerts"] == {"listen": ["coap://127.0.0.1:5685"], "groups": ["lights"], "window": 0}
 
 
 def test_an_empty_message_and_a_response_are_rejected(post):
