@@ -214,7 +214,21 @@ static int find_named(struct cg_exchange *exchange) {
                           mapping->name, mapping->path);
 }
 
+/* One of our own jobs says whom it asks: who is configured there, or a stranger, who proves first to be there. */
+static int find_asked(struct cg_exchange *exchange) {
+    const struct cg_mapping *mapping = exchange->mapping;
+    const struct cg_addr *at = &exchange->request.asks;
+    struct cg_who who;
+    if (is_listener_of_ours(exchange, at)) return cg_route_refuse(&exchange->problem);
+    exchange->member_at = *at;
+    if (!cg_who_is_configured(mapping, at)) return take_stranger(exchange);
+    cg_who_decide(&who, mapping, at, CG_SLICE_NONE);
+    exchange->member = who.member;
+    return CG_OK;
+}
+
 static int find_member(struct cg_exchange *exchange) {
+    if (exchange->request.asks.family != CG_FAMILY_NONE) return find_asked(exchange);
     return exchange->request.forward ? find_followed(exchange) : find_named(exchange);
 }
 

@@ -3,6 +3,7 @@
 #include "exchange/exchange.h"
 
 #include "rounds/evidence.h"
+#include "rounds/wake.h"
 
 /* The kernel is asked when collecting has ended: until then it would be for each event of each stream. */
 static uint32_t count_drops(const struct cg_exchange *exchange) {
@@ -53,6 +54,7 @@ static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
     view->answered = round->tally.seen;
     view->shelf = &round->shelf;
     view->is_shared = round->waiters->next != NULL;
+    view->is_busy = cg_round_is_busy(round);
     summarise(exchange, &round->tally, &view->summary);
     if (exchange->ended_us == 0) return;
     cg_evidence_review(round);
@@ -72,6 +74,11 @@ static void count_causes(struct cg_exchange *exchange, const struct cg_view *vie
     }
 }
 
+static enum cg_following following_of(const struct cg_sink_ops *ops) {
+    if (ops->beginning != NULL) return CG_FOLLOW_BEGINNINGS;
+    return ops->refused != NULL ? CG_FOLLOW_REFUSALS : CG_FOLLOW_ANSWERS;
+}
+
 bool cg_tell_begin(struct cg_exchange *exchange) {
     struct cg_sink *sink = exchange->sink;
     if (sink->ops->begin == NULL || exchange->waiter.timeout_us == 0) return true;
@@ -79,7 +86,7 @@ bool cg_tell_begin(struct cg_exchange *exchange) {
     look_at(exchange, &view);
     if (sink->ops->begin(sink, &view, &exchange->problem) < 0) return false;
     exchange->telling = true;
-    cg_round_follow(&exchange->waiter, sink->ops->refused == NULL ? CG_FOLLOW_ANSWERS : CG_FOLLOW_REFUSALS);
+    cg_round_follow(&exchange->waiter, following_of(sink->ops));
     return true;
 }
 
@@ -100,6 +107,8 @@ static void close_for(struct cg_exchange *exchange, const struct cg_problem *pro
 
 static int tell_news(struct cg_sink *sink, const struct cg_view *view, const struct cg_news *news,
                      struct cg_problem *problem) {
+    if (news->is_beginning)
+        return sink->ops->beginning == NULL ? CG_OK : sink->ops->beginning(sink, view, news->answer, problem);
     if (news->refusal == NULL) return sink->ops->answer(sink, view, news->answer, problem);
     return sink->ops->refused == NULL ? CG_OK : sink->ops->refused(sink, view, news->answer, problem);
 }

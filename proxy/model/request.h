@@ -63,6 +63,8 @@ struct cg_request {
     enum cg_cri_scheme scheme; /* of the front that it came in by */
     struct cg_addr reached; /* ours, that it was sent to: its host, where the client names none; family NONE: unknown */
     bool forward;           /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
+    struct cg_addr asks;    /* of one that the gateway makes by itself: whoever is there is asked, alone, for what the
+                               path says behind the mapping's; family NONE: whom the path means */
     bool discovery;         /* path is /.well-known/core: model/links.h answers it, no exchange does */
     struct cg_slice path;   /* raw, normalised (cg_mapping_normal_path) */
     struct cg_slice query;  /* raw, without '?' */

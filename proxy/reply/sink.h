@@ -43,6 +43,11 @@ struct cg_sink_ops {
      * who it is from counts. As `answer`; NULL: it does not want to hear of these. */
     int (*refused)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                    struct cg_problem *problem);
+    /* The first block of an answer that comes in blocks, as far as there is room to keep it until then; the answer
+     * follows when it is whole, or never. As `answer`; a sink that wants to hear of these hears of no refused ones.
+     * NULL: it does not. */
+    int (*beginning)(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *first,
+                     struct cg_problem *problem);
     /* Nothing is left to hand on, or there is no room: signs of life, patience. Returns when to be asked again
      * (monotonic µs), or CG_SINK_CLOSED: with *problem set, or else because nobody takes what it has. */
     uint64_t (*look)(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem);

@@ -27,6 +27,7 @@ struct cg_view {
     bool is_shared;                  /* others look at the same answers */
     uint64_t now_us;
     bool expects_answers; /* else the client does not wait for any */
+    bool is_busy;         /* members are still being asked: for what they have not said, or not wholly */
 };
 
 /* A walk through the lists of a view, with the texts of the item it is at. */

@@ -219,6 +219,20 @@ void cg_feed_append_copy(struct cg_feed *feed, const struct cg_answer *answer, c
     }
 }
 
+static bool is_beginning_heard(const struct cg_feed *feed) {
+    const struct cg_reader *reader = feed->readers;
+    while (reader != NULL && !(is_reading(reader) && reader->hears_beginnings)) reader = reader->next;
+    return reader != NULL;
+}
+
+/* The whole answer may follow, so nobody loses anything for it. */
+void cg_feed_append_beginning(struct cg_feed *feed, const struct cg_answer *answer) {
+    struct copy *copy = is_beginning_heard(feed) ? new_copy(feed, answer) : NULL;
+    if (copy == NULL) return;
+    copy->news.is_beginning = true;
+    put_at_end(feed, &copy->news);
+}
+
 /* Releasing */
 
 static uint32_t count_late(const struct cg_feed *feed, const struct cg_news *news) {

@@ -15,6 +15,7 @@
 struct cg_news {
     const struct cg_answer *answer;
     const char *refusal; /* the slug of why it is no answer, but something to hear of; NULL: it is one */
+    bool is_beginning;   /* only the first block of one */
     struct cg_news *previous, *next;
     uint64_t number;  /* its place; 0: it is in no feed */
     uint32_t readers; /* of a copy: who have yet to take it */
@@ -24,7 +25,7 @@ struct cg_news {
 /* Zero-initialise, then set the first two. */
 struct cg_reader {
     void (*wake)(struct cg_reader *reader); /* there is something to take; it only schedules a look */
-    bool hears_refusals;
+    bool hears_refusals, hears_beginnings;
     struct cg_feed *feed;   /* NULL: none */
     struct cg_news *untold; /* the first that it has yet to take; NULL: none */
     uint64_t last;          /* number of the last that is for it; UINT64_MAX: whatever comes */
@@ -53,6 +54,8 @@ void cg_feed_release(struct cg_feed *feed, struct cg_news *held);
 void cg_feed_supersede(struct cg_feed *feed, struct cg_news *held);
 /* An answer that nobody holds, or something else to hear of; copied, where anybody reads it. */
 void cg_feed_append_copy(struct cg_feed *feed, const struct cg_answer *answer, const char *refusal);
+/* The first block of one that comes in blocks; copied, where anybody wants to hear of it and there is room. */
+void cg_feed_append_beginning(struct cg_feed *feed, const struct cg_answer *answer);
 
 /* What is there is to be taken, and what comes. */
 void cg_feed_read(struct cg_feed *feed, struct cg_reader *reader);

@@ -64,23 +64,32 @@ void cg_round_refuse(struct cg_round *round, const struct cg_addr *from, const s
 
 /* Those who follow. */
 
-/* One that nobody holds. */
-static void tell_beside(struct cg_round *round, const struct cg_answer *held, const struct cg_arrival *arrival) {
+/* As it arrived; nobody holds it. */
+static struct cg_answer answer_of(const struct cg_arrival *arrival, const struct cg_member *member) {
     const struct cg_opened *opened = arrival->opened;
-    const struct cg_answer beside = {
-        .member = held->member,
+    return (struct cg_answer){
+        .member = member,
         .from = arrival->from,
         .options = opened->options,
         .payload = opened->payload,
         .kid = opened->kid,
         .ms = arrival->ms,
-        .number = held->number,
         .code = opened->code,
         .verified = opened->verified,
         .via = arrival->via,
         .has_kid = opened->has_kid,
     };
+}
+
+static void tell_beside(struct cg_round *round, const struct cg_answer *held, const struct cg_arrival *arrival) {
+    struct cg_answer beside = answer_of(arrival, held->member);
+    beside.number = held->number;
     cg_feed_append_copy(&round->feed, &beside, NULL);
+}
+
+static void tell_beginning(struct cg_round *round, const struct cg_partial *partial, const struct cg_arrival *first) {
+    const struct cg_answer beginning = answer_of(first, partial->awaited.who.member);
+    cg_feed_append_beginning(&round->feed, &beginning);
 }
 
 /* As they come (GCP §3.4.1), also several of one member; but whoever sends without end is not passed on without end. */
@@ -265,6 +274,7 @@ static enum cg_tally_result await(struct cg_part *part, const struct cg_arrival 
     }
     DL_APPEND2(round->partials, partial, previous, next);
     round->in_blocks = true;
+    tell_beginning(round, partial, first);
     cg_asks_note_answer(round, first); /* their places at its address are free for its blocks */
     go_on_in_turn(partial);
     return CG_TALLY_AWAITED;

@@ -398,6 +398,7 @@ static void wake_reader(struct cg_reader *reader) {
 void cg_round_follow(struct cg_waiter *waiter, enum cg_following following) {
     waiter->reader.wake = wake_reader;
     waiter->reader.hears_refusals = following == CG_FOLLOW_REFUSALS;
+    waiter->reader.hears_beginnings = following == CG_FOLLOW_BEGINNINGS;
     cg_feed_read(&waiter->round->feed, &waiter->reader);
 }
 

@@ -304,7 +304,11 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
 enum cg_round_state cg_round_look(const struct cg_waiter *waiter);
 /* From a round that gathers: from now on the waiter takes each answer that comes in its time, those that are there
  * included; waiter->reader.untold is the next. */
-enum cg_following { CG_FOLLOW_ANSWERS, CG_FOLLOW_REFUSALS /* the answers, and those that may not be passed on */ };
+enum cg_following {
+    CG_FOLLOW_ANSWERS,
+    CG_FOLLOW_REFUSALS,   /* the answers, and those that may not be passed on */
+    CG_FOLLOW_BEGINNINGS, /* the answers, and the first blocks of those that come in blocks, before they are whole */
+};
 void cg_round_follow(struct cg_waiter *waiter, enum cg_following following);
 
 enum cg_waiter_patience { CG_WAITER_PATIENT, CG_WAITER_HURRIED /* it takes what there is now */ };

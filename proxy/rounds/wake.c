@@ -50,6 +50,11 @@ bool cg_round_is_exhausted(const struct cg_round *round) {
     return round->large.begun && !has_more_large(round) && round->repair.running == 0 && round->partials == NULL;
 }
 
+bool cg_round_is_busy(const struct cg_round *round) {
+    bool has_silent = round->silent.phase != CG_SILENT_NONE && round->silent.phase != CG_SILENT_DONE;
+    return has_silent || round->repair.running > 0 || round->partials != NULL || cg_round_is_opening(round);
+}
+
 static bool is_opening(const struct cg_ask *ask) { return ask != NULL && ask->leg.opening > 0; }
 
 bool cg_round_is_opening(const struct cg_round *round) {

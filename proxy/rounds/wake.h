@@ -24,6 +24,8 @@ bool cg_round_is_finished(const struct cg_round *round, const char **ended_by);
 bool cg_round_is_wanted(const struct cg_round *round);
 /* Of a large request: nothing is under way any more, and nobody is left to be asked. */
 bool cg_round_is_exhausted(const struct cg_round *round);
+/* Members are still being asked: for what they have not said, or not wholly. */
+bool cg_round_is_busy(const struct cg_round *round);
 /* An answer is still being verified. */
 bool cg_round_is_opening(const struct cg_round *round);
 

@@ -42,18 +42,6 @@ uint32_t cg_check_digest(const struct cg_mapping *mapping) {
     return hash;
 }
 
-static bool ask_for_core(struct cg_config *config, struct cg_mapping *mapping) {
-    struct cg_target *targets = cg_arena_alloc(&config->arena, mapping->target_count * sizeof *targets);
-    if (targets == NULL) return false;
-    memcpy(targets, mapping->targets, mapping->target_count * sizeof *targets);
-    for (size_t i = 0; i < mapping->target_count; i++) {
-        targets[i].path = cg_slice_str(CG_CHECK_CORE_PATH);
-        targets[i].query = CG_SLICE_NONE;
-    }
-    mapping->targets = targets;
-    return true;
-}
-
 /* As where the only member is known (R6). */
 static bool ask_only(struct cg_config *config, struct cg_mapping *mapping, const struct cg_member *only) {
     cg_excerpt_aim(config, &mapping->targets[0]);
@@ -64,7 +52,7 @@ static bool fill(struct cg_config *config, const struct cg_check_order *order) {
     struct cg_mapping *mapping = &config->mappings[0];
     mapping->repair_unicast = false; /* who is silent to the group is to be seen */
     mapping->repair_probe = false;   /* the check asks them itself */
-    if (order->core && !ask_for_core(config, mapping)) return false;
+    if (order->core && !cg_excerpt_go_to(config, CG_CHECK_CORE_PATH)) return false;
     if (order->only != NULL && !ask_only(config, mapping, order->only)) return false;
     return cg_mapping_index(config);
 }
