@@ -5,6 +5,7 @@
 
 #include "base/container.h"
 #include "base/log.h"
+#include "jobs/own.h"
 #include "legs/cast.h"
 #include "legs/engine.h"
 #include "model/excerpt.h"
@@ -186,38 +187,15 @@ static struct cg_config *make_excerpt(const struct visitor *visitor, const struc
     return NULL;
 }
 
-/* An error says as much as an answer does, so members are asked not to suppress it (RFC 7967; RFC 10020, Response
- * Suppression). */
-static bool ask_for_errors(struct cg_request *request, struct cg_arena *arena) {
-    struct cg_opt *option = cg_arena_alloc(arena, sizeof *option);
-    if (option == NULL) return false;
-    *option = (struct cg_opt){.number = CG_OPT_NO_RESPONSE};
-    request->options = (struct cg_opts){.list = option, .count = 1};
-    return true;
-}
-
-static bool fill_request(struct visitor *visitor) {
-    struct cg_gateway *gateway = visitor->warming->gateway;
-    struct cg_request *request = cg_gateway_request(gateway, visitor->ticket);
-    const struct cg_mapping *mapping = &visitor->excerpt->mappings[0];
-    request->method = CG_GET;
-    request->proof = CG_PROOF_GATEWAY;
-    request->host = mapping->host == NULL ? CG_SLICE_NONE : cg_slice_str(mapping->host);
-    request->path = cg_slice_str(mapping->path[0] == '\0' ? "/" : mapping->path);
-    request->has_timeout = true;
-    request->timeout_s = (uint32_t)mapping->leisure + LATE_S + (mapping->repair_unicast ? ASKING_S : 0);
-    return ask_for_errors(request, cg_gateway_arena(gateway, visitor->ticket));
-}
-
 /* False: there is no room for it now. */
 static bool open_exchange(struct visitor *visitor) {
-    struct cg_gateway *gateway = visitor->warming->gateway;
+    const struct cg_mapping *mapping = &visitor->excerpt->mappings[0];
+    const struct cg_own own = {
+        .excerpt = visitor->excerpt,
+        .timeout_s = (uint32_t)mapping->leisure + LATE_S + (mapping->repair_unicast ? ASKING_S : 0),
+    };
     struct cg_problem ignored = {0};
-    if (cg_gateway_new_exchange(gateway, &visitor->ticket, &ignored) < 0) return false;
-    cg_gateway_use_config(gateway, visitor->ticket, visitor->excerpt);
-    if (fill_request(visitor)) return true;
-    cg_gateway_abandon(gateway, visitor->ticket);
-    return false;
+    return cg_own_open(visitor->warming->gateway, &own, &visitor->ticket, &ignored) == CG_OK;
 }
 
 static void begin(struct visitor *visitor, const struct cg_security_keys *group, const struct cg_member *const *members,
@@ -238,15 +216,9 @@ static void begin(struct visitor *visitor, const struct cg_security_keys *group,
 
 /* Time. */
 
-static size_t clients_exchanges(const struct cg_gateway *gateway) {
-    return cg_gateway_running(gateway) - cg_gateway_observers(gateway);
-}
-
-/* Half of the exchanges are always left to clients. */
 static bool must_wait(const struct visitor *visitor, const struct cg_visit *visit) {
     const struct cg_warming *warming = visitor->warming;
-    size_t most = cg_gateway_config(warming->gateway)->limits.exchanges / 2;
-    return warming->running >= AT_ONCE || clients_exchanges(warming->gateway) > most ||
+    return warming->running >= AT_ONCE || !cg_own_has_room(warming->gateway) ||
            cg_cast_is_waited_for(engine_of(visitor), visit->target);
 }
 
