@@ -155,9 +155,7 @@ static int open_counters(struct cg_exchange *exchange) {
 
 /* A listener on all addresses is on this host's own. */
 static bool is_listener_of_ours(const struct cg_exchange *exchange, const struct cg_addr *addr) {
-    const struct cg_port *port = exchange->gateway->engine.port;
-    bool is_own = port->is_own == NULL ? cg_addr_is_loopback(addr) : port->is_own(port->ctx, addr);
-    return cg_listeners_have(exchange->config, addr, is_own);
+    return cg_listeners_have(exchange->config, addr, cg_port_is_own(exchange->gateway->engine.port, addr));
 }
 
 /* Where answers may come from that are not forged: a member's host, the group's link, or a range of the settings. */

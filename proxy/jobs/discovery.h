@@ -18,8 +18,8 @@
 struct cg_discoveries; /* of one gateway */
 struct cg_discovery;
 
-/* NULL: no memory. */
-struct cg_discoveries *cg_discoveries_new(struct cg_gateway *gateway);
+/* `plain` protects nothing: for groups that no mapping has, and those that are only relayed to. NULL: no memory. */
+struct cg_discoveries *cg_discoveries_new(struct cg_gateway *gateway, struct cg_protector *plain);
 /* Before the gateway goes: every job is over with what it has, and `done` does not come any more. NULL is fine. */
 void cg_discoveries_close(struct cg_discoveries *discoveries);
 void cg_discoveries_free(struct cg_discoveries *discoveries); /* after the gateway and the jobs; NULL is fine */

@@ -42,6 +42,10 @@ struct cg_port {
     void (*wake)(void *ctx);
 };
 
+static inline bool cg_port_is_own(const struct cg_port *port, const struct cg_addr *addr) {
+    return port->is_own == NULL ? cg_addr_is_loopback(addr) : port->is_own(port->ctx, addr);
+}
+
 /* The address with that interface's zone, where it needs one and does not say which. */
 static inline struct cg_addr cg_port_addr(const struct cg_port *port, const char *interface,
                                           const struct cg_addr *addr) {

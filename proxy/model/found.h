@@ -33,9 +33,12 @@ struct cg_found_node {
     struct cg_slice links; /* link-format (wire/link_format.h), nothing but whole links */
 };
 
-/* A look-up resource of a Resource Directory (RFC 9176 §6), or a directory resource where no look-up is known. */
+/* Of a Resource Directory (RFC 9176): what it takes registrations at (§5), and its look-up resources (§6). */
+enum cg_found_directory_kind { CG_FOUND_RD, CG_FOUND_RD_LOOKUP_EP, CG_FOUND_RD_LOOKUP_RES };
+
 struct cg_found_directory {
     struct cg_found_directory *next;
+    enum cg_found_directory_kind kind;
     struct cg_slice uri;
     struct cg_addr told_by;
     bool may_be_fetched; /* see below */
