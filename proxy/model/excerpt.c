@@ -10,6 +10,10 @@ enum {
     MAX_ANSWERS = 10000, /* the same */
 };
 
+static const char nobodys_name[] = ".group";
+
+bool cg_excerpt_is_of_group(const struct cg_mapping *mapping) { return strcmp(mapping->name, nobodys_name) == 0; }
+
 /* It was the last to need what it borrows. */
 static void bury(struct cg_config *config) {
     struct cg_config *base = config->undertaker;
@@ -70,7 +74,7 @@ static const char *normal_text(struct cg_arena *arena, const struct cg_uri *uri)
 struct cg_config *cg_excerpt_of_group(struct cg_config *base, const struct cg_uri *group, struct cg_protector *plain) {
     struct cg_target target = {
         .group = group->addr, .interface = base->group.interface, .hops = base->group.hops, .path = CG_SLICE_NONE};
-    const struct cg_mapping mapping = {.name = ".group",
+    const struct cg_mapping mapping = {.name = nobodys_name,
                                        .path = "",
                                        .targets = &target,
                                        .target_count = 1,

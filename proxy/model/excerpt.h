@@ -21,5 +21,7 @@ bool cg_excerpt_expect(struct cg_config *excerpt, const struct cg_member *const 
 /* The same with a group in it that no mapping has: plain, for reads, by the interface of the settings, under a name
  * that no mapping can have. `plain` protects nothing. NULL: no memory. */
 struct cg_config *cg_excerpt_of_group(struct cg_config *base, const struct cg_uri *group, struct cg_protector *plain);
+/* Whether the mapping is such a one, that no settings have, and none can withdraw. */
+bool cg_excerpt_is_of_group(const struct cg_mapping *mapping);
 
 #endif

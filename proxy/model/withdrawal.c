@@ -3,6 +3,7 @@
 #include "model/withdrawal.h"
 
 #include "model/access.h"
+#include "model/excerpt.h"
 #include "model/mapping.h"
 #include "model/reaction.h"
 
@@ -60,7 +61,7 @@ int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *ma
                         struct cg_problem *problem) {
     const struct cg_mapping *successor = cg_mapping_by_name(now, mapping->name);
     struct cg_request again = *request;
-    if (has_lost_its_group(now, mapping)) return CG_OK;
+    if (has_lost_its_group(now, mapping) || cg_excerpt_is_of_group(mapping)) return CG_OK;
     if (successor == NULL) {
         return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings", mapping->name);
     }
