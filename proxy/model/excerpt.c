@@ -111,6 +111,7 @@ bool cg_excerpt_go_to(struct cg_config *excerpt, const char *path) {
         targets[i].query = CG_SLICE_NONE;
     }
     mapping->targets = targets;
+    if (path[0] != '\0') mapping->path = path; /* for the log; and behind the root there would be an empty segment */
     return true;
 }
 

@@ -11,7 +11,7 @@
 struct cg_config *cg_excerpt_new(struct cg_config *base, const struct cg_mapping *mapping);
 /* Of the mapping's targets only this one of them. */
 void cg_excerpt_aim(struct cg_config *excerpt, const struct cg_target *target);
-/* Its requests go to this path of the groups, whatever these say. False: no memory. */
+/* Its requests go to this path of the groups, whatever these say; it lives as long. False: no memory. */
 bool cg_excerpt_go_to(struct cg_config *excerpt, const char *path) CG_MUST_CHECK;
 /* Strangers in these ranges may be asked, too, as if they were in group.prefixes. False: no memory. */
 bool cg_excerpt_reach(struct cg_config *excerpt, const struct cg_prefix *prefixes, size_t count) CG_MUST_CHECK;
