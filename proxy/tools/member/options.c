@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "wire/link_format.h"
 #include "wire/uri.h"
 
 #include <stdio.h>
@@ -38,6 +39,12 @@ const char cg_member_usage[] =
     "  --seed N                 makes delays, losses and all other chance repeatable\n"
     "  --resource /PATH=TEXT    one more resource, text/plain, GET; may be repeated\n"
     "  --big-size N             bytes of /big, a multiple of 64 (default 4096, at most 65536)\n"
+    "  --links N                N more links in /.well-known/core, made up: 60 make it about 4 KiB, in blocks\n"
+    "  --gm LINK                a link of a Group Manager there, such as\n"
+    "                           '</ace-group/g1>;rt=core.osc.gm;sec-gp=g1'; may be repeated\n"
+    "  --rd                     a small Resource Directory: /rd-lookup/ep and /rd-lookup/res, with page and count\n"
+    "  --rd-entry LINK          what is registered there: with ep=NAME an endpoint or group, else a resource; may be\n"
+    "                           repeated\n"
     "  --max-age S              Max-Age of every representation (default: none, which means 60)\n"
     "  --changes S              each member's /light changes by itself every S seconds (0.001 to 86400), counting up;\n"
     "                           members take turns within these\n"
@@ -204,6 +211,30 @@ static bool take_resource(struct cg_member_options *options, const char *value) 
     return true;
 }
 
+static bool take_links(struct cg_member_options *options, const char *value) {
+    return take_u32(value, CG_MEMBER_LINKS_MAX, &options->links);
+}
+
+/* Exactly one. */
+static bool is_link(const char *value) {
+    struct cg_link_reader reader;
+    struct cg_link link;
+    cg_link_reader_init(&reader, cg_slice_str(value));
+    return cg_link_next(&reader, &link) && !cg_link_next(&reader, &link) && reader.err == 0;
+}
+
+static bool take_entry(struct cg_member_options *options, const char *value) {
+    if (options->entries_len == CG_MEMBER_ENTRIES_MAX || !is_link(value)) return false;
+    options->entries[options->entries_len++] = value;
+    return true;
+}
+
+static bool take_security_group(struct cg_member_options *options, const char *value) {
+    if (options->security_groups_len == CG_MEMBER_RESOURCES_MAX || !is_link(value)) return false;
+    options->security_groups[options->security_groups_len++] = value;
+    return true;
+}
+
 static bool take_big_size(struct cg_member_options *options, const char *value) {
     return take_u32(value, CG_MEMBER_BIG_MAX, &options->big_size) && options->big_size % CG_MEMBER_BIG_LINE == 0;
 }
@@ -265,6 +296,7 @@ static const struct {
     const char *name;
     take_fn *take;
 } valued[] = {
+    {"--links", take_links},         {"--rd-entry", take_entry},  {"--gm", take_security_group},
     {"--group", take_group},         {"--count", take_count},     {"--bind", take_bind},
     {"--interface", take_interface}, {"--delay", take_delay},     {"--loss", take_loss},
     {"--duplicate", take_duplicate}, {"--seed", take_seed},       {"--resource", take_resource},
@@ -279,6 +311,7 @@ static const struct {
 static bool take_flag(struct cg_member_options *options, const char *name, bool *plain) {
     if (strcmp(name, "--plain") == 0) return *plain = true;
     if (strcmp(name, "--window-lost") == 0) return options->window_lost = true;
+    if (strcmp(name, "--rd") == 0) return options->is_directory = true;
     if (strcmp(name, "--reorder") == 0) return options->reorder = true;
     if (strcmp(name, "--shared") == 0) return options->may_be_shared = true;
     if (strcmp(name, "--no-deduplication") == 0) return options->forgets_messages = true;

@@ -7,6 +7,8 @@
 enum {
     CG_MEMBER_GROUPS_MAX = 8,
     CG_MEMBER_RESOURCES_MAX = 64,
+    CG_MEMBER_ENTRIES_MAX = 512, /* of the directory */
+    CG_MEMBER_LINKS_MAX = 10000, /* made up ones */
     CG_MEMBER_COUNT_MAX = 65000,
     CG_MEMBER_TEXT_MAX = 65536, /* bytes of a --resource's text */
     CG_MEMBER_BIG_MAX = 65536,  /* bytes of /big */
@@ -78,6 +80,12 @@ struct cg_member_options {
     uint8_t alert_method;
     uint32_t alert_replays;
     bool alert_flip;
+    uint32_t links;    /* made up, in /.well-known/core */
+    bool is_directory; /* a small Resource Directory, with these entries, a link each */
+    const char *entries[CG_MEMBER_ENTRIES_MAX];
+    size_t entries_len;
+    const char *security_groups[CG_MEMBER_RESOURCES_MAX]; /* links in /.well-known/core */
+    size_t security_groups_len;
     bool help;
 };
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "tools/member/links.h"
 
 enum {
     FORMAT_TEXT = 0,
@@ -285,6 +286,7 @@ static void put_links(const struct site *site, const struct cg_resource_request 
     }
     for (size_t i = 0; i < options->resources_len; i++)
         put_link(site->out, (struct link){options->resources[i].path, &text, NULL}, request);
+    cg_member_links_put(site->out, options, request);
 }
 
 /* --- requests to responses --- */
@@ -337,7 +339,8 @@ static void serve_links(struct cg_resource_response *response, const struct cg_r
         cg_resource_refuse(response, CG_CODE(4, 5), "");
         return;
     }
-    put_links(site, request);
+    bool is_look_up = cg_member_links_look_up(site->out, site->options, request);
+    if (!is_look_up) put_links(site, request);
     get(response, request, site->options, FORMAT_LINK, cg_buf_slice(site->out));
     response->nothing = site->out->len == 0;
 }
@@ -364,7 +367,8 @@ void cg_resource_serve(struct cg_resource_response *response, const struct cg_re
         serve_builtin(response, request, &resources[i], &site, light);
         return;
     }
-    if (strcmp(request->path, ".well-known/core") == 0)
+    bool is_look_up = options->is_directory && cg_member_links_is_look_up(request->path);
+    if (is_look_up || strcmp(request->path, ".well-known/core") == 0)
         serve_links(response, request, &site);
     else
         cg_resource_refuse(response, CG_CODE(4, 4), "");

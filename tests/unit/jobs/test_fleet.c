@@ -92,7 +92,8 @@ static void assert_within_budget(const struct world *world) {
 
 static uint32_t count(const struct cg_found *found, enum cg_found_state state) {
     uint32_t count = 0;
-    for (const struct cg_found_node *node = found->nodes; node != NULL; node = node->next) count += node->state == state;
+    for (const struct cg_found_node *node = found->nodes; node != NULL; node = node->next)
+        count += node->state == state;
     return count;
 }
 

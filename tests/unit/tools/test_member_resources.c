@@ -80,6 +80,39 @@ static void links_are_filtered(void **state) {
     assert_payload(ASK(0, .mid = 101, .path = "slow"), "not any more");
 }
 
+static void a_list_may_be_long(void **state) {
+    (void)state;
+    START("--count", "1", "--links", "60");
+    const struct cg_msg *msg = ASK(0, .mid = 1, .path = ".well-known/core");
+    assert_int_equal(msg->payload.len, 1024);
+    assert_int_equal(option(msg, CG_OPT_BLOCK2), 0 << 4 | 8 | 6);
+    assert_in_range(option(msg, CG_OPT_SIZE2), 3900, 5000);
+    assert_payload(ASK(0, .mid = 2, .path = ".well-known/core", .query = "rt=light"), "</light>;ct=0;rt=\"light\";obs");
+}
+
+static void a_group_request_that_nothing_passes_stays_unanswered(void **state) {
+    (void)state;
+    START("--count", "1", "--rd");
+    CAST(.mid = 1, .path = ".well-known/core", .query = "rt=nothing");
+    assert_int_equal(w.len, 0);
+    CAST(.mid = 2, .path = ".well-known/core", .query = "rt=core.rd");
+    assert_int_equal(w.len, 1);
+    assert_payload(&w.sent[0].msg, "</rd>;rt=\"core.rd\";ct=40");
+}
+
+static void a_directory_has_pages(void **state) {
+    static const char lights[] = "</rd/1>;ep=\"lights\";et=\"core.rd-group\";base=\"coap://224.0.1.200\"";
+    static const char node[] = "</rd/2>;ep=\"node\";base=\"coap://127.1.0.9\"";
+    static const char join[] = "<coap://127.1.0.9/ace-group/g>;rt=\"core.osc.gm\";sec-gp=\"g\"";
+    (void)state;
+    START("--count", "1", "--rd", "--rd-entry", lights, "--rd-entry", node, "--rd-entry", join);
+    assert_payload(ASK(0, .mid = 1, .path = "rd-lookup/ep", .query = "et=core.rd-group"), lights);
+    assert_payload(ASK(0, .mid = 2, .path = "rd-lookup/ep", .query = "count=1"), lights);
+    assert_payload(ASK(0, .mid = 3, .path = "rd-lookup/res"), join);
+    assert_payload(ASK(0, .mid = 4, .path = "rd-lookup/res", .query = "rt=nothing"), "");
+    assert_int_equal(ASK(0, .mid = 5, .path = "rd-lookup/gp")->code, CG_CODE(4, 4));
+}
+
 static void paths_are_compared_by_segments(void **state) {
     (void)state;
     START("--count", "1", "--resource", "/a/b=c");
@@ -217,6 +250,9 @@ int main(void) {
         fleet_test(an_etag_that_still_holds_is_confirmed),
         fleet_test(a_light_takes_text_only),
         fleet_test(links_are_filtered),
+        fleet_test(a_list_may_be_long),
+        fleet_test(a_group_request_that_nothing_passes_stays_unanswered),
+        fleet_test(a_directory_has_pages),
         fleet_test(paths_are_compared_by_segments),
         fleet_test(observers_hear_of_changes),
         fleet_test(registering_again_makes_no_second_entry),
