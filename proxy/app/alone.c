@@ -22,6 +22,8 @@ void cg_alone_wait(struct cg_alone *alone, bool (*done)(const void *who), const 
     uv_timer_stop(&alone->timer);
 }
 
+void cg_alone_wake(struct cg_alone *alone) { uv_stop(&alone->loop.uv); }
+
 static void on_signal(void *ctx, int number) {
     struct cg_alone *alone = ctx;
     if (number == SIGHUP) return;
@@ -31,19 +33,27 @@ static void on_signal(void *ctx, int number) {
 
 struct names {
     const struct cg_alone *alone;
-    const struct cg_mapping *mapping;
+    const struct cg_mapping *mappings;
+    size_t count;
 };
 
-static bool names_are_known(const void *who) {
-    const struct names *names = who;
-    for (size_t i = 0; i < names->mapping->target_count; i++) {
-        if (cg_target_group(&names->mapping->targets[i]).family == CG_FAMILY_NONE) return names->alone->interrupted;
+static bool has_groups(const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        if (cg_target_group(&mapping->targets[i]).family == CG_FAMILY_NONE) return false;
     }
     return true;
 }
 
-void cg_alone_wait_for_names(struct cg_alone *alone, const struct cg_mapping *mapping) {
-    const struct names names = {.alone = alone, .mapping = mapping};
+static bool names_are_known(const void *who) {
+    const struct names *names = who;
+    for (size_t i = 0; i < names->count; i++) {
+        if (!has_groups(&names->mappings[i])) return names->alone->interrupted;
+    }
+    return true;
+}
+
+void cg_alone_wait_for_names(struct cg_alone *alone, const struct cg_mapping *mappings, size_t count) {
+    const struct names names = {.alone = alone, .mappings = mappings, .count = count};
     if (!names_are_known(&names)) cg_alone_wait(alone, names_are_known, &names, NAMES_PATIENCE_MS);
 }
 

@@ -31,9 +31,11 @@ bool cg_alone_open(struct cg_alone *alone, struct cg_config *config, enum cg_alo
 /* Whoever has handles on its loop has closed them. */
 void cg_alone_close(struct cg_alone *alone);
 
-/* Runs the loop until `done` says so, for `most_ms` at most. */
+/* Runs the loop until `done` says so, for `most_ms` at most. It is asked after each turn, and a turn may sleep before
+ * it ends: whoever changes what `done` looks at from inside the gateway calls cg_alone_wake. */
 void cg_alone_wait(struct cg_alone *alone, bool (*done)(const void *who), const void *who, uint64_t most_ms);
-/* The same, for the groups of a mapping's targets to be known by their names. */
-void cg_alone_wait_for_names(struct cg_alone *alone, const struct cg_mapping *mapping);
+void cg_alone_wake(struct cg_alone *alone);
+/* The same, for the groups of these mappings' targets to be known by their names. */
+void cg_alone_wait_for_names(struct cg_alone *alone, const struct cg_mapping *mappings, size_t count);
 
 #endif

@@ -9,6 +9,7 @@
 #include "model/store.h"
 
 struct cg_control;
+struct cg_discoveries;
 struct cg_keeper;
 struct cg_loop;
 struct cg_reactions;
@@ -22,6 +23,7 @@ struct cg_control_source {
     struct cg_loop *loop;                         /* by which checks send */
     struct cg_reactions *reactions;               /* these two live as long as the loop runs */
     struct cg_reports *reports;
+    struct cg_discoveries *discoveries; /* among which those that are asked for are */
     void *ctx;
 };
 

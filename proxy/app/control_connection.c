@@ -24,6 +24,7 @@ static const struct {
                 {"check-facts", cg_control_run_check_facts},
                 {"reports", cg_control_run_reports},
                 {"reactions", cg_control_run_reactions},
+                {"discover", cg_control_run_discover},
                 {"members", cg_control_run_members},
                 {"forget-members", cg_control_run_forget_members}};
 
@@ -128,8 +129,9 @@ static void run_line(struct cg_control_connection *connection, size_t len) {
     if (i < count) {
         commands[i].run(connection, line);
     } else {
-        cg_control_refuse(connection, "a line is {\"command\":NAME}, with claim, backup, check, status, members, "
-                                      "forget-members, reactions or reports");
+        cg_control_refuse(connection,
+                          "a line is {\"command\":NAME}, with claim, backup, check, discover, status, members, "
+                          "forget-members, reactions or reports");
     }
     json_decref(line);
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "app/control.h"
+#include "app/discover/document.h"
 #include "app/keeper.h"
 #include "store/beside.h"
 
@@ -31,10 +32,12 @@ struct cg_control_connection {
     const struct cg_control_work_ops *ops; /* NULL: nothing is under way that may be ended */
     struct cg_control_follower *follower;  /* control_reports.c */
     struct cg_trial *trial;                /* control_check.c */
-    struct cg_store_job job;               /* control_store.c, as what follows */
-    uv_fs_t removal;                       /* of a copy that nobody takes */
-    char path[1024];                       /* of the copy */
-    struct cg_known_walk walk;             /* control_members.c, as what follows */
+    struct cg_discovery *discovery;        /* control_discover.c, as what follows */
+    struct cg_found_writer found;
+    struct cg_store_job job;   /* control_store.c, as what follows */
+    uv_fs_t removal;           /* of a copy that nobody takes */
+    char path[1024];           /* of the copy */
+    struct cg_known_walk walk; /* control_members.c, as what follows */
     size_t rows;
     struct cg_keeper_wish wish;
     size_t len;
@@ -87,6 +90,7 @@ void cg_control_run_check(struct cg_control_connection *connection, const json_t
 void cg_control_run_check_facts(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_reports(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_reactions(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_discover(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_members(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_forget_members(struct cg_control_connection *connection, const json_t *line);
 

@@ -38,6 +38,7 @@ void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     cg_warming_close(program->warming);
     cg_reactions_close(program->reactions);
+    cg_discoveries_close(program->discoveries);
     cg_program_forget_reload(program);
     cg_claims_close(&program->claims);
     cg_fronts_close(program);

@@ -9,6 +9,7 @@
 
 #include "app/budget_links.h"
 #include "app/check/check.h"
+#include "app/discover/discover.h"
 #include "app/members.h"
 #include "app/serve.h"
 #include "app/settings_file.h"
@@ -16,6 +17,8 @@
 #include "app/rehearsal.h"
 #include "app/reports.h"
 #include "base/check.h"
+#include "base/text.h"
+#include "jobs/discovery.h"
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
 
@@ -24,6 +27,8 @@ struct command {
     const char *file, *argument;
     enum cg_state_claims claims;
     bool follow;
+    struct cg_discover_words discovery;
+    bool limits_discovery; /* something was said of how it is to be made */
 };
 
 /* What can be done */
@@ -78,6 +83,14 @@ static int check_mapping(const struct command *command) {
     struct cg_config *config = cg_settings_load_or_print(command->file);
     if (config == NULL) return CG_EXIT_SETTINGS;
     int status = cg_check_run(config, command->argument);
+    cg_config_unref(config);
+    return status;
+}
+
+static int discover(const struct command *command) {
+    struct cg_config *config = cg_settings_load_or_print(command->file);
+    if (config == NULL) return CG_EXIT_SETTINGS;
+    int status = cg_discover_run(config, &command->discovery);
     cg_config_unref(config);
     return status;
 }
@@ -143,6 +156,10 @@ static int usage(FILE *to, int status) {
         "  castgate [-c FILE] -T    check the settings and print them as they take effect\n"
         "  castgate [-c FILE] --check MAPPING[/PATH]\n"
         "                           send one request of that mapping and tell all about it and its answers\n"
+        "  castgate [-c FILE] --discover [GROUP] [--filter QUERY] [--seconds N] [--json]\n"
+        "                           ask what is there, and print it as a table and as settings to paste; GROUP is a\n"
+        "                           mapping's or a security group's name, or a group URI (without: all mappings'\n"
+        "                           groups); QUERY filters (such as rt=light*)\n"
         "  castgate [-c FILE] --init-state      make the state folder's store; it claims nothing\n"
         "  castgate [-c FILE] --init-state --new-keys   and claim the keys that FILE names: you say that they have "
         "never\n"
@@ -177,12 +194,59 @@ static int claim_nothing(const struct command *command) {
     return misused(command);
 }
 
+static int discover_nothing(const struct command *command) {
+    fputs("castgate: --filter, --seconds (1 to 3600) and --json go with --discover only\n", stderr);
+    return misused(command);
+}
+
+/* False: it is no number of seconds that a discovery may take. */
+static bool read_seconds(const char *text, uint32_t *seconds) {
+    uint64_t number = 0;
+    bool is_good = cg_decimal_parse(cg_slice_str(text), CG_DISCOVERY_SECONDS, &number) == CG_OK && number > 0;
+    *seconds = (uint32_t)number;
+    return is_good;
+}
+
+/* Options that say how to discover. False: none of them. */
+static bool read_discovery_word(int option, struct command *command) {
+    struct cg_discover_words *words = &command->discovery;
+    switch (option) {
+    case 'q': words->filter = optarg; break;
+    case 'j': words->form = CG_DISCOVER_AS_JSON; break;
+    case 'N':
+        if (!read_seconds(optarg, &words->seconds)) command->act = discover_nothing;
+        break;
+    default: return false;
+    }
+    command->limits_discovery = true;
+    return true;
+}
+
+/* The one word without a dash that there may be. */
+static void take_operand(int argc, char **argv, struct command *command) {
+    if (optind + 1 != argc) return;
+    if (command->act == discover) command->discovery.group = argv[optind++];
+    if (command->act == print_reports) command->argument = argv[optind++];
+}
+
+static struct command checked(struct command command, bool has_further_words) {
+    bool claims = command.claims != CG_CLAIM_NOTHING, discovers = command.act == discover;
+    if (claims && command.act != make_state) return (struct command){.act = claim_nothing};
+    if (command.follow && command.act != print_reports) return (struct command){.act = misused};
+    if (command.limits_discovery && !discovers) return (struct command){.act = discover_nothing};
+    return has_further_words ? (struct command){.act = misused} : command;
+}
+
 /* The last of several actions counts; help and version end it, whatever else there is. */
 static struct command read_words(int argc, char **argv) {
-    struct command command = {.act = run, .file = DEFAULT_SETTINGS};
+    struct command command = {.act = run, .file = DEFAULT_SETTINGS, .discovery.seconds = CG_DISCOVER_SECONDS};
     static const struct option options[] = {{"help", no_argument, NULL, 'h'},
                                             {"version", no_argument, NULL, 'V'},
                                             {"check", required_argument, NULL, 'C'},
+                                            {"discover", no_argument, NULL, 'D'},
+                                            {"filter", required_argument, NULL, 'q'},
+                                            {"seconds", required_argument, NULL, 'N'},
+                                            {"json", no_argument, NULL, 'j'},
                                             {"init-state", no_argument, NULL, 'i'},
                                             {"backup", required_argument, NULL, 'b'},
                                             {"new-keys", no_argument, NULL, 'n'},
@@ -195,6 +259,7 @@ static struct command read_words(int argc, char **argv) {
                                             {"forget-members", required_argument, NULL, 'f'},
                                             {0}};
     for (int option; (option = getopt_long(argc, argv, "c:TVh", options, NULL)) != -1;) {
+        if (read_discovery_word(option, &command)) continue;
         switch (option) {
         case 'c': command.file = optarg; break;
         case 'T': command.act = check_settings; break;
@@ -206,6 +271,7 @@ static struct command read_words(int argc, char **argv) {
         case 'R': command.act = print_reactions; break;
         case 'f': command.act = forget_members, command.argument = optarg; break;
         case 'C': command.act = check_mapping, command.argument = optarg; break;
+        case 'D': command.act = discover; break;
         case 'i': command.act = make_state; break;
         case 'n': command.claims = CG_CLAIM_NEW_KEYS; break;
         case 'b': command.act = back_up, command.argument = optarg; break;
@@ -214,11 +280,8 @@ static struct command read_words(int argc, char **argv) {
         default: return (struct command){.act = misused};
         }
     }
-    bool has_operand = command.act == print_reports && optind < argc;
-    if (has_operand) command.argument = argv[optind++];
-    if (command.follow && command.act != print_reports) return (struct command){.act = misused};
-    if (command.claims != CG_CLAIM_NOTHING && command.act != make_state) return (struct command){.act = claim_nothing};
-    return optind == argc ? command : (struct command){.act = misused};
+    take_operand(argc, argv, &command);
+    return checked(command, optind != argc);
 }
 
 int main(int argc, char **argv) {

@@ -10,6 +10,7 @@
 #include "app/load.h"
 #include "app/plugins.h"
 #include "inbound/inbound.h"
+#include "jobs/discovery.h"
 #include "jobs/reactions.h"
 #include "jobs/reports.h"
 #include "jobs/warming.h"
@@ -42,10 +43,11 @@ struct cg_program {
     struct cg_warming *warming;
     struct cg_reactions *reactions; /* what follows these */
     struct cg_reports *reports;     /* handed on */
-    struct cg_keeper *keeper;       /* of what is known of members */
-    uv_timer_t ending;              /* while stopping: looks whether all is done */
-    uv_timer_t deadline;            /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us;            /* when the end began; 0: running */
+    struct cg_discoveries *discoveries;
+    struct cg_keeper *keeper; /* of what is known of members */
+    uv_timer_t ending;        /* while stopping: looks whether all is done */
+    uv_timer_t deadline;      /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us;      /* when the end began; 0: running */
     unsigned threads; /* while closing: those of the store, the worker, the keeper and the control socket that are not
                          done */
     bool finished_early; /* the exchanges were told to end with what they have */

@@ -16,6 +16,7 @@
 #include "base/container.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "builtin.h"
 #include "io/log_time.h"
 
 enum { FDS_ENOUGH = 4096 };
@@ -131,6 +132,11 @@ static bool open_inbound(struct cg_program *program, struct cg_problem *problem)
     return true;
 }
 
+static bool open_discoveries(struct cg_program *program, struct cg_problem *problem) {
+    program->discoveries = cg_discoveries_new(program->loop.gateway, cg_protector_none());
+    return program->discoveries != NULL || cg_problem_no_memory(problem) == CG_OK;
+}
+
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
@@ -144,12 +150,14 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
         cg_problem_no_memory(problem);
         return false;
     }
+    if (!open_discoveries(program, problem)) return false;
     const struct cg_control_source control = {.store = find_store,
                                               .status = put_status,
                                               .keeper = find_keeper,
                                               .loop = loop,
                                               .reactions = program->reactions,
                                               .reports = program->reports,
+                                              .discoveries = program->discoveries,
                                               .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
     return program->control != NULL && open_warming(program, problem);
@@ -173,6 +181,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_loop_fini(&program->loop);
     cg_warming_free(program->warming);
     cg_reactions_free(program->reactions);
+    cg_discoveries_free(program->discoveries);
     return opened;
 }
 

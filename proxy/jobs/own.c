@@ -55,5 +55,6 @@ int cg_own_open(struct cg_gateway *gateway, const struct cg_own *own, struct cg_
 
 /* Those that observe have room of their own. */
 bool cg_own_has_room(const struct cg_gateway *gateway) {
-    return cg_gateway_running(gateway) - cg_gateway_observers(gateway) <= cg_gateway_config(gateway)->limits.exchanges / 2;
+    return cg_gateway_running(gateway) - cg_gateway_observers(gateway) <=
+           cg_gateway_config(gateway)->limits.exchanges / 2;
 }

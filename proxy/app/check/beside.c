@@ -3,10 +3,10 @@
 #include "app/check/bench.h"
 
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "app/hurry.h"
 #include "base/container.h"
 #include "store/beside.h"
 
@@ -15,28 +15,13 @@ enum { MARGIN_S = 30 }; /* beyond what the request takes, with its turn */
 struct beside {
     struct cg_check_bench bench;
     const char *folder;
-    const char *mapping; /* by name */
-    struct sigaction former[2];
+    const char *mapping;                  /* by name */
+    const volatile sig_atomic_t *hurried; /* by a signal */
 };
 
-static const int signals[] = {SIGINT, SIGTERM};
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number) {
-    (void)number;
-    interrupted = 1;
-}
-
-/* Without SA_RESTART: waiting is what they end. */
-static void catch_signals(struct beside *beside) {
-    const struct sigaction action = {.sa_handler = on_signal};
-    for (size_t i = 0; i < 2; i++) sigaction(signals[i], &action, &beside->former[i]);
-}
-
 static void close_beside(struct cg_check_bench *bench) {
-    struct beside *beside = CG_CONTAINER(bench, struct beside, bench);
-    for (size_t i = 0; i < 2; i++) sigaction(signals[i], &beside->former[i], NULL);
-    free(beside);
+    cg_hurry_end();
+    free(CG_CONTAINER(bench, struct beside, bench));
 }
 
 static void put_text(struct cg_buf *to, const char *key, struct cg_slice text) {
@@ -45,10 +30,10 @@ static void put_text(struct cg_buf *to, const char *key, struct cg_slice text) {
 }
 
 /* CG_OK, CG_E_NOT_FOUND: nobody is there, or CG_E_STORE with *problem. */
-static int ask(const char *folder, struct cg_buf *request, uint32_t seconds, struct cg_buf *reply,
-               struct cg_problem *problem) {
+static int ask(const char *folder, const volatile sig_atomic_t *hurried, struct cg_buf *request, uint32_t seconds,
+               struct cg_buf *reply, struct cg_problem *problem) {
     const struct cg_control_patience patience = {
-        .seconds = seconds, .answer_max = CG_CHECK_RESULT_MAX, .hurried = &interrupted};
+        .seconds = seconds, .answer_max = CG_CHECK_RESULT_MAX, .hurried = hurried};
     cg_buf_put_u8(request, '}');
     int err = request->failed ? cg_problem_no_memory(problem)
                               : cg_control_ask_patiently(folder, cg_buf_slice(request), &patience, reply, problem);
@@ -88,13 +73,14 @@ static void read_look(struct look *look, const struct cg_buf *reply) {
     json_decref(json);
 }
 
-static int take_look(const char *folder, const char *mapping, struct look *look, struct cg_problem *problem) {
+static int take_look(const char *folder, const volatile sig_atomic_t *hurried, const char *mapping, struct look *look,
+                     struct cg_problem *problem) {
     struct cg_buf request, reply;
     cg_buf_init(&request, 0);
     cg_buf_init(&reply, 0);
     cg_buf_put_str(&request, "{\"command\":\"check-facts\"");
     put_text(&request, "mapping", cg_slice_str(mapping));
-    int err = ask(folder, &request, MARGIN_S, &reply, problem);
+    int err = ask(folder, hurried, &request, MARGIN_S, &reply, problem);
     if (err == CG_OK) read_look(look, &reply);
     cg_buf_fini(&reply);
     return err;
@@ -103,7 +89,7 @@ static int take_look(const char *folder, const char *mapping, struct look *look,
 static bool facts(struct cg_check_bench *bench, struct cg_check_facts *facts, struct cg_problem *problem) {
     struct beside *beside = CG_CONTAINER(bench, struct beside, bench);
     struct look look = {0};
-    if (take_look(beside->folder, beside->mapping, &look, problem) != CG_OK) return false;
+    if (take_look(beside->folder, beside->hurried, beside->mapping, &look, problem) != CG_OK) return false;
     *facts = look.facts;
     return true;
 }
@@ -124,11 +110,11 @@ static bool run(struct cg_check_bench *bench, const struct cg_check_order *order
     put_text(&request, "rest", order->rest);
     put_text(&request, "query", order->query);
     if (order->only != NULL) put_text(&request, "only", cg_slice_str(order->only->name));
-    int err = ask(beside->folder, &request, 3 * cg_check_listens(order) + MARGIN_S, &reply, problem);
+    int err = ask(beside->folder, beside->hurried, &request, 3 * cg_check_listens(order) + MARGIN_S, &reply, problem);
     bool read = !is_gone(err, problem) && cg_check_result_parse(result, cg_buf_slice(&reply));
     if (err == CG_OK && !read) cg_problem_set(problem, CG_E_STORE, "the gateway's answer is not understood");
     cg_buf_fini(&reply);
-    bench->interrupted = interrupted;
+    bench->interrupted = *beside->hurried;
     return read;
 }
 
@@ -138,14 +124,14 @@ static struct cg_check_bench *new_beside(const char *folder, const char *mapping
     beside->bench = (struct cg_check_bench){.facts = facts, .run = run, .close = close_beside};
     beside->folder = folder;
     beside->mapping = mapping;
-    catch_signals(beside);
+    beside->hurried = cg_hurry_begin();
     return &beside->bench;
 }
 
 enum cg_check_beside cg_check_beside(const char *folder, const struct cg_mapping *mapping,
                                      struct cg_check_bench **bench, bool *differs, struct cg_problem *problem) {
     struct look look = {0};
-    int err = take_look(folder, mapping->name, &look, problem);
+    int err = take_look(folder, NULL, mapping->name, &look, problem);
     if (err == CG_E_NOT_FOUND) return CG_CHECK_ALONE;
     if (err != CG_OK) return CG_CHECK_REFUSED;
     if (!look.known) {

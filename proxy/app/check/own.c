@@ -75,6 +75,6 @@ struct cg_check_bench *cg_check_own(struct cg_config *config, const struct cg_ma
         free(own);
         return NULL;
     }
-    cg_alone_wait_for_names(&own->alone, mapping);
+    cg_alone_wait_for_names(&own->alone, mapping, 1);
     return &own->bench;
 }
