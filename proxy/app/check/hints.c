@@ -87,8 +87,8 @@ static void core(struct cg_hints *hints) {
         hints,
         "%u members answer a request for the group's " CG_CHECK_CORE_PATH ", and none for %s: they have nothing "
         "there, and errors are not sent to a group. Ask for a resource that they have: --check %s/PATH, or in the "
-        "mapping's group URI.",
-        findings->core.answered, findings->path, findings->mapping->name);
+        "mapping's group URI. castgate --discover %s lists what they have.",
+        findings->core.answered, findings->path, findings->mapping->name, findings->mapping->name);
 }
 
 static void hops(struct cg_hints *hints, const struct cg_outlet *outlet) {
@@ -118,6 +118,14 @@ static void switches(struct cg_hints *hints, const struct cg_outlet *outlet) {
             outlet->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", outlet->by.name, version);
 }
 
+/* Where nobody knows who should be there, who is there at all is the next question. */
+static void anybody(struct cg_hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    if (hints->causes > 0 || findings->mapping->member_count > 0) return;
+    cg_hint(hints, "which CoAP devices are on the link, whatever their groups: castgate --discover %s.",
+            findings->outlets[0].group.family == CG_FAMILY_IPV6 ? "coap://[ff02::fd]" : "coap://224.0.1.187");
+}
+
 /* ---- The order ---- */
 
 void cg_hint_each_outlet(struct cg_hints *hints, cg_hint_rule_fn *rule) {
@@ -132,6 +140,7 @@ static void nobody_answered(struct cg_hints *hints) {
     cg_hint_each_outlet(hints, hops);
     cg_hint_each_outlet(hints, switches);
     cg_hint_blindness(hints);
+    anybody(hints);
 }
 
 static void somebody_is_silent(struct cg_hints *hints) {

@@ -264,6 +264,14 @@ static void members_that_wanted_an_echo(void **state) {
     assert_string_equal(hints_of(scene), "");
 }
 
+static void nobody_knows_who_is_there(void **state) {
+    struct scene *scene = *state;
+    scene->mapping.member_count = 0;
+    assert_hint(scene, "castgate --discover coap://224.0.1.187.");
+    scene->mapping.member_count = 1;
+    assert_no_hint(scene, "--discover");
+}
+
 /* What came and was no answer is not said to be nothing. */
 static void what_came_and_was_no_answer(void **state) {
     struct scene *scene = *state;
@@ -384,6 +392,7 @@ int main(void) {
         TEST(what_was_refused_and_why),
         TEST(errors_that_members_answer),
         TEST(members_that_wanted_an_echo),
+        TEST(nobody_knows_who_is_there),
         TEST(what_came_and_was_no_answer),
         TEST(each_loss_has_one_cause),
         TEST(nobody_s_addresses_are_no_firewall),
