@@ -2,13 +2,19 @@
 that runs (R45: a discovery job lists members and their links)."""
 
 import json
+import re
+import select
 import shutil
 import signal
+import socket
 import subprocess
+import threading
 import time
+from pathlib import Path
 
 import pytest
 
+import coap
 from conftest import BUILD, Program, free_tcp_port, in_namespace, plain_mapping
 from probe import running, wait_for
 from protected import served
@@ -193,14 +199,101 @@ def test_what_is_asked_of_the_socket(gateway, members):
     wait_for(lambda: running(gate) == 0)
 
 
+CORE_LINKS = ('</rd>;rt="core.rd";ct=40,</rd-lookup/ep>;rt="core.rd-lookup-ep";ct=40,'
+              '<coap://127.1.0.77/ace-group/sec1>;ct=65000;rt="core.osc.gm";if="ace.group";sec-gp="sec1";app-gp="floor4";hkdf=5;gp_enc_alg=10,'
+              '</t>;rt=temp;title="\\\x1b[31mred\\\x07"')
+ENTRIES = ('</rd/1>;ep="floor3";et="core.rd-group";base="coap://239.3.3.3",</rd/2>;ep="floor4";et="core.rd-group";base="coap://239.4.4.4",'
+           '</rd/3>;ep="node-1";base="coap://198.51.100.7"')
+
+
+class Directory(threading.Thread):
+    """A member with a Resource Directory, which tells of a Group Manager, too."""
+
+    def __init__(self, group, links=CORE_LINKS):
+        super().__init__(daemon=True)
+        self.links, self.asked, self.over = links, [], False
+        self.own = self.bound("127.1.0.77", group.port)
+        self.joined = self.bound(group.address, group.port)
+        self.joined.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton(group.address) + socket.inet_aton("127.0.0.1"))
+
+    @staticmethod
+    def bound(address, port):
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        one.bind((address, port))
+        return one
+
+    def answer(self, request):
+        first_page = not any(value in (b"page=%d" % page) for page in range(1, 9) for value in request.all(coap.URI_QUERY))
+        text = {"/.well-known/core": self.links, "/rd-lookup/ep": ENTRIES if first_page else ""}.get(request.path)
+        self.asked.append(request.path)
+        return (0x45, [(coap.CONTENT_FORMAT, b"\x28")], text.encode("latin-1")) if text is not None else (0x84, [], b"")
+
+    def run(self):
+        while not self.over:
+            for one in select.select([self.own, self.joined], [], [], 0.1)[0]:
+                data, source = one.recvfrom(2048)
+                request = coap.Message.parse(data)
+                if request.type == coap.CON and request.code == coap.EMPTY:
+                    self.own.sendto(coap.Message(coap.RST, coap.EMPTY, request.mid).emit(), source)
+                if request.code != coap.GET or one is self.joined and request.path != "/.well-known/core":
+                    continue
+                code, options, payload = self.answer(request)
+                kind = coap.ACK if request.type == coap.CON else coap.NON
+                self.own.sendto(coap.Message(kind, code, request.mid, request.token, options, payload).emit(), source)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over = True
+        self.join()
+        self.own.close()
+        self.joined.close()
+
+
+def test_a_directory_and_a_group_manager(group, tmp_path):
+    """R46: a Resource Directory is found and its groups are imported, to be pasted. R59: a link with core.osc.gm is a pending security
+    group, and the group that it protects is not proposed as a plain one. What a title does to a terminal it does not do to this one."""
+    file = write(tmp_path, {"mappings": [{"name": "all", "path": "/all", "group": group.uri, "security": "none", "leisure": 1}]})
+    with Directory(group) as directory:
+        ran = discover(file, "--seconds", 20)
+        found = document(file, "--seconds", 20)
+    assert "/rd-lookup/ep" in directory.asked
+    entries = {entry["name"]: entry for entry in found["entries"]}
+    assert entries["floor3"]["base"] == "coap://239.3.3.3" and entries["floor3"]["is_group"]
+    assert not entries["node-1"]["is_group"] and not entries["node-1"]["may_be_fetched"]
+    assert [(one["name"], one["application"]) for one in found["security_groups"]] == [("sec1", "floor4")]
+    assert re.search("^ +sec1 +join at coap://127.1.0.77/ace-group/sec1, for floor4, says 127.1.0.77", ran.stdout, re.M)
+    assert "hkdf=5 gp_enc_alg=10" in ran.stdout and re.search("^ +floor3 +group +coap://239.3.3.3 ", ran.stdout, re.M)
+    mappings = pasted(ran.stdout)["mappings"]
+    assert {mapping["name"]: mapping["group"] for mapping in mappings} == {"temp": f"{group.uri}/t", "floor3": "coap://239.3.3.3/"}
+    assert_taken(file, tmp_path, mappings)
+    assert "\x1b" not in ran.stdout and "\x07" not in ran.stdout and "?[31mred?" in ran.stdout
+
+
+def test_hostile_links(group, tmp_path):
+    """What is no list of links is said to be none, and what came before it is shown."""
+    links = '</a>;rt=x,<coap://user@127.0.0.1/>;rt=y,<javascript:alert(1)>;rt=z,</b>;rt="' + "q" * 400 + '",</c>;broken="'
+    file = write(tmp_path, {"mappings": [{"name": "all", "path": "/all", "group": group.uri, "security": "none", "leisure": 1}]})
+    with Directory(group, links):
+        found = document(file, "--seconds", 20)
+        text = discover(file, "--seconds", 20).stdout
+    assert found["nodes"][0]["state"] == "unreadable"
+    assert [link["target"] for link in found["nodes"][0]["links"]][:3] == ["/a", "coap://user@127.0.0.1/", "javascript:alert(1)"]
+    assert "(what follows there is no list of links)" in text
+    assert {mapping["group"] for mapping in pasted(text)["mappings"]} == {f"{group.uri}/a", f"{group.uri}/b"}
+
+
 @in_namespace
 @pytest.mark.skipif(LIBCOAP is None, reason="libcoap's server is not installed")
 def test_libcoap(tmp_path):
     """A server that was not written here, and all CoAP nodes of the link."""
-    server = Program([LIBCOAP, "-A", "224.0.1.187", "-G", "lo"], tmp_path / "server.log", stdout=subprocess.DEVNULL)
+    server = Program([LIBCOAP, "-A", "0.0.0.0", "-g", "224.0.1.187", "-G", "lo"], tmp_path / "server.log", stdout=subprocess.DEVNULL)
     try:
         file = write(tmp_path, {"group": {"interface": "lo"}})
-        wait_for(lambda: ":1633 " in open("/proc/net/udp").read())
+        wait_for(lambda: ":1633 " in Path("/proc/thread-self/net/udp").read_text())
         found = document(file, "coap://224.0.1.187", "--seconds", 20)
         links = {link["target"]: link for node in found["nodes"] for link in node["links"]}
         assert links["/time"]["rt"] == ["ticks"] and links["/time"]["if"] == ["clock"]
