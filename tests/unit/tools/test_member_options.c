@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tools/member/options.h"
+#include "wire/msg.h"
 
 static struct cg_member_options options;
 static char error[CG_MEMBER_ERROR_MAX];
@@ -115,6 +116,26 @@ static void protected_members_have_more_misbehaviour(void **state) {
     }
 }
 
+static void an_alert_is_one_members(void **state) {
+    (void)state;
+    assert_int_equal(PARSE("--keys", "group.json", "--alert", "coap://127.0.0.1:5685/alarm", "--from", "11", "--body",
+                           "fire", "--method", "PUT", "--replay", "2", "--flip"),
+                     CG_OK);
+    assert_string_equal(options.alert, "coap://127.0.0.1:5685/alarm");
+    assert_string_equal(options.alert_from, "11");
+    assert_string_equal(options.alert_body, "fire");
+    assert_int_equal(options.alert_method, CG_PUT);
+    assert_int_equal(options.alert_replays, 2);
+    assert_true(options.alert_flip);
+    assert_false(options.has_mode);
+    assert_int_equal(PARSE("--plain", "--alert", "coap://127.0.0.1:5685/alarm"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("--keys", "group.json", "--alert", "coap://224.0.1.187/alarm"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("--keys", "group.json", "--alert", "coap://gateway/alarm"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("--keys", "group.json", "--alert", "coaps://127.0.0.1/alarm"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("--keys", "group.json", "--body", "fire"), CG_E_BAD_REQUEST);
+    assert_non_null(strstr(error, "about an alert"));
+}
+
 static void wrong_values_are_refused(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -194,6 +215,7 @@ int main(void) {
         cmocka_unit_test(everything_is_taken),
         cmocka_unit_test(every_misbehaviour_has_a_name),
         cmocka_unit_test(protected_members_have_more_misbehaviour),
+        cmocka_unit_test(an_alert_is_one_members),
         cmocka_unit_test(wrong_values_are_refused),
         cmocka_unit_test(what_does_not_fit_together_is_refused),
         cmocka_unit_test(nothing_starts_without_being_told_how_to_protect),
