@@ -81,7 +81,7 @@ static struct refusal refusal_of(int err) {
 static void refuse(struct cg_inbound *inbound, struct cg_inbound_call *call, const struct refusal *refusal, size_t size,
                    uint64_t now_us) {
     static const uint8_t no_age[] = {0xd0, CG_OPT_MAX_AGE - 13}; /* an empty value is 0 */
-    enum { REST = 4 + CG_TOKEN_MAX + sizeof no_age + 1 };
+    enum { REST = 4 + sizeof no_age + 1 };
     struct cg_inbound_reply reply = {.saying = CG_INBOUND_ANSWER, .code = refusal->code};
     if (call == NULL) return;
     if (refusal->code == 0 || !cg_alert_budget_refuse(&inbound->budget, now_us)) {

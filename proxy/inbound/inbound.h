@@ -47,7 +47,7 @@ struct cg_inbound_call {
 struct cg_inbound_arrival {
     struct cg_addr from;
     struct cg_msg msg; /* type and token do not count */
-    size_t size;       /* bytes of the datagram: what is refused is answered by no more */
+    size_t size;       /* bytes of the datagram without its token: what is refused is answered by no more */
     uint64_t now_us;   /* monotonic */
 };
 

@@ -227,7 +227,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (kind > 0) {
         take_sealed(rest, changed);
     } else if (cg_msg_parse(&msg, rest) == CG_OK && cg_code_is_request(msg.code)) {
-        take(&msg, rest.len);
+        take(&msg, rest.len - msg.token.len);
         CG_CHECK(heard == before); /* a forgery otherwise */
     }
     return 0;

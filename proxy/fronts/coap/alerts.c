@@ -108,7 +108,7 @@ static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coa
                                                .msg = {.code = request->message.code,
                                                        .options = request->message.options,
                                                        .payload = request->message.payload},
-                                               .size = request->size,
+                                               .size = request->size - request->message.token.len,
                                                .now_us = cg_loop_now_us()};
     cg_coap_peer_hold(peer);
     cg_inbound_take(front->inbound, &call->inbound, &arrival);

@@ -119,6 +119,7 @@ void post_send(struct post *post, struct parcel *parcel, const char *from, const
     struct cg_inbound_arrival arrival = {.from = address(from), .size = len, .now_us = post->side.world.now_us};
     *parcel = (struct parcel){.call.reply = on_reply};
     if (cg_msg_parse(&arrival.msg, cg_slice_of(bytes, len)) != CG_OK) return; /* the message layer's */
+    arrival.size -= arrival.msg.token.len;
     cg_inbound_take(post->inbound, &parcel->call, &arrival);
 }
 
