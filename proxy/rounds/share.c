@@ -4,18 +4,26 @@
 
 enum { BLOCKS_MIN = 1024, BLOCK_USUAL = 64, ECHOES = 4, HINTS = 1 };
 
+static void fill(struct cg_share *share, size_t answer_max) {
+    size_t blocks = answer_max / BLOCK_USUAL;
+    share->blocks_left = blocks < BLOCKS_MIN ? BLOCKS_MIN : (uint32_t)blocks;
+    share->echoes_left = ECHOES;
+    share->hints_left = HINTS;
+}
+
+void cg_shares_refill(struct cg_share *shares, size_t answer_max) {
+    for (struct cg_share *share = shares; share != NULL; share = share->hh.next) fill(share, answer_max);
+}
+
 struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, struct cg_slice who, size_t answer_max) {
     struct cg_share *share;
-    size_t blocks = answer_max / BLOCK_USUAL;
     HASH_FIND(hh, *shares, who.data, who.len, share);
     if (share != NULL) return share;
     share = cg_arena_zalloc(arena, sizeof *share);
     if (share == NULL) return NULL;
     share->who = cg_arena_copy(arena, who);
     if (share->who.data == NULL) return NULL;
-    share->blocks_left = blocks < BLOCKS_MIN ? BLOCKS_MIN : (uint32_t)blocks;
-    share->echoes_left = ECHOES;
-    share->hints_left = HINTS;
+    fill(share, answer_max);
     HASH_ADD_KEYPTR(hh, *shares, share->who.data, share->who.len, share);
     return CG_HASH_HAS(hh, share) ? share : NULL;
 }

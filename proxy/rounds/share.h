@@ -17,6 +17,8 @@ struct cg_share {
 
 /* A member's share, made where there is none yet; in the arena. NULL: no memory. */
 struct cg_share *cg_share_of(struct cg_share **shares, struct cg_arena *arena, struct cg_slice who, size_t answer_max);
+/* A round that observes goes on for months: each may order anew. */
+void cg_shares_refill(struct cg_share *shares, size_t answer_max);
 void cg_shares_fini(struct cg_share **shares);
 
 #endif

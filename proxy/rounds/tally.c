@@ -410,7 +410,8 @@ struct listed_refusal {
 
 static struct listed_refusal *list_refusal(struct cg_tally *tally, const struct cg_addr *from,
                                            const struct cg_opened *opened, const char *reason) {
-    if (tally->rejected++ >= CG_REFUSALS_LISTED) return NULL;
+    if (tally->rejected++ >= CG_REFUSALS_LISTED || tally->listed >= CG_REFUSALS_KEPT) return NULL;
+    tally->listed++;
     struct listed_refusal *listed = cg_arena_zalloc(tally->arena, sizeof *listed);
     if (listed == NULL) return NULL;
     struct cg_refusal *refusal = &listed->refusal;

@@ -49,7 +49,8 @@ enum cg_replacement {
     CG_REPLACED_BY_NOTIFICATION, /* one notification by another: who has not taken it yet need not */
 };
 
-#define CG_REFUSALS_LISTED 64 /* beyond, they are only counted */
+#define CG_REFUSALS_LISTED 64  /* beyond, they are only counted */
+#define CG_REFUSALS_KEPT   256 /* with those that are in the list no more */
 #define CG_DIAGNOSTIC_MAX  256
 
 struct cg_tally {
@@ -69,6 +70,7 @@ struct cg_tally {
     uint32_t numbered; /* given to answers so far */
     uint32_t places;   /* held for awaited ones */
     uint32_t answered, failed, duplicates, late, rejected;
+    uint32_t listed;   /* refusals, ever: each takes memory */
     uint64_t arrivals; /* so far: their order */
     bool observes;     /* the request does: answers with Observe are notifications */
     bool limited;      /* an answer was dropped because of a limit */

@@ -175,6 +175,7 @@ void cg_watch_sent(struct cg_round *round) {
     if (watch->phase == CG_WATCH_ON) {
         watch->failures = 0;
         watch->has_other_keys = false;
+        cg_shares_refill(round->repair.shares, round->config->limits.answer);
         watch->renew_us = now_of(round) + period_of(round);
         tell_silence(round);
     } else {

@@ -525,6 +525,29 @@ static void test_who_loses_its_right_observes_no_more(void **state) {
     assert_registers(world, 1, true, 1); /* and the group is told */
 }
 
+/* Errors that are no news any more once their member has answered. */
+static void test_hints_of_months_take_no_memory(void **state) {
+    static const struct cg_mapping mapping = {.name = "lamps"};
+    const struct cg_opened error = {.code = CG_CODE(4, 1)};
+    const struct cg_slice who = cg_slice_str("a member");
+    const struct cg_addr from = address("127.1.0.1");
+    struct cg_arena arena;
+    struct cg_tally tally;
+    size_t used = 0;
+    (void)state;
+    cg_arena_init(&arena, 1 << 20, NULL);
+    assert_true(cg_tally_init(&tally, &arena, &mapping));
+    for (int i = 0; i < 10000; i++) {
+        cg_tally_refuse_hint(&tally, &from, &error, "unprotected", who);
+        cg_tally_withdraw_hints(&tally, who, 1);
+        if (i == CG_REFUSALS_KEPT) used = arena.used;
+    }
+    assert_int_equal(arena.used, used);
+    assert_int_equal(tally.rejected, 0);
+    cg_tally_fini(&tally);
+    cg_arena_fini(&arena);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         watch_test(test_an_observer_hears_of_changes_beyond_its_time),
@@ -551,6 +574,7 @@ int main(void) {
         watch_test(test_who_sends_without_end_is_told_less_often),
         watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
         watch_test(test_who_loses_its_right_observes_no_more),
+        cmocka_unit_test(test_hints_of_months_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
