@@ -525,6 +525,52 @@ static void test_who_loses_its_right_observes_no_more(void **state) {
     assert_registers(world, 1, true, 1); /* and the group is told */
 }
 
+static struct cg_opts protected_options(void) {
+    static struct cg_opt oscore[] = {{.number = CG_OPT_OSCORE}};
+    return (struct cg_opts){.list = oscore, .count = 1};
+}
+
+static void observe_through(struct world *world, struct observer *observer, const char *payload) {
+    struct cg_request *request = observer_new(world, observer, "/lamps");
+    request->method = CG_FETCH;
+    request->options = protected_options();
+    request->payload = cg_slice_str(payload);
+    observer_go(world, observer);
+}
+
+/* What a client has protected is its own to renew and to cancel. */
+static void test_a_relayed_observation_is_its_clients_own(void **state) {
+    struct world *world = *state;
+    struct observer one, two;
+    world_mapping(world, "lamps")->security = CG_SECURITY_RELAY;
+    observe_through(world, &one, "sealed");
+    observe_through(world, &two, "sealed");
+    world_advance(world, 10 * SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_true(one.ended && two.ended);
+    observe_through(world, &one, "sealed");
+    size_t first = world->sent_count - 1;
+    notify_for(world, first, "127.1.0.1", 1, 10, "on");
+    world_advance(world, 5000 * SECOND);
+    assert_int_equal(world->sent_count, first + 1);
+    cg_gateway_renew(world->gateway, one.ticket, CG_RENEWS, protected_options(), cg_slice_str("anew"));
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, first + 2);
+    const struct cg_msg *renewal = &world->sent[first + 1].msg;
+    assert_true(cg_slice_equal(renewal->payload, cg_slice_str("anew")));
+    assert_memory_equal(renewal->token.bytes, world->sent[first].msg.token.bytes, renewal->token.len);
+    notify(world, first + 1, "127.1.0.1", 2, "off");
+    world_advance(world, 10 * SECOND);
+    assert_false(one.ended);
+    cg_gateway_renew(world->gateway, one.ticket, CG_CANCELS, protected_options(), cg_slice_str("enough"));
+    world_advance(world, 10 * SECOND);
+    assert_true(one.ended);
+    uint32_t value;
+    assert_int_equal(world->sent_count, first + 3);
+    assert_true(cg_msg_find_uint(&world->sent[first + 2].msg, CG_OPT_OBSERVE, &value));
+    assert_int_equal(value, 1);
+}
+
 /* Errors that are no news any more once their member has answered. */
 static void test_hints_of_months_take_no_memory(void **state) {
     static const struct cg_mapping mapping = {.name = "lamps"};
@@ -574,6 +620,7 @@ int main(void) {
         watch_test(test_who_sends_without_end_is_told_less_often),
         watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
         watch_test(test_who_loses_its_right_observes_no_more),
+        watch_test(test_a_relayed_observation_is_its_clients_own),
         cmocka_unit_test(test_hints_of_months_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
