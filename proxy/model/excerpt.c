@@ -38,6 +38,8 @@ static void borrow(struct cg_config *excerpt, struct cg_config *base) {
     excerpt->http = base->http;
     excerpt->admin = base->admin;
     excerpt->coap = base->coap;
+    excerpt->alerts.listen = base->alerts.listen;
+    excerpt->alerts.listen_count = base->alerts.listen_count;
     excerpt->group = base->group;
     excerpt->options = base->options;
     excerpt->limits = base->limits;

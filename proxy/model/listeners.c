@@ -17,9 +17,9 @@ static bool is_any_at(const struct cg_http_settings *settings, const struct cg_a
     return i < settings->listen_count;
 }
 
-static bool is_any_coap_at(const struct cg_coap_settings *settings, const struct cg_addr *addr, bool is_own) {
-    for (size_t i = 0; i < settings->listen_count; i++) {
-        const struct cg_coap_listen *listen = &settings->listen[i];
+static bool is_any_coap_at(const struct cg_coap_listen *list, size_t count, const struct cg_addr *addr, bool is_own) {
+    for (size_t i = 0; i < count; i++) {
+        const struct cg_coap_listen *listen = &list[i];
         if (cg_coap_is_served(listen) && is_at(&listen->listen.addr, addr, is_own)) return true;
     }
     return false;
@@ -27,5 +27,6 @@ static bool is_any_coap_at(const struct cg_coap_settings *settings, const struct
 
 bool cg_listeners_have(const struct cg_config *config, const struct cg_addr *addr, bool is_own) {
     return is_any_at(&config->http, addr, is_own) || is_any_at(&config->admin, addr, is_own) ||
-           is_any_coap_at(&config->coap, addr, is_own);
+           is_any_coap_at(config->coap.listen, config->coap.listen_count, addr, is_own) ||
+           is_any_coap_at(config->alerts.listen, config->alerts.listen_count, addr, is_own);
 }

@@ -140,12 +140,16 @@ static void links_that_lead_astray_are_listed_and_never_asked(void **state) {
         "coaps://198.51.100.2/rd",    "coap://198.51.100.2:5684/",  "http://198.51.100.2/rd",
         "coap://directory.example/x", "coap://0.0.0.0/rd",          "file:///etc/passwd",
         "coap+tcp://198.51.100.2/rd", "coap://[fe80::1%25eth0]/rd", "coap://198.51.100.7:5683/rd",
+        "coap://198.51.100.7:5690/",
     };
     struct search *search = *state;
     struct cg_prefix prefix;
     struct cg_coap_listen door = {.listen = {.addr = address("198.51.100.7:5683")}, .scheme = CG_SCHEME_COAP};
+    struct cg_coap_listen alarms = {.listen = {.addr = address("198.51.100.7:5690")}, .scheme = CG_SCHEME_COAP};
     char links[2048];
     int len = 0;
+    search->world.config->alerts.listen = &alarms;
+    search->world.config->alerts.listen_count = 1;
     assert_int_equal(cg_prefix_parse(&prefix, cg_slice_str("198.51.100.0/24")), CG_OK);
     search->world.config->group.prefixes = &prefix;
     search->world.config->group.prefix_count = 1;
