@@ -306,6 +306,7 @@ static int admit(struct cg_exchange *exchange) {
 
 static enum cg_verdict step_admit(struct cg_exchange *exchange) {
     if (admit(exchange) < 0) return go(exchange, CG_STEP_REPLY);
+    exchange->hurried |= cg_withdraw_is_outdated(exchange);
     exchange->mapping->stats->requests++;
     return go(exchange, CG_STEP_LOOK);
 }

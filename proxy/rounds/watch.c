@@ -95,7 +95,7 @@ static bool take_allowance(const struct cg_round *round, struct cg_watched *watc
 
 bool cg_watch_may_tell(struct cg_round *round, struct cg_held_answer *held) {
     struct cg_watched *watched = &held->watched;
-    if (take_allowance(round, watched)) return true;
+    if (!cg_round_observes(round) || take_allowance(round, watched)) return true;
     round->mapping->stats->held_back++;
     if (watched->is_held_back) return false;
     watched->is_held_back = true;

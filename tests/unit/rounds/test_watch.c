@@ -478,6 +478,19 @@ static void test_who_sends_without_end_is_told_less_often(void **state) {
     leave(world, &one);
 }
 
+/* A round that does not observe holds nobody back, and looks at nothing later. */
+static void test_who_repeats_itself_in_a_round_that_observes_nothing(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observer_new(world, &one, "/lamps")->observes = false;
+    observer_go(world, &one);
+    for (int i = 0; i < 50; i++) world_answer(world, 0, "127.1.0.1", "on");
+    world_advance(world, 3 * SECOND);
+    assert_int_equal(one.answers, 50);
+    assert_int_equal(world_mapping(world, "lamps")->stats->held_back, 0);
+    assert_true(one.ended);
+}
+
 /* The world's settings again, where members' leisure or the mapping's name may be others. */
 static void adopt(struct world *world, const char *name_of_lamps, double leisure) {
     struct world other;
@@ -507,9 +520,38 @@ static void test_settings_that_say_the_same_end_nothing_and_are_joined_under(voi
     assert_string_equal(observer_take(&two), "127.1.0.1 off;");
     adopt(world, "lamps", 6);
     observe(world, &three, "/lamps"); /* by settings that say something else it is a request of its own */
-    assert_int_equal(world->sent_count, 2);
-    leave(world, &two);
+    assert_true(two.ended);
+    notify(world, 1, "127.1.0.1", 3, "dim");
+    world_advance(world, 20 * SECOND);
+    assert_int_equal(world->sent_count, 3); /* and the group is told that the other one is over */
     leave(world, &three);
+}
+
+static void test_settings_that_say_something_else_end_what_observes(void **state) {
+    struct world *world = *state;
+    struct observer one, two, other, once;
+    observe(world, &one, "/lamps");
+    observe(world, &two, "/lamps");
+    observe(world, &other, "/pair");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 1, "127.1.0.2", 1, "warm");
+    world_advance(world, 10 * SECOND);
+    observer_new(world, &once, "/lamps")->observes = false;
+    observer_go(world, &once);
+    adopt(world, "lamps", 6);
+    assert_true(one.ended && two.ended);
+    assert_false(other.ended || once.ended);
+    assert_int_equal(one.problem.err, CG_OK); /* what it has heard holds; it may ask anew */
+    assert_int_equal(one.how, CG_SINK_DONE);
+    assert_string_equal(one.summary.ended_by, "limit");
+    assert_int_equal(one.summary.answered, 1);
+    world_advance(world, 3 * SECOND);
+    assert_string_equal(once.summary.ended_by, "deadline");
+    adopt(world, "lamps", 6);
+    notify(world, 1, "127.1.0.2", 2, "hot");
+    world_run(world);
+    assert_string_equal(observer_take(&other), "127.1.0.2 warm;127.1.0.2 hot;");
+    leave(world, &other);
 }
 
 static void test_who_loses_its_right_observes_no_more(void **state) {
@@ -618,7 +660,9 @@ int main(void) {
         watch_test(test_the_end_of_the_gateway_cancels),
         watch_test(test_a_client_renews_and_cancels),
         watch_test(test_who_sends_without_end_is_told_less_often),
+        watch_test(test_who_repeats_itself_in_a_round_that_observes_nothing),
         watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
+        watch_test(test_settings_that_say_something_else_end_what_observes),
         watch_test(test_who_loses_its_right_observes_no_more),
         watch_test(test_a_relayed_observation_is_its_clients_own),
         cmocka_unit_test(test_hints_of_months_take_no_memory),
