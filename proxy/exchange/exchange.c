@@ -279,7 +279,7 @@ static int choose_timeout(struct cg_exchange *exchange) {
                           (unsigned long long)(mapping->max_timeout_us / 1000000));
 }
 
-static int take_budget(struct cg_exchange *exchange) {
+int cg_exchange_take_budget(struct cg_exchange *exchange) {
     struct cg_gateway *gateway = exchange->gateway;
     struct cg_problem *problem = &exchange->problem;
     char account[CG_ACCOUNT_MAX];
@@ -300,7 +300,7 @@ static int admit(struct cg_exchange *exchange) {
     if (err == CG_OK) err = choose_timeout(exchange);
     if (err == CG_OK) cg_observers_sort(exchange);
     if (err == CG_OK) err = cg_observers_enter(exchange);
-    if (err == CG_OK) err = take_budget(exchange);
+    if (err == CG_OK) err = cg_exchange_take_budget(exchange);
     return err;
 }
 

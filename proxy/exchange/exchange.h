@@ -52,7 +52,7 @@ struct cg_exchange {
     bool hurried;   /* to be ended now with what there is */
     bool telling;   /* the sink has begun, and takes answers as they come */
     bool cut;       /* it takes nothing more before it has heard all */
-    bool lost;      /* its right, by other settings: `problem` says which */
+    bool lost;      /* its right, by other settings or beyond its budget: `problem` says which */
 };
 
 struct cg_gateway {
@@ -83,6 +83,8 @@ void cg_gateway_calm(struct cg_exchange *exchange); /* not any more */
 void cg_exchange_init(struct cg_gateway *gateway, struct cg_exchange *exchange); /* once it has a ticket */
 void cg_exchange_run(struct cg_exchange *exchange);                              /* until it stays or is gone */
 void cg_exchange_free(struct cg_exchange *exchange);
+/* One more request of its client's: CG_OK, or its problem says that it is beyond the budget. */
+int cg_exchange_take_budget(struct cg_exchange *exchange) CG_MUST_CHECK;
 /* A request that never started, with its problem set: counts, logs and frees it. */
 void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status);
 

@@ -231,8 +231,16 @@ void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket) {
 
 /* Renewing. */
 
+/* It is one more group request of its client's. False: beyond the budget, which ends the observation, since the client
+ * is told so on its token. */
+static bool may_renew(struct cg_exchange *exchange) {
+    exchange->lost = cg_exchange_take_budget(exchange) < 0;
+    return !exchange->lost;
+}
+
 static void relay_renewal(struct cg_exchange *exchange, enum cg_renewal renewal, struct cg_opts options,
                           struct cg_slice payload) {
+    if (renewal == CG_RENEWS && !may_renew(exchange)) return;
     struct cg_request request = exchange->request;
     request.options = options;
     request.payload = payload;

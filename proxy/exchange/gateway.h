@@ -62,8 +62,8 @@ void cg_gateway_abandon(struct cg_gateway *gateway, struct cg_ticket ticket);
 
 /* The client of an exchange that observes has asked once more on its token (RFC 7641 §3.3.1, §3.6). Its options,
  * without Observe, and payload are those of that request, borrowed for the call: what the client has protected itself
- * goes to the group as it is now, renewal or cancellation; of anything else a renewal has it told every member's latest
- * again, and a cancellation ends it. A stale ticket is ignored. */
+ * goes to the group as it is now, renewal or cancellation, and a renewal beyond the budget ends it; of anything else a
+ * renewal has it told every member's latest again, and a cancellation ends it. A stale ticket is ignored. */
 enum cg_renewal { CG_RENEWS, CG_CANCELS };
 void cg_gateway_renew(struct cg_gateway *gateway, struct cg_ticket ticket, enum cg_renewal renewal,
                       struct cg_opts options, struct cg_slice payload);

@@ -613,6 +613,26 @@ static void test_a_relayed_observation_is_its_clients_own(void **state) {
     assert_int_equal(value, 1);
 }
 
+/* Each of its renewals is a group request: the budget counts them. */
+static void test_a_relayed_observation_is_renewed_within_the_budget(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    world_mapping(world, "lamps")->security = CG_SECURITY_RELAY;
+    world_mapping(world, "lamps")->requests_per_minute = 2;
+    observe_through(world, &one, "sealed");
+    notify_for(world, 0, "127.1.0.1", 1, 1000, "on");
+    for (int i = 0; i < 2; i++) {
+        world_advance(world, SECOND);
+        assert_false(one.ended);
+        cg_gateway_renew(world->gateway, one.ticket, CG_RENEWS, protected_options(), cg_slice_str("anew"));
+    }
+    world_advance(world, SECOND);
+    assert_true(one.ended);
+    assert_int_equal(one.problem.err, CG_E_RATE);
+    assert_true(one.problem.retry_after > 0);
+    assert_int_equal(world->sent_count, 2);
+}
+
 /* Errors that are no news any more once their member has answered. */
 static void test_hints_of_months_take_no_memory(void **state) {
     static const struct cg_mapping mapping = {.name = "lamps"};
@@ -665,6 +685,7 @@ int main(void) {
         watch_test(test_settings_that_say_something_else_end_what_observes),
         watch_test(test_who_loses_its_right_observes_no_more),
         watch_test(test_a_relayed_observation_is_its_clients_own),
+        watch_test(test_a_relayed_observation_is_renewed_within_the_budget),
         cmocka_unit_test(test_hints_of_months_take_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
