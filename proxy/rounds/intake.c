@@ -174,6 +174,23 @@ void cg_round_give_up_partials(struct cg_round *round) {
     while (round->partials != NULL) give_up(round->partials, cg_blocks_reason(&round->partials->blocks));
 }
 
+static void take_from_queue(struct cg_partial *partial) {
+    struct cg_round *round = partial->round;
+    struct cg_partial **at = &round->waiting;
+    while (*at != partial) at = &(*at)->next_waiting;
+    *at = partial->next_waiting;
+    if (round->last_waiting == &partial->next_waiting) round->last_waiting = at;
+}
+
+static void end_outdated(struct cg_round *round, const struct cg_arrival *newer) {
+    struct cg_awaited *awaited = cg_tally_outdated(&round->tally, newer);
+    if (awaited == NULL) return;
+    struct cg_partial *partial = CG_CONTAINER(awaited, struct cg_partial, awaited);
+    cg_tally_forgo(&round->tally, awaited);
+    if (partial->waits) take_from_queue(partial);
+    free_partial(partial);
+}
+
 static void on_whole(struct cg_engine *engine, struct cg_blocks *blocks) {
     struct cg_partial *partial = partial_of(blocks);
     (void)engine;
@@ -323,7 +340,9 @@ static enum cg_blocks_kind sort(const struct cg_round *round, const struct cg_op
 static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival) {
     struct cg_round *round = part->round;
     const char *reason;
-    switch (sort(round, arrival->opened, &reason)) {
+    enum cg_blocks_kind kind = sort(round, arrival->opened, &reason);
+    if (kind != CG_BLOCKS_REFUSED) end_outdated(round, arrival);
+    switch (kind) {
     case CG_BLOCKS_NONE: return fate_of(add(round, arrival));
     case CG_BLOCKS_FOLLOW: return fate_of(begin_blocks(part, arrival));
     case CG_BLOCKS_REFUSED: break;

@@ -329,6 +329,34 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
     return add_notification(tally, arrival, found, &notification);
 }
 
+/* What is to be awaited. */
+
+/* As far as it matters for the order. */
+static struct cg_held_answer as_held(struct cg_tally *tally, const struct cg_arrival *arrival) {
+    struct cg_held_answer held = {.answer = {.kid = arrival->opened->kid}, .mid = arrival->mid};
+    note_order(tally, &held, arrival);
+    note_notification(tally, &held, arrival);
+    return held;
+}
+
+static bool is_late_for(const struct cg_tally *tally, const struct cg_held_answer *held,
+                        const struct cg_arrival *arrival) {
+    const struct cg_notification notification = read_notification(tally, arrival);
+    if (!notification.is_observed && !held->answer.is_notification)
+        return arrival->opened->overtaken || is_older(held, arrival);
+    return !is_newer_notification(tally, held, arrival, &notification);
+}
+
+struct cg_awaited *cg_tally_outdated(struct cg_tally *tally, const struct cg_arrival *arrival) {
+    struct cg_who who;
+    if (!tally->observes || tally->awaited == NULL) return NULL;
+    cg_who_decide(&who, tally->mapping, &arrival->from, arrival->opened->identity);
+    struct cg_awaited *awaited = find_awaited(tally, &who);
+    if (awaited == NULL) return NULL;
+    const struct cg_held_answer first = as_held(tally, awaited->arrival);
+    return first.answer.is_notification && !is_late_for(tally, &first, arrival) ? awaited : NULL;
+}
+
 static bool is_full(const struct cg_tally *tally) {
     return tally->answered + tally->places >= tally->mapping->max_answers;
 }
@@ -345,7 +373,7 @@ enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *a
     arrival->order = ++tally->arrivals;
     note_way(tally, arrival, who);
     const struct cg_held_answer *held = find(tally, who);
-    bool is_late = held != NULL && (arrival->opened->overtaken || is_older(held, arrival));
+    bool is_late = held != NULL && is_late_for(tally, held, arrival);
     if (is_late || find_awaited(tally, who) != NULL) {
         tally->duplicates++;
         return CG_TALLY_AGAIN;
@@ -353,6 +381,7 @@ enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *a
     if (held == NULL && is_full(tally)) return dropped(tally, arrival, "max_answers");
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
     if (!CG_HASH_HAS(hh, awaited)) return cg_tally_drop_for_memory(tally, arrival);
+    awaited->arrival = arrival;
     begin_awaiting(tally, awaited, held == NULL);
     return CG_TALLY_AWAITED;
 }

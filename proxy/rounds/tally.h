@@ -41,7 +41,8 @@ struct cg_held_answer {
 struct cg_awaited {
     UT_hash_handle hh; /* by who.key */
     struct cg_who who;
-    bool holds_place; /* among max_answers, as its sender has no answer yet */
+    const struct cg_arrival *arrival; /* its first block */
+    bool holds_place;                 /* among max_answers, as its sender has no answer yet */
 };
 
 enum cg_replacement {
@@ -107,9 +108,13 @@ void cg_tally_fini(struct cg_tally *tally);
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
 /* Of an answer whose first block has come. AWAITED: *arrival has its order from now on, what its sender's answer was
- * stays, and no finish rule is met until cg_tally_forgo; *awaited and the identity must stay where they are until then.
+ * stays, and no finish rule is met until cg_tally_forgo; *arrival, *awaited and the identity must stay where they are
+ * until then.
  * AGAIN, where it is older or its sender has one awaited already, OVER_CAP and NO_MEMORY as above. */
 enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *arrival, struct cg_awaited *awaited);
+/* Where the request observes: the one that is awaited from whoever this newer notification is from, which is of no use
+ * any more (RFC 7959 §2.6); NULL: none. */
+struct cg_awaited *cg_tally_outdated(struct cg_tally *tally, const struct cg_arrival *arrival);
 /* It is whole, and is added next; or it never will be. */
 void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited);
 /* After an allocation that failed: OVER_CAP or NO_MEMORY. */

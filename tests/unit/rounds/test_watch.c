@@ -478,6 +478,48 @@ static void test_who_sends_without_end_is_told_less_often(void **state) {
     leave(world, &one);
 }
 
+/* Block `number` of what 127.1.0.1 says: of a notification with this Observe value, or 0: of what was fetched. */
+static void put_block(struct world *world, size_t index, uint8_t order, uint8_t number, bool more,
+                      const char *payload) {
+    static uint16_t mid = 5000;
+    uint8_t block = (uint8_t)(number << 4 | (more ? 8 : 0));
+    struct cg_opt options[] = {{.number = CG_OPT_OBSERVE, .value = cg_slice_of(&order, 1)},
+                               {.number = CG_OPT_BLOCK2, .value = cg_slice_of(&block, 1)}};
+    struct cg_opts all = {.list = options + (order == 0), .count = 2 - (order == 0)};
+    world_answer_as(
+        world, index, "127.1.0.1",
+        (struct answer){.type = CG_NON, .code = CG_CODE(2, 5), .mid = mid++, .payload = payload, .options = &all});
+    world_run(world);
+}
+
+/* RFC 7959 §2.6: the rest of what is no longer so is of no use. */
+static void test_a_newer_notification_ends_the_fetch_of_an_older_one(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    world_add_members(world, world_mapping(world, "lamps"), 2);
+    observe(world, &one, "/lamps");
+    put_block(world, 0, 1, 0, true, "first-----------");
+    assert_int_equal(world->sent_count, 2);
+    put_block(world, 0, 2, 0, true, "second----------");
+    assert_int_equal(world->sent_count, 3);
+    assert_int_equal(world->gateway->engine.asks, 1);
+    put_block(world, 1, 0, 1, false, "of the first");
+    put_block(world, 0, 1, 0, true, "first-----------"); /* once more, late */
+    assert_string_equal(observer_take(&one), "");
+    put_block(world, 2, 0, 1, false, "end");
+    assert_string_equal(observer_take(&one), "127.1.0.1 second----------end;");
+    put_block(world, 0, 3, 0, true, "third-----------");
+    assert_int_equal(world->gateway->engine.asks, 1);
+    notify(world, 0, "127.1.0.1", 4, "whole");
+    world_run(world);
+    assert_int_equal(world->gateway->engine.asks, 0);
+    assert_string_equal(observer_take(&one), "127.1.0.1 whole;");
+    put_block(world, 0, 3, 0, true, "third-----------");
+    assert_int_equal(world->gateway->engine.asks, 0);
+    assert_int_equal(world_mapping(world, "lamps")->stats->rejected, 0);
+    leave(world, &one);
+}
+
 /* A round that does not observe holds nobody back, and looks at nothing later. */
 static void test_who_repeats_itself_in_a_round_that_observes_nothing(void **state) {
     struct world *world = *state;
@@ -680,6 +722,7 @@ int main(void) {
         watch_test(test_the_end_of_the_gateway_cancels),
         watch_test(test_a_client_renews_and_cancels),
         watch_test(test_who_sends_without_end_is_told_less_often),
+        watch_test(test_a_newer_notification_ends_the_fetch_of_an_older_one),
         watch_test(test_who_repeats_itself_in_a_round_that_observes_nothing),
         watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
         watch_test(test_settings_that_say_something_else_end_what_observes),
