@@ -196,7 +196,7 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
     cg_ask_go(engine, ask);
 }
 
-static void end(struct cg_round *round, struct cg_ask *ask) {
+void cg_asks_end_one(struct cg_round *round, struct cg_ask *ask) {
     forget(round, ask);
     cg_ask_end(cg_round_engine(round), ask);
 }
@@ -217,7 +217,7 @@ void cg_asks_hush(struct cg_round *round, struct cg_ask *ask) {
     if (is_out(ask)) {
         cg_ask_rest(cg_round_engine(round), ask);
     } else {
-        end(round, ask);
+        cg_asks_end_one(round, ask);
     }
 }
 
@@ -248,7 +248,7 @@ bool cg_asks_register(struct cg_round *round, const struct cg_member *member) {
         return true;
     }
     if (before != NULL && !before->rests) return true; /* it is being asked */
-    if (before != NULL) end(round, before);
+    if (before != NULL) cg_asks_end_one(round, before);
     cg_asks_member(round, member, &at, 0, &problem);
     return problem.err == 0;
 }
@@ -256,10 +256,10 @@ bool cg_asks_register(struct cg_round *round, const struct cg_member *member) {
 void cg_asks_end_unregistered(struct cg_round *round) {
     struct cg_ask *ask, *next;
     DL_FOREACH_SAFE2(round->repair.asks, ask, next, next_of_owner) {
-        if (!ask->observed || ask->leg.shares != NULL) end(round, ask);
+        if (!ask->observed || ask->leg.shares != NULL) cg_asks_end_one(round, ask);
     }
 }
 
 void cg_asks_end(struct cg_round *round) {
-    while (round->repair.asks != NULL) end(round, round->repair.asks);
+    while (round->repair.asks != NULL) cg_asks_end_one(round, round->repair.asks);
 }

@@ -19,6 +19,7 @@ void cg_asks_settle(struct cg_round *round);
 void cg_asks_hush(struct cg_round *round, struct cg_ask *ask);
 /* Whoever this is from has answered, or begun to: it is asked no more. */
 void cg_asks_note_answer(struct cg_round *round, const struct cg_arrival *arrival);
+void cg_asks_end_one(struct cg_round *round, struct cg_ask *ask);
 void cg_asks_end(struct cg_round *round);
 /* All but those on whose own token members are observed. */
 void cg_asks_end_unregistered(struct cg_round *round);

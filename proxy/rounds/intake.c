@@ -92,20 +92,26 @@ static void tell_beginning(struct cg_round *round, const struct cg_partial *part
     cg_feed_append_beginning(&round->feed, &beginning);
 }
 
+/* What observes goes on for months: there each member's latest is bound by a rate of its own, by which it may be told
+ * later, too. */
+static bool is_counted(const struct cg_round *round, enum cg_tally_result result) {
+    bool is_latest = result == CG_TALLY_SAME || result == CG_TALLY_NEWER;
+    return result == CG_TALLY_BESIDE || (is_latest && !cg_round_observes(round));
+}
+
 /* As they come (GCP §3.4.1), also several of one member; but whoever sends without end is not passed on without end. */
 static void tell(struct cg_round *round, enum cg_tally_result result, struct cg_held_answer *held,
                  const struct cg_arrival *arrival) {
-    bool is_further = result == CG_TALLY_SAME || result == CG_TALLY_BESIDE || result == CG_TALLY_NEWER;
-    if (is_further && round->tally.duplicates > round->mapping->max_answers) {
+    if (is_counted(round, result) && round->tally.duplicates > round->mapping->max_answers) {
         round->tally.limited = true;
         return;
     }
     switch (result) {
     case CG_TALLY_SAME: cg_feed_release(&round->feed, &held->news); /* fall through */
+    case CG_TALLY_NEWER:
     case CG_TALLY_NOTIFIED:
         if (!cg_watch_may_tell(round, held)) break; /* fall through */
-    case CG_TALLY_NEW:
-    case CG_TALLY_NEWER: cg_feed_append(&round->feed, &held->news); break;
+    case CG_TALLY_NEW: cg_feed_append(&round->feed, &held->news); break;
     case CG_TALLY_BESIDE: tell_beside(round, &held->answer, arrival); break;
     case CG_TALLY_AGAIN:
     case CG_TALLY_AWAITED:
@@ -223,6 +229,7 @@ static const char *fetch(struct cg_partial *partial) {
     const struct cg_who *who = &partial->awaited.who;
     struct cg_share *share = cg_share_of(&round->repair.shares, &round->arena, who->key, round->config->limits.answer);
     if (share == NULL) return "blocks-incomplete";
+    if (cg_round_observes(round)) cg_share_grow(share, round->config->limits.answer, cg_round_engine(round)->now_us);
     struct cg_blocks_plan plan = {
         .order = cg_part_order(partial->part),
         .is_known_host = who->member != NULL,

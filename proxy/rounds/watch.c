@@ -4,6 +4,7 @@
 
 #include "base/container.h"
 #include "rounds/asks.h"
+#include "rounds/challenge.h"
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -176,6 +177,7 @@ void cg_watch_sent(struct cg_round *round) {
         watch->failures = 0;
         watch->has_other_keys = false;
         cg_shares_refill(round->repair.shares, round->config->limits.answer);
+        cg_challenge_forget(round); /* whoever has started again has to be fresh once more */
         watch->renew_us = now_of(round) + period_of(round);
         tell_silence(round);
     } else {

@@ -20,7 +20,8 @@
 void cg_watch_begin(struct cg_round *round);
 /* Somebody's answer, or what it says anew, is held. */
 void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held);
-/* Whether that notification may be told now: who sends without end has its latest told when there is allowance again.
+/* Whether that notification or further answer may be told now: who sends without end has its latest told when there is
+ * allowance again.
  */
 bool cg_watch_may_tell(struct cg_round *round, struct cg_held_answer *held);
 /* Somebody is observed, or is being asked and may be. */
