@@ -1,9 +1,10 @@
 /* One line. The hard thing: it shows what a member says, as text where it is text, so whatever is not is shown by its
- * bytes, and nothing ends the line early. */
+ * bytes, nothing ends the line early, and on a terminal nothing of it does anything but stand there. */
 #include "app/report_line.h"
 
 #include <time.h>
 
+#include "app/discover/shown.h"
 #include "base/json.h"
 #include "base/text.h"
 #include "wire/content_format.h"
@@ -19,10 +20,29 @@ static void put_time(struct cg_buf *to, uint64_t age_us) {
     cg_buf_printf(to, "\"time\":\"%s.%03uZ\",", text, (unsigned)(us / 1000 % 1000));
 }
 
-/* White space of JSON may have line ends in it, and nothing else of it. */
-static void put_on_one_line(struct cg_buf *to, struct cg_slice json) {
-    for (size_t i = 0; i < json.len; i++)
-        cg_buf_put_u8(to, json.data[i] == '\n' || json.data[i] == '\r' ? ' ' : json.data[i]);
+static void put_escaped(struct cg_buf *to, uint32_t point) {
+    if (point > 0xffff) {
+        cg_buf_printf(to, "\\u%04x", (unsigned)(0xd800 + ((point - 0x10000) >> 10)));
+        point = 0xdc00 + ((point - 0x10000) & 0x3ff);
+    }
+    cg_buf_printf(to, "\\u%04x", (unsigned)point);
+}
+
+/* JSON that says the same and has nothing in it that a terminal does not show. Controls of ASCII are white space there;
+ * what else there is of that kind is in a string. */
+static void put_shown(struct cg_buf *to, struct cg_slice json) {
+    for (size_t at = 0, len; at < json.len; at += len) {
+        len = cg_utf8_sequence(json.data + at, json.len - at);
+        if (len == 0) len = 1; /* there is none that is not well-formed */
+        const uint32_t point = cg_code_point(json.data + at, len);
+        if (cg_is_shown(point)) {
+            cg_buf_put(to, json.data + at, len);
+        } else if (point < 0x20) {
+            cg_buf_put_u8(to, ' ');
+        } else {
+            put_escaped(to, point);
+        }
+    }
 }
 
 static void put_body(struct cg_buf *to, const struct cg_alert *alert) {
@@ -30,7 +50,7 @@ static void put_body(struct cg_buf *to, const struct cg_alert *alert) {
     if (alert->payload.len == 0) return;
     if (alert->has_format && cg_format_is_json(alert->format) && cg_json_valid(alert->payload)) {
         cg_buf_put_str(to, ",\"json\":");
-        put_on_one_line(to, alert->payload);
+        cg_buf_put_slice(to, alert->payload);
     } else if (is_text && cg_utf8_valid(alert->payload)) {
         cg_buf_put_str(to, ",\"body\":");
         cg_buf_put_json(to, alert->payload);
@@ -41,8 +61,7 @@ static void put_body(struct cg_buf *to, const struct cg_alert *alert) {
     }
 }
 
-void cg_report_line(struct cg_buf *to, const struct cg_handed *handed, uint64_t age_us) {
-    const struct cg_alert *alert = &handed->alert;
+static void put_report(struct cg_buf *to, const struct cg_alert *alert, uint64_t age_us) {
     const char *method = cg_method_name(alert->method);
     cg_buf_put_u8(to, '{');
     put_time(to, age_us);
@@ -61,5 +80,15 @@ void cg_report_line(struct cg_buf *to, const struct cg_handed *handed, uint64_t 
     }
     if (alert->has_format) cg_buf_printf(to, ",\"content_format\":%u", (unsigned)alert->format);
     put_body(to, alert);
-    cg_buf_put_str(to, "}\n");
+    cg_buf_put_u8(to, '}');
+}
+
+void cg_report_line(struct cg_buf *to, const struct cg_handed *handed, uint64_t age_us) {
+    struct cg_buf line;
+    cg_buf_init(&line, 0);
+    put_report(&line, &handed->alert, age_us);
+    put_shown(to, cg_buf_slice(&line));
+    cg_buf_put_u8(to, '\n');
+    to->failed |= line.failed;
+    cg_buf_fini(&line);
 }

@@ -5,7 +5,7 @@
 
 #define CUT "..."
 
-static uint32_t code_point(const uint8_t *bytes, size_t len) {
+uint32_t cg_code_point(const uint8_t *bytes, size_t len) {
     static const uint8_t first_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     uint32_t point = bytes[0] & first_bits[len];
     for (size_t i = 1; i < len; i++) point = point << 6 | (bytes[i] & 0x3f);
@@ -13,7 +13,7 @@ static uint32_t code_point(const uint8_t *bytes, size_t len) {
 }
 
 /* Controls of Latin-1; what joins, parts, or turns the direction of writing; marks, tags and what is no character. */
-static bool is_shown(uint32_t point) {
+bool cg_is_shown(uint32_t point) {
     static const struct {
         uint32_t first, last;
     } hidden[] = {{0, 0x1f},        {0x7f, 0x9f},     {0xad, 0xad},     {0x61c, 0x61c},
@@ -36,7 +36,7 @@ static size_t characters(struct cg_slice text) {
 
 static size_t put_character(struct cg_buf *to, struct cg_slice rest) {
     size_t len = cg_utf8_sequence(rest.data, rest.len);
-    if (len > 0 && is_shown(code_point(rest.data, len))) {
+    if (len > 0 && cg_is_shown(cg_code_point(rest.data, len))) {
         cg_buf_put(to, rest.data, len);
     } else {
         cg_buf_put_u8(to, '?');
