@@ -286,8 +286,8 @@ const struct cg_found *cg_discovery_found(const struct cg_discovery *discovery) 
 
 void cg_discovery_hurry(struct cg_discovery *discovery) {
     discovery->deadline_us = 0;
-    if (discovery->state == CG_DISCOVERY_RUNS) wake(discovery);
-    if (discovery->state == CG_DISCOVERY_WAITS) discovery->seconds = 0;
+    if (discovery->state == CG_DISCOVERY_WAITS) discovery->seconds = 0; /* it asks nobody, so its turn is now */
+    if (discovery->state == CG_DISCOVERY_RUNS || discovery->state == CG_DISCOVERY_WAITS) wake(discovery);
 }
 
 static void give_up(struct cg_discovery *job) {

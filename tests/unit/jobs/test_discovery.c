@@ -268,6 +268,29 @@ static void who_is_in_a_hurry_gets_what_there_is(void **state) {
     assert_string_equal(search_found(search)->ended_by, "deadline");
 }
 
+/* Also before its turn, however long others take. */
+static void who_is_in_a_hurry_waits_for_no_other_job(void **state) {
+    struct search *search = *state;
+    struct cg_problem problem = {0};
+    unsigned over = 0;
+    const struct cg_discovery_order order = {.where = "lamps", .seconds = 30, .done = count, .ctx = &over};
+    search_begin(search, "lamps", "", 3600);
+    search_sent(search);
+    struct cg_discovery *second = cg_discovery_begin(search->discoveries, &order, &problem);
+    struct cg_discovery *third = cg_discovery_begin(search->discoveries, &order, &problem);
+    cg_discovery_hurry(second);
+    world_advance(&search->world, SECOND / 10);
+    assert_int_equal(over, 1);
+    assert_int_equal(search->done, 0);
+    assert_string_equal(cg_discovery_found(second)->ended_by, "deadline");
+    search_nothing_sent(search);
+    world_advance(&search->world, 100 * SECOND);
+    assert_int_equal(search->done, 1);
+    assert_int_equal(over, 2);
+    cg_discovery_free(second);
+    cg_discovery_free(third);
+}
+
 /* NSTART is 1: a silent group would hold the client up. */
 static void it_is_broken_off_for_a_client(void **state) {
     struct search *search = *state;
@@ -315,6 +338,7 @@ int main(void) {
         search_test(one_job_runs_at_a_time_and_few_wait),
         search_test(it_may_be_freed_at_any_time),
         search_test(who_is_in_a_hurry_gets_what_there_is),
+        search_test(who_is_in_a_hurry_waits_for_no_other_job),
         search_test(it_is_broken_off_for_a_client),
         search_test(groups_that_were_not_asked_are_named),
     };
