@@ -144,9 +144,8 @@ int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket
 }
 
 int cg_gateway_new_reserved(struct cg_gateway *gateway, struct cg_ticket *ticket, struct cg_problem *problem) {
+    if (gateway->reserved >= CG_RESERVED_EXCHANGES) return cg_gateway_new_exchange(gateway, ticket, problem);
     int err = check_stopping(gateway, problem);
-    if (err == CG_OK && gateway->reserved >= CG_RESERVED_EXCHANGES)
-        err = cg_problem_set(problem, CG_E_OVERLOAD, "%u exchanges of reactions are running", gateway->reserved);
     if (err < 0) return refuse_exchange(gateway, err);
     struct cg_exchange *exchange = add_exchange(gateway, ticket, problem);
     if (exchange == NULL) return problem->err;

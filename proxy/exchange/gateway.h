@@ -35,7 +35,7 @@ struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the cu
 int cg_gateway_new_exchange(struct cg_gateway *gateway, struct cg_ticket *ticket,
                             struct cg_problem *problem) CG_MUST_CHECK;
 /* The same for a request that an alert makes: CG_RESERVED_EXCHANGES of these run beside as many others as may, so that
- * clients, however many come, keep none from following. */
+ * clients, however many come, keep none from following. Beyond these it takes a client's place where there is one. */
 #define CG_RESERVED_EXCHANGES 64
 int cg_gateway_new_reserved(struct cg_gateway *gateway, struct cg_ticket *ticket,
                             struct cg_problem *problem) CG_MUST_CHECK;

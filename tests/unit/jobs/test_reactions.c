@@ -269,6 +269,22 @@ static void a_reaction_has_exchanges_of_its_own_and_no_more(void **state) {
     assert_figures(scene, "outcome=\"refused\"} 4\n");
 }
 
+/* One reaction that alerts keep busy holds no other up as long as there is room for anybody. */
+static void beyond_the_reserve_a_command_takes_a_clients_place(void **state) {
+    struct scene *scene = *state;
+    struct cg_limits *limits = &scene->world.config->limits;
+    scene->reactions[0].requests_per_minute = 1000;
+    scene->world.config->group.nstart = 1000;
+    limits->exchanges = 2;
+    limits->exchanges_per_client = 1000;
+    start(scene);
+    for (unsigned i = 0; i < CG_RESERVED_EXCHANGES / 2 + 1; i++) raise_alarm(scene);
+    assert_int_equal(cg_gateway_running(scene->world.gateway), CG_RESERVED_EXCHANGES + 2);
+    assert_figures(scene, "outcome=\"refused\"} 0\n");
+    raise_alarm(scene);
+    assert_figures(scene, "outcome=\"refused\"} 2\n");
+}
+
 /* However many clients wait for the group's turn. */
 static void a_command_goes_before_what_clients_wait_for(void **state) {
     struct scene *scene = *state;
@@ -343,6 +359,7 @@ int main(void) {
         scene_test(another_mapping_at_a_longer_path_is_not_meant),
         scene_test(exchanges_of_clients_leave_room),
         scene_test(a_reaction_has_exchanges_of_its_own_and_no_more),
+        scene_test(beyond_the_reserve_a_command_takes_a_clients_place),
         scene_test(a_command_goes_before_what_clients_wait_for),
         scene_test(what_runs_ends_with_its_reaction),
         scene_test(nothing_begins_after_the_end),
