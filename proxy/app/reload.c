@@ -24,6 +24,7 @@ static int adopt(struct cg_program *program, struct cg_problem *problem) {
     cg_gateway_adopt(loop->gateway, load->config);
     cg_warming_look(program->warming);
     cg_reactions_look(program->reactions);
+    cg_reports_look(program->reports);
     cg_names_open(program->names, &loop->uv);
     cg_claims_hurry(&program->claims);
     cg_readiness_log_interfaces(program);

@@ -179,6 +179,12 @@ static void hear(struct cg_alert_hearer *hearer, const struct cg_alert *alert) {
     }
 }
 
+void cg_reports_look(struct cg_reports *reports) {
+    if (reports->waiting.first == NULL) return;
+    const uint64_t opened_us = reports->waiting.first->handed.alert.arrival_us;
+    cg_engine_set_timer(cg_gateway_engine(reports->gateway), &reports->timer, opened_us + window_us(reports));
+}
+
 /* Readers. */
 
 void cg_reports_follow(struct cg_reports *reports, struct cg_reports_reader *reader) {

@@ -30,6 +30,8 @@ struct cg_reports_reader {
 struct cg_reports *cg_reports_new(struct cg_gateway *gateway);
 /* Who is to be told of each alert. */
 struct cg_alert_hearer *cg_reports_hearer(struct cg_reports *reports);
+/* The gateway has other settings: the window that is open ends as they say. */
+void cg_reports_look(struct cg_reports *reports);
 
 /* The first of those that are kept whose index is above that one; NULL: there is none. Valid until the loop's turn
  * ends.

@@ -144,6 +144,28 @@ static void a_window_gathers(void **state) {
     cg_reports_leave(scene->reports, &listener.reader);
 }
 
+static void a_window_that_is_open_ends_as_other_settings_say(void **state) {
+    struct scene *scene = *state;
+    struct listener listener;
+    start(scene, 60);
+    follow(scene, &listener);
+    report(scene, "meter-1", "x");
+    world_advance(&scene->world, 4 * SECOND);
+    scene->world.config->alerts.window = 10;
+    cg_reports_look(scene->reports);
+    world_advance(&scene->world, 5 * SECOND);
+    assert_int_equal(listener.count, 0);
+    world_advance(&scene->world, SECOND);
+    assert_int_equal(listener.count, 1);
+    report(scene, "meter-1", "y");
+    scene->world.config->alerts.window = 0;
+    cg_reports_look(scene->reports);
+    world_run(&scene->world);
+    assert_int_equal(listener.count, 2);
+    cg_reports_look(scene->reports);
+    cg_reports_leave(scene->reports, &listener.reader);
+}
+
 /* R17, in both modes: 1000 members within a second. */
 static void a_thousand_within_a_second_are_all_handed_on(void **state) {
     struct scene *scene = *state;
@@ -251,6 +273,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         scene_test(each_is_handed_on_at_once),
         scene_test(a_window_gathers),
+        scene_test(a_window_that_is_open_ends_as_other_settings_say),
         scene_test(a_thousand_within_a_second_are_all_handed_on),
         scene_test(a_turn_hands_on_a_slice),
         scene_test(the_latest_thousand_are_kept),
