@@ -33,10 +33,8 @@ struct group_incoming {
     uint8_t code;  /* of the plain one */
     uint8_t *said; /* owned: its options, then its payload */
     size_t options_len, payload_len;
-    uint8_t *data; /* owned: the datagram */
-    /* The request as it came, and room for what is inside. */
-    struct cg_msg sealed; /* in `bytes` */
-    uint8_t *plain;       /* behind these */
+    uint8_t *data;  /* owned: the datagram */
+    uint8_t *plain; /* in `bytes`, behind the request as it came: room for what is inside */
     size_t room;
     uint8_t bytes[];
 };
@@ -92,11 +90,11 @@ static struct group_incoming *new_incoming(const struct cg_msg *sealed) {
     size_t len = sealed->options.len + sealed->payload.len, room = CG_OSCORE_OPEN_ROOM(len + HEADER);
     struct group_incoming *in = malloc(sizeof *in + len + room);
     if (in == NULL) return NULL;
-    *in = (struct group_incoming){.sealed = *sealed, .room = room};
+    *in = (struct group_incoming){.incoming.outer = *sealed, .room = room};
     memcpy(in->bytes, sealed->options.data, sealed->options.len); /* never empty: the OSCORE option is among them */
     if (sealed->payload.len > 0) memcpy(in->bytes + sealed->options.len, sealed->payload.data, sealed->payload.len);
-    in->sealed.options.data = in->bytes;
-    in->sealed.payload.data = in->bytes + sealed->options.len;
+    in->incoming.outer.options.data = in->bytes;
+    in->incoming.outer.payload.data = in->bytes + sealed->options.len;
     in->plain = in->bytes + len;
     return in;
 }
@@ -151,7 +149,7 @@ static int begin(struct group_incoming *in);
 static int begin_again(struct group_incoming *in) {
     struct cg_oscore_option option;
     struct cg_epoch *epoch;
-    int err = read_option(&in->sealed, &option);
+    int err = read_option(&in->incoming.outer, &option);
     if (err < 0) return err;
     const struct cg_oscore_peer *peer = find_sender(in->group, &option, &epoch);
     if (peer == NULL || ++in->attempts == ATTEMPTS_MAX) return CG_E_UNAUTHORIZED;
@@ -176,7 +174,7 @@ static int finish(struct group_incoming *in) {
 }
 
 static int begin(struct group_incoming *in) {
-    int err = cg_oscore_open_request_prepare(&in->op, in->epoch->context, &in->sealed);
+    int err = cg_oscore_open_request_prepare(&in->op, in->epoch->context, &in->incoming.outer);
     if (err == CG_OK) return finish(in);
     if (err != CG_PENDING) return err;
     struct cg_group_services *services = in->group->services;

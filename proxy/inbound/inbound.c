@@ -10,6 +10,7 @@
 #include "inbound/tally.h"
 #include "legs/engine.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <utlist.h>
 
@@ -290,64 +291,7 @@ static void advance(struct cg_inbound *inbound) {
     }
 }
 
-static void note_opened(struct cg_inbound_alert *alert, int err) {
-    struct cg_inbound *inbound = alert->inbound;
-    enum cg_alert_outcome outcome = err == CG_OK ? CG_ALERT_WAS_GOOD : CG_ALERT_WAS_BAD;
-    cg_alert_budget_end(&inbound->budget, alert->incoming, outcome, now_of(alert));
-    alert->is_open = true;
-    alert->err = err;
-}
-
-static void on_opened(struct cg_incoming *incoming, int err) {
-    struct cg_inbound_alert *alert = incoming->ctx;
-    note_opened(alert, err);
-    advance(alert->inbound);
-}
-
-/* ---- What comes ---- */
-
-/* The group whose it says it is. CG_E_UNAUTHORIZED: none. */
-static int look(const struct cg_inbound *inbound, const struct cg_inbound_arrival *arrival,
-                const struct cg_security_keys **keys, struct cg_incoming **incoming) {
-    const struct cg_alert_settings *alerts = &cg_gateway_config(inbound->gateway)->alerts;
-    struct cg_slice value;
-    if (!cg_msg_find(&arrival->msg, CG_OPT_OSCORE, &value)) return CG_E_BAD_REQUEST;
-    int err = CG_E_UNAUTHORIZED;
-    for (size_t i = 0; err == CG_E_UNAUTHORIZED && i < alerts->group_count; i++) {
-        struct cg_server *server = alerts->groups[i].server;
-        err = server->ops->look(server, &arrival->from, &arrival->msg, incoming);
-        if (err != CG_E_UNAUTHORIZED) *keys = alerts->groups[i].keys;
-    }
-    return err;
-}
-
-static struct cg_inbound_alert *new_alert(struct cg_inbound *inbound, struct cg_inbound_call *call,
-                                          const struct cg_inbound_arrival *arrival, const char *group,
-                                          struct cg_incoming *incoming) {
-    struct cg_inbound_alert *alert = calloc(1, sizeof *alert);
-    if (alert == NULL) return NULL;
-    alert->inbound = inbound;
-    alert->call = call;
-    alert->incoming = incoming;
-    alert->from = arrival->from;
-    alert->arrival_us = arrival->now_us;
-    alert->size = arrival->size;
-    strncpy(alert->group, group, sizeof alert->group - 1);
-    incoming->ctx = alert;
-    incoming->opened = on_opened;
-    incoming->sealed = on_sealed;
-    call->alert = alert;
-    return alert;
-}
-
-static void open_alert(struct cg_inbound *inbound, struct cg_inbound_alert *alert) {
-    enter_list(alert, &inbound->line);
-    cg_alert_budget_begin(&inbound->budget, alert->incoming);
-    int err = alert->incoming->server->ops->open(alert->incoming);
-    if (err == CG_PENDING) return;
-    note_opened(alert, err);
-    advance(inbound);
-}
+/* ---- Whose it may be ---- */
 
 /* What its member could not have meant, or what is too much: nothing is done for it. */
 static bool is_no_good(const struct cg_inbound *inbound, const struct cg_incoming *incoming, uint64_t now_us,
@@ -360,27 +304,145 @@ static bool is_no_good(const struct cg_inbound *inbound, const struct cg_incomin
     return !cg_alert_budget_allows(&inbound->budget, incoming, now_us);
 }
 
+/* A group whose request it may be; without `incoming`: why there is none. */
+struct candidate {
+    const struct cg_security_keys *keys; /* NULL: it is no group's */
+    struct cg_incoming *incoming;
+    const char *claims; /* whose kid it bears */
+    bool is_seen;       /* it would be a replay there */
+    struct refusal refusal;
+};
+
+static struct candidate look(const struct cg_inbound *inbound, const struct cg_alert_group *group,
+                             const struct cg_addr *from, const struct cg_msg *outer, uint64_t now_us) {
+    const struct cg_server_ops *ops = group->server->ops;
+    struct candidate found = {.keys = group->keys};
+    int err = ops->look(group->server, from, outer, &found.incoming);
+    if (err == CG_E_UNAUTHORIZED) found.keys = NULL;
+    found.is_seen = err == CG_E_REPLAY;
+    if (err < 0) {
+        found.refusal = refusal_of(err);
+        return found;
+    }
+    found.claims = name_of(group->keys, found.incoming->identity);
+    if (is_no_good(inbound, found.incoming, now_us, &found.refusal)) {
+        ops->release(found.incoming);
+        found.incoming = NULL;
+    }
+    return found;
+}
+
+/* Among the groups from that place on. Where Group Managers do not know of each other their Gids may coincide, so that
+ * one group after another is tried (RFC 10021 Appendix C). */
+static struct candidate find(const struct cg_inbound *inbound, size_t place, const struct cg_addr *from,
+                             const struct cg_msg *outer, uint64_t now_us) {
+    const struct cg_alert_settings *alerts = &cg_gateway_config(inbound->gateway)->alerts;
+    struct candidate first = {.refusal = refusal_of(CG_E_UNAUTHORIZED)};
+    for (; place < alerts->group_count && first.incoming == NULL; place++) {
+        struct candidate found = look(inbound, &alerts->groups[place], from, outer, now_us);
+        if (found.incoming != NULL || first.keys == NULL) first = found;
+    }
+    return first;
+}
+
+static size_t place_behind(const struct cg_inbound *inbound, const char *group) {
+    const struct cg_alert_settings *alerts = &cg_gateway_config(inbound->gateway)->alerts;
+    size_t place = 0;
+    while (place < alerts->group_count && strcmp(alerts->groups[place].keys->name, group) != 0) place++;
+    return place + 1;
+}
+
+/* ---- Opening ---- */
+
+static void on_opened(struct cg_incoming *incoming, int err);
+
+static void take_candidate(struct cg_inbound_alert *alert, const struct candidate *candidate) {
+    alert->incoming = candidate->incoming;
+    alert->incoming->ctx = alert;
+    alert->incoming->opened = on_opened;
+    alert->incoming->sealed = on_sealed;
+    snprintf(alert->group, sizeof alert->group, "%s", candidate->keys->name);
+}
+
+/* False: there is no further one, and *err is why it is not opened. */
+static bool take_next_candidate(struct cg_inbound_alert *alert, int *err) {
+    struct cg_inbound *inbound = alert->inbound;
+    struct cg_incoming *former = alert->incoming;
+    const struct candidate next =
+        find(inbound, place_behind(inbound, alert->group), &alert->from, &former->outer, now_of(alert));
+    if (next.is_seen) *err = CG_E_REPLAY;
+    if (next.incoming == NULL) return false;
+    take_candidate(alert, &next);
+    former->server->ops->release(former);
+    return true;
+}
+
+/* False: on_opened follows. */
+static bool open_now(struct cg_inbound_alert *alert, int *err) {
+    cg_alert_budget_begin(&alert->inbound->budget, alert->incoming);
+    *err = alert->incoming->server->ops->open(alert->incoming);
+    return *err != CG_PENDING;
+}
+
+/* It keeps its place in the line, however many groups are tried. */
+static void note_opened(struct cg_inbound_alert *alert, int err) {
+    for (;;) {
+        enum cg_alert_outcome outcome = err == CG_OK ? CG_ALERT_WAS_GOOD : CG_ALERT_WAS_BAD;
+        cg_alert_budget_end(&alert->inbound->budget, alert->incoming, outcome, now_of(alert));
+        if (err != CG_E_VERIFY || !take_next_candidate(alert, &err)) break;
+        if (!open_now(alert, &err)) return;
+    }
+    alert->is_open = true;
+    alert->err = err;
+}
+
+static void on_opened(struct cg_incoming *incoming, int err) {
+    struct cg_inbound_alert *alert = incoming->ctx;
+    note_opened(alert, err);
+    advance(alert->inbound);
+}
+
+/* ---- What comes ---- */
+
+static struct cg_inbound_alert *new_alert(struct cg_inbound *inbound, struct cg_inbound_call *call,
+                                          const struct cg_inbound_arrival *arrival, const struct candidate *candidate) {
+    struct cg_inbound_alert *alert = calloc(1, sizeof *alert);
+    if (alert == NULL) return NULL;
+    alert->inbound = inbound;
+    alert->call = call;
+    alert->from = arrival->from;
+    alert->arrival_us = arrival->now_us;
+    alert->size = arrival->size;
+    take_candidate(alert, candidate);
+    call->alert = alert;
+    return alert;
+}
+
+static void open_alert(struct cg_inbound *inbound, struct cg_inbound_alert *alert) {
+    int err;
+    enter_list(alert, &inbound->line);
+    if (!open_now(alert, &err)) return;
+    note_opened(alert, err);
+    advance(inbound);
+}
+
 void cg_inbound_take(struct cg_inbound *inbound, struct cg_inbound_call *call,
                      const struct cg_inbound_arrival *arrival) {
-    const struct cg_security_keys *keys = NULL;
-    struct cg_incoming *incoming = NULL;
-    call->alert = NULL;
-    int err = look(inbound, arrival, &keys, &incoming);
-    struct refusal refusal = refusal_of(err);
-    const char *group = keys == NULL ? NULL : keys->name, *claims = NULL;
+    struct candidate found = {.refusal = refusal_of(CG_E_BAD_REQUEST)};
     struct cg_inbound_alert *alert = NULL;
-    if (err == CG_OK) {
-        claims = name_of(keys, incoming->identity);
-        if (!is_no_good(inbound, incoming, arrival->now_us, &refusal))
-            alert = new_alert(inbound, call, arrival, group, incoming);
-    }
+    struct cg_slice value;
+    call->alert = NULL;
+    if (cg_msg_find(&arrival->msg, CG_OPT_OSCORE, &value))
+        found = find(inbound, 0, &arrival->from, &arrival->msg, arrival->now_us);
+    if (found.incoming != NULL) alert = new_alert(inbound, call, arrival, &found);
     if (alert != NULL) {
         open_alert(inbound, alert);
         return;
     }
-    if (incoming != NULL) incoming->server->ops->release(incoming);
-    cg_alert_count_refused(&inbound->tally, group, refusal.fate, &arrival->from, claims, arrival->now_us);
-    refuse(inbound, call, &refusal, arrival->size, arrival->now_us);
+    if (found.incoming != NULL) found.incoming->server->ops->release(found.incoming);
+    const char *group = found.keys == NULL ? NULL : found.keys->name;
+    cg_alert_count_refused(&inbound->tally, group, found.refusal.fate, &arrival->from, found.claims, arrival->now_us);
+    refuse(inbound, call, &found.refusal, arrival->size, arrival->now_us);
 }
 
 void cg_inbound_forget(struct cg_inbound *inbound, struct cg_inbound_call *call) {

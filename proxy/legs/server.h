@@ -59,6 +59,7 @@ struct cg_incoming {
     bool is_home;             /* it came from where the member is known to be */
     bool is_signed;           /* it is in group mode: to open it costs a signature check */
     bool has_pairwise_mode;   /* the group has it, so that the member could have used it */
+    struct cg_msg outer;      /* the request as it came */
 
     /* From `open` on, verified. */
     bool is_window_lost;

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <sodium.h>
+
 static const struct letter_style usual = {0};
 
 static struct letter deliver(struct post *post, struct parcel *parcel, int lamp, struct letter_style style) {
@@ -182,6 +184,70 @@ static void test_end_while_it_is_checked(void **state) {
     assert_int_equal(post->heard_count, 1);
 }
 
+/* Another Group Manager's group that has the same Gid and Sender IDs. */
+static void add_group(struct post *post, struct cg_group_oscore *protector, const struct fake_group *keys) {
+    struct cg_arena *arena = &post->side.world.config->arena;
+    struct cg_member *members = cg_arena_alloc(arena, LAMPS * sizeof *members);
+    assert_non_null(members);
+    for (size_t i = 0; i < LAMPS; i++) {
+        uint8_t *hash = cg_arena_alloc(arena, crypto_hash_sha256_BYTES);
+        crypto_hash_sha256(hash, keys->members[i + 1].cred, keys->members[i + 1].cred_len);
+        members[i] = (struct cg_member){.name = "elsewhere", .identity = cg_slice_of(hash, crypto_hash_sha256_BYTES)};
+    }
+    side_set_keys(&post->side, protector, keys, 0, NULL);
+    post->keys[1].name = "floor2";
+    post->keys[1].members.list = members;
+    post->keys[1].members.count = LAMPS;
+    assert_true(cg_members_index(&post->keys[1].members, arena));
+    post->groups[1] = (struct cg_alert_group){.keys = &post->keys[1], .server = cg_group_oscore_server(protector)};
+    post->side.world.config->alerts.group_count = 2;
+}
+
+/* The group in which it verifies is its group; an order is kept all the same. */
+static void hear_both_groups(struct post *post, side_kind_fn kind, struct letter_style style) {
+    struct parcel parcel, others[2];
+    struct cg_group_oscore *protector = cg_group_oscore_new(&post->side.services);
+    struct fake_group second;
+    struct lamp own = post->lamps[2];
+    assert_non_null(protector);
+    kind(&second, 0x50);
+    memcpy(second.gid, post->side.keys.gid, sizeof second.gid);
+    add_group(post, protector, &second);
+    post_introduce(post, 1, style);
+    lamp_init(&post->lamps[2], &second, 2);
+    struct letter letter = post_introduce(post, 2, style);
+    assert_int_equal(post->heard_count, 2);
+    assert_string_equal(post->heard[0].group, "floor1");
+    assert_string_equal(post->heard[1].group, "floor2");
+    assert_string_equal(post->heard[1].member, "elsewhere");
+    post_deliver(post, &parcel, &letter);
+    assert_int_equal(post_count(post, CG_ALERT_REPLAYED), 1);
+    letter = post_write(&post->lamps[2], style);
+    struct letter after = post_write(&post->lamps[1], style);
+    post_send(post, &others[0], "127.1.0.9:40000", letter.bytes, letter.len);
+    post_send(post, &others[1], "127.1.0.9:40001", after.bytes, after.len);
+    post_settle(post);
+    post_settle(post);
+    assert_int_equal(post->heard_count, 4);
+    assert_string_equal(post->heard[2].group, "floor2");
+    assert_string_equal(post->heard[3].group, "floor1");
+    letter = post_write(&post->lamps[2], style);
+    letter.bytes[letter.len - 1] ^= 1;
+    post_deliver(post, &parcel, &letter);
+    post_settle(post);
+    assert_int_equal(post_count(post, CG_ALERT_FORGED), 1);
+    lamp_fini(&post->lamps[2]);
+    post->lamps[2] = own;
+    post->side.world.config->alerts.group_count = 1;
+    cg_group_oscore_free(protector);
+}
+
+static void test_coinciding_gids(void **state) { hear_both_groups(*state, fake_group_usual, usual); }
+
+static void test_coinciding_gids_in_group_mode(void **state) {
+    hear_both_groups(*state, post_group_mode_only, (struct letter_style){.group_mode = true});
+}
+
 static int group_mode_setup(void **state) { return post_setup_of(state, post_group_mode_only); }
 #define group_mode_test(test) cmocka_unit_test_setup_teardown(test, group_mode_setup, post_teardown)
 
@@ -194,6 +260,8 @@ int main(void) {
         group_mode_test(test_keys_change_while_it_is_checked),
         group_mode_test(test_twice_while_it_is_checked),
         group_mode_test(test_order),
+        post_test(test_coinciding_gids),
+        group_mode_test(test_coinciding_gids_in_group_mode),
         post_test(test_no_numbers),
         group_mode_test(test_forgotten),
         group_mode_test(test_end_while_it_is_checked),
