@@ -39,6 +39,25 @@ bool cg_lookup_add(struct cg_lookup *lookup, uint32_t hash, void *item) {
     return true;
 }
 
+/* Whoever is looked for is found before the first free slot, so those behind it close up. */
+static void close_up(struct cg_lookup *lookup, uint32_t hole) {
+    for (uint32_t at = hole + 1; lookup->slots[at & lookup->mask].item != NULL; at++) {
+        const struct cg_lookup_slot slot = lookup->slots[at & lookup->mask];
+        uint32_t way = (at - slot.hash) & lookup->mask, back = (at - hole) & lookup->mask;
+        if (way < back) continue;
+        lookup->slots[hole & lookup->mask] = slot;
+        hole = at;
+    }
+    lookup->slots[hole & lookup->mask] = (struct cg_lookup_slot){0};
+}
+
+void cg_lookup_remove(struct cg_lookup *lookup, uint32_t hash, const void *item) {
+    uint32_t at = hash;
+    while (lookup->slots[at & lookup->mask].item != item) at++;
+    close_up(lookup, at);
+    lookup->used--;
+}
+
 void cg_lookup_fini(struct cg_lookup *lookup) {
     free(lookup->slots);
     *lookup = (struct cg_lookup){0};

@@ -1,7 +1,7 @@
 /* An index that grows with what it finds: one flat array of pointers beside their hashes. Where thousands of items are
  * put in and looked for once or twice each, every pointer that is followed is a cache miss; here it is one for an item
  * that is found, and none for one that is put in. What equal hashes have in common beyond their hash the caller
- * compares itself. Nothing is taken out again but all of it. */
+ * compares itself. */
 #ifndef CG_BASE_LOOKUP_H
 #define CG_BASE_LOOKUP_H
 
@@ -25,7 +25,8 @@ struct cg_lookup {
 
 /* False: no memory, and the item is not in it. */
 bool cg_lookup_add(struct cg_lookup *lookup, uint32_t hash, void *item) CG_MUST_CHECK;
-void cg_lookup_fini(struct cg_lookup *lookup); /* of the items nothing is freed */
+void cg_lookup_remove(struct cg_lookup *lookup, uint32_t hash, const void *item); /* which is in it */
+void cg_lookup_fini(struct cg_lookup *lookup);                                    /* of the items nothing is freed */
 
 /* The next item with that hash, beginning with *at = hash; NULL: no more.
  *

@@ -30,7 +30,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
         .rejected = tally->rejected,
         .expected = count_expected(tally),
         .kernel_drops = count_drops(exchange),
-        .ms = (uint32_t)((until_us - waiter->sent_us) / 1000),
+        .ms = cg_whole_ms(until_us - waiter->sent_us),
         .joined_ms = (uint32_t)((waiter->joined_us + 999) / 1000),
         .ended_by = ended ? exchange->ended_by : "",
     };

@@ -147,6 +147,7 @@ struct cg_watch {
     bool is_repeated;       /* the cancellation */
     uint8_t failures;       /* registrations in a row that could not go out */
     uint64_t renew_us;      /* when it is registered anew at the latest; 0: it has not been yet */
+    uint64_t registered_us; /* its latest registration that who is gone is told by; 0: none */
     uint64_t sweep_us;      /* when somebody may be stale at the earliest */
     uint64_t chased_us;     /* the latest registration for stale members */
     struct cg_answer *next; /* who is looked at next; NULL: the first. So far: */
@@ -290,10 +291,13 @@ static inline bool cg_round_may_repeat(const struct cg_round *round) {
     return cg_may_repeat(round->mapping, round->method);
 }
 
+/* What observes may go on for longer than 32 bits count. */
+static inline uint32_t cg_whole_ms(uint64_t us) { return us / 1000 < UINT32_MAX ? (uint32_t)(us / 1000) : UINT32_MAX; }
+
 /* The arrival with its time after `sent_us`, which is what its owner counts from. */
 static inline struct cg_arrival cg_arrival_after(const struct cg_arrival *arrival, uint64_t sent_us) {
     struct cg_arrival timed = *arrival;
-    timed.ms = (uint32_t)((arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0) / 1000);
+    timed.ms = cg_whole_ms(arrival->arrival_us > sent_us ? arrival->arrival_us - sent_us : 0);
     return timed;
 }
 

@@ -141,8 +141,29 @@ enum cg_tally_result cg_tally_drop_for_memory(struct cg_tally *tally, const stru
     return shared ? CG_TALLY_NO_MEMORY : own;
 }
 
+/* Rounds that observe. A member that has changed its address or its credential is somebody else, and what it was would
+ * take up a place for months. */
+
+enum { LOOKS_FOR_GONE = 64 /* many may come that find no place */ };
+
+static bool is_gone(const struct cg_tally *tally, const struct cg_held_answer *held) {
+    return !held->answer.is_notification || held->notified_us < tally->gone_us;
+}
+
+/* NULL: none, as far as it was looked for. */
+static struct cg_held_answer *find_gone(struct cg_tally *tally) {
+    for (int i = 0; tally->observes && tally->answers != NULL && i < LOOKS_FOR_GONE; i++) {
+        struct cg_answer *at = tally->next_gone != NULL ? tally->next_gone : tally->answers;
+        struct cg_held_answer *held = CG_CONTAINER(at, struct cg_held_answer, answer);
+        tally->next_gone = at->next;
+        if (is_gone(tally, held)) return held;
+    }
+    return NULL;
+}
+
 static bool keep_key(struct cg_tally *tally, struct cg_held_answer *entry, const struct cg_who *who) {
     entry->addr = who->addr;
+    entry->hash = who->hash;
     entry->key =
         who->is_identity ? cg_arena_copy(tally->arena, who->key) : cg_slice_of(&entry->addr, sizeof entry->addr);
     return entry->key.data != NULL;
@@ -160,13 +181,35 @@ static void give_place_back(struct cg_tally *tally, struct cg_awaited *awaited) 
     tally->places--;
 }
 
-static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
-                                      const struct cg_who *who, struct cg_held_answer **held) {
-    if (tally->answered >= tally->mapping->max_answers) return dropped(tally, arrival, "max_answers");
-    struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
-    if (entry == NULL || !make_room(tally, entry, size_of(arrival->opened)) || !keep_key(tally, entry, who)) {
-        return cg_tally_drop_for_memory(tally, arrival);
-    }
+static void mark_unseen(struct cg_tally *tally, const struct cg_member *member) {
+    if (member == NULL || !cg_member_set_has(tally->seen, member)) return;
+    cg_member_set_put(tally->seen, member, false);
+    tally->seen_count--;
+}
+
+/* What it says is still told to those who have yet to take it. */
+static void forget(struct cg_tally *tally, struct cg_held_answer *held) {
+    if (tally->replacing != NULL) tally->replacing(tally, held, CG_REPLACED_BY_ANSWER);
+    cg_lookup_remove(&tally->by_who, held->hash, held);
+    if (!tally->expects_one) mark_unseen(tally, held->answer.member);
+    tally->failed -= is_failure(held->answer.code);
+    held->past_count = 0;
+}
+
+/* Its place among the answers, and its memory. False: there is not enough for what is to be kept there. */
+static bool take_over(struct cg_tally *tally, struct cg_held_answer *gone, const struct cg_arrival *arrival,
+                      const struct cg_who *who) {
+    struct cg_held_answer next = {0};
+    if (!make_room(tally, gone, size_of(arrival->opened)) || !keep_key(tally, &next, who)) return false;
+    forget(tally, gone);
+    gone->addr = next.addr;
+    gone->hash = next.hash;
+    gone->key = who->is_identity ? next.key : cg_slice_of(&gone->addr, sizeof gone->addr);
+    return true;
+}
+
+static enum cg_tally_result begin_entry(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                        const struct cg_who *who, struct cg_held_answer *entry) {
     fill(tally, entry, arrival);
     entry->news.answer = &entry->answer;
     entry->answer.member = who->member;
@@ -175,12 +218,47 @@ static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_ar
     mark_seen(tally, entry->answer.member);
     if (tally->expects_one) tally->seen_count = 1;
     entry->answer.number = ++tally->numbered;
+    tally->failed += is_failure(entry->answer.code);
+    return CG_TALLY_NEW;
+}
+
+/* In the order in which they came. */
+static void list_entry(struct cg_tally *tally, struct cg_held_answer *entry) {
     tally->answered++;
-    if (is_failure(entry->answer.code)) tally->failed++;
     *tally->last_answer = &entry->answer;
     tally->last_answer = &entry->answer.next;
-    *held = entry;
-    return CG_TALLY_NEW;
+}
+
+/* NULL: out of memory. */
+static struct cg_held_answer *new_entry(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                        const struct cg_who *who) {
+    struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
+    bool is_made = entry != NULL && make_room(tally, entry, size_of(arrival->opened)) && keep_key(tally, entry, who);
+    return is_made ? entry : NULL;
+}
+
+static enum cg_tally_result add_in_place(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                         const struct cg_who *who, struct cg_held_answer *gone) {
+    if (!take_over(tally, gone, arrival, who)) return cg_tally_drop_for_memory(tally, arrival);
+    return begin_entry(tally, arrival, who, gone);
+}
+
+static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                      const struct cg_who *who, struct cg_held_answer **held) {
+    bool is_full = tally->answered >= tally->mapping->max_answers;
+    struct cg_held_answer *entry = is_full ? NULL : new_entry(tally, arrival, who);
+    struct cg_held_answer *gone = entry == NULL ? find_gone(tally) : NULL;
+    enum cg_tally_result result;
+    if (gone != NULL) {
+        result = add_in_place(tally, arrival, who, gone);
+    } else if (entry != NULL) {
+        result = begin_entry(tally, arrival, who, entry);
+        if (result == CG_TALLY_NEW) list_entry(tally, entry);
+    } else {
+        return is_full ? dropped(tally, arrival, "max_answers") : cg_tally_drop_for_memory(tally, arrival);
+    }
+    if (result == CG_TALLY_NEW) *held = gone != NULL ? gone : entry;
+    return result;
 }
 
 static bool is_same(const struct cg_held_answer *held, const struct cg_opened *opened) {
@@ -378,7 +456,7 @@ enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *a
         tally->duplicates++;
         return CG_TALLY_AGAIN;
     }
-    if (held == NULL && is_full(tally)) return dropped(tally, arrival, "max_answers");
+    if (held == NULL && is_full(tally) && find_gone(tally) == NULL) return dropped(tally, arrival, "max_answers");
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
     if (!CG_HASH_HAS(hh, awaited)) return cg_tally_drop_for_memory(tally, arrival);
     awaited->arrival = arrival;

@@ -22,6 +22,7 @@ struct cg_past_message {
 struct cg_held_answer {
     struct cg_answer answer;
     struct cg_slice key; /* who it is from (model/who.h): a credential's hash, or `addr` */
+    uint32_t hash;       /* of the key */
     struct cg_addr addr;
     uint8_t *room;            /* the bytes of options, payload and kid */
     size_t room_cap;          /* a further answer that fits is written over the old one */
@@ -71,11 +72,13 @@ struct cg_tally {
     uint32_t numbered; /* given to answers so far */
     uint32_t places;   /* held for awaited ones */
     uint32_t answered, failed, duplicates, late, rejected;
-    uint32_t listed;   /* refusals, ever: each takes memory */
-    uint64_t arrivals; /* so far: their order */
-    bool observes;     /* the request does: answers with Observe are notifications */
-    bool limited;      /* an answer was dropped because of a limit */
-    bool expects_one;  /* whoever answers is the one that was asked, and may be in no list */
+    uint32_t listed;             /* refusals, ever: each takes memory */
+    uint64_t arrivals;           /* so far: their order */
+    bool observes;               /* the request does: answers with Observe are notifications */
+    uint64_t gone_us;            /* then: whoever was not heard since has let a whole registration pass */
+    struct cg_answer *next_gone; /* where such a one is looked for next; NULL: at the first */
+    bool limited;                /* an answer was dropped because of a limit */
+    bool expects_one;            /* whoever answers is the one that was asked, and may be in no list */
     /* An answer that is held is about to be another one. */
     void (*replacing)(struct cg_tally *tally, struct cg_held_answer *held, enum cg_replacement by);
 };
@@ -104,7 +107,8 @@ void cg_tally_fini(struct cg_tally *tally);
 
 /* *held (may be NULL) gets the entry for NEW, NEWER, NOTIFIED, SAME, BESIDE and AGAIN. The latest of a member's answers
  * is the one with the highest Partial IV, or where they do not both have one, the one to the latest request, whatever
- * came first; of those to one request the last. */
+ * came first; of those to one request the last. Where there is no room in a round that observes, one that is gone, or
+ * observed no more, leaves its entry to whoever is NEW. */
 enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arrival *arrival,
                                   struct cg_held_answer **held);
 /* Of an answer whose first block has come. AWAITED: *arrival has its order from now on, what its sender's answer was

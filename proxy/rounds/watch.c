@@ -171,13 +171,27 @@ static void tell_silence(struct cg_round *round) {
     cg_engine_set_timer(cg_round_engine(round), &round->repair.timer, now_of(round));
 }
 
+/* Whoever lets a whole registration pass has gone, once that was half a period ago. */
+static void note_gone(struct cg_round *round) {
+    struct cg_watch *watch = &round->watch;
+    if (now_of(round) - watch->registered_us < period_of(round) / 2) return;
+    round->tally.gone_us = watch->registered_us;
+    watch->registered_us = now_of(round);
+}
+
+/* What each member may have us do counts anew. */
+static void begin_anew(struct cg_round *round) {
+    cg_shares_refill(round->repair.shares, round->config->limits.answer);
+    cg_challenge_forget(round); /* whoever has started again has to be fresh once more */
+    note_gone(round);
+}
+
 void cg_watch_sent(struct cg_round *round) {
     struct cg_watch *watch = &round->watch;
     if (watch->phase == CG_WATCH_ON) {
         watch->failures = 0;
         watch->has_other_keys = false;
-        cg_shares_refill(round->repair.shares, round->config->limits.answer);
-        cg_challenge_forget(round); /* whoever has started again has to be fresh once more */
+        begin_anew(round);
         watch->renew_us = now_of(round) + period_of(round);
         tell_silence(round);
     } else {

@@ -63,10 +63,29 @@ static void test_the_last_slot_is_followed_by_the_first(void **state) {
     cg_lookup_fini(&lookup);
 }
 
+static void test_what_is_removed_hides_nothing_else(void **state) {
+    struct cg_lookup lookup = {0};
+    uint32_t *numbers = calloc(MANY, sizeof *numbers);
+    (void)state;
+    assert_non_null(numbers);
+    for (uint32_t i = 0; i < MANY; i++) {
+        numbers[i] = i;
+        assert_true(cg_lookup_add(&lookup, hash_of(i), &numbers[i]));
+    }
+    for (uint32_t i = 0; i < MANY; i += 2) cg_lookup_remove(&lookup, hash_of(i), &numbers[i]);
+    for (uint32_t i = 0; i < MANY; i++) assert_ptr_equal(find(&lookup, i), i % 2 == 0 ? NULL : &numbers[i]);
+    assert_int_equal(lookup.used, MANY / 2);
+    for (uint32_t i = 0; i < MANY; i += 2) assert_true(cg_lookup_add(&lookup, hash_of(i), &numbers[i]));
+    for (uint32_t i = 0; i < MANY; i++) assert_ptr_equal(find(&lookup, i), &numbers[i]);
+    cg_lookup_fini(&lookup);
+    free(numbers);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_found_in_an_empty_one),
         cmocka_unit_test(test_all_are_found_however_it_grew),
+        cmocka_unit_test(test_what_is_removed_hides_nothing_else),
         cmocka_unit_test(test_the_last_slot_is_followed_by_the_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -520,6 +520,101 @@ static void test_a_newer_notification_ends_the_fetch_of_an_older_one(void **stat
     leave(world, &one);
 }
 
+/* One that has let a whole registration pass has come back as somebody else, or never will. */
+static void test_who_is_gone_leaves_its_place_to_whoever_comes(void **state) {
+    struct world *world = *state;
+    struct observer one, late;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    lamps->max_answers = 2;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "on");
+    notify(world, 0, "127.1.0.3", 1, "over");
+    assert_int_equal(lamps->stats->over_cap, 1);
+    for (uint32_t i = 2; i < 5; i++) {
+        world_advance(world, 610 * SECOND);
+        notify(world, 0, "127.1.0.1", i, "on");
+    }
+    world_run(world);
+    observer_take(&one);
+    notify(world, 0, "127.1.0.3", 2, "moved");
+    notify(world, 0, "127.1.0.4", 1, "over");
+    notify(world, 0, "127.1.0.3", 3, "settled");
+    notify(world, 0, "127.1.0.1", 9, "off");
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.3 settled;127.1.0.1 off;");
+    assert_int_equal(lamps->stats->over_cap, 2);
+    observe(world, &late, "/lamps");
+    assert_string_equal(observer_take(&late), "127.1.0.3 settled;127.1.0.1 off;");
+    world_answer(world, 0, "127.1.0.1", "enough"); /* it is observed no more */
+    notify(world, 0, "127.1.0.4", 2, "new");
+    world_run(world);
+    assert_string_equal(observer_take(&late), "127.1.0.1 enough alone;127.1.0.4 new;");
+    world_answer(world, 0, "127.1.0.3", "enough");
+    world_answer(world, 0, "127.1.0.4", "enough");
+    world_advance(world, 2 * SECOND);
+    assert_true(one.ended && late.ended);
+}
+
+static void test_what_is_repeated_for_months_is_told(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    world_mapping(world, "lamps")->max_answers = 2;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    for (int i = 0; i < 10; i++) {
+        world_answer(world, 0, "127.1.0.2", "alone");
+        world->now_us += SECOND;
+    }
+    world_run(world);
+    assert_int_equal(one.answers, 11);
+    leave(world, &one);
+}
+
+static void test_its_time_is_told_as_far_as_it_can_be_counted(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_run(world);
+    world->now_us += 50 * 86400 * SECOND;
+    world_answer(world, 0, "127.1.0.1", "enough");
+    world_run(world);
+    assert_true(one.ended);
+    assert_int_equal(one.summary.ms, UINT32_MAX);
+}
+
+/* And each registration is a request that may be challenged. */
+static void test_challenges_of_months_take_no_memory(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct fake_keys keys;
+    struct cg_opt echo = {.number = CG_OPT_ECHO, .value = cg_slice_str("fresh")};
+    struct cg_opts options = {.list = &echo, .count = 1};
+    size_t used = 0;
+    fake_keys_init(&keys);
+    world_mapping(world, "lamps")->protector = &keys.protector;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    for (uint16_t i = 0; i < 30; i++) {
+        size_t sent = world->sent_count;
+        world_answer_as(world, 0, "127.1.0.2",
+                        (struct answer){.type = CG_NON, .code = CG_CODE(4, 1), .mid = i, .options = &options});
+        world_run(world);
+        while (cg_addr_is_multicast(&world->sent[sent].route.to)) sent++;
+        assert_true(sent < world->sent_count);
+        notify(world, sent, "127.1.0.2", i + 1, "on");
+        world_advance(world, 600 * SECOND);
+        if (i == 10) used = world->gateway->quota.used;
+    }
+    assert_int_equal(world->gateway->quota.used, used);
+    leave(world, &one);
+    world_advance(world, 100 * SECOND);
+    world_mapping(world, "lamps")->protector = cg_protector_none();
+}
+
 /* A round that does not observe holds nobody back, and looks at nothing later. */
 static void test_who_repeats_itself_in_a_round_that_observes_nothing(void **state) {
     struct world *world = *state;
@@ -723,6 +818,10 @@ int main(void) {
         watch_test(test_a_client_renews_and_cancels),
         watch_test(test_who_sends_without_end_is_told_less_often),
         watch_test(test_a_newer_notification_ends_the_fetch_of_an_older_one),
+        watch_test(test_who_is_gone_leaves_its_place_to_whoever_comes),
+        watch_test(test_what_is_repeated_for_months_is_told),
+        watch_test(test_its_time_is_told_as_far_as_it_can_be_counted),
+        watch_test(test_challenges_of_months_take_no_memory),
         watch_test(test_who_repeats_itself_in_a_round_that_observes_nothing),
         watch_test(test_settings_that_say_the_same_end_nothing_and_are_joined_under),
         watch_test(test_settings_that_say_something_else_end_what_observes),
