@@ -44,7 +44,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
     cg_signs_note_asked(engine, &leg->sending.to);
-    if (cg_ask_of(leg)->observed) cg_watch_sent(round);
+    if (cg_ask_of(leg)->observed || leg->request->cancels) cg_watch_sent(round);
     if (!round->by_unicast || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);
@@ -123,10 +123,12 @@ void cg_asks_note_end(struct cg_round *round, const struct cg_problem *problem) 
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     struct cg_round *round = round_of(leg);
     (void)engine;
+    bool cancels = leg->request->cancels;
     cg_asks_note_end(round, problem);
     if (problem == NULL) cg_silence_note_vain(round, cg_ask_of(leg));
     forget(round, cg_ask_of(leg));
     cg_asks_settle(round);
+    if (cancels) cg_watch_unsent(round);
 }
 
 static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
@@ -155,12 +157,13 @@ static const struct cg_leg_ops ask_ops = {
 
 /* Beginning and end. */
 
-struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
-                           struct cg_problem *problem) {
+static struct cg_ask *new_ask(struct cg_part *part, const struct cg_leg_request *request, const struct cg_addr *to,
+                              struct cg_slice identity, struct cg_problem *problem) {
     struct cg_round *round = part->round;
     struct cg_leg_order order = cg_part_order(part);
     order.ops = &ask_ops;
-    bool shares = part->request->observes && part->cast != NULL;
+    order.request = request;
+    bool shares = request->observes && part->cast != NULL;
     if (shares) order.shares = &part->cast->leg;
     struct cg_ask *ask = cg_ask_new(cg_round_engine(round), &order, to, identity, problem);
     if (ask == NULL) return NULL;
@@ -172,12 +175,17 @@ struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struc
     return ask;
 }
 
+struct cg_ask *cg_asks_new(struct cg_part *part, const struct cg_addr *to, struct cg_slice identity,
+                           struct cg_problem *problem) {
+    return new_ask(part, part->request, to, identity, problem);
+}
+
 struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr) {
     return cg_port_addr(cg_round_engine(round)->port, round->parts[0].target->interface, addr);
 }
 
 /* One that observes is registered where its token is in use, if there is such a part. */
-static struct cg_part *part_to_ask(struct cg_round *round) {
+struct cg_part *cg_asks_part(struct cg_round *round) {
     size_t i = 0;
     if (!cg_round_observes(round)) return &round->parts[0];
     while (i < round->part_count && round->parts[i].cast == NULL) i++;
@@ -187,7 +195,7 @@ static struct cg_part *part_to_ask(struct cg_round *round) {
 void cg_asks_member(struct cg_round *round, const struct cg_member *member, const struct cg_addr *at, unsigned earlier,
                     struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(round);
-    struct cg_part *part = part_to_ask(round);
+    struct cg_part *part = cg_asks_part(round);
     struct cg_addr to = cg_asks_at(round, at);
     struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
     if (ask == NULL) return;
@@ -251,6 +259,16 @@ bool cg_asks_register(struct cg_round *round, const struct cg_member *member) {
     if (before != NULL) cg_asks_end_one(round, before);
     cg_asks_member(round, member, &at, 0, &problem);
     return problem.err == 0;
+}
+
+void cg_asks_cancel(struct cg_round *round, const struct cg_member *member, const struct cg_leg_request *cancels) {
+    struct cg_problem ignored = {0}; /* whoever notifies on is sent Resets */
+    struct cg_addr at;
+    if (!cg_protector_find(round->mapping->protector, member, &at)) return;
+    const struct cg_addr to = cg_asks_at(round, &at);
+    if (ask_to(round, &to) != NULL) return;
+    struct cg_ask *ask = new_ask(cg_asks_part(round), cancels, &to, member->identity, &ignored);
+    if (ask != NULL) cg_ask_go(cg_round_engine(round), ask);
 }
 
 void cg_asks_end_unregistered(struct cg_round *round) {

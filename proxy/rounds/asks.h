@@ -26,6 +26,10 @@ void cg_asks_end_unregistered(struct cg_round *round);
 /* Registers once more as this member's observer, by unicast on the token. False: where it is is not known, or it cannot
  * be asked. */
 bool cg_asks_register(struct cg_round *round, const struct cg_member *member);
+/* Whose target members are asked for. */
+struct cg_part *cg_asks_part(struct cg_round *round);
+/* Says by unicast on the token that it is observed no more. No effect where where it is is not known. */
+void cg_asks_cancel(struct cg_round *round, const struct cg_member *member, const struct cg_leg_request *cancels);
 /* Where a member with this address is asked: on the link of the round's first target, where it does not say which. */
 struct cg_addr cg_asks_at(const struct cg_round *round, const struct cg_addr *addr);
 /* A request to a member has ended without an answer: with *problem where it did not even go out; NULL: nobody answers.

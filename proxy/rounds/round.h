@@ -144,6 +144,7 @@ struct cg_watch {
     bool was_observed;      /* somebody, ever */
     bool is_called_off;     /* by its client, who had protected it */
     bool has_other_keys;    /* than it was registered under: that is done anew */
+    bool is_registering;    /* all of its members anew, which may be yet to go out */
     bool is_repeated;       /* the cancellation */
     uint8_t failures;       /* registrations in a row that could not go out */
     uint64_t renew_us;      /* when it is registered anew at the latest; 0: it has not been yet */
@@ -155,6 +156,8 @@ struct cg_watch {
     bool is_due;
     uint64_t soonest_us;
     struct cg_held_answer *stale_one;
+    struct cg_answer *far; /* where members outside multicast's reach are looked for next; NULL: at the first */
+    bool has_told_far;     /* that they are observed no more */
     struct cg_held_answer *held_back; /* whose latest is told later */
     struct cg_leg_request *cancels;   /* one a part, and one more each to repeat it */
     uint64_t until_us;                /* what cancels has gone out by then, or never will */

@@ -93,6 +93,10 @@ static bool is_out_of_reach(const struct cg_round *round, const struct cg_member
     return member->is_unicast_only || (known != NULL && cg_known_is_out_of_reach(known));
 }
 
+bool cg_silence_is_out_of_reach(const struct cg_round *round, const struct cg_member *member) {
+    return is_out_of_reach(round, member, known_of(round, member));
+}
+
 /* When its silence means that something was lost. Before anybody has answered, that is no loss of its own. */
 static uint64_t patience_ends(const struct cg_round *round, const struct cg_known *known) {
     const struct cg_round_silence *silent = &round->silent;

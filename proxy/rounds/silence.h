@@ -26,6 +26,8 @@ void cg_silence_plan_all(struct cg_round *round);
 void cg_silence_hasten(struct cg_round *round, uint64_t timeout_us);
 /* An ask of the round has said all that it may, and nothing has come. */
 void cg_silence_note_vain(struct cg_round *round, const struct cg_ask *ask);
+/* Nothing that goes to the group gets to it: configured so, or learnt. */
+bool cg_silence_is_out_of_reach(const struct cg_round *round, const struct cg_member *member);
 /* The round ends: of whom the group request has not reached, a note is made. */
 void cg_silence_end(struct cg_round *round);
 

@@ -5,6 +5,7 @@
 #include "base/container.h"
 #include "rounds/asks.h"
 #include "rounds/challenge.h"
+#include "rounds/silence.h"
 #include "rounds/wake.h"
 
 #include <utlist.h>
@@ -148,20 +149,48 @@ static void renew_asks(struct cg_round *round) {
     }
 }
 
+/* Members outside multicast's reach: what goes to the group they never hear. */
+
+static const struct cg_member *far_one(const struct cg_round *round, const struct cg_answer *answer) {
+    const struct cg_held_answer *held = CG_CONTAINER(answer, const struct cg_held_answer, answer);
+    const struct cg_member *member = answer->member;
+    bool is_far = held->watched.is_observed && member != NULL && cg_silence_is_out_of_reach(round, member);
+    return is_far ? member : NULL;
+}
+
+/* As many as may be asked at once, others the next time; what is cancelled beyond, Resets tell. */
+static void for_far_ones(struct cg_round *round, void (*tell)(struct cg_round *round, const struct cg_member *member)) {
+    struct cg_watch *watch = &round->watch;
+    size_t count = round->by_unicast ? 0 : round->tally.answered;
+    for (size_t i = 0; i < count && cg_round_has_room(round); i++) {
+        struct cg_answer *answer = watch->far != NULL ? watch->far : round->tally.answers;
+        watch->far = answer->next;
+        const struct cg_member *member = far_one(round, answer);
+        if (member != NULL) tell(round, member);
+    }
+}
+
+static void register_far(struct cg_round *round, const struct cg_member *member) {
+    (void)cg_asks_register(round, member);
+}
+
 static uint64_t retry_us(const struct cg_round *round) {
     return earlier(RETRY_US << round->watch.failures, period_of(round));
 }
 
 static void renew_all(struct cg_round *round, enum cg_renewal_kind kind) {
     struct cg_watch *watch = &round->watch;
+    watch->is_registering = true;
     watch->renew_us = now_of(round) + WAIT_US + retry_us(round); /* unless it is known sooner what became of it */
     round->mapping->stats->renewals[kind]++;
     renew_casts(round, now_of(round) + WAIT_US);
     renew_asks(round);
+    for_far_ones(round, register_far);
 }
 
 void cg_watch_register(struct cg_round *round, uint64_t give_up_us) {
     round->mapping->stats->renewals[CG_RENEWAL_SILENCE]++;
+    round->watch.is_registering = true;
     renew_casts(round, give_up_us);
 }
 
@@ -186,15 +215,21 @@ static void begin_anew(struct cg_round *round) {
     note_gone(round);
 }
 
+/* Not where one member alone was registered. */
+static void begin_period(struct cg_round *round) {
+    round->watch.is_registering = false;
+    round->watch.renew_us = now_of(round) + period_of(round);
+    begin_anew(round);
+}
+
 void cg_watch_sent(struct cg_round *round) {
     struct cg_watch *watch = &round->watch;
     if (watch->phase == CG_WATCH_ON) {
         watch->failures = 0;
         watch->has_other_keys = false;
-        begin_anew(round);
-        watch->renew_us = now_of(round) + period_of(round);
+        if (watch->is_registering) begin_period(round);
         tell_silence(round);
-    } else {
+    } else if (watch->phase == CG_WATCH_CANCELS) {
         look_now(round);
     }
 }
@@ -205,7 +240,7 @@ void cg_watch_unsent(struct cg_round *round) {
         watch->failures += watch->failures < DOUBLINGS;
         watch->renew_us = now_of(round) + retry_us(round);
         tell_silence(round);
-    } else {
+    } else if (watch->phase == CG_WATCH_CANCELS) {
         look_now(round);
     }
 }
@@ -308,11 +343,13 @@ static void keep_registered(struct cg_round *round) {
 
 static void watch_on(struct cg_round *round) {
     struct cg_watch *watch = &round->watch;
-    bool is_watching = cg_round_is_wanted(round) && round->state == CG_ROUND_GATHERS;
+    bool is_watching = cg_round_is_wanted(round) && round->state == CG_ROUND_GATHERS && may_renew(round);
+    uint64_t next_us = now_of(round) + LOOK_US;
     tell_held_back(round);
-    if (is_watching && may_renew(round)) keep_registered(round);
-    uint64_t next_us = earlier(now_of(round) + LOOK_US, watch->sweep_us);
-    if (watch->renew_us > 0) next_us = earlier(next_us, watch->renew_us);
+    if (is_watching) {
+        keep_registered(round);
+        next_us = earlier(next_us, earlier(watch->sweep_us, watch->renew_us));
+    }
     if (watch->held_back != NULL) next_us = earlier(next_us, now_of(round) + SECOND_US / 10);
     look_at(round, next_us > now_of(round) ? next_us : now_of(round) + PAUSE_US);
 }
@@ -353,6 +390,14 @@ static void cancel_asks(struct cg_round *round) {
     }
 }
 
+static void cancel_far(struct cg_round *round, const struct cg_member *member) {
+    cg_asks_cancel(round, member, &round->watch.cancels[cg_asks_part(round) - round->parts]);
+}
+
+static bool is_to_go_out(const struct cg_ask *ask) {
+    return ask->renews || (ask->leg.request->cancels && ask->leg.sending.request == 0);
+}
+
 static bool is_cancelling(const struct cg_round *round) {
     const struct cg_ask *ask;
     for (size_t i = 0; i < round->part_count; i++) {
@@ -360,7 +405,7 @@ static bool is_cancelling(const struct cg_round *round) {
         if (cast != NULL && cg_cast_is_renewing(cast)) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
-        if (is_registered(ask) && ask->renews) return true;
+        if (is_to_go_out(ask)) return true;
     }
     return false;
 }
@@ -406,9 +451,16 @@ static void linger(struct cg_round *round) {
     look_at(round, now_of(round) + leisure_of(round) + LINGER_US);
 }
 
+static void cancel_far_ones(struct cg_round *round) {
+    if (round->watch.has_told_far) return;
+    round->watch.has_told_far = true;
+    for_far_ones(round, cancel_far);
+}
+
 static void go_on_cancelling(struct cg_round *round) {
     cancel_casts(round);
     cancel_asks(round);
+    cancel_far_ones(round);
     if (!is_cancelling(round) || now_of(round) >= round->watch.until_us) {
         linger(round);
     } else {
@@ -460,6 +512,7 @@ static bool waits_to_go(const struct cg_round *round) {
 void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, bool cancels) {
     struct cg_engine *engine = cg_round_engine(round);
     if (round->watch.phase != CG_WATCH_ON || waits_to_go(round)) return;
+    round->watch.is_registering = true;
     forget_before(round);
     struct cg_arena *arena = &round->watch.relayed[round->watch.relayed_next];
     struct cg_leg_request *requests = cg_arena_alloc(arena, 2 * round->part_count * sizeof *requests);

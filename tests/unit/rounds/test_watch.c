@@ -288,6 +288,94 @@ static void test_who_has_missed_the_cancellation_has_it_repeated_once(void **sta
     assert_null(world->gateway->rounds.all);
 }
 
+static void assert_asks(const struct world *world, size_t index, const char *to, size_t token_of, uint32_t value) {
+    const struct cg_msg *msg = &world->sent[index].msg, *first = &world->sent[token_of].msg;
+    struct cg_addr addr = address(to);
+    uint32_t observe;
+    assert_true(index < world->sent_count);
+    assert_true(cg_addr_equal(&world->sent[index].route.to, &addr));
+    assert_true(cg_msg_find_uint(msg, CG_OPT_OBSERVE, &observe));
+    assert_int_equal(observe, value);
+    assert_int_equal(msg->token.len, first->token.len);
+    assert_memory_equal(msg->token.bytes, first->token.bytes, first->token.len);
+}
+
+/* To the second in which something goes out. */
+static void advance_to_more(struct world *world, unsigned most_s) {
+    size_t sent = world->sent_count;
+    for (unsigned i = 0; i < most_s && world->sent_count == sent; i++) world_advance(world, SECOND);
+    assert_true(world->sent_count > sent);
+}
+
+static void test_members_that_are_all_asked_by_unicast_are_renewed_and_cancelled_so(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->complete = lamps->repair_unicast = true;
+    lamps->members[0].is_unicast_only = true;
+    lamps->members[1].is_unicast_only = true;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 2);
+    assert_asks(world, 0, "127.1.0.1", 0, 0);
+    assert_asks(world, 1, "127.1.0.2", 1, 0);
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify_for(world, 1, "127.1.0.2", 1, 10, "on");
+    advance_to_more(world, 30); /* one is stale, which puts nothing off */
+    assert_int_equal(world->sent_count, 3);
+    assert_asks(world, 2, "127.1.0.2", 1, 0);
+    notify(world, 1, "127.1.0.2", 2, "dim");
+    advance_to_more(world, 595);
+    assert_int_equal(world->sent_count, 5);
+    assert_asks(world, 3, "127.1.0.1", 0, 0);
+    assert_asks(world, 4, "127.1.0.2", 1, 0);
+    notify(world, 0, "127.1.0.1", 3, "on");
+    notify(world, 1, "127.1.0.2", 3, "on");
+    world_advance(world, 10 * SECOND);
+    leave(world, &one);
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 7);
+    assert_asks(world, 5, "127.1.0.1", 0, 1);
+    assert_asks(world, 6, "127.1.0.2", 1, 1);
+    world_answer(world, 5, "127.1.0.1", "on");
+    world_answer(world, 6, "127.1.0.2", "on");
+    world_advance(world, 100 * SECOND);
+    assert_null(world->gateway->rounds.all);
+}
+
+static void test_who_hears_no_multicast_is_renewed_and_cancelled_by_unicast_on_the_token(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 3);
+    lamps->members[2].is_unicast_only = true;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    notify(world, 0, "127.1.0.2", 1, "on");
+    world_advance(world, SECOND / 10);
+    assert_int_equal(world->sent_count, 2);
+    assert_asks(world, 1, "127.1.0.3", 0, 0);
+    notify(world, 1, "127.1.0.3", 1, "on");
+    advance_to_more(world, 610);
+    assert_int_equal(world->sent_count, 4);
+    assert_registers(world, 2, true, 0);
+    assert_asks(world, 3, "127.1.0.3", 0, 0);
+    notify(world, 3, "127.1.0.3", 2, "dim");
+    world_advance(world, 10 * SECOND);
+    leave(world, &one);
+    world_advance(world, SECOND);
+    assert_int_equal(world->sent_count, 6);
+    assert_registers(world, 4, true, 1);
+    assert_asks(world, 5, "127.1.0.3", 0, 1);
+    world_answer(world, 5, "127.1.0.3", "on");
+    world_advance(world, 100 * SECOND);
+    assert_null(world->gateway->rounds.all);
+    assert_int_equal(world->gateway->engine.legs.used, 0);
+}
+
 static void test_whom_nobody_has_observed_nobody_tells(void **state) {
     struct world *world = *state;
     struct observer one;
@@ -732,6 +820,7 @@ static void test_a_relayed_observation_is_its_clients_own(void **state) {
     notify_for(world, first, "127.1.0.1", 1, 10, "on");
     world_advance(world, 5000 * SECOND);
     assert_int_equal(world->sent_count, first + 1);
+    assert_true(cg_engine_next_us(&world->gateway->engine) > world->now_us + SECOND / 10); /* and nothing spins */
     cg_gateway_renew(world->gateway, one.ticket, CG_RENEWS, protected_options(), cg_slice_str("anew"));
     world_advance(world, SECOND);
     assert_int_equal(world->sent_count, first + 2);
@@ -807,6 +896,8 @@ int main(void) {
         watch_test(test_one_member_is_observed_alone),
         watch_test(test_the_last_to_leave_cancels),
         watch_test(test_who_has_missed_the_cancellation_has_it_repeated_once),
+        watch_test(test_members_that_are_all_asked_by_unicast_are_renewed_and_cancelled_so),
+        watch_test(test_who_hears_no_multicast_is_renewed_and_cancelled_by_unicast_on_the_token),
         watch_test(test_whom_nobody_has_observed_nobody_tells),
         watch_test(test_many_stale_members_are_registered_at_their_group),
         watch_test(test_a_single_stale_member_is_registered_alone),
