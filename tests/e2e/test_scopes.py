@@ -37,8 +37,8 @@ def test_every_scope_by_the_mappings_own_interface(gateway, new_far):
     for name, net in (("left", 1), ("right", 2)):
         far = new_far()
         far.cable(f"{name}0", f"{name}1", f"10.7.{net}")
-        run(f"ip addr add fd00:{net}::1/64 dev {name}0")
-        far.run(f"ip addr add fd00:{net}::2/64 dev {name}1")
+        run(f"ip addr add fd00:{net}::1/64 dev {name}0 nodad")
+        far.run(f"ip addr add fd00:{net}::2/64 dev {name}1 nodad")
         for group in SCOPES:
             members[group, name] = endpoint(f"fd00:{net}::2" if ":" in group else f"10.7.{net}.2", PORT + SCOPES.index(group))
         for group in SCOPES:
