@@ -340,7 +340,7 @@ static struct candidate find(const struct cg_inbound *inbound, size_t place, con
     struct candidate first = {.refusal = refusal_of(CG_E_UNAUTHORIZED)};
     for (; place < alerts->group_count && first.incoming == NULL; place++) {
         struct candidate found = look(inbound, &alerts->groups[place], from, outer, now_us);
-        if (found.incoming != NULL || first.keys == NULL) first = found;
+        if (found.incoming != NULL || found.is_seen || first.keys == NULL) first = found;
     }
     return first;
 }
@@ -384,12 +384,15 @@ static bool open_now(struct cg_inbound_alert *alert, int *err) {
     return *err != CG_PENDING;
 }
 
+/* It is not this group's, as far as its keys and modes say. */
+static bool is_anothers(int err) { return err == CG_E_VERIFY || err == CG_E_BAD_OPTION || err == CG_E_UNAUTHORIZED; }
+
 /* It keeps its place in the line, however many groups are tried. */
 static void note_opened(struct cg_inbound_alert *alert, int err) {
     for (;;) {
         enum cg_alert_outcome outcome = err == CG_OK ? CG_ALERT_WAS_GOOD : CG_ALERT_WAS_BAD;
         cg_alert_budget_end(&alert->inbound->budget, alert->incoming, outcome, now_of(alert));
-        if (err != CG_E_VERIFY || !take_next_candidate(alert, &err)) break;
+        if (!is_anothers(err) || !take_next_candidate(alert, &err)) break;
         if (!open_now(alert, &err)) return;
     }
     alert->is_open = true;

@@ -204,7 +204,8 @@ static void add_group(struct post *post, struct cg_group_oscore *protector, cons
 }
 
 /* The group in which it verifies is its group; an order is kept all the same. */
-static void hear_both_groups(struct post *post, side_kind_fn kind, struct letter_style style) {
+static void hear_both_groups(struct post *post, struct letter_style style, side_kind_fn kind,
+                             struct letter_style other) {
     struct parcel parcel, others[2];
     struct cg_group_oscore *protector = cg_group_oscore_new(&post->side.services);
     struct fake_group second;
@@ -215,14 +216,14 @@ static void hear_both_groups(struct post *post, side_kind_fn kind, struct letter
     add_group(post, protector, &second);
     post_introduce(post, 1, style);
     lamp_init(&post->lamps[2], &second, 2);
-    struct letter letter = post_introduce(post, 2, style);
+    struct letter letter = post_introduce(post, 2, other);
     assert_int_equal(post->heard_count, 2);
     assert_string_equal(post->heard[0].group, "floor1");
     assert_string_equal(post->heard[1].group, "floor2");
     assert_string_equal(post->heard[1].member, "elsewhere");
     post_deliver(post, &parcel, &letter);
     assert_int_equal(post_count(post, CG_ALERT_REPLAYED), 1);
-    letter = post_write(&post->lamps[2], style);
+    letter = post_write(&post->lamps[2], other);
     struct letter after = post_write(&post->lamps[1], style);
     post_send(post, &others[0], "127.1.0.9:40000", letter.bytes, letter.len);
     post_send(post, &others[1], "127.1.0.9:40001", after.bytes, after.len);
@@ -231,7 +232,7 @@ static void hear_both_groups(struct post *post, side_kind_fn kind, struct letter
     assert_int_equal(post->heard_count, 4);
     assert_string_equal(post->heard[2].group, "floor2");
     assert_string_equal(post->heard[3].group, "floor1");
-    letter = post_write(&post->lamps[2], style);
+    letter = post_write(&post->lamps[2], other);
     letter.bytes[letter.len - 1] ^= 1;
     post_deliver(post, &parcel, &letter);
     post_settle(post);
@@ -242,10 +243,21 @@ static void hear_both_groups(struct post *post, side_kind_fn kind, struct letter
     cg_group_oscore_free(protector);
 }
 
-static void test_coinciding_gids(void **state) { hear_both_groups(*state, fake_group_usual, usual); }
+static const struct letter_style group_mode = {.group_mode = true};
+
+static void test_coinciding_gids(void **state) { hear_both_groups(*state, usual, fake_group_usual, usual); }
 
 static void test_coinciding_gids_in_group_mode(void **state) {
-    hear_both_groups(*state, post_group_mode_only, (struct letter_style){.group_mode = true});
+    hear_both_groups(*state, group_mode, post_group_mode_only, group_mode);
+}
+
+/* What one of them could not have sent is the other's, maybe. */
+static void test_coinciding_gids_pairwise_beside_group_mode(void **state) {
+    hear_both_groups(*state, group_mode, fake_group_usual, usual);
+}
+
+static void test_coinciding_gids_group_mode_beside_pairwise(void **state) {
+    hear_both_groups(*state, usual, post_group_mode_only, group_mode);
 }
 
 static int group_mode_setup(void **state) { return post_setup_of(state, post_group_mode_only); }
@@ -262,6 +274,8 @@ int main(void) {
         group_mode_test(test_order),
         post_test(test_coinciding_gids),
         group_mode_test(test_coinciding_gids_in_group_mode),
+        group_mode_test(test_coinciding_gids_pairwise_beside_group_mode),
+        post_test(test_coinciding_gids_group_mode_beside_pairwise),
         post_test(test_no_numbers),
         group_mode_test(test_forgotten),
         group_mode_test(test_end_while_it_is_checked),
