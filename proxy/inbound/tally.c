@@ -14,8 +14,6 @@ static const char *const slugs[CG_ALERT_FATES] = {
     [CG_ALERT_WRONG_MODE] = "wrong-mode", [CG_ALERT_MALFORMED] = "malformed", [CG_ALERT_OVERLOAD] = "overload",
 };
 
-const char *cg_alert_fate_slug(enum cg_alert_fate fate) { return slugs[fate]; }
-
 void cg_alert_tally_fini(struct cg_alert_tally *tally) {
     struct cg_alert_row *row, *next;
     HASH_ITER(hh, tally->rows, row, next) {

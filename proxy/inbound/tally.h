@@ -23,8 +23,6 @@ struct cg_alert_tally {
 
 void cg_alert_tally_fini(struct cg_alert_tally *tally);
 
-const char *cg_alert_fate_slug(enum cg_alert_fate fate);
-
 /* `group` NULL: none. Without memory it is not counted. */
 void cg_alert_count(struct cg_alert_tally *tally, const char *group, enum cg_alert_fate fate);
 /* Counts it and tells the log, of each fate once a minute. `claims`: whose kid it bears; NULL: nobody's. */
