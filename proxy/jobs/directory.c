@@ -13,8 +13,9 @@
 #include "model/stand_in.h"
 
 enum {
-    COUNT = 50,     /* links a page */
-    PAGES_MAX = 40, /* of one query */
+    COUNT = 50,      /* links a page */
+    PAGES_MAX = 40,  /* of one query */
+    OF_ONE_MAX = 16, /* links to directories that one node tells of */
     TEXT_MAX = 1024,
     ASK_S = 93, /* MAX_TRANSMIT_WAIT */
 };
@@ -322,12 +323,23 @@ static void note_kinds(struct cg_job_item *item, const struct cg_found_node *nod
     cg_buf_fini(&uri);
 }
 
+/* Of one node so many, that others' have a place beside them. */
+static void note_some(struct cg_job_item *item, const struct cg_found_node *node, const struct cg_link *link,
+                      unsigned before) {
+    if (before < OF_ONE_MAX) {
+        note_kinds(item, node, link);
+    } else {
+        forgo(item, CG_SLICE_NONE, "are beyond the directories of one node that a discovery keeps");
+    }
+}
+
 void cg_directories_note_links(struct cg_job_item *item, const struct cg_found_node *node) {
     struct cg_link_reader reader;
     struct cg_link link;
+    unsigned directories = 0;
     cg_link_reader_init(&reader, node->links);
     while (cg_link_next(&reader, &link)) {
-        if (cg_link_has(&link, "rt", "core.rd*")) note_kinds(item, node, &link);
+        if (cg_link_has(&link, "rt", "core.rd*")) note_some(item, node, &link, directories++);
         if (cg_link_has(&link, "rt", "core.osc.gm")) note_security_group(item, &link, &node->at);
     }
 }

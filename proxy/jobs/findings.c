@@ -252,8 +252,10 @@ struct cg_found_directory *cg_findings_note_directory(struct cg_findings *findin
     struct cg_buf key;
     put_key(&key, DIRECTORY, uri, cg_slice_of(&kind_byte, 1));
     bool is_there = find(findings, cg_buf_slice(&key)) != NULL;
-    struct cg_found_directory *directory = is_there ? NULL : add_new(findings, &key, sizeof *directory);
+    bool is_beyond = !is_there && findings->found.directory_count >= CG_FINDINGS_DIRECTORIES_MAX;
+    struct cg_found_directory *directory = is_there || is_beyond ? NULL : add_new(findings, &key, sizeof *directory);
     cg_buf_fini(&key);
+    if (is_beyond) cg_findings_note_gap(findings, uri, "is beyond the directories that one discovery keeps");
     if (directory == NULL) return NULL;
     directory->kind = kind;
     directory->uri = cg_findings_keep(findings, uri);

@@ -9,8 +9,9 @@
 #include "model/found.h"
 #include "wire/link_format.h"
 
-#define CG_FINDINGS_SILENT_MAX 4096u /* silent members that are kept by name; the others are counted */
-#define CG_FINDINGS_GAPS_MAX   256u  /* gaps that are kept by name; the others are counted by reason */
+#define CG_FINDINGS_SILENT_MAX      4096u /* silent members that are kept by name; the others are counted */
+#define CG_FINDINGS_DIRECTORIES_MAX 256u  /* each is compared with all others */
+#define CG_FINDINGS_GAPS_MAX        256u  /* gaps that are kept by name; the others are counted by reason */
 
 struct cg_finding_key;
 
@@ -50,7 +51,7 @@ void cg_findings_note_cut(struct cg_findings *findings, const struct cg_finding_
 void cg_findings_note_silent(struct cg_findings *findings, const struct cg_finding_source *source,
                              const struct cg_member *member);
 
-/* NULL: it is there already, or there is no room. */
+/* NULL: it is there already, or there is no room, or there are CG_FINDINGS_DIRECTORIES_MAX. */
 struct cg_found_directory *cg_findings_note_directory(struct cg_findings *findings, enum cg_found_directory_kind kind,
                                                       struct cg_slice uri, const struct cg_addr *told_by);
 /* Into the directory's list; false: it was there, or there is no room. The slices of `entry` are copied. */

@@ -443,12 +443,19 @@ bool cg_watch_cancel(struct cg_round *round) {
     return true;
 }
 
+/* It keeps all that its members have said, only to repeat one datagram: not where others may need the memory, as where
+ * clients come and go. Who notifies all the same gets Resets either way. */
+static bool may_linger(const struct cg_round *round) {
+    const struct cg_quota *quota = round->rounds->quota;
+    return quota == NULL || quota->used < quota->max / 2;
+}
+
 static void linger(struct cg_round *round) {
     struct cg_watch *watch = &round->watch;
     watch->phase = CG_WATCH_LINGERS;
     watch->since_us = now_of(round);
     round->rounds->cancelling--;
-    look_at(round, now_of(round) + leisure_of(round) + LINGER_US);
+    look_at(round, now_of(round) + (may_linger(round) ? leisure_of(round) + LINGER_US : 0));
 }
 
 static void cancel_far_ones(struct cg_round *round) {

@@ -86,6 +86,33 @@ static void a_directory_that_repeats_a_page_is_asked_no_more(void **state) {
     search_nothing_sent(search);
 }
 
+static const char *directories_of(unsigned node, unsigned count) {
+    static char links[8192];
+    int len = 0;
+    for (unsigned i = 0; i < count; i++)
+        len +=
+            snprintf(links + len, sizeof links - (size_t)len, "%s</%u/%u>;rt=\"core.rd\"", i > 0 ? "," : "", node, i);
+    return links;
+}
+
+/* Each is compared with all others, and asked for by a node that is looked for among all. */
+static void of_directories_without_end_few_are_kept(void **state) {
+    struct search *search = *state;
+    search_begin(search, "lamps", "", 120);
+    size_t sent = search_sent(search);
+    search_links(search, sent, "127.1.0.1", directories_of(1, 200));
+    search_links(search, sent, "127.1.0.2", LOOKUP_EP); /* keeps its place beside that */
+    world_run(&search->world);
+    assert_int_equal(search_found(search)->directory_count, 17);
+    assert_int_equal(search_found(search)->left_out, 184);
+    for (unsigned i = 3; i < 100; i++) {
+        char from[32];
+        snprintf(from, sizeof from, "127.1.0.%u", i);
+        search_links(search, sent, from, directories_of(i, 16));
+    }
+    assert_int_equal(search_finish(search)->directory_count, 256);
+}
+
 static void a_directory_that_has_pages_for_ever_is_left(void **state) {
     struct search *search = *state;
     unsigned pages = 0;
@@ -225,7 +252,7 @@ static void few_directories_are_asked(void **state) {
         pinged++;
     }
     assert_in_range(pinged, 1, 16 * 5);
-    assert_int_equal(found->directory_count, 200);
+    assert_int_equal(found->directory_count, 16);
     assert_true(found->left_out >= 184);
 }
 
@@ -234,6 +261,7 @@ int main(void) {
         search_test(groups_and_endpoints_of_a_directory_are_imported),
         search_test(full_pages_are_followed_by_the_next),
         search_test(a_directory_that_repeats_a_page_is_asked_no_more),
+        search_test(of_directories_without_end_few_are_kept),
         search_test(a_directory_that_has_pages_for_ever_is_left),
         search_test(a_directory_that_tells_no_look_up_is_asked_for_it),
         search_test(security_groups_are_kept_once),

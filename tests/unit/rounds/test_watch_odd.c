@@ -214,6 +214,27 @@ static void test_large_notifications_without_end_are_not_fetched_without_end(voi
     leave(world, &one);
 }
 
+/* Clients that come and go: what waits only to cancel once more keeps no memory from others. */
+static void test_those_who_come_and_go_leave_memory_to_others(void **state) {
+    struct world *world = *state;
+    enum { MEMORY = 128 << 10 };
+    world->config->limits.total_memory = MEMORY;
+    for (unsigned i = 0; i < 200; i++) {
+        struct observer one;
+        observe(world, &one, "/lamps");
+        notify(world, world->sent_count - 1, "127.1.0.1", 1, "on");
+        world_advance(world, SECOND / 10);
+        assert_string_equal(observer_take(&one), "127.1.0.1 on;");
+        leave(world, &one);
+        world_advance(world, SECOND / 10);
+        world_answer(world, world->sent_count - 1, "127.1.0.1", "on"); /* to the cancellation */
+        world_run(world);
+        assert_in_range(world->gateway->quota.used, 0, MEMORY * 5 / 8);
+    }
+    world_advance(world, 100 * SECOND);
+    assert_int_equal(world->gateway->quota.used, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         watch_test(test_whoever_starts_again_is_answered_each_time),
@@ -222,6 +243,7 @@ int main(void) {
         watch_test(test_repetitions_of_one_silence_nobody_else),
         watch_test(test_large_notifications_are_fetched_as_long_as_they_come),
         watch_test(test_large_notifications_without_end_are_not_fetched_without_end),
+        watch_test(test_those_who_come_and_go_leave_memory_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
