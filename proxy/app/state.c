@@ -52,7 +52,7 @@ static void list_keys(const struct cg_config *config) {
     for (size_t i = 0; i < config->security_group_count && i < GROUPS_LISTED; i++) {
         const struct cg_security_keys *group = &config->security_groups[i];
         list_key(group->name, "", group->file);
-        if (group->next_file != NULL) list_key(group->name, ", the next epoch's", group->next_file);
+        if (group->next_keys != NULL) list_key(group->name, ", the next epoch's", group->next_file);
     }
     if (config->security_group_count > GROUPS_LISTED)
         printf("  and those of %zu more security groups\n", config->security_group_count - GROUPS_LISTED);

@@ -3,6 +3,9 @@
 #include "settings/scopes.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#include "model/reaction.h"
 
 static void warn_front(const char *name, const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
     for (size_t i = 0; i < settings->listen_count; i++) {
@@ -55,7 +58,21 @@ static void warn_clients(const struct cg_config *config, struct cg_mistakes *war
     }
 }
 
-static void warn_mapping(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+static bool commands(const struct cg_reaction *reaction, const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < reaction->command_count; i++)
+        if (strcmp(reaction->commands[i].mapping, mapping->name) == 0) return true;
+    return false;
+}
+
+/* By reactions: these need no grant. */
+static bool is_commanded(const struct cg_config *config, const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < config->reaction_count; i++)
+        if (commands(&config->reactions[i], mapping)) return true;
+    return false;
+}
+
+static void warn_mapping(const struct cg_config *config, const struct cg_mapping *mapping,
+                         struct cg_mistakes *warnings) {
     char pointer[64];
     snprintf(pointer, sizeof pointer, "/mappings/%u/security", (unsigned)mapping->number);
     if (mapping->security == CG_SECURITY_NONE) {
@@ -65,7 +82,7 @@ static void warn_mapping(const struct cg_mapping *mapping, struct cg_mistakes *w
             "on the link layer",
             mapping->name, mapping->unsafe_methods ? "its commands and answers" : "its requests and answers");
     }
-    if (mapping->grant_count > 0) return;
+    if (mapping->grant_count > 0 || is_commanded(config, mapping)) return;
     snprintf(pointer, sizeof pointer, "/mappings/%u/clients", (unsigned)mapping->number);
     cg_mistakes_add(warnings, pointer, "nobody may use %s: it names no clients", mapping->name);
 }
@@ -106,5 +123,5 @@ void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *wa
     warn_clients(config, warnings);
     warn_hasty_mappings(config, warnings);
     cg_warn_of_scopes(config, warnings);
-    for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(&config->mappings[i], warnings);
+    for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(config, &config->mappings[i], warnings);
 }

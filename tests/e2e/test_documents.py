@@ -57,6 +57,16 @@ def test_http_page(reader):
 
 
 @in_namespace
+def test_alerts_page(reader):
+    """The fire by hand: two alerts of who may, each followed by both commands; none by what is replayed, forged, or of who may not."""
+    ran = reader.type("".join(block.commands for block in blocks("docs/alerts.md", "sh")), TOP)
+    assert ran.status == 0, ran.output
+    assert re.search(r"^fire +2 +4 +0 +0 +0 +(doors: answered, 3|extinguishers: answered, 2) answered, 0 failed, 0 missing$", ran.output, re.M), ran.output
+    assert re.findall(r'"member":"(sensor-1\d)"', ran.output) == ["sensor-11", "sensor-11", "sensor-13"]
+    assert "4.00 (not protected)" in ran.output
+
+
+@in_namespace
 def test_coap_page(reader):
     """Every command of it, behind the README's: one member's answer, and those of all."""
     commands = "".join(block.commands for block in blocks("docs/coap.md", "sh"))

@@ -84,6 +84,15 @@ def test_init_state_claims_nothing(lights, group, gateway, tmp_path):
     assert status == 503 and "lights" in text and "not claimed" in text
 
 
+def test_init_state_lists_no_file_that_is_not_there(lights, group, tmp_path):
+    """"next" may be in the settings for good: where no rekey is prepared there is nothing to claim."""
+    file = settings(tmp_path / "state", (group, lights))
+    file["security_groups"][lights.name] = {"file": str(lights.gateway), "next": str(lights.gateway.with_suffix(".next.json"))}
+    done = init(tmp_path, file, "--new-keys")
+    assert done.returncode == 0 and f"  lights ({lights.gateway})\n" in done.stdout, done.stderr
+    assert "next epoch" not in done.stdout
+
+
 def test_init_state_with_new_keys_claims_them(lights, group, gateway, tmp_path):
     file = settings(tmp_path / "state", (group, lights))
     prepared = lights.rekeyed(tmp_path / "next")

@@ -46,6 +46,25 @@ static const char *document(const char *reactions) {
 #define DOES(command) "[{'name':'r'," WHEN ",'do':[" command "]}]"
 #define WAITS(when)   "[{'name':'r','when':" when "," DO "}]"
 
+static bool is_said_to_be_unused(const char *reactions, const char *pointer) {
+    struct cg_mistakes warnings;
+    cg_mistakes_init(&warnings);
+    cg_settings_warnings(settings_of(document(reactions)), &warnings);
+    bool found = false;
+    for (const struct cg_mistake *one = warnings.first; one != NULL; one = one->next)
+        found |= strcmp(one->pointer, pointer) == 0;
+    cg_mistakes_fini(&warnings);
+    return found;
+}
+
+/* A mapping may be there for alarms alone: nothing is wrong with it. */
+static void who_is_commanded_is_used(void **state) {
+    (void)state;
+    assert_true(is_said_to_be_unused("[]", "/mappings/0/clients"));
+    assert_false(is_said_to_be_unused("[{'name':'r'," WHEN "," DO "}]", "/mappings/0/clients"));
+    assert_true(is_said_to_be_unused("[{'name':'r'," WHEN "," DO "}]", "/mappings/1/clients"));
+}
+
 static void a_reaction_becomes_what_it_says(void **state) {
     (void)state;
     const struct cg_config *config = settings_of(document(
@@ -179,6 +198,7 @@ static void every_reference_is_checked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        settings_test(who_is_commanded_is_used),
         settings_test(a_reaction_becomes_what_it_says),
         settings_test(what_is_printed_reads_the_same),
         cmocka_unit_test(every_reference_is_checked),
