@@ -45,6 +45,7 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
     cg_signs_note_asked(engine, &leg->sending.to);
     if (cg_ask_of(leg)->observed || leg->request->cancels) cg_watch_sent(round);
+    if (round->by_unicast) round->tally.registered_us = engine->now_us;
     if (!round->by_unicast || round->asked) return;
     round->asked = true;
     cg_round_start_clock(round, engine->now_us);

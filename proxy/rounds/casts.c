@@ -81,8 +81,8 @@ static void fail(struct cg_part *part, const struct cg_problem *problem) {
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_part *part = leg->owner;
-    (void)engine;
     if (part->state == CG_PART_SENT) {
+        part->round->tally.registered_us = engine->now_us;
         cg_watch_sent(part->round);
         return;
     }

@@ -356,6 +356,12 @@ static bool are_numbered(const struct cg_held_answer *held, const struct cg_open
     return held->has_piv && opened->has_number && cg_slice_equal(held->answer.kid, opened->kid);
 }
 
+/* Some count from the beginning then, or are those that have begun anew. It is the one in which what was lost before
+ * comes, so it is not for the notifications after it to say it. */
+static bool is_first_since_registration(const struct cg_tally *tally, const struct cg_held_answer *held) {
+    return held->notified_us < tally->registered_us || held->notified_us < held->registered_us;
+}
+
 /* By their Partial IVs (RFC 8613 §7.4.1), else by what they say of their order. What is protected for the client itself
  * is that one's to put in order: what it says of it outside need not change (§4.1.3.5.2). */
 static bool is_newer_notification(const struct cg_tally *tally, const struct cg_held_answer *held,
@@ -364,6 +370,7 @@ static bool is_newer_notification(const struct cg_tally *tally, const struct cg_
     if (tally->mapping->security == CG_SECURITY_RELAY) return !is_retransmitted(held, arrival);
     bool says_order = held->notification.is_observed && notification->is_observed;
     if (are_numbered(held, arrival->opened) || !says_order) return !is_older(held, arrival);
+    if (is_first_since_registration(tally, held)) return !is_retransmitted(held, arrival);
     return cg_notification_is_newer(notification->order, arrival->arrival_us, held->notification.order,
                                     held->notified_us);
 }

@@ -32,6 +32,7 @@ struct cg_held_answer {
     struct cg_news news;                 /* its place among what is told */
     struct cg_notification notification; /* the latest, where `answer` is one */
     uint64_t notified_us;                /* and when it said so last */
+    uint64_t registered_us;              /* and when it was asked by itself to send notifications, last */
     struct cg_watched watched;           /* the round's, of one that observes */
     uint16_t mid;
     struct cg_past_message past[CG_PAST_MESSAGES]; /* ring */
@@ -74,6 +75,7 @@ struct cg_tally {
     uint32_t answered, failed, duplicates, late, rejected;
     uint32_t listed;             /* refusals, ever: each takes memory */
     uint64_t arrivals;           /* so far: their order */
+    uint64_t registered_us;      /* all were asked to send notifications, last: what each says first then is newer */
     bool observes;               /* the request does: answers with Observe are notifications */
     uint64_t gone_us;            /* then: whoever was not heard since has let a whole registration pass */
     struct cg_answer *next_gone; /* where such a one is looked for next; NULL: at the first */

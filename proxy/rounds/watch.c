@@ -290,11 +290,13 @@ static void look_at_one(struct cg_round *round, struct cg_held_answer *held) {
 
 static void chase(struct cg_round *round) {
     struct cg_watch *watch = &round->watch;
-    const struct cg_member *member = watch->stale_one->answer.member;
+    struct cg_held_answer *one = watch->stale_one;
+    const struct cg_member *member = one->answer.member;
     bool is_alone = watch->stale == 1 && member != NULL && (round->mapping->repair_unicast || round->by_unicast);
     watch->chased_us = now_of(round);
     watch->soonest_us = now_of(round) + leisure_of(round) + GRACE_US;
     if (is_alone && cg_asks_register(round, member)) {
+        one->registered_us = now_of(round);
         round->mapping->stats->renewals[CG_RENEWAL_MEMBER]++;
     } else {
         renew_all(round, CG_RENEWAL_STALE);

@@ -119,3 +119,51 @@ def new_far(tmp_path):
     yield start
     for one in started:
         one.close()
+
+
+class Lan:
+    """Hosts on one link, as 10.9.0.1 and following, each with a program. The namespace of the calling thread is on it as 10.9.0.254, by br0."""
+
+    def __init__(self):
+        self.hosts = []
+        run("ip link add br0 type bridge mcast_snooping 0")
+        run("ip addr add 10.9.0.254/24 dev br0")
+        run("ip link set br0 up")
+
+    def host(self, command, *commands, **more):
+        """One more host, which runs this on its interface eth0 after `ip` did these; its address."""
+        number = len(self.hosts) + 1
+        # Its network namespace is there once the shell says so; the program begins when its link is up.
+        host = subprocess.Popen(["unshare", "-n", "sh", "-c", 'echo there; read go; exec "$0" "$@"', *map(str, command)],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, **{"stderr": subprocess.STDOUT, **more})
+        self.hosts.append(host)
+        assert host.stdout.readline() == b"there\n"
+        run(f"ip link add host{number} type veth peer name eth0 netns {host.pid}")
+        run(f"ip link set host{number} master br0 up")
+        for words in ("link set lo up", f"addr add 10.9.0.{number}/24 dev eth0", "link set eth0 up", "route add 224.0.0.0/4 dev eth0",
+                      *commands):
+            run(f"nsenter -t {host.pid} -n ip {words}")
+        host.stdin.write(b"go\n")
+        host.stdin.flush()
+        return f"10.9.0.{number}"
+
+    def close(self):
+        for host in self.hosts:
+            host.kill()
+            host.wait()
+            host.stdin.close()
+            host.stdout.close()
+
+
+@pytest.fixture
+def new_lan():
+    """new_lan(): hosts on one link; call it in the test's body, which is in its namespace."""
+    started = []
+
+    def start():
+        started.append(Lan())
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.close()

@@ -2,12 +2,12 @@
 
 import os
 import shutil
-import subprocess
 
 import pytest
 
 import coap
 from conftest import free_udp_port, in_namespace
+from links import new_lan  # noqa: F401, the fixture
 from probe import parse_mixed, wait_for
 from test_coap_observe import Watcher
 from test_observe import Watch
@@ -18,46 +18,20 @@ COUNT = 5
 pytestmark = pytest.mark.skipif(SERVER is None, reason="libcoap's server is not installed")
 
 
-def run(command):
-    subprocess.run(command.split(), check=True, stdout=subprocess.DEVNULL)
-
-
 @pytest.fixture
-def servers():
-    """servers(): five hosts on one link, each with a server; their addresses. The test's namespace is on the link as 10.9.0.254."""
-    started = []
+def servers(new_lan):  # noqa: F811
+    """servers(): five hosts on one link, each with a server; their addresses."""
 
     def start():
-        run("ip link add br0 type bridge mcast_snooping 0")
-        run("ip addr add 10.9.0.254/24 dev br0")
-        run("ip link set br0 up")
-        for number in range(1, COUNT + 1):
-            # Its network namespace is there once the shell says so; the server begins when its link is up.
-            host = subprocess.Popen(["unshare", "-n", "sh", "-c", 'echo there; read go; exec "$0" "$@"', SERVER, "-A", "0.0.0.0",
-                                     "-g", "224.0.1.187", "-G", "eth0", "-v", "7"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                    stderr=subprocess.STDOUT)
-            started.append(host)
-            assert host.stdout.readline() == b"there\n"
-            run(f"ip link add host{number} type veth peer name eth0 netns {host.pid}")
-            run(f"ip link set host{number} master br0 up")
-            inside = f"nsenter -t {host.pid} -n ip"
-            for command in ("link set lo up", f"addr add 10.9.0.{number}/24 dev eth0", "link set eth0 up",
-                            "route add 224.0.0.0/4 dev eth0"):
-                run(f"{inside} {command}")
-            host.stdin.write(b"go\n")
-            host.stdin.flush()
-        addresses = [(f"10.9.0.{number}", 5683) for number in range(1, COUNT + 1)]
+        lan = new_lan()
+        server = [SERVER, "-A", "0.0.0.0", "-g", "224.0.1.187", "-G", "eth0", "-v", "7"]
+        addresses = [(lan.host(server), 5683) for _ in range(COUNT)]
         with coap.Endpoint("10.9.0.254", interface="br0") as endpoint:
             for address in addresses:
                 wait_for(lambda: endpoint.request(address, "/", timeout=0.3))
         return addresses
 
-    yield start
-    for host in started:
-        host.kill()
-        host.wait()
-        host.stdin.close()
-        host.stdout.close()
+    return start
 
 
 @in_namespace

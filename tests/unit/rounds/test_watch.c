@@ -428,6 +428,50 @@ static void test_a_single_stale_member_is_registered_alone(void **state) {
     leave(world, &one);
 }
 
+/* aiocoap counts from 0 again, and so does who has begun anew. Only what comes first may do that: then the numbers
+ * bind. */
+static void test_what_a_registration_brings_is_newer_whatever_its_number(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    world->config->group.observe_renewal_s = 600;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 7, 100000, "on");
+    notify_for(world, 0, "127.1.0.2", 7, 100000, "on");
+    world_advance(world, 700 * SECOND);
+    assert_registers(world, 1, true, 0);
+    observer_take(&one);
+    notify_for(world, 1, "127.1.0.1", 0, 3000, "off");
+    notify_for(world, 1, "127.1.0.2", 8, 3000, "off");
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.1 off;127.1.0.2 off;");
+    notify_for(world, 1, "127.1.0.1", 1, 3000, "dim");
+    notify_for(world, 1, "127.1.0.2", 7, 3000, "late");
+    world_run(world);
+    assert_string_equal(observer_take(&one), "127.1.0.1 dim;");
+    leave(world, &one);
+}
+
+static void test_one_that_was_registered_alone_may_count_anew(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    struct cg_mapping *lamps = world_mapping(world, "lamps");
+    world_add_members(world, lamps, 2);
+    lamps->repair_unicast = true;
+    observe(world, &one, "/lamps");
+    notify_for(world, 0, "127.1.0.1", 7, 10, "on");
+    notify_for(world, 0, "127.1.0.2", 7, 3000, "on");
+    world_advance(world, 27 * SECOND);
+    assert_registers(world, 1, false, 0);
+    observer_take(&one);
+    notify_for(world, 1, "127.1.0.1", 0, 3000, "off");
+    notify_for(world, 1, "127.1.0.2", 6, 3000, "late");
+    notify_for(world, 1, "127.1.0.1", 1, 3000, "dim");
+    world_run(world);
+    assert_non_null(strstr(observer_take(&one), "127.1.0.1 dim;"));
+    assert_int_equal(lamps->stats->duplicate, 1);
+    leave(world, &one);
+}
+
 /* And it is waited for longer each time. */
 static void test_a_member_that_is_gone_is_not_asked_on_and_on(void **state) {
     struct world *world = *state;
@@ -901,6 +945,8 @@ int main(void) {
         watch_test(test_whom_nobody_has_observed_nobody_tells),
         watch_test(test_many_stale_members_are_registered_at_their_group),
         watch_test(test_a_single_stale_member_is_registered_alone),
+        watch_test(test_what_a_registration_brings_is_newer_whatever_its_number),
+        watch_test(test_one_that_was_registered_alone_may_count_anew),
         watch_test(test_a_member_that_is_gone_is_not_asked_on_and_on),
         watch_test(test_it_is_registered_once_more_in_each_period),
         watch_test(test_silent_members_are_registered_on_the_token),
