@@ -106,7 +106,8 @@ static int print_members(const struct command *command) { return cg_members_prin
 static int forget_members(const struct command *command) { return cg_members_forget(command->file, command->argument); }
 
 static int print_reports(const struct command *command) {
-    return cg_reports_print(command->file, command->argument, command->follow);
+    enum cg_reports_extent extent = command->follow ? CG_REPORTS_FOLLOWED : CG_REPORTS_KEPT;
+    return cg_reports_print(command->file, command->argument, extent);
 }
 
 static int print_reactions(const struct command *command) { return cg_reactions_print(command->file); }

@@ -43,8 +43,8 @@ static int copy_rest(int fd) {
     }
 }
 
-static char *request_text(const char *group, bool follow) {
-    json_t *request = json_pack("{s:s, s:b}", "command", "reports", "follow", follow ? 1 : 0);
+static char *request_text(const char *group, enum cg_reports_extent extent) {
+    json_t *request = json_pack("{s:s, s:b}", "command", "reports", "follow", extent == CG_REPORTS_FOLLOWED);
     if (group != NULL && request != NULL && json_object_set_new(request, "group", json_string(group)) != 0) {
         json_decref(request);
         return NULL;
@@ -54,9 +54,9 @@ static char *request_text(const char *group, bool follow) {
     return text;
 }
 
-static int read_reports(const char *folder, const char *group, bool follow) {
+static int read_reports(const char *folder, const char *group, enum cg_reports_extent extent) {
     struct cg_problem problem = {0};
-    char *text = request_text(group, follow);
+    char *text = request_text(group, extent);
     int fd = -1;
     int err = text == NULL ? cg_problem_set(&problem, CG_E_NO_MEMORY, "no memory, or the group's name is not UTF-8")
                            : cg_control_listen(folder, cg_slice_str(text), PATIENCE_S, &fd, &problem);
@@ -68,9 +68,9 @@ static int read_reports(const char *folder, const char *group, bool follow) {
     return status;
 }
 
-int cg_reports_print(const char *file, const char *group, bool follow) {
+int cg_reports_print(const char *file, const char *group, enum cg_reports_extent extent) {
     struct cg_config *config = cg_settings_load_or_print(file);
-    int status = config == NULL ? CG_EXIT_SETTINGS : read_reports(config->state, group, follow);
+    int status = config == NULL ? CG_EXIT_SETTINGS : read_reports(config->state, group, extent);
     cg_config_unref(config);
     return status;
 }
