@@ -4,6 +4,8 @@
 
 #include "legs/signs.h"
 
+enum { REVIEW_HOLDS_US = 100000 };
+
 static bool is_secured(const struct cg_round *round) { return round->mapping->security == CG_SECURITY_GROUP; }
 
 /* Noting */
@@ -98,10 +100,19 @@ static void review(struct cg_round *round, const struct cg_member *member) {
     cg_evidence_note(round, member, signs);
 }
 
+/* Thousands may end with the same round, and its members be thousands, too. */
+static bool was_just_reviewed(struct cg_round *round) {
+    struct cg_evidence *evidence = &round->evidence;
+    uint64_t now_us = cg_round_engine(round)->now_us;
+    if (evidence->reviewed_us != 0 && now_us - evidence->reviewed_us < REVIEW_HOLDS_US) return true;
+    evidence->reviewed_us = now_us;
+    return false;
+}
+
 void cg_evidence_review(struct cg_round *round) {
     size_t count;
     const struct cg_member *members = cg_mapping_awaited(round->mapping, round->only, &count);
-    if (round->sent_us == 0 || cg_tally_missing(&round->tally) == 0) return;
+    if (round->sent_us == 0 || cg_tally_missing(&round->tally) == 0 || was_just_reviewed(round)) return;
     for (size_t i = 0; i < count; i++) {
         if (!cg_tally_has_seen(&round->tally, &members[i])) review(round, &members[i]);
     }

@@ -102,7 +102,8 @@ struct cg_round_silence {
 /* What was seen of the members that have not answered: see evidence.h. */
 #define CG_PROBE_REST_US UINT64_C(60000000) /* nobody is asked again before, only to find out why it is silent */
 struct cg_evidence {
-    uint32_t *of; /* signs (model/cause.h) by a member's number; NULL: nothing of anybody */
+    uint32_t *of;         /* signs (model/cause.h) by a member's number; NULL: nothing of anybody */
+    uint64_t reviewed_us; /* what is known of their addresses and keys was noted last; 0: never */
 };
 
 /* A large request on its way to one member. It stays to the round's end: further blocks of the response are asked for

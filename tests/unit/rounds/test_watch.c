@@ -572,6 +572,39 @@ static void test_the_end_of_the_gateway_cancels(void **state) {
     assert_false(cg_gateway_is_cancelling(world->gateway));
 }
 
+static unsigned finds;
+
+static bool count_find(struct cg_protector *protector, struct cg_slice identity, struct cg_addr *at) {
+    (void)protector, (void)identity, (void)at;
+    finds++;
+    return false;
+}
+
+/* What is known of silent members is gathered for all who end with a round, not for each. */
+static void test_many_who_end_at_once_look_at_its_members_once(void **state) {
+    enum { CLIENTS = 50, MEMBERS = 4 };
+    static struct observer observers[CLIENTS];
+    struct world *world = *state;
+    struct fake_keys keys;
+    fake_keys_init(&keys);
+    struct cg_protector_ops counting = *keys.protector.ops;
+    counting.find = count_find;
+    keys.protector.ops = &counting;
+    world_add_members(world, world_mapping(world, "lamps"), MEMBERS);
+    world_mapping(world, "lamps")->protector = &keys.protector;
+    world->config->limits.observers = 2 * CLIENTS;
+    for (int i = 0; i < CLIENTS; i++) observe(world, &observers[i], "/lamps");
+    notify(world, 0, "127.1.0.1", 1, "on");
+    world_advance(world, 10 * SECOND);
+    finds = 0;
+    world_answer(world, 0, "127.1.0.1", "enough");
+    world_run(world);
+    for (int i = 0; i < CLIENTS; i++) assert_true(observers[i].ended);
+    assert_in_range(finds, MEMBERS - 1, 2 * MEMBERS * 4);
+    world_advance(world, 100 * SECOND);
+    world_mapping(world, "lamps")->protector = cg_protector_none();
+}
+
 static void test_a_client_renews_and_cancels(void **state) {
     struct world *world = *state;
     struct observer one;
@@ -952,6 +985,7 @@ int main(void) {
         watch_test(test_silent_members_are_registered_on_the_token),
         watch_test(test_other_keys_are_registered_under),
         watch_test(test_the_end_of_the_gateway_cancels),
+        watch_test(test_many_who_end_at_once_look_at_its_members_once),
         watch_test(test_a_client_renews_and_cancels),
         watch_test(test_who_sends_without_end_is_told_less_often),
         watch_test(test_a_newer_notification_ends_the_fetch_of_an_older_one),
