@@ -22,6 +22,7 @@ enum {
     LOOKS_A_TURN = 512, /* members */
     PAUSE_US = 1000,
     DOUBLINGS = 12,
+    QUIET_DOUBLINGS = 3, /* of the patience with who speaks only when it is asked */
 };
 
 static const double tell_burst = 32, tell_rate = 10; /* notifications of a member that are told; a second */
@@ -65,11 +66,27 @@ void cg_watch_note_end(struct cg_round *round) {
     if (cg_round_observes(round)) settle(round);
 }
 
+/* What it says is the first since it was registered once more. */
+static bool was_asked(const struct cg_round *round, const struct cg_held_answer *held) {
+    uint64_t heard_us = held->watched.heard_us;
+    return heard_us != 0 && (heard_us < round->tally.registered_us || heard_us < held->registered_us);
+}
+
+/* Many never speak before their Max-Age is over unless something changes: a group of these is not to be asked every
+ * minute for months, and what was lost is not to go unnoticed for long. */
+static uint64_t patience_with(const struct cg_round *round, const struct cg_held_answer *held) {
+    uint64_t age_us = held->notification.max_age_s * SECOND_US;
+    if (age_us >= period_of(round)) return age_us;
+    uint64_t longer_us = (age_us > GRACE_US ? age_us : GRACE_US) << held->watched.quiet;
+    return held->watched.quiet == 0 ? age_us : earlier(longer_us, period_of(round));
+}
+
 static void note_freshness(struct cg_round *round, struct cg_held_answer *held) {
     struct cg_watched *watched = &held->watched;
     if (watched->heard_us == held->notified_us) return;
+    watched->quiet = !was_asked(round, held) ? 0 : (uint8_t)(watched->quiet + (watched->quiet < QUIET_DOUBLINGS));
     watched->heard_us = held->notified_us;
-    watched->stale_us = held->notified_us + held->notification.max_age_s * SECOND_US + GRACE_US;
+    watched->stale_us = held->notified_us + patience_with(round, held) + GRACE_US;
     watched->grace_us = (uint32_t)random_below(round, GRACE_MORE_US);
     watched->misses = 0;
     round->watch.sweep_us = earlier(round->watch.sweep_us, watched->stale_us + watched->grace_us);

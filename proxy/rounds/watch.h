@@ -3,8 +3,9 @@
  * as one of the members sends notifications. Until its last waiter leaves it is registered once more, on its token:
  *
  *     at the group   where two members or more are stale: their Max-Age is over by 5 s, and for one of them by up to 15
- *                    (RFC 7641 §3.3.1); after a change of keys, within leisure; and every group.observe_renewal seconds,
- *                    which is when who has come or started again since hears of it
+ *                    (RFC 7641 §3.3.1), or 8 times as long at most where they speak only when they are asked; after a
+ *                    change of keys, within leisure; and every group.observe_renewal seconds, which is when who has
+ *                    come or started again since hears of it
  *     at a member    where that one alone is stale
  *
  * Who lets registrations pass is waited for longer each time. When the last waiter has left the group is told so, by

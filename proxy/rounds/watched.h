@@ -13,6 +13,7 @@ struct cg_watched {
     uint64_t stale_us;             /* ... which is too long ago from then on; */
     uint32_t grace_us;             /* and so long after that it is registered once more */
     uint8_t misses;                /* registrations since it was heard */
+    uint8_t quiet;                 /* registrations in a row that it has answered, and said nothing by itself */
     bool is_observed;              /* its latest answer is a notification, so others follow */
     bool is_held_back;             /* it is in the list of those whose latest is told later */
     struct cg_allowance allowance; /* of notifications that are told */

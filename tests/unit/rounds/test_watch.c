@@ -409,6 +409,29 @@ static void test_many_stale_members_are_registered_at_their_group(void **state) 
     leave(world, &one);
 }
 
+/* Of lamps that nobody switches, with the default Max-Age: an hour of them is not fifty group requests. */
+static void test_who_only_speaks_when_asked_is_asked_less_often(void **state) {
+    struct world *world = *state;
+    struct observer one;
+    uint32_t order = 1;
+    size_t answered = 0;
+    observe(world, &one, "/lamps");
+    for (int s = 0; s < 3000; s++) {
+        for (; answered < world->sent_count; answered++, order++) {
+            notify_for(world, answered, "127.1.0.1", order, 60, "on");
+            notify_for(world, answered, "127.1.0.2", order, 60, "on");
+        }
+        world_advance(world, SECOND);
+    }
+    assert_in_range(world->sent_count, 6, 10); /* after 1, 3, 7, 15, 23, 31, … minutes */
+    size_t sent = world->sent_count;
+    notify_for(world, sent - 1, "127.1.0.1", order, 60, "off");
+    notify_for(world, sent - 1, "127.1.0.2", order, 60, "off");
+    world_advance(world, 80 * SECOND);
+    assert_int_equal(world->sent_count, sent + 1); /* they do speak: what is lost is found out soon */
+    leave(world, &one);
+}
+
 static void test_a_single_stale_member_is_registered_alone(void **state) {
     struct world *world = *state;
     struct observer one;
@@ -977,6 +1000,7 @@ int main(void) {
         watch_test(test_who_hears_no_multicast_is_renewed_and_cancelled_by_unicast_on_the_token),
         watch_test(test_whom_nobody_has_observed_nobody_tells),
         watch_test(test_many_stale_members_are_registered_at_their_group),
+        watch_test(test_who_only_speaks_when_asked_is_asked_less_often),
         watch_test(test_a_single_stale_member_is_registered_alone),
         watch_test(test_what_a_registration_brings_is_newer_whatever_its_number),
         watch_test(test_one_that_was_registered_alone_may_count_anew),
