@@ -252,7 +252,7 @@ static void relay_renewal(struct cg_exchange *exchange, enum cg_renewal renewal,
                                  .timeout_us = exchange->waiter.timeout_us,
                                  .expects_answers = true,
                                  .origin = exchange->ticket};
-    cg_watch_relay(exchange->waiter.round, &wish, renewal == CG_CANCELS);
+    cg_watch_relay(exchange->waiter.round, &wish, renewal == CG_CANCELS ? CG_RELAYED_CANCELLATION : CG_RELAYED_RENEWAL);
     if (renewal == CG_CANCELS)
         cg_round_set_deadline(&exchange->waiter, exchange->gateway->engine.now_us, exchange->waiter.timeout_us);
 }

@@ -2,6 +2,7 @@
  * the group, and where it was the only one its end is the round's. */
 #include "rounds/asks.h"
 
+#include "rounds/cancel.h"
 #include "rounds/evidence.h"
 #include "rounds/hearsay.h"
 #include "rounds/intake.h"
@@ -139,7 +140,7 @@ static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct
 
 static void on_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
     (void)engine, (void)from;
-    cg_watch_stray(round_of(leg));
+    cg_cancel_hear_stray(round_of(leg));
 }
 
 static bool is_wanted(const struct cg_leg *leg) { return leg->request->cancels || cg_round_is_wanted(round_of(leg)); }

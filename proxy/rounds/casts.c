@@ -2,6 +2,7 @@
  * is settled in one place, whatever told it, and never after it has ended. */
 #include "rounds/casts.h"
 
+#include "rounds/cancel.h"
 #include "rounds/challenge.h"
 #include "rounds/evidence.h"
 #include "rounds/intake.h"
@@ -124,7 +125,7 @@ static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct
 static void on_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
     const struct cg_part *part = leg->owner;
     (void)engine, (void)from;
-    cg_watch_stray(part->round);
+    cg_cancel_hear_stray(part->round);
 }
 
 static bool is_wanted(const struct cg_leg *leg) {

@@ -9,6 +9,7 @@
 #include "rounds/again.h"
 #include "rounds/asks.h"
 #include "rounds/burst.h"
+#include "rounds/cancel.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
 #include "rounds/large.h"
@@ -70,7 +71,7 @@ static void close_round(struct cg_round *round) {
     cg_probe_end(round);
     cg_again_end(round);
     cg_large_end(round);
-    if (cg_watch_cancel(round)) {
+    if (cg_cancel_begin(round)) {
         cg_asks_end_unregistered(round);
     } else {
         end_legs(round);

@@ -32,14 +32,11 @@ void cg_watch_note_end(struct cg_round *round);
 /* A registration or cancellation is out, or could not go out. */
 void cg_watch_sent(struct cg_round *round);
 void cg_watch_unsent(struct cg_round *round);
-/* Somebody notifies though the cancellation is out. */
-void cg_watch_stray(struct cg_round *round);
 /* Its group is registered at once more, for silent members. What is not out by `give_up_us` never goes out. */
 void cg_watch_register(struct cg_round *round, uint64_t give_up_us);
-/* It is closed. True: it cancels its observation, and stays with its casts until cg_watch_fini or cg_round_bury. */
-bool cg_watch_cancel(struct cg_round *round);
 /* What its only waiter has protected anew goes out on the token, at once; nothing where something still waits to. */
-void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, bool cancels);
+enum cg_relayed { CG_RELAYED_RENEWAL, CG_RELAYED_CANCELLATION };
+void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, enum cg_relayed what);
 void cg_watch_fini(struct cg_round *round);
 
 #endif
