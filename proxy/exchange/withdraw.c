@@ -33,7 +33,7 @@ int cg_withdraw_check(struct cg_exchange *exchange) {
 
 static bool is_same_mapping(const struct cg_exchange *exchange) {
     const struct cg_mapping *now = cg_mapping_by_name(exchange->gateway->config, exchange->mapping->name);
-    return now != NULL && cg_mapping_is_same(exchange->mapping, now);
+    return now != NULL && cg_mapping_goes_on(exchange->mapping, now);
 }
 
 static bool is_outdated(const struct cg_exchange *exchange, struct comparison *latest, size_t *taken) {

@@ -27,10 +27,29 @@ static bool has_same_ways(const struct cg_mapping *one, const struct cg_mapping 
            one->repair_probe == other->repair_probe;
 }
 
-bool cg_mapping_is_same(const struct cg_mapping *one, const struct cg_mapping *other) {
-    bool is = are_equal(one->name, other->name) && has_same_ways(one, other) &&
-              one->target_count == other->target_count && one->member_count == other->member_count;
+static bool is_same_but_for_members(const struct cg_mapping *one, const struct cg_mapping *other) {
+    bool is =
+        are_equal(one->name, other->name) && has_same_ways(one, other) && one->target_count == other->target_count;
     for (size_t i = 0; is && i < one->target_count; i++) is = is_same_target(&one->targets[i], &other->targets[i]);
-    for (size_t i = 0; is && i < one->member_count; i++) is = is_same_member(&one->members[i], &other->members[i]);
     return is;
+}
+
+/* All that there are now were there before, in the same order. */
+static bool has_no_new_member(const struct cg_mapping *before, const struct cg_mapping *now) {
+    size_t found = 0;
+    for (size_t i = 0; i < before->member_count && found < now->member_count; i++) {
+        if (is_same_member(&before->members[i], &now->members[found])) found++;
+    }
+    return found == now->member_count;
+}
+
+bool cg_mapping_is_same(const struct cg_mapping *one, const struct cg_mapping *other) {
+    return is_same_but_for_members(one, other) && one->member_count == other->member_count &&
+           has_no_new_member(one, other);
+}
+
+bool cg_mapping_goes_on(const struct cg_mapping *before, const struct cg_mapping *now) {
+    bool may_lose_members = now->security == CG_SECURITY_GROUP;
+    if (!may_lose_members) return cg_mapping_is_same(before, now);
+    return is_same_but_for_members(before, now) && has_no_new_member(before, now);
 }

@@ -5,5 +5,8 @@
 #include "model/config.h"
 
 bool cg_mapping_is_same(const struct cg_mapping *one, const struct cg_mapping *other);
+/* Whether what runs under `before` is what it would be under `now`: the same, but for members of a security group that
+ * are none any more, since nothing that they say is taken (R55). */
+bool cg_mapping_goes_on(const struct cg_mapping *before, const struct cg_mapping *now);
 
 #endif

@@ -81,7 +81,9 @@ static const char *place_fault(const struct cg_uri *uri) {
     if (is_web) return "CoAP over WebSockets is not listened to";
     if (has_path) return "a listener has no path";
     if (uri->addr.family == CG_FAMILY_NONE) return "it needs an address of this host, not a name";
-    return cg_addr_is_multicast(&uri->addr) ? "the address is a group's, not one of this host's (All CoAP Nodes: coap.all_nodes)" : NULL;
+    return cg_addr_is_multicast(&uri->addr)
+               ? "the address is a group's, not one of this host's (All CoAP Nodes: coap.all_nodes)"
+               : NULL;
 }
 
 /* A zone that is a number; names belong to the shell, as with other addresses. */
