@@ -14,7 +14,8 @@ struct cg_slice cg_findings_keep(struct cg_findings *findings, struct cg_slice t
     return kept;
 }
 
-struct cg_slice cg_findings_attribute(struct cg_findings *findings, const struct cg_link *link, const char *name) {
+/* Its value, unquoted, into the arena of the findings; empty: there is none, or no room. */
+static struct cg_slice attribute_of(struct cg_findings *findings, const struct cg_link *link, const char *name) {
     struct cg_slice attributes = link->attributes;
     struct cg_link_attribute attribute;
     while (cg_link_next_attribute(&attributes, &attribute)) {
@@ -304,8 +305,8 @@ bool cg_findings_import(struct cg_findings *findings, struct cg_found_directory 
 
 static void fill_security_group(struct cg_findings *findings, struct cg_found_security_group *group,
                                 const struct cg_link *link, struct cg_slice join, const struct cg_addr *told_by) {
-    group->name = cg_findings_attribute(findings, link, "sec-gp");
-    group->application = cg_findings_attribute(findings, link, "app-gp");
+    group->name = attribute_of(findings, link, "sec-gp");
+    group->application = attribute_of(findings, link, "app-gp");
     group->join = cg_findings_keep(findings, join);
     group->attributes = cg_findings_keep(findings, link->attributes);
     group->told_by = *told_by;

@@ -65,7 +65,5 @@ void cg_findings_note_gap(struct cg_findings *findings, struct cg_slice what, co
 
 /* What it says is link-format, as far as anybody knows. */
 bool cg_findings_are_links(const struct cg_answer *answer);
-/* The attribute's value, unquoted, into the arena of the findings; empty: there is none, or no room. */
-struct cg_slice cg_findings_attribute(struct cg_findings *findings, const struct cg_link *link, const char *name);
 
 #endif
