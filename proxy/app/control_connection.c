@@ -11,6 +11,7 @@
 
 enum {
     CONNECTIONS = 16,
+    SLICE_MS = 1,
     PATIENCE_MS = 10000, /* for a line to come, and for its answer to be taken */
 };
 
@@ -109,6 +110,27 @@ static void on_read_rest(uv_stream_t *stream, ssize_t got, const uv_buf_t *bytes
     } else if (connection->ops != NULL) {
         cg_control_hang_up(connection);
     }
+}
+
+static void on_slice(uv_timer_t *timer);
+
+static void go_on_with_slices(struct cg_control_connection *connection) {
+    CG_CHECK(uv_timer_start(&connection->patience, on_slice, SLICE_MS, 0) == 0);
+}
+
+static void on_slice(uv_timer_t *timer) {
+    struct cg_control_connection *connection = timer->data;
+    if (connection->put_slice(connection)) {
+        go_on_with_slices(connection);
+    } else {
+        cg_control_send(connection);
+    }
+}
+
+void cg_control_send_in_slices(struct cg_control_connection *connection,
+                               bool (*put_slice)(struct cg_control_connection *connection)) {
+    connection->put_slice = put_slice;
+    go_on_with_slices(connection);
 }
 
 void cg_control_wait(struct cg_control_connection *connection, const struct cg_control_work_ops *ops) {

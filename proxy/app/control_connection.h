@@ -28,11 +28,12 @@ struct cg_control_connection {
     uv_timer_t patience;
     uv_write_t write;
     struct cg_buf reply;
-    unsigned uses;                         /* two handles, and who works for it */
-    const struct cg_control_work_ops *ops; /* NULL: nothing is under way that may be ended */
-    struct cg_control_follower *follower;  /* control_reports.c */
-    struct cg_trial *trial;                /* control_check.c */
-    struct cg_discovery *discovery;        /* control_discover.c, as what follows */
+    unsigned uses;                                               /* two handles, and who works for it */
+    const struct cg_control_work_ops *ops;                       /* NULL: nothing is under way that may be ended */
+    bool (*put_slice)(struct cg_control_connection *connection); /* of a reply that is made in slices */
+    struct cg_control_follower *follower;                        /* control_reports.c */
+    struct cg_trial *trial;                                      /* control_check.c */
+    struct cg_discovery *discovery;                              /* control_discover.c, as what follows */
     struct cg_found_writer found;
     struct cg_store_job job;   /* control_store.c, as what follows */
     uv_fs_t removal;           /* of a copy that nobody takes */
@@ -75,6 +76,10 @@ void cg_control_hang_up(struct cg_control_connection *connection);
 void cg_control_refuse(struct cg_control_connection *connection, const char *why);
 struct cg_buf *cg_control_begin_success(struct cg_control_connection *connection);
 void cg_control_send(struct cg_control_connection *connection);
+/* The rest of the reply is made by `put_slice`, a part in each call, so that no turn of the loop is long. False: that
+ * was all, and it is sent. */
+void cg_control_send_in_slices(struct cg_control_connection *connection,
+                               bool (*put_slice)(struct cg_control_connection *connection));
 /* It takes longer: the peer waits without limit, and `ops` is told where it does not. */
 void cg_control_wait(struct cg_control_connection *connection, const struct cg_control_work_ops *ops);
 static inline bool cg_control_is_open(const struct cg_control_connection *connection) {

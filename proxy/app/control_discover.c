@@ -4,13 +4,9 @@
 #include "app/control_connection.h"
 
 #include "app/discover/discover.h"
-#include "base/check.h"
 #include "jobs/discovery.h"
 
-enum {
-    SLICE_BYTES = 32768,
-    SLICE_MS = 1,
-};
+enum { SLICE_BYTES = 32768 };
 
 static void on_hurry(struct cg_control_connection *connection) { cg_discovery_hurry(connection->discovery); }
 
@@ -32,20 +28,10 @@ static bool put_some(struct cg_control_connection *connection) {
     return !connection->reply.failed;
 }
 
-static void on_slice(uv_timer_t *timer);
-
-static void go_on(struct cg_control_connection *connection) {
-    CG_CHECK(uv_timer_start(&connection->patience, on_slice, SLICE_MS, 0) == 0);
-}
-
-static void on_slice(uv_timer_t *timer) {
-    struct cg_control_connection *connection = timer->data;
-    if (put_some(connection)) {
-        go_on(connection);
-        return;
-    }
-    cg_discovery_free(connection->discovery);
-    cg_control_send(connection);
+static bool put_slice(struct cg_control_connection *connection) {
+    bool more = put_some(connection);
+    if (!more) cg_discovery_free(connection->discovery);
+    return more;
 }
 
 static void on_done(void *ctx, struct cg_discovery *job) {
@@ -53,7 +39,7 @@ static void on_done(void *ctx, struct cg_discovery *job) {
     cg_control_begin_success(connection);
     cg_found_writer_init(&connection->found, cg_discovery_found(job));
     connection->ops = &writing_ops;
-    go_on(connection);
+    cg_control_send_in_slices(connection, put_slice);
 }
 
 static bool get_text(const json_t *line, const char *key, const char **text) {

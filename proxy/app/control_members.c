@@ -6,16 +6,12 @@
 #include <string.h>
 
 #include "app/keeper.h"
-#include "base/check.h"
 #include "base/container.h"
 #include "io/loop.h"
 #include "legs/protector.h"
 #include "model/mapping.h"
 
-enum {
-    ROWS_A_SLICE = 200,
-    SLICE_MS = 1,
-};
+enum { ROWS_A_SLICE = 200 };
 
 static struct cg_gateway *gateway_of(const struct cg_control_connection *connection) {
     return connection->control->source.loop->gateway;
@@ -75,21 +71,11 @@ static bool put_some(struct cg_control_connection *connection) {
     return true;
 }
 
-static void on_slice(uv_timer_t *timer);
-
-static void go_on(struct cg_control_connection *connection) {
-    CG_CHECK(uv_timer_start(&connection->patience, on_slice, SLICE_MS, 0) == 0);
-}
-
-static void on_slice(uv_timer_t *timer) {
-    struct cg_control_connection *connection = timer->data;
-    if (put_some(connection)) {
-        go_on(connection);
-        return;
-    }
+static bool put_slice(struct cg_control_connection *connection) {
+    if (put_some(connection)) return true;
     cg_known_walk_end(cg_gateway_knowns(gateway_of(connection)), &connection->walk);
     cg_buf_put_u8(&connection->reply, ']');
-    cg_control_send(connection);
+    return false;
 }
 
 static void on_hurry(struct cg_control_connection *connection) { (void)connection; }
@@ -106,7 +92,7 @@ void cg_control_run_members(struct cg_control_connection *connection, const json
     connection->rows = 0;
     cg_known_walk_begin(cg_gateway_knowns(gateway_of(connection)), &connection->walk);
     cg_control_wait(connection, &list_ops);
-    if (cg_control_is_open(connection)) go_on(connection);
+    if (cg_control_is_open(connection)) cg_control_send_in_slices(connection, put_slice);
 }
 
 /* ---- Forgetting ---- */
