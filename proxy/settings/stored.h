@@ -1,0 +1,36 @@
+/* Stored items (model/item.h) as settings: read by the same tables as the settings file's sections, and put together
+ * with it. The file has the last word: on the same name or path the stored item is shadowed. A stored item that is not
+ * valid any more, by its reference or because of the file, is disabled, with the reason, and nothing else suffers.
+ * Edits are what somebody wants now: their mistakes are mistakes. */
+#ifndef CG_SETTINGS_STORED_H
+#define CG_SETTINGS_STORED_H
+
+#include "model/item.h"
+#include "settings/settings.h"
+
+struct cg_stored {
+    struct cg_item *const *items; /* in any order; each (kind, name) once */
+    size_t count;
+    const struct cg_edit *edits; /* on them */
+    size_t edit_count;
+    /* The secrets of an item of kind CG_ITEM_KEYS, or a client's key; the caller wipes. NULL, or an error: it stays
+     * sealed, and what needs it is disabled. */
+    int (*unseal)(void *ctx, const struct cg_item *item, struct cg_buf *secret);
+    void *ctx;
+};
+
+/* As cg_settings_load. Mistakes of the file have its pointers, those of edits "/COLLECTION/NAME/…". On any thread. */
+int cg_settings_load_stored(const char *file, const struct cg_stored *stored, struct cg_config **config,
+                            struct cg_mistakes *mistakes) CG_MUST_CHECK;
+
+/* What a stored item is in that snapshot; *reason (not NULL unless it is in use) is a sentence, borrowed. */
+enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_kind kind, const char *name,
+                                   const char **reason);
+/* Whether the settings file itself defines something of that kind and name: it cannot be changed here. */
+bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind, const char *name);
+
+/* One item as it counts, every key written out, as JSON in an object; false: it is not in use. */
+bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
+                             const char *name);
+
+#endif
