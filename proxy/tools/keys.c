@@ -1,6 +1,6 @@
-/* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is in keys/keyring.c, how they
- * change in keys/change.c, how files are replaced in keys/folder.c. The hard thing: nothing may be written before
- * everything is known to be right, since keys that were given out cannot be taken back. */
+/* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is the layer keys/'s, how
+ * they change in tools/keys/change.c, how files are replaced in tools/keys/folder.c. The hard thing: nothing may be
+ * written before everything is known to be right, since keys that were given out cannot be taken back. */
 #include "settings/security_group.h"
 #include "store/sqlite.h"
 #include "tools/keys/change.h"
@@ -13,7 +13,7 @@
 static int command_new(const struct cg_keys_options *options) {
     char error[CG_KEYS_ERROR_MAX] = "";
     json_t *document;
-    int err = cg_keyring_new(&document, options, error);
+    int err = cg_keyring_new(&document, &options->ring, error);
     cg_keys_explain(err, error);
     if (err != CG_OK) return cg_keys_complain(error);
     int status = cg_keys_check("the group", document);
@@ -24,8 +24,8 @@ static int command_new(const struct cg_keys_options *options) {
     }
     if (status == 0) {
         const char *peers = json_string_value(json_object_get(document, "member_peers"));
-        (void)printf("%s: keys for the gateway and %u member%s\n", options->path, (unsigned)options->members,
-                     options->members == 1 ? "" : "s");
+        (void)printf("%s: keys for the gateway and %u member%s\n", options->path, (unsigned)options->ring.members,
+                     options->ring.members == 1 ? "" : "s");
         if (strcmp(peers, "gateway") == 0)
             (void)puts(
                 "the members' files hold the gateway's credential only (--member-peers all makes them hold all)");

@@ -103,9 +103,9 @@ static int edit(const struct change *change, json_t *document) {
     const json_t *before = change->prepared == NULL ? document : change->prepared;
     bool rekeys = options->command != CG_KEYS_NEW_SENDER_ID && !options->no_rekey;
     int err = CG_OK;
-    if (options->command == CG_KEYS_ADD) err = cg_keyring_add(document, options, error);
+    if (options->command == CG_KEYS_ADD) err = cg_keyring_add(document, &options->ring, error);
     if (options->command == CG_KEYS_NEW_SENDER_ID) err = cg_keyring_new_sender_id(document, before, error);
-    if (err == CG_OK && rekeys) err = cg_keyring_rekey(document, options, before, error);
+    if (err == CG_OK && rekeys) err = cg_keyring_rekey(document, &options->ring, before, error);
     cg_keys_explain(err, error);
     return err == CG_OK ? cg_keys_check("the changed group", document) : cg_keys_complain(error);
 }
@@ -126,7 +126,7 @@ static const char *gid_of(const json_t *document) {
 
 static void report_prepared(const struct change *change, const json_t *document) {
     const struct cg_keys_options *options = change->options;
-    for (size_t i = 0; i < options->evict_count; i++) (void)printf("without: %s\n", options->evict[i]);
+    for (size_t i = 0; i < options->ring.evict_count; i++) (void)printf("without: %s\n", options->ring.evict[i]);
     if (options->command == CG_KEYS_NEW_SENDER_ID)
         (void)printf("the gateway's new Sender ID: %s\n",
                      json_string_value(json_object_get(json_object_get(document, "gateway"), "sender_id")));

@@ -2,7 +2,7 @@
 #ifndef CG_TOOLS_KEYS_FOLDER_H
 #define CG_TOOLS_KEYS_FOLDER_H
 
-#include "tools/keys/keyring.h"
+#include "keys/keyring.h"
 
 /* All of them: CG_OK, or CG_E_STORE with a sentence in `error`, or CG_E_NO_MEMORY. */
 

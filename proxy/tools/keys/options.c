@@ -97,58 +97,58 @@ static bool take_algorithm(const char *value, int *alg) {
 static bool take_members(struct said *said, const char *value) {
     uint64_t number;
     if (cg_decimal_parse(cg_slice_str(value), CG_KEYS_MEMBERS_MAX, &number) != CG_OK || number == 0) return false;
-    said->options->members = (uint32_t)number;
+    said->options->ring.members = (uint32_t)number;
     return true;
 }
 
 static bool take_name(struct said *said, const char *value) {
-    said->options->name = value;
+    said->options->ring.name = value;
     return true;
 }
 
 static bool take_addresses(struct said *said, const char *value) {
-    struct cg_addr *first = &said->options->first;
+    struct cg_addr *first = &said->options->ring.first;
     return cg_addr_parse(first, cg_slice_str(value), 5683) == CG_OK && first->port != 0 && !cg_addr_is_multicast(first);
 }
 
 static bool take_aead(struct said *said, const char *value) {
     said->aead = true;
-    return take_algorithm(value, &said->options->alg_aead);
+    return take_algorithm(value, &said->options->ring.alg_aead);
 }
 
 static bool take_pairwise(struct said *said, const char *value) {
     said->agreement = true;
-    return take_algorithm(value, &said->options->alg_agreement);
+    return take_algorithm(value, &said->options->ring.alg_agreement);
 }
 
 static bool take_group_enc(struct said *said, const char *value) {
     said->group_alg = true;
-    return take_algorithm(value, &said->options->alg_group_enc);
+    return take_algorithm(value, &said->options->ring.alg_group_enc);
 }
 
 static bool take_signature(struct said *said, const char *value) {
     said->group_alg = true;
-    return take_algorithm(value, &said->options->alg_signature);
+    return take_algorithm(value, &said->options->ring.alg_signature);
 }
 
 static bool take_hkdf(struct said *said, const char *value) {
-    said->options->hkdf = strcmp(value, "sha512") == 0 ? CG_SHA512 : CG_SHA256;
-    return said->options->hkdf == CG_SHA512 || strcmp(value, "sha256") == 0;
+    said->options->ring.hkdf = strcmp(value, "sha512") == 0 ? CG_SHA512 : CG_SHA256;
+    return said->options->ring.hkdf == CG_SHA512 || strcmp(value, "sha256") == 0;
 }
 
 static bool take_elements(struct said *said, const char *value) {
-    said->options->countersign_elements = strcmp(value, "4") == 0 ? 4 : 5;
-    return said->options->countersign_elements == 4 || strcmp(value, "5") == 0;
+    said->options->ring.countersign_elements = strcmp(value, "4") == 0 ? 4 : 5;
+    return said->options->ring.countersign_elements == 4 || strcmp(value, "5") == 0;
 }
 
 static bool take_peers(struct said *said, const char *value) {
-    said->options->peers = strcmp(value, "all") == 0 ? CG_KEYS_PEERS_ALL : CG_KEYS_PEERS_GATEWAY;
-    return said->options->peers == CG_KEYS_PEERS_ALL || strcmp(value, "gateway") == 0;
+    said->options->ring.peers = strcmp(value, "all") == 0 ? CG_KEYS_PEERS_ALL : CG_KEYS_PEERS_GATEWAY;
+    return said->options->ring.peers == CG_KEYS_PEERS_ALL || strcmp(value, "gateway") == 0;
 }
 
 static bool take_evict(struct said *said, const char *value) {
-    if (said->options->evict_count == CG_KEYS_EVICT_MAX) return false;
-    said->options->evict[said->options->evict_count++] = value;
+    if (said->options->ring.evict_count == CG_KEYS_EVICT_MAX) return false;
+    said->options->ring.evict[said->options->ring.evict_count++] = value;
     return true;
 }
 
@@ -253,8 +253,9 @@ static int complete(struct said *said, char *error) {
     struct cg_keys_options *options = said->options;
     if (options->path == NULL)
         return fail(error, options->command == CG_KEYS_CLAIM ? "FILE" : "DIR", "is missing (see --help)");
-    if (options->command == CG_KEYS_NEW && options->members == 0) return fail(error, "--members", "has to be said");
-    if (options->command == CG_KEYS_ADD && options->members == 0) options->members = 1;
+    if (options->command == CG_KEYS_NEW && options->ring.members == 0)
+        return fail(error, "--members", "has to be said");
+    if (options->command == CG_KEYS_ADD && options->ring.members == 0) options->ring.members = 1;
     if (options->command == CG_KEYS_CLAIM && options->state == NULL) return fail(error, "--state", "has to be said");
     if (options->no_rekey && options->replace) return fail(error, "--no-rekey", "contradicts --replace");
     if (said->no_pairwise && said->no_group_mode)
@@ -263,22 +264,17 @@ static int complete(struct said *said, char *error) {
     if (said->no_group_mode && said->group_alg)
         return fail(error, "--no-group-mode", "contradicts --alg-group-enc or --alg-signature");
     if (!said->agreement)
-        options->alg_agreement = options->hkdf == CG_SHA512 ? CG_COSE_ECDH_SS_HKDF_512 : CG_COSE_ECDH_SS_HKDF_256;
-    if (said->no_pairwise) options->alg_agreement = CG_COSE_NONE;
-    if (said->no_pairwise && !said->aead) options->alg_aead = CG_COSE_NONE;
-    if (said->no_group_mode) options->alg_group_enc = options->alg_signature = CG_COSE_NONE;
+        options->ring.alg_agreement =
+            options->ring.hkdf == CG_SHA512 ? CG_COSE_ECDH_SS_HKDF_512 : CG_COSE_ECDH_SS_HKDF_256;
+    if (said->no_pairwise) options->ring.alg_agreement = CG_COSE_NONE;
+    if (said->no_pairwise && !said->aead) options->ring.alg_aead = CG_COSE_NONE;
+    if (said->no_group_mode) options->ring.alg_group_enc = options->ring.alg_signature = CG_COSE_NONE;
     return CG_OK;
 }
 
 int cg_keys_options_parse(struct cg_keys_options *options, int argc, const char *const argv[],
                           char error[CG_KEYS_ERROR_MAX]) {
-    *options = (struct cg_keys_options){
-        .alg_aead = CG_COSE_AES_CCM_16_64_128,
-        .alg_group_enc = CG_COSE_AES_CCM_16_64_128,
-        .alg_signature = CG_COSE_EDDSA,
-        .hkdf = CG_SHA256,
-        .countersign_elements = 5,
-    };
+    *options = (struct cg_keys_options){.ring = CG_KEYRING_DEFAULTS};
     struct said said = {.options = options};
     for (int i = 1; i < argc; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) return CG_OK;

@@ -11,6 +11,7 @@
 
 #include "settings/secret.h"
 #include "tools/keys/folder.h"
+#include "tools/keys/options.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -107,12 +108,12 @@ static void assert_same(const char *a, const char *b) {
 
 static int make_documents(void **state) {
     (void)state;
-    const struct cg_keys_options change = {.members = 1, .evict = {"12"}, .evict_count = 1};
+    const struct cg_keyring_options change = {.members = 1, .evict = {"12"}, .evict_count = 1};
     const char *const argv[] = {"castgate-keys", "new", "DIR", "--members", "2"};
     struct cg_keys_options options;
     gone = json_array();
     if (mkdtemp(place) == NULL || gone == NULL || cg_keys_options_parse(&options, 5, argv, error) != CG_OK ||
-        cg_keyring_new(&old_document, &options, error) != CG_OK)
+        cg_keyring_new(&old_document, &options.ring, error) != CG_OK)
         return -1;
     new_document = json_deep_copy(old_document);
     if (cg_keyring_add(new_document, &change, error) != CG_OK ||

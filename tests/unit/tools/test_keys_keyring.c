@@ -11,8 +11,8 @@
 
 #include "oscore/oscore.h"
 #include "settings/security_group.h"
-#include "tools/keys/keyring.h"
-#include "tools/keys/keypair.h"
+#include "keys/keypair.h"
+#include "tools/keys/options.h"
 
 #include <sodium.h>
 
@@ -31,18 +31,17 @@ static struct cg_keys_options parsed(const char *const *argv, size_t argc) {
 static json_t *make(const char *const *argv, size_t argc) {
     struct cg_keys_options options = parsed(argv, argc);
     json_t *document;
-    if (cg_keyring_new(&document, &options, error) != CG_OK) fail_msg("%s", error);
+    if (cg_keyring_new(&document, &options.ring, error) != CG_OK) fail_msg("%s", error);
     return document;
 }
 
 static void add(json_t *document, uint32_t count) {
-    const struct cg_keys_options options = {.command = CG_KEYS_ADD, .members = count};
+    const struct cg_keyring_options options = {.members = count};
     assert_int_equal(cg_keyring_add(document, &options, error), CG_OK);
 }
 
 static int rekey(json_t *document, const char *evicted) {
-    const struct cg_keys_options options = {
-        .command = CG_KEYS_REKEY, .evict = {evicted}, .evict_count = evicted != NULL};
+    const struct cg_keyring_options options = {.evict = {evicted}, .evict_count = evicted != NULL};
     error[0] = '\0';
     return cg_keyring_rekey(document, &options, document, error);
 }
@@ -161,7 +160,7 @@ static void an_unknown_signature_algorithm_is_refused(void **state) {
     const char *const argv[] = {"castgate-keys", "new", "DIR", "--members", "1", "--alg-signature", "-35"};
     struct cg_keys_options options = parsed(argv, 7);
     json_t *document;
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_E_BAD_REQUEST);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_E_BAD_REQUEST);
     assert_null(document);
     assert_non_null(strstr(error, "--alg-signature"));
 }
@@ -264,14 +263,14 @@ static void ids_and_addresses_have_an_end(void **state) {
     const char *const short_ids[] = {"castgate-keys", "new", "DIR", "--members", "256", "--alg-aead", "12"};
     struct cg_keys_options options = parsed(short_ids, 7);
     json_t *document;
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_E_BAD_REQUEST);
-    options.members = 255; /* and the gateway: all IDs of one byte */
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_OK);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_E_BAD_REQUEST);
+    options.ring.members = 255; /* and the gateway: all IDs of one byte */
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_OK);
     assert_text(of_member(document, 254, "sender_id"), "10");
     json_decref(document);
     const char *const addresses[] = {"castgate-keys", "new", "DIR", "--members", "2", "--addresses", "[::1]:65535"};
     options = parsed(addresses, 7);
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_E_BAD_REQUEST);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_E_BAD_REQUEST);
     assert_non_null(strstr(error, "--addresses"));
 }
 
@@ -300,7 +299,7 @@ static void a_rekey_changes_the_secrets_and_nothing_else(void **state) {
 /* What was prepared and given up was a Gid, too. */
 static void a_gid_that_was_prepared_does_not_come_back(void **state) {
     (void)state;
-    const struct cg_keys_options options = {.command = CG_KEYS_REKEY};
+    const struct cg_keyring_options options = {0};
     json_t *current = MAKE("--members", "2"), *prepared = json_deep_copy(current), *other = json_deep_copy(current);
     assert_int_equal(rekey(prepared, NULL), CG_OK);
     assert_int_equal(cg_keyring_rekey(other, &options, prepared, error), CG_OK);

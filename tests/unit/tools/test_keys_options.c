@@ -25,16 +25,16 @@ static void new_has_defaults(void **state) {
     assert_int_equal(PARSE("new", "keys", "--members", "10"), CG_OK);
     assert_int_equal(options.command, CG_KEYS_NEW);
     assert_string_equal(options.path, "keys");
-    assert_int_equal(options.members, 10);
-    assert_null(options.name);
-    assert_int_equal(options.first.family, CG_FAMILY_NONE);
-    assert_int_equal(options.alg_aead, 10);
-    assert_int_equal(options.alg_group_enc, 10);
-    assert_int_equal(options.alg_signature, -8);
-    assert_int_equal(options.alg_agreement, -27);
-    assert_int_equal(options.hkdf, CG_SHA256);
-    assert_int_equal(options.countersign_elements, 5);
-    assert_int_equal(options.peers, CG_KEYS_PEERS_BY_SIZE);
+    assert_int_equal(options.ring.members, 10);
+    assert_null(options.ring.name);
+    assert_int_equal(options.ring.first.family, CG_FAMILY_NONE);
+    assert_int_equal(options.ring.alg_aead, 10);
+    assert_int_equal(options.ring.alg_group_enc, 10);
+    assert_int_equal(options.ring.alg_signature, -8);
+    assert_int_equal(options.ring.alg_agreement, -27);
+    assert_int_equal(options.ring.hkdf, CG_SHA256);
+    assert_int_equal(options.ring.countersign_elements, 5);
+    assert_int_equal(options.ring.peers, CG_KEYS_PEERS_BY_SIZE);
 }
 
 static void everything_is_taken_R13(void **state) {
@@ -44,41 +44,41 @@ static void everything_is_taken_R13(void **state) {
                            "sha512", "--countersign-elements", "4", "--member-peers", "gateway", "keys"),
                      CG_OK);
     assert_string_equal(options.path, "keys");
-    assert_string_equal(options.name, "floor3");
-    assert_int_equal(options.first.port, 5683);
-    assert_int_equal(options.alg_aead, 1);
-    assert_int_equal(options.alg_group_enc, -65534);
-    assert_int_equal(options.alg_signature, -7);
-    assert_int_equal(options.alg_agreement, -28);
-    assert_int_equal(options.hkdf, CG_SHA512);
-    assert_int_equal(options.countersign_elements, 4);
-    assert_int_equal(options.peers, CG_KEYS_PEERS_GATEWAY);
+    assert_string_equal(options.ring.name, "floor3");
+    assert_int_equal(options.ring.first.port, 5683);
+    assert_int_equal(options.ring.alg_aead, 1);
+    assert_int_equal(options.ring.alg_group_enc, -65534);
+    assert_int_equal(options.ring.alg_signature, -7);
+    assert_int_equal(options.ring.alg_agreement, -28);
+    assert_int_equal(options.ring.hkdf, CG_SHA512);
+    assert_int_equal(options.ring.countersign_elements, 4);
+    assert_int_equal(options.ring.peers, CG_KEYS_PEERS_GATEWAY);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--hkdf", "sha512"), CG_OK);
-    assert_int_equal(options.alg_agreement, -28);
+    assert_int_equal(options.ring.alg_agreement, -28);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise"), CG_OK);
-    assert_int_equal(options.alg_aead, CG_COSE_NONE);
-    assert_int_equal(options.alg_agreement, CG_COSE_NONE);
+    assert_int_equal(options.ring.alg_aead, CG_COSE_NONE);
+    assert_int_equal(options.ring.alg_agreement, CG_COSE_NONE);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-pairwise", "--alg-aead", "1"), CG_OK);
-    assert_int_equal(options.alg_aead, 1); /* named in every message, used in none */
-    assert_int_equal(options.alg_agreement, CG_COSE_NONE);
+    assert_int_equal(options.ring.alg_aead, 1); /* named in every message, used in none */
+    assert_int_equal(options.ring.alg_agreement, CG_COSE_NONE);
     assert_int_equal(PARSE("new", "keys", "--members", "1", "--no-group-mode"), CG_OK);
-    assert_int_equal(options.alg_group_enc, CG_COSE_NONE);
-    assert_int_equal(options.alg_signature, CG_COSE_NONE);
-    assert_int_equal(options.alg_aead, 10);
+    assert_int_equal(options.ring.alg_group_enc, CG_COSE_NONE);
+    assert_int_equal(options.ring.alg_signature, CG_COSE_NONE);
+    assert_int_equal(options.ring.alg_aead, 10);
 }
 
 static void the_other_commands(void **state) {
     (void)state;
     assert_int_equal(PARSE("add", "keys"), CG_OK);
     assert_int_equal(options.command, CG_KEYS_ADD);
-    assert_int_equal(options.members, 1);
+    assert_int_equal(options.ring.members, 1);
     assert_false(options.no_rekey);
     assert_int_equal(PARSE("add", "keys", "--members", "2", "--name", "x", "--no-rekey"), CG_OK);
     assert_true(options.no_rekey);
     assert_int_equal(PARSE("rekey", "keys", "--evict", "11", "12", "--evict=13"), CG_OK);
-    assert_int_equal(options.evict_count, 3);
-    assert_string_equal(options.evict[1], "12");
-    assert_string_equal(options.evict[2], "13");
+    assert_int_equal(options.ring.evict_count, 3);
+    assert_string_equal(options.ring.evict[1], "12");
+    assert_string_equal(options.ring.evict[2], "13");
     assert_int_equal(PARSE("rekey", "--evict", "11", "--evict", "12"), CG_E_BAD_REQUEST); /* no folder */
     assert_false(options.replace);
     assert_int_equal(PARSE("rekey", "keys", "--replace"), CG_OK);

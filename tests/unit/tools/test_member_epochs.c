@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "oscore/oscore.h"
-#include "tools/keys/keyring.h"
+#include "tools/keys/options.h"
 #include "tools/member/shield.h"
 
 #include <sys/stat.h>
@@ -47,12 +47,12 @@ static json_t *make_group(void) {
     struct cg_keys_options options;
     json_t *document;
     assert_int_equal(cg_keys_options_parse(&options, 7, argv, error), CG_OK);
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_OK);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_OK);
     return document;
 }
 
 static json_t *rekeyed(const json_t *document) {
-    const struct cg_keys_options change = {.members = 1, .evict = {"12"}, .evict_count = 1};
+    const struct cg_keyring_options change = {.members = 1, .evict = {"12"}, .evict_count = 1};
     json_t *after = json_deep_copy(document);
     assert_int_equal(cg_keyring_add(after, &change, error), CG_OK);
     assert_int_equal(cg_keyring_rekey(after, &change, document, error), CG_OK);
@@ -321,7 +321,7 @@ static void requests_of_the_evicted_are_not_taken(void **state) {
 static void the_same_keys_again_accept_nothing_again(void **state) {
     struct scene *scene = *state;
     struct exchange exchange;
-    const struct cg_keys_options one_more = {.members = 1};
+    const struct cg_keyring_options one_more = {.members = 1};
     load(scene, scene->before, "member-11.json", 1);
     prove_freshness(scene, &scene->old, "11", &exchange);
     assert_int_equal(ask_all(scene, &scene->old, 0, &exchange), CG_OK);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "oscore/oscore.h"
-#include "tools/keys/keyring.h"
+#include "tools/keys/options.h"
 #include "tools/member/fleet.h"
 
 enum { ROOM = 2048, SECOND = 1000000, MEMBERS = 2 };
@@ -60,12 +60,12 @@ static json_t *make_group(void) {
     struct cg_keys_options options;
     json_t *document;
     assert_int_equal(cg_keys_options_parse(&options, 5, argv, error), CG_OK);
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_OK);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_OK);
     return document;
 }
 
 static json_t *rekeyed(const json_t *document) {
-    const struct cg_keys_options change = {0};
+    const struct cg_keyring_options change = {0};
     json_t *after = json_deep_copy(document);
     assert_int_equal(cg_keyring_rekey(after, &change, document, error), CG_OK);
     return after;

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "oscore/oscore.h"
-#include "tools/keys/keyring.h"
+#include "tools/keys/options.h"
 #include "tools/member/fleet.h"
 
 enum { ROOM = 2048, SECOND = 1000000 };
@@ -50,7 +50,7 @@ static json_t *make_group(void) {
     char error[CG_KEYS_ERROR_MAX];
     json_t *document;
     assert_int_equal(cg_keys_options_parse(&options, 5, argv, error), CG_OK);
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_OK);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_OK);
     return document;
 }
 

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "oscore/oscore.h"
-#include "tools/keys/keyring.h"
+#include "tools/keys/options.h"
 #include "tools/member/numbers.h"
 #include "tools/member/shield.h"
 
@@ -36,7 +36,7 @@ static void write_group_file(const char *file) {
     char error[CG_KEYS_ERROR_MAX];
     json_t *document;
     assert_int_equal(cg_keys_options_parse(&options, 5, argv, error), CG_OK);
-    assert_int_equal(cg_keyring_new(&document, &options, error), CG_OK);
+    assert_int_equal(cg_keyring_new(&document, &options.ring, error), CG_OK);
     assert_int_equal(json_dump_file(document, file, 0), 0);
     json_decref(document);
 }

@@ -1,6 +1,6 @@
 /* New key pairs and the credentials that go with them. */
-#ifndef CG_TOOLS_KEYS_KEYPAIR_H
-#define CG_TOOLS_KEYS_KEYPAIR_H
+#ifndef CG_KEYS_KEYPAIR_H
+#define CG_KEYS_KEYPAIR_H
 
 #include "base/err.h"
 #include "oscore/cose.h"

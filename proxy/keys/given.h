@@ -1,6 +1,6 @@
 /* The Sender IDs of a group, and which of them nobody may have again before its next Gid (RFC 10021 §12.2.2). */
-#ifndef CG_TOOLS_KEYS_GIVEN_H
-#define CG_TOOLS_KEYS_GIVEN_H
+#ifndef CG_KEYS_GIVEN_H
+#define CG_KEYS_GIVEN_H
 
 #include "oscore/context.h"
 

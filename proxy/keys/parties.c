@@ -2,8 +2,8 @@
  * taking away from everything, so that what is forgotten here is missing there and not leaked. */
 #include "base/check.h"
 #include "oscore/context.h"
-#include "tools/keys/document.h"
-#include "tools/keys/keyring.h"
+#include "keys/document.h"
+#include "keys/keyring.h"
 
 #include <sodium.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* Sender IDs that were given. The hard thing: two keys with one name under one Gid repeat nonces, so that an ID is free
  * again only when the Gid is another. */
-#include "tools/keys/given.h"
+#include "keys/given.h"
 
 #include "base/check.h"
 #include "base/text.h"
-#include "tools/keys/document.h"
+#include "keys/document.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* New key pairs and their credentials. The hard thing: OpenSSL keeps numbers without leading zeros, files have 32 bytes
  * always. */
-#include "tools/keys/keypair.h"
+#include "keys/keypair.h"
 
 #include "base/check.h"
 #include "wire/cbor.h"

@@ -1,7 +1,7 @@
 /* A group's document as JSON: how its values are written and read (keyring.h shows it). Readers take a document that is
  * valid. */
-#ifndef CG_TOOLS_KEYS_DOCUMENT_H
-#define CG_TOOLS_KEYS_DOCUMENT_H
+#ifndef CG_KEYS_DOCUMENT_H
+#define CG_KEYS_DOCUMENT_H
 
 #include "base/slice.h"
 #include "oscore/derive.h"

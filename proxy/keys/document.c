@@ -1,9 +1,9 @@
 /* JSON with keys in it. The hard thing: what holds a key on its way is wiped. */
-#include "tools/keys/document.h"
+#include "keys/document.h"
 
 #include "base/check.h"
 #include "base/text.h"
-#include "tools/keys/keypair.h"
+#include "keys/keypair.h"
 
 #include <sodium.h>
 

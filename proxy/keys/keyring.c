@@ -1,12 +1,12 @@
 /* A group's keys: made, given to more, and all made anew. The hard thing: nothing that was ever used comes back, no
  * Gid, no Sender ID under a Gid, no secret. */
-#include "tools/keys/keyring.h"
+#include "keys/keyring.h"
 
 #include "base/check.h"
 #include "settings/secret.h"
-#include "tools/keys/document.h"
-#include "tools/keys/given.h"
-#include "tools/keys/keypair.h"
+#include "keys/document.h"
+#include "keys/given.h"
+#include "keys/keypair.h"
 
 #include <sodium.h>
 #include <stdio.h>
@@ -80,7 +80,7 @@ static int make_pair(const json_t *common, json_t *owner, json_t *holder, const 
     return err;
 }
 
-static bool fill_common(json_t *common, const struct cg_keys_options *options) {
+static bool fill_common(json_t *common, const struct cg_keyring_options *options) {
     uint8_t gid[GID_PREFIX_LEN + GENERATION_LEN] = {0};
     randombytes_buf(gid, GID_PREFIX_LEN);
     return cg_keys_set(common, "alg_aead", algorithm_json(options->alg_aead)) &&
@@ -111,32 +111,47 @@ static bool nth_address(const struct cg_addr *first, uint32_t n, char text[CG_AD
     return true;
 }
 
-static int add_member(json_t *document, const struct cg_keys_options *options, const char *id, uint32_t n,
-                      char *error) {
+static json_t *name_json(const json_t *document, const struct cg_keyring_options *options,
+                         const struct cg_keyring_member *wish, const char *id) {
     const char *group_name = cg_keys_text(document, "name");
-    const char *name = options->name != NULL ? options->name : group_name != NULL ? group_name : "member";
-    json_t *member = json_object();
-    char address[CG_ADDR_TEXT_MAX];
-    if (!cg_keys_set(member, "sender_id", json_string(id))) goto failed;
-    int err = make_pair(json_object_get(document, "common"), member, member, "cred");
-    if (err != CG_OK) goto out;
-    if (!cg_keys_set(member, "name", json_sprintf("%s-%s", name, id))) goto failed;
-    if (options->first.family != CG_FAMILY_NONE) {
-        if (!nth_address(&options->first, n, address)) {
-            err = fail(error, "--addresses", "there are not so many from this one on");
-            goto out;
-        }
-        if (!cg_keys_set(member, "address", json_string(address))) goto failed;
+    const char *stem = options->name != NULL ? options->name : group_name != NULL ? group_name : "member";
+    return wish != NULL && wish->name != NULL ? json_string(wish->name) : json_sprintf("%s-%s", stem, id);
+}
+
+/* CG_OK as well where none is wanted. */
+static int set_address(json_t *member, const struct cg_keyring_options *options, const struct cg_keyring_member *wish,
+                       uint32_t n, char *error) {
+    char text[CG_ADDR_TEXT_MAX];
+    const char *address = wish == NULL ? NULL : wish->address;
+    if (wish == NULL && options->first.family != CG_FAMILY_NONE) {
+        if (!nth_address(&options->first, n, text))
+            return fail(error, "--addresses", "there are not so many from this one on");
+        address = text;
     }
-    if (json_array_append(json_object_get(document, "members"), member) == 0) goto out;
-failed:
-    err = CG_E_NO_MEMORY;
-out:
+    if (address != NULL && !cg_keys_set(member, "address", json_string(address))) return CG_E_NO_MEMORY;
+    bool says_so = wish != NULL && wish->is_unicast_only;
+    return says_so && !cg_keys_set(member, "multicast", json_false()) ? CG_E_NO_MEMORY : CG_OK;
+}
+
+static int fill_member(json_t *member, const json_t *document, const struct cg_keyring_options *options, const char *id,
+                       uint32_t n, char *error) {
+    const struct cg_keyring_member *wish = options->each == NULL ? NULL : &options->each[n];
+    if (!cg_keys_set(member, "sender_id", json_string(id))) return CG_E_NO_MEMORY;
+    int err = make_pair(json_object_get(document, "common"), member, member, "cred");
+    if (err == CG_OK && !cg_keys_set(member, "name", name_json(document, options, wish, id))) err = CG_E_NO_MEMORY;
+    return err == CG_OK ? set_address(member, options, wish, n, error) : err;
+}
+
+static int add_member(json_t *document, const struct cg_keyring_options *options, const char *id, uint32_t n,
+                      char *error) {
+    json_t *member = json_object();
+    int err = fill_member(member, document, options, id, n, error);
+    if (err == CG_OK && json_array_append(json_object_get(document, "members"), member) != 0) err = CG_E_NO_MEMORY;
     json_decref(member);
     return err;
 }
 
-int cg_keyring_add(json_t *document, const struct cg_keys_options *options, char error[CG_KEYS_ERROR_MAX]) {
+int cg_keyring_add(json_t *document, const struct cg_keyring_options *options, char error[CG_KEYS_ERROR_MAX]) {
     size_t max_len = id_max(json_object_get(document, "common"));
     json_t *given = cg_given_read(document);
     int err = given == NULL ? CG_E_NO_MEMORY : CG_OK;
@@ -154,7 +169,7 @@ int cg_keyring_add(json_t *document, const struct cg_keys_options *options, char
     return err;
 }
 
-int cg_keyring_new(json_t **document, const struct cg_keys_options *options, char error[CG_KEYS_ERROR_MAX]) {
+int cg_keyring_new(json_t **document, const struct cg_keyring_options *options, char error[CG_KEYS_ERROR_MAX]) {
     cg_secret_json_wipes();
     *document = NULL;
     if (sodium_init() < 0) return CG_E_INTERNAL;
@@ -209,7 +224,7 @@ static int next_gid(json_t *common, const json_t *before, char *error) {
     return cg_keys_set(common, "gid", cg_keys_hex(gid, len)) ? CG_OK : CG_E_NO_MEMORY;
 }
 
-int cg_keyring_rekey(json_t *document, const struct cg_keys_options *options, const json_t *before,
+int cg_keyring_rekey(json_t *document, const struct cg_keyring_options *options, const json_t *before,
                      char error[CG_KEYS_ERROR_MAX]) {
     json_t *common = json_object_get(document, "common");
     for (size_t i = 0; i < options->evict_count; i++) {
