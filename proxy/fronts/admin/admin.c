@@ -1,26 +1,19 @@
-/* The admin listener. The hard thing: it needs no token for what it serves, so a page in somebody's browser must not
- * reach it, be it under another name or from another site: Host and origin are checked before anything else (and there
- * are no CORS headers that would let it read). */
-#include "fronts/admin/admin.h"
+/* The admin listener. The hard thing: it serves some things without a token, and a browser may hold a certificate, so a
+ * page in somebody's browser must not reach it, be it under another name or from another site: Host and origin are
+ * checked before anything else (and there are no CORS headers that would let it read). */
+#include "fronts/admin/private.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "fronts/http/host.h"
 #include "fronts/http/origin.h"
-#include "fronts/admin/scrape.h"
 #include "io/loop.h"
 
-enum { CONNECTIONS = 64 };
-
-struct cg_admin {
-    struct cg_http_server *server;
-    struct cg_gateway *gateway;
-    struct cg_admin_source source;
-    struct cg_scrapes scrapes;
-    uint64_t started_us;
-    void (*on_closed)(void *ctx);
-    void *on_closed_ctx;
+enum {
+    CONNECTIONS = 64,
+    BODIES = 192 << 20, /* bytes, of all bodies that come in or are looked at, as text and as trees */
 };
 
 static void reply(struct cg_http_call *call, uint16_t status, const char *content_type, struct cg_buf *body) {
@@ -94,9 +87,21 @@ static const struct {
 
 /* ---- Requests ---- */
 
-static struct cg_slice path_of(struct cg_slice target) {
+static struct cg_slice path_of(struct cg_slice target, struct cg_slice *query) {
     const uint8_t *mark = target.len == 0 ? NULL : memchr(target.data, '?', target.len);
-    return mark == NULL ? target : cg_slice_of(target.data, (size_t)(mark - target.data));
+    *query = CG_SLICE_NONE;
+    if (mark == NULL) return target;
+    size_t len = (size_t)(mark - target.data);
+    *query = cg_slice_of(mark + 1, target.len - len - 1);
+    return cg_slice_of(target.data, len);
+}
+
+/* Takes the root off; false: it is none of the REST side's. */
+static bool is_api(struct cg_slice *path) {
+    size_t len = sizeof CG_ADMIN_ROOT - 1;
+    if (!cg_slice_starts(*path, CG_ADMIN_ROOT) || (path->len > len && path->data[len] != '/')) return false;
+    *path = cg_slice_of(path->data + len, path->len - len);
+    return true;
 }
 
 /* There is nobody else here, not a link from elsewhere either. */
@@ -110,13 +115,20 @@ static int check_origin(const struct cg_admin *admin, const struct cg_http_messa
                           "from; type its address to go there");
 }
 
-static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
+static int check_site(const struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
     const struct cg_http_message *message = cg_http_call_message(call);
-    struct cg_slice host, path = path_of(message->target);
+    struct cg_slice host;
     int err = cg_http_check_host(&cg_gateway_config(admin->gateway)->admin, cg_http_call_listen(call), message, &host,
                                  problem);
-    if (err == CG_OK) err = check_origin(admin, message, problem);
+    return err < 0 ? err : check_origin(admin, message, problem);
+}
+
+static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
+    const struct cg_http_message *message = cg_http_call_message(call);
+    struct cg_slice query, path = path_of(message->target, &query);
+    int err = check_site(admin, call, problem);
     if (err < 0) return err;
+    if (is_api(&path)) return cg_api_serve(admin, call, path, query, problem);
     for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
         if (!cg_slice_is(path, resources[i].path)) continue;
         if (message->body_is_too_big)
@@ -128,7 +140,8 @@ static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_pr
         problem->allow = CG_METHOD_BIT(CG_GET);
         return cg_problem_set(problem, CG_E_METHOD, "%s is read with GET", resources[i].path);
     }
-    return cg_problem_set(problem, CG_E_NOT_FOUND, "there is nothing here; /metrics, /healthz and /readyz are served");
+    return cg_problem_set(problem, CG_E_NOT_FOUND,
+                          "there is nothing here; /metrics, /healthz, /readyz and " CG_ADMIN_ROOT " are served");
 }
 
 static void on_request(void *ctx, struct cg_http_call *call) {
@@ -138,12 +151,17 @@ static void on_request(void *ctx, struct cg_http_call *call) {
 
 static void on_done(void *ctx, struct cg_http_call *call) {
     struct cg_admin *admin = ctx;
+    struct cg_admin_call *api = cg_http_call_ctx(call);
     cg_scrapes_forget(&admin->scrapes, call);
+    if (api != NULL) cg_api_done(api);
 }
 
-static size_t body_max(void *ctx) {
-    (void)ctx;
-    return 0;
+static size_t body_max(void *ctx, struct cg_http_call *call) {
+    struct cg_admin *admin = ctx;
+    struct cg_problem problem = {0};
+    struct cg_slice query, path = path_of(cg_http_call_message(call)->target, &query);
+    if (!is_api(&path) || check_site(admin, call, &problem) < 0) return 0;
+    return cg_api_body_max(admin, call, path);
 }
 
 static const struct cg_http_handler handler = {.request = on_request, .done = on_done, .body_max = body_max};
@@ -160,6 +178,7 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
     admin->gateway = gateway;
     admin->source = *source;
     admin->started_us = cg_loop_now_us();
+    admin->bodies.max = BODIES;
     admin->scrapes = (struct cg_scrapes){
         .stats = cg_gateway_stats(gateway), .totals = cg_gateway_totals(gateway), .rest = put_rest, .ctx = admin};
     const struct cg_http_options options = {
@@ -168,6 +187,7 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
         .handler = &handler,
         .ctx = admin,
         .connections = CONNECTIONS,
+        .bodies = &admin->bodies,
     };
     admin->server = cg_http_server_open(uv, &options, problem);
     if (admin->server == NULL) {
@@ -183,10 +203,16 @@ int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) {
     return cg_http_server_reload_tls(admin->server, &config->admin.tls, config->key_files_may_be_shared, problem);
 }
 
-static void on_scrapes_closed(void *ctx) {
-    struct cg_admin *admin = ctx;
+void cg_admin_may_end(struct cg_admin *admin) {
+    if (!admin->is_closed || admin->readings > 0) return;
     if (admin->on_closed != NULL) admin->on_closed(admin->on_closed_ctx);
     free(admin);
+}
+
+static void on_scrapes_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    admin->is_closed = true;
+    cg_admin_may_end(admin);
 }
 
 static void on_server_closed(void *ctx) {

@@ -1,11 +1,14 @@
-/* The admin listener: what is asked without a token. /metrics (Prometheus text), /healthz, /readyz. */
+/* The admin listener: what is asked without a token (/metrics in Prometheus' text, /healthz, /readyz), and the REST
+ * side below /admin/v1 (route.h). */
 #ifndef CG_FRONTS_ADMIN_ADMIN_H
 #define CG_FRONTS_ADMIN_ADMIN_H
 
 #include "exchange/gateway.h"
 #include "fronts/http/server.h"
+#include "io/worker.h"
 
 struct cg_admin;
+struct cg_manage;
 
 /* Who reads it: on loopback names of mappings are no news. */
 enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
@@ -16,6 +19,8 @@ struct cg_admin_source {
     bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *said);
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
     void *ctx;
+    struct cg_manage *manage; /* what is stored, and how it is changed */
+    struct cg_worker *worker; /* for large bodies; NULL: there is none, and all is parsed at once */
 };
 
 /* Listens as the gateway's current settings say (admin.listen). `gateway` outlives it. NULL: *problem says why. */

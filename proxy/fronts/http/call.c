@@ -186,17 +186,19 @@ static void put_pair(struct cg_buf *json, const char *key, const char *value) {
     cg_buf_put_json(json, cg_slice_str(value));
 }
 
-static void put_problem(struct cg_buf *json, const struct cg_problem *problem, const char *exchange_id) {
+static void put_problem(struct cg_buf *json, const struct cg_problem *problem, const char *exchange_id,
+                        struct cg_slice members) {
     const struct cg_err_info *info = cg_err_info(problem->err);
     cg_buf_printf(json, "{\"type\":\"urn:castgate:problem:%s\",\"status\":%u", info->slug, info->http_status);
     put_pair(json, "title", info->text);
     put_pair(json, "detail", problem->detail);
     if (exchange_id != NULL) put_pair(json, "exchange", exchange_id);
+    cg_buf_put_slice(json, members);
     cg_buf_put_str(json, "}\n");
 }
 
 void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_problem *problem,
-                                     const char *exchange_id, const struct cg_http_header *more, size_t count) {
+                                     const char *exchange_id, const struct cg_http_more *more) {
     char allow[CG_HTTP_ALLOW_MAX], retry_after[16] = "";
     cg_http_allow(allow, problem->allow);
     if (problem->retry_after > 0) snprintf(retry_after, sizeof retry_after, "%u", (unsigned)problem->retry_after);
@@ -207,20 +209,21 @@ void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_
         {"Multicast-Timeout", problem->ask_timeout ? "0" : ""},
         {"WWW-Authenticate", problem->err == CG_E_UNAUTHORIZED ? "Bearer" : ""},
     };
-    CG_CHECK(count <= MORE_HEADERS_MAX);
-    if (count > 0) memcpy(headers + OWN_HEADERS, more, count * sizeof *more);
+    CG_CHECK(more->count <= MORE_HEADERS_MAX);
+    if (more->count > 0) memcpy(headers + OWN_HEADERS, more->headers, more->count * sizeof *more->headers);
     const struct cg_http_head head = {.status = cg_err_info(problem->err)->http_status,
                                       .content_type = "application/problem+json",
                                       .headers = headers,
-                                      .header_count = OWN_HEADERS + count};
+                                      .header_count = OWN_HEADERS + more->count};
     struct cg_buf body;
     cg_buf_init(&body, 0);
-    put_problem(&body, problem, exchange_id);
+    put_problem(&body, problem, exchange_id, more->members);
     cg_http_call_reply_bytes(call, &head, &body);
 }
 
 void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id) {
-    cg_http_call_reply_problem_with(call, problem, exchange_id, NULL, 0);
+    static const struct cg_http_more nothing;
+    cg_http_call_reply_problem_with(call, problem, exchange_id, &nothing);
 }
 
 /* ---- What handlers ask of a call ---- */
@@ -253,6 +256,13 @@ int cg_http_call_certificate(struct cg_http_call *call, uint8_t sha256[CG_HTTP_C
     int err = connection->certified_until > time(NULL) ? CG_OK : check_certificate(connection, problem);
     if (err == CG_OK) memcpy(sha256, connection->certificate_sha256, CG_HTTP_CERTIFICATE_SHA256);
     return err;
+}
+
+void cg_http_call_take_body(struct cg_http_call *call, struct cg_buf *body) {
+    *body = call->body;
+    cg_buf_init(&call->body, 0);
+    call->message.body = CG_SLICE_NONE;
+    call->charged = 0;
 }
 
 void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx) { call->ctx = ctx; }
@@ -326,9 +336,16 @@ static void ask_handler(struct cg_http_call *call) {
     wipe_credentials(connection->mhd);
 }
 
+/* Whether so many more bytes of the body are; if not, the message says why. */
+static bool takes(struct cg_http_call *call, uint64_t more) {
+    call->message.body_is_too_big = more > call->body_max - call->body.len;
+    call->message.body_has_no_room =
+        !call->message.body_is_too_big && !cg_quota_has_room(call->connection->server->bodies, more);
+    return !call->message.body_is_too_big && !call->message.body_has_no_room;
+}
+
 /* Only who it is from and where it goes is looked at, for a reply that is no surprise. */
 static enum MHD_Result refuse_body(struct cg_http_call *call) {
-    call->message.body_is_too_big = true;
     ask_handler(call);
     CG_CHECK(call->state == CG_HTTP_CALL_ANSWERED);
     return send_response(call);
@@ -339,23 +356,35 @@ static enum MHD_Result take_head(struct cg_http_call *call, const char *method, 
     struct cg_http_server *server = call->connection->server;
     struct cg_problem problem = {0};
     uint64_t content_length;
-    call->body_max = server->handler->body_max(server->ctx);
     int err = cg_http_check_head(call, method, version, &content_length, &problem);
+    if (err == CG_OK) call->body_max = server->handler->body_max(server->ctx, call);
     call->state = CG_HTTP_CALL_BODY;
     cg_http_connection_begins_body(call->connection);
-    bool too_big = err == CG_OK && content_length != UINT64_MAX && content_length > call->body_max;
-    if (err == CG_OK && !too_big) return MHD_YES;
+    bool is_taken = err == CG_OK && (content_length == UINT64_MAX || takes(call, content_length));
+    if (is_taken) return MHD_YES;
     call->connection->unread = true;
     if (server->closing) return MHD_NO;
-    return too_big ? refuse_body(call) : refuse(call, &problem);
+    return err == CG_OK ? refuse_body(call) : refuse(call, &problem);
+}
+
+static void charge(struct cg_http_call *call, size_t len) {
+    struct cg_quota *bodies = call->connection->server->bodies;
+    if (bodies == NULL) return;
+    bodies->used += len;
+    call->charged += len;
+}
+
+static void discharge(struct cg_http_call *call) {
+    if (call->charged > 0) call->connection->server->bodies->used -= call->charged;
 }
 
 /* libmicrohttpd takes no reply in the middle of a body, so what is too much is read and dropped, within bounds. */
 static enum MHD_Result take_piece(struct cg_http_call *call, const char *data, size_t *len) {
-    if (*len > call->body_max - call->body.len || call->discarded > 0) {
+    if (call->discarded > 0 || !takes(call, *len)) {
         call->discarded += *len;
     } else {
         cg_buf_put(&call->body, data, *len);
+        charge(call, *len);
     }
     *len = 0;
     return call->discarded > DISCARD_MAX || call->body.failed ? MHD_NO : MHD_YES;
@@ -393,6 +422,7 @@ enum MHD_Result cg_http_on_access(void *cls, struct MHD_Connection *mhd, const c
 
 static void free_call(struct cg_http_call *call) {
     call->connection->call = NULL;
+    discharge(call);
     if (call->response != NULL) MHD_destroy_response(call->response);
     cg_buf_fini(&call->target);
     cg_buf_fini(&call->body);

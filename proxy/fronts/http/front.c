@@ -336,7 +336,8 @@ static bool is_proxy(void *ctx, const struct cg_addr *from) {
     return cg_forwarded_trusts(&cg_gateway_config(front->gateway)->http, from);
 }
 
-static size_t body_max(void *ctx) {
+static size_t body_max(void *ctx, struct cg_http_call *call) {
+    (void)call;
     struct cg_front_http *front = ctx;
     return cg_gateway_config(front->gateway)->limits.request_body;
 }
@@ -384,8 +385,8 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
     if (reply->problem == NULL) {
         cg_http_call_reply_queue(pending->call, &head, reply->body);
     } else {
-        cg_http_call_reply_problem_with(pending->call, reply->problem, reply->exchange_id, headers + 1,
-                                        OWN_HEADERS - 1);
+        const struct cg_http_more also = {.headers = headers + 1, .count = OWN_HEADERS - 1};
+        cg_http_call_reply_problem_with(pending->call, reply->problem, reply->exchange_id, &also);
     }
 }
 

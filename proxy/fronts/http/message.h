@@ -17,7 +17,8 @@ struct cg_http_message {
     const struct cg_http_field *fields;
     size_t field_count;
     struct cg_slice body;
-    bool body_is_too_big; /* for the handler's body_max: it was not read */
+    bool body_is_too_big;  /* for the handler's body_max: it was not read */
+    bool body_has_no_room; /* nor was this one, as others' bodies fill the server's quota */
     bool is_http_1_0;
 };
 

@@ -61,6 +61,7 @@ struct cg_http_server {
     unsigned connection_count; /* those that linger or are being closed included */
     unsigned connection_max;   /* of them */
     uint64_t patience_us, head_patience_us;
+    struct cg_quota *bodies;
     uint64_t full_said_us; /* when the log last said that somebody was turned away; 0: never */
     struct cg_heap deadlines;
     uint64_t armed_us; /* what deadline_timer stands at; UINT64_MAX: it does not run */
@@ -123,7 +124,8 @@ struct cg_http_call {
     char *allowed_origin;   /* whose pages may read the reply; NULL: only our own */
     struct cg_buf body;
     size_t body_max;
-    size_t discarded; /* bytes of the body beyond body_max */
+    size_t charged;   /* bytes of the body, to the server's quota */
+    size_t discarded; /* bytes of the body beyond what is taken */
     bool must_close;  /* the connection ends with the reply */
     bool handed_over; /* the handler has seen it */
     struct MHD_Response *response;

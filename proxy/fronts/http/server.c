@@ -110,6 +110,7 @@ struct cg_http_server *cg_http_server_open(uv_loop_t *uv, const struct cg_http_o
     server->connection_max = options->connections;
     server->patience_us = options->patience_us == 0 ? PATIENCE_US : options->patience_us;
     server->head_patience_us = options->head_patience_us == 0 ? HEAD_PATIENCE_US : options->head_patience_us;
+    server->bodies = options->bodies;
     server->armed_us = UINT64_MAX;
     cg_heap_init(&server->deadlines);
     open_run_handles(server);

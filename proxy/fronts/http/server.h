@@ -23,8 +23,8 @@ struct cg_http_handler {
     void (*request)(void *ctx, struct cg_http_call *call);
     /* The end of every call that `request` saw: the reply is sent, or the client left. The call is gone after that. */
     void (*done)(void *ctx, struct cg_http_call *call);
-    /* The largest request body that is taken, in bytes. */
-    size_t (*body_max)(void *ctx);
+    /* The largest body of this request that is taken, in bytes. Its head is there, and Authorization's value. */
+    size_t (*body_max)(void *ctx, struct cg_http_call *call);
     /* Whether many clients come in by that address, so that it may have all connections. NULL: none is such. */
     bool (*is_proxy)(void *ctx, const struct cg_addr *from);
 };
@@ -40,6 +40,7 @@ struct cg_http_options {
     unsigned connections; /* at once; for one more the one goes that has been without a running request for longest */
     unsigned share;       /* of them for one address (IPv6: its first 64 bits); 0: half of them */
     uint64_t patience_us; /* for a body to come in whole, for a reply to be taken, between requests; 0: 60 s */
+    struct cg_quota *bodies;   /* of all bodies that come in or are here; NULL: no bound but each one's own. Borrowed */
     uint64_t head_patience_us; /* from a request's first byte, TLS' included, to the end of its head; 0: 10 s */
 };
 
@@ -81,6 +82,10 @@ bool cg_http_call_allow_origin(struct cg_http_call *call, const char *origin) CG
 int cg_http_call_certificate(struct cg_http_call *call, uint8_t sha256[CG_HTTP_CERTIFICATE_SHA256],
                              struct cg_problem *problem) CG_MUST_CHECK;
 
+/* The body's memory becomes the caller's, and what the server's quota has for it: as many bytes are to be given back to
+ * it. The message has no body then. */
+void cg_http_call_take_body(struct cg_http_call *call, struct cg_buf *body);
+
 /* A pointer of the handler's own; NULL at first. */
 void cg_http_call_set_ctx(struct cg_http_call *call, void *ctx);
 void *cg_http_call_ctx(const struct cg_http_call *call);
@@ -108,8 +113,12 @@ void cg_http_call_reply_queue(struct cg_http_call *call, const struct cg_http_he
 /* application/problem+json (RFC 9457) with the headers that go with the error. `exchange_id`: NULL when there is none.
  */
 void cg_http_call_reply_problem(struct cg_http_call *call, const struct cg_problem *problem, const char *exchange_id);
-/* With at most eight more headers. */
+struct cg_http_more {
+    const struct cg_http_header *headers; /* at most eight */
+    size_t count;
+    struct cg_slice members; /* of the JSON object: each behind a comma; empty: none */
+};
 void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_problem *problem,
-                                     const char *exchange_id, const struct cg_http_header *more, size_t count);
+                                     const char *exchange_id, const struct cg_http_more *more);
 
 #endif

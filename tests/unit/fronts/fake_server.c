@@ -54,8 +54,8 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     }
 }
 
-static size_t body_max(void *ctx) {
-    (void)ctx;
+static size_t body_max(void *ctx, struct cg_http_call *call) {
+    (void)ctx, (void)call;
     return BODY_MAX;
 }
 

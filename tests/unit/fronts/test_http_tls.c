@@ -35,8 +35,8 @@ static void on_request(void *ctx, struct cg_http_call *call) {
 
 static void on_done(void *ctx, struct cg_http_call *call) { (void)ctx, (void)call; }
 
-static size_t body_max(void *ctx) {
-    (void)ctx;
+static size_t body_max(void *ctx, struct cg_http_call *call) {
+    (void)ctx, (void)call;
     return 1000;
 }
 

@@ -42,8 +42,8 @@ static void on_done(void *ctx, struct cg_http_call *call) {
     cg_scrapes_forget(&f->scrapes, call);
 }
 
-static size_t body_max(void *ctx) {
-    (void)ctx;
+static size_t body_max(void *ctx, struct cg_http_call *call) {
+    (void)ctx, (void)call;
     return 0;
 }
 
