@@ -270,8 +270,9 @@ static int plan_mapping(struct cg_protectors *protectors, struct cg_protectors_p
 static int plan_mappings(struct cg_protectors *protectors, struct cg_protectors_plan *plan, struct cg_config *config,
                          struct cg_problem *problem) {
     int err = CG_OK;
-    for (size_t i = 0; err == CG_OK && i < config->mapping_count; i++) {
-        err = plan_mapping(protectors, plan, &config->mappings[i], problem);
+    struct cg_mapping *mapping;
+    for (uint32_t next = 0; err == CG_OK && (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        err = plan_mapping(protectors, plan, mapping, problem);
     }
     return err;
 }
@@ -309,9 +310,10 @@ static void drop_keys(struct cg_config *config) {
         cg_security_group_free(keys->next_keys);
         keys->keys = keys->next_keys = NULL;
     }
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        cg_security_group_free(config->mappings[i].checker_keys);
-        config->mappings[i].checker_keys = NULL;
+    struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        cg_security_group_free(mapping->checker_keys);
+        mapping->checker_keys = NULL;
     }
 }
 

@@ -27,7 +27,7 @@ static void log_ready(const struct cg_config *config) {
     struct cg_log_line line;
     cg_log_begin(&line, CG_LOG_INFO, "ready");
     cg_log_str(&line, "version", CASTGATE_VERSION);
-    cg_log_u64(&line, "mappings", config->mapping_count);
+    cg_log_u64(&line, "mappings", cg_config_mappings(config));
     cg_log_end(&line);
 }
 
@@ -56,7 +56,7 @@ static void put_status(void *ctx, struct cg_buf *to) {
     cg_buf_init(&reasons, 0);
     bool ready = program->stopped_us == 0 && cg_readiness_put(program, CG_READINESS_NAMES, &reasons) == 0;
     cg_buf_printf(to, ",\"version\":\"" CASTGATE_VERSION "\",\"process\":%ld,\"mappings\":%zu,\"exchanges\":%zu,",
-                  (long)getpid(), cg_gateway_config(gateway)->mapping_count, cg_gateway_running(gateway));
+                  (long)getpid(), cg_config_mappings(cg_gateway_config(gateway)), cg_gateway_running(gateway));
     cg_buf_put_str(to, "\"listeners\":");
     cg_listeners_put_json(&program->listeners, to);
     cg_buf_printf(to, ",\"cold_members\":%zu,\"log_lines_lost\":%llu,\"ready\":%s,\"detail\":",

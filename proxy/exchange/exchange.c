@@ -146,7 +146,7 @@ static int find_mapping(struct cg_exchange *exchange) {
 
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
 static int open_counters(struct cg_exchange *exchange) {
-    struct cg_mapping *mapping = &exchange->config->mappings[exchange->mapping->number];
+    struct cg_mapping *mapping = cg_config_mapping(exchange->config, exchange->mapping->number);
     if (mapping->stats == NULL) mapping->stats = cg_stats_get(&exchange->gateway->stats, mapping->name);
     if (mapping->stats != NULL) return CG_OK;
     exchange->mapping = NULL; /* it counts as refused before its mapping was known */

@@ -294,8 +294,9 @@ int cg_names_plan(const struct cg_names *names, struct cg_config *config, struct
                   struct cg_problem *problem) {
     struct cg_names_plan *plan = *made = calloc(1, sizeof *plan);
     if (plan == NULL) return cg_problem_no_memory(problem);
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (!plan_mapping(names, plan, &config->mappings[i])) return cg_problem_no_memory(problem);
+    struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        if (!plan_mapping(names, plan, mapping)) return cg_problem_no_memory(problem);
     }
     return CG_OK;
 }

@@ -43,7 +43,7 @@ enum cg_survey_kind { CG_SURVEY_ALL, CG_SURVEY_MAPPING, CG_SURVEY_SECURITY_GROUP
 /* Which groups are asked. */
 struct cg_survey {
     enum cg_survey_kind kind;
-    size_t next; /* index of the mapping that is looked at next */
+    uint32_t next; /* number of the mapping that is looked at next */
     uint32_t groups;
     bool is_done;
     const struct cg_target *targets[CG_JOB_GROUPS_MAX]; /* that are asked */

@@ -288,8 +288,11 @@ bool cg_survey_turn(struct cg_discovery *job) {
     struct cg_survey *survey = &job->survey;
     if (survey->is_done) return false;
     if (survey->next == 0) survey->kind = kind_of(job);
-    for (unsigned i = 0; i < MAPPINGS_A_TURN && survey->next < job->config->mapping_count; i++)
-        look_at(job, &job->config->mappings[survey->next++]);
+    const struct cg_mapping *mapping = NULL;
+    for (unsigned i = 0; i < MAPPINGS_A_TURN; i++) {
+        if ((mapping = cg_config_next_mapping(job->config, &survey->next)) == NULL) break;
+        look_at(job, mapping);
+    }
     if (survey->next == job->config->mapping_count) end(job);
     return !survey->is_done;
 }

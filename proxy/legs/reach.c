@@ -39,7 +39,7 @@ static enum verdict is_on_some_link(struct cg_engine *engine, const struct cg_ad
     const struct cg_config *config = engine->config;
     for (size_t i = 0; i < config->hosts.interface_count; i++) {
         if (!take_question(engine)) return UNKNOWN;
-        if (is_on_link(engine, config->hosts.interfaces[i], addr)) return YES;
+        if (is_on_link(engine, config->hosts.interfaces[i].name, addr)) return YES;
     }
     return NO;
 }

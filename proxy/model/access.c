@@ -5,9 +5,15 @@
 #define SAY_WHO                                                                                                        \
     "by HTTP send Authorization: Bearer TOKEN, by TLS or DTLS show a certificate, or use DTLS with a key (psk)"
 
+/* A client whose tokens have changed is another object in a later snapshot, with the same number. */
+static bool is_same(const struct cg_client *one, const struct cg_client *other) {
+    if (one == other) return true;
+    return one != NULL && other != NULL && one->number == other->number && strcmp(one->name, other->name) == 0;
+}
+
 static const struct cg_grant *find_grant(const struct cg_mapping *mapping, const struct cg_client *client) {
     for (size_t i = 0; i < mapping->grant_count; i++) {
-        if (mapping->grants[i].client == client) return &mapping->grants[i];
+        if (is_same(mapping->grants[i].client, client)) return &mapping->grants[i];
     }
     return NULL;
 }

@@ -33,6 +33,18 @@ static void free_keys(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) config->free_keys(config->mappings[i].checker_keys);
 }
 
+const struct cg_client *cg_config_next_client(const struct cg_config *config, uint32_t *next) {
+    const struct cg_client *client = NULL;
+    while (client == NULL && *next < config->client_count) client = cg_config_client(config, (*next)++);
+    return client;
+}
+
+struct cg_mapping *cg_config_next_mapping(const struct cg_config *config, uint32_t *next) {
+    struct cg_mapping *mapping = NULL;
+    while (mapping == NULL && *next < config->mapping_count) mapping = cg_config_mapping(config, (*next)++);
+    return mapping;
+}
+
 void cg_config_unref(struct cg_config *config) {
     if (config == NULL) return;
     CG_CHECK(config->references > 0);
@@ -73,10 +85,10 @@ static bool make_client_tables(struct cg_config *config) {
         certificates += config->clients[i].has_certificate;
         psks += config->clients[i].psk.identity != NULL;
     }
-    return cg_table_init(&config->clients_by_name, &config->arena, config->client_count) &&
-           cg_table_init(&config->clients_by_token, &config->arena, tokens) &&
-           cg_table_init(&config->clients_by_certificate, &config->arena, certificates) &&
-           cg_table_init(&config->clients_by_psk, &config->arena, psks);
+    return cg_index_init(&config->clients_by_name, &config->arena, config->client_count) &&
+           cg_index_init(&config->clients_by_token, &config->arena, tokens) &&
+           cg_index_init(&config->clients_by_certificate, &config->arena, certificates) &&
+           cg_index_init(&config->clients_by_psk, &config->arena, psks);
 }
 
 bool cg_config_index_clients(struct cg_config *config) {
@@ -84,13 +96,13 @@ bool cg_config_index_clients(struct cg_config *config) {
     for (size_t i = 0; i < config->client_count; i++) {
         struct cg_client *client = &config->clients[i];
         client->number = (uint32_t)i;
-        cg_table_add(&config->clients_by_name, hash_of_name(client->name), client->number);
+        cg_index_fill(&config->clients_by_name, hash_of_name(client->name), client->number);
         if (client->has_token)
-            cg_table_add(&config->clients_by_token, hash_of_sha256(client->token_sha256), client->number);
+            cg_index_fill(&config->clients_by_token, hash_of_sha256(client->token_sha256), client->number);
         if (client->has_certificate)
-            cg_table_add(&config->clients_by_certificate, hash_of_sha256(client->certificate_sha256), client->number);
+            cg_index_fill(&config->clients_by_certificate, hash_of_sha256(client->certificate_sha256), client->number);
         if (client->psk.identity != NULL)
-            cg_table_add(&config->clients_by_psk, hash_of_name(client->psk.identity), client->number);
+            cg_index_fill(&config->clients_by_psk, hash_of_name(client->psk.identity), client->number);
     }
     return true;
 }
@@ -118,7 +130,7 @@ static bool index_security_groups(struct cg_config *config) {
 }
 
 int cg_config_index(struct cg_config *config) {
-    bool whole = config->clients_by_name.slots != NULL || cg_config_index_clients(config);
+    bool whole = config->clients_by_name.whole.slots != NULL || cg_config_index_clients(config);
     whole = whole && index_security_groups(config);
     for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(config, &config->mappings[i]);
     return whole && cg_hosts_index(config) && cg_reliances_index(config) && cg_visits_index(config) &&
@@ -137,32 +149,42 @@ struct cg_addr cg_target_group(const struct cg_target *target) {
 
 const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {
     uint32_t hash = hash_of_sha256(sha256), number;
-    for (uint32_t at = hash; cg_table_next(&config->clients_by_token, hash, &at, &number);) {
-        if (memcmp(config->clients[number].token_sha256, sha256, 32) == 0) return &config->clients[number];
+    struct cg_index_look look = cg_index_look(&config->clients_by_token, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_client *client = cg_config_client(config, number);
+        if (client != NULL && client->has_token && memcmp(client->token_sha256, sha256, 32) == 0) return client;
     }
     return NULL;
 }
 
 const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]) {
     uint32_t hash = hash_of_sha256(sha256), number;
-    for (uint32_t at = hash; cg_table_next(&config->clients_by_certificate, hash, &at, &number);) {
-        if (memcmp(config->clients[number].certificate_sha256, sha256, 32) == 0) return &config->clients[number];
+    struct cg_index_look look = cg_index_look(&config->clients_by_certificate, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_client *client = cg_config_client(config, number);
+        if (client != NULL && client->has_certificate && memcmp(client->certificate_sha256, sha256, 32) == 0)
+            return client;
     }
     return NULL;
 }
 
 const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, struct cg_slice identity) {
     uint32_t hash = hash_of_bytes(identity), number;
-    for (uint32_t at = hash; cg_table_next(&config->clients_by_psk, hash, &at, &number);) {
-        if (cg_slice_is(identity, config->clients[number].psk.identity)) return &config->clients[number];
+    struct cg_index_look look = cg_index_look(&config->clients_by_psk, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_client *client = cg_config_client(config, number);
+        if (client != NULL && client->psk.identity != NULL && cg_slice_is(identity, client->psk.identity))
+            return client;
     }
     return NULL;
 }
 
 const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name) {
     uint32_t hash = hash_of_name(name), number;
-    for (uint32_t at = hash; cg_table_next(&config->clients_by_name, hash, &at, &number);) {
-        if (strcmp(config->clients[number].name, name) == 0) return &config->clients[number];
+    struct cg_index_look look = cg_index_look(&config->clients_by_name, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_client *client = cg_config_client(config, number);
+        if (client != NULL && strcmp(client->name, name) == 0) return client;
     }
     return NULL;
 }

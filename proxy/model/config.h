@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/hash.h"
+#include "base/index.h"
 #include "model/hosts.h"
 #include "model/member.h"
 #include "model/reliance.h"
@@ -52,7 +53,7 @@ struct cg_client {
     bool has_certificate;
     uint8_t certificate_sha256[32]; /* SHA-256 of the client certificate's DER form */
     struct cg_psk psk;
-    uint32_t number; /* index in the snapshot's clients */
+    uint32_t number; /* in its snapshot: cg_config_client */
 };
 
 struct cg_grant {
@@ -149,7 +150,7 @@ struct cg_mapping {
     struct cg_grant *grants;
     size_t grant_count;
     struct cg_stats *stats; /* the gateway's, by name: NULL until a request needs it; outlives the snapshot */
-    uint32_t number;        /* index in the snapshot's mappings */
+    uint32_t number;        /* in its snapshot: cg_config_mapping */
 };
 
 /* Whose answers a request waits for: `only`, where it names one member, else all that the mapping expects. */
@@ -306,19 +307,22 @@ struct cg_config {
     const char *plugin_folder;                         /* where plugins are looked for by name */
     const char **plugins;                              /* file names in it, to load at the start */
     size_t plugin_count;
-    struct cg_client *clients;
-    size_t client_count;
-    struct cg_table clients_by_name, clients_by_token, clients_by_certificate, clients_by_psk; /* their numbers */
+    struct cg_client *clients;  /* those that were read with the file; cg_config_client knows what became of them */
+    size_t client_count;        /* numbers that were given; some may stand for nobody any more */
+    struct cg_trie new_clients; /* by number, instead of those above; NULL: it has gone */
+    struct cg_index clients_by_name, clients_by_token, clients_by_certificate, clients_by_psk; /* their numbers */
     uint8_t *psk_keys;                    /* locked memory with the clients' pre-shared keys; NULL: there are none */
     void (*free_psk_keys)(uint8_t *keys); /* wipes them; set where there are any */
-    struct cg_mapping *mappings;
+    struct cg_mapping *mappings;          /* the same three: cg_config_mapping */
     size_t mapping_count;
+    struct cg_trie new_mappings;
+    size_t mappings_gone;          /* numbers that stand for none any more */
     struct cg_reaction *reactions; /* model/reaction.h; in their order */
     size_t reaction_count;
-    struct cg_table mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
-    size_t longest_path;                                /* bytes */
-    struct cg_table mappings_by_group;                  /* those with "forward": model/forward.c */
-    size_t longest_group;                               /* bytes */
+    struct cg_index mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
+    size_t longest_path;                                /* bytes; none is longer */
+    struct cg_index mappings_by_group;                  /* those with "forward": model/forward.c */
+    size_t longest_group;                               /* bytes; none is longer */
     struct cg_follows follows;
     const struct cg_heards *heards; /* who was heard lately: the gateway's that took the snapshot in; NULL: nobody */
     struct cg_reliances reliances;  /* what mappings need to send */
@@ -339,6 +343,28 @@ void cg_config_free(struct cg_config *config); /* which nobody refers to any mor
 int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
 /* Of it, what makes cg_config_client_by_name work, for whoever needs that earlier. False: no memory. */
 bool cg_config_index_clients(struct cg_config *config) CG_MUST_CHECK;
+
+/* What has that number, which is below client_count or mapping_count; NULL: it has gone. */
+static inline const struct cg_client *cg_config_client(const struct cg_config *config, uint32_t number) {
+    void *instead;
+    if (config->new_clients.root == NULL || !cg_trie_find(&config->new_clients, number, &instead))
+        return &config->clients[number];
+    return instead;
+}
+static inline struct cg_mapping *cg_config_mapping(const struct cg_config *config, uint32_t number) {
+    void *instead;
+    if (config->new_mappings.root == NULL || !cg_trie_find(&config->new_mappings, number, &instead))
+        return &config->mappings[number];
+    return instead;
+}
+/* One after the other, NULL behind the last:
+ *
+ *     for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) … */
+const struct cg_client *cg_config_next_client(const struct cg_config *config, uint32_t *next);
+struct cg_mapping *cg_config_next_mapping(const struct cg_config *config, uint32_t *next);
+static inline size_t cg_config_mappings(const struct cg_config *config) {
+    return config->mapping_count - config->mappings_gone;
+}
 
 /* Where requests to the target go at this moment; family NONE: its host name stands for no group
  * (target->resolved->why). */

@@ -20,22 +20,28 @@ static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash)
 bool cg_forward_index(struct cg_config *config) {
     size_t open = 0;
     for (size_t i = 0; i < config->mapping_count; i++) open += cg_forward_is_open(&config->mappings[i]);
-    if (!cg_table_init(&config->mappings_by_group, &config->arena, open)) return false;
+    if (!cg_index_init(&config->mappings_by_group, &config->arena, open)) return false;
     for (size_t i = 0; i < config->mapping_count; i++) {
         bool has_slash;
         if (!cg_forward_is_open(&config->mappings[i])) continue;
         struct cg_slice key = key_of(&config->mappings[i], &has_slash);
-        cg_table_add(&config->mappings_by_group, cg_fnv(CG_FNV_START, key.data, key.len), (uint32_t)i);
+        cg_index_fill(&config->mappings_by_group, cg_fnv(CG_FNV_START, key.data, key.len), (uint32_t)i);
         if (key.len > config->longest_group) config->longest_group = key.len;
     }
     return true;
 }
 
+static bool stands_for(const struct cg_mapping *mapping, struct cg_slice group) {
+    bool has_slash;
+    return cg_forward_is_open(mapping) && cg_slice_equal(key_of(mapping, &has_slash), group);
+}
+
 static const struct cg_mapping *find_group(const struct cg_config *config, struct cg_slice group, uint32_t hash) {
     uint32_t number;
-    for (uint32_t at = hash; cg_table_next(&config->mappings_by_group, hash, &at, &number);) {
-        bool has_slash;
-        if (cg_slice_equal(key_of(&config->mappings[number], &has_slash), group)) return &config->mappings[number];
+    struct cg_index_look look = cg_index_look(&config->mappings_by_group, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_mapping *mapping = cg_config_mapping(config, number);
+        if (mapping != NULL && stands_for(mapping, group)) return mapping;
     }
     return NULL;
 }

@@ -3,19 +3,31 @@
 #ifndef CG_MODEL_HOSTS_H
 #define CG_MODEL_HOSTS_H
 
-#include "base/table.h"
+#include "base/index.h"
 #include "wire/addr.h"
 
 #define CG_HOSTS_INTERFACES 16 /* that are remembered, of all targets */
 
 struct cg_config;
+struct cg_mapping;
+
+struct cg_host {
+    struct cg_addr addr; /* port 0 */
+    uint32_t uses;       /* members there, each list of them once; 0: none any more */
+};
+
+struct cg_hosts_interface {
+    const char *name; /* NULL is one, too */
+    uint32_t uses;    /* targets */
+};
 
 /* Zeroed, it knows none. */
 struct cg_hosts {
-    struct cg_addr *list; /* each once, port 0 */
+    struct cg_host *list; /* each once */
     uint32_t count;
-    struct cg_table table;                       /* their numbers */
-    const char *interfaces[CG_HOSTS_INTERFACES]; /* of targets, each once: NULL is one, too */
+    struct cg_trie since;  /* by number, instead of the list's */
+    struct cg_index index; /* their numbers */
+    struct cg_hosts_interface interfaces[CG_HOSTS_INTERFACES];
     size_t interface_count;
 };
 

@@ -42,7 +42,7 @@ struct cg_links {
     const struct cg_request *request;
     struct filters filters;
     struct cg_buf text;
-    size_t next;   /* mapping to be looked at */
+    uint32_t next; /* mapping to be looked at */
     bool forwards; /* one of those until now is open to the forward proxy */
 };
 
@@ -197,8 +197,11 @@ void cg_links_set_base(struct cg_links *links, const char *base) { links->base =
 
 bool cg_links_go_on(struct cg_links *links, size_t mappings) {
     const struct cg_config *config = links->config;
-    for (; mappings > 0 && links->next < config->mapping_count && !links->text.failed; mappings--)
-        look_at(links, &config->mappings[links->next++]);
+    const struct cg_mapping *mapping;
+    for (; mappings > 0 && !links->text.failed; mappings--) {
+        if ((mapping = cg_config_next_mapping(config, &links->next)) == NULL) return false;
+        look_at(links, mapping);
+    }
     return links->next < config->mapping_count && !links->text.failed;
 }
 

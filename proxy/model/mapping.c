@@ -68,8 +68,8 @@ static uint32_t hash_of_place(const struct cg_mapping *mapping, size_t path_len)
 static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
 
 bool cg_mapping_index(struct cg_config *config) {
-    if (!cg_table_init(&config->mappings_by_path, &config->arena, config->mapping_count) ||
-        !cg_table_init(&config->mappings_by_name, &config->arena, config->mapping_count))
+    if (!cg_index_init(&config->mappings_by_path, &config->arena, config->mapping_count) ||
+        !cg_index_init(&config->mappings_by_name, &config->arena, config->mapping_count))
         return false;
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
@@ -78,8 +78,8 @@ bool cg_mapping_index(struct cg_config *config) {
         CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
         CG_CHECK(mapping->host == NULL || strlen(mapping->host) <= CG_MAPPING_HOST_MAX);
         if (path_len > config->longest_path) config->longest_path = path_len;
-        cg_table_add(&config->mappings_by_path, hash_of_place(mapping, path_len), mapping->number);
-        cg_table_add(&config->mappings_by_name, hash_of_name(mapping->name), mapping->number);
+        cg_index_fill(&config->mappings_by_path, hash_of_place(mapping, path_len), mapping->number);
+        cg_index_fill(&config->mappings_by_name, hash_of_name(mapping->name), mapping->number);
     }
     return true;
 }
@@ -94,8 +94,10 @@ static bool stands_at(const struct cg_mapping *mapping, const struct key *key, s
 static const struct cg_mapping *find_at(const struct cg_config *config, const struct key *key, size_t path_len,
                                         uint32_t hash) {
     uint32_t number;
-    for (uint32_t at = hash; cg_table_next(&config->mappings_by_path, hash, &at, &number);) {
-        if (stands_at(&config->mappings[number], key, path_len)) return &config->mappings[number];
+    struct cg_index_look look = cg_index_look(&config->mappings_by_path, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_mapping *mapping = cg_config_mapping(config, number);
+        if (mapping != NULL && stands_at(mapping, key, path_len)) return mapping;
     }
     return NULL;
 }
@@ -149,8 +151,10 @@ const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct 
 
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name) {
     uint32_t hash = hash_of_name(name), number;
-    for (uint32_t at = hash; cg_table_next(&config->mappings_by_name, hash, &at, &number);) {
-        if (strcmp(config->mappings[number].name, name) == 0) return &config->mappings[number];
+    struct cg_index_look look = cg_index_look(&config->mappings_by_name, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_mapping *mapping = cg_config_mapping(config, number);
+        if (mapping != NULL && strcmp(mapping->name, name) == 0) return mapping;
     }
     return NULL;
 }

@@ -269,12 +269,14 @@ static struct cg_slice split(const char *text, struct cg_check_order *order) {
 }
 
 static const struct cg_mapping *find_mapping(const struct cg_config *config, struct cg_slice name) {
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (cg_slice_is(name, config->mappings[i].name)) return &config->mappings[i];
+    const struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        if (cg_slice_is(name, mapping->name)) return mapping;
     }
     fprintf(stderr, "castgate: no mapping is called \"%.*s\"%s", (int)name.len, (const char *)name.data,
-            config->mapping_count > 0 ? "; there are:" : "");
-    for (size_t i = 0; i < config->mapping_count; i++) fprintf(stderr, " %s", config->mappings[i].name);
+            cg_config_mappings(config) > 0 ? "; there are:" : "");
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;)
+        fprintf(stderr, " %s", mapping->name);
     fputc('\n', stderr);
     return NULL;
 }

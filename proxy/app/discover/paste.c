@@ -38,8 +38,8 @@ struct paste {
 static bool is_taken(const struct paste *paste, const char *name) {
     char path[CG_NAME_MAX + 2];
     snprintf(path, sizeof path, "/%s", name);
-    for (size_t i = 0; i < paste->config->mapping_count; i++) {
-        const struct cg_mapping *mapping = &paste->config->mappings[i];
+    const struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(paste->config, &next)) != NULL;) {
         if (strcmp(mapping->name, name) == 0 || strcmp(mapping->path, path) == 0) return true;
     }
     for (size_t i = 0; i < paste->count; i++) {
@@ -97,8 +97,9 @@ static bool has_target(const struct cg_mapping *mapping, const char *uri) {
 }
 
 static bool is_mapped(const struct paste *paste, const char *uri) {
-    for (size_t i = 0; i < paste->config->mapping_count; i++) {
-        if (has_target(&paste->config->mappings[i], uri)) return true;
+    const struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(paste->config, &next)) != NULL;) {
+        if (has_target(mapping, uri)) return true;
     }
     return false;
 }
@@ -109,8 +110,8 @@ static bool is_secured(const struct cg_mapping *by) { return by != NULL && by->s
 static bool is_protected(const struct paste *paste, const char *uri_text) {
     struct cg_uri uri;
     if (cg_uri_parse(&uri, cg_slice_str(uri_text), NULL) < 0) return false;
-    for (size_t i = 0; i < paste->config->mapping_count; i++) {
-        const struct cg_mapping *mapping = &paste->config->mappings[i];
+    const struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(paste->config, &next)) != NULL;) {
         for (size_t j = 0; is_secured(mapping) && j < mapping->target_count; j++) {
             if (cg_addr_equal(&mapping->targets[j].group, &uri.addr)) return true;
         }
@@ -357,8 +358,10 @@ static void forget(struct paste *paste) {
 
 void cg_discover_paste(struct cg_buf *to, const json_t *document, const struct cg_config *config) {
     struct paste paste = {.config = config, .document = document};
+    const struct cg_mapping *mapping;
     gather(&paste);
-    for (size_t i = 0; i < config->mapping_count; i++) put_members(to, &paste, &config->mappings[i]);
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;)
+        put_members(to, &paste, mapping);
     if (paste.count > 0) put_mappings(to, &paste);
     forget(&paste);
 }

@@ -97,9 +97,9 @@ static void links_are_those_of_all_targets(void **state) {
     other->target_count = 2;
     assert_int_equal(cg_config_index(config), CG_OK);
     assert_int_equal(config->hosts.interface_count, 3);
-    assert_string_equal(config->hosts.interfaces[0], "eth0");
-    assert_null(config->hosts.interfaces[1]);
-    assert_string_equal(config->hosts.interfaces[2], "eth1");
+    assert_string_equal(config->hosts.interfaces[0].name, "eth0");
+    assert_null(config->hosts.interfaces[1].name);
+    assert_string_equal(config->hosts.interfaces[2].name, "eth1");
 }
 
 int main(void) {
