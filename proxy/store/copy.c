@@ -1,5 +1,5 @@
-/* Makes new store files: an empty one, or a backup. The hard thing: neither may ever be seen half made, so each is made
- * under another name, and gets its own, durably, only when it is whole; and neither may replace what is there. */
+/* Makes new store files: an empty one, or a backup. The hard thing: what is copied must give no number a second time,
+ * so every sender is spent before the copy gets its name. */
 #include "store/sqlite.h"
 
 #include <errno.h>
@@ -13,81 +13,17 @@
 #include "base/file.h"
 #include "store/beside.h"
 #include "store/database.h"
+#include "store/draft.h"
 #include "store/folder.h"
 #include "store/ledger.h"
-
-static int cannot(const char *what, const char *path, struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_STORE, "%s %s: %s", what, path, strerror(errno));
-}
-
-/* New, empty, 0600, beside `path`. NULL with *problem. */
-static char *make_draft(const char *path, struct cg_problem *problem) {
-    size_t len = strlen(path) + sizeof ".XXXXXX";
-    char *draft = malloc(len);
-    if (draft == NULL) {
-        cg_problem_no_memory(problem);
-        return NULL;
-    }
-    snprintf(draft, len, "%s.XXXXXX", path);
-    int fd = mkostemp(draft, O_CLOEXEC);
-    if (fd >= 0) {
-        close(fd);
-        return draft;
-    }
-    cannot("cannot make a file beside", path, problem);
-    free(draft);
-    return NULL;
-}
-
-static void remove_with(const char *path, const char *suffix) {
-    size_t len = strlen(path) + strlen(suffix) + 1;
-    char *name = malloc(len);
-    if (name == NULL) return;
-    snprintf(name, len, "%s%s", path, suffix);
-    unlink(name);
-    free(name);
-}
-
-static void drop_draft(char *draft) {
-    if (draft == NULL) return;
-    remove_with(draft, "-journal");
-    unlink(draft);
-    free(draft);
-}
-
-static bool sync_file(const char *path) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return false;
-    bool synced = fsync(fd) == 0;
-    close(fd);
-    return synced;
-}
-
-static int sync_parent(const char *path, struct cg_problem *problem) {
-    errno = cg_file_sync_parent(path);
-    return errno == 0 ? CG_OK : cannot("cannot write the folder of", path, problem);
-}
-
-/* Never over another file. Network file systems know no renaming without replacing, FAT no links. */
-static bool rename_to_new(const char *from, const char *to) {
-    if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0) return true;
-    return errno == EINVAL && link(from, to) == 0 && unlink(from) == 0;
-}
-
-static int publish(const char *draft, const char *to, struct cg_problem *problem) {
-    if (!sync_file(draft)) return cannot("cannot write", draft, problem);
-    if (!rename_to_new(draft, to)) return cannot("cannot make", to, problem);
-    int err = sync_parent(to, problem);
-    if (err != CG_OK) unlink(to);
-    return err;
-}
 
 /* An empty store */
 
 static int make_folder(const char *path, struct cg_problem *problem) {
     struct stat info;
-    if (mkdir(path, 0700) == 0) return sync_parent(path, problem);
-    if (errno != EEXIST || stat(path, &info) != 0) return cannot("cannot make the state folder", path, problem);
+    if (mkdir(path, 0700) == 0) return cg_draft_sync_parent(path, problem);
+    if (errno != EEXIST || stat(path, &info) != 0)
+        return cg_draft_cannot("cannot make the state folder", path, problem);
     if (!S_ISDIR(info.st_mode)) return cg_problem_set(problem, CG_E_STORE, "%s is not a folder", path);
     if ((info.st_mode & (S_IWGRP | S_IWOTH)) != 0)
         return cg_problem_set(problem, CG_E_STORE, "others may write to the state folder %s: chmod go-w", path);
@@ -102,7 +38,7 @@ static int check_unused(struct cg_folder *folder, struct cg_problem *problem) {
             "there is a store already: %s. Keys that have never sent, here or anywhere, are claimed in it "
             "by castgate-keys claim",
             folder->db);
-    if (!cg_folder_find_witness(folder)) return cannot("cannot read the state folder", folder->path, problem);
+    if (!cg_folder_find_witness(folder)) return cg_draft_cannot("cannot read the state folder", folder->path, problem);
     if (!folder->has_witness) return CG_OK;
     return cg_problem_set(
         problem, CG_E_STORE,
@@ -121,23 +57,23 @@ static int mark_home(const char *path, struct cg_problem *problem) {
     if (code == SQLITE_OK && !cg_file_mark(path, &ledger.home.mark)) code = SQLITE_CANTOPEN;
     if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
     if (code != SQLITE_OK) err = cg_database_explain(db, code, path, problem);
-    cg_database_close(db);
+    cg_connection_close(db);
     return err;
 }
 
 static int make_store(struct cg_folder *folder, struct cg_problem *problem) {
     int err = check_unused(folder, problem);
     if (err != CG_OK) return err;
-    char *draft = make_draft(folder->db, problem);
+    char *draft = cg_draft_make(folder->db, problem);
     if (draft == NULL) return problem->err;
     err = cg_database_create(draft, problem);
     if (err == CG_OK) err = mark_home(draft, problem);
-    if (err == CG_OK) err = publish(draft, folder->db, problem);
+    if (err == CG_OK) err = cg_draft_publish(draft, folder->db, problem);
     /* A store without witness is a suspect, which is no harm as long as nobody claimed. */
     if (err == CG_OK) err = cg_folder_make_witness(folder, 0, problem);
     if (err == CG_OK && (errno = cg_file_sync_folder(folder->path)) != 0)
-        err = cannot("cannot write the state folder", folder->path, problem);
-    drop_draft(draft);
+        err = cg_draft_cannot("cannot write the state folder", folder->path, problem);
+    cg_draft_drop(draft);
     return err;
 }
 
@@ -167,14 +103,15 @@ static int64_t now_ms(void) { return (int64_t)time(NULL) * 1000; }
 static int spend_all(sqlite3 *db) {
     struct cg_ledger ledger;
     int64_t unspent = 1;
-    int code = cg_database_run(db, "BEGIN IMMEDIATE");
+    int code = cg_connection_run(db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK) code = cg_ledger_read(db, NULL, &ledger);
     if (code == SQLITE_OK && !ledger.fits) code = SQLITE_CORRUPT;
     if (code == SQLITE_OK) code = cg_ledger_spend_all(db, &ledger);
     ledger.home.mark = ledger.home.witness = (struct cg_file_mark){0};
     if (code == SQLITE_OK) code = cg_ledger_put_home(db, &ledger);
-    if (code == SQLITE_OK) code = cg_database_run(db, "COMMIT");
-    if (code == SQLITE_OK) code = cg_database_ask(db, "SELECT count(*) FROM sender WHERE state = 'claimed'", &unspent);
+    if (code == SQLITE_OK) code = cg_connection_run(db, "COMMIT");
+    if (code == SQLITE_OK)
+        code = cg_connection_ask(db, "SELECT count(*) FROM sender WHERE state = 'claimed'", &unspent);
     return code == SQLITE_OK && unspent != 0 ? SQLITE_ERROR : code;
 }
 
@@ -183,7 +120,7 @@ static int fill_copy(sqlite3 *source, const char *to, struct cg_problem *problem
     int code = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
     if (code == SQLITE_OK) code = copy_pages(source, copy);
     int err = code == SQLITE_OK ? CG_OK : cg_database_explain(copy, code, to, problem);
-    cg_database_close(copy);
+    cg_connection_close(copy);
     return err;
 }
 
@@ -194,7 +131,7 @@ static int disown_copy(const char *path, struct cg_problem *problem) {
     err = cg_database_upgrade(copy, now_ms(), path, problem);
     int code = err == CG_OK ? spend_all(copy) : SQLITE_OK;
     if (code != SQLITE_OK) err = cg_database_explain(copy, code, path, problem);
-    cg_database_close(copy);
+    cg_connection_close(copy);
     return err;
 }
 
@@ -203,7 +140,7 @@ static int copy_store(const char *from, const char *to, struct cg_problem *probl
     int err = cg_database_open(from, &source, problem);
     if (err != CG_OK) return err;
     err = fill_copy(source, to, problem);
-    cg_database_close(source);
+    cg_connection_close(source);
     return err == CG_OK ? disown_copy(to, problem) : err;
 }
 
@@ -215,13 +152,13 @@ static int check_new(const char *to, struct cg_problem *problem) {
 
 int cg_sqlite_copy(const char *db, const char *to, struct cg_problem *problem) {
     struct stat info;
-    if (stat(db, &info) != 0) return cannot("cannot read the store", db, problem);
+    if (stat(db, &info) != 0) return cg_draft_cannot("cannot read the store", db, problem);
     if (check_new(to, problem) < 0) return problem->err;
-    char *draft = make_draft(to, problem);
+    char *draft = cg_draft_make(to, problem);
     if (draft == NULL) return problem->err;
     int err = copy_store(db, draft, problem);
-    if (err == CG_OK) err = publish(draft, to, problem);
-    drop_draft(draft); /* with its journal, which is empty */
+    if (err == CG_OK) err = cg_draft_publish(draft, to, problem);
+    cg_draft_drop(draft); /* with its journal, which is over */
     return err;
 }
 
@@ -231,32 +168,32 @@ enum { BACKUP_MAX = 1 << 30 };
 
 static int read_file(const char *path, struct cg_buf *bytes, struct cg_problem *problem) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return cannot("cannot read", path, problem);
+    if (fd < 0) return cg_draft_cannot("cannot read", path, problem);
     errno = cg_file_read_all(fd, BACKUP_MAX, bytes);
-    int err = errno == 0 ? CG_OK : cannot("cannot read", path, problem);
+    int err = errno == 0 ? CG_OK : cg_draft_cannot("cannot read", path, problem);
     close(fd);
     return err;
 }
 
 static int write_file(const char *path, struct cg_slice bytes, struct cg_problem *problem) {
     int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) return cannot("cannot write", path, problem);
+    if (fd < 0) return cg_draft_cannot("cannot write", path, problem);
     errno = cg_file_write(fd, bytes);
-    int err = errno == 0 ? CG_OK : cannot("cannot write", path, problem);
+    int err = errno == 0 ? CG_OK : cg_draft_cannot("cannot write", path, problem);
     close(fd);
     return err;
 }
 
 static int bring_over(const char *from, const char *to, struct cg_problem *problem) {
     struct cg_buf bytes;
-    char *draft = make_draft(to, problem);
+    char *draft = cg_draft_make(to, problem);
     if (draft == NULL) return problem->err;
     cg_buf_init(&bytes, 0);
     int err = read_file(from, &bytes, problem);
     if (err == CG_OK) err = write_file(draft, cg_buf_slice(&bytes), problem);
-    if (err == CG_OK) err = publish(draft, to, problem);
+    if (err == CG_OK) err = cg_draft_publish(draft, to, problem);
     cg_buf_fini(&bytes);
-    drop_draft(draft);
+    cg_draft_drop(draft);
     return err;
 }
 

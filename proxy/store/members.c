@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "store/database.h"
+#include "store/connection.h"
 #include "store/folder.h"
 #include "store/member_row.h"
 
@@ -41,7 +41,7 @@ struct cg_members_file *cg_members_file_new(const char *folder, uint64_t keep_us
 }
 
 static void close_file(struct cg_members_file *file) {
-    cg_database_close(file->db);
+    cg_connection_close(file->db);
     file->db = NULL;
 }
 
@@ -106,22 +106,22 @@ static int configure(sqlite3 *db) {
         sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) != SQLITE_OK)
         return SQLITE_ERROR;
     int code =
-        cg_database_run(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
-                            "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = EXTRA");
-    return code == SQLITE_OK ? cg_database_expect(db, "PRAGMA journal_mode = TRUNCATE", "truncate") : code;
+        cg_connection_run(db, "PRAGMA locking_mode = EXCLUSIVE; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                              "PRAGMA cell_size_check = ON; PRAGMA secure_delete = ON; PRAGMA synchronous = EXTRA");
+    return code == SQLITE_OK ? cg_connection_expect(db, "PRAGMA journal_mode = TRUNCATE", "truncate") : code;
 }
 
 /* SQLITE_NOTADB: it is somebody else's. */
 static int check_kind(sqlite3 *db) {
     int64_t application = 0, version = 0, pages = 0;
-    int code = cg_database_ask(db, "PRAGMA application_id", &application);
-    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA user_version", &version);
-    if (code == SQLITE_OK) code = cg_database_ask(db, "PRAGMA page_count", &pages);
+    int code = cg_connection_ask(db, "PRAGMA application_id", &application);
+    if (code == SQLITE_OK) code = cg_connection_ask(db, "PRAGMA user_version", &version);
+    if (code == SQLITE_OK) code = cg_connection_ask(db, "PRAGMA page_count", &pages);
     if (code != SQLITE_OK) return code;
-    if (pages == 0) return cg_database_run(db, creation);
+    if (pages == 0) return cg_connection_run(db, creation);
     if (application != APPLICATION || version != VERSION) return SQLITE_NOTADB;
-    code = cg_database_expect(db, "PRAGMA quick_check(1)", "ok");
-    return code == SQLITE_OK ? cg_database_run(db, "SELECT " CG_MEMBER_FIELDS " FROM member LIMIT 0") : code;
+    code = cg_connection_expect(db, "PRAGMA quick_check(1)", "ok");
+    return code == SQLITE_OK ? cg_connection_run(db, "SELECT " CG_MEMBER_FIELDS " FROM member LIMIT 0") : code;
 }
 
 static int open_db(struct cg_members_file *file) {
@@ -164,7 +164,7 @@ static bool put_aside(struct cg_members_file *file) {
 
 static int try_to_open(struct cg_members_file *file, bool *damaged, struct cg_problem *problem) {
     *damaged = false;
-    if (make_file(file, problem) < 0 || cg_database_check_journal(file->path, problem) < 0) return problem->err;
+    if (make_file(file, problem) < 0 || cg_connection_check_journal(file->path, problem) < 0) return problem->err;
     const int code = open_db(file);
     if (code == SQLITE_OK) return CG_OK;
     explain(file, code, problem);
@@ -232,7 +232,7 @@ static int load(struct cg_members_file *file, const struct cg_members_time *time
                 size_t *count) {
     int64_t rows = 0;
     int code = prune(file, time);
-    if (code == SQLITE_OK) code = cg_database_ask(file->db, "SELECT count(*) FROM member", &rows);
+    if (code == SQLITE_OK) code = cg_connection_ask(file->db, "SELECT count(*) FROM member", &rows);
     if (code != SQLITE_OK || rows == 0) return code;
     *records = calloc((size_t)rows, sizeof **records);
     if (*records == NULL) return SQLITE_NOMEM;
@@ -273,7 +273,7 @@ static int write_rows(sqlite3 *db, const struct cg_known_record *records, size_t
 
 /* Closing takes back what was not committed. */
 static int finish(struct cg_members_file *file, int code, struct cg_problem *problem) {
-    if (code == SQLITE_OK) code = cg_database_run(file->db, "COMMIT");
+    if (code == SQLITE_OK) code = cg_connection_run(file->db, "COMMIT");
     return code == SQLITE_OK ? CG_OK : give_up(file, code, problem);
 }
 
@@ -281,7 +281,7 @@ int cg_members_save(struct cg_members_file *file, const struct cg_known_record *
                     const struct cg_members_time *time, struct cg_problem *problem) {
     int err = open_file(file, problem);
     if (err < 0) return err;
-    int code = cg_database_run(file->db, "BEGIN IMMEDIATE");
+    int code = cg_connection_run(file->db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK) code = write_rows(file->db, records, count, time);
     if (code == SQLITE_OK) code = prune(file, time);
     return finish(file, code, problem);
@@ -309,9 +309,9 @@ int cg_members_erase(struct cg_members_file *file, const char *name, struct cg_p
     int err = open_file(file, problem);
     if (err == CG_E_NOT_FOUND) return CG_OK;
     if (err < 0) return err;
-    int code = cg_database_run(file->db, "BEGIN IMMEDIATE");
+    int code = cg_connection_run(file->db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK && name == NULL) remove_damaged(file);
     if (code == SQLITE_OK)
-        code = name == NULL ? cg_database_run(file->db, "DELETE FROM member") : erase_named(file->db, name);
+        code = name == NULL ? cg_connection_run(file->db, "DELETE FROM member") : erase_named(file->db, name);
     return finish(file, code, problem);
 }

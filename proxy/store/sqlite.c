@@ -47,7 +47,7 @@ static int unavailable(int err, struct cg_store_failure *failure) {
 }
 
 static void disconnect(struct cg_sqlite *store) {
-    cg_database_close(store->db);
+    cg_connection_close(store->db);
     store->db = NULL;
 }
 
@@ -108,9 +108,9 @@ static int take_possession(struct cg_sqlite *store, struct cg_problem *problem) 
     bool had_witness = store->folder.has_witness;
     int err = had_witness ? CG_OK : cg_folder_make_witness(&store->folder, store->generation, problem);
     if (err != CG_OK) return err;
-    int code = cg_database_run(store->db, "BEGIN IMMEDIATE");
+    int code = cg_connection_run(store->db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK) code = move_in(store, &mark, had_witness, &ledger, &why);
-    if (code == SQLITE_OK) code = cg_database_run(store->db, "COMMIT");
+    if (code == SQLITE_OK) code = cg_connection_run(store->db, "COMMIT");
     if (code != SQLITE_OK) return cg_database_explain(store->db, code, store->folder.db, problem);
     store->generation = ledger.home.generation;
     if (why != NULL) warn_spent(store, why);
@@ -138,7 +138,7 @@ static int connect_store(struct cg_sqlite *store, struct cg_problem *problem) {
 /* Nothing has come beside it that SQLite must not meet. */
 static bool is_alone(const struct cg_sqlite *store) {
     struct cg_problem unused;
-    return cg_database_check_journal(store->folder.db, &unused) == CG_OK && !cg_database_has_log_beside(store->db);
+    return cg_connection_check_journal(store->folder.db, &unused) == CG_OK && !cg_connection_has_log_beside(store->db);
 }
 
 /* False: it was replaced, set back or damaged under us. */
@@ -164,7 +164,7 @@ static int fail(struct cg_sqlite *store, int code, struct cg_store_failure *fail
 }
 
 static int begin(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
-    int code = cg_database_run(store->db, "BEGIN IMMEDIATE");
+    int code = cg_connection_run(store->db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK) code = cg_ledger_read(store->db, sender, ledger);
     return code == SQLITE_OK && !ledger->fits ? SQLITE_CORRUPT : code;
 }
@@ -189,7 +189,7 @@ static int follow(struct cg_sqlite *store, struct cg_store_failure *failure) {
 static int commit(struct cg_sqlite *store, struct cg_ledger *ledger, struct cg_store_failure *failure) {
     ledger->home.generation++;
     int code = cg_ledger_put_home(store->db, ledger);
-    if (code == SQLITE_OK) code = cg_database_run(store->db, "COMMIT");
+    if (code == SQLITE_OK) code = cg_connection_run(store->db, "COMMIT");
     if (code != SQLITE_OK) return fail(store, code, failure);
     store->generation = ledger->home.generation;
     return follow(store, failure);
@@ -200,7 +200,7 @@ static int refuse(struct cg_sqlite *store, struct cg_ledger *ledger, int err) {
     struct cg_store_failure unused;
     if (ledger->changed)
         (void)!commit(store, ledger, &unused);
-    else if (cg_database_run(store->db, "ROLLBACK") != SQLITE_OK)
+    else if (cg_connection_run(store->db, "ROLLBACK") != SQLITE_OK)
         disconnect(store);
     return err;
 }

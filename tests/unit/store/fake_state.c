@@ -134,10 +134,10 @@ void change_fields(const struct side *side, const char *sql) {
     struct cg_ledger ledger;
     snprintf(path, sizeof path, "%s/castgate.db", side->folder);
     assert_int_equal(cg_database_open(path, &db, &problem), CG_OK);
-    assert_int_equal(cg_database_run(db, sql), SQLITE_OK);
+    assert_int_equal(cg_connection_run(db, sql), SQLITE_OK);
     assert_int_equal(cg_ledger_read(db, NULL, &ledger), SQLITE_OK);
     assert_int_equal(cg_ledger_put_home(db, &ledger), SQLITE_OK);
-    cg_database_close(db);
+    cg_connection_close(db);
 }
 
 /* Mounting */
