@@ -25,9 +25,10 @@ int cg_space_check(const char *folder, size_t bytes, struct cg_problem *problem)
                           folder, (unsigned long long)((needed - left) / 1024 + 1));
 }
 
-void cg_space_reserve(const char *path, size_t bytes) {
+void cg_space_reserve(const char *path, size_t bytes, enum cg_space_missing missing) {
     struct stat info;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+    const int make = missing == CG_SPACE_MAKE ? O_CREAT : 0;
+    int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | make, 0600);
     if (fd < 0) return;
     if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
         (void)fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, info.st_size + (off_t)bytes);

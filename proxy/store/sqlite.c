@@ -5,6 +5,8 @@
  * closed and nothing of what was known is believed; the next call opens and reads anew. */
 #include "store/sqlite.h"
 
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -17,11 +19,14 @@
 #include "store/folder.h"
 #include "store/ledger.h"
 #include "store/rate.h"
+#include "store/space.h"
 
 /* How often rows are written although nothing is sent, so that a start does not go on further than it must. */
 #define FRESH_US (3600 * UINT64_C(1000000))
 /* And when the clock was set: a time of before it was right would count as time that has passed, at the next start. */
 #define CLOCK_STEP_MS INT64_C(60000)
+
+#define RESERVED_BYTES (256 << 10)
 
 struct cg_sqlite {
     struct cg_store_backend backend;
@@ -121,11 +126,21 @@ static int take_possession(struct cg_sqlite *store, struct cg_problem *problem) 
     return err;
 }
 
+/* For a disk that others fill: a commit, and rows of new keys, have their blocks already. Before SQLite has it open,
+ * whose locks would go with any other descriptor of the file that is closed. */
+static void reserve_space(const struct cg_sqlite *store) {
+    char journal[PATH_MAX];
+    const int len = snprintf(journal, sizeof journal, "%s-journal", store->folder.db);
+    cg_space_reserve(store->folder.db, RESERVED_BYTES, CG_SPACE_IF_THERE);
+    if (len < (int)sizeof journal) cg_space_reserve(journal, RESERVED_BYTES, CG_SPACE_MAKE);
+}
+
 static int connect_store(struct cg_sqlite *store, struct cg_problem *problem) {
     int err = cg_folder_lock(&store->folder, problem);
     if (err == CG_OK) err = cg_folder_note_db(&store->folder, problem);
     if (err != CG_OK) return err;
     const char *path = store->folder.db;
+    reserve_space(store);
     err = cg_database_open(path, &store->db, problem);
     if (err == CG_OK) err = cg_database_examine(store->db, path, problem);
     if (err == CG_OK) err = cg_folder_check(&store->folder, problem);
