@@ -206,6 +206,7 @@ int cg_admin_reload(struct cg_admin *admin, struct cg_problem *problem) {
 void cg_admin_may_end(struct cg_admin *admin) {
     if (!admin->is_closed || admin->readings > 0) return;
     if (admin->on_closed != NULL) admin->on_closed(admin->on_closed_ctx);
+    cg_buf_fini(&admin->document);
     free(admin);
 }
 

@@ -3,6 +3,7 @@
 #include "fronts/admin/private.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -256,4 +257,19 @@ void cg_admin_reply_mistakes(struct cg_admin_call *call, const struct cg_problem
     begin(call);
     cg_http_call_reply_problem_with(call->http, problem, NULL, &more);
     cg_buf_fini(&all);
+}
+
+void cg_admin_reply_invalid(struct cg_admin_call *call, const char *pointer, const char *format, ...) {
+    char text[256];
+    struct cg_problem problem = {0};
+    struct cg_mistakes mistakes;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    cg_mistakes_init(&mistakes);
+    cg_mistakes_add(&mistakes, pointer, "%s", text);
+    cg_problem_set(&problem, CG_E_INVALID, "%s: %s", pointer, text);
+    cg_admin_reply_mistakes(call, &problem, &mistakes, "", CG_SLICE_NONE);
+    cg_mistakes_fini(&mistakes);
 }

@@ -79,6 +79,9 @@ void cg_admin_reply_problem(struct cg_admin_call *call, const struct cg_problem 
 void cg_admin_reply_mistakes(struct cg_admin_call *call, const struct cg_problem *problem,
                              const struct cg_mistakes *mistakes, const char *base, struct cg_slice members);
 
+/* 400, for one mistake in the body: "/name" and what it must be. */
+void cg_admin_reply_invalid(struct cg_admin_call *call, const char *pointer, const char *format, ...) CG_PRINTF(3, 4);
+
 /* Mistakes as a JSON array: [{"pointer": "#/timeout", "detail": "…"}]. */
 void cg_admin_put_mistakes(struct cg_buf *to, const struct cg_mistakes *mistakes, const char *base);
 

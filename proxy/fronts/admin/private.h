@@ -13,6 +13,7 @@ struct cg_admin {
     struct cg_quota bodies;      /* and what is made of them */
     struct cg_admin_call *calls; /* a list */
     unsigned readings;           /* bodies that the worker parses, or is to free */
+    struct cg_buf document;      /* openapi.json, once somebody has asked for it */
     uint64_t started_us;
     bool is_closed; /* the server and the scrapes are */
     void (*on_closed)(void *ctx);
@@ -42,6 +43,11 @@ void cg_admin_body_read(struct cg_admin_call *call, cg_admin_body_fn *next);
 /* The call has no more need of it. */
 void cg_admin_body_release(struct cg_admin_call *call);
 int cg_admin_body_no_room(struct cg_problem *problem); /* CG_E_OVERLOAD */
+
+/* ---- openapi.c ---- */
+
+/* openapi.json, made from the table. */
+void cg_openapi_put(struct cg_buf *to);
 
 /* ---- admin.c ---- */
 

@@ -21,6 +21,14 @@ const struct cg_admin_route *cg_admin_route_at(size_t index) {
     return NULL;
 }
 
+const struct cg_admin_schema *cg_admin_schema_at(size_t index) {
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (index < tables[i]->schema_count) return &tables[i]->schemas[index];
+        index -= tables[i]->schema_count;
+    }
+    return NULL;
+}
+
 /* ---- Parts of a path ---- */
 
 /* What is before the next slash; false: there is nothing more. */
@@ -54,14 +62,20 @@ static bool decode(char to[CG_ADMIN_PART_MAX + 1], struct cg_slice part) {
 
 static bool is_variable(struct cg_slice part) { return part.len > 0 && part.data[0] == '{'; }
 
+static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789";
+static const char more[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-abcdefghijklmnopqrstuvwxyz0123456789";
+
+bool cg_admin_is_name(const char *text) {
+    size_t len = strlen(text);
+    return len <= CG_NAME_MAX && strspn(text, lower) > 0 && strspn(text, more + 26) == len;
+}
+
 static bool may_be(struct cg_slice variable, const char *text) {
-    static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789";
-    static const char more[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-abcdefghijklmnopqrstuvwxyz0123456789";
     size_t len = strlen(text);
     if (len == 0) return false;
     if (cg_slice_is(variable, "{n}")) return text[0] != '0' && len <= 19 && strspn(text, "0123456789") == len;
     if (cg_slice_is(variable, "{id}")) return text[0] != '.' && strspn(text, more) == len;
-    return strspn(text, lower) > 0 && strspn(text, more + 26) == len;
+    return cg_admin_is_name(text);
 }
 
 enum fit { NO_FIT, FITS, BAD_PART };

@@ -29,6 +29,7 @@ struct cg_admin_route {
     const char *body;                          /* schema of the body, a name in openapi.json; NULL: none */
     size_t body_max;                           /* bytes; 0: CG_ADMIN_BODY_MAX */
     const char *answer;                        /* schema of the answer; NULL: it has no body */
+    const char *answer_type;                   /* its media type; NULL: application/json */
     const char *queries;                       /* "limit cursor dry_run": by name; NULL: none */
     unsigned flags;                            /* of enum cg_admin_route_flag */
     int about;                                 /* the resource's own: of several collections, which */
@@ -39,14 +40,30 @@ struct cg_admin_route {
 
 #define CG_ADMIN_BODY_MAX ((size_t)1 << 20)
 
+/* A schema that routes name: JSON Schema (2020-12), with ' for ". */
+struct cg_admin_schema {
+    const char *name;
+    const char *json;
+};
+
 struct cg_admin_routes {
     const struct cg_admin_route *list;
     size_t count;
+    const struct cg_admin_schema *schemas; /* those of its own; NULL: none */
+    size_t schema_count;
 };
-#define CG_ADMIN_ROUTES(array) .list = (array), .count = sizeof(array) / sizeof *(array)
+#define CG_ADMIN_ROUTES(array)  .list = (array), .count = sizeof(array) / sizeof *(array)
+#define CG_ADMIN_SCHEMAS(array) .schemas = (array), .schema_count = sizeof(array) / sizeof *(array)
+
+/* What every list of items is: its "items", and "next", a cursor or null. */
+#define CG_ADMIN_LIST_SCHEMA(item)                                                                                     \
+    "{'type': 'object', 'required': ['items', 'next'], 'additionalProperties': false, 'properties': {'items': "        \
+    "{'type': 'array', 'items': {'$ref': '#/components/schemas/" item "'}}, 'next': {'type': ['string', 'null'], "     \
+    "'description': 'The cursor of the next page; null: there is none.'}}}"
 
 /* Row `index` of all; NULL behind the last one. */
 const struct cg_admin_route *cg_admin_route_at(size_t index);
+const struct cg_admin_schema *cg_admin_schema_at(size_t index);
 
 struct cg_admin_match {
     const struct cg_admin_route *route;
@@ -59,6 +76,8 @@ int cg_admin_route_find(struct cg_admin_match *match, struct cg_slice method, st
                         struct cg_problem *problem) CG_MUST_CHECK;
 /* CG_METHOD_BIT of what there is at that path. */
 uint32_t cg_admin_route_methods(struct cg_slice path);
+/* [a-z0-9][a-z0-9._-]{0,63} */
+bool cg_admin_is_name(const char *text);
 bool cg_admin_route_takes_query(const struct cg_admin_route *route, struct cg_slice name);
 
 #endif

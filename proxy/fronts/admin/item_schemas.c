@@ -1,0 +1,136 @@
+/* Schemas of items: what the settings file's schema says of one, without what only that file can say, and with what is
+ * known of items. */
+#include "fronts/admin/item_schemas.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+#include "settings/settings.h"
+
+/* As shown.c shows it. */
+static const char known[] =
+    "{'source': {'enum': ['stored', 'file'], 'readOnly': true, 'description': 'Who defines it.'},"
+    " 'state': {'enum': ['in-use', 'shadowed', 'disabled'], 'readOnly': true},"
+    " 'reason': {'type': ['string', 'null'], 'readOnly': true, 'description': 'Why it is not in use.'},"
+    " 'revision': {'type': ['integer', 'null'], 'readOnly': true, 'description': 'That made it so.'},"
+    " 'changed': {'type': ['string', 'null'], 'format': 'date-time', 'readOnly': true},"
+    " 'changed_by': {'type': ['string', 'null'], 'readOnly': true},"
+    " 'warnings': {'type': 'array', 'items': {'$ref': '#/components/schemas/Mistake'}, 'readOnly': true},"
+    " 'effective': {'type': ['object', 'null'], 'readOnly': true,"
+    "   'description': 'Every key written out; of one item only.'}}";
+
+static const char name[] = "{'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'}";
+
+static json_t *quoted(const char *text) {
+    struct cg_buf json;
+    cg_buf_init(&json, 0);
+    for (; *text != '\0'; text++) cg_buf_put_u8(&json, *text == '\'' ? '"' : (uint8_t)*text);
+    json_t *value = json_loadb((const char *)json.data, json.len, 0, NULL);
+    cg_buf_fini(&json);
+    return value;
+}
+
+/* What only the settings file can say. */
+static void drop_file_only(json_t *schema) {
+    const char *key;
+    json_t *value;
+    void *next;
+    json_t *properties = json_object_get(schema, "properties");
+    json_object_foreach_safe(properties, next, key, value) {
+        bool is_file_only = json_is_true(json_object_get(value, "x-file-only"));
+        json_t *below = json_object_get(value, "properties");
+        drop_file_only(value);
+        if (is_file_only || (json_object_size(below) == 0 && below != NULL)) (void)json_object_del(properties, key);
+    }
+}
+
+static json_t *with_known(const json_t *schema) {
+    json_t *all = json_deep_copy(schema), *properties = json_object_get(all, "properties"), *more = quoted(known);
+    (void)json_object_update(properties, more);
+    (void)json_object_set_new(properties, "name", quoted(name));
+    json_decref(more);
+    return all;
+}
+
+static void drop_from_required(json_t *schema, const char *key) {
+    json_t *required = json_object_get(schema, "required");
+    for (size_t i = json_array_size(required); i-- > 0;) {
+        if (strcmp(json_string_value(json_array_get(required, i)), key) == 0) (void)json_array_remove(required, i);
+    }
+}
+
+/* As shown: whole items of others' making, and those of the file that are out of use. */
+static json_t *shown(const json_t *schema) {
+    json_t *all = with_known(schema);
+    static const char *const rules[] = {"oneOf", "minProperties"};
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) (void)json_object_del(all, rules[i]);
+    (void)json_object_set_new(all, "required",
+                              json_pack("[s,s,s,s,s,s]", "name", "source", "state", "reason", "revision", "changed"));
+    return all;
+}
+
+static json_t *sent(const json_t *schema) {
+    json_t *all = with_known(schema);
+    drop_from_required(all, "name");
+    return all;
+}
+
+static json_t *reference(const char *prefix, const char *suffix) {
+    return json_pack("{s:s++}", "$ref", "#/components/schemas/", prefix, suffix);
+}
+
+static bool set(json_t *schemas, const char *prefix, const char *suffix, json_t *schema) {
+    struct cg_buf key;
+    cg_buf_init(&key, 0);
+    cg_buf_printf(&key, "%s%s", prefix, suffix);
+    cg_buf_put_u8(&key, '\0');
+    bool done = !key.failed && json_object_set_new(schemas, (const char *)key.data, schema) == 0;
+    cg_buf_fini(&key);
+    return done;
+}
+
+static json_t *list_of(const char *prefix) {
+    return json_pack("{s:s,s:[s,s],s:b,s:{s:{s:s,s:o},s:{s:[s,s],s:s}}}", "type", "object", "required", "items", "next",
+                     "additionalProperties", 0, "properties", "items", "type", "array", "items", reference(prefix, ""),
+                     "next", "type", "string", "null", "description",
+                     "The cursor of the next page; null: there is none.");
+}
+
+static bool add_kind(json_t *schemas, const char *prefix, json_t *schema) {
+    drop_file_only(schema);
+    return set(schemas, prefix, "", shown(schema)) && set(schemas, prefix, "Set", sent(schema)) &&
+           set(schemas, prefix, "List", list_of(prefix)) &&
+           set(schemas, prefix, "New",
+               json_pack("{s:[o,{s:[s]}]}", "allOf", reference(prefix, "Set"), "required", "name")) &&
+           set(schemas, prefix, "Patch",
+               json_pack("{s:s,s:s}", "type", "object", "description",
+                         "A merge patch (RFC 7396) on the item as it was set."));
+}
+
+static json_t *at(const json_t *root, const char *section, const char *items) {
+    return json_object_get(json_object_get(json_object_get(root, "properties"), section), items);
+}
+
+static bool add_settings(json_t *schemas, json_t *root) {
+    static const char *const items[] = {"security_groups", "clients", "mappings", "reactions"};
+    json_t *properties = json_object_get(root, "properties");
+    for (size_t i = 0; i < sizeof items / sizeof *items; i++) (void)json_object_del(properties, items[i]);
+    drop_file_only(root);
+    return json_object_set_new(schemas, "SettingsSet",
+                               json_pack("{s:s,s:s,s:b,s:O}", "type", "object", "description",
+                                         "What the admin side may set of the settings file's keys.",
+                                         "additionalProperties", 0, "properties", properties)) == 0;
+}
+
+bool cg_item_schemas_add(json_t *schemas) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_settings_schema(&text);
+    json_t *root = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    cg_buf_fini(&text);
+    bool done = root != NULL && add_kind(schemas, "Mapping", at(root, "mappings", "items")) &&
+                add_kind(schemas, "Client", at(root, "clients", "additionalProperties")) &&
+                add_kind(schemas, "Reaction", at(root, "reactions", "items")) && add_settings(schemas, root);
+    json_decref(root);
+    return done;
+}
