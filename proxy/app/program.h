@@ -4,6 +4,7 @@
 
 #include "app/claims.h"
 #include "app/control.h"
+#include "app/expiry.h"
 #include "app/fronts.h"
 #include "app/keeper.h"
 #include "app/listeners.h"
@@ -45,9 +46,10 @@ struct cg_program {
     struct cg_reports *reports;     /* handed on */
     struct cg_discoveries *discoveries;
     struct cg_keeper *keeper; /* of what is known of members */
-    uv_timer_t ending;        /* while stopping: looks whether all is done */
-    uv_timer_t deadline;      /* while stopping: the store's thread may wait for its disk for longer */
-    uint64_t stopped_us;      /* when the end began; 0: running */
+    struct cg_expiry expiry;
+    uv_timer_t ending;   /* while stopping: looks whether all is done */
+    uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
+    uint64_t stopped_us; /* when the end began; 0: running */
     unsigned threads; /* while closing: those of the store, the worker, the keeper and the control socket that are not
                          done */
     bool finished_early; /* the exchanges were told to end with what they have */

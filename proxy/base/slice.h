@@ -26,6 +26,14 @@ static inline bool cg_slice_equal(struct cg_slice a, struct cg_slice b) {
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+/* In a time that depends on the length alone. */
+static inline bool cg_is_same_secret(const void *a, const void *b, size_t len) {
+    const volatile uint8_t *x = a, *y = b;
+    uint8_t differ = 0;
+    for (size_t i = 0; i < len; i++) differ |= (uint8_t)(x[i] ^ y[i]);
+    return differ == 0;
+}
+
 static inline bool cg_slice_is(struct cg_slice a, const char *text) { return cg_slice_equal(a, cg_slice_str(text)); }
 
 #endif

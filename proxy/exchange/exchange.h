@@ -70,6 +70,8 @@ struct cg_gateway {
     struct cg_totals totals;
     uint32_t observers;    /* of the exchanges, those whose clients observe */
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */
+    int64_t wall_s;        /* Unix time, as it was told last: tokens that have expired by then are none */
+    int64_t expiry_s;      /* when the first of the tokens expires that something runs by, or earlier */
     uint64_t purge_us;     /* when to forget what is no longer needed, the next time */
     struct cg_timer purge; /* runs while that is not done with */
     bool stopping;         /* no new exchanges */

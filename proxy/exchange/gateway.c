@@ -80,6 +80,11 @@ void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config) {
     cg_withdraw_begin(gateway);
 }
 
+void cg_gateway_expire(struct cg_gateway *gateway, int64_t now_s) {
+    gateway->wall_s = now_s;
+    if (now_s >= gateway->expiry_s) cg_withdraw_begin(gateway);
+}
+
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway) {
     return gateway->config;
 }

@@ -27,6 +27,9 @@ void cg_gateway_free(struct cg_gateway *gateway);
  * (R4), but for those whose mapping, client, client's token or certificate, or grant is gone: they end within a second
  * (model/withdrawal.h). Costs the same whatever is in it and whatever runs. */
 void cg_gateway_adopt(struct cg_gateway *gateway, struct cg_config *config);
+/* It is that late (Unix time): what runs by tokens that have expired ends soon. For whoever has a clock, again and
+ * again; it costs something only when some token has expired. What a client shows anew is judged by its front. */
+void cg_gateway_expire(struct cg_gateway *gateway, int64_t now_s);
 struct cg_config *cg_gateway_config(const struct cg_gateway *gateway); /* the current one, borrowed */
 
 /* A request in three moves: `new` reserves an exchange and gives its arena for the request's bytes; the front fills in

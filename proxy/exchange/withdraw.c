@@ -22,13 +22,23 @@ struct comparison {
 
 void cg_withdraw_begin(struct cg_gateway *gateway) {
     gateway->unseen = gateway->exchanges.cap;
+    gateway->expiry_s = CG_PASS_FOR_EVER;
     gateway->engine.port->wake(gateway->engine.port->ctx);
 }
 
+/* Whether it may; then it is noted when. */
+static bool may_expire(struct cg_gateway *gateway, const struct cg_request *request) {
+    int64_t expires_s = request->pass == NULL ? CG_PASS_FOR_EVER : request->pass->expires_s;
+    if (expires_s < gateway->expiry_s) gateway->expiry_s = expires_s;
+    return expires_s != CG_PASS_FOR_EVER;
+}
+
 int cg_withdraw_check(struct cg_exchange *exchange) {
-    const struct cg_config *now = exchange->gateway->config;
-    if (exchange->config == now) return CG_OK;
-    return cg_withdrawal_check(now, exchange->mapping, &exchange->request, &exchange->problem);
+    struct cg_gateway *gateway = exchange->gateway;
+    bool expires = may_expire(gateway, &exchange->request);
+    if (exchange->config == gateway->config && !expires) return CG_OK;
+    return cg_withdrawal_check(gateway->config, exchange->mapping, &exchange->request, gateway->wall_s,
+                               &exchange->problem);
 }
 
 static bool is_same_mapping(const struct cg_exchange *exchange) {

@@ -6,7 +6,7 @@
 
 struct cg_exchange;
 
-/* The gateway has other settings: all that runs is looked at anew, from the next turn on. */
+/* The gateway has other settings, or tokens have expired: all that runs is looked at anew, from the next turn on. */
 void cg_withdraw_begin(struct cg_gateway *gateway);
 /* A part of it. What has lost its right is woken, and ends with its problem; and what observes under a mapping that
  * says something else now, with what it has heard. True: there is more to look at. */

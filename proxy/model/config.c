@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+const char *const cg_role_names[] = {"nobody", "viewer", "operator", "admin"};
+
 struct cg_config *cg_config_new(void) {
     struct cg_config *config = calloc(1, sizeof *config);
     if (config == NULL) return NULL;
@@ -81,8 +83,8 @@ static uint32_t hash_of_sha256(const uint8_t sha256[32]) {
 static bool make_client_tables(struct cg_config *config) {
     size_t tokens = 0, certificates = 0, psks = 0;
     for (size_t i = 0; i < config->client_count; i++) {
-        tokens += config->clients[i].has_token;
-        certificates += config->clients[i].has_certificate;
+        tokens += config->clients[i].token_count;
+        certificates += config->clients[i].certificate_count;
         psks += config->clients[i].psk.identity != NULL;
     }
     return cg_index_init(&config->clients_by_name, &config->arena, config->client_count) &&
@@ -91,16 +93,18 @@ static bool make_client_tables(struct cg_config *config) {
            cg_index_init(&config->clients_by_psk, &config->arena, psks);
 }
 
+static void fill_passes(struct cg_index *index, const struct cg_pass *passes, size_t count, uint32_t client) {
+    for (size_t i = 0; i < count; i++) cg_index_fill(index, hash_of_sha256(passes[i].sha256), client);
+}
+
 bool cg_config_index_clients(struct cg_config *config) {
     if (!make_client_tables(config)) return false;
     for (size_t i = 0; i < config->client_count; i++) {
         struct cg_client *client = &config->clients[i];
         client->number = (uint32_t)i;
         cg_index_fill(&config->clients_by_name, hash_of_name(client->name), client->number);
-        if (client->has_token)
-            cg_index_fill(&config->clients_by_token, hash_of_sha256(client->token_sha256), client->number);
-        if (client->has_certificate)
-            cg_index_fill(&config->clients_by_certificate, hash_of_sha256(client->certificate_sha256), client->number);
+        fill_passes(&config->clients_by_token, client->tokens, client->token_count, client->number);
+        fill_passes(&config->clients_by_certificate, client->certificates, client->certificate_count, client->number);
         if (client->psk.identity != NULL)
             cg_index_fill(&config->clients_by_psk, hash_of_name(client->psk.identity), client->number);
     }
@@ -147,23 +151,34 @@ struct cg_addr cg_target_group(const struct cg_target *target) {
     return addr;
 }
 
-const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]) {
+const struct cg_pass *cg_pass_find(const struct cg_pass *passes, size_t count, const uint8_t sha256[32]) {
+    const struct cg_pass *found = NULL;
+    for (size_t i = 0; i < count; i++) {
+        if (cg_is_same_secret(passes[i].sha256, sha256, sizeof passes[i].sha256)) found = &passes[i];
+    }
+    return found;
+}
+
+const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32],
+                                                  const struct cg_pass **pass) {
     uint32_t hash = hash_of_sha256(sha256), number;
     struct cg_index_look look = cg_index_look(&config->clients_by_token, hash);
     while (cg_index_next(&look, &number)) {
         const struct cg_client *client = cg_config_client(config, number);
-        if (client != NULL && client->has_token && memcmp(client->token_sha256, sha256, 32) == 0) return client;
+        *pass = client == NULL ? NULL : cg_pass_find(client->tokens, client->token_count, sha256);
+        if (*pass != NULL) return client;
     }
     return NULL;
 }
 
-const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]) {
+const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32],
+                                                        const struct cg_pass **pass) {
     uint32_t hash = hash_of_sha256(sha256), number;
     struct cg_index_look look = cg_index_look(&config->clients_by_certificate, hash);
     while (cg_index_next(&look, &number)) {
         const struct cg_client *client = cg_config_client(config, number);
-        if (client != NULL && client->has_certificate && memcmp(client->certificate_sha256, sha256, 32) == 0)
-            return client;
+        *pass = client == NULL ? NULL : cg_pass_find(client->certificates, client->certificate_count, sha256);
+        if (*pass != NULL) return client;
     }
     return NULL;
 }

@@ -45,13 +45,33 @@ struct cg_psk {
     struct cg_slice key; /* in config->psk_keys */
 };
 
+#define CG_PASSES_MAX    64 /* of a client, each of tokens and certificates */
+#define CG_PASS_FOR_EVER INT64_MAX
+
+/* What a client shows to be known: a bearer token or a certificate. */
+struct cg_pass {
+    uint8_t sha256[32]; /* of the token's bytes, of the certificate's DER form */
+    int64_t expires_s;  /* Unix time from which it is worth nothing, or CG_PASS_FOR_EVER */
+    const char *id;     /* a stored token's name; NULL: the client's own settings have it */
+};
+
+/* What a client may do on the admin side; each may what those before it may. */
+enum cg_role {
+    CG_ROLE_NOBODY,   /* nothing */
+    CG_ROLE_VIEWER,   /* reads */
+    CG_ROLE_OPERATOR, /* and tries */
+    CG_ROLE_ADMIN,    /* and changes */
+};
+extern const char *const cg_role_names[]; /* "nobody", "viewer", "operator", "admin" */
+
 /* A client that may send requests. How it proves itself is the fronts' business; this is what they find it by. */
 struct cg_client {
     const char *name;
-    bool has_token;
-    uint8_t token_sha256[32]; /* SHA-256 of the bearer token's bytes */
-    bool has_certificate;
-    uint8_t certificate_sha256[32]; /* SHA-256 of the client certificate's DER form */
+    enum cg_role role;
+    struct cg_pass *tokens;
+    size_t token_count;
+    struct cg_pass *certificates;
+    size_t certificate_count;
     struct cg_psk psk;
     uint32_t number; /* in its snapshot: cg_config_client */
 };
@@ -370,8 +390,15 @@ static inline size_t cg_config_mappings(const struct cg_config *config) {
  * (target->resolved->why). */
 struct cg_addr cg_target_group(const struct cg_target *target);
 
-const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32]);
-const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32]);
+static inline bool cg_pass_is_good(const struct cg_pass *pass, int64_t now_s) { return now_s < pass->expires_s; }
+/* The one with that digest, compared in a time that says nothing; NULL: none. */
+const struct cg_pass *cg_pass_find(const struct cg_pass *passes, size_t count, const uint8_t sha256[32]);
+
+/* *pass: which of the client's it is. Whether it has expired is for whoever has a clock: cg_pass_is_good. */
+const struct cg_client *cg_config_client_by_token(const struct cg_config *config, const uint8_t sha256[32],
+                                                  const struct cg_pass **pass);
+const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32],
+                                                        const struct cg_pass **pass);
 const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, struct cg_slice identity);
 const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name);
 

@@ -51,16 +51,17 @@ struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
     enum cg_proof proof;
-    const char *reaction;      /* whose request it is, by its name, where an alert makes it; else NULL */
-    const char *mapping;       /* that is meant, by its name, whose path `path` begins with; NULL: `path` finds it */
-    bool may_be_anonymous;     /* the listener takes anonymous clients */
-    bool is_remote;            /* from off this host, as far as is known: nobody relays anonymously then */
-    struct cg_addr peer;       /* who connected, for the log; family NONE: unknown */
-    struct cg_addr from;       /* whom it counts for where nobody is identified, without port; family NONE: unknown */
-    bool head_only;            /* HEAD: as GET, the front drops the body */
-    struct cg_slice host;      /* lower case, without port; empty: unknown */
-    uint16_t port;             /* that the client has named; 0: its scheme's own */
-    enum cg_cri_scheme scheme; /* of the front that it came in by */
+    const struct cg_pass *pass; /* of the client's: the token or certificate that it has shown; else NULL */
+    const char *reaction;       /* whose request it is, by its name, where an alert makes it; else NULL */
+    const char *mapping;        /* that is meant, by its name, whose path `path` begins with; NULL: `path` finds it */
+    bool may_be_anonymous;      /* the listener takes anonymous clients */
+    bool is_remote;             /* from off this host, as far as is known: nobody relays anonymously then */
+    struct cg_addr peer;        /* who connected, for the log; family NONE: unknown */
+    struct cg_addr from;        /* whom it counts for where nobody is identified, without port; family NONE: unknown */
+    bool head_only;             /* HEAD: as GET, the front drops the body */
+    struct cg_slice host;       /* lower case, without port; empty: unknown */
+    uint16_t port;              /* that the client has named; 0: its scheme's own */
+    enum cg_cri_scheme scheme;  /* of the front that it came in by */
     struct cg_addr reached; /* ours, that it was sent to: its host, where the client names none; family NONE: unknown */
     bool forward;           /* path is a whole target URI without query (cg_uri_emit_normal): model/forward.h */
     struct cg_addr asks;    /* of one that the gateway makes by itself: whoever is there is asked, alone, for what the

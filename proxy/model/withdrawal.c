@@ -7,8 +7,10 @@
 #include "model/mapping.h"
 #include "model/reaction.h"
 
-static bool is_same_hash(bool had, const uint8_t before[32], bool has, const uint8_t now[32]) {
-    return had && has && memcmp(before, now, 32) == 0;
+/* That it expires now, or earlier than it did, counts. */
+static bool has_pass(const struct cg_pass *passes, size_t count, const struct cg_pass *before, int64_t now_s) {
+    const struct cg_pass *pass = before == NULL ? NULL : cg_pass_find(passes, count, before->sha256);
+    return pass != NULL && cg_pass_is_good(pass, now_s);
 }
 
 static bool is_same_psk(const struct cg_psk *before, const struct cg_psk *now) {
@@ -16,14 +18,11 @@ static bool is_same_psk(const struct cg_psk *before, const struct cg_psk *now) {
            cg_slice_equal(before->key, now->key);
 }
 
-static bool proves_still(const struct cg_request *request, const struct cg_client *now) {
-    const struct cg_client *before = request->client;
+static bool proves_still(const struct cg_request *request, const struct cg_client *now, int64_t now_s) {
     switch (request->proof) {
-    case CG_PROOF_CERTIFICATE:
-        return is_same_hash(before->has_certificate, before->certificate_sha256, now->has_certificate,
-                            now->certificate_sha256);
-    case CG_PROOF_PSK: return is_same_psk(&before->psk, &now->psk);
-    default: return is_same_hash(before->has_token, before->token_sha256, now->has_token, now->token_sha256);
+    case CG_PROOF_CERTIFICATE: return has_pass(now->certificates, now->certificate_count, request->pass, now_s);
+    case CG_PROOF_PSK: return is_same_psk(&request->client->psk, &now->psk);
+    default: return has_pass(now->tokens, now->token_count, request->pass, now_s);
     }
 }
 
@@ -36,14 +35,14 @@ static const char *proof_name(enum cg_proof proof) {
 }
 
 /* The client as it is now; NULL with *problem. */
-static const struct cg_client *find_client(const struct cg_config *now, const struct cg_request *request,
+static const struct cg_client *find_client(const struct cg_config *now, const struct cg_request *request, int64_t now_s,
                                            struct cg_problem *problem) {
     const struct cg_client *client = cg_config_client_by_name(now, request->client->name);
     if (client == NULL) {
         cg_problem_set(problem, CG_E_UNAUTHORIZED, "client %s was removed from the settings", request->client->name);
-    } else if (!proves_still(request, client)) {
-        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn", proof_name(request->proof),
-                       client->name);
+    } else if (!proves_still(request, client, now_s)) {
+        cg_problem_set(problem, CG_E_UNAUTHORIZED, "the %s of client %s was withdrawn%s", proof_name(request->proof),
+                       client->name, request->proof == CG_PROOF_TOKEN ? " or has expired" : "");
         return NULL;
     }
     return client;
@@ -58,14 +57,14 @@ static bool has_lost_its_group(const struct cg_config *now, const struct cg_mapp
 }
 
 int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *mapping, const struct cg_request *request,
-                        struct cg_problem *problem) {
+                        int64_t now_s, struct cg_problem *problem) {
     const struct cg_mapping *successor = cg_mapping_by_name(now, mapping->name);
     struct cg_request again = *request;
     if (has_lost_its_group(now, mapping) || cg_excerpt_is_of_group(mapping)) return CG_OK;
     if (successor == NULL) {
         return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings", mapping->name);
     }
-    if (request->client != NULL) again.client = find_client(now, request, problem);
+    if (request->client != NULL) again.client = find_client(now, request, now_s, problem);
     if (request->reaction != NULL && cg_reaction_by_name(now, request->reaction) == NULL)
         return cg_problem_set(problem, CG_E_UNAUTHORIZED, "reaction %s was removed from the settings",
                               request->reaction);

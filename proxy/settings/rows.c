@@ -296,13 +296,27 @@ static const struct cg_row psk_rows[] = {
 const struct cg_rows cg_psk_rows = {"/clients/*/psk", CG_ROWS(psk_rows)};
 
 static const struct cg_row client_rows[] = {
-    {"token_sha256", &cg_kind_token, .says = "Of the bearer token's bytes."},
-    {"certificate_sha256", &cg_kind_certificate, .says = "Of the client certificate's DER form."},
+    {"role", &cg_kind_role,
+     .says = "What it may do on the admin side: \"viewer\" reads, \"operator\" also tries requests, \"admin\" also "
+             "changes. Without one it has no access there."},
+    {"token_sha256", &cg_kind_token, .says = "Of the bearer token's bytes; a list where it has several."},
+    {"certificate_sha256", &cg_kind_certificate,
+     .says = "Of the client certificate's DER form; a list where it has several."},
     {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_client, psk), .of = &cg_psk_rows,
      .says = "The pre-shared key that its DTLS sessions begin with."},
     CG_ROW_LATER("oscore"),
 };
 const struct cg_rows cg_client_rows = {"/clients/*", CG_ROWS(client_rows), .json = "'minProperties': 1"};
+
+static const struct cg_row token_rows[] = {
+    {"client", &cg_kind_own_text, .json = "'type': 'string'", .flags = CG_ROW_REQUIRED, .says = "Whose it is."},
+    {"sha256", &cg_kind_hash, .flags = CG_ROW_REQUIRED, .says = "Of the bearer token's bytes."},
+    {"made", &cg_kind_moment, .flags = CG_ROW_REQUIRED, .says = "When it was made."},
+    {"expires", &cg_kind_moment, .json = "'type': ['string', 'null'], 'format': 'date-time'",
+     .says = "From when it is worth nothing; null: never."},
+    {"label", &cg_kind_own_text, .json = "'type': 'string', 'maxLength': 128", .says = "What it is for, for people."},
+};
+const struct cg_rows cg_token_rows = {"/tokens/*", CG_ROWS(token_rows)};
 
 static const struct cg_items client_items = {.kind = &cg_kind_object,
                                              .count = offsetof(struct cg_config, client_count),

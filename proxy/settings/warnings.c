@@ -47,7 +47,7 @@ static void warn_clients(const struct cg_config *config, struct cg_mistakes *war
     for (size_t i = 0; i < config->client_count; i++) {
         const struct cg_client *client = &config->clients[i];
         char pointer[CG_NAME_MAX + 64];
-        if (client->has_certificate && !asks) {
+        if (client->certificate_count > 0 && !asks) {
             snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
             cg_mistakes_add(warnings, pointer,
                             "client certificates are not asked for without \"client_ca\" in http.tls or coap.tls");

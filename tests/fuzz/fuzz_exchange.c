@@ -459,7 +459,6 @@ static struct cg_config *make_config(struct world *world, struct input *input) {
     config->client_count = 1;
     config->clients = cg_arena_zalloc(&config->arena, sizeof *config->clients);
     config->clients[0].name = "dashboard";
-    config->clients[0].has_token = true;
     fill_group(config);
     config->mapping_count = MAPPINGS;
     config->mappings = cg_arena_zalloc(&config->arena, MAPPINGS * sizeof *config->mappings);

@@ -93,7 +93,7 @@ static int unknown_certificate(const uint8_t digest[32], struct cg_problem *prob
 static int identify_by_certificate(const struct cg_dtls_client *client, const struct cg_config *config,
                                    struct cg_request *request, struct cg_problem *problem) {
     if (client->certificate_until <= time(NULL)) return not_vouched_for(X509_V_ERR_CERT_HAS_EXPIRED, problem);
-    const struct cg_client *known = cg_config_client_by_certificate(config, client->digest);
+    const struct cg_client *known = cg_config_client_by_certificate(config, client->digest, &request->pass);
     if (known == NULL) return unknown_certificate(client->digest, problem);
     request->client = known;
     request->proof = CG_PROOF_CERTIFICATE;

@@ -4,14 +4,22 @@
 #include "fronts/http/identify.h"
 
 #include <stdio.h>
+#include <time.h>
 
 #include <sodium.h>
 
+#include "base/calendar.h"
 #include "base/text.h"
 
 static int bad_token(struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_UNAUTHORIZED,
                           "Authorization must be: Bearer TOKEN, with the token of a known client");
+}
+
+static int expired(const struct cg_pass *pass, struct cg_problem *problem) {
+    char when[CG_CALENDAR_MAX];
+    cg_calendar_emit_s(when, pass->expires_s);
+    return cg_problem_set(problem, CG_E_UNAUTHORIZED, "this token has expired (%s): have another one made", when);
 }
 
 /* RFC 6750 §2.1. The token's characters are not checked: only its digest is compared. */
@@ -30,9 +38,10 @@ static int identify_by_token(struct cg_request *request, const struct cg_config 
     if (!parse_bearer(value, &token)) return bad_token(problem);
     uint8_t digest[32];
     crypto_hash_sha256(digest, token.data, token.len); /* takes no memory, so it cannot fail */
-    request->client = cg_config_client_by_token(config, digest);
+    request->client = cg_config_client_by_token(config, digest, &request->pass);
     request->proof = CG_PROOF_TOKEN;
-    return request->client == NULL ? bad_token(problem) : CG_OK;
+    if (request->client == NULL) return bad_token(problem);
+    return cg_pass_is_good(request->pass, (int64_t)time(NULL)) ? CG_OK : expired(request->pass, problem);
 }
 
 static int unknown_certificate(const uint8_t digest[CG_HTTP_CERTIFICATE_SHA256], struct cg_problem *problem) {
@@ -48,7 +57,7 @@ static int identify_by_certificate(struct cg_request *request, const struct cg_c
     int err = cg_http_call_certificate(call, digest, problem);
     if (err == CG_E_NOT_FOUND) return CG_OK;
     if (err < 0) return err;
-    request->client = cg_config_client_by_certificate(config, digest);
+    request->client = cg_config_client_by_certificate(config, digest, &request->pass);
     request->proof = CG_PROOF_CERTIFICATE;
     return request->client == NULL ? unknown_certificate(digest, problem) : CG_OK;
 }

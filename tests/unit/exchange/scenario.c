@@ -278,10 +278,13 @@ static void take_options(struct cg_request *request, struct cg_arena *arena, con
 }
 
 static void fill_request(struct cg_request *request, struct cg_arena *arena, const char *client, const char *text) {
+    const struct cg_client *known = cg_config_client_by_name(stage->world.config, client);
     struct spoken spoken;
     spoken_read(&spoken, text);
     *request = (struct cg_request){.method = spoken.code,
-                                   .client = cg_config_client_by_name(stage->world.config, client),
+                                   .client = known,
+                                   .proof = known == NULL ? CG_PROOF_NONE : CG_PROOF_TOKEN,
+                                   .pass = known == NULL ? NULL : known->tokens,
                                    .may_be_anonymous = true,
                                    .forward = cg_slice_starts(spoken.path, "coap://"),
                                    .path = keep(arena, spoken.path),

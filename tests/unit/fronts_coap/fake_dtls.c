@@ -235,8 +235,11 @@ void fake_dtls_configure(struct fake_dtls *world, uint8_t seed, const char *cons
 
 void fake_dtls_configure_certificate(struct fake_dtls *world, const uint8_t sha256[32]) {
     struct cg_config *config = config_of(1);
-    config->clients[0] = (struct cg_client){.name = "certified", .has_certificate = true};
-    memcpy(config->clients[0].certificate_sha256, sha256, 32);
+    struct cg_pass *pass = cg_arena_zalloc(&config->arena, sizeof *pass);
+    assert_non_null(pass);
+    pass->expires_s = CG_PASS_FOR_EVER;
+    memcpy(pass->sha256, sha256, 32);
+    config->clients[0] = (struct cg_client){.name = "certified", .certificates = pass, .certificate_count = 1};
     adopt(world, config);
 }
 

@@ -22,6 +22,17 @@ static void it_lives_as_long_as_its_last_reference(void **state) {
 
 enum { CLIENTS = 1000 };
 
+/* Hashes that differ in four bytes at `at`. */
+static struct cg_pass *add_passes(struct cg_config *config, size_t count, unsigned client, size_t at) {
+    struct cg_pass *passes = cg_arena_zalloc(&config->arena, (count + 1) * sizeof *passes);
+    assert_non_null(passes);
+    for (size_t i = 0; i < count; i++) {
+        passes[i].expires_s = i == 0 ? CG_PASS_FOR_EVER : 1000 + (int64_t)((client * 7919) % CLIENTS);
+        memcpy(passes[i].sha256 + at, &(uint32_t){2 * client + (uint32_t)i + 1}, 4);
+    }
+    return passes;
+}
+
 static void add_clients(struct cg_config *config) {
     config->clients = cg_arena_zalloc(&config->arena, CLIENTS * sizeof *config->clients);
     assert_non_null(config->clients);
@@ -31,10 +42,23 @@ static void add_clients(struct cg_config *config) {
         char name[16];
         int len = snprintf(name, sizeof name, "client-%u", i);
         client->name = (const char *)cg_arena_copy(&config->arena, cg_slice_of(name, (size_t)len + 1)).data;
-        client->has_token = i % 2 == 0; /* the others' all-zero hashes must not be found */
-        client->has_certificate = i % 3 == 0;
-        if (client->has_token) memcpy(client->token_sha256, &(uint32_t){i + 1}, 4);
-        if (client->has_certificate) memcpy(client->certificate_sha256 + 28, &(uint32_t){i + 1}, 4);
+        client->token_count = i % 3; /* none: an all-zero hash must not be found */
+        client->tokens = add_passes(config, client->token_count, i, 0);
+        client->certificate_count = (i + 1) % 3;
+        client->certificates = add_passes(config, client->certificate_count, i, 28);
+    }
+}
+
+static void assert_found(const struct cg_config *config, const struct cg_client *client) {
+    const struct cg_pass *pass;
+    for (size_t i = 0; i < client->token_count; i++) {
+        assert_ptr_equal(cg_config_client_by_token(config, client->tokens[i].sha256, &pass), client);
+        assert_ptr_equal(pass, &client->tokens[i]);
+        assert_null(cg_config_client_by_certificate(config, client->tokens[i].sha256, &pass));
+    }
+    for (size_t i = 0; i < client->certificate_count; i++) {
+        assert_ptr_equal(cg_config_client_by_certificate(config, client->certificates[i].sha256, &pass), client);
+        assert_ptr_equal(pass, &client->certificates[i]);
     }
 }
 
@@ -68,17 +92,14 @@ static void clients_are_found_by_what_they_prove(void **state) {
     assert_int_equal(cg_config_index(config), CG_OK);
     for (unsigned i = 0; i < CLIENTS; i++) {
         const struct cg_client *client = &config->clients[i];
-        uint8_t token[32] = {0}, certificate[32] = {0};
-        memcpy(token, &(uint32_t){i + 1}, 4);
-        memcpy(certificate + 28, &(uint32_t){i + 1}, 4);
         assert_ptr_equal(cg_config_client_by_name(config, client->name), client);
-        assert_ptr_equal(cg_config_client_by_token(config, token), client->has_token ? client : NULL);
-        assert_ptr_equal(cg_config_client_by_certificate(config, certificate), client->has_certificate ? client : NULL);
+        assert_found(config, client);
         assert_int_equal(client->number, i);
     }
     static const uint8_t zero[32];
-    assert_null(cg_config_client_by_token(config, zero));
-    assert_null(cg_config_client_by_certificate(config, zero));
+    const struct cg_pass *pass;
+    assert_null(cg_config_client_by_token(config, zero, &pass));
+    assert_null(cg_config_client_by_certificate(config, zero, &pass));
     assert_null(cg_config_client_by_name(config, "client-1000"));
     assert_null(cg_config_client_by_name(config, ""));
     cg_config_unref(config);
@@ -111,9 +132,8 @@ static void members_are_found_by_address(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_lives_as_long_as_its_last_reference),
-        cmocka_unit_test(keys_go_with_its_last_reference),
-        cmocka_unit_test(clients_are_found_by_what_they_prove),
+        cmocka_unit_test(it_lives_as_long_as_its_last_reference), cmocka_unit_test(keys_go_with_its_last_reference),
+        cmocka_unit_test(clients_are_found_by_what_they_prove),   cmocka_unit_test(what_expires_is_known_by_time),
         cmocka_unit_test(members_are_found_by_address),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,9 +8,12 @@
 
 #include "model/withdrawal.h"
 
-/* One mapping "lamps" with one grant, one client "demo" with a token 1, a certificate 2 and a pre-shared key. */
+/* One mapping "lamps" with one grant, one client "demo" with a token 1, a token 3 that expires at
+ * 1000, a certificate 2 and a pre-shared key. */
 struct settings {
     struct cg_config *config;
+    struct cg_pass tokens[2];
+    struct cg_pass certificate;
     struct cg_client client;
     struct cg_grant grant;
     struct cg_target target;
@@ -20,11 +23,13 @@ struct settings {
 static void fill(struct settings *settings) {
     *settings = (struct settings){
         .config = cg_config_new(),
+        .tokens = {{.sha256 = {1}, .expires_s = CG_PASS_FOR_EVER}, {.sha256 = {3}, .expires_s = 1000}},
+        .certificate = {.sha256 = {2}, .expires_s = CG_PASS_FOR_EVER},
         .client = {.name = "demo",
-                   .has_token = true,
-                   .token_sha256 = {1},
-                   .has_certificate = true,
-                   .certificate_sha256 = {2},
+                   .tokens = settings->tokens,
+                   .token_count = 2,
+                   .certificates = &settings->certificate,
+                   .certificate_count = 1,
                    .psk = {.identity = "demo", .key = {(const uint8_t *)"sixteen bytes...", 16}}},
         .grant = {.client = &settings->client, .methods = CG_METHODS_SAFE},
         .target = {.uri = "coap://224.0.1.187/"},
@@ -44,11 +49,15 @@ static void fill(struct settings *settings) {
 }
 
 static struct settings before, now;
+static size_t shown;  /* of the tokens */
+static int64_t now_s; /* Unix time */
 
 static int begin(void **state) {
     (void)state;
     fill(&before);
     fill(&now);
+    shown = 0;
+    now_s = 999;
     return cg_config_index(before.config);
 }
 
@@ -59,14 +68,19 @@ static int end(void **state) {
     return 0;
 }
 
+static const struct cg_pass *pass_of(enum cg_proof proof) {
+    return proof == CG_PROOF_TOKEN ? &before.tokens[shown] : proof == CG_PROOF_CERTIFICATE ? &before.certificate : NULL;
+}
+
 static int check(enum cg_proof proof, struct cg_problem *problem) {
     const struct cg_request request = {.method = CG_GET,
                                        .client = proof == CG_PROOF_NONE ? NULL : &before.client,
                                        .proof = proof,
+                                       .pass = pass_of(proof),
                                        .may_be_anonymous = true};
     *problem = (struct cg_problem){0};
     assert_int_equal(cg_config_index(now.config), CG_OK);
-    return cg_withdrawal_check(now.config, &before.mapping, &request, problem);
+    return cg_withdrawal_check(now.config, &before.mapping, &request, now_s, problem);
 }
 
 static void assert_withdrawn(enum cg_proof proof, int err, const char *why) {
@@ -134,21 +148,45 @@ static void a_pre_shared_key_that_is_gone_or_of_another_identity(void **state) {
 
 static void another_token_ends_what_came_by_the_token(void **state) {
     (void)state;
-    now.client.token_sha256[0] = 9;
+    now.tokens[0].sha256[0] = 9;
     assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "the token of client demo was withdrawn");
-    now.client.has_token = false;
+    now.client.token_count = 0;
     assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "the token of client demo was withdrawn");
+}
+
+static void one_of_several_tokens(void **state) {
+    (void)state;
+    now.client.tokens++, now.client.token_count--;
+    assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "the token of client demo was withdrawn");
+    shown = 1;
+    assert_goes_on(CG_PROOF_TOKEN);
+}
+
+static void a_token_that_expires(void **state) {
+    (void)state;
+    shown = 1;
+    assert_goes_on(CG_PROOF_TOKEN);
+    now_s = 1000;
+    assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "the token of client demo was withdrawn or has expired");
+    shown = 0;
+    assert_goes_on(CG_PROOF_TOKEN);
+}
+
+static void a_token_that_is_to_expire_earlier(void **state) {
+    (void)state;
+    now.tokens[0].expires_s = 999;
+    assert_withdrawn(CG_PROOF_TOKEN, CG_E_UNAUTHORIZED, "has expired");
 }
 
 static void another_token_leaves_what_came_by_the_certificate(void **state) {
     (void)state;
-    now.client.has_token = false;
+    now.client.token_count = 0;
     assert_goes_on(CG_PROOF_CERTIFICATE);
 }
 
 static void another_certificate_ends_what_came_by_the_certificate(void **state) {
     (void)state;
-    now.client.certificate_sha256[31] = 9;
+    now.certificate.sha256[31] = 9;
     assert_withdrawn(CG_PROOF_CERTIFICATE, CG_E_UNAUTHORIZED, "the certificate of client demo was withdrawn");
 }
 
@@ -181,6 +219,9 @@ int main(void) {
         TEST(a_group_that_is_gone_ends_its_requests_itself),
         TEST(a_removed_client),
         TEST(another_token_ends_what_came_by_the_token),
+        TEST(one_of_several_tokens),
+        TEST(a_token_that_expires),
+        TEST(a_token_that_is_to_expire_earlier),
         TEST(another_pre_shared_key_ends_what_came_by_it),
         TEST(a_pre_shared_key_that_is_gone_or_of_another_identity),
         TEST(another_token_leaves_what_came_by_the_certificate),

@@ -257,12 +257,13 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
 
 static void check_whole(const struct cg_config *config) {
     uint8_t hash[32];
+    const struct cg_pass *pass;
     for (size_t i = 0; i < sizeof hash; i++)
         hash[i] = (uint8_t)(0x01234567u >> (24 - 8 * (i % 4)) | (i % 8 > 3 ? 0x88 : 0));
     check_sections(config);
     check_coap(config);
-    assert_ptr_equal(cg_config_client_by_token(config, hash), &config->clients[0]);
-    assert_ptr_equal(cg_config_client_by_certificate(config, hash), &config->clients[1]);
+    assert_ptr_equal(cg_config_client_by_token(config, hash, &pass), &config->clients[0]);
+    assert_ptr_equal(cg_config_client_by_certificate(config, hash, &pass), &config->clients[1]);
     assert_string_equal(config->clients[1].name, "b-2");
     assert_int_equal(config->mapping_count, 3);
     check_floor3(config, &config->mappings[0]);
