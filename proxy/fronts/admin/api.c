@@ -11,15 +11,11 @@
 
 /* ---- Who may what ---- */
 
-static const char *role_name(enum cg_role role) {
-    return role == CG_ROLE_ADMIN ? "admin" : role == CG_ROLE_OPERATOR ? "operator" : "viewer";
-}
-
 static int check_role(const struct cg_admin_call *call, struct cg_problem *problem) {
     enum cg_role needed = call->match.route->role;
     if (call->who.role >= needed) return CG_OK;
     return cg_problem_set(problem, CG_E_FORBIDDEN, "client \"%s\" may not do this: it needs the role \"%s\"",
-                          call->who.name, role_name(needed));
+                          call->who.name, cg_role_names[needed]);
 }
 
 /* Which route, for whom. What needs no token is there for everybody; of the rest nobody learns without one. */

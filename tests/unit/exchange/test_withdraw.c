@@ -98,6 +98,48 @@ static void test_many_are_looked_at_in_parts(void **state) {
     for (unsigned i = 0; i < MANY; i++) assert_int_equal(calls[i].problem.err, CG_E_NOT_FOUND);
 }
 
+/* A client with two tokens, of which the second expires at 1000, is the only one that may use "lamps". */
+static const struct cg_client *know_client(struct world *world) {
+    struct cg_config *config = world->config;
+    struct cg_client *client = config->clients = cg_arena_zalloc(&config->arena, sizeof *client);
+    config->client_count = 1;
+    *client = (struct cg_client){.name = "demo", .token_count = 2};
+    client->tokens = cg_arena_zalloc(&config->arena, 2 * sizeof *client->tokens);
+    client->tokens[0] = (struct cg_pass){.sha256 = {1}, .expires_s = CG_PASS_FOR_EVER};
+    client->tokens[1] = (struct cg_pass){.sha256 = {2}, .expires_s = 1000};
+    config->mappings[0].grants[0].client = client;
+    assert_true(cg_config_index_clients(config));
+    return client;
+}
+
+static void go_with_token(struct world *world, struct call *call, const struct cg_client *client, size_t token) {
+    struct cg_request *request = world_new(world, call, "/lamps");
+    assert_non_null(request);
+    request->client = client;
+    request->proof = CG_PROOF_TOKEN;
+    request->pass = &client->tokens[token];
+    world_go(world, call);
+}
+
+static void test_a_token_that_expires_ends_what_came_by_it(void **state) {
+    struct world *world = *state;
+    const struct cg_client *client = know_client(world);
+    struct call lasting, brief;
+    go_with_token(world, &lasting, client, 0);
+    go_with_token(world, &brief, client, 1);
+    world_run(world);
+    cg_gateway_expire(world->gateway, 999);
+    world_run(world);
+    assert_int_equal(brief.problems, 0);
+    cg_gateway_expire(world->gateway, 1000);
+    world_run(world);
+    assert_int_equal(brief.problem.err, CG_E_UNAUTHORIZED);
+    assert_non_null(strstr(brief.problem.detail, "the token of client demo was withdrawn or has expired"));
+    assert_int_equal(lasting.problems, 0);
+    world_advance(world, 2 * SECOND);
+    assert_int_equal(lasting.replies, 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         world_test(test_the_same_settings_end_nothing),
@@ -105,6 +147,7 @@ int main(void) {
         world_test(test_one_whose_client_was_known_before_is_not_admitted_after),
         world_test(test_a_withdrawn_method_ends_its_requests),
         world_test(test_two_changes_in_a_row_count_both),
+        world_test(test_a_token_that_expires_ends_what_came_by_it),
         world_test(test_many_are_looked_at_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
