@@ -111,6 +111,12 @@ const uint8_t *cg_group_oscore_next(const struct cg_group_oscore *group) {
     return group->next == NULL ? NULL : group->next->digest;
 }
 
+bool cg_group_oscore_is_proven(const struct cg_group_oscore *group, enum cg_group_which which,
+                               struct cg_slice identity) {
+    const struct cg_epoch *epoch = which == CG_GROUP_NEXT ? group->next : group->current;
+    return epoch != NULL && cg_epoch_is_proven_held(epoch, identity);
+}
+
 size_t cg_group_oscore_cold(const struct cg_group_oscore *group) {
     return group->current == NULL ? 0 : group->current->cold_count;
 }

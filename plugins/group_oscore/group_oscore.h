@@ -72,6 +72,11 @@ void cg_group_oscore_discard(struct cg_group_oscore *group);
 const uint8_t *cg_group_oscore_current(const struct cg_group_oscore *group);
 const uint8_t *cg_group_oscore_next(const struct cg_group_oscore *group);
 
+/* Whether the member with that identity has shown that it has those keys: an answer of it has verified under them. */
+enum cg_group_which { CG_GROUP_CURRENT, CG_GROUP_NEXT };
+bool cg_group_oscore_is_proven(const struct cg_group_oscore *group, enum cg_group_which which,
+                               struct cg_slice identity);
+
 /* How many members have yet to take a request that is sent with the key in use (legs/protector.h, is_cold). */
 size_t cg_group_oscore_cold(const struct cg_group_oscore *group);
 

@@ -41,6 +41,11 @@ static void answers_under_old_and_new_keys_R55(void **state) {
     rekeyed_fini(&next);
 }
 
+static bool is_proven(struct side *side, enum cg_group_which which, int lamp) {
+    struct cg_slice identity = world_mapping(&side->world, "lamps")->members[lamp - 1].identity;
+    return cg_group_oscore_is_proven(side->lamps, which, identity);
+}
+
 static void answers_under_prepared_keys(void **state) {
     struct room *room = *state;
     struct side *side = &room->side;
@@ -55,6 +60,8 @@ static void answers_under_prepared_keys(void **state) {
     side_deliver(side, 1, &early);
     side_deliver(side, 2, &usual);
     side_settle(side);
+    assert_true(is_proven(side, CG_GROUP_NEXT, 1) && !is_proven(side, CG_GROUP_NEXT, 2));
+    assert_true(!is_proven(side, CG_GROUP_CURRENT, 1) && is_proven(side, CG_GROUP_CURRENT, 2));
     const uint8_t *prepared = cg_group_oscore_next(side->lamps);
     side_set_keys(side, side->lamps, &next.keys, 0, NULL);
     assert_ptr_equal(cg_group_oscore_current(side->lamps), prepared);
