@@ -81,10 +81,12 @@ static void tell(struct wait *wait) {
 }
 
 /* True: it has ended; false: it has not in time. */
-static bool wait_for_end(struct wait *wait) {
+static bool wait_for_end(struct wait *wait, const atomic_bool *cancelled) {
+    enum { LOOK_MS = 200 };
     if (wait->rest.len == 0) hang_up(wait);
     for (int64_t left; (left = wait->until_ms - now_ms()) > 0;) {
-        int count = poll(wait->files, 2, left > 60000 ? 60000 : (int)left);
+        if (cancelled != NULL && atomic_load(cancelled)) return false;
+        int count = poll(wait->files, 2, left > LOOK_MS ? LOOK_MS : (int)left);
         if (count < 0 && errno != EINTR) return false;
         if (count <= 0) continue;
         if (wait->files[END].revents != 0) return true;
@@ -105,13 +107,15 @@ static int see_to_its_end(const struct cg_child *child, pid_t pid, int input, st
     int status = 0, end = (int)syscall(SYS_pidfd_open, pid, 0);
     wait.files[INPUT] = (struct pollfd){.fd = input, .events = POLLOUT};
     wait.files[END] = (struct pollfd){.fd = end, .events = POLLIN};
-    bool in_time = end >= 0 && wait_for_end(&wait);
+    bool in_time = end >= 0 && wait_for_end(&wait, child->cancelled);
     hang_up(&wait);
     (void)kill(-pid, SIGKILL); /* and what it has left behind */
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     if (end >= 0) close(end);
     if (in_time) return judge(child, status, problem);
+    if (child->cancelled != NULL && atomic_load(child->cancelled))
+        return cg_problem_set(problem, CG_E_STOPPING, "%s was ended, as the gateway is stopping", child->argv[0]);
     return cg_problem_set(problem, CG_E_INTERNAL, "%s was ended, as it had not within %u s", child->argv[0],
                           (unsigned)child->seconds);
 }

@@ -327,6 +327,9 @@ struct cg_config {
     const char *plugin_folder;                         /* where plugins are looked for by name */
     const char **plugins;                              /* file names in it, to load at the start */
     size_t plugin_count;
+    const char **after_rekey; /* a program and its arguments, which hears of rekeys; none where there are none */
+    size_t after_rekey_count;
+    uint32_t hook_seconds;      /* that such a program may take */
     struct cg_client *clients;  /* those that were read with the file; cg_config_client knows what became of them */
     size_t client_count;        /* numbers that were given; some may stand for nobody any more */
     struct cg_trie new_clients; /* by number, instead of those above; NULL: it has gone */

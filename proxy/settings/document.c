@@ -129,6 +129,26 @@ const struct cg_kind cg_kind_load = {
     .max = "maxItems",
 };
 
+enum { ARGUMENT_MAX = 4096 };
+
+/* The first is a file; where relative ones are looked for is the shell's to know, and there is none. */
+static void read_argument(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                          const json_t *json, void *target) {
+    (void)row;
+    const char *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    if (strlen(text) > ARGUMENT_MAX) {
+        cg_mistake_at(reader, at, "must not be longer than 4096 bytes");
+    } else if (at->index == 0 && text[0] != '/') {
+        cg_mistake_at(reader, at, "must be a program's file name from the root on, such as \"/usr/local/bin/rekeyed\"");
+    } else {
+        *(const char **)target = cg_keep_text(reader, cg_slice_str(text));
+    }
+}
+
+const struct cg_kind cg_kind_argument = {
+    .read = read_argument, .print = cg_print_text, .json = "'type': 'string', 'maxLength': 4096"};
+
 void cg_read_document(struct cg_reader *reader, const json_t *json) {
     struct cg_at document = {0}, at;
     cg_read_defaults(reader, &cg_document_rows, reader->config);

@@ -265,6 +265,19 @@ static const struct cg_row plugin_rows[] = {
 };
 static const struct cg_rows all_plugin_rows = {"/plugins", CG_ROWS(plugin_rows)};
 
+static const struct cg_items argument_items = {
+    .kind = &cg_kind_argument, .count = offsetof(struct cg_config, after_rekey_count), .size = sizeof(const char *)};
+
+static const struct cg_row hook_rows[] = {
+    {"after_rekey", &cg_kind_list, CG_ROW_PLACE(struct cg_config, after_rekey), .max = 64, .items = &argument_items,
+     .fallback = "[]", .flags = CG_ROW_FILE_ONLY,
+     .says = "A program and its arguments, run without a shell when keys of a stored security group are prepared or "
+             "come into use: it gets the members' files on its stdin, and hands them out."},
+    {"seconds", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, hook_seconds), .min = 1, .max = 3600, .fallback = "60",
+     .unit = "seconds", .flags = CG_ROW_FILE_ONLY, .says = "Then it is ended."},
+};
+static const struct cg_rows all_hook_rows = {"/hooks", CG_ROWS(hook_rows)};
+
 /* Who */
 
 static const struct cg_row security_group_rows[] = {
@@ -545,6 +558,7 @@ static const struct cg_row document_rows[] = {
     {"limits", &cg_kind_object, CG_ROW_PLACE(struct cg_config, limits), .of = &all_limit_rows,
      .says = "What is beyond a limit is refused."},
     {"plugins", &cg_kind_object, .of = &all_plugin_rows, .says = "What is loaded at the start."},
+    {"hooks", &cg_kind_object, .of = &all_hook_rows, .says = "Programs of others that hear of changes here."},
     {"key_files_may_be_shared", &cg_kind_bool, CG_ROW_PLACE(struct cg_config, key_files_may_be_shared),
      .fallback = "false", .flags = CG_ROW_FILE_ONLY,
      .says = "Take key files that group or others may read (containers' secrets)."},

@@ -115,7 +115,7 @@ extern const struct cg_kind cg_kind_own_text, cg_kind_own_file, cg_kind_next_fil
 /* Types that one key has, or two: beside their rules */
 
 extern const struct cg_kind cg_kind_source_address, cg_kind_prefix, cg_kind_send_budgets, cg_kind_plugin, cg_kind_load,
-    cg_kind_options;
+    cg_kind_argument, cg_kind_options;
 extern const struct cg_kind cg_kind_tls;
 extern const struct cg_kind cg_kind_origin, cg_kind_proxy;
 extern const struct cg_kind cg_kind_token, cg_kind_certificate, cg_kind_psk, cg_kind_role;

@@ -64,12 +64,20 @@ static void what_does_not_end_is_ended(void **state) {
     assert_non_null(strstr(problem.detail, "within 1 s"));
 }
 
+static void who_stops_does_not_wait(void **state) {
+    (void)state;
+    struct cg_problem problem;
+    static atomic_bool cancelled = true;
+    const char *const argv[] = {"/bin/sleep", "1000", NULL}, *const env[] = {NULL};
+    const struct cg_child child = {.argv = argv, .env = env, .seconds = 1000, .cancelled = &cancelled};
+    assert_int_equal(cg_child_run(&child, &problem), CG_E_STOPPING);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(it_reads_what_it_is_told),
-        cmocka_unit_test(it_has_its_own_surroundings),
-        cmocka_unit_test(how_it_ends_is_told),
-        cmocka_unit_test(what_does_not_end_is_ended),
+        cmocka_unit_test(it_reads_what_it_is_told), cmocka_unit_test(it_has_its_own_surroundings),
+        cmocka_unit_test(how_it_ends_is_told),      cmocka_unit_test(what_does_not_end_is_ended),
+        cmocka_unit_test(who_stops_does_not_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -37,6 +37,7 @@ static const char whole[] =
     "'send_budgets':[{'interface':'eth1','requests':8,'seconds':9},{'interface':'wpan0','requests':1,'seconds':1}]},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
     "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
+    "'hooks':{'after_rekey':['/bin/rekeyed','a b',''],'seconds':5},"
     "'clients':{'dashboard':{'token_sha256':'" HASH "'},'b-2':{'certificate_sha256':'" HASH "'}},"
     "'mappings':["
     "{'name':'floor3','path':'/b/floor%33','host':'Gw.Example','group':'COAP://[FF35:30:2001:DB8::23]:5683/"
@@ -158,6 +159,11 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->plugin_count, 2);
     assert_string_equal(config->plugins[0], "b.so");
     assert_string_equal(config->plugins[1], "a-1.so");
+    assert_int_equal(config->after_rekey_count, 3);
+    assert_string_equal(config->after_rekey[0], "/bin/rekeyed");
+    assert_string_equal(config->after_rekey[1], "a b");
+    assert_string_equal(config->after_rekey[2], "");
+    assert_int_equal(config->hook_seconds, 5);
     assert_string_equal(config->group.interface, "eth0");
     assert_int_equal(config->group.address.ip[0], 192);
     assert_int_equal(config->group.port, 61616);
