@@ -40,16 +40,19 @@ void cg_program_close(struct cg_program *program) {
     cg_warming_close(program->warming);
     cg_reactions_close(program->reactions);
     cg_discoveries_close(program->discoveries);
-    cg_program_forget_reload(program);
+    program->is_closing = true;
+    cg_manage_stop(program->manage);
+    cg_app_catalogue_forget(program);
     cg_claims_close(&program->claims);
     cg_fronts_close(program);
     cg_inbound_free(program->inbound);
     program->inbound = NULL;
-    program->threads = 4;
+    program->threads = 5;
     cg_control_close(program->control, on_thread_done, program);
     cg_keeper_close(program->keeper, on_thread_done, program);
     cg_protectors_close(&program->protectors, on_thread_done, program);
     cg_worker_close(program->worker, on_thread_done, program);
+    cg_worker_close(program->disk, on_thread_done, program);
     cg_names_close(program->names);
     cg_loop_close(&program->loop);
 }
@@ -63,7 +66,7 @@ static void on_ending(uv_timer_t *timer) {
     }
     const struct cg_gateway *gateway = program->loop.gateway;
     bool runs = cg_gateway_running(gateway) > 0 || cg_gateway_is_cancelling(gateway);
-    bool done = !runs && cg_fronts_are_idle(program);
+    bool done = !runs && cg_fronts_are_idle(program) && cg_manage_is_idle(program->manage);
     if (done || passed_us >= END_PATIENCE_US) cg_program_close(program);
 }
 
@@ -72,6 +75,7 @@ void cg_program_stop(struct cg_program *program) {
     program->stopped_us = cg_loop_now_us();
     cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
     cg_warming_close(program->warming);
+    cg_manage_stop(program->manage);
     cg_gateway_stop(program->loop.gateway);
     cg_fronts_stop(program);
     CG_CHECK(uv_timer_start(&program->ending, on_ending, 0, END_POLL_MS) == 0);

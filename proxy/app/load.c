@@ -57,14 +57,21 @@ void cg_load_run(struct cg_load *load) {
     malloc_trim(0);
 }
 
-int cg_load_adopt_protectors(struct cg_load *load, struct cg_problem *problem) {
+int cg_load_stage(struct cg_load *load, struct cg_problem *problem) {
     int err = cg_names_reserve(load->names, load->names_plan, problem);
-    return err < 0 ? err : cg_protectors_adopt(load->protectors, load->protectors_plan, problem);
+    if (err == CG_OK) err = cg_protectors_stage(load->protectors, load->protectors_plan, problem);
+    load->is_staged = err == CG_OK;
+    return err;
 }
 
-void cg_load_adopt_names(struct cg_load *load) { cg_names_adopt(load->names, load->names_plan); }
+void cg_load_adopt(struct cg_load *load) {
+    cg_protectors_commit(load->protectors);
+    cg_names_adopt(load->names, load->names_plan);
+    load->is_staged = false;
+}
 
 void cg_load_fini(struct cg_load *load) {
+    if (load->is_staged) cg_protectors_discard(load->protectors);
     cg_names_plan_free(load->names_plan);
     cg_protectors_plan_free(load->protectors_plan);
     cg_mistakes_fini(&load->mistakes);

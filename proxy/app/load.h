@@ -6,11 +6,12 @@
 #include "app/protectors.h"
 #include "io/names.h"
 #include "io/worker.h"
-#include "settings/settings.h"
+#include "settings/stored.h"
 
 struct cg_load {
-    /* What it is to be made of. Between cg_load_run and cg_load_fini nobody else adopts or attaches anything. */
+    /* What it is to be made of. Between cg_load_run and cg_load_fini nobody else stages or attaches anything. */
     const char *file;
+    struct cg_stored stored; /* what was stored beside the file, and edits on it */
     struct cg_names *names;
     struct cg_protectors *protectors;
     struct cg_worker *worker; /* frees the snapshot when nobody refers to it any more */
@@ -24,13 +25,15 @@ struct cg_load {
     struct cg_mistakes restarts; /* what takes effect after a restart only */
     struct cg_names_plan *names_plan;
     struct cg_protectors_plan *protectors_plan;
+    bool is_staged;
 };
 
 void cg_load_run(struct cg_load *load);
-/* On the loop's thread, before or while the loop runs. Errors leave what was in use: *problem. */
-int cg_load_adopt_protectors(struct cg_load *load, struct cg_problem *problem) CG_MUST_CHECK;
-void cg_load_adopt_names(struct cg_load *load); /* after that */
-/* On the loop's thread. What was adopted stays. The second time it has no effect. */
+/* On the loop's thread, before or while the loop runs: all that may fail. Errors leave what was in use: *problem. */
+int cg_load_stage(struct cg_load *load, struct cg_problem *problem) CG_MUST_CHECK;
+void cg_load_adopt(struct cg_load *load); /* what is staged */
+/* On the loop's thread. What was adopted stays, what was staged alone is forgotten. The second time it has no effect.
+ */
 void cg_load_fini(struct cg_load *load);
 
 #endif

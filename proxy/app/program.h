@@ -2,13 +2,13 @@
 #ifndef CG_APP_PROGRAM_H
 #define CG_APP_PROGRAM_H
 
+#include "app/catalogue.h"
 #include "app/claims.h"
 #include "app/control.h"
 #include "app/expiry.h"
 #include "app/fronts.h"
 #include "app/keeper.h"
 #include "app/listeners.h"
-#include "app/load.h"
 #include "app/plugins.h"
 #include "inbound/inbound.h"
 #include "jobs/discovery.h"
@@ -17,14 +17,13 @@
 #include "jobs/warming.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
+#include "manage/manage.h"
 
 struct cg_reload {
-    struct cg_load load;
-    struct cg_work work;
-    struct cg_store_job look; /* at keys that are new */
-    bool looking;
-    bool running;
-    bool again; /* asked for while it ran: the file may have changed meanwhile */
+    struct cg_manage_turn turn;
+    struct cg_proposal proposal;
+    bool is_wanted; /* it waits for its turn or has it */
+    bool again;     /* asked for while it ran: the file may have changed meanwhile */
 };
 
 struct cg_program {
@@ -35,6 +34,10 @@ struct cg_program {
     struct cg_claims claims;
     struct cg_names *names;
     struct cg_worker *worker;
+    struct cg_worker *disk; /* for what is stored: whoever waits for a disk waits there */
+    struct cg_manage *manage;
+    struct cg_problem stock_problem; /* why what is stored is not in use; err 0: it is */
+    struct cg_app_catalogue catalogue;
     struct cg_reload reload;
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
@@ -50,16 +53,14 @@ struct cg_program {
     uv_timer_t ending;   /* while stopping: looks whether all is done */
     uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us; /* when the end began; 0: running */
-    unsigned threads; /* while closing: those of the store, the worker, the keeper and the control socket that are not
+    unsigned threads; /* while closing: those of the stores, the worker, the keeper and the control socket that are not
                          done */
+    bool is_closing;
     bool finished_early; /* the exchanges were told to end with what they have */
 };
 
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
-
-/* Before the end: what waits for the store is given up. */
-void cg_program_forget_reload(struct cg_program *program);
 
 /* The end, when it is asked for: the running exchanges first. */
 void cg_program_init_end(struct cg_program *program);

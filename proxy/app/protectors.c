@@ -98,10 +98,15 @@ static int open_store(struct cg_protectors *protectors, uv_loop_t *uv, const str
     return CG_OK;
 }
 
+struct cg_state_lock *cg_protectors_lock(struct cg_protectors *protectors, const char *state) {
+    if (protectors->lock.file == NULL && cg_state_lock_init(&protectors->lock, state) < 0) return NULL;
+    return &protectors->lock;
+}
+
 /* Nothing is touched yet; what was relayed is read when the first checked request comes. */
 static int open_state(struct cg_protectors *protectors, const char *state) {
     if (protectors->relayed.folder != NULL) return CG_OK;
-    if (protectors->lock.file == NULL && cg_state_lock_init(&protectors->lock, state) < 0) return CG_E_NO_MEMORY;
+    if (cg_protectors_lock(protectors, state) == NULL) return CG_E_NO_MEMORY;
     int err = cg_relayed_file_init(&protectors->relayed, state, &protectors->lock);
     if (err == CG_OK) cg_windows_open(&protectors->windows, &protectors->relayed.place, &protectors->pool.crypto);
     return err;

@@ -35,14 +35,17 @@ void cg_protectors_init(struct cg_protectors *protectors);
 int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config,
                          struct cg_problem *problem) CG_MUST_CHECK;
 
-/* The same in two moves: the first on any thread, as long as nobody adopts anything meanwhile; it has all the work in
- * it. The second on the loop's; it costs by the security groups that there are. The plan is freed on the loop's thread,
- * whatever became of it, and after a failure, too. */
+/* The same in three moves: the first on any thread, as long as nobody stages anything meanwhile; it has all the work in
+ * it. The others on the loop's; they cost by the security groups that there are. What is staged is committed, which
+ * cannot fail, or discarded. The plan is freed on the loop's thread, whatever became of it, and after a failure, too.
+ */
 struct cg_protectors_plan;
 int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *config, struct cg_protectors_plan **plan,
                        struct cg_problem *problem) CG_MUST_CHECK;
-int cg_protectors_adopt(struct cg_protectors *protectors, struct cg_protectors_plan *plan,
-                        struct cg_problem *problem) CG_MUST_CHECK;
+int cg_protectors_stage(struct cg_protectors *protectors, struct cg_protectors_plan *plan,
+                        struct cg_problem *problem) CG_MUST_CHECK; /* CG_E_NO_MEMORY …: nothing is staged */
+void cg_protectors_commit(struct cg_protectors *protectors);
+void cg_protectors_discard(struct cg_protectors *protectors);
 /* The keys that nothing was sent under before this plan, as questions to the store; `ctx` is the security group's name
  * (const char *, as long as the plan). *looks is the caller's to free. On the loop's thread. CG_E_NO_MEMORY. */
 int cg_protectors_new_keys(const struct cg_protectors_plan *plan, struct cg_store_look **looks,
@@ -57,6 +60,8 @@ int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct c
 /* The store, opened now where no security group has needed it so far. NULL: no memory, or no thread. Not once it is
  * closed. */
 struct cg_store *cg_protectors_store(struct cg_protectors *protectors, uv_loop_t *uv, const struct cg_config *config);
+/* The lock of the state folder, for whoever keeps something there, too. NULL: no memory. */
+struct cg_state_lock *cg_protectors_lock(struct cg_protectors *protectors, const char *state);
 /* Whether security groups can send, as far as their store decides. CG_E_STORE with *problem. */
 int cg_protectors_status(const struct cg_protectors *protectors, struct cg_problem *problem) CG_MUST_CHECK;
 /* How many members have yet to take a request that is sent with their group's key in use. */

@@ -288,19 +288,26 @@ static int plan_alerts(struct cg_protectors *protectors, struct cg_protectors_pl
     return CG_OK;
 }
 
-static void commit(struct cg_protectors *protectors) {
+void cg_protectors_commit(struct cg_protectors *protectors) {
     struct cg_named_group *group, *next_group;
     HASH_ITER(hh, protectors->groups, group, next_group) commit_group(group);
     struct cg_relay_entry *relay, *next_relay;
     HASH_ITER(hh, protectors->relays, relay, next_relay) commit_relay(relay);
 }
 
-static void discard(struct cg_protectors *protectors) {
+static void discard_relay(struct cg_relay_entry *entry) {
+    if (entry->staged != NULL) cg_oscore_context_unref(entry->staged);
+    entry->staged = NULL;
+}
+
+void cg_protectors_discard(struct cg_protectors *protectors) {
     struct cg_named_group *group, *next_group;
     HASH_ITER(hh, protectors->groups, group, next_group) {
         cg_group_oscore_discard(group->group);
         group->staged = false;
     }
+    struct cg_relay_entry *relay, *next_relay;
+    HASH_ITER(hh, protectors->relays, relay, next_relay) discard_relay(relay);
 }
 
 static void drop_keys(struct cg_config *config) {
@@ -385,22 +392,22 @@ static bool add_new(struct cg_protectors *protectors, struct cg_protectors_plan 
     return true;
 }
 
-int cg_protectors_adopt(struct cg_protectors *protectors, struct cg_protectors_plan *plan, struct cg_problem *problem) {
+int cg_protectors_stage(struct cg_protectors *protectors, struct cg_protectors_plan *plan, struct cg_problem *problem) {
     int err = add_new(protectors, plan) ? CG_OK : cg_problem_no_memory(problem);
     for (size_t i = 0; err == CG_OK && i < plan->group_count; i++) err = stage_group(&plan->groups[i], problem);
     if (err < 0) {
-        discard(protectors);
+        cg_protectors_discard(protectors);
         return err;
     }
     stage_checkers(plan);
-    commit(protectors);
     return CG_OK;
 }
 
 int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *config, struct cg_problem *problem) {
     struct cg_protectors_plan *plan;
     int err = cg_protectors_plan(protectors, config, &plan, problem);
-    if (err == CG_OK) err = cg_protectors_adopt(protectors, plan, problem);
+    if (err == CG_OK) err = cg_protectors_stage(protectors, plan, problem);
+    if (err == CG_OK) cg_protectors_commit(protectors);
     cg_protectors_plan_free(plan);
     return err;
 }

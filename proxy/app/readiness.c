@@ -42,6 +42,15 @@ static void report_store(struct report *report, const struct cg_program *program
     cg_buf_printf(report->to, "%s%s\n", problem.detail, is_needed(config) ? "" : " (no mapping needs it)");
 }
 
+/* ---- What is stored ---- */
+
+static void report_stock(struct report *report, const struct cg_program *program) {
+    const struct cg_problem *problem = &program->stock_problem;
+    if (problem->err == CG_OK || !begin_line(report)) return;
+    cg_buf_printf(report->to, "what is stored is not in use: %s\n",
+                  report->names == CG_READINESS_NAMES ? problem->detail : cg_err_info(problem->err)->text);
+}
+
 static void report_key(struct report *report, const char *group, const struct cg_reliance *on, const char *reason) {
     if (!begin_line(report)) return;
     bool named = report->names == CG_READINESS_NAMES;
@@ -102,6 +111,7 @@ size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names name
     const struct cg_config *config = cg_gateway_config(program->loop.gateway);
     struct report report = {.to = to, .names = names};
     report_store(&report, program, config);
+    report_stock(&report, program);
     report_keys(&report, program, config);
     report_interfaces(&report, program, config);
     if (report.count > LINES_MAX) cg_buf_printf(to, "and %zu more\n", report.count - LINES_MAX);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "app/encoders.h"
@@ -12,6 +13,7 @@
 #include "app/program.h"
 #include "app/readiness.h"
 #include "app/settings_file.h"
+#include "app/stock.h"
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
@@ -99,7 +101,9 @@ static bool compose(struct cg_program *program) {
     cg_protectors_init(&program->protectors);
     program->names = cg_names_new(&(struct cg_names_options){0});
     program->worker = cg_worker_new();
-    return program->names != NULL && program->worker != NULL;
+    program->disk = cg_worker_new();
+    cg_app_catalogue_init(program);
+    return program->names != NULL && program->worker != NULL && program->disk != NULL;
 }
 
 /* Settings that are good in themselves. */
@@ -107,9 +111,9 @@ static bool take_settings(struct cg_program *program, struct cg_load *load, stru
     *problem = load->problem;
     if (load->err < 0 ||
         cg_plugins_load(&program->plugins, &cg_builtin_encoders, load->config, &cg_plugins_log, problem) < 0 ||
-        cg_load_adopt_protectors(load, problem) < 0)
+        cg_load_stage(load, problem) < 0)
         return false;
-    cg_load_adopt_names(load);
+    cg_load_adopt(load);
     return true;
 }
 
@@ -143,6 +147,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_expiry_open(&program->expiry, &loop->uv, loop->gateway);
     cg_names_open(program->names, &loop->uv);
     cg_worker_open(program->worker, &loop->uv);
+    cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (!open_inbound(program, problem) || cg_fronts_open(program, problem) < 0) return false;
@@ -189,6 +194,8 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
 static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
     cg_listeners_fini(&program->listeners);
+    cg_worker_free(program->disk);
+    cg_manage_free(program->manage);
     cg_protectors_fini(&program->protectors);
     cg_keeper_free(program->keeper);
     cg_worker_free(program->worker); /* it frees the settings */
@@ -198,29 +205,84 @@ static void dissolve(struct cg_program *program) {
 static bool run(struct cg_program *program, struct cg_load *load) {
     struct cg_problem problem = {0};
     cg_settings_log_mistakes(CG_LOG_WARNING, "settings", program->file, &load->warnings);
+    if (program->stock_problem.err < 0)
+        cg_log(CG_LOG_ERROR, "start", "what is stored is not in use: %s", program->stock_problem.detail);
     raise_fd_limit();
     return (take_settings(program, load, &problem) || fails(&problem)) && serve(program, load, &problem);
 }
 
-static void run_load(struct cg_work *work) { cg_load_run(&CG_CONTAINER(work, struct cg_reload, work)->load); }
+/* The first load, on the threads that later ones are on. */
+struct start {
+    struct cg_program *program;
+    struct cg_load load;
+    struct cg_stock stock;
+    struct cg_work work;
+};
+
+static void run_load(struct cg_work *work) { cg_load_run(&CG_CONTAINER(work, struct start, work)->load); }
+
+static void load(struct start *start) {
+    struct cg_program *program = start->program;
+    start->load = (struct cg_load){.file = program->file,
+                                   .stored = {.items = start->stock.items, .count = start->stock.count},
+                                   .names = program->names,
+                                   .protectors = &program->protectors,
+                                   .worker = program->worker};
+    start->work.run = run_load;
+    cg_worker_do_now(program->worker, &start->work);
+}
+
+static void read_stock(struct cg_work *work) {
+    struct start *start = CG_CONTAINER(work, struct start, work);
+    cg_stock_read(&start->stock, &start->program->protectors, start->load.config->state);
+}
+
+static int64_t unix_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool open_manage(struct start *start) {
+    struct cg_program *program = start->program;
+    struct cg_stock *stock = &start->stock;
+    const struct cg_manage_options options = {
+        .catalogue = &program->catalogue.catalogue, .file = stock->file, .disk = program->disk, .clock_ms = unix_ms};
+    if (stock->file == NULL) return false;
+    program->stock_problem = stock->problem;
+    program->manage = cg_manage_new(&options, stock->items, stock->count);
+    stock->file = NULL;
+    stock->count = 0;
+    return program->manage != NULL;
+}
+
+/* Where what is stored lies, the settings file says: with something there, it is read once more, for both together. */
+static bool load_all(struct start *start) {
+    load(start);
+    if (start->load.config == NULL) return true;
+    start->work.run = read_stock;
+    cg_worker_do_now(start->program->disk, &start->work);
+    if (start->stock.count > 0) {
+        cg_load_fini(&start->load);
+        load(start);
+    }
+    return open_manage(start);
+}
 
 static int load_and_run(struct cg_program *program) {
-    struct cg_reload first = {.work.run = run_load,
-                              .load = {.file = program->file,
-                                       .names = program->names,
-                                       .protectors = &program->protectors,
-                                       .worker = program->worker}};
-    cg_worker_do_now(program->worker, &first.work);
+    struct start first = {.program = program};
+    bool has_memory = load_all(&first);
     int status = CG_EXIT_SETTINGS;
     if (first.load.config == NULL) {
         cg_settings_print_mistakes(program->file, first.load.err, &first.load.mistakes);
-    } else if ((program->log = cg_log_writer_open(CG_LOG_PATIENCE_MS)) == NULL) {
-        cg_log(CG_LOG_ERROR, "start", "no memory or no thread for the log");
+    } else if (!has_memory || (program->log = cg_log_writer_open(CG_LOG_PATIENCE_MS)) == NULL) {
+        cg_log(CG_LOG_ERROR, "start", "no memory, or no thread for the log");
         status = EXIT_FAILURE;
     } else {
         status = run(program, &first.load) ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     cg_load_fini(&first.load);
+    cg_stock_fini(&first.stock);
     return status;
 }
 

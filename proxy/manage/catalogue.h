@@ -2,7 +2,8 @@
  * snapshot into use. Settings file, admin side and reload are three ways into this. app/ does it; whoever proposes
  * knows nothing of loops, threads, protectors and names.
  *
- * One proposal at a time: from `propose` to `adopt` or `drop` nobody else proposes or reloads. */
+ * One proposal at a time: from `propose` to `adopt` or `drop` nobody else proposes or reloads. It ends with one of
+ * these, whatever came of it. */
 #ifndef CG_MANAGE_CATALOGUE_H
 #define CG_MANAGE_CATALOGUE_H
 
@@ -30,6 +31,8 @@ struct cg_catalogue {
     /* Once the edits are durable: into use, within this turn of the loop. What could fail was done before. */
     void (*adopt)(struct cg_catalogue *catalogue, struct cg_proposal *proposal);
     void (*drop)(struct cg_catalogue *catalogue, struct cg_proposal *proposal);
+    /* Borrowed: as long as nobody adopts. By whoever has the turn, on any thread. */
+    struct cg_config *(*in_use)(const struct cg_catalogue *catalogue);
 };
 
 #endif

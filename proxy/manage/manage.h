@@ -1,7 +1,8 @@
 /* Administration: what is stored, how it is changed, who changed it, and how that is undone. One write path for
  * everybody: in its turn, validated as a whole (catalogue.h), committed (store/items.h), published, answered.
  *
- * All calls are the loop's; nothing blocks. */
+ * All calls are the loop's, unless they say otherwise; nothing blocks. Whoever has the turn may read what is there on
+ * any thread, because nothing changes then. */
 #ifndef CG_MANAGE_MANAGE_H
 #define CG_MANAGE_MANAGE_H
 
@@ -20,9 +21,13 @@ struct cg_manage_options {
     int64_t (*clock_ms)(void);  /* Unix time */
 };
 
-/* `items`: what the store had at the start (the references are taken over). NULL: no memory. */
+/* `items`: what the store had at the start (their references are taken over, in any case). NULL: no memory. */
 struct cg_manage *cg_manage_new(const struct cg_manage_options *options, struct cg_item **items, size_t count);
-/* Ends what waits (CG_E_STOPPING); then nothing is asked of it any more. */
+/* What waits ends (CG_E_STOPPING), and so does what comes later. What is being committed is finished, and answered. */
+void cg_manage_stop(struct cg_manage *manage);
+/* Nobody has a turn or waits for one. */
+bool cg_manage_is_idle(const struct cg_manage *manage);
+/* After the loop, the disk's thread and whoever could ask. NULL is fine. */
 void cg_manage_free(struct cg_manage *manage);
 
 /* ---- What is there ---- */
@@ -32,9 +37,28 @@ const struct cg_item *cg_manage_find(const struct cg_manage *manage, enum cg_ite
 /* The first whose name is behind `after` ("": the first of all), by bytes. Costs by the logarithm of what there is. */
 const struct cg_item *cg_manage_next(const struct cg_manage *manage, enum cg_item_kind kind, const char *after);
 size_t cg_manage_count(const struct cg_manage *manage, enum cg_item_kind kind);
+/* All of them, by kind and name, in memory that the caller frees. NULL: no memory. */
+struct cg_item **cg_manage_items(const struct cg_manage *manage, size_t *count);
 uint64_t cg_manage_revision(const struct cg_manage *manage); /* the latest; 0: none yet */
 
+/* ---- Turns ---- */
+
+/* Whoever changes what is in use does it in its turn: changes do, and so does a reload. The caller's storage, still
+ * until it is over. */
+struct cg_manage_turn {
+    void (*begin)(struct cg_manage_turn *turn);     /* now, or later on the loop; then cg_manage_end_turn, once */
+    void (*forgotten)(struct cg_manage_turn *turn); /* instead: the program ends */
+    struct cg_manage_turn *next;
+};
+void cg_manage_take_turn(struct cg_manage *manage, struct cg_manage_turn *turn);
+void cg_manage_end_turn(struct cg_manage *manage, struct cg_manage_turn *turn);
+
 /* ---- Changes ---- */
+
+#define CG_CHANGES_WAITING_MAX 256 /* beyond: CG_E_OVERLOAD */
+
+/* Where a plan is made: what reads the store, or has thousands of edits, keeps the loop free. */
+enum cg_plan_place { CG_PLAN_ON_LOOP, CG_PLAN_ON_DISK };
 
 enum cg_change_mode {
     CG_CHANGE_FOR_GOOD,
@@ -53,7 +77,9 @@ struct cg_change {
      * merge patches, next free names) and adds edits by cg_change_put and cg_change_remove. An error, with
      * change->problem, ends it. */
     int (*plan)(struct cg_change *change, const struct cg_manage *manage);
-    void (*done)(struct cg_change *change); /* on the loop, once; the snapshot is in use by then */
+    enum cg_plan_place place;
+    /* On the loop, once; the snapshot is in use by then. What ends at once does so before cg_manage_change returns. */
+    void (*done)(struct cg_change *change);
     enum cg_change_mode mode;
     struct cg_author author;
     const char *operation; /* "mappings.put" …; static */
@@ -66,7 +92,7 @@ struct cg_change {
     struct cg_mistakes mistakes; /* as in the proposal */
     struct cg_mistakes warnings;
     uint64_t revision;     /* that it made; 0: none, as nothing differs or it is dry */
-    json_t *difference;    /* [{"kind", "name", "before", "after"}] of documents; NULL: none */
+    json_t *difference;    /* dry: [{"kind", "name", "before", "after"}] of documents; NULL: none */
     struct cg_config *was; /* dry: what is in use; and what would be. References; NULL: none */
     struct cg_config *will;
     struct cg_change_own *own; /* the write path's */
@@ -77,12 +103,16 @@ void cg_manage_change(struct cg_manage *manage, struct cg_change *change);
 void cg_change_fini(struct cg_change *change);
 /* Its asker has gone: it goes its way, and `done` comes all the same. */
 
-/* For `plan`. The document is taken as it is, in one form (cg_manage_canonical). CG_E_NO_MEMORY. */
+/* For `plan`, where it runs. The document is taken as it is, in one form (cg_manage_canonical). CG_E_NO_MEMORY. */
 int cg_change_put(struct cg_change *change, enum cg_item_kind kind, const char *name, const json_t *document,
                   struct cg_slice sealed) CG_MUST_CHECK;
 int cg_change_remove(struct cg_change *change, enum cg_item_kind kind, const char *name) CG_MUST_CHECK;
 /* As it will be with the edits so far; NULL: none. */
 const struct cg_item *cg_change_find(const struct cg_change *change, enum cg_item_kind kind, const char *name);
+/* What it comes to, with what follows from it: for hearers, and for `done`. Each (kind, name) once. */
+const struct cg_edit *cg_change_edits(const struct cg_change *change, size_t *count);
+/* For a plan on the disk's thread. */
+struct cg_items_file *cg_manage_file(const struct cg_manage *manage);
 
 /* What was done without a change: tries, refused logins, fetched files. At most so many wait; beyond, it is counted and
  * the log has it. */

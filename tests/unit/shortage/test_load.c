@@ -41,8 +41,8 @@ static void load_and_adopt(void *ctx) {
     struct scene *scene = ctx;
     cg_load_run(&scene->load);
     scene->err = scene->load.err;
-    if (scene->err == CG_OK) scene->err = cg_load_adopt_protectors(&scene->load, &scene->load.problem);
-    if (scene->err == CG_OK) cg_load_adopt_names(&scene->load);
+    if (scene->err == CG_OK) scene->err = cg_load_stage(&scene->load, &scene->load.problem);
+    if (scene->err == CG_OK) cg_load_adopt(&scene->load);
 }
 
 static void look(void *ctx) {

@@ -1,0 +1,14 @@
+/* Which items a document refers to, by name: the one table of that. */
+#ifndef CG_MANAGE_REFERENCES_H
+#define CG_MANAGE_REFERENCES_H
+
+#include <jansson.h>
+
+#include "model/item.h"
+
+/* Whether documents of the one kind may refer to the other. */
+bool cg_references_may(enum cg_item_kind from, enum cg_item_kind to);
+/* Whether this item does to that one. An item that is no JSON refers to nothing. */
+bool cg_references_has(const struct cg_item *item, enum cg_item_kind to, const char *name);
+
+#endif
