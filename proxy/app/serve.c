@@ -249,7 +249,7 @@ static bool open_manage(struct start *start) {
     const struct cg_manage_options options = {
         .catalogue = &program->catalogue.catalogue, .file = stock->file, .disk = program->disk, .clock_ms = unix_ms};
     if (stock->file == NULL) return false;
-    program->stock_problem = stock->problem;
+    if (stock->err < 0) program->stock_problem = stock->problem;
     program->manage = cg_manage_new(&options, stock->items, stock->count);
     stock->file = NULL;
     stock->count = 0;

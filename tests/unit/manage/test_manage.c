@@ -175,7 +175,7 @@ static void whoever_has_the_turn_keeps_changes_waiting(void **state) {
 
 /* ---- Two editors ---- */
 
-enum { EDITS = 5000 };
+enum { EDITS = 1000 };
 
 /* Reads, thinks, writes what it read with one more, if it is still as it was read. */
 struct editor {
