@@ -115,8 +115,11 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
 }
 
 static void *open_admin(struct cg_program *program, struct cg_problem *problem) {
-    const struct cg_admin_source source = {
-        .ready = is_ready, .metrics = put_metrics, .ctx = program, .worker = program->worker};
+    const struct cg_admin_source source = {.ready = is_ready,
+                                           .metrics = put_metrics,
+                                           .ctx = program,
+                                           .manage = program->manage,
+                                           .worker = program->worker};
     return cg_admin_open(&program->loop.uv, program->loop.gateway, &source, problem);
 }
 

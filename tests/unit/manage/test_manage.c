@@ -16,7 +16,8 @@ static const char one[] = "{\"group\":\"coap://224.0.1.187\",\"security\":\"none
 
 static void what_is_committed_is_there_and_stays(void **state) {
     struct office *office = *state;
-    struct deed deed = {.kind = CG_ITEM_MAPPING, .name = "one", .document = "{\"security\": \"none\", \"group\": \"g\"}"};
+    struct deed deed = {
+        .kind = CG_ITEM_MAPPING, .name = "one", .document = "{\"security\": \"none\", \"group\": \"g\"}"};
     begin(office, &deed);
     assert_int_equal(await(&deed), CG_OK);
     assert_int_equal(deed.change.revision, 1);
@@ -188,8 +189,8 @@ static void edit(struct office *office, struct editor *editor) {
     const struct cg_item *item = cg_manage_find(office->manage, CG_ITEM_MAPPING, "count");
     int number = atoi((const char *)item->document.data + strlen("{\"n\":"));
     snprintf(editor->document, sizeof editor->document, "{\"n\":%d}", number + 1);
-    editor->deed = (struct deed){
-        .kind = CG_ITEM_MAPPING, .name = "count", .document = editor->document, .match = item->revision};
+    editor->deed =
+        (struct deed){.kind = CG_ITEM_MAPPING, .name = "count", .document = editor->document, .match = item->revision};
     begin(office, &editor->deed);
 }
 
