@@ -12,6 +12,7 @@ struct cg_control;
 struct cg_discoveries;
 struct cg_keeper;
 struct cg_loop;
+struct cg_manage;
 struct cg_reactions;
 struct cg_reports;
 
@@ -23,6 +24,7 @@ struct cg_control_source {
     struct cg_loop *loop;                         /* by which checks send */
     struct cg_reactions *reactions;               /* these two live as long as the loop runs */
     struct cg_reports *reports;
+    struct cg_manage *manage;
     struct cg_discoveries *discoveries; /* among which those that are asked for are */
     void *ctx;
 };

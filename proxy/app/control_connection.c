@@ -27,7 +27,8 @@ static const struct {
                 {"reactions", cg_control_run_reactions},
                 {"discover", cg_control_run_discover},
                 {"members", cg_control_run_members},
-                {"forget-members", cg_control_run_forget_members}};
+                {"forget-members", cg_control_run_forget_members},
+                {"new-admin-token", cg_control_run_new_admin_token}};
 
 /* The end */
 
@@ -153,7 +154,7 @@ static void run_line(struct cg_control_connection *connection, size_t len) {
     } else {
         cg_control_refuse(connection,
                           "a line is {\"command\":NAME}, with claim, backup, check, discover, status, members, "
-                          "forget-members, reactions or reports");
+                          "forget-members, new-admin-token, reactions or reports");
     }
     json_decref(line);
 }

@@ -98,5 +98,6 @@ void cg_control_run_reactions(struct cg_control_connection *connection, const js
 void cg_control_run_discover(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_members(struct cg_control_connection *connection, const json_t *line);
 void cg_control_run_forget_members(struct cg_control_connection *connection, const json_t *line);
+void cg_control_run_new_admin_token(struct cg_control_connection *connection, const json_t *line);
 
 #endif

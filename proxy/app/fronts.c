@@ -4,6 +4,7 @@
 
 #include "app/program.h"
 #include "app/readiness.h"
+#include "app/report_line.h"
 #include "base/log.h"
 #include "fronts/admin/admin.h"
 #include "fronts/coap/alerts.h"
@@ -114,10 +115,23 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
                   (unsigned long long)cg_log_writer_lost(program->log));
 }
 
+static void put_report(struct cg_buf *to, const struct cg_handed *handed) {
+    cg_report_line(to, handed, 0);
+    if (!to->failed) to->len--; /* its end */
+}
+
+static void on_admin_seen(void *ctx, const struct cg_admin_who *who) {
+    struct cg_program *program = ctx;
+    cg_first_token_admin_seen(&program->first_token, who);
+}
+
 static void *open_admin(struct cg_program *program, struct cg_problem *problem) {
     const struct cg_admin_source source = {.ready = is_ready,
                                            .metrics = put_metrics,
+                                           .admin_seen = on_admin_seen,
                                            .ctx = program,
+                                           .reports = program->reports,
+                                           .put_report = put_report,
                                            .manage = program->manage,
                                            .worker = program->worker};
     return cg_admin_open(&program->loop.uv, program->loop.gateway, &source, problem);

@@ -11,6 +11,7 @@
 #include "app/check/check.h"
 #include "app/discover/discover.h"
 #include "app/members.h"
+#include "app/new_admin_token.h"
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "app/state.h"
@@ -105,6 +106,8 @@ static int print_members(const struct command *command) { return cg_members_prin
 
 static int forget_members(const struct command *command) { return cg_members_forget(command->file, command->argument); }
 
+static int make_admin_token(const struct command *command) { return cg_new_admin_token_print(command->file); }
+
 static int print_reports(const struct command *command) {
     enum cg_reports_extent extent = command->follow ? CG_REPORTS_FOLLOWED : CG_REPORTS_KEPT;
     return cg_reports_print(command->file, command->argument, extent);
@@ -166,6 +169,7 @@ static int usage(FILE *to, int status) {
         "never\n"
         "                                       sent, here or anywhere; they begin at 0\n"
         "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
+        "  castgate [-c FILE] --new-admin-token print a token for the admin side, whoever is locked out\n"
         "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
         "  castgate [-c FILE] --members         the members that the running gateway knows, by what they answered\n"
         "  castgate [-c FILE] --forget-members NAME|all   have it forget them, in memory and on its disk\n"
@@ -250,6 +254,7 @@ static struct command read_words(int argc, char **argv) {
                                             {"json", no_argument, NULL, 'j'},
                                             {"init-state", no_argument, NULL, 'i'},
                                             {"backup", required_argument, NULL, 'b'},
+                                            {"new-admin-token", no_argument, NULL, 'A'},
                                             {"new-keys", no_argument, NULL, 'n'},
                                             {"schema", no_argument, NULL, 's'},
                                             {"status", no_argument, NULL, 'S'},
@@ -274,6 +279,7 @@ static struct command read_words(int argc, char **argv) {
         case 'C': command.act = check_mapping, command.argument = optarg; break;
         case 'D': command.act = discover; break;
         case 'i': command.act = make_state; break;
+        case 'A': command.act = make_admin_token; break;
         case 'n': command.claims = CG_CLAIM_NEW_KEYS; break;
         case 'b': command.act = back_up, command.argument = optarg; break;
         case 'V': return (struct command){.act = print_version};

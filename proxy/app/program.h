@@ -6,6 +6,7 @@
 #include "app/claims.h"
 #include "app/control.h"
 #include "app/expiry.h"
+#include "app/first_token.h"
 #include "app/fronts.h"
 #include "app/keeper.h"
 #include "app/listeners.h"
@@ -50,6 +51,7 @@ struct cg_program {
     struct cg_discoveries *discoveries;
     struct cg_keeper *keeper; /* of what is known of members */
     struct cg_expiry expiry;
+    struct cg_first_token first_token;
     uv_timer_t ending;   /* while stopping: looks whether all is done */
     uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us; /* when the end began; 0: running */

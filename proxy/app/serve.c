@@ -163,10 +163,13 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
                                               .loop = loop,
                                               .reactions = program->reactions,
                                               .reports = program->reports,
+                                              .manage = program->manage,
                                               .discoveries = program->discoveries,
                                               .ctx = program};
     program->control = cg_control_open(&loop->uv, config->state, &control, problem);
-    return program->control != NULL && open_warming(program, problem);
+    if (program->control == NULL || !open_warming(program, problem)) return false;
+    cg_first_token_open(&program->first_token, program);
+    return true;
 }
 
 /* Until it is told to end. The gateway has the settings as long as it needs them, which is not for ever. */
@@ -195,6 +198,7 @@ static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
     cg_listeners_fini(&program->listeners);
     cg_worker_free(program->disk);
+    cg_first_token_free(&program->first_token);
     cg_manage_free(program->manage);
     cg_protectors_fini(&program->protectors);
     cg_keeper_free(program->keeper);

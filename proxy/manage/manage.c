@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "base/check.h"
 #include "base/container.h"
@@ -375,6 +376,10 @@ void cg_manage_note(struct cg_manage *manage, const struct cg_author *author, co
 void cg_manage_add_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer) {
     hearer->next = manage->hearers;
     manage->hearers = hearer;
+}
+
+void cg_manage_remove_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer) {
+    LL_DELETE(manage->hearers, hearer);
 }
 
 static void run_reading(struct cg_work *work) {

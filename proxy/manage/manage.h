@@ -125,6 +125,7 @@ struct cg_manage_hearer {
     struct cg_manage_hearer *next;
 };
 void cg_manage_add_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer);
+void cg_manage_remove_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer); /* not from inside it */
 
 /* The store, read: done on the disk's thread by `run`, told of on the loop by `done`. For revisions and audit. */
 struct cg_manage_reading {

@@ -50,21 +50,37 @@ static void put_rest(void *ctx, struct cg_buf *to) {
     if (admin->source.metrics != NULL) admin->source.metrics(admin->source.ctx, to);
 }
 
-static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call) {
-    (void)admin;
+static void serve_healthz(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader reader) {
+    (void)admin, (void)reader;
     reply_text(call, 200, "ok\n");
 }
 
-static enum cg_admin_reader reader_of(const struct cg_http_call *call) {
-    return cg_http_call_listen(call)->loopback ? CG_ADMIN_TRUSTED : CG_ADMIN_STRANGER;
+int cg_admin_log_in(struct cg_admin *admin, struct cg_http_call *http, struct cg_admin_who *who,
+                    struct cg_problem *problem) {
+    int err = cg_admin_who(who, cg_gateway_config(admin->gateway), http, problem);
+    if (err == CG_OK && who->role == CG_ROLE_ADMIN && admin->source.admin_seen != NULL)
+        admin->source.admin_seen(admin->source.ctx, who);
+    if (err != CG_E_UNAUTHORIZED || who->proof == CG_PROOF_NONE) return err;
+    return cg_logins_fail(&admin->logins, cg_http_call_peer(http), problem);
 }
 
-static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call) {
-    bool may_know_mappings = reader_of(call) == CG_ADMIN_TRUSTED;
-    cg_scrapes_serve(&admin->scrapes, call, may_know_mappings ? CG_STATS_BY_MAPPING : CG_STATS_SUMMED);
+/* Who shows nothing, or what is nobody's, is a stranger; but not one who guesses. */
+static int find_reader(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader *reader,
+                       struct cg_problem *problem) {
+    struct cg_admin_who who;
+    *reader = cg_http_call_listen(call)->loopback ? CG_ADMIN_TRUSTED : CG_ADMIN_STRANGER;
+    if (*reader == CG_ADMIN_TRUSTED) return CG_OK;
+    int err = cg_admin_log_in(admin, call, &who, problem);
+    if (err == CG_E_RATE) return err;
+    if (err == CG_OK && who.role >= CG_ROLE_VIEWER) *reader = CG_ADMIN_TRUSTED;
+    return CG_OK;
 }
 
-static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
+static void serve_metrics(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader reader) {
+    cg_scrapes_serve(&admin->scrapes, call, reader == CG_ADMIN_TRUSTED ? CG_STATS_BY_MAPPING : CG_STATS_SUMMED);
+}
+
+static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader reader) {
     struct cg_buf body, said;
     bool ready = true;
     if (cg_gateway_is_stopping(admin->gateway)) {
@@ -73,7 +89,7 @@ static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
     }
     cg_buf_init(&body, 0);
     cg_buf_init(&said, 0);
-    if (admin->source.ready != NULL) ready = admin->source.ready(admin->source.ctx, reader_of(call), &said);
+    if (admin->source.ready != NULL) ready = admin->source.ready(admin->source.ctx, reader, &said);
     if (ready) cg_buf_put_str(&body, "ok\n");
     cg_buf_put_slice(&body, cg_buf_slice(&said));
     cg_buf_fini(&said);
@@ -82,7 +98,7 @@ static void serve_readyz(struct cg_admin *admin, struct cg_http_call *call) {
 
 static const struct {
     const char *path;
-    void (*serve)(struct cg_admin *admin, struct cg_http_call *call);
+    void (*serve)(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader reader);
 } resources[] = {{"/metrics", serve_metrics}, {"/healthz", serve_healthz}, {"/readyz", serve_readyz}};
 
 /* ---- Requests ---- */
@@ -126,6 +142,7 @@ static int check_site(const struct cg_admin *admin, struct cg_http_call *call, s
 static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
     const struct cg_http_message *message = cg_http_call_message(call);
     struct cg_slice query, path = path_of(message->target, &query);
+    enum cg_admin_reader reader;
     int err = check_site(admin, call, problem);
     if (err < 0) return err;
     if (is_api(&path)) return cg_api_serve(admin, call, path, query, problem);
@@ -134,8 +151,9 @@ static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_pr
         if (message->body_is_too_big)
             return cg_problem_set(problem, CG_E_TOO_BIG, "%s takes no body", resources[i].path);
         if (cg_slice_is(message->method, "GET") || cg_slice_is(message->method, "HEAD")) {
-            resources[i].serve(admin, call);
-            return CG_OK;
+            err = find_reader(admin, call, &reader, problem);
+            if (err == CG_OK) resources[i].serve(admin, call, reader);
+            return err;
         }
         problem->allow = CG_METHOD_BIT(CG_GET);
         return cg_problem_set(problem, CG_E_METHOD, "%s is read with GET", resources[i].path);
@@ -195,6 +213,10 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
         return NULL;
     }
     cg_scrapes_open(&admin->scrapes, uv);
+    cg_logins_open(&admin->logins, uv, source->manage);
+    admin->events = (struct cg_events){
+        .gateway = gateway, .manage = source->manage, .reports = source->reports, .put_report = source->put_report};
+    cg_events_open(&admin->events, uv);
     return admin;
 }
 
@@ -210,10 +232,20 @@ void cg_admin_may_end(struct cg_admin *admin) {
     free(admin);
 }
 
-static void on_scrapes_closed(void *ctx) {
+static void on_events_closed(void *ctx) {
     struct cg_admin *admin = ctx;
     admin->is_closed = true;
     cg_admin_may_end(admin);
+}
+
+static void on_logins_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    cg_events_close(&admin->events, on_events_closed, admin);
+}
+
+static void on_scrapes_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    cg_logins_close(&admin->logins, on_logins_closed, admin);
 }
 
 static void on_server_closed(void *ctx) {

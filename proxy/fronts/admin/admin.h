@@ -8,7 +8,10 @@
 #include "io/worker.h"
 
 struct cg_admin;
+struct cg_admin_who;
+struct cg_handed;
 struct cg_manage;
+struct cg_reports;
 
 /* Who reads it: on loopback names of mappings are no news. */
 enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
@@ -17,9 +20,13 @@ enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
 struct cg_admin_source {
     /* False: not. `said` gets lines for people: why not, and what else is amiss. May be NULL. */
     bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *said);
+    /* Somebody has come in with that role; may be NULL. */
+    void (*admin_seen)(void *ctx, const struct cg_admin_who *who);
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
     void *ctx;
-    struct cg_manage *manage; /* what is stored, and how it is changed */
+    struct cg_reports *reports;                                            /* of members, handed on; NULL: none */
+    void (*put_report)(struct cg_buf *to, const struct cg_handed *handed); /* as JSON in one line */
+    struct cg_manage *manage;                                              /* what is stored, and how it is changed */
     struct cg_worker *worker; /* for large bodies; NULL: there is none, and all is parsed at once */
 };
 

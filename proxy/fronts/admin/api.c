@@ -18,13 +18,20 @@ static int check_role(const struct cg_admin_call *call, struct cg_problem *probl
                           call->who.name, cg_role_names[needed]);
 }
 
+enum look { LOOK_AHEAD, LOOK_AT_WHOLE };
+
+static int find_out_who(struct cg_admin_call *call, enum look look, struct cg_problem *problem) {
+    if (look == LOOK_AT_WHOLE) return cg_admin_log_in(call->admin, call->http, &call->who, problem);
+    return cg_admin_who(&call->who, cg_admin_config(call), call->http, problem);
+}
+
 /* Which route, for whom. What needs no token is there for everybody; of the rest nobody learns without one. */
-static int sort(struct cg_admin_call *call, struct cg_slice path, struct cg_problem *problem) {
+static int sort(struct cg_admin_call *call, struct cg_slice path, enum look look, struct cg_problem *problem) {
     struct cg_problem nowhere = {0};
     const struct cg_http_message *message = cg_http_call_message(call->http);
     int found = cg_admin_route_find(&call->match, message->method, path, &nowhere);
     if (found == CG_OK && call->match.route->role == CG_ROLE_NOBODY) return CG_OK;
-    int err = cg_admin_who(&call->who, cg_admin_config(call), call->http, problem);
+    int err = find_out_who(call, look, problem);
     if (err < 0) return err;
     if (found == CG_OK) return check_role(call, problem);
     *problem = nowhere;
@@ -39,7 +46,7 @@ static size_t body_max_of(const struct cg_admin_route *route) {
 size_t cg_api_body_max(struct cg_admin *admin, struct cg_http_call *http, struct cg_slice path) {
     struct cg_admin_call call = {.http = http, .admin = admin};
     struct cg_problem problem = {0};
-    return sort(&call, path, &problem) == CG_OK ? body_max_of(call.match.route) : 0;
+    return sort(&call, path, LOOK_AHEAD, &problem) == CG_OK ? body_max_of(call.match.route) : 0;
 }
 
 /* ---- Serving ---- */
@@ -91,7 +98,7 @@ int cg_api_serve(struct cg_admin *admin, struct cg_http_call *http, struct cg_sl
                  struct cg_problem *problem) {
     struct cg_admin_call *call = new_call(admin, http, query);
     if (call == NULL) return cg_problem_no_memory(problem);
-    int err = sort(call, path, problem);
+    int err = sort(call, path, LOOK_AT_WHOLE, problem);
     if (err == CG_E_METHOD && is_options(call)) {
         reply_options(call, problem->allow);
         return CG_OK;
@@ -109,6 +116,7 @@ int cg_api_serve(struct cg_admin *admin, struct cg_http_call *http, struct cg_sl
 void cg_api_done(struct cg_admin_call *call) {
     const struct cg_admin_route *route = call->match.route;
     if (call->is_serving && !call->is_replied && route->left != NULL) route->left(call);
+    if (call->is_streaming && route->over != NULL) route->over(call);
     cg_admin_body_release(call);
     DL_DELETE(call->admin->calls, call);
     free(call);

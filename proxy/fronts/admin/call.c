@@ -204,6 +204,7 @@ void cg_admin_reply_queue(struct cg_admin_call *call, const char *content_type, 
     const struct cg_http_head head = {
         .status = 200, .content_type = content_type, .headers = safe, .header_count = SAFE_COUNT};
     begin(call);
+    call->is_streaming = true;
     cg_http_call_reply_queue(call->http, &head, body);
 }
 

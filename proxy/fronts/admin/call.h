@@ -22,6 +22,7 @@ struct cg_admin_call {
     void *ctx;             /* the resource's, while it answers later */
     bool is_serving;       /* the resource has it */
     bool is_replied;
+    bool is_streaming;             /* its reply is a queue */
     struct cg_admin_body *reading; /* the body's, while others parse it; then what frees it */
     struct cg_admin_call *prev, *next;
 };

@@ -3,6 +3,8 @@
 #define CG_FRONTS_ADMIN_PRIVATE_H
 
 #include "fronts/admin/call.h"
+#include "fronts/admin/events.h"
+#include "fronts/admin/logins.h"
 #include "fronts/admin/scrape.h"
 
 struct cg_admin {
@@ -10,12 +12,14 @@ struct cg_admin {
     struct cg_gateway *gateway;
     struct cg_admin_source source;
     struct cg_scrapes scrapes;
+    struct cg_logins logins;
+    struct cg_events events;
     struct cg_quota bodies;      /* and what is made of them */
     struct cg_admin_call *calls; /* a list */
     unsigned readings;           /* bodies that the worker parses, or is to free */
     struct cg_buf document;      /* openapi.json, once somebody has asked for it */
     uint64_t started_us;
-    bool is_closed; /* the server and the scrapes are */
+    bool is_closed; /* the server, the scrapes, the logins and the events are */
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };
@@ -50,6 +54,11 @@ int cg_admin_body_no_room(struct cg_problem *problem); /* CG_E_OVERLOAD */
 void cg_openapi_put(struct cg_buf *to);
 
 /* ---- admin.c ---- */
+
+/* Who asks, as cg_admin_who; one who has shown what is nobody's is slowed, once a request. CG_E_UNAUTHORIZED,
+ * CG_E_RATE. */
+int cg_admin_log_in(struct cg_admin *admin, struct cg_http_call *http, struct cg_admin_who *who,
+                    struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Frees the admin side, where it is closed and nothing that others still have needs it. */
 void cg_admin_may_end(struct cg_admin *admin);

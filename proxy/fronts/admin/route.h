@@ -24,6 +24,7 @@ struct cg_admin_route {
     enum cg_role role;
     void (*serve)(struct cg_admin_call *call); /* now or later: exactly one cg_admin_reply_… */
     void (*left)(struct cg_admin_call *call);  /* the client has gone before the answer; NULL: nothing to do */
+    void (*over)(struct cg_admin_call *call);  /* the end of one that was replied to by a queue; NULL: nothing to do */
     const char *id;                            /* operationId, and the audit's word: "mappings.put" */
     const char *says;                          /* a sentence */
     const char *body;                          /* schema of the body, a name in openapi.json; NULL: none */

@@ -11,13 +11,13 @@ int cg_admin_who(struct cg_admin_who *who, const struct cg_config *config, struc
     struct cg_request request = {0};
     *who = (struct cg_admin_who){.name = "-"};
     int err = cg_http_identify(&request, config, call, problem);
+    who->proof = request.proof;
     if (err < 0) return err;
     if (request.client == NULL)
         return cg_problem_set(problem, CG_E_UNAUTHORIZED,
                               "the admin side needs Authorization: Bearer TOKEN, or a client's certificate");
     snprintf(who->name, sizeof who->name, "%s", request.client->name);
     who->role = request.client->role;
-    who->proof = request.proof;
     memcpy(who->sha256, request.pass->sha256, sizeof who->sha256);
     return CG_OK;
 }

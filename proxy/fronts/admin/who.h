@@ -12,7 +12,7 @@ struct cg_admin_who {
 };
 
 /* By its token or certificate, for this request: what it has shown may have been withdrawn since its last.
- * CG_E_UNAUTHORIZED with the problem: nobody who is known. */
+ * CG_E_UNAUTHORIZED with the problem: nobody who is known; who->proof says what was shown. */
 int cg_admin_who(struct cg_admin_who *who, const struct cg_config *config, struct cg_http_call *call,
                  struct cg_problem *problem) CG_MUST_CHECK;
 
