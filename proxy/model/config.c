@@ -33,6 +33,7 @@ static void free_keys(struct cg_config *config) {
         config->free_keys(config->security_groups[i].next_keys);
     }
     for (size_t i = 0; i < config->mapping_count; i++) config->free_keys(config->mappings[i].checker_keys);
+    for (size_t i = 0; i < config->idle_mapping_count; i++) config->free_keys(config->idle_mappings[i].checker_keys);
 }
 
 const struct cg_client *cg_config_next_client(const struct cg_config *config, uint32_t *next) {

@@ -16,6 +16,7 @@
 #include "castgate/plugin.h"
 
 struct cg_heards;
+struct cg_idle_items;
 struct cg_protector;
 struct cg_reaction;
 struct cg_stats;
@@ -74,6 +75,7 @@ struct cg_client {
     size_t certificate_count;
     struct cg_psk psk;
     uint32_t number; /* in its snapshot: cg_config_client */
+    bool is_stored;  /* not of the settings file: model/item.h */
 };
 
 struct cg_grant {
@@ -116,6 +118,8 @@ struct cg_security_keys {
     const char *name;
     const char *file;
     const char *next_file;               /* of a rekey that is prepared; NULL: none */
+    const char *stored_keys;             /* names of items; NULL: it is of the settings file */
+    const char *stored_next;             /* NULL: none */
     bool warm;                           /* its members are met before they have to act: jobs/warming.h */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
@@ -171,6 +175,9 @@ struct cg_mapping {
     size_t grant_count;
     struct cg_stats *stats; /* the gateway's, by name: NULL until a request needs it; outlives the snapshot */
     uint32_t number;        /* in its snapshot: cg_config_mapping */
+    bool enabled;           /* false: it is among idle_mappings */
+    bool is_stored;         /* not of the settings file: model/item.h */
+    uint32_t place;         /* in that file's list */
 };
 
 /* Whose answers a request waits for: `only`, where it names one member, else all that the mapping expects. */
@@ -339,8 +346,11 @@ struct cg_config {
     struct cg_mapping *mappings;          /* the same three: cg_config_mapping */
     size_t mapping_count;
     struct cg_trie new_mappings;
-    size_t mappings_gone;          /* numbers that stand for none any more */
-    struct cg_reaction *reactions; /* model/reaction.h; in their order */
+    size_t mappings_gone;             /* numbers that stand for none any more */
+    struct cg_mapping *idle_mappings; /* which the settings file says to be out of use */
+    size_t idle_mapping_count;
+    const struct cg_idle_items *idle_items; /* stored ones that are not in use: settings/stored.h; NULL: none */
+    struct cg_reaction *reactions;          /* model/reaction.h; in their order */
     size_t reaction_count;
     struct cg_index mappings_by_path, mappings_by_name; /* their numbers: model/mapping.c */
     size_t longest_path;                                /* bytes; none is longer */

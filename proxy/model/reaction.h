@@ -38,6 +38,7 @@ struct cg_reaction {
     struct cg_command *commands;  /* in this order */
     size_t command_count;         /* at least 1 */
     uint32_t requests_per_minute; /* of its commands; at least as many as it has */
+    bool is_stored;               /* not of the settings file: model/item.h */
 };
 
 bool cg_occasion_fits(const struct cg_occasion *when, const struct cg_alert *alert);

@@ -82,7 +82,7 @@ static const struct cg_security_keys *read_group(struct cg_reader *reader, const
     return keys;
 }
 
-static void read_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+void cg_read_alert_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_alert_settings *alerts = &reader->config->alerts;
     struct cg_seen *seen = NULL;
     if (!cg_read_is_array(reader, at, json, cg_row_of(&cg_alert_rows, "groups")->max)) return;
@@ -103,5 +103,5 @@ void cg_read_alerts(struct cg_reader *reader, const struct cg_at *document, cons
     const json_t *listen = cg_read_member(&at, json, "listen", &child);
     if (listen != NULL) read_listen(reader, &child, listen);
     const json_t *groups = cg_read_member(&at, json, "groups", &child);
-    if (groups != NULL) read_groups(reader, &child, groups);
+    if (groups != NULL) cg_read_alert_groups(reader, &child, groups);
 }

@@ -4,12 +4,6 @@
 #include "settings/psk.h"
 #include "settings/rows.h"
 
-/* What no two clients may share, each of its own kind: the same hash may stand for a token and a certificate. */
-struct proofs {
-    struct cg_seen *tokens, *certificates;
-    struct cg_psks psks;
-};
-
 static void read_role(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {
     struct cg_client *client = target;
@@ -37,20 +31,31 @@ static void check_name(struct cg_reader *reader, const struct cg_at *at, const c
     }
 }
 
-static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct proofs *seen,
+/* `psks` NULL: it may have none, as its key is in a file. */
+static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_psks *psks,
                         struct cg_client *client) {
     struct cg_at child;
     check_name(reader, at, at->key);
     if (!cg_read_object(reader, at, &cg_client_rows, json, client)) return;
     const json_t *tokens = cg_read_member(at, json, "token_sha256", &child);
-    client->token_count = cg_passes_read(reader, &child, tokens, &seen->tokens, &client->tokens);
+    client->token_count = cg_passes_read(reader, &child, tokens, CG_UNIQUE_TOKEN, &client->tokens);
     const json_t *certificates = cg_read_member(at, json, "certificate_sha256", &child);
     client->certificate_count =
-        cg_passes_read(reader, &child, certificates, &seen->certificates, &client->certificates);
+        cg_passes_read(reader, &child, certificates, CG_UNIQUE_CERTIFICATE, &client->certificates);
     const json_t *psk = cg_read_member(at, json, "psk", &child);
-    if (psk != NULL) cg_psk_read(&seen->psks, reader, &child, psk, &client->psk);
-    if (json_object_size(json) == 0)
+    if (psk != NULL && psks != NULL) cg_psk_read(psks, reader, &child, psk, &client->psk);
+    if (json_object_size(json) == 0 && reader->origin == CG_ORIGIN_FILE)
         cg_mistake_at(reader, at, "needs \"token_sha256\", \"certificate_sha256\" or \"psk\"");
+}
+
+/* NULL: no memory. */
+static struct cg_client *add_client(struct cg_reader *reader, const char *name) {
+    struct cg_config *config = reader->config;
+    struct cg_client *client = &config->clients[config->client_count];
+    client->name = cg_keep_text(reader, cg_slice_str(name));
+    if (client->name == NULL) return NULL;
+    config->client_count++;
+    return client;
 }
 
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
@@ -59,22 +64,27 @@ void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const jso
         return;
     }
     struct cg_config *config = reader->config;
-    config->clients = cg_keep_array(reader, json_object_size(json), sizeof *config->clients);
+    struct cg_psks psks;
+    size_t count = json_object_size(json) + reader->room[CG_ITEM_CLIENT];
+    config->clients = cg_keep_array(reader, count, sizeof *config->clients);
     if (config->clients == NULL) return;
-    struct proofs seen = {0};
-    cg_psks_init(&seen.psks, reader, json);
+    cg_psks_init(&psks, reader, json);
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)json, name, value) {
-        struct cg_client *client = &config->clients[config->client_count];
         struct cg_at child = {.up = at, .key = name};
-        client->name = cg_keep_text(reader, cg_slice_str(name));
-        if (client->name == NULL) break;
-        config->client_count++;
-        read_client(reader, &child, value, &seen, client);
+        struct cg_client *client = add_client(reader, name);
+        if (client == NULL) break;
+        read_client(reader, &child, value, &psks, client);
     }
-    cg_seen_clear(&seen.tokens);
-    cg_seen_clear(&seen.certificates);
-    cg_psks_fini(&seen.psks);
+    cg_psks_fini(&psks);
     if (!cg_config_index_clients(config)) reader->out_of_memory = true;
+}
+
+void cg_read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    struct cg_client *client = add_client(reader, at->key);
+    if (client != NULL) {
+        *client = (struct cg_client){.name = client->name, .is_stored = true};
+        read_client(reader, at, json, NULL, client);
+    }
 }

@@ -149,12 +149,17 @@ static void read_argument(struct cg_reader *reader, const struct cg_at *at, cons
 const struct cg_kind cg_kind_argument = {
     .read = read_argument, .print = cg_print_text, .json = "'type': 'string', 'maxLength': 4096"};
 
+void cg_read_sections(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    cg_read_defaults(reader, &cg_document_rows, reader->config);
+    if (!cg_read_object(reader, at, &cg_document_rows, json, reader->config)) return;
+    cg_read_fronts(reader, at, json);
+    cg_read_coap(reader, at, json);
+}
+
 void cg_read_document(struct cg_reader *reader, const json_t *json) {
     struct cg_at document = {0}, at;
-    cg_read_defaults(reader, &cg_document_rows, reader->config);
-    if (!cg_read_object(reader, &document, &cg_document_rows, json, reader->config)) return;
-    cg_read_fronts(reader, &document, json);
-    cg_read_coap(reader, &document, json);
+    cg_read_sections(reader, &document, json);
+    if (!json_is_object(json)) return;
     const json_t *groups = cg_read_member(&document, json, "security_groups", &at);
     if (groups != NULL) cg_read_security_groups(reader, &at, groups);
     cg_read_alerts(reader, &document, json);

@@ -88,8 +88,12 @@ bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const stru
         struct cg_at child;
         const struct cg_row *row = &rows->list[i];
         const json_t *member = cg_read_member(at, json, row->key, &child);
-        if (member != NULL && row->kind->read != NULL && !row->kind->late)
+        if (member == NULL) continue;
+        if (reader->origin == CG_ORIGIN_STORE && (row->flags & CG_ROW_FILE_ONLY) != 0) {
+            cg_mistake_at(reader, &child, "can be set in the settings file only");
+        } else if (row->kind->read != NULL && !row->kind->late) {
             row->kind->read(reader, &child, row, member, target);
+        }
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "settings/regular.h"
 #include "settings/rows.h"
+#include "settings/stored_reader.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -23,23 +24,6 @@ static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mi
         return CG_E_FORMAT;
     }
     return CG_OK;
-}
-
-int cg_settings_load(const char *file, struct cg_config **config, struct cg_mistakes *mistakes) {
-    struct cg_buf text;
-    *config = NULL;
-    cg_buf_init(&text, 0);
-    char *place = NULL;
-    int err = read_file(file, &text, mistakes);
-    if (err < 0) goto out;
-    place = realpath(file, NULL);
-    const char *folder = place == NULL ? NULL : dirname(place);
-    if (place == NULL) folder = place = realpath(".", NULL); /* what was deleted while open, such as /dev/stdin */
-    err = folder == NULL ? CG_E_NO_MEMORY : cg_settings_parse(cg_buf_slice(&text), folder, config, mistakes);
-out:
-    free(place);
-    cg_buf_fini(&text);
-    return err;
 }
 
 /* The document, or NULL with a mistake or for want of memory. */
@@ -75,30 +59,37 @@ struct cg_config *cg_settings_defaults(void) {
     return NULL;
 }
 
-/* Everything behind the JSON parser. */
-static int build(const json_t *json, const char *folder, struct cg_config *config, struct cg_mistakes *mistakes) {
+/* Everything behind the JSON parser. `stored` NULL: the file alone. */
+static int build(json_t *json, const char *folder, const struct cg_stored *stored, struct cg_config *config,
+                 struct cg_mistakes *mistakes) {
     struct cg_reader reader = {.config = config, .mistakes = mistakes, .folder = folder};
     size_t before = mistakes->count;
+    int err = CG_OK;
     cg_arena_init(&reader.scratch, SIZE_MAX, NULL);
-    cg_read_document(&reader, json);
+    if (stored != NULL) {
+        err = cg_read_with_stored(&reader, json, stored);
+    } else {
+        cg_read_document(&reader, json);
+    }
     cg_seen_clear(&reader.undefined);
+    cg_unique_clear(&reader);
     cg_arena_fini(&reader.scratch);
     if (reader.out_of_memory) {
         cg_mistakes_fini(mistakes); /* what was found may come of the shortage: a client that is not there, say */
         return CG_E_NO_MEMORY;
     }
-    if (mistakes->count > before) return CG_E_FORMAT;
+    if (mistakes->count > before) return err < 0 ? err : CG_E_FORMAT;
     return cg_config_index(config);
 }
 
-int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config **config,
-                      struct cg_mistakes *mistakes) {
+int cg_settings_parse_stored(struct cg_slice text, const char *folder, const struct cg_stored *stored,
+                             struct cg_config **config, struct cg_mistakes *mistakes) {
     size_t before = mistakes->count;
     *config = NULL;
     json_t *json = parse_json(text, mistakes);
     if (json == NULL) return mistakes->count > before ? CG_E_FORMAT : CG_E_NO_MEMORY;
     struct cg_config *made = cg_config_new();
-    int err = made == NULL ? CG_E_NO_MEMORY : build(json, folder, made, mistakes);
+    int err = made == NULL ? CG_E_NO_MEMORY : build(json, folder, stored, made, mistakes);
     json_decref(json);
     if (err < 0) {
         cg_config_unref(made);
@@ -106,4 +97,32 @@ int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config
     }
     *config = made;
     return CG_OK;
+}
+
+int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config **config,
+                      struct cg_mistakes *mistakes) {
+    return cg_settings_parse_stored(text, folder, NULL, config, mistakes);
+}
+
+int cg_settings_load_stored(const char *file, const struct cg_stored *stored, struct cg_config **config,
+                            struct cg_mistakes *mistakes) {
+    struct cg_buf text;
+    *config = NULL;
+    cg_buf_init(&text, 0);
+    char *place = NULL;
+    int err = read_file(file, &text, mistakes);
+    if (err < 0) goto out;
+    place = realpath(file, NULL);
+    const char *folder = place == NULL ? NULL : dirname(place);
+    if (place == NULL) folder = place = realpath(".", NULL); /* what was deleted while open, such as /dev/stdin */
+    err = folder == NULL ? CG_E_NO_MEMORY
+                         : cg_settings_parse_stored(cg_buf_slice(&text), folder, stored, config, mistakes);
+out:
+    free(place);
+    cg_buf_fini(&text);
+    return err;
+}
+
+int cg_settings_load(const char *file, struct cg_config **config, struct cg_mistakes *mistakes) {
+    return cg_settings_load_stored(file, NULL, config, mistakes);
 }

@@ -69,12 +69,7 @@ static void check_privacy(struct cg_reader *reader, const struct cg_draft *draft
     }
 }
 
-/* What no two mappings may share. */
-struct unique {
-    struct cg_seen *names, *places, *forwards;
-};
-
-static void read_name(struct cg_reader *reader, struct cg_draft *draft, struct unique *unique) {
+static void read_name(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "name", &at);
     if (json == NULL) {
@@ -87,7 +82,7 @@ static void read_name(struct cg_reader *reader, struct cg_draft *draft, struct u
         cg_mistake_at(reader, &at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
         return;
     }
-    const char *first = cg_seen_before(reader, &unique->names, cg_slice_str(text), &at);
+    const char *first = cg_unique_before(reader, CG_UNIQUE_MAPPING, cg_slice_str(text), &at);
     if (first != NULL) cg_mistake_at(reader, &at, "is the same name as %s", first);
     draft->mapping.name = cg_keep_text(reader, cg_slice_str(text));
 }
@@ -157,20 +152,19 @@ static void print_path(struct cg_out *out, const struct cg_row *row, const void 
 
 const struct cg_kind cg_kind_path = {.print = print_path};
 
-static void check_place_is_free(struct cg_reader *reader, const struct cg_draft *draft, const struct cg_at *at,
-                                struct unique *unique) {
+static void check_place_is_free(struct cg_reader *reader, const struct cg_draft *draft, const struct cg_at *at) {
     const char *host = draft->mapping.host == NULL ? "" : draft->mapping.host;
     struct cg_buf place;
     cg_buf_init(&place, 0);
     cg_buf_printf(&place, "%s|%s", host, draft->mapping.path);
     if (place.failed) reader->out_of_memory = true;
-    const char *first = cg_seen_before(reader, &unique->places, cg_buf_slice(&place), at);
+    const char *first = cg_unique_before(reader, CG_UNIQUE_PLACE, cg_buf_slice(&place), at);
     if (first != NULL) cg_mistake_at(reader, at, "is the same path at the same host as %s", first);
     cg_buf_fini(&place);
 }
 
 /* Where the mapping stands; without "path" its name is the path. */
-static void read_place(struct cg_reader *reader, struct cg_draft *draft, struct unique *unique) {
+static void read_place(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at host_at, at;
     const json_t *host = cg_read_member(draft->at, draft->json, "host", &host_at);
     if (host != NULL && !json_is_null(host)) draft->mapping.host = cg_read_host(reader, &host_at, host, false);
@@ -183,7 +177,8 @@ static void read_place(struct cg_reader *reader, struct cg_draft *draft, struct 
         snprintf(path, sizeof path, "/%s", draft->mapping.name);
         draft->mapping.path = keep_path(reader, draft->at, cg_slice_str(path));
     }
-    if (draft->mapping.path != NULL) check_place_is_free(reader, draft, json != NULL ? &at : draft->at, unique);
+    if (draft->mapping.path != NULL && draft->mapping.enabled)
+        check_place_is_free(reader, draft, json != NULL ? &at : draft->at);
 }
 
 uint32_t cg_read_method_set(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
@@ -240,7 +235,7 @@ static void read_timeouts(struct cg_reader *reader, struct cg_draft *draft) {
 }
 
 /* A target URI must lead to one mapping, and to nobody whom it does not name. */
-static void check_forward(struct cg_reader *reader, const struct cg_draft *draft, struct unique *unique) {
+static void check_forward(struct cg_reader *reader, const struct cg_draft *draft) {
     const struct cg_mapping *mapping = &draft->mapping;
     struct cg_at at = {.up = draft->at, .key = "forward"};
     if (!mapping->forward || mapping->target_count == 0 || mapping->targets[0].uri == NULL) return;
@@ -249,9 +244,10 @@ static void check_forward(struct cg_reader *reader, const struct cg_draft *draft
                       "needs one \"group\", whose URI has no query: it is what target URIs are compared with");
         return;
     }
+    if (!mapping->enabled) return;
     struct cg_slice group = cg_slice_str(mapping->targets[0].uri);
     if (group.data[group.len - 1] == '/') group.len--;
-    const char *first = cg_seen_before(reader, &unique->forwards, group, &at);
+    const char *first = cg_unique_before(reader, CG_UNIQUE_FORWARD, group, &at);
     if (first != NULL) cg_mistake_at(reader, &at, "stands for the same target URIs as %s", first);
 }
 
@@ -267,55 +263,81 @@ static double default_leisure(const struct cg_mapping *mapping) {
     return pairwise_only ? LEISURE_PAIRWISE_S : LEISURE_GROUP_MODE_S;
 }
 
-/* What a mapping is that says nothing. */
-static struct cg_draft blank_mapping(struct cg_reader *reader) {
+/* What a mapping is that says nothing; made once. NULL: no memory. */
+static const struct cg_draft *blank_mapping(struct cg_reader *reader) {
     const struct cg_group_settings *group = &reader->config->group;
-    struct cg_draft blank = {
+    if (reader->blank != NULL) return reader->blank;
+    struct cg_draft *blank = cg_arena_zalloc(&reader->scratch, sizeof *blank);
+    if (blank == NULL) {
+        reader->out_of_memory = true;
+        return NULL;
+    }
+    *blank = (struct cg_draft){
         .mapping = {.leisure = LEISURE_UNSAID},
         .interface = group->interface,
         .hops = group->hops,
     };
-    cg_read_defaults(reader, &cg_mapping_rows, &blank);
-    return blank;
+    cg_read_defaults(reader, &cg_mapping_rows, blank);
+    return reader->blank = blank;
 }
 
-static void read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct unique *unique,
-                         const struct cg_draft *blank, struct cg_mapping *mapping) {
+static void read_draft(struct cg_reader *reader, struct cg_draft *draft) {
+    read_name(reader, draft);
+    read_place(reader, draft);
+    cg_read_targets(reader, draft);
+    cg_read_security(reader, draft);
+    if (draft->mapping.leisure < 0) draft->mapping.leisure = default_leisure(&draft->mapping);
+    cg_read_methods(reader, draft);
+    read_timeouts(reader, draft);
+    cg_read_members(reader, draft);
+    cg_read_finish(reader, draft);
+    cg_read_grants(reader, draft);
+    read_stand_in(reader, draft);
+    check_privacy(reader, draft);
+    check_forward(reader, draft);
+}
+
+/* Behind the others of its kind: in use, or not. Of those that are stored the latter have no place in the snapshot. */
+static void add_mapping(struct cg_config *config, const struct cg_mapping *mapping) {
+    if (mapping->enabled) {
+        config->mappings[config->mapping_count++] = *mapping;
+    } else if (!mapping->is_stored) {
+        config->idle_mappings[config->idle_mapping_count++] = *mapping;
+    }
+}
+
+void cg_read_mapping(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    const struct cg_draft *blank = blank_mapping(reader);
+    if (blank == NULL) return;
     struct cg_draft draft = *blank;
     draft.json = json;
     draft.at = at;
+    draft.mapping.is_stored = reader->origin == CG_ORIGIN_STORE;
+    draft.mapping.place = (uint32_t)at->index;
     if (!cg_read_object(reader, at, &cg_mapping_rows, json, &draft)) return;
-    read_name(reader, &draft, unique);
-    read_place(reader, &draft, unique);
-    cg_read_targets(reader, &draft);
-    cg_read_security(reader, &draft);
-    if (draft.mapping.leisure < 0) draft.mapping.leisure = default_leisure(&draft.mapping);
-    cg_read_methods(reader, &draft);
-    read_timeouts(reader, &draft);
-    cg_read_members(reader, &draft);
-    cg_read_finish(reader, &draft);
-    cg_read_grants(reader, &draft);
-    read_stand_in(reader, &draft);
-    check_privacy(reader, &draft);
-    check_forward(reader, &draft, unique);
-    *mapping = draft.mapping;
+    read_draft(reader, &draft);
+    add_mapping(reader->config, &draft.mapping);
+}
+
+static bool says_idle(const json_t *mapping) { return json_is_false(json_object_get(mapping, "enabled")); }
+
+static bool make_room(struct cg_reader *reader, const json_t *list) {
+    struct cg_config *config = reader->config;
+    size_t count = json_array_size(list), idle = 0;
+    for (size_t i = 0; i < count; i++) idle += says_idle(json_array_get(list, i));
+    count += reader->room[CG_ITEM_MAPPING];
+    config->mappings = cg_keep_array(reader, count, sizeof *config->mappings);
+    config->idle_mappings = idle == 0 ? NULL : cg_keep_array(reader, idle, sizeof *config->idle_mappings);
+    return !reader->out_of_memory;
 }
 
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
-    struct cg_config *config = reader->config;
-    struct unique unique = {0};
     if (!cg_read_is_array(reader, at, json, cg_row_of(&cg_document_rows, "mappings")->max)) return;
-    const struct cg_draft blank = blank_mapping(reader);
-    config->mappings = cg_keep_array(reader, json_array_size(json), sizeof *config->mappings);
-    if (config->mappings == NULL) return;
-    config->mapping_count = json_array_size(json);
-    for (size_t i = 0; i < config->mapping_count; i++) {
+    if (!make_room(reader, json)) return;
+    for (size_t i = 0; i < json_array_size(json); i++) {
         struct cg_at child = {.up = at, .index = i};
-        read_mapping(reader, &child, json_array_get(json, i), &unique, &blank, &config->mappings[i]);
+        cg_read_mapping(reader, &child, json_array_get(json, i));
     }
-    cg_seen_clear(&unique.names);
-    cg_seen_clear(&unique.places);
-    cg_seen_clear(&unique.forwards);
 }
 
 /* The rows' places are in a draft. */
@@ -326,3 +348,29 @@ static void print_mapping(struct cg_out *out, const struct cg_row *row, const vo
 }
 
 const struct cg_kind cg_kind_mapping = {.shape = CG_SHAPE_OBJECT, .print = print_mapping, .json = "'type': 'object'"};
+
+/* From number `idle` on, those whose place is before that one. Returns the number of the next. */
+static size_t print_idle(struct cg_out *out, const struct cg_row *item, const struct cg_config *config, size_t idle,
+                         uint32_t place) {
+    for (; idle < config->idle_mapping_count && config->idle_mappings[idle].place < place; idle++)
+        print_mapping(out, item, &config->idle_mappings[idle]);
+    return idle;
+}
+
+/* All of them, in the file's order: so that an index into what is printed is one into what was read. */
+static void print_mappings(struct cg_out *out, const struct cg_row *row, const void *target) {
+    const struct cg_config *config = target;
+    const struct cg_row item = {.kind = &cg_kind_mapping, .of = row->of};
+    const struct cg_mapping *mapping;
+    size_t idle = 0;
+    cg_out_open(out, row->key, '[');
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        idle = print_idle(out, &item, config, idle, mapping->is_stored ? UINT32_MAX : mapping->place);
+        print_mapping(out, &item, mapping);
+    }
+    (void)print_idle(out, &item, config, idle, UINT32_MAX);
+    cg_out_close(out, ']');
+}
+
+const struct cg_kind cg_kind_mappings = {
+    .shape = CG_SHAPE_LIST, .print = print_mappings, .json = "'type': 'array'", .max = "maxItems"};

@@ -68,20 +68,20 @@ bool cg_pass_read_hash(struct cg_reader *reader, const struct cg_at *at, const j
     return read_hash(reader, at, json, pass->sha256);
 }
 
-static bool read_pass(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
+static bool read_pass(struct cg_reader *reader, const struct cg_at *at, const json_t *json, enum cg_unique what,
                       struct cg_pass *pass) {
     if (!cg_pass_read_hash(reader, at, json, pass)) return false;
-    const char *first = cg_seen_before(reader, seen, cg_slice_of(pass->sha256, SHA256_LEN), at);
+    const char *first = cg_unique_before(reader, what, cg_slice_of(pass->sha256, SHA256_LEN), at);
     if (first != NULL) cg_mistake_at(reader, at, "is the same as %s: it must lead to one client", first);
     return first == NULL;
 }
 
-static size_t read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
+static size_t read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json, enum cg_unique what,
                         struct cg_pass *passes) {
     size_t count = 0;
     for (size_t i = 0; i < json_array_size(json); i++) {
         struct cg_at child = {.up = at, .index = i};
-        count += read_pass(reader, &child, json_array_get(json, i), seen, &passes[count]);
+        count += read_pass(reader, &child, json_array_get(json, i), what, &passes[count]);
     }
     return count;
 }
@@ -93,11 +93,11 @@ static bool is_list(struct cg_reader *reader, const struct cg_at *at, const json
     return false;
 }
 
-size_t cg_passes_read(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
+size_t cg_passes_read(struct cg_reader *reader, const struct cg_at *at, const json_t *json, enum cg_unique what,
                       struct cg_pass **passes) {
     bool is_several = json_is_array(json);
     if (json == NULL || (is_several && !is_list(reader, at, json))) return 0;
     *passes = cg_keep_array(reader, is_several ? json_array_size(json) : 1, sizeof **passes);
     if (*passes == NULL) return 0;
-    return is_several ? read_list(reader, at, json, seen, *passes) : read_pass(reader, at, json, seen, *passes);
+    return is_several ? read_list(reader, at, json, what, *passes) : read_pass(reader, at, json, what, *passes);
 }

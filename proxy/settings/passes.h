@@ -4,9 +4,9 @@
 
 #include "settings/reader.h"
 
-/* A hash, or a list of them, to passes that do not expire; each leads to one client (`seen`). Returns how many. NULL:
+/* A hash, or a list of them, to passes that do not expire; each leads to one client (`what`). Returns how many. NULL:
  * none. */
-size_t cg_passes_read(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_seen **seen,
+size_t cg_passes_read(struct cg_reader *reader, const struct cg_at *at, const json_t *json, enum cg_unique what,
                       struct cg_pass **passes);
 
 /* One hash. False: with a mistake. */

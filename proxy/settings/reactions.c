@@ -51,68 +51,74 @@ static void print_content_type(struct cg_out *out, const struct cg_row *row, con
 
 const struct cg_kind cg_kind_command_type = {.print = print_content_type, .json = "'type': 'string'"};
 
-/* What all of them rest on. */
-struct reading {
-    struct cg_reader *reader;
-    struct cg_seen *names;
-    struct cg_table mappings; /* their numbers, by name: the snapshot has no index yet */
-};
-
 static uint32_t hash_of(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
 
-static void index_mappings(struct reading *reading) {
-    const struct cg_config *config = reading->reader->config;
-    if (!cg_table_init(&reading->mappings, &reading->reader->scratch, config->mapping_count)) {
-        reading->reader->out_of_memory = true;
-        return;
+/* The mappings by name, as the snapshot has no index yet. False: no memory. */
+static bool index_mappings(struct cg_reader *reader) {
+    const struct cg_config *config = reader->config;
+    if (reader->mappings_indexed == config->mapping_count) return true;
+    if (!cg_table_init(&reader->mappings_by_name, &reader->scratch, config->mapping_count)) {
+        reader->out_of_memory = true;
+        return false;
     }
     for (size_t i = 0; i < config->mapping_count; i++) {
         const char *name = config->mappings[i].name;
-        if (name != NULL) cg_table_add(&reading->mappings, hash_of(name), (uint32_t)i);
+        if (name != NULL) cg_table_add(&reader->mappings_by_name, hash_of(name), (uint32_t)i);
     }
+    reader->mappings_indexed = config->mapping_count;
+    return true;
 }
 
-static const struct cg_mapping *find_mapping(const struct reading *reading, const char *name) {
-    const struct cg_config *config = reading->reader->config;
+static const struct cg_mapping *find_mapping(struct cg_reader *reader, const char *name) {
+    const struct cg_config *config = reader->config;
     uint32_t hash = hash_of(name), number;
-    for (uint32_t at = hash; cg_table_next(&reading->mappings, hash, &at, &number);) {
+    if (!index_mappings(reader)) return NULL;
+    for (uint32_t at = hash; cg_table_next(&reader->mappings_by_name, hash, &at, &number);) {
         if (strcmp(config->mappings[number].name, name) == 0) return &config->mappings[number];
     }
     return NULL;
 }
 
+static bool is_idle(const struct cg_config *config, const char *name) {
+    size_t i = 0;
+    while (i < config->idle_mapping_count &&
+           (config->idle_mappings[i].name == NULL || strcmp(config->idle_mappings[i].name, name) != 0))
+        i++;
+    return i < config->idle_mapping_count;
+}
+
 /* A text that must be there; NULL with a mistake. */
-static const char *read_needed(struct reading *reading, const struct cg_at *up, const json_t *object, const char *key,
+static const char *read_needed(struct cg_reader *reader, const struct cg_at *up, const json_t *object, const char *key,
                                struct cg_at *at) {
     const json_t *json = cg_read_member(up, object, key, at);
-    if (json != NULL) return cg_read_text(reading->reader, at, json);
-    cg_mistake_missing(reading->reader, up, key, "needs \"%s\"", key);
+    if (json != NULL) return cg_read_text(reader, at, json);
+    cg_mistake_missing(reader, up, key, "needs \"%s\"", key);
     return NULL;
 }
 
 /* When. */
 
 /* Of other groups no alert is ever taken. */
-static void check_is_heard(struct reading *reading, const struct cg_at *at, const struct cg_security_keys *group) {
+static void check_is_heard(struct cg_reader *reader, const struct cg_at *at, const struct cg_security_keys *group) {
     static const struct cg_at document;
-    const struct cg_alert_settings *alerts = &reading->reader->config->alerts;
+    const struct cg_alert_settings *alerts = &reader->config->alerts;
     size_t i = 0;
     while (i < alerts->group_count && alerts->groups[i].keys != group) i++;
-    if (i < alerts->group_count || cg_is_mistaken(reading->reader, &document, "alerts")) return;
-    cg_mistake_at(reading->reader, at, "alerts of %s are not taken: it is not in alerts.groups", group->name);
+    if (i < alerts->group_count || cg_is_mistaken(reader, &document, "alerts")) return;
+    cg_mistake_at(reader, at, "alerts of %s are not taken: it is not in alerts.groups", group->name);
 }
 
-static void read_group(struct reading *reading, const struct cg_at *up, const json_t *json, struct cg_occasion *when,
+static void read_group(struct cg_reader *reader, const struct cg_at *up, const json_t *json, struct cg_occasion *when,
                        const struct cg_security_keys **group) {
     struct cg_at at;
-    const char *name = read_needed(reading, up, json, "group", &at);
+    const char *name = read_needed(reader, up, json, "group", &at);
     if (name == NULL) return;
-    HASH_FIND_STR(reading->reader->config->security_groups_by_name, name, *group);
+    HASH_FIND_STR(reader->config->security_groups_by_name, name, *group);
     if (*group != NULL) {
         when->group = (*group)->name;
-        check_is_heard(reading, &at, *group);
-    } else if (!cg_is_undefined_again(reading->reader, "security_groups", name, &at)) {
-        cg_mistake_at(reading->reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", name);
+        check_is_heard(reader, &at, *group);
+    } else if (!cg_is_undefined_again(reader, "security_groups", name, &at)) {
+        cg_mistake_at(reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", name);
     }
 }
 
@@ -130,11 +136,10 @@ static void put_canonical(struct cg_reader *reader, struct cg_buf *to, struct cg
     cg_buf_fini(&value);
 }
 
-static void read_alert_path(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_alert_path(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                             struct cg_occasion *when) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
-    const char *text = read_needed(reading, up, json, "path", &at);
+    const char *text = read_needed(reader, up, json, "path", &at);
     if (text == NULL) return;
     const char *fault = strcmp(text, "/") == 0 ? NULL : cg_path_fault(reader, cg_slice_str(text));
     if (fault != NULL) {
@@ -158,9 +163,8 @@ static bool has_member(const struct cg_security_keys *group, const char *name) {
     return false;
 }
 
-static const char *read_member(struct reading *reading, const struct cg_at *at, const json_t *json,
+static const char *read_member(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                                const struct cg_security_keys *group, struct cg_seen **seen) {
-    struct cg_reader *reader = reading->reader;
     const char *name = cg_read_text(reader, at, json);
     if (name == NULL) return NULL;
     const char *first = cg_seen_before(reader, seen, cg_slice_str(name), at);
@@ -175,9 +179,8 @@ static const char *read_member(struct reading *reading, const struct cg_at *at, 
     return cg_keep_text(reader, cg_slice_str(name));
 }
 
-static void read_from(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_from(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                       const struct cg_security_keys *group, struct cg_occasion *when) {
-    struct cg_reader *reader = reading->reader;
     struct cg_seen *seen = NULL;
     struct cg_at at;
     const json_t *list = cg_read_member(up, json, "from", &at);
@@ -188,48 +191,48 @@ static void read_from(struct reading *reading, const struct cg_at *up, const jso
     when->from_count = json_array_size(list);
     for (size_t i = 0; i < when->from_count; i++) {
         struct cg_at child = {.up = &at, .index = i};
-        when->from[i] = read_member(reading, &child, json_array_get(list, i), group, &seen);
+        when->from[i] = read_member(reader, &child, json_array_get(list, i), group, &seen);
     }
     cg_seen_clear(&seen);
 }
 
 /* Others are never taken: a member tells something, it asks for nothing. */
-static void check_alert_method(struct reading *reading, const struct cg_at *up, const struct cg_occasion *when) {
+static void check_alert_method(struct cg_reader *reader, const struct cg_at *up, const struct cg_occasion *when) {
     const struct cg_at at = {.up = up, .key = "method"};
     const uint32_t taken =
         CG_METHOD_BIT(CG_POST) | CG_METHOD_BIT(CG_PUT) | CG_METHOD_BIT(CG_PATCH) | CG_METHOD_BIT(CG_IPATCH);
     if ((CG_METHOD_BIT(when->method) & taken) == 0)
-        cg_mistake_at(reading->reader, &at, "must be POST, PUT, PATCH or iPATCH: alerts have no other");
+        cg_mistake_at(reader, &at, "must be POST, PUT, PATCH or iPATCH: alerts have no other");
 }
 
-static void read_occasion(struct reading *reading, const struct cg_at *up, const json_t *object,
+static void read_occasion(struct cg_reader *reader, const struct cg_at *up, const json_t *object,
                           struct cg_occasion *when) {
     const struct cg_security_keys *group = NULL;
     struct cg_at at;
     const json_t *json = cg_read_member(up, object, "when", &at);
     if (json == NULL) {
-        cg_mistake_missing(reading->reader, up, "when", "needs \"when\": which alerts it follows");
+        cg_mistake_missing(reader, up, "when", "needs \"when\": which alerts it follows");
         return;
     }
-    if (!cg_read_object(reading->reader, &at, &cg_occasion_rows, json, when)) return;
-    check_alert_method(reading, &at, when);
-    read_group(reading, &at, json, when, &group);
-    read_alert_path(reading, &at, json, when);
-    read_from(reading, &at, json, group, when);
+    if (!cg_read_object(reader, &at, &cg_occasion_rows, json, when)) return;
+    check_alert_method(reader, &at, when);
+    read_group(reader, &at, json, when, &group);
+    read_alert_path(reader, &at, json, when);
+    read_from(reader, &at, json, group, when);
 }
 
 /* Do. */
 
-static const struct cg_mapping *read_mapping(struct reading *reading, const struct cg_at *up, const json_t *json,
+static const struct cg_mapping *read_mapping(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                                              struct cg_command *command) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
-    const char *name = read_needed(reading, up, json, "mapping", &at);
+    const char *name = read_needed(reader, up, json, "mapping", &at);
     if (name == NULL) return NULL;
-    const struct cg_mapping *mapping = find_mapping(reading, name);
+    const struct cg_mapping *mapping = find_mapping(reader, name);
     if (mapping == NULL) {
         if (!cg_is_undefined_again(reader, "mappings", name, &at))
-            cg_mistake_at(reader, &at, "the mapping \"%.64s\" is not in \"mappings\"", name);
+            cg_mistake_at(reader, &at, "the mapping \"%.64s\" is %s", name,
+                          is_idle(reader->config, name) ? "out of use (\"enabled\": false)" : "not in \"mappings\"");
         return NULL;
     }
     command->mapping = mapping->name;
@@ -239,17 +242,16 @@ static const struct cg_mapping *read_mapping(struct reading *reading, const stru
     return NULL;
 }
 
-static void check_method(struct reading *reading, const struct cg_at *up, const struct cg_mapping *mapping,
+static void check_method(struct cg_reader *reader, const struct cg_at *up, const struct cg_mapping *mapping,
                          const struct cg_command *command) {
     const struct cg_at at = {.up = up, .key = "method"};
     const uint32_t method = CG_METHOD_BIT(command->method);
     if (mapping == NULL || command->method == 0 || (mapping->methods & method) != 0) return;
     if (mapping->security == CG_SECURITY_NONE && !mapping->unsafe_methods && (method & CG_METHODS_SAFE) == 0) {
-        cg_mistake_at(reading->reader, &at,
-                      "%s is a plain group: GET and FETCH only, unless it says \"unsafe_methods\": true",
+        cg_mistake_at(reader, &at, "%s is a plain group: GET and FETCH only, unless it says \"unsafe_methods\": true",
                       mapping->name);
     } else {
-        cg_mistake_at(reading->reader, &at, "mapping %s does not let this method pass", mapping->name);
+        cg_mistake_at(reader, &at, "mapping %s does not let this method pass", mapping->name);
     }
 }
 
@@ -286,9 +288,8 @@ static void keep_whole(struct cg_reader *reader, const struct cg_mapping *mappin
     cg_buf_fini(&whole);
 }
 
-static void read_path(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_path(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                       const struct cg_mapping *mapping, struct cg_command *command) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
     const json_t *value = cg_read_member(up, json, "path", &at);
     const char *text = value == NULL ? "" : cg_read_text(reader, &at, value);
@@ -309,16 +310,16 @@ static size_t longest_body(const struct cg_mapping *mapping) {
     return is_less ? mapping->block_size : BODY_MAX;
 }
 
-static void read_body(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_body(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                       const struct cg_mapping *mapping, struct cg_command *command) {
     struct cg_at at;
     const json_t *value = cg_read_member(up, json, "body", &at);
-    const char *text = value == NULL ? "" : cg_read_text(reading->reader, &at, value);
+    const char *text = value == NULL ? "" : cg_read_text(reader, &at, value);
     if (text == NULL) return;
     if (strlen(text) > longest_body(mapping))
-        cg_mistake_at(reading->reader, &at, "has more than the %zu bytes that a request to a group carries",
+        cg_mistake_at(reader, &at, "has more than the %zu bytes that a request to a group carries",
                       longest_body(mapping));
-    command->body = cg_keep_text(reading->reader, cg_slice_str(text));
+    command->body = cg_keep_text(reader, cg_slice_str(text));
 }
 
 /* As few bytes as it takes (RFC 7252 §3.2). */
@@ -333,9 +334,8 @@ static void keep_format(struct cg_reader *reader, struct cg_command *command, ui
     command->options = (struct cg_opts){.list = option, .count = 1};
 }
 
-static void read_content_type(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_content_type(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                               struct cg_command *command) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
     uint16_t format;
     const json_t *value = cg_read_member(up, json, "content_type", &at);
@@ -351,20 +351,19 @@ static void read_content_type(struct reading *reading, const struct cg_at *up, c
     keep_format(reader, command, format);
 }
 
-static void read_command(struct reading *reading, const struct cg_at *at, const json_t *json,
+static void read_command(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                          struct cg_command *command) {
-    if (!cg_read_object(reading->reader, at, &cg_command_rows, json, command)) return;
-    const struct cg_mapping *mapping = read_mapping(reading, at, json, command);
-    if (json_object_get(json, "method") == NULL) cg_mistake_missing(reading->reader, at, "method", "needs \"method\"");
-    check_method(reading, at, mapping, command);
-    read_path(reading, at, json, mapping, command);
-    read_body(reading, at, json, mapping, command);
-    read_content_type(reading, at, json, command);
+    if (!cg_read_object(reader, at, &cg_command_rows, json, command)) return;
+    const struct cg_mapping *mapping = read_mapping(reader, at, json, command);
+    if (json_object_get(json, "method") == NULL) cg_mistake_missing(reader, at, "method", "needs \"method\"");
+    check_method(reader, at, mapping, command);
+    read_path(reader, at, json, mapping, command);
+    read_body(reader, at, json, mapping, command);
+    read_content_type(reader, at, json, command);
 }
 
-static void read_commands(struct reading *reading, const struct cg_at *up, const json_t *object,
+static void read_commands(struct cg_reader *reader, const struct cg_at *up, const json_t *object,
                           struct cg_reaction *reaction) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
     const json_t *json = cg_read_member(up, object, "do", &at);
     if (json == NULL) cg_mistake_missing(reader, up, "do", "needs \"do\": which commands it gives");
@@ -375,53 +374,51 @@ static void read_commands(struct reading *reading, const struct cg_at *up, const
     reaction->command_count = json_array_size(json);
     for (size_t i = 0; i < reaction->command_count; i++) {
         struct cg_at child = {.up = &at, .index = i};
-        read_command(reading, &child, json_array_get(json, i), &reaction->commands[i]);
+        read_command(reader, &child, json_array_get(json, i), &reaction->commands[i]);
     }
 }
 
 /* All of them go or none, so there must be room for all at some time. */
-static void check_rate(struct reading *reading, const struct cg_at *up, const struct cg_reaction *reaction) {
+static void check_rate(struct cg_reader *reader, const struct cg_at *up, const struct cg_reaction *reaction) {
     const struct cg_at at = {.up = up, .key = "requests_per_minute"};
     if (reaction->requests_per_minute >= reaction->command_count) return;
-    cg_mistake_at(reading->reader, &at, "is less than its %zu commands, which go together", reaction->command_count);
+    cg_mistake_at(reader, &at, "is less than its %zu commands, which go together", reaction->command_count);
 }
 
-static void read_name(struct reading *reading, const struct cg_at *up, const json_t *json,
+static void read_name(struct cg_reader *reader, const struct cg_at *up, const json_t *json,
                       struct cg_reaction *reaction) {
-    struct cg_reader *reader = reading->reader;
     struct cg_at at;
-    const char *name = read_needed(reading, up, json, "name", &at);
+    const char *name = read_needed(reader, up, json, "name", &at);
     if (name == NULL) return;
     if (!cg_name_is_valid(name)) {
         cg_mistake_at(reader, &at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
         return;
     }
-    const char *first = cg_seen_before(reader, &reading->names, cg_slice_str(name), &at);
+    const char *first = cg_unique_before(reader, CG_UNIQUE_REACTION, cg_slice_str(name), &at);
     if (first != NULL) cg_mistake_at(reader, &at, "is the same name as %s", first);
     reaction->name = cg_keep_text(reader, cg_slice_str(name));
 }
 
-static void read_reaction(struct reading *reading, const struct cg_at *at, const json_t *json,
-                          struct cg_reaction *reaction) {
-    cg_read_defaults(reading->reader, &cg_reaction_rows, reaction);
-    if (!cg_read_object(reading->reader, at, &cg_reaction_rows, json, reaction)) return;
-    read_name(reading, at, json, reaction);
-    read_occasion(reading, at, json, &reaction->when);
-    read_commands(reading, at, json, reaction);
-    check_rate(reading, at, reaction);
+void cg_read_reaction(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
+    struct cg_config *config = reader->config;
+    struct cg_reaction *reaction = &config->reactions[config->reaction_count++];
+    *reaction = (struct cg_reaction){.is_stored = reader->origin == CG_ORIGIN_STORE};
+    cg_read_defaults(reader, &cg_reaction_rows, reaction);
+    if (!cg_read_object(reader, at, &cg_reaction_rows, json, reaction)) return;
+    read_name(reader, at, json, reaction);
+    read_occasion(reader, at, json, &reaction->when);
+    read_commands(reader, at, json, reaction);
+    check_rate(reader, at, reaction);
 }
 
 void cg_read_reactions(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_config *config = reader->config;
-    struct reading reading = {.reader = reader};
     if (!cg_read_is_array(reader, at, json, CG_REACTIONS_MAX)) return;
-    index_mappings(&reading);
-    config->reactions = cg_keep_array(reader, json_array_size(json), sizeof *config->reactions);
+    size_t count = json_array_size(json) + reader->room[CG_ITEM_REACTION];
+    config->reactions = cg_keep_array(reader, count, sizeof *config->reactions);
     if (config->reactions == NULL) return;
-    config->reaction_count = json_array_size(json);
-    for (size_t i = 0; i < config->reaction_count; i++) {
+    for (size_t i = 0; i < json_array_size(json); i++) {
         struct cg_at child = {.up = at, .index = i};
-        read_reaction(&reading, &child, json_array_get(json, i), &config->reactions[i]);
+        cg_read_reaction(reader, &child, json_array_get(json, i));
     }
-    cg_seen_clear(&reading.names);
 }

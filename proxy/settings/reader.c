@@ -87,8 +87,7 @@ static void put_pointer(struct cg_buf *to, const struct cg_at *at) {
     }
 }
 
-/* The pointer as text, in the scratch memory; it is cut when a hostile key makes it endless. */
-static const char *pointer_text(struct cg_reader *reader, const struct cg_at *at) {
+const char *cg_pointer_text(struct cg_reader *reader, const struct cg_at *at) {
     struct cg_buf buf;
     cg_buf_init(&buf, POINTER_MAX);
     put_pointer(&buf, at);
@@ -103,15 +102,15 @@ void cg_mistake_at(struct cg_reader *reader, const struct cg_at *at, const char 
     va_list arguments;
     bool is_listed = !cg_mistakes_are_full(reader->mistakes); /* else the pointer is not worth its memory */
     va_start(arguments, format);
-    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "", NULL, format, arguments);
+    add_mistake(reader->mistakes, is_listed ? cg_pointer_text(reader, at) : "", NULL, format, arguments);
     va_end(arguments);
 }
 
 static void CG_PRINTF(4, 0) add_about(struct cg_reader *reader, const struct cg_at *at, const struct cg_at *about,
                                       const char *format, va_list arguments) {
     bool is_listed = !cg_mistakes_are_full(reader->mistakes);
-    add_mistake(reader->mistakes, is_listed ? pointer_text(reader, at) : "",
-                is_listed ? pointer_text(reader, about) : NULL, format, arguments);
+    add_mistake(reader->mistakes, is_listed ? cg_pointer_text(reader, at) : "",
+                is_listed ? cg_pointer_text(reader, about) : NULL, format, arguments);
 }
 
 void cg_mistake_about(struct cg_reader *reader, const struct cg_at *at, const struct cg_at *about, const char *format,
@@ -273,41 +272,4 @@ void *cg_keep_array(struct cg_reader *reader, size_t count, size_t size) {
     void *array = cg_arena_zalloc(&reader->config->arena, count * size);
     if (array == NULL) reader->out_of_memory = true;
     return array;
-}
-
-struct cg_seen {
-    const char *pointer;
-    UT_hash_handle hh;
-};
-
-const char *cg_seen_before(struct cg_reader *reader, struct cg_seen **set, struct cg_slice key,
-                           const struct cg_at *at) {
-    struct cg_seen *seen;
-    HASH_FIND(hh, *set, key.data, key.len, seen);
-    if (seen != NULL) return seen->pointer;
-    struct cg_slice kept = cg_arena_copy(&reader->scratch, key);
-    if (kept.data == NULL) kept.data = (const uint8_t *)""; /* an empty key: the table hands it to memcmp */
-    seen = cg_arena_zalloc(&reader->scratch, sizeof *seen);
-    if (seen == NULL || kept.len != key.len) {
-        reader->out_of_memory = true;
-        return NULL;
-    }
-    seen->pointer = pointer_text(reader, at);
-    HASH_ADD_KEYPTR(hh, *set, kept.data, kept.len, seen);
-    if (!CG_HASH_HAS(hh, seen)) reader->out_of_memory = true;
-    return NULL;
-}
-
-void cg_seen_clear(struct cg_seen **set) { HASH_CLEAR(hh, *set); }
-
-bool cg_is_undefined_again(struct cg_reader *reader, const char *section, const char *name, const struct cg_at *at) {
-    static const struct cg_at document;
-    struct cg_buf key;
-    if (cg_is_mistaken_itself(reader, &document, section)) return true;
-    cg_buf_init(&key, 0);
-    cg_buf_printf(&key, "%s/%s", section, name);
-    if (key.failed) reader->out_of_memory = true;
-    bool again = cg_seen_before(reader, &reader->undefined, cg_buf_slice(&key), at) != NULL;
-    cg_buf_fini(&key);
-    return again;
 }

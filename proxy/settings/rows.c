@@ -293,7 +293,7 @@ static const struct cg_row security_group_rows[] = {
 };
 const struct cg_rows cg_security_group_rows = {"/security_groups/*", CG_ROWS(security_group_rows), .short_form = true};
 
-static const struct cg_items security_group_items = {.kind = &cg_kind_object,
+static const struct cg_items security_group_items = {.kind = &cg_kind_security_group,
                                                      .count = offsetof(struct cg_config, security_group_count),
                                                      .size = sizeof(struct cg_security_keys),
                                                      .name = offsetof(struct cg_security_keys, name)};
@@ -315,7 +315,7 @@ static const struct cg_row client_rows[] = {
     {"token_sha256", &cg_kind_token, .says = "Of the bearer token's bytes; a list where it has several."},
     {"certificate_sha256", &cg_kind_certificate,
      .says = "Of the client certificate's DER form; a list where it has several."},
-    {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_client, psk), .of = &cg_psk_rows,
+    {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_client, psk), .of = &cg_psk_rows, .flags = CG_ROW_FILE_ONLY,
      .says = "The pre-shared key that its DTLS sessions begin with."},
     CG_ROW_LATER("oscore"),
 };
@@ -399,6 +399,8 @@ static const struct cg_rows all_budget_rows = {"/mappings/*/budget", CG_ROWS(bud
 static const struct cg_row mapping_rows[] = {
     {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.name), .json = NAME, .flags = CG_ROW_REQUIRED,
      .says = "Unique."},
+    {"enabled", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.enabled), .fallback = "true",
+     .says = "false: it is out of use, and its path is free."},
     {"path", &cg_kind_path, CG_ROW_PLACE(struct cg_draft, mapping.path),
      .json = "'type': 'string', 'maxLength': 1024, 'pattern': '^/'",
      .says = "Where clients find it: no trailing slash, no dot segments, not /hc or /.well-known. Default: / and the "
@@ -569,7 +571,7 @@ static const struct cg_row document_rows[] = {
      .of = &cg_client_rows, .fallback = "{}",
      .json = "'type': 'object', 'propertyNames': {'allOf': [{" NAME "}, {'not': {'const': 'anonymous'}}]}",
      .says = "Clients by name."},
-    {"mappings", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
+    {"mappings", &cg_kind_mappings, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
      .of = &cg_mapping_rows, .fallback = "[]", .says = "What stands at which path."},
     {"reactions", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, reactions), .max = CG_REACTIONS_MAX,
      .items = &reaction_items, .of = &cg_reaction_rows, .fallback = "[]",

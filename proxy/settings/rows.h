@@ -67,9 +67,9 @@ struct cg_rows {
     { .key = (key_), .kind = &cg_kind_later }
 
 extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_coap_rows,
-    cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_client_rows, cg_psk_rows, cg_token_rows,
-    cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows, cg_alert_rows, cg_occasion_rows, cg_command_rows,
-    cg_reaction_rows;
+    cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_stored_group_rows, cg_client_rows, cg_psk_rows,
+    cg_token_rows, cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows, cg_alert_rows, cg_occasion_rows,
+    cg_command_rows, cg_reaction_rows;
 
 /* Reads the keys whose type has a function and reports the unknown ones. False: no object. */
 bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows, const json_t *json,
@@ -120,9 +120,9 @@ extern const struct cg_kind cg_kind_tls;
 extern const struct cg_kind cg_kind_origin, cg_kind_proxy;
 extern const struct cg_kind cg_kind_token, cg_kind_certificate, cg_kind_psk, cg_kind_role;
 extern const struct cg_kind cg_kind_hash, cg_kind_moment;
-extern const struct cg_kind cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
+extern const struct cg_kind cg_kind_mappings, cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
 extern const struct cg_kind cg_kind_silence, cg_kind_content_type, cg_kind_block_size;
-extern const struct cg_kind cg_kind_security, cg_kind_check_signature;
+extern const struct cg_kind cg_kind_security, cg_kind_security_group, cg_kind_check_signature;
 extern const struct cg_kind cg_kind_membership, cg_kind_members, cg_kind_member, cg_kind_member_name, cg_kind_multicast,
     cg_kind_finish;
 extern const struct cg_kind cg_kind_client_name;

@@ -101,6 +101,28 @@ static void make_members(struct cg_reader *reader, const struct cg_security_grou
     }
 }
 
+struct cg_security_keys *cg_add_security_group(struct cg_reader *reader, const char *name) {
+    struct cg_config *config = reader->config;
+    struct cg_security_keys *entry = &config->security_groups[config->security_group_count];
+    *entry = (struct cg_security_keys){.name = cg_keep_text(reader, cg_slice_str(name))};
+    if (entry->name == NULL) return NULL;
+    config->security_group_count++;
+    HASH_ADD_KEYPTR(hh, config->security_groups_by_name, entry->name, strlen(entry->name), entry);
+    if (!CG_HASH_HAS(hh, entry)) reader->out_of_memory = true;
+    return entry;
+}
+
+void cg_fill_security_group(struct cg_reader *reader, struct cg_security_keys *entry) {
+    if (entry->keys != NULL) make_members(reader, entry->keys, &entry->members);
+}
+
+bool cg_check_security_group_name(struct cg_reader *reader, const struct cg_at *at, const char *name) {
+    bool is_good = cg_name_is_valid(name) && strcmp(name, "none") != 0 && strcmp(name, "relay") != 0;
+    if (!is_good)
+        cg_mistake_at(reader, at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
+    return is_good;
+}
+
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     struct cg_config *config = reader->config;
     size_t max = (size_t)cg_row_of(&cg_document_rows, "security_groups")->max;
@@ -108,25 +130,19 @@ void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, c
         cg_mistake_at(reader, at, "must be an object of at most %zu security groups by name", max);
         return;
     }
+    size_t count = json_object_size(json) + reader->room[CG_ITEM_SECURITY_GROUP];
     config->free_keys = cg_security_group_free;
-    config->security_groups = cg_keep_array(reader, json_object_size(json), sizeof *config->security_groups);
+    config->security_groups = cg_keep_array(reader, count, sizeof *config->security_groups);
     if (config->security_groups == NULL) return;
     const char *name;
     json_t *value;
     json_object_foreach((json_t *)json, name, value) {
         struct cg_at child = {.up = at, .key = name};
-        struct cg_security_keys *entry = &config->security_groups[config->security_group_count++];
-        entry->name = cg_keep_text(reader, cg_slice_str(name));
-        if (entry->name == NULL) return;
-        HASH_ADD_KEYPTR(hh, config->security_groups_by_name, entry->name, strlen(entry->name), entry);
-        if (!CG_HASH_HAS(hh, entry)) reader->out_of_memory = true;
-        if (!cg_name_is_valid(name) || strcmp(name, "none") == 0 || strcmp(name, "relay") == 0) {
-            cg_mistake_at(reader, &child,
-                          "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and neither \"none\" nor \"relay\"");
-        } else {
-            read_entry(reader, &child, value, entry);
-            if (entry->keys != NULL) make_members(reader, entry->keys, &entry->members);
-        }
+        struct cg_security_keys *entry = cg_add_security_group(reader, name);
+        if (entry == NULL) return;
+        if (!cg_check_security_group_name(reader, &child, name)) continue;
+        read_entry(reader, &child, value, entry);
+        cg_fill_security_group(reader, entry);
     }
 }
 
@@ -159,7 +175,7 @@ const struct cg_kind cg_kind_security = {.print = print_security, .json = "'type
 static void read_check_signature(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "check_signature", &at);
-    if (json == NULL || json_is_null(json)) return;
+    if (json == NULL || json_is_null(json) || reader->origin == CG_ORIGIN_STORE) return;
     struct cg_mapping *mapping = &draft->mapping;
     if (mapping->security != CG_SECURITY_RELAY) {
         if (cg_is_mistaken(reader, draft->at, "security")) return;
@@ -187,7 +203,8 @@ void cg_read_security(struct cg_reader *reader, struct cg_draft *draft) {
         mapping->security = CG_SECURITY_GROUP;
         mapping->keys = find_group(reader->config, text);
         if (mapping->keys == NULL && !cg_is_undefined_again(reader, "security_groups", text, &at)) {
-            cg_mistake_at(reader, &at, "the security group \"%.64s\" is not in \"security_groups\"", text);
+            cg_mistake_at(reader, &at, "the security group \"%.64s\" is not %s", text,
+                          reader->origin == CG_ORIGIN_FILE ? "in \"security_groups\"" : "there, or not in use");
         }
     }
     read_check_signature(reader, draft);

@@ -13,15 +13,23 @@ struct cg_stored {
     size_t count;
     const struct cg_edit *edits; /* on them */
     size_t edit_count;
+    /* The snapshot that is in use: edits may not put out of use what it has. NULL: none. */
+    const struct cg_config *in_use;
     /* The secrets of an item of kind CG_ITEM_KEYS, or a client's key; the caller wipes. NULL, or an error: it stays
      * sealed, and what needs it is disabled. */
     int (*unseal)(void *ctx, const struct cg_item *item, struct cg_buf *secret);
     void *ctx;
 };
 
-/* As cg_settings_load. Mistakes of the file have its pointers, those of edits "/COLLECTION/NAME/…". On any thread. */
+/* As cg_settings_load. Mistakes of the file have its pointers, those of edits "/COLLECTION/NAME/…". CG_E_CONFLICT:
+ * `mistakes` says what the edits are in the way of: the settings file, or something else that is stored and in use. On
+ * any thread. */
 int cg_settings_load_stored(const char *file, const struct cg_stored *stored, struct cg_config **config,
                             struct cg_mistakes *mistakes) CG_MUST_CHECK;
+
+/* The same for the text of a settings file: cg_settings_parse. */
+int cg_settings_parse_stored(struct cg_slice text, const char *folder, const struct cg_stored *stored,
+                             struct cg_config **config, struct cg_mistakes *mistakes) CG_MUST_CHECK;
 
 /* What a stored item is in that snapshot; *reason (not NULL unless it is in use) is a sentence, borrowed. */
 enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_kind kind, const char *name,

@@ -1,0 +1,479 @@
+/* Stored items and the settings file become one snapshot. The hard thing is blame: an item that is no good any more
+ * must harm nobody, so it leaves no trace but its reason; an edit that is no good, or that would put something else out
+ * of use, is refused, and told where. */
+#include "settings/stored_reader.h"
+
+#include "base/text.h"
+#include "model/mapping.h"
+#include "model/reaction.h"
+#include "settings/rows.h"
+#include "settings/security_group.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* What is not in use */
+
+struct cg_idle_item {
+    enum cg_item_kind kind;
+    enum cg_item_state state;
+    const char *name;
+    const char *reason;
+};
+
+struct cg_idle_items {
+    struct cg_table by_name;
+    const struct cg_idle_item *list;
+};
+
+static uint32_t hash_of(enum cg_item_kind kind, const char *name) {
+    uint8_t byte = (uint8_t)kind;
+    return cg_fnv(cg_fnv(CG_FNV_START, &byte, 1), name, strlen(name));
+}
+
+static bool is_item(const struct cg_idle_item *item, enum cg_item_kind kind, const char *name) {
+    return item->kind == kind && strcmp(item->name, name) == 0;
+}
+
+enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_kind kind, const char *name,
+                                   const char **reason) {
+    const struct cg_idle_items *idle = config->idle_items;
+    uint32_t hash = hash_of(kind, name), number;
+    *reason = NULL;
+    if (idle == NULL) return CG_ITEM_IN_USE;
+    for (uint32_t at = hash; cg_table_next(&idle->by_name, hash, &at, &number);) {
+        if (!is_item(&idle->list[number], kind, name)) continue;
+        *reason = idle->list[number].reason;
+        return idle->list[number].state;
+    }
+    return CG_ITEM_IN_USE;
+}
+
+void cg_stored_set_idle(struct cg_stored_reading *reading, const struct cg_item *item, enum cg_item_state state,
+                        const char *reason) {
+    reading->idle[reading->idle_count++] = (struct cg_idle_item){
+        .kind = item->kind,
+        .state = state,
+        .name = cg_keep_text(reading->reader, cg_slice_str(item->name)),
+        .reason = cg_keep_text(reading->reader, cg_slice_str(reason)),
+    };
+}
+
+static void keep_idle(struct cg_stored_reading *reading) {
+    struct cg_reader *reader = reading->reader;
+    if (reading->idle_count == 0 || reader->out_of_memory) return;
+    struct cg_idle_items *kept = cg_keep_array(reader, 1, sizeof *kept);
+    struct cg_idle_item *list = cg_keep_array(reader, reading->idle_count, sizeof *list);
+    if (kept == NULL || list == NULL) return;
+    if (!cg_table_init(&kept->by_name, &reader->config->arena, reading->idle_count)) reader->out_of_memory = true;
+    if (reader->out_of_memory) return;
+    for (size_t i = 0; i < reading->idle_count; i++) {
+        list[i] = reading->idle[i];
+        cg_table_add(&kept->by_name, hash_of(list[i].kind, list[i].name), (uint32_t)i);
+    }
+    kept->list = list;
+    reader->config->idle_items = kept;
+}
+
+/* Which items there are */
+
+static int compare_names(enum cg_item_kind kind, const char *name, enum cg_item_kind other_kind, const char *other) {
+    return kind != other_kind ? (kind < other_kind ? -1 : 1) : strcmp(name, other);
+}
+
+static int compare_edits(const void *a, const void *b) {
+    const struct cg_edit *const *one = a, *const *other = b;
+    return compare_names((*one)->kind, (*one)->name, (*other)->kind, (*other)->name);
+}
+
+static int compare_entries(const void *a, const void *b) {
+    const struct cg_stored_entry *one = a, *other = b;
+    if (one->item->kind == other->item->kind && one->is_edit != other->is_edit) return one->is_edit ? 1 : -1;
+    return compare_names(one->item->kind, one->item->name, other->item->kind, other->item->name);
+}
+
+static bool is_edited(const struct cg_edit **edits, size_t count, const struct cg_item *item) {
+    const struct cg_edit wanted = {.kind = item->kind, .name = item->name}, *key = &wanted;
+    return count > 0 && bsearch(&key, edits, count, sizeof(const struct cg_edit *), compare_edits) != NULL;
+}
+
+/* Those of one kind and origin are in the order of their names. */
+const struct cg_stored_entry *cg_stored_find(const struct cg_stored_reading *reading, enum cg_item_kind kind,
+                                             const char *name) {
+    struct cg_item wanted = {.kind = kind};
+    if (strlen(name) > CG_NAME_MAX) return NULL;
+    strcpy(wanted.name, name);
+    for (int is_edit = 0; is_edit < 2; is_edit++) {
+        const struct cg_stored_entry key = {.item = &wanted, .is_edit = is_edit != 0};
+        const struct cg_stored_entry *found =
+            reading->count == 0 ? NULL : bsearch(&key, reading->entries, reading->count, sizeof key, compare_entries);
+        if (found != NULL) return found;
+    }
+    return NULL;
+}
+
+static void add_entry(struct cg_stored_reading *reading, const struct cg_item *item, bool is_edit) {
+    reading->entries[reading->count++] = (struct cg_stored_entry){.item = item, .is_edit = is_edit};
+    reading->reader->room[item->kind]++;
+}
+
+/* False: no memory. */
+static bool collect(struct cg_stored_reading *reading) {
+    const struct cg_stored *stored = reading->stored;
+    struct cg_arena *arena = &reading->reader->scratch;
+    size_t most = stored->count + stored->edit_count;
+    const struct cg_edit **edits = cg_arena_alloc(arena, (stored->edit_count + 1) * sizeof *edits);
+    reading->entries = cg_arena_alloc(arena, (most + 1) * sizeof *reading->entries);
+    reading->idle = cg_arena_alloc(arena, (most + 1) * sizeof *reading->idle);
+    if (edits == NULL || reading->entries == NULL || reading->idle == NULL) return false;
+    for (size_t i = 0; i < stored->edit_count; i++) edits[i] = &stored->edits[i];
+    if (stored->edit_count > 1) qsort(edits, stored->edit_count, sizeof *edits, compare_edits);
+    for (size_t i = 0; i < stored->count; i++) {
+        if (!is_edited(edits, stored->edit_count, stored->items[i])) add_entry(reading, stored->items[i], false);
+    }
+    for (size_t i = 0; i < stored->edit_count; i++) {
+        if (stored->edits[i].item != NULL) add_entry(reading, stored->edits[i].item, true);
+    }
+    if (reading->count > 1) qsort(reading->entries, reading->count, sizeof *reading->entries, compare_entries);
+    return true;
+}
+
+/* Refusals */
+
+/* Whether the item's document may speak of that name. */
+static bool mentions(const struct cg_item *item, const char *name) {
+    char quoted[CG_NAME_MAX + 3];
+    int len = snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    return len > 0 && (size_t)len < sizeof quoted && item->document.len > 0 &&
+           memmem(item->document.data, item->document.len, quoted, (size_t)len) != NULL;
+}
+
+static const struct cg_edit *find_cause(const struct cg_stored *stored, const struct cg_item *item) {
+    for (size_t i = 0; i < stored->edit_count; i++) {
+        if (stored->edits[i].kind <= item->kind && mentions(item, stored->edits[i].name)) return &stored->edits[i];
+    }
+    return &stored->edits[0];
+}
+
+void cg_stored_refuse(struct cg_stored_reading *reading, const struct cg_item *item, const char *why) {
+    const struct cg_edit *cause = find_cause(reading->stored, item);
+    char pointer[2 * CG_NAME_MAX + 2];
+    snprintf(pointer, sizeof pointer, "/%s/%s", cg_item_collections[cause->kind], cause->name);
+    cg_mistakes_add(reading->told, pointer, "%s/%s would be out of use: %s", cg_item_collections[item->kind],
+                    item->name, why);
+    reading->conflicts++;
+}
+
+/* Whether it is in use now, and edits would end that. */
+static bool is_ended(const struct cg_stored_reading *reading, const struct cg_stored_entry *entry) {
+    const struct cg_stored *stored = reading->stored;
+    const char *reason;
+    if (entry->is_edit || stored->edit_count == 0 || stored->in_use == NULL) return false;
+    return cg_stored_state(stored->in_use, entry->item->kind, entry->item->name, &reason) == CG_ITEM_IN_USE;
+}
+
+/* Reading one item */
+
+/* So many items there were before it. */
+struct level {
+    size_t groups, clients, mappings, reactions;
+};
+
+static struct level level_of(const struct cg_config *config) {
+    return (struct level){config->security_group_count, config->client_count, config->mapping_count,
+                          config->reaction_count};
+}
+
+static void take_back_groups(struct cg_config *config, size_t count) {
+    while (config->security_group_count > count) {
+        struct cg_security_keys *entry = &config->security_groups[--config->security_group_count];
+        HASH_DEL(config->security_groups_by_name, entry);
+        config->free_keys(entry->keys);
+        config->free_keys(entry->next_keys);
+    }
+}
+
+static void take_back(struct cg_reader *reader, const struct level *level) {
+    struct cg_config *config = reader->config;
+    take_back_groups(config, level->groups);
+    config->client_count = level->clients;
+    config->mapping_count = level->mappings;
+    config->reaction_count = level->reactions;
+    cg_unique_give_back(reader);
+}
+
+static void read_client(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
+    struct cg_reader *reader = reading->reader;
+    if (cg_config_client_by_name(reader->config, at->key) != NULL) {
+        reader->shadow = "the settings file has a client of that name";
+        reader->shadow_at = cg_pointer_text(reader, at);
+    } else {
+        cg_read_client(reader, at, json);
+    }
+}
+
+static void read_mapping(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
+    if (json_is_false(json_object_get(json, "enabled"))) reading->rests = "\"enabled\" is false";
+    cg_read_mapping(reading->reader, at, json);
+}
+
+static void read_reaction(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
+    if (reading->reader->config->reaction_count < CG_REACTIONS_MAX) {
+        cg_read_reaction(reading->reader, at, json);
+    } else {
+        cg_mistake_at(reading->reader, at, "there are %d reactions already, and no more may be", CG_REACTIONS_MAX);
+    }
+}
+
+typedef void read_item_fn(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json);
+
+/* NULL: nothing comes of it by itself. */
+static const struct {
+    read_item_fn *read;
+    bool has_name; /* among its keys; in a document it may be left out */
+} kinds[CG_ITEM_KIND_COUNT] = {
+    [CG_ITEM_SECURITY_GROUP] = {cg_stored_read_group, false},
+    [CG_ITEM_CLIENT] = {read_client, false},
+    [CG_ITEM_MAPPING] = {read_mapping, true},
+    [CG_ITEM_REACTION] = {read_reaction, true},
+};
+
+json_t *cg_stored_parse(struct cg_reader *reader, const struct cg_at *at, const struct cg_item *item) {
+    json_error_t error;
+    json_t *json = json_loadb((const char *)item->document.data, item->document.len, JSON_REJECT_DUPLICATES, &error);
+    if (json_is_object(json)) return json;
+    if (json != NULL) {
+        cg_mistake_at(reader, at, "must be an object");
+        json_decref(json);
+    } else if (json_error_code(&error) == json_error_out_of_memory) {
+        reader->out_of_memory = true;
+    } else {
+        cg_mistake_at(reader, at, "not JSON: %s", error.text);
+    }
+    return NULL;
+}
+
+static void set_name(struct cg_reader *reader, const struct cg_at *at, json_t *json, const char *name) {
+    const json_t *said = json_object_get(json, "name");
+    const struct cg_at child = {.up = at, .key = "name"};
+    if (said == NULL) {
+        if (json_object_set_new(json, "name", json_string(name)) < 0) reader->out_of_memory = true;
+    } else if (!json_is_string(said) || strcmp(json_string_value(said), name) != 0) {
+        cg_mistake_at(reader, &child, "must be \"%s\", the item's name, or absent", name);
+    }
+}
+
+static void read_document(struct cg_stored_reading *reading, const struct cg_at *at, const struct cg_item *item) {
+    struct cg_reader *reader = reading->reader;
+    json_t *json = cg_stored_parse(reader, at, item);
+    if (json == NULL) return;
+    size_t before = reader->mistakes->count;
+    if (!cg_name_is_valid(item->name)) {
+        cg_mistake_at(reader, at, "a name is 1 to 64 of a-z, 0-9, '.', '_', '-', and begins with a letter or digit");
+    } else if (kinds[item->kind].has_name) {
+        set_name(reader, at, json, item->name);
+    }
+    if (reader->mistakes->count == before) kinds[item->kind].read(reading, at, json);
+    json_decref(json);
+}
+
+/* Of one that is no good: the first thing that is wrong with it. */
+static const char *reason_of(struct cg_reader *reader, const struct cg_mistakes *mistakes, const char *pointer) {
+    const struct cg_mistake *first = mistakes->first;
+    struct cg_buf text;
+    if (first == NULL) return "it cannot be read";
+    const char *where = strncmp(first->pointer, pointer, strlen(pointer)) == 0 ? first->pointer + strlen(pointer) : "";
+    cg_buf_init(&text, 0);
+    cg_buf_printf(&text, "%s%s%s", where, *where == '\0' ? "" : ": ", first->message);
+    if (text.failed) reader->out_of_memory = true;
+    const char *kept = cg_keep_text(reader, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    return kept == NULL ? "" : kept;
+}
+
+static void end_item(struct cg_stored_reading *reading, const struct cg_stored_entry *entry, enum cg_item_state state,
+                     const char *reason) {
+    if (state == CG_ITEM_IN_USE) return;
+    cg_stored_set_idle(reading, entry->item, state, reason);
+    if (is_ended(reading, entry)) cg_stored_refuse(reading, entry->item, reason);
+}
+
+static void judge_edit(struct cg_stored_reading *reading, const struct cg_stored_entry *entry, size_t mistakes) {
+    const struct cg_reader *reader = reading->reader;
+    if (mistakes > 0) {
+        reading->mistakes += mistakes;
+    } else if (reader->shadow != NULL) {
+        cg_mistakes_add(reading->told, reader->shadow_at, "%s: it can be changed there only", reader->shadow);
+        reading->conflicts++;
+    } else if (reading->rests != NULL) {
+        end_item(reading, entry, CG_ITEM_DISABLED, reading->rests);
+    }
+}
+
+static void judge(struct cg_stored_reading *reading, const struct cg_stored_entry *entry, const char *pointer) {
+    struct cg_reader *reader = reading->reader;
+    if (reading->rests != NULL) {
+        end_item(reading, entry, CG_ITEM_DISABLED, reading->rests);
+    } else if (reader->shadow != NULL) {
+        end_item(reading, entry, CG_ITEM_SHADOWED, reader->shadow);
+    } else if (reader->mistakes->count > 0) {
+        end_item(reading, entry, CG_ITEM_DISABLED, reason_of(reader, reader->mistakes, pointer));
+    }
+}
+
+static void read_entry(struct cg_stored_reading *reading, const struct cg_stored_entry *entry) {
+    struct cg_reader *reader = reading->reader;
+    const struct cg_item *item = entry->item;
+    const struct cg_at root = {0}, collection = {.up = &root, .key = cg_item_collections[item->kind]},
+                       at = {.up = &collection, .key = item->name};
+    const struct level level = level_of(reader->config);
+    struct cg_mistakes own;
+    cg_mistakes_init(&own);
+    reader->mistakes = entry->is_edit ? reading->told : &own;
+    reader->shadow = reading->rests = NULL;
+    reader->taken = NULL;
+    cg_seen_clear(&reader->undefined); /* what an item before it lacked, this one lacks, too */
+    size_t before = reader->mistakes->count;
+    read_document(reading, &at, item);
+    size_t mistakes = reader->mistakes->count - before;
+    if (mistakes > 0 || reader->shadow != NULL || reading->rests != NULL) take_back(reader, &level);
+    if (entry->is_edit) {
+        judge_edit(reading, entry, mistakes);
+    } else {
+        judge(reading, entry, cg_pointer_text(reader, &at));
+    }
+    reader->mistakes = reading->told;
+    cg_mistakes_fini(&own);
+}
+
+static void read_kind(struct cg_stored_reading *reading, enum cg_item_kind kind) {
+    if (kinds[kind].read == NULL) return;
+    for (size_t i = 0; i < reading->count && !reading->reader->out_of_memory; i++) {
+        if (reading->entries[i].item->kind == kind) read_entry(reading, &reading->entries[i]);
+    }
+}
+
+/* All of them */
+
+static void *room(struct cg_reader *reader, void *array, enum cg_item_kind kind, size_t size) {
+    return array != NULL ? array : cg_keep_array(reader, reader->room[kind], size);
+}
+
+/* Where the file has no such section. */
+static void make_room(struct cg_reader *reader) {
+    struct cg_config *config = reader->config;
+    config->security_groups =
+        room(reader, config->security_groups, CG_ITEM_SECURITY_GROUP, sizeof *config->security_groups);
+    config->clients = room(reader, config->clients, CG_ITEM_CLIENT, sizeof *config->clients);
+    config->mappings = room(reader, config->mappings, CG_ITEM_MAPPING, sizeof *config->mappings);
+    config->reactions = room(reader, config->reactions, CG_ITEM_REACTION, sizeof *config->reactions);
+    config->free_keys = cg_security_group_free;
+}
+
+static int compare_mappings(const void *a, const void *b) {
+    const struct cg_mapping *one = a, *other = b;
+    return strcmp(one->name, other->name);
+}
+
+/* Whichever was edited last. */
+static void order_mappings(struct cg_config *config, size_t of_file) {
+    if (config->mapping_count > of_file)
+        qsort(config->mappings + of_file, config->mapping_count - of_file, sizeof *config->mappings, compare_mappings);
+}
+
+static void read_items(struct cg_stored_reading *reading) {
+    struct cg_reader *reader = reading->reader;
+    struct cg_config *config = reader->config;
+    size_t of_file = config->mapping_count;
+    reader->origin = CG_ORIGIN_STORE;
+    make_room(reader);
+    if (reader->out_of_memory) return;
+    read_kind(reading, CG_ITEM_SECURITY_GROUP);
+    cg_stored_read_alert_groups(reading);
+    read_kind(reading, CG_ITEM_CLIENT);
+    if (!cg_config_index_clients(config)) reader->out_of_memory = true;
+    read_kind(reading, CG_ITEM_MAPPING);
+    order_mappings(config, of_file);
+    read_kind(reading, CG_ITEM_REACTION);
+    keep_idle(reading);
+}
+
+int cg_read_with_stored(struct cg_reader *reader, json_t *document, const struct cg_stored *stored) {
+    struct cg_stored_reading reading = {.reader = reader, .stored = stored, .told = reader->mistakes};
+    size_t before = reader->mistakes->count;
+    json_t *merged = collect(&reading) ? cg_stored_merge_settings(&reading, document) : NULL;
+    if (merged == NULL) {
+        reader->out_of_memory = true;
+        return CG_E_NO_MEMORY;
+    }
+    size_t of_edits = reader->mistakes->count - before;
+    cg_read_document(reader, merged);
+    bool is_good = reader->mistakes->count - before == of_edits;
+    if (is_good) read_items(&reading);
+    json_decref(merged);
+    json_decref(reading.alert_groups);
+    if (!is_good || reading.mistakes > 0) return CG_E_FORMAT;
+    return reading.conflicts > 0 ? CG_E_CONFLICT : CG_OK;
+}
+
+/* What an item is */
+
+static const struct cg_security_keys *find_group(const struct cg_config *config, const char *name) {
+    struct cg_security_keys *entry;
+    HASH_FIND_STR(config->security_groups_by_name, name, entry);
+    return entry;
+}
+
+static bool is_idle_mapping(const struct cg_config *config, const char *name) {
+    size_t i = 0;
+    while (i < config->idle_mapping_count && strcmp(config->idle_mappings[i].name, name) != 0) i++;
+    return i < config->idle_mapping_count;
+}
+
+static bool mapping_is_of_file(const struct cg_config *config, const char *name) {
+    const struct cg_mapping *mapping = cg_mapping_by_name(config, name);
+    return mapping != NULL ? !mapping->is_stored : is_idle_mapping(config, name);
+}
+
+bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind, const char *name) {
+    const struct cg_security_keys *group;
+    const struct cg_client *client;
+    const struct cg_reaction *reaction;
+    switch (kind) {
+    case CG_ITEM_SECURITY_GROUP: return (group = find_group(config, name)) != NULL && group->stored_keys == NULL;
+    case CG_ITEM_CLIENT: return (client = cg_config_client_by_name(config, name)) != NULL && !client->is_stored;
+    case CG_ITEM_MAPPING: return mapping_is_of_file(config, name);
+    case CG_ITEM_REACTION: return (reaction = cg_reaction_by_name(config, name)) != NULL && !reaction->is_stored;
+    default: return false;
+    }
+}
+
+/* The item, and the row of the list or map that it is in; NULL: it is not in use. */
+static const void *find_item(const struct cg_config *config, enum cg_item_kind kind, const char *name,
+                             const struct cg_row **list) {
+    static const char *const keys[CG_ITEM_KIND_COUNT] = {
+        [CG_ITEM_SECURITY_GROUP] = "security_groups",
+        [CG_ITEM_CLIENT] = "clients",
+        [CG_ITEM_MAPPING] = "mappings",
+        [CG_ITEM_REACTION] = "reactions",
+    };
+    if (keys[kind] == NULL) return NULL;
+    *list = cg_row_of(&cg_document_rows, keys[kind]);
+    switch (kind) {
+    case CG_ITEM_SECURITY_GROUP: return find_group(config, name);
+    case CG_ITEM_CLIENT: return cg_config_client_by_name(config, name);
+    case CG_ITEM_MAPPING: return cg_mapping_by_name(config, name);
+    default: return cg_reaction_by_name(config, name);
+    }
+}
+
+bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
+                             const char *name) {
+    const struct cg_row *list;
+    const void *item = find_item(config, kind, name, &list);
+    if (item == NULL) return false;
+    struct cg_out out = {.buf = to, .fresh = true};
+    const struct cg_row row = {.kind = list->items->kind, .of = list->of};
+    row.kind->print(&out, &row, item);
+    return true;
+}
