@@ -10,8 +10,9 @@
 struct cg_out {
     struct cg_buf *buf;
     unsigned depth;
-    bool fresh;     /* nothing in this object or array yet */
-    unsigned flags; /* only rows that have all of these are printed; 0: every row */
+    bool fresh;       /* nothing in this object or array yet */
+    unsigned flags;   /* only rows that have all of these are printed; 0: every row */
+    unsigned without; /* of a schema: no rows that have one of these */
 };
 
 /* `key` is NULL in arrays and for the whole document, everywhere here. */

@@ -320,6 +320,8 @@ static const struct cg_row client_rows[] = {
     CG_ROW_LATER("oscore"),
 };
 const struct cg_rows cg_client_rows = {"/clients/*", CG_ROWS(client_rows), .json = "'minProperties': 1"};
+/* They may have nothing but tokens, which are stored apart. */
+const struct cg_rows cg_stored_client_rows = {"/clients/*", CG_ROWS(client_rows)};
 
 static const struct cg_row token_rows[] = {
     {"client", &cg_kind_own_text, .json = "'type': 'string'", .flags = CG_ROW_REQUIRED, .says = "Whose it is."},
@@ -397,8 +399,8 @@ static const struct cg_rows all_budget_rows = {"/mappings/*/budget", CG_ROWS(bud
 #define LATER "Not part of this version: only this value is accepted."
 
 static const struct cg_row mapping_rows[] = {
-    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.name), .json = NAME, .flags = CG_ROW_REQUIRED,
-     .says = "Unique."},
+    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.name), .json = NAME,
+     .flags = CG_ROW_REQUIRED | CG_ROW_NAME, .says = "Unique."},
     {"enabled", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.enabled), .fallback = "true",
      .says = "false: it is out of use, and its path is free."},
     {"path", &cg_kind_path, CG_ROW_PLACE(struct cg_draft, mapping.path),
@@ -519,8 +521,8 @@ static const struct cg_items command_items = {
     .kind = &cg_kind_object, .count = offsetof(struct cg_reaction, command_count), .size = sizeof(struct cg_command)};
 
 static const struct cg_row reaction_rows[] = {
-    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_reaction, name), .json = NAME, .flags = CG_ROW_REQUIRED,
-     .says = "Unique. It acts as the client reaction/NAME."},
+    {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_reaction, name), .json = NAME,
+     .flags = CG_ROW_REQUIRED | CG_ROW_NAME, .says = "Unique. It acts as the client reaction/NAME."},
     {"when", &cg_kind_own_object, CG_ROW_PLACE(struct cg_reaction, when), .of = &cg_occasion_rows,
      .flags = CG_ROW_REQUIRED, .says = "Which alerts it follows."},
     {"do", &cg_kind_own_list, CG_ROW_PLACE(struct cg_reaction, commands), .max = CG_REACTION_COMMANDS_MAX,
@@ -565,16 +567,16 @@ static const struct cg_row document_rows[] = {
      .fallback = "false", .flags = CG_ROW_FILE_ONLY,
      .says = "Take key files that group or others may read (containers' secrets)."},
     {"security_groups", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, security_groups), .max = 10000,
-     .items = &security_group_items, .of = &cg_security_group_rows, .fallback = "{}",
+     .items = &security_group_items, .of = &cg_security_group_rows, .flags = CG_ROW_ITEMS, .fallback = "{}",
      .says = "Key files by name; what is prepared for a rekey is \"next\"."},
     {"clients", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, clients), .items = &client_items,
-     .of = &cg_client_rows, .fallback = "{}",
+     .of = &cg_client_rows, .flags = CG_ROW_ITEMS, .fallback = "{}",
      .json = "'type': 'object', 'propertyNames': {'allOf': [{" NAME "}, {'not': {'const': 'anonymous'}}]}",
      .says = "Clients by name."},
     {"mappings", &cg_kind_mappings, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
-     .of = &cg_mapping_rows, .fallback = "[]", .says = "What stands at which path."},
+     .of = &cg_mapping_rows, .flags = CG_ROW_ITEMS, .fallback = "[]", .says = "What stands at which path."},
     {"reactions", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, reactions), .max = CG_REACTIONS_MAX,
-     .items = &reaction_items, .of = &cg_reaction_rows, .fallback = "[]",
+     .items = &reaction_items, .of = &cg_reaction_rows, .flags = CG_ROW_ITEMS, .fallback = "[]",
      .says = "Commands to groups that follow alerts of groups."},
 };
 const struct cg_rows cg_document_rows = {"", CG_ROWS(document_rows)};

@@ -10,6 +10,8 @@ enum cg_row_flag {
     CG_ROW_RESTART = 1,   /* a change takes effect after a restart; of a list's items: by the rows that say so, too */
     CG_ROW_FILE_ONLY = 2, /* belongs to this host: only its settings file may say it */
     CG_ROW_REQUIRED = 4,  /* for the schema; the object's reader says what is missing */
+    CG_ROW_NAME = 8,      /* of a list's item; a stored item has it already, by where it is stored */
+    CG_ROW_ITEMS = 16,    /* no setting but a list of items, which are stored one by one */
 };
 
 enum cg_shape { CG_SHAPE_VALUE, CG_SHAPE_OBJECT, CG_SHAPE_LIST, CG_SHAPE_MAP };
@@ -67,9 +69,9 @@ struct cg_rows {
     { .key = (key_), .kind = &cg_kind_later }
 
 extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_coap_rows,
-    cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_stored_group_rows, cg_client_rows, cg_psk_rows,
-    cg_token_rows, cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows, cg_alert_rows, cg_occasion_rows,
-    cg_command_rows, cg_reaction_rows;
+    cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_stored_group_rows, cg_client_rows,
+    cg_stored_client_rows, cg_psk_rows, cg_token_rows, cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows,
+    cg_alert_rows, cg_occasion_rows, cg_command_rows, cg_reaction_rows;
 
 /* Reads the keys whose type has a function and reports the unknown ones. False: no object. */
 bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows, const json_t *json,

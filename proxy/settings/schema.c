@@ -1,9 +1,25 @@
-/* The settings' JSON Schema (draft 2020-12), for editors and whoever writes settings by program. The hard thing: what
- * no schema can say, rules that span several keys, is left to -T, and never half said. */
+/* The settings' JSON Schema (draft 2020-12), for editors and whoever writes settings by program, and that of stored
+ * items, which is the same but for what only the settings file may say. The hard thing: what no schema can say, rules
+ * that span several keys, is left to -T, and never half said. */
 #include "settings/rows.h"
 #include "settings/settings.h"
+#include "settings/stored.h"
 
 static void put_value(struct cg_out *out, const struct cg_row *row);
+
+static bool is_part(const struct cg_out *out, const struct cg_rows *rows);
+
+/* Objects of which nothing is left go, too. */
+static bool is_left(const struct cg_out *out, const struct cg_row *row) {
+    if (row->kind == &cg_kind_later || (row->flags & out->without) != 0) return false;
+    return out->without == 0 || row->kind->shape != CG_SHAPE_OBJECT || is_part(out, row->of);
+}
+
+static bool is_part(const struct cg_out *out, const struct cg_rows *rows) {
+    for (size_t i = 0; i < rows->count; i++)
+        if (is_left(out, &rows->list[i])) return true;
+    return false;
+}
 
 static void put_bounds(struct cg_out *out, const struct cg_row *row) {
     if (row->kind->min != NULL) cg_out_integer(out, row->kind->min, row->min);
@@ -13,9 +29,11 @@ static void put_bounds(struct cg_out *out, const struct cg_row *row) {
 static void put_required(struct cg_out *out, const struct cg_rows *rows) {
     size_t count = 0;
     for (size_t i = 0; i < rows->count; i++) {
-        if ((rows->list[i].flags & CG_ROW_REQUIRED) == 0) continue;
+        const struct cg_row *row = &rows->list[i];
+        bool is_said_by_place = out->without != 0 && (row->flags & CG_ROW_NAME) != 0;
+        if ((row->flags & CG_ROW_REQUIRED) == 0 || !is_left(out, row) || is_said_by_place) continue;
         if (count++ == 0) cg_out_open(out, "required", '[');
-        cg_out_text(out, NULL, rows->list[i].key);
+        cg_out_text(out, NULL, row->key);
     }
     if (count > 0) cg_out_close(out, ']');
 }
@@ -36,7 +54,7 @@ static void put_properties(struct cg_out *out, const struct cg_rows *rows) {
     cg_out_open(out, "properties", '{');
     for (size_t i = 0; i < rows->count; i++) {
         const struct cg_row *row = &rows->list[i];
-        if (row->kind == &cg_kind_later) continue;
+        if (!is_left(out, row)) continue;
         cg_out_open(out, row->key, '{');
         put_value(out, row);
         put_about(out, row);
@@ -88,4 +106,20 @@ void cg_settings_schema(struct cg_buf *to) {
     put_value(&out, &document);
     cg_out_close(&out, '}');
     cg_buf_put_u8(to, '\n');
+}
+
+static const struct cg_rows *const rows_of[CG_ITEM_KIND_COUNT] = {
+    [CG_ITEM_SETTINGS] = &cg_document_rows,    [CG_ITEM_SECURITY_GROUP] = &cg_stored_group_rows,
+    [CG_ITEM_CLIENT] = &cg_stored_client_rows, [CG_ITEM_MAPPING] = &cg_mapping_rows,
+    [CG_ITEM_REACTION] = &cg_reaction_rows,
+};
+
+bool cg_settings_item_schema(struct cg_buf *to, enum cg_item_kind kind) {
+    struct cg_out out = {.buf = to, .fresh = true, .without = CG_ROW_FILE_ONLY | CG_ROW_ITEMS};
+    const struct cg_row item = {.kind = &cg_kind_object, .of = rows_of[kind]};
+    if (item.of == NULL) return false;
+    cg_out_open(&out, NULL, '{');
+    put_value(&out, &item);
+    cg_out_close(&out, '}');
+    return true;
 }

@@ -41,4 +41,8 @@ bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind
 bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
                              const char *name);
 
+/* The JSON Schema (draft 2020-12, without $ref) of documents of that kind: the settings' of what may be set here.
+ * False: they are nobody's to write. */
+bool cg_settings_item_schema(struct cg_buf *to, enum cg_item_kind kind);
+
 #endif

@@ -6,10 +6,6 @@
 
 /* What may be set there at all */
 
-static bool is_collection(const struct cg_row *row) {
-    return row->kind->shape == CG_SHAPE_MAP || row->of == &cg_mapping_rows || row->of == &cg_reaction_rows;
-}
-
 static void check_rows(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows,
                        const json_t *json) {
     for (size_t i = 0; i < rows->count; i++) {
@@ -17,7 +13,7 @@ static void check_rows(struct cg_reader *reader, const struct cg_at *at, const s
         struct cg_at child;
         const json_t *value = cg_read_member(at, json, row->key, &child);
         if (value == NULL) continue;
-        if (is_collection(row)) {
+        if ((row->flags & CG_ROW_ITEMS) != 0) {
             cg_mistake_at(reader, &child, "is no setting: its items are set one by one");
         } else if ((row->flags & CG_ROW_FILE_ONLY) != 0) {
             cg_mistake_at(reader, &child, "can be set in the settings file only");
