@@ -120,6 +120,7 @@ struct cg_security_keys {
     const char *next_file;               /* of a rekey that is prepared; NULL: none */
     const char *stored_keys;             /* names of items; NULL: it is of the settings file */
     const char *stored_next;             /* NULL: none */
+    uint32_t overhead;                   /* bytes that protection adds to a group request, at the least */
     bool warm;                           /* its members are met before they have to act: jobs/warming.h */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */

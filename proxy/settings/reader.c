@@ -35,13 +35,14 @@ static const char *printable_copy(struct cg_arena *arena, const char *text) {
     return copy;
 }
 
-static void CG_PRINTF(4, 0) add_mistake(struct cg_mistakes *mistakes, const char *pointer, const char *about,
-                                        const char *format, va_list arguments) {
+/* NULL: it is only counted. */
+static struct cg_mistake *CG_PRINTF(4, 0) add_mistake(struct cg_mistakes *mistakes, const char *pointer,
+                                                      const char *about, const char *format, va_list arguments) {
     char message[MESSAGE_MAX];
     mistakes->count++;
-    if (cg_mistakes_are_full(mistakes)) return;
+    if (cg_mistakes_are_full(mistakes)) return NULL;
     struct cg_mistake *mistake = cg_arena_alloc(&mistakes->arena, sizeof *mistake);
-    if (mistake == NULL) return;
+    if (mistake == NULL) return NULL;
     vsnprintf(message, sizeof message, format, arguments);
     *mistake = (struct cg_mistake){
         .pointer = printable_copy(&mistakes->arena, pointer),
@@ -55,12 +56,21 @@ static void CG_PRINTF(4, 0) add_mistake(struct cg_mistakes *mistakes, const char
     }
     mistakes->last = mistake;
     mistakes->listed++;
+    return mistake;
 }
 
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     add_mistake(mistakes, pointer, NULL, format, arguments);
+    va_end(arguments);
+}
+
+void cg_warnings_add(struct cg_mistakes *warnings, const char *code, const char *pointer, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    struct cg_mistake *warning = add_mistake(warnings, pointer, NULL, format, arguments);
+    if (warning != NULL) warning->code = code;
     va_end(arguments);
 }
 

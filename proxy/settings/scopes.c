@@ -73,16 +73,16 @@ static const char *find_narrower(const struct cg_config *config, const struct cg
     return target->hops > 1 && is_global_ipv4(group) ? narrower_ipv4(*group, text) : NULL;
 }
 
-static bool warn(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
-    char text[CG_ADDR_TEXT_MAX], pointer[64];
+bool cg_warn_of_scope(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+    char text[CG_ADDR_TEXT_MAX], pointer[CG_WARN_POINTER_MAX];
     const char *narrower = NULL, *why = "";
     size_t i = 0;
     for (; i < mapping->target_count && narrower == NULL; i++) {
         narrower = find_narrower(config, mapping, &mapping->targets[i], &why, text);
     }
     if (narrower == NULL || warnings == NULL) return narrower != NULL;
-    snprintf(pointer, sizeof pointer, "/mappings/%u/group", (unsigned)mapping->number);
-    cg_mistakes_add(warnings, pointer,
+    cg_warn_pointer(pointer, mapping, "group");
+    cg_warnings_add(warnings, "wide-scope", pointer,
                     "the scope of %s is wider than %s needs: %s, so a group such as %s would do, once its members have "
                     "joined that (RFC 10020 section 3.6)",
                     mapping->targets[i - 1].uri, mapping->name, why, narrower);
@@ -91,10 +91,11 @@ static bool warn(const struct cg_config *config, const struct cg_mapping *mappin
 
 /* The first few, for they are often all alike. */
 void cg_warn_of_scopes(const struct cg_config *config, struct cg_mistakes *warnings) {
+    const struct cg_mapping *mapping;
     size_t count = 0;
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        count += warn(config, &config->mappings[i], count < LISTED ? warnings : NULL);
-    }
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;)
+        count += cg_warn_of_scope(config, mapping, count < LISTED ? warnings : NULL);
     if (count > LISTED)
-        cg_mistakes_add(warnings, "/mappings", "%zu more have a group of wider scope than they need", count - LISTED);
+        cg_warnings_add(warnings, "wide-scope", "/mappings", "%zu more have a group of wider scope than they need",
+                        count - LISTED);
 }

@@ -2,6 +2,7 @@
  * said of the right file, so a key file's mistakes are told at the setting that names it, with the pointer inside the
  * file. */
 #include "settings/draft.h"
+#include "settings/request_size.h"
 #include "settings/rows.h"
 #include "settings/security_group.h"
 
@@ -113,7 +114,9 @@ struct cg_security_keys *cg_add_security_group(struct cg_reader *reader, const c
 }
 
 void cg_fill_security_group(struct cg_reader *reader, struct cg_security_keys *entry) {
-    if (entry->keys != NULL) make_members(reader, entry->keys, &entry->members);
+    if (entry->keys == NULL) return;
+    entry->overhead = cg_protection_overhead(entry->keys);
+    make_members(reader, entry->keys, &entry->members);
 }
 
 bool cg_check_security_group_name(struct cg_reader *reader, const struct cg_at *at, const char *name) {

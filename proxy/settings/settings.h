@@ -15,6 +15,7 @@ struct cg_mistake {
     const char *pointer; /* "/mappings/0/group"; "": the whole file, which the message does not name */
     const char *message; /* what to change; one line of printable text */
     const char *about;   /* the key that is meant or missing, where that is not what `pointer` leads to; else NULL */
+    const char *code;    /* of a warning: what it is, for programs; static. NULL: none */
 };
 
 struct cg_mistakes {
@@ -30,6 +31,10 @@ void cg_mistakes_fini(struct cg_mistakes *mistakes);
 bool cg_mistakes_are_full(const struct cg_mistakes *mistakes);
 /* Copies both texts; control characters become '?'. */
 void cg_mistakes_add(struct cg_mistakes *mistakes, const char *pointer, const char *format, ...) CG_PRINTF(3, 4);
+
+/* The same for a warning, with its code. */
+void cg_warnings_add(struct cg_mistakes *warnings, const char *code, const char *pointer, const char *format, ...)
+    CG_PRINTF(4, 5);
 
 /* A snapshot with the default of every setting, no listeners, one reference, not indexed. NULL when out of memory. */
 struct cg_config *cg_settings_defaults(void);
@@ -51,7 +56,8 @@ void cg_settings_restarts(const struct cg_config *old, const struct cg_config *f
 /* The JSON Schema of a settings file. */
 void cg_settings_schema(struct cg_buf *to);
 
-/* What is allowed but should be known, in the form of mistakes (R10). The pointers fit the printed settings. */
+/* What is allowed but should be known, in the form of mistakes with codes (R10). Of what the settings file defines the
+ * pointers fit it; of a stored item it is "/mappings/NAME/timeout". */
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings);
 
 /* Key `index` of all that a settings file may have. *object: where it stands, as a JSON pointer whose parts may be "*"

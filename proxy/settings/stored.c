@@ -212,6 +212,14 @@ static void read_client(struct cg_stored_reading *reading, const struct cg_at *a
     }
 }
 
+/* Whose it is, is looked up when all clients are there. */
+static void read_token(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
+    struct cg_token_read *token = &reading->tokens[reading->token_count];
+    if (!cg_token_read(reading->reader, at, at->key, json, token)) return;
+    token->client = cg_keep_text(reading->reader, cg_slice_str(token->client));
+    if (token->client != NULL) reading->tokens_of[reading->token_count++] = reading->reads;
+}
+
 static void read_mapping(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
     if (json_is_false(json_object_get(json, "enabled"))) reading->rests = "\"enabled\" is false";
     cg_read_mapping(reading->reader, at, json);
@@ -234,6 +242,7 @@ static const struct {
 } kinds[CG_ITEM_KIND_COUNT] = {
     [CG_ITEM_SECURITY_GROUP] = {cg_stored_read_group, false},
     [CG_ITEM_CLIENT] = {read_client, false},
+    [CG_ITEM_TOKEN] = {read_token, false},
     [CG_ITEM_MAPPING] = {read_mapping, true},
     [CG_ITEM_REACTION] = {read_reaction, true},
 };
@@ -332,6 +341,7 @@ static void read_entry(struct cg_stored_reading *reading, const struct cg_stored
     reader->mistakes = entry->is_edit ? reading->told : &own;
     reader->shadow = reading->rests = NULL;
     reader->taken = NULL;
+    reading->reads = entry;
     cg_seen_clear(&reader->undefined); /* what an item before it lacked, this one lacks, too */
     size_t before = reader->mistakes->count;
     read_document(reading, &at, item);
@@ -370,6 +380,38 @@ static void make_room(struct cg_reader *reader) {
     config->free_keys = cg_security_group_free;
 }
 
+static bool make_token_room(struct cg_stored_reading *reading) {
+    size_t count = reading->reader->room[CG_ITEM_TOKEN] + 1;
+    struct cg_arena *arena = &reading->reader->scratch;
+    reading->tokens = cg_arena_alloc(arena, count * sizeof *reading->tokens);
+    reading->tokens_of = cg_arena_alloc(arena, count * sizeof *reading->tokens_of);
+    if (reading->tokens == NULL || reading->tokens_of == NULL) reading->reader->out_of_memory = true;
+    return !reading->reader->out_of_memory;
+}
+
+static void end_token(struct cg_stored_reading *reading, const struct cg_stored_entry *entry, const char *why) {
+    char pointer[2 * CG_NAME_MAX + 2];
+    if (!entry->is_edit) {
+        end_item(reading, entry, CG_ITEM_DISABLED, why);
+        return;
+    }
+    snprintf(pointer, sizeof pointer, "/%s/%s", cg_item_collections[CG_ITEM_TOKEN], entry->item->name);
+    cg_mistakes_add(reading->told, pointer, "%s", why);
+    reading->mistakes++;
+}
+
+static void read_clients_and_tokens(struct cg_stored_reading *reading) {
+    struct cg_reader *reader = reading->reader;
+    if (!make_token_room(reading)) return;
+    read_kind(reading, CG_ITEM_CLIENT);
+    read_kind(reading, CG_ITEM_TOKEN);
+    if (!cg_config_index_clients(reader->config)) reader->out_of_memory = true;
+    if (!reader->out_of_memory) cg_tokens_join(reader, reading->tokens, reading->token_count);
+    if (reader->out_of_memory) return;
+    for (size_t i = 0; i < reading->token_count; i++)
+        if (reading->tokens[i].why != NULL) end_token(reading, reading->tokens_of[i], reading->tokens[i].why);
+}
+
 static int compare_mappings(const void *a, const void *b) {
     const struct cg_mapping *one = a, *other = b;
     return strcmp(one->name, other->name);
@@ -390,8 +432,7 @@ static void read_items(struct cg_stored_reading *reading) {
     if (reader->out_of_memory) return;
     read_kind(reading, CG_ITEM_SECURITY_GROUP);
     cg_stored_read_alert_groups(reading);
-    read_kind(reading, CG_ITEM_CLIENT);
-    if (!cg_config_index_clients(config)) reader->out_of_memory = true;
+    read_clients_and_tokens(reading);
     read_kind(reading, CG_ITEM_MAPPING);
     order_mappings(config, of_file);
     read_kind(reading, CG_ITEM_REACTION);

@@ -41,6 +41,10 @@ bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind
 bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
                              const char *name);
 
+/* Of the warnings (cg_settings_warnings) those about one item, whoever defines it. */
+void cg_stored_warnings(const struct cg_config *config, enum cg_item_kind kind, const char *name,
+                        struct cg_mistakes *warnings);
+
 /* The JSON Schema (draft 2020-12, without $ref) of documents of that kind: the settings' of what may be set here.
  * False: they are nobody's to write. */
 bool cg_settings_item_schema(struct cg_buf *to, enum cg_item_kind kind);

@@ -2,6 +2,7 @@
 #ifndef CG_SETTINGS_STORED_READER_H
 #define CG_SETTINGS_STORED_READER_H
 
+#include "settings/passes.h"
 #include "settings/reader.h"
 #include "settings/stored.h"
 
@@ -18,6 +19,10 @@ struct cg_stored_reading {
     size_t count;
     struct cg_idle_item *idle; /* not in use so far; room for all */
     size_t idle_count;
+    const struct cg_stored_entry *reads;      /* at the moment */
+    struct cg_token_read *tokens;             /* room for all */
+    const struct cg_stored_entry **tokens_of; /* the item of each */
+    size_t token_count;
     size_t mistakes, conflicts; /* of edits */
     const char *rests;          /* why the item that is being read is not in use, though nothing is wrong with it */
     json_t *alert_groups;       /* of the stored settings, until there are groups; NULL: none */

@@ -1,11 +1,13 @@
 /* What works but should be known before it surprises. The hard thing is restraint: a warning that is always there is
  * never read, so each one names something that this file decided. */
+#include "model/mapping.h"
+#include "model/reaction.h"
+#include "settings/request_size.h"
 #include "settings/scopes.h"
+#include "settings/stored.h"
 
 #include <stdio.h>
 #include <string.h>
-
-#include "model/reaction.h"
 
 static void warn_front(const char *name, const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
     for (size_t i = 0; i < settings->listen_count; i++) {
@@ -15,7 +17,7 @@ static void warn_front(const char *name, const struct cg_http_settings *settings
         snprintf(pointer, sizeof pointer, "/%s/listen/%zu", name, i);
         const char *how = settings->tls.certificate == NULL ? "without TLS, and anonymous clients are taken"
                                                             : "and anonymous clients are taken";
-        cg_mistakes_add(warnings, pointer, "%s can be reached by others, %s", listen->text, how);
+        cg_warnings_add(warnings, "open-listener", pointer, "%s can be reached by others, %s", listen->text, how);
     }
 }
 
@@ -25,12 +27,12 @@ static void warn_coap(const struct cg_coap_settings *settings, struct cg_mistake
         char pointer[64];
         snprintf(pointer, sizeof pointer, "/coap/listen/%zu", i);
         if (!cg_coap_is_served(&settings->listen[i])) {
-            cg_mistakes_add(warnings, pointer, "this version has no CoAP over TCP: nothing listens at %s",
-                            listen->text);
+            cg_warnings_add(warnings, "no-such-transport", pointer,
+                            "this version has no CoAP over TCP: nothing listens at %s", listen->text);
         } else if (!listen->loopback && listen->insecure) {
             const char *how = settings->listen[i].scheme == CG_SCHEME_COAP ? "without DTLS, and" : "and";
-            cg_mistakes_add(warnings, pointer, "%s can be reached by others, %s anonymous clients are taken",
-                            listen->text, how);
+            cg_warnings_add(warnings, "open-listener", pointer,
+                            "%s can be reached by others, %s anonymous clients are taken", listen->text, how);
         }
     }
 }
@@ -41,21 +43,19 @@ static bool listens_by_dtls(const struct cg_coap_settings *settings) {
     return i < settings->listen_count;
 }
 
-static void warn_clients(const struct cg_config *config, struct cg_mistakes *warnings) {
+static void warn_client(const struct cg_config *config, const struct cg_client *client, struct cg_mistakes *warnings) {
     bool has_dtls = listens_by_dtls(&config->coap);
     bool asks = config->http.tls.client_ca != NULL || (has_dtls && config->coap.tls.client_ca != NULL);
-    for (size_t i = 0; i < config->client_count; i++) {
-        const struct cg_client *client = &config->clients[i];
-        char pointer[CG_NAME_MAX + 64];
-        if (client->certificate_count > 0 && !asks) {
-            snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
-            cg_mistakes_add(warnings, pointer,
-                            "client certificates are not asked for without \"client_ca\" in http.tls or coap.tls");
-        }
-        if (client->psk.identity == NULL || has_dtls) continue;
-        snprintf(pointer, sizeof pointer, "/clients/%s/psk", client->name);
-        cg_mistakes_add(warnings, pointer, "pre-shared keys are for coaps, and no listener in coap.listen is one");
+    char pointer[CG_NAME_MAX + 64];
+    if (client->certificate_count > 0 && !asks) {
+        snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
+        cg_warnings_add(warnings, "certificate-not-asked-for", pointer,
+                        "client certificates are not asked for without \"client_ca\" in http.tls or coap.tls");
     }
+    if (client->psk.identity == NULL || has_dtls) return;
+    snprintf(pointer, sizeof pointer, "/clients/%s/psk", client->name);
+    cg_warnings_add(warnings, "psk-not-asked-for", pointer,
+                    "pre-shared keys are for coaps, and no listener in coap.listen is one");
 }
 
 static bool commands(const struct cg_reaction *reaction, const struct cg_mapping *mapping) {
@@ -71,20 +71,75 @@ static bool is_commanded(const struct cg_config *config, const struct cg_mapping
     return false;
 }
 
+void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mapping *mapping, const char *key) {
+    if (mapping->is_stored) {
+        snprintf(pointer, CG_WARN_POINTER_MAX, "/mappings/%s/%s", mapping->name, key);
+    } else {
+        snprintf(pointer, CG_WARN_POINTER_MAX, "/mappings/%u/%s", (unsigned)mapping->place, key);
+    }
+}
+
+static void warn_of_plain(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+    char pointer[CG_WARN_POINTER_MAX];
+    if (mapping->security != CG_SECURITY_NONE) return;
+    cg_warn_pointer(pointer, mapping, "security");
+    cg_warnings_add(
+        warnings, "plain-group", pointer,
+        "%s has no protection: anybody on its network can read and forge %s; protection below is needed, such as on "
+        "the link layer",
+        mapping->name, mapping->unsafe_methods ? "its commands and answers" : "its requests and answers");
+}
+
+static void warn_of_nobody(const struct cg_config *config, const struct cg_mapping *mapping,
+                           struct cg_mistakes *warnings) {
+    char pointer[CG_WARN_POINTER_MAX];
+    if (mapping->grant_count > 0 || is_commanded(config, mapping)) return;
+    cg_warn_pointer(pointer, mapping, "clients");
+    cg_warnings_add(warnings, "no-clients", pointer, "nobody may use %s: it names no clients", mapping->name);
+}
+
+/* R44. What is relayed is as large as its clients make it. */
+static void warn_of_frames(const struct cg_config *config, const struct cg_mapping *mapping,
+                           struct cg_mistakes *warnings) {
+    char pointer[CG_WARN_POINTER_MAX];
+    size_t largest = 0, max = config->group.frame_size;
+    if (max == 0 || mapping->security == CG_SECURITY_RELAY) return;
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        size_t size = cg_least_request(mapping, &mapping->targets[i]);
+        if (size > largest) largest = size;
+    }
+    if (largest <= max) return;
+    cg_warn_pointer(pointer, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "group");
+    cg_warnings_add(
+        warnings, "request-too-large", pointer,
+        "requests of %s have %zu bytes at the least, and group.frame_size is %zu: they go in several frames, "
+        "and are lost with any of them",
+        mapping->name, largest, max);
+}
+
+enum { ANSWER_MOST = 1152 /* RFC 7252 §4.6: what fits without IP fragments */ };
+
+/* They may all come at once. The kernel doubles what is asked for, for what it keeps beside the bytes. */
+static void warn_of_buffer(const struct cg_config *config, const struct cg_mapping *mapping,
+                           struct cg_mistakes *warnings) {
+    char pointer[CG_WARN_POINTER_MAX];
+    uint64_t need = (uint64_t)mapping->member_count * ANSWER_MOST;
+    if (need <= config->group.receive_buffer) return;
+    cg_warn_pointer(pointer, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "members");
+    cg_warnings_add(warnings, "small-buffer", pointer,
+                    "%s has %zu members, whose answers may fill %llu bytes at once, and group.receive_buffer is %u: "
+                    "set that to more, or some may be lost",
+                    mapping->name, mapping->member_count, (unsigned long long)need,
+                    (unsigned)config->group.receive_buffer);
+}
+
+/* But for what is told of the first few only. */
 static void warn_mapping(const struct cg_config *config, const struct cg_mapping *mapping,
                          struct cg_mistakes *warnings) {
-    char pointer[64];
-    snprintf(pointer, sizeof pointer, "/mappings/%u/security", (unsigned)mapping->number);
-    if (mapping->security == CG_SECURITY_NONE) {
-        cg_mistakes_add(
-            warnings, pointer,
-            "%s has no protection: anybody on its network can read and forge %s; protection below is needed, such as "
-            "on the link layer",
-            mapping->name, mapping->unsafe_methods ? "its commands and answers" : "its requests and answers");
-    }
-    if (mapping->grant_count > 0 || is_commanded(config, mapping)) return;
-    snprintf(pointer, sizeof pointer, "/mappings/%u/clients", (unsigned)mapping->number);
-    cg_mistakes_add(warnings, pointer, "nobody may use %s: it names no clients", mapping->name);
+    warn_of_plain(mapping, warnings);
+    warn_of_frames(config, mapping, warnings);
+    warn_of_buffer(config, mapping, warnings);
+    warn_of_nobody(config, mapping, warnings);
 }
 
 enum { HASTY_LISTED = 5 };
@@ -97,9 +152,9 @@ static bool is_hasty(const struct cg_mapping *mapping) {
 }
 
 static void warn_hasty(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
-    char pointer[64];
-    snprintf(pointer, sizeof pointer, "/mappings/%u/timeout", (unsigned)mapping->number);
-    cg_mistakes_add(warnings, pointer,
+    char pointer[CG_WARN_POINTER_MAX];
+    cg_warn_pointer(pointer, mapping, "timeout");
+    cg_warnings_add(warnings, "short-timeout", pointer,
                     "%s collects for %g s, but its members may take %g s with their answers (\"leisure\"), and most "
                     "then come late: set \"timeout\" to more than that, or \"leisure\" to what they really take",
                     mapping->name, (double)mapping->timeout_us / 1e6, mapping->leisure);
@@ -107,21 +162,37 @@ static void warn_hasty(const struct cg_mapping *mapping, struct cg_mistakes *war
 
 /* The first few, for they are often all alike. */
 static void warn_hasty_mappings(const struct cg_config *config, struct cg_mistakes *warnings) {
+    const struct cg_mapping *mapping;
     size_t count = 0;
-    for (size_t i = 0; i < config->mapping_count; i++) {
-        if (is_hasty(&config->mappings[i]) && count++ < HASTY_LISTED) warn_hasty(&config->mappings[i], warnings);
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+        if (is_hasty(mapping) && count++ < HASTY_LISTED) warn_hasty(mapping, warnings);
     }
     if (count > HASTY_LISTED)
-        cg_mistakes_add(warnings, "/mappings", "%zu more have a \"timeout\" below their \"leisure\"",
+        cg_warnings_add(warnings, "short-timeout", "/mappings", "%zu more have a \"timeout\" below their \"leisure\"",
                         count - HASTY_LISTED);
 }
 
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
+    const struct cg_mapping *mapping;
+    const struct cg_client *client;
     warn_front("http", &config->http, warnings);
     warn_front("admin", &config->admin, warnings);
     warn_coap(&config->coap, warnings);
-    warn_clients(config, warnings);
+    for (uint32_t next = 0; (client = cg_config_next_client(config, &next)) != NULL;)
+        warn_client(config, client, warnings);
     warn_hasty_mappings(config, warnings);
     cg_warn_of_scopes(config, warnings);
-    for (size_t i = 0; i < config->mapping_count; i++) warn_mapping(config, &config->mappings[i], warnings);
+    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;)
+        warn_mapping(config, mapping, warnings);
+}
+
+void cg_stored_warnings(const struct cg_config *config, enum cg_item_kind kind, const char *name,
+                        struct cg_mistakes *warnings) {
+    const struct cg_mapping *mapping = kind == CG_ITEM_MAPPING ? cg_mapping_by_name(config, name) : NULL;
+    const struct cg_client *client = kind == CG_ITEM_CLIENT ? cg_config_client_by_name(config, name) : NULL;
+    if (client != NULL) warn_client(config, client, warnings);
+    if (mapping == NULL) return;
+    if (is_hasty(mapping)) warn_hasty(mapping, warnings);
+    (void)cg_warn_of_scope(config, mapping, warnings);
+    warn_mapping(config, mapping, warnings);
 }

@@ -267,7 +267,7 @@ static void on_the_same_name_or_path_the_file_wins(void **state) {
     assert_state(&scene, CG_ITEM_MAPPING, "hall", CG_ITEM_SHADOWED, "the settings file has a mapping at that path");
     assert_state(&scene, CG_ITEM_MAPPING, "other", CG_ITEM_IN_USE, NULL);
     assert_int_equal(scene.config->mapping_count, 2);
-    assert_int_equal(cg_config_client_by_name(scene.config, "desk")->token_sha256[0], 0x10);
+    assert_int_equal(cg_config_client_by_name(scene.config, "desk")->tokens[0].sha256[0], 0x10);
     assert_true(cg_stored_is_of_file(scene.config, CG_ITEM_MAPPING, "m"));
     fini(&scene);
 }
@@ -337,6 +337,73 @@ static void what_is_not_enabled_leaves_its_path_to_others(void **state) {
     assert_null(cg_mapping_by_name(scene.config, "f"));
     assert_true(cg_stored_is_of_file(scene.config, CG_ITEM_MAPPING, "f"));
     assert_int_equal(scene.config->mapping_count, 2);
+    fini(&scene);
+}
+
+/* ---- Tokens ---- */
+
+#define SHOWN(client, digit)                                                                                           \
+    "{'client':'" client "','sha256':'" #digit "000000000000000000000000000000000000000000000000000000000000000',"     \
+    "'made':'2026-11-29T12:00:00Z'}"
+
+static void stored_tokens_lead_to_clients_wherever_these_are_defined(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    const struct cg_pass *pass;
+    uint8_t digest[32] = {0x30};
+    store(&scene, CG_ITEM_TOKEN, "t1", SHOWN("desk", 3));
+    store(&scene, CG_ITEM_TOKEN, "t2", SHOWN("door", 4));
+    store(&scene, CG_ITEM_TOKEN, "t3", SHOWN("nobody", 5));
+    store(&scene, CG_ITEM_TOKEN, "t4", SHOWN("door", 1));
+    store(&scene, CG_ITEM_CLIENT, "door", "{}");
+    must_load(&scene, a_file);
+    assert_string_equal(cg_config_client_by_token(scene.config, digest, &pass)->name, "desk");
+    digest[0] = 0x40;
+    assert_string_equal(cg_config_client_by_token(scene.config, digest, &pass)->name, "door");
+    digest[0] = 0x10;
+    assert_string_equal(cg_config_client_by_token(scene.config, digest, &pass)->name, "desk");
+    assert_state(&scene, CG_ITEM_TOKEN, "t1", CG_ITEM_IN_USE, NULL);
+    assert_state(&scene, CG_ITEM_TOKEN, "t3", CG_ITEM_DISABLED, "its client is not there");
+    assert_state(&scene, CG_ITEM_TOKEN, "t4", CG_ITEM_DISABLED, "a client has the same token already");
+    fini(&scene);
+}
+
+static void a_token_for_nobody_is_a_mistake(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    edit(&scene, CG_ITEM_TOKEN, "t1", SHOWN("nobody", 3));
+    load(&scene, a_file);
+    assert_mistake(&scene, CG_E_FORMAT, "/tokens/t1", "its client is not there");
+    fini(&scene);
+}
+
+/* ---- Warnings ---- */
+
+static void warnings_can_be_had_of_one_item(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    struct cg_mistakes warnings;
+    store_keys(&scene, "k");
+    store(&scene, CG_ITEM_SECURITY_GROUP, "lamps", "{'keys':'k'}");
+    store(&scene, CG_ITEM_CLIENT, "c", "{}");
+    store(&scene, CG_ITEM_SETTINGS, CG_ITEM_SETTINGS_NAME, "{'group':{'frame_size':99,'receive_buffer':4096}}");
+    store(&scene, CG_ITEM_MAPPING, "safe", "{'group':'coap://224.0.1.187/a/b','security':'lamps','clients':['c']}");
+    store(&scene, CG_ITEM_MAPPING, "bare",
+          PLAIN(",'timeout':1,'members':['127.1.0.1','127.1.0.2','127.1.0.3','127.1.0.4']"));
+    must_load(&scene, "{}");
+    cg_mistakes_init(&warnings);
+    cg_stored_warnings(scene.config, CG_ITEM_MAPPING, "safe", &warnings);
+    assert_int_equal(warnings.count, 1);
+    assert_string_equal(warnings.first->code, "request-too-large");
+    assert_string_equal(warnings.first->pointer, "/mappings/safe/security");
+    assert_non_null(strstr(warnings.first->message, "requests of safe have 100 bytes at the least"));
+    cg_mistakes_fini(&warnings);
+    cg_stored_warnings(scene.config, CG_ITEM_MAPPING, "bare", &warnings);
+    const char *const codes[] = {"short-timeout", "plain-group", "small-buffer", "no-clients"};
+    const struct cg_mistake *it = warnings.first;
+    assert_int_equal(warnings.count, 4);
+    for (size_t i = 0; i < 4; i++, it = it->next) assert_string_equal(it->code, codes[i]);
+    cg_mistakes_fini(&warnings);
     fini(&scene);
 }
 
@@ -480,6 +547,9 @@ int main(void) {
         cmocka_unit_test(what_refers_to_nothing_is_out_of_use_and_the_rest_is_not),
         cmocka_unit_test(keys_that_stay_sealed_end_their_group_alone),
         cmocka_unit_test(what_is_not_enabled_leaves_its_path_to_others),
+        cmocka_unit_test(stored_tokens_lead_to_clients_wherever_these_are_defined),
+        cmocka_unit_test(a_token_for_nobody_is_a_mistake),
+        cmocka_unit_test(warnings_can_be_had_of_one_item),
         cmocka_unit_test(mistakes_of_edits_are_told_where_they_are),
         cmocka_unit_test(an_edit_may_not_put_others_out_of_use),
         cmocka_unit_test(what_goes_together_may_go),
