@@ -46,7 +46,8 @@ void cg_load_run(struct cg_load *load) {
     cg_mistakes_init(&load->mistakes);
     cg_mistakes_init(&load->warnings);
     cg_mistakes_init(&load->restarts);
-    load->err = cg_settings_load(load->file, &load->config, &load->mistakes);
+    load->stored.in_use = load->old;
+    load->err = cg_settings_load_stored(load->file, &load->stored, &load->config, &load->mistakes);
     if (load->err == CG_E_NO_MEMORY) cg_problem_no_memory(&load->problem);
     if (load->err == CG_OK) load->err = plan(load);
     if (load->err == CG_OK) {
