@@ -316,7 +316,7 @@ void cg_read_mapping(struct cg_reader *reader, const struct cg_at *at, const jso
     draft.mapping.place = (uint32_t)at->index;
     if (!cg_read_object(reader, at, &cg_mapping_rows, json, &draft)) return;
     read_draft(reader, &draft);
-    add_mapping(reader->config, &draft.mapping);
+    if (!reader->out_of_memory) add_mapping(reader->config, &draft.mapping); /* else nothing is what it says */
 }
 
 static bool says_idle(const json_t *mapping) { return json_is_false(json_object_get(mapping, "enabled")); }
