@@ -49,6 +49,8 @@ extern const struct cg_server_ops cg_group_server_ops;
 /* seal.c, open.c: the operations of the protector. */
 int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                   struct cg_binding **binding, struct cg_problem *problem) CG_MUST_CHECK;
+int cg_group_measure(struct cg_protector *protector, const struct cg_sealing *sealing, size_t *size,
+                     struct cg_problem *problem) CG_MUST_CHECK;
 int cg_group_open(struct cg_protector *protector, const struct cg_opening *opening, uint64_t job,
                   struct cg_opened *opened) CG_MUST_CHECK;
 

@@ -69,6 +69,7 @@ static enum cg_standing group_standing(struct cg_protector *protector, struct cg
 
 static const struct cg_protector_ops group_ops = {.name = "group_oscore",
                                                   .seal = cg_group_seal,
+                                                  .measure = cg_group_measure,
                                                   .open = cg_group_open,
                                                   .is_stale = group_is_stale,
                                                   .left = group_left,

@@ -217,3 +217,38 @@ int cg_group_seal(struct cg_protector *protector, const struct cg_sealing *seali
     }
     return err;
 }
+
+/* ---- Without sealing ---- */
+
+static int measure(const struct cg_group_oscore *group, const struct cg_sealing *sealing, const struct cg_msg *plain,
+                   uint8_t *scratch, size_t cap) {
+    const struct cg_epoch *epoch = group->current;
+    struct cg_oscore_peer *to = sealing->identity.len > 0 ? cg_epoch_find(epoch, sealing->identity) : NULL;
+    if (to != NULL && !cg_oscore_has_pairwise_mode(epoch->context)) to = NULL;
+    return cg_oscore_measure_request(epoch->context, to, cg_sender_peek(epoch->sender), plain, scratch, cap);
+}
+
+static int measure_plain(const struct cg_group_oscore *group, const struct cg_sealing *sealing,
+                         const struct cg_buf *plain) {
+    const size_t cap = plain->len + OVERHEAD;
+    uint8_t *scratch = malloc(cap);
+    struct cg_msg msg;
+    if (scratch == NULL) return CG_E_NO_MEMORY;
+    int len = cg_msg_parse(&msg, cg_buf_slice(plain));
+    if (len == CG_OK) len = measure(group, sealing, &msg, scratch, cap);
+    free(scratch);
+    return len;
+}
+
+int cg_group_measure(struct cg_protector *protector, const struct cg_sealing *sealing, size_t *size,
+                     struct cg_problem *problem) {
+    const struct cg_group_oscore *group = cg_group_oscore_of(protector);
+    struct cg_buf plain;
+    if (group->current == NULL) return cg_problem_set(problem, CG_E_PROTECT, "the security group has no keys");
+    cg_buf_init(&plain, 0);
+    int len = cg_sealing_emit(sealing, &plain, problem);
+    if (len == CG_OK && (len = measure_plain(group, sealing, &plain)) < 0) refuse(problem, len);
+    cg_buf_fini(&plain);
+    *size = len < 0 ? 0 : (size_t)len;
+    return len < 0 ? len : CG_OK;
+}

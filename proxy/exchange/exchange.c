@@ -101,7 +101,7 @@ static void leave(struct cg_exchange *exchange) {
         exchange->mapping->stats->failed += tally->failed;
     }
     exchange->ended_by = "client";
-    if (exchange->started) cg_exchange_log(exchange, 0);
+    if (exchange->started) cg_exchange_say_over(exchange, 0);
     cg_exchange_free(exchange);
 }
 
@@ -427,13 +427,13 @@ static enum cg_verdict step_reply(struct cg_exchange *exchange) {
     bool silent = exchange->problem.err == CG_E_NO_ANSWER; /* its figures were told all the same */
     if (exchange->telling || silent || !failed) count_reply(exchange, &summary);
     if (failed) count_error(exchange, exchange->problem.err);
-    cg_exchange_log(exchange, status);
+    cg_exchange_say_over(exchange, status);
     cg_exchange_free(exchange);
     return CG_GONE;
 }
 
 void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status) {
     count_error(exchange, exchange->problem.err);
-    cg_exchange_log(exchange, status);
+    cg_exchange_say_over(exchange, status);
     cg_exchange_free(exchange);
 }

@@ -6,6 +6,7 @@
 #define CG_EXCHANGE_EXCHANGE_H
 
 #include "exchange/gateway.h"
+#include "exchange/progress.h"
 #include "model/budget.h"
 #include "model/heard.h"
 #include "reply/sink.h"
@@ -74,7 +75,8 @@ struct cg_gateway {
     int64_t expiry_s;      /* when the first of the tokens expires that something runs by, or earlier */
     uint64_t purge_us;     /* when to forget what is no longer needed, the next time */
     struct cg_timer purge; /* runs while that is not done with */
-    bool stopping;         /* no new exchanges */
+    struct cg_exchange_hearer *hearers;
+    bool stopping; /* no new exchanges */
 };
 
 /* gateway.c */
@@ -90,12 +92,20 @@ int cg_exchange_take_budget(struct cg_exchange *exchange) CG_MUST_CHECK;
 /* A request that never started, with its problem set: counts, logs and frees it. */
 void cg_exchange_refuse(struct cg_exchange *exchange, unsigned status);
 
+/* progress.c */
+/* It is over: its line in the log, and a word to the hearers. `status` as cg_exchange_log has it. */
+void cg_exchange_say_over(const struct cg_exchange *exchange, unsigned status);
+
 /* log.c */
+bool cg_exchange_hides_members(const struct cg_exchange *exchange);
+/* How many bytes of its request's path tell of no member that is hidden. */
+size_t cg_exchange_shown_path(const struct cg_exchange *exchange);
 /* Its line in the log, at its end. `status`: HTTP's; 0: the client left before it had one. */
 void cg_exchange_log(const struct cg_exchange *exchange, unsigned status);
 
 /* tell.c: what an exchange says to its sink */
 
+void cg_tell_look(const struct cg_exchange *exchange, struct cg_view *view);
 /* The requests are out. False: the exchange's problem says why the sink cannot begin. */
 bool cg_tell_begin(struct cg_exchange *exchange);
 /* Tells a sink that has begun what there is room for. Returns when to look again; the exchange is cut where the sink is

@@ -15,7 +15,7 @@ enum { PATH_LOGGED = 200, MISSING_LOGGED = 8 };
 
 /* A request of the operator's is shown its members, and the log is not (model/excerpt.h). Of a path that leads to no
  * mapping nobody knows. */
-static bool hides_members(const struct cg_exchange *exchange) {
+bool cg_exchange_hides_members(const struct cg_exchange *exchange) {
     const struct cg_mapping *mapping = exchange->mapping;
     if (mapping == NULL || mapping->anonymise) return true;
     mapping = cg_mapping_by_name(exchange->gateway->config, mapping->name);
@@ -35,7 +35,12 @@ static size_t before_member(struct cg_slice path) {
 
 static bool hides_one(const struct cg_exchange *exchange) {
     const struct cg_slice path = exchange->request.path;
-    return hides_members(exchange) && (exchange->member != NULL || before_member(path) < path.len);
+    return cg_exchange_hides_members(exchange) && (exchange->member != NULL || before_member(path) < path.len);
+}
+
+size_t cg_exchange_shown_path(const struct cg_exchange *exchange) {
+    const struct cg_slice path = exchange->request.path;
+    return hides_one(exchange) ? before_member(path) : path.len;
 }
 
 /* ---- The request ---- */
@@ -148,7 +153,7 @@ static void log_round(struct cg_log_line *line, const struct cg_exchange *exchan
     if (exchange->waiter.round == NULL) return;
     log_tally(line, &exchange->waiter.round->tally);
     log_notifications(line, exchange);
-    if (!hides_members(exchange)) log_missing(line, exchange);
+    if (!cg_exchange_hides_members(exchange)) log_missing(line, exchange);
     log_causes(line, exchange);
 }
 

@@ -36,7 +36,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
     };
 }
 
-static void look_at(const struct cg_exchange *exchange, struct cg_view *view) {
+void cg_tell_look(const struct cg_exchange *exchange, struct cg_view *view) {
     struct cg_round *round = exchange->waiter.round;
     *view = (struct cg_view){
         .exchange = exchange->id,
@@ -83,7 +83,7 @@ bool cg_tell_begin(struct cg_exchange *exchange) {
     struct cg_sink *sink = exchange->sink;
     if (sink->ops->begin == NULL || exchange->waiter.timeout_us == 0) return true;
     struct cg_view view;
-    look_at(exchange, &view);
+    cg_tell_look(exchange, &view);
     if (sink->ops->begin(sink, &view, &exchange->problem) < 0) return false;
     exchange->telling = true;
     cg_round_follow(&exchange->waiter, following_of(sink->ops));
@@ -120,7 +120,7 @@ uint64_t cg_tell_turn(struct cg_exchange *exchange) {
     struct cg_problem problem = {0};
     struct cg_view view;
     int err = CG_OK;
-    look_at(exchange, &view);
+    cg_tell_look(exchange, &view);
     while (err == CG_OK && reader->untold != NULL && sink->ops->has_room(sink, CG_SINK_ANSWER)) {
         err = tell_news(sink, &view, reader->untold, &problem);
         if (err == CG_OK) cg_reader_took(reader);
@@ -146,7 +146,7 @@ static void say_end(struct cg_exchange *exchange, const struct cg_view *view, en
 unsigned cg_tell_end(struct cg_exchange *exchange, struct castgate_summary *summary) {
     struct cg_sink_ending ending = {0};
     struct cg_view view;
-    look_at(exchange, &view);
+    cg_tell_look(exchange, &view);
     say_end(exchange, &view, exchange->cut ? CG_SINK_CUT : CG_SINK_DONE, &ending);
     exchange->cut = exchange->cut || ending.cut;
     count_causes(exchange, &view);

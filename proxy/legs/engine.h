@@ -46,7 +46,7 @@ struct cg_engine {
     uint64_t requests;         /* that went out: their order */
     uint16_t next_mid;         /* of group requests: one sequence, as an endpoint may be a member of several groups */
     bool closing;              /* no group request goes out any more */
-    struct cg_tap *tap;        /* who listens in (tap.h); NULL: nobody */
+    struct cg_tap *taps;       /* who listens in (tap.h); NULL: nobody */
     uint64_t departures;       /* of the gateway from groups */
     /* There was one more. */
     void (*left)(struct cg_engine *engine);

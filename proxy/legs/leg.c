@@ -304,6 +304,7 @@ int cg_leg_emit(struct cg_engine *engine, struct cg_leg *leg, const struct cg_ro
                                 cg_buf_slice(&sending->datagram), problem);
     if (err < 0) return err;
     sending->emissions++;
+    CG_TAP(engine, emitted, leg, route);
     if (sending->request != 0) return CG_OK;
     sending->request = ++engine->requests;
     sending->sent_us = engine->now_us;

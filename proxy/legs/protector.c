@@ -26,6 +26,17 @@ int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct
     return CG_OK;
 }
 
+int cg_protector_measure(struct cg_protector *protector, const struct cg_sealing *sealing, size_t *size,
+                         struct cg_problem *problem) {
+    if (protector->ops->measure != NULL) return protector->ops->measure(protector, sealing, size, problem);
+    struct cg_buf datagram;
+    cg_buf_init(&datagram, CG_DATAGRAM_MAX);
+    int err = cg_sealing_emit(sealing, &datagram, problem);
+    *size = datagram.len;
+    cg_buf_fini(&datagram);
+    return err;
+}
+
 int cg_sealed_check(const struct cg_buf *datagram, struct cg_problem *problem) {
     int err = cg_buf_error(datagram);
     if (err == CG_OK) return CG_OK;

@@ -82,6 +82,10 @@ struct cg_protector_ops {
      * STORE, NO_MEMORY, TOO_BIG. */
     int (*seal)(struct cg_protector *protector, const struct cg_sealing *sealing, uint64_t job, struct cg_buf *out,
                 struct cg_binding **binding, struct cg_problem *problem);
+    /* How many bytes the datagram would have that `seal` makes, as far as that can be known beforehand; nothing is
+     * spent, kept or encrypted. Errors as `seal`. NULL: as many as unprotected. */
+    int (*measure)(struct cg_protector *protector, const struct cg_sealing *sealing, size_t *size,
+                   struct cg_problem *problem);
     /* CG_OK with *opened; CG_PENDING: cg_engine_opened follows with `job`, also after the binding was released; an
      * error: the answer is refused for that reason, and *opened has the kid and gid that could be read, and what an
      * unprotected one says. */
@@ -126,6 +130,10 @@ int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *b
 bool cg_protector_find(struct cg_protector *protector, const struct cg_member *member, struct cg_addr *at);
 /* As its operation; false where it has none. */
 bool cg_protector_is_cold(struct cg_protector *protector, struct cg_slice identity);
+
+/* As its operation. */
+int cg_protector_measure(struct cg_protector *protector, const struct cg_sealing *sealing, size_t *size,
+                         struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The request as a datagram, unprotected, appended to `out`. CG_E_TOO_BIG, CG_E_NO_MEMORY with their problem. */
 int cg_sealing_emit(const struct cg_sealing *sealing, struct cg_buf *out, struct cg_problem *problem) CG_MUST_CHECK;

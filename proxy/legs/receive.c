@@ -103,6 +103,7 @@ static void count_stray(struct cg_engine *engine, const struct cg_datagram *data
 static void receive_response(struct cg_engine *engine, const struct cg_datagram *datagram, const struct cg_msg *msg) {
     struct cg_sending *sending;
     struct cg_leg *leg = running_leg(engine, datagram, msg, &sending);
+    if (leg != NULL) CG_TAP(engine, received, leg, datagram);
     if (leg != NULL && is_unwanted(leg, msg)) {
         turn_away(engine, leg, datagram, msg);
     } else if (leg != NULL) {
@@ -126,6 +127,7 @@ static void receive_other(struct cg_engine *engine, const struct cg_datagram *da
     struct cg_sending *sending;
     struct cg_leg *leg = running_leg(engine, datagram, msg, &sending);
     if (leg != NULL) {
+        CG_TAP(engine, received, leg, datagram);
         refuse(engine, leg, datagram, msg, malformed ? CG_E_FORMAT : CG_E_CODE);
         return;
     }

@@ -8,6 +8,8 @@
 
 #include "base/check.h"
 
+enum { TYPICAL_NUMBER = 1 << 20 };
+
 struct range {
     uint64_t next, end;
 };
@@ -71,6 +73,11 @@ void cg_sender_unref(struct cg_sender *sender) {
     if (--sender->refs > 0) return;
     HASH_DELETE(hh, sender->senders->table, sender);
     free(sender);
+}
+
+uint64_t cg_sender_peek(const struct cg_sender *sender) {
+    if (sender->now.next < sender->now.end) return sender->now.next;
+    return sender->then.next < sender->then.end ? sender->then.next : TYPICAL_NUMBER;
 }
 
 /* The queue */

@@ -59,6 +59,9 @@ void cg_sender_unref(struct cg_sender *sender); /* NULL has no effect. Who still
 /* How many of the sender's numbers are used or lost, as far as this process has seen; 0: none was asked for yet. */
 uint64_t cg_senders_used(const struct cg_senders *senders, const struct cg_sender_id *id);
 
+/* The number that would be given next, as far as the store has said one; else one that takes as many bytes as those of
+ * a key that was in use before a start (its burst). Nothing is taken. */
+uint64_t cg_sender_peek(const struct cg_sender *sender);
 /* CG_OK: *number is the caller's, for one message, for ever. CG_PENDING: wait->ready comes later. CG_E_KEY_REFUSED with
  * *problem: the store has contradicted itself and numbers of this sender cannot be trusted any more. `wait` must not
  * wait already. */

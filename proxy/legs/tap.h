@@ -1,15 +1,19 @@
 /* What legs tell their owners, and somebody may listen in on. This is the boundary at which an exchange is recorded:
- * what happens above it follows from what the tap hears, from time and from random bytes, whatever protected the
+ * what happens above it follows from what a tap hears, from time and from random bytes, whatever protected the
  * answers and however they were sent. Datagrams do not get this far.
  *
- * The tap hears everything before the owner does, and must change nothing. Without one a word costs a branch. */
+ * Datagrams are heard of beside that, for people to read (`emitted`, `received`); nothing follows from them.
+ *
+ * A tap hears everything before the owner does, and must change nothing. Without one a word costs a branch. */
 #ifndef CG_LEGS_TAP_H
 #define CG_LEGS_TAP_H
 
 #include "legs/leg.h"
 #include "model/wish.h"
 
+/* What it does not want to hear of is NULL. */
 struct cg_tap {
+    struct cg_tap *next; /* the engine's */
     /* A client's request was let in and begins a round or joins one: the verdict of ADMIT. Rounds say it. */
     void (*admitted)(struct cg_tap *tap, const struct cg_wish *wish);
     void (*begun)(struct cg_tap *tap, const struct cg_leg *leg); /* an owner has it from now on */
@@ -24,15 +28,32 @@ struct cg_tap {
     void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*unsent)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*stray)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from);
+    /* Each datagram of it that leaves, the repeated ones, too; and each that comes with the token of one of its requests,
+     * whatever it turns out to be. */
+    void (*emitted)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_route *route);
+    void (*received)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_datagram *datagram);
     /* No leg's: something was seen of that address (legs/signs.h). */
     void (*sign)(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign);
 };
+
+static inline void cg_tap_add(struct cg_engine *engine, struct cg_tap *tap) {
+    tap->next = engine->taps;
+    engine->taps = tap;
+}
+
+static inline void cg_tap_remove(struct cg_engine *engine, struct cg_tap *tap) {
+    struct cg_tap **link = &engine->taps;
+    while (*link != NULL && *link != tap) link = &(*link)->next;
+    if (*link != NULL) *link = tap->next;
+}
 
 /* The words, for those who say them. */
 
 #define CG_TAP(engine, word, ...)                                                                                      \
     do {                                                                                                               \
-        if ((engine)->tap != NULL) (engine)->tap->word((engine)->tap, __VA_ARGS__);                                    \
+        for (struct cg_tap *tap_ = (engine)->taps; tap_ != NULL; tap_ = tap_->next) {                                  \
+            if (tap_->word != NULL) tap_->word(tap_, __VA_ARGS__);                                                     \
+        }                                                                                                              \
     } while (0)
 
 static inline void cg_leg_tell_sent(struct cg_engine *engine, struct cg_leg *leg) {

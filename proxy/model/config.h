@@ -203,6 +203,13 @@ struct cg_limits {
     uint32_t observers;            /* exchanges that go on because their clients observe */
 };
 
+/* What is kept of exchanges for people to look at: recorder/. */
+struct cg_recorder_settings {
+    size_t memory;         /* bytes; 0: nothing is kept */
+    const char **payloads; /* names of mappings with a security group whose payloads are kept, too */
+    size_t payload_count;
+};
+
 struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-ietf-core-uri-path-abbrev */
     uint16_t multicast_timeout;
     uint16_t reply_from;
@@ -324,6 +331,7 @@ struct cg_config {
     struct cg_alert_settings alerts;
     struct cg_option_numbers options;
     struct cg_limits limits;
+    struct cg_recorder_settings recorder;
     const char *state;      /* folder */
     uint32_t sequence_rate; /* numbers a second that a Sender Key may use on average */
     bool require_clock;     /* nothing is sent under a key while the clock is behind its last use */

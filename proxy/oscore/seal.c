@@ -156,6 +156,35 @@ static void start_binding(struct cg_oscore_binding *binding, const struct draft 
     if (context->id_context.len > 0) memcpy(binding->kid_context, context->id_context.data, context->id_context.len);
 }
 
+static void draft_request(struct draft *draft, struct cg_oscore_binding *binding, uint64_t number) {
+    const struct cg_oscore_context *context = draft->context;
+    start_binding(binding, draft, number);
+    draft->piv_id = cg_oscore_binding_kid(binding);
+    draft->piv = cg_oscore_binding_piv(binding);
+    draft->option = (struct cg_oscore_option){
+        .group = draft->group_mode,
+        .piv = draft->piv,
+        .has_kid = true,
+        .kid = draft->piv_id,
+        .has_kid_context = context->send_id_context,
+        .kid_context = context->id_context,
+    };
+}
+
+int cg_oscore_measure_request(struct cg_oscore_context *context, struct cg_oscore_peer *to, uint64_t number,
+                              const struct cg_msg *plain, uint8_t *scratch, size_t cap) {
+    struct cg_oscore_binding binding;
+    struct draft draft = {.context = context, .plain = plain, .binding = &binding, .is_request = true};
+    if (!cg_code_is_request(plain->code)) return CG_E_BAD_REQUEST;
+    int err = choose_key(&draft, to);
+    if (err != CG_OK) return err;
+    draft_request(&draft, &binding, number);
+    err = compose(&draft, scratch, cap);
+    if (err != CG_OK) return err;
+    const size_t head = (size_t)(draft.body - scratch), signature = draft.group_mode ? CG_COSE_SIGNATURE_LEN : 0;
+    return (int)(head + draft.body_len + draft.key->cipher->tag_len + signature);
+}
+
 int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscore_context *context,
                                    struct cg_oscore_peer *to, uint64_t number, const struct cg_msg *plain,
                                    uint8_t *data, size_t cap, struct cg_oscore_binding *binding) {
@@ -165,18 +194,8 @@ int cg_oscore_seal_request_prepare(struct cg_oscore_sealing *op, struct cg_oscor
     if (err != CG_OK) return err;
     if (!number_is_usable(context, number)) return CG_E_PROTECT;
     if (draft.group_mode && cg_oscore_has_pairwise_mode(context) && has_option(plain, CG_OPT_ECHO)) return CG_E_PROTECT;
-    start_binding(binding, &draft, number);
+    draft_request(&draft, binding, number);
     if (to != NULL) cg_oscore_binding_expect(binding, to);
-    draft.piv_id = cg_oscore_binding_kid(binding);
-    draft.piv = cg_oscore_binding_piv(binding);
-    draft.option = (struct cg_oscore_option){
-        .group = draft.group_mode,
-        .piv = draft.piv,
-        .has_kid = true,
-        .kid = draft.piv_id,
-        .has_kid_context = context->send_id_context,
-        .kid_context = context->id_context,
-    };
     return seal(op, &draft, &number, data, cap);
 }
 

@@ -29,6 +29,11 @@ struct cg_oscore_sealing {
     size_t len; /* of the datagram */
 };
 
+/* How long the datagram would be that the same request makes with that number, signature included; nothing is spent or
+ * encrypted. `scratch` gets the plaintext. Errors as below. */
+int cg_oscore_measure_request(struct cg_oscore_context *context, struct cg_oscore_peer *to, uint64_t number,
+                              const struct cg_msg *plain, uint8_t *scratch, size_t cap) CG_MUST_CHECK;
+
 /* - `to`: the member that the request is for (pairwise mode, OSCORE), or NULL for group mode.
  * - `number`: a Sender Sequence Number never used with this Sender Key in any process. It is spent by CG_OK and
  *   CG_PENDING. Numbers may come out of order, but not 64 or more behind the highest one.

@@ -30,29 +30,12 @@ struct cg_trial {
     unsigned uses; /* the exchange, the timer */
 };
 
-/* What is sent. Only one trial at a time listens in: others have everything but their datagrams' bytes. */
+/* What is sent. */
 
 struct cg_trial_ear {
     struct cg_tap tap;
     struct cg_trial *trial;
 };
-
-static void on_admitted(struct cg_tap *tap, const struct cg_wish *wish) { (void)tap, (void)wish; }
-static void on_leg(struct cg_tap *tap, const struct cg_leg *leg) { (void)tap, (void)leg; }
-static void on_arrival(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_arrival *arrival) {
-    (void)tap, (void)leg, (void)arrival;
-}
-static void on_refused(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from,
-                       const struct cg_opened *opened, const char *reason) {
-    (void)tap, (void)leg, (void)from, (void)opened, (void)reason;
-}
-static void on_ended(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem) {
-    (void)tap, (void)leg, (void)problem;
-}
-
-static void on_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
-    (void)tap, (void)addr, (void)sign;
-}
 
 static void on_sent(struct cg_tap *tap, const struct cg_leg *leg) {
     const struct cg_trial *trial = CG_CONTAINER(tap, struct cg_trial_ear, tap)->trial;
@@ -67,28 +50,16 @@ static void on_sent(struct cg_tap *tap, const struct cg_leg *leg) {
     cg_buf_put_slice(&sending->bytes, datagram);
 }
 
-static const struct cg_tap ear_tap = {.admitted = on_admitted,
-                                      .begun = on_leg,
-                                      .opening = on_leg,
-                                      .sent = on_sent,
-                                      .answer = on_arrival,
-                                      .challenge = on_arrival,
-                                      .refused = on_refused,
-                                      .ended = on_ended,
-                                      .sign = on_sign};
-
 static void listen_in(struct cg_trial *trial) {
-    struct cg_engine *engine = cg_gateway_engine(trial->loop->gateway);
-    if (engine->tap != NULL) return;
     trial->ear = calloc(1, sizeof *trial->ear);
     if (trial->ear == NULL) return;
-    *trial->ear = (struct cg_trial_ear){.tap = ear_tap, .trial = trial};
-    engine->tap = &trial->ear->tap;
+    *trial->ear = (struct cg_trial_ear){.tap = {.sent = on_sent}, .trial = trial};
+    cg_tap_add(cg_gateway_engine(trial->loop->gateway), &trial->ear->tap);
 }
 
 static void listen_no_more(struct cg_trial *trial) {
     if (trial->ear == NULL) return;
-    cg_gateway_engine(trial->loop->gateway)->tap = NULL;
+    cg_tap_remove(cg_gateway_engine(trial->loop->gateway), &trial->ear->tap);
     free(trial->ear);
     trial->ear = NULL;
 }

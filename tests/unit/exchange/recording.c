@@ -162,7 +162,7 @@ void recording_init(struct recording *recording) {
 
 void recording_listen(struct recording *recording, struct cg_engine *engine) {
     recording->engine = engine;
-    engine->tap = &recording->tap;
+    cg_tap_add(engine, &recording->tap);
 }
 
 void recording_add(struct recording *recording, uint64_t at_us, void (*act)(const char *who, const char *what),
@@ -367,7 +367,7 @@ static void say(struct telling *telling, const struct recorded *recorded) {
 void recording_tell(const struct recording *recording, struct world *world) {
     struct telling telling = {
         .tap = telling_tap, .engine = cg_gateway_engine(world->gateway), .admitted = next_admitted(recording->first)};
-    telling.engine->tap = &telling.tap;
+    cg_tap_add(telling.engine, &telling.tap);
     for (const struct recorded *it = recording->first; it != NULL; it = it->next) {
         hold(&telling);
         if (it->at_us > world->now_us) world_advance(world, it->at_us - world->now_us);
@@ -381,5 +381,5 @@ void recording_tell(const struct recording *recording, struct world *world) {
         world_run(world);
     }
     assert_null(telling.admitted);
-    telling.engine->tap = NULL;
+    cg_tap_remove(telling.engine, &telling.tap);
 }

@@ -1,0 +1,208 @@
+/* The hard thing: memory. What runs has a tape that grows, what has ended has a record and a reference to the tape of
+ * its round, which others may have joined; all of it counts, and the oldest records go until it fits. */
+#include "recorder/recorder.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "base/container.h"
+
+enum { TAPE_SHARE = 8 /* of the memory is one tape's at the most */ };
+
+struct cg_recorder {
+    struct cg_exchange_hearer hearer;
+    struct cg_tap tap;
+    struct cg_gateway *gateway;
+    int64_t (*clock_ms)(void);
+    struct cg_record *records; /* utlist, oldest first */
+    struct cg_tape *tapes;              /* uthash head: of rounds whose answers may still come */
+    uint64_t numbered;
+    size_t used; /* bytes: records, and the tapes in the table */
+};
+
+static size_t memory(const struct cg_recorder *recorder) {
+    return cg_gateway_config(recorder->gateway)->recorder.memory;
+}
+
+/* ---- Tapes ---- */
+
+static struct cg_tape *find_tape(const struct cg_recorder *recorder, struct cg_ticket origin) {
+    const uint64_t number = cg_ticket_number(origin);
+    struct cg_tape *tape;
+    HASH_FIND(hh, recorder->tapes, &number, sizeof number, tape);
+    return tape;
+}
+
+/* Its bytes count as long as it is in the table, where each is that somebody still refers to. */
+static void drop_tape(struct cg_recorder *recorder, struct cg_tape *tape) {
+    if (tape == NULL) return;
+    if (tape->references == 1) {
+        HASH_DEL(recorder->tapes, tape);
+        recorder->used -= cg_tape_size(tape);
+    }
+    cg_tape_unref(tape);
+}
+
+static void drop_record(struct cg_recorder *recorder, struct cg_record *record) {
+    DL_DELETE2(recorder->records, record, previous, next);
+    recorder->used -= record->size;
+    drop_tape(recorder, record->tape);
+    cg_record_free(record);
+}
+
+static void make_room(struct cg_recorder *recorder) {
+    while (recorder->used > memory(recorder) && recorder->records != NULL) drop_record(recorder, recorder->records);
+}
+
+/* What another datagram may take, at the most: the buffer grows by doubling. */
+static bool has_room_for(struct cg_recorder *recorder, const struct cg_tape *tape) {
+    const size_t more = tape->wire.cap + CG_DATAGRAM_MAX;
+    while (recorder->used + more > memory(recorder) && recorder->records != NULL)
+        drop_record(recorder, recorder->records);
+    return recorder->used + more <= memory(recorder);
+}
+
+static void note(struct cg_recorder *recorder, const struct cg_leg *leg, enum cg_direction direction,
+                 const struct cg_addr *peer, struct cg_slice bytes, uint64_t at_us) {
+    struct cg_tape *tape = find_tape(recorder, leg->request->origin);
+    if (tape == NULL) return;
+    tape->references++; /* making room may drop the record that has it */
+    if (!has_room_for(recorder, tape)) cg_tape_end(tape);
+    const size_t before = cg_tape_size(tape);
+    cg_tape_note(tape, direction, peer, bytes, at_us);
+    recorder->used += cg_tape_size(tape) - before;
+    drop_tape(recorder, tape);
+}
+
+static struct cg_recorder *of_tap(struct cg_tap *tap) { return CG_CONTAINER(tap, struct cg_recorder, tap); }
+
+/* Of one that joins a round nothing will be on its own, and its end drops it. */
+static void on_admitted(struct cg_tap *tap, const struct cg_wish *wish) {
+    struct cg_recorder *recorder = of_tap(tap);
+    if (memory(recorder) == 0) return;
+    struct cg_tape *tape = cg_tape_new(cg_ticket_number(wish->origin), memory(recorder) / TAPE_SHARE);
+    if (tape == NULL) return;
+    HASH_ADD(hh, recorder->tapes, origin, sizeof tape->origin, tape);
+    if (CG_HASH_HAS(hh, tape)) {
+        recorder->used += cg_tape_size(tape);
+        make_room(recorder);
+    } else {
+        cg_tape_unref(tape);
+    }
+}
+
+static void on_emitted(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_route *route) {
+    struct cg_recorder *recorder = of_tap(tap);
+    note(recorder, leg, CG_DIRECTION_OUT, &route->to, cg_buf_slice(&leg->sending.datagram),
+         cg_gateway_now(recorder->gateway));
+}
+
+static void on_received(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_datagram *datagram) {
+    note(of_tap(tap), leg, CG_DIRECTION_IN, &datagram->from, datagram->bytes, datagram->arrival_us);
+}
+
+/* ---- Records ---- */
+
+/* The reference that the table had for the exchange becomes its record's, or goes; who has joined takes one more. */
+static struct cg_tape *take_tape(struct cg_recorder *recorder, const struct cg_progress *progress) {
+    struct cg_tape *own = find_tape(recorder, progress->ticket), *tape = find_tape(recorder, progress->origin);
+    if (own == tape) return own;
+    drop_tape(recorder, own);
+    if (tape != NULL) tape->references++;
+    return tape;
+}
+
+static void on_over(struct cg_exchange_hearer *hearer, const struct cg_progress *progress) {
+    struct cg_recorder *recorder = CG_CONTAINER(hearer, struct cg_recorder, hearer);
+    struct cg_tape *tape = take_tape(recorder, progress);
+    struct cg_record *record = memory(recorder) == 0 ? NULL : cg_record_new(progress, recorder->clock_ms());
+    if (record == NULL) {
+        drop_tape(recorder, tape);
+        return;
+    }
+    record->tape = tape;
+    record->number = ++recorder->numbered;
+    recorder->used += record->size;
+    DL_APPEND2(recorder->records, record, previous, next);
+    make_room(recorder);
+}
+
+bool cg_record_fits(const struct cg_record *record, const struct cg_record_filter *filter) {
+    if (filter->mapping[0] != 0 && strcmp(filter->mapping, record->mapping) != 0) return false;
+    if (filter->client[0] != 0 && strcmp(filter->client, record->client) != 0) return false;
+    if (filter->outcome != CG_OUTCOME_COUNT && filter->outcome != record->outcome) return false;
+    return filter->member[0] == 0 || cg_record_has_member(record, filter->member);
+}
+
+const struct cg_record *cg_recorder_before(const struct cg_recorder *recorder, uint64_t number) {
+    const struct cg_record *first = recorder->records;
+    if (first == NULL) return NULL;
+    const struct cg_record *record = first->previous; /* utlist: the last one */
+    while (number != 0 && record->number >= number) {
+        if (record == first) return NULL;
+        record = record->previous;
+    }
+    return record;
+}
+
+const struct cg_record *cg_recorder_find(const struct cg_recorder *recorder, const char *id) {
+    const struct cg_record *record;
+    DL_FOREACH(recorder->records, record) {
+        if (strcmp(record->id, id) == 0) return record;
+    }
+    return NULL;
+}
+
+static struct cg_record *running(struct cg_recorder *recorder, const struct cg_progress *progress) {
+    return cg_record_new(progress, recorder->clock_ms());
+}
+
+struct cg_record *cg_recorder_next_running(struct cg_recorder *recorder, uint32_t *place) {
+    struct cg_progress progress;
+    return cg_gateway_next_running(recorder->gateway, place, &progress) ? running(recorder, &progress) : NULL;
+}
+
+struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const char *id) {
+    struct cg_progress progress;
+    for (uint32_t place = 0; cg_gateway_next_running(recorder->gateway, &place, &progress);) {
+        if (strcmp(progress.view.exchange, id) == 0) return running(recorder, &progress);
+    }
+    return NULL;
+}
+
+void cg_recorder_predict(struct cg_recorder *recorder, const char *id, struct cg_preview *prediction) {
+    struct cg_record *record = (struct cg_record *)cg_recorder_find(recorder, id);
+    if (record == NULL || record->prediction != NULL) {
+        free(prediction);
+        return;
+    }
+    record->prediction = prediction;
+    record->size += sizeof *prediction;
+    recorder->used += sizeof *prediction;
+    make_room(recorder);
+}
+
+/* ---- Beginning and end ---- */
+
+struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options) {
+    struct cg_recorder *recorder = calloc(1, sizeof *recorder);
+    if (recorder == NULL) return NULL;
+    recorder->gateway = options->gateway;
+    recorder->clock_ms = options->clock_ms;
+    recorder->hearer.over = on_over;
+    recorder->tap = (struct cg_tap){.admitted = on_admitted, .emitted = on_emitted, .received = on_received};
+    cg_gateway_add_exchange_hearer(options->gateway, &recorder->hearer);
+    cg_tap_add(cg_gateway_engine(options->gateway), &recorder->tap);
+    return recorder;
+}
+
+void cg_recorder_free(struct cg_recorder *recorder) {
+    if (recorder == NULL) return;
+    struct cg_tape *tape, *next_tape;
+    while (recorder->records != NULL) drop_record(recorder, recorder->records);
+    HASH_ITER(hh, recorder->tapes, tape, next_tape) {
+        HASH_DEL(recorder->tapes, tape);
+        cg_tape_unref(tape);
+    }
+    free(recorder);
+}

@@ -1,0 +1,43 @@
+/* The flight recorder: the exchanges that run and those that have ended lately, with what each member did, and what
+ * went over the wire for them. Bounded in bytes (recorder.memory): the oldest go. Nothing of it is durable, and a
+ * gateway that has none behaves the same. */
+#ifndef CG_RECORDER_RECORDER_H
+#define CG_RECORDER_RECORDER_H
+
+#include "recorder/record.h"
+
+struct cg_recorder;
+
+struct cg_recorder_options {
+    struct cg_gateway *gateway; /* outlives it */
+    int64_t (*clock_ms)(void);  /* Unix time */
+};
+
+/* Hears of the gateway's exchanges from now on. NULL: no memory. */
+struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options);
+/* After the gateway, which tells it until its end. NULL is fine. */
+void cg_recorder_free(struct cg_recorder *recorder);
+
+/* What is asked for; what is "" or CG_OUTCOME_COUNT matters not. */
+struct cg_record_filter {
+    char mapping[CG_NAME_MAX + 1];
+    char client[CG_ACCOUNT_MAX];
+    char member[CG_ADDR_TEXT_MAX]; /* by its name, or its address without one; not where it is hidden */
+    enum cg_outcome outcome;
+};
+bool cg_record_fits(const struct cg_record *record, const struct cg_record_filter *filter);
+
+/* Those that have ended, latest first, below that number (0: the latest); NULL: none. Valid until the gateway runs. */
+const struct cg_record *cg_recorder_before(const struct cg_recorder *recorder, uint64_t number);
+/* NULL: it is not there, or not any more. */
+const struct cg_record *cg_recorder_find(const struct cg_recorder *recorder, const char *id);
+/* A record of the running exchange at the first place from *place on, and the place behind it; the caller's to free,
+ * without its tape. NULL: there is none, or no memory (*place is not 0 then). */
+struct cg_record *cg_recorder_next_running(struct cg_recorder *recorder, uint32_t *place);
+/* The same of the one with that id. */
+struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const char *id);
+
+/* What was said before that it would send, of one that has ended. Taken over; without that record it is freed. */
+void cg_recorder_predict(struct cg_recorder *recorder, const char *id, struct cg_preview *prediction);
+
+#endif
