@@ -133,6 +133,8 @@ static void *open_admin(struct cg_program *program, struct cg_problem *problem) 
                                            .reports = program->reports,
                                            .put_report = put_report,
                                            .manage = program->manage,
+                                           .recorder = program->recorder,
+                                           .encoders = &program->plugins.encoders,
                                            .worker = program->worker};
     return cg_admin_open(&program->loop.uv, program->loop.gateway, &source, problem);
 }

@@ -19,6 +19,7 @@
 #include "io/log_writer.h"
 #include "io/loop.h"
 #include "manage/manage.h"
+#include "recorder/recorder.h"
 
 struct cg_reload {
     struct cg_manage_turn turn;
@@ -49,6 +50,7 @@ struct cg_program {
     struct cg_reactions *reactions; /* what follows these */
     struct cg_reports *reports;     /* handed on */
     struct cg_discoveries *discoveries;
+    struct cg_recorder *recorder;
     struct cg_keeper *keeper; /* of what is known of members */
     struct cg_expiry expiry;
     struct cg_first_token first_token;

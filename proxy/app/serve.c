@@ -141,6 +141,18 @@ static bool open_discoveries(struct cg_program *program, struct cg_problem *prob
     return program->discoveries != NULL || cg_problem_no_memory(problem) == CG_OK;
 }
 
+static int64_t unix_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static bool open_recorder(struct cg_program *program, struct cg_problem *problem) {
+    program->recorder =
+        cg_recorder_new(&(struct cg_recorder_options){.gateway = program->loop.gateway, .clock_ms = unix_ms});
+    return program->recorder != NULL || cg_problem_no_memory(problem) == CG_OK;
+}
+
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
@@ -150,7 +162,8 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    if (!open_inbound(program, problem) || cg_fronts_open(program, problem) < 0) return false;
+    if (!open_inbound(program, problem) || !open_recorder(program, problem) || cg_fronts_open(program, problem) < 0)
+        return false;
     program->keeper = cg_keeper_open(&loop->uv, loop->gateway, config->state, CG_KEEPER_PAUSE_MS);
     if (program->keeper == NULL) {
         cg_problem_no_memory(problem);
@@ -191,6 +204,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_warming_free(program->warming);
     cg_reactions_free(program->reactions);
     cg_discoveries_free(program->discoveries);
+    cg_recorder_free(program->recorder);
     return opened;
 }
 

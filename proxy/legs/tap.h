@@ -28,8 +28,8 @@ struct cg_tap {
     void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*unsent)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*stray)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from);
-    /* Each datagram of it that leaves, the repeated ones, too; and each that comes with the token of one of its requests,
-     * whatever it turns out to be. */
+    /* Each datagram of it that leaves, the repeated ones, too; and each that comes with the token of one of its
+     * requests, whatever it turns out to be. */
     void (*emitted)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_route *route);
     void (*received)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_datagram *datagram);
     /* No leg's: something was seen of that address (legs/signs.h). */

@@ -84,9 +84,8 @@ static int check_method(const struct cg_mapping *mapping, const struct cg_reques
     return CG_OK;
 }
 
-int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
-    if (request->proof == CG_PROOF_OPERATOR || request->proof == CG_PROOF_GATEWAY) return CG_OK;
-    if (request->proof == CG_PROOF_REACTION) return check_method(mapping, request, problem);
+static int check_client(const struct cg_mapping *mapping, const struct cg_request *request,
+                        struct cg_problem *problem) {
     if (request->client == NULL) {
         int err = check_anonymous(mapping, request, problem);
         if (err < 0) return err;
@@ -101,6 +100,19 @@ int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *r
     int err = check_method(mapping, request, problem);
     if (err < 0) return err;
     return (grant->methods & CG_METHOD_BIT(request->method)) != 0 ? CG_OK : forbid_method(mapping, request, problem);
+}
+
+int cg_access_check(const struct cg_mapping *mapping, const struct cg_request *request, struct cg_problem *problem) {
+    switch (request->proof) {
+    case CG_PROOF_OPERATOR:
+    case CG_PROOF_ADMIN:
+    case CG_PROOF_GATEWAY: return CG_OK;
+    case CG_PROOF_REACTION: return check_method(mapping, request, problem);
+    case CG_PROOF_TRIAL:
+        if (request->client == NULL) return check_method(mapping, request, problem);
+        return check_client(mapping, request, problem);
+    default: return check_client(mapping, request, problem);
+    }
 }
 
 int cg_access_methods(const struct cg_mapping *mapping, const struct cg_request *request, uint32_t *methods,

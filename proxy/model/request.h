@@ -42,6 +42,10 @@ enum cg_proof {
     CG_PROOF_CERTIFICATE,
     CG_PROOF_PSK,
     CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
+    CG_PROOF_TRIAL, /* somebody tries a mapping by the admin side: as the client, whose grants count, or as nobody, who
+                       needs none; what the mapping lets pass, budgets and limits bind it */
+    CG_PROOF_ADMIN, /* the same of an administrator and without a client: methods do not bind it, and its mapping need
+                       not be in use */
     CG_PROOF_GATEWAY,  /* no client: the gateway asks for itself, and gives way to all clients; needs no grant */
     CG_PROOF_REACTION, /* no client: an alert makes the gateway ask (model/reaction.h), before clients; needs no grant,
                           and what the mapping lets pass, budgets and limits bind it */

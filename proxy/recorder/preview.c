@@ -14,15 +14,19 @@
 #include "exchange/gateway.h"
 #include "legs/ask.h"
 #include "legs/engine.h"
+#include "model/access.h"
+#include "model/route.h"
+#include "model/stand_in.h"
 #include "rounds/shape.h"
 #include "wire/transmission.h"
 
 enum {
     ARENA_MAX = 1 << 20,
     FRAME_ROOM = 127 - 25 - 21,
-    HEADERS = 40 + 8,                 /* IPv6 and UDP, uncompressed */
-    COMPRESSED = 3 + 1 + 8 + 6 + 7,   /* the same */
-    FIRST_HEAD = 4, FURTHER_HEAD = 5, /* of fragments */
+    HEADERS = 40 + 8,               /* IPv6 and UDP, uncompressed */
+    COMPRESSED = 3 + 1 + 8 + 6 + 7, /* the same */
+    FIRST_HEAD = 4,
+    FURTHER_HEAD = 5, /* of fragments */
 };
 
 uint32_t cg_frames_6lowpan(size_t bytes) {
@@ -122,6 +126,26 @@ int cg_preview_make(struct cg_gateway *gateway, const struct cg_wish *wish, stru
     return err;
 }
 
+/* Whom the path means; as ADMIT has it. */
+static int find_member(struct cg_wish *wish, struct cg_problem *problem) {
+    struct cg_slice name;
+    if (!cg_stand_in_split(&wish->rest, &name)) return CG_OK;
+    if (wish->mapping->stand_in == CG_STAND_IN_MEMBERS) wish->member = cg_stand_in_find(wish->mapping, name);
+    if (wish->member != NULL) return CG_OK;
+    return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s has no such member to be reached alone",
+                          wish->mapping->name);
+}
+
+int cg_preview_request(struct cg_gateway *gateway, struct cg_config *config, const struct cg_request *request,
+                       struct cg_preview *preview, struct cg_problem *problem) {
+    struct cg_wish wish = {
+        .config = config, .request = request, .expects_answers = !request->has_timeout || request->timeout_s > 0};
+    int err = cg_route(config, request, &wish.mapping, &wish.rest, problem);
+    if (err == CG_OK) err = cg_access_check(wish.mapping, request, problem);
+    if (err == CG_OK) err = find_member(&wish, problem);
+    return err == CG_OK ? cg_preview_make(gateway, &wish, preview, problem) : err;
+}
+
 /* ---- As JSON ---- */
 
 static void put_budget(struct cg_buf *to, const struct cg_preview_target *target) {
@@ -166,8 +190,8 @@ void cg_preview_put_json(struct cg_buf *to, const struct cg_preview *preview) {
     cg_buf_printf(to,
                   "{\"datagrams\":%" PRIu32 ",\"at_most\":%" PRIu32 ",\"by_unicast\":%s,\"expected\":%" PRIu32
                   ",\"bytes\":%" PRIu64 ",\"frames_6lowpan\":%" PRIu64 ",\"above_frame_size\":%s,\"targets\":[",
-                  preview->datagrams, preview->at_most, preview->by_unicast ? "true" : "false", preview->expected, bytes,
-                  frames, is_above_frame(preview) ? "true" : "false");
+                  preview->datagrams, preview->at_most, preview->by_unicast ? "true" : "false", preview->expected,
+                  bytes, frames, is_above_frame(preview) ? "true" : "false");
     for (size_t i = 0; i < preview->target_count; i++) {
         if (i > 0) cg_buf_put_u8(to, ',');
         put_target(to, &preview->targets[i]);

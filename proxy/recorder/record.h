@@ -64,8 +64,8 @@ struct cg_record {
     unsigned status;
     struct cg_problem problem; /* err 0: none */
     struct castgate_summary summary;
-    int64_t begun_ms; /* Unix time */
-    uint32_t ms;      /* so far, or until its end */
+    int64_t begun_ms;                          /* Unix time */
+    uint32_t ms;                               /* so far, or until its end */
     uint32_t sent_ms, leisure_ms, deadline_ms; /* the request since the beginning; the others since the request; 0: none
                                                 */
     bool was_sent, hides_members, is_cut;
@@ -73,9 +73,9 @@ struct cg_record {
     struct cg_record_missing *missing;
     struct cg_record_refusal *refusals;
     size_t answer_count, missing_count, refusal_count;
-    size_t left_out; /* of these, since they are more than are kept */
-    char *texts;     /* NUL-terminated names, and kids; from offset 1 */
-    size_t size;     /* bytes that it takes, the tape apart */
+    size_t left_out;               /* of these, since they are more than are kept */
+    char *texts;                   /* NUL-terminated names, and kids; from offset 1 */
+    size_t size;                   /* bytes that it takes, the tape apart */
     struct cg_tape *tape;          /* a reference; NULL: none */
     struct cg_preview *prediction; /* owned; NULL: nobody asked for one */
 };

@@ -65,10 +65,10 @@ static void put_time(struct cg_buf *to, const char *key, int64_t unix_ms) {
     const uint64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
     const uint64_t number = month < 10 ? month + 3 : month - 9;
     put_key(to, key);
-    cg_buf_printf(to, "\"%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64
-                      "Z\"",
-                  year + era * 400 + (number <= 2), number, of_year - (153 * month + 2) / 5 + 1, rest / 3600000,
-                  rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
+    cg_buf_printf(
+        to, "\"%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64 "Z\"",
+        year + era * 400 + (number <= 2), number, of_year - (153 * month + 2) / 5 + 1, rest / 3600000,
+        rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
 }
 
 /* ---- Members ---- */
@@ -177,9 +177,10 @@ static void put_timeline(struct cg_buf *to, const struct cg_record *record, enum
 
 /* ---- All of it ---- */
 
-#define PUT_COUNT(name)    put_number(to, #name, summary->name);
-#define PUT_TEXT(name)     put_text(to, #name, summary->name);
-#define PUT_OPTIONAL(name) if (summary->name != 0) put_number(to, #name, summary->name);
+#define PUT_COUNT(name) put_number(to, #name, summary->name);
+#define PUT_TEXT(name)  put_text(to, #name, summary->name);
+#define PUT_OPTIONAL(name)                                                                                             \
+    if (summary->name != 0) put_number(to, #name, summary->name);
 
 static void put_summary(struct cg_buf *to, const struct castgate_summary *summary) {
     put_key(to, "summary");

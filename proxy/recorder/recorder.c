@@ -15,7 +15,7 @@ struct cg_recorder {
     struct cg_gateway *gateway;
     int64_t (*clock_ms)(void);
     struct cg_record *records; /* utlist, oldest first */
-    struct cg_tape *tapes;              /* uthash head: of rounds whose answers may still come */
+    struct cg_tape *tapes;     /* uthash head: of rounds whose answers may still come */
     uint64_t numbered;
     size_t used; /* bytes: records, and the tapes in the table */
 };
@@ -103,6 +103,14 @@ static void on_received(struct cg_tap *tap, const struct cg_leg *leg, const stru
 
 /* ---- Records ---- */
 
+/* Its own, also where it has joined another's round. */
+static struct cg_preview *take_prediction(struct cg_recorder *recorder, const struct cg_progress *progress) {
+    struct cg_tape *own = find_tape(recorder, progress->ticket);
+    struct cg_preview *prediction = own == NULL ? NULL : own->prediction;
+    if (own != NULL) own->prediction = NULL;
+    return prediction;
+}
+
 /* The reference that the table had for the exchange becomes its record's, or goes; who has joined takes one more. */
 static struct cg_tape *take_tape(struct cg_recorder *recorder, const struct cg_progress *progress) {
     struct cg_tape *own = find_tape(recorder, progress->ticket), *tape = find_tape(recorder, progress->origin);
@@ -114,13 +122,17 @@ static struct cg_tape *take_tape(struct cg_recorder *recorder, const struct cg_p
 
 static void on_over(struct cg_exchange_hearer *hearer, const struct cg_progress *progress) {
     struct cg_recorder *recorder = CG_CONTAINER(hearer, struct cg_recorder, hearer);
+    struct cg_preview *prediction = take_prediction(recorder, progress);
     struct cg_tape *tape = take_tape(recorder, progress);
     struct cg_record *record = memory(recorder) == 0 ? NULL : cg_record_new(progress, recorder->clock_ms());
     if (record == NULL) {
         drop_tape(recorder, tape);
+        free(prediction);
         return;
     }
     record->tape = tape;
+    record->prediction = prediction;
+    if (prediction != NULL) record->size += sizeof *prediction;
     record->number = ++recorder->numbered;
     recorder->used += record->size;
     DL_APPEND2(recorder->records, record, previous, next);
@@ -170,16 +182,16 @@ struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const c
     return NULL;
 }
 
-void cg_recorder_predict(struct cg_recorder *recorder, const char *id, struct cg_preview *prediction) {
-    struct cg_record *record = (struct cg_record *)cg_recorder_find(recorder, id);
-    if (record == NULL || record->prediction != NULL) {
-        free(prediction);
-        return;
-    }
-    record->prediction = prediction;
-    record->size += sizeof *prediction;
-    recorder->used += sizeof *prediction;
-    make_room(recorder);
+void cg_recorder_predict(struct cg_recorder *recorder, struct cg_ticket ticket, const struct cg_preview *prediction) {
+    struct cg_tape *tape = find_tape(recorder, ticket);
+    if (tape == NULL || tape->prediction != NULL) return;
+    tape->prediction = malloc(sizeof *prediction);
+    if (tape->prediction != NULL) *tape->prediction = *prediction;
+}
+
+struct cg_traffic cg_recorder_traffic(const struct cg_recorder *recorder, struct cg_ticket ticket) {
+    const struct cg_tape *tape = find_tape(recorder, ticket);
+    return tape == NULL ? (struct cg_traffic){0} : tape->traffic;
 }
 
 /* ---- Beginning and end ---- */

@@ -37,7 +37,10 @@ struct cg_record *cg_recorder_next_running(struct cg_recorder *recorder, uint32_
 /* The same of the one with that id. */
 struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const char *id);
 
-/* What was said before that it would send, of one that has ended. Taken over; without that record it is freed. */
-void cg_recorder_predict(struct cg_recorder *recorder, const char *id, struct cg_preview *prediction);
+/* Of an exchange that has begun: what was said before that it would send, copied; its record will have it. Without
+ * effect where it was refused. */
+void cg_recorder_predict(struct cg_recorder *recorder, struct cg_ticket ticket, const struct cg_preview *prediction);
+/* What has been sent and received for it so far, all zero where it has joined another's requests. */
+struct cg_traffic cg_recorder_traffic(const struct cg_recorder *recorder, struct cg_ticket ticket);
 
 #endif

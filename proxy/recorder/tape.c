@@ -1,4 +1,5 @@
-/* Datagrams are noted in the turn in which they come or go, so it is one copy each into memory that grows by doubling. */
+/* Datagrams are noted in the turn in which they come or go, so it is one copy each into memory that grows by doubling.
+ */
 #include "recorder/tape.h"
 
 #include <inttypes.h>
@@ -19,6 +20,7 @@ struct cg_tape *cg_tape_new(uint64_t origin, size_t max) {
 void cg_tape_unref(struct cg_tape *tape) {
     if (tape == NULL || --tape->references > 0) return;
     cg_buf_fini(&tape->wire);
+    free(tape->prediction);
     free(tape);
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "legs/tap.h"
+#include "recorder/preview.h"
 
 /* Datagrams of one round. */
 struct cg_traffic {
@@ -32,8 +33,9 @@ struct cg_tape {
     uint64_t origin;   /* the ticket's number of the exchange that has begun the round */
     size_t max;        /* bytes of what is kept */
     struct cg_traffic traffic;
-    struct cg_buf wire; /* datagrams, one after another, each at a multiple of 8 */
-    bool is_cut;        /* something was left out */
+    struct cg_buf wire;            /* datagrams, one after another, each at a multiple of 8 */
+    struct cg_preview *prediction; /* owned; of the exchange that has begun it, while that runs. NULL: none */
+    bool is_cut;                   /* something was left out */
 };
 
 /* With one reference. NULL: no memory. */

@@ -258,8 +258,8 @@ static const struct cg_items recorded_items = {.kind = &cg_kind_name_item,
                                                .size = sizeof(const char *)};
 
 static const struct cg_row recorder_rows[] = {
-    {"memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_recorder_settings, memory), .max = GIB,
-     .fallback = "16777216", .unit = "bytes",
+    {"memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_recorder_settings, memory), .max = GIB, .fallback = "16777216",
+     .unit = "bytes",
      .says = "For the latest exchanges, as the admin side shows them, with their datagrams. 0: none are kept."},
     {"payloads", &cg_kind_list, CG_ROW_PLACE(struct cg_recorder_settings, payloads), .max = RECORDED_MAX,
      .items = &recorded_items, .fallback = "[]",

@@ -9,8 +9,10 @@
 
 struct cg_admin;
 struct cg_admin_who;
+struct cg_encoder_list;
 struct cg_handed;
 struct cg_manage;
+struct cg_recorder;
 struct cg_reports;
 
 /* Who reads it: on loopback names of mappings are no news. */
@@ -27,6 +29,8 @@ struct cg_admin_source {
     struct cg_reports *reports;                                            /* of members, handed on; NULL: none */
     void (*put_report)(struct cg_buf *to, const struct cg_handed *handed); /* as JSON in one line */
     struct cg_manage *manage;                                              /* what is stored, and how it is changed */
+    struct cg_recorder *recorder;           /* the exchanges that are looked at; NULL: there are none */
+    const struct cg_encoder_list *encoders; /* of replies to tries */
     struct cg_worker *worker; /* for large bodies; NULL: there is none, and all is parsed at once */
 };
 

@@ -10,6 +10,7 @@
 
 #include "base/check.h"
 #include "base/text.h"
+#include "reply/encoders.h"
 
 struct cg_manage *cg_admin_manage(const struct cg_admin_call *call) {
     return call->admin->source.manage;
@@ -17,6 +18,19 @@ struct cg_manage *cg_admin_manage(const struct cg_admin_call *call) {
 
 struct cg_gateway *cg_admin_gateway(const struct cg_admin_call *call) {
     return call->admin->gateway;
+}
+
+struct cg_recorder *cg_admin_recorder(const struct cg_admin_call *call) {
+    return call->admin->source.recorder;
+}
+
+const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call, const char *media_type) {
+    const struct cg_encoder_list *list = call->admin->source.encoders;
+    for (size_t i = 0; list != NULL && i < list->count; i++) {
+        const struct castgate_encoder *encoder = list->plugins[i]->ops.encoder;
+        if (strcmp(encoder->media_type, media_type) == 0) return encoder;
+    }
+    return NULL;
 }
 
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call) {

@@ -10,7 +10,9 @@
 #include "fronts/admin/who.h"
 #include "manage/manage.h"
 
+struct castgate_encoder;
 struct cg_admin_body;
+struct cg_recorder;
 
 struct cg_admin_call {
     struct cg_http_call *http;
@@ -30,6 +32,9 @@ struct cg_admin_call {
 /* What the resources work with. Borrowed. */
 struct cg_manage *cg_admin_manage(const struct cg_admin_call *call);
 struct cg_gateway *cg_admin_gateway(const struct cg_admin_call *call);
+struct cg_recorder *cg_admin_recorder(const struct cg_admin_call *call); /* NULL: there is none */
+/* The one that makes that media type; NULL: there is none. */
+const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call, const char *media_type);
 /* Of the current settings. */
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call);
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index); /* of the path, decoded */
