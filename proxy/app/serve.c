@@ -148,8 +148,10 @@ static int64_t unix_ms(void) {
 }
 
 static bool open_recorder(struct cg_program *program, struct cg_problem *problem) {
-    program->recorder =
-        cg_recorder_new(&(struct cg_recorder_options){.gateway = program->loop.gateway, .clock_ms = unix_ms});
+    program->recorder = cg_recorder_new(&(struct cg_recorder_options){.gateway = program->loop.gateway,
+                                                                      .clock_ms = unix_ms,
+                                                                      .local = cg_group_socket_local,
+                                                                      .local_ctx = program->loop.group});
     return program->recorder != NULL || cg_problem_no_memory(problem) == CG_OK;
 }
 
@@ -253,12 +255,6 @@ static void load(struct start *start) {
 static void read_stock(struct cg_work *work) {
     struct start *start = CG_CONTAINER(work, struct start, work);
     cg_stock_read(&start->stock, &start->program->protectors, start->load.config->state);
-}
-
-static int64_t unix_ms(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 static bool open_manage(struct start *start) {

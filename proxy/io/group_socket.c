@@ -395,6 +395,20 @@ uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_famil
     return ntohs(family == CG_FAMILY_IPV4 ? local.v4.sin_port : local.v6.sin6_port);
 }
 
+/* A socket that is connected has the address that it would send from; nothing is sent. */
+struct cg_addr cg_group_socket_local(void *ctx, const struct cg_addr *peer) {
+    struct cg_addr local = {.family = peer->family};
+    union cg_endpoint end;
+    socklen_t len = cg_endpoint_from_addr(&end, peer);
+    int fd = socket(end.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool is_found = fd >= 0 && connect(fd, &end.any, len) == 0;
+    len = sizeof end;
+    if (is_found && getsockname(fd, &end.any, &len) == 0) cg_endpoint_to_addr(&local, &end);
+    if (fd >= 0) close(fd);
+    local.port = cg_group_socket_port(ctx, (enum cg_family)peer->family);
+    return local;
+}
+
 uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_family family) {
     int fd = family == CG_FAMILY_IPV4 ? group->v4.fd : group->v6.fd;
     return fd < 0 ? 0 : (uint32_t)granted_buffer(fd);

@@ -36,6 +36,9 @@ int cg_group_socket_look(struct cg_group_socket *group, const char *interface, e
 
 /* The port that a family's socket is bound to, host byte order; 0: that family is left out. */
 uint16_t cg_group_socket_port(const struct cg_group_socket *group, enum cg_family family);
+/* Where what comes from that peer by unicast arrives, and what goes to it leaves, as far as routes tell; for those who
+ * show it. `ctx` is the struct cg_group_socket. */
+struct cg_addr cg_group_socket_local(void *ctx, const struct cg_addr *peer);
 /* The receive buffer that the kernel granted, in bytes; 0: that family is left out. */
 uint32_t cg_group_socket_buffer(const struct cg_group_socket *group, enum cg_family family);
 

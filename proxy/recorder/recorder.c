@@ -14,6 +14,8 @@ struct cg_recorder {
     struct cg_tap tap;
     struct cg_gateway *gateway;
     int64_t (*clock_ms)(void);
+    cg_local_fn *local;
+    void *local_ctx;
     struct cg_record *records; /* utlist, oldest first */
     struct cg_tape *tapes;     /* uthash head: of rounds whose answers may still come */
     uint64_t numbered;
@@ -82,6 +84,7 @@ static void on_admitted(struct cg_tap *tap, const struct cg_wish *wish) {
     if (memory(recorder) == 0) return;
     struct cg_tape *tape = cg_tape_new(cg_ticket_number(wish->origin), memory(recorder) / TAPE_SHARE);
     if (tape == NULL) return;
+    tape->unix_us = (uint64_t)recorder->clock_ms() * 1000 - cg_gateway_now(recorder->gateway);
     HASH_ADD(hh, recorder->tapes, origin, sizeof tape->origin, tape);
     if (CG_HASH_HAS(hh, tape)) {
         recorder->used += cg_tape_size(tape);
@@ -194,6 +197,10 @@ struct cg_traffic cg_recorder_traffic(const struct cg_recorder *recorder, struct
     return tape == NULL ? (struct cg_traffic){0} : tape->traffic;
 }
 
+void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to) {
+    cg_pcap_put(to, record->tape, recorder->local, recorder->local_ctx);
+}
+
 /* ---- Beginning and end ---- */
 
 struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options) {
@@ -201,6 +208,8 @@ struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options) {
     if (recorder == NULL) return NULL;
     recorder->gateway = options->gateway;
     recorder->clock_ms = options->clock_ms;
+    recorder->local = options->local;
+    recorder->local_ctx = options->local_ctx;
     recorder->hearer.over = on_over;
     recorder->tap = (struct cg_tap){.admitted = on_admitted, .emitted = on_emitted, .received = on_received};
     cg_gateway_add_exchange_hearer(options->gateway, &recorder->hearer);

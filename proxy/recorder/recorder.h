@@ -4,6 +4,7 @@
 #ifndef CG_RECORDER_RECORDER_H
 #define CG_RECORDER_RECORDER_H
 
+#include "recorder/pcap.h"
 #include "recorder/record.h"
 
 struct cg_recorder;
@@ -11,6 +12,8 @@ struct cg_recorder;
 struct cg_recorder_options {
     struct cg_gateway *gateway; /* outlives it */
     int64_t (*clock_ms)(void);  /* Unix time */
+    cg_local_fn *local;         /* for pcap files */
+    void *local_ctx;
 };
 
 /* Hears of the gateway's exchanges from now on. NULL: no memory. */
@@ -36,6 +39,9 @@ const struct cg_record *cg_recorder_find(const struct cg_recorder *recorder, con
 struct cg_record *cg_recorder_next_running(struct cg_recorder *recorder, uint32_t *place);
 /* The same of the one with that id. */
 struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const char *id);
+
+/* Of one that has a tape. */
+void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to);
 
 /* Of an exchange that has begun: what was said before that it would send, copied; its record will have it. Without
  * effect where it was refused. */

@@ -32,6 +32,7 @@ struct cg_tape {
     UT_hash_handle hh; /* the recorder's, by origin */
     uint64_t origin;   /* the ticket's number of the exchange that has begun the round */
     size_t max;        /* bytes of what is kept */
+    uint64_t unix_us;  /* what makes Unix time of monotonic time */
     struct cg_traffic traffic;
     struct cg_buf wire;            /* datagrams, one after another, each at a multiple of 8 */
     struct cg_preview *prediction; /* owned; of the exchange that has begun it, while that runs. NULL: none */

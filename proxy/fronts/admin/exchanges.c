@@ -143,6 +143,58 @@ static void serve_one(struct cg_admin_call *call) {
     cg_record_free(running);
 }
 
+/* ---- Its datagrams ---- */
+
+static int check_pcap(const struct cg_record *record, struct cg_problem *problem) {
+    if (record->hides_members)
+        return cg_problem_set(problem, CG_E_FORBIDDEN, "its mapping hides its members, whom datagrams show");
+    if (record->tape == NULL) return cg_problem_set(problem, CG_E_NOT_FOUND, "nothing was sent for this exchange");
+    return CG_OK;
+}
+
+static void serve_pcap(struct cg_admin_call *call) {
+    struct cg_problem problem = {0};
+    struct cg_buf bytes;
+    const struct cg_record *record = find(call, &problem);
+    if (record == NULL || check_pcap(record, &problem) < 0) {
+        cg_admin_reply_problem(call, &problem);
+        return;
+    }
+    cg_buf_init(&bytes, 0);
+    cg_recorder_put_pcap(cg_admin_recorder(call), record, &bytes);
+    cg_admin_reply_bytes(call, &(struct cg_admin_head){.status = 200, .content_type = "application/vnd.tcpdump.pcap"},
+                         &bytes);
+}
+
+/* ---- The table ---- */
+
+#define COUNT           "{'type': 'integer', 'minimum': 0}"
+#define TEXT_OR_NULL    "{'type': ['string', 'null']}"
+#define LIST_OF_OBJECTS "{'type': 'array', 'items': {'type': 'object'}}"
+
+#define HEAD_PROPERTIES                                                                                                \
+    "'id': {'type': 'string'}, 'mapping': " TEXT_OR_NULL ", 'client': " TEXT_OR_NULL ", 'from': " TEXT_OR_NULL         \
+    ", 'method': {'type': 'string'}, 'path': " TEXT_OR_NULL ", 'member': " TEXT_OR_NULL                                \
+    ", 'begun': {'type': 'string', 'format': 'date-time'}, 'ms': " COUNT                                               \
+    ", 'outcome': {'enum': ['running', 'answered', 'failed', 'missing', 'silent', 'refused', 'left']}"                 \
+    ", 'status': {'type': ['integer', 'null']}, 'problem': {'type': ['object', 'null']}"                               \
+    ", 'summary': {'type': 'object'}, 'cut': {'type': 'boolean'}"                                                      \
+    ", 'timeline': {'type': ['object', 'null'], 'description': 'sent_ms since the beginning; leisure_ms and "          \
+    "deadline_ms since the group request'}"
+#define HEAD_REQUIRED "'id', 'mapping', 'method', 'begun', 'ms', 'outcome', 'status', 'problem', 'summary', 'timeline'"
+
+static const struct cg_admin_schema schemas[] = {
+    {"ExchangeBrief", "{'type': 'object', 'additionalProperties': false, 'required': [" HEAD_REQUIRED
+                      "], 'properties': {" HEAD_PROPERTIES "}}"},
+    {"ExchangeList", CG_ADMIN_LIST_SCHEMA("ExchangeBrief")},
+    {"Exchange", "{'type': 'object', 'additionalProperties': false, 'required': [" HEAD_REQUIRED
+                 ", 'answers', 'missing', 'rejected'], 'properties': {" HEAD_PROPERTIES ", 'answers': " LIST_OF_OBJECTS
+                 ", 'missing': " LIST_OF_OBJECTS ", 'rejected': " LIST_OF_OBJECTS ", 'left_out': " COUNT
+                 ", 'measured': {'type': ['object', 'null']}"
+                 ", 'predicted': {'type': ['object', 'null']}}}"},
+    {"Pcap", "{'type': 'string', 'format': 'binary'}"},
+};
+
 static const struct cg_admin_route routes[] = {
     {.method = "GET",
      .path = "/exchanges",
@@ -150,7 +202,7 @@ static const struct cg_admin_route routes[] = {
      .serve = serve_list,
      .id = "exchanges.list",
      .says = "The running exchanges, then those of late, the latest first.",
-     .answer = "exchange_list",
+     .answer = "ExchangeList",
      .queries = "limit cursor mapping client outcome member",
      .status = 200},
     {.method = "GET",
@@ -159,8 +211,19 @@ static const struct cg_admin_route routes[] = {
      .serve = serve_one,
      .id = "exchanges.get",
      .says = "One exchange, with what each member did.",
-     .answer = "exchange",
-     .status = 200},
+     .answer = "Exchange",
+     .status = 200,
+     .others = {404}},
+    {.method = "GET",
+     .path = "/exchanges/{id}/pcap",
+     .role = CG_ROLE_OPERATOR,
+     .serve = serve_pcap,
+     .id = "exchanges.pcap",
+     .says = "The datagrams that were sent and received for it, as they were on the wire, in a made-up IP packet each.",
+     .answer = "Pcap",
+     .answer_type = "application/vnd.tcpdump.pcap",
+     .status = 200,
+     .others = {403, 404}},
 };
 
-const struct cg_admin_routes cg_routes_exchanges = {CG_ADMIN_ROUTES(routes)};
+const struct cg_admin_routes cg_routes_exchanges = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};

@@ -207,6 +207,12 @@ static int fill(struct cg_request *request, struct cg_arena *arena, const struct
 
 /* ---- The answer ---- */
 
+static void note(const struct trial *trial, const char *result, const char *detail) {
+    const struct cg_author author = cg_admin_author(trial->call);
+    struct cg_manage *manage = cg_admin_manage(trial->call);
+    if (manage != NULL) cg_manage_note(manage, &author, "try", trial->target, result, detail);
+}
+
 static void put_figures(struct cg_buf *to, const struct trial *trial) {
     const struct cg_traffic traffic =
         trial->recorder == NULL ? (struct cg_traffic){0} : cg_recorder_traffic(trial->recorder, trial->ticket);
@@ -235,6 +241,7 @@ static void put_document(struct cg_buf *to, const struct cg_reply *reply) {
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct trial *trial = ctx;
     struct cg_buf body;
+    note(trial, "done", "");
     cg_buf_init(&body, 0);
     put_document(&body, reply);
     put_figures(&body, trial);
@@ -245,6 +252,7 @@ static void on_reply(void *ctx, const struct cg_reply *reply) {
 static void on_problem(void *ctx, const struct cg_problem *problem, const char *exchange_id) {
     struct trial *trial = ctx;
     (void)exchange_id;
+    note(trial, "refused", problem->detail);
     cg_admin_reply_problem(trial->call, problem);
     free(trial);
 }
@@ -277,6 +285,7 @@ static int begin(struct trial *trial, const struct cg_request *request, struct c
 }
 
 static void refuse_trial(struct trial *trial, const struct cg_problem *problem) {
+    note(trial, "refused", problem->detail);
     cg_gateway_refuse(trial->gateway, trial->ticket, problem, cg_err_info(problem->err)->http_status);
     cg_admin_reply_problem(trial->call, problem);
     free(trial);
@@ -349,6 +358,20 @@ static void leave_try(struct cg_admin_call *call) {
     free(trial);
 }
 
+static const struct cg_admin_schema schemas[] = {
+    {"Try", "{'type': 'object', 'required': ['mapping'], 'additionalProperties': false, 'properties': {"
+            "'mapping': {'type': 'string'}, 'method': {'type': 'string', 'default': 'GET'},"
+            "'path': {'type': 'string', 'description': 'Below the mapping, with a query.'},"
+            "'body': {'description': 'A string is sent as it is, anything else as JSON.'},"
+            "'content_type': {'type': ['string', 'null']},"
+            "'client': {'type': ['string', 'null'], 'description': 'Whose grants count.'},"
+            "'timeout': {'type': ['integer', 'null'], 'minimum': 0, 'description': 'Seconds.'}}}"},
+    {"TryReply", "{'type': 'object', 'properties': {'exchange': {'type': 'string'}, 'mapping': {'type': 'string'},"
+                 "'summary': {'type': 'object'}, 'answers': {'type': 'array'}, 'missing': {'type': 'array'},"
+                 "'rejected': {'type': 'array'}, 'predicted': {'type': 'object'}, 'measured': {'type': 'object'},"
+                 "'sends': {'type': 'object', 'description': 'With dry_run: what would go out.'}}}"},
+};
+
 static const struct cg_admin_route routes[] = {
     {.method = "POST",
      .path = "/try",
@@ -357,11 +380,11 @@ static const struct cg_admin_route routes[] = {
      .left = leave_try,
      .id = "try",
      .says = "Sends a request to a mapping, or says what it would send.",
-     .body = "try",
-     .answer = "try_reply",
+     .body = "Try",
+     .answer = "TryReply",
      .queries = "dry_run",
      .status = 200,
-     .others = {403, 404, 409, 502, 504}},
+     .others = {403, 404, 502, 504}},
 };
 
-const struct cg_admin_routes cg_routes_try = {CG_ADMIN_ROUTES(routes)};
+const struct cg_admin_routes cg_routes_try = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};
