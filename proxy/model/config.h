@@ -205,9 +205,7 @@ struct cg_limits {
 
 /* What is kept of exchanges for people to look at: recorder/. */
 struct cg_recorder_settings {
-    size_t memory;         /* bytes; 0: nothing is kept */
-    const char **payloads; /* names of mappings with a security group whose payloads are kept, too */
-    size_t payload_count;
+    size_t memory; /* bytes; 0: nothing is kept */
 };
 
 struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-ietf-core-uri-path-abbrev */

@@ -111,23 +111,6 @@ static void print_text_or_nothing(struct cg_out *out, const struct cg_row *row, 
     if (text_of(row, target) != NULL) cg_print_text(out, row, target);
 }
 
-static void read_name_item(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
-                           const json_t *json, void *target) {
-    const char *text = cg_read_text(reader, at, json);
-    if (text == NULL) return;
-    if (cg_name_is_valid(text)) {
-        *(const char **)field_of(row, target) = cg_keep_text(reader, cg_slice_str(text));
-    } else {
-        cg_mistake_at(reader, at, "must be a name: a-z, 0-9, and . _ - behind the first, at most %d", CG_NAME_MAX);
-    }
-}
-
-const struct cg_kind cg_kind_name_item = {
-    .read = read_name_item,
-    .print = cg_print_text,
-    .json = "'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'",
-};
-
 /* What is no name because of a colon is most often the label of an address. */
 static void refuse_interface(struct cg_reader *reader, const struct cg_at *at, const char *text, size_t good) {
     if (good > 0 && text[good] == ':') {

@@ -16,7 +16,6 @@ enum {
     PREFIXES_MAX = 256,
     TARGETS_MAX = 64,
     ALERT_GROUPS_MAX = 64,
-    RECORDED_MAX = 64,
     TIMEOUT_MAX_S = 3600,
     MANY = 100000,
     MILLION = 1000000,
@@ -253,18 +252,10 @@ static const struct cg_row limit_rows[] = {
 };
 static const struct cg_rows all_limit_rows = {"/limits", CG_ROWS(limit_rows)};
 
-static const struct cg_items recorded_items = {.kind = &cg_kind_name_item,
-                                               .count = offsetof(struct cg_recorder_settings, payload_count),
-                                               .size = sizeof(const char *)};
-
 static const struct cg_row recorder_rows[] = {
     {"memory", &cg_kind_integer, CG_ROW_PLACE(struct cg_recorder_settings, memory), .max = GIB, .fallback = "16777216",
      .unit = "bytes",
      .says = "For the latest exchanges, as the admin side shows them, with their datagrams. 0: none are kept."},
-    {"payloads", &cg_kind_list, CG_ROW_PLACE(struct cg_recorder_settings, payloads), .max = RECORDED_MAX,
-     .items = &recorded_items, .fallback = "[]",
-     .says = "Mappings with a security group of which transcripts have the payloads, for admins alone. Elsewhere only "
-             "their sizes are kept."},
 };
 static const struct cg_rows all_recorder_rows = {"/recorder", CG_ROWS(recorder_rows)};
 

@@ -104,7 +104,6 @@ extern const struct cg_kind cg_kind_file;                /* const char *, made a
 extern const struct cg_kind cg_kind_interface;           /* const char *; null: none */
 extern const struct cg_kind cg_kind_interface_item;      /* the same of a list: never null */
 extern const struct cg_kind cg_kind_unprinted_interface; /* the same, where others print it */
-extern const struct cg_kind cg_kind_name_item;           /* const char * of a list: the name of a thing */
 extern const struct cg_kind cg_kind_host;                /* const char *, with or without port */
 extern const struct cg_kind cg_kind_address;             /* struct cg_addr with its port; read elsewhere */
 extern const struct cg_kind cg_kind_methods;             /* uint32_t, a set; read by cg_read_method_set */
