@@ -31,7 +31,7 @@ struct cg_admin_source {
     struct cg_manage *manage;                                              /* what is stored, and how it is changed */
     struct cg_recorder *recorder;           /* the exchanges that are looked at; NULL: there are none */
     const struct cg_encoder_list *encoders; /* of replies to tries */
-    struct cg_worker *worker; /* for large bodies; NULL: there is none, and all is parsed at once */
+    struct cg_worker *worker;               /* for large bodies; NULL: there is none, and all is parsed at once */
 };
 
 /* Listens as the gateway's current settings say (admin.listen). `gateway` outlives it. NULL: *problem says why. */
