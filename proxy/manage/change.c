@@ -37,7 +37,7 @@ static uint32_t hash_of(enum cg_item_kind kind, const char *name) {
     return hash + (unsigned)kind;
 }
 
-static struct cg_change_edit *find(const struct cg_change_own *own, enum cg_item_kind kind, const char *name) {
+struct cg_change_edit *cg_change_edit_of(const struct cg_change_own *own, enum cg_item_kind kind, const char *name) {
     struct cg_change_edit *edit;
     uint32_t hash = hash_of(kind, name);
     for (uint32_t at = hash; (edit = cg_lookup_next(&own->by_name, hash, &at)) != NULL;) {
@@ -70,7 +70,7 @@ static struct cg_change_edit *add(struct cg_change_own *own, enum cg_item_kind k
 }
 
 int cg_change_set(struct cg_change_own *own, enum cg_item_kind kind, const char *name, struct cg_item *item) {
-    struct cg_change_edit *edit = find(own, kind, name);
+    struct cg_change_edit *edit = cg_change_edit_of(own, kind, name);
     if (edit == NULL) edit = add(own, kind, name);
     if (edit == NULL) {
         cg_item_unref(item);
@@ -103,7 +103,7 @@ int cg_change_remove(struct cg_change *change, enum cg_item_kind kind, const cha
 }
 
 const struct cg_item *cg_change_find(const struct cg_change *change, enum cg_item_kind kind, const char *name) {
-    const struct cg_change_edit *edit = find(change->own, kind, name);
+    const struct cg_change_edit *edit = cg_change_edit_of(change->own, kind, name);
     return edit != NULL ? edit->item : cg_manage_find(change->own->manage, kind, name);
 }
 

@@ -19,6 +19,7 @@ enum cg_change_step {
 struct cg_change_edit {
     enum cg_item_kind kind;
     struct cg_item *item; /* with a reference; NULL: it goes */
+    bool follows;         /* nobody has asked for it: manage/consequences.c */
     char name[CG_NAME_MAX + 1];
 };
 
@@ -36,12 +37,15 @@ struct cg_change_own {
     struct cg_work work;        /* on the disk's thread */
     struct cg_proposal proposal;
     bool is_proposed;
+    bool is_exact; /* documents are to be as the plan has them: who refers to what goes is looked after */
 };
 
 struct cg_change_own *cg_change_own_new(struct cg_manage *manage, struct cg_change *change);
 /* The item in that form. NULL: no memory. */
 struct cg_item *cg_change_item(enum cg_item_kind kind, const char *name, const json_t *document,
                                struct cg_slice sealed);
+/* NULL: it is not changed. */
+struct cg_change_edit *cg_change_edit_of(const struct cg_change_own *own, enum cg_item_kind kind, const char *name);
 /* Takes the item over; NULL: it goes. What an earlier edit said of that name is freed. CG_E_NO_MEMORY. */
 int cg_change_set(struct cg_change_own *own, enum cg_item_kind kind, const char *name,
                   struct cg_item *item) CG_MUST_CHECK;

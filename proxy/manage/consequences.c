@@ -8,8 +8,11 @@
 
 enum { NAMED_MAX = 3 }; /* in a problem's text */
 
-/* Another item in place of one that names the client among its grants. */
+/* Another item in place of one that names the client among its grants. What somebody has asked for in the same change
+ * is not touched: naming a client there that goes is a mistake. */
 static int take_grant(struct cg_change_own *own, const struct cg_item *item, const char *client) {
+    const struct cg_change_edit *asked = cg_change_edit_of(own, item->kind, item->name);
+    if (asked != NULL && !asked->follows) return CG_OK;
     json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
     json_t *grants = json_object_get(document, "clients");
     for (size_t i = json_array_size(grants); i-- > 0;) {
@@ -25,7 +28,9 @@ static int take_grant(struct cg_change_own *own, const struct cg_item *item, con
         cg_item_unref(without);
         return err;
     }
-    return cg_change_set(own, without->kind, without->name, without);
+    err = cg_change_set(own, without->kind, without->name, without);
+    if (err == CG_OK) cg_change_edit_of(own, without->kind, without->name)->follows = true;
+    return err;
 }
 
 static int take_item(struct cg_change_own *own, const struct cg_item *item) {
@@ -49,7 +54,7 @@ static int take_all(struct cg_change_own *own, enum cg_item_kind kind, const cha
     int err = CG_OK;
     while (err == CG_OK && (item = cg_book_next(&own->draft.book, kind, at)) != NULL) {
         snprintf(at, sizeof at, "%s", item->name);
-        if (cg_references_has(item, CG_ITEM_CLIENT, client)) err = take(own, item, client);
+        if (cg_references_has(kind, item->document, CG_ITEM_CLIENT, client)) err = take(own, item, client);
     }
     return err < 0 ? cg_problem_no_memory(&own->change->problem) : CG_OK;
 }
@@ -67,7 +72,8 @@ static int need_nobody(struct cg_change_own *own, enum cg_item_kind kind, const 
         if (!cg_references_may((enum cg_item_kind)from, kind)) continue;
         const struct cg_item *item = cg_book_next(&own->draft.book, (enum cg_item_kind)from, "");
         for (; item != NULL; item = cg_book_next(&own->draft.book, item->kind, item->name)) {
-            if (cg_references_has(item, kind, name) && ++found <= NAMED_MAX) name_one(who, sizeof who, item);
+            if (!cg_references_has(item->kind, item->document, kind, name)) continue;
+            if (++found <= NAMED_MAX) name_one(who, sizeof who, item);
         }
     }
     if (found == 0) return CG_OK;
@@ -80,10 +86,10 @@ static int follow(struct cg_change_own *own, enum cg_item_kind kind, const char 
     switch (kind) {
     case CG_ITEM_CLIENT:
         err = take_all(own, CG_ITEM_TOKEN, name, take_token);
-        return err < 0 ? err : take_all(own, CG_ITEM_MAPPING, name, take_grant);
+        return err < 0 || own->is_exact ? err : take_all(own, CG_ITEM_MAPPING, name, take_grant);
     case CG_ITEM_KEYS:
     case CG_ITEM_SECURITY_GROUP:
-    case CG_ITEM_MAPPING: return need_nobody(own, kind, name);
+    case CG_ITEM_MAPPING: return own->is_exact ? CG_OK : need_nobody(own, kind, name);
     default: return CG_OK;
     }
 }

@@ -254,7 +254,7 @@ static void run_commit(struct cg_work *work) {
                  .operation = change->operation,
                  .target = change->target,
                  .result = "done",
-                 .detail = ""},
+                 .detail = change->detail == NULL ? "" : change->detail},
         .undo = change->undo,
         .undoes = change->undoes,
         .revision = &revision,

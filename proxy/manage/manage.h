@@ -84,6 +84,7 @@ struct cg_change {
     struct cg_author author;
     const char *operation; /* "mappings.put" …; static */
     const char *target;    /* "mappings/floor3": borrowed until done */
+    const char *detail; /* for history: where it cannot be undone, the way forward; NULL: none; borrowed until done */
     enum cg_undo_rule undo;
     uint64_t undoes; /* 0: none */
     /* What came of it. */

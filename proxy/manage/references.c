@@ -44,19 +44,19 @@ static bool is_named(const json_t *value, const char *const *keys, const char *n
     return json_is_string(value) && strcmp(json_string_value(value), name) == 0;
 }
 
-static bool mentions(const struct cg_item *item, const char *name) {
+static bool mentions(struct cg_slice document, const char *name) {
     char quoted[CG_NAME_MAX + 3];
     size_t len = (size_t)snprintf(quoted, sizeof quoted, "\"%.*s\"", CG_NAME_MAX, name);
-    return memmem(item->document.data, item->document.len, quoted, len) != NULL;
+    return document.len > 0 && memmem(document.data, document.len, quoted, len) != NULL;
 }
 
-bool cg_references_has(const struct cg_item *item, enum cg_item_kind to, const char *name) {
-    if (!cg_references_may(item->kind, to) || !mentions(item, name)) return false;
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+bool cg_references_has(enum cg_item_kind from, struct cg_slice document, enum cg_item_kind to, const char *name) {
+    if (!cg_references_may(from, to) || !mentions(document, name)) return false;
+    json_t *parsed = json_loadb((const char *)document.data, document.len, 0, NULL);
     bool has = false;
     for (size_t i = 0; !has && i < COUNT; i++) {
-        has = places[i].from == item->kind && places[i].to == to && is_named(document, places[i].keys, name);
+        has = places[i].from == from && places[i].to == to && is_named(parsed, places[i].keys, name);
     }
-    json_decref(document);
+    json_decref(parsed);
     return has;
 }

@@ -8,7 +8,7 @@
 
 /* Whether documents of the one kind may refer to the other. */
 bool cg_references_may(enum cg_item_kind from, enum cg_item_kind to);
-/* Whether this item does to that one. An item that is no JSON refers to nothing. */
-bool cg_references_has(const struct cg_item *item, enum cg_item_kind to, const char *name);
+/* Whether this document of kind `from` does to that item. What is no JSON refers to nothing. */
+bool cg_references_has(enum cg_item_kind from, struct cg_slice document, enum cg_item_kind to, const char *name);
 
 #endif
