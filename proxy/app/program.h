@@ -11,6 +11,7 @@
 #include "app/keeper.h"
 #include "app/listeners.h"
 #include "app/plugins.h"
+#include "app/stock.h"
 #include "inbound/inbound.h"
 #include "jobs/discovery.h"
 #include "jobs/reactions.h"
@@ -24,6 +25,8 @@
 struct cg_reload {
     struct cg_manage_turn turn;
     struct cg_proposal proposal;
+    struct cg_stock stock; /* while it is read once more */
+    struct cg_work work;
     bool is_wanted; /* it waits for its turn or has it */
     bool again;     /* asked for while it ran: the file may have changed meanwhile */
 };

@@ -45,15 +45,48 @@ static void on_proposed(struct cg_proposal *proposal) {
     if (reload->again) cg_program_reload(program);
 }
 
-static void begin(struct cg_manage_turn *turn) {
-    struct cg_reload *reload = CG_CONTAINER(turn, struct cg_reload, turn);
-    struct cg_program *program = CG_CONTAINER(reload, struct cg_program, reload);
+static void propose(struct cg_program *program) {
+    struct cg_reload *reload = &program->reload;
     struct cg_catalogue *catalogue = &program->catalogue.catalogue;
     reload->again = false; /* the file is read from here on */
     reload->proposal = (struct cg_proposal){.done = on_proposed};
     cg_mistakes_init(&reload->proposal.mistakes);
     cg_mistakes_init(&reload->proposal.warnings);
     catalogue->propose(catalogue, &reload->proposal);
+}
+
+/* ---- What is stored, where it could not be read at the start ---- */
+
+static void read_stock(struct cg_work *work) {
+    struct cg_reload *reload = CG_CONTAINER(work, struct cg_reload, work);
+    struct cg_program *program = CG_CONTAINER(reload, struct cg_program, reload);
+    cg_stock_load(&reload->stock, cg_manage_file(program->manage));
+}
+
+static void on_stock(struct cg_work *work) {
+    struct cg_reload *reload = CG_CONTAINER(work, struct cg_reload, work);
+    struct cg_program *program = CG_CONTAINER(reload, struct cg_program, reload);
+    struct cg_stock *stock = &reload->stock;
+    if (stock->err == CG_OK) {
+        stock->err = cg_manage_fill(program->manage, stock->items, stock->count);
+        stock->count = 0;
+    }
+    program->stock_problem = stock->err < 0 ? stock->problem : (struct cg_problem){0};
+    if (stock->err < 0) cg_log(CG_LOG_ERROR, "reload", "what is stored is not in use: %s", stock->problem.detail);
+    cg_stock_fini(stock);
+    propose(program);
+}
+
+static void begin(struct cg_manage_turn *turn) {
+    struct cg_reload *reload = CG_CONTAINER(turn, struct cg_reload, turn);
+    struct cg_program *program = CG_CONTAINER(reload, struct cg_program, reload);
+    if (program->stock_problem.err == 0) {
+        propose(program);
+        return;
+    }
+    reload->stock = (struct cg_stock){0};
+    reload->work = (struct cg_work){.run = read_stock, .done = on_stock};
+    cg_worker_do(program->disk, &reload->work);
 }
 
 static void forgotten(struct cg_manage_turn *turn) { CG_CONTAINER(turn, struct cg_reload, turn)->is_wanted = false; }

@@ -29,6 +29,11 @@ static void forget_items(struct cg_stock *stock) {
     stock->count = stock->room = 0;
 }
 
+void cg_stock_load(struct cg_stock *stock, struct cg_items_file *file) {
+    stock->err = cg_items_load(file, hear, stock, &stock->problem);
+    if (stock->err < 0) forget_items(stock);
+}
+
 void cg_stock_read(struct cg_stock *stock, struct cg_protectors *protectors, const char *folder) {
     struct cg_state_lock *lock = cg_protectors_lock(protectors, folder);
     stock->file = lock == NULL ? NULL : cg_items_file_new(folder, lock);
@@ -36,8 +41,7 @@ void cg_stock_read(struct cg_stock *stock, struct cg_protectors *protectors, con
         stock->err = cg_problem_no_memory(&stock->problem);
         return;
     }
-    stock->err = cg_items_load(stock->file, hear, stock, &stock->problem);
-    if (stock->err < 0) forget_items(stock);
+    cg_stock_load(stock, stock->file);
 }
 
 void cg_stock_fini(struct cg_stock *stock) {

@@ -16,6 +16,8 @@ struct cg_stock {
 
 /* Reads all of it, from the folder's file. It blocks. */
 void cg_stock_read(struct cg_stock *stock, struct cg_protectors *protectors, const char *folder);
+/* The same of a file that is known. */
+void cg_stock_load(struct cg_stock *stock, struct cg_items_file *file);
 /* Of the items; the file is somebody else's by then, or goes, too. */
 void cg_stock_fini(struct cg_stock *stock);
 

@@ -18,12 +18,18 @@ struct cg_change_own *cg_change_own_new(struct cg_manage *manage, struct cg_chan
     return own;
 }
 
-void cg_change_own_free(struct cg_change_own *own) {
-    if (own == NULL) return;
+void cg_change_forget_items(struct cg_change_own *own) {
     for (size_t i = 0; i < own->count; i++) {
         cg_item_unref(own->edits[i]->item);
-        free(own->edits[i]);
+        own->edits[i]->item = NULL;
     }
+}
+
+void cg_change_own_free(struct cg_change_own *own) {
+    if (own == NULL) return;
+    cg_change_forget_items(own);
+    for (size_t i = 0; i < own->count; i++) free(own->edits[i]);
+    json_decref(own->difference);
     cg_book_draft_drop(&own->draft);
     cg_lookup_fini(&own->by_name);
     free(own->list);

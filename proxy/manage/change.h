@@ -37,7 +37,8 @@ struct cg_change_own {
     struct cg_work work;        /* on the disk's thread */
     struct cg_proposal proposal;
     bool is_proposed;
-    bool is_exact; /* documents are to be as the plan has them: who refers to what goes is looked after */
+    json_t *difference; /* the change's, once it has ended */
+    bool is_exact;      /* documents are to be as the plan has them: who refers to what goes is looked after */
 };
 
 struct cg_change_own *cg_change_own_new(struct cg_manage *manage, struct cg_change *change);
@@ -49,7 +50,9 @@ struct cg_change_edit *cg_change_edit_of(const struct cg_change_own *own, enum c
 /* Takes the item over; NULL: it goes. What an earlier edit said of that name is freed. CG_E_NO_MEMORY. */
 int cg_change_set(struct cg_change_own *own, enum cg_item_kind kind, const char *name,
                   struct cg_item *item) CG_MUST_CHECK;
-void cg_change_own_free(struct cg_change_own *own); /* NULL is fine */
+/* References of items are counted on the loop's thread: elsewhere they must be its alone, or gone. NULL is fine. */
+void cg_change_own_free(struct cg_change_own *own);
+void cg_change_forget_items(struct cg_change_own *own);
 
 const struct cg_book *cg_manage_book(const struct cg_manage *manage);
 

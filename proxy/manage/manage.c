@@ -13,6 +13,8 @@
 #include "manage/notes.h"
 #include "manage/prepare.h"
 
+enum { EDITS_MANY = 128 };
+
 struct cg_manage {
     struct cg_manage_options options;
     struct cg_book book;
@@ -209,6 +211,8 @@ static void on_proposed(struct cg_proposal *proposal) {
     take_findings(change, proposal);
     if (proposal->err < 0) {
         change->problem = proposal->problem;
+        if (change->problem.err == 0 && change->mistakes.first != NULL)
+            cg_problem_set(&change->problem, proposal->err, "%s", change->mistakes.first->message);
         finish(own, proposal->err == CG_E_FORMAT ? CG_E_INVALID : proposal->err);
         return;
     }
@@ -322,11 +326,25 @@ void cg_manage_change(struct cg_manage *manage, struct cg_change *change) {
     cg_manage_take_turn(manage, &change->own->turn);
 }
 
+static void run_free(struct cg_work *work) { cg_change_own_free(CG_CONTAINER(work, struct cg_change_own, work)); }
+
+/* An import leaves so much behind that freeing it would hold the loop. References are counted here; the last one of an
+ * item that was adopted is the book's. */
+static void bury(struct cg_change_own *own, json_t *difference) {
+    own->difference = difference;
+    if (own->count < EDITS_MANY) {
+        cg_change_own_free(own);
+        return;
+    }
+    if (own->change->revision != 0) cg_change_forget_items(own);
+    own->work = (struct cg_work){.run = run_free};
+    cg_worker_do(own->manage->options.disk, &own->work);
+}
+
 void cg_change_fini(struct cg_change *change) {
-    cg_change_own_free(change->own);
+    if (change->own != NULL) bury(change->own, change->difference);
     cg_mistakes_fini(&change->mistakes);
     cg_mistakes_fini(&change->warnings);
-    json_decref(change->difference);
     cg_config_unref(change->was);
     cg_config_unref(change->will);
     change->own = NULL;
@@ -400,17 +418,31 @@ void cg_manage_read(struct cg_manage *manage, struct cg_manage_reading *reading)
 
 /* ---- Life ---- */
 
-static bool fill(struct cg_manage *manage, struct cg_item **items, size_t count) {
+static int fill(struct cg_manage *manage, struct cg_item **items, size_t count) {
     struct cg_book_draft draft;
-    bool fits = true;
+    uint64_t revision = manage->revision;
+    int err = CG_OK;
     cg_book_draft_begin(&draft, &manage->book);
-    for (size_t i = 0; fits && i < count; i++) {
-        fits = cg_book_draft_put(&draft, items[i]) == CG_OK;
-        if (items[i]->revision > manage->revision) manage->revision = items[i]->revision;
+    for (size_t i = 0; err == CG_OK && i < count; i++) {
+        err = cg_book_draft_put(&draft, items[i]);
+        if (items[i]->revision > revision) revision = items[i]->revision;
     }
-    if (fits) cg_book_adopt(&manage->book, &draft);
+    if (err == CG_OK) {
+        cg_book_adopt(&manage->book, &draft);
+        manage->revision = revision;
+    }
     cg_book_draft_drop(&draft);
-    return fits;
+    return err;
+}
+
+static void unref_all(struct cg_item **items, size_t count) {
+    for (size_t i = 0; i < count; i++) cg_item_unref(items[i]);
+}
+
+int cg_manage_fill(struct cg_manage *manage, struct cg_item **items, size_t count) {
+    int err = fill(manage, items, count);
+    unref_all(items, count);
+    return err;
 }
 
 static struct cg_manage *make(const struct cg_manage_options *options, struct cg_item **items, size_t count) {
@@ -419,14 +451,14 @@ static struct cg_manage *make(const struct cg_manage_options *options, struct cg
     manage->options = *options;
     manage->behind = &manage->first;
     cg_notes_init(&manage->notes, options->disk, options->file);
-    if (fill(manage, items, count)) return manage;
+    if (fill(manage, items, count) == CG_OK) return manage;
     free(manage);
     return NULL;
 }
 
 struct cg_manage *cg_manage_new(const struct cg_manage_options *options, struct cg_item **items, size_t count) {
     struct cg_manage *manage = make(options, items, count);
-    for (size_t i = 0; i < count; i++) cg_item_unref(items[i]);
+    unref_all(items, count);
     if (manage == NULL) cg_items_file_free(options->file);
     return manage;
 }

@@ -23,6 +23,9 @@ struct cg_manage_options {
 
 /* `items`: what the store had at the start (their references are taken over, in any case). NULL: no memory. */
 struct cg_manage *cg_manage_new(const struct cg_manage_options *options, struct cg_item **items, size_t count);
+/* What the store turned out to have, where it could not be read at the start: by whoever has the turn, and while there
+ * is nothing. Their references are taken over, in any case. CG_E_NO_MEMORY. */
+int cg_manage_fill(struct cg_manage *manage, struct cg_item **items, size_t count) CG_MUST_CHECK;
 /* What waits ends (CG_E_STOPPING), and so does what comes later. What is being committed is finished, and answered. */
 void cg_manage_stop(struct cg_manage *manage);
 /* Nobody has a turn or waits for one. */
@@ -100,7 +103,7 @@ struct cg_change {
 };
 
 void cg_manage_change(struct cg_manage *manage, struct cg_change *change);
-/* The caller has what it wanted to know. */
+/* The caller has what it wanted to know. Long before its manage's end. */
 void cg_change_fini(struct cg_change *change);
 /* Its asker has gone: it goes its way, and `done` comes all the same. */
 

@@ -28,6 +28,7 @@ static void on_idle(uv_idle_t *idle) {
     uv_idle_stop(idle);
     proposal->err = office->refuse_with;
     if (proposal->err == CG_E_FORMAT) cg_mistakes_add(&proposal->mistakes, "/mappings/one/group", "is no group");
+    if (proposal->err == CG_E_CONFLICT) cg_mistakes_add(&proposal->mistakes, "/mappings/one", "is in the way");
     if (proposal->err == CG_OK) proposal->config = &office->config;
     proposal->done(proposal);
 }

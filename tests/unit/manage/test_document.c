@@ -99,6 +99,29 @@ static void a_broken_document_changes_nothing(void **state) {
     assert_int_equal(cg_manage_revision(office->manage), 1);
 }
 
+/* What so many leave behind is freed beside the loop. */
+static void many_are_one_change(void **state) {
+    enum { MANY = 400 };
+    struct office *office = *state;
+    struct import one;
+    char *text = malloc(MANY * 32), *at = text + sprintf(text, "{\"version\":1,\"mappings\":[");
+    assert_non_null(text);
+    for (int i = 0; i < MANY; i++) at += sprintf(at, "%s{\"name\":\"m%d\"}", i == 0 ? "" : ",", i);
+    sprintf(at, "]}");
+    assert_int_equal(import(office, &one, text), CG_OK);
+    cg_change_fini(&one.deed.change);
+    assert_int_equal(cg_manage_count(office->manage, CG_ITEM_MAPPING), MANY);
+    office->refuse_with = CG_E_NO_MEMORY;
+    assert_int_equal(import(office, &one, "{\"version\":1}"), CG_E_NO_MEMORY);
+    cg_change_fini(&one.deed.change);
+    assert_int_equal(cg_manage_count(office->manage, CG_ITEM_MAPPING), MANY);
+    office->refuse_with = CG_OK;
+    assert_int_equal(import(office, &one, "{\"version\":1}"), CG_OK);
+    cg_change_fini(&one.deed.change);
+    assert_int_equal(cg_manage_count(office->manage, CG_ITEM_MAPPING), 0);
+    free(text);
+}
+
 /* Whoever imports names the clients of its mappings: none is left out silently. */
 static void grants_in_a_document_are_as_it_says(void **state) {
     struct office *office = *state;
@@ -136,6 +159,7 @@ int main(void) {
         office_test(nothing_stored_is_a_document_too),
         office_test(what_was_imported_is_exported_with_the_same_bytes),
         office_test(a_broken_document_changes_nothing),
+        office_test(many_are_one_change),
         office_test(grants_in_a_document_are_as_it_says),
         cmocka_unit_test(mistakes_are_told_where_they_stand_in_the_document),
     };

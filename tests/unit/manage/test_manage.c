@@ -106,6 +106,29 @@ static void what_cannot_be_committed_changes_nothing(void **state) {
     assert_int_equal(put(office, CG_ITEM_MAPPING, "one", "{\"group\":\"h\"}"), CG_OK);
 }
 
+static void what_is_in_the_way_is_said(void **state) {
+    struct office *office = *state;
+    struct deed deed = {.kind = CG_ITEM_MAPPING, .name = "one", .document = one};
+    office->refuse_with = CG_E_CONFLICT;
+    begin(office, &deed);
+    assert_int_equal(await(&deed), CG_E_CONFLICT);
+    assert_string_equal(deed.change.problem.detail, "is in the way");
+    cg_change_fini(&deed.change);
+}
+
+/* As after a start at which the store could not be read. */
+static void what_the_store_turns_out_to_have_is_filled_in(void **state) {
+    struct office *office = *state;
+    struct cg_item *items[2];
+    for (size_t i = 0; i < 2; i++) {
+        items[i] = cg_item_new(CG_ITEM_MAPPING, i == 0 ? "one" : "two", cg_slice_str("{}"), CG_SLICE_NONE);
+        items[i]->revision = 7 - i;
+    }
+    assert_int_equal(cg_manage_fill(office->manage, items, 2), CG_OK);
+    assert_string_equal(document_of(office, CG_ITEM_MAPPING, "two"), "{}");
+    assert_int_equal(cg_manage_revision(office->manage), 7);
+}
+
 /* ---- Turns ---- */
 
 static void as_many_wait_as_may_and_each_has_its_turn(void **state) {
@@ -286,6 +309,8 @@ int main(void) {
         office_test(a_dry_run_says_what_would_differ_and_changes_nothing),
         office_test(what_is_not_valid_changes_nothing),
         office_test(what_cannot_be_committed_changes_nothing),
+        office_test(what_is_in_the_way_is_said),
+        office_test(what_the_store_turns_out_to_have_is_filled_in),
         office_test(as_many_wait_as_may_and_each_has_its_turn),
         office_test(the_end_finishes_what_is_committed_and_forgets_what_waits),
         office_test(whoever_has_the_turn_keeps_changes_waiting),
