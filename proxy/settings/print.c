@@ -7,14 +7,24 @@ void cg_print_rows(struct cg_out *out, const struct cg_rows *rows, const void *t
     for (size_t i = 0; i < rows->count; i++) {
         const struct cg_row *row = &rows->list[i];
         if (row->kind->print == NULL || (row->flags & out->flags) != out->flags) continue;
+        if ((row->flags & out->without) != 0) continue;
         row->kind->print(out, row, target);
     }
 }
 
+static void print(struct cg_out *out, const struct cg_config *config) {
+    cg_out_open(out, NULL, '{');
+    cg_print_rows(out, &cg_document_rows, config);
+    cg_out_close(out, '}');
+    cg_buf_put_u8(out->buf, '\n');
+}
+
 void cg_settings_print(struct cg_buf *to, const struct cg_config *config) {
     struct cg_out out = {.buf = to, .fresh = true};
-    cg_out_open(&out, NULL, '{');
-    cg_print_rows(&out, &cg_document_rows, config);
-    cg_out_close(&out, '}');
-    cg_buf_put_u8(to, '\n');
+    print(&out, config);
+}
+
+void cg_settings_print_sections(struct cg_buf *to, const struct cg_config *config) {
+    struct cg_out out = {.buf = to, .fresh = true, .without = CG_ROW_ITEMS};
+    print(&out, config);
 }

@@ -49,6 +49,8 @@ int cg_settings_parse(struct cg_slice text, const char *folder, struct cg_config
 /* The effective settings as JSON, every key written out: loading it has the same effect. Hashes are shown, since they
  * are no secrets; keys appear as file names only. */
 void cg_settings_print(struct cg_buf *to, const struct cg_config *config);
+/* Of it what is not a list of items. */
+void cg_settings_print_sections(struct cg_buf *to, const struct cg_config *config);
 
 /* Of what differs, what a reload cannot change: it takes effect after a restart. In the form of mistakes. */
 void cg_settings_restarts(const struct cg_config *old, const struct cg_config *fresh, struct cg_mistakes *warnings);

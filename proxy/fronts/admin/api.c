@@ -85,6 +85,16 @@ static void serve(struct cg_admin_call *call, const struct cg_problem *problem) 
     }
 }
 
+/* Who tries what is not for them, and would change something. */
+static void note_refusal(const struct cg_admin_call *call, const struct cg_problem *problem) {
+    char target[CG_ADMIN_TARGET_MAX];
+    const struct cg_admin_route *route = call->match.route;
+    const struct cg_author author = cg_admin_author(call);
+    if (route->method[0] == 'G' || cg_admin_manage(call) == NULL) return;
+    cg_admin_target(call, target);
+    cg_manage_note(cg_admin_manage(call), &author, route->id, target, "refused", problem->detail);
+}
+
 static struct cg_admin_call *new_call(struct cg_admin *admin, struct cg_http_call *http, struct cg_slice query) {
     struct cg_admin_call *call = calloc(1, sizeof *call);
     if (call == NULL) return NULL;
@@ -106,6 +116,7 @@ int cg_api_serve(struct cg_admin *admin, struct cg_http_call *http, struct cg_sl
     if (err == CG_OK) err = check_body(call, problem);
     if (err == CG_OK) err = cg_admin_check_query(call, problem);
     if (err < 0) {
+        if (err == CG_E_FORBIDDEN) note_refusal(call, problem);
         cg_admin_reply_problem(call, problem);
         return CG_OK;
     }

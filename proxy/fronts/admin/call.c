@@ -41,11 +41,23 @@ const char *cg_admin_part(const struct cg_admin_call *call, size_t index) { retu
 
 struct cg_author cg_admin_author(const struct cg_admin_call *call) {
     struct cg_author author;
-    struct cg_addr from = *cg_http_call_peer(call->http);
-    from.port = 0;
     snprintf(author.who, sizeof author.who, "%s", call->who.name);
-    cg_addr_emit(&from, author.from);
+    cg_addr_emit_ip(cg_http_call_peer(call->http), author.from);
     return author;
+}
+
+void cg_admin_target(const struct cg_admin_call *call, char target[CG_ADMIN_TARGET_MAX]) {
+    size_t part = 0, len = 0;
+    for (const char *at = call->match.route->path + 1;
+         *at != '\0' && len + CG_ADMIN_PART_MAX + 1 < CG_ADMIN_TARGET_MAX;) {
+        if (*at == '{') {
+            len += (size_t)snprintf(target + len, CG_ADMIN_TARGET_MAX - len, "%s", call->match.parts[part++]);
+            at = strchr(at, '}') + 1;
+        } else {
+            target[len++] = *at++;
+        }
+    }
+    target[len] = '\0';
 }
 
 /* ---- What is asked ---- */

@@ -38,8 +38,10 @@ const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call
 /* Of the current settings. */
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call);
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index); /* of the path, decoded */
-/* For the write path and the audit. */
+/* For the write path and the audit: who asks, and for what ("mappings/floor3"). */
 struct cg_author cg_admin_author(const struct cg_admin_call *call);
+#define CG_ADMIN_TARGET_MAX 384
+void cg_admin_target(const struct cg_admin_call *call, char target[CG_ADMIN_TARGET_MAX]);
 
 /* ---- What is asked ---- */
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "settings/settings.h"
+#include "settings/stored.h"
 
 /* As shown.c shows it. */
 static const char known[] =
@@ -28,20 +28,6 @@ static json_t *quoted(const char *text) {
     json_t *value = json_loadb((const char *)json.data, json.len, 0, NULL);
     cg_buf_fini(&json);
     return value;
-}
-
-/* What only the settings file can say. */
-static void drop_file_only(json_t *schema) {
-    const char *key;
-    json_t *value;
-    void *next;
-    json_t *properties = json_object_get(schema, "properties");
-    json_object_foreach_safe(properties, next, key, value) {
-        bool is_file_only = json_is_true(json_object_get(value, "x-file-only"));
-        json_t *below = json_object_get(value, "properties");
-        drop_file_only(value);
-        if (is_file_only || (json_object_size(below) == 0 && below != NULL)) (void)json_object_del(properties, key);
-    }
 }
 
 static json_t *with_known(const json_t *schema) {
@@ -96,9 +82,8 @@ static json_t *list_of(const char *prefix) {
                      "The cursor of the next page; null: there is none.");
 }
 
-static bool add_kind(json_t *schemas, const char *prefix, json_t *schema) {
-    drop_file_only(schema);
-    return set(schemas, prefix, "", shown(schema)) && set(schemas, prefix, "Set", sent(schema)) &&
+static bool add_kind(json_t *schemas, const char *prefix, const json_t *schema) {
+    return schema != NULL && set(schemas, prefix, "", shown(schema)) && set(schemas, prefix, "Set", sent(schema)) &&
            set(schemas, prefix, "List", list_of(prefix)) &&
            set(schemas, prefix, "New",
                json_pack("{s:[o,{s:[s]}]}", "allOf", reference(prefix, "Set"), "required", "name")) &&
@@ -107,30 +92,25 @@ static bool add_kind(json_t *schemas, const char *prefix, json_t *schema) {
                          "A merge patch (RFC 7396) on the item as it was set."));
 }
 
-static json_t *at(const json_t *root, const char *section, const char *items) {
-    return json_object_get(json_object_get(json_object_get(root, "properties"), section), items);
-}
-
-static bool add_settings(json_t *schemas, json_t *root) {
-    static const char *const items[] = {"security_groups", "clients", "mappings", "reactions"};
-    json_t *properties = json_object_get(root, "properties");
-    for (size_t i = 0; i < sizeof items / sizeof *items; i++) (void)json_object_del(properties, items[i]);
-    drop_file_only(root);
-    return json_object_set_new(schemas, "SettingsSet",
-                               json_pack("{s:s,s:s,s:b,s:O}", "type", "object", "description",
-                                         "What the admin side may set of the settings file's keys.",
-                                         "additionalProperties", 0, "properties", properties)) == 0;
+static json_t *schema_of(enum cg_item_kind kind) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    bool done = cg_settings_item_schema(&text, kind) && !text.failed;
+    json_t *schema = done ? json_loadb((const char *)text.data, text.len, 0, NULL) : NULL;
+    cg_buf_fini(&text);
+    return schema;
 }
 
 bool cg_item_schemas_add(json_t *schemas) {
-    struct cg_buf text;
-    cg_buf_init(&text, 0);
-    cg_settings_schema(&text);
-    json_t *root = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
-    cg_buf_fini(&text);
-    bool done = root != NULL && add_kind(schemas, "Mapping", at(root, "mappings", "items")) &&
-                add_kind(schemas, "Client", at(root, "clients", "additionalProperties")) &&
-                add_kind(schemas, "Reaction", at(root, "reactions", "items")) && add_settings(schemas, root);
-    json_decref(root);
+    static const struct {
+        enum cg_item_kind kind;
+        const char *prefix;
+    } kinds[] = {{CG_ITEM_MAPPING, "Mapping"}, {CG_ITEM_CLIENT, "Client"}, {CG_ITEM_REACTION, "Reaction"}};
+    bool done = json_object_set_new(schemas, "SettingsSet", schema_of(CG_ITEM_SETTINGS)) == 0;
+    for (size_t i = 0; done && i < sizeof kinds / sizeof *kinds; i++) {
+        json_t *schema = schema_of(kinds[i].kind);
+        done = add_kind(schemas, kinds[i].prefix, schema);
+        json_decref(schema);
+    }
     return done;
 }

@@ -1,20 +1,27 @@
-/* The admin listener around a real gateway, on a real loopback socket, and a client of it. The settings have a client
- * "boss" with the role admin and the token "secret". */
+/* The admin listener around a real gateway and a real store, on a real loopback socket, and a client of it. The
+ * settings have a client "boss" with the role admin and the token "secret", one "looker" with the role viewer and the
+ * token "public", and a mapping "lamps". The catalogue validates as the program's does, and runs nothing. */
 #ifndef FAKE_ADMIN_H
 #define FAKE_ADMIN_H
 
 #include "fake_client.h"
 #include "fronts/admin/admin.h"
-#include "io/worker.h"
+#include "manage/manage.h"
 
-#define BOSS "Authorization: Bearer secret\r\n"
+#define BOSS   "Authorization: Bearer secret\r\n"
+#define LOOKER "Authorization: Bearer public\r\n"
 
 struct fake_admin {
     uv_loop_t uv;
     struct cg_port port;
     struct cg_config *config;
     struct cg_gateway *gateway;
-    struct cg_worker *worker;
+    struct cg_worker *worker, *disk;
+    char folder[64];
+    struct cg_catalogue catalogue;
+    struct cg_proposal *proposal;
+    uv_idle_t idle; /* in which a proposal is answered */
+    struct cg_manage *manage;
     struct cg_admin *admin;
     unsigned closed;
 };

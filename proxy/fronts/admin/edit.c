@@ -1,0 +1,98 @@
+/* Changes. The hard thing is who outlives whom: the client may leave while its change waits for the disk, and the
+ * change is made all the same; so it holds no more of the call than a pointer that is taken from it. */
+#include "fronts/admin/edit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/container.h"
+
+/* ---- What came of it ---- */
+
+/* "/timeout: must be a number": the first of them, where people look first. */
+static void say_mistakes(struct cg_problem *problem, int err, const struct cg_mistakes *mistakes, const char *base) {
+    const struct cg_mistake *first = mistakes->first;
+    size_t len = strlen(base);
+    const char *pointer = first->pointer;
+    if (strncmp(pointer, base, len) == 0 && (pointer[len] == '/' || pointer[len] == '\0')) pointer += len;
+    cg_problem_set(problem, err, "%s%s%s%s", pointer, pointer[0] == '\0' ? "" : ": ", first->message,
+                   mistakes->count > 1 ? " (and more: see \"errors\")" : "");
+}
+
+static void reply_failure(struct cg_admin_edit *edit) {
+    const struct cg_change *change = &edit->change;
+    struct cg_problem problem = change->problem;
+    int err = change->err == CG_E_FORMAT ? CG_E_INVALID : change->err;
+    if (problem.err == 0) problem.err = err;
+    if (change->mistakes.first == NULL) {
+        cg_admin_reply_problem(edit->call, &problem);
+        return;
+    }
+    say_mistakes(&problem, err, &change->mistakes, edit->base);
+    cg_admin_reply_mistakes(edit->call, &problem, &change->mistakes, edit->base, CG_SLICE_NONE);
+}
+
+static void reply(struct cg_admin_edit *edit) {
+    edit->call->ctx = NULL;
+    if (edit->place_mistakes != NULL) {
+        edit->place_mistakes(edit, &edit->change.mistakes);
+        edit->place_mistakes(edit, &edit->change.warnings);
+    }
+    if (edit->change.err < 0) {
+        reply_failure(edit);
+    } else if (edit->change.mode == CG_CHANGE_DRY) {
+        edit->reply_dry(edit);
+    } else {
+        edit->reply(edit);
+    }
+}
+
+static void on_done(struct cg_change *change) {
+    struct cg_admin_edit *edit = CG_CONTAINER(change, struct cg_admin_edit, change);
+    if (edit->call != NULL) reply(edit);
+    cg_change_fini(change);
+    edit->free(edit);
+}
+
+void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call) {
+    struct cg_problem problem = {0};
+    bool dry;
+    int err = cg_admin_is_dry(call, &dry, &problem);
+    if (err == CG_OK && cg_admin_manage(call) == NULL)
+        err = cg_problem_set(&problem, CG_E_STORE, "there is no store here that changes could be kept in");
+    if (err < 0) {
+        cg_admin_reply_problem(call, &problem);
+        edit->free(edit);
+        return;
+    }
+    if (edit->target[0] == '\0') cg_admin_target(call, edit->target);
+    if (edit->base[0] == '\0' && edit->place_mistakes == NULL)
+        snprintf(edit->base, sizeof edit->base, "/%s", edit->target);
+    if (edit->reply_dry == NULL) edit->reply_dry = cg_admin_edit_reply_dry;
+    edit->call = call;
+    call->ctx = edit;
+    edit->change.done = on_done;
+    edit->change.mode = dry ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
+    edit->change.author = cg_admin_author(call);
+    edit->change.operation = call->match.route->id;
+    edit->change.target = edit->target;
+    cg_manage_change(cg_admin_manage(call), &edit->change);
+}
+
+void cg_admin_edit_left(struct cg_admin_call *call) {
+    struct cg_admin_edit *edit = call->ctx;
+    if (edit != NULL) edit->call = NULL;
+}
+
+void cg_admin_edit_reply_dry(struct cg_admin_edit *edit) {
+    struct cg_change *change = &edit->change;
+    struct cg_buf warnings;
+    cg_buf_init(&warnings, 0);
+    cg_admin_put_mistakes(&warnings, &change->warnings, edit->base);
+    json_t *list = json_loadb((const char *)warnings.data, warnings.len, 0, NULL);
+    cg_buf_fini(&warnings);
+    json_t *difference = change->difference == NULL ? json_array() : json_incref(change->difference);
+    cg_admin_reply_json(edit->call, &(struct cg_admin_head){.status = 200},
+                        json_pack("{s:o,s:o}", "difference", difference, "warnings", list));
+}
