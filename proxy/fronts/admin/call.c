@@ -37,6 +37,10 @@ const struct cg_config *cg_admin_config(const struct cg_admin_call *call) {
     return cg_gateway_config(call->admin->gateway);
 }
 
+struct cg_worker *cg_admin_worker(const struct cg_admin_call *call) {
+    return call->admin->source.worker;
+}
+
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index) { return call->match.parts[index]; }
 
 struct cg_author cg_admin_author(const struct cg_admin_call *call) {

@@ -37,6 +37,7 @@ struct cg_recorder *cg_admin_recorder(const struct cg_admin_call *call); /* NULL
 const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call, const char *media_type);
 /* Of the current settings. */
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call);
+struct cg_worker *cg_admin_worker(const struct cg_admin_call *call);       /* for long work; NULL: none */
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index); /* of the path, decoded */
 /* For the write path and the audit: who asks, and for what ("mappings/floor3"). */
 struct cg_author cg_admin_author(const struct cg_admin_call *call);

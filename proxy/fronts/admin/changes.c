@@ -187,12 +187,6 @@ static void place_mistakes(struct cg_admin_edit *edit, struct cg_mistakes *mista
     *mistakes = placed;
 }
 
-static void reply_made(struct cg_admin_edit *edit) {
-    const struct cg_change *change = &edit->change;
-    json_t *revision = change->revision == 0 ? json_null() : json_integer((json_int_t)change->revision);
-    cg_admin_reply_json(edit->call, &(struct cg_admin_head){.status = 200}, json_pack("{s:o}", "revision", revision));
-}
-
 static struct batch *new_batch(struct cg_admin_call *call, size_t count) {
     struct batch *batch = calloc(1, sizeof *batch);
     if (batch == NULL) return NULL;
@@ -202,7 +196,7 @@ static struct batch *new_batch(struct cg_admin_call *call, size_t count) {
     batch->body = json_incref(call->body);
     batch->edit.change.plan = plan;
     batch->edit.change.place = CG_PLAN_ON_DISK;
-    batch->edit.reply = reply_made;
+    batch->edit.reply = cg_admin_edit_reply_revision;
     batch->edit.free = free_batch;
     batch->edit.place_mistakes = place_mistakes;
     if (batch->places != NULL) return batch;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "manage/access_change.h"
 
 /* ---- What came of it ---- */
 
@@ -23,14 +24,15 @@ static void say_mistakes(struct cg_problem *problem, int err, const struct cg_mi
 static void reply_failure(struct cg_admin_edit *edit) {
     const struct cg_change *change = &edit->change;
     struct cg_problem problem = change->problem;
+    struct cg_buf members;
     int err = change->err == CG_E_FORMAT ? CG_E_INVALID : change->err;
     if (problem.err == 0) problem.err = err;
-    if (change->mistakes.first == NULL) {
-        cg_admin_reply_problem(edit->call, &problem);
-        return;
-    }
-    say_mistakes(&problem, err, &change->mistakes, edit->base);
-    cg_admin_reply_mistakes(edit->call, &problem, &change->mistakes, edit->base, CG_SLICE_NONE);
+    if (change->mistakes.first != NULL) say_mistakes(&problem, err, &change->mistakes, edit->base);
+    cg_buf_init(&members, 0);
+    if (edit->put_members != NULL) edit->put_members(edit, &members);
+    cg_admin_reply_mistakes(edit->call, &problem, &change->mistakes, edit->base,
+                            members.failed ? CG_SLICE_NONE : cg_buf_slice(&members));
+    cg_buf_fini(&members);
 }
 
 static void reply(struct cg_admin_edit *edit) {
@@ -85,14 +87,29 @@ void cg_admin_edit_left(struct cg_admin_call *call) {
     if (edit != NULL) edit->call = NULL;
 }
 
+/* NULL: no memory. */
+static json_t *warnings_of(const struct cg_admin_edit *edit) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_admin_put_mistakes(&text, &edit->change.warnings, edit->base);
+    json_t *list = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    cg_buf_fini(&text);
+    return list;
+}
+
 void cg_admin_edit_reply_dry(struct cg_admin_edit *edit) {
-    struct cg_change *change = &edit->change;
-    struct cg_buf warnings;
-    cg_buf_init(&warnings, 0);
-    cg_admin_put_mistakes(&warnings, &change->warnings, edit->base);
-    json_t *list = json_loadb((const char *)warnings.data, warnings.len, 0, NULL);
-    cg_buf_fini(&warnings);
+    const struct cg_change *change = &edit->change;
     json_t *difference = change->difference == NULL ? json_array() : json_incref(change->difference);
+    json_t *gains, *loses;
+    if (cg_access_change(change, &gains, &loses) < 0) gains = loses = NULL;
     cg_admin_reply_json(edit->call, &(struct cg_admin_head){.status = 200},
-                        json_pack("{s:o,s:o}", "difference", difference, "warnings", list));
+                        json_pack("{s:o,s:o,s:o,s:o}", "difference", difference, "gains", gains, "loses", loses,
+                                  "warnings", warnings_of(edit)));
+}
+
+void cg_admin_edit_reply_revision(struct cg_admin_edit *edit) {
+    uint64_t revision = edit->change.revision;
+    cg_admin_reply_json(
+        edit->call, &(struct cg_admin_head){.status = 200},
+        json_pack("{s:o}", "revision", revision == 0 ? json_null() : json_integer((json_int_t)revision)));
 }

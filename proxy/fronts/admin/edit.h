@@ -15,6 +15,8 @@ struct cg_admin_edit {
     void (*reply_dry)(struct cg_admin_edit *edit); /* NULL: cg_admin_edit_reply_dry */
     /* Says of mistakes and warnings where they are in what was sent; NULL: they lose `base`. */
     void (*place_mistakes)(struct cg_admin_edit *edit, struct cg_mistakes *mistakes);
+    /* Further members of a problem's JSON object, each behind a comma; NULL: none. */
+    void (*put_members)(struct cg_admin_edit *edit, struct cg_buf *to);
     void (*free)(struct cg_admin_edit *edit); /* the resource's own, the edit's memory included */
     struct cg_admin_call *call;               /* NULL: its client has gone, and hears nothing of it any more */
 };
@@ -26,5 +28,7 @@ void cg_admin_edit_left(struct cg_admin_call *call);
 
 /* 200 with what it would come to. */
 void cg_admin_edit_reply_dry(struct cg_admin_edit *edit);
+/* 200 with {"revision": N or null}, for changes of many items. */
+void cg_admin_edit_reply_revision(struct cg_admin_edit *edit);
 
 #endif

@@ -1,6 +1,12 @@
 /* Revisions: what was changed, by whom, as a difference; and taking it back. */
+#include <stdlib.h>
+
+#include "base/container.h"
+#include "base/text.h"
+#include "fronts/admin/edit.h"
 #include "fronts/admin/reading.h"
 #include "fronts/admin/resources.h"
+#include "manage/undo.h"
 
 static void put_revision(struct cg_buf *to, const struct cg_revision *revision) {
     bool undoable = revision->undo == CG_UNDO_ALLOWED;
@@ -68,6 +74,59 @@ static int read_revision(struct cg_admin_reading *reading, struct cg_items_file 
 static void serve_list(struct cg_admin_call *call) { cg_admin_read_page(call, read_revisions); }
 static void serve_get(struct cg_admin_call *call) { cg_admin_read_one(call, read_revision); }
 
+/* ---- Undoing ---- */
+
+struct undoing {
+    struct cg_admin_edit edit;
+    struct cg_undo undo;
+};
+
+static struct undoing *undoing_of(struct cg_admin_edit *edit) { return CG_CONTAINER(edit, struct undoing, edit); }
+
+static int plan_undo(struct cg_change *change, const struct cg_manage *manage) {
+    return cg_undo_plan(&undoing_of(CG_CONTAINER(change, struct cg_admin_edit, change))->undo, change, manage);
+}
+
+static void put_depends(struct cg_admin_edit *edit, struct cg_buf *to) {
+    const json_t *depends = undoing_of(edit)->undo.depends;
+    char *text = depends == NULL ? NULL : json_dumps(depends, JSON_COMPACT);
+    if (text == NULL) return;
+    cg_buf_put_str(to, ",\"depends\":");
+    cg_buf_put_str(to, text);
+    free(text);
+}
+
+static void free_undoing(struct cg_admin_edit *edit) {
+    struct undoing *undoing = undoing_of(edit);
+    json_decref(undoing->undo.depends);
+    free(undoing);
+}
+
+static int read_undo(const struct cg_admin_call *call, struct undoing *undoing, struct cg_problem *problem) {
+    bool with_later = false;
+    int err = cg_admin_query_bool(call, "with_later", &with_later, problem);
+    undoing->undo.extent = with_later ? CG_UNDO_WITH_LATER : CG_UNDO_ALONE;
+    if (err < 0) return err;
+    return cg_decimal_parse(cg_slice_str(cg_admin_part(call, 0)), UINT64_MAX, &undoing->undo.number);
+}
+
+static void serve_undo(struct cg_admin_call *call) {
+    struct cg_problem problem = {0};
+    struct undoing *undoing = calloc(1, sizeof *undoing);
+    int err = undoing == NULL ? cg_problem_no_memory(&problem) : read_undo(call, undoing, &problem);
+    if (err < 0) {
+        cg_admin_reply_problem(call, &problem);
+        free(undoing);
+        return;
+    }
+    undoing->edit =
+        (struct cg_admin_edit){.change = {.plan = plan_undo, .place = CG_PLAN_ON_DISK, .undoes = undoing->undo.number},
+                               .reply = cg_admin_edit_reply_revision,
+                               .put_members = put_depends,
+                               .free = free_undoing};
+    cg_admin_edit_start(&undoing->edit, call);
+}
+
 #define REVISION                                                                                                       \
     "'number': {'type': 'integer'}, 'at': {'type': 'string', 'format': 'date-time'}, 'who': {'type': 'string'},"       \
     "'from': {'type': 'string'}, 'operation': {'type': 'string'}, 'target': {'type': 'string'},"                       \
@@ -103,6 +162,17 @@ static const struct cg_admin_route routes[] = {
      .answer = "Revision",
      .status = 200,
      .others = {404}},
+    {.method = "POST",
+     .path = "/revisions/{n}/undo",
+     .role = CG_ROLE_ADMIN,
+     .serve = serve_undo,
+     .left = cg_admin_edit_left,
+     .id = "revisions.undo",
+     .says = "Takes a change back, by another one; where later ones rest on it (409 with \"depends\"), with these.",
+     .answer = "Changed",
+     .queries = "dry_run with_later",
+     .status = 200,
+     .others = {404, 409}},
 };
 
 const struct cg_admin_routes cg_routes_history = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};

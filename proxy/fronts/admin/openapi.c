@@ -54,6 +54,7 @@ static const struct {
     {"limit", "{'type': 'integer', 'minimum': 1, 'maximum': 1000, 'default': 100}"},
     {"cursor", "{'type': 'string', 'maxLength': 511}"},
     {"dry_run", "{'type': 'boolean', 'default': false}"},
+    {"with_later", "{'type': 'boolean', 'default': false}"},
 };
 
 static json_t *quoted(const char *text) {
