@@ -76,6 +76,10 @@ static void answer(struct cg_program *program) {
     proposal->problem = load->problem;
     proposal->mistakes = load->mistakes;
     cg_mistakes_init(&load->mistakes);
+    if (load->stored.edit_count > 0) {
+        proposal->warnings = load->warnings;
+        cg_mistakes_init(&load->warnings);
+    }
     proposal->config = load->err == CG_OK ? load->config : NULL;
     proposal->done(proposal);
 }

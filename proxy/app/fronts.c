@@ -1,5 +1,7 @@
 /* The table of fronts. The hard thing: what a front is opened with differs from one to the next, and ends here; behind
  * this all are alike. */
+#include "app/budget_links.h"
+#include "app/certificates.h"
 #include "app/fronts.h"
 
 #include "app/program.h"
@@ -125,10 +127,30 @@ static void on_admin_seen(void *ctx, const struct cg_admin_who *who) {
     cg_first_token_admin_seen(&program->first_token, who);
 }
 
+enum { YEAR_2026_S = 1767225600 };
+
+/* A gateway without a clock of its own begins in 1970: certificates, tokens and the audit go by it. */
+static void warn_of_clock(struct cg_mistakes *to) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    if (now.tv_sec < YEAR_2026_S)
+        cg_warnings_add(to, "clock-implausible", "", "the clock says a time before 2026: it has not been set");
+}
+
+static void put_warnings(void *ctx, struct cg_mistakes *to) {
+    struct cg_program *program = ctx;
+    cg_budget_links_warnings(cg_gateway_config(program->loop.gateway), to);
+    cg_certificate_warnings(cg_gateway_config(program->loop.gateway), to);
+    cg_readiness_warn(program, to);
+    cg_protectors_warn(&program->protectors, to);
+    warn_of_clock(to);
+}
+
 static void *open_admin(struct cg_program *program, struct cg_problem *problem) {
     const struct cg_admin_source source = {.ready = is_ready,
                                            .metrics = put_metrics,
                                            .admin_seen = on_admin_seen,
+                                           .warnings = put_warnings,
                                            .ctx = program,
                                            .reports = program->reports,
                                            .put_report = put_report,

@@ -6,6 +6,7 @@
 #include <malloc.h>
 
 #include "app/budget_links.h"
+#include "app/certificates.h"
 #include "base/container.h"
 
 /* The snapshot's end, in the snapshot itself: burying it takes no memory. */
@@ -37,9 +38,21 @@ static int dig_grave(struct cg_config *config, struct cg_worker *worker) {
 /* The plans change the snapshot while nobody else has it: its mappings get their protectors, its targets their names.
  */
 static int plan(struct cg_load *load) {
+    cg_certificates_read(load->config);
     if (dig_grave(load->config, load->worker) < 0) return cg_problem_no_memory(&load->problem);
     int err = cg_protectors_plan(load->protectors, load->config, &load->protectors_plan, &load->problem);
     return err < 0 ? err : cg_names_plan(load->names, load->config, &load->names_plan, &load->problem);
+}
+
+/* What somebody changes should know of that; who reads the file, of everything. */
+static void warn(struct cg_load *load) {
+    const struct cg_stored *stored = &load->stored;
+    for (size_t i = 0; i < stored->edit_count; i++)
+        cg_stored_warnings(load->config, stored->edits[i].kind, stored->edits[i].name, &load->warnings);
+    if (stored->edit_count > 0) return;
+    cg_settings_warnings(load->config, &load->warnings);
+    cg_budget_links_warnings(load->config, &load->warnings);
+    cg_certificate_warnings(load->config, &load->warnings);
 }
 
 void cg_load_run(struct cg_load *load) {
@@ -51,8 +64,7 @@ void cg_load_run(struct cg_load *load) {
     if (load->err == CG_E_NO_MEMORY) cg_problem_no_memory(&load->problem);
     if (load->err == CG_OK) load->err = plan(load);
     if (load->err == CG_OK) {
-        cg_settings_warnings(load->config, &load->warnings);
-        cg_budget_links_warnings(load->config, &load->warnings);
+        warn(load);
         if (load->old != NULL) cg_settings_restarts(load->old, load->config, &load->restarts);
     }
     malloc_trim(0);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "app/budget_links.h"
+#include "app/certificates.h"
 #include "app/check/check.h"
 #include "app/discover/discover.h"
 #include "app/members.h"
@@ -52,6 +53,8 @@ static bool try_settings(const struct command *command, struct cg_config *config
     if (err < 0) cg_settings_print_mistakes(command->file, err, &mistakes);
     cg_settings_warnings(config, &warnings);
     cg_budget_links_warnings(config, &warnings);
+    cg_certificates_read(config);
+    cg_certificate_warnings(config, &warnings);
     cg_settings_print_warnings(command->file, &warnings);
     cg_mistakes_fini(&mistakes);
     cg_mistakes_fini(&warnings);

@@ -61,6 +61,30 @@ void cg_protectors_metrics(const struct cg_protectors *protectors, struct cg_buf
     }
 }
 
+static void warn_of_group(const struct cg_protectors *protectors, const struct cg_named_group *group,
+                          struct cg_mistakes *warnings) {
+    char pointer[CG_NAME_MAX + 32];
+    const uint64_t used = cg_senders_used(&protectors->senders, &group->sender);
+    const size_t cold = cg_group_oscore_cold(group->group);
+    snprintf(pointer, sizeof pointer, "/security-groups/%s", group->name);
+    if (used >= CG_SENDER_LOW)
+        cg_warnings_add(warnings, "numbers-running-out", pointer,
+                        "security group %s: %.0f %% of the gateway's numbers are used; without numbers nothing is sent",
+                        group->name, (double)used * 100 / (double)CG_SENDER_NUMBERS);
+    if (cold > 0)
+        cg_warnings_add(warnings, "cold-members", pointer,
+                        "security group %s: %zu members have yet to take a request under the present key, so their "
+                        "first command may take longer (\"warm\")",
+                        group->name, cold);
+}
+
+void cg_protectors_warn(const struct cg_protectors *protectors, struct cg_mistakes *warnings) {
+    const struct cg_named_group *group, *next;
+    HASH_ITER(hh, protectors->groups, group, next) {
+        if (cg_group_oscore_current(group->group) != NULL) warn_of_group(protectors, group, warnings);
+    }
+}
+
 /* Life */
 
 void cg_protectors_init(struct cg_protectors *protectors) {

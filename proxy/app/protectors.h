@@ -9,6 +9,7 @@
 #include "io/store_thread.h"
 #include "relay/relay.h"
 #include "store/relayed.h"
+#include "settings/settings.h"
 
 struct cg_gateway;
 
@@ -51,6 +52,9 @@ void cg_protectors_discard(struct cg_protectors *protectors);
 int cg_protectors_new_keys(const struct cg_protectors_plan *plan, struct cg_store_look **looks,
                            size_t *count) CG_MUST_CHECK;
 void cg_protectors_plan_free(struct cg_protectors_plan *plan); /* NULL is fine */
+
+/* "numbers-running-out", "cold-members": of each security group. */
+void cg_protectors_warn(const struct cg_protectors *protectors, struct cg_mistakes *warnings);
 
 /* Starts what needs the loop: the pool, and the store when there is a security group. The store is opened on its own
  * thread; one that cannot be is an error in the log: secured sending fails until it can (503). Call it again after a

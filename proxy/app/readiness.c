@@ -5,6 +5,8 @@
 #include "app/program.h"
 #include "base/log.h"
 
+#include <stdio.h>
+
 enum { LINES_MAX = 20 };
 
 struct report {
@@ -116,4 +118,45 @@ size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names name
     report_interfaces(&report, program, config);
     if (report.count > LINES_MAX) cg_buf_printf(to, "and %zu more\n", report.count - LINES_MAX);
     return report.count;
+}
+
+/* ---- As warnings ---- */
+
+static void warn_of_keys(struct cg_program *program, const struct cg_config *config, struct cg_mistakes *warnings) {
+    char pointer[CG_NAME_MAX + 32];
+    for (size_t i = 0; i < config->security_group_count; i++) {
+        const char *name = config->security_groups[i].name;
+        const char *reason = cg_claims_reason(cg_claims_state(&program->claims, name));
+        if (reason == NULL) continue;
+        snprintf(pointer, sizeof pointer, "/security-groups/%s", name);
+        cg_warnings_add(warnings, "key-cannot-send", pointer, "security group %s: %s", name, reason);
+    }
+}
+
+static void warn_of_interfaces(struct cg_program *program, const struct cg_config *config,
+                               struct cg_mistakes *warnings) {
+    for (size_t i = 0; i < config->reliances.interface_count; i++) {
+        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
+        struct cg_problem problem = {0};
+        if (is_usable(program, config, by, &problem)) continue;
+        struct cg_buf who;
+        cg_buf_init(&who, 0);
+        put_reliance(&who, &by->on, CG_READINESS_NAMES);
+        cg_warnings_add(warnings, "interface-missing", "/group/interface",
+                        "%s; until this is mended nothing can be sent for %.*s", problem.detail, (int)who.len,
+                        (const char *)who.data);
+        cg_buf_fini(&who);
+    }
+}
+
+void cg_readiness_warn(struct cg_program *program, struct cg_mistakes *warnings) {
+    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
+    struct cg_problem problem = {0};
+    if (cg_protectors_status(&program->protectors, &problem) < 0)
+        cg_warnings_add(warnings, "store-unavailable", "/state", "%s", problem.detail);
+    if (program->stock_problem.err < 0)
+        cg_warnings_add(warnings, "store-unavailable", "/state", "what is stored is not in use: %s",
+                        program->stock_problem.detail);
+    warn_of_keys(program, config, warnings);
+    warn_of_interfaces(program, config, warnings);
 }

@@ -254,6 +254,8 @@ struct cg_tls_settings {
     const char *certificate; /* file names, absolute; NULL: no TLS */
     const char *key;
     const char *client_ca; /* may be NULL */
+    int64_t ends_s;        /* the certificate's end, Unix time; 0: unknown. Set before the gateway takes the snapshot in
+                              (app/certificates.c) */
 };
 
 struct cg_http_settings {

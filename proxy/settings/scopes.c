@@ -81,7 +81,7 @@ bool cg_warn_of_scope(const struct cg_config *config, const struct cg_mapping *m
         narrower = find_narrower(config, mapping, &mapping->targets[i], &why, text);
     }
     if (narrower == NULL || warnings == NULL) return narrower != NULL;
-    cg_warn_pointer(pointer, mapping, "group");
+    cg_warn_pointer(pointer, warnings, mapping, "group");
     cg_warnings_add(warnings, "wide-scope", pointer,
                     "the scope of %s is wider than %s needs: %s, so a group such as %s would do, once its members have "
                     "joined that (RFC 10020 section 3.6)",

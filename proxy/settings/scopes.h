@@ -7,7 +7,8 @@
 
 /* Where something of the mapping is. */
 #define CG_WARN_POINTER_MAX (CG_NAME_MAX + 64)
-void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mapping *mapping, const char *key);
+void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mistakes *warnings,
+                     const struct cg_mapping *mapping, const char *key);
 
 /* Whether there is something to say; `warnings` NULL: without saying it. */
 bool cg_warn_of_scope(const struct cg_config *config, const struct cg_mapping *mapping, struct cg_mistakes *warnings);

@@ -22,6 +22,7 @@ struct cg_mistakes {
     struct cg_mistake *first, *last;
     size_t count;  /* found */
     size_t listed; /* in the list */
+    bool by_name;  /* of warnings: items stand in pointers by their names, those of the settings file, too */
     struct cg_arena arena;
 };
 

@@ -41,7 +41,7 @@ bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind
 bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
                              const char *name);
 
-/* Of the warnings (cg_settings_warnings) those about one item, whoever defines it. */
+/* Of the warnings (cg_settings_warnings) those about one item, whoever defines it: "/mappings/NAME/…". */
 void cg_stored_warnings(const struct cg_config *config, enum cg_item_kind kind, const char *name,
                         struct cg_mistakes *warnings);
 

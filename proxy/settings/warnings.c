@@ -71,8 +71,9 @@ static bool is_commanded(const struct cg_config *config, const struct cg_mapping
     return false;
 }
 
-void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mapping *mapping, const char *key) {
-    if (mapping->is_stored) {
+void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mistakes *warnings,
+                     const struct cg_mapping *mapping, const char *key) {
+    if (mapping->is_stored || warnings->by_name) {
         snprintf(pointer, CG_WARN_POINTER_MAX, "/mappings/%s/%s", mapping->name, key);
     } else {
         snprintf(pointer, CG_WARN_POINTER_MAX, "/mappings/%u/%s", (unsigned)mapping->place, key);
@@ -82,7 +83,7 @@ void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mapping 
 static void warn_of_plain(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
     char pointer[CG_WARN_POINTER_MAX];
     if (mapping->security != CG_SECURITY_NONE) return;
-    cg_warn_pointer(pointer, mapping, "security");
+    cg_warn_pointer(pointer, warnings, mapping, "security");
     cg_warnings_add(
         warnings, "plain-group", pointer,
         "%s has no protection: anybody on its network can read and forge %s; protection below is needed, such as on "
@@ -94,7 +95,7 @@ static void warn_of_nobody(const struct cg_config *config, const struct cg_mappi
                            struct cg_mistakes *warnings) {
     char pointer[CG_WARN_POINTER_MAX];
     if (mapping->grant_count > 0 || is_commanded(config, mapping)) return;
-    cg_warn_pointer(pointer, mapping, "clients");
+    cg_warn_pointer(pointer, warnings, mapping, "clients");
     cg_warnings_add(warnings, "no-clients", pointer, "nobody may use %s: it names no clients", mapping->name);
 }
 
@@ -109,7 +110,7 @@ static void warn_of_frames(const struct cg_config *config, const struct cg_mappi
         if (size > largest) largest = size;
     }
     if (largest <= max) return;
-    cg_warn_pointer(pointer, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "group");
+    cg_warn_pointer(pointer, warnings, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "group");
     cg_warnings_add(
         warnings, "request-too-large", pointer,
         "requests of %s have %zu bytes at the least, and group.frame_size is %zu: they go in several frames, "
@@ -125,7 +126,7 @@ static void warn_of_buffer(const struct cg_config *config, const struct cg_mappi
     char pointer[CG_WARN_POINTER_MAX];
     uint64_t need = (uint64_t)mapping->member_count * ANSWER_MOST;
     if (need <= config->group.receive_buffer) return;
-    cg_warn_pointer(pointer, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "members");
+    cg_warn_pointer(pointer, warnings, mapping, mapping->security == CG_SECURITY_GROUP ? "security" : "members");
     cg_warnings_add(warnings, "small-buffer", pointer,
                     "%s has %zu members, whose answers may fill %llu bytes at once, and group.receive_buffer is %u: "
                     "set that to more, or some may be lost",
@@ -153,7 +154,7 @@ static bool is_hasty(const struct cg_mapping *mapping) {
 
 static void warn_hasty(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
     char pointer[CG_WARN_POINTER_MAX];
-    cg_warn_pointer(pointer, mapping, "timeout");
+    cg_warn_pointer(pointer, warnings, mapping, "timeout");
     cg_warnings_add(warnings, "short-timeout", pointer,
                     "%s collects for %g s, but its members may take %g s with their answers (\"leisure\"), and most "
                     "then come late: set \"timeout\" to more than that, or \"leisure\" to what they really take",
@@ -190,6 +191,7 @@ void cg_stored_warnings(const struct cg_config *config, enum cg_item_kind kind, 
                         struct cg_mistakes *warnings) {
     const struct cg_mapping *mapping = kind == CG_ITEM_MAPPING ? cg_mapping_by_name(config, name) : NULL;
     const struct cg_client *client = kind == CG_ITEM_CLIENT ? cg_config_client_by_name(config, name) : NULL;
+    warnings->by_name = true;
     if (client != NULL) warn_client(config, client, warnings);
     if (mapping == NULL) return;
     if (is_hasty(mapping)) warn_hasty(mapping, warnings);

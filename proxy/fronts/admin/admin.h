@@ -12,6 +12,7 @@ struct cg_admin_who;
 struct cg_encoder_list;
 struct cg_handed;
 struct cg_manage;
+struct cg_mistakes;
 struct cg_recorder;
 struct cg_reports;
 
@@ -25,6 +26,8 @@ struct cg_admin_source {
     /* Somebody has come in with that role; may be NULL. */
     void (*admin_seen)(void *ctx, const struct cg_admin_who *who);
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
+    /* What should be known beside what the settings say themselves, in the form of mistakes with codes; may be NULL. */
+    void (*warnings)(void *ctx, struct cg_mistakes *to);
     void *ctx;
     struct cg_reports *reports;                                            /* of members, handed on; NULL: none */
     void (*put_report)(struct cg_buf *to, const struct cg_handed *handed); /* as JSON in one line */

@@ -16,6 +16,13 @@ struct cg_manage *cg_admin_manage(const struct cg_admin_call *call) {
     return call->admin->source.manage;
 }
 
+void cg_admin_warnings(const struct cg_admin_call *call, struct cg_mistakes *warnings) {
+    const struct cg_admin_source *source = &call->admin->source;
+    warnings->by_name = true;
+    cg_settings_warnings(cg_gateway_config(call->admin->gateway), warnings);
+    if (source->warnings != NULL) source->warnings(source->ctx, warnings);
+}
+
 struct cg_gateway *cg_admin_gateway(const struct cg_admin_call *call) {
     return call->admin->gateway;
 }

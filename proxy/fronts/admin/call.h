@@ -38,6 +38,8 @@ const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call
 /* Of the current settings. */
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call);
 struct cg_worker *cg_admin_worker(const struct cg_admin_call *call);       /* for long work; NULL: none */
+/* What should be known about it and beside it, in the form of mistakes with codes; items by their names. */
+void cg_admin_warnings(const struct cg_admin_call *call, struct cg_mistakes *warnings);
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index); /* of the path, decoded */
 /* For the write path and the audit: who asks, and for what ("mappings/floor3"). */
 struct cg_author cg_admin_author(const struct cg_admin_call *call);

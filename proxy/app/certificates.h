@@ -1,0 +1,15 @@
+/* Certificates of listeners that end soon: whoever is told when they have ended is told too late. */
+#ifndef CG_APP_CERTIFICATES_H
+#define CG_APP_CERTIFICATES_H
+
+#include "settings/settings.h"
+
+#define CG_CERTIFICATE_SOON_DAYS 30
+
+/* Looks when they end. Reads files: on the worker's thread, or where nothing else runs yet. What cannot be read,
+ * whoever listens will say. */
+void cg_certificates_read(struct cg_config *config);
+/* Adds a warning for each that has ended, or ends within CG_CERTIFICATE_SOON_DAYS. */
+void cg_certificate_warnings(const struct cg_config *config, struct cg_mistakes *warnings);
+
+#endif
