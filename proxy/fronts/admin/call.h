@@ -37,7 +37,7 @@ struct cg_recorder *cg_admin_recorder(const struct cg_admin_call *call); /* NULL
 const struct castgate_encoder *cg_admin_encoder(const struct cg_admin_call *call, const char *media_type);
 /* Of the current settings. */
 const struct cg_config *cg_admin_config(const struct cg_admin_call *call);
-struct cg_worker *cg_admin_worker(const struct cg_admin_call *call);       /* for long work; NULL: none */
+struct cg_worker *cg_admin_worker(const struct cg_admin_call *call); /* for long work; NULL: none */
 /* What should be known about it and beside it, in the form of mistakes with codes; items by their names. */
 void cg_admin_warnings(const struct cg_admin_call *call, struct cg_mistakes *warnings);
 const char *cg_admin_part(const struct cg_admin_call *call, size_t index); /* of the path, decoded */

@@ -52,6 +52,13 @@ static void test_unknown_clients_bodies(void **state) {
     fake_client_close(&client);
 }
 
+static void test_warnings(void **state) {
+    struct fake_admin *f = *state;
+    fake_admin_expect(f, "GET", "/admin/v1/warnings", BOSS, NULL, 200,
+                      "\"code\":\"plain-group\",\"about\":\"/mappings/");
+    fake_admin_expect(f, "GET", "/admin/v1/warnings", "", NULL, 401, NULL);
+}
+
 static void test_paths_and_methods(void **state) {
     struct fake_admin *f = *state;
     fake_admin_expect(f, "GET", "/admin/v1/nothing", BOSS, NULL, 404, "problem:not-found");
@@ -92,6 +99,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {admin_test(test_needs_no_token),
                                        admin_test(test_unknown_clients),
                                        admin_test(test_unknown_clients_bodies),
+                                       admin_test(test_warnings),
                                        admin_test(test_paths_and_methods),
                                        admin_test(test_queries),
                                        admin_test(test_bodies_where_none_is_taken),
