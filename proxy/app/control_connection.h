@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "app/control.h"
-#include "app/discover/document.h"
+#include "fronts/admin/found_document.h"
 #include "app/keeper.h"
 #include "store/beside.h"
 

@@ -4,6 +4,7 @@
 #include "app/certificates.h"
 #include "app/fronts.h"
 
+#include "app/admin_forget.h"
 #include "app/program.h"
 #include "app/readiness.h"
 #include "app/report_line.h"
@@ -147,7 +148,9 @@ static void put_warnings(void *ctx, struct cg_mistakes *to) {
 }
 
 static void *open_admin(struct cg_program *program, struct cg_problem *problem) {
-    const struct cg_admin_source source = {.ready = is_ready,
+    const struct cg_admin_source source = {.discoveries = program->discoveries,
+                                           .forget = cg_admin_forget_by_keeper,
+                                           .ready = is_ready,
                                            .metrics = put_metrics,
                                            .admin_seen = on_admin_seen,
                                            .warnings = put_warnings,

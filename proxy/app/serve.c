@@ -164,14 +164,14 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
-    if (!open_inbound(program, problem) || !open_recorder(program, problem) || cg_fronts_open(program, problem) < 0)
+    if (!open_discoveries(program, problem) || !open_inbound(program, problem) || !open_recorder(program, problem) ||
+        cg_fronts_open(program, problem) < 0)
         return false;
     program->keeper = cg_keeper_open(&loop->uv, loop->gateway, config->state, CG_KEEPER_PAUSE_MS);
     if (program->keeper == NULL) {
         cg_problem_no_memory(problem);
         return false;
     }
-    if (!open_discoveries(program, problem)) return false;
     const struct cg_control_source control = {.store = find_store,
                                               .status = put_status,
                                               .keeper = find_keeper,

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "app/alone.h"
-#include "app/discover/document.h"
+#include "fronts/admin/found_document.h"
 #include "builtin.h"
 #include "jobs/discovery.h"
 #include "model/mapping.h"

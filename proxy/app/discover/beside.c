@@ -1,7 +1,7 @@
 /* Looking by the gateway that runs, under its keys and within its budgets. */
 #include "app/discover/seeker.h"
 
-#include "app/discover/document.h"
+#include "fronts/admin/found_document.h"
 #include "app/hurry.h"
 #include "store/beside.h"
 

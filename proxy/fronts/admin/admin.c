@@ -217,6 +217,8 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
     admin->events = (struct cg_events){
         .gateway = gateway, .manage = source->manage, .reports = source->reports, .put_report = source->put_report};
     cg_events_open(&admin->events, uv);
+    cg_searches_open(&admin->searches, uv, source->discoveries);
+    cg_member_pages_open(&admin->member_pages, uv, gateway);
     return admin;
 }
 
@@ -232,10 +234,20 @@ void cg_admin_may_end(struct cg_admin *admin) {
     free(admin);
 }
 
-static void on_events_closed(void *ctx) {
+static void on_pages_closed(void *ctx) {
     struct cg_admin *admin = ctx;
     admin->is_closed = true;
     cg_admin_may_end(admin);
+}
+
+static void on_searches_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    cg_member_pages_close(&admin->member_pages, on_pages_closed, admin);
+}
+
+static void on_events_closed(void *ctx) {
+    struct cg_admin *admin = ctx;
+    cg_searches_close(&admin->searches, on_searches_closed, admin);
 }
 
 static void on_logins_closed(void *ctx) {

@@ -9,6 +9,7 @@
 
 struct cg_admin;
 struct cg_admin_who;
+struct cg_discoveries;
 struct cg_encoder_list;
 struct cg_handed;
 struct cg_manage;
@@ -19,8 +20,17 @@ struct cg_reports;
 /* Who reads it: on loopback names of mappings are no news. */
 enum cg_admin_reader { CG_ADMIN_STRANGER, CG_ADMIN_TRUSTED };
 
+/* A member to be forgotten: the asker's, still until `done`. */
+struct cg_admin_forget {
+    char name[CG_ADDR_TEXT_MAX];                                                           /* as it is shown */
+    size_t forgotten;                                                                      /* entries */
+    void (*done)(struct cg_admin_forget *wish, int err, const struct cg_problem *problem); /* once, now or later */
+};
+
 /* What others know. */
 struct cg_admin_source {
+    struct cg_discoveries *discoveries;                      /* NULL: there are none */
+    void (*forget)(void *ctx, struct cg_admin_forget *wish); /* a member; NULL: nobody is known */
     /* False: not. `said` gets lines for people: why not, and what else is amiss. May be NULL. */
     bool (*ready)(void *ctx, enum cg_admin_reader reader, struct cg_buf *said);
     /* Somebody has come in with that role; may be NULL. */

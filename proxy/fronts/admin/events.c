@@ -293,7 +293,7 @@ static const struct cg_admin_route routes[] = {
      .serve = serve_events,
      .over = over,
      .id = "events.get",
-     .says = "What happens, as it happens: server-sent events named change, report, exchange, and gap where some are "
+     .says = "What happens, as it happens: server-sent events named change and report, and gap where some are "
              "not kept any more. With Last-Event-ID it goes on where a reader was.",
      .answer = "Events",
      .answer_type = "text/event-stream",

@@ -1,5 +1,5 @@
-/* What happens, as it happens (GET events, server-sent events): changes, reports of members, ends of exchanges. Bounded
- * all over: who reads slowly is cut, and is told what it has missed when it comes again. */
+/* What happens, as it happens (GET events, server-sent events): changes, and reports of members. Bounded all over: who
+ * reads slowly is cut, and is told that it has missed something when it comes again. */
 #ifndef CG_FRONTS_ADMIN_EVENTS_H
 #define CG_FRONTS_ADMIN_EVENTS_H
 

@@ -72,15 +72,18 @@ static json_t *reference(const char *section, const char *name) {
 
 /* ---- Parameters ---- */
 
+static const char *part_schema(const char *name) {
+    if (strcmp(name, "n") == 0) return "{'type': 'integer', 'minimum': 1}";
+    if (strcmp(name, "id") == 0) return "{'type': 'string', 'pattern': '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$'}";
+    if (strcmp(name, "member") == 0) return "{'type': 'string', 'pattern': '^[^/\\\\]{1,64}$'}";
+    return "{'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'}";
+}
+
 static void add_parts(json_t *parameters, const char *path) {
     for (const char *at = path; (at = strchr(at, '{')) != NULL; at++) {
         char name[16];
         snprintf(name, sizeof name, "%.*s", (int)(strchr(at, '}') - at - 1), at + 1);
-        json_t *schema = strcmp(name, "n") == 0
-                             ? quoted("{'type': 'integer', 'minimum': 1}")
-                             : quoted(strcmp(name, "id") == 0
-                                          ? "{'type': 'string', 'pattern': '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,63}$'}"
-                                          : "{'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'}");
+        json_t *schema = quoted(part_schema(name));
         json_array_append_new(
             parameters, json_pack("{s:s,s:s,s:b,s:o}", "name", name, "in", "path", "required", 1, "schema", schema));
     }

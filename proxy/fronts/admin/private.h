@@ -3,8 +3,10 @@
 #define CG_FRONTS_ADMIN_PRIVATE_H
 
 #include "fronts/admin/call.h"
+#include "fronts/admin/discovery.h"
 #include "fronts/admin/events.h"
 #include "fronts/admin/logins.h"
+#include "fronts/admin/members.h"
 #include "fronts/admin/scrape.h"
 
 struct cg_admin {
@@ -14,12 +16,14 @@ struct cg_admin {
     struct cg_scrapes scrapes;
     struct cg_logins logins;
     struct cg_events events;
+    struct cg_searches searches;
+    struct cg_member_pages member_pages;
     struct cg_quota bodies;      /* and what is made of them */
     struct cg_admin_call *calls; /* a list */
     unsigned readings;           /* bodies that the worker parses, or is to free */
     struct cg_buf document;      /* openapi.json, once somebody has asked for it */
     uint64_t started_us;
-    bool is_closed; /* the server, the scrapes, the logins and the events are */
+    bool is_closed; /* the server and all of these are */
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
 };

@@ -75,6 +75,7 @@ static bool may_be(struct cg_slice variable, const char *text) {
     if (len == 0) return false;
     if (cg_slice_is(variable, "{n}")) return text[0] != '0' && len <= 19 && strspn(text, "0123456789") == len;
     if (cg_slice_is(variable, "{id}")) return text[0] != '.' && strspn(text, more) == len;
+    if (cg_slice_is(variable, "{member}")) return cg_utf8_valid(cg_slice_str(text)) && strpbrk(text, "/\\") == NULL;
     return cg_admin_is_name(text);
 }
 

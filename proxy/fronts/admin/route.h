@@ -20,7 +20,7 @@ enum cg_admin_route_flag {
 struct cg_admin_route {
     const char *method;
     const char *path; /* below CG_ADMIN_ROOT: "/mappings/{name}"; {name} is a name, {n} a number above 0, {id} anything
-                         of letters, digits and ._- */
+                         of letters, digits and ._-, {member} a member's name or address */
     enum cg_role role;
     void (*serve)(struct cg_admin_call *call); /* now or later: exactly one cg_admin_reply_… */
     void (*left)(struct cg_admin_call *call);  /* the client has gone before the answer; NULL: nothing to do */

@@ -1,6 +1,6 @@
 /* What was found, as JSON, as a table and as settings: from a result made by hand, with what strangers may put into it.
  */
-#include "app/discover/document.h"
+#include "fronts/admin/found_document.h"
 #include "app/discover/paste.h"
 #include "app/discover/shown.h"
 #include "app/discover/table.h"

@@ -1,6 +1,6 @@
 /* The document. The hard thing: lists of links come from anybody, cut wherever a datagram ended, and what is written of
  * them must be JSON all the same. */
-#include "app/discover/document.h"
+#include "fronts/admin/found_document.h"
 
 #include "json/json_write.h"
 #include "json/links.h"

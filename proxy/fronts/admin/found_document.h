@@ -1,7 +1,7 @@
 /* What a discovery has found as JSON: what `castgate --discover --json` prints, and what the control socket answers. In
  * pieces, since there may be 16 MiB of it and no turn of the loop may be long. */
-#ifndef CG_APP_DISCOVER_DOCUMENT_H
-#define CG_APP_DISCOVER_DOCUMENT_H
+#ifndef CG_FRONTS_ADMIN_FOUND_DOCUMENT_H
+#define CG_FRONTS_ADMIN_FOUND_DOCUMENT_H
 
 #include "base/buf.h"
 #include "model/found.h"
