@@ -4,11 +4,13 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "settings/security_group.h"
 #include "store/beside.h"
+#include "store/seal.h"
 #include "store/sqlite.h"
 
 static int claim(struct cg_store_backend *backend, const struct cg_security_group *keys, struct cg_problem *problem) {
@@ -83,8 +85,19 @@ static void tell_made(const struct cg_config *config, const char *file, enum cg_
 
 /* A store begins without any key: one that was used before, with a folder that is lost, would begin at 0 again. Only
  * somebody who knows can say that keys are new. */
+/* Where the settings name one that is not there. Before the store: what failed can be done again. */
+static int make_seal_key(const struct cg_config *config, struct cg_problem *problem) {
+    if (config->seal_key == NULL || access(config->seal_key, F_OK) == 0) return CG_OK;
+    const int err = cg_seal_make(config->seal_key, problem);
+    if (err < 0) return err;
+    printf("%s: made, the key of stored secrets; keep a copy where the state folder's copies are not\n",
+           config->seal_key);
+    return CG_OK;
+}
+
 static int init_state(const struct cg_config *config, enum cg_state_claims claims, struct cg_problem *problem) {
-    int err = cg_sqlite_init_state(config->state, problem);
+    int err = make_seal_key(config, problem);
+    if (err == CG_OK) err = cg_sqlite_init_state(config->state, problem);
     if (err < 0) return err;
     printf("%s: made, with an empty store of sequence numbers\n", config->state);
     return claims == CG_CLAIM_NOTHING ? CG_OK : claim_new_keys(config, problem);

@@ -333,6 +333,8 @@ struct cg_config {
     struct cg_limits limits;
     struct cg_recorder_settings recorder;
     const char *state;      /* folder */
+    const char *seal_key;   /* file; NULL: a systemd credential, or none */
+    uint32_t history_days;  /* of revisions and audit; 0: for ever */
     uint32_t sequence_rate; /* numbers a second that a Sender Key may use on average */
     bool require_clock;     /* nothing is sent under a key while the clock is behind its last use */
     bool key_files_may_be_shared;

@@ -149,9 +149,20 @@ static void read_argument(struct cg_reader *reader, const struct cg_at *at, cons
 const struct cg_kind cg_kind_argument = {
     .read = read_argument, .print = cg_print_text, .json = "'type': 'string', 'maxLength': 4096"};
 
+/* Whoever copies the state folder would have the key of its secrets, too. */
+static void check_seal_key(struct cg_reader *reader, const struct cg_at *document) {
+    const char *key = reader->config->seal_key, *state = reader->config->state;
+    if (key == NULL || state == NULL) return;
+    const size_t len = strlen(state);
+    if (strncmp(key, state, len) == 0 && (key[len] == '/' || state[len - 1] == '/'))
+        cg_mistake_at(reader, &(struct cg_at){.up = document, .key = "seal_key"},
+                      "must lie outside the state folder, whose copies are to give no secret away");
+}
+
 void cg_read_sections(struct cg_reader *reader, const struct cg_at *at, const json_t *json) {
     cg_read_defaults(reader, &cg_document_rows, reader->config);
     if (!cg_read_object(reader, at, &cg_document_rows, json, reader->config)) return;
+    check_seal_key(reader, at);
     cg_read_fronts(reader, at, json);
     cg_read_coap(reader, at, json);
 }

@@ -182,6 +182,14 @@ static void read_file(struct cg_reader *reader, const struct cg_at *at, const st
 const struct cg_kind cg_kind_file = {
     .read = read_file, .print = print_text_or_nothing, .json = "'type': 'string', 'minLength': 1"};
 
+static void read_file_or_null(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
+                              const json_t *json, void *target) {
+    if (!json_is_null(json)) read_file(reader, at, row, json, target);
+}
+
+const struct cg_kind cg_kind_file_or_null = {
+    .read = read_file_or_null, .print = cg_print_text, .json = "'type': ['string', 'null'], 'minLength': 1"};
+
 static void read_host(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,
                       void *target) {
     *(const char **)field_of(row, target) = cg_read_host(reader, at, json, true);

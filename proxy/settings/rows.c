@@ -556,6 +556,12 @@ static const struct cg_row document_rows[] = {
      .says = "Where members of groups send requests of their own: alerts and reports."},
     {"state", &cg_kind_file, CG_ROW_PLACE(struct cg_config, state), .fallback = "'/var/lib/castgate'", .flags = FIXED,
      .says = "Folder of what must survive a restart."},
+    {"seal_key", &cg_kind_file_or_null, CG_ROW_PLACE(struct cg_config, seal_key), .fallback = "null", .flags = FIXED,
+     .says =
+         "File of the key that stored secrets are sealed with, outside the state folder; --init-state makes it. null: "
+         "the systemd credential castgate.seal, or none, and no secrets can be stored."},
+    {"history_days", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, history_days), .max = 36500, .fallback = "365",
+     .unit = "days", .flags = CG_ROW_FILE_ONLY, .says = "How long revisions and the audit are kept; 0: for ever."},
     {"sequence_rate", &cg_kind_integer, CG_ROW_PLACE(struct cg_config, sequence_rate), .min = 1, .max = MILLION,
      .fallback = "100", .unit = "messages per second", .flags = CG_ROW_RESTART,
      .says = "May be sent under one key on average, after a burst of 1000000. At a start numbers go on beyond all that "

@@ -101,6 +101,7 @@ extern const struct cg_kind cg_kind_bool;                /* bool */
 extern const struct cg_kind cg_kind_late_seconds;        /* uint64_t, µs; above 0; 0 is not printed */
 extern const struct cg_kind cg_kind_brief_seconds;       /* uint64_t, µs; the row's bounds are in ms */
 extern const struct cg_kind cg_kind_file;                /* const char *, made absolute; NULL is not printed */
+extern const struct cg_kind cg_kind_file_or_null;        /* the same; null: none */
 extern const struct cg_kind cg_kind_interface;           /* const char *; null: none */
 extern const struct cg_kind cg_kind_interface_item;      /* the same of a list: never null */
 extern const struct cg_kind cg_kind_unprinted_interface; /* the same, where others print it */

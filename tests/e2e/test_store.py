@@ -290,13 +290,32 @@ def fill(folder):
 
 
 @pytest.mark.parametrize("when", ["before the start", "while it runs"])
-def test_a_full_disk_with_small_blocks_ends_nothing(lights, group, gateway, small_blocks, when):
+def test_a_full_disk_stops_no_command(lights, group, gateway, small_blocks, when):
     state = make_state(small_blocks / "state", lights)
     if when == "before the start":
         fill(small_blocks)
     gate = gateway(both(state, group, lights))
     if when == "while it runs":
         fill(small_blocks)
+    for _ in range(20):
+        assert answered(gate)
+    assert ready(gate) == (200, "ok\n") and broken_lines(gate) == 0
+
+
+def fill_all(folder, state):
+    """What the store has kept for itself, too."""
+    os.truncate(state / "castgate.db-journal", 0)
+    fill(folder)
+
+
+@pytest.mark.parametrize("when", ["before the start", "while it runs"])
+def test_a_full_disk_with_small_blocks_ends_nothing(lights, group, gateway, small_blocks, when):
+    state = make_state(small_blocks / "state", lights)
+    if when == "before the start":
+        fill_all(small_blocks, state)
+    gate = gateway(both(state, group, lights))
+    if when == "while it runs":
+        fill_all(small_blocks, state)
     wait_until(lambda: gate.request("/lights/status").status == 503)
     reply = gate.request("/lights/status")
     assert reply.status == 503 and "the disk is full" in reply.json()["detail"]

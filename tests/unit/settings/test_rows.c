@@ -156,6 +156,7 @@ static void what_a_reload_cannot_change_is_named(void **state) {
         {"{}", "{}", ""},
         {"{}", "{'state':'/elsewhere'}", "/state "},
         {"{}", "{'sequence_rate':7,'require_clock':true}", "/sequence_rate /require_clock "},
+        {"{}", "{'seal_key':'/etc/seal.key','history_days':7}", "/seal_key "},
         {"{}", "{'group':{'address':'192.0.2.1','port':7,'receive_buffer':8192}}",
          "/group/address /group/port /group/receive_buffer "},
         {"{}", "{'plugins':{'folder':'/p'}}", "/plugins/folder "},

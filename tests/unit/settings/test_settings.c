@@ -30,7 +30,8 @@ static const char whole[] =
     "'insecure':true},'coaps://[fe80::1%252]','coap+tcp://127.0.0.1'],'all_nodes':['eth0','a.very-long-name.of-it'],"
     "'tls':{'certificate':'gw.crt','key':'/keys/gw.key'},"
     "'options':{'multicast_timeout':65002,'reply_from':65000,'group_etag':65024,'uri_path_abbrev':65001,"
-    "'proxy_cri':65003,'proxy_scheme_number':65007}},'state':'state','sequence_rate':250,'require_clock':true,"
+    "'proxy_cri':65003,'proxy_scheme_number':65007}},'state':'state','seal_key':'state.key','history_days':30,'"
+    "sequence_rate':250,'require_clock':true,"
     "'group':{'interface':'eth0','address':'192.0.2.1','port':61616,'hops':3,"
     "'receive_buffer':8192,'nstart':4,'ack_timeout':0.25,'probing_rate':100,'probing_burst':2000,'frame_size':80,"
     "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7'],"
@@ -77,6 +78,8 @@ static void an_empty_file_has_all_defaults(void **state) {
     assert_int_equal(config->group.address.family, CG_FAMILY_NONE);
     assert_int_equal(config->limits.exchanges, 1024);
     assert_string_equal(config->state, "/var/lib/castgate");
+    assert_null(config->seal_key);
+    assert_int_equal(config->history_days, 365);
     assert_int_equal(config->sequence_rate, 100);
     assert_false(config->require_clock);
     assert_string_equal(config->plugin_folder, "/usr/lib/castgate");
@@ -153,6 +156,8 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->options.reply_from, 65000);
     assert_int_equal(config->options.group_etag, 65024);
     assert_string_equal(config->state, "/etc/castgate/state");
+    assert_string_equal(config->seal_key, "/etc/castgate/state.key");
+    assert_int_equal(config->history_days, 30);
     assert_int_equal(config->sequence_rate, 250);
     assert_true(config->require_clock);
     assert_string_equal(config->plugin_folder, "/etc/castgate/plugins");
