@@ -10,6 +10,8 @@
 #include "app/settings_file.h"
 #include "settings/security_group.h"
 #include "store/beside.h"
+#include "store/folder.h"
+#include "store/items.h"
 #include "store/seal.h"
 #include "store/sqlite.h"
 
@@ -116,6 +118,15 @@ int cg_state_make(const char *file, enum cg_state_claims claims) {
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/* The copy is of the numbers: what is stored beside them is not theirs to spend. */
+static void tell_items(const struct cg_config *config) {
+    char *items = cg_folder_file(config->state, CG_ITEMS_FILE);
+    if (items != NULL && access(items, F_OK) == 0)
+        printf("what the admin side stores is not in it: castgatectl export; or copy %s while no gateway runs\n",
+               items);
+    free(items);
+}
+
 int cg_state_back_up(const char *file, const char *to) {
     struct cg_config *config = cg_settings_load_or_print(file);
     if (config == NULL) return CG_EXIT_SETTINGS;
@@ -125,6 +136,7 @@ int cg_state_back_up(const char *file, const char *to) {
         fprintf(stderr, "castgate: %s\n", problem.detail);
     else
         printf("%s: made; its keys are marked spent. Who goes on from it: " CG_STORE_WAYS_OUT "\n", to);
+    if (err == CG_OK) tell_items(config);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -14,6 +14,7 @@
 #include "manage/prepare.h"
 
 enum { EDITS_MANY = 128 };
+#define DAY_MS INT64_C(86400000)
 
 struct cg_manage {
     struct cg_manage_options options;
@@ -261,6 +262,7 @@ static void run_commit(struct cg_work *work) {
                  .detail = change->detail == NULL ? "" : change->detail},
         .undo = change->undo,
         .undoes = change->undoes,
+        .keep_ms = own->proposal.config->history_days * DAY_MS,
         .revision = &revision,
     };
     change->err = cg_items_commit(options->file, &commit, &change->problem);

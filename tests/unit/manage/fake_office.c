@@ -13,10 +13,9 @@
 
 #include "base/container.h"
 
-static int64_t clock_ms(void) {
-    static int64_t now_ms = 1700000000000;
-    return now_ms += 1000;
-}
+int64_t office_now_ms = 1700000000000;
+
+static int64_t clock_ms(void) { return office_now_ms += 1000; }
 
 static struct office *office_of(const struct cg_catalogue *catalogue) {
     return CG_CONTAINER((struct cg_catalogue *)catalogue, struct office, catalogue);

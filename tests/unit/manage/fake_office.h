@@ -17,6 +17,8 @@ struct office {
     struct cg_config config; /* in use, and proposed: with references, and nothing else */
 };
 
+extern int64_t office_now_ms; /* Unix time; each look at the clock takes a second */
+
 /* Opens what the folder has; a second time as a restart would. */
 void office_open(struct office *office);
 void office_close(struct office *office);

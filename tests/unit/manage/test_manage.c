@@ -71,6 +71,39 @@ static void a_dry_run_says_what_would_differ_and_changes_nothing(void **state) {
     assert_int_equal(cg_manage_revision(office->manage), 1);
 }
 
+static bool count_revision(void *ctx, const struct cg_revision *revision) {
+    (void)revision;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static size_t revisions_kept(struct office *office) {
+    struct cg_problem problem;
+    size_t count = 0;
+    office_close(office);
+    struct cg_items_file *file = cg_items_file_new(office->folder, NULL);
+    assert_int_equal(cg_items_revisions(file, 0, 100, count_revision, &count, &problem), CG_OK);
+    cg_items_file_free(file);
+    office_open(office);
+    return count;
+}
+
+static void history_is_kept_as_long_as_the_settings_say(void **state) {
+    struct office *office = *state;
+    office->config.history_days = 2;
+    assert_int_equal(put(office, CG_ITEM_MAPPING, "one", one), CG_OK);
+    office_now_ms += INT64_C(86400000);
+    assert_int_equal(put(office, CG_ITEM_MAPPING, "two", one), CG_OK);
+    assert_int_equal(revisions_kept(office), 2);
+    office_now_ms += INT64_C(86400000);
+    assert_int_equal(put(office, CG_ITEM_MAPPING, "three", one), CG_OK);
+    assert_int_equal(revisions_kept(office), 2);
+    office->config.history_days = 0;
+    office_now_ms += 100 * INT64_C(86400000);
+    assert_int_equal(put(office, CG_ITEM_MAPPING, "four", one), CG_OK);
+    assert_int_equal(revisions_kept(office), 3);
+}
+
 static void what_is_not_valid_changes_nothing(void **state) {
     struct office *office = *state;
     struct deed deed = {.kind = CG_ITEM_MAPPING, .name = "one", .document = "{\"group\":\"bad\"}"};
@@ -307,6 +340,7 @@ int main(void) {
         office_test(what_is_committed_is_there_and_stays),
         office_test(what_says_the_same_is_no_revision),
         office_test(a_dry_run_says_what_would_differ_and_changes_nothing),
+        office_test(history_is_kept_as_long_as_the_settings_say),
         office_test(what_is_not_valid_changes_nothing),
         office_test(what_cannot_be_committed_changes_nothing),
         office_test(what_is_in_the_way_is_said),
