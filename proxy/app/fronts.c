@@ -1,10 +1,12 @@
 /* The table of fronts. The hard thing: what a front is opened with differs from one to the next, and ends here; behind
  * this all are alike. */
-#include "app/budget_links.h"
-#include "app/certificates.h"
 #include "app/fronts.h"
 
+#include <time.h>
+
 #include "app/admin_forget.h"
+#include "app/budget_links.h"
+#include "app/certificates.h"
 #include "app/program.h"
 #include "app/readiness.h"
 #include "app/report_line.h"
@@ -112,6 +114,10 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
     put_metrics_of_fronts(program, to);
     cg_reactions_metrics(program->reactions, to);
     cg_reports_metrics(program->reports, to);
+    cg_buf_printf(to,
+                  "# HELP castgate_clock_seconds The gateway's clock, Unix time, to be compared with others'.\n"
+                  "# TYPE castgate_clock_seconds gauge\ncastgate_clock_seconds %lld\n",
+                  (long long)time(NULL));
     cg_buf_printf(to,
                   "# HELP castgate_log_lines_lost_total Lines of the log that standard error did not take in time.\n"
                   "# TYPE castgate_log_lines_lost_total counter\ncastgate_log_lines_lost_total %llu\n",
