@@ -1,0 +1,56 @@
+/* What a request about a security group holds while it goes through its stages. For groups.c, group_make.c,
+ * group_plan.c and group_view.c alone. */
+#ifndef CG_MANAGE_GROUP_WORK_H
+#define CG_MANAGE_GROUP_WORK_H
+
+#include "base/container.h"
+#include "manage/groups.h"
+
+struct cg_groups {
+    struct cg_groups_options options;
+    struct cg_group_work *running; /* utlist */
+    unsigned running_count;
+};
+
+/* What has been made, on the worker's thread, of what there was when the request came. */
+struct cg_group_work {
+    struct cg_groups *groups;
+    struct cg_group_request *request;
+    char target[sizeof "security-groups//members/" + CG_NAME_MAX + CG_ID_HEX_MAX];
+    struct cg_work work;
+    struct cg_store_job claim;
+    struct cg_change change;
+    bool is_running, has_change;
+    /* The items as they were, references; NULL: there was none. */
+    struct cg_item *group, *current, *next;
+    json_t *document; /* the group's item as it is to be; NULL: as it is planned */
+    struct cg_sealed_keys made;
+    bool has_made;
+    json_t *file;                              /* a member's, for the answer */
+    char member[CG_ID_HEX_MAX];                /* whose; "": nobody's */
+    char keys[CG_SEALED_KEYS_NAME];            /* of which epoch's item */
+    enum cg_keyring_epoch epoch;               /* which that is */
+    struct cg_group_work *prev, *next_running; /* utlist */
+};
+
+/* A mistake of the request's body. CG_E_INVALID. */
+int cg_group_mistake(struct cg_group_request *request, const char *pointer, const char *sentence);
+
+/* group_make.c: on the worker's thread; borrows the items, reads the body. What is made without being used is nobody's.
+ */
+int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal);
+
+/* group_plan.c: cg_change.plan. */
+int cg_group_plan(struct cg_change *change, const struct cg_manage *manage);
+
+/* group_view.c: what is answered, new; NULL: no memory. */
+json_t *cg_group_answer(const struct cg_group_work *work);
+json_t *cg_group_difference(const struct cg_group_work *work); /* of what was made, dry */
+
+/* The item that says that a member's file was fetched. */
+void cg_group_fetch_name(char name[CG_NAME_MAX + 1], const char *keys, const char *id);
+bool cg_group_is_fetched(const struct cg_manage *manage, const char *keys, const char *id);
+/* The document of an item, new; NULL: no memory. */
+json_t *cg_group_document(const struct cg_item *item);
+
+#endif
