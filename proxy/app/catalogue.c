@@ -180,7 +180,10 @@ static void propose(struct cg_catalogue *base, struct cg_proposal *proposal) {
     catalogue->proposal = proposal;
     catalogue->load = (struct cg_load){
         .file = program->file,
-        .stored = {.edits = proposal->edits, .edit_count = proposal->edit_count},
+        .stored = {.edits = proposal->edits,
+                   .edit_count = proposal->edit_count,
+                   .unseal = cg_app_groups_unseal,
+                   .ctx = &program->groups},
         .names = program->names,
         .protectors = &program->protectors,
         .worker = program->worker,

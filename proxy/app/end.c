@@ -47,12 +47,13 @@ void cg_program_close(struct cg_program *program) {
     cg_fronts_close(program);
     cg_inbound_free(program->inbound);
     program->inbound = NULL;
-    program->threads = 5;
+    program->threads = 6;
     cg_control_close(program->control, on_thread_done, program);
     cg_keeper_close(program->keeper, on_thread_done, program);
     cg_protectors_close(&program->protectors, on_thread_done, program);
     cg_worker_close(program->worker, on_thread_done, program);
     cg_worker_close(program->disk, on_thread_done, program);
+    cg_app_groups_close(&program->groups, on_thread_done, program);
     cg_names_close(program->names);
     cg_loop_close(&program->loop);
 }

@@ -158,6 +158,7 @@ static void *open_admin(struct cg_program *program, struct cg_problem *problem) 
                                            .forget = cg_admin_forget_by_keeper,
                                            .ready = is_ready,
                                            .metrics = put_metrics,
+                                           .groups = program->groups.groups,
                                            .admin_seen = on_admin_seen,
                                            .warnings = put_warnings,
                                            .ctx = program,

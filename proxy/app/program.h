@@ -8,6 +8,7 @@
 #include "app/expiry.h"
 #include "app/first_token.h"
 #include "app/fronts.h"
+#include "app/groups.h"
 #include "app/keeper.h"
 #include "app/listeners.h"
 #include "app/plugins.h"
@@ -43,6 +44,7 @@ struct cg_program {
     struct cg_manage *manage;
     struct cg_problem stock_problem; /* why what is stored is not in use; err 0: it is */
     struct cg_app_catalogue catalogue;
+    struct cg_app_groups groups; /* security groups that are stored */
     struct cg_reload reload;
     struct cg_plugins plugins;
     void *fronts[CG_FRONTS_MAX]; /* app/fronts.c */
@@ -60,7 +62,7 @@ struct cg_program {
     uv_timer_t ending;   /* while stopping: looks whether all is done */
     uv_timer_t deadline; /* while stopping: the store's thread may wait for its disk for longer */
     uint64_t stopped_us; /* when the end began; 0: running */
-    unsigned threads; /* while closing: those of the stores, the worker, the keeper and the control socket that are not
+    unsigned threads; /* while closing: those of the stores, the workers, the keeper and the control socket that are not
                          done */
     bool is_closing;
     bool finished_early; /* the exchanges were told to end with what they have */
@@ -68,6 +70,9 @@ struct cg_program {
 
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
+
+/* Of sequence numbers; opened where nobody has needed it so far. NULL: no memory, or the program ends. */
+struct cg_store *cg_program_store(struct cg_program *program);
 
 /* The end, when it is asked for: the running exchanges first. */
 void cg_program_init_end(struct cg_program *program);

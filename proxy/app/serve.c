@@ -34,11 +34,12 @@ static void log_ready(const struct cg_config *config) {
 }
 
 /* Somebody who has keys to claim may come before the settings that use them. */
-static struct cg_store *find_store(void *ctx) {
-    struct cg_program *program = ctx;
+struct cg_store *cg_program_store(struct cg_program *program) {
     if (program->stopped_us != 0) return NULL;
     return cg_protectors_store(&program->protectors, &program->loop.uv, cg_gateway_config(program->loop.gateway));
 }
+
+static struct cg_store *find_store(void *ctx) { return cg_program_store(ctx); }
 
 static struct cg_keeper *find_keeper(void *ctx) {
     struct cg_program *program = ctx;
@@ -163,6 +164,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->worker, &loop->uv);
     cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
+    if (!cg_app_groups_open(program)) return cg_problem_no_memory(problem) == CG_OK;
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (!open_discoveries(program, problem) || !open_inbound(program, problem) || !open_recorder(program, problem) ||
         cg_fronts_open(program, problem) < 0)
@@ -213,6 +215,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
 static void dissolve(struct cg_program *program) {
     cg_plugins_fini(&program->plugins);
     cg_listeners_fini(&program->listeners);
+    cg_app_groups_fini(&program->groups);
     cg_worker_free(program->disk);
     cg_first_token_free(&program->first_token);
     cg_manage_free(program->manage);
@@ -244,7 +247,10 @@ static void run_load(struct cg_work *work) { cg_load_run(&CG_CONTAINER(work, str
 static void load(struct start *start) {
     struct cg_program *program = start->program;
     start->load = (struct cg_load){.file = program->file,
-                                   .stored = {.items = start->stock.items, .count = start->stock.count},
+                                   .stored = {.items = start->stock.items,
+                                              .count = start->stock.count,
+                                              .unseal = cg_app_groups_unseal,
+                                              .ctx = &program->groups},
                                    .names = program->names,
                                    .protectors = &program->protectors,
                                    .worker = program->worker};
@@ -274,6 +280,7 @@ static bool open_manage(struct start *start) {
 static bool load_all(struct start *start) {
     load(start);
     if (start->load.config == NULL) return true;
+    cg_app_groups_open_seal(&start->program->groups, start->load.config);
     start->work.run = read_stock;
     cg_worker_do_now(start->program->disk, &start->work);
     if (start->stock.count > 0) {

@@ -178,14 +178,17 @@ int cg_keyring_new(json_t **document, const struct cg_keyring_options *options, 
     json_t *made = json_object(), *common = json_object(), *manager = json_object(), *gateway = json_object();
     bool ok = (options->name == NULL || cg_keys_set(made, "name", json_string(options->name))) &&
               cg_keys_set(made, "member_peers", json_string(all ? "all" : "gateway")) &&
-              cg_keys_set(made, "common", common) && cg_keys_set(made, "group_manager", manager) &&
-              cg_keys_set(made, "gateway", gateway) && cg_keys_set(made, "members", json_array()) &&
+              json_object_set(made, "common", common) == 0 && json_object_set(made, "group_manager", manager) == 0 &&
+              json_object_set(made, "gateway", gateway) == 0 && cg_keys_set(made, "members", json_array()) &&
               cg_keys_set(gateway, "sender_id", json_string(gateway_id)) && fill_common(common, options);
     int err = ok ? CG_OK : CG_E_NO_MEMORY;
     if (ok && cg_keys_curve(common) == CG_CURVE_NONE)
         err = fail(error, "--alg-signature", "must be -8 (EdDSA), -19 (Ed25519), -7 (ES256) or -9 (ESP256)");
     if (err == CG_OK) err = make_pair(common, manager, common, "gm_cred");
     if (err == CG_OK) err = make_pair(common, gateway, gateway, "cred");
+    json_decref(common);
+    json_decref(manager);
+    json_decref(gateway);
     if (err == CG_OK) err = cg_keyring_add(made, options, error);
     if (err == CG_OK)
         *document = made;

@@ -51,18 +51,24 @@ static bool put_members(json_t *peers, const json_t *document, const json_t *wit
     return true;
 }
 
+/* In the file; NULL: no memory. */
+static json_t *put_object(json_t *file, const char *key) {
+    json_t *object = json_object();
+    return cg_keys_set(file, key, object) ? object : NULL;
+}
+
 static bool fill_gateway(json_t *file, const json_t *document) {
-    json_t *peers = json_object();
-    return put_member_common(file, document) && put_self(file, json_object_get(document, "gateway")) &&
-           cg_keys_set(file, "peers", peers) && put_members(peers, document, NULL, true);
+    if (!put_member_common(file, document) || !put_self(file, json_object_get(document, "gateway"))) return false;
+    json_t *peers = put_object(file, "peers");
+    return peers != NULL && put_members(peers, document, NULL, true);
 }
 
 static bool fill_member(json_t *file, const json_t *document, const json_t *member) {
-    json_t *peers = json_object();
     const char *whose = cg_keys_text(document, "member_peers");
     bool all = whose == NULL || strcmp(whose, "all") == 0;
-    return put_member_common(file, document) && put_self(file, member) && cg_keys_set(file, "peers", peers) &&
-           put_peer(peers, json_object_get(document, "gateway"), false) &&
+    if (!put_member_common(file, document) || !put_self(file, member)) return false;
+    json_t *peers = put_object(file, "peers");
+    return peers != NULL && put_peer(peers, json_object_get(document, "gateway"), false) &&
            (!all || put_members(peers, document, member, false));
 }
 
@@ -86,9 +92,9 @@ static json_t *signature_encryption_key(const json_t *common) {
 }
 
 static bool fill_checker(json_t *file, const json_t *document) {
-    json_t *common = json_object_get(document, "common"), *copied = json_object(), *peers = json_object();
-    return cg_keys_set(file, "common", copied) && cg_keys_set(file, "peers", peers) &&
-           copy_all(copied, common, public_common, COUNT(public_common)) &&
+    json_t *common = json_object_get(document, "common"), *copied = put_object(file, "common"),
+           *peers = put_object(file, "peers");
+    return copied != NULL && peers != NULL && copy_all(copied, common, public_common, COUNT(public_common)) &&
            cg_keys_set(copied, "signature_encryption_key", signature_encryption_key(common)) &&
            put_peer(peers, json_object_get(document, "gateway"), false) && put_members(peers, document, NULL, false);
 }

@@ -590,7 +590,8 @@ static int prepare(struct cg_group_work *work, const struct cg_seal *seal) {
                               request->group);
     err = begin_document(work);
     if (err == CG_OK) err = has_keys(request) ? take_in_next(work, seal) : make_next(work, seal);
-    return err == CG_OK ? keep_keys(work, "next") : err;
+    if (err == CG_OK) err = keep_keys(work, "next");
+    return err == CG_OK ? cg_group_locate(work) : err;
 }
 
 static int fetch(struct cg_group_work *work, const struct cg_seal *seal) {
@@ -603,10 +604,14 @@ static int fetch(struct cg_group_work *work, const struct cg_seal *seal) {
     return err;
 }
 
+/* Whom the next keys are for, is looked at on the loop. */
 static int check_activation(struct cg_group_work *work) {
     bool unused;
     int err = check_keys(work->request, activate_keys);
-    return err == CG_OK ? read_flag(work->request, "force", false, &unused) : err;
+    if (err == CG_OK) err = read_flag(work->request, "force", false, &unused);
+    if (err < 0 || work->next == NULL) return err;
+    work->document = cg_group_document(work->next);
+    return work->document == NULL ? no_memory(work) : CG_OK;
 }
 
 int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal) {
@@ -619,6 +624,7 @@ int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal) {
     case CG_GROUP_PREPARE: return prepare(work, seal);
     case CG_GROUP_FETCH: return fetch(work, seal);
     case CG_GROUP_ACTIVATE: return check_activation(work);
+    case CG_GROUP_READ: return cg_group_read(work);
     case CG_GROUP_ABANDON:
     case CG_GROUP_DELETE: break;
     }

@@ -122,22 +122,20 @@ static bool holds_next(const struct cg_group_work *work, const struct cg_manage 
 enum { NAMED = 10 };
 
 /* Members that are not known to have the keys would hear nothing any more. */
-static int check_holders(struct cg_change *change, const struct cg_manage *manage) {
-    const struct cg_group_work *work = work_of(change);
+int cg_group_check_holders(struct cg_group_work *work) {
+    const struct cg_manage *manage = work->groups->options.manage;
     char names[NAMED * (CG_NAME_MAX + 2) + 1] = "";
     size_t i, lacking = 0, len = 0;
-    json_t *document = cg_group_document(work->next), *member;
-    if (document == NULL) return CG_E_NO_MEMORY;
-    json_array_foreach(json_object_get(document, "members"), i, member) {
+    json_t *member;
+    json_array_foreach(json_object_get(work->document, "members"), i, member) {
         const char *name = cg_keys_text(member, "name");
         if (holds_next(work, manage, member) || lacking++ >= NAMED) continue;
         int added = snprintf(names + len, sizeof names - len, "%s%s", len == 0 ? "" : ", ",
                              name != NULL ? name : cg_keys_text(member, "id"));
         len += added > 0 && (size_t)added < sizeof names - len ? (size_t)added : 0;
     }
-    json_decref(document);
     if (lacking == 0) return CG_OK;
-    return cg_problem_set(&change->problem, CG_E_CONFLICT,
+    return cg_problem_set(&work->request->problem, CG_E_CONFLICT,
                           "%zu members are not known to hold the new keys, as nobody has fetched their files and no "
                           "answer has verified under them: %s%s; \"force\": true activates all the same",
                           lacking, names, lacking > NAMED ? " and others" : "");
@@ -150,8 +148,6 @@ static int need_next(struct cg_change *change) {
 static int plan_activation(struct cg_change *change, const struct cg_manage *manage) {
     const struct cg_group_work *work = work_of(change);
     int err = need_next(change);
-    bool forced = json_is_true(json_object_get(work->request->body, "force"));
-    if (err == CG_OK && !forced) err = check_holders(change, manage);
     if (err < 0) return err;
     json_t *document = cg_group_document(work->group);
     bool ok = document != NULL && cg_keys_set(document, "keys", json_string(work->next->name)) &&

@@ -47,50 +47,34 @@ static const char *held(const struct cg_groups *groups, const char *group, enum 
                                                                                                   : "unknown";
 }
 
-/* A member of one epoch, who may be in the other, too. */
-static bool put_holding(json_t *member, const struct cg_groups *groups, const char *group, enum cg_keyring_epoch epoch,
-                        const char *keys) {
-    json_t *holds = json_object_get(member, "holds");
-    if (holds == NULL) {
-        holds = json_object();
-        if (!cg_keys_set(member, "holds", holds)) return false;
-    }
-    return cg_keys_set(holds, epoch == CG_KEYRING_NEXT ? "next" : "current",
-                       json_string(held(groups, group, epoch, keys, member)));
+/* ---- Read, on the worker's thread ---- */
+
+/* All who are in either epoch, by their Sender IDs, in the order of the first. */
+struct listing {
+    json_t *all;   /* of copies */
+    json_t *by_id; /* the same */
+};
+
+static json_t *listed(struct listing *listing, json_t *member) {
+    const char *id = cg_keys_text(member, "id");
+    json_t *one = json_object_get(listing->by_id, id);
+    if (one != NULL) return one;
+    one = json_copy(member);
+    bool ok = cg_keys_set(one, "holds", json_object()) && json_array_append(listing->all, one) == 0 &&
+              json_object_set(listing->by_id, id, one) == 0;
+    json_decref(one);
+    return ok ? one : NULL;
 }
 
-static json_t *find(const json_t *members, const json_t *id, size_t hint) {
-    json_t *member = json_array_get(members, hint);
+/* Whether they hold the epoch's keys only the loop knows. */
+static bool list_members(struct listing *listing, const json_t *keys, const char *epoch) {
+    json_t *member;
     size_t i;
-    if (json_equal(json_object_get(member, "id"), id)) return member; /* nearly always: order is kept */
-    json_array_foreach(members, i, member) {
-        if (json_equal(json_object_get(member, "id"), id)) return member;
-    }
-    return NULL;
-}
-
-/* Those of the epoch, into the list of all. */
-static bool add_members(json_t *members, const struct cg_groups *groups, const char *group, enum cg_keyring_epoch epoch,
-                        const char *name, const json_t *keys) {
-    json_t *listed;
-    size_t i, count = json_array_size(members);
-    json_array_foreach(json_object_get(keys, "members"), i, listed) {
-        json_t *member = count == 0 ? NULL : find(members, json_object_get(listed, "id"), i);
-        if (member == NULL) {
-            member = json_copy(listed);
-            if (member == NULL || json_array_append_new(members, member) != 0) return false;
-        }
-        if (!put_holding(member, groups, group, epoch, name)) return false;
+    json_array_foreach(json_object_get(keys, "members"), i, member) {
+        json_t *one = listed(listing, member);
+        if (one == NULL || !cg_keys_set(json_object_get(one, "holds"), epoch, json_null())) return false;
     }
     return true;
-}
-
-/* ---- Stored ones ---- */
-
-static json_t *keys_document(const struct cg_groups *groups, const json_t *document, const char *key) {
-    const char *name = cg_keys_text(document, key);
-    const struct cg_item *item = name == NULL ? NULL : cg_manage_find(groups->options.manage, CG_ITEM_KEYS, name);
-    return item == NULL ? NULL : cg_group_document(item);
 }
 
 /* An epoch without its members; null: there is none. */
@@ -101,6 +85,55 @@ static json_t *epoch_json(const json_t *keys) {
     (void)json_object_del(epoch, "group");
     return epoch;
 }
+
+static bool put_page(json_t *shown, const json_t *all, size_t from) {
+    json_t *page = json_array();
+    size_t count = json_array_size(all);
+    bool ok =
+        cg_keys_set(shown, "members", page) && cg_keys_set(shown, "member_count", json_integer((json_int_t)count));
+    for (size_t i = from; ok && i < count && i < from + CG_GROUP_PAGE; i++)
+        ok = json_array_append(page, json_array_get(all, i)) == 0;
+    return ok;
+}
+
+static bool show(json_t *shown, const json_t *current, const json_t *next, size_t from) {
+    struct listing listing = {.all = json_array(), .by_id = json_object()};
+    bool ok = cg_keys_set(shown, "keys", epoch_json(current)) && cg_keys_set(shown, "next", epoch_json(next)) &&
+              list_members(&listing, current, "current") && list_members(&listing, next, "next") &&
+              put_page(shown, listing.all, from);
+    json_decref(listing.by_id);
+    json_decref(listing.all);
+    return ok;
+}
+
+int cg_group_read(struct cg_group_work *work) {
+    if (work->group == NULL) return CG_OK; /* the settings file's */
+    json_t *current = work->current == NULL ? NULL : cg_group_document(work->current),
+           *next = work->next == NULL ? NULL : cg_group_document(work->next);
+    json_decref(work->shown);
+    work->shown = json_object();
+    bool is_whole = (current != NULL || work->current == NULL) && (next != NULL || work->next == NULL);
+    bool ok = is_whole && show(work->shown, current, next, work->request->from);
+    json_decref(current);
+    json_decref(next);
+    return ok ? CG_OK : cg_problem_no_memory(&work->request->problem);
+}
+
+/* Of what was prepared. */
+int cg_group_locate(struct cg_group_work *work) {
+    json_t *member;
+    size_t i;
+    work->locations = json_array();
+    if (!json_is_true(json_object_get(work->made.document, "managed"))) return CG_OK;
+    json_array_foreach(json_object_get(work->made.document, "members"), i, member) {
+        json_t *location = json_sprintf("/admin/v1/security-groups/%s/members/%s/file?epoch=next", work->request->group,
+                                        cg_keys_text(member, "id"));
+        if (json_array_append_new(work->locations, location) != 0) return cg_problem_no_memory(&work->request->problem);
+    }
+    return CG_OK;
+}
+
+/* ---- Stored ones, on the loop ---- */
 
 static bool put_numbers(json_t *keys, const struct cg_groups *groups, const char *group) {
     const struct cg_groups_options *options = &groups->options;
@@ -113,35 +146,45 @@ static bool put_numbers(json_t *keys, const struct cg_groups *groups, const char
            cg_keys_set(json, "of", json_integer((json_int_t)CG_SENDER_NUMBERS));
 }
 
-static bool put_epochs(json_t *view, const struct cg_groups *groups, const char *name, const json_t *document,
-                       enum cg_group_detail detail) {
-    json_t *current = keys_document(groups, document, "keys"), *next = keys_document(groups, document, "next"),
-           *members = json_array();
-    bool ok = cg_keys_set(view, "keys", epoch_json(current)) && cg_keys_set(view, "next", epoch_json(next)) &&
-              put_numbers(json_object_get(view, "keys"), groups, name);
-    if (detail == CG_GROUP_WHOLE) {
-        ok = ok && add_members(members, groups, name, CG_KEYRING_CURRENT, cg_keys_text(document, "keys"), current) &&
-             add_members(members, groups, name, CG_KEYRING_NEXT, cg_keys_text(document, "next"), next) &&
-             json_object_set(view, "members", members) == 0;
-    } else {
-        size_t count = json_array_size(json_object_get(current, "members"));
-        ok = ok && cg_keys_set(view, "member_count", json_integer((json_int_t)count));
-    }
-    json_decref(members);
-    json_decref(current);
-    json_decref(next);
-    return ok;
+/* Of one member, in each epoch that it is in. */
+static bool put_holding(json_t *member, const struct cg_groups *groups, const char *group, const char *current,
+                        const char *next) {
+    json_t *holds = json_object_get(member, "holds");
+    bool in_current = json_object_get(holds, "current") != NULL, in_next = json_object_get(holds, "next") != NULL;
+    return (!in_current ||
+            cg_keys_set(holds, "current", json_string(held(groups, group, CG_KEYRING_CURRENT, current, member)))) &&
+           (!in_next || cg_keys_set(holds, "next", json_string(held(groups, group, CG_KEYRING_NEXT, next, member))));
 }
 
+static bool put_shown(json_t *view, const struct cg_group_work *work, const json_t *document) {
+    json_t *member;
+    size_t i;
+    bool ok = json_object_update(view, work->shown) == 0;
+    json_array_foreach(json_object_get(view, "members"), i, member) {
+        ok = ok && put_holding(member, work->groups, work->request->group, cg_keys_text(document, "keys"),
+                               cg_keys_text(document, "next"));
+    }
+    return ok && put_numbers(json_object_get(view, "keys"), work->groups, work->request->group);
+}
+
+/* Without what the keys' items would have to be read for. */
+static bool put_outline(json_t *view, const struct cg_groups *groups, const char *name, const json_t *document) {
+    bool has_keys = json_object_get(document, "keys") != NULL, has_next = json_object_get(document, "next") != NULL;
+    return cg_keys_set(view, "keys", has_keys ? json_object() : json_null()) &&
+           cg_keys_set(view, "next", has_next ? json_object() : json_null()) &&
+           put_numbers(json_object_get(view, "keys"), groups, name);
+}
+
+/* `work`: with what was read; NULL: as it is listed. */
 static json_t *view_stored(const struct cg_groups *groups, const char *name, const struct cg_item *item,
-                           enum cg_group_detail detail) {
+                           const struct cg_group_work *work) {
     static const char *const shown[] = {"pending", "group_manager", "app_group", "security_group"};
     const struct cg_groups_options *options = &groups->options;
     json_t *document = cg_group_document(item), *view = json_object();
     bool ok = document != NULL && cg_keys_set(view, "name", json_string(name)) &&
               cg_keys_set(view, "warm", json_boolean(json_is_true(json_object_get(document, "warm"))));
     for (size_t i = 0; ok && i < sizeof shown / sizeof *shown; i++) ok = cg_keys_copy(view, document, shown[i]);
-    ok = ok && put_epochs(view, groups, name, document, detail) &&
+    ok = ok && (work == NULL ? put_outline(view, groups, name, document) : put_shown(view, work, document)) &&
          put_origin(view, options->config(options->ctx), name, item);
     json_decref(document);
     if (ok) return view;
@@ -163,13 +206,15 @@ static bool add_file_member(json_t *members, const struct cg_groups *groups, con
         ok = cg_keys_set(json, "address", json_string(address));
     }
     if (member->is_unicast_only) ok = ok && cg_keys_set(json, "multicast", json_false());
-    ok = ok && put_holding(json, groups, keys->name, CG_KEYRING_CURRENT, NULL);
-    return ok && (keys->next_file == NULL || put_holding(json, groups, keys->name, CG_KEYRING_NEXT, NULL));
+    json_t *holds = json_object();
+    return ok && cg_keys_set(json, "holds", holds) && cg_keys_set(holds, "current", json_null()) &&
+           (keys->next_file == NULL || cg_keys_set(holds, "next", json_null())) &&
+           put_holding(json, groups, keys->name, NULL, NULL);
 }
 
-static json_t *file_members(const struct cg_groups *groups, const struct cg_security_keys *keys) {
+static json_t *file_members(const struct cg_groups *groups, const struct cg_security_keys *keys, size_t from) {
     json_t *members = json_array();
-    for (size_t i = 0; i < keys->members.count; i++) {
+    for (size_t i = from; i < keys->members.count && i < from + CG_GROUP_PAGE; i++) {
         if (add_file_member(members, groups, keys, &keys->members.list[i])) continue;
         json_decref(members);
         return NULL;
@@ -178,17 +223,15 @@ static json_t *file_members(const struct cg_groups *groups, const struct cg_secu
 }
 
 static json_t *view_file(const struct cg_groups *groups, const struct cg_config *config,
-                         const struct cg_security_keys *keys, enum cg_group_detail detail) {
+                         const struct cg_security_keys *keys, const struct cg_group_work *work) {
     json_t *view = json_object(), *epoch = json_object();
     bool ok = cg_keys_set(view, "name", json_string(keys->name)) &&
               cg_keys_set(view, "warm", json_boolean(keys->warm)) &&
               cg_keys_set(view, "file", text_or_null(keys->file)) &&
               cg_keys_set(view, "next_file", text_or_null(keys->next_file)) && cg_keys_set(view, "keys", epoch) &&
               put_numbers(epoch, groups, keys->name);
-    if (detail == CG_GROUP_WHOLE)
-        ok = ok && cg_keys_set(view, "members", file_members(groups, keys));
-    else
-        ok = ok && cg_keys_set(view, "member_count", json_integer((json_int_t)keys->members.count));
+    ok = ok && cg_keys_set(view, "member_count", json_integer((json_int_t)keys->members.count));
+    if (work != NULL) ok = ok && cg_keys_set(view, "members", file_members(groups, keys, work->request->from));
     if (ok && put_origin(view, config, keys->name, NULL)) return view;
     json_decref(view);
     return NULL;
@@ -201,34 +244,23 @@ static const struct cg_security_keys *of_file(const struct cg_config *config, co
     return keys;
 }
 
-json_t *cg_groups_view(const struct cg_groups *groups, const char *name, enum cg_group_detail detail, int *err) {
+static json_t *view(const struct cg_groups *groups, const char *name, const struct cg_group_work *work, int *err) {
     const struct cg_groups_options *options = &groups->options;
     const struct cg_config *config = options->config(options->ctx);
     const struct cg_security_keys *keys = of_file(config, name);
-    const struct cg_item *item = cg_manage_find(options->manage, CG_ITEM_SECURITY_GROUP, name);
+    const struct cg_item *item =
+        work != NULL ? work->group : cg_manage_find(options->manage, CG_ITEM_SECURITY_GROUP, name);
     *err = CG_E_NOT_FOUND;
     if (keys == NULL && item == NULL) return NULL;
     *err = CG_E_NO_MEMORY;
-    return keys != NULL ? view_file(groups, config, keys, detail) : view_stored(groups, name, item, detail);
+    return keys != NULL ? view_file(groups, config, keys, work) : view_stored(groups, name, item, work);
+}
+
+json_t *cg_groups_view(const struct cg_groups *groups, const char *name, int *err) {
+    return view(groups, name, NULL, err);
 }
 
 /* ---- Answers ---- */
-
-static json_t *location(const char *group, const json_t *member) {
-    return json_sprintf("/admin/v1/security-groups/%s/members/%s/file?epoch=next", group, cg_keys_text(member, "id"));
-}
-
-/* Where each member's file of what was prepared is fetched. */
-static json_t *locations(const struct cg_group_work *work) {
-    json_t *list = json_array(), *member;
-    size_t i;
-    bool is_managed = json_is_true(json_object_get(work->made.document, "managed"));
-    if (!is_managed) return list;
-    json_array_foreach(json_object_get(work->made.document, "members"), i, member) {
-        (void)json_array_append_new(list, location(work->request->group, member));
-    }
-    return list;
-}
 
 static json_t *answer_joiner(const struct cg_group_work *work) {
     const json_t *members = json_object_get(work->made.document, "members");
@@ -252,10 +284,9 @@ static json_t *answer_step(const struct cg_group_work *work, const char *next) {
     int err;
     json_t *answer = json_object();
     bool is_prepared = work->request->wish == CG_GROUP_PREPARE;
-    bool ok =
-        cg_keys_set(answer, "group", cg_groups_view(work->groups, work->request->group, CG_GROUP_IN_LIST, &err)) &&
-        cg_keys_set(answer, "next", json_string(next)) &&
-        (!is_prepared || cg_keys_set(answer, "files", locations(work)));
+    bool ok = cg_keys_set(answer, "group", cg_groups_view(work->groups, work->request->group, &err)) &&
+              cg_keys_set(answer, "next", json_string(next)) &&
+              (!is_prepared || json_object_set(answer, "files", work->locations) == 0);
     if (ok) return answer;
     json_decref(answer);
     return NULL;
@@ -266,7 +297,8 @@ json_t *cg_group_answer(const struct cg_group_work *work) {
     switch (work->request->wish) {
     case CG_GROUP_CREATE:
     case CG_GROUP_PUT:
-    case CG_GROUP_PATCH: return cg_groups_view(work->groups, work->request->group, CG_GROUP_WHOLE, &err);
+    case CG_GROUP_PATCH:
+    case CG_GROUP_READ: return view(work->groups, work->request->group, work, &err);
     case CG_GROUP_JOIN: return answer_joiner(work);
     case CG_GROUP_FETCH: return json_incref(work->file);
     case CG_GROUP_PREPARE:

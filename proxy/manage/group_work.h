@@ -26,6 +26,9 @@ struct cg_group_work {
     json_t *document; /* the group's item as it is to be; NULL: as it is planned */
     struct cg_sealed_keys made;
     bool has_made;
+    json_t *locations; /* where files of what was prepared are, for the answer */
+    json_t *shown;     /* what was read: group_view.c */
+    bool is_committed;
     json_t *file;                              /* a member's, for the answer */
     char member[CG_ID_HEX_MAX];                /* whose; "": nobody's */
     char keys[CG_SEALED_KEYS_NAME];            /* of which epoch's item */
@@ -40,10 +43,15 @@ int cg_group_mistake(struct cg_group_request *request, const char *pointer, cons
  */
 int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal);
 
-/* group_plan.c: cg_change.plan. */
+/* group_plan.c: before an activation, on the loop; CG_E_CONFLICT, CG_E_NO_MEMORY. */
+int cg_group_check_holders(struct cg_group_work *work) CG_MUST_CHECK;
+/* cg_change.plan; on the disk's thread, since it may have ten thousand edits. */
 int cg_group_plan(struct cg_change *change, const struct cg_manage *manage);
 
-/* group_view.c: what is answered, new; NULL: no memory. */
+/* group_view.c: on the worker's thread, what takes as long as there are members. CG_E_NO_MEMORY. */
+int cg_group_read(struct cg_group_work *work) CG_MUST_CHECK;
+int cg_group_locate(struct cg_group_work *work) CG_MUST_CHECK;
+/* On the loop: what is answered, new; NULL: no memory. */
 json_t *cg_group_answer(const struct cg_group_work *work);
 json_t *cg_group_difference(const struct cg_group_work *work); /* of what was made, dry */
 

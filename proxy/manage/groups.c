@@ -53,6 +53,8 @@ void cg_group_request_free(struct cg_group_request *request) {
     cg_item_unref(work->next);
     json_decref(work->document);
     json_decref(work->file);
+    json_decref(work->locations);
+    json_decref(work->shown);
     cg_sealed_keys_fini(&work->made);
     json_decref(request->body);
     json_decref(request->answer);
@@ -106,6 +108,15 @@ static void tell_hook(const struct cg_group_work *work) {
                       request->group, keys, &request->author);
 }
 
+static void read_again(struct cg_group_work *work);
+
+/* What is there now is told, once it has been read. */
+static bool tells_group(const struct cg_group_work *work) {
+    enum cg_group_wish wish = work->request->wish;
+    return work->request->mode == CG_CHANGE_FOR_GOOD &&
+           (wish == CG_GROUP_CREATE || wish == CG_GROUP_PUT || wish == CG_GROUP_PATCH);
+}
+
 static void on_changed(struct cg_change *change) {
     struct cg_group_work *work = CG_CONTAINER(change, struct cg_group_work, change);
     struct cg_group_request *request = work->request;
@@ -117,6 +128,10 @@ static void on_changed(struct cg_change *change) {
         request->problem = change->problem;
     } else {
         tell_hook(work);
+        if (tells_group(work)) {
+            read_again(work);
+            return;
+        }
         request->answer = change->mode == CG_CHANGE_DRY ? cg_group_difference(work) : cg_group_answer(work);
         if (request->answer == NULL && request->wish != CG_GROUP_DELETE) err = cg_problem_no_memory(&request->problem);
     }
@@ -137,6 +152,7 @@ static void commit(struct cg_group_work *work) {
                                       .author = request->author,
                                       .operation = request->operation,
                                       .target = work->target,
+                                      .place = CG_PLAN_ON_DISK,
                                       .undo = undo_rule(work)};
     work->has_change = true;
     cg_manage_change(work->groups->options.manage, &work->change);
@@ -190,11 +206,27 @@ static void put_target(struct cg_group_work *work) {
                    id[0] == '\0' ? "" : "/members/", id);
 }
 
+/* What only the loop knows. */
+static void check_before(struct cg_group_work *work) {
+    bool is_forced = json_is_true(json_object_get(work->request->body, "force"));
+    if (work->request->wish != CG_GROUP_ACTIVATE || is_forced || work->next == NULL) return;
+    if (cg_group_check_holders(work) == CG_E_NO_MEMORY) (void)cg_problem_no_memory(&work->request->problem);
+}
+
+static void tell(struct cg_group_work *work) {
+    struct cg_group_request *request = work->request;
+    request->answer = cg_group_answer(work);
+    finish(work, request->answer == NULL ? cg_problem_no_memory(&request->problem) : CG_OK);
+}
+
 static void on_made(struct cg_work *done) {
     struct cg_group_work *work = CG_CONTAINER(done, struct cg_group_work, work);
     put_target(work);
+    if (work->request->problem.err == 0) check_before(work);
     if (work->request->problem.err < 0) {
         finish(work, work->request->problem.err);
+    } else if (work->request->wish == CG_GROUP_READ) {
+        tell(work);
     } else if (work->has_made && work->request->mode == CG_CHANGE_FOR_GOOD) {
         claim(work);
     } else {
@@ -216,7 +248,7 @@ static struct cg_item *find_keys(const struct cg_manage *manage, const json_t *d
 static int find_items(struct cg_group_work *work) {
     const struct cg_manage *manage = work->groups->options.manage;
     const struct cg_group_request *request = work->request;
-    if (request->wish == CG_GROUP_CREATE) return CG_OK;
+    if (request->wish == CG_GROUP_CREATE && !work->is_committed) return CG_OK;
     work->group = keep(cg_manage_find(manage, CG_ITEM_SECURITY_GROUP, request->group));
     if (work->group == NULL) return CG_OK;
     json_t *document = cg_group_document(work->group);
@@ -233,8 +265,9 @@ static int check_there(struct cg_group_work *work) {
     struct cg_group_request *request = work->request;
     const struct cg_groups_options *options = &work->groups->options;
     bool may_be_new = request->wish == CG_GROUP_CREATE || request->wish == CG_GROUP_PUT;
-    if (request->wish != CG_GROUP_CREATE && work->group == NULL &&
-        cg_stored_is_of_file(options->config(options->ctx), CG_ITEM_SECURITY_GROUP, request->group))
+    bool is_of_file = cg_stored_is_of_file(options->config(options->ctx), CG_ITEM_SECURITY_GROUP, request->group);
+    if (request->wish == CG_GROUP_READ && is_of_file) return CG_OK;
+    if (request->wish != CG_GROUP_CREATE && work->group == NULL && is_of_file)
         return cg_problem_set(&request->problem, CG_E_CONFLICT,
                               "security group %s is the settings file's: it is changed there, and its keys by "
                               "castgate-keys",
@@ -270,6 +303,27 @@ static void look(struct cg_group_work *work) {
     int err = check_there(work);
     if (err == CG_OK) err = choose_epoch(work);
     work->request->err = err;
+}
+
+static void run_reading(struct cg_work *running) {
+    struct cg_group_work *work = CG_CONTAINER(running, struct cg_group_work, work);
+    if (cg_group_read(work) < 0) (void)cg_problem_no_memory(&work->request->problem);
+}
+
+static void on_read(struct cg_work *done) { tell(CG_CONTAINER(done, struct cg_group_work, work)); }
+
+static void read_again(struct cg_group_work *work) {
+    work->is_committed = true;
+    cg_item_unref(work->group);
+    cg_item_unref(work->current);
+    cg_item_unref(work->next);
+    work->group = work->current = work->next = NULL;
+    if (find_items(work) < 0) {
+        finish(work, cg_problem_no_memory(&work->request->problem));
+        return;
+    }
+    work->work = (struct cg_work){.run = run_reading, .done = on_read};
+    cg_worker_do(work->groups->options.worker, &work->work);
 }
 
 void cg_groups_ask(struct cg_groups *groups, struct cg_group_request *request) {

