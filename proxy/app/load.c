@@ -78,7 +78,7 @@ int cg_load_stage(struct cg_load *load, struct cg_problem *problem) {
 }
 
 void cg_load_adopt(struct cg_load *load) {
-    cg_protectors_commit(load->protectors);
+    cg_protectors_commit(load->protectors, load->protectors_plan);
     cg_names_adopt(load->names, load->names_plan);
     load->is_staged = false;
 }

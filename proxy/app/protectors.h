@@ -45,7 +45,8 @@ int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *confi
                        struct cg_problem *problem) CG_MUST_CHECK;
 int cg_protectors_stage(struct cg_protectors *protectors, struct cg_protectors_plan *plan,
                         struct cg_problem *problem) CG_MUST_CHECK; /* CG_E_NO_MEMORY …: nothing is staged */
-void cg_protectors_commit(struct cg_protectors *protectors);
+void cg_protectors_commit(struct cg_protectors *protectors,
+                          const struct cg_protectors_plan *plan); /* which is staged */
 void cg_protectors_discard(struct cg_protectors *protectors);
 /* The keys that nothing was sent under before this plan, as questions to the store; `ctx` is the security group's name
  * (const char *, as long as the plan). *looks is the caller's to free. On the loop's thread. CG_E_NO_MEMORY. */

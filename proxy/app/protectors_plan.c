@@ -24,6 +24,7 @@ struct planned_group {
 };
 
 struct cg_protectors_plan {
+    bool is_whole; /* security groups that it does not have are not the snapshot's; else they are as they were */
     struct planned_group *groups;
     size_t group_count;
     struct cg_named_group *new_groups; /* uthash heads: what the protectors do not have yet */
@@ -271,7 +272,7 @@ static int plan_mappings(struct cg_protectors *protectors, struct cg_protectors_
                          struct cg_problem *problem) {
     int err = CG_OK;
     struct cg_mapping *mapping;
-    for (uint32_t next = 0; err == CG_OK && (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+    for (uint32_t next = 0; err == CG_OK && (mapping = cg_config_next_own_mapping(config, &next)) != NULL;) {
         err = plan_mapping(protectors, plan, mapping, problem);
     }
     return err;
@@ -288,9 +289,13 @@ static int plan_alerts(struct cg_protectors *protectors, struct cg_protectors_pl
     return CG_OK;
 }
 
-void cg_protectors_commit(struct cg_protectors *protectors) {
+static void commit_groups(struct cg_protectors *protectors) {
     struct cg_named_group *group, *next_group;
     HASH_ITER(hh, protectors->groups, group, next_group) commit_group(group);
+}
+
+void cg_protectors_commit(struct cg_protectors *protectors, const struct cg_protectors_plan *plan) {
+    if (plan->is_whole) commit_groups(protectors);
     struct cg_relay_entry *relay, *next_relay;
     HASH_ITER(hh, protectors->relays, relay, next_relay) commit_relay(relay);
 }
@@ -311,14 +316,14 @@ void cg_protectors_discard(struct cg_protectors *protectors) {
 }
 
 static void drop_keys(struct cg_config *config) {
-    for (size_t i = 0; i < config->security_group_count; i++) {
+    for (size_t i = 0; !config->derivation.is_derived && i < config->security_group_count; i++) {
         struct cg_security_keys *keys = &config->security_groups[i];
         cg_security_group_free(keys->keys);
         cg_security_group_free(keys->next_keys);
         keys->keys = keys->next_keys = NULL;
     }
     struct cg_mapping *mapping;
-    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+    for (uint32_t next = 0; (mapping = cg_config_next_own_mapping(config, &next)) != NULL;) {
         cg_security_group_free(mapping->checker_keys);
         mapping->checker_keys = NULL;
     }
@@ -328,8 +333,9 @@ int cg_protectors_plan(struct cg_protectors *protectors, struct cg_config *confi
                        struct cg_problem *problem) {
     struct cg_protectors_plan *plan = *made = calloc(1, sizeof *plan);
     int err = plan == NULL ? cg_problem_no_memory(problem) : plan_mappings(protectors, plan, config, problem);
-    if (err == CG_OK) err = plan_alerts(protectors, plan, config, problem);
-    if (err == CG_OK) err = plan_groups(protectors, plan, config, problem);
+    if (plan != NULL) plan->is_whole = !config->derivation.is_derived;
+    if (err == CG_OK && plan->is_whole) err = plan_alerts(protectors, plan, config, problem);
+    if (err == CG_OK && plan->is_whole) err = plan_groups(protectors, plan, config, problem);
     drop_keys(config);
     return err;
 }
@@ -407,7 +413,7 @@ int cg_protectors_attach(struct cg_protectors *protectors, struct cg_config *con
     struct cg_protectors_plan *plan;
     int err = cg_protectors_plan(protectors, config, &plan, problem);
     if (err == CG_OK) err = cg_protectors_stage(protectors, plan, problem);
-    if (err == CG_OK) cg_protectors_commit(protectors);
+    if (err == CG_OK) cg_protectors_commit(protectors, plan);
     cg_protectors_plan_free(plan);
     return err;
 }

@@ -16,14 +16,15 @@ struct report {
 };
 
 static void put_reliance(struct cg_buf *to, const struct cg_reliance *on, enum cg_readiness_names names) {
-    if (names == CG_READINESS_COUNTS) {
+    size_t named = 0;
+    while (named < CG_RELIANCE_NAMED && on->names[named] != NULL) named++;
+    if (names == CG_READINESS_COUNTS || named == 0) {
         cg_buf_printf(to, "%zu mapping%s", on->count, on->count == 1 ? "" : "s");
         return;
     }
     cg_buf_put_str(to, on->count == 1 ? "mapping" : "mappings");
-    for (size_t i = 0; i < on->count && i < CG_RELIANCE_NAMED; i++)
-        cg_buf_printf(to, "%s %s", i == 0 ? "" : ",", on->names[i]);
-    if (on->count > CG_RELIANCE_NAMED) cg_buf_printf(to, " and %zu more", on->count - CG_RELIANCE_NAMED);
+    for (size_t i = 0; i < named; i++) cg_buf_printf(to, "%s %s", i == 0 ? "" : ",", on->names[i]);
+    if (on->count > named) cg_buf_printf(to, " and %zu more", on->count - named);
 }
 
 /* False: there are lines enough. */
@@ -33,7 +34,7 @@ static bool begin_line(struct report *report) { return report->count++ < LINES_M
 
 static bool is_needed(const struct cg_config *config) {
     for (size_t i = 0; i < config->security_group_count; i++) {
-        if (config->reliances.groups[i].count > 0) return true;
+        if (cg_reliance_on_group(config, i)->count > 0) return true;
     }
     return false;
 }
@@ -64,7 +65,7 @@ static void report_key(struct report *report, const char *group, const struct cg
 static void report_keys(struct report *report, const struct cg_program *program, const struct cg_config *config) {
     for (size_t i = 0; i < config->security_group_count; i++) {
         const char *name = config->security_groups[i].name;
-        const struct cg_reliance *on = &config->reliances.groups[i];
+        const struct cg_reliance *on = cg_reliance_on_group(config, i);
         const char *reason = on->count == 0 ? NULL : cg_claims_reason(cg_claims_state(&program->claims, name));
         if (reason != NULL) report_key(report, name, on, reason);
     }
@@ -76,7 +77,7 @@ static void report_keys(struct report *report, const struct cg_program *program,
 static bool is_usable(const struct cg_program *program, const struct cg_config *config,
                       const struct cg_interface_reliance *by, struct cg_problem *problem) {
     bool source_is_set = config->group.address.family == CG_FAMILY_IPV4;
-    enum cg_source_need need = by->over_ipv4 && !source_is_set ? CG_SOURCE_IS_ITS_IPV4 : CG_SOURCE_IS_THERE;
+    enum cg_source_need need = by->over_ipv4 > 0 && !source_is_set ? CG_SOURCE_IS_ITS_IPV4 : CG_SOURCE_IS_THERE;
     return cg_group_socket_look(program->loop.group, by->interface, need, problem) == CG_OK;
 }
 

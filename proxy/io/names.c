@@ -246,6 +246,7 @@ struct planned_name {
 
 struct cg_names_plan {
     struct planned_name *by_host; /* uthash head */
+    bool is_whole;                /* other names are not the snapshot's */
 };
 
 static struct name *new_name(struct cg_slice host) {
@@ -294,8 +295,9 @@ int cg_names_plan(const struct cg_names *names, struct cg_config *config, struct
                   struct cg_problem *problem) {
     struct cg_names_plan *plan = *made = calloc(1, sizeof *plan);
     if (plan == NULL) return cg_problem_no_memory(problem);
+    plan->is_whole = !config->derivation.is_derived;
     struct cg_mapping *mapping;
-    for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) {
+    for (uint32_t next = 0; (mapping = cg_config_next_own_mapping(config, &next)) != NULL;) {
         if (!plan_mapping(names, plan, mapping)) return cg_problem_no_memory(problem);
     }
     return CG_OK;
@@ -324,10 +326,10 @@ int cg_names_reserve(struct cg_names *names, struct cg_names_plan *plan, struct 
 }
 
 void cg_names_adopt(struct cg_names *names, const struct cg_names_plan *plan) {
-    names->generation++;
+    if (plan->is_whole) names->generation++;
     for (const struct planned_name *it = plan->by_host; it != NULL; it = it->hh.next) {
+        if (plan->is_whole || it->name->generation != names->generation) it->name->due_ms = 0;
         it->name->generation = names->generation;
-        it->name->due_ms = 0;
     }
 }
 

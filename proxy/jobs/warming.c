@@ -96,8 +96,12 @@ static const struct cg_security_keys *group_of(const struct visitor *visitor) {
     return group != NULL && group->warm ? group : NULL;
 }
 
+static const struct cg_visits *visits_of(const struct cg_warming *warming, const struct cg_security_keys *group) {
+    return cg_visits_of(cg_gateway_config(warming->gateway), group);
+}
+
 static bool is_last(const struct visitor *visitor, const struct cg_security_keys *group) {
-    return visitor->visit + 1 == group->visits.count;
+    return visitor->visit + 1 == visits_of(visitor->warming, group)->count;
 }
 
 static bool is_cold(const struct cg_mapping *mapping, const struct cg_member *member) {
@@ -117,11 +121,12 @@ static size_t choose(struct visitor *visitor, const struct cg_visit *visit, cons
 
 /* False: that was all. */
 static bool advance(struct visitor *visitor, const struct cg_security_keys *group) {
-    const struct cg_mapping *mapping = group->visits.list[visitor->visit].mapping;
+    const struct cg_visits *visits = visits_of(visitor->warming, group);
+    const struct cg_mapping *mapping = visits->list[visitor->visit].mapping;
     visitor->member = visitor->next_member;
     if (visitor->member < mapping->member_count) return true;
     visitor->member = 0;
-    return ++visitor->visit < group->visits.count;
+    return ++visitor->visit < visits->count;
 }
 
 /* The end of a request. */
@@ -177,7 +182,7 @@ static const struct cg_sink_ops sink_ops = {.end = on_end};
 /* NULL: no memory. */
 static struct cg_config *make_excerpt(const struct visitor *visitor, const struct cg_security_keys *group,
                                       const struct cg_member *const *members, size_t count) {
-    const struct cg_visit *visit = &group->visits.list[visitor->visit];
+    const struct cg_visit *visit = &visits_of(visitor->warming, group)->list[visitor->visit];
     struct cg_config *excerpt = cg_excerpt_new(cg_gateway_config(visitor->warming->gateway), visit->mapping);
     if (excerpt == NULL) return NULL;
     cg_excerpt_aim(excerpt, visit->target);
@@ -223,7 +228,7 @@ static bool must_wait(const struct visitor *visitor, const struct cg_visit *visi
 }
 
 static void step(struct visitor *visitor, const struct cg_security_keys *group) {
-    const struct cg_visit *visit = &group->visits.list[visitor->visit];
+    const struct cg_visit *visit = &visits_of(visitor->warming, group)->list[visitor->visit];
     const struct cg_member *members[EXPECTED_MAX];
     if (must_wait(visitor, visit)) {
         go_on_soon(visitor);
@@ -253,7 +258,7 @@ static void on_due(struct cg_engine *engine, struct cg_timer *timer) {
     (void)engine;
     if (visitor->excerpt != NULL) {
         give_way(visitor);
-    } else if (group != NULL && visitor->visit < group->visits.count) {
+    } else if (group != NULL && visitor->visit < visits_of(visitor->warming, group)->count) {
         step(visitor, group);
     }
 }
@@ -280,8 +285,9 @@ static struct visitor *visitor_of(struct cg_warming *warming, const char *name) 
 }
 
 static void look_at(struct cg_warming *warming, const struct cg_security_keys *group) {
-    if (!group->warm || group->visits.count == 0) return;
-    uint64_t renewals = group->visits.list[0].mapping->protector->renewals;
+    const struct cg_visits *visits = visits_of(warming, group);
+    if (!group->warm || visits->count == 0) return;
+    uint64_t renewals = visits->list[0].mapping->protector->renewals;
     struct visitor *visitor = visitor_of(warming, group->name);
     if (visitor == NULL || visitor->renewals == renewals) return;
     visitor->renewals = renewals;

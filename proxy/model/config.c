@@ -28,12 +28,15 @@ struct cg_config *cg_config_ref(struct cg_config *config) {
 
 static void free_keys(struct cg_config *config) {
     if (config->free_keys == NULL) return;
-    for (size_t i = 0; i < config->security_group_count; i++) {
+    for (size_t i = 0; !config->derivation.is_derived && i < config->security_group_count; i++) {
         config->free_keys(config->security_groups[i].keys);
         config->free_keys(config->security_groups[i].next_keys);
     }
-    for (size_t i = 0; i < config->mapping_count; i++) config->free_keys(config->mappings[i].checker_keys);
-    for (size_t i = 0; i < config->idle_mapping_count; i++) config->free_keys(config->idle_mappings[i].checker_keys);
+    for (size_t i = 0; !config->derivation.is_derived && i < config->idle_mapping_count; i++)
+        config->free_keys(config->idle_mappings[i].checker_keys);
+    struct cg_mapping *mapping;
+    for (uint32_t next = 0; (mapping = cg_config_next_own_mapping(config, &next)) != NULL;)
+        config->free_keys(mapping->checker_keys);
 }
 
 const struct cg_client *cg_config_next_client(const struct cg_config *config, uint32_t *next) {
@@ -48,10 +51,27 @@ struct cg_mapping *cg_config_next_mapping(const struct cg_config *config, uint32
     return mapping;
 }
 
+struct cg_mapping *cg_config_next_own_mapping(const struct cg_config *config, uint32_t *next) {
+    const struct cg_derivation *derivation = &config->derivation;
+    if (!derivation->is_derived) return cg_config_next_mapping(config, next);
+    return *next < derivation->own_count ? derivation->own[(*next)++] : NULL;
+}
+
+/* Those that only this one keeps go with it, all at once. */
+static void part_from_kept(struct cg_config *config) {
+    struct cg_config **from = &config->derivation.from;
+    while (*from != NULL) {
+        CG_CHECK((*from)->references > 0);
+        if (--(*from)->references > 0) *from = NULL;
+        if (*from != NULL) from = &(*from)->derivation.from;
+    }
+}
+
 void cg_config_unref(struct cg_config *config) {
     if (config == NULL) return;
     CG_CHECK(config->references > 0);
     if (--config->references > 0) return;
+    part_from_kept(config);
     if (config->bury != NULL) {
         config->bury(config);
     } else {
@@ -59,13 +79,21 @@ void cg_config_unref(struct cg_config *config) {
     }
 }
 
-void cg_config_free(struct cg_config *config) {
+static void free_one(struct cg_config *config) {
     CG_CHECK(config->references == 0);
     free_keys(config);
     if (config->psk_keys != NULL) config->free_psk_keys(config->psk_keys);
-    HASH_CLEAR(hh, config->security_groups_by_name);
+    if (!config->derivation.is_derived) HASH_CLEAR(hh, config->security_groups_by_name);
     cg_arena_fini(&config->arena);
     free(config);
+}
+
+void cg_config_free(struct cg_config *config) {
+    while (config != NULL) {
+        struct cg_config *from = config->derivation.from;
+        free_one(config);
+        config = from;
+    }
 }
 
 /* The indexes: false where memory ran out. */
@@ -122,7 +150,7 @@ static bool index_own_members(struct cg_config *config, struct cg_mapping *mappi
     return cg_members_index(own, &config->arena);
 }
 
-static bool index_members(struct cg_config *config, struct cg_mapping *mapping) {
+bool cg_config_index_members(struct cg_config *config, struct cg_mapping *mapping) {
     bool is_done = mapping->roster != NULL || mapping->member_count == 0;
     return is_done || index_own_members(config, mapping);
 }
@@ -137,7 +165,8 @@ static bool index_security_groups(struct cg_config *config) {
 int cg_config_index(struct cg_config *config) {
     bool whole = config->clients_by_name.whole.slots != NULL || cg_config_index_clients(config);
     whole = whole && index_security_groups(config);
-    for (size_t i = 0; whole && i < config->mapping_count; i++) whole = index_members(config, &config->mappings[i]);
+    for (size_t i = 0; whole && i < config->mapping_count; i++)
+        whole = cg_config_index_members(config, &config->mappings[i]);
     return whole && cg_hosts_index(config) && cg_reliances_index(config) && cg_visits_index(config) &&
                    cg_mapping_index(config) && cg_forward_index(config) && cg_follow_index(config)
                ? CG_OK

@@ -1,5 +1,6 @@
 /* The settings as the core uses them: an immutable snapshot, built by settings/, shared by reference count. A reload
- * makes a new snapshot; running exchanges keep theirs to the end. Everything a snapshot points to lives in its arena.
+ * makes a new snapshot; running exchanges keep theirs to the end. Everything a snapshot points to lives in its arena,
+ * or in those of the snapshots that it is derived from (model/derive.h) and keeps.
  */
 #ifndef CG_MODEL_CONFIG_H
 #define CG_MODEL_CONFIG_H
@@ -7,6 +8,7 @@
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/index.h"
+#include "model/follows.h"
 #include "model/hosts.h"
 #include "model/member.h"
 #include "model/reliance.h"
@@ -125,7 +127,6 @@ struct cg_security_keys {
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
     struct cg_members members;           /* its mappings' */
-    struct cg_visits visits;             /* where they are warmed */
     UT_hash_handle hh;
 };
 
@@ -306,21 +307,21 @@ struct cg_alert_settings {
     uint32_t window; /* seconds in which reports are gathered before they are handed on; 0: each at once */
 };
 
-/* Members of mappings that are open to target URIs: model/follow.c. Zeroed, there are none. */
-struct cg_follows {
-    struct cg_table by_addr; /* of `list`; the zone does not count */
-    struct cg_follow {
-        const struct cg_member *member;
-        uint32_t first; /* mapping that has its list */
-    } * list;
-    uint32_t count;
-    uint32_t *first; /* by list: its first mapping */
-    uint32_t *next;  /* by mapping: the next one with the same list */
+/* How a snapshot came about. Zeroed: it was read whole. */
+struct cg_derivation {
+    bool is_derived;
+    struct cg_config *from;  /* whose memory it shares: a reference */
+    struct cg_mapping **own; /* mappings that it does not share */
+    size_t own_count, own_max;
+    size_t whole_bytes; /* of the snapshot that was read whole */
+    size_t since_bytes; /* of those between that one and this */
+    unsigned since;     /* how many these are */
 };
 
 struct cg_config {
     unsigned references;   /* all of one thread */
-    struct cg_arena arena; /* holds everything, the snapshot itself apart */
+    struct cg_arena arena; /* holds everything, the snapshot itself apart, that is not of another one */
+    struct cg_derivation derivation;
     void (*bury)(
         struct cg_config *config); /* calls cg_config_free some time, on any thread; NULL: it is freed at once */
     void *undertaker;              /* for whoever set `bury` */
@@ -367,10 +368,12 @@ struct cg_config {
     size_t longest_path;                                /* bytes; none is longer */
     struct cg_index mappings_by_group;                  /* those with "forward": model/forward.c */
     size_t longest_group;                               /* bytes; none is longer */
+    size_t forwards;                                    /* how many these are */
     struct cg_follows follows;
-    const struct cg_heards *heards; /* who was heard lately: the gateway's that took the snapshot in; NULL: nobody */
-    struct cg_reliances reliances;  /* what mappings need to send */
-    struct cg_hosts hosts;          /* of all mappings' members */
+    const struct cg_heards *heards;  /* who was heard lately: the gateway's that took the snapshot in; NULL: nobody */
+    struct cg_reliances reliances;   /* what mappings need to send */
+    struct cg_warming_visits visits; /* where security groups are warmed */
+    struct cg_hosts hosts;           /* of all mappings' members */
 };
 
 /* A snapshot in which nothing is set (what is the default of a setting, settings/ knows), with one reference. NULL when
@@ -385,6 +388,8 @@ void cg_config_free(struct cg_config *config); /* which nobody refers to any mor
  * Names, paths per host, hashes and member addresses must be unique already. CG_E_NO_MEMORY: the
  * snapshot is good for cg_config_unref only. */
 int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
+/* Of it, what a mapping needs to find its members. False: no memory. */
+bool cg_config_index_members(struct cg_config *config, struct cg_mapping *mapping) CG_MUST_CHECK;
 /* Of it, what makes cg_config_client_by_name work, for whoever needs that earlier. False: no memory. */
 bool cg_config_index_clients(struct cg_config *config) CG_MUST_CHECK;
 
@@ -406,6 +411,9 @@ static inline struct cg_mapping *cg_config_mapping(const struct cg_config *confi
  *     for (uint32_t next = 0; (mapping = cg_config_next_mapping(config, &next)) != NULL;) … */
 const struct cg_client *cg_config_next_client(const struct cg_config *config, uint32_t *next);
 struct cg_mapping *cg_config_next_mapping(const struct cg_config *config, uint32_t *next);
+/* The same of those that no earlier snapshot has: all of one that was read whole. */
+struct cg_mapping *cg_config_next_own_mapping(const struct cg_config *config, uint32_t *next);
+/* How many there are. */
 static inline size_t cg_config_mappings(const struct cg_config *config) {
     return config->mapping_count - config->mappings_gone;
 }

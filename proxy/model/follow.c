@@ -1,5 +1,5 @@
 /* Addresses to members. The hard thing: a member may be one of many mappings', and mappings of one security group share
- * their members, so the index has each list of members once, and each list knows its mappings. Zones make a link-local
+ * their members, so the index has each list of members once, and each group knows its mappings. Zones make a link-local
  * address mean something, but Reply-From has none (draft-ietf-core-href), so addresses are found without. */
 #include "model/follow.h"
 
@@ -26,10 +26,8 @@ static bool is_of_group(const struct cg_mapping *mapping) {
     return mapping->keys != NULL && mapping->roster == &mapping->keys->members;
 }
 
-/* Each security group's list has the group's number; a list that is one mapping's alone comes behind them. */
-static size_t roster_number(const struct cg_config *config, const struct cg_mapping *mapping) {
-    if (is_of_group(mapping)) return (size_t)(mapping->keys - config->security_groups);
-    return config->security_group_count + (size_t)(mapping - config->mappings);
+static uint32_t group_of(const struct cg_config *config, const struct cg_mapping *mapping) {
+    return (uint32_t)(mapping->keys - config->security_groups);
 }
 
 static uint32_t hash_of(const struct cg_addr *addr) {
@@ -38,7 +36,16 @@ static uint32_t hash_of(const struct cg_addr *addr) {
     return cg_addr_hash(&anywhere);
 }
 
-/* From the last mapping to the first, so that each list's chain is in their order. Returns how many members the lists
+static struct cg_follow make_entry(const struct cg_config *config, const struct cg_mapping *mapping,
+                                   const struct cg_member *member) {
+    bool is_shared = is_of_group(mapping);
+    return (struct cg_follow){.member = member,
+                              .roster = mapping->roster,
+                              .mapping = is_shared ? NOBODY : mapping->number,
+                              .group = is_shared ? group_of(config, mapping) : NOBODY};
+}
+
+/* From the last mapping to the first, so that each group's chain is in their order. Returns how many members the lists
  * have. */
 static size_t chain_mappings(struct cg_config *config) {
     struct cg_follows *follows = &config->follows;
@@ -46,29 +53,31 @@ static size_t chain_mappings(struct cg_config *config) {
     for (size_t i = config->mapping_count; i-- > 0;) {
         const struct cg_mapping *mapping = &config->mappings[i];
         if (!is_indexed(mapping)) continue;
-        uint32_t *first = &follows->first[roster_number(config, mapping)];
-        if (*first == NOBODY) members += mapping->roster->count;
+        uint32_t *first = is_of_group(mapping) ? &follows->first[group_of(config, mapping)] : NULL;
+        if (first == NULL || *first == NOBODY) members += mapping->roster->count;
+        if (first == NULL) continue;
         follows->next[i] = *first;
         *first = (uint32_t)i;
     }
     return members;
 }
 
-static void add_members(struct cg_follows *follows, const struct cg_members *roster, uint32_t first) {
-    for (size_t i = 0; i < roster->count; i++) {
-        const struct cg_member *member = &roster->list[i];
+static void add_members(struct cg_config *config, const struct cg_mapping *mapping) {
+    struct cg_follows *follows = &config->follows;
+    for (size_t i = 0; i < mapping->roster->count; i++) {
+        const struct cg_member *member = &mapping->roster->list[i];
         if (member->addr.family == CG_FAMILY_NONE) continue;
-        cg_table_add(&follows->by_addr, hash_of(&member->addr), follows->count);
-        follows->list[follows->count++] = (struct cg_follow){.member = member, .first = first};
+        cg_index_fill(&follows->by_addr, hash_of(&member->addr), follows->count);
+        follows->list[follows->count++] = make_entry(config, mapping, member);
     }
 }
 
 static void add_rosters(struct cg_config *config) {
-    struct cg_follows *follows = &config->follows;
+    const struct cg_follows *follows = &config->follows;
     for (size_t i = 0; i < config->mapping_count; i++) {
         const struct cg_mapping *mapping = &config->mappings[i];
-        bool is_first = is_indexed(mapping) && follows->first[roster_number(config, mapping)] == i;
-        if (is_first) add_members(follows, mapping->roster, (uint32_t)i);
+        if (!is_indexed(mapping)) continue;
+        if (!is_of_group(mapping) || follows->first[group_of(config, mapping)] == i) add_members(config, mapping);
     }
 }
 
@@ -87,14 +96,57 @@ static bool is_any_indexed(const struct cg_config *config) {
 bool cg_follow_index(struct cg_config *config) {
     struct cg_follows *follows = &config->follows;
     if (!is_any_indexed(config)) return true;
-    follows->first = make_numbers(config, config->security_group_count + config->mapping_count);
+    follows->first = make_numbers(config, config->security_group_count);
     follows->next = make_numbers(config, config->mapping_count);
     if (follows->first == NULL || follows->next == NULL) return false;
     size_t members = chain_mappings(config);
     follows->list = cg_arena_alloc(&config->arena, (members + 1) * sizeof *follows->list);
-    if (follows->list == NULL || !cg_table_init(&follows->by_addr, &config->arena, members)) return false;
+    if (follows->list == NULL || !cg_index_init(&follows->by_addr, &config->arena, members)) return false;
     add_rosters(config);
     return true;
+}
+
+/* In a derived snapshot */
+
+static bool add_entry(struct cg_config *config, const struct cg_mapping *mapping, const struct cg_member *member) {
+    struct cg_follows *follows = &config->follows;
+    struct cg_follow *entry = cg_arena_alloc(&config->arena, sizeof *entry);
+    if (entry == NULL) return false;
+    *entry = make_entry(config, mapping, member);
+    return cg_trie_put(&follows->since, &config->arena, follows->count, entry) &&
+           cg_index_add(&follows->by_addr, &config->arena, hash_of(&member->addr), follows->count++);
+}
+
+static bool add_roster(struct cg_config *config, const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->roster->count; i++) {
+        const struct cg_member *member = &mapping->roster->list[i];
+        if (member->addr.family != CG_FAMILY_NONE && !add_entry(config, mapping, member)) return false;
+    }
+    return true;
+}
+
+static bool link_mapping(struct cg_config *config, const struct cg_mapping *mapping, void *behind) {
+    struct cg_follow_mapping *link = cg_arena_alloc(&config->arena, sizeof *link);
+    if (link == NULL) return false;
+    *link = (struct cg_follow_mapping){.number = mapping->number, .next = behind};
+    return cg_trie_put(&config->follows.mappings_since, &config->arena, group_of(config, mapping), link);
+}
+
+/* The members of a group are there once one of its mappings has been. */
+static bool add_to_group(struct cg_config *config, const struct cg_mapping *mapping) {
+    const struct cg_follows *follows = &config->follows;
+    const uint32_t group = group_of(config, mapping);
+    void *since = NULL;
+    bool is_there = cg_trie_find(&follows->mappings_since, group, &since) ||
+                    (follows->first != NULL && follows->first[group] != NOBODY);
+    return link_mapping(config, mapping, since) && (is_there || add_roster(config, mapping));
+}
+
+bool cg_follow_change(struct cg_config *config, const struct cg_mapping *before, const struct cg_mapping *now) {
+    if (now == NULL || !is_indexed(now)) return true;
+    if (!is_of_group(now)) return add_roster(config, now);
+    bool was_there = before != NULL && is_indexed(before) && before->roster == now->roster;
+    return was_there || add_to_group(config, now);
 }
 
 /* What a URI names */
@@ -132,13 +184,20 @@ static bool is_at(const struct cg_addr *addr, const struct place *place) {
     return addr->port == place->addr.port && cg_addr_same_host(addr, &place->addr);
 }
 
-/* The next whose address it is, as cg_table_next; NULL: no more. */
-static const struct cg_follow *next_at(const struct cg_follows *follows, const struct place *place, uint32_t *at) {
+/* The next whose address it is, as cg_index_next; NULL: no more. */
+static const struct cg_follow *next_at(const struct cg_follows *follows, const struct place *place,
+                                       struct cg_index_look *look) {
     uint32_t number;
-    while (cg_table_next(&follows->by_addr, hash_of(&place->addr), at, &number)) {
-        if (is_at(&follows->list[number].member->addr, place)) return &follows->list[number];
+    while (cg_index_next(look, &number)) {
+        void *since;
+        const struct cg_follow *follow = cg_trie_find(&follows->since, number, &since) ? since : &follows->list[number];
+        if (is_at(&follow->member->addr, place)) return follow;
     }
     return NULL;
+}
+
+static struct cg_index_look look_at(const struct cg_follows *follows, const struct place *place) {
+    return cg_index_look(&follows->by_addr, hash_of(&place->addr));
 }
 
 /* Which mapping */
@@ -173,13 +232,33 @@ static void consider(struct search *search, const struct cg_mapping *mapping) {
     }
 }
 
+/* What the index says of a number, it may not be any more. */
+static void consider_number(struct search *search, const struct cg_follow *follow, uint32_t number) {
+    const struct cg_mapping *mapping = cg_config_mapping(search->config, number);
+    if (mapping != NULL && is_indexed(mapping) && mapping->roster == follow->roster) consider(search, mapping);
+}
+
+static void consider_group(struct search *search, const struct cg_follow *follow) {
+    const struct cg_follows *follows = &search->config->follows;
+    void *since = NULL;
+    uint32_t number = follows->first == NULL ? NOBODY : follows->first[follow->group];
+    for (; number != NOBODY && search->left > 0; number = follows->next[number])
+        consider_number(search, follow, number);
+    cg_trie_find(&follows->mappings_since, follow->group, &since);
+    for (const struct cg_follow_mapping *it = since; it != NULL && search->left > 0; it = it->next)
+        consider_number(search, follow, it->number);
+}
+
 static void consider_members(struct search *search) {
-    const struct cg_config *config = search->config;
+    const struct cg_follows *follows = &search->config->follows;
+    struct cg_index_look look = look_at(follows, &search->place);
     const struct cg_follow *follow;
-    for (uint32_t at = hash_of(&search->place.addr);
-         (follow = next_at(&config->follows, &search->place, &at)) != NULL;) {
-        for (uint32_t i = follow->first; i != NOBODY && search->left > 0; i = config->follows.next[i])
-            consider(search, &config->mappings[i]);
+    while (search->left > 0 && (follow = next_at(follows, &search->place, &look)) != NULL) {
+        if (follow->group == NOBODY) {
+            consider_number(search, follow, follow->mapping);
+        } else {
+            consider_group(search, follow);
+        }
     }
 }
 
@@ -223,9 +302,10 @@ const struct cg_mapping *cg_follow_find(const struct cg_config *config, const st
 
 static const struct cg_member *member_at(const struct cg_config *config, const struct cg_mapping *mapping,
                                          const struct place *place) {
+    struct cg_index_look look = look_at(&config->follows, place);
     const struct cg_follow *follow;
-    for (uint32_t at = hash_of(&place->addr); (follow = next_at(&config->follows, place, &at)) != NULL;) {
-        if (config->mappings[follow->first].roster == mapping->roster) return follow->member;
+    while ((follow = next_at(&config->follows, place, &look)) != NULL) {
+        if (follow->roster == mapping->roster) return follow->member;
     }
     return NULL;
 }

@@ -10,6 +10,9 @@
 
 /* Part of cg_config_index, when members have been indexed. False: no memory. */
 bool cg_follow_index(struct cg_config *config) CG_MUST_CHECK;
+/* In a derived snapshot, `now` (NULL: nothing) stands where `before` (NULL: nothing) stood. False: no memory. */
+bool cg_follow_change(struct cg_config *config, const struct cg_mapping *before,
+                      const struct cg_mapping *now) CG_MUST_CHECK;
 
 /* Whether members of the mapping can be asked so: it is open to target URIs (model/forward.h), and does not hide them.
  */

@@ -10,25 +10,44 @@ bool cg_forward_is_open(const struct cg_mapping *mapping) {
     return mapping->forward && mapping->target_count == 1 && strchr(mapping->targets[0].uri, '?') == NULL;
 }
 
-static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash) {
-    struct cg_slice key = cg_slice_str(mapping->targets[0].uri);
+static struct cg_slice key_of_uri(const char *uri, bool *has_slash) {
+    struct cg_slice key = cg_slice_str(uri);
     *has_slash = key.len > 0 && key.data[key.len - 1] == '/';
     key.len -= *has_slash;
     return key;
 }
 
+static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash) {
+    return key_of_uri(mapping->targets[0].uri, has_slash);
+}
+
+static uint32_t hash_of(struct cg_slice key) { return cg_fnv(CG_FNV_START, key.data, key.len); }
+
+static void lengthen(struct cg_config *config, struct cg_slice key) {
+    if (key.len > config->longest_group) config->longest_group = key.len;
+}
+
 bool cg_forward_index(struct cg_config *config) {
-    size_t open = 0;
-    for (size_t i = 0; i < config->mapping_count; i++) open += cg_forward_is_open(&config->mappings[i]);
-    if (!cg_index_init(&config->mappings_by_group, &config->arena, open)) return false;
+    for (size_t i = 0; i < config->mapping_count; i++) config->forwards += cg_forward_is_open(&config->mappings[i]);
+    if (!cg_index_init(&config->mappings_by_group, &config->arena, config->forwards)) return false;
     for (size_t i = 0; i < config->mapping_count; i++) {
         bool has_slash;
         if (!cg_forward_is_open(&config->mappings[i])) continue;
         struct cg_slice key = key_of(&config->mappings[i], &has_slash);
-        cg_index_fill(&config->mappings_by_group, cg_fnv(CG_FNV_START, key.data, key.len), (uint32_t)i);
-        if (key.len > config->longest_group) config->longest_group = key.len;
+        cg_index_fill(&config->mappings_by_group, hash_of(key), (uint32_t)i);
+        lengthen(config, key);
     }
     return true;
+}
+
+bool cg_forward_change(struct cg_config *config, const struct cg_mapping *before, const struct cg_mapping *now) {
+    bool has_slash;
+    if (before != NULL) config->forwards -= cg_forward_is_open(before);
+    if (now == NULL || !cg_forward_is_open(now)) return true;
+    struct cg_slice key = key_of(now, &has_slash);
+    config->forwards++;
+    lengthen(config, key);
+    return cg_index_add(&config->mappings_by_group, &config->arena, hash_of(key), now->number);
 }
 
 static bool stands_for(const struct cg_mapping *mapping, struct cg_slice group) {
@@ -44,6 +63,12 @@ static const struct cg_mapping *find_group(const struct cg_config *config, struc
         if (mapping != NULL && stands_for(mapping, group)) return mapping;
     }
     return NULL;
+}
+
+const struct cg_mapping *cg_forward_at(const struct cg_config *config, const char *uri) {
+    bool has_slash;
+    struct cg_slice key = key_of_uri(uri, &has_slash);
+    return find_group(config, key, hash_of(key));
 }
 
 /* The end of "coap://host:port", or 0. */

@@ -9,11 +9,16 @@
 bool cg_forward_is_open(const struct cg_mapping *mapping);
 
 /* Whether any mapping can. */
-static inline bool cg_forward_is_on(const struct cg_config *config) { return config->longest_group > 0; }
+static inline bool cg_forward_is_on(const struct cg_config *config) { return config->forwards > 0; }
 
 /* Part of cg_config_index. Group URIs of such mappings must be unique already, a final slash apart. False: no memory.
  */
 bool cg_forward_index(struct cg_config *config);
+/* In a derived snapshot, `now` (NULL: nothing) stands where `before` (NULL: nothing) stood. False: no memory. */
+bool cg_forward_change(struct cg_config *config, const struct cg_mapping *before,
+                       const struct cg_mapping *now) CG_MUST_CHECK;
+/* The mapping that stands for that group URI, in normal form; a final slash does not count. NULL: none. */
+const struct cg_mapping *cg_forward_at(const struct cg_config *config, const char *uri);
 
 /* `uri`: in normal form (cg_uri_emit_normal), without query. Below means: same scheme, host and port, and the group
  * URI's path segments first; the longest such group URI wins. *rest: the path behind them, raw, empty or beginning with

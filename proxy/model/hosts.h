@@ -33,6 +33,9 @@ struct cg_hosts {
 
 /* Part of cg_config_index, when the members have been indexed. False: no memory. */
 bool cg_hosts_index(struct cg_config *config) CG_MUST_CHECK;
+/* In a derived snapshot, `now` (NULL: nothing) stands where `before` (NULL: nothing) stood. False: no memory. */
+bool cg_hosts_change(struct cg_config *config, const struct cg_mapping *before,
+                     const struct cg_mapping *now) CG_MUST_CHECK;
 
 /* Whether a member is configured at this address, whatever the port; one without zone is on any link. */
 bool cg_hosts_have(const struct cg_hosts *hosts, const struct cg_addr *addr);

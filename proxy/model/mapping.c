@@ -67,6 +67,17 @@ static uint32_t hash_of_place(const struct cg_mapping *mapping, size_t path_len)
 
 static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
 
+static size_t checked_path_len(const struct cg_mapping *mapping) {
+    size_t path_len = strlen(mapping->path);
+    CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
+    CG_CHECK(mapping->host == NULL || strlen(mapping->host) <= CG_MAPPING_HOST_MAX);
+    return path_len;
+}
+
+static void lengthen(struct cg_config *config, size_t path_len) {
+    if (path_len > config->longest_path) config->longest_path = path_len;
+}
+
 bool cg_mapping_index(struct cg_config *config) {
     if (!cg_index_init(&config->mappings_by_path, &config->arena, config->mapping_count) ||
         !cg_index_init(&config->mappings_by_name, &config->arena, config->mapping_count))
@@ -74,14 +85,19 @@ bool cg_mapping_index(struct cg_config *config) {
     for (size_t i = 0; i < config->mapping_count; i++) {
         struct cg_mapping *mapping = &config->mappings[i];
         mapping->number = (uint32_t)i;
-        size_t path_len = strlen(mapping->path);
-        CG_CHECK(path_len <= CG_MAPPING_PATH_MAX);
-        CG_CHECK(mapping->host == NULL || strlen(mapping->host) <= CG_MAPPING_HOST_MAX);
-        if (path_len > config->longest_path) config->longest_path = path_len;
+        size_t path_len = checked_path_len(mapping);
+        lengthen(config, path_len);
         cg_index_fill(&config->mappings_by_path, hash_of_place(mapping, path_len), mapping->number);
         cg_index_fill(&config->mappings_by_name, hash_of_name(mapping->name), mapping->number);
     }
     return true;
+}
+
+bool cg_mapping_add(struct cg_config *config, const struct cg_mapping *mapping) {
+    size_t path_len = checked_path_len(mapping);
+    lengthen(config, path_len);
+    return cg_index_add(&config->mappings_by_path, &config->arena, hash_of_place(mapping, path_len), mapping->number) &&
+           cg_index_add(&config->mappings_by_name, &config->arena, hash_of_name(mapping->name), mapping->number);
 }
 
 /* Whether it stands at the key's host and the first `path_len` bytes of the key's path. */
@@ -147,6 +163,21 @@ const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct 
     if (path.len == 0 || path.data[0] != '/') return NULL;
     if (host.len > 0 && host.len <= CG_MAPPING_HOST_MAX) mapping = find_at_host(config, host, path, rest);
     return mapping != NULL ? mapping : find_at_host(config, CG_SLICE_NONE, path, rest);
+}
+
+static bool is_host(const char *one, const char *other) {
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, const char *path) {
+    const struct cg_mapping place = {.host = host, .path = path};
+    struct cg_index_look look = cg_index_look(&config->mappings_by_path, hash_of_place(&place, strlen(path)));
+    uint32_t number;
+    while (cg_index_next(&look, &number)) {
+        const struct cg_mapping *mapping = cg_config_mapping(config, number);
+        if (mapping != NULL && is_host(mapping->host, host) && strcmp(mapping->path, path) == 0) return mapping;
+    }
+    return NULL;
 }
 
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name) {

@@ -13,12 +13,16 @@
 /* Part of cg_config_index. Paths must be normal already (cg_mapping_normal_path) and without trailing slash. False: no
  * memory. */
 bool cg_mapping_index(struct cg_config *config);
+/* In a derived snapshot, it is found from now on; its number is set. False: no memory. */
+bool cg_mapping_add(struct cg_config *config, const struct cg_mapping *mapping) CG_MUST_CHECK;
 
 /* `host`: lower case, without port. `path`: raw, beginning with '/'. *rest: what follows the mapping's path, raw, empty
  * or beginning with '/'. NULL when nothing matches. Percent-encoded bytes are compared after normalisation of
  * unreserved characters only, so "%2F" never acts as a separator. */
 const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
                                          struct cg_slice *rest);
+/* What stands exactly there (NULL: for any host); the path is normal. NULL: nothing. */
+const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, const char *path);
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name);
 /* The mapping's member of that name; NULL: none is configured. */
 const struct cg_member *cg_mapping_member(const struct cg_mapping *mapping, struct cg_slice name);

@@ -188,7 +188,7 @@ static void each_group_is_visited_once(void **state) {
     struct scene *scene = *state;
     secure(scene, "pair"); /* its first target is that of "lamps" */
     start(scene);
-    assert_int_equal(scene->group.visits.count, 2);
+    assert_int_equal(cg_visits_of(scene->world.config, &scene->group)->count, 2);
     world_advance(&scene->world, START * SECOND);
     answer(scene, 0, 1);
     answer(scene, 0, 2);
