@@ -140,6 +140,23 @@ bool cg_config_index_clients(struct cg_config *config) {
     return true;
 }
 
+static bool add_passes(struct cg_config *config, struct cg_index *index, const struct cg_pass *passes, size_t count,
+                       uint32_t client) {
+    for (size_t i = 0; i < count; i++)
+        if (!cg_index_add(index, &config->arena, hash_of_sha256(passes[i].sha256), client)) return false;
+    return true;
+}
+
+bool cg_config_add_client(struct cg_config *config, const struct cg_client *client) {
+    const char *identity = client->psk.identity;
+    uint32_t number = client->number;
+    return cg_index_add(&config->clients_by_name, &config->arena, hash_of_name(client->name), number) &&
+           add_passes(config, &config->clients_by_token, client->tokens, client->token_count, number) &&
+           add_passes(config, &config->clients_by_certificate, client->certificates, client->certificate_count,
+                      number) &&
+           (identity == NULL || cg_index_add(&config->clients_by_psk, &config->arena, hash_of_name(identity), number));
+}
+
 /* A list of the mapping's own. */
 static bool index_own_members(struct cg_config *config, struct cg_mapping *mapping) {
     struct cg_members *own = cg_arena_zalloc(&config->arena, sizeof *own);

@@ -392,6 +392,8 @@ int cg_config_index(struct cg_config *config) CG_MUST_CHECK;
 bool cg_config_index_members(struct cg_config *config, struct cg_mapping *mapping) CG_MUST_CHECK;
 /* Of it, what makes cg_config_client_by_name work, for whoever needs that earlier. False: no memory. */
 bool cg_config_index_clients(struct cg_config *config) CG_MUST_CHECK;
+/* In a derived snapshot, the client is found from now on; its number is set. False: no memory. */
+bool cg_config_add_client(struct cg_config *config, const struct cg_client *client) CG_MUST_CHECK;
 
 /* What has that number, which is below client_count or mapping_count; NULL: it has gone. */
 static inline const struct cg_client *cg_config_client(const struct cg_config *config, uint32_t number) {

@@ -81,3 +81,21 @@ bool cg_derive_remove_mapping(struct cg_config *config, const struct cg_mapping 
     config->mappings_gone++;
     return stand_in(config, mapping->number, NULL) && change(config, mapping, NULL);
 }
+
+static bool client_stands_in(struct cg_config *config, uint32_t number, struct cg_client *client) {
+    return cg_trie_put(&config->new_clients, &config->arena, number, client);
+}
+
+bool cg_derive_put_client(struct cg_config *config, struct cg_client *client) {
+    const struct cg_client *before = cg_config_client_by_name(config, client->name);
+    CG_CHECK(config->derivation.is_derived && config->client_count < UINT32_MAX - 1);
+    client->number = before != NULL ? before->number : (uint32_t)config->client_count;
+    if (!client_stands_in(config, client->number, client)) return false;
+    config->client_count += before == NULL;
+    return cg_config_add_client(config, client);
+}
+
+bool cg_derive_remove_client(struct cg_config *config, const struct cg_client *client) {
+    CG_CHECK(config->derivation.is_derived && cg_config_client(config, client->number) == client);
+    return client_stands_in(config, client->number, NULL);
+}

@@ -1,7 +1,7 @@
-/* A snapshot out of a snapshot: the same but for a few of its mappings, at the cost of these, however many there are.
- * What stays is shared: the new snapshot keeps the one that it is derived from, and all before that up to the one that
- * was read whole, so what goes is given back when everything is read whole once more: cg_derive_is_worthwhile says when
- * not to put that off any longer.
+/* A snapshot out of a snapshot: the same but for a few of its mappings and clients, at the cost of these, however many
+ * there are. What stays is shared: the new snapshot keeps the one that it is derived from, and all before that up to
+ * the one that was read whole, so what goes is given back when everything is read whole once more:
+ * cg_derive_is_worthwhile says when not to put that off any longer.
  *
  * Nobody else has the new snapshot until it is whole; a failure leaves it good for cg_config_unref alone, and what it
  * is derived from as it was. */
@@ -21,5 +21,9 @@ struct cg_config *cg_derive_new(struct cg_config *from, size_t changes);
  * False: no memory. */
 bool cg_derive_put_mapping(struct cg_config *config, struct cg_mapping *mapping) CG_MUST_CHECK;
 bool cg_derive_remove_mapping(struct cg_config *config, const struct cg_mapping *mapping) CG_MUST_CHECK;
+/* The same of clients. Grants go on with whoever has the name and the number; of a client that goes none may be left.
+ */
+bool cg_derive_put_client(struct cg_config *config, struct cg_client *client) CG_MUST_CHECK;
+bool cg_derive_remove_client(struct cg_config *config, const struct cg_client *client) CG_MUST_CHECK;
 
 #endif

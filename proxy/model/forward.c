@@ -10,15 +10,14 @@ bool cg_forward_is_open(const struct cg_mapping *mapping) {
     return mapping->forward && mapping->target_count == 1 && strchr(mapping->targets[0].uri, '?') == NULL;
 }
 
-static struct cg_slice key_of_uri(const char *uri, bool *has_slash) {
-    struct cg_slice key = cg_slice_str(uri);
+static struct cg_slice key_of_uri(struct cg_slice key, bool *has_slash) {
     *has_slash = key.len > 0 && key.data[key.len - 1] == '/';
     key.len -= *has_slash;
     return key;
 }
 
 static struct cg_slice key_of(const struct cg_mapping *mapping, bool *has_slash) {
-    return key_of_uri(mapping->targets[0].uri, has_slash);
+    return key_of_uri(cg_slice_str(mapping->targets[0].uri), has_slash);
 }
 
 static uint32_t hash_of(struct cg_slice key) { return cg_fnv(CG_FNV_START, key.data, key.len); }
@@ -65,7 +64,7 @@ static const struct cg_mapping *find_group(const struct cg_config *config, struc
     return NULL;
 }
 
-const struct cg_mapping *cg_forward_at(const struct cg_config *config, const char *uri) {
+const struct cg_mapping *cg_forward_at(const struct cg_config *config, struct cg_slice uri) {
     bool has_slash;
     struct cg_slice key = key_of_uri(uri, &has_slash);
     return find_group(config, key, hash_of(key));

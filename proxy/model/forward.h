@@ -18,7 +18,7 @@ bool cg_forward_index(struct cg_config *config);
 bool cg_forward_change(struct cg_config *config, const struct cg_mapping *before,
                        const struct cg_mapping *now) CG_MUST_CHECK;
 /* The mapping that stands for that group URI, in normal form; a final slash does not count. NULL: none. */
-const struct cg_mapping *cg_forward_at(const struct cg_config *config, const char *uri);
+const struct cg_mapping *cg_forward_at(const struct cg_config *config, struct cg_slice uri);
 
 /* `uri`: in normal form (cg_uri_emit_normal), without query. Below means: same scheme, host and port, and the group
  * URI's path segments first; the longest such group URI wins. *rest: the path behind them, raw, empty or beginning with

@@ -59,10 +59,9 @@ int cg_mapping_normal_path(struct cg_buf *to, struct cg_slice path) {
     return err;
 }
 
-static uint32_t hash_of_place(const struct cg_mapping *mapping, size_t path_len) {
-    uint32_t hash = CG_FNV_START;
-    if (mapping->host != NULL) hash = cg_fnv(hash, mapping->host, strlen(mapping->host));
-    return cg_fnv(hash, mapping->path, path_len);
+static uint32_t hash_of_place(const char *host, const char *path, size_t path_len) {
+    uint32_t hash = host == NULL ? CG_FNV_START : cg_fnv(CG_FNV_START, host, strlen(host));
+    return cg_fnv(hash, path, path_len);
 }
 
 static uint32_t hash_of_name(const char *name) { return cg_fnv(CG_FNV_START, name, strlen(name)); }
@@ -87,7 +86,8 @@ bool cg_mapping_index(struct cg_config *config) {
         mapping->number = (uint32_t)i;
         size_t path_len = checked_path_len(mapping);
         lengthen(config, path_len);
-        cg_index_fill(&config->mappings_by_path, hash_of_place(mapping, path_len), mapping->number);
+        cg_index_fill(&config->mappings_by_path, hash_of_place(mapping->host, mapping->path, path_len),
+                      mapping->number);
         cg_index_fill(&config->mappings_by_name, hash_of_name(mapping->name), mapping->number);
     }
     return true;
@@ -96,7 +96,8 @@ bool cg_mapping_index(struct cg_config *config) {
 bool cg_mapping_add(struct cg_config *config, const struct cg_mapping *mapping) {
     size_t path_len = checked_path_len(mapping);
     lengthen(config, path_len);
-    return cg_index_add(&config->mappings_by_path, &config->arena, hash_of_place(mapping, path_len), mapping->number) &&
+    return cg_index_add(&config->mappings_by_path, &config->arena,
+                        hash_of_place(mapping->host, mapping->path, path_len), mapping->number) &&
            cg_index_add(&config->mappings_by_name, &config->arena, hash_of_name(mapping->name), mapping->number);
 }
 
@@ -169,13 +170,13 @@ static bool is_host(const char *one, const char *other) {
     return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
 }
 
-const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, const char *path) {
-    const struct cg_mapping place = {.host = host, .path = path};
-    struct cg_index_look look = cg_index_look(&config->mappings_by_path, hash_of_place(&place, strlen(path)));
+const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, struct cg_slice path) {
+    struct cg_index_look look =
+        cg_index_look(&config->mappings_by_path, hash_of_place(host, (const char *)path.data, path.len));
     uint32_t number;
     while (cg_index_next(&look, &number)) {
         const struct cg_mapping *mapping = cg_config_mapping(config, number);
-        if (mapping != NULL && is_host(mapping->host, host) && strcmp(mapping->path, path) == 0) return mapping;
+        if (mapping != NULL && is_host(mapping->host, host) && cg_slice_is(path, mapping->path)) return mapping;
     }
     return NULL;
 }

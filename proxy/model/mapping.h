@@ -22,7 +22,7 @@ bool cg_mapping_add(struct cg_config *config, const struct cg_mapping *mapping) 
 const struct cg_mapping *cg_mapping_find(const struct cg_config *config, struct cg_slice host, struct cg_slice path,
                                          struct cg_slice *rest);
 /* What stands exactly there (NULL: for any host); the path is normal. NULL: nothing. */
-const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, const char *path);
+const struct cg_mapping *cg_mapping_at(const struct cg_config *config, const char *host, struct cg_slice path);
 const struct cg_mapping *cg_mapping_by_name(const struct cg_config *config, const char *name);
 /* The mapping's member of that name; NULL: none is configured. */
 const struct cg_member *cg_mapping_member(const struct cg_mapping *mapping, struct cg_slice name);

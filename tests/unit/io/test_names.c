@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
+#include "model/derive.h"
 
 enum { HOSTS_MAX = 16 };
 
@@ -283,6 +284,33 @@ static void names_outlive_snapshots(void **state) {
     stop(&side);
 }
 
+/* A mapping of another name is derived: the name that was there is neither forgotten nor asked for at once. */
+static void a_derived_snapshot_adds_its_names(void **state) {
+    (void)state;
+    struct side side = {0};
+    struct cg_mapping mapping = {.name = "blinds", .path = "/blinds", .target_count = 1};
+    struct cg_target target = {.uri = "coap://blinds.example/", .host = cg_slice_str("blinds.example")};
+    say(NULL, "224.0.1.187", NULL);
+    start(&side, lights, 1);
+    side.config->mappings->name = "lights";
+    side.config->mappings->path = "/lights";
+    turn_until(&side, 0, "224.0.1.187");
+    const struct cg_resolved *resolved = side.config->mappings->targets->resolved;
+    struct cg_config *derived = cg_derive_new(side.config, 1);
+    assert_non_null(derived);
+    mapping.targets = &target;
+    assert_true(cg_derive_put_mapping(derived, &mapping));
+    assert_int_equal(cg_names_attach(side.names, derived, &side.problem), CG_OK);
+    assert_non_null(target.resolved);
+    assert_ptr_equal(side.config->mappings->targets->resolved, resolved);
+    say(NULL, "224.0.1.188", NULL);
+    cg_names_open(side.names, &side.uv);
+    while (target.resolved->addr.family == CG_FAMILY_NONE) uv_run(&side.uv, UV_RUN_ONCE);
+    turn_until(&side, 0, "224.0.1.188"); /* it is asked for again in its turn */
+    cg_config_unref(derived);
+    stop(&side);
+}
+
 /* The real resolver, with what it knows without asking anybody. */
 static void the_systems_resolver_is_asked(void **state) {
     (void)state;
@@ -310,6 +338,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_hanging_resolver_holds_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(many_names_take_their_turns, setup, teardown),
         cmocka_unit_test_setup_teardown(names_outlive_snapshots, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_derived_snapshot_adds_its_names, setup, teardown),
         cmocka_unit_test_setup_teardown(the_systems_resolver_is_asked, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "model/access.h"
 #include "model/derive.h"
 #include "model/follow.h"
 #include "model/forward.h"
@@ -203,8 +204,9 @@ static void check_mappings(const struct cg_config *derived, const struct cg_conf
     }
     for (unsigned i = 0; i < PATHS; i++) {
         snprintf(text, sizeof text, "/p%u", i);
-        check_name(cg_mapping_at(derived, NULL, text), cg_mapping_at(whole, NULL, text));
-        check_name(cg_mapping_at(derived, "there", text), cg_mapping_at(whole, "there", text));
+        check_name(cg_mapping_at(derived, NULL, cg_slice_str(text)), cg_mapping_at(whole, NULL, cg_slice_str(text)));
+        check_name(cg_mapping_at(derived, "there", cg_slice_str(text)),
+                   cg_mapping_at(whole, "there", cg_slice_str(text)));
         snprintf(text, sizeof text, "/p%u/below", i);
         struct cg_slice host = i % 2 == 0 ? cg_slice_str("there") : CG_SLICE_NONE;
         check_name(cg_mapping_find(derived, host, cg_slice_str(text), &rest),
@@ -221,7 +223,7 @@ static void check_forwards(const struct cg_config *derived, const struct cg_conf
         check_name(cg_forward_find(derived, cg_slice_str(text), &rest),
                    cg_forward_find(whole, cg_slice_str(text), &rest));
         snprintf(text, sizeof text, "coap://224.0.1.%u/x", i);
-        check_name(cg_forward_at(derived, text), cg_forward_at(whole, text));
+        check_name(cg_forward_at(derived, cg_slice_str(text)), cg_forward_at(whole, cg_slice_str(text)));
     }
 }
 
@@ -386,6 +388,51 @@ static void a_shortage_leaves_it_as_it_was(void **state) {
     cg_config_unref(whole);
 }
 
+static const struct cg_client *by_token(const struct cg_config *config, uint8_t first) {
+    const uint8_t sha256[32] = {first};
+    const struct cg_pass *pass;
+    return cg_config_client_by_token(config, sha256, &pass);
+}
+
+/* A grant is its client's whatever became of its tokens. */
+static void a_client_changes_comes_and_goes(void **state) {
+    (void)state;
+    struct scene scene;
+    begin(&scene, 17);
+    struct cg_config *whole = make_whole(&scene), *first = cg_derive_new(whole, 0), *second, *third;
+    struct cg_pass passes[] = {{.sha256 = {1}, .expires_s = CG_PASS_FOR_EVER},
+                               {.sha256 = {2}, .expires_s = CG_PASS_FOR_EVER}};
+    struct cg_client alice = {.name = "alice", .tokens = &passes[0], .token_count = 1}, again = alice;
+    struct cg_client bob = {.name = "bob", .certificates = &passes[0], .certificate_count = 1};
+    again.tokens = &passes[1];
+    assert_non_null(first);
+    assert_true(cg_derive_put_client(first, &alice) && cg_derive_put_client(first, &bob));
+    second = cg_derive_new(first, 0);
+    assert_non_null(second);
+    assert_true(cg_derive_put_client(second, &again));
+    third = cg_derive_new(second, 0);
+    assert_non_null(third);
+    assert_true(cg_derive_remove_client(third, &again));
+    assert_ptr_equal(by_token(first, 1), &alice);
+    assert_ptr_equal(by_token(second, 2), &again);
+    assert_null(by_token(second, 1));
+    assert_null(by_token(third, 2));
+    assert_null(cg_config_client_by_name(third, "alice"));
+    assert_ptr_equal(cg_config_client_by_name(third, "bob"), &bob);
+    struct cg_grant to_alice = {.client = &alice, .methods = CG_METHODS_ALL};
+    const struct cg_mapping mapping = {.name = "m", .grants = &to_alice, .grant_count = 1, .methods = CG_METHODS_ALL};
+    const struct cg_request by_her = {.client = by_token(second, 2)}, by_him = {.client = &bob};
+    assert_true(cg_access_may_see(&mapping, &by_her));
+    assert_false(cg_access_may_see(&mapping, &by_him));
+    uint32_t next = 0;
+    assert_ptr_equal(cg_config_next_client(third, &next), &bob);
+    assert_null(cg_config_next_client(third, &next));
+    cg_config_unref(third);
+    cg_config_unref(whole);
+    cg_config_unref(second);
+    cg_config_unref(first);
+}
+
 static size_t bytes_for_one_of(unsigned count) {
     struct cg_config *config = cg_config_new();
     assert_non_null(config);
@@ -434,6 +481,7 @@ int main(void) {
         cmocka_unit_test(what_is_derived_is_what_would_be_made_whole),
         cmocka_unit_test(what_it_is_derived_from_stays_as_it_was),
         cmocka_unit_test(a_shortage_leaves_it_as_it_was),
+        cmocka_unit_test(a_client_changes_comes_and_goes),
         cmocka_unit_test(it_takes_no_more_memory_among_many),
         cmocka_unit_test(it_is_not_worthwhile_for_ever),
     };
