@@ -93,7 +93,7 @@ static bool copy_interfaces(struct cg_config *config) {
     struct cg_reliances *all = &config->reliances;
     struct cg_interface_reliance *copy = cg_arena_alloc(&config->arena, CG_RELIANCE_INTERFACES * sizeof *copy);
     if (copy == NULL) return false;
-    memcpy(copy, all->interfaces, all->interface_count * sizeof *copy);
+    if (all->interface_count > 0) memcpy(copy, all->interfaces, all->interface_count * sizeof *copy);
     for (size_t i = 0; i < all->interface_count; i++) copy[i].on.last = NULL;
     all->interfaces = copy;
     return true;
