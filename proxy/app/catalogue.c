@@ -152,10 +152,10 @@ static bool ask_about_keys(struct cg_program *program) {
 
 /* ---- Making the snapshot: on the worker ---- */
 
-/* A whole snapshot, of the file and every item, whatever is proposed: one that is derived from the snapshot in use, and
- * costs by the edits alone, has its place here. */
+/* Of the edits alone where that can be, else of the file and every item. */
 static void make(struct cg_work *work) {
     struct cg_app_catalogue *catalogue = CG_CONTAINER(work, struct cg_app_catalogue, work);
+    if (catalogue->load.derived != NULL && cg_load_derive(&catalogue->load)) return;
     struct cg_stored *stored = &catalogue->load.stored;
     catalogue->items = cg_manage_items(program_of(catalogue)->manage, &stored->count);
     stored->items = catalogue->items;
@@ -189,6 +189,7 @@ static void propose(struct cg_catalogue *base, struct cg_proposal *proposal) {
         .worker = program->worker,
         .old = cg_config_ref(cg_gateway_config(program->loop.gateway)),
     };
+    cg_load_consider_deriving(&catalogue->load);
     catalogue->work = (struct cg_work){.run = make, .done = on_made};
     cg_worker_do(program->worker, &catalogue->work);
 }

@@ -8,6 +8,7 @@
 #include "app/budget_links.h"
 #include "app/certificates.h"
 #include "base/container.h"
+#include "model/derive.h"
 
 /* The snapshot's end, in the snapshot itself: burying it takes no memory. */
 struct grave {
@@ -16,9 +17,12 @@ struct grave {
     struct cg_worker *worker;
 };
 
+/* One that is derived, and takes none along that it is derived from, is not worth the search. */
 static void free_config(struct cg_work *work) {
-    cg_config_free(CG_CONTAINER(work, struct grave, work)->config);
-    malloc_trim(0);
+    struct cg_config *config = CG_CONTAINER(work, struct grave, work)->config;
+    bool is_large = !config->derivation.is_derived || config->derivation.from != NULL;
+    cg_config_free(config);
+    if (is_large) malloc_trim(0);
 }
 
 static void bury(struct cg_config *config) {
@@ -70,6 +74,33 @@ void cg_load_run(struct cg_load *load) {
     malloc_trim(0);
 }
 
+void cg_load_consider_deriving(struct cg_load *load) {
+    const struct cg_stored *stored = &load->stored;
+    bool may = load->old != NULL && stored->edit_count > 0 &&
+               cg_settings_may_derive(load->old, stored->edits, stored->edit_count);
+    if (may) load->derived = cg_derive_new(load->old, stored->edit_count);
+}
+
+static void take_derived(struct cg_load *load) {
+    const struct cg_stored *stored = &load->stored;
+    load->config = load->derived;
+    load->derived = NULL;
+    load->err = plan(load);
+    for (size_t i = 0; load->err == CG_OK && i < stored->edit_count; i++)
+        cg_stored_warnings(load->config, stored->edits[i].kind, stored->edits[i].name, &load->warnings);
+}
+
+bool cg_load_derive(struct cg_load *load) {
+    cg_mistakes_init(&load->mistakes);
+    cg_mistakes_init(&load->warnings);
+    cg_mistakes_init(&load->restarts);
+    load->err = cg_settings_derive(load->derived, &load->stored, &load->mistakes);
+    if (load->err == CG_E_CONFLICT) return false;
+    if (load->err == CG_E_NO_MEMORY) cg_problem_no_memory(&load->problem);
+    if (load->err == CG_OK) take_derived(load);
+    return true;
+}
+
 int cg_load_stage(struct cg_load *load, struct cg_problem *problem) {
     int err = cg_names_reserve(load->names, load->names_plan, problem);
     if (err == CG_OK) err = cg_protectors_stage(load->protectors, load->protectors_plan, problem);
@@ -90,6 +121,7 @@ void cg_load_fini(struct cg_load *load) {
     cg_mistakes_fini(&load->mistakes);
     cg_mistakes_fini(&load->warnings);
     cg_mistakes_fini(&load->restarts);
+    cg_config_unref(load->derived);
     cg_config_unref(load->config);
     *load = (struct cg_load){.file = load->file};
 }

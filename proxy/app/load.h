@@ -14,8 +14,9 @@ struct cg_load {
     struct cg_stored stored; /* what was stored beside the file, and edits on it */
     struct cg_names *names;
     struct cg_protectors *protectors;
-    struct cg_worker *worker; /* frees the snapshot when nobody refers to it any more */
-    struct cg_config *old;    /* in use; borrowed; NULL: none yet */
+    struct cg_worker *worker;  /* frees the snapshot when nobody refers to it any more */
+    struct cg_config *old;     /* in use; borrowed; NULL: none yet */
+    struct cg_config *derived; /* from it, and still the same: a reference; NULL: everything is read */
     /* What came of it. */
     int err;
     struct cg_config *config;    /* a reference; NULL where the file is no good */
@@ -29,6 +30,10 @@ struct cg_load {
 };
 
 void cg_load_run(struct cg_load *load);
+/* On the loop's thread, before one of the two: whether the edits may be all that is read. */
+void cg_load_consider_deriving(struct cg_load *load);
+/* Instead of cg_load_run, where load->derived is there. False: it is that after all. */
+bool cg_load_derive(struct cg_load *load) CG_MUST_CHECK;
 /* On the loop's thread, before or while the loop runs: all that may fail. Errors leave what was in use: *problem. */
 int cg_load_stage(struct cg_load *load, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_load_adopt(struct cg_load *load); /* what is staged */

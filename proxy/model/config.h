@@ -123,6 +123,8 @@ struct cg_security_keys {
     const char *stored_keys;             /* names of items; NULL: it is of the settings file */
     const char *stored_next;             /* NULL: none */
     uint32_t overhead;                   /* bytes that protection adds to a group request, at the least */
+    bool has_keys;                       /* they were read, whoever has them now */
+    bool has_group_mode;                 /* one of its epochs does */
     bool warm;                           /* its members are met before they have to act: jobs/warming.h */
     struct cg_security_group *keys;      /* NULL: taken */
     struct cg_security_group *next_keys; /* NULL: none, or taken */
@@ -361,6 +363,7 @@ struct cg_config {
     size_t mappings_gone;             /* numbers that stand for none any more */
     struct cg_mapping *idle_mappings; /* which the settings file says to be out of use */
     size_t idle_mapping_count;
+    bool takes_anonymous;                   /* a data listener does */
     const struct cg_idle_items *idle_items; /* stored ones that are not in use: settings/stored.h; NULL: none */
     struct cg_reaction *reactions;          /* model/reaction.h; in their order */
     size_t reaction_count;

@@ -8,7 +8,6 @@
 #include "model/forward.h"
 #include "model/mapping.h"
 #include "model/stand_in.h"
-#include "settings/security_group.h"
 
 #include <stdio.h>
 
@@ -251,16 +250,11 @@ static void check_forward(struct cg_reader *reader, const struct cg_draft *draft
     if (first != NULL) cg_mistake_at(reader, &at, "stands for the same target URIs as %s", first);
 }
 
-static bool has_group_mode(const struct cg_security_group *keys) {
-    return keys != NULL && keys->alg_group_enc != CG_COSE_NONE;
-}
-
 /* Whatever members answer in: where there is a group mode they may. What is relayed is not known. */
 static double default_leisure(const struct cg_mapping *mapping) {
     if (mapping->security == CG_SECURITY_NONE) return LEISURE_PLAIN_S;
     const struct cg_security_keys *group = mapping->keys;
-    bool pairwise_only = group != NULL && !has_group_mode(group->keys) && !has_group_mode(group->next_keys);
-    return pairwise_only ? LEISURE_PAIRWISE_S : LEISURE_GROUP_MODE_S;
+    return group != NULL && !group->has_group_mode ? LEISURE_PAIRWISE_S : LEISURE_GROUP_MODE_S;
 }
 
 /* What a mapping is that says nothing; made once. NULL: no memory. */
@@ -298,8 +292,12 @@ static void read_draft(struct cg_reader *reader, struct cg_draft *draft) {
 }
 
 /* Behind the others of its kind: in use, or not. Of those that are stored the latter have no place in the snapshot. */
-static void add_mapping(struct cg_config *config, const struct cg_mapping *mapping) {
-    if (mapping->enabled) {
+static void add_mapping(struct cg_reader *reader, const struct cg_mapping *mapping) {
+    struct cg_config *config = reader->config;
+    if (reader->derives != NULL) {
+        reader->made = cg_keep_array(reader, 1, sizeof *reader->made);
+        if (reader->made != NULL) *reader->made = *mapping;
+    } else if (mapping->enabled) {
         config->mappings[config->mapping_count++] = *mapping;
     } else if (!mapping->is_stored) {
         config->idle_mappings[config->idle_mapping_count++] = *mapping;
@@ -316,7 +314,7 @@ void cg_read_mapping(struct cg_reader *reader, const struct cg_at *at, const jso
     draft.mapping.place = (uint32_t)at->index;
     if (!cg_read_object(reader, at, &cg_mapping_rows, json, &draft)) return;
     read_draft(reader, &draft);
-    if (!reader->out_of_memory) add_mapping(reader->config, &draft.mapping); /* else nothing is what it says */
+    if (!reader->out_of_memory) add_mapping(reader, &draft.mapping); /* else nothing is what it says */
 }
 
 static bool says_idle(const json_t *mapping) { return json_is_false(json_object_get(mapping, "enabled")); }

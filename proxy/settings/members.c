@@ -146,7 +146,7 @@ static void read_list(struct cg_reader *reader, const struct cg_at *at, const js
 /* That there are none follows from another mistake: in the list, in what secures the mapping, or in its keys. */
 static bool lost_members(struct cg_reader *reader, const struct cg_draft *draft) {
     const struct cg_mapping *mapping = &draft->mapping;
-    bool has_no_keys = mapping->security == CG_SECURITY_GROUP && (mapping->keys == NULL || mapping->keys->keys == NULL);
+    bool has_no_keys = mapping->security == CG_SECURITY_GROUP && (mapping->keys == NULL || !mapping->keys->has_keys);
     return has_no_keys || cg_is_mistaken(reader, draft->at, "members") || cg_is_mistaken(reader, draft->at, "security");
 }
 

@@ -49,6 +49,9 @@ struct cg_reader {
     const struct cg_draft *blank;     /* a mapping that says nothing; NULL: not made yet */
     struct cg_table mappings_by_name; /* of the first `mappings_indexed` */
     size_t mappings_indexed;
+    const char *derives;     /* the mapping of which it is an edit (settings/derive.c); NULL: everything is read */
+    struct cg_mapping *made; /* then: what it is to be; NULL: it is no good */
+    bool is_taken;           /* then: another one has what it should be alone with */
 };
 
 struct cg_row;
@@ -100,6 +103,8 @@ void cg_seen_clear(struct cg_seen **set);
  * (reader->shadow), where that is a name or a place. */
 const char *cg_unique_before(struct cg_reader *reader, enum cg_unique what, struct cg_slice key,
                              const struct cg_at *at);
+/* Whether another item of the snapshot that an edit is derived from has it. */
+bool cg_derive_is_taken(const struct cg_reader *reader, enum cg_unique what, struct cg_slice key);
 /* The stored item that is being read is no good: what it took is free again. */
 void cg_unique_give_back(struct cg_reader *reader);
 void cg_unique_clear(struct cg_reader *reader);

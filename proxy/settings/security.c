@@ -113,8 +113,14 @@ struct cg_security_keys *cg_add_security_group(struct cg_reader *reader, const c
     return entry;
 }
 
+static bool has_group_mode(const struct cg_security_group *keys) {
+    return keys != NULL && keys->alg_group_enc != CG_COSE_NONE;
+}
+
 void cg_fill_security_group(struct cg_reader *reader, struct cg_security_keys *entry) {
-    if (entry->keys == NULL) return;
+    entry->has_group_mode = has_group_mode(entry->keys) || has_group_mode(entry->next_keys);
+    entry->has_keys = entry->keys != NULL;
+    if (!entry->has_keys) return;
     entry->overhead = cg_protection_overhead(entry->keys);
     make_members(reader, entry->keys, &entry->members);
 }

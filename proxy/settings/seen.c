@@ -54,6 +54,10 @@ static const char *const shadows[CG_UNIQUE_COUNT] = {
 const char *cg_unique_before(struct cg_reader *reader, enum cg_unique what, struct cg_slice key,
                              const struct cg_at *at) {
     struct cg_seen **set = &reader->unique[what], *seen = find(*set, key);
+    if (reader->derives != NULL) {
+        reader->is_taken |= cg_derive_is_taken(reader, what, key);
+        return NULL;
+    }
     if (seen == NULL) {
         seen = add(reader, set, key, at);
         if (seen == NULL || reader->origin == CG_ORIGIN_FILE) return NULL;

@@ -14,16 +14,21 @@
 
 /* What is not in use */
 
+static const char says_not_enabled[] = "\"enabled\" is false";
+
 struct cg_idle_item {
     enum cg_item_kind kind;
     enum cg_item_state state;
     const char *name;
     const char *reason;
+    const struct cg_idle_item *before; /* in a snapshot that is derived: with the same hash, or of the same item */
 };
 
 struct cg_idle_items {
     struct cg_table by_name;
     const struct cg_idle_item *list;
+    struct cg_trie since; /* by hash, before those of the list */
+    bool may_return;      /* some of the list */
 };
 
 static uint32_t hash_of(enum cg_item_kind kind, const char *name) {
@@ -35,12 +40,26 @@ static bool is_item(const struct cg_idle_item *item, enum cg_item_kind kind, con
     return item->kind == kind && strcmp(item->name, name) == 0;
 }
 
+static const struct cg_idle_item *find_since(const struct cg_idle_items *idle, uint32_t hash, enum cg_item_kind kind,
+                                             const char *name) {
+    void *first = NULL;
+    cg_trie_find(&idle->since, hash, &first);
+    const struct cg_idle_item *item = first;
+    while (item != NULL && !is_item(item, kind, name)) item = item->before;
+    return item;
+}
+
 enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_kind kind, const char *name,
                                    const char **reason) {
     const struct cg_idle_items *idle = config->idle_items;
     uint32_t hash = hash_of(kind, name), number;
     *reason = NULL;
     if (idle == NULL) return CG_ITEM_IN_USE;
+    const struct cg_idle_item *since = find_since(idle, hash, kind, name);
+    if (since != NULL) {
+        *reason = since->reason;
+        return since->state;
+    }
     for (uint32_t at = hash; cg_table_next(&idle->by_name, hash, &at, &number);) {
         if (!is_item(&idle->list[number], kind, name)) continue;
         *reason = idle->list[number].reason;
@@ -59,6 +78,13 @@ void cg_stored_set_idle(struct cg_stored_reading *reading, const struct cg_item 
     };
 }
 
+/* On clients, groups, mappings and what is unique among them; what says itself that it is not to be in use, or is
+ * shadowed by the settings file, stays so. */
+static bool rests_on_others(const struct cg_idle_item *item) {
+    bool is_mistaken = item->state == CG_ITEM_DISABLED && strcmp(item->reason, says_not_enabled) != 0;
+    return is_mistaken && (item->kind == CG_ITEM_MAPPING || item->kind == CG_ITEM_REACTION);
+}
+
 static void keep_idle(struct cg_stored_reading *reading) {
     struct cg_reader *reader = reading->reader;
     if (reading->idle_count == 0 || reader->out_of_memory) return;
@@ -69,10 +95,40 @@ static void keep_idle(struct cg_stored_reading *reading) {
     if (reader->out_of_memory) return;
     for (size_t i = 0; i < reading->idle_count; i++) {
         list[i] = reading->idle[i];
+        kept->may_return |= rests_on_others(&list[i]);
         cg_table_add(&kept->by_name, hash_of(list[i].kind, list[i].name), (uint32_t)i);
     }
     kept->list = list;
     reader->config->idle_items = kept;
+}
+
+bool cg_stored_may_return(const struct cg_config *config) {
+    return config->idle_items != NULL && config->idle_items->may_return;
+}
+
+/* A copy, to be changed. NULL: no memory. */
+static struct cg_idle_items *own_idle(struct cg_reader *reader) {
+    static const struct cg_idle_items none;
+    const struct cg_idle_items *idle = reader->config->idle_items;
+    struct cg_idle_items *copy = cg_keep_array(reader, 1, sizeof *copy);
+    if (copy != NULL) *copy = idle == NULL ? none : *idle;
+    return copy;
+}
+
+void cg_stored_derive_state(struct cg_reader *reader, enum cg_item_kind kind, const char *name,
+                            enum cg_item_state state, const char *reason) {
+    const char *before;
+    if (state == CG_ITEM_IN_USE && cg_stored_state(reader->config, kind, name, &before) == CG_ITEM_IN_USE) return;
+    struct cg_idle_items *idle = own_idle(reader);
+    struct cg_idle_item *item = cg_keep_array(reader, 1, sizeof *item);
+    void *first = NULL;
+    if (idle == NULL || item == NULL) return;
+    cg_trie_find(&idle->since, hash_of(kind, name), &first);
+    *item = (struct cg_idle_item){.kind = kind, .state = state, .before = first};
+    item->name = cg_keep_text(reader, cg_slice_str(name));
+    item->reason = reason == NULL ? NULL : cg_keep_text(reader, cg_slice_str(reason));
+    if (!cg_trie_put(&idle->since, &reader->config->arena, hash_of(kind, name), item)) reader->out_of_memory = true;
+    reader->config->idle_items = idle;
 }
 
 /* Which items there are */
@@ -221,7 +277,7 @@ static void read_token(struct cg_stored_reading *reading, const struct cg_at *at
 }
 
 static void read_mapping(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json) {
-    if (json_is_false(json_object_get(json, "enabled"))) reading->rests = "\"enabled\" is false";
+    if (json_is_false(json_object_get(json, "enabled"))) reading->rests = says_not_enabled;
     cg_read_mapping(reading->reader, at, json);
 }
 
@@ -272,7 +328,7 @@ static void set_name(struct cg_reader *reader, const struct cg_at *at, json_t *j
     }
 }
 
-static void read_document(struct cg_stored_reading *reading, const struct cg_at *at, const struct cg_item *item) {
+void cg_stored_read_item(struct cg_stored_reading *reading, const struct cg_at *at, const struct cg_item *item) {
     struct cg_reader *reader = reading->reader;
     json_t *json = cg_stored_parse(reader, at, item);
     if (json == NULL) return;
@@ -344,7 +400,7 @@ static void read_entry(struct cg_stored_reading *reading, const struct cg_stored
     reading->reads = entry;
     cg_seen_clear(&reader->undefined); /* what an item before it lacked, this one lacks, too */
     size_t before = reader->mistakes->count;
-    read_document(reading, &at, item);
+    cg_stored_read_item(reading, &at, item);
     size_t mistakes = reader->mistakes->count - before;
     if (mistakes > 0 || reader->shadow != NULL || reading->rests != NULL) take_back(reader, &level);
     if (entry->is_edit) {

@@ -31,6 +31,15 @@ int cg_settings_load_stored(const char *file, const struct cg_stored *stored, st
 int cg_settings_parse_stored(struct cg_slice text, const char *folder, const struct cg_stored *stored,
                              struct cg_config **config, struct cg_mistakes *mistakes) CG_MUST_CHECK;
 
+/* Whether what is stored and the settings file would with these edits be the snapshot in use but for them, so that it
+ * can be derived from it at the cost of these alone (model/derive.h). On the loop's thread or any other. */
+bool cg_settings_may_derive(const struct cg_config *in_use, const struct cg_edit *edits, size_t count);
+/* Then: `config` is derived from that snapshot, by cg_derive_new for as many changes, and still the same. CG_OK: it is
+ * what cg_settings_load_stored would make. CG_E_FORMAT: there are mistakes. CG_E_CONFLICT, without mistakes: that alone
+ * can tell. On any thread. */
+int cg_settings_derive(struct cg_config *config, const struct cg_stored *stored,
+                       struct cg_mistakes *mistakes) CG_MUST_CHECK;
+
 /* What a stored item is in that snapshot; *reason (not NULL unless it is in use) is a sentence, borrowed. */
 enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_kind kind, const char *name,
                                    const char **reason);

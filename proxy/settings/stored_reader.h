@@ -37,6 +37,14 @@ void cg_stored_read_alert_groups(struct cg_stored_reading *reading);
 /* {"keys", "next", "warm"}; at->key: its name. */
 void cg_stored_read_group(struct cg_stored_reading *reading, const struct cg_at *at, const json_t *json);
 
+/* The item, by its kind's reader. */
+void cg_stored_read_item(struct cg_stored_reading *reading, const struct cg_at *at, const struct cg_item *item);
+/* Whether some item is out of use for what another one is or was, so that edits of that may bring it back. */
+bool cg_stored_may_return(const struct cg_config *config);
+/* What the item is in a snapshot that is derived, from now on; the reason is kept. */
+void cg_stored_derive_state(struct cg_reader *reader, enum cg_item_kind kind, const char *name,
+                            enum cg_item_state state, const char *reason);
+
 /* The item's document, an object, for the caller to release; NULL with a mistake or for want of memory. */
 json_t *cg_stored_parse(struct cg_reader *reader, const struct cg_at *at, const struct cg_item *item);
 /* NULL: none. */

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "fake_shortage.h"
+#include "model/mapping.h"
 
 static const char document[] =
     "{\"http\":{\"listen\":[\"127.0.0.1:8080\"]},\"mappings\":["
@@ -76,9 +77,76 @@ static void a_load_without_memory_is_an_error_and_nothing_else(void **state) {
     assert_true(allocations > 20);
 }
 
+/* What was in use stays so, whatever becomes of an edit of it. */
+struct edited {
+    struct scene scene;
+    struct cg_item *item;
+    struct cg_edit edit;
+    struct cg_load next;
+};
+
+static void begin_edited(void *ctx) {
+    static const char four[] =
+        "{\"group\":\"coap://doors.example/\",\"security\":\"none\",\"members\":[\"127.1.0.1\"]}";
+    struct edited *edited = ctx;
+    begin(&edited->scene);
+    load_and_adopt(&edited->scene);
+    assert_int_equal(edited->scene.err, CG_OK);
+    edited->item = cg_item_new(CG_ITEM_MAPPING, "four", cg_slice_str(four), CG_SLICE_NONE);
+    assert_non_null(edited->item);
+    edited->edit = (struct cg_edit){.kind = CG_ITEM_MAPPING, .name = "four", .item = edited->item};
+    edited->next = (struct cg_load){.stored = {.edits = &edited->edit, .edit_count = 1},
+                                    .names = edited->scene.names,
+                                    .protectors = &edited->scene.protectors,
+                                    .worker = edited->scene.worker,
+                                    .old = edited->scene.load.config};
+    cg_load_consider_deriving(&edited->next);
+    assert_non_null(edited->next.derived);
+}
+
+static void derive_and_adopt(void *ctx) {
+    struct edited *edited = ctx;
+    struct cg_load *load = &edited->next;
+    assert_true(cg_load_derive(load));
+    edited->scene.err = load->err;
+    if (load->err == CG_OK) edited->scene.err = cg_load_stage(load, &load->problem);
+    if (edited->scene.err == CG_OK) cg_load_adopt(load);
+}
+
+static void look_edited(void *ctx) {
+    struct edited *edited = ctx;
+    const struct cg_config *config = edited->next.config;
+    assert_int_equal(edited->next.mistakes.count, 0);
+    assert_true(edited->scene.err == CG_OK || (edited->scene.err == CG_E_NO_MEMORY && shortage_came()));
+    if (edited->scene.err == CG_OK) {
+        const struct cg_mapping *mapping = cg_mapping_by_name(config, "four");
+        assert_true(mapping != NULL && mapping->protector != NULL && mapping->targets[0].resolved != NULL);
+        assert_ptr_equal(cg_mapping_by_name(config, "two"), cg_mapping_by_name(edited->scene.load.config, "two"));
+    }
+    assert_null(cg_mapping_by_name(edited->scene.load.config, "four"));
+    cg_load_fini(&edited->next);
+    cg_item_unref(edited->item);
+    edited->scene.err = CG_OK;
+    look(&edited->scene);
+}
+
+static void an_edit_without_memory_leaves_what_was_in_use(void **state) {
+    (void)state;
+    struct edited edited = {.scene = {.file = "/tmp/castgate-load-XXXXXX"}};
+    const struct shortage_scenario scenario = {.before = begin_edited, .act = derive_and_adopt, .after = look_edited};
+    int fd = mkstemp(edited.scene.file);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, document, sizeof document - 1), sizeof document - 1);
+    close(fd);
+    unsigned allocations = shortage_every(&scenario, &edited, 0);
+    unlink(edited.scene.file);
+    assert_true(allocations > 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_load_without_memory_is_an_error_and_nothing_else),
+        cmocka_unit_test(an_edit_without_memory_leaves_what_was_in_use),
     };
     shortage_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
