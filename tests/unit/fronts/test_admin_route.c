@@ -10,12 +10,12 @@
 #include <cmocka.h>
 
 static void check_path(const char *path) {
-    static const char *const variables[] = {"{name}", "{n}", "{id}"};
+    static const char *const variables[] = {"{name}", "{n}", "{id}", "{member}"};
     unsigned count = 0;
     assert_int_equal(path[0], '/');
     for (const char *at = path; (at = strchr(at, '{')) != NULL; at++) {
         bool known = false;
-        for (size_t i = 0; i < 3; i++) known |= strncmp(at, variables[i], strlen(variables[i])) == 0;
+        for (size_t i = 0; i < 4; i++) known |= strncmp(at, variables[i], strlen(variables[i])) == 0;
         assert_true(known);
         assert_int_equal(at[-1], '/');
         count++;

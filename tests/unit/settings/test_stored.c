@@ -429,7 +429,7 @@ static void mistakes_of_edits_are_told_where_they_are(void **state) {
         {CG_ITEM_SECURITY_GROUP, "g", "{'keys':'none-such'}", "/security-groups/g/keys",
          "there are no keys \"none-such\""},
         {CG_ITEM_SECURITY_GROUP, "g", "{'file':'/etc/shadow'}", "/security-groups/g/file",
-         "unknown key; known here: keys, next, warm"},
+         "unknown key; known here: keys, next, warm, latest_gid, pending, group_manager, app_group, security_group"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct scene scene = {0};
