@@ -39,7 +39,7 @@ struct cg_admin_source {
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
     /* What should be known beside what the settings say themselves, in the form of mistakes with codes; may be NULL. */
     void (*warnings)(void *ctx, struct cg_mistakes *to);
-    struct cg_groups *groups;                      /* security groups that are stored; NULL: none can be */
+    struct cg_groups *groups; /* security groups that are stored; NULL: none can be */
     void *ctx;
     struct cg_reports *reports;                                            /* of members, handed on; NULL: none */
     void (*put_report)(struct cg_buf *to, const struct cg_handed *handed); /* as JSON in one line */

@@ -179,28 +179,62 @@ static enum cg_ctl_status check_number(const char *word) {
     return cg_ctl_complain(CG_CTL_USAGE, "a revision is a number (see castgatectl history)");
 }
 
-enum cg_ctl_status cg_ctl_history(const struct cg_ctl_options *options, struct cg_ctl_client *client) {
+static enum cg_ctl_status say_one(const struct cg_ctl_options *options, struct cg_ctl_client *client,
+                                  const char *number) {
     char path[64];
-    bool one = options->word_count > 0;
     struct cg_ctl_reply reply;
-    if (one && check_number(options->words[0]) != CG_CTL_DONE) return CG_CTL_USAGE;
-    if (one)
-        (void)snprintf(path, sizeof path, "revisions/%s", options->words[0]);
-    else
-        (void)snprintf(path, sizeof path, "revisions?limit=%u", (unsigned)options->count);
+    (void)snprintf(path, sizeof path, "revisions/%s", number);
     const struct cg_ctl_request request = {.method = "GET", .path = path};
     enum cg_ctl_status status = cg_ctl_ask(client, &request, &reply);
     if (status != CG_CTL_DONE) return status;
     if (options->as_json) {
         cg_ctl_say_body(stdout, &reply);
-    } else if (one) {
+    } else {
         cg_ctl_say_revision(stdout, reply.json);
         cg_ctl_say_difference(stdout, json_object_get(reply.json, "changes"));
+    }
+    cg_ctl_reply_fini(&reply);
+    return CG_CTL_DONE;
+}
+
+enum cg_ctl_status cg_ctl_history(const struct cg_ctl_options *options, struct cg_ctl_client *client) {
+    char path[64];
+    struct cg_ctl_reply reply;
+    if (options->word_count > 0 && check_number(options->words[0]) != CG_CTL_DONE) return CG_CTL_USAGE;
+    if (options->word_count > 0) return say_one(options, client, options->words[0]);
+    (void)snprintf(path, sizeof path, "revisions?limit=%u", (unsigned)options->count);
+    const struct cg_ctl_request request = {.method = "GET", .path = path};
+    enum cg_ctl_status status = cg_ctl_ask(client, &request, &reply);
+    if (status != CG_CTL_DONE) return status;
+    if (options->as_json) {
+        cg_ctl_say_body(stdout, &reply);
     } else {
         say_history(reply.json);
     }
     cg_ctl_reply_fini(&reply);
     return CG_CTL_DONE;
+}
+
+/* The revision that an undo made says what it did. */
+static enum cg_ctl_status say_undone(const struct cg_ctl_options *options, struct cg_ctl_client *client,
+                                     const json_t *reply) {
+    char number[32];
+    const json_t *revision = json_object_get(reply, "revision");
+    if (options->as_json) {
+        cg_ctl_say_json(stdout, reply);
+        return CG_CTL_DONE;
+    }
+    if (options->dry_run) {
+        cg_ctl_say_difference(stdout, json_object_get(reply, "difference"));
+        (void)puts("nothing was changed: --dry-run");
+        return CG_CTL_DONE;
+    }
+    if (!json_is_integer(revision)) {
+        (void)puts("nothing to change");
+        return CG_CTL_DONE;
+    }
+    (void)snprintf(number, sizeof number, "%" JSON_INTEGER_FORMAT, json_integer_value(revision));
+    return say_one(options, client, number);
 }
 
 enum cg_ctl_status cg_ctl_undo(const struct cg_ctl_options *options, struct cg_ctl_client *client) {
@@ -212,12 +246,7 @@ enum cg_ctl_status cg_ctl_undo(const struct cg_ctl_options *options, struct cg_c
     const struct cg_ctl_request request = {.method = "POST", .path = path};
     enum cg_ctl_status status = cg_ctl_ask(client, &request, &reply);
     if (status != CG_CTL_DONE) return status;
-    if (options->as_json) {
-        cg_ctl_say_body(stdout, &reply);
-    } else {
-        cg_ctl_say_difference(stdout, json_object_get(reply.json, "difference"));
-        if (options->dry_run) (void)puts("nothing was changed: --dry-run");
-    }
+    status = say_undone(options, client, reply.json);
     cg_ctl_reply_fini(&reply);
-    return CG_CTL_DONE;
+    return status;
 }
