@@ -36,6 +36,7 @@ static void on_deadline(uv_timer_t *timer) {
 
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
+    uv_close((uv_handle_t *)&program->reload.retry, NULL);
     cg_expiry_close(&program->expiry);
     cg_warming_close(program->warming);
     cg_reactions_close(program->reactions);

@@ -23,7 +23,14 @@
 #include "manage/manage.h"
 #include "recorder/recorder.h"
 
+enum cg_reload_cause {
+    CG_RELOAD_ASKED_FOR,
+    CG_RELOAD_FOR_STOCK, /* what is stored could not be read before; still so: nothing else is read */
+};
+
 struct cg_reload {
+    enum cg_reload_cause cause;
+    uv_timer_t retry; /* for what is stored */
     struct cg_manage_turn turn;
     struct cg_proposal proposal;
     struct cg_stock stock; /* while it is read once more */
@@ -70,6 +77,7 @@ struct cg_program {
 
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
+void cg_program_init_reload(struct cg_program *program);
 
 /* Of sequence numbers; opened where nobody has needed it so far. NULL: no memory, or the program ends. */
 struct cg_store *cg_program_store(struct cg_program *program);

@@ -159,6 +159,7 @@ static bool open_recorder(struct cg_program *program, struct cg_problem *problem
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
     cg_program_init_end(program);
+    cg_program_init_reload(program);
     cg_expiry_open(&program->expiry, &loop->uv, loop->gateway);
     cg_names_open(program->names, &loop->uv);
     cg_worker_open(program->worker, &loop->uv);
