@@ -6,11 +6,13 @@ import re
 import socket
 
 from conftest import plain_mapping
+from test_admin_changes import ROOT, Admin, mapping_of
 
 LONGEST_TURN = 0.25  # seconds of CPU time
 MEMBERS = 1000
 STREAMS = 200
 CONNECTIONS = 500
+MAPPINGS = 10000
 
 
 def metric(gateway, name):
@@ -73,3 +75,17 @@ def test_new_connections(gateway, members):
         assert read_until(connection, b"\r\n\r\n").startswith(b"HTTP/1.1 404 ")
         connection.close()
     assert_short_turns(castgate)
+
+
+def test_what_would_come_of_a_change_of_all_mappings(gateway, members):
+    """Said beside the loop: it costs the loop no more than the change itself."""
+    castgate = gateway({"clients": ROOT})
+    admin, mapping = Admin(castgate), mapping_of(members(1), clients=["dash"])
+    mappings = [{**mapping, "name": f"m{number}", "path": f"/m{number}", "group": f"coap://224.0.1.187:{10000 + number}"}
+                for number in range(MAPPINGS)]
+    admin.done("PUT", "import", {"version": 1, "clients": {"dash": {}}, "mappings": mappings})
+    longest = metric(castgate, "castgate_loop_longest_turn_seconds")
+    for method, path, body in (("PUT", "import", {"version": 1}), ("DELETE", "clients/dash", None)):
+        would = admin.done(method, f"{path}?dry_run=true", body, If_Match="*").json()
+        assert len(would["loses"]) == MAPPINGS and would["gains"] == []
+    assert metric(castgate, "castgate_loop_longest_turn_seconds") < 3 * longest

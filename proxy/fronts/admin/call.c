@@ -222,12 +222,16 @@ static int on_text(const char *text, size_t len, void *ctx) {
     return to->failed ? -1 : 0;
 }
 
+void cg_admin_put_json(struct cg_buf *to, const json_t *body) {
+    if (body == NULL || json_dump_callback(body, on_text, to, JSON_COMPACT) != 0) to->failed = true;
+    cg_buf_put_str(to, "\n");
+}
+
 void cg_admin_reply_json(struct cg_admin_call *call, const struct cg_admin_head *head, json_t *body) {
     struct cg_buf text;
     cg_buf_init(&text, 0);
-    if (body == NULL || json_dump_callback(body, on_text, &text, JSON_COMPACT) != 0) text.failed = true;
+    cg_admin_put_json(&text, body);
     json_decref(body);
-    cg_buf_put_str(&text, "\n");
     cg_admin_reply_bytes(call, head, &text);
 }
 

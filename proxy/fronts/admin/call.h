@@ -78,6 +78,8 @@ struct cg_admin_head {
 
 /* Takes over the buffer's memory. */
 void cg_admin_reply_bytes(struct cg_admin_call *call, const struct cg_admin_head *head, struct cg_buf *body);
+/* As a reply has it, on any thread. NULL: there was no memory for it, and to->failed. */
+void cg_admin_put_json(struct cg_buf *to, const json_t *body);
 /* Takes over the reference; NULL: there was no memory for it. */
 void cg_admin_reply_json(struct cg_admin_call *call, const struct cg_admin_head *head, json_t *body);
 void cg_admin_reply_none(struct cg_admin_call *call);                         /* 204 */

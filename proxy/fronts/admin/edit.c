@@ -1,5 +1,6 @@
 /* Changes. The hard thing is who outlives whom: the client may leave while its change waits for the disk, and the
- * change is made all the same; so it holds no more of the call than a pointer that is taken from it. */
+ * change is made all the same; so it holds no more of the call than a pointer that is taken from it. What a dry run
+ * comes to may be every mapping that there is, so that is written down beside the loop, too. */
 #include "fronts/admin/edit.h"
 
 #include <stdio.h>
@@ -35,26 +36,88 @@ static void reply_failure(struct cg_admin_edit *edit) {
     cg_buf_fini(&members);
 }
 
+static void place_mistakes(struct cg_admin_edit *edit) {
+    if (edit->place_mistakes == NULL) return;
+    edit->place_mistakes(edit, &edit->change.mistakes);
+    edit->place_mistakes(edit, &edit->change.warnings);
+}
+
 static void reply(struct cg_admin_edit *edit) {
     edit->call->ctx = NULL;
-    if (edit->place_mistakes != NULL) {
-        edit->place_mistakes(edit, &edit->change.mistakes);
-        edit->place_mistakes(edit, &edit->change.warnings);
-    }
+    place_mistakes(edit);
     if (edit->change.err < 0) {
         reply_failure(edit);
-    } else if (edit->change.mode == CG_CHANGE_DRY) {
-        edit->reply_dry(edit);
     } else {
         edit->reply(edit);
     }
 }
 
+static void end(struct cg_admin_edit *edit) {
+    cg_change_fini(&edit->change);
+    edit->free(edit);
+}
+
+/* ---- What a dry run comes to ---- */
+
+/* NULL: no memory. */
+static json_t *warnings_of(const struct cg_admin_edit *edit) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_admin_put_mistakes(&text, &edit->change.warnings, edit->base);
+    json_t *list = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    cg_buf_fini(&text);
+    return list;
+}
+
+static json_t *outcome_of(const struct cg_admin_edit *edit) {
+    const struct cg_change *change = &edit->change;
+    json_t *difference = change->difference == NULL ? json_array() : json_incref(change->difference);
+    json_t *gains, *loses;
+    if (cg_access_change(change, &gains, &loses) < 0) gains = loses = NULL;
+    return json_pack("{s:o,s:o,s:o,s:o}", "difference", difference, "gains", gains, "loses", loses, "warnings",
+                     warnings_of(edit));
+}
+
+static void write_outcome(struct cg_work *work) {
+    struct cg_admin_edit *edit = CG_CONTAINER(work, struct cg_admin_edit, work);
+    place_mistakes(edit);
+    json_t *outcome = outcome_of(edit);
+    cg_admin_put_json(&edit->outcome, outcome);
+    json_decref(outcome);
+}
+
+static void on_written(struct cg_work *work) {
+    struct cg_admin_edit *edit = CG_CONTAINER(work, struct cg_admin_edit, work);
+    if (edit->call == NULL) {
+        cg_buf_fini(&edit->outcome);
+    } else {
+        edit->call->ctx = NULL;
+        cg_admin_reply_bytes(edit->call, &(struct cg_admin_head){.status = 200}, &edit->outcome);
+    }
+    end(edit);
+}
+
+/* The snapshots, the edits and the difference are the change's until its end, and nobody changes them. */
+static void reply_outcome(struct cg_admin_edit *edit) {
+    struct cg_worker *worker = cg_admin_worker(edit->call);
+    cg_buf_init(&edit->outcome, 0);
+    edit->work = (struct cg_work){.run = write_outcome, .done = on_written};
+    if (worker != NULL) {
+        cg_worker_do(worker, &edit->work);
+    } else {
+        write_outcome(&edit->work);
+        on_written(&edit->work);
+    }
+}
+
 static void on_done(struct cg_change *change) {
     struct cg_admin_edit *edit = CG_CONTAINER(change, struct cg_admin_edit, change);
+    if (edit->call != NULL && change->err == CG_OK && change->mode == CG_CHANGE_DRY) {
+        reply_outcome(edit);
+        return;
+    }
     if (edit->call != NULL) reply(edit);
-    cg_change_fini(change);
-    edit->free(edit);
+    end(edit);
 }
 
 void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call) {
@@ -71,7 +134,6 @@ void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call)
     if (edit->target[0] == '\0') cg_admin_target(call, edit->target);
     if (edit->base[0] == '\0' && edit->place_mistakes == NULL)
         snprintf(edit->base, sizeof edit->base, "/%s", edit->target);
-    if (edit->reply_dry == NULL) edit->reply_dry = cg_admin_edit_reply_dry;
     edit->call = call;
     call->ctx = edit;
     edit->change.done = on_done;
@@ -85,26 +147,6 @@ void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call)
 void cg_admin_edit_left(struct cg_admin_call *call) {
     struct cg_admin_edit *edit = call->ctx;
     if (edit != NULL) edit->call = NULL;
-}
-
-/* NULL: no memory. */
-static json_t *warnings_of(const struct cg_admin_edit *edit) {
-    struct cg_buf text;
-    cg_buf_init(&text, 0);
-    cg_admin_put_mistakes(&text, &edit->change.warnings, edit->base);
-    json_t *list = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
-    cg_buf_fini(&text);
-    return list;
-}
-
-void cg_admin_edit_reply_dry(struct cg_admin_edit *edit) {
-    const struct cg_change *change = &edit->change;
-    json_t *difference = change->difference == NULL ? json_array() : json_incref(change->difference);
-    json_t *gains, *loses;
-    if (cg_access_change(change, &gains, &loses) < 0) gains = loses = NULL;
-    cg_admin_reply_json(edit->call, &(struct cg_admin_head){.status = 200},
-                        json_pack("{s:o,s:o,s:o,s:o}", "difference", difference, "gains", gains, "loses", loses,
-                                  "warnings", warnings_of(edit)));
 }
 
 void cg_admin_edit_reply_revision(struct cg_admin_edit *edit) {
