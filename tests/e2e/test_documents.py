@@ -83,3 +83,16 @@ def test_http_page_has_every_problem():
     rows = re.findall(r'^CG_ERR\(\w+, +"([^"]+)", +CG_CODE\([^)]*\), +(\d+),', (TOP / "proxy/base/err.def").read_text(), re.M)
     told = dict(re.findall(r"^\| `([^`]+)` \| (\d{3}) \|", (TOP / "docs/http.md").read_text(), re.M))
     assert told == dict(rows)
+
+
+@in_namespace
+def test_admin_api_page(reader):
+    """A day of administration by hand: made, patched, refused, split, undone, exported and imported."""
+    ran = reader.type("".join(block.commands for block in blocks("docs/admin-api.md", "sh")), reader.folder)
+    assert ran.status == 0, ran.output
+    problems = re.findall(r'"type":"urn:castgate:problem:([^"]*)"', ran.output)
+    assert problems == ["needs-if-match", "stale", "invalid", "conflict"], ran.output
+    assert '"pointer":"#/timeout"' in ran.output
+    assert re.search('"gains": ?\\[\\{"client": ?"anna"', ran.output) and '"loses":[{"client":"anonymous"' in ran.output
+    assert re.findall(r'^\{"revision":(\w+)\}$', ran.output, re.M) == ["3", "5", "null"], ran.output
+    assert '"depends":[' in ran.output
