@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "settings/regular.h"
 
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -14,8 +17,20 @@ static int64_t end_of(const X509 *certificate) {
     return ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &end) == 1 ? (int64_t)timegm(&end) : 0;
 }
 
+/* Whoever listens says why it cannot be read. */
+static BIO *open_file(const char *name) {
+    struct cg_mistakes unused;
+    struct stat info;
+    cg_mistakes_init(&unused);
+    int fd = cg_regular_open(name, &info, &unused);
+    BIO *bio = fd < 0 ? NULL : BIO_new_fd(fd, BIO_CLOSE);
+    if (fd >= 0 && bio == NULL) close(fd);
+    cg_mistakes_fini(&unused);
+    return bio;
+}
+
 static void read_end(struct cg_tls_settings *tls) {
-    BIO *bio = tls->certificate == NULL ? NULL : BIO_new_file(tls->certificate, "r");
+    BIO *bio = tls->certificate == NULL ? NULL : open_file(tls->certificate);
     X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
     tls->ends_s = certificate == NULL ? 0 : end_of(certificate);
     X509_free(certificate);

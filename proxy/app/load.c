@@ -42,7 +42,7 @@ static int dig_grave(struct cg_config *config, struct cg_worker *worker) {
 /* The plans change the snapshot while nobody else has it: its mappings get their protectors, its targets their names.
  */
 static int plan(struct cg_load *load) {
-    cg_certificates_read(load->config);
+    if (!load->config->derivation.is_derived) cg_certificates_read(load->config);
     if (dig_grave(load->config, load->worker) < 0) return cg_problem_no_memory(&load->problem);
     int err = cg_protectors_plan(load->protectors, load->config, &load->protectors_plan, &load->problem);
     return err < 0 ? err : cg_names_plan(load->names, load->config, &load->names_plan, &load->problem);

@@ -79,7 +79,7 @@ static int need_never_sent(struct cg_group_request *request) {
     return cg_group_mistake(request, "/never_sent",
                             "must be true: whoever brings keys says that the gateway's has never sent, from here or "
                             "anywhere, since its sequence numbers begin at 0 and none may come twice; if that is not "
-                            "certain, rekey the group or take a new Sender ID where it is managed");
+                            "certain, " CG_STORE_WAYS_OUT);
 }
 
 /* ---- The group's item ---- */

@@ -489,7 +489,7 @@ def test_the_log_is_escaped_and_holds_no_token(gateway, group):
             assert 200 <= reply.status < 500, (headers, reply.status)
         assert gate.request("/" + quote(text) + "?" + quote(text), headers={**good, "Host": "localhost"}).status in (404, 421, 400)
     lines = log_lines(gate)  # checks each line's shape
-    assert {line["event"] for line in lines} <= {"exchange", "settings", "listening", "ready", "receive_buffer", "receive-buffer"}
+    assert {line["event"] for line in lines} <= {"admin", "exchange", "settings", "listening", "ready", "receive_buffer", "receive-buffer"}
     text = gate.log()
     assert token not in text and "sneaky" not in text and "\x1b" not in text
     assert all(32 <= ord(c) < 127 or c == "\n" for c in text)
