@@ -49,11 +49,10 @@ def new_token(gate, client, **terms):
 class Stream:
     """A streamed reply, read by a thread: `lines` as they come, `ended` when it is over."""
 
-    def __init__(self, address, path, token):
+    def __init__(self, address, path, token, more=None):
         self.connection = http.client.HTTPConnection(*address, timeout=30)
-        self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}", "Accept": "text/event-stream",
-                                                      "Multicast-Timeout": "25"} if not path.startswith(ROOT)
-                                else {"Authorization": f"Bearer {token}"})
+        headers = {} if path.startswith(ROOT) else {"Accept": "text/event-stream", "Multicast-Timeout": "25"}
+        self.connection.request("GET", path, headers={"Authorization": f"Bearer {token}", **headers, **(more or {})})
         self.response = self.connection.getresponse()
         self.lines, self.ended = [], None
         self.thread = threading.Thread(target=self._read, daemon=True)
