@@ -96,3 +96,22 @@ def test_admin_api_page(reader):
     assert re.search('"gains": ?\\[\\{"client": ?"anna"', ran.output) and '"loses":[{"client":"anonymous"' in ran.output
     assert re.findall(r'^\{"revision":(\w+)\}$', ran.output, re.M) == ["3", "5", "null"], ran.output
     assert '"depends":[' in ran.output
+
+
+def as_seen(line):
+    """A line of output without what differs from run to run."""
+    line = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", line)
+    line = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}-[0-9a-f]{12}\b", "ID", line)
+    return re.sub(r"\b\d+ ms\b", "MS", line).rstrip()
+
+
+@in_namespace
+def test_administration_page(reader):
+    """R5, R11: a day of administration by castgatectl alone, typed as it stands, says what the page says that it does."""
+    shown = blocks("docs/administration.md", "sh", "console")
+    ran = reader.type("".join(block.commands for block in shown), reader.folder)
+    assert ran.status == 0, ran.output
+    said = [as_seen(line) for line in ran.output.splitlines()]
+    told = [as_seen(line) for block in shown if block.language == "console" for line in block.output]
+    missing = [line for line in told if said.count(line) < told.count(line)]
+    assert not missing, f"{missing}\n{ran.output}"
