@@ -335,6 +335,8 @@ struct cg_config {
     struct cg_option_numbers options;
     struct cg_limits limits;
     struct cg_recorder_settings recorder;
+    const char **file_keys; /* JSON pointers of the settings that the file itself says: settings/file_keys.c */
+    size_t file_key_count;
     const char *state;      /* folder */
     const char *seal_key;   /* file; NULL: a systemd credential, or none */
     uint32_t history_days;  /* of revisions and audit; 0: for ever */

@@ -71,6 +71,7 @@ static int build(json_t *json, const char *folder, const struct cg_stored *store
     } else {
         cg_read_document(&reader, json);
     }
+    cg_stored_keep_file_keys(&reader, json);
     config->takes_anonymous = reader.takes_anonymous;
     cg_seen_clear(&reader.undefined);
     cg_unique_clear(&reader);

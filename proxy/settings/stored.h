@@ -46,6 +46,9 @@ enum cg_item_state cg_stored_state(const struct cg_config *config, enum cg_item_
 /* Whether the settings file itself defines something of that kind and name: it cannot be changed here. */
 bool cg_stored_is_of_file(const struct cg_config *config, enum cg_item_kind kind, const char *name);
 
+/* Whether the settings file itself says that setting ("/limits/exchanges"): it cannot be set here. */
+bool cg_stored_file_sets(const struct cg_config *config, const char *pointer);
+
 /* One item as it counts, every key written out, as JSON in an object; false: it is not in use. */
 bool cg_stored_put_effective(struct cg_buf *to, const struct cg_config *config, enum cg_item_kind kind,
                              const char *name);

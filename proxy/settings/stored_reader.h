@@ -31,6 +31,8 @@ struct cg_stored_reading {
 /* The file's document with the stored settings below its own; they are judged first. What comes of it is the caller's
  * to release; NULL: no memory. */
 json_t *cg_stored_merge_settings(struct cg_stored_reading *reading, json_t *document);
+/* Remembers what of the settings the file says. */
+void cg_stored_keep_file_keys(struct cg_reader *reader, const json_t *document);
 /* alerts.groups of the stored settings. */
 void cg_stored_read_alert_groups(struct cg_stored_reading *reading);
 

@@ -25,16 +25,15 @@ static void check_rows(struct cg_reader *reader, const struct cg_at *at, const s
 
 /* Merging */
 
-/* The file's words above the store's. */
-static json_t *merge(json_t *file, json_t *stored) {
+static json_t *merge(json_t *above, json_t *below) {
     const char *key;
     json_t *value;
-    json_t *merged = json_copy(stored);
+    json_t *merged = json_copy(below);
     bool is_whole = merged != NULL;
-    json_object_foreach(file, key, value) {
-        json_t *below = json_object_get(stored, key);
-        bool both = json_is_object(value) && json_is_object(below);
-        is_whole = is_whole && json_object_set_new(merged, key, both ? merge(value, below) : json_incref(value)) == 0;
+    json_object_foreach(above, key, value) {
+        json_t *other = json_object_get(below, key);
+        bool both = json_is_object(value) && json_is_object(other);
+        is_whole = is_whole && json_object_set_new(merged, key, both ? merge(value, other) : json_incref(value)) == 0;
     }
     if (is_whole) return merged;
     json_decref(merged);
@@ -49,10 +48,12 @@ static json_t *without_items(json_t *document) {
     return rest;
 }
 
+enum precedence { FILE_ABOVE, STORED_ABOVE };
+
 /* The file's sections with what is stored. NULL: no memory. */
-static json_t *merge_sections(json_t *file, json_t *stored) {
-    json_t *sections = without_items(file);
-    json_t *merged = sections == NULL ? NULL : merge(sections, stored);
+static json_t *merge_sections(json_t *file, json_t *stored, enum precedence precedence) {
+    json_t *sections = without_items(file), *merged = NULL;
+    if (sections != NULL) merged = precedence == FILE_ABOVE ? merge(sections, stored) : merge(stored, sections);
     json_decref(sections);
     return merged;
 }
@@ -86,21 +87,30 @@ static bool take_alert_groups(struct cg_stored_reading *reading, const json_t *f
 static const struct cg_at root, collection = {.up = &root, .key = "settings"},
                                 place = {.up = &collection, .key = CG_ITEM_SETTINGS_NAME};
 
+/* Whether they go together with the file's. An edit is looked at whole, also where the file says something else: what
+ * nobody would take is not kept either. */
+static bool fits(struct cg_stored_reading *reading, json_t *file, json_t *settings, bool is_edit,
+                 struct cg_mistakes *mistakes) {
+    struct cg_reader *reader = reading->reader;
+    return is_good(reader, &place, merge_sections(file, settings, FILE_ABOVE), mistakes) &&
+           (!is_edit || is_good(reader, &place, merge_sections(file, settings, STORED_ABOVE), mistakes));
+}
+
 /* What of the stored settings counts; NULL: nothing, with mistakes, or for want of memory. */
-static json_t *judge(struct cg_stored_reading *reading, json_t *file, const struct cg_item *item,
+static json_t *judge(struct cg_stored_reading *reading, json_t *file, const struct cg_stored_entry *entry,
                      struct cg_mistakes *mistakes) {
     struct cg_reader *reader = reading->reader;
     struct cg_mistakes *told = reader->mistakes;
     json_t *settings = NULL;
     reader->mistakes = mistakes;
-    json_t *json = cg_stored_parse(reader, &place, item);
+    json_t *json = cg_stored_parse(reader, &place, entry->item);
     size_t before = mistakes->count;
     if (json != NULL) check_rows(reader, &place, &cg_document_rows, json);
     reader->mistakes = told;
     if (json == NULL || mistakes->count > before) goto out;
     settings = json_deep_copy(json);
     if (settings == NULL || !take_alert_groups(reading, file, settings)) reader->out_of_memory = true;
-    if (!reader->out_of_memory && is_good(reader, &place, merge_sections(file, settings), mistakes)) goto out;
+    if (!reader->out_of_memory && fits(reading, file, settings, entry->is_edit, mistakes)) goto out;
     json_decref(settings);
     settings = NULL;
 out:
@@ -122,7 +132,7 @@ static json_t *read_settings(struct cg_stored_reading *reading, json_t *file, co
     cg_mistakes_init(&own);
     struct cg_mistakes *mistakes = entry->is_edit ? reading->told : &own;
     size_t before = mistakes->count;
-    json_t *settings = judge(reading, file, entry->item, mistakes);
+    json_t *settings = judge(reading, file, entry, mistakes);
     if (entry->is_edit) {
         reading->mistakes += mistakes->count - before;
     } else if (own.first != NULL) {

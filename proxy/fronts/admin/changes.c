@@ -144,7 +144,7 @@ static int plan_entry(struct cg_change *change, struct batch *batch, size_t inde
     int err = CG_OK;
     if (read_entry(&reader, json_array_get(list, index)) && change->mistakes.count == 0) {
         err = reader.wish.kind == CG_ITEM_SETTINGS
-                  ? cg_setting_plan(change, &reader.wish)
+                  ? cg_setting_plan(change, cg_gateway_config(batch->gateway), &reader.wish)
                   : cg_items_plan(change, cg_gateway_config(batch->gateway), &reader.wish);
         if (err < 0) fail(&reader, "", change->problem.detail);
     }

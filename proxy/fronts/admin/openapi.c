@@ -130,12 +130,23 @@ static json_t *content(const char *type, const char *schema) {
     return json_pack("{s:{s:o}}", type, "schema", reference("schemas", schema));
 }
 
+/* What a change answers where it says no more than what it would come to. */
+static json_t *content_or_preview(const char *type, const char *schema) {
+    return json_pack("{s:{s:{s:[o,o]}}}", type, "schema", "anyOf", reference("schemas", schema),
+                     reference("schemas", "Preview"));
+}
+
 static json_t *body_of(const struct cg_admin_route *route) {
     json_t *all = content("application/json", route->body);
     if ((route->flags & CG_ROUTE_MERGE_PATCH) != 0)
         json_object_set_new(all, "application/merge-patch+json",
                             json_pack("{s:o}", "schema", reference("schemas", route->body)));
     return json_pack("{s:b,s:o}", "required", (route->flags & CG_ROUTE_BODY_OPTIONAL) == 0, "content", all);
+}
+
+static bool is_previewed(const struct cg_admin_route *route) {
+    return route->queries != NULL && strstr(route->queries, "dry_run") != NULL &&
+           (route->flags & CG_ROUTE_OWN_PREVIEW) == 0;
 }
 
 static json_t *success(const struct cg_admin_route *route, uint16_t status) {
@@ -149,9 +160,9 @@ static json_t *success(const struct cg_admin_route *route, uint16_t status) {
     if (json_object_size(headers) > 0 && status != 204) json_object_set(response, "headers", headers);
     json_decref(headers);
     if (answer == NULL) return response;
-    json_object_set_new(
-        response, "content",
-        content(route->answer_type == NULL || is_preview ? "application/json" : route->answer_type, answer));
+    const char *type = route->answer_type == NULL || is_preview ? "application/json" : route->answer_type;
+    bool may_be_preview = status == 200 && !is_preview && is_previewed(route);
+    json_object_set_new(response, "content", may_be_preview ? content_or_preview(type, answer) : content(type, answer));
     return response;
 }
 

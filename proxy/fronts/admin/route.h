@@ -15,6 +15,7 @@ struct cg_admin_call;
 enum cg_admin_route_flag {
     CG_ROUTE_BODY_OPTIONAL = 1,
     CG_ROUTE_MERGE_PATCH = 2, /* application/merge-patch+json is taken as well */
+    CG_ROUTE_OWN_PREVIEW = 4, /* with dry_run it answers in a form of its own: `answer` has it */
 };
 
 struct cg_admin_route {

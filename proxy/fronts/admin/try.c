@@ -383,6 +383,7 @@ static const struct cg_admin_route routes[] = {
      .body = "Try",
      .answer = "TryReply",
      .queries = "dry_run",
+     .flags = CG_ROUTE_OWN_PREVIEW,
      .status = 200,
      .others = {403, 404, 502, 504}},
 };

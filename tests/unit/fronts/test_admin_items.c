@@ -281,6 +281,19 @@ static void test_settings(void **state) {
     fake_admin_expect(f, "PATCH", "/admin/v1/settings", BOSS, "{\"limits\":null}", 200, "{\"stored\":{},");
 }
 
+static void test_settings_of_the_file(void **state) {
+    struct fake_admin *f = *state;
+    fake_admin_expect(f, "PATCH", "/admin/v1/settings", BOSS, "{\"group\":{\"interface\":null,\"hops\":4}}", 200, NULL);
+    fake_admin_expect(f, "PATCH", "/admin/v1/settings", BOSS, "{\"group\":{\"interface\":\"eth0\"}}", 409,
+                      "/group/interface is set by");
+    json_t *json = get(f, "/admin/v1/settings");
+    const json_t *sources = json_object_get(json, "sources");
+    assert_string_equal(json_string_value(json_object_get(sources, "/group/interface")), "file");
+    assert_string_equal(json_string_value(json_object_get(sources, "/group/hops")), "stored");
+    assert_null(json_object_get(sources, "/limits/observers"));
+    json_decref(json);
+}
+
 static void test_history(void **state) {
     struct fake_admin *f = *state;
     make_floor(f);
@@ -342,11 +355,11 @@ static void test_client_leaves(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        admin_test(test_make_and_read), admin_test(test_post),         admin_test(test_conditions),
-        admin_test(test_sent_back),     admin_test(test_mistakes),     admin_test(test_bodies),
-        admin_test(test_large_body),    admin_test(test_too_large),    admin_test(test_of_file),
-        admin_test(test_pages),         admin_test(test_dry_run),      admin_test(test_roles),
-        admin_test(test_batch),         admin_test(test_settings),     admin_test(test_history),
-        admin_test(test_audit),         admin_test(test_client_leaves)};
+        admin_test(test_make_and_read), admin_test(test_post),      admin_test(test_conditions),
+        admin_test(test_sent_back),     admin_test(test_mistakes),  admin_test(test_bodies),
+        admin_test(test_large_body),    admin_test(test_too_large), admin_test(test_of_file),
+        admin_test(test_pages),         admin_test(test_dry_run),   admin_test(test_roles),
+        admin_test(test_batch),         admin_test(test_settings),  admin_test(test_settings_of_the_file),
+        admin_test(test_history),       admin_test(test_audit),     admin_test(test_client_leaves)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -227,6 +227,37 @@ static void what_is_the_files_alone_cannot_be_set(void **state) {
     }
 }
 
+static void what_nobody_would_take_is_not_kept_below_the_files(void **state) {
+    (void)state;
+    static const struct {
+        const char *settings, *pointer, *message;
+    } rows[] = {
+        {"{'group':'x'}", "/settings/settings/group", "must be an object"},
+        {"{'group':{'hops':'x'}}", "/settings/settings/group/hops", "must be a whole number from 1 to 255"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct scene scene = {0};
+        edit(&scene, CG_ITEM_SETTINGS, CG_ITEM_SETTINGS_NAME, rows[i].settings);
+        load(&scene, "{'group':{'hops':3}}");
+        assert_mistake(&scene, CG_E_FORMAT, rows[i].pointer, rows[i].message);
+        fini(&scene);
+    }
+}
+
+static void the_files_keys_are_known(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    store(&scene, CG_ITEM_SETTINGS, CG_ITEM_SETTINGS_NAME, "{'limits':{'exchanges':77}}");
+    must_load(&scene, "{'group':{'hops':9},'http':{'hosts':['gw.example']},'clients':{},'state':'/tmp'}");
+    assert_int_equal(scene.config->file_key_count, 3);
+    assert_true(cg_stored_file_sets(scene.config, "/group/hops"));
+    assert_true(cg_stored_file_sets(scene.config, "/http/hosts"));
+    assert_true(cg_stored_file_sets(scene.config, "/state"));
+    assert_false(cg_stored_file_sets(scene.config, "/group"));
+    assert_false(cg_stored_file_sets(scene.config, "/limits/exchanges"));
+    fini(&scene);
+}
+
 static void bad_stored_settings_are_left_out_as_a_whole(void **state) {
     (void)state;
     struct scene scene = {0};
@@ -540,6 +571,8 @@ int main(void) {
         cmocka_unit_test(stored_reactions_command_stored_mappings),
         cmocka_unit_test(stored_settings_are_below_the_files),
         cmocka_unit_test(what_is_the_files_alone_cannot_be_set),
+        cmocka_unit_test(what_nobody_would_take_is_not_kept_below_the_files),
+        cmocka_unit_test(the_files_keys_are_known),
         cmocka_unit_test(bad_stored_settings_are_left_out_as_a_whole),
         cmocka_unit_test(the_files_mistakes_are_the_files),
         cmocka_unit_test(on_the_same_name_or_path_the_file_wins),
