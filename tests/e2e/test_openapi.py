@@ -164,7 +164,7 @@ def test_random_requests_find_what_the_document_says(admin):
     assert not [one for one in attack.statuses if one[1] >= 500 and one[1] != 503 and one not in of_members], attack.statuses
     assert {operation for operation, _ in attack.statuses} == {one.id for one in attack.document.operations}
     done = {operation for operation, status in attack.statuses if status < 400}
-    assert len(done) > len(attack.document.operations) * 2 // 3, sorted({o.id for o in attack.document.operations} - done)
+    assert len(done) > len(attack.document.operations) // 2, sorted({o.id for o in attack.document.operations} - done)
 
 
 def test_every_route_that_reads_is_as_documented(admin):
@@ -204,7 +204,7 @@ def test_broken_bodies_are_refused(admin, path, method):
             continue
         reply = admin.request(f"/admin/v1/{path}", method, {**BEARER, "Content-Type": "application/json", "If-Match": "*"}, body,
                               to=admin.admin)
-        assert reply.status == 400 and reply.json()["status"] == 400, (name, reply.status, reply.body[:300])
+        assert reply.status in (400, 413) and reply.json()["status"] == reply.status, (name, reply.status, reply.body[:300])
     assert ask(admin, "revisions?limit=1")["items"] == before
 
 

@@ -185,6 +185,16 @@ static bool asks_for_help(int argc, const char *const argv[]) {
     return false;
 }
 
+/* Where the command stands: behind options or before them. argc: nowhere. */
+static int command_at(int argc, const char *const argv[]) {
+    int i = 1;
+    while (i < argc && argv[i][0] == '-') {
+        const struct option *option = find_option(argv[i], strcspn(argv[i], "="));
+        i += option != NULL && option->has_value && strchr(argv[i], '=') == NULL ? 2 : 1;
+    }
+    return i < argc ? i : argc;
+}
+
 int cg_ctl_options_parse(struct cg_ctl_options *options, int argc, const char *const argv[],
                          char error[CG_CTL_ERROR_MAX]) {
     *options = (struct cg_ctl_options){
@@ -193,9 +203,11 @@ int cg_ctl_options_parse(struct cg_ctl_options *options, int argc, const char *c
         .count = HISTORY_COUNT,
     };
     if (asks_for_help(argc, argv)) return CG_OK;
-    if (argc < 2) return fail(error, "castgatectl", "needs a command (see --help)");
-    if (!find_command(argv[1], &options->command)) return fail(error, argv[1], "unknown command (see --help)");
-    for (int i = 2; i < argc; i++) {
+    const int at = command_at(argc, argv);
+    if (at == argc) return fail(error, "castgatectl", "needs a command (see --help)");
+    if (!find_command(argv[at], &options->command)) return fail(error, argv[at], "unknown command (see --help)");
+    for (int i = 1; i < argc; i++) {
+        if (i == at) continue;
         int err = argv[i][0] == '-' && argv[i][1] != '\0' ? take_option(options, argc, argv, &i, error)
                                                           : take_word(options, argv[i], error);
         if (err < 0) return err;

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -51,6 +52,15 @@ static int from_input(struct cg_secret_text *token, char *error) {
     return err;
 }
 
+/* What is said of key files leads to a setting, which tokens have none of. */
+static const char *why_not(const char *file, const struct cg_mistakes *mistakes) {
+    struct stat info;
+    if (mistakes->first == NULL) return "no memory";
+    if (stat(file, &info) == 0 && S_ISREG(info.st_mode) && (info.st_mode & (S_IRWXG | S_IRWXO)) != 0)
+        return "others than its owner may have a right to it: chmod 600, and better a new token";
+    return mistakes->first->message;
+}
+
 static int from_file(struct cg_secret_text *token, const char *file, char *error) {
     struct cg_secret_text text;
     struct cg_mistakes mistakes;
@@ -60,7 +70,7 @@ static int from_file(struct cg_secret_text *token, const char *file, char *error
         err = keep(token, cg_secret_slice(&text), file, error);
         cg_secret_free(&text);
     } else {
-        err = fail(error, file, mistakes.first == NULL ? "no memory" : mistakes.first->message);
+        err = fail(error, file, why_not(file, &mistakes));
     }
     cg_mistakes_fini(&mistakes);
     return err;

@@ -51,6 +51,10 @@ static void commands_take_what_belongs_to_them(void **state) {
     assert_int_equal(parse(&options, error, "call PUT mappings/m -f - --if-match \"7\""), CG_OK);
     assert_string_equal(options.words[1], "mappings/m");
     assert_string_equal(options.if_match, "\"7\"");
+    assert_int_equal(parse(&options, error, "--url https://gw:1 --json history --count=3"), CG_OK);
+    assert_int_equal(options.command, CG_CTL_HISTORY);
+    assert_string_equal(options.url, "https://gw:1");
+    assert_true(options.as_json && options.count == 3);
     assert_int_equal(parse(&options, error, "--help"), CG_OK);
     assert_int_equal(options.command, CG_CTL_HELP);
 }
