@@ -144,6 +144,21 @@ static enum cg_undo_rule undo_rule(const struct cg_group_work *work) {
     return is_plain ? CG_UNDO_ALLOWED : CG_UNDO_NEVER;
 }
 
+/* For whoever reads of it in the history. */
+static const char *way_forward(enum cg_group_wish wish) {
+    static const char *const ways[] = {
+        [CG_GROUP_CREATE] = "delete the group (DELETE), or give it other keys (POST prepare-rekey, then activate)",
+        [CG_GROUP_PUT] = "give it other keys (POST prepare-rekey, then activate)",
+        [CG_GROUP_DELETE] = "make it anew (POST security-groups); its members need new files",
+        [CG_GROUP_JOIN] = "evict the member (POST prepare-rekey with \"evict\", then activate)",
+        [CG_GROUP_PREPARE] = "give it up (DELETE prepare-rekey)",
+        [CG_GROUP_ABANDON] = "prepare others (POST prepare-rekey)",
+        [CG_GROUP_ACTIVATE] = "rekey once more (POST prepare-rekey, then activate)",
+        [CG_GROUP_FETCH] = "where the file has got lost, make others (POST prepare-rekey, then activate)",
+    };
+    return (size_t)wish < sizeof ways / sizeof *ways ? ways[wish] : NULL;
+}
+
 static void commit(struct cg_group_work *work) {
     const struct cg_group_request *request = work->request;
     work->change = (struct cg_change){.plan = cg_group_plan,
@@ -154,6 +169,7 @@ static void commit(struct cg_group_work *work) {
                                       .target = work->target,
                                       .place = CG_PLAN_ON_DISK,
                                       .undo = undo_rule(work)};
+    if (work->change.undo == CG_UNDO_NEVER) work->change.detail = way_forward(request->wish);
     work->has_change = true;
     cg_manage_change(work->groups->options.manage, &work->change);
 }

@@ -8,7 +8,7 @@ import pytest
 
 from conftest import Gateway
 from probe import wait_for
-from protected import kill, make_state
+from protected import Keys, kill, make_state
 from test_rekey import Host, Requests, kids
 
 TOKEN = "the-administrators"
@@ -209,3 +209,27 @@ def test_what_a_program_fails_at_is_told(administered, tmp_path):
     wait_for(lambda: any(one["operation"] == "hooks.after_rekey" and one["result"] == "failed"
                          for one in admin.done("GET", "audit")["items"]))
     assert admin.done("GET", GROUP)["members"][0]["holds"]["next"] == "unknown"
+
+
+def test_what_cannot_be_undone_says_the_way_forward(administered, group):
+    """And the settings file's groups are its own, whatever is asked of them."""
+    _, admin = administered()
+    admin.done("POST", "security-groups", {"name": "lights", "members": [{"name": "lamp-1", "address": "127.1.0.1:5683"}]})
+    admin.done("GET", "security-groups/lights/members/11/file")
+    admin.done("POST", "security-groups/lights/prepare-rekey", {})
+    admin.done("POST", "clients", {"name": "eye", "role": "viewer"})
+    token = admin.done("POST", "clients/eye/tokens")
+    admin.done("DELETE", f"clients/eye/tokens/{token['id']}")
+    final = [one for one in admin.done("GET", "revisions")["items"] if not one["undoable"]]
+    assert len(final) == 5 and all(one["way_forward"] for one in final), final
+    reply = admin.ask("POST", f"revisions/{final[0]['number']}/undo")
+    assert reply.status == 409 and final[0]["way_forward"] in reply.json()["detail"]
+
+
+@pytest.mark.parametrize("method, body", [("PUT", {"warm": True}), ("PATCH", {"warm": True}), ("DELETE", None)])
+def test_the_settings_files_groups_are_its_own(administered, tmp_path, method, body):
+    keys = Keys(tmp_path / "keys", 1, 5683)
+    _, admin = administered(security_groups={"hall": str(keys.gateway)})
+    for match in ({}, {"If_Match": "*"}):
+        reply = admin.ask(method, "security-groups/hall", body, **match)
+        assert reply.status == 409 and "settings file" in reply.json()["detail"], reply.body

@@ -8,7 +8,9 @@
 #include "base/text.h"
 #include "fronts/admin/call.h"
 #include "fronts/admin/condition.h"
+#include "fronts/admin/items.h"
 #include "fronts/admin/resources.h"
+#include "settings/stored.h"
 
 #define ROOT CG_ADMIN_ROOT "/security-groups/"
 
@@ -110,10 +112,14 @@ static void serve_matched(struct cg_admin_call *call, enum cg_group_wish wish) {
     struct cg_problem problem = {0};
     struct cg_group_request *request = begin(call, wish);
     if (request == NULL) return;
-    const struct cg_item *item = cg_manage_find(cg_admin_manage(call), CG_ITEM_SECURITY_GROUP, request->group);
+    const char *name = request->group;
+    const struct cg_item *item = cg_manage_find(cg_admin_manage(call), CG_ITEM_SECURITY_GROUP, name);
     request->has_match = item != NULL;
     request->match = item == NULL ? 0 : item->revision;
-    if (check_conditions(call, request->match, &problem) == CG_OK)
+    int err = item == NULL && cg_stored_is_of_file(cg_admin_config(call), CG_ITEM_SECURITY_GROUP, name)
+                  ? cg_items_refuse_of_file(&problem, CG_ITEM_SECURITY_GROUP, name)
+                  : check_conditions(call, request->match, &problem);
+    if (err == CG_OK)
         ask(call, request);
     else
         refuse(call, request, &problem);

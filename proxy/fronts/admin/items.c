@@ -184,7 +184,7 @@ void cg_items_serve_get(struct cg_admin_call *call) {
 
 /* ---- Changes ---- */
 
-static int refuse_of_file(struct cg_problem *problem, enum cg_item_kind kind, const char *name) {
+int cg_items_refuse_of_file(struct cg_problem *problem, enum cg_item_kind kind, const char *name) {
     return cg_problem_set(
         problem, CG_E_CONFLICT,
         "\"%s\" is among the %s of the settings file: it is changed there, and castgate reloads (SIGHUP)", name,
@@ -197,7 +197,7 @@ int cg_items_plan(struct cg_change *change, const struct cg_config *config, cons
     bool is_of_file = cg_stored_is_of_file(config, wish->kind, wish->name);
     bool needs_one = wish->what == CG_WISH_PATCH || wish->what == CG_WISH_DELETE;
     if (is_of_file && (there == NULL || wish->what != CG_WISH_DELETE))
-        return refuse_of_file(problem, wish->kind, wish->name);
+        return cg_items_refuse_of_file(problem, wish->kind, wish->name);
     if (there == NULL && needs_one) return not_there(problem, wish->kind, wish->name);
     if (there != NULL && wish->what == CG_WISH_CREATE)
         return cg_problem_set(problem, CG_E_CONFLICT, "there is a \"%s\" among the %s already", wish->name,

@@ -15,6 +15,9 @@ struct cg_items_wish {
     struct cg_condition if_match, if_none_match;
 };
 
+/* It is the settings file's: CG_E_CONFLICT with *problem. */
+int cg_items_refuse_of_file(struct cg_problem *problem, enum cg_item_kind kind, const char *name);
+
 /* For a change's plan, where it runs: looks at what is there, and adds the edit. An error with the change's problem. */
 int cg_items_plan(struct cg_change *change, const struct cg_config *config,
                   const struct cg_items_wish *wish) CG_MUST_CHECK;

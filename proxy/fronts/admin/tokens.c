@@ -225,6 +225,7 @@ static void serve_post(struct cg_admin_call *call) {
         cg_fresh_token_make(&job->token, job->client);
         snprintf(job->target, sizeof job->target, "clients/%s/tokens/%s", job->client, job->token.id);
         job->change.plan = plan_post;
+        job->change.detail = "revoke it (DELETE clients/{name}/tokens/{id})";
         job->change.done = on_made;
         cg_manage_change(cg_admin_manage(call), &job->change);
     }
@@ -257,6 +258,7 @@ static void serve_delete(struct cg_admin_call *call) {
     snprintf(job->id, sizeof job->id, "%s", cg_admin_part(call, 1));
     snprintf(job->target, sizeof job->target, "clients/%s/tokens/%s", job->client, job->id);
     job->change.plan = plan_delete;
+    job->change.detail = "make another token (POST clients/{name}/tokens)";
     job->change.done = on_revoked;
     cg_manage_change(cg_admin_manage(call), &job->change);
 }
