@@ -144,7 +144,8 @@ static int refuse_what_the_file_sets(struct cg_change *change, const struct cg_c
 int cg_setting_plan(struct cg_change *change, const struct cg_config *config, const struct cg_items_wish *wish) {
     static const char none[] = "{}";
     const struct cg_item *there = cg_change_find(change, CG_ITEM_SETTINGS, CG_ITEM_SETTINGS_NAME);
-    bool is_asked = wish->if_match.is_there || wish->if_none_match.is_there;
+    bool takes_any = there == NULL && wish->if_match.any; /* settings are always there, stored or not */
+    bool is_asked = (wish->if_match.is_there && !takes_any) || wish->if_none_match.is_there;
     int err = is_asked ? cg_condition_check(&wish->if_match, &wish->if_none_match, there == NULL ? 0 : there->revision,
                                             &change->problem)
                        : CG_OK;

@@ -268,7 +268,7 @@ static void test_batch(void **state) {
 static void test_settings(void **state) {
     struct fake_admin *f = *state;
     fake_admin_expect(f, "GET", "/admin/v1/settings", BOSS, NULL, 200, "{\"stored\":{},");
-    fake_admin_expect(f, "PATCH", "/admin/v1/settings", BOSS, "{\"limits\":{\"exchanges\":7}}", 200,
+    fake_admin_expect(f, "PATCH", "/admin/v1/settings", BOSS "If-Match: *\r\n", "{\"limits\":{\"exchanges\":7}}", 200,
                       "{\"stored\":{\"limits\":{\"exchanges\":7}},");
     json_t *json = get(f, "/admin/v1/settings");
     const json_t *effective = json_object_get(json, "effective");
