@@ -179,8 +179,8 @@ static void history_cannot_be_rewritten(void **state) {
         "DELETE FROM audit",
         "UPDATE audit SET who = 'bob'",
         "INSERT INTO change (revision, kind, name) VALUES (1, 'mappings', 'b')",
-        "INSERT INTO revision SELECT 5, at_ms, who, origin, operation, target, detail, undo, undoes, changes FROM "
-        "revision WHERE number = 3",
+        ("INSERT INTO revision SELECT 5, at_ms, who, origin, operation, target, detail, undo, undoes, changes FROM "
+         "revision WHERE number = 3"),
     };
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++)
         assert_int_equal(run_sql(desk, tries[i]), SQLITE_CONSTRAINT);
