@@ -12,6 +12,7 @@
 #include "base/check.h"
 #include "fronts/admin/found_document.h"
 #include "fronts/admin/private.h"
+#include "fronts/admin/reading.h"
 #include "fronts/admin/resources.h"
 #include "legs/port.h"
 #include "model/mapping.h"
@@ -40,24 +41,15 @@ struct cg_search {
 
 /* ---- Its document ---- */
 
-static void put_text(struct cg_buf *to, const char *key, const char *text) {
-    cg_buf_printf(to, ",\"%s\":", key);
-    if (text == NULL) {
-        cg_buf_put_str(to, "null");
-    } else {
-        cg_buf_put_json(to, cg_slice_str(text));
-    }
-}
-
 /* An object that stays open. */
 static void put_head(struct cg_buf *to, const struct cg_search *search, enum state state) {
     char begun[CG_CALENDAR_MAX];
     cg_calendar_emit_s(begun, search->begun_s);
     cg_buf_printf(to, "{\"id\":\"%s\"", search->id);
-    put_text(to, "state", state_names[state]);
-    put_text(to, "where", search->where[0] == '\0' ? NULL : search->where);
-    put_text(to, "who", search->who);
-    put_text(to, "begun", begun);
+    cg_admin_put_text(to, "state", state_names[state]);
+    cg_admin_put_text(to, "where", search->where[0] == '\0' ? NULL : search->where);
+    cg_admin_put_text(to, "who", search->who);
+    cg_admin_put_text(to, "begun", begun);
     cg_buf_printf(to, ",\"seconds\":%u", search->seconds);
 }
 

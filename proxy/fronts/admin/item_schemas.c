@@ -21,7 +21,7 @@ static const char known[] =
 
 static const char name[] = "{'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'}";
 
-static json_t *quoted(const char *text) {
+json_t *cg_schema_quoted(const char *text) {
     struct cg_buf json;
     cg_buf_init(&json, 0);
     for (; *text != '\0'; text++) cg_buf_put_u8(&json, *text == '\'' ? '"' : (uint8_t)*text);
@@ -31,9 +31,10 @@ static json_t *quoted(const char *text) {
 }
 
 static json_t *with_known(const json_t *schema) {
-    json_t *all = json_deep_copy(schema), *properties = json_object_get(all, "properties"), *more = quoted(known);
+    json_t *all = json_deep_copy(schema), *properties = json_object_get(all, "properties"),
+           *more = cg_schema_quoted(known);
     (void)json_object_update(properties, more);
-    (void)json_object_set_new(properties, "name", quoted(name));
+    (void)json_object_set_new(properties, "name", cg_schema_quoted(name));
     json_decref(more);
     return all;
 }

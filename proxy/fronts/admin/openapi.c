@@ -57,15 +57,6 @@ static const struct {
     {"with_later", "{'type': 'boolean', 'default': false}"},
 };
 
-static json_t *quoted(const char *text) {
-    struct cg_buf json;
-    cg_buf_init(&json, 0);
-    for (; *text != '\0'; text++) cg_buf_put_u8(&json, *text == '\'' ? '"' : (uint8_t)*text);
-    json_t *value = json_loadb((const char *)json.data, json.len, 0, NULL);
-    cg_buf_fini(&json);
-    return value;
-}
-
 static json_t *reference(const char *section, const char *name) {
     return json_pack("{s:s+++}", "$ref", "#/components/", section, "/", name);
 }
@@ -83,7 +74,7 @@ static void add_parts(json_t *parameters, const char *path) {
     for (const char *at = path; (at = strchr(at, '{')) != NULL; at++) {
         char name[16];
         snprintf(name, sizeof name, "%.*s", (int)(strchr(at, '}') - at - 1), at + 1);
-        json_t *schema = quoted(part_schema(name));
+        json_t *schema = cg_schema_quoted(part_schema(name));
         json_array_append_new(
             parameters, json_pack("{s:s,s:s,s:b,s:o}", "name", name, "in", "path", "required", 1, "schema", schema));
     }
@@ -91,9 +82,9 @@ static void add_parts(json_t *parameters, const char *path) {
 
 static json_t *query_schema(const char *name) {
     for (size_t i = 0; i < sizeof queries / sizeof *queries; i++) {
-        if (strcmp(queries[i].name, name) == 0) return quoted(queries[i].json);
+        if (strcmp(queries[i].name, name) == 0) return cg_schema_quoted(queries[i].json);
     }
-    return quoted("{'type': 'string', 'maxLength': 511}");
+    return cg_schema_quoted("{'type': 'string', 'maxLength': 511}");
 }
 
 static void add_queries(json_t *parameters, const char *names) {
@@ -215,9 +206,9 @@ static void add_path(json_t *paths, const struct cg_admin_route *route) {
 static void add_schemas(json_t *all) {
     const struct cg_admin_schema *schema;
     for (size_t i = 0; i < sizeof schemas / sizeof *schemas; i++)
-        json_object_set_new(all, schemas[i].name, quoted(schemas[i].json));
+        json_object_set_new(all, schemas[i].name, cg_schema_quoted(schemas[i].json));
     for (size_t i = 0; (schema = cg_admin_schema_at(i)) != NULL; i++)
-        json_object_set_new(all, schema->name, quoted(schema->json));
+        json_object_set_new(all, schema->name, cg_schema_quoted(schema->json));
     (void)cg_item_schemas_add(all);
 }
 
@@ -229,7 +220,7 @@ static int on_text(const char *text, size_t len, void *ctx) {
 
 void cg_openapi_put(struct cg_buf *to) {
     const struct cg_admin_route *route;
-    json_t *document = quoted(begins), *components = json_object_get(document, "components");
+    json_t *document = cg_schema_quoted(begins), *components = json_object_get(document, "components");
     json_object_set_new(json_object_get(components, "responses"), "problem",
                         json_pack("{s:s,s:o}", "description", "What is wrong, and what to change (RFC 9457).",
                                   "content", content("application/problem+json", "Problem")));

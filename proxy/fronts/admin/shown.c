@@ -8,6 +8,7 @@
 #include "base/calendar.h"
 #include "base/text.h"
 #include "fronts/admin/call.h"
+#include "fronts/admin/reading.h"
 #include "model/reaction.h"
 #include "settings/stored.h"
 
@@ -20,15 +21,6 @@ json_t *cg_shown_as_set(const json_t *shown) {
     for (size_t i = 0; document != NULL && i < sizeof known / sizeof *known; i++)
         (void)json_object_del(document, known[i]);
     return document;
-}
-
-static void put_text(struct cg_buf *to, const char *key, const char *text) {
-    cg_buf_printf(to, ",\"%s\":", key);
-    if (text == NULL) {
-        cg_buf_put_str(to, "null");
-    } else {
-        cg_buf_put_json(to, cg_slice_str(text));
-    }
 }
 
 static struct cg_slice skip_space(struct cg_slice text) {
@@ -80,13 +72,13 @@ void cg_shown_put_stored(struct cg_buf *to, const struct cg_config *config, cons
     cg_buf_put_str(to, "{\"name\":");
     cg_buf_put_json(to, cg_slice_str(item->name));
     put_members(to, item->document);
-    put_text(to, "source", "stored");
-    put_text(to, "state", cg_item_state_names[state]);
-    put_text(to, "reason", reason);
+    cg_admin_put_text(to, "source", "stored");
+    cg_admin_put_text(to, "state", cg_item_state_names[state]);
+    cg_admin_put_text(to, "reason", reason);
     cg_buf_put_str(to, ",\"revision\":");
     cg_buf_put_decimal(to, item->revision);
-    put_text(to, "changed", changed);
-    put_text(to, "changed_by", item->changed_by);
+    cg_admin_put_text(to, "changed", changed);
+    cg_admin_put_text(to, "changed_by", item->changed_by);
     if (state == CG_ITEM_IN_USE) put_warnings(to, config, item->kind, item->name);
     if (form == CG_SHOWN_ALONE) put_effective(to, config, item->kind, item->name);
     cg_buf_put_u8(to, '}');
@@ -100,9 +92,9 @@ void cg_shown_put_of_file(struct cg_buf *to, const struct cg_config *config, enu
     cg_buf_put_str(to, "{\"name\":");
     cg_buf_put_json(to, cg_slice_str(name));
     put_members(to, cg_buf_slice(&effective));
-    put_text(to, "source", "file");
-    put_text(to, "state", cg_item_state_names[is_in_use ? CG_ITEM_IN_USE : CG_ITEM_DISABLED]);
-    put_text(to, "reason", is_in_use ? NULL : "\"enabled\" is false");
+    cg_admin_put_text(to, "source", "file");
+    cg_admin_put_text(to, "state", cg_item_state_names[is_in_use ? CG_ITEM_IN_USE : CG_ITEM_DISABLED]);
+    cg_admin_put_text(to, "reason", is_in_use ? NULL : "\"enabled\" is false");
     cg_buf_put_str(to, ",\"revision\":null,\"changed\":null,\"changed_by\":null");
     if (is_in_use) put_warnings(to, config, kind, name);
     if (form == CG_SHOWN_ALONE) {
