@@ -60,3 +60,23 @@ function(castgate_plugin_version result)
   string(REGEX REPLACE ".*MAJOR +([0-9]+).*MINOR +([0-9]+).*" "\\1.\\2" version "${lines}")
   set(${result} ${version} PARENT_SCOPE)
 endfunction()
+
+# castgate_page(TARGET FOLDER): what the page in FOLDER is made of becomes a part of TARGET. Documents and tests beside it do
+# not; see PageFiles.cmake for the endings.
+function(castgate_page target folder)
+  find_program(GZIP gzip REQUIRED)
+  set(patterns "")
+  foreach(ending html css js mjs svg png ico)
+    list(APPEND patterns ${folder}/*.${ending})
+  endforeach()
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS RELATIVE ${folder} ${patterns})
+  list(FILTER files EXCLUDE REGEX "(^|/)(tests?|node_modules)/")
+  set(paths ${files})
+  list(TRANSFORM paths PREPEND ${folder}/)
+  list(JOIN files "|" names)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/page_files.c)
+  set(script ${CMAKE_SOURCE_DIR}/cmake/PageFiles.cmake)
+  add_custom_command(OUTPUT ${output} DEPENDS ${paths} ${script} VERBATIM
+    COMMAND ${CMAKE_COMMAND} -DFOLDER=${folder} -DFILES=${names} -DGZIP=${GZIP} -DOUTPUT=${output} -P ${script})
+  target_sources(${target} PRIVATE ${output})
+endfunction()

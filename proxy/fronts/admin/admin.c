@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "fronts/admin/page.h"
 #include "fronts/http/host.h"
 #include "fronts/http/origin.h"
 #include "io/loop.h"
@@ -131,20 +132,26 @@ static int check_origin(const struct cg_admin *admin, const struct cg_http_messa
                           "from; type its address to go there");
 }
 
-static int check_site(const struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
+/* `page`: what is asked for, where it is a part of the page. A link from elsewhere may lead to that, since opening it
+ * does nothing. */
+static int check_site(const struct cg_admin *admin, struct cg_http_call *call, const struct cg_page_file *page,
+                      struct cg_problem *problem) {
     const struct cg_http_message *message = cg_http_call_message(call);
     struct cg_slice host;
     int err = cg_http_check_host(&cg_gateway_config(admin->gateway)->admin, cg_http_call_listen(call), message, &host,
                                  problem);
-    return err < 0 ? err : check_origin(admin, message, problem);
+    if (err < 0 || (page != NULL && cg_http_is_navigation(message))) return err;
+    return check_origin(admin, message, problem);
 }
 
 static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_problem *problem) {
     const struct cg_http_message *message = cg_http_call_message(call);
     struct cg_slice query, path = path_of(message->target, &query);
+    const struct cg_page_file *page = cg_page_find(path);
     enum cg_admin_reader reader;
-    int err = check_site(admin, call, problem);
+    int err = check_site(admin, call, page, problem);
     if (err < 0) return err;
+    if (page != NULL) return cg_page_serve(page, call, problem);
     if (is_api(&path)) return cg_api_serve(admin, call, path, query, problem);
     for (size_t i = 0; i < sizeof resources / sizeof resources[0]; i++) {
         if (!cg_slice_is(path, resources[i].path)) continue;
@@ -159,7 +166,8 @@ static int serve(struct cg_admin *admin, struct cg_http_call *call, struct cg_pr
         return cg_problem_set(problem, CG_E_METHOD, "%s is read with GET", resources[i].path);
     }
     return cg_problem_set(problem, CG_E_NOT_FOUND,
-                          "there is nothing here; /metrics, /healthz, /readyz and " CG_ADMIN_ROOT " are served");
+                          "there is nothing here; the page is at /, and /metrics, /healthz, /readyz and " CG_ADMIN_ROOT
+                          " are served");
 }
 
 static void on_request(void *ctx, struct cg_http_call *call) {
@@ -178,7 +186,7 @@ static size_t body_max(void *ctx, struct cg_http_call *call) {
     struct cg_admin *admin = ctx;
     struct cg_problem problem = {0};
     struct cg_slice query, path = path_of(cg_http_call_message(call)->target, &query);
-    if (!is_api(&path) || check_site(admin, call, &problem) < 0) return 0;
+    if (!is_api(&path) || check_site(admin, call, NULL, &problem) < 0) return 0;
     return cg_api_body_max(admin, call, path);
 }
 

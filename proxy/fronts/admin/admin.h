@@ -1,5 +1,5 @@
-/* The admin listener: what is asked without a token (/metrics in Prometheus' text, /healthz, /readyz), and the REST
- * side below /admin/v1 (route.h). */
+/* The admin listener: what is asked without a token (/metrics in Prometheus' text, /healthz, /readyz, and the page at
+ * /, page.h), and the REST side below /admin/v1 (route.h). */
 #ifndef CG_FRONTS_ADMIN_ADMIN_H
 #define CG_FRONTS_ADMIN_ADMIN_H
 

@@ -28,13 +28,21 @@ static bool add_header(struct MHD_Response *response, const char *name, const ch
     return value[0] == '\0' || MHD_add_response_header(response, name, value) == MHD_YES;
 }
 
+static bool is_said(const struct cg_http_head *head, const char *name) {
+    for (size_t i = 0; i < head->header_count; i++) {
+        if (strcmp(head->headers[i].name, name) == 0 && head->headers[i].value[0] != '\0') return true;
+    }
+    return false;
+}
+
+static bool add_unsaid(struct MHD_Response *response, const struct cg_http_head *head, const char *name,
+                       const char *value) {
+    return is_said(head, name) || add_header(response, name, value);
+}
+
 /* Whoever is turned away for now is told when to come back (RFC 9110 §15.6.4), by any of the listeners. */
 static bool add_retry(struct MHD_Response *response, const struct cg_http_head *head) {
-    bool is_said = head->status != 503;
-    for (size_t i = 0; i < head->header_count; i++) {
-        is_said |= strcmp(head->headers[i].name, "Retry-After") == 0 && head->headers[i].value[0] != '\0';
-    }
-    return is_said || add_header(response, "Retry-After", "1");
+    return head->status != 503 || add_unsaid(response, head, "Retry-After", "1");
 }
 
 static bool add_cors(const struct cg_http_call *call, struct MHD_Response *response) {
@@ -53,10 +61,10 @@ static bool add_headers(const struct cg_http_call *call, struct MHD_Response *re
     }
     ok = ok && add_retry(response, head);
     ok = ok && add_cors(call, response);
-    ok = ok && add_header(response, "Cache-Control", "no-store");
+    ok = ok && add_unsaid(response, head, "Cache-Control", "no-store");
     ok = ok && add_header(response, "X-Content-Type-Options", "nosniff");
     bool is_page = strncmp(head->content_type, CG_HTML_TYPE, sizeof CG_HTML_TYPE - 1) == 0;
-    ok = ok && (!is_page || add_header(response, "Content-Security-Policy", CG_HTML_POLICY));
+    ok = ok && (!is_page || add_unsaid(response, head, "Content-Security-Policy", CG_HTML_POLICY));
     /* nginx would gather it first; so would others that took the word up */
     ok = ok && (!call->streaming || add_header(response, "X-Accel-Buffering", "no"));
     bool closes = call->must_close || call->connection->server->stopping;
@@ -87,6 +95,11 @@ void cg_http_call_reply_bytes(struct cg_http_call *call, const struct cg_http_he
     }
     cg_buf_fini(body);
     answer(call, head, response);
+}
+
+void cg_http_call_reply_static(struct cg_http_call *call, const struct cg_http_head *head, struct cg_slice body) {
+    void *bytes = (void *)(uintptr_t)body.data; /* which libmicrohttpd 0.9.75 wants not to be const */
+    answer(call, head, MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_PERSISTENT));
 }
 
 /* ---- Replies from a queue ---- */

@@ -95,8 +95,8 @@ struct cg_http_header {
     const char *value; /* printable; the handler escapes what comes from others. Empty: the header is left out */
 };
 
-/* The header `content_type` is left out when empty. Every reply also says Cache-Control: no-store and
- * X-Content-Type-Options: nosniff, a streamed one X-Accel-Buffering: no, a page its
+/* The header `content_type` is left out when empty. Every reply also says X-Content-Type-Options: nosniff, a streamed
+ * one X-Accel-Buffering: no; and, where `headers` has none of that name, Cache-Control: no-store, and a page its
  * Content-Security-Policy (base/html.h), whoever made it. HEAD and 204 lose their body here. */
 struct cg_http_head {
     uint16_t status;
@@ -107,6 +107,8 @@ struct cg_http_head {
 
 /* Takes over the buffer's memory. */
 void cg_http_call_reply_bytes(struct cg_http_call *call, const struct cg_http_head *head, struct cg_buf *body);
+/* Bytes that outlive the program's last reply: constants. */
+void cg_http_call_reply_static(struct cg_http_call *call, const struct cg_http_head *head, struct cg_slice body);
 /* Takes a reference of its own. An ended queue is sent with its length, another is streamed until it ends; its
  * on_change is the server's from now on. */
 void cg_http_call_reply_queue(struct cg_http_call *call, const struct cg_http_head *head, struct cg_outq *body);

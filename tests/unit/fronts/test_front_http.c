@@ -1026,7 +1026,6 @@ static void test_admin(void **state) {
     check_admin(f, "GET /metrics HTTP/1.1\r\n" LOCAL LOCAL "\r\n", 400, "bad-request");
     check_admin(f, "POST /metrics HTTP/1.1\r\n" LOCAL "\r\n", 405, "method-not-allowed");
     check_admin(f, "POST /metrics HTTP/1.1\r\n" LOCAL "Content-Length: 1\r\n\r\nx", 413, "too-large");
-    check_admin(f, "GET / HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
     check_admin(f, "GET /metrics/ HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
     check_admin(f, "GET /lamps HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
     check_admin(f, "GET * HTTP/1.1\r\n" LOCAL "\r\n", 404, "not-found");
