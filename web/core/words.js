@@ -1,0 +1,72 @@
+// Sentences about what happened, the same ones wherever it is shown.
+import { ms, number, count } from "./format.js";
+
+// Why a member is silent: the reply's cause in plain words, the term in brackets where it is one.
+export const causes = {
+    unknown: "no reason is known",
+    "never-reached": "never reached",
+    late: "answered too late",
+    challenged: "challenged (Echo)",
+    "stale-key": "has an old key",
+    "wrong-key": "has a wrong key",
+    evicted: "evicted from the security group",
+    refused: "refused",
+    "answer-lost": "its answer was lost",
+    "kernel-drop": "its answer was dropped for lack of buffer",
+    "not-listening": "not listening on that port",
+    asleep: "asleep",
+};
+
+export const causeWords = (cause) => causes[cause] || cause || causes.unknown;
+
+// An exchange's outcome: tone for Status, word, and what it means.
+export const outcomes = {
+    running: { tone: "busy", word: "running", means: "still waiting for answers" },
+    answered: { tone: "ok", word: "answered", means: "everybody that was expected answered" },
+    failed: { tone: "bad", word: "failed", means: "members answered with an error" },
+    missing: { tone: "warn", word: "missing", means: "some were silent" },
+    silent: { tone: "bad", word: "silent", means: "nobody answered" },
+    refused: { tone: "off", word: "refused", means: "the gateway did not send it" },
+    left: { tone: "off", word: "left", means: "the client went away" },
+};
+
+export const outcomeOf = (exchange) => outcomes[exchange.outcome] || { tone: "off", word: String(exchange.outcome), means: "" };
+
+export const clientWords = (client) => (client === null ? "anonymous" : client);
+
+// "9 of 10", "9" where nobody knows how many there are
+export function answeredWords({ answered, failed, expected }) {
+    const all = answered + (failed || 0);
+    return expected > 0 && expected >= all ? `${number(all)} of ${number(expected)}` : number(all);
+}
+
+// The last answer's time; of the list form by its dots.
+function lastAnswer(exchange) {
+    const dots = exchange.answers || (exchange.timeline && exchange.timeline.dots) || [];
+    return dots.reduce((last, dot) => Math.max(last, dot.ms), 0);
+}
+
+const silentNames = (missing) => {
+    const named = missing.slice(0, 3).map((one) => `${one.member || one.from} is silent: ${causeWords(one.cause)}`);
+    return missing.length > 3 ? [...named, `${count(missing.length - 3, "more", "more")} silent`] : named;
+};
+
+function silence(exchange) {
+    if (exchange.missing && exchange.missing.length > 0) return silentNames(exchange.missing);
+    const silent = exchange.summary.missing;
+    return silent > 0 ? [silent === 1 ? "1 is silent" : `${number(silent)} are silent`] : [];
+}
+
+// "9 of 10 answered in 412 ms; lamp-3 is silent: challenged (Echo)". What was heard, never what is: sent is not on.
+export function exchangeWords(exchange) {
+    const { summary, problem } = exchange;
+    if (problem) return problem.detail;
+    if (exchange.outcome === "running") return `${answeredWords(summary)} answered so far`;
+    if (!exchange.timeline) return outcomeOf(exchange).means;
+    const all = summary.answered + summary.failed;
+    const parts = [all === 0 ? `nobody answered${summary.expected ? ` of ${number(summary.expected)}` : ""}` : `${answeredWords(summary)} answered in ${ms(lastAnswer(exchange))}`];
+    if (summary.failed > 0) parts.push(`${number(summary.failed)} of them with an error`);
+    if (summary.late > 0) parts.push(`${number(summary.late)} too late`);
+    if (summary.rejected > 0) parts.push(`${count(summary.rejected, "answer")} rejected`);
+    return [...parts, ...(all === 0 && !exchange.missing ? [] : silence(exchange))].join("; ");
+}

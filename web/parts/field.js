@@ -1,0 +1,101 @@
+// A field that is made of its schema: label, unit, range, default and description are the settings' own words. What is
+// typed stays as typed, also where it is no value yet.
+import { html, useState, useRef, useEffect } from "../vendor/preact.js";
+import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
+
+let ids = 0;
+
+const labelOf = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replace(/_/g, " ");
+
+// Typed text -> value; undefined is "not set", NaN what is no number.
+function parse(schema, text) {
+    if (text.trim() === "") return undefined;
+    if (isNumeric(schema)) return Number(text.trim().replace(",", "."));
+    if (hasType(schema, "array")) return text.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
+    return text;
+}
+
+function write(value) {
+    if (value === undefined || value === null) return "";
+    return Array.isArray(value) ? value.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n") : String(value);
+}
+
+// The draft is what is typed; it gives way only where the value changes from outside.
+function Typed({ schema, value, onChange, attributes, suggestions }) {
+    const [draft, setDraft] = useState(write(value));
+    const told = useRef(value);
+    useEffect(() => {
+        if (JSON.stringify(value) === JSON.stringify(told.current)) return;
+        told.current = value;
+        setDraft(write(value));
+    }, [JSON.stringify(value)]);
+    const type = (event) => {
+        setDraft(event.target.value);
+        told.current = parse(schema, event.target.value);
+        onChange(told.current);
+    };
+    const common = { ...attributes, value: draft, onInput: type, spellcheck: false, autocomplete: "off" };
+    if (hasType(schema, "array")) return html`<textarea rows=${Math.min(8, Math.max(3, draft.split("\n").length))} ...${common} />`;
+    const list = suggestions ? `${attributes.id}-list` : undefined;
+    return html`<input type="text" inputmode=${isNumeric(schema) ? "decimal" : undefined} list=${list} ...${common} />
+        ${suggestions && html`<datalist id=${list}>${suggestions.map((one) => html`<option key=${one} value=${one} />`)}</datalist>`}`;
+}
+
+function Choice({ schema, value, onChange, attributes }) {
+    const nothing = schema.default === undefined || schema.default === null ? "not set" : defaultWords(schema);
+    const choose = (event) => onChange(event.target.value === "" ? undefined : JSON.parse(event.target.value));
+    return html`<select ...${attributes} onChange=${choose}>
+        <option value="" selected=${value === undefined}>${nothing}</option>
+        ${schema.enum.filter((one) => one !== null).map((one) => html`<option key=${one} value=${JSON.stringify(one)} selected=${one === value}>${String(one)}</option>`)}
+    </select>`;
+}
+
+// Several of a few: methods, say.
+function Several({ schema, value, onChange, attributes }) {
+    const chosen = value || [];
+    const turn = (one) => {
+        const next = schema.items.enum.filter((its) => (its === one ? !chosen.includes(one) : chosen.includes(its)));
+        onChange(next.length ? next : undefined);
+    };
+    return html`<div class="several" role="group" ...${attributes}>
+        ${schema.items.enum.map((one) => html`<label key=${one} class="check"><input type="checkbox" checked=${chosen.includes(one)} onChange=${() => turn(one)} /> ${one}</label>`)}
+    </div>`;
+}
+
+const Switch = ({ schema, value, onChange, attributes }) => html`<input type="checkbox" class="switch" role="switch" ...${attributes}
+    checked=${value === undefined ? schema.default === true : value} onChange=${(event) => onChange(event.target.checked)} />`;
+
+function controlOf(schema) {
+    if (hasType(schema, "boolean")) return Switch;
+    if (schema.enum) return Choice;
+    if (hasType(schema, "array") && schema.items && schema.items.enum) return Several;
+    return Typed;
+}
+
+// name: the key; label, help: instead of the key's and the description; error: the gateway's, at this field.
+// onChange(value): undefined means "not set". suggestions: texts offered while typing. first: has the focus in a dialog.
+export function Field({ name, schema = { type: "string" }, value, onChange, error, label, help, suggestions, required, first, disabled }) {
+    const id = useRef(`field-${++ids}`).current;
+    const [isLeft, setLeft] = useState(false);
+    const own = required && value === undefined ? "This is needed." : check(schema, value);
+    const shown = error || (isLeft ? own : null);
+    const Control = controlOf(schema);
+    const isChoice = Control === Switch;
+    const attributes = {
+        id,
+        name,
+        "aria-describedby": `${id}-help${shown ? ` ${id}-error` : ""}`,
+        "aria-invalid": shown ? "true" : undefined,
+        "aria-required": required ? "true" : undefined,
+        "aria-labelledby": Control === Several ? `${id}-label` : undefined,
+        "data-first": first ? "" : undefined,
+        placeholder: Control === Typed ? defaultWords(schema) || undefined : undefined,
+        disabled,
+    };
+    return html`<div class=${`field${shown ? " wrong" : ""}${isChoice ? " beside" : ""}`} onFocusOut=${() => setLeft(true)}>
+        <label id=${`${id}-label`} for=${id}>${label || labelOf(name)}${schema["x-unit"] && html` <span class="unit">(${schema["x-unit"]})</span>`}</label>
+        <${Control} schema=${schema} value=${value} onChange=${onChange} attributes=${attributes} suggestions=${suggestions} />
+        ${shown && html`<p class="error" id=${`${id}-error`}>${shown}</p>`}
+        <p class="hint" id=${`${id}-help`}>${help === undefined ? schema.description : help}</p>
+    </div>`;
+}

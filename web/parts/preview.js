@@ -1,0 +1,39 @@
+// What would go out, and who would gain or lose access: said before it is done.
+import { html } from "../vendor/preact.js";
+import { count, bytes, percent, number } from "../core/format.js";
+import { Mark } from "./status.js";
+
+const budgetOf = (sends) => sends.targets.map((target) => target.send_budget).filter(Boolean).sort((a, b) => b.share - a.share)[0];
+
+// "1 datagram of 106 bytes to the group, 2 frames (6LoWPAN); 10 members are expected to answer"
+export function sendsWords(sends) {
+    const to = sends.by_unicast ? "one by one" : "to the group";
+    return `${count(sends.datagrams, "datagram")} of ${bytes(sends.bytes)} ${to}, ${count(sends.frames_6lowpan, "frame")} of 6LoWPAN; ${sends.expected === 0 ? "nobody is known to answer" : `${count(sends.expected, "member")} expected to answer`}`;
+}
+
+// sends: as POST try?dry_run=true gives it
+export function Sends({ sends }) {
+    const budget = budgetOf(sends);
+    return html`<dl class="figures">
+        <div><dt>Datagrams</dt><dd class="num">${number(sends.datagrams)}${sends.at_most > sends.datagrams && html` <small>at most ${number(sends.at_most)} with repairs</small>`}</dd></div>
+        <div><dt>On the air</dt><dd class="num">${bytes(sends.bytes)}</dd></div>
+        <div><dt>Frames (6LoWPAN)</dt><dd class="num">${number(sends.frames_6lowpan)}</dd></div>
+        <div><dt>Expected to answer</dt><dd class="num">${number(sends.expected)}</dd></div>
+        ${budget && html`<div><dt>Share of the send budget</dt><dd class="num">${percent(budget.share)} <small>of ${number(budget.requests)} in ${number(budget.seconds)} s</small></dd></div>`}
+    </dl>
+    ${sends.above_frame_size && html`<p class="hint"><${Mark} tone="warn" /> Larger than one frame: a lost frame loses it for the member.</p>`}`;
+}
+
+const accessWords = ({ client, mapping, methods }) => `${client} on ${mapping}: ${methods.join(", ")}`;
+
+const Access = ({ title, tone, list }) => html`<section><h4>${title}</h4><ul class="bare">${list.map((one) => html`<li key=${accessWords(one)}><${Mark} tone=${tone} /> ${accessWords(one)}</li>`)}</ul></section>`;
+
+// A dry run's answer: {sends, gains, loses, warnings}, each of which may be absent.
+export function Preview({ sends, gains = [], loses = [], warnings = [] }) {
+    return html`<div class="preview">
+        ${sends && html`<${Sends} sends=${sends} />`}
+        ${gains.length > 0 && html`<${Access} title="Gains access" tone="ok" list=${gains} />`}
+        ${loses.length > 0 && html`<${Access} title="Loses access" tone="bad" list=${loses} />`}
+        ${warnings.length > 0 && html`<section><h4>To be known</h4><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}
+    </div>`;
+}

@@ -1,0 +1,118 @@
+// One exchange: why did that one not answer? The timeline, then everybody, those who did not answer first.
+import { html, useState } from "../vendor/preact.js";
+import { useGet } from "../core/data.js";
+import { pathOf, download, create } from "../core/api.js";
+import { useEvents } from "../core/live.js";
+import { href } from "../core/route.js";
+import { useKeys } from "../core/keys.js";
+import { ms, fullTime, bytes, number, count } from "../core/format.js";
+import { exchangeWords, outcomeOf, causeWords, clientWords } from "../core/words.js";
+import { Table } from "../parts/table.js";
+import { Timeline } from "../parts/timeline.js";
+import { Status } from "../parts/status.js";
+import { Icon } from "../parts/icon.js";
+import { Payload } from "../parts/payload.js";
+import { Waiting } from "../parts/empty.js";
+import { askToSend } from "../parts/confirm-send.js";
+import { tellError } from "../parts/notice.js";
+
+// ---- Everybody
+
+const rowsOf = (exchange) => [
+    ...(exchange.missing || []).map((one, i) => ({ ...one, id: `missing ${i}`, tone: "warn", said: causeWords(one.cause) })),
+    ...(exchange.answers || []).map((one, i) => ({ ...one, id: `answer ${i}`, tone: one.outcome === "failed" ? "bad" : "ok", said: one.outcome })),
+    ...(exchange.rejected || []).map((one, i) => ({ ...one, id: `rejected ${i}`, tone: "bad", said: `rejected: ${one.reason}` })),
+];
+
+const columns = [
+    { key: "member", title: "Member", value: (one) => one.member || (one.kid && `Sender ID ${one.kid}`) || one.from },
+    { key: "address", title: "Address", value: (one) => one.from, cell: (one) => one.from && html`<code>${one.from}</code>` },
+    { key: "said", title: "Outcome", value: (one) => one.said, cell: (one) => html`<${Status} tone=${one.tone}>${one.said}<//>` },
+    { key: "verified", title: "Verified", value: (one) => (one.verified === "source" ? "its own key" : one.verified === "none" ? "no" : null) },
+    { key: "via", title: "Via", value: (one) => one.via },
+    { key: "ms", title: "ms", value: (one) => one.ms, numeric: true },
+    { key: "code", title: "Code", value: (one) => one.code, cell: (one) => one.code && html`<span class="num">${one.code}</span>` },
+    { key: "payload", title: "Payload", value: (one) => (one.payload === undefined ? one.bytes : one.payload), cell: (one) => (one.payload === undefined ? one.bytes !== undefined && bytes(one.bytes) : html`<${Payload} value=${one.payload} />`) },
+];
+
+// ---- What it was
+
+const Fact = ({ title, children }) => html`<div><dt>${title}</dt><dd>${children}</dd></div>`;
+
+const Facts = ({ exchange }) => html`<dl class="facts">
+    <${Fact} title="Request"><code>${exchange.method} ${exchange.path}</code><//>
+    <${Fact} title="Client">${clientWords(exchange.client)}${exchange.from && html` <small>${exchange.from}</small>`}<//>
+    <${Fact} title="Begun"><span class="num">${fullTime(exchange.begun)}</span><//>
+    <${Fact} title="Took"><span class="num">${ms(exchange.ms)}</span><//>
+    ${exchange.summary.ended_by && html`<${Fact} title="Ended by">${endWords(exchange.summary.ended_by)}<//>`}
+    ${exchange.timeline && html`<${Fact} title="Leisure"><span class="num">${ms(exchange.timeline.leisure_ms)}</span><//>`}
+    ${exchange.measured && html`<${Fact} title="On the air">${count(exchange.measured.datagrams, "datagram")}, ${bytes(exchange.measured.bytes)}<//>`}
+</dl>`;
+
+const endings = { all: "everybody had answered", deadline: "the deadline", quorum: "enough had answered", count: "enough had answered" };
+
+const endWords = (by) => endings[by] || by;
+
+// A deadline before the members' leisure is over cuts answers off that were to come.
+function Advice({ exchange }) {
+    const { timeline, summary } = exchange;
+    if (!timeline || !summary.missing || timeline.deadline_ms >= timeline.leisure_ms) return null;
+    return html`<p class="hint">Members may take ${ms(timeline.leisure_ms)} to answer (leisure), and the deadline came after ${ms(timeline.deadline_ms)}: a longer one may find more of them.</p>`;
+}
+
+// ---- What can be done
+
+// The path below its mapping is not told; it is what the mapping's own path does not have.
+async function sendAgain(exchange, setBusy) {
+    const order = { mapping: exchange.mapping, method: exchange.method };
+    if (!(await askToSend(order))) return;
+    setBusy(true);
+    try {
+        const { data } = await create("try", order);
+        location.hash = href("exchanges", data.exchange);
+    } catch (error) {
+        tellError(error, "Not sent");
+    } finally {
+        setBusy(false);
+    }
+}
+
+const save = (id, what, name) => download(pathOf("exchanges", id, what), name).catch((error) => tellError(error, "Not downloaded"));
+
+function Actions({ exchange }) {
+    const [isBusy, setBusy] = useState(false);
+    const again = () => sendAgain(exchange, setBusy);
+    useKeys([{ key: "t", does: "Try again", run: again }]);
+    return html`<div class="actions">
+        <button type="button" onClick=${() => save(exchange.id, "pcap", `${exchange.id}.pcap`)}><${Icon} name="download" />Datagrams (pcap)</button>
+        <button type="button" onClick=${() => save(exchange.id, "transcript", `${exchange.id}.transcript`)}><${Icon} name="download" />Transcript</button>
+        ${exchange.mapping && html`<button type="button" class="primary" disabled=${isBusy} onClick=${again}><${Icon} name="again" />${isBusy ? "Waiting for answers …" : "Try again"}</button>`}
+    </div>`;
+}
+
+export default function Exchange({ params }) {
+    const { data: exchange, error, loading, reload } = useGet(pathOf("exchanges", params.id));
+    useEvents(["exchange"], ({ id }) => id === params.id && reload());
+    if (!exchange) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    const { tone, word } = outcomeOf(exchange);
+    return html`<div class="exchange stack">
+        <header class="head">
+            <p class="crumb"><a href=${href("exchanges")}>Exchanges</a> / <span class="num">${exchange.id}</span></p>
+            <h1>${exchange.mapping || exchange.path}</h1>
+            <${Status} tone=${tone}>${word}<//>
+            <span class="space"></span>
+            <${Actions} exchange=${exchange} />
+        </header>
+        <section>
+            <p>${exchangeWords(exchange)}</p>
+            <${Timeline} exchange=${exchange} size="large" />
+            <${Advice} exchange=${exchange} />
+        </section>
+        <${Facts} exchange=${exchange} />
+        <section>
+            <h2>Members</h2>
+            <${Table} label="members" rows=${rowsOf(exchange)} columns=${columns} keyOf=${(one) => one.id} empty=${html`<p class="faint">Nobody is known to have been asked.</p>`} />
+            ${exchange.left_out > 0 && html`<p class="hint">${number(exchange.left_out)} more were too many to be kept.</p>`}
+        </section>
+    </div>`;
+}

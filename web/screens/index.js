@@ -1,0 +1,9 @@
+// Every screen: one row. `path` is matched against the address (#/mappings/floor3 fits "mappings/:name"), the first that
+// fits counts; what is named in it and the address's query are the component's properties `params` and `query`. `title` is
+// the page's; with `nav` it has a place in the navigation, by `place`. A module is fetched when it is first shown; its
+// default export is the component.
+export const screens = [
+    { path: "", title: "Overview", nav: "Overview", icon: "overview", place: 10, load: () => import("./overview.js") },
+    { path: "exchanges", title: "Exchanges", nav: "Exchanges", icon: "exchanges", place: 60, load: () => import("./exchanges.js") },
+    { path: "exchanges/:id", title: "Exchange", under: "exchanges", load: () => import("./exchange.js") },
+];

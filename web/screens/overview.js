@@ -1,0 +1,91 @@
+// Is it well? One sentence, four small charts, what wants to be done, and the last exchanges as they come.
+import { html, useState } from "../vendor/preact.js";
+import { useStore } from "../core/store.js";
+import { health } from "../core/health.js";
+import { useFigures } from "../core/figures.js";
+import { useExchanges } from "../core/exchanges.js";
+import { href, go } from "../core/route.js";
+import { time, count, number } from "../core/format.js";
+import { exchangeWords } from "../core/words.js";
+import { useKeys } from "../core/keys.js";
+import { Chart } from "../parts/chart.js";
+import { Timeline } from "../parts/timeline.js";
+import { Mark } from "../parts/status.js";
+import { Icon } from "../parts/icon.js";
+import { Waiting } from "../parts/empty.js";
+import { placeOf } from "./places.js";
+import { FirstSteps } from "./first-steps.js";
+
+const SHOWN = 12;
+const LITTLE = 5; // exchanges, up to which there is advice what to try
+
+// ---- The sentence
+
+function sentenceOf({ ready, reasons, warningCount }) {
+    if (ready === null) return { tone: "busy", text: "Looking how it is …" };
+    if (!ready) return { tone: "bad", text: `Not ready: ${reasons.join("; ") || "it does not say why"}` };
+    if (warningCount > 0) return { tone: "warn", text: `Ready, and ${count(warningCount, "thing")} to look at` };
+    return { tone: "ok", text: "Ready" };
+}
+
+function Sentence() {
+    const { tone, text } = sentenceOf(useStore(health));
+    return html`<h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>`;
+}
+
+function Warnings() {
+    const { warnings, warningCount } = useStore(health);
+    if (warnings.length === 0) return null;
+    return html`<section><h2>To be done</h2>
+        <ul class="warnings">${warnings.map((one) => html`<li key=${one.about + one.code}><${Mark} tone="warn" /><span>${one.detail}${placeOf(one.about) && html` <a href=${placeOf(one.about).href}>${placeOf(one.about).words}</a>`}</span></li>`)}</ul>
+        ${warningCount > warnings.length && html`<p class="hint">and ${number(warningCount - warnings.length)} more</p>`}
+    </section>`;
+}
+
+// ---- Charts
+
+function Charts() {
+    const figures = useFigures();
+    if (!figures) return null;
+    return html`<section class="charts" aria-label="Per minute">
+        <${Chart} title="Requests" unit="a minute" points=${figures.requests} />
+        <${Chart} title="Answers" unit="a minute" points=${figures.answers} tone="--ok" />
+        <${Chart} title="Missing" unit="a minute" points=${figures.missing} tone="--warn" />
+        <${Chart} title="Rejected" unit="a minute" points=${figures.rejected} tone="--bad" />
+    </section>`;
+}
+
+// ---- The last exchanges
+
+const Line = ({ exchange }) => html`<li><a href=${href("exchanges", exchange.id)}>
+    <span class="time num">${time(exchange.begun)}</span>
+    <span class="name">${exchange.mapping || exchange.path}</span>
+    <${Timeline} exchange=${exchange} />
+    <span class="said">${exchangeWords(exchange)}</span>
+</a></li>`;
+
+function Pause({ isPaused, waiting, onTurn }) {
+    return html`<button type="button" onClick=${onTurn} aria-pressed=${isPaused ? "true" : "false"}>
+        <${Icon} name=${isPaused ? "play" : "pause"} />${isPaused ? (waiting > 0 ? `Go on (${waiting} new)` : "Go on") : "Pause"}
+    </button>`;
+}
+
+export default function Overview() {
+    const [isPaused, setPaused] = useState(false);
+    const { items, loading, error, waiting, reload } = useExchanges({}, { limit: SHOWN, isPaused });
+    const turn = () => setPaused(!isPaused);
+    useKeys([{ key: "p", does: "Pause the live list, or go on", run: turn }, { key: "x", does: "All exchanges", run: () => go("exchanges") }]);
+    return html`<div class="overview stack">
+        <${Sentence} />
+        <${Warnings} />
+        ${!loading && items.length < LITTLE && html`<${FirstSteps} />`}
+        <${Charts} />
+        <section>
+            <div class="live-head"><h2>Last exchanges</h2><a href=${href("exchanges")}>All of them</a><${Pause} isPaused=${isPaused} waiting=${waiting} onTurn=${turn} /></div>
+            ${items.length > 0
+                ? html`<ul class="live-rows">${items.map((exchange) => html`<${Line} key=${exchange.id} exchange=${exchange} />`)}</ul>`
+                : html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`}
+            ${!loading && !error && items.length === 0 && html`<p class="faint">Nobody has asked for anything yet.</p>`}
+        </section>
+    </div>`;
+}
