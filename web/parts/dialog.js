@@ -9,11 +9,11 @@ export function Dialog({ title, onClose, actions, wide, fixed, children }) {
     const dialog = useRef(null);
     const id = useRef(`dialog-${++ids}`);
     useEffect(() => {
-        const before = document.activeElement;
-        dialog.current.showModal();
-        const wanted = dialog.current.querySelector("[data-first]");
+        const mine = dialog.current;
+        mine.showModal();
+        const wanted = mine.querySelector("[data-first]");
         if (wanted) wanted.focus();
-        return () => before instanceof HTMLElement && before.isConnected && before.focus();
+        return () => mine.close(); // which gives the focus back
     }, []);
     const cancel = (event) => {
         event.preventDefault();

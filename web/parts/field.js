@@ -5,7 +5,9 @@ import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
 
 let ids = 0;
 
-const labelOf = (name) => (name.charAt(0).toUpperCase() + name.slice(1)).replace(/_/g, " ");
+const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+const labelOf = (name) => sentence(name).replace(/_/g, " ");
 
 // Typed text -> value; undefined is "not set", NaN what is no number.
 function parse(schema, text) {
@@ -95,7 +97,7 @@ export function Field({ name, schema = { type: "string" }, value, onChange, erro
     return html`<div class=${`field${shown ? " wrong" : ""}${isChoice ? " beside" : ""}`} onFocusOut=${() => setLeft(true)}>
         <label id=${`${id}-label`} for=${id}>${label || labelOf(name)}${schema["x-unit"] && html` <span class="unit">(${schema["x-unit"]})</span>`}</label>
         <${Control} schema=${schema} value=${value} onChange=${onChange} attributes=${attributes} suggestions=${suggestions} />
-        ${shown && html`<p class="error" id=${`${id}-error`}>${shown}</p>`}
+        ${shown && html`<p class="error" id=${`${id}-error`}>${sentence(shown)}</p>`}
         <p class="hint" id=${`${id}-help`}>${help === undefined ? schema.description : help}</p>
     </div>`;
 }

@@ -28,7 +28,7 @@ function stack(dots, deadline, { radius, isStacked, middle }) {
     const heights = new Map();
     return dots.map((dot) => {
         const x = place(dot.ms, deadline);
-        const column = `${Math.round(x * 1.4)} ${isBelow(dot)}`;
+        const column = `${Math.round(x * 0.8)} ${isBelow(dot)}`;
         const level = heights.get(column) || 0;
         heights.set(column, level + 1);
         const step = isStacked ? level * radius * 2.1 : 0;

@@ -1,6 +1,7 @@
 // Is it well? One sentence, four small charts, what wants to be done, and the last exchanges as they come.
 import { html, useState } from "../vendor/preact.js";
 import { useStore } from "../core/store.js";
+import { connection } from "../core/api.js";
 import { health } from "../core/health.js";
 import { useFigures } from "../core/figures.js";
 import { useExchanges } from "../core/exchanges.js";
@@ -21,7 +22,8 @@ const LITTLE = 5; // exchanges, up to which there is advice what to try
 
 // ---- The sentence
 
-function sentenceOf({ ready, reasons, warningCount }) {
+function sentenceOf({ ready, reasons, warningCount }, isLost) {
+    if (isLost) return { tone: "off", text: "No connection to the gateway" };
     if (ready === null) return { tone: "busy", text: "Looking how it is …" };
     if (!ready) return { tone: "bad", text: `Not ready: ${reasons.join("; ") || "it does not say why"}` };
     if (warningCount > 0) return { tone: "warn", text: `Ready, and ${count(warningCount, "thing")} to look at` };
@@ -29,7 +31,7 @@ function sentenceOf({ ready, reasons, warningCount }) {
 }
 
 function Sentence() {
-    const { tone, text } = sentenceOf(useStore(health));
+    const { tone, text } = sentenceOf(useStore(health), useStore(connection).state === "lost");
     return html`<h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>`;
 }
 
@@ -81,7 +83,7 @@ export default function Overview() {
         ${!loading && items.length < LITTLE && html`<${FirstSteps} />`}
         <${Charts} />
         <section>
-            <div class="live-head"><h2>Last exchanges</h2><a href=${href("exchanges")}>All of them</a><${Pause} isPaused=${isPaused} waiting=${waiting} onTurn=${turn} /></div>
+            <div class="live-head"><h2>Last exchanges</h2><a href=${href("exchanges")} aria-label="All exchanges">All</a><${Pause} isPaused=${isPaused} waiting=${waiting} onTurn=${turn} /></div>
             ${items.length > 0
                 ? html`<ul class="live-rows">${items.map((exchange) => html`<${Line} key=${exchange.id} exchange=${exchange} />`)}</ul>`
                 : html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`}
