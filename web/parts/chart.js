@@ -30,32 +30,40 @@ function optionsFor(element, tone) {
     };
 }
 
-function loadStyle() {
-    if (document.querySelector("link[data-uplot]")) return;
-    const link = document.createElement("link");
-    link.rel = "stylesheet";
-    link.href = "vendor/uplot.css";
-    link.dataset.uplot = "";
-    document.head.append(link);
+// uPlot as published in its small form, which is a script and no module; and its style. Once.
+let library = null;
+
+function element(name, attributes) {
+    return new Promise((resolve, reject) => {
+        const made = Object.assign(document.createElement(name), attributes, { onload: resolve, onerror: reject });
+        document.head.append(made);
+    });
 }
 
-async function draw(element, points, tone, state) {
-    loadStyle();
-    const { default: UPlot } = await import("../vendor/uplot.js");
-    if (state.isOver) return;
-    if (!state.plot) state.plot = new UPlot(optionsFor(element, tone), state.points || points, element);
-    else state.plot.setData(points);
+const fetchLibrary = () => Promise.all([element("link", { rel: "stylesheet", href: "vendor/uplot.css" }), element("script", { src: "vendor/uplot.js" })]);
+
+// Undefined where it cannot be had now: then the numbers are all there is, until the next ones come.
+function loadLibrary() {
+    library = library || fetchLibrary().catch(() => (library = null));
+    return library.then(() => globalThis.uPlot);
+}
+
+async function draw(place, tone, state) {
+    const UPlot = await loadLibrary();
+    if (!UPlot || state.isOver) return;
+    if (state.plot) state.plot.setData(state.points);
+    else state.plot = new UPlot(optionsFor(place, tone), state.points, place);
 }
 
 // points: [[unix seconds…], [values…]]; unit: "per minute"; tone: a token's name ("--accent", "--bad")
 export function Chart({ title, unit, points, tone = "--accent", value }) {
-    const element = useRef(null);
+    const place = useRef(null);
     const state = useRef({});
     const theme = useTheme();
     useEffect(() => {
         const mine = (state.current = { points });
-        const watch = new ResizeObserver(() => mine.plot && mine.plot.setSize({ width: element.current.clientWidth, height: HEIGHT }));
-        watch.observe(element.current);
+        const watch = new ResizeObserver(() => mine.plot && mine.plot.setSize({ width: place.current.clientWidth, height: HEIGHT }));
+        watch.observe(place.current);
         return () => {
             mine.isOver = true;
             watch.disconnect();
@@ -64,11 +72,11 @@ export function Chart({ title, unit, points, tone = "--accent", value }) {
     }, [theme]);
     useEffect(() => {
         state.current.points = points;
-        draw(element.current, points, tone, state.current);
+        draw(place.current, tone, state.current);
     }, [points, theme]);
     const last = value === undefined ? points[1][points[1].length - 1] : value;
     return html`<figure class="chart">
         <figcaption><span>${title}</span> <strong class="num">${number(last === undefined ? null : last)}</strong> <small>${unit}</small></figcaption>
-        <div class="plot" ref=${element} aria-hidden="true"></div>
+        <div class="plot" ref=${place} aria-hidden="true"></div>
     </figure>`;
 }
