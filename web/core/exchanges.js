@@ -15,13 +15,14 @@ export function merged(fresh, known, most) {
 const fits = (exchange, { mapping, client, outcome }) =>
     (!mapping || exchange.mapping === mapping) && (!client || exchange.client === client) && (!outcome || exchange.outcome === outcome);
 
-// {items, next, error, loading, waiting: how many came while paused, more()}
+// {items, next, error, loading, waiting: how many came while paused, skipped: how many were too many to be told, more()}
 export function useExchanges(filter = {}, { limit = 20, isPaused = false, most = limit } = {}) {
     const [state, setState] = useState({ items: [], next: null, error: null, loading: true });
     const [turn, setTurn] = useState(0);
     const fresh = useRef([]);
     const timer = useRef(null);
     const [waiting, setWaiting] = useState(0);
+    const [skipped, setSkipped] = useState(0);
     const key = JSON.stringify(filter);
     useEffect(() => {
         const control = new AbortController();
@@ -42,6 +43,7 @@ export function useExchanges(filter = {}, { limit = 20, isPaused = false, most =
         if (timer.current === null) timer.current = setTimeout(show, SHOW_MS);
     };
     useEvents(["exchange"], (exchange) => {
+        if (exchange.skipped) setSkipped((now) => now + exchange.skipped);
         if (!fits(exchange, filter) || filter.member) return;
         fresh.current = merged([exchange], fresh.current, most);
         if (isPaused) setWaiting(fresh.current.length);
@@ -56,5 +58,5 @@ export function useExchanges(filter = {}, { limit = 20, isPaused = false, most =
         const page = await get("exchanges", { ...filter, limit: 100, cursor: state.next });
         setState((was) => ({ ...was, items: merged(was.items, page.items, Infinity), next: page.next }));
     };
-    return { ...state, waiting, more, reload: () => setTurn((now) => now + 1) };
+    return { ...state, waiting, skipped, more, reload: () => setTurn((now) => now + 1) };
 }

@@ -23,7 +23,7 @@ function take(figures) {
     const last = samples[samples.length - 1];
     if (last && NAMES.some((name) => sample[name] < last[name])) samples = [];
     samples = [...samples.filter(({ at }) => sample.at - at < KEPT_S), sample];
-    series.set(Object.fromEntries(NAMES.map((name) => [name, ratesOf(name)])));
+    series.set({ ...Object.fromEntries(NAMES.map((name) => [name, ratesOf(name)])), running: figures.running || 0 });
 }
 
 // [[times], [rates a minute]]

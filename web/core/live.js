@@ -11,6 +11,7 @@ const SILENCE_MS = 40000; // the gateway sends at least a comment every 15 s
 const hearers = new Map(); // type -> Set of functions
 let lastId = null;
 let stop = null; // ends the stream that runs
+let hasRun = false;
 
 // hear(data, type); type "*" hears all, and "back" comes when the connection is there again.
 export function onEvent(type, hear) {
@@ -50,7 +51,8 @@ function run() {
 
 async function keepReading(signal) {
     let wait = FIRST_WAIT_MS;
-    let wasLost = false;
+    let wasLost = hasRun; // another token: what the last one could not read is read anew
+    hasRun = true;
     while (!signal.aborted) {
         const began = await readOnce(signal, () => {
             if (wasLost) tell("back", null);

@@ -38,7 +38,7 @@ export function Difference({ changes }) {
     return html`<div class="difference">
         ${isJson
             ? html`<pre class="json">${JSON.stringify(changes, null, 2)}</pre>`
-            : changes.map((one) => html`<section key=${one.kind + one.name}><h4>${verbOf(one)} ${nameOf(one)}</h4><${Keys} one=${one} /></section>`)}
+            : changes.map((one) => html`<section key=${one.kind + one.name}><h3>${verbOf(one)} ${nameOf(one)}</h3><${Keys} one=${one} /></section>`)}
         <button type="button" class="plain" aria-pressed=${isJson ? "true" : "false"} onClick=${() => setJson(!isJson)}>${isJson ? "in words" : "as JSON"}</button>
     </div>`;
 }

@@ -26,7 +26,7 @@ export function Sends({ sends }) {
 
 const accessWords = ({ client, mapping, methods }) => `${client} on ${mapping}: ${methods.join(", ")}`;
 
-const Access = ({ title, tone, list }) => html`<section><h4>${title}</h4><ul class="bare">${list.map((one) => html`<li key=${accessWords(one)}><${Mark} tone=${tone} /> ${accessWords(one)}</li>`)}</ul></section>`;
+const Access = ({ title, tone, list }) => html`<section><h3>${title}</h3><ul class="bare">${list.map((one) => html`<li key=${accessWords(one)}><${Mark} tone=${tone} /> ${accessWords(one)}</li>`)}</ul></section>`;
 
 // A dry run's answer: {sends, gains, loses, warnings}, each of which may be absent.
 export function Preview({ sends, gains = [], loses = [], warnings = [] }) {
@@ -34,6 +34,6 @@ export function Preview({ sends, gains = [], loses = [], warnings = [] }) {
         ${sends && html`<${Sends} sends=${sends} />`}
         ${gains.length > 0 && html`<${Access} title="Gains access" tone="ok" list=${gains} />`}
         ${loses.length > 0 && html`<${Access} title="Loses access" tone="bad" list=${loses} />`}
-        ${warnings.length > 0 && html`<section><h4>To be known</h4><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}
+        ${warnings.length > 0 && html`<section><h3>To be known</h3><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}
     </div>`;
 }

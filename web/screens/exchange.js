@@ -1,9 +1,10 @@
 // One exchange: why did that one not answer? The timeline, then everybody, those who did not answer first.
-import { html, useState } from "../vendor/preact.js";
+import { html, useState, useEffect } from "../vendor/preact.js";
 import { useGet } from "../core/data.js";
-import { pathOf, download, create } from "../core/api.js";
+import { pathOf, download } from "../core/api.js";
 import { useEvents } from "../core/live.js";
 import { href } from "../core/route.js";
+import { orderOf, sendAndShow } from "../parts/trial.js";
 import { useKeys } from "../core/keys.js";
 import { ms, fullTime, bytes, number, count } from "../core/format.js";
 import { exchangeWords, outcomeOf, causeWords, clientWords } from "../core/words.js";
@@ -13,7 +14,6 @@ import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { Payload } from "../parts/payload.js";
 import { Waiting } from "../parts/empty.js";
-import { askToSend } from "../parts/confirm-send.js";
 import { tellError } from "../parts/notice.js";
 
 // ---- Everybody
@@ -62,37 +62,39 @@ function Advice({ exchange }) {
 
 // ---- What can be done
 
-// The path below its mapping is not told; it is what the mapping's own path does not have.
-async function sendAgain(exchange, setBusy) {
-    const order = { mapping: exchange.mapping, method: exchange.method };
-    if (!(await askToSend(order))) return;
-    setBusy(true);
-    try {
-        const { data } = await create("try", order);
-        location.hash = href("exchanges", data.exchange);
-    } catch (error) {
-        tellError(error, "Not sent");
-    } finally {
-        setBusy(false);
-    }
-}
+// What was sent along is not kept, so only what asks is sent again; commands are for the mapping's own try.
+const isQuestion = ({ mapping, method, member }) => mapping !== null && method === "GET" && member === null;
+
+const sendAgain = (exchange, setBusy) =>
+    orderOf(exchange).then((order) => sendAndShow(order, setBusy), (error) => tellError(error, "Not sent"));
 
 const save = (id, what, name) => download(pathOf("exchanges", id, what), name).catch((error) => tellError(error, "Not downloaded"));
 
 function Actions({ exchange }) {
     const [isBusy, setBusy] = useState(false);
     const again = () => sendAgain(exchange, setBusy);
-    useKeys([{ key: "t", does: "Try again", run: again }]);
+    useKeys(isQuestion(exchange) ? [{ key: "t", does: "Try again", run: again }] : []);
     return html`<div class="actions">
         <button type="button" onClick=${() => save(exchange.id, "pcap", `${exchange.id}.pcap`)}><${Icon} name="download" />Datagrams (pcap)</button>
         <button type="button" onClick=${() => save(exchange.id, "transcript", `${exchange.id}.transcript`)}><${Icon} name="download" />Transcript</button>
-        ${exchange.mapping && html`<button type="button" class="primary" disabled=${isBusy} onClick=${again}><${Icon} name="again" />${isBusy ? "Waiting for answers …" : "Try again"}</button>`}
+        ${isQuestion(exchange) && html`<button type="button" class="primary" disabled=${isBusy} onClick=${again}><${Icon} name="again" />${isBusy ? "Waiting for answers …" : "Try again"}</button>`}
     </div>`;
+}
+
+// One that runs is looked at every second; that it has ended comes by the stream.
+function useFollowing(exchange, reload) {
+    const isRunning = exchange !== null && exchange.outcome === "running";
+    useEffect(() => {
+        if (!isRunning) return;
+        const timer = setInterval(reload, 1000);
+        return () => clearInterval(timer);
+    }, [isRunning]);
 }
 
 export default function Exchange({ params }) {
     const { data: exchange, error, loading, reload } = useGet(pathOf("exchanges", params.id));
     useEvents(["exchange"], ({ id }) => id === params.id && reload());
+    useFollowing(exchange, reload);
     if (!exchange) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
     const { tone, word } = outcomeOf(exchange);
     return html`<div class="exchange stack">

@@ -1,32 +1,16 @@
 // What to try, as long as little has happened: from what is there already, each step does itself.
 import { html, useState } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
-import { create } from "../core/api.js";
 import { href } from "../core/route.js";
-import { askToSend } from "../parts/confirm-send.js";
-import { tellError } from "../parts/notice.js";
+import { sendAndShow } from "../parts/trial.js";
 import { screens } from "./index.js";
 
 const has = (path) => screens.some((screen) => screen.path === path);
 
-async function send(mapping, setBusy) {
-    const order = { mapping: mapping.name, method: "GET" };
-    if (!(await askToSend(order))) return;
-    setBusy(true);
-    try {
-        const { data } = await create("try", order);
-        location.hash = href("exchanges", data.exchange);
-    } catch (error) {
-        tellError(error, "Not sent");
-    } finally {
-        setBusy(false);
-    }
-}
-
 function AskThem({ mapping }) {
     const [isBusy, setBusy] = useState(false);
     return html`<li>Ask the members of <strong>${mapping.name}</strong> how they are, and watch the answers come in.
-        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => send(mapping, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${mapping.path || `/${mapping.name}`}`}</button></div></li>`;
+        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => sendAndShow({ mapping: mapping.name, method: "GET" }, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${mapping.path || `/${mapping.name}`}`}</button></div></li>`;
 }
 
 export function FirstSteps() {

@@ -46,9 +46,7 @@ function Warnings() {
 
 // ---- Charts
 
-function Charts() {
-    const figures = useFigures();
-    if (!figures) return null;
+function Charts({ figures }) {
     return html`<section class="charts" aria-label="Per minute">
         <${Chart} title="Requests" unit="a minute" points=${figures.requests} />
         <${Chart} title="Answers" unit="a minute" points=${figures.answers} tone="--ok" />
@@ -74,19 +72,21 @@ function Pause({ isPaused, waiting, onTurn }) {
 
 export default function Overview() {
     const [isPaused, setPaused] = useState(false);
-    const { items, loading, error, waiting, reload } = useExchanges({}, { limit: SHOWN, isPaused });
+    const { items, loading, error, waiting, skipped, reload } = useExchanges({}, { limit: SHOWN, isPaused });
+    const figures = useFigures();
     const turn = () => setPaused(!isPaused);
     useKeys([{ key: "p", does: "Pause the live list, or go on", run: turn }, { key: "x", does: "All exchanges", run: () => go("exchanges") }]);
     return html`<div class="overview stack">
         <${Sentence} />
         <${Warnings} />
         ${!loading && items.length < LITTLE && html`<${FirstSteps} />`}
-        <${Charts} />
+        ${figures && html`<${Charts} figures=${figures} />`}
         <section>
-            <div class="live-head"><h2>Last exchanges</h2><a href=${href("exchanges")} aria-label="All exchanges">All</a><${Pause} isPaused=${isPaused} waiting=${waiting} onTurn=${turn} /></div>
+            <div class="live-head"><h2>Last exchanges${figures && figures.running > 0 && html` <small class="num">${number(figures.running)} running</small>`}</h2><a href=${href("exchanges")} aria-label="All exchanges">All</a><${Pause} isPaused=${isPaused} waiting=${waiting} onTurn=${turn} /></div>
             ${items.length > 0
                 ? html`<ul class="live-rows">${items.map((exchange) => html`<${Line} key=${exchange.id} exchange=${exchange} />`)}</ul>`
                 : html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`}
+            ${skipped > 0 && html`<p class="hint waiting num">${count(skipped, "more exchange")} came faster than they can be shown; the counts above have them.</p>`}
             ${!loading && !error && items.length === 0 && html`<p class="faint">Nobody has asked for anything yet.</p>`}
         </section>
     </div>`;
