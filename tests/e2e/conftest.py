@@ -379,3 +379,32 @@ def in_namespace(test):
             raise outcome[0]
 
     return wrapper
+
+
+@pytest.fixture(scope="session")
+def one_browser():
+    """One for all tests of a worker that look at the admin page."""
+    import page  # which only those need, and the browser's packages with it
+
+    browser = page.start_browser()
+    yield browser
+    browser.quit()
+
+
+@pytest.fixture
+def admin_page(request, gateway):
+    """admin_page(settings, at="mappings/floor3", token=…): starts a gateway whose administrator has page.TOKEN (or takes the one that
+    is given instead of settings), and opens its page, signed in. At the end nothing must be in the console that no test expected."""
+    opened = []
+
+    def start(settings=None, **more):
+        import page
+
+        browser = request.getfixturevalue("one_browser")
+        gate = settings if isinstance(settings, Gateway) else gateway({"clients": {"root": page.client()}, **(settings or {})})
+        opened.append(page.Page(browser, gate, **more))
+        return opened[-1]
+
+    yield start
+    for one in reversed(opened):
+        one.close()
