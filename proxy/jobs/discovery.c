@@ -153,10 +153,12 @@ static const char *how_it_ended(const struct cg_discovery *job) {
 
 static void start_next(struct cg_discoveries *discoveries);
 
+/* Once: what was begun and failed in this same turn has woken it already. */
 static void finish(struct cg_discovery *job) {
     struct cg_discoveries *discoveries = job->discoveries;
     job->findings.found.ended_by = how_it_ended(job);
     job->state = CG_DISCOVERY_IS_OVER;
+    cg_engine_clear_timer(engine_of(job), &job->timer);
     start_next(discoveries);
     job->done(job->ctx, job);
 }

@@ -317,6 +317,8 @@ static void groups_that_were_not_asked_are_named(void **state) {
     assert_non_null(found->gaps);
     assert_slice(found->gaps->what, "coap://224.0.1.187");
     assert_int_equal(found->left_out, 1);
+    world_advance(&search->world, SECOND);
+    assert_int_equal(search->done, 1); /* and not once more */
 }
 
 int main(void) {
