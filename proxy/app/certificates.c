@@ -43,6 +43,19 @@ void cg_certificates_read(struct cg_config *config) {
     read_end(&config->admin.tls);
 }
 
+static void put_end(struct cg_buf *to, const char *section, const struct cg_tls_settings *tls) {
+    if (tls->ends_s == 0) return;
+    cg_buf_printf(to, "castgate_certificate_expires_seconds{listener=\"%s\"} %lld\n", section, (long long)tls->ends_s);
+}
+
+void cg_certificate_metrics(const struct cg_config *config, struct cg_buf *to) {
+    cg_buf_put_str(to, "# HELP castgate_certificate_expires_seconds When a listener's certificate ends, Unix time.\n"
+                       "# TYPE castgate_certificate_expires_seconds gauge\n");
+    put_end(to, "http", &config->http.tls);
+    put_end(to, "coap", &config->coap.tls);
+    put_end(to, "admin", &config->admin.tls);
+}
+
 static void warn(const char *section, const struct cg_tls_settings *tls, struct cg_mistakes *warnings) {
     char pointer[64];
     const int64_t left_s = tls->ends_s - (int64_t)time(NULL);

@@ -11,5 +11,8 @@
 void cg_certificates_read(struct cg_config *config);
 /* Adds a warning for each that has ended, or ends within CG_CERTIFICATE_SOON_DAYS. */
 void cg_certificate_warnings(const struct cg_config *config, struct cg_mistakes *warnings);
+/* castgate_certificate_expires_seconds, for each listener ("http", "coap", "admin") whose certificate's end is known.
+ */
+void cg_certificate_metrics(const struct cg_config *config, struct cg_buf *to);
 
 #endif

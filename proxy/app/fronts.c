@@ -114,6 +114,7 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
     put_metrics_of_fronts(program, to);
     cg_reactions_metrics(program->reactions, to);
     cg_reports_metrics(program->reports, to);
+    cg_certificate_metrics(cg_gateway_config(program->loop.gateway), to);
     cg_buf_printf(to,
                   "# HELP castgate_clock_seconds The gateway's clock, Unix time, to be compared with others'.\n"
                   "# TYPE castgate_clock_seconds gauge\ncastgate_clock_seconds %lld\n",

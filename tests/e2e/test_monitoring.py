@@ -6,8 +6,9 @@ import shutil
 import subprocess
 import time
 
+import pki
 import pytest
-from conftest import TOP, plain_mapping
+from conftest import TOP, free_tcp_port, plain_mapping
 
 RULES, BOARD = TOP / "conf/prometheus/castgate.rules.yml", TOP / "conf/grafana/castgate.json"
 
@@ -52,3 +53,13 @@ def test_the_clock_is_told(gateway, members):
     before = int(time.time())
     told = int(re.search(r"^castgate_clock_seconds (\d+)$", scrape(gate), re.MULTILINE)[1])
     assert before <= told <= time.time()
+
+
+def test_a_certificates_end_is_told(gateway, members, tmp_path):
+    """Before it comes: a year ahead nobody is warned yet."""
+    certificate, key = pki.Authority(tmp_path / "ca").issue("server", "serverAuth", seconds=400 * 86400)
+    gate = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "tls": {"certificate": str(certificate), "key": str(key)}},
+                    "mappings": [plain_mapping(members(1))]})
+    told = re.findall(r"^castgate_certificate_expires_seconds(\S*) (\d+)$", scrape(gate), re.MULTILINE)
+    assert [labels for labels, _ in told] == ['{listener="http"}']
+    assert abs(int(told[0][1]) - time.time() - 400 * 86400) < 3600
