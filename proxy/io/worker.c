@@ -115,17 +115,20 @@ static void close_when_idle(struct cg_worker *worker) {
     if (is_idle) uv_close((uv_handle_t *)&worker->async, on_async_closed);
 }
 
-static struct cg_work *next_done(struct cg_worker *worker) {
+static struct queue take_all_done(struct cg_worker *worker) {
     lock(worker);
-    struct cg_work *work = take(&worker->out);
+    struct queue done = worker->out;
+    worker->out = (struct queue){0};
     unlock(worker);
-    return work;
+    return done;
 }
 
+/* What is done meanwhile, by order of these perhaps, has a later turn. */
 static void on_async(uv_async_t *async) {
     struct cg_worker *worker = async->data;
+    struct queue done = take_all_done(worker);
     struct cg_work *work;
-    while ((work = next_done(worker)) != NULL) work->done(work);
+    while ((work = take(&done)) != NULL) work->done(work);
     if (worker->closing) close_when_idle(worker);
 }
 

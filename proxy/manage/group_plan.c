@@ -119,26 +119,37 @@ static bool holds_next(const struct cg_group_work *work, const struct cg_manage 
                                                                 cg_slice_of(identity, sizeof identity));
 }
 
-enum { NAMED = 10 };
+static void note_lacking(struct cg_group_lacking *lacking, const json_t *member) {
+    const char *name = cg_keys_text(member, "name");
+    size_t room = sizeof lacking->names - lacking->len;
+    if (lacking->count++ >= CG_GROUP_NAMED) return;
+    int added = snprintf(lacking->names + lacking->len, room, "%s%s", lacking->len == 0 ? "" : ", ",
+                         name != NULL ? name : cg_keys_text(member, "id"));
+    lacking->len += added > 0 && (size_t)added < room ? (size_t)added : 0;
+}
+
+enum { LOOKED_AT_A_TURN = 512 };
+
+bool cg_group_look_at_holders(struct cg_group_work *work) {
+    const struct cg_manage *manage = work->groups->options.manage;
+    const json_t *members = json_object_get(work->document, "members");
+    struct cg_group_lacking *lacking = &work->lacking;
+    size_t count = json_array_size(members), end = lacking->looked_at + LOOKED_AT_A_TURN;
+    for (; lacking->looked_at < count && lacking->looked_at < end; lacking->looked_at++) {
+        const json_t *member = json_array_get(members, lacking->looked_at);
+        if (!holds_next(work, manage, member)) note_lacking(lacking, member);
+    }
+    return lacking->looked_at < count;
+}
 
 /* Members that are not known to have the keys would hear nothing any more. */
-int cg_group_check_holders(struct cg_group_work *work) {
-    const struct cg_manage *manage = work->groups->options.manage;
-    char names[NAMED * (CG_NAME_MAX + 2) + 1] = "";
-    size_t i, lacking = 0, len = 0;
-    json_t *member;
-    json_array_foreach(json_object_get(work->document, "members"), i, member) {
-        const char *name = cg_keys_text(member, "name");
-        if (holds_next(work, manage, member) || lacking++ >= NAMED) continue;
-        int added = snprintf(names + len, sizeof names - len, "%s%s", len == 0 ? "" : ", ",
-                             name != NULL ? name : cg_keys_text(member, "id"));
-        len += added > 0 && (size_t)added < sizeof names - len ? (size_t)added : 0;
-    }
-    if (lacking == 0) return CG_OK;
-    return cg_problem_set(&work->request->problem, CG_E_CONFLICT,
-                          "%zu members are not known to hold the new keys, as nobody has fetched their files and no "
-                          "answer has verified under them: %s%s; \"force\": true activates all the same",
-                          lacking, names, lacking > NAMED ? " and others" : "");
+void cg_group_judge_holders(struct cg_group_work *work) {
+    const struct cg_group_lacking *lacking = &work->lacking;
+    if (lacking->count == 0) return;
+    (void)cg_problem_set(&work->request->problem, CG_E_CONFLICT,
+                         "%zu members are not known to hold the new keys, as nobody has fetched their files and no "
+                         "answer has verified under them: %s%s; \"force\": true activates all the same",
+                         lacking->count, lacking->names, lacking->count > CG_GROUP_NAMED ? " and others" : "");
 }
 
 static int need_next(struct cg_change *change) {

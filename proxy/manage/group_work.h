@@ -6,10 +6,19 @@
 #include "base/container.h"
 #include "manage/groups.h"
 
+#define CG_GROUP_NAMED 10u /* members that a refusal names */
+
 struct cg_groups {
     struct cg_groups_options options;
     struct cg_group_work *running; /* utlist */
     unsigned running_count;
+};
+
+/* Who is not known to hold the next keys: counted in slices. */
+struct cg_group_lacking {
+    size_t looked_at, count;
+    size_t len; /* of the first ones' names */
+    char names[CG_GROUP_NAMED * (CG_NAME_MAX + 2) + 1];
 };
 
 /* What has been made, on the worker's thread, of what there was when the request came. */
@@ -29,6 +38,7 @@ struct cg_group_work {
     json_t *locations; /* where files of what was prepared are, for the answer */
     json_t *shown;     /* what was read: group_view.c */
     bool is_committed;
+    struct cg_group_lacking lacking;           /* before an activation */
     json_t *file;                              /* a member's, for the answer */
     char member[CG_ID_HEX_MAX];                /* whose; "": nobody's */
     char keys[CG_SEALED_KEYS_NAME];            /* of which epoch's item */
@@ -43,8 +53,11 @@ int cg_group_mistake(struct cg_group_request *request, const char *pointer, cons
  */
 int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal);
 
-/* group_plan.c: before an activation, on the loop; CG_E_CONFLICT, CG_E_NO_MEMORY. */
-int cg_group_check_holders(struct cg_group_work *work) CG_MUST_CHECK;
+/* group_plan.c: before an activation, on the loop. Looks at some members, since there may be ten thousand. True: there
+ * are more. */
+bool cg_group_look_at_holders(struct cg_group_work *work);
+/* What has come of it: the request's problem, CG_E_CONFLICT, where somebody lacks the keys. */
+void cg_group_judge_holders(struct cg_group_work *work);
 /* cg_change.plan; on the disk's thread, since it may have ten thousand edits. */
 int cg_group_plan(struct cg_change *change, const struct cg_manage *manage);
 

@@ -222,23 +222,13 @@ static void put_target(struct cg_group_work *work) {
                    id[0] == '\0' ? "" : "/members/", id);
 }
 
-/* What only the loop knows. */
-static void check_before(struct cg_group_work *work) {
-    bool is_forced = json_is_true(json_object_get(work->request->body, "force"));
-    if (work->request->wish != CG_GROUP_ACTIVATE || is_forced || work->next == NULL) return;
-    if (cg_group_check_holders(work) == CG_E_NO_MEMORY) (void)cg_problem_no_memory(&work->request->problem);
-}
-
 static void tell(struct cg_group_work *work) {
     struct cg_group_request *request = work->request;
     request->answer = cg_group_answer(work);
     finish(work, request->answer == NULL ? cg_problem_no_memory(&request->problem) : CG_OK);
 }
 
-static void on_made(struct cg_work *done) {
-    struct cg_group_work *work = CG_CONTAINER(done, struct cg_group_work, work);
-    put_target(work);
-    if (work->request->problem.err == 0) check_before(work);
+static void go_on(struct cg_group_work *work) {
     if (work->request->problem.err < 0) {
         finish(work, work->request->problem.err);
     } else if (work->request->wish == CG_GROUP_READ) {
@@ -248,6 +238,31 @@ static void on_made(struct cg_work *done) {
     } else {
         commit(work);
     }
+}
+
+static bool asks_for_holders(const struct cg_group_work *work) {
+    const struct cg_group_request *request = work->request;
+    bool is_forced = json_is_true(json_object_get(request->body, "force"));
+    return request->wish == CG_GROUP_ACTIVATE && !is_forced && work->next != NULL && request->problem.err == 0;
+}
+
+static void do_nothing(struct cg_work *running) { (void)running; }
+
+/* What only the loop knows; by the worker it comes back in a later turn. */
+static void look_at_holders(struct cg_work *done) {
+    struct cg_group_work *work = CG_CONTAINER(done, struct cg_group_work, work);
+    if (asks_for_holders(work) && cg_group_look_at_holders(work)) {
+        work->work = (struct cg_work){.run = do_nothing, .done = look_at_holders};
+        cg_worker_do(work->groups->options.worker, &work->work);
+        return;
+    }
+    cg_group_judge_holders(work);
+    go_on(work);
+}
+
+static void on_made(struct cg_work *done) {
+    put_target(CG_CONTAINER(done, struct cg_group_work, work));
+    look_at_holders(done);
 }
 
 /* ---- Asked ---- */

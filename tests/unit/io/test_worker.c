@@ -6,7 +6,10 @@
 #include <cmocka.h>
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/container.h"
 #include "io/worker.h"
@@ -82,6 +85,42 @@ static void what_was_given_before_the_end_is_heard_of(void **state) {
     cg_worker_free(worker);
 }
 
+static atomic_uint times;
+
+static void count(struct cg_work *work) {
+    (void)work;
+    times++;
+}
+
+/* Gives itself to the worker once more, and waits until that has been done. */
+static void go_on(struct cg_work *work) {
+    heard++;
+    if (heard == MANY) {
+        cg_worker_close(worker, NULL, NULL);
+        return;
+    }
+    unsigned before = times;
+    cg_worker_do(worker, work);
+    while (times == before) sched_yield();
+    usleep(1000); /* it need not be heard of now, and where it is that is wrong */
+}
+
+static void what_comes_of_what_is_heard_has_a_later_turn(void **state) {
+    (void)state;
+    struct cg_work work = {.run = count, .done = go_on};
+    uv_loop_t loop;
+    assert_int_equal(uv_loop_init(&loop), 0);
+    cg_worker_open(worker, &loop);
+    cg_worker_do(worker, &work);
+    for (unsigned before = 0; heard < MANY; before = heard) {
+        uv_run(&loop, UV_RUN_ONCE);
+        assert_in_range(heard - before, 0, 1);
+    }
+    assert_int_equal(uv_run(&loop, UV_RUN_DEFAULT), 0);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    cg_worker_free(worker);
+}
+
 static void free_piece(struct cg_work *work) {
     ran++;
     free(CG_CONTAINER(work, struct piece, work));
@@ -121,6 +160,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(it_works_in_order_on_its_thread_and_is_heard_on_the_loop, begin),
         cmocka_unit_test_setup(what_was_given_before_the_end_is_heard_of, begin),
+        cmocka_unit_test_setup(what_comes_of_what_is_heard_has_a_later_turn, begin),
         cmocka_unit_test_setup(what_nobody_hears_of_is_done_to_the_last, begin),
         cmocka_unit_test_setup(one_can_wait_for_it_where_no_loop_runs, begin),
         cmocka_unit_test_setup(without_a_worker_there_is_nothing_to_free, begin),

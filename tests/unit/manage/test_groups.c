@@ -33,7 +33,8 @@ struct scene {
     const char *proven; /* of the next epoch: the credential's hash of who has shown that it holds them; NULL: nobody */
     struct cg_group_request *last;
     bool is_done;
-    bool is_silent; /* the store answers nothing any more */
+    bool is_silent;             /* the store answers nothing any more */
+    unsigned asked, most_asked; /* who has proven what, in this turn of the loop; in any */
 };
 
 /* ---- The numbers' store ---- */
@@ -66,9 +67,10 @@ static struct cg_store *find_store(void *ctx) { return &((struct scene *)ctx)->s
 static struct cg_config *find_config(void *ctx) { return &((struct scene *)ctx)->office->config; }
 
 static bool has_proven(void *ctx, const char *group, enum cg_keyring_epoch epoch, struct cg_slice identity) {
-    const struct scene *scene = ctx;
+    struct scene *scene = ctx;
     char hex[65];
     (void)group;
+    if (++scene->asked > scene->most_asked) scene->most_asked = scene->asked;
     if (scene->proven == NULL || epoch != CG_KEYRING_NEXT) return false;
     for (size_t i = 0; i < identity.len && i < 32; i++) snprintf(hex + 2 * i, 3, "%02x", identity.data[i]);
     return strcmp(hex, scene->proven) == 0;
@@ -163,7 +165,10 @@ static int await_it(struct scene *scene, struct cg_group_request *request) {
     scene->is_done = false;
     cg_groups_ask(scene->groups, request);
     assert_false(scene->is_done);
-    while (!scene->is_done) uv_run(&scene->office->uv, UV_RUN_ONCE);
+    while (!scene->is_done) {
+        scene->asked = 0;
+        uv_run(&scene->office->uv, UV_RUN_ONCE);
+    }
     return request->err;
 }
 
@@ -363,6 +368,28 @@ static void who_has_answered_under_the_new_keys_holds_them(void **state) {
     assert_null(strstr(scene->last->problem.detail, "lamp-1"));
     assert_says(scene, "lamp-2");
     assert_int_equal(ask(scene, CG_GROUP_ACTIVATE, "{\"force\":true}"), CG_OK);
+}
+
+enum { MANY = 1500 };
+
+/* The loop looks at some in each of its turns. */
+static void many_members_are_looked_at_in_slices(void **state) {
+    struct scene *scene = *state;
+    json_t *body = json_object(), *members = json_array();
+    for (unsigned i = 0; i < MANY; i++)
+        json_array_append_new(members, json_pack("{so}", "name", json_sprintf("lamp-%u", i)));
+    json_object_set_new(body, "name", json_string("floor3"));
+    json_object_set_new(body, "members", members);
+    char *text = json_dumps(body, 0);
+    assert_int_equal(ask(scene, CG_GROUP_CREATE, text), CG_OK);
+    free(text);
+    json_decref(body);
+    assert_int_equal(ask(scene, CG_GROUP_PREPARE, "{}"), CG_OK);
+    scene->most_asked = 0;
+    assert_int_equal(ask(scene, CG_GROUP_ACTIVATE, "{}"), CG_E_CONFLICT);
+    assert_says(scene, "1500 members are not known");
+    assert_says(scene, "lamp-0, lamp-1, lamp-2, lamp-3, lamp-4, lamp-5, lamp-6, lamp-7, lamp-8, lamp-9 and others");
+    assert_in_range(scene->most_asked, 1, MANY / 2);
 }
 
 static void no_gid_comes_back(void **state) {
@@ -632,6 +659,7 @@ int main(void) {
         scene_test(a_file_is_given_once),
         scene_test(a_rekey_is_prepared_then_activated_R54_R55),
         scene_test(who_has_answered_under_the_new_keys_holds_them),
+        scene_test(many_members_are_looked_at_in_slices),
         scene_test(no_gid_comes_back),
         scene_test(a_new_sender_id_is_prepared_and_not_given_up),
         scene_test(a_joiner_gets_its_file_once_R54),
