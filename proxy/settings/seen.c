@@ -2,6 +2,8 @@
  * or it would be in the way of a good one. */
 #include "settings/reader.h"
 
+#include <stdlib.h>
+
 struct cg_seen {
     const char *pointer;
     enum cg_origin origin;
@@ -51,6 +53,37 @@ static const char *const shadows[CG_UNIQUE_COUNT] = {
     [CG_UNIQUE_REACTION] = "the settings file has a reaction of that name",
 };
 
+/* The file's mapping of that number, among those that are in the order of their numbers. */
+static const struct cg_mapping *mapping_at(const struct cg_mapping *mappings, size_t count, uint32_t place) {
+    size_t end = count > place ? (size_t)place + 1 : count;
+    while (end > 0 && mappings[end - 1].place != place) end--;
+    return end == 0 ? NULL : &mappings[end - 1];
+}
+
+/* NULL: it is none. */
+static const struct cg_mapping *mapping_of_file(const struct cg_reader *reader, const struct cg_seen *seen) {
+    static const char collection[] = "/mappings/";
+    const struct cg_config *config = reader->config;
+    if (strncmp(seen->pointer, collection, sizeof collection - 1) != 0) return NULL;
+    uint32_t place = (uint32_t)strtoul(seen->pointer + sizeof collection - 1, NULL, 10);
+    const struct cg_mapping *mapping = mapping_at(config->mappings, config->mapping_count, place);
+    return mapping != NULL ? mapping : mapping_at(config->idle_mappings, config->idle_mapping_count, place);
+}
+
+/* With which one it is, where that is a mapping. */
+static const char *shadow_of(struct cg_reader *reader, enum cg_unique what, const struct cg_seen *seen) {
+    const struct cg_mapping *mapping = mapping_of_file(reader, seen);
+    struct cg_buf text;
+    if (mapping == NULL || mapping->name == NULL || mapping->path == NULL) return shadows[what];
+    cg_buf_init(&text, 0);
+    cg_buf_printf(&text, "%s (%s at %s%s)", shadows[what], mapping->name, mapping->host == NULL ? "" : mapping->host,
+                  mapping->path);
+    if (text.failed) reader->out_of_memory = true;
+    const char *kept = cg_keep_text(reader, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    return kept == NULL ? shadows[what] : kept;
+}
+
 const char *cg_unique_before(struct cg_reader *reader, enum cg_unique what, struct cg_slice key,
                              const struct cg_at *at) {
     struct cg_seen **set = &reader->unique[what], *seen = find(*set, key);
@@ -69,7 +102,7 @@ const char *cg_unique_before(struct cg_reader *reader, enum cg_unique what, stru
     if (reader->origin != CG_ORIGIN_STORE || seen->origin != CG_ORIGIN_FILE || shadows[what] == NULL)
         return seen->pointer;
     if (reader->shadow == NULL) {
-        reader->shadow = shadows[what];
+        reader->shadow = shadow_of(reader, what, seen);
         reader->shadow_at = cg_pointer_text(reader, at);
     }
     return NULL;

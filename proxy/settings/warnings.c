@@ -9,16 +9,28 @@
 #include <stdio.h>
 #include <string.h>
 
-static void warn_front(const char *name, const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
+/* How its listeners are, that others reach and that are meant so. */
+static void warn_front(const char *name, const struct cg_http_settings *settings, const char *how,
+                       struct cg_mistakes *warnings) {
     for (size_t i = 0; i < settings->listen_count; i++) {
         const struct cg_listen *listen = &settings->listen[i];
         char pointer[64];
         if (listen->loopback || !listen->insecure) continue;
         snprintf(pointer, sizeof pointer, "/%s/listen/%zu", name, i);
-        const char *how = settings->tls.certificate == NULL ? "without TLS, and anonymous clients are taken"
-                                                            : "and anonymous clients are taken";
         cg_warnings_add(warnings, "open-listener", pointer, "%s can be reached by others, %s", listen->text, how);
     }
+}
+
+static void warn_http(const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
+    bool has_tls = settings->tls.certificate != NULL;
+    warn_front("http", settings,
+               has_tls ? "and anonymous clients are taken" : "without TLS, and anonymous clients are taken", warnings);
+}
+
+/* Nobody is anonymous there. */
+static void warn_admin(const struct cg_http_settings *settings, struct cg_mistakes *warnings) {
+    if (settings->tls.certificate == NULL)
+        warn_front("admin", settings, "without TLS: tokens can be read on the way", warnings);
 }
 
 static void warn_coap(const struct cg_coap_settings *settings, struct cg_mistakes *warnings) {
@@ -176,8 +188,8 @@ static void warn_hasty_mappings(const struct cg_config *config, struct cg_mistak
 void cg_settings_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
     const struct cg_mapping *mapping;
     const struct cg_client *client;
-    warn_front("http", &config->http, warnings);
-    warn_front("admin", &config->admin, warnings);
+    warn_http(&config->http, warnings);
+    warn_admin(&config->admin, warnings);
     warn_coap(&config->coap, warnings);
     for (uint32_t next = 0; (client = cg_config_next_client(config, &next)) != NULL;)
         warn_client(config, client, warnings);

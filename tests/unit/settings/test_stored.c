@@ -47,6 +47,8 @@ static void store_keys(struct scene *scene, const char *name) {
     scene->items[scene->count++] = item(CG_ITEM_KEYS, name, "{}", MEMBER);
 }
 
+#define NONE "'group':'coap://224.0.1.187','security':'none'"
+
 /* NULL: it goes. */
 static void edit(struct scene *scene, enum cg_item_kind kind, const char *name, const char *document) {
     struct cg_item *made = document == NULL ? NULL : item(kind, name, document, NULL);
@@ -294,12 +296,35 @@ static void on_the_same_name_or_path_the_file_wins(void **state) {
     store(&scene, CG_ITEM_MAPPING, "other", PLAIN(""));
     must_load(&scene, a_file);
     assert_state(&scene, CG_ITEM_CLIENT, "desk", CG_ITEM_SHADOWED, "the settings file has a client of that name");
-    assert_state(&scene, CG_ITEM_MAPPING, "m", CG_ITEM_SHADOWED, "the settings file has a mapping of that name");
-    assert_state(&scene, CG_ITEM_MAPPING, "hall", CG_ITEM_SHADOWED, "the settings file has a mapping at that path");
+    assert_state(&scene, CG_ITEM_MAPPING, "m", CG_ITEM_SHADOWED,
+                 "the settings file has a mapping of that name (m at /hall)");
+    assert_state(&scene, CG_ITEM_MAPPING, "hall", CG_ITEM_SHADOWED,
+                 "the settings file has a mapping at that path (m at /hall)");
     assert_state(&scene, CG_ITEM_MAPPING, "other", CG_ITEM_IN_USE, NULL);
     assert_int_equal(scene.config->mapping_count, 2);
     assert_int_equal(cg_config_client_by_name(scene.config, "desk")->tokens[0].sha256[0], 0x10);
     assert_true(cg_stored_is_of_file(scene.config, CG_ITEM_MAPPING, "m"));
+    fini(&scene);
+}
+
+/* Which of the file's it is, where some are out of use. */
+static void the_files_mapping_is_named(void **state) {
+    (void)state;
+    struct scene scene = {0};
+    static const char file[] = "{'mappings':["
+                               "{'name':'a','path':'/a','enabled':false," NONE "},"
+                               "{'name':'b','path':'/b'," NONE "},"
+                               "{'name':'c','path':'/c','host':'gw.example'," NONE "}]}";
+    store(&scene, CG_ITEM_MAPPING, "a", PLAIN(",'path':'/x'"));
+    store(&scene, CG_ITEM_MAPPING, "b", PLAIN(",'path':'/y'"));
+    store(&scene, CG_ITEM_MAPPING, "z", PLAIN(",'path':'/c','host':'gw.example'"));
+    must_load(&scene, file);
+    assert_state(&scene, CG_ITEM_MAPPING, "a", CG_ITEM_SHADOWED,
+                 "the settings file has a mapping of that name (a at /a)");
+    assert_state(&scene, CG_ITEM_MAPPING, "b", CG_ITEM_SHADOWED,
+                 "the settings file has a mapping of that name (b at /b)");
+    assert_state(&scene, CG_ITEM_MAPPING, "z", CG_ITEM_SHADOWED,
+                 "the settings file has a mapping at that path (c at gw.example/c)");
     fini(&scene);
 }
 
@@ -309,7 +334,7 @@ static void an_edit_that_the_file_is_in_the_way_of_is_a_conflict(void **state) {
     edit(&scene, CG_ITEM_MAPPING, "hall", PLAIN(""));
     load(&scene, a_file);
     assert_mistake(&scene, CG_E_CONFLICT, "/mappings/hall",
-                   "the settings file has a mapping at that path: it can be changed there only");
+                   "the settings file has a mapping at that path (m at /hall): it can be changed there only");
     fini(&scene);
 }
 
@@ -576,6 +601,7 @@ int main(void) {
         cmocka_unit_test(bad_stored_settings_are_left_out_as_a_whole),
         cmocka_unit_test(the_files_mistakes_are_the_files),
         cmocka_unit_test(on_the_same_name_or_path_the_file_wins),
+        cmocka_unit_test(the_files_mapping_is_named),
         cmocka_unit_test(an_edit_that_the_file_is_in_the_way_of_is_a_conflict),
         cmocka_unit_test(what_refers_to_nothing_is_out_of_use_and_the_rest_is_not),
         cmocka_unit_test(keys_that_stay_sealed_end_their_group_alone),
