@@ -10,6 +10,7 @@
 #include "app/control.h"
 #include "fronts/admin/found_document.h"
 #include "app/keeper.h"
+#include "manage/manage.h"
 #include "store/beside.h"
 
 struct cg_control_connection;
@@ -19,6 +20,13 @@ struct cg_control_follower;
 struct cg_control_work_ops {
     void (*hurry)(struct cg_control_connection *connection); /* nothing more is sent to us: an answer soon, please */
     void (*drop)(struct cg_control_connection *connection);  /* nobody hears the answer any more */
+};
+
+/* A file in the state folder that whoever asked takes from there. */
+struct cg_control_copy {
+    char path[1024];
+    bool is_made;
+    uv_fs_t removal; /* where nobody takes it */
 };
 
 struct cg_control_connection {
@@ -35,9 +43,11 @@ struct cg_control_connection {
     struct cg_trial *trial;                                      /* control_check.c */
     struct cg_discovery *discovery;                              /* control_discover.c, as what follows */
     struct cg_found_writer found;
-    struct cg_store_job job;   /* control_store.c, as what follows */
-    uv_fs_t removal;           /* of a copy that nobody takes */
-    char path[1024];           /* of the copy */
+    struct cg_store_job job; /* control_store.c, as what follows */
+    struct cg_control_copy numbers, items;
+    struct cg_manage_reading reading; /* of the items */
+    struct cg_problem problem;        /* of that */
+    int err;
     struct cg_known_walk walk; /* control_members.c, as what follows */
     size_t rows;
     struct cg_keeper_wish wish;

@@ -21,6 +21,7 @@
 #include "base/check.h"
 #include "base/text.h"
 #include "jobs/discovery.h"
+#include "store/items.h"
 
 #define DEFAULT_SETTINGS "/etc/castgate/castgate.json"
 
@@ -171,7 +172,8 @@ static int usage(FILE *to, int status) {
         "  castgate [-c FILE] --init-state --new-keys   and claim the keys that FILE names: you say that they have "
         "never\n"
         "                                       sent, here or anywhere; they begin at 0\n"
-        "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent\n"
+        "  castgate [-c FILE] --backup COPY     copy the store; the copy's senders are marked spent. What the admin\n"
+        "                                       side stores is copied to COPY" CG_ITEMS_COPY "\n"
         "  castgate [-c FILE] --new-admin-token print a token for the admin side, whoever is locked out\n"
         "  castgate [-c FILE] --status          what the running gateway says of itself, as JSON\n"
         "  castgate [-c FILE] --members         the members that the running gateway knows, by what they answered\n"

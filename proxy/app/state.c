@@ -118,13 +118,18 @@ int cg_state_make(const char *file, enum cg_state_claims claims) {
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* The copy is of the numbers: what is stored beside them is not theirs to spend. */
-static void tell_items(const struct cg_config *config) {
-    char *items = cg_folder_file(config->state, CG_ITEMS_FILE);
-    if (items != NULL && access(items, F_OK) == 0)
-        printf("what the admin side stores is not in it: castgatectl export; or copy %s while no gateway runs\n",
-               items);
-    free(items);
+static void tell_backup(const char *to) {
+    struct cg_buf items;
+    cg_buf_init(&items, 0);
+    cg_buf_printf(&items, "%s" CG_ITEMS_COPY, to);
+    cg_buf_put_u8(&items, '\0');
+    printf("%s: made; its keys are marked spent. Who goes on from it: " CG_STORE_WAYS_OUT "\n", to);
+    if (!items.failed && access((const char *)items.data, F_OK) == 0)
+        printf("%s: made, what the admin side stores; to go on from both, put them in an empty state folder "
+               "as " CG_FOLDER_DB " and " CG_ITEMS_FILE
+               ". Its secrets are sealed as they were, and the key is not in it\n",
+               (const char *)items.data);
+    cg_buf_fini(&items);
 }
 
 int cg_state_back_up(const char *file, const char *to) {
@@ -135,8 +140,7 @@ int cg_state_back_up(const char *file, const char *to) {
     if (err < 0)
         fprintf(stderr, "castgate: %s\n", problem.detail);
     else
-        printf("%s: made; its keys are marked spent. Who goes on from it: " CG_STORE_WAYS_OUT "\n", to);
-    if (err == CG_OK) tell_items(config);
+        tell_backup(to);
     cg_config_unref(config);
     return err < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -192,12 +192,18 @@ int cg_control_claim(const char *folder, const struct cg_sender_id *sender, stru
     return err;
 }
 
-int cg_control_copy(const char *folder, char name[64], struct cg_problem *problem) {
+static bool get_name(const struct cg_buf *reply, const char *key, char to[64]) {
+    return get_text(reply, key, to, 64) && strchr(to, '/') == NULL;
+}
+
+int cg_control_copy(const char *folder, struct cg_control_copies *copies, struct cg_problem *problem) {
     struct cg_buf reply;
+    *copies = (struct cg_control_copies){0};
     cg_buf_init(&reply, 0);
     int err = cg_control_ask(folder, cg_slice_str("{\"command\":\"backup\"}"), &reply, problem);
-    if (err == CG_OK && (!get_text(&reply, "\"file\":\"", name, 64) || strchr(name, '/') != NULL))
+    if (err == CG_OK && !get_name(&reply, "\"file\":\"", copies->numbers))
         err = fails(folder, "its answer is not understood", problem);
+    if (err == CG_OK && !get_name(&reply, "\"items\":\"", copies->items)) copies->items[0] = '\0';
     cg_buf_fini(&reply);
     return err;
 }

@@ -41,7 +41,11 @@ int cg_control_listen(const char *folder, struct cg_slice request, uint32_t pati
 
 /* As the store does it by itself where no gateway runs. CG_E_NOT_FOUND, CG_E_STORE as above. */
 int cg_control_claim(const char *folder, const struct cg_sender_id *sender, struct cg_problem *problem) CG_MUST_CHECK;
-/* `name`, of at least 64 bytes: a file in the folder, which the caller takes away. */
-int cg_control_copy(const char *folder, char name[64], struct cg_problem *problem) CG_MUST_CHECK;
+
+/* Names of files in the folder, which the caller takes away. */
+struct cg_control_copies {
+    char numbers[64], items[64]; /* "": there are none */
+};
+int cg_control_copy(const char *folder, struct cg_control_copies *copies, struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

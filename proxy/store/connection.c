@@ -85,6 +85,14 @@ int cg_connection_expect(sqlite3 *db, const char *sql, const char *expected) {
     return code;
 }
 
+int cg_connection_copy(sqlite3 *from, sqlite3 *to) {
+    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
+    if (backup == NULL) return sqlite3_extended_errcode(to);
+    int step = sqlite3_backup_step(backup, -1), end = sqlite3_backup_finish(backup);
+    if (step == SQLITE_DONE) return end;
+    return step == SQLITE_OK ? SQLITE_ERROR : step;
+}
+
 /* Opening */
 
 /* Whether the file says that it has a write-ahead log, as version 1's had (SQLite's file format, §1.3.3). */

@@ -30,6 +30,9 @@ int cg_connection_run(sqlite3 *db, const char *sql) CG_MUST_CHECK;
 int cg_connection_ask(sqlite3 *db, const char *sql, int64_t *value) CG_MUST_CHECK;      /* one row, one integer */
 int cg_connection_expect(sqlite3 *db, const char *sql, const char *text) CG_MUST_CHECK; /* one row, that text */
 
+/* All of `from` in place of all of `to`. SQLite's code. */
+int cg_connection_copy(sqlite3 *from, sqlite3 *to) CG_MUST_CHECK;
+
 /* What differs from file to file in what an error means: parts of sentences. */
 struct cg_connection_words {
     const char *name;    /* "the store" */

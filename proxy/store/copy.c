@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -15,6 +16,7 @@
 #include "store/database.h"
 #include "store/draft.h"
 #include "store/folder.h"
+#include "store/items.h"
 #include "store/ledger.h"
 
 /* An empty store */
@@ -89,14 +91,6 @@ int cg_sqlite_init_state(const char *path, struct cg_problem *problem) {
 
 /* A backup */
 
-static int copy_pages(sqlite3 *from, sqlite3 *to) {
-    sqlite3_backup *backup = sqlite3_backup_init(to, "main", from, "main");
-    if (backup == NULL) return sqlite3_extended_errcode(to);
-    int step = sqlite3_backup_step(backup, -1), end = sqlite3_backup_finish(backup);
-    if (step == SQLITE_DONE) return end;
-    return step == SQLITE_OK ? SQLITE_ERROR : step;
-}
-
 static int64_t now_ms(void) { return (int64_t)time(NULL) * 1000; }
 
 /* Nowhere is its home, and nobody sends from it. */
@@ -118,7 +112,7 @@ static int spend_all(sqlite3 *db) {
 static int fill_copy(sqlite3 *source, const char *to, struct cg_problem *problem) {
     sqlite3 *copy = NULL;
     int code = sqlite3_open_v2(to, &copy, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, NULL);
-    if (code == SQLITE_OK) code = copy_pages(source, copy);
+    if (code == SQLITE_OK) code = cg_connection_copy(source, copy);
     int err = code == SQLITE_OK ? CG_OK : cg_database_explain(copy, code, to, problem);
     cg_connection_close(copy);
     return err;
@@ -166,6 +160,10 @@ int cg_sqlite_copy(const char *db, const char *to, struct cg_problem *problem) {
 
 enum { BACKUP_MAX = 1 << 30 };
 
+struct backup {
+    const char *numbers, *items; /* the new files */
+};
+
 static int read_file(const char *path, struct cg_buf *bytes, struct cg_problem *problem) {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) return cg_draft_cannot("cannot read", path, problem);
@@ -197,31 +195,58 @@ static int bring_over(const char *from, const char *to, struct cg_problem *probl
     return err;
 }
 
-static int backup_beside(const char *folder, const char *to, struct cg_problem *problem) {
-    char name[64];
-    int err = cg_control_copy(folder, name, problem);
-    if (err < 0) return err;
+/* What the gateway has made, which is taken away again. */
+static int fetch_copy(const char *folder, const char *name, const char *to, struct cg_problem *problem) {
     char *from = cg_folder_file(folder, name);
     if (from == NULL) return cg_problem_no_memory(problem);
-    err = bring_over(from, to, problem);
+    int err = bring_over(from, to, problem);
     unlink(from);
     free(from);
     return err;
 }
 
-static int backup(struct cg_folder *folder, const char *to, struct cg_problem *problem) {
+static int backup_beside(const char *folder, const struct backup *to, struct cg_problem *problem) {
+    struct cg_control_copies copies;
+    int err = cg_control_copy(folder, &copies, problem);
+    if (err < 0) return err;
+    int of_items = copies.items[0] == '\0' ? CG_OK : fetch_copy(folder, copies.items, to->items, problem);
+    int of_numbers = fetch_copy(folder, copies.numbers, to->numbers, problem); /* which is not left there either */
+    if (of_items == CG_OK && of_numbers < 0) unlink(to->items);
+    if (of_items < 0 && of_numbers == CG_OK) unlink(to->numbers);
+    return of_items < 0 ? of_items : of_numbers;
+}
+
+/* Items first: what they say was claimed then is among the numbers. */
+static int backup_alone(const struct cg_folder *folder, const struct backup *to, struct cg_problem *problem) {
+    struct cg_problem of_items = {0};
+    int err = cg_items_copy_unused(folder->path, to->items, &of_items);
+    bool has_items = err == CG_OK;
+    if (err < 0 && err != CG_E_NOT_FOUND) {
+        *problem = of_items;
+        return err;
+    }
+    err = cg_sqlite_copy(folder->db, to->numbers, problem);
+    if (err < 0 && has_items) unlink(to->items);
+    return err;
+}
+
+static int back_up(struct cg_folder *folder, const struct backup *to, struct cg_problem *problem) {
     struct cg_problem locked = {0};
-    if (check_new(to, problem) < 0) return problem->err;
+    if (check_new(to->numbers, problem) < 0 || check_new(to->items, problem) < 0) return problem->err;
     bool taken = cg_folder_lock(folder, &locked) < 0 && folder->taken;
-    int err = taken ? backup_beside(folder->path, to, problem) : cg_sqlite_copy(folder->db, to, problem);
+    int err = taken ? backup_beside(folder->path, to, problem) : backup_alone(folder, to, problem);
     if (err != CG_E_NOT_FOUND) return err;
     return cg_problem_set(problem, CG_E_STORE, "%s; it has no " CG_CONTROL_SOCKET, locked.detail);
 }
 
 int cg_sqlite_backup(const char *path, const char *to, struct cg_problem *problem) {
     struct cg_folder folder;
+    char items[PATH_MAX];
+    if (snprintf(items, sizeof items, "%s" CG_ITEMS_COPY, to) >= (int)sizeof items)
+        return cg_problem_set(problem, CG_E_STORE, "%s: the name is too long", to);
+    const struct backup both = {.numbers = to, .items = items};
     if (cg_folder_init(&folder, path, NULL) != CG_OK) return cg_problem_no_memory(problem);
-    int err = backup(&folder, to, problem);
+    int err = back_up(&folder, &both, problem);
     cg_folder_fini(&folder);
     return err;
 }

@@ -11,6 +11,7 @@
 #include "model/request.h"
 
 #define CG_ITEMS_FILE "castgate.items.db"
+#define CG_ITEMS_COPY ".items" /* behind a backup's name: the copy of this file */
 
 struct cg_items_file;
 struct cg_state_lock;
@@ -56,6 +57,13 @@ struct cg_items_commit {
 /* All of it or nothing. CG_E_STORE (full, read-only, damaged …; with *problem), CG_E_NO_MEMORY. */
 int cg_items_commit(struct cg_items_file *file, const struct cg_items_commit *commit,
                     struct cg_problem *problem) CG_MUST_CHECK;
+
+/* For a backup: a copy of all of it, history and sealed secrets included, as the new file `to`, durable.
+ * CG_E_NOT_FOUND: nothing was stored yet. CG_E_STORE, and nothing is left: `to` exists, the disk has no room to spare,
+ * any failure. */
+int cg_items_copy(struct cg_items_file *file, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
+/* The same of a file that nobody uses, by whoever has the folder's lock; it stays of the version that it is. */
+int cg_items_copy_unused(const char *folder, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* An audit entry without a change. */
 int cg_items_note(struct cg_items_file *file, const struct cg_deed *deed, struct cg_problem *problem) CG_MUST_CHECK;

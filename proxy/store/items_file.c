@@ -11,7 +11,7 @@
 #include "store/folder.h"
 #include "store/items_schema.h"
 
-static const struct cg_connection_words words = {
+const struct cg_connection_words cg_items_words = {
     .name = "the stored items",
     .way_out = "put a backup of it in its place, or move it away to begin without stored items; then restart castgate",
     .refuses = "it refuses what would change its history",
@@ -72,7 +72,7 @@ int cg_items_step_done(sqlite3_stmt *statement) {
 
 int cg_items_fail(struct cg_items_file *file, int code, struct cg_problem *problem) {
     const int err = code == SQLITE_NOMEM ? cg_problem_no_memory(problem)
-                                         : cg_connection_explain(file->db, code, file->path, &words, problem);
+                                         : cg_connection_explain(file->db, code, file->path, &cg_items_words, problem);
     cg_items_file_close(file);
     return err;
 }
@@ -98,7 +98,7 @@ static int fill_draft(const char *draft, struct cg_problem *problem) {
     sqlite3 *db;
     int code = cg_connection_open(draft, CG_JOURNAL_GIVES_BACK, &db);
     if (code == SQLITE_OK) code = cg_items_schema_bring(db, cg_items_steps, cg_items_version);
-    const int err = code == SQLITE_OK ? CG_OK : cg_connection_explain(db, code, draft, &words, problem);
+    const int err = code == SQLITE_OK ? CG_OK : cg_connection_explain(db, code, draft, &cg_items_words, problem);
     cg_connection_close(db);
     return err;
 }
@@ -148,7 +148,7 @@ static int refuse_kind(const struct cg_items_file *file, int64_t application, in
                        struct cg_problem *problem) {
     if (application != CG_ITEMS_APPLICATION)
         return cg_problem_set(problem, CG_E_STORE, "%s holds no stored items of castgate: %s", file->path,
-                              words.way_out);
+                              cg_items_words.way_out);
     if (version > cg_items_version)
         return cg_problem_set(problem, CG_E_STORE,
                               "%s has version %lld, this castgate knows %d: use the newer castgate, or a backup of "

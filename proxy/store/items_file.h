@@ -60,6 +60,8 @@ struct cg_items_file {
     uint64_t latest; /* revision; 0: none */
 };
 
+extern const struct cg_connection_words cg_items_words;
+
 /* Whether there may be one. */
 enum cg_items_need {
     CG_ITEMS_AS_IT_IS, /* CG_E_NOT_FOUND: none was made yet */

@@ -31,8 +31,9 @@ int cg_sqlite_claim(const char *folder, const struct cg_sender_id *sender, struc
  * where there is, or was, a store; where others may write; any failure. */
 int cg_sqlite_init_state(const char *folder, struct cg_problem *problem) CG_MUST_CHECK;
 
-/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name. Where a
- * gateway runs on the folder, it makes the copy. CG_E_STORE, and nothing is left: `to` exists, or any failure. */
+/* A consistent copy as the new file `to`, durable, every sender marked as spent in it before it gets that name; and of
+ * the stored items, where there are any, as `to` with CG_ITEMS_COPY behind it, no newer than the other. Where a gateway
+ * runs on the folder, it makes the copies. CG_E_STORE, and nothing is left: one of them exists, or any failure. */
 int cg_sqlite_backup(const char *folder, const char *to, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* The same of a store that nobody else uses, or by whoever has the lock. */

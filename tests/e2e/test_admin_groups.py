@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import shutil
+import subprocess
 
 import pytest
 
-from conftest import Gateway
+from conftest import BUILD, Gateway
 from probe import wait_for
 from protected import Keys, kill, make_state
 from test_rekey import Host, Requests, kids
@@ -233,3 +235,29 @@ def test_the_settings_files_groups_are_its_own(administered, tmp_path, method, b
     for match in ({}, {"If_Match": "*"}):
         reply = admin.ask(method, "security-groups/hall", body, **match)
         assert reply.status == 409 and "settings file" in reply.json()["detail"], reply.body
+
+
+def test_a_backup_has_all_that_is_stored(lights, administered, tmp_path):
+    """Made beside the gateway, put in place of a folder that is lost: all is there, and its keys send nothing until a rekey."""
+    gate, admin, members = lights
+    state, copy = tmp_path / "state", tmp_path / "copy.db"
+    assert kids(gate.get_json("/lights/status")) == {"11", "12"}
+    export, history = admin.done("GET", "export"), admin.done("GET", "revisions")
+    done = subprocess.run([BUILD / "castgate", "-c", gate.file, "--backup", copy], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0 and "copy.db.items" in done.stdout, done
+    assert not list(state.glob("castgate.copy-*"))
+    admin.done("DELETE", "mappings/lights", If_Match="*")
+    assert gate.stop() == 0
+    shutil.rmtree(state)
+    state.mkdir(mode=0o700)
+    shutil.copy(copy, state / "castgate.db")
+    shutil.copy(tmp_path / "copy.db.items", state / "castgate.items.db")
+    gate, admin = administered()
+    assert admin.done("GET", "export") == export and admin.done("GET", "revisions") == history
+    assert gate.request("/lights/status").status == 503
+    assert admin.done("GET", GROUP)["keys"]["numbers"]["state"] == "spent"
+    admin.done("POST", f"{GROUP}/prepare-rekey", {})
+    for name, host in members.items():
+        host.rekey(give(tmp_path / f"anew-{name}.json", admin.done("GET", f"{GROUP}/members/{name}/file?epoch=next")))
+    admin.done("POST", f"{GROUP}/activate")
+    assert kids(gate.get_json("/lights/status")) == {"11", "12"}

@@ -105,6 +105,24 @@ static void another_file_in_its_place_is_not_written(void **state) {
     assert_int_equal(fake_put(desk->file, CG_ITEM_MAPPING, "b", "{}"), 2);
 }
 
+/* By whoever has it open, which goes on as before. */
+static void a_copy_is_of_what_is_committed(void **state) {
+    struct desk *desk = *state;
+    char copy[128];
+    snprintf(copy, sizeof copy, "%s/copy", desk->top);
+    assert_int_equal(cg_items_copy(desk->file, copy, &fake_problem), CG_E_NOT_FOUND);
+    load_and_put(desk);
+    assert_int_equal(cg_items_copy(desk->file, copy, &fake_problem), CG_OK);
+    assert_int_equal(cg_items_copy(desk->file, copy, &fake_problem), CG_E_STORE); /* it is there */
+    assert_int_equal(fake_put(desk->file, CG_ITEM_MAPPING, "b", "{}"), 2);
+    shell("mkdir %s && mv %s %s/castgate.items.db && test \"$(ls %s)\" = castgate.items.db", desk->other, copy,
+          desk->other, desk->other);
+    struct cg_items_file *other = cg_items_file_new(desk->other, NULL);
+    expect_text(fake_items_text(other), "mappings/a 1 {}\n");
+    assert_int_equal(fake_put(other, CG_ITEM_MAPPING, "c", "{}"), 2);
+    cg_items_file_free(other);
+}
+
 static void what_is_no_file_of_ours_is_left_alone(void **state) {
     struct desk *desk = *state;
     static const char *const parts[] = {"it is no database: put a backup of it in its place",
@@ -348,6 +366,7 @@ int main(void) {
         items_test(nothing_is_stored_before_what_is_there_was_read),
         items_test(a_file_that_goes_while_it_is_in_use_is_said),
         items_test(another_file_in_its_place_is_not_written),
+        items_test(a_copy_is_of_what_is_committed),
         items_test(what_is_no_file_of_ours_is_left_alone),
         items_test(a_damaged_file_is_said_and_kept),
         items_test(one_program_has_it),

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "store/folder.h"
 #include "fake_disk.h"
+#include "fake_items.h"
 #include "fake_state.h"
 
 static void a_copied_folder_is_spent(void **state) {
@@ -234,6 +235,55 @@ static void a_backup_replaces_nothing(void **state) {
     expect_range(side, &key_1, 0, 10);
 }
 
+static void store_something(const struct side *side) {
+    struct cg_items_file *items = cg_items_file_new(side->folder, NULL);
+    expect_text(fake_items_text(items), "");
+    fake_put(items, CG_ITEM_MAPPING, "floor3", "{\"path\":\"/3\"}");
+    fake_put(items, CG_ITEM_MAPPING, "floor3", "{}");
+    cg_items_file_free(items);
+}
+
+/* Items with their history, in a file beside the numbers' that takes their file's place. */
+static void a_backup_has_what_is_stored(void **state) {
+    struct side *side = *state;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    close_store(side);
+    store_something(side);
+    backup(side, to);
+    shell("test $(stat -c %%a %s.items) = 600", to);
+    shell("mkdir %s && mv %s %s/castgate.db && mv %s.items %s/castgate.items.db", side->other, to, side->other, to,
+          side->other);
+    struct cg_items_file *items = cg_items_file_new(side->other, NULL);
+    expect_text(fake_items_text(items), "mappings/floor3 2 {}\n");
+    expect_text(fake_revisions_text(items, 0, 10), "2 put mappings/floor3 by anna\n1 put mappings/floor3 by anna\n");
+    assert_int_equal(fake_put(items, CG_ITEM_MAPPING, "floor4", "{}"), 3);
+    cg_items_file_free(items);
+    shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
+}
+
+static void a_backup_replaces_no_items_and_leaves_no_half(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    close_store(side);
+    store_something(side);
+    shell("echo mine >%s.items", to);
+    assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "backup.items exists"));
+    shell("test $(cat %s.items) = mine && ! test -e %s && rm %s.items", to, to, to);
+    shell("echo junk >%s/castgate.items.db", side->folder);
+    assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "the stored items"));
+    shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
+    shell("rm %s/castgate.items.db", side->folder);
+    store_something(side);
+    shell("echo junk >%s/castgate.db", side->folder);
+    assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+    shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
+}
+
 static void a_backup_that_fails_leaves_nothing(void **state) {
     struct side *side = *state;
     struct cg_problem problem;
@@ -269,6 +319,8 @@ int main(void) {
         state_test(a_backup_is_spent),
         state_test(a_backup_may_be_made_while_the_gateway_runs),
         state_test(a_backup_replaces_nothing),
+        state_test(a_backup_has_what_is_stored),
+        state_test(a_backup_replaces_no_items_and_leaves_no_half),
         state_test(a_backup_that_fails_leaves_nothing),
     };
     cg_log_set_level(CG_LOG_ERROR);
