@@ -11,9 +11,10 @@
 #include "base/log.h"
 #include "model/derive.h"
 
-enum { HOSTS_MAX = 16 };
+enum { HOSTS_MAX = 16, TESTS_MAX = 16 };
 
-/* The resolver's side; the mutex guards all of it. */
+/* The resolver's side; the mutex guards all of it. Each test has one of its own, which stays: nobody waits for a thread
+ * that has been started and has not come to its look-up yet, and it may do so when its test is over. */
 struct zone {
     uv_mutex_t mutex;
     uv_cond_t changed;
@@ -24,7 +25,7 @@ struct zone {
     char hosts[HOSTS_MAX][64];
 };
 
-static struct zone zone;
+static struct zone zones[TESTS_MAX], *zone;
 
 struct side {
     uv_loop_t uv;
@@ -34,45 +35,45 @@ struct side {
 };
 
 static const char *fake_lookup(void *ctx, const char *host, struct cg_addr found[CG_NAMES_ADDRESSES], size_t *count) {
-    assert_ptr_equal(ctx, &zone);
-    uv_mutex_lock(&zone.mutex);
-    snprintf(zone.hosts[zone.asked % HOSTS_MAX], sizeof zone.hosts[0], "%s", host);
-    zone.asked++;
-    if (++zone.at_once > zone.most_at_once) zone.most_at_once = zone.at_once;
-    uv_cond_broadcast(&zone.changed);
-    while (zone.held) uv_cond_wait(&zone.changed, &zone.mutex);
-    const char *error = zone.error;
+    struct zone *its = ctx;
+    uv_mutex_lock(&its->mutex);
+    snprintf(its->hosts[its->asked % HOSTS_MAX], sizeof its->hosts[0], "%s", host);
+    its->asked++;
+    if (++its->at_once > its->most_at_once) its->most_at_once = its->at_once;
+    uv_cond_broadcast(&its->changed);
+    while (its->held) uv_cond_wait(&its->changed, &its->mutex);
+    const char *error = its->error;
     *count = 0;
-    for (size_t i = 0; zone.addresses[i] != NULL; i++) {
-        assert_int_equal(cg_addr_parse_ip(&found[(*count)++], cg_slice_str(zone.addresses[i])), CG_OK);
+    for (size_t i = 0; its->addresses[i] != NULL; i++) {
+        assert_int_equal(cg_addr_parse_ip(&found[(*count)++], cg_slice_str(its->addresses[i])), CG_OK);
     }
-    zone.at_once--;
-    zone.answered++;
-    uv_cond_broadcast(&zone.changed);
-    uv_mutex_unlock(&zone.mutex);
+    its->at_once--;
+    its->answered++;
+    uv_cond_broadcast(&its->changed);
+    uv_mutex_unlock(&its->mutex);
     return error;
 }
 
 static void say(const char *error, const char *first, const char *second) {
-    uv_mutex_lock(&zone.mutex);
-    zone.error = error;
-    zone.addresses[0] = first;
-    zone.addresses[1] = first == NULL ? NULL : second;
-    zone.addresses[2] = NULL;
-    uv_mutex_unlock(&zone.mutex);
+    uv_mutex_lock(&zone->mutex);
+    zone->error = error;
+    zone->addresses[0] = first;
+    zone->addresses[1] = first == NULL ? NULL : second;
+    zone->addresses[2] = NULL;
+    uv_mutex_unlock(&zone->mutex);
 }
 
 static void hold(bool held) {
-    uv_mutex_lock(&zone.mutex);
-    zone.held = held;
-    uv_cond_broadcast(&zone.changed);
-    uv_mutex_unlock(&zone.mutex);
+    uv_mutex_lock(&zone->mutex);
+    zone->held = held;
+    uv_cond_broadcast(&zone->changed);
+    uv_mutex_unlock(&zone->mutex);
 }
 
 static unsigned asked(void) {
-    uv_mutex_lock(&zone.mutex);
-    unsigned count = zone.asked;
-    uv_mutex_unlock(&zone.mutex);
+    uv_mutex_lock(&zone->mutex);
+    unsigned count = zone->asked;
+    uv_mutex_unlock(&zone->mutex);
     return count;
 }
 
@@ -91,7 +92,7 @@ static struct cg_config *make_config(const char *const *hosts, size_t count) {
 }
 
 static void start(struct side *side, const char *const *hosts, size_t count) {
-    struct cg_names_options options = {.lookup = fake_lookup, .ctx = &zone, .refresh_ms = 40, .retry_ms = 4};
+    struct cg_names_options options = {.lookup = fake_lookup, .ctx = zone, .refresh_ms = 40, .retry_ms = 4};
     uv_loop_init(&side->uv);
     side->config = make_config(hosts, count);
     side->names = cg_names_new(&options);
@@ -131,22 +132,21 @@ static const char *why_not(const struct side *side) { return side->config->mappi
 
 static int setup(void **state) {
     (void)state;
-    zone = (struct zone){0};
-    uv_mutex_init(&zone.mutex);
-    uv_cond_init(&zone.changed);
+    zone = zone == NULL ? zones : zone + 1;
+    assert_true(zone < zones + TESTS_MAX);
+    uv_mutex_init(&zone->mutex);
+    uv_cond_init(&zone->changed);
     return 0;
 }
 
-/* Waits for look-ups that nobody waits for any more. */
+/* Waits for look-ups that hang. */
 static int teardown(void **state) {
     (void)state;
-    uv_mutex_lock(&zone.mutex);
-    zone.held = false;
-    uv_cond_broadcast(&zone.changed);
-    while (zone.answered < zone.asked) uv_cond_wait(&zone.changed, &zone.mutex);
-    uv_mutex_unlock(&zone.mutex);
-    uv_mutex_destroy(&zone.mutex);
-    uv_cond_destroy(&zone.changed);
+    uv_mutex_lock(&zone->mutex);
+    zone->held = false;
+    uv_cond_broadcast(&zone->changed);
+    while (zone->answered < zone->asked) uv_cond_wait(&zone->changed, &zone->mutex);
+    uv_mutex_unlock(&zone->mutex);
     return 0;
 }
 
@@ -161,7 +161,7 @@ static void a_name_becomes_a_group_R50(void **state) {
     assert_string_equal(why_not(&side), "the name has not been looked up yet");
     turn_until(&side, 0, "ff05::1:3");
     assert_int_equal(group_of(&side, 0).port, 61616);
-    assert_string_equal(zone.hosts[0], "lights.example");
+    assert_string_equal(zone->hosts[0], "lights.example");
     stop(&side);
 }
 
@@ -258,7 +258,7 @@ static void many_names_take_their_turns(void **state) {
     assert_int_equal(asked(), 4);
     hold(false);
     for (size_t i = 0; i < 6; i++) turn_until(&side, i, "224.0.1.190");
-    assert_true(zone.most_at_once <= 4);
+    assert_true(zone->most_at_once <= 4);
     stop(&side);
 }
 
@@ -280,7 +280,8 @@ static void names_outlive_snapshots(void **state) {
     cg_config_unref(old);
     unsigned before = asked();
     turn_until_asked(&side, before + 3);
-    for (unsigned i = before + 1; i < before + 3; i++) assert_string_equal(zone.hosts[i % HOSTS_MAX], "lights.example");
+    for (unsigned i = before + 1; i < before + 3; i++)
+        assert_string_equal(zone->hosts[i % HOSTS_MAX], "lights.example");
     stop(&side);
 }
 
