@@ -34,37 +34,36 @@ export const outcomeOf = (exchange) => outcomes[exchange.outcome] || { tone: "of
 
 export const clientWords = (client) => (client === null ? "anonymous" : client);
 
-// "9 of 10", "9" where nobody knows how many there are
-export function answeredWords({ answered, failed, expected }) {
-    const all = answered + (failed || 0);
-    return expected > 0 && expected >= all ? `${number(all)} of ${number(expected)}` : number(all);
+// "9 of 10", "9" where nobody knows how many there are. An error is an answer, too.
+export const answeredWords = ({ answered, expected }) => (expected > 0 && expected >= answered ? `${number(answered)} of ${number(expected)}` : number(answered));
+
+const silentCount = (silent) => (silent === 1 ? "1 is silent" : `${number(silent)} are silent`);
+
+// "5 answered too late, 2 not listening on that port"
+function causeCounts(missing) {
+    const counts = new Map();
+    for (const { cause } of missing) counts.set(cause, (counts.get(cause) || 0) + 1);
+    return [...counts].sort((one, other) => other[1] - one[1]).map(([cause, times]) => `${number(times)} ${causeWords(cause)}`).join(", ");
 }
 
-// The last answer's time; of the list form by its dots.
-function lastAnswer(exchange) {
-    const dots = exchange.answers || (exchange.timeline && exchange.timeline.dots) || [];
-    return dots.reduce((last, dot) => Math.max(last, dot.ms), 0);
-}
-
-const silentNames = (missing) => {
-    const named = missing.slice(0, 3).map((one) => `${one.member || one.from} is silent: ${causeWords(one.cause)}`);
-    return missing.length > 3 ? [...named, `${count(missing.length - 3, "more", "more")} silent`] : named;
-};
-
+// Up to two by name, more by their causes.
 function silence(exchange) {
-    if (exchange.missing && exchange.missing.length > 0) return silentNames(exchange.missing);
+    const named = exchange.missing || [];
     const silent = exchange.summary.missing;
-    return silent > 0 ? [silent === 1 ? "1 is silent" : `${number(silent)} are silent`] : [];
+    if (named.length === 0) return silent > 0 ? [silentCount(silent)] : [];
+    if (named.length > 2) return [`${silentCount(silent || named.length)}: ${causeCounts(named)}`];
+    return named.map((one) => `${one.member || one.from} is silent: ${causeWords(one.cause)}`);
 }
+
+const lastAnswer = ({ timeline, summary }) => (timeline.last_ms === undefined ? summary.ms : timeline.last_ms);
 
 // "9 of 10 answered in 412 ms; lamp-3 is silent: challenged (Echo)". What was heard, never what is: sent is not on.
 export function exchangeWords(exchange) {
     const { summary, problem } = exchange;
-    if (problem) return problem.detail;
     if (exchange.outcome === "running") return `${answeredWords(summary)} answered so far`;
-    if (!exchange.timeline) return outcomeOf(exchange).means;
-    const all = summary.answered + summary.failed;
-    const parts = [all === 0 ? `nobody answered${summary.expected ? ` of ${number(summary.expected)}` : ""}` : `${answeredWords(summary)} answered in ${ms(lastAnswer(exchange))}`];
+    if (!exchange.timeline) return problem ? problem.detail : outcomeOf(exchange).means;
+    const all = summary.answered;
+    const parts = [all === 0 ? `nobody${summary.expected ? ` of ${number(summary.expected)}` : ""} answered` : `${answeredWords(summary)} answered in ${ms(lastAnswer(exchange))}`];
     if (summary.failed > 0) parts.push(`${number(summary.failed)} of them with an error`);
     if (summary.late > 0) parts.push(`${number(summary.late)} too late`);
     if (summary.rejected > 0) parts.push(`${count(summary.rejected, "answer")} rejected`);

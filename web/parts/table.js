@@ -94,7 +94,7 @@ function useWindow(count, body) {
 
 function Cell({ column, row, link }) {
     const value = column.cell ? column.cell(row) : column.value(row);
-    const shown = value === null || value === undefined || value === "" ? html`<span class="faint">–</span>` : typeof value === "number" ? number(value) : typeof value === "string" ? visible(value) : value;
+    const shown = value === null || value === undefined || value === false || value === "" ? html`<span class="faint">–</span>` : typeof value === "number" ? number(value) : typeof value === "string" ? visible(value) : value;
     const kind = [column.numeric && "num", column.isWide && "wide", column.hideOnCard && "no-card"].filter(Boolean).join(" ");
     return html`<td role="cell" class=${kind} data-title=${column.title}>${link ? html`<a href=${link}>${shown}</a>` : shown}</td>`;
 }

@@ -80,7 +80,7 @@ const Ticks = ({ deadline, shape }) => html`<g class="ticks">
     <text x=${`${DEADLINE_AT}%`} y=${shape.height - 4} text-anchor="end" class="strong">${ms(deadline)}</text>
 </g>`;
 
-const lateOf = (exchange) => Math.min(exchange.summary.late || 0, 5);
+const lateOf = ({ missing = [], summary }) => Math.min(Math.max(summary.late || 0, missing.filter(({ cause }) => cause === "late").length), 5);
 
 function Ground({ exchange, shape, deadline }) {
     const { leisure_ms: leisure } = exchange.timeline;
@@ -101,6 +101,7 @@ const shapes = {
 function Silent({ exchange, isLarge }) {
     const named = exchange.missing || [];
     const all = exchange.summary.missing;
+    if (!isLarge && !all) return html`<span class="silent"></span>`; // so that all deadlines of a list stand in a line
     if (!all) return null;
     if (!isLarge || named.length === 0) return html`<span class="silent" aria-hidden="true"><i></i>${number(all)} silent</span>`;
     return html`<ul class="silent" aria-label="Silent">

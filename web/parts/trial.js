@@ -1,8 +1,23 @@
-// A request that is tried: asked about first, since it goes out on the air; then its exchange is shown.
+// A request that is tried: asked about first, since it goes out on the air; then its exchange is shown. What members said
+// is in the reply only, never in the recorder: the last replies are kept for as long as the page is open.
 import { create, get, pathOf } from "../core/api.js";
 import { href } from "../core/route.js";
 import { askToSend } from "./confirm-send.js";
 import { tellError } from "./notice.js";
+
+const KEPT = 10;
+const replies = new Map(); // exchange -> reply
+
+export function keepReply(reply) {
+    replies.set(reply.exchange, reply);
+    if (replies.size > KEPT) replies.delete(replies.keys().next().value);
+}
+
+// An exchange of the recorder with the payloads of its reply, where it was tried from here.
+export function withReply(exchange) {
+    const reply = replies.get(exchange.id);
+    return reply && reply.answers && exchange.answers ? { ...exchange, answers: reply.answers } : exchange;
+}
 
 // order: the body of POST try. setBusy(true) while answers are awaited. Leads to the exchange.
 export async function sendAndShow(order, setBusy) {
@@ -10,6 +25,7 @@ export async function sendAndShow(order, setBusy) {
     setBusy(true);
     try {
         const { data } = await create("try", order);
+        keepReply(data);
         location.hash = href("exchanges", data.exchange);
     } catch (error) {
         tellError(error, "Not sent");

@@ -4,36 +4,16 @@ import { useGet } from "../core/data.js";
 import { pathOf, download } from "../core/api.js";
 import { useEvents } from "../core/live.js";
 import { href } from "../core/route.js";
-import { orderOf, sendAndShow } from "../parts/trial.js";
+import { orderOf, sendAndShow, withReply } from "../parts/trial.js";
 import { useKeys } from "../core/keys.js";
 import { ms, fullTime, bytes, number, count } from "../core/format.js";
-import { exchangeWords, outcomeOf, causeWords, clientWords } from "../core/words.js";
-import { Table } from "../parts/table.js";
+import { exchangeWords, outcomeOf, clientWords } from "../core/words.js";
+import { Answers } from "../parts/answers.js";
 import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
-import { Payload } from "../parts/payload.js";
 import { Waiting } from "../parts/empty.js";
 import { tellError } from "../parts/notice.js";
-
-// ---- Everybody
-
-const rowsOf = (exchange) => [
-    ...(exchange.missing || []).map((one, i) => ({ ...one, id: `missing ${i}`, tone: "warn", said: causeWords(one.cause) })),
-    ...(exchange.answers || []).map((one, i) => ({ ...one, id: `answer ${i}`, tone: one.outcome === "failed" ? "bad" : "ok", said: one.outcome })),
-    ...(exchange.rejected || []).map((one, i) => ({ ...one, id: `rejected ${i}`, tone: "bad", said: `rejected: ${one.reason}` })),
-];
-
-const columns = [
-    { key: "member", title: "Member", value: (one) => one.member || (one.kid && `Sender ID ${one.kid}`) || one.from },
-    { key: "address", title: "Address", value: (one) => one.from, cell: (one) => one.from && html`<code>${one.from}</code>` },
-    { key: "said", title: "Outcome", value: (one) => one.said, cell: (one) => html`<${Status} tone=${one.tone}>${one.said}<//>` },
-    { key: "verified", title: "Verified", value: (one) => (one.verified === "source" ? "its own key" : one.verified === "none" ? "no" : null) },
-    { key: "via", title: "Via", value: (one) => one.via },
-    { key: "ms", title: "ms", value: (one) => one.ms, numeric: true },
-    { key: "code", title: "Code", value: (one) => one.code, cell: (one) => one.code && html`<span class="num">${one.code}</span>` },
-    { key: "payload", title: "Payload", value: (one) => (one.payload === undefined ? one.bytes : one.payload), cell: (one) => (one.payload === undefined ? one.bytes !== undefined && bytes(one.bytes) : html`<${Payload} value=${one.payload} />`) },
-];
 
 // ---- What it was
 
@@ -43,13 +23,12 @@ const Facts = ({ exchange }) => html`<dl class="facts">
     <${Fact} title="Request"><code>${exchange.method} ${exchange.path}</code><//>
     <${Fact} title="Client">${clientWords(exchange.client)}${exchange.from && html` <small>${exchange.from}</small>`}<//>
     <${Fact} title="Begun"><span class="num">${fullTime(exchange.begun)}</span><//>
-    <${Fact} title="Took"><span class="num">${ms(exchange.ms)}</span><//>
-    ${exchange.summary.ended_by && html`<${Fact} title="Ended by">${endWords(exchange.summary.ended_by)}<//>`}
+    <${Fact} title="Took"><span class="num">${ms(exchange.ms)}</span>${exchange.summary.ended_by && html`, ${endWords(exchange.summary.ended_by)}`}<//>
     ${exchange.timeline && html`<${Fact} title="Leisure"><span class="num">${ms(exchange.timeline.leisure_ms)}</span><//>`}
     ${exchange.measured && html`<${Fact} title="On the air">${count(exchange.measured.datagrams, "datagram")}, ${bytes(exchange.measured.bytes)}<//>`}
 </dl>`;
 
-const endings = { all: "everybody had answered", deadline: "the deadline", quorum: "enough had answered", count: "enough had answered" };
+const endings = { all: "until all had answered", deadline: "to the deadline", quorum: "until enough had answered", count: "until enough had answered" };
 
 const endWords = (by) => endings[by] || by;
 
@@ -108,12 +87,13 @@ export default function Exchange({ params }) {
         <section>
             <p>${exchangeWords(exchange)}</p>
             <${Timeline} exchange=${exchange} size="large" />
+            ${exchange.problem && exchange.timeline && html`<p class="hint">${exchange.problem.detail}</p>`}
             <${Advice} exchange=${exchange} />
         </section>
         <${Facts} exchange=${exchange} />
         <section>
             <h2>Members</h2>
-            <${Table} label="members" rows=${rowsOf(exchange)} columns=${columns} keyOf=${(one) => one.id} empty=${html`<p class="faint">Nobody is known to have been asked.</p>`} />
+            <${Answers} exchange=${withReply(exchange)} />
             ${exchange.left_out > 0 && html`<p class="hint">${number(exchange.left_out)} more were too many to be kept.</p>`}
         </section>
     </div>`;

@@ -18,6 +18,7 @@ import { placeOf } from "./places.js";
 import { FirstSteps } from "./first-steps.js";
 
 const SHOWN = 12;
+const WARNINGS = 3; // shown before one asks for all
 const LITTLE = 5; // exchanges, up to which there is advice what to try
 
 // ---- The sentence
@@ -35,12 +36,17 @@ function Sentence() {
     return html`<h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>`;
 }
 
+const Warning = ({ warning, place }) => html`<li><${Mark} tone="warn" /><span>${warning.detail}${place && html` <a href=${place.href}>${place.words}</a>`}</span></li>`;
+
 function Warnings() {
     const { warnings, warningCount } = useStore(health);
+    const [isWhole, setWhole] = useState(false);
     if (warnings.length === 0) return null;
-    return html`<section><h2>To be done</h2>
-        <ul class="warnings">${warnings.map((one) => html`<li key=${one.about + one.code}><${Mark} tone="warn" /><span>${one.detail}${placeOf(one.about) && html` <a href=${placeOf(one.about).href}>${placeOf(one.about).words}</a>`}</span></li>`)}</ul>
-        ${warningCount > warnings.length && html`<p class="hint">and ${number(warningCount - warnings.length)} more</p>`}
+    const shown = isWhole ? warnings : warnings.slice(0, WARNINGS);
+    return html`<section><h2>To look at</h2>
+        <ul class="warnings">${shown.map((one) => html`<${Warning} key=${one.about + one.code} warning=${one} place=${placeOf(one.about)} />`)}</ul>
+        ${warnings.length > WARNINGS && html`<button type="button" class="plain" aria-expanded=${isWhole ? "true" : "false"} onClick=${() => setWhole(!isWhole)}>${isWhole ? "Show fewer" : `Show all ${number(warnings.length)}`}</button>`}
+        ${warningCount > warnings.length && isWhole && html`<p class="hint">There are ${number(warningCount - warnings.length)} more.</p>`}
     </section>`;
 }
 
