@@ -145,13 +145,13 @@ static void put_members(struct cg_buf *to, const struct cg_record *record) {
 
 /* ---- The timeline ---- */
 
-/* [ms, "multicast" …, failed] is what a dot needs. */
+/* Of many answers an even choice has one, so that the dots stand where the answers stand. */
 static void put_dots(struct cg_buf *to, const struct cg_record *record) {
     const size_t count = record->answer_count < DOTS_MAX ? record->answer_count : DOTS_MAX;
     put_key(to, "dots");
     cg_buf_put_u8(to, '[');
     for (size_t i = 0; i < count; i++) {
-        const struct cg_record_answer *answer = &record->answers[i];
+        const struct cg_record_answer *answer = &record->answers[i * record->answer_count / count];
         cg_buf_put_str(to, i > 0 ? ",{" : "{");
         put_number(to, "ms", answer->ms);
         put_text(to, "via", via_name(answer->via));
@@ -159,6 +159,13 @@ static void put_dots(struct cg_buf *to, const struct cg_record *record) {
         cg_buf_put_u8(to, '}');
     }
     cg_buf_put_u8(to, ']');
+}
+
+static uint32_t last_ms(const struct cg_record *record) {
+    uint32_t last = 0;
+    for (size_t i = 0; i < record->answer_count; i++)
+        last = record->answers[i].ms > last ? record->answers[i].ms : last;
+    return last;
 }
 
 static void put_timeline(struct cg_buf *to, const struct cg_record *record, enum cg_record_detail detail) {
@@ -171,6 +178,7 @@ static void put_timeline(struct cg_buf *to, const struct cg_record *record, enum
     put_number(to, "sent_ms", record->sent_ms);
     put_number(to, "leisure_ms", record->leisure_ms);
     put_number(to, "deadline_ms", record->deadline_ms);
+    put_number(to, "last_ms", last_ms(record));
     if (detail == CG_RECORD_BRIEF) put_dots(to, record);
     cg_buf_put_u8(to, '}');
 }

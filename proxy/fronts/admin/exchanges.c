@@ -180,7 +180,7 @@ static void serve_pcap(struct cg_admin_call *call) {
     ", 'status': {'type': ['integer', 'null']}, 'problem': {'type': ['object', 'null']}"                               \
     ", 'summary': {'type': 'object'}, 'cut': {'type': 'boolean'}"                                                      \
     ", 'timeline': {'type': ['object', 'null'], 'description': 'sent_ms since the beginning; leisure_ms and "          \
-    "deadline_ms since the group request'}"
+    "deadline_ms since the group request; last_ms: the last answer; in lists dots, of up to 256 answers'}"
 #define HEAD_REQUIRED "'id', 'mapping', 'method', 'begun', 'ms', 'outcome', 'status', 'problem', 'summary', 'timeline'"
 
 static const struct cg_admin_schema schemas[] = {

@@ -94,6 +94,32 @@ static void it_can_be_read_as_json(void **state) {
     cg_buf_fini(&text);
 }
 
+static size_t count_of(const char *text, const char *part) {
+    size_t count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at++) count++;
+    return count;
+}
+
+static void the_dots_of_many_answers_are_of_all_the_time(void **state) {
+    struct fixture *f = *state;
+    static struct cg_record_answer answers[1000];
+    struct cg_record record = *run_lamps(f);
+    struct cg_buf text;
+    for (uint32_t i = 0; i < 1000; i++) answers[i] = (struct cg_record_answer){.ms = i, .code = CG_CODE(2, 5)};
+    record.answers = answers;
+    record.answer_count = 1000;
+    cg_buf_init(&text, 0);
+    cg_record_put_json(&text, &record, CG_RECORD_BRIEF);
+    cg_buf_put_u8(&text, 0);
+    assert_non_null(strstr((const char *)text.data, "\"last_ms\":999,"));
+    const char *dots = strstr((const char *)text.data, "\"dots\":[");
+    assert_non_null(dots);
+    assert_int_equal(count_of(dots, "{\"ms\":"), 256);
+    assert_non_null(strstr(dots, "[{\"ms\":0,"));
+    assert_non_null(strstr(dots, "{\"ms\":996,"));
+    cg_buf_fini(&text);
+}
+
 static void a_running_one_shows_what_has_come_so_far(void **state) {
     struct fixture *f = *state;
     struct call call;
@@ -271,6 +297,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         recorder_test(an_exchange_that_has_ended_has_its_members_answers),
         recorder_test(it_can_be_read_as_json),
+        recorder_test(the_dots_of_many_answers_are_of_all_the_time),
         recorder_test(a_running_one_shows_what_has_come_so_far),
         recorder_test(what_was_refused_is_kept_with_its_reason),
         recorder_test(a_mapping_that_hides_its_members_hides_them_here),
