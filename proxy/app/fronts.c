@@ -167,6 +167,7 @@ static void *open_admin(struct cg_program *program, struct cg_problem *problem) 
                                            .put_report = put_report,
                                            .manage = program->manage,
                                            .recorder = program->recorder,
+                                           .figures = program->figures,
                                            .encoders = &program->plugins.encoders,
                                            .worker = program->worker};
     return cg_admin_open(&program->loop.uv, program->loop.gateway, &source, problem);

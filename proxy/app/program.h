@@ -21,6 +21,7 @@
 #include "io/log_writer.h"
 #include "io/loop.h"
 #include "manage/manage.h"
+#include "recorder/figures.h"
 #include "recorder/recorder.h"
 
 enum cg_reload_cause {
@@ -63,6 +64,7 @@ struct cg_program {
     struct cg_reports *reports;     /* handed on */
     struct cg_discoveries *discoveries;
     struct cg_recorder *recorder;
+    struct cg_figures *figures;
     struct cg_keeper *keeper; /* of what is known of members */
     struct cg_expiry expiry;
     struct cg_first_token first_token;

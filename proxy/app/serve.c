@@ -153,7 +153,8 @@ static bool open_recorder(struct cg_program *program, struct cg_problem *problem
                                                                       .clock_ms = unix_ms,
                                                                       .local = cg_group_socket_local,
                                                                       .local_ctx = program->loop.group});
-    return program->recorder != NULL || cg_problem_no_memory(problem) == CG_OK;
+    program->figures = cg_figures_new(program->loop.gateway, unix_ms);
+    return (program->recorder != NULL && program->figures != NULL) || cg_problem_no_memory(problem) == CG_OK;
 }
 
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
@@ -210,6 +211,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_reactions_free(program->reactions);
     cg_discoveries_free(program->discoveries);
     cg_recorder_free(program->recorder);
+    cg_figures_free(program->figures);
     return opened;
 }
 

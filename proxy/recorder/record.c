@@ -148,7 +148,7 @@ static void keep_request(struct cg_record *record, const struct cg_progress *pro
         snprintf(record->member, sizeof record->member, "%.*s", CG_NAME_MAX, progress->view.member->name);
 }
 
-static enum cg_outcome outcome_of(const struct cg_progress *progress) {
+enum cg_outcome cg_outcome_of(const struct cg_progress *progress) {
     const struct castgate_summary *summary = &progress->view.summary;
     if (progress->has_left) return CG_OUTCOME_LEFT;
     if (!progress->is_over) return CG_OUTCOME_RUNNING;
@@ -183,7 +183,7 @@ struct cg_record *cg_record_new(const struct cg_progress *progress, int64_t now_
     memcpy(record->id, view->exchange, sizeof record->id);
     if (view->mapping != NULL) snprintf(record->mapping, sizeof record->mapping, "%s", view->mapping->name);
     record->hides_members = progress->hides_members;
-    record->outcome = outcome_of(progress);
+    record->outcome = cg_outcome_of(progress);
     record->status = progress->status;
     record->is_cut = progress->is_cut;
     record->problem = *progress->problem;

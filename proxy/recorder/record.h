@@ -24,6 +24,7 @@ enum cg_outcome {
     CG_OUTCOME_COUNT
 };
 extern const char *const cg_outcome_names[CG_OUTCOME_COUNT];
+enum cg_outcome cg_outcome_of(const struct cg_progress *progress);
 
 struct cg_record_answer {
     struct cg_addr from; /* family NONE: hidden */

@@ -16,6 +16,7 @@ struct cg_recorder {
     int64_t (*clock_ms)(void);
     cg_local_fn *local;
     void *local_ctx;
+    struct cg_recorder_reader *readers;
     struct cg_record *records; /* utlist, oldest first */
     struct cg_tape *tapes;     /* uthash head: of rounds whose answers may still come */
     uint64_t numbered;
@@ -123,6 +124,11 @@ static struct cg_tape *take_tape(struct cg_recorder *recorder, const struct cg_p
     return tape;
 }
 
+static void tell(const struct cg_recorder *recorder, const struct cg_record *record) {
+    struct cg_recorder_reader *reader, *next;
+    DL_FOREACH_SAFE2(recorder->readers, reader, next, next) reader->recorded(reader, record);
+}
+
 static void on_over(struct cg_exchange_hearer *hearer, const struct cg_progress *progress) {
     struct cg_recorder *recorder = CG_CONTAINER(hearer, struct cg_recorder, hearer);
     struct cg_preview *prediction = take_prediction(recorder, progress);
@@ -139,7 +145,16 @@ static void on_over(struct cg_exchange_hearer *hearer, const struct cg_progress 
     record->number = ++recorder->numbered;
     recorder->used += record->size;
     DL_APPEND2(recorder->records, record, previous, next);
+    tell(recorder, record);
     make_room(recorder);
+}
+
+void cg_recorder_follow(struct cg_recorder *recorder, struct cg_recorder_reader *reader) {
+    DL_APPEND2(recorder->readers, reader, previous, next);
+}
+
+void cg_recorder_leave(struct cg_recorder *recorder, struct cg_recorder_reader *reader) {
+    DL_DELETE2(recorder->readers, reader, previous, next);
 }
 
 bool cg_record_fits(const struct cg_record *record, const struct cg_record_filter *filter) {

@@ -9,6 +9,12 @@
 
 struct cg_recorder;
 
+/* Who looks at each record as it is made, in the turn in which the exchange ends. */
+struct cg_recorder_reader {
+    void (*recorded)(struct cg_recorder_reader *reader, const struct cg_record *record);
+    struct cg_recorder_reader *previous, *next; /* the recorder's */
+};
+
 struct cg_recorder_options {
     struct cg_gateway *gateway; /* outlives it */
     int64_t (*clock_ms)(void);  /* Unix time */
@@ -20,6 +26,9 @@ struct cg_recorder_options {
 struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options);
 /* After the gateway, which tells it until its end. NULL is fine. */
 void cg_recorder_free(struct cg_recorder *recorder);
+
+void cg_recorder_follow(struct cg_recorder *recorder, struct cg_recorder_reader *reader);
+void cg_recorder_leave(struct cg_recorder *recorder, struct cg_recorder_reader *reader);
 
 /* What is asked for; what is "" or CG_OUTCOME_COUNT matters not. */
 struct cg_record_filter {

@@ -11,6 +11,7 @@
 #include "fronts/http/host.h"
 #include "fronts/http/origin.h"
 #include "io/loop.h"
+#include "settings/settings.h"
 
 enum {
     CONNECTIONS = 64,
@@ -101,6 +102,13 @@ static const struct {
     const char *path;
     void (*serve)(struct cg_admin *admin, struct cg_http_call *call, enum cg_admin_reader reader);
 } resources[] = {{"/metrics", serve_metrics}, {"/healthz", serve_healthz}, {"/readyz", serve_readyz}};
+
+void cg_admin_find_warnings(const struct cg_admin *admin, struct cg_mistakes *warnings) {
+    const struct cg_admin_source *source = &admin->source;
+    warnings->by_name = true;
+    cg_settings_warnings(cg_gateway_config(admin->gateway), warnings);
+    if (source->warnings != NULL) source->warnings(source->ctx, warnings);
+}
 
 /* ---- Requests ---- */
 
@@ -225,6 +233,7 @@ struct cg_admin *cg_admin_open(uv_loop_t *uv, struct cg_gateway *gateway, const 
     admin->events = (struct cg_events){
         .gateway = gateway, .manage = source->manage, .reports = source->reports, .put_report = source->put_report};
     cg_events_open(&admin->events, uv);
+    cg_live_open(&admin->live, admin);
     cg_searches_open(&admin->searches, uv, source->discoveries);
     cg_member_pages_open(&admin->member_pages, uv, gateway);
     return admin;
@@ -260,6 +269,7 @@ static void on_events_closed(void *ctx) {
 
 static void on_logins_closed(void *ctx) {
     struct cg_admin *admin = ctx;
+    cg_live_close(&admin->live);
     cg_events_close(&admin->events, on_events_closed, admin);
 }
 

@@ -12,6 +12,7 @@ struct cg_admin;
 struct cg_admin_who;
 struct cg_discoveries;
 struct cg_encoder_list;
+struct cg_figures;
 struct cg_handed;
 struct cg_manage;
 struct cg_mistakes;
@@ -45,6 +46,7 @@ struct cg_admin_source {
     void (*put_report)(struct cg_buf *to, const struct cg_handed *handed); /* as JSON in one line */
     struct cg_manage *manage;                                              /* what is stored, and how it is changed */
     struct cg_recorder *recorder;           /* the exchanges that are looked at; NULL: there are none */
+    struct cg_figures *figures;             /* how what there is is used; NULL: nobody counts */
     const struct cg_encoder_list *encoders; /* of replies to tries */
     struct cg_worker *worker;               /* for large bodies; NULL: there is none, and all is parsed at once */
 };

@@ -17,10 +17,7 @@ struct cg_manage *cg_admin_manage(const struct cg_admin_call *call) {
 }
 
 void cg_admin_warnings(const struct cg_admin_call *call, struct cg_mistakes *warnings) {
-    const struct cg_admin_source *source = &call->admin->source;
-    warnings->by_name = true;
-    cg_settings_warnings(cg_gateway_config(call->admin->gateway), warnings);
-    if (source->warnings != NULL) source->warnings(source->ctx, warnings);
+    cg_admin_find_warnings(call->admin, warnings);
 }
 
 struct cg_groups *cg_admin_groups(const struct cg_admin_call *call) {

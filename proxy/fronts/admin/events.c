@@ -26,8 +26,14 @@ enum {
 #define QUEUE     ((size_t)256 << 10)
 #define ALL_BYTES ((size_t)16 << 20)
 
+static const char *const names[CG_EVENT_COUNT] = {
+    [CG_EVENT_CHANGE] = "change",     [CG_EVENT_REPORT] = "report",   [CG_EVENT_EXCHANGE] = "exchange",
+    [CG_EVENT_WARNINGS] = "warnings", [CG_EVENT_FIGURES] = "figures",
+};
+
 struct cg_event_stream {
     struct cg_event_stream *prev, *next;
+    unsigned wants; /* CG_EVENT_BIT */
     struct cg_admin_call *call;
     struct cg_outq *queue;
     uint64_t taken; /* at the last beat */
@@ -35,6 +41,12 @@ struct cg_event_stream {
 };
 
 /* ---- One stream ---- */
+
+static void note_wanted(struct cg_events *events) {
+    const struct cg_event_stream *stream;
+    events->wanted = 0;
+    DL_FOREACH(events->streams, stream) events->wanted |= stream->wants;
+}
 
 enum ending { ENDS, IS_CUT };
 
@@ -46,6 +58,7 @@ static void end(struct cg_events *events, struct cg_event_stream *stream, enum e
     }
     DL_DELETE(events->streams, stream);
     events->stream_count--;
+    note_wanted(events);
     stream->call->ctx = NULL;
     cg_outq_unref(stream->queue);
     free(stream);
@@ -94,6 +107,7 @@ static void beat(struct cg_events *events) {
 static void on_timer(uv_timer_t *timer) {
     struct cg_events *events = timer->data;
     look(events);
+    if (events->look != NULL) events->look(events->look_ctx);
     if (cg_loop_now_us() - events->beat_us < BEAT_US) return;
     events->beat_us = cg_loop_now_us();
     beat(events);
@@ -102,17 +116,17 @@ static void on_timer(uv_timer_t *timer) {
 /* ---- Events ---- */
 
 static void forget_oldest(struct cg_events *events) {
-    struct cg_bytes **oldest = &events->kept[events->first++ % CG_EVENTS_KEPT];
-    events->kept_bytes -= (*oldest)->len;
-    cg_bytes_unref(*oldest);
-    *oldest = NULL;
+    struct cg_kept_event *oldest = &events->kept[events->first++ % CG_EVENTS_KEPT];
+    events->kept_bytes -= oldest->bytes->len;
+    cg_bytes_unref(oldest->bytes);
+    oldest->bytes = NULL;
 }
 
-static void keep(struct cg_events *events, struct cg_bytes *bytes) {
+static void keep(struct cg_events *events, enum cg_event_type type, struct cg_bytes *bytes) {
     while (events->first < events->next &&
            (events->next - events->first == CG_EVENTS_KEPT || events->kept_bytes + bytes->len > CG_EVENTS_KEPT_BYTES))
         forget_oldest(events);
-    events->kept[events->next++ % CG_EVENTS_KEPT] = bytes;
+    events->kept[events->next++ % CG_EVENTS_KEPT] = (struct cg_kept_event){.type = type, .bytes = bytes};
     events->kept_bytes += bytes->len;
 }
 
@@ -122,29 +136,46 @@ static void skip_number(struct cg_events *events) {
     events->first = ++events->next;
 }
 
-static void tell_all(struct cg_events *events, struct cg_bytes *bytes) {
+static void tell_all(struct cg_events *events, enum cg_event_type type, struct cg_bytes *bytes) {
     struct cg_event_stream *stream, *next;
     DL_FOREACH_SAFE(events->streams, stream, next) {
-        if (!put(stream, bytes)) end(events, stream, IS_CUT);
+        if ((stream->wants & CG_EVENT_BIT(type)) != 0 && !put(stream, bytes)) end(events, stream, IS_CUT);
     }
 }
 
-void cg_events_tell(struct cg_events *events, const char *type, struct cg_buf *data) {
+/* The rest of the event, behind its id or without one. Takes over `data`. NULL: no memory. */
+static struct cg_bytes *make(struct cg_events *events, struct cg_buf *text, enum cg_event_type type,
+                             struct cg_buf *data) {
+    cg_buf_printf(text, "event: %s\ndata: ", names[type]);
+    cg_buf_put_slice(text, cg_buf_slice(data));
+    cg_buf_put_str(text, "\n\n");
+    text->failed |= data->failed;
+    cg_buf_fini(data);
+    struct cg_bytes *bytes = text->failed ? NULL : cg_bytes_new(text, &events->quota);
+    if (bytes == NULL) cg_buf_fini(text);
+    return bytes;
+}
+
+void cg_events_tell(struct cg_events *events, enum cg_event_type type, struct cg_buf *data) {
     struct cg_buf text;
     cg_buf_init(&text, 0);
-    cg_buf_printf(&text, "id: %s-%" PRIu64 "\nevent: %s\ndata: ", events->epoch, events->next, type);
-    cg_buf_put_slice(&text, cg_buf_slice(data));
-    cg_buf_put_str(&text, "\n\n");
-    text.failed |= data->failed;
-    cg_buf_fini(data);
-    struct cg_bytes *bytes = text.failed ? NULL : cg_bytes_new(&text, &events->quota);
+    cg_buf_printf(&text, "id: %s-%" PRIu64 "\n", events->epoch, events->next);
+    struct cg_bytes *bytes = make(events, &text, type, data);
     if (bytes == NULL) {
-        cg_buf_fini(&text);
         skip_number(events);
         return;
     }
-    tell_all(events, bytes);
-    keep(events, bytes);
+    tell_all(events, type, bytes);
+    keep(events, type, bytes);
+}
+
+void cg_events_tell_now(struct cg_events *events, enum cg_event_type type, struct cg_buf *data) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    struct cg_bytes *bytes = make(events, &text, type, data);
+    if (bytes == NULL) return;
+    tell_all(events, type, bytes);
+    cg_bytes_unref(bytes);
 }
 
 static void put_items(struct cg_buf *to, const struct cg_change *change) {
@@ -169,7 +200,7 @@ static void on_change(struct cg_manage_hearer *hearer, const struct cg_change *c
     cg_buf_put_str(&data, ",\"target\":");
     cg_buf_put_json(&data, cg_slice_str(change->target));
     put_items(&data, change);
-    cg_events_tell(events, "change", &data);
+    cg_events_tell(events, CG_EVENT_CHANGE, &data);
     look(events);
 }
 
@@ -178,7 +209,7 @@ static void on_report(struct cg_reports_reader *reader, const struct cg_handed *
     struct cg_buf data;
     cg_buf_init(&data, 0);
     events->put_report(&data, handed);
-    cg_events_tell(events, "report", &data);
+    cg_events_tell(events, CG_EVENT_REPORT, &data);
 }
 
 /* ---- Who reads ---- */
@@ -202,14 +233,41 @@ static bool resume(const struct cg_events *events, struct cg_event_stream *strea
     bool known = parse_id(events, last_id, &seen);
     if ((!known || seen + 1 < events->first) && !put_gap(stream)) return false;
     uint64_t from = known && seen + 1 >= events->first ? seen + 1 : known ? events->first : events->next;
-    for (; from < events->next; from++)
-        if (!put(stream, events->kept[from % CG_EVENTS_KEPT])) return false;
+    for (; from < events->next; from++) {
+        const struct cg_kept_event *event = &events->kept[from % CG_EVENTS_KEPT];
+        if ((stream->wants & CG_EVENT_BIT(event->type)) != 0 && !put(stream, event->bytes)) return false;
+    }
     return true;
 }
 
-static bool begin(struct cg_events *events, struct cg_event_stream *stream, struct cg_admin_call *call) {
+static bool find_type(struct cg_slice name, unsigned *types) {
+    for (unsigned i = 0; i < CG_EVENT_COUNT; i++) {
+        if (!cg_slice_is(name, names[i])) continue;
+        *types |= CG_EVENT_BIT(i);
+        return true;
+    }
+    return false;
+}
+
+/* ?types=exchange,figures; without it, all. */
+static int read_types(const struct cg_admin_call *call, unsigned *types, struct cg_problem *problem) {
+    char text[CG_ADMIN_QUERY_MAX];
+    *types = cg_admin_query(call, "types", text) ? 0 : CG_EVENT_BIT(CG_EVENT_COUNT) - 1;
+    if (*types != 0) return CG_OK;
+    struct cg_slice rest = cg_slice_str(text), name;
+    while (cg_http_next_item(&rest, ',', &name)) {
+        if (!find_type(name, types))
+            return cg_problem_set(problem, CG_E_BAD_REQUEST,
+                                  "types are some of change, report, exchange, warnings, figures, with commas between");
+    }
+    return CG_OK;
+}
+
+static bool begin(struct cg_events *events, struct cg_event_stream *stream, struct cg_admin_call *call,
+                  unsigned types) {
     struct cg_slice last_id;
     stream->call = call;
+    stream->wants = types;
     stream->queue = cg_outq_new(QUEUE, &events->quota);
     if (stream->queue == NULL || !put_text(stream, ": castgate\n\n")) return false;
     if (cg_http_field(cg_http_call_message(call->http), "Last-Event-ID", &last_id) < 0) return true;
@@ -229,12 +287,18 @@ static void refuse(struct cg_admin_call *call, int err) {
 
 static void serve_events(struct cg_admin_call *call) {
     struct cg_events *events = &call->admin->events;
+    struct cg_problem problem = {0};
+    unsigned types;
+    if (read_types(call, &types, &problem) < 0) {
+        cg_admin_reply_problem(call, &problem);
+        return;
+    }
     if (events->stream_count == CG_EVENTS_STREAMS_MAX) {
         refuse(call, CG_E_OVERLOAD);
         return;
     }
     struct cg_event_stream *stream = calloc(1, sizeof *stream);
-    if (stream == NULL || !begin(events, stream, call)) {
+    if (stream == NULL || !begin(events, stream, call, types)) {
         if (stream != NULL) cg_outq_unref(stream->queue);
         free(stream);
         refuse(call, CG_E_NO_MEMORY);
@@ -246,6 +310,7 @@ static void serve_events(struct cg_admin_call *call) {
     }
     DL_APPEND(events->streams, stream);
     events->stream_count++;
+    events->wanted |= types;
     call->ctx = stream;
     cg_admin_reply_queue(call, "text/event-stream", stream->queue);
 }
@@ -293,13 +358,39 @@ static const struct cg_admin_route routes[] = {
      .serve = serve_events,
      .over = over,
      .id = "events.get",
-     .says = "What happens, as it happens: server-sent events named change and report, and gap where some are "
-             "not kept any more. With Last-Event-ID it goes on where a reader was.",
+     .says =
+         "What happens, as it happens: server-sent events named as the properties of EventTypes, and gap where some "
+         "are not kept any more. With Last-Event-ID it goes on where a reader was, with those that have an id "
+         "(change, report); the others are read anew with GET exchanges, warnings and figures.",
      .answer = "Events",
      .answer_type = "text/event-stream",
+     .queries = "types",
      .status = 200},
 };
 
-static const struct cg_admin_schema schemas[] = {{"Events", "{'type': 'string'}"}};
+#define COUNTS                                                                                                         \
+    "'requests': {'type': 'integer'}, 'refused': {'type': 'integer'}, 'answers': {'type': 'integer'}, 'failed': "      \
+    "{'type': 'integer'}, 'missing': {'type': 'integer'}, 'rejected': {'type': 'integer'}"
+
+static const struct cg_admin_schema schemas[] = {
+    {"Events", "{'type': 'string'}"},
+    {"EventTypes",
+     "{'type': 'object', 'description': 'The data of each event, by its name.', 'properties': {"
+     "'change': {'type': 'object', 'description': 'A revision, or an act beside one.', 'properties': {"
+     "'revision': {'type': 'integer'}, 'who': {'type': 'string'}, 'operation': {'type': 'string'}, 'target': {'type': "
+     "'string'}, 'items': {'type': 'array', 'items': {'type': 'object'}}, 'count': {'type': 'integer'}}},"
+     "'report': {'type': 'object', 'description': 'What a member has reported by itself.'},"
+     "'exchange': {'type': 'object', 'description': 'One that has ended, as an ExchangeBrief, and how many were left "
+     "out "
+     "since the one before: at most 20 a second are told.', 'properties': {'skipped': {'type': 'integer'}}},"
+     "'warnings': {'type': 'object', 'description': 'GET warnings says something else than before.', 'properties': {"
+     "'count': {'type': 'integer'}}},"
+     "'figures': {'type': 'object', 'description': 'Every two seconds: what has been since the start, what runs, and "
+     "how many exchanges have been left out since the last exchange event.', 'properties': {"
+     "'at': {'type': 'string', 'format': 'date-time'}, 'running': {'type': 'integer'}, 'skipped': {'type': "
+     "'integer'}, " COUNTS "}},"
+     "'gap': {'type': 'object', 'description': 'Some events are not kept any more: read anew what you show.', "
+     "'properties': {'detail': {'type': 'string'}}}}}"},
+};
 
 const struct cg_admin_routes cg_routes_events = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};

@@ -5,6 +5,7 @@
 #include "fronts/admin/call.h"
 #include "fronts/admin/discovery.h"
 #include "fronts/admin/events.h"
+#include "fronts/admin/live.h"
 #include "fronts/admin/logins.h"
 #include "fronts/admin/members.h"
 #include "fronts/admin/scrape.h"
@@ -16,6 +17,7 @@ struct cg_admin {
     struct cg_scrapes scrapes;
     struct cg_logins logins;
     struct cg_events events;
+    struct cg_live live; /* what they have beside */
     struct cg_searches searches;
     struct cg_member_pages member_pages;
     struct cg_quota bodies;      /* and what is made of them */
@@ -58,6 +60,9 @@ int cg_admin_body_no_room(struct cg_problem *problem); /* CG_E_OVERLOAD */
 void cg_openapi_put(struct cg_buf *to);
 
 /* ---- admin.c ---- */
+
+/* As cg_admin_warnings. */
+void cg_admin_find_warnings(const struct cg_admin *admin, struct cg_mistakes *warnings);
 
 /* Who asks, as cg_admin_who; one who has shown what is nobody's is slowed, once a request. CG_E_UNAUTHORIZED,
  * CG_E_RATE. */
