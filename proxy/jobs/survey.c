@@ -49,9 +49,9 @@ static int check_filter(struct cg_slice filter, struct cg_problem *problem) {
     while (err == CG_OK && filter.len > 0 && cg_uri_next_argument(&rest, &argument))
         err = cg_uri_decode(argument, &decoded);
     cg_buf_fini(&decoded);
-    return err == CG_OK ? CG_OK
-                        : cg_problem_set(problem, CG_E_BAD_URI,
-                                         "the filter is no query of a URI, such as rt=core.rd* or if=sensor");
+    if (err == CG_OK) return CG_OK;
+    if (err == CG_E_NO_MEMORY) return cg_problem_no_memory(problem);
+    return cg_problem_set(problem, CG_E_BAD_URI, "the filter is no query of a URI, such as rt=core.rd* or if=sensor");
 }
 
 int cg_survey_check(const struct cg_discoveries *discoveries, const struct cg_discovery_order *order,

@@ -2,6 +2,7 @@
  * limit, must be one JSON value without double keys, and nothing of a half-read snapshot survives a mistake. */
 #include "base/file.h"
 #include "base/text.h"
+#include "settings/json_text.h"
 #include "settings/regular.h"
 #include "settings/rows.h"
 #include "settings/stored_reader.h"
@@ -29,13 +30,13 @@ static int read_file(const char *file, struct cg_buf *to, struct cg_mistakes *mi
 /* The document, or NULL with a mistake or for want of memory. */
 static json_t *parse_json(struct cg_slice text, struct cg_mistakes *mistakes) {
     json_error_t error;
+    bool is_short;
     if (text.len > CG_SETTINGS_FILE_MAX) {
         cg_mistakes_add(mistakes, "", "is larger than %zu MiB", CG_SETTINGS_FILE_MAX >> 20);
         return NULL;
     }
-    text = cg_utf8_without_mark(text);
-    json_t *json = json_loadb(text.len == 0 ? "" : (const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
-    if (json != NULL || json_error_code(&error) == json_error_out_of_memory) return json;
+    json_t *json = cg_json_read(cg_utf8_without_mark(text), &error, &is_short);
+    if (json != NULL || is_short) return json;
     if (json_error_code(&error) == json_error_stack_overflow) {
         cg_mistakes_add(mistakes, "", "line %d: arrays and objects are nested too deep", error.line);
     } else if (json_error_code(&error) == json_error_duplicate_key) {

@@ -1,13 +1,11 @@
 /* Keys on their way from a file into the program. The hard thing: a JSON parser copies what it reads, and quotes it
- * when it complains. Its memory is therefore wiped as it is freed, for all its uses in the process since it knows one
- * allocator only, and its complaints are replaced. */
+ * when it complains. Its memory is therefore wiped as it is freed (json_text.h), and its complaints are replaced. */
 #include "settings/secret.h"
 #include "base/file.h"
 #include "base/text.h"
+#include "settings/json_text.h"
 #include "settings/regular.h"
 
-#include <malloc.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -53,19 +51,7 @@ out:
     return err;
 }
 
-/* Takes blocks of plain malloc as well, so it may be put in place after others used jansson. */
-static void wipe_and_free(void *block) {
-    if (block == NULL) return;
-    sodium_memzero(block, malloc_usable_size(block));
-    free(block);
-}
-
-static void make_jansson_wipe(void) { json_set_alloc_funcs(malloc, wipe_and_free); }
-
-void cg_secret_json_wipes(void) {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, make_jansson_wipe); /* cannot fail with these arguments */
-}
+void cg_secret_json_wipes(void) { cg_json_watch_memory(); }
 
 static const char *complaint(enum json_error_code code) {
     switch (code) {
@@ -83,13 +69,11 @@ static const char *complaint(enum json_error_code code) {
 
 json_t *cg_secret_json(struct cg_slice text, struct cg_mistakes *mistakes) {
     json_error_t error;
-    cg_secret_json_wipes();
-    text = cg_utf8_without_mark(text);
-    const char *bytes = text.len == 0 ? "" : (const char *)text.data;
-    json_t *json = json_loadb(bytes, text.len, JSON_REJECT_DUPLICATES, &error);
-    enum json_error_code code = json == NULL ? json_error_code(&error) : json_error_unknown;
-    if (json == NULL && code != json_error_out_of_memory)
-        cg_mistakes_add(mistakes, "", "line %d, column %d: %s", error.line, error.column, complaint(code));
+    bool is_short;
+    json_t *json = cg_json_read(cg_utf8_without_mark(text), &error, &is_short);
+    if (json == NULL && !is_short)
+        cg_mistakes_add(mistakes, "", "line %d, column %d: %s", error.line, error.column,
+                        complaint(json_error_code(&error)));
     sodium_memzero(&error, sizeof error); /* it quotes what it did not like */
     return json;
 }

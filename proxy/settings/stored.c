@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "model/mapping.h"
 #include "model/reaction.h"
+#include "settings/json_text.h"
 #include "settings/rows.h"
 #include "settings/security_group.h"
 
@@ -305,12 +306,13 @@ static const struct {
 
 json_t *cg_stored_parse(struct cg_reader *reader, const struct cg_at *at, const struct cg_item *item) {
     json_error_t error;
-    json_t *json = json_loadb((const char *)item->document.data, item->document.len, JSON_REJECT_DUPLICATES, &error);
+    bool is_short;
+    json_t *json = cg_json_read(item->document, &error, &is_short);
     if (json_is_object(json)) return json;
     if (json != NULL) {
         cg_mistake_at(reader, at, "must be an object");
         json_decref(json);
-    } else if (json_error_code(&error) == json_error_out_of_memory) {
+    } else if (is_short) {
         reader->out_of_memory = true;
     } else {
         cg_mistake_at(reader, at, "not JSON: %s", error.text);

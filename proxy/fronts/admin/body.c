@@ -8,6 +8,7 @@
 
 #include "base/container.h"
 #include "base/text.h"
+#include "settings/json_text.h"
 
 enum {
     HERE_MAX = 32 << 10, /* bytes that are parsed at once, in half a millisecond or so */
@@ -86,25 +87,11 @@ static int check_type(const struct cg_admin_call *call, struct cg_problem *probl
 
 /* ---- Parsing ---- */
 
-static json_t *load(struct cg_slice text, json_error_t *error) {
-    return json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, error);
-}
-
-/* Jansson rarely has a code for it. It stops without a word, or with one for a token that it could not keep; what is
- * wrong with the text is wrong at the same place the second time. */
-static bool was_no_memory(struct cg_slice text, const json_error_t *error) {
-    json_error_t again;
-    if (error->text[0] == '\0' || json_error_code(error) == json_error_out_of_memory) return true;
-    json_t *json = load(text, &again);
-    bool differs = json != NULL || again.position != error->position;
-    json_decref(json);
-    return differs;
-}
-
 static json_t *parse(struct cg_slice text, struct cg_problem *problem) {
     json_error_t error;
-    json_t *json = load(text, &error);
-    if (json == NULL && was_no_memory(text, &error)) {
+    bool is_short;
+    json_t *json = cg_json_read(text, &error, &is_short);
+    if (is_short) {
         (void)cg_problem_no_memory(problem);
     } else if (json == NULL) {
         cg_problem_set(problem, CG_E_FORMAT, "the body is not JSON as it is taken here: %s (line %d, column %d)",
