@@ -32,6 +32,7 @@ void cg_change_own_free(struct cg_change_own *own) {
     json_decref(own->difference);
     cg_book_draft_drop(&own->draft);
     cg_lookup_fini(&own->by_name);
+    free(own->undoes_too);
     free(own->list);
     free(own->edits);
     free(own);

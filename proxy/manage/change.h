@@ -37,8 +37,10 @@ struct cg_change_own {
     struct cg_work work;        /* on the disk's thread */
     struct cg_proposal proposal;
     bool is_proposed;
-    json_t *difference; /* the change's, once it has ended */
-    bool is_exact;      /* documents are to be as the plan has them: who refers to what goes is looked after */
+    json_t *difference;   /* the change's, once it has ended */
+    bool is_exact;        /* documents are to be as the plan has them: who refers to what goes is looked after */
+    uint64_t *undoes_too; /* revisions that it takes back beside change->undoes; NULL: none */
+    size_t undoes_too_count;
 };
 
 struct cg_change_own *cg_change_own_new(struct cg_manage *manage, struct cg_change *change);
@@ -55,5 +57,7 @@ void cg_change_own_free(struct cg_change_own *own);
 void cg_change_forget_items(struct cg_change_own *own);
 
 const struct cg_book *cg_manage_book(const struct cg_manage *manage);
+/* The snapshot; borrowed by whoever has the turn. */
+const struct cg_config *cg_manage_in_use(const struct cg_manage *manage);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "manage/references.h"
+#include "settings/stored.h"
 
 enum { NAMED_MAX = 3 }; /* in a problem's text */
 
@@ -81,10 +82,16 @@ static int need_nobody(struct cg_change_own *own, enum cg_item_kind kind, const 
                           name, who, found > NAMED_MAX ? " and others" : "");
 }
 
+/* Grants and tokens are then those of the settings file's client of that name, which stays. */
+static bool is_shadowed_client(const struct cg_change_own *own, const char *name) {
+    return cg_stored_is_of_file(cg_manage_in_use(own->manage), CG_ITEM_CLIENT, name);
+}
+
 static int follow(struct cg_change_own *own, enum cg_item_kind kind, const char *name) {
     int err = CG_OK;
     switch (kind) {
     case CG_ITEM_CLIENT:
+        if (is_shadowed_client(own, name)) return CG_OK;
         err = take_all(own, CG_ITEM_TOKEN, name, take_token);
         return err < 0 || own->is_exact ? err : take_all(own, CG_ITEM_MAPPING, name, take_grant);
     case CG_ITEM_KEYS:

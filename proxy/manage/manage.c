@@ -262,6 +262,8 @@ static void run_commit(struct cg_work *work) {
                  .detail = change->detail == NULL ? "" : change->detail},
         .undo = change->undo,
         .undoes = change->undoes,
+        .undoes_too = own->undoes_too,
+        .undoes_too_count = own->undoes_too_count,
         .keep_ms = own->proposal.config->history_days * DAY_MS,
         .revision = &revision,
     };
@@ -359,6 +361,9 @@ void cg_change_fini(struct cg_change *change) {
 const struct cg_book *cg_manage_book(const struct cg_manage *manage) { return &manage->book; }
 struct cg_items_file *cg_manage_file(const struct cg_manage *manage) {
     return manage->options.file;
+}
+const struct cg_config *cg_manage_in_use(const struct cg_manage *manage) {
+    return manage->options.catalogue->in_use(manage->options.catalogue);
 }
 uint64_t cg_manage_revision(const struct cg_manage *manage) { return manage->revision; }
 

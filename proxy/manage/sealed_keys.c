@@ -67,7 +67,7 @@ static struct cg_slice about(enum cg_item_kind kind, const char *name, char text
 }
 
 static int no_seal(struct cg_problem *problem) {
-    return cg_problem_set(problem, CG_E_STORE,
+    return cg_problem_set(problem, CG_E_CONFLICT,
                           "there is no key to seal secrets with, so keys can be neither kept nor opened: name a key "
                           "file by \"seal_key\" in the settings file (or give the systemd credential castgate.seal), "
                           "and start the gateway anew");
@@ -149,7 +149,7 @@ static int explain(int err, struct cg_problem *problem) {
     case CG_E_NO_MEMORY: return cg_problem_no_memory(problem);
     case CG_E_STORE: return no_seal(problem);
     case CG_E_KEY_REFUSED:
-        return cg_problem_set(problem, CG_E_STORE,
+        return cg_problem_set(problem, CG_E_CONFLICT,
                               "the group's keys were sealed with another key than the gateway has now (\"seal_key\"): "
                               "bring that one back, or delete the group and make it anew");
     default: return cg_problem_set(problem, CG_E_STORE, "the group's keys are not in the store");

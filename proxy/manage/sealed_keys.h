@@ -27,8 +27,8 @@ struct cg_sealed_keys {
 };
 
 /* Checks the group's keys and seals them for an item of that name; NULL: a new one. CG_E_INVALID with `mistakes`
- * (pointers into `keys`) or *problem, CG_E_STORE with *problem, CG_E_NO_MEMORY, CG_E_INTERNAL. `seal` NULL: CG_E_STORE.
- */
+ * (pointers into `keys`) or *problem, CG_E_STORE with *problem, CG_E_NO_MEMORY, CG_E_INTERNAL. `seal` NULL:
+ * CG_E_CONFLICT, since waiting does not help. */
 int cg_sealed_keys_make(struct cg_sealed_keys *made, const char *group, const char *name, const json_t *keys,
                         const struct cg_seal *seal, struct cg_mistakes *mistakes,
                         struct cg_problem *problem) CG_MUST_CHECK;

@@ -252,6 +252,14 @@ static int take_back_number(uint64_t number, struct cg_change *change, const str
     return err;
 }
 
+/* Each of them is undone by the revision that comes of this. The first is so by the change's own word. */
+static void tell_store(struct following *following, struct cg_change_own *own) {
+    own->undoes_too = following->numbers;
+    own->undoes_too_count = following->count - 1;
+    memmove(own->undoes_too, own->undoes_too + 1, own->undoes_too_count * sizeof *own->undoes_too);
+    following->numbers = NULL;
+}
+
 static int undo_with_later(struct cg_undo *undo, const struct cg_past *past, struct cg_change *change,
                            const struct cg_manage *manage) {
     struct following following;
@@ -260,6 +268,7 @@ static int undo_with_later(struct cg_undo *undo, const struct cg_past *past, str
     for (size_t i = following.count; err == CG_OK && i-- > 0;) {
         err = take_back_number(following.numbers[i], change, manage);
     }
+    if (err == CG_OK) tell_store(&following, change->own);
     following_fini(&following);
     return err;
 }

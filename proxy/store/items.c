@@ -105,6 +105,22 @@ static int add_revision(struct cg_items_file *file, const struct cg_items_commit
     return code == SQLITE_OK ? cg_items_step_done(row) : code;
 }
 
+static int add_taken_back(struct cg_items_file *file, uint64_t revision, uint64_t by) {
+    int code;
+    sqlite3_stmt *row = cg_items_statement(file, CG_ITEMS_ADD_TAKEN_BACK, &code);
+    if (row == NULL) return code;
+    code = sqlite3_bind_int64(row, 1, (int64_t)revision);
+    if (code == SQLITE_OK) code = sqlite3_bind_int64(row, 2, (int64_t)by);
+    return code == SQLITE_OK ? cg_items_step_done(row) : code;
+}
+
+static int add_all_taken_back(struct cg_items_file *file, const struct cg_items_commit *commit, uint64_t number) {
+    int code = SQLITE_OK;
+    for (size_t i = 0; code == SQLITE_OK && i < commit->undoes_too_count; i++)
+        code = add_taken_back(file, commit->undoes_too[i], number);
+    return code;
+}
+
 static int add_audit(struct cg_items_file *file, const struct cg_deed *deed, uint64_t revision) {
     int code;
     sqlite3_stmt *row = cg_items_statement(file, CG_ITEMS_ADD_AUDIT, &code);
@@ -197,16 +213,17 @@ static int run_with(struct cg_items_file *file, enum cg_items_statement which, i
     return code == SQLITE_OK ? cg_items_step_done(statement) : code;
 }
 
-static int forget_changes(struct cg_items_file *file) {
+static int run_alone(struct cg_items_file *file, enum cg_items_statement which) {
     int code;
-    sqlite3_stmt *statement = cg_items_statement(file, CG_ITEMS_FORGET_CHANGES, &code);
+    sqlite3_stmt *statement = cg_items_statement(file, which, &code);
     return statement == NULL ? code : cg_items_step_done(statement);
 }
 
 static int forget(struct cg_items_file *file, int64_t before_ms) {
     int code = run_with(file, CG_ITEMS_SET_RETENTION, before_ms);
     if (code == SQLITE_OK) code = run_with(file, CG_ITEMS_FORGET_REVISIONS, before_ms);
-    if (code == SQLITE_OK) code = forget_changes(file);
+    if (code == SQLITE_OK) code = run_alone(file, CG_ITEMS_FORGET_CHANGES);
+    if (code == SQLITE_OK) code = run_alone(file, CG_ITEMS_FORGET_TAKEN_BACK);
     if (code == SQLITE_OK) code = run_with(file, CG_ITEMS_FORGET_AUDIT, before_ms);
     return code == SQLITE_OK ? run_with(file, CG_ITEMS_SET_RETENTION, 0) : code;
 }
@@ -216,6 +233,7 @@ static int forget(struct cg_items_file *file, int64_t before_ms) {
 static int write_commit(struct cg_items_file *file, const struct cg_items_commit *commit, uint64_t number) {
     int code = cg_connection_run(file->db, "BEGIN IMMEDIATE");
     if (code == SQLITE_OK) code = add_revision(file, commit, number);
+    if (code == SQLITE_OK) code = add_all_taken_back(file, commit, number);
     if (code == SQLITE_OK) code = apply(file, commit, number);
     if (code == SQLITE_OK) code = add_audit(file, &commit->deed, number);
     if (code == SQLITE_OK && commit->keep_ms > 0) code = forget(file, commit->deed.at_ms - commit->keep_ms);

@@ -50,7 +50,9 @@ struct cg_items_commit {
     size_t count;
     struct cg_deed deed; /* goes into the audit with it */
     enum cg_undo_rule undo;
-    uint64_t undoes;    /* a revision; 0: none */
+    uint64_t undoes;            /* a revision; 0: none */
+    const uint64_t *undoes_too; /* further ones */
+    size_t undoes_too_count;
     int64_t keep_ms;    /* revisions and audit older than this go (the latest revision stays); 0: for ever */
     uint64_t *revision; /* out: its number, 1 and upwards, without gaps */
 };

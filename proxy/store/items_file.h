@@ -17,6 +17,7 @@
                 " changed_ms = ?4, changed_by = ?5, document = ?6, sealed = ?7")                                       \
     X(REMOVE_ITEM, "DELETE FROM item WHERE kind = ?1 AND name = ?2")                                                   \
     X(ADD_REVISION, "INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                           \
+    X(ADD_TAKEN_BACK, "INSERT INTO taken_back (revision, by) VALUES (?1, ?2)")                                         \
     X(ADD_CHANGE, "INSERT INTO change (revision, kind, name, before, after) VALUES (?1, ?2, ?3, ?4, ?5)")              \
     X(ADD_AUDIT, "INSERT INTO audit (at_ms, who, origin, operation, target, result, detail, revision)"                 \
                  " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                                                           \
@@ -24,6 +25,7 @@
     X(FORGET_REVISIONS, "DELETE FROM revision WHERE number < min((SELECT max(number) FROM revision),"                   \
                         CG_ITEMS_FIRST_KEPT("revision") ")")                                                           \
     X(FORGET_CHANGES, "DELETE FROM change WHERE revision < (SELECT min(number) FROM revision)")                        \
+    X(FORGET_TAKEN_BACK, "DELETE FROM taken_back WHERE revision < (SELECT min(number) FROM revision)")                 \
     X(FORGET_AUDIT, "DELETE FROM audit WHERE number < " CG_ITEMS_FIRST_KEPT("audit"))                                  \
     X(REVISIONS, CG_ITEMS_REVISION_FIELDS " WHERE r.number < ?1 ORDER BY r.number DESC LIMIT ?2")                      \
     X(REVISION, CG_ITEMS_REVISION_FIELDS " WHERE r.number = ?1")                                                       \
@@ -39,7 +41,8 @@
     " WHERE at_ms >= ?1), (SELECT min(number) + 64 FROM " table "))"
 #define CG_ITEMS_REVISION_FIELDS                                                                                       \
     "SELECT r.number, r.at_ms, r.who, r.origin, r.operation, r.target, r.detail, r.undo, r.undoes, r.changes,"         \
-    " (SELECT coalesce(max(u.number), 0) FROM revision u WHERE u.undoes = r.number AND u.undoes != 0) FROM revision r"
+    " max((SELECT coalesce(max(u.number), 0) FROM revision u WHERE u.undoes = r.number AND u.undoes != 0),"            \
+    " (SELECT coalesce(max(t.by), 0) FROM taken_back t WHERE t.revision = r.number)) FROM revision r"
 /* clang-format on */
 
 enum cg_items_statement {

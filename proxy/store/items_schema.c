@@ -63,9 +63,23 @@ static const char version_1[] =
     " WHEN old.at_ms >= (SELECT before_ms FROM retention)"
     " BEGIN SELECT RAISE(ABORT, 'an audit entry is kept'); END;";
 
+/* An undo may take back more revisions than the one that it is of. */
+static const char version_2[] =
+    "CREATE TABLE taken_back ("
+    " revision INTEGER NOT NULL, by INTEGER NOT NULL CHECK (by > revision),"
+    " PRIMARY KEY (revision, by)) STRICT, WITHOUT ROWID;"
+    "CREATE TRIGGER taken_back_follows BEFORE INSERT ON taken_back"
+    " WHEN new.by != (SELECT max(number) FROM revision)"
+    " BEGIN SELECT RAISE(ABORT, 'the latest revision takes back'); END;"
+    "CREATE TRIGGER taken_back_stays BEFORE UPDATE ON taken_back"
+    " BEGIN SELECT RAISE(ABORT, 'what was taken back is never changed'); END;"
+    "CREATE TRIGGER taken_back_is_kept BEFORE DELETE ON taken_back"
+    " WHEN old.revision IN (SELECT number FROM revision)"
+    " BEGIN SELECT RAISE(ABORT, 'what was taken back is kept as long as its revision'); END;";
+
 /* clang-format on */
 
-const char *const cg_items_steps[] = {version_1};
+const char *const cg_items_steps[] = {version_1, version_2};
 const int cg_items_version = sizeof cg_items_steps / sizeof cg_items_steps[0];
 
 static int take_steps(sqlite3 *db, const char *const *steps, int64_t from, int to) {

@@ -49,6 +49,8 @@ static void test_undo_what_later_ones_rest_on(void **state) {
     fake_admin_expect(f, "POST", "/admin/v1/revisions/1/undo", BOSS, NULL, 409, "\"depends\":[{");
     fake_admin_expect(f, "POST", "/admin/v1/revisions/1/undo?with_later=true", BOSS, NULL, 200, "{\"revision\":3}");
     fake_admin_expect(f, "GET", PATH, BOSS, NULL, 404, NULL);
+    fake_admin_expect(f, "GET", "/admin/v1/revisions/1", BOSS, NULL, 200, "\"undone_by\":3");
+    fake_admin_expect(f, "GET", "/admin/v1/revisions/2", BOSS, NULL, 200, "\"undone_by\":3");
 }
 
 /* What comes out goes in again, and nothing differs then. */

@@ -582,14 +582,14 @@ static void without_a_seal_nothing_is_kept(void **state) {
     make_two(scene);
     cg_groups_free(scene->groups);
     make_groups(scene, NULL);
-    assert_int_equal(ask(scene, CG_GROUP_CREATE, "{\"name\":\"other\",\"members\":1}"), CG_E_STORE);
+    assert_int_equal(ask(scene, CG_GROUP_CREATE, "{\"name\":\"other\",\"members\":1}"), CG_E_CONFLICT);
     assert_says(scene, "seal_key");
-    assert_int_equal(ask(scene, CG_GROUP_PREPARE, "{}"), CG_E_STORE);
+    assert_int_equal(ask(scene, CG_GROUP_PREPARE, "{}"), CG_E_CONFLICT);
     assert_says(scene, "seal_key");
     struct cg_seal *other = new_seal(scene, "other");
     cg_groups_free(scene->groups);
     make_groups(scene, other);
-    assert_int_equal(ask(scene, CG_GROUP_PREPARE, "{}"), CG_E_STORE);
+    assert_int_equal(ask(scene, CG_GROUP_PREPARE, "{}"), CG_E_CONFLICT);
     assert_says(scene, "sealed with another key");
     assert_int_equal(ask(scene, CG_GROUP_DELETE, NULL), CG_OK);
     cg_seal_free(other);

@@ -279,6 +279,24 @@ static void two_editors_who_race_lose_no_edit(void **state) {
 
 /* ---- What follows ---- */
 
+/* What it leaves behind is the settings file's client's. */
+static void a_client_that_the_settings_file_has_too_takes_nothing_with_it(void **state) {
+    struct office *office = *state;
+    struct cg_client of_file = {.name = "dash"};
+    assert_int_equal(put(office, CG_ITEM_CLIENT, "dash", "{}"), CG_OK);
+    assert_int_equal(put(office, CG_ITEM_TOKEN, "t", "{\"client\":\"dash\"}"), CG_OK);
+    assert_int_equal(put(office, CG_ITEM_MAPPING, "one", "{\"clients\":[\"dash\"]}"), CG_OK);
+    cg_arena_init(&office->config.arena, SIZE_MAX, NULL);
+    office->config.clients = &of_file;
+    office->config.client_count = 1;
+    assert_true(cg_config_index_clients(&office->config));
+    assert_int_equal(drop(office, CG_ITEM_CLIENT, "dash"), CG_OK);
+    assert_string_equal(document_of(office, CG_ITEM_MAPPING, "one"), "{\"clients\":[\"dash\"]}");
+    assert_non_null(cg_manage_find(office->manage, CG_ITEM_TOKEN, "t"));
+    assert_null(cg_manage_find(office->manage, CG_ITEM_CLIENT, "dash"));
+    cg_arena_fini(&office->config.arena);
+}
+
 static void a_client_takes_its_grants_and_tokens_with_it(void **state) {
     struct office *office = *state;
     put(office, CG_ITEM_CLIENT, "dash", "{}");
@@ -350,6 +368,7 @@ int main(void) {
         office_test(whoever_has_the_turn_keeps_changes_waiting),
         office_test(two_editors_who_race_lose_no_edit),
         office_test(a_client_takes_its_grants_and_tokens_with_it),
+        office_test(a_client_that_the_settings_file_has_too_takes_nothing_with_it),
         office_test(what_others_need_does_not_go),
         office_test(what_goes_together_needs_nobody),
     };

@@ -134,10 +134,13 @@ static void a_revision_knows_what_undid_it(void **state) {
     struct desk *desk = *state;
     uint64_t revision;
     fake_put(desk->file, CG_ITEM_MAPPING, "a", "{}");
+    fake_put(desk->file, CG_ITEM_MAPPING, "a", "{\"timeout\":1}");
     struct cg_edit edit = {.kind = CG_ITEM_MAPPING, .name = "a"};
     struct cg_items_commit commit = {.edits = &edit,
                                      .count = 1,
                                      .undoes = 1,
+                                     .undoes_too = &(uint64_t){2},
+                                     .undoes_too_count = 1,
                                      .undo = CG_UNDO_NEVER,
                                      .revision = &revision,
                                      .deed = {.who = "-",
@@ -147,8 +150,9 @@ static void a_revision_knows_what_undid_it(void **state) {
                                               .result = "done",
                                               .detail = ""}};
     assert_int_equal(cg_items_commit(desk->file, &commit, &fake_problem), CG_OK);
-    expect_text(fake_revisions_text(desk->file, 0, 9), "2 revisions.undo revisions/1 by - for good undoes 1\n"
-                                                       "1 put mappings/a by anna undone by 2\n");
+    expect_text(fake_revisions_text(desk->file, 0, 9), "3 revisions.undo revisions/1 by - for good undoes 1\n"
+                                                       "2 put mappings/a by anna undone by 3\n"
+                                                       "1 put mappings/a by anna undone by 3\n");
 }
 
 static void every_change_is_in_the_audit_and_so_is_the_rest(void **state) {
@@ -248,16 +252,17 @@ static void a_newer_file_is_left_alone(void **state) {
     assert_int_equal(run_sql(desk, "PRAGMA user_version = 99"), SQLITE_OK);
     open_items(desk);
     assert_null(fake_items_text(desk->file));
-    assert_non_null(strstr(fake_problem.detail, "has version 99, this castgate knows 1"));
+    assert_non_null(strstr(fake_problem.detail, "has version 99, this castgate knows 2"));
     assert_int_equal(fake_commit(desk->file, several, 3, &(uint64_t){0}), CG_E_STORE);
-    assert_int_equal(run_sql(desk, "PRAGMA user_version = 1"), SQLITE_OK);
+    assert_int_equal(run_sql(desk, "PRAGMA user_version = 2"), SQLITE_OK);
     expect_text(fake_items_text(desk->file), "mappings/a 1 {}\n");
 }
 
 /* As the next version will do it, with the steps of this one before. */
 static void an_older_file_is_brought_up_whole_or_not_at_all(void **state) {
     struct desk *desk = *state;
-    const char *steps[] = {cg_items_steps[0], "ALTER TABLE item ADD COLUMN note TEXT; UPDATE item SET note = name;",
+    const char *steps[] = {cg_items_steps[0], cg_items_steps[1],
+                           "ALTER TABLE item ADD COLUMN note TEXT; UPDATE item SET note = name;",
                            "UPDATE item SET nothing = 1"};
     char path[96];
     sqlite3 *db;
@@ -266,20 +271,39 @@ static void an_older_file_is_brought_up_whole_or_not_at_all(void **state) {
     cg_items_file_free(desk->file);
     snprintf(path, sizeof path, "%s/" CG_ITEMS_FILE, desk->folder);
     assert_int_equal(cg_connection_open(path, CG_JOURNAL_GIVES_BACK, &db), SQLITE_OK);
-    assert_int_not_equal(cg_items_schema_bring(db, steps, 3), SQLITE_OK);
+    assert_int_not_equal(cg_items_schema_bring(db, steps, 4), SQLITE_OK);
     cg_connection_close(db);
     assert_int_equal(cg_connection_open(path, CG_JOURNAL_GIVES_BACK, &db), SQLITE_OK);
     assert_int_equal(cg_connection_ask(db, "PRAGMA user_version", &value), SQLITE_OK);
-    assert_int_equal(value, 1);
+    assert_int_equal(value, 2);
     assert_int_not_equal(cg_connection_ask(db, "SELECT count(note) FROM item", &value), SQLITE_OK);
-    assert_int_equal(cg_items_schema_bring(db, steps, 2), SQLITE_OK);
+    assert_int_equal(cg_items_schema_bring(db, steps, 3), SQLITE_OK);
     assert_int_equal(cg_connection_ask(db, "SELECT count(*) FROM item WHERE note = 'a'", &value), SQLITE_OK);
     assert_int_equal(value, 1);
     assert_int_equal(cg_connection_ask(db, "PRAGMA user_version", &value), SQLITE_OK);
-    assert_int_equal(value, 2);
-    assert_int_equal(cg_items_schema_bring(db, steps, 1), SQLITE_MISMATCH);
+    assert_int_equal(value, 3);
+    assert_int_equal(cg_items_schema_bring(db, steps, 2), SQLITE_MISMATCH);
     cg_connection_close(db);
     open_items(desk);
+}
+
+/* Of before more than one revision could be taken back at once. */
+static void a_file_of_the_first_version_goes_on(void **state) {
+    struct desk *desk = *state;
+    char path[96];
+    sqlite3 *db;
+    snprintf(path, sizeof path, "%s/" CG_ITEMS_FILE, desk->folder);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(cg_items_schema_bring(db, cg_items_steps, 1), SQLITE_OK);
+    assert_int_equal(cg_connection_run(db,
+                                       "INSERT INTO item (kind, name, revision, changed_ms, changed_by, document)"
+                                       " VALUES ('mappings', 'a', 1, 0, 'w', '{}');"
+                                       "INSERT INTO revision VALUES (1, 0, 'w', '', 'o', 't', '', 'allowed', 0, 1)"),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    open_anew(desk);
+    expect_text(fake_items_text(desk->file), "mappings/a 1 {}\n");
+    fake_put(desk->file, CG_ITEM_MAPPING, "b", "{}");
 }
 
 #define items_test(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
@@ -298,6 +322,7 @@ int main(void) {
         items_test(what_is_young_keeps_what_came_behind_it),
         items_test(a_commit_forgets_no_more_than_it_can_bear),
         items_test(a_newer_file_is_left_alone),
+        items_test(a_file_of_the_first_version_goes_on),
         items_test(an_older_file_is_brought_up_whole_or_not_at_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
