@@ -89,7 +89,9 @@ def test_what_is_no_good_is_refused_and_changes_nothing(gateway, shell):
     gate = gateway({"mappings": [{**mapping("own"), "group": "coap://224.0.1.187/"}]})
     ctl = shell(gate)
     said = ctl.type("apply", "-f", ctl.file({"mappings": [mapping(), mapping("floor4", security="nowhere")]}), status=REFUSED)
-    assert "400" in said and "nowhere" in said and "/security" in said
+    assert "400" in said and "nowhere" in said and "wanted.json: mappings/1/security: " in said and "changes" not in said
+    said = ctl.type("apply", "-f", ctl.file({"mappings": {"floor4": mapping("floor4", timeout="x")}}), status=REFUSED)
+    assert "wanted.json: mappings/floor4/timeout: " in said
     assert [item["source"] for item in ctl.get("mappings")["items"]] == ["file"]
     assert "settings file" in ctl.type("apply", "-f", ctl.file({"mappings": [mapping("own")]}), status=USAGE)
     assert "line 1" in ctl.type("apply", "-f", ctl.file('{"mappings": [}'), status=USAGE)

@@ -157,6 +157,22 @@ static void say_done(const struct cg_ctl_options *options, const struct cg_ctl_p
     }
 }
 
+/* A refusal is told as one of the file. */
+static enum cg_ctl_status post(struct cg_ctl_client *client, const struct cg_ctl_options *options,
+                               const struct cg_ctl_plan *plan, struct cg_ctl_reply *reply) {
+    char error[CG_CTL_ERROR_MAX];
+    char *text = json_dumps(plan->changes, JSON_COMPACT);
+    if (text == NULL) return cg_ctl_complain(CG_CTL_FAILED, "no memory");
+    const struct cg_ctl_request request = {
+        .method = "POST", .path = options->dry_run ? "changes?dry_run=true" : "changes", .body = cg_slice_str(text)};
+    int err = cg_ctl_call(client, &request, reply, error);
+    free(text);
+    if (err == CG_OK) cg_ctl_plan_place_problem(plan, options->file, reply->json);
+    enum cg_ctl_status status = err < 0 ? cg_ctl_complain(CG_CTL_FAILED, error) : cg_ctl_judge(reply);
+    if (status != CG_CTL_DONE) cg_ctl_reply_fini(reply);
+    return status;
+}
+
 static enum cg_ctl_status make_so(struct cg_ctl_client *client, const struct cg_ctl_options *options,
                                   const struct cg_ctl_plan *plan) {
     struct cg_ctl_reply reply;
@@ -164,8 +180,7 @@ static enum cg_ctl_status make_so(struct cg_ctl_client *client, const struct cg_
         if (!options->as_json) (void)puts("nothing to change");
         return CG_CTL_DONE;
     }
-    enum cg_ctl_status status =
-        cg_ctl_ask_with(client, "POST", options->dry_run ? "changes?dry_run=true" : "changes", plan->changes, &reply);
+    enum cg_ctl_status status = post(client, options, plan, &reply);
     if (status != CG_CTL_DONE) return status;
     say_done(options, plan, &reply);
     cg_ctl_reply_fini(&reply);

@@ -4,6 +4,7 @@
 #include "tools/ctl/plan.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 const char *const cg_ctl_sections[] = {"clients", "mappings", "reactions", NULL};
@@ -17,7 +18,8 @@ static const char *const others[] = {"version", "settings", "security_groups", "
 
 struct planning {
     struct cg_ctl_plan *plan;
-    json_t *list; /* of changes */
+    json_t *list;    /* of changes */
+    json_t *indices; /* of the section's items, by name, where it is a list; NULL: it is none */
     char *error;
     bool failed; /* for want of memory */
 };
@@ -72,6 +74,17 @@ static void note_difference(struct planning *planning, const char *section, cons
     if (json_array_append_new(planning->plan->difference, entry) != 0) planning->failed = true;
 }
 
+static bool note_place(struct planning *planning, const char *section, const char *name) {
+    json_t *index = json_object_get(planning->indices, name);
+    char place[160];
+    if (index != NULL) {
+        (void)snprintf(place, sizeof place, "/%s/%" JSON_INTEGER_FORMAT, section, json_integer_value(index));
+    } else {
+        (void)snprintf(place, sizeof place, "/%s%s%.64s", section, name[0] == '\0' ? "" : "/", name);
+    }
+    return json_array_append_new(planning->plan->places, json_string(place)) == 0;
+}
+
 /* `item`: as it is there, for its revision; NULL: it is not. */
 static void add_change(struct planning *planning, const char *method, const char *section, const char *name,
                        const json_t *item, const json_t *body) {
@@ -83,7 +96,8 @@ static void add_change(struct planning *planning, const char *method, const char
     bool good = change != NULL && (body == NULL || json_object_set(change, "body", (json_t *)body) == 0) &&
                 (revision == NULL || json_object_set_new(change, "if_match", json_string(etag)) == 0);
     if (!good) planning->failed = true;
-    if (json_array_append_new(planning->list, change) != 0) planning->failed = true;
+    if (json_array_append_new(planning->list, change) != 0 || !note_place(planning, section, name))
+        planning->failed = true;
 }
 
 static int plan_item(struct planning *planning, const char *section, const char *name, const json_t *wanted,
@@ -120,13 +134,21 @@ static int plan_leaving(struct planning *planning, const char *section, const js
 
 /* ---- Sections ---- */
 
+static void drop_names(struct planning *planning, json_t *named) {
+    json_decref(named);
+    json_decref(planning->indices);
+    planning->indices = NULL;
+}
+
 /* A list of items with names as an object by name, or the object itself: a new reference. NULL: see *err. */
 static json_t *by_name(struct planning *planning, const char *section, const json_t *items, int *err) {
     size_t i;
     json_t *item;
+    planning->indices = NULL;
     if (json_is_object(items)) return json_incref((json_t *)items);
     json_t *named = json_object();
-    *err = named == NULL ? CG_E_NO_MEMORY : CG_OK;
+    planning->indices = json_object();
+    *err = named == NULL || planning->indices == NULL ? CG_E_NO_MEMORY : CG_OK;
     if (!json_is_array(items)) *err = fail(planning, section, "", "must be a list of items, or an object by name");
     if (*err == CG_OK) json_array_foreach((json_t *)items, i, item) {
             const char *name = json_string_value(json_object_get(item, "name"));
@@ -134,13 +156,14 @@ static json_t *by_name(struct planning *planning, const char *section, const jso
                 *err = fail(planning, section, "", "each item of the list needs a \"name\"");
             } else if (json_object_get(named, name) != NULL) {
                 *err = fail(planning, section, name, "is there twice");
-            } else if (json_object_set(named, name, item) != 0) {
+            } else if (json_object_set(named, name, item) != 0 ||
+                       json_object_set_new(planning->indices, name, json_integer((json_int_t)i)) != 0) {
                 *err = CG_E_NO_MEMORY;
             }
             if (*err < 0) break;
         }
     if (*err == CG_OK) return named;
-    json_decref(named);
+    drop_names(planning, named);
     return NULL;
 }
 
@@ -155,7 +178,7 @@ static int plan_section(struct planning *planning, const char *section, const js
         if (err < 0) break;
     }
     if (err == CG_OK && rest == CG_CTL_REST_GOES) err = plan_leaving(planning, section, named, there);
-    json_decref(named);
+    drop_names(planning, named);
     return err;
 }
 
@@ -205,7 +228,7 @@ static int check_groups(struct planning *planning, const json_t *wanted, const j
                    "is not there: castgatectl call POST security-groups makes or imports one");
         break;
     }
-    json_decref(named);
+    drop_names(planning, named);
     return err;
 }
 
@@ -245,16 +268,46 @@ static int plan_all(struct planning *planning, const json_t *wanted, const json_
 int cg_ctl_plan_make(struct cg_ctl_plan *plan, const json_t *wanted, const json_t *there, enum cg_ctl_rest rest,
                      char error[CG_CTL_ERROR_MAX]) {
     struct planning planning = {.plan = plan, .list = json_array(), .error = error};
-    *plan = (struct cg_ctl_plan){.changes = json_pack("{s:O}", "changes", planning.list), .difference = json_array()};
-    bool good = planning.list != NULL && plan->changes != NULL && plan->difference != NULL;
+    *plan = (struct cg_ctl_plan){
+        .changes = json_pack("{s:O}", "changes", planning.list), .places = json_array(), .difference = json_array()};
+    bool good = planning.list != NULL && plan->changes != NULL && plan->places != NULL && plan->difference != NULL;
     int err = good ? plan_all(&planning, wanted, there, rest) : CG_E_NO_MEMORY;
     json_decref(planning.list);
     if (err == CG_E_NO_MEMORY) (void)snprintf(error, CG_CTL_ERROR_MAX, "no memory");
     return err;
 }
 
+/* ---- What the gateway says of it ---- */
+
+/* What begins with a pointer into the changes, with that into the document; NULL: it does not. */
+static json_t *placed(const struct cg_ctl_plan *plan, const char *file, const char *text) {
+    static const char list[] = "/changes/", body[] = "/body";
+    if (text == NULL) return NULL;
+    if (*text == '#') text++;
+    if (strncmp(text, list, sizeof list - 1) != 0) return NULL;
+    char *rest;
+    const unsigned long index = strtoul(text + sizeof list - 1, &rest, 10);
+    const char *place = json_string_value(json_array_get(plan->places, index));
+    if (place == NULL) return NULL;
+    if (strncmp(rest, body, sizeof body - 1) == 0) rest += sizeof body - 1;
+    return json_sprintf("%s: %s%s", file, place + 1, rest);
+}
+
+static void place(const struct cg_ctl_plan *plan, const char *file, json_t *object, const char *key) {
+    json_t *text = placed(plan, file, json_string_value(json_object_get(object, key)));
+    if (text != NULL) (void)json_object_set_new(object, key, text);
+}
+
+void cg_ctl_plan_place_problem(const struct cg_ctl_plan *plan, const char *file, json_t *problem) {
+    size_t i;
+    json_t *error;
+    json_array_foreach(json_object_get(problem, "errors"), i, error) place(plan, file, error, "pointer");
+    place(plan, file, problem, "detail");
+}
+
 void cg_ctl_plan_fini(struct cg_ctl_plan *plan) {
     json_decref(plan->changes);
+    json_decref(plan->places);
     json_decref(plan->difference);
     *plan = (struct cg_ctl_plan){0};
 }

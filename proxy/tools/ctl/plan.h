@@ -16,6 +16,7 @@ extern const char *const cg_ctl_sections[];
 
 struct cg_ctl_plan {
     json_t *changes;    /* body of POST changes: {"changes": […]} */
+    json_t *places;     /* of each change, where it stands in the document: "/mappings/1"; "": nowhere */
     json_t *difference; /* [{"kind", "name", "before", "after"}]; null: it is not there, it goes */
 };
 
@@ -25,6 +26,9 @@ struct cg_ctl_plan {
  * CG_E_NO_MEMORY. Fini in any case. */
 int cg_ctl_plan_make(struct cg_ctl_plan *plan, const json_t *wanted, const json_t *there, enum cg_ctl_rest rest,
                      char error[CG_CTL_ERROR_MAX]) CG_MUST_CHECK;
+/* A problem that the gateway has with the changes, as one with the document: "#/changes/3/body/timeout" in its errors
+ * and its detail becomes "wanted.json: mappings/1/timeout". */
+void cg_ctl_plan_place_problem(const struct cg_ctl_plan *plan, const char *file, json_t *problem);
 void cg_ctl_plan_fini(struct cg_ctl_plan *plan);
 
 #endif

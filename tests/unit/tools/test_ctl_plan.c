@@ -118,6 +118,31 @@ static void what_cannot_be_is_refused(void **state) {
     expect_refusal("[]", "{}", "JSON object");
 }
 
+/* The second is what is there already, so the changes are numbered otherwise. */
+static void a_refusal_is_told_of_the_document(void **state) {
+    (void)state;
+    struct planned planned =
+        plan("{'settings': {'x': 1}, 'mappings': [{'name': 'a'}, {'name': 'floor3', 'path': '/floor3', 'timeout': 2},"
+             " {'name': 'b'}], 'clients': {'d': {}}}",
+             "{'mappings': {'floor3': " FLOOR3 "}}", CG_CTL_REST_STAYS);
+    json_t *problem = parse("{'detail': '/changes/2/body/timeout: no (and more)', 'errors': ["
+                            "{'pointer': '#/changes/2/body/timeout', 'detail': 'no'},"
+                            "{'pointer': '#/changes/0', 'detail': 'no'}, {'pointer': '#/changes/3/body/x'},"
+                            "{'pointer': '#/changes/9/body'}, {'pointer': '#/x'}]}");
+    cg_ctl_plan_place_problem(&planned.plan, "w.json", problem);
+    json_t *expected = parse("{'detail': 'w.json: mappings/2/timeout: no (and more)', 'errors': ["
+                             "{'pointer': 'w.json: mappings/2/timeout', 'detail': 'no'},"
+                             "{'pointer': 'w.json: clients/d', 'detail': 'no'}, {'pointer': 'w.json: settings/x'},"
+                             "{'pointer': '#/changes/9/body'}, {'pointer': '#/x'}]}");
+    char *got = json_dumps(problem, JSON_SORT_KEYS), *want = json_dumps(expected, JSON_SORT_KEYS);
+    assert_string_equal(got, want);
+    free(got);
+    free(want);
+    json_decref(problem);
+    json_decref(expected);
+    cg_ctl_plan_fini(&planned.plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_there_already_is_no_difference),
@@ -126,6 +151,7 @@ int main(void) {
         cmocka_unit_test(what_is_not_named_goes_only_where_that_is_said),
         cmocka_unit_test(settings_change_by_what_differs_in_them),
         cmocka_unit_test(what_cannot_be_is_refused),
+        cmocka_unit_test(a_refusal_is_told_of_the_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
