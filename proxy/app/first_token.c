@@ -1,5 +1,6 @@
-/* The first token. The hard thing is the order: it is in its file before it counts, since one that counts and that
- * nobody has locks everybody out; and a file whose token never came to count is written over at the next start. */
+/* The first token. The hard thing is the order: it is on the disk before it counts, since one that counts and that
+ * nobody has locks everybody out; but not under its name, since whoever finds it uses it. It gets that once it counts,
+ * at the next start at the latest. */
 #include "app/first_token.h"
 
 #include <errno.h>
@@ -16,7 +17,8 @@
 #include "base/file.h"
 #include "base/log.h"
 
-static const char file_name[] = CG_FIRST_TOKEN_FILE, draft_name[] = CG_FIRST_TOKEN_FILE ".draft";
+static const char file_name[] = CG_FIRST_TOKEN_FILE, pending_name[] = CG_FIRST_TOKEN_FILE ".pending",
+                  draft_name[] = CG_FIRST_TOKEN_FILE ".draft";
 
 static void digest(struct cg_first_token *first) {
     crypto_hash_sha256(first->sha256, (const uint8_t *)first->text, strlen(first->text));
@@ -30,16 +32,24 @@ static int open_folder(struct cg_first_token *first) {
     return fd;
 }
 
+/* False: there is no such file, or `why` says why it cannot be read. */
+static bool read_text(struct cg_first_token *first, int folder, const char *name) {
+    size_t len = 0;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) return false;
+    first->why = cg_file_read(fd, first->text, sizeof first->text - 1, &len);
+    first->text[strcspn(first->text, "\r\n")] = '\0';
+    close(fd);
+    return first->why == 0;
+}
+
 static void run_read(struct cg_work *work) {
     struct cg_first_token *first = CG_CONTAINER(work, struct cg_first_token, work);
-    int folder = open_folder(first),
-        fd = folder < 0 ? -1 : openat(folder, file_name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    size_t len = 0;
-    if (fd >= 0) first->why = cg_file_read(fd, first->text, sizeof first->text - 1, &len);
-    first->is_there = fd >= 0;
-    first->text[strcspn(first->text, "\r\n")] = '\0';
-    if (fd >= 0) close(fd);
-    if (folder >= 0) close(folder);
+    int folder = open_folder(first);
+    if (folder < 0) return;
+    first->is_there = read_text(first, folder, file_name);
+    first->is_pending = !first->is_there && read_text(first, folder, pending_name);
+    close(folder);
 }
 
 static void run_write(struct cg_work *work) {
@@ -48,16 +58,24 @@ static void run_write(struct cg_work *work) {
     int folder = open_folder(first);
     if (folder < 0) return;
     int len = snprintf(line, sizeof line, "%s\n", first->text);
-    first->why = cg_file_replace(folder, file_name, draft_name, cg_slice_of(line, (size_t)len));
+    first->why = cg_file_replace(folder, pending_name, draft_name, cg_slice_of(line, (size_t)len));
     close(folder);
     sodium_memzero(line, sizeof line);
+}
+
+static void run_name(struct cg_work *work) {
+    struct cg_first_token *first = CG_CONTAINER(work, struct cg_first_token, work);
+    int folder = open_folder(first);
+    if (folder < 0) return;
+    if (renameat(folder, pending_name, folder, file_name) != 0 || fsync(folder) != 0) first->why = errno;
+    close(folder);
 }
 
 static void run_remove(struct cg_work *work) {
     struct cg_first_token *first = CG_CONTAINER(work, struct cg_first_token, work);
     int folder = open_folder(first);
     if (folder < 0) return;
-    if (unlinkat(folder, file_name, 0) != 0 && errno != ENOENT) first->why = errno;
+    if (unlinkat(folder, first->is_pending ? pending_name : file_name, 0) != 0 && errno != ENOENT) first->why = errno;
     close(folder);
 }
 
@@ -83,10 +101,7 @@ static void on_committed(struct cg_admin_token *order) {
     int err = order->change.err;
     cg_admin_token_fini(order);
     if (err == CG_OK) {
-        first->is_there = true;
-        cg_log(CG_LOG_INFO, "admin", "there was no admin: a token of client \"%s\" is in %s/%s", order->client.name,
-               first->folder, file_name);
-        end(first);
+        do_on_disk(first, CG_FIRST_TOKEN_NAMES, run_name);
         return;
     }
     if (err != CG_E_STOPPING) cg_log(CG_LOG_WARNING, "admin", "no first token: %s", problem.detail);
@@ -101,19 +116,47 @@ static void on_written(struct cg_first_token *first) {
         end(first);
         return;
     }
+    first->is_pending = true;
     first->step = CG_FIRST_TOKEN_COMMITS;
     cg_manage_change(first->program->manage, &first->order.change);
 }
 
-static void on_read(struct cg_first_token *first) {
-    if (first->is_there) digest(first);
+/* Whose it is; NULL: it counts for nothing. */
+static const struct cg_client *owner(const struct cg_first_token *first) {
+    const struct cg_pass *pass;
+    return cg_config_client_by_token(cg_gateway_config(first->program->loop.gateway), first->sha256, &pass);
+}
+
+static void on_named(struct cg_first_token *first) {
+    const struct cg_client *client = owner(first);
+    first->is_there = first->why == 0;
+    first->is_pending = first->why != 0;
+    if (first->is_there)
+        cg_log(CG_LOG_INFO, "admin", "there was no admin: a token of client \"%s\" is in %s/%s",
+               client == NULL ? "" : client->name, first->folder, file_name);
+    else
+        cg_log(CG_LOG_WARNING, "admin", "the first token is in %s/%s, which cannot be renamed: %s", first->folder,
+               pending_name, strerror(first->why));
     end(first);
+}
+
+/* Of what was not finished before the last end: only what counts. */
+static void on_read(struct cg_first_token *first) {
+    if (first->is_there || first->is_pending) digest(first);
+    if (!first->is_pending) {
+        end(first);
+    } else if (owner(first) != NULL) {
+        do_on_disk(first, CG_FIRST_TOKEN_NAMES, run_name);
+    } else {
+        do_on_disk(first, CG_FIRST_TOKEN_REMOVES, run_remove);
+    }
 }
 
 static void on_removed(struct cg_first_token *first) {
     if (first->why != 0)
-        cg_log(CG_LOG_WARNING, "admin", "%s/%s cannot be removed: %s", first->folder, file_name, strerror(first->why));
-    first->is_there = false;
+        cg_log(CG_LOG_WARNING, "admin", "%s/%s cannot be removed: %s", first->folder,
+               first->is_pending ? pending_name : file_name, strerror(first->why));
+    first->is_there = first->is_pending = false;
     end(first);
 }
 
@@ -122,6 +165,7 @@ static void on_worked(struct cg_work *work) {
     switch (first->step) {
     case CG_FIRST_TOKEN_READS: on_read(first); break;
     case CG_FIRST_TOKEN_WRITES: on_written(first); break;
+    case CG_FIRST_TOKEN_NAMES: on_named(first); break;
     default: on_removed(first); break;
     }
 }

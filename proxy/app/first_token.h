@@ -14,6 +14,7 @@ enum cg_first_token_step {
     CG_FIRST_TOKEN_READS, /* whether there is a file, and whose */
     CG_FIRST_TOKEN_WRITES,
     CG_FIRST_TOKEN_COMMITS,
+    CG_FIRST_TOKEN_NAMES, /* what counts now */
     CG_FIRST_TOKEN_REMOVES,
 };
 
@@ -29,6 +30,7 @@ struct cg_first_token {
     char text[sizeof((struct cg_fresh_token *)0)->text]; /* as it is in the file */
     uint8_t sha256[32];                                  /* of it */
     bool is_there;                                       /* the file */
+    bool is_pending;                                     /* on the disk, not under its name yet */
     int why;                                             /* errno of the work; 0: done */
 };
 

@@ -231,6 +231,29 @@ def test_no_first_token_where_there_is_an_admin(gateway):
     assert not admin_token(gate).exists()
 
 
+def test_the_first_token_counts_when_it_can_be_found(gateway):
+    """Whoever waits for the file uses what is in it at once; R5."""
+    for _ in range(10):
+        gate = gateway({})
+        while not admin_token(gate).exists():
+            pass
+        assert ask(gate, "GET", "/mappings", admin_token(gate).read_text().strip()).status == 200
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_first_token_that_was_not_finished(gateway, counts):
+    """It gets its name at the next start where it counts, and goes where it does not."""
+    gate = gateway({})
+    wait_for(lambda: admin_token(gate).exists())
+    gate.stop()
+    pending = admin_token(gate).rename(admin_token(gate).with_suffix(".token.pending"))
+    if not counts:
+        pending.write_text("not-a-token-of-anybody\n")
+    gateway({"state": str(state_of(gate))})
+    wait_for(lambda: not pending.exists())
+    assert admin_token(gate).exists() == counts
+
+
 def new_admin_token(gate):
     done = subprocess.run([BUILD / "castgate", "-c", gate.file, "--new-admin-token"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
