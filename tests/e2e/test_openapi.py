@@ -232,9 +232,9 @@ def select_reads(peer):
 
 @pytest.mark.parametrize("length", [100 << 20, None], ids=["announced", "chunked"])
 def test_a_body_of_100_mb_is_refused_and_not_kept(admin, length):
-    send_much(admin, 100, length)
+    send_much(admin, 10, None if length is None else 10 << 20)
     before = memory_of(admin)
-    for _ in range(5):
+    for _ in range(2):
         answer = send_much(admin, 100, length)
         assert answer == b"" or answer.startswith(b"HTTP/1.1 413 "), answer[:200]
     assert memory_of(admin) - before < 16 << 20
