@@ -102,6 +102,14 @@ def test_what_each_role_may(gateway, group, token, statuses):
     assert got == statuses
 
 
+@pytest.mark.parametrize("token,role", [("boss", "admin"), ("boss-2", "admin"), ("hand", "operator"), ("eye", "viewer")])
+def test_who_asks_is_told_which_client_and_role_that_is(gateway, token, role):
+    gate = gateway({"clients": CLIENTS})
+    reply = ask(gate, "GET", "/session", token)
+    assert (reply.status, reply.json()) == (200, {"client": token.removesuffix("-2"), "role": role})
+    assert ask(gate, "GET", "/session", "nobody").status == 403
+
+
 def test_a_token_is_said_once_and_is_good_until_it_is_revoked(gateway):
     gate = gateway({"clients": CLIENTS})
     made = new_token(gate, "eye", label="phone")

@@ -1,0 +1,30 @@
+// What the signed-in client may: nothing is offered that the gateway would refuse. Until it is known, as if only reading.
+import { makeStore, useStore } from "./store.js";
+import { get } from "./api.js";
+import { session } from "./session.js";
+import { onEvent } from "./live.js";
+
+const RANKS = ["viewer", "operator", "admin"];
+
+const mine = makeStore({ client: null, role: "viewer" });
+
+export const useMe = () => useStore(mine);
+
+// useMay("operator"): whether to show what operators (and admins) may do
+export const useMay = (role) => RANKS.indexOf(useStore(mine).role) >= RANKS.indexOf(role);
+
+export function startRole() {
+    session.hear(look);
+    onEvent("back", () => look(session.get()));
+    onEvent("change", ({ items }) => items.some(({ kind }) => kind === "clients") && look(session.get()));
+    look(session.get());
+}
+
+async function look({ state }) {
+    if (state !== "in") return;
+    try {
+        mine.set(await get("session"));
+    } catch {
+        // asked again when the connection is back
+    }
+}
