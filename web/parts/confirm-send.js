@@ -28,6 +28,9 @@ export function askToSend(order, preview = () => create("try", order, { dry_run:
     return new Promise((resolve) => question.set({ order, mapping, preview, resolve }));
 }
 
+// A mapping that is not saved may have no name yet.
+const nameOf = ({ mapping }) => (typeof mapping === "string" ? mapping : `${mapping.name || mapping.path || "a mapping"}, not saved`);
+
 function Question({ asked }) {
     const [shown, setShown] = useState({});
     const [isLast, setLast] = useState(false);
@@ -42,7 +45,7 @@ function Question({ asked }) {
     const actions = html`<button type="button" onClick=${() => answer(false)}>Cancel</button>
         <button type="button" class="primary" data-first disabled=${!!shown.error} onClick=${() => answer(true)}>Send</button>`;
     return html`<${Dialog} title="Send this to the group?" onClose=${() => answer(false)} actions=${actions}>
-        <p><code>${asked.order.method || "GET"} ${asked.mapping}${asked.order.path ? `, ${asked.order.path}` : ""}</code></p>
+        <p><code>${asked.order.method || "GET"} ${nameOf(asked.order)}${asked.order.path ? `, ${asked.order.path}` : ""}</code></p>
         ${shown.error ? html`<p class="error">${shown.error.message}</p>` : shown.preview ? html`<${Preview} ...${shown.preview} />` : html`<p class="faint">Working out what would go out …</p>`}
         ${asked.mapping && html`<label class="check"><input type="checkbox" checked=${isLast} onChange=${(event) => setLast(event.target.checked)} /> Don't ask for this mapping again</label>`}
     <//>`;

@@ -5,33 +5,42 @@ import { changedKeys, documentOf } from "../core/compare.js";
 import { check } from "../core/schema.js";
 import { Field } from "./field.js";
 
-const keep = (id, values) => (values ? sessionStorage.setItem(`castgate.draft.${id}`, JSON.stringify(values)) : sessionStorage.removeItem(`castgate.draft.${id}`));
+const placeOf = (id) => `castgate.draft.${id}`;
+
+const keep = (id, draft) => (draft ? sessionStorage.setItem(placeOf(id), JSON.stringify(draft)) : sessionStorage.removeItem(placeOf(id)));
 
 function kept(id) {
     try {
-        return JSON.parse(sessionStorage.getItem(`castgate.draft.${id}`));
+        const draft = JSON.parse(sessionStorage.getItem(placeOf(id)));
+        return draft && draft.base && draft.values ? draft : null;
     } catch {
         return null;
     }
 }
 
-// useForm({id, schema, initial}): id names the draft ("mappings/floor3"; null: none is kept); initial is an item.
-// {values, set(key, value), errors, fail(ApiError), changed: [keys], isChanged, isFine, reset(item), field(key, more)}
-export function useForm({ id = null, schema, initial }) {
-    const [base, setBase] = useState(documentOf(initial));
-    const [values, setValues] = useState(() => (id && kept(id)) || documentOf(initial));
+const begun = (initial, proposed, tag) => ({ base: documentOf(initial), values: { ...documentOf(initial), ...proposed }, tag });
+
+// useForm({id, schema, initial, proposed, tag}): id names the draft ("mappings/floor3"; null: none is kept); initial is an
+// item and tag its ETag; proposed: values that stand there at first as if they had been typed.
+// {values, set(key, value), errors, fail(ApiError), changed: [keys], isChanged, isFine, reset(item, tag), field(key, more),
+// base and tag: what is edited, as it was, and which version that is}
+export function useForm({ id = null, schema, initial, proposed, tag = null }) {
+    const [first] = useState(() => (id && kept(id)) || begun(initial, proposed, tag));
+    const [of, setOf] = useState({ base: first.base, tag: first.tag });
+    const [values, setValues] = useState(first.values);
     const [errors, setErrors] = useState([]);
+    const { base } = of;
     const changed = useMemo(() => changedKeys(base, values), [base, values]);
     useEffect(() => {
-        if (id) keep(id, changed.length ? values : null);
-    }, [id, values, changed]);
+        if (id) keep(id, changed.length ? { ...of, values } : null);
+    }, [id, of, values, changed]);
     const propertyOf = (key) => (schema && schema.properties && schema.properties[key]) || undefined;
     const set = (key, value) => {
         setErrors((now) => now.filter(({ pointer }) => !isAt(pointer, key)));
         setValues((now) => withKey(now, key, value));
     };
-    const reset = (item) => {
-        setBase(documentOf(item));
+    const reset = (item, its = null) => {
+        setOf({ base: documentOf(item), tag: its });
         setValues(documentOf(item));
         setErrors([]);
     };
@@ -43,7 +52,9 @@ export function useForm({ id = null, schema, initial }) {
         errors,
         changed,
         base,
-        rebase: (item) => setBase(documentOf(item)),
+        tag: of.tag,
+        errorAt,
+        rebase: (item, its = null) => setOf({ base: documentOf(item), tag: its }),
         isChanged: changed.length > 0,
         isFine: Object.keys(values).every((key) => check(propertyOf(key), values[key]) === null),
         fail: (error) => setErrors(error.errors && error.errors.length ? error.errors : [{ pointer: "", detail: error.message }]),
@@ -53,8 +64,8 @@ export function useForm({ id = null, schema, initial }) {
     };
 }
 
-// "#/changes/0/body/timeout", "#/timeout" and "#/timeout/x" are at "timeout".
-const isAt = (pointer, key) => `${pointer}/`.replace(/^#?(\/changes\/\d+\/body)?/, "").startsWith(`/${key}/`);
+// "#/changes/0/body/timeout", "#/mapping/timeout", "#/timeout" and "#/timeout/x" are at "timeout".
+const isAt = (pointer, key) => `${pointer}/`.replace(/^#?(\/changes\/\d+\/body|\/mapping(?=\/))?/, "").startsWith(`/${key}/`);
 
 function withKey(values, key, value) {
     const next = { ...values };

@@ -26,6 +26,7 @@ const paths = {
     plus: "M10 4v12M4 10h12",
     next: "M8 5l5 5-5 5",
     copy: "M7 7h9v9H7zM4 13V4h9",
+    more: "M5 10a.6.6 0 10-1.2 0 .6.6 0 001.2 0zM10.600 10a.6.6 0 10-1.2 0 .6.6 0 001.2 0zM16.200 10a.6.6 0 10-1.2 0 .6.6 0 001.2 0z",
 };
 
 export const Icon = ({ name }) => html`<svg class="icon" viewBox="0 0 20 20" aria-hidden="true" focusable="false"><path d=${paths[name]} /></svg>`;

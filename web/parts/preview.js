@@ -28,10 +28,18 @@ const accessWords = ({ client, mapping, methods }) => `${client} on ${mapping}: 
 
 const Access = ({ title, tone, list }) => html`<section><h3>${title}</h3><ul class="bare">${list.map((one) => html`<li key=${accessWords(one)}><${Mark} tone=${tone} /> ${accessWords(one)}</li>`)}</ul></section>`;
 
+// Of a change the sends of each mapping, of a trial those of the one.
+const listOf = (sends) => [].concat(sends || []);
+
+const Going = ({ sends, isOneOfMany }) => html`<section>
+    ${sends.method && html`<h4>${isOneOfMany ? `What ${sends.method} ${sends.mapping} would send` : `What a ${sends.method} would send`}</h4>`}
+    ${sends.problem ? html`<p class="hint"><${Mark} tone="warn" /> Nothing: ${sends.problem}</p>` : html`<${Sends} sends=${sends} />`}
+</section>`;
+
 // A dry run's answer: {sends, gains, loses, warnings}, each of which may be absent.
 export function Preview({ sends, gains = [], loses = [], warnings = [] }) {
     return html`<div class="preview">
-        ${sends && html`<${Sends} sends=${sends} />`}
+        ${listOf(sends).map((one) => html`<${Going} key=${one.mapping} sends=${one} isOneOfMany=${listOf(sends).length > 1} />`)}
         ${gains.length > 0 && html`<${Access} title="Gains access" tone="ok" list=${gains} />`}
         ${loses.length > 0 && html`<${Access} title="Loses access" tone="bad" list=${loses} />`}
         ${warnings.length > 0 && html`<section><h3>To be known</h3><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}

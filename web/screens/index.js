@@ -4,6 +4,8 @@
 // default export is the component.
 export const screens = [
     { path: "", title: "Overview", nav: "Overview", icon: "overview", place: 10, load: () => import("./overview.js") },
+    { path: "mappings", title: "Mappings", nav: "Mappings", icon: "mappings", place: 20, load: () => import("./mappings.js") },
+    { path: "mappings/:name", title: "Mapping", under: "mappings", load: () => import("./mapping.js") },
     { path: "exchanges", title: "Exchanges", nav: "Exchanges", icon: "exchanges", place: 60, load: () => import("./exchanges.js") },
     { path: "exchanges/:id", title: "Exchange", under: "exchanges", load: () => import("./exchange.js") },
 ];

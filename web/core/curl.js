@@ -1,0 +1,16 @@
+// Requests as a shell takes them.
+const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replace(/'/g, `'\\''`)}'`);
+
+const LINE = 70;
+
+// $NAME in a URL or header stays a variable, so that what is copied has no secret in it.
+const withVariables = (text) => (text.includes("$") ? `"${text.replace(/["\\`]/g, "\\$&")}"` : quoted(text));
+
+// headers: [[name, value]]
+export function curlOf(method, url, { headers = [], body } = {}) {
+    const parts = [method === "GET" ? "curl" : `curl -X ${method}`];
+    for (const [name, value] of headers) parts.push(`-H ${withVariables(`${name}: ${value}`)}`);
+    if (body !== undefined) parts.push(`--data-binary ${quoted(body)}`);
+    parts.push(withVariables(url));
+    return parts.join(" ").length <= LINE ? parts.join(" ") : parts.join(" \\\n  ");
+}

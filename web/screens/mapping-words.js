@@ -1,0 +1,43 @@
+// What mappings are called by, and where they are found: the list and the screen of one say it alike.
+import { href } from "../core/route.js";
+import { pathOf, create } from "../core/api.js";
+import { tellChange, tellError } from "../parts/notice.js";
+
+// "new" in the address is a mapping that is being made; one that is called so says that it is there.
+export const hrefOf = (name, query = {}) => href("mappings", name, { ...query, stored: name === "new" ? "yes" : null });
+
+export const pathOfMapping = (mapping) => mapping.path || `/${mapping.name}`;
+
+export const groupsOf = (mapping) => (mapping.targets || []).map(({ group, next_hop: hop }) => group || hop).concat(mapping.group || []);
+
+export function protectionOf({ security }) {
+    if (security === "none") return { tone: "warn", word: "not protected" };
+    if (security === "relay") return { tone: "ok", word: "end to end" };
+    return { tone: "ok", word: security };
+}
+
+const states = {
+    "in-use": { tone: "ok", word: "in use" },
+    shadowed: { tone: "warn", word: "shadowed" },
+    disabled: { tone: "off", word: "out of use" },
+};
+
+export const stateOf = (mapping) => states[mapping.state] || { tone: "off", word: String(mapping.state) };
+
+export const etagOf = (item) => `"${item.revision}"`;
+
+// Each as one revision, which the notice can undo. True where it was done.
+async function changeOne(item, method, body, said) {
+    try {
+        const { data } = await create("changes", { changes: [{ method, path: pathOf("mappings", item.name), if_match: etagOf(item), ...body }] });
+        tellChange(said, data.revision);
+        return true;
+    } catch (error) {
+        tellError(error, `${item.name} is as it was`);
+        return false;
+    }
+}
+
+export const remove = (item) => changeOne(item, "DELETE", {}, `${item.name} is removed.`);
+
+export const turn = (item, isOn) => changeOne(item, "PATCH", { body: { enabled: isOn ? null : false } }, isOn ? `${item.name} is in use again.` : `${item.name} is out of use.`);
