@@ -32,7 +32,7 @@ const Access = ({ title, tone, list }) => html`<section><h3>${title}</h3><ul cla
 const listOf = (sends) => [].concat(sends || []);
 
 const Going = ({ sends, isOneOfMany }) => html`<section>
-    ${sends.method && html`<h4>${isOneOfMany ? `What ${sends.method} ${sends.mapping} would send` : `What a ${sends.method} would send`}</h4>`}
+    ${sends.method && html`<h3>${isOneOfMany ? `What ${sends.method} ${sends.mapping} would send` : `What a ${sends.method} would send`}</h3>`}
     ${sends.problem ? html`<p class="hint"><${Mark} tone="warn" /> Nothing: ${sends.problem}</p>` : html`<${Sends} sends=${sends} />`}
 </section>`;
 

@@ -78,9 +78,9 @@ function adminCurl(form, isNew, name) {
 export function Commands({ form, isNew, name }) {
     const data = dataCurl({ name, ...form.values });
     return html`<details class="commands"><summary>As commands</summary>
-        <h4>${isNew ? "This mapping" : form.isChanged ? "This change" : "This mapping, read"}</h4>
+        <h3>${isNew ? "This mapping" : form.isChanged ? "This change" : "This mapping, read"}</h3>
         <${Copyable} label="the command for the mapping" text=${adminCurl(form, isNew, name)} />
-        <h4>A client's request</h4>
+        <h3>A client's request</h3>
         <${Copyable} label="the client's request" text=${data} />
         <p class="hint"><code>$TOKEN</code> is an admin's, and the client's; <code>$GATEWAY</code> is where clients find it, as http://127.0.0.1:8080.</p>
     </details>`;
