@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/container.h"
+#include "fronts/admin/sends.h"
 #include "manage/access_change.h"
 
 /* ---- What came of it ---- */
@@ -60,11 +61,15 @@ static void end(struct cg_admin_edit *edit) {
 /* ---- What a dry run comes to ---- */
 
 /* NULL: no memory. */
+static json_t *list_of(const struct cg_buf *text) {
+    return text->failed ? NULL : json_loadb((const char *)text->data, text->len, 0, NULL);
+}
+
 static json_t *warnings_of(const struct cg_admin_edit *edit) {
     struct cg_buf text;
     cg_buf_init(&text, 0);
     cg_admin_put_mistakes(&text, &edit->change.warnings, edit->base);
-    json_t *list = text.failed ? NULL : json_loadb((const char *)text.data, text.len, 0, NULL);
+    json_t *list = list_of(&text);
     cg_buf_fini(&text);
     return list;
 }
@@ -74,8 +79,8 @@ static json_t *outcome_of(const struct cg_admin_edit *edit) {
     json_t *difference = change->difference == NULL ? json_array() : json_incref(change->difference);
     json_t *gains, *loses;
     if (cg_access_change(change, &gains, &loses) < 0) gains = loses = NULL;
-    return json_pack("{s:o,s:o,s:o,s:o}", "difference", difference, "gains", gains, "loses", loses, "warnings",
-                     warnings_of(edit));
+    return json_pack("{s:o,s:o,s:o,s:o,s:o}", "difference", difference, "gains", gains, "loses", loses, "warnings",
+                     warnings_of(edit), "sends", list_of(&edit->sends));
 }
 
 static void write_outcome(struct cg_work *work) {
@@ -84,6 +89,7 @@ static void write_outcome(struct cg_work *work) {
     json_t *outcome = outcome_of(edit);
     cg_admin_put_json(&edit->outcome, outcome);
     json_decref(outcome);
+    cg_buf_fini(&edit->sends);
 }
 
 static void on_written(struct cg_work *work) {
@@ -101,6 +107,8 @@ static void on_written(struct cg_work *work) {
 static void reply_outcome(struct cg_admin_edit *edit) {
     struct cg_worker *worker = cg_admin_worker(edit->call);
     cg_buf_init(&edit->outcome, 0);
+    cg_buf_init(&edit->sends, 0);
+    cg_admin_sends_put(&edit->sends, cg_admin_gateway(edit->call), &edit->change);
     edit->work = (struct cg_work){.run = write_outcome, .done = on_written};
     if (worker != NULL) {
         cg_worker_do(worker, &edit->work);
@@ -112,7 +120,8 @@ static void reply_outcome(struct cg_admin_edit *edit) {
 
 static void on_done(struct cg_change *change) {
     struct cg_admin_edit *edit = CG_CONTAINER(change, struct cg_admin_edit, change);
-    if (edit->call != NULL && change->err == CG_OK && change->mode == CG_CHANGE_DRY) {
+    bool is_asked = change->mode == CG_CHANGE_DRY && !edit->is_rehearsal;
+    if (edit->call != NULL && change->err == CG_OK && is_asked) {
         reply_outcome(edit);
         return;
     }
@@ -137,7 +146,7 @@ void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call)
     edit->call = call;
     call->ctx = edit;
     edit->change.done = on_done;
-    edit->change.mode = dry ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
+    edit->change.mode = dry || edit->is_rehearsal ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
     edit->change.author = cg_admin_author(call);
     edit->change.operation = call->match.route->id;
     edit->change.target = edit->target;

@@ -12,6 +12,7 @@ struct cg_admin_edit {
     char target[CG_ADMIN_TARGET_MAX];          /* for the audit; "": the call's path */
     char base[CG_ADMIN_TARGET_MAX + 1];        /* what mistakes' pointers lose; "": "/" and the target */
     void (*reply)(struct cg_admin_edit *edit); /* it was made: to edit->call */
+    bool is_rehearsal; /* it is never made, dry run or not: `reply` comes when it would be good */
     /* Says of mistakes and warnings where they are in what was sent; NULL: they lose `base`. On the loop, or, of a dry
      * run, on the worker's thread. */
     void (*place_mistakes)(struct cg_admin_edit *edit, struct cg_mistakes *mistakes);
@@ -20,7 +21,7 @@ struct cg_admin_edit {
     void (*free)(struct cg_admin_edit *edit); /* the resource's own, the edit's memory included */
     struct cg_admin_call *call;               /* NULL: its client has gone, and hears nothing of it any more */
     struct cg_work work;                      /* of a dry run: writes what it would come to */
-    struct cg_buf outcome;
+    struct cg_buf sends, outcome;
 };
 
 /* Takes the edit over. The call's ctx is its. Replies, now or later, also where it cannot be. */

@@ -44,7 +44,16 @@ static const struct cg_admin_schema schemas[] = {
                 "'difference': {'$ref': '#/components/schemas/Difference'},"
                 "'gains': {'type': 'array', 'items': {'type': 'object'}},"
                 "'loses': {'type': 'array', 'items': {'type': 'object'}},"
-                "'warnings': {'type': 'array', 'items': {'$ref': '#/components/schemas/Mistake'}}}}"},
+                "'warnings': {'type': 'array', 'items': {'$ref': '#/components/schemas/Mistake'}},"
+                "'sends': {'type': 'array', 'maxItems': 64, 'items': {'$ref': '#/components/schemas/Sends'},"
+                "'description': 'What a request to each mapping would send, of those that are made or changed.'}}}"},
+    {"Sends", "{'type': 'object', 'required': ['mapping', 'method'], 'properties': {'mapping': {'type': 'string'},"
+              "'method': {'type': 'string'}, 'datagrams': {'type': 'integer'}, 'at_most': {'type': 'integer',"
+              "'description': 'With all that may be asked again or by unicast.'}, 'by_unicast': {'type': 'boolean'},"
+              "'expected': {'type': 'integer'}, 'bytes': {'type': 'integer'}, 'frames_6lowpan': {'type': 'integer'},"
+              "'above_frame_size': {'type': 'boolean'}, 'targets': {'type': 'array', 'items': {'type': 'object'},"
+              "'description': 'Where to, with the share of the send budget.'}, 'problem': {'type': 'string',"
+              "'description': 'Why nothing would be sent.'}}}"},
     {"Any", "{'type': 'object'}"},
 };
 
