@@ -144,10 +144,15 @@ static int find_mapping(struct cg_exchange *exchange) {
     return cg_route(exchange->config, &exchange->request, &exchange->mapping, &exchange->rest, &exchange->problem);
 }
 
+/* What is in no settings leaves no name behind. */
+static const char *counters_of(const struct cg_mapping *mapping) {
+    return mapping->is_unsaved ? ".unsaved" : mapping->name;
+}
+
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
 static int open_counters(struct cg_exchange *exchange) {
     struct cg_mapping *mapping = cg_config_mapping(exchange->config, exchange->mapping->number);
-    if (mapping->stats == NULL) mapping->stats = cg_stats_get(&exchange->gateway->stats, mapping->name);
+    if (mapping->stats == NULL) mapping->stats = cg_stats_get(&exchange->gateway->stats, counters_of(mapping));
     if (mapping->stats != NULL) return CG_OK;
     exchange->mapping = NULL; /* it counts as refused before its mapping was known */
     return cg_problem_no_memory(&exchange->problem);

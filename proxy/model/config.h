@@ -181,6 +181,7 @@ struct cg_mapping {
     uint32_t number;        /* in its snapshot: cg_config_mapping */
     bool enabled;           /* false: it is among idle_mappings */
     bool is_stored;         /* not of the settings file: model/item.h */
+    bool is_unsaved;        /* somebody tries it: it is in no settings, and nothing is learnt by it */
     uint32_t place;         /* in that file's list */
 };
 

@@ -21,10 +21,10 @@ static bool is_same_member(const struct cg_member *one, const struct cg_member *
 }
 
 static bool has_same_ways(const struct cg_mapping *one, const struct cg_mapping *other) {
-    return one->security == other->security && one->protector == other->protector && one->leisure == other->leisure &&
-           one->complete == other->complete && one->block_size == other->block_size &&
-           one->max_answers == other->max_answers && one->repair_unicast == other->repair_unicast &&
-           one->repair_probe == other->repair_probe;
+    return one->is_unsaved == other->is_unsaved && one->security == other->security &&
+           one->protector == other->protector && one->leisure == other->leisure && one->complete == other->complete &&
+           one->block_size == other->block_size && one->max_answers == other->max_answers &&
+           one->repair_unicast == other->repair_unicast && one->repair_probe == other->repair_probe;
 }
 
 static bool is_same_but_for_members(const struct cg_mapping *one, const struct cg_mapping *other) {

@@ -49,6 +49,12 @@ static const struct cg_client *find_client(const struct cg_config *now, const st
     return client;
 }
 
+/* Its grants are its own, and nobody else has it. */
+static int check_unsaved(const struct cg_config *now, const struct cg_request *request, int64_t now_s,
+                         struct cg_problem *problem) {
+    return request->client == NULL || find_client(now, request, now_s, problem) != NULL ? CG_OK : problem->err;
+}
+
 /* Then its protector ends what runs under it, with what was verified until then (RFC 10021 §5.1). */
 static bool has_lost_its_group(const struct cg_config *now, const struct cg_mapping *mapping) {
     struct cg_security_keys *group;
@@ -62,6 +68,7 @@ int cg_withdrawal_check(const struct cg_config *now, const struct cg_mapping *ma
     const struct cg_mapping *successor = cg_mapping_by_name(now, mapping->name);
     struct cg_request again = *request;
     if (request->proof == CG_PROOF_ADMIN) return CG_OK;
+    if (mapping->is_unsaved) return check_unsaved(now, request, now_s, problem);
     if (has_lost_its_group(now, mapping) || cg_excerpt_is_of_group(mapping)) return CG_OK;
     if (successor == NULL) {
         return cg_problem_set(problem, CG_E_NOT_FOUND, "mapping %s was removed from the settings", mapping->name);

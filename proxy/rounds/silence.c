@@ -130,7 +130,9 @@ static bool was_out_for(const struct cg_round *round, const struct cg_member *me
 static void note_silence(struct cg_round *round, const struct cg_member *member) {
     struct cg_knowns *knowns = round->rounds->knowns;
     bool is_reached = cg_tally_has_reached(&round->tally, member);
-    if (knowns == NULL || !was_cast(round) || is_reached || is_in(round->silent.noted, member)) return;
+    if (knowns == NULL || round->mapping->is_unsaved || !was_cast(round) || is_reached ||
+        is_in(round->silent.noted, member))
+        return;
     if (!was_out_for(round, member) || !put_in(round, &round->silent.noted, member)) return;
     cg_known_note_silence(knowns, round->mapping, member);
 }

@@ -124,9 +124,14 @@ int cg_api_serve(struct cg_admin *admin, struct cg_http_call *http, struct cg_sl
     return CG_OK;
 }
 
+static void tell_left(struct cg_admin_call *call) {
+    void (*left)(struct cg_admin_call * call) = call->left != NULL ? call->left : call->match.route->left;
+    if (left != NULL) left(call);
+}
+
 void cg_api_done(struct cg_admin_call *call) {
     const struct cg_admin_route *route = call->match.route;
-    if (call->is_serving && !call->is_replied && route->left != NULL) route->left(call);
+    if (call->is_serving && !call->is_replied) tell_left(call);
     if (call->is_streaming && route->over != NULL) route->over(call);
     cg_admin_body_release(call);
     DL_DELETE(call->admin->calls, call);

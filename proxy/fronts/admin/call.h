@@ -22,7 +22,8 @@ struct cg_admin_call {
     struct cg_slice query; /* raw */
     json_t *body;          /* an object; NULL: the route takes none, or none came where none need come */
     void *ctx;             /* the resource's, while it answers later */
-    bool is_serving;       /* the resource has it */
+    void (*left)(struct cg_admin_call *call); /* instead of the route's, of who has `ctx` now; NULL: the route's */
+    bool is_serving;                          /* the resource has it */
     bool is_replied;
     bool is_streaming;             /* its reply is a queue */
     struct cg_admin_body *reading; /* the body's, while others parse it; then what frees it */

@@ -1,17 +1,23 @@
 /* A request through the admin side. The hard thing: the client's call and the exchange end independently, as at the
- * HTTP front; a trial is what ties them, and is gone with the first of them that ends.
+ * HTTP front; a trial is what ties them, and is gone with the first of them that ends. A mapping that is not saved is
+ * proposed to the write path first, as if it were to be; the snapshot that would come of it is the exchange's alone.
  *
  * What comes back is the reply as JSON, with what was predicted beside what was measured. */
-#include "fronts/admin/call.h"
-
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/check.h"
+#include "base/container.h"
+#include "fronts/admin/edit.h"
+#include "fronts/admin/items.h"
+#include "fronts/admin/resources.h"
+#include "fronts/admin/shown.h"
 #include "io/loop.h"
 #include "model/mapping.h"
 #include "recorder/recorder.h"
 #include "reply/reply.h"
+#include "settings/stored.h"
 #include "wire/content_format.h"
 
 struct trial {
@@ -26,6 +32,7 @@ struct trial {
 /* What is asked for, as it stands in the body. */
 struct wanted {
     const char *mapping, *path, *query, *content_type, *client;
+    const json_t *unsaved; /* the whole mapping; NULL: it is one of those in use, by its name */
     size_t path_len;
     unsigned method;
     struct cg_buf payload;
@@ -107,9 +114,16 @@ static int check_keys(const json_t *body, struct cg_problem *problem) {
     return CG_OK;
 }
 
+static int take_mapping(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
+    const json_t *value = json_object_get(body, "mapping");
+    if (!json_is_object(value)) return take_text(body, "mapping", NULL, &wanted->mapping, problem);
+    wanted->unsaved = value;
+    return CG_OK;
+}
+
 static int take_body(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
     int err = check_keys(body, problem);
-    if (err == CG_OK) err = take_text(body, "mapping", NULL, &wanted->mapping, problem);
+    if (err == CG_OK) err = take_mapping(body, wanted, problem);
     if (err == CG_OK) err = take_method(body, wanted, problem);
     if (err == CG_OK) err = take_text(body, "path", "", &wanted->path, problem);
     if (err == CG_OK) err = take_text(body, "content_type", "", &wanted->content_type, problem);
@@ -170,8 +184,8 @@ static int take_content(struct cg_request *request, struct cg_arena *arena, cons
 }
 
 /* As that client, "anonymous", or nobody's: then no grant is needed. */
-static int take_client(struct cg_request *request, const struct cg_admin_call *call, const struct wanted *wanted,
-                       struct cg_problem *problem) {
+static int take_client(struct cg_request *request, const struct cg_admin_call *call, const struct cg_config *config,
+                       const struct wanted *wanted, struct cg_problem *problem) {
     request->proof = call->who.role >= CG_ROLE_ADMIN ? CG_PROOF_ADMIN : CG_PROOF_TRIAL;
     if (wanted->client[0] == 0) return CG_OK;
     request->proof = CG_PROOF_TRIAL;
@@ -180,14 +194,14 @@ static int take_client(struct cg_request *request, const struct cg_admin_call *c
         request->proof = CG_PROOF_NONE;
         return CG_OK;
     }
-    request->client = cg_config_client_by_name(cg_admin_config(call), wanted->client);
+    request->client = cg_config_client_by_name(config, wanted->client);
     if (request->client == NULL) return refuse(problem, "client", "is the name of no client");
     return CG_OK;
 }
 
 static int fill(struct cg_request *request, struct cg_arena *arena, const struct cg_admin_call *call,
-                const struct wanted *wanted, struct cg_problem *problem) {
-    const struct cg_mapping *mapping = cg_mapping_by_name(cg_admin_config(call), wanted->mapping);
+                const struct cg_config *config, const struct wanted *wanted, struct cg_problem *problem) {
+    const struct cg_mapping *mapping = cg_mapping_by_name(config, wanted->mapping);
     if (mapping == NULL)
         return cg_problem_set(problem, CG_E_NOT_FOUND, "no mapping is called \"%.64s\"", wanted->mapping);
     request->mapping = mapping->name;
@@ -198,11 +212,10 @@ static int fill(struct cg_request *request, struct cg_arena *arena, const struct
     request->from.port = 0;
     request->has_timeout = wanted->has_timeout;
     request->timeout_s = wanted->timeout_s;
-    int err = take_client(request, call, wanted, problem);
+    int err = take_client(request, call, config, wanted, problem);
     if (err == CG_OK) err = take_path(request, arena, mapping, wanted, problem);
     if (err == CG_OK && !keep(&request->query, arena, cg_slice_str(wanted->query))) err = cg_problem_no_memory(problem);
-    return err == CG_OK ? take_content(request, arena, wanted, cg_admin_config(call)->limits.request_body, problem)
-                        : err;
+    return err == CG_OK ? take_content(request, arena, wanted, config->limits.request_body, problem) : err;
 }
 
 /* ---- The answer ---- */
@@ -306,10 +319,10 @@ static void go(struct trial *trial, const struct wanted *wanted, bool is_dry) {
     struct cg_problem problem = {0};
     struct cg_gateway *gateway = trial->gateway;
     struct cg_request *request = cg_gateway_request(gateway, trial->ticket);
-    int err = fill(request, cg_gateway_arena(gateway, trial->ticket), trial->call, wanted, &problem);
+    struct cg_config *config = cg_gateway_exchange_config(gateway, trial->ticket);
+    int err = fill(request, cg_gateway_arena(gateway, trial->ticket), trial->call, config, wanted, &problem);
     if (err == CG_OK && is_dry) {
-        err = cg_preview_request(gateway, cg_gateway_exchange_config(gateway, trial->ticket), request,
-                                 &trial->prediction, &problem);
+        err = cg_preview_request(gateway, config, request, &trial->prediction, &problem);
     } else if (err == CG_OK) {
         err = begin(trial, request, &problem);
     }
@@ -335,21 +348,171 @@ static struct trial *new_trial(struct cg_admin_call *call, const struct wanted *
     return NULL;
 }
 
+/* `config`: what it runs under, where that is not what is in use. */
+static void try_it(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry, struct cg_config *config) {
+    struct cg_problem problem = {0};
+    struct trial *trial = new_trial(call, wanted, &problem);
+    if (trial == NULL) {
+        cg_admin_reply_problem(call, &problem);
+        return;
+    }
+    if (config != NULL) cg_gateway_use_config(trial->gateway, trial->ticket, config);
+    go(trial, wanted, is_dry);
+}
+
+/* ---- A mapping that is not saved ---- */
+
+enum { NAMES_MAX = 1000 };
+
+struct unsaved {
+    struct cg_admin_edit edit;
+    struct cg_manage *manage;
+    struct cg_gateway *gateway;
+    struct wanted wanted;
+    json_t *document;
+    char name[CG_NAME_MAX + 1]; /* "": any that is free */
+    bool is_dry;
+};
+
+static struct unsaved *unsaved_of(struct cg_admin_edit *edit) { return CG_CONTAINER(edit, struct unsaved, edit); }
+
+static bool is_free(const struct unsaved *own, const char *name) {
+    return cg_manage_find(own->manage, CG_ITEM_MAPPING, name) == NULL &&
+           !cg_stored_is_of_file(cg_gateway_config(own->gateway), CG_ITEM_MAPPING, name);
+}
+
+static void find_name(struct unsaved *own) {
+    snprintf(own->name, sizeof own->name, "unsaved");
+    for (unsigned i = 2; i < NAMES_MAX && !is_free(own, own->name); i++)
+        snprintf(own->name, sizeof own->name, "unsaved-%u", i);
+}
+
+/* In place of the one of that name, where there is one. */
+static int plan_unsaved(struct cg_change *change, const struct cg_manage *manage) {
+    struct unsaved *own = unsaved_of(CG_CONTAINER(change, struct cg_admin_edit, change));
+    (void)manage;
+    if (own->name[0] == '\0') find_name(own);
+    snprintf(own->edit.target, sizeof own->edit.target, "mappings/%s", own->name);
+    if (cg_stored_is_of_file(cg_gateway_config(own->gateway), CG_ITEM_MAPPING, own->name))
+        return cg_items_refuse_of_file(&change->problem, CG_ITEM_MAPPING, own->name);
+    return cg_change_put(change, CG_ITEM_MAPPING, own->name, own->document, CG_SLICE_NONE);
+}
+
+/* "/mappings/NAME/timeout" of what would be stored is "/mapping/timeout" of the body. */
+static void place_mistakes(struct cg_admin_edit *edit, struct cg_mistakes *mistakes) {
+    char begin[CG_ADMIN_TARGET_MAX + 1], pointer[512];
+    struct cg_mistakes placed;
+    const int len = snprintf(begin, sizeof begin, "/%s", edit->target);
+    cg_mistakes_init(&placed);
+    for (const struct cg_mistake *at = mistakes->first; at != NULL; at = at->next) {
+        const bool is_its = strncmp(at->pointer, begin, (size_t)len) == 0;
+        snprintf(pointer, sizeof pointer, "/mapping%s", is_its ? at->pointer + len : "");
+        cg_mistakes_add(&placed, pointer, "%s", at->message);
+    }
+    cg_mistakes_fini(mistakes);
+    *mistakes = placed;
+}
+
+/* The snapshot is nobody else's, and never will be. */
+static void reply_unsaved(struct cg_admin_edit *edit) {
+    struct unsaved *own = unsaved_of(edit);
+    struct cg_config *config = edit->change.will;
+    const struct cg_mapping *mapping = cg_mapping_by_name(config, own->name);
+    if (mapping != NULL) cg_config_mapping(config, mapping->number)->is_unsaved = true;
+    own->wanted.mapping = own->name;
+    edit->call->left = NULL;
+    try_it(edit->call, &own->wanted, own->is_dry, config);
+}
+
+static void note_refusal(const struct unsaved *own) {
+    const struct cg_change *change = &own->edit.change;
+    if (change->err == CG_OK || own->is_dry) return;
+    cg_manage_note(own->manage, &change->author, "try", own->edit.target, "refused", change->problem.detail);
+}
+
+static void free_unsaved(struct cg_admin_edit *edit) {
+    struct unsaved *own = unsaved_of(edit);
+    note_refusal(own);
+    cg_buf_fini(&own->wanted.payload);
+    json_decref(own->document);
+    free(own);
+}
+
+/* As it was set, and in use for as long as it is tried. */
+static json_t *document_of(const json_t *unsaved) {
+    json_t *document = cg_shown_as_set(unsaved);
+    if (json_is_false(json_object_get(document, "enabled"))) json_object_del(document, "enabled");
+    return document;
+}
+
+static int check_unsaved(const struct cg_admin_call *call, struct cg_problem *problem) {
+    if (call->who.role < CG_ROLE_ADMIN)
+        return cg_problem_set(problem, CG_E_FORBIDDEN, "a mapping that is not saved is tried with the role admin");
+    return cg_admin_manage(call) != NULL
+               ? CG_OK
+               : cg_problem_set(problem, CG_E_STORE, "there is no store here, so only what is in use can be tried");
+}
+
+static struct unsaved *new_unsaved(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry) {
+    struct unsaved *own = calloc(1, sizeof *own);
+    json_t *document = own == NULL ? NULL : document_of(wanted->unsaved);
+    if (document == NULL) {
+        free(own);
+        return NULL;
+    }
+    *own = (struct unsaved){.edit = {.change = {.plan = plan_unsaved},
+                                     .reply = reply_unsaved,
+                                     .is_rehearsal = true,
+                                     .place_mistakes = place_mistakes,
+                                     .free = free_unsaved},
+                            .manage = cg_admin_manage(call),
+                            .gateway = cg_admin_gateway(call),
+                            .wanted = *wanted,
+                            .document = document,
+                            .is_dry = is_dry};
+    return own;
+}
+
+/* True: the payload is taken over. */
+static bool try_unsaved(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry) {
+    struct cg_problem problem = {0};
+    const json_t *said = json_object_get(wanted->unsaved, "name");
+    const char *name = said == NULL ? "" : json_string_value(said);
+    int err = check_unsaved(call, &problem);
+    if (err == CG_OK && said != NULL && (name == NULL || !cg_admin_is_name(name))) {
+        cg_admin_reply_invalid(call, "/mapping/name", "must match [a-z0-9][a-z0-9._-]{0,63}, or be absent");
+        return false;
+    }
+    struct unsaved *own = err < 0 ? NULL : new_unsaved(call, wanted, is_dry);
+    if (own == NULL) {
+        if (err == CG_OK) (void)cg_problem_no_memory(&problem);
+        cg_admin_reply_problem(call, &problem);
+        return false;
+    }
+    snprintf(own->name, sizeof own->name, "%s", name);
+    call->left = cg_admin_edit_left;
+    cg_admin_edit_start(&own->edit, call);
+    return true;
+}
+
+/* ---- The resource ---- */
+
 static void serve_try(struct cg_admin_call *call) {
     struct cg_problem problem = {0};
     struct wanted wanted = {0};
-    struct trial *trial = NULL;
     bool is_dry = false;
     cg_buf_init(&wanted.payload, 0);
     int err = cg_admin_is_dry(call, &is_dry, &problem);
     if (err == CG_OK) err = take_body(call->body, &wanted, &problem);
-    if (err == CG_OK) trial = new_trial(call, &wanted, &problem);
-    if (trial != NULL) {
-        go(trial, &wanted, is_dry);
-    } else {
+    bool is_taken = false;
+    if (err < 0) {
         cg_admin_reply_problem(call, &problem);
+    } else if (wanted.unsaved != NULL) {
+        is_taken = try_unsaved(call, &wanted, is_dry);
+    } else {
+        try_it(call, &wanted, is_dry, NULL);
     }
-    cg_buf_fini(&wanted.payload);
+    if (!is_taken) cg_buf_fini(&wanted.payload);
 }
 
 static void leave_try(struct cg_admin_call *call) {
@@ -360,7 +523,9 @@ static void leave_try(struct cg_admin_call *call) {
 
 static const struct cg_admin_schema schemas[] = {
     {"Try", "{'type': 'object', 'required': ['mapping'], 'additionalProperties': false, 'properties': {"
-            "'mapping': {'type': 'string'}, 'method': {'type': 'string', 'default': 'GET'},"
+            "'mapping': {'type': ['string', 'object'], 'description': 'The name of one, or a whole one that is not"
+            " saved, which takes the role admin. Nothing of that is kept, or learnt.'}, 'method': {'type': 'string', "
+            "'default': 'GET'},"
             "'path': {'type': 'string', 'description': 'Below the mapping, with a query.'},"
             "'body': {'description': 'A string is sent as it is, anything else as JSON.'},"
             "'content_type': {'type': ['string', 'null']},"
@@ -385,7 +550,7 @@ static const struct cg_admin_route routes[] = {
      .queries = "dry_run",
      .flags = CG_ROUTE_OWN_PREVIEW,
      .status = 200,
-     .others = {403, 404, 502, 504}},
+     .others = {403, 404, 409, 502, 504}},
 };
 
 const struct cg_admin_routes cg_routes_try = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};

@@ -14,6 +14,8 @@
     "{\"path\":\"/floor3\",\"group\":\"coap://224.0.1.188/\",\"security\":\"none\",\"timeout\":2,"                     \
     "\"clients\":[\"anonymous\"]}"
 
+#define FLOOR_B "{\"group\":\"coap://224.0.1.189/\",\"security\":\"none\",\"timeout\":2}"
+
 static void make_floor(struct fake_admin *f) {
     struct fake_response response = fake_admin_ask(f, "PUT", "/admin/v1/mappings/floor3", BOSS, FLOOR);
     if (response.status != 201) fail_msg("%d: %s", response.status, response.body);
@@ -225,8 +227,40 @@ static void test_dry_run(void **state) {
     const char *path = "/admin/v1/mappings/floor3?dry_run=true";
     fake_admin_expect(f, "PATCH", path, BOSS "If-Match: *\r\n", "{\"timeout\":9}", 200, "\"difference\":[{\"kind\":");
     fake_admin_expect(f, "DELETE", path, BOSS "If-Match: *\r\n", NULL, 200, "\"after\":null");
+    fake_admin_expect(f, "PATCH", path, BOSS "If-Match: *\r\n", "{\"timeout\":9}", 200,
+                      "\"sends\":[{\"mapping\":\"floor3\",\"method\":\"GET\",\"datagrams\":1,");
+    fake_admin_expect(f, "DELETE", path, BOSS "If-Match: *\r\n", NULL, 200, "\"sends\":[]");
+    fake_admin_expect(f, "POST", "/admin/v1/changes?dry_run=true", BOSS,
+                      "{\"changes\":[{\"method\":\"PUT\",\"path\":\"mappings/b\",\"body\":" FLOOR_B "},"
+                      "{\"method\":\"PATCH\",\"path\":\"mappings/floor3\",\"if_match\":\"*\",\"body\":{}}]}",
+                      200, "}]},{\"mapping\":\"floor3\",\"method\":\"GET\",\"datagrams\":1,");
     fake_admin_expect(f, "GET", "/admin/v1/mappings/floor3", BOSS, NULL, 200, "\"revision\":1");
     fake_admin_expect(f, "DELETE", "/admin/v1/mappings/floor3?dry_run=yes", BOSS, NULL, 400, "dry_run");
+}
+
+/* As it would be in use, and nothing of it stays. */
+static void test_try_what_is_not_saved(void **state) {
+    struct fake_admin *f = *state;
+    const char *path = "/admin/v1/try?dry_run=true";
+    make_floor(f);
+    fake_admin_expect(f, "POST", path, BOSS, "{\"mapping\":" FLOOR_B "}", 200, "{\"sends\":{\"datagrams\":1,");
+    fake_admin_expect(f, "POST", path, BOSS,
+                      "{\"mapping\":{\"name\":\"floor3\",\"group\":\"coap://224.0.1.190/\",\"security\":\"none\","
+                      "\"enabled\":false,\"timeout\":2,\"revision\":1}}",
+                      200, "\"to\":\"224.0.1.190:5683\"");
+    fake_admin_expect(f, "POST", path, BOSS,
+                      "{\"mapping\":{\"group\":\"coap://224.0.1.190/\",\"security\":\"none\",\"timeout\":\"x\"}}", 400,
+                      "\"errors\":[{\"pointer\":\"#/mapping/timeout\",");
+    fake_admin_expect(f, "POST", "/admin/v1/try", BOSS,
+                      "{\"mapping\":{\"path\":\"/floor3\",\"group\":\"coap://224.0.1.190/\",\"security\":\"none\"}}",
+                      400, "\"errors\":[{\"pointer\":\"#/mapping/path\",");
+    fake_admin_expect(f, "POST", path, BOSS, "{\"mapping\":{\"name\":\"A b\"}}", 400, "#/mapping/name");
+    fake_admin_expect(f, "POST", path, BOSS, "{\"mapping\":{\"name\":\"lamps\"}}", 409, "settings file");
+    fake_admin_expect(f, "POST", path, BOSS, "{\"mapping\":" FLOOR_B ",\"client\":\"looker\"}", 403, NULL);
+    fake_admin_expect(f, "GET", "/admin/v1/mappings/unsaved", BOSS, NULL, 404, NULL);
+    fake_admin_expect(f, "GET", "/admin/v1/mappings/floor3", BOSS, NULL, 200, "\"revision\":1");
+    fake_admin_expect(f, "GET", "/admin/v1/audit?limit=1", BOSS, NULL, 200,
+                      "\"operation\":\"try\",\"target\":\"mappings/unsaved\",\"result\":\"refused\"");
 }
 
 static void test_roles(void **state) {
@@ -354,12 +388,24 @@ static void test_client_leaves(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        admin_test(test_make_and_read), admin_test(test_post),      admin_test(test_conditions),
-        admin_test(test_sent_back),     admin_test(test_mistakes),  admin_test(test_bodies),
-        admin_test(test_large_body),    admin_test(test_too_large), admin_test(test_of_file),
-        admin_test(test_pages),         admin_test(test_dry_run),   admin_test(test_roles),
-        admin_test(test_batch),         admin_test(test_settings),  admin_test(test_settings_of_the_file),
-        admin_test(test_history),       admin_test(test_audit),     admin_test(test_client_leaves)};
+    const struct CMUnitTest tests[] = {admin_test(test_make_and_read),
+                                       admin_test(test_post),
+                                       admin_test(test_conditions),
+                                       admin_test(test_sent_back),
+                                       admin_test(test_mistakes),
+                                       admin_test(test_bodies),
+                                       admin_test(test_large_body),
+                                       admin_test(test_too_large),
+                                       admin_test(test_of_file),
+                                       admin_test(test_pages),
+                                       admin_test(test_dry_run),
+                                       admin_test(test_roles),
+                                       admin_test(test_batch),
+                                       admin_test(test_settings),
+                                       admin_test(test_settings_of_the_file),
+                                       admin_test(test_history),
+                                       admin_test(test_audit),
+                                       admin_test(test_client_leaves),
+                                       admin_test(test_try_what_is_not_saved)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
