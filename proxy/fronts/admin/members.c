@@ -14,6 +14,9 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "base/text.h"
+#include "fronts/admin/condition.h"
+#include "fronts/admin/edit.h"
+#include "fronts/admin/member_edit.h"
 #include "fronts/admin/private.h"
 #include "fronts/admin/resources.h"
 #include "io/loop.h"
@@ -33,6 +36,7 @@ struct row {
     struct cg_buf mappings, groups, heard; /* JSON, each item behind a comma */
     unsigned mapping_count, group_count, heard_count;
     int64_t last_us; /* monotonic; INT64_MIN: never */
+    uint64_t tags;   /* of one that is shown alone: cg_member_revision */
 };
 
 enum phase { IN_GROUPS, IN_MAPPINGS, IN_KNOWNS };
@@ -43,6 +47,11 @@ struct cg_member_page {
     struct cg_config *config; /* a reference */
     char after[CG_ADDR_TEXT_MAX];
     size_t limit;
+    bool is_alone; /* one member, not a page: */
+    char name[CG_ADDR_TEXT_MAX];
+    uint16_t status; /* of the reply that shows it; 0: 200, where there is one */
+    enum cg_member_place place;
+    struct cg_condition if_none_match;
     enum phase phase;
     size_t at, member; /* of the group or mapping that is looked at */
     struct cg_known_walk walk;
@@ -101,6 +110,7 @@ static struct row *insert(struct cg_member_page *page, size_t place, const char 
 
 /* NULL: it is not on this page. One more is kept than is shown, so that it is known whether there is a next page. */
 static struct row *row_of(struct cg_member_page *page, const char *name) {
+    if (page->is_alone && strcmp(name, page->name) != 0) return NULL;
     if (strcmp(name, page->after) <= 0) return NULL;
     size_t place = place_of(page, name);
     if (place < page->count && strcmp(page->rows[place]->name, name) == 0) return page->rows[place];
@@ -123,9 +133,28 @@ static struct row *add_configured(struct cg_member_page *page, const struct cg_m
 
 /* ---- What there is, in slices ---- */
 
+/* Where there are very many in a list, one of them is not looked for. */
+static void note_one(struct cg_member_page *page, const char *collection, const char *where,
+                     const struct cg_member *member) {
+    struct row *row = member == NULL ? NULL : add_configured(page, member);
+    if (row == NULL) return;
+    row->tags += cg_member_tag(collection, where, member);
+    if (page->phase == IN_GROUPS) {
+        add_name(&row->groups, &row->group_count, where);
+    } else {
+        add_name(&row->mappings, &row->mapping_count, where);
+    }
+}
+
 static bool look_at_group(struct cg_member_page *page, size_t *looks) {
     if (page->at == page->config->security_group_count) return false;
     const struct cg_security_keys *group = &page->config->security_groups[page->at];
+    if (page->is_alone) {
+        note_one(page, "security-groups", group->name, cg_members_named(&group->members, cg_slice_str(page->name)));
+        page->at++;
+        --*looks;
+        return true;
+    }
     for (; page->member<group->members.count && * looks> 0; page->member++, --*looks) {
         struct row *row = add_configured(page, &group->members.list[page->member]);
         if (row != NULL) add_name(&row->groups, &row->group_count, group->name);
@@ -137,7 +166,9 @@ static bool look_at_group(struct cg_member_page *page, size_t *looks) {
 static bool look_at_mapping(struct cg_member_page *page, size_t *looks) {
     if (page->at == page->config->mapping_count) return false;
     const struct cg_mapping *mapping = cg_config_mapping(page->config, (uint32_t)page->at);
-    size_t count = mapping == NULL ? 0 : mapping->member_count;
+    size_t count = mapping == NULL || page->is_alone ? 0 : mapping->member_count;
+    if (page->is_alone && mapping != NULL)
+        note_one(page, "mappings", mapping->name, cg_mapping_member(mapping, cg_slice_str(page->name)));
     for (; page->member<count && * looks> 0; page->member++, --*looks) {
         struct row *row = add_configured(page, &mapping->members[page->member]);
         if (row != NULL) add_name(&row->mappings, &row->mapping_count, mapping->name);
@@ -247,7 +278,7 @@ static void put_next(struct cg_buf *to, const struct cg_member_page *page) {
 
 static void free_page(struct cg_member_pages *pages, struct cg_member_page *page) {
     DL_DELETE(pages->all, page);
-    page->call->ctx = NULL;
+    if (!page->is_alone) page->call->ctx = NULL;
     cg_known_walk_end(cg_gateway_knowns(pages->gateway), &page->walk);
     for (size_t i = 0; i < page->count; i++) free_row(page->rows[i]);
     cg_config_unref(page->config);
@@ -260,9 +291,58 @@ static void reply_no_memory(struct cg_admin_call *call) {
     cg_admin_reply_problem(call, &problem);
 }
 
+/* Below CG_ADMIN_ROOT, as it may stand in a path (RFC 3986 §3.3). */
+static void put_location(struct cg_buf *to, const char *name) {
+    cg_buf_put_str(to, CG_ADMIN_ROOT "/members/");
+    for (const uint8_t *at = (const uint8_t *)name; *at != '\0'; at++) {
+        bool is_safe = (*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || strchr(".-_:", *at) != NULL;
+        cg_buf_printf(to, is_safe ? "%c" : "%%%02X", *at);
+    }
+    cg_buf_put_u8(to, '\0');
+}
+
+static void reply_alone(struct cg_admin_call *call, const struct cg_member_page *page, const struct row *row) {
+    struct cg_buf body, location;
+    const uint64_t revision = cg_member_revision(row->tags);
+    struct cg_admin_head head = {.status = page->status == 0 ? 200 : page->status, .etag = revision};
+    if (page->status == 0 && cg_condition_has(&page->if_none_match, revision)) {
+        cg_admin_reply_unchanged(call, revision);
+        return;
+    }
+    cg_buf_init(&body, 0);
+    cg_buf_init(&location, 0);
+    put_row(&body, row);
+    cg_buf_put_u8(&body, '\n');
+    put_location(&location, row->name);
+    body.failed |= location.failed;
+    if (page->place == CG_MEMBER_LOCATED && !location.failed) head.location = (const char *)location.data;
+    cg_admin_reply_bytes(call, &head, &body);
+    cg_buf_fini(&location);
+}
+
+/* One whose last place has just been taken from it is shown without any. */
+static void reply_one(struct cg_admin_call *call, struct cg_member_page *page) {
+    struct cg_problem problem = {0};
+    struct row *row = page->count > 0 ? page->rows[0] : page->status != 0 ? insert(page, 0, page->name) : NULL;
+    if (page->failed) {
+        reply_no_memory(call);
+    } else if (row == NULL) {
+        cg_problem_set(&problem, CG_E_NOT_FOUND, "nothing is configured, and nothing was heard of \"%s\"", page->name);
+        cg_admin_reply_problem(call, &problem);
+    } else {
+        reply_alone(call, page, row);
+    }
+}
+
 static void reply(struct cg_member_pages *pages, struct cg_member_page *page) {
     struct cg_admin_call *call = page->call;
     struct cg_buf body;
+    if (page->is_alone) {
+        page->call->ctx = NULL;
+        reply_one(call, page);
+        free_page(pages, page);
+        return;
+    }
     if (page->failed) {
         free_page(pages, page);
         reply_no_memory(call);
@@ -293,6 +373,10 @@ static void on_turn(uv_idle_t *turn) {
 
 /* ---- Asking ---- */
 
+static void left_list(struct cg_admin_call *call) {
+    if (call->ctx != NULL) free_page(&call->admin->member_pages, call->ctx);
+}
+
 static int read_page(struct cg_admin_call *call, struct cg_member_page *page, struct cg_problem *problem) {
     char cursor[CG_ADMIN_QUERY_MAX];
     size_t len = 0;
@@ -306,8 +390,52 @@ static int read_page(struct cg_admin_call *call, struct cg_member_page *page, st
     return cg_problem_set(problem, CG_E_BAD_REQUEST, "cursor must be what \"next\" of the page before has said");
 }
 
-static void serve_list(struct cg_admin_call *call) {
+static void begin(struct cg_admin_call *call, struct cg_member_page *page) {
     struct cg_member_pages *pages = &call->admin->member_pages;
+    page->call = call;
+    call->ctx = page;
+    page->config = cg_config_ref(cg_gateway_config(pages->gateway));
+    cg_known_walk_begin(cg_gateway_knowns(pages->gateway), &page->walk);
+    DL_APPEND(pages->all, page);
+    CG_CHECK(uv_idle_start(&pages->turn, on_turn) == 0);
+}
+
+static struct cg_member_page *new_page_of_one(const char *name) {
+    struct cg_member_page *page = calloc(1, sizeof *page);
+    if (page == NULL) return NULL;
+    page->is_alone = true;
+    page->limit = 1;
+    snprintf(page->name, sizeof page->name, "%s", name);
+    return page;
+}
+
+void cg_member_show(struct cg_admin_call *call, const char *name, uint16_t status, enum cg_member_place place) {
+    struct cg_member_page *page = new_page_of_one(name);
+    if (page == NULL) {
+        reply_no_memory(call);
+        return;
+    }
+    page->status = status;
+    page->place = place;
+    call->left = left_list;
+    begin(call, page);
+}
+
+static void serve_get(struct cg_admin_call *call) {
+    struct cg_member_page *page = new_page_of_one(cg_admin_part(call, 0));
+    struct cg_problem problem = {0};
+    int err = page == NULL ? cg_problem_no_memory(&problem)
+                           : cg_condition_of(&page->if_none_match, cg_http_call_message(call->http), "If-None-Match",
+                                             CG_TAGS_WEAK, &problem);
+    if (err == CG_OK) {
+        begin(call, page);
+        return;
+    }
+    free(page);
+    cg_admin_reply_problem(call, &problem);
+}
+
+static void serve_list(struct cg_admin_call *call) {
     struct cg_member_page *page = calloc(1, sizeof *page);
     struct cg_problem problem = {0};
     if (page == NULL) {
@@ -319,16 +447,7 @@ static void serve_list(struct cg_admin_call *call) {
         cg_admin_reply_problem(call, &problem);
         return;
     }
-    page->call = call;
-    call->ctx = page;
-    page->config = cg_config_ref(cg_gateway_config(pages->gateway));
-    cg_known_walk_begin(cg_gateway_knowns(pages->gateway), &page->walk);
-    DL_APPEND(pages->all, page);
-    CG_CHECK(uv_idle_start(&pages->turn, on_turn) == 0);
-}
-
-static void left_list(struct cg_admin_call *call) {
-    if (call->ctx != NULL) free_page(&call->admin->member_pages, call->ctx);
+    begin(call, page);
 }
 
 /* ---- Forgetting ---- */
@@ -407,6 +526,42 @@ static const struct cg_admin_route routes[] = {
      .answer = "MemberList",
      .queries = "limit cursor",
      .status = 200},
+    {.method = "GET",
+     .path = "/members/{member}",
+     .role = CG_ROLE_VIEWER,
+     .serve = serve_get,
+     .left = left_list,
+     .id = "members.get",
+     .says = "One member. Its ETag changes with what is configured of it; without that it has none.",
+     .answer = "Member",
+     .status = 200,
+     .others = {304, 404}},
+    {.method = "PUT",
+     .path = "/members/{member}",
+     .role = CG_ROLE_ADMIN,
+     .serve = cg_member_edit_put,
+     .left = cg_admin_edit_left,
+     .id = "members.put",
+     .says = "Says which mappings expect it, and where it is: their lists of members change as one revision. Those of "
+             "security groups and of the settings file are changed there.",
+     .body = "MemberEdit",
+     .answer = "Member",
+     .queries = "dry_run",
+     .status = 200,
+     .others = {201, 409, 412, 428}},
+    {.method = "PATCH",
+     .path = "/members/{member}",
+     .role = CG_ROLE_ADMIN,
+     .serve = cg_member_edit_patch,
+     .left = cg_admin_edit_left,
+     .id = "members.patch",
+     .says = "Changes its name, its address or which mappings expect it.",
+     .body = "MemberEdit",
+     .answer = "Member",
+     .queries = "dry_run",
+     .flags = CG_ROUTE_MERGE_PATCH,
+     .status = 200,
+     .others = {404, 409, 412, 428}},
     {.method = "DELETE",
      .path = "/members/{member}",
      .role = CG_ROLE_ADMIN,
@@ -427,6 +582,13 @@ static const struct cg_admin_schema schemas[] = {
                "'mappings': {'type': 'array', 'items': {'type': 'string'}},"
                "'heard': {'type': 'array', 'description': 'By mapping whose request it has answered.',"
                " 'items': {'type': 'object'}}}}"},
+    {"MemberEdit",
+     "{'type': 'object', 'additionalProperties': false, 'properties': {'name': {'type': 'string'},"
+     "'address': {'type': ['string', 'null'], 'description': 'null: as it is.'},"
+     "'mappings': {'type': ['array', 'null'], 'maxItems': 1000, 'items': {'type': 'string'},"
+     "'description': 'All that expect it, of those in use.'},"
+     "'configured': {'readOnly': true}, 'last_seen': {'readOnly': true}, 'security_groups': {'readOnly': true},"
+     "'heard': {'readOnly': true}}}"},
     {"MemberList", CG_ADMIN_LIST_SCHEMA("Member")},
 };
 

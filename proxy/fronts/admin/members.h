@@ -7,6 +7,7 @@
 
 #include "exchange/gateway.h"
 
+struct cg_admin_call;
 struct cg_member_page;
 
 /* Pages that are being made, in slices, for there may be very many members. */
@@ -21,5 +22,9 @@ struct cg_member_pages {
 void cg_member_pages_open(struct cg_member_pages *pages, uv_loop_t *uv, struct cg_gateway *gateway);
 /* on_closed(ctx) says that the storage is the owner's again. */
 void cg_member_pages_close(struct cg_member_pages *pages, void (*on_closed)(void *ctx), void *ctx);
+
+/* Replies with one member as it is now, if nothing is configured or heard of it any more, too. */
+enum cg_member_place { CG_MEMBER_HERE, CG_MEMBER_LOCATED /* the reply says where it is */ };
+void cg_member_show(struct cg_admin_call *call, const char *name, uint16_t status, enum cg_member_place place);
 
 #endif
