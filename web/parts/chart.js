@@ -24,7 +24,7 @@ function optionsFor(element, tone) {
         legend: { show: false },
         cursor: { show: false },
         padding: [4, 0, 0, 0],
-        scales: { x: { time: true }, y: { range: (_, low, high) => [0, Math.max(high, 1)] } },
+        scales: { x: { time: true }, y: { range: (_, low, high) => [-0.03 * Math.max(high, 1), 1.05 * Math.max(high, 1)] } },
         axes: [{ show: false }, { show: false }],
         series: [{}, { stroke: line, fill: fade(line, 0.12), width: 1.5, points: { show: false } }],
     };

@@ -3,9 +3,7 @@ import { html, useState } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
 import { href } from "../core/route.js";
 import { sendAndShow } from "../parts/trial.js";
-import { screens } from "./index.js";
-
-const has = (path) => screens.some((screen) => screen.path === path);
+import { isScreen } from "./places.js";
 
 function AskThem({ mapping }) {
     const [isBusy, setBusy] = useState(false);
@@ -21,9 +19,9 @@ export function FirstSteps() {
         <h2>What to try first</h2>
         <ol>
             ${mapping && html`<${AskThem} mapping=${mapping} />`}
-            ${has("mappings/:name") && html`<li>${mapping ? "Make a mapping of your own" : "No mapping yet. Make one"}: which client may send what to which group. <a href=${href("mappings", "new")}>New mapping</a></li>`}
-            ${has("clients/:name") && html`<li>Give an application a token of its own. <a href=${href("clients", "new")}>New client</a></li>`}
-            ${has("history") && html`<li>Whatever you change, take it back. <a href=${href("history")}>History</a></li>`}
+            ${isScreen("mappings/:name") && html`<li>${mapping ? "Make a mapping of your own" : "No mapping yet. Make one"}: which client may send what to which group. <a href=${href("mappings", "new")}>New mapping</a></li>`}
+            ${isScreen("clients/:name") && html`<li>Give an application a token of its own. <a href=${href("clients", "new")}>New client</a></li>`}
+            ${isScreen("history") && html`<li>Whatever you change, take it back. <a href=${href("history")}>History</a></li>`}
         </ol>
     </section>`;
 }

@@ -7,14 +7,14 @@ import { useFigures } from "../core/figures.js";
 import { useExchanges } from "../core/exchanges.js";
 import { href, go } from "../core/route.js";
 import { time, count, number } from "../core/format.js";
-import { exchangeWords } from "../core/words.js";
+import { exchangeWords, outcomeOf } from "../core/words.js";
 import { useKeys } from "../core/keys.js";
 import { Chart } from "../parts/chart.js";
 import { Timeline } from "../parts/timeline.js";
 import { Mark } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { Waiting } from "../parts/empty.js";
-import { placeOf } from "./places.js";
+import { placeOf, isScreen } from "./places.js";
 import { FirstSteps } from "./first-steps.js";
 
 const SHOWN = 12;
@@ -32,8 +32,10 @@ function sentenceOf({ ready, reasons, warningCount }, isLost) {
 }
 
 function Sentence() {
-    const { tone, text } = sentenceOf(useStore(health), useStore(connection).state === "lost");
-    return html`<h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>`;
+    const state = useStore(health);
+    const { tone, text } = sentenceOf(state, useStore(connection).state === "lost");
+    return html`<div><h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>
+        ${state.ready === false && isScreen("system") && html`<p class="way"><a href=${href("system")}>What the system says</a></p>`}</div>`;
 }
 
 const Warning = ({ warning, place }) => html`<li><${Mark} tone="warn" /><span>${warning.detail}${place && html` <a href=${place.href}>${place.words}</a>`}</span></li>`;
@@ -67,7 +69,7 @@ const Line = ({ exchange }) => html`<li><a href=${href("exchanges", exchange.id)
     <span class="time num">${time(exchange.begun)}</span>
     <span class="name">${exchange.mapping || exchange.path}</span>
     <${Timeline} exchange=${exchange} />
-    <span class="said">${exchangeWords(exchange)}</span>
+    <span class="said"><${Mark} tone=${outcomeOf(exchange).tone} /> ${exchangeWords(exchange)}</span>
 </a></li>`;
 
 function Pause({ isPaused, waiting, onTurn }) {
