@@ -1,0 +1,44 @@
+"""The page's modules, as they refer to each other: nobody is there to bundle them, so what is needed first is asked for at once."""
+
+import pathlib
+import re
+
+WEB = pathlib.Path(__file__).parents[2] / "web"
+INDEX = (WEB / "index.html").read_text()
+IMPORT = re.compile(r"""^\s*(?:import|export)\b[^"'()]*?["'](\.[^"']+)["']|\bimport\(\s*["']([^"']+)["']\s*\)""", re.MULTILINE)
+
+
+def modules():
+    return [path for path in WEB.rglob("*.js") if "vendor" not in path.parts]
+
+
+def imports(path, lazy):
+    found = [late if lazy else early for early, late in IMPORT.findall(path.read_text())]
+    return [(path.parent / name).resolve() for name in found if name]
+
+
+def needed(path, seen):
+    """This module and all that it cannot begin without."""
+    if path not in seen:
+        seen.add(path)
+        for one in imports(path, lazy=False):
+            needed(one, seen)
+    return seen
+
+
+def test_every_import_leads_to_a_file():
+    for path in modules():
+        absent = [one for lazy in (False, True) for one in imports(path, lazy) if not one.is_file()]
+        assert not absent, (path.name, absent)
+
+
+def test_what_the_first_screen_needs_is_asked_for_at_once():
+    first = needed(WEB / "screens" / "overview.js", needed(WEB / "main.js", set()))
+    preloaded = {(WEB / name).resolve() for name in re.findall(r'rel="modulepreload" href="([^"]+)"', INDEX)}
+    assert preloaded == first - {WEB / "main.js"}, (sorted(preloaded - first), sorted(first - preloaded))
+
+
+def test_only_parts_and_screens_draw():
+    """core/ is what they are drawn from: it knows none of them."""
+    for path in (WEB / "core").glob("*.js"):
+        assert all(one.parent.name in ("core", "vendor") for one in imports(path, lazy=False)), path.name
