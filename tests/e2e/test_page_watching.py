@@ -62,6 +62,23 @@ def test_nothing_goes_out_where_one_says_no(page):
     assert page.ask("GET", "exchanges").json()["items"] == []
 
 
+def shown(page):
+    return len(page.find_all("image", re.compile(SENTENCE)))
+
+
+def test_what_others_ask_comes_by_itself_and_waits_while_it_is_paused(page):
+    page.see("Nobody has asked for anything yet.")
+    asked(page)
+    page.until(lambda: shown(page) == 1, "the first exchange")
+    page.click("button", "Pause")
+    asked(page)
+    page.find("button", "Go on (1 new)")
+    assert shown(page) == 1
+    page.click("button", "Go on (1 new)")
+    page.until(lambda: shown(page) == 2, "the second exchange")
+    page.see("Requests")
+
+
 def test_an_exchange_shows_each_members_part(page):
     page.open(f"exchanges/{asked(page)}")
     page.see(SENTENCE)
