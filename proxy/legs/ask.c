@@ -582,13 +582,13 @@ static const struct cg_leg_kind ask_kind = {
 struct cg_ask *cg_ask_new(struct cg_engine *engine, const struct cg_leg_order *order, const struct cg_addr *to,
                           struct cg_slice identity, struct cg_problem *problem) {
     struct cg_ask *ask = engine->asks >= ASKS_MAX ? NULL : calloc(1, sizeof *ask);
+    if (ask != NULL) ask->leg.sending.to = *to; /* first: who listens in hears of it as it begins */
     if (ask == NULL || !cg_leg_init(engine, &ask->leg, &ask_kind, order)) {
         free(ask);
         cg_problem_no_memory(problem);
         return NULL;
     }
     engine->asks++;
-    ask->leg.sending.to = *to;
     ask->turn = (struct cg_turn){.ops = &turn_ops,
                                  .size = order->request->payload.len + HEADERS,
                                  .link = cg_send_link(engine, order->target->interface, to)};

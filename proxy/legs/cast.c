@@ -375,13 +375,13 @@ static bool init(struct cg_engine *engine, struct cg_cast *cast, const struct cg
     struct cg_leg *leg = &cast->leg;
     const struct cg_pace_key key = key_of(engine, order->target);
     cast->pace = cg_pace_get(&engine->paces, &engine->config->group, &key, engine->now_us);
+    leg->sending.to = key.group;
     if (cast->pace == NULL || !cg_leg_init(engine, leg, &cast_kind, order)) return false;
     cast->pace->room.granted = room_granted;
     if (!begin_message(engine, leg)) {
         cg_leg_fini(engine, leg);
         return false;
     }
-    leg->sending.to = key.group;
     cast->leisure.due = leisure_due;
     cast->pace->casts++;
     return true;

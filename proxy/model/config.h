@@ -207,9 +207,13 @@ struct cg_limits {
     uint32_t observers;            /* exchanges that go on because their clients observe */
 };
 
+/* Whose payloads transcripts have. */
+enum cg_recorded_payloads { CG_PAYLOADS_NONE, CG_PAYLOADS_PLAIN, CG_PAYLOADS_ALL };
+
 /* What is kept of exchanges for people to look at: recorder/. */
 struct cg_recorder_settings {
     size_t memory; /* bytes; 0: nothing is kept */
+    enum cg_recorded_payloads payloads;
 };
 
 struct cg_option_numbers { /* those of drafts: GCP, draft-ietf-core-href, draft-ietf-core-uri-path-abbrev */

@@ -426,7 +426,7 @@ void cg_known_record(const struct cg_known *known, struct cg_known_record *recor
     *record = (struct cg_known_record){
         .last_us = known->last_us, .lost = known->lost, .casts = known->casts, .missed = known->missed};
     record_who(known->link.who, record);
-    memcpy(record->mapping, known->link.mapping->name, sizeof record->mapping);
+    if (known->link.mapping != NULL) memcpy(record->mapping, known->link.mapping->name, sizeof record->mapping);
     memcpy(record->times, known->times, sizeof record->times);
 }
 

@@ -70,6 +70,7 @@ struct cg_record {
     uint32_t sent_ms, leisure_ms, deadline_ms; /* the request since the beginning; the others since the request; 0: none
                                                 */
     bool was_sent, hides_members, is_cut;
+    bool has_joined; /* the tape is another exchange's, whose requests it has waited for */
     struct cg_record_answer *answers;
     struct cg_record_missing *missing;
     struct cg_record_refusal *refusals;

@@ -6,12 +6,25 @@
 #include <utlist.h>
 
 #include "base/container.h"
+#include "model/who.h"
+#include "recorder/scene.h"
 
-enum { TAPE_SHARE = 8 /* of the memory is one tape's at the most */ };
+enum {
+    TAPE_SHARE = 8, /* of the memory is one tape's at the most */
+    SIGNS = 1024,
+    ASKED_MAX = 256, /* addresses whose signs are looked for */
+};
+
+/* Seen of an address lately. */
+struct sign {
+    uint64_t at_us;
+    struct cg_addr addr;
+    enum cg_sign sign;
+};
 
 struct cg_recorder {
     struct cg_exchange_hearer hearer;
-    struct cg_tap tap;
+    struct cg_transcript_tap tap;
     struct cg_gateway *gateway;
     int64_t (*clock_ms)(void);
     cg_local_fn *local;
@@ -20,7 +33,10 @@ struct cg_recorder {
     struct cg_record *records; /* utlist, oldest first */
     struct cg_tape *tapes;     /* uthash head: of rounds whose answers may still come */
     uint64_t numbered;
-    size_t used; /* bytes: records, and the tapes in the table */
+    size_t used;              /* bytes: records, and the tapes in the table */
+    size_t size;              /* of the tape that is being added to, before */
+    struct sign signs[SIGNS]; /* a ring */
+    uint64_t sign_count;
 };
 
 static size_t memory(const struct cg_recorder *recorder) {
@@ -35,6 +51,9 @@ static struct cg_tape *find_tape(const struct cg_recorder *recorder, struct cg_t
     HASH_FIND(hh, recorder->tapes, &number, sizeof number, tape);
     return tape;
 }
+
+/* Which of a tape's buffers it goes to. */
+enum addition { ADD_DATAGRAM, ADD_WORD };
 
 /* Its bytes count as long as it is in the table, where each is that somebody still refers to. */
 static void drop_tape(struct cg_recorder *recorder, struct cg_tape *tape) {
@@ -57,27 +76,59 @@ static void make_room(struct cg_recorder *recorder) {
     while (recorder->used > memory(recorder) && recorder->records != NULL) drop_record(recorder, recorder->records);
 }
 
-/* What another datagram may take, at the most: the buffer grows by doubling. */
-static bool has_room_for(struct cg_recorder *recorder, const struct cg_tape *tape) {
-    const size_t more = tape->wire.cap + CG_DATAGRAM_MAX;
+/* What one more may take, at the most: buffers grow by doubling. */
+static bool has_room_for(struct cg_recorder *recorder, const struct cg_buf *buf) {
+    const size_t more = buf->cap + CG_DATAGRAM_MAX;
     while (recorder->used + more > memory(recorder) && recorder->records != NULL)
         drop_record(recorder, recorder->records);
     return recorder->used + more <= memory(recorder);
 }
 
-static void note(struct cg_recorder *recorder, const struct cg_leg *leg, enum cg_direction direction,
-                 const struct cg_addr *peer, struct cg_slice bytes, uint64_t at_us) {
-    struct cg_tape *tape = find_tape(recorder, leg->request->origin);
-    if (tape == NULL) return;
+/* The tape of what is sent for that exchange, while something is added to one of its buffers. NULL: there is none. */
+static struct cg_tape *take_to_add(struct cg_recorder *recorder, struct cg_ticket origin, enum addition what) {
+    struct cg_tape *tape = find_tape(recorder, origin);
+    if (tape == NULL) return NULL;
     tape->references++; /* making room may drop the record that has it */
-    if (!has_room_for(recorder, tape)) cg_tape_end(tape);
-    const size_t before = cg_tape_size(tape);
-    cg_tape_note(tape, direction, peer, bytes, at_us);
-    recorder->used += cg_tape_size(tape) - before;
+    if (!has_room_for(recorder, what == ADD_DATAGRAM ? &tape->wire : &tape->said.words)) cg_tape_end(tape);
+    recorder->size = cg_tape_size(tape);
+    return tape;
+}
+
+static void give_back_added(struct cg_recorder *recorder, struct cg_tape *tape) {
+    recorder->used += cg_tape_size(tape) - recorder->size;
     drop_tape(recorder, tape);
 }
 
-static struct cg_recorder *of_tap(struct cg_tap *tap) { return CG_CONTAINER(tap, struct cg_recorder, tap); }
+static void note(struct cg_recorder *recorder, const struct cg_leg *leg, enum cg_direction direction,
+                 const struct cg_addr *peer, struct cg_slice bytes, uint64_t at_us) {
+    struct cg_tape *tape = take_to_add(recorder, leg->request->origin, ADD_DATAGRAM);
+    if (tape == NULL) return;
+    cg_tape_note(tape, direction, peer, bytes, at_us);
+    give_back_added(recorder, tape);
+}
+
+static struct cg_recorder *of_tap(struct cg_tap *tap) { return CG_CONTAINER(tap, struct cg_recorder, tap.tap); }
+
+static struct cg_recorder *of_transcripts(struct cg_transcript_tap *tap) {
+    return CG_CONTAINER(tap, struct cg_recorder, tap);
+}
+
+static bool keeps_payloads(const struct cg_recorder *recorder, const struct cg_mapping *mapping) {
+    const enum cg_recorded_payloads payloads = cg_gateway_config(recorder->gateway)->recorder.payloads;
+    return payloads == CG_PAYLOADS_ALL || (payloads == CG_PAYLOADS_PLAIN && mapping->security == CG_SECURITY_NONE);
+}
+
+static void keep_request(struct cg_recorder *recorder, struct cg_tape *tape, const struct cg_wish *wish) {
+    cg_scene_put_request(&tape->asked, wish);
+    tape->payload_len = wish->request->payload.len;
+    tape->said.keeps_payloads = keeps_payloads(recorder, wish->mapping);
+    if (tape->said.keeps_payloads && tape->payload_len < tape->max)
+        cg_buf_put_slice(&tape->payload, wish->request->payload);
+    if (tape->asked.failed || tape->payload.failed || tape->payload.len > tape->max) cg_transcript_end(&tape->said);
+    tape->said.base_us = tape->signs.base_us = cg_gateway_now(recorder->gateway);
+    cg_tape_bound(tape);
+    cg_transcript_put_admitted(&tape->said, wish, tape->said.base_us);
+}
 
 /* Of one that joins a round nothing will be on its own, and its end drops it. */
 static void on_admitted(struct cg_tap *tap, const struct cg_wish *wish) {
@@ -86,6 +137,7 @@ static void on_admitted(struct cg_tap *tap, const struct cg_wish *wish) {
     struct cg_tape *tape = cg_tape_new(cg_ticket_number(wish->origin), memory(recorder) / TAPE_SHARE);
     if (tape == NULL) return;
     tape->unix_us = (uint64_t)recorder->clock_ms() * 1000 - cg_gateway_now(recorder->gateway);
+    keep_request(recorder, tape, wish);
     HASH_ADD(hh, recorder->tapes, origin, sizeof tape->origin, tape);
     if (CG_HASH_HAS(hh, tape)) {
         recorder->used += cg_tape_size(tape);
@@ -105,6 +157,81 @@ static void on_received(struct cg_tap *tap, const struct cg_leg *leg, const stru
     note(of_tap(tap), leg, CG_DIRECTION_IN, &datagram->from, datagram->bytes, datagram->arrival_us);
 }
 
+/* When the first of its legs begins: of one that joins a round none does. */
+static void set_scene(struct cg_recorder *recorder, struct cg_tape *tape, const struct cg_leg *leg) {
+    const struct cg_knowns *knowns = cg_gateway_knowns(recorder->gateway);
+    if (tape->scene.len > 0 || tape->said.is_cut) return;
+    bool is_whole = cg_scene_put(&tape->scene, leg, knowns, cg_gateway_now(recorder->gateway));
+    if (!is_whole || tape->scene.failed || tape->scene.len > tape->max) {
+        cg_buf_fini(&tape->scene);
+        cg_buf_init(&tape->scene, 0);
+        cg_transcript_end(&tape->said);
+    }
+}
+
+static struct cg_transcript *take_transcript(struct cg_transcript_tap *tap, const struct cg_leg *leg) {
+    struct cg_recorder *recorder = of_transcripts(tap);
+    struct cg_tape *tape = take_to_add(recorder, leg->request->origin, ADD_WORD);
+    if (tape == NULL) return NULL;
+    set_scene(recorder, tape, leg);
+    cg_tape_bound(tape);
+    return &tape->said;
+}
+
+static void give_transcript_back(struct cg_transcript_tap *tap, const struct cg_leg *leg) {
+    struct cg_recorder *recorder = of_transcripts(tap);
+    give_back_added(recorder, find_tape(recorder, leg->request->origin));
+}
+
+/* Of whom it is is found out at the end of exchanges that miss somebody. */
+static void on_sign(struct cg_tap *tap, const struct cg_addr *addr, enum cg_sign sign) {
+    struct cg_recorder *recorder = of_tap(tap);
+    recorder->signs[recorder->sign_count++ % SIGNS] =
+        (struct sign){.at_us = cg_gateway_now(recorder->gateway), .addr = *addr, .sign = sign};
+}
+
+/* ---- Signs of those who are missing ---- */
+
+struct asked {
+    struct cg_addr addrs[ASKED_MAX];
+    size_t count;
+};
+
+/* Whom unicast requests have gone to. */
+static void find_asked(struct asked *asked, const struct cg_tape *tape) {
+    struct cg_transcript_reading reading;
+    struct cg_said said;
+    asked->count = 0;
+    cg_transcript_read(&reading, &tape->said);
+    while (asked->count < ASKED_MAX && cg_transcript_next(&reading, &said))
+        if (said.word == CG_WORD_BEGUN && !said.is_cast) asked->addrs[asked->count++] = said.addr;
+    cg_transcript_read_fini(&reading);
+}
+
+static bool was_asked(const struct asked *asked, const struct cg_addr *addr) {
+    size_t i = 0;
+    while (i < asked->count && !cg_addr_equal(&asked->addrs[i], addr)) i++;
+    return i < asked->count;
+}
+
+/* That somebody answers late counts for minutes. */
+static bool counts(const struct sign *sign, const struct cg_tape *tape, uint64_t now_us) {
+    return sign->at_us >= tape->said.base_us || (sign->sign == CG_SIGN_LATE && now_us - sign->at_us < CG_SIGNS_US);
+}
+
+static void keep_signs(struct cg_recorder *recorder, struct cg_tape *tape, const struct cg_progress *progress) {
+    const struct cg_mapping *mapping = progress->view.mapping;
+    struct asked asked;
+    if (progress->view.summary.missing == 0 || recorder->sign_count == 0) return;
+    find_asked(&asked, tape);
+    for (uint64_t i = recorder->sign_count > SIGNS ? recorder->sign_count - SIGNS : 0; i < recorder->sign_count; i++) {
+        const struct sign *sign = &recorder->signs[i % SIGNS];
+        if (!counts(sign, tape, progress->now_us)) continue;
+        if (cg_who_is_configured(mapping, &sign->addr) || was_asked(&asked, &sign->addr))
+            cg_transcript_put_sign(&tape->signs, &sign->addr, sign->sign, sign->at_us);
+    }
+}
+
 /* ---- Records ---- */
 
 /* Its own, also where it has joined another's round. */
@@ -115,12 +242,27 @@ static struct cg_preview *take_prediction(struct cg_recorder *recorder, const st
     return prediction;
 }
 
+/* What has become of the exchange that has begun it. */
+static void close_tape(struct cg_recorder *recorder, struct cg_tape *tape, const struct cg_progress *progress) {
+    const size_t before = cg_tape_size(tape);
+    tape->started_us = progress->started_us;
+    tape->ended_us = progress->now_us;
+    tape->has_left = progress->has_left;
+    keep_signs(recorder, tape, progress);
+    recorder->used += cg_tape_size(tape) - before;
+}
+
 /* The reference that the table had for the exchange becomes its record's, or goes; who has joined takes one more. */
 static struct cg_tape *take_tape(struct cg_recorder *recorder, const struct cg_progress *progress) {
     struct cg_tape *own = find_tape(recorder, progress->ticket), *tape = find_tape(recorder, progress->origin);
-    if (own == tape) return own;
+    if (own == tape) {
+        if (own != NULL) close_tape(recorder, own, progress);
+        return own;
+    }
     drop_tape(recorder, own);
-    if (tape != NULL) tape->references++;
+    if (tape == NULL) return NULL;
+    tape->references++;
+    tape->is_joined = true;
     return tape;
 }
 
@@ -140,6 +282,7 @@ static void on_over(struct cg_exchange_hearer *hearer, const struct cg_progress 
         return;
     }
     record->tape = tape;
+    record->has_joined = tape != NULL && tape->origin != cg_ticket_number(progress->ticket);
     record->prediction = prediction;
     if (prediction != NULL) record->size += sizeof *prediction;
     record->number = ++recorder->numbered;
@@ -212,6 +355,20 @@ struct cg_traffic cg_recorder_traffic(const struct cg_recorder *recorder, struct
     return tape == NULL ? (struct cg_traffic){0} : tape->traffic;
 }
 
+int cg_recorder_put_transcript(const struct cg_recorder *recorder, const struct cg_record *record,
+                               enum cg_transcript_payloads payloads, struct cg_buf *to, struct cg_problem *problem) {
+    const struct cg_record *other;
+    if (!record->has_joined) return cg_transcript_put_json(to, record, payloads, problem);
+    DL_FOREACH2(recorder->records, other, next) {
+        if (other->tape == record->tape && !other->has_joined)
+            return cg_problem_set(problem, CG_E_CONFLICT,
+                                  "it has joined the requests of exchange %s, whose transcript tells of both",
+                                  other->id);
+    }
+    return cg_problem_set(problem, CG_E_CONFLICT,
+                          "it has joined the requests of an exchange that still runs, or is kept no longer");
+}
+
 void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to) {
     cg_pcap_put(to, record->tape, recorder->local, recorder->local_ctx);
 }
@@ -226,9 +383,15 @@ struct cg_recorder *cg_recorder_new(const struct cg_recorder_options *options) {
     recorder->local = options->local;
     recorder->local_ctx = options->local_ctx;
     recorder->hearer.over = on_over;
-    recorder->tap = (struct cg_tap){.admitted = on_admitted, .emitted = on_emitted, .received = on_received};
+    cg_transcript_tap_init(&recorder->tap, cg_gateway_engine(options->gateway));
+    recorder->tap.take = take_transcript;
+    recorder->tap.give_back = give_transcript_back;
+    recorder->tap.tap.admitted = on_admitted;
+    recorder->tap.tap.sign = on_sign;
+    recorder->tap.tap.emitted = on_emitted;
+    recorder->tap.tap.received = on_received;
     cg_gateway_add_exchange_hearer(options->gateway, &recorder->hearer);
-    cg_tap_add(cg_gateway_engine(options->gateway), &recorder->tap);
+    cg_tap_add(cg_gateway_engine(options->gateway), &recorder->tap.tap);
     return recorder;
 }
 

@@ -6,6 +6,7 @@
 
 #include "recorder/pcap.h"
 #include "recorder/record.h"
+#include "recorder/transcript_json.h"
 
 struct cg_recorder;
 
@@ -51,6 +52,11 @@ struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const c
 
 /* Of one that has a tape. */
 void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to);
+
+/* As cg_transcript_put_json; CG_E_CONFLICT too where another exchange has it. */
+int cg_recorder_put_transcript(const struct cg_recorder *recorder, const struct cg_record *record,
+                               enum cg_transcript_payloads payloads, struct cg_buf *to,
+                               struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Of an exchange that has begun: what was said before that it would send, copied; its record will have it. Without
  * effect where it was refused. */

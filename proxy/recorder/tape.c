@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+enum { SIGNS_MAX = 16384 /* bytes */ };
+
 static size_t padded(size_t len) { return (len + 7) & ~(size_t)7; }
 
 struct cg_tape *cg_tape_new(uint64_t origin, size_t max) {
@@ -14,19 +16,45 @@ struct cg_tape *cg_tape_new(uint64_t origin, size_t max) {
     tape->origin = origin;
     tape->max = max;
     cg_buf_init(&tape->wire, 0);
+    cg_buf_init(&tape->asked, 0);
+    cg_buf_init(&tape->scene, 0);
+    cg_buf_init(&tape->payload, 0);
+    cg_transcript_init(&tape->said, 0, max);
+    cg_transcript_init(&tape->signs, 0, SIGNS_MAX);
     return tape;
 }
 
 void cg_tape_unref(struct cg_tape *tape) {
     if (tape == NULL || --tape->references > 0) return;
     cg_buf_fini(&tape->wire);
+    cg_buf_fini(&tape->asked);
+    cg_buf_fini(&tape->scene);
+    cg_buf_fini(&tape->payload);
+    cg_transcript_fini(&tape->said);
+    cg_transcript_fini(&tape->signs);
     free(tape->prediction);
     free(tape);
 }
 
-size_t cg_tape_size(const struct cg_tape *tape) { return sizeof *tape + tape->wire.cap; }
+size_t cg_tape_size(const struct cg_tape *tape) {
+    return sizeof *tape + tape->wire.cap + tape->asked.cap + tape->scene.cap + tape->payload.cap +
+           tape->said.words.cap + tape->signs.words.cap;
+}
 
-void cg_tape_end(struct cg_tape *tape) { tape->max = 0; }
+void cg_tape_end(struct cg_tape *tape) {
+    tape->max = 0;
+    cg_transcript_end(&tape->said);
+}
+
+/* Beside its datagrams. */
+static size_t rest_of(const struct cg_tape *tape) {
+    return tape->asked.len + tape->scene.len + tape->payload.len + tape->said.words.len;
+}
+
+void cg_tape_bound(struct cg_tape *tape) {
+    const size_t taken = tape->wire.len + rest_of(tape) - tape->said.words.len;
+    tape->said.max = tape->max > taken ? tape->max - taken : 0;
+}
 
 static void count(struct cg_traffic *traffic, enum cg_direction direction, const struct cg_addr *peer, size_t len) {
     if (direction == CG_DIRECTION_IN) {
@@ -47,7 +75,7 @@ void cg_tape_note(struct cg_tape *tape, enum cg_direction direction, const struc
         .at_us = at_us, .peer = *peer, .len = (uint32_t)bytes.len, .direction = (uint8_t)direction};
     const size_t len = sizeof datagram + padded(bytes.len);
     count(&tape->traffic, direction, peer, bytes.len);
-    uint8_t *to = tape->wire.len + len > tape->max ? NULL : cg_buf_reserve(&tape->wire, len);
+    uint8_t *to = tape->wire.len + rest_of(tape) + len > tape->max ? NULL : cg_buf_reserve(&tape->wire, len);
     if (to == NULL) {
         tape->is_cut = true;
         return;

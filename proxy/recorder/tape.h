@@ -1,12 +1,13 @@
 /* What goes on in one round, as a tap hears it (legs/tap.h), for those who want to look at it later: how much was sent
- * and received, and the datagrams themselves. It belongs to whoever holds a reference, and is bounded in bytes: beyond
- * that only the figures go on, and it says that it is not whole. */
+ * and received, the datagrams themselves, and what legs told of them. It belongs to whoever holds a reference, and is
+ * bounded in bytes: beyond that only the figures go on, and it says that it is not whole. */
 #ifndef CG_RECORDER_TAPE_H
 #define CG_RECORDER_TAPE_H
 
 #include "base/buf.h"
 #include "legs/tap.h"
 #include "recorder/preview.h"
+#include "recorder/transcript.h"
 
 /* Datagrams of one round. */
 struct cg_traffic {
@@ -36,7 +37,15 @@ struct cg_tape {
     struct cg_traffic traffic;
     struct cg_buf wire;            /* datagrams, one after another, each at a multiple of 8 */
     struct cg_preview *prediction; /* owned; of the exchange that has begun it, while that runs. NULL: none */
-    bool is_cut;                   /* something was left out */
+    bool is_cut;                   /* a datagram was left out */
+    struct cg_transcript said;     /* what legs told, from the moment when the request was admitted */
+    struct cg_transcript signs; /* what was seen of members' addresses, when one was missing at the end; earlier too */
+    struct cg_buf asked, scene; /* JSON: scene.h */
+    struct cg_buf payload;      /* the request's, if it is kept */
+    size_t payload_len;
+    uint64_t started_us, ended_us; /* monotonic: of the exchange that has begun it; ended_us 0: it runs */
+    bool has_left;                 /* its client, before the end */
+    bool is_joined;                /* others have joined it, who are not told of */
 };
 
 /* With one reference. NULL: no memory. */
@@ -50,6 +59,8 @@ void cg_tape_note(struct cg_tape *tape, enum cg_direction direction, const struc
 
 /* Keeps nothing more, and counts on. */
 void cg_tape_end(struct cg_tape *tape);
+/* Tells from now on what legs say as far as there is room beside the datagrams. */
+void cg_tape_bound(struct cg_tape *tape);
 
 /* The datagram at *at, which goes on to the next; false: there is none. */
 bool cg_tape_next_datagram(const struct cg_tape *tape, size_t *at, struct cg_tape_datagram *datagram,

@@ -166,6 +166,33 @@ static void serve_pcap(struct cg_admin_call *call) {
                          &bytes);
 }
 
+/* ---- What the core was told ---- */
+
+static int check_transcript(const struct cg_record *record, struct cg_problem *problem) {
+    if (!record->hides_members) return CG_OK;
+    return cg_problem_set(problem, CG_E_FORBIDDEN, "its mapping hides its members, whom a transcript shows");
+}
+
+/* What members say is for administrators. */
+static void serve_transcript(struct cg_admin_call *call) {
+    const bool is_admin = call->who.role >= CG_ROLE_ADMIN;
+    struct cg_problem problem = {0};
+    struct cg_buf text;
+    const struct cg_record *record = find(call, &problem);
+    int err = record == NULL ? problem.err : check_transcript(record, &problem);
+    cg_buf_init(&text, 0);
+    if (err == CG_OK)
+        err = cg_recorder_put_transcript(cg_admin_recorder(call), record,
+                                         is_admin ? CG_TRANSCRIPT_SHOWS_PAYLOADS : CG_TRANSCRIPT_HIDES_PAYLOADS, &text,
+                                         &problem);
+    if (err == CG_OK) {
+        cg_admin_reply_bytes(call, &(struct cg_admin_head){.status = 200}, &text);
+        return;
+    }
+    cg_buf_fini(&text);
+    cg_admin_reply_problem(call, &problem);
+}
+
 /* ---- The table ---- */
 
 #define COUNT           "{'type': 'integer', 'minimum': 0}"
@@ -193,6 +220,17 @@ static const struct cg_admin_schema schemas[] = {
                  ", 'measured': {'type': ['object', 'null']}"
                  ", 'predicted': {'type': ['object', 'null']}}}"},
     {"Pcap", "{'type': 'string', 'format': 'binary'}"},
+    {"Transcript",
+     "{'type': 'object', 'additionalProperties': false, 'required': ['transcript', 'started_us', 'ended_us', 'left', "
+     "'joined', 'request', 'scene', 'exchange', 'signs', 'words'], 'properties': {'transcript': {'const': 1, "
+     "'description': 'the version of its form'}, 'started_us': {'type': 'integer', 'description': 'since its request "
+     "was "
+     "let in, as all times here'}, 'ended_us': " COUNT
+     ", 'left': {'type': 'boolean', 'description': 'its client, before "
+     "the end'}, 'joined': {'type': 'boolean', 'description': 'others have waited for the same requests'}, 'request': "
+     "{'type': 'object'}, 'scene': {'type': 'object', 'description': 'settings, and what was known of members'}, "
+     "'exchange': {'$ref': '#/components/schemas/Exchange'}, 'signs': " LIST_OF_OBJECTS ", 'words': " LIST_OF_OBJECTS
+     "}}"},
 };
 
 static const struct cg_admin_route routes[] = {
@@ -224,6 +262,17 @@ static const struct cg_admin_route routes[] = {
      .answer_type = "application/vnd.tcpdump.pcap",
      .status = 200,
      .others = {403, 404}},
+    {.method = "GET",
+     .path = "/exchanges/{id}/transcript",
+     .role = CG_ROLE_OPERATOR,
+     .serve = serve_transcript,
+     .id = "exchanges.transcript",
+     .says =
+         "What the gateway's core was told while it ran, for castgate --replay. Payloads are shown to administrators "
+         "alone, and only those that recorder.payloads keeps.",
+     .answer = "Transcript",
+     .status = 200,
+     .others = {403, 404, 409}},
 };
 
 const struct cg_admin_routes cg_routes_exchanges = {CG_ADMIN_ROUTES(routes), CG_ADMIN_SCHEMAS(schemas)};

@@ -1,19 +1,17 @@
-/* A tap that keeps what it hears (legs/tap.h), and the same told again to the rounds of another gateway, whose own legs
- * say nothing: nothing is sealed, sent, received or opened there. */
+/* A transcript of all that a gateway's legs are told, and what was done above them meanwhile; and both once more, for
+ * another gateway. */
 #ifndef CG_TEST_RECORDING_H
 #define CG_TEST_RECORDING_H
 
+#include "app/replay/tell.h"
 #include "exchange/fake_world.h"
-#include "legs/tap.h"
 
-struct recorded;
+struct act;
 
 struct recording {
-    struct cg_tap tap;
-    struct cg_engine *engine; /* that it listens to */
-    struct recorded *first, **last;
-    const struct cg_leg *legs[256]; /* by number, in the order in which they began; freed ones, too */
-    size_t leg_count;
+    struct cg_transcript_tap tap;
+    struct cg_transcript transcript; /* its times are the world's */
+    struct act *first, **last;
 };
 
 void recording_init(struct recording *recording);
@@ -23,10 +21,8 @@ void recording_add(struct recording *recording, uint64_t at_us, void (*act)(cons
                    const char *who, const char *what);
 void recording_fini(struct recording *recording);
 
-/* Of the mappings of a gateway that is told a recording: it never finishes. */
-extern struct cg_protector mute_protector;
-
-/* Tells `world`, which has started, all of it, each thing at its time. */
-void recording_tell(const struct recording *recording, struct world *world);
+/* Tells `world`, which has started and whose mappings have the protector of `mute`, all of it, each thing at its time.
+ */
+void recording_tell(const struct recording *recording, struct world *world, struct cg_mute *mute);
 
 #endif

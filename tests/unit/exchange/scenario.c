@@ -65,6 +65,7 @@ static struct stage {
     uint16_t next_mid;
     bool failing;
     struct recording recording; /* of all that happens */
+    struct cg_mute mute;        /* of one that is played once more */
     struct cg_buf drawn;        /* random bytes, for names of exchanges */
     const struct stage *first;  /* that is played once more; NULL: this is the first */
     size_t drawn_again;
@@ -145,7 +146,7 @@ static void read_settings(void) {
 
 static void choose_protectors(struct cg_config *config) {
     if (stage->first != NULL) {
-        for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = &mute_protector;
+        for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = &stage->mute.protector;
         return;
     }
     for (size_t i = 0; i < config->mapping_count; i++) config->mappings[i].protector = cg_protector_none();
@@ -527,6 +528,7 @@ static bool set_stage(void) {
     stage->world.port.random = draw;
     fake_keys_init(&stage->keys);
     recording_init(&stage->recording);
+    cg_mute_init(&stage->mute);
     stage->began_us = stage->world.now_us;
     stage->next_mid = 1;
     return true;
@@ -582,7 +584,7 @@ static void play_once_more(void) {
     cg_buf_put_slice(&stage->settings, cg_buf_slice(&first->settings));
     cg_buf_put_slice(&stage->mappings, cg_buf_slice(&first->mappings));
     start_gateway();
-    recording_tell(&first->recording, &stage->world);
+    recording_tell(&first->recording, &stage->world, &stage->mute);
     assert_int_equal(stage->client_count, first->client_count);
     for (size_t i = 0; i < stage->client_count; i++) compare(&stage->clients[i], &first->clients[i]);
     assert_int_equal(cg_gateway_running(stage->world.gateway), 0);

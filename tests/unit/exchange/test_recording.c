@@ -55,6 +55,7 @@ static void verify(struct world *world, size_t job, const char *payload) {
 struct fixture {
     struct world world, again;
     struct recording recording;
+    struct cg_mute mute;
     struct call call, told;
 };
 
@@ -75,7 +76,8 @@ static int setup(void **state) {
     slow_ops = *cg_protector_none()->ops;
     slow_ops.open = open_later;
     lamps_of(&f->world);
-    lamps_of(&f->again)->protector = &mute_protector;
+    cg_mute_init(&f->mute);
+    lamps_of(&f->again)->protector = &f->mute.protector;
     recording_init(&f->recording);
     show = (struct show){.world = &f->world, .call = &f->call, .encoder = cg_plugin_json.ops.encoder};
     *state = f;
@@ -108,7 +110,7 @@ static void tell(struct fixture *f) {
     show.call = &f->told;
     show.is_told = true;
     world_start(&f->again);
-    recording_tell(&f->recording, &f->again);
+    recording_tell(&f->recording, &f->again, &f->mute);
     assert_int_equal(cg_gateway_running(f->again.gateway), 0);
     assert_int_equal(f->again.sent_count, 0);
 }
