@@ -13,6 +13,7 @@
 #include "app/discover/discover.h"
 #include "app/members.h"
 #include "app/new_admin_token.h"
+#include "app/replay/replay.h"
 #include "app/serve.h"
 #include "app/settings_file.h"
 #include "app/state.h"
@@ -119,6 +120,8 @@ static int print_reports(const struct command *command) {
 
 static int print_reactions(const struct command *command) { return cg_reactions_print(command->file); }
 
+static int replay(const struct command *command) { return cg_replay_print(command->argument); }
+
 static int print_version(const struct command *command) {
     (void)command;
     puts("castgate " CASTGATE_VERSION);
@@ -181,6 +184,9 @@ static int usage(FILE *to, int status) {
         "  castgate [-c FILE] --reports [GROUP] [--follow]   what groups' members have reported, a line of JSON each;\n"
         "                                       with --follow also what they report from now on\n"
         "  castgate [-c FILE] --reactions       what reactions have done, and what became of it\n"
+        "  castgate --replay FILE   a recorded exchange, as the admin API gives it out (exchanges/ID/transcript), "
+        "through\n"
+        "                           the core once more: what came of it, and whether that is as it was\n"
         "  castgate --schema        print the JSON Schema of the settings\n"
         "  castgate -V | -h         print the version | this text\n"
         "\n"
@@ -262,6 +268,7 @@ static struct command read_words(int argc, char **argv) {
                                             {"new-admin-token", no_argument, NULL, 'A'},
                                             {"new-keys", no_argument, NULL, 'n'},
                                             {"schema", no_argument, NULL, 's'},
+                                            {"replay", required_argument, NULL, 'p'},
                                             {"status", no_argument, NULL, 'S'},
                                             {"members", no_argument, NULL, 'm'},
                                             {"reports", no_argument, NULL, 'r'},
@@ -275,6 +282,7 @@ static struct command read_words(int argc, char **argv) {
         case 'c': command.file = optarg; break;
         case 'T': command.act = check_settings; break;
         case 's': command.act = print_schema; break;
+        case 'p': command.act = replay, command.argument = optarg; break;
         case 'S': command.act = print_status; break;
         case 'm': command.act = print_members; break;
         case 'r': command.act = print_reports; break;

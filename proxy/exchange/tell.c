@@ -32,7 +32,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
         .kernel_drops = count_drops(exchange),
         .ms = cg_whole_ms(until_us - waiter->sent_us),
         .joined_ms = (uint32_t)((waiter->joined_us + 999) / 1000),
-        .ended_by = ended ? exchange->ended_by : "",
+        .ended_by = ended && exchange->ended_by != NULL ? exchange->ended_by : "",
     };
 }
 
