@@ -59,7 +59,7 @@ void cg_tape_note(struct cg_tape *tape, enum cg_direction direction, const struc
 
 /* Keeps nothing more, and counts on. */
 void cg_tape_end(struct cg_tape *tape);
-/* Tells from now on what legs say as far as there is room beside the datagrams. */
+/* What legs say has the room that the datagrams leave. */
 void cg_tape_bound(struct cg_tape *tape);
 
 /* The datagram at *at, which goes on to the next; false: there is none. */

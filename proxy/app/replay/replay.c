@@ -1,5 +1,6 @@
 /* The replayed exchange is recorded as the one before it was, and the two records are compared. The hard thing is time:
- * each word is said at its own, whatever the gateway does by itself in between it does at its own, too. */
+ * each word is said at its own, and what the gateway does by itself it does when that is due. But a loop is late now
+ * and then, which shows: so what a timer began, and the end, come when they came. */
 #include "app/replay/replay.h"
 
 #include <errno.h>
@@ -12,14 +13,18 @@
 #include "app/replay/tell.h"
 #include "base/container.h"
 #include "base/file.h"
-#include "exchange/progress.h"
+#include "base/log.h"
+#include "exchange/exchange.h"
 #include "recorder/record.h"
 #include "reply/sink.h"
 
 #define BASE_US     UINT64_C(1000000000) /* the gateway's time when the request was let in: there is a before */
 #define PATIENCE_US UINT64_C(120000000)  /* for an exchange to end that is told to */
 
-enum { DIFFERENCES_MAX = 10 };
+enum {
+    DIFFERENCES_MAX = 10,
+    LATE_US = 25000, /* so late a loop may be */
+};
 
 struct stage {
     struct cg_replay_script script;
@@ -114,15 +119,28 @@ static void restore(struct stage *stage) {
     }
 }
 
-static void run_until(struct stage *stage, uint64_t until_us) {
-    for (uint64_t next_us;;) {
-        cg_telling_hold(&stage->telling);
-        next_us = cg_gateway_run(stage->gateway, stage->now_us);
-        if (next_us > until_us) break;
+static struct cg_exchange *exchange_of(const struct stage *stage) {
+    return cg_slots_get(&stage->gateway->exchanges, stage->ticket);
+}
+
+/* Its own time does not end it earlier than it did. Returns when something else is due. */
+static uint64_t run(struct stage *stage) {
+    cg_telling_hold(&stage->telling);
+    const uint64_t next_us = cg_gateway_run(stage->gateway, stage->now_us);
+    struct cg_exchange *exchange = exchange_of(stage);
+    cg_telling_hold(&stage->telling);
+    if (exchange == NULL || stage->now_us >= BASE_US + (uint64_t)stage->script.ended_us) return next_us;
+    cg_engine_clear_timer(&stage->gateway->engine, &exchange->timer);
+    return next_us > stage->now_us ? cg_engine_next_us(&stage->gateway->engine) : next_us;
+}
+
+/* What is due less than `late_us` before that is done then. */
+static void run_until(struct stage *stage, uint64_t until_us, uint64_t late_us) {
+    for (uint64_t next_us; (next_us = run(stage)) <= until_us - late_us;) {
         if (next_us > stage->now_us) stage->now_us = next_us;
     }
     if (until_us > stage->now_us) stage->now_us = until_us;
-    (void)cg_gateway_run(stage->gateway, stage->now_us);
+    while (run(stage) <= stage->now_us) continue;
 }
 
 static bool open_stage(struct stage *stage) {
@@ -156,7 +174,7 @@ static bool ask(struct stage *stage) {
     *cg_gateway_request(stage->gateway, stage->ticket) = stage->script.request;
     stage->sink.ops = &sink_ops;
     cg_gateway_start(stage->gateway, stage->ticket, &stage->sink, stage->now_us);
-    run_until(stage, BASE_US);
+    run_until(stage, BASE_US, 0);
     return true;
 }
 
@@ -168,11 +186,11 @@ static void fill(struct stage *stage, struct cg_said *said) {
 }
 
 static void say(struct stage *stage, struct cg_said *said) {
-    if (said->at_us > 0) run_until(stage, BASE_US + (uint64_t)said->at_us);
+    const bool is_by_timer = said->word == CG_WORD_BEGUN || said->word == CG_WORD_ENDED;
+    if (said->at_us > 0) run_until(stage, BASE_US + (uint64_t)said->at_us, is_by_timer ? LATE_US : 0);
     fill(stage, said);
-    cg_telling_hold(&stage->telling);
     const enum cg_told told = cg_telling_say(&stage->telling, said);
-    run_until(stage, stage->now_us);
+    run_until(stage, stage->now_us, 0);
     if (told == CG_TOLD || stage->is_over || (told == CG_TOLD_TO_NOBODY && said->word == CG_WORD_ENDED)) return;
     differ(stage, "at %.3f ms leg %d was told \"%s\", and %s", (double)said->at_us / 1e3, (int)said->leg,
            cg_word_names[said->word], told == CG_TOLD_TO_NOBODY ? "has ended before" : "is not as it was");
@@ -195,11 +213,13 @@ static void say_all(struct stage *stage) {
 
 /* Its client leaves when it did; what ended it otherwise, from outside, ends it. */
 static void end(struct stage *stage) {
-    run_until(stage, BASE_US + (uint64_t)stage->script.ended_us);
+    run_until(stage, BASE_US + (uint64_t)stage->script.ended_us, LATE_US);
     if (!stage->is_over && stage->script.has_left) cg_gateway_abandon(stage->gateway, stage->ticket);
+    if (!stage->is_over) cg_gateway_wake(exchange_of(stage));
+    run_until(stage, stage->now_us, 0);
     if (!stage->is_over) cg_gateway_finish(stage->gateway, stage->ticket);
-    run_until(stage, stage->now_us);
-    if (!stage->is_over) run_until(stage, stage->now_us + PATIENCE_US);
+    run_until(stage, stage->now_us, 0);
+    if (!stage->is_over) run_until(stage, stage->now_us + PATIENCE_US, 0);
 }
 
 static void close_stage(struct stage *stage) {
@@ -395,6 +415,7 @@ int cg_replay_print(const char *file) {
     struct cg_buf text, told;
     cg_buf_init(&text, 0);
     cg_buf_init(&told, 0);
+    cg_log_set_level(CG_LOG_ERROR); /* what the exchange logs is told below */
     enum cg_replayed replayed = CG_REPLAYED_NOT;
     int why = read_file(file, &text);
     if (why == 0) {
