@@ -8,4 +8,7 @@ export const screens = [
     { path: "mappings/:name", title: "Mapping", under: "mappings", load: () => import("./mapping.js") },
     { path: "exchanges", title: "Exchanges", nav: "Exchanges", icon: "exchanges", place: 60, load: () => import("./exchanges.js") },
     { path: "exchanges/:id", title: "Exchange", under: "exchanges", load: () => import("./exchange.js") },
+    { path: "clients", title: "Clients", nav: "Clients", icon: "clients", place: 50, load: () => import("./clients.js") },
+    { path: "clients/new", title: "New client", under: "clients", load: () => import("./client.js") },
+    { path: "clients/:name", title: "Client", under: "clients", load: () => import("./client.js") },
 ];

@@ -1,0 +1,31 @@
+// Several changes as one revision, all or none: [{method, path, body?, if_match?}]; and what they would come to.
+import { useState, useEffect } from "../vendor/preact.js";
+import { create } from "./api.js";
+import { tellChange } from "../parts/notice.js";
+
+const WAIT_MS = 250;
+
+// An item's ETag, from a list's row.
+export const etagOf = (item) => `"${item.revision}"`;
+
+export const dryRun = async (changes) => (await create("changes", { changes }, { dry_run: true })).data;
+
+// Makes them and says so, with Undo. Throws an ApiError.
+export async function makeChanges(changes, text) {
+    const { data } = await create("changes", { changes });
+    tellChange(text, data.revision);
+    return data.revision;
+}
+
+// ask() -> a promise of a dry run's answer, or null where there is nothing to ask; it is asked a moment after one of the
+// keys has changed. {preview, error}
+export function useDryRun(ask, keys) {
+    const [state, setState] = useState({ preview: null, error: null });
+    useEffect(() => {
+        let isOver = false;
+        const show = (next) => isOver || setState(next);
+        const timer = setTimeout(() => Promise.resolve(ask()).then((preview) => show({ preview, error: null }), (error) => show({ preview: null, error })), WAIT_MS);
+        return () => (clearTimeout(timer), (isOver = true));
+    }, [JSON.stringify(keys)]);
+    return state;
+}
