@@ -20,7 +20,7 @@ export function Ask({ title, verb, onDo, onClose, isReady = true, danger, wide, 
             setState({ isBusy: false, error });
         }
     };
-    const actions = html`<button type="button" onClick=${onClose}>${cancel}</button>
+    const actions = html`<button type="button" data-first onClick=${onClose}>${cancel}</button>
         <button class=${danger ? "danger" : "primary"} form="ask" disabled=${!isReady || state.isBusy}>${verb}</button>`;
     return html`<${Dialog} title=${title} onClose=${onClose} actions=${actions} wide=${wide}>
         <form id="ask" onSubmit=${run}>

@@ -18,7 +18,7 @@ export function RemoveClient({ name, etag, onClose }) {
     };
     return html`<${Ask} title=${`Remove ${name}?`} verb="Remove" danger onDo=${remove} onClose=${onClose} isReady=${!!preview}>
         ${error && html`<p class="error">${error.message}</p>`}
-        ${preview && html`<${Preview} ...${preview} sends=${null} />`}
+        ${preview && html`<${Preview} loses=${preview.loses} />`}
         ${tokens.length > 0
             ? html`<p>${count(tokens.length, "token")} will be revoked. That cannot be undone: if the client comes back by Undo or anew, it needs new ones.</p>`
             : html`<p>It has no token here, and can be brought back by Undo.</p>`}

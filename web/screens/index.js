@@ -11,4 +11,7 @@ export const screens = [
     { path: "clients", title: "Clients", nav: "Clients", icon: "clients", place: 50, load: () => import("./clients.js") },
     { path: "clients/new", title: "New client", under: "clients", load: () => import("./client.js") },
     { path: "clients/:name", title: "Client", under: "clients", load: () => import("./client.js") },
+    { path: "security-groups", title: "Security groups", nav: "Security groups", icon: "security", place: 40, load: () => import("./security-groups.js") },
+    { path: "security-groups/new", title: "New security group", under: "security-groups", load: () => import("./security-group-new.js") },
+    { path: "security-groups/:name", title: "Security group", under: "security-groups", load: () => import("./security-group.js") },
 ];
