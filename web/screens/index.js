@@ -14,4 +14,6 @@ export const screens = [
     { path: "security-groups", title: "Security groups", nav: "Security groups", icon: "security", place: 40, load: () => import("./security-groups.js") },
     { path: "security-groups/new", title: "New security group", under: "security-groups", load: () => import("./security-group-new.js") },
     { path: "security-groups/:name", title: "Security group", under: "security-groups", load: () => import("./security-group.js") },
+    { path: "members", title: "Groups and members", nav: "Members", icon: "members", place: 30, load: () => import("./members.js") },
+    { path: "members/:name", title: "Member", under: "members", load: () => import("./member.js") },
 ];

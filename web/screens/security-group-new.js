@@ -1,6 +1,7 @@
 // A new security group: its keys are made here, taken in from a file, or yet to come from a Group Manager.
 import { html, useState } from "../vendor/preact.js";
 import { create } from "../core/api.js";
+import { entryOfLine } from "../core/member-lists.js";
 import { href, go } from "../core/route.js";
 import { Field } from "../parts/field.js";
 import { Mistakes } from "../parts/form.js";
@@ -10,12 +11,10 @@ import { KeysFields } from "./security-group-import.js";
 const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
 const LINES = { type: "array" };
 
-// "lamp-3 192.0.2.13:5683": a name, an address, or both. What has a dot and digits, or a colon, is an address.
-export function memberOf(line) {
-    const words = line.split(/[\s;]+/).filter(Boolean);
-    const address = words.find((word) => /[:[]/.test(word) || /^\d+(\.\d+){3}$/.test(word));
-    const name = words.find((word) => word !== address);
-    return { ...(name && { name }), ...(address && { address }) };
+// An entry of a list as the security group's orders have it: a name alone is enough here.
+function memberOf(line) {
+    const entry = entryOfLine(line);
+    return entry === null ? { name: line } : typeof entry === "string" ? { address: entry } : entry;
 }
 
 const ways = {
