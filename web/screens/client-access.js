@@ -60,7 +60,7 @@ async function takeAway(client, mapping) {
 
 function columnsFor(client, mayTry, isAdmin, onEdit) {
     const actions = ({ mapping, methods }) => html`<span class="actions tight">
-        ${mayTry && mapping.state === "in-use" && html`<a class="button" href=${href("mappings", mapping.name, { client })} aria-label=${`Try ${mapping.name} as ${client}`}>Try as ${client}</a>`}
+        ${mayTry && mapping.state === "in-use" && html`<a class="button" href=${href("mappings", mapping.name, { tab: "try", client })} aria-label=${`Try ${mapping.name} as ${client}`}>Try as ${client}</a>`}
         ${isAdmin && mapping.source === "stored" && html`<button type="button" aria-label=${`Change access to ${mapping.name}`} onClick=${() => onEdit({ mapping, methods })}>Change</button>
         <button type="button" aria-label=${`Take access to ${mapping.name} away`} onClick=${() => takeAway(client, mapping)}>Take away</button>`}
     </span>`;

@@ -5,7 +5,7 @@ import { useGet } from "../core/data.js";
 import { ago, time, fullTime } from "../core/format.js";
 import { Table } from "../parts/table.js";
 import { Ask } from "../parts/ask.js";
-import { Copy } from "../parts/copy.js";
+import { Copyable } from "../parts/copyable.js";
 import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/field.js";
 import { Status } from "../parts/status.js";
@@ -23,7 +23,7 @@ function Made({ made, onClose }) {
     const actions = html`<button type="button" class="primary" onClick=${onClose}>I have it</button>`;
     return html`<${Dialog} title="The new token" fixed actions=${actions}>
         <p>This is said once and kept nowhere: take it along now.</p>
-        <${Copy} text=${made.token} label="Token" first />
+        <${Copyable} text=${made.token} label="the token" />
         <p class="hint">${made.client} sends it with each request: <code>Authorization: Bearer …</code> ${made.expires ? `It ends ${fullTime(made.expires)}.` : "It ends when it is revoked."}</p>
     <//>`;
 }

@@ -4,8 +4,9 @@ import { pathOf, makeItem, patchItem } from "../core/api.js";
 import { useItem, useCollection } from "../core/data.js";
 import { useSchema } from "../core/schema.js";
 import { patchOf } from "../core/compare.js";
+import { etagOf } from "../core/changes.js";
 import { useMay } from "../core/role.js";
-import { useUses } from "../core/uses.js";
+import { useUsage } from "../core/usage.js";
 import { href, go, replace } from "../core/route.js";
 import { ago, count, fullTime } from "../core/format.js";
 import { useForm, Mistakes } from "../parts/form.js";
@@ -28,12 +29,12 @@ const Fields = ({ form }) => html`
     <details open=${form.values.certificate_sha256 !== undefined}><summary>More</summary>${form.field("certificate_sha256", { label: "Certificates (SHA-256)", schema: { type: "array", items: { type: "string", pattern: "^[0-9a-fA-F]{64}$" } }, help: "Of TLS client certificates in DER form, one a line. Not needed where it has a token." })}</details>`;
 
 function Settings({ name, data, isAdmin }) {
-    const form = useForm({ id: `clients/${name}`, schema: useSchema("ClientSet"), initial: data.item });
+    const form = useForm({ id: `clients/${name}`, schema: useSchema("ClientSet"), initial: data.item, tag: data.etag });
     const [conflict, setConflict] = useState(null);
     const save = async (etag) => {
         try {
             const { data: saved } = await patchItem(pathOf("clients", name), etag, patchOf(form.base, form.values));
-            form.reset(saved);
+            form.reset(saved, etagOf(saved));
             setConflict(null);
             tellChange(`${name} is saved.`, saved.revision);
         } catch (error) {
@@ -42,18 +43,18 @@ function Settings({ name, data, isAdmin }) {
         }
     };
     const take = () => {
-        form.reset(conflict.item);
+        form.reset(conflict.item, conflict.etag);
         setConflict(null);
     };
     return html`<section>
         <h2>What it is</h2>
         ${conflict && html`<${Conflict} mine=${form.values} theirs=${conflict} onTake=${take} onKeep=${() => save(conflict.etag)} />`}
-        <form class="section" onSubmit=${(event) => (event.preventDefault(), save(data.etag))}>
+        <form class="section" onSubmit=${(event) => (event.preventDefault(), save(form.tag))}>
             <${Mistakes} list=${form.unplaced(KEYS)} />
             <${Fields} form=${form} />
             ${isAdmin && html`<div class="actions">
                 <button class="primary" disabled=${!form.isChanged || !form.isFine}>Save</button>
-                ${form.isChanged && html`<button type="button" onClick=${() => form.reset(data.item)}>Give up</button>`}
+                ${form.isChanged && html`<button type="button" onClick=${() => form.reset(data.item, data.etag)}>Give up</button>`}
             </div>`}
         </form>
     </section>`;
@@ -71,16 +72,16 @@ const FileSettings = ({ item }) => html`<section>
 
 // ---- The screen
 
-function Use({ uses, name }) {
-    const use = uses && uses.clients[name];
-    if (!use) return uses && html`<span class="faint">not used since the gateway's start</span>`;
+function Use({ usage, name }) {
+    const use = usage.clients[name];
+    if (!use) return html`<span class="faint">not used since the gateway's start</span>`;
     return html`<span class="faint" title=${fullTime(use.last_use)}>${count(use.requests, "request")}, the last ${ago(use.last_use)}</span>`;
 }
 
 function One({ name, query }) {
     const { data, error, loading, reload } = useItem(pathOf("clients", name));
     const mappings = useCollection("mappings").data || [];
-    const uses = useUses();
+    const usage = useUsage();
     const isAdmin = useMay("admin");
     const [isLeaving, setLeaving] = useState(false);
     if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
@@ -90,7 +91,7 @@ function One({ name, query }) {
         <header class="head">
             ${crumb(name)}
             <h1>${name}</h1>
-            <${Use} uses=${uses} name=${name} />
+            <${Use} usage=${usage} name=${name} />
             <span class="space"></span>
             ${isAdmin && isStored && html`<button type="button" class="danger" onClick=${() => setLeaving(true)}>Remove</button>`}
         </header>

@@ -1,7 +1,7 @@
 // Who sends requests: what each may send where, and when it did last.
 import { html } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
-import { useUses } from "../core/uses.js";
+import { useUsage } from "../core/usage.js";
 import { useMay } from "../core/role.js";
 import { accessOf, accessWords } from "../core/access.js";
 import { href, go } from "../core/route.js";
@@ -16,24 +16,24 @@ const columns = [
     { key: "name", title: "Client", value: (row) => row.name },
     { key: "access", title: "May send", value: (row) => accessWords(row.access, Infinity), cell: ({ access }) => accessWords(access) || html`<span class="faint">nothing yet</span>`, isWide: true },
     { key: "role", title: "Role here", value: (row) => row.role || "none", cell: ({ role }) => role || html`<span class="faint">none</span>` },
-    { key: "last", title: "Last use", value: ({ lastUse }) => lastUse, cell: ({ lastUse }) => lastUse === undefined ? null : html`<span class="num" title=${fullTime(lastUse)}>${ago(lastUse)}</span>` },
+    { key: "last", title: "Last use", value: ({ lastUse }) => lastUse, cell: ({ lastUse }) => html`<span class="num" title=${fullTime(lastUse)}>${ago(lastUse)}</span>` },
     { key: "state", title: "State", value: (row) => row.state, cell: (row) => html`<${State} item=${row} />` },
 ];
 
-// lastUse: undefined where it is not known (yet), null: never since the gateway's start
-const lastUseOf = (uses, name) => (uses ? (uses.clients[name] || { last_use: null }).last_use : undefined);
+// lastUse: null where it was not used since the gateway's start
+const lastUseOf = (usage, name) => (usage.clients[name] || { last_use: null }).last_use;
 
-const rowsOf = (clients, mappings, uses) => clients.map((client) => ({ ...client, access: accessOf(client.name, mappings), lastUse: lastUseOf(uses, client.name) }));
+const rowsOf = (clients, mappings, usage) => clients.map((client) => ({ ...client, access: accessOf(client.name, mappings), lastUse: lastUseOf(usage, client.name) }));
 
 const newButton = () => html`<a class="button primary" href=${href("clients", "new")}><${Icon} name="plus" />New client</a>`;
 
 export default function Clients() {
     const { data: clients, error, loading, reload } = useCollection("clients");
     const mappings = useCollection("mappings").data || [];
-    const uses = useUses();
+    const usage = useUsage();
     const isAdmin = useMay("admin");
     useKeys(isAdmin ? [{ key: "n", does: "New client", run: () => go("clients", "new") }] : []);
-    const rows = rowsOf(clients || [], mappings, uses);
+    const rows = rowsOf(clients || [], mappings, usage);
     const nothing = html`<${Empty} title="No client yet" action=${isAdmin && newButton()}>A client is an application, with a token of its own, that may send some methods to some paths.<//>`;
     return html`<div>
         <header class="head"><h1>Clients</h1><span class="space"></span>${isAdmin && rows.length > 0 && newButton()}</header>

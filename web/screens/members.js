@@ -108,7 +108,7 @@ export default function Members({ query }) {
             ${isAdmin && editable.length > 0 && html`<button type="button" onClick=${() => setAsked("paste")}>Paste a list</button>`}
         </header>
         ${picked.length > 0 && html`<${Chosen} rows=${picked} shown=${rows} onChoose=${setChosen} onAsk=${setAsked} />`}
-        <${Table} label="members" rows=${rows} columns=${columns} keyOf=${({ name }) => name} href=${({ name }) => href("members", name)}
+        <${Table} label="members" rows=${rows} columns=${columns} keyOf=${({ name }) => name} href=${({ name }) => href("members", name)} sort=${{ key: "name" }}
             selected=${chosen} onSelect=${isAdmin ? setChosen : undefined}
             filters=${html`<${Filters} filter=${filter} mappings=${mappings} groups=${groups} onFilter=${onFilter} />`}
             empty=${loading || error ? html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />` : html`<${Nothing} isFiltered=${isFiltered} isAdmin=${isAdmin} />`} />
