@@ -16,4 +16,6 @@ export const screens = [
     { path: "security-groups/:name", title: "Security group", under: "security-groups", load: () => import("./security-group.js") },
     { path: "members", title: "Groups and members", nav: "Members", icon: "members", place: 30, load: () => import("./members.js") },
     { path: "members/:name", title: "Member", under: "members", load: () => import("./member.js") },
+    { path: "discovery", title: "Discovery", nav: "Discovery", icon: "discovery", place: 70, load: () => import("./discoveries.js") },
+    { path: "discovery/:id", title: "Discovery", under: "discovery", load: () => import("./discovery.js") },
 ];

@@ -48,9 +48,9 @@ function mistakeWords({ pointer, detail }) {
     return line ? `Line ${Number(line[1]) + 1}: ${detail}` : detail;
 }
 
-export default function NewSecurityGroup() {
-    const [way, setWay] = useState("make");
-    const [values, setValues] = useState({});
+export default function NewSecurityGroup({ query }) {
+    const [way, setWay] = useState(query.group_manager ? "wait" : "make");
+    const [values, setValues] = useState({ group_manager: query.group_manager });
     const [error, setError] = useState(null);
     const [isBusy, setBusy] = useState(false);
     const set = (some) => setValues((was) => ({ ...was, ...some }));
