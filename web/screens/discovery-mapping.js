@@ -53,11 +53,11 @@ export function MakeMapping({ nodes, mappings, onClose }) {
         go("mappings", values.name);
     };
     return html`<${Ask} title=${`A mapping for ${count(nodes.length, "member")}`} verb="Make it" isReady=${isReady && !error} onDo=${make} onClose=${onClose}>
-        <${Field} name="name" label="Name" schema=${NAME} value=${values.name} onChange=${set("name")} required first error=${nameError} help=${`Clients find it at /${values.name || "…"}. Who may send what is said at the mapping.`} />
+        <${Field} name="name" label="Name" schema=${NAME} value=${values.name} onChange=${set("name")} required first error=${nameError} help=${`Clients find it at ${values.name ? `/${values.name}` : "a path of that name"}. Who may send what is said at the mapping.`} />
         ${groups.length > 1 && html`<${Choose} id="found-group" label="Group" value=${values.group} options=${groups.map((one) => [one, one])} onChange=${set("group")} help="They answered in several." />`}
         <${Choose} id="found-resource" label="Resource" value=${values.resource} options=${[["", "whatever clients name behind the path"], ...pathsOf(nodes).map((one) => [one, one])]} onChange=${set("resource")} />
         <${Choose} id="found-security" label="Protection" value=${values.security} options=${[["", "choose one"], ...security.map((one) => [one, one]), ["none", "none"]]} onChange=${set("security")} help=${isPlain ? NONE : null} />
-        <p class="hint">It leads to <code>${item.group}</code>. ${isPlain ? `${count(members.length, "member")} will be expected to answer.` : "Who is expected to answer, the security group says."}</p>
+        <p class="hint">It leads to <code>${item.group}</code>. ${isPlain ? `${count(members.length, "member")} will be expected to answer.` : values.security && "Who is expected to answer, the security group says."}</p>
         ${preview && html`<${Preview} ...${preview} />`}
     <//>`;
 }

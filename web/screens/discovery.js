@@ -134,6 +134,6 @@ export default function Discovery({ params }) {
             ${mayLook && html`<button type="button" onClick=${end}>${isRunning ? "End it" : "Forget it"}</button>`}
         </header>
         <${Summary} data=${data} />
-        ${data.nodes && html`<${Nodes} nodes=${data.nodes} mayChange=${mayChange} /><${Resources} nodes=${data.nodes} /><${Others} data=${data} mayChange=${mayChange} />`}
+        ${data.nodes && html`<${Resources} nodes=${data.nodes} /><${Nodes} nodes=${data.nodes} mayChange=${mayChange} /><${Others} data=${data} mayChange=${mayChange} />`}
     </div>`;
 }
