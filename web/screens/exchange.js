@@ -5,6 +5,7 @@ import { pathOf, download } from "../core/api.js";
 import { useEvents } from "../core/live.js";
 import { href } from "../core/route.js";
 import { orderOf, sendAndShow, withReply } from "../parts/trial.js";
+import { useMay } from "../core/role.js";
 import { useKeys } from "../core/keys.js";
 import { ms, fullTime, bytes, number, count } from "../core/format.js";
 import { exchangeWords, outcomeOf, clientWords } from "../core/words.js";
@@ -51,12 +52,15 @@ const save = (id, what, name) => download(pathOf("exchanges", id, what), name).c
 
 function Actions({ exchange }) {
     const [isBusy, setBusy] = useState(false);
+    const mayTry = useMay("operator") && exchange.mapping !== null;
+    const mayAgain = mayTry && isQuestion(exchange);
     const again = () => sendAgain(exchange, setBusy);
-    useKeys(isQuestion(exchange) ? [{ key: "t", does: "Try again", run: again }] : []);
+    useKeys(mayAgain ? [{ key: "t", does: "Try again", run: again }] : []);
     return html`<div class="actions">
         <button type="button" onClick=${() => save(exchange.id, "pcap", `${exchange.id}.pcap`)}><${Icon} name="download" />Datagrams (pcap)</button>
         <button type="button" onClick=${() => save(exchange.id, "transcript", `${exchange.id}.transcript`)}><${Icon} name="download" />Transcript</button>
-        ${isQuestion(exchange) && html`<button type="button" class="primary" disabled=${isBusy} onClick=${again}><${Icon} name="again" />${isBusy ? "Waiting for answers …" : "Try again"}</button>`}
+        ${mayTry && !mayAgain && html`<a class="button" href=${href("mappings", exchange.mapping, { tab: "try" })}>Try something else</a>`}
+        ${mayAgain && html`<button type="button" class="primary" disabled=${isBusy} onClick=${again}><${Icon} name="again" />${isBusy ? "Waiting for answers …" : "Try again"}</button>`}
     </div>`;
 }
 

@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
 import { href } from "../core/route.js";
+import { useMay } from "../core/role.js";
 import { sendAndShow } from "../parts/trial.js";
 import { isScreen } from "./places.js";
 
@@ -13,15 +14,16 @@ function AskThem({ mapping }) {
 
 export function FirstSteps() {
     const { data: mappings } = useCollection("mappings");
-    if (mappings === null) return null;
+    const [mayTry, mayChange] = [useMay("operator"), useMay("admin")];
+    if (mappings === null || !mayTry) return null;
     const mapping = mappings.find(({ state }) => state === "in-use");
     return html`<section class="card first-steps">
         <h2>What to try first</h2>
         <ol>
             ${mapping && html`<${AskThem} mapping=${mapping} />`}
-            ${isScreen("mappings/:name") && html`<li>${mapping ? "Make a mapping of your own" : "No mapping yet. Make one"}: which client may send what to which group. <a href=${href("mappings", "new")}>New mapping</a></li>`}
-            ${isScreen("clients/:name") && html`<li>Give an application a token of its own. <a href=${href("clients", "new")}>New client</a></li>`}
-            ${isScreen("history") && html`<li>Whatever you change, take it back. <a href=${href("history")}>History</a></li>`}
+            ${mayChange && isScreen("mappings/:name") && html`<li>${mapping ? "Make a mapping of your own" : "No mapping yet. Make one"}: which client may send what to which group. <a href=${href("mappings", "new")}>New mapping</a></li>`}
+            ${mayChange && isScreen("clients/:name") && html`<li>Give an application a token of its own. <a href=${href("clients", "new")}>New client</a></li>`}
+            ${mayChange && isScreen("history") && html`<li>Whatever you change, take it back. <a href=${href("history")}>History</a></li>`}
         </ol>
     </section>`;
 }
