@@ -19,7 +19,7 @@ def page(members, admin_page):
 
 
 def send(page):
-    page.click("button", "Send GET /lights")
+    page.click("button", "Send GET /lights/.well-known/core")
 
 
 def confirm(page):
@@ -39,7 +39,7 @@ def test_the_first_screen_says_what_to_try_and_does_it(page):
     send(page)
     confirm(page)
     page.see(SENTENCE)
-    page.find("image", re.compile(r"3 of 4 answered in .*; .* of them with an error; lamp-4 is silent: "))
+    page.find("image", re.compile(r"3 of 4 answered in .*; 1 of them with an error; lamp-4 is silent: "))
 
 
 def test_what_goes_out_is_asked_once_where_one_says_so(page):
@@ -58,7 +58,7 @@ def test_nothing_goes_out_where_one_says_no(page):
     page.find("dialog", "Send this to the group?")
     page.press("Escape")
     page.gone("dialog")
-    assert page.focused() == ("button", "Send GET /lights")
+    assert page.focused() == ("button", "Send GET /lights/.well-known/core")
     assert page.ask("GET", "exchanges").json()["items"] == []
 
 

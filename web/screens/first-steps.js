@@ -6,10 +6,14 @@ import { useMay } from "../core/role.js";
 import { sendAndShow } from "../parts/trial.js";
 import { isScreen } from "./places.js";
 
+// Every CoAP server lists its resources there (RFC 6690). Where the group's URI has a path, that resource is what is asked.
+const firstPath = ({ group, targets }) => (/^coap:\/\/[^/]*\/?$/i.test(group || targets[0].group) ? "/.well-known/core" : "");
+
 function AskThem({ mapping }) {
     const [isBusy, setBusy] = useState(false);
-    return html`<li>Ask the members of <strong>${mapping.name}</strong> how they are, and watch the answers come in.
-        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => sendAndShow({ mapping: mapping.name, method: "GET" }, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${mapping.path || `/${mapping.name}`}`}</button></div></li>`;
+    const order = { mapping: mapping.name, method: "GET", path: firstPath(mapping) };
+    return html`<li>Ask the members of <strong>${mapping.name}</strong> ${order.path ? "what they have" : "how they are"}, and watch the answers come in.
+        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => sendAndShow(order, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${mapping.path || `/${mapping.name}`}${order.path}`}</button></div></li>`;
 }
 
 export function FirstSteps() {
