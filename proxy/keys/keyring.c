@@ -3,6 +3,7 @@
 #include "keys/keyring.h"
 
 #include "base/check.h"
+#include "settings/json_load.h"
 #include "settings/secret.h"
 #include "keys/document.h"
 #include "keys/given.h"
@@ -170,7 +171,7 @@ int cg_keyring_add(json_t *document, const struct cg_keyring_options *options, c
 }
 
 int cg_keyring_new(json_t **document, const struct cg_keyring_options *options, char error[CG_KEYS_ERROR_MAX]) {
-    cg_secret_json_wipes();
+    cg_json_wipe();
     *document = NULL;
     if (sodium_init() < 0) return CG_E_INTERNAL;
     bool all = options->peers == CG_KEYS_PEERS_ALL ||

@@ -7,11 +7,12 @@
 
 #include "base/container.h"
 #include "exchange/gateway.h"
+#include "settings/json_load.h"
 
 enum { TRIES = 100 };
 
 static bool has_role_alone(const struct cg_item *item) {
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = cg_json_load(item->document, 0, NULL);
     const char *role = json_string_value(json_object_get(document, "role"));
     bool has = role != NULL && strcmp(role, cg_role_names[CG_ROLE_ADMIN]) == 0 && json_object_size(document) == 1;
     json_decref(document);

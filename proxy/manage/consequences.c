@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "manage/references.h"
+#include "settings/json_load.h"
 #include "settings/stored.h"
 
 enum { NAMED_MAX = 3 }; /* in a problem's text */
@@ -14,7 +15,7 @@ enum { NAMED_MAX = 3 }; /* in a problem's text */
 static int take_grant(struct cg_change_own *own, const struct cg_item *item, const char *client) {
     const struct cg_change_edit *asked = cg_change_edit_of(own, item->kind, item->name);
     if (asked != NULL && !asked->follows) return CG_OK;
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = cg_json_load(item->document, 0, NULL);
     json_t *grants = json_object_get(document, "clients");
     for (size_t i = json_array_size(grants); i-- > 0;) {
         const json_t *grant = json_array_get(grants, i);
@@ -55,7 +56,9 @@ static int take_all(struct cg_change_own *own, enum cg_item_kind kind, const cha
     int err = CG_OK;
     while (err == CG_OK && (item = cg_book_next(&own->draft.book, kind, at)) != NULL) {
         snprintf(at, sizeof at, "%s", item->name);
-        if (cg_references_has(kind, item->document, CG_ITEM_CLIENT, client)) err = take(own, item, client);
+        enum cg_reference refers = cg_references_look(kind, item->document, CG_ITEM_CLIENT, client);
+        if (refers == CG_REFERENCE_MADE) err = take(own, item, client);
+        if (refers == CG_REFERENCE_UNKNOWN) err = CG_E_NO_MEMORY;
     }
     return err < 0 ? cg_problem_no_memory(&own->change->problem) : CG_OK;
 }
@@ -73,7 +76,9 @@ static int need_nobody(struct cg_change_own *own, enum cg_item_kind kind, const 
         if (!cg_references_may((enum cg_item_kind)from, kind)) continue;
         const struct cg_item *item = cg_book_next(&own->draft.book, (enum cg_item_kind)from, "");
         for (; item != NULL; item = cg_book_next(&own->draft.book, item->kind, item->name)) {
-            if (!cg_references_has(item->kind, item->document, kind, name)) continue;
+            enum cg_reference refers = cg_references_look(item->kind, item->document, kind, name);
+            if (refers == CG_REFERENCE_UNKNOWN) return cg_problem_no_memory(&own->change->problem);
+            if (refers == CG_REFERENCE_NONE) continue;
             if (++found <= NAMED_MAX) name_one(who, sizeof who, item);
         }
     }

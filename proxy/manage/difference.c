@@ -2,9 +2,11 @@
  * shown to nobody. */
 #include "manage/difference.h"
 
+#include "settings/json_load.h"
+
 static json_t *document_of(const struct cg_item *item) {
     if (item == NULL) return json_null();
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = cg_json_load(item->document, 0, NULL);
     if (item->kind == CG_ITEM_TOKEN) json_object_del(document, "sha256");
     return document;
 }

@@ -7,6 +7,7 @@
 #include "keys/document.h"
 #include "manage/group_work.h"
 #include "settings/reader.h"
+#include "settings/json_load.h"
 #include "settings/secret.h"
 
 /* ---- Bodies ---- */
@@ -86,9 +87,7 @@ static int need_never_sent(struct cg_group_request *request) {
 
 static int no_memory(struct cg_group_work *work) { return cg_problem_no_memory(&work->request->problem); }
 
-json_t *cg_group_document(const struct cg_item *item) {
-    return json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
-}
+json_t *cg_group_document(const struct cg_item *item) { return cg_json_load(item->document, 0, NULL); }
 
 static bool set_warm(json_t *document, const struct cg_group_request *request) {
     json_t *warm = json_object_get(request->body, "warm");
@@ -615,7 +614,7 @@ static int check_activation(struct cg_group_work *work) {
 }
 
 int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal) {
-    cg_secret_json_wipes();
+    cg_json_wipe();
     switch (work->request->wish) {
     case CG_GROUP_CREATE: return make_new(work, seal);
     case CG_GROUP_PUT: return work->group == NULL ? make_new(work, seal) : change_group(work, seal);

@@ -9,6 +9,7 @@
 #include "keys/document.h"
 #include "manage/group_work.h"
 #include "manage/rekey_hook.h"
+#include "settings/json_load.h"
 #include "settings/secret.h"
 #include "settings/stored.h"
 
@@ -30,7 +31,7 @@ struct cg_group_request *cg_group_request_new(void) {
         free(request);
         return NULL;
     }
-    cg_secret_json_wipes();
+    cg_json_wipe();
     request->own->request = request;
     cg_mistakes_init(&request->mistakes);
     return request;

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "settings/json_load.h"
+
 struct place {
     enum cg_item_kind from, to;
     const char *keys[4]; /* from the document inwards, NULL behind the last; of a list each member is looked at */
@@ -50,13 +52,16 @@ static bool mentions(struct cg_slice document, const char *name) {
     return document.len > 0 && memmem(document.data, document.len, quoted, len) != NULL;
 }
 
-bool cg_references_has(enum cg_item_kind from, struct cg_slice document, enum cg_item_kind to, const char *name) {
-    if (!cg_references_may(from, to) || !mentions(document, name)) return false;
-    json_t *parsed = json_loadb((const char *)document.data, document.len, 0, NULL);
+enum cg_reference cg_references_look(enum cg_item_kind from, struct cg_slice document, enum cg_item_kind to,
+                                     const char *name) {
+    json_error_t error;
+    if (!cg_references_may(from, to) || !mentions(document, name)) return CG_REFERENCE_NONE;
+    json_t *parsed = cg_json_load(document, 0, &error);
+    if (parsed == NULL && json_error_code(&error) == json_error_out_of_memory) return CG_REFERENCE_UNKNOWN;
     bool has = false;
     for (size_t i = 0; !has && i < COUNT; i++) {
         has = places[i].from == from && places[i].to == to && is_named(parsed, places[i].keys, name);
     }
     json_decref(parsed);
-    return has;
+    return has ? CG_REFERENCE_MADE : CG_REFERENCE_NONE;
 }

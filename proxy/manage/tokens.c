@@ -7,6 +7,7 @@
 
 #include "base/calendar.h"
 #include "base/text.h"
+#include "settings/json_load.h"
 
 enum { RANDOM = 32, ID_RANDOM = 6, PREFIX = 9 /* "0123abcd-" */ };
 
@@ -56,7 +57,7 @@ json_t *cg_fresh_token_document(const struct cg_fresh_token *token, const struct
 }
 
 bool cg_client_token_is_of(const struct cg_item *item, const char *client) {
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = cg_json_load(item->document, 0, NULL);
     const char *whose = json_string_value(json_object_get(document, "client"));
     bool is_its = whose != NULL && strcmp(whose, client) == 0;
     json_decref(document);

@@ -75,9 +75,10 @@ static bool add_past(struct following *following, const struct cg_past *past) {
     return fits;
 }
 
+/* Where memory does not do to look, what refers keeps what it may refer to. */
 static bool begins_to_refer(const struct cg_past_change *change, const struct mark *mark) {
-    return cg_references_has(change->kind, change->after, mark->kind, mark->name) &&
-           !cg_references_has(change->kind, change->before, mark->kind, mark->name);
+    return cg_references_look(change->kind, change->after, mark->kind, mark->name) != CG_REFERENCE_NONE &&
+           cg_references_look(change->kind, change->before, mark->kind, mark->name) != CG_REFERENCE_MADE;
 }
 
 static bool refers(const struct following *following, const struct cg_past_change *change) {
@@ -179,7 +180,8 @@ static bool referred_then(uint64_t revision, const struct cg_manage *manage, con
         struct cg_problem unused;
         if (cg_past_read(&past, cg_manage_file(manage), number, &unused) < 0) return false;
         const struct cg_past_change *change = cg_past_find(&past, item->kind, item->name);
-        bool has = change != NULL && cg_references_has(item->kind, change->before, to->kind, to->name);
+        bool has =
+            change != NULL && cg_references_look(item->kind, change->before, to->kind, to->name) == CG_REFERENCE_MADE;
         cg_past_fini(&past);
         if (change != NULL) return has;
     }
@@ -191,7 +193,8 @@ static bool is_needed_by(uint64_t revision, const struct cg_change *change, cons
     const struct cg_item *item = cg_manage_next(manage, from, "");
     for (; item != NULL; item = cg_manage_next(manage, from, item->name)) {
         const struct cg_item *will = cg_change_find(change, from, item->name);
-        bool refers_now = will != NULL && cg_references_has(from, will->document, gone->kind, gone->name);
+        bool refers_now =
+            will != NULL && cg_references_look(from, will->document, gone->kind, gone->name) != CG_REFERENCE_NONE;
         if (refers_now && !referred_then(revision, manage, item, gone)) return true;
     }
     return false;

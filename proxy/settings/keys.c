@@ -3,6 +3,7 @@
 #include "settings/rows.h"
 
 #include "base/check.h"
+#include "settings/json_load.h"
 #include "settings/settings.h"
 
 enum { WORD_MAX = 32 };
@@ -120,8 +121,7 @@ json_t *cg_read_fallback(struct cg_reader *reader, const struct cg_row *row) {
     json_error_t error;
     cg_buf_init(&text, 0);
     cg_out_quoted(&(struct cg_out){.buf = &text, .fresh = true}, NULL, row->fallback);
-    json_t *json =
-        text.failed ? NULL : json_loadb((const char *)text.data, text.len, JSON_DECODE_ANY, &error); /* the table's */
+    json_t *json = text.failed ? NULL : cg_json_load(cg_buf_slice(&text), JSON_DECODE_ANY, &error); /* the table's */
     if (json == NULL) reader->out_of_memory = true;
     cg_buf_fini(&text);
     return json;

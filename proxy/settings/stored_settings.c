@@ -1,6 +1,7 @@
 /* Settings that the admin side has set: below the file's, above the defaults. The hard thing is whose mistake it is
  * where a stored value and one of the file do not go together: the file's alone is looked at first, and what is then
  * wrong with both is the stored ones'. */
+#include "settings/json_load.h"
 #include "settings/rows.h"
 #include "settings/stored_reader.h"
 
@@ -28,7 +29,7 @@ static void check_rows(struct cg_reader *reader, const struct cg_at *at, const s
 static json_t *merge(json_t *above, json_t *below) {
     const char *key;
     json_t *value;
-    json_t *merged = json_copy(below);
+    json_t *merged = cg_json_copy(below);
     bool is_whole = merged != NULL;
     json_object_foreach(above, key, value) {
         json_t *other = json_object_get(below, key);
@@ -43,7 +44,7 @@ static json_t *merge(json_t *above, json_t *below) {
 /* Without what is judged elsewhere. */
 static json_t *without_items(json_t *document) {
     static const char *const items[] = {"security_groups", "clients", "mappings", "reactions", "alerts"};
-    json_t *rest = json_copy(document);
+    json_t *rest = cg_json_copy(document);
     for (size_t i = 0; rest != NULL && i < sizeof items / sizeof *items; i++) (void)json_object_del(rest, items[i]);
     return rest;
 }
@@ -108,7 +109,7 @@ static json_t *judge(struct cg_stored_reading *reading, json_t *file, const stru
     if (json != NULL) check_rows(reader, &place, &cg_document_rows, json);
     reader->mistakes = told;
     if (json == NULL || mistakes->count > before) goto out;
-    settings = json_deep_copy(json);
+    settings = cg_json_deep_copy(json);
     if (settings == NULL || !take_alert_groups(reading, file, settings)) reader->out_of_memory = true;
     if (!reader->out_of_memory && fits(reading, file, settings, entry->is_edit, mistakes)) goto out;
     json_decref(settings);

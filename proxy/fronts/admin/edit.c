@@ -10,6 +10,7 @@
 #include "base/container.h"
 #include "fronts/admin/sends.h"
 #include "manage/access_change.h"
+#include "settings/json_load.h"
 
 /* ---- What came of it ---- */
 
@@ -62,7 +63,7 @@ static void end(struct cg_admin_edit *edit) {
 
 /* NULL: no memory. */
 static json_t *list_of(const struct cg_buf *text) {
-    return text->failed ? NULL : json_loadb((const char *)text->data, text->len, 0, NULL);
+    return text->failed ? NULL : cg_json_load(cg_buf_slice(text), 0, NULL);
 }
 
 static json_t *warnings_of(const struct cg_admin_edit *edit) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "settings/json_load.h"
 #include "settings/stored.h"
 
 /* As shown.c shows it. */
@@ -25,13 +26,13 @@ json_t *cg_schema_quoted(const char *text) {
     struct cg_buf json;
     cg_buf_init(&json, 0);
     for (; *text != '\0'; text++) cg_buf_put_u8(&json, *text == '\'' ? '"' : (uint8_t)*text);
-    json_t *value = json_loadb((const char *)json.data, json.len, 0, NULL);
+    json_t *value = cg_json_load(cg_buf_slice(&json), 0, NULL);
     cg_buf_fini(&json);
     return value;
 }
 
 static json_t *with_known(const json_t *schema) {
-    json_t *all = json_deep_copy(schema), *properties = json_object_get(all, "properties"),
+    json_t *all = cg_json_deep_copy(schema), *properties = json_object_get(all, "properties"),
            *more = cg_schema_quoted(known);
     (void)json_object_update(properties, more);
     (void)json_object_set_new(properties, "name", cg_schema_quoted(name));
@@ -97,7 +98,7 @@ static json_t *schema_of(enum cg_item_kind kind) {
     struct cg_buf text;
     cg_buf_init(&text, 0);
     bool done = cg_settings_item_schema(&text, kind) && !text.failed;
-    json_t *schema = done ? json_loadb((const char *)text.data, text.len, 0, NULL) : NULL;
+    json_t *schema = done ? cg_json_load(cg_buf_slice(&text), 0, NULL) : NULL;
     cg_buf_fini(&text);
     return schema;
 }

@@ -13,6 +13,7 @@
 #include "fronts/admin/edit.h"
 #include "fronts/admin/members.h"
 #include "model/mapping.h"
+#include "settings/json_load.h"
 
 enum { MAPPINGS_MAX = 1000 /* that one member is put into */ };
 
@@ -245,7 +246,7 @@ static json_t *entry_for(const struct planning *planning, const json_t *before) 
     if (given[0] == '\0') (void)normal_address(address_of(before), address);
     const bool is_named = strcmp(planning->name, address) != 0;
     if (!is_named && !json_is_object(before)) return json_string(address);
-    json_t *entry = json_is_object(before) ? json_copy((json_t *)before) : json_object();
+    json_t *entry = json_is_object(before) ? cg_json_copy((json_t *)before) : json_object();
     bool ok = entry != NULL && json_object_set_new(entry, "address", json_string(address)) == 0 &&
               (!is_named || json_object_set_new(entry, "name", json_string(planning->name)) == 0);
     if (!is_named) (void)json_object_del(entry, "name");
@@ -266,7 +267,7 @@ static bool edit_list(const struct planning *planning, const struct place *place
 static int edit_mapping(struct planning *planning, const struct place *place) {
     struct cg_change *change = planning->change;
     const struct cg_item *item = cg_change_find(change, CG_ITEM_MAPPING, place->mapping->name);
-    json_t *document = item == NULL ? NULL : json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = item == NULL ? NULL : cg_json_load(item->document, 0, NULL);
     json_t *list = json_object_get(document, "members");
     bool ok = document != NULL;
     if (ok && !json_is_array(list)) {

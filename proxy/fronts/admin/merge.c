@@ -1,6 +1,8 @@
 /* Merge patches: null takes away, objects go deep, everything else is put in its place. */
 #include "fronts/admin/merge.h"
 
+#include "settings/json_load.h"
+
 static bool merge(json_t *target, const json_t *patch) {
     const char *key;
     json_t *value;
@@ -11,7 +13,7 @@ static bool merge(json_t *target, const json_t *patch) {
         }
         json_t *there = json_object_get(target, key);
         if (!json_is_object(value)) {
-            if (json_object_set_new(target, key, json_deep_copy(value)) < 0) return false;
+            if (json_object_set_new(target, key, cg_json_deep_copy(value)) < 0) return false;
             continue;
         }
         if (!json_is_object(there)) {
@@ -24,7 +26,7 @@ static bool merge(json_t *target, const json_t *patch) {
 }
 
 json_t *cg_merge_patched(struct cg_slice document, const json_t *patch) {
-    json_t *target = json_loadb((const char *)document.data, document.len, 0, NULL);
+    json_t *target = cg_json_load(document, 0, NULL);
     if (target != NULL && merge(target, patch)) return target;
     json_decref(target);
     return NULL;

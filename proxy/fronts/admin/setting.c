@@ -9,6 +9,7 @@
 #include "fronts/admin/private.h"
 #include "fronts/admin/reading.h"
 #include "fronts/admin/resources.h"
+#include "settings/json_load.h"
 #include "settings/stored.h"
 
 static const struct cg_item *find(const struct cg_admin_call *call) {
@@ -82,7 +83,7 @@ static void put_sources(struct cg_buf *to, const struct cg_config *config, const
     cg_buf_put_str(to, ",\"sources\":{");
     for (size_t i = 0; i < config->file_key_count; i++) put_source(&sources, config->file_keys[i], "file");
     if (item != NULL) {
-        json_t *stored = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+        json_t *stored = cg_json_load(item->document, 0, NULL);
         if (stored == NULL || for_each_key(stored, put_stored_source, &sources) < 0) to->failed = true;
         json_decref(stored);
     }

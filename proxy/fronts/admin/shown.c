@@ -10,6 +10,7 @@
 #include "fronts/admin/call.h"
 #include "fronts/admin/reading.h"
 #include "model/reaction.h"
+#include "settings/json_load.h"
 #include "settings/stored.h"
 
 /* Members that nobody sets. */
@@ -17,7 +18,7 @@ static const char *const known[] = {"name",    "source",     "state",    "reason
                                     "changed", "changed_by", "warnings", "effective"};
 
 json_t *cg_shown_as_set(const json_t *shown) {
-    json_t *document = json_deep_copy(shown);
+    json_t *document = cg_json_deep_copy(shown);
     for (size_t i = 0; document != NULL && i < sizeof known / sizeof *known; i++)
         (void)json_object_del(document, known[i]);
     return document;

@@ -8,6 +8,7 @@
 #include "fronts/admin/call.h"
 #include "fronts/admin/resources.h"
 #include "manage/tokens.h"
+#include "settings/json_load.h"
 
 enum { TARGET_MAX = 2 * CG_NAME_MAX + 32 };
 
@@ -79,7 +80,7 @@ static bool has_expired(const json_t *document) {
 
 /* Nothing of it leads to the token. NULL: no memory. */
 static json_t *shown(const struct cg_item *item) {
-    json_t *document = json_loadb((const char *)item->document.data, item->document.len, 0, NULL);
+    json_t *document = cg_json_load(item->document, 0, NULL);
     if (document == NULL) return NULL;
     json_t *shows =
         json_pack("{s:s,s:O?,s:O?,s:O?,s:O?,s:b,s:s}", "id", item->name, "client", json_object_get(document, "client"),

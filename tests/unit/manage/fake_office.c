@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/container.h"
+#include "settings/json_load.h"
 
 int64_t office_now_ms = 1700000000000;
 
@@ -129,8 +130,8 @@ static int plan(struct cg_change *change, const struct cg_manage *manage) {
     if (deed->match != 0 && (now == NULL || now->revision != deed->match))
         return cg_problem_set(&change->problem, CG_E_STALE, "it has another revision");
     if (deed->document == NULL) return cg_change_remove(change, deed->kind, deed->name);
-    json_t *document = json_loads(deed->document, 0, NULL);
-    assert_non_null(document);
+    json_t *document = cg_json_load(cg_slice_str(deed->document), 0, NULL);
+    if (document == NULL) return cg_problem_no_memory(&change->problem);
     int err = cg_change_put(change, deed->kind, deed->name, document, CG_SLICE_NONE);
     json_decref(document);
     return err;

@@ -2,6 +2,8 @@
  */
 #include "fake_group_file.h"
 
+#include "settings/json_load.h"
+
 #include <sodium.h>
 
 static void structure(void **state) {
@@ -274,7 +276,7 @@ static void jansson_wipes_what_it_frees(void **state) {
     (void)state;
     json_malloc_t allocate;
     json_free_t release;
-    cg_secret_json_wipes();
+    cg_json_wipe();
     json_get_alloc_funcs(&allocate, &release);
     assert_ptr_not_equal(release, free);
     char *block = allocate(64);

@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "settings/json_text.h"
-
 static unsigned left, behind;
 static bool came, paused;
 
@@ -41,17 +39,6 @@ void *__wrap_calloc(size_t count, size_t size) { return fails() ? NULL : __real_
 void *__wrap_realloc(void *block, size_t size) { return fails() ? NULL : __real_realloc(block, size); }
 
 char *__wrap_strdup(const char *text) { return fails() ? NULL : __real_strdup(text); }
-
-static json_malloc_t for_jansson;
-static json_free_t of_jansson;
-
-__attribute__((constructor)) static void spare_jansson(void) {
-    cg_json_watch_memory();
-    json_get_alloc_funcs(&for_jansson, &of_jansson);
-    json_set_alloc_funcs(__real_malloc, of_jansson);
-}
-
-void shortage_of_jansson(void) { json_set_alloc_funcs(for_jansson, of_jansson); }
 
 static void *openssl_malloc(size_t size, const char *file, int line) {
     (void)file, (void)line;

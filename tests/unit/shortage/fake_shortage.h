@@ -5,10 +5,6 @@
 
 #include <stdbool.h>
 
-/* Jansson's memory is no part of it, unless this says so: a string that it could not keep to its end it reads beyond.
- */
-void shortage_of_jansson(void);
-
 /* First of all, before anything uses OpenSSL. */
 void shortage_init(void);
 

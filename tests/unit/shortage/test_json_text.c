@@ -59,6 +59,6 @@ int main(void) {
         cmocka_unit_test(what_was_short_says_so),
         cmocka_unit_test(what_is_wrong_is_not_short),
     };
-    shortage_of_jansson();
+    shortage_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
