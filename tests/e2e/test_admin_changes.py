@@ -201,3 +201,26 @@ def test_a_grant_that_is_taken_ends_what_runs_by_it(administered, members):
     asker.join(30)
     assert seen and seen[0].status in (401, 403) and seen[1] - gone < 5, seen
     assert admin.done("GET", "mappings/lights").json()["clients"] == []
+
+
+def test_thousands_of_members_are_one_call(administered):
+    gate, admin = administered()
+    mapping = {"group": "coap://224.0.1.187:5690/", "security": "none", "timeout": 2, "membership": "complete"}
+    listed = [{"name": f"lamp-{i}", "address": f"10.9.{i // 200}.{i % 200 + 1}:5683"} for i in range(8000)]
+    admin.done("PUT", "mappings/hall", mapping | {"members": listed[:10]})
+    wrong = admin.ask("PATCH", "mappings/hall", {"members": [*listed[:7999], {"name": "lamp-0", "address": "nowhere"}]}, If_Match="*")
+    assert wrong.status == 400 and {one["pointer"] for one in wrong.json()["errors"]} == {
+        "#/members/7999/name", "#/members/7999/address"}, wrong.body[:500]
+    dry = admin.done("PATCH", "mappings/hall?dry_run=true", {"members": listed}, If_Match="*").json()
+    assert dry["sends"][0]["expected"] == 8000 and dry["sends"][0]["datagrams"] == 1
+    admin.done("POST", "changes", {"changes": [
+        {"method": "PATCH", "path": "mappings/hall", "if_match": "*", "body": {"members": listed}}]})
+    assert len(admin.done("GET", "mappings/hall").json()["members"]) == 8000
+    shown = admin.done("GET", "members/lamp-7999")
+    moved = admin.done("PATCH", "members/lamp-7999", {"address": "10.8.0.1"}, If_Match=shown.headers["ETag"])
+    assert moved.json()["address"] == "10.8.0.1:5683" and moved.headers["ETag"] != shown.headers["ETag"]
+    assert admin.ask("PATCH", "members/lamp-7999", {"mappings": []}, If_Match=shown.headers["ETag"]).status == 412
+    latest = admin.done("GET", "revisions?limit=1").json()["items"][0]
+    assert latest["operation"] == "members.patch" and latest["target"] == "members/lamp-7999"
+    admin.done("POST", f"revisions/{latest['number']}/undo")
+    assert admin.done("GET", "members/lamp-7999").json() == shown.json()

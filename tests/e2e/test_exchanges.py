@@ -118,6 +118,26 @@ def test_who_may_try_what(gate, who, body, status):
     assert try_it(gate, who, **body).status == status
 
 
+def test_a_mapping_that_is_not_saved_is_tried_and_leaves_nothing(members, gateway):
+    fleet = members(3)
+    whole = plain_mapping(fleet, timeout=1, clients=[{"name": "dashboard", "methods": ["GET"]}])
+    whole.pop("name"), whole.pop("path")
+    gate = gateway({"clients": clients()})
+    before = [ask(gate, path, "boss").body for path in ("/members", "/mappings", "/revisions", "/export")]
+    assert try_it(gate, mapping=whole).status == 403
+    dry = try_it(gate, "boss", "?dry_run=true", mapping=whole, path="/status")
+    assert dry.status == 200 and dry.json()["sends"]["datagrams"] == 1
+    for client in ({}, {"client": "dashboard"}):
+        reply = try_it(gate, "boss", mapping=whole, path="/status", **client)
+        assert reply.status == 200 and len(reply.json()["answers"]) == 3, reply.body
+        assert reply.json()["mapping"] == "unsaved" and reply.json()["predicted"]["bytes"] > 0
+    assert try_it(gate, "boss", mapping=whole, path="/status", client="watcher").status == 403
+    wrong = try_it(gate, "boss", mapping={**whole, "timeout": "long"})
+    assert wrong.status == 400 and wrong.json()["errors"][0]["pointer"] == "#/mapping/timeout"
+    assert [ask(gate, path, "boss").body for path in ("/members", "/mappings", "/revisions", "/export")] == before
+    assert gate.request("/unsaved/status").status == 404
+
+
 def test_the_datagrams_of_an_exchange_open_in_an_analyser(gate, tmp_path):
     id = gate.request("/lights/status").headers["Castgate-Exchange"]
     assert ask(gate, f"/exchanges/{id}/pcap").status == 403
