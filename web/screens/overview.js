@@ -57,9 +57,9 @@ function Warnings() {
 function Charts({ figures }) {
     return html`<section class="charts" aria-label="Per minute">
         <${Chart} title="Requests" unit="a minute" points=${figures.requests} />
-        <${Chart} title="Answers" unit="a minute" points=${figures.answers} tone="--ok" />
-        <${Chart} title="Missing" unit="a minute" points=${figures.missing} tone="--warn" />
-        <${Chart} title="Rejected" unit="a minute" points=${figures.rejected} tone="--bad" />
+        <${Chart} title="Answers" unit="a minute" points=${figures.answers} tone="ok" />
+        <${Chart} title="Missing" unit="a minute" points=${figures.missing} tone="warn" />
+        <${Chart} title="Rejected" unit="a minute" points=${figures.rejected} tone="bad" />
     </section>`;
 }
 
