@@ -122,6 +122,12 @@ void cg_signs_end_probe(struct cg_engine *engine, const struct cg_addr *addr, ui
     if (row != NULL) row->probe_signs |= signs;
 }
 
+bool cg_signs_was_probed(const struct cg_engine *engine, const struct cg_addr *addr, const void *keys,
+                         uint64_t rest_us) {
+    const struct cg_sign_row *row = engine->signs.by_addr == NULL ? NULL : find(engine, addr);
+    return row != NULL && was_probed(engine, row, keys, rest_us);
+}
+
 uint32_t cg_signs_of_probe(const struct cg_engine *engine, const struct cg_addr *addr, const void *keys,
                            uint64_t rest_us) {
     const struct cg_sign_row *row = engine->signs.by_addr == NULL ? NULL : find(engine, addr);

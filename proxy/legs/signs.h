@@ -54,6 +54,9 @@ uint32_t cg_signs_since(const struct cg_engine *engine, const struct cg_addr *ad
  * `rest_us` ago. */
 bool cg_signs_begin_probe(struct cg_engine *engine, const struct cg_addr *addr, const void *keys, uint64_t rest_us);
 void cg_signs_end_probe(struct cg_engine *engine, const struct cg_addr *addr, uint32_t signs);
+/* Whether it was, so that nobody asks there anew. */
+bool cg_signs_was_probed(const struct cg_engine *engine, const struct cg_addr *addr, const void *keys,
+                         uint64_t rest_us);
 /* What came of the last one, if it was less than `rest_us` ago under these keys, and was seen there since. */
 uint32_t cg_signs_of_probe(const struct cg_engine *engine, const struct cg_addr *addr, const void *keys,
                            uint64_t rest_us);

@@ -161,7 +161,7 @@ static void on_received(struct cg_tap *tap, const struct cg_leg *leg, const stru
 static void set_scene(struct cg_recorder *recorder, struct cg_tape *tape, const struct cg_leg *leg) {
     const struct cg_knowns *knowns = cg_gateway_knowns(recorder->gateway);
     if (tape->scene.len > 0 || tape->said.is_cut) return;
-    bool is_whole = cg_scene_put(&tape->scene, leg, knowns, cg_gateway_now(recorder->gateway));
+    bool is_whole = cg_scene_put(&tape->scene, recorder->tap.engine, leg, knowns);
     if (!is_whole || tape->scene.failed || tape->scene.len > tape->max) {
         cg_buf_fini(&tape->scene);
         cg_buf_init(&tape->scene, 0);

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "recorder/put.h"
+#include "rounds/round.h"
 
 static void open(struct cg_buf *to, const char *key, char bracket) {
     if (key != NULL) {
@@ -123,27 +124,40 @@ static void put_standing(struct cg_buf *to, const struct cg_mapping *mapping, co
     if (ops->standing != NULL) cg_put_text(to, "standing", names[ops->standing(protector, member->identity)]);
 }
 
-static void put_member(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_member *member,
-                       const struct cg_knowns *knowns, uint64_t now_us) {
+/* Asked lately why it was silent, it is not asked again, and what came of that counts. */
+static void put_probe(struct cg_buf *to, const struct cg_engine *engine, const struct cg_mapping *mapping,
+                      const struct cg_member *member) {
+    const void *keys = mapping->protector;
+    struct cg_addr at;
+    if (engine->signs.by_addr == NULL || !cg_protector_find(mapping->protector, member, &at)) return;
+    at = cg_port_addr(engine->port, mapping->targets[0].interface, &at);
+    if (!cg_signs_was_probed(engine, &at, keys, CG_PROBE_REST_US)) return;
+    cg_put_addr(to, "probed_at", &at);
+    cg_put_number(to, "probed", cg_signs_of_probe(engine, &at, keys, CG_PROBE_REST_US));
+}
+
+static void put_member(struct cg_buf *to, const struct cg_engine *engine, const struct cg_mapping *mapping,
+                       const struct cg_member *member, const struct cg_knowns *knowns) {
     const struct cg_known *known = knowns == NULL ? NULL : cg_known_find(knowns, mapping, member);
     open(to, NULL, '{');
     cg_put_text(to, "name", member->name);
     cg_put_addr(to, "address", &member->addr);
     if (member->is_unicast_only) cg_put_bool(to, "unicast_only", true);
     put_standing(to, mapping, member);
-    if (known != NULL) put_known(to, known, now_us);
+    put_probe(to, engine, mapping, member);
+    if (known != NULL) put_known(to, known, cg_engine_now(engine));
     cg_buf_put_u8(to, '}');
 }
 
-static void put_members(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_knowns *knowns,
-                        uint64_t now_us) {
+static void put_members(struct cg_buf *to, const struct cg_engine *engine, const struct cg_mapping *mapping,
+                        const struct cg_knowns *knowns) {
     open(to, "members", '[');
-    for (size_t i = 0; i < mapping->member_count; i++) put_member(to, mapping, &mapping->members[i], knowns, now_us);
+    for (size_t i = 0; i < mapping->member_count; i++) put_member(to, engine, mapping, &mapping->members[i], knowns);
     cg_buf_put_u8(to, ']');
 }
 
-static void put_mapping(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_knowns *knowns,
-                        uint64_t now_us) {
+static void put_mapping(struct cg_buf *to, const struct cg_engine *engine, const struct cg_mapping *mapping,
+                        const struct cg_knowns *knowns) {
     static const char *const securities[] = {"none", "relay", "group"};
     open(to, "mapping", '{');
     cg_put_text(to, "name", mapping->name);
@@ -157,7 +171,7 @@ static void put_mapping(struct cg_buf *to, const struct cg_mapping *mapping, con
     cg_put_number(to, "block_size", mapping->block_size);
     cg_put_number(to, "max_answers", mapping->max_answers);
     put_targets(to, mapping);
-    put_members(to, mapping, knowns, now_us);
+    put_members(to, engine, mapping, knowns);
     cg_buf_put_u8(to, '}');
 }
 
@@ -181,12 +195,13 @@ static void put_numbers(struct cg_buf *to, const struct cg_option_numbers *numbe
     cg_buf_put_u8(to, '}');
 }
 
-bool cg_scene_put(struct cg_buf *to, const struct cg_leg *leg, const struct cg_knowns *knowns, uint64_t now_us) {
+bool cg_scene_put(struct cg_buf *to, const struct cg_engine *engine, const struct cg_leg *leg,
+                  const struct cg_knowns *knowns) {
     if (leg->mapping->member_count > CG_SCENE_MEMBERS_MAX) return false;
     open(to, NULL, '{');
     put_limits(to, &leg->config->limits);
     put_numbers(to, &leg->config->options);
-    put_mapping(to, leg->mapping, knowns, now_us);
+    put_mapping(to, engine, leg->mapping, knowns);
     cg_buf_put_u8(to, '}');
     return true;
 }

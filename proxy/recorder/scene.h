@@ -16,6 +16,7 @@
 void cg_scene_put_request(struct cg_buf *to, const struct cg_wish *wish);
 /* The settings of an exchange whose leg begins, and what is known at that moment: an object. False: it has too many
  * members. */
-bool cg_scene_put(struct cg_buf *to, const struct cg_leg *leg, const struct cg_knowns *knowns, uint64_t now_us);
+bool cg_scene_put(struct cg_buf *to, const struct cg_engine *engine, const struct cg_leg *leg,
+                  const struct cg_knowns *knowns);
 
 #endif

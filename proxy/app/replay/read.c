@@ -232,6 +232,9 @@ static void read_member(struct reading *reading, const json_t *json, size_t inde
     if (member->name == NULL) refuse(reading, "a member has no name");
     if (reading->err < 0) return;
     read_standing(reading, json, &reading->script->standings[index]);
+    reading->script->probes[index] =
+        (struct cg_replay_probe){.at = addr(reading, json, "probed_at"),
+                                 .signs = (uint32_t)number(reading, json, "probed", 0, (1 << CG_SIGN_KINDS) - 1)};
     read_known(reading, json_object_get(json, "known"), member);
 }
 
@@ -254,6 +257,7 @@ static void read_members(struct reading *reading, const json_t *json, struct cg_
     const size_t most = count(reading, members);
     mapping->members = zalloc(reading, most, sizeof *mapping->members);
     script->standings = zalloc(reading, most, sizeof *script->standings);
+    script->probes = zalloc(reading, most, sizeof *script->probes);
     script->knowns = zalloc(reading, most, sizeof *script->knowns);
     for (size_t i = 0; i < most && reading->err == CG_OK; i++) read_member(reading, json_array_get(members, i), i);
     mapping->member_count = reading->err == CG_OK ? most : 0;

@@ -12,10 +12,17 @@
 #define CG_REPLAY_FILE_MAX ((size_t)256 << 20) /* bytes */
 #define CG_REPLAY_PLACES   1024                /* hosts that unicast requests went to; of more nothing is known */
 
+/* A member was asked lately why it was silent. */
+struct cg_replay_probe {
+    struct cg_addr at; /* family NONE: it was not */
+    uint32_t signs;
+};
+
 struct cg_replay_script {
     struct cg_config *config; /* with its one mapping, which has no protector yet; its arena has all the rest */
     struct cg_mapping *mapping;
     struct cg_mute_member *standings; /* by member's number */
+    struct cg_replay_probe *probes;   /* likewise */
     struct cg_known_record *knowns;
     size_t known_count;
     struct cg_request request;

@@ -54,6 +54,11 @@ static void CG_PRINTF(2, 3) differ(struct stage *stage, const char *format, ...)
     cg_buf_printf(stage->to, "differs: %s\n", text);
 }
 
+static const char *text(const json_t *of, const char *key) {
+    const char *value = json_string_value(json_object_get(of, key));
+    return value == NULL ? "-" : value;
+}
+
 /* ---- What is around the core ---- */
 
 static int emit(void *ctx, const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
@@ -95,9 +100,15 @@ static uint32_t zone_of(void *ctx, const char *interface) {
 
 static void wake(void *ctx) { (void)ctx; }
 
+/* What whoever makes the reply says of it is no word of the core's: it is taken as it was. */
 static void on_end(struct cg_sink *sink, const struct cg_view *view, enum cg_sink_end how, struct cg_problem *problem,
                    struct cg_sink_ending *ending) {
-    (void)sink, (void)view, (void)how, (void)problem, (void)ending;
+    static const int errs[] = {CG_E_NO_ANSWER, CG_E_CODE, CG_E_INTERNAL};
+    const struct stage *stage = CG_CONTAINER(sink, const struct stage, sink);
+    const char *type = text(json_object_get(stage->script.exchange, "problem"), "type");
+    (void)view, (void)ending;
+    for (size_t i = 0; how != CG_SINK_LEFT && problem->err == 0 && i < sizeof errs / sizeof *errs; i++)
+        if (strcmp(type, cg_err_info(errs[i])->slug) == 0) cg_problem_set(problem, errs[i], "as it was");
 }
 
 static const struct cg_sink_ops sink_ops = {.end = on_end};
@@ -116,6 +127,13 @@ static void restore(struct stage *stage) {
         struct cg_known_record record = script->knowns[i];
         record.last_us += (int64_t)BASE_US;
         (void)cg_known_restore(cg_gateway_knowns(stage->gateway), &record); /* without memory it differs */
+    }
+    struct cg_engine *engine = cg_gateway_engine(stage->gateway);
+    for (size_t i = 0; i < script->mapping->member_count; i++) {
+        const struct cg_replay_probe *probe = &script->probes[i];
+        bool was_probed = probe->at.family != CG_FAMILY_NONE &&
+                          cg_signs_begin_probe(engine, &probe->at, &stage->mute.protector, CG_PROBE_REST_US);
+        if (was_probed) cg_signs_end_probe(engine, &probe->at, probe->signs);
     }
 }
 
@@ -162,8 +180,8 @@ static bool open_stage(struct stage *stage) {
     cg_telling_begin(&stage->telling, cg_gateway_engine(stage->gateway), &stage->mute, BASE_US);
     stage->hearer.over = on_over;
     cg_gateway_add_exchange_hearer(stage->gateway, &stage->hearer);
+    (void)cg_gateway_run(stage->gateway, stage->now_us); /* it has its time */
     restore(stage);
-    (void)cg_gateway_run(stage->gateway, stage->now_us);
     return true;
 }
 
@@ -196,6 +214,7 @@ static void say(struct stage *stage, struct cg_said *said) {
            cg_word_names[said->word], told == CG_TOLD_TO_NOBODY ? "has ended before" : "is not as it was");
 }
 
+/* What is seen of an address follows what went there, be it in the same turn. */
 static void say_all(struct stage *stage) {
     struct cg_transcript_reading words, signs;
     struct cg_said word, sign;
@@ -203,7 +222,7 @@ static void say_all(struct stage *stage) {
     cg_transcript_read(&signs, &stage->script.signs);
     bool has_sign = cg_transcript_next(&signs, &sign);
     while (!stage->telling.failed && cg_transcript_next(&words, &word)) {
-        for (; has_sign && sign.at_us <= word.at_us; has_sign = cg_transcript_next(&signs, &sign)) say(stage, &sign);
+        for (; has_sign && sign.at_us < word.at_us; has_sign = cg_transcript_next(&signs, &sign)) say(stage, &sign);
         say(stage, &word);
     }
     for (; has_sign; has_sign = cg_transcript_next(&signs, &sign)) say(stage, &sign);
@@ -234,11 +253,6 @@ static void close_stage(struct stage *stage) {
 }
 
 /* ---- What came of it ---- */
-
-static const char *text(const json_t *of, const char *key) {
-    const char *value = json_string_value(json_object_get(of, key));
-    return value == NULL ? "-" : value;
-}
 
 static long long number(const json_t *of, const char *key) {
     return (long long)json_integer_value(json_object_get(of, key));
