@@ -10,6 +10,7 @@
 #include "app/program.h"
 #include "app/readiness.h"
 #include "app/report_line.h"
+#include "app/system.h"
 #include "base/log.h"
 #include "fronts/admin/admin.h"
 #include "fronts/coap/alerts.h"
@@ -21,6 +22,7 @@ struct front {
     void *(*open)(struct cg_program *program, struct cg_problem *problem);
     size_t (*listeners)(const struct cg_config *config);
     const struct cg_listen *(*wanted)(const struct cg_config *config, size_t index);
+    bool (*encrypts)(const struct cg_config *config, size_t index);
     const struct cg_listen *(*listen)(const void *front, size_t index); /* NULL: it does without that one */
     int (*reload)(void *front, struct cg_problem *problem);             /* NULL: it reads no files */
     void (*stop)(void *front);                                          /* NULL: it serves to the end */
@@ -40,6 +42,11 @@ static size_t http_listeners(const struct cg_config *config) { return config->ht
 
 static const struct cg_listen *http_wanted(const struct cg_config *config, size_t index) {
     return &config->http.listen[index];
+}
+
+static bool http_encrypts(const struct cg_config *config, size_t index) {
+    (void)index;
+    return config->http.tls.certificate != NULL;
 }
 
 static const struct cg_listen *http_listen(const void *front, size_t index) {
@@ -64,6 +71,10 @@ static const struct cg_listen *coap_wanted(const struct cg_config *config, size_
     return &config->coap.listen[index].listen;
 }
 
+static bool coap_encrypts(const struct cg_config *config, size_t index) {
+    return config->coap.listen[index].scheme == CG_SCHEME_COAPS;
+}
+
 static const struct cg_listen *coap_listen(const void *front, size_t index) {
     return cg_front_coap_listen(front, index);
 }
@@ -84,6 +95,10 @@ static size_t alert_listeners(const struct cg_config *config) { return config->a
 
 static const struct cg_listen *alerts_wanted(const struct cg_config *config, size_t index) {
     return &config->alerts.listen[index].listen;
+}
+
+static bool alerts_encrypt(const struct cg_config *config, size_t index) {
+    return config->alerts.listen[index].scheme == CG_SCHEME_COAPS;
 }
 
 static const struct cg_listen *alerts_listen(const void *front, size_t index) {
@@ -125,6 +140,10 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
                   (unsigned long long)cg_log_writer_lost(program->log));
 }
 
+static void put_system(void *ctx, enum cg_role role, struct cg_buf *to) {
+    cg_system_put(ctx, role == CG_ROLE_ADMIN ? CG_SYSTEM_PATHS : CG_SYSTEM_WITHOUT_PATHS, to);
+}
+
 static void put_report(struct cg_buf *to, const struct cg_handed *handed) {
     cg_report_line(to, handed, 0);
     if (!to->failed) to->len--; /* its end */
@@ -159,6 +178,7 @@ static void *open_admin(struct cg_program *program, struct cg_problem *problem) 
                                            .forget = cg_admin_forget_by_keeper,
                                            .ready = is_ready,
                                            .metrics = put_metrics,
+                                           .put_system = put_system,
                                            .groups = program->groups.groups,
                                            .admin_seen = on_admin_seen,
                                            .warnings = put_warnings,
@@ -178,6 +198,12 @@ static size_t admin_listeners(const struct cg_config *config) { return config->a
 static const struct cg_listen *admin_wanted(const struct cg_config *config, size_t index) {
     return &config->admin.listen[index];
 }
+
+static bool admin_encrypts(const struct cg_config *config, size_t index) {
+    (void)index;
+    return config->admin.tls.certificate != NULL;
+}
+
 static const struct cg_listen *admin_listen(const void *front, size_t index) { return cg_admin_listen(front, index); }
 static int reload_admin(void *front, struct cg_problem *problem) { return cg_admin_reload(front, problem); }
 static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
@@ -186,10 +212,10 @@ static void close_admin(void *front) { cg_admin_close(front, NULL, NULL); }
 
 /* clang-format off */
 static const struct front fronts[] = {
-    {"http", open_http, http_listeners, http_wanted, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
-    {"coap", open_coap, coap_listeners, coap_wanted, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
-    {"alerts", open_alerts, alert_listeners, alerts_wanted, alerts_listen, NULL, stop_alerts, alerts_are_idle, NULL, close_alerts},
-    {"admin", open_admin, admin_listeners, admin_wanted, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
+    {"http", open_http, http_listeners, http_wanted, http_encrypts, http_listen, reload_http, stop_http, http_is_idle, NULL, close_http},
+    {"coap", open_coap, coap_listeners, coap_wanted, coap_encrypts, coap_listen, reload_coap, NULL, coap_is_idle, coap_metrics, close_coap},
+    {"alerts", open_alerts, alert_listeners, alerts_wanted, alerts_encrypt, alerts_listen, NULL, stop_alerts, alerts_are_idle, NULL, close_alerts},
+    {"admin", open_admin, admin_listeners, admin_wanted, admin_encrypts, admin_listen, reload_admin, NULL, NULL, NULL, close_admin},
 };
 /* clang-format on */
 
@@ -227,7 +253,9 @@ void cg_fronts_tell_listeners(struct cg_program *program) {
         for (size_t j = 0; j < count; j++) {
             const struct cg_listen *listen = fronts[i].listen(program->fronts[i], j);
             if (listen != NULL) log_listener(fronts[i].name, listen);
-            cg_listeners_note(&program->listeners, fronts[i].name, fronts[i].wanted(config, j), listen);
+            enum cg_listener_security security =
+                fronts[i].encrypts(config, j) ? CG_LISTENER_ENCRYPTS : CG_LISTENER_IS_PLAIN;
+            cg_listeners_note(&program->listeners, fronts[i].name, fronts[i].wanted(config, j), listen, security);
         }
     }
 }

@@ -12,7 +12,7 @@ static char *text_of(const struct cg_listen *wanted, const struct cg_listen *ope
 }
 
 void cg_listeners_note(struct cg_listeners *listeners, const char *front, const struct cg_listen *wanted,
-                       const struct cg_listen *open) {
+                       const struct cg_listen *open, enum cg_listener_security security) {
     char *at = text_of(wanted, open);
     struct cg_listener_state *list = realloc(listeners->list, (listeners->count + 1) * sizeof *list);
     if (list != NULL) listeners->list = list;
@@ -20,7 +20,8 @@ void cg_listeners_note(struct cg_listeners *listeners, const char *front, const 
         free(at);
         return;
     }
-    list[listeners->count++] = (struct cg_listener_state){.front = front, .at = at, .serves = open != NULL};
+    list[listeners->count++] = (struct cg_listener_state){
+        .front = front, .at = at, .security = security, .serves = open != NULL, .insecure = wanted->insecure};
 }
 
 void cg_listeners_fini(struct cg_listeners *listeners) {
@@ -38,13 +39,16 @@ void cg_listeners_put_missing(const struct cg_listeners *listeners, enum cg_list
     }
 }
 
+static const char *word(bool is_so) { return is_so ? "true" : "false"; }
+
 void cg_listeners_put_json(const struct cg_listeners *listeners, struct cg_buf *to) {
     cg_buf_put_str(to, "[");
     for (size_t i = 0; i < listeners->count; i++) {
         const struct cg_listener_state *state = &listeners->list[i];
         cg_buf_printf(to, "%s{\"front\":\"%s\",\"at\":", i == 0 ? "" : ",", state->front);
         cg_buf_put_json(to, cg_slice_str(state->at));
-        cg_buf_printf(to, ",\"serves\":%s}", state->serves ? "true" : "false");
+        cg_buf_printf(to, ",\"serves\":%s,\"encrypted\":%s,\"insecure\":%s}", word(state->serves),
+                      word(state->security == CG_LISTENER_ENCRYPTS), word(state->insecure));
     }
     cg_buf_put_str(to, "]");
 }

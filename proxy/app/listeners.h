@@ -6,10 +6,13 @@
 #include "base/buf.h"
 #include "model/config.h"
 
+enum cg_listener_security { CG_LISTENER_IS_PLAIN, CG_LISTENER_ENCRYPTS };
+
 struct cg_listener_state {
     const char *front; /* static */
     char *at;          /* with the port that it has; as written, where it does not serve */
-    bool serves;
+    enum cg_listener_security security;
+    bool serves, insecure;
 };
 
 /* Zeroed: none. */
@@ -20,7 +23,7 @@ struct cg_listeners {
 
 /* `wanted` as the settings have it, `open` as it is (NULL: it could not be had). Without memory it is not noted. */
 void cg_listeners_note(struct cg_listeners *listeners, const char *front, const struct cg_listen *wanted,
-                       const struct cg_listen *open);
+                       const struct cg_listen *open, enum cg_listener_security security);
 void cg_listeners_fini(struct cg_listeners *listeners);
 
 /* A line for each that does not serve; to strangers without its address. */

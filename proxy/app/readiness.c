@@ -73,41 +73,48 @@ static void report_keys(struct report *report, const struct cg_program *program,
 
 /* ---- Interfaces ---- */
 
-/* False, with *problem: nothing leaves by it. */
-static bool is_usable(const struct cg_program *program, const struct cg_config *config,
-                      const struct cg_interface_reliance *by, struct cg_problem *problem) {
+bool cg_readiness_has_interface(const struct cg_program *program, const struct cg_config *config,
+                                const struct cg_interface_reliance *by, struct cg_problem *problem) {
     bool source_is_set = config->group.address.family == CG_FAMILY_IPV4;
     enum cg_source_need need = by->over_ipv4 > 0 && !source_is_set ? CG_SOURCE_IS_ITS_IPV4 : CG_SOURCE_IS_THERE;
     return cg_group_socket_look(program->loop.group, by->interface, need, problem) == CG_OK;
 }
 
-static void report_interface(struct report *report, const struct cg_reliance *on, const char *reason) {
+/* What is done with each interface that is missing or of no use. */
+typedef void useless_fn(void *ctx, const struct cg_reliance *on, const char *reason);
+
+static void each_useless(const struct cg_program *program, const struct cg_config *config, useless_fn *take,
+                         void *ctx) {
+    for (size_t i = 0; i < config->reliances.interface_count; i++) {
+        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
+        struct cg_problem problem = {0};
+        if (!cg_readiness_has_interface(program, config, by, &problem)) take(ctx, &by->on, problem.detail);
+    }
+}
+
+static void report_interface(void *ctx, const struct cg_reliance *on, const char *reason) {
+    struct report *report = ctx;
     if (!begin_line(report)) return;
     put_reliance(report->to, on, report->names);
     cg_buf_printf(report->to, ": %s\n", report->names == CG_READINESS_NAMES ? reason : "the interface is of no use");
 }
 
-static void report_interfaces(struct report *report, const struct cg_program *program, const struct cg_config *config) {
-    for (size_t i = 0; i < config->reliances.interface_count; i++) {
-        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
-        struct cg_problem problem = {0};
-        if (!is_usable(program, config, by, &problem)) report_interface(report, &by->on, problem.detail);
-    }
+static void put_consequence(struct cg_buf *to, const struct cg_reliance *on, const char *reason) {
+    cg_buf_init(to, 0);
+    cg_buf_printf(to, "%s; until this is mended nothing can be sent for ", reason);
+    put_reliance(to, on, CG_READINESS_NAMES);
+}
+
+static void log_interface(void *ctx, const struct cg_reliance *on, const char *reason) {
+    struct cg_buf said;
+    (void)ctx;
+    put_consequence(&said, on, reason);
+    cg_log(CG_LOG_WARNING, "interface", "%.*s", (int)said.len, (const char *)said.data);
+    cg_buf_fini(&said);
 }
 
 void cg_readiness_log_interfaces(struct cg_program *program) {
-    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
-    for (size_t i = 0; i < config->reliances.interface_count; i++) {
-        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
-        struct cg_problem problem = {0};
-        if (is_usable(program, config, by, &problem)) continue;
-        struct cg_buf who;
-        cg_buf_init(&who, 0);
-        put_reliance(&who, &by->on, CG_READINESS_NAMES);
-        cg_log(CG_LOG_WARNING, "interface", "%s; until this is mended nothing can be sent for %.*s", problem.detail,
-               (int)who.len, (const char *)who.data);
-        cg_buf_fini(&who);
-    }
+    each_useless(program, cg_gateway_config(program->loop.gateway), log_interface, NULL);
 }
 
 size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names names, struct cg_buf *to) {
@@ -116,7 +123,7 @@ size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names name
     report_store(&report, program, config);
     report_stock(&report, program);
     report_keys(&report, program, config);
-    report_interfaces(&report, program, config);
+    each_useless(program, config, report_interface, &report);
     if (report.count > LINES_MAX) cg_buf_printf(to, "and %zu more\n", report.count - LINES_MAX);
     return report.count;
 }
@@ -134,20 +141,11 @@ static void warn_of_keys(struct cg_program *program, const struct cg_config *con
     }
 }
 
-static void warn_of_interfaces(struct cg_program *program, const struct cg_config *config,
-                               struct cg_mistakes *warnings) {
-    for (size_t i = 0; i < config->reliances.interface_count; i++) {
-        const struct cg_interface_reliance *by = &config->reliances.interfaces[i];
-        struct cg_problem problem = {0};
-        if (is_usable(program, config, by, &problem)) continue;
-        struct cg_buf who;
-        cg_buf_init(&who, 0);
-        put_reliance(&who, &by->on, CG_READINESS_NAMES);
-        cg_warnings_add(warnings, "interface-missing", "/group/interface",
-                        "%s; until this is mended nothing can be sent for %.*s", problem.detail, (int)who.len,
-                        (const char *)who.data);
-        cg_buf_fini(&who);
-    }
+static void warn_of_interface(void *ctx, const struct cg_reliance *on, const char *reason) {
+    struct cg_buf said;
+    put_consequence(&said, on, reason);
+    cg_warnings_add(ctx, "interface-missing", "/group/interface", "%.*s", (int)said.len, (const char *)said.data);
+    cg_buf_fini(&said);
 }
 
 void cg_readiness_warn(struct cg_program *program, struct cg_mistakes *warnings) {
@@ -159,5 +157,5 @@ void cg_readiness_warn(struct cg_program *program, struct cg_mistakes *warnings)
         cg_warnings_add(warnings, "store-unavailable", "/state", "what is stored is not in use: %s",
                         program->stock_problem.detail);
     warn_of_keys(program, config, warnings);
-    warn_of_interfaces(program, config, warnings);
+    each_useless(program, config, warn_of_interface, warnings);
 }

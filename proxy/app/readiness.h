@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "settings/settings.h"
 
+struct cg_problem;
 struct cg_program;
 
 /* Whether mappings, security groups and interfaces may be named to whoever reads it. */
@@ -16,6 +17,10 @@ size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names name
 
 /* The same as warnings: "store-unavailable", "key-cannot-send", "interface-missing". */
 void cg_readiness_warn(struct cg_program *program, struct cg_mistakes *warnings);
+
+/* Whether requests of those who rely on it can leave. False: *problem says why not. */
+bool cg_readiness_has_interface(const struct cg_program *program, const struct cg_config *config,
+                                const struct cg_interface_reliance *by, struct cg_problem *problem);
 
 /* Interfaces that are missing or of no use at the moment, each a warning in the log. */
 void cg_readiness_log_interfaces(struct cg_program *program);

@@ -97,6 +97,7 @@ def test_admin_api_page(reader):
     assert re.findall(r'^\{"revision":(\w+)\}$', ran.output, re.M) == ["3", "5", "9", "null"], ran.output
     assert '"depends":[' in ran.output
     assert '"counts":{"running":0,' in ran.output and "event: warnings" in ran.output and "event: figures" in ran.output
+    assert '"settings_file_sets":["/' in ran.output
 
 
 def as_seen(line):

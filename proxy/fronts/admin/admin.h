@@ -38,6 +38,8 @@ struct cg_admin_source {
     /* Somebody has come in with that role; may be NULL. */
     void (*admin_seen)(void *ctx, const struct cg_admin_who *who);
     void (*metrics)(void *ctx, struct cg_buf *to); /* writes some more; may be NULL */
+    /* Writes some members of a JSON object, for somebody of that role; may be NULL. */
+    void (*put_system)(void *ctx, enum cg_role role, struct cg_buf *to);
     /* What should be known beside what the settings say themselves, in the form of mistakes with codes; may be NULL. */
     void (*warnings)(void *ctx, struct cg_mistakes *to);
     struct cg_groups *groups; /* security groups that are stored; NULL: none can be */
