@@ -38,6 +38,13 @@ def test_what_the_first_screen_needs_is_asked_for_at_once():
     assert preloaded == first - {WEB / "main.js"}, (sorted(preloaded - first), sorted(first - preloaded))
 
 
+def test_no_module_is_left_over():
+    used = set()
+    for path in modules():
+        used |= set(imports(path, lazy=False)) | set(imports(path, lazy=True))
+    assert {path for path in modules() if path not in used} == {WEB / "main.js"}
+
+
 def test_only_parts_and_screens_draw():
     """core/ is what they are drawn from: it knows none of them."""
     for path in (WEB / "core").glob("*.js"):

@@ -1,7 +1,7 @@
 // Several changes as one revision, all or none: [{method, path, body?, if_match?}]; and what they would come to.
 import { useState, useEffect } from "../vendor/preact.js";
 import { create } from "./api.js";
-import { tellChange } from "../parts/notice.js";
+import { tellChange } from "./notices.js";
 
 const WAIT_MS = 250;
 

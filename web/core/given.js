@@ -3,7 +3,7 @@
 import { get, pathOf, saveAs } from "./api.js";
 import { count } from "./format.js";
 import { memberName } from "./keys-words.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "./notices.js";
 
 const clean = (name) => name.replace(/[^A-Za-z0-9._-]/g, "_");
 

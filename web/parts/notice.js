@@ -1,43 +1,16 @@
-// What was done, said once at the foot of the page, with Undo where there is one; and the quiet notice of two versions.
-// A notice stays until it is closed if it failed, else for some seconds, longer while it is pointed at or has focus.
+// Notices at the foot of the page, and the quiet one of two versions. A notice stays until it is closed if it failed, else
+// for some seconds, longer while it is pointed at or has focus.
 import { html, useEffect, useRef } from "../vendor/preact.js";
-import { makeStore, useStore } from "../core/store.js";
-import { request } from "../core/api.js";
+import { useStore } from "../core/store.js";
+import { notices, close } from "../core/notices.js";
 import { changedKeys, asText } from "../core/compare.js";
 import { Icon } from "./icon.js";
 import { Mark } from "./status.js";
 
+// Who draws notices may also say them.
+export { tell, tellError, tellChange, undo } from "../core/notices.js";
+
 const STAYS_MS = 12000;
-const notices = makeStore([]);
-let ids = 0;
-
-// tell({text, tone: "ok"|"warn"|"bad", action: {label, run}}); run may return a promise.
-export function tell(notice) {
-    const id = ++ids;
-    notices.set([...notices.get().slice(-3), { tone: "ok", ...notice, id }]);
-    return () => close(id);
-}
-
-export const tellError = (error, what) => tell({ tone: "bad", text: what ? `${what}: ${error.message}` : error.message });
-
-// A change that was made as a revision: with Undo. Without a revision it only says so.
-export function tellChange(text, revision) {
-    tell({ text, action: revision ? { label: "Undo", run: () => undo(revision) } : null });
-}
-
-// Takes a revision back; where later ones rest on it, History shows which.
-export async function undo(revision) {
-    try {
-        const { data } = await request("POST", `revisions/${revision}/undo`);
-        tellChange(`Revision ${revision} is undone.`, data && data.revision);
-    } catch (error) {
-        const depends = error.type === "conflict" || error.status === 409;
-        const action = depends ? { label: "Show in History", run: () => (location.hash = `#/history/${revision}`) } : null;
-        tell({ tone: "bad", text: `Not undone: ${error.message}`, action });
-    }
-}
-
-const close = (id) => notices.set(notices.get().filter((notice) => notice.id !== id));
 
 function Notice({ notice }) {
     const timer = useRef(null);

@@ -3,7 +3,7 @@
 import { create, get, pathOf } from "../core/api.js";
 import { href } from "../core/route.js";
 import { askToSend } from "./confirm-send.js";
-import { tellError } from "./notice.js";
+import { tellError } from "../core/notices.js";
 
 const KEPT = 10;
 const replies = new Map(); // exchange -> reply

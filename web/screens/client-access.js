@@ -10,7 +10,7 @@ import { Ask } from "../parts/ask.js";
 import { Preview } from "../parts/preview.js";
 import { State } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
-import { tellError } from "../parts/notice.js";
+import { tellError } from "../core/notices.js";
 
 const ALL = ["GET", "FETCH", "PUT", "POST", "PATCH", "iPATCH", "DELETE"];
 

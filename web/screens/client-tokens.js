@@ -10,7 +10,7 @@ import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/field.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 import { Waiting } from "../parts/empty.js";
 
 const DAY = 86400;

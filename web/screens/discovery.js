@@ -12,7 +12,7 @@ import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
 import { Dialog } from "../parts/dialog.js";
 import { Waiting } from "../parts/empty.js";
-import { tellError } from "../parts/notice.js";
+import { tellError } from "../core/notices.js";
 import { AddTo } from "./members-bulk.js";
 import { SearchState, whereWords } from "./discoveries.js";
 import { MakeMapping } from "./discovery-mapping.js";

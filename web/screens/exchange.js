@@ -14,7 +14,7 @@ import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { Waiting } from "../parts/empty.js";
-import { tellError } from "../parts/notice.js";
+import { tellError } from "../core/notices.js";
 
 // ---- What it was
 

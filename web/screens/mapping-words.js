@@ -1,7 +1,7 @@
 // What mappings are called by, and where they are found: the list and the screen of one say it alike.
 import { href } from "../core/route.js";
 import { pathOf, create } from "../core/api.js";
-import { tellChange, tellError } from "../parts/notice.js";
+import { tellChange, tellError } from "../core/notices.js";
 
 // "new" in the address is a mapping that is being made; one that is called so says that it is there.
 export const hrefOf = (name, query = {}) => href("mappings", name, { ...query, stored: name === "new" ? "yes" : null });

@@ -8,7 +8,7 @@ import { entryOf, entryOfLine, nameOf, membersOf, withMembers, withoutMembers, s
 import { Ask } from "../parts/ask.js";
 import { Field } from "../parts/field.js";
 import { Preview } from "../parts/preview.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 
 const members = (n) => count(n, "member");
 

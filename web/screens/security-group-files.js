@@ -4,7 +4,7 @@ import { count } from "../core/format.js";
 import { memberName } from "../core/keys-words.js";
 import { saveFile, saveFiles } from "../core/given.js";
 import { Icon } from "../parts/icon.js";
-import { tellError } from "../parts/notice.js";
+import { tellError } from "../core/notices.js";
 
 const gidOf = (item, epoch) => (epoch === "next" ? item.next : item.keys).gid;
 

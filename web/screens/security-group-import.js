@@ -4,7 +4,7 @@ import { html, useState } from "../vendor/preact.js";
 import { create, request, pathOf } from "../core/api.js";
 import { Ask } from "../parts/ask.js";
 import { Mistakes } from "../parts/form.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 
 async function readKeys(file) {
     const keys = JSON.parse(await file.text());

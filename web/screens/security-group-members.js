@@ -9,7 +9,7 @@ import { Dialog } from "../parts/dialog.js";
 import { Field } from "../parts/field.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 import { SaveOne, SaveAll } from "./security-group-files.js";
 
 const of = (item, ...parts) => pathOf("security-groups", item.name, ...parts);

@@ -5,7 +5,7 @@ import { entryOfLine } from "../core/member-lists.js";
 import { href, go } from "../core/route.js";
 import { Field } from "../parts/field.js";
 import { Mistakes } from "../parts/form.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 import { KeysFields } from "./security-group-import.js";
 
 const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };

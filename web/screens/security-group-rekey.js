@@ -7,7 +7,7 @@ import { readiness, namesWords } from "../core/keys-words.js";
 import { Ask } from "../parts/ask.js";
 import { Status } from "../parts/status.js";
 import { Share } from "../parts/share.js";
-import { tell } from "../parts/notice.js";
+import { tell } from "../core/notices.js";
 import { SaveAll } from "./security-group-files.js";
 import { TakeIn } from "./security-group-import.js";
 

@@ -10,7 +10,7 @@ import { Status } from "../parts/status.js";
 import { State, StateNote } from "../parts/state.js";
 import { Ask } from "../parts/ask.js";
 import { Field } from "../parts/field.js";
-import { tell, tellChange, tellError } from "../parts/notice.js";
+import { tell, tellChange, tellError } from "../core/notices.js";
 import { Waiting } from "../parts/empty.js";
 import { Rekey } from "./security-group-rekey.js";
 import { GroupMembers } from "./security-group-members.js";
