@@ -67,11 +67,14 @@ class Page:
         try:
             self.check()
         finally:
-            self.offline(False)
-            self.prefer()
-            self.cdp("Storage.clearDataForOrigin", origin=self.origin, storageTypes="all")
-            self.browser.close()
-            self.browser.switch_to.window(self.first_tab)
+            self.leave()
+
+    def leave(self):
+        self.offline(False)
+        self.prefer()
+        self.cdp("Storage.clearDataForOrigin", origin=self.origin, storageTypes="all")
+        self.browser.close()
+        self.browser.switch_to.window(self.first_tab)
 
     # What stands on it
 
@@ -145,6 +148,10 @@ class Page:
                 chain = chain.key_up(getattr(Keys, one.upper()))
             chain.perform()
 
+    def tab(self, times):
+        """That often, at once."""
+        ActionChains(self.browser, duration=0).send_keys(Keys.TAB * times).perform()
+
     def open(self, at):
         """Another screen, as if its address was typed."""
         self.run("location.hash = arguments[0]", f"#/{at}")
@@ -204,7 +211,7 @@ class Page:
                     return found
             except StaleElementReferenceException:
                 pass  # it was drawn anew meanwhile
-            assert time.monotonic() < end, f"{what} did not come; the page says:\n{self.text()}\n{self.console_lines()}"
+            assert time.monotonic() < end, f"{what} did not come; the page says:\n{self.text()[:2000]}\n{self.console_lines()}"
             time.sleep(0.02)
 
     # What nobody sees
@@ -233,9 +240,11 @@ class Page:
         return [params["request"]["url"] for method, params in self.network if method == "Network.requestWillBeSent"]
 
     def transferred(self):
-        """Bytes of all answers so far, as they came over the line."""
+        """Bytes of the page's own files so far, with heads, as they came over the line."""
         self._gather()
-        return sum(params["encodedDataLength"] for method, params in self.network if method == "Network.loadingFinished")
+        asked = {params["requestId"]: params["request"]["url"] for method, params in self.network if method == "Network.requestWillBeSent"}
+        return sum(params["encodedDataLength"] for method, params in self.network if method == "Network.loadingFinished"
+                   and "/admin/v1/" not in asked.get(params["requestId"], "/admin/v1/"))
 
     def check(self):
         """Nothing in the console but what was expected, and nothing asked of anybody else."""

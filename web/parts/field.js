@@ -1,6 +1,6 @@
 // A field that is made of its schema: label, unit, range, default and description are the settings' own words. What is
 // typed stays as typed, also where it is no value yet.
-import { html, useState, useRef, useEffect } from "../vendor/preact.js";
+import { html, useState, useRef } from "../vendor/preact.js";
 import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
 
 let ids = 0;
@@ -13,8 +13,21 @@ const labelOf = (name) => sentence(name).replace(/_/g, " ");
 function parse(schema, text) {
     if (text.trim() === "") return undefined;
     if (isNumeric(schema)) return Number(text.trim().replace(",", "."));
-    if (hasType(schema, "array")) return text.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
+    if (hasType(schema, "array")) return hasType(schema.items || {}, "object") ? parseObjects(text) : parseTexts(text);
     return text;
+}
+
+const parseTexts = (text) => text.split(/[\n,]/).map((one) => one.trim()).filter(Boolean);
+
+// One a line; what is no JSON yet stays a text, which the check refuses.
+const parseObjects = (text) => text.split("\n").map((one) => one.trim()).filter(Boolean).map(parseObject);
+
+function parseObject(text) {
+    try {
+        return JSON.parse(text);
+    } catch {
+        return text;
+    }
 }
 
 function write(value) {
@@ -22,19 +35,13 @@ function write(value) {
     return Array.isArray(value) ? value.map((one) => (typeof one === "string" ? one : JSON.stringify(one))).join("\n") : String(value);
 }
 
-// The draft is what is typed; it gives way only where the value changes from outside.
+// What is typed stays as typed as long as it means the value; else the value came from outside, and is shown.
 function Typed({ schema, value, onChange, attributes, suggestions }) {
-    const [draft, setDraft] = useState(write(value));
-    const told = useRef(value);
-    useEffect(() => {
-        if (JSON.stringify(value) === JSON.stringify(told.current)) return;
-        told.current = value;
-        setDraft(write(value));
-    }, [JSON.stringify(value)]);
+    const [typed, setTyped] = useState(write(value));
+    const draft = JSON.stringify(parse(schema, typed)) === JSON.stringify(value) ? typed : write(value);
     const type = (event) => {
-        setDraft(event.target.value);
-        told.current = parse(schema, event.target.value);
-        onChange(told.current);
+        setTyped(event.target.value);
+        onChange(parse(schema, event.target.value));
     };
     const common = { ...attributes, value: draft, onInput: type, spellcheck: false, autocomplete: "off" };
     if (hasType(schema, "array")) return html`<textarea rows=${Math.min(8, Math.max(3, draft.split("\n").length))} ...${common} />`;
@@ -74,6 +81,7 @@ function controlOf(schema) {
     return Typed;
 }
 
+// (onfocusout in small letters: Preact takes names of events as they are where an element has no such on… property.)
 // name: the key; label, help: instead of the key's and the description; error: the gateway's, at this field.
 // onChange(value): undefined means "not set". suggestions: texts offered while typing. first: has the focus in a dialog.
 export function Field({ name, schema = { type: "string" }, value, onChange, error, label, help, suggestions, required, first, disabled }) {
@@ -94,7 +102,7 @@ export function Field({ name, schema = { type: "string" }, value, onChange, erro
         placeholder: Control === Typed ? defaultWords(schema) || undefined : undefined,
         disabled,
     };
-    return html`<div class=${`field${shown ? " wrong" : ""}${isChoice ? " beside" : ""}`} onFocusOut=${() => setLeft(true)}>
+    return html`<div class=${`field${shown ? " wrong" : ""}${isChoice ? " beside" : ""}`} onfocusout=${() => setLeft(true)}>
         <label id=${`${id}-label`} for=${id}>${label || labelOf(name)}${schema["x-unit"] && html` <span class="unit">(${schema["x-unit"]})</span>`}</label>
         <${Control} schema=${schema} value=${value} onChange=${onChange} attributes=${attributes} suggestions=${suggestions} />
         ${shown && html`<p class="error" id=${`${id}-error`}>${sentence(shown)}</p>`}

@@ -29,7 +29,7 @@ export function Menu({ label, items }) {
         close();
         item.run();
     };
-    return html`<div class="menu-of" ref=${place} onKeyDown=${onKey} onFocusOut=${onFocusOut}>
+    return html`<div class="menu-of" ref=${place} onKeyDown=${onKey} onfocusout=${onFocusOut}>
         <button type="button" class="plain square" aria-expanded=${isOpen ? "true" : "false"} aria-label=${`More for ${label}`} onClick=${() => setOpen(!isOpen)}><${Icon} name="more" /></button>
         ${isOpen && html`<ul>${items.filter(Boolean).map((item) => html`<li key=${item.label}>${item.href ? html`<a href=${item.href}>${item.label}</a>` : html`<button type="button" class="plain" onClick=${() => act(item)}>${item.label}</button>`}</li>`)}</ul>`}
     </div>`;

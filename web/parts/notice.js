@@ -24,7 +24,7 @@ function Notice({ notice }) {
         close(notice.id);
         notice.action.run();
     };
-    return html`<div class="notice" onMouseEnter=${rest} onMouseLeave=${start} onFocusIn=${rest} onFocusOut=${start}>
+    return html`<div class="notice" onMouseEnter=${rest} onMouseLeave=${start} onfocusin=${rest} onfocusout=${start}>
         <${Mark} tone=${notice.tone} />
         <p>${notice.text}</p>
         ${notice.action && html`<button type="button" class="plain strong" onClick=${act}>${notice.action.label}</button>`}

@@ -4,6 +4,11 @@
 // default export is the component.
 export const screens = [
     { path: "", title: "Overview", nav: "Overview", icon: "overview", place: 10, load: () => import("./overview.js") },
+    { path: "history", title: "History", nav: "History", icon: "history", place: 90, load: () => import("./history.js") },
+    { path: "history/audit", title: "Audit", under: "history", load: () => import("./audit.js") },
+    { path: "history/:number", title: "Revision", under: "history", load: () => import("./revision.js") },
+    { path: "system", title: "System", nav: "System", icon: "system", place: 100, load: () => import("./system.js") },
+    { path: "system/settings", title: "Settings", under: "system", load: () => import("./settings.js") },
     { path: "mappings", title: "Mappings", nav: "Mappings", icon: "mappings", place: 20, load: () => import("./mappings.js") },
     { path: "mappings/:name", title: "Mapping", under: "mappings", load: () => import("./mapping.js") },
     { path: "exchanges", title: "Exchanges", nav: "Exchanges", icon: "exchanges", place: 60, load: () => import("./exchanges.js") },
