@@ -18,4 +18,6 @@ startLive();
 startRole();
 startHealth();
 startFigures();
-render(html`<${Shell} />`, document.getElementById("page"));
+const page = document.getElementById("page");
+page.textContent = "";
+render(html`<${Shell} />`, page);

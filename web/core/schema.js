@@ -2,6 +2,7 @@
 // gateway checks again, and its word counts; here is only what a JSON Schema can say.
 import { get } from "./api.js";
 import { useState, useEffect } from "../vendor/preact.js";
+import { useEvents } from "./live.js";
 import { number } from "./format.js";
 
 let document; // a promise of openapi.json, read once
@@ -9,10 +10,12 @@ let document; // a promise of openapi.json, read once
 // useSchema("MappingSet") -> the schema with its references resolved, or null until it is there
 export function useSchema(name) {
     const [schema, setSchema] = useState(null);
+    const [turn, setTurn] = useState(0);
+    useEvents(["back"], () => setTurn((now) => now + 1));
     useEffect(() => {
         document = document || get("openapi.json").catch((error) => ((document = null), Promise.reject(error)));
-        document.then((whole) => setSchema(resolve(whole, whole.components.schemas[name])), () => setSchema(null));
-    }, [name]);
+        document.then((whole) => setSchema(resolve(whole, whole.components.schemas[name])), () => {}); // it is asked for again when the connection is back
+    }, [name, turn]);
     return schema;
 }
 

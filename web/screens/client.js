@@ -85,7 +85,7 @@ function One({ name, query }) {
     const usage = useUsage();
     const isAdmin = useMay("admin");
     const [isLeaving, setLeaving] = useState(false);
-    if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!data) return html`<${Waiting} title=${name} loading=${loading} error=${error} onAgain=${reload} />`;
     const { item } = data;
     const isStored = item.source === "stored";
     return html`<div class="stack">

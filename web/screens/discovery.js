@@ -123,7 +123,7 @@ export default function Discovery({ params }) {
         const timer = setTimeout(reload, LOOK_MS);
         return () => clearTimeout(timer);
     }, [isRunning, loading, data]);
-    if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!data) return html`<${Waiting} title="Discovery" loading=${loading} error=${error} onAgain=${reload} />`;
     const end = () => request("DELETE", path).then(() => go("discovery"), (thrown) => tellError(thrown, "Not ended"));
     return html`<div class="stack">
         <header class="head">

@@ -78,7 +78,7 @@ export default function Exchange({ params }) {
     const { data: exchange, error, loading, reload } = useGet(pathOf("exchanges", params.id));
     useEvents(["exchange"], ({ id }) => id === params.id && reload());
     useFollowing(exchange, reload);
-    if (!exchange) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!exchange) return html`<${Waiting} title="Exchange" loading=${loading} error=${error} onAgain=${reload} />`;
     const { tone, word } = outcomeOf(exchange);
     return html`<div class="exchange stack">
         <header class="head">

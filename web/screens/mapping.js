@@ -159,7 +159,7 @@ const TIMEOUT_S = 25; // more than any leisure that is a default; without one, p
 
 function New({ query, schema }) {
     const { data, error, loading, reload } = useItem(query.copy ? pathOf("mappings", query.copy) : null);
-    if (query.copy && !data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (query.copy && !data) return html`<${Waiting} title=${query.copy} loading=${loading} error=${error} onAgain=${reload} />`;
     const proposed = data ? copied(data.item) : { timeout: TIMEOUT_S, ...Object.fromEntries(["name", "path", "group"].filter((key) => query[key]).map((key) => [key, query[key]])) };
     const made = ({ item }) => (location.hash = hrefOf(item.name));
     return html`<${Editor} name=${null} read=${null} item=${{}} etag=${null} proposed=${proposed} draft=${`mappings/new ${query.copy || query.name || ""}`} schema=${schema} query=${query} onSaved=${made} />`;
@@ -167,7 +167,7 @@ function New({ query, schema }) {
 
 function Existing({ name, query, schema }) {
     const { data, error, loading, reload, set } = useItem(pathOf("mappings", name));
-    if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!data) return html`<${Waiting} title=${name} loading=${loading} error=${error} onAgain=${reload} />`;
     const isGone = error !== null && error.status === 404;
     return html`<div>
         ${isGone && html`<p class="notice-line" role="status"><${Mark} tone="warn" /> This mapping was removed. <a href=${href("mappings")}>To the mappings</a></p>`}
@@ -177,7 +177,7 @@ function Existing({ name, query, schema }) {
 
 export default function Mapping({ params, query }) {
     const schema = useSchema("MappingSet");
-    if (!schema) return html`<${Waiting} loading=${true} />`;
+    if (!schema) return html`<${Waiting} title=${params.name} loading=${true} />`;
     if (params.name === "new" && !query.stored) return html`<${New} query=${query} schema=${schema} />`;
     return html`<${Existing} name=${params.name} query=${query} schema=${schema} />`;
 }

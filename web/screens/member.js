@@ -40,7 +40,7 @@ export default function Member({ params }) {
     const mappings = (useCollection("mappings").data || []).filter(isEditable);
     const isAdmin = useMay("admin");
     const [asked, setAsked] = useState(null);
-    if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!data) return html`<${Waiting} title=${params.name} loading=${loading} error=${error} onAgain=${reload} />`;
     const item = withFigures(data.item);
     const Asked = asked && dialogs[asked];
     const done = () => (item.configured || asked !== "forget" ? reload() : go("members"));

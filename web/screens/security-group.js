@@ -84,7 +84,7 @@ export default function SecurityGroup({ params }) {
     const mappings = (useCollection("mappings").data || []).filter(({ security }) => security === name);
     const isAdmin = useMay("admin");
     const [isLeaving, setLeaving] = useState(false);
-    if (!data) return html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`;
+    if (!data) return html`<${Waiting} title=${name} loading=${loading} error=${error} onAgain=${reload} />`;
     const { item, etag } = data;
     const mayChange = isAdmin && item.source === "stored";
     return html`<div class="stack">
