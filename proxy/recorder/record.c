@@ -196,24 +196,25 @@ struct cg_record *cg_record_new(const struct cg_progress *progress, int64_t now_
     return NULL;
 }
 
-static bool is_member(const struct cg_record *record, uint32_t name, const struct cg_addr *from, const char *member) {
-    char text[CG_ADDR_TEXT_MAX];
+/* `addr`: the same, where it is an address; else of family NONE. */
+static bool is_member(const struct cg_record *record, uint32_t name, const struct cg_addr *from, const char *member,
+                      const struct cg_addr *addr) {
     if (name != 0 && strcmp(cg_record_text(record, name), member) == 0) return true;
-    if (from->family == CG_FAMILY_NONE) return false;
-    cg_addr_emit(from, text);
-    return strcmp(text, member) == 0;
+    return addr->family != CG_FAMILY_NONE && cg_addr_equal(from, addr);
 }
 
 bool cg_record_has_member(const struct cg_record *record, const char *member) {
+    struct cg_addr addr;
+    if (cg_addr_parse(&addr, cg_slice_str(member), 0) < 0) addr.family = CG_FAMILY_NONE;
     if (strcmp(record->member, member) == 0) return true;
     for (size_t i = 0; i < record->answer_count; i++) {
-        if (is_member(record, record->answers[i].name, &record->answers[i].from, member)) return true;
+        if (is_member(record, record->answers[i].name, &record->answers[i].from, member, &addr)) return true;
     }
     for (size_t i = 0; i < record->missing_count; i++) {
-        if (is_member(record, record->missing[i].name, &record->missing[i].from, member)) return true;
+        if (is_member(record, record->missing[i].name, &record->missing[i].from, member, &addr)) return true;
     }
     for (size_t i = 0; i < record->refusal_count; i++) {
-        if (is_member(record, 0, &record->refusals[i].from, member)) return true;
+        if (is_member(record, 0, &record->refusals[i].from, member, &addr)) return true;
     }
     return false;
 }

@@ -309,13 +309,13 @@ bool cg_record_fits(const struct cg_record *record, const struct cg_record_filte
 
 const struct cg_record *cg_recorder_before(const struct cg_recorder *recorder, uint64_t number) {
     const struct cg_record *first = recorder->records;
-    if (first == NULL) return NULL;
-    const struct cg_record *record = first->previous; /* utlist: the last one */
-    while (number != 0 && record->number >= number) {
-        if (record == first) return NULL;
-        record = record->previous;
-    }
+    const struct cg_record *record = first == NULL ? NULL : first->previous; /* utlist: the last one */
+    while (record != NULL && number != 0 && record->number >= number) record = cg_recorder_older(recorder, record);
     return record;
+}
+
+const struct cg_record *cg_recorder_older(const struct cg_recorder *recorder, const struct cg_record *record) {
+    return record == recorder->records ? NULL : record->previous;
 }
 
 const struct cg_record *cg_recorder_find(const struct cg_recorder *recorder, const char *id) {

@@ -42,6 +42,8 @@ bool cg_record_fits(const struct cg_record *record, const struct cg_record_filte
 
 /* Those that have ended, latest first, below that number (0: the latest); NULL: none. Valid until the gateway runs. */
 const struct cg_record *cg_recorder_before(const struct cg_recorder *recorder, uint64_t number);
+/* The one that ended before it; NULL: none. */
+const struct cg_record *cg_recorder_older(const struct cg_recorder *recorder, const struct cg_record *record);
 /* NULL: it is not there, or not any more. */
 const struct cg_record *cg_recorder_find(const struct cg_recorder *recorder, const char *id);
 /* A record of the running exchange at the first place from *place on, and the place behind it; the caller's to free,

@@ -1,6 +1,7 @@
 """What the admin side shows of exchanges, and the requests that are tried there."""
 
 import hashlib
+import http.client
 import json
 import shutil
 import struct
@@ -80,6 +81,30 @@ def test_the_list_has_the_latest_first_in_pages_and_by_filters(gate):
     assert [e["status"] for e in latest(gate, "?outcome=refused")] == [404]
     assert len(latest(gate, "?mapping=lights&member=lamp-4")) == 3 and latest(gate, "?member=lamp-9") == []
     assert ask(gate, "/exchanges?outcome=sad").status == 400
+
+
+def test_thousands_are_read_page_by_page(gate):
+    """Each once, the latest first, whatever the filter; a page may have none of them and still have a next one."""
+    connection = http.client.HTTPConnection(*gate.http)
+    ids = []
+    for i in range(1500):
+        connection.request("GET", f"/nowhere/{i}")
+        response = connection.getresponse()
+        response.read()
+        ids.append(response.headers["Castgate-Exchange"])
+    connection.close()
+    gate.request("/lights/status")
+    for query, expected in ("outcome=refused", ids[::-1]), ("member=127.9.9.9:5683", []), ("mapping=lights", []):
+        found, cursor, pages = [], "", 0
+        while cursor is not None and pages < 100:
+            page = ask(gate, f"/exchanges?limit=400&{query}" + (f"&cursor={cursor}" if cursor else "")).json()
+            found += [item["id"] for item in page["items"]]
+            cursor, pages = page["next"], pages + 1
+        assert cursor is None
+        if expected:
+            assert found == expected
+        else:
+            assert len(found) == 1
 
 
 def test_a_try_answers_as_the_data_side_with_figures(gate):

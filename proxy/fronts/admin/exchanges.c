@@ -8,7 +8,10 @@
 #include "base/text.h"
 #include "recorder/recorder.h"
 
-enum { PAGE_MAX = 256 * 1024 /* bytes, beyond which no further exchange is added */ };
+enum {
+    PAGE_MAX = 256 * 1024, /* bytes, beyond which no further exchange is added */
+    LOOKS_MAX = 200000,    /* at exchanges and, for a member, at what members did, in a page */
+};
 
 static int refuse_without_recorder(struct cg_problem *problem) {
     return cg_problem_set(problem, CG_E_NOT_FOUND, "nothing is recorded here (recorder.memory)");
@@ -45,13 +48,18 @@ static int take_filter(const struct cg_admin_call *call, struct cg_record_filter
 /* A page that is being filled. */
 struct page {
     struct cg_buf text;
-    size_t limit, count;
+    size_t limit, count, looks;
     const struct cg_record_filter *filter;
 };
 
-static bool is_full(const struct page *page) { return page->count == page->limit || page->text.len > PAGE_MAX; }
+static bool is_full(const struct page *page) {
+    return page->count == page->limit || page->text.len > PAGE_MAX || page->looks > LOOKS_MAX;
+}
 
 static void add(struct page *page, const struct cg_record *record) {
+    page->looks++;
+    if (page->filter->member[0] != '\0')
+        page->looks += record->answer_count + record->missing_count + record->refusal_count;
     if (!cg_record_fits(record, page->filter)) return;
     if (page->count++ > 0) cg_buf_put_u8(&page->text, ',');
     cg_record_put_json(&page->text, record, CG_RECORD_BRIEF);
@@ -69,11 +77,7 @@ static void add_running(struct page *page, struct cg_recorder *recorder) {
 /* Returns the cursor of the next page; 0: there is none. */
 static uint64_t add_ended(struct page *page, const struct cg_recorder *recorder, uint64_t before) {
     const struct cg_record *record = cg_recorder_before(recorder, before);
-    uint64_t last = before;
-    for (; record != NULL && !is_full(page); record = cg_recorder_before(recorder, last)) {
-        add(page, record);
-        last = record->number;
-    }
+    for (; record != NULL && !is_full(page); record = cg_recorder_older(recorder, record)) add(page, record);
     return record == NULL ? 0 : record->number + 1;
 }
 

@@ -176,6 +176,10 @@ static void filters_find_what_they_name(void **state) {
     assert_true(cg_record_fits(record, &filter));
     snprintf(filter.member, sizeof filter.member, "127.1.0.9:5683");
     assert_false(cg_record_fits(record, &filter));
+    snprintf(filter.member, sizeof filter.member, "127.1.0.2:5683");
+    assert_true(cg_record_fits(record, &filter));
+    snprintf(filter.member, sizeof filter.member, "127.1.0.2");
+    assert_false(cg_record_fits(record, &filter));
     filter = (struct cg_record_filter){.outcome = CG_OUTCOME_ANSWERED};
     assert_false(cg_record_fits(record, &filter));
     filter = (struct cg_record_filter){.client = "nobody", .outcome = CG_OUTCOME_COUNT};
@@ -200,6 +204,10 @@ static void the_oldest_go_when_memory_is_used_up(void **state) {
     }
     assert_in_range(kept, 1, 99);
     assert_in_range(bytes, 1, 64 * 1024);
+    for (const struct cg_record *it = cg_recorder_before(f->recorder, 0); it != NULL;
+         it = cg_recorder_older(f->recorder, it))
+        kept--;
+    assert_int_equal(kept, 0);
 }
 
 static void without_memory_nothing_is_kept(void **state) {
