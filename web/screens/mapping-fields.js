@@ -205,7 +205,7 @@ export function Security({ form, groups }) {
     const { security } = form.values;
     const known = groups.map(({ name }) => name);
     const offered = security !== undefined && !["none", "relay", ...known].includes(security) ? [security, ...known] : known;
-    const help = security === undefined ? "A security group's keys (Group OSCORE), or deliberately something else." : explained[security] || `Protected with the keys of security group ${security} (Group OSCORE): members know who asks, and the gateway knows who answers.`;
+    const help = security === undefined ? "A security group's keys (Group OSCORE), or deliberately something else." : (Object.hasOwn(explained, security) && explained[security]) || `Protected with the keys of security group ${security} (Group OSCORE): members know who asks, and the gateway knows who answers.`;
     return html`<${Labelled} label="Protection" error=${form.errorAt("security")} help=${html`${security === "none" && html`<${Mark} tone="warn" /> `}${help}`}>
         ${(attributes) => html`<select ...${attributes} onChange=${(event) => form.set("security", event.target.value || undefined)}>
             <option value="" selected=${security === undefined}>choose …</option>

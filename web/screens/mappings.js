@@ -105,8 +105,8 @@ export default function Mappings({ query }) {
         ...(mayTry ? [{ key: "t", does: "Try the chosen mapping", run: tryOne }] : []),
     ]);
     const columns = useMemo(() => columnsFor(mayTry, mayChange), [mayTry, mayChange]);
-    const choice = choices[query.show];
-    const rows = useMemo(() => (data || []).filter((one) => !choice || choice.fits(one)).map((one) => ({ ...one, usage: usage.mappings[one.name] })), [data, usage, choice]);
+    const choice = Object.hasOwn(choices, query.show || "") ? choices[query.show] : null;
+    const rows = useMemo(() => (data || []).filter((one) => !choice || choice.fits(one)).map((one) => ({ ...one, usage: Object.hasOwn(usage.mappings, one.name) ? usage.mappings[one.name] : null })), [data, usage, choice]);
     return html`<div class="mappings">
         <header class="head"><h1>Mappings</h1><span class="space"></span>
             ${mayChange && html`<a class="button primary" href=${href("mappings", "new")}><${Icon} name="plus" />New mapping</a>`}</header>
