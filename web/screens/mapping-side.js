@@ -18,8 +18,11 @@ const ask = (form, name) => {
     const query = { dry_run: true };
     return name === null
         ? makeItem(pathOf("mappings", form.values.name), form.values, query)
-        : patchItem(pathOf("mappings", name), form.tag, patchOf(form.base, form.values), query);
+        : patchItem(pathOf("mappings", name), "*", patchOf(form.base, form.values), query);
 };
+
+// What 412 means of a new one.
+export const taken = { errors: [{ pointer: "#/name", detail: "There is a mapping of that name already." }] };
 
 // {preview, error}: mistakes go to the form's fields. name null: a new one; undefined: nobody is asked.
 export function usePreview(form, name) {
@@ -34,7 +37,8 @@ export function usePreview(form, name) {
             ({ data }) => isLate() || setState({ preview: data, error: null }),
             (error) => {
                 if (isLate()) return;
-                if (error.errors.length) form.fail(error);
+                const mistakes = error.status === 412 ? taken : error;
+                if (mistakes.errors.length) form.fail(mistakes);
                 setState({ preview: null, error });
             },
         ), WAIT_MS);
@@ -46,13 +50,13 @@ export function usePreview(form, name) {
 
 const IMPOSSIBLE = "It cannot be like this: see the fields.";
 
-const reasonOf = (error) => (error.errors.length ? IMPOSSIBLE : error.message);
+const reasonOf = (error) => (error.errors.length || error.status === 412 ? IMPOSSIBLE : error.message);
 
 export function Changes({ form, isNew, preview: { preview, error } }) {
     if (!form.isChanged) return html`<p class="hint">Nothing is changed. What you change is shown here, with what comes of it, before it is saved.</p>`;
     if (!isWhole(form.values, isNew)) return html`<p class="hint">Name, group and protection are needed; then it says here what will come of it.</p>`;
     if (!form.isFine) return html`<p class="error">${IMPOSSIBLE}</p>`;
-    if (error) return html`<p class="error">${error.status === 412 ? "Somebody else has changed it meanwhile." : reasonOf(error)}</p>`;
+    if (error) return html`<p class="error">${reasonOf(error)}</p>`;
     if (!preview) return html`<p class="faint">Working out what will change …</p>`;
     return html`<${Difference} changes=${preview.difference} /><${Preview} ...${preview} />`;
 }

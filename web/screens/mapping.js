@@ -19,7 +19,7 @@ import { Menu } from "../parts/menu.js";
 import { Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
 import { Sections, PLACED } from "./mapping-form.js";
-import { usePreview, isWhole, Changes, Commands } from "./mapping-side.js";
+import { usePreview, isWhole, taken, Changes, Commands } from "./mapping-side.js";
 import { hrefOf, stateOf, turn, remove } from "./mapping-words.js";
 import { Try } from "./mapping-try.js";
 
@@ -37,8 +37,6 @@ function useNewer(form, read) {
 }
 
 // ---- Saving
-
-const taken = { errors: [{ pointer: "#/name", detail: "There is a mapping of that name already." }] };
 
 function useSaving(form, name, onSaved) {
     const [isBusy, setBusy] = useState(false);
