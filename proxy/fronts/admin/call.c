@@ -151,9 +151,11 @@ int cg_admin_query_bool(const struct cg_admin_call *call, const char *name, bool
     return cg_problem_set(problem, CG_E_BAD_REQUEST, "%s must be true or false", name);
 }
 
-int cg_admin_is_dry(const struct cg_admin_call *call, bool *dry, struct cg_problem *problem) {
-    *dry = false;
-    return cg_admin_query_bool(call, "dry_run", dry, problem);
+int cg_admin_mode(const struct cg_admin_call *call, enum cg_change_mode *mode, struct cg_problem *problem) {
+    bool is_dry = false;
+    int err = cg_admin_query_bool(call, "dry_run", &is_dry, problem);
+    *mode = is_dry ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
+    return err;
 }
 
 int cg_admin_query_number(const struct cg_admin_call *call, const char *name, uint64_t max, uint64_t *value,

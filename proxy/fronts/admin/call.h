@@ -55,7 +55,8 @@ void cg_admin_target(const struct cg_admin_call *call, char target[CG_ADMIN_TARG
 /* Decoded. False: it is not there. */
 bool cg_admin_query(const struct cg_admin_call *call, const char *name, char value[CG_ADMIN_QUERY_MAX]);
 /* ?dry_run=true; 400 for anything but true and false. */
-int cg_admin_is_dry(const struct cg_admin_call *call, bool *dry, struct cg_problem *problem) CG_MUST_CHECK;
+int cg_admin_mode(const struct cg_admin_call *call, enum cg_change_mode *mode,
+                  struct cg_problem *problem) CG_MUST_CHECK;
 /* A parameter "true" or "false"; *value stays as it is where there is none. */
 int cg_admin_query_bool(const struct cg_admin_call *call, const char *name, bool *value,
                         struct cg_problem *problem) CG_MUST_CHECK;

@@ -132,8 +132,8 @@ static void on_done(struct cg_change *change) {
 
 void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call) {
     struct cg_problem problem = {0};
-    bool dry;
-    int err = cg_admin_is_dry(call, &dry, &problem);
+    enum cg_change_mode mode;
+    int err = cg_admin_mode(call, &mode, &problem);
     if (err == CG_OK && cg_admin_manage(call) == NULL)
         err = cg_problem_set(&problem, CG_E_STORE, "there is no store here that changes could be kept in");
     if (err < 0) {
@@ -147,7 +147,7 @@ void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call)
     edit->call = call;
     call->ctx = edit;
     edit->change.done = on_done;
-    edit->change.mode = dry || edit->is_rehearsal ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
+    edit->change.mode = edit->is_rehearsal ? CG_CHANGE_DRY : mode;
     edit->change.author = cg_admin_author(call);
     edit->change.operation = call->match.route->id;
     edit->change.target = edit->target;

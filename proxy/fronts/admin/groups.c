@@ -63,15 +63,13 @@ static void left(struct cg_admin_call *call) {
 static struct cg_group_request *begin(struct cg_admin_call *call, enum cg_group_wish wish) {
     struct cg_problem problem = {0};
     struct cg_group_request *request = cg_group_request_new();
-    bool is_dry = false;
-    int err = request == NULL ? cg_problem_no_memory(&problem) : cg_admin_is_dry(call, &is_dry, &problem);
+    int err = request == NULL ? cg_problem_no_memory(&problem) : cg_admin_mode(call, &request->mode, &problem);
     if (err < 0) {
         cg_group_request_free(request);
         cg_admin_reply_problem(call, &problem);
         return NULL;
     }
     request->wish = wish;
-    request->mode = is_dry ? CG_CHANGE_DRY : CG_CHANGE_FOR_GOOD;
     request->author = cg_admin_author(call);
     request->operation = call->match.route->id;
     request->body = json_incref(call->body);

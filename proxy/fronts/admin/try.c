@@ -13,12 +13,12 @@
 #include "fronts/admin/items.h"
 #include "fronts/admin/resources.h"
 #include "fronts/admin/shown.h"
+#include "fronts/admin/try_wish.h"
 #include "io/loop.h"
 #include "model/mapping.h"
 #include "recorder/recorder.h"
 #include "reply/reply.h"
 #include "settings/stored.h"
-#include "wire/content_format.h"
 
 struct trial {
     struct cg_admin_call *call;
@@ -28,195 +28,6 @@ struct trial {
     struct cg_preview prediction;
     char target[sizeof "mappings/" + CG_NAME_MAX];
 };
-
-/* What is asked for, as it stands in the body. */
-struct wanted {
-    const char *mapping, *path, *query, *content_type, *client;
-    const json_t *unsaved; /* the whole mapping; NULL: it is one of those in use, by its name */
-    size_t path_len;
-    unsigned method;
-    struct cg_buf payload;
-    bool has_timeout;
-    uint32_t timeout_s;
-};
-
-/* ---- The body ---- */
-
-static int refuse(struct cg_problem *problem, const char *key, const char *what) {
-    return cg_problem_set(problem, CG_E_INVALID, "\"%s\" %s", key, what);
-}
-
-/* A text; `fallback` (NULL: it is required) where there is none. */
-static int take_text(const json_t *body, const char *key, const char *fallback, const char **text,
-                     struct cg_problem *problem) {
-    const json_t *value = json_object_get(body, key);
-    const bool is_there = value != NULL && !json_is_null(value);
-    *text = is_there ? json_string_value(value) : fallback;
-    if (*text != NULL) return CG_OK;
-    return refuse(problem, key, is_there ? "must be a string" : "is missing");
-}
-
-static int take_method(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
-    const char *name;
-    int err = take_text(body, "method", "GET", &name, problem);
-    if (err < 0) return err;
-    wanted->method = cg_method_code(name);
-    return wanted->method != 0 ? CG_OK : refuse(problem, "method", "must be one of CoAP's, as GET or iPATCH");
-}
-
-static void split_path(struct wanted *wanted) {
-    const char *mark = strchr(wanted->path, '?');
-    wanted->path_len = mark == NULL ? strlen(wanted->path) : (size_t)(mark - wanted->path);
-    wanted->query = mark == NULL ? "" : mark + 1;
-}
-
-static int on_text(const char *text, size_t len, void *ctx) {
-    struct cg_buf *to = ctx;
-    cg_buf_put(to, text, len);
-    return to->failed ? -1 : 0;
-}
-
-/* A string is its bytes, anything else is JSON. */
-static int take_payload(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
-    const json_t *value = json_object_get(body, "body");
-    if (value == NULL || json_is_null(value)) return CG_OK;
-    if (json_is_string(value)) {
-        cg_buf_put(&wanted->payload, json_string_value(value), json_string_length(value));
-        if (wanted->content_type[0] == 0) wanted->content_type = "text/plain;charset=utf-8";
-    } else {
-        json_dump_callback(value, on_text, &wanted->payload, JSON_COMPACT | JSON_ENCODE_ANY);
-        if (wanted->content_type[0] == 0) wanted->content_type = "application/json";
-    }
-    return wanted->payload.failed ? cg_problem_no_memory(problem) : CG_OK;
-}
-
-static int take_timeout(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
-    const json_t *value = json_object_get(body, "timeout");
-    if (value == NULL || json_is_null(value)) return CG_OK;
-    const json_int_t seconds = json_integer_value(value);
-    if (!json_is_integer(value) || seconds < 0 || seconds > UINT32_MAX)
-        return refuse(problem, "timeout", "must be whole seconds");
-    wanted->has_timeout = true;
-    wanted->timeout_s = (uint32_t)seconds;
-    return CG_OK;
-}
-
-static int check_keys(const json_t *body, struct cg_problem *problem) {
-    static const char known[] = " mapping method path body content_type client timeout ";
-    const char *key;
-    const json_t *value;
-    json_object_foreach((json_t *)body, key, value) {
-        char padded[CG_NAME_MAX];
-        snprintf(padded, sizeof padded, " %s ", key);
-        if (strstr(known, padded) == NULL || strchr(key, ' ') != NULL)
-            return cg_problem_set(problem, CG_E_INVALID, "the key \"%.60s\" means nothing here", key);
-    }
-    return CG_OK;
-}
-
-static int take_mapping(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
-    const json_t *value = json_object_get(body, "mapping");
-    if (!json_is_object(value)) return take_text(body, "mapping", NULL, &wanted->mapping, problem);
-    wanted->unsaved = value;
-    return CG_OK;
-}
-
-static int take_body(const json_t *body, struct wanted *wanted, struct cg_problem *problem) {
-    int err = check_keys(body, problem);
-    if (err == CG_OK) err = take_mapping(body, wanted, problem);
-    if (err == CG_OK) err = take_method(body, wanted, problem);
-    if (err == CG_OK) err = take_text(body, "path", "", &wanted->path, problem);
-    if (err == CG_OK) err = take_text(body, "content_type", "", &wanted->content_type, problem);
-    if (err == CG_OK) err = take_text(body, "client", "", &wanted->client, problem);
-    if (err == CG_OK) err = take_payload(body, wanted, problem);
-    if (err == CG_OK) err = take_timeout(body, wanted, problem);
-    if (err == CG_OK) split_path(wanted);
-    return err;
-}
-
-/* ---- The request ---- */
-
-static bool keep(struct cg_slice *to, struct cg_arena *arena, struct cg_slice from) {
-    *to = from.len == 0 ? CG_SLICE_NONE : cg_arena_copy(arena, from);
-    return to->len == from.len;
-}
-
-/* The mapping's path and what is below it, as a client would have sent it. */
-static int take_path(struct cg_request *request, struct cg_arena *arena, const struct cg_mapping *mapping,
-                     const struct wanted *wanted, struct cg_problem *problem) {
-    struct cg_buf path;
-    cg_buf_init(&path, 0);
-    cg_buf_put_str(&path, mapping->path);
-    const bool lacks_slash = wanted->path_len > 0 && wanted->path[0] != '/';
-    if (lacks_slash) cg_buf_put_u8(&path, '/');
-    int err = cg_mapping_normal_path(&path, cg_slice_of(wanted->path, wanted->path_len));
-    if (path.len == 0) cg_buf_put_u8(&path, '/');
-    if (err == CG_E_BAD_URI) refuse(problem, "path", "is no path of a URI");
-    if (err == CG_OK && (path.failed || !keep(&request->path, arena, cg_buf_slice(&path)))) err = CG_E_NO_MEMORY;
-    if (err == CG_E_NO_MEMORY) cg_problem_no_memory(problem);
-    cg_buf_fini(&path);
-    return problem->err;
-}
-
-/* With Content-Format, where there is a payload. */
-static int take_content(struct cg_request *request, struct cg_arena *arena, const struct wanted *wanted, size_t most,
-                        struct cg_problem *problem) {
-    uint16_t format;
-    uint8_t value[2];
-    const struct cg_slice payload = cg_buf_slice(&wanted->payload);
-    if (payload.len == 0) return CG_OK;
-    if (payload.len > most) {
-        problem->at_most = most;
-        return cg_problem_set(problem, CG_E_TOO_BIG, "the body may have %zu bytes at most (limits.request_body)", most);
-    }
-    if (cg_format_from_media_type(cg_slice_str(wanted->content_type), &format) < 0)
-        return refuse(problem, "content_type", "has no Content-Format of CoAP");
-    value[0] = (uint8_t)(format >> 8);
-    value[1] = (uint8_t)format;
-    struct cg_opt *option = cg_arena_zalloc(arena, sizeof *option);
-    if (option == NULL) return cg_problem_no_memory(problem);
-    option->number = CG_OPT_CONTENT_FORMAT;
-    const size_t leading = format == 0 ? 2 : format < 256; /* zeros: the shortest form (RFC 7252 §3.2) */
-    bool kept = keep(&option->value, arena, cg_slice_of(value + leading, sizeof value - leading)) &&
-                keep(&request->payload, arena, payload);
-    request->options = (struct cg_opts){.list = option, .count = 1};
-    return kept ? CG_OK : cg_problem_no_memory(problem);
-}
-
-/* As that client, "anonymous", or nobody's: then no grant is needed. */
-static int take_client(struct cg_request *request, const struct cg_admin_call *call, const struct cg_config *config,
-                       const struct wanted *wanted, struct cg_problem *problem) {
-    request->proof = call->who.role >= CG_ROLE_ADMIN ? CG_PROOF_ADMIN : CG_PROOF_TRIAL;
-    if (wanted->client[0] == 0) return CG_OK;
-    request->proof = CG_PROOF_TRIAL;
-    request->may_be_anonymous = strcmp(wanted->client, "anonymous") == 0;
-    if (request->may_be_anonymous) {
-        request->proof = CG_PROOF_NONE;
-        return CG_OK;
-    }
-    request->client = cg_config_client_by_name(config, wanted->client);
-    if (request->client == NULL) return refuse(problem, "client", "is the name of no client");
-    return CG_OK;
-}
-
-static int fill(struct cg_request *request, struct cg_arena *arena, const struct cg_admin_call *call,
-                const struct cg_config *config, const struct wanted *wanted, struct cg_problem *problem) {
-    const struct cg_mapping *mapping = cg_mapping_by_name(config, wanted->mapping);
-    if (mapping == NULL)
-        return cg_problem_set(problem, CG_E_NOT_FOUND, "no mapping is called \"%.64s\"", wanted->mapping);
-    request->mapping = mapping->name;
-    request->method = (uint8_t)wanted->method;
-    request->host = mapping->host == NULL ? CG_SLICE_NONE : cg_slice_str(mapping->host);
-    request->peer = *cg_http_call_peer(call->http);
-    request->from = request->peer;
-    request->from.port = 0;
-    request->has_timeout = wanted->has_timeout;
-    request->timeout_s = wanted->timeout_s;
-    int err = take_client(request, call, config, wanted, problem);
-    if (err == CG_OK) err = take_path(request, arena, mapping, wanted, problem);
-    if (err == CG_OK && !keep(&request->query, arena, cg_slice_str(wanted->query))) err = cg_problem_no_memory(problem);
-    return err == CG_OK ? take_content(request, arena, wanted, config->limits.request_body, problem) : err;
-}
 
 /* ---- The answer ---- */
 
@@ -315,25 +126,25 @@ static void reply_dry(struct trial *trial) {
     free(trial);
 }
 
-static void go(struct trial *trial, const struct wanted *wanted, bool is_dry) {
+static void go(struct trial *trial, const struct cg_try_wish *wish, enum cg_change_mode mode) {
     struct cg_problem problem = {0};
     struct cg_gateway *gateway = trial->gateway;
     struct cg_request *request = cg_gateway_request(gateway, trial->ticket);
     struct cg_config *config = cg_gateway_exchange_config(gateway, trial->ticket);
-    int err = fill(request, cg_gateway_arena(gateway, trial->ticket), trial->call, config, wanted, &problem);
-    if (err == CG_OK && is_dry) {
+    int err = cg_try_fill(request, cg_gateway_arena(gateway, trial->ticket), trial->call, config, wish, &problem);
+    if (err == CG_OK && mode == CG_CHANGE_DRY) {
         err = cg_preview_request(gateway, config, request, &trial->prediction, &problem);
     } else if (err == CG_OK) {
         err = begin(trial, request, &problem);
     }
     if (err < 0) {
         refuse_trial(trial, &problem);
-    } else if (is_dry) {
+    } else if (mode == CG_CHANGE_DRY) {
         reply_dry(trial);
     }
 }
 
-static struct trial *new_trial(struct cg_admin_call *call, const struct wanted *wanted, struct cg_problem *problem) {
+static struct trial *new_trial(struct cg_admin_call *call, const struct cg_try_wish *wish, struct cg_problem *problem) {
     struct trial *trial = calloc(1, sizeof *trial);
     if (trial == NULL) {
         cg_problem_no_memory(problem);
@@ -342,22 +153,23 @@ static struct trial *new_trial(struct cg_admin_call *call, const struct wanted *
     trial->call = call;
     trial->gateway = cg_admin_gateway(call);
     trial->recorder = cg_admin_recorder(call);
-    snprintf(trial->target, sizeof trial->target, "mappings/%.*s", CG_NAME_MAX, wanted->mapping);
+    snprintf(trial->target, sizeof trial->target, "mappings/%.*s", CG_NAME_MAX, wish->mapping);
     if (cg_gateway_new_exchange(trial->gateway, &trial->ticket, problem) == CG_OK) return trial;
     free(trial);
     return NULL;
 }
 
 /* `config`: what it runs under, where that is not what is in use. */
-static void try_it(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry, struct cg_config *config) {
+static void try_it(struct cg_admin_call *call, const struct cg_try_wish *wish, enum cg_change_mode mode,
+                   struct cg_config *config) {
     struct cg_problem problem = {0};
-    struct trial *trial = new_trial(call, wanted, &problem);
+    struct trial *trial = new_trial(call, wish, &problem);
     if (trial == NULL) {
         cg_admin_reply_problem(call, &problem);
         return;
     }
     if (config != NULL) cg_gateway_use_config(trial->gateway, trial->ticket, config);
-    go(trial, wanted, is_dry);
+    go(trial, wish, mode);
 }
 
 /* ---- A mapping that is not saved ---- */
@@ -368,10 +180,10 @@ struct unsaved {
     struct cg_admin_edit edit;
     struct cg_manage *manage;
     struct cg_gateway *gateway;
-    struct wanted wanted;
+    struct cg_try_wish wish;
     json_t *document;
     char name[CG_NAME_MAX + 1]; /* "": any that is free */
-    bool is_dry;
+    enum cg_change_mode mode;
 };
 
 static struct unsaved *unsaved_of(struct cg_admin_edit *edit) { return CG_CONTAINER(edit, struct unsaved, edit); }
@@ -419,21 +231,21 @@ static void reply_unsaved(struct cg_admin_edit *edit) {
     struct cg_config *config = edit->change.will;
     const struct cg_mapping *mapping = cg_mapping_by_name(config, own->name);
     if (mapping != NULL) cg_config_mapping(config, mapping->number)->is_unsaved = true;
-    own->wanted.mapping = own->name;
+    own->wish.mapping = own->name;
     edit->call->left = NULL;
-    try_it(edit->call, &own->wanted, own->is_dry, config);
+    try_it(edit->call, &own->wish, own->mode, config);
 }
 
 static void note_refusal(const struct unsaved *own) {
     const struct cg_change *change = &own->edit.change;
-    if (change->err == CG_OK || own->is_dry) return;
+    if (change->err == CG_OK || own->mode == CG_CHANGE_DRY) return;
     cg_manage_note(own->manage, &change->author, "try", own->edit.target, "refused", change->problem.detail);
 }
 
 static void free_unsaved(struct cg_admin_edit *edit) {
     struct unsaved *own = unsaved_of(edit);
     note_refusal(own);
-    cg_buf_fini(&own->wanted.payload);
+    cg_buf_fini(&own->wish.payload);
     json_decref(own->document);
     free(own);
 }
@@ -453,9 +265,10 @@ static int check_unsaved(const struct cg_admin_call *call, struct cg_problem *pr
                : cg_problem_set(problem, CG_E_STORE, "there is no store here, so only what is in use can be tried");
 }
 
-static struct unsaved *new_unsaved(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry) {
+static struct unsaved *new_unsaved(struct cg_admin_call *call, const struct cg_try_wish *wish,
+                                   enum cg_change_mode mode) {
     struct unsaved *own = calloc(1, sizeof *own);
-    json_t *document = own == NULL ? NULL : document_of(wanted->unsaved);
+    json_t *document = own == NULL ? NULL : document_of(wish->unsaved);
     if (document == NULL) {
         free(own);
         return NULL;
@@ -467,23 +280,23 @@ static struct unsaved *new_unsaved(struct cg_admin_call *call, const struct want
                                      .free = free_unsaved},
                             .manage = cg_admin_manage(call),
                             .gateway = cg_admin_gateway(call),
-                            .wanted = *wanted,
+                            .wish = *wish,
                             .document = document,
-                            .is_dry = is_dry};
+                            .mode = mode};
     return own;
 }
 
 /* True: the payload is taken over. */
-static bool try_unsaved(struct cg_admin_call *call, const struct wanted *wanted, bool is_dry) {
+static bool try_unsaved(struct cg_admin_call *call, const struct cg_try_wish *wish, enum cg_change_mode mode) {
     struct cg_problem problem = {0};
-    const json_t *said = json_object_get(wanted->unsaved, "name");
+    const json_t *said = json_object_get(wish->unsaved, "name");
     const char *name = said == NULL ? "" : json_string_value(said);
     int err = check_unsaved(call, &problem);
     if (err == CG_OK && said != NULL && (name == NULL || !cg_admin_is_name(name))) {
         cg_admin_reply_invalid(call, "/mapping/name", "must match [a-z0-9][a-z0-9._-]{0,63}, or be absent");
         return false;
     }
-    struct unsaved *own = err < 0 ? NULL : new_unsaved(call, wanted, is_dry);
+    struct unsaved *own = err < 0 ? NULL : new_unsaved(call, wish, mode);
     if (own == NULL) {
         if (err == CG_OK) (void)cg_problem_no_memory(&problem);
         cg_admin_reply_problem(call, &problem);
@@ -499,20 +312,20 @@ static bool try_unsaved(struct cg_admin_call *call, const struct wanted *wanted,
 
 static void serve_try(struct cg_admin_call *call) {
     struct cg_problem problem = {0};
-    struct wanted wanted = {0};
-    bool is_dry = false;
-    cg_buf_init(&wanted.payload, 0);
-    int err = cg_admin_is_dry(call, &is_dry, &problem);
-    if (err == CG_OK) err = take_body(call->body, &wanted, &problem);
+    struct cg_try_wish wish = {0};
+    enum cg_change_mode mode;
+    cg_buf_init(&wish.payload, 0);
+    int err = cg_admin_mode(call, &mode, &problem);
+    if (err == CG_OK) err = cg_try_read(&wish, call->body, &problem);
     bool is_taken = false;
     if (err < 0) {
         cg_admin_reply_problem(call, &problem);
-    } else if (wanted.unsaved != NULL) {
-        is_taken = try_unsaved(call, &wanted, is_dry);
+    } else if (wish.unsaved != NULL) {
+        is_taken = try_unsaved(call, &wish, mode);
     } else {
-        try_it(call, &wanted, is_dry, NULL);
+        try_it(call, &wish, mode, NULL);
     }
-    if (!is_taken) cg_buf_fini(&wanted.payload);
+    if (!is_taken) cg_buf_fini(&wish.payload);
 }
 
 static void leave_try(struct cg_admin_call *call) {
