@@ -18,14 +18,15 @@ export async function makeChanges(changes, text) {
 }
 
 // ask() -> a promise of a dry run's answer, or null where there is nothing to ask; it is asked a moment after one of the
-// keys has changed. {preview, error}
+// keys has changed. {preview, error, isSettled}: of before, until it is settled.
 export function useDryRun(ask, keys) {
-    const [state, setState] = useState({ preview: null, error: null });
+    const key = JSON.stringify(keys);
+    const [state, setState] = useState({ preview: null, error: null, of: null });
     useEffect(() => {
         let isOver = false;
-        const show = (next) => isOver || setState(next);
-        const timer = setTimeout(() => Promise.resolve(ask()).then((preview) => show({ preview, error: null }), (error) => show({ preview: null, error })), WAIT_MS);
+        const show = (next) => isOver || setState({ preview: null, error: null, ...next, of: key });
+        const timer = setTimeout(() => Promise.resolve(ask()).then((preview) => show({ preview }), (error) => show({ error })), WAIT_MS);
         return () => (clearTimeout(timer), (isOver = true));
-    }, [JSON.stringify(keys)]);
-    return state;
+    }, [key]);
+    return { preview: state.preview, error: state.error, isSettled: state.of === key };
 }

@@ -38,9 +38,9 @@ function Give({ client, mappings, of, onClose }) {
     const [chosen, setChosen] = useState((of && (of.methods || passing(of.mapping))) || ["GET"]);
     const isReady = mapping !== undefined && chosen.length > 0;
     const change = () => [changeOf(mapping, client, chosen)];
-    const { preview } = useDryRun(() => (isReady ? dryRun(change()) : null), [name, chosen]);
+    const { preview, isSettled } = useDryRun(() => (isReady ? dryRun(change()) : null), [name, chosen]);
     const give = () => makeChanges(change(), `${client} may send ${chosen.join(", ")} to ${name}.`);
-    return html`<${Ask} title=${of ? `${client} on ${name}` : "Give access"} verb=${of ? "Save" : "Give"} isReady=${isReady} onDo=${give} onClose=${onClose}>
+    return html`<${Ask} title=${of ? `${client} on ${name}` : "Give access"} verb=${of ? "Save" : "Give"} isReady=${isReady && isSettled} onDo=${give} onClose=${onClose}>
         ${!of && html`<div class="field"><label for="grant-mapping">Mapping</label>
             <select id="grant-mapping" data-first onChange=${(event) => setName(event.target.value)}>${mappings.map((one) => html`<option key=${one.name} value=${one.name} selected=${one.name === name}>${one.name} (${pathOfMapping(one)})</option>`)}</select></div>`}
         ${mapping && html`<${Methods} mapping=${mapping} chosen=${chosen} onChange=${setChosen} />`}

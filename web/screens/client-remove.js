@@ -2,6 +2,7 @@
 import { html } from "../vendor/preact.js";
 import { pathOf } from "../core/api.js";
 import { makeChanges, dryRun, useDryRun } from "../core/changes.js";
+import { tellError } from "../core/notices.js";
 import { go } from "../core/route.js";
 import { count } from "../core/format.js";
 import { Ask } from "../parts/ask.js";
@@ -12,9 +13,9 @@ export function RemoveClient({ name, etag, onClose }) {
     const tokens = useTokens(name).tokens || [];
     const change = [{ method: "DELETE", path: pathOf("clients", name), if_match: etag }];
     const { preview, error } = useDryRun(() => dryRun(change), [name]);
-    const remove = async () => {
-        await makeChanges(change, `${name} is removed.`);
-        go("clients");
+    const remove = () => {
+        go("clients"); // first: what is gone cannot be read anew
+        makeChanges(change, `${name} is removed.`).catch((thrown) => tellError(thrown, "Not removed"));
     };
     return html`<${Ask} title=${`Remove ${name}?`} verb="Remove" danger onDo=${remove} onClose=${onClose} isReady=${!!preview}>
         ${error && html`<p class="error">${error.message}</p>`}

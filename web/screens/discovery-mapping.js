@@ -46,13 +46,13 @@ export function MakeMapping({ nodes, mappings, onClose }) {
     const item = { group: `${String(values.group).replace(/\/$/, "")}${values.resource || "/"}`, security: values.security, timeout: TIMEOUT_S, ...(isPlain && { members }) };
     const isReady = !!values.name && values.security !== "";
     const change = [{ method: "PUT", path: pathOf("mappings", values.name || ""), if_none_match: "*", body: item }];
-    const { preview, error } = useDryRun(() => (isReady ? dryRun(change) : null), [values]);
+    const { preview, error, isSettled } = useDryRun(() => (isReady ? dryRun(change) : null), [values]);
     const nameError = error && (error.status === 412 ? "There is a mapping of that name already." : error.errors.length ? error.errors[0].detail : error.message);
     const make = async () => {
         await makeChanges(change, `${values.name} is made.`);
         go("mappings", values.name);
     };
-    return html`<${Ask} title=${`A mapping for ${count(nodes.length, "member")}`} verb="Make it" isReady=${isReady && !error} onDo=${make} onClose=${onClose}>
+    return html`<${Ask} title=${`A mapping for ${count(nodes.length, "member")}`} verb="Make it" isReady=${isReady && isSettled && !error} onDo=${make} onClose=${onClose}>
         <${Field} name="name" label="Name" schema=${NAME} value=${values.name} onChange=${set("name")} required first error=${nameError} help=${`Clients find it at ${values.name ? `/${values.name}` : "a path of that name"}. Who may send what is said at the mapping.`} />
         ${groups.length > 1 && html`<${Choose} id="found-group" label="Group" value=${values.group} options=${groups.map((one) => [one, one])} onChange=${set("group")} help="They answered in several." />`}
         <${Choose} id="found-resource" label="Resource" value=${values.resource} options=${[["", "whatever clients name behind the path"], ...pathsOf(nodes).map((one) => [one, one])]} onChange=${set("resource")} />

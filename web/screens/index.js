@@ -23,4 +23,7 @@ export const screens = [
     { path: "members/:name", title: "Member", under: "members", load: () => import("./member.js") },
     { path: "discovery", title: "Discovery", nav: "Discovery", icon: "discovery", place: 70, load: () => import("./discoveries.js") },
     { path: "discovery/:id", title: "Discovery", under: "discovery", load: () => import("./discovery.js") },
+    { path: "reactions", title: "Reactions", nav: "Reactions", icon: "reactions", place: 75, load: () => import("./reactions.js") },
+    { path: "reactions/new", title: "New reaction", under: "reactions", load: () => import("./reaction.js") },
+    { path: "reactions/:name", title: "Reaction", under: "reactions", load: () => import("./reaction.js") },
 ];

@@ -24,12 +24,12 @@ const NoLists = () => html`<p>No mapping here has a list of members that could b
 
 // What will be, and the dialog that does it. changes(): what is to be made; words: what is said then
 function Change({ title, verb, changes, words, isDone, children, onClose, onDone, danger }) {
-    const { preview, error } = useDryRun(() => (changes.length > 0 ? dryRun(changes) : null), [changes]);
+    const { preview, error, isSettled } = useDryRun(() => (changes.length > 0 ? dryRun(changes) : null), [changes]);
     const make = async () => {
         await makeChanges(changes, words);
         onDone();
     };
-    return html`<${Ask} title=${title} verb=${verb} danger=${danger} isReady=${changes.length > 0 && !error} onDo=${make} onClose=${onClose}>
+    return html`<${Ask} title=${title} verb=${verb} danger=${danger} isReady=${changes.length > 0 && isSettled && !error} onDo=${make} onClose=${onClose}>
         ${children}
         ${changes.length === 0 && html`<p class="faint">${isDone}</p>`}
         ${error && html`<p class="error">${error.errors.length ? error.errors[0].detail : error.message}</p>`}

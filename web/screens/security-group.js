@@ -57,13 +57,23 @@ const Protects = ({ mappings }) => html`<p class="faint">${mappings.length === 0
 
 // ---- Going
 
-function Remove({ item, etag, onClose }) {
-    const remove = async () => {
-        await request("DELETE", pathOf("security-groups", item.name), { etag });
-        tell({ text: `${item.name} and its keys are gone.` });
-        go("security-groups");
+async function remove({ name }, etag) {
+    try {
+        await request("DELETE", pathOf("security-groups", name), { etag });
+        tell({ text: `${name} and its keys are gone.` });
+    } catch (error) {
+        tellError(error, "Not removed");
+    }
+}
+
+function Remove({ item, etag, mappings, onClose }) {
+    const isNeeded = mappings.length > 0;
+    const leave = () => {
+        go("security-groups"); // first: what is gone cannot be read anew
+        remove(item, etag);
     };
-    return html`<${Ask} title=${`Remove ${item.name}?`} verb="Remove it for good" danger onDo=${remove} onClose=${onClose}>
+    return html`<${Ask} title=${`Remove ${item.name}?`} verb="Remove it for good" danger isReady=${!isNeeded} onDo=${leave} onClose=${onClose}>
+        ${isNeeded && html`<p class="error">It still protects ${mappings.map(({ name }) => name).join(", ")}: give ${mappings.length === 1 ? "that mapping" : "those mappings"} another protection first, or remove ${mappings.length === 1 ? "it" : "them"}.</p>`}
         <p>Its keys are deleted. This cannot be undone: a group with the same members would need new keys, and each member a new file.</p>
     <//>`;
 }
@@ -102,6 +112,6 @@ export default function SecurityGroup({ params }) {
             ${item.source === "stored" && html`<${Rekey} item=${item} isAdmin=${isAdmin} onDone=${reload} />`}
         </div>`}
         ${item.keys && html`<${GroupMembers} item=${item} isAdmin=${mayChange} onDone=${reload} />`}
-        ${isLeaving && html`<${Remove} item=${item} etag=${etag} onClose=${() => setLeaving(false)} />`}
+        ${isLeaving && html`<${Remove} item=${item} etag=${etag} mappings=${mappings} onClose=${() => setLeaving(false)} />`}
     </div>`;
 }
