@@ -332,7 +332,7 @@ json_t *cg_group_difference(const struct cg_group_work *work) {
         ok = ok && json_array_extend(list, (json_t *)differs) == 0;
     }
     ok = ok && cg_keys_set(answer, "gains", json_array()) && cg_keys_set(answer, "loses", json_array()) &&
-         cg_keys_set(answer, "warnings", json_array()) && cg_keys_set(answer, "sends", json_null());
+         cg_keys_set(answer, "warnings", json_array()) && cg_keys_set(answer, "sends", json_array());
     if (ok) return answer;
     json_decref(answer);
     return NULL;

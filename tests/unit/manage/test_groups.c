@@ -559,6 +559,7 @@ static void a_dry_run_spends_nothing(void **state) {
     request->mode = CG_CHANGE_DRY;
     assert_int_equal(await_it(scene, request), CG_OK);
     assert_int_equal(json_array_size(json_object_get(request->answer, "difference")), 1);
+    assert_true(json_is_array(json_object_get(request->answer, "sends")));
     assert_int_equal(scene->claims, 0);
     assert_int_equal(item_count(scene), 0);
     make_two(scene);
