@@ -1,6 +1,8 @@
 /* The hard thing: the UDP checksum of IPv6 may not be left out (RFC 8200 §8.1), so it is counted. */
 #include "recorder/pcap.h"
 
+#include "wire/msg.h"
+
 enum {
     MAGIC = 0xa1b2c3d4, /* microseconds, in the order in which this host has bytes */
     LINKTYPE_RAW = 101,
@@ -25,6 +27,7 @@ struct packet_head {
 struct packet {
     const struct cg_addr *from, *to;
     struct cg_slice bytes;
+    size_t shown; /* of them */
 };
 
 static void put_u16(uint8_t *to, size_t number) {
@@ -86,16 +89,29 @@ static void put_packet(struct cg_buf *to, const struct packet *packet, uint64_t 
     const bool is_v4 = packet->to->family == CG_FAMILY_IPV4;
     const size_t ip_len = is_v4 ? make_ipv4(packet, ip) : make_ipv6(packet, ip);
     const uint32_t len = (uint32_t)(ip_len + udp_len(packet));
+    const struct cg_slice shown = cg_slice_of(packet->bytes.data, packet->shown);
     const struct packet_head head = {.seconds = (uint32_t)(unix_us / 1000000),
                                      .microseconds = (uint32_t)(unix_us % 1000000),
-                                     .kept = len,
+                                     .kept = len - (uint32_t)(packet->bytes.len - shown.len),
                                      .len = len};
     make_udp(packet, udp);
     cg_buf_put(to, &head, sizeof head);
     cg_buf_put(to, ip, ip_len);
     cg_buf_put(to, udp, sizeof udp);
-    cg_buf_put_slice(to, packet->bytes);
+    cg_buf_put_slice(to, shown);
 }
+
+/* ---- Payloads ---- */
+
+/* As far as what anybody on the link could read; of what is no message of CoAP, nothing. */
+static size_t len_without_payload(struct cg_slice bytes) {
+    struct cg_msg msg;
+    struct cg_slice oscore;
+    if (cg_msg_parse(&msg, bytes) < 0) return 0;
+    return cg_msg_find(&msg, CG_OPT_OSCORE, &oscore) ? bytes.len : bytes.len - msg.payload.len;
+}
+
+/* ---- Ends ---- */
 
 /* Asked once a family, since each question costs the kernel some calls: of its first peer that is no group, because the
  * way to a group says less. */
@@ -121,7 +137,9 @@ static void find_ends(struct ends *ends, const struct cg_tape *tape) {
     }
 }
 
-void cg_pcap_put(struct cg_buf *to, const struct cg_tape *tape, cg_local_fn *local, void *ctx) {
+void cg_pcap_put(struct cg_buf *to, const struct cg_tape *tape, enum cg_tape_payloads payloads, cg_local_fn *local,
+                 void *ctx) {
+    const bool is_whole = payloads == CG_TAPE_SHOWS_PAYLOADS && tape->said.keeps_payloads;
     const struct file_head head = {.magic = MAGIC, .major = 2, .minor = 4, .snap_len = SNAP_LEN, .link = LINKTYPE_RAW};
     struct ends ends = {.local = local, .ctx = ctx};
     struct cg_tape_datagram datagram;
@@ -131,8 +149,10 @@ void cg_pcap_put(struct cg_buf *to, const struct cg_tape *tape, cg_local_fn *loc
     for (size_t at = 0; cg_tape_next_datagram(tape, &at, &datagram, &bytes);) {
         const bool is_out = datagram.direction == CG_DIRECTION_OUT;
         const struct cg_addr *own = own_end(&ends, &datagram.peer);
-        const struct packet packet = {
-            .from = is_out ? own : &datagram.peer, .to = is_out ? &datagram.peer : own, .bytes = bytes};
+        const struct packet packet = {.from = is_out ? own : &datagram.peer,
+                                      .to = is_out ? &datagram.peer : own,
+                                      .bytes = bytes,
+                                      .shown = is_whole ? bytes.len : len_without_payload(bytes)};
         put_packet(to, &packet, datagram.at_us + tape->unix_us);
     }
 }

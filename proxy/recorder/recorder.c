@@ -356,7 +356,7 @@ struct cg_traffic cg_recorder_traffic(const struct cg_recorder *recorder, struct
 }
 
 int cg_recorder_put_transcript(const struct cg_recorder *recorder, const struct cg_record *record,
-                               enum cg_transcript_payloads payloads, struct cg_buf *to, struct cg_problem *problem) {
+                               enum cg_tape_payloads payloads, struct cg_buf *to, struct cg_problem *problem) {
     const struct cg_record *other;
     if (!record->has_joined) return cg_transcript_put_json(to, record, payloads, problem);
     DL_FOREACH2(recorder->records, other, next) {
@@ -369,8 +369,9 @@ int cg_recorder_put_transcript(const struct cg_recorder *recorder, const struct 
                           "it has joined the requests of an exchange that still runs, or is kept no longer");
 }
 
-void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to) {
-    cg_pcap_put(to, record->tape, recorder->local, recorder->local_ctx);
+void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record,
+                          enum cg_tape_payloads payloads, struct cg_buf *to) {
+    cg_pcap_put(to, record->tape, payloads, recorder->local, recorder->local_ctx);
 }
 
 /* ---- Beginning and end ---- */

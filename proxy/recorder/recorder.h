@@ -53,11 +53,12 @@ struct cg_record *cg_recorder_next_running(struct cg_recorder *recorder, uint32_
 struct cg_record *cg_recorder_find_running(struct cg_recorder *recorder, const char *id);
 
 /* Of one that has a tape. */
-void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record, struct cg_buf *to);
+void cg_recorder_put_pcap(const struct cg_recorder *recorder, const struct cg_record *record,
+                          enum cg_tape_payloads payloads, struct cg_buf *to);
 
 /* As cg_transcript_put_json; CG_E_CONFLICT too where another exchange has it. */
 int cg_recorder_put_transcript(const struct cg_recorder *recorder, const struct cg_record *record,
-                               enum cg_transcript_payloads payloads, struct cg_buf *to,
+                               enum cg_tape_payloads payloads, struct cg_buf *to,
                                struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Of an exchange that has begun: what was said before that it would send, copied; its record will have it. Without

@@ -48,6 +48,9 @@ struct cg_tape {
     bool is_joined;                /* others have joined it, who are not told of */
 };
 
+/* Whether payloads that are kept (recorder.payloads) are shown to whoever asks. */
+enum cg_tape_payloads { CG_TAPE_SHOWS_PAYLOADS, CG_TAPE_HIDES_PAYLOADS };
+
 /* With one reference. NULL: no memory. */
 struct cg_tape *cg_tape_new(uint64_t origin, size_t max);
 void cg_tape_unref(struct cg_tape *tape); /* NULL is fine */

@@ -12,7 +12,7 @@ static void put_slice(struct cg_buf *to, const char *key, struct cg_slice bytes)
     if (bytes.len > 0) cg_put_hex(to, key, bytes);
 }
 
-static void put_opened(struct cg_buf *to, const struct cg_said *said, enum cg_transcript_payloads payloads) {
+static void put_opened(struct cg_buf *to, const struct cg_said *said, enum cg_tape_payloads payloads) {
     const struct cg_opened *opened = &said->opened;
     cg_put_number(to, "code", opened->code);
     if (opened->verified == CASTGATE_VERIFIED_SOURCE) cg_put_bool(to, "verified", true);
@@ -25,7 +25,7 @@ static void put_opened(struct cg_buf *to, const struct cg_said *said, enum cg_tr
     if (opened->overtaken) cg_put_bool(to, "overtaken", true);
     if (opened->has_number) cg_put_number(to, "number", opened->number);
     if (opened->has_number) cg_put_number(to, "generation", opened->generation);
-    put_payload(to, opened->payload, said->has_payload && payloads == CG_TRANSCRIPT_SHOWS_PAYLOADS);
+    put_payload(to, opened->payload, said->has_payload && payloads == CG_TAPE_SHOWS_PAYLOADS);
     if (said->same != 0) cg_put_number(to, "same", said->same);
 }
 
@@ -60,7 +60,7 @@ static void put_admitted(struct cg_buf *to, const struct cg_said *said) {
     cg_put_number(to, "timeout_us", said->timeout_us);
 }
 
-static void put_rest(struct cg_buf *to, const struct cg_said *said, enum cg_transcript_payloads payloads) {
+static void put_rest(struct cg_buf *to, const struct cg_said *said, enum cg_tape_payloads payloads) {
     if (said->word != CG_WORD_ADMITTED && said->word != CG_WORD_SIGN) put_leg(to, said);
     if (said->addr.family != CG_FAMILY_NONE) cg_put_addr(to, "addr", &said->addr);
     switch (said->word) {
@@ -87,7 +87,7 @@ static void put_rest(struct cg_buf *to, const struct cg_said *said, enum cg_tran
 
 /* False: no memory. */
 static bool put_words(struct cg_buf *to, const char *key, const struct cg_transcript *transcript,
-                      enum cg_transcript_payloads payloads) {
+                      enum cg_tape_payloads payloads) {
     struct cg_transcript_reading reading;
     struct cg_said said;
     cg_buf_put_str(to, ",\n\"");
@@ -108,11 +108,11 @@ static bool put_words(struct cg_buf *to, const char *key, const struct cg_transc
     return !failed && !to->failed;
 }
 
-static void put_request(struct cg_buf *to, const struct cg_tape *tape, enum cg_transcript_payloads payloads) {
+static void put_request(struct cg_buf *to, const struct cg_tape *tape, enum cg_tape_payloads payloads) {
     const struct cg_slice payload = {.data = tape->payload.data, .len = tape->payload_len};
     cg_buf_put_str(to, ",\n\"request\":{");
     cg_buf_put_slice(to, cg_buf_slice(&tape->asked));
-    put_payload(to, payload, tape->said.keeps_payloads && payloads == CG_TRANSCRIPT_SHOWS_PAYLOADS);
+    put_payload(to, payload, tape->said.keeps_payloads && payloads == CG_TAPE_SHOWS_PAYLOADS);
     cg_buf_put_str(to, "},\n\"scene\":");
     cg_buf_put_slice(to, cg_buf_slice(&tape->scene));
 }
@@ -128,7 +128,7 @@ static int check(const struct cg_record *record, struct cg_problem *problem) {
         "to 2048 members are recorded so");
 }
 
-int cg_transcript_put_json(struct cg_buf *to, const struct cg_record *record, enum cg_transcript_payloads payloads,
+int cg_transcript_put_json(struct cg_buf *to, const struct cg_record *record, enum cg_tape_payloads payloads,
                            struct cg_problem *problem) {
     const struct cg_tape *tape = record->tape;
     if (check(record, problem) < 0) return problem->err;

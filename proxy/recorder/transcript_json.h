@@ -7,12 +7,9 @@
 
 #define CG_TRANSCRIPT_VERSION 1
 
-/* Whether payloads that are kept are shown: else only their lengths, and which are equal. */
-enum cg_transcript_payloads { CG_TRANSCRIPT_SHOWS_PAYLOADS, CG_TRANSCRIPT_HIDES_PAYLOADS };
-
-/* Of one that has ended, and has begun its own requests. CG_E_NOT_FOUND: nothing was sent for it. CG_E_CONFLICT: not
- * all of it was kept. CG_E_NO_MEMORY. */
-int cg_transcript_put_json(struct cg_buf *to, const struct cg_record *record, enum cg_transcript_payloads payloads,
+/* Of payloads that are not shown there are their lengths, and which are equal. Of one that has ended, and has begun its
+ * own requests. CG_E_NOT_FOUND: nothing was sent for it. CG_E_CONFLICT: not all of it was kept. CG_E_NO_MEMORY. */
+int cg_transcript_put_json(struct cg_buf *to, const struct cg_record *record, enum cg_tape_payloads payloads,
                            struct cg_problem *problem) CG_MUST_CHECK;
 
 #endif

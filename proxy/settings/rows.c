@@ -258,7 +258,8 @@ static const struct cg_row recorder_rows[] = {
      .says = "For the latest exchanges, as the admin side shows them, with their datagrams. 0: none are kept."},
     {"payloads", &cg_kind_payloads, CG_ROW_PLACE(struct cg_recorder_settings, payloads),
      .json = "'enum': ['none', 'plain', 'all']", .fallback = "'plain'",
-     .says = "Which payloads transcripts of exchanges have, and then only for administrators: \"none\", those of "
+     .says = "Which payloads transcripts and datagrams of exchanges have, and then only for administrators: \"none\", "
+             "those of "
              "mappings whose groups are \"plain\", or \"all\", with what secured groups say. Of others there are "
              "their lengths, and which of them are equal."},
 };

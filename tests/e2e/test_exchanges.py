@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import plain_mapping
+from conftest import free_tcp_port, plain_mapping
 from protected import Keys, ProtectedMembers, make_state, settings
 
 TOKENS = {"boss": "b" * 40, "operator": "o" * 40, "watcher": "w" * 40, "dashboard": "d" * 40}
@@ -176,6 +176,31 @@ def test_the_datagrams_of_an_exchange_open_in_an_analyser(gate, tmp_path):
         (tmp_path / "it.pcap").write_bytes(reply.body)
         read = subprocess.run(["tcpdump", "-nr", tmp_path / "it.pcap"], capture_output=True, text=True)
         assert read.returncode == 0 and read.stdout.count("UDP") == len(found) and "bad" not in read.stdout
+
+
+def packets_of(gate, id, who):
+    reply = ask(gate, f"/exchanges/{id}/pcap", who)
+    assert reply.status == 200, reply.body
+    return packets(reply.body)
+
+
+def texts_of(found):
+    return [payload.partition(b"\xff")[2] for _, _, payload in found]
+
+
+def test_datagrams_have_their_payloads_for_administrators_alone(gate):
+    reply = gate.request("/lights/status")
+    id, said = reply.headers["Castgate-Exchange"], {text for text in texts_of(packets_of(gate, reply.headers["Castgate-Exchange"], "boss"))}
+    assert any(text and text in reply.body for text in said), said
+    operators = packets_of(gate, id, "operator")
+    assert len(operators) >= 4 and set(texts_of(operators)) == {b""}
+
+
+def test_datagrams_have_no_payloads_where_none_are_kept(gate, gateway):
+    silent = gateway({**gate.settings, "http": {"listen": [f"127.0.0.1:{free_tcp_port()}"]},
+                      "admin": {"listen": [f"127.0.0.1:{free_tcp_port()}"]}, "recorder": {"payloads": "none"}})
+    id = silent.request("/lights/status").headers["Castgate-Exchange"]
+    assert set(texts_of(packets_of(silent, id, "boss"))) == {b""}
 
 
 def test_nothing_of_a_mapping_that_hides_its_members_is_in_its_record(members, gateway):

@@ -147,6 +147,11 @@ static void serve_one(struct cg_admin_call *call) {
     cg_record_free(running);
 }
 
+/* What members say is for administrators. */
+static enum cg_tape_payloads payloads_for(const struct cg_admin_call *call) {
+    return call->who.role >= CG_ROLE_ADMIN ? CG_TAPE_SHOWS_PAYLOADS : CG_TAPE_HIDES_PAYLOADS;
+}
+
 /* ---- Its datagrams ---- */
 
 static int check_pcap(const struct cg_record *record, struct cg_problem *problem) {
@@ -165,7 +170,7 @@ static void serve_pcap(struct cg_admin_call *call) {
         return;
     }
     cg_buf_init(&bytes, 0);
-    cg_recorder_put_pcap(cg_admin_recorder(call), record, &bytes);
+    cg_recorder_put_pcap(cg_admin_recorder(call), record, payloads_for(call), &bytes);
     cg_admin_reply_bytes(call, &(struct cg_admin_head){.status = 200, .content_type = "application/vnd.tcpdump.pcap"},
                          &bytes);
 }
@@ -178,18 +183,14 @@ static int check_transcript(const struct cg_record *record, struct cg_problem *p
     return cg_problem_set(problem, CG_E_FORBIDDEN, "its mapping hides its members, whom a transcript shows");
 }
 
-/* What members say is for administrators. */
 static void serve_transcript(struct cg_admin_call *call) {
-    const bool is_admin = call->who.role >= CG_ROLE_ADMIN;
     struct cg_problem problem = {0};
     struct cg_buf text;
     const struct cg_record *record = find(call, &problem);
     int err = record == NULL ? problem.err : check_transcript(record, &problem);
     cg_buf_init(&text, 0);
     if (err == CG_OK)
-        err = cg_recorder_put_transcript(cg_admin_recorder(call), record,
-                                         is_admin ? CG_TRANSCRIPT_SHOWS_PAYLOADS : CG_TRANSCRIPT_HIDES_PAYLOADS, &text,
-                                         &problem);
+        err = cg_recorder_put_transcript(cg_admin_recorder(call), record, payloads_for(call), &text, &problem);
     if (err == CG_OK) {
         cg_admin_reply_bytes(call, &(struct cg_admin_head){.status = 200}, &text);
         return;
@@ -262,7 +263,9 @@ static const struct cg_admin_route routes[] = {
      .role = CG_ROLE_OPERATOR,
      .serve = serve_pcap,
      .id = "exchanges.pcap",
-     .says = "The datagrams that were sent and received for it, as they were on the wire, in a made-up IP packet each.",
+     .says = "The datagrams that were sent and received for it, as they were on the wire, in a made-up IP packet each. "
+             "Those that nothing protects are cut before their payloads, but for administrators, and where "
+             "recorder.payloads keeps these.",
      .answer = "Pcap",
      .answer_type = "application/vnd.tcpdump.pcap",
      .status = 200,

@@ -67,7 +67,7 @@ static void answer(struct fixture *f, size_t emission, const char *from, uint64_
     world_run(&f->world);
 }
 
-static int write_file(struct fixture *f, enum cg_transcript_payloads payloads) {
+static int write_file(struct fixture *f, enum cg_tape_payloads payloads) {
     struct cg_problem problem = {0};
     const struct cg_record *record = cg_recorder_before(f->recorder, 0);
     assert_non_null(record);
@@ -86,9 +86,9 @@ static const char *told(const struct fixture *f) { return (const char *)f->told.
 
 /* However much of it is shown. */
 static void expect_same(struct fixture *f) {
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
     if (replay(f) != CG_REPLAYED_SAME) fail_msg("%s", told(f));
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_HIDES_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_HIDES_PAYLOADS), CG_OK);
     if (replay(f) != CG_REPLAYED_SAME) fail_msg("%s", told(f));
     assert_non_null(strstr(told(f), "same as recorded"));
 }
@@ -188,7 +188,7 @@ static void what_is_known_of_members_counts(void **state) {
     }
     answer(f, f->world.sent_count - 1, "127.1.0.1", 3000);
     world_advance(&f->world, 4 * SECOND);
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
     cg_buf_put_u8(&f->file, 0);
     assert_non_null(strstr((const char *)f->file.data, "\"known\":{"));
     expect_same(f);
@@ -200,10 +200,10 @@ static void payloads_are_kept_of_plain_groups_alone(void **state) {
     answer(f, 0, "127.1.0.2", 100);
     answer(f, 0, "127.1.0.3", 100);
     world_advance(&f->world, 4 * SECOND);
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
     cg_buf_put_u8(&f->file, 0);
     assert_non_null(strstr((const char *)f->file.data, "\"bytes\":2,\"payload\":\"6f6e\",\"same\":1"));
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_HIDES_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_HIDES_PAYLOADS), CG_OK);
     cg_buf_put_u8(&f->file, 0);
     assert_null(strstr((const char *)f->file.data, "6f6e"));
     assert_non_null(strstr((const char *)f->file.data, "\"bytes\":2,\"same\":1"));
@@ -212,7 +212,7 @@ static void payloads_are_kept_of_plain_groups_alone(void **state) {
     answer(f, f->world.sent_count - 1, "127.1.0.2", 100);
     world_advance(&f->world, 4 * SECOND);
     f->lamps->security = CG_SECURITY_NONE;
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
     cg_buf_put_u8(&f->file, 0);
     assert_null(strstr((const char *)f->file.data, "6f6e"));
 }
@@ -227,7 +227,7 @@ static void one_that_has_joined_another_says_whose_it_is(void **state) {
     const struct cg_record *record = cg_recorder_before(f->recorder, 0);
     if (!record->has_joined) record = cg_recorder_before(f->recorder, record->number);
     assert_true(record->has_joined);
-    assert_int_equal(cg_recorder_put_transcript(f->recorder, record, CG_TRANSCRIPT_SHOWS_PAYLOADS, &f->file, &problem),
+    assert_int_equal(cg_recorder_put_transcript(f->recorder, record, CG_TAPE_SHOWS_PAYLOADS, &f->file, &problem),
                      CG_E_CONFLICT);
     assert_non_null(strstr(problem.detail, f->call.reply.exchange_id));
     call_fini(&joined);
@@ -238,7 +238,7 @@ static void one_that_was_refused_has_no_transcript(void **state) {
     start(f);
     world_get(&f->world, &f->call, "/nowhere");
     world_run(&f->world);
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_E_NOT_FOUND);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_E_NOT_FOUND);
 }
 
 static void too_much_is_not_given_out_in_part(void **state) {
@@ -247,7 +247,7 @@ static void too_much_is_not_given_out_in_part(void **state) {
     begin(f);
     for (unsigned i = 0; i < 200; i++) answer(f, 0, "127.1.0.2", 100);
     world_advance(&f->world, 4 * SECOND);
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_E_CONFLICT);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_E_CONFLICT);
 }
 
 /* ---- Changed files ---- */
@@ -257,7 +257,7 @@ static void record_some(struct fixture *f) {
     answer(f, 0, "127.1.0.2", 100);
     answer(f, 0, "127.1.0.2", 100);
     world_advance(&f->world, 4 * SECOND);
-    assert_int_equal(write_file(f, CG_TRANSCRIPT_SHOWS_PAYLOADS), CG_OK);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
     cg_buf_put_u8(&f->file, 0);
     f->file.len--;
 }
