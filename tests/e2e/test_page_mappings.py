@@ -2,7 +2,9 @@
 wrong, and when somebody sends markup."""
 
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -177,6 +179,26 @@ def test_mistakes_stand_at_their_fields(admin_page):
     page.fill("Name", "taken")
     assert mistake_of(page, "Name") == "There is a mapping of that name already."
     page.expect(FAILED.format(400), FAILED.format(412))
+
+
+def test_the_same_is_said_as_commands_that_a_shell_takes(admin_page, members, tmp_path):
+    fleet = members(2)
+    page = admin_page(at="mappings")
+    stored(page, "it", group=f"{fleet.group.uri}/light", clients=["root"], path="/it's")
+    page.open("mappings/it")
+    page.fill(re.compile("^Timeout"), "3")
+    page.see("changes mapping it")
+    page.click("DisclosureTriangle", "As commands")
+
+    def run(label):
+        command = page.until(lambda: page.find("group", label).text, label)
+        return subprocess.run(["sh", "-c", command], env={**os.environ, "TOKEN": pages.TOKEN}, capture_output=True, text=True, timeout=30)
+
+    reply = run("the command for the mapping")
+    assert json.loads(reply.stdout)["timeout"] == 3, reply
+    page.see("Nothing is changed.")
+    reply = run("the client's request")
+    assert reply.stdout.count("127.1.0.") >= 2, reply
 
 
 def test_a_copy_has_all_but_name_and_path(admin_page):

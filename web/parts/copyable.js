@@ -26,7 +26,7 @@ export function Copyable({ text, label }) {
     const [said, setSaid] = useState("");
     useEffect(() => setSaid(""), [text]);
     return html`<div class="copyable">
-        <pre ref=${place} tabindex="0" aria-label=${label}>${text}</pre>
+        <pre ref=${place} tabindex="0" role="group" aria-label=${label}>${text}</pre>
         <button type="button" class="plain" aria-label=${`Copy ${label}`} onClick=${async () => setSaid(await copy(place.current))}><${Icon} name="copy" />Copy</button>
         <span class="hint" role="status">${said}</span>
     </div>`;

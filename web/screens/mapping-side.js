@@ -4,6 +4,7 @@ import { html, useState, useEffect, useRef } from "../vendor/preact.js";
 import { makeItem, patchItem, pathOf, BASE } from "../core/api.js";
 import { patchOf } from "../core/compare.js";
 import { curlOf } from "../core/curl.js";
+import { useGet } from "../core/data.js";
 import { Difference } from "../parts/difference.js";
 import { Preview } from "../parts/preview.js";
 import { Copyable } from "../parts/copyable.js";
@@ -65,10 +66,17 @@ export function Changes({ form, isNew, preview: { preview, error } }) {
 
 const TOKEN = ["Authorization", "Bearer $TOKEN"];
 
+// Where clients find the gateway: at its first listener, which, where that is at all addresses, is how this page was reached.
+export function useGateway() {
+    const { data: system } = useGet("system");
+    const first = system && system.listeners.find(({ front }) => front === "http");
+    return first ? `http${first.encrypted ? "s" : ""}://${first.at.replace(/^(0\.0\.0\.0|\[::\])(?=:)/, location.hostname)}` : "$GATEWAY";
+}
+
 // What a client sends: the mapping's own path, as one that has a token.
-export function dataCurl(values, { method = "GET", path = "", body, contentType } = {}) {
+export function dataCurl(gateway, values, { method = "GET", path = "", body, contentType } = {}) {
     const headers = [TOKEN, ...(body ? [["Content-Type", contentType || "text/plain;charset=utf-8"]] : [])];
-    return curlOf(method, `$GATEWAY${pathOfMapping(values)}${path}`, { headers, body: body || undefined });
+    return curlOf(method, gateway + pathOfMapping(values) + path, { headers, body: body || undefined });
 }
 
 function adminCurl(form, isNew, name) {
@@ -79,13 +87,13 @@ function adminCurl(form, isNew, name) {
     return curlOf("PATCH", url, { headers: [TOKEN, ["Content-Type", "application/merge-patch+json"], ["If-Match", form.tag || "*"]], body: json(patchOf(form.base, form.values)) });
 }
 
-export function Commands({ form, isNew, name }) {
-    const data = dataCurl({ name, ...form.values });
+export function Commands({ form, isNew, name, gateway }) {
+    const data = dataCurl(gateway, { name, ...form.values });
     return html`<details class="commands"><summary>As commands</summary>
         <h3>${isNew ? "This mapping" : form.isChanged ? "This change" : "This mapping, read"}</h3>
         <${Copyable} label="the command for the mapping" text=${adminCurl(form, isNew, name)} />
         <h3>A client's request</h3>
         <${Copyable} label="the client's request" text=${data} />
-        <p class="hint"><code>$TOKEN</code> is an admin's, and the client's; <code>$GATEWAY</code> is where clients find it, as http://127.0.0.1:8080.</p>
+        <p class="hint"><code>$TOKEN</code> is an admin's, and the client's.</p>
     </details>`;
 }

@@ -151,7 +151,7 @@ function Request({ asked, set, form, name, clients, isAdmin, client }) {
     </div>`;
 }
 
-export function Try({ form, name, item, clients, client, isShown }) {
+export function Try({ form, name, item, clients, client, gateway, isShown }) {
     const isAdmin = useMay("admin");
     const [asked, set] = useState({ method: "GET", client: client || undefined });
     const isUnsaved = name === null || form.isChanged;
@@ -159,7 +159,7 @@ export function Try({ form, name, item, clients, client, isShown }) {
     const order = orderOf(asked, form, name);
     const { preview, error } = useSends(order, isShown && isReady);
     const trial = useTrial();
-    const curl = dataCurl({ name: name || "", ...form.values }, { ...order, contentType: order.content_type });
+    const curl = dataCurl(gateway, { name: name || "", ...form.values }, { ...order, contentType: order.content_type });
     const submit = (event) => {
         event.preventDefault();
         trial.send(order);

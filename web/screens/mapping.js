@@ -6,7 +6,7 @@
 import { html, useState, useEffect } from "../vendor/preact.js";
 import { useItem, useCollection } from "../core/data.js";
 import { makeItem, patchItem, pathOf } from "../core/api.js";
-import { documentOf, patchOf } from "../core/compare.js";
+import { changedKeys, documentOf, patchOf } from "../core/compare.js";
 import { useSchema } from "../core/schema.js";
 import { useMay } from "../core/role.js";
 import { useKeys } from "../core/keys.js";
@@ -19,7 +19,7 @@ import { Menu } from "../parts/menu.js";
 import { Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
 import { Sections, PLACED } from "./mapping-form.js";
-import { usePreview, isWhole, taken, Changes, Commands } from "./mapping-side.js";
+import { usePreview, isWhole, taken, useGateway, Changes, Commands } from "./mapping-side.js";
 import { hrefOf, stateOf, turn, remove } from "./mapping-words.js";
 import { Try } from "./mapping-try.js";
 
@@ -27,13 +27,14 @@ import { Try } from "./mapping-try.js";
 
 const revisionOf = (tag) => Number(String(tag).replace(/\D/g, "")) || 0;
 
-// Of what was read, what is newer than what is edited: {item, etag}, or null.
+// Of what was read, what is newer than what is edited and says something else: {item, etag}, or null.
 function useNewer(form, read) {
     const isNewer = read !== null && read.item.source === "stored" && revisionOf(read.etag) > revisionOf(form.tag);
+    const isTaken = isNewer && (!form.isChanged || changedKeys(read.item, form.values).length === 0);
     useEffect(() => {
-        if (isNewer && !form.isChanged) form.reset(read.item, read.etag);
-    }, [isNewer, form.isChanged, read]);
-    return isNewer && form.isChanged ? read : null;
+        if (isTaken) form.reset(read.item, read.etag);
+    }, [isTaken, read]);
+    return isNewer && !isTaken ? read : null;
 }
 
 // ---- Saving
@@ -109,6 +110,7 @@ function Editor({ name, read, isGone, item, etag, proposed, draft, schema, query
     const preview = usePreview(form, mayChange ? name : undefined);
     const clients = useCollection("clients").data || [];
     const groups = useCollection("security-groups").data || [];
+    const gateway = useGateway();
     const canEdit = mayChange && item.source !== "file";
     const tab = query.tab === "try" && mayTry ? "try" : "";
     const theirs = stale ? stale.theirs : newer;
@@ -143,10 +145,10 @@ function Editor({ name, read, isGone, item, etag, proposed, draft, schema, query
                     ${form.isChanged && html`<button type="button" onClick=${() => form.reset(item, etag)}>Discard</button>`}
                 </div>`}
                 ${!form.isChanged && html`<${Warnings} item=${item} />`}
-                <${Commands} form=${form} isNew=${isNew} name=${shownName} />
+                <${Commands} form=${form} isNew=${isNew} name=${shownName} gateway=${gateway} />
             </aside>
         </div></form>
-        ${mayTry && html`<div hidden=${tab !== "try"}><${Try} form=${form} name=${name} item=${item} clients=${clients} client=${query.client} isShown=${tab === "try"} /></div>`}
+        ${mayTry && html`<div hidden=${tab !== "try"}><${Try} form=${form} name=${name} item=${item} clients=${clients} client=${query.client} gateway=${gateway} isShown=${tab === "try"} /></div>`}
     </div>`;
 }
 
