@@ -9,8 +9,9 @@
 #include "model/known.h"
 #include "recorder/transcript.h"
 
-#define CG_REPLAY_FILE_MAX ((size_t)256 << 20) /* bytes */
-#define CG_REPLAY_PLACES   1024                /* hosts that unicast requests went to; of more nothing is known */
+#define CG_REPLAY_FILE_MAX  ((size_t)256 << 20) /* bytes */
+#define CG_REPLAY_PLACES    1024                /* hosts that unicast requests went to; of more nothing is known */
+#define CG_REPLAY_WRONG_MAX 160                 /* bytes of a sentence, with NUL */
 
 /* A member was asked lately why it was silent. */
 struct cg_replay_probe {
@@ -37,7 +38,8 @@ struct cg_replay_script {
 };
 
 /* CG_OK; CG_E_FORMAT, with why in `wrong`; CG_E_NO_MEMORY. The script is to be given up in any case. */
-int cg_replay_read(struct cg_replay_script *script, struct cg_slice text, char wrong[160]) CG_MUST_CHECK;
+int cg_replay_read(struct cg_replay_script *script, struct cg_slice text,
+                   char wrong[CG_REPLAY_WRONG_MAX]) CG_MUST_CHECK;
 void cg_replay_give_up(struct cg_replay_script *script);
 
 #endif

@@ -398,7 +398,7 @@ static void make_printable(struct cg_buf *to) {
 
 enum cg_replayed cg_replay_text(struct cg_slice text, struct cg_buf *to) {
     struct stage *stage = calloc(1, sizeof *stage);
-    char wrong[160] = "";
+    char wrong[CG_REPLAY_WRONG_MAX] = "";
     enum cg_replayed replayed = CG_REPLAYED_NOT;
     if (stage == NULL) return lack_memory(to);
     stage->to = to;
