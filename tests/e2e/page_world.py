@@ -84,6 +84,7 @@ class World:
         revisions = done(gate, "GET", "revisions").json()["items"]
         done(gate, "POST", f"revisions/{revisions[0]['number']}/undo")
         self.named["revision"] = next(one["number"] for one in revisions if one["target"] == "mappings/floor3")
+        self.named["discovery"] = done(gate, "POST", "discovery", {"mapping": "floor3", "seconds": 1}).json()["id"]
         for path in "/floor3/status", "/floor3/light", "/corridor/status", "/floor3/nothing":
             gate.request(path, headers={"Accept": "application/json"})
         self.named["exchange"] = done(gate, "GET", "exchanges?mapping=floor3&limit=1").json()["items"][0]["id"]
