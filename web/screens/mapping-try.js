@@ -19,6 +19,7 @@ import { isWhole, dataCurl } from "./mapping-side.js";
 
 const WAIT_MS = 400;
 const LOOK_MS = 700;
+const SEEN = 0.6; // of the window's height: what begins below is scrolled to
 const METHODS = ["GET", "FETCH", "PUT", "POST", "PATCH", "iPATCH", "DELETE"];
 const BODIES = ["FETCH", "PUT", "POST", "PATCH", "iPATCH"];
 const TYPES = ["text/plain;charset=utf-8", "application/json", "application/cbor", "application/senml+json", "application/octet-stream"];
@@ -90,7 +91,7 @@ function useTrial() {
             const { data: reply } = await create("try", order);
             keepReply(reply);
             const exchange = await get(pathOf("exchanges", reply.exchange));
-            set({ exchange: withReply(exchange), reply, error: null, isBusy: false });
+            set({ exchange, reply, error: null, isBusy: false });
         } catch (error) {
             set({ exchange: null, reply: null, error, isBusy: false });
         } finally {
@@ -122,7 +123,7 @@ function Result({ trial }) {
         <${Timeline} exchange=${exchange} size="large" />
         ${reply && html`<p class="hint">What was sent is not what is: only members that answered have said something. <a href=${href("exchanges", exchange.id)}>The whole exchange</a></p>`}
     </section>
-    <section><h2>Members</h2><${Answers} exchange=${exchange} /></section>
+    <section><h2>Members</h2><${Answers} exchange=${withReply(exchange)} /></section>
     ${reply && html`<section><h2>Predicted and measured</h2><${Compared} ...${reply} /></section>`}`;
 }
 
@@ -160,6 +161,10 @@ export function Try({ form, name, item, clients, client, gateway, isShown }) {
     const { preview, error } = useSends(order, isShown && isReady);
     const trial = useTrial();
     const curl = dataCurl(gateway, { name: name || "", ...form.values }, { ...order, contentType: order.content_type });
+    const place = useRef(null);
+    useEffect(() => {
+        if (trial.isBusy && place.current.getBoundingClientRect().top > innerHeight * SEEN) place.current.scrollIntoView();
+    }, [trial.isBusy]);
     const submit = (event) => {
         event.preventDefault();
         trial.send(order);
@@ -177,6 +182,6 @@ export function Try({ form, name, item, clients, client, gateway, isShown }) {
                 <details class="commands"><summary>As a client's command</summary><${Copyable} label="the client's request" text=${curl} /></details>
             </aside>
         </div></form>
-        <${Result} trial=${trial} />
+        <div class="stack outcome" ref=${place}><${Result} trial=${trial} /></div>
     </div>`;
 }

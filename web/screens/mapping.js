@@ -89,12 +89,12 @@ function Head({ item, name, mayChange }) {
         <h1>${name === null ? "New mapping" : visible(name)}</h1>
         ${name !== null && html`<${Status} tone=${tone}>${word}<//>`}
         <span class="space"></span>
-        ${name !== null && html`<a class="button" href=${href("exchanges", { mapping: name })}>Exchanges</a>`}
-        ${name !== null && mayChange && html`<${Menu} label=${name} items=${[
-            { label: "Copy", href: href("mappings", "new", { copy: name }) },
-            isStored && { label: item.enabled === false ? "Take into use" : "Take out of use", run: () => turn(item, item.enabled === false) },
-            isStored && { label: "Remove", run: away },
-        ]} />`}
+        ${name !== null && html`<div class="actions"><a class="button" href=${href("exchanges", { mapping: name })}>Exchanges</a>
+            ${mayChange && html`<${Menu} label=${name} items=${[
+                { label: "Copy", href: href("mappings", "new", { copy: name }) },
+                isStored && { label: item.enabled === false ? "Take into use" : "Take out of use", run: () => turn(item, item.enabled === false) },
+                isStored && { label: "Remove", run: away },
+            ]} />`}</div>`}
     </header>`;
 }
 
