@@ -273,6 +273,10 @@ uint64_t cg_known_median_us(const struct cg_known *known) {
     return known->time_sum == 0 ? 0 : time_above(known, known->time_sum / 2);
 }
 
+uint64_t cg_known_p99_us(const struct cg_known *known) {
+    return known->time_sum == 0 ? 0 : time_above(known, known->time_sum / 100);
+}
+
 /* What gets there */
 
 static void note_cast(struct cg_known *known, float lost) {

@@ -86,6 +86,8 @@ void cg_known_shown(const struct cg_known_record *record, char text[CG_ADDR_TEXT
 uint64_t cg_known_time_us(unsigned bucket);
 /* The middle one of its answer times; 0: none is known. */
 uint64_t cg_known_median_us(const struct cg_known *known);
+/* Within which all but one in a hundred of its answers came, as far as so few are counted; 0: none is known. */
+uint64_t cg_known_p99_us(const struct cg_known *known);
 /* From before a restart; where something newer is there, that stays. False: no memory or no room. */
 bool cg_known_restore(struct cg_knowns *knowns, const struct cg_known_record *record);
 /* The next one that has changed since it was taken here; NULL: none. */

@@ -56,10 +56,13 @@ export function takeOut(mappings, names) {
 
 const worst = (heard, key) => heard.reduce((most, one) => (one[key] === undefined || one[key] === null ? most : Math.max(most === null ? one[key] : most, one[key])), null);
 
+// Only under keys can one be cold: it then asks first whether a request is fresh (Echo).
+const warmthOf = (heard) => (heard.every(({ kid }) => kid === "") ? null : !heard.some(({ cold }) => cold));
+
 // A row with its figures, over all mappings or of one alone.
 export function withFigures(row, mapping) {
     const heard = mapping ? row.heard.filter((one) => one.mapping === mapping) : row.heard;
-    return { ...row, median: worst(heard, "median_ms"), p99: worst(heard, "p99_ms"), loss: worst(heard, "loss"), isAway: heard.some((one) => one.out_of_reach), warm: heard.some((one) => one.warm === true) ? true : heard.some((one) => one.warm === false) ? false : null };
+    return { ...row, median: worst(heard, "median_ms"), p99: worst(heard, "p99_ms"), loss: worst(heard, "loss"), isAway: heard.some((one) => one.out_of_reach), warm: warmthOf(heard) };
 }
 
 export const groupsOf = (row) => [...row.mappings, ...row.security_groups];

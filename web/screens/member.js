@@ -18,6 +18,7 @@ const columns = [
     { key: "median", title: "Median", value: (one) => one.median_ms, cell: (one) => ms(one.median_ms), numeric: true },
     { key: "p99", title: "99 of 100", value: (one) => one.p99_ms, cell: (one) => ms(one.p99_ms), numeric: true },
     { key: "loss", title: "Loss", value: (one) => one.loss, cell: (one) => percent(one.loss), numeric: true },
+    { key: "cold", title: "Met", value: (one) => (one.kid === "" ? null : one.cold ? "cold" : "warm") },
     { key: "state", title: "State", value: (one) => (one.out_of_reach ? "out of reach" : "answers"), cell: (one) => html`<${Status} tone=${one.out_of_reach ? "bad" : "ok"}>${one.out_of_reach ? "out of reach" : "answers"}<//>` },
 ];
 

@@ -20,6 +20,7 @@
 #include "fronts/admin/private.h"
 #include "fronts/admin/resources.h"
 #include "io/loop.h"
+#include "legs/protector.h"
 #include "model/known.h"
 #include "model/mapping.h"
 
@@ -178,7 +179,15 @@ static bool look_at_mapping(struct cg_member_page *page, size_t *looks) {
     return true;
 }
 
-static void put_heard(struct row *row, const struct cg_known *known, const struct cg_known_record *record) {
+/* It has yet to take what is sent with its group's key in use. */
+static bool is_cold(const struct cg_member_page *page, const struct cg_known_record *record) {
+    const struct cg_mapping *mapping = cg_mapping_by_name(page->config, record->mapping);
+    const struct cg_slice identity = cg_slice_of(record->identity, record->identity_len);
+    return mapping != NULL && cg_protector_is_cold(mapping->protector, identity);
+}
+
+static void put_heard(const struct cg_member_page *page, struct row *row, const struct cg_known *known,
+                      const struct cg_known_record *record) {
     char text[CG_ADDR_TEXT_MAX];
     struct cg_buf *to = &row->heard;
     if (row->heard_count >= LISTED_MAX) return;
@@ -192,9 +201,10 @@ static void put_heard(struct row *row, const struct cg_known *known, const struc
         cg_addr_emit(&record->addrs[i], text);
         cg_buf_printf(to, "%s\"%s\"", i > 0 ? "," : "", text);
     }
-    cg_buf_printf(to, "],\"median_ms\":%" PRIu64 ",\"loss\":%.3f,\"requests\":%u,\"out_of_reach\":%s}",
-                  cg_known_median_us(known) / 1000, (double)record->lost, record->casts,
-                  cg_known_is_out_of_reach(known) ? "true" : "false");
+    cg_buf_printf(to, "],\"median_ms\":%" PRIu64 ",\"p99_ms\":%" PRIu64 ",\"loss\":%.3f,\"requests\":%u",
+                  cg_known_median_us(known) / 1000, cg_known_p99_us(known) / 1000, (double)record->lost, record->casts);
+    cg_buf_printf(to, ",\"out_of_reach\":%s,\"cold\":%s}", cg_known_is_out_of_reach(known) ? "true" : "false",
+                  is_cold(page, record) ? "true" : "false");
 }
 
 /* What a mapping hides of its members, or one that is gone has hidden, is hidden here, too. */
@@ -214,7 +224,7 @@ static bool look_at_known(struct cg_member_page *page, size_t *looks) {
     cg_known_shown(&record, name);
     struct row *row = row_of(page, name);
     if (row == NULL) return true;
-    put_heard(row, known, &record);
+    put_heard(page, row, known, &record);
     if (record.last_us > row->last_us) row->last_us = record.last_us;
     return true;
 }

@@ -95,6 +95,16 @@ static void one_late_answer_in_sixty_is_not_waited_for(void **state) {
     assert_in_range(cg_known_patience_us(known_of(&lamps, 0)), 10 * MS, 100 * MS);
 }
 
+static void one_slow_answer_in_ten_is_among_99_of_100_and_not_in_the_middle(void **state) {
+    (void)state;
+    assert_null(known_of(&lamps, 0));
+    for (int i = 0; i < 200; i++) hear("127.1.0.1", i % 10 == 9 ? 900 * MS : 10 * MS);
+    assert_in_range(cg_known_median_us(known_of(&lamps, 0)), 10 * MS, 20 * MS);
+    assert_in_range(cg_known_p99_us(known_of(&lamps, 0)), 900 * MS, 1400 * MS);
+    hear_asked("127.1.0.2");
+    assert_int_equal(cg_known_p99_us(known_of(&lamps, 1)), 0);
+}
+
 static void a_member_that_has_become_slow_is_given_its_time_soon(void **state) {
     (void)state;
     for (int i = 0; i < 1000; i++) hear("127.1.0.1", 10 * MS);
@@ -337,6 +347,7 @@ int main(void) {
         TEST(patience_needs_eight_answers),
         TEST(patience_is_longer_than_all_that_was_seen),
         TEST(one_late_answer_in_sixty_is_not_waited_for),
+        TEST(one_slow_answer_in_ten_is_among_99_of_100_and_not_in_the_middle),
         TEST(a_member_that_has_become_slow_is_given_its_time_soon),
         TEST(the_slowest_and_the_fastest_have_their_places),
         TEST(a_message_that_comes_twice_counts_once),
