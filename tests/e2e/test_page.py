@@ -1,5 +1,7 @@
 """What every screen of the admin page keeps to, in a real browser: one signs in and stays where one was, the connection comes back by
-itself, single keys do what they say, and a telephone is wide enough."""
+itself, the keyboard reaches everything, it is wide enough for a telephone, and it weighs little."""
+
+import re
 
 import pytest
 
@@ -7,6 +9,7 @@ import page as pages
 import page_world
 
 NARROW = 360
+TRANSFERRED_MAX = 150_000  # bytes
 PEOPLE = {"clients": {"root": pages.client(), "other": pages.client("admin", "the-others")}}
 
 
@@ -140,6 +143,47 @@ def test_single_keys_search_and_make(admin_page):
     page.at("mappings/new")
 
 
+WATCH_FOCUS = """
+window.walked = [];
+addEventListener("focusin", ({target}) => {
+    const {outlineStyle, boxShadow} = getComputedStyle(target);
+    walked.push({target, isSeen: outlineStyle !== "none" || boxShadow !== "none" || target.matches(".skip")});
+});
+"""
+TABBABLE = """
+return [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter((one) =>
+    one.tabIndex >= 0 && !one.disabled && one.checkVisibility({visibilityProperty: true})).length
+"""
+UNREACHED = """
+const order = walked.map(({target}) => target);
+const all = [...document.querySelectorAll("a[href], button, input, select, textarea, summary, [tabindex]")].filter((one) =>
+    one.tabIndex >= 0 && !one.disabled && !one.matches(".skip") && one.checkVisibility({visibilityProperty: true}));
+const name = (one) => one.outerHTML.slice(0, 160);
+const radios = new Set(all.filter((one) => one.type === "radio" && !one.checked));
+return {
+    missed: all.filter((one) => !order.includes(one) && !radios.has(one)).map(name),
+    unseen: walked.filter(({target, isSeen}) => !isSeen && all.includes(target)).map(({target}) => name(target)),
+    backwards: order.filter((one, i) => i > 0 && order.indexOf(one) === i && one.isConnected && order[i - 1].isConnected
+        && (order[i - 1].compareDocumentPosition(one) & Node.DOCUMENT_POSITION_PRECEDING)).map(name),
+};
+"""
+
+
+def test_tab_reaches_everything_in_reading_order_and_the_focus_is_seen(everywhere):
+    def look(page, path):
+        page.run("window.walked.length = 0; document.querySelector('.skip').focus()")
+        page.tab(page.run(TABBABLE))
+        found = page.run(UNREACHED)
+        assert found == {"missed": [], "unseen": [], "backwards": []}, (path, found)
+
+    def first(page, path):
+        if not page.run("return 'walked' in window"):
+            page.run(WATCH_FOCUS)
+        look(page, path)
+
+    everywhere(first)
+
+
 # ---- How it looks
 
 
@@ -155,7 +199,37 @@ def test_a_telephone_needs_no_scrolling_sideways(everywhere):
     everywhere(look, width=NARROW)
 
 
+def test_who_wants_no_motion_has_none(everywhere):
+    def look(page, path):
+        moving = page.run("""
+            const long = (text) => text.split(",").some((one) => parseFloat(one) > 0.01);
+            return [...document.querySelectorAll("*")].filter((one) => {
+                const style = getComputedStyle(one);
+                return long(style.transitionDuration) || (style.animationName !== "none" && long(style.animationDuration)) || style.scrollBehavior === "smooth";
+            }).slice(0, 3).map((one) => one.outerHTML.slice(0, 200))""")
+        assert moving == [], (path, moving)
+
+    def first(page, path):
+        page.prefer(reduced_motion="reduce")
+        look(page, path)
+
+    everywhere(first)
+
+
 # ---- Empty, full, failing
+
+
+def test_the_first_screen_weighs_little(admin_page):
+    """With heads, at an address where the browser has never been, so that it knows nothing yet. What all files come to is in
+    test_page_files.py."""
+    page = admin_page()
+    page.find("link", "System")
+    assert 20_000 < page.transferred() <= TRANSFERRED_MAX
+
+
+def test_no_screen_says_a_word_in_the_console(everywhere):
+    page = everywhere(lambda page, path: None)
+    assert page.console_lines() == []
 
 
 def test_every_screen_does_its_first_step_where_there_is_nothing(admin_page):
