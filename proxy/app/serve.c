@@ -269,8 +269,11 @@ static void read_stock(struct cg_work *work) {
 static bool open_manage(struct start *start) {
     struct cg_program *program = start->program;
     struct cg_stock *stock = &start->stock;
-    const struct cg_manage_options options = {
-        .catalogue = &program->catalogue.catalogue, .file = stock->file, .disk = program->disk, .clock_ms = unix_ms};
+    const struct cg_manage_options options = {.catalogue = &program->catalogue.catalogue,
+                                              .file = stock->file,
+                                              .disk = program->disk,
+                                              .clock_ms = unix_ms,
+                                              .unread = &program->stock_problem};
     if (stock->file == NULL) return false;
     if (stock->err < 0) program->stock_problem = stock->problem;
     program->manage = cg_manage_new(&options, stock->items, stock->count);

@@ -29,6 +29,13 @@ struct cg_manage {
     struct cg_notes notes;
 };
 
+int cg_manage_check_read(const struct cg_manage *manage, struct cg_problem *problem) {
+    const struct cg_problem *unread = manage->options.unread;
+    return unread == NULL || unread->err == CG_OK
+               ? CG_OK
+               : cg_problem_set(problem, unread->err, "what is stored is not in use: %s", unread->detail);
+}
+
 /* ---- Turns ---- */
 
 static void put_last(struct cg_manage *manage, struct cg_manage_turn *turn) {

@@ -19,6 +19,9 @@ struct cg_manage_options {
     struct cg_items_file *file; /* taken over */
     struct cg_worker *disk;     /* a thread for it alone: what waits for a disk waits there. Borrowed */
     int64_t (*clock_ms)(void);  /* Unix time */
+    /* Why what is stored could not be read, so that nothing of it is here; err 0: it could. Borrowed; NULL: it could.
+     */
+    const struct cg_problem *unread;
 };
 
 /* `items`: what the store had at the start (their references are taken over, in any case). NULL: no memory. */
@@ -34,6 +37,9 @@ bool cg_manage_is_idle(const struct cg_manage *manage);
 void cg_manage_free(struct cg_manage *manage);
 
 /* ---- What is there ---- */
+
+/* Whether that is what is stored: who shows or compares all of it asks first. */
+int cg_manage_check_read(const struct cg_manage *manage, struct cg_problem *problem) CG_MUST_CHECK;
 
 /* Borrowed: valid until the next change is published. NULL: none. */
 const struct cg_item *cg_manage_find(const struct cg_manage *manage, enum cg_item_kind kind, const char *name);

@@ -172,6 +172,9 @@ def test_what_is_stored_and_cannot_be_read_is_said_and_read_at_a_reload(administ
     ready = gate.request("/readyz", to=gate.admin)
     assert ready.status == 503 and b"what is stored is not in use" in ready.body, ready
     assert admin.ask("PUT", "clients/dash", {}).status == 503
+    for method, path in (("GET", "export"), ("PUT", "clients/dash?dry_run=true")):  # nothing would look as if nothing were stored
+        reply = admin.ask(method, path, None if method == "GET" else {})
+        assert reply.status == 503 and "what is stored is not in use" in reply.json()["detail"], reply
     assert status(gate, "/lights/status") == 404
     items.write_bytes(good)
     gate.reload(gate.settings)

@@ -136,6 +136,7 @@ void cg_admin_edit_start(struct cg_admin_edit *edit, struct cg_admin_call *call)
     int err = cg_admin_mode(call, &mode, &problem);
     if (err == CG_OK && cg_admin_manage(call) == NULL)
         err = cg_problem_set(&problem, CG_E_STORE, "there is no store here that changes could be kept in");
+    if (err == CG_OK && !edit->is_rehearsal) err = cg_manage_check_read(cg_admin_manage(call), &problem);
     if (err < 0) {
         cg_admin_reply_problem(call, &problem);
         edit->free(edit);

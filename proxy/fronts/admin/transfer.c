@@ -17,8 +17,11 @@ static void serve_export(struct cg_admin_call *call) {
     struct cg_condition if_none_match;
     struct cg_buf body;
     uint64_t revision = cg_manage_revision(cg_admin_manage(call));
-    if (cg_condition_of(&if_none_match, cg_http_call_message(call->http), "If-None-Match", CG_TAGS_WEAK, &problem) <
-        0) {
+    int err = cg_manage_check_read(cg_admin_manage(call), &problem);
+    if (err == CG_OK)
+        err =
+            cg_condition_of(&if_none_match, cg_http_call_message(call->http), "If-None-Match", CG_TAGS_WEAK, &problem);
+    if (err < 0) {
         cg_admin_reply_problem(call, &problem);
     } else if (cg_condition_has(&if_none_match, revision)) {
         cg_admin_reply_unchanged(call, revision);
