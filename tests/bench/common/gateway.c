@@ -57,7 +57,8 @@ static void write_settings(const struct bench_gateway *gateway, struct cg_slice 
             "\"limits\":{\"exchanges\":10000,\"exchanges_per_client\":10000},\"group\":{\"interface\":\"lo\"",
             (unsigned)gateway->http, (unsigned)gateway->admin, (unsigned)gateway->coap, gateway->folder);
     if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
-    fprintf(to, "},\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
+    fprintf(to, "},%s%s", gateway->more == NULL ? "" : gateway->more, gateway->more == NULL ? "" : ",");
+    fprintf(to, "\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
     CG_CHECK(fclose(to) == 0);
 }
 
@@ -102,13 +103,23 @@ static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint3
     wait_until_listening(gateway);
 }
 
-void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
+static void start_logged(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
     char log[64];
-    make_folder(gateway);
     snprintf(log, sizeof log, "%s/castgate.log", gateway->folder);
     int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     CG_CHECK(fd >= 0);
     start(gateway, mappings, receive_buffer, fd);
+}
+
+void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer) {
+    make_folder(gateway);
+    start_logged(gateway, mappings, receive_buffer);
+}
+
+void bench_gateway_start_with(struct bench_gateway *gateway, struct cg_slice mappings, const char *more) {
+    make_folder(gateway);
+    gateway->more = more;
+    start_logged(gateway, mappings, 0);
 }
 
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings) {

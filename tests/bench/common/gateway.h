@@ -13,6 +13,7 @@ struct bench_gateway {
     char folder[32];
     uint16_t http, admin, coap; /* ports */
     uint32_t receive_buffer;    /* bytes; 0: castgate's default */
+    const char *more;           /* further members of the settings; NULL: none */
     double idle;                /* CPU ns a ns of wall-clock time, with nothing to do */
 };
 
@@ -24,6 +25,8 @@ void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, c
 /* `receive_buffer`: bytes; 0: castgate's default. One client may have as many exchanges as there may be. Ends the
  * program when the gateway does not start. */
 void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
+/* `more`: further members of the settings, which stay the caller's. */
+void bench_gateway_start_with(struct bench_gateway *gateway, struct cg_slice mappings, const char *more);
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings); /* nobody reads its log */
 /* Writes other mappings, sends SIGHUP and waits until they are in use. */
 void bench_gateway_reload(struct bench_gateway *gateway, struct cg_slice mappings);

@@ -88,6 +88,29 @@ void bench_http_get(struct bench_http *http, const char *path, const char *heade
     bench_http_read_reply(http, reply);
 }
 
+static void send_all(int fd, const uint8_t *bytes, size_t len) {
+    while (len > 0) {
+        ssize_t sent = send(fd, bytes, len, MSG_NOSIGNAL);
+        CG_CHECK(sent > 0);
+        bytes += sent;
+        len -= (size_t)sent;
+    }
+}
+
+void bench_http_put(struct bench_http *http, const char *path, const char *headers, struct cg_slice body,
+                    struct bench_reply *reply) {
+    struct cg_buf request;
+    cg_buf_init(&request, 0);
+    cg_buf_printf(&request, "PUT %s HTTP/1.1\r\nHost: localhost\r\n%sContent-Length: %zu\r\n\r\n", path, headers,
+                  body.len);
+    cg_buf_put_slice(&request, body);
+    CG_CHECK(!request.failed);
+    reply->sent_ns = bench_wall_ns();
+    send_all(http->fd, request.data, request.len);
+    cg_buf_fini(&request);
+    bench_http_read_reply(http, reply);
+}
+
 bool bench_http_read_until(struct bench_http *http, const char *text) {
     cg_buf_clear(&http->in);
     do {

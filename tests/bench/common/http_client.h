@@ -22,6 +22,8 @@ void bench_http_open(struct bench_http *http, uint16_t port);
 void bench_http_close(struct bench_http *http);
 /* `headers`: whole lines with CR LF. Needs a reply with Content-Length, or 204. */
 void bench_http_get(struct bench_http *http, const char *path, const char *headers, struct bench_reply *reply);
+void bench_http_put(struct bench_http *http, const char *path, const char *headers, struct cg_slice body,
+                    struct bench_reply *reply);
 void bench_http_send_get(struct bench_http *http, const char *path, const char *headers);
 void bench_http_read_reply(struct bench_http *http, struct bench_reply *reply); /* sent_ns stays as it is */
 /* Reads until the text has come, and leaves out what was there before. False: the end came. */
