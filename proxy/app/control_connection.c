@@ -8,6 +8,7 @@
 #include <utlist.h>
 
 #include "base/check.h"
+#include "settings/json_load.h"
 
 enum {
     CONNECTIONS = 16,
@@ -145,12 +146,15 @@ void cg_control_wait(struct cg_control_connection *connection, const struct cg_c
 /* The line */
 
 static void run_line(struct cg_control_connection *connection, size_t len) {
-    json_t *line = json_loadb(connection->line, len, JSON_REJECT_DUPLICATES, NULL);
+    json_error_t error;
+    json_t *line = cg_json_load(cg_slice_of(connection->line, len), JSON_REJECT_DUPLICATES, &error);
     const char *name = json_string_value(json_object_get(line, "command"));
     size_t i = 0, count = sizeof commands / sizeof commands[0];
     while (i < count && (name == NULL || strcmp(commands[i].name, name) != 0)) i++;
     if (i < count) {
         commands[i].run(connection, line);
+    } else if (line == NULL && json_error_code(&error) == json_error_out_of_memory) {
+        cg_control_refuse(connection, "no memory");
     } else {
         cg_control_refuse(connection,
                           "a line is {\"command\":NAME}, with claim, backup, check, discover, status, members, "

@@ -332,14 +332,15 @@ bool cg_findings_note_security_group(struct cg_findings *findings, const struct 
 static struct cg_found_gap *new_gap(struct cg_findings *findings, struct cg_slice what, const char *why) {
     struct cg_buf key;
     put_key(&key, GAP, what, cg_slice_str(why));
-    struct cg_found_gap *gap = find(findings, cg_buf_slice(&key));
+    struct cg_found_gap *gap = key.failed ? NULL : find(findings, cg_buf_slice(&key));
     if (gap == NULL && (gap = cg_arena_zalloc(&findings->arena, sizeof *gap)) != NULL) {
         *gap = (struct cg_found_gap){.what = cg_findings_keep(findings, what), .why = why};
         *findings->last_gap = gap;
         findings->last_gap = &gap->next;
-        if (!add(findings, cg_buf_slice(&key), gap)) findings->is_full = true;
+        if (key.failed || !add(findings, cg_buf_slice(&key), gap)) findings->is_full = true;
         findings->gaps_kept++;
     }
+    if (gap == NULL) findings->is_full = true;
     cg_buf_fini(&key);
     return gap;
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "settings/json_load.h"
 
 enum { VERSION = 1 };
 
@@ -113,7 +114,7 @@ static int put_listed(struct import *import, json_t *item) {
     const char *name = json_string_value(json_object_get(item, "name"));
     if (name == NULL) return mistake(import, import->pointer, "must be an object with a name");
     if (is_put(import, name)) return mistake(import, import->pointer, "is the second of that name");
-    json_t *unnamed = json_copy(item);
+    json_t *unnamed = cg_json_copy(item);
     int err = unnamed != NULL && json_object_del(unnamed, "name") == 0 ? put(import, name, unnamed)
                                                                        : cg_problem_no_memory(&import->change->problem);
     json_decref(unnamed);

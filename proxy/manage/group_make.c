@@ -127,7 +127,7 @@ static int seal_keys(struct cg_group_work *work, const struct cg_seal *seal, con
 /* The body as the security group file that it has in it. */
 static json_t *file_in(const json_t *body) {
     static const char *const ours[] = {"never_sent", "warm", "replace"};
-    json_t *file = json_copy((json_t *)body);
+    json_t *file = cg_json_copy((json_t *)body);
     if (file == NULL) return NULL;
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) (void)json_object_del(file, ours[i]);
     for (size_t i = 0; shown_keys[i] != NULL; i++) (void)json_object_del(file, shown_keys[i]);
@@ -445,7 +445,7 @@ static int given_before(struct cg_group_work *work, const struct cg_seal *seal, 
     if (work->next != NULL) return open_keys(work, seal, work->next, before);
     json_t *document = cg_group_document(work->group), *common = json_object();
     json_t *latest = json_object_get(document, "latest_gid");
-    *before = json_copy(keys);
+    *before = cg_json_copy(keys);
     bool ok = document != NULL && common != NULL && *before != NULL &&
               (latest == NULL || json_object_set(common, "gid", latest) == 0) &&
               (latest == NULL || json_object_set(*before, "common", common) == 0);

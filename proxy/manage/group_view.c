@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "keys/document.h"
 #include "manage/group_work.h"
+#include "settings/json_load.h"
 #include "settings/stored.h"
 
 /* ---- Parts ---- */
@@ -59,7 +60,7 @@ static json_t *listed(struct listing *listing, json_t *member) {
     const char *id = cg_keys_text(member, "id");
     json_t *one = json_object_get(listing->by_id, id);
     if (one != NULL) return one;
-    one = json_copy(member);
+    one = cg_json_copy(member);
     bool ok = cg_keys_set(one, "holds", json_object()) && json_array_append(listing->all, one) == 0 &&
               json_object_set(listing->by_id, id, one) == 0;
     json_decref(one);
@@ -80,7 +81,7 @@ static bool list_members(struct listing *listing, const json_t *keys, const char
 /* An epoch without its members; null: there is none. */
 static json_t *epoch_json(const json_t *keys) {
     if (keys == NULL) return json_null();
-    json_t *epoch = json_copy((json_t *)keys);
+    json_t *epoch = cg_json_copy((json_t *)keys);
     (void)json_object_del(epoch, "members");
     (void)json_object_del(epoch, "group");
     return epoch;
@@ -318,7 +319,7 @@ json_t *cg_group_difference(const struct cg_group_work *work) {
     const json_t *differs = work->change.difference;
     bool ok = cg_keys_set(answer, "difference", list);
     if (work->has_made) {
-        json_t *after = json_copy(work->document);
+        json_t *after = cg_json_copy(work->document);
         const char *as = work->epoch == CG_KEYRING_NEXT ? "next" : "keys";
         change = json_object();
         ok = ok && json_object_set(after, as, work->made.document) == 0 &&

@@ -101,8 +101,48 @@ static void keys_are_made_or_not(void **state) {
     cg_seal_free(scene.seal);
 }
 
+/* ---- Read ---- */
+
+struct reading {
+    struct scene scene;
+    json_t *whole; /* what is read with memory; NULL: not yet */
+};
+
+static void read_group(void *ctx) {
+    struct scene *scene = &((struct reading *)ctx)->scene;
+    scene->err = cg_group_read(scene->request->own);
+}
+
+static void look_at_what_was_read(void *ctx) {
+    struct reading *reading = ctx;
+    const struct scene *scene = &reading->scene;
+    const struct cg_group_work *work = scene->request->own;
+    if (reading->whole == NULL) reading->whole = json_incref(work->shown);
+    assert_int_equal(scene->err, shortage_came() && scene->err < 0 ? CG_E_NO_MEMORY : CG_OK);
+    if (scene->err == CG_OK) assert_true(json_equal(work->shown, reading->whole));
+    cg_group_request_free(scene->request);
+}
+
+static void groups_are_read_whole_or_not(void **state) {
+    (void)state;
+    static const char keys[] = "{\"gid\":\"01\",\"hkdf\":\"x\",\"alg\":10,\"managed\":true,\"sign_enc_alg\":10,"
+                               "\"members\":[{\"id\":\"11\",\"name\":\"a\",\"address\":\"coap://10.0.0.1\"}]}";
+    struct reading reading = {.scene = {.wish = CG_GROUP_READ, .body = "{}"}};
+    const struct shortage_scenario reads = {.before = begin, .act = read_group, .after = look_at_what_was_read};
+    reading.scene.group = cg_item_new(CG_ITEM_SECURITY_GROUP, "floor3", cg_slice_str("{}"), CG_SLICE_NONE);
+    reading.scene.current = cg_item_new(CG_ITEM_KEYS, "k1", cg_slice_str(keys), CG_SLICE_NONE);
+    begin(&reading);
+    read_group(&reading);
+    look_at_what_was_read(&reading);
+    assert_true(shortage_every(&reads, &reading, 0) > 20);
+    json_decref(reading.whole);
+    cg_item_unref(reading.scene.group);
+    cg_item_unref(reading.scene.current);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_made_or_not)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(keys_are_made_or_not),
+                                       cmocka_unit_test(groups_are_read_whole_or_not)};
     shortage_init();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

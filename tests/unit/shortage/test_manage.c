@@ -9,7 +9,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/container.h"
 #include "fake_shortage.h"
+#include "manage/document.h"
 
 static const char before_it[] = "{\"clients\":[\"dash\"],\"timeout\":1}";
 
@@ -76,8 +78,60 @@ static void a_dry_run_without_memory_says_so(void **state) {
         (struct scene){.kind = CG_ITEM_MAPPING, .name = "one", .document = "{\"timeout\":2}", .mode = CG_CHANGE_DRY});
 }
 
+/* ---- Imports ---- */
+
+struct import {
+    struct office *office;
+    struct deed deed;
+    json_t *document;
+};
+
+static const char imported[] = "{\"version\":1,\"mappings\":[{\"name\":\"two\",\"clients\":[\"dash\"],\"timeout\":2}]}";
+
+static int plan_import(struct cg_change *change, const struct cg_manage *manage) {
+    struct deed *deed = CG_CONTAINER(change, struct deed, change);
+    return cg_document_plan(CG_CONTAINER(deed, struct import, deed)->document, change, manage);
+}
+
+static void begin_import(void *ctx) {
+    struct import *import = ctx;
+    void *state;
+    assert_int_equal(office_setup(&state), 0);
+    *import = (struct import){.office = state, .deed = {.name = "", .document = ""}};
+    import->document = json_loads(imported, 0, NULL);
+    import->deed.change.plan = plan_import;
+    import->deed.change.place = CG_PLAN_ON_DISK;
+    assert_non_null(import->document);
+}
+
+static void act_import(void *ctx) {
+    struct import *import = ctx;
+    begin(import->office, &import->deed);
+    await(&import->deed);
+}
+
+static void look_at_import(void *ctx) {
+    struct import *import = ctx;
+    int err = import->deed.change.err;
+    const char *stored = err == CG_OK ? "{\"clients\":[\"dash\"],\"timeout\":2}" : "";
+    assert_true(err == CG_OK || (err == CG_E_NO_MEMORY && shortage_came()));
+    assert_string_equal(document_of(import->office, CG_ITEM_MAPPING, "two"), stored);
+    cg_change_fini(&import->deed.change);
+    json_decref(import->document);
+    void *state = import->office;
+    assert_int_equal(office_teardown(&state), 0);
+}
+
+static void an_import_without_memory_loses_nothing_of_an_item(void **state) {
+    const struct shortage_scenario scenario = {.before = begin_import, .act = act_import, .after = look_at_import};
+    struct import import;
+    (void)state;
+    assert_true(shortage_every(&scenario, &import, 0) > 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_import_without_memory_loses_nothing_of_an_item),
         cmocka_unit_test(a_change_without_memory_changes_nothing),
         cmocka_unit_test(a_deletion_without_memory_takes_nothing_with_it),
         cmocka_unit_test(a_dry_run_without_memory_says_so),
