@@ -11,7 +11,8 @@ from datetime import datetime
 from urllib.parse import quote
 
 TYPES = {"object": dict, "array": list, "string": str, "boolean": bool, "null": type(None)}
-SAID = {"description", "default", "readOnly", "writeOnly", "title", "examples", "$comment", "deprecated", "$schema", "$id"}
+SAID = {"description", "default", "readOnly", "writeOnly", "title", "examples", "$comment", "deprecated", "$schema", "$id", "contentMediaType",
+        "contentSchema"}
 
 
 def is_of(name, value):

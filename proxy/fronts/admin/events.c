@@ -373,7 +373,8 @@ static const struct cg_admin_route routes[] = {
     "{'type': 'integer'}, 'missing': {'type': 'integer'}, 'rejected': {'type': 'integer'}"
 
 static const struct cg_admin_schema schemas[] = {
-    {"Events", "{'type': 'string'}"},
+    {"Events", "{'type': 'string', 'contentMediaType': 'text/event-stream',"
+               "'contentSchema': {'$ref': '#/components/schemas/EventTypes'}}"},
     {"EventTypes",
      "{'type': 'object', 'description': 'The data of each event, by its name.', 'properties': {"
      "'change': {'type': 'object', 'description': 'A revision, or an act beside one.', 'properties': {"

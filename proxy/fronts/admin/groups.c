@@ -307,7 +307,8 @@ static const struct cg_admin_schema schemas[] = {
                "'member': {'type': 'object'}, 'epoch': {'enum': ['current', 'next']},"
                "'file': {'$ref': '#/components/schemas/KeyFile'}, 'next': {'type': 'string'}}}"},
     {"KeyFile", "{'type': 'object', 'description': 'A security group file, with secrets: it is given once.',"
-                "'required': ['common', 'self', 'peers']}"},
+                "'required': ['common', 'self', 'peers'], 'properties': {'common': {'type': 'object'},"
+                "'self': {'type': 'object'}, 'peers': {'type': 'object'}}}"},
     {"Rekey", "{'type': 'object', 'properties': {'evict': {'type': 'array', 'items': {'type': 'string'}, 'maxItems': "
               "256}, 'new_sender_id': {'type': 'boolean'}, 'replace': {'type': 'boolean'},"
               "'common': {'type': 'object'}, 'self': {'type': 'object'}, 'peers': {'type': 'object'},"
