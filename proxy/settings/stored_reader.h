@@ -6,6 +6,8 @@
 #include "settings/reader.h"
 #include "settings/stored.h"
 
+#define CG_STORED_NOT_ENABLED "\"enabled\" is false" /* a reason */
+
 struct cg_stored_entry {
     const struct cg_item *item;
     bool is_edit;
@@ -41,6 +43,11 @@ void cg_stored_read_group(struct cg_stored_reading *reading, const struct cg_at 
 
 /* The item, by its kind's reader. */
 void cg_stored_read_item(struct cg_stored_reading *reading, const struct cg_at *at, const struct cg_item *item);
+/* stored_state.c: of those that are not in use, while reading and when all are read; false: no memory. */
+bool cg_stored_make_idle_room(struct cg_stored_reading *reading, size_t most) CG_MUST_CHECK;
+void cg_stored_set_idle(struct cg_stored_reading *reading, const struct cg_item *item, enum cg_item_state state,
+                        const char *reason);
+void cg_stored_keep_idle(struct cg_stored_reading *reading);
 /* Whether some item is out of use for what another one is or was, so that edits of that may bring it back. */
 bool cg_stored_may_return(const struct cg_config *config);
 /* What the item is in a snapshot that is derived, from now on; the reason is kept. */
@@ -52,8 +59,6 @@ json_t *cg_stored_parse(struct cg_reader *reader, const struct cg_at *at, const 
 /* NULL: none. */
 const struct cg_stored_entry *cg_stored_find(const struct cg_stored_reading *reading, enum cg_item_kind kind,
                                              const char *name);
-void cg_stored_set_idle(struct cg_stored_reading *reading, const struct cg_item *item, enum cg_item_state state,
-                        const char *reason);
 /* The edits put something that is in use out of it: said at the one that does. `item` is it, `why` a sentence. */
 void cg_stored_refuse(struct cg_stored_reading *reading, const struct cg_item *item, const char *why);
 
