@@ -1,226 +1,29 @@
-/* Gives numbers out of the store, or says why not. The hard thing is to know that this is the store: each call makes
- * sure that the lock and the file are still in place, and a store that is a copy, or was set back, first has all its
- * senders spent. What cannot be seen, a whole file system set back, is provided for: a sender's first numbers in this
- * process lie beyond all that it may have used since its row was written (rate.h). After any failure the connection is
- * closed and nothing of what was known is believed; the next call opens and reads anew. */
+/* Gives numbers out of the store, or says why not. The hard thing is what cannot be seen, a whole file system set back:
+ * a sender's first numbers in this process lie beyond all that it may have used since its row was written (rate.h).
+ * What can be seen, a store that is a copy or was set back, is sqlite_home.c's. */
 #include "store/sqlite.h"
 
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/container.h"
-#include "base/file.h"
 #include "base/log.h"
 #include "store/beside.h"
-#include "store/database.h"
-#include "store/folder.h"
-#include "store/ledger.h"
-#include "store/rate.h"
-#include "store/space.h"
+#include "store/sqlite_home.h"
 
 /* How often rows are written although nothing is sent, so that a start does not go on further than it must. */
 #define FRESH_US (3600 * UINT64_C(1000000))
 /* And when the clock was set: a time of before it was right would count as time that has passed, at the next start. */
 #define CLOCK_STEP_MS INT64_C(60000)
 
-#define RESERVED_BYTES (256 << 10)
-
-struct cg_sqlite {
-    struct cg_store_backend backend;
-    struct cg_folder folder;
-    sqlite3 *db;          /* NULL: not open */
-    uint64_t generation;  /* the highest that was seen, in whatever file */
-    struct cg_rate rates; /* the senders that this process has used */
-    bool require_clock;
-    int64_t (*clock_ms)(void);
-    uint64_t (*timer_us)(void);
-    uint64_t freshened_us; /* when all their rows were last written */
-    int64_t offset_ms;     /* of the clock to the timer, then */
-    bool used;             /* something was reserved */
-};
-
 static struct cg_sqlite *sqlite_of(struct cg_store_backend *backend) {
     return CG_CONTAINER(backend, struct cg_sqlite, backend);
 }
 
-static int unavailable(int err, struct cg_store_failure *failure) {
-    failure->refusal = CG_STORE_UNAVAILABLE;
-    return err;
-}
-
-static void disconnect(struct cg_sqlite *store) {
-    cg_connection_close(store->db);
-    store->db = NULL;
-}
-
-/* Who we are: the home of the store */
-
-static bool same_mark(const struct cg_file_mark *a, const struct cg_file_mark *b) {
-    return a->inode == b->inode && (a->born_ns == b->born_ns || a->born_ns == 0 || b->born_ns == 0);
-}
-
-static bool is_our_witness(const struct cg_sqlite *store, const struct cg_home *home) {
-    return home->witness.inode == 0 || same_mark(&home->witness, &store->folder.witness_mark);
-}
-
-/* NULL: the store is the one that was made here, and as it was left; or there is nothing in it to give twice. */
-static const char *suspicion(const struct cg_sqlite *store, const struct cg_ledger *ledger,
-                             const struct cg_file_mark *mark, bool had_witness) {
-    const struct cg_home *home = &ledger->home;
-    if (ledger->rows == 0) return NULL;
-    if (!same_mark(&home->mark, mark)) return "the file is a copy";
-    if (!had_witness) return "its witness file is gone";
-    if (!is_our_witness(store, home)) return "its witness file was put back";
-    if (store->folder.witness > home->generation || store->generation > home->generation)
-        return "it is older than it was when it was last used";
-    return NULL;
-}
-
-static void warn_spent(const struct cg_sqlite *store, const char *why) {
-    cg_log(
-        CG_LOG_WARNING, "store",
-        "every sender in %s is marked as spent, because %s: those keys receive only; to send again " CG_STORE_WAYS_OUT,
-        store->folder.db, why);
-}
+/* Rows */
 
 static uint64_t higher(uint64_t a, uint64_t b) { return a > b ? a : b; }
-
-/* Inside a transaction: takes possession of the file, and spends its senders when there is reason to. */
-static int move_in(struct cg_sqlite *store, const struct cg_file_mark *mark, bool had_witness, struct cg_ledger *ledger,
-                   const char **why) {
-    int code = cg_ledger_read(store->db, NULL, ledger);
-    if (code == SQLITE_OK && !ledger->fits) code = SQLITE_CORRUPT; /* nobody knows whose rows these are */
-    if (code != SQLITE_OK) return code;
-    *why = suspicion(store, ledger, mark, had_witness);
-    if (*why != NULL) code = cg_ledger_spend_all(store->db, ledger);
-    if (code != SQLITE_OK) return code;
-    struct cg_home *home = &ledger->home;
-    home->mark = *mark;
-    home->witness = store->folder.witness_mark;
-    home->generation = higher(home->generation, higher(store->folder.witness, store->generation)) + 1;
-    return cg_ledger_put_home(store->db, ledger);
-}
-
-static int take_possession(struct cg_sqlite *store, struct cg_problem *problem) {
-    struct cg_file_mark mark;
-    struct cg_ledger ledger;
-    const char *why = NULL;
-    if (!cg_file_mark(store->folder.db, &mark) || !cg_folder_find_witness(&store->folder))
-        return cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be read", store->folder.path);
-    bool had_witness = store->folder.has_witness;
-    int err = had_witness ? CG_OK : cg_folder_make_witness(&store->folder, store->generation, problem);
-    if (err != CG_OK) return err;
-    int code = cg_connection_run(store->db, "BEGIN IMMEDIATE");
-    if (code == SQLITE_OK) code = move_in(store, &mark, had_witness, &ledger, &why);
-    if (code == SQLITE_OK) code = cg_connection_run(store->db, "COMMIT");
-    if (code != SQLITE_OK) return cg_database_explain(store->db, code, store->folder.db, problem);
-    store->generation = ledger.home.generation;
-    if (why != NULL) warn_spent(store, why);
-    err = cg_folder_move_witness(&store->folder, ledger.home.generation, problem);
-    if (err == CG_OK && cg_file_sync_folder(store->folder.path) != 0)
-        err = cg_problem_set(problem, CG_E_STORE, "the state folder %s cannot be written", store->folder.path);
-    if (err == CG_OK) cg_folder_remove_older_witnesses(&store->folder);
-    return err;
-}
-
-/* For a disk that others fill: a commit, and rows of new keys, have their blocks already. Before SQLite has it open,
- * whose locks would go with any other descriptor of the file that is closed. */
-static void reserve_space(const struct cg_sqlite *store) {
-    char journal[PATH_MAX];
-    const int len = snprintf(journal, sizeof journal, "%s-journal", store->folder.db);
-    cg_space_reserve(store->folder.db, RESERVED_BYTES, CG_SPACE_IF_THERE);
-    if (len < (int)sizeof journal) cg_space_reserve(journal, RESERVED_BYTES, CG_SPACE_MAKE);
-}
-
-static int connect_store(struct cg_sqlite *store, struct cg_problem *problem) {
-    int err = cg_folder_lock(&store->folder, problem);
-    if (err == CG_OK) err = cg_folder_note_db(&store->folder, problem);
-    if (err != CG_OK) return err;
-    const char *path = store->folder.db;
-    reserve_space(store);
-    err = cg_database_open(path, &store->db, problem);
-    if (err == CG_OK) err = cg_database_examine(store->db, path, problem);
-    if (err == CG_OK) err = cg_folder_check(&store->folder, problem);
-    if (err == CG_OK) err = cg_database_upgrade(store->db, store->clock_ms(), path, problem);
-    if (err == CG_OK) err = take_possession(store, problem);
-    if (err != CG_OK) disconnect(store);
-    return err;
-}
-
-/* Nothing has come beside it that SQLite must not meet. */
-static bool is_alone(const struct cg_sqlite *store) {
-    struct cg_problem unused;
-    return cg_connection_check_journal(store->folder.db, &unused) == CG_OK && !cg_connection_has_log_beside(store->db);
-}
-
-/* False: it was replaced, set back or damaged under us. */
-static bool is_still_ours(struct cg_sqlite *store) {
-    struct cg_problem unused;
-    struct cg_ledger ledger;
-    return cg_folder_check(&store->folder, &unused) == CG_OK && is_alone(store) &&
-           cg_ledger_read(store->db, NULL, &ledger) == SQLITE_OK && ledger.fits &&
-           ledger.home.generation >= store->generation;
-}
-
-static int make_ready(struct cg_sqlite *store, struct cg_problem *problem) {
-    if (store->db != NULL && !is_still_ours(store)) disconnect(store);
-    return store->db != NULL ? CG_OK : connect_store(store, problem);
-}
-
-/* Transactions */
-
-static int fail(struct cg_sqlite *store, int code, struct cg_store_failure *failure) {
-    cg_database_explain(store->db, code, store->folder.db, &failure->problem);
-    disconnect(store);
-    return unavailable(CG_E_STORE, failure);
-}
-
-static int begin(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_ledger *ledger) {
-    int code = cg_connection_run(store->db, "BEGIN IMMEDIATE");
-    if (code == SQLITE_OK) code = cg_ledger_read(store->db, sender, ledger);
-    return code == SQLITE_OK && !ledger->fits ? SQLITE_CORRUPT : code;
-}
-
-static int begin_ready(struct cg_sqlite *store, const struct cg_sender_id *sender, struct cg_ledger *ledger,
-                       struct cg_store_failure *failure) {
-    int err = make_ready(store, &failure->problem);
-    if (err != CG_OK) return unavailable(err, failure);
-    int code = begin(store, sender, ledger);
-    return code == SQLITE_OK ? CG_OK : fail(store, code, failure);
-}
-
-/* What was committed counts only if the witness follows, and the file is not gone. */
-static int follow(struct cg_sqlite *store, struct cg_store_failure *failure) {
-    int err = cg_folder_move_witness(&store->folder, store->generation, &failure->problem);
-    if (err == CG_OK) err = cg_folder_check(&store->folder, &failure->problem);
-    if (err == CG_OK) return CG_OK;
-    disconnect(store);
-    return unavailable(err, failure);
-}
-
-static int commit(struct cg_sqlite *store, struct cg_ledger *ledger, struct cg_store_failure *failure) {
-    ledger->home.generation++;
-    int code = cg_ledger_put_home(store->db, ledger);
-    if (code == SQLITE_OK) code = cg_connection_run(store->db, "COMMIT");
-    if (code != SQLITE_OK) return fail(store, code, failure);
-    store->generation = ledger->home.generation;
-    return follow(store, failure);
-}
-
-/* Ends a transaction that gives nothing. That names were united is kept: should it not be, it is done again. */
-static int refuse(struct cg_sqlite *store, struct cg_ledger *ledger, int err) {
-    struct cg_store_failure unused;
-    if (ledger->changed)
-        (void)!commit(store, ledger, &unused);
-    else if (cg_connection_run(store->db, "ROLLBACK") != SQLITE_OK)
-        disconnect(store);
-    return err;
-}
-
-/* Rows */
 
 static int64_t newer(int64_t a, int64_t b) { return a > b ? a : b; }
 
@@ -321,7 +124,7 @@ static struct cg_rate_sender *start_or_find(struct cg_sqlite *store, const struc
     *err = go_on(store, row, failure);
     if (*err != CG_OK) return NULL;
     used = cg_rate_begin(&store->rates, sender, row->next, store->timer_us());
-    if (used == NULL) *err = unavailable(cg_problem_no_memory(&failure->problem), failure);
+    if (used == NULL) *err = cg_home_unavailable(cg_problem_no_memory(&failure->problem), failure);
     return used;
 }
 
@@ -347,15 +150,15 @@ static int sqlite_reserve(struct cg_store_backend *backend, const struct cg_send
     struct cg_sqlite *store = sqlite_of(backend);
     struct cg_ledger ledger;
     CG_CHECK(count > 0);
-    int err = begin_ready(store, sender, &ledger, failure);
+    int err = cg_home_begin_ready(store, sender, &ledger, failure);
     if (err != CG_OK) return err;
     int code = unite(store, sender, &ledger);
-    if (code != SQLITE_OK) return fail(store, code, failure);
+    if (code != SQLITE_OK) return cg_home_fail(store, code, failure);
     struct cg_row row = ledger.row;
     err = choose(store, sender, count, &row, range, failure);
-    if (err != CG_OK) return refuse(store, &ledger, err);
+    if (err != CG_OK) return cg_home_refuse(store, &ledger, err);
     code = cg_ledger_put_row(store->db, &ledger, sender->bytes, &ledger.row, &row);
-    err = code == SQLITE_OK ? commit(store, &ledger, failure) : fail(store, code, failure);
+    err = code == SQLITE_OK ? cg_home_commit(store, &ledger, failure) : cg_home_fail(store, code, failure);
     if (err != CG_OK && range->first != ledger.row.next) cg_rate_forget(&store->rates, sender); /* it goes on anew */
     store->used = true;
     return err;
@@ -372,24 +175,24 @@ static int sqlite_claim(struct cg_store_backend *backend, const struct cg_sender
                         struct cg_store_failure *failure) {
     struct cg_sqlite *store = sqlite_of(backend);
     struct cg_ledger ledger;
-    int err = begin_ready(store, sender, &ledger, failure);
+    int err = cg_home_begin_ready(store, sender, &ledger, failure);
     if (err != CG_OK) return err;
     int code = unite(store, sender, &ledger);
-    if (code != SQLITE_OK) return fail(store, code, failure);
+    if (code != SQLITE_OK) return cg_home_fail(store, code, failure);
     if (ledger.row.present) err = judge(&ledger.row, failure);
-    if (err != CG_OK) return refuse(store, &ledger, err);
+    if (err != CG_OK) return cg_home_refuse(store, &ledger, err);
     bool made = !ledger.row.present;
     if (made) code = add_row(store, sender, &ledger);
-    if (code != SQLITE_OK) return fail(store, code, failure);
-    err = commit(store, &ledger, failure);
+    if (code != SQLITE_OK) return cg_home_fail(store, code, failure);
+    err = cg_home_commit(store, &ledger, failure);
     if (err == CG_OK && made && cg_rate_begin(&store->rates, sender, ledger.former.next, store->timer_us()) == NULL)
-        err = unavailable(cg_problem_no_memory(&failure->problem), failure);
+        err = cg_home_unavailable(cg_problem_no_memory(&failure->problem), failure);
     return err;
 }
 
 /* Writes the rows of all senders that this process uses: they have got as far as they say, now. */
 static int freshen_rows(struct cg_sqlite *store, struct cg_ledger *ledger) {
-    int code = begin(store, NULL, ledger);
+    int code = cg_home_begin(store, NULL, ledger);
     for (const struct cg_rate_sender *it = store->rates.first; code == SQLITE_OK && it != NULL; it = it->next) {
         struct cg_sender_id sender = {0};
         memcpy(sender.bytes, it->id, sizeof sender.bytes);
@@ -419,8 +222,8 @@ static bool is_fresh(const struct cg_sqlite *store) {
 static int freshen(struct cg_sqlite *store, struct cg_store_failure *failure) {
     struct cg_ledger ledger;
     int code = freshen_rows(store, &ledger);
-    if (code != SQLITE_OK) return fail(store, code, failure);
-    int err = commit(store, &ledger, failure);
+    if (code != SQLITE_OK) return cg_home_fail(store, code, failure);
+    int err = cg_home_commit(store, &ledger, failure);
     if (err != CG_OK) return err;
     note_fresh(store);
     return CG_OK;
@@ -428,16 +231,16 @@ static int freshen(struct cg_sqlite *store, struct cg_store_failure *failure) {
 
 static int sqlite_check(struct cg_store_backend *backend, struct cg_store_failure *failure) {
     struct cg_sqlite *store = sqlite_of(backend);
-    int err = make_ready(store, &failure->problem);
-    if (err != CG_OK) return unavailable(err, failure);
+    int err = cg_home_make_ready(store, &failure->problem);
+    if (err != CG_OK) return cg_home_unavailable(err, failure);
     return is_fresh(store) || store->rates.first == NULL ? CG_OK : freshen(store, failure);
 }
 
 static int sqlite_copy(struct cg_store_backend *backend, const char *to, struct cg_store_failure *failure) {
     struct cg_sqlite *store = sqlite_of(backend);
-    int err = make_ready(store, &failure->problem);
+    int err = cg_home_make_ready(store, &failure->problem);
     if (err == CG_OK) err = cg_sqlite_copy(store->folder.db, to, &failure->problem);
-    return err == CG_OK ? err : unavailable(err, failure);
+    return err == CG_OK ? err : cg_home_unavailable(err, failure);
 }
 
 /* A counter under the former name goes on under the present one when it is first used. */
@@ -449,12 +252,12 @@ static const struct cg_row *row_to_judge(const struct cg_ledger *ledger) {
 static int sqlite_look(struct cg_store_backend *backend, struct cg_store_look *looks, size_t count,
                        struct cg_store_failure *failure) {
     struct cg_sqlite *store = sqlite_of(backend);
-    int err = make_ready(store, &failure->problem);
-    if (err != CG_OK) return unavailable(err, failure);
+    int err = cg_home_make_ready(store, &failure->problem);
+    if (err != CG_OK) return cg_home_unavailable(err, failure);
     for (size_t i = 0; i < count; i++) {
         struct cg_ledger ledger;
         int code = cg_ledger_find(store->db, &looks[i].sender, &ledger);
-        if (code != SQLITE_OK) return fail(store, code, failure);
+        if (code != SQLITE_OK) return cg_home_fail(store, code, failure);
         looks[i].err = judge(row_to_judge(&ledger), &looks[i].failure);
     }
     return CG_OK;
@@ -463,9 +266,9 @@ static int sqlite_look(struct cg_store_backend *backend, struct cg_store_look *l
 static void sqlite_free(struct cg_store_backend *backend) {
     struct cg_sqlite *store = sqlite_of(backend);
     struct cg_store_failure unused;
-    if (store->db != NULL && store->used && is_still_ours(store) && freshen(store, &unused) != CG_OK)
+    if (store->db != NULL && store->used && cg_home_is_ours(store) && freshen(store, &unused) != CG_OK)
         cg_log(CG_LOG_WARNING, "store", "the store was not written at the end: %s", unused.problem.detail);
-    disconnect(store);
+    cg_home_disconnect(store);
     cg_folder_fini(&store->folder);
     cg_rate_fini(&store->rates);
     free(store);
