@@ -158,6 +158,21 @@ int cg_admin_mode(const struct cg_admin_call *call, enum cg_change_mode *mode, s
     return err;
 }
 
+int cg_admin_refuse_cursor(struct cg_problem *problem) {
+    return cg_problem_set(problem, CG_E_BAD_REQUEST, "cursor must be what \"next\" of the page before has said");
+}
+
+int cg_admin_query_cursor(const struct cg_admin_call *call, char *text, size_t size, struct cg_problem *problem) {
+    char value[CG_ADMIN_QUERY_MAX];
+    size_t len = 0;
+    text[0] = '\0';
+    if (!cg_admin_query(call, "cursor", value)) return CG_OK;
+    int err = cg_base64url_parse(cg_slice_str(value), (uint8_t *)text, size - 1, &len);
+    if (err < 0 || memchr(text, '\0', len) != NULL) return cg_admin_refuse_cursor(problem);
+    text[len] = '\0';
+    return CG_OK;
+}
+
 int cg_admin_query_number(const struct cg_admin_call *call, const char *name, uint64_t max, uint64_t *value,
                           struct cg_problem *problem) {
     char text[CG_ADMIN_QUERY_MAX];

@@ -57,6 +57,10 @@ bool cg_admin_query(const struct cg_admin_call *call, const char *name, char val
 /* ?dry_run=true; 400 for anything but true and false. */
 int cg_admin_mode(const struct cg_admin_call *call, enum cg_change_mode *mode,
                   struct cg_problem *problem) CG_MUST_CHECK;
+/* The text that a list's "next" stands for (base64url), of at most size - 1 bytes; "" where there is none. */
+int cg_admin_query_cursor(const struct cg_admin_call *call, char *text, size_t size,
+                          struct cg_problem *problem) CG_MUST_CHECK;
+int cg_admin_refuse_cursor(struct cg_problem *problem); /* one that says nothing to who reads it */
 /* A parameter "true" or "false"; *value stays as it is where there is none. */
 int cg_admin_query_bool(const struct cg_admin_call *call, const char *name, bool *value,
                         struct cg_problem *problem) CG_MUST_CHECK;

@@ -233,23 +233,13 @@ static json_t *cursor_json(const char *name) {
     return json_string(text);
 }
 
-static int read_cursor(const struct cg_admin_call *call, char after[CG_NAME_MAX + 1], struct cg_problem *problem) {
-    char text[CG_ADMIN_QUERY_MAX];
-    size_t len;
-    if (!cg_admin_query(call, "cursor", text)) return CG_OK;
-    int err = cg_base64url_parse(cg_slice_str(text), (uint8_t *)after, CG_NAME_MAX, &len);
-    if (err < 0 || memchr(after, '\0', len) != NULL)
-        return cg_problem_set(problem, CG_E_BAD_REQUEST, "cursor must be what \"next\" of the page before has said");
-    after[len] = '\0';
-    return CG_OK;
-}
-
 static void serve_list(struct cg_admin_call *call) {
     struct cg_problem problem = {0};
     char after[CG_NAME_MAX + 1] = "";
     const char *last;
     size_t limit;
-    if (cg_admin_query_limit(call, &limit, &problem) < 0 || read_cursor(call, after, &problem) < 0) {
+    if (cg_admin_query_limit(call, &limit, &problem) < 0 ||
+        cg_admin_query_cursor(call, after, sizeof after, &problem) < 0) {
         cg_admin_reply_problem(call, &problem);
         return;
     }

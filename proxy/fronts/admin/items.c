@@ -34,18 +34,14 @@ struct place {
 };
 
 static int parse_cursor(const struct cg_admin_call *call, struct place *place, struct cg_problem *problem) {
-    char text[CG_ADMIN_QUERY_MAX];
-    uint8_t bytes[CURSOR_MAX];
-    size_t len;
+    char text[CURSOR_MAX];
     *place = (struct place){0};
-    if (!cg_admin_query(call, "cursor", text)) return CG_OK;
-    if (cg_base64url_parse(cg_slice_str(text), bytes, sizeof bytes, &len) == CG_OK && len > 1 &&
-        len <= CG_NAME_MAX + 1 && (bytes[0] == 'f' || bytes[0] == 's') && memchr(bytes, '\0', len) == NULL) {
-        memcpy(place->name, bytes + 1, len - 1);
-        place->is_of_file = bytes[0] == 'f';
-        return CG_OK;
-    }
-    return cg_problem_set(problem, CG_E_BAD_REQUEST, "cursor must be what \"next\" of the page before has said");
+    int err = cg_admin_query_cursor(call, text, sizeof text, problem);
+    if (err < 0 || text[0] == '\0') return err;
+    if ((text[0] != 'f' && text[0] != 's') || text[1] == '\0') return cg_admin_refuse_cursor(problem);
+    memcpy(place->name, text + 1, strlen(text));
+    place->is_of_file = text[0] == 'f';
+    return CG_OK;
 }
 
 static void put_cursor(struct cg_buf *to, const struct place *place) {

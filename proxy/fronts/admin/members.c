@@ -142,17 +142,10 @@ static void left_list(struct cg_admin_call *call) {
 }
 
 static int read_page(struct cg_admin_call *call, struct cg_member_page *page, struct cg_problem *problem) {
-    char cursor[CG_ADMIN_QUERY_MAX];
-    size_t len = 0;
     int err = cg_admin_query_limit(call, &page->roll.limit, problem);
     if (err < 0) return err;
     if (page->roll.limit > CG_MEMBER_ROLL_MAX) page->roll.limit = CG_MEMBER_ROLL_MAX;
-    if (!cg_admin_query(call, "cursor", cursor)) return CG_OK;
-    if (cg_base64url_parse(cg_slice_str(cursor), (uint8_t *)page->roll.after, sizeof page->roll.after - 1, &len) ==
-            CG_OK &&
-        memchr(page->roll.after, '\0', len) == NULL)
-        return CG_OK;
-    return cg_problem_set(problem, CG_E_BAD_REQUEST, "cursor must be what \"next\" of the page before has said");
+    return cg_admin_query_cursor(call, page->roll.after, sizeof page->roll.after, problem);
 }
 
 static void begin(struct cg_admin_call *call, struct cg_member_page *page) {
