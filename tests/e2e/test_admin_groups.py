@@ -115,6 +115,26 @@ def test_a_group_is_made_and_its_files_are_given_once_R11(lights, tmp_path):
             assert secret not in seen and secret.encode() not in stored and bytes.fromhex(secret) not in stored
 
 
+def test_members_are_cold_until_they_have_taken_what_the_key_in_use_sends(lights):
+    gate, admin, _ = lights
+
+    def shown(key):
+        return {one["name"]: one[key] for one in admin.done("GET", "members")["items"]}
+
+    everybody = "lamp-1", "lamp-2"
+    assert shown("warmth") == dict.fromkeys(everybody, {"lights": "cold"}) and shown("heard") == dict.fromkeys(everybody, [])
+    for _ in range(3):
+        assert kids(gate.get_json("/lights/status")) == {"11", "12"}
+    assert shown("warmth") == dict.fromkeys(everybody, {"lights": "warm"})
+    heard = shown("heard")["lamp-1"][0]
+    assert 0 < heard["median_ms"] <= heard["p99_ms"], heard
+    admin.done("POST", f"{GROUP}/prepare-rekey")
+    assert shown("warmth") == dict.fromkeys(everybody, {"lights": "warm"})
+    admin.done("POST", f"{GROUP}/activate", {"force": True})
+    assert shown("warmth") == dict.fromkeys(everybody, {"lights": "cold"})
+    assert shown("heard")["lamp-1"][0] == heard
+
+
 def test_rekeyed_by_the_admin_side_no_request_is_lost_R4_R54_R55(lights, hosts, group):
     gate, admin, members = lights
     requests = Requests(gate)

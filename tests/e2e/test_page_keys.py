@@ -301,6 +301,19 @@ def test_a_pasted_list(admin_page, group):
     page.find("link", "lamp-9")
 
 
+def test_who_is_yet_to_be_met_is_told_where_keys_protect(sealed_page, group):
+    page, _ = sealed_page("members")
+    page.until("document.querySelectorAll('tr.row').length === 3", "the doors")
+    many(page, group, "east", 1, 2)
+    page.done("PUT", "mappings/doors", {"group": group.uri, "security": "doors", "timeout": 2})
+    page.until("[...document.querySelectorAll('tr.row .status')].filter((one) => one.innerText === 'cold').length === 3", "who is cold")
+    page.open("members/door-1")
+    page.see("cold")
+    page.open("members/127.2.0.1:5691")
+    page.see("In a list")
+    page.until("!document.querySelector('main').innerText.includes('cold')", "nothing of it where nothing protects")
+
+
 def test_thousands_of_members_are_drawn_as_they_are_seen(admin_page, group):
     page = admin_page({"mappings": []}, at="members")
     addresses = [f"127.{n >> 8}.{n & 255}.1:5691" for n in range(1000, 6000)]

@@ -56,13 +56,14 @@ export function takeOut(mappings, names) {
 
 const worst = (heard, key) => heard.reduce((most, one) => (one[key] === undefined || one[key] === null ? most : Math.max(most === null ? one[key] : most, one[key])), null);
 
-// Only under keys can one be cold: it then asks first whether a request is fresh (Echo).
-const warmthOf = (heard) => (heard.every(({ kid }) => kid === "") ? null : !heard.some(({ cold }) => cold));
+// Of what protects it alone: cold as long as one has yet to be taken, heard of it or not. null: nothing does, or it is hidden.
+const warmthOf = (warmths) => (warmths.length === 0 ? null : warmths.includes("cold") ? "cold" : "warm");
 
-// A row with its figures, over all mappings or of one alone.
+// A row with its figures, over all mappings or of one alone. Times of 0 are none.
 export function withFigures(row, mapping) {
     const heard = mapping ? row.heard.filter((one) => one.mapping === mapping) : row.heard;
-    return { ...row, median: worst(heard, "median_ms"), p99: worst(heard, "p99_ms"), loss: worst(heard, "loss"), isAway: heard.some((one) => one.out_of_reach), warm: warmthOf(heard) };
+    const warmths = mapping ? [row.warmth[mapping]].filter(Boolean) : Object.values(row.warmth);
+    return { ...row, median: worst(heard, "median_ms") || null, p99: worst(heard, "p99_ms") || null, loss: worst(heard, "loss"), isAway: heard.some((one) => one.out_of_reach), warm: warmthOf(warmths) };
 }
 
 export const groupsOf = (row) => [...row.mappings, ...row.security_groups];

@@ -8,6 +8,7 @@ import { ago, fullTime, ms, percent } from "../core/format.js";
 import { isEditable, groupsOf, withFigures } from "../core/member-lists.js";
 import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
+import { Warmth } from "../parts/warmth.js";
 import { Waiting } from "../parts/empty.js";
 import { AddTo, TakeOutOf, Forget } from "./members-bulk.js";
 
@@ -15,10 +16,10 @@ const columns = [
     { key: "mapping", title: "Mapping", value: (one) => one.mapping, cell: (one) => html`<a href=${href("mappings", one.mapping)}>${one.mapping}</a>` },
     { key: "addresses", title: "From", value: (one) => one.addresses.join(", ") },
     { key: "requests", title: "Asked", value: (one) => one.requests, numeric: true },
-    { key: "median", title: "Median", value: (one) => one.median_ms, cell: (one) => ms(one.median_ms), numeric: true },
-    { key: "p99", title: "99 of 100", value: (one) => one.p99_ms, cell: (one) => ms(one.p99_ms), numeric: true },
+    { key: "median", title: "Median", value: (one) => one.median_ms || null, cell: (one) => ms(one.median_ms || null), numeric: true },
+    { key: "p99", title: "99 of 100", value: (one) => one.p99_ms || null, cell: (one) => ms(one.p99_ms || null), numeric: true },
     { key: "loss", title: "Loss", value: (one) => one.loss, cell: (one) => percent(one.loss), numeric: true },
-    { key: "cold", title: "Met", value: (one) => (one.kid === "" ? null : one.cold ? "cold" : "warm") },
+    { key: "warm", title: "Met", value: (one) => one.warm, cell: (one) => html`<${Warmth} warm=${one.warm} />` },
     { key: "state", title: "State", value: (one) => (one.out_of_reach ? "out of reach" : "answers"), cell: (one) => html`<${Status} tone=${one.out_of_reach ? "bad" : "ok"}>${one.out_of_reach ? "out of reach" : "answers"}<//>` },
 ];
 
@@ -30,6 +31,7 @@ function Facts({ item }) {
         <${Links} title="Security groups" names=${item.security_groups} to="security-groups" />
         <div><dt>Address</dt><dd>${item.address ? html`<code>${item.address}</code>` : html`<span class="faint">learnt only</span>`}</dd></div>
         <div><dt>Last seen</dt><dd title=${fullTime(item.last_seen)}>${ago(item.last_seen)}</dd></div>
+        ${item.warm && html`<div><dt>Met</dt><dd><${Warmth} warm=${item.warm} /></dd></div>`}
         <div><dt>In a list</dt><dd>${item.configured ? "yes" : "no: it was heard, nobody expects it"}</dd></div>
     </dl>`;
 }
@@ -58,7 +60,7 @@ export default function Member({ params }) {
         </header>
         <${Facts} item=${item} />
         <section><h2>How it answers</h2>
-            <${Table} label="how it answers" noSearch rows=${item.heard} columns=${columns} keyOf=${(one) => one.mapping + one.kid} empty=${html`<p class="faint">Nothing was heard of it yet.</p>`} />
+            <${Table} label="how it answers" noSearch rows=${item.heard.map((one) => ({ ...one, warm: item.warmth[one.mapping] || null }))} columns=${columns} keyOf=${(one) => one.mapping + one.kid} empty=${html`<p class="faint">Nothing was heard of it yet.</p>`} />
         </section>
         ${Asked && html`<${Asked} rows=${[item]} mappings=${mappings} onClose=${() => setAsked(null)} onDone=${done} />`}
     </div>`;

@@ -7,6 +7,7 @@ import { ago, fullTime, ms, number, percent } from "../core/format.js";
 import { groupsOf, isIn, isUnseen, isEditable, withFigures } from "../core/member-lists.js";
 import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
+import { Warmth } from "../parts/warmth.js";
 import { Empty, Waiting } from "../parts/empty.js";
 import { AddTo, TakeOutOf, Paste, Forget } from "./members-bulk.js";
 
@@ -29,7 +30,7 @@ const always = [
 const maybe = [
     { key: "p99", title: "99 of 100", value: (row) => row.p99, cell: (row) => ms(row.p99), numeric: true },
     { key: "loss", title: "Loss", value: (row) => row.loss, cell: (row) => percent(row.loss), numeric: true },
-    { key: "warm", title: "Met", value: (row) => (row.warm === null ? null : row.warm ? "warm" : "cold"), cell: (row) => (row.warm === null ? null : html`<${Status} tone=${row.warm ? "ok" : "off"}>${row.warm ? "warm" : "cold"}<//>`) },
+    { key: "warm", title: "Met", value: (row) => row.warm, cell: (row) => html`<${Warmth} warm=${row.warm} />` },
 ];
 
 const last = { key: "state", title: "State", value: (row) => reach(row)[1], cell: (row) => html`<${Status} tone=${reach(row)[0]}>${reach(row)[1]}<//>` };

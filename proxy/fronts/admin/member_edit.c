@@ -118,7 +118,7 @@ static bool look_at_all(struct planning *planning) {
 
 static void check_keys(struct planning *planning) {
     static const char *const known[] = {"name",      "address",         "mappings", "configured",
-                                        "last_seen", "security_groups", "heard"};
+                                        "last_seen", "security_groups", "warmth",   "heard"};
     const char *key;
     json_t *value;
     json_object_foreach(planning->own->body, key, value) {

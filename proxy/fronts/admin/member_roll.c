@@ -26,6 +26,7 @@ enum {
 static void free_row(struct cg_member_row *row) {
     cg_buf_fini(&row->mappings);
     cg_buf_fini(&row->groups);
+    cg_buf_fini(&row->warmths);
     cg_buf_fini(&row->heard);
     free(row);
 }
@@ -37,6 +38,7 @@ static struct cg_member_row *new_row(const char *name) {
     row->last_us = INT64_MIN;
     cg_buf_init(&row->mappings, 0);
     cg_buf_init(&row->groups, 0);
+    cg_buf_init(&row->warmths, 0);
     cg_buf_init(&row->heard, 0);
     return row;
 }
@@ -93,24 +95,46 @@ static struct cg_member_row *add_configured(struct cg_member_roll *roll, const s
 
 /* ---- What there is, in slices ---- */
 
-/* Where there are very many in a list, one of them is not looked for. */
-static void note_one(struct cg_member_roll *roll, const char *collection, const char *where,
-                     const struct cg_member *member) {
+/* NULL: it is not among those of keys in use. */
+static const char *warmth_of(const struct cg_mapping *mapping, const struct cg_member *member) {
+    struct cg_protector *protector = mapping->protector;
+    if (protector->ops->standing == NULL) return NULL;
+    if (protector->ops->standing(protector, member->identity) == CG_STANDING_NONE) return NULL;
+    return cg_protector_is_cold(protector, member->identity) ? "cold" : "warm";
+}
+
+/* Who answers a mapping that hides it would be told by this, too. */
+static void note_warmth(struct cg_member_row *row, const struct cg_mapping *mapping, const struct cg_member *member) {
+    const char *warmth = mapping->anonymise ? NULL : warmth_of(mapping, member);
+    if (warmth == NULL || row->warmth_count >= LISTED_MAX) return;
+    if (row->warmth_count++ > 0) cg_buf_put_u8(&row->warmths, ',');
+    cg_buf_put_json(&row->warmths, cg_slice_str(mapping->name));
+    cg_buf_printf(&row->warmths, ":\"%s\"", warmth);
+}
+
+static void note_expected(struct cg_member_roll *roll, const struct cg_mapping *mapping,
+                          const struct cg_member *member) {
     struct cg_member_row *row = member == NULL ? NULL : add_configured(roll, member);
     if (row == NULL) return;
-    row->tags += cg_member_tag(collection, where, member);
-    if (roll->phase == CG_MEMBER_IN_GROUPS) {
-        add_name(&row->groups, &row->group_count, where);
-    } else {
-        add_name(&row->mappings, &row->mapping_count, where);
-    }
+    row->tags += roll->is_alone ? cg_member_tag("mappings", mapping->name, member) : 0;
+    add_name(&row->mappings, &row->mapping_count, mapping->name);
+    note_warmth(row, mapping, member);
+}
+
+/* Where there are very many in a list, one of them is not looked for. */
+static void note_one_of_group(struct cg_member_roll *roll, const struct cg_security_keys *group) {
+    const struct cg_member *member = cg_members_named(&group->members, cg_slice_str(roll->name));
+    struct cg_member_row *row = member == NULL ? NULL : add_configured(roll, member);
+    if (row == NULL) return;
+    row->tags += cg_member_tag("security-groups", group->name, member);
+    add_name(&row->groups, &row->group_count, group->name);
 }
 
 static bool look_at_group(struct cg_member_roll *roll, size_t *looks) {
     if (roll->at == roll->config->security_group_count) return false;
     const struct cg_security_keys *group = &roll->config->security_groups[roll->at];
     if (roll->is_alone) {
-        note_one(roll, "security-groups", group->name, cg_members_named(&group->members, cg_slice_str(roll->name)));
+        note_one_of_group(roll, group);
         roll->at++;
         --*looks;
         return true;
@@ -128,25 +152,15 @@ static bool look_at_mapping(struct cg_member_roll *roll, size_t *looks) {
     const struct cg_mapping *mapping = cg_config_mapping(roll->config, (uint32_t)roll->at);
     size_t count = mapping == NULL || roll->is_alone ? 0 : mapping->member_count;
     if (roll->is_alone && mapping != NULL)
-        note_one(roll, "mappings", mapping->name, cg_mapping_member(mapping, cg_slice_str(roll->name)));
-    for (; roll->member<count && * looks> 0; roll->member++, --*looks) {
-        struct cg_member_row *row = add_configured(roll, &mapping->members[roll->member]);
-        if (row != NULL) add_name(&row->mappings, &row->mapping_count, mapping->name);
-    }
+        note_expected(roll, mapping, cg_mapping_member(mapping, cg_slice_str(roll->name)));
+    for (; roll->member<count && * looks> 0; roll->member++, --*looks)
+        note_expected(roll, mapping, &mapping->members[roll->member]);
     if (roll->member == count) roll->at++, roll->member = 0;
     if (*looks > 0) --*looks;
     return true;
 }
 
-/* It has yet to take what is sent with its group's key in use. */
-static bool is_cold(const struct cg_member_roll *roll, const struct cg_known_record *record) {
-    const struct cg_mapping *mapping = cg_mapping_by_name(roll->config, record->mapping);
-    const struct cg_slice identity = cg_slice_of(record->identity, record->identity_len);
-    return mapping != NULL && cg_protector_is_cold(mapping->protector, identity);
-}
-
-static void put_heard(const struct cg_member_roll *roll, struct cg_member_row *row, const struct cg_known *known,
-                      const struct cg_known_record *record) {
+static void put_heard(struct cg_member_row *row, const struct cg_known *known, const struct cg_known_record *record) {
     char text[CG_ADDR_TEXT_MAX];
     struct cg_buf *to = &row->heard;
     if (row->heard_count >= LISTED_MAX) return;
@@ -162,8 +176,7 @@ static void put_heard(const struct cg_member_roll *roll, struct cg_member_row *r
     }
     cg_buf_printf(to, "],\"median_ms\":%" PRIu64 ",\"p99_ms\":%" PRIu64 ",\"loss\":%.3f,\"requests\":%u",
                   cg_known_median_us(known) / 1000, cg_known_p99_us(known) / 1000, (double)record->lost, record->casts);
-    cg_buf_printf(to, ",\"out_of_reach\":%s,\"cold\":%s}", cg_known_is_out_of_reach(known) ? "true" : "false",
-                  is_cold(roll, record) ? "true" : "false");
+    cg_buf_printf(to, ",\"out_of_reach\":%s}", cg_known_is_out_of_reach(known) ? "true" : "false");
 }
 
 /* What a mapping hides of its members, or one that is gone has hidden, is hidden here, too. */
@@ -183,7 +196,7 @@ static bool look_at_known(struct cg_member_roll *roll, size_t *looks) {
     cg_known_shown(&record, name);
     struct cg_member_row *row = row_of(roll, name);
     if (row == NULL) return true;
-    put_heard(roll, row, known, &record);
+    put_heard(row, known, &record);
     if (record.last_us > row->last_us) row->last_us = record.last_us;
     return true;
 }
@@ -219,6 +232,13 @@ static void put_list(struct cg_buf *to, const char *key, const struct cg_buf *it
     to->failed |= items->failed;
 }
 
+static void put_object(struct cg_buf *to, const char *key, const struct cg_buf *items) {
+    cg_buf_printf(to, ",\"%s\":{", key);
+    cg_buf_put_slice(to, cg_buf_slice(items));
+    cg_buf_put_u8(to, '}');
+    to->failed |= items->failed;
+}
+
 void cg_member_row_put(struct cg_buf *to, const struct cg_member_row *row) {
     char seen[CG_CALENDAR_MAX] = "";
     if (row->last_us != INT64_MIN)
@@ -230,6 +250,7 @@ void cg_member_row_put(struct cg_buf *to, const struct cg_member_row *row) {
     put_text(to, "last_seen", seen);
     put_list(to, "security_groups", &row->groups);
     put_list(to, "mappings", &row->mappings);
+    put_object(to, "warmth", &row->warmths);
     put_list(to, "heard", &row->heard);
     cg_buf_put_u8(to, '}');
 }

@@ -11,8 +11,8 @@ struct cg_member_row {
     char name[CG_ADDR_TEXT_MAX];
     char address[CG_ADDR_TEXT_MAX]; /* configured; "": none */
     bool is_configured;
-    struct cg_buf mappings, groups, heard; /* JSON, each item behind a comma */
-    unsigned mapping_count, group_count, heard_count;
+    struct cg_buf mappings, groups, warmths, heard; /* JSON, each item behind a comma */
+    unsigned mapping_count, group_count, warmth_count, heard_count;
     int64_t last_us; /* monotonic; INT64_MIN: never */
     uint64_t tags;   /* of one that is shown alone: cg_member_revision */
 };

@@ -332,20 +332,34 @@ static const struct cg_admin_route routes[] = {
 
 static const struct cg_admin_schema schemas[] = {
     {"Member", "{'type': 'object', 'additionalProperties': false, 'required': ['name', 'configured', 'address', "
-               "'last_seen', 'security_groups', 'mappings', 'heard'], 'properties': {'name': {'type': 'string'},"
+               "'last_seen', 'security_groups', 'mappings', 'warmth', 'heard'], 'properties': {"
+               "'name': {'type': 'string'},"
                "'configured': {'type': 'boolean'}, 'address': {'type': ['string', 'null']},"
                "'last_seen': {'type': ['string', 'null'], 'format': 'date-time'},"
                "'security_groups': {'type': 'array', 'items': {'type': 'string'}},"
                "'mappings': {'type': 'array', 'items': {'type': 'string'}},"
+               "'warmth': {'type': 'object', 'description': 'By protected mapping that expects it. cold: it has yet to "
+               "take what is sent with the key in use, and may first ask whether that is fresh (Echo).',"
+               " 'additionalProperties': {'enum': ['cold', 'warm']}},"
                "'heard': {'type': 'array', 'description': 'By mapping whose request it has answered.',"
-               " 'items': {'type': 'object'}}}}"},
+               " 'items': {'$ref': '#/components/schemas/MemberHeard'}}}}"},
+    {"MemberHeard",
+     "{'type': 'object', 'additionalProperties': false, 'required': ['mapping', 'kid', 'addresses', 'median_ms', "
+     "'p99_ms', 'loss', 'requests', 'out_of_reach'], 'properties': {'mapping': {'type': 'string'},"
+     "'kid': {'type': 'string', 'description': 'Hexadecimal.'},"
+     "'addresses': {'type': 'array', 'items': {'type': 'string'}, 'description': 'The latest first.'},"
+     "'median_ms': {'type': 'integer', 'description': 'Of its latest answer times to group requests; 0: none yet.'},"
+     "'p99_ms': {'type': 'integer', 'description': 'Within which 99 of 100 of them were.'},"
+     "'loss': {'type': 'number', 'minimum': 0, 'maximum': 1, 'description': 'Share of group requests lost.'},"
+     "'requests': {'type': 'integer', 'description': 'That this share is over, 255 at the most.'},"
+     "'out_of_reach': {'type': 'boolean', 'description': 'Multicast does not get there: it is asked by unicast.'}}}"},
     {"MemberEdit",
      "{'type': 'object', 'additionalProperties': false, 'properties': {'name': {'type': 'string'},"
      "'address': {'type': ['string', 'null'], 'description': 'null: as it is.'},"
      "'mappings': {'type': ['array', 'null'], 'maxItems': 1000, 'items': {'type': 'string'},"
      "'description': 'All that expect it, of those in use.'},"
      "'configured': {'readOnly': true}, 'last_seen': {'readOnly': true}, 'security_groups': {'readOnly': true},"
-     "'heard': {'readOnly': true}}}"},
+     "'warmth': {'readOnly': true}, 'heard': {'readOnly': true}}}"},
     {"MemberList", CG_ADMIN_LIST_SCHEMA("Member")},
 };
 

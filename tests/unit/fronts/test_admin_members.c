@@ -11,6 +11,12 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "exchange/gateway.h"
+#include "io/loop.h"
+#include "legs/protector.h"
+#include "model/known.h"
+#include "model/mapping.h"
+
 #define LAMP "/admin/v1/members/lamp-1"
 #define ANY  BOSS "If-Match: *\r\n"
 
@@ -53,7 +59,7 @@ static void one_is_shown_with_where_it_belongs(void **state) {
     make_two(f);
     fake_admin_expect(f, "GET", LAMP, LOOKER, NULL, 200,
                       "{\"name\":\"lamp-1\",\"configured\":true,\"address\":\"192.0.2.1:5683\",\"last_seen\":null,"
-                      "\"security_groups\":[],\"mappings\":[\"east\"],\"heard\":[]}");
+                      "\"security_groups\":[],\"mappings\":[\"east\"],\"warmth\":{},\"heard\":[]}");
     fake_admin_expect(f, "GET", "/admin/v1/members/lamp-2", BOSS, NULL, 404, "problem:not-found");
     char *tag = etag(f, LAMP), field[128];
     assert_non_null(tag);
@@ -146,11 +152,86 @@ static void what_was_read_can_be_sent_back(void **state) {
     expect_members(f, "west", "[\"192.0.2.8\"]");
 }
 
+/* ---- How it answers, and whether it is met ---- */
+
+static enum cg_standing standing_in_use;
+static bool cold_in_use;
+
+static enum cg_standing standing(struct cg_protector *protector, struct cg_slice identity) {
+    (void)protector, (void)identity;
+    return standing_in_use;
+}
+
+static bool is_cold(struct cg_protector *protector, struct cg_slice identity) {
+    (void)protector, (void)identity;
+    return cold_in_use;
+}
+
+static const struct cg_protector_ops keyed_ops = {.name = "keyed", .standing = standing, .is_cold = is_cold};
+
+static struct cg_mapping *mapping_of(struct fake_admin *f, const char *name) {
+    return cg_config_mapping(f->config, cg_mapping_by_name(f->config, name)->number);
+}
+
+static void expect_warmth(struct fake_admin *f, const char *part) {
+    fake_admin_expect(f, "GET", LAMP, LOOKER, NULL, 200, part);
+    fake_admin_expect(f, "GET", "/admin/v1/members", LOOKER, NULL, 200, part);
+}
+
+static void it_is_cold_or_warm_by_mapping_that_protects(void **state) {
+    struct fake_admin *f = *state;
+    struct cg_protector keyed = {.ops = &keyed_ops};
+    make_two(f);
+    struct cg_mapping *east = mapping_of(f, "east");
+    struct cg_protector *plain = east->protector;
+    east->protector = &keyed;
+    standing_in_use = CG_STANDING_MEMBER;
+    cold_in_use = true;
+    expect_warmth(f, "\"warmth\":{\"east\":\"cold\"}");
+    cold_in_use = false;
+    expect_warmth(f, "\"warmth\":{\"east\":\"warm\"}");
+    standing_in_use = CG_STANDING_NONE;
+    expect_warmth(f, "\"mappings\":[\"east\"],\"warmth\":{}");
+    standing_in_use = CG_STANDING_PROVEN;
+    east->anonymise = true;
+    expect_warmth(f, "\"mappings\":[\"east\"],\"warmth\":{}");
+    east->protector = plain;
+}
+
+static void hear(struct fake_admin *f, uint64_t request, uint64_t after_us) {
+    struct cg_known_answer answer = {
+        .mapping = mapping_of(f, "east"), .via = CASTGATE_VIA_MULTICAST, .request = request, .after_us = after_us};
+    assert_int_equal(cg_addr_parse(&answer.from, cg_slice_str("192.0.2.1"), 5683), CG_OK);
+    cg_known_note(cg_gateway_knowns(f->gateway), &answer, cg_loop_now_us());
+}
+
+/* Times are kept in steps of half an octave: it is said how long the step goes on. */
+static void its_slow_answers_are_seen_beside_the_usual_ones(void **state) {
+    struct fake_admin *f = *state;
+    make_two(f);
+    for (uint64_t i = 1; i <= 100; i++) hear(f, i, i % 10 == 0 ? 900000 : 10000);
+    expect_warmth(f, "\"median_ms\":11,\"p99_ms\":1024,\"loss\":0.000,\"requests\":100,\"out_of_reach\":false}]");
+}
+
+static void warmth_and_what_was_heard_can_be_sent_back(void **state) {
+    struct fake_admin *f = *state;
+    make_two(f);
+    hear(f, 1, 1000);
+    fake_admin_expect(f, "PATCH", LAMP, ANY, "{\"warmth\":{\"east\":\"cold\"},\"heard\":[]}", 200,
+                      "\"warmth\":{},\"heard\":[{");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        admin_test(one_is_shown_with_where_it_belongs), admin_test(it_comes_goes_and_moves_as_one_revision),
-        admin_test(one_that_is_nowhere_is_made),        admin_test(two_editors_lose_nothing),
-        admin_test(mistakes_stand_where_they_are),      admin_test(what_was_read_can_be_sent_back),
+        admin_test(one_is_shown_with_where_it_belongs),
+        admin_test(it_comes_goes_and_moves_as_one_revision),
+        admin_test(one_that_is_nowhere_is_made),
+        admin_test(two_editors_lose_nothing),
+        admin_test(mistakes_stand_where_they_are),
+        admin_test(what_was_read_can_be_sent_back),
+        admin_test(it_is_cold_or_warm_by_mapping_that_protects),
+        admin_test(its_slow_answers_are_seen_beside_the_usual_ones),
+        admin_test(warmth_and_what_was_heard_can_be_sent_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
