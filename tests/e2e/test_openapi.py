@@ -232,7 +232,7 @@ def select_reads(peer):
 
 @pytest.mark.parametrize("length", [100 << 20, None], ids=["announced", "chunked"])
 def test_a_body_of_100_mb_is_refused_and_not_kept(admin, length):
-    send_much(admin, 10, None if length is None else 10 << 20)
+    send_much(admin, 100, length)
     before = memory_of(admin)
     for _ in range(2):
         answer = send_much(admin, 100, length)
