@@ -141,6 +141,9 @@ enum cg_silence { CG_SILENCE_IS_AN_ERROR, CG_SILENCE_IS_FINE };
 
 enum cg_security { CG_SECURITY_NONE, CG_SECURITY_RELAY, CG_SECURITY_GROUP };
 
+/* Whether transcripts have a mapping's payloads. */
+enum cg_record_payloads { CG_RECORD_AS_SETTINGS, CG_RECORD_PAYLOADS, CG_RECORD_LENGTHS };
+
 struct cg_mapping {
     const char *name;
     const char *path; /* "/floor3": no trailing slash; "" is the root */
@@ -172,6 +175,7 @@ struct cg_mapping {
     bool forward;        /* reachable through /hc/ */
     bool aggregate;      /* CoAP clients may ask for one response with all answers (multipart-core) */
     bool anonymise;
+    enum cg_record_payloads record_payloads;
     enum cg_stand_in stand_in;
     uint32_t max_answers;
     uint32_t requests_per_minute; /* per client; 0: no budget */

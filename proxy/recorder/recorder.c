@@ -115,6 +115,7 @@ static struct cg_recorder *of_transcripts(struct cg_transcript_tap *tap) {
 
 static bool keeps_payloads(const struct cg_recorder *recorder, const struct cg_mapping *mapping) {
     const enum cg_recorded_payloads payloads = cg_gateway_config(recorder->gateway)->recorder.payloads;
+    if (mapping->record_payloads != CG_RECORD_AS_SETTINGS) return mapping->record_payloads == CG_RECORD_PAYLOADS;
     return payloads == CG_PAYLOADS_ALL || (payloads == CG_PAYLOADS_PLAIN && mapping->security == CG_SECURITY_NONE);
 }
 

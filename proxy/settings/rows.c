@@ -485,6 +485,9 @@ static const struct cg_row mapping_rows[] = {
      .says = "A CoAP client that accepts application/multipart-core (62) gets all answers in one response."},
     {"anonymise", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.anonymise), .fallback = "false",
      .says = "Neither kid nor address of a member leaves; \"stand_in\" is \"members\" then."},
+    {"record_payloads", &cg_kind_record_payloads, CG_ROW_PLACE(struct cg_draft, mapping.record_payloads),
+     .json = "'enum': [true, false, null]", .fallback = "null",
+     .says = "Whether transcripts of its exchanges have payloads; null: as \"payloads\" in \"recorder\" says."},
     {"stand_in", &cg_kind_stand_in, .json = "'enum': ['group', 'members']", .fallback = "'group'",
      .says = "\"members\": single members are reached at the path, /.member/ and their name, by unicast, and replies "
              "name the gateway as where they are. Default: \"group\", \"members\" where \"anonymise\"."},

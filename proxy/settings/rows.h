@@ -126,6 +126,7 @@ extern const struct cg_kind cg_kind_hash, cg_kind_moment;
 extern const struct cg_kind cg_kind_mappings, cg_kind_mapping, cg_kind_path, cg_kind_leisure, cg_kind_stand_in;
 extern const struct cg_kind cg_kind_silence, cg_kind_content_type, cg_kind_block_size;
 extern const struct cg_kind cg_kind_payloads;
+extern const struct cg_kind cg_kind_record_payloads;
 extern const struct cg_kind cg_kind_security, cg_kind_security_group, cg_kind_check_signature;
 extern const struct cg_kind cg_kind_membership, cg_kind_members, cg_kind_member, cg_kind_member_name, cg_kind_multicast,
     cg_kind_finish;

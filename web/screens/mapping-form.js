@@ -10,7 +10,7 @@ const KEYS = {
     leads: ["host", "interface", "hops", "forward", "enabled", "members", "membership"],
     who: ["methods", "unsafe_methods", "budget", "default_content_type"],
     wait: ["leisure", "max_timeout", "finish", "silence", "repair", "max_answers", "block_size"],
-    protected: ["anonymise", "stand_in", "aggregate"],
+    protected: ["anonymise", "stand_in", "record_payloads", "aggregate"],
 };
 
 // Every key that has a field, and so a place for its mistakes.
@@ -71,6 +71,7 @@ const Protected = ({ form, groups }) => html`<${Section} title="How it is protec
     <${More} form=${form} keys=${KEYS.protected} what="what clients learn of members">
         ${form.field("anonymise")}
         ${form.field("stand_in", { label: "How members are reached" })}
+        ${form.field("record_payloads", { label: "Payloads in transcripts" })}
         ${form.field("aggregate", { label: "All answers in one" })}
     <//>
 <//>`;

@@ -217,6 +217,19 @@ static void payloads_are_kept_of_plain_groups_alone(void **state) {
     assert_null(strstr((const char *)f->file.data, "6f6e"));
 }
 
+static void a_mapping_says_itself_whether_its_payloads_are_kept(void **state) {
+    struct fixture *f = *state;
+    start(f);
+    f->lamps->record_payloads = CG_RECORD_LENGTHS;
+    world_get(&f->world, &f->call, "/lamps/state");
+    answer(f, 0, "127.1.0.2", 100);
+    world_advance(&f->world, 4 * SECOND);
+    assert_int_equal(write_file(f, CG_TAPE_SHOWS_PAYLOADS), CG_OK);
+    cg_buf_put_u8(&f->file, 0);
+    assert_null(strstr((const char *)f->file.data, "6f6e"));
+    assert_non_null(strstr((const char *)f->file.data, "\"bytes\":2,\"same\":1"));
+}
+
 static void one_that_has_joined_another_says_whose_it_is(void **state) {
     struct fixture *f = *state;
     struct cg_problem problem = {0};
@@ -343,6 +356,7 @@ int main(void) {
         replay_test(its_client_has_left),
         replay_test(what_is_known_of_members_counts),
         replay_test(payloads_are_kept_of_plain_groups_alone),
+        replay_test(a_mapping_says_itself_whether_its_payloads_are_kept),
         replay_test(one_that_has_joined_another_says_whose_it_is),
         replay_test(one_that_was_refused_has_no_transcript),
         replay_test(too_much_is_not_given_out_in_part),

@@ -416,6 +416,7 @@ static void times_and_counts(void **state) {
          "/mappings/1/forward", "/mappings/0/forward"},
         {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
         {MAPPING(",'aggregate':1"), "/mappings/0/aggregate", "must be true or false"},
+        {MAPPING(",'record_payloads':'yes'"), "/mappings/0/record_payloads", "must be true, false or null"},
         {MAPPING(",'anonymise':true,'stand_in':'group'"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},
         {MAPPING(",'stand_in':1"), "/mappings/0/stand_in", "must be \"group\" or \"members\""},
         {MAPPING(",'check_signature':'f'"), "/mappings/0/check_signature", "only a mapping with"},

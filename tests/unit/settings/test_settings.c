@@ -51,9 +51,10 @@ static const char whole[] =
     "'repair':{'unicast':true,'large_requests':true},'block_size':256,'forward':false,'max_answers':12,'budget':{'"
     "requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
-    "'cache':false,'aggregate':true,'anonymise':false,'stand_in':'group'},"
+    "'cache':false,'aggregate':true,'anonymise':false,'record_payloads':true,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
-    "{'group':'coap://224.0.1.187:61616/','interface':'eth2'}],'finish':'count:3','anonymise':true},"
+    "{'group':'coap://224.0.1.187:61616/"
+    "','interface':'eth2'}],'finish':'count:3','anonymise':true,'record_payloads':false},"
     "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'}]}";
 
 static void an_empty_file_has_all_defaults(void **state) {
@@ -288,6 +289,9 @@ static void check_whole(const struct cg_config *config) {
     assert_int_equal(both->finish.rule, CG_FINISH_COUNT);
     assert_int_equal(both->finish.count, 3);
     assert_true(both->anonymise);
+    assert_int_equal(config->mappings[0].record_payloads, CG_RECORD_PAYLOADS);
+    assert_int_equal(both->record_payloads, CG_RECORD_LENGTHS);
+    assert_int_equal(config->mappings[2].record_payloads, CG_RECORD_AS_SETTINGS);
     assert_int_equal(both->stand_in, CG_STAND_IN_MEMBERS); /* whoever hides them stands in for them */
     assert_int_equal(config->mappings[2].stand_in, CG_STAND_IN_MEMBERS);
     assert_false(config->mappings[2].anonymise);
