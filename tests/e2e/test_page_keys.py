@@ -161,9 +161,9 @@ def test_keys_are_renewed_in_three_steps(sealed_page):
     page.see("door-1, door-2, door-3 are not known to hold them", form)
     assert not page.find("button", "Activate anyway", form).is_enabled()
     button(page, "Cancel", form)
-    button(page, "Save the file of door-1")
+    button(page, "Save file of door-1")
     page.see("1 of 3 have them")
-    page.gone("button", "Save the file of door-1")
+    page.gone("button", "Save file of door-1")
     button(page, "Save 2 files in one")
     page.see("3 of 3 have them")
     files = saved(folder, 2)
@@ -206,7 +206,7 @@ def test_a_member_is_added_with_its_file_once_and_another_evicted(sealed_page):
     button(page, "Abandon")
     button(page, "Abandon", dialog(page, "Abandon what is prepared?"))
     page.see("are given up")
-    page.gone("button", "Save the file of door-9")
+    page.gone("button", "Save file of door-9")
     page.expect("400")
 
 

@@ -117,7 +117,7 @@ function Row({ row, index, columns, link, onOpen, selected, onSelect, id }) {
 function Head({ column, sort, onSort }) {
     const isSorted = sort.key === column.key;
     const order = isSorted ? (sort.isDown ? "descending" : "ascending") : "none";
-    const title = column.noSort ? column.title : html`<button type="button" class="plain" onClick=${() => onSort(column.key)}>${column.title}${isSorted && html`<${Icon} name=${sort.isDown ? "down" : "up"} />`}</button>`;
+    const title = column.title === "" ? html`<span class="hidden">Actions</span>` : column.noSort ? column.title : html`<button type="button" class="plain" onClick=${() => onSort(column.key)}>${column.title}${isSorted && html`<${Icon} name=${sort.isDown ? "down" : "up"} />`}</button>`;
     return html`<th role="columnheader" scope="col" class=${column.numeric ? "num" : ""} aria-sort=${column.noSort ? undefined : order}>${title}</th>`;
 }
 
@@ -137,7 +137,7 @@ function moveFocus(event) {
 }
 
 // rows; columns: [{key, title, value(row), cell(row)?, numeric?, isWide?, hideOnCard?, noSort?}] - what `value` gives is
-// sorted and searched, `cell` is what is shown. keyOf(row); href(row) or onOpen(row); label: what the table is of;
+// sorted and searched, `cell` is what is shown; one of buttons needs no title. keyOf(row); href(row) or onOpen(row); label: what the table is of;
 // sort: {key, isDown}; selected (a Set of keys) with onSelect(Set); actions, filters: what stands beside the search field;
 // empty: what is shown instead of no rows; noSearch.
 export function Table({ rows, columns, keyOf, href, onOpen, label, sort: first = { key: null }, selected, onSelect, actions, filters, empty, noSearch }) {

@@ -60,9 +60,9 @@ async function takeAway(client, mapping) {
 
 function columnsFor(client, mayTry, isAdmin, onEdit) {
     const actions = ({ mapping, methods }) => html`<span class="actions tight">
-        ${mayTry && mapping.state === "in-use" && html`<a class="button" href=${href("mappings", mapping.name, { tab: "try", client })} aria-label=${`Try ${mapping.name} as ${client}`}>Try as ${client}</a>`}
+        ${mayTry && mapping.state === "in-use" && html`<a class="button" href=${href("mappings", mapping.name, { tab: "try", client })} aria-label=${`Try as ${client}: ${mapping.name}`}>Try as ${client}</a>`}
         ${isAdmin && mapping.source === "stored" && html`<button type="button" aria-label=${`Change access to ${mapping.name}`} onClick=${() => onEdit({ mapping, methods })}>Change</button>
-        <button type="button" aria-label=${`Take access to ${mapping.name} away`} onClick=${() => takeAway(client, mapping)}>Take away</button>`}
+        <button type="button" aria-label=${`Take away access to ${mapping.name}`} onClick=${() => takeAway(client, mapping)}>Take away</button>`}
     </span>`;
     return [
         { key: "mapping", title: "Mapping", value: ({ mapping }) => mapping.name, cell: ({ mapping }) => html`<a href=${href("mappings", mapping.name)}>${mapping.name}</a>` },

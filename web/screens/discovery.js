@@ -60,7 +60,7 @@ const targetsOf = ({ links }) => links.slice(0, 4).map(({ target }) => String(ta
 
 const columns = [
     { key: "name", title: "Member", value: nodeName },
-    { key: "from", title: "Address", value: (one) => one.from, hideOnCard: true },
+    { key: "from", title: "Address", value: (one) => one.from, cell: (one) => html`<code>${one.from}</code>`, hideOnCard: true },
     { key: "where", title: "Group", value: (one) => one.mapping || one.group },
     { key: "verified", title: "Verified", value: (one) => one.verified, cell: (one) => html`<${Status} tone=${one.verified === "source" ? "ok" : "off"}>${one.verified === "source" ? "verified" : "not protected"}<//>` },
     { key: "links", title: "Offers", value: (one) => one.links.map(({ target }) => target).join(" "), cell: (one) => html`<code>${visible(targetsOf(one))}</code>`, isWide: true },

@@ -21,5 +21,5 @@ export function SaveAll({ item, members, epoch, onDone }) {
 
 export function SaveOne({ item, member, epoch, onDone }) {
     const save = () => saveFile(item.name, member, epoch).then(onDone, (error) => tellError(error, "Not saved"));
-    return html`<button type="button" aria-label=${`Save the file of ${memberName(member)}`} onClick=${save}><${Icon} name="download" />Save file</button>`;
+    return html`<button type="button" aria-label=${`Save file of ${memberName(member)}`} onClick=${save}><${Icon} name="download" />Save file</button>`;
 }
