@@ -24,12 +24,13 @@ const partsOf = (target) => target.split("/").filter((_, i) => i % 2 === 1);
 const ofGroup = (words) => (target) => `${words} security group ${partsOf(target)[0]}`;
 
 const special = {
-    "changes.post": () => "Make several changes as one",
+    "changes.post": (_, count) => (count === undefined ? "Make several changes as one" : count === 1 ? "Make a change" : `Make ${count} changes as one`),
     "import.put": () => "Replace everything stored by an import",
     "revisions.undo": (target) => `Take back revision ${partsOf(target)[0]}`,
     "settings.patch": () => "Change the settings",
     "tokens.post": (target) => `Make a token for client ${partsOf(target)[0]}`,
     "tokens.delete": (target) => `Revoke a token of client ${partsOf(target)[0]}`,
+    "first-token": () => "Make the first admin's token",
     "new-admin-token": () => "Make a new admin's token",
     "security-groups.prepare-rekey": ofGroup("Prepare new keys for"),
     "security-groups.abandon-rekey": ofGroup("Give up the new keys of"),
@@ -46,8 +47,8 @@ const special = {
 };
 
 // In the imperative, since the audit has attempts, too: "Change mapping floor3"
-export function deedWords({ operation, target }) {
-    if (special[operation]) return special[operation](target);
+export function deedWords({ operation, target, change_count: count }) {
+    if (special[operation]) return special[operation](target, count);
     const verb = verbs[operation.slice(operation.lastIndexOf(".") + 1)];
     return verb ? `${verb} ${nameOf(target)}` : `${operation} ${target}`;
 }

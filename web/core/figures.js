@@ -4,7 +4,7 @@ import { makeStore, useStore } from "./store.js";
 import { onEvent } from "./live.js";
 
 const KEPT_S = 900;
-const WINDOW_S = 10; // what a rate is worked out over
+const WINDOW_S = 60; // what a rate is worked out over
 const NAMES = ["requests", "answers", "missing", "rejected"];
 
 const series = makeStore(null); // null: no figures came yet

@@ -35,8 +35,8 @@ const columns = [
     { key: "verified", title: "Verified", value: (one) => verifiedWords[one.verified] },
     { key: "via", title: "Via", value: (one) => one.via },
     { key: "ms", title: "ms", value: (one) => one.ms, numeric: true },
-    { key: "code", title: "Code", value: (one) => one.code, cell: (one) => one.code && html`<span class="num">${one.code}</span>` },
-    { key: "payload", title: "Payload", value: payloadText, cell: (one) => html`<${PayloadCell} one=${one} />` },
+    { key: "code", title: "Code", value: (one) => one.code, numeric: true, cell: (one) => one.code && html`<span class="num">${one.code}</span>` },
+    { key: "payload", title: "Payload", value: payloadText, cell: (one) => html`<${PayloadCell} one=${one} />`, isWide: true },
 ];
 
 const others = (one) => (one.member ? href("exchanges", { member: one.member }) : null);

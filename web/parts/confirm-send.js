@@ -45,7 +45,7 @@ function Question({ asked }) {
     const actions = html`<button type="button" onClick=${() => answer(false)}>Cancel</button>
         <button type="button" class="primary" data-first disabled=${!!shown.error} onClick=${() => answer(true)}>Send</button>`;
     return html`<${Dialog} title="Send this to the group?" onClose=${() => answer(false)} actions=${actions}>
-        <p><code>${asked.order.method || "GET"} ${nameOf(asked.order)}${asked.order.path ? `, ${asked.order.path}` : ""}</code></p>
+        <p><code>${[asked.order.method || "GET", asked.order.path].filter(Boolean).join(" ")}</code> to the group of ${nameOf(asked.order)}</p>
         ${shown.error ? html`<p class="error">${shown.error.message}</p>` : shown.preview ? html`<${Preview} ...${shown.preview} />` : html`<p class="faint">Working out what would go out …</p>`}
         ${asked.mapping && html`<label class="check"><input type="checkbox" checked=${isLast} onChange=${(event) => setLast(event.target.checked)} /> Don't ask for this mapping again</label>`}
     <//>`;

@@ -1,6 +1,6 @@
 // A field that is made of its schema: label, unit, range, default and description are the settings' own words. What is
 // typed stays as typed, also where it is no value yet.
-import { html, useState, useRef } from "../vendor/preact.js";
+import { html, useState, useRef, useEffect } from "../vendor/preact.js";
 import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
 
 let ids = 0;
@@ -83,9 +83,13 @@ function controlOf(schema) {
 
 // (onfocusout in small letters: Preact takes names of events as they are where an element has no such on… property.)
 // name: the key; label, help: instead of the key's and the description; error: the gateway's, at this field.
-// onChange(value): undefined means "not set". suggestions: texts offered while typing. first: has the focus in a dialog.
-export function Field({ name, schema = { type: "string" }, value, onChange, error, label, help, suggestions, required, first, disabled }) {
+// onChange(value): undefined means "not set". suggestions: texts offered while typing. first: has the focus in a dialog;
+// begins: on a screen, as soon as it is there.
+export function Field({ name, schema = { type: "string" }, value, onChange, error, label, help, suggestions, required, first, begins, disabled }) {
     const id = useRef(`field-${++ids}`).current;
+    useEffect(() => {
+        if (begins) document.getElementById(id).focus();
+    }, []);
     const [isLeft, setLeft] = useState(false);
     const own = required && value === undefined ? "This is needed." : check(schema, value);
     const shown = error || (isLeft ? own : null);

@@ -42,6 +42,6 @@ export function Preview({ sends, gains = [], loses = [], warnings = [] }) {
         ${listOf(sends).map((one) => html`<${Going} key=${one.mapping} sends=${one} isOneOfMany=${listOf(sends).length > 1} />`)}
         ${gains.length > 0 && html`<${Access} title="Gains access" tone="ok" list=${gains} />`}
         ${loses.length > 0 && html`<${Access} title="Loses access" tone="bad" list=${loses} />`}
-        ${warnings.length > 0 && html`<section><h3>To be known</h3><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}
+        ${warnings.length > 0 && html`<section><h3>Worth knowing</h3><ul class="bare">${warnings.map((one) => html`<li key=${one.detail}><${Mark} tone="warn" /> ${one.detail}</li>`)}</ul></section>`}
     </div>`;
 }

@@ -22,18 +22,23 @@ const dotsOf = (exchange) => exchange.answers || exchange.timeline.dots || [];
 
 const toneOf = (dot) => (isFailed(dot) ? "failed" : isBelow(dot) ? "unicast" : dot.via === "cache" ? "cache" : "multicast");
 
-// ---- Few: dots. In the large form those of one column stand upon each other.
+// ---- Few: dots. In the large form those of one column stand upon each other, closer where they are many: none stands
+// outside the drawing.
 
-function stack(dots, deadline, { radius, isStacked, middle }) {
+const counted = (columns) => columns.reduce((counts, column) => counts.set(column, (counts.get(column) || 0) + 1), new Map());
+
+function stack(dots, deadline, { radius, isStacked, middle, top, bottom }) {
+    const below = middle + radius * 2.2;
+    const placed = dots.map((dot) => ({ dot, x: place(dot.ms, deadline) }));
+    const columns = placed.map(({ x, dot }) => `${Math.round(x * 0.8)} ${isBelow(dot)}`);
+    const counts = counted(columns);
     const heights = new Map();
-    return dots.map((dot) => {
-        const x = place(dot.ms, deadline);
-        const column = `${Math.round(x * 0.8)} ${isBelow(dot)}`;
-        const level = heights.get(column) || 0;
-        heights.set(column, level + 1);
-        const step = isStacked ? level * radius * 2.1 : 0;
-        const y = isBelow(dot) ? middle + radius * 2.2 + step : middle - step;
-        return { x, y, dot };
+    return placed.map(({ x, dot }, i) => {
+        const level = heights.get(columns[i]) || 0;
+        heights.set(columns[i], level + 1);
+        const room = isBelow(dot) ? bottom - below : middle - top;
+        const step = isStacked ? level * Math.min(radius * 2.1, room / Math.max(1, counts.get(columns[i]) - 1)) : 0;
+        return { x, y: isBelow(dot) ? below + step : middle - step, dot };
     });
 }
 

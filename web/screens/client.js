@@ -126,7 +126,7 @@ function New() {
         <header class="head">${crumb("new")}<h1>New client</h1></header>
         <form class="section" onSubmit=${make}>
             <${Mistakes} list=${form.unplaced(["name", ...KEYS])} />
-            ${form.field("name", { required: true, schema: NAME, help: "What it is called here, such as dashboard. Small letters, digits and . _ -" })}
+            ${form.field("name", { required: true, begins: true, schema: NAME, help: "What it is called here, such as dashboard. Small letters, digits and . _ -" })}
             <${Fields} form=${form} />
             <div class="actions"><button class="primary" disabled=${!name || !form.isFine}>Make it, then a token</button><a class="button" href=${href("clients")}>Cancel</a></div>
         </form>

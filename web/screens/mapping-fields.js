@@ -1,5 +1,7 @@
 // The fields of a mapping that no schema alone can draw: several groups, members, what ends collecting, who may.
-import { html, useState, useRef } from "../vendor/preact.js";
+import { html, useState, useRef, useMemo } from "../vendor/preact.js";
+import { useCollection } from "../core/data.js";
+import { href } from "../core/route.js";
 import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
 import { Mark } from "../parts/status.js";
@@ -38,6 +40,15 @@ export const Part = ({ form, schema, of, name, label }) => html`<${Field} name=$
 
 const asTargets = (values) => values.targets || [{ group: values.group || "" }];
 
+const OFFERED = 3;
+
+// What other mappings lead to, one click away as long as nothing stands there.
+function Known({ onChoose }) {
+    const { data: mappings } = useCollection("mappings");
+    const groups = useMemo(() => [...new Set((mappings || []).map(({ group }) => group).filter(Boolean))].slice(0, OFFERED), [mappings]);
+    return groups.length > 0 && html`<p class="hint">Of other mappings: ${groups.map((one) => html`<button key=${one} type="button" class="plain" onClick=${() => onChoose(one)}>${visible(one)}</button>`)}</p>`;
+}
+
 export function Groups({ form, schema }) {
     const targets = form.values.targets;
     const split = () => {
@@ -46,6 +57,7 @@ export function Groups({ form, schema }) {
     };
     if (!targets) {
         return html`<div class="field-and">${form.field("group", { label: "Group", required: true })}
+            ${!form.values.group && html`<${Known} onChoose=${(group) => form.set("group", group)} />`}
             <button type="button" class="plain" onClick=${split}><${Icon} name="plus" />One more group</button></div>`;
     }
     const put = (next) => {
@@ -181,7 +193,7 @@ export function Grants({ form, clients }) {
         event.target.value = "";
     };
     const help = form.values.security === "relay" ? "What a client sends through a relaying mapping is protected by itself: methods bind nothing there."
-        : grants.some((one) => nameOf(one) === "anonymous") ? ANONYMOUS : "Each client with the methods that it may send. Nobody else may use this mapping.";
+        : grants.some((one) => nameOf(one) === "anonymous") ? ANONYMOUS : html`Each client with the methods that it may send. Nobody else may use this mapping. One that is not there yet: <a href=${href("clients", "new")}>New client</a> (what is typed here is kept).`;
     return html`<${Labelled} isGroup label="Clients" help=${help} error=${grants.some((_, i) => form.errorAt(`clients/${i}`)) ? null : form.errorAt("clients")}>
         ${() => html`<ul class="grants">
             ${grants.map((grant, i) => html`<${Grant} key=${nameOf(grant)} grant=${grant} values=${form.values} error=${form.errorAt(`clients/${i}`)} isKnown=${nameOf(grant) === "anonymous" || names.includes(nameOf(grant))}

@@ -27,7 +27,7 @@ function More({ form, keys, what, children }) {
 }
 
 const Leads = ({ form, schema, isNew }) => html`<${Section} title="Where it leads">
-    ${isNew && form.field("name", { required: true, help: "What it is called here, in lists and logs." })}
+    ${isNew && form.field("name", { required: true, begins: true, help: "What it is called here, in lists and logs." })}
     ${form.field("path", { schema: { ...schema.properties.path, default: pathOfMapping({ name: form.values.name || "name" }) } })}
     <${Groups} form=${form} schema=${schema} />
     <${More} form=${form} keys=${KEYS.leads} what="host, interface, members">

@@ -4,7 +4,7 @@ import { html, useState, useEffect, useRef } from "../vendor/preact.js";
 import { create, get, pathOf } from "../core/api.js";
 import { useMay } from "../core/role.js";
 import { href } from "../core/route.js";
-import { bytes, number } from "../core/format.js";
+import { bytes, ms, number } from "../core/format.js";
 import { exchangeWords } from "../core/words.js";
 import { Field } from "../parts/field.js";
 import { Timeline } from "../parts/timeline.js";
@@ -121,6 +121,7 @@ function Result({ trial }) {
     return html`<section class="result" aria-live="polite"><h2>${isBusy ? "Waiting for answers …" : "What came of it"}</h2>
         <p>${exchangeWords(exchange)}</p>
         <${Timeline} exchange=${exchange} size="large" />
+        ${isBusy && exchange.timeline && html`<p class="hint">Answers are taken until the mark, ${ms(exchange.timeline.deadline_ms)}, or as long as “Finished when” of the mapping says.</p>`}
         ${reply && html`<p class="hint">What was sent is not what is: only members that answered have said something. <a href=${href("exchanges", exchange.id)}>The whole exchange</a></p>`}
     </section>
     <section><h2>Members</h2><${Answers} exchange=${withReply(exchange)} /></section>
@@ -140,7 +141,7 @@ function Request({ asked, set, form, name, clients, isAdmin, client }) {
         <div class="field"><label for="try-method">Method</label><select id="try-method" onChange=${(event) => set({ ...asked, method: event.target.value })}>
             ${methodsFor(form.values, isAdmin).map((one) => html`<option key=${one} value=${one} selected=${one === asked.method}>${one}${passing(form.values).includes(one) ? "" : " (no client's)"}</option>`)}
         </select></div>
-        ${field("path", { label: "Path below the mapping", help: html`What comes after <code>${path}</code>, with a query: empty for the mapping's own resource.` })}
+        ${field("path", { label: "Path below the mapping", help: html`What comes after <code>${path}</code>, with a query: empty for the mapping's own resource. <code>/.well-known/core</code> asks members what they have.` })}
         ${BODIES.includes(asked.method) && html`<${Labelled} label="Body" help="Sent as it stands here.">
             ${(attributes) => html`<textarea ...${attributes} rows="4" spellcheck=${false} value=${asked.body || ""} onInput=${(event) => set({ ...asked, body: event.target.value || undefined })} />`}<//>`}
         ${BODIES.includes(asked.method) && field("content_type", { label: "Content type", suggestions: TYPES, help: "Without one: plain text." })}
