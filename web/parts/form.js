@@ -40,6 +40,7 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
         setValues((now) => withKey(now, key, value));
     };
     const reset = (item, its = null) => {
+        if (id) keep(id, null); // at once: who saves may leave the screen before it is drawn anew
         setOf({ base: documentOf(item), tag: its });
         setValues(documentOf(item));
         setErrors([]);

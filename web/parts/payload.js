@@ -2,15 +2,21 @@
 import { html, useState } from "../vendor/preact.js";
 
 const SHOWN = 200;
+const IN_A_LINE = 80; // what is no longer stands in one
 
 // Control characters would move what is beside them: they are shown as what they are.
 export const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+function jsonText(value) {
+    const line = JSON.stringify(value);
+    return line.length <= IN_A_LINE ? line : JSON.stringify(value, null, 1);
+}
 
 // value: a string, or anything that JSON has.
 export function Payload({ value }) {
     const [isWhole, setWhole] = useState(false);
     if (value === undefined || value === null) return html`<span class="faint">none</span>`;
-    const text = visible(typeof value === "string" ? value : JSON.stringify(value, null, 1));
+    const text = visible(typeof value === "string" ? value : jsonText(value));
     if (text === "") return html`<span class="faint">empty</span>`;
     if (text.length <= SHOWN) return html`<code class="payload">${text}</code>`;
     return html`<code class="payload">${isWhole ? text : text.slice(0, SHOWN) + "…"}</code>

@@ -1,5 +1,5 @@
 // The fields of a mapping that no schema alone can draw: several groups, members, what ends collecting, who may.
-import { html, useState, useRef, useMemo } from "../vendor/preact.js";
+import { html, useState, useRef, useMemo, useEffect } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
 import { href } from "../core/route.js";
 import { Field } from "../parts/field.js";
@@ -46,19 +46,30 @@ const OFFERED = 3;
 function Known({ onChoose }) {
     const { data: mappings } = useCollection("mappings");
     const groups = useMemo(() => [...new Set((mappings || []).map(({ group }) => group).filter(Boolean))].slice(0, OFFERED), [mappings]);
-    return groups.length > 0 && html`<p class="hint">Of other mappings: ${groups.map((one) => html`<button key=${one} type="button" class="plain" onClick=${() => onChoose(one)}>${visible(one)}</button>`)}</p>`;
+    return groups.length > 0 && html`<p class="hint">Of other mappings: ${groups.map((one) => html`<button key=${one} type="button" class="plain" onClick=${(event) => onChoose(one, event)}>${visible(one)}</button>`)}</p>`;
 }
 
 export function Groups({ form, schema }) {
     const targets = form.values.targets;
-    const split = () => {
+    const place = useRef(null);
+    const isOneMore = useRef(false);
+    useEffect(() => {
+        if (isOneMore.current) place.current.querySelector("li:last-child input").focus();
+        isOneMore.current = false;
+    }, [targets]);
+    const oneMore = () => {
+        isOneMore.current = true;
         form.set("targets", [...asTargets(form.values), { group: "" }]);
         form.set("group", undefined);
     };
+    const choose = (group, event) => {
+        event.currentTarget.closest(".field-and").querySelector("input").focus(); // the button goes
+        form.set("group", group);
+    };
     if (!targets) {
         return html`<div class="field-and">${form.field("group", { label: "Group", required: true })}
-            ${!form.values.group && html`<${Known} onChoose=${(group) => form.set("group", group)} />`}
-            <button type="button" class="plain" onClick=${split}><${Icon} name="plus" />One more group</button></div>`;
+            ${!form.values.group && html`<${Known} onChoose=${choose} />`}
+            <button type="button" class="plain" onClick=${oneMore}><${Icon} name="plus" />One more group</button></div>`;
     }
     const put = (next) => {
         const isOne = next.length === 1 && !next[0].interface && !next[0].next_hop;
@@ -67,13 +78,13 @@ export function Groups({ form, schema }) {
     };
     const change = (i, more) => put(targets.map((one, its) => (its === i ? { ...one, ...more } : one)));
     return html`<${Labelled} isGroup label="Groups" help=${schema.properties.targets.description} error=${form.errorAt("targets")}>
-        ${() => html`<ul class="rows">
+        ${() => html`<ul class="rows" ref=${place}>
             ${targets.map((one, i) => html`<li key=${i}>
                 <input type="text" aria-label=${`Group ${i + 1}`} placeholder="coap://224.0.1.187/" spellcheck=${false} value=${one.group || one.next_hop || ""} disabled=${one.group === undefined && one.next_hop !== undefined} onInput=${(event) => change(i, { group: event.target.value })} />
                 <input type="text" class="short" aria-label=${`Interface of group ${i + 1}`} placeholder="interface" spellcheck=${false} value=${one.interface || ""} onInput=${(event) => change(i, { interface: event.target.value || undefined })} />
                 <button type="button" class="plain square" aria-label=${`Take group ${i + 1} out`} onClick=${() => put(targets.filter((_, its) => its !== i))}><${Icon} name="close" /></button>
             </li>`)}
-        </ul><button type="button" class="plain" onClick=${() => put([...targets, { group: "" }])}><${Icon} name="plus" />One more group</button>`}
+        </ul><button type="button" class="plain" onClick=${oneMore}><${Icon} name="plus" />One more group</button>`}
     <//>`;
 }
 

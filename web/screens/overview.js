@@ -19,7 +19,7 @@ import { FirstSteps } from "./first-steps.js";
 
 const SHOWN = 12;
 const WARNINGS = 3; // shown before one asks for all
-const LITTLE = 5; // exchanges, up to which there is advice what to try
+const LITTLE = 10; // exchanges, up to which there is advice what to try
 
 // ---- The sentence
 
