@@ -5,6 +5,7 @@ import { onEvent } from "./live.js";
 
 const KEPT_S = 900;
 const WINDOW_S = 60; // what a rate is worked out over
+const LEAST_S = 10; // one request in the first second is not sixty a minute
 const NAMES = ["requests", "answers", "missing", "rejected"];
 
 const series = makeStore(null); // null: no figures came yet
@@ -33,9 +34,9 @@ function ratesOf(name) {
     let from = 0;
     for (let i = 0; i < samples.length; i++) {
         while (samples[i].at - samples[from].at > WINDOW_S) from++;
-        const span = samples[i].at - samples[from].at;
+        const span = Math.max(LEAST_S, samples[i].at - samples[from].at);
         times.push(samples[i].at);
-        rates.push(span > 0 ? Math.round(((samples[i][name] - samples[from][name]) / span) * 60) : 0);
+        rates.push(Math.round(((samples[i][name] - samples[from][name]) / span) * 60));
     }
     return [times, rates];
 }
