@@ -366,3 +366,18 @@ def test_hostile_errors_and_links_stay_text(admin_page):
         page.see("This cannot be shown now")
         harmless(page)
     page.expect(FAILED.format(40), )
+
+
+def test_a_group_in_use_is_offered_and_what_was_made_is_not_typed_any_more(admin_page):
+    page = admin_page(at="mappings")
+    stored(page, "floor3", group="coap://224.0.1.188/")
+    page.open("mappings/new")
+    page.until(lambda: page.focused() == ("textbox", "Name"), "the focus on the name")
+    page.press(*"hall")
+    page.click("button", "coap://224.0.1.188/")
+    assert page.focused() == ("textbox", "Group") and page.find("textbox", "Group").get_property("value") == "coap://224.0.1.188/"
+    page.choose("Protection", "none: not protected")
+    page.click("button", "Make it")
+    page.find("heading", "hall")
+    page.open("mappings/new")
+    assert page.find("textbox", "Name").get_property("value") == ""
