@@ -233,7 +233,13 @@ static int backup_alone(const struct cg_folder *folder, const struct backup *to,
 static int back_up(struct cg_folder *folder, const struct backup *to, struct cg_problem *problem) {
     struct cg_problem locked = {0};
     if (check_new(to->numbers, problem) < 0 || check_new(to->items, problem) < 0) return problem->err;
-    bool taken = cg_folder_lock(folder, &locked) < 0 && folder->taken;
+    int lock = cg_folder_lock(folder, &locked);
+    if (lock < 0 &&
+        access(folder->db, F_OK) != 0) { /* nobody could say whether a gateway runs: they tell by the lock */
+        *problem = locked;
+        return lock;
+    }
+    bool taken = lock < 0 && folder->taken;
     int err = taken ? backup_beside(folder->path, to, problem) : backup_alone(folder, to, problem);
     if (err != CG_E_NOT_FOUND) return err;
     return cg_problem_set(problem, CG_E_STORE, "%s; it has no " CG_CONTROL_SOCKET, locked.detail);

@@ -262,6 +262,18 @@ static void a_backup_has_what_is_stored(void **state) {
     shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
 }
 
+static void a_backup_without_a_store_says_how_one_is_made(void **state) {
+    struct side *side = *state;
+    struct cg_problem problem;
+    char to[100];
+    snprintf(to, sizeof to, "%s/backup", side->top);
+    close_store(side);
+    shell("rm %s/castgate.db", side->folder);
+    assert_int_equal(cg_sqlite_backup(side->folder, to, &problem), CG_E_STORE);
+    assert_non_null(strstr(problem.detail, "--init-state"));
+    shell("test -z \"$(ls %s* 2>/dev/null)\"", to);
+}
+
 static void a_backup_replaces_no_items_and_leaves_no_half(void **state) {
     struct side *side = *state;
     struct cg_problem problem;
@@ -320,6 +332,7 @@ int main(void) {
         state_test(a_backup_may_be_made_while_the_gateway_runs),
         state_test(a_backup_replaces_nothing),
         state_test(a_backup_has_what_is_stored),
+        state_test(a_backup_without_a_store_says_how_one_is_made),
         state_test(a_backup_replaces_no_items_and_leaves_no_half),
         state_test(a_backup_that_fails_leaves_nothing),
     };
