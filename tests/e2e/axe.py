@@ -31,6 +31,7 @@ def fetch():
 
 def violations(page, **options):
     """What it finds on the page as it stands, each as one line."""
+    assert FILE.exists(), f"{FILE} is not there: tests/e2e/axe.py fetches it, which needs the network"
     if not page.run("return 'axe' in window"):
         page.run(FILE.read_text())
     found = page.browser.execute_async_script("""
