@@ -151,7 +151,7 @@ function Editor({ name, item, etag, schema }) {
             <h1>${isNew ? "New reaction" : name}</h1>
             ${!isNew && html`<${State} item=${item} />`}
             <span class="space"></span>
-            ${canEdit && !isNew && html`<button type="button" onClick=${() => remove(item)}>Remove</button>`}
+            ${canEdit && !isNew && html`<button type="button" class="danger" onClick=${() => remove(item)}>Remove</button>`}
         </header>
         ${!isNew && html`<${StateNote} item=${item} />`}
         ${stale && html`<${Conflict} mine=${form.values} theirs=${stale.theirs} onTake=${take} onKeep=${() => save(stale.theirs && stale.theirs.etag)} />`}
