@@ -237,6 +237,8 @@ def test_several_groups_and_back_to_one(admin_page):
     stored(page, "floor3")
     page.open("mappings/floor3")
     page.click("button", "One more group")
+    page.fill("Group 2", "224.0.1.188")
+    page.see("This must begin with coap://")
     page.fill("Group 2", "coap://224.0.1.188/")
     page.see("changes mapping floor3")
     page.click("button", "Save")

@@ -68,8 +68,11 @@ export function check(schema, value) {
     if (typeof value === "number" || (isNumeric(schema) && !hasType(schema, "string"))) return isNumeric(schema) ? checkNumber(schema, value) : "This must be a text.";
     if (typeof value === "string" && typesOf(schema).length) return hasType(schema, "string") ? checkText(schema, value) : null;
     if (Array.isArray(value) && schema.items) return checkList(schema, value);
+    if (typeof value === "object" && schema.properties) return checkParts(schema.properties, value);
     return null;
 }
+
+const checkParts = (properties, object) => Object.keys(object).map((key) => check(properties[key], object[key])).find(Boolean) || null;
 
 function checkList(schema, list) {
     if (schema.minItems > list.length) return `At least ${number(schema.minItems)} must be given.`;

@@ -23,6 +23,7 @@ const begun = (initial, proposed, tag) => ({ base: documentOf(initial), values: 
 // useForm({id, schema, initial, proposed, tag}): id names the draft ("mappings/floor3"; null: none is kept); initial is an
 // item and tag its ETag; proposed: values that stand there at first as if they had been typed.
 // {values, set(key, value), errors, fail(ApiError), changed: [keys], isChanged, isFine, reset(item, tag), field(key, more),
+// wrong(key): what the schema has against its value, or null,
 // base and tag: what is edited, as it was, and which version that is}
 export function useForm({ id = null, schema, initial, proposed, tag = null }) {
     const [first] = useState(() => (id && kept(id)) || begun(initial, proposed, tag));
@@ -45,6 +46,7 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
         setValues(documentOf(item));
         setErrors([]);
     };
+    const wrong = (key) => check(propertyOf(key), values[key]);
     const errorAt = (key) => (errors.find(({ pointer }) => isAt(pointer, key)) || { detail: null }).detail;
     return {
         values,
@@ -57,7 +59,8 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
         errorAt,
         rebase: (item, its = null) => setOf({ base: documentOf(item), tag: its }),
         isChanged: changed.length > 0,
-        isFine: Object.keys(values).every((key) => check(propertyOf(key), values[key]) === null),
+        wrong,
+        isFine: Object.keys(values).every((key) => wrong(key) === null),
         fail: (error) => setErrors(error.errors && error.errors.length ? error.errors : [{ pointer: "", detail: error.message }]),
         field: (key, more = {}) => html`<${Field} key=${key} name=${key} schema=${propertyOf(key)} value=${values[key]} error=${errorAt(key)} onChange=${(value) => set(key, value)} ...${more} />`,
         // What no field that is shown has: said above the form.

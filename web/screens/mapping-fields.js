@@ -6,6 +6,7 @@ import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
 import { Mark } from "../parts/status.js";
 import { visible } from "../parts/payload.js";
+import { isNamed } from "./mapping-words.js";
 
 let ids = 0;
 
@@ -77,7 +78,7 @@ export function Groups({ form, schema }) {
         if (isOne) form.set("group", next[0].group);
     };
     const change = (i, more) => put(targets.map((one, its) => (its === i ? { ...one, ...more } : one)));
-    return html`<${Labelled} isGroup label="Groups" help=${schema.properties.targets.description} error=${form.errorAt("targets")}>
+    return html`<${Labelled} isGroup label="Groups" help=${schema.properties.targets.description} error=${form.errorAt("targets") || (targets.every(isNamed) ? form.wrong("targets") : null)}>
         ${() => html`<ul class="rows" ref=${place}>
             ${targets.map((one, i) => html`<li key=${i}>
                 <input type="text" aria-label=${`Group ${i + 1}`} placeholder="coap://224.0.1.187/" spellcheck=${false} value=${one.group || one.next_hop || ""} disabled=${one.group === undefined && one.next_hop !== undefined} onInput=${(event) => change(i, { group: event.target.value })} />

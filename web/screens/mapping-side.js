@@ -8,12 +8,12 @@ import { useGet } from "../core/data.js";
 import { Difference } from "../parts/difference.js";
 import { Preview } from "../parts/preview.js";
 import { Copyable } from "../parts/copyable.js";
-import { pathOfMapping } from "./mapping-words.js";
+import { isNamed, pathOfMapping } from "./mapping-words.js";
 
 const WAIT_MS = 400;
 
 // What has to be there before the gateway can say anything of use.
-export const isWhole = ({ name, group, targets, security }, isNew) => Boolean((!isNew || name) && (group || targets) && security);
+export const isWhole = ({ name, group, targets = [{ group }], security }, isNew) => Boolean((!isNew || name) && targets.every(isNamed) && security);
 
 const ask = (form, name) => {
     const query = { dry_run: true };

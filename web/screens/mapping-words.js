@@ -41,3 +41,6 @@ async function changeOne(item, method, body, said) {
 export const remove = (item) => changeOne(item, "DELETE", {}, `${item.name} is removed.`);
 
 export const turn = (item, isOn) => changeOne(item, "PATCH", { body: { enabled: isOn ? null : false } }, isOn ? `${item.name} is in use again.` : `${item.name} is out of use.`);
+
+// A target that has been said, to a group or a next gateway.
+export const isNamed = (target) => Boolean(target.group || target.next_hop);
