@@ -1,5 +1,5 @@
-/* What a request about a security group holds while it goes through its stages. For groups.c, group_make.c,
- * group_plan.c and group_view.c alone. */
+/* What a request about a security group holds while it goes through its stages. For groups.c and the other
+ * group_….c alone. */
 #ifndef CG_MANAGE_GROUP_WORK_H
 #define CG_MANAGE_GROUP_WORK_H
 
@@ -46,12 +46,31 @@ struct cg_group_work {
     struct cg_group_work *prev, *next_running; /* utlist */
 };
 
-/* A mistake of the request's body. CG_E_INVALID. */
-int cg_group_mistake(struct cg_group_request *request, const char *pointer, const char *sentence);
-
 /* group_make.c: on the worker's thread; borrows the items, reads the body. What is made without being used is nobody's.
  */
 int cg_group_make(struct cg_group_work *work, const struct cg_seal *seal);
+int cg_group_no_memory(struct cg_group_work *work);
+/* The document that is to be, as it is or new. */
+int cg_group_begin(struct cg_group_work *work) CG_MUST_CHECK;
+/* Where a mistake of what was made came from in the body. */
+typedef const char *cg_group_retell_fn(const char *pointer);
+cg_group_retell_fn cg_group_retell_file;   /* of a file: where it is */
+cg_group_retell_fn cg_group_retell_wishes; /* "/common/alg_aead" from "/alg_aead" */
+/* Seals keys for an item of that name; NULL: a new one. */
+int cg_group_seal_keys(struct cg_group_work *work, const struct cg_seal *seal, const char *name, const json_t *keys,
+                       cg_group_retell_fn *retell) CG_MUST_CHECK;
+/* The keys that were made become those of that name, which are "keys" or "next". */
+int cg_group_keep(struct cg_group_work *work, const char *as) CG_MUST_CHECK;
+/* The security group's file that the body is. */
+int cg_group_take_in(struct cg_group_work *work, const struct cg_seal *seal) CG_MUST_CHECK;
+/* The keyring speaks of options as the command line writes them: its error, as the request's. */
+int cg_group_tell_keyring(struct cg_group_work *work, int err, const char *error) CG_MUST_CHECK;
+
+/* group_next.c: the same thread. */
+int cg_group_join(struct cg_group_work *work, const struct cg_seal *seal) CG_MUST_CHECK;
+int cg_group_prepare(struct cg_group_work *work, const struct cg_seal *seal) CG_MUST_CHECK;
+int cg_group_fetch(struct cg_group_work *work, const struct cg_seal *seal) CG_MUST_CHECK;
+int cg_group_check_activation(struct cg_group_work *work) CG_MUST_CHECK;
 
 /* group_plan.c: before an activation, on the loop. Looks at some members, since there may be ten thousand. True: there
  * are more. */
