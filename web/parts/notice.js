@@ -7,9 +7,6 @@ import { changedKeys, asText } from "../core/compare.js";
 import { Icon } from "./icon.js";
 import { Mark } from "./status.js";
 
-// Who draws notices may also say them.
-export { tell, tellError, tellChange, undo } from "../core/notices.js";
-
 const STAYS_MS = 12000;
 
 function Notice({ notice }) {

@@ -8,7 +8,7 @@ import { deedWords, whoWords } from "../core/deeds.js";
 import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
 import { Empty, Waiting } from "../parts/empty.js";
-import { undo } from "../parts/notice.js";
+import { undo } from "../core/notices.js";
 
 // What is to be known of it beside what it did.
 function standing({ undone_by: by, undoes, undoable }) {

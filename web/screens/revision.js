@@ -11,7 +11,7 @@ import { Difference } from "../parts/difference.js";
 import { Preview } from "../parts/preview.js";
 import { Waiting } from "../parts/empty.js";
 import { Mark } from "../parts/status.js";
-import { tellChange, tellError } from "../parts/notice.js";
+import { tellChange, tellError } from "../core/notices.js";
 import { isUndoable } from "./history.js";
 
 const Fact = ({ title, children }) => html`<div><dt>${title}</dt><dd>${children}</dd></div>`;

@@ -12,7 +12,8 @@ import { useForm, Section, Mistakes } from "../parts/form.js";
 import { Preview } from "../parts/preview.js";
 import { Waiting } from "../parts/empty.js";
 import { Mark } from "../parts/status.js";
-import { Conflict, tellChange } from "../parts/notice.js";
+import { tellChange } from "../core/notices.js";
+import { Conflict } from "../parts/notice.js";
 
 const names = { http: "HTTP", coap: "CoAP", options: "Option" };
 

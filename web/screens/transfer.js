@@ -5,7 +5,7 @@ import { Difference } from "../parts/difference.js";
 import { Preview } from "../parts/preview.js";
 import { Icon } from "../parts/icon.js";
 import { Payload } from "../parts/payload.js";
-import { tellChange, tellError } from "../parts/notice.js";
+import { tellChange, tellError } from "../core/notices.js";
 
 const save = () => download("export", "castgate-export.json").catch((error) => tellError(error, "Not exported"));
 
