@@ -5,7 +5,7 @@ const methodsOf = (grant) => (typeof grant === "string" || !grant.methods ? null
 
 export const methodsWords = (methods) => (methods === null ? "all methods" : methods.join(", "));
 
-export const grantsOf = (mapping) => mapping.clients || (mapping.effective && mapping.effective.clients) || [];
+const grantsOf = (mapping) => mapping.clients || (mapping.effective && mapping.effective.clients) || [];
 
 // Of one client, over all mappings: [{mapping, methods}], methods null: all that the mapping lets pass.
 export function accessOf(client, mappings) {
@@ -24,9 +24,3 @@ export function accessWords(access, most = 2) {
     const said = access.slice(0, most).map(({ mapping, methods }) => `${mapping.name}: ${methodsWords(methods)}`);
     return [...said, ...(access.length > most ? [`and ${access.length - most} more`] : [])].join("; ");
 }
-
-export const roleWords = {
-    viewer: "reads here",
-    operator: "reads and tries here",
-    admin: "changes everything here",
-};

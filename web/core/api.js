@@ -12,7 +12,7 @@ export function setConnection(state) {
     if (connection.get().state !== state) connection.set({ state, since: state === "on" ? null : Date.now() });
 }
 
-export class ApiError extends Error {
+class ApiError extends Error {
     // type: the slug ("invalid", "stale", "conflict", …); errors: [{pointer, detail}]; more: all members of the problem
     constructor(status, problem) {
         super(problem.detail || problem.title || `The gateway answered with ${status}.`);
@@ -115,8 +115,8 @@ export async function readAll(path, { query, onPage, signal, limit = 1000 } = {}
     return items;
 }
 
-// PUT, PATCH or DELETE of something that was read. Where somebody was faster, the error has what is there now.
-export async function change(method, path, { etag, body, patch, query } = {}) {
+// PUT or PATCH of something that was read. Where somebody was faster, the error has what is there now.
+async function change(method, path, { etag, body, patch, query } = {}) {
     try {
         return await request(method, path, { etag, body, patch, query });
     } catch (error) {
@@ -129,7 +129,6 @@ export const create = (path, body, query) => request("POST", path, { body, query
 export const makeItem = (path, body, query) => request("PUT", path, { body, query, headers: { "If-None-Match": "*" } });
 export const replaceItem = (path, etag, body, query) => change("PUT", path, { etag, body, query });
 export const patchItem = (path, etag, body, query) => change("PATCH", path, { etag, body, patch: true, query });
-export const removeItem = (path, etag, query) => change("DELETE", path, { etag, query });
 
 // Saved by the browser as a file; the token cannot be in a link.
 export async function download(path, name, query) {

@@ -3,7 +3,7 @@ const READ_ONLY = new Set(["source", "state", "reason", "revision", "changed", "
 
 export const asText = (value) => (value === undefined ? "not set" : typeof value === "string" ? value : JSON.stringify(value));
 
-export const isSame = (one, other) => sorted(one) === sorted(other);
+const isSame = (one, other) => sorted(one) === sorted(other);
 
 const sorted = (value) => JSON.stringify(value, (_, its) => (its && typeof its === "object" && !Array.isArray(its) ? Object.fromEntries(Object.entries(its).sort()) : its));
 

@@ -7,7 +7,7 @@ import { useEvents } from "./live.js";
 const SHOW_MS = 250;
 
 // Newest first, each id once, at most `most`.
-export function merged(fresh, known, most) {
+function merged(fresh, known, most) {
     const ids = new Set(fresh.map(({ id }) => id));
     return [...fresh, ...known.filter(({ id }) => !ids.has(id))].slice(0, most);
 }

@@ -43,7 +43,7 @@ export const nodeName = (node) => node.member || node.from || node.kid || "someb
 export const nodeKey = (node) => `${node.group} ${node.from} ${node.kid} ${node.mapping} ${node.member}`;
 
 // As a row of members, for lists.
-export const rowOf = (node) => ({ name: nodeName(node), address: node.from, mappings: [], security_groups: [], heard: [], last_seen: null });
+const rowOf = (node) => ({ name: nodeName(node), address: node.from, mappings: [], security_groups: [], heard: [], last_seen: null });
 
 // Once each, whichever group or mapping it answered in.
 export function rowsOf(nodes) {

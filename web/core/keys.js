@@ -3,7 +3,7 @@ import { useEffect, useRef } from "../vendor/preact.js";
 import { makeStore, useStore } from "./store.js";
 
 // [{key, does, run}], the screen's first
-export const keys = makeStore([]);
+const keys = makeStore([]);
 export const useKeyList = () => useStore(keys);
 
 // useKeys([{key: "n", does: "New mapping", run: () => go("mappings", "new")}])

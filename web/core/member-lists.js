@@ -6,7 +6,7 @@ import { etagOf } from "./changes.js";
 const PORT = 5683;
 
 // As the gateway writes addresses: small letters, with a port.
-export function wholeAddress(text) {
+function wholeAddress(text) {
     const address = text.trim().toLowerCase();
     if (/^\[.*\]$/.test(address) || !address.includes(":")) return `${address}:${PORT}`;
     return address.startsWith("[") || address.split(":").length === 2 ? address : `[${address}]:${PORT}`;

@@ -8,8 +8,6 @@ const RANKS = ["viewer", "operator", "admin"];
 
 const mine = makeStore({ client: null, role: "viewer" });
 
-export const useMe = () => useStore(mine);
-
 // useMay("operator"): whether to show what operators (and admins) may do
 export const useMay = (role) => RANKS.indexOf(useStore(mine).role) >= RANKS.indexOf(role);
 

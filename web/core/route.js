@@ -1,7 +1,7 @@
 // Where one is: #/mappings/floor3?tab=try -> {parts: ["mappings", "floor3"], query: {tab: "try"}, hash}
 import { makeStore, useStore } from "./store.js";
 
-export const route = makeStore(parse("#/"));
+const route = makeStore(parse("#/"));
 
 export const useRoute = () => useStore(route);
 

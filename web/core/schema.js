@@ -26,7 +26,7 @@ function resolve(whole, schema, depth = 0) {
     return Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, resolve(whole, value, depth + 1)]));
 }
 
-export const typesOf = (schema) => (Array.isArray(schema.type) ? schema.type : schema.type ? [schema.type] : schema.enum ? ["enum"] : []);
+const typesOf = (schema) => (Array.isArray(schema.type) ? schema.type : schema.type ? [schema.type] : schema.enum ? ["enum"] : []);
 
 export const hasType = (schema, type) => typesOf(schema).includes(type);
 

@@ -3,7 +3,7 @@ import { makeStore, useStore } from "./store.js";
 
 const KEY = "castgate.theme";
 export const themes = ["system", "light", "dark"];
-export const theme = makeStore("system");
+const theme = makeStore("system");
 export const useTheme = () => useStore(theme);
 
 export function startTheme() {

@@ -2,7 +2,7 @@
 import { ms, number, count } from "./format.js";
 
 // Why a member is silent: the reply's cause in plain words, the term in brackets where it is one.
-export const causes = {
+const causes = {
     unknown: "no reason is known",
     "never-reached": "never reached",
     late: "answered too late",

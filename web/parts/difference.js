@@ -8,12 +8,6 @@ const nameOf = ({ kind, name }) => (kind === "settings" ? "the settings" : `${ki
 
 const verbOf = ({ before, after }) => (before === null ? "makes" : after === null ? "removes" : "changes");
 
-// "makes mapping floor3", "changes mapping floor3: timeout, clients"
-export function differenceWords(one) {
-    const keys = one.before && one.after ? changedKeys(one.before, one.after) : [];
-    return `${verbOf(one)} ${nameOf(one)}${keys.length ? ": " + keys.join(", ") : ""}`;
-}
-
 // One of a list, as a person would say it: {"name": "dashboard", "methods": ["GET"]} -> "dashboard (GET)"
 function memberWords(one) {
     if (!one || typeof one !== "object" || Array.isArray(one)) return asText(one);

@@ -1,18 +1,12 @@
 // What would go out, and who would gain or lose access: said before it is done.
 import { html } from "../vendor/preact.js";
-import { count, bytes, percent, number } from "../core/format.js";
+import { bytes, percent, number } from "../core/format.js";
 import { Mark } from "./status.js";
 
 const budgetOf = (sends) => sends.targets.map((target) => target.send_budget).filter(Boolean).sort((a, b) => b.share - a.share)[0];
 
-// "1 datagram of 106 bytes to the group, 2 frames (6LoWPAN); 10 members are expected to answer"
-export function sendsWords(sends) {
-    const to = sends.by_unicast ? "one by one" : "to the group";
-    return `${count(sends.datagrams, "datagram")} of ${bytes(sends.bytes)} ${to}, ${count(sends.frames_6lowpan, "frame")} of 6LoWPAN; ${sends.expected === 0 ? "nobody is known to answer" : `${count(sends.expected, "member")} expected to answer`}`;
-}
-
 // sends: as POST try?dry_run=true gives it
-export function Sends({ sends }) {
+function Sends({ sends }) {
     const budget = budgetOf(sends);
     return html`<dl class="figures">
         <div><dt>Datagrams</dt><dd class="num">${number(sends.datagrams)}${sends.at_most > sends.datagrams && html` <small>at most ${number(sends.at_most)} with repairs</small>`}</dd></div>

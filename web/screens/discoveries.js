@@ -47,7 +47,7 @@ function goesWords(where, mappings) {
     return `One GET /.well-known/core goes by multicast to ${count(groups, "group")}, and what is cut short or points to a directory is asked for one by one.`;
 }
 
-export function Begin({ onClose, query = {} }) {
+function Begin({ onClose, query = {} }) {
     const mappings = useCollection("mappings").data || [];
     const groups = useCollection("security-groups").data || [];
     const [values, setValues] = useState({ where: query.mapping ? `mapping:${query.mapping}` : "", uri: undefined, filter: undefined, last: 10 });

@@ -27,7 +27,7 @@ const groupWords = (row) => {
     return `${first || "–"}${more.length ? ` and ${count(more.length, "more", "more")}` : ""}`;
 };
 
-const Way = ({ row }) => html`<div class="way"><code>${visible(pathOfMapping(row))}</code><span class="faint"> → </span><code>${visible(groupWords(row))}</code></div>`;
+const Way = ({ row }) => html`<div><code>${visible(pathOfMapping(row))}</code><span class="faint"> → </span><code>${visible(groupWords(row))}</code></div>`;
 
 function State({ row }) {
     const { tone, word } = stateOf(row);

@@ -35,7 +35,7 @@ function Sentence() {
     const state = useStore(health);
     const { tone, text } = sentenceOf(state, useStore(connection).state === "lost");
     return html`<div><h1 class="sentence"><${Mark} tone=${tone} /><span>${text}</span></h1>
-        ${state.ready === false && isScreen("system") && html`<p class="way"><a href=${href("system")}>What the system says</a></p>`}</div>`;
+        ${state.ready === false && isScreen("system") && html`<p><a href=${href("system")}>What the system says</a></p>`}</div>`;
 }
 
 const Warning = ({ warning, place }) => html`<li><${Mark} tone="warn" /><span>${warning.detail}${place && html` <a href=${place.href}>${place.words}</a>`}</span></li>`;

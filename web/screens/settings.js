@@ -40,7 +40,7 @@ function sectionsOf(leaves) {
 
 // ---- Fields
 
-const OfFile = ({ leaf, value }) => html`<div class="field fixed">
+const OfFile = ({ leaf, value }) => html`<div class="field">
     <p><strong>${labelOf(leaf)}</strong> <code>${asText(value)}</code></p>
     <p class="hint">Set in the settings file, and changed there.</p>
 </div>`;
@@ -130,7 +130,7 @@ function Form({ settings, etag, leaves, onSaved, onStale }) {
     };
     const theirs = etag !== seen && form.isChanged && !isBusy && { item: { ...flat(settings.stored, leaves), changed_by: settings.changed_by } };
     const shown = sectionsOf(leaves.filter((leaf) => fits(leaf, wanted.trim().toLowerCase())));
-    return html`<form class="settings" onSubmit=${(event) => (event.preventDefault(), form.isChanged && form.isFine && run(seen))}>
+    return html`<form onSubmit=${(event) => (event.preventDefault(), form.isChanged && form.isFine && run(seen))}>
         <div class="with-side">
             <div class="stack">
                 <input type="search" data-search placeholder="Search" aria-label="Search settings" value=${wanted} onInput=${(event) => setWanted(event.target.value)} />
