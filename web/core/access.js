@@ -1,11 +1,18 @@
 // Who may send what where, as mappings grant it: a grant is a client's name, or {name, methods}.
-const nameOf = (grant) => (typeof grant === "string" ? grant : grant.name);
+
+export const METHODS = ["GET", "FETCH", "PUT", "POST", "PATCH", "iPATCH", "DELETE"];
+export const SAFE = ["GET", "FETCH"];
+
+export const nameOf = (grant) => (typeof grant === "string" ? grant : grant.name);
 
 const methodsOf = (grant) => (typeof grant === "string" || !grant.methods ? null : grant.methods);
 
 export const methodsWords = (methods) => (methods === null ? "all methods" : methods.join(", "));
 
 const grantsOf = (mapping) => mapping.clients || (mapping.effective && mapping.effective.clients) || [];
+
+// What passes a mapping at all: a group without protection lets only the safe ones pass, unless the mapping says otherwise.
+export const passing = (mapping) => mapping.methods || (mapping.security === "none" && !mapping.unsafe_methods ? SAFE : METHODS);
 
 // Of one client, over all mappings: [{mapping, methods}], methods null: all that the mapping lets pass.
 export function accessOf(client, mappings) {

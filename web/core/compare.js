@@ -22,3 +22,11 @@ export function patchOf(before, after) {
     for (const key of changedKeys(before, after)) patch[key] = after[key] === undefined ? null : after[key];
     return patch;
 }
+
+// undefined: the key goes.
+export function withKey(object, key, value) {
+    const next = { ...object };
+    if (value === undefined) delete next[key];
+    else next[key] = value;
+    return next;
+}

@@ -71,3 +71,5 @@ function coarse(value) {
     if (value < 172800) return `${Math.round(value / 3600)} h`;
     return count(Math.round(value / 86400), "day");
 }
+
+export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);

@@ -5,6 +5,9 @@ import { useState, useEffect } from "../vendor/preact.js";
 import { useEvents } from "./live.js";
 import { number } from "./format.js";
 
+// What everything that is stored may be called.
+export const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
+
 let document; // a promise of openapi.json, read once
 
 // useSchema("MappingSet") -> the schema with its references resolved, or null until it is there

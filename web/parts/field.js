@@ -2,10 +2,9 @@
 // typed stays as typed, also where it is no value yet.
 import { html, useState, useRef, useEffect } from "../vendor/preact.js";
 import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
+import { sentence } from "../core/format.js";
 
 let ids = 0;
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 const labelOf = (name) => sentence(name).replace(/_/g, " ");
 

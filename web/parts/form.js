@@ -1,7 +1,7 @@
 // What is being edited: the values, the gateway's mistakes at their fields, and what differs from what was read. What was
 // typed is kept over reloads of the screen until it is saved or given up (in this tab, and never a secret: no tokens here).
 import { html, useState, useMemo, useEffect } from "../vendor/preact.js";
-import { changedKeys, documentOf } from "../core/compare.js";
+import { changedKeys, documentOf, withKey } from "../core/compare.js";
 import { check } from "../core/schema.js";
 import { Field } from "./field.js";
 
@@ -70,13 +70,6 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
 
 // "#/changes/0/body/timeout", "#/mapping/timeout", "#/timeout" and "#/timeout/x" are at "timeout".
 const isAt = (pointer, key) => `${pointer}/`.replace(/^#?(\/changes\/\d+\/body|\/mapping(?=\/))?/, "").startsWith(`/${key}/`);
-
-function withKey(values, key, value) {
-    const next = { ...values };
-    if (value === undefined) delete next[key];
-    else next[key] = value;
-    return next;
-}
 
 // A titled group of fields.
 export const Section = ({ title, children }) => html`<fieldset class="section"><legend>${title}</legend>${children}</fieldset>`;

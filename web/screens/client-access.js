@@ -1,6 +1,6 @@
 // What a client may send where: one row a grant, which may be given, changed and taken away here as well as at the mapping.
 import { html, useState } from "../vendor/preact.js";
-import { accessOf, methodsWords, withGrant } from "../core/access.js";
+import { METHODS, passing, accessOf, methodsWords, withGrant } from "../core/access.js";
 import { makeChanges, dryRun, useDryRun, etagOf } from "../core/changes.js";
 import { useMay } from "../core/role.js";
 import { pathOf } from "../core/api.js";
@@ -11,24 +11,18 @@ import { Preview } from "../parts/preview.js";
 import { State } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { tellError } from "../core/notices.js";
-
-const ALL = ["GET", "FETCH", "PUT", "POST", "PATCH", "iPATCH", "DELETE"];
-
-// A group without protection lets only these pass, unless its mapping says otherwise.
-const passing = (mapping) => mapping.methods || (mapping.security === "none" && !mapping.unsafe_methods ? ["GET", "FETCH"] : ALL);
-
-const pathOfMapping = (mapping) => mapping.path || `/${mapping.name}`;
+import { pathOfMapping } from "./mapping-words.js";
 
 const changeOf = (mapping, client, methods) => ({ method: "PATCH", path: pathOf("mappings", mapping.name), if_match: etagOf(mapping), body: { clients: withGrant(mapping, client, methods) } });
 
 // ---- Giving
 
 function Methods({ mapping, chosen, onChange }) {
-    const turn = (method) => onChange(ALL.filter((one) => (one === method ? !chosen.includes(one) : chosen.includes(one))));
+    const turn = (method) => onChange(METHODS.filter((one) => (one === method ? !chosen.includes(one) : chosen.includes(one))));
     const open = passing(mapping);
     return html`<fieldset class="field"><legend>Methods</legend>
-        <div class="several">${ALL.filter((one) => open.includes(one) || chosen.includes(one)).map((one) => html`<label key=${one} class="check"><input type="checkbox" checked=${chosen.includes(one)} onChange=${() => turn(one)} /> ${one}</label>`)}</div>
-        <p class="hint">${open.length < ALL.length ? "Others do not pass at this mapping." : "GET and FETCH read, the others command."}</p>
+        <div class="several">${METHODS.filter((one) => open.includes(one) || chosen.includes(one)).map((one) => html`<label key=${one} class="check"><input type="checkbox" checked=${chosen.includes(one)} onChange=${() => turn(one)} /> ${one}</label>`)}</div>
+        <p class="hint">${open.length < METHODS.length ? "Others do not pass at this mapping." : "GET and FETCH read, the others command."}</p>
     </fieldset>`;
 }
 

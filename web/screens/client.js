@@ -2,7 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { pathOf, makeItem, patchItem } from "../core/api.js";
 import { useItem, useCollection } from "../core/data.js";
-import { useSchema } from "../core/schema.js";
+import { NAME, useSchema } from "../core/schema.js";
 import { patchOf } from "../core/compare.js";
 import { etagOf } from "../core/changes.js";
 import { useMay } from "../core/role.js";
@@ -23,7 +23,6 @@ const crumb = (name) => html`<p class="crumb"><a href=${href("clients")}>Clients
 // ---- What it is
 
 const KEYS = ["role", "certificate_sha256"];
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
 
 const Fields = ({ form }) => html`
     ${form.field("role", { help: "What it may do in this page and its API. Without one it only sends requests." })}

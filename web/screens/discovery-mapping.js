@@ -4,15 +4,15 @@ import { pathOf } from "../core/api.js";
 import { makeChanges, dryRun, useDryRun } from "../core/changes.js";
 import { useCollection } from "../core/data.js";
 import { go } from "../core/route.js";
+import { NAME } from "../core/schema.js";
 import { count } from "../core/format.js";
 import { entryOf } from "../core/member-lists.js";
 import { groupsOfNodes, rowsOf } from "../core/found.js";
 import { Ask } from "../parts/ask.js";
 import { Field } from "../parts/field.js";
 import { Preview } from "../parts/preview.js";
+import { TIMEOUT_S } from "./mapping-words.js";
 
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
-const TIMEOUT_S = 25; // more than any leisure that is a default
 
 // What all of them that told of resources have.
 function pathsOf(nodes) {

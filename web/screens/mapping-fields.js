@@ -1,6 +1,9 @@
 // The fields of a mapping that no schema alone can draw: several groups, members, what ends collecting, who may.
 import { html, useState, useRef, useMemo, useEffect } from "../vendor/preact.js";
+import { METHODS, SAFE, nameOf, passing } from "../core/access.js";
+import { withKey } from "../core/compare.js";
 import { useCollection } from "../core/data.js";
+import { sentence } from "../core/format.js";
 import { href } from "../core/route.js";
 import { Field } from "../parts/field.js";
 import { Icon } from "../parts/icon.js";
@@ -9,8 +12,6 @@ import { visible } from "../parts/payload.js";
 import { isNamed } from "./mapping-words.js";
 
 let ids = 0;
-
-const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
 
 // A label, a control made by children(attributes), the mistake and the help, tied together for screen readers.
 export function Labelled({ label, help, error, children, isGroup }) {
@@ -27,9 +28,7 @@ export function Labelled({ label, help, error, children, isGroup }) {
 const propertiesOf = (schema, key) => (schema.properties[key] || {}).properties || {};
 
 const withPart = (object, part, value) => {
-    const next = { ...object };
-    if (value === undefined) delete next[part];
-    else next[part] = value;
+    const next = withKey(object, part, value);
     return Object.keys(next).length ? next : undefined;
 };
 
@@ -150,23 +149,15 @@ export function Finish({ form, schema }) {
 
 // ---- Who may
 
-const ALL = ["GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"];
-const SAFE = ["GET", "FETCH"];
-
-// What passes the mapping at all.
-export const passing = (values) => values.methods || (values.security === "none" && !values.unsafe_methods ? SAFE : ALL);
-
-const nameOf = (grant) => (typeof grant === "string" ? grant : grant.name);
-
 const offeredTo = (grant, values) => {
     const most = nameOf(grant) === "anonymous" ? passing(values).filter((one) => SAFE.includes(one)) : passing(values);
-    return ALL.filter((one) => most.includes(one) || (grant.methods || []).includes(one));
+    return METHODS.filter((one) => most.includes(one) || (grant.methods || []).includes(one));
 };
 
 // All that is offered is written as the name alone, so that it follows the mapping.
 function turned(grant, method, offered) {
     const had = grant.methods || offered;
-    const methods = ALL.filter((one) => (one === method ? !had.includes(one) : had.includes(one)));
+    const methods = METHODS.filter((one) => (one === method ? !had.includes(one) : had.includes(one)));
     if (methods.length === 0) return grant;
     return offered.every((one) => methods.includes(one)) ? nameOf(grant) : { name: nameOf(grant), methods };
 }

@@ -1,6 +1,7 @@
 // Trying a mapping, as it is saved or as it stands in the form: the request, what it would send, and who answered when, with
 // what was predicted beside what was measured.
 import { html, useState, useEffect, useRef } from "../vendor/preact.js";
+import { METHODS, passing } from "../core/access.js";
 import { create, get, pathOf } from "../core/api.js";
 import { useMay } from "../core/role.js";
 import { href } from "../core/route.js";
@@ -13,14 +14,13 @@ import { Preview } from "../parts/preview.js";
 import { Copyable } from "../parts/copyable.js";
 import { askToSend } from "../parts/confirm-send.js";
 import { keepReply, withReply } from "../parts/trial.js";
-import { passing, Labelled } from "./mapping-fields.js";
+import { Labelled } from "./mapping-fields.js";
 import { pathOfMapping } from "./mapping-words.js";
 import { isWhole, dataCurl } from "./mapping-side.js";
 
 const WAIT_MS = 400;
 const LOOK_MS = 700;
 const SEEN = 0.6; // of the window's height: what begins below is scrolled to
-const METHODS = ["GET", "FETCH", "PUT", "POST", "PATCH", "iPATCH", "DELETE"];
 const BODIES = ["FETCH", "PUT", "POST", "PATCH", "iPATCH"];
 const TYPES = ["text/plain;charset=utf-8", "application/json", "application/cbor", "application/senml+json", "application/octet-stream"];
 

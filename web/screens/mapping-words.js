@@ -1,7 +1,11 @@
 // What mappings are called by, and where they are found: the list and the screen of one say it alike.
 import { href } from "../core/route.js";
-import { pathOf, create } from "../core/api.js";
-import { tellChange, tellError } from "../core/notices.js";
+import { pathOf } from "../core/api.js";
+import { makeChanges, etagOf } from "../core/changes.js";
+import { tellError } from "../core/notices.js";
+
+// Of a new one. More than any leisure that is a default; without one, plain requests are refused.
+export const TIMEOUT_S = 25;
 
 // "new" in the address is a mapping that is being made; one that is called so says that it is there.
 export const hrefOf = (name, query = {}) => href("mappings", name, { ...query, stored: name === "new" ? "yes" : null });
@@ -24,13 +28,10 @@ const states = {
 
 export const stateOf = (mapping) => states[mapping.state] || { tone: "off", word: String(mapping.state) };
 
-export const etagOf = (item) => `"${item.revision}"`;
-
 // Each as one revision, which the notice can undo. True where it was done.
 async function changeOne(item, method, body, said) {
     try {
-        const { data } = await create("changes", { changes: [{ method, path: pathOf("mappings", item.name), if_match: etagOf(item), ...body }] });
-        tellChange(said, data.revision);
+        await makeChanges([{ method, path: pathOf("mappings", item.name), if_match: etagOf(item), ...body }], said);
         return true;
     } catch (error) {
         tellError(error, `${item.name} is as it was`);

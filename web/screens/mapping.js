@@ -20,7 +20,7 @@ import { Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
 import { Sections, PLACED } from "./mapping-form.js";
 import { usePreview, isWhole, taken, useGateway, Changes, Commands } from "./mapping-side.js";
-import { hrefOf, stateOf, turn, remove } from "./mapping-words.js";
+import { TIMEOUT_S, hrefOf, stateOf, turn, remove } from "./mapping-words.js";
 import { Try } from "./mapping-try.js";
 
 // ---- What is there
@@ -154,8 +154,6 @@ function Editor({ name, read, isGone, item, etag, proposed, draft, schema, query
 
 // What is made of another one: its settings, but for what has to differ.
 const copied = (item) => Object.fromEntries(Object.entries(documentOf(item)).filter(([key]) => !["name", "path", "forward"].includes(key)));
-
-const TIMEOUT_S = 25; // more than any leisure that is a default; without one, plain requests are refused
 
 function New({ query, schema }) {
     const { data, error, loading, reload } = useItem(query.copy ? pathOf("mappings", query.copy) : null);

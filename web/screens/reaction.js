@@ -1,10 +1,10 @@
 // One reaction, or a new one: the alert that it follows, the commands that it gives, and what one alert would send.
 import { html, useState } from "../vendor/preact.js";
 import { pathOf, create, makeItem, replaceItem } from "../core/api.js";
-import { makeChanges, useDryRun } from "../core/changes.js";
-import { documentOf } from "../core/compare.js";
+import { makeChanges, useDryRun, etagOf } from "../core/changes.js";
+import { documentOf, withKey } from "../core/compare.js";
 import { useItem, useCollection } from "../core/data.js";
-import { useSchema, check } from "../core/schema.js";
+import { NAME, useSchema, check } from "../core/schema.js";
 import { useMay } from "../core/role.js";
 import { tellChange, tellError } from "../core/notices.js";
 import { href, go } from "../core/route.js";
@@ -17,7 +17,6 @@ import { Icon } from "../parts/icon.js";
 import { Waiting } from "../parts/empty.js";
 import { whenWords, commandWords } from "./reactions.js";
 
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
 const EMPTY = { when: {}, do: [{}] };
 
 // ---- Parts of the form: {of} is an object in it, at a pointer below the item
@@ -26,11 +25,6 @@ function part(form, schema, of, pointer, set) {
     const properties = (schema && schema.properties) || {};
     const errorOf = (key) => (form.errors.find(({ pointer: its }) => `${its}/`.startsWith(`#${pointer}/${key}/`)) || {}).detail;
     return (key, more = {}) => html`<${Field} key=${key} name=${key} schema=${properties[key]} value=${of[key]} error=${errorOf(key)} onChange=${(value) => set(withKey(of, key, value))} ...${more} />`;
-}
-
-function withKey(of, key, value) {
-    const { [key]: _, ...others } = of;
-    return value === undefined ? others : { ...others, [key]: value };
 }
 
 const chosenOf = (schema, names) => (names.length > 0 ? { ...schema, pattern: undefined, enum: names } : schema); // typed until they are known
@@ -105,7 +99,7 @@ const isReady = ({ when = {}, do: list = [] }, schema) => !!when.group && check(
 async function remove(item) {
     try {
         go("reactions"); // first: what is gone cannot be read anew
-        await makeChanges([{ method: "DELETE", path: pathOf("reactions", item.name), if_match: `"${item.revision}"` }], `${item.name} is removed.`);
+        await makeChanges([{ method: "DELETE", path: pathOf("reactions", item.name), if_match: etagOf(item) }], `${item.name} is removed.`);
     } catch (error) {
         tellError(error, "Not removed");
     }
@@ -127,7 +121,7 @@ function Editor({ name, item, etag, schema }) {
     const save = async (tag) => {
         try {
             const { data } = await write(tag);
-            form.reset(isNew ? {} : data, `"${data.revision}"`);
+            form.reset(isNew ? {} : data, etagOf(data));
             setStale(null);
             tellChange(`${called} is ${isNew ? "made" : "saved"}.`, data.revision);
             if (isNew) go("reactions", called);

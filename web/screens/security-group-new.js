@@ -2,13 +2,13 @@
 import { html, useState } from "../vendor/preact.js";
 import { create } from "../core/api.js";
 import { entryOfLine } from "../core/member-lists.js";
+import { tell } from "../core/notices.js";
 import { href, go } from "../core/route.js";
+import { NAME } from "../core/schema.js";
 import { Field } from "../parts/field.js";
 import { Mistakes } from "../parts/form.js";
-import { tell } from "../core/notices.js";
 import { KeysFields } from "./security-group-import.js";
 
-const NAME = { type: "string", pattern: "^[a-z0-9][a-z0-9._-]{0,63}$" };
 const LINES = { type: "array" };
 
 // An entry of a list as the security group's orders have it: a name alone is enough here.
