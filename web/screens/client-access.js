@@ -26,9 +26,10 @@ function Methods({ mapping, chosen, onChange }) {
     </fieldset>`;
 }
 
+// mappings: those to choose from; of: {mapping, methods}, what is changed, if something is
 function Give({ client, mappings, of, onClose }) {
     const [name, setName] = useState(of ? of.mapping.name : (mappings[0] || {}).name);
-    const mapping = mappings.find((one) => one.name === name);
+    const mapping = of ? of.mapping : mappings.find((one) => one.name === name);
     const [chosen, setChosen] = useState((of && (of.methods || passing(of.mapping))) || ["GET"]);
     const isReady = mapping !== undefined && chosen.length > 0;
     const change = () => [changeOf(mapping, client, chosen)];

@@ -13,7 +13,6 @@ import { Field } from "../parts/field.js";
 import { Preview } from "../parts/preview.js";
 import { TIMEOUT_S } from "./mapping-words.js";
 
-
 // What all of them that told of resources have.
 function pathsOf(nodes) {
     const told = nodes.filter(({ links }) => links.length > 0);
