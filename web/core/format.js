@@ -73,3 +73,6 @@ function coarse(value) {
 }
 
 export const sentence = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
+// "max_timeout" -> "Max timeout"
+export const keyWords = (key) => sentence(key).replace(/_/g, " ");

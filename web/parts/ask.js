@@ -1,9 +1,7 @@
 // A dialog that does one thing: asks, does it, and says in itself why it could not; what is behind cannot be read then.
 import { html, useState } from "../vendor/preact.js";
 import { Dialog } from "./dialog.js";
-import { Mistakes } from "./form.js";
-
-const textsOf = (error) => (error.errors && error.errors.length ? error.errors.map(({ detail }) => detail) : [error.message]);
+import { Mistakes, textsOf } from "./form.js";
 
 // verb: the button; onDo: a promise, whose end closes the dialog unless it gives false; isReady: whether it can be done now;
 // danger: it takes something away. What onDo catches itself (mistakes at fields) is not said twice.

@@ -2,11 +2,9 @@
 // typed stays as typed, also where it is no value yet.
 import { html, useState, useRef, useEffect } from "../vendor/preact.js";
 import { check, hasType, isNumeric, defaultWords } from "../core/schema.js";
-import { sentence } from "../core/format.js";
+import { keyWords, sentence } from "../core/format.js";
 
 let ids = 0;
-
-const labelOf = (name) => sentence(name).replace(/_/g, " ");
 
 // Typed text -> value; undefined is "not set", NaN what is no number.
 function parse(schema, text) {
@@ -106,7 +104,7 @@ export function Field({ name, schema = { type: "string" }, value, onChange, erro
         disabled,
     };
     return html`<div class=${`field${shown ? " wrong" : ""}${isChoice ? " beside" : ""}`} onfocusout=${() => setLeft(true)}>
-        <label id=${`${id}-label`} for=${id}>${label || labelOf(name)}${schema["x-unit"] && html` <span class="unit">(${schema["x-unit"]})</span>`}</label>
+        <label id=${`${id}-label`} for=${id}>${label || keyWords(name)}${schema["x-unit"] && html` <span class="unit">(${schema["x-unit"]})</span>`}</label>
         <${Control} schema=${schema} value=${value} onChange=${onChange} attributes=${attributes} suggestions=${suggestions} />
         ${shown && html`<p class="error" id=${`${id}-error`}>${sentence(shown)}</p>`}
         <p class="hint" id=${`${id}-help`}>${help === undefined ? schema.description : help}</p>

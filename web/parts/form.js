@@ -74,4 +74,7 @@ const isAt = (pointer, key) => `${pointer}/`.replace(/^#?(\/changes\/\d+\/body|\
 // A titled group of fields.
 export const Section = ({ title, children }) => html`<fieldset class="section"><legend>${title}</legend>${children}</fieldset>`;
 
+// What an error says, field by field where it names some.
+export const textsOf = (error) => (error.errors && error.errors.length ? error.errors.map(({ detail }) => detail) : [error.message]);
+
 export const Mistakes = ({ list }) => list.length > 0 && html`<div class="error" role="alert">${list.map((one) => html`<p key=${one}>${one}</p>`)}</div>`;

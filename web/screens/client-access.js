@@ -8,7 +8,7 @@ import { href } from "../core/route.js";
 import { Table } from "../parts/table.js";
 import { Ask } from "../parts/ask.js";
 import { Preview } from "../parts/preview.js";
-import { State } from "../parts/state.js";
+import { State, stateOf } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { tellError } from "../core/notices.js";
 import { pathOfMapping } from "./mapping-words.js";
@@ -63,7 +63,7 @@ function columnsFor(client, mayTry, isAdmin, onEdit) {
         { key: "mapping", title: "Mapping", value: ({ mapping }) => mapping.name, cell: ({ mapping }) => html`<a href=${href("mappings", mapping.name)}>${mapping.name}</a>` },
         { key: "methods", title: "May send", value: ({ methods }) => methodsWords(methods) },
         { key: "path", title: "To", value: ({ mapping }) => pathOfMapping(mapping), cell: ({ mapping }) => html`<code>${pathOfMapping(mapping)}</code>` },
-        { key: "state", title: "State", value: ({ mapping }) => mapping.state, cell: ({ mapping }) => html`<${State} item=${mapping} />` },
+        { key: "state", title: "State", value: ({ mapping }) => stateOf(mapping).word, cell: ({ mapping }) => html`<${State} item=${mapping} />` },
         { key: "actions", title: "", value: () => "", cell: actions, noSort: true },
     ];
 }

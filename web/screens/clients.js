@@ -10,14 +10,14 @@ import { useKeys } from "../core/keys.js";
 import { Table } from "../parts/table.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Waiting } from "../parts/empty.js";
-import { State } from "../parts/state.js";
+import { State, stateOf } from "../parts/state.js";
 
 const columns = [
     { key: "name", title: "Client", value: (row) => row.name },
     { key: "access", title: "May send", value: (row) => accessWords(row.access, Infinity), cell: ({ access }) => accessWords(access) || html`<span class="faint">nothing yet</span>`, isWide: true },
     { key: "role", title: "Role here", value: (row) => row.role || "none", cell: ({ role }) => role || html`<span class="faint">none</span>` },
     { key: "last", title: "Last use", value: ({ lastUse }) => lastUse, cell: ({ lastUse }) => html`<span class="num" title=${fullTime(lastUse)}>${ago(lastUse)}</span>` },
-    { key: "state", title: "State", value: (row) => row.state, cell: (row) => html`<${State} item=${row} />` },
+    { key: "state", title: "State", value: (row) => stateOf(row).word, cell: (row) => html`<${State} item=${row} />` },
 ];
 
 // lastUse: null where it was not used since the gateway's start

@@ -10,6 +10,7 @@ import { entryOf } from "../core/member-lists.js";
 import { groupsOfNodes, rowsOf } from "../core/found.js";
 import { Ask } from "../parts/ask.js";
 import { Field } from "../parts/field.js";
+import { textsOf } from "../parts/form.js";
 import { Preview } from "../parts/preview.js";
 import { TIMEOUT_S } from "./mapping-words.js";
 
@@ -46,7 +47,7 @@ export function MakeMapping({ nodes, mappings, onClose }) {
     const isReady = !!values.name && values.security !== "";
     const change = [{ method: "PUT", path: pathOf("mappings", values.name || ""), if_none_match: "*", body: item }];
     const { preview, error, isSettled } = useDryRun(() => (isReady ? dryRun(change) : null), [values]);
-    const nameError = error && (error.status === 412 ? "There is a mapping of that name already." : error.errors.length ? error.errors[0].detail : error.message);
+    const nameError = error && (error.status === 412 ? "There is a mapping of that name already." : textsOf(error)[0]);
     const make = async () => {
         await makeChanges(change, `${values.name} is made.`);
         go("mappings", values.name);

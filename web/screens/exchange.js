@@ -10,6 +10,7 @@ import { useKeys } from "../core/keys.js";
 import { ms, fullTime, bytes, number, count } from "../core/format.js";
 import { exchangeWords, outcomeOf, clientWords } from "../core/words.js";
 import { Answers } from "../parts/answers.js";
+import { Fact } from "../parts/fact.js";
 import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
@@ -17,8 +18,6 @@ import { Waiting } from "../parts/empty.js";
 import { tellError } from "../core/notices.js";
 
 // ---- What it was
-
-const Fact = ({ title, children }) => html`<div><dt>${title}</dt><dd>${children}</dd></div>`;
 
 const Facts = ({ exchange }) => html`<dl class="facts">
     <${Fact} title="Request"><code>${exchange.method} ${exchange.path}</code><//>

@@ -20,14 +20,6 @@ export function protectionOf({ security }) {
     return { tone: "ok", word: security };
 }
 
-const states = {
-    "in-use": { tone: "ok", word: "in use" },
-    shadowed: { tone: "warn", word: "shadowed" },
-    disabled: { tone: "off", word: "out of use" },
-};
-
-export const stateOf = (mapping) => states[mapping.state] || { tone: "off", word: String(mapping.state) };
-
 // Each as one revision, which the notice can undo. True where it was done.
 async function changeOne(item, method, body, said) {
     try {

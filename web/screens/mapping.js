@@ -16,11 +16,12 @@ import { tellChange } from "../core/notices.js";
 import { Conflict } from "../parts/notice.js";
 import { Status, Mark } from "../parts/status.js";
 import { Menu } from "../parts/menu.js";
+import { stateOf } from "../parts/state.js";
 import { Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
 import { Sections, PLACED } from "./mapping-form.js";
 import { usePreview, isWhole, taken, useGateway, Changes, Commands } from "./mapping-side.js";
-import { TIMEOUT_S, hrefOf, stateOf, turn, remove } from "./mapping-words.js";
+import { TIMEOUT_S, hrefOf, turn, remove } from "./mapping-words.js";
 import { Try } from "./mapping-try.js";
 
 // ---- What is there

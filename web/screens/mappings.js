@@ -10,10 +10,11 @@ import { answeredWords } from "../core/words.js";
 import { Table } from "../parts/table.js";
 import { Menu } from "../parts/menu.js";
 import { Status, Mark } from "../parts/status.js";
+import { stateOf } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
-import { hrefOf, pathOfMapping, groupsOf, protectionOf, stateOf, turn, remove } from "./mapping-words.js";
+import { hrefOf, pathOfMapping, groupsOf, protectionOf, turn, remove } from "./mapping-words.js";
 
 // ---- A row
 

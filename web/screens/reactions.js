@@ -5,7 +5,7 @@ import { useMay } from "../core/role.js";
 import { href, go } from "../core/route.js";
 import { useKeys } from "../core/keys.js";
 import { Table } from "../parts/table.js";
-import { State } from "../parts/state.js";
+import { State, stateOf } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Waiting } from "../parts/empty.js";
 
@@ -19,7 +19,7 @@ const columns = [
     { key: "name", title: "Reaction", value: (one) => one.name },
     { key: "when", title: "When this alert comes", value: (one) => whenWords(one.when) },
     { key: "do", title: "Send", value: (one) => one.do.map(commandWords).join("; "), isWide: true },
-    { key: "state", title: "State", value: (one) => one.state, cell: (one) => html`<${State} item=${one} />` },
+    { key: "state", title: "State", value: (one) => stateOf(one).word, cell: (one) => html`<${State} item=${one} />` },
 ];
 
 const newButton = () => html`<a class="button primary" href=${href("reactions", "new")}><${Icon} name="plus" />New reaction</a>`;

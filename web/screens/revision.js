@@ -8,13 +8,12 @@ import { href } from "../core/route.js";
 import { fullTime, ago, count } from "../core/format.js";
 import { deedWords, whoWords } from "../core/deeds.js";
 import { Difference } from "../parts/difference.js";
+import { Fact } from "../parts/fact.js";
 import { Preview } from "../parts/preview.js";
 import { Waiting } from "../parts/empty.js";
 import { Mark } from "../parts/status.js";
 import { tellChange, tellError } from "../core/notices.js";
 import { isUndoable } from "./history.js";
-
-const Fact = ({ title, children }) => html`<div><dt>${title}</dt><dd>${children}</dd></div>`;
 
 const Link = ({ number }) => html`<a href=${href("history", number)}>revision ${number}</a>`;
 

@@ -3,7 +3,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { create, request, pathOf } from "../core/api.js";
 import { Ask } from "../parts/ask.js";
-import { Mistakes } from "../parts/form.js";
+import { Mistakes, textsOf } from "../parts/form.js";
 import { tell } from "../core/notices.js";
 
 async function readKeys(file) {
@@ -49,7 +49,7 @@ export function TakeIn({ name, isNext = false, isAsked, onClose, onDone = () => 
         take().catch(setError);
     };
     return html`<form class="section" onSubmit=${submit}>
-        ${error && html`<${Mistakes} list=${error.errors.length ? error.errors.map(({ detail }) => detail) : [error.message]} />`}
+        ${error && html`<${Mistakes} list=${textsOf(error)} />`}
         <${KeysFields} onChange=${setKeys} />
         <div class="actions"><button class="primary" disabled=${keys === null}>Take them in</button></div>
     </form>`;

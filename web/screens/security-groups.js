@@ -8,7 +8,7 @@ import { numbersWords } from "../core/keys-words.js";
 import { useKeys } from "../core/keys.js";
 import { Table } from "../parts/table.js";
 import { Share } from "../parts/share.js";
-import { State } from "../parts/state.js";
+import { State, stateOf } from "../parts/state.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Waiting } from "../parts/empty.js";
@@ -24,7 +24,7 @@ const columns = [
     { key: "protects", title: "Protects", value: ({ protects }) => protects.join(", "), isWide: true },
     { key: "numbers", title: "Numbers used", value: shareOf, cell: (row) => shareOf(row) !== null && html`<${Numbers} numbers=${row.keys.numbers} />` || null },
     { key: "rekey", title: "Keys", value: rekeyWords, cell: (row) => (rekeyWords(row) ? html`<${Status} tone="busy">${rekeyWords(row)}<//>` : html`<span class="faint">in use</span>`) },
-    { key: "state", title: "State", value: (row) => row.state, cell: (row) => html`<${State} item=${row} />` },
+    { key: "state", title: "State", value: (row) => stateOf(row).word, cell: (row) => html`<${State} item=${row} />` },
 ];
 
 const newButton = () => html`<a class="button primary" href=${href("security-groups", "new")}><${Icon} name="plus" />New security group</a>`;

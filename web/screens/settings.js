@@ -7,7 +7,7 @@ import { useMay } from "../core/role.js";
 import { leavesOf, flat, nested, valueAt } from "../core/settings.js";
 import { patchOf, asText } from "../core/compare.js";
 import { href } from "../core/route.js";
-import { count } from "../core/format.js";
+import { count, keyWords } from "../core/format.js";
 import { useForm, Section, Mistakes } from "../parts/form.js";
 import { Preview } from "../parts/preview.js";
 import { Waiting } from "../parts/empty.js";
@@ -17,7 +17,7 @@ import { Conflict } from "../parts/notice.js";
 
 const names = { http: "HTTP", coap: "CoAP", options: "Option" };
 
-const words = (name) => names[name] || name.charAt(0).toUpperCase() + name.slice(1).replace(/_/g, " ");
+const words = (name) => names[name] || keyWords(name);
 
 // "coap/options/reply_from" -> "Option reply from", where the section says CoAP
 function labelOf({ key, section }) {

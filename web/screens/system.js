@@ -7,11 +7,10 @@ import { valueAt } from "../core/settings.js";
 import { asText } from "../core/compare.js";
 import { fullTime, seconds, bytes, count } from "../core/format.js";
 import { Table } from "../parts/table.js";
+import { Fact } from "../parts/fact.js";
 import { Status } from "../parts/status.js";
 import { Waiting } from "../parts/empty.js";
 import { Export, Import } from "./transfer.js";
-
-const Fact = ({ title, children }) => html`<div><dt>${title}</dt><dd>${children}</dd></div>`;
 
 // ---- What runs
 
