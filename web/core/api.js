@@ -19,14 +19,7 @@ class ApiError extends Error {
         this.status = status;
         this.type = slugOf(problem.type);
         this.errors = Array.isArray(problem.errors) ? problem.errors : [];
-        this.retryAfter = null;
         this.more = problem;
-    }
-
-    // What is wrong with the field at a pointer ("#/timeout"), or below it.
-    at(pointer) {
-        const found = this.errors.find(({ pointer: its }) => its === pointer || its.startsWith(pointer + "/"));
-        return found ? found.detail : null;
     }
 }
 
@@ -41,7 +34,7 @@ function withQuery(path, query) {
 }
 
 // Headers and body are fetch's. Returns the Response, whatever its status.
-export async function rawRequest(method, path, { query, headers, body, signal, cache } = {}) {
+export async function rawRequest(method, path, { query, headers, body, signal } = {}) {
     const { token } = session.get();
     let response;
     try {
@@ -50,7 +43,7 @@ export async function rawRequest(method, path, { query, headers, body, signal, c
             headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers },
             body,
             signal,
-            cache: cache || "no-store",
+            cache: "no-store",
             credentials: "omit",
         });
     } catch (error) {
@@ -72,11 +65,7 @@ async function problemOf(response) {
     }
 }
 
-async function errorOf(response) {
-    const error = new ApiError(response.status, await problemOf(response));
-    error.retryAfter = Number(response.headers.get("Retry-After")) || null;
-    return error;
-}
+const errorOf = async (response) => new ApiError(response.status, await problemOf(response));
 
 // {status, data, etag, location}. `body` is sent as JSON; `patch: true` as a merge patch; `etag` is If-Match.
 export async function request(method, path, { query, body, patch, etag, headers, signal } = {}) {
@@ -131,8 +120,8 @@ export const replaceItem = (path, etag, body, query) => change("PUT", path, { et
 export const patchItem = (path, etag, body, query) => change("PATCH", path, { etag, body, patch: true, query });
 
 // Saved by the browser as a file; the token cannot be in a link.
-export async function download(path, name, query) {
-    const response = await rawRequest("GET", path, { query });
+export async function download(path, name) {
+    const response = await rawRequest("GET", path);
     if (!response.ok) throw await errorOf(response);
     saveAs(await response.blob(), name);
 }

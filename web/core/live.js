@@ -13,7 +13,7 @@ let lastId = null;
 let stop = null; // ends the stream that runs
 let hasRun = false;
 
-// hear(data, type); type "*" hears all, and "back" comes when the connection is there again.
+// hear(data, type); "back" comes when the connection is there again.
 export function onEvent(type, hear) {
     if (!hearers.has(type)) hearers.set(type, new Set());
     hearers.get(type).add(hear);
@@ -31,7 +31,7 @@ export function useEvents(types, hear) {
 }
 
 function tell(type, data) {
-    for (const hear of [...(hearers.get(type) || []), ...(hearers.get("*") || [])]) hear(data, type);
+    for (const hear of [...(hearers.get(type) || [])]) hear(data, type);
 }
 
 export function startLive() {

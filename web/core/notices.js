@@ -9,7 +9,6 @@ let ids = 0;
 export function tell(notice) {
     const id = ++ids;
     notices.set([...notices.get().slice(-3), { tone: "ok", ...notice, id }]);
-    return () => close(id);
 }
 
 export const tellError = (error, what) => tell({ tone: "bad", text: what ? `${what}: ${error.message}` : error.message });

@@ -5,7 +5,7 @@ import { Icon } from "./icon.js";
 let ids = 0;
 
 // actions: what stands at the foot (buttons). onClose is called by Escape and the cross; fixed: neither is there.
-export function Dialog({ title, onClose, actions, wide, fixed, children }) {
+export function Dialog({ title, onClose, actions, fixed, children }) {
     const dialog = useRef(null);
     const id = useRef(`dialog-${++ids}`);
     useEffect(() => {
@@ -19,7 +19,7 @@ export function Dialog({ title, onClose, actions, wide, fixed, children }) {
         event.preventDefault();
         if (!fixed) onClose();
     };
-    return html`<dialog ref=${dialog} class=${wide ? "dialog wide" : "dialog"} aria-labelledby=${id.current} onCancel=${cancel}>
+    return html`<dialog ref=${dialog} class="dialog" aria-labelledby=${id.current} onCancel=${cancel}>
         <header>
             <h2 id=${id.current}>${title}</h2>
             ${!fixed && html`<button type="button" class="plain square" aria-label="Close" onClick=${onClose}><${Icon} name="close" /></button>`}

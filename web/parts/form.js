@@ -57,7 +57,6 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
         base,
         tag: of.tag,
         errorAt,
-        rebase: (item, its = null) => setOf({ base: documentOf(item), tag: its }),
         isChanged: changed.length > 0,
         wrong,
         isFine: Object.keys(values).every((key) => wrong(key) === null),

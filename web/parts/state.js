@@ -1,4 +1,4 @@
-// How an item stands: in use, shadowed, disabled (with the reason), and whether it is the settings file's.
+// How an item stands: in use, shadowed, out of use (with the reason), and whether it is the settings file's.
 import { html } from "../vendor/preact.js";
 import { Status } from "./status.js";
 

@@ -7,8 +7,9 @@ import { deedWords, whoWords } from "../core/deeds.js";
 import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
 import { Payload } from "../parts/payload.js";
+import { Older } from "../parts/older.js";
 import { Empty, Waiting } from "../parts/empty.js";
-import { Places, Older } from "./history.js";
+import { Places } from "./history.js";
 
 const tones = { done: "ok", refused: "warn", failed: "bad" };
 

@@ -8,6 +8,7 @@ import { exchangeWords, outcomes, outcomeOf, clientWords } from "../core/words.j
 import { Table } from "../parts/table.js";
 import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
+import { Older } from "../parts/older.js";
 import { Empty, Waiting } from "../parts/empty.js";
 
 const FIRST = 100;
@@ -63,6 +64,6 @@ export default function Exchanges({ query }) {
         <${Table} label="exchanges" rows=${items} columns=${columns} keyOf=${(one) => one.id} href=${(one) => href("exchanges", one.id)}
             filters=${html`<${Filters} filter=${filter} />`}
             empty=${loading || error ? html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />` : html`<${Nothing} filter=${filter} />`} />
-        ${next !== null && html`<p class="waiting"><button type="button" disabled=${isBusy} onClick=${readMore}>Older ones</button></p>`}
+        <${Older} next=${next} isBusy=${isBusy} more=${readMore} />
     </div>`;
 }

@@ -7,6 +7,7 @@ import { time, ago } from "../core/format.js";
 import { deedWords, whoWords } from "../core/deeds.js";
 import { Table } from "../parts/table.js";
 import { Status } from "../parts/status.js";
+import { Older } from "../parts/older.js";
 import { Empty, Waiting } from "../parts/empty.js";
 import { undo } from "../core/notices.js";
 
@@ -46,8 +47,6 @@ export const Places = ({ here }) => html`<nav class="places" aria-label="History
     <a href=${href("history")} aria-current=${here === "history" ? "page" : undefined}>Changes</a>
     <a href=${href("history", "audit")} aria-current=${here === "audit" ? "page" : undefined}>Audit</a>
 </nav>`;
-
-export const Older = ({ next, isBusy, more }) => next !== null && html`<p class="waiting"><button type="button" disabled=${isBusy} onClick=${more}>Older ones</button></p>`;
 
 export default function History() {
     const { items, error, loading, reload, ...older } = usePages("revisions");

@@ -7,6 +7,7 @@ import { count } from "../core/format.js";
 import { entryOf, entryOfLine, nameOf, membersOf, withMembers, withoutMembers, setMembers, takeOut } from "../core/member-lists.js";
 import { Ask } from "../parts/ask.js";
 import { Field } from "../parts/field.js";
+import { textsOf } from "../parts/form.js";
 import { Preview } from "../parts/preview.js";
 import { tell } from "../core/notices.js";
 
@@ -32,7 +33,7 @@ function Change({ title, verb, changes, words, isDone, children, onClose, onDone
     return html`<${Ask} title=${title} verb=${verb} danger=${danger} isReady=${changes.length > 0 && isSettled && !error} onDo=${make} onClose=${onClose}>
         ${children}
         ${changes.length === 0 && html`<p class="faint">${isDone}</p>`}
-        ${error && html`<p class="error">${error.errors.length ? error.errors[0].detail : error.message}</p>`}
+        ${error && html`<p class="error">${textsOf(error)[0]}</p>`}
         ${preview && html`<${Preview} ...${preview} warnings=${[]} />`}
     <//>`;
 }
