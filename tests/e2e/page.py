@@ -31,6 +31,21 @@ def client(role="admin", token=TOKEN):
     return {"token_sha256": hashlib.sha256(token.encode()).hexdigest(), "role": role}
 
 
+def ask(gateway, method, path, body=None, token=TOKEN, **headers):
+    """The REST side, as another admin has it; header names with _ for -."""
+    headers = {"Authorization": f"Bearer {token}", **{key.replace("_", "-"): value for key, value in headers.items()}}
+    data = None if body is None else json.dumps(body).encode()
+    if data is not None:
+        headers["Content-Type"] = "application/json"
+    return gateway.request(f"/admin/v1/{path}", method, headers, data, to=gateway.admin)
+
+
+def done(gateway, method, path, body=None, **headers):
+    reply = ask(gateway, method, path, body, **headers)
+    assert reply.status in (200, 201, 204), (method, path, reply.status, reply.body)
+    return reply
+
+
 def start_browser():
     """Debian's. One is enough for many pages: each gets a tab of its own, and a gateway's port makes an origin of its own."""
     driver = shutil.which("chromedriver")
@@ -180,18 +195,11 @@ class Page:
 
     # Beside it
 
-    def ask(self, method, path, body=None, token=None, **headers):
-        """The same REST side, as another admin has it; header names with _ for -."""
-        headers = {"Authorization": f"Bearer {token or TOKEN}", **{key.replace("_", "-"): value for key, value in headers.items()}}
-        data = None if body is None else json.dumps(body).encode()
-        if data is not None:
-            headers["Content-Type"] = "application/json"
-        return self.gateway.request(f"/admin/v1/{path}", method, headers, data, to=self.gateway.admin)
+    def ask(self, method, path, body=None, **more):
+        return ask(self.gateway, method, path, body, **more)
 
-    def done(self, method, path, body=None, **headers):
-        reply = self.ask(method, path, body, **headers)
-        assert reply.status in (200, 201, 204), (reply.status, reply.body)
-        return reply
+    def done(self, method, path, body=None, **more):
+        return done(self.gateway, method, path, body, **more)
 
     # How it is looked at
 

@@ -1,11 +1,11 @@
 """What the admin page is looked at with: a gateway that has something of everything, one that has nothing, and the places where each
 screen is seen."""
 
-import json
 import os
 
 import page
 from conftest import Gateway, Group, IPV4_GROUP, Members, free_udp_port, plain_mapping
+from page import done
 from protected import Keys, ProtectedMembers, make_state
 
 LAMPS = 10
@@ -21,7 +21,6 @@ def screens(the_page):
     """The paths of all that the page has, as its own table says."""
     return the_page.browser.execute_async_script(
         "const done = arguments[0]; import('/screens/index.js').then(({screens}) => done(screens.map(({path}) => path)))")
-
 
 
 class World:
@@ -92,20 +91,6 @@ class World:
     def place(self, path):
         """Where a screen of that path is seen."""
         return PLACES.get(path, path).format(**self.named)
-
-
-def ask(gate, method, path, body=None, **headers):
-    headers = {"Authorization": f"Bearer {page.TOKEN}", **{key.replace("_", "-"): value for key, value in headers.items()}}
-    data = None if body is None else json.dumps(body).encode()
-    if data is not None:
-        headers["Content-Type"] = "application/json"
-    return gate.request(f"/admin/v1/{path}", method, headers, data, to=gate.admin)
-
-
-def done(gate, method, path, body=None, **headers):
-    reply = ask(gate, method, path, body, **headers)
-    assert reply.status in (200, 201, 204), (method, path, reply.status, reply.body)
-    return reply
 
 
 def put(gate, path, body):

@@ -8,7 +8,7 @@ const touches = (change, collections) => change.items.some((item) => collections
 
 // read(signal, show) -> Promise of the data; show(data) may be called before with a part of it.
 // {data, error, loading, reload, set}: `error` and `data` may both be there.
-export function useData(read, keys, { collections = [], types = [] } = {}) {
+export function useData(read, keys, { collections = [] } = {}) {
     const [state, setState] = useState({ data: null, error: null, loading: true, of: null });
     const [turn, setTurn] = useState(0);
     const reload = useCallback(() => setTurn((now) => now + 1), []);
@@ -22,7 +22,7 @@ export function useData(read, keys, { collections = [], types = [] } = {}) {
         );
         return () => control.abort();
     }, [key, turn]);
-    useEvents(["change", "back", "gap", ...types], (data, type) => {
+    useEvents(["change", "back", "gap"], (data, type) => {
         if (type !== "change" || touches(data, collections)) reload();
     });
     const set = (data) => setState({ data, error: null, loading: false, of: key });
