@@ -115,6 +115,9 @@ async function change(method, path, { etag, body, patch, query } = {}) {
 }
 
 export const create = (path, body, query) => request("POST", path, { body, query });
+// What POST try would send for an order: nothing goes out.
+export const previewOf = async (order) => (await create("try", order, { dry_run: true })).data;
+
 export const makeItem = (path, body, query) => request("PUT", path, { body, query, headers: { "If-None-Match": "*" } });
 export const replaceItem = (path, etag, body, query) => change("PUT", path, { etag, body, query });
 export const patchItem = (path, etag, body, query) => change("PATCH", path, { etag, body, patch: true, query });

@@ -5,6 +5,9 @@ import { count } from "./format.js";
 import { memberName } from "./keys-words.js";
 import { tell } from "./notices.js";
 
+// "security-groups/NAME/…"
+export const groupPath = (item, ...parts) => pathOf("security-groups", item.name, ...parts);
+
 const clean = (name) => name.replace(/[^A-Za-z0-9._-]/g, "_");
 
 export const fileName = (group, member) => `${clean(group)}-${clean(memberName(member))}.json`;

@@ -32,6 +32,9 @@ export const outcomes = {
 
 export const outcomeOf = (exchange) => outcomes[exchange.outcome] || { tone: "off", word: String(exchange.outcome), means: "" };
 
+// Where clients find a mapping.
+export const pathOfMapping = (mapping) => mapping.path || `/${mapping.name}`;
+
 export const clientWords = (client) => (client === null ? "anonymous" : client);
 
 // "9 of 10", "9" where nobody knows how many there are. An error is an answer, too.

@@ -1,7 +1,7 @@
 // What goes out on the air asks once, with the preview; "don't ask for this mapping" is remembered in this browser.
 import { html, useEffect, useState } from "../vendor/preact.js";
 import { makeStore, useStore } from "../core/store.js";
-import { create } from "../core/api.js";
+import { previewOf } from "../core/api.js";
 import { Dialog } from "./dialog.js";
 import { Preview } from "./preview.js";
 
@@ -22,7 +22,7 @@ function remember(mapping) {
 
 // Resolves to true where the operator agrees (or has said so for good). order: the body of POST try, or anything with
 // `mapping` (a name) where `preview`, a function that returns a promise of a preview, is given.
-export function askToSend(order, preview = () => create("try", order, { dry_run: true }).then(({ data }) => data)) {
+export function askToSend(order, preview = () => previewOf(order)) {
     const mapping = typeof order.mapping === "string" ? order.mapping : null;
     if (mapping !== null && unasked().has(mapping)) return Promise.resolve(true);
     return new Promise((resolve) => question.set({ order, mapping, preview, resolve }));

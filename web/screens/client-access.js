@@ -5,13 +5,13 @@ import { makeChanges, dryRun, useDryRun, etagOf } from "../core/changes.js";
 import { useMay } from "../core/role.js";
 import { pathOf } from "../core/api.js";
 import { href } from "../core/route.js";
+import { pathOfMapping } from "../core/words.js";
 import { Table } from "../parts/table.js";
 import { Ask } from "../parts/ask.js";
 import { Preview } from "../parts/preview.js";
 import { State, stateOf } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { tellError } from "../core/notices.js";
-import { pathOfMapping } from "./mapping-words.js";
 
 const changeOf = (mapping, client, methods) => ({ method: "PATCH", path: pathOf("mappings", mapping.name), if_match: etagOf(mapping), body: { clients: withGrant(mapping, client, methods) } });
 

@@ -2,6 +2,7 @@
 import { html, useState } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
 import { href } from "../core/route.js";
+import { pathOfMapping } from "../core/words.js";
 import { useMay } from "../core/role.js";
 import { sendAndShow } from "../parts/trial.js";
 import { isScreen } from "./places.js";
@@ -13,7 +14,7 @@ function AskThem({ mapping }) {
     const [isBusy, setBusy] = useState(false);
     const order = { mapping: mapping.name, method: "GET", path: firstPath(mapping) };
     return html`<li>Ask the members of <strong>${mapping.name}</strong> ${order.path ? "what they have" : "how they are"}, and watch the answers come in.
-        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => sendAndShow(order, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${mapping.path || `/${mapping.name}`}${order.path}`}</button></div></li>`;
+        <div class="actions"><button type="button" class="primary" disabled=${isBusy} onClick=${() => sendAndShow(order, setBusy)}>${isBusy ? "Waiting for answers …" : `Send GET ${pathOfMapping(mapping)}${order.path}`}</button></div></li>`;
 }
 
 export function FirstSteps() {

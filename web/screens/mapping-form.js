@@ -1,9 +1,9 @@
 // The four sections of a mapping: where it leads, who may, how long to wait, how it is protected. What is seldom needed
 // stands behind "More", which is open where something of it is set.
 import { html, useState } from "../vendor/preact.js";
+import { pathOfMapping } from "../core/words.js";
 import { Section } from "../parts/form.js";
 import { Icon } from "../parts/icon.js";
-import { pathOfMapping } from "./mapping-words.js";
 import { Part, Groups, Members, Finish, Grants, Security } from "./mapping-fields.js";
 
 const KEYS = {

@@ -5,10 +5,11 @@ import { makeItem, patchItem, pathOf, BASE } from "../core/api.js";
 import { patchOf } from "../core/compare.js";
 import { curlOf } from "../core/curl.js";
 import { useGet } from "../core/data.js";
+import { pathOfMapping } from "../core/words.js";
 import { Difference } from "../parts/difference.js";
 import { Preview } from "../parts/preview.js";
 import { Copyable } from "../parts/copyable.js";
-import { isNamed, pathOfMapping } from "./mapping-words.js";
+import { isNamed } from "./mapping-words.js";
 
 const WAIT_MS = 400;
 

@@ -2,11 +2,11 @@
 // what was predicted beside what was measured.
 import { html, useState, useEffect, useRef } from "../vendor/preact.js";
 import { METHODS, passing } from "../core/access.js";
-import { create, get, pathOf } from "../core/api.js";
+import { create, previewOf, get, pathOf } from "../core/api.js";
 import { useMay } from "../core/role.js";
 import { href } from "../core/route.js";
 import { bytes, ms, number } from "../core/format.js";
-import { exchangeWords } from "../core/words.js";
+import { exchangeWords, pathOfMapping } from "../core/words.js";
 import { Field } from "../parts/field.js";
 import { Timeline } from "../parts/timeline.js";
 import { Answers } from "../parts/answers.js";
@@ -15,7 +15,6 @@ import { Copyable } from "../parts/copyable.js";
 import { askToSend } from "../parts/confirm-send.js";
 import { keepReply, withReply } from "../parts/trial.js";
 import { Labelled } from "./mapping-fields.js";
-import { pathOfMapping } from "./mapping-words.js";
 import { isWhole, dataCurl } from "./mapping-side.js";
 
 const WAIT_MS = 400;
@@ -46,7 +45,7 @@ function useSends(order, isWanted) {
         const mine = ++turn.current;
         if (!isWanted) return;
         const show = (next) => mine === turn.current && setState(next);
-        const timer = setTimeout(() => create("try", order, { dry_run: true }).then(({ data }) => show({ preview: data, error: null }), (error) => show({ preview: null, error })), WAIT_MS);
+        const timer = setTimeout(() => previewOf(order).then((preview) => show({ preview, error: null }), (error) => show({ preview: null, error })), WAIT_MS);
         return () => clearTimeout(timer);
     }, [key, isWanted]);
     useEffect(() => () => void turn.current++, []);

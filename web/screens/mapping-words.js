@@ -10,8 +10,6 @@ export const TIMEOUT_S = 25;
 // "new" in the address is a mapping that is being made; one that is called so says that it is there.
 export const hrefOf = (name, query = {}) => href("mappings", name, { ...query, stored: name === "new" ? "yes" : null });
 
-export const pathOfMapping = (mapping) => mapping.path || `/${mapping.name}`;
-
 export const groupsOf = (mapping) => (mapping.targets || []).map(({ group, next_hop: hop }) => group || hop).concat(mapping.group || []);
 
 export function protectionOf({ security }) {

@@ -6,7 +6,7 @@ import { useMay } from "../core/role.js";
 import { useKeys } from "../core/keys.js";
 import { href, go, replace } from "../core/route.js";
 import { ago, fullTime, ms, count } from "../core/format.js";
-import { answeredWords } from "../core/words.js";
+import { answeredWords, pathOfMapping } from "../core/words.js";
 import { Table } from "../parts/table.js";
 import { Menu } from "../parts/menu.js";
 import { Status, Mark } from "../parts/status.js";
@@ -14,7 +14,7 @@ import { stateOf } from "../parts/state.js";
 import { Icon } from "../parts/icon.js";
 import { Empty, Waiting } from "../parts/empty.js";
 import { visible } from "../parts/payload.js";
-import { hrefOf, pathOfMapping, groupsOf, protectionOf, turn, remove } from "./mapping-words.js";
+import { hrefOf, groupsOf, protectionOf, turn, remove } from "./mapping-words.js";
 
 // ---- A row
 

@@ -1,6 +1,6 @@
 // One reaction, or a new one: the alert that it follows, the commands that it gives, and what one alert would send.
 import { html, useState } from "../vendor/preact.js";
-import { pathOf, create, makeItem, replaceItem } from "../core/api.js";
+import { pathOf, previewOf, makeItem, replaceItem } from "../core/api.js";
 import { makeChanges, useDryRun, etagOf } from "../core/changes.js";
 import { documentOf, withKey } from "../core/compare.js";
 import { useItem, useCollection } from "../core/data.js";
@@ -75,7 +75,7 @@ const isWhole = ({ mapping, method }) => !!mapping && !!method;
 const orderOf = ({ mapping, method, path, body, content_type }) => ({ mapping, method, ...(path && { path }), ...(body && { body }), ...(content_type && { content_type }) });
 
 function Sample({ command }) {
-    const { preview, error } = useDryRun(() => (isWhole(command) ? create("try", orderOf(command), { dry_run: true }).then(({ data }) => data) : null), [command]);
+    const { preview, error } = useDryRun(() => (isWhole(command) ? previewOf(orderOf(command)) : null), [command]);
     if (!isWhole(command)) return null;
     return html`<section><h3><code>${commandWords(command)}</code></h3>
         ${error && html`<p class="error">${error.message}</p>`}

@@ -1,8 +1,8 @@
 // Who is in the group: by credential, and of which epoch each is known to hold the keys.
 import { html, useState } from "../vendor/preact.js";
-import { create, request, pathOf } from "../core/api.js";
+import { create, request } from "../core/api.js";
 import { memberName, holdings, isHeld } from "../core/keys-words.js";
-import { fileName, saveJson } from "../core/given.js";
+import { fileName, saveJson, groupPath } from "../core/given.js";
 import { Table } from "../parts/table.js";
 import { Ask } from "../parts/ask.js";
 import { Dialog } from "../parts/dialog.js";
@@ -11,8 +11,6 @@ import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { tell } from "../core/notices.js";
 import { SaveOne, SaveAll } from "./security-group-files.js";
-
-const of = (item, ...parts) => pathOf("security-groups", item.name, ...parts);
 
 // ---- Adding
 
@@ -35,7 +33,7 @@ function Add({ item, onClose, onDone }) {
     const at = (key) => (mistakes.find(({ pointer }) => pointer === `#/${key}`) || {}).detail;
     const add = async () => {
         try {
-            const { data } = await create(of(item, "members"), { ...(name && { name }), ...(address && { address }), rekey: isRekeyed });
+            const { data } = await create(groupPath(item, "members"), { ...(name && { name }), ...(address && { address }), rekey: isRekeyed });
             saveJson(fileName(item.name, data.member), data.file);
             setJoined(data);
             onDone();
@@ -59,7 +57,7 @@ function Add({ item, onClose, onDone }) {
 function Evict({ item, member, onClose, onDone }) {
     const replaces = !!item.next;
     const evict = async () => {
-        await request("DELETE", of(item, "members", member.id), { query: { replace: replaces || undefined } });
+        await request("DELETE", groupPath(item, "members", member.id), { query: { replace: replaces || undefined } });
         tell({ text: `New keys without ${memberName(member)} are prepared. Hand them out, then activate.` });
         onDone();
     };

@@ -1,9 +1,10 @@
 // New keys in three steps: prepare, hand out (who has them), activate. What each means is said before it is done, since
 // none of them can be undone; abandoning what is prepared is the way back, until it is activated.
 import { html, useState, useEffect } from "../vendor/preact.js";
-import { create, request, pathOf } from "../core/api.js";
+import { create, request } from "../core/api.js";
 import { number } from "../core/format.js";
 import { readiness, namesWords } from "../core/keys-words.js";
+import { groupPath } from "../core/given.js";
 import { Ask } from "../parts/ask.js";
 import { Status } from "../parts/status.js";
 import { Share } from "../parts/share.js";
@@ -13,15 +14,13 @@ import { TakeIn } from "./security-group-import.js";
 
 const LOOK_MS = 4000; // members prove by answering that they hold the new keys
 
-const of = (item, ...parts) => pathOf("security-groups", item.name, ...parts);
-
 // ---- What is asked
 
 function Prepare({ item, onClose, onDone }) {
     const [isOwn, setOwn] = useState(false);
     const [isElsewhere, setElsewhere] = useState(false);
     const prepare = async () => {
-        await create(of(item, "prepare-rekey"), { new_sender_id: isOwn });
+        await create(groupPath(item, "prepare-rekey"), { new_sender_id: isOwn });
         tell({ text: `New keys for ${item.name} are prepared. Hand them out.` });
         onDone();
     };
@@ -38,7 +37,7 @@ function Activate({ item, waits, onClose, onDone }) {
     const isForced = waits.length > 0;
     const [isMeant, setMeant] = useState(false);
     const activate = async () => {
-        await create(of(item, "activate"), { force: isForced });
+        await create(groupPath(item, "activate"), { force: isForced });
         tell({ text: `${item.name} sends under the new keys.` });
         onDone();
     };
@@ -51,7 +50,7 @@ function Activate({ item, waits, onClose, onDone }) {
 
 function Abandon({ item, onClose, onDone }) {
     const abandon = async () => {
-        await request("DELETE", of(item, "prepare-rekey"));
+        await request("DELETE", groupPath(item, "prepare-rekey"));
         tell({ text: `The keys prepared for ${item.name} are given up; those in use go on.` });
         onDone();
     };
