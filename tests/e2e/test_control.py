@@ -73,7 +73,7 @@ def test_status(gate):
 
 def test_status_says_which_listeners_serve(gateway, group):
     gate = gateway({"mappings": [silent_mapping(group)]})
-    served = [{"front": name, "at": f"127.0.0.1:{port}", "serves": True} for name, (_, port) in
+    served = [{"front": name, "at": f"127.0.0.1:{port}", "serves": True, "encrypted": False, "insecure": False} for name, (_, port) in
               (("http", gate.http), ("admin", gate.admin))]
     assert ask(gate, command="status")["listeners"] == served
 

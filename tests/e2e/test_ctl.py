@@ -157,7 +157,7 @@ def test_what_happens_is_told_as_it_happens(gateway, shell, tmp_path):
             return "floor3" in said()
         wait_for(told)
     finally:
-        assert tail.stop(signal.SIGINT) in (-signal.SIGINT, 0)
+        assert tail.stop() in (-signal.SIGTERM, 0)
 
 
 def test_a_member_makes_no_terminal_do_anything(gateway, members, shell):

@@ -21,7 +21,7 @@ from probe import wait_for
 TOKEN = "the-administrators"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 CONNECTIONS = 4
-COUNT = int(os.environ.get("CASTGATE_RANDOM_REQUESTS", "2000"))
+COUNT = int(os.environ.get("CASTGATE_RANDOM_REQUESTS", "1000"))
 
 
 @pytest.fixture
