@@ -54,7 +54,7 @@ function Settings({ name, data, isAdmin }) {
             <${Fields} form=${form} />
             ${isAdmin && html`<div class="actions">
                 <button class="primary" disabled=${!form.isChanged || !form.isFine}>Save</button>
-                ${form.isChanged && html`<button type="button" onClick=${() => form.reset(data.item, data.etag)}>Give up</button>`}
+                ${form.isChanged && html`<button type="button" onClick=${() => form.reset(data.item, data.etag)}>Discard</button>`}
             </div>`}
         </form>
     </section>`;

@@ -87,7 +87,7 @@ function Side({ form, leaves, settings, isBusy }) {
         ${form.isFine && html`<${DryRun} form=${form} />`}
         <div class="actions">
             <button type="submit" class="primary" disabled=${isBusy || !form.isFine}>Save</button>
-            <button type="button" onClick=${() => form.reset(form.base)}>Give up</button>
+            <button type="button" onClick=${() => form.reset(form.base)}>Discard</button>
         </div>
     </aside>`;
 }
