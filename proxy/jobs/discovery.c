@@ -269,7 +269,8 @@ static int check_room(const struct cg_discoveries *discoveries, struct cg_proble
     if (discoveries->is_closed || cg_gateway_is_stopping(discoveries->gateway))
         return cg_problem_set(problem, CG_E_STOPPING, "the gateway is stopping");
     if (count < CG_DISCOVERIES_MAX) return CG_OK;
-    return cg_problem_set(problem, CG_E_OVERLOAD, "%u discoveries run or wait already; come again later", count);
+    problem->retry_after = 5;
+    return cg_problem_set(problem, CG_E_RATE, "%u discoveries run or wait already; come again later", count);
 }
 
 struct cg_discovery *cg_discovery_begin(struct cg_discoveries *discoveries, const struct cg_discovery_order *order,

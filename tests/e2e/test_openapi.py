@@ -161,7 +161,7 @@ def test_random_requests_find_what_the_document_says(admin):
     print(dict(by_status), file=sys.stderr)
     assert not attack.misfits, told(attack)
     of_members = {("try", 502), ("try", 504)}  # what the data side would say
-    assert not [one for one in attack.statuses if one[1] >= 500 and one[1] != 503 and one not in of_members], attack.statuses
+    assert not [one for one in attack.statuses if one[1] >= 500 and one not in of_members], attack.statuses
     assert {operation for operation, _ in attack.statuses} == {one.id for one in attack.document.operations}
     done = {operation for operation, status in attack.statuses if status < 400}
     assert len(done) > len(attack.document.operations) // 2, sorted({o.id for o in attack.document.operations} - done)

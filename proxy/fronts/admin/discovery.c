@@ -271,7 +271,7 @@ static int begin(struct cg_admin_call *call, const struct order *order, struct c
     struct cg_searches *searches = &call->admin->searches;
     problem->retry_after = 10;
     if (searches->jobs == NULL || !make_room(searches))
-        return cg_problem_set(problem, CG_E_OVERLOAD, "%d discoveries run already", CG_SEARCHES_MAX);
+        return cg_problem_set(problem, CG_E_RATE, "%d discoveries run already", CG_SEARCHES_MAX);
     problem->retry_after = 0;
     struct cg_search *search = new_search(call, order);
     if (search == NULL) return cg_problem_no_memory(problem);

@@ -235,7 +235,7 @@ static void one_job_runs_at_a_time_and_few_wait(void **state) {
     for (size_t i = 0; i < CG_DISCOVERIES_MAX; i++)
         others[i] = cg_discovery_begin(search->discoveries, &order, &problem);
     assert_null(others[CG_DISCOVERIES_MAX - 1]);
-    assert_int_equal(problem.err, CG_E_OVERLOAD);
+    assert_int_equal(problem.err, CG_E_RATE);
     search_sent(search);
     world_advance(&search->world, 3 * SECOND);
     search_nothing_sent(search);
