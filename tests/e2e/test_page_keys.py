@@ -99,6 +99,20 @@ def test_a_client_is_made_gets_access_and_a_token_that_is_revoked(admin_page, me
     assert page.gateway.request("/hall/status", headers={"Authorization": f"Bearer {token}"}).status == 401
 
 
+def test_a_clients_access_is_changed_where_it_has_some(admin_page, members):
+    page = admin_page({"mappings": []})
+    hall = plain_mapping(members(2), "hall", clients=[{"name": "panel", "methods": ["GET"]}])
+    page.done("PUT", "clients/panel", {}, If_None_Match="*")
+    page.done("PUT", "mappings/hall", {key: value for key, value in hall.items() if key != "name"}, If_None_Match="*")
+    page.open("clients/panel")
+    button(page, "Change access to hall")
+    form = dialog(page, "panel on hall")
+    page.click("checkbox", "FETCH", within=form)
+    button(page, "Save", form)
+    page.see("panel may send GET, FETCH to hall.")
+    assert page.done("GET", "mappings/hall").json()["clients"] == [{"name": "panel", "methods": ["GET", "FETCH"]}]
+
+
 def test_removing_a_client_says_first_what_goes_with_it(admin_page, group):
     page = admin_page()
     page.done("PUT", "clients/panel", {"role": "operator"})
