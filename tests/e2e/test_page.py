@@ -66,6 +66,32 @@ def test_one_signs_in_by_hand_and_signs_out(admin_page):
     assert page.run("return sessionStorage.getItem('castgate.token')") is None
 
 
+def test_who_signs_out_leaves_nothing_in_the_tab(admin_page):
+    page = admin_page(at="system/settings")
+    page.fill("Exchanges", "321")
+    page.until("sessionStorage.getItem('castgate.draft.settings') !== null", "the draft")
+    page.run("window.isOld = true")
+    page.click("button", "Sign out")
+    page.until("window.isOld === undefined && document.getElementById('token') !== null", "a page that begins anew")
+    assert page.run("return Object.keys(sessionStorage)") == []
+
+
+def test_a_broken_address_gives_its_token_up_all_the_same(admin_page):
+    page = admin_page(at="history", token=None)
+    page.run(f"location.hash = '#token={pages.TOKEN}&at=%'")
+    page.find("heading", "Last exchanges")
+    page.at("")
+
+
+def test_what_no_header_can_carry_is_no_token(admin_page):
+    page = admin_page(at="history", token=None)
+    page.fill("Token", "the-administrators\u202e\n")
+    page.see("This is no token")
+    page.run("location.hash = '#token=%E2%80%AEx'")
+    page.until("!location.hash.includes('token')", "the address")
+    page.find("button", "Sign in")
+
+
 def test_a_token_that_ends_keeps_the_place_and_what_was_typed(admin_page):
     page = admin_page(at="", token=None)
     page.done("PUT", "clients/guest", {"role": "admin"}, If_None_Match="*")

@@ -18,10 +18,11 @@ export function startRole() {
     look(session.get());
 }
 
-async function look({ state }) {
+async function look({ state, token }) {
     if (state !== "in") return;
     try {
-        mine.set(await get("session"));
+        const me = await get("session");
+        if (token === session.get().token) mine.set(me); // else it is about who was here before
     } catch {
         // asked again when the connection is back
     }

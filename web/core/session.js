@@ -22,18 +22,34 @@ export function startSession() {
 function takeFromAddress() {
     const match = /^#token=([^&]+)(?:&at=(.*))?$/.exec(location.hash);
     if (!match) return null;
-    history.replaceState(null, "", location.pathname + "#" + (match[2] ? decodeURIComponent(match[2]) : "/"));
-    return decodeURIComponent(match[1]);
+    history.replaceState(null, "", location.pathname + "#" + (decode(match[2]) || "/"));
+    const token = decode(match[1]);
+    return isToken(token) ? token : null;
 }
+
+// "" where it is no text: a broken address must not keep the page from beginning, nor the token from leaving it.
+function decode(text = "") {
+    try {
+        return decodeURIComponent(text);
+    } catch {
+        return "";
+    }
+}
+
+// What a header can carry; anything else would look like a gateway that does not answer.
+export const isToken = (text) => /^[\x21-\x7e]+$/.test(text);
 
 export function signIn(token) {
     sessionStorage.setItem(KEY, token);
     session.set({ state: "in", token, why: null });
 }
 
+// Whoever signs in next finds nothing of before: no draft, and none of what the page keeps in memory (payloads, notices
+// that can save a member's file again), since it begins anew.
 export function signOut() {
-    sessionStorage.removeItem(KEY);
+    for (const key of Object.keys(sessionStorage)) if (key.startsWith("castgate.")) sessionStorage.removeItem(key);
     session.set({ state: "out", token: null, why: null });
+    location.reload();
 }
 
 // The gateway does not take the token (any more).

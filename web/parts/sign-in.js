@@ -1,7 +1,7 @@
 // Where a token is asked for: as a screen of its own at the beginning, as a dialog over what one was doing when it ends.
 import { html, useState } from "../vendor/preact.js";
 import { rawRequest } from "../core/api.js";
-import { signIn } from "../core/session.js";
+import { signIn, isToken } from "../core/session.js";
 import { Dialog } from "./dialog.js";
 
 // What the gateway says to the token; null: it takes it.
@@ -23,7 +23,7 @@ function TokenForm() {
     const submit = async (event) => {
         event.preventDefault();
         setState({ error: null, isAsking: true });
-        const error = token.trim() === "" ? "A token is needed." : await refusal(token.trim());
+        const error = token.trim() === "" ? "A token is needed." : !isToken(token.trim()) ? "This is no token: it has a space or a character in it that none has." : await refusal(token.trim());
         if (error) setState({ error, isAsking: false });
         else signIn(token.trim());
     };
