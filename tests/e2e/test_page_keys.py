@@ -78,6 +78,11 @@ def test_a_client_is_made_gets_access_and_a_token_that_is_revoked(admin_page, me
     token = page.run("return arguments[0].querySelector('pre').textContent", shown)
     page.press("Escape")
     page.see("said once", shown)  # only who has it closes it
+    page.run("history.back()")
+    page.gone("dialog")
+    page.run("history.forward()")
+    shown = dialog(page, "The new token")
+    page.see(token, shown)
     button(page, "I have it", shown)
     page.gone("dialog")
     assert token not in page.run("return document.documentElement.outerHTML")

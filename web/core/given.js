@@ -4,6 +4,7 @@ import { get, pathOf, saveAs } from "./api.js";
 import { count } from "./format.js";
 import { memberName } from "./keys-words.js";
 import { tell } from "./notices.js";
+import { holdPage } from "./leaving.js";
 
 // "security-groups/NAME/…"
 export const groupPath = (item, ...parts) => pathOf("security-groups", item.name, ...parts);
@@ -30,6 +31,7 @@ export async function saveFiles(group, gid, members, epoch, onProgress) {
     const files = {};
     const name = `${clean(group)}-${clean(gid || epoch)}-files.json`;
     const save = () => saveJson(name, { group, gid, files });
+    const letGo = holdPage(); // what was fetched counts as taken, and is saved at the end only
     try {
         for (const member of members) {
             files[member.id] = await fetchFile(group, member, epoch);
@@ -37,6 +39,7 @@ export async function saveFiles(group, gid, members, epoch, onProgress) {
         }
     } finally {
         const saved = Object.keys(files).length;
+        letGo();
         if (saved > 0) save();
         if (saved > 0) tell({ text: `${name} has ${count(saved, "member's file", "members' files")}. They are given this once.`, action: { label: "Save it again", run: save } });
     }

@@ -1,7 +1,10 @@
-// A client's tokens. One that is made is shown once, in a dialog that only its reader closes; it is kept nowhere in here.
-import { html, useState } from "../vendor/preact.js";
+// A client's tokens. One that is made is shown once, in a dialog that only its reader closes: going back in the browser, or
+// closing the order before the answer is there, leaves it until then.
+import { html, useState, useEffect } from "../vendor/preact.js";
 import { create, request, pathOf } from "../core/api.js";
 import { useGet } from "../core/data.js";
+import { makeStore, useStore } from "../core/store.js";
+import { holdPage } from "../core/leaving.js";
 import { ago, time, fullTime } from "../core/format.js";
 import { Table } from "../parts/table.js";
 import { Ask } from "../parts/ask.js";
@@ -19,7 +22,11 @@ const USUAL = 365;
 
 // ---- Making
 
-function Made({ made, onClose }) {
+const unread = makeStore(null); // the token that was made last, until somebody says to have it
+
+function Made({ made }) {
+    useEffect(holdPage, []);
+    const onClose = () => unread.set(null);
     const actions = html`<button type="button" class="primary" onClick=${onClose}>I have it</button>`;
     return html`<${Dialog} title="The new token" fixed actions=${actions}>
         <p>This is said once and kept nowhere: take it along now.</p>
@@ -81,10 +88,10 @@ function columnsFor(isAdmin, onRevoke) {
 
 export function Tokens({ client, isAdmin, isNew, onNew }) {
     const { tokens, error, loading, reload } = useTokens(client);
-    const [made, setMade] = useState(null);
+    const made = useStore(unread);
     const [leaving, setLeaving] = useState(null);
     const show = (token) => {
-        setMade(token);
+        unread.set(token);
         onNew(false);
         reload();
     };
@@ -96,7 +103,7 @@ export function Tokens({ client, isAdmin, isNew, onNew }) {
             : html`<${Waiting} loading=${loading} error=${error} onAgain=${reload} />`}
         ${tokens && rows.length === 0 && html`<p class="faint">None is stored here. With a token the client shows who it is.</p>`}
         ${isNew && isAdmin && !made && html`<${Order} client=${client} onMade=${show} onClose=${() => onNew(false)} />`}
-        ${made && html`<${Made} made=${made} onClose=${() => setMade(null)} />`}
+        ${made && made.client === client && html`<${Made} made=${made} />`}
         ${leaving && html`<${Revoke} token=${leaving} onClose=${() => (setLeaving(null), reload())} />`}
     </section>`;
 }
