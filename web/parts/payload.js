@@ -4,8 +4,12 @@ import { html, useState } from "../vendor/preact.js";
 const SHOWN = 200;
 const IN_A_LINE = 80; // what is no longer stands in one
 
-// Control characters would move what is beside them: they are shown as what they are.
-export const visible = (text) => text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+// What has no shape of its own moves what is beside it or hides in it (directions, tags, fillers): it is shown as what it is.
+const SHAPELESS = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u3164\uffa0]/gu;
+
+const escaped = (one) => (one.length > 1 ? `\\u{${one.codePointAt(0).toString(16)}}` : `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+export const visible = (text) => text.replace(SHAPELESS, escaped);
 
 function jsonText(value) {
     const line = JSON.stringify(value);

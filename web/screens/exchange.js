@@ -15,12 +15,13 @@ import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
 import { Waiting } from "../parts/empty.js";
+import { visible } from "../parts/payload.js";
 import { tellError } from "../core/notices.js";
 
 // ---- What it was
 
 const Facts = ({ exchange }) => html`<dl class="facts">
-    <${Fact} title="Request"><code>${exchange.method} ${exchange.path}</code><//>
+    <${Fact} title="Request"><code>${visible(`${exchange.method} ${exchange.path}`)}</code><//>
     <${Fact} title="Client">${clientWords(exchange.client)}${exchange.from && html` <small>${exchange.from}</small>`}<//>
     <${Fact} title="Begun"><span class="num">${fullTime(exchange.begun)}</span><//>
     <${Fact} title="Took"><span class="num">${ms(exchange.ms)}</span>${exchange.summary.ended_by && html`, ${endWords(exchange.summary.ended_by)}`}<//>
@@ -82,7 +83,7 @@ export default function Exchange({ params }) {
     return html`<div class="exchange stack">
         <header class="head">
             <p class="crumb"><a href=${href("exchanges")}>Exchanges</a> / <span class="num">${exchange.id}</span></p>
-            <h1>${exchange.mapping || exchange.path}</h1>
+            <h1>${visible(exchange.mapping || exchange.path || "")}</h1>
             <${Status} tone=${tone}>${word}<//>
             <span class="space"></span>
             <${Actions} exchange=${exchange} />

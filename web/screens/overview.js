@@ -13,6 +13,7 @@ import { Chart } from "../parts/chart.js";
 import { Timeline } from "../parts/timeline.js";
 import { Mark } from "../parts/status.js";
 import { Icon } from "../parts/icon.js";
+import { visible } from "../parts/payload.js";
 import { Waiting } from "../parts/empty.js";
 import { placeOf, isScreen } from "./places.js";
 import { FirstSteps } from "./first-steps.js";
@@ -67,7 +68,7 @@ function Charts({ figures }) {
 
 const Line = ({ exchange }) => html`<li><a href=${href("exchanges", exchange.id)}>
     <span class="time num">${time(exchange.begun)}</span>
-    <span class="name">${exchange.mapping || exchange.path}</span>
+    <span class="name">${visible(exchange.mapping || exchange.path || "")}</span>
     <${Timeline} exchange=${exchange} />
     <span class="said"><${Mark} tone=${outcomeOf(exchange).tone} /> ${exchangeWords(exchange)}</span>
 </a></li>`;
