@@ -12,12 +12,14 @@ function merged(fresh, known, most) {
     return [...fresh, ...known.filter(({ id }) => !ids.has(id))].slice(0, most);
 }
 
+const NOTHING = { items: [], next: null, error: null, loading: true, of: null }; // of: the filter it is the answer to
+
 const fits = (exchange, { mapping, client, outcome }) =>
     (!mapping || exchange.mapping === mapping) && (!client || exchange.client === client) && (!outcome || exchange.outcome === outcome);
 
 // {items, next, error, loading, waiting: how many came while paused, skipped: how many were too many to be told, more()}
 export function useExchanges(filter = {}, { limit = 20, isPaused = false, most = limit } = {}) {
-    const [state, setState] = useState({ items: [], next: null, error: null, loading: true });
+    const [state, setState] = useState(NOTHING);
     const [turn, setTurn] = useState(0);
     const fresh = useRef([]);
     const timer = useRef(null);
@@ -27,8 +29,9 @@ export function useExchanges(filter = {}, { limit = 20, isPaused = false, most =
     useEffect(() => {
         const control = new AbortController();
         fresh.current = [];
+        setState((was) => (was.of === key ? was : { ...NOTHING, of: key }));
         get("exchanges", { ...filter, limit }, control.signal).then(
-            ({ items, next }) => setState({ items, next, error: null, loading: false }),
+            ({ items, next }) => control.signal.aborted || setState({ items, next, error: null, loading: false, of: key }),
             (error) => control.signal.aborted || setState((was) => ({ ...was, error, loading: false })),
         );
         return () => control.abort();
@@ -56,7 +59,7 @@ export function useExchanges(filter = {}, { limit = 20, isPaused = false, most =
     useEffect(() => () => clearTimeout(timer.current), []);
     const more = async () => {
         const page = await get("exchanges", { ...filter, limit: 100, cursor: state.next });
-        setState((was) => ({ ...was, items: merged(was.items, page.items, Infinity), next: page.next }));
+        setState((was) => (was.of === key ? { ...was, items: merged(was.items, page.items, Infinity), next: page.next } : was)); // else it is of another filter
     };
     return { ...state, waiting, skipped, more, reload: () => setTurn((now) => now + 1) };
 }

@@ -10,13 +10,15 @@ import { Timeline } from "../parts/timeline.js";
 import { Status } from "../parts/status.js";
 import { Older } from "../parts/older.js";
 import { Empty, Waiting } from "../parts/empty.js";
+import { visible } from "../parts/payload.js";
+import { tellError } from "../core/notices.js";
 
 const FIRST = 100;
 
 const columns = [
     { key: "begun", title: "When", value: (one) => one.begun, cell: (one) => html`<span class="num">${time(one.begun)}</span>` },
     { key: "mapping", title: "Mapping", value: (one) => one.mapping || one.path },
-    { key: "request", title: "Request", value: (one) => `${one.method} ${one.path}`, cell: (one) => html`<code>${one.method} ${one.path}</code>`, hideOnCard: true },
+    { key: "request", title: "Request", value: (one) => `${one.method} ${one.path}`, cell: (one) => html`<code>${visible(`${one.method} ${one.path}`)}</code>`, hideOnCard: true },
     { key: "client", title: "Client", value: (one) => clientWords(one.client) },
     { key: "timeline", title: "Answers", value: exchangeWords, cell: (one) => html`<${Timeline} exchange=${one} />`, isWide: true, noSort: true },
     { key: "outcome", title: "Outcome", value: (one) => outcomeOf(one).word, cell: (one) => html`<${Status} tone=${outcomeOf(one).tone}>${outcomeOf(one).word}<//>` },
@@ -57,7 +59,7 @@ export default function Exchanges({ query }) {
     const [isBusy, setBusy] = useState(false);
     const readMore = () => {
         setBusy(true);
-        more().finally(() => setBusy(false));
+        more().catch((thrown) => tellError(thrown, "Not read")).finally(() => setBusy(false));
     };
     return html`<div>
         <header class="head"><h1>Exchanges</h1><span class="space"></span></header>
