@@ -3,8 +3,9 @@ const quoted = (text) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replac
 
 const LINE = 70;
 
-// $NAME in a URL or header stays a variable, so that what is copied has no secret in it.
-const withVariables = (text) => (text.includes("$") ? `"${text.replace(/["\\`]/g, "\\$&")}"` : quoted(text));
+// $TOKEN and $GATEWAY stay variables, so that what is copied has no secret in it. Any other $ is a text's own, and must not
+// run what somebody else called a path.
+const withVariables = (text) => (/\$(TOKEN|GATEWAY)/.test(text) ? `"${text.replace(/["\\`]|\$(?!(TOKEN|GATEWAY)\b)/g, "\\$&")}"` : quoted(text));
 
 // headers: [[name, value]]
 export function curlOf(method, url, { headers = [], body } = {}) {
