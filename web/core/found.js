@@ -3,7 +3,11 @@
 const partsOf = (target) => target.split("?")[0].split("/").filter(Boolean);
 
 // A link to somebody else ("coap://…") is a branch of its own.
-const placesOf = (target) => (/^[a-z][a-z0-9+.-]*:/i.test(target) ? [target] : partsOf(target));
+const placesOf = (target) => (/^[a-z][a-z0-9+.-]*:/i.test(target) ? [target] : shallow(partsOf(target)));
+
+const DEEPEST = 16; // a member may tell of a path of thousands of parts, which no screen could draw
+
+const shallow = (parts) => (parts.length <= DEEPEST ? parts : [...parts.slice(0, DEEPEST - 1), parts.slice(DEEPEST - 1).join("/")]);
 
 const listOf = (value) => (value === undefined || value === null ? [] : [].concat(value).map(String));
 
