@@ -62,7 +62,7 @@ const warmthOf = (warmths) => (warmths.length === 0 ? null : warmths.includes("c
 // A row with its figures, over all mappings or of one alone. Times of 0 are none.
 export function withFigures(row, mapping) {
     const heard = mapping ? row.heard.filter((one) => one.mapping === mapping) : row.heard;
-    const warmths = mapping ? [row.warmth[mapping]].filter(Boolean) : Object.values(row.warmth);
+    const warmths = mapping ? Object.keys(row.warmth).filter((key) => key === mapping).map((key) => row.warmth[key]).filter(Boolean) : Object.values(row.warmth);
     return { ...row, median: worst(heard, "median_ms") || null, p99: worst(heard, "p99_ms") || null, loss: worst(heard, "loss"), isAway: heard.some((one) => one.out_of_reach), warm: warmthOf(warmths) };
 }
 

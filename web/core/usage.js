@@ -8,6 +8,9 @@ const AGAIN_MS = 2000;
 
 const NOTHING = { mappings: {}, clients: {} };
 
+// A client may be called "constructor".
+export const usageOf = (of, name) => (Object.hasOwn(of, name) ? of[name] : null);
+
 const joined = (one, other) => ({ mappings: { ...one.mappings, ...other.mappings }, clients: { ...one.clients, ...other.clients } });
 
 async function readAllPages(signal) {

@@ -1,7 +1,7 @@
 // Who sends requests: what each may send where, and when it did last.
 import { html } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
-import { useUsage } from "../core/usage.js";
+import { useUsage, usageOf } from "../core/usage.js";
 import { useMay } from "../core/role.js";
 import { accessOf, accessWords } from "../core/access.js";
 import { href, go } from "../core/route.js";
@@ -21,7 +21,7 @@ const columns = [
 ];
 
 // lastUse: null where it was not used since the gateway's start
-const lastUseOf = (usage, name) => (usage.clients[name] || { last_use: null }).last_use;
+const lastUseOf = (usage, name) => (usageOf(usage.clients, name) || { last_use: null }).last_use;
 
 const rowsOf = (clients, mappings, usage) => clients.map((client) => ({ ...client, access: accessOf(client.name, mappings), lastUse: lastUseOf(usage, client.name) }));
 

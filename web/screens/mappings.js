@@ -1,7 +1,7 @@
 // Every mapping: where it leads, how it is protected, and how it went the last time.
 import { html, useMemo } from "../vendor/preact.js";
 import { useCollection } from "../core/data.js";
-import { useUsage } from "../core/usage.js";
+import { useUsage, usageOf } from "../core/usage.js";
 import { useMay } from "../core/role.js";
 import { useKeys } from "../core/keys.js";
 import { href, go, replace } from "../core/route.js";
@@ -107,7 +107,7 @@ export default function Mappings({ query }) {
     ]);
     const columns = useMemo(() => columnsFor(mayTry, mayChange), [mayTry, mayChange]);
     const choice = Object.hasOwn(choices, query.show || "") ? choices[query.show] : null;
-    const rows = useMemo(() => (data || []).filter((one) => !choice || choice.fits(one)).map((one) => ({ ...one, usage: Object.hasOwn(usage.mappings, one.name) ? usage.mappings[one.name] : null })), [data, usage, choice]);
+    const rows = useMemo(() => (data || []).filter((one) => !choice || choice.fits(one)).map((one) => ({ ...one, usage: usageOf(usage.mappings, one.name) })), [data, usage, choice]);
     return html`<div class="mappings">
         <header class="head"><h1>Mappings</h1><span class="space"></span>
             ${mayChange && html`<a class="button primary" href=${href("mappings", "new")}><${Icon} name="plus" />New mapping</a>`}</header>

@@ -60,7 +60,7 @@ export default function Member({ params }) {
         </header>
         <${Facts} item=${item} />
         <section><h2>How it answers</h2>
-            <${Table} label="how it answers" noSearch rows=${item.heard.map((one) => ({ ...one, warm: item.warmth[one.mapping] || null }))} columns=${columns} keyOf=${(one) => one.mapping + one.kid} empty=${html`<p class="faint">Nothing was heard of it yet.</p>`} />
+            <${Table} label="how it answers" noSearch rows=${item.heard.map((one) => ({ ...one, warm: withFigures(item, one.mapping).warm }))} columns=${columns} keyOf=${(one) => one.mapping + one.kid} empty=${html`<p class="faint">Nothing was heard of it yet.</p>`} />
         </section>
         ${Asked && html`<${Asked} rows=${[item]} mappings=${mappings} onClose=${() => setAsked(null)} onDone=${done} />`}
     </div>`;
