@@ -6,7 +6,7 @@ import { NAME, useSchema } from "../core/schema.js";
 import { patchOf } from "../core/compare.js";
 import { etagOf } from "../core/changes.js";
 import { useMay } from "../core/role.js";
-import { useUsage } from "../core/usage.js";
+import { useUsage, usageOf } from "../core/usage.js";
 import { href, go, replace } from "../core/route.js";
 import { ago, count, fullTime } from "../core/format.js";
 import { useForm, Mistakes } from "../parts/form.js";
@@ -31,14 +31,14 @@ const Fields = ({ form }) => html`
 function Settings({ name, data, isAdmin }) {
     const form = useForm({ id: `clients/${name}`, schema: useSchema("ClientSet"), initial: data.item, tag: data.etag });
     const [conflict, setConflict] = useState(null);
-    const save = async (etag) => {
+    const save = async (etag, base = form.base) => {
         try {
-            const { data: saved } = await patchItem(pathOf("clients", name), etag, patchOf(form.base, form.values));
+            const { data: saved } = await patchItem(pathOf("clients", name), etag, patchOf(base, form.values));
             form.reset(saved, etagOf(saved));
             setConflict(null);
             tellChange(`${name} is saved.`, saved.revision);
         } catch (error) {
-            if (error.status === 412) setConflict(error.theirs);
+            if (error.status === 412 && error.theirs) setConflict(error.theirs);
             else form.fail(error);
         }
     };
@@ -48,7 +48,7 @@ function Settings({ name, data, isAdmin }) {
     };
     return html`<section>
         <h2>What it is</h2>
-        ${conflict && html`<${Conflict} mine=${form.values} theirs=${conflict} onTake=${take} onKeep=${() => save(conflict.etag)} />`}
+        ${conflict && html`<${Conflict} mine=${form.values} theirs=${conflict} onTake=${take} onKeep=${() => save(conflict.etag, conflict.item)} />`}
         <form class="section" onSubmit=${(event) => (event.preventDefault(), save(form.tag))}>
             <${Mistakes} list=${form.unplaced(KEYS)} />
             <${Fields} form=${form} />
@@ -73,7 +73,7 @@ const FileSettings = ({ item }) => html`<section>
 // ---- The screen
 
 function Use({ usage, name }) {
-    const use = usage.clients[name];
+    const use = usageOf(usage.clients, name);
     if (!use) return html`<span class="faint">not used since the gateway's start</span>`;
     return html`<span class="faint" title=${fullTime(use.last_use)}>${count(use.requests, "request")}, the last ${ago(use.last_use)}</span>`;
 }
