@@ -7,7 +7,14 @@ import { Field } from "./field.js";
 
 const placeOf = (id) => `castgate.draft.${id}`;
 
-const keep = (id, draft) => (draft ? sessionStorage.setItem(placeOf(id), JSON.stringify(draft)) : sessionStorage.removeItem(placeOf(id)));
+function keep(id, draft) {
+    try {
+        if (draft) sessionStorage.setItem(placeOf(id), JSON.stringify(draft));
+        else sessionStorage.removeItem(placeOf(id));
+    } catch {
+        sessionStorage.removeItem(placeOf(id)); // no room: what is typed stays on the screen only, an older draft would be wrong
+    }
+}
 
 function kept(id) {
     try {
