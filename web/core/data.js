@@ -1,8 +1,26 @@
 // What a screen reads, kept fresh: read anew when a change touches it, after a gap, and when the connection is back.
 // While nothing can be read, what was read last stays.
-import { useState, useEffect, useCallback } from "../vendor/preact.js";
+import { useState, useEffect, useCallback, useRef } from "../vendor/preact.js";
 import { get, request, readAll } from "./api.js";
 import { useEvents } from "./live.js";
+
+const GATHER_MS = 300;
+
+// The first call runs at once, those that follow soon are one: a thousand changes in a row are not a thousand readings.
+export function useGathered(run) {
+    const timer = useRef(null);
+    const isWanted = useRef(false);
+    useEffect(() => () => clearTimeout(timer.current), []);
+    return function gathered() {
+        isWanted.current = timer.current !== null;
+        if (isWanted.current) return;
+        run();
+        timer.current = setTimeout(() => {
+            timer.current = null;
+            if (isWanted.current) gathered();
+        }, GATHER_MS);
+    };
+}
 
 const touches = (change, collections) => change.items.some((item) => collections.includes(item.kind));
 
@@ -22,8 +40,9 @@ export function useData(read, keys, { collections = [] } = {}) {
         );
         return () => control.abort();
     }, [key, turn]);
+    const soon = useGathered(reload);
     useEvents(["change", "back", "gap"], (data, type) => {
-        if (type !== "change" || touches(data, collections)) reload();
+        if (type !== "change" || touches(data, collections)) soon();
     });
     const set = (data) => setState({ data, error: null, loading: false, of: key });
     const isOld = state.of !== key; // of what was asked for before

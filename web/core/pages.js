@@ -2,7 +2,7 @@
 // changes, all that is seen is read anew, since what is old may have changed (a revision is undone by a later one).
 import { useState, useRef } from "../vendor/preact.js";
 import { get } from "./api.js";
-import { useData } from "./data.js";
+import { useData, useGathered } from "./data.js";
 import { useEvents } from "./live.js";
 
 const FIRST = 100;
@@ -24,7 +24,7 @@ export function usePages(path) {
     const wanted = useRef(FIRST);
     const [isBusy, setBusy] = useState(false);
     const { data, error, loading, reload, set } = useData((signal) => read(path, wanted.current, signal), [path]);
-    useEvents(["change"], reload);
+    useEvents(["change"], useGathered(reload));
     const more = async () => {
         setBusy(true);
         try {
