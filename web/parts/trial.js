@@ -3,7 +3,7 @@
 import { create, get, pathOf } from "../core/api.js";
 import { href } from "../core/route.js";
 import { askToSend } from "./confirm-send.js";
-import { tellError } from "../core/notices.js";
+import { tell, tellError } from "../core/notices.js";
 
 const KEPT = 10;
 const replies = new Map(); // exchange -> reply
@@ -19,14 +19,22 @@ export function withReply(exchange) {
     return reply && reply.answers && exchange.answers ? { ...exchange, answers: reply.answers } : exchange;
 }
 
+// Whoever has gone elsewhere meanwhile may be typing there.
+function lead(to, from) {
+    const go = () => (location.hash = to);
+    if (location.hash === from) go();
+    else tell({ text: "What was tried has its answers.", action: { label: "Show them", run: go } });
+}
+
 // order: the body of POST try. setBusy(true) while answers are awaited. Leads to the exchange.
 export async function sendAndShow(order, setBusy) {
     if (!(await askToSend(order))) return;
     setBusy(true);
+    const from = location.hash;
     try {
         const { data } = await create("try", order);
         keepReply(data);
-        location.hash = href("exchanges", data.exchange);
+        lead(href("exchanges", data.exchange), from);
     } catch (error) {
         tellError(error, "Not sent");
     } finally {
