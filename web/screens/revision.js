@@ -77,7 +77,7 @@ function Undo({ number }) {
     return html`<div class="stack small-gaps">
         ${depends && html`<${Depends} list=${depends} />`}
         ${refusal && html`<p>${refusal}</p>`}
-        ${preview && html`<${Difference} changes=${preview.difference} /><${Preview} preview=${preview} /><${UndoButton} number=${number} depends=${depends} />`}
+        ${preview && html`<${Difference} changes=${preview.difference} /><${Preview} ...${preview} /><${UndoButton} number=${number} depends=${depends} />`}
     </div>`;
 }
 
