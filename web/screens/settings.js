@@ -87,7 +87,7 @@ function Side({ form, leaves, settings, isBusy }) {
         ${form.isFine && html`<${DryRun} form=${form} />`}
         <div class="actions">
             <button type="submit" class="primary" disabled=${isBusy || !form.isFine}>Save</button>
-            <button type="button" onClick=${() => form.reset(form.base)}>Discard</button>
+            <button type="button" onClick=${() => form.reset(form.base, form.tag)}>Discard</button>
         </div>
     </aside>`;
 }
@@ -102,13 +102,13 @@ const save = (form, etag) => request("PATCH", "settings", { body: patchOfForm(fo
 // settings, etag: as they are now, by whomever; what is typed rests on the version that was `seen`.
 function Form({ settings, etag, leaves, onSaved, onStale }) {
     const schema = useMemo(() => ({ properties: Object.fromEntries(leaves.map((leaf) => [leaf.key, leaf.schema])) }), [leaves]);
-    const form = useForm({ id: "settings", schema, initial: flat(settings.stored, leaves) });
-    const [seen, setSeen] = useState(etag);
+    const form = useForm({ id: "settings", schema, initial: flat(settings.stored, leaves), tag: etag });
+    const [seen, setSeen] = useState(form.tag); // a draft's own: somebody may have been here since
     const [isBusy, setBusy] = useState(false);
     const [wanted, setWanted] = useState("");
     const mayChange = useMay("admin");
     const take = (item, its) => {
-        form.reset(flat(item.stored, leaves));
+        form.reset(flat(item.stored, leaves), its);
         setSeen(its);
     };
     useEffect(() => {
