@@ -79,7 +79,7 @@ export function Access({ client, mappings, isAdmin }) {
         </div>
         ${rows.length > 0
             ? html`<${Table} label="what it may" noSearch rows=${rows} columns=${columnsFor(client, mayTry, isAdmin, setAsked)} keyOf=${({ mapping }) => mapping.name} />`
-            : html`<p class="faint">It may send nothing yet. ${mappings.length === 0 && html`There is no mapping: <a href=${href("mappings", "new")}>make one</a>.`}</p>`}
+            : html`<p class="faint">It may send nothing yet. ${mappings.length === 0 && isAdmin && html`There is no mapping: <a href=${href("mappings", "new")}>make one</a>.`}</p>`}
         ${asked && html`<${Give} client=${client} mappings=${free} of=${asked.mapping ? asked : null} onClose=${() => setAsked(null)} />`}
     </section>`;
 }

@@ -82,9 +82,9 @@ export function Paste({ mappings, of, onClose, onDone }) {
     const mapping = mappings.find((one) => one.name === name);
     const entries = (lines || []).map((line) => entryOfLine(line) || line);
     const wrong = (lines || []).filter((line) => way === "add" || way === "exactly" ? !entryOfLine(line) : false);
-    const old = membersOf(mapping);
+    const old = mapping ? membersOf(mapping) : []; // somebody else may have removed it: what was pasted stays
     const list = ways[way].list(old, entries.filter((entry) => !wrong.includes(entry)));
-    const differs = lines && wrong.length === 0 && (list.length !== old.length || list.some((entry, i) => nameOf(entry) !== nameOf(old[i])));
+    const differs = mapping && lines && wrong.length === 0 && (list.length !== old.length || list.some((entry, i) => nameOf(entry) !== nameOf(old[i])));
     const changes = differs ? [setMembers(mapping, list)] : [];
     return html`<${Change} title="Paste a list" verb="Save" changes=${changes} words=${`${name} has ${members(list.length)}.`} isDone=${lines && wrong.length === 0 ? "The list stays as it is." : ""} onClose=${onClose} onDone=${onDone}>
         <${Which} mappings=${mappings} name=${name} onChange=${setName} />
