@@ -35,14 +35,9 @@ static void put_who(struct cg_buf *to, const struct cg_known_record *record) {
     cg_known_shown(record, text);
     cg_buf_put_str(to, "\"member\":");
     cg_buf_put_json(to, cg_slice_str(text));
-    cg_buf_put_str(to, ",\"kid\":\"");
-    cg_buf_put_hex(to, cg_slice_of(record->kid, record->kid_len));
-    cg_buf_put_str(to, "\",\"addresses\":[");
-    for (unsigned i = 0; i < record->addr_count; i++) {
-        cg_addr_emit(&record->addrs[i], text);
-        cg_buf_printf(to, "%s\"%s\"", i > 0 ? "," : "", text);
-    }
-    cg_buf_put_str(to, "],");
+    cg_buf_put_u8(to, ',');
+    cg_known_put_where(to, record);
+    cg_buf_put_u8(to, ',');
 }
 
 static void put_row(struct cg_buf *to, const struct cg_gateway *gateway, const struct cg_known *known) {

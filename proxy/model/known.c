@@ -269,6 +269,18 @@ uint64_t cg_known_patience_us(const struct cg_known *known) {
     return time_above(known, known->time_sum / OUTLIERS) * 5 / 4 + PATIENCE_FLOOR_US;
 }
 
+void cg_known_put_where(struct cg_buf *to, const struct cg_known_record *record) {
+    char text[CG_ADDR_TEXT_MAX];
+    cg_buf_put_str(to, "\"kid\":\"");
+    cg_buf_put_hex(to, cg_slice_of(record->kid, record->kid_len));
+    cg_buf_put_str(to, "\",\"addresses\":[");
+    for (unsigned i = 0; i < record->addr_count; i++) {
+        cg_addr_emit(&record->addrs[i], text);
+        cg_buf_printf(to, "%s\"%s\"", i > 0 ? "," : "", text);
+    }
+    cg_buf_put_u8(to, ']');
+}
+
 uint64_t cg_known_median_us(const struct cg_known *known) {
     return known->time_sum == 0 ? 0 : time_above(known, known->time_sum / 2);
 }

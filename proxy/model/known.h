@@ -8,6 +8,7 @@
 #ifndef CG_MODEL_KNOWN_H
 #define CG_MODEL_KNOWN_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "model/config.h"
 
@@ -83,6 +84,8 @@ struct cg_known_record {
 void cg_known_record(const struct cg_known *known, struct cg_known_record *record);
 /* What it is called: its name, else its latest address. */
 void cg_known_shown(const struct cg_known_record *record, char text[CG_ADDR_TEXT_MAX]);
+/* Who and where it is, as members of a JSON object: "kid" and "addresses". */
+void cg_known_put_where(struct cg_buf *to, const struct cg_known_record *record);
 uint64_t cg_known_time_us(unsigned bucket);
 /* The middle one of its answer times; 0: none is known. */
 uint64_t cg_known_median_us(const struct cg_known *known);

@@ -2,8 +2,7 @@
  * a list of records has of each answer only where its dot stands. */
 #include "recorder/record.h"
 
-#include <inttypes.h>
-
+#include "base/calendar.h"
 #include "base/text.h"
 #include "recorder/put.h"
 
@@ -24,18 +23,10 @@ static void put_code(struct cg_buf *to, uint8_t code) {
     cg_put_text(to, "code", text);
 }
 
-/* RFC 3339, by the days from civil dates of the Gregorian calendar. */
 static void put_time(struct cg_buf *to, const char *key, int64_t unix_ms) {
-    const uint64_t ms = unix_ms < 0 ? 0 : (uint64_t)unix_ms, day = ms / 86400000, rest = ms % 86400000;
-    const uint64_t shifted = day + 719468, era = shifted / 146097, of_era = shifted % 146097; /* since 0000-03-01 */
-    const uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    const uint64_t of_year = of_era - (365 * year + year / 4 - year / 100), month = (5 * of_year + 2) / 153;
-    const uint64_t number = month < 10 ? month + 3 : month - 9;
-    cg_put_key(to, key);
-    cg_buf_printf(
-        to, "\"%04" PRIu64 "-%02" PRIu64 "-%02" PRIu64 "T%02" PRIu64 ":%02" PRIu64 ":%02" PRIu64 ".%03" PRIu64 "Z\"",
-        year + era * 400 + (number <= 2), number, of_year - (153 * month + 2) / 5 + 1, rest / 3600000,
-        rest / 60000 % 60, rest / 1000 % 60, rest % 1000);
+    char text[CG_CALENDAR_MAX];
+    cg_calendar_emit_ms(text, unix_ms < 0 ? 0 : unix_ms);
+    cg_put_text(to, key, text);
 }
 
 /* ---- Members ---- */

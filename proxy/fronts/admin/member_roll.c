@@ -161,20 +161,14 @@ static bool look_at_mapping(struct cg_member_roll *roll, size_t *looks) {
 }
 
 static void put_heard(struct cg_member_row *row, const struct cg_known *known, const struct cg_known_record *record) {
-    char text[CG_ADDR_TEXT_MAX];
     struct cg_buf *to = &row->heard;
     if (row->heard_count >= LISTED_MAX) return;
     if (row->heard_count++ > 0) cg_buf_put_u8(to, ',');
     cg_buf_put_str(to, "{\"mapping\":");
     cg_buf_put_json(to, cg_slice_str(record->mapping));
-    cg_buf_put_str(to, ",\"kid\":\"");
-    cg_buf_put_hex(to, cg_slice_of(record->kid, record->kid_len));
-    cg_buf_put_str(to, "\",\"addresses\":[");
-    for (unsigned i = 0; i < record->addr_count; i++) {
-        cg_addr_emit(&record->addrs[i], text);
-        cg_buf_printf(to, "%s\"%s\"", i > 0 ? "," : "", text);
-    }
-    cg_buf_printf(to, "],\"median_ms\":%" PRIu64 ",\"p99_ms\":%" PRIu64 ",\"loss\":%.3f,\"requests\":%u",
+    cg_buf_put_u8(to, ',');
+    cg_known_put_where(to, record);
+    cg_buf_printf(to, ",\"median_ms\":%" PRIu64 ",\"p99_ms\":%" PRIu64 ",\"loss\":%.3f,\"requests\":%u",
                   cg_known_median_us(known) / 1000, cg_known_p99_us(known) / 1000, (double)record->lost, record->casts);
     cg_buf_printf(to, ",\"out_of_reach\":%s}", cg_known_is_out_of_reach(known) ? "true" : "false");
 }
