@@ -382,6 +382,7 @@ def test_a_group_in_use_is_offered_and_what_was_made_is_not_typed_any_more(admin
     page.click("button", "coap://224.0.1.188/")
     assert page.focused() == ("textbox", "Group") and page.find("textbox", "Group").get_property("value") == "coap://224.0.1.188/"
     page.choose("Protection", "none: not protected")
+    page.see("makes mapping hall")
     page.click("button", "Make it")
     page.find("heading", "hall")
     page.open("mappings/new")

@@ -91,7 +91,7 @@ def test_small_group_under_loss_is_complete_R48(new_far, gateway):  # noqa: F811
     gate = gateway({"group": {"interface": "gw0"}, "mappings": [mapping]})
     wire = Wire("gw0")
     try:
-        replies = [gate.get_json("/lights/status") for _ in range(8)]
+        replies = [gate.get_json("/lights/status", timeout=90) for _ in range(8)]
     finally:
         wire.close()
     assert sum(reply["missing"] == [] for reply in replies) >= 7, [reply["missing"] for reply in replies]

@@ -108,7 +108,7 @@ function Editor({ name, read, isGone, item, etag, proposed, draft, schema, query
     const mayTry = useMay("operator");
     const newer = useNewer(form, read);
     const { save, isBusy, stale, settle } = useSaving(form, name, onSaved);
-    const preview = usePreview(form, mayChange ? name : undefined);
+    const preview = usePreview(form, mayChange && !isBusy ? name : undefined); // what is being saved is not asked about any more
     const clients = useCollection("clients").data || [];
     const groups = useCollection("security-groups").data || [];
     const gateway = useGateway();
