@@ -8,6 +8,8 @@ import subprocess
 import time
 from dataclasses import dataclass
 
+import pytest
+
 from conftest import TOP
 
 PATIENCE = 120  # seconds, for a whole document
@@ -59,14 +61,16 @@ class Reader:
         (programs / "sudo").chmod(0o755)
         self.environment["PATH"] = f"{programs}:{self.environment['PATH']}"
 
-    def type(self, commands, where=None):
-        """In one shell, which ends at the first command that fails; and with it what it has started."""
+    def type(self, commands, where=None, inside=()):
+        """In one shell, which ends at the first command that fails; and with it what it has started. `inside` begins it."""
         output = self.folder / "output"
         with open(output, "wb") as out:
-            shell = subprocess.Popen(["bash", "-e", "-o", "pipefail", "-c", commands], cwd=where or self.folder, env=self.environment,
+            shell = subprocess.Popen([*inside, "bash", "-e", "-o", "pipefail", "-c", commands], cwd=where or self.folder, env=self.environment,
                                      stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, start_new_session=True)
             try:
                 status = shell.wait(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                pytest.fail(f"not done after {PATIENCE} seconds:\n{output.read_text(errors='replace')}")
             finally:
                 end_group(shell.pid)
                 shell.wait()
@@ -86,9 +90,13 @@ def end_group(group):
 
 
 def looks_like(line, shown):
-    """Whether a line is the one that the document shows: numbers may be others, and "…" stands for anything."""
-    parts = [re.sub(r"[0-9]+", r"[0-9]+", re.escape(part)) for part in shown.split("…")]
-    return re.fullmatch(".*".join(parts), line) is not None
+    """Whether a line is the one that the document shows: numbers and their columns may be others, and "…" stands for anything."""
+    parts = [re.sub(r"[0-9]+", r"[0-9]+", re.escape(part)) for part in in_one_column(shown).split("…")]
+    return re.fullmatch(".*".join(parts), in_one_column(line)) is not None
+
+
+def in_one_column(line):
+    return re.sub(" +", " ", line.rstrip())
 
 
 def shows(output, expected):

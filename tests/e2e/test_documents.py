@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import TOP, in_namespace
-from documents import Reader, blocks
+from documents import Reader, blocks, shows
 from probe import parse_multipart_core
 
 
@@ -117,3 +117,24 @@ def test_administration_page(reader):
     told = [as_seen(line) for block in shown if block.language == "console" for line in block.output]
     missing = [line for line in told if said.count(line) < told.count(line)]
     assert not missing, f"{missing}\n{ran.output}"
+
+
+def all_commands(page):
+    return "".join(block.commands for block in blocks(page, "sh", "console"))
+
+
+def all_output(page):
+    """What the page shows of its commands' output."""
+    return [line for block in blocks(page, "console") for line in block.output]
+
+
+# Names of namespaces are files of the host's: this reader has a folder of its own for them.
+NAMED_NAMESPACES = ("unshare", "-m", "sh", "-c", 'mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && exec "$@"', "sh")
+
+
+@in_namespace
+def test_deployment_page(reader):
+    """R42: a querier that falls silent, a firewall and a router stop a group, each in its own way, and what the page says has it go on."""
+    ran = reader.type(all_commands("docs/deployment.md"), TOP, NAMED_NAMESPACES)
+    assert ran.status == 0, ran.output
+    assert shows(ran.output, all_output("docs/deployment.md")) is None, ran.output

@@ -109,13 +109,13 @@ static void switches(struct cg_hints *hints, const struct cg_outlet *outlet) {
     const struct cg_findings *findings = hints->findings;
     bool something = findings->group.received > 0 || findings->tap.total > 0;
     if (!outlet->has_interface || outlet->link.loopback || findings->unicast || hints->causes > 0 || something) return;
-    const char *version = outlet->group.family == CG_FAMILY_IPV4 ? "igmp" : "icmp6";
+    const char *queries = outlet->group.family == CG_FAMILY_IPV4 ? "igmp" : "'ip6[40] == 58 and ip6[48] == 130'";
     cg_hint(hints,
             "the request left by %s and %s. If members are there, look at what is between: a switch that snoops %s and "
             "hears no querier drops multicast after some minutes. To see one: tcpdump -ni %s %s shows a query at least "
             "every 125 s.",
             outlet->by.name, findings->tapped ? "nothing came back" : "no answer reached the gateway",
-            outlet->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", outlet->by.name, version);
+            outlet->group.family == CG_FAMILY_IPV4 ? "IGMP" : "MLD", outlet->by.name, queries);
 }
 
 /* Where nobody knows who should be there, who is there at all is the next question. */
