@@ -5,7 +5,7 @@ import re
 import pytest
 
 from conftest import TOP, in_namespace
-from documents import Reader, blocks, shows
+from documents import Reader, as_seen, blocks, shows
 from probe import parse_multipart_core
 
 
@@ -100,13 +100,6 @@ def test_admin_api_page(reader):
     assert '"settings_file_sets":["/' in ran.output
 
 
-def as_seen(line):
-    """A line of output without what differs from run to run."""
-    line = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", line)
-    line = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}-[0-9a-f]{12}\b", "ID", line)
-    return re.sub(r"\b\d+ ms\b", "MS", line).rstrip()
-
-
 @in_namespace
 def test_administration_page(reader):
     """R5, R11: a day of administration by castgatectl alone, typed as it stands, says what the page says that it does."""
@@ -138,3 +131,19 @@ def test_deployment_page(reader):
     ran = reader.type(all_commands("docs/deployment.md"), TOP, NAMED_NAMESPACES)
     assert ran.status == 0, ran.output
     assert shows(ran.output, all_output("docs/deployment.md")) is None, ran.output
+
+
+@in_namespace
+def test_troubleshooting_page(reader):
+    """R60: each fault that is put in shows as the page says."""
+    ran = reader.type(all_commands("docs/troubleshooting.md"), TOP)
+    assert ran.status == 0, ran.output
+    assert shows(ran.output, all_output("docs/troubleshooting.md")) is None, ran.output
+
+
+@in_namespace
+def test_cloud_page(reader):
+    """A token, a certificate, neither, and streams, from another host, directly and through nginx."""
+    ran = reader.type(all_commands("docs/cloud.md"), TOP, NAMED_NAMESPACES)
+    assert ran.status == 0, ran.output
+    assert shows(ran.output, all_output("docs/cloud.md")) is None, ran.output
