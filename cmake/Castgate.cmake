@@ -60,6 +60,22 @@ function(castgate_install_configured file destination)
     file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")")
 endfunction()
 
+# castgate_manual(FOLDER): the manual pages in FOLDER are installed by their sections, with this version in them; those of
+# section 3 are for developers.
+function(castgate_manual folder)
+  file(GLOB pages CONFIGURE_DEPENDS ${folder}/*.[1-9])
+  foreach(page ${pages})
+    get_filename_component(name ${page} NAME)
+    string(REGEX REPLACE ".*\\." "" section ${name})
+    set(component runtime)
+    if(section EQUAL 3)
+      set(component dev)
+    endif()
+    configure_file(${page} ${CMAKE_BINARY_DIR}/man/${name} @ONLY)
+    install(FILES ${CMAKE_BINARY_DIR}/man/${name} DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section} COMPONENT ${component})
+  endforeach()
+endfunction()
+
 # castgate_plugin_version(RESULT): of the plugin interface, as its header says it.
 function(castgate_plugin_version result)
   file(STRINGS ${CMAKE_SOURCE_DIR}/proxy/include/castgate/plugin.h lines REGEX "define CASTGATE_PLUGIN_(MAJOR|MINOR) ")

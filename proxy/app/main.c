@@ -188,7 +188,7 @@ static int usage(FILE *to, int status) {
         "through\n"
         "                           the core once more: what came of it, and whether that is as it was\n"
         "  castgate --schema        print the JSON Schema of the settings\n"
-        "  castgate -V | -h         print the version | this text\n"
+        "  castgate -V, --version | -h, --help   print the version | this text\n"
         "\n"
         "SIGHUP reloads the settings; SIGTERM ends after the running exchanges, within 5 seconds.\n",
         to);

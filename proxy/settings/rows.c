@@ -31,7 +31,8 @@ enum {
 /* Fronts */
 
 static const struct cg_row listen_rows[] = {
-    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_listen, addr), .flags = FIXED | CG_ROW_REQUIRED},
+    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_listen, addr), .flags = FIXED | CG_ROW_REQUIRED,
+     .says = "IP address and port, such as 127.0.0.1:8080 or [::1]:8080."},
     {"insecure", &cg_kind_bool, CG_ROW_PLACE(struct cg_listen, insecure), .fallback = "false",
      .flags = CG_ROW_FILE_ONLY, .says = "Others may come in without TLS, and anonymously."},
 };
@@ -40,8 +41,10 @@ static const struct cg_rows admin_listen_rows = {"/admin/listen/*", CG_ROWS(list
 
 static const struct cg_row tls_rows[] = {
     {"certificate", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, certificate),
-     .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED},
-    {"key", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, key), .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED},
+     .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED,
+     .says = "PEM file of the certificate and those of its issuers. Read again at a reload."},
+    {"key", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, key), .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED,
+     .says = "PEM file of its private key, without a password."},
     {"client_ca", &cg_kind_file, CG_ROW_PLACE(struct cg_tls_settings, client_ca), .flags = CG_ROW_FILE_ONLY,
      .says = "Issuer of client certificates; without it none are asked for."},
 };
@@ -95,14 +98,18 @@ static const struct cg_row admin_rows[] = {FRONT(admin_listen_rows, admin_tls_ro
 const struct cg_rows cg_admin_rows = {"/admin", CG_ROWS(admin_rows)};
 
 /* clang-format off */
-#define OPTION(name, number)                                                                                           \
+#define OPTION(name, number, says_)                                                                                    \
     {#name, &cg_kind_integer, CG_ROW_PLACE(struct cg_option_numbers, name), .min = 1, .max = OPTION_MAX,               \
-     .fallback = number}
+     .fallback = number, .says = says_}
 /* clang-format on */
 
 static const struct cg_row option_rows[] = {
-    OPTION(multicast_timeout, "2"), OPTION(reply_from, "248"), OPTION(group_etag, "24"),
-    OPTION(uri_path_abbrev, "13"),  OPTION(proxy_cri, "235"),  OPTION(proxy_scheme_number, "239"),
+    OPTION(multicast_timeout, "2", "Multicast-Timeout: how long the client lets the gateway collect answers."),
+    OPTION(reply_from, "248", "Reply-From: where the member is that an answer comes from."),
+    OPTION(group_etag, "24", "Group-ETag: validates a group's answers together."),
+    OPTION(uri_path_abbrev, "13", "Uri-Path-Abbrev: a number in place of a well-known path."),
+    OPTION(proxy_cri, "235", "Proxy-Cri: the target as a CRI, in place of Proxy-Uri."),
+    OPTION(proxy_scheme_number, "239", "Proxy-Scheme-Number: the target's scheme as a number."),
 };
 const struct cg_rows cg_option_rows = {"/coap/options", CG_ROWS(option_rows)};
 
@@ -170,11 +177,11 @@ static const struct cg_items prefix_items = {.kind = &cg_kind_prefix,
 
 static const struct cg_row send_budget_rows[] = {
     {"interface", &cg_kind_interface_item, CG_ROW_PLACE(struct cg_send_budget_settings, interface),
-     .flags = CG_ROW_REQUIRED},
+     .flags = CG_ROW_REQUIRED, .says = "The interface that the budget binds."},
     {"requests", &cg_kind_integer, CG_ROW_PLACE(struct cg_send_budget_settings, requests), .min = 1, .max = 10000,
-     .flags = CG_ROW_REQUIRED},
+     .flags = CG_ROW_REQUIRED, .says = "How many may leave in that time."},
     {"seconds", &cg_kind_integer, CG_ROW_PLACE(struct cg_send_budget_settings, seconds), .min = 1, .max = 3600,
-     .flags = CG_ROW_REQUIRED, .unit = "seconds"},
+     .flags = CG_ROW_REQUIRED, .unit = "seconds", .says = "How long that time is, wherever it begins."},
 };
 static const struct cg_rows all_send_budget_rows = {"/group/send_budgets/*", CG_ROWS(send_budget_rows)};
 
@@ -367,8 +374,10 @@ static const struct cg_items target_items = {.kind = &cg_kind_object,
                                              .size = sizeof(struct cg_target)};
 
 static const struct cg_row member_rows[] = {
-    {"name", &cg_kind_member_name, CG_ROW_PLACE(struct cg_member, name), .json = NAME},
-    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_member, addr), .flags = CG_ROW_REQUIRED},
+    {"name", &cg_kind_member_name, CG_ROW_PLACE(struct cg_member, name), .json = NAME,
+     .says = "What replies call it; unique in the mapping. Default: its address."},
+    {"address", &cg_kind_address, CG_ROW_PLACE(struct cg_member, addr), .flags = CG_ROW_REQUIRED,
+     .says = "Where it is by unicast, such as 192.0.2.7 or [2001:db8::7]:5683."},
     {"multicast", &cg_kind_multicast, CG_ROW_PLACE(struct cg_member, is_unicast_only), .fallback = "true",
      .says = "false: group requests do not get there, so it is asked by unicast from the start."},
 };
@@ -379,7 +388,7 @@ static const struct cg_items member_items = {.kind = &cg_kind_member,
                                              .size = sizeof(struct cg_member)};
 
 static const struct cg_row grant_rows[] = {
-    {"name", &cg_kind_client_name, .flags = CG_ROW_REQUIRED},
+    {"name", &cg_kind_client_name, .flags = CG_ROW_REQUIRED, .says = "A name of clients, or \"anonymous\"."},
     {"methods", &cg_kind_methods, CG_ROW_PLACE(struct cg_grant, methods),
      .says = "Default: all that the mapping lets pass. Binds nothing where it relays."},
 };
@@ -513,7 +522,8 @@ static const struct cg_row occasion_rows[] = {
      .says = "The security group whose member sends the alert."},
     {"path", &cg_kind_own_text, CG_ROW_PLACE(struct cg_occasion, path), .json = "'type': 'string', 'pattern': '^/'",
      .flags = CG_ROW_REQUIRED, .says = "What it is sent to: exactly this path."},
-    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_occasion, method), .fallback = "'POST'"},
+    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_occasion, method), .fallback = "'POST'",
+     .says = "The method that it is sent with."},
     {"from", &cg_kind_from, CG_ROW_PLACE(struct cg_occasion, from), .max = CG_REACTION_MEMBERS_MAX,
      .items = &from_items, .says = "Members, as the group's file names them. Default: whoever of the group."},
 };
@@ -523,7 +533,8 @@ static const struct cg_row command_rows[] = {
     {"mapping", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, mapping), .json = NAME, .flags = CG_ROW_REQUIRED,
      .says = "Whose groups it goes to; not one that relays. Its \"clients\" do not matter, its methods, budget and "
              "times do."},
-    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_command, method), .flags = CG_ROW_REQUIRED},
+    {"method", &cg_kind_method, CG_ROW_PLACE(struct cg_command, method), .flags = CG_ROW_REQUIRED,
+     .says = "Its method, one that the mapping lets pass."},
     {"path", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, path), .fallback = "''",
      .says = "Behind the group URI's, with a query if need be."},
     {"body", &cg_kind_own_text, CG_ROW_PLACE(struct cg_command, body), .fallback = "''",

@@ -12,6 +12,7 @@ import pytest
 
 from conftest import TOP
 
+PROMPTS = ("$ ", "> ")
 PATIENCE = 120  # seconds, for a whole document
 
 
@@ -22,20 +23,32 @@ class Block:
 
     @property
     def commands(self):
-        """What is typed: of a console, the lines behind its prompt."""
+        """What is typed: of a console, the lines behind its prompts, the shell's second one included."""
         if self.language == "console":
-            return "".join(line[2:] + "\n" for line in self.text.splitlines() if line.startswith("$ "))
+            return "".join(line[2:] + "\n" for line in self.text.splitlines() if line.startswith(PROMPTS))
         return self.text
 
     @property
     def output(self):
-        return [line for line in self.text.splitlines() if not line.startswith("$ ")]
+        return [line for line in self.text.splitlines() if not line.startswith(PROMPTS)]
 
 
 def blocks(document, *languages):
     """The blocks of these languages in a file below the top folder."""
     found = re.findall(r"^```(\S*)\n(.*?)^```$", (TOP / document).read_text(), re.M | re.S)
     return [Block(*one) for one in found if not languages or one[0] in languages]
+
+
+def displays(page):
+    """The literal displays of a manual page below docs/man, as what a console shows."""
+    found = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed$", (TOP / "docs/man" / page).read_text(), re.M | re.S)
+    return [Block("console", unescaped(one)) for one in found]
+
+
+def unescaped(text):
+    """Without roff's escapes."""
+    names = {"e": "\\", "(aq": "'", "(ga": "`", "(ha": "^", "(ti": "~", "(dq": '"', "&": "", "-": "-"}
+    return re.sub(r"\\(\(..|.)", lambda escape: names[escape[1]], text)
 
 
 @dataclass

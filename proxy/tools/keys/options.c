@@ -15,7 +15,7 @@ const char cg_keys_usage[] =
     "       castgate-keys new-sender-id DIR [--replace]\n"
     "       castgate-keys finish DIR\n"
     "       castgate-keys claim FILE --state DIR\n"
-    "       castgate-keys --help\n"
+    "       castgate-keys -h | --help\n"
     "Makes and manages the keys of an OSCORE group (RFC 10021) as files; docs/keys.md tells how, step by step.\n"
     "\n"
     "new makes the folder DIR, which must be empty or not there, with mode 0700, and in it, with mode 0600:\n"

@@ -80,7 +80,7 @@ const char cg_member_usage[] =
     "  --method NAME            its method (default POST)\n"
     "  --replay N               sends the same bytes N times more, and says what came of it\n"
     "  --flip                   a bit of the protected payload is another\n"
-    "  --help                   this text\n"
+    "  -h, --help               this text\n"
     "\n"
     "Resources: /status (JSON, names the member), /light (GET, PUT of text, observable), /big (4 KiB, Block2),\n"
     "/slow (answers after 2 s), /firmware (PUT, also in blocks by Block1 with Request-Tag, 1 MiB at most; GET says "

@@ -58,7 +58,8 @@ static void the_schema_file_is_what_the_program_prints(void **state) {
     size_t len = fread(stored, 1, text.len + 1, file);
     fclose(file);
     if (len != text.len || memcmp(stored, text.data, len) != 0)
-        fail_msg("conf/castgate.schema.json is not what castgate --schema prints: make it anew");
+        fail_msg(
+            "conf/castgate.schema.json is not what castgate --schema prints: make it anew, then run docs/man/settings");
     free(stored);
     cg_buf_fini(&text);
 }
@@ -133,6 +134,37 @@ static void the_schema_says_all_of_a_row(void **state) {
     cg_buf_fini(&text);
 }
 
+/* Whatever stands below "properties", at any depth, says for people what it is. `key` is where it stands. */
+static void assert_described(const json_t *schema, const char *key) {
+    const char *word;
+    json_t *value;
+    size_t index;
+    json_array_foreach((json_t *)schema, index, value) assert_described(value, key);
+    json_object_foreach((json_t *)schema, word, value) {
+        bool holds_keys = strcmp(word, "properties") == 0;
+        const char *inner;
+        json_t *its;
+        if (!holds_keys) assert_described(value, key);
+        json_object_foreach(holds_keys ? value : NULL, inner, its) {
+            if (json_string_length(json_object_get(its, "description")) == 0)
+                fail_msg("%s below %s says nothing of itself", inner, key);
+            assert_described(its, inner);
+        }
+    }
+}
+
+/* From there editors, the admin page and castgate.json(5) have it. */
+static void every_key_says_what_it_is(void **state) {
+    (void)state;
+    struct cg_buf text = schema_text();
+    json_error_t error;
+    json_t *schema = json_loadb((const char *)text.data, text.len, JSON_REJECT_DUPLICATES, &error);
+    assert_non_null(schema);
+    assert_described(schema, "the file");
+    json_decref(schema);
+    cg_buf_fini(&text);
+}
+
 /* The pointers that a change from one document to the other warns of, each followed by a space. */
 static void assert_restarts(const char *before, const char *after, const char *pointers) {
     const struct cg_config *old = settings_of(before), *fresh = settings_of(after);
@@ -181,6 +213,7 @@ int main(void) {
         settings_test(the_defaults_are_those_of_the_interface),
         settings_test(the_schema_file_is_what_the_program_prints),
         settings_test(the_schema_says_all_of_a_row),
+        settings_test(every_key_says_what_it_is),
         settings_test(what_a_reload_cannot_change_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
