@@ -37,7 +37,7 @@ def said(instruction):
 
 
 def user():
-    return re.search(rf"useradd .*--uid (\d+) .* {said('USER')}\b", FINAL).group(1)
+    return said("USER").partition(":")[0]
 
 
 def volume(name):
@@ -45,8 +45,8 @@ def volume(name):
     folder = HOME / "volumes" / name
     if not folder.exists():
         folder.mkdir(parents=True)
-        owner, mode = re.search(rf"install -d -o (\S+) .*-m (\d+) {said('VOLUME')}$", FINAL, re.M).groups()
-        assert owner == said("USER")
+        owner, mode = re.search(rf"install -d -o (\S+) -g \S+ -m (\d+) {said('VOLUME')}\b", FINAL).groups()
+        assert re.search(rf"useradd --uid {user()} .* {owner}\b", FINAL)
         os.chown(folder, int(user()), int(user()))
         folder.chmod(int(mode, 8))
     return folder
@@ -70,9 +70,9 @@ def run(arguments):
     parser.add_argument("--entrypoint")
     parser.add_argument("--name")
     parser.add_argument("-d", action="store_true")
-    for flag in ("--rm", "--read-only"):
+    for flag in ("--rm", "--read-only", "--no-healthcheck"):
         parser.add_argument(flag, action="store_true")
-    for option in ("--network", "--restart", "--cap-drop", "--ulimit"):
+    for option in ("--network", "--restart", "--cap-drop", "--security-opt", "--ulimit"):
         parser.add_argument(option, action="append")
     parser.add_argument("image")
     parser.add_argument("words", nargs=argparse.REMAINDER)

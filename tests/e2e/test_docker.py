@@ -1,10 +1,11 @@
-"""The container's files. There need be no docker: what its README has people type runs in fake_docker.py, and each file is held against
-what it is made for."""
+"""The container's files. There need be no docker: what its README has people type, and what compose.yaml starts, runs in fake_docker.py,
+and each file is held against what it is made for. tests/long/test_container.py has real containers."""
 
 import fnmatch
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,6 +17,8 @@ from conftest import BUILD, TOP, in_namespace
 from documents import Reader, blocks
 
 DOCKERFILE = (TOP / "docker/Dockerfile").read_text()
+COMPOSE = yaml.safe_load((TOP / "docker/compose.yaml").read_text())
+BUILD_IMAGE = "docker build -t castgate -f docker/Dockerfile .\n"
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def docker(tmp_path):
 @in_namespace
 def test_readme(docker, tmp_path):
     """Keys that the container makes are its user's, who reads them and runs; the health check says so."""
-    commands = "".join(block.commands for block in blocks("docker/README.md", "sh"))
+    commands = "".join(block.commands for block in blocks("docker/README.md", "sh") if "docker compose" not in block.commands)
     commands = commands.replace(">member-11.json", f">{tmp_path}/member-11.json")
     ran = docker.type(commands + "docker healthcheck castgate\n", TOP)
     assert ran.status == 0, ran.output
@@ -48,7 +51,7 @@ def test_readme(docker, tmp_path):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts")
 @in_namespace
 def test_health_check_fails_without_a_gateway(docker):
-    ran = docker.type("docker build -t castgate -f docker/Dockerfile .\n"
+    ran = docker.type(BUILD_IMAGE +
                       "docker run --rm -v castgate:/var/lib/castgate --entrypoint castgate-keys castgate new /var/lib/castgate/keys --members 1\n"
                       "docker run -d --name castgate -v castgate:/var/lib/castgate --entrypoint sleep castgate 60\n"
                       "docker healthcheck castgate", TOP)
@@ -112,16 +115,46 @@ def test_image_is_built_with_all_that_building_needs():
     assert set(re.findall(r"\S+-dev\b", DOCKERFILE)) == set(re.findall(r"^\S+-dev$", listed, re.M))
 
 
+def as_run(name, *options):
+    """A service of compose.yaml as a `docker run`."""
+    service = COMPOSE["services"][name]
+    volumes = [one.replace("./", f"{TOP}/docker/") for one in service["volumes"]]
+    volumes = [re.sub("^[a-z]+", lambda name: COMPOSE["volumes"][name.group()]["name"], one) for one in volumes]
+    entrypoint, *words = service.get("entrypoint", []) + service.get("command", []) or [None]
+    words = ["docker", "run", *options, "--name", name, *(word for volume in volumes for word in ("-v", volume)),
+             *(["--entrypoint", entrypoint] if entrypoint else []), service["image"], *words]
+    return shlex.join(words) + "\n"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs mounts")
+@in_namespace
+def test_compose(docker, tmp_path):
+    """Its services in their order: all nine members answer. With the state lost nothing is made anew, with both volumes there nothing either."""
+    services = COMPOSE["services"]
+    members = [name for name, service in services.items() if "castgate-member" in service.get("entrypoint", [])]
+    waits = {name: {on: how["condition"] for on, how in service.get("depends_on", {}).items()} for name, service in services.items()}
+    made = "service_completed_successfully"
+    assert waits == {"init": {}, **{name: {"init": made} for name in members}, "request": {"castgate": "service_healthy"},
+                     "castgate": {"init": made, **{name: "service_started" for name in members}}}
+    init = as_run("init", "--rm")
+    ran = docker.type(BUILD_IMAGE + init + "".join(as_run(name, "-d") for name in (*members, "castgate")) +
+                      "until docker healthcheck castgate; do sleep 0.1; done\n" + as_run("request", "--rm") + init, TOP)
+    assert ran.status == 0 and "All nine members answered" in ran.output and "keys and state are there" in ran.output, ran.output
+    shutil.rmtree(tmp_path / "docker/volumes/castgate-state")
+    ran = docker.type(init, TOP)
+    assert ran.status == 1 and "is not made anew" in ran.output
+    assert list((tmp_path / "docker/volumes/castgate-state").iterdir()) == []
+
+
 def test_compose_starts_the_same():
-    """As the README's docker run: its network, volumes, and what it may not."""
-    compose = yaml.safe_load((TOP / "docker/compose.yaml").read_text())
-    service = compose["services"]["castgate"]
+    """As the README's docker run: its network, its volume's place, and what it may not; and the others may no more."""
+    service = COMPOSE["services"]["castgate"]
     line = re.search(r"^docker run -d --name castgate [^\0]*? castgate$", (TOP / "docker/README.md").read_text(), re.M).group()
     assert f"--network {service['network_mode']} " in line and f"--restart {service['restart']} " in line
-    assert service["read_only"] is True and "--read-only" in line and service["cap_drop"] == ["ALL"] and "--cap-drop ALL" in line
     assert all(f"--ulimit {name}={value}" in line for name, value in service["ulimits"].items())
-    assert [one.replace("./settings", "$PWD/docker/settings") for one in service["volumes"]] == ["$PWD/docker/settings:/etc/castgate:ro",
-                                                                                               "castgate:/var/lib/castgate"]
-    assert all(volume in line for volume in ('"$PWD/docker/settings:/etc/castgate:ro"', "castgate:/var/lib/castgate"))
-    assert compose["volumes"]["castgate"] == {"name": "castgate"}
+    places = {one.partition(":")[2] for one in service["volumes"]}
+    assert places == set(re.findall(r"-v [^ ]*?:(\S+?)\"? ", line)) == {"/etc/castgate:ro", "/var/lib/castgate"}
+    for one in COMPOSE["services"].values():
+        assert one["read_only"] is True and one["cap_drop"] == ["ALL"] and one["security_opt"] == ["no-new-privileges:true"]
+    assert all(f" {words} " in line for words in ("--read-only", "--cap-drop ALL", "--security-opt no-new-privileges"))
     assert (TOP / "docker" / service["build"]["context"] / service["build"]["dockerfile"]).is_file()
