@@ -10,10 +10,13 @@ import resource
 import shutil
 import subprocess
 import time
+import zlib
 from pathlib import Path
 
 from conftest import TOP
+from documents import Ran
 from links import own_mounts
+from roots import copied
 
 BASE = "docker.io/library/debian:12-slim"
 FILES = min(65536, resource.getrlimit(resource.RLIMIT_NOFILE)[1])  # who may not raise limits cannot give more than the own one
@@ -33,64 +36,63 @@ events_logger = "file"
 tmp_dir = "{run}/libpod"
 """
 DOCKER = """#!/bin/bash
-# A limit may be as high as ours, and podman sets all of them when one is given.
-words=()
-if [ "$1" = compose ]; then
-    shift
-    exec docker-compose "$@"
+# Limits may be as high as ours, and where one is given podman sets all of them. Its read-only containers have a /tmp, docker's have none.
+if [ "$1" = compose ]; then # -f docker/compose.yaml ...
+    exec docker-compose -f {top}/docker/compose.yaml -f {home}/limits.yaml "${{@:4}}"
 fi
+words=()
 for word in "$@"; do
-    if [ "$word" = nofile=65536 ]; then words+=(nofile={files} --ulimit nproc=1000); else words+=("$word"); fi
+    case $word in
+    nofile=65536) words+=(nofile={files} --ulimit nproc=1000) ;;
+    --read-only) words+=(--read-only --read-only-tmpfs=false) ;;
+    *) words+=("$word") ;;
+    esac
 done
 exec podman "${{words[@]}}"
 """
-COMPOSE = """#!/bin/bash
-# The service that has limits gets those that can be had here.
-exec /usr/bin/docker-compose -f {top}/docker/compose.yaml -f {home}/limits.yaml "${{@:3}}"
-"""
 LIMITS = "services: {{castgate: {{ulimits: {{nofile: {files}, nproc: 1000}}}}}}\n"
+
 
 class Engine:
     def __init__(self, home):
         """`home` lasts from one run to the next, so that the image's layers are made once."""
-        self.home, self.run = home, Path("/run/castgate-test-containers")
+        self.home, self.run = home, Path(f"/run/castgate-containers-{zlib.crc32(bytes(home)):x}")
         programs = home / "bin"
         programs.mkdir(parents=True, exist_ok=True)
+        self.run.mkdir(exist_ok=True)
         places = {"home": home, "run": self.run, "files": FILES, "top": TOP}
         for path, text in ((home / "storage.conf", STORAGE), (home / "containers.conf", CONTAINERS), (home / "limits.yaml", LIMITS),
-                           (programs / "docker", DOCKER), (programs / "docker-compose", COMPOSE)):
+                           (programs / "docker", DOCKER)):
             path.write_text(text.format(**places))
-        for program in programs.iterdir():
-            program.chmod(0o755)
-        self.socket = home / "api.sock"
+        (programs / "docker").chmod(0o755)
+        self.socket = self.run / "api.sock"
         self.environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}", "CONTAINERS_STORAGE_CONF": str(home / "storage.conf"),
-                            "CONTAINERS_CONF": str(home / "containers.conf"), "BUILDAH_ISOLATION": "chroot", "BUILDAH_FORMAT": "docker", "DISABLE_HC_SYSTEMD": "true",
-                            "DOCKER_HOST": f"unix://{self.socket}", "no_proxy": "*"}
+                            "CONTAINERS_CONF": str(home / "containers.conf"), "BUILDAH_ISOLATION": "chroot", "BUILDAH_FORMAT": "docker",
+                            "DISABLE_HC_SYSTEMD": "true", "DOCKER_HOST": f"unix://{self.socket}", "no_proxy": "*"}
         self.service = None
 
-    def type(self, commands, timeout=120, check=True, where=TOP):
-        """As in a shell at the top of the sources. Returns what was printed; the status, too, where it may be another than 0."""
-        done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", commands], cwd=where, env=self.environment, stdin=subprocess.DEVNULL,
+    def attempt(self, commands, timeout=120):
+        """As in a shell at the top of the sources."""
+        done = subprocess.run(["bash", "-e", "-o", "pipefail", "-c", commands], cwd=TOP, env=self.environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", timeout=timeout)
-        if check:
-            assert done.returncode == 0, done.stdout
-            return done.stdout
-        return done.returncode, done.stdout
+        return Ran(done.returncode, done.stdout)
+
+    def type(self, commands, **how):
+        """The same, and it must go well. What was printed."""
+        ran = self.attempt(commands, **how)
+        assert ran.status == 0, ran.output
+        return ran.output
 
     def pull_or_make_base(self):
         """Debian's slim image; where no registry can be reached, the same release from Debian's own archive."""
-        if self.type(f"podman image exists {BASE}", check=False)[0] == 0:
+        if self.attempt(f"podman image exists {BASE} || podman pull {BASE}", timeout=300).status == 0:
             return
-        if self.type(f"podman pull {BASE}", timeout=300, check=False)[0] == 0:
-            return
-        root = self.home / "root"
-        shutil.rmtree(root, ignore_errors=True)
-        self.type(f"debootstrap --variant=minbase bookworm {root}", timeout=900)
+        root = copied("bookworm", self.home / "root")
         left_out = ("usr/share/doc", "usr/share/man", "usr/share/locale", "var/lib/apt/lists", "var/cache/apt")
-        (root / "etc/dpkg/dpkg.cfg.d/slim").write_text("".join(f"path-exclude /{folder}/*\n" for folder in left_out[:3]))
+        (root.path / "etc/dpkg/dpkg.cfg.d/slim").write_text("".join(f"path-exclude /{folder}/*\n" for folder in left_out[:3]))
         without = " ".join(f"--exclude='./{folder}/*'" for folder in left_out)
-        self.type(f"tar -C {root} {without} --one-file-system -c . | podman import - {BASE}", timeout=300)
-        shutil.rmtree(root)
+        self.type(f"tar -C {root.path} {without} --one-file-system -c . | podman import - {BASE}", timeout=300)
+        shutil.rmtree(root.path)
 
     def build(self):
         """By the README's own command."""
@@ -114,7 +116,7 @@ class Engine:
 
     def clear(self):
         """No container and no volume is left, but the image."""
-        self.type("podman rm --all --force --time 0 && podman volume prune --force", check=False)
+        self.attempt("podman rm --all --force --time 0 && podman volume prune --force")
         if self.service:
             self.service.terminate()
             self.service.wait(timeout=30)
