@@ -291,6 +291,19 @@ static void what_came_of_it_otherwise_is_told(void **state) {
     assert_non_null(strstr(told(f), "not the same as recorded"));
 }
 
+/* In a busy gateway: a turn or two after the answer, or the deadline, that ended it. */
+static void the_end_may_have_been_seen_late(void **state) {
+    struct fixture *f = *state;
+    record_some(f);
+    change(f, "\"ms\":2000}", "\"ms\":2025}");
+    if (replay(f) != CG_REPLAYED_SAME) fail_msg("%s", told(f));
+    change(f, "\"ms\":2025}", "\"ms\":2026}");
+    assert_int_equal(replay(f), CG_REPLAYED_OTHERWISE);
+    change(f, "\"ms\":2026}", "\"ms\":1999}");
+    assert_int_equal(replay(f), CG_REPLAYED_OTHERWISE);
+    assert_non_null(strstr(told(f), "differs: summary/ms was 1999 and is 2000"));
+}
+
 static void observing_is_not_replayed(void **state) {
     struct fixture *f = *state;
     record_some(f);
@@ -361,6 +374,7 @@ int main(void) {
         replay_test(one_that_was_refused_has_no_transcript),
         replay_test(too_much_is_not_given_out_in_part),
         replay_test(what_came_of_it_otherwise_is_told),
+        replay_test(the_end_may_have_been_seen_late),
         replay_test(observing_is_not_replayed),
         replay_test(anything_else_is_refused),
         replay_test(a_file_with_one_byte_changed_plays_or_is_refused),
