@@ -125,25 +125,39 @@ def all_output(page):
 NAMED_NAMESPACES = ("unshare", "-m", "sh", "-c", 'mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns && exec "$@"', "sh")
 
 
+
+def check_page(reader, page, *inside):
+    """Its commands, in one shell, show what the page says that they do, in that order."""
+    ran = reader.type(all_commands(page), TOP, inside)
+    assert ran.status == 0, ran.output
+    assert shows(ran.output, all_output(page)) is None, ran.output
+
+
 @in_namespace
 def test_deployment_page(reader):
     """R42: a querier that falls silent, a firewall and a router stop a group, each in its own way, and what the page says has it go on."""
-    ran = reader.type(all_commands("docs/deployment.md"), TOP, NAMED_NAMESPACES)
-    assert ran.status == 0, ran.output
-    assert shows(ran.output, all_output("docs/deployment.md")) is None, ran.output
-
-
-@in_namespace
-def test_troubleshooting_page(reader):
-    """R60: each fault that is put in shows as the page says."""
-    ran = reader.type(all_commands("docs/troubleshooting.md"), TOP)
-    assert ran.status == 0, ran.output
-    assert shows(ran.output, all_output("docs/troubleshooting.md")) is None, ran.output
+    check_page(reader, "docs/deployment.md", *NAMED_NAMESPACES)
 
 
 @in_namespace
 def test_cloud_page(reader):
     """A token, a certificate, neither, and streams, from another host, directly and through nginx."""
-    ran = reader.type(all_commands("docs/cloud.md"), TOP, NAMED_NAMESPACES)
-    assert ran.status == 0, ran.output
-    assert shows(ran.output, all_output("docs/cloud.md")) is None, ran.output
+    check_page(reader, "docs/cloud.md", *NAMED_NAMESPACES)
+
+
+@in_namespace
+def test_troubleshooting_page(reader):
+    """R60: each fault that is put in shows as the page says."""
+    check_page(reader, "docs/troubleshooting.md")
+
+
+@in_namespace
+def test_security_page(reader):
+    """R1, R2, R19: what is refused by default, a copy that does not send, answers without names."""
+    check_page(reader, "docs/security.md")
+
+
+@in_namespace
+def test_sizing_page(reader):
+    """What it measures is of all members."""
+    check_page(reader, "docs/sizing.md")
