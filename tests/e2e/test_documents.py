@@ -1,9 +1,11 @@
 """What documents tell their readers to type works, as it is pasted."""
 
 import re
+from pathlib import Path
 
 import pytest
 
+import documented
 from conftest import TOP, in_namespace
 from documents import Reader, as_seen, blocks, shows
 from probe import parse_multipart_core
@@ -27,18 +29,35 @@ def test_readme(reader):
     assert '"ready":true' in ran.output and "castgate_datagram_fates_total" in ran.output
 
 
-def test_readme_has_no_commands_that_nothing_runs():
-    assert {block.language for block in blocks("README.md")} <= {"sh", ""}
+def test_every_command_is_typed_by_a_test():
+    """What pages have people type, in blocks of a shell; documented.py lists it, and what is only shown."""
+    assert {page for page in documented.pages() if blocks(page, "sh", "console")} == set(documented.TYPED_BY)
+    for page, test in documented.TYPED_BY.items():
+        file, name = test.split("::")
+        text = (Path(__file__).parent / file).read_text()
+        assert f"def {name}(" in text and Path(page).stem in text, f"{page}: no {test}"
+    lines = [(page, line) for page in documented.pages() for line in documented.not_typed(page)]
+    reasons = list(documented.SHOWN_ONLY)
+    assert [one for one in lines if not any(one[0] == page and one[1].startswith(start) for page, start in reasons)] == []
+    assert [(page, start) for page, start in reasons if not any(one[0] == page and one[1].startswith(start) for one in lines)] == []
 
 
-SET_UP = "castgate-keys new"  # what the README's block with a gateway in it has
+def test_every_page_is_reached_from_the_manuals_contents():
+    """By links that lead to files."""
+    contents = (TOP / "docs/README.md").read_text()
+    for page in (page for page in documented.pages() if page.startswith("docs/") and page != "docs/README.md"):
+        folder, _, name = page.removeprefix("docs/").rpartition("/")
+        link = f"({page.removeprefix('docs/')})" if folder != "recipes" or name == "README.md" else "(recipes/README.md)"
+        assert link in contents, page
+    for page in documented.pages():
+        for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", (TOP / page).read_text()):
+            assert ((TOP / page).parent / link).exists(), f"{page}: {link}"
 
 
 def readme_gateway():
-    """The README's commands from the keys on."""
-    commands = [block.commands for block in blocks("README.md", "sh")]
-    first = next(i for i, text in enumerate(commands) if SET_UP in text)
-    return "".join(commands[first:])
+    """The README's commands that start a gateway and its members."""
+    (commands,) = (block.commands for block in blocks("README.md", "sh") if "castgate-keys new" in block.commands)
+    return commands + "until grep -q event=ready castgate.log; do sleep 0.1; done\n"
 
 
 @in_namespace
@@ -51,7 +70,7 @@ def test_http_page(reader):
     assert '</floor3>;rt="castgate.mapping"' in output and '</light>;ct=0;rt="light"' in output
     assert re.findall(r"^(\d{3})$", output, re.M) == ["200", "204"]
     assert re.search("^Allow: GET, HEAD, PUT, OPTIONS\r?$", output, re.M)
-    assert "event: summary" in output
+    assert "event: summary" in output and re.search('"notification":true,"body":"on"', output)
     problems = re.findall(r'"type":"urn:castgate:problem:([^"]*)"', output)
     assert problems == ["not-found", "unauthorized", "forbidden", "unsupported-media-type", "multicast-timeout"]
 
@@ -70,7 +89,7 @@ def test_alerts_page(reader):
 def test_coap_page(reader):
     """Every command of it, behind the README's: one member's answer, and those of all."""
     commands = "".join(block.commands for block in blocks("docs/coap.md", "sh"))
-    ran = reader.type(readme_gateway() + "echo === coap.md\nrm all.cbor\n" + commands + "echo === all\nod -An -v -tx1 all.cbor | tr -d ' \\n'; echo\n", TOP)
+    ran = reader.type(readme_gateway() + "echo === coap.md\n" + commands + "echo === all\nod -An -v -tx1 all.cbor | tr -d ' \\n'; echo\n", TOP)
     assert ran.status == 0, ran.output
     one, _, all_of_them = ran.output.partition("=== coap.md")[2].partition("=== all")
     assert "c:2.05" in one and "248:" in one
@@ -161,3 +180,9 @@ def test_security_page(reader):
 def test_sizing_page(reader):
     """What it measures is of all members."""
     check_page(reader, "docs/sizing.md")
+
+
+@in_namespace
+def test_discovery_page(reader):
+    """R45: the table, and settings to paste."""
+    check_page(reader, "docs/discovery.md")
