@@ -90,6 +90,12 @@ def test_variables_are_those_that_the_program_reads(program):
     assert items(page, "ENVIRONMENT", "Ev ") == read
 
 
+@pytest.mark.parametrize("page, source", [("castgate.8", "proxy/io/loop.c"), ("castgate-member.1", "proxy/tools/member.c")])
+def test_signals_are_those_that_the_program_catches(page, source):
+    caught = set(re.findall(r"\bSIG(?:HUP|INT|TERM|USR[12])\b", (TOP / source).read_text()))
+    assert set(re.findall(r"\bSIG\w+", " ".join(items(page, "SIGNALS")))) == caught
+
+
 @pytest.mark.parametrize(
     "program, words, status",
     [
@@ -146,6 +152,8 @@ def test_gateway_examples(type_examples, tmp_path):
     assert '"ready":true' in output and "3 answered; ended by all" in output
     assert len(re.findall("^member-1[123] .* by multicast$", output, re.M)) == 3
     assert (tmp_path / "copy.db.items").is_file() and (tmp_path / "token").read_text().startswith("cg_")
+    stored = {re.sub(r"-\d+$", "-N", path.name.removesuffix("-journal")) for path in (tmp_path / "state").iterdir()}
+    assert not stored - set(re.findall(r"\bPa (\S+)", text_of("castgate.8")))
     log = (tmp_path / "castgate.log").read_text()
     assert "event=reload" in log and "event=stopping" in log
     assert "differs" not in output and "same as recorded" in output
