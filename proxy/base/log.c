@@ -1,5 +1,6 @@
 /* The log. The hard thing: whatever bytes come in, exactly one well-formed line goes out. */
 #include "base/log.h"
+#include "base/check.h"
 #include "base/text.h"
 
 #include <stdarg.h>
@@ -21,7 +22,10 @@ void cg_log_stamp_with(cg_log_stamp_fn *stamp) { stamp_with = stamp; }
 
 size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX]) { return stamp_with == NULL ? 0 : stamp_with(to); }
 
-void cg_log_to(struct cg_log_out *out) { atomic_store(&taken_by, out); }
+void cg_log_to(struct cg_log_out *out) {
+    atomic_store(&taken_by, out);
+    cg_check_tell_by(cg_log_last_words); /* a bug is told behind what was said before */
+}
 
 static void hand_on(const char *line, size_t len) {
     struct cg_log_out *out = atomic_load(&taken_by);
