@@ -1,14 +1,17 @@
 # Flags that every target shares, and one function per kind of target. Sources are found by folder, so that a new file
 # needs no edit here.
 
+# castgate_flags is for what is built here and stays here; castgate_plain_flags are those without instruments, for what others link.
+add_library(castgate_plain_flags INTERFACE)
 add_library(castgate_flags INTERFACE)
-target_compile_options(castgate_flags INTERFACE
+target_link_libraries(castgate_flags INTERFACE castgate_plain_flags)
+target_compile_options(castgate_plain_flags INTERFACE
   -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wformat=2 -Wundef -Wwrite-strings
   -fno-strict-aliasing -fno-common -fstack-protector-strong
   $<$<BOOL:${CASTGATE_WERROR}>:-Werror>)
-target_compile_definitions(castgate_flags INTERFACE _GNU_SOURCE CASTGATE_VERSION="${PROJECT_VERSION}"
+target_compile_definitions(castgate_plain_flags INTERFACE _GNU_SOURCE CASTGATE_VERSION="${PROJECT_VERSION}"
   $<$<AND:$<NOT:$<CONFIG:Debug>>,$<NOT:$<BOOL:${CASTGATE_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
-target_include_directories(castgate_flags INTERFACE ${CMAKE_SOURCE_DIR}/proxy ${CMAKE_SOURCE_DIR}/proxy/include
+target_include_directories(castgate_plain_flags INTERFACE ${CMAKE_SOURCE_DIR}/proxy ${CMAKE_SOURCE_DIR}/proxy/include
   ${CMAKE_SOURCE_DIR}/plugins)
 if(CASTGATE_SANITIZE)
   target_compile_definitions(castgate_flags INTERFACE CASTGATE_SANITIZED)
@@ -43,21 +46,41 @@ function(castgate_links_whole library)
   set_target_properties(${library}_whole PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/whole)
 endfunction()
 
-# castgate_install_configured(FILE DESTINATION): FILE without its ".in" and with the places of this installation in it. They
+# castgate_install_configured(FILE DESTINATION COMPONENT NAME): FILE without its ".in" and with the places of this installation in it. They
 # are filled in when it is installed, so that they are right after `cmake --install --prefix`, too.
 function(castgate_install_configured file destination)
+  cmake_parse_arguments(PARSE_ARGV 2 install "" COMPONENT "")
   get_filename_component(name ${file} NAME)
   string(REGEX REPLACE "\\.in$" "" name ${name})
   set(places "")
-  foreach(place BINDIR DOCDIR INCLUDEDIR DATADIR)
+  foreach(place BINDIR DOCDIR INCLUDEDIR DATADIR LIBDIR)
     string(APPEND places "get_filename_component(CASTGATE_${place} \"${CMAKE_INSTALL_${place}}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")\n")
   endforeach()
   install(CODE "${places}
     set(CASTGATE_PLUGINDIR \"\${CMAKE_INSTALL_PREFIX}/lib/castgate\")
+    set(CASTGATE_VERSION \"${PROJECT_VERSION}\")
     set(CASTGATE_PLUGIN_VERSION \"${CASTGATE_PLUGIN_VERSION}\")
     get_filename_component(destination \"${destination}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
     configure_file(\"${CMAKE_CURRENT_SOURCE_DIR}/${file}\" \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" @ONLY)
-    file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")")
+    file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")"
+    COMPONENT ${install_COMPONENT})
+endfunction()
+
+# castgate_install_headers(FOLDER HEADER ...): headers of proxy/, all into FOLDER below the includes, where they find each other
+# without a path: "base/err.h" becomes "err.h".
+function(castgate_install_headers folder)
+  set(FOLDER "${CMAKE_INSTALL_INCLUDEDIR}/${folder}")
+  set(HEADERS "${ARGN}")
+  install(CODE "
+    get_filename_component(destination \"${FOLDER}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
+    foreach(header ${HEADERS})
+      get_filename_component(name \"\${header}\" NAME)
+      set(made \"${CMAKE_CURRENT_BINARY_DIR}/installed/\${name}\")
+      file(READ \"${CMAKE_SOURCE_DIR}/proxy/\${header}\" text)
+      string(REGEX REPLACE \"#include \\\"[a-z]+/\" \"#include \\\"\" text \"\${text}\")
+      file(WRITE \"\${made}\" \"\${text}\")
+      file(INSTALL \"\${made}\" DESTINATION \"\${destination}\")
+    endforeach()" COMPONENT dev)
 endfunction()
 
 # castgate_manual(FOLDER): the manual pages in FOLDER are installed by their sections, with this version in them; those of

@@ -11,9 +11,7 @@
 
 #include "base/err.h"
 #include "base/slice.h"
-#include "oscore/aead.h"
-#include "oscore/ccs.h"
-#include "oscore/key.h"
+#include "oscore/cose.h"
 #include "oscore/option.h"
 #include "oscore/replay.h"
 

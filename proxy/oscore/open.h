@@ -20,6 +20,7 @@
 #define CG_OSCORE_OPEN_H
 
 #include "oscore/binding.h"
+#include "oscore/key.h"
 
 /* The pure part. Owns its message and a reference to the key. */
 struct cg_oscore_verify_job {

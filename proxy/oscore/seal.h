@@ -10,6 +10,7 @@
 #define CG_OSCORE_SEAL_H
 
 #include "oscore/binding.h"
+#include "oscore/key.h"
 
 /* The pure part. Owns the message; borrows the key from the context, which the sealing keeps alive. */
 struct cg_oscore_sign_job {

@@ -3,7 +3,10 @@
 #define CG_OSCORE_STATE_H
 
 #include "oscore/aad.h"
+#include "oscore/aead.h"
+#include "oscore/ccs.h"
 #include "oscore/context.h"
+#include "oscore/key.h"
 #include "oscore/vault.h"
 
 /* All that must not leak, in guarded, locked and undumped memory of its own (sodium_malloc). */

@@ -3,6 +3,9 @@
 #include "settings/rows.h"
 #include "settings/security_reader.h"
 
+#include "oscore/ccs.h"
+#include "oscore/key.h"
+
 #include "base/check.h"
 #include "base/container.h"
 #include "base/text.h"

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "oscore/ccs.h"
 #include "oscore/oscore.h"
 #include "settings/security_group.h"
 #include "keys/keypair.h"
