@@ -181,16 +181,18 @@ def test_key_files_of_the_host(built, tmp_path):
         tmp_path.chmod(0o755)
         engine.type(KEYS)
         engine.type(f"docker run --rm -v castgate:/var/lib/castgate --entrypoint cat castgate /var/lib/castgate/keys/gateway.json >{secret}")
-        secret.chmod(0o444)
         check = f"docker run --rm -v {folder}:/etc/castgate:ro -v {secret}:/run/secrets/floor3:ro castgate -T"
+        for group, mode in ((0, 0o444), (5683, 0o440)):
+            os.chown(secret, 0, group)
+            secret.chmod(mode)
+            (folder / "castgate.json").write_text(json.dumps(settings))
+            ran = engine.attempt(check)
+            assert ran.status != 0 and "/run/secrets/floor3" in ran.output and "key_files_may_be_shared" in ran.output
+            (folder / "castgate.json").write_text(json.dumps({**settings, "key_files_may_be_shared": True}))
+            engine.type(check)
         (folder / "castgate.json").write_text(json.dumps(settings))
-        ran = engine.attempt(check)
-        assert ran.status != 0 and "/run/secrets/floor3" in ran.output and "key_files_may_be_shared" in ran.output
-        (folder / "castgate.json").write_text(json.dumps({**settings, "key_files_may_be_shared": True}))
-        engine.type(check)
-        (folder / "castgate.json").write_text(json.dumps(settings))
-        secret.chmod(0o400)
         os.chown(secret, 5683, 5683)
+        secret.chmod(0o400)
         engine.type(check)
 
         init = f"docker run --rm -v {{}}:/var/lib/castgate -v {folder}:/etc/castgate:ro -v {secret}:/run/secrets/floor3:ro castgate --init-state"
