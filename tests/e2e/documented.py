@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from conftest import TOP
-from documents import blocks
+from documents import blocks, displays
 
 TYPED_BY = {
     "README.md": "test_documents.py::test_readme",
@@ -28,6 +28,16 @@ TYPED_BY = {
     "plugins/example/README.md": "test_install.py::test_plugin_tutorial",
 }
 
+# The same of the manual pages below docs/man.
+MANUAL_TYPED_BY = {
+    "castgate-keys.1": "test_manual.py::test_keys_examples",
+    "castgate-member.1": "test_manual.py::test_member_examples",
+    "castgate-plugin.3": "test_manual.py::test_plugin_examples",
+    "castgate.8": "test_manual.py::test_gateway_examples",
+    "castgate.json.5": "test_manual.py::test_settings_examples",
+    "castgatectl.1": "test_manual.py::test_ctl_examples",
+}
+
 # What looks like a command and is not typed, by page and how the line begins.
 SHOWN_ONLY = {
     ("README.md", "curl http://gateway/floor3/status  ──►"): "a picture",
@@ -48,7 +58,8 @@ def pages():
 
 def commands(page):
     """The commands that a page has people type, each as it is given to the shell: a loop, a function or a file in place is one."""
-    text = "".join(block.commands for block in blocks(page, "sh", "console"))
+    typed = displays(page) if page in MANUAL_TYPED_BY else blocks(page, "sh", "console")
+    text = "".join(block.commands for block in typed)
     found, rest = [], ""
     for line in text.splitlines(keepends=True):
         rest += line
@@ -76,13 +87,13 @@ def not_typed(page):
 
 def main():
     total = 0
-    for page, test in TYPED_BY.items():
+    for page, test in {**TYPED_BY, **MANUAL_TYPED_BY}.items():
         found = commands(page)
         total += len(found)
         print(f"{page}: {len(found)}, typed by {test}")
         for command in found:
             print("    " + command.replace("\n", "\n    "))
-    print(f"{total} commands on {len(TYPED_BY)} pages; shown only:")
+    print(f"{total} commands on {len(TYPED_BY) + len(MANUAL_TYPED_BY)} pages; shown only:")
     for (page, line), why in SHOWN_ONLY.items():
         print(f"    {page}: {line}: {why}")
 

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+import documented
 from conftest import BUILD, TOP, in_namespace
 from documents import Reader, displays
 
@@ -123,6 +124,11 @@ def test_statuses_are_those_of_the_page(tmp_path, program, words, status):
 
 
 # Examples
+
+
+def test_every_command_is_typed_by_a_test():
+    assert {page for page in PAGES if any(display.commands for display in displays(page))} == set(documented.MANUAL_TYPED_BY)
+    assert {test.partition("::")[2] for test in documented.MANUAL_TYPED_BY.values()} <= set(globals())
 
 
 @pytest.fixture
