@@ -8,13 +8,14 @@
 #include "net.h"
 #include "numbers.h"
 
+#include <ctype.h>
 #include <err.h>
 #include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { DATAGRAM = 65536, REQUESTS = 64, WAIT_MS = 5000 /* of silence; members may take that long (RFC 7252 §8.2) */ };
+enum { DATAGRAM = 65536, REQUESTS = 64, MEMBERS = 64, SILENCE_MS = 5000 }; /* members may take 5 s (RFC 7252 §8.2) */
 
 /* One request on its way. The first one may be the group's, the others answer challenges. */
 struct request {
@@ -30,7 +31,8 @@ struct client {
     uint16_t mid;
     const char *path;
     struct request requests[REQUESTS];
-    size_t sent, answers;
+    struct cg_oscore_answers answered[MEMBERS];
+    size_t sent, members, answers;
 };
 
 /* Uri-Path is 11, Echo 252: options come in the order of their numbers. */
@@ -64,11 +66,8 @@ static void send_request(struct client *client, struct cg_oscore_peer *to, struc
 }
 
 static struct request *request_of(struct client *client, const struct cg_token *token) {
-    for (size_t i = 0; i < client->sent; i++) {
-        const struct cg_token *own = &client->requests[i].token;
-        if (cg_slice_equal(cg_slice_of(token->bytes, token->len), cg_slice_of(own->bytes, own->len)))
-            return &client->requests[i];
-    }
+    for (struct request *one = client->requests; one < client->requests + client->sent; one++)
+        if (one->token.len == token->len && memcmp(one->token.bytes, token->bytes, token->len) == 0) return one;
     return NULL;
 }
 
@@ -81,18 +80,20 @@ static void acknowledge(const struct client *client, const struct cg_msg *sealed
 }
 
 static void show(struct client *client, const struct cg_msg *plain, const struct cg_oscore_opened *opened) {
-    const struct cg_slice kid = cg_oscore_peer_id(opened->peer);
+    const struct cg_slice kid = cg_oscore_peer_id(opened->peer), text = plain->payload;
     char id[2 * CG_OSCORE_ID_MAX + 1], code[5];
     cg_code_text(plain->code, code);
-    printf("%s %s %s %.*s\n", sodium_bin2hex(id, sizeof id, kid.data, kid.len),
-           opened->group_mode ? "group" : "pairwise", code, (int)plain->payload.len, (const char *)plain->payload.data);
+    sodium_bin2hex(id, sizeof id, kid.data, kid.len);
+    printf("%s %s %s ", id, opened->group_mode ? "group" : "pairwise", code);
+    for (size_t i = 0; i < text.len; i++) putchar(isprint(text.data[i]) ? text.data[i] : '.');
+    putchar('\n');
     client->answers++;
 }
 
 /* What a member has answered to the group's request so far: its answers may come twice, or be repeated by others. */
-static struct cg_oscore_answers *answers_of(struct cg_oscore_peer *peer) {
-    if (cg_oscore_peer_user(peer) == NULL) cg_oscore_peer_set_user(peer, calloc(1, sizeof(struct cg_oscore_answers)));
-    if (cg_oscore_peer_user(peer) == NULL) err(1, "answers");
+static struct cg_oscore_answers *answers_of(struct client *client, struct cg_oscore_peer *peer) {
+    if (cg_oscore_peer_user(peer) == NULL && client->members == MEMBERS) errx(1, "more than %d members", MEMBERS);
+    if (cg_oscore_peer_user(peer) == NULL) cg_oscore_peer_set_user(peer, &client->answered[client->members++]);
     return cg_oscore_peer_user(peer);
 }
 
@@ -109,13 +110,12 @@ static void take(struct client *client, const struct cg_msg *sealed, const struc
     int status = cg_oscore_open_response_prepare(&op, client->context, sealed, &request->binding);
     if (status == CG_PENDING) cg_oscore_verify_run(&op.job); /* op.peer is who it claims to be; any thread may do it */
     if (status >= 0)
-        status = cg_oscore_open_finish(&op, to_one ? NULL : answers_of(op.peer), room, sizeof room, &plain, &opened);
-    if (status < 0) {
+        status =
+            cg_oscore_open_finish(&op, to_one ? NULL : answers_of(client, op.peer), room, sizeof room, &plain, &opened);
+    request->is_answered = to_one && status == CG_OK;
+    if (status < 0)
         warnx("refused: %s", cg_err_info(status)->text);
-        return;
-    }
-    request->is_answered = to_one;
-    if (cg_oscore_is_challenge(&plain, &echo))
+    else if (cg_oscore_is_challenge(&plain, &echo))
         send_request(client, cg_oscore_has_pairwise_mode(client->context) ? opened.peer : NULL, echo, from);
     else
         show(client, &plain, &opened);
@@ -126,7 +126,7 @@ static bool receive(struct client *client) {
     struct pollfd answers = {.fd = client->fd, .events = POLLIN};
     struct endpoint from = {.len = sizeof from.addr};
     struct cg_msg sealed;
-    if (poll(&answers, 1, WAIT_MS) <= 0) return false;
+    if (poll(&answers, 1, SILENCE_MS) <= 0) return false;
     ssize_t len = recvfrom(client->fd, datagram, sizeof datagram, 0, (struct sockaddr *)&from.addr, &from.len);
     if (len >= 0 && cg_msg_parse(&sealed, cg_slice_of(datagram, (size_t)len)) == CG_OK) take(client, &sealed, &from);
     return true;

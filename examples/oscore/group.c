@@ -1,6 +1,6 @@
 /* The library takes bytes and does not care where they are kept: castgate-keys writes JSON with hexadecimal digits, a
- * device would have them in its flash. Whoever reads member-ID.json is that member, so the file is for its owner only,
- * and what was read of it is wiped. */
+ * device would have them in its flash. Whoever reads member-ID.json is that member, so the file is for its owner only;
+ * what is decoded of it here is wiped, jansson's text is not. */
 #include "group.h"
 
 #include <err.h>
@@ -8,7 +8,7 @@
 #include <sodium.h>
 
 struct reader {
-    uint8_t room[65536];
+    uint8_t room[16384]; /* for two credentials of 4096 bytes, and the rest */
     size_t used;
     bool failed;
 };
@@ -62,11 +62,13 @@ static struct cg_oscore_context *new_context(struct reader *reader, const json_t
 /* "peers": {ID: credential, ...}; the gateway's file also has names and addresses. */
 static void add_peer(struct reader *reader, struct cg_oscore_context *context, const char *id, const json_t *peer,
                      enum cg_oscore_window_state window, const char **why) {
+    const size_t used = reader->used;
     json_t *text = json_string(id);
     const struct cg_slice kid = bytes_of(reader, text, NULL);
     const struct cg_slice cred = bytes_of(reader, peer, json_is_object(peer) ? "cred" : NULL);
     json_decref(text);
     if (!reader->failed && cg_oscore_peer_add(context, kid, cred, window, NULL, why) != CG_OK) reader->failed = true;
+    reader->used = used;
 }
 
 struct cg_oscore_context *group_load(const char *file, enum cg_oscore_window_state windows) {

@@ -7,15 +7,13 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, TOP, Program, in_namespace
+from conftest import BUILD, TOP, Group, Program, in_namespace
 from documents import Reader, blocks, displays, shows
+from oscore_library import PARTS, STRICT, begin_numbers, examples, installed, start_member  # noqa: F401, fixtures
 from protected import AUTHORIZED, Keys, ProtectedMembers, make_state, settings
 
-PARTS = "group.c", "net.c", "numbers.c"
-STRICT = "-std=c11", "-pedantic", "-Wall", "-Wextra", "-Werror"
-
 # What it may need of libc: no files, sockets, clocks or environments. By write(2) it says why it ends a program that misuses it.
-LIBC = set("""abort calloc free inet_ntop inet_pton malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen
+LIBC = set("""abort bcmp calloc free inet_ntop inet_pton malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen
               vsnprintf write""".split())
 CRYPTO = re.compile("^(BN|CRYPTO|ECDSA_SIG|ERR|EVP|OPENSSL|OSSL|d2i|i2d)_|^(crypto|sodium|randombytes)_")
 
@@ -23,70 +21,11 @@ CRYPTO = re.compile("^(BN|CRYPTO|ECDSA_SIG|ERR|EVP|OPENSSL|OSSL|d2i|i2d)_|^(cryp
 INLINE = {"cg_slice_of", "cg_slice_str"}
 
 
-class Installed:
-    """Where `cmake --install --component dev` has put the library."""
-
-    def __init__(self, prefix):
-        subprocess.run(["cmake", "--install", BUILD, "--prefix", prefix, "--component", "dev"], check=True, capture_output=True)
-        [found] = prefix.rglob("castgate-oscore.pc")
-        self.pc_folder = str(found.parent)
-        self.examples = prefix / "share/castgate/examples/oscore"
-        self.library = found.parent.parent / "libcastgate-oscore.a"
-
-    def ask(self, *words):
-        done = subprocess.run(["pkg-config", *words], env={**os.environ, "PKG_CONFIG_PATH": self.pc_folder}, check=True,
-                              capture_output=True, text=True)
-        return done.stdout.split()
-
-    def compile(self, compiler, *words, packages=("castgate-oscore",), link=True):
-        libraries = self.ask("--libs", *packages) if link else ["-c"]
-        done = subprocess.run([compiler, *words, *self.ask("--cflags", *packages), *libraries], capture_output=True, text=True)
-        assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture(scope="module")
-def installed(tmp_path_factory):
-    return Installed(tmp_path_factory.mktemp("installed"))
-
-
-@pytest.fixture(scope="module")
-def examples(installed, tmp_path_factory):
-    """The folder with the two programs."""
-    folder = tmp_path_factory.mktemp("examples")
-    for name in "client", "member":
-        sources = [installed.examples / source for source in (f"{name}.c", *PARTS)]
-        installed.compile("gcc", *STRICT, *sources, "-o", folder / name, packages=("castgate-oscore", "jansson"))
-    return folder
-
-
 @pytest.fixture
 def keys(tmp_path, group):
-    """Of three members, of which each has a file of numbers, since the keys are new."""
     made = Keys(tmp_path / "keys", 3, group.port)
-    for member in made.folder.glob("member-*.json"):
-        member.with_name(member.name + ".numbers").write_text("%013d\n" % 0)
+    begin_numbers(made)
     return made
-
-
-@pytest.fixture
-def start_member(examples, keys, group, tmp_path):
-    """start_member(Sender ID, word, …): the example member, which says that it is ready."""
-    started = []
-
-    def start(name, *words, address=None):
-        address = address or f"127.1.0.{int(name) - 10}"
-        file, log = keys.folder / f"member-{name}.json", tmp_path / f"member-{name}-{len(started)}.log"
-        program = Program([examples / "member", file, "lo", group.address, address, group.port, *words], log,
-                          stdout=subprocess.PIPE, text=True)
-        started.append(program)
-        assert program.process.stdout.readline() == "ready\n", program.log()
-        return program
-
-    yield start
-    for program in started:
-        program.process.kill()
-        program.process.wait()
-        program.process.stdout.close()
 
 
 def numbers(keys, name):
@@ -203,10 +142,18 @@ def test_example_client_asks_example_members(start_member, examples, keys, group
     assert ask(examples, keys, group.address, group.port, "dark", 2)[1] == ["11 group 4.04 ", "12 pairwise 4.04 "]
 
 
+@in_namespace
+def test_examples_on_ipv6(start_member, examples, keys, tmp_path):
+    group = Group("ff15::17", 5683)
+    start_member("11", group=group, address="::1")
+    for mode in "pairwise", "group":  # it challenges first
+        assert ask(examples, keys, group.address, group.port, "light", 1) == (0, [f"11 {mode} 2.05 off"], "")
+
+
 def test_example_client_takes_no_forgery(examples, keys, group, tmp_path):
     """Of two members whose answers are altered it refuses both and waits on."""
     forgers = ProtectedMembers(keys, group, 2, "127.1.0.1", ["--misbehave", "flip"], tmp_path / "forgers.log")
-    (keys.folder / "gateway.json.numbers").write_text("%013d\n" % 0)  # whose requests they take; no gateway uses it here
+    # They take requests by the gateway's key, which no gateway uses here.
     with subprocess.Popen([examples / "client", keys.gateway, "lo", group.address, str(group.port), "status", "1"],
                           stderr=subprocess.PIPE, text=True) as client:
         assert [client.stderr.readline() for _ in range(2)] == ["client: refused: verification failed\n"] * 2
