@@ -46,7 +46,8 @@ void cg_calendar_emit_s(char to[CG_CALENDAR_MAX], int64_t s) { emit(to, within(s
 void cg_calendar_emit_ms(char to[CG_CALENDAR_MAX], int64_t ms) {
     char behind[8];
     int64_t s = floor_div(ms, 1000);
-    snprintf(behind, sizeof behind, ".%03u", (unsigned)(ms - s * 1000) % 1000);
+    unsigned rest = (unsigned)((ms % 1000 + 1000) % 1000); /* by itself: s * 1000 may be beyond the least there is */
+    snprintf(behind, sizeof behind, ".%03u", rest);
     emit(to, within(s), behind);
 }
 
