@@ -28,9 +28,7 @@ enum {
 
 /* ---- Which has room ---- */
 
-static bool has_room(const struct cg_http_daemon *daemon) {
-    return daemon->connections + daemon->coming < CG_HTTP_DAEMON_CONNECTIONS;
-}
+static bool has_room(const struct cg_http_daemon *daemon) { return daemon->connections < CG_HTTP_DAEMON_CONNECTIONS; }
 
 static void note_room(struct cg_http_daemon *daemon) {
     struct cg_http_server *server = daemon->server;
@@ -45,7 +43,7 @@ static void note_room(struct cg_http_daemon *daemon) {
 
 static bool is_spare(const struct cg_http_daemon *daemon) {
     const struct cg_http_daemon *roomy = daemon->server->roomy;
-    return daemon->connections + daemon->coming == 0 && (roomy != daemon || daemon->next_roomy != NULL);
+    return daemon->connections == 0 && (roomy != daemon || daemon->next_roomy != NULL);
 }
 
 /* ---- Running ---- */
@@ -105,7 +103,6 @@ static bool wants_at_once(const struct cg_http_daemon *daemon) {
 static void run(struct cg_http_daemon *daemon, bool is_last_look) {
     forget_wish(daemon);
     for (int i = 0; i < RUNS_AT_ONCE && (i == 0 || wants_at_once(daemon)); i++) MHD_run(daemon->mhd);
-    daemon->coming = 0;
     note_room(daemon);
     if (is_spare(daemon)) {
         stop(daemon);
@@ -169,11 +166,8 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     cg_http_connection_gone(daemon->server);
 }
 
-/* libmicrohttpd takes a new connection at once or, in later versions, when it runs: until then it counts as coming. */
 void cg_http_daemon_add(struct cg_http_daemon *daemon, int fd, const struct sockaddr *from, socklen_t from_len) {
-    unsigned before = daemon->connections;
     MHD_add_connection(daemon->mhd, fd, from, from_len); /* takes the descriptor, whatever happens */
-    if (daemon->connections == before) daemon->coming++;
     note_room(daemon);
     cg_http_run_soon(daemon);
 }
@@ -188,7 +182,7 @@ static bool start_mhd(struct cg_http_daemon *daemon) {
         {MHD_OPTION_END, 0, NULL},
     };
     struct MHD_OptionItem *more = server->tls == NULL ? &tls[2] : tls;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET | CG_MHD_FLAGS;
     if (server->tls != NULL) flags |= MHD_USE_TLS;
     daemon->mhd = MHD_start_daemon(
         flags, 0, NULL, NULL, cg_http_on_access, server, MHD_OPTION_ARRAY, more, MHD_OPTION_URI_LOG_CALLBACK,

@@ -9,8 +9,6 @@
 
 #include "base/text.h"
 
-enum { MHD_STRICT_BY_ITSELF = 0x00097701 };
-
 static int malformed(struct cg_problem *problem, const char *what) {
     return cg_problem_set(problem, CG_E_BAD_REQUEST, "%s", what);
 }
@@ -45,7 +43,7 @@ static size_t head_size_of(const struct cg_http_call *call) {
 }
 
 static bool has_honest_layout(const struct cg_http_call *call, const char *method, const char *version) {
-    if (MHD_VERSION >= MHD_STRICT_BY_ITSELF) return true;
+    if (CG_MHD_IS_STRICT) return true;
     return is_layout_honest(call, method, version, head_size_of(call));
 }
 

@@ -59,8 +59,7 @@ static void pause_accepting(struct cg_http_server *server, int error) {
     CG_CHECK(uv_timer_start(&server->pause_timer, on_pause_timer, PAUSE_MS, 0) == 0);
 }
 
-/* libmicrohttpd tells of a new connection at once or, in later versions, when it runs: the descriptor says where it
- * came in. */
+/* libmicrohttpd tells of a new connection by its descriptor alone: that says where it came in. */
 static bool note_listener(struct cg_http_listener *listener, int fd) {
     struct cg_http_server *server = listener->server;
     if ((size_t)fd >= server->fd_cap) {

@@ -2,7 +2,7 @@
 #ifndef CG_FRONTS_HTTP_PRIVATE_H
 #define CG_FRONTS_HTTP_PRIVATE_H
 
-#include <microhttpd.h>
+#include "fronts/http/mhd.h"
 
 #include "base/container.h"
 #include "base/heap.h"
@@ -34,7 +34,6 @@ struct cg_http_daemon {
     struct cg_http_daemon *prev_wanted, *next_wanted; /* of those that are to run at once */
     struct MHD_Daemon *mhd;
     unsigned connections;
-    unsigned coming; /* given to libmicrohttpd, which has not told of them yet */
     bool has_room, wanted;
     bool last_look;      /* the timer stands for what libmicrohttpd does not ask for */
     unsigned eager_runs; /* runs in a row after which it wanted the next one at once */
