@@ -99,6 +99,23 @@ function(castgate_manual folder)
   endforeach()
 endfunction()
 
+# castgate_install_sbom(HEADER ...): what this installation is made of, as SPDX, with libraries that are nothing but these headers. To
+# be called last: it describes what has been installed before it, as it is there (stripped, if so).
+function(castgate_install_sbom)
+  find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+  list(TRANSFORM ARGN REPLACE "(.+)" "--header \"\\1\"" OUTPUT_VARIABLE headers)
+  list(JOIN headers " " headers)
+  set(list ${CMAKE_CURRENT_BINARY_DIR}/installed/files)
+  install(CODE "
+    list(JOIN CMAKE_INSTALL_MANIFEST_FILES \"\\n\" files)
+    file(WRITE \"${list}\" \"\${files}\\n\")
+    get_filename_component(sbom \"${CMAKE_INSTALL_DOCDIR}/castgate.spdx.json\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
+    message(STATUS \"Installing: \$ENV{DESTDIR}\${sbom}\")
+    execute_process(COMMAND \"${Python3_EXECUTABLE}\" \"${CMAKE_SOURCE_DIR}/scripts/sbom.py\" --source \"${CMAKE_SOURCE_DIR}\"
+      --version ${PROJECT_VERSION} ${headers} --output \"\${sbom}\" \"${list}\" COMMAND_ERROR_IS_FATAL ANY)
+    list(APPEND CMAKE_INSTALL_MANIFEST_FILES \"\${sbom}\")" COMPONENT runtime)
+endfunction()
+
 # castgate_plugin_version(RESULT): of the plugin interface, as its header says it.
 function(castgate_plugin_version result)
   file(STRINGS ${CMAKE_SOURCE_DIR}/proxy/include/castgate/plugin.h lines REGEX "define CASTGATE_PLUGIN_(MAJOR|MINOR) ")
