@@ -13,6 +13,13 @@ target_compile_definitions(castgate_plain_flags INTERFACE _GNU_SOURCE CASTGATE_V
   $<$<AND:$<NOT:$<CONFIG:Debug>>,$<NOT:$<BOOL:${CASTGATE_SANITIZE}>>>:_FORTIFY_SOURCE=2>)
 target_include_directories(castgate_plain_flags INTERFACE ${CMAKE_SOURCE_DIR}/proxy ${CMAKE_SOURCE_DIR}/proxy/include
   ${CMAKE_SOURCE_DIR}/plugins)
+# The same bytes wherever, whenever and by whomever it is built: no paths of the build in what is installed, no times and owners in
+# archives. Debuggers of a debug build find the sources by themselves.
+if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
+  target_compile_options(castgate_flags INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}=.)
+endif()
+set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
+set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
 if(CASTGATE_SANITIZE)
   target_compile_definitions(castgate_flags INTERFACE CASTGATE_SANITIZED)
   target_compile_options(castgate_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
