@@ -127,7 +127,7 @@ class Lan:
     def __init__(self):
         self.hosts = []
         run("ip link add br0 type bridge mcast_snooping 0")
-        run("ip addr add 10.9.0.254/24 dev br0")
+        run("ip addr add 10.9.0.254/24 brd + dev br0")
         run("ip link set br0 up")
 
     def host(self, command, *commands, **more):
@@ -140,7 +140,7 @@ class Lan:
         assert host.stdout.readline() == b"there\n"
         run(f"ip link add host{number} type veth peer name eth0 netns {host.pid}")
         run(f"ip link set host{number} master br0 up")
-        for words in ("link set lo up", f"addr add 10.9.0.{number}/24 dev eth0", "link set eth0 up", "route add 224.0.0.0/4 dev eth0",
+        for words in ("link set lo up", f"addr add 10.9.0.{number}/24 brd + dev eth0", "link set eth0 up", "route add 224.0.0.0/4 dev eth0",
                       *commands):
             run(f"nsenter -t {host.pid} -n ip {words}")
         host.stdin.write(b"go\n")

@@ -26,7 +26,7 @@ class Authority:
         self.certificate = self.folder / "ca.crt"
         self._key = self.folder / "ca.key"
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "3", "-subj",
-                f"/CN={name}", "-keyout", self._key, "-out", self.certificate)
+                f"/CN={name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", self._key, "-out", self.certificate)
 
     def issue(self, name, purpose="clientAuth", expired=False, key_type="ec", seconds=None):
         """(certificate file, key file) for localhost and 127.0.0.1. `seconds`: for how long from now it is good."""
@@ -34,7 +34,8 @@ class Authority:
         kind = {"ec": ["ec", "-pkeyopt", "ec_paramgen_curve:P-256"], "rsa": ["rsa:2048"], "ed25519": ["ed25519"]}[key_type]
         openssl("req", "-newkey", *kind, "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"extendedKeyUsage={purpose}\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n")
+        extensions.write_text(f"extendedKeyUsage={purpose}\nsubjectAltName=DNS:localhost,IP:127.0.0.1\n"
+                              "subjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n")
         # "openssl ca" can set both dates; it wants a database.
         database = self.folder / f"{name}.db"
         database.write_text("")

@@ -69,7 +69,7 @@ class Session:
 
     def __init__(self, gate, identity="d", key=KEY):
         self.process = subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-quiet", "-connect", f"127.0.0.1:{gate.port}",
-                                         "-psk", key.encode().hex(), "-psk_identity", identity, "-cipher", "PSK-AES128-CCM8"],
+                                         "-psk", key.encode().hex(), "-psk_identity", identity, "-cipher", "PSK-AES128-CCM8:@SECLEVEL=0"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         os.set_blocking(self.process.stdout.fileno(), False)
 

@@ -259,7 +259,7 @@ def test_protected_observations_are_passed_as_they_are(relay, watch, group):
 
 
 def test_libcoaps_client_watches_by_dtls(gateway, members, endpoint, tmp_path):
-    """It takes each member's answers for notifications, and cancels when its time is over."""
+    """It takes each member's answers for notifications, and cancels when its time is over. From 4.3.4 on it then waits, for a response, until -B is."""
     fleet = members(3)
     key = tmp_path / "d.key"
     key.write_text("0123456789abcdef")
@@ -269,7 +269,7 @@ def test_libcoaps_client_watches_by_dtls(gateway, members, endpoint, tmp_path):
                     "clients": {"d": {"psk": {"identity": "d", "key_file": str(key)}}},
                     "mappings": [plain_mapping(fleet, clients=["d"])]})
     with Tap(fleet.group) as tap:
-        client = subprocess.Popen(["coap-client-openssl", "-m", "get", "-s", "4", "-O", "2,\x01", "-u", "d", "-k", "0123456789abcdef",
+        client = subprocess.Popen(["coap-client-openssl", "-m", "get", "-s", "4", "-B", "8", "-O", "2,\x01", "-u", "d", "-k", "0123456789abcdef",
                                    f"coaps://127.0.0.1:{port}/lights/light"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         wait_for(lambda: running(gate) == 1)
         time.sleep(1.5)

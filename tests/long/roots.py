@@ -23,6 +23,7 @@ PATIENCE = 1800  # seconds for what the network or a compiler takes
 _ENTER = r"""
 set -eu
 root=$1 user=$2; shift 2
+mount --rbind "$root" "$root" # what is / for whoever is inside is then a mount, and can be made private
 mount --rbind /dev "$root/dev"
 mount -t proc proc "$root/proc"
 while [ "$1" != -- ]; do

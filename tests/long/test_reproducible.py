@@ -2,14 +2,14 @@
 
 import hashlib
 import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import pytest
 
-TOP = Path(__file__).resolve().parents[2]
+from sources import take_sources
+
 NOBODY = 65534
 EVERYWHERE = {"PATH": os.environ["PATH"], "SOURCE_DATE_EPOCH": "1764403200"}
 
@@ -22,16 +22,6 @@ def folder():
     with tempfile.TemporaryDirectory(prefix="castgate-reproducible-") as name:
         os.chmod(name, 0o755)
         yield Path(name)
-
-
-def take_sources(folder):
-    """What git has or would take, as it is now."""
-    names = subprocess.run(["git", "-C", TOP, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], check=True,
-                           capture_output=True, text=True).stdout
-    for name in names.split("\0"):
-        if name and (TOP / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, folder / name)
 
 
 def build(sources, folder, root, jobs, user, umask, **environment):
