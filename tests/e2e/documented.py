@@ -41,7 +41,6 @@ MANUAL_TYPED_BY = {
 # What looks like a command and is not typed, by page and how the line begins.
 SHOWN_ONLY = {
     ("README.md", "curl http://gateway/floor3/status  ──►"): "a picture",
-    ("docs/coap.md", "$ coap-client-openssl"): "needs a mapping for anonymous clients and a certificate; test_coap.py and test_coap_dtls.py ask so",
     ("docs/coap.md", "$ aiocoap_client.py"): "aiocoap is fetched by tests/long/test_aiocoap.py, which runs it",
     ("docs/man/README.md", "build/castgate --schema"): "writes into the sources; test_manual.py holds that nothing would change",
 }

@@ -106,6 +106,7 @@ def as_seen(line):
     """A line of output without what differs from run to run, its columns' widths included."""
     line = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+Z", "TIME", line)
     line = re.sub(r"\b[0-9a-f]{16}\b|\b[0-9a-f]{8}-[0-9a-f]{12}\b", "ID", line)
+    line = re.sub(r"\bi:[0-9a-f]{4}\b", "i:MID", re.sub(r"\b0x[0-9a-f]{8}\b", "ETAG", line))
     return re.sub(" +", " ", re.sub(r"\b\d+ ms\b", "MS", line)).rstrip()
 
 
