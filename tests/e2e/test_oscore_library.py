@@ -3,11 +3,12 @@ are a member that castgate asks and a client that asks castgate's simulated memb
 
 import os
 import re
+import socket
 import subprocess
 
 import pytest
 
-from conftest import BUILD, TOP, Group, Program, in_namespace
+from conftest import BUILD, PATIENCE, TOP, Group, Program, in_namespace
 from documents import Reader, blocks, displays, shows
 from oscore_library import PARTS, STRICT, begin_numbers, examples, installed, start_member  # noqa: F401, fixtures
 from protected import AUTHORIZED, Keys, ProtectedMembers, make_state, settings
@@ -142,8 +143,29 @@ def test_example_client_asks_example_members(start_member, examples, keys, group
     assert ask(examples, keys, group.address, group.port, "dark", 2)[1] == ["11 group 4.04 ", "12 pairwise 4.04 "]
 
 
+def test_example_member_repeats_its_answer(start_member, examples, keys, group):
+    """To a Confirmable request that comes again the same bytes, or a number would be spent and the client would miss its answer."""
+    start_member("11")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as between:
+        between.bind(("127.0.0.1", 0))
+        between.settimeout(PATIENCE)
+        words = [examples / "client", keys.folder / "member-13.json", "lo", "127.0.0.1", str(between.getsockname()[1]), "light", "1", "11"]
+        with subprocess.Popen(words) as client:
+            sealed = bytearray(between.recv(65536))
+            client.kill()
+
+        def send(mid):
+            message = bytes([sealed[0] & 0xCF, sealed[1], 0, mid]) + sealed[4:]  # as CON: type and MID are not protected
+            between.sendto(message, ("127.1.0.1", group.port))
+            return between.recv(65536)
+
+        first, again, other = send(1), send(1), send(2)
+        assert first == again and first[0] >> 4 & 3 == 2 and first[2:4] == bytes([0, 1])  # an ACK
+        assert other[4:] != first[4:]
+
+
 @in_namespace
-def test_examples_on_ipv6(start_member, examples, keys, tmp_path):
+def test_examples_on_ipv6(start_member, examples, keys):
     group = Group("ff15::17", 5683)
     start_member("11", group=group, address="::1")
     for mode in "pairwise", "group":  # it challenges first
