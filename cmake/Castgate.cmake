@@ -16,7 +16,7 @@ target_include_directories(castgate_plain_flags INTERFACE ${CMAKE_SOURCE_DIR}/pr
 # The same bytes wherever, whenever and by whomever it is built: no paths of the build in what is installed, no times and owners in
 # archives. Debuggers of a debug build find the sources by themselves.
 if(NOT CMAKE_BUILD_TYPE STREQUAL Debug)
-  target_compile_options(castgate_flags INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}=.)
+  target_compile_options(castgate_plain_flags INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}/= -ffile-prefix-map=${CMAKE_BINARY_DIR}=.)
 endif()
 set(CMAKE_C_ARCHIVE_CREATE "<CMAKE_AR> qcD <TARGET> <LINK_FLAGS> <OBJECTS>")
 set(CMAKE_C_ARCHIVE_FINISH "<CMAKE_RANLIB> -D <TARGET>")
