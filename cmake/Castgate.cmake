@@ -53,8 +53,8 @@ function(castgate_links_whole library)
   set_target_properties(${library}_whole PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/whole)
 endfunction()
 
-# castgate_install_configured(FILE DESTINATION COMPONENT NAME): FILE without its ".in" and with the places of this installation in it. They
-# are filled in when it is installed, so that they are right after `cmake --install --prefix`, too.
+# castgate_install_configured(FILE DESTINATION COMPONENT NAME): FILE without its ".in" and with the places of this
+# installation in it. They are filled in when it is installed, so that they are right after `cmake --install --prefix`, too.
 function(castgate_install_configured file destination)
   cmake_parse_arguments(PARSE_ARGV 2 install "" COMPONENT "")
   get_filename_component(name ${file} NAME)
@@ -67,6 +67,7 @@ function(castgate_install_configured file destination)
     set(CASTGATE_PLUGINDIR \"\${CMAKE_INSTALL_PREFIX}/lib/castgate\")
     set(CASTGATE_VERSION \"${PROJECT_VERSION}\")
     set(CASTGATE_PLUGIN_VERSION \"${CASTGATE_PLUGIN_VERSION}\")
+    set(CASTGATE_SERVICE_TYPE \"${CASTGATE_SERVICE_TYPE}\")
     get_filename_component(destination \"${destination}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
     configure_file(\"${CMAKE_CURRENT_SOURCE_DIR}/${file}\" \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" @ONLY)
     file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")"
@@ -128,6 +129,21 @@ function(castgate_plugin_version result)
   file(STRINGS ${CMAKE_SOURCE_DIR}/proxy/include/castgate/plugin.h lines REGEX "define CASTGATE_PLUGIN_(MAJOR|MINOR) ")
   string(REGEX REPLACE ".*MAJOR +([0-9]+).*MINOR +([0-9]+).*" "\\1.\\2" version "${lines}")
   set(${result} ${version} PARENT_SCOPE)
+endfunction()
+
+# castgate_service_type(RESULT): lines of the unit. Since version 253 systemd sends SIGHUP itself, and a reload takes until the settings are
+# in use. Where it is not known which one there will be, what all of them take.
+function(castgate_service_type result)
+  pkg_get_variable(version systemd systemdversion)
+  if(NOT version)
+    execute_process(COMMAND systemctl --version OUTPUT_VARIABLE version ERROR_QUIET)
+    string(REGEX REPLACE "^systemd ([0-9]+).*" "\\1" version "${version}")
+  endif()
+  if(version MATCHES "^[0-9]+" AND CMAKE_MATCH_0 GREATER_EQUAL 253)
+    set(${result} "Type=notify-reload" PARENT_SCOPE)
+  else()
+    set(${result} "Type=notify\nExecReload=/bin/kill -HUP \$MAINPID" PARENT_SCOPE)
+  endif()
 endfunction()
 
 # castgate_page(TARGET FOLDER): what the page in FOLDER is made of becomes a part of TARGET. Documents and tests beside it do

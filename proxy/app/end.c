@@ -37,6 +37,7 @@ static void on_deadline(uv_timer_t *timer) {
 void cg_program_close(struct cg_program *program) {
     uv_close((uv_handle_t *)&program->ending, NULL);
     uv_close((uv_handle_t *)&program->reload.retry, NULL);
+    cg_notify_close(&program->notify);
     cg_expiry_close(&program->expiry);
     cg_warming_close(program->warming);
     cg_reactions_close(program->reactions);
@@ -76,6 +77,7 @@ void cg_program_stop(struct cg_program *program) {
     if (program->stopped_us != 0) return;
     program->stopped_us = cg_loop_now_us();
     cg_log(CG_LOG_INFO, "stopping", "%zu exchanges are running", cg_gateway_running(program->loop.gateway));
+    cg_notify_stopping(&program->notify, "ending; exchanges that run: %zu", cg_gateway_running(program->loop.gateway));
     cg_warming_close(program->warming);
     cg_manage_stop(program->manage);
     cg_gateway_stop(program->loop.gateway);

@@ -11,6 +11,7 @@
 #include "app/groups.h"
 #include "app/keeper.h"
 #include "app/listeners.h"
+#include "app/notify.h"
 #include "app/plugins.h"
 #include "app/stock.h"
 #include "inbound/inbound.h"
@@ -42,6 +43,7 @@ struct cg_reload {
 
 struct cg_program {
     const char *file;
+    struct cg_notify notify; /* the service manager */
     struct cg_log_writer *log;
     struct cg_loop loop;
     struct cg_protectors protectors;
@@ -80,6 +82,9 @@ struct cg_program {
 /* Reads the settings file again, which takes a while; mistakes leave all as it was. */
 void cg_program_reload(struct cg_program *program);
 void cg_program_init_reload(struct cg_program *program);
+
+/* To the service manager: it serves, with these settings. */
+void cg_program_tell_ready(struct cg_program *program);
 
 /* Of sequence numbers; opened where nobody has needed it so far. NULL: no memory, or the program ends. */
 struct cg_store *cg_program_store(struct cg_program *program);

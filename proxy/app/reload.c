@@ -36,6 +36,18 @@ static void leave(struct cg_program *program, struct cg_proposal *proposal) {
     cg_log(CG_LOG_ERROR, "reload", "the settings in use stay as they are");
 }
 
+/* Not while another is asked for: the manager waits for that one's end, too. */
+static void tell_manager(struct cg_program *program, const struct cg_proposal *proposal) {
+    const struct cg_mistake *mistake = proposal->mistakes.first;
+    if (program->reload.again || program->stopped_us != 0) return;
+    if (proposal->err == CG_OK) {
+        cg_program_tell_ready(program);
+        return;
+    }
+    cg_notify_ready(&program->notify, "the settings in use stay as they are: %s: %s", program->file,
+                    mistake != NULL ? mistake->message : proposal->problem.detail);
+}
+
 static void end_reload(struct cg_program *program) {
     struct cg_reload *reload = &program->reload;
     reload->is_wanted = false;
@@ -51,6 +63,7 @@ static void on_proposed(struct cg_proposal *proposal) {
     } else {
         leave(program, proposal);
     }
+    tell_manager(program, proposal);
     cg_mistakes_fini(&proposal->mistakes);
     cg_mistakes_fini(&proposal->warnings);
     end_reload(program);
@@ -140,6 +153,7 @@ static void on_retry(uv_timer_t *retry) {
 
 void cg_program_reload(struct cg_program *program) {
     struct cg_reload *reload = &program->reload;
+    if (program->stopped_us == 0) cg_notify_reloading(&program->notify);
     reload->again = reload->is_wanted;
     if (reload->is_wanted || program->stopped_us != 0) return;
     take_turn(program, CG_RELOAD_ASKED_FOR);

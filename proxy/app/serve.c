@@ -33,6 +33,11 @@ static void log_ready(const struct cg_config *config) {
     cg_log_end(&line);
 }
 
+void cg_program_tell_ready(struct cg_program *program) {
+    const struct cg_config *config = cg_gateway_config(program->loop.gateway);
+    cg_notify_ready(&program->notify, "serving %zu mappings", cg_config_mappings(config));
+}
+
 /* Somebody who has keys to claim may come before the settings that use them. */
 struct cg_store *cg_program_store(struct cg_program *program) {
     if (program->stopped_us != 0) return NULL;
@@ -159,6 +164,7 @@ static bool open_recorder(struct cg_program *program, struct cg_problem *problem
 
 static bool open_all(struct cg_program *program, const struct cg_config *config, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
+    cg_notify_open(&program->notify, &loop->uv);
     cg_program_init_end(program);
     cg_program_init_reload(program);
     cg_expiry_open(&program->expiry, &loop->uv, loop->gateway);
@@ -199,6 +205,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
         cg_readiness_log_interfaces(program);
         cg_fronts_tell_listeners(program);
         log_ready(load->config);
+        cg_program_tell_ready(program);
     } else {
         fails(problem);
         cg_program_close(program);
@@ -314,8 +321,9 @@ static int load_and_run(struct cg_program *program) {
 }
 
 int cg_serve(const char *file) {
-    if (!cg_journal_reads_stderr()) cg_log_stamp_with(cg_log_time);
+    cg_log_stamp_with(cg_journal_reads_stderr() ? cg_journal_priority : cg_log_time);
     struct cg_program program = {.file = file};
+    cg_notify_init(&program.notify);
     int status = EXIT_FAILURE;
     if (compose(&program)) {
         status = load_and_run(&program);
@@ -323,6 +331,7 @@ int cg_serve(const char *file) {
         cg_log(CG_LOG_ERROR, "start", "no memory, or no thread, to load the settings with");
     }
     dissolve(&program);
+    cg_notify_fini(&program.notify);
     cg_log_writer_close(program.log);
     return status;
 }

@@ -20,7 +20,9 @@ void cg_log_set_level(enum cg_log_level least) { least_level = least; }
 
 void cg_log_stamp_with(cg_log_stamp_fn *stamp) { stamp_with = stamp; }
 
-size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX]) { return stamp_with == NULL ? 0 : stamp_with(to); }
+size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX], enum cg_log_level level) {
+    return stamp_with == NULL ? 0 : stamp_with(to, level);
+}
 
 void cg_log_to(struct cg_log_out *out) {
     atomic_store(&taken_by, out);
@@ -110,7 +112,7 @@ static void put_pair(struct cg_log_line *line, const char *key, struct cg_slice 
 void cg_log_begin(struct cg_log_line *line, enum cg_log_level level, const char *event) {
     line->len = 0;
     line->wanted = level >= least_level;
-    if (line->wanted) line->len = cg_log_stamp(line->text);
+    if (line->wanted) line->len = cg_log_stamp(line->text, level);
     put_first(line, "level", cg_slice_str(level_names[level]));
     put_pair(line, "event", cg_slice_str(event));
 }

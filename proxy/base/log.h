@@ -17,11 +17,11 @@ struct cg_log_line {
 void cg_log_set_level(enum cg_log_level least);
 
 #define CG_LOG_STAMP_MAX 32
-/* How every line begins, such as with the time (io/log_time.h): writes it, a space behind it included, and returns its
- * length. From any thread. */
-typedef size_t cg_log_stamp_fn(char to[CG_LOG_STAMP_MAX]);
-void cg_log_stamp_with(cg_log_stamp_fn *stamp); /* NULL, as at first: with nothing */
-size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX]); /* for who makes lines of its own */
+/* How every line begins, such as with the time (io/log_time.h): writes it, a space behind it included where one belongs
+ * there, and returns its length. From any thread. */
+typedef size_t cg_log_stamp_fn(char to[CG_LOG_STAMP_MAX], enum cg_log_level level);
+void cg_log_stamp_with(cg_log_stamp_fn *stamp);                          /* NULL, as at first: with nothing */
+size_t cg_log_stamp(char to[CG_LOG_STAMP_MAX], enum cg_log_level level); /* for who makes lines of its own */
 
 /* Usage: struct cg_log_line l; cg_log_begin(&l, CG_LOG_INFO, "exchange"); cg_log_u64(&l, "ms", 12); cg_log_end(&l);
  * A line that outgrows the buffer is cut and says truncated=true. */

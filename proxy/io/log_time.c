@@ -16,7 +16,8 @@ static const char *seconds_text(time_t seconds) {
     return text;
 }
 
-size_t cg_log_time(char to[CG_LOG_STAMP_MAX]) {
+size_t cg_log_time(char to[CG_LOG_STAMP_MAX], enum cg_log_level level) {
+    (void)level;
     struct timespec now;
     if (clock_gettime(CLOCK_REALTIME, &now) != 0) return 0;
     const char *seconds = seconds_text(now.tv_sec);

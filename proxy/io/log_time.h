@@ -5,6 +5,6 @@
 #include "base/log.h"
 
 /* For cg_log_stamp_with. */
-size_t cg_log_time(char to[CG_LOG_STAMP_MAX]);
+size_t cg_log_time(char to[CG_LOG_STAMP_MAX], enum cg_log_level level);
 
 #endif

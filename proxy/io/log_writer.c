@@ -67,7 +67,7 @@ static void lose(struct cg_log_writer *writer, uint64_t lines) {
 }
 
 static size_t make_notice(const struct cg_log_writer *writer, char text[NOTICE_MAX]) {
-    size_t len = cg_log_stamp(text);
+    size_t len = cg_log_stamp(text, CG_LOG_WARNING);
     return len + (size_t)snprintf(
                      text + len, NOTICE_MAX - len,
                      "level=warning event=log lost=%llu lost_total=%llu msg=\"%llu lines were lost here: standard "

@@ -29,7 +29,7 @@ def test_unit_follows_the_prefix(tmp_path, prefix):
     assert program == f"{prefix}/bin/castgate" and os.access(tmp_path / program[1:], os.X_OK)
     (document,) = values(unit, "Documentation")
     assert document.startswith("file:///") and (tmp_path / document[8:]).is_file()
-    assert "@" not in re.sub(r"@system-service", "", unit)
+    assert "@CASTGATE" not in unit
 
 
 @pytest.mark.parametrize("prefix", ["/usr", "/opt/x"])

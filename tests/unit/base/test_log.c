@@ -172,8 +172,8 @@ static void a_line_is_written_once(void **state) {
     assert_string_equal(text, "level=info event=once\n");
 }
 
-static size_t stamp(char to[CG_LOG_STAMP_MAX]) {
-    memcpy(to, "at=noon ", 8);
+static size_t stamp(char to[CG_LOG_STAMP_MAX], enum cg_log_level level) {
+    memcpy(to, level == CG_LOG_ERROR ? "at=late " : "at=noon ", 8);
     return 8;
 }
 
@@ -184,10 +184,12 @@ static void test_stamp(void **state) {
     cg_log_stamp_with(stamp);
     cg_log(CG_LOG_INFO, "many", "x");
     cg_log(CG_LOG_DEBUG, "many", "x");
+    cg_log(CG_LOG_ERROR, "many", "x");
     cg_log_stamp_with(NULL);
     cg_log(CG_LOG_INFO, "many", "x");
     release_stderr(text, sizeof text);
-    assert_string_equal(text, "at=noon level=info event=many msg=x\nlevel=info event=many msg=x\n");
+    assert_string_equal(text, "at=noon level=info event=many msg=x\nat=late level=error event=many msg=x\n"
+                              "level=info event=many msg=x\n");
 }
 
 int main(void) {
