@@ -69,8 +69,10 @@ function(castgate_install_configured file destination)
     set(CASTGATE_PLUGIN_VERSION \"${CASTGATE_PLUGIN_VERSION}\")
     set(CASTGATE_SERVICE_TYPE \"${CASTGATE_SERVICE_TYPE}\")
     get_filename_component(destination \"${destination}\" ABSOLUTE BASE_DIR \"\${CMAKE_INSTALL_PREFIX}\")
-    configure_file(\"${CMAKE_CURRENT_SOURCE_DIR}/${file}\" \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" @ONLY)
-    file(INSTALL \"${CMAKE_CURRENT_BINARY_DIR}/installed/${name}\" DESTINATION \"\${destination}\")"
+    string(SHA256 where \"\$ENV{DESTDIR}:\${destination}\") # several may be made at a time
+    set(filled \"${CMAKE_CURRENT_BINARY_DIR}/installed/\${where}/${name}\")
+    configure_file(\"${CMAKE_CURRENT_SOURCE_DIR}/${file}\" \"\${filled}\" @ONLY)
+    file(INSTALL \"\${filled}\" DESTINATION \"\${destination}\")"
     COMPONENT ${install_COMPONENT})
 endfunction()
 

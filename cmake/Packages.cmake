@@ -12,7 +12,6 @@ set(CASTGATE_MAINTAINER "castgate maintainers <castgate@packages.invalid>" CACHE
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
-set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "multicast gateway for CoAP groups")
 set(CPACK_DEBIAN_PACKAGE_MAINTAINER ${CASTGATE_MAINTAINER})
 set(CPACK_DEBIAN_PACKAGE_RELEASE ${release})
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
@@ -33,7 +32,8 @@ set(CPACK_DEBIAN_RUNTIME_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_DEPENDS "systemd | systemd-standalone-sysusers | systemd-sysusers")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SUGGESTS ca-certificates)
 set(CPACK_DEBIAN_RUNTIME_DESCRIPTION
-"One unicast request, by HTTP or CoAP, becomes one multicast to a group of
+"multicast gateway for CoAP groups
+One unicast request, by HTTP or CoAP, becomes one multicast to a group of
 devices; the members' answers are verified, collected and given back as one
 reply. Groups are protected by Group OSCORE, which the gateway speaks itself
 or relays end to end.
@@ -50,7 +50,8 @@ set(CPACK_DEBIAN_DEV_PACKAGE_NAME castgate-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS castgate)
 set(CPACK_DEBIAN_DEV_DESCRIPTION
-"What is built against castgate: the header that plugins are built with, its
+"multicast gateway for CoAP groups - development files
+What is built against castgate: the header that plugins are built with, its
 pkg-config file, and examples.")
 
 include(CPack)

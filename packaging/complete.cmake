@@ -1,5 +1,4 @@
 # What CPack runs before it packs: the installed files of each package become what Debian expects, and what only packages have is added.
-# CMAKE_INSTALL_DOCDIR of the installation is not known here; packages have Debian's.
 
 # compress(FILE): to FILE.gz, which does not depend on when that happens.
 function(compress file)
@@ -7,14 +6,18 @@ function(compress file)
   file(CHMOD ${file}.gz PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 endfunction()
 
-# add(FILE FOLDER [NAME]): from packaging/ or conf/ into a folder of the package.
+# add(FILE FOLDER [NAME]): of the sources, into a folder of the package; what ends in .in has places to be filled in.
 function(add file folder)
   file(MAKE_DIRECTORY ${folder})
   get_filename_component(name ${file} NAME)
   if(ARGC GREATER 2)
     set(name ${ARGV2})
   endif()
-  configure_file(${CPACK_CASTGATE_SOURCE}/${file} ${folder}/${name} @ONLY)
+  if(file MATCHES "\\.in$")
+    configure_file(${CPACK_CASTGATE_SOURCE}/${file} ${folder}/${name} @ONLY)
+  else()
+    file(COPY_FILE ${CPACK_CASTGATE_SOURCE}/${file} ${folder}/${name})
+  endif()
   file(CHMOD ${folder}/${name} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 endfunction()
 
