@@ -26,13 +26,21 @@ void cg_secret_free(struct cg_secret_text *text) {
 
 static bool is_private(const struct stat *info) { return (info->st_mode & (S_IRWXG | S_IRWXO)) == 0; }
 
+/* Of systemd's: in a folder that it has made for this service. Some of its versions give it to the service's user by an
+ * access list, and that shows as a right of the group. */
+static bool is_credential(const char *file) {
+    const char *folder = getenv("CREDENTIALS_DIRECTORY");
+    size_t len = folder == NULL ? 0 : strlen(folder);
+    return len > 0 && strncmp(file, folder, len) == 0 && file[len] == '/' && strchr(file + len + 1, '/') == NULL;
+}
+
 int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_shared, struct cg_mistakes *mistakes) {
     struct stat info;
     int err = CG_E_FORMAT, why = 0;
     *text = (struct cg_secret_text){0};
     int fd = cg_regular_open(file, &info, mistakes);
     if (fd < 0) return err;
-    if (!may_be_shared && !is_private(&info)) {
+    if (!may_be_shared && !is_private(&info) && !is_credential(file)) {
         cg_mistakes_add(mistakes, "",
                         "holds keys, but is open to its group or to others; chmod 600 it, or set "
                         "\"key_files_may_be_shared\": true");

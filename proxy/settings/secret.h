@@ -17,8 +17,9 @@ static inline struct cg_slice cg_secret_slice(const struct cg_secret_text *text)
     return cg_slice_of(text->data, text->len);
 }
 
-/* Reads a regular file of at most CG_SETTINGS_FILE_MAX bytes. Unless `may_be_shared`, nobody but its owner may have a
- * right to it. CG_E_FORMAT with a mistake at "", CG_E_NO_MEMORY; *text is then empty. */
+/* Reads a regular file of at most CG_SETTINGS_FILE_MAX bytes. Unless `may_be_shared`, or it is one of systemd's
+ * credentials, nobody but its owner may have a right to it. CG_E_FORMAT with a mistake at "", CG_E_NO_MEMORY; *text is
+ * then empty. */
 int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_shared,
                    struct cg_mistakes *mistakes) CG_MUST_CHECK;
 void cg_secret_free(struct cg_secret_text *text);

@@ -26,6 +26,7 @@ TYPED_BY = {
     "docs/sizing.md": "test_documents.py::test_sizing_page",
     "docs/troubleshooting.md": "test_documents.py::test_troubleshooting_page",
     "examples/oscore/README.md": "test_oscore_library.py::test_tutorial",
+    "packaging/README.md": "../long/test_packages.py::build",
     "plugins/example/README.md": "test_install.py::test_plugin_tutorial",
 }
 
@@ -51,7 +52,7 @@ COMMAND = re.compile(r"(\$ |(build/|\./)?(castgate[a-z-]*|curl|docker|sudo|cmake
 
 def pages():
     """All that operators read, as names below the top folder."""
-    found = [TOP / "README.md", *TOP.glob("docs/**/*.md"), *(TOP / folder / "README.md" for folder in ("conf", "docker")),
+    found = [TOP / "README.md", *TOP.glob("docs/**/*.md"), *(TOP / folder / "README.md" for folder in ("conf", "docker", "packaging")),
              *TOP.glob("plugins/*/README.md"), *TOP.glob("examples/*/README.md")]
     return sorted(str(path.relative_to(TOP)) for path in found)
 

@@ -29,7 +29,7 @@ for name in null zero full random urandom tty; do
 done
 mkdir "$root/dev/shm"
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
-mkdir -p "$root/dev/pts" # console-getty has nothing to talk to
+mount --make-rshared "$root" # as systemd does where it is not in a container: services' credentials are mounted by a process aside
 exec env -i container=castgate-test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot "$root" /lib/systemd/systemd --system systemd.unit=multi-user.target
 """
 

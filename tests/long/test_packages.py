@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from documents import blocks
 from machines import Machine
 from roots import TOP, Root, build_packages, cached, copied
 
@@ -31,22 +32,23 @@ class Built:
         return file
 
 
-def build(suite, build_folder, folder):
-    """Both packages in both versions, from one build."""
-    root = cached(suite, *build_packages(), "systemd")
-    where = {"binds": {"/src": TOP, "/build": build_folder, "/out": folder}}
-    root.run("cmake", "-S", "/src", "-B", "/build", "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo", "-DCMAKE_INSTALL_PREFIX=/usr", **where)
-    root.run("cmake", "--build", "/build", **where)
-    for version in (OLD, NEW):
-        root.run("cpack", "-G", "DEB", "-B", "/out", "-R", version, folder="/build", **where)
+def build(suite, sources, folder):
+    """Both packages by what packaging/README.md has people type, and once more as an older version."""
+    files = subprocess.run(["git", "-C", TOP, "ls-files", "-z"], check=True, capture_output=True).stdout
+    archive = subprocess.run(["tar", "-C", TOP, "--null", "-T", "-", "-c"], input=files, check=True, capture_output=True).stdout
+    subprocess.run(["tar", "-C", sources, "-x"], input=archive, check=True)
+    root = cached(suite, *build_packages(), "file", "systemd")
+    (commands,) = (block.commands for block in blocks("packaging/README.md", "sh"))
+    older = f"(cd build-packages && cpack -G DEB -R {OLD})\ncp build-packages/*.deb /out"
+    root.run("sh", "-ec", commands + older, binds={"/src": sources, "/out": folder}, folder="/src")
 
 
 @pytest.fixture(scope="module", params=SUITES)
 def built(request, tmp_path_factory):
     made = Built(request.param, tmp_path_factory.mktemp(f"packages-{request.param}"))
-    build_folder = tmp_path_factory.mktemp("build")
-    build(made.suite, build_folder, made.folder)
-    shutil.rmtree(build_folder)
+    sources = tmp_path_factory.mktemp("sources")
+    build(made.suite, sources, made.folder)
+    shutil.rmtree(sources)
     return made
 
 

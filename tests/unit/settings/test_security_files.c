@@ -87,6 +87,29 @@ static void key_files_belong_to_one_user(void **state) {
     json_decref(json);
 }
 
+/* An access list for the service's user shows as a right of the group. */
+static void credentials_are_guarded_by_systemd(void **state) {
+    (void)state;
+    json_t *json = quoted(MEMBER);
+    struct cg_secret_text text;
+    char part[sizeof folder];
+    assert_int_equal(cg_secret_print(&text, json), CG_OK);
+    write_file((const char *)text.data, text.len, 0440);
+    setenv("CREDENTIALS_DIRECTORY", folder, 1);
+    load(false);
+    setenv("CREDENTIALS_DIRECTORY", "/", 1); /* what is further below is none */
+    load_with_mistake(false, "is open to its group or to others");
+    snprintf(part, sizeof part, "%.*s", (int)strlen(folder) - 1, folder);
+    setenv("CREDENTIALS_DIRECTORY", part, 1);
+    load_with_mistake(false, "is open to its group or to others");
+    setenv("CREDENTIALS_DIRECTORY", "", 1);
+    load_with_mistake(false, "is open to its group or to others");
+    unsetenv("CREDENTIALS_DIRECTORY");
+    load_with_mistake(false, "is open to its group or to others");
+    cg_secret_free(&text);
+    json_decref(json);
+}
+
 static void what_is_no_such_file(void **state) {
     (void)state;
     (void)unlink(file);
@@ -106,6 +129,7 @@ static void what_is_no_such_file(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(key_files_belong_to_one_user),
+        cmocka_unit_test(credentials_are_guarded_by_systemd),
         cmocka_unit_test(a_byte_order_mark_is_no_mistake),
         cmocka_unit_test(what_is_no_such_file),
     };
