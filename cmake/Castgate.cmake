@@ -144,7 +144,7 @@ function(castgate_service_type result)
   if(version MATCHES "^[0-9]+" AND CMAKE_MATCH_0 GREATER_EQUAL 253)
     set(${result} "Type=notify-reload" PARENT_SCOPE)
   else()
-    set(${result} "Type=notify\nExecReload=/bin/kill -HUP \$MAINPID" PARENT_SCOPE)
+    set(${result} "Type=notify\nExecReload=/bin/sh -c 'kill -HUP \$MAINPID'" PARENT_SCOPE)
   endif()
 endfunction()
 

@@ -82,7 +82,7 @@ class Host(Machine):
     packages: Built
 
     def install(self, version):
-        return self.shell(f"apt-get install -y --no-download --allow-downgrades /packages/{self.packages.file(version).name} 2>&1")
+        return self.shell(f"apt-get install -y --allow-downgrades /packages/{self.packages.file(version).name} 2>&1")
 
     def castgate(self, script):
         """As the gateway's user."""
@@ -190,7 +190,7 @@ def test_a_lost_state_is_not_made_again(floor):
     floor.run("systemctl", "start", "castgate")
     floor.install(NEW)
     assert floor.get("/floor3/status")["status"] == 503
-    floor.run("apt-get", "install", "-y", "--no-download", "--reinstall", f"/packages/{floor.packages.file().name}")
+    floor.run("apt-get", "install", "-y", "--reinstall", f"/packages/{floor.packages.file().name}")
     assert floor.get("/floor3/status")["status"] == 503
     assert floor.shell("ls /var/lib/castgate").find("castgate.db") < 0 and "--init-state" in floor.log()
 
