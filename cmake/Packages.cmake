@@ -24,7 +24,11 @@ set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_COMPONENTS_ALL runtime dev)
 set(CPACK_COMPONENTS_IGNORE_GROUPS ON)
 set(CPACK_PRE_BUILD_SCRIPTS ${CMAKE_SOURCE_DIR}/packaging/complete.cmake)
-set(CPACK_CASTGATE_SOURCE ${CMAKE_SOURCE_DIR}) # for that script
+# For that script.
+find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+set(CPACK_CASTGATE_SOURCE ${CMAKE_SOURCE_DIR})
+set(CPACK_CASTGATE_PYTHON ${Python3_EXECUTABLE})
+set(CPACK_CASTGATE_HEADER ${UTHASH_HEADER})
 
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME castgate)
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION net)
@@ -48,10 +52,11 @@ endforeach()
 
 set(CPACK_DEBIAN_DEV_PACKAGE_NAME castgate-dev)
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "libsodium-dev, libssl-dev") # as castgate-oscore.pc says
 set(CPACK_DEBIAN_DEV_PACKAGE_SUGGESTS castgate)
 set(CPACK_DEBIAN_DEV_DESCRIPTION
 "multicast gateway for CoAP groups - development files
-What is built against castgate: the header that plugins are built with, its
-pkg-config file, and examples.")
+What is built against castgate: the header of plugins, the library for OSCORE
+and Group OSCORE with its headers, and examples.")
 
 include(CPack)

@@ -30,7 +30,8 @@ function(complete component package)
   compress(${documents}/changelog)
   add(packaging/changelog.in ${documents} changelog.Debian)
   compress(${documents}/changelog.Debian)
-  file(REMOVE ${documents}/CHANGES ${documents}/LICENSE)
+  file(GLOB licences ${documents}/LICENSE*) # which the copyright has
+  file(REMOVE ${documents}/CHANGES ${licences})
   file(GLOB pages ${root}/usr/share/man/man*/*)
   foreach(page ${pages})
     compress(${page})
@@ -41,7 +42,25 @@ function(complete component package)
   endforeach()
 endfunction()
 
+# describe(COMPONENT): what is in it now, in place of what cmake --install said of its files.
+function(describe component)
+  set(root ${CPACK_TEMPORARY_DIRECTORY}/${component})
+  set(list ${CPACK_TEMPORARY_DIRECTORY}/${component}.files)
+  set(sbom /usr/share/doc/castgate/castgate.spdx.json)
+  file(REMOVE ${root}${sbom})
+  file(GLOB_RECURSE files LIST_DIRECTORIES false RELATIVE ${root} ${root}/*)
+  list(TRANSFORM files PREPEND /)
+  list(JOIN files "\n" files)
+  file(WRITE ${list} "${files}\n")
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env DESTDIR=${root} ${CPACK_CASTGATE_PYTHON} ${CPACK_CASTGATE_SOURCE}/scripts/sbom.py
+    --source ${CPACK_CASTGATE_SOURCE} --version ${CPACK_PACKAGE_VERSION} --header ${CPACK_CASTGATE_HEADER} --output ${sbom} ${list}
+    COMMAND_ERROR_IS_FATAL ANY)
+  file(REMOVE ${list})
+  file(CHMOD ${root}${sbom} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
+endfunction()
+
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # of SOURCE_DATE_EPOCH, where that is set
 complete(runtime castgate)
 complete(dev castgate-dev)
 add(conf/castgate.json ${CPACK_TEMPORARY_DIRECTORY}/runtime/etc/castgate)
+describe(runtime)
