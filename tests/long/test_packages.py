@@ -91,10 +91,9 @@ class Host(Machine):
     def show(self, name):
         return self.run("systemctl", "show", "--value", "-p", name, "castgate").stdout.strip()
 
-    def get(self, path, *options):
-        said = self.run("curl", "-sS", "--retry", "20", "--retry-connrefused", "--retry-delay", "1", "-H", "Accept: application/json", *options,
-                        f"http://127.0.0.1:8080{path}").stdout
-        return json.loads(said)
+    def get(self, path):
+        """At once: a service that is started serves."""
+        return json.loads(self.run("curl", "-sS", "-H", "Accept: application/json", f"http://127.0.0.1:8080{path}").stdout)
 
     def answered(self):
         return self.get("/floor3/status")["summary"]["answered"]
