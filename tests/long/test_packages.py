@@ -230,12 +230,31 @@ def test_one_that_hangs_is_started_again(host):
     assert host.show("NRestarts") == "1"
 
 
-def test_credentials(host):
-    """The key of stored secrets comes from /etc/credstore by itself, TLS keys by what conf/README.md has for a drop-in."""
+def test_the_credential_that_opens_stored_secrets(host):
+    """The key of stored secrets comes from /etc/credstore by itself."""
     host.install(NEW)
     make = "t=$(cat /var/lib/castgate/admin.token); curl -sS -o /dev/null -w '%{http_code}' -H \"Authorization: Bearer $t\" -H 'Content-Type: application/json' "
     make += "-d '{\"name\": \"NAME\", \"members\": 2}' http://127.0.0.1:8081/admin/v1/security-groups"
     assert host.shell(make.replace("NAME", "without")) == "409"
     host.shell("mkdir -p /etc/credstore; umask 077; od -An -N32 -tx1 /dev/urandom | tr -d ' \\n' >/etc/credstore/castgate.seal; systemctl restart castgate")
     assert host.shell(make.replace("NAME", "with")) == "201", host.log()
-    print(host.shell("systemctl show -p User castgate; ls -ld /run/credentials/castgate.service; ls -l /run/credentials/castgate.service"))
+
+
+def test_a_certificate_whose_key_is_a_credential(host):
+    """As the drop-in of conf/README.md has it: the file itself is root's alone."""
+    host.install(NEW)
+    (drop_in,) = (block.text for block in blocks("conf/README.md", "ini"))
+    key = re.search(r"LoadCredential=tls.key:(.*)", drop_in)[1]
+    files = {"key": host.root.path / key[1:], "certificate": host.root.path / "etc/castgate/tls.pem"}
+    files["key"].parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=gateway", "-keyout",
+                    files["key"], "-out", files["certificate"]], check=True, capture_output=True)
+    files["key"].chmod(0o600)
+    files["certificate"].chmod(0o644)
+    settings = json.loads((TOP / "conf/castgate.json").read_text())
+    settings["http"]["tls"] = {"certificate": "/etc/castgate/tls.pem", "key": "/run/credentials/castgate.service/tls.key"}
+    host.run("tee", "/etc/castgate/castgate.json", input=json.dumps(settings))
+    host.shell("mkdir /etc/systemd/system/castgate.service.d")
+    host.run("tee", "/etc/systemd/system/castgate.service.d/tls.conf", input=drop_in)
+    host.shell("systemctl daemon-reload; systemctl restart castgate")
+    assert host.shell("curl -sSk -o /dev/null -w '%{http_code}' https://127.0.0.1:8080/nothing") == "404", host.log()
