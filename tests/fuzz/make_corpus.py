@@ -46,6 +46,30 @@ def messages():
     write("msg", "ack", message(2, 0, 1, b"", []))
 
 
+def frame(code, token=b"", options=(), payload=b""):
+    body, last = b"", 0
+    for number, value in options:
+        body += option(number - last, value)
+        last = number
+    body += b"\xff" + payload if payload else b""
+    length, more = (len(body), b"") if len(body) < 13 else (13, bytes([len(body) - 13]))
+    kind, extended = (len(token), b"") if len(token) < 13 else (13, bytes([len(token) - 13]))
+    return bytes([length << 4 | kind]) + more + bytes([code]) + extended + token + body
+
+
+def frames():
+    csm, get = frame(0xe1, options=[(2, b"\x10\x00"), (4, b""), (6, b"\x40")]), frame(1, b"T", [(11, b"light")])
+    write("frame", "requests", b"\x00" + csm + get + frame(3, bytes(20), [(11, b"light")], b"on" * 60) + get)
+    write("frame", "pieces", b"\x07" + csm + get * 9 + frame(0x45, b"T", [(12, b"")], b"hello"))
+    write("frame", "signals", b"\x03" + csm + frame(0xe2, b"p", [(2, b"")]) + frame(0xe3, b"p") + frame(0) + frame(0xe4, b"", [(4, b"\x09")]) + get)
+    write("frame", "abort", b"\x05" + csm + frame(0xe5, b"", [(2, b"\x05")], b"bye"))
+    write("frame", "no-csm", b"\x02" + get)
+    write("frame", "bad-csm", b"\x01" + frame(0xe1, options=[(5, b"x")]))
+    write("frame", "long-token", b"\x1f" + csm + frame(1, bytes(100)))
+    write("frame", "too-large", b"\x00" + csm + b"\xe0\x13\x00\x01")
+    write("frame", "bad-frame", b"\x04" + csm + b"\x10\x01\xff" + b"\x0f")
+
+
 def uris():
     write("uri", "v4", "coap://224.0.1.187/\n/status\n")
     write("uri", "v6", "coap://[ff35:30:2001:db8::23%25eth1]:5684/light/%2f/%7e?a=b&c&&%26\n/more/\nq=1&r")
@@ -395,5 +419,5 @@ def inbounds():
     write("inbound", "malformed", b"\x00" + request(b"\x91\xff", b"ciphertext and tag"))
 
 
-for make in (messages, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds):
+for make in (messages, frames, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds):
     make()
