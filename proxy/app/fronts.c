@@ -72,7 +72,7 @@ static const struct cg_listen *coap_wanted(const struct cg_config *config, size_
 }
 
 static bool coap_encrypts(const struct cg_config *config, size_t index) {
-    return config->coap.listen[index].scheme == CG_SCHEME_COAPS;
+    return cg_coap_is_secured(&config->coap.listen[index]);
 }
 
 static const struct cg_listen *coap_listen(const void *front, size_t index) {

@@ -7,7 +7,7 @@
 #include "app/encoders.h"
 #include "app/plugins.h"
 #include "app/protectors.h"
-#include "fronts/coap/dtls_context.h"
+#include "fronts/coap/tls_context.h"
 #include "fronts/http/tls.h"
 
 /* The problem at its place; CG_E_NO_MEMORY alone is not the settings' fault. */
@@ -52,10 +52,11 @@ static int try_tls(const struct cg_tls_settings *settings, bool key_may_be_share
     return note(mistakes, err, pointer, &problem);
 }
 
-static int try_dtls(const struct cg_config *config, struct cg_mistakes *mistakes) {
+static int try_coap_tls(const struct cg_config *config, struct cg_mistakes *mistakes) {
     struct cg_problem problem = {0};
     if (config->coap.tls.certificate == NULL) return CG_OK;
-    SSL_CTX *context = cg_dtls_context_new(&config->coap.tls, config->key_files_may_be_shared, &problem);
+    SSL_CTX *context =
+        cg_tls_context_new(CG_TLS_OF_DATAGRAMS, &config->coap.tls, config->key_files_may_be_shared, &problem);
     SSL_CTX_free(context);
     return context != NULL ? CG_OK : note(mistakes, problem.err, "/coap/tls", &problem);
 }
@@ -66,7 +67,7 @@ int cg_rehearse(struct cg_config *config, struct cg_mistakes *mistakes) {
     int err = try_plugins(config, mistakes);
     if (err == CG_OK) err = try_tls(&config->http.tls, shared, "/http/tls", mistakes);
     if (err == CG_OK) err = try_tls(&config->admin.tls, shared, "/admin/tls", mistakes);
-    if (err == CG_OK) err = try_dtls(config, mistakes);
+    if (err == CG_OK) err = try_coap_tls(config, mistakes);
     if (err == CG_OK) err = try_keys(config, mistakes);
     if (err == CG_OK && mistakes->count > before) err = CG_E_FORMAT;
     return err;

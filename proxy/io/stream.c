@@ -48,6 +48,7 @@ struct cg_stream {
     struct cg_buf flying;
     size_t flying_left; /* when it was last looked at */
     bool is_flying, is_paused, was_busy;
+    bool wants_rest;             /* its owner has asked for what it leaves untaken */
     struct cg_deadline deadline; /* of the handshake, of a peer that takes nothing, of lingering */
     struct cg_stream *dirty_prev, *dirty_next;
     struct cg_stream *turn_prev, *turn_next; /* in line, for a handshake's step or to go on reading */
@@ -393,11 +394,14 @@ static bool keep(struct cg_stream *stream, struct cg_buf *where, struct cg_slice
 
 /* True: all of it was taken. */
 static bool deliver(struct cg_stream *stream, struct cg_slice bytes, struct cg_buf *rest) {
+    stream->wants_rest = false;
     size_t taken = stream->ops->received(stream->ctx, bytes);
     if (stream->state != OPEN) return false;
     CG_CHECK(taken <= bytes.len);
     if (taken == bytes.len) return true;
-    if (keep(stream, rest, cg_slice_of(bytes.data + taken, bytes.len - taken))) pause_reading(stream);
+    if (!keep(stream, rest, cg_slice_of(bytes.data + taken, bytes.len - taken))) return false;
+    pause_reading(stream);
+    if (stream->wants_rest) get_in_line(stream);
     return false;
 }
 
@@ -486,6 +490,7 @@ static void go_on(struct cg_stream *stream) {
 }
 
 void cg_stream_resume(struct cg_stream *stream) {
+    stream->wants_rest = true;
     if (stream->state == OPEN && stream->is_paused) get_in_line(stream);
 }
 

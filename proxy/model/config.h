@@ -286,20 +286,25 @@ struct cg_http_settings {
 
 struct cg_coap_listen {
     struct cg_listen listen; /* its text is the URI, with the port */
-    enum cg_scheme scheme;   /* CoAP over TCP and TLS may be written, and is not listened to: cg_coap_is_served */
-    bool is_default;         /* nobody wrote it, so that nobody need have it: then not being able to is no failure */
+    enum cg_scheme scheme;
+    bool is_default; /* nobody wrote it, so that nobody need have it: then not being able to is no failure */
 };
 
-/* This version's transports: UDP and DTLS. */
-static inline bool cg_coap_is_served(const struct cg_coap_listen *listen) {
+/* By UDP or DTLS, where members and other gateways are, too; else by TCP or TLS, whose ports are others. */
+static inline bool cg_coap_is_by_datagrams(const struct cg_coap_listen *listen) {
     return listen->scheme == CG_SCHEME_COAP || listen->scheme == CG_SCHEME_COAPS;
+}
+
+static inline bool cg_coap_is_secured(const struct cg_coap_listen *listen) {
+    return listen->scheme == CG_SCHEME_COAPS || listen->scheme == CG_SCHEME_COAPS_TCP;
 }
 
 struct cg_coap_settings {
     struct cg_coap_listen *listen;
     size_t listen_count;
-    struct cg_tls_settings tls; /* of the coaps listeners; without a certificate they take pre-shared keys only */
-    const char **all_nodes;     /* interfaces, alternative names too, where All CoAP Nodes are listened for */
+    struct cg_tls_settings
+        tls; /* of the coaps and coaps+tcp listeners; without a certificate they take pre-shared keys only */
+    const char **all_nodes; /* interfaces, alternative names too, where All CoAP Nodes are listened for */
     size_t all_nodes_count;
 };
 

@@ -141,9 +141,7 @@ static void put_link(struct cg_buf *to, const struct link *link, const struct fi
     }
 }
 
-static bool is_for_coap(const struct cg_links *links) {
-    return links->request->scheme == CG_CRI_COAP || links->request->scheme == CG_CRI_COAPS;
-}
+static bool is_for_coap(const struct cg_links *links) { return cg_cri_scheme_is_coap(links->request->scheme); }
 
 static void put_mapping(struct cg_links *links, const struct cg_mapping *mapping) {
     bool aggregates = mapping->aggregate && is_for_coap(links);

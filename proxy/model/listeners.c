@@ -20,7 +20,7 @@ static bool is_any_at(const struct cg_http_settings *settings, const struct cg_a
 static bool is_any_coap_at(const struct cg_coap_listen *list, size_t count, const struct cg_addr *addr, bool is_own) {
     for (size_t i = 0; i < count; i++) {
         const struct cg_coap_listen *listen = &list[i];
-        if (cg_coap_is_served(listen) && is_at(&listen->listen.addr, addr, is_own)) return true;
+        if (cg_coap_is_by_datagrams(listen) && is_at(&listen->listen.addr, addr, is_own)) return true;
     }
     return false;
 }

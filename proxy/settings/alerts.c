@@ -23,7 +23,7 @@ static void check_is_free(struct cg_reader *reader, const struct cg_at *at, cons
     const struct cg_config *config = reader->config;
     for (size_t i = 0; i < config->coap.listen_count; i++) {
         const struct cg_coap_listen *other = &config->coap.listen[i];
-        if (!cg_coap_is_served(other) || !clashes(&listen->listen.addr, &other->listen.addr)) continue;
+        if (!cg_coap_is_by_datagrams(other) || !clashes(&listen->listen.addr, &other->listen.addr)) continue;
         cg_mistake_at(reader, at, "%s is clients' already: %s of coap.listen%s", listen->listen.text,
                       other->listen.text, other->is_default ? ", which is its default" : "");
         return;

@@ -72,8 +72,6 @@ const struct cg_kind cg_kind_options = {
 
 /* Listeners */
 
-static bool is_secure(enum cg_scheme scheme) { return scheme == CG_SCHEME_COAPS || scheme == CG_SCHEME_COAPS_TCP; }
-
 /* What is wrong with it as a place to listen, or NULL. */
 static const char *place_fault(const struct cg_uri *uri) {
     bool is_web = uri->scheme == CG_SCHEME_COAP_WS || uri->scheme == CG_SCHEME_COAPS_WS;
@@ -141,7 +139,7 @@ static void read_listen_item(struct cg_reader *reader, const struct cg_at *at, c
 /* UDP and DTLS share the ports, as TCP and TLS do. */
 static void check_is_free(struct cg_reader *reader, const struct cg_at *at, const struct cg_coap_listen *listen,
                           struct cg_seen *seen[2]) {
-    bool is_stream = !cg_coap_is_served(listen);
+    bool is_stream = !cg_coap_is_by_datagrams(listen);
     const struct cg_addr *addr = &listen->listen.addr;
     const char *first = cg_seen_before(reader, &seen[is_stream], cg_slice_of(addr, sizeof *addr), at);
     if (first != NULL) cg_mistake_at(reader, at, "is the same address and port as %s", first);
@@ -152,9 +150,10 @@ static void check_listen(struct cg_reader *reader, const struct cg_at *at, const
     const struct cg_listen *listen = &coap->listen;
     if (listen->addr.family == CG_FAMILY_NONE) return;
     check_is_free(reader, at, coap, seen);
-    if (listen->loopback || listen->insecure || is_secure(coap->scheme)) return;
+    if (listen->loopback || listen->insecure || cg_coap_is_secured(coap)) return;
     cg_mistake_at(reader, at,
-                  "%s can be reached by others: listen by coaps, or, on a network that is trusted, say {\"address\": "
+                  "%s can be reached by others: listen by coaps or coaps+tcp, or, on a network that is trusted, say "
+                  "{\"address\": "
                   "\"%s\", \"insecure\": true}",
                   listen->text, listen->text);
 }
@@ -162,7 +161,7 @@ static void check_listen(struct cg_reader *reader, const struct cg_at *at, const
 /* The one that nobody wrote is not what somebody means who writes "anonymous" and HTTP listeners that take none. */
 static bool takes_anonymous(const struct cg_config *config, const struct cg_coap_listen *listen) {
     bool is_meant = !listen->is_default || config->http.listen_count == 0;
-    return is_meant && cg_coap_is_served(listen) && (listen->listen.loopback || listen->listen.insecure);
+    return is_meant && (listen->listen.loopback || listen->listen.insecure);
 }
 
 enum author { WRITTEN, DEFAULT };
@@ -212,7 +211,7 @@ void cg_check_coap_clients(struct cg_reader *reader, const struct cg_at *documen
     for (size_t i = 0; i < config->coap.listen_count; i++) {
         struct cg_at at = {.up = &list, .index = i};
         const struct cg_coap_listen *listen = &config->coap.listen[i];
-        if (is_secure(listen->scheme) && listen->listen.addr.family != CG_FAMILY_NONE)
+        if (cg_coap_is_secured(listen) && listen->listen.addr.family != CG_FAMILY_NONE)
             cg_mistake_at(reader, &at,
                           "%s needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\"",
                           listen->listen.text);

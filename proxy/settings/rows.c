@@ -134,11 +134,11 @@ static const struct cg_row coap_rows[] = {
      .items = &coap_listen_items, .of = &cg_coap_listen_rows, .flags = FIXED,
      .fallback = "[{'address': 'coap://127.0.0.1:5683', 'insecure': false}]",
      .says =
-         "URIs without path. A coap one that is not loopback needs \"insecure\": true. A coaps one needs \"tls\" or "
-         "a client with \"psk\". Where nothing is written, and that port is taken, there is a warning and no "
-         "listener. coap+tcp and coaps+tcp are taken up, with a warning: this version does not listen there."},
+         "URIs without path: coap, coaps, coap+tcp, coaps+tcp. One that is neither loopback nor protected needs "
+         "\"insecure\": true. A protected one needs \"tls\" or a client with \"psk\". Where nothing is written, and "
+         "that port is taken, there is a warning and no listener."},
     {"tls", &cg_kind_tls, CG_ROW_PLACE(struct cg_config, coap.tls), .of = &coap_tls_rows, .fallback = "null",
-     .flags = CG_ROW_FILE_ONLY, .says = "Certificate and key of all coaps listeners."},
+     .flags = CG_ROW_FILE_ONLY, .says = "Certificate and key of all coaps and coaps+tcp listeners."},
     {"all_nodes", &cg_kind_list, CG_ROW_PLACE(struct cg_config, coap.all_nodes), .max = INTERFACES_MAX,
      .items = &all_nodes_items, .fallback = "[]", .flags = FIXED,
      .says = "Interfaces where requests for /.well-known/core to All CoAP Nodes are heard (224.0.1.187, ff02::fd, "

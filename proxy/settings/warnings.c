@@ -38,36 +38,35 @@ static void warn_coap(const struct cg_coap_settings *settings, struct cg_mistake
         const struct cg_listen *listen = &settings->listen[i].listen;
         char pointer[64];
         snprintf(pointer, sizeof pointer, "/coap/listen/%zu", i);
-        if (!cg_coap_is_served(&settings->listen[i])) {
-            cg_warnings_add(warnings, "no-such-transport", pointer,
-                            "this version has no CoAP over TCP: nothing listens at %s", listen->text);
-        } else if (!listen->loopback && listen->insecure) {
-            const char *how = settings->listen[i].scheme == CG_SCHEME_COAP ? "without DTLS, and" : "and";
+        if (!listen->loopback && listen->insecure) {
+            const char *how = cg_coap_is_secured(&settings->listen[i])        ? "and"
+                              : cg_coap_is_by_datagrams(&settings->listen[i]) ? "without DTLS, and"
+                                                                              : "without TLS, and";
             cg_warnings_add(warnings, "open-listener", pointer,
                             "%s can be reached by others, %s anonymous clients are taken", listen->text, how);
         }
     }
 }
 
-static bool listens_by_dtls(const struct cg_coap_settings *settings) {
+static bool listens_by_tls(const struct cg_coap_settings *settings) {
     size_t i = 0;
-    while (i < settings->listen_count && settings->listen[i].scheme != CG_SCHEME_COAPS) i++;
+    while (i < settings->listen_count && !cg_coap_is_secured(&settings->listen[i])) i++;
     return i < settings->listen_count;
 }
 
 static void warn_client(const struct cg_config *config, const struct cg_client *client, struct cg_mistakes *warnings) {
-    bool has_dtls = listens_by_dtls(&config->coap);
-    bool asks = config->http.tls.client_ca != NULL || (has_dtls && config->coap.tls.client_ca != NULL);
+    bool has_tls = listens_by_tls(&config->coap);
+    bool asks = config->http.tls.client_ca != NULL || (has_tls && config->coap.tls.client_ca != NULL);
     char pointer[CG_NAME_MAX + 64];
     if (client->certificate_count > 0 && !asks) {
         snprintf(pointer, sizeof pointer, "/clients/%s/certificate_sha256", client->name);
         cg_warnings_add(warnings, "certificate-not-asked-for", pointer,
                         "client certificates are not asked for without \"client_ca\" in http.tls or coap.tls");
     }
-    if (client->psk.identity == NULL || has_dtls) return;
+    if (client->psk.identity == NULL || has_tls) return;
     snprintf(pointer, sizeof pointer, "/clients/%s/psk", client->name);
     cg_warnings_add(warnings, "psk-not-asked-for", pointer,
-                    "pre-shared keys are for coaps, and no listener in coap.listen is one");
+                    "pre-shared keys are for coaps and coaps+tcp, and no listener in coap.listen is one");
 }
 
 static bool commands(const struct cg_reaction *reaction, const struct cg_mapping *mapping) {

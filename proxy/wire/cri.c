@@ -53,6 +53,8 @@ static const struct {
     [CG_CRI_HTTPS] = {3, 443},
     [CG_CRI_COAP] = {0, CG_COAP_PORT},
     [CG_CRI_COAPS] = {1, CG_COAPS_PORT},
+    [CG_CRI_COAP_TCP] = {6, CG_COAP_PORT},
+    [CG_CRI_COAPS_TCP] = {7, CG_COAPS_PORT},
 };
 
 typedef size_t (*encode_fn)(size_t count, unsigned char *to, size_t cap);

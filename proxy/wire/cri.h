@@ -14,7 +14,9 @@
 size_t cg_cri_emit_addr(uint8_t to[CG_CRI_ADDR_MAX], const struct cg_addr *addr);
 
 /* Where a proxy is reached by its clients. */
-enum cg_cri_scheme { CG_CRI_HTTP, CG_CRI_HTTPS, CG_CRI_COAP, CG_CRI_COAPS };
+enum cg_cri_scheme { CG_CRI_HTTP, CG_CRI_HTTPS, CG_CRI_COAP, CG_CRI_COAPS, CG_CRI_COAP_TCP, CG_CRI_COAPS_TCP };
+
+static inline bool cg_cri_scheme_is_coap(enum cg_cri_scheme scheme) { return scheme >= CG_CRI_COAP; }
 
 struct cg_cri_origin {
     enum cg_cri_scheme scheme;

@@ -107,12 +107,14 @@ const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer) { retur
 const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer) { return &peer->local; }
 const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer) { return &peer->listen; }
 enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return peer->proof; }
-bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->addr.port % 2 != 0; }
+enum cg_cri_scheme cg_coap_peer_scheme(const struct cg_coap_peer *peer) {
+    return peer->addr.port % 2 != 0 ? CG_CRI_COAPS : CG_CRI_COAP;
+}
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
 int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
                           struct cg_problem *problem) {
-    if (!cg_coap_peer_is_secured(peer)) return CG_OK;
+    if (cg_coap_peer_scheme(peer) == CG_CRI_COAP) return CG_OK;
     request->client = cg_config_client_by_name(config, "dashboard");
     request->proof = CG_PROOF_PSK;
     return request->client != NULL ? CG_OK : cg_problem_set(problem, CG_E_UNAUTHORIZED, "nobody's key");

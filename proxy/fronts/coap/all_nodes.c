@@ -17,7 +17,7 @@ static bool is_unknown(const struct cg_addr *own) { return cg_addr_is_multicast(
 /* The listener's address for whoever asked; family NONE: it has none for him, or it is not known. */
 static struct cg_addr reachable(const struct cg_coap_listen *listen, const struct cg_all_nodes_way *way) {
     struct cg_addr addr = listen->listen.addr, none = {0};
-    if (!cg_coap_is_served(listen) || addr.family != way->own.family) return none;
+    if (!cg_coap_is_by_datagrams(listen) || addr.family != way->own.family) return none;
     if (cg_addr_is_unspecified(&addr)) {
         struct cg_addr own = cg_addr_host(&way->own);
         own.port = addr.port;

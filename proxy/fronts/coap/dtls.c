@@ -12,8 +12,8 @@
 #include "base/heap.h"
 #include "base/log.h"
 #include "fronts/coap/dtls_bio.h"
-#include "fronts/coap/dtls_client.h"
-#include "fronts/coap/dtls_context.h"
+#include "fronts/coap/tls_client.h"
+#include "fronts/coap/tls_context.h"
 #include "fronts/coap/dtls_cookie.h"
 #include "model/allowance.h"
 
@@ -48,7 +48,7 @@ struct cg_dtls_session {
     struct cg_dtls_path path;
     SSL *ssl;
     struct cg_dtls_bio bio;
-    struct cg_dtls_client client;
+    struct cg_tls_client client;
     enum state state;
     uint8_t random[32];                  /* the ClientHello's */
     UT_hash_handle hh;                   /* in handshakes or sessions, by the path's addresses */
@@ -143,7 +143,7 @@ static void free_inbox(struct cg_dtls_session *session) {
 static void free_session(struct cg_dtls_session *session) {
     free_inbox(session);
     SSL_free(session->ssl);
-    cg_dtls_client_fini(&session->client);
+    cg_tls_client_fini(&session->client);
     free(session);
 }
 
@@ -246,7 +246,7 @@ static bool is_of_client(const struct cg_dtls_session *session) {
     struct cg_dtls *dtls = session->dtls;
     struct cg_request request = {0};
     struct cg_problem ignored = {0};
-    int err = cg_dtls_client_identify(&session->client, dtls->ops.config(dtls->ctx), &request, &ignored);
+    int err = cg_tls_client_identify(&session->client, dtls->ops.config(dtls->ctx), &request, &ignored);
     return err == CG_OK && request.client != NULL;
 }
 
@@ -274,7 +274,7 @@ static void sweep(struct cg_dtls *dtls) {
 
 int cg_dtls_session_identify(const struct cg_dtls_session *session, const struct cg_config *config,
                              struct cg_request *request, struct cg_problem *problem) {
-    return cg_dtls_client_identify(&session->client, config, request, problem);
+    return cg_tls_client_identify(&session->client, config, request, problem);
 }
 
 /* ---- Room ---- */
@@ -417,7 +417,7 @@ static void log_opened(const struct cg_dtls_session *session) {
 static bool put_among_sessions(struct cg_dtls_session *session) {
     struct cg_dtls *dtls = session->dtls;
     memset(&session->hh, 0, sizeof session->hh); /* so that it can be seen to be in the other table */
-    if (!make_room(dtls) || !cg_dtls_client_take(&session->client, session->ssl)) return false;
+    if (!make_room(dtls) || !cg_tls_client_take(&session->client, session->ssl)) return false;
     HASH_ADD(hh, dtls->sessions, path.remote, KEY_LEN, session);
     if (!CG_HASH_HAS(hh, session)) return false;
     session->state = OPEN;
@@ -666,14 +666,14 @@ const struct cg_dtls_figures *cg_dtls_figures(const struct cg_dtls *dtls) { retu
 static unsigned on_psk(SSL *ssl, const char *identity, unsigned char *key, unsigned cap) {
     struct cg_dtls_session *session = SSL_get_app_data(ssl);
     const struct cg_config *config = session->dtls->ops.config(session->dtls->ctx);
-    return cg_dtls_client_on_psk(&session->client, config, identity, key, cap);
+    return cg_tls_client_on_psk(&session->client, config, identity, key, cap);
 }
 
 static int on_chain(X509_STORE_CTX *chain, void *ctx) {
     SSL *ssl = X509_STORE_CTX_get_ex_data(chain, SSL_get_ex_data_X509_STORE_CTX_idx());
     struct cg_dtls_session *session = SSL_get_app_data(ssl);
     (void)ctx;
-    cg_dtls_client_on_chain(&session->client, chain);
+    cg_tls_client_on_chain(&session->client, chain);
     return 1;
 }
 
@@ -682,7 +682,7 @@ int cg_dtls_load(struct cg_dtls *dtls, const struct cg_tls_settings *settings, b
     dtls->generation++;
     dtls->sweep = dtls->clients;
     if (dtls->sweep != NULL) be_busy(dtls);
-    SSL_CTX *context = cg_dtls_context_new(settings, key_may_be_shared, problem);
+    SSL_CTX *context = cg_tls_context_new(CG_TLS_OF_DATAGRAMS, settings, key_may_be_shared, problem);
     if (context == NULL) return problem->err;
     SSL_CTX_set_cookie_generate_cb(context, on_cookie_wanted);
     SSL_CTX_set_cookie_verify_cb(context, on_cookie);

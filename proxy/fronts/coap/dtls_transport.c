@@ -123,7 +123,7 @@ static int identify(const struct cg_coap_path *path, const struct cg_config *con
 }
 
 static const struct cg_coap_transport_ops ops = {
-    .is_secured = true, .send = send_message, .room = room, .identify = identify};
+    .scheme = CG_CRI_COAPS, .send = send_message, .room = room, .identify = identify};
 
 /* No group has DTLS (RFC 10020 §5): what was sent to one is nobody's. */
 static void on_arrival(void *ctx, const struct cg_coap_arrival *arrival) {

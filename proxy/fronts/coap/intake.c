@@ -12,7 +12,7 @@ static void take_sender(const struct cg_coap_peer *peer, struct cg_request *requ
     request->peer = *cg_coap_peer_addr(peer);
     request->from = cg_addr_host(&request->peer);
     request->reached = *cg_coap_peer_local(peer);
-    request->scheme = cg_coap_peer_is_secured(peer) ? CG_CRI_COAPS : CG_CRI_COAP;
+    request->scheme = cg_coap_peer_scheme(peer);
     request->needs_timeout = true;
     request->finishing = CG_FINISH_BY_TIME;
     request->crowding = CG_CROWDING_SERVES_ONCE;

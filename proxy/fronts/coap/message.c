@@ -1,5 +1,5 @@
 /* The message layer. The hard thing is what the front does while it hears of something: it may answer, send, give back
- * its last hold or prove the address, so a peer that something is being told about is looked at only afterwards, by
+ * its last hold or prove the address, so a remote that something is being told about is looked at only afterwards, by
  * `settle`: whether it stays, rests or is forgotten. */
 #include "fronts/coap/message.h"
 
@@ -44,7 +44,7 @@ struct cg_coap_messages {
     struct cg_heap deadlines;
     struct cg_coap_soon *soon; /* acknowledgements that wait for their response */
     uint64_t armed_us;
-    struct cg_coap_peer *inside; /* whom the front is hearing of: not freed before that is over */
+    struct cg_coap_remote *inside; /* whom the front is hearing of: not freed before that is over */
     struct current current;
     struct cg_coap_counters counters;
     uint8_t scratch[CG_COAP_DATAGRAM_ROOM];
@@ -100,54 +100,62 @@ static int emit(struct cg_coap_messages *messages, const struct cg_coap_path *pa
 
 /* ---- Whether a peer stays ---- */
 
-static void forget(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
-    messages->ops->gone(messages->ctx, peer);
-    cg_heap_remove(&messages->deadlines, &peer->due);
-    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
-    cg_coap_peer_free(&messages->peers, peer);
+static void forget(struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
+    messages->ops->gone(messages->ctx, &remote->peer);
+    cg_heap_remove(&messages->deadlines, &remote->due);
+    (void)cg_coap_soon_take(&messages->soon, &remote->soon);
+    cg_coap_remote_free(&messages->peers, remote);
 }
 
-static void settle(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
-    if (messages->inside == peer || peer->path.session != NULL) return;
-    if (peer->holds > 0 || peer->confirm.count > 0 || peer->soon.until_us != 0) {
-        cg_coap_peer_rouse(&messages->peers, peer);
-    } else if (peer->path.proof == CG_COAP_PROVEN && cg_coap_peer_rest(&messages->peers, peer, now_us(messages))) {
-        arm(messages, peer->rests_until_us);
+static void settle(struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
+    if (messages->inside == remote || remote->peer.path.session != NULL) return;
+    if (remote->peer.holds > 0 || remote->confirm.count > 0 || remote->soon.until_us != 0) {
+        cg_coap_remote_rouse(&messages->peers, remote);
+    } else if (remote->peer.path.proof == CG_COAP_PROVEN &&
+               cg_coap_remote_rest(&messages->peers, remote, now_us(messages))) {
+        arm(messages, remote->rests_until_us);
     } else {
-        forget(messages, peer);
+        forget(messages, remote);
     }
 }
 
-static struct cg_coap_peer *new_peer(struct cg_coap_messages *messages, const struct cg_coap_path *path) {
-    struct cg_coap_peer *goes = path->session == NULL ? cg_coap_peers_first_to_go(&messages->peers) : NULL;
+static const struct cg_coap_layer layer; /* below */
+
+static struct cg_coap_remote *remote_of(struct cg_coap_peer *peer) {
+    return CG_CONTAINER(peer, struct cg_coap_remote, peer);
+}
+
+static struct cg_coap_remote *new_peer(struct cg_coap_messages *messages, const struct cg_coap_path *path) {
+    struct cg_coap_remote *goes = path->session == NULL ? cg_coap_peers_first_to_go(&messages->peers) : NULL;
     if (goes != NULL) forget(messages, goes);
     if (path->session == NULL && cg_coap_peers_are_full(&messages->peers)) return NULL;
-    struct cg_coap_peer *peer = cg_coap_peers_add(&messages->peers, path);
-    if (peer == NULL) return NULL;
-    peer->messages = messages;
-    messages->host->random(messages->host_ctx, &peer->mids.next, sizeof peer->mids.next);
-    return peer;
+    struct cg_coap_remote *remote = cg_coap_peers_add(&messages->peers, path);
+    if (remote == NULL) return NULL;
+    remote->peer.layer = &layer;
+    remote->messages = messages;
+    messages->host->random(messages->host_ctx, &remote->mids.next, sizeof remote->mids.next);
+    return remote;
 }
 
 /* ---- Acknowledgements that wait for their response ---- */
 
 /* NULL: it had to give way. */
-static struct cg_coap_seen *seen_of_soon(struct cg_coap_messages *messages, const struct cg_coap_peer *peer) {
-    return cg_coap_seen_find(&messages->duplicates, peer->number, peer->soon.mid, now_us(messages));
+static struct cg_coap_seen *seen_of_soon(struct cg_coap_messages *messages, const struct cg_coap_remote *remote) {
+    return cg_coap_seen_find(&messages->duplicates, remote->number, remote->soon.mid, now_us(messages));
 }
 
 /* It goes without. */
-static void send_ahead(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
-    if (!cg_coap_soon_take(&messages->soon, &peer->soon)) return;
-    struct cg_coap_seen *seen = seen_of_soon(messages, peer);
+static void send_ahead(struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
+    if (!cg_coap_soon_take(&messages->soon, &remote->soon)) return;
+    struct cg_coap_seen *seen = seen_of_soon(messages, remote);
     if (seen != NULL) seen->reply = CG_COAP_ACKNOWLEDGED;
-    transmit_empty(messages, &peer->path, CG_ACK, peer->soon.mid);
+    transmit_empty(messages, &remote->peer.path, CG_ACK, remote->soon.mid);
 }
 
 /* Of those that are not proven nothing is remembered. */
-static void remember_answer(struct cg_coap_messages *messages, const struct cg_coap_peer *peer,
+static void remember_answer(struct cg_coap_messages *messages, const struct cg_coap_remote *remote,
                             struct cg_coap_seen *seen, struct cg_slice bytes) {
-    if (peer->path.proof == CG_COAP_PROVEN) {
+    if (remote->peer.path.proof == CG_COAP_PROVEN) {
         cg_coap_seen_answered(&messages->duplicates, seen, bytes);
     } else {
         cg_coap_seen_forget(&messages->duplicates, seen);
@@ -155,110 +163,112 @@ static void remember_answer(struct cg_coap_messages *messages, const struct cg_c
 }
 
 /* Where it gets lost, the client asks again, and gets the same. */
-static int send_within(struct cg_coap_messages *messages, struct cg_coap_peer *peer,
+static int send_within(struct cg_coap_messages *messages, struct cg_coap_remote *remote,
                        const struct cg_coap_message *response) {
-    int len = emit(messages, &peer->path, response, CG_ACK, peer->soon.mid);
+    int len = emit(messages, &remote->peer.path, response, CG_ACK, remote->soon.mid);
     if (len < 0) return len;
     const struct cg_slice bytes = cg_slice_of(messages->scratch, (size_t)len);
-    struct cg_coap_seen *seen = seen_of_soon(messages, peer);
-    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
-    if (seen != NULL) remember_answer(messages, peer, seen, bytes);
-    (void)transmit(messages, &peer->path, bytes);
-    settle(messages, peer);
+    struct cg_coap_seen *seen = seen_of_soon(messages, remote);
+    (void)cg_coap_soon_take(&messages->soon, &remote->soon);
+    if (seen != NULL) remember_answer(messages, remote, seen, bytes);
+    (void)transmit(messages, &remote->peer.path, bytes);
+    settle(messages, remote);
     return CG_OK;
 }
 
-void cg_coap_peer_expect(struct cg_coap_peer *peer) {
-    struct cg_coap_messages *messages = peer->messages;
+static void expect(struct cg_coap_peer *peer) {
+    struct cg_coap_remote *remote = remote_of(peer);
+    struct cg_coap_messages *messages = remote->messages;
     struct current *current = &messages->current;
-    CG_CHECK(messages->inside == peer && current->envelope != NULL && !current->is_answered);
+    CG_CHECK(messages->inside == remote && current->envelope != NULL && !current->is_answered);
     if (current->envelope->type != CG_CON) return;
     current->is_answered = true;
-    arm(messages, cg_coap_soon_put(&messages->soon, &peer->soon, current->envelope->mid, current->envelope->token,
+    arm(messages, cg_coap_soon_put(&messages->soon, &remote->soon, current->envelope->mid, current->envelope->token,
                                    now_us(messages)));
 }
 
-void cg_coap_peer_ignore(struct cg_coap_peer *peer) {
-    struct cg_coap_messages *messages = peer->messages;
-    if (messages->inside == peer && messages->current.envelope != NULL) {
+static void ignore(struct cg_coap_peer *peer) {
+    struct cg_coap_remote *remote = remote_of(peer);
+    struct cg_coap_messages *messages = remote->messages;
+    if (messages->inside == remote && messages->current.envelope != NULL) {
         CG_CHECK(!messages->current.is_answered);
         messages->current.is_ignored = true;
         return;
     }
-    struct cg_coap_seen *seen = peer->soon.until_us == 0 ? NULL : seen_of_soon(messages, peer);
-    (void)cg_coap_soon_take(&messages->soon, &peer->soon);
+    struct cg_coap_seen *seen = remote->soon.until_us == 0 ? NULL : seen_of_soon(messages, remote);
+    (void)cg_coap_soon_take(&messages->soon, &remote->soon);
     if (seen != NULL) cg_coap_seen_forget(&messages->duplicates, seen);
-    settle(messages, peer);
+    settle(messages, remote);
 }
 
 /* ---- Confirmable messages of ours ---- */
 
-static void set_due(struct cg_coap_messages *messages, struct cg_coap_peer *peer, uint64_t at_us) {
-    cg_heap_set(&messages->deadlines, &peer->due, at_us);
+static void set_due(struct cg_coap_messages *messages, struct cg_coap_remote *remote, uint64_t at_us) {
+    cg_heap_set(&messages->deadlines, &remote->due, at_us);
     arm(messages, at_us);
 }
 
 /* The next one goes, where none is under way. */
-static void pump(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
-    const struct cg_coap_confirmable *first = peer->confirm.first;
+static void pump(struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
+    const struct cg_coap_confirmable *first = remote->confirm.first;
     uint64_t now = now_us(messages);
     uint16_t mid;
     uint32_t random;
     if (first == NULL || first->timeout_us != 0) return;
-    if (!cg_coap_mid_take(&peer->mids, now, CG_EXCHANGE_LIFETIME_US, &mid)) {
-        set_due(messages, peer, now + NO_MID_US);
+    if (!cg_coap_mid_take(&remote->mids, now, CG_EXCHANGE_LIFETIME_US, &mid)) {
+        set_due(messages, remote, now + NO_MID_US);
         return;
     }
     messages->host->random(messages->host_ctx, &random, sizeof random);
-    set_due(messages, peer, cg_coap_confirm_launch(&peer->confirm, mid, random, now));
-    (void)transmit(messages, &peer->path, cg_coap_confirmable_bytes(first));
+    set_due(messages, remote, cg_coap_confirm_launch(&remote->confirm, mid, random, now));
+    (void)transmit(messages, &remote->peer.path, cg_coap_confirmable_bytes(first));
 }
 
 enum outcome { ACKNOWLEDGED, LOST };
 
 /* The one under way is done with. */
-static void conclude(struct cg_coap_messages *messages, struct cg_coap_peer *peer, enum outcome outcome) {
-    struct cg_coap_confirmable *message = cg_coap_confirm_pop(&peer->confirm);
+static void conclude(struct cg_coap_messages *messages, struct cg_coap_remote *remote, enum outcome outcome) {
+    struct cg_coap_confirmable *message = cg_coap_confirm_pop(&remote->confirm);
     struct cg_slice token = cg_coap_confirmable_token(message);
-    cg_heap_remove(&messages->deadlines, &peer->due);
-    if (outcome == LOST) cg_coap_confirm_drop(&peer->confirm, token);
-    messages->inside = peer;
-    (outcome == LOST ? messages->ops->lost : messages->ops->acknowledged)(messages->ctx, peer, token);
+    cg_heap_remove(&messages->deadlines, &remote->due);
+    if (outcome == LOST) cg_coap_confirm_drop(&remote->confirm, token);
+    messages->inside = remote;
+    (outcome == LOST ? messages->ops->lost : messages->ops->acknowledged)(messages->ctx, &remote->peer, token);
     messages->inside = NULL;
     free(message);
-    pump(messages, peer);
-    settle(messages, peer);
+    pump(messages, remote);
+    settle(messages, remote);
 }
 
-static void on_due(struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
+static void on_due(struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
     uint64_t again_us;
-    const struct cg_coap_confirmable *first = peer->confirm.first;
+    const struct cg_coap_confirmable *first = remote->confirm.first;
     if (first == NULL || first->timeout_us == 0) { /* it waited for a Message ID, and may be unwanted by now */
-        pump(messages, peer);
-    } else if (cg_coap_confirm_again(&peer->confirm, now_us(messages), &again_us)) {
-        set_due(messages, peer, again_us);
+        pump(messages, remote);
+    } else if (cg_coap_confirm_again(&remote->confirm, now_us(messages), &again_us)) {
+        set_due(messages, remote, again_us);
         messages->counters.retransmissions++;
-        (void)transmit(messages, &peer->path, cg_coap_confirmable_bytes(peer->confirm.first));
+        (void)transmit(messages, &remote->peer.path, cg_coap_confirmable_bytes(remote->confirm.first));
     } else {
         messages->counters.unacknowledged++;
-        conclude(messages, peer, LOST);
+        conclude(messages, remote, LOST);
     }
 }
 
 /* ---- Empty messages that came ---- */
 
-static void on_reset(struct cg_coap_messages *messages, struct cg_coap_peer *peer, uint16_t mid) {
+static void on_reset(struct cg_coap_messages *messages, struct cg_coap_remote *remote, uint16_t mid) {
     struct cg_slice found;
     struct cg_coap_token token;
     messages->counters.resets++;
-    if (cg_coap_confirm_is(&peer->confirm, mid)) {
-        conclude(messages, peer, LOST);
-    } else if (cg_coap_sent_find(&peer->sent, mid, &found) && cg_coap_token_set(&token, found)) {
-        cg_coap_confirm_drop(&peer->confirm, cg_coap_token_slice(&token));
-        messages->inside = peer;
-        messages->ops->lost(messages->ctx, peer, cg_coap_token_slice(&token));
+    if (cg_coap_confirm_is(&remote->confirm, mid)) {
+        conclude(messages, remote, LOST);
+    } else if (cg_coap_sent_find(&remote->sent, mid, &found) && cg_coap_token_set(&token, found)) {
+        cg_coap_confirm_drop(&remote->confirm, cg_coap_token_slice(&token));
+        messages->inside = remote;
+        messages->ops->lost(messages->ctx, &remote->peer, cg_coap_token_slice(&token));
         messages->inside = NULL;
-        settle(messages, peer);
+        settle(messages, remote);
     }
 }
 
@@ -267,7 +277,7 @@ static void on_reset(struct cg_coap_messages *messages, struct cg_coap_peer *pee
 struct arrival {
     struct cg_coap_messages *messages;
     const struct cg_coap_path *path;
-    struct cg_coap_peer *peer; /* NULL: it is not known yet */
+    struct cg_coap_remote *remote; /* NULL: it is not known yet */
     enum cg_coap_reached reached;
     size_t size;
     struct cg_envelope envelope;
@@ -284,17 +294,17 @@ static void on_empty(struct arrival *arrival) {
     const struct cg_envelope *envelope = &arrival->envelope;
     if (envelope->type == CG_CON || envelope->type == CG_NON) {
         turn_down(arrival);
-    } else if (arrival->reached == CG_COAP_BY_UNICAST && arrival->peer != NULL) {
+    } else if (arrival->reached == CG_COAP_BY_UNICAST && arrival->remote != NULL) {
         if (envelope->type == CG_RST) {
-            on_reset(arrival->messages, arrival->peer, envelope->mid);
-        } else if (cg_coap_confirm_is(&arrival->peer->confirm, envelope->mid)) {
-            conclude(arrival->messages, arrival->peer, ACKNOWLEDGED);
+            on_reset(arrival->messages, arrival->remote, envelope->mid);
+        } else if (cg_coap_confirm_is(&arrival->remote->confirm, envelope->mid)) {
+            conclude(arrival->messages, arrival->remote, ACKNOWLEDGED);
         }
     }
 }
 
 static bool is_proven(const struct arrival *arrival) {
-    return (arrival->peer != NULL ? arrival->peer->path.proof : arrival->path->proof) == CG_COAP_PROVEN;
+    return (arrival->remote != NULL ? arrival->remote->peer.path.proof : arrival->path->proof) == CG_COAP_PROVEN;
 }
 
 /* A request that no peer answers for. Whoever has not shown that its address is real gets nothing. */
@@ -322,10 +332,10 @@ static void repeat(struct arrival *arrival, const struct cg_coap_seen *seen) {
 }
 
 /* Looked at when a request comes: what runs for it goes on. */
-static void let_proof_age(const struct cg_coap_messages *messages, struct cg_coap_peer *peer) {
-    if (peer->proven_until_us == 0 || now_us(messages) < peer->proven_until_us) return;
-    peer->path.proof = CG_COAP_UNPROVEN;
-    peer->proven_until_us = 0;
+static void let_proof_age(const struct cg_coap_messages *messages, struct cg_coap_remote *remote) {
+    if (remote->proven_until_us == 0 || now_us(messages) < remote->proven_until_us) return;
+    remote->peer.path.proof = CG_COAP_UNPROVEN;
+    remote->proven_until_us = 0;
 }
 
 /* Nothing more is said to whoever has not shown that its address is real than the front wanted to. */
@@ -335,7 +345,7 @@ static void acknowledge(const struct arrival *arrival) {
         !is_proven(arrival))
         return;
     messages->current.seen->reply = CG_COAP_ACKNOWLEDGED;
-    transmit_empty(messages, &arrival->peer->path, CG_ACK, arrival->envelope.mid);
+    transmit_empty(messages, &arrival->remote->peer.path, CG_ACK, arrival->envelope.mid);
 }
 
 static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
@@ -350,36 +360,36 @@ static void hand_on(struct arrival *arrival, struct cg_coap_seen *seen) {
                                             .reached = arrival->reached};
     messages->counters.requests++;
     messages->current = (struct current){.envelope = envelope, .seen = seen};
-    send_ahead(messages, arrival->peer); /* a token may be in use anew from here on */
-    messages->inside = arrival->peer;
-    messages->ops->request(messages->ctx, arrival->peer, &request);
+    send_ahead(messages, arrival->remote); /* a token may be in use anew from here on */
+    messages->inside = arrival->remote;
+    messages->ops->request(messages->ctx, &arrival->remote->peer, &request);
     acknowledge(arrival);
     messages->inside = NULL;
-    bool is_soon = arrival->peer->soon.until_us != 0;
-    bool is_done = (messages->current.is_answered && !is_soon) || arrival->peer->holds == 0;
-    if (messages->current.is_ignored || (arrival->peer->path.proof == CG_COAP_UNPROVEN && is_done)) {
+    bool is_soon = arrival->remote->soon.until_us != 0;
+    bool is_done = (messages->current.is_answered && !is_soon) || arrival->remote->peer.holds == 0;
+    if (messages->current.is_ignored || (arrival->remote->peer.path.proof == CG_COAP_UNPROVEN && is_done)) {
         cg_coap_seen_forget(&messages->duplicates, seen);
     } else {
         arm(messages, seen->until_us);
     }
     messages->current = (struct current){0};
-    settle(messages, arrival->peer);
+    settle(messages, arrival->remote);
 }
 
 static void on_new_request(struct arrival *arrival) {
     struct cg_coap_messages *messages = arrival->messages;
-    const struct cg_coap_peer *known = arrival->peer;
-    if (known == NULL) arrival->peer = new_peer(messages, arrival->path);
+    const struct cg_coap_remote *known = arrival->remote;
+    if (known == NULL) arrival->remote = new_peer(messages, arrival->path);
     struct cg_coap_seen *seen = NULL;
-    if (arrival->peer != NULL) {
-        seen = cg_coap_seen_add(&messages->duplicates, arrival->peer->number, arrival->envelope.mid,
+    if (arrival->remote != NULL) {
+        seen = cg_coap_seen_add(&messages->duplicates, arrival->remote->number, arrival->envelope.mid,
                                 &arrival->path->from, now_us(messages));
     }
     if (seen != NULL) {
         hand_on(arrival, seen);
     } else {
         refuse(arrival, CG_CODE(5, 3));
-        if (known == NULL && arrival->peer != NULL) forget(messages, arrival->peer);
+        if (known == NULL && arrival->remote != NULL) forget(messages, arrival->remote);
     }
 }
 
@@ -392,9 +402,9 @@ static void on_request(struct arrival *arrival) {
         messages->counters.malformed++; /* RFC 7252 §4.2, §8.1 */
         return;
     }
-    if (arrival->peer != NULL) {
-        let_proof_age(messages, arrival->peer);
-        seen = cg_coap_seen_find(&messages->duplicates, arrival->peer->number, envelope->mid, now_us(messages));
+    if (arrival->remote != NULL) {
+        let_proof_age(messages, arrival->remote);
+        seen = cg_coap_seen_find(&messages->duplicates, arrival->remote->number, envelope->mid, now_us(messages));
     }
     if (seen != NULL) {
         repeat(arrival, seen);
@@ -436,7 +446,7 @@ void cg_coap_messages_take(struct cg_coap_messages *messages, const struct cg_co
                            enum cg_coap_reached reached, struct cg_slice datagram) {
     CG_CHECK(path->session == NULL);
     struct arrival arrival = {
-        .messages = messages, .path = path, .peer = cg_coap_peers_find(&messages->peers, path), .reached = reached};
+        .messages = messages, .path = path, .remote = cg_coap_peers_find(&messages->peers, path), .reached = reached};
     take(&arrival, datagram);
 }
 
@@ -444,110 +454,103 @@ void cg_coap_messages_take(struct cg_coap_messages *messages, const struct cg_co
 
 struct cg_coap_peer *cg_coap_messages_begin(struct cg_coap_messages *messages, const struct cg_coap_path *path) {
     CG_CHECK(path->session != NULL);
-    return new_peer(messages, path);
+    struct cg_coap_remote *remote = new_peer(messages, path);
+    return remote == NULL ? NULL : &remote->peer;
 }
 
 void cg_coap_messages_take_from(struct cg_coap_peer *peer, struct cg_slice datagram) {
+    struct cg_coap_remote *remote = remote_of(peer);
     struct arrival arrival = {
-        .messages = peer->messages, .path = &peer->path, .peer = peer, .reached = CG_COAP_BY_UNICAST};
+        .messages = remote->messages, .path = &remote->peer.path, .remote = remote, .reached = CG_COAP_BY_UNICAST};
     take(&arrival, datagram);
 }
 
-bool cg_coap_peer_is_held(const struct cg_coap_peer *peer) { return peer->holds > 0; }
-
 void cg_coap_messages_end(struct cg_coap_peer *peer) {
-    CG_CHECK(peer->path.session != NULL && peer->messages->inside != peer);
-    forget(peer->messages, peer);
+    struct cg_coap_remote *remote = remote_of(peer);
+    CG_CHECK(remote->peer.path.session != NULL && remote->messages->inside != remote);
+    forget(remote->messages, remote);
 }
 
 /* ---- The front's side ---- */
 
-void cg_coap_peer_answer(struct cg_coap_peer *peer, const struct cg_coap_message *response) {
-    struct cg_coap_messages *messages = peer->messages;
+static void answer(struct cg_coap_peer *peer, const struct cg_coap_message *response) {
+    struct cg_coap_remote *remote = remote_of(peer);
+    struct cg_coap_messages *messages = remote->messages;
     struct current *current = &messages->current;
-    CG_CHECK(messages->inside == peer && current->envelope != NULL && !current->is_answered);
+    CG_CHECK(messages->inside == remote && current->envelope != NULL && !current->is_answered);
     const enum cg_type type = current->envelope->type == CG_CON ? CG_ACK : CG_NON;
     uint16_t mid = current->envelope->mid;
     current->is_answered = true;
-    if (type == CG_NON && !cg_coap_mid_take(&peer->mids, now_us(messages), CG_NON_LIFETIME_US, &mid)) {
+    if (type == CG_NON && !cg_coap_mid_take(&remote->mids, now_us(messages), CG_NON_LIFETIME_US, &mid)) {
         messages->counters.dropped++;
         return;
     }
-    int len = emit(messages, &peer->path, response, type, mid);
+    int len = emit(messages, &remote->peer.path, response, type, mid);
     if (len < 0) { /* the client is to hear something */
         const struct cg_coap_message instead = {.code = CG_CODE(5, 0), .token = response->token};
-        len = emit(messages, &peer->path, &instead, type, mid);
+        len = emit(messages, &remote->peer.path, &instead, type, mid);
     }
     CG_CHECK(len >= 0);
     const struct cg_slice bytes = cg_slice_of(messages->scratch, (size_t)len);
     if (type == CG_NON) {
-        cg_coap_sent_note(&peer->sent, mid, response->token);
-    } else if (peer->path.proof == CG_COAP_PROVEN) { /* of others nothing is remembered */
+        cg_coap_sent_note(&remote->sent, mid, response->token);
+    } else if (remote->peer.path.proof == CG_COAP_PROVEN) { /* of others nothing is remembered */
         cg_coap_seen_answered(&messages->duplicates, current->seen, bytes);
     }
-    (void)transmit(messages, &peer->path, bytes);
+    (void)transmit(messages, &remote->peer.path, bytes);
 }
 
-static int send_confirmable(struct cg_coap_messages *messages, struct cg_coap_peer *peer,
+static int send_confirmable(struct cg_coap_messages *messages, struct cg_coap_remote *remote,
                             const struct cg_coap_message *response) {
-    int len = emit(messages, &peer->path, response, CG_CON, 0);
+    int len = emit(messages, &remote->peer.path, response, CG_CON, 0);
     if (len < 0) return len;
     const size_t behind = (size_t)len - response->options.len - response->payload.len - (response->payload.len > 0);
     const struct cg_slice token = cg_slice_of(messages->scratch + behind - response->token.len, response->token.len);
-    int err = cg_coap_confirm_put(&peer->confirm, cg_slice_of(messages->scratch, (size_t)len), token);
+    int err = cg_coap_confirm_put(&remote->confirm, cg_slice_of(messages->scratch, (size_t)len), token);
     if (err < 0) return err;
-    pump(messages, peer);
-    settle(messages, peer);
+    pump(messages, remote);
+    settle(messages, remote);
     return CG_OK;
 }
 
-static int send_once(struct cg_coap_messages *messages, struct cg_coap_peer *peer,
+static int send_once(struct cg_coap_messages *messages, struct cg_coap_remote *remote,
                      const struct cg_coap_message *response) {
     uint16_t mid;
-    int len = emit(messages, &peer->path, response, CG_NON, peer->mids.next);
+    int len = emit(messages, &remote->peer.path, response, CG_NON, remote->mids.next);
     if (len < 0) return len;
-    if (!cg_coap_mid_take(&peer->mids, now_us(messages), CG_NON_LIFETIME_US, &mid)) return CG_E_OVERLOAD;
-    int err = transmit(messages, &peer->path, cg_slice_of(messages->scratch, (size_t)len));
-    if (err == CG_OK) cg_coap_sent_note(&peer->sent, mid, response->token);
+    if (!cg_coap_mid_take(&remote->mids, now_us(messages), CG_NON_LIFETIME_US, &mid)) return CG_E_OVERLOAD;
+    int err = transmit(messages, &remote->peer.path, cg_slice_of(messages->scratch, (size_t)len));
+    if (err == CG_OK) cg_coap_sent_note(&remote->sent, mid, response->token);
     return err;
 }
 
-int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *response, enum cg_type type) {
-    CG_CHECK(type == CG_CON || type == CG_NON);
-    if (type == CG_CON && cg_coap_soon_is(&peer->soon, response->token))
-        return send_within(peer->messages, peer, response);
-    return (type == CG_CON ? send_confirmable : send_once)(peer->messages, peer, response);
+static int send_message(struct cg_coap_peer *peer, const struct cg_coap_message *response, enum cg_type type) {
+    struct cg_coap_remote *remote = remote_of(peer);
+    if (type == CG_CON && cg_coap_soon_is(&remote->soon, response->token))
+        return send_within(remote->messages, remote, response);
+    return (type == CG_CON ? send_confirmable : send_once)(remote->messages, remote, response);
 }
 
-void cg_coap_peer_hold(struct cg_coap_peer *peer) {
-    peer->holds++;
-    settle(peer->messages, peer);
+static void settle_peer(struct cg_coap_peer *peer) {
+    struct cg_coap_remote *remote = remote_of(peer);
+    settle(remote->messages, remote);
 }
 
-void cg_coap_peer_release(struct cg_coap_peer *peer) {
-    CG_CHECK(peer->holds > 0);
-    peer->holds--;
-    settle(peer->messages, peer);
-}
-
-void cg_coap_peer_prove(struct cg_coap_peer *peer) {
+static void prove(struct cg_coap_peer *peer) {
+    struct cg_coap_remote *remote = remote_of(peer);
     peer->path.proof = CG_COAP_PROVEN;
-    peer->proven_until_us = now_us(peer->messages) + CG_COAP_PROOF_US;
+    remote->proven_until_us = now_us(remote->messages) + CG_COAP_PROOF_US;
 }
 
-size_t cg_coap_peer_room(const struct cg_coap_peer *peer) { return room(&peer->path); }
-const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer) { return &peer->path.from; }
-const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer) { return &peer->path.to; }
-const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer) { return peer->path.transport->listen; }
-enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return peer->path.proof; }
-bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->path.transport->ops->is_secured; }
-void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
+static size_t room_of(const struct cg_coap_peer *peer) { return room(&peer->path); }
 
-int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
-                          struct cg_problem *problem) {
-    const struct cg_coap_transport_ops *ops = peer->path.transport->ops;
-    return ops->identify == NULL ? CG_OK : ops->identify(&peer->path, config, request, problem);
-}
+static const struct cg_coap_layer layer = {.answer = answer,
+                                           .expect = expect,
+                                           .ignore = ignore,
+                                           .send = send_message,
+                                           .prove = prove,
+                                           .room = room_of,
+                                           .settle = settle_peer};
 
 /* ---- All of it ---- */
 
@@ -571,9 +574,10 @@ static uint64_t do_due(struct cg_coap_messages *messages, uint64_t now) {
     for (unsigned left = DUE_A_TURN; (first = cg_heap_first(&messages->deadlines)) != NULL; left--) {
         if (first->at_us > now) return first->at_us;
         if (left == 0) return now;
-        struct cg_coap_peer *peer = CG_CONTAINER((struct cg_deadline *)(uintptr_t)first, struct cg_coap_peer, due);
-        cg_heap_remove(&messages->deadlines, &peer->due);
-        on_due(messages, peer);
+        struct cg_coap_remote *remote =
+            CG_CONTAINER((struct cg_deadline *)(uintptr_t)first, struct cg_coap_remote, due);
+        cg_heap_remove(&messages->deadlines, &remote->due);
+        on_due(messages, remote);
     }
     return UINT64_MAX;
 }
@@ -583,9 +587,9 @@ static uint64_t do_soon(struct cg_coap_messages *messages, uint64_t now) {
     for (unsigned left = DUE_A_TURN; messages->soon != NULL; left--) {
         if (now < messages->soon->until_us) return messages->soon->until_us;
         if (left == 0) return now;
-        struct cg_coap_peer *peer = CG_CONTAINER(messages->soon, struct cg_coap_peer, soon);
-        send_ahead(messages, peer);
-        settle(messages, peer);
+        struct cg_coap_remote *remote = CG_CONTAINER(messages->soon, struct cg_coap_remote, soon);
+        send_ahead(messages, remote);
+        settle(messages, remote);
     }
     return UINT64_MAX;
 }

@@ -1,4 +1,5 @@
-/* A client's way to us: one remote endpoint at one of our listeners, by UDP or in a DTLS session. The front speaks to
+/* A client's way to us: one remote endpoint at one of our listeners, by UDP, in a DTLS session, or on a connection by
+ * TCP or TLS. The front speaks to
  * peers and hears of them through a table of operations; how bytes travel, what is acknowledged, sent again, and what
  * is a duplicate is behind this, so that a further transport is a file more and no line of the front.
  *
@@ -8,6 +9,7 @@
 #define CG_FRONTS_COAP_PEER_H
 
 #include "model/request.h"
+#include "wire/cri.h"
 #include "wire/msg.h"
 
 /* How long an address stays proven, however much comes from there. */
@@ -90,7 +92,7 @@ size_t cg_coap_peer_room(const struct cg_coap_peer *peer);
  * client's, or not any more. */
 int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
                           struct cg_problem *problem) CG_MUST_CHECK;
-bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer); /* DTLS: its scheme is coaps */
+enum cg_cri_scheme cg_coap_peer_scheme(const struct cg_coap_peer *peer); /* of its transport */
 /* Where the front keeps what belongs to this peer (its live tokens); NULL at first. */
 void **cg_coap_peer_place(struct cg_coap_peer *peer);
 

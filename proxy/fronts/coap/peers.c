@@ -15,49 +15,49 @@ void cg_coap_peers_init(struct cg_coap_peers *peers, size_t max) {
     cg_coap_shares_init(&peers->shares);
 }
 
-struct cg_coap_peer *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path) {
-    struct cg_coap_peer *peer;
-    HASH_FIND(hh, peers->by_path, path, CG_COAP_PATH_KEY, peer);
-    return peer;
+struct cg_coap_remote *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path) {
+    struct cg_coap_remote *remote;
+    HASH_FIND(hh, peers->by_path, path, CG_COAP_PATH_KEY, remote);
+    return remote;
 }
 
-struct cg_coap_peer *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path) {
-    struct cg_coap_peer *peer = calloc(1, sizeof *peer);
-    if (peer == NULL) return NULL;
-    peer->path = *path;
-    peer->number = ++peers->numbered;
-    if (path->session != NULL) return peer;
-    HASH_ADD(hh, peers->by_path, path, CG_COAP_PATH_KEY, peer);
-    if (CG_HASH_HAS(hh, peer)) return peer;
-    free(peer);
+struct cg_coap_remote *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path) {
+    struct cg_coap_remote *remote = calloc(1, sizeof *remote);
+    if (remote == NULL) return NULL;
+    remote->peer.path = *path;
+    remote->number = ++peers->numbered;
+    if (path->session != NULL) return remote;
+    HASH_ADD(hh, peers->by_path, peer.path, CG_COAP_PATH_KEY, remote);
+    if (CG_HASH_HAS(hh, remote)) return remote;
+    free(remote);
     return NULL;
 }
 
 bool cg_coap_peers_are_full(const struct cg_coap_peers *peers) { return HASH_COUNT(peers->by_path) >= peers->max; }
 
-struct cg_coap_peer *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers) {
+struct cg_coap_remote *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers) {
     struct cg_coap_share *goes = cg_coap_peers_are_full(peers) ? cg_coap_shares_first_to_go(&peers->shares) : NULL;
-    return goes == NULL ? NULL : CG_CONTAINER(goes, struct cg_coap_peer, share);
+    return goes == NULL ? NULL : CG_CONTAINER(goes, struct cg_coap_remote, share);
 }
 
-bool cg_coap_peer_rest(struct cg_coap_peers *peers, struct cg_coap_peer *peer, uint64_t now_us) {
-    cg_coap_peer_rouse(peers, peer);
-    if (!cg_coap_share_put(&peers->shares, &peer->share, &peer->path.from, 1)) return false;
-    peer->rests_until_us = now_us + CG_EXCHANGE_LIFETIME_US;
-    DL_APPEND(peers->resting, peer);
+bool cg_coap_remote_rest(struct cg_coap_peers *peers, struct cg_coap_remote *remote, uint64_t now_us) {
+    cg_coap_remote_rouse(peers, remote);
+    if (!cg_coap_share_put(&peers->shares, &remote->share, &remote->peer.path.from, 1)) return false;
+    remote->rests_until_us = now_us + CG_EXCHANGE_LIFETIME_US;
+    DL_APPEND(peers->resting, remote);
     return true;
 }
 
-void cg_coap_peer_rouse(struct cg_coap_peers *peers, struct cg_coap_peer *peer) {
-    if (peer->share.holder == NULL) return;
-    cg_coap_share_take(&peers->shares, &peer->share);
-    DL_DELETE(peers->resting, peer);
+void cg_coap_remote_rouse(struct cg_coap_peers *peers, struct cg_coap_remote *remote) {
+    if (remote->share.holder == NULL) return;
+    cg_coap_share_take(&peers->shares, &remote->share);
+    DL_DELETE(peers->resting, remote);
 }
 
-void cg_coap_peer_free(struct cg_coap_peers *peers, struct cg_coap_peer *peer) {
-    cg_coap_peer_rouse(peers, peer);
-    if (CG_HASH_HAS(hh, peer)) HASH_DEL(peers->by_path, peer);
-    cg_coap_sent_fini(&peer->sent);
-    cg_coap_confirm_fini(&peer->confirm);
-    free(peer);
+void cg_coap_remote_free(struct cg_coap_peers *peers, struct cg_coap_remote *remote) {
+    cg_coap_remote_rouse(peers, remote);
+    if (CG_HASH_HAS(hh, remote)) HASH_DEL(peers->by_path, remote);
+    cg_coap_sent_fini(&remote->sent);
+    cg_coap_confirm_fini(&remote->confirm);
+    free(remote);
 }

@@ -1,7 +1,7 @@
-/* The table of clients' addresses without sessions, of each for as long as something is remembered of it: while it is
- * held or something of it is under way; else, where its address is proven, EXCHANGE_LIFETIME beyond its last use; else
- * not at all, so that invented addresses cost nothing. When there are too many, the host that has most loses the one
- * that has rested for longest. The message layer's own. */
+/* Peers that speak by datagrams, and the table of those without sessions: clients' addresses, of each for as long as
+ * something is remembered of it: while it is held or something of it is under way; else, where its address is proven,
+ * EXCHANGE_LIFETIME beyond its last use; else not at all, so that invented addresses cost nothing. When there are too
+ * many, the host that has most loses the one that has rested for longest. The message layer's own. */
 #ifndef CG_FRONTS_COAP_PEERS_H
 #define CG_FRONTS_COAP_PEERS_H
 
@@ -11,14 +11,12 @@
 #include "fronts/coap/sent.h"
 #include "fronts/coap/shares.h"
 #include "fronts/coap/soon.h"
-#include "fronts/coap/transport.h"
+#include "fronts/coap/layer.h"
 
-struct cg_coap_peer {
+struct cg_coap_remote {
+    struct cg_coap_peer peer; /* the first part of its path is the key */
     struct cg_coap_messages *messages;
-    struct cg_coap_path path; /* its first part is the key */
-    uint64_t number;          /* that no other has */
-    void *place;              /* the front's */
-    unsigned holds;
+    uint64_t number; /* that no other has */
     struct cg_coap_mids mids;
     struct cg_coap_sent sent;
     struct cg_coap_confirm confirm;
@@ -26,15 +24,15 @@ struct cg_coap_peer {
     struct cg_coap_soon soon;
     uint64_t proven_until_us; /* its address; 0: for as long as it is remembered */
     uint64_t rests_until_us;
-    struct cg_coap_share share;       /* while it rests */
-    struct cg_coap_peer *prev, *next; /* of those that rest, longest first */
-    UT_hash_handle hh;                /* not of sessions */
+    struct cg_coap_share share;         /* while it rests */
+    struct cg_coap_remote *prev, *next; /* of those that rest, longest first */
+    UT_hash_handle hh;                  /* not of sessions */
 };
 
 struct cg_coap_peers {
-    struct cg_coap_peer *by_path; /* uthash head */
-    struct cg_coap_peer *resting; /* utlist head */
-    struct cg_coap_shares shares; /* of those that rest */
+    struct cg_coap_remote *by_path; /* uthash head */
+    struct cg_coap_remote *resting; /* utlist head */
+    struct cg_coap_shares shares;   /* of those that rest */
     size_t max;
     uint64_t numbered;
 };
@@ -44,16 +42,16 @@ struct cg_coap_peers {
 
 void cg_coap_peers_init(struct cg_coap_peers *peers, size_t max);
 
-struct cg_coap_peer *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path);
+struct cg_coap_remote *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path);
 /* In the table, unless it has a session. NULL: no memory. */
-struct cg_coap_peer *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path);
+struct cg_coap_remote *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path);
 /* Whose turn it is to go so that there is room for another; NULL: there is room, or nobody can go. */
-struct cg_coap_peer *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers);
+struct cg_coap_remote *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers);
 bool cg_coap_peers_are_full(const struct cg_coap_peers *peers);
 
 /* From its last use, which is now. False: no memory for it. */
-bool cg_coap_peer_rest(struct cg_coap_peers *peers, struct cg_coap_peer *peer, uint64_t now_us);
-void cg_coap_peer_rouse(struct cg_coap_peers *peers, struct cg_coap_peer *peer); /* it rests no longer */
-void cg_coap_peer_free(struct cg_coap_peers *peers, struct cg_coap_peer *peer);
+bool cg_coap_remote_rest(struct cg_coap_peers *peers, struct cg_coap_remote *remote, uint64_t now_us);
+void cg_coap_remote_rouse(struct cg_coap_peers *peers, struct cg_coap_remote *remote); /* it rests no longer */
+void cg_coap_remote_free(struct cg_coap_peers *peers, struct cg_coap_remote *remote);
 
 #endif

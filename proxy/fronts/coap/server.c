@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/log.h"
+#include "fronts/coap/connections.h"
 #include "fronts/coap/dtls_transport.h"
 #include "fronts/coap/message.h"
 #include "fronts/coap/udp.h"
@@ -13,15 +14,18 @@
 
 struct listener {
     struct cg_listen listen; /* with the port that it has */
-    struct cg_coap_udp *udp; /* NULL: it is not open, or DTLS */
+    struct cg_coap_udp *udp; /* NULL: it is not open, or of another transport */
     bool is_open;
 };
 
 struct cg_coap_server {
     struct cg_coap_messages *messages;
     struct cg_coap_inbox *inbox;
-    struct cg_coap_dtls *dtls; /* of all coaps listeners; NULL: there are none */
-    struct cg_config *config;  /* while it is opened */
+    struct cg_coap_dtls *dtls;               /* of all coaps listeners; NULL: there are none */
+    struct cg_coap_connections *connections; /* of all coap+tcp and coaps+tcp listeners; NULL: there are none */
+    const struct cg_coap_peer_ops *ops;      /* the front's */
+    void *ctx;
+    struct cg_config *config; /* while it is opened */
     struct listener *listeners;
     size_t listener_count;
     uv_loop_t *uv;
@@ -75,12 +79,31 @@ static int open_dtls(struct cg_coap_server *server, struct listener *listener, s
     return cg_coap_dtls_listen(server->dtls, &listener->listen, problem);
 }
 
+static int open_tcp(struct cg_coap_server *server, struct listener *listener, enum cg_scheme scheme,
+                    struct cg_problem *problem) {
+    if (server->connections == NULL) {
+        server->connections = cg_coap_connections_new(server->uv, server->config, &cg_coap_connection_usual_limits,
+                                                      server->ops, server->ctx);
+        if (server->connections == NULL) return cg_problem_no_memory(problem);
+        server->open_handles++;
+    }
+    return cg_coap_connections_listen(server->connections, scheme, &listener->listen, problem);
+}
+
+static int open_by_scheme(struct cg_coap_server *server, struct listener *listener, enum cg_scheme scheme,
+                          struct cg_problem *problem) {
+    switch (scheme) {
+    case CG_SCHEME_COAPS: return open_dtls(server, listener, problem);
+    case CG_SCHEME_COAP_TCP:
+    case CG_SCHEME_COAPS_TCP: return open_tcp(server, listener, scheme, problem);
+    default: return open_udp(server, listener, problem);
+    }
+}
+
 static int open_listener(struct cg_coap_server *server, struct listener *listener, const struct cg_coap_listen *coap,
                          struct cg_problem *problem) {
     listener->listen = coap->listen;
-    if (!cg_coap_is_served(coap)) return CG_OK;
-    int err =
-        coap->scheme == CG_SCHEME_COAPS ? open_dtls(server, listener, problem) : open_udp(server, listener, problem);
+    int err = open_by_scheme(server, listener, coap->scheme, problem);
     listener->is_open = err == CG_OK;
     return err;
 }
@@ -143,6 +166,8 @@ struct cg_coap_server *cg_coap_server_open(uv_loop_t *uv, struct cg_config *conf
         return NULL;
     }
     server->uv = uv;
+    server->ops = options->ops;
+    server->ctx = options->ctx;
     CG_CHECK(uv_timer_init(uv, &server->timer) == 0);
     server->timer.data = server;
     server->open_handles = 1;
@@ -156,6 +181,7 @@ void cg_coap_server_close(struct cg_coap_server *server, void (*on_closed)(void 
     server->on_closed = on_closed;
     server->on_closed_ctx = ctx;
     if (server->dtls != NULL) cg_coap_dtls_close(server->dtls, on_handle_closed, server);
+    if (server->connections != NULL) cg_coap_connections_close(server->connections, on_handle_closed, server);
     cg_coap_messages_free(server->messages);
     for (size_t i = 0; i < server->listener_count; i++) {
         if (server->listeners[i].udp != NULL) cg_coap_udp_close(server->listeners[i].udp, on_handle_closed, server);
@@ -169,7 +195,13 @@ const struct cg_listen *cg_coap_server_listen(const struct cg_coap_server *serve
 }
 
 int cg_coap_server_reload(struct cg_coap_server *server, struct cg_config *config, struct cg_problem *problem) {
-    return server->dtls == NULL ? CG_OK : cg_coap_dtls_reload(server->dtls, config, problem);
+    int err = server->dtls == NULL ? CG_OK : cg_coap_dtls_reload(server->dtls, config, problem);
+    if (server->connections == NULL) return err;
+    struct cg_problem second = {0};
+    int other = cg_coap_connections_reload(server->connections, config, &second);
+    if (err < 0) return err;
+    *problem = second;
+    return other;
 }
 
 static bool is_everywhere(const struct cg_addr *addr, enum cg_family family) {
@@ -239,4 +271,5 @@ void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *
         put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
     put_figure(to, "peers", "gauge", "CoAP clients' addresses that are remembered.", cg_coap_messages_peers(messages));
     if (server->dtls != NULL) put_dtls_figures(cg_coap_dtls_figures(server->dtls), to);
+    if (server->connections != NULL) cg_coap_connections_metrics(server->connections, to);
 }

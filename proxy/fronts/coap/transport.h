@@ -1,6 +1,7 @@
-/* The seam between how bytes travel and what they mean as CoAP messages. A transport (UDP, DTLS) brings datagrams and
- * takes them; the message layer parses and numbers them, acknowledges, repeats, and knows duplicates, the
- * same for all transports. The front sees neither: peer.h is for it.
+/* The seam between how bytes travel and what they mean as CoAP messages. A transport of datagrams (UDP, DTLS) brings
+ * them and takes them; message.c parses and numbers them, acknowledges, repeats, and knows duplicates, the
+ * same for both. Where messages are a stream's (TCP, TLS), nothing of that is to be done: connections.c makes peers
+ * itself. The front sees none of it: peer.h is for it, and layer.h what is common to all peers.
  *
  * A transport without sessions says by which path each datagram came (cg_coap_messages_take). One with sessions begins
  * a peer when a session has been established, hands its datagrams on, and ends it with the session. */
@@ -8,6 +9,7 @@
 #define CG_FRONTS_COAP_TRANSPORT_H
 
 #include "fronts/coap/peer.h"
+#include "wire/cri.h"
 
 struct cg_coap_path;
 struct cg_coap_messages;
@@ -17,9 +19,9 @@ struct cg_coap_messages;
 #define CG_COAP_DATAGRAM_ROOM (1280 - 40 - 8)
 
 struct cg_coap_transport_ops {
-    bool is_secured; /* its scheme is coaps */
-    /* The bytes are borrowed. CG_E_OVERLOAD: not at the moment, they are gone; CG_E_EMIT: there is no way. It never
-     * ends a session before it returns. */
+    enum cg_cri_scheme scheme;
+    /* Of transports of datagrams, as is `room`. The bytes are borrowed. CG_E_OVERLOAD: not at the moment, they are
+     * gone; CG_E_EMIT: there is no way. It never ends a session before it returns. */
     int (*send)(const struct cg_coap_path *path, struct cg_slice datagram);
     size_t (*room)(const struct cg_coap_path *path); /* bytes that go as one datagram; NULL: CG_COAP_DATAGRAM_ROOM */
     /* As cg_coap_peer_identify; NULL: nobody is ever known. */

@@ -20,7 +20,7 @@ static int send_datagram(const struct cg_coap_path *path, struct cg_slice datagr
     return cg_coap_socket_send(udp->socket, &path->to, &path->from, datagram);
 }
 
-static const struct cg_coap_transport_ops ops = {.send = send_datagram};
+static const struct cg_coap_transport_ops ops = {.scheme = CG_CRI_COAP, .send = send_datagram};
 
 static void on_arrival(void *ctx, const struct cg_coap_arrival *arrival) {
     struct cg_coap_udp *udp = ctx;

@@ -60,7 +60,7 @@ const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer) { retu
 const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer) { return &peer->listen; }
 enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return peer->proof; }
 void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->proof = CG_COAP_PROVEN; }
-bool cg_coap_peer_is_secured(const struct cg_coap_peer *peer) { return peer->is_secured; }
+enum cg_cri_scheme cg_coap_peer_scheme(const struct cg_coap_peer *peer) { return peer->scheme; }
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
 int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,

@@ -24,7 +24,7 @@ struct cg_coap_peer {
     struct cg_listen listen;
     enum cg_coap_proof proof;
     const char *client; /* a name; NULL: nobody */
-    bool is_secured;
+    enum cg_cri_scheme scheme;
     void *place;
     unsigned holds;
     unsigned expects; /* a response soon */

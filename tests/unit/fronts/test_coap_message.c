@@ -89,7 +89,7 @@ static void the_front_sees_what_came(void **state) {
     assert_int_equal(cg_coap_peer_local(link->peer)->port, 5683);
     assert_ptr_equal(cg_coap_peer_listen(link->peer), &link->listen);
     assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
-    assert_false(cg_coap_peer_is_secured(link->peer));
+    assert_int_equal(cg_coap_peer_scheme(link->peer), CG_CRI_COAP);
     assert_null(*cg_coap_peer_place(link->peer));
     struct cg_request request = {0};
     struct cg_problem problem = {0};

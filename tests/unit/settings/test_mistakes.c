@@ -213,7 +213,8 @@ static void listeners(void **state) {
         {COAP("['coap://127.0.0.1:5684','coaps://127.0.0.1'],'tls':{'certificate':'c','key':'k'}"), "/coap/listen/1",
          "is the same address and port as /coap/listen/0"},
         {COAP("['coap://0.0.0.0']"), "/coap/listen/0",
-         "coap://0.0.0.0:5683 can be reached by others: listen by coaps, or, on a network that is trusted, say "
+         "coap://0.0.0.0:5683 can be reached by others: listen by coaps or coaps+tcp, or, on a network that is "
+         "trusted, say "
          "{\"address\": \"coap://0.0.0.0:5683\", \"insecure\": true}"},
         {COAP("['coaps://127.0.0.1']"), "/coap/listen/0",
          "coaps://127.0.0.1:5684 needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\""},

@@ -218,7 +218,8 @@ static void check_coap(const struct cg_config *config) {
         assert_int_equal(listen->scheme, listeners[i].scheme);
         assert_int_equal(listen->listen.loopback, listeners[i].loopback);
         assert_int_equal(listen->listen.insecure, listeners[i].insecure);
-        assert_int_equal(cg_coap_is_served(listen), listeners[i].scheme != CG_SCHEME_COAP_TCP);
+        assert_int_equal(cg_coap_is_by_datagrams(listen), listeners[i].scheme != CG_SCHEME_COAP_TCP);
+        assert_int_equal(cg_coap_is_secured(listen), listeners[i].scheme == CG_SCHEME_COAPS);
         assert_false(listen->is_default);
     }
     assert_int_equal(config->coap.listen[2].listen.addr.scope, 2);
@@ -498,8 +499,8 @@ static void warnings_R10(void **state) {
          "can be reached by others, without TLS: tokens can be read on the way"},
         {"{'clients':{'d':{'certificate_sha256':'" HASH "'}}}", "/clients/d/certificate_sha256",
          "without \"client_ca\""},
-        {"{'coap':{'listen':['coap+tcp://127.0.0.1']}}", "/coap/listen/0",
-         "no CoAP over TCP: nothing listens at coap+tcp://127.0.0.1:5683"},
+        {"{'coap':{'listen':[{'address':'coap+tcp://0.0.0.0','insecure':true}]}}", "/coap/listen/0",
+         "can be reached by others, without TLS, and anonymous clients are taken"},
         {"{'coap':{'listen':[{'address':'coap://0.0.0.0','insecure':true}]}}", "/coap/listen/0",
          "can be reached by others, without DTLS, and anonymous clients are taken"},
         {"{'coap':{'listen':[{'address':'coaps://0.0.0.0','insecure':true}],'tls':{'certificate':'c','key':'k'}}}",

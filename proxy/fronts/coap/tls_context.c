@@ -2,7 +2,7 @@
  * held: so each reading makes a context of its own, which OpenSSL keeps for them. And TLS_PSK_WITH_AES_128_CCM_8, which
  * CoAP has to have (RFC 7252 §9.1.3.1), is below every security level of newer OpenSSL because of its short tag: so the
  * suites are judged by the list here alone, everything else by its strength. */
-#include "fronts/coap/dtls_context.h"
+#include "fronts/coap/tls_context.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>
@@ -25,7 +25,7 @@ enum {
 };
 
 static int fail(struct cg_problem *problem, const char *file, const char *why) {
-    return cg_problem_set(problem, CG_E_INTERNAL, "DTLS: %s: %s", file, why);
+    return cg_problem_set(problem, CG_E_INTERNAL, "coap.tls: %s: %s", file, why);
 }
 
 static int fail_with_openssl(struct cg_problem *problem, const char *file) {
@@ -42,7 +42,7 @@ static int read_file(struct cg_secret_text *text, const char *file, bool may_be_
     if (err < 0 && mistakes.first != NULL) {
         err = fail(problem, file, mistakes.first->message);
     } else if (err < 0) {
-        err = cg_problem_set(problem, err, "DTLS: %s: no memory to read it", file);
+        err = cg_problem_set(problem, err, "coap.tls: %s: no memory to read it", file);
     }
     cg_mistakes_fini(&mistakes);
     return err;
@@ -107,7 +107,7 @@ static int use_key(SSL_CTX *context, struct cg_slice pem, const struct cg_tls_se
     if (key == NULL) {
         err = fail_with_openssl(problem, settings->key);
     } else if (X509_check_private_key(SSL_CTX_get0_certificate(context), key) != 1) {
-        err = cg_problem_set(problem, CG_E_INTERNAL, "DTLS: %s: this is not the key of the certificate in %s",
+        err = cg_problem_set(problem, CG_E_INTERNAL, "coap.tls: %s: this is not the key of the certificate in %s",
                              settings->key, settings->certificate);
     } else if (SSL_CTX_use_PrivateKey(context, key) != 1) {
         err = fail_with_openssl(problem, settings->key);
@@ -161,7 +161,35 @@ static const char *suites(const struct cg_tls_settings *settings) {
                                        : FORWARD_SECRET_PSK ":" FORWARD_SECRET_CERTIFICATE ":" PLAIN_PSK;
 }
 
-static bool agree(SSL_CTX *context, const struct cg_tls_settings *settings) {
+/* RFC 8323 §8.1: one that says nothing means CoAP by the port; one that wants something else is at the wrong door. */
+static int choose_protocol(SSL *ssl, const unsigned char **chosen, unsigned char *len, const unsigned char *offered,
+                           unsigned int offered_len, void *ctx) {
+    static const unsigned char coap[] = {4, 'c', 'o', 'a', 'p'};
+    unsigned char *found;
+    (void)ssl, (void)ctx;
+    if (SSL_select_next_proto(&found, len, coap, sizeof coap, offered, offered_len) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    *chosen = found;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/* Pre-shared keys go with SHA-256 alone there. Nothing is resumed. */
+static bool agree_on_streams(SSL_CTX *context) {
+    SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_alpn_select_cb(context, choose_protocol, NULL);
+    return SSL_CTX_set_num_tickets(context, 0) == 1 &&
+           SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+                                             "TLS_AES_128_CCM_SHA256:TLS_AES_256_GCM_SHA384") == 1 &&
+           SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(context, TLS1_3_VERSION) == 1;
+}
+
+static bool agree_on_datagrams(SSL_CTX *context) {
+    return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
+           SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1;
+}
+
+static bool agree(SSL_CTX *context, enum cg_tls_kind kind, const struct cg_tls_settings *settings) {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_QUERY_MTU);
     SSL_CTX_set_mode(context, SSL_MODE_NO_AUTO_CHAIN);
@@ -170,17 +198,16 @@ static bool agree(SSL_CTX *context, const struct cg_tls_settings *settings) {
     SSL_CTX_set_verify_depth(context, CHAIN_DEPTH_MAX);
     SSL_CTX_set_security_level(context, 0);
     SSL_CTX_set_security_callback(context, judge_strength);
-    return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
-           SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1 &&
+    return (kind == CG_TLS_OF_STREAMS ? agree_on_streams : agree_on_datagrams)(context) &&
            SSL_CTX_set_cipher_list(context, suites(settings)) == 1 &&
            SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 &&
            SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256:ed25519:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256") == 1;
 }
 
-SSL_CTX *cg_dtls_context_new(const struct cg_tls_settings *settings, bool key_may_be_shared,
-                             struct cg_problem *problem) {
-    SSL_CTX *context = SSL_CTX_new(DTLS_server_method());
-    int err = context != NULL && agree(context, settings) ? CG_OK : cg_problem_no_memory(problem);
+SSL_CTX *cg_tls_context_new(enum cg_tls_kind kind, const struct cg_tls_settings *settings, bool key_may_be_shared,
+                            struct cg_problem *problem) {
+    SSL_CTX *context = SSL_CTX_new(kind == CG_TLS_OF_STREAMS ? TLS_server_method() : DTLS_server_method());
+    int err = context != NULL && agree(context, kind, settings) ? CG_OK : cg_problem_no_memory(problem);
     if (err == CG_OK) err = read_files(context, settings, key_may_be_shared, problem);
     ERR_clear_error();
     if (err == CG_OK) return context;

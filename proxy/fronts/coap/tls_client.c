@@ -1,6 +1,6 @@
 /* Clients by what they have shown. The hard thing is that a key may be replaced under the same identity: a session
  * stays its client's only as long as the key is the one that it began with, and of that only a digest is kept. */
-#include "fronts/coap/dtls_client.h"
+#include "fronts/coap/tls_client.h"
 
 #include <time.h>
 
@@ -24,9 +24,12 @@ static const struct cg_client *client_by_psk(const struct cg_config *config, con
     return cg_config_client_by_psk(config, cg_slice_str(identity));
 }
 
-unsigned cg_dtls_client_on_psk(struct cg_dtls_client *client, const struct cg_config *config, const char *identity,
-                               uint8_t *key, unsigned cap) {
+unsigned cg_tls_client_on_psk(struct cg_tls_client *client, const struct cg_config *config, const char *identity,
+                              uint8_t *key, unsigned cap) {
     const struct cg_client *known = client_by_psk(config, identity);
+    free(client->psk_identity);
+    client->psk_identity = strdup(identity);
+    if (client->psk_identity == NULL) return 0;
     if (known == NULL || known->psk.key.len > cap || !digest_key(known->psk.key, client->digest)) {
         const unsigned len = CG_PSK_MIN;
         return RAND_bytes(key, (int)len) == 1 ? len : 0;
@@ -35,7 +38,7 @@ unsigned cg_dtls_client_on_psk(struct cg_dtls_client *client, const struct cg_co
     return (unsigned)known->psk.key.len;
 }
 
-static int identify_by_psk(const struct cg_dtls_client *client, const struct cg_config *config,
+static int identify_by_psk(const struct cg_tls_client *client, const struct cg_config *config,
                            struct cg_request *request, struct cg_problem *problem) {
     const struct cg_client *known = client_by_psk(config, client->psk_identity);
     uint8_t digest[32];
@@ -50,7 +53,7 @@ static int identify_by_psk(const struct cg_dtls_client *client, const struct cg_
 
 /* ---- Certificates ---- */
 
-void cg_dtls_client_on_chain(struct cg_dtls_client *client, X509_STORE_CTX *chain) {
+void cg_tls_client_on_chain(struct cg_tls_client *client, X509_STORE_CTX *chain) {
     int verified = X509_verify_cert(chain);
     client->why = verified == 1 ? X509_V_OK : X509_STORE_CTX_get_error(chain);
     if (verified != 1 && client->why == X509_V_OK) client->why = X509_V_ERR_UNSPECIFIED;
@@ -72,8 +75,8 @@ static int64_t chain_until(const SSL *ssl) {
     return until;
 }
 
-static bool take_certificate(struct cg_dtls_client *client, const SSL *ssl, const X509 *certificate) {
-    client->showed = client->why == X509_V_OK ? CG_DTLS_CERTIFICATE : CG_DTLS_BAD_CERTIFICATE;
+static bool take_certificate(struct cg_tls_client *client, const SSL *ssl, const X509 *certificate) {
+    client->showed = client->why == X509_V_OK ? CG_TLS_CERTIFICATE : CG_TLS_BAD_CERTIFICATE;
     client->certificate_until = chain_until(ssl);
     return X509_digest(certificate, EVP_sha256(), client->digest, NULL) == 1;
 }
@@ -90,7 +93,7 @@ static int unknown_certificate(const uint8_t digest[32], struct cg_problem *prob
                           hex);
 }
 
-static int identify_by_certificate(const struct cg_dtls_client *client, const struct cg_config *config,
+static int identify_by_certificate(const struct cg_tls_client *client, const struct cg_config *config,
                                    struct cg_request *request, struct cg_problem *problem) {
     if (client->certificate_until <= time(NULL)) return not_vouched_for(X509_V_ERR_CERT_HAS_EXPIRED, problem);
     const struct cg_client *known = cg_config_client_by_certificate(config, client->digest, &request->pass);
@@ -102,29 +105,33 @@ static int identify_by_certificate(const struct cg_dtls_client *client, const st
 
 /* ---- Both ---- */
 
-bool cg_dtls_client_take(struct cg_dtls_client *client, const SSL *ssl) {
+/* Nothing is ever resumed, so in TLS 1.3, whose suites do not say it, what looks like that is a pre-shared key. */
+static bool has_shown_key(const SSL *ssl) {
+    return SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(ssl)) == NID_auth_psk ||
+           (SSL_version(ssl) == TLS1_3_VERSION && SSL_session_reused(ssl));
+}
+
+bool cg_tls_client_take(struct cg_tls_client *client, const SSL *ssl) {
     const X509 *certificate = SSL_get0_peer_certificate(ssl);
-    if (SSL_CIPHER_get_auth_nid(SSL_get_current_cipher(ssl)) == NID_auth_psk) {
-        client->showed = CG_DTLS_PSK;
-        const char *identity = SSL_get_psk_identity(ssl);
-        client->psk_identity = identity == NULL ? NULL : strdup(identity);
+    if (has_shown_key(ssl)) {
+        client->showed = CG_TLS_PSK;
         return client->psk_identity != NULL;
     }
     return certificate == NULL || take_certificate(client, ssl, certificate);
 }
 
-void cg_dtls_client_fini(struct cg_dtls_client *client) {
+void cg_tls_client_fini(struct cg_tls_client *client) {
     free(client->psk_identity);
     OPENSSL_cleanse(client, sizeof *client);
 }
 
-int cg_dtls_client_identify(const struct cg_dtls_client *client, const struct cg_config *config,
-                            struct cg_request *request, struct cg_problem *problem) {
+int cg_tls_client_identify(const struct cg_tls_client *client, const struct cg_config *config,
+                           struct cg_request *request, struct cg_problem *problem) {
     switch (client->showed) {
-    case CG_DTLS_PSK: return identify_by_psk(client, config, request, problem);
-    case CG_DTLS_CERTIFICATE: return identify_by_certificate(client, config, request, problem);
-    case CG_DTLS_BAD_CERTIFICATE: return not_vouched_for(client->why, problem);
-    case CG_DTLS_NOTHING: break;
+    case CG_TLS_PSK: return identify_by_psk(client, config, request, problem);
+    case CG_TLS_CERTIFICATE: return identify_by_certificate(client, config, request, problem);
+    case CG_TLS_BAD_CERTIFICATE: return not_vouched_for(client->why, problem);
+    case CG_TLS_NOTHING: break;
     }
     return CG_OK;
 }
