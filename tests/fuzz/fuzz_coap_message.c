@@ -46,7 +46,7 @@ static int send_datagram(const struct cg_coap_path *path, struct cg_slice datagr
     return the_world->fails ? CG_E_OVERLOAD : CG_OK;
 }
 
-static const struct cg_coap_transport_ops transport_ops = {.send = send_datagram};
+static const struct cg_coap_transport_ops transport_ops = {.scheme = CG_CRI_COAP, .send = send_datagram};
 
 static uint64_t tell_now(void *ctx) { return ((struct world *)ctx)->now_us; }
 

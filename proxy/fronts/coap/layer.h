@@ -1,6 +1,6 @@
 /* What every peer is, however its messages travel. A message layer makes peers of its own kind that begin with this,
- * and does what the front asks of them: message.c where messages are datagrams (RFC 7252 §4), reliable_peers.c where
- * they are a stream's (RFC 8323). The layers' own; the front's side is peer.h. */
+ * and does what the front asks of them: message.c where messages are datagrams (RFC 7252 §4), connection.c where they
+ * are a stream's (RFC 8323). The layers' own; the front's side is peer.h. */
 #ifndef CG_FRONTS_COAP_LAYER_H
 #define CG_FRONTS_COAP_LAYER_H
 

@@ -27,7 +27,8 @@ static size_t tell_room(const struct cg_coap_path *path) {
     return the_link->room == 0 ? CG_COAP_DATAGRAM_ROOM : the_link->room;
 }
 
-static const struct cg_coap_transport_ops transport_ops = {.send = send_datagram, .room = tell_room};
+static const struct cg_coap_transport_ops transport_ops = {
+    .scheme = CG_CRI_COAP, .send = send_datagram, .room = tell_room};
 
 static uint64_t tell_now(void *ctx) { return ((struct fake_link *)ctx)->now_us; }
 
