@@ -30,6 +30,11 @@ TYPED_BY = {
     "plugins/example/README.md": "test_install.py::test_plugin_tutorial",
 }
 
+# Blocks of these pages that another test types, by a word in them.
+TYPED_ELSEWHERE = {
+    ("docker/README.md", "docker compose"): "tests/long/test_container.py, since it needs a container engine",
+}
+
 # The same of the manual pages below docs/man.
 MANUAL_TYPED_BY = {
     "castgate-keys.1": "test_manual.py::test_keys_examples",
@@ -94,6 +99,8 @@ def main():
         print(f"{page}: {len(found)}, typed by {test}")
         for command in found:
             print("    " + command.replace("\n", "\n    "))
+    for (page, word), test in TYPED_ELSEWHERE.items():
+        print(f"{page}: blocks with {word}: typed by {test}")
     print(f"{total} commands on {len(TYPED_BY) + len(MANUAL_TYPED_BY)} pages; shown only:")
     for (page, line), why in SHOWN_ONLY.items():
         print(f"    {page}: {line}: {why}")
