@@ -48,8 +48,11 @@ int socket_at(const struct endpoint *own) {
 int socket_of_group(const struct endpoint *group, unsigned interface) {
     const int one = 1, zero = 0;
     const int ipv4 = group->addr.ss_family == AF_INET;
-    const struct group_req join = {.gr_interface = interface, .gr_group = group->addr};
+    struct group_req join;
     int fd = open_socket(group->addr.ss_family);
+    memset(&join, 0, sizeof join); /* it has padding, which the kernel reads, too */
+    join.gr_interface = interface;
+    join.gr_group = group->addr;
     set(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
     /* Else it would hear what others on this host have joined, on whatever interface. */
     set(fd, ipv4 ? IPPROTO_IP : IPPROTO_IPV6, ipv4 ? IP_MULTICAST_ALL : IPV6_MULTICAST_ALL, &zero, sizeof zero);
