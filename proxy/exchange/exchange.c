@@ -22,6 +22,7 @@
 #include "model/follow.h"
 #include "model/listeners.h"
 #include "model/route.h"
+#include "model/same.h"
 #include "model/stand_in.h"
 #include "model/who.h"
 #include "rounds/casts.h"
@@ -149,13 +150,25 @@ static const char *counters_of(const struct cg_mapping *mapping) {
     return mapping->is_unsaved ? ".unsaved" : mapping->name;
 }
 
+/* The one that it had under other settings, where it says the same. */
+static uint64_t edition_of(struct cg_gateway *gateway, const struct cg_mapping *mapping) {
+    struct cg_stats *stats = mapping->stats;
+    uint64_t likeness = mapping->cache ? cg_mapping_likeness(mapping) : 0;
+    if (stats->edition == 0 || stats->likeness != likeness) stats->edition = ++gateway->editions;
+    stats->likeness = likeness;
+    return stats->edition;
+}
+
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
 static int open_counters(struct cg_exchange *exchange) {
     struct cg_mapping *mapping = cg_config_mapping(exchange->config, exchange->mapping->number);
     if (mapping->stats == NULL) mapping->stats = cg_stats_get(&exchange->gateway->stats, counters_of(mapping));
-    if (mapping->stats != NULL) return CG_OK;
-    exchange->mapping = NULL; /* it counts as refused before its mapping was known */
-    return cg_problem_no_memory(&exchange->problem);
+    if (mapping->stats == NULL) {
+        exchange->mapping = NULL; /* it counts as refused before its mapping was known */
+        return cg_problem_no_memory(&exchange->problem);
+    }
+    if (mapping->edition == 0) mapping->edition = edition_of(exchange->gateway, mapping);
+    return CG_OK;
 }
 
 /* A listener on all addresses is on this host's own. */

@@ -10,6 +10,7 @@
 #include "model/budget.h"
 #include "model/heard.h"
 #include "reply/sink.h"
+#include "rounds/cache.h"
 #include "rounds/round.h"
 
 enum cg_step {
@@ -68,6 +69,8 @@ struct cg_gateway {
     struct cg_stats_table stats;
     struct cg_heards heards;
     struct cg_knowns *knowns;
+    struct cg_cache cache;
+    uint64_t editions; /* of mappings, given so far */
     struct cg_totals totals;
     uint32_t observers;    /* of the exchanges, those whose clients observe */
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */

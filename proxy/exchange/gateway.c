@@ -20,7 +20,10 @@ enum {
     PURGE_PAUSE_US = 1000,
 };
 
-static void take_limits(struct cg_gateway *gateway) { gateway->quota.max = gateway->config->limits.total_memory; }
+static void take_limits(struct cg_gateway *gateway) {
+    gateway->quota.max = gateway->config->limits.total_memory;
+    gateway->cache.max = gateway->config->limits.cache;
+}
 
 static void on_left(struct cg_engine *engine) {
     cg_rounds_withdraw(&CG_CONTAINER(engine, struct cg_gateway, engine)->rounds);
@@ -39,8 +42,12 @@ struct cg_gateway *cg_gateway_new(struct cg_config *config, const struct cg_port
     cg_slots_init(&gateway->exchanges);
     cg_engine_init(&gateway->engine, config, port, &gateway->totals);
     gateway->engine.left = on_left;
-    gateway->rounds = (struct cg_rounds){
-        .engine = &gateway->engine, .quota = &gateway->quota, .heards = &gateway->heards, .knowns = knowns};
+    cg_cache_init(&gateway->cache, &gateway->totals, port);
+    gateway->rounds = (struct cg_rounds){.engine = &gateway->engine,
+                                         .quota = &gateway->quota,
+                                         .heards = &gateway->heards,
+                                         .knowns = knowns,
+                                         .cache = &gateway->cache};
     config->heards = &gateway->heards;
     take_limits(gateway);
     return gateway;
@@ -58,6 +65,7 @@ void cg_gateway_free(struct cg_gateway *gateway) {
     gateway->engine.closing = true;
     free_exchanges(gateway);
     cg_rounds_fini(&gateway->rounds);
+    cg_cache_fini(&gateway->cache);
     cg_engine_clear_timer(&gateway->engine, &gateway->purge);
     cg_engine_fini(&gateway->engine);
     cg_budgets_fini(&gateway->budgets);
@@ -296,10 +304,10 @@ void cg_gateway_calm(struct cg_exchange *exchange) {
 static void go_on_purging(struct cg_gateway *gateway) {
     size_t rows = PURGE_ROWS;
     uint64_t now_us = cg_engine_now(&gateway->engine);
-    bool more = cg_engine_purge(&gateway->engine, &rows) || rows == 0 ||
-                cg_budgets_purge(&gateway->budgets, now_us, &rows) || rows == 0 ||
-                cg_heard_purge(&gateway->heards, now_us, &rows) || rows == 0 ||
-                cg_known_purge(gateway->knowns, now_us, &rows);
+    bool more =
+        cg_engine_purge(&gateway->engine, &rows) || rows == 0 || cg_budgets_purge(&gateway->budgets, now_us, &rows) ||
+        rows == 0 || cg_heard_purge(&gateway->heards, now_us, &rows) || rows == 0 ||
+        cg_known_purge(gateway->knowns, now_us, &rows) || rows == 0 || cg_cache_purge(&gateway->cache, now_us, &rows);
     if (more) cg_engine_set_timer(&gateway->engine, &gateway->purge, now_us + PURGE_PAUSE_US);
 }
 

@@ -2,6 +2,7 @@
  * round's feed; and the end is said once, however an exchange ends. */
 #include "exchange/exchange.h"
 
+#include "rounds/cached.h"
 #include "rounds/evidence.h"
 #include "rounds/wake.h"
 
@@ -55,6 +56,8 @@ void cg_tell_look(const struct cg_exchange *exchange, struct cg_view *view) {
     view->shelf = &round->shelf;
     view->is_shared = round->waiters->next != NULL;
     view->is_busy = cg_round_is_busy(round);
+    view->is_valid = round->cached.is_valid;
+    view->has_group_etag = cg_cached_tag(round, view->group_etag);
     summarise(exchange, &round->tally, &view->summary);
     if (exchange->ended_us == 0) return;
     cg_evidence_review(round);
@@ -105,8 +108,10 @@ static void close_for(struct cg_exchange *exchange, const struct cg_problem *pro
     }
 }
 
-static int tell_news(struct cg_sink *sink, const struct cg_view *view, const struct cg_news *news,
+static int tell_news(const struct cg_exchange *exchange, const struct cg_view *view, const struct cg_news *news,
                      struct cg_problem *problem) {
+    struct cg_sink *sink = exchange->sink;
+    if (!cg_news_is_for(news, &exchange->waiter.reader)) return CG_OK;
     if (news->is_beginning)
         return sink->ops->beginning == NULL ? CG_OK : sink->ops->beginning(sink, view, news->answer, problem);
     if (news->refusal == NULL) return sink->ops->answer(sink, view, news->answer, problem);
@@ -122,7 +127,7 @@ uint64_t cg_tell_turn(struct cg_exchange *exchange) {
     int err = CG_OK;
     cg_tell_look(exchange, &view);
     while (err == CG_OK && reader->untold != NULL && sink->ops->has_room(sink, CG_SINK_ANSWER)) {
-        err = tell_news(sink, &view, reader->untold, &problem);
+        err = tell_news(exchange, &view, reader->untold, &problem);
         if (err == CG_OK) cg_reader_took(reader);
     }
     bool is_closed = err < 0 || reader->lost;

@@ -173,6 +173,7 @@ struct cg_mapping {
     bool repair_large_requests;      /* what is too large for a multicast goes to each configured member by unicast */
     uint16_t block_size; /* bytes: members are to answer in blocks no larger (RFC 7959); 0: nothing is said */
     bool forward;        /* reachable through /hc/ */
+    bool cache;          /* answers are kept, and given again while they are fresh: rounds/cache.h */
     bool aggregate;      /* CoAP clients may ask for one response with all answers (multipart-core) */
     bool anonymise;
     enum cg_record_payloads record_payloads;
@@ -182,6 +183,8 @@ struct cg_mapping {
     struct cg_grant *grants;
     size_t grant_count;
     struct cg_stats *stats; /* the gateway's, by name: NULL until a request needs it; outlives the snapshot */
+    uint64_t edition;       /* the gateway's: no other mapping, nor this one when it said something else, has the same;
+                               0 until a request needs it */
     uint32_t number;        /* in its snapshot: cg_config_mapping */
     bool enabled;           /* false: it is among idle_mappings */
     bool is_stored;         /* not of the settings file: model/item.h */
@@ -208,6 +211,7 @@ struct cg_limits {
     size_t request_body;           /* bytes */
     size_t answer;                 /* bytes of one answer's payload, after blocks */
     size_t stream_queue;           /* bytes that a stream's reader has not taken yet */
+    size_t cache;                  /* bytes of answers that are kept to be given again */
     uint32_t observers;            /* exchanges that go on because their clients observe */
 };
 

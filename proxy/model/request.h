@@ -51,6 +51,9 @@ enum cg_proof {
                           and what the mapping lets pass, budgets and limits bind it */
 };
 
+#define CG_GROUP_ETAG_MAX  8  /* bytes */
+#define CG_GROUP_ETAGS_MAX 32 /* of a request; further ones are not looked at */
+
 struct cg_request {
     uint8_t method;                 /* CoAP code */
     const struct cg_client *client; /* NULL: not identified */
@@ -80,8 +83,11 @@ struct cg_request {
     bool has_timeout;
     uint32_t timeout_s;
     bool needs_timeout; /* only the client may say how long to collect: the mapping's `timeout` is for others */
-    enum cg_finishing finishing; /* of a request to a group; one to a single member ends with its answer */
-    uint32_t no_response;        /* RFC 7967 bits that the client asked for; 0 when absent */
+    enum cg_finishing finishing;  /* of a request to a group; one to a single member ends with its answer */
+    uint32_t no_response;         /* RFC 7967 bits that the client asked for; 0 when absent */
+    bool is_anew;                 /* it is not to be answered with answers to others (RFC 9111 §5.2.1.4) */
+    struct cg_slice *group_etags; /* of what its client has already (GCP §7.3), 1 to 8 bytes each */
+    size_t group_etag_count;
     bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */
     struct cg_slice traceparent; /* valid W3C trace context, or empty */
 };

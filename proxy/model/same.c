@@ -43,6 +43,46 @@ static bool has_no_new_member(const struct cg_mapping *before, const struct cg_m
     return found == now->member_count;
 }
 
+/* FNV-1a of 64 bits. */
+
+static uint64_t add_bytes(uint64_t sum, const void *data, size_t len) {
+    const uint8_t *bytes = data;
+    for (size_t i = 0; i < len; i++) sum = (sum ^ bytes[i]) * UINT64_C(1099511628211);
+    return sum;
+}
+
+static uint64_t add_number(uint64_t sum, uint64_t number) { return add_bytes(sum, &number, sizeof number); }
+
+static uint64_t add_slice(uint64_t sum, struct cg_slice slice) {
+    return add_bytes(add_number(sum, slice.len), slice.data, slice.len);
+}
+
+static uint64_t add_text(uint64_t sum, const char *text) {
+    return text == NULL ? add_number(sum, UINT64_MAX) : add_slice(sum, cg_slice_str(text));
+}
+
+static uint64_t add_target(uint64_t sum, const struct cg_target *target) {
+    sum = add_text(add_bytes(sum, &target->group, sizeof target->group), target->uri);
+    sum = add_slice(add_slice(add_slice(sum, target->host), target->path), target->query);
+    return add_number(add_text(sum, target->interface), target->hops);
+}
+
+static uint64_t add_member(uint64_t sum, const struct cg_member *member) {
+    sum = add_text(add_bytes(sum, &member->addr, sizeof member->addr), member->name);
+    return add_number(add_slice(sum, member->identity), member->is_unicast_only);
+}
+
+uint64_t cg_mapping_likeness(const struct cg_mapping *mapping) {
+    const uint64_t ways[] = {
+        mapping->is_unsaved,  mapping->security,   (uintptr_t)mapping->protector, cg_mapping_leisure_us(mapping),
+        mapping->complete,    mapping->block_size, mapping->max_answers,          mapping->repair_unicast,
+        mapping->repair_probe};
+    uint64_t sum = add_text(add_bytes(UINT64_C(14695981039346656037), ways, sizeof ways), mapping->name);
+    for (size_t i = 0; i < mapping->target_count; i++) sum = add_target(sum, &mapping->targets[i]);
+    for (size_t i = 0; i < mapping->member_count; i++) sum = add_member(sum, &mapping->members[i]);
+    return sum == 0 ? 1 : sum;
+}
+
 bool cg_mapping_is_same(const struct cg_mapping *one, const struct cg_mapping *other) {
     return is_same_but_for_members(one, other) && one->member_count == other->member_count &&
            has_no_new_member(one, other);

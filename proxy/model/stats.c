@@ -24,6 +24,11 @@ static const struct {
     {"requests_total", "Client requests admitted.", offsetof(struct cg_stats, requests)},
     {"sent_total", "Group requests emitted.", offsetof(struct cg_stats, sent)},
     {"joined_total", "Client requests that shared another's group request.", offsetof(struct cg_stats, joined)},
+    {"cache_hits_total", "Client requests answered with kept answers alone.", offsetof(struct cg_stats, cache_hits)},
+    {"cache_misses_total", "Client requests that might have been, and were not.",
+     offsetof(struct cg_stats, cache_misses)},
+    {"cache_revalidations_total", "Answers that said that a kept one still holds (2.03).",
+     offsetof(struct cg_stats, revalidations)},
     {"queued_total", "Group requests that waited for their group's turn.", offsetof(struct cg_stats, queued)},
     {"asked_total", "Unicast requests to members, retransmissions aside.", offsetof(struct cg_stats, asked)},
     {"answered_total", "Members' answers handed to clients.", offsetof(struct cg_stats, answered)},
@@ -61,6 +66,8 @@ static const struct {
     {"send_budget_waits_total", "Datagrams that waited for room in group.send_budgets.",
      offsetof(struct cg_totals, budget_waits)},
     {"pings_total", "Pings to strangers whose answers have further blocks.", offsetof(struct cg_totals, pings)},
+    {"cache_evictions_total", "Questions whose answers were forgotten, for room or as nobody asked again.",
+     offsetof(struct cg_totals, cache_evictions)},
     {"unknown_token_total", "Responses to no request, or to one of too long ago.",
      offsetof(struct cg_totals, fates[CG_FATE_UNKNOWN_TOKEN])},
 };
@@ -236,6 +243,8 @@ static void put_totals(struct cg_buf *to, const struct cg_totals *totals) {
         put_head(to, total_counters[i].name, total_counters[i].help, "counter");
         cg_buf_printf(to, "castgate_%s %llu\n", total_counters[i].name, (unsigned long long)value);
     }
+    put_head(to, "cache_bytes", "Memory of kept answers.", "gauge");
+    cg_buf_printf(to, "castgate_cache_bytes %llu\n", (unsigned long long)totals->cache_bytes);
     put_fates(to, totals);
     put_head(to, "refused_total", "Client requests refused before their mapping was known.", "counter");
     for (int i = 0; i < CG_ERR_COUNT; i++) {

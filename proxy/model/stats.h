@@ -35,10 +35,14 @@ struct cg_stats {
     uint64_t queued;                     /* group requests that waited for their group's turn */
     uint64_t asked;                      /* unicast requests emitted, retransmissions aside */
     uint64_t renewals[CG_RENEWAL_COUNT]; /* registrations once more, by what they were for */
+    uint64_t cache_hits;                 /* client requests that were answered without asking anybody */
+    uint64_t cache_misses;               /* and those that might have been */
+    uint64_t revalidations;              /* answers that said that what is kept is still so */
     uint64_t held_back;                  /* notifications that were not told at once, as their member sends too many */
     uint64_t notifications;              /* of members that are observed, beyond their first answers */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
+    uint64_t edition, likeness;       /* of the mapping, as a request met it last: model/same.h */
     bool warned_of_size;              /* R44 */
     uint64_t streams_cut;             /* streams ended because their reader was too slow */
     uint64_t kernel_drops;            /* counted while one of its requests ran */
@@ -52,7 +56,7 @@ struct cg_stats {
 enum cg_fate {
     CG_FATE_ANSWER,          /* a member's first answer, or a newer one */
     CG_FATE_BLOCK,           /* a further block of an answer */
-    CG_FATE_CHALLENGE,       /* the member wants the request again, with an Echo value */
+    CG_FATE_CHALLENGE,       /* the member is to get the request again: with an Echo value, or without entity tags */
     CG_FATE_PROBE,           /* what a silent member says when it is asked only why it is */
     CG_FATE_DUPLICATE,       /* of an answer that is there */
     CG_FATE_REJECTED,        /* in its reply's `rejected`, with the reason */
@@ -74,6 +78,8 @@ struct cg_totals {
     uint64_t budget_waits;     /* datagrams that waited for room at their interface */
     uint64_t pings;            /* to addresses that nobody has configured or verified */
     uint64_t requests_refused; /* before a mapping was known */
+    uint64_t cache_bytes;      /* of answers that are kept, now */
+    uint64_t cache_evictions;  /* of what was asked: to make room, or as nobody asked again */
     uint64_t errors[CG_ERR_COUNT];
     struct cg_histogram turns_s; /* CPU time of the loop's turns, see cg_gateway_note_turn */
     double longest_turn_s;

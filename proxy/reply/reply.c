@@ -44,6 +44,11 @@ unsigned cg_reply_silence(const struct cg_reply_to *to, const struct cg_view *vi
     return reply.status;
 }
 
+/* GCP §9.3: of GET alone, which FETCH is not where it came as a POST. */
+static bool has_group_etag(const struct cg_view *view) {
+    return view->has_group_etag && view->request->method == CG_GET;
+}
+
 bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, unsigned status, struct cg_body *body,
                     struct cg_problem *problem) {
     struct cg_reply reply = begin_reply(view, status);
@@ -54,6 +59,8 @@ bool cg_reply_whole(const struct cg_reply_to *to, const struct cg_view *view, un
         cg_outq_end(reply.body);
         memcpy(reply.content_type, body->content_type, sizeof reply.content_type);
         reply.fields = body->fields;
+        reply.has_group_etag = has_group_etag(view);
+        memcpy(reply.group_etag, view->group_etag, sizeof reply.group_etag);
         to->front->reply(to->front_ctx, &reply);
     } else {
         problem->retry_after = 1;

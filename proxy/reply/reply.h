@@ -13,7 +13,7 @@
 struct cg_fields;
 
 struct cg_reply {
-    uint16_t status;                        /* HTTP: 200, 204, 502 or 504; or a member's own */
+    uint16_t status;                        /* HTTP: 200, 204, 304, 502 or 504; or a member's own */
     bool streams;                           /* the body goes on; the summary comes in it, not here */
     char content_type[CG_CONTENT_TYPE_MAX]; /* empty without body */
     char exchange_id[17];                   /* 16 hex digits */
@@ -21,8 +21,10 @@ struct cg_reply {
     struct cg_outq *body; /* the front takes a reference of its own; ended already when the length is known */
     const struct cg_problem *problem; /* instead of a body, which is NULL then: nobody answered. NULL: none */
     const struct cg_fields *fields;   /* of the only member that was asked, whose own reply it is. NULL: it is not */
-    bool is_strict;                   /* the status is what the client's preference for strict handling makes it */
-    bool observes;                    /* its client hears of changes, too, as it preferred */
+    bool has_group_etag;              /* the answers are all that is kept (GCP §9.3) */
+    uint8_t group_etag[CG_GROUP_ETAG_MAX];
+    bool is_strict; /* the status is what the client's preference for strict handling makes it */
+    bool observes;  /* its client hears of changes, too, as it preferred */
 };
 
 struct cg_front {

@@ -27,7 +27,10 @@ struct cg_view {
     bool is_shared;                  /* others look at the same answers */
     uint64_t now_us;
     bool expects_answers; /* else the client does not wait for any */
-    bool is_busy;         /* members are still being asked: for what they have not said, or not wholly */
+    bool has_group_etag;  /* the answers are all that the cache keeps (GCP §7.3) */
+    uint8_t group_etag[CG_GROUP_ETAG_MAX];
+    bool is_valid; /* its client has them already, and wants to hear no more than that */
+    bool is_busy;  /* members are still being asked: for what they have not said, or not wholly */
 };
 
 /* A walk through the lists of a view, with the texts of the item it is at. */

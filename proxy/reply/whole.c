@@ -98,9 +98,16 @@ static bool tells_silence(const struct castgate_encoder *encoder) {
     return encoder->tells_silence || !encoder->empty_is_204;
 }
 
+/* Its client has it all. */
+static unsigned reply_valid(const struct cg_reply_to *to, const struct cg_view *view, struct cg_problem *problem) {
+    struct cg_body none = {0};
+    return cg_reply_whole(to, view, 304, &none, problem) ? 304 : 0;
+}
+
 /* The same; or the status, with *problem set to what it says that was not wrong with the reply but with the group. */
 static unsigned reply(const struct cg_whole *whole, const struct cg_view *view, struct cg_problem *problem) {
     struct cg_problem silence = {0};
+    if (view->is_valid) return reply_valid(&whole->to, view, problem);
     if (cg_own_is_wanted(&whole->to, view)) return cg_own_reply(&whole->to, view, problem);
     bool silent = cg_outcome_is_silence(view);
     if (silent) cg_outcome_silence(view, &silence);

@@ -2,11 +2,13 @@
  * the group, and where it was the only one its end is the round's. */
 #include "rounds/asks.h"
 
+#include "rounds/cached.h"
 #include "rounds/cancel.h"
 #include "rounds/evidence.h"
 #include "rounds/hearsay.h"
 #include "rounds/intake.h"
 #include "rounds/probe.h"
+#include "rounds/revalidate.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
 #include "rounds/watch.h"
@@ -44,6 +46,7 @@ static void forget(struct cg_round *round, struct cg_ask *ask) {
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_round *round = round_of(leg);
+    cg_cached_note_sent(round);
     cg_signs_note_asked(engine, &leg->sending.to);
     if (cg_ask_of(leg)->observed || leg->request->cancels) cg_watch_sent(round);
     if (round->by_unicast) round->tally.registered_us = engine->now_us;
@@ -199,7 +202,7 @@ void cg_asks_member(struct cg_round *round, const struct cg_member *member, cons
     struct cg_engine *engine = cg_round_engine(round);
     struct cg_part *part = cg_asks_part(round);
     struct cg_addr to = cg_asks_at(round, at);
-    struct cg_ask *ask = cg_asks_new(part, &to, member->identity, problem);
+    struct cg_ask *ask = new_ask(part, cg_revalidate_request(part, member), &to, member->identity, problem);
     if (ask == NULL) return;
     ask->turn.is_stranger = round->only_is_stranger;
     ask->earlier = earlier;

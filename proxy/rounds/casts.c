@@ -2,6 +2,7 @@
  * is settled in one place, whatever told it, and never after it has ended. */
 #include "rounds/casts.h"
 
+#include "rounds/cached.h"
 #include "rounds/cancel.h"
 #include "rounds/challenge.h"
 #include "rounds/evidence.h"
@@ -82,6 +83,7 @@ static void fail(struct cg_part *part, const struct cg_problem *problem) {
 
 static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_part *part = leg->owner;
+    cg_cached_note_sent(part->round);
     if (part->state == CG_PART_SENT) {
         part->round->tally.registered_us = engine->now_us;
         cg_watch_sent(part->round);
@@ -148,6 +150,7 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
     struct cg_leg_order order = cg_part_order(part);
     struct cg_problem problem = {0};
     order.ops = &cast_ops;
+    if (part->revalidates != NULL) order.request = part->revalidates;
     part->cast = cg_cast_new(engine, &order, give_up_us, &problem);
     if (part->cast == NULL) {
         fail(part, &problem);

@@ -233,6 +233,13 @@ void cg_feed_append_beginning(struct cg_feed *feed, const struct cg_answer *answ
     put_at_end(feed, &copy->news);
 }
 
+void cg_feed_append_copy_for(struct cg_feed *feed, const struct cg_reader *reader, const struct cg_answer *answer) {
+    struct copy *copy = reader->feed == feed && is_reading(reader) ? new_copy(feed, answer) : NULL;
+    if (copy == NULL) return;
+    copy->news.only = reader;
+    put_at_end(feed, &copy->news);
+}
+
 /* Releasing */
 
 static uint32_t count_late(const struct cg_feed *feed, const struct cg_news *news) {

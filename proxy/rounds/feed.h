@@ -20,6 +20,7 @@ struct cg_news {
     uint64_t number;  /* its place; 0: it is in no feed */
     uint32_t readers; /* of a copy: who have yet to take it */
     bool is_copy;
+    const struct cg_reader *only; /* whom it is for, of those who read it; NULL: all of them */
 };
 
 /* Zero-initialise, then set the first two. */
@@ -56,6 +57,12 @@ void cg_feed_supersede(struct cg_feed *feed, struct cg_news *held);
 void cg_feed_append_copy(struct cg_feed *feed, const struct cg_answer *answer, const char *refusal);
 /* The first block of one that comes in blocks; copied, where anybody wants to hear of it and there is room. */
 void cg_feed_append_beginning(struct cg_feed *feed, const struct cg_answer *answer);
+
+/* Something for one reader alone; where there is no room, or it reads no more, it does not hear of it. */
+void cg_feed_append_copy_for(struct cg_feed *feed, const struct cg_reader *reader, const struct cg_answer *answer);
+static inline bool cg_news_is_for(const struct cg_news *news, const struct cg_reader *reader) {
+    return news->only == NULL || news->only == reader;
+}
 
 /* What is there is to be taken, and what comes. */
 void cg_feed_read(struct cg_feed *feed, struct cg_reader *reader);

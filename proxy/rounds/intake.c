@@ -5,9 +5,11 @@
 #include "base/container.h"
 #include "legs/forwardable.h"
 #include "rounds/asks.h"
+#include "rounds/cached.h"
 #include "rounds/evidence.h"
 #include "rounds/hearsay.h"
 #include "rounds/remember.h"
+#include "rounds/revalidate.h"
 #include "rounds/wake.h"
 #include "rounds/watch.h"
 
@@ -133,6 +135,11 @@ static void tell_refusal(struct cg_round *round, const struct cg_arrival *arriva
 
 /* Whole answers. */
 
+/* What its member says now. */
+static bool is_the_latest(enum cg_tally_result result) {
+    return result == CG_TALLY_NEW || result == CG_TALLY_NEWER || result == CG_TALLY_NOTIFIED || result == CG_TALLY_SAME;
+}
+
 static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival *arrival) {
     struct cg_held_answer *held = NULL;
     enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
@@ -141,6 +148,7 @@ static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival 
     if (result == CG_TALLY_NEW) cg_asks_note_answer(round, arrival);
     if (held != NULL && result != CG_TALLY_NOTIFIED) cg_round_remember(round, held->answer.member, arrival);
     if (held != NULL) cg_watch_hear(round, held);
+    if (is_the_latest(result)) cg_cached_keep(round, held, arrival);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
     if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
     cg_round_hurry(round);
@@ -343,8 +351,7 @@ static enum cg_blocks_kind sort(const struct cg_round *round, const struct cg_op
     return cg_blocks_sort(round->method, opened, reason);
 }
 
-/* What becomes of an answer that is in time. */
-static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival) {
+static enum cg_fate take_as_it_is(struct cg_part *part, const struct cg_arrival *arrival) {
     struct cg_round *round = part->round;
     const char *reason;
     enum cg_blocks_kind kind = sort(round, arrival->opened, &reason);
@@ -357,6 +364,17 @@ static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival)
     refuse(round, &arrival->from, arrival->opened, reason);
     tell_refusal(round, arrival, reason);
     return CG_FATE_REJECTED;
+}
+
+/* What becomes of an answer that is in time. */
+static enum cg_fate take(struct cg_part *part, const struct cg_arrival *arrival) {
+    struct cg_valid valid;
+    switch (cg_revalidate_hear(part, arrival, &valid)) {
+    case CG_REVALIDATED_NOT: break;
+    case CG_REVALIDATED: return take_as_it_is(part, &valid.arrival);
+    case CG_REVALIDATED_OTHER: return CG_FATE_CHALLENGE;
+    }
+    return take_as_it_is(part, arrival);
 }
 
 void cg_round_take(struct cg_part *part, const struct cg_arrival *arrival) {

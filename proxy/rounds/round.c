@@ -9,6 +9,7 @@
 #include "rounds/again.h"
 #include "rounds/asks.h"
 #include "rounds/burst.h"
+#include "rounds/cached.h"
 #include "rounds/cancel.h"
 #include "rounds/casts.h"
 #include "rounds/intake.h"
@@ -63,6 +64,7 @@ static void close_round(struct cg_round *round) {
     if (round->closed) return;
     round->closed = true;
     close_door(round);
+    cg_cached_end(round);
     cg_burst_over(round);
     cg_engine_clear_timer(cg_round_engine(round), &round->held);
     cg_round_give_up_partials(round);
@@ -85,6 +87,7 @@ static void free_round(struct cg_round *round) {
     cg_large_fini(round);
     cg_shelf_clear(&round->shelf);
     cg_tally_fini(&round->tally);
+    cg_cached_fini(round);
     cg_shares_fini(&round->repair.shares);
     cg_buf_fini(&round->shape);
     cg_arena_fini(&round->arena);
@@ -108,6 +111,8 @@ static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     round->part_count = mapping->target_count;
     cg_shape_emit(&round->shape, mapping, &requests[0]);
     if (wish->member != NULL) cg_shape_emit_member(&round->shape, wish);
+    if (!cg_cached_init(round, wish)) return CG_E_NO_MEMORY;
+    cg_cached_emit_shape(&round->shape, round, wish);
     return CG_OK;
 }
 
@@ -283,12 +288,25 @@ static void begin_casting(struct cg_round *round) {
 static void begin(struct cg_round *round, struct cg_waiter *waiter) {
     DL_APPEND2(round->rounds->all, round, previous, next);
     add_waiter(round, waiter);
+    cg_cached_begin(round);
     cg_watch_begin(round);
     if (round->by_unicast) {
         begin_asking(round, waiter);
     } else {
         begin_casting(round);
     }
+}
+
+/* Where all is known already there is nothing to wait for. */
+static void begin_served(struct cg_round *round, struct cg_waiter *waiter) {
+    DL_APPEND2(round->rounds->all, round, previous, next);
+    add_waiter(round, waiter);
+    round->state = CG_ROUND_GATHERS;
+    round->sent_us = cg_round_engine(round)->now_us;
+    round->asked = true;
+    round->ended_by = "all";
+    cg_round_set_deadline(waiter, round->sent_us, waiter->timeout_us);
+    close_round(round);
 }
 
 /* Joining. */
@@ -369,6 +387,10 @@ int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct 
     CG_TAP(rounds->engine, admitted, wish);
     struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
     if (round == NULL) return problem->err;
+    if (cg_cached_serve(round, wish)) {
+        begin_served(round, waiter);
+        return CG_OK;
+    }
     bool is_shared = may_be_shared(round);
     if (is_shared) equal = find_open(round);
     if (equal != NULL) {
@@ -401,6 +423,7 @@ void cg_round_follow(struct cg_waiter *waiter, enum cg_following following) {
     waiter->reader.hears_refusals = following == CG_FOLLOW_REFUSALS;
     waiter->reader.hears_beginnings = following == CG_FOLLOW_BEGINNINGS;
     cg_feed_read(&waiter->round->feed, &waiter->reader);
+    cg_cached_follow(waiter);
 }
 
 /* What was verified until now was a member's answer to a member; where there is none, nobody knows what members did. */
@@ -458,8 +481,8 @@ static uint64_t end_of(const struct cg_waiter *waiter) {
     return waiter->deadline_us + (is_verifying ? VERIFY_GRACE_US : 0);
 }
 
-bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patience, uint64_t *again_us,
-                       const char **ended_by, struct cg_problem *problem) {
+static bool collects(struct cg_waiter *waiter, enum cg_waiter_patience patience, uint64_t *again_us,
+                     const char **ended_by, struct cg_problem *problem) {
     struct cg_round *round = waiter->round;
     *problem = (struct cg_problem){0};
     close_if_over(round);
@@ -488,6 +511,13 @@ bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patienc
     if (round->by_unicast && !round->asked) miss_turn(round, patience, problem);
     *ended_by = is_early || goes_on || round->tally.limited ? "limit" : "deadline";
     return false;
+}
+
+bool cg_round_collects(struct cg_waiter *waiter, enum cg_waiter_patience patience, uint64_t *again_us,
+                       const char **ended_by, struct cg_problem *problem) {
+    bool goes_on = collects(waiter, patience, again_us, ended_by, problem);
+    if (!goes_on && problem->err == 0 && !waiter->cancelled) cg_cached_fill(waiter->round);
+    return goes_on;
 }
 
 /* Leaving. */

@@ -22,6 +22,7 @@
 /* A cast of that age is not joined any more: members may have decided on their leisure already. */
 #define CG_JOIN_WINDOW_US 50000u
 
+struct cg_cache;
 struct cg_round;
 
 /* Zero-initialise, then set the first three. */
@@ -47,8 +48,9 @@ struct cg_part {
     struct cg_round *round;
     const struct cg_target *target;
     const struct cg_leg_request *request;
-    struct cg_cast *cast;  /* NULL: none, or it has ended */
-    struct cg_cast *again; /* the second group request, the same way: see again.h */
+    const struct cg_leg_request *revalidates; /* the same with entity tags, for the group; NULL: it has none */
+    struct cg_cast *cast;                     /* NULL: none, or it has ended */
+    struct cg_cast *again;                    /* the second group request, the same way: see again.h */
     enum cg_part_state state;
 };
 
@@ -167,6 +169,19 @@ struct cg_watch {
     uint8_t relayed_next;
 };
 
+/* What the cache has to do with it: see cached.h. */
+struct cg_round_cached {
+    struct cg_buf key;     /* cache_key.h; where it keeps */
+    uint8_t *anew;         /* a set of members that are asked once more without entity tags; NULL: nobody is */
+    uint64_t tag;          /* of the answers in the tally; where has_tag */
+    bool keeps;            /* its answers are kept */
+    bool serves;           /* it may be answered by what is kept */
+    bool changes;          /* what is kept may not be so any more */
+    bool is_served;        /* all that its client gets was kept */
+    bool is_valid;         /* and its client has all of that already */
+    bool is_told, has_tag; /* the tag was found out for the tally as it is; there is one */
+};
+
 /* An answer of which the first block has come. */
 struct cg_partial {
     struct cg_blocks blocks;
@@ -206,6 +221,7 @@ struct cg_round {
     struct cg_probing probing;
     struct cg_large large;
     struct cg_watch watch;
+    struct cg_round_cached cached;
     struct cg_partial *partials;      /* utlist */
     struct cg_partial *waiting;       /* of them the first that waits, and ... */
     struct cg_partial **last_waiting; /* ... where the next is put */
@@ -261,6 +277,7 @@ struct cg_rounds {
     struct cg_quota *quota;   /* of memory, shared; outlives the rounds */
     struct cg_heards *heards; /* of the gateway: who has answered */
     struct cg_knowns *knowns; /* of the gateway: what is known of members */
+    struct cg_cache *cache;   /* of the gateway; NULL: nothing is kept */
     struct cg_round *open;    /* uthash head */
     struct cg_round *all;     /* utlist */
     uint32_t observations;    /* of them, those that observe and that somebody waits for */

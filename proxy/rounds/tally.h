@@ -34,6 +34,7 @@ struct cg_held_answer {
     uint64_t notified_us;                /* and when it said so last */
     uint64_t registered_us;              /* and when it was asked by itself to send notifications, last */
     struct cg_watched watched;           /* the round's, of one that observes */
+    uint64_t cached;                     /* the round's: its version in the cache; 0: it is not there */
     uint16_t mid;
     struct cg_past_message past[CG_PAST_MESSAGES]; /* ring */
     uint32_t past_count;

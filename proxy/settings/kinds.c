@@ -309,16 +309,3 @@ static void read_later(struct cg_reader *reader, const struct cg_at *at, const s
 }
 
 const struct cg_kind cg_kind_later = {.read = read_later};
-
-static void read_only_false(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row,
-                            const json_t *json, void *target) {
-    (void)row, (void)target;
-    if (!json_is_false(json)) cg_mistake_at(reader, at, "must be false: anything else is not part of this version");
-}
-
-static void print_false(struct cg_out *out, const struct cg_row *row, const void *target) {
-    (void)target;
-    cg_out_bool(out, row->key, false);
-}
-
-const struct cg_kind cg_kind_only_false = {.read = read_only_false, .print = print_false, .json = "'const': false"};

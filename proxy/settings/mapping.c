@@ -68,6 +68,19 @@ static void check_privacy(struct cg_reader *reader, const struct cg_draft *draft
     }
 }
 
+/* Nobody knows what is missing where there may be others, nor what a client has protected. */
+static void check_cache(struct cg_reader *reader, const struct cg_draft *draft) {
+    const struct cg_mapping *mapping = &draft->mapping;
+    struct cg_at at = {.up = draft->at, .key = "cache"};
+    if (!mapping->cache) return;
+    if (mapping->security == CG_SECURITY_RELAY) {
+        cg_mistake_at(reader, &at,
+                      "cannot be with \"relay\": what a client has protected is answered to that one alone");
+    } else if (!mapping->complete && !cg_is_mistaken(reader, draft->at, "membership")) {
+        cg_mistake_at(reader, &at, "needs \"members\" and \"membership\": \"complete\"");
+    }
+}
+
 static void read_name(struct cg_reader *reader, struct cg_draft *draft) {
     struct cg_at at;
     const json_t *json = cg_read_member(draft->at, draft->json, "name", &at);
@@ -288,6 +301,7 @@ static void read_draft(struct cg_reader *reader, struct cg_draft *draft) {
     cg_read_grants(reader, draft);
     read_stand_in(reader, draft);
     check_privacy(reader, draft);
+    check_cache(reader, draft);
     check_forward(reader, draft);
 }
 

@@ -256,6 +256,10 @@ static const struct cg_row limit_rows[] = {
      .fallback = "262144", .unit = "bytes",
      .says = "Wait for the reader of a stream. When it is full, further answers wait; a reader that then takes nothing "
              "for 5 seconds is cut off."},
+    {"cache", &cg_kind_integer, CG_ROW_PLACE(struct cg_limits, cache), .max = GIB, .fallback = "33554432",
+     .unit = "bytes",
+     .says =
+         "Of answers that mappings with \"cache\" keep, beside total_memory; what was used least lately goes first."},
 };
 static const struct cg_rows all_limit_rows = {"/limits", CG_ROWS(limit_rows)};
 
@@ -418,8 +422,6 @@ static const struct cg_row budget_rows[] = {
 };
 static const struct cg_rows all_budget_rows = {"/mappings/*/budget", CG_ROWS(budget_rows)};
 
-#define LATER "Not part of this version: only this value is accepted."
-
 static const struct cg_row mapping_rows[] = {
     {"name", &cg_kind_own_text, CG_ROW_PLACE(struct cg_draft, mapping.name), .json = NAME,
      .flags = CG_ROW_REQUIRED | CG_ROW_NAME, .says = "Unique."},
@@ -489,7 +491,10 @@ static const struct cg_row mapping_rows[] = {
      .of = &cg_grant_rows, .fallback = "[]",
      .says = "Who may use it. \"anonymous\" may GET and FETCH, where a listener is on loopback or says \"insecure\": "
              "true."},
-    {"cache", &cg_kind_only_false, .fallback = "false", .says = LATER},
+    {"cache", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.cache), .fallback = "false",
+     .says = "Keeps answers to GET and FETCH for their Max-Age (60 seconds where a member says none), and answers with "
+             "them alone as long as those of all members are fresh. Needs \"membership\": \"complete\"; not where the "
+             "mapping relays."},
     {"aggregate", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.aggregate), .fallback = "false",
      .says = "A CoAP client that accepts application/multipart-core (62) gets all answers in one response."},
     {"anonymise", &cg_kind_bool, CG_ROW_PLACE(struct cg_draft, mapping.anonymise), .fallback = "false",

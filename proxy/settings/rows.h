@@ -109,9 +109,8 @@ extern const struct cg_kind cg_kind_host;                /* const char *, with o
 extern const struct cg_kind cg_kind_address;             /* struct cg_addr with its port; read elsewhere */
 extern const struct cg_kind cg_kind_methods;             /* uint32_t, a set; read by cg_read_method_set */
 extern const struct cg_kind cg_kind_object;
-extern const struct cg_kind cg_kind_list;       /* read item by item */
-extern const struct cg_kind cg_kind_later;      /* not part of this version: a mistake */
-extern const struct cg_kind cg_kind_only_false; /* other values are not part of this version */
+extern const struct cg_kind cg_kind_list;  /* read item by item */
+extern const struct cg_kind cg_kind_later; /* not part of this version: a mistake */
 extern const struct cg_kind cg_kind_own_text, cg_kind_own_file, cg_kind_next_file, cg_kind_own_object, cg_kind_own_list,
     cg_kind_own_map; /* read elsewhere */
 

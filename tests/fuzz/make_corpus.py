@@ -419,5 +419,11 @@ def inbounds():
     write("inbound", "malformed", b"\x00" + request(b"\x91\xff", b"ciphertext and tag"))
 
 
-for make in (messages, frames, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds):
+def group_etags():
+    for name, text in {"one": ":AQI=:", "two": " :AQIDBAUGBwg=:,\t:AQ:", "lines": ":AQ==:\n:Ag==:", "parameters": ':AQ==:;a;b="x\\"";c=:AA==:;d=?1',
+                       "long": ":AQIDBAUGBwgJ:", "no-list": ":AQ==:,", "many": ",".join([":AQ==:"] * 40)}.items():
+        write("group_etag", name, text)
+
+
+for make in (messages, frames, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds, group_etags):
     make()

@@ -9,7 +9,7 @@ import { Part, Groups, Members, Finish, Grants, Security } from "./mapping-field
 const KEYS = {
     leads: ["host", "interface", "hops", "forward", "enabled", "members", "membership"],
     who: ["methods", "unsafe_methods", "budget", "default_content_type"],
-    wait: ["leisure", "max_timeout", "finish", "silence", "repair", "max_answers", "block_size"],
+    wait: ["leisure", "max_timeout", "finish", "silence", "repair", "cache", "max_answers", "block_size"],
     protected: ["anonymise", "stand_in", "record_payloads", "aggregate"],
 };
 
@@ -61,6 +61,7 @@ const Wait = ({ form, schema }) => html`<${Section} title="How long to wait">
         <${Part} form=${form} schema=${schema} of="repair" name="unicast" label="Ask silent members by unicast" />
         <${Part} form=${form} schema=${schema} of="repair" name="probe" label="Find out why members are silent" />
         <${Part} form=${form} schema=${schema} of="repair" name="large_requests" label="Large requests by unicast" />
+        ${form.field("cache", { label: "Keep answers while they are fresh" })}
         ${form.field("max_answers", { label: "Most answers" })}
         ${form.field("block_size")}
     <//>

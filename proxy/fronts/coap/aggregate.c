@@ -53,6 +53,10 @@ static int keep(const struct cg_aggregate *aggregate, const struct cg_view *view
     return cg_problem_set(problem, CG_E_NO_MEMORY, "there is no room for the blocks of the reply");
 }
 
+static struct cg_slice group_etag_of(const struct cg_view *view) {
+    return view->has_group_etag ? cg_slice_of(view->group_etag, sizeof view->group_etag) : CG_SLICE_NONE;
+}
+
 /* Returns the response's code; 0: it did not go, or *problem is to be told. */
 static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *view, struct cg_bytes *bytes,
                     struct cg_problem *problem) {
@@ -68,6 +72,7 @@ static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *
                                         .options = body.options,
                                         .payload = cg_slice_of(bytes->data, bytes->len),
                                         .etag = body.etag,
+                                        .group_etag = group_etag_of(view),
                                         .block1 = to->block1,
                                         .block2 = to->block2,
                                         .token = to->token};
@@ -81,14 +86,29 @@ static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *
     return to->ops->respond(to->ctx, &message, to->type) < 0 ? 0 : message.code;
 }
 
+/* Its client has it all. */
+static uint8_t send_valid(const struct cg_aggregate *aggregate, const struct cg_view *view) {
+    uint8_t options[CG_COAP_OPTIONS_MAX];
+    const struct cg_aggregate_to *to = &aggregate->to;
+    struct cg_coap_message message;
+    const struct cg_coap_serve serve = {.numbers = &view->config->options,
+                                        .code = CG_CODE(2, 3),
+                                        .group_etag = group_etag_of(view),
+                                        .token = to->token};
+    bool is_made = cg_coap_serve(&serve, options, &message) >= 0;
+    return is_made && to->ops->respond(to->ctx, &message, to->type) >= 0 ? message.code : 0;
+}
+
 static bool is_wanted(const struct cg_view *view) {
     return view->expects_answers && !cg_coap_is_barred(view->request->no_response, CG_CODE(2, 5));
 }
 
 static void tell(const struct cg_aggregate *aggregate, const struct cg_view *view, struct cg_problem *problem,
                  struct cg_sink_ending *ending) {
-    struct cg_bytes *bytes = encode(&aggregate->to, view, problem);
-    uint8_t code = bytes == NULL ? 0 : send(aggregate, view, bytes, problem);
+    struct cg_bytes *bytes = view->is_valid ? NULL : encode(&aggregate->to, view, problem);
+    uint8_t code = 0;
+    if (view->is_valid) code = send_valid(aggregate, view);
+    if (bytes != NULL) code = send(aggregate, view, bytes, problem);
     cg_bytes_unref(bytes);
     ending->status = code == 0 ? 0 : cg_coap_status(code);
     ending->cut = code == 0 && problem->err == 0;

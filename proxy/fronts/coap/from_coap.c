@@ -55,8 +55,21 @@ static int take_block(const struct conversion *c, const struct cg_opt *opt) {
     return CG_OK;
 }
 
+/* What it knows of a group that changes something is of no use. */
+static int take_group_etag(const struct conversion *c, struct cg_slice value) {
+    struct cg_request *request = c->request;
+    bool is_safe = (CG_METHOD_BIT(request->method) & CG_METHODS_SAFE) != 0;
+    if (!is_safe || request->group_etag_count == CG_GROUP_ETAGS_MAX) return CG_OK;
+    if (request->group_etags == NULL)
+        request->group_etags = cg_arena_alloc(c->from->arena, CG_GROUP_ETAGS_MAX * sizeof value);
+    if (request->group_etags == NULL) return cg_problem_no_memory(c->from->problem);
+    request->group_etags[request->group_etag_count++] = value;
+    return CG_OK;
+}
+
 static int take_hop(const struct conversion *c, const struct cg_opt *opt) {
     struct cg_coap_extras *extras = c->extras;
+    if (opt->number == c->numbers->group_etag) return take_group_etag(c, opt->value);
     if (opt->number == c->numbers->multicast_timeout) {
         c->request->has_timeout = true;
         c->request->timeout_s = cg_uint_parse(opt->value);

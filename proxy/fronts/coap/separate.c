@@ -64,6 +64,12 @@ static int respond(const struct outgoing *out, const struct cg_coap_message *res
     return separate->ops->respond(separate->ctx, response, out->type);
 }
 
+/* GCP §7.3: of 2.05, where the response is one of a group's. */
+static struct cg_slice group_etag_of(const struct outgoing *out) {
+    bool has = out->view->has_group_etag && !out->separate->is_single && out->code == CG_CODE(2, 5);
+    return has ? cg_slice_of(out->view->group_etag, sizeof out->view->group_etag) : CG_SLICE_NONE;
+}
+
 static int emit_options(const struct outgoing *out, const struct cg_block *block2, struct cg_slice etag,
                         uint8_t bytes[CG_COAP_OPTIONS_MAX], struct cg_slice *options) {
     const struct cg_to_coap to = {
@@ -75,6 +81,7 @@ static int emit_options(const struct outgoing *out, const struct cg_block *block
         .block2 = block2,
         .etag = etag,
         .size2 = (uint32_t)out->answer->payload.len,
+        .group_etag = group_etag_of(out),
     };
     int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
     if (len < 0) return len;
@@ -193,6 +200,20 @@ static int respond_refused(const struct outgoing *out) {
     return respond_problem(out, CG_E_EMIT, "the answer has an option that is not understood and not safe to forward");
 }
 
+/* One for all: its client has them (GCP §7.3). */
+static int respond_valid(const struct outgoing *out) {
+    uint8_t bytes[CG_COAP_OPTIONS_MAX];
+    const struct cg_to_coap to = {
+        .numbers = &out->view->config->options,
+        .group_etag = cg_slice_of(out->view->group_etag, sizeof out->view->group_etag),
+    };
+    struct cg_coap_message response = {.code = out->code, .token = cg_coap_token_slice(&out->separate->token)};
+    int len = cg_to_coap_options(&to, bytes, sizeof bytes);
+    if (len < 0) return len;
+    response.options = cg_slice_of(bytes, (size_t)len);
+    return respond(out, &response);
+}
+
 /* The sink */
 
 static int separate_begin(struct cg_sink *sink, const struct cg_view *view, struct cg_problem *problem) {
@@ -278,7 +299,9 @@ static int send(struct cg_sink *sink, const struct cg_view *view, const struct c
 static int separate_answer(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,
                            struct cg_problem *problem) {
     (void)problem;
-    return send(sink, view, answer, answer->code, respond_as_fits);
+    if (!view->is_valid) return send(sink, view, answer, answer->code, respond_as_fits);
+    bool is_said = separate_of(sink)->status != 0;
+    return is_said ? pass(separate_of(sink)) : send(sink, view, answer, CG_CODE(2, 3), respond_valid);
 }
 
 static int separate_refused(struct cg_sink *sink, const struct cg_view *view, const struct cg_answer *answer,

@@ -10,6 +10,7 @@ struct cg_coap_serve {
     uint8_t code;
     struct cg_slice options; /* encoded; Block2, Size2 and, for blocks, ETag take the place of those among them */
     struct cg_slice payload, etag;
+    struct cg_slice group_etag;    /* empty: none */
     struct cg_slice reply_from;    /* empty: none */
     const struct cg_block *block2; /* the request's; NULL: it has none */
     const struct cg_block *block1; /* the request's, said again (RFC 7959 §2.3); NULL: it has none */

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 6 };
+enum { HEADER_LEN = 4, TOKEN_PLAIN_MAX = 12, ADDED_MAX = 7 };
 
 size_t cg_to_coap_size(const struct cg_coap_message *message) {
     size_t extended = message->token.len > TOKEN_PLAIN_MAX ? 1 : 0; /* one byte says up to 268 */
@@ -46,6 +46,7 @@ static void add_block(struct added *added, uint16_t number, const struct cg_bloc
 static void add_all(struct added *added, const struct cg_to_coap *to) {
     added->count = 0;
     if (to->reply_from.len > 0) add(added, to->numbers->reply_from, to->reply_from);
+    if (to->group_etag.len > 0) add(added, to->numbers->group_etag, to->group_etag);
     if (to->etag.len > 0) add(added, CG_OPT_ETAG, to->etag);
     if (to->observe != NULL) add(added, CG_OPT_OBSERVE, emit_uint(added->observe, *to->observe));
     add_block(added, CG_OPT_BLOCK1, to->block1, added->block1);

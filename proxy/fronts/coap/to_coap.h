@@ -25,6 +25,7 @@ struct cg_to_coap {
     const struct cg_block *block2; /* NULL: none */
     struct cg_slice etag;          /* instead of the answer's own; empty: that */
     uint32_t size2;                /* 0: not said */
+    struct cg_slice group_etag;    /* empty: none */
 };
 int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) CG_MUST_CHECK;
 

@@ -18,6 +18,7 @@
 
 #include "base/text.h"
 #include "fronts/http/accept.h"
+#include "fronts/http/group_etag.h"
 #include "fronts/http/host.h"
 #include "fronts/http/prefer.h"
 #include "fronts/http/target.h"
@@ -379,6 +380,28 @@ static void take_preferences(const struct conversion *c, const struct castgate_e
         cg_http_preference(c->message, "observe", &observe) && observe.len == 0 && can_observe(c->request, encoder);
 }
 
+/* RFC 9111 §5.2.1.4, and what reloads a page in a browser; §5.4: the older form of it. */
+static bool wants_it_anew(const struct cg_http_message *message) {
+    for (size_t i = 0; i < message->field_count; i++) {
+        struct cg_slice rest = message->fields[i].value, item;
+        bool is_of_caches = cg_slice_is_nocase(message->fields[i].name, "Cache-Control") ||
+                            cg_slice_is_nocase(message->fields[i].name, "Pragma");
+        while (is_of_caches && cg_http_next_item(&rest, ',', &item)) {
+            if (cg_slice_is_nocase(item, "no-cache") || cg_slice_is_nocase(item, "no-store")) return true;
+            if (cg_slice_is_nocase(item, "max-age=0")) return true;
+        }
+    }
+    return false;
+}
+
+/* A stream says each answer, whatever its client has. */
+static int take_caching(const struct conversion *c, const struct castgate_encoder *encoder) {
+    c->request->is_anew = wants_it_anew(c->message);
+    bool may_be_valid = c->request->method == CG_GET && encoder->begin == NULL && !c->request->discovery;
+    if (!may_be_valid || cg_http_take_group_etags(c->request, c->arena, c->message)) return CG_OK;
+    return cg_problem_no_memory(c->problem);
+}
+
 /* A method that CoAP does not have may come with a target that is no target of ours. */
 static int take_target(const struct cg_http_parts *parts) {
     struct cg_problem wrong = {0};
@@ -429,6 +452,7 @@ int cg_from_http_rest(const struct cg_http_parts *parts, const struct cg_mapping
     if (err == CG_OK) err = take_traceparent(&c);
     *encoder = cg_accept_encoder(c.message, c.encoders);
     take_preferences(&c, *encoder);
+    if (err == CG_OK) err = take_caching(&c, *encoder);
     if (err == CG_OK) err = take_options(&c);
     if (err == CG_OK) err = keep_options(&c);
     return err;

@@ -15,6 +15,7 @@
 #include "fronts/http/allow.h"
 #include "fronts/http/forwarded.h"
 #include "fronts/http/from_http.h"
+#include "fronts/http/group_etag.h"
 #include "fronts/http/identify.h"
 #include "fronts/http/navigation.h"
 #include "fronts/http/options.h"
@@ -360,7 +361,7 @@ static size_t add_fields(struct cg_http_header *to, const struct cg_fields *fiel
     return count;
 }
 
-enum { OWN_HEADERS = 4 /* of every reply */ };
+enum { OWN_HEADERS = 6 /* of every reply */ };
 
 /* RFC 7240 §3; empty: none. */
 static const char *preference_applied(const struct cg_reply *reply) {
@@ -368,15 +369,25 @@ static const char *preference_applied(const struct cg_reply *reply) {
     return reply->is_strict ? "handling=strict" : "";
 }
 
+/* What other caches may do with a reply that has one: nothing without asking here. */
+static const char *varies(const struct cg_reply *reply, bool is_preferred) {
+    if (!reply->has_group_etag) return is_preferred ? "Prefer" : "";
+    return is_preferred ? "Accept, Group-ETag, Prefer" : "Accept, Group-ETag";
+}
+
 static void on_reply(void *ctx, const struct cg_reply *reply) {
     struct pending *pending = ctx;
     const char *applied = preference_applied(reply);
-    char summary[CG_HTTP_SUMMARY_MAX] = "";
+    char summary[CG_HTTP_SUMMARY_MAX] = "", group_etag[CG_HTTP_GROUP_ETAG_MAX] = "";
     if (!reply->streams) cg_http_summary(summary, &reply->summary);
-    struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {{"Castgate-Exchange", reply->exchange_id},
-                                                                      {"Castgate-Summary", summary},
-                                                                      {"Preference-Applied", applied},
-                                                                      {"Vary", applied[0] == '\0' ? "" : "Prefer"}};
+    if (reply->has_group_etag) cg_http_group_etag(group_etag, reply->group_etag);
+    struct cg_http_header headers[OWN_HEADERS + CG_FIELDS_MAX + 1] = {
+        {"Castgate-Exchange", reply->exchange_id},
+        {"Castgate-Summary", summary},
+        {"Preference-Applied", applied},
+        {"Vary", varies(reply, applied[0] != '\0')},
+        {"Group-ETag", group_etag},
+        {"Cache-Control", reply->has_group_etag ? "private, no-cache" : "no-store"}};
     size_t more = reply->fields == NULL ? 0 : add_fields(headers + OWN_HEADERS, reply->fields);
     const struct cg_http_head head = {.status = reply->status,
                                       .content_type = reply->content_type,

@@ -30,12 +30,12 @@ bool cg_http_is_preflight(const struct cg_http_message *message);
 /* What it is told: everything that means something here. */
 #define CG_CORS_METHODS "GET, HEAD, POST, PUT, DELETE, PATCH"
 #define CG_CORS_HEADERS                                                                                                \
-    "Accept, Authorization, Content-Type, If-Match, If-None-Match, Last-Event-ID, Multicast-Timeout, No-Response, "    \
-    "OSCORE, Prefer, X-HTTP-Method-Override, traceparent, tracestate"
+    "Accept, Authorization, Cache-Control, Content-Type, Group-ETag, If-Match, If-None-Match, Last-Event-ID, "         \
+    "Multicast-Timeout, No-Response, OSCORE, Prefer, X-HTTP-Method-Override, traceparent, tracestate"
 #define CG_CORS_MAX_AGE "7200" /* seconds, the most that browsers take */
 /* And what its page may read of every reply. */
 #define CG_CORS_EXPOSED                                                                                                \
-    "Allow, Castgate-Exchange, Castgate-Member, Castgate-Options, Castgate-Summary, ETag, Multicast-Timeout, OSCORE, " \
-    "Preference-Applied, Reply-From, Retry-After, WWW-Authenticate"
+    "Allow, Castgate-Exchange, Castgate-Member, Castgate-Options, Castgate-Summary, ETag, Group-ETag, "                \
+    "Multicast-Timeout, OSCORE, Preference-Applied, Reply-From, Retry-After, WWW-Authenticate"
 
 #endif

@@ -497,10 +497,17 @@ void time_passes(double seconds) {
     record(NULL, "", "");
 }
 
+static void change_keys(const char *nobody, const char *nothing) {
+    record(change_keys, nobody, nothing);
+    stage->keys.epoch++;
+    stage->keys.protector.renewals++;
+    stage->mute.protector.renewals++;
+    world_run(&stage->world);
+}
+
 void keys_change(void) {
     note("the keys change");
-    stage->keys.epoch++;
-    world_run(&stage->world);
+    change_keys("", "");
 }
 
 static void stop(const char *nobody, const char *nothing) {

@@ -59,7 +59,8 @@ void nothing_can_be_sent(void); /* from now on: the network is down */
 #define group_hears(message)          scenario_heard_by(__FILE__, __LINE__, NULL, message)
 #define member_hears(member, message) scenario_heard_by(__FILE__, __LINE__, member, message)
 #define nothing_is_sent()             scenario_quiet(__FILE__, __LINE__)
-/* One line an answer: "127.1.0.1 2.05 on", or "127.1.0.1 by unicast 2.05 on". At the end "rejected ADDRESS REASON",
+/* One line an answer: "127.1.0.1 2.05 on", or "127.1.0.1 by unicast 2.05 on", "127.1.0.1 from cache for 55 2.05 on"
+ * with its Max-Age. At the end "rejected ADDRESS REASON",
  * "missing ADDRESS", and by what it ended with the figures that are not 0 and not in these lines: "deadline", "all
  * late:1 duplicates:2 joined:30". Otherwise "problem" and its slug; "cut" ends a stream that was cut. */
 #define client_gets(client, ...)    scenario_got(__FILE__, __LINE__, client, (const char *const[]){__VA_ARGS__, NULL})

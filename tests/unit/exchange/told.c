@@ -22,6 +22,7 @@ void told_answer(struct cg_buf *to, const struct castgate_answer *answer) {
     char code[5];
     cg_code_text(answer->code, code);
     put_addr(to, answer->from.len > 0 ? answer->from : answer->member);
+    if (answer->via == CASTGATE_VIA_CACHE) cg_buf_printf(to, " from cache for %u", (unsigned)answer->max_age);
     cg_buf_printf(to, "%s %s%s", answer->via == CASTGATE_VIA_UNICAST ? " by unicast" : "", code,
                   answer->payload.len > 0 ? " " : "");
     put_slice(to, answer->payload);

@@ -415,7 +415,10 @@ static void times_and_counts(void **state) {
         {"{'mappings':[{'name':'a','security':'none','forward':true,'group':'coap://224.0.1.187/x'},"
          "{'name':'b','security':'none','forward':true,'group':'coap://224.0.1.187:5683/x/'}]}",
          "/mappings/1/forward", "/mappings/0/forward"},
-        {MAPPING(",'cache':true"), "/mappings/0/cache", "is not part of this version"},
+        {MAPPING(",'cache':1"), "/mappings/0/cache", "must be true or false"},
+        {MAPPING(",'cache':true"), "/mappings/0/cache", "needs \"members\" and \"membership\": \"complete\""},
+        {"{'mappings':[{'name':'m','group':'coap://224.0.1.187','security':'relay','cache':true}]}",
+         "/mappings/0/cache", "cannot be with \"relay\""},
         {MAPPING(",'aggregate':1"), "/mappings/0/aggregate", "must be true or false"},
         {MAPPING(",'record_payloads':'yes'"), "/mappings/0/record_payloads", "must be true, false or null"},
         {MAPPING(",'anonymise':true,'stand_in':'group'"), "/mappings/0/anonymise", "needs \"stand_in\": \"members\""},

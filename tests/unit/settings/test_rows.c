@@ -118,7 +118,7 @@ static void the_schema_says_all_of_a_row(void **state) {
         {"mappings/*/timeout", "exclusiveMinimum", "0"},
         {"mappings/*/max_timeout", "default", "60"},
         {"mappings/*/members/*/name", "pattern", "\"^[a-z0-9][a-z0-9._-]{0,63}$\""},
-        {"mappings/*/cache", "const", "false"},
+        {"mappings/*/cache", "default", "false"},
     };
     struct cg_buf text = schema_text();
     json_error_t error;

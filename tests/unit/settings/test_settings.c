@@ -37,7 +37,7 @@ static const char whole[] =
     "'prefixes':['2001:DB8:7::/48','10.0.0.0/8','192.0.2.7'],"
     "'send_budgets':[{'interface':'eth1','requests':8,'seconds':9},{'interface':'wpan0','requests':1,'seconds':1}]},"
     "'limits':{'exchanges':5,'exchanges_per_client':2,'exchange_memory':100000,'total_memory':200000,'request_body':0,"
-    "'answer':2048,'stream_queue':8192},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
+    "'answer':2048,'stream_queue':8192,'cache':4096},'plugins':{'folder':'plugins','load':['b.so','a-1.so']},"
     "'hooks':{'after_rekey':['/bin/rekeyed','a b',''],'seconds':5},"
     "'clients':{'dashboard':{'token_sha256':'" HASH "'},'b-2':{'certificate_sha256':'" HASH "'}},"
     "'mappings':["
@@ -51,7 +51,7 @@ static const char whole[] =
     "'repair':{'unicast':true,'large_requests':true},'block_size':256,'forward':false,'max_answers':12,'budget':{'"
     "requests_per_minute':60},"
     "'clients':['dashboard',{'name':'b-2','methods':['PUT']},'anonymous'],"
-    "'cache':false,'aggregate':true,'anonymise':false,'record_payloads':true,'stand_in':'group'},"
+    "'cache':true,'aggregate':true,'anonymise':false,'record_payloads':true,'stand_in':'group'},"
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
     "{'group':'coap://224.0.1.187:61616/"
     "','interface':'eth2'}],'finish':'count:3','anonymise':true,'record_payloads':false},"
@@ -198,6 +198,8 @@ static void check_sections(const struct cg_config *config) {
     assert_int_equal(config->limits.request_body, 0);
     assert_int_equal(config->limits.answer, 2048);
     assert_int_equal(config->limits.stream_queue, 8192);
+    assert_int_equal(config->limits.cache, 4096);
+    assert_true(config->mappings[0].cache);
 }
 
 static void check_coap(const struct cg_config *config) {
