@@ -143,7 +143,7 @@ static bool give_all(struct cg_round *round, const struct cg_cache_set *set, con
 
 static bool has_all(const struct cg_round *round, const struct cg_cache_set *set, const struct cg_member *member) {
     if (set == NULL) return false;
-    if (member == NULL) return cg_cache_is_complete(set, now_of(round));
+    if (member == NULL) return set->count <= round->mapping->max_answers && cg_cache_is_complete(set, now_of(round));
     const struct cg_cached *kept = set->of[member->number];
     return kept != NULL && cg_cached_freshness(set, kept, now_of(round)) > 0;
 }

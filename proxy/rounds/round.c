@@ -384,13 +384,13 @@ static struct cg_round *find_open(const struct cg_round *candidate) {
 
 int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
                    struct cg_problem *problem) {
-    CG_TAP(rounds->engine, admitted, wish);
     struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
-    if (round == NULL) return problem->err;
-    if (cg_cached_serve(round, wish)) {
+    if (round != NULL && cg_cached_serve(round, wish)) { /* legs have no part in it */
         begin_served(round, waiter);
         return CG_OK;
     }
+    CG_TAP(rounds->engine, admitted, wish);
+    if (round == NULL) return problem->err;
     bool is_shared = may_be_shared(round);
     if (is_shared) equal = find_open(round);
     if (equal != NULL) {

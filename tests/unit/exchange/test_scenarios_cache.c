@@ -197,6 +197,21 @@ static void what_one_was_asked_answers_for_the_group(void **state) {
     client_gets("bob", "127.1.0.1 from cache for 60 2.05 on", "127.1.0.2 from cache for 60 2.05 off", "all");
 }
 
+static void what_is_more_than_a_reply_may_have_is_not_given(void **state) {
+    (void)state;
+    serve("'max_answers':1,'finish':'all'");
+    client_asks("alice", "GET /lamps/status");
+    group_hears("NON GET /base/status");
+    member_answers("127.1.0.1", "2.05 on");
+    member_answers("127.1.0.2", "2.05 off");
+    time_passes(2);
+    client_gets("alice", "127.1.0.1 2.05 on", "rejected 127.1.0.2 max_answers", "missing 127.1.0.2", "limit");
+    client_asks("bob", "GET /lamps/status");
+    group_hears("NON GET /base/status");
+    time_passes(2);
+    client_gets("bob", "127.1.0.1 from cache for 56 2.05 on", "missing 127.1.0.2", "deadline");
+}
+
 /* What changes something. */
 
 static void after_a_command_all_are_asked(void **state) {
@@ -370,6 +385,7 @@ int main(void) {
         scenario(what_is_stale_at_the_end_is_missing),
         scenario(what_the_group_was_asked_answers_for_one),
         scenario(what_one_was_asked_answers_for_the_group),
+        scenario(what_is_more_than_a_reply_may_have_is_not_given),
         scenario(after_a_command_all_are_asked),
         scenario(a_command_by_another_way_counts),
         scenario(what_was_asked_before_a_command_is_not_kept),
