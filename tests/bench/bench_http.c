@@ -1,6 +1,7 @@
 /* What an HTTP request costs the gateway, beside a bare handler of the same library in the same loop: replies that need
- * no group (no mapping has the path), and requests to three members. The hard thing: the rate of requests is the
- * machine's and the client's as much as the server's, so CPU time a request is the figure; the rate is only shown. */
+ * no group (no mapping has the path), requests to three members, and what is answered from the cache. The hard thing:
+ * the rate of requests is the machine's and the client's as much as the server's, so CPU time a request is the figure;
+ * the rate is only shown. */
 #include <stdio.h>
 
 #include "base/check.h"
@@ -88,6 +89,13 @@ static void measure(const struct bench_gateway *gateway, const char *name, const
     bench_stop_server(&server);
 }
 
+/* The same, whose answers are kept: once a minute members are asked. */
+static void put_kept(struct cg_buf *mappings, const struct bench_peer *peer) {
+    bench_put_mapping(mappings, peer, "kept", "all", FEW);
+    mappings->len--; /* the brace */
+    cg_buf_put_str(mappings, ",\"cache\":true}");
+}
+
 int main(int argc, char **argv) {
     size_t rounds = bench_is_quick(argc, argv) ? 5 : ROUNDS;
     struct bench_peer peer;
@@ -97,10 +105,12 @@ int main(int argc, char **argv) {
     bench_peer_set(&peer, FEW, BYTES);
     cg_buf_init(&mappings, 0);
     bench_put_mapping(&mappings, &peer, "few", "all", FEW);
+    put_kept(&mappings, &peer);
     bench_gateway_start(&gateway, cg_buf_slice(&mappings), 0);
     measure(&gateway, "404, 8 connections", "/nothing", 404, CONNECTIONS, rounds, 0);
     measure(&gateway, "3 members, 1 connection", "/few", 200, 1, rounds, 0);
     measure(&gateway, "3 members, 8 connections", "/few", 200, CONNECTIONS, rounds, 11);
+    measure(&gateway, "3 kept answers, 8 connections", "/kept", 200, CONNECTIONS, rounds, 0);
     bench_gateway_stop(&gateway);
     bench_peer_stop(&peer);
     cg_buf_fini(&mappings);
