@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import coap
+import coap_tcp
 from coap import ACK, CON, EMPTY, NON, Client, Message
-from conftest import free_udp_port, plain_mapping
+from conftest import free_tcp_port, free_udp_port, plain_mapping
 from probe import Later, metrics, running, wait_for
 
 MANY = 5000
@@ -89,6 +90,57 @@ def test_five_thousand_clients(members, gateway):
     crowd.close()
     wait_for(lambda: running(gate) == 0, timeout=60)
     assert metrics(gate)['castgate_coap_separate_responses_total{result="failed"}'] == 0
+
+
+class TcpCrowd:
+    """The same by TCP."""
+
+    def __init__(self, to, count):
+        self.poll, self.sockets, self.data, self.answers = select.epoll(), {}, {}, {}
+        for _ in range(count):
+            one = socket.create_connection(to)
+            one.sendall(coap_tcp.emit(coap_tcp.CSM))
+            self.sockets[one.fileno()], self.data[one.fileno()], self.answers[one.fileno()] = one, b"", []
+            self.poll.register(one.fileno(), select.EPOLLIN)
+
+    def ask(self, timeout):
+        for number, one in self.sockets.items():
+            options = coap.path_options("lights/light") + [(coap.MULTICAST_TIMEOUT, coap.uint(timeout))]
+            one.sendall(coap_tcp.emit(coap.GET, number.to_bytes(4, "big"), options))
+
+    def hear(self, seconds, until):
+        end = time.monotonic() + seconds
+        while not until() and time.monotonic() < end:
+            for number, _ in self.poll.poll(0.1):
+                more = self.sockets[number].recv(65536)
+                assert more, "a connection has ended"
+                self.data[number] += more
+                while (found := coap_tcp.parse(self.data[number])) is not None:
+                    message, self.data[number] = found
+                    if message.code != coap_tcp.CSM:
+                        assert message.token == number.to_bytes(4, "big")
+                        self.answers[number].append(message)
+
+    def close(self):
+        for one in self.sockets.values():
+            one.close()
+        self.poll.close()
+
+
+def test_five_thousand_clients_by_tcp(members, gateway):
+    fleet, port = members(3, "--delay", "0:500"), free_tcp_port()
+    gate = gateway({"coap": {"listen": [f"coap+tcp://127.0.0.1:{port}"]}, "limits": {"exchanges": MANY, "exchanges_per_client": MANY},
+                    "group": {"interface": "lo", "nstart": 1000, "probing_rate": 1000000},
+                    "mappings": [plain_mapping(fleet, max_timeout=30)]})
+    before = resident_mib(gate)
+    crowd = TcpCrowd(("127.0.0.1", port), MANY)
+    crowd.ask(timeout=20)
+    crowd.hear(60, lambda: all(len(answers) == 3 for answers in crowd.answers.values()))
+    assert {len(answers) for answers in crowd.answers.values()} == {3}
+    assert metrics(gate)["castgate_coap_tcp_connections"] == MANY
+    assert resident_mib(gate) - before < 200
+    crowd.close()
+    wait_for(lambda: running(gate) == 0, timeout=60)
 
 
 def flood(to, stop):

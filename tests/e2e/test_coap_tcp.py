@@ -9,7 +9,7 @@ import pytest
 
 import coap
 import pki
-from coap import GET, MULTICAST_TIMEOUT, OBSERVE, PUT, REPLY_FROM, code_text, path_options
+from coap import BLOCK2, FETCH, GET, MULTICAST_TIMEOUT, OBSERVE, REPLY_FROM, code_text, path_options
 from coap_tcp import (ABORT, BAD_CSM_OPTION, BLOCK_WISE_TRANSFER, CSM, CUSTODY, EXTENDED_TOKEN_LENGTH, MAX_MESSAGE_SIZE, PING,
                       PONG, RELEASE, Connection, emit)
 from conftest import free_tcp_port, plain_mapping
@@ -73,7 +73,7 @@ def test_each_member_answers_on_the_connection(tcp, connect):
     gate = tcp(3)
     one = connect(gate)
     csm = one.hear_csm()
-    assert csm.uint(MAX_MESSAGE_SIZE) > 65536 and csm.all(BLOCK_WISE_TRANSFER) == [b""]
+    assert csm.uint(MAX_MESSAGE_SIZE) > 65536 and csm.all(BLOCK_WISE_TRANSFER) == []  # which would stand for BERT, too
     assert csm.uint(EXTENDED_TOKEN_LENGTH) == 64
     token = one.ask("lights/light")
     answers = one.gather(token, 3)
@@ -117,11 +117,13 @@ def test_pieces_of_any_size_and_many_at_once(tcp, connect):
 
 def test_a_large_request_and_a_large_answer_in_one_message_each(tcp, connect):
     gate = tcp(1)
-    one = connect(gate, csm=((MAX_MESSAGE_SIZE, coap.uint(70000)), (BLOCK_WISE_TRANSFER, b"")))
+    one = connect(gate, csm=[(MAX_MESSAGE_SIZE, coap.uint(70000))])
     one.hear_csm()
     (answer,) = one.gather(one.ask("lights/big"), 1)
     assert len(answer.payload) == 4096 and answer.block() is None
-    (refused,) = one.gather(one.ask("lights/light", method=PUT, payload=bytes(66000)), 1)
+    (block,) = one.gather(one.ask("lights/big", options=[(BLOCK2, coap.block(0, 0, 64))]), 1)
+    assert len(block.payload) == 64 and block.block() == (0, True, 64)
+    (refused,) = one.gather(one.ask("lights/light", method=FETCH, payload=bytes(66000)), 1)
     assert code_text(refused.code) == "4.13"
 
 

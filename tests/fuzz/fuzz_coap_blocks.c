@@ -106,6 +106,7 @@ static void serve_block(struct yard *yard, struct input *input) {
                                   .payload = cg_slice_of(body->bytes->data, body->bytes->len),
                                   .etag = body->etag,
                                   .block2 = &block,
+                                  .room = CG_COAP_MESSAGE_MAX,
                                   .token = cg_slice_of(token, input_u8(input) % 65)};
     struct cg_coap_message message;
     struct cg_block said;

@@ -102,7 +102,9 @@ void cg_coap_peer_expect(struct cg_coap_peer *peer) { (void)peer; }
 void cg_coap_peer_hold(struct cg_coap_peer *peer) { peer->holds++; }
 void cg_coap_peer_release(struct cg_coap_peer *peer) { CG_CHECK(peer->holds-- > 0); }
 void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->proof = CG_COAP_PROVEN; }
-size_t cg_coap_peer_room(const struct cg_coap_peer *peer) { return peer->send_error == CG_E_TOO_BIG ? 200 : 1232; }
+size_t cg_coap_peer_room(const struct cg_coap_peer *peer) {
+    return peer->send_error == CG_E_TOO_BIG ? 200 : CG_COAP_MESSAGE_MAX;
+}
 const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer) { return &peer->addr; }
 const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer) { return &peer->local; }
 const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer) { return &peer->listen; }

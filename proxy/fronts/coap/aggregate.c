@@ -75,6 +75,7 @@ static uint8_t send(const struct cg_aggregate *aggregate, const struct cg_view *
                                         .group_etag = group_etag_of(view),
                                         .block1 = to->block1,
                                         .block2 = to->block2,
+                                        .room = to->room,
                                         .token = to->token};
     cg_coap_body_make_etag(etag, serve.payload);
     int more = cg_coap_serve(&serve, options, &message);

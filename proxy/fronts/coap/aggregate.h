@@ -16,6 +16,7 @@ struct cg_aggregate_to {
     enum cg_type type;             /* of the response: as the request's */
     const struct cg_block *block1; /* the request's, copied; NULL: it has none */
     const struct cg_block *block2;
+    size_t room;                   /* bytes of a message to the client: cg_coap_peer_room */
     struct cg_coap_bodies *bodies; /* NULL: nothing is kept */
     struct cg_quota *quota;
     const struct cg_port *port;

@@ -14,12 +14,14 @@
 enum {
     MESSAGES_AT_ONCE = 32, /* that are dealt with in a turn of the loop */
     WAITS_MAX = 64 * 1024, /* bytes that the client has not taken, before it is listened to again */
+    FRAME_MORE = 2,        /* bytes that a large frame's header has more than a datagram's */
     FAILURES_LOGGED = 10,  /* at once, and one more each second */
     MESSAGE_MAX = 64 * 1024 + 4096,
 };
 
-static const struct cg_capabilities ours = {
-    .max_message_size = MESSAGE_MAX, .has_blocks = true, .token_max = CG_EXTENDED_TOKEN_MAX};
+/* Of blocks nothing is said (§5.3.2): beside that size it would mean that those of more than 1024 bytes are known
+ * (BERT, §6), which they are not. Smaller ones are. */
+static const struct cg_capabilities ours = {.max_message_size = MESSAGE_MAX, .token_max = CG_EXTENDED_TOKEN_MAX};
 
 static struct cg_coap_connection *connection_of(const struct cg_coap_peer *peer) {
     return CG_CONTAINER((struct cg_coap_peer *)(uintptr_t)peer, struct cg_coap_connection, peer);
@@ -225,9 +227,14 @@ static const struct cg_stream_ops stream_ops = {
 
 /* ---- The front's side ---- */
 
-static size_t room(const struct cg_coap_peer *peer) {
+static size_t most(const struct cg_coap_peer *peer) {
     uint32_t theirs = connection_of(peer)->reliable.theirs.max_message_size;
     return theirs < CG_COAP_RESPONSE_MAX ? theirs : CG_COAP_RESPONSE_MAX;
+}
+
+static size_t room(const struct cg_coap_peer *peer) {
+    size_t size = most(peer);
+    return size > FRAME_MORE ? size - FRAME_MORE : 0;
 }
 
 static int send_message(struct cg_coap_peer *peer, const struct cg_coap_message *response, enum cg_type type) {
@@ -235,7 +242,7 @@ static int send_message(struct cg_coap_peer *peer, const struct cg_coap_message 
     struct cg_coap_connections *all = connection->all;
     const struct cg_frame frame = {
         .code = response->code, .token = response->token, .options = response->options, .payload = response->payload};
-    int len = cg_frame_emit(&frame, all->scratch, room(peer));
+    int len = cg_frame_emit(&frame, all->scratch, most(peer));
     int err = len < 0 ? len : cg_stream_write(connection->stream, cg_slice_of(all->scratch, (size_t)len));
     all->figures.sent += err == CG_OK;
     all->figures.dropped += err < 0 && err != CG_E_TOO_BIG;

@@ -244,6 +244,7 @@ static void answer_block(struct call *call, const struct cg_coap_message *respon
 static int tell_links(struct call *call, struct cg_links *links, struct cg_problem *problem) {
     const struct cg_coap_serve serve = {.numbers = numbers_of(call->desk),
                                         .block2 = call->has_block2 ? &call->block2 : NULL,
+                                        .room = cg_coap_peer_room(call->peer),
                                         .token = cg_coap_token_slice(&call->live.key.token)};
     uint8_t bytes[CG_COAP_OPTIONS_MAX];
     struct cg_coap_message response;
@@ -293,6 +294,7 @@ static struct cg_sink *new_separate(struct call *call, const struct cg_block *bl
                                       .token = cg_coap_token_slice(&call->live.key.token),
                                       .block1 = block1,
                                       .block2 = block2,
+                                      .room = cg_coap_peer_room(call->peer),
                                       .now_us = now_us(call->desk)};
     return cg_separate_new(&to);
 }
@@ -306,6 +308,7 @@ static struct cg_sink *new_aggregate(struct call *call, const struct cg_block *b
                                        .type = call->type,
                                        .block1 = block1,
                                        .block2 = block2,
+                                       .room = cg_coap_peer_room(call->peer),
                                        .bodies = &desk->blocks.bodies,
                                        .quota = cg_gateway_quota(desk->gateway),
                                        .port = cg_gateway_port(desk->gateway)};

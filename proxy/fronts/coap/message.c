@@ -542,7 +542,10 @@ static void prove(struct cg_coap_peer *peer) {
     remote->proven_until_us = now_us(remote->messages) + CG_COAP_PROOF_US;
 }
 
-static size_t room_of(const struct cg_coap_peer *peer) { return room(&peer->path); }
+static size_t room_of(const struct cg_coap_peer *peer) {
+    size_t goes = room(&peer->path);
+    return goes < CG_COAP_MESSAGE_MAX ? goes : CG_COAP_MESSAGE_MAX;
+}
 
 static const struct cg_coap_layer layer = {.answer = answer,
                                            .expect = expect,

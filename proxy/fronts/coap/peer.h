@@ -15,6 +15,8 @@
 /* How long an address stays proven, however much comes from there. */
 #define CG_COAP_PROOF_US (600 * UINT64_C(1000000))
 
+#define CG_COAP_MESSAGE_MAX 1152 /* bytes of a message that passes everywhere (RFC 7252 §4.6) */
+
 #define CG_COAP_TOKEN_MAX 64 /* bytes (RFC 8974); longer ones are refused with 4.00 */
 
 /* A message without what its transport numbers it by. The slices are borrowed for the call. */
@@ -85,7 +87,8 @@ enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer);
  * that have not, nothing is remembered beyond `request` unless they are held: not their requests either, so that a
  * duplicate comes as a request again. */
 void cg_coap_peer_prove(struct cg_coap_peer *peer);
-/* The largest datagram that goes to it as a whole, header and token included. */
+/* Bytes of the largest message that is worth sending to it, header and token included as cg_to_coap_size counts them:
+ * CG_COAP_MESSAGE_MAX at the most where messages are datagrams, else as large as it has said (RFC 8323 §5.3.1). */
 size_t cg_coap_peer_room(const struct cg_coap_peer *peer);
 /* Whom its session has authenticated, in these settings: fills in the request's `client` and `proof`, which stay as
  * they are where it has shown nothing (over UDP, too). CG_E_UNAUTHORIZED with *problem: what it has shown is no

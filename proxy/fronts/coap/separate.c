@@ -31,6 +31,8 @@ struct cg_separate {
     struct cg_block block2, block1; /* the request's */
     bool has_block1;
     uint8_t szx;       /* of the largest blocks that the client takes */
+    bool has_szx;      /* it has said so */
+    size_t room;       /* bytes of a message */
     uint64_t retry_us; /* nothing goes before; 0: it may */
     unsigned status;   /* of the latest response; 0: there was none */
     uint32_t order;    /* of the next notification */
@@ -93,10 +95,13 @@ static int emit_options(const struct outgoing *out, const struct cg_block *block
  * (RFC 8613 §4.1.3.4.2). */
 static bool may_go_whole(const struct outgoing *out, const struct cg_coap_message *response) {
     const struct cg_msg msg = {.options = out->answer->options};
-    const struct cg_block largest = {.szx = out->separate->szx};
+    const struct cg_separate *separate = out->separate;
+    const struct cg_block largest = {.szx = separate->szx};
     struct cg_slice oscore;
     if (cg_msg_find(&msg, CG_OPT_OSCORE, &oscore)) return true;
-    return response->payload.len <= cg_block_size(&largest) && cg_to_coap_size(response) <= CG_COAP_MESSAGE_MAX;
+    bool is_bound = separate->has_szx || separate->room <= CG_COAP_MESSAGE_MAX;
+    return (!is_bound || response->payload.len <= cg_block_size(&largest)) &&
+           cg_to_coap_size(response) <= separate->room;
 }
 
 static int respond_whole(const struct outgoing *out) {
@@ -130,7 +135,7 @@ static int respond_block(const struct outgoing *out, uint8_t szx, struct cg_slic
                                        .payload = cg_slice_of(payload.data, cg_block_size(&block))};
     int err = emit_options(out, &block, etag, bytes, &response.options);
     if (err < 0) return err;
-    return cg_to_coap_size(&response) <= CG_COAP_MESSAGE_MAX ? respond(out, &response) : CG_E_TOO_BIG;
+    return cg_to_coap_size(&response) <= out->separate->room ? respond(out, &response) : CG_E_TOO_BIG;
 }
 
 static void keep(const struct outgoing *out, struct cg_slice etag) {
@@ -178,6 +183,7 @@ static int respond_asked_block(const struct outgoing *out) {
                                         .etag = etag_of(out->answer, made),
                                         .reply_from = out->reply_from,
                                         .block2 = &separate->block2,
+                                        .room = separate->room,
                                         .token = cg_coap_token_slice(&separate->token)};
     int more = cg_coap_serve(&serve, bytes, &response);
     if (more < 0) return respond_problem(out, more, "the answer has no such block");
@@ -405,6 +411,8 @@ struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
     separate->type = to->type;
     separate->seat.wake = on_turn;
     separate->szx = to->block2 != NULL ? to->block2->szx : CG_BLOCK_SZX_MAX;
+    separate->has_szx = to->block2 != NULL;
+    separate->room = to->room;
     if (to->block2 != NULL) separate->block2 = *to->block2;
     if (to->block1 != NULL) separate->block1 = *to->block1;
     separate->has_block1 = to->block1 != NULL;

@@ -38,6 +38,7 @@ struct cg_separate_to {
     const struct cg_block *block1; /* the request's, said again in its responses (RFC 7959 §2.3); NULL: it has none */
     const struct cg_block *block2; /* the request's: the largest blocks that the client takes, and which one of a single
                                       member's answer; NULL: it does not say */
+    size_t room;                   /* bytes of a message to the client: cg_coap_peer_room */
     uint64_t now_us;
 };
 

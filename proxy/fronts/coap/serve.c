@@ -20,12 +20,26 @@ static int emit(const struct cg_coap_serve *serve, uint8_t szx, uint8_t *bytes, 
     if (len < 0) return len;
     *message = (struct cg_coap_message){
         .code = serve->code, .token = serve->token, .options = cg_slice_of(bytes, (size_t)len), .payload = cut.part};
-    if (cg_to_coap_size(message) > CG_COAP_MESSAGE_MAX) return CG_E_TOO_BIG;
+    if (cg_to_coap_size(message) > serve->room) return CG_E_TOO_BIG;
     return cut.is_block && cut.block.more;
 }
 
+/* Where messages are larger than blocks, and none was asked for. */
+static int emit_whole(const struct cg_coap_serve *serve, uint8_t *bytes, struct cg_coap_message *message) {
+    const struct cg_to_coap to = {
+        .numbers = serve->numbers, .options = serve->options, .reply_from = serve->reply_from, .block1 = serve->block1};
+    if (serve->block2 != NULL || serve->room <= CG_COAP_MESSAGE_MAX) return CG_E_TOO_BIG;
+    int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
+    if (len < 0) return len;
+    *message = (struct cg_coap_message){.code = serve->code,
+                                        .token = serve->token,
+                                        .options = cg_slice_of(bytes, (size_t)len),
+                                        .payload = serve->payload};
+    return cg_to_coap_size(message) <= serve->room ? CG_OK : CG_E_TOO_BIG;
+}
+
 int cg_coap_serve(const struct cg_coap_serve *serve, uint8_t *bytes, struct cg_coap_message *message) {
-    int result = CG_E_TOO_BIG;
+    int result = emit_whole(serve, bytes, message);
     for (int szx = CG_BLOCK_SZX_MAX; result == CG_E_TOO_BIG && szx >= 0; szx--) {
         result = emit(serve, (uint8_t)szx, bytes, message);
     }

@@ -15,6 +15,7 @@ struct cg_coap_serve {
     const struct cg_block *block2; /* the request's; NULL: it has none */
     const struct cg_block *block1; /* the request's, said again (RFC 7959 §2.3); NULL: it has none */
     struct cg_slice token;         /* borrowed by the message */
+    size_t room;                   /* bytes of a message: cg_coap_peer_room */
 };
 
 /* `bytes` gets the message's options, CG_COAP_OPTIONS_MAX of them at the most; its payload is the body's. Returns 1

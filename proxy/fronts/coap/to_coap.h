@@ -8,7 +8,6 @@
 #include "wire/block.h"
 
 #define CG_COAP_OPTIONS_MAX 4096 /* bytes of a response's options, encoded */
-#define CG_COAP_MESSAGE_MAX 1152 /* bytes of a message that passes everywhere (RFC 7252 §4.6) */
 
 /* Header, token with its extended length (RFC 8974 §2.1), options, marker and payload: what a message takes. */
 size_t cg_to_coap_size(const struct cg_coap_message *message);

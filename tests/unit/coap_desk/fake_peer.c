@@ -61,6 +61,11 @@ const struct cg_listen *cg_coap_peer_listen(const struct cg_coap_peer *peer) { r
 enum cg_coap_proof cg_coap_peer_proof(const struct cg_coap_peer *peer) { return peer->proof; }
 void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->proof = CG_COAP_PROVEN; }
 enum cg_cri_scheme cg_coap_peer_scheme(const struct cg_coap_peer *peer) { return peer->scheme; }
+size_t cg_coap_peer_room(const struct cg_coap_peer *peer) {
+    (void)peer;
+    return CG_COAP_MESSAGE_MAX;
+}
+
 void **cg_coap_peer_place(struct cg_coap_peer *peer) { return &peer->place; }
 
 int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,

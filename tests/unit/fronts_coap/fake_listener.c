@@ -89,8 +89,12 @@ struct cg_request *listener_new(struct listener *listener, struct world *world, 
     *listener = (struct listener){.world = world, .largest = 65507};
     listener->outbox = outbox != NULL ? cg_outbox_ref(outbox) : cg_outbox_new();
     assert_non_null(listener->outbox);
-    listener->to = (struct cg_separate_to){
-        .ops = &ops, .ctx = listener, .outbox = listener->outbox, .token = cg_slice_str("t"), .now_us = world->now_us};
+    listener->to = (struct cg_separate_to){.room = CG_COAP_MESSAGE_MAX,
+                                           .ops = &ops,
+                                           .ctx = listener,
+                                           .outbox = listener->outbox,
+                                           .token = cg_slice_str("t"),
+                                           .now_us = world->now_us};
     struct cg_request *request = world_new(world, &call, "/lamps");
     request->scheme = CG_CRI_COAP;
     request->finishing = CG_FINISH_BY_TIME;

@@ -76,6 +76,7 @@ static struct cg_request *begin(struct stage *stage) {
         .encoder = cg_aggregate_encoder(&(struct cg_encoder_list){.plugins = plugins, .count = 2}),
         .ops = &ops,
         .ctx = stage,
+        .room = CG_COAP_MESSAGE_MAX,
         .token = cg_slice_str("t"),
         .type = CG_NON,
         .bodies = &stage->bodies,
@@ -222,6 +223,7 @@ static size_t fetch_rest(struct stage *stage, uint8_t szx, uint8_t *body, size_t
                                             .payload = cg_slice_of(kept->bytes->data, kept->bytes->len),
                                             .etag = kept->etag,
                                             .block2 = &asked,
+                                            .room = CG_COAP_MESSAGE_MAX,
                                             .token = cg_slice_str("u")};
         struct cg_coap_message message;
         more = cg_coap_serve(&serve, options, &message);
