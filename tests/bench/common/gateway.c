@@ -53,9 +53,10 @@ static void write_settings(const struct bench_gateway *gateway, struct cg_slice 
     CG_CHECK(to != NULL);
     fprintf(to,
             "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},"
-            "\"coap\":{\"listen\":[\"coap://127.0.0.1:%u\"]},\"state\":\"%s\","
+            "\"coap\":{\"listen\":[\"coap://127.0.0.1:%u\",\"coap+tcp://127.0.0.1:%u\"]},\"state\":\"%s\","
             "\"limits\":{\"exchanges\":10000,\"exchanges_per_client\":10000},\"group\":{\"interface\":\"lo\"",
-            (unsigned)gateway->http, (unsigned)gateway->admin, (unsigned)gateway->coap, gateway->folder);
+            (unsigned)gateway->http, (unsigned)gateway->admin, (unsigned)gateway->coap, (unsigned)gateway->coap,
+            gateway->folder);
     if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
     fprintf(to, "},%s%s", gateway->more == NULL ? "" : gateway->more, gateway->more == NULL ? "" : ",");
     fprintf(to, "\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
