@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import coap
-from conftest import Group, free_udp_port, in_namespace
+from conftest import Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
 from links import new_lan  # noqa: F401, the fixture
 from probe import Tap, running, wait_for
 from test_discover import assert_taken, discover, document, pasted, write
@@ -20,6 +20,7 @@ from test_observe import Watch
 SOURCE = os.environ.get("CASTGATE_AIOCOAP", "https://github.com/chrysn/aiocoap")
 RELEASE, COMMIT = "0.4.17", "b47f6882e6b3518fbcd040a3400589e17dd59d8f"
 NODE = Path(__file__).with_name("aiocoap_node.py")
+CLIENT = Path(__file__).parent.parent / "interop" / "aiocoap_client.py"
 GROUP = "coap://224.0.1.187"
 COUNT = 3
 LINKS = 63  # of a node: 60 shelves, the light, the list itself, and who made it
@@ -188,6 +189,15 @@ def test_its_client_watches_one_server(nodes, client, gateway):
         one.until(lambda heard: heard[-1]["body"] == value)
     assert [answer["body"] for answer in one.heard] == ["off", "on", "dim"]
     assert not any(answer["reply_from"] for answer in one.heard)
+
+
+def test_its_client_by_tcp(members, gateway, aiocoap):
+    port = free_tcp_port()
+    gateway({"coap": {"listen": [f"coap+tcp://127.0.0.1:{port}"]}, "group": {"interface": "lo"},
+             "mappings": [plain_mapping(members(COUNT), aggregate=True)]})
+    command = ["env", f"PYTHONPATH={aiocoap}", "PYTHONDONTWRITEBYTECODE=1", sys.executable, CLIENT, f"coap+tcp://127.0.0.1:{port}/lights"]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 @in_namespace
