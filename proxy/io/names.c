@@ -283,7 +283,7 @@ static struct planned_name *plan_name(const struct cg_names *names, struct cg_na
 static bool plan_mapping(const struct cg_names *names, struct cg_names_plan *plan, struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {
         struct cg_target *target = &mapping->targets[i];
-        if (target->host.len == 0) continue;
+        if (target->host.len == 0 || cg_target_is_hop(target)) continue; /* a next hop looks it up itself */
         const struct planned_name *planned = plan_name(names, plan, target->host);
         if (planned == NULL) return false;
         target->resolved = &planned->name->resolved;

@@ -251,6 +251,7 @@ static bool is_meant(const struct cg_discovery *job, const struct cg_mapping *ma
 
 static void look_at(struct cg_discovery *job, const struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {
+        if (cg_target_is_hop(&mapping->targets[i])) continue; /* its members are its own to find */
         if (is_meant(job, mapping, &mapping->targets[i])) take_target(job, mapping, &mapping->targets[i]);
     }
 }

@@ -29,6 +29,11 @@ bool cg_may_repeat(const struct cg_mapping *mapping, uint8_t method) {
     return idempotent || mapping->security == CG_SECURITY_RELAY;
 }
 
+static bool hears_many(const struct cg_ask *ask) { return ask->patience == CG_ASK_HEARS_MANY; }
+
+/* Its first answer does not end it. */
+static bool stays(const struct cg_ask *ask) { return ask->leg.request->observes || hears_many(ask); }
+
 static bool may_repeat(const struct cg_leg *leg) {
     return leg->request->is_part || cg_may_repeat(leg->mapping, leg->request->method);
 }
@@ -105,7 +110,7 @@ static void request_beside(struct cg_engine *engine, struct cg_ask *ask);
 /* What a client has protected nobody makes anew. */
 static bool may_be_renewed(struct cg_engine *engine, const struct cg_ask *ask) {
     const struct cg_leg *leg = &ask->leg;
-    return may_repeat(leg) && leg->mapping->security != CG_SECURITY_RELAY &&
+    return may_repeat(leg) && leg->mapping->security != CG_SECURITY_RELAY && !hears_many(ask) &&
            cg_endpoint_has_mid(engine, ask->turn.endpoint);
 }
 
@@ -133,7 +138,7 @@ static void say_again(struct cg_engine *engine, struct cg_ask *ask) {
 }
 
 static bool hears_on(const struct cg_engine *engine, const struct cg_ask *ask) {
-    if (ask->acknowledged || ask->observed || ask->patience == CG_ASK_HEARS_ON) return true;
+    if (ask->acknowledged || ask->observed || ask->patience == CG_ASK_HEARS_ON || hears_many(ask)) return true;
     return ask->patience == CG_ASK_HEARS_A_WHILE && engine->now_us < ask->hears_until_us;
 }
 
@@ -333,8 +338,7 @@ static void give_renewal_up(struct cg_engine *engine, struct cg_ask *ask, const 
 
 /* What is not out yet is not what was answered. */
 static void be_answered(struct cg_engine *engine, struct cg_ask *ask) {
-    bool observes = ask->leg.request->observes;
-    if (!observes || ask->renews || !ask->turn.flies) return;
+    if (!stays(ask) || ask->renews || !ask->turn.flies) return;
     ask->answered = ask->observed = true;
     take_back(engine, ask);
     cg_leg_drop_earlier(engine, &ask->leg);
@@ -436,8 +440,8 @@ static void measure(struct cg_engine *engine, const struct cg_ask *ask, const st
 /* What comes after an acknowledgement has taken the time that the member worked for it, not that of the way. */
 static void measure_answer(struct cg_engine *engine, const struct cg_ask *ask, const struct cg_sending *sending,
                            const struct cg_arrival *arrival) {
-    bool observes = ask->leg.request->observes, is_piggybacked = arrival->mid == sending->mid;
-    if (ask->acknowledged || (observes && (ask->answered || !is_piggybacked))) return; /* a notification may be it */
+    bool is_piggybacked = arrival->mid == sending->mid;
+    if (ask->acknowledged || (stays(ask) && (ask->answered || !is_piggybacked))) return; /* a later one may be it */
     measure(engine, ask, sending, arrival->arrival_us);
 }
 
@@ -462,7 +466,11 @@ static void be_acknowledged(struct cg_engine *engine, struct cg_ask *ask, uint16
     ask->acknowledged = true;
     cg_room_return(engine, &ask->room);
     cg_engine_clear_timer(engine, &ask->leg.timer);
-    if (verifies) {
+    if (hears_many(ask)) {
+        measure(engine, ask, sending_with(&ask->turn, mid), engine->now_us);
+        fall_silent(engine, ask);
+        cg_leg_tell_acknowledged(engine, &ask->leg);
+    } else if (verifies) {
         cg_engine_set_timer(engine, &ask->leg.timer, engine->now_us + 2 * ask->timeout_us);
     } else {
         measure(engine, ask, sending_with(&ask->turn, mid), engine->now_us);

@@ -13,7 +13,7 @@
  * that works without acknowledging must have answered.
  *
  * One that observes (RFC 7641) rests when it is answered, too, without a word, and hears on until its owner ends it,
- * whether its renewals are answered or not.
+ * whether its renewals are answered or not. So does one to a next hop (GCP §8), which many answer.
  *
  * Its owner ends it when it has heard enough, or hears of its end: `ended` with a problem says that nothing went out.
  */
@@ -30,6 +30,9 @@ enum cg_ask_patience {
     CG_ASK_GIVES_UP,      /* not at all */
     CG_ASK_HEARS_A_WHILE, /* as long as it would have with group.ack_timeout, whatever was measured (RFC 7252 §4.8.2) */
     CG_ASK_HEARS_ON,      /* until its owner ends it */
+    CG_ASK_HEARS_MANY,    /* the same, and the first answer is not the last: a next hop is asked, which hands on what
+                             many say. Only the same bytes are repeated, as it would ask them anew; an acknowledgement
+                             is all that its turn waits for (RFC 7252 §4.7) */
 };
 
 struct cg_ask {

@@ -3,6 +3,7 @@
 #include "legs/leg.h"
 
 #include "base/check.h"
+#include "legs/outer.h"
 #include "legs/tap.h"
 
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct cg_job {
     uint64_t arrival_us;
     bool owes_ack; /* for a Confirmable answer, once it is verified */
     uint16_t mid;
+    struct cg_outer outer;
 };
 
 /* Beginning and end. */
@@ -31,6 +33,7 @@ bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_l
     leg->target = order->target;
     leg->request = order->request;
     leg->shares = order->shares;
+    leg->hands_on = order->hands_on;
     cg_buf_init(&leg->sending.datagram, CG_DATAGRAM_MAX);
     CG_TAP(engine, begun, leg);
     return true;
@@ -321,6 +324,11 @@ static void pay_acknowledgement(struct cg_engine *engine, const struct cg_job *j
     cg_engine_send_empty(engine, &job->from, CG_ACK, job->mid);
 }
 
+/* Where nothing protects the answer it is among its options already. */
+static bool has_outer(const struct cg_leg *leg, const struct cg_opened *opened) {
+    return leg->hands_on && opened->verified == CASTGATE_VERIFIED_SOURCE;
+}
+
 static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const struct cg_sending *sending,
                              const struct cg_job *job, int err, const struct cg_opened *opened) {
     pay_acknowledgement(engine, job, err, opened);
@@ -328,14 +336,23 @@ static void conclude_opening(struct cg_engine *engine, struct cg_leg *leg, const
         cg_leg_tell_refused(engine, leg, &job->from, opened, cg_err_info(err)->slug);
         return;
     }
+    struct cg_opened handed_on = *opened;
+    struct cg_buf room;
+    cg_buf_init(&room, 0);
+    if (has_outer(leg, opened) && !cg_outer_add(&job->outer, leg, &handed_on, &room)) {
+        cg_buf_fini(&room);
+        cg_leg_tell_refused(engine, leg, &job->from, opened, cg_err_info(CG_E_NO_MEMORY)->slug);
+        return;
+    }
     struct cg_arrival arrival = {.from = job->from,
                                  .request = sending->request,
                                  .sent_us = sending->sent_us,
                                  .arrival_us = job->arrival_us,
                                  .mid = job->mid,
-                                 .opened = opened,
+                                 .opened = &handed_on,
                                  .via = leg->kind->via};
     leg->kind->opened(engine, leg, sending, &arrival);
+    cg_buf_fini(&room);
 }
 
 static bool acknowledge(struct cg_engine *engine, const struct cg_leg *leg, const struct cg_addr *to, uint16_t mid) {
@@ -351,6 +368,7 @@ void cg_leg_receive(struct cg_engine *engine, struct cg_leg *leg, struct cg_send
                              .from = datagram->from,
                              .arrival_us = datagram->arrival_us,
                              .mid = msg->mid};
+    cg_outer_keep(&arrived.outer, leg, msg);
     if (msg->type == CG_CON) arrived.owes_ack = !acknowledge(engine, leg, &datagram->from, msg->mid);
     struct cg_opening opening = {
         .binding = sending->binding, .from = datagram->from, .msg = msg, .datagram = datagram->bytes};

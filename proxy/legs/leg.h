@@ -64,6 +64,8 @@ struct cg_leg_ops {
     /* Somebody there still notifies though the cancellation has gone out, and may have missed it: that may be repeated
      * (RFC 10020 §3.7). Nothing is verified of it. Not the place to end it. NULL: nobody wants to know. */
     void (*stray)(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from);
+    /* Whoever is asked has the request, and many answers may follow: of an ask to a next hop. NULL for others. */
+    void (*acknowledged)(struct cg_engine *engine, struct cg_leg *leg);
     /* An ask says no more, and still hears; NULL where it never does. */
     void (*rests)(struct cg_engine *engine, struct cg_leg *leg);
     /* Whether anybody still wants an answer; else it is ended soon, and nothing goes out meanwhile. */
@@ -118,6 +120,7 @@ struct cg_leg {
     struct cg_sending sending;    /* the latest; its `next` are the earlier ones that it waits for, owned */
     uint32_t numbered;            /* sendings, so far */
     uint32_t opening;             /* answers to any of them that the protector has not finished opening */
+    bool hands_on;                /* as the order has it */
     bool settled;                 /* its owner has heard everybody whom it asks: what comes after its end is not late */
 };
 
@@ -134,6 +137,8 @@ struct cg_leg_order {
      * which outlives it. What comes on that token from the asked address is told to the ask first while it runs. NULL:
      * it has a token of its own. */
     struct cg_leg *shares;
+    bool hands_on; /* a next hop is asked, which hands on what others answer: each with Reply-From, which stands among
+                      an answer's options, whatever protects it */
 };
 
 /* For cast.c and ask.c */

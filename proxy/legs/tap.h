@@ -28,6 +28,7 @@ struct cg_tap {
     void (*ended)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*unsent)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*stray)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from);
+    void (*acknowledged)(struct cg_tap *tap, const struct cg_leg *leg);
     /* Each datagram of it that leaves, the repeated ones, too; and each that comes with the token of one of its
      * requests, whatever it turns out to be. */
     void (*emitted)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_route *route);
@@ -91,6 +92,11 @@ static inline void cg_leg_tell_unsent(struct cg_engine *engine, struct cg_leg *l
 static inline void cg_leg_tell_stray(struct cg_engine *engine, struct cg_leg *leg, const struct cg_addr *from) {
     CG_TAP(engine, stray, leg, from);
     if (leg->ops->stray != NULL) leg->ops->stray(engine, leg, from);
+}
+
+static inline void cg_leg_tell_acknowledged(struct cg_engine *engine, struct cg_leg *leg) {
+    CG_TAP(engine, acknowledged, leg);
+    leg->ops->acknowledged(engine, leg);
 }
 
 #endif

@@ -190,7 +190,15 @@ int cg_config_index(struct cg_config *config) {
                : CG_E_NO_MEMORY;
 }
 
+bool cg_mapping_has_hop(const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        if (cg_target_is_hop(&mapping->targets[i])) return true;
+    }
+    return false;
+}
+
 struct cg_addr cg_target_group(const struct cg_target *target) {
+    if (cg_target_is_hop(target)) return target->next_hop.addr;
     if (target->host.len == 0) return target->group;
     CG_CHECK(target->resolved != NULL);
     struct cg_addr addr = target->resolved->addr;

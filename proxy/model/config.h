@@ -100,17 +100,29 @@ struct cg_resolved {
     char why[160];       /* then: why not, for people */
 };
 
+/* Another gateway, which is asked in a group's place (GCP §8). */
+struct cg_next_hop {
+    const char *uri;       /* normalised text; NULL: there is none */
+    struct cg_addr addr;   /* unicast */
+    uint32_t round_trip_s; /* between it and us at the worst: so much less than we has it for its members */
+};
+
 /* One group that a mapping's requests go to. */
 struct cg_target {
-    const char *uri;      /* the group URI, normalised text */
-    struct cg_addr group; /* multicast address and port; for a host name the port only: see cg_target_group */
-    struct cg_slice host; /* Uri-Host to send, decoded and lower case: empty for a literal */
-    const struct cg_resolved *resolved; /* of a host name; set before the gateway takes the snapshot in (io/names.c) */
-    struct cg_slice path;               /* raw, of the group URI */
+    const char *uri;       /* the group URI, or of a next hop's own path its URI; normalised text */
+    const char *group_uri; /* the same, where it is a group's; else NULL */
+    struct cg_addr group;  /* multicast address and port; for a host name the port only: see cg_target_group */
+    struct cg_slice host;  /* Uri-Host to send, decoded and lower case: empty for a literal */
+    const struct cg_resolved *resolved; /* of a host name, where nobody else is asked; set before the gateway takes the
+                                           snapshot in (io/names.c) */
+    struct cg_slice path;               /* raw, of the URI */
     struct cg_slice query;              /* raw */
     const char *interface;              /* name; NULL: the only multicast-capable interface that is not loopback */
     uint8_t hops;                       /* TTL or hop limit, 1 to 255 */
+    struct cg_next_hop next_hop;        /* by which the group is reached, or whose path stands for it */
 };
+
+static inline bool cg_target_is_hop(const struct cg_target *target) { return target->next_hop.uri != NULL; }
 
 struct cg_security_group; /* settings/security_group.h */
 
@@ -443,8 +455,11 @@ static inline size_t cg_config_mappings(const struct cg_config *config) {
     return config->mapping_count - config->mappings_gone;
 }
 
-/* Where requests to the target go at this moment; family NONE: its host name stands for no group
- * (target->resolved->why). */
+/* One of its targets is a next hop. */
+bool cg_mapping_has_hop(const struct cg_mapping *mapping);
+
+/* Where requests to the target go at this moment, a next hop's among them; family NONE: its host name stands for no
+ * group (target->resolved->why). */
 struct cg_addr cg_target_group(const struct cg_target *target);
 
 static inline bool cg_pass_is_good(const struct cg_pass *pass, int64_t now_s) { return now_s < pass->expires_s; }

@@ -42,7 +42,9 @@ static struct cg_interface_reliance *find_interface(struct cg_reliances *all, co
     return made;
 }
 
-static bool is_ipv4(const struct cg_target *target) { return target->group.family == CG_FAMILY_IPV4; }
+static bool is_ipv4(const struct cg_target *target) {
+    return target->group.family == CG_FAMILY_IPV4 && !cg_target_is_hop(target);
+}
 
 static void add_interfaces(struct cg_reliances *all, const struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {

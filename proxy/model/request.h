@@ -7,12 +7,13 @@
 
 /* An error with its particulars, as fronts turn it into problem+json or a diagnostic payload. */
 struct cg_problem {
-    int err;              /* enum cg_err, negative; 0: none */
-    uint32_t retry_after; /* seconds; 0: not said */
-    uint32_t allow;       /* CG_METHOD_BIT set for 405; 0: not said */
-    size_t at_most;       /* bytes that a request's payload may have, for 413; 0: not said */
-    bool ask_timeout;     /* the reply carries Multicast-Timeout: 0 (GCP §3.2.1 step 3) */
-    char detail[480];     /* what, where, what to do; printable ASCII; names a file and the commands that mend it */
+    int err;                /* enum cg_err, negative; 0: none */
+    uint32_t retry_after;   /* seconds; 0: not said */
+    uint32_t allow;         /* CG_METHOD_BIT set for 405; 0: not said */
+    size_t at_most;         /* bytes that a request's payload may have, for 413; 0: not said */
+    uint32_t least_timeout; /* seconds that Multicast-Timeout must have (GCP §8.1); 0: not said */
+    bool ask_timeout;       /* the reply carries Multicast-Timeout: 0 (GCP §3.2.1 step 3) */
+    char detail[480];       /* what, where, what to do; printable ASCII; names a file and the commands that mend it */
 };
 
 /* Sets the problem and returns err. Bytes of the arguments that are not printable ASCII are replaced. */

@@ -12,7 +12,8 @@ static bool is_same_target(const struct cg_target *one, const struct cg_target *
     return are_equal(one->uri, other->uri) && cg_addr_equal(&one->group, &other->group) &&
            cg_slice_equal(one->host, other->host) && cg_slice_equal(one->path, other->path) &&
            cg_slice_equal(one->query, other->query) && are_equal(one->interface, other->interface) &&
-           one->hops == other->hops;
+           one->hops == other->hops && are_equal(one->next_hop.uri, other->next_hop.uri) &&
+           one->next_hop.round_trip_s == other->next_hop.round_trip_s;
 }
 
 static bool is_same_member(const struct cg_member *one, const struct cg_member *other) {

@@ -26,7 +26,7 @@ static bool is_listed(const struct cg_visits *visits, const struct cg_target *ta
 static void add_targets(struct cg_visits *visits, const struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count && visits->count < CG_VISITS_MAX; i++) {
         const struct cg_target *target = &mapping->targets[i];
-        if (is_listed(visits, target)) continue;
+        if (is_listed(visits, target) || cg_target_is_hop(target)) continue;
         visits->list[visits->count++] = (struct cg_visit){.mapping = mapping, .target = target};
     }
 }

@@ -57,10 +57,17 @@ void cg_scene_put_request(struct cg_buf *to, const struct cg_wish *wish) {
 
 /* ---- The mapping ---- */
 
+static void put_next_hop(struct cg_buf *to, const struct cg_target *target) {
+    cg_put_addr(to, "next_hop", &target->next_hop.addr);
+    cg_put_number(to, "round_trip", target->next_hop.round_trip_s);
+    cg_put_bool(to, "proxies", target->group_uri != NULL);
+}
+
 static void put_target(struct cg_buf *to, const struct cg_target *target) {
-    const struct cg_addr group = cg_target_group(target);
+    const struct cg_addr group = cg_target_is_hop(target) ? target->group : cg_target_group(target);
     open(to, NULL, '{');
     cg_put_addr(to, "group", &group);
+    if (cg_target_is_hop(target)) put_next_hop(to, target);
     put_slice(to, "host", target->host);
     put_slice(to, "path", target->path);
     put_slice(to, "query", target->query);

@@ -12,7 +12,7 @@ const char *const cg_word_names[CG_WORD_COUNT] = {
     [CG_WORD_ADMITTED] = "admitted", [CG_WORD_BEGUN] = "begun",   [CG_WORD_OPENING] = "opening",
     [CG_WORD_SENT] = "sent",         [CG_WORD_ANSWER] = "answer", [CG_WORD_CHALLENGE] = "challenge",
     [CG_WORD_REFUSED] = "refused",   [CG_WORD_ENDED] = "ended",   [CG_WORD_UNSENT] = "unsent",
-    [CG_WORD_STRAY] = "stray",       [CG_WORD_SIGN] = "sign",
+    [CG_WORD_STRAY] = "stray",       [CG_WORD_SIGN] = "sign",     [CG_WORD_ACKNOWLEDGED] = "acknowledged",
 };
 
 /* Numbers in groups of seven bits, the lowest first; the highest bit says that more follow. */
@@ -110,6 +110,7 @@ static uint8_t *put_rest(uint8_t *at, const struct cg_said *said) {
     case CG_WORD_SIGN: return put_addr(put_number(at, (uint64_t)said->sign), &said->addr);
     case CG_WORD_OPENING:
     case CG_WORD_SENT:
+    case CG_WORD_ACKNOWLEDGED:
     case CG_WORD_COUNT: break;
     }
     return at;
@@ -251,6 +252,7 @@ static void take_rest(const uint8_t **at, uint8_t flags, struct cg_said *said) {
     case CG_WORD_SIGN: take_sign(at, said); break;
     case CG_WORD_OPENING:
     case CG_WORD_SENT:
+    case CG_WORD_ACKNOWLEDGED:
     case CG_WORD_COUNT: break;
     }
 }
@@ -453,6 +455,10 @@ static void on_stray(struct cg_tap *tap, const struct cg_leg *leg, const struct 
     hear_plain(tap, CG_WORD_STRAY, leg, from);
 }
 
+static void on_acknowledged(struct cg_tap *tap, const struct cg_leg *leg) {
+    hear_plain(tap, CG_WORD_ACKNOWLEDGED, leg, NULL);
+}
+
 void cg_transcript_tap_init(struct cg_transcript_tap *tap, struct cg_engine *engine) {
     tap->engine = engine;
     tap->tap = (struct cg_tap){.begun = on_begun,
@@ -463,7 +469,8 @@ void cg_transcript_tap_init(struct cg_transcript_tap *tap, struct cg_engine *eng
                                .refused = on_refused,
                                .ended = on_ended,
                                .unsent = on_unsent,
-                               .stray = on_stray};
+                               .stray = on_stray,
+                               .acknowledged = on_acknowledged};
 }
 
 void cg_transcript_put_admitted(struct cg_transcript *transcript, const struct cg_wish *wish, uint64_t now_us) {

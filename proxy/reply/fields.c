@@ -6,8 +6,10 @@
 #include "wire/msg.h"
 
 const char *cg_via_name(uint8_t via) {
-    static const char *const names[] = {
-        [CASTGATE_VIA_MULTICAST] = "multicast", [CASTGATE_VIA_UNICAST] = "unicast", [CASTGATE_VIA_CACHE] = "cache"};
+    static const char *const names[] = {[CASTGATE_VIA_MULTICAST] = "multicast",
+                                        [CASTGATE_VIA_UNICAST] = "unicast",
+                                        [CASTGATE_VIA_CACHE] = "cache",
+                                        [CASTGATE_VIA_NEXT_HOP] = "next-hop"};
     return names[via];
 }
 

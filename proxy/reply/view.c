@@ -84,12 +84,21 @@ static struct cg_cri_origin origin_of(const struct cg_request *request, char tex
     return origin;
 }
 
+/* GCP §8.2: as the next hop has it. */
+static struct castgate_slice kept_reply_from(const struct cg_reading *reading, const struct cg_answer *held) {
+    const struct cg_msg msg = {.options = held->options};
+    struct cg_slice value;
+    return cg_msg_find(&msg, reading->view->config->options.reply_from, &value) ? cg_lend(value)
+                                                                                : (struct castgate_slice){0};
+}
+
 /* GCP §5.1: where the proxy stands in for the members, it is the proxy that leads to them; which of those that nobody
  * has configured has no name there. A target URI is the client's own way to them. */
 struct castgate_slice cg_reading_reply_from(struct cg_reading *reading, const struct cg_answer *held) {
     const struct cg_view *view = reading->view;
     const struct cg_request *request = view->request;
     if (view->mapping->anonymise) return (struct castgate_slice){0};
+    if (held->via == CASTGATE_VIA_NEXT_HOP) return kept_reply_from(reading, held);
     if (!cg_view_is_personal(view) || request->forward) {
         return (struct castgate_slice){.data = reading->reply_from,
                                        .len = cg_cri_emit_addr(reading->reply_from, &held->from)};
@@ -101,6 +110,11 @@ struct castgate_slice cg_reading_reply_from(struct cg_reading *reading, const st
                     cg_cri_emit_stand_in(&reading->stand_in, &origin, cg_slice_str(view->mapping->path),
                                          cg_slice_str(CG_STAND_IN_MARKER), cg_slice_str(held->member->name));
     return is_known ? cg_lend(cg_buf_slice(&reading->stand_in)) : (struct castgate_slice){0};
+}
+
+/* Of what a next hop handed on, where it is from is said beside. */
+static struct cg_slice passed_on(struct cg_reading *reading, const struct cg_answer *held) {
+    return held->via == CASTGATE_VIA_NEXT_HOP ? without_reply_from(reading, held->options) : held->options;
 }
 
 void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *held, struct castgate_answer *out) {
@@ -118,7 +132,7 @@ void cg_reading_describe(struct cg_reading *reading, const struct cg_answer *hel
         .kid = cg_lend(held->kid),
         .media_type = lend_media_type(reading, has_format ? format : CASTGATE_FORMAT_NONE),
         .etag = cg_lend(has_etag ? etag : CG_SLICE_NONE),
-        .options = cg_lend(held->options),
+        .options = cg_lend(passed_on(reading, held)),
         .payload = cg_lend(held->payload),
         .format = has_format ? format : CASTGATE_FORMAT_NONE,
         .max_age = has_max_age ? max_age : 60,

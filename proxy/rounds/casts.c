@@ -6,6 +6,7 @@
 #include "rounds/cancel.h"
 #include "rounds/challenge.h"
 #include "rounds/evidence.h"
+#include "rounds/hops.h"
 #include "rounds/intake.h"
 #include "rounds/probe.h"
 #include "rounds/silence.h"
@@ -19,8 +20,9 @@
 static uint64_t latest_sending(const struct cg_round *round) {
     uint64_t sent_us = 0;
     for (size_t i = 0; i < round->part_count; i++) {
-        const struct cg_cast *cast = round->parts[i].cast;
-        if (cast != NULL && cast->leg.sending.sent_us > sent_us) sent_us = cast->leg.sending.sent_us;
+        const struct cg_part *part = &round->parts[i];
+        if (part->cast != NULL && part->cast->leg.sending.sent_us > sent_us) sent_us = part->cast->leg.sending.sent_us;
+        if (part->hop != NULL) return cg_round_engine(round)->now_us; /* whether it takes the request yet, or not */
     }
     return sent_us;
 }
@@ -49,6 +51,7 @@ static void refuse_failed(struct cg_round *round) {
 static void begin_gathering(struct cg_round *round) {
     round->state = CG_ROUND_GATHERS;
     cg_round_start_clock(round, latest_sending(round));
+    if (cg_mapping_has_hop(round->mapping)) return; /* members may be where only a next hop reaches them */
     cg_silence_plan(round, shortest_timeout(round));
     cg_probe_plan(round, shortest_timeout(round));
 }
@@ -72,10 +75,15 @@ static void settle(struct cg_round *round) {
     begin_gathering(round);
 }
 
-static void fail(struct cg_part *part, const struct cg_problem *problem) {
+void cg_casts_fail(struct cg_part *part, const struct cg_problem *problem) {
     part->cast = NULL;
     part->state = CG_PART_FAILED;
     part->round->problem = *problem;
+    settle(part->round);
+}
+
+void cg_casts_note_sent(struct cg_part *part) {
+    part->state = CG_PART_SENT;
     settle(part->round);
 }
 
@@ -89,8 +97,7 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
         cg_watch_sent(part->round);
         return;
     }
-    part->state = CG_PART_SENT;
-    settle(part->round);
+    cg_casts_note_sent(part);
 }
 
 static void on_answer(struct cg_engine *engine, struct cg_leg *leg, const struct cg_arrival *arrival) {
@@ -115,7 +122,7 @@ void cg_casts_refused(struct cg_engine *engine, struct cg_leg *leg, const struct
 
 static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
     (void)engine;
-    fail(leg->owner, problem);
+    cg_casts_fail(leg->owner, problem);
 }
 
 static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
@@ -153,7 +160,7 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
     if (part->revalidates != NULL) order.request = part->revalidates;
     part->cast = cg_cast_new(engine, &order, give_up_us, &problem);
     if (part->cast == NULL) {
-        fail(part, &problem);
+        cg_casts_fail(part, &problem);
     } else {
         cg_cast_go(engine, part->cast);
     }
@@ -161,7 +168,15 @@ static void cast(struct cg_part *part, uint64_t give_up_us) {
 
 void cg_casts_begin(struct cg_round *round, uint64_t timeout_us) {
     uint64_t give_up_us = cg_round_engine(round)->now_us + cg_longest_wait(timeout_us);
-    for (size_t i = 0; i < round->part_count; i++) cast(&round->parts[i], give_up_us);
+    for (size_t i = 0; i < round->part_count; i++) {
+        struct cg_part *part = &round->parts[i];
+        if (cg_target_is_hop(part->target)) {
+            cg_hops_begin(part, timeout_us);
+        } else {
+            cast(part, give_up_us);
+        }
+    }
+    settle(round);
 }
 
 void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem) {
@@ -171,7 +186,8 @@ void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem) 
         if (part->state != CG_PART_WAITS) continue;
         part->cast = NULL; /* first: its end may make it somebody's turn */
         if (cast != NULL) cg_cast_end(cg_round_engine(round), cast);
-        fail(part, problem);
+        cg_hops_end_one(part);
+        cg_casts_fail(part, problem);
     }
 }
 

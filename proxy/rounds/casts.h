@@ -6,6 +6,9 @@
 #include "rounds/round.h"
 
 /* `timeout_us`: of the first waiter; what is not out by then never goes out. */
+/* The part's request is out, or never will be. For what goes out otherwise (hops.h), too. */
+void cg_casts_note_sent(struct cg_part *part);
+void cg_casts_fail(struct cg_part *part, const struct cg_problem *problem);
 void cg_casts_begin(struct cg_round *round, uint64_t timeout_us);
 /* What has not gone out yet never will. */
 void cg_casts_give_up(struct cg_round *round, const struct cg_problem *problem);

@@ -52,7 +52,8 @@ int cg_large_check(const struct cg_wish *wish, const struct cg_member *only, str
                               mapping->name, most);
     }
     if (only != NULL) return CG_OK;
-    if (!mapping->repair_large_requests || mapping->member_count == 0) return refuse_multicast(wish, problem);
+    if (!mapping->repair_large_requests || mapping->member_count == 0 || cg_mapping_has_hop(mapping))
+        return refuse_multicast(wish, problem);
     if (wish->timeout_us == 0) {
         return cg_problem_set(problem, CG_E_NO_TIMEOUT,
                               "what goes to members in blocks takes its time, so Multicast-Timeout must not be 0");

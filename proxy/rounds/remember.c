@@ -42,7 +42,7 @@ static void note_known(struct cg_round *round, const struct cg_member *member, c
 }
 
 void cg_round_remember(struct cg_round *round, const struct cg_member *member, const struct cg_arrival *arrival) {
-    if (round->mapping->is_unsaved) return;
+    if (round->mapping->is_unsaved || arrival->via == CASTGATE_VIA_NEXT_HOP) return; /* nobody else reaches it there */
     const enum cg_heard_trust trust = trust_in(round, arrival);
     note_heard(round, member, arrival, trust);
     note_known(round, member, arrival, trust);

@@ -12,6 +12,7 @@
 #include "rounds/cached.h"
 #include "rounds/cancel.h"
 #include "rounds/casts.h"
+#include "rounds/hops.h"
 #include "rounds/intake.h"
 #include "rounds/large.h"
 #include "rounds/only.h"
@@ -56,6 +57,7 @@ static void settle(struct cg_round *round) {
 
 static void end_legs(struct cg_round *round) {
     cg_asks_end(round);
+    cg_hops_end(round);
     cg_casts_end(round);
 }
 
@@ -110,6 +112,7 @@ static int make_parts(struct cg_round *round, const struct cg_wish *wish) {
     round->parts = parts;
     round->part_count = mapping->target_count;
     cg_shape_emit(&round->shape, mapping, &requests[0]);
+    if (cg_mapping_has_hop(mapping)) cg_buf_put(&round->shape, &wish->timeout_us, sizeof wish->timeout_us);
     if (wish->member != NULL) cg_shape_emit_member(&round->shape, wish);
     if (!cg_cached_init(round, wish)) return CG_E_NO_MEMORY;
     cg_cached_emit_shape(&round->shape, round, wish);
@@ -121,7 +124,7 @@ static bool has_nobody_to_cast_to(const struct cg_wish *wish) {
     const struct cg_mapping *mapping = wish->mapping;
     bool is_known = mapping->complete && mapping->member_count > 0 && mapping->target_count == 1;
     size_t reachable = 0;
-    if (!is_known || !wish->expects_answers) return false;
+    if (!is_known || !wish->expects_answers || cg_mapping_has_hop(mapping)) return false;
     for (size_t i = 0; i < mapping->member_count && reachable < 2; i++) {
         const struct cg_member *member = &mapping->members[i];
         if (member->addr.family == CG_FAMILY_NONE) return false;
@@ -174,6 +177,7 @@ static int fill(struct cg_round *round, const struct cg_wish *wish, struct cg_pr
     round->tally.replacing = release;
     if (wish->member != NULL) cg_tally_expect_one(&round->tally);
     if (cg_large_check(wish, round->only, problem) < 0) return problem->err;
+    if (wish->member == NULL && cg_hops_check(wish, problem) < 0) return problem->err;
     if (find_only(round, wish, problem) < 0) return problem->err;
     int err = make_parts(round, wish);
     if (round->parts != NULL && round->parts[0].request->observes) cg_tally_observe(&round->tally);
@@ -509,6 +513,7 @@ static bool collects(struct cg_waiter *waiter, enum cg_waiter_patience patience,
         return true;
     }
     if (round->by_unicast && !round->asked) miss_turn(round, patience, problem);
+    if (!is_early && !goes_on) cg_hops_conclude(round, problem);
     *ended_by = is_early || goes_on || round->tally.limited ? "limit" : "deadline";
     return false;
 }

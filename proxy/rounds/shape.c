@@ -1,6 +1,7 @@
 /* Requests for targets. The hard thing: options stand in ascending order, and three sources have some of each. */
 #include "rounds/shape.h"
 
+#include "rounds/hop_options.h"
 #include "wire/block.h"
 
 #define FNV_START 14695981039346656037u /* FNV-1a of 64 bits */
@@ -64,9 +65,14 @@ static bool put_block_size(struct cg_opts *to, const struct cg_wish *wish, struc
     return true;
 }
 
+/* By a next hop it is answered once (RFC 7641 §4.1). */
+static bool observes(const struct cg_wish *wish) {
+    return wish->request->observes && (wish->member != NULL || !cg_mapping_has_hop(wish->mapping));
+}
+
 /* Observe 0: an empty value. */
 static void put_observe(struct cg_opts *to, const struct cg_wish *wish) {
-    if (wish->request->observes) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
+    if (observes(wish)) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
 }
 
 static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
@@ -135,7 +141,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
         .method = wish->request->method,
         .expects_answers = wish->expects_answers || is_large(wish),
         .is_for_one = wish->member != NULL,
-        .observes = wish->request->observes,
+        .observes = observes(wish),
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
         .account = kept->account,
@@ -145,7 +151,12 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
         int err = cg_uri_decompose(&uri, arena, base->path, kept->rest, base->query, kept->query);
         if (err < 0) return err;
     }
-    return merge(&request->options, &host, &uri, &kept->options, arena);
+    struct cg_opts own = kept->options;
+    if (cg_target_is_hop(target) && wish->member == NULL) {
+        int err = cg_hop_options(wish, target, arena, &host.value, &own);
+        if (err < 0) return err;
+    }
+    return merge(&request->options, &host, &uri, &own, arena);
 }
 
 int cg_shape_requests(const struct cg_wish *wish, struct cg_arena *arena, struct cg_leg_request *requests) {

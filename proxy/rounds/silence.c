@@ -388,7 +388,7 @@ void cg_silence_hasten(struct cg_round *round, uint64_t timeout_us) {
 /* Of those who were asked it was made before their answers could come, which then tell that they are there. */
 static void note_silent_ones(struct cg_round *round) {
     const struct cg_mapping *mapping = round->mapping;
-    if (!was_cast(round) || round->rounds->knowns == NULL) return;
+    if (!was_cast(round) || round->rounds->knowns == NULL || cg_mapping_has_hop(mapping)) return;
     for (size_t i = 0; i < mapping->member_count; i++) note_silence(round, &mapping->members[i]);
 }
 

@@ -66,6 +66,7 @@ bool cg_round_is_opening(const struct cg_round *round) {
         const struct cg_cast *again = round->parts[i].again;
         if (cast != NULL && cast->leg.opening > 0) return true;
         if (again != NULL && again->leg.opening > 0) return true;
+        if (is_opening(round->parts[i].hop)) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
         if (is_opening(ask)) return true;

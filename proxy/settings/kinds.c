@@ -299,6 +299,7 @@ const struct cg_kind cg_kind_own_map = {
 
 const struct cg_kind cg_kind_own = {0};
 const struct cg_kind cg_kind_own_text = {.print = cg_print_text, .json = "'type': 'string'"};
+const struct cg_kind cg_kind_own_uri = {.print = print_text_or_nothing, .json = "'type': 'string'"};
 const struct cg_kind cg_kind_own_file = {.print = print_text_or_nothing, .json = "'type': 'string'"};
 const struct cg_kind cg_kind_next_file = {.print = print_text_or_nothing, .json = "'type': ['string', 'null']"};
 

@@ -303,6 +303,7 @@ static void read_draft(struct cg_reader *reader, struct cg_draft *draft) {
     check_privacy(reader, draft);
     check_cache(reader, draft);
     check_forward(reader, draft);
+    cg_check_next_hops(reader, draft);
 }
 
 /* Behind the others of its kind: in use, or not. Of those that are stored the latter have no place in the snapshot. */

@@ -17,6 +17,7 @@ enum {
     TARGETS_MAX = 64,
     ALERT_GROUPS_MAX = 64,
     TIMEOUT_MAX_S = 3600,
+    ROUND_TRIP_MAX_S = 300,
     MANY = 100000,
     MILLION = 1000000,
     GIB = 1 << 30,
@@ -365,10 +366,15 @@ static const struct cg_items client_items = {.kind = &cg_kind_object,
 /* Mappings: what stands at which path */
 
 static const struct cg_row target_rows[] = {
-    {"group", &cg_kind_own_text, CG_ROW_PLACE(struct cg_target, uri), .json = GROUP, .flags = CG_ROW_REQUIRED,
-     .says = IS_URI},
+    {"group", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, group_uri), .json = GROUP, .says = IS_URI},
     {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_target, interface), .says = "Default: the mapping's."},
-    CG_ROW_LATER("next_hop"),
+    {"next_hop", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, next_hop.uri), .json = GROUP,
+     .says =
+         "Another gateway, by its address, that is asked in the group's place: as a forward proxy for \"group\", or "
+         "without one by a path of its own."},
+    {"round_trip", &cg_kind_integer, CG_ROW_PLACE(struct cg_target, next_hop.round_trip_s), .min = 1,
+     .max = ROUND_TRIP_MAX_S, .fallback = "1",
+     .says = "Seconds to the next hop and back at the worst: so much less time than this gateway it has to collect."},
     CG_ROW_LATER("credentials"),
 };
 const struct cg_rows cg_target_rows = {"/mappings/*/targets/*", CG_ROWS(target_rows)};

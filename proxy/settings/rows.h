@@ -111,8 +111,8 @@ extern const struct cg_kind cg_kind_methods;             /* uint32_t, a set; rea
 extern const struct cg_kind cg_kind_object;
 extern const struct cg_kind cg_kind_list;  /* read item by item */
 extern const struct cg_kind cg_kind_later; /* not part of this version: a mistake */
-extern const struct cg_kind cg_kind_own_text, cg_kind_own_file, cg_kind_next_file, cg_kind_own_object, cg_kind_own_list,
-    cg_kind_own_map; /* read elsewhere */
+extern const struct cg_kind cg_kind_own_text, cg_kind_own_uri, cg_kind_own_file, cg_kind_next_file, cg_kind_own_object,
+    cg_kind_own_list, cg_kind_own_map; /* read elsewhere */
 
 /* Types that one key has, or two: beside their rules */
 

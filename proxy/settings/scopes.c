@@ -59,7 +59,7 @@ static bool is_global_ipv4(const struct cg_addr *group) {
 static const char *find_narrower(const struct cg_config *config, const struct cg_mapping *mapping,
                                  const struct cg_target *target, const char **why, char text[CG_ADDR_TEXT_MAX]) {
     const struct cg_addr *group = &target->group;
-    bool is_literal = target->host.len == 0;
+    bool is_literal = target->host.len == 0 && !cg_target_is_hop(target); /* beyond it others know */
     if (!is_literal) return NULL;
     if (group->family == CG_FAMILY_IPV6 && target->hops == 1 && scope_of(group) >= SITE_LOCAL) {
         *why = "with hop limit 1 its requests never leave the link";

@@ -1,7 +1,10 @@
 /* The groups that a mapping's requests go to. The hard thing: whatever is not plain CoAP over UDP to a multicast
- * address must be refused here, before anything is ever sent (R2, R34, R43); names are looked up later (io/names.c). */
+ * address must be refused here, before anything is ever sent (R2, R34, R43), unless a next hop is asked for it
+ * (next_hop.c); names are looked up later (io/names.c). */
 #include "settings/draft.h"
 #include "settings/rows.h"
+
+enum { ROUND_TRIP_S = 1 };
 
 /* As Uri-Host has it (RFC 7252 §6.4 step 5); the URI is in normal form, so it is in lower case. */
 static struct cg_slice keep_host(struct cg_reader *reader, struct cg_slice host) {
@@ -19,7 +22,7 @@ static void keep_uri(struct cg_reader *reader, const struct cg_uri *uri, struct 
     struct cg_uri kept;
     cg_buf_init(&text, 0);
     cg_uri_emit_normal(&text, uri);
-    target->uri = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
+    target->uri = target->group_uri = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
     cg_buf_fini(&text);
     if (target->uri == NULL || cg_uri_parse(&kept, cg_slice_str(target->uri), NULL) < 0) {
         reader->out_of_memory = true;
@@ -61,14 +64,13 @@ static void read_group(struct cg_reader *reader, const struct cg_at *at, const j
 
 static void read_target(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                         struct cg_target *target) {
-    struct cg_at child;
+    struct cg_at group_at, hop_at;
     if (!cg_read_object(reader, at, &cg_target_rows, json, target)) return;
-    const json_t *group = cg_read_member(at, json, "group", &child);
-    if (group != NULL) {
-        read_group(reader, &child, group, target);
-    } else if (json_object_get(json, "next_hop") == NULL) {
-        cg_mistake_missing(reader, at, "group", "needs \"group\"");
-    }
+    const json_t *group = cg_read_member(at, json, "group", &group_at);
+    const json_t *next_hop = cg_read_member(at, json, "next_hop", &hop_at);
+    if (group != NULL) read_group(reader, &group_at, group, target);
+    if (next_hop != NULL) cg_read_next_hop(reader, &hop_at, next_hop, target);
+    if (group == NULL && next_hop == NULL) cg_mistake_missing(reader, at, "group", "needs \"group\" or \"next_hop\"");
 }
 
 /* The same group over the same interface would be asked twice for one reply. */
@@ -80,11 +82,22 @@ static void check_unique(struct cg_reader *reader, const struct cg_at *at, const
     cg_buf_put(&key, &target->group, sizeof target->group);
     cg_buf_put_slice(&key, target->host);
     cg_buf_put_u8(&key, 0);
-    if (target->interface != NULL) cg_buf_put_str(&key, target->interface);
+    if (target->next_hop.uri != NULL) {
+        cg_buf_put_str(&key, target->next_hop.uri);
+    } else if (target->interface != NULL) {
+        cg_buf_put_str(&key, target->interface);
+    }
     if (key.failed) reader->out_of_memory = true;
     const char *first = cg_seen_before(reader, seen, cg_buf_slice(&key), at);
-    if (first != NULL) cg_mistake_at(reader, at, "is the same group on the same interface as %s", first);
+    if (first != NULL)
+        cg_mistake_at(reader, at, "is the same group %s as %s",
+                      target->next_hop.uri != NULL ? "by the same next hop" : "on the same interface", first);
     cg_buf_fini(&key);
+}
+
+static struct cg_target blank(const struct cg_draft *draft) {
+    return (struct cg_target){
+        .interface = draft->interface, .hops = draft->hops, .next_hop.round_trip_s = ROUND_TRIP_S};
 }
 
 static void read_list(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_draft *draft) {
@@ -97,7 +110,7 @@ static void read_list(struct cg_reader *reader, const struct cg_at *at, const js
     mapping->target_count = json_array_size(json);
     for (size_t i = 0; i < mapping->target_count; i++) {
         struct cg_at child = {.up = at, .index = i};
-        mapping->targets[i] = (struct cg_target){.interface = draft->interface, .hops = draft->hops};
+        mapping->targets[i] = blank(draft);
         read_target(reader, &child, json_array_get(json, i), &mapping->targets[i]);
         check_unique(reader, &child, &mapping->targets[i], &seen);
     }
@@ -117,6 +130,6 @@ void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft) {
     mapping->targets = cg_keep_array(reader, 1, sizeof *mapping->targets);
     if (mapping->targets == NULL) return;
     mapping->target_count = 1;
-    mapping->targets[0] = (struct cg_target){.interface = draft->interface, .hops = draft->hops};
+    mapping->targets[0] = blank(draft);
     read_group(reader, &group_at, group, &mapping->targets[0]);
 }

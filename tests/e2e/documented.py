@@ -14,6 +14,7 @@ TYPED_BY = {
     "docs/admin-api.md": "test_documents.py::test_admin_api_page",
     "docs/administration.md": "test_documents.py::test_administration_page",
     "docs/alerts.md": "test_documents.py::test_alerts_page",
+    "docs/chains.md": "test_documents.py::test_chains_page",
     "docs/cloud.md": "test_documents.py::test_cloud_page",
     "docs/coap.md": "test_documents.py::test_coap_page",
     "docs/deployment.md": "test_documents.py::test_deployment_page",

@@ -163,6 +163,12 @@ def test_cloud_page(reader):
 
 
 @in_namespace
+def test_chains_page(reader):
+    """Three gateways in a chain, with each of its links cut in turn."""
+    check_page(reader, "docs/chains.md", *NAMED_NAMESPACES)
+
+
+@in_namespace
 def test_troubleshooting_page(reader):
     """R60: each fault that is put in shows as the page says."""
     check_page(reader, "docs/troubleshooting.md")

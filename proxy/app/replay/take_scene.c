@@ -28,8 +28,21 @@ static void read_group(struct cg_taking *reading, const json_t *json, struct cg_
     target->resolved = resolved;
 }
 
+static void read_next_hop(struct cg_taking *reading, const json_t *json, struct cg_target *target) {
+    target->group = cg_take_addr(reading, json, "group");
+    target->host = cg_take_keep(reading, cg_take_text(json, "host"));
+    target->next_hop = (struct cg_next_hop){.uri = "coap://recorded/", .addr = cg_take_addr(reading, json, "next_hop")};
+    if (cg_addr_is_unspecified(&target->next_hop.addr)) cg_take_refuse(reading, "\"next_hop\" is nobody's address");
+    target->next_hop.round_trip_s = (uint32_t)cg_take_number(reading, json, "round_trip", 1, UINT32_MAX);
+    if (cg_take_flag(json, "proxies")) target->group_uri = "coap://recorded/";
+}
+
 static void read_target(struct cg_taking *reading, const json_t *json, struct cg_target *target) {
-    read_group(reading, json, target);
+    if (json_object_get(json, "next_hop") != NULL) {
+        read_next_hop(reading, json, target);
+    } else {
+        read_group(reading, json, target);
+    }
     target->uri = "coap://recorded/";
     target->path = cg_take_path(reading, json, "path");
     target->query = cg_take_keep(reading, cg_take_text(json, "query"));

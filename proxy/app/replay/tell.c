@@ -180,6 +180,12 @@ static enum cg_told say_stray(struct cg_engine *engine, struct cg_leg *leg, cons
     return CG_TOLD;
 }
 
+static enum cg_told say_acknowledged(struct cg_engine *engine, struct cg_leg *leg) {
+    if (leg->ops->acknowledged == NULL) return CG_TOLD_OTHERWISE;
+    leg->ops->acknowledged(engine, leg);
+    return CG_TOLD;
+}
+
 static enum cg_told say_of_leg(struct cg_telling *telling, const struct cg_said *said) {
     if (said->leg >= telling->count) return CG_TOLD_OTHERWISE;
     const struct cg_puppet puppet = telling->puppets[said->leg]; /* more may begin, elsewhere in memory */
@@ -196,6 +202,7 @@ static enum cg_told say_of_leg(struct cg_telling *telling, const struct cg_said 
     case CG_WORD_ENDED: return say_ended(engine, leg, said);
     case CG_WORD_UNSENT: return say_unsent(engine, leg, said);
     case CG_WORD_STRAY: return say_stray(engine, leg, said);
+    case CG_WORD_ACKNOWLEDGED: return say_acknowledged(engine, leg);
     case CG_WORD_OPENING:
     case CG_WORD_ADMITTED:
     case CG_WORD_BEGUN:

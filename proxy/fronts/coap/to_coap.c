@@ -99,10 +99,11 @@ int cg_to_coap_options(const struct cg_to_coap *to, uint8_t *bytes, size_t cap) 
 static struct cg_slice problem_options(const struct cg_option_numbers *numbers, const struct cg_problem *problem,
                                        struct cg_slice reply_from, uint8_t *bytes, size_t cap) {
     struct cg_msg_writer writer = {.data = bytes, .cap = cap};
-    uint8_t max_age[4], size1[4];
+    uint8_t max_age[4], size1[4], timeout[4];
     struct added added = {0};
     size_t at = 0;
     if (problem->ask_timeout) add(&added, numbers->multicast_timeout, CG_SLICE_NONE);
+    if (problem->least_timeout > 0) add(&added, numbers->multicast_timeout, emit_uint(timeout, problem->least_timeout));
     if (problem->retry_after > 0) add(&added, CG_OPT_MAX_AGE, emit_uint(max_age, problem->retry_after));
     if (reply_from.len > 0) add(&added, numbers->reply_from, reply_from);
     if (problem->at_most > 0) add(&added, CG_OPT_SIZE1, emit_uint(size1, (uint32_t)problem->at_most));

@@ -212,14 +212,15 @@ static void put_problem(struct cg_buf *json, const struct cg_problem *problem, c
 
 void cg_http_call_reply_problem_with(struct cg_http_call *call, const struct cg_problem *problem,
                                      const char *exchange_id, const struct cg_http_more *more) {
-    char allow[CG_HTTP_ALLOW_MAX], retry_after[16] = "";
+    char allow[CG_HTTP_ALLOW_MAX], retry_after[16] = "", timeout[16] = "";
     cg_http_allow(allow, problem->allow);
+    if (problem->least_timeout > 0) snprintf(timeout, sizeof timeout, "%u", (unsigned)problem->least_timeout);
     if (problem->retry_after > 0) snprintf(retry_after, sizeof retry_after, "%u", (unsigned)problem->retry_after);
     struct cg_http_header headers[OWN_HEADERS + MORE_HEADERS_MAX] = {
         {"Castgate-Exchange", exchange_id == NULL ? "" : exchange_id},
         {"Allow", allow},
         {"Retry-After", retry_after},
-        {"Multicast-Timeout", problem->ask_timeout ? "0" : ""},
+        {"Multicast-Timeout", problem->ask_timeout ? "0" : timeout},
         {"WWW-Authenticate", problem->err == CG_E_UNAUTHORIZED ? "Bearer" : ""},
     };
     CG_CHECK(more->count <= MORE_HEADERS_MAX);

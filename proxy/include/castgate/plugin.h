@@ -21,7 +21,12 @@ struct castgate_slice {
 };
 
 enum castgate_kind { CASTGATE_ENCODER = 1 };
-enum castgate_via { CASTGATE_VIA_MULTICAST = 0, CASTGATE_VIA_UNICAST = 1, CASTGATE_VIA_CACHE = 2 };
+enum castgate_via {
+    CASTGATE_VIA_MULTICAST = 0,
+    CASTGATE_VIA_UNICAST = 1,
+    CASTGATE_VIA_CACHE = 2,
+    CASTGATE_VIA_NEXT_HOP = 3, /* another gateway has handed it on */
+};
 enum castgate_verified { CASTGATE_VERIFIED_NONE = 0, CASTGATE_VERIFIED_SOURCE = 2 };
 
 #define CASTGATE_FORMAT_NONE UINT32_MAX

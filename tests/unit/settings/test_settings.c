@@ -55,6 +55,9 @@ static const char whole[] =
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
     "{'group':'coap://224.0.1.187:61616/"
     "','interface':'eth2'}],'finish':'count:3','anonymise':true,'record_payloads':false},"
+    "{'name':'chain','path':'/chain','security':'none','targets':[{'next_hop':'coap://192.0.2.1:5683/"
+    "far','round_trip':3},"
+    "{'next_hop':'coap://[2001:db8::1]','group':'coap://[ff35::23]/base'}]},"
     "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'}]}";
 
 static void an_empty_file_has_all_defaults(void **state) {

@@ -1,0 +1,74 @@
+/* Options for next hops. The hard thing: the group goes as Proxy-Scheme and Uri-*, not as a Proxy-Uri, since protection
+ * end to end covers the path, and the next hop must see the rest (RFC 8613 §4.1.3). */
+#include "rounds/hop_options.h"
+
+#include <stdio.h>
+
+enum {
+    HOP_OPTIONS = 4, /* Multicast-Timeout, Uri-Port, Hop-Limit, Proxy-Scheme */
+    HOP_LIMIT = 16,  /* of a request that comes with none (RFC 8768 §3) */
+    UINT_MAX_LEN = 4,
+};
+
+bool cg_hop_timeout(const struct cg_target *target, uint64_t timeout_us, uint32_t *seconds) {
+    uint64_t whole_s = timeout_us / 1000000;
+    *seconds = 0;
+    if (timeout_us == 0) return true;
+    if (whole_s <= target->next_hop.round_trip_s) return false;
+    *seconds = (uint32_t)whole_s - target->next_hop.round_trip_s;
+    return true;
+}
+
+/* Where it belongs; the list has room for it. False: no memory. */
+static bool put(struct cg_opts *to, struct cg_arena *arena, uint16_t number, struct cg_slice value) {
+    size_t at = to->count++;
+    struct cg_slice kept = value.len == 0 ? CG_SLICE_NONE : cg_arena_copy(arena, value);
+    for (; at > 0 && to->list[at - 1].number > number; at--) to->list[at] = to->list[at - 1];
+    to->list[at] = (struct cg_opt){.number = number, .value = kept};
+    return kept.len == value.len;
+}
+
+static bool put_uint(struct cg_opts *to, struct cg_arena *arena, uint16_t number, uint32_t value) {
+    const uint8_t bytes[UINT_MAX_LEN] = {(uint8_t)(value >> 24u), (uint8_t)(value >> 16u), (uint8_t)(value >> 8u),
+                                         (uint8_t)value};
+    size_t zeros = 0; /* RFC 7252 §3.2: none leads */
+    while (zeros < sizeof bytes && bytes[zeros] == 0) zeros++;
+    return put(to, arena, number, cg_slice_of(bytes + zeros, sizeof bytes - zeros));
+}
+
+static bool put_hop_limit(struct cg_opts *to, struct cg_arena *arena) {
+    for (size_t i = 0; i < to->count; i++) {
+        if (to->list[i].number == CG_OPT_HOP_LIMIT) return true; /* one less already */
+    }
+    return put_uint(to, arena, CG_OPT_HOP_LIMIT, HOP_LIMIT);
+}
+
+/* RFC 7252 §6.4: an IPv6 literal in brackets. */
+static bool put_group(struct cg_opts *to, struct cg_arena *arena, const struct cg_target *target,
+                      struct cg_slice *host) {
+    char text[CG_ADDR_TEXT_MAX], literal[CG_ADDR_TEXT_MAX + 2];
+    if (host->len == 0) {
+        bool is_ipv6 = target->group.family == CG_FAMILY_IPV6;
+        cg_addr_emit_ip(&target->group, text);
+        int len = snprintf(literal, sizeof literal, is_ipv6 ? "[%s]" : "%s", text);
+        *host = cg_arena_copy(arena, cg_slice_of(literal, (size_t)len));
+        if (host->len == 0) return false;
+    }
+    bool has_port = target->group.port != CG_COAP_PORT;
+    return (!has_port || put_uint(to, arena, CG_OPT_URI_PORT, target->group.port)) &&
+           put(to, arena, CG_OPT_PROXY_SCHEME, cg_slice_str(cg_scheme_name(CG_SCHEME_COAP)));
+}
+
+int cg_hop_options(const struct cg_wish *wish, const struct cg_target *target, struct cg_arena *arena,
+                   struct cg_slice *host, struct cg_opts *own) {
+    struct cg_opts to = {.list = cg_arena_alloc(arena, (own->count + HOP_OPTIONS) * sizeof *to.list),
+                         .count = own->count};
+    uint32_t seconds;
+    if (to.list == NULL) return CG_E_NO_MEMORY;
+    if (own->count > 0) memcpy(to.list, own->list, own->count * sizeof *own->list);
+    (void)cg_hop_timeout(target, wish->timeout_us, &seconds); /* that there is some was checked before */
+    bool is_whole = put_uint(&to, arena, wish->config->options.multicast_timeout, seconds) &&
+                    put_hop_limit(&to, arena) && (target->group_uri == NULL || put_group(&to, arena, target, host));
+    *own = to;
+    return is_whole ? CG_OK : CG_E_NO_MEMORY;
+}

@@ -1,0 +1,73 @@
+/* The gateways that a mapping's groups are reached by. The hard thing: a next hop is asked as a forward proxy or by a
+ * path of its own, and what is protected end to end hides the path that the latter needs. */
+#include "settings/draft.h"
+#include "settings/rows.h"
+
+static bool has_path(const struct cg_uri *uri) { return uri->path.len > 0 && !cg_slice_is(uri->path, "/"); }
+
+/* Why it cannot be asked; NULL: it can. */
+static const char *fault_of(const struct cg_uri *uri, bool is_proxy) {
+    if (uri->scheme != CG_SCHEME_COAP) return "must be a coap URI";
+    if (uri->addr.family == CG_FAMILY_NONE) return "must name the gateway by its address";
+    if (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)) return "must be one gateway's address";
+    if (uri->zone.len > 0) return "must not have a zone";
+    if (is_proxy && (has_path(uri) || uri->has_query)) return "beside \"group\" has neither a path nor a query";
+    return NULL;
+}
+
+static const char *keep_normal(struct cg_reader *reader, const struct cg_uri *uri) {
+    struct cg_buf text;
+    cg_buf_init(&text, 0);
+    cg_uri_emit_normal(&text, uri);
+    const char *kept = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    if (kept == NULL) reader->out_of_memory = true;
+    return kept;
+}
+
+/* Without a group its own path stands for one there. */
+static void stand_for_group(struct cg_reader *reader, struct cg_target *target) {
+    struct cg_uri kept;
+    target->uri = target->next_hop.uri;
+    if (cg_uri_parse(&kept, cg_slice_str(target->uri), NULL) < 0) {
+        reader->out_of_memory = true;
+        return;
+    }
+    target->path = kept.path;
+    target->query = kept.query;
+}
+
+void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target) {
+    struct cg_uri uri;
+    struct cg_opts opts;
+    bool is_proxy = target->group_uri != NULL;
+    const char *why = NULL, *text = cg_read_text(reader, at, json);
+    if (text == NULL) return;
+    if (cg_uri_parse(&uri, cg_slice_str(text), &why) == CG_OK) why = fault_of(&uri, is_proxy);
+    if (why == NULL && cg_uri_decompose(&opts, &reader->scratch, uri.path, CG_SLICE_NONE, uri.query, CG_SLICE_NONE) < 0)
+        why = "has a \".\" or \"..\" segment, or a part that is no UTF-8 or above 255 bytes";
+    if (why != NULL) {
+        cg_mistake_at(reader, at, "%s", why);
+        return;
+    }
+    target->next_hop.uri = keep_normal(reader, &uri);
+    target->next_hop.addr = uri.addr;
+    if (target->next_hop.uri != NULL && !is_proxy) stand_for_group(reader, target);
+}
+
+static void check_one(struct cg_reader *reader, const struct cg_draft *draft, size_t i) {
+    const struct cg_at targets = {.up = draft->at, .key = "targets"}, at = {.up = &targets, .index = i};
+    const struct cg_mapping *mapping = &draft->mapping;
+    const struct cg_target *target = &mapping->targets[i];
+    if (!cg_target_is_hop(target)) return;
+    if (mapping->security != CG_SECURITY_NONE && target->group_uri == NULL)
+        cg_mistake_at(reader, &at, "needs \"group\": what is protected end to end hides its path from the next hop");
+    if (mapping->forward && target->group_uri == NULL)
+        cg_mistake_at(reader, &at, "needs \"group\", as the mapping says \"forward\": true");
+    if (mapping->stand_in == CG_STAND_IN_MEMBERS)
+        cg_mistake_at(reader, &at, "cannot be with \"stand_in\": \"members\": they are known to the next hop alone");
+}
+
+void cg_check_next_hops(struct cg_reader *reader, const struct cg_draft *draft) {
+    for (size_t i = 0; i < draft->mapping.target_count; i++) check_one(reader, draft, i);
+}

@@ -1,0 +1,127 @@
+"""Chains and trees of gateways (GCP §8): a next hop is asked in a group's place, and its members' answers are the group's."""
+
+import threading
+
+import pytest
+
+import coap
+from coap import CON, GET, HOP_LIMIT, MULTICAST_TIMEOUT, NON, REPLY_FROM, Client, Message
+from conftest import Group, free_udp_port, in_namespace
+from hops import House
+from links import new_far  # noqa: F401: a fixture
+from probe import cbor
+
+
+def origin(message):
+    (_, authority), _ = cbor(message.one(REPLY_FROM))
+    return ".".join(str(byte) for byte in authority[0]) + ":" + str(authority[1] if len(authority) > 1 else 5683)
+
+
+@pytest.fixture
+def house(gateway, new_far, members):  # noqa: F811
+    def start(**more):
+        one = House(gateway, new_far, **more)
+        one.start_near(members, lambda port: Group("224.0.1.187", port))
+        return one
+    return start
+
+
+@in_namespace
+def test_three_levels_answer_one_request(house):
+    """Over HTTP in one reply, over CoAP as separate responses; nobody waits longer than until all have answered."""
+    tree = house()
+    reply = tree.top.get_json("/house/status")
+    assert sorted(a["from"] for a in reply["answers"]) == tree.members
+    assert reply["summary"]["ended_by"] == "all" and reply["missing"] == reply["rejected"] == []
+    assert sorted(a["via"] for a in reply["answers"]) == ["multicast"] * 2 + ["next-hop"] * 4
+    client = Client(("127.0.0.1", tree.coap_port))
+    request = client.ask("/house/status", timeout=5)
+    got = [client.hear() for _ in range(7)]
+    answers = [m for m in (getattr(g, "message", g) for g in got) if m is not None and m.token == request.token and m.code]
+    assert sorted(origin(m) for m in answers) == tree.members
+    client.socket.send(Message(NON, GET, client.next_mid(), request.token, [(MULTICAST_TIMEOUT, b"")]).emit())  # all along the chain
+    client.socket.close()
+
+
+@in_namespace
+def test_with_a_link_cut_the_reply_says_who_is_missing(house):
+    tree = house(timeout=3)
+    tree.cut()
+    reply = tree.top.get_json("/house/status")
+    assert sorted(a["from"] for a in reply["answers"]) == tree.members[:4]
+    assert sorted(m["from"] for m in reply["missing"]) == tree.members[4:]
+    assert reply["summary"]["ended_by"] == "deadline"
+
+
+def far_mapping(port, timeout=3, **more):
+    return {"name": "far", "path": "/far", "targets": [{"next_hop": f"coap://127.0.0.1:{port}/house"}], "security": "none",
+            "timeout": timeout, "clients": ["anonymous"], **more}
+
+
+def test_too_little_time(gateway):
+    """5.05 with the least that would do; over HTTP 502."""
+    port = free_udp_port()
+    gate = gateway({"coap": {"listen": [f"coap://127.0.0.1:{port}"]}, "mappings": [far_mapping(free_udp_port())]})
+    reply = gate.request("/far/status", headers={"Multicast-Timeout": "1"})
+    assert reply.status == 502 and reply.headers["Multicast-Timeout"] == "2"
+    with coap.Endpoint() as client:
+        answer = client.request(("127.0.0.1", port), "/far/status", options=[(MULTICAST_TIMEOUT, b"\1")])
+    assert answer.code_text == "5.05" and answer.uint(MULTICAST_TIMEOUT) == 2
+
+
+def test_a_loop_ends(gateway):
+    """Two gateways, each the other's next hop: Hop-Limit (RFC 8768), or time, is used up."""
+    ports = [free_udp_port(), free_udp_port()]
+    first, _ = (gateway({"coap": {"listen": [f"coap://127.0.0.1:{here}"]},
+                         "mappings": [far_mapping(there, timeout=30, path="/house")]}) for here, there in (ports, ports[::-1]))
+    reply = first.request("/house/status", headers={"Multicast-Timeout": "30"})
+    assert reply.status == 502 and reply.json()["type"] == "urn:castgate:problem:hop-limit"
+    reply = first.request("/house/status", headers={"Multicast-Timeout": "5"})
+    assert reply.status == 502 and reply.json()["type"] == "urn:castgate:problem:proxying-not-supported"
+    assert reply.headers["Multicast-Timeout"] == "6"
+
+
+def test_a_silent_next_hop_is_told(gateway):
+    gate = gateway({"mappings": [far_mapping(free_udp_port(), timeout=2)]})
+    reply = gate.request("/far/status", headers={"Multicast-Timeout": "2"})
+    assert reply.status == 504 and reply.json()["type"] == "urn:castgate:problem:next-hop-silent"
+
+
+class NextHop(coap.Endpoint):
+    """One that says what it likes."""
+
+    def hear(self):
+        return self.receive(timeout=20)
+
+    def say(self, got, code="2.05", options=(), payload=b"", type=NON):
+        message = Message(type, coap.code(code), self.next_mid(), got.message.token, list(options), payload)
+        self.socket.sendto(message.emit(), got.source)
+
+
+def reply_from(n):
+    return (REPLY_FROM, b"\x82\x20\x81\x44\x0a\x00" + n.to_bytes(2, "big"))
+
+
+def test_a_hostile_next_hop_is_bounded(gateway):
+    """More answers than max_answers, without Reply-From, too long, in blocks, on tokens of nobody."""
+    with NextHop() as hop:
+        gate = gateway({"mappings": [far_mapping(hop.port, timeout=2, max_answers=50)]})
+        replies = []
+        asking = threading.Thread(target=lambda: replies.append(gate.get_json("/far/status")))
+        asking.start()
+        got = hop.hear()
+        assert (got.message.type, got.message.path, got.message.uint(HOP_LIMIT)) == (CON, "/house/status", 16)
+        assert got.message.code == GET and got.message.uint(MULTICAST_TIMEOUT) == 1
+        hop.send_empty(got.source, coap.ACK, got.message.mid)
+        hop.say(got, payload=b"whose?")
+        hop.say(got, options=[(REPLY_FROM, bytes(1100))])
+        hop.say(got, options=[reply_from(1), (coap.BLOCK2, coap.block(0, True, 16))], payload=bytes(16))
+        for _ in range(50):
+            hop.socket.sendto(Message(NON, coap.code("2.05"), hop.next_mid(), b"nobody's", [reply_from(1)]).emit(), got.source)
+        for i in range(200):
+            hop.say(got, options=[reply_from(i)])
+        asking.join()
+    [reply] = replies
+    assert len(reply["answers"]) == 50 and reply["summary"]["ended_by"] == "limit"
+    reasons = {r["reason"] for r in reply["rejected"]}
+    assert {"no-reply-from", "blocks-incomplete"} <= reasons
