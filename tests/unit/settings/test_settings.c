@@ -55,10 +55,10 @@ static const char whole[] =
     "{'name':'both','path':'/','security':'none','targets':[{'group':'coap://224.0.1.187:61616'},"
     "{'group':'coap://224.0.1.187:61616/"
     "','interface':'eth2'}],'finish':'count:3','anonymise':true,'record_payloads':false},"
+    "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'},"
     "{'name':'chain','path':'/chain','security':'none','targets':[{'next_hop':'coap://192.0.2.1:5683/"
     "far','round_trip':3},"
-    "{'next_hop':'coap://[2001:db8::1]','group':'coap://[ff35::23]/base'}]},"
-    "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'}]}";
+    "{'next_hop':'coap://[2001:db8::1]','group':'coap://[ff35::23]/base'}]}]}";
 
 static void an_empty_file_has_all_defaults(void **state) {
     (void)state;
@@ -273,6 +273,19 @@ static void check_floor3(const struct cg_config *config, const struct cg_mapping
     assert_int_equal(m->grants[2].methods, CG_METHOD_BIT(CG_GET));
 }
 
+static void check_chain(const struct cg_mapping *m) {
+    assert_true(cg_mapping_has_hop(m));
+    const struct cg_target *far = &m->targets[0], *proxied = &m->targets[1];
+    assert_string_equal(far->uri, "coap://192.0.2.1/far");
+    assert_null(far->group_uri);
+    assert_true(cg_slice_is(far->path, "/far"));
+    assert_int_equal(far->next_hop.round_trip_s, 3);
+    assert_int_equal(far->next_hop.addr.port, 5683);
+    assert_string_equal(proxied->uri, "coap://[ff35::23]/base");
+    assert_string_equal(proxied->next_hop.uri, "coap://[2001:db8::1]/");
+    assert_int_equal(proxied->next_hop.round_trip_s, 1);
+}
+
 static void check_whole(const struct cg_config *config) {
     uint8_t hash[32];
     const struct cg_pass *pass;
@@ -283,7 +296,8 @@ static void check_whole(const struct cg_config *config) {
     assert_ptr_equal(cg_config_client_by_token(config, hash, &pass), &config->clients[0]);
     assert_ptr_equal(cg_config_client_by_certificate(config, hash, &pass), &config->clients[1]);
     assert_string_equal(config->clients[1].name, "b-2");
-    assert_int_equal(config->mapping_count, 3);
+    assert_int_equal(config->mapping_count, 4);
+    check_chain(&config->mappings[3]);
     check_floor3(config, &config->mappings[0]);
     const struct cg_mapping *both = &config->mappings[1];
     assert_string_equal(both->path, "");
