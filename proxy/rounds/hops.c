@@ -267,7 +267,8 @@ void cg_hops_begin(struct cg_part *part, uint64_t timeout_us) {
     ask->patience = CG_ASK_HEARS_MANY;
     part->hop = ask;
     (void)cg_hop_timeout(part->target, timeout_us, &part->hop_s);
-    if (part->hop_s > 0) part->state = CG_PART_SENT;
+    bool is_waited_for = part->hop_s > 0 && part->request->expects_answers;
+    if (is_waited_for) part->state = CG_PART_SENT; /* as if: its turn there may take its time */
     cg_ask_go(engine, ask);
 }
 

@@ -10,6 +10,7 @@ from conftest import Group, free_udp_port, in_namespace
 from hops import House
 from links import new_far  # noqa: F401: a fixture
 from probe import cbor
+from protected import Keys, ProtectedMembers, make_state, settings
 
 
 def origin(message):
@@ -125,3 +126,20 @@ def test_a_hostile_next_hop_is_bounded(gateway):
     assert len(reply["answers"]) == 50 and reply["summary"]["ended_by"] == "limit"
     reasons = {r["reason"] for r in reply["rejected"]}
     assert {"no-reply-from", "blocks-incomplete"} <= reasons
+
+
+def test_groups_with_keys_go_end_to_end(gateway, group, tmp_path):
+    """The first gateway is a member and verifies each answer; the next one relays, with no key at all (GCP §8, RFC 10020 §5.3)."""
+    keys, port = Keys(tmp_path / "keys", 2, group.port), free_udp_port()
+    gateway({"coap": {"listen": [f"coap://127.0.0.1:{port}"]},
+             "mappings": [{"name": "relay", "path": "/relay", "group": group.uri, "security": "relay", "forward": True,
+                           "clients": ["anonymous"]}]})
+    what = settings(make_state(tmp_path / "state", keys), (group, keys, {"timeout": 4}))
+    what["mappings"][0]["targets"] = [{"group": what["mappings"][0].pop("group"), "next_hop": f"coap://127.0.0.1:{port}"}]
+    members = ProtectedMembers(keys, group, 2, "127.1.0.1", [], tmp_path / "members.log")
+    try:
+        reply = gateway(what).get_json("/lights/status")
+    finally:
+        assert members.stop() == 0, members.log()
+    assert [(a["verified"], a["via"], a["code"]) for a in reply["answers"]] == [("source", "next-hop", "2.05")] * 2, reply
+    assert sorted(a["from"] for a in reply["answers"]) == [f"127.1.0.{i}:{group.port}" for i in (1, 2)]

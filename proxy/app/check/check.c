@@ -51,6 +51,7 @@ static struct cg_addr with_zone(struct check *check, struct cg_addr addr) {
 /* What a name stands for the gateway knows. */
 static struct cg_addr group_of(const struct check *check, size_t i) {
     const struct cg_target *target = &check->mapping->targets[i];
+    if (cg_target_is_hop(target)) return target->next_hop.addr;
     if (target->host.len == 0) return target->group;
     return i < CG_CHECK_SENT_MAX ? check->findings.facts.groups[i] : (struct cg_addr){0};
 }
@@ -68,7 +69,8 @@ static void look_at_outlet(struct check *check, size_t i) {
         return;
     }
     uint32_t port = outlet->group.family == CG_FAMILY_IPV4 ? findings->facts.port_v4 : findings->facts.port_v6;
-    cg_outlet_look(outlet, unicast, &check->config->group, &check->interfaces, (uint16_t)port);
+    cg_outlet_look(outlet, unicast || cg_target_is_hop(target), &check->config->group, &check->interfaces,
+                   (uint16_t)port);
 }
 
 static bool self_test_arrived(struct check *check) {

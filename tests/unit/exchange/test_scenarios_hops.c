@@ -81,6 +81,20 @@ static void no_time_goes_on_as_no_time(void **state) {
     client_gets("alice", "deadline");
 }
 
+static void who_wants_no_answers_waits_until_it_is_asked(void **state) {
+    (void)state;
+    gateway_serves("/far", FAR);
+    client_asks("alice", "GET /far/a");
+    member_hears(HOP, "CON GET /floor/a timeout:8 16:10");
+    client_asks("bob", "PUT /far/b no-response:26");
+    client_gets_nothing("bob");
+    member_answers(HOP, "ACK");
+    member_hears(HOP, "CON PUT /floor/b timeout:8 16:10 no-response:26");
+    client_gets("bob", "all");
+    time_passes(10);
+    client_gets("alice", "deadline");
+}
+
 static void what_a_next_hop_says_itself_ends_it(void **state) {
     (void)state;
     static const struct {
@@ -248,6 +262,7 @@ int main(void) {
         scenario(who_is_configured_is_missed_and_known),
         scenario(a_next_hop_without_time_is_not_asked),
         scenario(no_time_goes_on_as_no_time),
+        scenario(who_wants_no_answers_waits_until_it_is_asked),
         scenario(what_a_next_hop_says_itself_ends_it),
         scenario(one_that_is_gone_is_told_beside_answers),
         scenario(a_silent_next_hop_is_told),
