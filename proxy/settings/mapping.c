@@ -76,6 +76,9 @@ static void check_cache(struct cg_reader *reader, const struct cg_draft *draft) 
     if (mapping->security == CG_SECURITY_RELAY) {
         cg_mistake_at(reader, &at,
                       "cannot be with \"relay\": what a client has protected is answered to that one alone");
+    } else if (cg_mapping_has_hop(mapping)) {
+        cg_mistake_at(reader, &at,
+                      "cannot be with \"next_hop\": the next gateway keeps answers where its mapping says so");
     } else if (!mapping->complete && !cg_is_mistaken(reader, draft->at, "membership")) {
         cg_mistake_at(reader, &at, "needs \"members\" and \"membership\": \"complete\"");
     }

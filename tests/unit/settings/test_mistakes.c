@@ -327,6 +327,8 @@ static void group_uris_R2_R34_R43(void **state) {
          "is the same group by the same next hop as /mappings/0/targets/0"},
         {"{'mappings':[{'name':'m','security':'relay','clients':[],'targets':[{'next_hop':'coap://192.0.2.1/a'}]}]}",
          "/mappings/0/targets/0", "hides its path from the next hop"},
+        {"{'mappings':[{'name':'m','security':'none','cache':true,'targets':[{'next_hop':'coap://192.0.2.1/a'}]}]}",
+         "/mappings/0/cache", "the next gateway keeps answers"},
         {"{'mappings':[{'name':'m','security':'none','stand_in':'members','targets':[{'next_hop':'coap://192.0.2.1/"
          "a'}]}]}",
          "/mappings/0/targets/0", "known to the next hop alone"},
