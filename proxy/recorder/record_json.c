@@ -46,8 +46,8 @@ static void put_member(struct cg_buf *to, const struct cg_record *record, const 
 }
 
 static const char *via_name(uint8_t via) {
-    static const char *const names[] = {"multicast", "unicast", "cache"};
-    return names[via < 3 ? via : 0];
+    static const char *const names[] = {"multicast", "unicast", "cache", "next-hop"};
+    return names[via < sizeof names / sizeof *names ? via : 0];
 }
 
 static void put_answer(struct cg_buf *to, const struct cg_record *record, const struct cg_record_answer *answer) {
