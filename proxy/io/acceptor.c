@@ -39,7 +39,7 @@ static void look(struct cg_acceptor *acceptor) {
 static void on_pause(uv_timer_t *timer) { look(timer->data); }
 
 static void look_away(struct cg_acceptor *acceptor, int error) {
-    if (!acceptor->is_short) cg_log(CG_LOG_WARNING, "coap_accept", "%s; trying again", strerror(error));
+    if (!acceptor->is_short) cg_log(CG_LOG_WARNING, "tcp_accept", "%s; trying again", strerror(error));
     acceptor->is_short = true;
     uv_poll_stop(&acceptor->poll);
     CG_CHECK(uv_timer_start(&acceptor->pause, on_pause, PAUSE_MS, 0) == 0);
@@ -73,16 +73,6 @@ static void on_acceptable(uv_poll_t *poll, int status, int events) {
 
 /* ---- Opening and closing ---- */
 
-static bool read_port(int fd, uint16_t *port) {
-    union cg_endpoint bound;
-    struct cg_addr addr;
-    socklen_t len = sizeof bound;
-    if (getsockname(fd, &bound.any, &len) != 0) return false;
-    cg_endpoint_to_addr(&addr, &bound);
-    *port = addr.port;
-    return true;
-}
-
 static bool listen_at(int fd, struct cg_addr *addr) {
     union cg_endpoint endpoint;
     socklen_t len = cg_endpoint_from_addr(&endpoint, addr);
@@ -90,7 +80,7 @@ static bool listen_at(int fd, struct cg_addr *addr) {
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0) return false;
     if (endpoint.any.sa_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
         return false;
-    return bind(fd, &endpoint.any, len) == 0 && listen(fd, BACKLOG) == 0 && read_port(fd, &addr->port);
+    return bind(fd, &endpoint.any, len) == 0 && listen(fd, BACKLOG) == 0 && cg_endpoint_local(addr, fd);
 }
 
 /* -1: *problem says why. */

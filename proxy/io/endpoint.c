@@ -30,3 +30,11 @@ void cg_endpoint_to_addr(struct cg_addr *addr, const union cg_endpoint *from) {
         memcpy(addr->ip, &from->v6.sin6_addr, 16);
     }
 }
+
+bool cg_endpoint_local(struct cg_addr *addr, int fd) {
+    union cg_endpoint local;
+    socklen_t len = sizeof local;
+    if (getsockname(fd, &local.any, &len) != 0) return false;
+    cg_endpoint_to_addr(addr, &local);
+    return true;
+}

@@ -16,5 +16,7 @@ union cg_endpoint {
 socklen_t cg_endpoint_from_addr(union cg_endpoint *to, const struct cg_addr *addr);
 /* Family NONE for anything but IPv4 and IPv6. */
 void cg_endpoint_to_addr(struct cg_addr *addr, const union cg_endpoint *from);
+/* Where that socket is. False: errno says why not, and *addr is as it was. */
+bool cg_endpoint_local(struct cg_addr *addr, int fd);
 
 #endif

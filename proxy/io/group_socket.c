@@ -401,9 +401,7 @@ struct cg_addr cg_group_socket_local(void *ctx, const struct cg_addr *peer) {
     union cg_endpoint end;
     socklen_t len = cg_endpoint_from_addr(&end, peer);
     int fd = socket(end.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    bool is_found = fd >= 0 && connect(fd, &end.any, len) == 0;
-    len = sizeof end;
-    if (is_found && getsockname(fd, &end.any, &len) == 0) cg_endpoint_to_addr(&local, &end);
+    if (fd >= 0 && connect(fd, &end.any, len) == 0) (void)cg_endpoint_local(&local, fd);
     if (fd >= 0) close(fd);
     local.port = cg_group_socket_port(ctx, (enum cg_family)peer->family);
     return local;

@@ -40,10 +40,7 @@ struct cg_addr cg_evidence_source(const struct cg_addr *to, const struct cg_inte
     if (!ipv4 && index != 0) endpoint.v6.sin6_scope_id = by->index;
     bool set = ipv4 ? setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &by_v4, sizeof by_v4) == 0
                     : setsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, &index, sizeof index) == 0;
-    if ((set || index == 0) && connect(fd, &endpoint.any, len) == 0) {
-        len = sizeof endpoint;
-        if (getsockname(fd, &endpoint.any, &len) == 0) cg_endpoint_to_addr(&source, &endpoint);
-    }
+    if ((set || index == 0) && connect(fd, &endpoint.any, len) == 0) (void)cg_endpoint_local(&source, fd);
     close(fd);
     return source;
 }

@@ -9,6 +9,7 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "fronts/coap/figure.h"
 #include "io/loop.h"
 
 enum {
@@ -310,20 +311,13 @@ struct cg_coap_connection *cg_coap_connection_new(struct cg_coap_connections *al
 
 /* ---- Figures ---- */
 
-static void put(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {
-    cg_buf_printf(to, "# HELP castgate_coap_%s %s\n# TYPE castgate_coap_%s %s\ncastgate_coap_%s %llu\n", name, help,
-                  name, type, name, (unsigned long long)value);
-}
-
 static void put_ends(const struct cg_coap_connection_figures *figures, struct cg_buf *to) {
-    cg_buf_put_str(to, "# HELP castgate_coap_tcp_ended_total CoAP connections by TCP that ended, by why.\n"
-                       "# TYPE castgate_coap_tcp_ended_total counter\n");
+    cg_coap_figure_head(to, "tcp_ended_total", "counter", "CoAP connections by TCP that ended, by why.");
     for (unsigned i = 0; i < CG_COAP_ENDS_COUNT; i++) {
         cg_buf_printf(to, "castgate_coap_tcp_ended_total{cause=\"%s\"} %llu\n", names[i],
                       (unsigned long long)figures->ended[i]);
     }
-    cg_buf_put_str(to, "# HELP castgate_coap_tcp_aborted_total Those that broke the rules of RFC 8323, by which.\n"
-                       "# TYPE castgate_coap_tcp_aborted_total counter\n");
+    cg_coap_figure_head(to, "tcp_aborted_total", "counter", "Those that broke the rules of RFC 8323, by which.");
     for (unsigned i = CG_RELIABLE_FINE + 1; i < CG_RELIABLE_ABORTED; i++) {
         cg_buf_printf(to, "castgate_coap_tcp_aborted_total{cause=\"%s\"} %llu\n",
                       cg_reliable_cause_name((enum cg_reliable_cause)i), (unsigned long long)figures->broken_rules[i]);
@@ -334,10 +328,7 @@ void cg_coap_connections_metrics(const struct cg_coap_connections *all, struct c
     const struct cg_coap_connection_figures *figures = &all->figures;
     const struct cg_stream_figures *tls = cg_streams_figures(all->streams);
     /* clang-format off */
-    const struct {
-        const char *name, *help;
-        uint64_t value;
-    } counters[] = {
+    const struct cg_coap_figure counters[] = {
         {"tcp_accepted_total", "CoAP connections by TCP that came in.", figures->accepted},
         {"tcp_refused_total", "Those for which there was no room.", figures->refused},
         {"tcp_opened_total", "Those whose first message was a CSM.", figures->opened},
@@ -348,9 +339,8 @@ void cg_coap_connections_metrics(const struct cg_coap_connections *all, struct c
         {"tls_failed_total", "Those that failed, or were not done in time.", tls->failed},
     };
     /* clang-format on */
-    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-        put(to, counters[i].name, "counter", counters[i].help, counters[i].value);
-    put(to, "tcp_connections", "gauge", "CoAP connections by TCP.", all->count);
-    put(to, "tls_handshakes", "gauge", "TLS handshakes in progress.", tls->handshakes);
+    cg_coap_figure_put_counters(to, counters, sizeof counters / sizeof *counters);
+    cg_coap_figure_put(to, "tcp_connections", "gauge", "CoAP connections by TCP.", all->count);
+    cg_coap_figure_put(to, "tls_handshakes", "gauge", "TLS handshakes in progress.", tls->handshakes);
     put_ends(figures, to);
 }

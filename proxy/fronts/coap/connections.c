@@ -186,19 +186,11 @@ static SSL *make_ssl(const struct cg_coap_connections *all) {
     return ssl;
 }
 
-static bool read_local(int fd, struct cg_addr *local) {
-    union cg_endpoint endpoint;
-    socklen_t len = sizeof endpoint;
-    if (getsockname(fd, &endpoint.any, &len) != 0) return false;
-    cg_endpoint_to_addr(local, &endpoint);
-    return true;
-}
-
 static void add(struct cg_coap_tcp_listener *listener, int fd, const struct cg_addr *from) {
     struct cg_coap_connections *all = listener->all;
     struct cg_coap_path path = {.transport = &listener->transport, .from = *from, .proof = CG_COAP_PROVEN};
     SSL *ssl = listener->has_tls ? make_ssl(all) : NULL;
-    if ((listener->has_tls && ssl == NULL) || !read_local(fd, &path.to)) {
+    if ((listener->has_tls && ssl == NULL) || !cg_endpoint_local(&path.to, fd)) {
         SSL_free(ssl);
         close(fd);
         return;

@@ -1,14 +1,6 @@
 /* Figures as Prometheus text: families by name, with their help, and what tells their lines apart. */
 #include "fronts/coap/desk_metrics.h"
-
-static void put_head(struct cg_buf *to, const char *name, const char *type, const char *help) {
-    cg_buf_printf(to, "# HELP castgate_coap_%s %s\n# TYPE castgate_coap_%s %s\n", name, help, name, type);
-}
-
-static void put_one(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {
-    put_head(to, name, type, help);
-    cg_buf_printf(to, "castgate_coap_%s %llu\n", name, (unsigned long long)value);
-}
+#include "fronts/coap/figure.h"
 
 struct part {
     const char *value; /* of the label */
@@ -29,30 +21,33 @@ static void put_reuse(struct cg_buf *to, const struct cg_coap_desk_counts *count
         {"renewal", counts->reused[CG_REUSE_RENEWS]},  {"cancellation", counts->reused[CG_REUSE_CANCELS]},
         {"block", counts->reused[CG_REUSE_CONTINUES]}, {"collision", counts->reused[CG_REUSE_COLLIDES]},
     };
-    put_head(to, "token_reuse_total", "counter",
-             "Messages on a token on which a request was running, and early stops of nothing, by what they were.");
+    cg_coap_figure_head(
+        to, "token_reuse_total", "counter",
+        "Messages on a token on which a request was running, and early stops of nothing, by what they were.");
     PUT_PARTS(to, "token_reuse_total", "kind", parts);
 }
 
 static void put_left(struct cg_buf *to, const struct cg_coap_desk_counts *counts) {
     const struct part parts[] = {{"rejection", counts->lost}, {"gone", counts->gone}};
-    put_head(to, "exchanges_left_total", "counter",
-             "Exchanges whose client rejected a response or did not acknowledge it, or was gone.");
+    cg_coap_figure_head(to, "exchanges_left_total", "counter",
+                        "Exchanges whose client rejected a response or did not acknowledge it, or was gone.");
     PUT_PARTS(to, "exchanges_left_total", "by", parts);
 }
 
 static void put_responses(struct cg_buf *to, const struct cg_coap_desk_counts *counts) {
     const struct part parts[] = {{"sent", counts->sent}, {"failed", counts->unsent}};
-    put_head(to, "separate_responses_total", "counter", "Separate responses to clients, by what became of them.");
+    cg_coap_figure_head(to, "separate_responses_total", "counter",
+                        "Separate responses to clients, by what became of them.");
     PUT_PARTS(to, "separate_responses_total", "result", parts);
 }
 
 void cg_coap_desk_metrics(const struct cg_coap_desk *desk, struct cg_buf *to) {
     const struct cg_coap_desk_counts *counts = cg_coap_desk_counts(desk);
-    put_one(to, "exchanges_running", "gauge", "Exchanges of CoAP clients that have not ended.",
-            cg_coap_desk_running(desk));
-    put_one(to, "challenges_total", "counter", "Requests from other addresses that were answered by an Echo.",
-            cg_coap_desk_gate(desk)->challenged);
+    cg_coap_figure_put(to, "exchanges_running", "gauge", "Exchanges of CoAP clients that have not ended.",
+                       cg_coap_desk_running(desk));
+    cg_coap_figure_put(to, "challenges_total", "counter",
+                       "Requests from other addresses that were answered by an Echo.",
+                       cg_coap_desk_gate(desk)->challenged);
     put_reuse(to, counts);
     put_left(to, counts);
     put_responses(to, counts);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "fronts/coap/connections.h"
 #include "fronts/coap/dtls_transport.h"
+#include "fronts/coap/figure.h"
 #include "fronts/coap/message.h"
 #include "fronts/coap/udp.h"
 #include "io/loop.h"
@@ -218,17 +219,9 @@ struct cg_coap_udp *cg_coap_server_everywhere(const struct cg_coap_server *serve
 
 /* ---- Figures ---- */
 
-static void put_figure(struct cg_buf *to, const char *name, const char *type, const char *help, uint64_t value) {
-    cg_buf_printf(to, "# HELP castgate_coap_%s %s\n# TYPE castgate_coap_%s %s\ncastgate_coap_%s %llu\n", name, help,
-                  name, type, name, (unsigned long long)value);
-}
-
 static void put_dtls_figures(const struct cg_dtls_figures *figures, struct cg_buf *to) {
     /* clang-format off */
-    const struct {
-        const char *name, *help;
-        uint64_t value;
-    } all[] = {
+    const struct cg_coap_figure all[] = {
         {"dtls_hellos_total", "ClientHello messages of DTLS.", figures->hellos},
         {"dtls_challenged_total", "Those that were answered by a cookie.", figures->challenged},
         {"dtls_refused_total", "Those with a good cookie, at a time of too many handshakes.", figures->refused},
@@ -238,20 +231,16 @@ static void put_dtls_figures(const struct cg_dtls_figures *figures, struct cg_bu
         {"dtls_ignored_total", "Datagrams to DTLS sessions with nothing good or new in them.", figures->ignored},
     };
     /* clang-format on */
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
-    put_figure(to, "dtls_sessions", "gauge", "DTLS sessions.", figures->sessions);
-    put_figure(to, "dtls_handshakes", "gauge", "DTLS handshakes in progress.", figures->handshakes);
+    cg_coap_figure_put_counters(to, all, sizeof all / sizeof *all);
+    cg_coap_figure_put(to, "dtls_sessions", "gauge", "DTLS sessions.", figures->sessions);
+    cg_coap_figure_put(to, "dtls_handshakes", "gauge", "DTLS handshakes in progress.", figures->handshakes);
 }
 
 void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *to) {
     const struct cg_coap_messages *messages = server->messages;
     const struct cg_coap_counters *counters = cg_coap_messages_counters(messages);
     /* clang-format off */
-    const struct {
-        const char *name, *help;
-        uint64_t value;
-    } all[] = {
+    const struct cg_coap_figure all[] = {
         {"received_total", "Datagrams from CoAP clients.", counters->received},
         {"requests_total", "Requests of CoAP clients, duplicates left out.", counters->requests},
         {"duplicates_total", "Requests that came again, by their Message ID.", counters->duplicates},
@@ -267,9 +256,9 @@ void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *
          cg_coap_messages_forgotten(messages)},
     };
     /* clang-format on */
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        put_figure(to, all[i].name, "counter", all[i].help, all[i].value);
-    put_figure(to, "peers", "gauge", "CoAP clients' addresses that are remembered.", cg_coap_messages_peers(messages));
+    cg_coap_figure_put_counters(to, all, sizeof all / sizeof *all);
+    cg_coap_figure_put(to, "peers", "gauge", "CoAP clients' addresses that are remembered.",
+                       cg_coap_messages_peers(messages));
     if (server->dtls != NULL) put_dtls_figures(cg_coap_dtls_figures(server->dtls), to);
     if (server->connections != NULL) cg_coap_connections_metrics(server->connections, to);
 }

@@ -225,10 +225,9 @@ static int make_socket(struct cg_addr *addr) {
     int fd = socket(local.any.sa_family, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd < 0) return -1;
     if (set_options(fd, local.any.sa_family) && share(fd, addr) && bind(fd, &local.any, len) == 0 &&
-        getsockname(fd, &local.any, &len) == 0) {
+        cg_endpoint_local(addr, fd)) {
         if (!set_int(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER))
             (void)set_int(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER);
-        cg_endpoint_to_addr(addr, &local);
         return fd;
     }
     int error = errno;

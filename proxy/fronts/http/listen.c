@@ -166,16 +166,6 @@ static void on_acceptable(uv_poll_t *poll, int status, int events) {
 
 /* ---- Listening ---- */
 
-static bool read_port(int fd, uint16_t *port) {
-    union cg_endpoint bound;
-    struct cg_addr addr;
-    socklen_t len = sizeof bound;
-    if (getsockname(fd, &bound.any, &len) != 0) return false;
-    cg_endpoint_to_addr(&addr, &bound);
-    *port = addr.port;
-    return true;
-}
-
 static bool bind_listener(struct cg_http_listener *listener) {
     union cg_endpoint addr;
     socklen_t len = cg_endpoint_from_addr(&addr, &listener->listen.addr);
@@ -186,7 +176,7 @@ static bool bind_listener(struct cg_http_listener *listener) {
     if (addr.any.sa_family == AF_INET6 && setsockopt(listener->fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0)
         return false;
     if (bind(listener->fd, &addr.any, len) != 0 || listen(listener->fd, BACKLOG) != 0) return false;
-    return read_port(listener->fd, &listener->listen.addr.port);
+    return cg_endpoint_local(&listener->listen.addr, listener->fd);
 }
 
 /* What is not opened in the end has fd -1. */
