@@ -106,6 +106,12 @@ static bool fill_set(struct cg_cache *cache, struct cg_cache_set *set, struct cg
     return set->of != NULL && set->marks != NULL && mark_groups(cache, set, mapping);
 }
 
+/* Of one without answers. */
+static size_t set_size(struct cg_slice key, const struct cg_mapping *mapping) {
+    const struct cg_cache_set *set = NULL;
+    return sizeof *set + key.len + mapping->member_count * sizeof *set->of + mapping->target_count * sizeof *set->marks;
+}
+
 /* NULL: no memory. */
 static struct cg_cache_set *add_set(struct cg_cache *cache, struct cg_slice key, const struct cg_mapping *mapping) {
     struct cg_cache_set *set = calloc(1, sizeof *set + key.len);
@@ -117,9 +123,7 @@ static struct cg_cache_set *add_set(struct cg_cache *cache, struct cg_slice key,
         return NULL;
     }
     DL_APPEND2(cache->sets, set, previous, next);
-    charge(cache, set,
-           sizeof *set + key.len + mapping->member_count * sizeof *set->of +
-               mapping->target_count * sizeof *set->marks);
+    charge(cache, set, set_size(key, mapping));
     return set;
 }
 
@@ -234,11 +238,8 @@ static bool make_room(struct cg_cache *cache, const struct cg_cache_set *set, si
 static struct cg_cache_set *set_for(struct cg_cache *cache, struct cg_slice key, const struct cg_to_cache *answer) {
     const struct cg_mapping *mapping = answer->mapping;
     struct cg_cache_set *set = cg_cache_find(cache, key);
-    size_t size = size_of(answer->opened);
-    if (set == NULL) {
-        size += sizeof *set + key.len + mapping->member_count * sizeof *set->of;
-        if (make_room(cache, NULL, size)) set = add_set(cache, key, mapping);
-    }
+    if (set == NULL && make_room(cache, NULL, set_size(key, mapping) + size_of(answer->opened)))
+        set = add_set(cache, key, mapping);
     if (set == NULL) return NULL;
     cg_cache_use(cache, set, answer->arrival_us);
     if (make_room(cache, set, size_of(answer->opened))) return set;
