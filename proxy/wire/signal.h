@@ -26,11 +26,6 @@ struct cg_capabilities {
 #define CG_CAPABILITIES_MESSAGE_MAX 1152
 extern const struct cg_capabilities cg_capabilities_base; /* of who has said nothing */
 
-/* Blocks of more than 1024 bytes may go to it (BERT, §6). */
-static inline bool cg_capabilities_bert(const struct cg_capabilities *capabilities) {
-    return capabilities->has_blocks && capabilities->max_message_size > CG_CAPABILITIES_MESSAGE_MAX;
-}
-
 /* The first critical option that is not understood, 0: none. All that are defined so far are elective (§5.2). */
 uint16_t cg_signal_bad_option(const struct cg_frame *signal);
 /* A CSM's options into what was known before; those that are malformed are passed over, as elective ones are. */

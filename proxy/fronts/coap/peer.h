@@ -1,7 +1,7 @@
 /* A client's way to us: one remote endpoint at one of our listeners, by UDP, in a DTLS session, or on a connection by
- * TCP or TLS. The front speaks to
- * peers and hears of them through a table of operations; how bytes travel, what is acknowledged, sent again, and what
- * is a duplicate is behind this, so that a further transport is a file more and no line of the front.
+ * TCP or TLS. The front speaks to peers and hears of them through a table of operations; how bytes travel, what is
+ * acknowledged, sent again, and what is a duplicate is behind this, so that a further transport is a file more and no
+ * line of the front.
  *
  * Ownership: peers belong to their transport. One lives until nothing has come from it for a while and nobody holds it,
  * or until its session ends: then `gone` is the last that is heard of it. Calls come from the loop alone. */

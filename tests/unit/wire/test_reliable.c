@@ -104,11 +104,11 @@ static void theirs_is_heard(void **state) {
     assert_int_equal(bring(f, BYTES(CSM)), CG_RELIABLE_MORE);
     assert_int_equal(f->opened, 1);
     assert_int_equal(f->reliable.theirs.max_message_size, 1152);
-    assert_false(cg_capabilities_bert(&f->reliable.theirs));
+    assert_false(f->reliable.theirs.has_blocks);
     assert_int_equal(bring(f, BYTES(0x50, CG_SIGNAL_CSM, 0x22, 0x10, 0x00, 0x20, 0x20)), CG_RELIABLE_MORE);
     assert_int_equal(f->opened, 1);
     assert_int_equal(f->reliable.theirs.max_message_size, 0x1000);
-    assert_true(cg_capabilities_bert(&f->reliable.theirs));
+    assert_true(f->reliable.theirs.has_blocks);
     assert_int_equal(f->sent_len, 0);
 }
 
