@@ -3,10 +3,10 @@
 those in turn, the page's vendored files, and headers that became a part of the programs. Nothing is listed by hand that can be asked for: ldd
 and readelf say what is linked, dpkg-query which package it is from. `cmake --install` calls it last:
 
-    sbom.py --source TOP --version 0.1.0 --prefix /usr --header /usr/include/uthash.h --output castgate.spdx.json LIST
+    sbom.py --source TOP --version 0.1.0 --header /usr/include/uthash.h --output /usr/share/doc/castgate/castgate.spdx.json LIST
 
-LIST has the installed files, one a line, as they are below the prefix; $DESTDIR is before them. The same build gives the same bytes: the
-time is SOURCE_DATE_EPOCH, and the document's name a digest of what is in it."""
+LIST has the installed files, one a line, as they will be found; until then, as --output, they are below $DESTDIR. The same build gives
+the same bytes: the time is SOURCE_DATE_EPOCH, and the document's name a digest of what is in it."""
 
 import argparse
 import hashlib

@@ -38,7 +38,7 @@ def uint(value):
     return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
-def _extend(nibble, data, at):
+def read_extended(nibble, data, at):
     if nibble == 15:
         raise FormatError("nibble 15")
     size = {13: 1, 14: 2}.get(nibble, 0)
@@ -49,7 +49,7 @@ def _extend(nibble, data, at):
     return int.from_bytes(data[at:at + size], "big") + (13 if size == 1 else 269), at + size
 
 
-def _nibble(value):
+def extended(value):
     if value < 13:
         return value, b""
     if value < 269:
@@ -66,8 +66,8 @@ def parse_options(data):
                 raise FormatError("marker without payload")
             return options, data[at + 1:]
         delta, length = data[at] >> 4, data[at] & 15
-        delta, at = _extend(delta, data, at + 1)
-        length, at = _extend(length, data, at)
+        delta, at = read_extended(delta, data, at + 1)
+        length, at = read_extended(length, data, at)
         if at + length > len(data):
             raise FormatError("truncated option value")
         number += delta
@@ -79,8 +79,8 @@ def parse_options(data):
 def emit_options(options, payload=b""):
     out, last = b"", 0
     for number, value in sorted(options, key=lambda o: o[0]):
-        delta, delta_bytes = _nibble(number - last)
-        length, length_bytes = _nibble(len(value))
+        delta, delta_bytes = extended(number - last)
+        length, length_bytes = extended(len(value))
         out += bytes([delta << 4 | length]) + delta_bytes + length_bytes + value
         last = number
     return out + (b"\xff" + payload if payload else b"")
@@ -112,14 +112,14 @@ class Message:
         """As between clients and the gateway: tokens of more than 8 bytes, too (RFC 8974 §2.1)."""
         if len(data) < 4 or data[0] >> 6 != 1:
             raise FormatError("header")
-        length, at = _extend(data[0] & 15, data, 4)
+        length, at = read_extended(data[0] & 15, data, 4)
         if len(data) < at + length:
             raise FormatError("token")
         options, payload = parse_options(data[at + length:])
         return cls(data[0] >> 4 & 3, data[1], data[2] << 8 | data[3], data[at:at + length], options, payload)
 
     def emit(self):
-        nibble, extension = _nibble(len(self.token))
+        nibble, extension = extended(len(self.token))
         header = struct.pack("!BBH", 1 << 6 | self.type << 4 | nibble, self.code, self.mid)
         return header + extension + self.token + emit_options(self.options, self.payload)
 

@@ -23,7 +23,7 @@ def emit(code, token=b"", options=(), payload=b""):
         length, more = 14, (len(body) - 269).to_bytes(2, "big")
     else:
         length, more = 15, (len(body) - 65805).to_bytes(4, "big")
-    kind, extension = coap._nibble(len(token))
+    kind, extension = coap.extended(len(token))
     return bytes([length << 4 | kind]) + more + bytes([code]) + extension + token + body
 
 
@@ -36,7 +36,7 @@ def parse(data):
     if len(data) < 2 + size + kind_size:
         return None
     length = data[0] >> 4 if size == 0 else int.from_bytes(data[1:1 + size], "big") + {1: 13, 2: 269, 4: 65805}[size]
-    token, at = coap._extend(data[0] & 15, data, 2 + size)
+    token, at = coap.read_extended(data[0] & 15, data, 2 + size)
     end = at + token + length
     if len(data) < end:
         return None

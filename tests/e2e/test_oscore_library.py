@@ -17,8 +17,6 @@ from protected import AUTHORIZED, Keys, ProtectedMembers, make_state, settings
 LIBC = set("""abort bcmp calloc free inet_ntop inet_pton malloc memchr memcmp memcpy memmove memset realloc snprintf strchr strcmp strlen
               vsnprintf write""".split())
 CRYPTO = re.compile("^(BN|CRYPTO|ECDSA_SIG|ERR|EVP|OPENSSL|OSSL|d2i|i2d)_|^(crypto|sodium|randombytes)_")
-
-
 INLINE = {"cg_slice_of", "cg_slice_str"}
 
 
