@@ -35,7 +35,19 @@ bool cg_oscore_is_fragment(const struct cg_msg *msg) {
     return false;
 }
 
-bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, uint16_t number) {
+static bool names_scheme(const struct cg_msg *msg) {
+    struct cg_slice value;
+    return cg_msg_find(msg, CG_OPT_PROXY_SCHEME, &value) || cg_msg_find(msg, CG_OPT_PROXY_SCHEME_NUMBER, &value);
+}
+
+/* draft-ietf-core-oscore-capable-proxies, "Protection of CoAP Options": the proxy at the other end is the next who
+ * looks at any of them, and Uri-Host and Uri-Port belong to Proxy-Scheme, where that is inside. */
+static bool is_outer_to_hop(const struct cg_msg *msg, uint16_t number) {
+    return (number == CG_OPT_URI_HOST || number == CG_OPT_URI_PORT) && !names_scheme(msg);
+}
+
+bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, const struct cg_msg *msg, uint16_t number) {
+    if (context->hop) return is_outer_to_hop(msg, number);
     switch (number) {
     case CG_OPT_URI_HOST:
     case CG_OPT_URI_PORT:
@@ -76,17 +88,17 @@ int cg_oscore_put_outer(const struct cg_oscore_context *context, const struct cg
     bool done = false;
     cg_opt_iter_init(&iter, plain);
     while (cg_opt_next(&iter, &opt)) {
-        if (opt.number == CG_OPT_OSCORE) return CG_E_PROTECT;
+        if (opt.number == CG_OPT_OSCORE && !context->hop) return CG_E_PROTECT;
         if (opt.number > CG_OPT_OSCORE && !done) {
             cg_msg_put_opt(to, CG_OPT_OSCORE, option);
             done = true;
         }
-        if (opt.number == CG_OPT_PROXY_URI) {
+        if (opt.number == CG_OPT_PROXY_URI && !context->hop) {
             struct cg_uri uri;
             int err = cg_uri_parse(&uri, opt.value, NULL);
             if (err != CG_OK) return err;
             cg_msg_put_opt(to, CG_OPT_PROXY_URI, without_path(opt.value, &uri));
-        } else if (opt.number == CG_OPT_OBSERVE || cg_oscore_option_is_outer(context, opt.number)) {
+        } else if (opt.number == CG_OPT_OBSERVE || cg_oscore_option_is_outer(context, plain, opt.number)) {
             cg_msg_put_opt(to, opt.number, opt.value);
         }
     }
@@ -107,7 +119,7 @@ static int put_inner_with(const struct cg_oscore_context *context, const struct 
     size_t next = 0;
     cg_opt_iter_init(&iter, plain);
     while (cg_opt_next(&iter, &opt)) {
-        if (cg_oscore_option_is_outer(context, opt.number)) continue;
+        if (cg_oscore_option_is_outer(context, plain, opt.number)) continue;
         if (opt.number == CG_OPT_URI_PATH || opt.number == CG_OPT_URI_QUERY) return CG_E_BAD_URI; /* RFC 7252 §5.10.2 */
         for (; next < more->count && more->list[next].number < opt.number; next++)
             cg_msg_put_opt(to, more->list[next].number, more->list[next].value);
@@ -134,11 +146,17 @@ int cg_oscore_put_inner(const struct cg_oscore_context *context, const struct cg
     struct cg_opt_iter iter;
     struct cg_opt opt;
     struct cg_slice proxy_uri;
-    if (cg_msg_find(plain, CG_OPT_PROXY_URI, &proxy_uri)) return put_inner_of_proxy_uri(context, plain, proxy_uri, to);
+    if (!context->hop && cg_msg_find(plain, CG_OPT_PROXY_URI, &proxy_uri))
+        return put_inner_of_proxy_uri(context, plain, proxy_uri, to);
     cg_opt_iter_init(&iter, plain);
     while (cg_opt_next(&iter, &opt))
-        if (!cg_oscore_option_is_outer(context, opt.number)) put_inner_opt(plain, &opt, to);
+        if (!cg_oscore_option_is_outer(context, plain, opt.number)) put_inner_opt(plain, &opt, to);
     return CG_OK;
+}
+
+/* A proxy on the way to this one may have added a Hop-Limit, or counted it down (RFC 8768). */
+static bool keeps_outer(const struct cg_oscore_context *context, const struct cg_msg *inner, uint16_t number) {
+    return cg_oscore_option_is_outer(context, inner, number) || (context->hop && number == CG_OPT_HOP_LIMIT);
 }
 
 /* Moves to the next outer option that a server keeps. */
@@ -146,7 +164,7 @@ static bool next_outer(const struct cg_oscore_context *context, const struct cg_
                        struct cg_opt *opt) {
     struct cg_slice inside;
     while (cg_opt_next(iter, opt))
-        if (opt->number != CG_OPT_OSCORE && cg_oscore_option_is_outer(context, opt->number) &&
+        if (opt->number != CG_OPT_OSCORE && keeps_outer(context, inner, opt->number) &&
             !cg_msg_find(inner, opt->number, &inside))
             return true;
     return false;

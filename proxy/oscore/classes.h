@@ -16,8 +16,11 @@ int cg_oscore_find_option(const struct cg_msg *msg, struct cg_slice *value) CG_M
 bool cg_oscore_is_fragment(const struct cg_msg *msg);
 
 /* Class U only: stays outside, in clear, where proxies may change it. Everything else, unknown options too, is class E:
- * it travels inside, and what a proxy put outside under its number is discarded. */
-bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, uint16_t number);
+ * it travels inside, and what a proxy put outside under its number is discarded. Between a client and its proxy only
+ * what says where the message itself goes to is class U, and Hop-Limit where it comes (`msg`: what is protected, or
+ * was).
+ */
+bool cg_oscore_option_is_outer(const struct cg_oscore_context *context, const struct cg_msg *msg, uint16_t number);
 
 /* 0.02, 2.04; with Observe 0.05, 2.05 (RFC 8613 §4.1.3.5, §4.2). */
 uint8_t cg_oscore_outer_code(const struct cg_msg *plain);

@@ -97,6 +97,7 @@ static int copy_params(struct cg_oscore_context *context, const struct cg_oscore
     context->group_enc = cipher_or_none(p->alg_group_enc);
     context->has_id_context = p->has_id_context;
     context->send_id_context = p->has_id_context && (p->group || p->send_id_context);
+    context->hop = p->hop && !p->group;
     context->countersign_four = p->countersign_four;
     nonce_lens(p, &shortest, &context->common_iv_len);
     context->id_max = cg_oscore_sender_id_max(p);

@@ -36,7 +36,10 @@ struct cg_oscore_params {
     struct cg_slice master_salt; /* may be empty */
     bool has_id_context;         /* groups always have one, the Gid */
     struct cg_slice id_context;
-    bool send_id_context;                         /* OSCORE: put 'kid context' into requests; groups always do */
+    bool send_id_context; /* OSCORE: put 'kid context' into requests; groups always do */
+    /* OSCORE between a client and the proxy before it (draft-ietf-core-oscore-capable-proxies): what is inside may be
+     * protected itself, for somebody behind the proxy, and options that are for the proxy travel inside, too. */
+    bool hop;
     struct cg_slice gm_cred;                      /* groups: the Group Manager's credential, any format */
     const struct cg_oscore_sender_params *sender; /* NULL: a silent server, or a checker */
     bool countersign_four;                        /* RFC 9338 §3.3 taken literally (aad.h) */

@@ -224,7 +224,7 @@ static int decrypt(struct cg_oscore_opening *op, uint8_t *to) {
 /* What step 7 of RFC 8613 §8.2 and §8.4 hands on, if it is a message of the right kind. */
 static int check_inner(const struct cg_oscore_opening *op, const struct cg_msg *inner) {
     struct cg_slice value;
-    if (cg_msg_find(inner, CG_OPT_OSCORE, &value)) return CG_E_FORMAT; /* nested (RFC 8613 §4.1.3.7) */
+    if (!op->context->hop && cg_msg_find(inner, CG_OPT_OSCORE, &value)) return CG_E_FORMAT; /* RFC 8613 §4.1.3.7 */
     if (op->is_request) return cg_code_is_request(inner->code) ? CG_OK : CG_E_FORMAT;
     if (!cg_code_is_response(inner->code)) return CG_E_FORMAT;
     /* RFC 8613 §4.1.3.5.2: a notification that nobody asked for. */

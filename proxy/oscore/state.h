@@ -42,7 +42,7 @@ struct cg_oscore_context {
     uint32_t refs;
     uint64_t serial;     /* unique and growing: a later context has a higher one */
     uint64_t generation; /* of the key material: the first of its contexts gave it its serial */
-    bool group, checker, has_sender, has_id_context, send_id_context, countersign_four, peers_lost, retired;
+    bool group, checker, has_sender, has_id_context, send_id_context, hop, countersign_four, peers_lost, retired;
     enum cg_hash hash;
     int alg_signature, alg_agreement;
     const struct cg_cose_cipher *aead, *group_enc; /* NULL where not set */

@@ -607,10 +607,11 @@ static bool is_volatile(const struct run *run, uint16_t number) {
     return number == CG_OPT_URI_PORT || number == CG_OPT_PROXY_SCHEME || (!run->is_request && number == CG_OPT_OBSERVE);
 }
 
-static bool next_steady(const struct run *run, bool inner_only, struct cg_opt_iter *iter, struct cg_opt *opt) {
+static bool next_steady(const struct run *run, bool inner_only, const struct cg_msg *msg, struct cg_opt_iter *iter,
+                        struct cg_opt *opt) {
     while (cg_opt_next(iter, opt)) {
         if (is_volatile(run, opt->number)) continue;
-        if (!inner_only || !cg_oscore_option_is_outer(run->sender, opt->number)) return true;
+        if (!inner_only || !cg_oscore_option_is_outer(run->sender, msg, opt->number)) return true;
     }
     return false;
 }
@@ -623,8 +624,8 @@ static bool same_plain(const struct run *run, const struct cg_msg *x, const stru
     cg_opt_iter_init(&a, x);
     cg_opt_iter_init(&b, y);
     for (;;) {
-        bool more = next_steady(run, !outer, &a, &left);
-        if (more != next_steady(run, !outer, &b, &right)) return false;
+        bool more = next_steady(run, !outer, x, &a, &left);
+        if (more != next_steady(run, !outer, y, &b, &right)) return false;
         if (!more) return true;
         if (left.number != right.number || !cg_slice_equal(left.value, right.value)) return false;
     }
