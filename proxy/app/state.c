@@ -8,6 +8,7 @@
 
 #include "app/serve.h"
 #include "app/settings_file.h"
+#include "settings/client_oscore.h"
 #include "settings/security_group.h"
 #include "store/beside.h"
 #include "store/folder.h"
@@ -25,6 +26,17 @@ static int claim(struct cg_store_backend *backend, const struct cg_security_grou
     return err;
 }
 
+static int claim_client(struct cg_store_backend *backend, const struct cg_client *client, struct cg_problem *problem) {
+    struct cg_sender_id id;
+    struct cg_store_failure failure;
+    if (client->oscore.file == NULL) return CG_OK;
+    int err = cg_client_oscore_sender_id(&client->oscore, &id);
+    if (err < 0) return cg_problem_no_memory(problem);
+    err = backend->ops->claim(backend, &id, &failure);
+    if (err < 0) *problem = failure.problem;
+    return err;
+}
+
 /* What the file names, prepared keys as well. */
 static int claim_all(const struct cg_config *config, struct cg_store_backend *backend, struct cg_problem *problem) {
     int err = CG_OK;
@@ -33,6 +45,8 @@ static int claim_all(const struct cg_config *config, struct cg_store_backend *ba
         err = claim(backend, group->keys, problem);
         if (err == CG_OK && group->next_keys != NULL) err = claim(backend, group->next_keys, problem);
     }
+    for (size_t i = 0; err == CG_OK && i < config->client_count; i++)
+        err = claim_client(backend, &config->clients[i], problem);
     return err;
 }
 
@@ -46,20 +60,37 @@ static int claim_new_keys(const struct cg_config *config, struct cg_problem *pro
 
 /* ---- What was done, and what is next ---- */
 
-enum { GROUPS_LISTED = 10 };
+enum { KEYS_LISTED = 10 };
 
 static void list_key(const char *group, const char *which, const char *file) {
     printf("  %s%s (%s)\n", group, which, file);
 }
 
+static void list_clients(const struct cg_config *config) {
+    size_t count = 0;
+    for (size_t i = 0; i < config->client_count; i++) {
+        const struct cg_client *client = &config->clients[i];
+        if (client->oscore.file == NULL || count++ >= KEYS_LISTED) continue;
+        printf("  client %s (%s)\n", client->name, client->oscore.file);
+    }
+    if (count > KEYS_LISTED) printf("  and those of %zu more clients\n", count - KEYS_LISTED);
+}
+
+static bool names_keys(const struct cg_config *config) {
+    bool names = config->security_group_count > 0;
+    for (size_t i = 0; !names && i < config->client_count; i++) names = config->clients[i].oscore.file != NULL;
+    return names;
+}
+
 static void list_keys(const struct cg_config *config) {
-    for (size_t i = 0; i < config->security_group_count && i < GROUPS_LISTED; i++) {
+    for (size_t i = 0; i < config->security_group_count && i < KEYS_LISTED; i++) {
         const struct cg_security_keys *group = &config->security_groups[i];
         list_key(group->name, "", group->file);
         if (group->next_keys != NULL) list_key(group->name, ", the next epoch's", group->next_file);
     }
-    if (config->security_group_count > GROUPS_LISTED)
-        printf("  and those of %zu more security groups\n", config->security_group_count - GROUPS_LISTED);
+    if (config->security_group_count > KEYS_LISTED)
+        printf("  and those of %zu more security groups\n", config->security_group_count - KEYS_LISTED);
+    list_clients(config);
 }
 
 static void tell_unclaimed(const struct cg_config *config) {
@@ -77,7 +108,7 @@ static void tell_claimed(const struct cg_config *config, const char *file) {
 }
 
 static void tell_made(const struct cg_config *config, const char *file, enum cg_state_claims claims) {
-    if (config->security_group_count == 0)
+    if (!names_keys(config))
         printf("the settings name no keys to claim; next: castgate -c %s\n", file);
     else if (claims == CG_CLAIM_NEW_KEYS)
         tell_claimed(config, file);

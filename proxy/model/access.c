@@ -3,7 +3,8 @@
 #include "model/access.h"
 
 #define SAY_WHO                                                                                                        \
-    "by HTTP send Authorization: Bearer TOKEN, by TLS or DTLS show a certificate, or use DTLS with a key (psk)"
+    "by HTTP send Authorization: Bearer TOKEN, by TLS or DTLS show a certificate, or use DTLS with a key (psk) or "    \
+    "OSCORE"
 
 /* A client whose tokens have changed is another object in a later snapshot, with the same number. */
 static bool is_same(const struct cg_client *one, const struct cg_client *other) {

@@ -110,16 +110,18 @@ static uint32_t hash_of_sha256(const uint8_t sha256[32]) {
 }
 
 static bool make_client_tables(struct cg_config *config) {
-    size_t tokens = 0, certificates = 0, psks = 0;
+    size_t tokens = 0, certificates = 0, psks = 0, contexts = 0;
     for (size_t i = 0; i < config->client_count; i++) {
         tokens += config->clients[i].token_count;
         certificates += config->clients[i].certificate_count;
         psks += config->clients[i].psk.identity != NULL;
+        contexts += config->clients[i].oscore.file != NULL;
     }
     return cg_index_init(&config->clients_by_name, &config->arena, config->client_count) &&
            cg_index_init(&config->clients_by_token, &config->arena, tokens) &&
            cg_index_init(&config->clients_by_certificate, &config->arena, certificates) &&
-           cg_index_init(&config->clients_by_psk, &config->arena, psks);
+           cg_index_init(&config->clients_by_psk, &config->arena, psks) &&
+           cg_index_init(&config->clients_by_oscore, &config->arena, contexts);
 }
 
 static void fill_passes(struct cg_index *index, const struct cg_pass *passes, size_t count, uint32_t client) {
@@ -136,6 +138,8 @@ bool cg_config_index_clients(struct cg_config *config) {
         fill_passes(&config->clients_by_certificate, client->certificates, client->certificate_count, client->number);
         if (client->psk.identity != NULL)
             cg_index_fill(&config->clients_by_psk, hash_of_name(client->psk.identity), client->number);
+        if (client->oscore.file != NULL)
+            cg_index_fill(&config->clients_by_oscore, hash_of_bytes(client->oscore.recipient_id), client->number);
     }
     return true;
 }
@@ -154,7 +158,10 @@ bool cg_config_add_client(struct cg_config *config, const struct cg_client *clie
            add_passes(config, &config->clients_by_token, client->tokens, client->token_count, number) &&
            add_passes(config, &config->clients_by_certificate, client->certificates, client->certificate_count,
                       number) &&
-           (identity == NULL || cg_index_add(&config->clients_by_psk, &config->arena, hash_of_name(identity), number));
+           (identity == NULL ||
+            cg_index_add(&config->clients_by_psk, &config->arena, hash_of_name(identity), number)) &&
+           (client->oscore.file == NULL || cg_index_add(&config->clients_by_oscore, &config->arena,
+                                                        hash_of_bytes(client->oscore.recipient_id), number));
 }
 
 /* A list of the mapping's own. */
@@ -245,6 +252,17 @@ const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, 
         const struct cg_client *client = cg_config_client(config, number);
         if (client != NULL && client->psk.identity != NULL && cg_slice_is(identity, client->psk.identity))
             return client;
+    }
+    return NULL;
+}
+
+const struct cg_client *cg_config_client_by_oscore(const struct cg_config *config, struct cg_slice recipient_id) {
+    uint32_t hash = hash_of_bytes(recipient_id), number;
+    struct cg_index_look look = cg_index_look(&config->clients_by_oscore, hash);
+    while (cg_index_next(&look, &number)) {
+        const struct cg_client *client = cg_config_client(config, number);
+        bool is_it = client != NULL && client->oscore.file != NULL;
+        if (is_it && cg_slice_equal(client->oscore.recipient_id, recipient_id)) return client;
     }
     return NULL;
 }

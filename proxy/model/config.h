@@ -48,6 +48,18 @@ struct cg_psk {
     struct cg_slice key; /* in config->psk_keys */
 };
 
+/* An OSCORE context that a client shares with the gateway (RFC 8613 §3). */
+struct cg_client_oscore {
+    const char *file;             /* NULL: the client has none */
+    struct cg_slice recipient_id; /* the client's Sender ID, which leads to one client; may be empty */
+    struct cg_slice sender_id;    /* the gateway's */
+    struct cg_slice id_context;
+    struct cg_slice master_secret, master_salt; /* in config->psk_keys */
+    bool has_id_context, is_sha512;
+    int alg_aead;
+    uint8_t digest[32]; /* of all of it: whether it is still the same */
+};
+
 #define CG_PASSES_MAX    64 /* of a client, each of tokens and certificates */
 #define CG_PASS_FOR_EVER INT64_MAX
 
@@ -76,6 +88,7 @@ struct cg_client {
     struct cg_pass *certificates;
     size_t certificate_count;
     struct cg_psk psk;
+    struct cg_client_oscore oscore;
     uint32_t number; /* in its snapshot: cg_config_client */
     bool is_stored;  /* not of the settings file: model/item.h */
 };
@@ -386,8 +399,9 @@ struct cg_config {
     struct cg_client *clients;  /* those that were read with the file; cg_config_client knows what became of them */
     size_t client_count;        /* numbers that were given; some may stand for nobody any more */
     struct cg_trie new_clients; /* by number, instead of those above; NULL: it has gone */
-    struct cg_index clients_by_name, clients_by_token, clients_by_certificate, clients_by_psk; /* their numbers */
-    uint8_t *psk_keys;                    /* locked memory with the clients' pre-shared keys; NULL: there are none */
+    struct cg_index clients_by_name, clients_by_token, clients_by_certificate, clients_by_psk,
+        clients_by_oscore;                /* their numbers */
+    uint8_t *psk_keys;                    /* locked memory with the clients' shared secrets; NULL: there are none */
     void (*free_psk_keys)(uint8_t *keys); /* wipes them; set where there are any */
     struct cg_mapping *mappings;          /* the same three: cg_config_mapping */
     size_t mapping_count;
@@ -472,6 +486,7 @@ const struct cg_client *cg_config_client_by_token(const struct cg_config *config
 const struct cg_client *cg_config_client_by_certificate(const struct cg_config *config, const uint8_t sha256[32],
                                                         const struct cg_pass **pass);
 const struct cg_client *cg_config_client_by_psk(const struct cg_config *config, struct cg_slice identity);
+const struct cg_client *cg_config_client_by_oscore(const struct cg_config *config, struct cg_slice recipient_id);
 const struct cg_client *cg_config_client_by_name(const struct cg_config *config, const char *name);
 
 #endif

@@ -42,6 +42,7 @@ enum cg_proof {
     CG_PROOF_TOKEN,
     CG_PROOF_CERTIFICATE,
     CG_PROOF_PSK,
+    CG_PROOF_OSCORE,   /* an OSCORE context that it shares with the gateway */
     CG_PROOF_OPERATOR, /* no client: whoever runs the gateway, by its control socket; needs no grant */
     CG_PROOF_TRIAL, /* somebody tries a mapping by the admin side: as the client, whose grants count, or as nobody, who
                        needs none; what the mapping lets pass, budgets and limits bind it */

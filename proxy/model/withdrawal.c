@@ -18,11 +18,16 @@ static bool is_same_psk(const struct cg_psk *before, const struct cg_psk *now) {
            cg_slice_equal(before->key, now->key);
 }
 
+static bool is_same_oscore(const struct cg_client_oscore *before, const struct cg_client_oscore *now) {
+    return now->file != NULL && memcmp(before->digest, now->digest, sizeof now->digest) == 0;
+}
+
 static bool proves_still(const struct cg_request *request, const struct cg_client *now, int64_t now_s) {
     switch (request->proof) {
     case CG_PROOF_CERTIFICATE: return has_pass(now->certificates, now->certificate_count, request->pass, now_s);
     case CG_PROOF_TRIAL: return true;
     case CG_PROOF_PSK: return is_same_psk(&request->client->psk, &now->psk);
+    case CG_PROOF_OSCORE: return is_same_oscore(&request->client->oscore, &now->oscore);
     default: return has_pass(now->tokens, now->token_count, request->pass, now_s);
     }
 }
@@ -31,6 +36,7 @@ static const char *proof_name(enum cg_proof proof) {
     switch (proof) {
     case CG_PROOF_CERTIFICATE: return "certificate";
     case CG_PROOF_PSK: return "pre-shared key";
+    case CG_PROOF_OSCORE: return "OSCORE context";
     default: return "token";
     }
 }

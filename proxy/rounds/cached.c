@@ -32,7 +32,8 @@ static bool is_client(const struct cg_request *request) {
     case CG_PROOF_NONE:
     case CG_PROOF_TOKEN:
     case CG_PROOF_CERTIFICATE:
-    case CG_PROOF_PSK: return true;
+    case CG_PROOF_PSK:
+    case CG_PROOF_OSCORE: return true;
     case CG_PROOF_OPERATOR:
     case CG_PROOF_TRIAL:
     case CG_PROOF_ADMIN:

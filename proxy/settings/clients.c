@@ -31,7 +31,7 @@ static void check_name(struct cg_reader *reader, const struct cg_at *at, const c
     }
 }
 
-/* `psks` NULL: it may have none, as its key is in a file. */
+/* `psks` NULL: it may have no secrets, as they are in files. */
 static void read_client(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_psks *psks,
                         struct cg_client *client) {
     struct cg_at child;
@@ -44,8 +44,10 @@ static void read_client(struct cg_reader *reader, const struct cg_at *at, const 
         cg_passes_read(reader, &child, certificates, CG_UNIQUE_CERTIFICATE, &client->certificates);
     const json_t *psk = cg_read_member(at, json, "psk", &child);
     if (psk != NULL && psks != NULL) cg_psk_read(psks, reader, &child, psk, &client->psk);
+    const json_t *oscore = cg_read_member(at, json, "oscore", &child);
+    if (oscore != NULL && psks != NULL) cg_client_oscore_read(psks, reader, &child, &client->oscore);
     if (json_object_size(json) == 0 && reader->origin == CG_ORIGIN_FILE)
-        cg_mistake_at(reader, at, "needs \"token_sha256\", \"certificate_sha256\" or \"psk\"");
+        cg_mistake_at(reader, at, "needs \"token_sha256\", \"certificate_sha256\", \"psk\" or \"oscore\"");
 }
 
 /* NULL: no memory. */

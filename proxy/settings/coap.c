@@ -147,15 +147,7 @@ static void check_is_free(struct cg_reader *reader, const struct cg_at *at, cons
 
 static void check_listen(struct cg_reader *reader, const struct cg_at *at, const struct cg_coap_listen *coap,
                          struct cg_seen *seen[2]) {
-    const struct cg_listen *listen = &coap->listen;
-    if (listen->addr.family == CG_FAMILY_NONE) return;
-    check_is_free(reader, at, coap, seen);
-    if (listen->loopback || listen->insecure || cg_coap_is_secured(coap)) return;
-    cg_mistake_at(reader, at,
-                  "%s can be reached by others: listen by coaps or coaps+tcp, or, on a network that is trusted, say "
-                  "{\"address\": "
-                  "\"%s\", \"insecure\": true}",
-                  listen->text, listen->text);
+    if (coap->listen.addr.family != CG_FAMILY_NONE) check_is_free(reader, at, coap, seen);
 }
 
 /* The one that nobody wrote is not what somebody means who writes "anonymous" and HTTP listeners that take none. */
@@ -203,17 +195,40 @@ static bool has_psk(const struct cg_config *config) {
     return false;
 }
 
+static bool has_oscore(const struct cg_config *config) {
+    for (size_t i = 0; i < config->client_count; i++) {
+        if (config->clients[i].oscore.file != NULL) return true;
+    }
+    return false;
+}
+
+/* Strangers get nothing by a listener that is not "insecure"; but without anybody who could show who it is, somebody
+ * has forgotten something. */
+static void check_reach(struct cg_reader *reader, const struct cg_at *at, const struct cg_listen *listen) {
+    if (listen->loopback || listen->insecure || has_oscore(reader->config)) return;
+    cg_mistake_at(reader, at,
+                  "%s can be reached by others: listen by coaps or coaps+tcp, have a client with \"oscore\", or, on a "
+                  "network that is trusted, say {\"address\": \"%s\", \"insecure\": true}",
+                  listen->text, listen->text);
+}
+
+static void check_proofs(struct cg_reader *reader, const struct cg_at *at, const struct cg_listen *listen) {
+    const struct cg_config *config = reader->config;
+    if (config->coap.tls.certificate != NULL || has_psk(config)) return;
+    cg_mistake_at(reader, at, "%s needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\"",
+                  listen->text);
+}
+
 void cg_check_coap_clients(struct cg_reader *reader, const struct cg_at *document) {
     const struct cg_config *config = reader->config;
     struct cg_at coap = {.up = document, .key = "coap"}, list = {.up = &coap, .key = "listen"};
-    bool is_explained = cg_is_mistaken(reader, &coap, "tls") || cg_is_mistaken(reader, document, "clients");
-    if (config->coap.tls.certificate != NULL || is_explained || has_psk(config)) return;
+    bool has_mistaken_clients = cg_is_mistaken(reader, document, "clients");
+    bool is_explained = cg_is_mistaken(reader, &coap, "tls") || has_mistaken_clients;
     for (size_t i = 0; i < config->coap.listen_count; i++) {
         struct cg_at at = {.up = &list, .index = i};
         const struct cg_coap_listen *listen = &config->coap.listen[i];
-        if (cg_coap_is_secured(listen) && listen->listen.addr.family != CG_FAMILY_NONE)
-            cg_mistake_at(reader, &at,
-                          "%s needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\"",
-                          listen->listen.text);
+        if (listen->listen.addr.family == CG_FAMILY_NONE) continue;
+        if (!cg_coap_is_secured(listen) && !has_mistaken_clients) check_reach(reader, &at, &listen->listen);
+        if (cg_coap_is_secured(listen) && !is_explained) check_proofs(reader, &at, &listen->listen);
     }
 }

@@ -134,10 +134,10 @@ static const struct cg_row coap_rows[] = {
     {"listen", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, coap.listen), .max = LISTENERS_MAX,
      .items = &coap_listen_items, .of = &cg_coap_listen_rows, .flags = FIXED,
      .fallback = "[{'address': 'coap://127.0.0.1:5683', 'insecure': false}]",
-     .says =
-         "URIs without path: coap, coaps, coap+tcp, coaps+tcp. One that is neither loopback nor protected needs "
-         "\"insecure\": true. A protected one needs \"tls\" or a client with \"psk\". Where nothing is written, and "
-         "that port is taken, there is a warning and no listener."},
+     .says = "URIs without path: coap, coaps, coap+tcp, coaps+tcp. One that is neither loopback nor protected needs "
+             "\"insecure\": true, or a client with \"oscore\". A protected one needs \"tls\" or a client with \"psk\". "
+             "Where "
+             "nothing is written, and that port is taken, there is a warning and no listener."},
     {"tls", &cg_kind_tls, CG_ROW_PLACE(struct cg_config, coap.tls), .of = &coap_tls_rows, .fallback = "null",
      .flags = CG_ROW_FILE_ONLY, .says = "Certificate and key of all coaps and coaps+tcp listeners."},
     {"all_nodes", &cg_kind_list, CG_ROW_PLACE(struct cg_config, coap.all_nodes), .max = INTERFACES_MAX,
@@ -342,7 +342,8 @@ static const struct cg_row client_rows[] = {
      .says = "Of the client certificate's DER form; a list where it has several."},
     {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_client, psk), .of = &cg_psk_rows, .flags = CG_ROW_FILE_ONLY,
      .says = "The pre-shared key that its DTLS sessions begin with."},
-    CG_ROW_LATER("oscore"),
+    {"oscore", &cg_kind_file, CG_ROW_PLACE(struct cg_client, oscore.file), .flags = CG_ROW_FILE_ONLY,
+     .says = "The file with the OSCORE context (RFC 8613) that it shares with the gateway."},
 };
 const struct cg_rows cg_client_rows = {"/clients/*", CG_ROWS(client_rows), .json = "'minProperties': 1"};
 /* They may have nothing but tokens, which are stored apart. */

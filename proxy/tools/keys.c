@@ -1,6 +1,7 @@
 /* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is the layer keys/'s, how
  * they change in tools/keys/change.c, how files are replaced in tools/keys/folder.c. The hard thing: nothing may be
  * written before everything is known to be right, since keys that were given out cannot be taken back. */
+#include "settings/client_oscore.h"
 #include "settings/security_group.h"
 #include "store/sqlite.h"
 #include "tools/keys/change.h"
@@ -39,16 +40,37 @@ static int claim_in(const char *state, const struct cg_sender_id *sender) {
     return cg_sqlite_claim(state, sender, &problem) == CG_OK ? 0 : cg_keys_complain(problem.detail);
 }
 
-static int command_claim(const struct cg_keys_options *options) {
+static int load_group_sender(const struct cg_keys_options *options, struct cg_sender_id *sender,
+                             struct cg_mistakes *mistakes) {
     struct cg_security_group *group;
+    int err = cg_security_group_load(options->path, CG_GROUP_FILE_MEMBER, options->may_be_shared, &group, mistakes);
+    if (err == CG_OK) err = cg_security_group_sender_id(group, &group->self, sender);
+    cg_security_group_free(group);
+    return err;
+}
+
+/* An OSCORE context with one client; CG_E_NOT_FOUND: the file is no such thing. */
+static int load_client_sender(const struct cg_keys_options *options, struct cg_sender_id *sender) {
+    struct cg_client_oscore_file file;
     struct cg_mistakes mistakes;
+    cg_mistakes_init(&mistakes);
+    int err = cg_client_oscore_load(options->path, options->may_be_shared, &file, &mistakes);
+    cg_mistakes_fini(&mistakes);
+    if (err < 0) return err == CG_E_FORMAT ? CG_E_NOT_FOUND : err;
+    err = cg_client_oscore_sender_id(&file.keys, sender);
+    cg_client_oscore_file_fini(&file);
+    return err;
+}
+
+static int command_claim(const struct cg_keys_options *options) {
+    struct cg_mistakes mistakes;
+    struct cg_sender_id sender;
     int status = -1;
     cg_mistakes_init(&mistakes);
-    int err = cg_security_group_load(options->path, CG_GROUP_FILE_MEMBER, options->may_be_shared, &group, &mistakes);
+    int err = load_client_sender(options, &sender);
+    if (err == CG_E_NOT_FOUND) err = load_group_sender(options, &sender, &mistakes);
     if (err == CG_OK) {
-        struct cg_sender_id sender;
-        err = cg_security_group_sender_id(group, &group->self, &sender);
-        status = err == CG_OK ? claim_in(options->state, &sender) : cg_keys_complain(cg_err_info(err)->text);
+        status = claim_in(options->state, &sender);
     } else if (err == CG_E_FORMAT) {
         (void)cg_keys_list_mistakes(options->path, &mistakes);
     } else {
@@ -59,7 +81,6 @@ static int command_claim(const struct cg_keys_options *options) {
             "%s: claimed in %s; you said that this key has never sent (claimed there before, it keeps its numbers)\n",
             options->path, options->state);
     cg_mistakes_fini(&mistakes);
-    cg_security_group_free(group);
     return status;
 }
 

@@ -146,6 +146,16 @@ static void a_pre_shared_key_that_is_gone_or_of_another_identity(void **state) {
     assert_withdrawn(CG_PROOF_PSK, CG_E_UNAUTHORIZED, "was withdrawn");
 }
 
+static void another_oscore_context_ends_what_came_by_it(void **state) {
+    (void)state;
+    before.client.oscore.file = now.client.oscore.file = "d.oscore.json";
+    assert_goes_on(CG_PROOF_OSCORE);
+    now.client.oscore.digest[31] = 1;
+    assert_withdrawn(CG_PROOF_OSCORE, CG_E_UNAUTHORIZED, "the OSCORE context of client demo was withdrawn");
+    now.client.oscore = (struct cg_client_oscore){.file = NULL};
+    assert_withdrawn(CG_PROOF_OSCORE, CG_E_UNAUTHORIZED, "was withdrawn");
+}
+
 static void another_token_ends_what_came_by_the_token(void **state) {
     (void)state;
     now.tokens[0].sha256[0] = 9;
@@ -213,6 +223,7 @@ static void anonymous_clients_lose_their_grant(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
     const struct CMUnitTest tests[] = {
+        TEST(another_oscore_context_ends_what_came_by_it),
         TEST(the_same_settings_withdraw_nothing),
         TEST(other_paths_groups_and_times_are_for_later_requests),
         TEST(a_removed_mapping),
@@ -223,6 +234,7 @@ int main(void) {
         TEST(a_token_that_expires),
         TEST(a_token_that_is_to_expire_earlier),
         TEST(another_pre_shared_key_ends_what_came_by_it),
+        TEST(another_oscore_context_ends_what_came_by_it),
         TEST(a_pre_shared_key_that_is_gone_or_of_another_identity),
         TEST(another_token_leaves_what_came_by_the_certificate),
         TEST(another_certificate_ends_what_came_by_the_certificate),

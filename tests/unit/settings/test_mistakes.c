@@ -213,8 +213,8 @@ static void listeners(void **state) {
         {COAP("['coap://127.0.0.1:5684','coaps://127.0.0.1'],'tls':{'certificate':'c','key':'k'}"), "/coap/listen/1",
          "is the same address and port as /coap/listen/0"},
         {COAP("['coap://0.0.0.0']"), "/coap/listen/0",
-         "coap://0.0.0.0:5683 can be reached by others: listen by coaps or coaps+tcp, or, on a network that is "
-         "trusted, say "
+         "coap://0.0.0.0:5683 can be reached by others: listen by coaps or coaps+tcp, have a client with "
+         "\"oscore\", or, on a network that is trusted, say "
          "{\"address\": \"coap://0.0.0.0:5683\", \"insecure\": true}"},
         {COAP("['coaps://127.0.0.1']"), "/coap/listen/0",
          "coaps://127.0.0.1:5684 needs a certificate and key, in \"tls\" of \"coap\", or a client with \"psk\""},
@@ -255,14 +255,14 @@ static void clients(void **state) {
         {"{'clients':{'D':{'token_sha256':'" HASH "'}}}", "/clients/D", "a name is 1 to 64 of a-z"},
         {"{'clients':{'':{'token_sha256':'" HASH "'}}}", "/clients/", "a name is 1 to 64 of a-z"},
         {"{'clients':{'anonymous':{'token_sha256':'" HASH "'}}}", "/clients/anonymous", "choose another name"},
-        {"{'clients':{'d':{}}}", "/clients/d", "needs \"token_sha256\", \"certificate_sha256\" or \"psk\""},
+        {"{'clients':{'d':{}}}", "/clients/d", "needs \"token_sha256\", \"certificate_sha256\", \"psk\" or \"oscore\""},
         {"{'clients':{'d':{'token_sha256':'abc'}}}", "/clients/d/token_sha256", "64 hexadecimal digits"},
         {"{'clients':{'d':{'certificate_sha256':'" HASH "00'}}}", "/clients/d/certificate_sha256",
          "64 hexadecimal digits"},
         {"{'clients':{'d':{'token_sha256':'" HASH "'},'e':{'token_sha256':'" HASH "'}}}", "/clients/e/token_sha256",
          "is the same as /clients/d/token_sha256"},
         {"{'clients':{'d':{'token_sha256':'" HASH "','oscore':'f'}}}", "/clients/d/oscore",
-         "is not part of this version"},
+         "f: cannot be read: No such file or directory"},
     };
     CHECK(rows);
 }
