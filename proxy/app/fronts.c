@@ -62,7 +62,8 @@ static void close_http(void *front) { cg_front_http_close(front, NULL, NULL); }
 
 static void *open_coap(struct cg_program *program, struct cg_problem *problem) {
     struct cg_loop *loop = &program->loop;
-    return cg_front_coap_open(&loop->uv, loop->gateway, &program->plugins.encoders, problem);
+    return cg_front_coap_open(&loop->uv, loop->gateway, &program->plugins.encoders, &program->protectors.senders,
+                              problem);
 }
 
 static size_t coap_listeners(const struct cg_config *config) { return config->coap.listen_count; }

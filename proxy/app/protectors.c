@@ -136,12 +136,18 @@ static int open_state(struct cg_protectors *protectors, const char *state) {
     return err;
 }
 
+static bool needs_store(const struct cg_protectors *protectors, const struct cg_config *config) {
+    bool needs = protectors->groups != NULL;
+    for (size_t i = 0; !needs && i < config->client_count; i++) needs = config->clients[i].oscore.file != NULL;
+    return needs;
+}
+
 int cg_protectors_open(struct cg_protectors *protectors, uv_loop_t *uv, struct cg_gateway *gateway,
                        const struct cg_config *config, struct cg_problem *problem) {
     int err = start_pool(protectors, uv, gateway, problem);
     if (err < 0) return err;
     if (open_state(protectors, config->state) < 0) return cg_problem_no_memory(problem);
-    if (protectors->groups == NULL || protectors->store != NULL) return CG_OK;
+    if (protectors->store != NULL || !needs_store(protectors, config)) return CG_OK;
     return open_store(protectors, uv, config, problem);
 }
 

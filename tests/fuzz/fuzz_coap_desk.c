@@ -99,8 +99,14 @@ int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *r
 
 void cg_coap_peer_expect(struct cg_coap_peer *peer) { (void)peer; }
 
-void cg_coap_peer_hold(struct cg_coap_peer *peer) { peer->holds++; }
-void cg_coap_peer_release(struct cg_coap_peer *peer) { CG_CHECK(peer->holds-- > 0); }
+void cg_coap_peer_hold_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    (void)token;
+    peer->holds++;
+}
+void cg_coap_peer_release_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    (void)token;
+    CG_CHECK(peer->holds-- > 0);
+}
 void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->proof = CG_COAP_PROVEN; }
 size_t cg_coap_peer_room(const struct cg_coap_peer *peer) {
     return peer->send_error == CG_E_TOO_BIG ? 200 : CG_COAP_MESSAGE_MAX;

@@ -136,7 +136,7 @@ static struct call *new_call(struct cg_coap_desk *desk, struct cg_coap_peer *pee
         free(call);
         return NULL;
     }
-    cg_coap_peer_hold(peer);
+    cg_coap_peer_hold_for(peer, request->message.token);
     desk->running++;
     return call;
 }
@@ -160,7 +160,7 @@ static void free_call(struct call *call) {
     struct cg_coap_peer *peer = call->peer;
     if (peer != NULL) {
         leave_peer(call);
-        cg_coap_peer_release(peer);
+        cg_coap_peer_release_for(peer, cg_coap_token_slice(&call->live.key.token));
     }
     if (desk->current == call) desk->current = NULL;
     free(call);
@@ -181,8 +181,9 @@ static void leave(struct call *call) {
 /* The client wants no more of it. */
 static void abandon(struct call *call) {
     struct cg_coap_peer *peer = call->peer;
+    const struct cg_coap_token token = call->live.key.token; /* the call may be freed */
     leave(call);
-    cg_coap_peer_release(peer);
+    cg_coap_peer_release_for(peer, cg_coap_token_slice(&token));
 }
 
 /* ---- What the sink says ---- */

@@ -207,8 +207,7 @@ static int check_method(const struct conversion *c) {
 /* What this gateway is asked itself. */
 static int check_discovery(const struct conversion *c) {
     const struct cg_coap_extras *extras = c->extras;
-    if (cg_request_is_protected(c->request))
-        return wrong(c, CG_E_UNAUTHORIZED, "the gateway itself has no OSCORE context with anybody");
+    if (cg_request_is_protected(c->request)) return wrong(c, CG_E_UNAUTHORIZED, "Security context not found");
     if (extras->has_accept && extras->accept != CG_FORMAT_LINKS)
         return wrong(c, CG_E_NOT_ACCEPTABLE, "links are application/link-format (40) only");
     return CG_OK;

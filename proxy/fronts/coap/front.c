@@ -8,6 +8,7 @@
 #include "fronts/coap/desk_metrics.h"
 #include "fronts/coap/multicast.h"
 #include "fronts/coap/server.h"
+#include "fronts/coap/shield.h"
 #include "io/loop.h"
 
 enum { TIDY_MS = 10000 };
@@ -18,6 +19,7 @@ struct cg_front_coap {
     struct cg_coap_multicast *multicast; /* NULL: the settings name no interface for it */
     struct cg_listings *listings;
     struct cg_coap_desk *desk;
+    struct cg_coap_shield *shield; /* before the desk */
     struct cg_gateway *gateway;
     void (*on_closed)(void *ctx);
     void *on_closed_ctx;
@@ -28,11 +30,24 @@ static uint64_t now_us(void *ctx) {
     return cg_loop_now_us();
 }
 
+static const struct cg_config *config_of(void *of) { return cg_gateway_config(((struct cg_front_coap *)of)->gateway); }
+
+static struct cg_coap_shield *new_shield(struct cg_front_coap *front, struct cg_senders *senders) {
+    const struct cg_coap_shield_options options = {.ops = &cg_coap_desk_ops,
+                                                   .ctx = front->desk,
+                                                   .config = config_of,
+                                                   .now_us = now_us,
+                                                   .of = front,
+                                                   .senders = senders};
+    return cg_coap_shield_new(&options);
+}
+
 static int open_desk(struct cg_front_coap *front, uv_loop_t *uv, const struct cg_encoder_list *encoders,
-                     struct cg_problem *problem) {
+                     struct cg_senders *senders, struct cg_problem *problem) {
     front->desk = cg_coap_desk_new(front->gateway, (struct cg_coap_clock){.now_us = now_us}, encoders);
     front->listings = cg_listings_open(uv);
-    if (front->desk == NULL || front->listings == NULL)
+    front->shield = new_shield(front, senders);
+    if (front->desk == NULL || front->listings == NULL || front->shield == NULL)
         return cg_problem_set(problem, CG_E_NO_MEMORY, "no memory for the CoAP front");
     cg_coap_desk_set_listings(front->desk, front->listings);
     return CG_OK;
@@ -42,8 +57,8 @@ static int open_listeners(struct cg_front_coap *front, uv_loop_t *uv, struct cg_
     struct cg_config *config = cg_gateway_config(front->gateway);
     const struct cg_coap_server_options options = {.listen = config->coap.listen,
                                                    .listen_count = config->coap.listen_count,
-                                                   .ops = &cg_coap_desk_ops,
-                                                   .ctx = front->desk};
+                                                   .ops = &cg_coap_shield_ops,
+                                                   .ctx = front->shield};
     front->server = cg_coap_server_open(uv, config, &options, problem);
     if (front->server == NULL) return problem->err;
     if (config->coap.all_nodes_count == 0) return CG_OK;
@@ -53,8 +68,9 @@ static int open_listeners(struct cg_front_coap *front, uv_loop_t *uv, struct cg_
 
 /* Memory that is kept for clients goes back in time, also where no client says anything any more. */
 static void on_tidy(uv_timer_t *timer) {
-    const struct cg_front_coap *front = timer->data;
+    struct cg_front_coap *front = timer->data;
     cg_coap_desk_tidy(front->desk);
+    cg_coap_shield_tidy(front->shield);
 }
 
 static void on_tidy_closed(uv_handle_t *handle) {
@@ -64,13 +80,15 @@ static void on_tidy_closed(uv_handle_t *handle) {
 }
 
 static void free_front(struct cg_front_coap *front) {
+    cg_coap_shield_free(front->shield);
     cg_coap_desk_free(front->desk);
     cg_listings_close(front->listings);
     uv_close((uv_handle_t *)&front->tidy, on_tidy_closed);
 }
 
 struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway,
-                                         const struct cg_encoder_list *encoders, struct cg_problem *problem) {
+                                         const struct cg_encoder_list *encoders, struct cg_senders *senders,
+                                         struct cg_problem *problem) {
     struct cg_front_coap *front = calloc(1, sizeof *front);
     if (front == NULL) {
         cg_problem_no_memory(problem);
@@ -80,7 +98,7 @@ struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gatew
     uv_timer_init(uv, &front->tidy);
     front->tidy.data = front;
     uv_unref((uv_handle_t *)&front->tidy);
-    int err = open_desk(front, uv, encoders, problem);
+    int err = open_desk(front, uv, encoders, senders, problem);
     if (err == CG_OK) err = open_listeners(front, uv, problem);
     if (err < 0) {
         cg_front_coap_close(front, NULL, NULL);
@@ -126,5 +144,6 @@ const struct cg_listen *cg_front_coap_listen(const struct cg_front_coap *front, 
 void cg_front_coap_metrics(const struct cg_front_coap *front, struct cg_buf *to) {
     cg_coap_server_metrics(front->server, to);
     cg_coap_desk_metrics(front->desk, to);
+    cg_coap_shield_metrics(front->shield, to);
     if (front->multicast != NULL) cg_coap_multicast_metrics(front->multicast, to);
 }

@@ -7,14 +7,17 @@
 
 #include "base/buf.h"
 #include "exchange/gateway.h"
+#include "legs/sender.h"
 #include "reply/encoders.h"
 
 struct cg_front_coap;
 
 /* Listens as the gateway's current settings say (coap.listen, coap.tls); later settings change everything but the
- * listeners. `gateway` and the encoders outlive the front. NULL: *problem says why. */
+ * listeners. `gateway`, the encoders and the senders (of responses by OSCORE) outlive the front. NULL: *problem says
+ * why. */
 struct cg_front_coap *cg_front_coap_open(uv_loop_t *uv, struct cg_gateway *gateway,
-                                         const struct cg_encoder_list *encoders, struct cg_problem *problem);
+                                         const struct cg_encoder_list *encoders, struct cg_senders *senders,
+                                         struct cg_problem *problem);
 
 /* Takes up the gateway's settings of the moment, and reads certificates again; where a file is no good, *problem says
  * so, and what was in use stays. */

@@ -36,7 +36,8 @@ static bool is_protected(const struct cg_from_coap *from) {
     return cg_msg_find(&msg, CG_OPT_OSCORE, &value);
 }
 
-/* Where no mapping relays it, nobody here has its keys (RFC 8613 §8.2), whatever is wrong with it besides. */
+/* Where no mapping relays it, nobody here has its keys (RFC 8613 §8.2), whatever is wrong with it besides: what a
+ * client had protected for the gateway was opened before (shield.h). */
 static int check_protected(const struct cg_from_coap *from) {
     const struct cg_mapping *mapping;
     struct cg_slice rest;
@@ -44,8 +45,9 @@ static int check_protected(const struct cg_from_coap *from) {
     if (from->request->discovery || !is_protected(from)) return CG_OK;
     int err = cg_route(from->config, from->request, &mapping, &rest, &ignored);
     if (err != CG_E_NOT_FOUND) return CG_OK;
-    return cg_problem_set(from->problem, CG_E_UNAUTHORIZED,
-                          "it is protected already (OSCORE), and no mapping that relays has this path");
+    return cg_problem_set(
+        from->problem, CG_E_UNAUTHORIZED,
+        "Security context not found: no client here has it, and no mapping that relays has this path");
 }
 
 static int check_access(const struct cg_from_coap *from) {

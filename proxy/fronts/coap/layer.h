@@ -15,6 +15,9 @@ struct cg_coap_layer {
     void (*prove)(struct cg_coap_peer *peer);
     size_t (*room)(const struct cg_coap_peer *peer);
     void (*settle)(struct cg_coap_peer *peer); /* how many hold it has changed: it may be freed */
+    /* An exchange runs on that token, or not any more. NULL: it does not matter. */
+    void (*begun)(struct cg_coap_peer *peer, struct cg_slice token);
+    void (*ended)(struct cg_coap_peer *peer, struct cg_slice token);
 };
 
 struct cg_coap_peer {

@@ -26,6 +26,16 @@ void cg_coap_peer_release(struct cg_coap_peer *peer) {
     peer->layer->settle(peer);
 }
 
+void cg_coap_peer_hold_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    if (peer->layer->begun != NULL) peer->layer->begun(peer, token);
+    cg_coap_peer_hold(peer);
+}
+
+void cg_coap_peer_release_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    if (peer->layer->ended != NULL) peer->layer->ended(peer, token);
+    cg_coap_peer_release(peer);
+}
+
 bool cg_coap_peer_is_held(const struct cg_coap_peer *peer) { return peer->holds > 0; }
 
 void cg_coap_peer_prove(struct cg_coap_peer *peer) { peer->layer->prove(peer); }

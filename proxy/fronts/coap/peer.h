@@ -77,6 +77,9 @@ int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *r
 /* Kept from being forgotten while an exchange runs for it; each hold is given back once, unless it is gone. */
 void cg_coap_peer_hold(struct cg_coap_peer *peer);
 void cg_coap_peer_release(struct cg_coap_peer *peer);
+/* The same for an exchange that runs on that token, one at a time: responses may be sent on it until the release. */
+void cg_coap_peer_hold_for(struct cg_coap_peer *peer, struct cg_slice token);
+void cg_coap_peer_release_for(struct cg_coap_peer *peer, struct cg_slice token);
 
 const struct cg_addr *cg_coap_peer_addr(const struct cg_coap_peer *peer);
 const struct cg_addr *cg_coap_peer_local(const struct cg_coap_peer *peer); /* ours, that it reached; port included */

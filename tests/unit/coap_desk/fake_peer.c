@@ -48,9 +48,13 @@ int cg_coap_peer_send(struct cg_coap_peer *peer, const struct cg_coap_message *r
     return CG_OK;
 }
 
-void cg_coap_peer_hold(struct cg_coap_peer *peer) { peer->holds++; }
+void cg_coap_peer_hold_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    (void)token;
+    peer->holds++;
+}
 
-void cg_coap_peer_release(struct cg_coap_peer *peer) {
+void cg_coap_peer_release_for(struct cg_coap_peer *peer, struct cg_slice token) {
+    (void)token;
     assert_true(peer->holds > 0);
     peer->holds--;
 }

@@ -98,10 +98,10 @@ static void test_protected_request_to_no_mapping_is_unauthorized(void **state) {
     ask.path = "nowhere";
     ask.options[0] = (struct option){CG_OPT_OSCORE, "\x09\x01\x02", 3};
     peer_ask(f, &f->peers[0], &ask);
-    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "it is protected already (OSCORE)");
+    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "Security context not found");
     ask.timeout = NO_TIMEOUT; /* before anything else that is wrong with it */
     peer_ask(f, &f->peers[0], &ask);
-    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "it is protected already (OSCORE)");
+    assert_answered(&f->peers[0], "t", CG_CODE(4, 1), "Security context not found");
     assert_int_equal(f->world->sent_count, 0);
 }
 

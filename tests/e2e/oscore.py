@@ -1,0 +1,138 @@
+"""A client's side of OSCORE (RFC 8613), on purpose independent of the C code: keys, nonces, requests sealed, responses opened. Between
+a client and its proxy every option goes inside (draft-ietf-core-oscore-capable-proxies) that is not named as outer."""
+
+import json
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESCCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+import coap
+from coap import OBSERVE, OSCORE, Client, Message
+
+AES_CCM_16_64_128, KEY, NONCE, TAG = 10, 16, 13, 8
+PIV_FLAGS, KID_CONTEXT_FLAG, KID_FLAG = 7, 16, 8
+
+
+def _head(major, number):
+    return bytes([major << 5 | number]) if number < 24 else bytes([major << 5 | 24, number])
+
+
+def cbor(value):
+    if value is None:
+        return b"\xf6"
+    if isinstance(value, int):
+        return _head(0, value)
+    if isinstance(value, bytes):
+        return _head(2, len(value)) + value
+    if isinstance(value, str):
+        return _head(3, len(value)) + value.encode()
+    return _head(4, len(value)) + b"".join(map(cbor, value))
+
+
+def piv_of(number):
+    return number.to_bytes(max(1, (number.bit_length() + 7) // 8), "big")
+
+
+class Context:
+    """What a client and the gateway share. `number` is the client's next one; `seen` are the gateway's Partial IVs."""
+
+    def __init__(self, client=b"\x01", gateway=b"\x02", id_context=None, secret=None, salt=None):
+        self.client, self.gateway, self.id_context = client, gateway, id_context
+        self.secret, self.salt = secret or secrets.token_bytes(16), salt or secrets.token_bytes(8)
+        self.number, self.seen = 0, []
+        self.sender_key, self.recipient_key = self._derive(client, "Key", KEY), self._derive(gateway, "Key", KEY)
+        self.common_iv = self._derive(b"", "IV", NONCE)
+
+    def _derive(self, party, kind, length):
+        info = cbor([party, self.id_context, AES_CCM_16_64_128, kind, length])
+        return HKDF(SHA256(), length, self.salt, info).derive(self.secret)
+
+    def write(self, file):
+        """The gateway's file."""
+        document = {"master_secret": self.secret.hex(), "master_salt": self.salt.hex(), "sender_id": self.gateway.hex(),
+                    "recipient_id": self.client.hex()}
+        if self.id_context is not None:
+            document["id_context"] = self.id_context.hex()
+        file.write_text(json.dumps(document))
+        file.chmod(0o600)
+        return file
+
+    def _nonce(self, party, piv):
+        plain = bytes([len(party)]) + party.rjust(NONCE - 6, b"\0") + piv.rjust(5, b"\0")
+        return bytes(a ^ b for a, b in zip(plain, self.common_iv))
+
+    def _aad(self, piv):
+        external = cbor([1, [AES_CCM_16_64_128], self.client, piv, b""])
+        return cbor(["Encrypt0", b"", external])
+
+    def seal(self, code, options, payload=b"", outer=(), number=None):
+        """(outer code, outer options, ciphertext, Partial IV)"""
+        if number is None:
+            number, self.number = self.number, self.number + 1
+        piv = piv_of(number)
+        context = b"" if self.id_context is None else bytes([len(self.id_context)]) + self.id_context
+        flags = len(piv) | KID_FLAG | (KID_CONTEXT_FLAG if context else 0)
+        inner = bytes([code]) + coap.emit_options(options, payload)
+        ciphertext = AESCCM(self.sender_key, TAG).encrypt(self._nonce(self.client, piv), inner, self._aad(piv))
+        outside = [(n, v) for n, v in options if n == OBSERVE] + list(outer) + [(OSCORE, bytes([flags]) + piv + context + self.client)]
+        return coap.FETCH if any(n == OBSERVE for n, _ in options) else coap.POST, outside, ciphertext, piv
+
+    def open(self, message, piv):
+        """The plain response; it must have a Partial IV of its own, which never comes twice."""
+        value = message.one(OSCORE)
+        assert value, f"unprotected: {message}"
+        own = value[1:1 + (value[0] & PIV_FLAGS)]
+        assert own and own not in self.seen, f"Partial IV {own.hex()}"
+        self.seen.append(own)
+        inner = AESCCM(self.recipient_key, TAG).decrypt(self._nonce(self.gateway, own), message.payload, self._aad(piv))
+        options, payload = coap.parse_options(inner[1:])
+        return Message(message.type, inner[0], message.mid, message.token, options, payload)
+
+    def can_open(self, message, piv):
+        try:
+            self.open(message, piv)
+        except (InvalidTag, AssertionError):
+            return False
+        return True
+
+
+class ShieldedClient(Client):
+    """A client whose requests to the gateway itself are protected. What it sends is remembered by token, to open what comes."""
+
+    def __init__(self, gateway, context, **more):
+        super().__init__(gateway, **more)
+        self.context, self.pivs, self.sent = context, {}, []
+
+    def ask(self, path="", method=coap.GET, type=coap.CON, timeout=2, options=(), payload=b"", token=None, mid=None, outer=(), number=None):
+        more = [] if timeout is None else [(coap.MULTICAST_TIMEOUT, coap.uint(timeout))]
+        inner = sorted(coap.path_options(path) + list(options) + more, key=lambda o: o[0])
+        code, outside, ciphertext, piv = self.context.seal(method, inner, payload, outer, number)
+        message = Message(type, code, self.next_mid() if mid is None else mid, secrets.token_bytes(8) if token is None else token,
+                          sorted(outside, key=lambda o: o[0]), ciphertext)
+        self.pivs[message.token] = piv
+        self.sent.append(message.emit())
+        self.socket.send(self.sent[-1])
+        return message
+
+    def hear(self, timeout=10.0):
+        """Opened where it is protected."""
+        message = super().hear(timeout)
+        if message is None or message.one(OSCORE) is None or message.token not in self.pivs:
+            return message
+        return self.context.open(message, self.pivs[message.token])
+
+    def call(self, path="", **more):
+        """Meets a challenge, too."""
+        answer = super().call(path, **more)
+        echo = answer.one(coap.ECHO) if answer is not None and answer.code_text == "4.01" else None
+        if echo is None:
+            return answer
+        options = list(more.pop("options", ())) + [(coap.ECHO, echo)]
+        return super().call(path, options=options, **more)
+
+    def meet(self):
+        """Whatever the gateway wants to hear first."""
+        return self.call(".well-known/core", timeout=None)

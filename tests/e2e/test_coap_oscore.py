@@ -1,0 +1,193 @@
+"""Clients that protect their requests to the gateway itself by OSCORE: who they are, that no response has a nonce of another one, what
+is lost with a restart, and what others get to hear."""
+
+import json
+import secrets
+import subprocess
+
+import pytest
+
+import coap
+from coap import CON, ECHO, GET, MULTICAST_TIMEOUT, OBSERVE, OSCORE, PUT, REPLY_FROM, Client
+from coap_tcp import Connection, emit
+from conftest import BUILD, free_tcp_port, free_udp_port, plain_mapping
+from oscore import Context, ShieldedClient
+from probe import Tap, answer_to, log_lines, metrics, wait_for
+from protected import Keys, kill
+
+
+@pytest.fixture
+def shielded(members, gateway, tmp_path):
+    """shielded(…): a gateway with a client "d", before a fleet, and that client."""
+    made = []
+
+    def start(count=3, context=None, claim=True, scheme="coap", **more):
+        fleet = members(count)
+        context = context or Context()
+        file, port = context.write(tmp_path / "d.oscore.json"), free_tcp_port() if "tcp" in scheme else free_udp_port()
+        state = tmp_path / "state"
+        (tmp_path / "state.json").write_text(json.dumps({"state": str(state)}))
+        subprocess.run([BUILD / "castgate", "-c", tmp_path / "state.json", "--init-state"], check=True, timeout=60)
+        if claim:
+            Keys.run("claim", file, "--state", state)
+        gate = gateway({"coap": {"listen": [f"{scheme}://127.0.0.1:{port}"]}, "state": str(state),
+                        "group": {"interface": "lo", "nstart": 1000, "probing_rate": 1000000}, "clients": {"d": {"oscore": str(file)}},
+                        "mappings": [plain_mapping(fleet, clients=["d"], max_timeout=30, **more)]})
+        gate.fleet, gate.file = fleet, file
+        made.append(ShieldedClient(("127.0.0.1", port), context))
+        return gate, made[-1]
+
+    yield start
+    for one in made:
+        one.socket.close()
+
+
+def test_each_answer_has_its_own_number(shielded):
+    gate, client = shielded()
+    first = Client.call(client, ".well-known/core", timeout=None)
+    assert first.code_text == "4.01" and first.one(ECHO)  # nothing is known of what came before
+    assert client.meet().code_text == "2.05"
+    found = client.gather("lights/light", 3)
+    assert [message.code_text for message in found] == ["2.05"] * 3
+    assert len({message.one(REPLY_FROM) for message in found}) == 3
+    assert len(client.context.seen) == 6
+    (line,) = wait_for(lambda: log_lines(gate, "exchange"))
+    assert (line["client"], line["answered"]) == ("d", "3")
+    assert metrics(gate)["castgate_coap_oscore_opened_total"] == 2
+
+
+def test_a_client_without_its_context_may_nothing(shielded):
+    gate, client = shielded(1)
+    with Client(client.to) as plain:
+        assert plain.call("lights/light").code_text == "4.01"
+
+
+def test_a_replay_is_refused_in_plain(shielded):
+    gate, client = shielded(1)
+    client.meet()
+    assert client.call("lights/light", timeout=2).code_text == "2.05"
+    again = coap.Message.parse(client.sent[-1])
+    again.mid, again.token = client.next_mid(), b"again"
+    client.socket.send(again.emit())
+    answer = wait_for(lambda: next((m for m in iter(lambda: client.hear(2), None) if m.token == b"again"), None))
+    assert (answer.code_text, answer.payload, answer.one(OSCORE)) == ("4.01", b"Replay detected", None)
+    assert metrics(gate)['castgate_coap_oscore_refused_total{reason="replay"}'] == 1
+
+
+@pytest.mark.parametrize("made,said", [
+    (lambda good: Context(secret=good.secret, salt=b"other", client=good.client), ("4.00", b"Decryption failed")),
+    (lambda good: Context(secret=good.secret, salt=good.salt, client=b"\x07"), ("4.01", b"Security context not found")),
+])
+def test_whoever_has_other_keys_hears_why(shielded, made, said):
+    _, client = shielded(1)
+    with ShieldedClient(client.to, made(client.context)) as other:
+        answer = other.call("lights/light")
+        assert answer.one(OSCORE) is None
+        assert answer.code_text == said[0] and answer.payload.startswith(said[1])
+
+
+def test_numbers_go_on_after_a_kill(shielded, gateway):
+    gate, client = shielded(1)
+    client.meet()
+    client.call("lights/light")
+    kill(gate)
+    gate.process.returncode = 0  # as the fixture wants it: it did not fail, it was killed
+    gateway(gate.settings)
+    first = Client.call(client, "lights/light")
+    assert first.code_text == "4.01" and first.one(ECHO)  # the window is lost, and the number is a new one
+    assert client.call("lights/light").code_text == "2.05"
+
+
+def test_errors_come_protected(shielded):
+    _, client = shielded(1)
+    client.meet()
+    assert client.call("nowhere").code_text == "4.04"
+    missing = client.call("lights/light", timeout=None)
+    assert missing.code_text == "4.00" and missing.one(MULTICAST_TIMEOUT) == b""
+    assert client.call("lights/light", method=PUT, payload=b"1").code_text in ("4.03", "4.05")
+    unknown = client.call("lights/light", options=[(65001 | 3, b"")])  # critical, unsafe to forward, nobody's
+    assert unknown.code_text == "4.02"
+
+
+def test_only_one_layer_is_for_the_gateway(shielded):
+    _, client = shielded(1)
+    client.meet()
+    _, inner, payload, _ = client.context.seal(GET, coap.path_options("lights/light"))
+    answer = client.call("", method=coap.POST, options=inner, payload=payload)
+    assert answer.code_text == "4.01"
+
+
+def test_what_is_for_members_is_relayed_from_inside(shielded, group):
+    """Nested: the client is a member of the group, and protects what it has protected for members for the gateway, too."""
+    _, client = shielded(1, security="relay", members=[], membership="open", finish="deadline")
+    client.meet()
+    option, payload = b"\x39\x01\x02gi" + b"\x09" * 4, secrets.token_bytes(300)
+    with Tap(group) as tap, coap.Endpoint("127.66.0.1") as member:
+        client.ask("lights", method=coap.POST, options=[(OSCORE, option)], payload=payload)
+        packet = tap.next()
+        assert (packet.message.options, packet.message.payload) == ([(OSCORE, option)], payload)
+        member.send_bytes(packet.source, answer_to(packet.message, b"sealed by a member", "2.04", options=[(OSCORE, b"\x08\x05")]))
+        (answer,) = [message for message in client.hear_all(2.5) if message.code]
+    assert (answer.code_text, answer.one(OSCORE), answer.payload) == ("2.04", b"\x08\x05", b"sealed by a member")
+    assert answer.one(REPLY_FROM) is not None
+
+
+def test_over_tcp(shielded):
+    _, client = shielded(3, scheme="coap+tcp")
+    with Connection(client.to) as connection:
+        connection.hear_csm()
+
+        def ask(path, *more, echo=()):
+            options = sorted(coap.path_options(path) + list(more) + list(echo), key=lambda o: o[0])
+            code, outer, sealed, piv = client.context.seal(GET, options)
+            token = secrets.token_bytes(4)
+            connection.send(emit(code, token, outer, sealed))
+            return token, piv
+
+        token, piv = ask(".well-known/core")
+        challenge = client.context.open(connection.hear(), piv)
+        token, piv = ask("lights/light", (MULTICAST_TIMEOUT, b"\x02"), echo=[(ECHO, challenge.one(ECHO))])
+        found = [client.context.open(message, piv) for message in connection.gather(token, 3)]
+    assert {message.code_text for message in found} == {"2.05"} and len({message.one(REPLY_FROM) for message in found}) == 3
+
+
+def test_an_observation_ends_when_its_client_says_so(shielded):
+    gate, client = shielded(1)
+    client.meet()
+    request = client.ask("lights/light", options=[(OBSERVE, b"")])
+    first = wait_for(lambda: next((m for m in iter(lambda: client.hear(2), None) if m.code), None))
+    assert first.code_text == "2.05" and first.one(OBSERVE) == b""
+    client.ask("lights/light", options=[(OBSERVE, b"\x01")], token=request.token)
+    wait_for(lambda: metrics(gate)["castgate_coap_exchanges_running"] == 0)
+
+
+def test_early_stop(shielded):
+    gate, client = shielded(1)
+    client.meet()
+    request = client.ask("lights/light", timeout=20)
+    assert wait_for(lambda: next((m for m in iter(lambda: client.hear(2), None) if m.code), None)).code_text == "2.05"
+    client.ask("", timeout=0, token=request.token)
+    wait_for(lambda: metrics(gate)["castgate_coap_exchanges_running"] == 0)
+
+
+def test_one_response_with_all_answers(shielded):
+    _, client = shielded(3, aggregate=True)
+    client.meet()
+    answer = client.call("lights/light", options=[(coap.ACCEPT, b"\x3e")])
+    assert (answer.code_text, answer.uint(coap.CONTENT_FORMAT)) == ("2.05", 62)
+
+
+def test_what_is_large_goes_in_blocks_inside(shielded):
+    _, client = shielded(1)
+    client.meet()
+    answer = client.call("lights/big")
+    number, more, size = answer.block()
+    assert (number, more, len(answer.payload)) == (0, True, size)
+
+
+def test_a_key_that_nobody_claimed_answers_nothing(shielded):
+    gate, client = shielded(1, claim=False)
+    answer = client.call("lights/light")
+    assert (answer.code_text, answer.one(OSCORE)) == ("5.03", None)
+    (line,) = wait_for(lambda: log_lines(gate, "key"))
+    assert line["client"] == "d" and "claim" in line["msg"]
