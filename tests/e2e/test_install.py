@@ -43,6 +43,15 @@ def test_pkg_config_follows_the_prefix(tmp_path, prefix):
     assert (tmp_path / places["plugindir"][1:]).is_dir()
 
 
+def test_links_of_installed_pages(tmp_path):
+    """They lead to what is installed, but for what only the sources have, as its line says."""
+    install("/usr", tmp_path)
+    pages = list((tmp_path / "usr/share/doc/castgate").rglob("*.md"))
+    links = [(page, line, link) for page in pages for line in page.read_text().splitlines() for link in re.findall(r"\]\(([^)#:]+)[^)]*\)", line)]
+    assert {link for _, _, link in links} >= {"conf/README.md", "../packaging/README.md", "deployment.md"}
+    assert [(page.name, link) for page, line, link in links if not (page.parent / link).exists() and "sources" not in line] == []
+
+
 def test_systemd_takes_the_unit(tmp_path):
     """It also looks whether the programs are there."""
     install(tmp_path / "castgate")
