@@ -204,7 +204,7 @@ def test_manuals_examples_compile(installed, tmp_path):
     page = (TOP / "docs/man/castgate-oscore.3").read_text()
     source = tmp_path / "manual.c"
     code = "".join(display.text for display in displays("castgate-oscore.3"))
-    source.write_text(re.sub(r"^int ", "static int ", code, flags=re.M) + "int main(void) { return serve == NULL || ask == NULL || hear == NULL; }\n")
+    source.write_text(re.sub(r"^int ", "static int ", code, flags=re.M) + "int main(void) { return begin == NULL || serve == NULL || ask == NULL || hear == NULL; }\n")
     installed.compile("gcc", "-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-address", source, "-o", tmp_path / "manual")
     named = set(re.findall(r"\bcg_\w+(?=\()|(?<=^\.F[no] )cg_\w+", page, re.M))
     assert len(named) > 20 and named <= symbols("-g", "--defined-only", installed.library) | INLINE
