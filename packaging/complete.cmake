@@ -59,8 +59,20 @@ function(describe component)
   file(CHMOD ${root}${sbom} PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 endfunction()
 
+# open_folders(COMPONENT): for everybody to come in, also where they were made under another umask.
+function(open_folders component)
+  file(GLOB_RECURSE paths LIST_DIRECTORIES true ${CPACK_TEMPORARY_DIRECTORY}/${component}/*)
+  foreach(path ${paths})
+    if(IS_DIRECTORY ${path} AND NOT IS_SYMLINK ${path})
+      file(CHMOD ${path} PERMISSIONS ${CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
+    endif()
+  endforeach()
+endfunction()
+
 string(TIMESTAMP date "%a, %d %b %Y %H:%M:%S +0000" UTC) # of SOURCE_DATE_EPOCH, where that is set
 complete(runtime castgate)
 complete(dev castgate-dev)
 add(conf/castgate.json ${CPACK_TEMPORARY_DIRECTORY}/runtime/etc/castgate)
 describe(runtime)
+open_folders(runtime)
+open_folders(dev)

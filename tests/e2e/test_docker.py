@@ -43,7 +43,8 @@ def test_readme(docker, tmp_path):
     assert ran.status == 0, ran.output
     assert ran.output.count("Castgate-Member: ") == 3
     assert ran.output.count('"ready":true') == 2
-    assert "private_key" in json.loads((tmp_path / "member-11.json").read_text())["self"]
+    member = tmp_path / "member-11.json"
+    assert "private_key" in json.loads(member.read_text())["self"] and member.stat().st_mode & 0o777 == 0o600
     keys = tmp_path / "docker/volumes/castgate/keys"
     assert keys.stat().st_mode & 0o777 == 0o700 and keys.stat().st_uid == 5683
 

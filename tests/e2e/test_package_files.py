@@ -10,11 +10,11 @@ from conftest import BUILD
 
 @pytest.fixture(scope="module")
 def packages(tmp_path_factory):
-    """{name: .deb}, made quickly: neither stripped nor compressed."""
+    """{name: .deb}, made quickly: neither stripped nor compressed; by somebody whose files are for nobody else."""
     folder = tmp_path_factory.mktemp("packages")
     quick = ["-D", "CPACK_DEBIAN_COMPRESSION_TYPE=none", "-D", "CPACK_STRIP_FILES=OFF"]
     done = subprocess.run(["cpack", "-G", "DEB", "-B", str(folder), *quick], cwd=BUILD, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, text=True, timeout=120)
+                          stderr=subprocess.STDOUT, text=True, timeout=120, umask=0o077)
     assert done.returncode == 0, done.stdout
     return {file.name.partition("_")[0]: file for file in folder.glob("*.deb")}
 
@@ -47,6 +47,7 @@ def test_what_debian_expects(packages, package):
     files = listed(packages[package])
     documents = f"/usr/share/doc/{package}"
     assert {f"{documents}/copyright", f"{documents}/changelog.gz", f"{documents}/changelog.Debian.gz"} <= set(files)
+    assert {line.split()[0] for line in dpkg_deb("-c", packages[package]).splitlines() if line.startswith("d")} == {"drwxr-xr-x"}
     assert not [path for path in files if "/man/" in path and not path.endswith(".gz")]
     version = dpkg_deb("-f", packages[package], "Version").strip()
     assert re.fullmatch(r"0\.1\.0-1(\+deb\d+)?", version)

@@ -230,6 +230,27 @@ def test_one_that_hangs_is_started_again(host):
     assert host.show("NRestarts") == "1"
 
 
+def test_a_state_folder_that_is_a_link(host):
+    """systemd takes none, but the package does: to a disk that is not there it is left as it is, and what is behind it is purged, too."""
+    (host.root.path / "var/lib/castgate").symlink_to("/srv/castgate")
+    host.install(NEW)
+    assert host.run("dpkg", "--audit").stdout == "" and host.shell("readlink /var/lib/castgate") == "/srv/castgate\n"
+    host.shell("install -d -o castgate -g castgate -m 700 /srv/castgate")
+    host.castgate("castgate --init-state")
+    host.run("apt-get", "purge", "-y", "castgate")
+    assert host.shell("ls -A /srv/castgate; ls -d /var/lib/castgate 2>&1 || true").startswith("ls: cannot access")
+
+
+def test_a_state_folder_that_is_a_mount(host):
+    """It is purged as far as it can be: the mount is the host's, not the package's."""
+    host.install(NEW)
+    host.shell("systemctl stop castgate; mkdir /srv/castgate; cp -a /var/lib/castgate/. /srv/castgate; mount --bind /srv/castgate /var/lib/castgate; "
+               "systemctl start castgate")
+    said = host.run("apt-get", "purge", "-y", "castgate").stdout
+    assert "must not claim it as new" in " ".join(said.split()), said
+    assert host.shell("ls -A /srv/castgate; dpkg -l castgate 2>&1 | grep -c ^[a-z]c || true") == "0\n"
+
+
 def test_the_credential_that_opens_stored_secrets(host):
     """The key of stored secrets comes from /etc/credstore by itself."""
     host.install(NEW)
