@@ -230,6 +230,20 @@ def test_one_that_hangs_is_started_again(host):
     assert host.show("NRestarts") == "1"
 
 
+def test_a_port_that_is_taken_is_waited_for(host):
+    """More often than systemd has a service started that ends at once."""
+    host.shell("systemd-run --unit=other systemd-socket-activate -l 127.0.0.1:8080 sleep infinity")
+    host.install(NEW)
+    end = time.monotonic() + PATIENCE
+    while int(host.show("NRestarts")) < 6:
+        assert time.monotonic() < end, host.log()
+        time.sleep(0.2)
+    host.run("systemctl", "stop", "other")
+    while host.show("ActiveState") != "active":
+        assert time.monotonic() < end, host.log()
+        time.sleep(0.2)
+
+
 def test_a_state_folder_that_is_a_link(host):
     """systemd takes none, but the package does: to a disk that is not there it is left as it is, and what is behind it is purged, too."""
     (host.root.path / "var/lib/castgate").symlink_to("/srv/castgate")
