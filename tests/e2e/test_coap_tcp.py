@@ -127,6 +127,17 @@ def test_a_large_request_and_a_large_answer_in_one_message_each(tcp, connect):
     assert code_text(refused.code) == "4.13"
 
 
+def test_what_is_kept_has_its_tag_in_one_message(tcp, connect):
+    """The client's tag is answered by 2.03, as over UDP (draft-ietf-core-groupcomm-proxy, Section 7)."""
+    one = connect(tcp(cache=True, aggregate=True), csm=[(MAX_MESSAGE_SIZE, coap.uint(70000))])
+    one.hear_csm()
+    accept = [(coap.ACCEPT, b"\x3e")]
+    (answer,) = one.gather(one.ask("lights/light", options=accept), 1)
+    tag = answer.one(coap.GROUP_ETAG)
+    (valid,) = one.gather(one.ask("lights/light", options=[(coap.GROUP_ETAG, tag)] + accept), 1)
+    assert (code_text(valid.code), valid.payload, valid.one(coap.GROUP_ETAG)) == ("2.03", b"", tag)
+
+
 def test_pings(tcp, connect):
     gate = tcp(1)
     one = connect(gate)

@@ -95,6 +95,7 @@ static uint8_t send_valid(const struct cg_aggregate *aggregate, const struct cg_
     const struct cg_coap_serve serve = {.numbers = &view->config->options,
                                         .code = CG_CODE(2, 3),
                                         .group_etag = group_etag_of(view),
+                                        .room = to->room,
                                         .token = to->token};
     bool is_made = cg_coap_serve(&serve, options, &message) >= 0;
     return is_made && to->ops->respond(to->ctx, &message, to->type) >= 0 ? message.code : 0;

@@ -4,18 +4,23 @@
 
 #include "fronts/coap/cut.h"
 
+/* What stands in every response, whether it has all of the payload or a block of it. */
+static struct cg_to_coap options_of(const struct cg_coap_serve *serve) {
+    return (struct cg_to_coap){.numbers = serve->numbers,
+                               .options = serve->options,
+                               .reply_from = serve->reply_from,
+                               .group_etag = serve->group_etag,
+                               .block1 = serve->block1};
+}
+
 static int emit(const struct cg_coap_serve *serve, uint8_t szx, uint8_t *bytes, struct cg_coap_message *message) {
     struct cg_coap_cut cut;
     int err = cg_coap_cut(serve->payload, serve->block2, szx, &cut);
     if (err < 0) return err;
-    const struct cg_to_coap to = {.numbers = serve->numbers,
-                                  .options = serve->options,
-                                  .reply_from = serve->reply_from,
-                                  .group_etag = serve->group_etag,
-                                  .block1 = serve->block1,
-                                  .block2 = cut.is_block ? &cut.block : NULL,
-                                  .etag = cut.is_block ? serve->etag : CG_SLICE_NONE,
-                                  .size2 = cut.block.number == 0 ? (uint32_t)serve->payload.len : 0};
+    struct cg_to_coap to = options_of(serve);
+    to.block2 = cut.is_block ? &cut.block : NULL;
+    to.etag = cut.is_block ? serve->etag : CG_SLICE_NONE;
+    to.size2 = cut.block.number == 0 ? (uint32_t)serve->payload.len : 0;
     int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
     if (len < 0) return len;
     *message = (struct cg_coap_message){
@@ -26,8 +31,7 @@ static int emit(const struct cg_coap_serve *serve, uint8_t szx, uint8_t *bytes, 
 
 /* Where messages are larger than blocks, and none was asked for. */
 static int emit_whole(const struct cg_coap_serve *serve, uint8_t *bytes, struct cg_coap_message *message) {
-    const struct cg_to_coap to = {
-        .numbers = serve->numbers, .options = serve->options, .reply_from = serve->reply_from, .block1 = serve->block1};
+    const struct cg_to_coap to = options_of(serve);
     if (serve->block2 != NULL || serve->room <= CG_COAP_MESSAGE_MAX) return CG_E_TOO_BIG;
     int len = cg_to_coap_options(&to, bytes, CG_COAP_OPTIONS_MAX);
     if (len < 0) return len;
