@@ -149,10 +149,10 @@ def floor(host):
 
 
 def test_a_fresh_install(host):
-    """It serves, on loopback alone, and asks a group that nobody has protected."""
+    """It serves, on loopback alone, and asks nobody until it is told to."""
     said = host.install(NEW)
     assert host.show("ActiveState") == "active" and host.run("systemctl", "is-enabled", "castgate").stdout == "enabled\n", said
-    assert host.show("StatusText") == "serving 1 mappings"
+    assert host.show("StatusText") == "serving 0 mappings"
     listening = host.shell("cat /proc/net/tcp /proc/net/tcp6")
     assert set(re.findall(r": ([0-9A-F]+):1F9[01] \S+ 0A", listening)) == {"0100007F"}, listening
     assert "level=error" not in host.log()
@@ -179,7 +179,7 @@ def test_removed_and_purged(floor):
     assert "must not claim it as new: rekey the group" in " ".join(said.split()), said
     assert floor.shell("ls -d /etc/castgate /var/lib/castgate 2>&1 || true").count("No such file") == 2
     floor.install(NEW)
-    assert floor.show("ActiveState") == "active" and floor.show("StatusText") == "serving 1 mappings"
+    assert floor.show("ActiveState") == "active" and floor.show("StatusText") == "serving 0 mappings"
 
 
 def test_a_lost_state_is_not_made_again(floor):
@@ -198,8 +198,8 @@ def test_reload(host):
     """It takes until the settings are in use, or are refused, as systemctl status then tells."""
     host.install(NEW)
     settings = json.loads((TOP / "conf/castgate.json").read_text())
-    mapping = settings["mappings"][0]
-    settings["mappings"].append({**mapping, "name": "again", "path": "/again"})
+    mapping = {**settings["mappings"][0], "enabled": True}
+    settings["mappings"] = [mapping, {**mapping, "name": "again", "path": "/again"}]
     host.run("tee", "/etc/castgate/castgate.json", input=json.dumps(settings))
     host.run("systemctl", "reload", "castgate")
     wait_for_status(host, "serving 2 mappings")
