@@ -101,6 +101,12 @@ static void tell(struct cg_notify *notify, const char *text) {
     if (notify->owed_count > 0 || !send_now(notify, text)) owe(notify, text);
 }
 
+/* Half a character at its end would have the manager leave out all of it. */
+static void end_with_a_character(char *text) {
+    size_t len = strlen(text);
+    while (len > 0 && !cg_utf8_valid(cg_slice_of(text, len))) text[--len] = '\0';
+}
+
 /* What follows the end of a line would be more than a status. */
 static void tell_with_status(struct cg_notify *notify, const char *what, const char *format, va_list args) {
     char text[CG_NOTIFY_MAX];
@@ -108,6 +114,7 @@ static void tell_with_status(struct cg_notify *notify, const char *what, const c
     CG_CHECK(before < sizeof text);
     (void)vsnprintf(text + before, sizeof text - before, format, args);
     text[before + strcspn(text + before, "\n")] = '\0';
+    end_with_a_character(text + before);
     tell(notify, text);
 }
 

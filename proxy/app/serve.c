@@ -2,6 +2,7 @@
  * they are made in one order and go in the other. */
 #include "app/serve.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -323,6 +324,7 @@ static int load_and_run(struct cg_program *program) {
 int cg_serve(const char *file) {
     cg_log_stamp_with(cg_journal_reads_stderr() ? cg_journal_priority : cg_log_time);
     struct cg_program program = {.file = file};
+    signal(SIGHUP, SIG_IGN); /* until it is listened to: what would be read again is not read yet */
     cg_notify_init(&program.notify);
     int status = EXIT_FAILURE;
     if (compose(&program)) {

@@ -95,6 +95,20 @@ static void a_status_is_one_line(void **state) {
 }
 
 /* The kernel holds back whoever sends more than the socket's queue takes. */
+static void a_long_status_ends_with_a_character(void **state) {
+    struct manager *manager = *state;
+    char longer[2 * CG_NOTIFY_MAX] = "";
+    for (size_t i = 0; i + 2 < sizeof longer; i += 2) memcpy(longer + i, "\xc3\xa9", 3);
+    start(manager);
+    for (size_t before = 0; before < 2; before++) {
+        cg_notify_ready(&manager->notify, "%s%s", before == 0 ? "" : "x", longer);
+        const char *said = heard(manager);
+        assert_true(strlen(said) >= CG_NOTIFY_MAX - 2);
+        assert_int_equal((uint8_t)said[strlen(said) - 1], 0xa9);
+    }
+    end(manager);
+}
+
 static void without_room_it_is_told_later(void **state) {
     struct manager *manager = *state;
     unsigned before = 0;
@@ -203,6 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         MANAGED(a_life),
         MANAGED(a_status_is_one_line),
+        MANAGED(a_long_status_ends_with_a_character),
         MANAGED(without_room_it_is_told_later),
         MANAGED(what_is_owed_is_bounded),
         cmocka_unit_test(who_is_looked_after),
