@@ -108,7 +108,8 @@ static void end_with_a_character(char *text) {
 }
 
 /* What follows the end of a line would be more than a status. */
-static void tell_with_status(struct cg_notify *notify, const char *what, const char *format, va_list args) {
+static void CG_PRINTF(3, 0)
+    tell_with_status(struct cg_notify *notify, const char *what, const char *format, va_list args) {
     char text[CG_NOTIFY_MAX];
     size_t before = (size_t)snprintf(text, sizeof text, "%s\nSTATUS=", what);
     CG_CHECK(before < sizeof text);

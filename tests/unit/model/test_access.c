@@ -92,7 +92,7 @@ static void anonymous_clients_need_a_grant_and_a_listener_that_takes_them(void *
     assert_int_equal(check(f, NULL, CG_PUT), CG_E_UNAUTHORIZED); /* somebody with a token may */
     assert_string_equal(f->problem.detail, "anonymous clients may not use this method on mapping lamps; by HTTP send "
                                            "Authorization: Bearer TOKEN, by TLS or DTLS show a certificate, or use "
-                                           "DTLS with a key (psk)");
+                                           "DTLS with a key (psk) or OSCORE");
     f->request.may_be_anonymous = false;
     assert_int_equal(check(f, NULL, CG_GET), CG_E_UNAUTHORIZED);
     assert_false(cg_access_may_see(&f->mapping, &f->request));
