@@ -165,7 +165,7 @@ def test_a_life(floor):
                  lambda: floor.run("apt-get", "remove", "-y", "castgate") and floor.install(NEW)):
         process = floor.show("MainPID")
         step()
-        assert floor.show("MainPID") not in ("0", process)
+        assert floor.show("MainPID") not in ("0", process), floor.log()
         assert floor.answered() == 3
         seen.append(floor.reserved())
     assert seen == sorted(set(seen)), seen
