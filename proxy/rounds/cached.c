@@ -231,12 +231,12 @@ void cg_cached_keep(struct cg_round *round, struct cg_held_answer *held, const s
 
 /* Some of them. */
 
-static bool was_there(const struct cg_round *round, const struct cg_cached *kept) {
-    return kept->since_us <= round->sent_us;
-}
-
-static bool is_silent(const struct cg_round *round, const struct cg_cached *kept) {
-    return cg_tally_is_silent(&round->tally, &round->mapping->members[kept->member]);
+/* How long one may still stand for a member that has said nothing, in microseconds; 0: it may not. */
+static uint64_t stands_in_us(const struct cg_round *round, const struct cg_cache_set *set,
+                             const struct cg_cached *kept) {
+    const bool was_there = kept->since_us <= round->sent_us;
+    const bool is_silent = cg_tally_is_silent(&round->tally, &round->mapping->members[kept->member]);
+    return was_there && is_silent ? cg_cached_freshness(set, kept, now_of(round)) : 0;
 }
 
 static void tell_early(struct cg_waiter *waiter, const struct cg_cached *kept, uint64_t left_us,
@@ -273,9 +273,8 @@ void cg_cached_follow(struct cg_waiter *waiter) {
     if (set == NULL) return;
     cg_buf_init(&options, 0);
     DL_FOREACH(set->answers, kept) {
-        uint64_t left_us = cg_cached_freshness(set, kept, now_of(round));
-        bool is_brief = left_us > 0 && left_us < waiter->timeout_us;
-        if (is_brief && was_there(round, kept) && is_silent(round, kept)) tell_early(waiter, kept, left_us, &options);
+        uint64_t left_us = stands_in_us(round, set, kept);
+        if (left_us > 0 && left_us < waiter->timeout_us) tell_early(waiter, kept, left_us, &options);
     }
     cg_buf_fini(&options);
 }
@@ -288,8 +287,8 @@ void cg_cached_fill(struct cg_round *round) {
     if (set == NULL) return;
     cg_buf_init(&options, 0);
     DL_FOREACH(set->answers, kept) {
-        uint64_t left_us = cg_cached_freshness(set, kept, now_of(round));
-        if (left_us == 0 || !was_there(round, kept) || !is_silent(round, kept)) continue;
+        uint64_t left_us = stands_in_us(round, set, kept);
+        if (left_us == 0) continue;
         cg_shelf_clear(&round->shelf);
         round->cached.is_told = false;
         if (!give(round, kept, left_us, &options)) break;
