@@ -106,23 +106,29 @@ class ShieldedClient(Client):
         super().__init__(gateway, **more)
         self.context, self.pivs, self.sent = context, {}, []
 
-    def ask(self, path="", method=coap.GET, type=coap.CON, timeout=2, options=(), payload=b"", token=None, mid=None, outer=(), number=None):
+    def ask(self, path="", method=coap.GET, type=coap.CON, timeout=2, options=(), payload=b"", token=None, mid=None, outer=(), number=None,
+            layers=1):
         more = [] if timeout is None else [(coap.MULTICAST_TIMEOUT, coap.uint(timeout))]
         inner = sorted(coap.path_options(path) + list(options) + more, key=lambda o: o[0])
-        code, outside, ciphertext, piv = self.context.seal(method, inner, payload, outer, number)
-        message = Message(type, code, self.next_mid() if mid is None else mid, secrets.token_bytes(8) if token is None else token,
-                          sorted(outside, key=lambda o: o[0]), ciphertext)
-        self.pivs[message.token] = piv
+        pivs = []
+        for _ in range(layers):
+            method, inner, payload, piv = self.context.seal(method, inner, payload, outer, number)
+            pivs.append(piv)
+        message = Message(type, method, self.next_mid() if mid is None else mid, secrets.token_bytes(8) if token is None else token,
+                          sorted(inner, key=lambda o: o[0]), payload)
+        self.pivs[message.token] = pivs
         self.sent.append(message.emit())
         self.socket.send(self.sent[-1])
         return message
 
     def hear(self, timeout=10.0):
-        """Opened where it is protected."""
+        """Opened as far as it is protected, in the layers of its request."""
         message = super().hear(timeout)
-        if message is None or message.one(OSCORE) is None or message.token not in self.pivs:
-            return message
-        return self.context.open(message, self.pivs[message.token])
+        if message is None:
+            return None
+        for piv in reversed(self.pivs.get(message.token, ())):
+            message = self.context.open(message, piv) if message.one(OSCORE) is not None else message
+        return message
 
     def call(self, path="", **more):
         """Meets a challenge, too."""

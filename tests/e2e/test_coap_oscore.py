@@ -109,12 +109,14 @@ def test_errors_come_protected(shielded):
     assert unknown.code_text == "4.02"
 
 
-def test_only_one_layer_is_for_the_gateway(shielded):
-    _, client = shielded(1)
+def test_layers_up_to_a_limit_are_for_the_gateway(shielded):
+    """As where a proxy on the way protects what its client has protected; the limit's 4.01 has the layers that were taken off."""
+    gate, client = shielded()
     client.meet()
-    _, inner, payload, _ = client.context.seal(GET, coap.path_options("lights/light"))
-    answer = client.call("", method=coap.POST, options=inner, payload=payload)
-    assert answer.code_text == "4.01"
+    assert [message.code_text for message in client.gather("lights/light", 3, layers=2)] == ["2.05"] * 3
+    answer = Client.call(client, "lights/light", layers=3)
+    assert (answer.code_text, answer.payload) == ("4.01", b"more layers than are taken off")
+    assert metrics(gate)['castgate_coap_oscore_refused_total{reason="layers"}'] == 1
 
 
 def test_what_is_for_members_is_relayed_from_inside(shielded, group):

@@ -2,6 +2,8 @@
  * thousand times a second. */
 #include "fronts/coap/oscore_refusals.h"
 
+#include "fronts/coap/figure.h"
+#include "fronts/coap/shielded.h"
 #include "fronts/coap/to_coap.h"
 
 enum {
@@ -9,14 +11,14 @@ enum {
     RATE = 20, /* a second */
 };
 
-enum refusal { MALFORMED, UNKNOWN, REPLAYED, FORGED, FRAGMENT, NO_MESSAGE, OTHER };
+enum refusal { MALFORMED, UNKNOWN, REPLAYED, FORGED, FRAGMENT, NO_MESSAGE, TOO_DEEP, OTHER };
 _Static_assert(OTHER + 1 == CG_OSCORE_REFUSALS, "each has its counter");
 
 /* clang-format off */
 static const struct {
     int err;
     uint8_t code;
-    const char *label, *text; /* RFC 8613 §8.2 */
+    const char *label, *text; /* RFC 8613 §8.2; of layers: draft-ietf-core-oscore-capable-proxies, §2.1 */
 } rows[CG_OSCORE_REFUSALS] = {
     [MALFORMED] =  {CG_E_BAD_OPTION,   CG_CODE(4, 2),  "malformed",  "Failed to decode COSE"},
     [UNKNOWN] =    {CG_E_UNAUTHORIZED, CG_CODE(4, 1),  "unknown",    "Security context not found"},
@@ -24,6 +26,7 @@ static const struct {
     [FORGED] =     {CG_E_VERIFY,       CG_CODE(4, 0),  "decryption", "Decryption failed"},
     [FRAGMENT] =   {CG_E_OUTER_BLOCKS, CG_CODE(4, 13), "fragment",   "blocks are to be inside"},
     [NO_MESSAGE] = {CG_E_FORMAT,       CG_CODE(4, 0),  "no-message", "what is inside is no request"},
+    [TOO_DEEP] =   {CG_E_FORBIDDEN,    CG_CODE(4, 1),  "layers",     "more layers than are taken off"},
     [OTHER] =      {0,                 CG_CODE(5, 3),  "other",      ""},
 };
 /* clang-format on */
@@ -37,6 +40,8 @@ static enum refusal refusal_of(int err) {
 static bool may_say(struct cg_oscore_refusals *refusals, const struct cg_coap_peer *peer, size_t received,
                     const struct cg_coap_message *response, uint64_t now_us) {
     bool is_small = cg_coap_peer_proof(peer) == CG_COAP_PROVEN || cg_to_coap_size(response) <= 3 * received;
+    bool is_known = cg_coap_shielded_layers(peer) > 0; /* what is outside was verified: no stranger has sent it */
+    if (is_known) return is_small;
     cg_allowance_fill(&refusals->left, BURST, RATE, now_us);
     if (!is_small || refusals->left.left < 1) return false;
     refusals->left.left -= 1;
@@ -62,9 +67,8 @@ void cg_oscore_refuse(struct cg_oscore_refusals *refusals, struct cg_coap_peer *
 }
 
 void cg_oscore_refusals_metrics(const struct cg_oscore_refusals *refusals, struct cg_buf *to) {
-    cg_buf_put_str(to,
-                   "# HELP castgate_coap_oscore_refused_total Requests with a client's kid that could not be opened.\n"
-                   "# TYPE castgate_coap_oscore_refused_total counter\n");
+    cg_coap_figure_head(to, "oscore_refused_total", "counter",
+                        "Requests with a client's kid that could not be opened.");
     for (unsigned i = 0; i < CG_OSCORE_REFUSALS; i++)
         cg_buf_printf(to, "castgate_coap_oscore_refused_total{reason=\"%s\"} %llu\n", rows[i].label,
                       (unsigned long long)refusals->counts[i]);

@@ -9,11 +9,13 @@
 #include "base/check.h"
 #include "base/container.h"
 #include "base/log.h"
+#include "fronts/coap/figure.h"
 #include "fronts/coap/oscore_refusals.h"
 #include "fronts/coap/oscore_whose.h"
 #include "fronts/coap/shielded.h"
 
 enum {
+    LAYERS_MAX = 2,        /* that are taken off a request: of the last hop, and of the client behind it */
     WAITING_MAX = 256,     /* opened requests that wait for a number, all in all */
     SMALL = 32,            /* bytes that protection takes off a request, at the most that counts for proofs */
     CHALLENGES_BURST = 10, /* of one client */
@@ -34,9 +36,9 @@ struct cg_coap_shield {
     struct counts counts;
 };
 
-/* A transport's peer, by which clients came. */
+/* A peer, by which clients came. */
 struct entry {
-    struct cg_coap_peer *outer;
+    struct cg_coap_peer *outer; /* a transport's, or one of `first` of another entry */
     struct cg_coap_shielded *first;
     UT_hash_handle hh;
 };
@@ -142,12 +144,11 @@ static void challenge(struct visit *visit) {
 
 /* The peer, and all that was made of it, may be gone by it. */
 static void go(struct visit *visit) {
-    const struct cg_coap_shield_options *options = &visit->shield->options;
     if (visit->is_challenge) {
         challenge(visit);
         return;
     }
-    int err = cg_coap_shielded_tell(visit->shielded, options->ops, options->ctx, &visit->opened);
+    int err = cg_coap_shielded_tell(visit->shielded, &cg_coap_shield_ops, visit->shield, &visit->opened);
     if (err < 0) {
         visit->shield->counts.unanswerable++; /* no memory: the client asks again, or does not */
     } else {
@@ -187,14 +188,14 @@ static void on_number(struct cg_sender_wait *wait, int err, uint64_t number, con
     DL_DELETE2(visit->shield->visits, visit, prev, next);
     visit->shield->visit_count--;
     visit->opened.number = number;
-    /* `waiting` keeps the peer until all is said. */
+    /* Its hold keeps the peer until all is said. */
     if (err == CG_OK) {
         go(visit);
     } else {
         turn_away(visit, problem);
     }
     shielded->waiting--;
-    cg_coap_shielded_settle(shielded);
+    cg_coap_peer_release_for(shielded->outer, visit->opened.request.message.token);
     free(visit);
 }
 
@@ -205,8 +206,8 @@ static void wait_for_number(struct visit *visit) {
     shield->counts.waited++;
     visit->opened.is_late = true;
     visit->shielded->waiting++;
+    cg_coap_peer_hold_for(visit->shielded->outer, visit->opened.request.message.token);
     cg_coap_peer_expect(visit->shielded->outer);
-    cg_coap_shielded_settle(visit->shielded);
 }
 
 /* A sender without a store never has any. */
@@ -280,21 +281,23 @@ static void on_request(void *ctx, struct cg_coap_peer *peer, const struct cg_coa
     struct cg_coap_shield *shield = ctx;
     const struct cg_client *client = NULL;
     if (request->reached == CG_COAP_BY_UNICAST) client = cg_oscore_whose(config_of(shield), peer, &request->message);
-    if (client != NULL) {
-        take(shield, peer, request, client);
-    } else {
+    if (client == NULL) {
         shield->options.ops->request(shield->options.ctx, peer, request);
+    } else if (cg_coap_shielded_layers(peer) == LAYERS_MAX) {
+        cg_oscore_refuse(&shield->refusals, peer, request, CG_E_FORBIDDEN, now_us(shield));
+    } else {
+        take(shield, peer, request, client);
     }
 }
 
 typedef void tell_fn(void *ctx, struct cg_coap_peer *peer, struct cg_slice token);
 
-/* A token may be in use by itself and by clients. */
+/* A token may be in use by itself, by clients, and by those whose requests these have protected. */
 static void tell_all(struct cg_coap_shield *shield, struct cg_coap_peer *peer, struct cg_slice token, tell_fn *tell) {
     const struct entry *entry = find_entry(shield, peer);
     struct cg_coap_shielded *shielded = entry == NULL ? NULL : entry->first;
     for (; shielded != NULL; shielded = shielded->next) {
-        if (cg_coap_shielded_has(shielded, token)) tell(shield->options.ctx, &shielded->peer, token);
+        if (cg_coap_shielded_has(shielded, token)) tell_all(shield, &shielded->peer, token, tell);
     }
     tell(shield->options.ctx, peer, token);
 }
@@ -318,13 +321,16 @@ static void drop_visits(struct cg_coap_shield *shield, const struct cg_coap_shie
     }
 }
 
+static void on_gone(void *ctx, struct cg_coap_peer *peer);
+
 static void drop_shielded(struct cg_coap_shield *shield, struct cg_coap_shielded *shielded) {
     if (shielded->waiting > 0) drop_visits(shield, shielded);
     shielded->waiting = 0;
-    shield->options.ops->gone(shield->options.ctx, &shielded->peer);
+    on_gone(shield, &shielded->peer);
     cg_coap_shielded_free(shielded);
 }
 
+/* With those whose requests it has protected: LAYERS_MAX calls deep. */
 static void on_gone(void *ctx, struct cg_coap_peer *peer) {
     struct cg_coap_shield *shield = ctx;
     struct entry *entry = find_entry(shield, peer);
@@ -342,19 +348,17 @@ const struct cg_coap_peer_ops cg_coap_shield_ops = {
 
 /* ---- Figures ---- */
 
-static void put_figure(struct cg_buf *to, const char *name, const char *help, uint64_t value) {
-    cg_buf_printf(to, "# HELP castgate_coap_oscore_%s %s\n# TYPE castgate_coap_oscore_%s counter\n", name, help, name);
-    cg_buf_printf(to, "castgate_coap_oscore_%s %llu\n", name, (unsigned long long)value);
-}
-
 void cg_coap_shield_metrics(const struct cg_coap_shield *shield, struct cg_buf *to) {
     const struct counts *counts = &shield->counts;
-    put_figure(to, "opened_total", "Requests that CoAP clients protected for the gateway by OSCORE.", counts->opened);
-    put_figure(to, "challenged_total",
-               "Such requests that were answered by an Echo, since what came before is unknown.", counts->challenged);
-    put_figure(to, "waited_total", "Those that waited for a sequence number.", counts->waited);
-    put_figure(to, "unanswerable_total", "Those that were refused, as there was no sequence number for an answer.",
-               counts->unanswerable);
+    const struct cg_coap_figure counters[] = {
+        {"oscore_opened_total", "Requests that CoAP clients protected for the gateway by OSCORE.", counts->opened},
+        {"oscore_challenged_total", "Such requests that were answered by an Echo, since what came before is unknown.",
+         counts->challenged},
+        {"oscore_waited_total", "Those that waited for a sequence number.", counts->waited},
+        {"oscore_unanswerable_total", "Those that were refused, as there was no sequence number for an answer.",
+         counts->unanswerable},
+    };
+    cg_coap_figure_put_counters(to, counters, sizeof counters / sizeof *counters);
     cg_oscore_refusals_metrics(&shield->refusals, to);
 }
 

@@ -3,8 +3,9 @@
  * a peer of its own, which is that client; what the front says to such a peer is protected, each response under a
  * number of its own. The front sees nothing of it, nor do the transports. Anything else passes as it is.
  *
- * One layer is taken off. What is inside may be protected for members, and is then relayed or refused like any other.
- */
+ * What is inside may be protected once more: for the gateway by another context, as where a proxy on the way protects
+ * what its own client has protected; then the client is whoever is innermost. Layers are taken off up to a limit. Or it
+ * is for members, and is then relayed or refused like any other. */
 #ifndef CG_FRONTS_COAP_SHIELD_H
 #define CG_FRONTS_COAP_SHIELD_H
 

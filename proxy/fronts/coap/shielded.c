@@ -47,7 +47,7 @@ static void drop_strand(struct cg_coap_shielded *shielded, struct cg_coap_strand
 }
 
 static void drop_if_idle(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand) {
-    if (!strand->runs && strand != shielded->current) drop_strand(shielded, strand);
+    if (strand->runs == 0 && strand != shielded->current) drop_strand(shielded, strand);
 }
 
 bool cg_coap_shielded_has(const struct cg_coap_shielded *shielded, struct cg_slice token) {
@@ -145,26 +145,30 @@ static size_t room(const struct cg_coap_peer *peer) {
     return outer > OVERHEAD ? outer - OVERHEAD : 0;
 }
 
-void cg_coap_shielded_settle(struct cg_coap_shielded *shielded) {
-    bool holds = shielded->peer.holds > 0 || shielded->waiting > 0 || shielded->current != NULL;
+static void settle(struct cg_coap_peer *peer) {
+    struct cg_coap_shielded *shielded = of(peer);
+    bool holds = shielded->peer.holds > 0 || shielded->current != NULL;
     if (holds == shielded->holds_outer) return;
     shielded->holds_outer = holds;
     (holds ? cg_coap_peer_hold : cg_coap_peer_release)(shielded->outer);
 }
 
-static void settle(struct cg_coap_peer *peer) { cg_coap_shielded_settle(of(peer)); }
-
+/* What runs on a token runs on it in the layers outside, too. */
 static void begun(struct cg_coap_peer *peer, struct cg_slice token) {
-    struct cg_coap_strand *strand = find_strand(of(peer), token);
+    struct cg_coap_shielded *shielded = of(peer);
+    struct cg_coap_strand *strand = find_strand(shielded, token);
     CG_CHECK(strand != NULL);
-    strand->runs = true;
+    strand->runs++;
+    if (shielded->outer->layer->begun != NULL) shielded->outer->layer->begun(shielded->outer, token);
 }
 
 static void ended(struct cg_coap_peer *peer, struct cg_slice token) {
-    struct cg_coap_strand *strand = find_strand(of(peer), token);
-    CG_CHECK(strand != NULL);
-    strand->runs = false;
-    drop_if_idle(of(peer), strand);
+    struct cg_coap_shielded *shielded = of(peer);
+    struct cg_coap_strand *strand = find_strand(shielded, token);
+    CG_CHECK(strand != NULL && strand->runs > 0);
+    strand->runs--;
+    if (shielded->outer->layer->ended != NULL) shielded->outer->layer->ended(shielded->outer, token);
+    drop_if_idle(shielded, strand);
 }
 
 static const struct cg_coap_layer layer = {.answer = answer,
@@ -176,6 +180,10 @@ static const struct cg_coap_layer layer = {.answer = answer,
                                            .settle = settle,
                                            .begun = begun,
                                            .ended = ended};
+
+unsigned cg_coap_shielded_layers(const struct cg_coap_peer *peer) {
+    return peer->layer == &layer ? of_const(peer)->layers : 0;
+}
 
 /* ---- Who it is ---- */
 
@@ -209,7 +217,7 @@ static void take_up(struct cg_coap_shielded *shielded, struct cg_coap_strand *st
     shielded->is_late = opened->is_late;
     shielded->type = opened->request.type;
     shielded->peer.path.proof = cg_coap_peer_proof(shielded->outer);
-    cg_coap_shielded_settle(shielded);
+    settle(&shielded->peer);
 }
 
 static void put_down(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand) {
@@ -225,17 +233,17 @@ int cg_coap_shielded_tell(struct cg_coap_shielded *shielded, const struct cg_coa
     take_up(shielded, strand, opened);
     ops->request(ctx, &shielded->peer, &opened->request);
     put_down(shielded, strand);
-    cg_coap_shielded_settle(shielded);
+    settle(&shielded->peer);
     return CG_OK;
 }
 
 void cg_coap_shielded_answer(struct cg_coap_shielded *shielded, const struct cg_coap_opened *opened,
                              const struct cg_coap_message *response) {
-    struct cg_coap_strand strand = {.binding = opened->binding, .runs = true}; /* in no table */
+    struct cg_coap_strand strand = {.binding = opened->binding, .runs = 1}; /* in no table */
     take_up(shielded, &strand, opened);
     answer(&shielded->peer, response);
     put_down(shielded, &strand);
-    cg_coap_shielded_settle(shielded);
+    settle(&shielded->peer);
 }
 
 /* ---- Life ---- */
@@ -244,6 +252,7 @@ struct cg_coap_shielded *cg_coap_shielded_new(struct cg_coap_peer *outer, struct
     struct cg_coap_shielded *shielded = calloc(1, sizeof *shielded);
     if (shielded == NULL) return NULL;
     shielded->outer = outer;
+    shielded->layers = cg_coap_shielded_layers(outer) + 1;
     shielded->client = cg_oscore_client_ref(client);
     shielded->transport = (struct cg_coap_transport){.ops = &transports[cg_coap_peer_scheme(outer)],
                                                      .listen = cg_coap_peer_listen(outer)};

@@ -1,5 +1,5 @@
 /* A peer as its OSCORE context shows it: the front's side is any peer's (peer.h), and what it says goes out protected
- * by the peer that brought the request. The shield's own. */
+ * by the peer that brought the request, which may be such a one itself. The shield's own. */
 #ifndef CG_FRONTS_COAP_SHIELDED_H
 #define CG_FRONTS_COAP_SHIELDED_H
 
@@ -21,15 +21,16 @@ struct cg_coap_strand {
     struct cg_oscore_binding binding;
     uint64_t number; /* for the next response, where has_number */
     bool has_number;
-    bool runs; /* an exchange does, on it */
+    unsigned runs; /* exchanges on it, and requests of further layers that wait */
     UT_hash_handle hh;
 };
 
 struct cg_coap_shielded {
     struct cg_coap_peer peer;
     struct cg_coap_transport transport; /* the peer's: it knows who the client is */
-    struct cg_coap_peer *outer;
-    struct cg_oscore_client *client; /* a reference */
+    struct cg_coap_peer *outer;         /* a transport's, or one with a layer less */
+    unsigned layers;                    /* that are taken off, this one among them */
+    struct cg_oscore_client *client;    /* a reference */
     struct cg_coap_strand *strands;
     struct cg_coap_strand *current; /* the front is hearing of a request on it */
     bool is_late;                   /* that is told of later than it came */
@@ -49,8 +50,8 @@ int cg_coap_shielded_tell(struct cg_coap_shielded *shielded, const struct cg_coa
 /* A response that is not the front's, instead of telling it. */
 void cg_coap_shielded_answer(struct cg_coap_shielded *shielded, const struct cg_coap_opened *opened,
                              const struct cg_coap_message *response);
+/* How many layers of OSCORE are taken off what comes by that peer; a transport's: 0. */
+unsigned cg_coap_shielded_layers(const struct cg_coap_peer *peer);
 bool cg_coap_shielded_has(const struct cg_coap_shielded *shielded, struct cg_slice token);
-/* How many wait has changed. Last of all: the outer peer may be gone by it, and this with it. */
-void cg_coap_shielded_settle(struct cg_coap_shielded *shielded);
 
 #endif

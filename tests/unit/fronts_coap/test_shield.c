@@ -14,7 +14,7 @@
 #include "oscore/oscore.h"
 #include "settings/client_oscore.h"
 
-enum { ROOM = 2048, SAID_MAX = 8, HEARD_MAX = 8 };
+enum { ROOM = 2048, SAID_MAX = 8, HEARD_MAX = 8, CLIENTS = 2 };
 
 /* ---- The transport below: one peer ---- */
 
@@ -25,6 +25,13 @@ struct said {
     struct cg_msg msg;
     struct cg_slice token;
     uint8_t bytes[ROOM];
+};
+
+/* A client's side of a context. */
+struct owner {
+    struct cg_oscore_context *context;
+    struct cg_oscore_peer *gateway;
+    uint64_t number;
 };
 
 struct heard {
@@ -39,23 +46,21 @@ struct side {
     struct cg_listen listen;
     struct cg_coap_shield *shield;
     struct cg_config config;
-    struct cg_client client;
+    struct cg_client clients[CLIENTS];
     struct cg_senders senders;
     struct cg_store store;
     struct cg_store_job *job; /* that the store has to do; NULL: none */
     bool is_slow;             /* the store answers when the test says so */
     uint64_t next;
-    struct cg_oscore_context *context; /* the client's */
-    struct cg_oscore_peer *gateway;
-    uint64_t number;
-    struct cg_oscore_binding binding; /* of the latest request */
+    struct owner owners[CLIENTS];
+    struct cg_oscore_binding binding; /* of the first one's latest request */
     struct said said[SAID_MAX];
     size_t said_count;
     struct heard heard[HEARD_MAX];
     size_t heard_count;
     bool answers; /* the front does, at once; else it holds the peer and sends later */
     struct cg_coap_peer *held;
-    unsigned expected;
+    unsigned expected, lost;
 };
 
 static struct side *side_of(struct cg_coap_peer *peer) { return CG_CONTAINER(peer, struct side, outer); }
@@ -126,7 +131,7 @@ static void front_request(void *ctx, struct cg_coap_peer *peer, const struct cg_
 }
 
 static void front_token(void *ctx, struct cg_coap_peer *peer, struct cg_slice token) {
-    (void)ctx;
+    ((struct side *)ctx)->lost++;
     (void)peer;
     (void)token;
 }
@@ -199,6 +204,15 @@ struct datagram {
     uint8_t bytes[ROOM];
 };
 
+/* Protected by that client. */
+static void wrap(struct owner *owner, const struct cg_msg *plain, struct datagram *sealed,
+                 struct cg_oscore_binding *binding) {
+    int len = cg_oscore_seal_request(owner->context, owner->gateway, owner->number++, plain, sealed->bytes,
+                                     sizeof sealed->bytes, binding);
+    assert_true(len > 0);
+    assert_int_equal(cg_msg_parse(&sealed->msg, cg_slice_of(sealed->bytes, (size_t)len)), CG_OK);
+}
+
 /* GET /a, with Echo where it is not empty. */
 static void compose(struct side *side, struct cg_slice echo, struct datagram *sealed) {
     uint8_t bytes[ROOM];
@@ -209,10 +223,7 @@ static void compose(struct side *side, struct cg_slice echo, struct datagram *se
     if (echo.len > 0) cg_msg_put_opt(&writer, CG_OPT_ECHO, echo);
     int len = cg_msg_end(&writer);
     assert_int_equal(cg_msg_parse_inner(&plain, cg_slice_of(bytes, (size_t)len)), CG_OK);
-    len = cg_oscore_seal_request(side->context, side->gateway, side->number++, &plain, sealed->bytes,
-                                 sizeof sealed->bytes, &side->binding);
-    assert_true(len > 0);
-    assert_int_equal(cg_msg_parse(&sealed->msg, cg_slice_of(sealed->bytes, (size_t)len)), CG_OK);
+    wrap(&side->owners[0], &plain, sealed, &side->binding);
 }
 
 static void bring(struct side *side, const struct datagram *sealed, const char *token) {
@@ -232,13 +243,18 @@ static const struct said *last(const struct side *side) {
     return &side->said[side->said_count - 1];
 }
 
-/* The response, opened. */
-static void open_it(struct side *side, const struct said *said, struct datagram *plain) {
+static void unwrap(const struct owner *owner, const struct cg_msg *sealed, const struct cg_oscore_binding *binding,
+                   struct datagram *plain) {
     struct cg_oscore_opened opened;
-    assert_int_equal(cg_oscore_open_response(side->context, &said->msg, &side->binding, NULL, plain->bytes,
-                                             sizeof plain->bytes, &plain->msg, &opened),
+    assert_int_equal(cg_oscore_open_response(owner->context, sealed, binding, NULL, plain->bytes, sizeof plain->bytes,
+                                             &plain->msg, &opened),
                      CG_OK);
     assert_true(opened.has_number);
+}
+
+/* The response, opened. */
+static void open_it(struct side *side, const struct said *said, struct datagram *plain) {
+    unwrap(&side->owners[0], &said->msg, &side->binding, plain);
 }
 
 /* The first request is met by an Echo, the second one brings it. */
@@ -254,6 +270,17 @@ static void meet(struct side *side) {
     bring(side, &sealed, "f");
 }
 
+static struct cg_client make_client(const char *name, const char *own, const char *gateway) {
+    struct cg_client client = {.name = name,
+                               .oscore = {.file = "d.oscore.json",
+                                          .recipient_id = cg_slice_str(own),
+                                          .sender_id = cg_slice_str(gateway),
+                                          .master_secret = cg_slice_str("sixteen bytes..."),
+                                          .alg_aead = CG_COSE_AES_CCM_16_64_128}};
+    client.oscore.digest[0] = (uint8_t)own[0];
+    return client;
+}
+
 static int set_up(void **state) {
     struct side *side = calloc(1, sizeof *side);
     if (side == NULL) return -1;
@@ -264,21 +291,18 @@ static int set_up(void **state) {
     side->answers = true;
     side->store.ops = &store_ops;
     cg_senders_init(&side->senders, &side->store);
-    side->client = (struct cg_client){.name = "d",
-                                      .oscore = {.file = "d.oscore.json",
-                                                 .recipient_id = cg_slice_str("c"),
-                                                 .sender_id = cg_slice_str("g"),
-                                                 .master_secret = cg_slice_str("sixteen bytes..."),
-                                                 .alg_aead = CG_COSE_AES_CCM_16_64_128}};
+    side->clients[0] = make_client("d", "c", "g");
+    side->clients[1] = make_client("hop", "p", "q");
     cg_arena_init(&side->config.arena, SIZE_MAX, NULL);
-    side->config.clients = &side->client;
-    side->config.client_count = 1;
+    side->config.clients = side->clients;
+    side->config.client_count = CLIENTS;
     side->config.options = (struct cg_option_numbers){2, 248, 24, 13, 235, 239};
     if (!cg_config_index_clients(&side->config)) return -1;
     const struct cg_coap_shield_options options = {
         .ops = &front, .ctx = side, .config = config_of, .now_us = now_us, .of = side, .senders = &side->senders};
     side->shield = cg_coap_shield_new(&options);
-    side->context = make_context("c", "g", &side->gateway);
+    side->owners[0].context = make_context("c", "g", &side->owners[0].gateway);
+    side->owners[1].context = make_context("p", "q", &side->owners[1].gateway);
     *state = side;
     return side->shield == NULL ? -1 : 0;
 }
@@ -290,7 +314,7 @@ static int tear_down(void **state) {
     side->is_slow = false;
     settle_store(side);
     cg_senders_fini(&side->senders);
-    cg_oscore_context_unref(side->context);
+    for (size_t i = 0; i < CLIENTS; i++) cg_oscore_context_unref(side->owners[i].context);
     cg_arena_fini(&side->config.arena);
     free(side);
     return 0;
@@ -478,10 +502,174 @@ static void a_client_that_is_removed_is_nobody(void **state) {
     struct cg_problem problem = {0};
     meet(side);
     struct cg_coap_peer *peer = (struct cg_coap_peer *)(uintptr_t)side->heard[0].peer;
-    side->client.oscore.digest[0] ^= 1;
+    side->clients[0].oscore.digest[0] ^= 1;
     cg_coap_shield_tidy(side->shield);
     assert_int_equal(cg_coap_peer_identify(peer, &side->config, &request, &problem), CG_E_UNAUTHORIZED);
     assert_null(request.client);
+}
+
+/* ---- Layers ---- */
+
+/* What the first client has protected, protected once more by a proxy on its way. */
+struct layered {
+    struct datagram inner, sealed;
+    struct cg_oscore_binding outside;
+};
+
+static void compose_layered(struct side *side, struct cg_slice echo, struct layered *made) {
+    compose(side, echo, &made->inner);
+    wrap(&side->owners[1], &made->inner.msg, &made->sealed, &made->outside);
+}
+
+static void open_layered(struct side *side, const struct layered *made, struct datagram *plain) {
+    struct datagram inner;
+    unwrap(&side->owners[1], &last(side)->msg, &made->outside, &inner);
+    unwrap(&side->owners[0], &inner.msg, &side->binding, plain);
+}
+
+/* The proxy's challenge is met by a request of its own. */
+static void meet_hop(struct side *side) {
+    struct datagram sealed, plain;
+    struct cg_oscore_binding binding;
+    struct cg_slice echo;
+    uint8_t bytes[ROOM];
+    struct cg_msg_writer writer;
+    struct cg_msg request = {.code = CG_GET};
+    wrap(&side->owners[1], &request, &sealed, &binding);
+    bring(side, &sealed, "h");
+    unwrap(&side->owners[1], &last(side)->msg, &binding, &plain);
+    assert_true(cg_msg_find(&plain.msg, CG_OPT_ECHO, &echo));
+    cg_msg_begin_inner(&writer, bytes, sizeof bytes, CG_GET);
+    cg_msg_put_opt(&writer, CG_OPT_ECHO, echo);
+    int len = cg_msg_end(&writer);
+    assert_int_equal(cg_msg_parse_inner(&request, cg_slice_of(bytes, (size_t)len)), CG_OK);
+    wrap(&side->owners[1], &request, &sealed, &binding);
+    bring(side, &sealed, "h");
+    assert_string_equal(side->heard[side->heard_count - 1].client, "hop");
+}
+
+static void meet_all(struct side *side) {
+    meet_hop(side);
+    meet(side);
+    side->heard_count = 0;
+    side->said_count = 0;
+}
+
+/* Two layers are taken off, and the response gets them both again. */
+static void what_a_proxy_has_protected_once_more_is_its_clients(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram plain;
+    meet_all(side);
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "t");
+    assert_int_equal(side->heard_count, 1);
+    assert_string_equal(side->heard[0].client, "d");
+    assert_int_equal(side->heard[0].code, CG_GET);
+    open_layered(side, &made, &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(2, 5));
+}
+
+/* draft-ietf-core-oscore-capable-proxies §2.1: protected by those layers that were taken off. */
+static void a_third_layer_is_refused(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram sealed, middle, plain;
+    struct cg_oscore_binding outermost;
+    meet_all(side);
+    compose_layered(side, CG_SLICE_NONE, &made);
+    wrap(&side->owners[0], &made.sealed.msg, &sealed, &outermost);
+    bring(side, &sealed, "t");
+    assert_int_equal(side->heard_count, 0);
+    unwrap(&side->owners[0], &last(side)->msg, &outermost, &middle);
+    unwrap(&side->owners[1], &middle.msg, &made.outside, &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(4, 1));
+    assert_true(cg_slice_is(plain.msg.payload, "more layers than are taken off"));
+}
+
+static void a_challenge_comes_through_the_layer_outside(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram plain;
+    struct cg_slice echo;
+    meet_hop(side);
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "t");
+    open_layered(side, &made, &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(4, 1));
+    assert_true(cg_msg_find(&plain.msg, CG_OPT_ECHO, &echo));
+    compose_layered(side, echo, &made);
+    bring(side, &made.sealed, "t");
+    assert_string_equal(side->heard[side->heard_count - 1].client, "d");
+}
+
+static void an_inner_replay_is_refused_under_the_layer_outside(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram again, plain;
+    struct cg_oscore_binding outside;
+    meet_all(side);
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "t");
+    wrap(&side->owners[1], &made.inner.msg, &again, &outside);
+    bring(side, &again, "u");
+    assert_int_equal(side->heard_count, 1);
+    unwrap(&side->owners[1], &last(side)->msg, &outside, &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(4, 1));
+    assert_true(cg_slice_is(plain.msg.payload, "Replay detected"));
+}
+
+/* The second context's first number comes late: what the outer layer bound the request to is kept meanwhile. */
+static void each_layer_may_wait_for_its_numbers(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram plain;
+    meet_hop(side);
+    side->is_slow = true;
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "t");
+    size_t said = side->said_count;
+    assert_int_equal(side->outer.holds, 1);
+    do_job(side);
+    assert_int_equal(side->said_count, said + 1);
+    assert_int_equal(last(side)->how, SENT);
+    open_layered(side, &made, &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(4, 1));
+    assert_int_equal(side->outer.holds, 0);
+}
+
+static void what_waits_in_a_layer_goes_with_the_peer(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    meet_hop(side);
+    side->is_slow = true;
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "t");
+    size_t said = side->said_count;
+    cg_coap_shield_ops.gone(side->shield, &side->outer);
+    do_job(side);
+    assert_int_equal(side->said_count, said);
+}
+
+static void later_responses_have_all_layers(void **state) {
+    struct side *side = *state;
+    struct layered made;
+    struct datagram plain;
+    meet_all(side);
+    side->answers = false;
+    compose_layered(side, CG_SLICE_NONE, &made);
+    bring(side, &made.sealed, "many");
+    const struct cg_coap_message response = {
+        .code = CG_CODE(2, 5), .token = cg_slice_str("many"), .payload = cg_slice_str("on")};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(cg_coap_peer_send(side->held, &response, CG_NON), CG_OK);
+        open_layered(side, &made, &plain);
+        assert_true(cg_slice_is(plain.msg.payload, "on"));
+    }
+    cg_coap_shield_ops.lost(side->shield, &side->outer, cg_slice_str("many"));
+    assert_int_equal(side->lost, 3); /* by each layer, and without any */
+    cg_coap_peer_release_for(side->held, cg_slice_str("many"));
+    assert_int_equal(side->outer.holds, 0);
 }
 
 #define shield_test(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -501,6 +689,13 @@ int main(void) {
         shield_test(one_that_went_to_several_addresses_proves_none),
         shield_test(later_responses_are_protected_too),
         shield_test(a_client_that_is_removed_is_nobody),
+        shield_test(what_a_proxy_has_protected_once_more_is_its_clients),
+        shield_test(a_third_layer_is_refused),
+        shield_test(a_challenge_comes_through_the_layer_outside),
+        shield_test(an_inner_replay_is_refused_under_the_layer_outside),
+        shield_test(each_layer_may_wait_for_its_numbers),
+        shield_test(what_waits_in_a_layer_goes_with_the_peer),
+        shield_test(later_responses_have_all_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
