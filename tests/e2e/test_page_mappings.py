@@ -249,6 +249,21 @@ def test_several_groups_and_back_to_one(admin_page):
     page.until(lambda: saved(page, "floor3").get("group") == "coap://224.0.1.188/", "one group")
 
 
+def test_another_gateway_is_asked_in_the_groups_place(admin_page):
+    """As a forward proxy for the group, or by a path of its own without one."""
+    page = admin_page(at="mappings")
+    stored(page, "floor3")
+    page.open("mappings/floor3")
+    page.click("button", "By another gateway")
+    page.fill("Next hop of group 1", "coap://192.0.2.1")
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3").get("targets") == [{"group": "coap://224.0.1.187/", "next_hop": "coap://192.0.2.1"}], "a next hop")
+    page.fill("Group 1", "")
+    page.fill("Next hop of group 1", "coap://192.0.2.1/floor")
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3").get("targets") == [{"next_hop": "coap://192.0.2.1/floor"}], "a path of its own")
+
+
 @pytest.mark.parametrize("role, buttons", [("viewer", []), ("operator", ["Try"]), ("admin", ["Try", "More for floor3"])])
 def test_nothing_is_offered_that_would_be_refused(admin_page, role, buttons):
     clients = {"root": pages.client(), "who": pages.client(role, "whose")}

@@ -49,19 +49,33 @@ function Known({ onChoose }) {
     return groups.length > 0 && html`<p class="hint">Of other mappings: ${groups.map((one) => html`<button key=${one} type="button" class="plain" onClick=${(event) => onChoose(one, event)}>${visible(one)}</button>`)}</p>`;
 }
 
+// A target that is asked at another gateway may do without a group: that gateway's path stands for it.
+const groupIn = (one, value) => ({ ...one, group: value || (one.next_hop ? undefined : "") });
+
+function Target({ one, i, onChange, onRemove }) {
+    const input = (label, placeholder, value, changed, more) => html`<input type="text" aria-label=${label} placeholder=${placeholder} spellcheck=${false} value=${value || ""} onInput=${(event) => onChange(changed(event.target.value))} ...${more} />`;
+    return html`<li>
+        ${input(`Group ${i + 1}`, "coap://224.0.1.187/", one.group, (value) => groupIn(one, value))}
+        ${input(`Next hop of group ${i + 1}`, "next hop", one.next_hop, (value) => ({ ...one, next_hop: value || undefined }), { "data-is": "next-hop" })}
+        ${input(`Interface of group ${i + 1}`, "interface", one.interface, (value) => ({ ...one, interface: value || undefined }), { class: "short" })}
+        <button type="button" class="plain square" aria-label=${`Take group ${i + 1} out`} onClick=${onRemove}><${Icon} name="close" /></button>
+    </li>`;
+}
+
 export function Groups({ form, schema }) {
     const targets = form.values.targets;
     const place = useRef(null);
-    const isOneMore = useRef(false);
+    const begun = useRef(null);
     useEffect(() => {
-        if (isOneMore.current) place.current.querySelector("li:last-child input").focus();
-        isOneMore.current = false;
+        if (begun.current) place.current.querySelector(`li:last-child ${begun.current}`).focus();
+        begun.current = null;
     }, [targets]);
-    const oneMore = () => {
-        isOneMore.current = true;
-        form.set("targets", [...asTargets(form.values), { group: "" }]);
+    const begin = (focused, more) => () => {
+        begun.current = focused;
+        form.set("targets", [...asTargets(form.values), ...more]);
         form.set("group", undefined);
     };
+    const oneMore = begin("input", [{ group: "" }]);
     const choose = (group, event) => {
         event.currentTarget.closest(".field-and").querySelector("input").focus(); // the button goes
         form.set("group", group);
@@ -69,21 +83,20 @@ export function Groups({ form, schema }) {
     if (!targets) {
         return html`<div class="field-and">${form.field("group", { label: "Group", required: true })}
             ${!form.values.group && html`<${Known} onChoose=${choose} />`}
-            <button type="button" class="plain" onClick=${oneMore}><${Icon} name="plus" />One more group</button></div>`;
+            <button type="button" class="plain" onClick=${oneMore}><${Icon} name="plus" />One more group</button>
+            <button type="button" class="plain" onClick=${begin("[data-is=next-hop]", [])}><${Icon} name="plus" />By another gateway</button></div>`;
     }
-    const put = (next) => {
+    const remove = (i) => {
+        const next = targets.filter((_, its) => its !== i);
         const isOne = next.length === 1 && !next[0].interface && !next[0].next_hop;
         form.set("targets", isOne ? undefined : next);
         if (isOne) form.set("group", next[0].group);
     };
-    const change = (i, more) => put(targets.map((one, its) => (its === i ? { ...one, ...more } : one)));
-    return html`<${Labelled} isGroup label="Groups" help=${schema.properties.targets.description} error=${form.errorAt("targets") || (targets.every(isNamed) ? form.wrong("targets") : null)}>
+    const change = (i, changed) => form.set("targets", targets.map((one, its) => (its === i ? changed : one)));
+    const wrong = form.errorAt("targets") || (targets.every(isNamed) ? form.wrong("targets") : null);
+    return html`<${Labelled} isGroup label="Groups" help=${schema.properties.targets.description} error=${wrong}>
         ${() => html`<ul class="rows" ref=${place}>
-            ${targets.map((one, i) => html`<li key=${i}>
-                <input type="text" aria-label=${`Group ${i + 1}`} placeholder="coap://224.0.1.187/" spellcheck=${false} value=${one.group || one.next_hop || ""} disabled=${one.group === undefined && one.next_hop !== undefined} onInput=${(event) => change(i, { group: event.target.value })} />
-                <input type="text" class="short" aria-label=${`Interface of group ${i + 1}`} placeholder="interface" spellcheck=${false} value=${one.interface || ""} onInput=${(event) => change(i, { interface: event.target.value || undefined })} />
-                <button type="button" class="plain square" aria-label=${`Take group ${i + 1} out`} onClick=${() => put(targets.filter((_, its) => its !== i))}><${Icon} name="close" /></button>
-            </li>`)}
+            ${targets.map((one, i) => html`<${Target} key=${i} one=${one} i=${i} onChange=${(changed) => change(i, changed)} onRemove=${() => remove(i)} />`)}
         </ul><button type="button" class="plain" onClick=${oneMore}><${Icon} name="plus" />One more group</button>`}
     <//>`;
 }
