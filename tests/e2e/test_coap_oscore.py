@@ -134,6 +134,19 @@ def test_what_is_for_members_is_relayed_from_inside(shielded, group):
     assert answer.one(REPLY_FROM) is not None
 
 
+def test_an_answer_with_an_option_that_nobody_knows(shielded, group):
+    """It is safe to forward, and goes to a client that protects nothing; to one that does it has no class."""
+    _, client = shielded(1, membership="open", finish="deadline")
+    client.meet()
+    with Tap(group) as tap, coap.Endpoint("127.66.0.1") as member:
+        client.ask("lights/light")
+        packet = tap.next()
+        member.send_bytes(packet.source, answer_to(packet.message, b"on", options=[(65000, b"")]))
+        answers = {message.code_text: message for message in client.hear_all(2.5) if message.code}
+    assert answers["2.05"].payload == b"off"  # the other member's
+    assert b"no class" in answers["5.02"].payload and answers["5.02"].one(REPLY_FROM)
+
+
 def test_over_tcp(shielded):
     _, client = shielded(3, scheme="coap+tcp")
     with Connection(client.to) as connection:

@@ -2,6 +2,7 @@
  * whether it may ask at all; and only then what is wrong with it (GCP §5.2.1: step 2 before step 3). */
 #include "fronts/coap/intake.h"
 
+#include "fronts/coap/oscore_known.h"
 #include "model/access.h"
 #include "model/forward.h"
 #include "model/route.h"
@@ -65,11 +66,36 @@ static int refuse_wrong(const struct cg_from_coap *from, const struct cg_problem
     return wrong->err;
 }
 
+static bool is_for_protected_group(const struct cg_from_coap *from) {
+    const struct cg_mapping *mapping;
+    struct cg_slice rest;
+    struct cg_problem ignored = {0};
+    if (from->request->discovery) return false;
+    int err = cg_route(from->config, from->request, &mapping, &rest, &ignored);
+    return err == CG_OK && mapping->security == CG_SECURITY_GROUP;
+}
+
+/* What is safe to forward is not yet known well enough to be protected
+ * (draft-ietf-core-oscore-capable-proxies, "Protection of CoAP Options"). */
+static int check_options(const struct cg_from_coap *from) {
+    const struct cg_opts *options = &from->request->options;
+    for (size_t i = 0; i < options->count; i++) {
+        uint16_t number = options->list[i].number;
+        if (cg_oscore_knows(&from->config->options, number) || !is_for_protected_group(from)) continue;
+        return cg_problem_set(from->problem, CG_E_BAD_OPTION,
+                              "option %u is not known here: OSCORE, which protects this group, has no class for it",
+                              number);
+    }
+    return CG_OK;
+}
+
 static int convert_rest(const struct cg_from_coap *from, struct cg_coap_extras *extras) {
     struct cg_problem wrong = {0};
     struct cg_from_coap rest = *from;
     rest.problem = &wrong;
-    return cg_from_coap_rest(&rest, extras) < 0 ? refuse_wrong(from, &wrong) : CG_OK;
+    int err = cg_from_coap_rest(&rest, extras);
+    if (err == CG_OK) err = check_options(&rest);
+    return err < 0 ? refuse_wrong(from, &wrong) : CG_OK;
 }
 
 int cg_coap_intake(const struct cg_from_coap *from, const struct cg_coap_peer *peer, struct cg_coap_extras *extras) {

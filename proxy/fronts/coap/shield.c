@@ -90,7 +90,7 @@ static struct cg_coap_shielded *shielded_of(struct cg_coap_shield *shield, struc
     if (entry == NULL) return NULL;
     while (shielded != NULL && shielded->client != client) shielded = shielded->next;
     if (shielded != NULL) return shielded;
-    shielded = cg_coap_shielded_new(outer, client);
+    shielded = cg_coap_shielded_new(&shield->options, outer, client);
     if (shielded != NULL) LL_PREPEND(entry->first, shielded);
     return shielded;
 }

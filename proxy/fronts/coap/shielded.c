@@ -7,6 +7,8 @@
 
 #include "base/check.h"
 #include "base/container.h"
+#include "fronts/coap/oscore_known.h"
+#include "fronts/coap/to_coap.h"
 
 enum {
     OVERHEAD = 64, /* option, code and tag: less (RFC 8613 §6.1, §10) */
@@ -69,9 +71,22 @@ static int take_number(struct cg_coap_shielded *shielded, struct cg_coap_strand 
     return err == CG_OK ? CG_OK : CG_E_OVERLOAD;
 }
 
+/* Instead of a response that may not be protected (draft-ietf-core-oscore-capable-proxies, "Protection of CoAP
+ * Options"). It says whose answer that was. */
+static void refuse_option(const struct cg_option_numbers *numbers, uint16_t number, const struct cg_coap_message *plain,
+                          uint8_t bytes[CG_COAP_MESSAGE_MAX], struct cg_coap_message *refusal) {
+    const struct cg_msg msg = {.options = plain->options};
+    struct cg_problem problem = {0};
+    struct cg_slice reply_from = CG_SLICE_NONE;
+    (void)cg_msg_find(&msg, numbers->reply_from, &reply_from);
+    cg_problem_set(&problem, CG_E_EMIT, "the answer has option %u, which is not known here: OSCORE has no class for it",
+                   number);
+    cg_to_coap_problem(numbers, &problem, reply_from, plain->token, bytes, CG_COAP_MESSAGE_MAX, refusal);
+}
+
 /* The message without its token, in *bytes, which is the caller's to free. */
-static int seal(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand, uint64_t number,
-                const struct cg_coap_message *plain, uint8_t **bytes, struct cg_coap_message *sealed) {
+static int seal_as_it_is(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand, uint64_t number,
+                         const struct cg_coap_message *plain, uint8_t **bytes, struct cg_coap_message *sealed) {
     const struct cg_msg message = {
         .type = CG_NON, .code = plain->code, .options = plain->options, .payload = plain->payload};
     const struct cg_oscore_client *client = shielded->client;
@@ -86,6 +101,17 @@ static int seal(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand
     *sealed = (struct cg_coap_message){
         .code = outer.code, .token = plain->token, .options = outer.options, .payload = outer.payload};
     return CG_OK;
+}
+
+static int seal(struct cg_coap_shielded *shielded, struct cg_coap_strand *strand, uint64_t number,
+                const struct cg_coap_message *plain, uint8_t **bytes, struct cg_coap_message *sealed) {
+    const struct cg_option_numbers *numbers = &shielded->shield->config(shielded->shield->of)->options;
+    struct cg_coap_message refusal;
+    uint8_t refused[CG_COAP_MESSAGE_MAX];
+    uint16_t option;
+    bool is_known = !cg_oscore_find_unknown(numbers, plain->options, &option);
+    if (!is_known) refuse_option(numbers, option, plain, refused, &refusal);
+    return seal_as_it_is(shielded, strand, number, is_known ? plain : &refusal, bytes, sealed);
 }
 
 static int say(struct cg_coap_shielded *shielded, const struct cg_coap_message *sealed, enum cg_type type) {
@@ -248,9 +274,11 @@ void cg_coap_shielded_answer(struct cg_coap_shielded *shielded, const struct cg_
 
 /* ---- Life ---- */
 
-struct cg_coap_shielded *cg_coap_shielded_new(struct cg_coap_peer *outer, struct cg_oscore_client *client) {
+struct cg_coap_shielded *cg_coap_shielded_new(const struct cg_coap_shield_options *shield, struct cg_coap_peer *outer,
+                                              struct cg_oscore_client *client) {
     struct cg_coap_shielded *shielded = calloc(1, sizeof *shielded);
     if (shielded == NULL) return NULL;
+    shielded->shield = shield;
     shielded->outer = outer;
     shielded->layers = cg_coap_shielded_layers(outer) + 1;
     shielded->client = cg_oscore_client_ref(client);

@@ -5,6 +5,7 @@
 
 #include "fronts/coap/layer.h"
 #include "fronts/coap/oscore_clients.h"
+#include "fronts/coap/shield.h"
 #include "fronts/coap/token.h"
 
 /* A request that was opened, until the front has heard of it. */
@@ -27,10 +28,11 @@ struct cg_coap_strand {
 
 struct cg_coap_shielded {
     struct cg_coap_peer peer;
-    struct cg_coap_transport transport; /* the peer's: it knows who the client is */
-    struct cg_coap_peer *outer;         /* a transport's, or one with a layer less */
-    unsigned layers;                    /* that are taken off, this one among them */
-    struct cg_oscore_client *client;    /* a reference */
+    const struct cg_coap_shield_options *shield; /* borrowed */
+    struct cg_coap_transport transport;          /* the peer's: it knows who the client is */
+    struct cg_coap_peer *outer;                  /* a transport's, or one with a layer less */
+    unsigned layers;                             /* that are taken off, this one among them */
+    struct cg_oscore_client *client;             /* a reference */
     struct cg_coap_strand *strands;
     struct cg_coap_strand *current; /* the front is hearing of a request on it */
     bool is_late;                   /* that is told of later than it came */
@@ -41,7 +43,8 @@ struct cg_coap_shielded {
 };
 
 /* NULL: no memory. */
-struct cg_coap_shielded *cg_coap_shielded_new(struct cg_coap_peer *outer, struct cg_oscore_client *client);
+struct cg_coap_shielded *cg_coap_shielded_new(const struct cg_coap_shield_options *shield, struct cg_coap_peer *outer,
+                                              struct cg_oscore_client *client);
 /* The front has heard that it is gone, and nothing waits. */
 void cg_coap_shielded_free(struct cg_coap_shielded *shielded);
 /* The front hears of the request; what it answers is protected. CG_E_NO_MEMORY: it has heard nothing. */

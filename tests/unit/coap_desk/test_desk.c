@@ -170,6 +170,21 @@ static void test_who_may_not_hears_that_first(void **state) {
     assert_answered(&f->peers[0], "t", CG_CODE(4, 2), NULL);
 }
 
+/* draft-ietf-core-oscore-capable-proxies §2.2: it is safe to forward, but nobody knows its class. */
+static void test_unknown_options_are_not_protected(void **state) {
+    struct desk_fixture *f = *state;
+    desk_start(f);
+    struct ask ask = get("t");
+    ask.options[0] = (struct option){65000, "", 0};
+    peer_ask(f, &f->peers[0], &ask);
+    assert_int_equal(f->world->sent_count, 1);
+    world_mapping(f->world, "lamps")->security = CG_SECURITY_GROUP;
+    ask.token = cg_slice_str("u");
+    peer_ask(f, &f->peers[0], &ask);
+    assert_answered(&f->peers[0], "u", CG_CODE(4, 2), "option 65000");
+    assert_int_equal(f->world->sent_count, 1);
+}
+
 /* RFC 10020 §3.5.1, RFC 7252 §5.10.2: it is no proxy of groups, or none at all; where it is one, there is a list. */
 static void test_forward_proxy_switched_off(void **state) {
     struct desk_fixture *f = *state;
@@ -673,6 +688,7 @@ int main(void) {
         desk_test(test_multicast_timeout_above_the_maximum),
         desk_test(test_multicast_timeout_zero_wants_no_answers),
         desk_test(test_who_may_not_hears_that_first),
+        desk_test(test_unknown_options_are_not_protected),
         desk_test(test_forward_proxy_switched_off),
         desk_test(test_forward_proxy_for_some_groups),
         desk_test(test_full_gateway),

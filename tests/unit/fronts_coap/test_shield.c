@@ -496,6 +496,39 @@ static void later_responses_are_protected_too(void **state) {
     assert_int_equal(side->outer.holds, 0);
 }
 
+/* draft-ietf-core-oscore-capable-proxies §2.2: whether it is critical or safe to forward does not matter. */
+static void an_option_of_no_known_class_makes_it_5_02(void **state) {
+    static const uint8_t reply_from[] = {0x82, 0x20, 0x81, 0x44, 127, 1, 0, 1};
+    static const struct row {
+        uint16_t number;
+        uint8_t code;
+    } rows[] = {{CG_OPT_MAX_AGE, CG_CODE(2, 5)}, {21, CG_CODE(2, 5)},    {252, CG_CODE(2, 5)},  {2049, CG_CODE(2, 5)},
+                {64994, CG_CODE(5, 2)},          {64996, CG_CODE(5, 2)}, {65001, CG_CODE(5, 2)}};
+    struct side *side = *state;
+    struct datagram sealed, plain;
+    struct cg_slice value;
+    meet(side);
+    side->answers = false;
+    compose(side, CG_SLICE_NONE, &sealed);
+    bring(side, &sealed, "many");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        uint8_t options[32];
+        struct cg_msg_writer writer = {.data = options, .cap = sizeof options};
+        if (rows[i].number < 248) cg_msg_put_opt(&writer, rows[i].number, CG_SLICE_NONE);
+        cg_msg_put_opt(&writer, 248, cg_slice_of(reply_from, sizeof reply_from));
+        if (rows[i].number > 248) cg_msg_put_opt(&writer, rows[i].number, CG_SLICE_NONE);
+        const struct cg_coap_message response = {
+            .code = CG_CODE(2, 5), .token = cg_slice_str("many"), .options = cg_slice_of(options, writer.len)};
+        side->said_count = 0;
+        assert_int_equal(cg_coap_peer_send(side->held, &response, CG_NON), CG_OK);
+        open_it(side, last(side), &plain);
+        assert_int_equal(plain.msg.code, rows[i].code);
+        assert_true(cg_msg_find(&plain.msg, 248, &value));
+        assert_true(cg_slice_equal(value, cg_slice_of(reply_from, sizeof reply_from)));
+    }
+    cg_coap_peer_release_for(side->held, cg_slice_str("many"));
+}
+
 static void a_client_that_is_removed_is_nobody(void **state) {
     struct side *side = *state;
     struct cg_request request = {.method = 0};
@@ -688,6 +721,7 @@ int main(void) {
         shield_test(a_challenge_that_is_met_proves_the_address),
         shield_test(one_that_went_to_several_addresses_proves_none),
         shield_test(later_responses_are_protected_too),
+        shield_test(an_option_of_no_known_class_makes_it_5_02),
         shield_test(a_client_that_is_removed_is_nobody),
         shield_test(what_a_proxy_has_protected_once_more_is_its_clients),
         shield_test(a_third_layer_is_refused),
