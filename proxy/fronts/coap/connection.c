@@ -213,9 +213,9 @@ static void on_drained(void *ctx) {
 
 static void on_closed(void *ctx, enum cg_stream_end why, const char *detail) {
     static const enum cg_coap_end ends[CG_STREAM_ENDS] = {
-        [CG_STREAM_CLOSED] = CG_COAP_END_CLOSED,       [CG_STREAM_BROKEN] = CG_COAP_END_BROKEN,
-        [CG_STREAM_HANDSHAKE] = CG_COAP_END_HANDSHAKE, [CG_STREAM_LATE] = CG_COAP_END_LATE,
-        [CG_STREAM_STALLED] = CG_COAP_END_STALLED,
+        [CG_STREAM_CLOSED] = CG_COAP_END_CLOSED,    [CG_STREAM_BROKEN] = CG_COAP_END_BROKEN,
+        [CG_STREAM_UNREACHED] = CG_COAP_END_BROKEN, [CG_STREAM_HANDSHAKE] = CG_COAP_END_HANDSHAKE,
+        [CG_STREAM_LATE] = CG_COAP_END_LATE,        [CG_STREAM_STALLED] = CG_COAP_END_STALLED,
     };
     struct cg_coap_connection *connection = ctx;
     if (why == CG_STREAM_HANDSHAKE || why == CG_STREAM_LATE) log_end(connection, "tls-failed", detail);

@@ -1,4 +1,5 @@
 /* Streams between both ends of a connection on loopback, plain and in TLS with a pre-shared key. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -150,6 +151,12 @@ static void open_near(struct fixture *f) {
     assert_non_null(f->near.stream);
 }
 
+static void connect_near(struct fixture *f) {
+    struct cg_problem problem = {0};
+    f->near.stream = cg_stream_connect(f->streams, &f->addr, make_ssl(f->client, false), &ops, &f->near, &problem);
+    assert_non_null(f->near.stream);
+}
+
 static bool are_open(const struct fixture *f) {
     unsigned expected = f->server != NULL;
     return f->far.stream != NULL && f->near.opened == expected && f->far.opened == expected;
@@ -182,7 +189,7 @@ static int setup_limited(void **state, const struct cg_stream_limits *limits) {
 static int setup(void **state) { return setup_limited(state, &cg_stream_usual_limits); }
 
 static int setup_hasty(void **state) {
-    static const struct cg_stream_limits hasty = {.handshake_us = 50000, .stalled_us = 50000, .linger_us = 50000};
+    static const struct cg_stream_limits hasty = {.opening_us = 50000, .stalled_us = 50000, .linger_us = 50000};
     return setup_limited(state, &hasty);
 }
 
@@ -237,6 +244,33 @@ static void so_they_do_in_tls_1_2(void **state) {
 static void and_in_tls_1_3(void **state) {
     use_tls(*state, TLS1_3_VERSION);
     talk(*state);
+}
+
+static bool near_heard_ho_once_open(const struct fixture *f) { return f->near.opened == 1 && near_heard_ho(f); }
+
+/* What is written before there is anybody goes when there is. */
+static void connect_and_talk(struct fixture *f) {
+    connect_near(f);
+    write_to(&f->near, "hello");
+    run_until(f, far_heard_hello);
+    write_to(&f->far, "ho");
+    run_until(f, near_heard_ho_once_open);
+}
+
+static void one_that_connects_is_told_when_it_is(void **state) { connect_and_talk(*state); }
+
+static void in_tls_when_the_handshake_is_done(void **state) {
+    use_tls(*state, TLS1_3_VERSION);
+    connect_and_talk(*state);
+}
+
+static void one_may_be_left_before_it_is_connected(void **state) {
+    struct fixture *f = *state;
+    connect_near(f);
+    cg_stream_end(f->near.stream);
+    f->near.stream = NULL;
+    for (int i = 0; i < 20; i++) uv_run(&f->uv, UV_RUN_NOWAIT);
+    assert_int_equal(f->near.opened + f->near.closed, 0);
 }
 
 static bool far_heard_much(const struct fixture *f) { return f->far.heard.len == 200000; }
@@ -342,6 +376,53 @@ static void a_handshake_has_a_time(void **state) {
     close(fd);
 }
 
+/* Where somebody was, and nobody is. */
+static struct cg_addr nobodys(void) {
+    struct cg_addr addr;
+    union cg_endpoint endpoint;
+    assert_int_equal(cg_addr_parse(&addr, cg_slice_str("127.0.0.1:0"), 0), CG_OK);
+    socklen_t len = cg_endpoint_from_addr(&endpoint, &addr);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0 && bind(fd, &endpoint.any, len) == 0 && cg_endpoint_local(&addr, fd));
+    close(fd);
+    return addr;
+}
+
+static void where_nobody_listens_is_not_reached(void **state) {
+    struct fixture *f = *state;
+    f->addr = nobodys();
+    connect_near(f);
+    run_until(f, near_closed);
+    assert_int_equal(f->near.why, CG_STREAM_UNREACHED);
+    assert_int_equal(f->near.opened, 0);
+}
+
+static void an_address_that_cannot_be_connected_to_is_a_problem(void **state) {
+    struct fixture *f = *state;
+    struct cg_problem problem = {0};
+    struct cg_addr multicast;
+    assert_int_equal(cg_addr_parse(&multicast, cg_slice_str("224.0.1.187:5683"), 0), CG_OK);
+    assert_null(cg_stream_connect(f->streams, &multicast, NULL, &ops, &f->near, &problem));
+    assert_non_null(strstr(problem.detail, "cannot connect to 224.0.1.187:5683 (TCP): "));
+}
+
+/* The kernel completes as many as its line is long, and lets others wait. */
+static void connecting_has_a_time(void **state) {
+    struct fixture *f = *state;
+    union cg_endpoint endpoint;
+    struct cg_addr addr = nobodys();
+    socklen_t len = cg_endpoint_from_addr(&endpoint, &addr);
+    int server = socket(AF_INET, SOCK_STREAM, 0), first;
+    assert_true(server >= 0 && bind(server, &endpoint.any, len) == 0 && listen(server, 0) == 0);
+    first = connect_to(&addr);
+    f->addr = addr;
+    connect_near(f);
+    run_until(f, near_closed);
+    assert_int_equal(f->near.why, CG_STREAM_LATE);
+    close(first);
+    close(server);
+}
+
 static bool far_is_there(const struct fixture *f) { return f->far.stream != NULL; }
 
 /* So much at once that neither end's kernel holds it. */
@@ -360,6 +441,34 @@ static void who_takes_nothing_is_left(void **state) {
     close(fd);
 }
 
+/* Takes a byte at a time; the number of those, when it is over. */
+static size_t sip(struct fixture *f, int fd) {
+    size_t count = 0;
+    for (char byte;;) {
+        ssize_t len = recv(fd, &byte, 1, MSG_DONTWAIT);
+        uv_run(&f->uv, UV_RUN_NOWAIT);
+        if (len == 0 || (len < 0 && errno != EAGAIN)) return count;
+        count += len > 0;
+    }
+}
+
+static void who_takes_a_little_of_the_last_words_is_left_all_the_same(void **state) {
+    static char much[CG_STREAM_QUEUE_MAX];
+    struct fixture *f = *state;
+    int fd = connect_to(&f->addr), small = 4096;
+    size_t written = 0;
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+    run_until(f, far_is_there);
+    while (cg_stream_write(f->far.stream, cg_slice_of(much, sizeof much)) == CG_OK) {
+        written += sizeof much;
+        uv_run(&f->uv, UV_RUN_NOWAIT);
+    }
+    cg_stream_end(f->far.stream);
+    f->far.stream = NULL;
+    assert_true(sip(f, fd) < written);
+    close(fd);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         stream_test(both_ends_hear_each_other),
@@ -375,6 +484,13 @@ int main(void) {
         stream_test(what_is_no_tls_ends_it),
         hasty_test(a_handshake_has_a_time),
         hasty_test(who_takes_nothing_is_left),
+        hasty_test(who_takes_a_little_of_the_last_words_is_left_all_the_same),
+        stream_test(one_that_connects_is_told_when_it_is),
+        stream_test(in_tls_when_the_handshake_is_done),
+        stream_test(one_may_be_left_before_it_is_connected),
+        stream_test(where_nobody_listens_is_not_reached),
+        stream_test(an_address_that_cannot_be_connected_to_is_a_problem),
+        hasty_test(connecting_has_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
