@@ -24,6 +24,7 @@ static void adopt(struct cg_program *program, struct cg_proposal *proposal) {
     catalogue->adopt(catalogue, proposal);
     cg_readiness_log_interfaces(program);
     cg_fronts_reload(program);
+    cg_manage_tell_reloaded(program->manage);
     cg_log(CG_LOG_INFO, "reload", "the settings are in use");
 }
 

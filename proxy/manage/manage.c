@@ -414,6 +414,11 @@ void cg_manage_remove_hearer(struct cg_manage *manage, struct cg_manage_hearer *
     LL_DELETE(manage->hearers, hearer);
 }
 
+void cg_manage_tell_reloaded(const struct cg_manage *manage) {
+    struct cg_manage_hearer *hearer;
+    LL_FOREACH(manage->hearers, hearer) hearer->reloaded(hearer);
+}
+
 static void run_reading(struct cg_work *work) {
     struct cg_manage_reading *reading = CG_CONTAINER(work, struct cg_manage_reading, work);
     reading->run(reading, reading->manage->options.file);

@@ -129,13 +129,16 @@ struct cg_items_file *cg_manage_file(const struct cg_manage *manage);
 void cg_manage_note(struct cg_manage *manage, const struct cg_author *author, const char *operation, const char *target,
                     const char *result, const char *detail);
 
-/* Who wants to know of each change that is in use: SSE, metrics. Called on the loop. */
+/* Who wants to know of each change that is in use, and of a settings file that was read anew and is. Called on the
+ * loop. */
 struct cg_manage_hearer {
     void (*changed)(struct cg_manage_hearer *hearer, const struct cg_change *change);
+    void (*reloaded)(struct cg_manage_hearer *hearer);
     struct cg_manage_hearer *next;
 };
 void cg_manage_add_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer);
 void cg_manage_remove_hearer(struct cg_manage *manage, struct cg_manage_hearer *hearer); /* not from inside it */
+void cg_manage_tell_reloaded(const struct cg_manage *manage);
 
 /* The store, read: done on the disk's thread by `run`, told of on the loop by `done`. For revisions and audit. */
 struct cg_manage_reading {

@@ -51,6 +51,16 @@ def test_an_exchange_is_told_when_it_has_ended(gate, stream):
     assert names_of(reading) == {"exchange"}
 
 
+def test_a_settings_file_that_was_read_anew_is_told(gate, stream):
+    reading, other = stream(gate), stream(gate, "?types=change")
+    gate.reload(gate.settings | {"mappings": []})
+    wait_for(lambda: reading.events("reload"))
+    assert ask(gate, "GET", "/mappings", "eye").json()["items"] == []
+    gate.reload(gate.settings | {"mappings": "none"})
+    wait_for(lambda: "the settings in use stay" in gate.log())
+    assert len(reading.events("reload")) == 1 and not names_of(other)
+
+
 def test_of_many_exchanges_some_are_told_and_the_rest_counted(gate, stream):
     reading, other = stream(gate, "?types=exchange,figures"), stream(gate, "?types=change")
     for i in range(70):

@@ -149,15 +149,39 @@ def test_what_is_done_in_the_list_can_be_undone_from_its_notice(admin_page):
     page.click("button", "More for floor3")
     page.click("button", "Take out of use")
     page.see("floor3 is out of use.")
-    page.see(re.compile("^out of use$", re.MULTILINE))
+    page.see(re.compile("^out of use$", re.MULTILINE), page.find("table"))
     undo(page, "floor3 is out of use.")
-    page.until(lambda: saved(page, "floor3")["state"] == "in-use", "it to be in use again")
+    page.see(re.compile("^in use$", re.MULTILINE), page.find("table"))
+    assert saved(page, "floor3")["state"] == "in-use"
     page.click("button", "More for floor3")
     page.click("button", "Remove")
     page.see("No mapping yet")
     undo(page, "floor3 is removed.")
     page.find("link", "floor3")
     assert saved(page, "floor3")["group"] == "coap://224.0.1.187/"
+
+
+def test_what_is_typed_while_it_is_saved_is_kept(admin_page):
+    page = admin_page(at="mappings")
+    stored(page, "floor3", leisure=1)
+    page.open("mappings/floor3")
+    page.run("""
+        const send = window.fetch;
+        const held = new Promise((go) => { window.letGo = go; });
+        window.fetch = (where, how) => how.method === "PATCH" && !where.includes("dry_run") ? held.then(() => send(where, how)) : send(where, how);
+    """)
+    page.fill(re.compile("^Timeout"), "7")
+    page.see("changes mapping floor3")
+    page.click("button", "Save")
+    page.find("button", "Saving …")
+    page.fill(re.compile("^Leisure"), "2")
+    page.run("window.letGo()")
+    page.see("floor3 is saved.")
+    assert saved(page, "floor3")["timeout"] == 7 and saved(page, "floor3")["leisure"] == 1
+    assert page.find("textbox", re.compile("^Leisure")).get_attribute("value") == "2"
+    assert page.find_all("status", "Somebody else changed this") == []
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3")["leisure"] == 2, "both to be saved")
 
 
 def test_mistakes_stand_at_their_fields(admin_page):

@@ -1,4 +1,5 @@
-// What a screen reads, kept fresh: read anew when a change touches it, after a gap, and when the connection is back.
+// What a screen reads, kept fresh: read anew when a change touches it, when the settings file was read anew, after a gap,
+// and when the connection is back.
 // While nothing can be read, what was read last stays.
 import { useState, useEffect, useCallback, useRef } from "../vendor/preact.js";
 import { get, request, readAll } from "./api.js";
@@ -41,7 +42,7 @@ export function useData(read, keys, { collections = [] } = {}) {
         return () => control.abort();
     }, [key, turn]);
     const soon = useGathered(reload);
-    useEvents(["change", "back", "gap"], (data, type) => {
+    useEvents(["change", "reload", "back", "gap"], (data, type) => {
         if (type !== "change" || touches(data, collections)) soon();
     });
     const set = (data) => setState({ data, error: null, loading: false, of: key });

@@ -30,6 +30,7 @@ const begun = (initial, proposed, tag) => ({ base: documentOf(initial), values: 
 // useForm({id, schema, initial, proposed, tag}): id names the draft ("mappings/floor3"; null: none is kept); initial is an
 // item and tag its ETag; proposed: values that stand there at first as if they had been typed.
 // {values, set(key, value), errors, fail(ApiError), changed: [keys], isChanged, isFine, reset(item, tag), field(key, more),
+// saved(item, tag): the values went, this came back,
 // wrong(key): what the schema has against its value, or null,
 // base and tag: what is edited, as it was, and which version that is}
 export function useForm({ id = null, schema, initial, proposed, tag = null }) {
@@ -53,12 +54,20 @@ export function useForm({ id = null, schema, initial, proposed, tag = null }) {
         setValues(documentOf(item));
         setErrors([]);
     };
+    // What was saved are the values of this drawing; what has been typed since stays, on top of what is there now.
+    const saved = (item, its) => {
+        if (id) keep(id, null);
+        setOf({ base: documentOf(item), tag: its });
+        setValues((now) => changedKeys(values, now).reduce((kept, key) => withKey(kept, key, now[key]), documentOf(item)));
+        setErrors([]);
+    };
     const wrong = (key) => check(propertyOf(key), values[key]);
     const errorAt = (key) => (errors.find(({ pointer }) => isAt(pointer, key)) || { detail: null }).detail;
     return {
         values,
         set,
         reset,
+        saved,
         errors,
         changed,
         base,

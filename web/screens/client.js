@@ -34,7 +34,7 @@ function Settings({ name, data, isAdmin }) {
     const save = async (etag, base = form.base) => {
         try {
             const { data: saved } = await patchItem(pathOf("clients", name), etag, patchOf(base, form.values));
-            form.reset(saved, etagOf(saved));
+            form.saved(saved, etagOf(saved));
             setConflict(null);
             tellChange(`${name} is saved.`, saved.revision);
         } catch (error) {

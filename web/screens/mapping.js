@@ -29,8 +29,8 @@ import { Try } from "./mapping-try.js";
 const revisionOf = (tag) => Number(String(tag).replace(/\D/g, "")) || 0;
 
 // Of what was read, what is newer than what is edited and says something else: {item, etag}, or null.
-function useNewer(form, read) {
-    const isNewer = read !== null && read.item.source === "stored" && revisionOf(read.etag) > revisionOf(form.tag);
+function useNewer(form, read, isSaving) {
+    const isNewer = read !== null && !isSaving && read.item.source === "stored" && revisionOf(read.etag) > revisionOf(form.tag);
     const isTaken = isNewer && (!form.isChanged || changedKeys(read.item, form.values).length === 0);
     useEffect(() => {
         if (isTaken) form.reset(read.item, read.etag);
@@ -47,7 +47,7 @@ function useSaving(form, name, onSaved) {
         setBusy(true);
         try {
             const { data, etag } = name === null || isGone ? await make() : await patchItem(pathOf("mappings", name), tag, patchOf(base, form.values));
-            form.reset(data, etag);
+            form.saved(data, etag);
             tellChange(`${data.name} is saved.`, data.revision);
             onSaved({ item: data, etag });
         } catch (error) {
@@ -106,8 +106,8 @@ function Editor({ name, read, isGone, item, etag, proposed, draft, schema, query
     const isNew = name === null;
     const mayChange = useMay("admin");
     const mayTry = useMay("operator");
-    const newer = useNewer(form, read);
     const { save, isBusy, stale, settle } = useSaving(form, name, onSaved);
+    const newer = useNewer(form, read, isBusy); // what is being saved comes by the stream, too
     const preview = usePreview(form, mayChange && !isBusy ? name : undefined); // what is being saved is not asked about any more
     const clients = useCollection("clients").data || [];
     const groups = useCollection("security-groups").data || [];

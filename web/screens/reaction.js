@@ -121,7 +121,8 @@ function Editor({ name, item, etag, schema }) {
     const save = async (tag) => {
         try {
             const { data } = await write(tag);
-            form.reset(isNew ? {} : data, etagOf(data));
+            if (isNew) form.reset({});
+            else form.saved(data, etagOf(data));
             setStale(null);
             tellChange(`${called} is ${isNew ? "made" : "saved"}.`, data.revision);
             if (isNew) go("reactions", called);

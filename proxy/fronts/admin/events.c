@@ -27,8 +27,8 @@ enum {
 #define ALL_BYTES ((size_t)16 << 20)
 
 static const char *const names[CG_EVENT_COUNT] = {
-    [CG_EVENT_CHANGE] = "change",     [CG_EVENT_REPORT] = "report",   [CG_EVENT_EXCHANGE] = "exchange",
-    [CG_EVENT_WARNINGS] = "warnings", [CG_EVENT_FIGURES] = "figures",
+    [CG_EVENT_CHANGE] = "change",     [CG_EVENT_RELOAD] = "reload",     [CG_EVENT_REPORT] = "report",
+    [CG_EVENT_EXCHANGE] = "exchange", [CG_EVENT_WARNINGS] = "warnings", [CG_EVENT_FIGURES] = "figures",
 };
 
 struct cg_event_stream {
@@ -204,6 +204,15 @@ static void on_change(struct cg_manage_hearer *hearer, const struct cg_change *c
     look(events);
 }
 
+static void on_reloaded(struct cg_manage_hearer *hearer) {
+    struct cg_events *events = CG_CONTAINER(hearer, struct cg_events, change_hearer);
+    struct cg_buf data;
+    cg_buf_init(&data, 0);
+    cg_buf_put_str(&data, "{\"detail\":\"the settings file was read anew: read anew what you show\"}");
+    cg_events_tell(events, CG_EVENT_RELOAD, &data);
+    look(events);
+}
+
 static void on_report(struct cg_reports_reader *reader, const struct cg_handed *handed) {
     struct cg_events *events = CG_CONTAINER(reader, struct cg_events, report_reader);
     struct cg_buf data;
@@ -257,8 +266,9 @@ static int read_types(const struct cg_admin_call *call, unsigned *types, struct 
     struct cg_slice rest = cg_slice_str(text), name;
     while (cg_http_next_item(&rest, ',', &name)) {
         if (!find_type(name, types))
-            return cg_problem_set(problem, CG_E_BAD_REQUEST,
-                                  "types are some of change, report, exchange, warnings, figures, with commas between");
+            return cg_problem_set(
+                problem, CG_E_BAD_REQUEST,
+                "types are some of change, reload, report, exchange, warnings, figures, with commas between");
     }
     return CG_OK;
 }
@@ -330,7 +340,7 @@ void cg_events_open(struct cg_events *events, uv_loop_t *uv) {
     events->quota = (struct cg_quota){.max = ALL_BYTES};
     CG_CHECK(uv_timer_init(uv, &events->timer) == 0);
     events->timer.data = events;
-    events->change_hearer.changed = on_change;
+    events->change_hearer = (struct cg_manage_hearer){.changed = on_change, .reloaded = on_reloaded};
     events->report_reader.hear = on_report;
     if (events->manage != NULL) cg_manage_add_hearer(events->manage, &events->change_hearer);
     if (events->reports != NULL) cg_reports_follow(events->reports, &events->report_reader);
@@ -361,7 +371,7 @@ static const struct cg_admin_route routes[] = {
      .says =
          "What happens, as it happens: server-sent events named as the properties of EventTypes, and gap where some "
          "are not kept any more. With Last-Event-ID it goes on where a reader was, with those that have an id "
-         "(change, report); the others are read anew with GET exchanges, warnings and figures.",
+         "(change, reload, report); the others are read anew with GET exchanges, warnings and figures.",
      .answer = "Events",
      .answer_type = "text/event-stream",
      .queries = "types",
@@ -380,6 +390,8 @@ static const struct cg_admin_schema schemas[] = {
      "'change': {'type': 'object', 'description': 'A revision, or an act beside one.', 'properties': {"
      "'revision': {'type': 'integer'}, 'who': {'type': 'string'}, 'operation': {'type': 'string'}, 'target': {'type': "
      "'string'}, 'items': {'type': 'array', 'items': {'type': 'object'}}, 'count': {'type': 'integer'}}},"
+     "'reload': {'type': 'object', 'description': 'The settings file was read anew, and is in use: read anew what you "
+     "show.', 'properties': {'detail': {'type': 'string'}}},"
      "'report': {'type': 'object', 'description': 'What a member has reported by itself.'},"
      "'exchange': {'type': 'object', 'description': 'One that has ended, as an ExchangeBrief, and how many were left "
      "out "

@@ -1,5 +1,5 @@
-/* What happens, as it happens (GET events, server-sent events): changes, reports of members, and what live.h has.
- * Bounded all over: who reads slowly is cut, and is told that it has missed something when it comes again. */
+/* What happens, as it happens (GET events, server-sent events): changes, reloads, reports of members, and what live.h
+ * has. Bounded all over: who reads slowly is cut, and is told that it has missed something when it comes again. */
 #ifndef CG_FRONTS_ADMIN_EVENTS_H
 #define CG_FRONTS_ADMIN_EVENTS_H
 
@@ -19,6 +19,7 @@ struct cg_event_stream;
 /* What a stream may be asked for, by ?types=. */
 enum cg_event_type {
     CG_EVENT_CHANGE,
+    CG_EVENT_RELOAD,
     CG_EVENT_REPORT,
     CG_EVENT_EXCHANGE,
     CG_EVENT_WARNINGS,

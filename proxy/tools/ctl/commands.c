@@ -154,7 +154,8 @@ enum cg_ctl_status cg_ctl_tail(const struct cg_ctl_options *options, struct cg_c
     for (;;) {
         char error[CG_CTL_ERROR_MAX];
         struct cg_ctl_reply reply;
-        int err = cg_ctl_follow(client, "events?types=change,report,warnings", tail.id, on_line, &tail, &reply, error);
+        int err =
+            cg_ctl_follow(client, "events?types=change,reload,report,warnings", tail.id, on_line, &tail, &reply, error);
         bool refused = err == CG_OK && reply.status != 200;
         enum cg_ctl_status status = refused ? cg_ctl_judge(&reply) : CG_CTL_DONE;
         cg_ctl_reply_fini(&reply);
