@@ -1,17 +1,19 @@
 #!/usr/bin/python3
 """aiocoap as a client of the gateway's CoAP side: what it gets of a group, one by one and all in one response.
 
-    aiocoap_client.py coap://127.0.0.1/floor3
+    aiocoap_client.py coap://127.0.0.1/floor3 [CREDENTIALS]
 
-The mapping there has "aggregate": true and takes anonymous clients. Needs aiocoap 0.4.17, as aiocoap_peer.py does. Its status is 0 if everything
-came as it should.
+The mapping there has "aggregate": true and takes anonymous clients, or the client whose credentials are in the JSON file, as aiocoap-client takes them:
+with an OSCORE context there, everything is protected for the gateway. Needs aiocoap 0.4.17, as aiocoap_peer.py does, and for OSCORE python3-filelock and
+AIOCOAP_CLIENT_TRANSPORT=oscore:tcpclient:udp6, since without a module for EDHOC it leaves OSCORE out. Its status is 0 if everything came as it should.
 """
 
 import asyncio
+import json
 import sys
 import types
 
-sys.modules.setdefault("filelock", types.ModuleType("filelock"))  # only wanted for what is not used here
+sys.modules.setdefault("lakers", types.ModuleType("lakers"))  # only wanted for EDHOC, and not in Debian 12
 
 import cbor2  # noqa: E402
 from aiocoap import BAD_REQUEST, CONTENT, GET, Context, Message  # noqa: E402
@@ -33,11 +35,15 @@ def option(message, number):
 
 
 def show(what, response):
-    print(f"{what}: {response.code}, {len(response.payload)} bytes")
+    by = "by OSCORE, " if type(response.remote).__name__ == "OSCOREAddress" else ""
+    print(f"{what}: {by}{response.code}, {len(response.payload)} bytes")
 
 
-async def main(uri):
+async def main(uri, credentials=None):
     context = await Context.create_client_context()
+    if credentials is not None:
+        with open(credentials) as file:
+            context.client_credentials.load_from_dict(json.load(file))
     one = await ask(context, uri + "/status")
     show("one member's answer", one)
     assert one.code == CONTENT
@@ -60,4 +66,4 @@ async def main(uri):
     await context.shutdown()
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))

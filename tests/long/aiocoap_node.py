@@ -2,18 +2,22 @@
 
     aiocoap_node.py serve                  /light, observable, and more links than a datagram has room for
     aiocoap_node.py directory              what its command aiocoap-rd is, in the group, too
-    aiocoap_node.py watch URI [SECONDS]    a line for each response, with Multicast-Timeout; a line on its standard input cancels
+    aiocoap_node.py watch URI [SECONDS [CREDENTIALS]]    a line for each response, with Multicast-Timeout; a line on its standard input cancels
 """
 
 import asyncio
 import json
 import sys
+import types
+from pathlib import Path
 
-from aiocoap import CHANGED, GET, Context, Message
-from aiocoap.cli.rd import StandaloneResourceDirectory
-from aiocoap.numbers import OptionNumber
-from aiocoap.optiontypes import OpaqueOption
-from aiocoap.resource import ObservableResource, Resource, Site, WKCResource
+sys.modules.setdefault("lakers", types.ModuleType("lakers"))  # only wanted for EDHOC, and not in Debian 12
+
+from aiocoap import CHANGED, GET, Context, Message  # noqa: E402
+from aiocoap.cli.rd import StandaloneResourceDirectory  # noqa: E402
+from aiocoap.numbers import OptionNumber  # noqa: E402
+from aiocoap.optiontypes import OpaqueOption  # noqa: E402
+from aiocoap.resource import ObservableResource, Resource, Site, WKCResource  # noqa: E402
 
 MULTICAST_TIMEOUT, REPLY_FROM = 2, 248
 GROUP = "224.0.1.187"
@@ -65,8 +69,10 @@ def show(response):
                       "reply_from": reply_from}), flush=True)
 
 
-async def watch(uri, seconds=None):
+async def watch(uri, seconds=None, credentials=None):
     context = await Context.create_client_context()
+    if credentials is not None:
+        context.client_credentials.load_from_dict(json.loads(Path(credentials).read_text()))
     message = Message(code=GET, uri=uri, observe=0)
     if seconds is not None:
         message.opt.add_option(OpaqueOption(OptionNumber(MULTICAST_TIMEOUT), bytes([int(seconds)])))

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 import coap
-from conftest import Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
+from conftest import BUILD, Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
 from links import new_lan  # noqa: F401, the fixture
-from probe import Tap, running, wait_for
+from oscore import Context
+from probe import Tap, metrics, running, wait_for
+from protected import Keys
 from test_discover import assert_taken, discover, document, pasted, write
 from test_observe import Watch
 
@@ -46,9 +48,9 @@ def aiocoap(tmp_path_factory):
 
 @pytest.fixture
 def python(aiocoap):
-    """python(words): a command line with the checkout, and with nothing but UDP whatever else is installed."""
+    """python(words): a command line with the checkout, and with nothing but UDP and OSCORE whatever else is installed."""
     return lambda *words: ["env", f"PYTHONPATH={aiocoap}", "PYTHONDONTWRITEBYTECODE=1", "AIOCOAP_SERVER_TRANSPORT=udp6",
-                           "AIOCOAP_CLIENT_TRANSPORT=udp6", sys.executable, *words]
+                           "AIOCOAP_CLIENT_TRANSPORT=oscore:udp6", sys.executable, *words]
 
 
 @pytest.fixture
@@ -198,6 +200,54 @@ def test_its_client_by_tcp(members, gateway, aiocoap):
     command = ["env", f"PYTHONPATH={aiocoap}", "PYTHONDONTWRITEBYTECODE=1", sys.executable, CLIENT, f"coap+tcp://127.0.0.1:{port}/lights"]
     ran = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+@pytest.fixture
+def shielded(gateway, tmp_path):
+    """shielded(URI of a listener, mappings, …): a gateway with a client that protects its requests for it, and that client's credentials."""
+
+    def start(listener, mappings, **more):
+        context, state, folder = Context(), tmp_path / "state", tmp_path / "context"
+        file, credentials = context.write(tmp_path / "d.oscore.json"), tmp_path / "credentials.json"
+        folder.mkdir()
+        (folder / "settings.json").write_text(json.dumps({"secret_hex": context.secret.hex(), "salt_hex": context.salt.hex(),
+                                                          "sender-id_hex": context.client.hex(), "recipient-id_hex": context.gateway.hex()}))
+        credentials.write_text(json.dumps({f"{listener}/*": {"oscore": {"basedir": str(folder)}}}))
+        (tmp_path / "state.json").write_text(json.dumps({"state": str(state)}))
+        subprocess.run([BUILD / "castgate", "-c", tmp_path / "state.json", "--init-state"], check=True, timeout=60)
+        Keys.run("claim", file, "--state", state)
+        mappings = [{**mapping, "clients": ["d"]} for mapping in mappings]
+        gate = gateway({"coap": {"listen": [listener]}, "state": str(state), "clients": {"d": {"oscore": str(file)}}, "mappings": mappings, **more})
+        return gate, credentials
+
+    return start
+
+
+@pytest.mark.parametrize("scheme,free_port", [("coap", free_udp_port), ("coap+tcp", free_tcp_port)])
+def test_its_client_protects_for_the_gateway(members, shielded, aiocoap, scheme, free_port):
+    """What it meets first is the Echo that asks for a fresh request; errors are protected, too."""
+    listener = f"{scheme}://127.0.0.1:{free_port()}"
+    gate, credentials = shielded(listener, [plain_mapping(members(COUNT), aggregate=True)], group={"interface": "lo"})
+    command = ["env", f"PYTHONPATH={aiocoap}", "PYTHONDONTWRITEBYTECODE=1", "AIOCOAP_CLIENT_TRANSPORT=oscore:tcpclient:udp6", sys.executable, CLIENT]
+    ran = subprocess.run([*command, f"{listener}/lights", credentials], capture_output=True, text=True, timeout=60)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert ran.stdout.count("by OSCORE") == 3
+    assert (metrics(gate)["castgate_coap_oscore_opened_total"], metrics(gate)["castgate_coap_oscore_challenged_total"]) == (3, 1)
+
+
+@in_namespace
+def test_its_client_watches_a_group_under_oscore(nodes, client, shielded):
+    """Each notification is under a number of its own, whichever member it is from."""
+    _, ips = nodes()
+    listener = f"coap://127.0.0.1:{free_udp_port()}"
+    more = settings(ips)
+    gate, credentials = shielded(listener, more["mappings"], group=more["group"])
+    watcher = client(f"{listener}/lights/light", 3, credentials).until_latest("off", "off", "off")
+    for value in ("on", "dim"):
+        put(ips[0], value)
+        watcher.until_latest(value, "off", "off")
+    assert len(watcher.heard) == 5 and {answer["code"] for answer in watcher.heard} == {"2.05"}
+    assert metrics(gate)["castgate_coap_oscore_opened_total"] == 1
 
 
 @in_namespace
