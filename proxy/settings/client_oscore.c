@@ -108,6 +108,13 @@ static struct cg_oscore_context *make_context(const struct cg_client_oscore *key
     return NULL;
 }
 
+int cg_client_oscore_check(const struct cg_client_oscore *keys, const char **why) {
+    struct cg_oscore_context *context = make_context(keys, why);
+    if (context == NULL) return *why == NULL ? CG_E_NO_MEMORY : CG_E_KEY;
+    cg_oscore_context_unref(context);
+    return CG_OK;
+}
+
 int cg_client_oscore_sender_id(const struct cg_client_oscore *keys, struct cg_sender_id *id) {
     const char *why;
     struct cg_oscore_context *context = make_context(keys, &why);

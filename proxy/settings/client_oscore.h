@@ -25,6 +25,8 @@ void cg_client_oscore_file_fini(struct cg_client_oscore_file *file);
 /* What cg_oscore_context_new wants; all borrowed from `keys`. */
 void cg_client_oscore_params(const struct cg_client_oscore *keys, struct cg_oscore_params *params,
                              struct cg_oscore_sender_params *own);
+/* Whether they make a Security Context, as those of a file that was read do. CG_E_KEY with *why; CG_E_NO_MEMORY. */
+int cg_client_oscore_check(const struct cg_client_oscore *keys, const char **why) CG_MUST_CHECK;
 /* Whose sequence numbers the gateway uses with it. CG_E_NO_MEMORY, CG_E_INTERNAL. */
 int cg_client_oscore_sender_id(const struct cg_client_oscore *keys, struct cg_sender_id *id) CG_MUST_CHECK;
 

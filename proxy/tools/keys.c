@@ -1,6 +1,8 @@
-/* castgate-keys: makes an OSCORE group's key files and changes them. What the keys are is the layer keys/'s, how
- * they change in tools/keys/change.c, how files are replaced in tools/keys/folder.c. The hard thing: nothing may be
- * written before everything is known to be right, since keys that were given out cannot be taken back. */
+/* castgate-keys: makes an OSCORE group's key files and changes them, and makes a client's. What the keys are is the
+ * layer keys/'s, how they change in tools/keys/change.c, how files are replaced in tools/keys/folder.c. The hard thing:
+ * nothing may be written before everything is known to be right, since keys that were given out cannot be taken back.
+ */
+#include "keys/client.h"
 #include "settings/client_oscore.h"
 #include "settings/security_group.h"
 #include "store/sqlite.h"
@@ -33,6 +35,27 @@ static int command_new(const struct cg_keys_options *options) {
     }
     json_decref(document);
     return status;
+}
+
+static int make_client(const struct cg_keys_options *options, char *error) {
+    struct cg_keys_client keys;
+    const struct cg_keys_client_options wanted = {
+        .alg_aead = options->ring.alg_aead, .hkdf = options->ring.hkdf, .id = options->id};
+    int err = cg_keys_client_new(&keys, &wanted, error);
+    if (err != CG_OK) return err;
+    const struct cg_keys_file files[] = {{"gateway.json", keys.gateway}, {"client.json", keys.client}};
+    err = cg_keys_folder_make_of(options->path, files, sizeof files / sizeof *files, error);
+    cg_keys_client_fini(&keys);
+    return err;
+}
+
+static int command_client(const struct cg_keys_options *options) {
+    char error[CG_KEYS_ERROR_MAX] = "";
+    int err = make_client(options, error);
+    cg_keys_explain(err, error);
+    if (err != CG_OK) return cg_keys_complain(error);
+    (void)printf("%s: gateway.json for the gateway, to be claimed, and client.json for the client\n", options->path);
+    return 0;
 }
 
 static int claim_in(const char *state, const struct cg_sender_id *sender) {
@@ -97,6 +120,7 @@ int main(int argc, char *argv[]) {
     switch (options.command) {
     case CG_KEYS_HELP: status = fputs(cg_keys_usage, stdout) < 0 ? -1 : 0; break;
     case CG_KEYS_NEW: status = command_new(&options); break;
+    case CG_KEYS_CLIENT: status = command_client(&options); break;
     case CG_KEYS_ADD:
     case CG_KEYS_REKEY:
     case CG_KEYS_NEW_SENDER_ID:

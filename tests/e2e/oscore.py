@@ -60,6 +60,12 @@ class Context:
         file.chmod(0o600)
         return file
 
+    @classmethod
+    def read(cls, file):
+        """The client's file."""
+        values = {key: bytes.fromhex(text) for key, text in json.loads(file.read_text()).items() if isinstance(text, str) and key != "hkdf"}
+        return cls(values["sender_id"], values["recipient_id"], values.get("id_context"), values["master_secret"], values["master_salt"])
+
     def _nonce(self, party, piv):
         plain = bytes([len(party)]) + party.rjust(NONCE - 6, b"\0") + piv.rjust(5, b"\0")
         return bytes(a ^ b for a, b in zip(plain, self.common_iv))

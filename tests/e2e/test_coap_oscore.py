@@ -21,10 +21,10 @@ def shielded(members, gateway, tmp_path):
     """shielded(…): a gateway with a client "d", before a fleet, and that client."""
     made = []
 
-    def start(count=3, context=None, claim=True, scheme="coap", **more):
+    def start(count=3, context=None, file=None, claim=True, scheme="coap", **more):
         fleet = members(count)
-        context = context or Context()
-        file, port = context.write(tmp_path / "d.oscore.json"), free_tcp_port() if "tcp" in scheme else free_udp_port()
+        context, port = context or Context(), free_tcp_port() if "tcp" in scheme else free_udp_port()
+        file = file or context.write(tmp_path / "d.oscore.json")
         state = tmp_path / "state"
         (tmp_path / "state.json").write_text(json.dumps({"state": str(state)}))
         subprocess.run([BUILD / "castgate", "-c", tmp_path / "state.json", "--init-state"], check=True, timeout=60)
@@ -198,6 +198,12 @@ def test_what_is_large_goes_in_blocks_inside(shielded):
     answer = client.call("lights/big")
     number, more, size = answer.block()
     assert (number, more, len(answer.payload)) == (0, True, size)
+
+
+def test_with_files_of_castgate_keys(shielded, tmp_path):
+    Keys.run("client", tmp_path / "keys")
+    _, client = shielded(1, Context.read(tmp_path / "keys/client.json"), tmp_path / "keys/gateway.json")
+    assert client.meet().code_text == "2.05"
 
 
 def test_a_key_that_nobody_claimed_answers_nothing(shielded):

@@ -350,3 +350,29 @@ def test_claiming(keys, tmp_path):
     os.chmod(keys / "gateway.json", 0o644)
     assert "is open to" in run("claim", keys / "gateway.json", "--state", state, status=1).stderr
     run("claim", keys / "gateway.json", "--state", state, "--shared")
+
+
+def test_a_clients_context(tmp_path):
+    """The same for both, but for whose Sender ID is which; what is there is never overwritten."""
+    run("client", tmp_path / "d")
+    assert (mode(tmp_path / "d"), {mode(path) for path in (tmp_path / "d").iterdir()}) == (0o700, {0o600})
+    files = load(tmp_path / "d")
+    gateway, client = files["gateway.json"], files["client.json"]
+    assert set(files) == {"gateway.json", "client.json"}
+    assert (gateway["sender_id"], gateway["recipient_id"]) == (client["recipient_id"], client["sender_id"])
+    assert len(bytes.fromhex(client["sender_id"])) == 4 and client["recipient_id"] == "c1"
+    for key in "master_secret", "master_salt", "alg_aead", "hkdf":
+        assert gateway[key] == client[key]
+    before = snapshot(tmp_path / "d")
+    assert "nothing is overwritten" in run("client", tmp_path / "d", status=1).stderr and snapshot(tmp_path / "d") == before
+    run("client", tmp_path / "e")
+    assert load(tmp_path / "e")["client.json"]["sender_id"] != client["sender_id"]
+
+
+@pytest.mark.parametrize("options,says", [
+    (["--id", "c1"], "Sender ID"), (["--id", "0102030405060708"], "0 to 7 bytes"), (["--id", "x"], "0 to 7 bytes"), (["--alg-aead", "12", "--id", "0102"], "nonce"),
+    (["--alg-aead", "77"], "AEAD"),
+])
+def test_a_clients_context_that_cannot_be(tmp_path, options, says):
+    assert says.lower() in run("client", tmp_path / "d", *options, status=1).stderr.lower()
+    assert not (tmp_path / "d").exists()

@@ -127,7 +127,9 @@ static int put_in_place(const char *made, const char *folder, char *error) {
     return fail(error, folder, strerror(errno));
 }
 
-int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS_ERROR_MAX]) {
+typedef int write_all_fn(int folder, const void *what, char *error);
+
+static int make(const char *folder, write_all_fn *write_all, const void *what, char *error) {
     char name[PATH_MAX - 8], made[PATH_MAX];
     int err = CG_OK, fd = -1;
     size_t len = strlen(folder);
@@ -139,12 +141,42 @@ int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS
     if (mkdtemp(made) == NULL) return fail(error, made, strerror(errno)); /* mode 0700 */
     fd = open_folder(made);
     if (fd < 0) err = fail(error, made, strerror(errno));
-    for (size_t i = 0; err == CG_OK; i++) err = write_nth(fd, document, i, CG_KEYRING_CURRENT, "", error);
-    if (err == CG_PENDING) err = make_durable(fd, error);
+    if (err == CG_OK) err = write_all(fd, what, error);
+    if (err == CG_OK) err = make_durable(fd, error);
     if (err == CG_OK) err = put_in_place(made, name, error);
     if (err != CG_OK && access(made, F_OK) == 0) discard_folder(made, fd, error);
     if (fd >= 0) close(fd);
     return err;
+}
+
+static int write_group(int folder, const void *what, char *error) {
+    json_t *document = *(json_t *const *)what;
+    int err = CG_OK;
+    for (size_t i = 0; err == CG_OK; i++) err = write_nth(folder, document, i, CG_KEYRING_CURRENT, "", error);
+    return err == CG_PENDING ? CG_OK : err;
+}
+
+int cg_keys_folder_make(const char *folder, json_t *document, char error[CG_KEYS_ERROR_MAX]) {
+    return make(folder, write_group, &document, error);
+}
+
+struct files {
+    const struct cg_keys_file *list;
+    size_t count;
+};
+
+static int write_files(int folder, const void *what, char *error) {
+    const struct files *files = what;
+    int err = CG_OK;
+    for (size_t i = 0; err == CG_OK && i < files->count; i++)
+        err = write_json(folder, files->list[i].name, files->list[i].name, files->list[i].json, error);
+    return err;
+}
+
+int cg_keys_folder_make_of(const char *folder, const struct cg_keys_file *files, size_t count,
+                           char error[CG_KEYS_ERROR_MAX]) {
+    const struct files all = {.list = files, .count = count};
+    return make(folder, write_files, &all, error);
 }
 
 /* ---- Changing ---- */

@@ -14,9 +14,12 @@ const char cg_keys_usage[] =
     "       castgate-keys rekey DIR [--evict ID...] [--replace]\n"
     "       castgate-keys new-sender-id DIR [--replace]\n"
     "       castgate-keys finish DIR\n"
+    "       castgate-keys client DIR [--id ID] [--alg-aead N] [--hkdf HASH]\n"
     "       castgate-keys claim FILE --state DIR\n"
     "       castgate-keys -h | --help\n"
-    "Makes and manages the keys of an OSCORE group (RFC 10021) as files; docs/keys.md tells how, step by step.\n"
+    "Makes and manages the keys of an OSCORE group (RFC 10021) as files; docs/keys.md tells how, step by step. And "
+    "makes\n"
+    "the OSCORE context of one client and the gateway (RFC 8613); docs/coap.md tells what for.\n"
     "\n"
     "new makes the folder DIR, which must be empty or not there, with mode 0700, and in it, with mode 0600:\n"
     "  gateway.json    for castgate: the common secrets, its private key, every member's credential\n"
@@ -61,6 +64,14 @@ const char cg_keys_usage[] =
     "Every change of DIR happens as a whole or not at all. One that was interrupted is completed or taken back by the\n"
     "next command; finish does nothing else where it has completed one.\n"
     "\n"
+    "client makes the folder DIR in the same way, with gateway.json for castgate (\"clients\": \"oscore\") and "
+    "client.json "
+    "for\n"
+    "the client, which is the same with the two Sender IDs exchanged: the gateway's is c1.\n"
+    "  --id ID              the client's Sender ID in hexadecimal, 0 to 7 bytes, that no other client of the gateway "
+    "has\n"
+    "                       (default: 4 random bytes)\n"
+    "\n"
     "claim says that the key in FILE has never sent, from anywhere, and from now on sends from this state folder "
     "only:\n"
     "its sequence numbers begin at 0. It has to be said once, by somebody who knows. A key that may have sent, as "
@@ -76,6 +87,7 @@ enum {
     IN_REKEY = 1 << CG_KEYS_REKEY,
     IN_NEW_SENDER_ID = 1 << CG_KEYS_NEW_SENDER_ID,
     IN_CLAIM = 1 << CG_KEYS_CLAIM,
+    IN_CLIENT = 1 << CG_KEYS_CLIENT,
 };
 
 /* What was said, before the defaults that depend on one another. */
@@ -152,6 +164,11 @@ static bool take_evict(struct said *said, const char *value) {
     return true;
 }
 
+static bool take_id(struct said *said, const char *value) {
+    said->options->id = value;
+    return true;
+}
+
 static bool take_state(struct said *said, const char *value) {
     said->options->state = value;
     return *value != '\0';
@@ -191,16 +208,17 @@ static const struct option {
     {"--members", take_members, true, IN_NEW | IN_ADD},
     {"--name", take_name, true, IN_NEW | IN_ADD},
     {"--addresses", take_addresses, true, IN_NEW | IN_ADD},
-    {"--alg-aead", take_aead, true, IN_NEW},
+    {"--alg-aead", take_aead, true, IN_NEW | IN_CLIENT},
     {"--alg-group-enc", take_group_enc, true, IN_NEW},
     {"--alg-signature", take_signature, true, IN_NEW},
     {"--alg-pairwise", take_pairwise, true, IN_NEW},
-    {"--hkdf", take_hkdf, true, IN_NEW},
+    {"--hkdf", take_hkdf, true, IN_NEW | IN_CLIENT},
     {"--countersign-elements", take_elements, true, IN_NEW},
     {"--member-peers", take_peers, true, IN_NEW},
     {"--no-pairwise", take_no_pairwise, false, IN_NEW},
     {"--no-group-mode", take_no_group_mode, false, IN_NEW},
     {"--no-rekey", take_no_rekey, false, IN_ADD},
+    {"--id", take_id, true, IN_CLIENT},
     {"--evict", take_evict, true, IN_REKEY},
     {"--replace", take_replace, false, IN_ADD | IN_REKEY | IN_NEW_SENDER_ID},
     {"--state", take_state, true, IN_CLAIM},
@@ -214,9 +232,13 @@ static int fail(char *error, const char *about, const char *sentence) {
 
 static bool find_command(const char *word, enum cg_keys_command *command) {
     static const char *const words[] = {
-        [CG_KEYS_NEW] = "new",       [CG_KEYS_ADD] = "add",
-        [CG_KEYS_REKEY] = "rekey",   [CG_KEYS_NEW_SENDER_ID] = "new-sender-id",
-        [CG_KEYS_FINISH] = "finish", [CG_KEYS_CLAIM] = "claim",
+        [CG_KEYS_NEW] = "new",
+        [CG_KEYS_CLIENT] = "client",
+        [CG_KEYS_ADD] = "add",
+        [CG_KEYS_REKEY] = "rekey",
+        [CG_KEYS_NEW_SENDER_ID] = "new-sender-id",
+        [CG_KEYS_FINISH] = "finish",
+        [CG_KEYS_CLAIM] = "claim",
     };
     for (unsigned i = CG_KEYS_NEW; i < sizeof words / sizeof *words; i++) {
         if (strcmp(words[i], word) != 0) continue;

@@ -7,6 +7,7 @@
 enum cg_keys_command {
     CG_KEYS_HELP,
     CG_KEYS_NEW,
+    CG_KEYS_CLIENT,
     CG_KEYS_ADD,
     CG_KEYS_REKEY,
     CG_KEYS_NEW_SENDER_ID,
@@ -19,6 +20,7 @@ struct cg_keys_options {
     enum cg_keys_command command;
     const char *path; /* DIR, or CLAIM's FILE */
     struct cg_keyring_options ring;
+    const char *id;     /* CLIENT: its Sender ID; NULL: not said */
     bool no_rekey;      /* ADD */
     bool replace;       /* what prepares keys: instead of those that are prepared */
     const char *state;  /* CLAIM: the state folder */

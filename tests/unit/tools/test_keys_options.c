@@ -89,6 +89,10 @@ static void the_other_commands(void **state) {
     assert_int_equal(PARSE("new-sender-id", "keys", "--replace"), CG_OK);
     assert_int_equal(PARSE("new-sender-id", "keys", "--evict", "11"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("finish", "keys"), CG_OK);
+    assert_int_equal(PARSE("client", "d", "--id", "01", "--alg-aead", "24", "--hkdf", "sha512"), CG_OK);
+    assert_int_equal(options.command, CG_KEYS_CLIENT);
+    assert_string_equal(options.id, "01");
+    assert_int_equal(options.ring.alg_aead, 24);
     assert_int_equal(PARSE("claim", "gateway.json", "--state", "s", "--shared"), CG_OK);
     assert_string_equal(options.state, "s");
     assert_true(options.may_be_shared);
@@ -128,6 +132,9 @@ static void what_is_wrong_is_refused(void **state) {
     assert_int_equal(PARSE("rekey", "keys", "--evict"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("finish", "keys", "--members", "1"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("claim", "gateway.json"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("client"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("client", "d", "--members", "1"), CG_E_BAD_REQUEST);
+    assert_int_equal(PARSE("new", "d", "--members", "1", "--id", "01"), CG_E_BAD_REQUEST);
     assert_int_equal(PARSE("claim", "--state", "s"), CG_E_BAD_REQUEST);
 }
 
