@@ -23,7 +23,7 @@ void cg_stream_step_handshake(struct cg_stream *stream) {
     stream->tls.in = CG_SLICE_NONE;
     if (stream->tls.out.len > 0) cg_stream_be_dirty(stream);
     if (result < 0) {
-        cg_stream_fail(stream, CG_STREAM_HANDSHAKE, cg_tls_reason());
+        cg_stream_fail(stream, CG_STREAM_HANDSHAKE, cg_tls_reason(&stream->tls));
     } else if (cg_stream_keep(stream, &stream->raw, rest) && result == CG_OK) {
         end_handshake(stream);
     }
@@ -52,7 +52,7 @@ void cg_stream_read_sealed(struct cg_stream *stream, struct cg_slice bytes) {
     if (len == CG_E_STOPPING) {
         cg_stream_fail(stream, CG_STREAM_CLOSED, "it said goodbye");
     } else if (len < 0 || cg_stream_waits(stream) > CG_STREAM_QUEUE_MAX + CG_STREAM_SEALED_AT_ONCE) {
-        cg_stream_fail(stream, CG_STREAM_BROKEN, len < 0 ? cg_tls_reason() : "it takes nothing");
+        cg_stream_fail(stream, CG_STREAM_BROKEN, len < 0 ? cg_tls_reason(&stream->tls) : "it takes nothing");
     } else if (stream->tls.out.len > 0) {
         cg_stream_be_dirty(stream);
     }

@@ -3,6 +3,7 @@
 #include "io/tls.h"
 
 #include <openssl/err.h>
+#include <openssl/x509.h>
 
 #include <limits.h>
 #include <string.h>
@@ -99,7 +100,10 @@ void cg_tls_say_goodbye(struct cg_tls *tls) {
     if (SSL_is_init_finished(tls->ssl)) (void)SSL_shutdown(tls->ssl);
 }
 
-const char *cg_tls_reason(void) {
-    const char *reason = ERR_reason_error_string(ERR_peek_last_error());
+const char *cg_tls_reason(const struct cg_tls *tls) {
+    unsigned long error = ERR_peek_last_error();
+    if (ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED)
+        return X509_verify_cert_error_string(SSL_get_verify_result(tls->ssl));
+    const char *reason = ERR_reason_error_string(error);
     return reason == NULL ? "it ended early" : reason;
 }

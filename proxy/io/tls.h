@@ -29,6 +29,6 @@ int cg_tls_write(struct cg_tls *tls, struct cg_slice bytes) CG_MUST_CHECK;
 /* The word that nothing more comes, into `out`. */
 void cg_tls_say_goodbye(struct cg_tls *tls);
 /* Of the failure that was just met; OpenSSL's words, nothing that the other end sent. */
-const char *cg_tls_reason(void);
+const char *cg_tls_reason(const struct cg_tls *tls);
 
 #endif
