@@ -50,6 +50,7 @@ static void put_to_use(struct cg_program *program) {
     cg_reports_look(program->reports);
     cg_names_open(program->names, &program->loop.uv);
     cg_claims_hurry(&program->claims);
+    cg_client_claims_hurry(&program->client_claims);
 }
 
 /* While the program closes there is nothing any more that could use it: the next start does. */

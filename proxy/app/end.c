@@ -46,6 +46,7 @@ void cg_program_close(struct cg_program *program) {
     cg_manage_stop(program->manage);
     cg_app_catalogue_forget(program);
     cg_claims_close(&program->claims);
+    cg_client_claims_close(&program->client_claims);
     cg_fronts_close(program);
     cg_inbound_free(program->inbound);
     program->inbound = NULL;

@@ -4,6 +4,7 @@
 
 #include "app/catalogue.h"
 #include "app/claims.h"
+#include "app/client_claims.h"
 #include "app/control.h"
 #include "app/expiry.h"
 #include "app/first_token.h"
@@ -48,6 +49,7 @@ struct cg_program {
     struct cg_loop loop;
     struct cg_protectors protectors;
     struct cg_claims claims;
+    struct cg_client_claims client_claims;
     struct cg_names *names;
     struct cg_worker *worker;
     struct cg_worker *disk; /* for what is stored: whoever waits for a disk waits there */

@@ -71,6 +71,16 @@ static void report_keys(struct report *report, const struct cg_program *program,
     }
 }
 
+static void report_clients(struct report *report, const struct cg_program *program, const struct cg_config *config) {
+    bool named = report->names == CG_READINESS_NAMES;
+    for (size_t i = 0; program->client_claims.refused > 0 && i < config->client_count; i++) {
+        const char *reason = cg_client_claims_reason(&program->client_claims, &config->clients[i]);
+        if (reason == NULL || !begin_line(report)) continue;
+        cg_buf_printf(report->to, "%s%s: %s\n", named ? "client " : "a client", named ? config->clients[i].name : "",
+                      reason);
+    }
+}
+
 /* ---- Interfaces ---- */
 
 bool cg_readiness_has_interface(const struct cg_program *program, const struct cg_config *config,
@@ -123,6 +133,7 @@ size_t cg_readiness_put(struct cg_program *program, enum cg_readiness_names name
     report_store(&report, program, config);
     report_stock(&report, program);
     report_keys(&report, program, config);
+    report_clients(&report, program, config);
     each_useless(program, config, report_interface, &report);
     if (report.count > LINES_MAX) cg_buf_printf(to, "and %zu more\n", report.count - LINES_MAX);
     return report.count;
@@ -138,6 +149,17 @@ static void warn_of_keys(struct cg_program *program, const struct cg_config *con
         if (reason == NULL) continue;
         snprintf(pointer, sizeof pointer, "/security-groups/%s", name);
         cg_warnings_add(warnings, "key-cannot-send", pointer, "security group %s: %s", name, reason);
+    }
+}
+
+static void warn_of_clients(struct cg_program *program, const struct cg_config *config, struct cg_mistakes *warnings) {
+    char pointer[CG_NAME_MAX + 32];
+    for (size_t i = 0; program->client_claims.refused > 0 && i < config->client_count; i++) {
+        const char *name = config->clients[i].name;
+        const char *reason = cg_client_claims_reason(&program->client_claims, &config->clients[i]);
+        if (reason == NULL) continue;
+        snprintf(pointer, sizeof pointer, "/clients/%s", name);
+        cg_warnings_add(warnings, "key-cannot-send", pointer, "client %s: %s", name, reason);
     }
 }
 
@@ -157,5 +179,6 @@ void cg_readiness_warn(struct cg_program *program, struct cg_mistakes *warnings)
         cg_warnings_add(warnings, "store-unavailable", "/state", "what is stored is not in use: %s",
                         program->stock_problem.detail);
     warn_of_keys(program, config, warnings);
+    warn_of_clients(program, config, warnings);
     each_useless(program, config, warn_of_interface, warnings);
 }

@@ -173,6 +173,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_worker_open(program->worker, &loop->uv);
     cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
+    cg_client_claims_open(&program->client_claims, &program->protectors, loop->gateway, &loop->uv);
     if (!cg_app_groups_open(program)) return cg_problem_no_memory(problem) == CG_OK;
     if (cg_protectors_open(&program->protectors, &loop->uv, loop->gateway, config, problem) < 0) return false;
     if (!open_discoveries(program, problem) || !open_inbound(program, problem) || !open_recorder(program, problem) ||
@@ -231,6 +232,7 @@ static void dissolve(struct cg_program *program) {
     cg_first_token_free(&program->first_token);
     cg_manage_free(program->manage);
     cg_protectors_fini(&program->protectors);
+    cg_client_claims_fini(&program->client_claims);
     cg_keeper_free(program->keeper);
     cg_worker_free(program->worker); /* it frees the settings */
     cg_names_free(program->names);   /* whose targets have their groups from there */

@@ -206,9 +206,15 @@ def test_with_files_of_castgate_keys(shielded, tmp_path):
     assert client.meet().code_text == "2.05"
 
 
-def test_a_key_that_nobody_claimed_answers_nothing(shielded):
+def test_a_key_that_nobody_claimed_answers_nothing(shielded, tmp_path):
+    """It is told before the client comes, and when it does; once claimed it is told of no more."""
     gate, client = shielded(1, claim=False)
+    ready = wait_for(lambda: (reply := gate.request("/readyz", to=gate.admin)).status == 503 and reply)
+    assert "client d: the key of its OSCORE context is not claimed" in ready.body.decode()
     answer = client.call("lights/light")
     assert (answer.code_text, answer.one(OSCORE)) == ("5.03", None)
-    (line,) = wait_for(lambda: log_lines(gate, "key"))
-    assert line["client"] == "d" and "claim" in line["msg"]
+    first, later = wait_for(lambda: (lines := log_lines(gate, "key"))[1:] and lines)
+    assert (first["client"], later["client"]) == ("d", "d") and "claim" in first["msg"] and "claim" in later["msg"]
+    Keys.run("claim", gate.file, "--state", tmp_path / "state")
+    wait_for(lambda: gate.request("/readyz", to=gate.admin).status == 200)
+    assert client.meet().code_text == "2.05"
