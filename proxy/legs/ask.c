@@ -80,7 +80,7 @@ static void fall_silent(struct cg_engine *engine, struct cg_ask *ask) {
 void cg_ask_rest(struct cg_engine *engine, struct cg_ask *ask) {
     if (ask->rests) return;
     fall_silent(engine, ask);
-    if (ask->leg.ops->rests != NULL) ask->leg.ops->rests(engine, &ask->leg);
+    cg_leg_tell_rests(engine, &ask->leg);
 }
 
 static void wait_for_answer(struct cg_engine *engine, struct cg_ask *ask) {
@@ -336,6 +336,12 @@ static void give_renewal_up(struct cg_engine *engine, struct cg_ask *ask, const 
     cg_leg_tell_unsent(engine, &ask->leg, problem);
 }
 
+/* Who answers for many tells of others on the token while a renewal is under way: that is acknowledged by itself. */
+static bool is_of_earlier(const struct cg_ask *ask, const struct cg_sending *sending,
+                          const struct cg_arrival *arrival) {
+    return hears_many(ask) && ask->observed && arrival->mid != sending->mid;
+}
+
 /* What is not out yet is not what was answered. */
 static void be_answered(struct cg_engine *engine, struct cg_ask *ask) {
     if (!stays(ask) || ask->renews || !ask->turn.flies) return;
@@ -468,6 +474,8 @@ static void be_acknowledged(struct cg_engine *engine, struct cg_ask *ask, uint16
     cg_engine_clear_timer(engine, &ask->leg.timer);
     if (hears_many(ask)) {
         measure(engine, ask, sending_with(&ask->turn, mid), engine->now_us);
+        ask->observed = ask->leg.request->observes;
+        cg_leg_drop_earlier(engine, &ask->leg);
         fall_silent(engine, ask);
         cg_leg_tell_acknowledged(engine, &ask->leg);
     } else if (verifies) {
@@ -539,7 +547,7 @@ static void ask_opened(struct cg_engine *engine, struct cg_leg *leg, const struc
         cg_account_say(engine, CG_FATE_CHALLENGE);
         cg_leg_tell_challenge(engine, leg, arrival);
     } else {
-        be_answered(engine, ask);
+        if (!is_of_earlier(ask, sending, arrival)) be_answered(engine, ask);
         cg_leg_tell_answer(engine, leg, arrival);
     }
 }

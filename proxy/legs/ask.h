@@ -55,7 +55,7 @@ struct cg_ask {
     bool is_prompted;  /* the next one at once, and not because nothing has come */
     bool rests;        /* it says no more */
     bool answered;     /* its latest request, of one that observes; */
-    bool observed;     /* one of them so far; */
+    bool observed;     /* one of them so far; or it was acknowledged, with CG_ASK_HEARS_MANY; */
     bool renews;       /* the latest renews or cancels what the one before has registered, and has not gone out yet */
     uint8_t repeats;   /* datagrams after the first */
     unsigned earlier;  /* asks for the same that were in vain: the owner's, and so long it waits from the start */

@@ -29,6 +29,7 @@ struct cg_tap {
     void (*unsent)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_problem *problem);
     void (*stray)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_addr *from);
     void (*acknowledged)(struct cg_tap *tap, const struct cg_leg *leg);
+    void (*rests)(struct cg_tap *tap, const struct cg_leg *leg);
     /* Each datagram of it that leaves, the repeated ones, too; and each that comes with the token of one of its
      * requests, whatever it turns out to be. */
     void (*emitted)(struct cg_tap *tap, const struct cg_leg *leg, const struct cg_route *route);
@@ -97,6 +98,12 @@ static inline void cg_leg_tell_stray(struct cg_engine *engine, struct cg_leg *le
 static inline void cg_leg_tell_acknowledged(struct cg_engine *engine, struct cg_leg *leg) {
     CG_TAP(engine, acknowledged, leg);
     leg->ops->acknowledged(engine, leg);
+}
+
+static inline void cg_leg_tell_rests(struct cg_engine *engine, struct cg_leg *leg) {
+    if (leg->ops->rests == NULL) return;
+    CG_TAP(engine, rests, leg);
+    leg->ops->rests(engine, leg);
 }
 
 #endif

@@ -13,6 +13,7 @@ const char *const cg_word_names[CG_WORD_COUNT] = {
     [CG_WORD_SENT] = "sent",         [CG_WORD_ANSWER] = "answer", [CG_WORD_CHALLENGE] = "challenge",
     [CG_WORD_REFUSED] = "refused",   [CG_WORD_ENDED] = "ended",   [CG_WORD_UNSENT] = "unsent",
     [CG_WORD_STRAY] = "stray",       [CG_WORD_SIGN] = "sign",     [CG_WORD_ACKNOWLEDGED] = "acknowledged",
+    [CG_WORD_RESTS] = "rests",
 };
 
 /* Numbers in groups of seven bits, the lowest first; the highest bit says that more follow. */
@@ -111,6 +112,7 @@ static uint8_t *put_rest(uint8_t *at, const struct cg_said *said) {
     case CG_WORD_OPENING:
     case CG_WORD_SENT:
     case CG_WORD_ACKNOWLEDGED:
+    case CG_WORD_RESTS:
     case CG_WORD_COUNT: break;
     }
     return at;
@@ -253,6 +255,7 @@ static void take_rest(const uint8_t **at, uint8_t flags, struct cg_said *said) {
     case CG_WORD_OPENING:
     case CG_WORD_SENT:
     case CG_WORD_ACKNOWLEDGED:
+    case CG_WORD_RESTS:
     case CG_WORD_COUNT: break;
     }
 }
@@ -459,6 +462,8 @@ static void on_acknowledged(struct cg_tap *tap, const struct cg_leg *leg) {
     hear_plain(tap, CG_WORD_ACKNOWLEDGED, leg, NULL);
 }
 
+static void on_rests(struct cg_tap *tap, const struct cg_leg *leg) { hear_plain(tap, CG_WORD_RESTS, leg, NULL); }
+
 void cg_transcript_tap_init(struct cg_transcript_tap *tap, struct cg_engine *engine) {
     tap->engine = engine;
     tap->tap = (struct cg_tap){.begun = on_begun,
@@ -470,7 +475,8 @@ void cg_transcript_tap_init(struct cg_transcript_tap *tap, struct cg_engine *eng
                                .ended = on_ended,
                                .unsent = on_unsent,
                                .stray = on_stray,
-                               .acknowledged = on_acknowledged};
+                               .acknowledged = on_acknowledged,
+                               .rests = on_rests};
 }
 
 void cg_transcript_put_admitted(struct cg_transcript *transcript, const struct cg_wish *wish, uint64_t now_us) {

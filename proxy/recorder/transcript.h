@@ -23,6 +23,7 @@ enum cg_word {
     CG_WORD_UNSENT,
     CG_WORD_STRAY,
     CG_WORD_ACKNOWLEDGED,
+    CG_WORD_RESTS,
     CG_WORD_SIGN, /* no leg's */
     CG_WORD_COUNT
 };

@@ -82,6 +82,7 @@ static void put_rest(struct cg_buf *to, const struct cg_said *said, enum cg_tape
     case CG_WORD_SENT:
     case CG_WORD_STRAY:
     case CG_WORD_ACKNOWLEDGED:
+    case CG_WORD_RESTS:
     case CG_WORD_COUNT: break;
     }
 }

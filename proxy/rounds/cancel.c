@@ -3,6 +3,7 @@
 #include "rounds/cancel.h"
 
 #include "rounds/asks.h"
+#include "rounds/hop_watch.h"
 #include "rounds/shape.h"
 #include "rounds/watching.h"
 
@@ -44,6 +45,15 @@ static void cancel_asks(struct cg_round *round) {
     }
 }
 
+static void cancel_hops(struct cg_round *round) {
+    for (size_t i = 0; i < round->part_count; i++) {
+        const struct cg_part *part = &round->parts[i];
+        const struct cg_leg_request *cancels = &round->watch.cancels[i]; /* Confirmable: the ask repeats it */
+        if (!cg_hop_watch_is_registered(part) || part->hop->leg.request == cancels) continue;
+        cg_ask_renew(cg_round_engine(round), part->hop, cancels);
+    }
+}
+
 static void cancel_far(struct cg_round *round, const struct cg_member *member) {
     cg_asks_cancel(round, member, &round->watch.cancels[cg_asks_part(round) - round->parts]);
 }
@@ -55,8 +65,9 @@ static bool is_to_go_out(const struct cg_ask *ask) {
 static bool is_cancelling(const struct cg_round *round) {
     const struct cg_ask *ask;
     for (size_t i = 0; i < round->part_count; i++) {
-        const struct cg_cast *cast = round->parts[i].cast;
-        if (cast != NULL && cg_cast_is_renewing(cast)) return true;
+        const struct cg_part *part = &round->parts[i];
+        if (part->cast != NULL && cg_cast_is_renewing(part->cast)) return true;
+        if (part->hop != NULL && is_to_go_out(part->hop)) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
         if (is_to_go_out(ask)) return true;
@@ -75,7 +86,9 @@ static void begin_cancelling(struct cg_round *round) {
 static bool has_registered(const struct cg_round *round) {
     const struct cg_ask *ask;
     for (size_t i = 0; i < round->part_count; i++) {
-        if (round->parts[i].cast != NULL && round->parts[i].state == CG_PART_SENT) return true;
+        const struct cg_part *part = &round->parts[i];
+        if (part->cast != NULL && part->state == CG_PART_SENT) return true;
+        if (cg_hop_watch_is_registered(part)) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
         if (cg_watching_is_registered(ask)) return true;
@@ -123,6 +136,7 @@ static void cancel_far_ones(struct cg_round *round) {
 void cg_cancel_go_on(struct cg_round *round) {
     cancel_casts(round);
     cancel_asks(round);
+    cancel_hops(round);
     cancel_far_ones(round);
     if (!is_cancelling(round) || cg_watching_now(round) >= round->watch.until_us) {
         linger(round);

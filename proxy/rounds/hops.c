@@ -8,8 +8,10 @@
 #include "rounds/casts.h"
 #include "rounds/evidence.h"
 #include "rounds/hop_options.h"
+#include "rounds/hop_watch.h"
 #include "rounds/intake.h"
 #include "rounds/wake.h"
+#include "rounds/watch.h"
 #include "wire/cri.h"
 
 enum { KEY_HEAD = 2 /* the target's number, before Reply-From */, REPLY_FROM_MAX = 1034 /* GCP §3 */ };
@@ -109,6 +111,11 @@ static bool is_challenge(const struct cg_opened *said, struct cg_opened *challen
            challenge->echo.len <= CG_ECHO_MAX;
 }
 
+/* Those behind it are observed no more; the others are. */
+static void lose(struct cg_part *part, int err) {
+    if (cg_hop_watch_lose(part)) refuse(part, cg_err_info(err)->slug);
+}
+
 static void hear_own_word(struct cg_part *part, const struct cg_opened *said) {
     struct cg_problem problem = {0};
     struct cg_opened challenge;
@@ -118,6 +125,10 @@ static void hear_own_word(struct cg_part *part, const struct cg_opened *said) {
         cg_round_refuse(part->round, &part->target->next_hop.addr, said, "no-reply-from");
     } else {
         say_error(&problem, part, said);
+        if (cg_hop_watch_is_on(part)) { /* RFC 7641 §4.2 */
+            lose(part, problem.err);
+            return;
+        }
         cg_hops_end_one(part);
         fail(part, &problem);
     }
@@ -179,6 +190,25 @@ static void on_sent(struct cg_engine *engine, struct cg_leg *leg) {
     struct cg_part *part = leg->owner;
     part->hop_until_us = engine->now_us + (uint64_t)part->hop_s * 1000000;
     cg_casts_note_sent(part);
+    cg_watch_sent(part->round);
+}
+
+/* A registration could not go out once more. */
+static void on_unsent(struct cg_engine *engine, struct cg_leg *leg, const struct cg_problem *problem) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    if (part->round->closed) {
+        cg_watch_unsent(part->round);
+    } else {
+        lose(part, problem->err);
+    }
+}
+
+/* It has not acknowledged what was sent, however often. */
+static void on_rests(struct cg_engine *engine, struct cg_leg *leg) {
+    struct cg_part *part = leg->owner;
+    (void)engine;
+    if (cg_round_observes(part->round) && !part->round->closed) lose(part, CG_E_NEXT_HOP);
 }
 
 static void on_acknowledged(struct cg_engine *engine, struct cg_leg *leg) {
@@ -236,11 +266,15 @@ static void on_ended(struct cg_engine *engine, struct cg_leg *leg, const struct 
         problem = &nobody;
     }
     part->hop = NULL;
-    fail(part, problem);
+    if (cg_hop_watch_is_on(part)) {
+        lose(part, problem->err);
+    } else {
+        fail(part, problem);
+    }
 }
 
 static bool is_wanted(const struct cg_leg *leg) {
-    return cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
+    return leg->request->cancels || cg_round_is_wanted(((const struct cg_part *)leg->owner)->round);
 }
 
 static const struct cg_leg_ops hop_ops = {.sent = on_sent,
@@ -248,12 +282,14 @@ static const struct cg_leg_ops hop_ops = {.sent = on_sent,
                                           .challenge = on_challenge,
                                           .refused = on_refused,
                                           .ended = on_ended,
+                                          .unsent = on_unsent,
+                                          .rests = on_rests,
                                           .acknowledged = on_acknowledged,
                                           .is_wanted = is_wanted};
 
 /* Beginning and end */
 
-void cg_hops_begin(struct cg_part *part, uint64_t timeout_us) {
+static void ask_hop(struct cg_part *part) {
     struct cg_engine *engine = cg_round_engine(part->round);
     struct cg_leg_order order = cg_part_order(part);
     struct cg_problem problem = {0};
@@ -261,15 +297,25 @@ void cg_hops_begin(struct cg_part *part, uint64_t timeout_us) {
     order.hands_on = true;
     struct cg_ask *ask = cg_ask_new(engine, &order, &part->target->next_hop.addr, CG_SLICE_NONE, &problem);
     if (ask == NULL) {
-        cg_casts_fail(part, &problem);
+        fail(part, &problem);
         return;
     }
     ask->patience = CG_ASK_HEARS_MANY;
     part->hop = ask;
-    (void)cg_hop_timeout(part->target, timeout_us, &part->hop_s);
     bool is_waited_for = part->hop_s > 0 && part->request->expects_answers;
     if (is_waited_for) part->state = CG_PART_SENT; /* as if: its turn there may take its time */
     cg_ask_go(engine, ask);
+}
+
+void cg_hops_begin(struct cg_part *part, uint64_t timeout_us) {
+    (void)cg_hop_timeout(part->target, timeout_us, &part->hop_s);
+    ask_hop(part);
+}
+
+void cg_hops_ask_anew(struct cg_part *part) {
+    cg_hops_end_one(part);
+    part->hop_is_heard = false;
+    ask_hop(part);
 }
 
 static bool is_silent(const struct cg_part *part) {
@@ -293,14 +339,24 @@ void cg_hops_conclude(struct cg_round *round, struct cg_problem *problem) {
     cg_problem_set(problem, CG_E_NEXT_HOP, "the next hop %s has not acknowledged the request", silent->uri);
 }
 
+/* Or observes, and has not been told that it need not. */
 static bool still_collects(const struct cg_part *part) {
-    return part->hop_is_heard && cg_round_engine(part->round)->now_us < part->hop_until_us;
+    const struct cg_leg_request *request = part->hop->leg.request;
+    bool has_time = cg_round_engine(part->round)->now_us < part->hop_until_us;
+    return part->hop_is_heard && !request->cancels && (has_time || request->observes);
+}
+
+static void end_early(struct cg_part *part) {
+    if (part->hop != NULL && still_collects(part)) cg_early_stop_send(cg_round_engine(part->round), part->hop);
+    cg_hops_end_one(part);
 }
 
 void cg_hops_end(struct cg_round *round) {
+    for (size_t i = 0; i < round->part_count; i++) end_early(&round->parts[i]);
+}
+
+void cg_hops_end_unregistered(struct cg_round *round) {
     for (size_t i = 0; i < round->part_count; i++) {
-        struct cg_part *part = &round->parts[i];
-        if (part->hop != NULL && still_collects(part)) cg_early_stop_send(cg_round_engine(round), part->hop);
-        cg_hops_end_one(part);
+        if (!cg_hop_watch_is_registered(&round->parts[i])) end_early(&round->parts[i]);
     }
 }

@@ -3,7 +3,7 @@
  * its group.
  *
  * A next hop has so much less time than we as its round trip takes. The round's time begins at once, whether it can
- * take the request or is silent: others do not wait for it. */
+ * take the request or is silent: others do not wait for it. Observing goes on beyond that (hop_watch.h). */
 #ifndef CG_ROUNDS_HOPS_H
 #define CG_ROUNDS_HOPS_H
 
@@ -17,7 +17,11 @@ void cg_hops_begin(struct cg_part *part, uint64_t timeout_us);
  * *problem where nobody else was asked, and nobody has answered. */
 void cg_hops_conclude(struct cg_round *round, struct cg_problem *problem);
 void cg_hops_end_one(struct cg_part *part); /* without a word; no effect where none is asked */
-/* Those that still collect are asked to stop early. */
+/* One that was asked before, on a new token. */
+void cg_hops_ask_anew(struct cg_part *part);
+/* Those that still collect, or still observe, are asked to stop early. */
 void cg_hops_end(struct cg_round *round);
+/* Those alone that have not registered what the round observes. */
+void cg_hops_end_unregistered(struct cg_round *round);
 
 #endif

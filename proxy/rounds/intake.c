@@ -140,14 +140,15 @@ static bool is_the_latest(enum cg_tally_result result) {
     return result == CG_TALLY_NEW || result == CG_TALLY_NEWER || result == CG_TALLY_NOTIFIED || result == CG_TALLY_SAME;
 }
 
-static enum cg_tally_result add(struct cg_round *round, const struct cg_arrival *arrival) {
+static enum cg_tally_result add(struct cg_part *part, const struct cg_arrival *arrival) {
+    struct cg_round *round = part->round;
     struct cg_held_answer *held = NULL;
     enum cg_tally_result result = cg_tally_add(&round->tally, arrival, &held);
     count(round, result);
     tell(round, result, held, arrival);
     if (result == CG_TALLY_NEW) cg_asks_note_answer(round, arrival);
     if (held != NULL && result != CG_TALLY_NOTIFIED) cg_round_remember(round, held->answer.member, arrival);
-    if (held != NULL) cg_watch_hear(round, held);
+    if (held != NULL) cg_watch_hear(part, held);
     if (is_the_latest(result)) cg_cached_keep(round, held, arrival);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
     if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
@@ -209,7 +210,7 @@ static void on_whole(struct cg_engine *engine, struct cg_blocks *blocks) {
     struct cg_partial *partial = partial_of(blocks);
     (void)engine;
     cg_tally_forgo(&partial->round->tally, &partial->awaited);
-    add(partial->round, &blocks->arrival);
+    add(partial->part, &blocks->arrival);
     free_partial(partial);
 }
 
@@ -357,7 +358,7 @@ static enum cg_fate take_as_it_is(struct cg_part *part, const struct cg_arrival 
     enum cg_blocks_kind kind = sort(round, arrival->opened, &reason);
     if (kind != CG_BLOCKS_REFUSED) end_outdated(round, arrival);
     switch (kind) {
-    case CG_BLOCKS_NONE: return fate_of(add(round, arrival));
+    case CG_BLOCKS_NONE: return fate_of(add(part, arrival));
     case CG_BLOCKS_FOLLOW: return fate_of(begin_blocks(part, arrival));
     case CG_BLOCKS_REFUSED: break;
     }

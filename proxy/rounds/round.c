@@ -77,6 +77,7 @@ static void close_round(struct cg_round *round) {
     cg_large_end(round);
     if (cg_cancel_begin(round)) {
         cg_asks_end_unregistered(round);
+        cg_hops_end_unregistered(round);
     } else {
         end_legs(round);
     }

@@ -41,6 +41,15 @@ struct cg_waiter {
     bool forsaken;           /* nobody will hear what it collects: it leaves soon */
 };
 
+/* A next hop in a round that observes: see hop_watch.h. */
+struct cg_hop_watch {
+    uint32_t observed; /* members behind it, as it says, */
+    bool is_lost;      /* which are observed no more: it has not taken a registration, or has ended it */
+    bool is_stale;     /* one of them has been silent for too long, so it is registered there once more */
+    uint8_t failures;  /* registrations in a row that it has not taken */
+    uint64_t due_us;   /* then it is asked anew; 0: it is not lost, or is being asked */
+};
+
 enum cg_part_state { CG_PART_WAITS, CG_PART_SENT, CG_PART_FAILED };
 
 /* A round at one target: the owner of its legs there. */
@@ -56,6 +65,7 @@ struct cg_part {
     uint64_t hop_until_us;                    /* that is until then; 0: it was not asked yet */
     bool hop_is_heard;                        /* it has acknowledged the request, or answered */
     bool hop_is_told;                         /* its silence is */
+    struct cg_hop_watch hop_watch;
     enum cg_part_state state;
 };
 

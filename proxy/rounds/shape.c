@@ -65,14 +65,9 @@ static bool put_block_size(struct cg_opts *to, const struct cg_wish *wish, struc
     return true;
 }
 
-/* By a next hop it is answered once (RFC 7641 §4.1). */
-static bool observes(const struct cg_wish *wish) {
-    return wish->request->observes && (wish->member != NULL || !cg_mapping_has_hop(wish->mapping));
-}
-
 /* Observe 0: an empty value. */
 static void put_observe(struct cg_opts *to, const struct cg_wish *wish) {
-    if (observes(wish)) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
+    if (wish->request->observes) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
 }
 
 static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
@@ -141,7 +136,7 @@ static int shape(const struct cg_wish *wish, const struct kept *kept, const stru
         .method = wish->request->method,
         .expects_answers = wish->expects_answers || is_large(wish),
         .is_for_one = wish->member != NULL,
-        .observes = observes(wish),
+        .observes = wish->request->observes,
         .payload = kept->payload,
         .client = client == NULL ? CG_SLICE_NONE : cg_slice_str(client->name),
         .account = kept->account,

@@ -358,8 +358,10 @@ static bool are_numbered(const struct cg_held_answer *held, const struct cg_open
 
 /* Some count from the beginning then, or are those that have begun anew. It is the one in which what was lost before
  * comes, so it is not for the notifications after it to say it. */
-static bool is_first_since_registration(const struct cg_tally *tally, const struct cg_held_answer *held) {
-    return held->notified_us < tally->registered_us || held->notified_us < held->registered_us;
+static bool is_first_since_registration(const struct cg_tally *tally, const struct cg_held_answer *held,
+                                        const struct cg_arrival *arrival) {
+    return held->notified_us < tally->registered_us || held->notified_us < held->registered_us ||
+           held->notified_us < arrival->sent_us;
 }
 
 /* By their Partial IVs (RFC 8613 §7.4.1), else by what they say of their order. What is protected for the client itself
@@ -370,7 +372,7 @@ static bool is_newer_notification(const struct cg_tally *tally, const struct cg_
     if (tally->mapping->security == CG_SECURITY_RELAY) return !is_retransmitted(held, arrival);
     bool says_order = held->notification.is_observed && notification->is_observed;
     if (are_numbered(held, arrival->opened) || !says_order) return !is_older(held, arrival);
-    if (is_first_since_registration(tally, held)) return !is_retransmitted(held, arrival);
+    if (is_first_since_registration(tally, held, arrival)) return !is_retransmitted(held, arrival);
     return cg_notification_is_newer(notification->order, arrival->arrival_us, held->notification.order,
                                     held->notified_us);
 }

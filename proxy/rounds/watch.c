@@ -6,6 +6,7 @@
 #include "rounds/asks.h"
 #include "rounds/cancel.h"
 #include "rounds/challenge.h"
+#include "rounds/hop_watch.h"
 #include "rounds/silence.h"
 #include "rounds/stale.h"
 #include "rounds/wake.h"
@@ -25,24 +26,29 @@ bool cg_watch_goes_on(const struct cg_round *round) {
     return round->watch.observed > 0 || round->repair.running > 0;
 }
 
-/* Whoever waits beyond its time waits for nothing any more. */
-static void settle(struct cg_round *round) {
+void cg_watch_settle(struct cg_round *round) {
     if (!cg_watch_goes_on(round)) cg_round_wake_all(round);
 }
 
 void cg_watch_note_end(struct cg_round *round) {
-    if (cg_round_observes(round)) settle(round);
+    if (cg_round_observes(round)) cg_watch_settle(round);
 }
 
-void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held) {
+void cg_watch_hear(struct cg_part *part, struct cg_held_answer *held) {
     struct cg_watched *watched = &held->watched;
+    struct cg_round *round = part->round;
     if (!cg_round_observes(round)) return;
     bool was_observed = watched->is_observed;
     watched->is_observed = held->answer.is_notification;
-    round->watch.observed += (watched->is_observed ? 1u : 0u) - (was_observed ? 1u : 0u);
+    watched->hop = part->hop != NULL ? part : NULL;
+    if (watched->hop != NULL) {
+        cg_hop_watch_hear(part, was_observed, watched->is_observed);
+    } else {
+        round->watch.observed += (watched->is_observed ? 1u : 0u) - (was_observed ? 1u : 0u);
+    }
     round->watch.was_observed |= watched->is_observed;
     if (watched->is_observed) cg_stale_note(round, held);
-    if (was_observed && !watched->is_observed) settle(round);
+    if (was_observed && !watched->is_observed) cg_watch_settle(round);
 }
 
 /* Who sends without end */
@@ -104,7 +110,8 @@ static void renew_asks(struct cg_round *round) {
 static const struct cg_member *far_one(const struct cg_round *round, const struct cg_answer *answer) {
     const struct cg_held_answer *held = CG_CONTAINER(answer, const struct cg_held_answer, answer);
     const struct cg_member *member = answer->member;
-    bool is_far = held->watched.is_observed && member != NULL && cg_silence_is_out_of_reach(round, member);
+    bool is_near = held->watched.hop == NULL; /* else it is the next hop's to reach */
+    bool is_far = is_near && held->watched.is_observed && member != NULL && cg_silence_is_out_of_reach(round, member);
     return is_far ? member : NULL;
 }
 
@@ -201,7 +208,9 @@ void cg_watch_unsent(struct cg_round *round) {
 static bool has_stale_keys(const struct cg_round *round) {
     const struct cg_ask *ask;
     for (size_t i = 0; i < round->part_count; i++) {
-        if (cg_watching_is_out(&round->parts[i]) && cg_leg_is_stale(&round->parts[i].cast->leg)) return true;
+        const struct cg_part *part = &round->parts[i];
+        if (cg_watching_is_out(part) && cg_leg_is_stale(&part->cast->leg)) return true;
+        if (cg_hop_watch_is_registered(part) && !part->hop->renews && cg_leg_is_stale(&part->hop->leg)) return true;
     }
     DL_FOREACH2(round->repair.asks, ask, next_of_owner) {
         if (cg_watching_is_registered(ask) && !ask->renews && cg_leg_is_stale(&ask->leg)) return true;
@@ -225,6 +234,7 @@ static void keep_registered(struct cg_round *round) {
     look_at_keys(round);
     if (cg_watching_now(round) >= watch->renew_us) {
         cg_watching_renew_all(round, watch->has_other_keys ? CG_RENEWAL_REKEY : CG_RENEWAL_PERIOD);
+        cg_hop_watch_renew_all(round);
     } else if (cg_watching_now(round) >= watch->sweep_us) {
         cg_stale_sweep(round);
     }
@@ -237,7 +247,8 @@ static void watch_on(struct cg_round *round) {
     tell_held_back(round);
     if (is_watching) {
         keep_registered(round);
-        next_us = cg_earlier(next_us, cg_earlier(watch->sweep_us, watch->renew_us));
+        next_us =
+            cg_earlier(cg_earlier(next_us, cg_hop_watch_go_on(round)), cg_earlier(watch->sweep_us, watch->renew_us));
     }
     if (watch->held_back != NULL) next_us = cg_earlier(next_us, cg_watching_now(round) + CG_SECOND_US / 10);
     cg_watching_look_at(round, next_us > cg_watching_now(round) ? next_us : cg_watching_now(round) + CG_WATCH_PAUSE_US);
@@ -270,14 +281,21 @@ static void forget_before(struct cg_round *round) {
 
 static bool waits_to_go(const struct cg_round *round) {
     for (size_t i = 0; i < round->part_count; i++) {
-        if (round->parts[i].cast != NULL && !cg_watching_is_out(&round->parts[i])) return true;
+        const struct cg_part *part = &round->parts[i];
+        if (part->cast != NULL && !cg_watching_is_out(part)) return true;
+        if (part->hop != NULL && (!cg_hop_watch_is_registered(part) || part->hop->renews)) return true;
     }
     return false;
 }
 
+static void relay(const struct cg_part *part, const struct cg_leg_request *request, uint64_t give_up_us) {
+    struct cg_engine *engine = cg_round_engine(part->round);
+    if (cg_watching_is_out(part)) cg_cast_renew(engine, part->cast, request, give_up_us);
+    if (cg_hop_watch_is_registered(part)) cg_ask_renew(engine, part->hop, request);
+}
+
 void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, enum cg_relayed what) {
     bool cancels = what == CG_RELAYED_CANCELLATION;
-    struct cg_engine *engine = cg_round_engine(round);
     if (round->watch.phase != CG_WATCH_ON || waits_to_go(round)) return;
     round->watch.is_registering = true;
     forget_before(round);
@@ -287,10 +305,8 @@ void cg_watch_relay(struct cg_round *round, const struct cg_wish *wish, enum cg_
     for (size_t i = 0; i < round->part_count; i++) {
         struct cg_leg_request *cancel = &requests[round->part_count + i];
         if (cancels && !cg_shape_cancel(&requests[i], arena, cancel)) return;
-        if (cg_watching_is_out(&round->parts[i])) {
-            cg_cast_renew(engine, round->parts[i].cast, cancels ? cancel : &requests[i],
-                          cg_watching_now(round) + cg_longest_wait(wish->timeout_us));
-        }
+        relay(&round->parts[i], cancels ? cancel : &requests[i],
+              cg_watching_now(round) + cg_longest_wait(wish->timeout_us));
     }
     round->watch.is_called_off = cancels;
 }

@@ -7,6 +7,7 @@
  *                    change of keys, within leisure; and every group.observe_renewal seconds, which is when who has
  *                    come or started again since hears of it
  *     at a member    where that one alone is stale
+ *     at a next hop  as hop_watch.h has it
  *
  * Who lets registrations pass is waited for longer each time. When the last waiter has left the group is told so, by
  * Observe 1 on the token; who notifies all the same has that repeated, once, and is sent Resets by the legs. The round
@@ -19,8 +20,10 @@
 
 /* It has begun. No effect where it does not observe; the same holds for all of the following. */
 void cg_watch_begin(struct cg_round *round);
-/* Somebody's answer, or what it says anew, is held. */
-void cg_watch_hear(struct cg_round *round, struct cg_held_answer *held);
+/* Somebody's answer to the request to that target, or what it says anew, is held. */
+void cg_watch_hear(struct cg_part *part, struct cg_held_answer *held);
+/* Whoever waits beyond its time waits for nothing any more, if nobody is observed. */
+void cg_watch_settle(struct cg_round *round);
 /* Whether that notification or further answer may be told now: who sends without end has its latest told when there is
  * allowance again.
  */

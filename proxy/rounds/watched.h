@@ -7,6 +7,7 @@
 #include "model/allowance.h"
 
 struct cg_held_answer;
+struct cg_part;
 
 struct cg_watched {
     uint64_t heard_us;             /* it said so last that it sends notifications, ... */
@@ -18,6 +19,7 @@ struct cg_watched {
     bool is_held_back;             /* it is in the list of those whose latest is told later */
     struct cg_allowance allowance; /* of notifications that are told */
     struct cg_held_answer *next_held_back;
+    struct cg_part *hop; /* whose next hop it is behind; NULL: it is no next hop's */
 };
 
 #endif

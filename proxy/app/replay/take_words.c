@@ -104,6 +104,7 @@ static void read_rest(struct cg_taking *reading, const json_t *json, struct cg_s
     case CG_WORD_OPENING:
     case CG_WORD_SENT:
     case CG_WORD_ACKNOWLEDGED:
+    case CG_WORD_RESTS:
     case CG_WORD_COUNT: break;
     }
     if (said->word == CG_WORD_SIGN && (said->sign & (said->sign - 1)) != 0) cg_take_refuse(reading, "\"sign\" is none");

@@ -182,7 +182,17 @@ static enum cg_told say_stray(struct cg_engine *engine, struct cg_leg *leg, cons
 
 static enum cg_told say_acknowledged(struct cg_engine *engine, struct cg_leg *leg) {
     if (leg->ops->acknowledged == NULL) return CG_TOLD_OTHERWISE;
+    cg_ask_of(leg)->observed = leg->request->observes;
+    cg_ask_of(leg)->rests = true;
     leg->ops->acknowledged(engine, leg);
+    return CG_TOLD;
+}
+
+/* What its owner does to it follows by itself. */
+static enum cg_told say_rests(struct cg_engine *engine, struct cg_leg *leg) {
+    if (is_cast(leg)) return CG_TOLD_OTHERWISE;
+    if (cg_ask_of(leg)->rests) return CG_TOLD;
+    cg_ask_rest(engine, cg_ask_of(leg));
     return CG_TOLD;
 }
 
@@ -202,6 +212,7 @@ static enum cg_told say_of_leg(struct cg_telling *telling, const struct cg_said 
     case CG_WORD_ENDED: return say_ended(engine, leg, said);
     case CG_WORD_UNSENT: return say_unsent(engine, leg, said);
     case CG_WORD_STRAY: return say_stray(engine, leg, said);
+    case CG_WORD_RESTS: return say_rests(engine, leg);
     case CG_WORD_ACKNOWLEDGED: return say_acknowledged(engine, leg);
     case CG_WORD_OPENING:
     case CG_WORD_ADMITTED:

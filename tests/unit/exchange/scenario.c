@@ -272,6 +272,10 @@ static void take_options(struct cg_request *request, struct cg_arena *arena, con
             request->timeout_s = cg_uint_parse(opt.value);
             continue;
         }
+        if (opt.number == CG_OPT_OBSERVE) {
+            request->observes = true;
+            continue;
+        }
         if (opt.number == CG_OPT_NO_RESPONSE) request->no_response = cg_uint_parse(opt.value);
         list[request->options.count++] = opt;
     }
