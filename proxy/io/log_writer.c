@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -45,18 +46,25 @@ static size_t used(const struct cg_log_writer *writer) { return writer->put - wr
 
 static bool has_room(const struct cg_log_writer *writer, size_t len) { return RING - used(writer) >= len; }
 
+/* Bytes in the ring from there on that stand in one piece. */
+static size_t piece(size_t at, size_t len) {
+    size_t to_end = RING - at % RING;
+    return len < to_end ? len : to_end;
+}
+
 static void copy_in(struct cg_log_writer *writer, const char *line, size_t len) {
-    for (size_t i = 0; i < len; i++) writer->ring[(writer->put + i) % RING] = line[i];
+    size_t first = piece(writer->put, len);
+    memcpy(writer->ring + writer->put % RING, line, first);
+    memcpy(writer->ring, line + first, len - first);
     writer->put += len;
 }
 
 /* As many whole lines as fit into `batch`. A line is shorter than that. */
 static size_t copy_out(struct cg_log_writer *writer, char batch[BATCH]) {
-    size_t len = 0, most = used(writer) < BATCH ? used(writer) : BATCH;
-    for (size_t i = 0; i < most; i++) {
-        batch[i] = writer->ring[(writer->taken + i) % RING];
-        if (batch[i] == '\n') len = i + 1;
-    }
+    size_t len = used(writer) < BATCH ? used(writer) : BATCH, first = piece(writer->taken, len);
+    memcpy(batch, writer->ring + writer->taken % RING, first);
+    memcpy(batch + first, writer->ring, len - first);
+    while (len > 0 && batch[len - 1] != '\n') len--;
     writer->taken += len;
     return len;
 }
