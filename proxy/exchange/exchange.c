@@ -114,12 +114,10 @@ static void due(struct cg_engine *engine, struct cg_timer *timer) {
 static void on_round(struct cg_waiter *waiter) { cg_gateway_wake(CG_CONTAINER(waiter, struct cg_exchange, waiter)); }
 
 void cg_exchange_init(struct cg_gateway *gateway, struct cg_exchange *exchange) {
-    const struct cg_port *port = gateway->engine.port;
     exchange->gateway = gateway;
     exchange->timer.due = due;
     exchange->waiter.wake = on_round;
     exchange->config = cg_config_ref(gateway->config);
-    exchange->drops_before = port->kernel_drops(port->ctx);
     cg_arena_init(&exchange->arena, exchange->config->limits.exchange_memory, &gateway->quota);
 }
 

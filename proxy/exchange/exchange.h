@@ -40,9 +40,8 @@ struct cg_exchange {
     struct cg_waiter waiter;
     struct cg_exchange *previous_awake, *next_awake;
     uint64_t started_us;
-    uint64_t ended_us; /* end of collecting; 0: not yet */
-    uint64_t drain_us; /* when the rest must be taken; 0: collecting goes on */
-    uint64_t drops_before;
+    uint64_t ended_us;                /* end of collecting; 0: not yet */
+    uint64_t drain_us;                /* when the rest must be taken; 0: collecting goes on */
     uint32_t missing[CG_CAUSE_COUNT]; /* how many, by cause, when its end was told */
     const char *ended_by;
     char id[CG_EXCHANGE_ID_MAX];

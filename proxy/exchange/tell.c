@@ -6,12 +6,6 @@
 #include "rounds/evidence.h"
 #include "rounds/wake.h"
 
-/* The kernel is asked when collecting has ended: until then it would be for each event of each stream. */
-static uint32_t count_drops(const struct cg_exchange *exchange) {
-    const struct cg_port *port = exchange->gateway->engine.port;
-    return exchange->ended_us == 0 ? 0 : (uint32_t)(port->kernel_drops(port->ctx) - exchange->drops_before);
-}
-
 /* Where more may be there than are configured, nobody knows how many there are. */
 static uint32_t count_expected(const struct cg_tally *tally) {
     return tally->mapping->complete || tally->expects_one ? tally->expected : 0;
@@ -30,7 +24,7 @@ static void summarise(const struct cg_exchange *exchange, const struct cg_tally 
         .duplicates = tally->duplicates,
         .rejected = tally->rejected,
         .expected = count_expected(tally),
-        .kernel_drops = count_drops(exchange),
+        .kernel_drops = waiter->drops,
         .ms = cg_whole_ms(until_us - waiter->sent_us),
         .joined_ms = (uint32_t)((waiter->joined_us + 999) / 1000),
         .ended_by = ended && exchange->ended_by != NULL ? exchange->ended_by : "",
@@ -56,8 +50,8 @@ void cg_tell_look(const struct cg_exchange *exchange, struct cg_view *view) {
     view->shelf = &round->shelf;
     view->is_shared = round->waiters->next != NULL;
     view->is_busy = cg_round_is_busy(round);
-    view->is_valid = round->cached.is_valid;
     view->has_group_etag = cg_cached_tag(round, view->group_etag);
+    view->is_valid = view->has_group_etag && cg_cached_is_known(round, &exchange->request, view->group_etag);
     summarise(exchange, &round->tally, &view->summary);
     if (exchange->ended_us == 0) return;
     cg_evidence_review(round);

@@ -7,6 +7,7 @@
 struct cg_shelved {
     struct cg_shelved *next;
     const void *key;                          /* what it is; compared as a pointer */
+    size_t size;                              /* bytes that it takes */
     void (*drop)(struct cg_shelved *shelved); /* frees it */
 };
 
@@ -23,6 +24,13 @@ static inline struct cg_shelved *cg_shelf_find(const struct cg_shelf *shelf, con
     struct cg_shelved *shelved = shelf->first;
     while (shelved != NULL && shelved->key != key) shelved = shelved->next;
     return shelved;
+}
+
+static inline size_t cg_shelf_size(const struct cg_shelf *shelf) {
+    size_t size = 0;
+    for (const struct cg_shelved *shelved = shelf->first; shelved != NULL; shelved = shelved->next)
+        size += shelved->size;
+    return size;
 }
 
 static inline void cg_shelf_clear(struct cg_shelf *shelf) {

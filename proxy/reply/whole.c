@@ -47,7 +47,10 @@ static int render(const struct cg_reply_to *to, const struct cg_view *view, stru
         cg_bytes_unref(bytes);
         return CG_E_NO_MEMORY;
     }
-    *rendition = (struct cg_rendition){.shelved = {.key = to->encoder, .drop = drop_rendition}, .bytes = bytes};
+    *rendition = (struct cg_rendition){
+        .shelved = {.key = to->encoder, .size = sizeof *rendition + bytes->len, .drop = drop_rendition},
+        .bytes = bytes,
+    };
     memcpy(rendition->content_type, body.content_type, sizeof rendition->content_type);
     cg_shelf_put(view->shelf, &rendition->shelved);
     *made = rendition;

@@ -35,6 +35,7 @@ static void forget_answer(struct cg_cache *cache, struct cg_cache_set *set, stru
     set->of[answer->member] = NULL;
     set->count--;
     set->tag = 0;
+    set->changed = ++cache->changes;
     discharge(cache, set, answer->size);
     cg_cache_unmark(cache, answer->mark);
     free(answer);
@@ -53,6 +54,7 @@ static void forget_set(struct cg_cache *cache, struct cg_cache_set *set) {
     while (set->answers != NULL) forget_answer(cache, set, set->answers);
     HASH_DEL(cache->by_key, set);
     DL_DELETE2(cache->sets, set, previous, next);
+    cache->changes++;
     free_set(cache, set);
 }
 
@@ -220,6 +222,7 @@ static void put_in(struct cg_cache *cache, struct cg_cache_set *set, struct cg_c
     set->of[kept->member] = kept;
     set->count++;
     set->tag = tag;
+    set->changed = ++cache->changes;
     DL_APPEND2(set->answers, kept, previous, next);
     charge(cache, set, kept->size);
 }
@@ -278,11 +281,14 @@ uint64_t cg_cached_freshness(const struct cg_cache_set *set, const struct cg_cac
     return answer->until_us - now_us;
 }
 
-bool cg_cache_is_complete(const struct cg_cache_set *set, uint64_t now_us) {
-    const struct cg_cached *answer = set->answers;
-    if (set->count < set->member_count) return false;
-    while (answer != NULL && cg_cached_freshness(set, answer, now_us) > 0) answer = answer->next;
-    return answer == NULL;
+uint64_t cg_cache_freshness(const struct cg_cache_set *set, uint64_t now_us) {
+    const struct cg_cached *answer;
+    uint64_t least_us = set->count < set->member_count ? 0 : UINT64_MAX;
+    for (answer = set->answers; answer != NULL && least_us > 0; answer = answer->next) {
+        uint64_t left_us = cg_cached_freshness(set, answer, now_us);
+        if (left_us < least_us) least_us = left_us;
+    }
+    return least_us;
 }
 
 uint64_t cg_cache_tag(struct cg_cache *cache, struct cg_cache_set *set) {

@@ -47,7 +47,8 @@ struct cg_cache_set {
     size_t count, member_count;
     struct cg_cache_mark **marks; /* its groups' */
     size_t mark_count;
-    uint64_t tag; /* the Group-ETag's number; 0: none for what it says now */
+    uint64_t tag;     /* the Group-ETag's number; 0: none for what it says now */
+    uint64_t changed; /* struct cg_cache's `changes`, when it got or lost an answer last */
     uint64_t used_us;
     size_t size; /* bytes with all answers */
     size_t key_len;
@@ -60,8 +61,9 @@ struct cg_cache {
     struct cg_cache_mark *marks; /* uthash head */
     size_t max;                  /* bytes */
     uint64_t changed_us;         /* the latest mark, anywhere: what no mark is kept of may have changed then */
-    uint64_t versions, tags;     /* given so far */
-    uint64_t first_tag;          /* random, drawn with it: tags of an earlier process are none of this one */
+    uint64_t changes;        /* of anything here, so far: as long as it is the same, all that is known of sets is so */
+    uint64_t versions, tags; /* given so far */
+    uint64_t first_tag;      /* random, drawn with it: tags of an earlier process are none of this one */
     const struct cg_port *port;
     struct cg_totals *totals; /* bytes and evictions are counted there; outlives the cache */
 };
@@ -91,8 +93,11 @@ uint64_t cg_cache_put(struct cg_cache *cache, struct cg_slice key, const struct 
 
 /* How long the answer is fresh from now on, in µs; 0: it is not. */
 uint64_t cg_cached_freshness(const struct cg_cache_set *set, const struct cg_cached *answer, uint64_t now_us);
-/* It has an answer of every member, and each is fresh. */
-bool cg_cache_is_complete(const struct cg_cache_set *set, uint64_t now_us);
+/* How long it has a fresh answer of every member, in µs from now on; 0: it has not. */
+uint64_t cg_cache_freshness(const struct cg_cache_set *set, uint64_t now_us);
+static inline bool cg_cache_is_complete(const struct cg_cache_set *set, uint64_t now_us) {
+    return cg_cache_freshness(set, now_us) > 0;
+}
 /* The Group-ETag of a complete set (GCP §7.3): the same as long as no answer in it says anything else. */
 uint64_t cg_cache_tag(struct cg_cache *cache, struct cg_cache_set *set);
 

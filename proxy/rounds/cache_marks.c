@@ -82,6 +82,7 @@ void cg_cache_unmark(struct cg_cache *cache, struct cg_cache_mark *mark) {
 static void change(struct cg_cache *cache, const struct key *key, uint64_t now_us) {
     struct cg_cache_mark *mark = find(cache, key);
     cache->changed_us = now_us;
+    cache->changes++;
     if (mark != NULL) mark->changed_us = now_us;
 }
 

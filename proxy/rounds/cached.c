@@ -10,6 +10,8 @@
 
 #include <utlist.h>
 
+enum { SECOND_US = 1000000 };
+
 static struct cg_cache *cache_of(const struct cg_round *round) { return round->rounds->cache; }
 
 static uint64_t now_of(const struct cg_round *round) { return cg_round_engine(round)->now_us; }
@@ -27,7 +29,8 @@ static bool is_configured(const struct cg_mapping *mapping, const struct cg_memb
 }
 
 /* Not for whoever asks to see what members do, which the gateway itself and its administrators may. */
-static bool is_client(const struct cg_request *request) {
+bool cg_cached_is_for(const struct cg_request *request) {
+    if (request->is_anew) return false;
     switch (request->proof) {
     case CG_PROOF_NONE:
     case CG_PROOF_TOKEN:
@@ -57,7 +60,7 @@ bool cg_cached_init(struct cg_round *round, const struct cg_wish *wish) {
     bool is_known = wish->member == NULL || (!wish->is_stranger && is_configured(round->mapping, wish->member));
     cached->changes = changes_something(round);
     cached->keeps = is_known && !round->is_large && cg_cache_keeps(round->mapping, request);
-    cached->serves = cached->keeps && !request->observes && !wish->request->is_anew && is_client(wish->request);
+    cached->serves = cached->keeps && !request->observes && cg_cached_is_for(wish->request);
     if (!cached->keeps) return true;
     cg_cache_key_emit(&cached->key, round->mapping, round->departures, request);
     return !cached->key.failed;
@@ -73,7 +76,14 @@ void cg_cached_emit_shape(struct cg_buf *to, const struct cg_round *round, const
 
 /* Giving. */
 
-/* With Max-Age for what is left of it (RFC 7252 §5.7.1). False: no memory. */
+/* For what is left of it (RFC 7252 §5.7.1), or a little less: as it is at the clock's next second, so that it is the
+ * same until then. */
+static uint32_t max_age_of(uint64_t now_us, uint64_t left_us) {
+    uint64_t next_s = (now_us + SECOND_US - 1) / SECOND_US, end_s = (now_us + left_us) / SECOND_US;
+    return end_s > next_s ? (uint32_t)(end_s - next_s) : 0;
+}
+
+/* With that Max-Age. False: no memory. */
 static bool put_options(struct cg_buf *to, struct cg_slice options, uint32_t max_age) {
     enum { MORE = 8 }; /* bytes that an option of four takes, and the delta behind it */
     struct cg_msg msg = {.options = options};
@@ -109,7 +119,7 @@ static bool open(const struct cg_round *round, const struct cg_cached *kept, uin
         .kid = kept->kid,
         .identity = kept->verified == CASTGATE_VERIFIED_SOURCE ? member->identity : CG_SLICE_NONE,
     };
-    if (!put_options(options, kept->options, (uint32_t)(left_us / 1000000))) return false;
+    if (!put_options(options, kept->options, max_age_of(now_of(round), left_us))) return false;
     opened->options = cg_buf_slice(options);
     return true;
 }
@@ -149,18 +159,6 @@ static bool has_all(const struct cg_round *round, const struct cg_cache_set *set
     return kept != NULL && cg_cached_freshness(set, kept, now_of(round)) > 0;
 }
 
-static void emit_tag(uint8_t bytes[CG_GROUP_ETAG_MAX], uint64_t tag) {
-    for (int i = 0; i < CG_GROUP_ETAG_MAX; i++) bytes[i] = (uint8_t)(tag >> (56 - 8 * i));
-}
-
-static bool knows(const struct cg_request *request, uint64_t number) {
-    uint8_t tag[CG_GROUP_ETAG_MAX];
-    size_t i = 0;
-    emit_tag(tag, number);
-    while (i < request->group_etag_count && !cg_slice_equal(request->group_etags[i], cg_slice_of(tag, sizeof tag))) i++;
-    return i < request->group_etag_count;
-}
-
 /* Where there is not even memory for that, the members are asked. */
 bool cg_cached_serve(struct cg_round *round, const struct cg_wish *wish) {
     struct cg_round_cached *cached = &round->cached;
@@ -169,8 +167,6 @@ bool cg_cached_serve(struct cg_round *round, const struct cg_wish *wish) {
     cg_cache_use(cache_of(round), set, now_of(round));
     round->mapping->stats->cache_hits++;
     cached->is_served = true;
-    if (wish->member == NULL && wish->request->group_etag_count > 0)
-        cached->is_valid = knows(wish->request, cg_cache_tag(cache_of(round), set));
     return true;
 }
 
@@ -310,6 +306,10 @@ static bool is_the_set(const struct cg_round *round, const struct cg_cache_set *
     return is;
 }
 
+static void emit_tag(uint8_t bytes[CG_GROUP_ETAG_MAX], uint64_t tag) {
+    for (int i = 0; i < CG_GROUP_ETAG_MAX; i++) bytes[i] = (uint8_t)(tag >> (56 - 8 * i));
+}
+
 /* It is looked at for each turn of each client, so it is found out once. */
 bool cg_cached_tag(struct cg_round *round, uint8_t tag[CG_GROUP_ETAG_MAX]) {
     struct cg_round_cached *cached = &round->cached;
@@ -323,4 +323,13 @@ bool cg_cached_tag(struct cg_round *round, uint8_t tag[CG_GROUP_ETAG_MAX]) {
     }
     emit_tag(tag, cached->tag);
     return cached->has_tag;
+}
+
+bool cg_cached_is_known(const struct cg_round *round, const struct cg_request *request,
+                        const uint8_t tag[CG_GROUP_ETAG_MAX]) {
+    const struct cg_slice current = cg_slice_of(tag, CG_GROUP_ETAG_MAX);
+    size_t i = 0;
+    if (!round->cached.is_served) return false;
+    while (i < request->group_etag_count && !cg_slice_equal(request->group_etags[i], current)) i++;
+    return i < request->group_etag_count;
 }

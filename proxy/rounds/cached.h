@@ -12,6 +12,9 @@ void cg_cached_fini(struct cg_round *round);
  * waits. */
 void cg_cached_emit_shape(struct cg_buf *to, const struct cg_round *round, const struct cg_wish *wish);
 
+/* Whether a client may be given what is kept: it has not asked for anything newer, and is none of those who ask to see
+ * what members do. */
+bool cg_cached_is_for(const struct cg_request *request);
 /* All that is wanted is kept and fresh: the tally has it now, and nothing is to be sent. False: it is not. */
 bool cg_cached_serve(struct cg_round *round, const struct cg_wish *wish);
 /* Its requests are to go out; one has gone out; nobody collects any more. */
@@ -30,5 +33,8 @@ void cg_cached_fill(struct cg_round *round);
 
 /* The Group-ETag of the answers in the tally (GCP §7.3). False: they are not a complete set that is fresh. */
 bool cg_cached_tag(struct cg_round *round, uint8_t tag[CG_GROUP_ETAG_MAX]);
+/* Whether all that the client gets was kept, and it has said to have that already, by this tag. */
+bool cg_cached_is_known(const struct cg_round *round, const struct cg_request *request,
+                        const uint8_t tag[CG_GROUP_ETAG_MAX]);
 
 #endif

@@ -17,6 +17,7 @@
 #include "rounds/large.h"
 #include "rounds/only.h"
 #include "rounds/probe.h"
+#include "rounds/served.h"
 #include "rounds/silence.h"
 #include "rounds/wake.h"
 #include "rounds/watch.h"
@@ -225,8 +226,15 @@ static struct cg_round *new_round(struct cg_rounds *rounds, const struct cg_wish
     return NULL;
 }
 
+/* Each look is a system call, and tells of nothing where nobody is asked. */
+static uint64_t count_drops(const struct cg_round *round) {
+    const struct cg_port *port = cg_round_engine(round)->port;
+    return round->cached.is_served ? 0 : port->kernel_drops(port->ctx);
+}
+
 static void add_waiter(struct cg_round *round, struct cg_waiter *waiter) {
     waiter->round = round;
+    waiter->drops_before = count_drops(round);
     waiter->collects = true;
     round->collecting++;
     round->by_time += waiter->finishing == CG_FINISH_BY_TIME;
@@ -314,6 +322,13 @@ static void begin_served(struct cg_round *round, struct cg_waiter *waiter) {
     close_round(round);
 }
 
+/* The same, by one that was served to somebody else. */
+static void join_served(struct cg_round *round, struct cg_waiter *waiter) {
+    add_waiter(round, waiter);
+    round->mapping->stats->cache_hits++;
+    cg_round_set_deadline(waiter, cg_round_engine(round)->now_us, waiter->timeout_us);
+}
+
 /* Joining. */
 
 /* Relayed requests are their clients' own; what is not safe is done as often as it is asked for. */
@@ -389,9 +404,15 @@ static struct cg_round *find_open(const struct cg_round *candidate) {
 
 int cg_round_enter(struct cg_rounds *rounds, const struct cg_wish *wish, struct cg_waiter *waiter,
                    struct cg_problem *problem) {
-    struct cg_round *round = new_round(rounds, wish, problem), *equal = NULL;
+    struct cg_round *served = cg_served_find(rounds, wish), *round, *equal = NULL;
+    if (served != NULL) {
+        join_served(served, waiter);
+        return CG_OK;
+    }
+    round = new_round(rounds, wish, problem);
     if (round != NULL && cg_cached_serve(round, wish)) { /* legs have no part in it */
         begin_served(round, waiter);
+        cg_served_keep(round, wish);
         return CG_OK;
     }
     CG_TAP(rounds->engine, admitted, wish);
@@ -538,6 +559,7 @@ void cg_round_stop(struct cg_waiter *waiter) {
     struct cg_round *round = waiter->round;
     if (round == NULL || !waiter->collects) return;
     waiter->collects = false;
+    waiter->drops = (uint32_t)(count_drops(round) - waiter->drops_before);
     cg_reader_stop(&waiter->reader);
     round->collecting--;
     round->by_time -= waiter->finishing == CG_FINISH_BY_TIME;
@@ -553,7 +575,11 @@ void cg_round_leave(struct cg_waiter *waiter) {
     DL_DELETE2(round->waiters, waiter, previous, next);
     cg_reader_leave(&waiter->reader);
     bool has_more_to_say = round->watch.phase == CG_WATCH_CANCELS || round->watch.phase == CG_WATCH_LINGERS;
-    if (!has_more_to_say) cg_round_bury(round);
+    if (round->cached.kept_as != NULL) {
+        cg_served_weigh(round);
+    } else if (!has_more_to_say) {
+        cg_round_bury(round);
+    }
 }
 
 void cg_round_bury(struct cg_round *round) {
@@ -564,6 +590,7 @@ void cg_round_bury(struct cg_round *round) {
 }
 
 void cg_rounds_fini(struct cg_rounds *rounds) {
+    cg_served_fini(rounds);
     while (rounds->all != NULL) cg_round_bury(rounds->all);
 }
 

@@ -36,6 +36,8 @@ struct cg_waiter {
     uint64_t sent_us;        /* the last of the requests went out, or it was joined after that */
     uint64_t deadline_us;    /* 0: not set yet */
     uint64_t joined_us;      /* how long before it one of the requests had gone out, at most; 0: after it */
+    uint64_t drops_before;   /* the kernel's, when it began to wait for answers */
+    uint32_t drops;          /* its own since then, of whose answers nobody knows; known when it collects no more */
     bool collects;           /* it still wants answers */
     bool cancelled;          /* its client has said that it is enough */
     bool forsaken;           /* nobody will hear what it collects: it leaves soon */
@@ -186,15 +188,15 @@ struct cg_watch {
 
 /* What the cache has to do with it: see cached.h. */
 struct cg_round_cached {
-    struct cg_buf key;     /* cache_key.h; where it keeps */
-    uint8_t *anew;         /* a set of members that are asked once more without entity tags; NULL: nobody is */
-    uint64_t tag;          /* of the answers in the tally; where has_tag */
-    bool keeps;            /* its answers are kept */
-    bool serves;           /* it may be answered by what is kept */
-    bool changes;          /* what is kept may not be so any more */
-    bool is_served;        /* all that its client gets was kept */
-    bool is_valid;         /* and its client has all of that already */
-    bool is_told, has_tag; /* the tag was found out for the tally as it is; there is one */
+    struct cg_buf key;         /* cache_key.h; where it keeps */
+    uint8_t *anew;             /* a set of members that are asked once more without entity tags; NULL: nobody is */
+    uint64_t tag;              /* of the answers in the tally; where has_tag */
+    bool keeps;                /* its answers are kept */
+    bool serves;               /* it may be answered by what is kept */
+    bool changes;              /* what is kept may not be so any more */
+    bool is_served;            /* all that its client gets was kept */
+    struct cg_served *kept_as; /* where it is kept for the next who asks; NULL: nowhere */
+    bool is_told, has_tag;     /* the tag was found out for the tally as it is; there is one */
 };
 
 /* An answer of which the first block has come. */
@@ -286,6 +288,21 @@ struct cg_burst {
     bool shared;               /* several have asked for it */
 };
 
+#define CG_SERVED 64
+
+/* One that was served from the cache: see served.h. */
+struct cg_served {
+    struct cg_waiter keeper; /* with its round; NULL: nothing is kept here */
+    struct cg_timer timer;
+    struct cg_rounds *rounds;
+    struct cg_buf key; /* what was asked */
+    struct cg_cache_set *set;
+    uint64_t set_changed; /* and, of the set, `changed`; */
+    uint64_t changes;     /* so it was when the cache's were so many */
+    uint64_t until_us;
+    size_t charged; /* to the cache */
+};
+
 /* All rounds of a gateway. */
 struct cg_rounds {
     struct cg_engine *engine;
@@ -298,6 +315,8 @@ struct cg_rounds {
     uint32_t observations;    /* of them, those that observe and that somebody waits for */
     uint32_t cancelling;      /* those whose cancellation has yet to go out */
     struct cg_burst bursts[CG_BURSTS];
+    struct cg_served served[CG_SERVED];
+    struct cg_buf asked;     /* the key of what is looked for there */
     struct cg_round *unseen; /* of them, the first that has not heard of a group that was left; NULL: all have */
 };
 

@@ -230,7 +230,7 @@ static void after_a_command_all_are_asked(void **state) {
     member_answers("127.1.0.2", "2.05 off");
     client_gets("carol", "127.1.0.1 2.05 off", "127.1.0.2 2.05 off", "all");
     client_asks("bob", "GET /lamps/status");
-    client_gets("bob", "127.1.0.1 from cache for 60 2.05 off", "127.1.0.2 from cache for 60 2.05 off", "all");
+    client_gets("bob", "127.1.0.1 from cache for 59 2.05 off", "127.1.0.2 from cache for 59 2.05 off", "all");
 }
 
 /* The group's path, and another mapping's. */
