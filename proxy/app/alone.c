@@ -68,9 +68,11 @@ void cg_alone_close(struct cg_alone *alone) {
     uv_close((uv_handle_t *)&alone->timer, NULL);
     cg_protectors_close(&alone->protectors, NULL, NULL);
     cg_names_close(alone->names);
+    cg_hop_connections_close(alone->hops);
     cg_loop_close(&alone->loop);
     cg_loop_run(&alone->loop);
     cg_loop_fini(&alone->loop);
+    cg_hop_connections_free(alone->hops);
     free_parts(alone);
 }
 
@@ -107,6 +109,14 @@ static bool open_loop(struct cg_alone *alone, struct cg_problem *problem) {
     return true;
 }
 
+static bool open_hops(struct cg_alone *alone, struct cg_problem *problem) {
+    struct cg_loop *loop = &alone->loop;
+    alone->hops = cg_hop_connections_open(&loop->uv, cg_gateway_engine(loop->gateway), &cg_hop_usual_limits);
+    if (alone->hops == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    loop->port.connections = cg_hop_connections_port(alone->hops);
+    return true;
+}
+
 static bool open_protectors(struct cg_alone *alone, enum cg_alone_keys keys, struct cg_problem *problem) {
     if (keys == CG_ALONE_PLAIN) return true;
     return cg_protectors_open(&alone->protectors, &alone->loop.uv, alone->loop.gateway, alone->config, problem) ==
@@ -122,7 +132,7 @@ bool cg_alone_open(struct cg_alone *alone, struct cg_config *config, enum cg_alo
         free_parts(alone);
         return false;
     }
-    if (open_protectors(alone, keys, problem)) return true;
+    if (open_hops(alone, problem) && open_protectors(alone, keys, problem)) return true;
     cg_alone_close(alone);
     return false;
 }

@@ -4,6 +4,7 @@
 #define CG_APP_ALONE_H
 
 #include "app/protectors.h"
+#include "hops/connections.h"
 #include "io/loop.h"
 #include "io/names.h"
 
@@ -17,6 +18,7 @@ struct cg_alone {
     struct cg_loop loop;
     struct cg_protectors protectors;
     struct cg_names *names;
+    struct cg_hop_connections *hops;
     uv_timer_t timer;
     bool timed_out;
     bool interrupted;         /* by a signal: nothing more is to be sent */

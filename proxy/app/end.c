@@ -58,6 +58,7 @@ void cg_program_close(struct cg_program *program) {
     cg_worker_close(program->disk, on_thread_done, program);
     cg_app_groups_close(&program->groups, on_thread_done, program);
     cg_names_close(program->names);
+    cg_hop_connections_close(program->hops);
     cg_loop_close(&program->loop);
 }
 

@@ -127,6 +127,7 @@ static void put_metrics(void *ctx, struct cg_buf *to) {
     const struct cg_program *program = ctx;
     cg_protectors_metrics(&program->protectors, to);
     cg_inbound_metrics(program->inbound, to);
+    cg_hop_connections_metrics(program->hops, to);
     put_metrics_of_fronts(program, to);
     cg_reactions_metrics(program->reactions, to);
     cg_reports_metrics(program->reports, to);

@@ -20,6 +20,7 @@
 #include "jobs/reactions.h"
 #include "jobs/reports.h"
 #include "jobs/warming.h"
+#include "hops/connections.h"
 #include "io/log_writer.h"
 #include "io/loop.h"
 #include "manage/manage.h"
@@ -51,6 +52,7 @@ struct cg_program {
     struct cg_claims claims;
     struct cg_client_claims client_claims;
     struct cg_names *names;
+    struct cg_hop_connections *hops;
     struct cg_worker *worker;
     struct cg_worker *disk; /* for what is stored: whoever waits for a disk waits there */
     struct cg_manage *manage;

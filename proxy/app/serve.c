@@ -143,6 +143,14 @@ static bool open_inbound(struct cg_program *program, struct cg_problem *problem)
     return true;
 }
 
+static bool open_hops(struct cg_program *program) {
+    struct cg_loop *loop = &program->loop;
+    program->hops = cg_hop_connections_open(&loop->uv, cg_gateway_engine(loop->gateway), &cg_hop_usual_limits);
+    if (program->hops == NULL) return false;
+    loop->port.connections = cg_hop_connections_port(program->hops);
+    return true;
+}
+
 static bool open_discoveries(struct cg_program *program, struct cg_problem *problem) {
     program->discoveries = cg_discoveries_new(program->loop.gateway, cg_protector_none());
     return program->discoveries != NULL || cg_problem_no_memory(problem) == CG_OK;
@@ -170,6 +178,7 @@ static bool open_all(struct cg_program *program, const struct cg_config *config,
     cg_program_init_reload(program);
     cg_expiry_open(&program->expiry, &loop->uv, loop->gateway);
     cg_names_open(program->names, &loop->uv);
+    if (!open_hops(program)) return cg_problem_no_memory(problem) == CG_OK;
     cg_worker_open(program->worker, &loop->uv);
     cg_worker_open(program->disk, &loop->uv);
     cg_claims_open(&program->claims, &program->protectors, &loop->uv);
@@ -216,6 +225,7 @@ static bool serve(struct cg_program *program, struct cg_load *load, struct cg_pr
     cg_loop_run(&program->loop);
     cg_reports_free(program->reports);
     cg_loop_fini(&program->loop);
+    cg_hop_connections_free(program->hops);
     cg_warming_free(program->warming);
     cg_reactions_free(program->reactions);
     cg_discoveries_free(program->discoveries);

@@ -99,7 +99,11 @@ static void transmit(struct cg_engine *engine, struct cg_ask *ask) {
         return;
     }
     cg_room_use(engine, &ask->room);
-    wait_for_answer(engine, ask);
+    if (cg_addr_is_by_stream(&leg->sending.to)) {
+        fall_silent(engine, ask); /* it arrives, or the connection is lost */
+    } else {
+        wait_for_answer(engine, ask);
+    }
     if (!is_new || err < 0) return;
     ask->renews = false;
     cg_leg_tell_sent(engine, leg);
@@ -507,8 +511,36 @@ static bool is_wanted(const struct cg_turn *turn) {
     return ask->leg.ops->is_wanted(&ask->leg);
 }
 
-static const struct cg_turn_ops turn_ops = {
-    .launch = launch, .refuse = refuse, .is_about = is_about, .hear = hear, .hears = hears, .is_wanted = is_wanted};
+/* Connections. */
+
+static bool is_among(const struct cg_turn *turn, uint64_t requests) {
+    const struct cg_sending *sending = &CG_CONTAINER(turn, struct cg_ask, turn)->leg.sending;
+    return sending->request != 0 && sending->request <= requests;
+}
+
+/* What it observes is gone as well (RFC 8323 §7.4). */
+static void lose(struct cg_engine *engine, struct cg_turn *turn, const struct cg_problem *problem) {
+    struct cg_ask *ask = of_turn(turn);
+    cg_leg_tell_ended(engine, &ask->leg, problem);
+    cg_ask_end(engine, ask);
+}
+
+static void reach(struct cg_engine *engine, struct cg_turn *turn, uint64_t requests) {
+    struct cg_ask *ask = of_turn(turn);
+    if (ask->acknowledged || ask->answered || !is_among(turn, requests)) return;
+    ask->acknowledged = true;
+    if (hears_many(ask)) cg_leg_tell_acknowledged(engine, &ask->leg);
+}
+
+static const struct cg_turn_ops turn_ops = {.launch = launch,
+                                            .refuse = refuse,
+                                            .is_about = is_about,
+                                            .hear = hear,
+                                            .lose = lose,
+                                            .reach = reach,
+                                            .is_among = is_among,
+                                            .hears = hears,
+                                            .is_wanted = is_wanted};
 
 /* What comes back. */
 

@@ -17,6 +17,6 @@ void cg_early_stop_send(struct cg_engine *engine, struct cg_ask *ask) {
     int len = cg_msg_end(&writer);
     const struct cg_route route = {.to = leg->sending.to};
     if (len < 0) return;
-    int err = engine->port->emit(engine->port->ctx, &route, cg_slice_of(bytes, (size_t)len), &ignored);
+    int err = cg_port_emit(engine->port, &route, cg_slice_of(bytes, (size_t)len), &ignored);
     (void)err; /* as if it were lost */
 }

@@ -103,6 +103,7 @@ uint16_t cg_endpoint_take_mid(const struct cg_engine *engine, struct cg_endpoint
 bool cg_endpoint_has_mid(struct cg_engine *engine, struct cg_endpoint *endpoint) {
     uint64_t taken_us = *span_of(endpoint);
     bool begins = endpoint->next_mid % MIDS_OF_SPAN == 0;
+    if (cg_addr_is_by_stream(&endpoint->addr)) return true; /* they stay here */
     if (!begins || taken_us == 0 || engine->now_us - taken_us >= CG_EXCHANGE_LIFETIME_US) return true;
     cg_engine_set_timer(engine, &endpoint->mid_timer, taken_us + CG_EXCHANGE_LIFETIME_US);
     return false;
@@ -164,8 +165,36 @@ static void land(struct cg_engine *engine, struct cg_turn *turn) {
     discount(engine, turn);
 }
 
+void cg_endpoint_look_again(struct cg_engine *engine, struct cg_endpoint *endpoint) {
+    if (endpoint->waiting != NULL) mark_ripe(engine, endpoint);
+}
+
+void cg_endpoint_lose_waiting(struct cg_engine *engine, struct cg_endpoint *endpoint,
+                              const struct cg_problem *problem) {
+    struct cg_turn *next;
+    for (struct cg_turn *turn = endpoint->waiting; turn != NULL; turn = next) {
+        next = turn->next;
+        turn->ops->lose(engine, turn, problem);
+    }
+}
+
+/* Where a connection leads there it takes one more. */
+static bool is_open(struct cg_engine *engine, struct cg_endpoint *endpoint) {
+    const struct cg_connection_port *connections = engine->port->connections;
+    struct cg_problem problem = {0};
+    if (endpoint->addr.connection == 0) return true;
+    int err = connections->open(connections->ctx, &endpoint->addr, &problem);
+    if (err < 0) cg_endpoint_lose_waiting(engine, endpoint, &problem);
+    return err == CG_OK;
+}
+
+/* RFC 8323 §3.3 leaves out what is there for the sake of messages that may be lost. */
+static uint32_t places(const struct cg_engine *engine, const struct cg_endpoint *endpoint) {
+    return cg_addr_is_by_stream(&endpoint->addr) ? UINT32_MAX : engine->config->group.nstart;
+}
+
 static void pump(struct cg_engine *engine, struct cg_endpoint *endpoint) {
-    uint32_t nstart = engine->config->group.nstart;
+    const uint32_t nstart = places(engine, endpoint);
     struct cg_turn *next;
     for (struct cg_turn *turn = endpoint->waiting; turn != NULL && endpoint->outstanding < nstart; turn = next) {
         next = turn->next;
@@ -180,6 +209,7 @@ static void pump(struct cg_engine *engine, struct cg_endpoint *endpoint) {
             starve(engine, endpoint);
             return;
         }
+        if (!is_open(engine, endpoint)) return;
         take_off(engine, turn);
         turn->ops->launch(engine, turn);
     }

@@ -22,6 +22,7 @@
 #define CG_MID_UNICAST 0x8000u
 
 struct cg_leg;
+struct cg_problem;
 struct cg_token_entry;
 struct cg_turn;
 
@@ -35,6 +36,12 @@ struct cg_turn_ops {
     bool (*is_about)(const struct cg_turn *turn, uint16_t mid);
     /* An empty message (ACK or RST) about that request. May end it. */
     void (*hear)(struct cg_engine *engine, struct cg_turn *turn, uint16_t mid, enum cg_type type);
+    /* Whatever led there is gone, for this reason. Ends it. */
+    void (*lose)(struct cg_engine *engine, struct cg_turn *turn, const struct cg_problem *problem);
+    /* Its request has come there: that many requests of ours have (as cg_sending counts them). */
+    void (*reach)(struct cg_engine *engine, struct cg_turn *turn, uint64_t requests);
+    /* Whether that many went out, its own among them. */
+    bool (*is_among)(const struct cg_turn *turn, uint64_t requests);
     /* Who hears what comes with that token from its address; NULL: it does not ask with that. */
     struct cg_leg *(*hears)(struct cg_turn *turn, const struct cg_token_entry *token);
     /* Whether anybody still wants it; else it is taken back soon. */
@@ -91,6 +98,10 @@ void cg_endpoint_expect_no_more(struct cg_engine *engine, struct cg_turn *turn);
 void cg_endpoint_leave(struct cg_engine *engine, struct cg_turn *turn); /* whoever waits goes in the next turn */
 /* NULL: nothing was sent there lately. */
 struct cg_endpoint *cg_endpoint_find(const struct cg_engine *engine, const struct cg_addr *addr);
+/* Its row is looked at in the next turn. */
+void cg_endpoint_look_again(struct cg_engine *engine, struct cg_endpoint *endpoint);
+/* Those that wait there never get there. */
+void cg_endpoint_lose_waiting(struct cg_engine *engine, struct cg_endpoint *endpoint, const struct cg_problem *problem);
 /* Somebody is there: whoever waits for that may go. */
 void cg_endpoint_prove(struct cg_engine *engine, struct cg_endpoint *endpoint);
 /* A Message ID for the request whose turn it is: none is taken twice within EXCHANGE_LIFETIME (RFC 7252 §4.4). For

@@ -19,6 +19,22 @@ struct cg_datagram {
     uint64_t arrival_us; /* monotonic */
 };
 
+struct cg_next_hop;
+
+/* Connections and sessions to next hops. None of these may call the core back; what becomes of a connection is told by
+ * legs/connection.h. */
+struct cg_connection_port {
+    void *ctx;
+    /* Where that next hop is: an address with the number of its connection, which need not be there yet, or plain where
+     * it only has a name. CG_E_NEXT_HOP, *problem says why not. */
+    int (*find)(void *ctx, const struct cg_next_hop *next_hop, struct cg_addr *at, struct cg_problem *problem);
+    /* Whether it takes one more message. CG_PENDING: not now; cg_connection_ready follows, or cg_connection_lost.
+     * Negative: it cannot be had, *problem says why. */
+    int (*open)(void *ctx, const struct cg_addr *at, struct cg_problem *problem);
+    /* As cg_port's, for one that is open. */
+    int (*emit)(void *ctx, const struct cg_addr *at, struct cg_slice datagram, struct cg_problem *problem);
+};
+
 struct cg_port {
     void *ctx;
     /* Sends one datagram now. CG_E_EMIT with *problem's detail saying why and what to do. Must not call the core back.
@@ -38,12 +54,20 @@ struct cg_port {
     /* Somebody waits for the very next answers: until then (monotonic µs) none is held back to be taken together with
      * others. Called for each of them. NULL: none ever is. */
     void (*hurry)(void *ctx, uint64_t until_us);
+    const struct cg_connection_port *connections; /* NULL: there are none */
     /* Something is queued or the first deadline changed: call cg_gateway_run soon, from the loop, not from here. */
     void (*wake)(void *ctx);
 };
 
 static inline bool cg_port_is_own(const struct cg_port *port, const struct cg_addr *addr) {
     return port->is_own == NULL ? cg_addr_is_loopback(addr) : port->is_own(port->ctx, addr);
+}
+
+/* Sends one datagram, or a message in the form of one, by whatever leads there. */
+static inline int cg_port_emit(const struct cg_port *port, const struct cg_route *route, struct cg_slice datagram,
+                               struct cg_problem *problem) {
+    if (route->to.connection == 0) return port->emit(port->ctx, route, datagram, problem);
+    return port->connections->emit(port->connections->ctx, &route->to, datagram, problem);
 }
 
 /* The address with that interface's zone, where it needs one and does not say which. */

@@ -47,7 +47,7 @@ int cg_protector_emit(struct cg_protector *protector, const struct cg_binding *b
                       const struct cg_route *route, struct cg_slice datagram, struct cg_problem *problem) {
     const struct cg_protector_ops *ops = protector->ops;
     int err = ops->leave == NULL ? CG_OK : ops->leave(protector, binding, problem);
-    if (err == CG_OK) err = port->emit(port->ctx, route, datagram, problem);
+    if (err == CG_OK) err = cg_port_emit(port, route, datagram, problem);
     if (err == CG_OK && ops->left != NULL) ops->left(protector, binding);
     return err;
 }

@@ -12,7 +12,7 @@ void cg_engine_send_empty(struct cg_engine *engine, const struct cg_addr *to, en
     CG_CHECK(len == sizeof bytes);
     struct cg_route route = {.to = *to};
     struct cg_problem ignored = {0}; /* the peer repeats its message when this one is lost */
-    int err = engine->port->emit(engine->port->ctx, &route, cg_slice_of(bytes, sizeof bytes), &ignored);
+    int err = cg_port_emit(engine->port, &route, cg_slice_of(bytes, sizeof bytes), &ignored);
     (void)err;
 }
 

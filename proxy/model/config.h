@@ -116,7 +116,9 @@ struct cg_resolved {
 /* Another gateway, which is asked in a group's place (GCP §8). */
 struct cg_next_hop {
     const char *uri;       /* normalised text; NULL: there is none */
-    struct cg_addr addr;   /* unicast */
+    const char *origin;    /* of it: scheme, host and port */
+    enum cg_scheme scheme; /* how it is asked */
+    struct cg_addr addr;   /* unicast; of one that is asked by connections, of these */
     uint32_t round_trip_s; /* between it and us at the worst: so much less than we has it for its members */
 };
 
@@ -136,6 +138,10 @@ struct cg_target {
 };
 
 static inline bool cg_target_is_hop(const struct cg_target *target) { return target->next_hop.uri != NULL; }
+/* Where it is says the port (legs/port.h); else its address does. */
+static inline bool cg_next_hop_is_to_be_found(const struct cg_next_hop *next_hop) {
+    return next_hop->scheme != CG_SCHEME_COAP;
+}
 
 struct cg_security_group; /* settings/security_group.h */
 

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "legs/ask.h"
+#include "legs/connection.h"
 #include "legs/early_stop.h"
 #include "rounds/casts.h"
 #include "rounds/evidence.h"
@@ -42,7 +43,7 @@ static bool have_all_failed(const struct cg_round *round) {
 }
 
 static void refuse(struct cg_part *part, const char *reason) {
-    const struct cg_addr from = part->target->next_hop.addr;
+    const struct cg_addr from = part->hop_addr;
     part->hop_is_told = true;
     cg_round_refuse(part->round, &from, &(struct cg_opened){0}, reason);
 }
@@ -122,7 +123,7 @@ static void hear_own_word(struct cg_part *part, const struct cg_opened *said) {
     if (is_challenge(said, &challenge)) {
         cg_ask_answer_challenge(cg_round_engine(part->round), part->hop, &challenge);
     } else if (said->code < CG_CODE(4, 0)) {
-        cg_round_refuse(part->round, &part->target->next_hop.addr, said, "no-reply-from");
+        cg_round_refuse(part->round, &part->hop_addr, said, "no-reply-from");
     } else {
         say_error(&problem, part, said);
         if (cg_hop_watch_is_on(part)) { /* RFC 7641 §4.2 */
@@ -289,13 +290,19 @@ static const struct cg_leg_ops hop_ops = {.sent = on_sent,
 
 /* Beginning and end */
 
-static void ask_hop(struct cg_part *part) {
+static struct cg_ask *ask_it(struct cg_part *part, struct cg_problem *problem) {
     struct cg_engine *engine = cg_round_engine(part->round);
     struct cg_leg_order order = cg_part_order(part);
-    struct cg_problem problem = {0};
     order.ops = &hop_ops;
     order.hands_on = true;
-    struct cg_ask *ask = cg_ask_new(engine, &order, &part->target->next_hop.addr, CG_SLICE_NONE, &problem);
+    if (cg_connection_find(engine, &part->target->next_hop, &part->hop_addr, problem) < 0) return NULL;
+    return cg_ask_new(engine, &order, &part->hop_addr, CG_SLICE_NONE, problem);
+}
+
+static void ask_hop(struct cg_part *part) {
+    struct cg_engine *engine = cg_round_engine(part->round);
+    struct cg_problem problem = {0};
+    struct cg_ask *ask = ask_it(part, &problem);
     if (ask == NULL) {
         fail(part, &problem);
         return;

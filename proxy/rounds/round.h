@@ -63,6 +63,7 @@ struct cg_part {
     struct cg_cast *cast;                     /* NULL: none, or it has ended */
     struct cg_cast *again;                    /* the second group request, the same way: see again.h */
     struct cg_ask *hop;                       /* of a target that is a next hop's, the same way: see hops.h */
+    struct cg_addr hop_addr;                  /* where that is */
     uint32_t hop_s;                           /* for how long one is to collect; */
     uint64_t hop_until_us;                    /* that is until then; 0: it was not asked yet */
     bool hop_is_heard;                        /* it has acknowledged the request, or answered */

@@ -7,7 +7,7 @@ static bool has_path(const struct cg_uri *uri) { return uri->path.len > 0 && !cg
 
 /* Why it cannot be asked; NULL: it can. */
 static const char *fault_of(const struct cg_uri *uri, bool is_proxy) {
-    if (uri->scheme != CG_SCHEME_COAP) return "must be a coap URI";
+    if (uri->scheme != CG_SCHEME_COAP && uri->scheme != CG_SCHEME_COAP_TCP) return "must be a coap or coap+tcp URI";
     if (uri->addr.family == CG_FAMILY_NONE) return "must name the gateway by its address";
     if (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)) return "must be one gateway's address";
     if (uri->zone.len > 0) return "must not have a zone";
@@ -19,6 +19,19 @@ static const char *keep_normal(struct cg_reader *reader, const struct cg_uri *ur
     struct cg_buf text;
     cg_buf_init(&text, 0);
     cg_uri_emit_normal(&text, uri);
+    const char *kept = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
+    cg_buf_fini(&text);
+    if (kept == NULL) reader->out_of_memory = true;
+    return kept;
+}
+
+/* Without path and query, and with the port. */
+static const char *keep_origin(struct cg_reader *reader, const struct cg_uri *uri) {
+    struct cg_buf text;
+    char at[CG_ADDR_TEXT_MAX];
+    cg_buf_init(&text, 0);
+    cg_addr_emit(&uri->addr, at);
+    cg_buf_printf(&text, "%s://%s", cg_scheme_name(uri->scheme), at);
     const char *kept = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
     cg_buf_fini(&text);
     if (kept == NULL) reader->out_of_memory = true;
@@ -51,6 +64,8 @@ void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const js
         return;
     }
     target->next_hop.uri = keep_normal(reader, &uri);
+    target->next_hop.origin = keep_origin(reader, &uri);
+    target->next_hop.scheme = uri.scheme;
     target->next_hop.addr = uri.addr;
     if (target->next_hop.uri != NULL && !is_proxy) stand_for_group(reader, target);
 }

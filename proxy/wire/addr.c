@@ -6,7 +6,7 @@
 
 #include <arpa/inet.h>
 
-_Static_assert(sizeof(struct cg_addr) == 24, "no padding: addresses are compared and hashed as bytes");
+_Static_assert(sizeof(struct cg_addr) == 28, "no padding: addresses are compared and hashed as bytes");
 
 bool cg_addr_equal(const struct cg_addr *a, const struct cg_addr *b) { return memcmp(a, b, sizeof *a) == 0; }
 

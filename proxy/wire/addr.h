@@ -1,5 +1,6 @@
-/* A transport address: IP, port, zone. Plain data, comparable with memcmp when it was zeroed first (every function here
- * does). */
+/* A transport address: IP, port, zone, and the connection or session that leads there, as those are other endpoints
+ * than who is there by plain datagrams (RFC 7252 §1.2, §4.7). Plain data, comparable with memcmp when it was zeroed
+ * first (every function here does). */
 #ifndef CG_WIRE_ADDR_H
 #define CG_WIRE_ADDR_H
 
@@ -9,12 +10,18 @@
 enum cg_family { CG_FAMILY_NONE = 0, CG_FAMILY_IPV4 = 4, CG_FAMILY_IPV6 = 6 };
 
 struct cg_addr {
-    uint8_t family; /* enum cg_family */
-    uint8_t unused; /* zero: no padding with chance content */
-    uint16_t port;  /* host byte order */
-    uint32_t scope; /* interface index of a link-local IPv6 address; 0: none */
-    uint8_t ip[16]; /* network byte order; IPv4 uses the first 4, the rest is zero */
+    uint8_t family;      /* enum cg_family */
+    uint8_t unused;      /* zero: no padding with chance content */
+    uint16_t port;       /* host byte order */
+    uint32_t scope;      /* interface index of a link-local IPv6 address; 0: none */
+    uint8_t ip[16];      /* network byte order; IPv4 uses the first 4, the rest is zero */
+    uint32_t connection; /* a number, of whoever keeps it (legs/connection.h); 0: plain datagrams */
 };
+
+/* Of those connections that are byte streams: nothing is lost on them, or comes twice (RFC 8323 §2). */
+#define CG_ADDR_STREAM 0x80000000u
+
+static inline bool cg_addr_is_by_stream(const struct cg_addr *addr) { return (addr->connection & CG_ADDR_STREAM) != 0; }
 
 #define CG_ADDR_TEXT_MAX 80 /* "[ffff:…%4294967295]:65535" with NUL */
 

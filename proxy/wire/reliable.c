@@ -56,6 +56,11 @@ static enum cg_reliable_step take_ping(const struct cg_reliable *reliable, const
     return CG_RELIABLE_NEXT;
 }
 
+static enum cg_reliable_step take_pong(const struct cg_reliable *reliable) {
+    if (reliable->ops->pong != NULL) reliable->ops->pong(reliable->ctx);
+    return CG_RELIABLE_NEXT;
+}
+
 static enum cg_reliable_step take_release(struct cg_reliable *reliable) {
     if (reliable->is_released) return CG_RELIABLE_NEXT;
     reliable->is_released = true;
@@ -69,7 +74,7 @@ static enum cg_reliable_step take_signal(struct cg_reliable *reliable, const str
     switch (signal->code) {
     case CG_SIGNAL_CSM: return take_csm(reliable, signal);
     case CG_SIGNAL_PING: return take_ping(reliable, signal);
-    case CG_SIGNAL_PONG: return CG_RELIABLE_NEXT;
+    case CG_SIGNAL_PONG: return take_pong(reliable);
     case CG_SIGNAL_RELEASE: return take_release(reliable);
     case CG_SIGNAL_ABORT: return end_for(reliable, CG_RELIABLE_ABORTED, 0);
     default: return end_for(reliable, CG_RELIABLE_CODE, 0);

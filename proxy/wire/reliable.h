@@ -30,6 +30,8 @@ struct cg_reliable_ops {
     void (*request)(void *ctx, const struct cg_frame *request, size_t size);
     /* NULL: none is waited for, and those that come are ignored. */
     void (*response)(void *ctx, const struct cg_frame *response);
+    /* NULL: none is waited for. */
+    void (*pong)(void *ctx);
     /* The first CSM has come: from here on it is known what the other end can do. */
     void (*opened)(void *ctx);
     /* The other end wants no more (§5.5): requests that come now are not handed on, what runs may be answered. */

@@ -96,6 +96,13 @@ size_t cg_signal_emit_csm(const struct cg_capabilities *ours, uint8_t *bytes) {
     return emit(CG_SIGNAL_CSM, CG_SLICE_NONE, &options, "", bytes);
 }
 
+size_t cg_signal_emit_ping(uint8_t *bytes) {
+    struct options options;
+    begin(&options);
+    cg_msg_put_opt(&options.writer, CUSTODY, CG_SLICE_NONE);
+    return emit(CG_SIGNAL_PING, CG_SLICE_NONE, &options, "", bytes);
+}
+
 size_t cg_signal_emit_pong(struct cg_slice token, bool has_custody, uint8_t *bytes) {
     struct options options;
     begin(&options);

@@ -35,6 +35,8 @@ bool cg_signal_wants_custody(const struct cg_frame *ping);
 
 /* Each returns its length; `bytes` has room for CG_SIGNAL_MAX. */
 size_t cg_signal_emit_csm(const struct cg_capabilities *ours, uint8_t *bytes);
+/* One that asks for custody. */
+size_t cg_signal_emit_ping(uint8_t *bytes);
 size_t cg_signal_emit_pong(struct cg_slice token, bool has_custody, uint8_t *bytes);
 size_t cg_signal_emit_release(const char *diagnostic, uint8_t *bytes);
 /* `csm_option`: the one that was bad in a CSM (§5.6.1); 0: none. */

@@ -1,15 +1,16 @@
 """Chains and trees of gateways (GCP §8): a next hop is asked in a group's place, and its members' answers are the group's."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import coap
 from coap import CON, GET, HOP_LIMIT, MULTICAST_TIMEOUT, NON, REPLY_FROM, Client, Message
-from conftest import Group, free_udp_port, in_namespace
+from conftest import Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
 from hops import House
 from links import new_far  # noqa: F401: a fixture
-from probe import cbor
+from probe import cbor, metrics, wait_for
 from protected import Keys, ProtectedMembers, make_state, settings
 
 
@@ -54,8 +55,8 @@ def test_with_a_link_cut_the_reply_says_who_is_missing(house):
     assert reply["summary"]["ended_by"] == "deadline"
 
 
-def far_mapping(port, timeout=3, **more):
-    return {"name": "far", "path": "/far", "targets": [{"next_hop": f"coap://127.0.0.1:{port}/house"}], "security": "none",
+def far_mapping(port, timeout=3, scheme="coap", **more):
+    return {"name": "far", "path": "/far", "targets": [{"next_hop": f"{scheme}://127.0.0.1:{port}/house"}], "security": "none",
             "timeout": timeout, "clients": ["anonymous"], **more}
 
 
@@ -143,3 +144,41 @@ def test_groups_with_keys_go_end_to_end(gateway, group, tmp_path):
         assert members.stop() == 0, members.log()
     assert [(a["verified"], a["via"], a["code"]) for a in reply["answers"]] == [("source", "next-hop", "2.05")] * 2, reply
     assert sorted(a["from"] for a in reply["answers"]) == [f"127.1.0.{i}:{group.port}" for i in (1, 2)]
+
+
+@pytest.fixture
+def pair(members, gateway):
+    """pair(scheme): (near, far), where `far` is the next hop of `near`, and `far` starts again by far.again()."""
+    def start(scheme):
+        fleet, port = members(2), free_tcp_port()
+        house = {"coap": {"listen": [f"{scheme}://127.0.0.1:{port}"]}, "mappings": [plain_mapping(fleet, name="house")]}
+        far = gateway(house)
+        far.again = lambda: gateway(house)
+        known = {"membership": "complete", "finish": "all", "members": fleet.texts}
+        return gateway({"mappings": [far_mapping(port, scheme=scheme, timeout=8, **known)]}), far
+    return start
+
+
+TRANSPORTS = ["coap+tcp"]
+
+
+@pytest.mark.parametrize("scheme", TRANSPORTS)
+def test_a_next_hop_by_a_connection_answers_many_at_once(pair, scheme):
+    """One connection for all of them; nobody waits for another's acknowledgement."""
+    near, _ = pair(scheme)
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda i: near.get_json(f"/far/status?{i}"), range(8)))
+    assert [len(reply["answers"]) for reply in replies] == [2] * 8
+    assert {a["via"] for reply in replies for a in reply["answers"]} == {"next-hop"}
+    assert metrics(near)['castgate_next_hop_connections_total{outcome="opened"}'] == 1
+
+
+@pytest.mark.parametrize("scheme", TRANSPORTS)
+def test_a_next_hop_that_was_gone_comes_back(pair, scheme):
+    near, far = pair(scheme)
+    assert len(near.get_json("/far/status")["answers"]) == 2
+    assert far.stop() == 0
+    reply = near.request("/far/status")
+    assert reply.status in (502, 504) and reply.json()["type"].startswith("urn:castgate:problem:next-hop-"), reply
+    far.again()
+    assert wait_for(lambda: near.request("/far/status").status == 200)

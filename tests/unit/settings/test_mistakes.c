@@ -315,7 +315,7 @@ static void group_uris_R2_R34_R43(void **state) {
         {TARGETS("[]"), "/mappings/0/targets", "names no group"},
         {TARGETS("[{}]"), "/mappings/0/targets/0", "needs \"group\" or \"next_hop\""},
         {TARGETS("[{'next_hop':'http://192.0.2.1'}]"), "/mappings/0/targets/0/next_hop", "scheme"},
-        {TARGETS("[{'next_hop':'coaps://192.0.2.1'}]"), "/mappings/0/targets/0/next_hop", "must be a coap URI"},
+        {TARGETS("[{'next_hop':'coap+ws://192.0.2.1'}]"), "/mappings/0/targets/0/next_hop", "must be a coap"},
         {TARGETS("[{'next_hop':'coap://gw2.example'}]"), "/mappings/0/targets/0/next_hop", "by its address"},
         {TARGETS("[{'next_hop':'coap://224.0.1.187/a'}]"), "/mappings/0/targets/0/next_hop", "one gateway's address"},
         {TARGETS("[{'next_hop':'coap://192.0.2.1/a/../b'}]"), "/mappings/0/targets/0/next_hop", "\"..\" segment"},
