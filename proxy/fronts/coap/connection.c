@@ -95,8 +95,9 @@ static void log_end(const struct cg_coap_connection *connection, const char *eve
 
 static void on_emit(void *ctx, struct cg_slice frame) {
     struct cg_coap_connection *connection = ctx;
-    int err = cg_stream_write(connection->stream, frame);
-    connection->all->figures.dropped += err < 0;
+    if (cg_stream_write(connection->stream, frame) == CG_OK) return;
+    connection->all->figures.dropped++;
+    connection->is_mute = true;
 }
 
 static void on_request(void *ctx, const struct cg_frame *frame, size_t size) {
@@ -139,8 +140,8 @@ static void end_by_rules(struct cg_coap_connection *connection) {
 static bool settle(struct cg_coap_connection *connection) {
     bool is_done = connection->reliable.is_released && connection->peer.holds == 0;
     if (connection->is_inside) return true;
-    if (is_done) {
-        cg_coap_connection_end(connection, CG_COAP_END_RELEASED);
+    if (is_done || connection->is_mute) {
+        cg_coap_connection_end(connection, is_done ? CG_COAP_END_RELEASED : CG_COAP_END_INPUT);
         return false;
     }
     cg_coap_connection_place(connection);
@@ -165,7 +166,8 @@ static size_t on_received(void *ctx, struct cg_slice bytes) {
         return len;
     }
     if (bytes.len > 0 && may_hear(connection)) cg_stream_resume(connection->stream); /* else when it has drained */
-    if (!cg_coap_connection_weigh(connection, cg_frame_reader_held(&connection->reliable.reader))) {
+    if (connection->is_mute ||
+        !cg_coap_connection_weigh(connection, cg_frame_reader_held(&connection->reliable.reader))) {
         cg_coap_connection_end(connection, CG_COAP_END_INPUT);
         return len;
     }
@@ -175,9 +177,11 @@ static size_t on_received(void *ctx, struct cg_slice bytes) {
 
 /* ---- What the stream says ---- */
 
-static void begin(struct cg_coap_connection *connection) {
+/* False: there was no memory to say what we can, and the other end would wait for it. */
+static bool begin(struct cg_coap_connection *connection) {
     connection->has_begun = true;
     cg_reliable_begin(&connection->reliable, &reliable_ops, connection, &ours);
+    return !connection->is_mute;
 }
 
 static void log_opened(const struct cg_coap_connection *connection) {
@@ -198,7 +202,7 @@ static void on_shaken(void *ctx) {
     }
     (void)cg_coap_connection_judge(connection);
     log_opened(connection);
-    begin(connection);
+    if (!begin(connection)) cg_coap_connection_end(connection, CG_COAP_END_INPUT);
 }
 
 static void on_drained(void *ctx) {
@@ -256,6 +260,7 @@ static void answer(struct cg_coap_peer *peer, const struct cg_coap_message *resp
     int err = send_message(peer, response, CG_NON);
     if (err == CG_E_TOO_BIG) err = send_message(peer, &instead, CG_NON); /* the client is to hear something */
     connection_of(peer)->all->figures.dropped += err == CG_E_TOO_BIG;
+    connection_of(peer)->is_mute |= err == CG_E_NO_MEMORY;
 }
 
 /* Nothing is acknowledged, so that there is nothing to wait with, and nothing to take back. */
@@ -305,8 +310,11 @@ struct cg_coap_connection *cg_coap_connection_new(struct cg_coap_connections *al
         free(connection);
         return NULL;
     }
-    if (ssl == NULL) begin(connection);
-    return connection;
+    if (ssl != NULL || begin(connection)) return connection;
+    cg_stream_end(connection->stream);
+    cg_reliable_fini(&connection->reliable);
+    free(connection);
+    return NULL;
 }
 
 /* ---- Figures ---- */

@@ -30,6 +30,7 @@ struct cg_coap_connection {
     SSL *ssl; /* the stream's; NULL: no TLS */
     struct cg_reliable reliable;
     bool has_begun; /* its stream is open, and our CSM is sent */
+    bool is_mute;   /* there was no memory for something that the client would wait for in vain */
     struct cg_tls_client client;
     bool is_client;
     unsigned judged; /* all->generation when that was looked at */

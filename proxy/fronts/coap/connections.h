@@ -31,7 +31,7 @@ extern const struct cg_coap_connection_limits cg_coap_connection_usual_limits;
     END(LATE, "late", NULL)           /* there was no CSM in time */                                                   \
     END(STALLED, "stalled", NULL)     /* the client took nothing any more */                                           \
     END(RULES, "rules", NULL)         /* it broke those of RFC 8323, and was told so by an Abort */                    \
-    END(INPUT, "input", NULL)         /* there was no memory for its message */                                        \
+    END(INPUT, "input", NULL)         /* there was no memory for its message, or ours */                               \
     END(IDLE, "idle", "idle for too long")                                                                             \
     END(ROOM, "room", "others need the room")                                                                          \
     END(WITHDRAWN, "withdrawn", "no client of this gateway any more")                                                  \
