@@ -9,7 +9,7 @@ import coap
 from coap import MULTICAST_TIMEOUT, OBSERVE, Message, path_options, uint
 
 CSM, PING, PONG, RELEASE, ABORT = (7 << 5 | n for n in range(1, 6))
-MAX_MESSAGE_SIZE, BLOCK_WISE_TRANSFER, EXTENDED_TOKEN_LENGTH, CUSTODY, BAD_CSM_OPTION = 2, 4, 6, 2, 2
+MAX_MESSAGE_SIZE, BLOCK_WISE_TRANSFER, EXTENDED_TOKEN_LENGTH, CUSTODY, HOLD_OFF, BAD_CSM_OPTION = 2, 4, 6, 2, 4, 2
 
 
 def emit(code, token=b"", options=(), payload=b""):

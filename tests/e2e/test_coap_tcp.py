@@ -10,11 +10,11 @@ import pytest
 import coap
 import pki
 from coap import BLOCK2, FETCH, GET, MULTICAST_TIMEOUT, OBSERVE, REPLY_FROM, code_text, path_options
-from coap_tcp import (ABORT, BAD_CSM_OPTION, BLOCK_WISE_TRANSFER, CSM, CUSTODY, EXTENDED_TOKEN_LENGTH, MAX_MESSAGE_SIZE, PING,
-                      PONG, RELEASE, Connection, emit)
+from coap_tcp import (ABORT, BAD_CSM_OPTION, BLOCK_WISE_TRANSFER, CSM, CUSTODY, EXTENDED_TOKEN_LENGTH, HOLD_OFF, MAX_MESSAGE_SIZE,
+                      PING, PONG, RELEASE, Connection, emit)
 from conftest import free_tcp_port, plain_mapping
 from pki import authority, server  # noqa: F401
-from probe import log_lines, metrics, running, wait_for
+from probe import log_lines, metrics, parse_multipart_core, running, wait_for
 
 KEY = "0123456789abcdef"
 
@@ -27,8 +27,8 @@ def tcp(members, gateway, tmp_path):
     key.write_text(KEY)
     key.chmod(0o600)
 
-    def start(count=3, tls=None, clients=None, grants=("d", "anonymous"), **mapping):
-        fleet = members(count)
+    def start(count=3, tls=None, clients=None, grants=("d", "anonymous"), silent=False, **mapping):
+        fleet = members(count, *(["--loss", "1"] if silent else []))
         port, tls_port = free_tcp_port(), free_tcp_port()
         known = {"d": {"psk": {"identity": "d", "key_file": str(key)}}} if clients is None else clients
         gate = gateway({"coap": {"listen": [f"coap+tcp://127.0.0.1:{port}", f"coaps+tcp://127.0.0.1:{tls_port}"],
@@ -73,7 +73,7 @@ def test_each_member_answers_on_the_connection(tcp, connect):
     gate = tcp(3)
     one = connect(gate)
     csm = one.hear_csm()
-    assert csm.uint(MAX_MESSAGE_SIZE) > 65536 and csm.all(BLOCK_WISE_TRANSFER) == []  # which would stand for BERT, too
+    assert csm.uint(MAX_MESSAGE_SIZE) > 65536 and csm.all(BLOCK_WISE_TRANSFER) == [b""]  # which stands for BERT, too
     assert csm.uint(EXTENDED_TOKEN_LENGTH) == 64
     token = one.ask("lights/light")
     answers = one.gather(token, 3)
@@ -127,6 +127,55 @@ def test_a_large_request_and_a_large_answer_in_one_message_each(tcp, connect):
     assert code_text(refused.code) == "4.13"
 
 
+def bert(number, more=False):
+    """A Block option of any number of 1024 bytes (RFC 8323, Section 6)."""
+    return coap.uint(number << 4 | more << 3 | 7)
+
+
+def test_many_blocks_in_one_message(tcp, connect):
+    gate = tcp(3, aggregate=True, repair={"large_requests": True})
+    one = connect(gate, csm=[(MAX_MESSAGE_SIZE, coap.uint(4000)), (BLOCK_WISE_TRANSFER, b"")])
+    one.hear_csm()
+    body, more, lengths = b"", True, []
+    while more:
+        (got,) = one.gather(one.ask("lights/big", options=[(coap.ACCEPT, b"\x3e"), (BLOCK2, bert(len(body) // 1024))]), 1)
+        number, more, _ = got.block()
+        assert (got.uint(BLOCK2) & 7, number) == (7, len(body) // 1024)
+        body, lengths = body + got.payload, lengths + [len(got.payload)]
+    assert set(lengths[:-1]) == {3072}
+    _, _, answers = parse_multipart_core(body)
+    assert [len(answer["payload"]) for answer in answers] == [4096] * 3
+    (go_on,) = one.gather(one.ask("lights/light", method=FETCH, payload=bytes(2048), options=[(coap.BLOCK1, bert(0, True))]), 1)
+    assert (code_text(go_on.code), go_on.one(coap.BLOCK1)) == ("2.31", bert(0, True))
+    answers = one.gather(one.ask("lights/light", method=FETCH, payload=bytes(3000), options=[(coap.BLOCK1, bert(2))]), 3)
+    assert {answer.one(coap.BLOCK1) for answer in answers} == {bert(2)}
+
+
+@pytest.mark.parametrize("size", [1152, 200, 40])
+def test_answers_are_no_larger_than_the_client_takes(tcp, connect, size):
+    gate = tcp(1)
+    one = connect(gate, csm=[(MAX_MESSAGE_SIZE, coap.uint(size))])
+    one.hear_csm()
+    (answer,) = one.gather(one.ask("lights/big", token=b"t"), 1)
+    assert len(emit(answer.code, answer.token, answer.options, answer.payload)) <= size
+    assert code_text(answer.code) == ("2.05" if size > 40 else "5.02")
+    if size > 40:
+        assert answer.block()[:2] == (0, True) and answer.block()[2] == len(answer.payload)
+
+
+def test_tokens_as_long_as_the_csm_says(tcp, connect):
+    """And those that are longer (RFC 8974, Section 2.2.2)."""
+    gate = tcp(2)
+    one = connect(gate)
+    one.hear_csm()
+    for length in (0, 8, 13, 64):
+        one.gather(one.ask("lights/light", token=bytes(range(length)), timeout=1), 2)
+    for length in (65, 269, 1000):
+        (refused,) = one.gather(one.ask("lights/light", token=b"x" * length), 1)
+        assert code_text(refused.code) == "4.00"
+    one.gather(one.ask("lights/light", timeout=1), 2)
+
+
 def test_what_is_kept_has_its_tag_in_one_message(tcp, connect):
     """The client's tag is answered by 2.03, as over UDP (draft-ietf-core-groupcomm-proxy, Section 7)."""
     one = connect(tcp(cache=True, aggregate=True), csm=[(MAX_MESSAGE_SIZE, coap.uint(70000))])
@@ -153,9 +202,23 @@ def test_who_releases_gets_what_runs(tcp, connect):
     one = connect(gate)
     one.hear_csm()
     token = one.ask("lights/light", timeout=1)
-    one.send(emit(RELEASE))
+    one.send(emit(RELEASE, options=[(HOLD_OFF, b"\x0a")], payload=b"so long"))
     assert [a.token for a in one.ends()] == [token] * 2
     assert figure(gate, "tcp_ended_total", cause="released") == 1
+
+
+def test_who_aborts_ends_what_runs(tcp, connect):
+    gate = tcp(2, silent=True)
+    one, other = connect(gate), connect(gate)
+    one.hear_csm(), other.hear_csm()
+    one.ask("lights/light", timeout=20)
+    wait_for(lambda: running(gate) == 1)
+    one.send(emit(ABORT, payload=b"no more"))
+    assert one.ends() == []
+    wait_for(lambda: running(gate) == 0)
+    assert figure(gate, "tcp_ended_total", cause="aborted") == 1
+    other.send(emit(PING))
+    assert other.hear().code == PONG
 
 
 def test_libcoap_by_tcp(tcp):

@@ -116,7 +116,7 @@ static int serve(struct door *door, const struct cg_coap_body *body) {
                                         .payload = cg_slice_of(body->bytes->data, body->bytes->len),
                                         .etag = body->etag,
                                         .block2 = &door->extras->block2,
-                                        .room = CG_COAP_MESSAGE_MAX,
+                                        .room = door->from->room,
                                         .token = door->from->message->token};
     int more = cg_coap_serve(&serve, door->answer->options, &door->answer->message);
     return more < 0 ? cg_problem_set(door->from->problem, more, "the body has no such block") : CG_PENDING;

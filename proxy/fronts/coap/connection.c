@@ -20,9 +20,9 @@ enum {
     MESSAGE_MAX = 64 * 1024 + 4096,
 };
 
-/* Of blocks nothing is said (§5.3.2): beside that size it would mean that those of more than 1024 bytes are known
- * (BERT, §6), which they are not. Smaller ones are. */
-static const struct cg_capabilities ours = {.max_message_size = MESSAGE_MAX, .token_max = CG_EXTENDED_TOKEN_MAX};
+/* Beside that size, blocks stand for BERT, too (§5.3.2). */
+static const struct cg_capabilities ours = {
+    .max_message_size = MESSAGE_MAX, .has_blocks = true, .token_max = CG_EXTENDED_TOKEN_MAX};
 
 static struct cg_coap_connection *connection_of(const struct cg_coap_peer *peer) {
     return CG_CONTAINER((struct cg_coap_peer *)(uintptr_t)peer, struct cg_coap_connection, peer);

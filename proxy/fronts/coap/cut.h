@@ -17,6 +17,11 @@ struct cg_coap_cut {
 int cg_coap_cut(struct cg_slice body, const struct cg_block *asked, uint8_t szx_max,
                 struct cg_coap_cut *cut) CG_MUST_CHECK;
 
+/* In as many blocks of 1024 bytes at once as that many bytes have room for (BERT, RFC 8323 §6). CG_E_BAD_REQUEST: there
+ * is no such block; CG_E_TOO_BIG: not even one. */
+int cg_coap_cut_bert(struct cg_slice body, const struct cg_block *asked, size_t room,
+                     struct cg_coap_cut *cut) CG_MUST_CHECK;
+
 /* The largest size that fits where that many bytes are left for a payload; at least the smallest. */
 uint8_t cg_coap_cut_szx(size_t room);
 

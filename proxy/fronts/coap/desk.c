@@ -339,7 +339,9 @@ static int receive(struct call *call, const struct cg_coap_message *message, str
                                       .message = message,
                                       .arena = cg_gateway_arena(desk->gateway, call->ticket),
                                       .request = cg_gateway_request(desk->gateway, call->ticket),
-                                      .problem = problem};
+                                      .problem = problem,
+                                      .is_by_stream = cg_coap_peer_is_stream(call->peer),
+                                      .room = cg_coap_peer_room(call->peer)};
     int err = cg_coap_intake(&from, call->peer, &extras);
     if (err == CG_OK && extras.meant == CG_COAP_DISCOVERY) return discover(call, &from, &extras);
     if (err == CG_OK) err = cg_coap_blocks_take(&desk->blocks, &from, &extras, now_us(desk), &answer);
@@ -393,7 +395,9 @@ static int renew(struct call *call, const struct cg_coap_message *message, enum 
                                       .message = message,
                                       .arena = &arena,
                                       .request = &request,
-                                      .problem = problem};
+                                      .problem = problem,
+                                      .is_by_stream = cg_coap_peer_is_stream(call->peer),
+                                      .room = cg_coap_peer_room(call->peer)};
     cg_arena_init(&arena, from.config->limits.exchange_memory, cg_gateway_quota(gateway));
     int err = cg_from_coap_head(&from, &extras);
     if (err == CG_OK) err = cg_from_coap_rest(&from, &extras);

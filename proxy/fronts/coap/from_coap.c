@@ -49,7 +49,8 @@ int cg_from_coap_head(const struct cg_from_coap *from, struct cg_coap_extras *ex
 static int take_block(const struct conversion *c, const struct cg_opt *opt) {
     bool is_upload = opt->number == CG_OPT_BLOCK1;
     struct cg_block *block = is_upload ? &c->extras->block1 : &c->extras->block2;
-    if (cg_block_find(c->from->message->options, opt->number, block) != CG_BLOCK_ONE)
+    if ((c->from->is_by_stream ? cg_block_find_bert : cg_block_find)(c->from->message->options, opt->number, block) !=
+        CG_BLOCK_ONE)
         return wrong(c, CG_E_BAD_REQUEST, "a Block option is of the reserved size (7)");
     *(is_upload ? &c->extras->has_block1 : &c->extras->has_block2) = true;
     return CG_OK;

@@ -33,6 +33,8 @@ struct cg_from_coap {
     struct cg_arena *arena;     /* the request's bytes live there */
     struct cg_request *request; /* peer, from, reached, client, proof, is_remote, may_be_anonymous are the front's */
     struct cg_problem *problem;
+    bool is_by_stream; /* by TCP or TLS */
+    size_t room;       /* bytes of a message that the client takes */
 };
 
 /* Two steps, so that who may not ask at all hears that first (REQ2): `head` reads where the request goes to (path,

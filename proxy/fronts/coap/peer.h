@@ -99,6 +99,10 @@ size_t cg_coap_peer_room(const struct cg_coap_peer *peer);
 int cg_coap_peer_identify(const struct cg_coap_peer *peer, const struct cg_config *config, struct cg_request *request,
                           struct cg_problem *problem) CG_MUST_CHECK;
 enum cg_cri_scheme cg_coap_peer_scheme(const struct cg_coap_peer *peer); /* of its transport */
+static inline bool cg_coap_peer_is_stream(const struct cg_coap_peer *peer) {
+    const enum cg_cri_scheme scheme = cg_coap_peer_scheme(peer);
+    return scheme == CG_CRI_COAP_TCP || scheme == CG_CRI_COAPS_TCP;
+}
 /* Where the front keeps what belongs to this peer (its live tokens); NULL at first. */
 void **cg_coap_peer_place(struct cg_coap_peer *peer);
 

@@ -168,6 +168,9 @@ static int respond_problem(const struct outgoing *out, int err, const char *why)
     cg_problem_set(&problem, err, "%s", why);
     cg_to_coap_problem(&out->view->config->options, &problem, out->reply_from,
                        cg_coap_token_slice(&out->separate->token), bytes, sizeof bytes, &response);
+    int result = respond(out, &response);
+    if (result != CG_E_TOO_BIG) return result;
+    response.payload = CG_SLICE_NONE; /* a client that takes so little hears that much */
     return respond(out, &response);
 }
 
@@ -410,8 +413,8 @@ struct cg_sink *cg_separate_new(const struct cg_separate_to *to) {
     separate->ctx = to->ctx;
     separate->type = to->type;
     separate->seat.wake = on_turn;
-    separate->szx = to->block2 != NULL ? to->block2->szx : CG_BLOCK_SZX_MAX;
-    separate->has_szx = to->block2 != NULL;
+    separate->has_szx = to->block2 != NULL && to->block2->szx <= CG_BLOCK_SZX_MAX; /* BERT is no bound */
+    separate->szx = separate->has_szx ? to->block2->szx : CG_BLOCK_SZX_MAX;
     separate->room = to->room;
     if (to->block2 != NULL) separate->block2 = *to->block2;
     if (to->block1 != NULL) separate->block1 = *to->block1;

@@ -1,5 +1,5 @@
 /* A response's body as messages: all of it where it fits, else the block that is asked for (RFC 7959 §2.4), of the
- * largest size that goes. */
+ * largest size that goes, or several at once (BERT, RFC 8323 §6). */
 #ifndef CG_FRONTS_COAP_SERVE_H
 #define CG_FRONTS_COAP_SERVE_H
 

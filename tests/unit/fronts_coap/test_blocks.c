@@ -57,7 +57,8 @@ static int take(struct door *door) {
                                       .message = &door->message,
                                       .arena = &door->arena,
                                       .request = &door->request,
-                                      .problem = &door->problem};
+                                      .problem = &door->problem,
+                                      .room = CG_COAP_MESSAGE_MAX};
     if (door->world->gateway == NULL) world_start(door->world);
     door->problem = (struct cg_problem){0};
     int result = cg_coap_blocks_take(&door->blocks, &from, &door->extras, door->world->now_us, &door->answer);

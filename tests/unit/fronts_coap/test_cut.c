@@ -100,6 +100,29 @@ static void test_the_size_that_fits(void **state) {
     assert_int_equal(cg_coap_cut_szx(0), 0);
 }
 
+static void expect_bert(size_t len, uint32_t number, size_t room, bool more, size_t part) {
+    struct cg_coap_cut cut;
+    assert_int_equal(cg_coap_cut_bert(cg_slice_of(bytes, len), &BLOCK(number, false, 7), room, &cut), CG_OK);
+    assert_true(cut.is_block);
+    assert_int_equal(cut.block.number, number);
+    assert_int_equal(cut.block.szx, 7);
+    assert_int_equal(cut.block.more, more);
+    assert_ptr_equal(cut.part.data, bytes + 1024 * (size_t)number);
+    assert_int_equal(cut.part.len, part);
+}
+
+static void test_many_blocks_at_once(void **state) {
+    struct cg_coap_cut cut;
+    (void)state;
+    expect_bert(5000, 0, 3500, true, 3072);
+    expect_bert(5000, 3, 3500, false, 5000 - 3072);
+    expect_bert(5000, 1, 1024, true, 1024);
+    expect_bert(5000, 4, 1024, false, 904);
+    assert_int_equal(cg_coap_cut_bert(cg_slice_of(bytes, 5000), &BLOCK(5, false, 7), 3500, &cut), CG_E_BAD_REQUEST);
+    assert_int_equal(cg_coap_cut_bert(cg_slice_of(bytes, 5000), &BLOCK(0, false, 7), 1023, &cut), CG_E_TOO_BIG);
+    expect(5000, &BLOCK(3, false, 7), 4, BLOCK(12, true, 4), 3072, 256); /* where not even one has room */
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_fits_is_no_block),
@@ -110,6 +133,7 @@ int main(void) {
         cmocka_unit_test(test_a_larger_size_than_fits_is_made_smaller),
         cmocka_unit_test(test_there_is_nothing_behind_the_end),
         cmocka_unit_test(test_the_size_that_fits),
+        cmocka_unit_test(test_many_blocks_at_once),
     };
     return cmocka_run_group_tests_name("fronts_coap/cut", tests, NULL, NULL);
 }

@@ -162,6 +162,17 @@ static void test_a_block_has_its_size(void **state) {
     assert_int_equal(take(yard, (struct cg_block){.more = true, .szx = 2}, CG_SLICE_NONE), CG_E_BAD_REQUEST);
 }
 
+/* RFC 8323 §6 */
+static void test_many_blocks_may_come_at_once(void **state) {
+    struct yard *yard = *state;
+    assert_int_equal(take(yard, (struct cg_block){.more = true, .szx = 7}, part(0, 2048)), CG_PENDING);
+    assert_int_equal(take(yard, (struct cg_block){.number = 2, .more = true, .szx = 6}, part(2048, 1024)), CG_PENDING);
+    assert_int_equal(take(yard, (struct cg_block){.number = 2, .more = true, .szx = 7}, part(2048, 1024)), CG_PENDING);
+    assert_int_equal(take(yard, (struct cg_block){.number = 3, .szx = 7}, part(3072, 1500)), CG_OK);
+    expect_whole(yard, 4572);
+    assert_int_equal(take(yard, (struct cg_block){.more = true, .szx = 7}, part(0, 2047)), CG_E_BAD_REQUEST);
+}
+
 static void test_a_body_that_is_too_large_is_refused(void **state) {
     struct yard *yard = *state;
     for (uint32_t i = 0; i < 4; i++) {
@@ -276,6 +287,7 @@ int main(void) {
         yard_test(test_block_0_begins_anew),
         yard_test(test_the_size_may_change_on_the_way),
         yard_test(test_a_block_has_its_size),
+        yard_test(test_many_blocks_may_come_at_once),
         yard_test(test_a_body_that_is_too_large_is_refused),
         yard_test(test_size1_is_believed_at_once),
         yard_test(test_size1_may_come_with_the_first_block_alone),

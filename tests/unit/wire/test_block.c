@@ -27,7 +27,9 @@ static void values_are_as_short_as_they_can_be(void **state) {
     assert_value((struct cg_block){.number = 0xfffff, .more = true, .szx = 6}, 3, "\xff\xff\xfe");
 }
 
-static enum cg_block_found find(const char *values[], size_t count, struct cg_block *block) {
+typedef enum cg_block_found find_fn(struct cg_slice options, uint16_t number, struct cg_block *block);
+
+static enum cg_block_found find_by(find_fn *finds, const char *values[], size_t count, struct cg_block *block) {
     uint8_t bytes[64];
     struct cg_msg_writer writer;
     cg_msg_begin_inner(&writer, bytes, sizeof bytes, CG_EMPTY);
@@ -35,7 +37,11 @@ static enum cg_block_found find(const char *values[], size_t count, struct cg_bl
     for (size_t i = 0; i < count; i++) cg_msg_put_opt(&writer, CG_OPT_BLOCK2, cg_slice_str(values[i]));
     int len = cg_msg_end(&writer);
     assert_true(len > 0);
-    return cg_block_find(cg_slice_of(bytes + 1, (size_t)len - 1), CG_OPT_BLOCK2, block);
+    return finds(cg_slice_of(bytes + 1, (size_t)len - 1), CG_OPT_BLOCK2, block);
+}
+
+static enum cg_block_found find(const char *values[], size_t count, struct cg_block *block) {
+    return find_by(cg_block_find, values, count, block);
 }
 
 static void one_option_is_found(void **state) {
@@ -74,6 +80,22 @@ static void a_block_that_others_follow_is_full(void **state) {
     assert_false(cg_block_has_its_size(&last, 33));
 }
 
+/* RFC 8323 §6: any number of blocks of 1024 bytes, and behind the last ones a part of one. */
+static void a_stream_may_carry_many_at_once(void **state) {
+    (void)state;
+    struct cg_block more, last;
+    assert_int_equal(find_by(cg_block_find_bert, (const char *[]){"\x3f"}, 1, &more), CG_BLOCK_ONE);
+    assert_int_equal(find_by(cg_block_find_bert, (const char *[]){"\x37"}, 1, &last), CG_BLOCK_ONE);
+    assert_int_equal(more.number, 3);
+    assert_int_equal(cg_block_size(&more), 1024);
+    assert_true(cg_block_has_its_size(&more, 1024));
+    assert_true(cg_block_has_its_size(&more, 5 * 1024));
+    assert_false(cg_block_has_its_size(&more, 0));
+    assert_false(cg_block_has_its_size(&more, 1025));
+    assert_true(cg_block_has_its_size(&last, 0));
+    assert_true(cg_block_has_its_size(&last, 5000));
+}
+
 static void a_size_is_rounded_down_to_one_that_blocks_have(void **state) {
     (void)state;
     static const struct {
@@ -90,6 +112,7 @@ int main(void) {
         cmocka_unit_test(a_size_is_rounded_down_to_one_that_blocks_have),
         cmocka_unit_test(malformed_options_are_told),
         cmocka_unit_test(a_block_that_others_follow_is_full),
+        cmocka_unit_test(a_stream_may_carry_many_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
