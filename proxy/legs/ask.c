@@ -469,6 +469,12 @@ static bool is_about(const struct cg_turn *turn, uint16_t mid) {
     return sending != NULL && sending->request != 0;
 }
 
+/* By who answers for many: what is observed is registered there. */
+static void be_taken(struct cg_engine *engine, struct cg_ask *ask) {
+    ask->observed = ask->leg.request->observes;
+    cg_leg_drop_earlier(engine, &ask->leg);
+}
+
 /* The answer follows; the owner's deadline bounds the wait. */
 static void be_acknowledged(struct cg_engine *engine, struct cg_ask *ask, uint16_t mid) {
     bool verifies = ask->leg.mapping->security == CG_SECURITY_GROUP;
@@ -478,8 +484,7 @@ static void be_acknowledged(struct cg_engine *engine, struct cg_ask *ask, uint16
     cg_engine_clear_timer(engine, &ask->leg.timer);
     if (hears_many(ask)) {
         measure(engine, ask, sending_with(&ask->turn, mid), engine->now_us);
-        ask->observed = ask->leg.request->observes;
-        cg_leg_drop_earlier(engine, &ask->leg);
+        be_taken(engine, ask);
         fall_silent(engine, ask);
         cg_leg_tell_acknowledged(engine, &ask->leg);
     } else if (verifies) {
@@ -529,7 +534,9 @@ static void reach(struct cg_engine *engine, struct cg_turn *turn, uint64_t reque
     struct cg_ask *ask = of_turn(turn);
     if (ask->acknowledged || ask->answered || !is_among(turn, requests)) return;
     ask->acknowledged = true;
-    if (hears_many(ask)) cg_leg_tell_acknowledged(engine, &ask->leg);
+    if (!hears_many(ask)) return;
+    be_taken(engine, ask);
+    cg_leg_tell_acknowledged(engine, &ask->leg);
 }
 
 static const struct cg_turn_ops turn_ops = {.launch = launch,

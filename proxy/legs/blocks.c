@@ -364,8 +364,8 @@ static bool take_request(struct cg_blocks *blocks, const struct cg_leg_request *
 }
 
 const char *cg_blocks_fetch(struct cg_engine *engine, struct cg_blocks *blocks, const struct cg_blocks_plan *plan) {
-    const struct cg_addr *from = &blocks->arrival.from;
-    bool stranger = cg_blocks_are_strange(blocks, plan->order.mapping);
+    const struct cg_addr *from = plan->by != NULL ? plan->by : &blocks->arrival.from;
+    bool stranger = plan->by == NULL && cg_blocks_are_strange(blocks, plan->order.mapping);
     bool verified = blocks->opened.verified == CASTGATE_VERIFIED_SOURCE;
     struct cg_leg_order order = plan->order;
     struct cg_problem ignored = {0}; /* the answer is refused */

@@ -1,5 +1,5 @@
 /* The blocks behind the first one of a large answer (RFC 7959): fetched by an ask to the endpoint that sent the first,
- * put together, and given to the owner as one answer.
+ * or to a next hop that has handed it on, put together, and given to the owner as one answer.
  *
  * Of a notification the others are fetched by requests without Observe, each on a token of its own (§2.6). What has
  * changed by then is fetched in its place, and is that notification, with its Observe value and its number. An owner
@@ -58,6 +58,7 @@ bool cg_blocks_are_strange(const struct cg_blocks *blocks, const struct cg_mappi
 
 struct cg_blocks_plan {
     struct cg_leg_order order; /* without ops and owner */
+    const struct cg_addr *by;  /* a next hop, which is asked for them; NULL: whoever has answered is */
     bool is_known_host;        /* the address is a member's, whatever the port */
     uint32_t *left;            /* requests that the member may still order; not NULL */
     uint32_t *strangers;       /* that the owner has had followed so far */

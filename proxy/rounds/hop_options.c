@@ -43,15 +43,18 @@ static bool put_hop_limit(struct cg_opts *to, struct cg_arena *arena) {
     return put_uint(to, arena, CG_OPT_HOP_LIMIT, HOP_LIMIT);
 }
 
-/* RFC 7252 §6.4: an IPv6 literal in brackets. */
+size_t cg_hop_host(const struct cg_addr *addr, char text[CG_HOP_HOST_MAX]) {
+    char ip[CG_ADDR_TEXT_MAX];
+    cg_addr_emit_ip(addr, ip);
+    int len = snprintf(text, CG_HOP_HOST_MAX, addr->family == CG_FAMILY_IPV6 ? "[%s]" : "%s", ip);
+    return (size_t)len;
+}
+
 static bool put_group(struct cg_opts *to, struct cg_arena *arena, const struct cg_target *target,
                       struct cg_slice *host) {
-    char text[CG_ADDR_TEXT_MAX], literal[CG_ADDR_TEXT_MAX + 2];
+    char literal[CG_HOP_HOST_MAX];
     if (host->len == 0) {
-        bool is_ipv6 = target->group.family == CG_FAMILY_IPV6;
-        cg_addr_emit_ip(&target->group, text);
-        int len = snprintf(literal, sizeof literal, is_ipv6 ? "[%s]" : "%s", text);
-        *host = cg_arena_copy(arena, cg_slice_of(literal, (size_t)len));
+        *host = cg_arena_copy(arena, cg_slice_of(literal, cg_hop_host(&target->group, literal)));
         if (host->len == 0) return false;
     }
     bool has_port = target->group.port != CG_COAP_PORT;

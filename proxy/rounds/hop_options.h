@@ -4,6 +4,10 @@
 
 #include "model/wish.h"
 
+#define CG_HOP_HOST_MAX (CG_ADDR_TEXT_MAX + 2)
+
+/* The address as Uri-Host has it: an IPv6 literal in brackets (RFC 7252 §6.4). Returns the length. */
+size_t cg_hop_host(const struct cg_addr *addr, char text[CG_HOP_HOST_MAX]);
 /* How long the next hop collects, in seconds, where we do for so long: 0 for 0. False: there is no time left for it. */
 bool cg_hop_timeout(const struct cg_target *target, uint64_t timeout_us, uint32_t *seconds);
 /* Replaces *own, which is the client's, by a copy with what the next hop is to know: Multicast-Timeout (GCP §8.1),

@@ -137,13 +137,13 @@ static void hear_own_word(struct cg_part *part, const struct cg_opened *said) {
 
 /* Members' answers */
 
-/* Where the member is that Reply-From names, if it says so by an address. */
-static bool find_address(struct cg_slice reply_from, struct cg_addr *addr) {
+bool cg_hops_find_address(struct cg_slice reply_from, struct cg_addr *addr) {
     struct cg_buf text;
     struct cg_uri uri;
     cg_buf_init(&text, 0);
     bool is_known = cg_cri_parse(reply_from, &text) == CG_OK &&
-                    cg_uri_parse(&uri, cg_buf_slice(&text), NULL) == CG_OK && uri.addr.family != CG_FAMILY_NONE;
+                    cg_uri_parse(&uri, cg_buf_slice(&text), NULL) == CG_OK && uri.scheme == CG_SCHEME_COAP &&
+                    uri.addr.family != CG_FAMILY_NONE;
     if (is_known) *addr = uri.addr;
     cg_buf_fini(&text);
     return is_known;
@@ -158,12 +158,6 @@ static struct cg_slice key_of(const struct cg_part *part, struct cg_slice reply_
     return cg_slice_of(key, KEY_HEAD + reply_from.len);
 }
 
-/* Its further blocks are the member's to give, whom nobody reaches from here. */
-static bool is_in_blocks(const struct cg_opened *opened) {
-    struct cg_block block2;
-    return cg_block_find(opened->options, CG_OPT_BLOCK2, &block2) == CG_BLOCK_ONE && block2.more;
-}
-
 static void hand_on(struct cg_part *part, const struct cg_arrival *arrival, struct cg_slice reply_from) {
     uint8_t key[KEY_HEAD + REPLY_FROM_MAX];
     struct cg_opened opened = *arrival->opened;
@@ -173,13 +167,9 @@ static void hand_on(struct cg_part *part, const struct cg_arrival *arrival, stru
         cg_round_refuse(part->round, &arrival->from, &opened, cg_err_info(CG_E_BAD_OPTION)->slug);
         return;
     }
-    if (is_in_blocks(&opened)) {
-        cg_round_refuse(part->round, &arrival->from, &opened, "blocks-incomplete");
-        return;
-    }
     of_member.via = CASTGATE_VIA_NEXT_HOP;
     of_member.opened = &opened;
-    if (find_address(reply_from, &of_member.from))
+    if (cg_hops_find_address(reply_from, &of_member.from))
         cg_who_decide(&who, part->round->mapping, &of_member.from, opened.identity);
     if (opened.identity.len == 0 && who.member == NULL) opened.identity = key_of(part, reply_from, key);
     cg_round_take(part, &of_member);

@@ -19,6 +19,8 @@ void cg_hops_conclude(struct cg_round *round, struct cg_problem *problem);
 void cg_hops_end_one(struct cg_part *part); /* without a word; no effect where none is asked */
 /* One that was asked before, on a new token. */
 void cg_hops_ask_anew(struct cg_part *part);
+/* Where the member is that Reply-From names, if it says so by a CoAP address. */
+bool cg_hops_find_address(struct cg_slice reply_from, struct cg_addr *addr);
 /* Those that still collect, or still observe, are asked to stop early. */
 void cg_hops_end(struct cg_round *round);
 /* Those alone that have not registered what the round observes. */

@@ -8,6 +8,7 @@
 #include "rounds/cached.h"
 #include "rounds/evidence.h"
 #include "rounds/hearsay.h"
+#include "rounds/hop_blocks.h"
 #include "rounds/remember.h"
 #include "rounds/revalidate.h"
 #include "rounds/wake.h"
@@ -167,6 +168,7 @@ static void free_partial(struct cg_partial *partial) {
     bool waits = partial->waits, is_apart = partial->is_apart;
     DL_DELETE2(round->partials, partial, previous, next);
     cg_blocks_fini(cg_round_engine(round), &partial->blocks);
+    free(partial->by_hop);
     free(partial);
     if (waits) return;
     *(is_apart ? &round->repair.apart : &round->repair.fetching) -= 1;
@@ -233,6 +235,17 @@ static bool is_wanted(const struct cg_blocks *blocks) {
 static const struct cg_blocks_ops blocks_ops = {
     .whole = on_whole, .incomplete = on_incomplete, .refused = on_refused, .is_wanted = is_wanted};
 
+/* False: nobody there can be asked. */
+static bool plan_by_hop(struct cg_partial *partial, struct cg_blocks_plan *plan) {
+    const struct cg_part *part = partial->part;
+    if (part->hop == NULL) return true;
+    partial->by_hop = cg_hop_blocks_new(part, partial->blocks.opened.options);
+    if (partial->by_hop == NULL) return false;
+    plan->order.request = &partial->by_hop->request;
+    plan->by = &part->hop_addr;
+    return true;
+}
+
 static const char *fetch(struct cg_partial *partial) {
     struct cg_round *round = partial->round;
     const struct cg_who *who = &partial->awaited.who;
@@ -245,6 +258,7 @@ static const char *fetch(struct cg_partial *partial) {
         .left = &share->blocks_left,
         .strangers = &round->repair.strangers,
     };
+    if (!plan_by_hop(partial, &plan)) return "blocks-incomplete";
     return cg_blocks_fetch(cg_round_engine(round), &partial->blocks, &plan);
 }
 
@@ -270,7 +284,8 @@ static void fetch_due(struct cg_engine *engine, struct cg_timer *timer) {
 /* Its other blocks are asked for at once, or when it is its turn. */
 static void go_on_in_turn(struct cg_partial *partial) {
     struct cg_round *round = partial->round;
-    partial->is_apart = cg_blocks_are_strange(&partial->blocks, round->mapping);
+    bool is_by_hop = partial->part->hop != NULL;
+    partial->is_apart = !is_by_hop && cg_blocks_are_strange(&partial->blocks, round->mapping);
     partial->waits = !partial->is_apart && (round->waiting != NULL || !cg_round_has_room(round));
     if (!partial->waits) {
         go_on(partial);

@@ -23,6 +23,7 @@
 #define CG_JOIN_WINDOW_US 50000u
 
 struct cg_cache;
+struct cg_hop_blocks;
 struct cg_round;
 
 /* Zero-initialise, then set the first three. */
@@ -204,9 +205,10 @@ struct cg_round_cached {
 struct cg_partial {
     struct cg_blocks blocks;
     struct cg_round *round;
-    struct cg_part *part; /* that it is an answer to */
-    bool is_apart;        /* a stranger's (legs/ping.h), which takes nobody's room */
-    bool waits;           /* for room, to be asked for the other blocks */
+    struct cg_part *part;         /* that it is an answer to */
+    struct cg_hop_blocks *by_hop; /* of one that came by a next hop: owned; NULL: it did not */
+    bool is_apart;                /* a stranger's (legs/ping.h), which takes nobody's room */
+    bool waits;                   /* for room, to be asked for the other blocks */
     struct cg_partial *next_waiting;
     struct cg_awaited awaited;
     struct cg_partial *previous, *next;

@@ -129,6 +129,17 @@ def test_a_hostile_next_hop_is_bounded(gateway):
     assert {"no-reply-from", "blocks-incomplete"} <= reasons
 
 
+def test_large_answers_of_those_behind_a_proxy_are_fetched_there(gateway, members):
+    """Each member's further blocks by requests to that one alone, as any client of that proxy fetches them (GCP §3.5)."""
+    port, fleet = free_udp_port(), members(2)
+    gateway({"coap": {"listen": [f"coap://127.0.0.1:{port}"]}, "group": {"interface": "lo"},
+             "mappings": [plain_mapping(fleet, forward=True)]})
+    targets = [{"next_hop": f"coap://127.0.0.1:{port}", "group": fleet.group.uri}]
+    top = gateway({"mappings": [far_mapping(port, targets=targets, membership="complete", finish="all", members=fleet.texts)]})
+    reply = top.get_json("/far/big")
+    assert [(a["via"], len(a["body"])) for a in reply["answers"]] == [("next-hop", 4096)] * 2, reply
+
+
 def test_groups_with_keys_go_end_to_end(gateway, group, tmp_path):
     """The first gateway is a member and verifies each answer; the next one relays, with no key at all (GCP §8, RFC 10020 §5.3)."""
     keys, port = Keys(tmp_path / "keys", 2, group.port), free_udp_port()
@@ -139,11 +150,13 @@ def test_groups_with_keys_go_end_to_end(gateway, group, tmp_path):
     what["mappings"][0]["targets"] = [{"group": what["mappings"][0].pop("group"), "next_hop": f"coap://127.0.0.1:{port}"}]
     members = ProtectedMembers(keys, group, 2, "127.1.0.1", [], tmp_path / "members.log")
     try:
-        reply = gateway(what).get_json("/lights/status")
+        top = gateway(what)
+        reply, large = top.get_json("/lights/status"), top.get_json("/lights/big")
     finally:
         assert members.stop() == 0, members.log()
     assert [(a["verified"], a["via"], a["code"]) for a in reply["answers"]] == [("source", "next-hop", "2.05")] * 2, reply
     assert sorted(a["from"] for a in reply["answers"]) == [f"127.1.0.{i}:{group.port}" for i in (1, 2)]
+    assert [(a["verified"], len(a["body"])) for a in large["answers"]] == [("source", 4096)] * 2, large
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """Observing along a chain of gateways (GCP §8.1.1, §8.2.1): each registers once at the next one, and hands its notifications on."""
 
+import pytest
+
 from coap import OBSERVE, Endpoint
 from conftest import free_udp_port, in_namespace
 from hops import inside
@@ -12,10 +14,10 @@ from test_observe import Watch
 OBSERVATIONS = "castgate_observations"
 
 
-def above(gateway, below, **more):
+def above(gateway, below, scheme="coap", **more):
     """A gateway whose next hop that one is."""
     return gateway({"coap": {"listen": [f"coap://127.0.0.1:{free_udp_port()}"]}, "group": {"interface": "lo"},
-                    "mappings": [{"name": "far", "path": "/far", "targets": [{"next_hop": f"coap://127.0.0.1:{below.coap[1]}/lights"}],
+                    "mappings": [{"name": "far", "path": "/far", "targets": [{"next_hop": f"{scheme}://127.0.0.1:{below.coap[1]}/lights"}],
                                   "security": "none", "timeout": 2, "clients": ["anonymous"], **more}]})
 
 
@@ -28,10 +30,12 @@ def turn_on(member):
         put(endpoint, member, "on")
 
 
-def test_changes_behind_a_next_hop_are_notifications(gateway, lights, watch, endpoint):  # noqa: F811
+@pytest.mark.parametrize("scheme", ["coap", "coap+tcp"])
+def test_changes_behind_a_next_hop_are_notifications(gateway, lights, watch, endpoint, scheme):  # noqa: F811
     """Several clients share what is registered there; and nobody is observed any more when the last of them has left."""
-    below, fleet = lights()
-    top = above(gateway, below)
+    port = free_udp_port()
+    below, fleet = lights(gate={"coap": {"listen": [f"coap://127.0.0.1:{port}", f"coap+tcp://127.0.0.1:{port}"]}})
+    top = above(gateway, below, scheme)
     one = watch(top, path="far/light", timeout=2).until_latest("off", "off", "off")
     other = Watch(top, "/far/light").until_latest("off", "off", "off")
     assert metrics(below)[OBSERVATIONS] == 1

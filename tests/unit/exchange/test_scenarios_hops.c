@@ -211,8 +211,22 @@ static void what_is_nobodys_answer_is_rejected(void **state) {
     member_answers(HOP, "NON 2.05 " REPLY_FROM " 2:0/1/16 0123456789abcdef");
     member_answers_to("CON GET /floor timeout:8 16:10", "192.0.2.9", "NON 2.05 " REPLY_FROM " forged");
     time_passes(10);
-    client_gets("alice", "rejected 192.0.2.1 no-reply-from", "rejected 192.0.2.1 blocks-incomplete",
+    client_gets("alice", "rejected 192.0.2.1 no-reply-from", "rejected 10.0.0.5 blocks-incomplete",
                 "rejected 192.0.2.9 wrong-source", "deadline");
+}
+
+/* By the proxy, as any other request to one member (GCP §3.5). */
+static void blocks_of_one_behind_it_are_asked_for_there(void **state) {
+    (void)state;
+    gateway_serves("/far", PROXY);
+    client_asks("alice", "GET /far/status");
+    member_hears(HOP, "CON GET /base/status timeout:9 3:5b666633353a3a32335d 7:f0b0 16:10 39:636f6170");
+    member_answers(HOP, "ACK");
+    member_answers(HOP, "NON 2.05 " REPLY_FROM " 2:0/1/16 0123456789abcdef");
+    member_hears(HOP, "CON GET /base/status 3:31302e302e302e35 16:10 2:1/0/16 39:636f6170");
+    member_answers(HOP, "2.05 2:1/0/16 whole");
+    time_passes(10);
+    client_gets("alice", "10.0.0.5 2.05 0123456789abcdefwhole", "deadline");
 }
 
 static void what_comes_too_late_is_ignored(void **state) {
@@ -272,6 +286,7 @@ int main(void) {
         scenario(who_leaves_stops_the_next_hop_early),
         scenario(a_next_hop_may_ask_for_proof_of_the_address),
         scenario(what_is_nobodys_answer_is_rejected),
+        scenario(blocks_of_one_behind_it_are_asked_for_there),
         scenario(what_comes_too_late_is_ignored),
         scenario(several_answers_of_one_member_come_as_they_come),
         scenario(a_lost_request_is_repeated_as_it_is),
