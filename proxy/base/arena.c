@@ -1,10 +1,11 @@
-/* Chained blocks that double from 2 KiB to 64 KiB: a small exchange stays small, a large one allocates rarely. */
+/* Chained blocks that double from 1 KiB to 64 KiB: a small exchange stays small, a large one allocates rarely. The
+ * first is of a size that the C library has at hand without looking for it. */
 #include "base/arena.h"
 
 #include <stdalign.h>
 #include <stdlib.h>
 
-enum { FIRST_BLOCK = 2048, LARGEST_BLOCK = 65536 };
+enum { FIRST_BLOCK = 1024, LARGEST_BLOCK = 65536 };
 
 struct cg_arena_block {
     struct cg_arena_block *next;

@@ -59,13 +59,17 @@ static bool put(struct cg_log_line *line, const char *text, size_t len) {
     return true;
 }
 
+/* Printable ASCII but ", = and \, of which nothing needs quotes: a bit each. */
+static bool is_plain_char(uint8_t c) {
+    static const uint64_t plain[2] = {UINT64_MAX << '!' & ~(UINT64_C(1) << '"' | UINT64_C(1) << '='),
+                                      ~(UINT64_C(1) << ('\\' - 64) | UINT64_C(1) << (0x7f - 64))};
+    return c < 128 && (plain[c / 64] >> c % 64 & 1) != 0;
+}
+
 static bool is_plain(struct cg_slice value) {
-    if (value.len == 0) return false;
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t c = value.data[i];
-        if (c <= ' ' || c >= 0x7f || c == '"' || c == '=' || c == '\\') return false;
-    }
-    return true;
+    size_t i = 0;
+    while (i < value.len && is_plain_char(value.data[i])) i++;
+    return value.len > 0 && i == value.len;
 }
 
 static bool put_escaped(struct cg_log_line *line, struct cg_slice value) {

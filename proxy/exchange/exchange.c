@@ -299,6 +299,7 @@ int cg_exchange_take_budget(struct cg_exchange *exchange) {
     struct cg_gateway *gateway = exchange->gateway;
     struct cg_problem *problem = &exchange->problem;
     char account[CG_ACCOUNT_MAX];
+    if (exchange->mapping->requests_per_minute == 0) return CG_OK;
     cg_request_account(&exchange->request, account);
     int err =
         cg_budget_take(&gateway->budgets, exchange->mapping, account, gateway->engine.now_us, &problem->retry_after);

@@ -63,14 +63,23 @@ static void log_hidden_path(struct cg_log_line *line, struct cg_slice path) {
     cg_log_str(line, "path", text);
 }
 
+/* As much as there is room for. */
+static size_t append(char text[PATH_LOGGED], size_t len, struct cg_slice more) {
+    size_t most = PATH_LOGGED - len, put = more.len < most ? more.len : most;
+    if (put > 0) memcpy(text + len, more.data, put);
+    return len + put;
+}
+
 static void log_path(struct cg_log_line *line, const struct cg_request *request) {
     char text[PATH_LOGGED + sizeof "..."];
-    bool has_query = request->query.len > 0;
-    if (request->path.len == 0 && !has_query) return;
-    int len = snprintf(text, sizeof text, "%.*s%s%.*s", (int)request->path.len, (const char *)request->path.data,
-                       has_query ? "?" : "", (int)request->query.len, (const char *)request->query.data);
-    if (len > PATH_LOGGED) memcpy(text + PATH_LOGGED, "...", sizeof "...");
-    cg_log_str(line, "path", text);
+    size_t len = append(text, 0, request->path), whole = request->path.len;
+    if (request->query.len > 0) {
+        len = append(text, append(text, len, cg_slice_str("?")), request->query);
+        whole += 1 + request->query.len;
+    }
+    if (whole == 0) return;
+    memcpy(text + len, "...", sizeof "...");
+    cg_log_slice(line, "path", cg_slice_of(text, whole > len ? len + sizeof "..." - 1 : len));
 }
 
 /* Who cannot give what it is asked for is silent in a group. */

@@ -62,12 +62,16 @@ uint32_t cg_budget_running(const struct cg_budgets *budgets, const char *account
     return found == NULL ? 0 : found->running[kind];
 }
 
+/* In place of the one before. */
 static void forget_if_unused(struct cg_budgets *budgets, struct cg_usage *usage) {
+    struct cg_usage *before = budgets->unused;
     for (size_t kind = 0; kind < CG_PLACE_KINDS; kind++) {
         if (usage->running[kind] > 0) return;
     }
-    HASH_DEL(budgets->usages, usage);
-    free(usage);
+    budgets->unused = usage;
+    if (before == NULL || before == usage) return;
+    HASH_DEL(budgets->usages, before);
+    free(before);
 }
 
 int cg_budget_enter(struct cg_budgets *budgets, const char *account, enum cg_place_kind kind, uint32_t max,
@@ -78,6 +82,7 @@ int cg_budget_enter(struct cg_budgets *budgets, const char *account, enum cg_pla
         forget_if_unused(budgets, found);
         return CG_E_RATE;
     }
+    if (found == budgets->unused) budgets->unused = NULL;
     found->running[kind]++;
     *usage = found;
     return CG_OK;

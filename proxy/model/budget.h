@@ -28,6 +28,7 @@ struct cg_usage {
 struct cg_budgets {
     struct cg_bucket *buckets; /* uthash heads */
     struct cg_usage *usages;
+    struct cg_usage *unused; /* of them the one that has none running, kept for who comes again at once; NULL: none */
     struct cg_bucket *sweep; /* where purging goes on */
 };
 

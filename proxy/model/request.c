@@ -53,17 +53,23 @@ const char *cg_request_asked_type(const struct cg_request *request, char text[CG
 
 bool cg_request_is_protected(const struct cg_request *request) { return cg_request_has(request, CG_OPT_OSCORE, NULL); }
 
+/* Each request needs it several times, and printf would be most of what it costs. */
+static void put_account(char account[CG_ACCOUNT_MAX], const char *prefix, const char *name) {
+    size_t before = strlen(prefix), len = strnlen(name, CG_ACCOUNT_MAX - 1 - before);
+    memcpy(account, prefix, before);
+    memcpy(account + before, name, len);
+    account[before + len] = '\0';
+}
+
 void cg_request_account(const struct cg_request *request, char account[CG_ACCOUNT_MAX]) {
     if (request->client != NULL) {
-        snprintf(account, CG_ACCOUNT_MAX, "%s", request->client->name);
-        return;
+        put_account(account, "", request->client->name);
+    } else if (request->reaction != NULL) {
+        put_account(account, CG_REACTION_PREFIX, request->reaction);
+    } else {
+        const struct cg_addr host = cg_addr_network(&request->from);
+        char ip[CG_ADDR_TEXT_MAX];
+        cg_addr_emit_ip(&host, ip);
+        put_account(account, "@", ip);
     }
-    if (request->reaction != NULL) {
-        snprintf(account, CG_ACCOUNT_MAX, CG_REACTION_PREFIX "%s", request->reaction);
-        return;
-    }
-    const struct cg_addr host = cg_addr_network(&request->from);
-    char ip[CG_ADDR_TEXT_MAX];
-    cg_addr_emit_ip(&host, ip);
-    snprintf(account, CG_ACCOUNT_MAX, "@%.60s", ip);
 }

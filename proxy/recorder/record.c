@@ -128,6 +128,12 @@ static bool keep_lists(struct cg_record *record, const struct cg_view *view) {
 
 /* ---- The head ---- */
 
+static void keep_text(char *to, size_t room, const char *text) {
+    size_t len = strnlen(text, room - 1);
+    memcpy(to, text, len);
+    to[len] = '\0';
+}
+
 static void keep_path(struct cg_record *record, const struct cg_progress *progress) {
     const struct cg_request *request = progress->view.request;
     const bool is_cut = progress->path_shown < request->path.len, has_query = !is_cut && request->query.len > 0;
@@ -140,7 +146,7 @@ static void keep_path(struct cg_record *record, const struct cg_progress *progre
 static void keep_request(struct cg_record *record, const struct cg_progress *progress) {
     const struct cg_request *request = progress->view.request;
     const char *method = cg_method_name(request->method);
-    snprintf(record->method, sizeof record->method, "%s", method == NULL ? "?" : method);
+    keep_text(record->method, sizeof record->method, method == NULL ? "?" : method);
     if (request->client != NULL || request->reaction != NULL) cg_request_account(request, record->client);
     record->peer = request->peer;
     keep_path(record, progress);
@@ -181,7 +187,7 @@ struct cg_record *cg_record_new(const struct cg_progress *progress, int64_t now_
     if (record == NULL) return NULL;
     record->size = sizeof *record;
     memcpy(record->id, view->exchange, sizeof record->id);
-    if (view->mapping != NULL) snprintf(record->mapping, sizeof record->mapping, "%s", view->mapping->name);
+    if (view->mapping != NULL) keep_text(record->mapping, sizeof record->mapping, view->mapping->name);
     record->hides_members = progress->hides_members;
     record->outcome = cg_outcome_of(progress);
     record->status = progress->status;

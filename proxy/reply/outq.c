@@ -14,11 +14,9 @@ struct cg_outq_block {
 };
 
 struct cg_outq *cg_outq_new(size_t max, struct cg_quota *quota) {
-    struct cg_outq *queue = calloc(1, sizeof *queue);
+    struct cg_outq *queue = malloc(sizeof *queue);
     if (queue == NULL) return NULL;
-    queue->references = 1;
-    queue->max = max;
-    queue->quota = quota;
+    *queue = (struct cg_outq){.references = 1, .max = max, .quota = quota};
     return queue;
 }
 
@@ -34,7 +32,11 @@ void cg_outq_unref(struct cg_outq *queue) {
 }
 
 /* NULL: no memory. */
-static struct cg_outq_block *new_block(void) { return calloc(1, sizeof(struct cg_outq_block)); }
+static struct cg_outq_block *new_block(void) {
+    struct cg_outq_block *block = malloc(sizeof *block);
+    if (block != NULL) *block = (struct cg_outq_block){0};
+    return block;
+}
 
 static void append(struct cg_outq *queue, struct cg_outq_block *block) {
     if (queue->last == NULL) {

@@ -134,9 +134,8 @@ static void whole_end(struct cg_sink *sink, const struct cg_view *view, enum cg_
 static const struct cg_sink_ops whole_ops = {.end = whole_end};
 
 struct cg_sink *cg_whole_new(const struct cg_reply_to *to) {
-    struct cg_whole *whole = calloc(1, sizeof *whole);
+    struct cg_whole *whole = malloc(sizeof *whole);
     if (whole == NULL) return NULL;
-    whole->sink.ops = &whole_ops;
-    whole->to = *to;
+    *whole = (struct cg_whole){.sink = {.ops = &whole_ops}, .to = *to};
     return &whole->sink;
 }

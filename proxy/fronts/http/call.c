@@ -294,10 +294,9 @@ void *cg_http_on_request_line(void *cls, const char *target, struct MHD_Connecti
     (void)cls;
     struct cg_http_connection *connection = connection_of(mhd);
     if (connection == NULL || target == NULL) return NULL;
-    struct cg_http_call *call = calloc(1, sizeof *call);
+    struct cg_http_call *call = malloc(sizeof *call);
     if (call == NULL) return NULL;
-    call->connection = connection;
-    call->raw_target = target;
+    *call = (struct cg_http_call){.connection = connection, .raw_target = target};
     cg_buf_init(&call->target, 0);
     cg_buf_put_str(&call->target, target);
     cg_buf_init(&call->body, 0);

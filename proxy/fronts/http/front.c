@@ -306,7 +306,7 @@ static void refuse(struct pending *pending, const struct cg_problem *problem) {
 static void on_request(void *ctx, struct cg_http_call *call) {
     struct cg_front_http *front = ctx;
     struct cg_problem problem = {0};
-    struct pending *pending = calloc(1, sizeof *pending);
+    struct pending *pending = malloc(sizeof *pending);
     if (pending == NULL) {
         cg_problem_no_memory(&problem);
         cg_http_call_reply_problem(call, &problem, NULL);

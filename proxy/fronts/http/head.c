@@ -62,7 +62,7 @@ static bool collect_fields(struct cg_http_call *call) {
     struct MHD_Connection *mhd = call->connection->mhd;
     int count = MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, NULL, NULL);
     if (count <= 0) return true;
-    call->fields = calloc((size_t)count, sizeof *call->fields);
+    call->fields = malloc((size_t)count * sizeof *call->fields);
     if (call->fields == NULL) return false;
     MHD_get_connection_values_n(mhd, MHD_HEADER_KIND, on_field, call);
     call->message.fields = call->fields;

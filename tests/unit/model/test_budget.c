@@ -85,7 +85,13 @@ static void each_client_has_so_many_exchanges(void **state) {
     assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 2, &usages[1]), CG_OK);
     for (size_t i = 0; i < 4; i++) cg_budget_leave(&budgets, usages[i], CG_PLACE_EXCHANGE);
     cg_budget_leave(&budgets, NULL, CG_PLACE_EXCHANGE);
-    assert_null(budgets.usages); /* nothing is kept of who has nothing running */
+    assert_int_equal(HASH_COUNT(budgets.usages), 1); /* of who has nothing running, the latest */
+    assert_ptr_equal(budgets.usages, usages[3]);
+    assert_int_equal(cg_budget_enter(&budgets, nobody, CG_PLACE_EXCHANGE, 1, &usages[0]), CG_OK);
+    assert_int_equal(cg_budget_enter(&budgets, one, CG_PLACE_EXCHANGE, 1, &usages[1]), CG_OK);
+    cg_budget_leave(&budgets, usages[1], CG_PLACE_EXCHANGE);
+    assert_int_equal(cg_budget_running(&budgets, nobody, CG_PLACE_EXCHANGE), 1);
+    cg_budget_leave(&budgets, usages[0], CG_PLACE_EXCHANGE);
     cg_budgets_fini(&budgets);
 }
 

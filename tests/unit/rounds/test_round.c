@@ -317,10 +317,10 @@ static void test_what_ends_in_its_own_way_does_not_begin_again(void **state) {
 
 /* A round of its own for each of them. */
 static void get_apart(struct world *world, struct call *calls, unsigned count) {
+    static char paths[CLIENTS][32]; /* for as long as the requests are there */
     for (unsigned i = 0; i < count; i++) {
-        char path[32];
-        snprintf(path, sizeof path, "/lamps/%u", i);
-        world_get(world, &calls[i], path);
+        snprintf(paths[i], sizeof paths[i], "/lamps/%u", i);
+        world_get(world, &calls[i], paths[i]);
     }
     assert_int_equal(world->sent_count, count);
 }
