@@ -88,6 +88,7 @@ struct cg_request {
     enum cg_finishing finishing;  /* of a request to a group; one to a single member ends with its answer */
     uint32_t no_response;         /* RFC 7967 bits that the client asked for; 0 when absent */
     bool is_anew;                 /* it is not to be answered with answers to others (RFC 9111 §5.2.1.4) */
+    bool is_unkept;               /* nor may others be answered with what answers it (RFC 9111 §5.2.1.5) */
     struct cg_slice *group_etags; /* of what its client has already (GCP §7.3), 1 to 8 bytes each */
     size_t group_etag_count;
     bool is_strict;              /* members that are missing or fail make it an error (RFC 7240 §4.4) */

@@ -59,7 +59,8 @@ bool cg_cached_init(struct cg_round *round, const struct cg_wish *wish) {
     if (cache_of(round) == NULL) return true;
     bool is_known = wish->member == NULL || (!wish->is_stranger && is_configured(round->mapping, wish->member));
     cached->changes = changes_something(round);
-    cached->keeps = is_known && !round->is_large && cg_cache_keeps(round->mapping, request);
+    cached->keeps =
+        is_known && !round->is_large && !wish->request->is_unkept && cg_cache_keeps(round->mapping, request);
     cached->serves = cached->keeps && !request->observes && cg_cached_is_for(wish->request);
     if (!cached->keeps) return true;
     cg_cache_key_emit(&cached->key, round->mapping, round->departures, request);

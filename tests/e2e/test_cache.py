@@ -2,6 +2,8 @@
 
 import base64
 import json
+import socket
+import struct
 
 import pytest
 
@@ -9,7 +11,7 @@ import coap
 from coap import ETAG, GROUP_ETAG, MAX_AGE, REPLY_FROM, Client
 from conftest import free_udp_port, plain_mapping
 from probe import Tap, check_problem, counter, metrics, parse_mixed, parse_multipart_core, wait_for
-from protected import AUTHORIZED, TESTER
+from protected import AUTHORIZED, TESTER, Keys, ProtectedMembers, make_state, settings
 
 
 @pytest.fixture
@@ -90,6 +92,15 @@ def test_a_client_may_insist_on_asking(lamps, group):
     gate.get_json("/lights/status")
     for headers in ({"Cache-Control": "no-cache"}, {"Cache-Control": "max-age=0"}, {"Pragma": "no-cache"}):
         assert vias(gate.request("/lights/status", headers={"Accept": "application/json", **headers}).json()) == {"multicast"}
+
+
+def test_a_client_may_have_nothing_kept(lamps):
+    """RFC 9111 Section 5.2.1.5: nothing of the answers to its request is stored."""
+    gate, fleet, client = lamps(2)
+    for _ in range(2):
+        assert gate.request("/lights/status", headers={"Cache-Control": "no-store"}).status == 200
+    assert vias(gate.get_json("/lights/status")) == {"multicast"}
+    assert vias(gate.get_json("/lights/status")) == {"cache"}
 
 
 def test_other_settings_forget_it(lamps):
@@ -174,6 +185,18 @@ def test_group_etag_of_one_response_for_all(lamps):
     assert (valid.code_text, valid.payload, valid.one(GROUP_ETAG)) == ("2.03", b"", tag)
 
 
+def test_each_way_to_name_the_group_is_one_question(lamps, group):
+    """By Proxy-Uri and by Proxy-Cri, with what was asked by path; each client is told where members are in its own terms."""
+    gate, fleet, client = lamps(3, forward=True)
+    client.gather("lights/light", count=3)
+    cri = b"\x83\x20\x82\x44" + socket.inet_aton(group.address) + b"\x19" + struct.pack("!H", group.port) + b"\x81\x65light"
+    with Tap(group) as tap:
+        for target in ((coap.PROXY_URI, f"{group.uri}/light".encode()), (coap.PROXY_CRI, cri)):
+            kept = client.gather("", count=3, timeout=1, options=[target])
+            assert {m.payload for m in kept} == {b"off"} and len({m.one(REPLY_FROM) for m in kept}) == 3
+        assert tap.packets() == []
+
+
 def test_stale_answers_are_asked_about(lamps, group):
     """RFC 10020 §3.2.2: with the entity tags of one member each; /status is another text for each of them."""
     gate, fleet, client = lamps(3, "--max-age", "1")
@@ -185,3 +208,49 @@ def test_stale_answers_are_asked_about(lamps, group):
     reply = gate.get_json("/lights/status")
     assert {json.dumps(a["json"]) for a in reply["answers"]} == {json.dumps(a["json"]) for a in first["answers"]}
 
+
+# ---- Protected groups ----
+
+
+@pytest.fixture
+def secured(tmp_path, group, gateway):
+    """secured(MAX_AGE): gateway and keys of a security group, whose two members are up; only the tester may ask."""
+    fleets = []
+
+    def start(max_age):
+        keys = Keys(tmp_path / "keys", 2, group.port)
+        fleets.append(ProtectedMembers(keys, group, 2, "127.1.0.1", ["--max-age", str(max_age)], tmp_path / "members.log"))
+        state = make_state(tmp_path / "state", keys)
+        return gateway(settings(state, (group, keys, {"cache": True, "timeout": 1, "clients": ["tester"]}))), keys
+
+    yield start
+    for fleet in fleets:
+        assert fleet.stop() == 0, fleet.log()
+
+
+def test_verified_answers_are_kept_and_asked_about(secured, group):
+    """Also by 2.03 that is verified; and whoever may not ask gets nothing of it."""
+    gate, keys = secured(1)
+
+    def ask():
+        reply = gate.get_json("/lights/status", headers=AUTHORIZED)
+        assert {(a["verified"], a["kid"]) for a in reply["answers"]} == {("source", "11"), ("source", "12")}
+        return reply
+
+    first = ask()
+    wait_for(lambda: ask() and counter(gate, "cache_hits_total", "lights") > 0)
+    wait_for(lambda: ask() and counter(gate, "cache_revalidations_total", "lights") >= 2)
+    assert {json.dumps(a["json"]) for a in ask()["answers"]} == {json.dumps(a["json"]) for a in first["answers"]}
+    check_problem(gate.request("/lights/status"), 401, "unauthorized")
+
+
+def test_other_keys_empty_it(secured, tmp_path):
+    """What was verified under the former keys is not given any more, though all of it is fresh."""
+    gate, keys = secured(60)
+    following = keys.rekeyed(tmp_path / "following")
+    Keys.run("claim", following.gateway, "--state", tmp_path / "state")
+    for _ in range(2):
+        reply = gate.get_json("/lights/light", headers=AUTHORIZED)
+    assert vias(reply) == {"cache"}
+    gate.reload({**gate.settings, "security_groups": {keys.name: str(following.gateway)}})
+    wait_for(lambda: gate.request("/lights/light", headers=AUTHORIZED).status == 504)  # the members are late

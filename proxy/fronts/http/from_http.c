@@ -380,23 +380,26 @@ static void take_preferences(const struct conversion *c, const struct castgate_e
         cg_http_preference(c->message, "observe", &observe) && observe.len == 0 && can_observe(c->request, encoder);
 }
 
-/* RFC 9111 §5.2.1.4, and what reloads a page in a browser; §5.4: the older form of it. */
-static bool wants_it_anew(const struct cg_http_message *message) {
-    for (size_t i = 0; i < message->field_count; i++) {
-        struct cg_slice rest = message->fields[i].value, item;
-        bool is_of_caches = cg_slice_is_nocase(message->fields[i].name, "Cache-Control") ||
-                            cg_slice_is_nocase(message->fields[i].name, "Pragma");
-        while (is_of_caches && cg_http_next_item(&rest, ',', &item)) {
-            if (cg_slice_is_nocase(item, "no-cache") || cg_slice_is_nocase(item, "no-store")) return true;
-            if (cg_slice_is_nocase(item, "max-age=0")) return true;
-        }
+/* RFC 9111 §5.2.1.4, and what reloads a page in a browser; §5.4: the older form of it; §5.2.1.5. */
+static void take_directive(struct cg_request *request, struct cg_slice directive) {
+    bool is_unkept = cg_slice_is_nocase(directive, "no-store");
+    request->is_unkept |= is_unkept;
+    request->is_anew |=
+        is_unkept || cg_slice_is_nocase(directive, "no-cache") || cg_slice_is_nocase(directive, "max-age=0");
+}
+
+static void take_directives(const struct conversion *c) {
+    for (size_t i = 0; i < c->message->field_count; i++) {
+        struct cg_slice rest = c->message->fields[i].value, item;
+        bool is_of_caches = cg_slice_is_nocase(c->message->fields[i].name, "Cache-Control") ||
+                            cg_slice_is_nocase(c->message->fields[i].name, "Pragma");
+        while (is_of_caches && cg_http_next_item(&rest, ',', &item)) take_directive(c->request, item);
     }
-    return false;
 }
 
 /* A stream says each answer, whatever its client has. */
 static int take_caching(const struct conversion *c, const struct castgate_encoder *encoder) {
-    c->request->is_anew = wants_it_anew(c->message);
+    take_directives(c);
     bool may_be_valid = c->request->method == CG_GET && encoder->begin == NULL && !c->request->discovery;
     if (!may_be_valid || cg_http_take_group_etags(c->request, c->arena, c->message)) return CG_OK;
     return cg_problem_no_memory(c->problem);
