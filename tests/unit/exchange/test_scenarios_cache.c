@@ -90,6 +90,50 @@ static void other_questions_are_others(void **state) {
     client_gets("dave", "missing 127.1.0.1", "missing 127.1.0.2", "deadline");
 }
 
+/* RFC 8132 §2.3.2. */
+static void a_body_is_part_of_the_question(void **state) {
+    (void)state;
+    serve("");
+    client_asks("alice", "FETCH /lamps/status on");
+    group_hears("NON FETCH /base/status on");
+    member_answers("127.1.0.1", "2.05 on");
+    member_answers("127.1.0.2", "2.05 off");
+    client_gets("alice", "127.1.0.1 2.05 on", "127.1.0.2 2.05 off", "all");
+    client_asks("bob", "FETCH /lamps/status on");
+    client_gets("bob", "127.1.0.1 from cache for 60 2.05 on", "127.1.0.2 from cache for 60 2.05 off", "all");
+    client_asks("carol", "FETCH /lamps/status off");
+    group_hears("NON FETCH /base/status off");
+    time_passes(2);
+    client_gets("carol", "missing 127.1.0.1", "missing 127.1.0.2", "deadline");
+}
+
+/* A command to one of them makes stale what all of them were asked. */
+static void several_groups_are_one_question(void **state) {
+    (void)state;
+    gateway_serves("/floors",
+                   CACHED ",'targets':[{'group':'coap://224.0.1.187/east'},{'group':'coap://224.0.1.188/west'}]");
+    gateway_serves("/west", "'group':'coap://224.0.1.188/west'");
+    client_asks("alice", "GET /floors/status");
+    group_hears("NON GET /east/status");
+    group_hears("NON GET /west/status");
+    member_answers_to("NON GET /east/status", "127.1.0.1", "2.05 on");
+    member_answers_to("NON GET /west/status", "127.1.0.2", "2.05 off");
+    client_gets("alice", "127.1.0.1 2.05 on", "127.1.0.2 2.05 off", "all");
+    client_asks("bob", "GET /floors/status");
+    client_gets("bob", "127.1.0.1 from cache for 60 2.05 on", "127.1.0.2 from cache for 60 2.05 off", "all");
+    client_asks("bob", "PUT /west/status on");
+    group_hears("NON PUT /west/status on");
+    member_answers("127.1.0.2", "2.04");
+    time_passes(2);
+    client_gets("bob", "127.1.0.2 2.04", "deadline");
+    time_passes(7); /* the group's leisure */
+    client_asks("carol", "GET /floors/status");
+    group_hears("NON GET /east/status");
+    group_hears("NON GET /west/status");
+    time_passes(2);
+    client_gets("carol", "missing 127.1.0.1", "missing 127.1.0.2", "deadline");
+}
+
 static void errors_are_answers_too(void **state) {
     (void)state;
     serve("");
@@ -376,6 +420,8 @@ int main(void) {
         scenario(max_age_0_is_never_given),
         scenario(nothing_is_fresh_for_more_than_a_day),
         scenario(other_questions_are_others),
+        scenario(a_body_is_part_of_the_question),
+        scenario(several_groups_are_one_question),
         scenario(errors_are_answers_too),
         scenario(who_is_not_let_in_gets_nothing),
         scenario(what_is_not_cached_is_always_asked),

@@ -156,6 +156,17 @@ static void the_tag_is_the_same_as_long_as_nobody_says_anything_else(void **stat
     assert_int_not_equal(cg_cache_tag(&stage->cache, set_of(stage, "a")), tag);
 }
 
+/* Of the greatest length that one may have. */
+static void an_entity_tag_that_is_used_again_is_no_proof(void **state) {
+    struct stage *stage = *state;
+    put(stage, (struct said){.key = "a", .text = "on", .etag = "12345678"});
+    put(stage, (struct said){.key = "a", .text = "off", .member = 1});
+    uint64_t tag = cg_cache_tag(&stage->cache, set_of(stage, "a"));
+    put(stage, (struct said){.key = "a", .text = "dim", .etag = "12345678"});
+    assert_true(cg_slice_is(set_of(stage, "a")->of[0]->etag, "12345678"));
+    assert_int_not_equal(cg_cache_tag(&stage->cache, set_of(stage, "a")), tag);
+}
+
 static void who_has_answered_before_was_there_since_then(void **state) {
     struct stage *stage = *state;
     put(stage, (struct said){.key = "a", .text = "on"});
@@ -281,6 +292,7 @@ int main(void) {
         cache_test(what_may_not_be_kept_leaves_nothing_of_before),
         cache_test(only_safe_options_are_kept),
         cache_test(the_tag_is_the_same_as_long_as_nobody_says_anything_else),
+        cache_test(an_entity_tag_that_is_used_again_is_no_proof),
         cache_test(who_has_answered_before_was_there_since_then),
         cache_test(a_command_makes_stale_what_was_asked_before),
         cache_test(a_member_that_has_acted_is_stale_alone),
