@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/check.h"
+#include "hops/credentials.h"
 
 enum { NAMES_PATIENCE_MS = 10000 };
 
@@ -97,7 +98,8 @@ static void leave_port(struct cg_config *config) {
 static bool attach(struct cg_alone *alone, struct cg_problem *problem) {
     alone->names = cg_names_new(&(struct cg_names_options){0});
     if (alone->names == NULL) return cg_problem_no_memory(problem) == CG_OK;
-    return cg_names_attach(alone->names, alone->config, problem) == CG_OK &&
+    return cg_hop_credentials_load(alone->config, problem) == CG_OK &&
+           cg_names_attach(alone->names, alone->config, problem) == CG_OK &&
            cg_protectors_attach(&alone->protectors, alone->config, problem) == CG_OK;
 }
 

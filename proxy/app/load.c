@@ -8,6 +8,7 @@
 #include "app/budget_links.h"
 #include "app/certificates.h"
 #include "base/container.h"
+#include "hops/credentials.h"
 #include "model/derive.h"
 
 /* The snapshot's end, in the snapshot itself: burying it takes no memory. */
@@ -44,7 +45,9 @@ static int dig_grave(struct cg_config *config, struct cg_worker *worker) {
 static int plan(struct cg_load *load) {
     if (!load->config->derivation.is_derived) cg_certificates_read(load->config);
     if (dig_grave(load->config, load->worker) < 0) return cg_problem_no_memory(&load->problem);
-    int err = cg_protectors_plan(load->protectors, load->config, &load->protectors_plan, &load->problem);
+    int err = load->config->derivation.is_derived ? CG_OK : cg_hop_credentials_load(load->config, &load->problem);
+    if (err < 0) return err;
+    err = cg_protectors_plan(load->protectors, load->config, &load->protectors_plan, &load->problem);
     return err < 0 ? err : cg_names_plan(load->names, load->config, &load->names_plan, &load->problem);
 }
 

@@ -9,6 +9,7 @@
 #include "app/protectors.h"
 #include "fronts/coap/tls_context.h"
 #include "fronts/http/tls.h"
+#include "hops/credentials.h"
 
 /* The problem at its place; CG_E_NO_MEMORY alone is not the settings' fault. */
 static int note(struct cg_mistakes *mistakes, int err, const char *pointer, const struct cg_problem *problem) {
@@ -61,6 +62,11 @@ static int try_coap_tls(const struct cg_config *config, struct cg_mistakes *mist
     return context != NULL ? CG_OK : note(mistakes, problem.err, "/coap/tls", &problem);
 }
 
+static int try_credentials(struct cg_config *config, struct cg_mistakes *mistakes) {
+    struct cg_problem problem = {0};
+    return note(mistakes, cg_hop_credentials_load(config, &problem), "/credentials", &problem);
+}
+
 int cg_rehearse(struct cg_config *config, struct cg_mistakes *mistakes) {
     size_t before = mistakes->count;
     bool shared = config->key_files_may_be_shared;
@@ -68,6 +74,7 @@ int cg_rehearse(struct cg_config *config, struct cg_mistakes *mistakes) {
     if (err == CG_OK) err = try_tls(&config->http.tls, shared, "/http/tls", mistakes);
     if (err == CG_OK) err = try_tls(&config->admin.tls, shared, "/admin/tls", mistakes);
     if (err == CG_OK) err = try_coap_tls(config, mistakes);
+    if (err == CG_OK) err = try_credentials(config, mistakes);
     if (err == CG_OK) err = try_keys(config, mistakes);
     if (err == CG_OK && mistakes->count > before) err = CG_E_FORMAT;
     return err;

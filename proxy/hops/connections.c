@@ -2,12 +2,14 @@
  * may be gone, so a number is given once only, and what is not there any more is an error like others. */
 #include "hops/connections.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
 #include "base/check.h"
 #include "base/container.h"
+#include "hops/credentials.h"
 #include "hops/hop.h"
 #include "io/loop.h"
 
@@ -68,8 +70,11 @@ void cg_hop_forget(struct cg_hop *hop) {
     struct cg_hop_connections *all = hop->all;
     cg_hop_clear_timer(all, &hop->rest);
     if (CG_HASH_HAS(hh_number, hop)) HASH_DELETE(hh_number, all->by_number, hop);
-    if (CG_HASH_HAS(hh, hop)) HASH_DELETE(hh, all->by_origin, hop);
+    if (CG_HASH_HAS(hh, hop)) HASH_DELETE(hh, all->by_key, hop);
+    SSL_CTX_free(hop->context);
+    free(hop->key);
     free(hop->origin);
+    free(hop->host);
     free(hop);
 }
 
@@ -89,19 +94,54 @@ static uint32_t next_number(struct cg_hop_connections *all) {
     return all->last_number | CG_ADDR_STREAM;
 }
 
-static struct cg_hop *new_hop(struct cg_hop_connections *all, const struct cg_next_hop *next_hop) {
-    struct cg_hop *hop = HASH_CNT(hh, all->by_origin) < HOPS_MAX ? calloc(1, sizeof *hop) : NULL;
-    if (hop == NULL) return NULL;
-    hop->all = all;
+static char *make_key(const struct cg_next_hop *next_hop) {
+    const char *credentials = next_hop->credentials_name == NULL ? "" : next_hop->credentials_name;
+    size_t size = strlen(next_hop->origin) + 1 + strlen(credentials) + 1;
+    char *key = malloc(size);
+    if (key != NULL) snprintf(key, size, "%s %s", next_hop->origin, credentials);
+    return key;
+}
+
+static bool keep_texts(struct cg_hop *hop, const struct cg_next_hop *next_hop) {
     hop->origin = strdup(next_hop->origin);
+    hop->host = strdup(next_hop->host);
+    return hop->origin != NULL && hop->host != NULL;
+}
+
+/* Owns `key`, whatever comes of it. */
+static struct cg_hop *new_hop(struct cg_hop_connections *all, const struct cg_next_hop *next_hop, char *key) {
+    struct cg_hop *hop = HASH_CNT(hh, all->by_key) < HOPS_MAX ? calloc(1, sizeof *hop) : NULL;
+    if (hop == NULL) {
+        free(key);
+        return NULL;
+    }
+    hop->all = all;
+    hop->key = key;
     hop->addr = next_hop->addr;
     hop->addr.connection = next_number(all);
     hop->rest.due = on_rested;
-    if (hop->origin != NULL) HASH_ADD_KEYPTR(hh, all->by_origin, hop->origin, strlen(hop->origin), hop);
+    if (keep_texts(hop, next_hop)) HASH_ADD_KEYPTR(hh, all->by_key, hop->key, strlen(hop->key), hop);
     if (CG_HASH_HAS(hh, hop)) HASH_ADD(hh_number, all->by_number, addr.connection, sizeof hop->addr.connection, hop);
     if (CG_HASH_HAS(hh_number, hop)) return hop;
     cg_hop_forget(hop);
     return NULL;
+}
+
+static struct cg_hop *get(struct cg_hop_connections *all, const struct cg_next_hop *next_hop) {
+    struct cg_hop *hop;
+    char *key = make_key(next_hop);
+    if (key == NULL) return NULL;
+    HASH_FIND(hh, all->by_key, key, strlen(key), hop);
+    if (hop == NULL && !all->is_closed) return new_hop(all, next_hop, key);
+    free(key);
+    return hop;
+}
+
+/* Those of the snapshot that asks: connections that are there keep what they began with. */
+static void take_credentials(struct cg_hop *hop, const struct cg_next_hop *next_hop) {
+    if (next_hop->credentials == NULL) return;
+    SSL_CTX_free(hop->context);
+    hop->context = cg_hop_credentials_context(next_hop->credentials, CG_HOP_BY_TLS);
 }
 
 static struct cg_hop *hop_at(const struct cg_hop_connections *all, const struct cg_addr *at) {
@@ -114,10 +154,9 @@ static struct cg_hop *hop_at(const struct cg_hop_connections *all, const struct 
 
 static int find(void *ctx, const struct cg_next_hop *next_hop, struct cg_addr *at, struct cg_problem *problem) {
     struct cg_hop_connections *all = ctx;
-    struct cg_hop *hop;
-    HASH_FIND(hh, all->by_origin, next_hop->origin, strlen(next_hop->origin), hop);
-    if (hop == NULL && !all->is_closed) hop = new_hop(all, next_hop);
+    struct cg_hop *hop = get(all, next_hop);
     if (hop == NULL) return cg_problem_no_memory(problem);
+    take_credentials(hop, next_hop);
     *at = hop->addr;
     return CG_OK;
 }
@@ -141,7 +180,7 @@ static int emit(void *ctx, const struct cg_addr *at, struct cg_slice datagram, s
 
 static size_t count_open(const struct cg_hop_connections *all) {
     size_t count = 0;
-    for (const struct cg_hop *hop = all->by_origin; hop != NULL; hop = hop->hh.next) count += hop->is_open;
+    for (const struct cg_hop *hop = all->by_key; hop != NULL; hop = hop->hh.next) count += hop->is_open;
     return count;
 }
 
@@ -193,7 +232,7 @@ void cg_hop_connections_close(struct cg_hop_connections *all) {
     struct cg_hop *hop, *next;
     if (all == NULL || all->is_closed) return;
     all->is_closed = true;
-    HASH_ITER(hh, all->by_origin, hop, next) {
+    HASH_ITER(hh, all->by_key, hop, next) {
         cg_hop_end(hop);
         cg_hop_forget(hop);
     }

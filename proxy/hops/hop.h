@@ -38,7 +38,9 @@ struct cg_hop_way {
 
 struct cg_hop {
     struct cg_hop_connections *all;
-    char *origin;              /* owned, and its key: such as "coap+tcp://192.0.2.1:5683" */
+    char *key;                 /* owned: its origin and the name of its credentials */
+    char *origin, *host;       /* owned: as struct cg_next_hop has them */
+    SSL_CTX *context;          /* a reference: what its next connection begins with; NULL: without protection */
     struct cg_addr addr;       /* as the core knows it */
     struct cg_hop_way *way;    /* owned; NULL: none */
     struct cg_hop_way *former; /* utlist, owned: those whose other end wants no further requests */
@@ -63,8 +65,8 @@ struct cg_hop_connections {
     uv_idle_t idle;
     struct cg_heap deadlines;
     struct cg_streams *streams;
-    struct cg_hop *by_origin, *by_number; /* uthash heads */
-    struct cg_hop_stream *owing; /* utlist: that have a Ping to send, when all of the turn's requests are out */
+    struct cg_hop *by_key, *by_number; /* uthash heads */
+    struct cg_hop_stream *owing;       /* utlist: that have a Ping to send, when all of the turn's requests are out */
     uint32_t last_number;
     struct cg_hop_figures figures;
     bool is_closed;

@@ -10,6 +10,7 @@
 #include "hops/convert.h"
 #include "hops/hop.h"
 #include "io/loop.h"
+#include "io/tls_terms.h"
 #include "wire/reliable.h"
 
 enum {
@@ -261,12 +262,28 @@ static int emit(struct cg_hop_way *way, struct cg_slice datagram, struct cg_prob
 
 static const struct cg_hop_way_ops way_ops = {.has_room = has_room, .emit = emit, .end = end};
 
+/* NULL: no memory. */
+static SSL *make_ssl(const struct cg_hop *hop) {
+    SSL *ssl = SSL_new(hop->context);
+    if (ssl != NULL && cg_tls_expect(ssl, hop->host)) {
+        SSL_set_connect_state(ssl);
+        return ssl;
+    }
+    SSL_free(ssl);
+    return NULL;
+}
+
+static bool connect_to(struct cg_hop_stream *stream, const struct cg_hop *hop, struct cg_problem *problem) {
+    SSL *ssl = hop->context == NULL ? NULL : make_ssl(hop);
+    if (hop->context != NULL && ssl == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    stream->stream = cg_stream_connect(hop->all->streams, &hop->addr, ssl, &stream_ops, stream, problem);
+    return stream->stream != NULL;
+}
+
 struct cg_hop_way *cg_hop_stream_new(struct cg_hop *hop, struct cg_problem *problem) {
     struct cg_hop_stream *stream = calloc(1, sizeof *stream);
-    if (stream != NULL)
-        stream->stream = cg_stream_connect(hop->all->streams, &hop->addr, NULL, &stream_ops, stream, problem);
-    if (stream == NULL || stream->stream == NULL) {
-        if (stream == NULL) cg_problem_no_memory(problem);
+    if (stream == NULL) cg_problem_no_memory(problem);
+    if (stream == NULL || !connect_to(stream, hop, problem)) {
         free(stream);
         return NULL;
     }

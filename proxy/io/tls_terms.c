@@ -78,6 +78,13 @@ static bool agree_on_datagrams(SSL_CTX *context, enum cg_tls_end end) {
            SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1;
 }
 
+/* Nothing is resumed; but to OpenSSL a pre-shared key is a session of before, and whoever asks for certificates has to
+ * say what that was for. */
+static bool name_sessions(SSL_CTX *context) {
+    static const unsigned char name[] = "castgate";
+    return SSL_CTX_set_session_id_context(context, name, sizeof name - 1) == 1;
+}
+
 static bool agree(SSL_CTX *context, enum cg_tls_kind kind, enum cg_tls_end end, enum cg_tls_suites which) {
     SSL_CTX_set_options(context, SSL_OP_NO_TICKET | SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
                                      SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_QUERY_MTU);
@@ -89,7 +96,7 @@ static bool agree(SSL_CTX *context, enum cg_tls_kind kind, enum cg_tls_end end, 
     SSL_CTX_set_security_callback(context, judge_strength);
     if (end == CG_TLS_CONNECTS) SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
     return (kind == CG_TLS_OF_STREAMS ? agree_on_streams : agree_on_datagrams)(context, end) &&
-           SSL_CTX_set_cipher_list(context, suites[which]) == 1 &&
+           (end == CG_TLS_CONNECTS || name_sessions(context)) && SSL_CTX_set_cipher_list(context, suites[which]) == 1 &&
            SSL_CTX_set1_groups_list(context, "X25519:P-256") == 1 &&
            SSL_CTX_set1_sigalgs_list(context, "ECDSA+SHA256:ed25519:ECDSA+SHA384:RSA-PSS+SHA256:RSA+SHA256") == 1;
 }

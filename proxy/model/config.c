@@ -79,10 +79,18 @@ void cg_config_unref(struct cg_config *config) {
     }
 }
 
+static void free_credentials(struct cg_config *config) {
+    if (config->derivation.is_derived) return;
+    for (size_t i = 0; config->free_credentials != NULL && i < config->credentials_count; i++)
+        config->free_credentials(&config->credentials[i]);
+    HASH_CLEAR(hh, config->credentials_by_name);
+}
+
 static void free_one(struct cg_config *config) {
     CG_CHECK(config->references == 0);
     free_keys(config);
     if (config->psk_keys != NULL) config->free_psk_keys(config->psk_keys);
+    free_credentials(config);
     if (!config->derivation.is_derived) HASH_CLEAR(hh, config->security_groups_by_name);
     cg_arena_fini(&config->arena);
     free(config);
@@ -195,6 +203,12 @@ int cg_config_index(struct cg_config *config) {
                    cg_mapping_index(config) && cg_forward_index(config) && cg_follow_index(config)
                ? CG_OK
                : CG_E_NO_MEMORY;
+}
+
+const struct cg_credentials *cg_config_credentials(const struct cg_config *config, const char *name) {
+    const struct cg_credentials *credentials;
+    HASH_FIND(hh, config->credentials_by_name, name, strlen(name), credentials);
+    return credentials;
 }
 
 bool cg_mapping_has_hop(const struct cg_mapping *mapping) {

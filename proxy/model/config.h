@@ -113,12 +113,30 @@ struct cg_resolved {
     char why[160];       /* then: why not, for people */
 };
 
+struct ssl_ctx_st;
+
+#define CG_CREDENTIALS_KINDS 2
+
+/* How this gateway shows a next hop who it is, and knows it: by a key that both have, or by certificates. */
+struct cg_credentials {
+    const char *name;
+    struct cg_psk psk;       /* its key is in the contexts alone */
+    const char *certificate; /* files; NULL: it shows none */
+    const char *key;
+    const char *ca; /* who may vouch for the next hop; NULL: there is a pre-shared key */
+    struct ssl_ctx_st *contexts[CG_CREDENTIALS_KINDS]; /* what was made of them: hops/credentials.h */
+    UT_hash_handle hh;
+};
+
 /* Another gateway, which is asked in a group's place (GCP §8). */
 struct cg_next_hop {
-    const char *uri;       /* normalised text; NULL: there is none */
-    const char *origin;    /* of it: scheme, host and port */
-    enum cg_scheme scheme; /* how it is asked */
-    struct cg_addr addr;   /* unicast; of one that is asked by connections, of these */
+    const char *uri;                          /* normalised text; NULL: there is none */
+    const char *origin;                       /* of it: scheme, host and port */
+    enum cg_scheme scheme;                    /* how it is asked */
+    const char *host;                         /* whom its certificate is to name: a name, or an address as text */
+    const char *credentials_name;             /* NULL: it is asked without protection; */
+    const struct cg_credentials *credentials; /* else these */
+    struct cg_addr addr;                      /* unicast; of one that is asked by connections, of these */
     uint32_t round_trip_s; /* between it and us at the worst: so much less than we has it for its members */
 };
 
@@ -396,8 +414,12 @@ struct cg_config {
     size_t security_group_count;
     struct cg_security_keys *security_groups_by_name;  /* uthash head */
     void (*free_keys)(struct cg_security_group *keys); /* set where there are any */
-    const char *plugin_folder;                         /* where plugins are looked for by name */
-    const char **plugins;                              /* file names in it, to load at the start */
+    struct cg_credentials *credentials;                /* towards next hops */
+    size_t credentials_count;
+    struct cg_credentials *credentials_by_name;                   /* uthash head */
+    void (*free_credentials)(struct cg_credentials *credentials); /* what was made of them; set where anything was */
+    const char *plugin_folder;                                    /* where plugins are looked for by name */
+    const char **plugins;                                         /* file names in it, to load at the start */
     size_t plugin_count;
     const char **after_rekey; /* a program and its arguments, which hears of rekeys; none where there are none */
     size_t after_rekey_count;
@@ -475,6 +497,8 @@ static inline size_t cg_config_mappings(const struct cg_config *config) {
     return config->mapping_count - config->mappings_gone;
 }
 
+/* NULL: there are none of that name. */
+const struct cg_credentials *cg_config_credentials(const struct cg_config *config, const char *name);
 /* One of its targets is a next hop. */
 bool cg_mapping_has_hop(const struct cg_mapping *mapping);
 

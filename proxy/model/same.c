@@ -13,6 +13,7 @@ static bool is_same_target(const struct cg_target *one, const struct cg_target *
            cg_slice_equal(one->host, other->host) && cg_slice_equal(one->path, other->path) &&
            cg_slice_equal(one->query, other->query) && are_equal(one->interface, other->interface) &&
            one->hops == other->hops && are_equal(one->next_hop.uri, other->next_hop.uri) &&
+           are_equal(one->next_hop.credentials_name, other->next_hop.credentials_name) &&
            one->next_hop.round_trip_s == other->next_hop.round_trip_s;
 }
 

@@ -177,6 +177,8 @@ void cg_read_document(struct cg_reader *reader, const json_t *json) {
     const json_t *clients = cg_read_member(&document, json, "clients", &at);
     if (clients != NULL) cg_read_clients(reader, &at, clients);
     cg_check_coap_clients(reader, &document);
+    const json_t *credentials = cg_read_member(&document, json, "credentials", &at);
+    if (credentials != NULL) cg_read_credentials(reader, &at, credentials);
     const json_t *mappings = cg_read_member(&document, json, "mappings", &at);
     if (mappings != NULL) cg_read_mappings(reader, &at, mappings);
     const json_t *reactions = cg_read_member(&document, json, "reactions", &at);

@@ -16,6 +16,9 @@ struct cg_draft {
 void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft); /* group, targets */
 /* The target's "next_hop", once its "group" is read; and whether the rest of the mapping goes with all of them. */
 void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target);
+/* Its "credentials", once that is read. */
+void cg_read_hop_credentials(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                             struct cg_target *target);
 void cg_check_next_hops(struct cg_reader *reader, const struct cg_draft *draft);
 void cg_read_security(struct cg_reader *reader, struct cg_draft *draft); /* security, check_signature */
 void cg_read_methods(struct cg_reader *reader, struct cg_draft *draft);

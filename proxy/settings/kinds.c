@@ -301,6 +301,7 @@ const struct cg_kind cg_kind_own = {0};
 const struct cg_kind cg_kind_own_text = {.print = cg_print_text, .json = "'type': 'string'"};
 const struct cg_kind cg_kind_own_uri = {.print = print_text_or_nothing, .json = "'type': 'string'"};
 const struct cg_kind cg_kind_own_file = {.print = print_text_or_nothing, .json = "'type': 'string'"};
+const struct cg_kind cg_kind_own_name = {.print = print_text_or_nothing, .json = "'type': 'string'"};
 const struct cg_kind cg_kind_next_file = {.print = print_text_or_nothing, .json = "'type': ['string', 'null']"};
 
 static void read_later(struct cg_reader *reader, const struct cg_at *at, const struct cg_row *row, const json_t *json,

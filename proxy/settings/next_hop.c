@@ -5,9 +5,17 @@
 
 static bool has_path(const struct cg_uri *uri) { return uri->path.len > 0 && !cg_slice_is(uri->path, "/"); }
 
+static bool asks_by(enum cg_scheme scheme) {
+    return scheme == CG_SCHEME_COAP || scheme == CG_SCHEME_COAP_TCP || scheme == CG_SCHEME_COAPS_TCP;
+}
+
+static bool is_protected(const struct cg_next_hop *next_hop) {
+    return next_hop->scheme == CG_SCHEME_COAPS || next_hop->scheme == CG_SCHEME_COAPS_TCP;
+}
+
 /* Why it cannot be asked; NULL: it can. */
 static const char *fault_of(const struct cg_uri *uri, bool is_proxy) {
-    if (uri->scheme != CG_SCHEME_COAP && uri->scheme != CG_SCHEME_COAP_TCP) return "must be a coap or coap+tcp URI";
+    if (!asks_by(uri->scheme)) return "must be a coap, coap+tcp or coaps+tcp URI";
     if (uri->addr.family == CG_FAMILY_NONE) return "must name the gateway by its address";
     if (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)) return "must be one gateway's address";
     if (uri->zone.len > 0) return "must not have a zone";
@@ -38,6 +46,13 @@ static const char *keep_origin(struct cg_reader *reader, const struct cg_uri *ur
     return kept;
 }
 
+/* As a certificate names it. */
+static const char *keep_host(struct cg_reader *reader, const struct cg_uri *uri) {
+    char ip[CG_ADDR_TEXT_MAX];
+    cg_addr_emit_ip(&uri->addr, ip);
+    return cg_keep_text(reader, cg_slice_str(ip));
+}
+
 /* Without a group its own path stands for one there. */
 static void stand_for_group(struct cg_reader *reader, struct cg_target *target) {
     struct cg_uri kept;
@@ -66,8 +81,25 @@ void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const js
     target->next_hop.uri = keep_normal(reader, &uri);
     target->next_hop.origin = keep_origin(reader, &uri);
     target->next_hop.scheme = uri.scheme;
+    target->next_hop.host = keep_host(reader, &uri);
     target->next_hop.addr = uri.addr;
     if (target->next_hop.uri != NULL && !is_proxy) stand_for_group(reader, target);
+}
+
+void cg_read_hop_credentials(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
+                             struct cg_target *target) {
+    struct cg_next_hop *next_hop = &target->next_hop;
+    const char *name = cg_read_text(reader, at, json);
+    if (name == NULL) return;
+    const struct cg_credentials *credentials = cg_config_credentials(reader->config, name);
+    next_hop->credentials = credentials;
+    if (credentials != NULL) {
+        next_hop->credentials_name = credentials->name;
+    } else if (!cg_is_undefined_again(reader, "credentials", name, at)) {
+        cg_mistake_at(reader, at, "\"%.64s\" is not in \"credentials\", which the settings file alone has", name);
+    }
+    if (next_hop->uri != NULL && !is_protected(next_hop))
+        cg_mistake_at(reader, at, "protects nothing here: that takes a \"next_hop\" by coaps+tcp://");
 }
 
 static void check_one(struct cg_reader *reader, const struct cg_draft *draft, size_t i) {
@@ -75,6 +107,9 @@ static void check_one(struct cg_reader *reader, const struct cg_draft *draft, si
     const struct cg_mapping *mapping = &draft->mapping;
     const struct cg_target *target = &mapping->targets[i];
     if (!cg_target_is_hop(target)) return;
+    bool lacks_credentials = is_protected(&target->next_hop) && target->next_hop.credentials_name == NULL;
+    if (lacks_credentials && !cg_is_mistaken(reader, &at, "credentials"))
+        cg_mistake_at(reader, &at, "needs \"credentials\", by which it and this gateway know each other");
     if (mapping->security != CG_SECURITY_NONE && target->group_uri == NULL)
         cg_mistake_at(reader, &at, "needs \"group\": what is protected end to end hides its path from the next hop");
     if (mapping->forward && target->group_uri == NULL)

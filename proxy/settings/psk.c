@@ -43,30 +43,6 @@ void cg_psks_fini(struct cg_psks *psks) {
     cg_seen_clear(&psks->recipient_ids);
 }
 
-static bool is_text(struct cg_slice bytes) {
-    size_t good = 0;
-    while (good < bytes.len && bytes.data[good] >= ' ' && bytes.data[good] < 0x7f) good++;
-    return good == bytes.len;
-}
-
-/* Without the line break that editors put at the end of a text; it may be part of a key that is none. */
-static struct cg_slice without_line_break(struct cg_slice bytes) {
-    struct cg_slice text = bytes;
-    if (text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
-    if (text.len > 0 && text.len < bytes.len && text.data[text.len - 1] == '\r') text.len--;
-    return is_text(text) ? text : bytes;
-}
-
-/* The key's length; it is in `key` where it is one that may be. */
-static size_t take_key(struct cg_slice content, uint8_t key[CG_PSK_MAX]) {
-    struct cg_slice bytes = without_line_break(content);
-    size_t len;
-    bool is_hex = bytes.len >= (size_t)2 * CG_PSK_MIN && cg_hex_parse(bytes, key, CG_PSK_MAX, &len) == CG_OK;
-    if (is_hex) return len;
-    if (bytes.len <= CG_PSK_MAX && bytes.len > 0) memcpy(key, bytes.data, bytes.len);
-    return bytes.len;
-}
-
 static void load_key(struct cg_psks *psks, struct cg_reader *reader, const struct cg_at *at, struct cg_psk *psk) {
     struct cg_secret_text content;
     struct cg_mistakes mistakes;
@@ -76,7 +52,7 @@ static void load_key(struct cg_psks *psks, struct cg_reader *reader, const struc
     if (mistakes.first != NULL) cg_mistake_at(reader, at, "%s: %s", psk->key_file, mistakes.first->message);
     cg_mistakes_fini(&mistakes);
     if (err < 0) return;
-    size_t len = take_key(cg_secret_slice(&content), psks->next);
+    size_t len = cg_secret_take_psk(cg_secret_slice(&content), psks->next);
     cg_secret_free(&content);
     if (len < CG_PSK_MIN || len > CG_PSK_MAX) {
         cg_mistake_at(reader, at, "%s: a pre-shared key is %d to %d bytes, and this is %zu", psk->key_file, CG_PSK_MIN,
@@ -164,8 +140,8 @@ void cg_client_oscore_read(struct cg_psks *psks, struct cg_reader *reader, const
 }
 
 static void print_psk(struct cg_out *out, const struct cg_row *row, const void *target) {
-    const struct cg_client *client = target;
-    if (client->psk.identity != NULL) cg_print_object(out, row, target);
+    const struct cg_psk *psk = (const void *)((const char *)target + row->offset);
+    if (psk->identity != NULL) cg_print_object(out, row, target);
 }
 
 const struct cg_kind cg_kind_psk = {.shape = CG_SHAPE_OBJECT, .print = print_psk, .json = "'type': 'object'"};

@@ -131,6 +131,7 @@ void cg_read_alert_groups(struct cg_reader *reader, const struct cg_at *at, cons
 /* Once the clients are read: whether each coaps listener has some way of proving itself. */
 void cg_check_coap_clients(struct cg_reader *reader, const struct cg_at *document);
 void cg_read_security_groups(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
+void cg_read_credentials(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_clients(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_mappings(struct cg_reader *reader, const struct cg_at *at, const json_t *json);
 void cg_read_reactions(struct cg_reader *reader, const struct cg_at *at, const json_t *json); /* after all of those */

@@ -333,6 +333,33 @@ static const struct cg_row psk_rows[] = {
 };
 const struct cg_rows cg_psk_rows = {"/clients/*/psk", CG_ROWS(psk_rows)};
 
+static const struct cg_row own_psk_rows[] = {
+    {"identity", &cg_kind_own_text, CG_ROW_PLACE(struct cg_psk, identity),
+     .json = "'type': 'string', 'minLength': 1, 'maxLength': 128", .flags = CG_ROW_REQUIRED,
+     .says = "What this gateway calls itself there: at most 128 bytes."},
+    {"key_file", &cg_kind_file, CG_ROW_PLACE(struct cg_psk, key_file), .flags = CG_ROW_FILE_ONLY | CG_ROW_REQUIRED,
+     .says = "The key, as a client's."},
+};
+const struct cg_rows cg_own_psk_rows = {"/credentials/*/psk", CG_ROWS(own_psk_rows)};
+
+static const struct cg_row credentials_rows[] = {
+    {"psk", &cg_kind_psk, CG_ROW_PLACE(struct cg_credentials, psk), .of = &cg_own_psk_rows, .flags = CG_ROW_FILE_ONLY,
+     .says = "A pre-shared key, which the next gateway has as one of a client's."},
+    {"ca", &cg_kind_file, CG_ROW_PLACE(struct cg_credentials, ca), .flags = CG_ROW_FILE_ONLY,
+     .says = "Instead: PEM file of the authorities that may vouch for the next gateway's certificate, which has to "
+             "name the host of \"next_hop\"."},
+    {"certificate", &cg_kind_file, CG_ROW_PLACE(struct cg_credentials, certificate), .flags = CG_ROW_FILE_ONLY,
+     .says = "PEM file of the certificate that this gateway shows there, with those between it and its authority."},
+    {"key", &cg_kind_file, CG_ROW_PLACE(struct cg_credentials, key), .flags = CG_ROW_FILE_ONLY,
+     .says = "PEM file of its private key."},
+};
+const struct cg_rows cg_credentials_rows = {"/credentials/*", CG_ROWS(credentials_rows)};
+
+static const struct cg_items credentials_items = {.kind = &cg_kind_object,
+                                                  .count = offsetof(struct cg_config, credentials_count),
+                                                  .size = sizeof(struct cg_credentials),
+                                                  .name = offsetof(struct cg_credentials, name)};
+
 static const struct cg_row client_rows[] = {
     {"role", &cg_kind_role,
      .says = "What it may do on the admin side: \"viewer\" reads, \"operator\" also tries requests, \"admin\" also "
@@ -376,7 +403,9 @@ static const struct cg_row target_rows[] = {
     {"round_trip", &cg_kind_integer, CG_ROW_PLACE(struct cg_target, next_hop.round_trip_s), .min = 1,
      .max = ROUND_TRIP_MAX_S, .fallback = "1",
      .says = "Seconds to the next hop and back at the worst: so much less time than this gateway it has to collect."},
-    CG_ROW_LATER("credentials"),
+    {"credentials", &cg_kind_own_name, CG_ROW_PLACE(struct cg_target, next_hop.credentials_name), .json = NAME,
+     .says = "By which this gateway and a next hop by coaps:// or coaps+tcp:// know each other: a name of "
+             "\"credentials\"."},
 };
 const struct cg_rows cg_target_rows = {"/mappings/*/targets/*", CG_ROWS(target_rows)};
 
@@ -620,6 +649,9 @@ static const struct cg_row document_rows[] = {
      .of = &cg_client_rows, .flags = CG_ROW_ITEMS, .fallback = "{}",
      .json = "'type': 'object', 'propertyNames': {'allOf': [{" NAME "}, {'not': {'const': 'anonymous'}}]}",
      .says = "Clients by name."},
+    {"credentials", &cg_kind_own_map, CG_ROW_PLACE(struct cg_config, credentials), .max = 10000,
+     .items = &credentials_items, .of = &cg_credentials_rows, .fallback = "{}", .flags = CG_ROW_FILE_ONLY,
+     .says = "By which this gateway and next hops know each other, by name."},
     {"mappings", &cg_kind_mappings, CG_ROW_PLACE(struct cg_config, mappings), .max = MILLION, .items = &mapping_items,
      .of = &cg_mapping_rows, .flags = CG_ROW_ITEMS, .fallback = "[]", .says = "What stands at which path."},
     {"reactions", &cg_kind_own_list, CG_ROW_PLACE(struct cg_config, reactions), .max = CG_REACTIONS_MAX,

@@ -70,8 +70,8 @@ struct cg_rows {
 
 extern const struct cg_rows cg_document_rows, cg_http_rows, cg_admin_rows, cg_http_listen_rows, cg_coap_rows,
     cg_coap_listen_rows, cg_option_rows, cg_security_group_rows, cg_stored_group_rows, cg_client_rows,
-    cg_stored_client_rows, cg_psk_rows, cg_token_rows, cg_mapping_rows, cg_target_rows, cg_member_rows, cg_grant_rows,
-    cg_alert_rows, cg_occasion_rows, cg_command_rows, cg_reaction_rows;
+    cg_stored_client_rows, cg_psk_rows, cg_own_psk_rows, cg_credentials_rows, cg_token_rows, cg_mapping_rows,
+    cg_target_rows, cg_member_rows, cg_grant_rows, cg_alert_rows, cg_occasion_rows, cg_command_rows, cg_reaction_rows;
 
 /* Reads the keys whose type has a function and reports the unknown ones. False: no object. */
 bool cg_read_object(struct cg_reader *reader, const struct cg_at *at, const struct cg_rows *rows, const json_t *json,
@@ -111,8 +111,8 @@ extern const struct cg_kind cg_kind_methods;             /* uint32_t, a set; rea
 extern const struct cg_kind cg_kind_object;
 extern const struct cg_kind cg_kind_list;  /* read item by item */
 extern const struct cg_kind cg_kind_later; /* not part of this version: a mistake */
-extern const struct cg_kind cg_kind_own_text, cg_kind_own_uri, cg_kind_own_file, cg_kind_next_file, cg_kind_own_object,
-    cg_kind_own_list, cg_kind_own_map; /* read elsewhere */
+extern const struct cg_kind cg_kind_own_text, cg_kind_own_uri, cg_kind_own_name, cg_kind_own_file, cg_kind_next_file,
+    cg_kind_own_object, cg_kind_own_list, cg_kind_own_map; /* read elsewhere */
 
 /* Types that one key has, or two: beside their rules */
 

@@ -99,3 +99,28 @@ int cg_secret_print(struct cg_secret_text *text, const json_t *json) {
     text->data[len] = '\n';
     return CG_OK;
 }
+
+/* Pre-shared keys. */
+
+static bool is_text(struct cg_slice bytes) {
+    size_t good = 0;
+    while (good < bytes.len && bytes.data[good] >= ' ' && bytes.data[good] < 0x7f) good++;
+    return good == bytes.len;
+}
+
+/* Without the line break that editors put at the end of a text; it may be part of a key that is none. */
+static struct cg_slice without_line_break(struct cg_slice bytes) {
+    struct cg_slice text = bytes;
+    if (text.len > 0 && text.data[text.len - 1] == '\n') text.len--;
+    if (text.len > 0 && text.len < bytes.len && text.data[text.len - 1] == '\r') text.len--;
+    return is_text(text) ? text : bytes;
+}
+
+size_t cg_secret_take_psk(struct cg_slice content, uint8_t key[CG_PSK_MAX]) {
+    struct cg_slice bytes = without_line_break(content);
+    size_t len;
+    bool is_hex = bytes.len >= (size_t)2 * CG_PSK_MIN && cg_hex_parse(bytes, key, CG_PSK_MAX, &len) == CG_OK;
+    if (is_hex) return len;
+    if (bytes.len <= CG_PSK_MAX && bytes.len > 0) memcpy(key, bytes.data, bytes.len);
+    return bytes.len;
+}

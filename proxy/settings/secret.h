@@ -24,6 +24,10 @@ int cg_secret_read(struct cg_secret_text *text, const char *file, bool may_be_sh
                    struct cg_mistakes *mistakes) CG_MUST_CHECK;
 void cg_secret_free(struct cg_secret_text *text);
 
+/* What a file's content is as a pre-shared key: its digits' bytes where it is hexadecimal alone, else it as it is,
+ * without a text's line break. The length, which may be one that no key has; it is in `key` where it fits. */
+size_t cg_secret_take_psk(struct cg_slice content, uint8_t key[CG_PSK_MAX]);
+
 /* Room for `len` bytes of that kind; CG_E_NO_MEMORY. */
 int cg_secret_alloc(struct cg_secret_text *text, size_t len) CG_MUST_CHECK;
 

@@ -64,12 +64,14 @@ static void read_group(struct cg_reader *reader, const struct cg_at *at, const j
 
 static void read_target(struct cg_reader *reader, const struct cg_at *at, const json_t *json,
                         struct cg_target *target) {
-    struct cg_at group_at, hop_at;
+    struct cg_at group_at, hop_at, credentials_at;
     if (!cg_read_object(reader, at, &cg_target_rows, json, target)) return;
     const json_t *group = cg_read_member(at, json, "group", &group_at);
     const json_t *next_hop = cg_read_member(at, json, "next_hop", &hop_at);
     if (group != NULL) read_group(reader, &group_at, group, target);
     if (next_hop != NULL) cg_read_next_hop(reader, &hop_at, next_hop, target);
+    const json_t *credentials = cg_read_member(at, json, "credentials", &credentials_at);
+    if (credentials != NULL) cg_read_hop_credentials(reader, &credentials_at, credentials, target);
     if (group == NULL && next_hop == NULL) cg_mistake_missing(reader, at, "group", "needs \"group\" or \"next_hop\"");
 }
 

@@ -1,5 +1,6 @@
 """Chains and trees of gateways (GCP §8): a next hop is asked in a group's place, and its members' answers are the group's."""
 
+import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,9 +8,10 @@ import pytest
 
 import coap
 from coap import CON, GET, HOP_LIMIT, MULTICAST_TIMEOUT, NON, REPLY_FROM, Client, Message
-from conftest import Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
+from conftest import BUILD, Group, free_tcp_port, free_udp_port, in_namespace, plain_mapping
 from hops import House
 from links import new_far  # noqa: F401: a fixture
+from pki import authority, fingerprint, server, stranger  # noqa: F401: fixtures
 from probe import cbor, metrics, wait_for
 from protected import Keys, ProtectedMembers, make_state, settings
 
@@ -159,20 +161,32 @@ def test_groups_with_keys_go_end_to_end(gateway, group, tmp_path):
     assert [(a["verified"], len(a["body"])) for a in large["answers"]] == [("source", 4096)] * 2, large
 
 
+def secret(folder, name, text):
+    file = folder / name
+    file.write_text(text)
+    file.chmod(0o600)
+    return str(file)
+
+
 @pytest.fixture
-def pair(members, gateway):
-    """pair(scheme): (near, far), where `far` is the next hop of `near`, and `far` starts again by far.again()."""
+def pair(members, gateway, tmp_path):
+    """pair(scheme): (near, far), where `far` is the next hop of `near`, and `far` starts again by far.again(). Protected ones know each
+    other by a key."""
     def start(scheme):
         fleet, port = members(2), free_tcp_port()
-        house = {"coap": {"listen": [f"{scheme}://127.0.0.1:{port}"]}, "mappings": [plain_mapping(fleet, name="house")]}
+        key = {"identity": "near", "key_file": secret(tmp_path, "near.key", "0123456789abcdef")}
+        house = {"coap": {"listen": [f"{scheme}://127.0.0.1:{port}"]}, "clients": {"near": {"psk": key}},
+                 "mappings": [plain_mapping(fleet, name="house", clients=["near", "anonymous"])]}
         far = gateway(house)
         far.again = lambda: gateway(house)
-        known = {"membership": "complete", "finish": "all", "members": fleet.texts}
-        return gateway({"mappings": [far_mapping(port, scheme=scheme, timeout=8, **known)]}), far
+        mapping = far_mapping(port, scheme=scheme, timeout=8, membership="complete", finish="all", members=fleet.texts)
+        if scheme.startswith("coaps"):
+            mapping["targets"][0]["credentials"] = "far"
+        return gateway({"mappings": [mapping], "credentials": {"far": {"psk": key}}}), far
     return start
 
 
-TRANSPORTS = ["coap+tcp"]
+TRANSPORTS = ["coap+tcp", "coaps+tcp"]
 
 
 @pytest.mark.parametrize("scheme", TRANSPORTS)
@@ -195,3 +209,34 @@ def test_a_next_hop_that_was_gone_comes_back(pair, scheme):
     assert reply.status in (502, 504) and reply.json()["type"].startswith("urn:castgate:problem:next-hop-"), reply
     far.again()
     assert wait_for(lambda: near.request("/far/status").status == 200)
+
+
+@pytest.mark.parametrize("scheme", ["coaps+tcp"])
+def test_next_hops_and_gateways_show_each_other_who_they_are(members, gateway, authority, stranger, server, tmp_path, scheme):  # noqa: F811
+    """By a certificate that names the host, and by a key; what is wrong about either is said, and no secret."""
+    fleet, port, mine = members(1), free_tcp_port(), authority.issue("near")
+    key = {"identity": "near", "key_file": secret(tmp_path, "near.key", "0123456789abcdef")}
+    known = {"psk": key, "certificate_sha256": fingerprint(mine[0])}
+    gateway({"coap": {"listen": [f"{scheme}://127.0.0.{i}:{port}" for i in (1, 2)],
+                      "tls": {"certificate": str(server[0]), "key": str(server[1]), "client_ca": str(authority.certificate)}},
+             "clients": {"near": known}, "mappings": [plain_mapping(fleet, name="house", clients=["near"])]})
+    certified = {"ca": str(authority.certificate), "certificate": str(mine[0]), "key": str(mine[1])}
+    credentials = {"key": {"psk": key}, "certified": certified, "nobody": {"ca": str(authority.certificate)},
+                   "other-ca": {**certified, "ca": str(stranger.certificate)},
+                   "other-key": {"psk": {**key, "key_file": secret(tmp_path, "other.key", "fedcba9876543210")}}}
+
+    def mapping(name, host="127.0.0.1", **more):
+        return {"name": name, "path": f"/{name}", "targets": [{"next_hop": f"{scheme}://{host}:{port}/house", "credentials": more.get("by", name)}],
+                "security": "none", "timeout": 8, "finish": "count:1", "clients": ["anonymous"]}
+
+    near = gateway({"credentials": credentials,
+                    "mappings": [*map(mapping, credentials), mapping("other-name", host="127.0.0.2", by="certified")]})
+    for name in ("key", "certified"):
+        assert len(near.get_json(f"/{name}/status")["answers"]) == 1, near.log()
+    refused = near.request("/nobody/status").json()
+    assert refused["type"] == "urn:castgate:problem:next-hop-refused" and "4.01" in refused["detail"]
+    for name, why in (("other-ca", "certificate"), ("other-key", ""), ("other-name", "mismatch")):
+        problem = near.request(f"/{name}/status").json()
+        assert problem["type"] == "urn:castgate:problem:next-hop-unreachable" and why in problem["detail"], problem
+    said = near.log() + subprocess.run([BUILD / "castgate", "-c", near.file, "-T"], capture_output=True, text=True).stdout
+    assert "0123456789abcdef" not in said and "fedcba9876543210" not in said

@@ -169,6 +169,7 @@ static void make_target(struct stage *stage) {
     *stage->next_hop = (struct cg_next_hop){.uri = "coap+tcp://127.0.0.1/floor",
                                             .origin = "coap+tcp://127.0.0.1:5683",
                                             .scheme = CG_SCHEME_COAP_TCP,
+                                            .host = "127.0.0.1",
                                             .addr = stage->addr,
                                             .round_trip_s = 0};
     lamps->finish = (struct cg_finish){.rule = CG_FINISH_COUNT, .count = 1};

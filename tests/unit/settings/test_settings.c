@@ -58,7 +58,10 @@ static const char whole[] =
     "{'name':'open','security':'none','group':'coap://224.0.1.188/a/','forward':true,'stand_in':'members'},"
     "{'name':'chain','path':'/chain','security':'none','targets':[{'next_hop':'coap://192.0.2.1:5683/"
     "far','round_trip':3},"
-    "{'next_hop':'coap://[2001:db8::1]','group':'coap://[ff35::23]/base'}]}]}";
+    "{'next_hop':'coap://[2001:db8::1]','group':'coap://[ff35::23]/base'},"
+    "{'next_hop':'coaps+tcp://192.0.2.2/far','credentials':'far'}]}],"
+    "'credentials':{'far':{'ca':'/etc/ca.pem','certificate':'/etc/c.pem','key':'/etc/k.pem'},"
+    "'key':{'psk':{'identity':'i','key_file':'/etc/i.key'}}}}";
 
 static void an_empty_file_has_all_defaults(void **state) {
     (void)state;
@@ -284,6 +287,8 @@ static void check_chain(const struct cg_mapping *m) {
     assert_string_equal(proxied->uri, "coap://[ff35::23]/base");
     assert_string_equal(proxied->next_hop.uri, "coap://[2001:db8::1]/");
     assert_int_equal(proxied->next_hop.round_trip_s, 1);
+    assert_string_equal(m->targets[2].next_hop.origin, "coaps+tcp://192.0.2.2:5684");
+    assert_string_equal(m->targets[2].next_hop.credentials->ca, "/etc/ca.pem");
 }
 
 static void check_whole(const struct cg_config *config) {
