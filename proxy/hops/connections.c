@@ -117,7 +117,6 @@ static struct cg_hop *new_hop(struct cg_hop_connections *all, const struct cg_ne
     }
     hop->all = all;
     hop->key = key;
-    hop->addr = next_hop->addr;
     hop->addr.connection = next_number(all);
     hop->rest.due = on_rested;
     if (keep_texts(hop, next_hop)) HASH_ADD_KEYPTR(hh, all->by_key, hop->key, strlen(hop->key), hop);
@@ -152,11 +151,20 @@ static struct cg_hop *hop_at(const struct cg_hop_connections *all, const struct 
 
 /* ---- The core's side ---- */
 
+/* A name may stand for another host now: the next connection leads there. */
+static void follow(struct cg_hop *hop, const struct cg_addr *at) {
+    const uint32_t number = hop->addr.connection;
+    if (hop->way != NULL || hop->former != NULL || cg_connection_is_used(hop->all->engine, &hop->addr)) return;
+    hop->addr = *at;
+    hop->addr.connection = number;
+}
+
 static int find(void *ctx, const struct cg_next_hop *next_hop, struct cg_addr *at, struct cg_problem *problem) {
     struct cg_hop_connections *all = ctx;
     struct cg_hop *hop = get(all, next_hop);
     if (hop == NULL) return cg_problem_no_memory(problem);
     take_credentials(hop, next_hop);
+    follow(hop, at);
     *at = hop->addr;
     return CG_OK;
 }

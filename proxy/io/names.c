@@ -23,10 +23,18 @@ enum {
     HOST_MAX = 255,      /* bytes (RFC 7252 §5.10: Uri-Host) */
 };
 
+/* What a name is to stand for. */
+struct purpose {
+    char mark; /* in keys */
+    bool (*fits)(const struct cg_addr *addr);
+    const char *key, *found, *refused, *misses; /* for people */
+};
+
 struct name {
     struct cg_resolved resolved;
-    char host[HOST_MAX + 1]; /* key */
-    unsigned generation;     /* of the latest snapshot of which a target has it */
+    const struct purpose *purpose;
+    char key[HOST_MAX + 2]; /* the purpose's mark, and the host */
+    unsigned generation;    /* of the latest snapshot of which a target has it */
     bool busy;
     uint64_t due_ms;                                 /* of the loop's clock */
     uint64_t told_ms;                                /* when a failure was last logged */
@@ -56,7 +64,7 @@ struct lookup {
 
 struct cg_names {
     struct cg_names_options options;
-    struct name *by_host; /* uthash head */
+    struct name *by_key; /* uthash head */
     struct mailbox *mailbox;
     unsigned running;
     unsigned generation; /* of the latest snapshot */
@@ -64,6 +72,25 @@ struct cg_names {
     uv_async_t async;
     uv_timer_t timer;
 };
+
+static bool is_one_host(const struct cg_addr *addr) {
+    return !cg_addr_is_multicast(addr) && !cg_addr_is_unspecified(addr);
+}
+
+static const struct purpose of_group = {.mark = 'g',
+                                        .fits = cg_addr_is_multicast,
+                                        .key = "group",
+                                        .found = "the name stands for this group",
+                                        .refused = "requests to this group are refused",
+                                        .misses = "not multicast"};
+static const struct purpose of_hop = {.mark = 'h',
+                                      .fits = is_one_host,
+                                      .key = "next_hop",
+                                      .found = "the next hop is at this address",
+                                      .refused = "requests to this next hop are refused",
+                                      .misses = "no host's"};
+
+static const char *host_of(const struct name *name) { return name->key + 1; }
 
 /* On a thread of its own */
 
@@ -128,7 +155,7 @@ static void log_name(enum cg_log_level level, const struct name *name, const cha
                      const char *msg) {
     struct cg_log_line line;
     cg_log_begin(&line, level, "name");
-    cg_log_str(&line, "host", name->host);
+    cg_log_str(&line, "host", host_of(name));
     cg_log_str(&line, key, value);
     cg_log_str(&line, "msg", msg);
     cg_log_end(&line);
@@ -139,8 +166,9 @@ static void take_address(struct name *name, const struct cg_addr *addr) {
     bool is_new = !cg_addr_equal(&name->resolved.addr, addr);
     name->resolved.addr = *addr;
     cg_addr_emit_ip(addr, text);
-    if (is_new) log_name(CG_LOG_INFO, name, "group", text, "the name stands for this group");
-    if (!is_new && name->told[0] != 0) log_name(CG_LOG_INFO, name, "group", text, "the name can be looked up again");
+    if (is_new) log_name(CG_LOG_INFO, name, name->purpose->key, text, name->purpose->found);
+    if (!is_new && name->told[0] != 0)
+        log_name(CG_LOG_INFO, name, name->purpose->key, text, "the name can be looked up again");
     name->told[0] = 0;
 }
 
@@ -153,13 +181,14 @@ static void tell_failure(struct cg_names *names, struct name *name, const char *
     log_name(CG_LOG_WARNING, name, "error", why, msg);
 }
 
-/* Whatever else it stands for, it is no group any more (RFC 10020 §2.1.1). */
-static void refuse_unicast(struct cg_names *names, struct name *name, const struct lookup *lookup) {
+/* Whatever else it stands for, it is no group any more (RFC 10020 §2.1.1), or no next hop. */
+static void refuse(struct cg_names *names, struct name *name, const struct lookup *lookup) {
     char ip[CG_ADDR_TEXT_MAX] = "no address";
     if (lookup->count > 0) cg_addr_emit_ip(&lookup->found[0], ip);
     name->resolved.addr = (struct cg_addr){0};
-    snprintf(name->resolved.why, sizeof name->resolved.why, "the name stands for %s, which is not multicast", ip);
-    tell_failure(names, name, name->resolved.why, "requests to this group are refused");
+    snprintf(name->resolved.why, sizeof name->resolved.why, "the name stands for %s, which is %s", ip,
+             name->purpose->misses);
+    tell_failure(names, name, name->resolved.why, name->purpose->refused);
 }
 
 static void keep_what_is(struct cg_names *names, struct name *name, const char *error) {
@@ -168,7 +197,7 @@ static void keep_what_is(struct cg_names *names, struct name *name, const char *
         return;
     }
     snprintf(name->resolved.why, sizeof name->resolved.why, "the name cannot be looked up (%s)", error);
-    tell_failure(names, name, error, "requests to this group are refused");
+    tell_failure(names, name, error, name->purpose->refused);
 }
 
 static void take(struct cg_names *names, const struct lookup *lookup) {
@@ -179,11 +208,11 @@ static void take(struct cg_names *names, const struct lookup *lookup) {
     if (lookup->error != NULL) {
         keep_what_is(names, name, lookup->error);
     } else {
-        while (at < lookup->count && !cg_addr_is_multicast(&lookup->found[at])) at++;
+        while (at < lookup->count && !name->purpose->fits(&lookup->found[at])) at++;
         if (at < lookup->count) {
             take_address(name, &lookup->found[at]);
         } else {
-            refuse_unicast(names, name, lookup);
+            refuse(names, name, lookup);
         }
     }
     bool known = name->resolved.addr.family != CG_FAMILY_NONE;
@@ -197,7 +226,7 @@ static bool start_lookup(struct cg_names *names, struct name *name) {
     if (lookup == NULL) return false;
     *lookup = (struct lookup){
         .mailbox = names->mailbox, .name = name, .run = names->options.lookup, .ctx = names->options.ctx};
-    strcpy(lookup->host, name->host);
+    strcpy(lookup->host, host_of(name));
     CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);
     names->mailbox->references++;
     CG_CHECK(pthread_mutex_unlock(&names->mailbox->mutex) == 0);
@@ -210,7 +239,7 @@ static bool start_lookup(struct cg_names *names, struct name *name) {
 
 static void start_what_is_due(struct cg_names *names) {
     uint64_t now_ms = uv_now(names->uv);
-    for (struct name *name = names->by_host; name != NULL && names->running < LOOKUPS_AT_ONCE; name = name->hh.next) {
+    for (struct name *name = names->by_key; name != NULL && names->running < LOOKUPS_AT_ONCE; name = name->hh.next) {
         if (name->busy || name->generation != names->generation || name->due_ms > now_ms) continue;
         if (!start_lookup(names, name)) return; /* the next tick tries again */
         name->busy = true;
@@ -245,15 +274,24 @@ struct planned_name {
 };
 
 struct cg_names_plan {
-    struct planned_name *by_host; /* uthash head */
-    bool is_whole;                /* other names are not the snapshot's */
+    struct planned_name *by_key; /* uthash head */
+    bool is_whole;               /* other names are not the snapshot's */
 };
 
-static struct name *new_name(struct cg_slice host) {
+/* Its length, without the NUL. */
+static size_t put_key(char key[HOST_MAX + 2], const struct purpose *purpose, struct cg_slice host) {
+    CG_CHECK(host.len <= HOST_MAX);
+    key[0] = purpose->mark;
+    memcpy(key + 1, host.data, host.len);
+    key[1 + host.len] = '\0';
+    return 1 + host.len;
+}
+
+static struct name *new_name(const struct purpose *purpose, struct cg_slice host) {
     struct name *name = calloc(1, sizeof *name);
     if (name == NULL) return NULL;
-    CG_CHECK(host.len <= HOST_MAX);
-    memcpy(name->host, host.data, host.len);
+    name->purpose = purpose;
+    (void)put_key(name->key, purpose, host);
     strcpy(name->resolved.why, "the name has not been looked up yet");
     return name;
 }
@@ -264,29 +302,41 @@ static void free_planned(struct planned_name *planned) {
 }
 
 /* NULL: no memory. */
-static struct planned_name *plan_name(const struct cg_names *names, struct cg_names_plan *plan, struct cg_slice host) {
+static const struct cg_resolved *plan_name(const struct cg_names *names, struct cg_names_plan *plan,
+                                           const struct purpose *purpose, struct cg_slice host) {
     struct planned_name *planned;
-    HASH_FIND(hh, plan->by_host, host.data, host.len, planned);
-    if (planned != NULL) return planned;
+    char key[HOST_MAX + 2];
+    const size_t len = put_key(key, purpose, host);
+    HASH_FIND(hh, plan->by_key, key, len, planned);
+    if (planned != NULL) return &planned->name->resolved;
     planned = calloc(1, sizeof *planned);
     if (planned == NULL) return NULL;
-    HASH_FIND(hh, names->by_host, host.data, host.len, planned->name);
+    HASH_FIND(hh, names->by_key, key, len, planned->name);
     planned->is_new = planned->name == NULL;
-    if (planned->is_new) planned->name = new_name(host);
-    if (planned->name != NULL) HASH_ADD_KEYPTR(hh, plan->by_host, planned->name->host, host.len, planned);
-    if (CG_HASH_HAS(hh, planned)) return planned;
+    if (planned->is_new) planned->name = new_name(purpose, host);
+    if (planned->name != NULL) HASH_ADD_KEYPTR(hh, plan->by_key, planned->name->key, len, planned);
+    if (CG_HASH_HAS(hh, planned)) return &planned->name->resolved;
     free_planned(planned);
     return NULL;
 }
 
 /* False: no memory. */
+static bool plan_target(const struct cg_names *names, struct cg_names_plan *plan, struct cg_target *target) {
+    if (cg_target_is_hop(target)) { /* which looks its group up itself */
+        struct cg_next_hop *next_hop = &target->next_hop;
+        if (next_hop->addr.family != CG_FAMILY_NONE) return true;
+        next_hop->resolved = plan_name(names, plan, &of_hop, cg_slice_str(next_hop->host));
+        return next_hop->resolved != NULL;
+    }
+    if (target->host.len == 0) return true;
+    target->resolved = plan_name(names, plan, &of_group, target->host);
+    return target->resolved != NULL;
+}
+
+/* False: no memory. */
 static bool plan_mapping(const struct cg_names *names, struct cg_names_plan *plan, struct cg_mapping *mapping) {
     for (size_t i = 0; i < mapping->target_count; i++) {
-        struct cg_target *target = &mapping->targets[i];
-        if (target->host.len == 0 || cg_target_is_hop(target)) continue; /* a next hop looks it up itself */
-        const struct planned_name *planned = plan_name(names, plan, target->host);
-        if (planned == NULL) return false;
-        target->resolved = &planned->name->resolved;
+        if (!plan_target(names, plan, &mapping->targets[i])) return false;
     }
     return true;
 }
@@ -306,8 +356,8 @@ int cg_names_plan(const struct cg_names *names, struct cg_config *config, struct
 void cg_names_plan_free(struct cg_names_plan *plan) {
     if (plan == NULL) return;
     struct planned_name *planned, *next;
-    HASH_ITER(hh, plan->by_host, planned, next) {
-        HASH_DEL(plan->by_host, planned);
+    HASH_ITER(hh, plan->by_key, planned, next) {
+        HASH_DEL(plan->by_key, planned);
         free_planned(planned);
     }
     free(plan);
@@ -315,10 +365,10 @@ void cg_names_plan_free(struct cg_names_plan *plan) {
 
 int cg_names_reserve(struct cg_names *names, struct cg_names_plan *plan, struct cg_problem *problem) {
     struct planned_name *planned, *next;
-    HASH_ITER(hh, plan->by_host, planned, next) {
+    HASH_ITER(hh, plan->by_key, planned, next) {
         struct name *name = planned->name;
         if (!planned->is_new) continue;
-        HASH_ADD_KEYPTR(hh, names->by_host, name->host, planned->hh.keylen, name);
+        HASH_ADD_KEYPTR(hh, names->by_key, name->key, planned->hh.keylen, name);
         if (!CG_HASH_HAS(hh, name)) return cg_problem_no_memory(problem);
         planned->is_new = false;
     }
@@ -327,7 +377,7 @@ int cg_names_reserve(struct cg_names *names, struct cg_names_plan *plan, struct 
 
 void cg_names_adopt(struct cg_names *names, const struct cg_names_plan *plan) {
     if (plan->is_whole) names->generation++;
-    for (const struct planned_name *it = plan->by_host; it != NULL; it = it->hh.next) {
+    for (const struct planned_name *it = plan->by_key; it != NULL; it = it->hh.next) {
         if (plan->is_whole || it->name->generation != names->generation) it->name->due_ms = 0;
         it->name->generation = names->generation;
     }
@@ -362,7 +412,7 @@ struct cg_names *cg_names_new(const struct cg_names_options *options) {
 }
 
 void cg_names_open(struct cg_names *names, uv_loop_t *uv) {
-    if (names->by_host == NULL) return;
+    if (names->by_key == NULL) return;
     if (names->uv == NULL) {
         names->uv = uv;
         CG_CHECK(uv_async_init(uv, &names->async, on_done) == 0);
@@ -395,8 +445,8 @@ void cg_names_close(struct cg_names *names) {
 void cg_names_free(struct cg_names *names) {
     if (names == NULL) return;
     struct name *name, *next;
-    HASH_ITER(hh, names->by_host, name, next) {
-        HASH_DEL(names->by_host, name);
+    HASH_ITER(hh, names->by_key, name, next) {
+        HASH_DEL(names->by_key, name);
         free(name);
     }
     CG_CHECK(pthread_mutex_lock(&names->mailbox->mutex) == 0);

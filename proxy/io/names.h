@@ -1,8 +1,9 @@
-/* The host names of group URIs, looked up again and again while the gateway runs (R50). A literal address never comes
- * here.
+/* The host names of group URIs and of next hops, looked up again and again while the gateway runs (R50). A literal
+ * address never comes here.
  *
  * Of what a name resolves to, the first multicast address in the order of getaddrinfo counts (RFC 6724, and the host's
- * own gai.conf); none is a refusal. When a look-up fails, the last answer stays. */
+ * own gai.conf), of a next hop's name the first that is one host's; none is a refusal. When a look-up fails, the last
+ * answer stays. */
 #ifndef CG_IO_NAMES_H
 #define CG_IO_NAMES_H
 

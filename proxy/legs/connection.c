@@ -5,7 +5,10 @@
 int cg_connection_find(struct cg_engine *engine, const struct cg_next_hop *next_hop, struct cg_addr *at,
                        struct cg_problem *problem) {
     const struct cg_connection_port *connections = engine->port->connections;
-    *at = next_hop->addr;
+    *at = cg_next_hop_addr(next_hop);
+    if (at->family == CG_FAMILY_NONE)
+        return cg_problem_set(problem, CG_E_HOP_LOST, "the next hop %s cannot be reached: %s", next_hop->uri,
+                              next_hop->resolved->why);
     if (!cg_next_hop_is_to_be_found(next_hop)) return CG_OK;
     if (connections != NULL) return connections->find(connections->ctx, next_hop, at, problem);
     return cg_problem_set(problem, CG_E_HOP_LOST, "the next hop %s is asked by no connection here", next_hop->uri);

@@ -25,8 +25,8 @@ struct cg_next_hop;
  * legs/connection.h. */
 struct cg_connection_port {
     void *ctx;
-    /* Where that next hop is: an address with the number of its connection, which need not be there yet, or plain where
-     * it only has a name. CG_E_NEXT_HOP, *problem says why not. */
+    /* By which connection a next hop is asked whose host is at *at now: that gets its number, and is where the
+     * connection leads to, if there is one already. Negative: *problem says why not. */
     int (*find)(void *ctx, const struct cg_next_hop *next_hop, struct cg_addr *at, struct cg_problem *problem);
     /* Whether it takes one more message. CG_PENDING: not now; cg_connection_ready follows, or cg_connection_lost.
      * Negative: it cannot be had, *problem says why. */

@@ -218,8 +218,15 @@ bool cg_mapping_has_hop(const struct cg_mapping *mapping) {
     return false;
 }
 
+struct cg_addr cg_next_hop_addr(const struct cg_next_hop *next_hop) {
+    if (next_hop->resolved == NULL) return next_hop->addr;
+    struct cg_addr addr = next_hop->resolved->addr;
+    addr.port = next_hop->addr.port;
+    return addr;
+}
+
 struct cg_addr cg_target_group(const struct cg_target *target) {
-    if (cg_target_is_hop(target)) return target->next_hop.addr;
+    if (cg_target_is_hop(target)) return cg_next_hop_addr(&target->next_hop);
     if (target->host.len == 0) return target->group;
     CG_CHECK(target->resolved != NULL);
     struct cg_addr addr = target->resolved->addr;

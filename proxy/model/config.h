@@ -109,7 +109,7 @@ struct cg_finish {
 /* What a host name stands for at the moment. The one thing a snapshot points to that changes and outlives it:
  * io/names.h. */
 struct cg_resolved {
-    struct cg_addr addr; /* multicast, port 0; family NONE: the name stands for no group */
+    struct cg_addr addr; /* port 0; family NONE: the name stands for nothing that it is to */
     char why[160];       /* then: why not, for people */
 };
 
@@ -136,7 +136,8 @@ struct cg_next_hop {
     const char *host;                         /* whom its certificate is to name: a name, or an address as text */
     const char *credentials_name;             /* NULL: it is asked without protection; */
     const struct cg_credentials *credentials; /* else these */
-    struct cg_addr addr;                      /* unicast; of one that is asked by connections, of these */
+    struct cg_addr addr;                      /* unicast; of a host name the port only: see cg_next_hop_addr */
+    const struct cg_resolved *resolved;       /* of a host name, as a target's */
     uint32_t round_trip_s; /* between it and us at the worst: so much less than we has it for its members */
 };
 
@@ -504,6 +505,7 @@ bool cg_mapping_has_hop(const struct cg_mapping *mapping);
 
 /* Where requests to the target go at this moment, a next hop's among them; family NONE: its host name stands for no
  * group (target->resolved->why). */
+struct cg_addr cg_next_hop_addr(const struct cg_next_hop *next_hop); /* family NONE: resolved->why */
 struct cg_addr cg_target_group(const struct cg_target *target);
 
 static inline bool cg_pass_is_good(const struct cg_pass *pass, int64_t now_s) { return now_s < pass->expires_s; }

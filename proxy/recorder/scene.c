@@ -58,7 +58,8 @@ void cg_scene_put_request(struct cg_buf *to, const struct cg_wish *wish) {
 /* ---- The mapping ---- */
 
 static void put_next_hop(struct cg_buf *to, const struct cg_target *target) {
-    cg_put_addr(to, "next_hop", &target->next_hop.addr);
+    const struct cg_addr addr = cg_next_hop_addr(&target->next_hop);
+    cg_put_addr(to, "next_hop", &addr);
     cg_put_number(to, "round_trip", target->next_hop.round_trip_s);
     cg_put_bool(to, "proxies", target->group_uri != NULL);
 }

@@ -14,6 +14,9 @@ struct cg_draft {
 
 /* Each reads one or two keys of draft->json, which may be absent, in this order: later ones rest on earlier ones. */
 void cg_read_targets(struct cg_reader *reader, struct cg_draft *draft); /* group, targets */
+/* A URI's host, if it is a name: whether it can be one, and as Uri-Host has it. */
+bool cg_host_is_sound(struct cg_slice host);
+struct cg_slice cg_keep_host(struct cg_reader *reader, struct cg_slice host);
 /* The target's "next_hop", once its "group" is read; and whether the rest of the mapping goes with all of them. */
 void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target);
 /* Its "credentials", once that is read. */

@@ -16,8 +16,10 @@ static bool is_protected(const struct cg_next_hop *next_hop) {
 /* Why it cannot be asked; NULL: it can. */
 static const char *fault_of(const struct cg_uri *uri, bool is_proxy) {
     if (!asks_by(uri->scheme)) return "must be a coap, coap+tcp or coaps+tcp URI";
-    if (uri->addr.family == CG_FAMILY_NONE) return "must name the gateway by its address";
-    if (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)) return "must be one gateway's address";
+    bool has_name = uri->addr.family == CG_FAMILY_NONE;
+    if (has_name && !cg_host_is_sound(uri->host)) return "has a host that is longer than 255 bytes or no UTF-8";
+    if (!has_name && (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)))
+        return "must be one gateway's address";
     if (uri->zone.len > 0) return "must not have a zone";
     if (is_proxy && (has_path(uri) || uri->has_query)) return "beside \"group\" has neither a path nor a query";
     return NULL;
@@ -33,24 +35,24 @@ static const char *keep_normal(struct cg_reader *reader, const struct cg_uri *ur
     return kept;
 }
 
+/* As a certificate names it; the URI is in normal form. */
+static const char *keep_host(struct cg_reader *reader, const struct cg_uri *uri) {
+    char ip[CG_ADDR_TEXT_MAX];
+    if (uri->addr.family == CG_FAMILY_NONE) return (const char *)cg_keep_host(reader, uri->host).data;
+    cg_addr_emit_ip(&uri->addr, ip);
+    return cg_keep_text(reader, cg_slice_str(ip));
+}
+
 /* Without path and query, and with the port. */
-static const char *keep_origin(struct cg_reader *reader, const struct cg_uri *uri) {
+static const char *keep_origin(struct cg_reader *reader, const struct cg_uri *uri, const char *host) {
     struct cg_buf text;
-    char at[CG_ADDR_TEXT_MAX];
     cg_buf_init(&text, 0);
-    cg_addr_emit(&uri->addr, at);
-    cg_buf_printf(&text, "%s://%s", cg_scheme_name(uri->scheme), at);
+    cg_buf_printf(&text, uri->addr.family == CG_FAMILY_IPV6 ? "%s://[%s]:%u" : "%s://%s:%u",
+                  cg_scheme_name(uri->scheme), host, (unsigned)uri->addr.port);
     const char *kept = text.failed ? NULL : cg_keep_text(reader, cg_buf_slice(&text));
     cg_buf_fini(&text);
     if (kept == NULL) reader->out_of_memory = true;
     return kept;
-}
-
-/* As a certificate names it. */
-static const char *keep_host(struct cg_reader *reader, const struct cg_uri *uri) {
-    char ip[CG_ADDR_TEXT_MAX];
-    cg_addr_emit_ip(&uri->addr, ip);
-    return cg_keep_text(reader, cg_slice_str(ip));
 }
 
 /* Without a group its own path stands for one there. */
@@ -63,6 +65,21 @@ static void stand_for_group(struct cg_reader *reader, struct cg_target *target) 
     }
     target->path = kept.path;
     target->query = kept.query;
+    if (kept.addr.family == CG_FAMILY_NONE && target->next_hop.host != NULL)
+        target->host = cg_slice_str(target->next_hop.host);
+}
+
+static void keep(struct cg_reader *reader, struct cg_target *target) {
+    struct cg_next_hop *next_hop = &target->next_hop;
+    struct cg_uri uri;
+    if (next_hop->uri == NULL || cg_uri_parse(&uri, cg_slice_str(next_hop->uri), NULL) < 0) {
+        reader->out_of_memory = true;
+        return;
+    }
+    next_hop->scheme = uri.scheme;
+    next_hop->addr = uri.addr;
+    next_hop->host = keep_host(reader, &uri);
+    if (next_hop->host != NULL) next_hop->origin = keep_origin(reader, &uri, next_hop->host);
 }
 
 void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const json_t *json, struct cg_target *target) {
@@ -79,10 +96,7 @@ void cg_read_next_hop(struct cg_reader *reader, const struct cg_at *at, const js
         return;
     }
     target->next_hop.uri = keep_normal(reader, &uri);
-    target->next_hop.origin = keep_origin(reader, &uri);
-    target->next_hop.scheme = uri.scheme;
-    target->next_hop.host = keep_host(reader, &uri);
-    target->next_hop.addr = uri.addr;
+    keep(reader, target);
     if (target->next_hop.uri != NULL && !is_proxy) stand_for_group(reader, target);
 }
 

@@ -7,7 +7,7 @@
 enum { ROUND_TRIP_S = 1 };
 
 /* As Uri-Host has it (RFC 7252 §6.4 step 5); the URI is in normal form, so it is in lower case. */
-static struct cg_slice keep_host(struct cg_reader *reader, struct cg_slice host) {
+struct cg_slice cg_keep_host(struct cg_reader *reader, struct cg_slice host) {
     struct cg_buf name;
     cg_buf_init(&name, 0);
     if (cg_uri_decode(host, &name) < 0) reader->out_of_memory = true; /* it has been decoded before */
@@ -31,10 +31,10 @@ static void keep_uri(struct cg_reader *reader, const struct cg_uri *uri, struct 
     target->group = kept.addr;
     target->path = kept.path;
     target->query = kept.query;
-    if (kept.addr.family == CG_FAMILY_NONE) target->host = keep_host(reader, kept.host);
+    if (kept.addr.family == CG_FAMILY_NONE) target->host = cg_keep_host(reader, kept.host);
 }
 
-static bool host_is_sound(struct cg_slice host) {
+bool cg_host_is_sound(struct cg_slice host) {
     struct cg_buf name;
     cg_buf_init(&name, 0);
     int err = cg_uri_decode(host, &name);
@@ -49,7 +49,7 @@ static void read_group(struct cg_reader *reader, const struct cg_at *at, const j
     if (text == NULL) return;
     if (cg_uri_parse(&uri, cg_slice_str(text), &why) < 0 || cg_uri_check_group(&uri, &why) < 0) {
         cg_mistake_at(reader, at, "%s", why);
-    } else if (uri.addr.family == CG_FAMILY_NONE && !host_is_sound(uri.host)) {
+    } else if (uri.addr.family == CG_FAMILY_NONE && !cg_host_is_sound(uri.host)) {
         cg_mistake_at(reader, at, "the host is longer than 255 bytes or no UTF-8");
     } else if (uri.zone.len > 0) {
         cg_mistake_at(reader, at, "write the zone as \"interface\": \"%.*s\"", (int)uri.zone.len,

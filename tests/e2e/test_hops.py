@@ -13,6 +13,7 @@ from hops import House
 from links import new_far  # noqa: F401: a fixture
 from pki import authority, fingerprint, server, stranger  # noqa: F401: fixtures
 from probe import cbor, metrics, wait_for
+from test_names import hosts, see_own_hosts  # noqa: F401: a fixture
 from protected import Keys, ProtectedMembers, make_state, settings
 
 
@@ -240,3 +241,25 @@ def test_next_hops_and_gateways_show_each_other_who_they_are(members, gateway, a
         assert problem["type"] == "urn:castgate:problem:next-hop-unreachable" and why in problem["detail"], problem
     said = near.log() + subprocess.run([BUILD / "castgate", "-c", near.file, "-T"], capture_output=True, text=True).stdout
     assert "0123456789abcdef" not in said and "fedcba9876543210" not in said
+
+
+@in_namespace
+def test_next_hops_by_name(members, gateway, authority, server, hosts):  # noqa: F811
+    """Looked up beside the loop; over TLS it is what the certificate has to name."""
+    see_own_hosts(hosts)
+    hosts.write_text("127.0.0.1 far.example localhost\n")
+    fleet, port, tls_port = members(1), free_tcp_port(), free_tcp_port()
+    gateway({"coap": {"listen": [f"coap://127.0.0.1:{port}", f"coap+tcp://127.0.0.1:{port}", f"coaps+tcp://127.0.0.1:{tls_port}"],
+                      "tls": {"certificate": str(server[0]), "key": str(server[1])}},
+             "mappings": [plain_mapping(fleet, name="house", host="far.example")]})
+    targets = {"udp": f"coap://far.example:{port}", "tcp": f"coap+tcp://Far.example:{port}", "tls": f"coaps+tcp://localhost:{tls_port}",
+               "other": f"coaps+tcp://far.example:{tls_port}", "none": f"coap://nobody.example:{port}"}
+    mappings = [{**far_mapping(port, timeout=8, finish="count:1"), "name": name, "path": f"/{name}",
+                 "targets": [{"next_hop": f"{uri}/house", **({"credentials": "far"} if "coaps" in uri else {})}]}
+                for name, uri in targets.items()]
+    near = gateway({"credentials": {"far": {"ca": str(authority.certificate)}}, "mappings": mappings})
+    assert wait_for(lambda: near.request("/udp/status").status == 200)
+    assert near.request("/tcp/status").status == 200
+    assert "4.04" in near.request("/tls/status").json()["detail"]  # connected, and no mapping of that Uri-Host
+    assert "hostname mismatch" in near.request("/other/status").json()["detail"]
+    assert "looked up" in near.request("/none/status").json()["detail"]

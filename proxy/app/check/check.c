@@ -51,7 +51,7 @@ static struct cg_addr with_zone(struct check *check, struct cg_addr addr) {
 /* What a name stands for the gateway knows. */
 static struct cg_addr group_of(const struct check *check, size_t i) {
     const struct cg_target *target = &check->mapping->targets[i];
-    if (cg_target_is_hop(target)) return target->next_hop.addr;
+    if (cg_target_is_hop(target)) return cg_next_hop_addr(&target->next_hop);
     if (target->host.len == 0) return target->group;
     return i < CG_CHECK_SENT_MAX ? check->findings.facts.groups[i] : (struct cg_addr){0};
 }

@@ -167,6 +167,44 @@ static void released_ones_answer_to_the_end(void **state) {
     assert_null(strstr(second.text, "next-hop-unreachable"));
 }
 
+/* What a name stands for changes: whatever is connected stays, and what comes after is somewhere else. */
+static void a_new_address_is_followed(void **state) {
+    struct cg_resolved resolved = {0};
+    struct stage *stage = *state;
+    struct call calls[3];
+    resolved.addr = stage->addr;
+    stage->next_hop->resolved = &resolved;
+    for (size_t i = 0; i < 2; i++) {
+        stage->requests = 0;
+        stage_asks(stage, &calls[i], 10);
+        stage_runs_until(stage, has_heard_one);
+        resolved.addr.ip[3] = 2;
+        far_answers(stage, 0, 0, 5, "on");
+        stage_runs_until_told(stage, &calls[i]);
+    }
+    assert_int_equal(stage->end_count, 1);
+    far_stops_listening(stage);
+    stage_runs(stage, 20);
+    stage->addr.ip[3] = 2;
+    far_listens(stage);
+    stage->requests = 0;
+    stage_asks(stage, &calls[2], 10);
+    stage_runs_until(stage, has_heard_one);
+    far_answers(stage, 1, 0, 5, "on");
+    stage_runs_until_told(stage, &calls[2]);
+    assert_answered(&calls[2], "on");
+}
+
+static void a_name_that_stands_for_nobody_is_told(void **state) {
+    static const struct cg_resolved nobody = {.why = "the name cannot be looked up"};
+    struct stage *stage = *state;
+    struct call call;
+    stage->next_hop->resolved = &nobody;
+    stage_asks(stage, &call, 10);
+    stage_runs_until_told(stage, &call);
+    assert_lost(&call, nobody.why);
+}
+
 /* ---- Hostile ones ---- */
 
 static void what_breaks_the_rules_ends_it(void **state) {
@@ -210,10 +248,10 @@ static void wrong_tokens_and_requests_are_nothing(void **state) {
 }
 
 static struct cg_addr where(const struct stage *stage) {
-    const struct cg_connection_port *port = stage->world.port.connections;
     struct cg_problem problem = {0};
     struct cg_addr at;
-    assert_int_equal(port->find(port->ctx, stage->next_hop, &at, &problem), CG_OK);
+    struct cg_engine *engine = cg_gateway_engine(stage->world.gateway);
+    assert_int_equal(cg_connection_find(engine, stage->next_hop, &at, &problem), CG_OK);
     return at;
 }
 
@@ -269,6 +307,8 @@ int main(void) {
         hasty_stage_test(one_that_answers_no_ping_is_lost),
         hasty_stage_test(one_that_nobody_asks_is_let_go),
         stage_test(released_ones_answer_to_the_end),
+        stage_test(a_new_address_is_followed),
+        stage_test(a_name_that_stands_for_nobody_is_told),
         stage_test(what_breaks_the_rules_ends_it),
         stage_test(wrong_tokens_and_requests_are_nothing),
         stage_test(one_that_reads_nothing_is_sent_no_more),

@@ -77,6 +77,7 @@ static unsigned asked(void) {
     return count;
 }
 
+/* Those that begin with "gw" are next hops'. */
 static struct cg_config *make_config(const char *const *hosts, size_t count) {
     struct cg_config *config = cg_config_new();
     assert_non_null(config);
@@ -87,6 +88,9 @@ static struct cg_config *make_config(const char *const *hosts, size_t count) {
     for (size_t i = 0; i < count; i++) {
         config->mappings->targets[i].host = cg_slice_str(hosts[i]);
         config->mappings->targets[i].group.port = 61616;
+        if (strncmp(hosts[i], "gw", 2) != 0) continue;
+        config->mappings->targets[i].next_hop = (struct cg_next_hop){.uri = "coap://", .host = hosts[i]};
+        config->mappings->targets[i].next_hop.addr.port = 5684;
     }
     return config;
 }
@@ -201,6 +205,22 @@ static void what_is_not_multicast_is_refused_R50(void **state) {
     say(NULL, "192.0.2.7", NULL); /* it was one; it is none any more */
     turn_until(&side, 0, "");
     assert_string_equal(why_not(&side), "the name stands for 192.0.2.7, which is not multicast");
+    stop(&side);
+}
+
+/* Also where a group has the same name. */
+static void a_next_hop_is_one_host(void **state) {
+    static const char *const both[] = {"gw.example", "lights.example"};
+    (void)state;
+    struct side side = {0};
+    say(NULL, "224.0.1.190", "192.0.2.7");
+    start(&side, both, 2);
+    side.config->mappings->targets[1].host = cg_slice_str("gw.example");
+    assert_int_equal(cg_names_attach(side.names, side.config, &side.problem), CG_OK);
+    cg_names_open(side.names, &side.uv);
+    turn_until(&side, 0, "192.0.2.7");
+    turn_until(&side, 1, "224.0.1.190");
+    assert_int_equal(group_of(&side, 0).port, 5684);
     stop(&side);
 }
 
@@ -334,6 +354,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_first_multicast_address_counts_R50, setup, teardown),
         cmocka_unit_test_setup_teardown(a_change_is_followed_R50, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_multicast_is_refused_R50, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_next_hop_is_one_host, setup, teardown),
         cmocka_unit_test_setup_teardown(the_last_good_answer_stays_R50, setup, teardown),
         cmocka_unit_test_setup_teardown(what_cannot_be_looked_up_is_tried_again_R50, setup, teardown),
         cmocka_unit_test_setup_teardown(a_hanging_resolver_holds_nobody, setup, teardown),
