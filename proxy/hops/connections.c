@@ -89,9 +89,9 @@ static void on_rested(struct cg_hop_timer *timer) {
     }
 }
 
-static uint32_t next_number(struct cg_hop_connections *all) {
+static uint32_t next_number(struct cg_hop_connections *all, enum cg_scheme scheme) {
     all->last_number = all->last_number % (CG_ADDR_STREAM - 1) + 1;
-    return all->last_number | CG_ADDR_STREAM;
+    return scheme == CG_SCHEME_COAPS ? all->last_number : all->last_number | CG_ADDR_STREAM;
 }
 
 static char *make_key(const struct cg_next_hop *next_hop) {
@@ -117,7 +117,7 @@ static struct cg_hop *new_hop(struct cg_hop_connections *all, const struct cg_ne
     }
     hop->all = all;
     hop->key = key;
-    hop->addr.connection = next_number(all);
+    hop->addr.connection = next_number(all, next_hop->scheme);
     hop->rest.due = on_rested;
     if (keep_texts(hop, next_hop)) HASH_ADD_KEYPTR(hh, all->by_key, hop->key, strlen(hop->key), hop);
     if (CG_HASH_HAS(hh, hop)) HASH_ADD(hh_number, all->by_number, addr.connection, sizeof hop->addr.connection, hop);
@@ -140,7 +140,8 @@ static struct cg_hop *get(struct cg_hop_connections *all, const struct cg_next_h
 static void take_credentials(struct cg_hop *hop, const struct cg_next_hop *next_hop) {
     if (next_hop->credentials == NULL) return;
     SSL_CTX_free(hop->context);
-    hop->context = cg_hop_credentials_context(next_hop->credentials, CG_HOP_BY_TLS);
+    hop->context = cg_hop_credentials_context(next_hop->credentials,
+                                              next_hop->scheme == CG_SCHEME_COAPS ? CG_HOP_BY_DTLS : CG_HOP_BY_TLS);
 }
 
 static struct cg_hop *hop_at(const struct cg_hop_connections *all, const struct cg_addr *at) {

@@ -56,7 +56,7 @@ static int say_rest(const struct cg_hop *hop, struct cg_problem *problem) {
 static int begin(struct cg_hop *hop, struct cg_problem *problem) {
     struct cg_problem why = {0};
     hop->is_open = false;
-    hop->way = cg_hop_stream_new(hop, &why);
+    hop->way = (cg_addr_is_by_stream(&hop->addr) ? cg_hop_stream_new : cg_hop_session_new)(hop, &why);
     if (hop->way != NULL) return CG_PENDING;
     fail(hop, why.detail);
     return say_rest(hop, problem);

@@ -102,6 +102,11 @@ int cg_hop_open(struct cg_hop *hop, struct cg_problem *problem) CG_MUST_CHECK;
 int cg_hop_emit(struct cg_hop *hop, struct cg_slice datagram, struct cg_problem *problem) CG_MUST_CHECK;
 void cg_hop_end(struct cg_hop *hop); /* with all of its ways */
 
+/* ---- session.c ---- */
+
+/* By DTLS. NULL: *problem says why. */
+struct cg_hop_way *cg_hop_session_new(struct cg_hop *hop, struct cg_problem *problem);
+
 /* ---- stream.c ---- */
 
 /* By TCP. NULL: *problem says why. */

@@ -6,7 +6,8 @@
 static bool has_path(const struct cg_uri *uri) { return uri->path.len > 0 && !cg_slice_is(uri->path, "/"); }
 
 static bool asks_by(enum cg_scheme scheme) {
-    return scheme == CG_SCHEME_COAP || scheme == CG_SCHEME_COAP_TCP || scheme == CG_SCHEME_COAPS_TCP;
+    return scheme == CG_SCHEME_COAP || scheme == CG_SCHEME_COAPS || scheme == CG_SCHEME_COAP_TCP ||
+           scheme == CG_SCHEME_COAPS_TCP;
 }
 
 static bool is_protected(const struct cg_next_hop *next_hop) {
@@ -15,7 +16,7 @@ static bool is_protected(const struct cg_next_hop *next_hop) {
 
 /* Why it cannot be asked; NULL: it can. */
 static const char *fault_of(const struct cg_uri *uri, bool is_proxy) {
-    if (!asks_by(uri->scheme)) return "must be a coap, coap+tcp or coaps+tcp URI";
+    if (!asks_by(uri->scheme)) return "must be a coap, coaps, coap+tcp or coaps+tcp URI";
     bool has_name = uri->addr.family == CG_FAMILY_NONE;
     if (has_name && !cg_host_is_sound(uri->host)) return "has a host that is longer than 255 bytes or no UTF-8";
     if (!has_name && (cg_addr_is_multicast(&uri->addr) || cg_addr_is_unspecified(&uri->addr)))
@@ -113,7 +114,7 @@ void cg_read_hop_credentials(struct cg_reader *reader, const struct cg_at *at, c
         cg_mistake_at(reader, at, "\"%.64s\" is not in \"credentials\", which the settings file alone has", name);
     }
     if (next_hop->uri != NULL && !is_protected(next_hop))
-        cg_mistake_at(reader, at, "protects nothing here: that takes a \"next_hop\" by coaps+tcp://");
+        cg_mistake_at(reader, at, "protects nothing here: that takes a \"next_hop\" by coaps:// or coaps+tcp://");
 }
 
 static void check_one(struct cg_reader *reader, const struct cg_draft *draft, size_t i) {

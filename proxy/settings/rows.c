@@ -398,7 +398,7 @@ static const struct cg_row target_rows[] = {
     {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_target, interface), .says = "Default: the mapping's."},
     {"next_hop", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, next_hop.uri), .json = GROUP,
      .says = "Another gateway that is asked in the group's place: as a forward proxy for \"group\", or "
-             "without one by a path of its own. By coap:// or coap+tcp://."},
+             "without one by a path of its own. By coap://, coaps://, coap+tcp:// or coaps+tcp://."},
     {"round_trip", &cg_kind_integer, CG_ROW_PLACE(struct cg_target, next_hop.round_trip_s), .min = 1,
      .max = ROUND_TRIP_MAX_S, .fallback = "1",
      .says = "Seconds to the next hop and back at the worst: so much less time than this gateway it has to collect."},

@@ -316,7 +316,7 @@ static void group_uris_R2_R34_R43(void **state) {
         {TARGETS("[{}]"), "/mappings/0/targets/0", "needs \"group\" or \"next_hop\""},
         {TARGETS("[{'next_hop':'http://192.0.2.1'}]"), "/mappings/0/targets/0/next_hop", "scheme"},
         {TARGETS("[{'next_hop':'coap+ws://192.0.2.1'}]"), "/mappings/0/targets/0/next_hop", "must be a coap"},
-        {TARGETS("[{'next_hop':'coaps+tcp://192.0.2.1'}]"), "/mappings/0/targets/0", "needs \"credentials\""},
+        {TARGETS("[{'next_hop':'coaps://192.0.2.1'}]"), "/mappings/0/targets/0", "needs \"credentials\""},
         {TARGETS("[{'next_hop':'coaps+tcp://192.0.2.1','credentials':'gw2'}]"), "/mappings/0/targets/0/credentials",
          "\"gw2\" is not in \"credentials\""},
         {"{'credentials':{'a':{'ca':'ca.pem'}},'mappings':[{'name':'m','security':'none','targets':"
