@@ -64,7 +64,7 @@ static enum cg_reliable_step take_pong(const struct cg_reliable *reliable) {
 static enum cg_reliable_step take_release(struct cg_reliable *reliable) {
     if (reliable->is_released) return CG_RELIABLE_NEXT;
     reliable->is_released = true;
-    reliable->ops->released(reliable->ctx);
+    if (reliable->ops->released != NULL) reliable->ops->released(reliable->ctx);
     return CG_RELIABLE_NEXT;
 }
 

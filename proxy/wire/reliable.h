@@ -34,7 +34,8 @@ struct cg_reliable_ops {
     void (*pong)(void *ctx);
     /* The first CSM has come: from here on it is known what the other end can do. */
     void (*opened)(void *ctx);
-    /* The other end wants no more (§5.5): requests that come now are not handed on, what runs may be answered. */
+    /* The other end wants no more (§5.5): requests that come now are not handed on, what runs may be answered. NULL:
+     * `is_released` is enough. */
     void (*released)(void *ctx);
 };
 

@@ -226,13 +226,13 @@ static void do_event(struct world *world) {
         world->fails = how >> 7;
         break;
     }
-    CG_CHECK(cg_coap_messages_peers(world->messages) <= PEERS);
+    CG_CHECK(cg_coap_messages_remotes(world->messages) <= PEERS);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct world world = {.input = {.data = data, .len = size}, .now_us = 1000000, .armed_us = UINT64_MAX};
     const struct cg_coap_messages_options options = {
-        .ops = &ops, .ctx = &world, .host = &host, .host_ctx = &world, .memory = MEMORY, .peers = PEERS};
+        .ops = &ops, .ctx = &world, .host = &host, .host_ctx = &world, .memory = MEMORY, .remotes = PEERS};
     the_world = &world;
     world.transport = (struct cg_coap_transport){.ops = &transport_ops, .listen = &world.listen};
     world.may_say = true;

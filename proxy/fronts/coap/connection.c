@@ -120,10 +120,7 @@ static void on_csm(void *ctx) {
     cg_coap_connection_place(connection);
 }
 
-static void on_released(void *ctx) { (void)ctx; /* looked at when what came is dealt with */ }
-
-static const struct cg_reliable_ops reliable_ops = {
-    .emit = on_emit, .request = on_request, .opened = on_csm, .released = on_released};
+static const struct cg_reliable_ops reliable_ops = {.emit = on_emit, .request = on_request, .opened = on_csm};
 
 static void end_by_rules(struct cg_coap_connection *connection) {
     enum cg_reliable_cause cause = connection->reliable.cause;

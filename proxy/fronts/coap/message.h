@@ -22,7 +22,7 @@ struct cg_coap_counters {
     uint64_t duplicates;      /* of requests that came before */
     uint64_t malformed;       /* no message, or none that a client may send */
     uint64_t rejected;        /* by a Reset of ours: malformed, pings, responses to nothing */
-    uint64_t refused;         /* requests: no memory, too many peers, too long a token */
+    uint64_t refused;         /* requests: no memory, too many remotes, too long a token */
     uint64_t sent;            /* datagrams, retransmissions included */
     uint64_t dropped;         /* that did not go */
     uint64_t retransmissions; /* of Confirmable messages */
@@ -35,8 +35,8 @@ struct cg_coap_messages_options {
     void *ctx;
     const struct cg_coap_host *host;
     void *host_ctx;
-    size_t memory; /* bytes for what is remembered of requests; 0: 64 MiB */
-    size_t peers;  /* at once, those of sessions left out; 0: 100 000 */
+    size_t memory;  /* bytes for what is remembered of requests; 0: 64 MiB */
+    size_t remotes; /* at once, those of sessions left out; 0: 100 000 */
 };
 
 struct cg_coap_messages *cg_coap_messages_new(const struct cg_coap_messages_options *options); /* NULL: no memory */
@@ -44,7 +44,7 @@ struct cg_coap_messages *cg_coap_messages_new(const struct cg_coap_messages_opti
 void cg_coap_messages_turn(struct cg_coap_messages *messages);
 const struct cg_coap_counters *cg_coap_messages_counters(const struct cg_coap_messages *messages);
 uint64_t cg_coap_messages_forgotten(const struct cg_coap_messages *messages); /* requests, before their time */
-size_t cg_coap_messages_peers(const struct cg_coap_messages *messages);       /* remembered ones, without sessions */
+size_t cg_coap_messages_remotes(const struct cg_coap_messages *messages);     /* remembered ones, without sessions */
 /* Sessions have ended. Every other peer is `gone`. NULL is fine. */
 void cg_coap_messages_free(struct cg_coap_messages *messages);
 

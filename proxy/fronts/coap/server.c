@@ -258,7 +258,7 @@ void cg_coap_server_metrics(const struct cg_coap_server *server, struct cg_buf *
     /* clang-format on */
     cg_coap_figure_put_counters(to, all, sizeof all / sizeof *all);
     cg_coap_figure_put(to, "peers", "gauge", "CoAP clients' addresses that are remembered.",
-                       cg_coap_messages_peers(messages));
+                       cg_coap_messages_remotes(messages));
     if (server->dtls != NULL) put_dtls_figures(cg_coap_dtls_figures(server->dtls), to);
     if (server->connections != NULL) cg_coap_connections_metrics(server->connections, to);
 }

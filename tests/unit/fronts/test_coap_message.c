@@ -18,7 +18,7 @@ static int setup(void **state) {
 }
 
 static int setup_small(void **state) {
-    *state = fake_link_new(&(struct cg_coap_messages_options){.peers = 4, .memory = 2000});
+    *state = fake_link_new(&(struct cg_coap_messages_options){.remotes = 4, .memory = 2000});
     return 0;
 }
 
@@ -199,7 +199,7 @@ static void malformed_messages(void **state) {
     fake_link_bring(link, CG_SLICE_NONE);
     assert_int_equal(link->requests, 0);
     assert_int_equal(counters(link)->malformed, sizeof all / sizeof *all + 1);
-    assert_int_equal(cg_coap_messages_peers(link->messages), 0);
+    assert_int_equal(cg_coap_messages_remotes(link->messages), 0);
 }
 
 /* ---- Groups (RFC 7252 §8.1) ---- */
@@ -282,7 +282,7 @@ static void another_port_or_address_of_ours_is_another_peer(void **state) {
     link->to = "192.0.2.8:5683";
     fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
     assert_int_equal(link->requests, 3);
-    assert_int_equal(cg_coap_messages_peers(link->messages), 3);
+    assert_int_equal(cg_coap_messages_remotes(link->messages), 3);
 }
 
 static void whoever_floods_forgets_its_own_requests_first(void **state) {
@@ -306,7 +306,7 @@ static void nothing_is_remembered_of_an_address_that_is_not_proven(void **state)
     link->proof = CG_COAP_UNPROVEN;
     fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
     assert_int_equal(link->gone, 1);
-    assert_int_equal(cg_coap_messages_peers(link->messages), 0);
+    assert_int_equal(cg_coap_messages_remotes(link->messages), 0);
     fake_link_message(link, CG_CON, CG_GET, 7, TOKEN);
     assert_int_equal(link->requests, 2);
     assert_int_equal(link->sent_count, 2);
@@ -336,7 +336,7 @@ static void an_address_that_was_proven_stays_so_while_it_is_remembered(void **st
     assert_int_equal(cg_coap_peer_proof(link->peer), CG_COAP_PROVEN);
     fake_link_pass(link, 248 * SECOND);
     assert_int_equal(link->gone, 1);
-    assert_int_equal(cg_coap_messages_peers(link->messages), 0);
+    assert_int_equal(cg_coap_messages_remotes(link->messages), 0);
 }
 
 /* However busy its client is: somebody else may have its address by then. What runs goes on. */
@@ -793,7 +793,7 @@ static void a_session_is_one_peer_from_begin_to_end(void **state) {
     assert_int_equal(link->sent_count, 2);
     fake_link_pass(link, 3600 * SECOND);
     assert_int_equal(link->gone, 0);
-    assert_int_equal(cg_coap_messages_peers(link->messages), 0);
+    assert_int_equal(cg_coap_messages_remotes(link->messages), 0);
     assert_false(cg_coap_peer_is_held(peer));
     cg_coap_peer_hold(peer);
     assert_true(cg_coap_peer_is_held(peer));

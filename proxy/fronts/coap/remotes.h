@@ -1,9 +1,9 @@
-/* Peers that speak by datagrams, and the table of those without sessions: clients' addresses, of each for as long as
- * something is remembered of it: while it is held or something of it is under way; else, where its address is proven,
- * EXCHANGE_LIFETIME beyond its last use; else not at all, so that invented addresses cost nothing. When there are too
- * many, the host that has most loses the one that has rested for longest. The message layer's own. */
-#ifndef CG_FRONTS_COAP_PEERS_H
-#define CG_FRONTS_COAP_PEERS_H
+/* Remotes: peers that speak by datagrams, and the table of those without sessions: clients' addresses, of each for as
+ * long as something is remembered of it: while it is held or something of it is under way; else, where its address is
+ * proven, EXCHANGE_LIFETIME beyond its last use; else not at all, so that invented addresses cost nothing. When there
+ * are too many, the host that has most loses the one that has rested for longest. The message layer's own. */
+#ifndef CG_FRONTS_COAP_REMOTES_H
+#define CG_FRONTS_COAP_REMOTES_H
 
 #include "base/heap.h"
 #include "fronts/coap/confirm.h"
@@ -29,7 +29,7 @@ struct cg_coap_remote {
     UT_hash_handle hh;                  /* not of sessions */
 };
 
-struct cg_coap_peers {
+struct cg_coap_remotes {
     struct cg_coap_remote *by_path; /* uthash head */
     struct cg_coap_remote *resting; /* utlist head */
     struct cg_coap_shares shares;   /* of those that rest */
@@ -40,18 +40,18 @@ struct cg_coap_peers {
 /* All that tells one client from another; no padding in it. */
 #define CG_COAP_PATH_KEY offsetof(struct cg_coap_path, proof)
 
-void cg_coap_peers_init(struct cg_coap_peers *peers, size_t max);
+void cg_coap_remotes_init(struct cg_coap_remotes *remotes, size_t max);
 
-struct cg_coap_remote *cg_coap_peers_find(const struct cg_coap_peers *peers, const struct cg_coap_path *path);
+struct cg_coap_remote *cg_coap_remotes_find(const struct cg_coap_remotes *remotes, const struct cg_coap_path *path);
 /* In the table, unless it has a session. NULL: no memory. */
-struct cg_coap_remote *cg_coap_peers_add(struct cg_coap_peers *peers, const struct cg_coap_path *path);
+struct cg_coap_remote *cg_coap_remotes_add(struct cg_coap_remotes *remotes, const struct cg_coap_path *path);
 /* Whose turn it is to go so that there is room for another; NULL: there is room, or nobody can go. */
-struct cg_coap_remote *cg_coap_peers_first_to_go(const struct cg_coap_peers *peers);
-bool cg_coap_peers_are_full(const struct cg_coap_peers *peers);
+struct cg_coap_remote *cg_coap_remotes_first_to_go(const struct cg_coap_remotes *remotes);
+bool cg_coap_remotes_are_full(const struct cg_coap_remotes *remotes);
 
 /* From its last use, which is now. False: no memory for it. */
-bool cg_coap_remote_rest(struct cg_coap_peers *peers, struct cg_coap_remote *remote, uint64_t now_us);
-void cg_coap_remote_rouse(struct cg_coap_peers *peers, struct cg_coap_remote *remote); /* it rests no longer */
-void cg_coap_remote_free(struct cg_coap_peers *peers, struct cg_coap_remote *remote);
+bool cg_coap_remote_rest(struct cg_coap_remotes *remotes, struct cg_coap_remote *remote, uint64_t now_us);
+void cg_coap_remote_rouse(struct cg_coap_remotes *remotes, struct cg_coap_remote *remote); /* it rests no longer */
+void cg_coap_remote_free(struct cg_coap_remotes *remotes, struct cg_coap_remote *remote);
 
 #endif
