@@ -157,7 +157,7 @@ static int keep(struct cg_frame_reader *reader, struct cg_slice *bytes, size_t l
 
 /* A frame that began before: its header byte by byte, and then as much as it still needs. */
 static int go_on(struct cg_frame_reader *reader, struct cg_slice *bytes, struct cg_slice *whole) {
-    size_t len;
+    size_t len = 0;
     int err;
     while ((err = measure(reader, cg_buf_slice(&reader->partial), &len)) == CG_PENDING && bytes->len > 0) {
         if ((err = keep(reader, bytes, 1)) < 0) return err;
@@ -171,7 +171,7 @@ static int go_on(struct cg_frame_reader *reader, struct cg_slice *bytes, struct 
 }
 
 int cg_frame_reader_next(struct cg_frame_reader *reader, struct cg_slice *bytes, struct cg_slice *whole) {
-    size_t len;
+    size_t len = 0;
     let_go(reader);
     if (bytes->len == 0) return CG_PENDING;
     if (reader->partial.len > 0) return go_on(reader, bytes, whole);
