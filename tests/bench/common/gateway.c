@@ -53,10 +53,11 @@ static void write_settings(const struct bench_gateway *gateway, struct cg_slice 
     CG_CHECK(to != NULL);
     fprintf(to,
             "{\"http\":{\"listen\":[\"127.0.0.1:%u\"]},\"admin\":{\"listen\":[\"127.0.0.1:%u\"]},"
-            "\"coap\":{\"listen\":[\"coap://127.0.0.1:%u\",\"coap+tcp://127.0.0.1:%u\"]},\"state\":\"%s\","
+            "\"coap\":{\"listen\":[\"coap://127.0.0.1:%u\",\"coap+tcp://127.0.0.1:%u\","
+            "\"coaps+tcp://127.0.0.1:%u\"]},\"state\":\"%s\","
             "\"limits\":{\"exchanges\":10000,\"exchanges_per_client\":10000},\"group\":{\"interface\":\"lo\"",
             (unsigned)gateway->http, (unsigned)gateway->admin, (unsigned)gateway->coap, (unsigned)gateway->coap,
-            gateway->folder);
+            (unsigned)gateway->coaps, gateway->folder);
     if (gateway->receive_buffer > 0) fprintf(to, ",\"receive_buffer\":%u", (unsigned)gateway->receive_buffer);
     fprintf(to, "},%s%s", gateway->more == NULL ? "" : gateway->more, gateway->more == NULL ? "" : ",");
     fprintf(to, "\"mappings\":[%.*s]}\n", (int)mappings.len, (const char *)mappings.data);
@@ -95,6 +96,7 @@ static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint3
     gateway->http = free_port();
     gateway->admin = free_port();
     gateway->coap = free_port();
+    gateway->coaps = free_port();
     gateway->receive_buffer = receive_buffer;
     write_settings(gateway, mappings);
     gateway->pid = fork();

@@ -12,6 +12,7 @@ struct bench_gateway {
     pid_t pid;
     char folder[32];
     uint16_t http, admin, coap; /* ports; CoAP's by UDP and by TCP */
+    uint16_t coaps;             /* by TLS, with pre-shared keys of the clients in `more` */
     uint32_t receive_buffer;    /* bytes; 0: castgate's default */
     const char *more;           /* further members of the settings; NULL: none */
     double idle;                /* CPU ns a ns of wall-clock time, with nothing to do */
