@@ -34,18 +34,30 @@ void cg_watch_note_end(struct cg_round *round) {
     if (cg_round_observes(round)) cg_watch_settle(round);
 }
 
+static void count(struct cg_round *round, struct cg_part *hop, bool was_observed, bool is_observed) {
+    if (hop != NULL) {
+        cg_hop_watch_hear(hop, was_observed, is_observed);
+    } else {
+        round->watch.observed += (is_observed ? 1u : 0u) - (was_observed ? 1u : 0u);
+    }
+}
+
+/* Where one that is gone has left its entry, that one may have been elsewhere. */
+static void count_held(struct cg_part *part, struct cg_watched *watched, bool is_observed) {
+    struct cg_part *hop = cg_target_is_hop(part->target) ? part : NULL;
+    bool was_here = watched->hop == hop && watched->is_observed;
+    if (watched->is_observed && !was_here) count(part->round, watched->hop, true, false);
+    count(part->round, hop, was_here, is_observed);
+    watched->hop = hop;
+    watched->is_observed = is_observed;
+}
+
 void cg_watch_hear(struct cg_part *part, struct cg_held_answer *held) {
     struct cg_watched *watched = &held->watched;
     struct cg_round *round = part->round;
     if (!cg_round_observes(round)) return;
     bool was_observed = watched->is_observed;
-    watched->is_observed = held->answer.is_notification;
-    watched->hop = part->hop != NULL ? part : NULL;
-    if (watched->hop != NULL) {
-        cg_hop_watch_hear(part, was_observed, watched->is_observed);
-    } else {
-        round->watch.observed += (watched->is_observed ? 1u : 0u) - (was_observed ? 1u : 0u);
-    }
+    count_held(part, watched, held->answer.is_notification);
     round->watch.was_observed |= watched->is_observed;
     if (watched->is_observed) cg_stale_note(round, held);
     if (was_observed && !watched->is_observed) cg_watch_settle(round);
