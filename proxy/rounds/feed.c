@@ -249,6 +249,12 @@ static uint32_t count_late(const struct cg_feed *feed, const struct cg_news *new
     return count;
 }
 
+bool cg_feed_is_taken(const struct cg_feed *feed, const struct cg_news *held) {
+    const struct cg_reader *reader = feed->readers;
+    while (reader != NULL && !has_yet_to_take(reader, held)) reader = reader->next;
+    return held->number != 0 && reader == NULL;
+}
+
 static void lose_late(struct cg_feed *feed, const struct cg_news *news) {
     struct cg_reader *reader;
     DL_FOREACH(feed->readers, reader) {

@@ -50,6 +50,8 @@ void cg_feed_append(struct cg_feed *feed, struct cg_news *held);
 /* What is held is about to be something else, or to be told again: it is not in the feed any more, but as a copy for
  * those who have yet to take it. */
 void cg_feed_release(struct cg_feed *feed, struct cg_news *held);
+/* It was told, and all who read have taken it. */
+bool cg_feed_is_taken(const struct cg_feed *feed, const struct cg_news *held);
 /* As cg_feed_release, but those who go on reading get what comes in its place and not this: no copy is made for them.
  */
 void cg_feed_supersede(struct cg_feed *feed, struct cg_news *held);

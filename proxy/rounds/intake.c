@@ -11,6 +11,7 @@
 #include "rounds/hop_blocks.h"
 #include "rounds/remember.h"
 #include "rounds/revalidate.h"
+#include "rounds/told.h"
 #include "rounds/wake.h"
 #include "rounds/watch.h"
 
@@ -153,6 +154,7 @@ static enum cg_tally_result add(struct cg_part *part, const struct cg_arrival *a
     if (is_the_latest(result)) cg_cached_keep(round, held, arrival);
     cg_signs_forget(cg_round_engine(round), &arrival->from);
     if (held != NULL) cg_hearsay_forget(round, arrival->opened->identity);
+    cg_told_let_go(round);
     cg_round_hurry(round);
     return result;
 }

@@ -37,7 +37,7 @@ static bool has_lost_its_group(const struct cg_round *round) {
 
 /* Ends. */
 
-static void close_door(struct cg_round *round) {
+void cg_round_close_door(struct cg_round *round) {
     if (!round->is_open) return;
     round->is_open = false;
     HASH_DEL(round->rounds->open, round);
@@ -66,7 +66,7 @@ static void end_legs(struct cg_round *round) {
 static void close_round(struct cg_round *round) {
     if (round->closed) return;
     round->closed = true;
-    close_door(round);
+    cg_round_close_door(round);
     cg_cached_end(round);
     cg_burst_over(round);
     cg_engine_clear_timer(cg_round_engine(round), &round->held);
@@ -398,7 +398,7 @@ static struct cg_round *find_open(const struct cg_round *candidate) {
     struct cg_round *round;
     HASH_FIND(hh, candidate->rounds->open, shape->data, shape->len, round);
     if (round == NULL || (may_join(round) && is_of_same_mapping(round, candidate))) return round;
-    close_door(round);
+    cg_round_close_door(round);
     return NULL;
 }
 

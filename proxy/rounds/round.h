@@ -384,6 +384,8 @@ void cg_round_stop(struct cg_waiter *waiter);
 void cg_round_leave(struct cg_waiter *waiter); /* no effect where it waits for none */
 /* Of one that follows: it takes all that is there once more. */
 void cg_round_begin_again(struct cg_waiter *waiter);
+/* For told.h: nobody joins it any more. */
+void cg_round_close_door(struct cg_round *round);
 /* For watch.h: it is freed, unless somebody still looks at it. */
 void cg_round_bury(struct cg_round *round);
 /* Frees those that nobody waits for, at the gateway's end. */

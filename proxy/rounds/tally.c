@@ -3,7 +3,8 @@
 #include "rounds/tally.h"
 
 #include "base/container.h"
-#include "base/text.h"
+#include "rounds/tallying.h"
+#include "rounds/told.h"
 
 bool cg_tally_init(struct cg_tally *tally, struct cg_arena *arena, const struct cg_mapping *mapping) {
     *tally = (struct cg_tally){
@@ -30,7 +31,10 @@ void cg_tally_observe(struct cg_tally *tally) {
     tally->finish = (struct cg_finish){.rule = CG_FINISH_DEADLINE};
 }
 
-void cg_tally_fini(struct cg_tally *tally) { cg_lookup_fini(&tally->by_who); }
+void cg_tally_fini(struct cg_tally *tally) {
+    cg_lookup_fini(&tally->by_who);
+    cg_lookup_fini(&tally->told);
+}
 
 static void mark_seen(struct cg_tally *tally, const struct cg_member *member) {
     if (member == NULL || cg_member_set_has(tally->seen, member)) return;
@@ -63,8 +67,6 @@ static void note_way(struct cg_tally *tally, const struct cg_arrival *arrival, c
 bool cg_tally_is_silent(const struct cg_tally *tally, const struct cg_member *member) {
     return !cg_member_set_has(tally->seen, member) && !cg_member_set_has(tally->coming, member);
 }
-
-static bool is_failure(uint8_t code) { return code >= CG_CODE(4, 0); }
 
 /* Makes room for `len` bytes, at least doubling: a member that answers again and again costs at most twice its largest.
  */
@@ -112,7 +114,7 @@ static void note_notification(const struct cg_tally *tally, struct cg_held_answe
     held->notified_us = arrival->arrival_us;
 }
 
-static void fill(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
+void cg_tallying_fill(struct cg_tally *tally, struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
     uint8_t *at = held->room;
     held->answer.options = store(&at, opened->options);
@@ -192,7 +194,7 @@ static void forget(struct cg_tally *tally, struct cg_held_answer *held) {
     if (tally->replacing != NULL) tally->replacing(tally, held, CG_REPLACED_BY_ANSWER);
     cg_lookup_remove(&tally->by_who, held->hash, held);
     if (!tally->expects_one) mark_unseen(tally, held->answer.member);
-    tally->failed -= is_failure(held->answer.code);
+    tally->failed -= cg_tallying_is_failure(held->answer.code);
     held->past_count = 0;
 }
 
@@ -210,7 +212,7 @@ static bool take_over(struct cg_tally *tally, struct cg_held_answer *gone, const
 
 static enum cg_tally_result begin_entry(struct cg_tally *tally, const struct cg_arrival *arrival,
                                         const struct cg_who *who, struct cg_held_answer *entry) {
-    fill(tally, entry, arrival);
+    cg_tallying_fill(tally, entry, arrival);
     entry->news.answer = &entry->answer;
     entry->answer.member = who->member;
     if (!cg_lookup_add(&tally->by_who, who->hash, entry)) return cg_tally_drop_for_memory(tally, arrival);
@@ -218,21 +220,34 @@ static enum cg_tally_result begin_entry(struct cg_tally *tally, const struct cg_
     mark_seen(tally, entry->answer.member);
     if (tally->expects_one) tally->seen_count = 1;
     entry->answer.number = ++tally->numbered;
-    tally->failed += is_failure(entry->answer.code);
+    tally->failed += cg_tallying_is_failure(entry->answer.code);
     return CG_TALLY_NEW;
+}
+
+void cg_tallying_list(struct cg_tally *tally, struct cg_held_answer *held) {
+    if (tally->listed_answers++ == CG_ANSWERS_KEPT) tally->beyond = tally->last_answer;
+    *tally->last_answer = &held->answer;
+    tally->last_answer = &held->answer.next;
 }
 
 /* In the order in which they came. */
 static void list_entry(struct cg_tally *tally, struct cg_held_answer *entry) {
     tally->answered++;
-    *tally->last_answer = &entry->answer;
-    tally->last_answer = &entry->answer.next;
+    cg_tallying_list(tally, entry);
 }
 
-/* NULL: out of memory. */
-static struct cg_held_answer *new_entry(struct cg_tally *tally, const struct cg_arrival *arrival,
-                                        const struct cg_who *who) {
-    struct cg_held_answer *entry = cg_arena_zalloc(tally->arena, sizeof *entry);
+/* Where one was let go, in its place. */
+static struct cg_held_answer *take_memory(struct cg_tally *tally) {
+    if (tally->spare == NULL) return cg_arena_zalloc(tally->arena, sizeof(struct cg_held_answer));
+    struct cg_held_answer *entry = CG_CONTAINER(tally->spare, struct cg_held_answer, answer);
+    tally->spare = entry->answer.next;
+    *entry = (struct cg_held_answer){.room = entry->room, .room_cap = entry->room_cap};
+    return entry;
+}
+
+struct cg_held_answer *cg_tallying_new(struct cg_tally *tally, const struct cg_arrival *arrival,
+                                       const struct cg_who *who) {
+    struct cg_held_answer *entry = take_memory(tally);
     bool is_made = entry != NULL && make_room(tally, entry, size_of(arrival->opened)) && keep_key(tally, entry, who);
     return is_made ? entry : NULL;
 }
@@ -246,7 +261,7 @@ static enum cg_tally_result add_in_place(struct cg_tally *tally, const struct cg
 static enum cg_tally_result add_first(struct cg_tally *tally, const struct cg_arrival *arrival,
                                       const struct cg_who *who, struct cg_held_answer **held) {
     bool is_full = tally->answered >= tally->mapping->max_answers;
-    struct cg_held_answer *entry = is_full ? NULL : new_entry(tally, arrival, who);
+    struct cg_held_answer *entry = is_full ? NULL : cg_tallying_new(tally, arrival, who);
     struct cg_held_answer *gone = entry == NULL ? find_gone(tally) : NULL;
     enum cg_tally_result result;
     if (gone != NULL) {
@@ -279,18 +294,13 @@ static bool is_older(const struct cg_held_answer *held, const struct cg_arrival 
 
 /* Retransmissions */
 
-static uint32_t hash_of(uint8_t code, struct cg_slice options, struct cg_slice payload) {
-    uint32_t hash = cg_fnv(CG_FNV_START, &code, sizeof code);
-    return cg_fnv(cg_fnv(hash, options.data, options.len), payload.data, payload.len);
-}
-
 /* Of what is numbered protectors drop repetitions themselves: it is another message, whatever its Message ID. */
 static bool is_retransmitted(const struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
     if (opened->has_number) return false;
     if (held->mid == arrival->mid && is_same(held, opened)) return true;
     if (held->past_count == 0) return false;
-    uint32_t hash = hash_of(opened->code, opened->options, opened->payload);
+    uint32_t hash = cg_tallying_content(opened->code, opened->options, opened->payload);
     uint32_t kept = held->past_count < CG_PAST_MESSAGES ? held->past_count : CG_PAST_MESSAGES;
     for (uint32_t i = 0; i < kept; i++) {
         if (held->past[i].mid == arrival->mid && held->past[i].hash == hash) return true;
@@ -303,26 +313,26 @@ static void remember(struct cg_held_answer *held, uint16_t mid, uint32_t hash) {
 }
 
 static void remember_held(struct cg_held_answer *held) {
-    remember(held, held->mid, hash_of(held->answer.code, held->answer.options, held->answer.payload));
+    remember(held, held->mid, cg_tallying_content(held->answer.code, held->answer.options, held->answer.payload));
 }
 
 /* Further answers */
 
 static enum cg_tally_result add_beside(struct cg_held_answer *held, const struct cg_arrival *arrival) {
     const struct cg_opened *opened = arrival->opened;
-    remember(held, arrival->mid, hash_of(opened->code, opened->options, opened->payload));
+    remember(held, arrival->mid, cg_tallying_content(opened->code, opened->options, opened->payload));
     return CG_TALLY_BESIDE;
 }
 
 static void replace(struct cg_tally *tally, const struct cg_arrival *arrival, struct cg_held_answer *held,
                     enum cg_replacement by) {
     uint32_t ms = held->answer.ms;
-    bool failed = is_failure(held->answer.code);
+    bool failed = cg_tallying_is_failure(held->answer.code);
     remember_held(held);
     if (tally->replacing != NULL) tally->replacing(tally, held, by);
-    fill(tally, held, arrival);
+    cg_tallying_fill(tally, held, arrival);
     held->answer.ms = ms; /* when the member first answered */
-    tally->failed += (is_failure(held->answer.code) ? 1u : 0u) - (failed ? 1u : 0u);
+    tally->failed += (cg_tallying_is_failure(held->answer.code) ? 1u : 0u) - (failed ? 1u : 0u);
 }
 
 /* To a request that we have made again, it is what the client has heard. */
@@ -410,6 +420,8 @@ enum cg_tally_result cg_tally_add(struct cg_tally *tally, const struct cg_arriva
     const struct cg_notification notification = read_notification(tally, arrival);
     if (held == NULL) held = &ignored;
     if (found == NULL || !found->answer.is_notification) note_way(tally, arrival, &who);
+    struct cg_told_answer *told = found == NULL ? cg_tallying_find_told(tally, &who) : NULL;
+    if (told != NULL) return cg_tallying_add_to_told(tally, arrival, &who, told, held);
     if (found == NULL) return add_first(tally, arrival, &who, held);
     *held = found;
     if (!notification.is_observed && !found->answer.is_notification) return add_again(tally, arrival, found);
@@ -465,11 +477,12 @@ enum cg_tally_result cg_tally_await(struct cg_tally *tally, struct cg_arrival *a
         tally->duplicates++;
         return CG_TALLY_AGAIN;
     }
-    if (held == NULL && is_full(tally) && find_gone(tally) == NULL) return dropped(tally, arrival, "max_answers");
+    bool is_first = held == NULL && cg_tallying_find_told(tally, who) == NULL;
+    if (is_first && is_full(tally) && find_gone(tally) == NULL) return dropped(tally, arrival, "max_answers");
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, tally->awaited, who->key.data, who->key.len, who->hash, awaited);
     if (!CG_HASH_HAS(hh, awaited)) return cg_tally_drop_for_memory(tally, arrival);
     awaited->arrival = arrival;
-    begin_awaiting(tally, awaited, held == NULL);
+    begin_awaiting(tally, awaited, is_first);
     return CG_TALLY_AWAITED;
 }
 
@@ -486,84 +499,6 @@ void cg_tally_forgo(struct cg_tally *tally, struct cg_awaited *awaited) {
     HASH_DEL(tally->awaited, awaited);
     give_place_back(tally, awaited);
     if (member != NULL && !is_awaited(tally, member)) cg_member_set_put(tally->coming, member, false);
-}
-
-/* At most CG_DIAGNOSTIC_MAX bytes, without cutting a character. */
-static struct cg_slice beginning_of(struct cg_slice text) {
-    size_t len = 0, step = 1;
-    while (len < text.len && step > 0) {
-        step = cg_utf8_sequence(text.data + len, text.len - len);
-        if (len + step > CG_DIAGNOSTIC_MAX) break;
-        len += step;
-    }
-    return cg_slice_of(text.data, len);
-}
-
-static bool is_plain(const struct cg_opened *opened) {
-    struct cg_msg msg = {.options = opened->options};
-    struct cg_slice value;
-    return opened->verified == CASTGATE_VERIFIED_NONE && !cg_msg_find(&msg, CG_OPT_OSCORE, &value);
-}
-
-/* RFC 7252 §5.5.2: the payload of an error without format. */
-static struct cg_slice diagnostic_of(const struct cg_opened *opened) {
-    struct cg_msg msg = {.options = opened->options};
-    struct cg_slice format;
-    bool is_text = is_failure(opened->code) && !cg_msg_find(&msg, CG_OPT_CONTENT_FORMAT, &format);
-    return is_text ? beginning_of(opened->payload) : CG_SLICE_NONE;
-}
-
-static void keep_words(struct cg_tally *tally, struct cg_refusal *refusal, const struct cg_opened *opened) {
-    if (!is_plain(opened)) return;
-    refusal->code = opened->code;
-    refusal->diagnostic = cg_arena_copy(tally->arena, diagnostic_of(opened));
-}
-
-struct listed_refusal {
-    struct cg_refusal refusal;
-    struct cg_slice hint_of; /* whose answer would make it no news; empty: nobody's */
-};
-
-static struct listed_refusal *list_refusal(struct cg_tally *tally, const struct cg_addr *from,
-                                           const struct cg_opened *opened, const char *reason) {
-    if (tally->rejected++ >= CG_REFUSALS_LISTED || tally->listed >= CG_REFUSALS_KEPT) return NULL;
-    tally->listed++;
-    struct listed_refusal *listed = cg_arena_zalloc(tally->arena, sizeof *listed);
-    if (listed == NULL) return NULL;
-    struct cg_refusal *refusal = &listed->refusal;
-    refusal->from = *from;
-    refusal->kid = cg_arena_copy(tally->arena, opened->kid);
-    refusal->gid = cg_arena_copy(tally->arena, opened->gid);
-    refusal->reason = reason;
-    keep_words(tally, refusal, opened);
-    *tally->last_refusal = refusal;
-    tally->last_refusal = &refusal->next;
-    return listed;
-}
-
-void cg_tally_refuse(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
-                     const char *reason) {
-    list_refusal(tally, from, opened, reason);
-}
-
-void cg_tally_refuse_hint(struct cg_tally *tally, const struct cg_addr *from, const struct cg_opened *opened,
-                          const char *reason, struct cg_slice identity) {
-    struct listed_refusal *listed = list_refusal(tally, from, opened, reason);
-    if (listed != NULL) listed->hint_of = cg_arena_copy(tally->arena, identity);
-}
-
-void cg_tally_withdraw_hints(struct cg_tally *tally, struct cg_slice identity, uint32_t count) {
-    struct cg_refusal **at = &tally->refusals;
-    while (*at != NULL) {
-        const struct listed_refusal *listed = CG_CONTAINER(*at, const struct listed_refusal, refusal);
-        if (listed->hint_of.len > 0 && cg_slice_equal(listed->hint_of, identity)) {
-            *at = listed->refusal.next;
-        } else {
-            at = &(*at)->next;
-        }
-    }
-    tally->last_refusal = at;
-    tally->rejected -= count;
 }
 
 static uint32_t lacks_members(const struct cg_tally *tally, double share) {

@@ -12,6 +12,8 @@
 
 #define CG_PAST_MESSAGES 4
 
+struct cg_told_answer;
+
 /* An answer's message that another one came after: whoever sends it again retransmits it. */
 struct cg_past_message {
     uint32_t hash;
@@ -38,6 +40,7 @@ struct cg_held_answer {
     uint16_t mid;
     struct cg_past_message past[CG_PAST_MESSAGES]; /* ring */
     uint32_t past_count;
+    struct cg_told_answer *told; /* of one that was let go before (told.h); NULL: it was not */
 };
 
 /* Somebody's answer that comes in blocks: it is none before it is whole. */
@@ -63,7 +66,11 @@ struct cg_tally {
     struct cg_finish finish;
     uint32_t expected;       /* members known beforehand, of whom answers are waited for */
     struct cg_lookup by_who; /* of struct cg_held_answer */
+    struct cg_lookup told;   /* of struct cg_told_answer: whose answers were let go */
     struct cg_answer *answers, **last_answer;
+    struct cg_answer **beyond; /* where the first is that may be let go; NULL: so many have not come yet */
+    struct cg_answer *spare;   /* memory of such as were */
+    uint32_t listed_answers;
     struct cg_refusal *refusals, **last_refusal;
     struct cg_awaited *awaited; /* uthash head; not owned */
     uint8_t *seen;              /* bit per configured member */
