@@ -136,12 +136,16 @@ static struct cg_hop *get(struct cg_hop_connections *all, const struct cg_next_h
     return hop;
 }
 
-/* Those of the snapshot that asks: connections that are there keep what they began with. */
-static void take_credentials(struct cg_hop *hop, const struct cg_next_hop *next_hop) {
-    if (next_hop->credentials == NULL) return;
+/* Those of the snapshot that asks: connections that are there keep what they began with. False: there are none, and
+ * nothing goes there without. */
+static bool take_credentials(struct cg_hop *hop, const struct cg_next_hop *next_hop) {
+    const bool is_by_datagrams = next_hop->scheme == CG_SCHEME_COAPS;
+    const bool is_protected = is_by_datagrams || next_hop->scheme == CG_SCHEME_COAPS_TCP;
+    if (!is_protected) return true;
+    if (next_hop->credentials == NULL) return false;
     SSL_CTX_free(hop->context);
-    hop->context = cg_hop_credentials_context(next_hop->credentials,
-                                              next_hop->scheme == CG_SCHEME_COAPS ? CG_HOP_BY_DTLS : CG_HOP_BY_TLS);
+    hop->context = cg_hop_credentials_context(next_hop->credentials, is_by_datagrams ? CG_HOP_BY_DTLS : CG_HOP_BY_TLS);
+    return hop->context != NULL;
 }
 
 static struct cg_hop *hop_at(const struct cg_hop_connections *all, const struct cg_addr *at) {
@@ -164,7 +168,9 @@ static int find(void *ctx, const struct cg_next_hop *next_hop, struct cg_addr *a
     struct cg_hop_connections *all = ctx;
     struct cg_hop *hop = get(all, next_hop);
     if (hop == NULL) return cg_problem_no_memory(problem);
-    take_credentials(hop, next_hop);
+    if (!take_credentials(hop, next_hop))
+        return cg_problem_set(problem, CG_E_HOP_LOST, "the credentials for the next hop %s are not there",
+                              next_hop->origin);
     follow(hop, at);
     *at = hop->addr;
     return CG_OK;

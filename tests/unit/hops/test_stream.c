@@ -205,6 +205,17 @@ static void a_name_that_stands_for_nobody_is_told(void **state) {
     assert_lost(&call, nobody.why);
 }
 
+/* Never without them. */
+static void what_lacks_its_credentials_goes_nowhere(void **state) {
+    struct stage *stage = *state;
+    struct call call;
+    stage->next_hop->scheme = CG_SCHEME_COAPS_TCP;
+    stage_asks(stage, &call, 10);
+    stage_runs_until_told(stage, &call);
+    assert_lost(&call, "credentials");
+    assert_int_equal(stage->end_count, 0);
+}
+
 /* ---- Hostile ones ---- */
 
 static void what_breaks_the_rules_ends_it(void **state) {
@@ -309,6 +320,7 @@ int main(void) {
         stage_test(released_ones_answer_to_the_end),
         stage_test(a_new_address_is_followed),
         stage_test(a_name_that_stands_for_nobody_is_told),
+        stage_test(what_lacks_its_credentials_goes_nowhere),
         stage_test(what_breaks_the_rules_ends_it),
         stage_test(wrong_tokens_and_requests_are_nothing),
         stage_test(one_that_reads_nothing_is_sent_no_more),

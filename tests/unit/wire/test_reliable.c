@@ -17,7 +17,7 @@ struct fixture {
     struct cg_reliable reliable;
     uint8_t sent[100000];
     size_t sent_len;
-    unsigned requests, responses, opened, released;
+    unsigned requests, responses, opened, released, pongs;
     size_t size;
 };
 
@@ -41,10 +41,15 @@ static void on_response(void *ctx, const struct cg_frame *response) {
 }
 
 static void on_opened(void *ctx) { ((struct fixture *)ctx)->opened++; }
+static void on_pong(void *ctx) { ((struct fixture *)ctx)->pongs++; }
 static void on_released(void *ctx) { ((struct fixture *)ctx)->released++; }
 
-static const struct cg_reliable_ops ops = {
-    .emit = on_emit, .request = on_request, .response = on_response, .opened = on_opened, .released = on_released};
+static const struct cg_reliable_ops ops = {.emit = on_emit,
+                                           .request = on_request,
+                                           .response = on_response,
+                                           .pong = on_pong,
+                                           .opened = on_opened,
+                                           .released = on_released};
 static const struct cg_reliable_ops server_ops = {
     .emit = on_emit, .request = on_request, .opened = on_opened, .released = on_released};
 
@@ -155,6 +160,14 @@ static void responses_are_for_who_waits_for_them(void **state) {
     assert_int_equal(f->sent_len, 0);
 }
 
+/* One of ours asks for custody. */
+static void a_ping_is_a_ping(void **state) {
+    uint8_t bytes[CG_SIGNAL_MAX];
+    (void)state;
+    assert_int_equal(cg_signal_emit_ping(bytes), 3);
+    assert_memory_equal(bytes, ((const uint8_t[]){0x10, CG_SIGNAL_PING, 0x20}), 3);
+}
+
 static void a_ping_has_its_pong(void **state) {
     struct fixture *f = *state;
     assert_int_equal(bring(f, BYTES(CSM, 0x02, CG_SIGNAL_PING, 1, 2)), CG_RELIABLE_MORE);
@@ -162,6 +175,7 @@ static void a_ping_has_its_pong(void **state) {
     assert_int_equal(bring(f, BYTES(0x11, CG_SIGNAL_PING, 7, 0x20)), CG_RELIABLE_MORE); /* Custody */
     expect_sent(f, BYTES(0x11, CG_SIGNAL_PONG, 7, 0x20));
     assert_int_equal(bring(f, BYTES(0x02, CG_SIGNAL_PONG, 1, 2)), CG_RELIABLE_MORE);
+    assert_int_equal(f->pongs, 1);
     assert_int_equal(f->sent_len, 0);
 }
 
@@ -239,6 +253,7 @@ int main(void) {
         reliable_test(empty_messages_are_ignored),
         reliable_test(requests_that_follow_each_other_are_handed_on_one_by_one),
         reliable_test(responses_are_for_who_waits_for_them),
+        reliable_test(a_ping_is_a_ping),
         reliable_test(a_ping_has_its_pong),
         reliable_test(behind_a_release_there_are_no_requests),
         reliable_test(an_abort_ends_it_without_a_word),
