@@ -55,7 +55,8 @@ void cg_stream_close_now(struct cg_stream *stream) {
 void cg_stream_fail(struct cg_stream *stream, enum cg_stream_end why, const char *detail) {
     bool is_heard = cg_stream_is_owned(stream);
     if (stream->state == CG_STREAM_SHAKING) stream->streams->figures.failed++;
-    if (why == CG_STREAM_HANDSHAKE) {
+    bool may_have_alert = stream->state == CG_STREAM_OPEN && cg_stream_has_tls(stream) && why == CG_STREAM_BROKEN;
+    if (why == CG_STREAM_HANDSHAKE || may_have_alert) {
         cg_stream_end(stream); /* so that the alert goes out */
     } else {
         cg_stream_close_now(stream);

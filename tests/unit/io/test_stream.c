@@ -1,5 +1,6 @@
 /* Streams between both ends of a connection on loopback, plain and in TLS with a pre-shared key. */
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <cmocka.h>
+#include <openssl/err.h>
 
 #include "base/buf.h"
 #include "io/acceptor.h"
@@ -37,6 +39,7 @@ struct fixture {
     SSL_CTX *server, *client; /* NULL: without TLS */
     struct end near, far;     /* far: the one that was accepted */
     bool is_late, is_closed;
+    bool is_small; /* what the kernel holds for the one that was accepted */
 };
 
 /* ---- Ends ---- */
@@ -82,6 +85,7 @@ static SSL *make_ssl(SSL_CTX *context, bool accepts) {
 static void on_accepted(void *ctx, int fd, const struct cg_addr *from) {
     struct fixture *f = ctx;
     assert_true(cg_addr_is_loopback(from));
+    if (f->is_small) assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int)), 0);
     f->far.stream = cg_stream_open(f->streams, fd, make_ssl(f->server, true), &ops, &f->far);
     assert_non_null(f->far.stream);
 }
@@ -367,6 +371,38 @@ static void what_is_no_tls_ends_it(void **state) {
     close(fd);
 }
 
+static bool far_opened(const struct fixture *f) { return f->far.opened == 1; }
+
+/* One that is no stream of ours: what it sends is up to the test. */
+static SSL *shake_hands(struct fixture *f, int fd) {
+    SSL *ssl = make_ssl(f->client, false);
+    assert_true(SSL_set_fd(ssl, fd) == 1 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0);
+    while (SSL_do_handshake(ssl) != 1) uv_run(&f->uv, UV_RUN_NOWAIT);
+    run_until(f, far_opened);
+    return ssl;
+}
+
+static void who_garbles_is_told_so(void **state) {
+    static const uint8_t record[] = {23, 3, 3, 0, 17, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17};
+    struct fixture *f = *state;
+    char byte;
+    use_tls(f, TLS1_3_VERSION);
+    int fd = connect_to(&f->addr);
+    SSL *ssl = shake_hands(f, fd);
+    assert_int_equal(write(fd, record, sizeof record), sizeof record);
+    run_until(f, far_closed);
+    assert_int_equal(f->far.why, CG_STREAM_BROKEN);
+    int result = SSL_read(ssl, &byte, 1);
+    while (SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ) {
+        uv_run(&f->uv, UV_RUN_NOWAIT);
+        result = SSL_read(ssl, &byte, 1);
+    }
+    assert_int_equal(SSL_get_error(ssl, result), SSL_ERROR_SSL);
+    assert_int_equal(ERR_GET_REASON(ERR_peek_last_error()), SSL_R_SSLV3_ALERT_BAD_RECORD_MAC);
+    SSL_free(ssl);
+    close(fd);
+}
+
 static void a_handshake_has_a_time(void **state) {
     struct fixture *f = *state;
     use_tls(f, TLS1_2_VERSION);
@@ -457,6 +493,7 @@ static void who_takes_a_little_of_the_last_words_is_left_all_the_same(void **sta
     struct fixture *f = *state;
     int fd = connect_to(&f->addr), small = 4096;
     size_t written = 0;
+    f->is_small = true;
     assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
     run_until(f, far_is_there);
     while (cg_stream_write(f->far.stream, cg_slice_of(much, sizeof much)) == CG_OK) {
@@ -482,6 +519,7 @@ int main(void) {
         stream_test(one_may_end_while_it_hears),
         stream_test(another_key_is_a_failure_at_both_ends),
         stream_test(what_is_no_tls_ends_it),
+        stream_test(who_garbles_is_told_so),
         hasty_test(a_handshake_has_a_time),
         hasty_test(who_takes_nothing_is_left),
         hasty_test(who_takes_a_little_of_the_last_words_is_left_all_the_same),
