@@ -419,11 +419,39 @@ def inbounds():
     write("inbound", "malformed", b"\x00" + request(b"\x91\xff", b"ciphertext and tag"))
 
 
+def coap_shields():
+    """Events of fuzz_coap_shield.c."""
+    def asks(body=b"", layers=(0,), token=0x11, changed=0, *, change=b""):
+        owners = sum(owner << 2 * i for i, owner in enumerate(layers))
+        return bytes([14, token, len(layers) - 1 << 6 | owners, changed, len(body)]) + body + change
+
+    def anybody(body, code=2):
+        return bytes([0, 0x11, code, len(body)]) + body
+
+    def later(body):
+        return bytes([3, len(body)]) + body
+
+    path, known, unknown = b"\xb1a", b"\xff" + b"on", b"\xe0\xfc\xdb"
+    met = asks(path) + asks(changed=1)
+    met_hop = asks(path, (1,)) + asks(b"", (1,), changed=1)
+    write("coap_shield", "met", met + asks(path) + bytes([1, 0x11]))
+    write("coap_shield", "context", asks(path, (2,)) + asks(b"", (2,), changed=1) + asks(path, (2,)))
+    write("coap_shield", "layers", met + met_hop + asks(path, (0, 1)) + asks(path, (0, 1, 0)) + asks(path, (0, 1, 0, 1)))
+    write("coap_shield", "changed", met + asks(path, changed=2, change=b"\x03\x01") + asks(path, changed=6, change=b"\x01\x80"))
+    write("coap_shield", "later", met + bytes([2, 2]) + asks(path) + later(known) * 6 + later(unknown) + bytes([8, 1]))
+    write("coap_shield", "layers-later", met + met_hop + bytes([2, 2]) + asks(path, (0, 1)) + later(known) * 6 + bytes([10]))
+    write("coap_shield", "slow", bytes([5]) + asks(path) + bytes([6, 5]) + met + met_hop + bytes([5]) + asks(path, (0, 1)) * 5 + bytes([6, 7, 10]))
+    write("coap_shield", "others-file", met + bytes([12, 0]) + asks(path) + bytes([12, 0]) + asks(path))
+    write("coap_shield", "anybody", anybody(b"\x93\x09\x00c\xffciphertext") + anybody(b"\x92\x09\x00\xff" + b"c" * 20) + anybody(b"\x91\xff\xffx")
+          + anybody(b"\x93\x09\x00c\x22..\xffciphertext"))
+    write("coap_shield", "unproven", bytes([0x80]) + anybody(b"\x93\x09\x00c\xffciphertext")[1:] + b"\x8e" + asks(path)[1:])
+
+
 def group_etags():
     for name, text in {"one": ":AQI=:", "two": " :AQIDBAUGBwg=:,\t:AQ:", "lines": ":AQ==:\n:Ag==:", "parameters": ':AQ==:;a;b="x\\"";c=:AA==:;d=?1',
                        "long": ":AQIDBAUGBwgJ:", "no-list": ":AQ==:,", "many": ",".join([":AQ==:"] * 40)}.items():
         write("group_etag", name, text)
 
 
-for make in (messages, frames, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds, group_etags):
+for make in (messages, frames, uris, cris, settings, texts, dictionary, http, multiparts, exchanges, coap_messages, coap_desk, from_coap, oscore, coap_blocks, links, inbounds, coap_shields, group_etags):
     make()
