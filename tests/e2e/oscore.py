@@ -3,6 +3,9 @@ a client and its proxy every option goes inside (draft-ietf-core-oscore-capable-
 
 import json
 import secrets
+import select
+import socket
+import subprocess
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESCCM
@@ -11,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 import coap
 from coap import OBSERVE, OSCORE, Client, Message
+from coap_tcp import Connection, emit
 
 AES_CCM_16_64_128, KEY, NONCE, TAG = 10, 16, 13, 8
 PIV_FLAGS, KID_CONTEXT_FLAG, KID_FLAG = 7, 16, 8
@@ -123,13 +127,21 @@ class ShieldedClient(Client):
         message = Message(type, method, self.next_mid() if mid is None else mid, secrets.token_bytes(8) if token is None else token,
                           sorted(inner, key=lambda o: o[0]), payload)
         self.pivs[message.token] = pivs
+        self.put(message)
+        return message
+
+    def put(self, message):
+        """On its way."""
         self.sent.append(message.emit())
         self.socket.send(self.sent[-1])
-        return message
+
+    def take(self, timeout):
+        """The next message as it comes."""
+        return super().hear(timeout)
 
     def hear(self, timeout=10.0):
         """Opened as far as it is protected, in the layers of its request."""
-        message = super().hear(timeout)
+        message = self.take(timeout)
         if message is None:
             return None
         for piv in reversed(self.pivs.get(message.token, ())):
@@ -145,6 +157,49 @@ class ShieldedClient(Client):
         options = list(more.pop("options", ())) + [(coap.ECHO, echo)]
         return super().call(path, options=options, **more)
 
+    def close(self):
+        self.socket.close()
+
     def meet(self):
         """Whatever the gateway wants to hear first."""
         return self.call(".well-known/core", timeout=None)
+
+
+class ShieldedSession(ShieldedClient):
+    """The same by DTLS with a pre-shared key: OpenSSL's client makes a record of each datagram that it is given, and the other way round."""
+
+    def __init__(self, gateway, context, identity, key):
+        super().__init__(gateway, context)
+        self.socket.close()
+        self.socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.process = subprocess.Popen(["openssl", "s_client", "-dtls1_2", "-quiet", "-connect", f"{gateway[0]}:{gateway[1]}", "-psk",
+                                         key.encode().hex(), "-psk_identity", identity, "-cipher", "PSK-AES128-CCM8:@SECLEVEL=0"],
+                                        stdin=other, stdout=other, stderr=subprocess.DEVNULL)
+        other.close()
+
+    def receive_bytes(self, timeout):
+        if not select.select([self.socket], [], [], max(0, timeout))[0]:
+            return None
+        return self.socket.recv(65536), self.to
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+        self.socket.close()
+
+
+class ShieldedConnection(ShieldedClient):
+    """The same by TCP, where messages have neither types nor numbers."""
+
+    def __init__(self, gateway, context):
+        super().__init__(gateway, context)
+        self.socket.close()
+        self.connection = Connection(gateway)
+        self.socket = self.connection.socket
+        self.connection.hear_csm()
+
+    def put(self, message):
+        self.connection.send(emit(message.code, message.token, message.options, message.payload))
+
+    def take(self, timeout):
+        return self.connection.hear(max(0, timeout))
