@@ -16,7 +16,8 @@ struct cg_oscore_client {
     struct cg_oscore_context *context;
     struct cg_oscore_peer *peer; /* in it: the client */
     struct cg_sender *sender;
-    struct cg_allowance challenges;
+    struct cg_allowance challenges; /* to what came before, or has been challenged */
+    uint64_t challenged;            /* the highest number of a request that was, plus 1 */
     enum cg_oscore_asked asked;
     struct cg_addr asked_at;
     unsigned refs; /* the table's among them */

@@ -18,7 +18,7 @@ enum {
     LAYERS_MAX = 2,        /* that are taken off a request: of the last hop, and of the client behind it */
     WAITING_MAX = 256,     /* opened requests that wait for a number, all in all */
     SMALL = 32,            /* bytes that protection takes off a request, at the most that counts for proofs */
-    CHALLENGES_BURST = 10, /* of one client */
+    CHALLENGES_BURST = 10, /* of one client, to repetitions */
     CHALLENGES_RATE = 1,   /* a second */
 };
 
@@ -49,6 +49,7 @@ struct visit {
     struct cg_coap_shield *shield;
     struct cg_coap_shielded *shielded;
     struct cg_sender_wait wait;
+    uint64_t piv;      /* its own number */
     bool is_challenge; /* it is to be answered so, and the front hears nothing of it */
     bool has_met;      /* a challenge */
     struct visit *prev, *next;
@@ -120,6 +121,7 @@ static int open_visit(struct visit *visit, const struct cg_oscore_client *client
     visit->is_challenge = err == CG_E_REPLAY && opened.challenge;
     if (err < 0 && !visit->is_challenge) return err;
     visit->opened.binding = opened.binding;
+    visit->piv = opened.number;
     request->size = request->size > SMALL ? request->size - SMALL : 0;
     request->message = (struct cg_coap_message){.token = cg_slice_of(visit->bytes, outer->token.len)};
     if (visit->is_challenge) return CG_OK;
@@ -223,7 +225,12 @@ static int take_number(struct visit *visit, struct cg_problem *problem) {
 
 /* ---- Requests ---- */
 
-static bool may_challenge(const struct cg_coap_shield *shield, struct cg_oscore_client *client) {
+/* What the client has sent since is always told: whoever repeats what it sent before must not be in its way. */
+static bool may_challenge(const struct cg_coap_shield *shield, struct cg_oscore_client *client, uint64_t piv) {
+    if (piv >= client->challenged) {
+        client->challenged = piv + 1;
+        return true;
+    }
     cg_allowance_fill(&client->challenges, CHALLENGES_BURST, CHALLENGES_RATE, now_us(shield));
     if (client->challenges.left < 1) return false;
     client->challenges.left -= 1;
@@ -267,7 +274,7 @@ static void take(struct cg_coap_shield *shield, struct cg_coap_peer *peer, const
     if (err < 0) {
         cg_oscore_refuse(&shield->refusals, peer, request, err, now_us(shield));
         free(visit);
-    } else if (visit->is_challenge && !may_challenge(shield, client)) {
+    } else if (visit->is_challenge && !may_challenge(shield, client, visit->piv)) {
         cg_coap_peer_ignore(peer);
         free(visit);
     } else {

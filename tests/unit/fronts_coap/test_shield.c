@@ -26,6 +26,28 @@ static void the_front_answers_a_peer_of_its_own(void **state) {
     assert_true(cg_slice_is(shield_last(side)->token, "f"));
 }
 
+/* After a start anybody who has recorded requests may send them again, and again; the client is challenged all the
+ * same. */
+static void repetitions_do_not_keep_a_client_from_its_challenge(void **state) {
+    struct side *side = *state;
+    struct datagram recorded, sealed, plain;
+    shield_compose(side, CG_SLICE_NONE, &recorded);
+    for (size_t i = 0; i < 30; i++) {
+        side->said_count = 0;
+        shield_bring(side, &recorded, "r");
+    }
+    assert_int_equal(shield_last(side)->how, IGNORED);
+    shield_compose(side, CG_SLICE_NONE, &sealed);
+    shield_bring(side, &sealed, "e");
+    shield_open(side, shield_last(side), &plain);
+    assert_int_equal(plain.msg.code, CG_CODE(4, 1));
+    side->said_count = 0;
+    shield_bring(side, &recorded, "r");
+    assert_int_equal(shield_last(side)->how, IGNORED);
+    shield_meet(side);
+    assert_int_equal(side->heard_count, 1);
+}
+
 static void what_came_before_is_refused(void **state) {
     struct side *side = *state;
     struct datagram sealed;
@@ -370,6 +392,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         shield_test(what_was_before_a_start_must_be_met_first),
         shield_test(the_front_answers_a_peer_of_its_own),
+        shield_test(repetitions_do_not_keep_a_client_from_its_challenge),
         shield_test(what_came_before_is_refused),
         shield_test(what_was_changed_is_refused),
         shield_test(a_stranger_gets_no_long_error),
