@@ -132,6 +132,13 @@ void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice m
     start(gateway, mappings, 0, ends[1]); /* the other end stays open, so that the log has a reader, if an idle one */
 }
 
+void bench_gateway_claim(const struct bench_gateway *gateway) {
+    char command[sizeof BENCH_CASTGATE + 96];
+    snprintf(command, sizeof command, BENCH_CASTGATE " -c %s/castgate.json --init-state --new-keys >/dev/null",
+             gateway->folder);
+    CG_CHECK(system(command) == 0);
+}
+
 static void remove_folder(const struct bench_gateway *gateway) {
     char command[64];
     snprintf(command, sizeof command, "rm -r %s", gateway->folder);

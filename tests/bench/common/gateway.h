@@ -29,6 +29,8 @@ void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings
 /* `more`: further members of the settings, which stay the caller's. */
 void bench_gateway_start_with(struct bench_gateway *gateway, struct cg_slice mappings, const char *more);
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings); /* nobody reads its log */
+/* Makes its store, and claims the keys that its settings name; it finds out by itself within seconds. */
+void bench_gateway_claim(const struct bench_gateway *gateway);
 /* Writes other mappings, sends SIGHUP and waits until they are in use. */
 void bench_gateway_reload(struct bench_gateway *gateway, struct cg_slice mappings);
 void bench_gateway_stop(struct bench_gateway *gateway);
