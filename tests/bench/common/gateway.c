@@ -90,6 +90,12 @@ static void make_folder(struct bench_gateway *gateway) {
     CG_CHECK(mkdtemp(gateway->folder) != NULL);
 }
 
+static void claim(const char *file) {
+    char command[sizeof BENCH_CASTGATE + 128];
+    snprintf(command, sizeof command, BENCH_CASTGATE " -c %s --init-state --new-keys >/dev/null", file);
+    CG_CHECK(system(command) == 0);
+}
+
 static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer, int log) {
     char file[64];
     snprintf(file, sizeof file, "%s/castgate.json", gateway->folder);
@@ -99,6 +105,7 @@ static void start(struct bench_gateway *gateway, struct cg_slice mappings, uint3
     gateway->coaps = free_port();
     gateway->receive_buffer = receive_buffer;
     write_settings(gateway, mappings);
+    if (gateway->claims) claim(file);
     gateway->pid = fork();
     CG_CHECK(gateway->pid >= 0);
     if (gateway->pid == 0) run_gateway(file, log);
@@ -125,18 +132,18 @@ void bench_gateway_start_with(struct bench_gateway *gateway, struct cg_slice map
     start_logged(gateway, mappings, 0);
 }
 
+void bench_gateway_start_claimed(struct bench_gateway *gateway, struct cg_slice mappings, const char *more) {
+    make_folder(gateway);
+    gateway->more = more;
+    gateway->claims = true;
+    start_logged(gateway, mappings, 0);
+}
+
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings) {
     int ends[2];
     make_folder(gateway);
     CG_CHECK(pipe2(ends, O_CLOEXEC) == 0);
     start(gateway, mappings, 0, ends[1]); /* the other end stays open, so that the log has a reader, if an idle one */
-}
-
-void bench_gateway_claim(const struct bench_gateway *gateway) {
-    char command[sizeof BENCH_CASTGATE + 96];
-    snprintf(command, sizeof command, BENCH_CASTGATE " -c %s/castgate.json --init-state --new-keys >/dev/null",
-             gateway->folder);
-    CG_CHECK(system(command) == 0);
 }
 
 static void remove_folder(const struct bench_gateway *gateway) {

@@ -15,6 +15,7 @@ struct bench_gateway {
     uint16_t coaps;             /* by TLS, with pre-shared keys of the clients in `more` */
     uint32_t receive_buffer;    /* bytes; 0: castgate's default */
     const char *more;           /* further members of the settings; NULL: none */
+    bool claims;                /* the keys in the settings, before it starts */
     double idle;                /* CPU ns a ns of wall-clock time, with nothing to do */
 };
 
@@ -28,9 +29,9 @@ void bench_put_mapping(struct cg_buf *mappings, const struct bench_peer *peer, c
 void bench_gateway_start(struct bench_gateway *gateway, struct cg_slice mappings, uint32_t receive_buffer);
 /* `more`: further members of the settings, which stay the caller's. */
 void bench_gateway_start_with(struct bench_gateway *gateway, struct cg_slice mappings, const char *more);
+/* The same with a store, in which the keys are claimed that `more` names. */
+void bench_gateway_start_claimed(struct bench_gateway *gateway, struct cg_slice mappings, const char *more);
 void bench_gateway_start_unread(struct bench_gateway *gateway, struct cg_slice mappings); /* nobody reads its log */
-/* Makes its store, and claims the keys that its settings name; it finds out by itself within seconds. */
-void bench_gateway_claim(const struct bench_gateway *gateway);
 /* Writes other mappings, sends SIGHUP and waits until they are in use. */
 void bench_gateway_reload(struct bench_gateway *gateway, struct cg_slice mappings);
 void bench_gateway_stop(struct bench_gateway *gateway);

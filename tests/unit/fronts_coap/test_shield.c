@@ -71,6 +71,72 @@ static void what_was_changed_is_refused(void **state) {
     assert_int_equal(shield_last(side)->msg.code, CG_CODE(4, 0));
 }
 
+/* Whatever is forged in a client's name, however often: not all of it is answered. */
+static void a_flood_is_not_answered_in_full(void **state) {
+    struct side *side = *state;
+    struct datagram sealed;
+    size_t answered = 0;
+    shield_compose(side, CG_SLICE_NONE, &sealed);
+    ((uint8_t *)(uintptr_t)sealed.msg.payload.data)[0] ^= 1;
+    for (size_t i = 0; i < 1000; i++) {
+        side->said_count = 0;
+        shield_bring(side, &sealed, "f");
+        answered += shield_last(side)->how == ANSWERED;
+    }
+    assert_int_equal(answered, 100);
+    assert_int_equal(side->heard_count, 0);
+    assert_int_equal(side->next, 0); /* no number was asked for */
+}
+
+/* The last number that there is (RFC 8613 §7.2.1) is one like the others, and nothing comes behind it. */
+static void the_highest_number_is_the_last(void **state) {
+    struct side *side = *state;
+    struct datagram sealed;
+    shield_meet(side);
+    side->owners[0].number = (UINT64_C(1) << 40) - 1;
+    shield_compose(side, CG_SLICE_NONE, &sealed);
+    shield_bring(side, &sealed, "a");
+    assert_int_equal(side->heard_count, 2);
+    shield_bring(side, &sealed, "b");
+    assert_int_equal(side->heard_count, 2);
+    assert_true(cg_slice_is(shield_last(side)->msg.payload, "Replay detected"));
+}
+
+/* What names no context of a client is the front's: it knows who relays that, and that it is 4.01 else. */
+static void what_names_no_client_is_the_fronts(void **state) {
+    static const struct {
+        const char *option;
+        size_t len;
+    } rows[] = {
+        {"", 0},          /* no kid */
+        {"\x08", 1},      /* an empty one */
+        {"\x09\x00x", 3}, /* of nobody */
+        {"\x19\x00\x03"
+         "ctxc",
+         7}, /* a client's, in a context that it has not */
+        {"\x29\x00"
+         "c",
+         3}, /* in a group */
+        {"\x0f\x00"
+         "c",
+         3}, /* a Partial IV of reserved length */
+        {"\xff\xff\xff", 3},
+    };
+    struct side *side = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct datagram made;
+        struct cg_msg_writer writer;
+        cg_msg_begin_inner(&writer, made.bytes, sizeof made.bytes, CG_POST);
+        cg_msg_put_opt(&writer, CG_OPT_OSCORE, cg_slice_of((const uint8_t *)rows[i].option, rows[i].len));
+        cg_msg_put_payload(&writer, cg_slice_str("ciphertext and tag"));
+        int len = cg_msg_end(&writer);
+        assert_int_equal(cg_msg_parse_inner(&made.msg, cg_slice_of(made.bytes, (size_t)len)), CG_OK);
+        shield_bring(side, &made, "n");
+        assert_int_equal(side->heard_count, i + 1);
+        assert_ptr_equal(side->heard[i].peer, &side->outer);
+    }
+}
+
 /* An address that nobody has shown gets no more than three times what it sent. */
 static void a_stranger_gets_no_long_error(void **state) {
     struct side *side = *state;
@@ -395,6 +461,9 @@ int main(void) {
         shield_test(repetitions_do_not_keep_a_client_from_its_challenge),
         shield_test(what_came_before_is_refused),
         shield_test(what_was_changed_is_refused),
+        shield_test(a_flood_is_not_answered_in_full),
+        shield_test(the_highest_number_is_the_last),
+        shield_test(what_names_no_client_is_the_fronts),
         shield_test(a_stranger_gets_no_long_error),
         shield_test(others_requests_pass_as_they_are),
         shield_test(a_request_waits_for_a_number),
