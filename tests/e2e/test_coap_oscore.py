@@ -194,7 +194,7 @@ def test_blocks_are_inside(shielded, group, scheme):
     size, body = 64, secrets.token_bytes(150)
     with Tap(group) as tap:
         for number in range(2):
-            part = {"payload": body[number * size:][:size], "options": [(coap.BLOCK1, coap.block(number, True, size))]}
+            part = {"timeout": 1, "payload": body[number * size:][:size], "options": [(coap.BLOCK1, coap.block(number, True, size))]}
             assert client.call("lights/light", method=coap.FETCH, **part).code_text == "2.31"
         client.ask("lights/light", method=coap.FETCH, payload=body[2 * size:], timeout=1, options=[(coap.BLOCK1, coap.block(2, False, size))])
         assert tap.next().message.payload == body
