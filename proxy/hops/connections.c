@@ -81,8 +81,8 @@ void cg_hop_forget(struct cg_hop *hop) {
 /* It has rested, and is forgotten unless somebody asks meanwhile. */
 static void on_rested(struct cg_hop_timer *timer) {
     struct cg_hop *hop = CG_CONTAINER(timer, struct cg_hop, rest);
-    if (hop->way != NULL || hop->former != NULL || cg_connection_is_used(hop->all->engine, &hop->addr)) return;
-    if (hop->rests_until_us + hop->all->limits.quiet_us <= cg_loop_now_us()) {
+    bool is_needed = hop->way != NULL || hop->former != NULL || cg_connection_is_used(hop->all->engine, &hop->addr);
+    if (!is_needed && hop->rests_until_us + hop->all->limits.quiet_us <= cg_loop_now_us()) {
         cg_hop_forget(hop);
     } else {
         cg_hop_set_timer(hop->all, timer, hop->all->limits.quiet_us);

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "io/loop.h"
 
-enum { DOUBLED_MAX = 5, SECOND_US = 1000000 };
+enum { DOUBLED_MAX = 5, SECOND_US = 1000000, FORMERS_MAX = 4 /* that still owe answers */ };
 
 static struct cg_engine *engine_of(const struct cg_hop_way *way) { return way->hop->all->engine; }
 
@@ -69,7 +69,10 @@ int cg_hop_open(struct cg_hop *hop, struct cg_problem *problem) {
 }
 
 int cg_hop_emit(struct cg_hop *hop, struct cg_slice datagram, struct cg_problem *problem) {
-    if (hop->way != NULL && hop->is_open) return hop->way->ops->emit(hop->way, datagram, problem);
+    if (hop->way != NULL && hop->is_open) {
+        hop->way->was_asked = true;
+        return hop->way->ops->emit(hop->way, datagram, problem);
+    }
     say_lost(problem, hop, "cannot be reached", "its connection has just closed");
     return problem->err;
 }
@@ -91,6 +94,23 @@ void cg_hop_has_room(struct cg_hop_way *way) {
     if (!is_former(way)) cg_connection_ready(engine_of(way), &way->hop->addr);
 }
 
+static void lose_former(struct cg_hop *hop, uint64_t requests, const char *why) {
+    struct cg_problem problem;
+    say_lost(&problem, hop, "has ended its connection", why);
+    cg_connection_former_lost(hop->all->engine, &hop->addr, requests, &problem);
+}
+
+/* One that releases whatever is made must not have us make ever more of them. */
+static void let_go_of_too_many(struct cg_hop *hop) {
+    struct cg_hop_way *oldest = hop->former, *way;
+    int count;
+    DL_COUNT(hop->former, way, count);
+    if (count <= FORMERS_MAX) return;
+    DL_DELETE(hop->former, oldest);
+    lose_former(hop, oldest->requests, "it has released too many, one after the other");
+    oldest->ops->end(oldest);
+}
+
 void cg_hop_released(struct cg_hop_way *way) {
     struct cg_hop *hop = way->hop;
     hop->all->figures.released++;
@@ -98,7 +118,9 @@ void cg_hop_released(struct cg_hop_way *way) {
     DL_APPEND(hop->former, way);
     hop->way = NULL;
     hop->is_open = false;
-    cg_connection_ready(hop->all->engine, &hop->addr); /* whoever waits has another made */
+    if (!way->was_asked) fail(hop, "it has released the connection before it was asked anything");
+    let_go_of_too_many(hop);
+    cg_connection_ready(hop->all->engine, &hop->addr); /* whoever waits has another made, or hears why not */
 }
 
 void cg_hop_received(struct cg_hop_way *way, struct cg_slice datagram) {
@@ -127,12 +149,6 @@ static void take_out(struct cg_hop_way *way) {
         hop->way = NULL;
         hop->is_open = false;
     }
-}
-
-static void lose_former(struct cg_hop *hop, uint64_t requests, const char *why) {
-    struct cg_problem problem;
-    say_lost(&problem, hop, "has ended its connection", why);
-    cg_connection_former_lost(hop->all->engine, &hop->addr, requests, &problem);
 }
 
 static void lose(struct cg_hop *hop, bool was_open, const char *why) {

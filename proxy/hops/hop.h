@@ -32,6 +32,7 @@ struct cg_hop_way {
     const struct cg_hop_way_ops *ops;
     struct cg_hop *hop; /* may be forgotten with its last way */
     struct cg_hop_connections *all;
+    bool was_asked;    /* something has gone out by it */
     uint64_t requests; /* of a former one: that had gone out when it was replaced */
     struct cg_hop_way *prev, *next;
 };

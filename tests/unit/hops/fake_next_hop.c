@@ -77,6 +77,7 @@ static void on_accepted(void *ctx, int fd, const struct cg_addr *from) {
     end->stream = cg_stream_open(stage->streams, fd, NULL, &stream_ops, end);
     assert_non_null(end->stream);
     cg_reliable_begin(&end->reliable, &reliable_ops, end, &all);
+    if (stage->releases_at_once) far_releases(stage, stage->end_count - 1);
 }
 
 void far_answers(struct stage *stage, size_t end, size_t request, uint8_t member, const char *payload) {

@@ -32,6 +32,7 @@ struct stage {
     struct far_end ends[FAR_ENDS];
     size_t end_count;
     bool says_nothing, answers_no_pings, reads_nothing; /* what the next hop does not do */
+    bool releases_at_once;                              /* whatever is connected */
     struct cg_token tokens[FAR_REQUESTS];               /* of requests that it has heard */
     size_t requests, pings;
 };

@@ -167,6 +167,49 @@ static void released_ones_answer_to_the_end(void **state) {
     assert_null(strstr(second.text, "next-hop-unreachable"));
 }
 
+/* Else it would be connected to as often as this end can. */
+static void one_that_releases_unasked_is_asked_again_later(void **state) {
+    struct stage *stage = *state;
+    struct call calls[3];
+    stage->releases_at_once = true;
+    for (size_t i = 0; i < 2; i++) {
+        stage_asks(stage, &calls[i], 10);
+        stage_runs_until_told(stage, &calls[i]);
+        assert_lost(&calls[i], "released");
+    }
+    assert_true(stage->end_count <= 2); /* the pause may be over between them */
+    stage->releases_at_once = false;
+    stage_runs(stage, 50);
+    stage_asks(stage, &calls[2], 10);
+    stage_runs_until(stage, has_heard_one);
+    far_answers(stage, stage->end_count - 1, 0, 5, "on");
+    stage_runs_until_told(stage, &calls[2]);
+    assert_answered(&calls[2], "on");
+}
+
+/* Each is owed an answer; the first gives way. */
+static void few_that_were_released_are_kept(void **state) {
+    enum { KEPT = 4 };
+    struct stage *stage = *state;
+    struct call calls[KEPT + 1];
+    for (size_t i = 0; i <= KEPT; i++) {
+        const size_t before = stage->requests;
+        stage_asks(stage, &calls[i], 30);
+        for (int turns = 0; stage->requests == before && turns < 1000; turns++) stage_runs(stage, 2);
+        assert_int_equal(stage->requests, before + 1);
+        assert_int_equal(stage->end_count, i + 1);
+        far_releases(stage, i);
+        stage_runs(stage, 20);
+    }
+    stage_runs_until_told(stage, &calls[0]);
+    assert_lost(&calls[0], "released too many");
+    for (size_t i = 1; i <= KEPT; i++) {
+        far_answers(stage, i, i, 5, "on");
+        stage_runs_until_told(stage, &calls[i]);
+        assert_answered(&calls[i], "on");
+    }
+}
+
 /* What a name stands for changes: whatever is connected stays, and what comes after is somewhere else. */
 static void a_new_address_is_followed(void **state) {
     struct cg_resolved resolved = {0};
@@ -318,6 +361,8 @@ int main(void) {
         hasty_stage_test(one_that_answers_no_ping_is_lost),
         hasty_stage_test(one_that_nobody_asks_is_let_go),
         stage_test(released_ones_answer_to_the_end),
+        stage_test(one_that_releases_unasked_is_asked_again_later),
+        stage_test(few_that_were_released_are_kept),
         stage_test(a_new_address_is_followed),
         stage_test(a_name_that_stands_for_nobody_is_told),
         stage_test(what_lacks_its_credentials_goes_nowhere),
