@@ -123,23 +123,30 @@ static EVP_PKEY *x25519_private(const uint8_t scalar[32]) {
 static int init_ed25519(struct cg_private_key *key, const uint8_t *seed, const struct cg_public_key *public_key) {
     uint8_t derived[32], scalar[32];
     key->ed25519 = sodium_malloc(64);
-    if (key->ed25519 == NULL) return CG_E_KEY;
+    if (key->ed25519 == NULL) return CG_E_NO_MEMORY;
     crypto_sign_seed_keypair(derived, key->ed25519, seed);
     if (memcmp(derived, public_key->bytes, 32) != 0) return CG_E_KEY;
     crypto_sign_ed25519_sk_to_curve25519(scalar, key->ed25519);
     key->agree = x25519_private(scalar);
     sodium_memzero(scalar, sizeof(scalar));
-    return key->agree != NULL ? CG_OK : CG_E_KEY;
+    return key->agree != NULL ? CG_OK : cg_openssl_failure();
 }
 
 static int init_x25519(struct cg_private_key *key, const uint8_t *scalar, const struct cg_public_key *public_key) {
     uint8_t derived[32];
     size_t len = sizeof(derived);
     key->agree = x25519_private(scalar);
-    if (key->agree == NULL || EVP_PKEY_get_raw_public_key(key->agree, derived, &len) <= 0 ||
-        memcmp(derived, public_key->bytes, 32) != 0)
-        return CG_E_KEY;
-    return CG_OK;
+    if (key->agree == NULL || EVP_PKEY_get_raw_public_key(key->agree, derived, &len) <= 0) return cg_openssl_failure();
+    return memcmp(derived, public_key->bytes, 32) == 0 ? CG_OK : CG_E_KEY;
+}
+
+/* Whether the keys are to blame; only what looked at them asks. */
+static int disagreement(void) {
+    int err = CG_E_KEY;
+    for (unsigned long error; (error = ERR_get_error()) != 0;) {
+        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) err = CG_E_NO_MEMORY;
+    }
+    return err;
 }
 
 static int init_p256_private(struct cg_private_key *key, const uint8_t *raw, const struct cg_public_key *public_key) {
@@ -151,22 +158,24 @@ static int init_p256_private(struct cg_private_key *key, const uint8_t *raw, con
         key->agree = p256_from_params(EVP_PKEY_KEYPAIR, point, sizeof(point), scalar);
     }
     BN_clear_free(scalar);
-    return key->agree != NULL && pkey_is_valid(key->agree, true) ? CG_OK : CG_E_KEY;
+    return key->agree != NULL && pkey_is_valid(key->agree, true) ? CG_OK : disagreement();
 }
 
 /* OpenSSL looks for what agrees keys when that is first asked for, and what it then had no memory for it never has
- * again: so it is asked for while nothing depends on it. */
+ * again: so it is asked for while nothing depends on it. It may say that there is no such algorithm, but made the key.
+ */
 static int find_agreement(EVP_PKEY *own) {
     EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(NULL, own, NULL);
     bool found = ctx != NULL && EVP_PKEY_derive_init(ctx) > 0;
     EVP_PKEY_CTX_free(ctx);
-    return found ? CG_OK : cg_openssl_failure();
+    return found ? CG_OK : CG_E_NO_MEMORY;
 }
 
 int cg_private_key_init(struct cg_private_key *key, struct cg_slice raw, const struct cg_public_key *public_key) {
     memset(key, 0, sizeof(*key));
     if (raw.len != SEED_LEN) return CG_E_KEY;
     int err = CG_E_KEY;
+    ERR_clear_error();
     if (public_key->curve == CG_CURVE_ED25519) err = init_ed25519(key, raw.data, public_key);
     if (public_key->curve == CG_CURVE_X25519) err = init_x25519(key, raw.data, public_key);
     if (public_key->curve == CG_CURVE_P256) err = init_p256_private(key, raw.data, public_key);
@@ -197,15 +206,6 @@ static int agreement_key(const struct cg_public_key *peer, EVP_PKEY **key) {
         return CG_E_KEY;
     *key = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL, u, 32);
     return *key != NULL ? CG_OK : cg_openssl_failure();
-}
-
-/* Whether the keys are to blame; only what looked at them asks. */
-static int disagreement(void) {
-    int err = CG_E_KEY;
-    for (unsigned long error; (error = ERR_get_error()) != 0;) {
-        if (ERR_GET_REASON(error) == ERR_R_MALLOC_FAILURE) err = CG_E_NO_MEMORY;
-    }
-    return err;
 }
 
 static int derive(const struct cg_private_key *own, EVP_PKEY *other, uint8_t secret[32]) {

@@ -151,8 +151,8 @@ static int read_group(struct cg_security_group *group, const json_t *json, struc
     cg_arena_init(&r.reader.scratch, SIZE_MAX, NULL);
     read_document(&r, json);
     cg_group_reader_fini(&r);
-    if (mistakes->count > before) return CG_E_FORMAT;
-    return r.reader.out_of_memory ? CG_E_NO_MEMORY : CG_OK;
+    if (r.reader.out_of_memory) return CG_E_NO_MEMORY; /* what looks like a mistake may be the want of it */
+    return mistakes->count > before ? CG_E_FORMAT : CG_OK;
 }
 
 int cg_security_group_read(const json_t *json, enum cg_group_file kind, struct cg_security_group **group,

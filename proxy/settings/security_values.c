@@ -351,10 +351,10 @@ static void check_private_key(struct cg_group_reader *r, const struct cg_at *at,
     int err = cg_private_key_init(&key, raw, public_key);
     if (err == CG_OK)
         cg_private_key_fini(&key);
-    else if (err == CG_E_NO_MEMORY)
-        r->reader.out_of_memory = true;
-    else
+    else if (err == CG_E_KEY)
         cg_mistake_at(&r->reader, at, "is not the private key of \"cred\"");
+    else
+        r->reader.out_of_memory = true; /* OpenSSL may call it an algorithm that it has not */
 }
 
 /* Reads "private_key" and compares it with the public key. */

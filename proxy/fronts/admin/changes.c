@@ -44,6 +44,7 @@ struct reader {
     size_t index;
     struct place *place;
     struct cg_items_wish wish; /* owns its document */
+    bool out_of_memory;
 };
 
 static bool fail(struct reader *reader, const char *key, const char *text) {
@@ -101,7 +102,8 @@ static bool read_body(struct reader *reader, const json_t *entry) {
     if (reader->wish.kind != CG_ITEM_SETTINGS && !cg_items_has_name(body, reader->wish.name))
         return fail(reader, "body/name", "must be the name in the path, or absent");
     reader->wish.document = cg_shown_as_set(body);
-    return reader->wish.document != NULL || fail(reader, "", "there is no memory for it");
+    reader->out_of_memory = reader->wish.document == NULL;
+    return !reader->out_of_memory;
 }
 
 static bool read_condition(struct reader *reader, const json_t *entry, const char *key, enum cg_condition_tags tags,
@@ -148,6 +150,7 @@ static int plan_entry(struct cg_change *change, struct batch *batch, size_t inde
                   : cg_items_plan(change, cg_gateway_config(batch->gateway), &reader.wish);
         if (err < 0) fail(&reader, "", change->problem.detail);
     }
+    if (reader.out_of_memory) err = CG_E_NO_MEMORY;
     json_decref(reader.wish.document);
     return err;
 }
