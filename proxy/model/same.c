@@ -66,7 +66,8 @@ static uint64_t add_text(uint64_t sum, const char *text) {
 static uint64_t add_target(uint64_t sum, const struct cg_target *target) {
     sum = add_text(add_bytes(sum, &target->group, sizeof target->group), target->uri);
     sum = add_slice(add_slice(add_slice(sum, target->host), target->path), target->query);
-    return add_number(add_text(sum, target->interface), target->hops);
+    sum = add_text(add_text(sum, target->next_hop.uri), target->next_hop.credentials_name);
+    return add_number(add_number(add_text(sum, target->interface), target->hops), target->next_hop.round_trip_s);
 }
 
 static uint64_t add_member(uint64_t sum, const struct cg_member *member) {

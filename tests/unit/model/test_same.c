@@ -30,6 +30,23 @@ static void test_the_same_goes_on(void **state) {
     assert_false(cg_mapping_goes_on(&one, &other));
 }
 
+/* Next hops, too. */
+static void test_what_is_not_the_same_is_not_alike(void **state) {
+    (void)state;
+    struct cg_target target = targets[0];
+    struct cg_mapping one = lamps(CG_SECURITY_NONE), other = one;
+    other.targets = &target;
+    assert_true(cg_mapping_likeness(&one) == cg_mapping_likeness(&other));
+    target.next_hop.uri = "coap://gateway.example";
+    assert_false(cg_mapping_is_same(&one, &other));
+    assert_false(cg_mapping_likeness(&one) == cg_mapping_likeness(&other));
+    uint64_t with_hop = cg_mapping_likeness(&other);
+    target.next_hop.credentials_name = "west";
+    assert_false(cg_mapping_likeness(&other) == with_hop);
+    target.next_hop = (struct cg_next_hop){.uri = target.next_hop.uri, .round_trip_s = 2};
+    assert_false(cg_mapping_likeness(&other) == with_hop);
+}
+
 /* Whichever it is. */
 static void test_a_security_group_may_lose_members(void **state) {
     (void)state;
@@ -61,6 +78,7 @@ static void test_others_in_their_place_are_new(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_goes_on),
+        cmocka_unit_test(test_what_is_not_the_same_is_not_alike),
         cmocka_unit_test(test_a_security_group_may_lose_members),
         cmocka_unit_test(test_others_in_their_place_are_new),
     };
