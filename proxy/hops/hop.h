@@ -22,7 +22,7 @@ struct cg_hop_timer {
 
 struct cg_hop_way_ops {
     /* Whether one that is open takes a message now: CG_OK; CG_PENDING: cg_hop_has_room follows. */
-    int (*has_room)(const struct cg_hop_way *way);
+    int (*has_room)(struct cg_hop_way *way);
     int (*emit)(struct cg_hop_way *way, struct cg_slice datagram, struct cg_problem *problem);
     /* Frees it. The other end is told, and this side nothing. */
     void (*end)(struct cg_hop_way *way);

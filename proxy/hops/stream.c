@@ -239,8 +239,8 @@ static const struct cg_stream_ops stream_ops = {
 
 /* ---- The core's side ---- */
 
-static int has_room(const struct cg_hop_way *way) {
-    struct cg_hop_stream *stream = of_way((struct cg_hop_way *)(uintptr_t)way);
+static int has_room(struct cg_hop_way *way) {
+    struct cg_hop_stream *stream = of_way(way);
     stream->is_full = cg_stream_waits(stream->stream) > WAITS_MAX;
     return stream->is_full ? CG_PENDING : CG_OK;
 }
@@ -275,7 +275,10 @@ static SSL *make_ssl(const struct cg_hop *hop) {
 
 static bool connect_to(struct cg_hop_stream *stream, const struct cg_hop *hop, struct cg_problem *problem) {
     SSL *ssl = hop->context == NULL ? NULL : make_ssl(hop);
-    if (hop->context != NULL && ssl == NULL) return cg_problem_no_memory(problem) == CG_OK;
+    if (hop->context != NULL && ssl == NULL) {
+        cg_problem_no_memory(problem);
+        return false;
+    }
     stream->stream = cg_stream_connect(hop->all->streams, &hop->addr, ssl, &stream_ops, stream, problem);
     return stream->stream != NULL;
 }
