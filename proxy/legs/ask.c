@@ -240,21 +240,14 @@ static void begin_waiting(struct cg_engine *engine, struct cg_ask *ask) {
     ask->repeats = 0;
 }
 
-/* Puts one more option where its number belongs; the list has room for it. */
-static void insert(struct cg_opts *options, struct cg_opt more) {
-    struct cg_opt *list = options->list;
-    size_t at = options->count++;
-    for (; at > 0 && list[at - 1].number > more.number; at--) list[at] = list[at - 1];
-    list[at] = more;
-}
-
-static void put(struct cg_opts *options, struct cg_opt opt) {
+/* In the place of the request's own, which may have said how large the first is. */
+static void put_block(struct cg_opts *options, struct cg_slice block) {
     for (size_t i = 0; i < options->count; i++) {
-        if (options->list[i].number != opt.number) continue;
-        options->list[i].value = opt.value; /* the request for the first block may have said how large */
+        if (options->list[i].number != CG_OPT_BLOCK2) continue;
+        options->list[i].value = block;
         return;
     }
-    insert(options, opt);
+    cg_opts_insert(options, CG_OPT_BLOCK2, block);
 }
 
 /* With Echo and Block2 where they belong. False: no memory. */
@@ -263,12 +256,8 @@ static bool seal(struct cg_engine *engine, struct cg_ask *ask) {
     struct cg_opts options = {.list = calloc(own->count + MORE_OPTIONS, sizeof *own->list), .count = own->count};
     if (options.list == NULL) return false;
     if (own->count > 0) memcpy(options.list, own->list, own->count * sizeof *own->list);
-    if (ask->has_block) {
-        put(&options, (struct cg_opt){.number = CG_OPT_BLOCK2, .value = cg_slice_of(ask->block, ask->block_len)});
-    }
-    if (ask->echo_len > 0) {
-        insert(&options, (struct cg_opt){.number = CG_OPT_ECHO, .value = cg_slice_of(ask->echo, ask->echo_len)});
-    }
+    if (ask->has_block) put_block(&options, cg_slice_of(ask->block, ask->block_len));
+    if (ask->echo_len > 0) cg_opts_insert(&options, CG_OPT_ECHO, cg_slice_of(ask->echo, ask->echo_len));
     struct cg_opt *list = options.list; /* the ask may end meanwhile */
     cg_leg_seal(engine, &ask->leg, options, ask->identity);
     free(list);

@@ -29,12 +29,6 @@ static size_t left(const struct cg_upload *upload) { return upload->whole->paylo
 
 static bool is_last(const struct cg_upload *upload) { return left(upload) <= block_size(upload); }
 
-static void insert(struct cg_opts *options, uint16_t number, struct cg_slice value) {
-    size_t at = options->count++;
-    for (; at > 0 && options->list[at - 1].number > number; at--) options->list[at] = options->list[at - 1];
-    options->list[at] = (struct cg_opt){.number = number, .value = value};
-}
-
 /* Only the last block has a word about blocks of the response (RFC 7959 §2.7). What takes several requests to say is
  * not observed: no renewal could be one message. */
 static bool is_said(const struct cg_opt *opt, bool is_last) {
@@ -49,7 +43,7 @@ static void put_own(struct cg_upload *upload, bool is_last) {
     for (size_t i = 0; i < own->count; i++) {
         if (is_said(&own->list[i], is_last)) options->list[options->count++] = own->list[i];
     }
-    insert(options, CG_OPT_REQUEST_TAG, cg_slice_of(upload->tag, sizeof upload->tag));
+    cg_opts_insert(options, CG_OPT_REQUEST_TAG, cg_slice_of(upload->tag, sizeof upload->tag));
 }
 
 /* What goes out next: the block at upload->at. */
@@ -59,22 +53,15 @@ static void cut(struct cg_upload *upload) {
         .number = (uint32_t)(upload->at / block_size(upload)), .more = !last, .szx = upload->szx};
     struct cg_opts *options = &upload->request.options;
     put_own(upload, last);
-    insert(options, CG_OPT_BLOCK1, cg_slice_of(upload->block, cg_block_emit(&block, upload->block)));
-    if (upload->at == 0) insert(options, CG_OPT_SIZE1, cg_slice_of(upload->size, upload->size_len));
+    cg_opts_insert(options, CG_OPT_BLOCK1, cg_slice_of(upload->block, cg_block_emit(&block, upload->block)));
+    if (upload->at == 0)
+        cg_opts_insert(options, CG_OPT_SIZE1, cg_uint_emit((uint32_t)upload->whole->payload.len, upload->size));
     upload->request.payload =
         cg_slice_of(upload->whole->payload.data + upload->at, last ? left(upload) : block_size(upload));
     upload->request.is_part = !last;
     upload->requests = 0;
     bool may_be_done_twice = !last || cg_may_repeat(upload->ask->leg.mapping, upload->whole->method);
     upload->ask->challenges_left = may_be_done_twice ? CHALLENGES : 1;
-}
-
-static void put_size(struct cg_upload *upload) {
-    uint32_t size = (uint32_t)upload->whole->payload.len;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        uint8_t byte = (uint8_t)(size >> shift);
-        if (byte > 0 || upload->size_len > 0) upload->size[upload->size_len++] = byte;
-    }
 }
 
 /* What comes back. */
@@ -246,7 +233,6 @@ bool cg_upload_init(struct cg_engine *engine, struct cg_upload *upload, const st
     upload->ask->turn.is_stranger = plan->is_stranger;
     upload->ask->turn.size += block_size(upload);
     engine->port->random(engine->port->ctx, upload->tag, sizeof upload->tag);
-    put_size(upload);
     cut(upload);
     return true;
 }

@@ -35,7 +35,6 @@ struct cg_upload {
     struct cg_opt *options;        /* owned: the list of those */
     size_t at;                     /* bytes before this block */
     uint8_t tag[CG_UPLOAD_TAG], block[CG_BLOCK_MAX], size[4];
-    uint8_t size_len;
     uint8_t szx;
     uint8_t beginnings; /* so far */
     uint8_t requests;   /* that were made for this block; 2: or more */

@@ -3,6 +3,8 @@
  * for groups that are left, one of which may come again. */
 #include "rounds/cache_key.h"
 
+#include "rounds/shape.h"
+
 static bool is_for_members(uint16_t number) {
     switch (number) {
     case CG_OPT_IF_MATCH:
@@ -33,25 +35,17 @@ bool cg_cache_keeps(const struct cg_mapping *mapping, const struct cg_leg_reques
 
 struct key_head {
     uint64_t edition, renewals, departures;
-    uint32_t method, zero;
-};
-
-struct key_option {
-    uint32_t number, len;
+    uint32_t method, payload; /* its length, which tells where options end */
 };
 
 void cg_cache_key_emit(struct cg_buf *to, const struct cg_mapping *mapping, uint64_t departures,
                        const struct cg_leg_request *request) {
-    const struct key_head head = {mapping->edition, mapping->protector->renewals, departures, request->method, 0};
+    const struct key_head head = {mapping->edition, mapping->protector->renewals, departures, request->method,
+                                  (uint32_t)request->payload.len};
     cg_buf_put(to, &head, sizeof head);
     for (size_t i = 0; i < request->options.count; i++) {
         const struct cg_opt *opt = &request->options.list[i];
-        const struct key_option option = {opt->number, (uint32_t)opt->value.len};
-        if (!is_of_key(opt->number)) continue;
-        cg_buf_put(to, &option, sizeof option);
-        cg_buf_put_slice(to, opt->value);
+        if (is_of_key(opt->number)) cg_shape_emit_option(to, opt);
     }
-    const struct key_option end = {UINT32_MAX, (uint32_t)request->payload.len};
-    cg_buf_put(to, &end, sizeof end);
     cg_buf_put_slice(to, request->payload);
 }

@@ -14,22 +14,11 @@ static bool is_of_group(const struct cg_part *part, uint16_t number) {
            number == part->round->config->options.multicast_timeout;
 }
 
-static void put(struct cg_opts *to, uint16_t number, struct cg_slice value) {
-    struct cg_opt *list = to->list;
-    size_t at = to->count++;
-    for (; at > 0 && list[at - 1].number > number; at--) list[at] = list[at - 1];
-    list[at] = (struct cg_opt){.number = number, .value = value};
-}
-
 static void name_member(struct cg_hop_blocks *blocks, const struct cg_addr *member) {
     struct cg_opts *to = &blocks->request.options;
     size_t len = cg_hop_host(member, blocks->host);
-    put(to, CG_OPT_URI_HOST, cg_slice_of(blocks->host, len));
-    if (member->port == CG_COAP_PORT) return;
-    blocks->port[0] = (uint8_t)(member->port >> 8u);
-    blocks->port[1] = (uint8_t)member->port;
-    size_t zeros = blocks->port[0] == 0; /* RFC 7252 §3.2: none leads */
-    put(to, CG_OPT_URI_PORT, cg_slice_of(blocks->port + zeros, sizeof blocks->port - zeros));
+    cg_opts_insert(to, CG_OPT_URI_HOST, cg_slice_of(blocks->host, len));
+    if (member->port != CG_COAP_PORT) cg_opts_insert(to, CG_OPT_URI_PORT, cg_uint_emit(member->port, blocks->port));
 }
 
 struct cg_hop_blocks *cg_hop_blocks_new(const struct cg_part *part, struct cg_slice options) {
@@ -47,7 +36,7 @@ struct cg_hop_blocks *cg_hop_blocks_new(const struct cg_part *part, struct cg_sl
     blocks->request.options = (struct cg_opts){.list = blocks->list};
     for (size_t i = 0; i < own->count; i++) {
         if (!is_of_group(part, own->list[i].number))
-            put(&blocks->request.options, own->list[i].number, own->list[i].value);
+            cg_opts_insert(&blocks->request.options, own->list[i].number, own->list[i].value);
     }
     name_member(blocks, &member);
     return blocks;

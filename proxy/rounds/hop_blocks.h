@@ -11,7 +11,7 @@
 struct cg_hop_blocks {
     struct cg_leg_request request;
     char host[CG_HOP_HOST_MAX];
-    uint8_t port[2];
+    uint8_t port[4];
     struct cg_opt list[];
 };
 

@@ -7,7 +7,6 @@
 enum {
     HOP_OPTIONS = 4, /* Multicast-Timeout, Uri-Port, Hop-Limit, Proxy-Scheme */
     HOP_LIMIT = 16,  /* of a request that comes with none (RFC 8768 §3) */
-    UINT_MAX_LEN = 4,
 };
 
 bool cg_hop_timeout(const struct cg_target *target, uint64_t timeout_us, uint32_t *seconds) {
@@ -19,21 +18,16 @@ bool cg_hop_timeout(const struct cg_target *target, uint64_t timeout_us, uint32_
     return true;
 }
 
-/* Where it belongs; the list has room for it. False: no memory. */
+/* A copy. False: no memory. */
 static bool put(struct cg_opts *to, struct cg_arena *arena, uint16_t number, struct cg_slice value) {
-    size_t at = to->count++;
     struct cg_slice kept = value.len == 0 ? CG_SLICE_NONE : cg_arena_copy(arena, value);
-    for (; at > 0 && to->list[at - 1].number > number; at--) to->list[at] = to->list[at - 1];
-    to->list[at] = (struct cg_opt){.number = number, .value = kept};
+    cg_opts_insert(to, number, kept);
     return kept.len == value.len;
 }
 
 static bool put_uint(struct cg_opts *to, struct cg_arena *arena, uint16_t number, uint32_t value) {
-    const uint8_t bytes[UINT_MAX_LEN] = {(uint8_t)(value >> 24u), (uint8_t)(value >> 16u), (uint8_t)(value >> 8u),
-                                         (uint8_t)value};
-    size_t zeros = 0; /* RFC 7252 §3.2: none leads */
-    while (zeros < sizeof bytes && bytes[zeros] == 0) zeros++;
-    return put(to, arena, number, cg_slice_of(bytes + zeros, sizeof bytes - zeros));
+    uint8_t bytes[4];
+    return put(to, arena, number, cg_uint_emit(value, bytes));
 }
 
 static bool put_hop_limit(struct cg_opts *to, struct cg_arena *arena) {

@@ -5,6 +5,7 @@
 #include "base/container.h"
 #include "rounds/cache.h"
 #include "rounds/cached.h"
+#include "rounds/shape.h"
 
 #include <utlist.h>
 
@@ -19,10 +20,6 @@ struct key_head {
     uint64_t renewals, departures;    /* of keys, from groups: see cache_key.h */
     uint32_t method, has_query;
     size_t rest, query, payload, options;
-};
-
-struct key_option {
-    uint32_t number, len;
 };
 
 /* All that requests are made of (shape.h). */
@@ -43,12 +40,7 @@ static void emit_key(struct cg_buf *to, const struct cg_rounds *rounds, const st
     cg_buf_put_slice(to, wish->rest);
     cg_buf_put_slice(to, request->query);
     cg_buf_put_slice(to, request->payload);
-    for (size_t i = 0; i < request->options.count; i++) {
-        const struct cg_opt *opt = &request->options.list[i];
-        const struct key_option option = {opt->number, (uint32_t)opt->value.len};
-        cg_buf_put(to, &option, sizeof option);
-        cg_buf_put_slice(to, opt->value);
-    }
+    for (size_t i = 0; i < request->options.count; i++) cg_shape_emit_option(to, &request->options.list[i]);
 }
 
 /* NULL: nothing may be there for such a wish, or there is no memory. Else its key is in `asked`. */

@@ -47,27 +47,20 @@ static bool names_block_size(const struct cg_wish *wish) {
     return true;
 }
 
-/* Where it belongs; the list has room for it. */
-static void insert(struct cg_opts *to, struct cg_opt opt) {
-    size_t at = to->count++;
-    for (; at > 0 && to->list[at - 1].number > opt.number; at--) to->list[at] = to->list[at - 1];
-    to->list[at] = opt;
-}
-
 /* Block2 0/0/SZX (RFC 7959 §2.8). */
 static bool put_block_size(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
     uint8_t value[CG_BLOCK_MAX];
     const struct cg_block first = {.szx = cg_block_szx(wish->mapping->block_size)};
-    struct cg_opt opt = {.number = CG_OPT_BLOCK2};
+    struct cg_slice kept = CG_SLICE_NONE;
     size_t len = cg_block_emit(&first, value);
-    if (len > 0 && !keep(&opt.value, cg_slice_of(value, len), arena)) return false;
-    insert(to, opt);
+    if (len > 0 && !keep(&kept, cg_slice_of(value, len), arena)) return false;
+    cg_opts_insert(to, CG_OPT_BLOCK2, kept);
     return true;
 }
 
 /* Observe 0: an empty value. */
 static void put_observe(struct cg_opts *to, const struct cg_wish *wish) {
-    if (wish->request->observes) insert(to, (struct cg_opt){.number = CG_OPT_OBSERVE});
+    if (wish->request->observes) cg_opts_insert(to, CG_OPT_OBSERVE, CG_SLICE_NONE);
 }
 
 static bool keep_options(struct cg_opts *to, const struct cg_wish *wish, struct cg_arena *arena) {
@@ -183,21 +176,18 @@ struct shape_head {
     uint32_t method, expects_answers, options, zero;
 };
 
-struct shape_option {
-    uint32_t number, len;
-};
+void cg_shape_emit_option(struct cg_buf *to, const struct cg_opt *opt) {
+    const struct { uint32_t number, len; } head = {opt->number, (uint32_t)opt->value.len};
+    cg_buf_put(to, &head, sizeof head);
+    cg_buf_put_slice(to, opt->value);
+}
 
 void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const struct cg_leg_request *request) {
     const struct cg_mapping *of = request->observes ? NULL : mapping; /* other settings may have the same */
     struct shape_head head = {of, request->method, request->expects_answers, (uint32_t)request->options.count, 0};
     cg_buf_put(to, &head, sizeof head);
     if (of == NULL) cg_buf_put(to, mapping->name, strlen(mapping->name) + 1);
-    for (size_t i = 0; i < request->options.count; i++) {
-        const struct cg_opt *opt = &request->options.list[i];
-        struct shape_option option = {opt->number, (uint32_t)opt->value.len};
-        cg_buf_put(to, &option, sizeof option);
-        cg_buf_put_slice(to, opt->value);
-    }
+    for (size_t i = 0; i < request->options.count; i++) cg_shape_emit_option(to, &request->options.list[i]);
     cg_buf_put_slice(to, request->payload);
 }
 

@@ -24,5 +24,7 @@ void cg_shape_emit(struct cg_buf *to, const struct cg_mapping *mapping, const st
 void cg_shape_emit_member(struct cg_buf *to, const struct cg_wish *wish);
 /* Of those bytes; never 0. */
 uint64_t cg_shape_hash(const struct cg_buf *shape);
+/* Bytes that are equal for equal options: for a key in which something else tells how many there are. */
+void cg_shape_emit_option(struct cg_buf *to, const struct cg_opt *opt);
 
 #endif

@@ -195,11 +195,16 @@ void cg_msg_put_opt(struct cg_msg_writer *writer, uint16_t number, struct cg_sli
     writer->last_option = number;
 }
 
+void cg_opts_insert(struct cg_opts *opts, uint16_t number, struct cg_slice value) {
+    struct cg_opt *list = opts->list;
+    size_t at = opts->count++;
+    for (; at > 0 && list[at - 1].number > number; at--) list[at] = list[at - 1];
+    list[at] = (struct cg_opt){.number = number, .value = value};
+}
+
 void cg_msg_put_uint(struct cg_msg_writer *writer, uint16_t number, uint32_t value) {
-    uint8_t bytes[4] = {(uint8_t)(value >> 24), (uint8_t)(value >> 16), (uint8_t)(value >> 8), (uint8_t)value};
-    size_t zeros = 0;
-    while (zeros < sizeof bytes && bytes[zeros] == 0) zeros++;
-    cg_msg_put_opt(writer, number, cg_slice_of(bytes + zeros, sizeof bytes - zeros));
+    uint8_t bytes[4];
+    cg_msg_put_opt(writer, number, cg_uint_emit(value, bytes));
 }
 
 void cg_msg_put_payload(struct cg_msg_writer *writer, struct cg_slice payload) {
@@ -224,6 +229,14 @@ uint32_t cg_uint_parse(struct cg_slice value) {
     uint32_t number = 0;
     for (size_t i = 0; i < value.len; i++) number = number << 8 | value.data[i];
     return number;
+}
+
+struct cg_slice cg_uint_emit(uint32_t value, uint8_t bytes[4]) {
+    size_t len = 0;
+    for (int shift = 24; shift >= 0; shift -= 8) {
+        if (len > 0 || value >> shift != 0) bytes[len++] = (uint8_t)(value >> shift);
+    }
+    return cg_slice_of(bytes, len);
 }
 
 void cg_code_text(uint8_t code, char text[5]) {

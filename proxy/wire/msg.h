@@ -78,6 +78,14 @@ struct cg_opt {
     struct cg_slice value;
 };
 
+/* Of a message that is to be made, in ascending order of their numbers. */
+struct cg_opts {
+    struct cg_opt *list;
+    size_t count;
+};
+/* Behind those of the same number. The list has room for it; the value is borrowed. */
+void cg_opts_insert(struct cg_opts *opts, uint16_t number, struct cg_slice value);
+
 struct cg_opt_iter {
     struct cg_slice rest;
     uint16_t number;
@@ -130,7 +138,8 @@ void cg_msg_put_payload(struct cg_msg_writer *writer, struct cg_slice payload); 
 /* The message's length, or CG_E_TOO_BIG. */
 int cg_msg_end(const struct cg_msg_writer *writer) CG_MUST_CHECK;
 
-uint32_t cg_uint_parse(struct cg_slice value); /* 0 to 4 bytes, big endian; a longer value is a bug */
+uint32_t cg_uint_parse(struct cg_slice value);                  /* 0 to 4 bytes, big endian; a longer value is a bug */
+struct cg_slice cg_uint_emit(uint32_t value, uint8_t bytes[4]); /* in the shortest form (RFC 7252 §3.2), in `bytes` */
 
 /* "2.05" and so on: 5 bytes with NUL. */
 void cg_code_text(uint8_t code, char text[5]);

@@ -79,10 +79,6 @@ bool cg_uri_has_dot_segment(struct cg_slice path);
  * `more_query`, all raw, as an array in the arena in ascending order. A path that ends in '/' joins one that begins
  * with '/' without an empty segment between. A path is empty or begins with '/'; an absent query has data NULL (see
  * above). Dot segments are refused. CG_E_BAD_URI, CG_E_NO_MEMORY; the options are then none. */
-struct cg_opts {
-    struct cg_opt *list;
-    size_t count;
-};
 int cg_uri_decompose(struct cg_opts *opts, struct cg_arena *arena, struct cg_slice path, struct cg_slice more_path,
                      struct cg_slice query, struct cg_slice more_query) CG_MUST_CHECK;
 

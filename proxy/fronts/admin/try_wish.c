@@ -131,7 +131,7 @@ static int take_path(struct cg_request *request, struct cg_arena *arena, const s
 static int take_content(struct cg_request *request, struct cg_arena *arena, const struct cg_try_wish *wish, size_t most,
                         struct cg_problem *problem) {
     uint16_t format;
-    uint8_t value[2];
+    uint8_t value[4];
     const struct cg_slice payload = cg_buf_slice(&wish->payload);
     if (payload.len == 0) return CG_OK;
     if (payload.len > most) {
@@ -140,14 +140,10 @@ static int take_content(struct cg_request *request, struct cg_arena *arena, cons
     }
     if (cg_format_from_media_type(cg_slice_str(wish->content_type), &format) < 0)
         return refuse(problem, "content_type", "has no Content-Format of CoAP");
-    value[0] = (uint8_t)(format >> 8);
-    value[1] = (uint8_t)format;
     struct cg_opt *option = cg_arena_zalloc(arena, sizeof *option);
     if (option == NULL) return cg_problem_no_memory(problem);
     option->number = CG_OPT_CONTENT_FORMAT;
-    const size_t leading = format == 0 ? 2 : format < 256; /* zeros: the shortest form (RFC 7252 §3.2) */
-    bool kept = keep(&option->value, arena, cg_slice_of(value + leading, sizeof value - leading)) &&
-                keep(&request->payload, arena, payload);
+    bool kept = keep(&option->value, arena, cg_uint_emit(format, value)) && keep(&request->payload, arena, payload);
     request->options = (struct cg_opts){.list = option, .count = 1};
     return kept ? CG_OK : cg_problem_no_memory(problem);
 }

@@ -19,24 +19,15 @@ bool cg_coap_is_barred(uint32_t no_response, uint8_t code) {
 /* Options that the gateway adds, ascending. */
 struct added {
     struct cg_opt list[ADDED_MAX];
-    size_t count;
+    struct cg_opts options; /* in the list */
     uint8_t block1[CG_BLOCK_MAX], block2[CG_BLOCK_MAX];
     uint8_t size2[4], observe[4];
 };
 
-static void add(struct added *added, uint16_t number, struct cg_slice value) {
-    size_t at = added->count++;
-    for (; at > 0 && added->list[at - 1].number > number; at--) added->list[at] = added->list[at - 1];
-    added->list[at] = (struct cg_opt){.number = number, .value = value};
-}
+static void begin(struct added *added) { added->options = (struct cg_opts){.list = added->list}; }
 
-/* In the shortest form. */
-static struct cg_slice emit_uint(uint8_t bytes[4], uint32_t number) {
-    size_t len = 0;
-    for (int shift = 24; shift >= 0; shift -= 8) {
-        if (len > 0 || number >> shift != 0) bytes[len++] = (uint8_t)(number >> shift);
-    }
-    return cg_slice_of(bytes, len);
+static void add(struct added *added, uint16_t number, struct cg_slice value) {
+    cg_opts_insert(&added->options, number, value);
 }
 
 static void add_block(struct added *added, uint16_t number, const struct cg_block *block, uint8_t bytes[CG_BLOCK_MAX]) {
@@ -44,14 +35,14 @@ static void add_block(struct added *added, uint16_t number, const struct cg_bloc
 }
 
 static void add_all(struct added *added, const struct cg_to_coap *to) {
-    added->count = 0;
+    begin(added);
     if (to->reply_from.len > 0) add(added, to->numbers->reply_from, to->reply_from);
     if (to->group_etag.len > 0) add(added, to->numbers->group_etag, to->group_etag);
     if (to->etag.len > 0) add(added, CG_OPT_ETAG, to->etag);
-    if (to->observe != NULL) add(added, CG_OPT_OBSERVE, emit_uint(added->observe, *to->observe));
+    if (to->observe != NULL) add(added, CG_OPT_OBSERVE, cg_uint_emit(*to->observe, added->observe));
     add_block(added, CG_OPT_BLOCK1, to->block1, added->block1);
     add_block(added, CG_OPT_BLOCK2, to->block2, added->block2);
-    if (to->block2 != NULL && to->size2 > 0) add(added, CG_OPT_SIZE2, emit_uint(added->size2, to->size2));
+    if (to->block2 != NULL && to->size2 > 0) add(added, CG_OPT_SIZE2, cg_uint_emit(to->size2, added->size2));
 }
 
 /* What this hop consumes (GCP §3.4.1, §4; RFC 7959 §2.10), or says itself. */
@@ -71,7 +62,7 @@ static bool is_taken_out(const struct cg_to_coap *to, uint16_t number) {
 }
 
 static void put_added(struct cg_msg_writer *writer, const struct added *added, size_t *at, uint32_t below) {
-    for (; *at < added->count && added->list[*at].number < below; (*at)++) {
+    for (; *at < added->options.count && added->list[*at].number < below; (*at)++) {
         cg_msg_put_opt(writer, added->list[*at].number, added->list[*at].value);
     }
 }
@@ -100,13 +91,15 @@ static struct cg_slice problem_options(const struct cg_option_numbers *numbers, 
                                        struct cg_slice reply_from, uint8_t *bytes, size_t cap) {
     struct cg_msg_writer writer = {.data = bytes, .cap = cap};
     uint8_t max_age[4], size1[4], timeout[4];
-    struct added added = {0};
+    struct added added;
     size_t at = 0;
+    begin(&added);
     if (problem->ask_timeout) add(&added, numbers->multicast_timeout, CG_SLICE_NONE);
-    if (problem->least_timeout > 0) add(&added, numbers->multicast_timeout, emit_uint(timeout, problem->least_timeout));
-    if (problem->retry_after > 0) add(&added, CG_OPT_MAX_AGE, emit_uint(max_age, problem->retry_after));
+    if (problem->least_timeout > 0)
+        add(&added, numbers->multicast_timeout, cg_uint_emit(problem->least_timeout, timeout));
+    if (problem->retry_after > 0) add(&added, CG_OPT_MAX_AGE, cg_uint_emit(problem->retry_after, max_age));
     if (reply_from.len > 0) add(&added, numbers->reply_from, reply_from);
-    if (problem->at_most > 0) add(&added, CG_OPT_SIZE1, emit_uint(size1, (uint32_t)problem->at_most));
+    if (problem->at_most > 0) add(&added, CG_OPT_SIZE1, cg_uint_emit((uint32_t)problem->at_most, size1));
     put_added(&writer, &added, &at, UINT32_MAX);
     int len = cg_msg_end(&writer);
     return len < 0 ? CG_SLICE_NONE : cg_slice_of(bytes, (size_t)len);

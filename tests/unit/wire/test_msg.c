@@ -331,6 +331,21 @@ static void shortest_uints(void **state) {
     assert_int_equal(cg_uint_parse(CG_SLICE_NONE), 0);
 }
 
+static void options_are_put_where_they_belong(void **state) {
+    (void)state;
+    static const uint16_t expected[] = {CG_OPT_ETAG, CG_OPT_URI_PATH, CG_OPT_URI_PATH, CG_OPT_BLOCK2};
+    struct cg_opt list[4];
+    struct cg_opts options = {.list = list};
+    cg_opts_insert(&options, CG_OPT_URI_PATH, cg_slice_str("a"));
+    cg_opts_insert(&options, CG_OPT_BLOCK2, CG_SLICE_NONE);
+    cg_opts_insert(&options, CG_OPT_ETAG, cg_slice_str("e"));
+    cg_opts_insert(&options, CG_OPT_URI_PATH, cg_slice_str("b"));
+    assert_int_equal(options.count, 4);
+    for (size_t i = 0; i < options.count; i++) assert_int_equal(list[i].number, expected[i]);
+    assert_true(cg_slice_equal(list[1].value, cg_slice_str("a")));
+    assert_true(cg_slice_equal(list[2].value, cg_slice_str("b")));
+}
+
 static void writer_failures_stick(void **state) {
     (void)state;
     uint8_t bytes[32];
@@ -540,6 +555,7 @@ int main(void) {
         cmocka_unit_test(bodies_leave_the_rest_alone),
         cmocka_unit_test(finding_options),
         cmocka_unit_test(shortest_uints),
+        cmocka_unit_test(options_are_put_where_they_belong),
         cmocka_unit_test(writer_failures_stick),
         cmocka_unit_test(writer_stays_within_its_room),
         cmocka_unit_test(round_trip_of_random_messages),
