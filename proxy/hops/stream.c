@@ -27,6 +27,7 @@ struct cg_hop_stream {
     bool has_begun; /* our CSM is sent */
     bool is_full;   /* the core was told to wait */
     bool is_inside; /* what came is being dealt with */
+    bool is_mute;   /* a message of ours about the connection did not go out: it cannot go on without */
     bool ping_runs;
     bool owes_ping; /* requests have gone out since */
     bool is_in_line;
@@ -73,17 +74,27 @@ static void end(struct cg_hop_way *way) {
     free_stream(stream);
 }
 
+static void lose_mute(struct cg_hop_stream *stream) { lose(stream, "what it is to be told does not go out"); }
+
 /* ---- Pings ---- */
+
+/* Of one that is released no Ping changes the time. */
+static void look_in(struct cg_hop_stream *stream, uint64_t in_us) {
+    if (!stream->reliable.is_released) cg_hop_set_timer(all_of(stream), &stream->timer, in_us);
+}
 
 static void ping(struct cg_hop_stream *stream) {
     uint8_t bytes[CG_SIGNAL_MAX];
     size_t len = cg_signal_emit_ping(bytes);
-    if (cg_stream_write(stream->stream, cg_slice_of(bytes, len)) < 0) return; /* it takes nothing, and is lost soon */
+    if (cg_stream_write(stream->stream, cg_slice_of(bytes, len)) < 0) {
+        look_in(stream, all_of(stream)->limits.quiet_us); /* behind the next request, or then */
+        return;
+    }
     stream->pinged = cg_connection_requests(all_of(stream)->engine);
     stream->pinged_us = cg_loop_now_us();
     stream->ping_runs = true;
     stream->owes_ping = false;
-    cg_hop_set_timer(all_of(stream), &stream->timer, all_of(stream)->limits.pong_us);
+    look_in(stream, all_of(stream)->limits.pong_us);
 }
 
 static void owe_ping(struct cg_hop_stream *stream) {
@@ -106,7 +117,7 @@ static void on_pong(void *ctx) {
     struct cg_hop_stream *stream = ctx;
     if (!stream->ping_runs) return;
     stream->ping_runs = false;
-    cg_hop_set_timer(all_of(stream), &stream->timer, all_of(stream)->limits.quiet_us);
+    look_in(stream, all_of(stream)->limits.quiet_us);
     cg_hop_reached(&stream->way, stream->pinged);
     if (stream->owes_ping) owe_ping(stream);
 }
@@ -146,7 +157,7 @@ static void on_due(struct cg_hop_timer *timer) {
 
 static void on_emit(void *ctx, struct cg_slice frame) {
     struct cg_hop_stream *stream = ctx;
-    (void)(cg_stream_write(stream->stream, frame) == CG_OK); /* else it takes nothing, and is lost soon */
+    if (cg_stream_write(stream->stream, frame) < 0) stream->is_mute = true;
 }
 
 /* It is a client at the wrong end. */
@@ -206,6 +217,10 @@ static size_t on_received(void *ctx, struct cg_slice bytes) {
         lose(stream, word_for(stream->reliable.cause));
         return len;
     }
+    if (stream->is_mute) {
+        lose_mute(stream);
+        return len;
+    }
     if (bytes.len > 0) cg_stream_resume(stream->stream);
     return len - bytes.len;
 }
@@ -216,6 +231,7 @@ static void on_opened(void *ctx) {
     struct cg_hop_stream *stream = ctx;
     stream->has_begun = true;
     cg_reliable_begin(&stream->reliable, &reliable_ops, stream, &ours);
+    if (stream->is_mute) lose_mute(stream);
 }
 
 static void on_drained(void *ctx) {
