@@ -1,4 +1,4 @@
-/* When certificates end. Only the first of a file counts: the listener's own. */
+/* When certificates end. Only the first of a file counts: this gateway's own. */
 #include "app/certificates.h"
 
 #include <stdio.h>
@@ -29,48 +29,91 @@ static BIO *open_file(const char *name) {
     return bio;
 }
 
-static void read_end(struct cg_tls_settings *tls) {
-    BIO *bio = tls->certificate == NULL ? NULL : open_file(tls->certificate);
+/* 0: unknown. */
+static int64_t read_end(const char *file) {
+    BIO *bio = file == NULL ? NULL : open_file(file);
     X509 *certificate = bio == NULL ? NULL : PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    tls->ends_s = certificate == NULL ? 0 : end_of(certificate);
+    int64_t ends_s = certificate == NULL ? 0 : end_of(certificate);
     X509_free(certificate);
     BIO_free(bio);
+    return ends_s;
 }
 
 void cg_certificates_read(struct cg_config *config) {
-    read_end(&config->http.tls);
-    read_end(&config->coap.tls);
-    read_end(&config->admin.tls);
+    struct cg_tls_settings *listeners[] = {&config->http.tls, &config->coap.tls, &config->admin.tls};
+    for (size_t i = 0; i < sizeof listeners / sizeof *listeners; i++)
+        listeners[i]->ends_s = read_end(listeners[i]->certificate);
+    for (size_t i = 0; i < config->credentials_count; i++)
+        config->credentials[i].ends_s = read_end(config->credentials[i].certificate);
 }
 
-static void put_end(struct cg_buf *to, const char *section, const struct cg_tls_settings *tls) {
-    if (tls->ends_s == 0) return;
-    cg_buf_printf(to, "castgate_certificate_expires_seconds{listener=\"%s\"} %lld\n", section, (long long)tls->ends_s);
+/* ---- What is said of each ---- */
+
+struct certificate {
+    const char *kind, *name; /* as metrics have them */
+    const char *file;
+    int64_t ends_s;
+    const char *pointer; /* where the settings name it: before the name, and behind it */
+    const char *member;
+    const char *peers; /* whom it is shown to */
+};
+
+typedef void say_one(void *ctx, const struct certificate *one);
+
+static void say_listener(const char *name, const struct cg_tls_settings *tls, say_one *say, void *ctx) {
+    const struct certificate one = {.kind = "listener",
+                                    .name = name,
+                                    .file = tls->certificate,
+                                    .ends_s = tls->ends_s,
+                                    .pointer = "/",
+                                    .member = "/tls/certificate",
+                                    .peers = "clients"};
+    if (one.ends_s != 0) say(ctx, &one);
+}
+
+static void say_credentials(const struct cg_credentials *credentials, say_one *say, void *ctx) {
+    const struct certificate one = {.kind = "credentials",
+                                    .name = credentials->name,
+                                    .file = credentials->certificate,
+                                    .ends_s = credentials->ends_s,
+                                    .pointer = "/credentials/",
+                                    .member = "/certificate",
+                                    .peers = "next hops"};
+    if (one.ends_s != 0) say(ctx, &one);
+}
+
+static void say_all(const struct cg_config *config, say_one *say, void *ctx) {
+    say_listener("http", &config->http.tls, say, ctx);
+    say_listener("coap", &config->coap.tls, say, ctx);
+    say_listener("admin", &config->admin.tls, say, ctx);
+    for (size_t i = 0; i < config->credentials_count; i++) say_credentials(&config->credentials[i], say, ctx);
+}
+
+static void put_end(void *ctx, const struct certificate *one) {
+    cg_buf_printf(ctx, "castgate_certificate_expires_seconds{%s=\"%s\"} %lld\n", one->kind, one->name,
+                  (long long)one->ends_s);
 }
 
 void cg_certificate_metrics(const struct cg_config *config, struct cg_buf *to) {
-    cg_buf_put_str(to, "# HELP castgate_certificate_expires_seconds When a listener's certificate ends, Unix time.\n"
-                       "# TYPE castgate_certificate_expires_seconds gauge\n");
-    put_end(to, "http", &config->http.tls);
-    put_end(to, "coap", &config->coap.tls);
-    put_end(to, "admin", &config->admin.tls);
+    cg_buf_put_str(to,
+                   "# HELP castgate_certificate_expires_seconds When a certificate of this gateway ends, Unix time.\n"
+                   "# TYPE castgate_certificate_expires_seconds gauge\n");
+    say_all(config, put_end, to);
 }
 
-static void warn(const char *section, const struct cg_tls_settings *tls, struct cg_mistakes *warnings) {
-    char pointer[64];
-    const int64_t left_s = tls->ends_s - (int64_t)time(NULL);
-    if (tls->ends_s == 0 || left_s > (int64_t)CG_CERTIFICATE_SOON_DAYS * DAY_S) return;
-    snprintf(pointer, sizeof pointer, "/%s/tls/certificate", section);
+static void warn(void *ctx, const struct certificate *one) {
+    char pointer[64 + CG_NAME_MAX];
+    const int64_t left_s = one->ends_s - (int64_t)time(NULL);
+    if (left_s > (int64_t)CG_CERTIFICATE_SOON_DAYS * DAY_S) return;
+    snprintf(pointer, sizeof pointer, "%s%s%s", one->pointer, one->name, one->member);
     if (left_s < 0) {
-        cg_warnings_add(warnings, "certificate-ended", pointer, "%s has ended: clients refuse it", tls->certificate);
+        cg_warnings_add(ctx, "certificate-ended", pointer, "%s has ended: %s refuse it", one->file, one->peers);
     } else {
-        cg_warnings_add(warnings, "certificate-ends", pointer, "%s ends in %lld days", tls->certificate,
+        cg_warnings_add(ctx, "certificate-ends", pointer, "%s ends in %lld days", one->file,
                         (long long)(left_s / DAY_S));
     }
 }
 
 void cg_certificate_warnings(const struct cg_config *config, struct cg_mistakes *warnings) {
-    warn("http", &config->http.tls, warnings);
-    warn("coap", &config->coap.tls, warnings);
-    warn("admin", &config->admin.tls, warnings);
+    say_all(config, warn, warnings);
 }

@@ -124,6 +124,7 @@ struct cg_credentials {
     const char *certificate; /* files; NULL: it shows none */
     const char *key;
     const char *ca; /* who may vouch for the next hop; NULL: there is a pre-shared key */
+    int64_t ends_s; /* its certificate's end, Unix time; 0: unknown. Set before the gateway takes the snapshot in */
     struct ssl_ctx_st *contexts[CG_CREDENTIALS_KINDS]; /* what was made of them: hops/credentials.h */
     UT_hash_handle hh;
 };

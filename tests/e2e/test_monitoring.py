@@ -58,8 +58,9 @@ def test_the_clock_is_told(gateway, members):
 def test_a_certificates_end_is_told(gateway, members, tmp_path):
     """Before it comes: a year ahead nobody is warned yet."""
     certificate, key = pki.Authority(tmp_path / "ca").issue("server", "serverAuth", seconds=400 * 86400)
-    gate = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "tls": {"certificate": str(certificate), "key": str(key)}},
-                    "mappings": [plain_mapping(members(1))]})
+    own = {"certificate": str(certificate), "key": str(key)}
+    gate = gateway({"http": {"listen": [f"127.0.0.1:{free_tcp_port()}"], "tls": own}, "mappings": [plain_mapping(members(1))],
+                    "credentials": {"far": {**own, "ca": str(certificate)}}})
     told = re.findall(r"^castgate_certificate_expires_seconds(\S*) (\d+)$", scrape(gate), re.MULTILINE)
-    assert [labels for labels, _ in told] == ['{listener="http"}']
-    assert abs(int(told[0][1]) - time.time() - 400 * 86400) < 3600
+    assert [labels for labels, _ in told] == ['{listener="http"}', '{credentials="far"}']
+    assert all(abs(int(end) - time.time() - 400 * 86400) < 3600 for _, end in told)

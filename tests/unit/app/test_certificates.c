@@ -33,7 +33,7 @@ static void make(const char *file, long left_s) {
     EVP_PKEY_free(key);
 }
 
-static void assert_warns(struct cg_config *config, const char *code, const char *part) {
+static void assert_warns(struct cg_config *config, const char *pointer, const char *code, const char *part) {
     struct cg_mistakes warnings;
     cg_mistakes_init(&warnings);
     cg_certificates_read(config);
@@ -41,33 +41,51 @@ static void assert_warns(struct cg_config *config, const char *code, const char 
     assert_int_equal(warnings.count, code == NULL ? 0 : 1);
     if (code != NULL) {
         assert_string_equal(warnings.first->code, code);
-        assert_string_equal(warnings.first->pointer, "/admin/tls/certificate");
+        assert_string_equal(warnings.first->pointer, pointer);
         assert_non_null(strstr(warnings.first->message, part));
     }
     cg_mistakes_fini(&warnings);
 }
 
-static void an_end_that_is_near_is_told(void **state) {
-    (void)state;
+/* `*place` is where the settings have the file's name, and `pointer` says so. */
+static void assert_is_told(struct cg_config *config, const char **place, const char *pointer, const char *refused) {
     char file[] = "/tmp/castgate-certificate-XXXXXX";
     int fd = mkstemp(file);
     assert_true(fd >= 0);
     close(fd);
-    struct cg_config *config = cg_settings_defaults();
-    assert_non_null(config);
-    config->admin.tls.certificate = file;
+    *place = file;
     make(file, 40L * DAY_S);
-    assert_warns(config, NULL, NULL);
+    assert_warns(config, pointer, NULL, NULL);
     make(file, 10L * DAY_S + 60);
-    assert_warns(config, "certificate-ends", "ends in 10 days");
+    assert_warns(config, pointer, "certificate-ends", "ends in 10 days");
     make(file, -60);
-    assert_warns(config, "certificate-ended", "has ended");
+    assert_warns(config, pointer, "certificate-ended", refused);
     unlink(file);
-    assert_warns(config, NULL, NULL); /* whoever listens says so */
+    assert_warns(config, pointer, NULL, NULL); /* whoever uses it says so */
+    *place = NULL;
+}
+
+static void an_end_that_is_near_is_told(void **state) {
+    struct cg_config *config = cg_settings_defaults();
+    (void)state;
+    assert_non_null(config);
+    assert_is_told(config, &config->admin.tls.certificate, "/admin/tls/certificate", "has ended: clients refuse it");
+    cg_config_unref(config);
+}
+
+static void so_is_one_towards_next_hops(void **state) {
+    struct cg_credentials credentials = {.name = "far"};
+    struct cg_config *config = cg_settings_defaults();
+    (void)state;
+    assert_non_null(config);
+    config->credentials = &credentials;
+    config->credentials_count = 1;
+    assert_is_told(config, &credentials.certificate, "/credentials/far/certificate", "has ended: next hops refuse it");
     cg_config_unref(config);
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(an_end_that_is_near_is_told)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(an_end_that_is_near_is_told),
+                                       cmocka_unit_test(so_is_one_towards_next_hops)};
     return cmocka_run_group_tests_name("app/certificates", tests, NULL, NULL);
 }
