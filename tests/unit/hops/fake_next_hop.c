@@ -39,10 +39,11 @@ static void on_request(void *ctx, const struct cg_frame *request, size_t size) {
 }
 
 static void on_csm(void *ctx) { (void)ctx; }
+static void on_pong(void *ctx) { ((struct far_end *)ctx)->stage->pongs++; }
 static void on_released(void *ctx) { ((struct far_end *)ctx)->is_released = true; }
 
 static const struct cg_reliable_ops reliable_ops = {
-    .emit = on_emit, .request = on_request, .opened = on_csm, .released = on_released};
+    .emit = on_emit, .request = on_request, .pong = on_pong, .opened = on_csm, .released = on_released};
 
 /* Pings are told by their code: 7.02, with two bytes of header and one of an option. */
 static size_t on_received(void *ctx, struct cg_slice bytes) {

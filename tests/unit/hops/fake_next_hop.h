@@ -34,7 +34,7 @@ struct stage {
     bool says_nothing, answers_no_pings, reads_nothing; /* what the next hop does not do */
     bool releases_at_once;                              /* whatever is connected */
     struct cg_token tokens[FAR_REQUESTS];               /* of requests that it has heard */
-    size_t requests, pings;
+    size_t requests, pings, pongs;
 };
 
 extern const struct cg_hop_limits patient, hasty;

@@ -70,6 +70,20 @@ static void one_without_a_pong_is_silent(void **state) {
     assert_int_equal(call.problem.err, CG_E_NEXT_HOP);
 }
 
+static bool has_a_pong(const struct stage *stage) { return stage->pongs == 1; }
+
+static void its_pings_are_answered(void **state) {
+    struct stage *stage = *state;
+    struct call call;
+    stage_asks(stage, &call, 10);
+    stage_runs_until(stage, has_heard_one);
+    far_writes(stage, 0, "\x01\xe2t", 3);
+    stage_runs_until(stage, has_a_pong);
+    far_answers(stage, 0, 0, 5, "on");
+    stage_runs_until_told(stage, &call);
+    assert_answered(&call, "on");
+}
+
 /* ---- Ends ---- */
 
 static void one_that_refuses_is_asked_again_later(void **state) {
@@ -98,6 +112,25 @@ static void one_that_does_not_say_what_it_can_is_lost(void **state) {
     stage_asks(stage, &call, 10);
     stage_runs_until_told(stage, &call);
     assert_lost(&call, "CSM");
+    assert_int_equal(stage->requests, 0);
+    assert_true(stage->ends[0].reliable.is_open); /* ours has not waited for theirs */
+}
+
+static bool is_met(const struct stage *stage) { return stage->end_count == 1; }
+static bool is_aborted(const struct stage *stage) {
+    return stage->ends[stage->end_count - 1].reliable.cause == CG_RELIABLE_ABORTED;
+}
+
+static void one_that_says_something_else_first_is_aborted(void **state) {
+    struct stage *stage = *state;
+    struct call call;
+    stage->says_nothing = true;
+    stage_asks(stage, &call, 10);
+    stage_runs_until(stage, is_met);
+    far_writes(stage, 0, "\x00\x45", 2);
+    stage_runs_until_told(stage, &call);
+    assert_lost(&call, "no CoAP over TCP");
+    stage_runs_until(stage, is_aborted);
     assert_int_equal(stage->requests, 0);
 }
 
@@ -271,6 +304,7 @@ static void what_breaks_the_rules_ends_it(void **state) {
         {"\xf0\x00\x20\x00\x00\x45", 6, "Max-Message-Size"}, /* two megabytes follow */
         {"\x00\xe5", 2, "aborted"},                          /* 7.05 */
         {"\x00\xff", 2, "no CoAP over TCP"},                 /* a signal that nobody knows */
+        {"\x10\xe2\x30", 3, "no CoAP over TCP"},             /* a Ping with a critical option that nobody knows */
         {"HTTP/1.0 400 Bad Request\r\n\r\n", 28, "no CoAP over TCP"},
     };
     struct stage *stage = *state;
@@ -282,6 +316,7 @@ static void what_breaks_the_rules_ends_it(void **state) {
         far_writes(stage, i, cases[i].bytes, cases[i].len);
         stage_runs_until_told(stage, &call);
         assert_lost(&call, cases[i].why);
+        if (strcmp(cases[i].why, "aborted") != 0) stage_runs_until(stage, is_aborted); /* it hears why, too */
     }
 }
 
@@ -355,8 +390,10 @@ int main(void) {
         stage_test(many_requests_are_under_way_by_one),
         stage_test(the_silence_of_those_behind_it_is_none),
         stage_test(one_without_a_pong_is_silent),
+        stage_test(its_pings_are_answered),
         stage_test(one_that_refuses_is_asked_again_later),
         hasty_stage_test(one_that_does_not_say_what_it_can_is_lost),
+        stage_test(one_that_says_something_else_first_is_aborted),
         stage_test(one_that_closes_amid_answers_is_told_beside_them),
         hasty_stage_test(one_that_answers_no_ping_is_lost),
         hasty_stage_test(one_that_nobody_asks_is_let_go),

@@ -179,6 +179,14 @@ static void a_ping_has_its_pong(void **state) {
     assert_int_equal(f->sent_len, 0);
 }
 
+static void elective_options_of_pings_mean_nothing(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(bring(f, BYTES(CSM, 0x21, CG_SIGNAL_PING, 7, 0x41, 1)), CG_RELIABLE_MORE);
+    expect_sent(f, BYTES(0x01, CG_SIGNAL_PONG, 7));
+    assert_int_equal(bring(f, BYTES(0x21, CG_SIGNAL_PONG, 7, 0x41, 1)), CG_RELIABLE_MORE);
+    assert_int_equal(f->pongs, 1);
+}
+
 static void behind_a_release_there_are_no_requests(void **state) {
     struct fixture *f = *state;
     assert_int_equal(bring(f, BYTES(CSM, 0x10, CG_SIGNAL_RELEASE, 0x40, 0x01, CG_GET, 'T', 0, CG_SIGNAL_RELEASE)),
@@ -255,6 +263,7 @@ int main(void) {
         reliable_test(responses_are_for_who_waits_for_them),
         reliable_test(a_ping_is_a_ping),
         reliable_test(a_ping_has_its_pong),
+        reliable_test(elective_options_of_pings_mean_nothing),
         reliable_test(behind_a_release_there_are_no_requests),
         reliable_test(an_abort_ends_it_without_a_word),
         reliable_test(a_critical_option_is_not_ignored),
