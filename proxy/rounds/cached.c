@@ -171,12 +171,14 @@ bool cg_cached_serve(struct cg_round *round, const struct cg_wish *wish) {
     return true;
 }
 
-/* What has changed. */
+/* What has changed. By way of a next hop it is the group there, which may be asked from here, too. */
 
 static void note_change(struct cg_round *round) {
     for (size_t i = 0; i < round->part_count; i++) {
-        const struct cg_addr group = cg_target_group(round->parts[i].target);
+        const struct cg_target *target = round->parts[i].target;
+        const struct cg_addr group = cg_target_group(target);
         cg_cache_change_group(cache_of(round), &group, now_of(round));
+        if (cg_target_is_hop(target)) cg_cache_change_group(cache_of(round), &target->group, now_of(round));
     }
     if (round->only == NULL) return;
     cg_cache_change_member(cache_of(round), &round->only_at, round->only->identity, now_of(round));

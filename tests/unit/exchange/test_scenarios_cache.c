@@ -134,6 +134,24 @@ static void several_groups_are_one_question(void **state) {
     client_gets("carol", "missing 127.1.0.1", "missing 127.1.0.2", "deadline");
 }
 
+/* It may act before it is heard of, or without. */
+static void a_command_by_way_of_a_next_hop_makes_it_stale(void **state) {
+    (void)state;
+    serve("");
+    gateway_serves("/far",
+                   "'targets':[{'next_hop':'coap://192.0.2.1','group':'coap://224.0.1.187/base'}],'timeout':10");
+    fill("2.05 on", "2.05 off");
+    client_asks("bob", "PUT /far/status on");
+    member_hears("192.0.2.1", "CON PUT /base/status timeout:9 3:3232342e302e312e313837 16:10 39:636f6170 on");
+    member_answers("192.0.2.1", "ACK");
+    client_asks("carol", "GET /lamps/status");
+    group_hears("NON GET /base/status");
+    time_passes(2);
+    client_gets("carol", "missing 127.1.0.1", "missing 127.1.0.2", "deadline");
+    time_passes(10);
+    client_gets("bob", "deadline");
+}
+
 static void errors_are_answers_too(void **state) {
     (void)state;
     serve("");
@@ -422,6 +440,7 @@ int main(void) {
         scenario(other_questions_are_others),
         scenario(a_body_is_part_of_the_question),
         scenario(several_groups_are_one_question),
+        scenario(a_command_by_way_of_a_next_hop_makes_it_stale),
         scenario(errors_are_answers_too),
         scenario(who_is_not_let_in_gets_nothing),
         scenario(what_is_not_cached_is_always_asked),
