@@ -141,7 +141,7 @@ struct cg_leg_order {
                       an answer's options, whatever protects it */
 };
 
-/* For cast.c and ask.c */
+/* For casts and asks */
 
 /* False: no memory. */
 bool cg_leg_init(struct cg_engine *engine, struct cg_leg *leg, const struct cg_leg_kind *kind,
