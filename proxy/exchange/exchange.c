@@ -22,9 +22,9 @@
 #include "model/follow.h"
 #include "model/listeners.h"
 #include "model/route.h"
-#include "model/same.h"
 #include "model/stand_in.h"
 #include "model/who.h"
+#include "rounds/cache_editions.h"
 #include "rounds/casts.h"
 #include "wire/transmission.h"
 
@@ -148,15 +148,6 @@ static const char *counters_of(const struct cg_mapping *mapping) {
     return mapping->is_unsaved ? ".unsaved" : mapping->name;
 }
 
-/* The one that it had under other settings, where it says the same. */
-static uint64_t edition_of(struct cg_gateway *gateway, const struct cg_mapping *mapping) {
-    struct cg_stats *stats = mapping->stats;
-    uint64_t likeness = mapping->cache ? cg_mapping_likeness(mapping) : 0;
-    if (stats->edition == 0 || stats->likeness != likeness) stats->edition = ++gateway->editions;
-    stats->likeness = likeness;
-    return stats->edition;
-}
-
 /* Made with a mapping's first request: most of a hundred thousand mappings may never have one. */
 static int open_counters(struct cg_exchange *exchange) {
     struct cg_mapping *mapping = cg_config_mapping(exchange->config, exchange->mapping->number);
@@ -165,7 +156,7 @@ static int open_counters(struct cg_exchange *exchange) {
         exchange->mapping = NULL; /* it counts as refused before its mapping was known */
         return cg_problem_no_memory(&exchange->problem);
     }
-    if (mapping->edition == 0) mapping->edition = edition_of(exchange->gateway, mapping);
+    if (mapping->edition == 0) mapping->edition = cg_cache_edition(&exchange->gateway->cache, mapping);
     return CG_OK;
 }
 

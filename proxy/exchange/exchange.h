@@ -69,7 +69,6 @@ struct cg_gateway {
     struct cg_heards heards;
     struct cg_knowns *knowns;
     struct cg_cache cache;
-    uint64_t editions; /* of mappings, given so far */
     struct cg_totals totals;
     uint32_t observers;    /* of the exchanges, those whose clients observe */
     uint32_t unseen;       /* places of exchanges that the latest settings were not compared with yet */

@@ -234,8 +234,7 @@ struct cg_mapping {
     struct cg_grant *grants;
     size_t grant_count;
     struct cg_stats *stats; /* the gateway's, by name: NULL until a request needs it; outlives the snapshot */
-    uint64_t edition;       /* the gateway's: no other mapping, nor this one when it said something else, has the same;
-                               0 until a request needs it */
+    uint64_t edition;       /* rounds/cache_editions.h; 0 until a request needs it */
     uint32_t number;        /* in its snapshot: cg_config_mapping */
     bool enabled;           /* false: it is among idle_mappings */
     bool is_stored;         /* not of the settings file: model/item.h */

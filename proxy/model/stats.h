@@ -42,7 +42,6 @@ struct cg_stats {
     uint64_t notifications;              /* of members that are observed, beyond their first answers */
     uint64_t answered, failed, late, duplicate, rejected, over_cap;
     uint64_t missing[CG_CAUSE_COUNT]; /* members, by cause */
-    uint64_t edition, likeness;       /* of the mapping, as a request met it last: model/same.h */
     bool warned_of_size;              /* R44 */
     uint64_t streams_cut;             /* streams ended because their reader was too slow */
     uint64_t kernel_drops;            /* counted while one of its requests ran */

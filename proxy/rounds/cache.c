@@ -3,6 +3,7 @@
  * nothing is put in before there is room for it. */
 #include "rounds/cache.h"
 
+#include "rounds/cache_editions.h"
 #include "rounds/cache_marks.h"
 
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static void forget_set(struct cg_cache *cache, struct cg_cache_set *set) {
 
 void cg_cache_fini(struct cg_cache *cache) {
     while (cache->sets != NULL) forget_set(cache, cache->sets);
+    cg_cache_forget_editions(cache);
 }
 
 static void evict(struct cg_cache *cache, struct cg_cache_set *set) {

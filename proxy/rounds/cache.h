@@ -18,6 +18,7 @@
 #define CG_CACHE_LONGEST_S   86400 /* a day */
 #define CG_CACHE_DEFAULT_AGE 60    /* seconds (RFC 7252 §5.10.5) */
 
+struct cg_cache_edition;
 struct cg_cache_mark;
 
 /* What one member answered. */
@@ -56,14 +57,15 @@ struct cg_cache_set {
 };
 
 struct cg_cache {
-    struct cg_cache_set *by_key; /* uthash head */
-    struct cg_cache_set *sets;   /* utlist */
-    struct cg_cache_mark *marks; /* uthash head */
-    size_t max;                  /* bytes */
-    uint64_t changed_us;         /* the latest mark, anywhere: what no mark is kept of may have changed then */
-    uint64_t changes;        /* of anything here, so far: as long as it is the same, all that is known of sets is so */
-    uint64_t versions, tags; /* given so far */
-    uint64_t first_tag;      /* random, drawn with it: tags of an earlier process are none of this one */
+    struct cg_cache_set *by_key;       /* uthash head */
+    struct cg_cache_set *sets;         /* utlist */
+    struct cg_cache_mark *marks;       /* uthash head */
+    struct cg_cache_edition *editions; /* uthash head */
+    size_t max;                        /* bytes */
+    uint64_t changed_us;               /* the latest mark, anywhere: what no mark is kept of may have changed then */
+    uint64_t changes; /* of anything here, so far: as long as it is the same, all that is known of sets is so */
+    uint64_t versions, tags, edition_numbers; /* given so far */
+    uint64_t first_tag; /* random, drawn with it: tags of an earlier process are none of this one */
     const struct cg_port *port;
     struct cg_totals *totals; /* bytes and evictions are counted there; outlives the cache */
 };

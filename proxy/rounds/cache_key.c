@@ -1,5 +1,5 @@
 /* Keys. The hard thing: what a mapping says is in the key as a number that no other settings of it ever have
- * (cg_mapping.edition), so whatever is changed there finds nothing of before; the same goes for the group's keys, and
+ * (cache_editions.h), so whatever is changed there finds nothing of before; the same goes for the group's keys, and
  * for groups that are left, one of which may come again. */
 #include "rounds/cache_key.h"
 

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "rounds/cache.h"
+#include "rounds/cache_editions.h"
 
 #define SECOND  UINT64_C(1000000)
 #define MEMBERS 2
@@ -285,6 +285,26 @@ static void a_smaller_bound_and_idleness_forget_in_turns(void **state) {
     assert_null(stage->cache.sets);
 }
 
+/* Of the same mapping in other settings, and in settings that say something else. */
+static void test_an_edition_is_of_one_mapping_that_says_one_thing(void **state) {
+    struct cg_cache *cache = &((struct stage *)*state)->cache;
+    struct cg_mapping lamps = mapping, fans = mapping, tried = mapping;
+    lamps.cache = fans.cache = true;
+    fans.name = "fans";
+    tried.is_unsaved = true;
+    const uint64_t first = cg_cache_edition(cache, &lamps), others = cg_cache_edition(cache, &fans);
+    assert_true(first != 0 && others != 0 && first != others);
+    const struct cg_mapping again = lamps;
+    assert_true(cg_cache_edition(cache, &again) == first);
+    lamps.cache = false;
+    const uint64_t without = cg_cache_edition(cache, &lamps);
+    assert_true(without != 0 && without != first && without != others);
+    const uint64_t later = cg_cache_edition(cache, &again);
+    assert_true(later != first && later != without && later != others);
+    assert_true(cg_cache_edition(cache, &fans) == others);
+    assert_true(cg_cache_edition(cache, &tried) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cache_test(a_set_is_complete_with_every_member),
@@ -302,6 +322,7 @@ int main(void) {
         cache_test(what_is_used_stays),
         cache_test(what_is_larger_than_all_is_not_kept),
         cache_test(a_smaller_bound_and_idleness_forget_in_turns),
+        cache_test(test_an_edition_is_of_one_mapping_that_says_one_thing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
