@@ -3,22 +3,26 @@
 import pytest
 
 from coap import OBSERVE, Endpoint
-from conftest import free_udp_port, in_namespace
+from conftest import free_tcp_port, free_udp_port, in_namespace
 from hops import inside
 from links import new_far  # noqa: F401: a fixture
-from probe import metrics, wait_for
+from probe import metrics, running, wait_for
 from test_coap_observe import CANCEL, lights, put, watch  # noqa: F401: fixtures
-from test_hops import house  # noqa: F401: a fixture
+from test_hops import house, secret  # noqa: F401: a fixture
 from test_observe import Watch
 
 OBSERVATIONS = "castgate_observations"
 
 
-def above(gateway, below, scheme="coap", **more):
+def above(gateway, below, scheme="coap", port=None, **more):
     """A gateway whose next hop that one is."""
-    return gateway({"coap": {"listen": [f"coap://127.0.0.1:{free_udp_port()}"]}, "group": {"interface": "lo"},
-                    "mappings": [{"name": "far", "path": "/far", "targets": [{"next_hop": f"{scheme}://127.0.0.1:{below.coap[1]}/lights"}],
-                                  "security": "none", "timeout": 2, "clients": ["anonymous"], **more}]})
+    target = {"next_hop": f"{scheme}://127.0.0.1:{port or below.coap[1]}/lights"}
+    credentials = {}
+    if scheme == "coaps":
+        target["credentials"], credentials = "far", {"credentials": {"far": {"psk": below.key}}}
+    return gateway({"coap": {"listen": [f"coap://127.0.0.1:{free_udp_port()}"]}, "group": {"interface": "lo"}, **credentials,
+                    "mappings": [{"name": "far", "path": "/far", "targets": [target], "security": "none", "timeout": 2,
+                                  "clients": ["anonymous"], **more}]})
 
 
 def is_over(*gates):
@@ -30,12 +34,26 @@ def turn_on(member):
         put(endpoint, member, "on")
 
 
-@pytest.mark.parametrize("scheme", ["coap", "coap+tcp"])
-def test_changes_behind_a_next_hop_are_notifications(gateway, lights, watch, endpoint, scheme):  # noqa: F811
+@pytest.fixture
+def chain(gateway, lights, tmp_path):  # noqa: F811
+    """chain(scheme): (top, below, fleet), where `below` is the next hop of `top`."""
+    def start(scheme, behind=None, **more):
+        port = free_tcp_port() if "tcp" in scheme else free_udp_port()
+        key = {"identity": "top", "key_file": secret(tmp_path, "top.key", "0123456789abcdef")}
+        below, fleet = lights(gate={"coap": {"listen": [f"coap://127.0.0.1:{free_udp_port()}", f"{scheme}://127.0.0.1:{port}"]},
+                                    "clients": {"top": {"psk": key}}}, clients=["top", "anonymous"], **(behind or {}))
+        below.key = key
+        return above(gateway, below, scheme, port, **more), below, fleet
+    return start
+
+
+TRANSPORTS = ["coap", "coap+tcp", "coaps"]
+
+
+@pytest.mark.parametrize("scheme", TRANSPORTS)
+def test_changes_behind_a_next_hop_are_notifications(chain, watch, endpoint, scheme):  # noqa: F811
     """Several clients share what is registered there; and nobody is observed any more when the last of them has left."""
-    port = free_udp_port()
-    below, fleet = lights(gate={"coap": {"listen": [f"coap://127.0.0.1:{port}", f"coap+tcp://127.0.0.1:{port}"]}})
-    top = above(gateway, below, scheme)
+    top, below, fleet = chain(scheme)
     one = watch(top, path="far/light", timeout=2).until_latest("off", "off", "off")
     other = Watch(top, "/far/light").until_latest("off", "off", "off")
     assert metrics(below)[OBSERVATIONS] == 1
@@ -45,6 +63,15 @@ def test_changes_behind_a_next_hop_are_notifications(gateway, lights, watch, end
     other.close()
     one.observe(CANCEL)
     is_over(top, below)
+
+
+@pytest.mark.parametrize("scheme", TRANSPORTS[1:])
+def test_that_it_is_enough_is_told_by_a_connection(chain, scheme):
+    """One answer is enough, so the next hop stops, too, which would go on for as long as it has."""
+    top, below, _ = chain(scheme, behind={"finish": "deadline"}, finish="count:1")
+    reply = top.get_json("/far/status", headers={"Multicast-Timeout": "50"})
+    assert reply["answers"] and reply["summary"]["ended_by"] == "count"
+    assert wait_for(lambda: running(below) == 0)
 
 
 def test_a_next_hop_that_ends_is_told(gateway, lights, watch):  # noqa: F811
