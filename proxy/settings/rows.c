@@ -25,6 +25,7 @@ enum {
 
 #define NAME    "'type': 'string', 'pattern': '^[a-z0-9][a-z0-9._-]{0,63}$'"
 #define GROUP   "'type': 'string', 'pattern': '^[Cc][Oo][Aa][Pp]://'"
+#define HOP     "'type': 'string', 'pattern': '^[Cc][Oo][Aa][Pp][Ss]?([+][Tt][Cc][Pp])?://'"
 #define FIXED   (CG_ROW_RESTART | CG_ROW_FILE_ONLY)
 #define IS_URI  "The group URI: coap, a multicast address or a host name that stands for one, never port 5684."
 #define HAS_TLS "Addresses with ports. One that is not loopback needs \"tls\" or \"insecure\": true."
@@ -396,7 +397,7 @@ static const struct cg_items client_items = {.kind = &cg_kind_object,
 static const struct cg_row target_rows[] = {
     {"group", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, group_uri), .json = GROUP, .says = IS_URI},
     {"interface", &cg_kind_interface, CG_ROW_PLACE(struct cg_target, interface), .says = "Default: the mapping's."},
-    {"next_hop", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, next_hop.uri), .json = GROUP,
+    {"next_hop", &cg_kind_own_uri, CG_ROW_PLACE(struct cg_target, next_hop.uri), .json = HOP,
      .says = "Another gateway that is asked in the group's place: as a forward proxy for \"group\", or "
              "without one by a path of its own. By coap://, coaps://, coap+tcp:// or coaps+tcp://."},
     {"round_trip", &cg_kind_integer, CG_ROW_PLACE(struct cg_target, next_hop.round_trip_s), .min = 1,

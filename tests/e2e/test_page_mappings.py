@@ -8,6 +8,7 @@ import subprocess
 import unicodedata
 
 import pytest
+from selenium.webdriver.common.keys import Keys
 
 import page as pages
 from conftest import plain_mapping
@@ -17,7 +18,8 @@ FAILED = r"Failed to load resource: the server responded with a status of {}"
 
 
 def stored(page, name, **document):
-    page.done("PUT", f"mappings/{name}", {"group": "coap://224.0.1.187/", "security": "none", "timeout": 2, **document})
+    leads_to = {} if "targets" in document else {"group": "coap://224.0.1.187/"}
+    page.done("PUT", f"mappings/{name}", {**leads_to, "security": "none", "timeout": 2, **document})
 
 
 def saved(page, name):
@@ -286,6 +288,26 @@ def test_another_gateway_is_asked_in_the_groups_place(admin_page):
     page.fill("Next hop of group 1", "coap://192.0.2.1/floor")
     page.click("button", "Save")
     page.until(lambda: saved(page, "floor3").get("targets") == [{"next_hop": "coap://192.0.2.1/floor"}], "a path of its own")
+
+
+def test_a_protected_next_hop_has_credentials(admin_page, tmp_path):
+    """Those of the settings file, by name; the field stays until they are taken out, as without protection they are a mistake."""
+    key = tmp_path / "far.key"
+    key.write_text("0123456789abcdef")
+    key.chmod(0o600)
+    page = admin_page({"credentials": {"far": {"psk": {"identity": "near", "key_file": str(key)}}}}, at="mappings")
+    stored(page, "floor3", targets=[{"next_hop": "coap://192.0.2.1/floor"}])
+    page.open("mappings/floor3")
+    page.find("textbox", "Next hop of group 1")
+    assert page.find_all("textbox", "Credentials of group 1") == []
+    page.fill("Next hop of group 1", "coaps+tcp://192.0.2.1/floor")
+    page.fill("Credentials of group 1", "far")
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3")["targets"] == [{"next_hop": "coaps+tcp://192.0.2.1/floor", "credentials": "far"}], "credentials")
+    page.fill("Next hop of group 1", "coap://192.0.2.1/floor")
+    page.find("textbox", "Credentials of group 1").send_keys(Keys.CONTROL + "a", Keys.BACKSPACE)  # and the field goes
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3")["targets"] == [{"next_hop": "coap://192.0.2.1/floor"}], "none")
 
 
 @pytest.mark.parametrize("role, buttons", [("viewer", []), ("operator", ["Try"]), ("admin", ["Try", "More for floor3"])])

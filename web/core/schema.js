@@ -61,6 +61,7 @@ const patternWords = {
     "^[a-z0-9][a-z0-9._-]{0,63}$": "Small letters, digits and . _ - only, up to 64, beginning with a letter or digit.",
     "^/": "This must begin with a slash.",
     "^[Cc][Oo][Aa][Pp]://": "This must begin with coap://",
+    "^[Cc][Oo][Aa][Pp][Ss]?([+][Tt][Cc][Pp])?://": "This must begin with coap://, coaps://, coap+tcp:// or coaps+tcp://",
 };
 
 // null: fine, or a sentence that says what would be right. undefined (not set) is always fine.

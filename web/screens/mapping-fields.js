@@ -57,7 +57,7 @@ function Target({ one, i, onChange, onRemove }) {
     return html`<li>
         ${input(`Group ${i + 1}`, "coap://224.0.1.187/", one.group, (value) => groupIn(one, value))}
         ${input(`Next hop of group ${i + 1}`, "next hop", one.next_hop, (value) => ({ ...one, next_hop: value || undefined }), { "data-is": "next-hop" })}
-        ${/^coaps/.test(one.next_hop) && input(`Credentials of group ${i + 1}`, "credentials", one.credentials, (value) => ({ ...one, credentials: value || undefined }), { class: "short" })}
+        ${(/^coaps/.test(one.next_hop) || one.credentials) && input(`Credentials of group ${i + 1}`, "credentials", one.credentials, (value) => ({ ...one, credentials: value || undefined }), { class: "short" })}
         ${input(`Interface of group ${i + 1}`, "interface", one.interface, (value) => ({ ...one, interface: value || undefined }), { class: "short" })}
         <button type="button" class="plain square" aria-label=${`Take group ${i + 1} out`} onClick=${onRemove}><${Icon} name="close" /></button>
     </li>`;
