@@ -94,7 +94,7 @@ static int use_key(const struct reading *reading, struct cg_slice pem, const cha
     EVP_PKEY *key = from == NULL ? NULL : PEM_read_bio_PrivateKey(from, NULL, no_password, NULL);
     int err = CG_OK;
     if (key == NULL) {
-        err = fail_with_openssl(reading);
+        err = fail(reading, "it has no private key in PEM that needs no password");
     } else if (X509_check_private_key(SSL_CTX_get0_certificate(reading->context), key) != 1) {
         err = cg_problem_set(reading->problem, CG_E_INTERNAL, "%s: %s: this is not the key of the certificate in %s",
                              reading->where, reading->file, certificate);

@@ -42,14 +42,17 @@ static bool have_all_failed(const struct cg_round *round) {
     return i == round->part_count;
 }
 
-static void refuse(struct cg_part *part, const char *reason) {
+/* `said`: with its own word, or nothing. */
+static void refuse_word(struct cg_part *part, const struct cg_opened *said, const char *reason) {
     const struct cg_addr from = part->hop_addr;
     part->hop_is_told = true;
-    cg_round_refuse(part->round, &from, &(struct cg_opened){0}, reason);
+    cg_round_refuse(part->round, &from, said, reason);
 }
 
-/* It will not answer, or no more. */
-static void fail(struct cg_part *part, const struct cg_problem *problem) {
+static void refuse(struct cg_part *part, const char *reason) { refuse_word(part, &(struct cg_opened){0}, reason); }
+
+/* It will not answer, or no more; `said` as above. */
+static void fail_by_word(struct cg_part *part, const struct cg_problem *problem, const struct cg_opened *said) {
     struct cg_round *round = part->round;
     if (round->state == CG_ROUND_CASTS) {
         cg_casts_fail(part, problem);
@@ -60,8 +63,12 @@ static void fail(struct cg_part *part, const struct cg_problem *problem) {
         round->problem = *problem;
         cg_round_wake_all(round);
     } else {
-        refuse(part, cg_err_info(problem->err)->slug);
+        refuse_word(part, said, cg_err_info(problem->err)->slug);
     }
+}
+
+static void fail(struct cg_part *part, const struct cg_problem *problem) {
+    fail_by_word(part, problem, &(struct cg_opened){0});
 }
 
 void cg_hops_end_one(struct cg_part *part) {
@@ -130,8 +137,9 @@ static void hear_own_word(struct cg_part *part, const struct cg_opened *said) {
             lose(part, problem.err);
             return;
         }
+        const struct cg_opened word = {.code = said->code, .payload = cg_slice_str(problem.detail)};
         cg_hops_end_one(part);
-        fail(part, &problem);
+        fail_by_word(part, &problem, &word);
     }
 }
 

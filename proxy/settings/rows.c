@@ -117,9 +117,9 @@ const struct cg_rows cg_option_rows = {"/coap/options", CG_ROWS(option_rows)};
 
 static const struct cg_row coap_listen_rows[] = {
     {"address", &cg_kind_own_text, CG_ROW_PLACE(struct cg_coap_listen, listen.text), .flags = FIXED | CG_ROW_REQUIRED,
-     .says = "coap://ADDRESS:PORT or coaps://ADDRESS:PORT; without a port 5683 and 5684."},
+     .says = "coap, coaps, coap+tcp or coaps+tcp, and ://ADDRESS:PORT; without a port 5683, and 5684 where protected."},
     {"insecure", &cg_kind_bool, CG_ROW_PLACE(struct cg_coap_listen, listen.insecure), .fallback = "false",
-     .flags = CG_ROW_FILE_ONLY, .says = "Others may come in without DTLS, and anonymously."},
+     .flags = CG_ROW_FILE_ONLY, .says = "Others may come in without DTLS or TLS, and anonymously."},
 };
 const struct cg_rows cg_coap_listen_rows = {"/coap/listen/*", CG_ROWS(coap_listen_rows), .short_form = true};
 static const struct cg_rows coap_tls_rows = {"/coap/tls", CG_ROWS(tls_rows)};

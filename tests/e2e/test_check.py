@@ -359,3 +359,14 @@ def test_what_members_say_that_cannot_open_the_request(new_far, tmp_path, group)
     assert status == 1 and "\x1b" not in text
     assert re.fullmatch(r'127\.5\.5\.5:\d+ +unprotected, 4\.01 "no \\u001b\[31m \?\?"', fields["rejected"][0])
     assert fields["accounted"] == ["rejected 1"]
+
+
+@in_namespace
+def test_members_behind_a_next_hop_are_not_looked_for_here(tmp_path):
+    """Their addresses are those of its networks: nothing that this host finds at them means anything."""
+    targets = [{"next_hop": "coap://127.0.0.1:17701/lights"}, {"group": URI}]
+    mapping = {**group_mapping(URI, members=["127.9.0.1:17700"], membership="complete", targets=targets, timeout=2)}
+    del mapping["group"]
+    _, text, fields, hints = check(tmp_path, {"group": {"interface": "lo"}, "mappings": [mapping]}, "lights")
+    assert "silent" not in fields and "nothing listens" not in text
+    assert any("1 members are missing, and were not pinged from here" in hint for hint in hints)

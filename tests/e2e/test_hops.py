@@ -233,12 +233,16 @@ def test_next_hops_and_gateways_show_each_other_who_they_are(members, gateway, a
         return {"name": name, "path": f"/{name}", "targets": [{"next_hop": f"{scheme}://{host}:{port}/house", "credentials": more.get("by", name)}],
                 "security": "none", "timeout": 8, "finish": "count:1", "clients": ["anonymous"]}
 
+    beside = mapping("beside", by="nobody")
+    beside = {**beside, "timeout": 2, "finish": "deadline", "targets": [*beside["targets"], {"group": fleet.group.uri}]}
     near = gateway({"credentials": credentials,
-                    "mappings": [*map(mapping, credentials), mapping("other-name", host="127.0.0.2", by="certified")]})
+                    "mappings": [*map(mapping, credentials), beside, mapping("other-name", host="127.0.0.2", by="certified")]})
     for name in ("key", "certified"):
         assert len(near.get_json(f"/{name}/status")["answers"]) == 1, near.log()
     refused = near.request("/nobody/status").json()
     assert refused["type"] == "urn:castgate:problem:next-hop-refused" and "4.01" in refused["detail"]
+    (beside,) = near.get_json("/beside/status")["rejected"]
+    assert beside["reason"] == "next-hop-refused" and beside["code"] == "4.01" and "says 4.01: " in beside["diagnostic"], beside
     refusals = [("other-ca", "certificate"), ("other-name", "mismatch"), ("other-key", "")]
     for name, why in refusals[:2] if scheme == "coaps" else refusals:  # what does not decrypt is no datagram of a session: nobody answers
         problem = near.request(f"/{name}/status").json()

@@ -288,6 +288,12 @@ def test_another_gateway_is_asked_in_the_groups_place(admin_page):
     page.fill("Next hop of group 1", "coap://192.0.2.1/floor")
     page.click("button", "Save")
     page.until(lambda: saved(page, "floor3").get("targets") == [{"next_hop": "coap://192.0.2.1/floor"}], "a path of its own")
+    page.fill("Next hop of group 1", "coap+tcp://192.0.2.1/floor")
+    page.fill("Round trip of group 1", "3")
+    page.click("button", "Save")
+    page.until(lambda: saved(page, "floor3").get("targets") == [{"next_hop": "coap+tcp://192.0.2.1/floor", "round_trip": 3}], "by TCP, and further away")
+    page.fill("Next hop of group 1", "http://192.0.2.1/floor")
+    page.see("This must begin with coap://, coaps://, coap+tcp:// or coaps+tcp://")
 
 
 def test_a_protected_next_hop_has_credentials(admin_page, tmp_path):

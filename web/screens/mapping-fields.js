@@ -52,12 +52,15 @@ function Known({ onChoose }) {
 // A target that is asked at another gateway may do without a group: that gateway's path stands for it.
 const groupIn = (one, value) => ({ ...one, group: value || (one.next_hop ? undefined : "") });
 
+const secondsIn = (text) => (/^\d+$/.test(text) ? Number(text) : text || undefined);
+
 function Target({ one, i, onChange, onRemove }) {
     const input = (label, placeholder, value, changed, more) => html`<input type="text" aria-label=${label} placeholder=${placeholder} spellcheck=${false} value=${value || ""} onInput=${(event) => onChange(changed(event.target.value))} ...${more} />`;
     return html`<li>
         ${input(`Group ${i + 1}`, "coap://224.0.1.187/", one.group, (value) => groupIn(one, value))}
         ${input(`Next hop of group ${i + 1}`, "next hop", one.next_hop, (value) => ({ ...one, next_hop: value || undefined }), { "data-is": "next-hop" })}
-        ${(/^coaps/.test(one.next_hop) || one.credentials) && input(`Credentials of group ${i + 1}`, "credentials", one.credentials, (value) => ({ ...one, credentials: value || undefined }), { class: "short" })}
+        ${(one.next_hop || one.round_trip) && input(`Round trip of group ${i + 1}`, "round trip, s", one.round_trip, (value) => ({ ...one, round_trip: secondsIn(value) }), { class: "short", inputmode: "numeric" })}
+        ${(/^coaps/i.test(one.next_hop) || one.credentials) && input(`Credentials of group ${i + 1}`, "credentials", one.credentials, (value) => ({ ...one, credentials: value || undefined }), { class: "short" })}
         ${input(`Interface of group ${i + 1}`, "interface", one.interface, (value) => ({ ...one, interface: value || undefined }), { class: "short" })}
         <button type="button" class="plain square" aria-label=${`Take group ${i + 1} out`} onClick=${onRemove}><${Icon} name="close" /></button>
     </li>`;

@@ -130,8 +130,10 @@ static void ping_silent(struct cg_silent *silent, size_t count) {
     for (size_t i = 0; i < count; i++) silent[i].probe = probes[i];
 }
 
+/* Where a next hop is asked nobody: behind it an address is not the host that has it here. */
 static void find_silent(struct check *check) {
     struct cg_findings *findings = &check->findings;
+    if (cg_mapping_has_hop(check->mapping)) return;
     findings->silent_count = findings->group.silent_count;
     for (size_t i = 0; i < findings->silent_count; i++) {
         struct cg_silent *silent = &findings->silent[i];

@@ -143,6 +143,15 @@ static void nobody_answered(struct cg_hints *hints) {
     anybody(hints);
 }
 
+static void beyond(struct cg_hints *hints) {
+    const struct cg_findings *findings = hints->findings;
+    if (findings->group.missing == 0 || !cg_mapping_has_hop(findings->mapping)) return;
+    cg_hint(hints,
+            "%u members are missing, and were not pinged from here, as they may be behind a next hop: castgate "
+            "--check there tells of those.",
+            findings->group.missing);
+}
+
 static void somebody_is_silent(struct cg_hints *hints) {
     cg_hint_reverse_path(hints);
     cg_hint_martians(hints);
@@ -157,6 +166,7 @@ static void somebody_is_silent(struct cg_hints *hints) {
     cg_hint_challenges(hints);
     cg_hint_strangers(hints);
     verdicts(hints);
+    beyond(hints);
     if (hints->findings->group.answered == 0) nobody_answered(hints);
 }
 

@@ -226,6 +226,8 @@ static void files_that_are_no_good_change_nothing(void **state) {
     files = files_of(f);
     files.key = f->pki.server;
     expect_refused(f, &files, f->pki.server);
+    assert_int_equal(chmod(f->pki.server, 0600), 0);
+    expect_refused(f, &files, "it has no private key");
     files = files_of(f);
     assert_int_equal(chmod(f->pki.server_key, 0640), 0);
     expect_refused(f, &files, f->pki.server_key);
