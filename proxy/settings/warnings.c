@@ -145,6 +145,22 @@ static void warn_of_buffer(const struct cg_config *config, const struct cg_mappi
                     (unsigned)config->group.receive_buffer);
 }
 
+/* It is asked for whole seconds, and not without one (GCP §8). */
+static void warn_of_round_trips(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
+    char pointer[CG_WARN_POINTER_MAX];
+    for (size_t i = 0; i < mapping->target_count && mapping->has_timeout; i++) {
+        const struct cg_next_hop *next_hop = &mapping->targets[i].next_hop;
+        if (!cg_target_is_hop(&mapping->targets[i]) || mapping->timeout_us / 1000000 > next_hop->round_trip_s) continue;
+        cg_warn_pointer(pointer, warnings, mapping, "timeout");
+        cg_warnings_add(warnings, "no-time-for-hop", pointer,
+                        "%s collects for %g s, of which %u are the \"round_trip\" of %s: nothing is left for it, and "
+                        "requests without Multicast-Timeout are refused; set \"timeout\" to %u at the least",
+                        mapping->name, (double)mapping->timeout_us / 1e6, (unsigned)next_hop->round_trip_s,
+                        next_hop->uri, (unsigned)next_hop->round_trip_s + 1);
+        return;
+    }
+}
+
 /* But for what is told of the first few only. */
 static void warn_mapping(const struct cg_config *config, const struct cg_mapping *mapping,
                          struct cg_mistakes *warnings) {
@@ -152,6 +168,7 @@ static void warn_mapping(const struct cg_config *config, const struct cg_mapping
     warn_of_frames(config, mapping, warnings);
     warn_of_buffer(config, mapping, warnings);
     warn_of_nobody(config, mapping, warnings);
+    warn_of_round_trips(mapping, warnings);
 }
 
 enum { HASTY_LISTED = 5 };

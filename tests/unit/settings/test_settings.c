@@ -592,6 +592,30 @@ static void a_timeout_below_leisure_is_warned_of(void **state) {
     cg_mistakes_fini(&warnings);
 }
 
+static void a_timeout_that_leaves_a_next_hop_nothing_is_warned_of(void **state) {
+    (void)state;
+    static const char form[] = "{'mappings':[{'name':'m','security':'none','leisure':1,'clients':['anonymous'],%s"
+                               "'targets':[{'next_hop':'coap://192.0.2.1/h','round_trip':5}]}]}";
+    static const struct {
+        const char *timeout;
+        size_t count;
+    } table[] = {{"'timeout':5.9,", 2}, {"'timeout':6,", 1}, {"", 1} /* the client says how long */};
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char document[512];
+        struct cg_mistakes warnings;
+        snprintf(document, sizeof document, form, table[i].timeout);
+        const struct cg_config *config = settings_of(document);
+        cg_mistakes_init(&warnings);
+        cg_settings_warnings(config, &warnings);
+        assert_int_equal(warnings.count, table[i].count);
+        if (i == 0) {
+            assert_string_equal(warnings.last->pointer, "/mappings/0/timeout");
+            assert_non_null(strstr(warnings.last->message, "nothing is left for it"));
+        }
+        cg_mistakes_fini(&warnings);
+    }
+}
+
 static void hasty_mappings_are_listed_and_counted(void **state) {
     (void)state;
     char document[2048] = "{'mappings':[";
@@ -739,6 +763,7 @@ int main(void) {
         settings_test(interfaces_have_names_and_alternative_ones),
         settings_test(warnings_R10),
         settings_test(a_timeout_below_leisure_is_warned_of),
+        settings_test(a_timeout_that_leaves_a_next_hop_nothing_is_warned_of),
         settings_test(hasty_mappings_are_listed_and_counted),
         settings_test(the_schema_has_the_keys_that_are_known),
         settings_test(the_schema_has_the_defaults_that_are_used),
