@@ -2,6 +2,7 @@
  * hears of one may ask again at once. */
 #include "hops/hop.h"
 
+#include <stdio.h>
 #include <utlist.h>
 
 #include "base/check.h"
@@ -9,7 +10,12 @@
 #include "base/log.h"
 #include "io/loop.h"
 
-enum { DOUBLED_MAX = 5, SECOND_US = 1000000, FORMERS_MAX = 4 /* that still owe answers */ };
+enum {
+    DOUBLED_MAX = 5,
+    SECOND_US = 1000000,
+    FORMERS_MAX = 4,      /* that still owe answers */
+    HOLD_OFF_MAX_S = 600, /* that anybody may keep us away for */
+};
 
 static struct cg_engine *engine_of(const struct cg_hop_way *way) { return way->hop->all->engine; }
 
@@ -26,9 +32,10 @@ static void log_hop(enum cg_log_level level, const struct cg_hop *hop, const cha
 /* ---- Attempts ---- */
 
 /* Whoever asks meanwhile hears why the latest was in vain. */
-static void rest(struct cg_hop *hop) {
+static void rest(struct cg_hop *hop, uint64_t least_us) {
     unsigned doubled = hop->failures < DOUBLED_MAX ? hop->failures : DOUBLED_MAX;
     uint64_t rest_us = hop->all->limits.rest_us << doubled;
+    if (rest_us < least_us) rest_us = least_us;
     hop->failures++;
     hop->rests_until_us = cg_loop_now_us() + rest_us;
     cg_hop_set_timer(hop->all, &hop->rest, rest_us);
@@ -43,7 +50,7 @@ static void fail(struct cg_hop *hop, const char *why) {
     hop->all->figures.failed++;
     log_hop(CG_LOG_WARNING, hop, "next-hop-failed", why);
     say_lost(&hop->problem, hop, "cannot be reached", why);
-    rest(hop);
+    rest(hop, 0);
 }
 
 static int say_rest(const struct cg_hop *hop, struct cg_problem *problem) {
@@ -111,14 +118,27 @@ static void let_go_of_too_many(struct cg_hop *hop) {
     oldest->ops->end(oldest);
 }
 
-void cg_hop_released(struct cg_hop_way *way) {
+/* As it has asked for (RFC 8323 §5.5). */
+static void hold_off(struct cg_hop *hop, uint32_t seconds) {
+    char why[64];
+    if (seconds > HOLD_OFF_MAX_S) seconds = HOLD_OFF_MAX_S;
+    snprintf(why, sizeof why, "it wants no other connection for %u s", (unsigned)seconds);
+    log_hop(CG_LOG_INFO, hop, "next-hop-released", why);
+    say_lost(&hop->problem, hop, "has released its connection", why);
+    rest(hop, (uint64_t)seconds * SECOND_US);
+}
+
+void cg_hop_released(struct cg_hop_way *way, uint32_t hold_off_s) {
     struct cg_hop *hop = way->hop;
     hop->all->figures.released++;
     way->requests = cg_connection_requests(hop->all->engine);
     DL_APPEND(hop->former, way);
     hop->way = NULL;
     hop->is_open = false;
-    if (!way->was_asked) fail(hop, "it has released the connection before it was asked anything");
+    if (hold_off_s > 0)
+        hold_off(hop, hold_off_s);
+    else if (!way->was_asked)
+        fail(hop, "it has released the connection before it was asked anything");
     let_go_of_too_many(hop);
     cg_connection_ready(hop->all->engine, &hop->addr); /* whoever waits has another made, or hears why not */
 }

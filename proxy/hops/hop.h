@@ -85,8 +85,8 @@ void cg_hop_forget(struct cg_hop *hop);               /* frees one that has no w
 
 void cg_hop_opened(struct cg_hop_way *way);
 void cg_hop_has_room(struct cg_hop_way *way);
-/* Further requests are to go by another. */
-void cg_hop_released(struct cg_hop_way *way);
+/* Further requests are to go by another, which is not to be made for so many seconds. */
+void cg_hop_released(struct cg_hop_way *way, uint32_t hold_off_s);
 /* A message, in the form of a datagram. May not end the way. */
 void cg_hop_received(struct cg_hop_way *way, struct cg_slice datagram);
 /* The other end has had so many of all requests. */

@@ -184,7 +184,7 @@ static void on_csm(void *ctx) {
 
 static void on_released(void *ctx) {
     struct cg_hop_stream *stream = ctx;
-    cg_hop_released(&stream->way);
+    cg_hop_released(&stream->way, stream->reliable.hold_off_s);
     cg_hop_set_timer(all_of(stream), &stream->timer, all_of(stream)->limits.release_us);
 }
 

@@ -61,9 +61,10 @@ static enum cg_reliable_step take_pong(const struct cg_reliable *reliable) {
     return CG_RELIABLE_NEXT;
 }
 
-static enum cg_reliable_step take_release(struct cg_reliable *reliable) {
+static enum cg_reliable_step take_release(struct cg_reliable *reliable, const struct cg_frame *release) {
     if (reliable->is_released) return CG_RELIABLE_NEXT;
     reliable->is_released = true;
+    reliable->hold_off_s = cg_signal_hold_off(release);
     if (reliable->ops->released != NULL) reliable->ops->released(reliable->ctx);
     return CG_RELIABLE_NEXT;
 }
@@ -75,7 +76,7 @@ static enum cg_reliable_step take_signal(struct cg_reliable *reliable, const str
     case CG_SIGNAL_CSM: return take_csm(reliable, signal);
     case CG_SIGNAL_PING: return take_ping(reliable, signal);
     case CG_SIGNAL_PONG: return take_pong(reliable);
-    case CG_SIGNAL_RELEASE: return take_release(reliable);
+    case CG_SIGNAL_RELEASE: return take_release(reliable, signal);
     case CG_SIGNAL_ABORT: return end_for(reliable, CG_RELIABLE_ABORTED, 0);
     default: return end_for(reliable, CG_RELIABLE_CODE, 0);
     }

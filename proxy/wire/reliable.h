@@ -44,8 +44,9 @@ struct cg_reliable {
     void *ctx;
     struct cg_frame_reader reader;
     struct cg_capabilities theirs;
-    bool is_open;     /* their CSM has come */
-    bool is_released; /* by them */
+    bool is_open;        /* their CSM has come */
+    bool is_released;    /* by them */
+    uint32_t hold_off_s; /* they want no other connection for so long */
     enum cg_reliable_cause cause;
 };
 

@@ -12,6 +12,7 @@ enum {
     BLOCK_WISE_TRANSFER = 4,
     EXTENDED_TOKEN_LENGTH = 6,
     CUSTODY = 2,
+    HOLD_OFF = 4,
     BAD_CSM_OPTION = 2,
     OPTIONS_MAX = 64, /* bytes of ours */
 };
@@ -20,10 +21,9 @@ enum {
 static const struct known {
     uint8_t code, number, max;
 } known[] = {
-    {CG_SIGNAL_CSM, MAX_MESSAGE_SIZE, 4},
-    {CG_SIGNAL_CSM, BLOCK_WISE_TRANSFER, 0},
-    {CG_SIGNAL_CSM, EXTENDED_TOKEN_LENGTH, 3},
-    {CG_SIGNAL_PING, CUSTODY, 0},
+    {CG_SIGNAL_CSM, MAX_MESSAGE_SIZE, 4},      {CG_SIGNAL_CSM, BLOCK_WISE_TRANSFER, 0},
+    {CG_SIGNAL_CSM, EXTENDED_TOKEN_LENGTH, 3}, {CG_SIGNAL_PING, CUSTODY, 0},
+    {CG_SIGNAL_RELEASE, HOLD_OFF, 3},
 };
 
 static struct cg_msg msg_of(const struct cg_frame *frame) { return (struct cg_msg){.options = frame->options}; }
@@ -60,6 +60,11 @@ void cg_signal_read_csm(const struct cg_frame *csm, struct cg_capabilities *capa
 bool cg_signal_wants_custody(const struct cg_frame *ping) {
     struct cg_slice value;
     return find(ping, CUSTODY, &value);
+}
+
+uint32_t cg_signal_hold_off(const struct cg_frame *release) {
+    struct cg_slice value;
+    return find(release, HOLD_OFF, &value) ? cg_uint_parse(value) : 0;
 }
 
 /* ---- Out ---- */

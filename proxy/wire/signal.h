@@ -32,6 +32,8 @@ uint16_t cg_signal_bad_option(const struct cg_frame *signal);
 void cg_signal_read_csm(const struct cg_frame *csm, struct cg_capabilities *capabilities);
 /* Whether a Ping asks for the word that all messages before it were processed (§5.4.1). */
 bool cg_signal_wants_custody(const struct cg_frame *ping);
+/* Seconds for which who releases a connection wants no other one (§5.5); 0: it does not say. */
+uint32_t cg_signal_hold_off(const struct cg_frame *release);
 
 /* Each returns its length; `bytes` has room for CG_SIGNAL_MAX. */
 size_t cg_signal_emit_csm(const struct cg_capabilities *ours, uint8_t *bytes);

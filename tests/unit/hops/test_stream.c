@@ -220,6 +220,29 @@ static void one_that_releases_unasked_is_asked_again_later(void **state) {
     assert_answered(&calls[2], "on");
 }
 
+static void one_that_wants_no_other_connection_is_left_alone(void **state) {
+    struct stage *stage = *state;
+    struct call first, second, third;
+    stage_asks(stage, &first, 10);
+    stage_runs_until(stage, has_heard_one);
+    far_writes(stage, 0, "\x20\xe4\x41\x01", 4); /* Release, Hold-Off 1 */
+    stage_runs(stage, 20);
+    stage_asks(stage, &second, 10);
+    stage_runs_until_told(stage, &second);
+    assert_lost(&second, "no other connection for 1 s");
+    assert_int_equal(stage->end_count, 1);
+    far_answers(stage, 0, 0, 5, "on");
+    stage_runs_until_told(stage, &first);
+    assert_answered(&first, "on");
+    stage_runs(stage, 1100);
+    stage_asks(stage, &third, 10);
+    stage_runs_until(stage, has_heard_two);
+    assert_int_equal(stage->end_count, 2);
+    far_answers(stage, 1, 1, 5, "again");
+    stage_runs_until_told(stage, &third);
+    assert_answered(&third, "again");
+}
+
 /* Each is owed an answer; the first gives way. */
 static void few_that_were_released_are_kept(void **state) {
     enum { KEPT = 4 };
@@ -399,6 +422,7 @@ int main(void) {
         hasty_stage_test(one_that_nobody_asks_is_let_go),
         stage_test(released_ones_answer_to_the_end),
         stage_test(one_that_releases_unasked_is_asked_again_later),
+        stage_test(one_that_wants_no_other_connection_is_left_alone),
         stage_test(few_that_were_released_are_kept),
         stage_test(a_new_address_is_followed),
         stage_test(a_name_that_stands_for_nobody_is_told),
