@@ -218,6 +218,13 @@ bool cg_mapping_has_hop(const struct cg_mapping *mapping) {
     return false;
 }
 
+bool cg_mapping_is_by_hops(const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        if (!cg_target_is_hop(&mapping->targets[i])) return false;
+    }
+    return mapping->target_count > 0;
+}
+
 struct cg_addr cg_next_hop_addr(const struct cg_next_hop *next_hop) {
     if (next_hop->resolved == NULL) return next_hop->addr;
     struct cg_addr addr = next_hop->resolved->addr;

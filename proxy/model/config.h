@@ -502,6 +502,8 @@ static inline size_t cg_config_mappings(const struct cg_config *config) {
 const struct cg_credentials *cg_config_credentials(const struct cg_config *config, const char *name);
 /* One of its targets is a next hop. */
 bool cg_mapping_has_hop(const struct cg_mapping *mapping);
+/* All are, and there is one: how long members take, and how they are reached, is the next gateways' matter. */
+bool cg_mapping_is_by_hops(const struct cg_mapping *mapping);
 
 /* Where requests to the target go at this moment, a next hop's among them; family NONE: its host name stands for no
  * group (target->resolved->why). */

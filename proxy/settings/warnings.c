@@ -91,9 +91,17 @@ void cg_warn_pointer(char pointer[CG_WARN_POINTER_MAX], const struct cg_mistakes
     }
 }
 
+/* As far as it is this gateway's network. */
+static bool is_protected_on_the_way(const struct cg_mapping *mapping) {
+    for (size_t i = 0; i < mapping->target_count; i++) {
+        if (mapping->targets[i].next_hop.credentials_name == NULL) return false;
+    }
+    return cg_mapping_is_by_hops(mapping);
+}
+
 static void warn_of_plain(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {
     char pointer[CG_WARN_POINTER_MAX];
-    if (mapping->security != CG_SECURITY_NONE) return;
+    if (mapping->security != CG_SECURITY_NONE || is_protected_on_the_way(mapping)) return;
     cg_warn_pointer(pointer, warnings, mapping, "security");
     cg_warnings_add(
         warnings, "plain-group", pointer,
@@ -177,7 +185,8 @@ enum { HASTY_LISTED = 5 };
  * there is answers at once: it is asked by unicast. */
 static bool is_hasty(const struct cg_mapping *mapping) {
     bool is_only = mapping->complete && mapping->member_count == 1 && mapping->target_count == 1;
-    return mapping->has_timeout && !is_only && (double)mapping->timeout_us < mapping->leisure * 1e6;
+    if (!mapping->has_timeout || is_only || cg_mapping_is_by_hops(mapping)) return false;
+    return (double)mapping->timeout_us < mapping->leisure * 1e6;
 }
 
 static void warn_hasty(const struct cg_mapping *mapping, struct cg_mistakes *warnings) {

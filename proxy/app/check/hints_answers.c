@@ -71,7 +71,8 @@ void cg_hint_over_time(struct cg_hints *hints) {
 void cg_hint_short_timeout(struct cg_hints *hints) {
     const struct cg_findings *findings = hints->findings;
     const struct cg_mapping *mapping = findings->mapping;
-    if (!mapping->has_timeout || findings->unicast || findings->group.over_time > 0) return;
+    if (!mapping->has_timeout || cg_mapping_is_by_hops(mapping) || findings->unicast || findings->group.over_time > 0)
+        return;
     if (seconds(mapping->timeout_us) >= mapping->leisure) return;
     cg_hint(
         hints,

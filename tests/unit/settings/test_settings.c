@@ -616,6 +616,34 @@ static void a_timeout_that_leaves_a_next_hop_nothing_is_warned_of(void **state) 
     }
 }
 
+/* What is beyond them they warn of themselves. */
+static void mappings_by_next_hops_are_warned_of_less(void **state) {
+    (void)state;
+    static const char form[] =
+        "{'credentials':{'far':{'psk':{'identity':'n','key_file':'k'}}},'mappings':[{'name':'m','security':"
+        "'none','timeout':4,'clients':['anonymous'],'targets':[%s]}]}";
+    static const struct {
+        const char *targets;
+        const char *first; /* NULL: no warning */
+    } table[] = {
+        {"{'next_hop':'coaps://192.0.2.1/h','credentials':'far'}", NULL},
+        {"{'next_hop':'coap://192.0.2.1/h'}", "/mappings/0/security"},
+        {"{'next_hop':'coaps://192.0.2.1/h','credentials':'far'},{'group':'coap://224.0.1.187'}",
+         "/mappings/0/timeout"},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        char document[512];
+        struct cg_mistakes warnings;
+        snprintf(document, sizeof document, form, table[i].targets);
+        const struct cg_config *config = settings_of(document);
+        cg_mistakes_init(&warnings);
+        cg_settings_warnings(config, &warnings);
+        assert_int_equal(warnings.count, i); /* the last has too little time, too */
+        if (table[i].first != NULL) assert_string_equal(warnings.first->pointer, table[i].first);
+        cg_mistakes_fini(&warnings);
+    }
+}
+
 static void hasty_mappings_are_listed_and_counted(void **state) {
     (void)state;
     char document[2048] = "{'mappings':[";
@@ -764,6 +792,7 @@ int main(void) {
         settings_test(warnings_R10),
         settings_test(a_timeout_below_leisure_is_warned_of),
         settings_test(a_timeout_that_leaves_a_next_hop_nothing_is_warned_of),
+        settings_test(mappings_by_next_hops_are_warned_of_less),
         settings_test(hasty_mappings_are_listed_and_counted),
         settings_test(the_schema_has_the_keys_that_are_known),
         settings_test(the_schema_has_the_defaults_that_are_used),
