@@ -1024,7 +1024,9 @@ static void drain(struct world *world) {
     CG_CHECK(cg_gateway_running(world->gateway) == 0);
     check_all(world);
     CG_CHECK(world->gateway->engine.legs.used == 0 && world->gateway->engine.asks == 0);
-    CG_CHECK(world->gateway->budgets.usages == NULL && cg_heap_first(&world->gateway->engine.deadlines) == NULL);
+    CG_CHECK(cg_heap_first(&world->gateway->engine.deadlines) == NULL);
+    const struct cg_budgets *budgets = &world->gateway->budgets;
+    CG_CHECK(budgets->usages == budgets->unused && (budgets->unused == NULL || budgets->unused->hh.next == NULL));
 }
 
 static void fini(struct world *world) {
