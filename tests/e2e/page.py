@@ -70,7 +70,7 @@ class Page:
     def __init__(self, browser, gateway, at="", token=TOKEN, width=1280, height=900):
         self.browser, self.gateway, self.token = browser, gateway, token
         self.origin = f"http://{gateway.admin[0]}:{gateway.admin[1]}"
-        self.expected, self.console, self.network = [], [], []
+        self.expected, self.allowed, self.console, self.network = [], [], [], []
         self.first_tab = browser.current_window_handle
         browser.switch_to.new_window("tab")
         self.size(width, height)
@@ -132,9 +132,15 @@ class Page:
     # What is done with it
 
     def click(self, role, name=None, within=None):
-        element = self.find(role, name, within)
+        """What is disabled is waited for: a click on it would do nothing, silently."""
+        element = self.until(lambda: next((one for one in self.find_all(role, name, within) if one.is_enabled()), None),
+                             f"a {role} named {name!r} that is not disabled")
         self.run("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", element)
-        element.click()
+        for _ in range(3):
+            self.run("window.testedClick = false; arguments[0].addEventListener('click', () => { window.testedClick = true; }, {once: true, capture: true})", element)
+            element.click()
+            if self.run("return window.testedClick") is not False:
+                break  # else it has moved at that moment, as what stands above it came
         return element
 
     def fill(self, label, text, role="textbox", within=None):
@@ -229,6 +235,10 @@ class Page:
         them must come."""
         self.expected += [re.compile(pattern) for pattern in patterns]
 
+    def allow(self, *patterns):
+        """What it may say, too, as it comes."""
+        self.allowed += [re.compile(pattern) for pattern in patterns]
+
     def _gather(self):
         self.console += [entry["message"] for entry in self.browser.get_log("browser")]
         messages = (json.loads(entry["message"])["message"] for entry in self.browser.get_log("performance"))
@@ -257,7 +267,7 @@ class Page:
     def check(self):
         """Nothing in the console but what was expected, and nothing asked of anybody else."""
         lines = self.console_lines()
-        surprising = [line for line in lines if not any(pattern.search(line) for pattern in self.expected)]
+        surprising = [line for line in lines if not any(pattern.search(line) for pattern in self.expected + self.allowed)]
         assert not surprising, surprising
         absent = [pattern.pattern for pattern in self.expected if not any(pattern.search(line) for line in lines)]
         assert not absent, absent
