@@ -556,11 +556,15 @@ static void warnings_R10(void **state) {
     cg_mistakes_fini(&warnings);
 }
 
-static size_t hasty_warnings(const char *document, struct cg_mistakes *warnings) {
+static void warnings_of(const char *document, struct cg_mistakes *warnings) {
     const struct cg_config *config = settings_of(document);
-    size_t count = 0;
     cg_mistakes_init(warnings);
     cg_settings_warnings(config, warnings);
+}
+
+static size_t hasty_warnings(const char *document, struct cg_mistakes *warnings) {
+    size_t count = 0;
+    warnings_of(document, warnings);
     for (const struct cg_mistake *it = warnings->first; it != NULL; it = it->next)
         count += strstr(it->message, "leisure") != NULL;
     return count;
@@ -604,9 +608,7 @@ static void a_timeout_that_leaves_a_next_hop_nothing_is_warned_of(void **state) 
         char document[512];
         struct cg_mistakes warnings;
         snprintf(document, sizeof document, form, table[i].timeout);
-        const struct cg_config *config = settings_of(document);
-        cg_mistakes_init(&warnings);
-        cg_settings_warnings(config, &warnings);
+        warnings_of(document, &warnings);
         assert_int_equal(warnings.count, table[i].count);
         if (i == 0) {
             assert_string_equal(warnings.last->pointer, "/mappings/0/timeout");
@@ -635,9 +637,7 @@ static void mappings_by_next_hops_are_warned_of_less(void **state) {
         char document[512];
         struct cg_mistakes warnings;
         snprintf(document, sizeof document, form, table[i].targets);
-        const struct cg_config *config = settings_of(document);
-        cg_mistakes_init(&warnings);
-        cg_settings_warnings(config, &warnings);
+        warnings_of(document, &warnings);
         assert_int_equal(warnings.count, i); /* the last has too little time, too */
         if (table[i].first != NULL) assert_string_equal(warnings.first->pointer, table[i].first);
         cg_mistakes_fini(&warnings);
