@@ -507,6 +507,12 @@ static void a_fifo_is_no_settings_file(void **state) {
 }
 
 /* R10: plain multicast needs protection below, and that is said. */
+static void warnings_of(const char *document, struct cg_mistakes *warnings) {
+    const struct cg_config *config = settings_of(document);
+    cg_mistakes_init(warnings);
+    cg_settings_warnings(config, warnings);
+}
+
 static void warnings_R10(void **state) {
     (void)state;
     static const struct {
@@ -535,31 +541,19 @@ static void warnings_R10(void **state) {
     };
     struct cg_mistakes warnings;
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
-        const struct cg_config *config = settings_of(table[i].document);
-        cg_mistakes_init(&warnings);
-        cg_settings_warnings(config, &warnings);
+        warnings_of(table[i].document, &warnings);
         assert_int_equal(warnings.count, 1);
         assert_string_equal(warnings.first->pointer, table[i].pointer);
         assert_non_null(strstr(warnings.first->message, table[i].message));
         cg_mistakes_fini(&warnings);
     }
-    const struct cg_config *config = settings_of(MAPPING(""));
-    cg_mistakes_init(&warnings);
-    cg_settings_warnings(config, &warnings);
+    warnings_of(MAPPING(""), &warnings);
     assert_int_equal(warnings.count, 2);
     assert_string_equal(warnings.last->pointer, "/mappings/0/clients");
     cg_mistakes_fini(&warnings);
-    config = settings_of("{}");
-    cg_mistakes_init(&warnings);
-    cg_settings_warnings(config, &warnings);
+    warnings_of("{}", &warnings);
     assert_int_equal(warnings.count, 0);
     cg_mistakes_fini(&warnings);
-}
-
-static void warnings_of(const char *document, struct cg_mistakes *warnings) {
-    const struct cg_config *config = settings_of(document);
-    cg_mistakes_init(warnings);
-    cg_settings_warnings(config, warnings);
 }
 
 static size_t hasty_warnings(const char *document, struct cg_mistakes *warnings) {
