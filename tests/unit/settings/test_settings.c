@@ -506,13 +506,13 @@ static void a_fifo_is_no_settings_file(void **state) {
     rmdir(folder);
 }
 
-/* R10: plain multicast needs protection below, and that is said. */
 static void warnings_of(const char *document, struct cg_mistakes *warnings) {
     const struct cg_config *config = settings_of(document);
     cg_mistakes_init(warnings);
     cg_settings_warnings(config, warnings);
 }
 
+/* R10: plain multicast needs protection below, and that is said. */
 static void warnings_R10(void **state) {
     (void)state;
     static const struct {
